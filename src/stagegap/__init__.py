@@ -1,0 +1,1 @@
+"""stagegap: which stage of the cascade holds you back, against people?"""

@@ -1,0 +1,1 @@
+"""Maths -> views: the typed data behind one page, command or report section."""

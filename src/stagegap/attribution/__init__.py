@@ -1,0 +1,1 @@
+"""Swaps, and what they say about each stage."""

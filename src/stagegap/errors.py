@@ -1,0 +1,114 @@
+"""Every error that stagegap raises on purpose.
+
+    StagegapError
+    ├── ConfigurationError      the user's files or arguments are wrong; exit code 2
+    │   ├── SpecError           a cascade file does not load; carries every Problem of the file
+    │   ├── InputError          records, references or labels that cannot be taken in
+    │   └── NotFound            no such run, stage, record or workspace
+    ├── StoreError              the store cannot be used as it is; exit code 3
+    │   ├── StoreBusy           another program holds the file
+    │   ├── StoreDamaged        the file is not a store, or fails its checksums
+    │   └── StoreVersion        the file was written by a newer (or much older) program
+    └── RunStopped              a run ended before its last call, and says why; exit code 4
+
+Each message is a full sentence: what is wrong, where, what was found, what would be right.
+The command line prints it without a traceback; any other exception is a bug and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing that is wrong in a user's file, with the place where it stands."""
+
+    message: str
+    path: str
+    """File as the user named it."""
+    line: int | None = None
+    """Counted from 1."""
+    hint: str = ""
+    """What would be right: the nearest known names, the expected form."""
+
+    def __str__(self) -> str:
+        place = f"{self.path}:{self.line}" if self.line is not None else self.path
+        return f"{place}: {self.message}" + (f" {self.hint}" if self.hint else "")
+
+
+class StagegapError(Exception):
+    """Any error that is not a bug of stagegap."""
+
+    exit_code = 1
+
+
+class ConfigurationError(StagegapError):
+    """The user's files or arguments are wrong."""
+
+    exit_code = 2
+
+
+class SpecError(ConfigurationError):
+    """A cascade file does not load."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class InputError(ConfigurationError):
+    """Records, references or labels that cannot be taken in."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class NotFound(ConfigurationError):
+    """No such run, stage, record or workspace."""
+
+
+class StoreError(StagegapError):
+    """The store cannot be used as it is."""
+
+    exit_code = 3
+
+
+class StoreBusy(StoreError):
+    """Another program holds the DuckDB file."""
+
+
+class StoreDamaged(StoreError):
+    """The file is not a store, or fails its checksums."""
+
+
+class StoreVersion(StoreError):
+    """The file was written by another version of the program."""
+
+
+class RunStopped(StagegapError):
+    """A run ended before its last call; what was acknowledged is kept."""
+
+    exit_code = 4
+
+
+def near_names(found: str, known: Iterable[str]) -> str:
+    """Give a hint with the known names most like `found`, or with all of them when they are few.
+
+    >>> near_names("retreive", ["route", "retrieve", "draft"])
+    'Did you mean retrieve?'
+    >>> near_names("x", ["route", "draft"])
+    'Known: draft, route.'
+    """
+    from difflib import get_close_matches
+
+    names = sorted(set(known))
+    close = get_close_matches(found, names, n=2, cutoff=0.6)
+    if close:
+        return f"Did you mean {' or '.join(close)}?"
+    if not names:
+        return ""
+    shown = names[:12]
+    return f"Known: {', '.join(shown)}{', ...' if len(names) > len(shown) else ''}."

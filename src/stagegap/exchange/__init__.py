@@ -1,0 +1,1 @@
+"""Records, corpora, labels and foreign traces in; JSONL, CSV and Parquet out."""

@@ -1,0 +1,128 @@
+"""Answers to a stage's input: the system's (output), a person's (label), and what counts as right (reference)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from stagegap.model.values import Json
+
+
+class Status(StrEnum):
+    """How a call ended."""
+
+    OK = "ok"
+    REPAIRED = "repaired"
+    """The output needed mending (fences, prose around JSON); it is scored before and after."""
+    UNPARSABLE = "unparsable"
+    REFUSED = "refused"
+    INFRASTRUCTURE = "infrastructure"
+    """Time-out, 5xx, 429 after retries: never enters a quality rate."""
+    SKIPPED = "skipped"
+    """The stage's `when` is false: the cascade gives no answer here, on purpose."""
+    BLOCKED = "blocked"
+    """An input of the stage failed, so there was nothing to call it with."""
+
+    @property
+    def has_value(self) -> bool:
+        return self in (Status.OK, Status.REPAIRED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """What the system answered at a stage for a record, or a named failure."""
+
+    record: str
+    stage: str
+    status: Status
+    value: Json = None
+    """Of the stage's output type when `status.has_value`, otherwise None."""
+    scores: tuple[float, ...] = ()
+    """For a ranking: the score of each id, in its order."""
+    confidence: float | None = None
+    """In [0, 1] where the stage gives one."""
+    alternatives: tuple[Json, ...] = ()
+    because: Status | None = None
+    """For `blocked`: the status at the origin; infrastructure there keeps the record out of quality rates."""
+    error: str = ""
+    """One line for people when the call did not end as ok."""
+    raw: str = ""
+    """What came back before it was mended or refused, where that differs from the value."""
+    latency_ms: float | None = None
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    cost: float | None = None
+    """US dollars; None when unknown, never 0 for unknown."""
+    key: str = ""
+    """Key of the call: hash of the stage's fingerprint and its canonical inputs, 32 hex digits."""
+    cached: bool = False
+    repeat: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something that a good text must contain: wordings of which any one will do."""
+
+    wordings: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not any(w.strip() for w in self.wordings):
+            raise ValueError("a fact needs at least one wording that is not empty")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A value with the facts it rests on: the part that labels and references have in common."""
+
+    value: Json
+    """Of the stage's output type; None says that no answer is the right answer (nothing to reply to)."""
+    facts: tuple[Fact, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Label:
+    """What one person answered at a stage; append-only, never edited."""
+
+    id: str
+    """Operation id: the same id twice is one label."""
+    record: str
+    stage: str
+    annotator: str
+    answer: Answer | None
+    """None for `skip` and `undo`."""
+    action: Literal["label", "skip", "undo"] = "label"
+    at: float = 0.0
+    """Seconds since 1970, UTC, handed in by the caller."""
+    active_ms: int | None = None
+    unsure: bool = False
+    odd: bool = False
+    note: str = ""
+    guideline: str = ""
+    """Hash of the guideline that the person worked by."""
+    form: str = ""
+    """Hash of the output type that the form was made from."""
+    seen: str = ""
+    """Hash of the payload that the person saw; empty for imported labels."""
+    queue: str = ""
+    probability: float | None = None
+    """Chance with which the record was sampled into the queue; None when unknown."""
+    verified: bool = False
+    """True when the annotator's identity was checked (OIDC, trusted proxy)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """What we hold to be right for a record at a stage: one or several acceptable answers."""
+
+    record: str
+    stage: str
+    accepted: tuple[Answer, ...]
+    annotators: tuple[str, ...] = ()
+    """Whose labels it was settled from."""
+    settled: Literal["single", "consensus", "adjudicated"] = "single"
+
+    @property
+    def first(self) -> Answer:
+        """The answer that a reference swap puts into the cascade."""
+        return self.accepted[0]

@@ -1,0 +1,148 @@
+"""The cascade: a DAG of stages, and the outcome by which the whole is judged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+from stagegap.model.values import Json
+
+
+class Kind(StrEnum):
+    """What a stage's output is; gives the form, the validation, the metrics and the display."""
+
+    LABEL = "label"
+    LABELS = "labels"
+    RANKING = "ranking"
+    TEXT = "text"
+    NUMBER = "number"
+    BOOLEAN = "boolean"
+    OBJECT = "object"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputType:
+    """The declared type of a stage's output."""
+
+    kind: Kind
+    values: tuple[str, ...] = ()
+    """The closed set of a `label` or `labels`; empty for the other kinds."""
+    of: str | None = None
+    """Name of the corpus that a `ranking` holds ids of."""
+    k: int | None = None
+    """How many ids a `ranking` holds at most."""
+    low: float | None = None
+    high: float | None = None
+    schema: str | None = None
+    """JSON schema of an `object`, as canonical JSON text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where an input comes from: a field of the record, or a part of an earlier stage's output."""
+
+    origin: Literal["record", "stage"]
+    name: str
+    """Field of the record, or name of the stage."""
+    part: Literal["value", "ids", "scores", "confidence"] = "value"
+    """For a ranking of a corpus, `value` gives the documents (id, title, text, fields) and `ids` only their ids."""
+
+    def __str__(self) -> str:
+        if self.origin == "record":
+            return f"record.{self.name}"
+        return self.name if self.part == "value" else f"{self.name}.{self.part}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One step of the cascade: named inputs, one output of a declared type."""
+
+    name: str
+    uses: str
+    """Kind of stage: python, sklearn, retrieval, llm, http, command or recorded."""
+    inputs: Mapping[str, Source]
+    output: OutputType
+    metrics: tuple[str, ...]
+    """Metrics by name, the first being the stage's headline; `recall@3`, `python:module:function`."""
+    parameters: Mapping[str, Json] = field(default_factory=dict)
+    """The `with` block, environment references already replaced by `Secret` names where secret."""
+    when: str | None = None
+    """CEL condition on record fields and stage names; the stage is skipped where it is false."""
+    when_reads: tuple[Source, ...] = ()
+    """What the condition reads."""
+    ask: str = ""
+    """The question put to a person."""
+    guideline: str = ""
+    """Text of the guideline file; empty when there is none."""
+    choices_help: Mapping[str, str] = field(default_factory=dict)
+    repeats: int = 1
+    batch: int = 256
+    concurrency: int = 8
+    timeout_s: float = 60.0
+
+    @property
+    def parents(self) -> tuple[str, ...]:
+        """Names of the stages that this one reads, through inputs or its condition, each once."""
+        sources = (*self.inputs.values(), *self.when_reads)
+        return tuple(dict.fromkeys(s.name for s in sources if s.origin == "stage"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """The score that the whole cascade is judged by."""
+
+    stage: str
+    metric: str
+    good: float | None = None
+    """A record is good when its score is at least this; without it the mean score is the outcome."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cascade:
+    """Stages in a topological order, the outcome, and what the user promised to reach."""
+
+    name: str
+    stages: tuple[Stage, ...]
+    outcome: Outcome
+    evaluate: str | None = None
+    """Only records of this split are scored; None scores all."""
+    targets: Mapping[str, Json] = field(default_factory=dict)
+    human_baseline: Mapping[str, Json] = field(default_factory=dict)
+    fingerprint: str = ""
+    """Hash of the resolved file, secrets by name only."""
+
+    def __post_init__(self) -> None:
+        seen: set[str] = set()
+        for stage in self.stages:
+            if stage.name in seen:
+                raise ValueError(f"stage {stage.name!r} stands twice")
+            late = [p for p in stage.parents if p not in seen]
+            if late:
+                raise ValueError(f"stage {stage.name!r} reads {late} before they stand")
+            seen.add(stage.name)
+        if self.outcome.stage not in seen:
+            raise ValueError(f"outcome names the unknown stage {self.outcome.stage!r}")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(stage.name for stage in self.stages)
+
+    def stage(self, name: str) -> Stage:
+        """Give the stage of that name. Raises: KeyError."""
+        for stage in self.stages:
+            if stage.name == name:
+                return stage
+        raise KeyError(name)
+
+    def children(self, name: str) -> tuple[str, ...]:
+        """Names of the stages that read this one directly."""
+        return tuple(stage.name for stage in self.stages if name in stage.parents)
+
+    def ancestors(self, name: str) -> frozenset[str]:
+        """Names of all stages that this one depends on."""
+        found: set[str] = set()
+        for parent in self.stage(name).parents:
+            found |= {parent} | self.ancestors(parent)
+        return frozenset(found)

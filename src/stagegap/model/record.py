@@ -1,0 +1,27 @@
+"""One case that goes through the cascade."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from stagegap.model.values import Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A case with its fields, and what groups it for the statistics."""
+
+    id: str
+    fields: Mapping[str, Json]
+    cluster: str = ""
+    """Unit of independence (customer, thread, document); the record itself when empty."""
+    split: str | None = None
+    difficulty: str | None = None
+    """Given by people, never derived from the system."""
+    slices: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def unit(self) -> str:
+        """The unit of independence: the cluster, or the record where none is given."""
+        return self.cluster or self.id

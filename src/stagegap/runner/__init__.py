@@ -1,0 +1,1 @@
+"""Plan (pure) and execute (async)."""

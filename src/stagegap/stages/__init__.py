@@ -1,0 +1,1 @@
+"""What a stage can be, one kind a file."""

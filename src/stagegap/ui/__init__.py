@@ -1,0 +1,1 @@
+"""Pages: read input, one call on the workspace, draw the view."""
