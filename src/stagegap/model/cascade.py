@@ -66,7 +66,7 @@ class Stage:
     output: OutputType
     metrics: tuple[str, ...]
     """Metrics by name, the first being the stage's headline; `recall@3`, `python:module:function`."""
-    parameters: Mapping[str, Json] = field(default_factory=dict)
+    parameters: Mapping[str, Json] = field(default_factory=dict[str, Json])
     """The `with` block, environment references already replaced by `Secret` names where secret."""
     when: str | None = None
     """CEL condition on record fields and stage names; the stage is skipped where it is false."""
@@ -76,7 +76,7 @@ class Stage:
     """The question put to a person."""
     guideline: str = ""
     """Text of the guideline file; empty when there is none."""
-    choices_help: Mapping[str, str] = field(default_factory=dict)
+    choices_help: Mapping[str, str] = field(default_factory=dict[str, str])
     repeats: int = 1
     batch: int = 256
     concurrency: int = 8
@@ -108,8 +108,8 @@ class Cascade:
     outcome: Outcome
     evaluate: str | None = None
     """Only records of this split are scored; None scores all."""
-    targets: Mapping[str, Json] = field(default_factory=dict)
-    human_baseline: Mapping[str, Json] = field(default_factory=dict)
+    targets: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    human_baseline: Mapping[str, Json] = field(default_factory=dict[str, Json])
     fingerprint: str = ""
     """Hash of the resolved file, secrets by name only."""
 

@@ -19,7 +19,7 @@ class Record:
     split: str | None = None
     difficulty: str | None = None
     """Given by people, never derived from the system."""
-    slices: Mapping[str, str] = field(default_factory=dict)
+    slices: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
     def unit(self) -> str:

@@ -48,7 +48,7 @@ class Document:
     id: str
     title: str
     text: str
-    fields: Mapping[str, Json] = field(default_factory=dict)
+    fields: Mapping[str, Json] = field(default_factory=dict[str, Json])
 
     def as_input(self) -> dict[str, Json]:
         """Give what a later stage receives: id, title, text and every other field."""

@@ -1,0 +1,146 @@
+"""The views of a run: typed data behind the Gap page, `stagegap show` and the report. No view holds a bare point."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from stagegap.model.estimate import Estimate
+
+VerdictKind = Literal["holds back", "none stands out", "none behind", "close", "too few", "not measured"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The answer as a sentence from a closed vocabulary."""
+
+    kind: VerdictKind
+    stage: str | None
+    """The stage that holds the system back; None unless `kind` is `holds back`."""
+    headline: str
+    """The first line of the app: "Retrieve holds this system back"."""
+    summary: str
+    """Two or three sentences with the numbers and intervals behind the headline."""
+    basis: str
+    """How many records and people it rests on, and how far the people agree."""
+    advice: str = ""
+    """What would make it certain, or what to do next; empty when nothing is open."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageRow:
+    """One stage: how good it is, how far from a person, and what correcting it would buy."""
+
+    stage: str
+    position: int
+    """Counted from 1 in cascade order."""
+    metric: str
+    calls: int
+    failures: dict[str, int]
+    """Count per status that is not ok; infrastructure is in no rate."""
+    in_place: Estimate
+    """Mean score on the input that the stage actually received, all records with a reference."""
+    alone: Estimate
+    """Mean score when every earlier stage is replaced by references."""
+    system: Estimate
+    """Mean score on the records that several people labelled, against the same targets as `person`."""
+    person: Estimate
+    """Mean score of each person against the others on those records; unmeasured without overlap."""
+    gap: Estimate
+    """person minus system, paired, on those records."""
+    agreement: Estimate
+    """Mean agreement of two people on the records that both labelled."""
+    gain: Estimate
+    """What references at this stage add to the outcome, references at all earlier stages being there already."""
+    fixed: int
+    """Records that became good through that step (for an outcome without a bar: rose)."""
+    broken: int
+    """Records that became bad (fell)."""
+    first_faults: int
+    """Bad records in which this stage was the first whose output was not acceptable."""
+    p_first: float
+    """Share of resamples in which this stage has the largest gain."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SliceRow:
+    """One group of records at one stage."""
+
+    group: str
+    """`language: de`"""
+    failures: int
+    n: int
+    rate: Estimate
+    excess: float
+    """(rate - average) x n: how many failures this group has beyond its share."""
+    stands_out: bool
+    """The whole interval lies above the average."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailureRow:
+    """One record at which a stage was not acceptable."""
+
+    record: str
+    title: str
+    """First words of the record, as plain text."""
+    system: str
+    """The system's output in one line, as plain text."""
+    reference: str
+    score: float
+    """Of this record alone; the mean over records has its interval in the stage's row."""
+    first_fault: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageDetail:
+    """Why a stage fails: the groups it fails most on, and the records."""
+
+    stage: str
+    failures: int
+    n: int
+    average: Estimate
+    """Failure rate of the stage over all scored records."""
+    groups: tuple[SliceRow, ...]
+    groups_checked: int
+    rows: tuple[FailureRow, ...]
+    """Most typical first, at most 200."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scorecard:
+    """The Gap view of one run."""
+
+    cascade: str
+    run: str
+    """Name of the run: `v3`."""
+    started_at: float
+    noun: str
+    """What a record is called on screen: `record` unless the cascade says otherwise."""
+    n_records: int
+    n_scored: int
+    """Records whose outcome has a score: neither infrastructure failures nor without a reference."""
+    n_infrastructure: int
+    annotators: int
+    outcome_name: str
+    """`good replies (draft.fact_recall >= 0.8)` or `mean draft.fact_recall`."""
+    good: float | None
+    system: Estimate
+    """The outcome as the system is."""
+    ceiling: Estimate
+    """The outcome with references at every stage."""
+    person: Estimate
+    """A person's outcome against the other people; unmeasured without overlap at the last stage."""
+    stages: tuple[StageRow, ...]
+    details: tuple[StageDetail, ...]
+    fault_matrix: tuple[tuple[int, ...], ...]
+    """Row i, column j: records at which stage i and stage j are both not acceptable; the diagonal holds each alone."""
+    beyond_references: int
+    """Bad records that stay bad with references at every stage."""
+    verdict: Verdict
+    missing_baseline_fields: tuple[str, ...]
+    """Reporting fields of `human_baseline` that the cascade file leaves out."""
+    labels_seq: int
+    """Number of labels that the view was made from; the app refreshes it when there are more."""
+    resamples: int
+    seed: int
