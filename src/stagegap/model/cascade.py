@@ -106,6 +106,8 @@ class Cascade:
     name: str
     stages: tuple[Stage, ...]
     outcome: Outcome
+    noun: str = "record"
+    """What a record is called on screen: `mail`, `request`."""
     evaluate: str | None = None
     """Only records of this split are scored; None scores all."""
     targets: Mapping[str, Json] = field(default_factory=dict[str, Json])
