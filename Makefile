@@ -1,0 +1,41 @@
+# Two commands: `make demo` shows what it is, `make test` runs everything that the gate runs.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test setup browser format lint types layers tests slow clean
+
+demo: setup
+	$(BIN)/stagegap demo
+
+test: setup browser lint layers types tests
+
+setup: .venv/ready
+
+.venv/ready: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[app]" --group dev
+	touch $@
+
+browser:
+	sh tests/browser/install_chromium.sh
+
+lint: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+layers: setup
+	$(BIN)/lint-imports
+
+types: setup
+	$(BIN)/pyright
+
+tests: setup
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term
+
+format: setup
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf .venv .stagegap

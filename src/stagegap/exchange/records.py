@@ -1,0 +1,101 @@
+"""Records and corpora from files."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from pathlib import Path
+
+from stagegap.errors import near_names
+from stagegap.exchange.rows import Problems, Row, read_rows
+from stagegap.model.record import Record
+from stagegap.model.sources import CorpusSource, Document, RecordsSource
+from stagegap.model.values import Json
+
+
+def read_records(source: RecordsSource) -> list[Record]:
+    """Give the records of all files, in file order.
+
+    Raises: InputError with every problem: missing or doubled ids, fields that are not there.
+    """
+    return [_record(row, source) for path in source.paths for row in _identified(Path(path), source.id, _named(source))]
+
+
+def read_documents(source: CorpusSource) -> dict[str, Document]:
+    """Give the documents of a corpus by id, in file order.
+
+    Raises: InputError with every problem: missing or doubled ids, an id that stands in two files, no text.
+    """
+    documents: dict[str, Document] = {}
+    for path in source.paths:
+        problems = Problems(Path(path))
+        for row in _identified(Path(path), source.id, (source.title, *source.text)):
+            document = _document(row, source)
+            if document.id in documents:
+                problems.add(row.line, f"The id {document.id!r} stands in an earlier file of corpus {source.name!r} too.")
+            documents[document.id] = document
+        problems.raise_if_any()
+    return documents
+
+
+def _named(source: RecordsSource) -> tuple[str, ...]:
+    """Fields that the source names besides the id."""
+    return tuple(name for name in (source.cluster, source.split, source.difficulty, *source.slices) if name)
+
+
+def _identified(path: Path, id_field: str, needed: tuple[str, ...]) -> list[Row]:
+    """Read the rows of a file whose ids are present and unique and in which every needed field occurs somewhere."""
+    rows = read_rows(path)
+    problems = Problems(path)
+    known = {name for row in rows[:1_000] for name in row.values}
+    if not rows:
+        problems.fail(None, "The file holds no rows.")
+    for name in (id_field, *needed):
+        if name not in known:
+            problems.add(rows[0].line, f"No row has the field {name!r}.", near_names(name, known))
+    problems.raise_if_any()
+    first_seen: dict[str, int] = {}
+    for row in rows:
+        found = row.values.get(id_field)
+        if isinstance(found, bool) or not isinstance(found, str | int) or found == "":
+            problems.add(row.line, f"The id {id_field!r} must be a text that is not empty, found {found!r}.")
+            continue
+        key = unicodedata.normalize("NFC", str(found))
+        if key in first_seen:
+            problems.add(row.line, f"The id {key!r} stands on line {first_seen[key]} already.")
+        first_seen.setdefault(key, row.line)
+    problems.raise_if_any()
+    return rows
+
+
+def identity(value: Json) -> str:
+    """Give the text form of an id: as it stands, in Unicode form NFC, so that the same id compares equal everywhere."""
+    return unicodedata.normalize("NFC", str(value))
+
+
+def _group(values: Mapping[str, Json], name: str | None) -> str | None:
+    found = values.get(name) if name else None
+    return None if found is None else str(found)
+
+
+def _record(row: Row, source: RecordsSource) -> Record:
+    slices = {name: str(row.values[name]) for name in source.slices if row.values.get(name) is not None}
+    return Record(
+        id=identity(row.values[source.id]),
+        fields=row.values,
+        cluster=_group(row.values, source.cluster) or "",
+        split=_group(row.values, source.split),
+        difficulty=_group(row.values, source.difficulty),
+        slices=slices,
+    )
+
+
+def _document(row: Row, source: CorpusSource) -> Document:
+    shown = {source.id, source.title, *source.text}
+    parts = [str(row.values[name]) for name in source.text if row.values.get(name) is not None]
+    return Document(
+        id=identity(row.values[source.id]),
+        title=str(row.values.get(source.title) or ""),
+        text="\n".join(parts),
+        fields={name: value for name, value in row.values.items() if name not in shown},
+    )

@@ -1,0 +1,202 @@
+"""Rows of a JSONL, CSV or Parquet file, each with the line it stands on. Strict: what is odd is a problem, not a guess."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn, cast
+
+import duckdb
+
+from stagegap.errors import InputError, Problem, near_names
+from stagegap.model.values import Json
+
+MAX_BYTES = 2 * 1024**3
+"""Limit on the decompressed size of one file: a gzip bomb ends here."""
+MAX_LINE = 10 * 1024**2
+MAX_DEPTH = 100
+MAX_COLUMNS = 2_000
+MAX_PROBLEMS = 50
+"""Problems listed before the rest is only counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a file."""
+
+    line: int
+    """Counted from 1; for Parquet the number of the row."""
+    values: Mapping[str, Json]
+
+
+class Problems:
+    """Collects what is wrong with a file, so that all of it is reported at once."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = str(path)
+        self._found: list[Problem] = []
+        self._more = 0
+
+    def add(self, line: int | None, message: str, hint: str = "") -> None:
+        """Note one problem; beyond `MAX_PROBLEMS` only count it."""
+        if len(self._found) >= MAX_PROBLEMS:
+            self._more += 1
+        else:
+            self._found.append(Problem(message=message, path=self._path, line=line, hint=hint))
+
+    def raise_if_any(self) -> None:
+        """Raise an InputError with everything found so far, if there is anything."""
+        if self._more:
+            self._found.append(Problem(message=f"{self._more} more problems of this kind.", path=self._path))
+        if self._found:
+            raise InputError(self._found)
+
+    def fail(self, line: int | None, message: str, hint: str = "") -> NoReturn:
+        """Note a problem after which the file can't be read on."""
+        self.add(line, message, hint)
+        self.raise_if_any()
+        raise AssertionError("unreachable")
+
+
+def read_rows(path: Path) -> list[Row]:
+    """Give all rows of the file; its ending says the format.
+
+    Raises: InputError with every problem of the file.
+    """
+    problems = Problems(path)
+    if not path.exists():
+        near = near_names(path.name, [p.name for p in path.parent.iterdir()]) if path.parent.is_dir() else ""
+        problems.fail(None, "There is no such file.", near)
+    if not path.is_file():
+        problems.fail(None, "This is not a regular file.")
+    endings = [ending for ending in path.suffixes if ending != ".gz"]
+    ending = endings[-1].lower() if endings else ""
+    readers: dict[str, Callable[[Path, Problems], Iterator[Row]]] = {
+        ".jsonl": _jsonl,
+        ".ndjson": _jsonl,
+        ".csv": _csv,
+        ".parquet": _parquet,
+    }
+    if ending not in readers:
+        problems.fail(None, f"The ending {ending!r} is no format that can be read.", "Known: .jsonl, .csv, .parquet.")
+    rows = list(readers[ending](path, problems))
+    problems.raise_if_any()
+    return rows
+
+
+def _text(path: Path, problems: Problems) -> str:
+    """Read the whole file as UTF-8, with or without a byte order mark."""
+    opened = gzip.open(path) if path.suffix == ".gz" else path.open("rb")
+    with opened as stream:
+        try:
+            content = cast(bytes, stream.read(MAX_BYTES + 1))
+        except (gzip.BadGzipFile, EOFError) as error:
+            problems.fail(None, f"The file can't be decompressed: {error}.")
+    if len(content) > MAX_BYTES:
+        problems.fail(None, f"The file holds more than {MAX_BYTES // 1024**3} GB of text.")
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        problems.fail(None, "The file is UTF-16.", "Save it as UTF-8.")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        problems.fail(line, f"Byte {error.start} (0x{content[error.start]:02x}) is not UTF-8.", "Save it as UTF-8.")
+
+
+def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    found: dict[str, Json] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"The key {key!r} stands twice.")
+        found[key] = value
+    return found
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number.")
+
+
+def parse_json(text: str) -> Json:
+    """Read one JSON value; duplicate keys, NaN, infinity and deep nesting are refused. Raises: ValueError."""
+    try:
+        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+    except RecursionError:
+        raise ValueError(f"The value is nested deeper than {MAX_DEPTH} levels.") from None
+    except json.JSONDecodeError as error:
+        raise ValueError(f"This is no JSON: {error.msg} at column {error.colno}.") from None
+    if _deeper(value, MAX_DEPTH):
+        raise ValueError(f"The value is nested deeper than {MAX_DEPTH} levels.")
+    return value
+
+
+def _deeper(value: object, limit: int) -> bool:
+    """Say whether lists and mappings nest deeper than `limit`."""
+    level = [value]
+    for _ in range(limit):
+        below: list[object] = []
+        for item in level:
+            if isinstance(item, dict):
+                below += cast(dict[str, object], item).values()
+            elif isinstance(item, list):
+                below += cast(list[object], item)
+        if not below:
+            return False
+        level = below
+    return any(isinstance(item, dict | list) for item in level)
+
+
+def _jsonl(path: Path, problems: Problems) -> Iterator[Row]:
+    for number, line in enumerate(_text(path, problems).split("\n"), start=1):
+        if not line.strip():
+            continue
+        if len(line) > MAX_LINE:
+            problems.add(number, f"The line holds {len(line):,} characters; at most {MAX_LINE:,} are read.")
+            continue
+        try:
+            value = parse_json(line)
+        except ValueError as error:
+            problems.add(number, str(error))
+            continue
+        if isinstance(value, dict):
+            yield Row(number, cast(dict[str, Json], value))
+        else:
+            problems.add(number, f"A JSON object was expected, found {line.strip()[:40]!r}.")
+
+
+def _csv(path: Path, problems: Problems) -> Iterator[Row]:
+    csv.field_size_limit(MAX_LINE)
+    reader = csv.reader(io.StringIO(_text(path, problems), newline=""), strict=True)
+    try:
+        header = next(reader, [])
+        if len(header) > MAX_COLUMNS:
+            problems.fail(1, f"The header has {len(header):,} columns; at most {MAX_COLUMNS:,} are read.")
+        doubled = sorted({name for name in header if header.count(name) > 1})
+        if doubled or not header:
+            problems.fail(1, f"Columns stand twice: {', '.join(doubled)}." if doubled else "The file has no header.")
+        for cells in reader:
+            if not cells:
+                continue
+            if len(cells) != len(header):
+                problems.add(reader.line_num, f"{len(header)} cells were expected as in the header, found {len(cells)}.")
+                continue
+            yield Row(reader.line_num, dict(zip(header, cells, strict=True)))
+    except csv.Error as error:
+        problems.add(reader.line_num, f"This is no CSV: {error}.")
+
+
+def _parquet(path: Path, problems: Problems) -> Iterator[Row]:
+    connection = duckdb.connect()
+    try:
+        relation = connection.read_parquet(str(path))
+        names = relation.columns
+        for number, cells in enumerate(relation.fetchall(), start=1):
+            yield Row(number, dict(zip(names, cells, strict=True)))
+    except duckdb.Error as error:
+        problems.add(None, f"This is no Parquet file that can be read: {str(error).splitlines()[0]}")
+    finally:
+        connection.close()
