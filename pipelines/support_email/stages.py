@@ -34,5 +34,5 @@ def words(text: str) -> set[str]:
 
 
 def sentences(text: str) -> list[str]:
-    """Cut a document into sentences; a title line counts as none."""
-    return re.split(r"(?<=[.!?])\s+", text.split("\n", 1)[-1])
+    """Cut a document into sentences."""
+    return re.split(r"(?<=[.!?])\s+", text)
