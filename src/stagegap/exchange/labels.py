@@ -34,7 +34,7 @@ def read_labels(path: Path, known: Known) -> list[Label]:
     """Give the labels of a file: one a row, with the fields record, stage, annotator, value and, for texts, facts.
 
     `facts` is a list with, per fact, the list of wordings of which any will do (or one wording). A `value` of null says
-    that no answer is the right answer. The id of a label is made from its content, so that importing twice adds nothing.
+    that no answer is the right answer. A label's id is made from its content, so that importing twice adds nothing.
     Raises: InputError with every problem: unknown records, stages, values outside the declared type.
     """
     problems = Problems(path)

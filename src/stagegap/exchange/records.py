@@ -32,7 +32,9 @@ def read_documents(source: CorpusSource) -> dict[str, Document]:
         for row in _identified(Path(path), source.id, (source.title, *source.text)):
             document = _document(row, source)
             if document.id in documents:
-                problems.add(row.line, f"The id {document.id!r} stands in an earlier file of corpus {source.name!r} too.")
+                problems.add(
+                    row.line, f"The id {document.id!r} stands in an earlier file of corpus {source.name!r} too."
+                )
             documents[document.id] = document
         problems.raise_if_any()
     return documents

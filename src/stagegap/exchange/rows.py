@@ -1,4 +1,4 @@
-"""Rows of a JSONL, CSV or Parquet file, each with the line it stands on. Strict: what is odd is a problem, not a guess."""
+"""Rows of a JSONL, CSV or Parquet file, each with its line. Strict: what is odd is a problem, not a guess."""
 
 from __future__ import annotations
 
@@ -91,8 +91,7 @@ def read_rows(path: Path) -> list[Row]:
 
 def _text(path: Path, problems: Problems) -> str:
     """Read the whole file as UTF-8, with or without a byte order mark."""
-    opened = gzip.open(path) if path.suffix == ".gz" else path.open("rb")
-    with opened as stream:
+    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
         try:
             content = cast(bytes, stream.read(MAX_BYTES + 1))
         except (gzip.BadGzipFile, EOFError) as error:
@@ -182,11 +181,24 @@ def _csv(path: Path, problems: Problems) -> Iterator[Row]:
             if not cells:
                 continue
             if len(cells) != len(header):
-                problems.add(reader.line_num, f"{len(header)} cells were expected as in the header, found {len(cells)}.")
+                problems.add(
+                    reader.line_num, f"{len(header)} cells were expected as in the header, found {len(cells)}."
+                )
                 continue
             yield Row(reader.line_num, dict(zip(header, cells, strict=True)))
     except csv.Error as error:
         problems.add(reader.line_num, f"This is no CSV: {error}.")
+
+
+def _plain(cell: object) -> Json:
+    """Give a Parquet cell as JSON: dates, decimals and the like as the text that they are printed as."""
+    if cell is None or isinstance(cell, bool | int | float | str):
+        return cell
+    if isinstance(cell, list):
+        return [_plain(item) for item in cast(list[object], cell)]
+    if isinstance(cell, dict):
+        return {str(key): _plain(item) for key, item in cast(dict[object, object], cell).items()}
+    return str(cell)
 
 
 def _parquet(path: Path, problems: Problems) -> Iterator[Row]:
@@ -195,7 +207,7 @@ def _parquet(path: Path, problems: Problems) -> Iterator[Row]:
         relation = connection.read_parquet(str(path))
         names = relation.columns
         for number, cells in enumerate(relation.fetchall(), start=1):
-            yield Row(number, dict(zip(names, cells, strict=True)))
+            yield Row(number, {name: _plain(cell) for name, cell in zip(names, cells, strict=True)})
     except duckdb.Error as error:
         problems.add(None, f"This is no Parquet file that can be read: {str(error).splitlines()[0]}")
     finally:

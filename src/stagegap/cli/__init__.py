@@ -1,0 +1,25 @@
+"""The command line: parse, one call on the workspace, print, exit code.
+
+Exit codes: 0 done; 1 an expectation is not met; 2 configuration or input is wrong; 3 the store can't be used;
+4 a run stopped before its end; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command line; errors that are no bugs are printed without a traceback."""
+    from stagegap.cli.commands import application
+    from stagegap.cli.printing import complain
+    from stagegap.errors import StagegapError
+
+    try:
+        application(prog_name="stagegap")
+    except StagegapError as error:
+        complain(str(error))
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        complain("Stopped. What was acknowledged is kept; the same command goes on where it stopped.")
+        sys.exit(130)

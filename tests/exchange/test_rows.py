@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from stagegap.errors import InputError
+from stagegap.exchange import rows
+from stagegap.exchange.rows import parse_json, read_rows
+
+
+def written(folder: Path, name: str, content: bytes | str) -> Path:
+    path = folder / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def complaint(path: Path) -> str:
+    with pytest.raises(InputError) as caught:
+        read_rows(path)
+    return str(caught.value).replace(str(path), path.name)
+
+
+def test_jsonl_rows_keep_their_line_numbers_over_blank_lines(tmp_path: Path) -> None:
+    path = written(tmp_path, "a.jsonl", '{"id": "1"}\n\n{"id": "2"}\n')
+    assert [(row.line, row.values) for row in read_rows(path)] == [(1, {"id": "1"}), (3, {"id": "2"})]
+
+
+def test_byte_order_mark_is_no_part_of_the_first_name(tmp_path: Path) -> None:
+    assert read_rows(written(tmp_path, "a.csv", b"\xef\xbb\xbfid,x\n1,2\n"))[0].values == {"id": "1", "x": "2"}
+
+
+def test_gzip_is_read_by_the_ending_before_it(tmp_path: Path) -> None:
+    path = written(tmp_path, "a.jsonl.gz", gzip.compress(b'{"id": 1}\n'))
+    assert read_rows(path)[0].values == {"id": 1}
+
+
+def test_parquet_cells_become_json(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    connection = duckdb.connect()
+    cells = "1 as n, ['a'] as items, {'k': 1.5} as pair, date '2026-11-20' as day, null as gone"
+    connection.execute(f"copy (select {cells}) to '{path}'")
+    connection.close()
+    expected = {"n": 1, "items": ["a"], "pair": {"k": "1.5"}, "day": "2026-11-20", "gone": None}
+    assert read_rows(path)[0].values == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.jsonl", '{"id": 1}\n{"id": 2', "a.jsonl:2: This is no JSON: Expecting ',' delimiter at column 9."),
+        ("a.jsonl", '{"id": 1, "id": 2}', "a.jsonl:1: The key 'id' stands twice."),
+        ("a.jsonl", '{"x": NaN}', "a.jsonl:1: NaN is no JSON number."),
+        ("a.jsonl", "[1]", "a.jsonl:1: A JSON object was expected, found '[1]'."),
+        ("a.jsonl", b'{"x": "a"}\n{"x": "\xe4"}', "a.jsonl:2: Byte 18 (0xe4) is not UTF-8. Save it as UTF-8."),
+        ("a.jsonl", "x".encode("utf-16"), "a.jsonl: The file is UTF-16. Save it as UTF-8."),
+        ("a.csv", "a,b\n1,2\n1,2,3\n", "a.csv:3: 2 cells were expected as in the header, found 3."),
+        ("a.csv", "a,a\n1,2\n", "a.csv:1: Columns stand twice: a."),
+        ("a.csv", "", "a.csv:1: The file has no header."),
+        ("a.csv", 'a\n"x', "a.csv:2: This is no CSV: unexpected end of data."),
+        ("a.xlsx", "", "a.xlsx: The ending '.xlsx' is no format that can be read. Known: .jsonl, .csv, .parquet."),
+        ("a", "", "a: The ending '' is no format that can be read. Known: .jsonl, .csv, .parquet."),
+    ],
+)
+def test_what_is_odd_is_one_sentence_with_its_place(
+    tmp_path: Path, name: str, content: bytes | str, message: str
+) -> None:
+    assert complaint(written(tmp_path, name, content)) == message
+
+
+def test_all_problems_of_a_file_are_told_at_once_and_the_rest_is_counted(tmp_path: Path) -> None:
+    lines = complaint(written(tmp_path, "a.jsonl", "x\n" * 60)).splitlines()
+    assert len(lines) == rows.MAX_PROBLEMS + 1
+    assert lines[-1] == "a.jsonl: 10 more problems of this kind."
+
+
+def test_missing_file_names_the_files_most_like_it(tmp_path: Path) -> None:
+    written(tmp_path, "emails.jsonl", "{}")
+    message = complaint(tmp_path / "email.jsonl")
+    assert message == "email.jsonl: There is no such file. Did you mean emails.jsonl?"
+
+
+def test_missing_file_in_a_missing_folder_has_no_hint(tmp_path: Path) -> None:
+    assert complaint(tmp_path / "none" / "a.jsonl").endswith("There is no such file.")
+
+
+def test_folder_is_not_a_regular_file(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").mkdir()
+    assert complaint(tmp_path / "a.jsonl") == "a.jsonl: This is not a regular file."
+
+
+def test_broken_gzip_is_named(tmp_path: Path) -> None:
+    assert "can't be decompressed" in complaint(written(tmp_path, "a.jsonl.gz", b"no gzip"))
+
+
+def test_file_that_is_not_parquet_is_named(tmp_path: Path) -> None:
+    assert "This is no Parquet file that can be read" in complaint(written(tmp_path, "a.parquet", b"no parquet"))
+
+
+def test_gzip_bomb_ends_at_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "MAX_BYTES", 1000)
+    assert "more than" in complaint(written(tmp_path, "a.jsonl.gz", gzip.compress(b" " * 2000)))
+
+
+def test_too_long_lines_and_too_many_columns_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "MAX_LINE", 10)
+    monkeypatch.setattr(rows, "MAX_COLUMNS", 2)
+    assert "at most 10 are read" in complaint(written(tmp_path, "a.jsonl", '{"id": "0123456789"}'))
+    assert "at most 2 are read" in complaint(written(tmp_path, "a.csv", "a,b,c\n"))
+
+
+def test_blank_line_in_a_csv_is_no_row(tmp_path: Path) -> None:
+    assert len(read_rows(written(tmp_path, "a.csv", "a\n1\n\n2\n"))) == 2
+
+
+@pytest.mark.parametrize("text", ["[" * 101 + "]" * 101, '{"a":' * 150 + "1" + "}" * 150, "[" * 100_000])
+def test_deep_nesting_is_refused_without_a_crash(text: str) -> None:
+    with pytest.raises(ValueError, match=r"nested deeper|no JSON"):
+        parse_json(text)
+
+
+def test_nesting_up_to_the_limit_is_read() -> None:
+    assert parse_json("[" * 100 + "]" * 100) is not None
