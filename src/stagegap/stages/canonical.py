@@ -1,0 +1,39 @@
+"""One text and one hash for equal JSON values."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+
+import orjson
+
+from stagegap.model.values import Json
+
+
+def canonical(value: Json) -> bytes:
+    """Give the value as JSON with sorted keys, equal for equal values.
+
+    Raises: TypeError when it is no JSON value.
+
+    >>> canonical({"b": 1, "a": ("x", None)})
+    b'{"a":["x",null],"b":1}'
+    """
+    try:
+        return orjson.dumps(value, default=_plain, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError:
+        # Integers beyond 64 bits and lone surrogates: valid in Python and in JSON files, refused by orjson.
+        return json.dumps(value, default=_plain, sort_keys=True, separators=(",", ":")).encode()
+
+
+def digest(value: Json) -> str:
+    """Give 32 hex digits that stand for the value."""
+    return sha256(canonical(value)).hexdigest()[:32]
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {**value}
+    if isinstance(value, Sequence):
+        return [*value]
+    raise TypeError(f"{type(value).__name__} is no JSON value")

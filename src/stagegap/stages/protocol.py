@@ -1,0 +1,84 @@
+"""What the runner asks of a stage: answer one input, or a batch of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias, runtime_checkable
+
+from stagegap.model.answer import Status
+from stagegap.model.values import Json
+
+Inputs: TypeAlias = Mapping[str, Json]
+"""A stage's inputs by name."""
+
+RECORD_INPUT = "__record__"
+"""Name of the hidden input with the record's id, given to stages that read it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What a stage answered to one input, or a named failure."""
+
+    status: Status = Status.OK
+    value: Json = None
+    scores: tuple[float, ...] = ()
+    confidence: float | None = None
+    alternatives: tuple[Json, ...] = ()
+    error: str = ""
+    """One line for people when the call did not end as ok."""
+    raw: str = ""
+    """What came back, where that differs from the value."""
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    cost: float | None = None
+    """US dollars; None when unknown."""
+    latency_ms: float | None = None
+    """None leaves the measuring to the runner."""
+    is_reusable: bool = True
+    """False when the same call may well end otherwise (a time-out, an exception): it is never served from the cache."""
+
+
+@runtime_checkable
+class BatchStage(Protocol):
+    """A stage that answers many inputs at once, in a worker thread."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of all that decides an answer besides the inputs; secrets enter by name only."""
+        ...
+
+    @property
+    def reads_record(self) -> bool:
+        """True when the runner must add the record's id as the input `__record__`."""
+        ...
+
+    def answer_batch(self, inputs: Sequence[Inputs]) -> Sequence[Reply]:
+        """Answer each input, in order. Raises: StagegapError when no further call can succeed."""
+        ...
+
+
+@runtime_checkable
+class AsyncStage(Protocol):
+    """A stage that waits for somebody else: many calls at once, each on its own."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of all that decides an answer besides the inputs; secrets enter by name only."""
+        ...
+
+    @property
+    def reads_record(self) -> bool:
+        """True when the runner must add the record's id as the input `__record__`."""
+        ...
+
+    async def answer(self, inputs: Inputs) -> Reply:
+        """Answer one input. Raises: StagegapError when no further call can succeed."""
+        ...
+
+    async def close(self) -> None:
+        """Give back what the stage holds open; the next call opens it again."""
+        ...
+
+
+StageCode: TypeAlias = BatchStage | AsyncStage
