@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
+from typing import cast
 
 import orjson
 
@@ -33,7 +34,7 @@ def digest(value: Json) -> str:
 
 def _plain(value: object) -> object:
     if isinstance(value, Mapping):
-        return {**value}
+        return dict(cast("Mapping[object, object]", value))  # orjson looks at what is inside
     if isinstance(value, Sequence):
-        return [*value]
+        return list(cast("Sequence[object]", value))  # the same
     raise TypeError(f"{type(value).__name__} is no JSON value")

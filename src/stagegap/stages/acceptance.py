@@ -1,0 +1,240 @@
+"""Whether a value is of a stage's declared output type: the one gate for outputs, labels and recorded answers."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TypeAlias, cast
+
+from stagegap.errors import ConfigurationError, near_names
+from stagegap.model.cascade import Kind, OutputType
+from stagegap.model.values import Json
+
+MAX_DEPTH = 100
+"""Levels that an object's lists and mappings may nest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A value of the declared type, in its canonical form."""
+
+    value: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """Why a value is not of the declared type."""
+
+    reason: str
+    """A sentence without its subject's place: `'ordres' is none of the labels. Did you mean orders?`."""
+
+
+Check: TypeAlias = "Callable[[object], Accepted | Rejected]"
+
+
+def accept(output: OutputType, value: object, known_ids: Collection[str]) -> Accepted | Rejected:
+    """Give the value in its canonical form, or say why it is not of the type.
+
+    Sets of labels are put in the declared order, numpy scalars and tuples become plain values. `known_ids` are the ids
+    of the corpus that a ranking refers to.
+
+    >>> accept(OutputType(kind=Kind.NUMBER, low=0.0), -1, ())
+    Rejected(reason='-1 is below the lowest allowed value 0.0.')
+    """
+    return check_for(output, known_ids)(value)
+
+
+def check_for(output: OutputType, known_ids: Collection[str]) -> Check:
+    """Give the check of one output type, for many values."""
+    match output.kind:
+        case Kind.LABEL:
+            return _label_check(output.values)
+        case Kind.LABELS:
+            return _labels_check(output.values)
+        case Kind.RANKING:
+            return _ranking_check(output, known_ids)
+        case Kind.TEXT:
+            return _check_text
+        case Kind.NUMBER:
+            return _number_check(output)
+        case Kind.BOOLEAN:
+            return _check_boolean
+        case Kind.OBJECT:
+            return _object_check(output.schema)
+
+
+def plain(value: object, depth: int = MAX_DEPTH) -> Json:
+    """Give a JSON value made of dict, list, str, int, float, bool and None only.
+
+    Raises: ValueError for NaN, infinity, keys that are no text, other types and too deep nesting.
+    """
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError(f"{value} is no JSON number.")
+        return float(value)
+    if depth == 0:
+        raise ValueError(f"The value is nested deeper than {MAX_DEPTH} levels.")
+    if isinstance(value, Mapping):
+        return {_key(key): plain(item, depth - 1) for key, item in cast("Mapping[object, object]", value).items()}
+    if isinstance(value, list | tuple):
+        return [plain(item, depth - 1) for item in cast("Sequence[object]", value)]
+    scalar = _unwrapped(value)
+    if scalar is value:
+        raise ValueError(f"A value of the Python type {type(value).__name__} is no JSON value.")
+    return plain(scalar, depth - 1)
+
+
+def _text(value: str) -> str:
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise ValueError("The text holds half a character (a lone surrogate).") from None
+    return value if type(value) is str else str.__str__(value)
+
+
+def _key(key: object) -> str:
+    if not isinstance(key, str):
+        raise ValueError(f"The key {key!r} is no text.")
+    return _text(key)
+
+
+def _unwrapped(value: object) -> object:
+    """Give the Python scalar inside a numpy scalar or one-element array; anything else as it is."""
+    item = getattr(value, "item", None)
+    if not callable(item):
+        return value
+    try:
+        return item()
+    except (TypeError, ValueError):
+        return value
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _label_check(values: tuple[str, ...]) -> Check:
+    accepted = {value: Accepted(value) for value in values}
+
+    def check(value: object) -> Accepted | Rejected:
+        if not isinstance(value, str):
+            return Rejected(f"A label is a text, found {_shown(value)}.")
+        return accepted.get(value) or Rejected(f"{_shown(value)} is none of the labels. {near_names(value, values)}")
+
+    return check
+
+
+def _labels_check(values: tuple[str, ...]) -> Check:
+    place = {value: index for index, value in enumerate(values)}
+
+    def check(value: object) -> Accepted | Rejected:
+        if not isinstance(value, list | tuple | set | frozenset):
+            return Rejected(f"A list of labels was expected, found {_shown(value)}.")
+        found = list(cast("Collection[object]", value))
+        for label in found:
+            if not isinstance(label, str) or label not in place:
+                return Rejected(f"{_shown(label)} is none of the labels. {near_names(str(label), values)}")
+        labels = cast("list[str]", found)
+        if len(set(labels)) < len(labels):
+            return Rejected(f"A label stands twice in {_shown(labels)}.")
+        return Accepted(sorted(labels, key=place.__getitem__))
+
+    return check
+
+
+def _ranking_check(output: OutputType, known_ids: Collection[str]) -> Check:
+    def check(value: object) -> Accepted | Rejected:
+        if not isinstance(value, list | tuple):
+            return Rejected(f"A list of ids was expected, found {_shown(value)}.")
+        ids = list(cast("Sequence[object]", value))
+        if output.k is not None and len(ids) > output.k:
+            return Rejected(f"A ranking holds at most {output.k} ids, found {len(ids)}.")
+        for name in ids:
+            if not isinstance(name, str):
+                return Rejected(f"An id is a text, found {_shown(name)}.")
+            if name not in known_ids:
+                return Rejected(f"The corpus {output.of!r} has no document {_shown(name)}.")
+        if len(set(ids)) < len(ids):
+            return Rejected(f"An id stands twice in {_shown(ids)}.")
+        return Accepted(cast("list[str]", ids))
+
+    return check
+
+
+def _check_text(value: object) -> Accepted | Rejected:
+    if not isinstance(value, str):
+        return Rejected(f"A text was expected, found {_shown(value)}.")
+    try:
+        return Accepted(_text(value))
+    except ValueError as error:
+        return Rejected(str(error))
+
+
+def _number_check(output: OutputType) -> Check:
+    def check(value: object) -> Accepted | Rejected:
+        number = _unwrapped(value)
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            return Rejected(f"A number was expected, found {_shown(value)}.")
+        if not math.isfinite(number):
+            return Rejected(f"A finite number was expected, found {number}.")
+        if output.low is not None and number < output.low:
+            return Rejected(f"{number} is below the lowest allowed value {output.low}.")
+        if output.high is not None and number > output.high:
+            return Rejected(f"{number} is above the highest allowed value {output.high}.")
+        return Accepted(number)
+
+    return check
+
+
+def _check_boolean(value: object) -> Accepted | Rejected:
+    found = _unwrapped(value)
+    if not isinstance(found, bool):
+        return Rejected(f"True or false was expected, found {_shown(value)}.")
+    return Accepted(found)
+
+
+@lru_cache(maxsize=64)
+def _object_check(schema: str | None) -> Check:
+    violation = _violation_finder(schema) if schema else None
+
+    def check(value: object) -> Accepted | Rejected:
+        if not isinstance(value, Mapping):
+            return Rejected(f"An object was expected, found {_shown(value)}.")
+        try:
+            found = plain(cast("object", value))
+        except ValueError as error:
+            return Rejected(str(error))
+        reason = violation(found) if violation else ""
+        return Rejected(reason) if reason else Accepted(found)
+
+    return check
+
+
+def _violation_finder(schema: str) -> Callable[[Json], str]:
+    """Give a function that says where a value breaks the JSON schema, "" where it does not."""
+    import jsonschema.exceptions
+    import referencing.exceptions
+
+    # Without a registry of its own jsonschema would fetch what a $ref names from the network.
+    validator = jsonschema.Draft202012Validator(json.loads(schema), registry=referencing.Registry())
+
+    def find(value: Json) -> str:
+        errors = cast("Iterator[jsonschema.ValidationError]", validator.iter_errors(value))  # pyright: ignore[reportUnknownMemberType]  # untyped there
+        try:
+            worst = max(errors, key=jsonschema.exceptions.relevance, default=None)
+        except referencing.exceptions.Unresolvable as error:
+            raise ConfigurationError(f"The JSON schema of an output refers to what it doesn't hold: {error}.") from None
+        return "" if worst is None else f"At {worst.json_path}: {worst.message}."
+
+    return find
