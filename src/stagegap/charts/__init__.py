@@ -1,0 +1,45 @@
+"""Views as pictures: each chart is an HTML table whose marks are placed by per cent.
+
+A screen reader reads its rows and numbers, Ctrl-F finds them, a printer prints them, and app and report show the same
+string. No function here computes a statistic; every value that comes from outside is escaped.
+"""
+
+from stagegap.charts.ceiling import ceiling
+from stagegap.charts.failures import failures
+from stagegap.charts.faults import first_faults, steps, together
+from stagegap.charts.gap import gap
+from stagegap.charts.groups import groups
+from stagegap.charts.marks import style
+from stagegap.charts.sentences import (
+    failures_sentence,
+    first_fault_sentence,
+    groups_note,
+    lost_anyway,
+    method,
+    notices,
+    plural,
+)
+from stagegap.charts.words import emphasised, percent, points, span, whole
+
+__all__ = [
+    "ceiling",
+    "emphasised",
+    "failures",
+    "failures_sentence",
+    "first_fault_sentence",
+    "first_faults",
+    "gap",
+    "groups",
+    "groups_note",
+    "lost_anyway",
+    "method",
+    "notices",
+    "percent",
+    "plural",
+    "points",
+    "span",
+    "steps",
+    "style",
+    "together",
+    "whole",
+]

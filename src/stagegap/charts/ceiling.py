@@ -1,0 +1,87 @@
+"""What correcting each stage would buy at the end: a waterfall of bars that start at 0 and add up."""
+
+from __future__ import annotations
+
+from html import escape
+
+from stagegap.analysis.views import Scorecard
+from stagegap.charts.marks import Scale, row, table
+from stagegap.charts.words import percent, points, span, whole
+from stagegap.model.estimate import Estimate
+
+_SCALE = Scale()
+
+
+def ceiling(scorecard: Scorecard, *, chosen: str | None = None, pickable: bool = False) -> str:
+    """Draw the outcome today, what references at each stage add in cascade order, and the outcome with all of them."""
+    today = scorecard.system
+    if not today.is_measured:
+        return f'<div class="bc"><p class="none">No outcome yet: {escape(today.method)}.</p></div>'
+    base = f'<i class="base" style="{_SCALE.left(today.value)}"></i>'
+    rows = [_total("system today", today, "sys", base), *_steps(scorecard, chosen, pickable=pickable, base=base)]
+    if scorecard.ceiling.is_measured:
+        rows.append(_total("references everywhere", scorecard.ceiling, "hum", base))
+    if scorecard.person.is_measured:
+        rows.append(_total("one person, against the others", scorecard.person, "hum", base))
+    caption = f"{scorecard.outcome_name}, with references replacing stages one after another"
+    return f'<div class="bc">{table(kind="wf", caption=caption, rows=[*rows, _SCALE.axis()], heading_width=32)}</div>'
+
+
+def _bar(low: float, high: float, colour: str, base: str) -> str:
+    place = _SCALE.between(min(low, high), max(low, high))
+    return f'{_SCALE.grid()}<i class="bar {colour}" style="{place}"></i>{base}'
+
+
+def _whisker(low: float, high: float) -> str:
+    return f'<i class="wh" style="{_SCALE.between(low, high)}"></i>'
+
+
+def _total(head: str, estimate: Estimate, colour: str, base: str) -> str:
+    drawing = (
+        _bar(0.0, estimate.value, colour, base)
+        + _whisker(estimate.low, estimate.high)
+        + f'<span class="txt" style="{_SCALE.left(estimate.high)}">{percent(estimate.value)}</span>'
+    )
+    says = f"{percent(estimate.value)}, 95% interval {span(estimate)}, {estimate.n} records."
+    return row(head=head, says=says, drawing=drawing)
+
+
+def _printed(scorecard: Scorecard) -> list[int]:
+    """Points to print: adding up to the printed difference of the two totals where all of them are measured."""
+    gains = [stage.gain for stage in scorecard.stages]
+    if scorecard.ceiling.is_measured and all(gain.is_measured for gain in gains):
+        total = round(100 * scorecard.ceiling.value) - round(100 * scorecard.system.value)
+        return whole([gain.value for gain in gains], total)
+    return [round(100 * gain.value) if gain.is_measured else 0 for gain in gains]
+
+
+def _steps(scorecard: Scorecard, chosen: str | None, *, pickable: bool, base: str) -> list[str]:
+    rows: list[str] = []
+    reached = scorecard.system.value
+    for stage, printed in zip(scorecard.stages, _printed(scorecard), strict=True):
+        gain, is_chosen = stage.gain, stage.stage == chosen
+        if gain.is_measured:
+            end = reached + gain.value
+            text = points(printed / 100)
+            low, high = sorted((reached + gain.low, reached + gain.high))
+            drawing = (
+                _bar(reached, end, "hot" if is_chosen else "mute", base)
+                + _whisker(low, high)
+                + f'<span class="txt" style="{_SCALE.left(max(reached, end, high))}">{text} '
+                + f"<small>({span(gain)})</small></span>"
+            )
+            says = f"{text} points, 95% interval {span(gain)}; {stage.fixed} become good, {stage.broken} become bad."
+            reached = end
+        else:
+            drawing = f'{_SCALE.grid()}{base}<span class="note left">{escape(gain.method)}</span>'
+            says = f"No gain: {gain.method}."
+        rows.append(
+            row(
+                head=f"+ references at {stage.stage}",
+                says=says,
+                drawing=drawing,
+                value=stage.stage if pickable else None,
+                chosen=is_chosen,
+            )
+        )
+    return rows

@@ -1,0 +1,42 @@
+"""The groups of records that a stage fails most on, by failures beyond their share."""
+
+from __future__ import annotations
+
+from html import escape
+
+from stagegap.analysis.views import SliceRow, StageDetail
+from stagegap.charts.marks import Scale, row, table
+from stagegap.charts.words import percent, span
+
+SHOWN = 6
+_SCALE = Scale()
+
+
+def groups(detail: StageDetail, *, shown: int = SHOWN) -> str:
+    """Draw the failure rate of the first `shown` groups against the stage's average."""
+    if not detail.groups:
+        return '<div class="bc"><p class="none">No groups to compare: no slices are declared for the records.</p></div>'
+    base = f'<i class="base" style="{_SCALE.left(detail.average.value)}"></i>' if detail.average.is_measured else ""
+    rows = [_row(group, base) for group in detail.groups[:shown]]
+    caption = f"Failure rate of {detail.stage} by group"
+    return f'<div class="bc">{table(kind="sl", caption=caption, rows=[*rows, _SCALE.axis()], heading_width=32)}</div>'
+
+
+def _row(group: SliceRow, base: str) -> str:
+    count = f"({group.failures} of {group.n})"
+    if not group.rate.is_measured:
+        note = f'<span class="note left">{escape(group.rate.method)} {count}</span>'
+        return row(head=group.group, says=f"{group.rate.method} {count}.", drawing=f"{_SCALE.grid()}{base}{note}")
+    colour = "hot" if group.stands_out else "soft"
+    rate = group.rate
+    drawing = (
+        f'{_SCALE.grid()}{base}<i class="band {colour}" style="{_SCALE.between(rate.low, rate.high)}"></i>'
+        f'<i class="c dot {colour}" style="{_SCALE.left(rate.value)}"></i>'
+        f'<span class="txt" style="{_SCALE.left(rate.high)}">{percent(rate.value)} <small>{count}</small></span>'
+    )
+    above = ", above the average with its whole interval" if group.stands_out else ""
+    return row(
+        head=group.group,
+        says=f"fails {percent(rate.value)} {count}, 95% interval {span(rate)}{above}.",
+        drawing=drawing,
+    )

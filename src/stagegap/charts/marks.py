@@ -1,0 +1,76 @@
+"""What every chart is drawn with: a scale, grid lines, marks placed by per cent, and rows of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from html import escape
+from importlib.resources import files
+
+from stagegap.charts.words import percent
+
+
+@cache
+def style() -> str:
+    """Give the style sheet of all charts; light and dark by the `color-scheme` of the page around them."""
+    return files(__package__).joinpath("style.css").read_text(encoding="utf-8")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """A horizontal axis of shares; a dot plot may start above 0, a bar never does."""
+
+    low: float = 0.0
+    high: float = 1.0
+    step: float = 0.2
+
+    @property
+    def ticks(self) -> list[float]:
+        count = round((self.high - self.low) / self.step)
+        return [self.low + i * self.step for i in range(count + 1)]
+
+    def at(self, value: float) -> float:
+        """Give the place of a value in per cent of the width, kept on the axis."""
+        return 100 * (min(max(value, self.low), self.high) - self.low) / (self.high - self.low)
+
+    def left(self, value: float) -> str:
+        return f"left:{self.at(value):.2f}%"
+
+    def between(self, low: float, high: float) -> str:
+        return f"left:{self.at(low):.2f}%;width:{self.at(high) - self.at(low):.2f}%"
+
+    def grid(self) -> str:
+        return "".join(f'<i class="g" style="{self.left(tick)}"></i>' for tick in self.ticks)
+
+    def axis(self) -> str:
+        """Give the last row of a chart: the values at the grid lines."""
+        marks = "".join(f'<span style="{self.left(tick)}">{percent(tick)}</span>' for tick in self.ticks)
+        return f'<tr aria-hidden="true"><td></td><td><div class="t ax">{marks}</div></td></tr>'
+
+
+def row(
+    *, head: str, says: str, drawing: str, value: str | None = None, chosen: bool = False, classes: Sequence[str] = ()
+) -> str:
+    """Give a table row: its head, the sentence that a screen reader reads, and the drawing.
+
+    With `value` the head becomes a button that carries it, and the whole row can be clicked.
+    """
+    names = [*classes, *(["on"] if chosen else []), *(["pick"] if value is not None else [])]
+    label = escape(head)
+    if value is not None:
+        current = ' aria-current="true"' if chosen else ""
+        label = f'<button type="button" data-v="{escape(value)}"{current}>{label}</button>'
+    kind = f' class="{" ".join(names)}"' if names else ""
+    return (
+        f'<tr{kind}><th scope="row">{label}</th><td><span class="sr">{escape(says)}</span>'
+        f'<div class="t" aria-hidden="true">{drawing}</div></td></tr>'
+    )
+
+
+def table(*, kind: str, caption: str, rows: Sequence[str], heading_width: int) -> str:
+    """Give a chart: a table of two columns, the first `heading_width` per cent wide."""
+    return (
+        f'<table class="{kind}"><caption class="sr">{escape(caption)}</caption>'
+        f'<colgroup><col style="width:{heading_width}%"><col></colgroup><tbody>{"".join(rows)}</tbody></table>'
+    )

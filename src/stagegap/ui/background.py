@@ -1,0 +1,29 @@
+"""Views that are older than the labels are computed again beside the pages, one after another."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import streamlit
+
+from stagegap.ui.protocol import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class _Refreshing:
+    pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="refresh"))
+    running: dict[tuple[str, str], Future[None]] = field(default_factory=dict)
+
+
+@streamlit.cache_resource(show_spinner=False)
+def _refreshing() -> _Refreshing:
+    return _Refreshing()
+
+
+def refresh(workspace: Workspace, cascade: str, run: str) -> None:
+    """Start the refresh of a run's view, unless it is on its way; a failed one is tried again."""
+    state = _refreshing()
+    before = state.running.get((cascade, run))
+    if before is None or before.done():
+        state.running[cascade, run] = state.pool.submit(workspace.refresh, cascade, run)

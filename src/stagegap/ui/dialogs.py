@@ -1,0 +1,72 @@
+"""The two dialogs of the Gap page: one record, and sharing."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import streamlit
+
+from stagegap import charts, report
+from stagegap.analysis.views import Scorecard, StageDetail
+from stagegap.model.run import Run
+from stagegap.ui import elements, state
+
+
+def dated(run: Run) -> str:
+    """Give the run's name with its day: `v14, 18 Nov`.
+
+    The day is that of UTC, so that two people see the same.
+    """
+    day = datetime.fromtimestamp(run.started_at, UTC)
+    return f"{run.name}, {day.day} {day:%b}"
+
+
+def _close() -> None:
+    state.choose("record", None)
+
+
+@streamlit.dialog("Record", width="large", on_dismiss=_close)
+def record(scorecard: Scorecard, detail: StageDetail) -> None:
+    """Show the record that the URL names: what it says, and what each stage that failed on it answered."""
+    ids = [row.record for row in detail.rows]
+    shown, _ = state.chosen("record", ids, ids[0])
+    place = ids.index(shown or ids[0])
+    streamlit.text(detail.rows[place].title)
+    for other in scorecard.details:
+        for row in other.rows:
+            if row.record == ids[place]:
+                streamlit.subheader(elements.plain(other.stage), anchor=False)
+                elements.note(f"score {charts.percent(row.score)}{', first fault' if row.first_fault else ''}")
+                for head, text in (("System", row.system), ("Reference", row.reference)):
+                    elements.note(head)
+                    streamlit.text(text)
+    with streamlit.container(horizontal=True, vertical_alignment="center"):
+        for name, shortcut, step in (("Previous", "Left", -1), ("Next", "Right", 1)):
+            to = ids[(place + step) % len(ids)]
+            streamlit.button(name, shortcut=shortcut, on_click=state.choose, args=("record", to))
+        elements.note(f"{place + 1} of {len(ids)} failures of {detail.stage}, record {ids[place]}")
+
+
+@streamlit.dialog("Share")
+def share(scorecard: Scorecard) -> None:
+    """Offer the report and the numbers; texts of records leave the machine only when asked for."""
+    texts = sum(len(detail.rows) for detail in scorecard.details)
+    with_records = streamlit.checkbox(f"With the texts of the failures ({texts})", value=False)
+    name = f"{scorecard.cascade}-{scorecard.run}"
+    streamlit.download_button(
+        "Download report",
+        report.html(scorecard, records=with_records),
+        file_name=f"{name}.html",
+        mime="text/html",
+        icon=":material/description:",
+        on_click="ignore",
+    )
+    streamlit.download_button(
+        "Download as Markdown",
+        report.markdown(scorecard),
+        file_name=f"{name}.md",
+        mime="text/markdown",
+        icon=":material/notes:",
+        on_click="ignore",
+    )
+    elements.note("One file, no script, nothing loaded from outside. The address of this page is a link to this view.")

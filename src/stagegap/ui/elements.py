@@ -1,0 +1,65 @@
+"""Small drawn things that several pages use: escaped text, the lead under a title, charts, the label card."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from functools import cache
+from html import escape
+from importlib.resources import files
+from typing import Any
+
+import streamlit
+
+from stagegap import charts
+from stagegap.ui import state
+
+_MARK = 'style="font-style:normal;font-weight:700;color:light-dark(#B34700,#F58A4B)"'
+
+
+@cache
+def asset(name: str) -> str:
+    """Give the text of a file in `static/`."""
+    return files(__package__).joinpath("static", name).read_text(encoding="utf-8")
+
+
+def plain(text: str) -> str:
+    r"""Escape a text so that Markdown shows it as it is.
+
+    >>> print(plain("![x](http://y)"))
+    \!\[x\]\(http\:\/\/y\)
+    """
+    return re.sub(r"([^\w\s])", r"\\\1", text)
+
+
+def note(text: str) -> None:
+    """Write a small line; `st.caption` has too little contrast."""
+    streamlit.markdown(f":small[{plain(text)}]")
+
+
+def lead(*, summary: str, stage: str | None, basis: str, advice: str) -> None:
+    """Write the sentences under the verdict, the finding marked."""
+    found = charts.emphasised(summary, stage=stage).replace("<em>", f"<em {_MARK}>")
+    small = "".join(
+        f'<p style="margin:0;font-size:0.9em;opacity:0.9">{escape(text)}</p>' for text in (basis, advice) if text
+    )
+    streamlit.html(f'<p style="margin:0 0 0.5rem">{found}</p>{small}')
+
+
+def chart(name: str, html: str, *, picks: str | None = None) -> None:
+    """Draw a chart; a click on one of its rows puts the row's value into the URL parameter `picks`."""
+    render = streamlit.components.v2.component(
+        "stagegap.chart", html='<div id="chart"></div>', css=charts.style(), js=asset("chart.js")
+    )
+    if picks is None:
+        render(key=state.chart_key(name), data={"html": html})
+    else:
+        render(key=state.chart_key(name), data={"html": html}, on_pick_change=state.take_pick(name, picks))
+
+
+def card(key: str, data: Mapping[str, Any], *, on_outbox: Callable[[], None]) -> None:
+    """Draw the label card; `on_outbox` runs before the page is drawn again with what the card sent."""
+    render = streamlit.components.v2.component(
+        "stagegap.card", html='<div id="card"></div>', css=asset("card.css"), js=asset("card.js")
+    )
+    render(key=key, data=dict(data), on_outbox_change=on_outbox)

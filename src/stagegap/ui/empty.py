@@ -1,0 +1,77 @@
+"""What a page says when there is nothing to draw yet, and the strips above what is there."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import streamlit
+
+from stagegap import charts
+from stagegap.analysis.views import Scorecard
+from stagegap.ui import background, elements
+from stagegap.ui.elements import note, plain
+from stagegap.ui.protocol import Workspace
+
+POLL = 2.0
+"""Seconds between two looks at a store that is expected to change."""
+
+
+def no_cascade() -> None:
+    streamlit.title("No cascade yet", anchor=False)
+    streamlit.markdown("Write one under `pipelines/`, or start with the example: `stagegap init`.")
+
+
+def no_run(workspace: Workspace, cascade: str, run: str | None) -> None:
+    """Say how to get results, and look for them until they are there."""
+    streamlit.title("No results yet", anchor=False)
+    if run is not None:
+        note(f"Run {run} has no numbers.")
+    streamlit.markdown("Run `stagegap run` in the project folder. This page fills itself when the run ends.")
+    _active(workspace, cascade)
+    _wait(partial(_has_numbers, workspace, cascade, run))
+
+
+def strips(workspace: Workspace, scorecard: Scorecard) -> None:
+    """Write the lines that qualify the numbers below: an active run, newer labels, failures."""
+    if _active(workspace, scorecard.cascade):
+        note(f"The numbers below are those of {scorecard.run}, the last run that ended.")
+    newer = workspace.stale_labels(scorecard)
+    if newer:
+        note(f"{newer} new labels since these numbers. Updating…")
+        background.refresh(workspace, scorecard.cascade, scorecard.run)
+        _wait(partial(_has_newer, workspace, scorecard))
+    for sentence in charts.notices(scorecard):
+        note(sentence)
+
+
+def person_note(scorecard: Scorecard) -> None:
+    """Write under the gap chart how the comparison was made, or what would make it possible."""
+    if any(stage.gap.is_measured for stage in scorecard.stages):
+        note("Both got the same inputs, as the stage saw them. Click a row to see why.")
+    else:
+        streamlit.markdown(f":small[{plain('A person is not measured yet.')} [Label records twice](label)]")
+
+
+def _active(workspace: Workspace, cascade: str) -> bool:
+    progress = workspace.progress(cascade)
+    for line in progress.lines if progress else ():
+        streamlit.markdown(plain(line))
+    return progress is not None
+
+
+def _has_numbers(workspace: Workspace, cascade: str, run: str | None) -> bool:
+    return workspace.scorecard(cascade, run) is not None
+
+
+def _has_newer(workspace: Workspace, shown: Scorecard) -> bool:
+    stored = workspace.scorecard(shown.cascade, shown.run)
+    return stored is not None and stored.labels_seq > shown.labels_seq
+
+
+def _wait(is_there: partial[bool]) -> None:
+    @streamlit.fragment(run_every=POLL)
+    def look() -> None:
+        if is_there():
+            streamlit.rerun()
+
+    look()

@@ -1,0 +1,86 @@
+"""What the pages need of a workspace: read stored views, walk a queue, save what a person did."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from stagegap.analysis.views import Scorecard
+    from stagegap.model.answer import Label
+    from stagegap.model.queue import Queue, QueueItem
+    from stagegap.model.run import Run
+    from stagegap.model.values import Json
+
+
+class RunProgress(Protocol):
+    """A run that is active, as sentences for the strip under the top bar."""
+
+    @property
+    def lines(self) -> Sequence[str]: ...
+
+
+class LabelStage(Protocol):
+    """A stage that people can be asked about."""
+
+    @property
+    def stage(self) -> str: ...
+    @property
+    def question(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def queue_id(self) -> str | None: ...
+
+
+class Progress(Protocol):
+    """How far one annotator is in a queue."""
+
+    @property
+    def done(self) -> int: ...
+    @property
+    def skipped(self) -> int: ...
+    @property
+    def total(self) -> int: ...
+    @property
+    def median_ms(self) -> float | None: ...
+
+
+class Workspace(Protocol):
+    """The front door that is handed to the pages."""
+
+    @property
+    def folder(self) -> Path: ...
+    def cascades(self) -> list[str]: ...
+    def runs(self, cascade: str) -> list[Run]:
+        """Give the runs, newest first."""
+        ...
+
+    def scorecard(self, cascade: str, run: str | None) -> Scorecard | None:
+        """Give the stored view of a run (None: the newest finished one), or None without a finished run."""
+        ...
+
+    def stale_labels(self, scorecard: Scorecard) -> int:
+        """Count the labels made since the view."""
+        ...
+
+    def refresh(self, cascade: str, run: str) -> None:
+        """Compute and store the view of a run again; takes as long as it takes."""
+        ...
+
+    def progress(self, cascade: str) -> RunProgress | None: ...
+    def label_stages(self, cascade: str) -> Sequence[LabelStage]: ...
+    def queue(self, cascade: str, stage: str) -> Queue:
+        """Give the random queue of a stage, made on first use."""
+        ...
+
+    def queue_items(self, queue: Queue, annotator: str, limit: int) -> Sequence[QueueItem]:
+        """Give the next items that this annotator has not answered."""
+        ...
+
+    def progress_of(self, queue: Queue, annotator: str) -> Progress: ...
+    def last_label(self, queue: Queue, annotator: str) -> Label | None: ...
+    def save_labels(
+        self, queue: Queue, events: Sequence[Mapping[str, Json]], annotator: str, verified: bool
+    ) -> None: ...

@@ -1,0 +1,73 @@
+"""Start the app in this process: Streamlit as a library, look and safety from `settings.toml`, 127.0.0.1 only."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import tomllib
+from collections.abc import Iterator, Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+from stagegap.errors import ConfigurationError
+
+ADDRESS = "127.0.0.1"
+FOLDER = "STAGEGAP_APP_FOLDER"
+"""Environment variable by which the script learns which workspace to open."""
+PAGES = "STAGEGAP_APP_PAGES"
+"""Environment variable: `label` serves the label page and no other."""
+
+
+def settings() -> dict[str, Any]:
+    """Give the settings by their dotted names.
+
+    >>> settings()["browser.gatherUsageStats"]
+    False
+    """
+    text = files(__package__).joinpath("settings.toml").read_text(encoding="utf-8")
+    return dict(_flat(tomllib.loads(text)))
+
+
+def serve(
+    folder: Path,
+    *,
+    port: int = 8501,
+    open_browser: bool = False,
+    pages: Literal["all", "label"] = "all",
+    script: Path | None = None,
+) -> None:
+    """Serve the workspace in `folder` until Ctrl-C; `script` replaces the page script.
+
+    Raises: ConfigurationError when the port is taken.
+    """
+    from streamlit import App
+
+    _check_free(port)
+    os.environ[FOLDER] = str(folder.resolve())
+    os.environ[PAGES] = pages
+    app = App(script if script is not None else Path(__file__).with_name("script.py"))
+    try:
+        app.run(config={**settings(), "server.port": port, "server.headless": not open_browser})
+    except KeyboardInterrupt:
+        sys.stdout.write("\n  Stopped. Your labels are saved.\n")
+
+
+def _check_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((ADDRESS, port))
+        except OSError as error:
+            raise ConfigurationError(
+                f"Port {port} on {ADDRESS} is taken. Is the app open already? Choose another with --port."
+            ) from error
+
+
+def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in table.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value

@@ -1,0 +1,72 @@
+"""The only place that touches the session: what is chosen stands in the URL, what is not stands here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import streamlit
+
+_ACKNOWLEDGED = "acknowledged "
+_CHART = "chart "
+
+
+def chosen(name: str, allowed: Sequence[str], default: str | None) -> tuple[str | None, bool]:
+    """Give the value of a URL parameter, or the default; and whether the URL asked for something unknown."""
+    asked = streamlit.query_params.get(name)
+    if asked in allowed:
+        return asked, False
+    return default, asked is not None
+
+
+def choose(name: str, value: str | None) -> None:
+    """Put a choice into the URL; None takes it out."""
+    if value is None:
+        streamlit.query_params.pop(name, None)
+    else:
+        streamlit.query_params[name] = value
+
+
+def picker_key(name: str, value: str | None) -> str:
+    """Set the control of a URL parameter to the value that the page shows, and give the control's key."""
+    key = f"pick {name}"
+    streamlit.session_state[key] = value
+    return key
+
+
+def take_over(name: str) -> Callable[[], None]:
+    """Give the callback by which a control writes its value into the URL."""
+
+    def callback() -> None:
+        choose(name, streamlit.session_state[f"pick {name}"] or None)
+
+    return callback
+
+
+def chart_key(chart: str) -> str:
+    return _CHART + chart
+
+
+def take_pick(chart: str, name: str) -> Callable[[], None]:
+    """Give the callback by which a clicked chart row writes its value into the URL."""
+
+    def callback() -> None:
+        picked = streamlit.session_state[chart_key(chart)].get("pick")
+        if isinstance(picked, str):
+            choose(name, picked)
+
+    return callback
+
+
+def outbox(card: str) -> list[dict[str, object]]:
+    """Give the events that the card holds and that are not acknowledged yet."""
+    sent = streamlit.session_state[card].get("outbox")
+    return list(sent["events"]) if sent else []
+
+
+def acknowledge(card: str, events: Sequence[str]) -> None:
+    """Remember the ids of the events that were stored last; the card drops them."""
+    streamlit.session_state[_ACKNOWLEDGED + card] = list(events)
+
+
+def acknowledged(card: str) -> list[str]:
+    return streamlit.session_state.get(_ACKNOWLEDGED + card, [])
