@@ -21,6 +21,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 
+MOST_NAMES = 5_000
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
     """One thing that is wrong in a user's file, with the place where it stands."""
@@ -97,6 +100,8 @@ class RunStopped(StagegapError):
 def near_names(found: str, known: Iterable[str]) -> str:
     """Give a hint with the known names most like `found`, or with all of them when they are few.
 
+    Among more than 5,000 names none is looked for: the search would take longer than the reader.
+
     >>> near_names("retreive", ["route", "retrieve", "draft"])
     'Did you mean retrieve?'
     >>> near_names("x", ["route", "draft"])
@@ -105,6 +110,8 @@ def near_names(found: str, known: Iterable[str]) -> str:
     from difflib import get_close_matches
 
     names = sorted(set(known))
+    if len(names) > MOST_NAMES:
+        return ""
     close = get_close_matches(found, names, n=2, cutoff=0.6)
     if close:
         return f"Did you mean {' or '.join(close)}?"

@@ -39,7 +39,7 @@ def read_labels(path: Path, known: Known) -> list[Label]:
     """
     problems = Problems(path)
     rows = read_rows(path)
-    labels = [label for row in rows if (label := _label(row, known, problems, typed=path.suffix != ".csv"))]
+    labels = [label for row in rows if (label := _label(row, known, problems, typed=".csv" not in path.suffixes))]
     problems.raise_if_any()
     return labels
 

@@ -51,16 +51,17 @@ class Problems:
 
     def raise_if_any(self) -> None:
         """Raise an InputError with everything found so far, if there is anything."""
-        if self._more:
-            self._found.append(Problem(message=f"{self._more} more problems of this kind.", path=self._path))
         if self._found:
-            raise InputError(self._found)
+            raise self._error()
 
     def fail(self, line: int | None, message: str, hint: str = "") -> NoReturn:
         """Note a problem after which the file can't be read on."""
         self.add(line, message, hint)
-        self.raise_if_any()
-        raise AssertionError("unreachable")
+        raise self._error()
+
+    def _error(self) -> InputError:
+        rest = Problem(message=f"{self._more} more problems of this kind.", path=self._path)
+        return InputError([*self._found, rest] if self._more else self._found)
 
 
 def read_rows(path: Path) -> list[Row]:

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from stagegap.errors import InputError
+from stagegap.exchange.labels import Known, RecordedFields, read_labels, read_recorded
+from stagegap.model.answer import Answer, Fact
+from stagegap.model.cascade import Cascade, Kind, Outcome, OutputType, Source, Stage
+
+CASCADE = Cascade(
+    name="mail",
+    stages=(
+        Stage(
+            name="route",
+            uses="python",
+            inputs={"body": Source("record", "body")},
+            output=OutputType(kind=Kind.LABEL, values=("orders", "spam")),
+            metrics=("accuracy",),
+        ),
+        Stage(
+            name="retrieve",
+            uses="python",
+            inputs={"body": Source("record", "body")},
+            output=OutputType(kind=Kind.RANKING, of="shop", k=2),
+            metrics=("recall@2",),
+        ),
+        Stage(
+            name="draft",
+            uses="python",
+            inputs={"department": Source("stage", "route")},
+            output=OutputType(kind=Kind.TEXT),
+            metrics=("fact_recall",),
+        ),
+    ),
+    outcome=Outcome(stage="draft", metric="fact_recall"),
+)
+KNOWN = Known(cascade=CASCADE, records=("m1", "m2"), documents={"shop": ("a", "b", "c")})
+
+
+def row(**values: object) -> dict[str, object]:
+    return {"record": "m1", "stage": "route", "annotator": "p1", "value": "orders"} | values
+
+
+def written(folder: Path, *rows: dict[str, object]) -> Path:
+    path = folder / "labels.jsonl"
+    path.write_text("\n".join(json.dumps(one) for one in rows))
+    return path
+
+
+def test_labels_of_all_types_come_with_their_facts(tmp_path: Path) -> None:
+    path = written(
+        tmp_path,
+        row(at=1700000000, active_ms=900, note="hm", unsure=True),
+        row(stage="retrieve", value=["b", "a"]),
+        row(stage="draft", value="Within 30 days.", facts=[["30 days", "thirty days"], "free"]),
+        row(record="m2", stage="draft", value=None),
+    )
+    route, retrieve, draft, spam = read_labels(path, KNOWN)
+    assert (route.at, route.active_ms, route.note, route.unsure) == (1700000000.0, 900, "hm", True)
+    assert retrieve.answer == Answer(value=["b", "a"])
+    assert draft.answer == Answer(value="Within 30 days.", facts=(Fact(("30 days", "thirty days")), Fact(("free",))))
+    assert spam.answer == Answer(value=None)
+
+
+def test_label_id_is_made_from_its_content(tmp_path: Path) -> None:
+    first, same, other = read_labels(written(tmp_path, row(), row(), row(value="spam")), KNOWN)
+    assert first.id == same.id != other.id
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"stage": "rout"}, "There is no stage 'rout'. Did you mean route?"),
+        ({"record": "m3"}, "There is no record 'm3'. Known: m1, m2."),
+        ({"annotator": " "}, "The annotator is empty: a label needs to say who made it."),
+        ({"value": "order"}, "The value does not fit stage 'route':"),
+        ({"stage": "retrieve", "value": ["z"]}, "The value does not fit stage 'retrieve':"),
+        ({"stage": "draft", "value": "x", "facts": [3]}, "A fact is a wording or a list of wordings, found 3."),
+        ({"stage": "draft", "value": "x", "facts": [[" "]]}, "a fact needs at least one wording that is not empty"),
+    ],
+)
+def test_row_that_does_not_fit_is_one_sentence_with_its_line(
+    tmp_path: Path, values: dict[str, object], message: str
+) -> None:
+    path = written(tmp_path, row(), row(**values))
+    with pytest.raises(InputError) as caught:
+        read_labels(path, KNOWN)
+    assert str(caught.value).startswith(f"{path}:2: {message}")
+
+
+def test_missing_field_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "labels.jsonl"
+    path.write_text('{"record": "m1", "stage": "route", "anotator": "p", "value": 1}')
+    with pytest.raises(InputError, match=r"The field 'annotator' is missing\. Did you mean anotator\?"):
+        read_labels(path, KNOWN)
+
+
+def test_csv_cells_of_other_types_are_json(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text(
+        'record,stage,annotator,value,facts\nm1,route,p1,spam,\nm1,retrieve,p1,"[""a""]",\nm1,draft,p1,Hi,"[""x""]"\n'
+    )
+    route, retrieve, draft = read_labels(path, KNOWN)
+    assert [label.answer and label.answer.value for label in (route, retrieve, draft)] == ["spam", ["a"], "Hi"]
+    assert draft.answer is not None
+    assert draft.answer.facts == (Fact(("x",)),)
+
+
+def test_recorded_outputs_are_those_of_the_stage_and_null_is_a_skip(tmp_path: Path) -> None:
+    path = written(
+        tmp_path,
+        {"record": "m1", "stage": "route", "value": "orders", "how": "ok"},
+        {"record": "m2", "stage": "route", "value": "spam", "how": "skipped"},
+        {"record": "m1", "stage": "draft", "value": "Hi", "how": "ok"},
+    )
+    fields = RecordedFields(status="how")
+    assert read_recorded(path, fields, stage="route") == {"m1": "orders", "m2": None}
+
+
+def test_doubled_and_incomplete_recorded_rows_are_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, {"record": "m1", "value": 1}, {"record": "m1", "value": 2}, {"record": "m2", "valu": 1})
+    with pytest.raises(InputError) as caught:
+        read_recorded(path, RecordedFields(), stage="route")
+    assert [problem.line for problem in caught.value.problems] == [2, 3]
