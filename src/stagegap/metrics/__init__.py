@@ -1,1 +1,8 @@
-"""(output, reference) -> score."""
+"""(output, reference) -> score in [0, 1], higher is better."""
+
+from __future__ import annotations
+
+from stagegap.metrics.catalogue import Metric, metric, names_for
+from stagegap.metrics.scoring import answer_as_output, label_as_output, score
+
+__all__ = ["Metric", "answer_as_output", "label_as_output", "metric", "names_for", "score"]

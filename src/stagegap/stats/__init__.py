@@ -1,1 +1,1 @@
-"""Arrays in, estimates out."""
+"""Arrays in, estimates out: intervals, resampling, tests, agreement, planning."""

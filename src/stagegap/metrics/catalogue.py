@@ -1,0 +1,120 @@
+"""The metrics by name."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from stagegap.errors import near_names
+from stagegap.metrics import comparing, ranking, text
+from stagegap.model.answer import Answer
+from stagegap.model.cascade import Kind
+from stagegap.model.values import Json
+
+CustomMetric = Callable[[Json, Json], float]
+"""Called with the output's value and one accepted value; gives a score in [0, 1]."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """A way to compare a value with one accepted answer."""
+
+    name: str
+    compare: Callable[[Json, Answer], float]
+    """Score in [0, 1]; NaN when this answer can't be compared (a reference text without facts)."""
+    bar: float
+    """An output is acceptable, for counting faults, when its score is at least this."""
+    why_bar: str
+
+
+_NAMES: dict[Kind, tuple[str, ...]] = {
+    Kind.LABEL: ("accuracy",),
+    Kind.BOOLEAN: ("accuracy",),
+    Kind.LABELS: ("set_f1", "exact"),
+    Kind.RANKING: ("recall@k", "precision@k", "mrr", "set_f1", "exact"),
+    Kind.TEXT: ("fact_recall", "chrf", "token_f1", "exact"),
+    Kind.NUMBER: ("within@TOL", "exact"),
+    Kind.OBJECT: ("field_f1", "exact"),
+}
+
+_PLAIN: dict[str, Callable[[Json, Answer], float]] = {
+    "accuracy": comparing.same,
+    "exact": comparing.same,
+    "set_f1": comparing.set_f1,
+    "field_f1": comparing.field_f1,
+    "mrr": ranking.reciprocal_rank,
+    "fact_recall": text.fact_recall,
+    "chrf": text.chrf,
+    "token_f1": text.token_f1,
+}
+
+_WHOLE = "nothing of what was asked may be missing or wrong"
+_HALF = "half of the full score, a convention: full marks are out of reach for this metric"
+
+
+def names_for(kind: Kind) -> tuple[str, ...]:
+    """Give the names of the metrics for a type of output, the default first; `k` and `TOL` stand for numbers.
+
+    `python:FILE:FUNCTION` is possible for every type.
+    """
+    return _NAMES[kind]
+
+
+def metric(name: str, *, custom: CustomMetric | None = None) -> Metric:
+    """Give the metric of that name; `custom` is the function behind a `python:...` name.
+
+    Raises: ValueError for an unknown name, a bad number after `@`, or a `python:` name without its function.
+
+    >>> metric("recall@3").bar
+    1.0
+    """
+    if name.startswith("python:"):
+        if custom is None:
+            raise ValueError(f"the metric {name!r} needs its function handed in")
+        return Metric(name=name, compare=_checked(name, custom), bar=0.5, why_bar=_HALF)
+    base, at, number = name.partition("@")
+    if at and base in ("recall", "precision"):
+        return _at_k(name, base, number)
+    if at and base == "within":
+        return Metric(name=name, compare=comparing.within(_tolerance(name, number)), bar=1.0, why_bar=_WHOLE)
+    if name not in _PLAIN:
+        known = {n for names in _NAMES.values() for n in names}
+        raise ValueError(f"there is no metric {name!r}. {near_names(name, known)}")
+    graded = name in ("chrf", "token_f1", "mrr")
+    return Metric(name=name, compare=_PLAIN[name], bar=0.5 if graded else 1.0, why_bar=_HALF if graded else _WHOLE)
+
+
+def _at_k(name: str, base: str, number: str) -> Metric:
+    if not number.isdecimal() or int(number) < 1:
+        raise ValueError(f"{name!r} needs a whole number from 1 after the @, as in {base}@3")
+    k = int(number)
+    if base == "recall":
+        return Metric(name=name, compare=ranking.recall_at(k), bar=1.0, why_bar=_WHOLE)
+    return Metric(
+        name=name,
+        compare=ranking.precision_at(k),
+        bar=1 / k,
+        why_bar="one relevant entry: how many there can be differs from record to record",
+    )
+
+
+def _tolerance(name: str, number: str) -> tuple[float, bool]:
+    relative = number.endswith("%")
+    try:
+        size = float(number.removesuffix("%"))
+    except ValueError:
+        size = math.nan
+    if not (math.isfinite(size) and size >= 0):
+        raise ValueError(f"{name!r} needs a tolerance after the @, as in within@0.5 or within@5%")
+    return (size / 100 if relative else size), relative
+
+
+def _checked(name: str, custom: CustomMetric) -> Callable[[Json, Answer], float]:
+    def compare(value: Json, answer: Answer) -> float:
+        found = custom(value, answer.value)
+        if isinstance(found, bool | int | float) and 0 <= found <= 1:
+            return float(found)
+        raise ValueError(f"the metric {name!r} must give a number from 0 to 1, got {found!r}")
+
+    return compare

@@ -1,0 +1,63 @@
+"""Quantiles and tails that need scipy: the one door to it, imported on first use to keep `import stagegap` quick."""
+
+# scipy ships no type stubs: its functions are floats to floats here, and are wrapped as such.
+# pyright: reportMissingTypeStubs=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
+from __future__ import annotations
+
+
+def normal_quantile(p: float) -> float:
+    """Give the standard normal's quantile.
+
+    >>> round(normal_quantile(0.975), 4)
+    1.96
+    """
+    from scipy.special import ndtri
+
+    return float(ndtri(p))
+
+
+def normal_cdf(x: float) -> float:
+    """Give the probability that a standard normal is at most x."""
+    from scipy.special import ndtr
+
+    return float(ndtr(x))
+
+
+def t_quantile(p: float, df: float) -> float:
+    """Give Student's t quantile.
+
+    >>> round(t_quantile(0.975, 14), 3)
+    2.145
+    """
+    from scipy.special import stdtrit
+
+    return float(stdtrit(df, p))
+
+
+def t_cdf(x: float, df: float) -> float:
+    """Give the probability that Student's t is at most x."""
+    from scipy.special import stdtr
+
+    return float(stdtr(df, x))
+
+
+def binomial_cdf(k: int, n: int, p: float) -> float:
+    """Give the probability of at most k successes in n trials."""
+    from scipy.special import bdtr
+
+    return float(bdtr(k, n, p))
+
+
+def chi2_tail(x: float, df: float) -> float:
+    """Give the probability that a chi-squared exceeds x."""
+    from scipy.special import chdtrc
+
+    return float(chdtrc(df, x))
+
+
+def log_beta(a: float, b: float) -> float:
+    """Give the logarithm of the Beta function."""
+    from scipy.special import betaln
+
+    return float(betaln(a, b))

@@ -1,0 +1,211 @@
+"""Paired cluster bootstrap: every figure of a picture from the same resamples of whole clusters."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stagegap.model.estimate import Estimate, unmeasured
+from stagegap.stats.clusters import Clusters, distinct, effective_n, few_clusters
+from stagegap.stats.distributions import normal_cdf, t_quantile
+from stagegap.stats.intervals import paired_difference, wilson
+from stagegap.stats.patterns import collapse, draws
+
+Floats = NDArray[np.float64]
+
+RESAMPLES = 10_000
+
+SPARSE = 10.0
+"""Fewer records than this (in effective number) on the rarer side of a 0/1 figure: score interval, not bootstrap.
+
+The bootstrap of a share near 0 or 1 can't see what did not happen (an all-right column has a bootstrap interval of
+width 0). Found by `benchmarks/coverage.py`; table in docs/method.md."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resamples:
+    """The columns' means in the data and in every resample."""
+
+    columns: Mapping[str, Floats]
+    """Per record, NaN where the record is not in that mean."""
+    clusters: Clusters
+    means: Mapping[str, Floats]
+    """Per column, its mean in each resample; NaN in a resample that has no record of that column."""
+    resamples: int
+    level: float = 0.95
+
+    def point(self, name: str) -> float:
+        """Give the mean of a column over the records that have it, NaN when there is none."""
+        values = self.columns[name]
+        present = values[~np.isnan(values)]
+        return float(present.mean()) if len(present) else math.nan
+
+    def mean(self, name: str) -> Estimate:
+        """Give the mean of a column with its interval."""
+        values, codes, count = self._present(name)
+        problem = _too_few(len(values), count)
+        if problem is not None:
+            return problem
+        shown = self._count(count)
+        n_eff = effective_n(values, codes)
+        value = float(values.mean())
+        if _is_score(values) and (np.ptp(values) == 0 or (_is_binary(values) and _rarer(values) * n_eff < SPARSE)):
+            method = "Wilson" if shown is None else f"Wilson, effective n {n_eff:.0f}{few_clusters(count)}"
+            return wilson(value, n=len(values), effective_n=n_eff, clusters=shown, level=self.level, method=method)
+        if np.ptp(values) == 0:
+            return unmeasured("too few: all values are equal, so their spread is unknown", n=len(values))
+        return self._percentile(value, self.means[name], n=len(values), count=count)
+
+    def difference(self, a: str, b: str) -> Estimate:
+        """Give mean of `a` minus mean of `b`, paired: both columns must hold the same records.
+
+        Raises: ValueError when a record is in one column only.
+        """
+        self._check_paired(a, b)
+        values, codes, count = self._present(a)
+        problem = _too_few(len(values), count)
+        if problem is not None:
+            return problem
+        change = values - self._present(b)[0]
+        value = float(values.mean()) - float(self._present(b)[0].mean())
+        moved = float((change != 0).mean())
+        n_eff = effective_n(change, codes)
+        steps = bool((np.abs(change) == (change != 0)).all())
+        if (steps and moved * n_eff < SPARSE) or moved == 0:
+            shown = self._count(count)
+            note = "" if shown is None else f", effective n {n_eff:.0f}{few_clusters(count)}"
+            return paired_difference(
+                up=float((change > 0).mean()),
+                down=float((change < 0).mean()),
+                n=len(change),
+                effective_n=n_eff,
+                clusters=shown,
+                level=self.level,
+                method=f"Tango score{note}",
+            )
+        if np.ptp(change) == 0:
+            return unmeasured("too few: all differences are equal, so their spread is unknown", n=len(change))
+        return self._percentile(value, self.means[a] - self.means[b], n=len(change), count=count)
+
+    def difference_draws(self, a: str, b: str) -> Floats:
+        """Give mean of `a` minus mean of `b` in each resample. Raises: ValueError as `difference`."""
+        self._check_paired(a, b)
+        return self.means[a] - self.means[b]
+
+    def interval(self, value: float, drawn: Floats, *, n: int, count: int) -> Estimate:
+        """Give any figure computed from the means with its interval, from its value in each resample."""
+        return _too_few(n, count) or self._percentile(value, drawn, n=n, count=count)
+
+    def _percentile(self, value: float, drawn: Floats, *, n: int, count: int) -> Estimate:
+        tail = expanded_tail(count, level=self.level)
+        low, high = np.nanquantile(drawn, [tail, 1 - tail])
+        shown = self._count(count)
+        kind = "cluster bootstrap" if shown is not None else "bootstrap"
+        return Estimate(
+            value=value,
+            low=min(float(low), value),
+            high=max(float(high), value),
+            n=n,
+            method=f"{kind}, expanded percentile, {self.resamples} resamples{few_clusters(count)}",
+            level=self.level,
+            clusters=shown,
+        )
+
+    def _present(self, name: str) -> tuple[Floats, NDArray[np.int64], int]:
+        values = self.columns[name]
+        there = ~np.isnan(values)
+        codes = self.clusters.codes if there.all() else self.clusters.codes[there]
+        return values[there], codes, len(codes) if self.clusters.are_records else distinct(codes)
+
+    def _count(self, count: int) -> int | None:
+        return None if self.clusters.are_records else count
+
+    def _check_paired(self, a: str, b: str) -> None:
+        if not np.array_equal(np.isnan(self.columns[a]), np.isnan(self.columns[b])):
+            raise ValueError(f"{a!r} and {b!r} hold different records, so their difference is not paired")
+
+
+def resample(
+    columns: Mapping[str, Floats],
+    clusters: Clusters,
+    *,
+    rng: np.random.Generator,
+    resamples: int = RESAMPLES,
+    level: float = 0.95,
+) -> Resamples:
+    """Resample whole clusters and give the mean of every column in each resample (ratio estimator).
+
+    A mean is sum / count, both resampled together, so that clusters may differ in size and a column may lack
+    records (Efron & Tibshirani 1993, ch. 8; Miller 2024 for evaluations). Equal clusters are counted as patterns:
+    the cost does not grow with n while outcomes are few-valued.
+    """
+    names = list(columns)
+    if not names or not clusters.count:
+        return Resamples(
+            columns=columns,
+            clusters=clusters,
+            means={name: np.full(resamples, math.nan) for name in names},
+            resamples=resamples,
+            level=level,
+        )
+    table = np.stack([totals for name in names for totals in _totals(columns[name], clusters)], axis=1)
+    patterns = collapse(table[(table[:, 1::2] > 0).any(axis=1)], rng=rng)
+    parts = (
+        [weights @ patterns.rows for weights in draws(patterns, resamples=resamples, rng=rng)]
+        if len(patterns.counts)
+        else [np.zeros((resamples, table.shape[1]))]
+    )
+    drawn = np.concatenate(parts)
+    with np.errstate(invalid="ignore"):
+        ratios = drawn[:, 0::2] / drawn[:, 1::2]
+    means = {name: np.ascontiguousarray(ratios[:, i]) for i, name in enumerate(names)}
+    return Resamples(columns=columns, clusters=clusters, means=means, resamples=resamples, level=level)
+
+
+def expanded_tail(count: int, *, level: float = 0.95) -> float:
+    """Give the tail probability at which to cut a bootstrap distribution of `count` independent units.
+
+    The plain percentile interval is too narrow for few units: it lacks the factor count / (count - 1) in the
+    variance and Student's tails. Cutting further out mends both (Hesterberg 2015, "expanded percentile").
+
+    >>> round(expanded_tail(15), 4), round(expanded_tail(100_000), 4)
+    (0.0132, 0.025)
+    """
+    t = t_quantile((1 + level) / 2, count - 1)
+    return normal_cdf(-math.sqrt(count / (count - 1)) * t)
+
+
+def _totals(values: Floats, clusters: Clusters) -> tuple[Floats, Floats]:
+    there = ~np.isnan(values)
+    filled = np.where(there, values, 0.0)
+    if clusters.are_records:
+        return filled, there.astype(np.float64)
+    sums = np.bincount(clusters.codes, weights=filled, minlength=clusters.count).astype(np.float64)
+    return sums, np.bincount(clusters.codes[there], minlength=clusters.count).astype(np.float64)
+
+
+def _too_few(n: int, count: int) -> Estimate | None:
+    if n == 0:
+        return unmeasured("not measured: no record has this score")
+    if n == 1:
+        return unmeasured("too few: 1 record", n=1)
+    if count < 2:
+        return unmeasured(f"too few: all {n} records belong to one cluster", n=n)
+    return None
+
+
+def _is_score(values: Floats) -> bool:
+    return bool(values.min() >= 0 and values.max() <= 1)
+
+
+def _is_binary(values: Floats) -> bool:
+    return bool(((values == 0) | (values == 1)).all())
+
+
+def _rarer(values: Floats) -> float:
+    share = float(values.mean())
+    return min(share, 1 - share)
