@@ -1,1 +1,1 @@
-"""Swaps, and what they say about each stage."""
+"""Which stage is to blame: swaps, ceiling, faults. Arrays and cascades in, estimates and counts out."""

@@ -12,7 +12,7 @@ from stagegap.model.answer import Answer
 from stagegap.model.cascade import Kind
 from stagegap.model.values import Json
 
-CustomMetric = Callable[[Json, Json], float]
+CustomMetric = Callable[[Json, Json], object]
 """Called with the output's value and one accepted value; gives a score in [0, 1]."""
 
 

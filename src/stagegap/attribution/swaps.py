@@ -1,0 +1,102 @@
+"""Which swaps are distinct, and which stages must run for them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Literal
+
+from stagegap.model.cascade import Cascade
+from stagegap.model.run import SYSTEM, Cell
+
+SwapKind = Literal["reference", "person", "version"]
+
+
+def effective_set(cascade: Cascade, stages: Collection[str], *, target: str | None = None) -> tuple[str, ...]:
+    """Give the swapped stages that the target can tell apart from no swap, in cascade order.
+
+    A swapped stage is dropped when every path from it to the target (the outcome's stage unless given) passes
+    another swapped stage, and when there is no path at all.
+    """
+    end = cascade.outcome.stage if target is None else target
+    if end in stages:
+        return (end,)
+    open_stages = _reaching(cascade, stages, end)
+    seen = {parent for name in open_stages for parent in cascade.stage(name).parents}
+    return tuple(name for name in cascade.names if name in stages and name in seen)
+
+
+def _reaching(cascade: Cascade, stages: Collection[str], end: str) -> frozenset[str]:
+    """Give the end and the unswapped stages from which it is reached through unswapped stages only."""
+    found = {end}
+    for name in reversed(cascade.names):
+        if name in found:
+            found.update(parent for parent in cascade.stage(name).parents if parent not in stages)
+    return frozenset(found)
+
+
+def swap_cell(
+    cascade: Cascade, stages: Collection[str], *, kind: SwapKind = "reference", target: str | None = None
+) -> Cell:
+    """Give the cell of a swap set, reduced to its effective set; the system's own where nothing is left."""
+    effective = effective_set(cascade, stages, target=target)
+    return Cell(kind, effective) if effective else SYSTEM
+
+
+def prefix_cells(cascade: Cascade) -> tuple[Cell, ...]:
+    """Give the cells of the ceiling in order: the system, then references at the first 1, 2, ... k stages.
+
+    Equal neighbours are the rule where a stage does not reach the outcome.
+    """
+    names = cascade.names
+    return tuple(swap_cell(cascade, names[:count]) for count in range(len(names) + 1))
+
+
+def ceiling_cells(cascade: Cascade) -> tuple[Cell, ...]:
+    """Give the distinct swap cells of the ceiling, without the system's own."""
+    return tuple(cell for cell in dict.fromkeys(prefix_cells(cascade)) if cell != SYSTEM)
+
+
+def alone_cell(cascade: Cascade, stage: str) -> Cell:
+    """Give the cell in which a stage works on references at all its ancestors; the system's for a first stage."""
+    return swap_cell(cascade, cascade.ancestors(stage), target=stage)
+
+
+def alone_cells(cascade: Cascade) -> tuple[Cell, ...]:
+    """Give the distinct swap cells in which some stage works on references, without the system's own."""
+    cells = dict.fromkeys(alone_cell(cascade, name) for name in cascade.names)
+    return tuple(cell for cell in cells if cell != SYSTEM)
+
+
+def scorecard_cells(cascade: Cascade) -> tuple[Cell, ...]:
+    """Give every distinct swap cell that a scorecard needs: ceiling and alone."""
+    return tuple(dict.fromkeys((*ceiling_cells(cascade), *alone_cells(cascade))))
+
+
+def stages_between(cascade: Cascade, cell: Cell, *, target: str) -> tuple[str, ...]:
+    """Give the stages that must run in a cell so that the target has an output there, in cascade order.
+
+    These read a swapped stage, directly or through each other. Every other input is the system's own output,
+    because nothing upstream of it was swapped. Empty when the target itself is swapped or is not touched.
+    """
+    if target in cell.stages:
+        return ()
+    open_stages = _reaching(cascade, cell.stages, target)
+    changed: set[str] = set(cell.stages)
+    needed: list[str] = []
+    for name in cascade.names:
+        if name in open_stages and changed.intersection(cascade.stage(name).parents):
+            changed.add(name)
+            needed.append(name)
+    return tuple(needed)
+
+
+def needed_stages(cascade: Cascade, cell: Cell) -> tuple[str, ...]:
+    """Give the stages that a scorecard wants outputs of in a cell, in cascade order.
+
+    For a ceiling cell those up to the outcome; for an alone cell the stages that work on exactly those references.
+    """
+    wanted: set[str] = set()
+    if cell in ceiling_cells(cascade):
+        wanted.update(stages_between(cascade, cell, target=cascade.outcome.stage))
+    wanted.update(name for name in cascade.names if cell != SYSTEM and alone_cell(cascade, name) == cell)
+    return tuple(name for name in cascade.names if name in wanted)
