@@ -1,1 +1,20 @@
-"""Plan (pure) and execute (async)."""
+"""Which calls a run needs, and making them."""
+
+from stagegap.runner.execute import execute
+from stagegap.runner.progress import Progress, Silent
+from stagegap.runner.stopping import Stop
+from stagegap.runner.work import Cache, CellSummary, CellWork, Sink, Summary, Tally, Work
+
+__all__ = [
+    "Cache",
+    "CellSummary",
+    "CellWork",
+    "Progress",
+    "Silent",
+    "Sink",
+    "Stop",
+    "Summary",
+    "Tally",
+    "Work",
+    "execute",
+]

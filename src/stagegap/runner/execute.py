@@ -1,0 +1,188 @@
+"""Carry out the calls of a run: cell after cell, every stage of a cell at the same time."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import cast
+
+from stagegap.model.run import RunStatus
+from stagegap.runner.answers import Known
+from stagegap.runner.cases import Case, Cases, Ready
+from stagegap.runner.inputs import Wiring
+from stagegap.runner.lanes import AsyncLane, Pairs, Surroundings, run_batches
+from stagegap.runner.progress import Progress
+from stagegap.runner.scope import repeats_of, scope_of
+from stagegap.runner.stopping import Stop, interrupts
+from stagegap.runner.work import Cache, CellSummary, CellWork, Sink, Summary, Tally, Work
+from stagegap.runner.writing import Writer
+from stagegap.stages.protocol import AsyncStage
+
+WINDOW = 4_096
+"""Cases on their way at once: bounds memory, and is enough that no stage runs dry."""
+REFILL = 512
+"""Cases are let in in groups of this size, so that the first stage keeps getting whole batches."""
+
+
+def execute(
+    work: Work,
+    *,
+    sink: Sink,
+    cache: Cache,
+    progress: Progress,
+    clock: Callable[[], float] = time.perf_counter,
+    stop: Stop | None = None,
+) -> Summary:
+    """Make every call that the cache does not know, and hand all outputs to the sink.
+
+    Ctrl-C begins no further call, awaits those in flight and writes what came; a second one gives them up. What was
+    written is found in the cache by the next run. Call it where no event loop runs.
+    Raises: StoreError from the sink or the cache; ConfigurationError from a stage that can't work.
+    """
+    return asyncio.run(_execute(work, sink=sink, cache=cache, progress=progress, clock=clock, stop=stop or Stop()))
+
+
+async def _execute(
+    work: Work, *, sink: Sink, cache: Cache, progress: Progress, clock: Callable[[], float], stop: Stop
+) -> Summary:
+    start = clock()
+    stages = work.cascade.stages
+    known = {s.name: Known(Wiring(work.cascade, s, work.codes[s.name], work.corpora), cache) for s in stages}
+    cells: list[CellSummary] = []
+    threads = ThreadPoolExecutor(len(stages), thread_name_prefix="stagegap-stage")
+    try:
+        with interrupts(stop):
+            for cell_work in work.cells:
+                writer = Writer(sink, run=work.run, cell=cell_work.cell)
+                cell = _CellRun(work, cell_work, known=known, writer=writer, progress=progress, stop=stop)
+                cells.append(cell.summary)
+                await cell.run(threads, clock)
+                if stop.reason:
+                    break
+    finally:
+        threads.shutdown(wait=not stop.is_forced, cancel_futures=True)
+    status = RunStatus.STOPPED if stop.reason else RunStatus.DONE
+    return Summary(status=status, cells=tuple(cells), seconds=clock() - start, error=stop.reason)
+
+
+class _CellRun:
+    """The state of one cell while it runs; all of it belongs to the event loop's thread."""
+
+    def __init__(
+        self,
+        work: Work,
+        cell_work: CellWork,
+        *,
+        known: Mapping[str, Known],
+        writer: Writer,
+        progress: Progress,
+        stop: Stop,
+    ) -> None:
+        cascade = work.cascade
+        scope = scope_of(cascade, cell_work.cell)
+        self._repeats = repeats_of(cascade)
+        most = max((self._repeats[stage.name] for stage in scope.runs), default=0)
+        self._cases = Cases(scope, records=work.records, given=cell_work.given, repeats=most)
+        taken = len(self._cases.taken_in)
+        tallies = {stage.name: Tally(total=taken * self._repeats[stage.name]) for stage in scope.runs}
+        self.summary = CellSummary(cell=cell_work.cell, tallies=tallies, left_out=self._cases.left_out)
+        self._known = {stage.name: known[stage.name] for stage in scope.runs}
+        self._ready = {stage.name: Ready() for stage in scope.runs}
+        children = {name: cascade.children(name) for name in self._ready}
+        self._children = {name: [child for child in found if child in self._ready] for name, found in children.items()}
+        self._lanes: list[AsyncLane] = []
+        self._on_their_way = 0
+        self._writer = writer
+        self._progress = progress
+        self._stop = stop
+
+    async def run(self, threads: ThreadPoolExecutor, clock: Callable[[], float]) -> None:
+        """Answer all cases, then wait until everything is written."""
+        self._progress.begin(self.summary)
+        writing = asyncio.create_task(self._writer.run())
+        answering = asyncio.create_task(self._answer_all(threads, clock))
+        self._stop.watch(on_request=self._wind_down, on_force=lambda: _cancel(answering))
+        try:
+            await answering
+        except asyncio.CancelledError:
+            if not self._stop.is_forced:
+                raise
+        finally:
+            self._writer.close()
+            try:
+                await writing
+            finally:
+                self._progress.end(self.summary)
+
+    async def _answer_all(self, threads: ThreadPoolExecutor, clock: Callable[[], float]) -> None:
+        around = Surroundings(
+            deliver=self._deliver, room=self._writer.room, stop=self._stop.request, threads=threads, clock=clock
+        )
+        try:
+            async with asyncio.TaskGroup() as group:
+                for name, ready in self._ready.items():
+                    group.create_task(self._lane(name, ready, around))
+                self._let_in()
+        except BaseExceptionGroup as failures:
+            raise _first(failures) from None
+
+    async def _lane(self, name: str, ready: Ready, around: Surroundings) -> None:
+        known = self._known[name]
+        code = known.wiring.code
+        if isinstance(code, AsyncStage):
+            lane = AsyncLane(code, known, ready, around)
+            self._lanes.append(lane)
+            await lane.run()
+        else:
+            await run_batches(code, known, ready, around)
+
+    def _deliver(self, stage: str, pairs: Pairs) -> None:
+        """Take the outputs of a stage: count them, keep them, and pass each case on."""
+        moved: dict[str, list[Case]] = {child: [] for child in self._children[stage]}
+        for case, output in pairs:
+            case.outputs[stage] = output
+            case.left -= 1
+            if not case.left:
+                self._on_their_way -= 1
+            for child, ready in moved.items():
+                case.waits[child] -= 1
+                if not case.waits[child]:
+                    ready.append(case)
+        for child, ready in moved.items():
+            self._ready[child].put(ready)
+        repeats = self._repeats[stage]
+        outputs = [output for _, output in pairs if output.repeat < repeats]
+        self.summary.tallies[stage].add(outputs)
+        self._writer.put(outputs)
+        self._progress.update()
+        self._let_in()
+
+    def _let_in(self) -> None:
+        """Let further cases in where there is room; close all queues after the last."""
+        while self._on_their_way + REFILL <= WINDOW and (cases := self._cases.take(REFILL)):
+            self._on_their_way += len(cases)
+            for root in self._cases.roots:
+                self._ready[root].put(cases)
+        if not self._on_their_way:
+            self._close()
+
+    def _wind_down(self) -> None:
+        for lane in self._lanes:
+            lane.stop()
+        self._close()
+
+    def _close(self) -> None:
+        for ready in self._ready.values():
+            ready.close()
+
+
+def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+
+
+def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Give the first of the exceptions inside, however deep: the others followed from it or came too late."""
+    first: BaseException = failures.exceptions[0]
+    return _first(cast("BaseExceptionGroup[BaseException]", first)) if isinstance(first, BaseExceptionGroup) else first

@@ -1,0 +1,139 @@
+"""What a stage is called with for a record: the one place where sources, conditions and failures meet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias, cast
+
+from stagegap.model.answer import Answer, Output, Status
+from stagegap.model.cascade import Cascade, Kind, Source, Stage
+from stagegap.model.record import Record
+from stagegap.model.values import Json
+from stagegap.runner.keys import call_key
+from stagegap.spec.expressions import Condition, ConditionError
+from stagegap.stages.corpus import Corpus
+from stagegap.stages.protocol import RECORD_INPUT, StageCode
+
+Settled: TypeAlias = Mapping[str, Output]
+"""Outputs of a record by stage, as far as they are there."""
+_Reader: TypeAlias = Callable[[Output], "tuple[Json, Json]"]
+"""Gives what a stage receives, and what stands for it in the key."""
+
+
+@dataclass(slots=True)
+class Call:
+    """A stage call that is to be made, unless its key is known."""
+
+    inputs: dict[str, Json]
+    key: str
+
+
+class Wiring:
+    """How one stage gets its inputs."""
+
+    def __init__(self, cascade: Cascade, stage: Stage, code: StageCode, corpora: Mapping[str, Corpus]) -> None:
+        self.stage = stage
+        self.code = code
+        self._fields = [(name, source.name) for name, source in stage.inputs.items() if source.origin == "record"]
+        self._readers = [
+            (name, source.name, _reader(cascade, source, corpora))
+            for name, source in stage.inputs.items()
+            if source.origin == "stage"
+        ]
+        self._sources = tuple(dict.fromkeys(s.name for s in stage.inputs.values() if s.origin == "stage"))
+        self._condition = Condition(stage.when) if stage.when else None
+        self._condition_sources = tuple(dict.fromkeys(s.name for s in stage.when_reads if s.origin == "stage"))
+        self._fingerprint = code.fingerprint
+        self._reads_record = code.reads_record
+        self._repeats = stage.repeats
+
+    def prepare(self, record: Record, settled: Settled, repeat: int) -> Call | Output:
+        """Give the call to make, or the output that is decided without one: skipped, blocked, a broken condition."""
+        if self._condition is not None:
+            decided = self._undecided(self._condition, record, settled, repeat)
+            if decided is not None:
+                return decided
+        for name in self._sources:
+            if not settled[name].status.has_value and settled[name].status is not Status.SKIPPED:
+                return self._blocked(record, settled[name], repeat)
+        fields = record.fields
+        inputs = {name: fields.get(source) for name, source in self._fields}
+        if self._reads_record:
+            inputs[RECORD_INPUT] = record.id
+        material = inputs
+        if self._readers:
+            material = inputs.copy()
+            for name, source, read in self._readers:
+                inputs[name], material[name] = read(settled[source])
+        return Call(inputs, call_key(self._fingerprint, material, repeat % self._repeats))
+
+    def _undecided(self, condition: Condition, record: Record, settled: Settled, repeat: int) -> Output | None:
+        """Give None when the condition holds, otherwise the output that it decides."""
+        read = {name: settled[name] for name in self._condition_sources}
+        for output in read.values():
+            if not output.status.has_value and output.status is not Status.SKIPPED:
+                return self._blocked(record, output, repeat)
+        values = {name: output.value for name, output in read.items()}
+        confidences = {name: output.confidence for name, output in read.items()}
+        try:
+            if condition.holds(record.fields, values, confidences):
+                return None
+        except ConditionError as error:
+            return self._output(record, Status.UNPARSABLE, repeat, error=f"when: {error}")
+        return self._output(record, Status.SKIPPED, repeat)
+
+    def _blocked(self, record: Record, by: Output, repeat: int) -> Output:
+        origin = by.because or by.status
+        return self._output(record, Status.BLOCKED, repeat, because=origin, error=f"{by.stage} is {by.status}")
+
+    def _output(
+        self, record: Record, status: Status, repeat: int, *, because: Status | None = None, error: str = ""
+    ) -> Output:
+        return Output(
+            record=record.id, stage=self.stage.name, status=status, because=because, error=error, repeat=repeat
+        )
+
+
+def given_output(record: str, stage: str, answer: Answer) -> Output:
+    """Give a swapped answer the form in which later stages read it; no answer counts as skipped."""
+    status = Status.SKIPPED if answer.value is None else Status.OK
+    return Output(record=record, stage=stage, status=status, value=answer.value)
+
+
+def _reader(cascade: Cascade, source: Source, corpora: Mapping[str, Corpus]) -> _Reader:
+    output = cascade.stage(source.name).output
+    if source.part == "confidence":
+        return _read_confidence
+    if source.part == "scores":
+        return _read_scores
+    corpus = corpora.get(output.of or "")
+    if source.part == "value" and output.kind is Kind.RANKING and corpus is not None:
+        return _document_reader(corpus)
+    return _read_value
+
+
+def _read_value(output: Output) -> tuple[Json, Json]:
+    return output.value, output.value
+
+
+def _read_scores(output: Output) -> tuple[Json, Json]:
+    scores = list(output.scores) if output.status.has_value else None
+    return scores, scores
+
+
+def _read_confidence(output: Output) -> tuple[Json, Json]:
+    return output.confidence, output.confidence
+
+
+def _document_reader(corpus: Corpus) -> _Reader:
+    documents, digests = corpus.inputs, corpus.digests
+
+    def read(output: Output) -> tuple[Json, Json]:
+        if output.value is None:
+            return None, None
+        ids = cast("Sequence[str]", output.value)
+        # A copy for each call: what one function changes in a document must not reach the next.
+        return [documents[name].copy() for name in ids], [digests[name] for name in ids]
+
+    return read

@@ -1,0 +1,130 @@
+"""One lane a stage: takes the cases that are ready for it, and delivers their outputs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from stagegap.errors import RunStopped
+from stagegap.model.answer import Output
+from stagegap.runner.answers import Known
+from stagegap.runner.cases import Case, Ready
+from stagegap.runner.inputs import Call
+from stagegap.stages.protocol import AsyncStage, BatchStage
+
+Pairs: TypeAlias = "Sequence[tuple[Case, Output]]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What every lane of a cell is given."""
+
+    deliver: Callable[[str, Pairs], None]
+    """Takes the outputs of a stage."""
+    room: Callable[[], Awaitable[None]]
+    """Waits until the store has caught up."""
+    stop: Callable[[str], None]
+    """Asks for the end of the run."""
+    threads: ThreadPoolExecutor
+    clock: Callable[[], float]
+    """Seconds from any start, never going back."""
+
+
+async def run_batches(code: BatchStage, known: Known, ready: Ready, around: Surroundings) -> None:
+    """Answer batch after batch in a worker thread, one at a time, until the queue closes.
+
+    While one batch is answered the next one gathers; a lone case never waits for company.
+    """
+    loop = asyncio.get_running_loop()
+    stage = known.wiring.stage
+    while cases := await ready.take(stage.batch):
+        try:
+            pairs = await loop.run_in_executor(around.threads, _answered, code, known, cases, around.clock)
+        except RunStopped as reason:
+            around.stop(str(reason))
+            return
+        around.deliver(stage.name, pairs)
+        await around.room()
+
+
+def _answered(code: BatchStage, known: Known, cases: Sequence[Case], clock: Callable[[], float]) -> Pairs:
+    work = known.sort(cases)
+    pairs = work.decided
+    if not work.calls:
+        return pairs
+    start = clock()
+    replies = code.answer_batch([call.inputs for call in work.calls])
+    each_ms = round((clock() - start) * 1000 / len(work.calls), 4)
+    for call, reply in zip(work.calls, replies, strict=True):
+        waiting = work.open[call.key]
+        outputs = known.outputs(call.key, reply, waiting, latency_ms=each_ms)
+        known.remember(outputs[:1])
+        pairs.extend(zip(waiting, outputs, strict=True))
+    return pairs
+
+
+class AsyncLane:
+    """Many calls at once, as many as the stage's concurrency allows; equal calls in flight are one call."""
+
+    def __init__(self, code: AsyncStage, known: Known, ready: Ready, around: Surroundings) -> None:
+        self._code = code
+        self._known = known
+        self._ready = ready
+        self._around = around
+        self._stage = known.wiring.stage
+        self._slots = asyncio.Semaphore(self._stage.concurrency)
+        self._in_flight: dict[str, list[Case]] = {}
+        self._is_stopping = False
+
+    def stop(self) -> None:
+        """Begin no further call; those in flight are awaited."""
+        self._is_stopping = True
+
+    async def run(self) -> None:
+        """Answer until the queue closes."""
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.TaskGroup() as calls:
+                while cases := await self._ready.take(self._stage.batch):
+                    work = await loop.run_in_executor(self._around.threads, self._known.sort, cases)
+                    self._around.deliver(self._stage.name, work.decided)
+                    for call in work.calls:
+                        await self._begin(calls, call, work.open[call.key])
+                    await self._around.room()
+        finally:
+            await self._code.close()
+
+    async def _begin(self, calls: asyncio.TaskGroup, call: Call, cases: list[Case]) -> None:
+        if call.key in self._in_flight:
+            self._in_flight[call.key].extend(cases)
+            return
+        # It may have been answered since the cache was asked.
+        recent = self._known.recent(call.key)
+        if recent is not None:
+            pairs = [(case, self._known.shared(recent, case)) for case in cases]
+            self._around.deliver(self._stage.name, pairs)
+            return
+        self._in_flight[call.key] = cases
+        await self._slots.acquire()
+        if self._is_stopping:
+            self._slots.release()
+        else:
+            calls.create_task(self._call(call))
+
+    async def _call(self, call: Call) -> None:
+        try:
+            start = self._around.clock()
+            reply = await self._code.answer(call.inputs)
+            each_ms = round((self._around.clock() - start) * 1000, 4)
+        except RunStopped as reason:
+            self._around.stop(str(reason))
+            return
+        finally:
+            self._slots.release()
+        cases = self._in_flight.pop(call.key)
+        outputs = self._known.outputs(call.key, reply, cases, latency_ms=each_ms)
+        self._known.remember(outputs[:1])
+        self._around.deliver(self._stage.name, list(zip(cases, outputs, strict=True)))

@@ -1,0 +1,49 @@
+"""Which stages a cell runs, and which answers it puts in their place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from stagegap.model.cascade import Cascade, Stage
+from stagegap.model.run import Cell
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """The part of a cascade that one cell touches."""
+
+    runs: tuple[Stage, ...]
+    """Stages to call, in cascade order."""
+    reads: tuple[str, ...]
+    """Swapped stages whose answers the called ones, or the outcome, rest on."""
+
+
+def scope_of(cascade: Cascade, cell: Cell) -> Scope:
+    """Give the stages of a cell.
+
+    The system runs every stage, because each is scored. With swaps, only what the outcome depends on runs, cut at the
+    swapped stages: what reaches the outcome only through a swapped stage is hidden by it.
+    """
+    if not cell.stages:
+        return Scope(runs=cascade.stages, reads=())
+    needed: set[str] = set()
+    open_names = [cascade.outcome.stage]
+    while open_names:
+        name = open_names.pop()
+        if name not in needed:
+            needed.add(name)
+            if name not in cell.stages:
+                open_names.extend(cascade.stage(name).parents)
+    return Scope(
+        runs=tuple(stage for stage in cascade.stages if stage.name in needed and stage.name not in cell.stages),
+        reads=tuple(name for name in cell.stages if name in needed),
+    )
+
+
+def repeats_of(cascade: Cascade) -> Mapping[str, int]:
+    """Give how many outputs each stage has for a record: its own repeats, or those of a stage that it rests on."""
+    found: dict[str, int] = {}
+    for stage in cascade.stages:
+        found[stage.name] = max([stage.repeats, *(found[parent] for parent in stage.parents)])
+    return found

@@ -1,0 +1,133 @@
+"""What a run is made of, and what it needs from the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from stagegap.model.answer import Answer, Output, Status
+from stagegap.model.cascade import Cascade
+from stagegap.model.record import Record
+from stagegap.model.run import SYSTEM, Cell, RunStatus
+from stagegap.stages.corpus import Corpus
+from stagegap.stages.protocol import StageCode
+
+
+class Sink(Protocol):
+    """Where outputs go."""
+
+    def append_outputs(self, run: str, cell: Cell, outputs: Sequence[Output]) -> None:
+        """Keep the outputs; when this returns they survive a crash. Raises: StoreError."""
+        ...
+
+
+class Cache(Protocol):
+    """What earlier calls answered."""
+
+    def cached(self, keys: Sequence[str]) -> Mapping[str, Output]:
+        """Give the stored output of each key that is known."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellWork:
+    """One cell to run: who answers at the swapped stages, and what they answered."""
+
+    cell: Cell = SYSTEM
+    given: Mapping[str, Mapping[str, Answer]] = field(default_factory=dict[str, Mapping[str, Answer]])
+    """Answers by swapped stage and record; a value of None counts as skipped. Records without one stay out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """All that one run executes."""
+
+    run: str
+    """Id of the run."""
+    cascade: Cascade
+    codes: Mapping[str, StageCode]
+    """What answers, by stage."""
+    corpora: Mapping[str, Corpus]
+    records: Sequence[Record]
+    cells: Sequence[CellWork] = (CellWork(),)
+
+
+@dataclass(slots=True, kw_only=True)
+class Tally:
+    """Counts of one stage in one cell while a run goes on."""
+
+    total: int
+    """Outputs to come, repeats included."""
+    done: int = 0
+    cached: int = 0
+    by_status: dict[Status, int] = field(default_factory=dict[Status, int])
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost: float = 0.0
+    """US dollars paid in this run, as far as known."""
+    latency_ms: float = 0.0
+    """Sum over the outputs that were not cached."""
+
+    @property
+    def calls(self) -> int:
+        """Outputs that a call was made for."""
+        answered = self.done - self.by_status.get(Status.SKIPPED, 0) - self.by_status.get(Status.BLOCKED, 0)
+        return answered - self.cached
+
+    @property
+    def errors(self) -> int:
+        """Outputs without a value, skipped ones aside."""
+        fine = sum(self.by_status.get(status, 0) for status in (Status.OK, Status.REPAIRED, Status.SKIPPED))
+        return self.done - fine
+
+    def add(self, outputs: Iterable[Output]) -> None:
+        """Count the outputs."""
+        for output in outputs:
+            self.done += 1
+            self.by_status[output.status] = self.by_status.get(output.status, 0) + 1
+            if output.cached:
+                self.cached += 1
+            else:
+                self.tokens_in += output.tokens_in or 0
+                self.tokens_out += output.tokens_out or 0
+                self.cost += output.cost or 0.0
+                self.latency_ms += output.latency_ms or 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellSummary:
+    """What became of one cell."""
+
+    cell: Cell
+    tallies: Mapping[str, Tally]
+    """By stage, in cascade order."""
+    left_out: int
+    """Records without an answer at a swapped stage."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """What became of a run."""
+
+    status: RunStatus
+    """`done`, or `stopped` when it was interrupted or a stage can't go on."""
+    cells: tuple[CellSummary, ...]
+    seconds: float
+    error: str = ""
+    """Why it stopped, in one sentence; empty when it is done."""
+
+    @property
+    def tallies(self) -> tuple[Tally, ...]:
+        """The tallies of all stages in all cells."""
+        return tuple(tally for cell in self.cells for tally in cell.tallies.values())
+
+    @property
+    def calls(self) -> int:
+        """Calls made, not served from the cache."""
+        return sum(tally.calls for tally in self.tallies)
+
+    @property
+    def cost(self) -> float:
+        """US dollars paid, as far as known."""
+        return sum(tally.cost for tally in self.tallies)

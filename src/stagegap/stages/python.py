@@ -1,0 +1,204 @@
+"""Stages that are a function of the user's own."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import math
+import sys
+import traceback
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import cast
+
+from stagegap.errors import ConfigurationError, near_names
+from stagegap.model.answer import Status
+from stagegap.model.cascade import Stage
+from stagegap.model.values import Json
+from stagegap.stages.acceptance import Check, Rejected, check_for, plain
+from stagegap.stages.answered import Answered, is_batch
+from stagegap.stages.canonical import digest
+from stagegap.stages.corpus import Corpus
+from stagegap.stages.kinds import output_identity
+from stagegap.stages.protocol import Inputs, Reply
+
+MAX_ERROR = 500
+"""Characters of an exception that are kept."""
+
+
+def build_python(stage: Stage, *, folder: Path, corpora: Mapping[str, Corpus]) -> PythonStage | AsyncPythonStage:
+    """Give the stage that calls a function.
+
+    Raises: ConfigurationError when there is no such function, or its arguments are not the stage's inputs.
+    """
+    path, function, code = _loaded(stage, folder)
+    corpus = corpora.get(stage.output.of or "")
+    parts: Json = ["python", function.__name__, code, output_identity(stage.output, corpus)]
+    made = _Function(stage, path, function, check_for(stage.output, corpus.documents if corpus else ()))
+    if inspect.iscoroutinefunction(function):
+        if is_batch(function):
+            raise ConfigurationError(f"Stage {stage.name!r}: an async function can't be marked with stagegap.batch.")
+        return AsyncPythonStage(made, digest(parts))
+    return PythonStage(made, digest(parts), takes_lists=is_batch(function))
+
+
+class PythonStage:
+    """A plain function, called record by record, or with lists when it is marked with `batch`."""
+
+    reads_record = False
+
+    def __init__(self, function: _Function, fingerprint: str, *, takes_lists: bool) -> None:
+        self.fingerprint = fingerprint
+        self._function = function
+        self._takes_lists = takes_lists
+
+    def answer_batch(self, inputs: Sequence[Inputs]) -> Sequence[Reply]:
+        """Answer each input; an exception of the function is the answer `unparsable`."""
+        if self._takes_lists:
+            return self._answer_lists(inputs)
+        call, reply_of, reply_to = self._function.call, self._function.reply, self._function.failure
+        replies: list[Reply] = []
+        for one in inputs:
+            try:
+                found = call(**one)
+            except Exception as error:  # noqa: BLE001  # a foreign function may raise anything; it is data here
+                replies.append(reply_to(error))
+            else:
+                replies.append(reply_of(found))
+        return replies
+
+    def _answer_lists(self, inputs: Sequence[Inputs]) -> Sequence[Reply]:
+        """Call the function once for all; where that fails, once for each record, to find the culprit."""
+        lists = {name: [one[name] for one in inputs] for name in inputs[0]}
+        try:
+            found = self._function.call(**lists)
+            if (
+                not isinstance(found, Sequence)
+                or isinstance(found, str)
+                or len(cast("list[object]", found)) != len(inputs)
+            ):
+                raise TypeError(f"a batch function gives a list with one entry a record, {len(inputs)} here")
+        except Exception as error:  # noqa: BLE001  # a foreign function may raise anything; it is data here
+            if len(inputs) == 1:
+                return [self._function.failure(error)]
+            return [reply for one in inputs for reply in self._answer_lists([one])]
+        return [self._function.reply(one) for one in cast("Sequence[object]", found)]
+
+
+class AsyncPythonStage:
+    """A coroutine function: many calls at once."""
+
+    reads_record = False
+
+    def __init__(self, function: _Function, fingerprint: str) -> None:
+        self.fingerprint = fingerprint
+        self._function = function
+
+    async def answer(self, inputs: Inputs) -> Reply:
+        """Answer one input; an exception of the function is the answer `unparsable`."""
+        try:
+            found = await cast("Awaitable[object]", self._function.call(**inputs))
+        except Exception as error:  # noqa: BLE001  # a foreign function may raise anything; it is data here
+            return self._function.failure(error)
+        return self._function.reply(found)
+
+    async def close(self) -> None:
+        """Nothing is held open."""
+
+
+class _Function:
+    """The user's function, and what becomes of what it gives or raises."""
+
+    def __init__(self, stage: Stage, path: Path, call: Callable[..., object], check: Check) -> None:
+        self.call = call
+        self._stage = stage.name
+        self._path = path
+        self._check = check
+
+    def reply(self, found: object) -> Reply:
+        """Give the reply for what the function returned."""
+        answered = found if isinstance(found, Answered) else None
+        accepted = self._check(answered.value if answered else found)
+        if isinstance(accepted, Rejected):
+            return Reply(
+                status=Status.UNPARSABLE, error=f"{self.call.__name__} gave: {accepted.reason}", raw=_raw(found)
+            )
+        if answered is None:
+            return Reply(value=accepted.value)
+        try:
+            return _with_knowledge(accepted.value, answered)
+        except (TypeError, ValueError) as error:
+            return Reply(status=Status.UNPARSABLE, error=f"{self.call.__name__} gave: {error}", raw=_raw(found))
+
+    def failure(self, error: Exception) -> Reply:
+        """Give the reply for an exception: its type, its message and the line of the user's file it came through."""
+        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(self._path)]
+        place = f" ({self._path.name}:{frames[-1].lineno})" if frames else ""
+        what = " ".join(f"{type(error).__name__}: {error}".split())[:MAX_ERROR]
+        message = f"{self.call.__name__} raised {what}{place}"
+        return Reply(status=Status.UNPARSABLE, error=message, is_reusable=False)
+
+
+def _with_knowledge(value: Json, answered: Answered) -> Reply:
+    confidence = None if answered.confidence is None else float(answered.confidence)
+    if confidence is not None and not 0 <= confidence <= 1:
+        raise ValueError(f"A confidence lies in [0, 1], found {confidence}.")
+    scores = tuple(float(score) for score in answered.scores)
+    if not all(map(math.isfinite, scores)):
+        raise ValueError(f"Scores are finite numbers, found {list(scores)}.")
+    if scores and len(scores) != (len(value) if isinstance(value, list) else 0):
+        raise ValueError(f"A ranking has one score for each id, found {len(scores)}.")
+    alternatives = tuple(plain(one) for one in answered.alternatives)
+    return Reply(value=value, confidence=confidence, scores=scores, alternatives=alternatives)
+
+
+def _raw(found: object) -> str:
+    return repr(found)[:2_000]
+
+
+def _loaded(stage: Stage, folder: Path) -> tuple[Path, Callable[..., object], str]:
+    """Give the file, the function and the hash of the file's code."""
+    where = str(stage.parameters["function"])
+    file, _, name = where.rpartition(":")
+    path = folder / file
+    start = f"Stage {stage.name!r}: the function {where!r}"
+    if not file or not path.is_file():
+        raise ConfigurationError(
+            f"{start} can't be loaded, because {str(path)!r} is no file. Write `file.py:function`."
+        )
+    code = sha256(path.read_bytes()).hexdigest()
+    module = _module(path, code, start)
+    function = module.get(name)
+    if not callable(function):
+        own = [key for key, value in module.items() if inspect.isfunction(value)]
+        raise ConfigurationError(f"{start} does not stand in {path}. {near_names(name, own)}")
+    try:
+        inspect.signature(function).bind(**dict.fromkeys(stage.inputs))
+    except TypeError as error:
+        inputs = ", ".join(stage.inputs)
+        raise ConfigurationError(f"{start} can't be called with the inputs {inputs}: {error}.") from None
+    return path, function, code
+
+
+def _module(path: Path, code: str, start: str) -> dict[str, object]:
+    """Run the file as a module of its own, under a private name, and give its names."""
+    name = f"_stagegap_{sha256(str(path).encode()).hexdigest()[:8]}_{code[:8]}"
+    known = sys.modules.get(name)
+    if known is not None:
+        return vars(known)
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ConfigurationError(f"{start} can't be loaded, because {str(path)!r} is no Python file.")
+    module = importlib.util.module_from_spec(spec)
+    # Dataclasses and the like look their module up by name while it runs.
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+        line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
+        place = f"{path}:{line}" if line else str(path)
+        raise ConfigurationError(f"{start} can't be loaded: {place} raised {type(error).__name__}: {error}.") from error
+    return vars(module)

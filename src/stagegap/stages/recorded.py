@@ -1,0 +1,42 @@
+"""Stages whose outputs another system has written down."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from stagegap.model.answer import Status
+from stagegap.model.cascade import Stage
+from stagegap.model.values import Json
+from stagegap.stages.acceptance import Rejected, check_for
+from stagegap.stages.canonical import digest
+from stagegap.stages.corpus import Corpus
+from stagegap.stages.kinds import output_identity
+from stagegap.stages.protocol import RECORD_INPUT, Inputs, Reply
+
+
+class RecordedStage:
+    """Gives each record the output that was recorded for it; None means that the stage was skipped there."""
+
+    reads_record = True
+
+    def __init__(self, stage: Stage, *, recorded: Mapping[str, Json], corpora: Mapping[str, Corpus]) -> None:
+        corpus = corpora.get(stage.output.of or "")
+        self.fingerprint = digest(["recorded", digest(recorded), output_identity(stage.output, corpus)])
+        self._recorded = recorded
+        self._check = check_for(stage.output, corpus.documents if corpus else ())
+
+    def answer_batch(self, inputs: Sequence[Inputs]) -> Sequence[Reply]:
+        """Look each record up."""
+        return [self._answer(str(one[RECORD_INPUT])) for one in inputs]
+
+    def _answer(self, record: str) -> Reply:
+        if record not in self._recorded:
+            return Reply(status=Status.INFRASTRUCTURE, error="no recorded output", is_reusable=False)
+        value = self._recorded[record]
+        if value is None:
+            return Reply(status=Status.SKIPPED, is_reusable=False)
+        accepted = self._check(value)
+        if isinstance(accepted, Rejected):
+            error = f"the recorded output does not fit: {accepted.reason}"
+            return Reply(status=Status.UNPARSABLE, error=error, raw=str(value)[:2_000])
+        return Reply(value=accepted.value)
