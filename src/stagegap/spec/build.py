@@ -1,0 +1,125 @@
+"""Sections that have no problem -> the cascade of the model."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import cast
+
+from stagegap.model.cascade import Cascade, Kind, Outcome, OutputType, Stage
+from stagegap.model.sources import CascadeFile, CorpusSource, RecordsSource, ReferencesSource
+from stagegap.model.values import Json
+from stagegap.spec import schema
+from stagegap.spec.checks import bar_of, metrics_of
+from stagegap.spec.documents import Sections
+from stagegap.spec.expand import relative
+from stagegap.spec.fields import many
+from stagegap.spec.links import Links
+from stagegap.spec.nodes import plain
+from stagegap.spec.order import ordered
+from stagegap.spec.outputs import LabelOutput, LabelsOutput, NumberOutput, ObjectOutput, Output, RankingOutput
+from stagegap.stages.canonical import canonical
+
+
+def build(sections: Sections, links: Links, *, path: Path, guidelines: Mapping[str, str]) -> CascadeFile:
+    """Give the loaded file. `guidelines` holds the text of each stage's guideline file."""
+    folder = path.parent
+    resolved = cast("Mapping[str, Json]", plain(relative(sections.root, folder)))
+    assert sections.head and sections.records and sections.outcome, "a file with a problem is not built"
+    stage, _, metric = sections.outcome.score.partition(".")
+    cascade = Cascade(
+        name=sections.head.cascade,
+        noun=sections.head.noun,
+        evaluate=sections.head.evaluate,
+        stages=tuple(_stage(name, sections, links, guidelines) for name in ordered(links.parents)),
+        outcome=Outcome(
+            stage=stage, metric=metric, good=None if sections.outcome.good is None else bar_of(sections.outcome.good)
+        ),
+        targets={name: _written(target) for name, target in sections.targets.items()},
+        human_baseline=_written(sections.human_baseline),
+        fingerprint=fingerprint(resolved),
+    )
+    return CascadeFile(
+        path=str(path),
+        folder=str(folder),
+        cascade=cascade,
+        records=_records(sections.records),
+        corpora={name: _corpus(name, corpus) for name, corpus in sections.corpora.items() if corpus},
+        references=ReferencesSource(paths=many(sections.references.path)) if sections.references else None,
+        resolved=resolved,
+    )
+
+
+def fingerprint(resolved: Mapping[str, Json]) -> str:
+    """Give the hash of a resolved file: 64 hex digits, the same for the same content in any order of keys."""
+    return hashlib.sha256(canonical(resolved)).hexdigest()
+
+
+def _records(records: schema.Records) -> RecordsSource:
+    return RecordsSource(
+        paths=many(records.path),
+        id=records.id,
+        cluster=records.cluster,
+        split=records.split,
+        difficulty=records.difficulty,
+        slices=tuple(records.slices),
+    )
+
+
+def _corpus(name: str, corpus: schema.Corpus) -> CorpusSource:
+    return CorpusSource(
+        name=name, paths=many(corpus.path), id=corpus.id, title=corpus.title, text=many(corpus.text)
+    )
+
+
+def _stage(name: str, sections: Sections, links: Links, guidelines: Mapping[str, str]) -> Stage:
+    stage = sections.stages[name]
+    assert isinstance(stage, schema.AnyStage), "a file with a problem is not built"
+    return Stage(
+        name=name,
+        uses=stage.uses,
+        inputs=links.inputs[name],
+        output=output_type(stage.output),
+        metrics=metrics_of(stage),
+        parameters=_written(stage.with_, with_defaults=True),
+        when=stage.when,
+        when_reads=links.when_reads[name],
+        ask=stage.ask,
+        guideline=guidelines.get(name, ""),
+        choices_help=_help(stage.output),
+        repeats=stage.repeats,
+        batch=stage.batch,
+        concurrency=stage.concurrency,
+        timeout_s=stage.timeout,
+    )
+
+
+def output_type(output: Output) -> OutputType:
+    """Give the type of the model."""
+    kind = Kind(output.type)
+    match output:
+        case LabelOutput(values=values) | LabelsOutput(values=values):
+            return OutputType(kind=kind, values=tuple(values))
+        case RankingOutput(of=corpus, k=k):
+            return OutputType(kind=kind, of=corpus, k=k)
+        case NumberOutput(low=low, high=high):
+            return OutputType(kind=kind, low=low, high=high)
+        case ObjectOutput(schema_=shape):
+            return OutputType(kind=kind, schema=json.dumps(shape, sort_keys=True, separators=(",", ":")))
+        case _:
+            return OutputType(kind=kind)
+
+
+def _help(output: Output) -> dict[str, str]:
+    values = output.values if isinstance(output, LabelOutput | LabelsOutput) else None
+    return {value: text for value, text in values.items() if text} if isinstance(values, dict) else {}
+
+
+def _written(block: schema.Block | None, *, with_defaults: bool = False) -> dict[str, Json]:
+    """Give the keys of a block that have a value; with defaults, also those that the file leaves out."""
+    if block is None:
+        return {}
+    values = cast("dict[str, Json]", block.model_dump(by_alias=True, exclude_unset=not with_defaults))
+    return {key: value for key, value in values.items() if value is not None}

@@ -1,0 +1,230 @@
+"""What must fit together in a cascade: types, names, scores and files."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from stagegap.errors import near_names
+from stagegap.model.cascade import Kind
+from stagegap.spec.documents import Sections
+from stagegap.spec.fields import many
+from stagegap.spec.files import check_file, check_function
+from stagegap.spec.links import mark
+from stagegap.spec.nodes import Findings
+from stagegap.spec.outputs import LabelOutput, LabelsOutput, NumberOutput, ObjectOutput, RankingOutput
+from stagegap.spec.schema import (
+    LlmStage,
+    PythonStage,
+    RecordedStage,
+    RetrievalStage,
+    SklearnStage,
+    StageBase,
+)
+from stagegap.spec.scores import default_for, mismatch
+
+
+def check(sections: Sections, findings: Findings) -> None:
+    """Report everything that is well-formed on its own and does not fit the rest."""
+    _Checks(sections, findings).all()
+
+
+def metrics_of(stage: StageBase) -> tuple[str, ...]:
+    """Give the stage's metrics, those of its type where it names none."""
+    return many(stage.score) if stage.score is not None else (default_for(Kind(stage.output.type), k=_k(stage)),)
+
+
+def _k(stage: StageBase) -> int | None:
+    return stage.output.k if isinstance(stage.output, RankingOutput) else None
+
+
+class _Checks:
+    def __init__(self, sections: Sections, findings: Findings) -> None:
+        self._sections = sections
+        self._findings = findings
+
+    def all(self) -> None:
+        self._data()
+        for name, stage in self._sections.stages.items():
+            if stage is not None:
+                self._stage(name, stage)
+        self._outcome()
+        for name in self._sections.targets:
+            if name != "outcome" and name not in self._sections.stages:
+                known = near_names(name, ["outcome", *self._sections.stages])
+                self._add(("targets", name), f"a target for the unknown stage {name!r}.", known)
+
+    def _add(self, keys: tuple[str, ...], message: str, hint: str = "") -> None:
+        self._findings.add(mark(self._sections, *keys), message, hint)
+
+    def _files(self, paths: str | list[str], what: str, *keys: str) -> None:
+        for path in many(paths):
+            check_file(path, what, mark(self._sections, *keys), self._findings)
+
+    def _data(self) -> None:
+        sections = self._sections
+        if sections.records:
+            self._files(sections.records.path, "the file of records", "records", "path")
+        if sections.references:
+            self._files(sections.references.path, "the file of references", "references", "path")
+        for name, corpus in sections.corpora.items():
+            if corpus:
+                self._files(corpus.path, f"the file of the corpus {name!r}", "corpora", name, "path")
+        if sections.head and sections.head.evaluate and sections.records and not sections.records.split:
+            self._add(("evaluate",), "evaluate names a split, and records has no key split.", "Add `split: FIELD`.")
+
+    def _stage(self, name: str, stage: StageBase) -> None:
+        here = ("stages", name)
+        if not stage.inputs and not isinstance(stage, RecordedStage):
+            self._add((*here, "inputs"), f"the stage {name!r} has no inputs.", "Write `inputs: {NAME: record.FIELD}`.")
+        if stage.guideline is not None:
+            self._files(stage.guideline, "the guideline", *here, "guideline")
+        self._output(name, stage)
+        self._scores(name, stage)
+        match stage:
+            case PythonStage():
+                at = mark(self._sections, *here, "with", "function")
+                check_function(stage.with_.function, at, self._findings)
+            case SklearnStage():
+                self._sklearn(name, stage)
+            case RetrievalStage():
+                self._retrieval(name, stage)
+            case RecordedStage():
+                self._files(stage.with_.path, "the file of recorded outputs", *here, "with", "path")
+            case LlmStage():
+                self._files(stage.with_.prompt, "the prompt", *here, "with", "prompt")
+            case _:
+                pass
+
+    def _output(self, name: str, stage: StageBase) -> None:
+        here = ("stages", name, "output")
+        match stage.output:
+            case LabelOutput(values=values) | LabelsOutput(values=values):
+                twice = sorted({a for a, b in pairwise(sorted(values)) if a == b})
+                if twice:
+                    self._add((*here, "values"), f"the value {twice[0]!r} stands twice.", "Remove one of the two.")
+            case RankingOutput(of=corpus) if corpus not in self._sections.corpora:
+                hint = near_names(corpus, self._sections.corpora) or "Describe it under `corpora`."
+                self._add((*here, "of"), f"unknown corpus {corpus!r}.", hint)
+            case NumberOutput(low=low, high=high) if low is not None and high is not None and low >= high:
+                self._add((*here, "low"), f"low {low:g} is not below high {high:g}.")
+            case ObjectOutput(schema_=schema):
+                problem = _schema_problem(schema)
+                if problem:
+                    self._add((*here, "schema"), f"this is no JSON schema: {problem}.")
+            case _:
+                pass
+
+    def _scores(self, name: str, stage: StageBase) -> None:
+        for position, metric in enumerate(many(stage.score) if stage.score is not None else ()):
+            keys = ("stages", name, "score")
+            if metric in metrics_of(stage)[:position]:
+                self._add(keys, f"the metric {metric!r} stands twice.", "Remove one of the two.")
+            if metric.startswith("python:"):
+                check_function(metric.removeprefix("python:"), mark(self._sections, *keys), self._findings)
+            wrong = mismatch(metric, Kind(stage.output.type), k=_k(stage))
+            if wrong:
+                self._add(keys, *wrong)
+
+    def _sklearn(self, name: str, stage: SklearnStage) -> None:
+        from stagegap.stages.sklearn import CLASSIFIERS, REGRESSORS
+
+        here, settings, sections = ("stages", name, "with"), stage.with_, self._sections
+        kind = stage.output.type
+        estimators = REGRESSORS if kind == "number" else CLASSIFIERS
+        if kind not in ("label", "boolean", "number"):
+            self._add(
+                ("stages", name, "output"),
+                f"sklearn can't learn an output of type {kind}.",
+                "It learns label, boolean and number.",
+            )
+        elif settings.estimator not in estimators:
+            self._add(
+                (*here, "estimator"),
+                f"{settings.estimator!r} can't learn an output of type {kind}.",
+                near_names(settings.estimator, estimators),
+            )
+        if "references" not in sections.root.entries:
+            self._add((*here, "train"), "sklearn learns from references, and the file has none.", "Add `references`.")
+        if sections.records and not sections.records.split:
+            self._add((*here, "train"), "train names a split, and records has no key split.", "Add `split: FIELD`.")
+        if sections.head and sections.head.evaluate == settings.train:
+            self._add(
+                (*here, "train"),
+                f"the stage learns from the split {settings.train!r}, which is the one that is scored.",
+                "Learn from another split.",
+            )
+
+    def _retrieval(self, name: str, stage: RetrievalStage) -> None:
+        here, settings, output = ("stages", name, "with"), stage.with_, stage.output
+        if settings.corpus not in self._sections.corpora:
+            hint = near_names(settings.corpus, self._sections.corpora) or "Describe it under `corpora`."
+            self._add((*here, "corpus"), f"unknown corpus {settings.corpus!r}.", hint)
+        for key, inputs in (("query", settings.query), ("filter", list(settings.filter.values()))):
+            for input_name in inputs:
+                if input_name not in stage.inputs:
+                    hint = near_names(input_name, stage.inputs)
+                    self._add((*here, key), f"{key} names the unknown input {input_name!r}.", hint)
+        if not isinstance(output, RankingOutput):
+            self._add(
+                ("stages", name, "output"),
+                f"retrieval puts out a ranking, found type {output.type}.",
+                f"Write `output: {{type: ranking, of: {settings.corpus}, k: {settings.k}}}`.",
+            )
+            return
+        if output.of != settings.corpus:
+            self._add(
+                ("stages", name, "output", "of"),
+                f"the stage searches {settings.corpus!r} and says that it ranks {output.of!r}.",
+                f"Write `of: {settings.corpus}`.",
+            )
+        if output.k is not None and settings.k > output.k:
+            self._add(
+                (*here, "k"),
+                f"the search gives {settings.k} documents, and the output holds {output.k} at most.",
+                f"Write `k: {output.k}`.",
+            )
+
+    def _outcome(self) -> None:
+        outcome = self._sections.outcome
+        if outcome is None:
+            return
+        name, dot, metric = outcome.score.partition(".")
+        stages = self._sections.stages
+        if not dot or not metric:
+            self._add(("outcome", "score"), f"{outcome.score!r} names no score.", "Write STAGE.METRIC.")
+        elif name not in stages:
+            hint = near_names(name, stages)
+            self._add(("outcome", "score"), f"the outcome names the unknown stage {name!r}.", hint)
+        else:
+            stage = stages[name]
+            if stage and metric not in metrics_of(stage):
+                hint = near_names(metric, metrics_of(stage))
+                self._add(("outcome", "score"), f"{metric!r} is no score of the stage {name!r}.", hint)
+        if outcome.good is not None and bar_of(outcome.good) > 1:
+            self._add(("outcome", "good"), f"no score reaches {outcome.good!r}: scores end at 1.")
+
+
+def bar_of(good: str) -> float:
+    """Give the number of `>= 0.8`."""
+    return float(good.strip().removeprefix(">="))
+
+
+def _schema_problem(schema: dict[str, object]) -> str | None:
+    """Say what is wrong with a JSON schema; references leave the file nowhere."""
+    from jsonschema import Draft202012Validator, SchemaError
+
+    try:
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as error:
+        return error.message[:200]
+    outside = [reference for reference in _references(schema) if not reference.startswith("#")]
+    return f"it refers to {outside[0]!r}, outside of itself" if outside else None
+
+
+def _references(value: object) -> list[str]:
+    if isinstance(value, dict):
+        own = [v for k, v in value.items() if k in ("$ref", "$dynamicRef") and isinstance(v, str)]
+        return own + [found for inner in value.values() for found in _references(inner)]
+    if isinstance(value, list):
+        return [found for inner in value for found in _references(inner)]
+    return []

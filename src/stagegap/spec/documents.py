@@ -1,0 +1,134 @@
+"""A whole cascade file as models: every section on its own, with what is wrong in one left out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pydantic import BaseModel
+
+from stagegap.errors import near_names
+from stagegap.spec import schema
+from stagegap.spec.kinds import LATER
+from stagegap.spec.nodes import Entries, Entry, Findings, Node, Scalar, child, plain, shown, without
+from stagegap.spec.validate import keys_of, validated
+
+M = TypeVar("M", bound=BaseModel)
+
+KINDS: Mapping[str, type[schema.AnyStage]] = {
+    "python": schema.PythonStage,
+    "sklearn": schema.SklearnStage,
+    "retrieval": schema.RetrievalStage,
+    "recorded": schema.RecordedStage,
+    "llm": schema.LlmStage,
+}
+RESERVED = ("record", "confidence", "outcome")
+"""Words that a stage can't be called by: sources and targets use them."""
+_NAME = re.compile(r"[A-Za-z_][\w-]{0,63}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sections:
+    """What could be read of a file; a section that makes no sense is None or left out."""
+
+    root: Entries
+    head: schema.Head | None
+    records: schema.Records | None
+    references: schema.References | None
+    corpora: Mapping[str, schema.Corpus | None]
+    stages: Mapping[str, schema.StageBase | None]
+    """Every stage that has a usable name, in file order."""
+    outcome: schema.Outcome | None
+    targets: Mapping[str, schema.Target | None]
+    human_baseline: schema.HumanBaseline | None
+
+
+def read(root: Entries, findings: Findings) -> Sections:
+    """Give the sections of a file and report what is wrong with each on its own."""
+    known = [key for key in keys_of(schema.Document) if key != "extends"]
+    for key, entry in root.entries.items():
+        if key not in known:
+            findings.add(entry.key_mark, f"unknown key {key!r}.", near_names(key, [*known, "extends"]))
+    for key in ("cascade", "records", "stages", "outcome"):
+        if child(root, key) is None:
+            description = schema.Document.model_fields[key].description
+            findings.add(root.mark, f"the key {key} is missing.", f"It holds: {description or key}")
+
+    def one(key: str, model: type[M]) -> M | None:
+        entry = root.entries.get(key)
+        if entry is None or (_is_null(entry.node) and not schema.Document.model_fields[key].is_required()):
+            return None
+        return validated(model, entry, (key,), findings)
+
+    head = Entry(root.mark, without(root, [key for key in root.entries if key not in keys_of(schema.Head)]))
+    return Sections(
+        root=root,
+        head=validated(schema.Head, head, (), findings) if "cascade" in root.entries else None,
+        records=one("records", schema.Records),
+        references=one("references", schema.References),
+        corpora={
+            name: validated(schema.Corpus, entry, ("corpora", name), findings)
+            for name, entry in _named(root, "corpora", findings).items()
+        },
+        stages=_stages(root, findings),
+        outcome=one("outcome", schema.Outcome),
+        targets={
+            name: validated(schema.Target, entry, ("targets", name), findings)
+            for name, entry in _named(root, "targets", findings).items()
+        },
+        human_baseline=one("human_baseline", schema.HumanBaseline),
+    )
+
+
+def _is_null(node: Node) -> bool:
+    return isinstance(node, Scalar) and node.value is None
+
+
+def _named(root: Entries, key: str, findings: Findings) -> Mapping[str, Entry]:
+    """Give the entries of a mapping whose keys are the user's names."""
+    entry = root.entries.get(key)
+    if entry is None or (_is_null(entry.node) and key != "stages"):
+        return {}
+    if not isinstance(entry.node, Entries):
+        findings.add(entry.key_mark, f"{key} must be a mapping from names, found {shown(plain(entry.node))}.")
+        return {}
+    return entry.node.entries
+
+
+def _stages(root: Entries, findings: Findings) -> dict[str, schema.StageBase | None]:
+    found = _named(root, "stages", findings)
+    if isinstance(child(root, "stages"), Entries) and not 1 <= len(found) <= schema.MOST_STAGES:
+        mark = root.entries["stages"].key_mark
+        findings.add(mark, f"found {len(found)} stages.", f"A cascade has 1 to {schema.MOST_STAGES} of them.")
+    result: dict[str, schema.StageBase | None] = {}
+    for name, entry in found.items():
+        if not _NAME.fullmatch(name):
+            findings.add(
+                entry.key_mark,
+                f"{shown(name)} can't be the name of a stage.",
+                "Use letters, digits, _ and -, a letter or _ first, at most 64.",
+            )
+        elif name in RESERVED:
+            findings.add(entry.key_mark, f"a stage can't be called {name!r}: the word has a meaning of its own.")
+        result[name] = _stage(name, entry, findings)
+    return result
+
+
+def _stage(name: str, entry: Entry, findings: Findings) -> schema.StageBase | None:
+    """Give the model of a stage by its kind; of a kind that is unknown, what every stage has."""
+    node, where = entry.node, ("stages", name)
+    if not isinstance(node, Entries):
+        return validated(schema.StageBase, entry, where, findings)
+    uses = plain(child(node, "uses") or Scalar(None, node.mark))
+    if isinstance(uses, str) and uses in KINDS:
+        return validated(KINDS[uses], entry, where, findings)
+    mark = node.entries["uses"].key_mark if "uses" in node.entries else entry.key_mark
+    if uses is None:
+        findings.add(mark, f"the key stages.{name}.uses is missing.", f"Known: {', '.join(KINDS)}.")
+    elif uses in LATER:
+        findings.add(mark, f"stages.{name}.uses: {uses!r} comes with a later version.", f"Known: {', '.join(KINDS)}.")
+    else:
+        findings.add(mark, f"stages.{name}.uses can't be {shown(uses)}.", near_names(str(uses), KINDS))
+    return validated(schema.StageBase, Entry(entry.key_mark, without(node, ("uses", "with"))), where, findings)

@@ -1,0 +1,151 @@
+"""One file and what it extends -> one mapping, with environment and paths resolved."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from stagegap.spec.environment import substitute
+from stagegap.spec.nodes import Entries, Entry, Findings, Items, Node, Scalar, plain, shown, without
+from stagegap.spec.yaml import parse, read_text
+
+LONGEST_CHAIN = 16
+"""Files that extend each other."""
+
+_PATHS = (
+    ("records", "path"),
+    ("references", "path"),
+    ("corpora", "*", "path"),
+    ("stages", "*", "guideline"),
+    ("stages", "*", "score"),
+    ("stages", "*", "with", "path"),
+    ("stages", "*", "with", "prompt"),
+    ("stages", "*", "with", "function"),
+)
+
+
+def expand(path: Path, *, environment: Mapping[str, str], findings: Findings) -> Entries | None:
+    """Give the whole cascade of a file: its base files merged, nearest last; None where a file can't be read.
+
+    Paths in it are absolute: each is relative to the file that it stands in.
+    """
+    chain: list[Entries] = []
+    seen: list[Path] = []
+    named = str(path)
+    while True:
+        real = Path(os.path.realpath(path))
+        seen.append(real)
+        text = read_text(path, named, findings)
+        root = parse(text, named, findings) if text is not None else None
+        if root is None:
+            return None
+        node = substitute(root, environment, findings)
+        assert isinstance(node, Entries), "substitution keeps the shape"
+        chain.append(absolute(node, real.parent))
+        base = node.entries.get("extends")
+        if base is None:
+            break
+        if not isinstance(base.node, Scalar) or not isinstance(base.node.value, str):
+            findings.add(base.key_mark, "extends must be the path of one file.", "Write `extends: base.yaml`.")
+            return None
+        target = base.node.value
+        path = real.parent / target
+        named = os.path.normpath(os.path.join(os.path.dirname(named), target))
+        if Path(os.path.realpath(path)) in seen:
+            circle = " -> ".join([*(p.name for p in seen[seen.index(Path(os.path.realpath(path))) :]), path.name])
+            findings.add(base.node.mark, f"extends runs in a circle: {circle}.", "Remove one of them.")
+            return None
+        if len(chain) == LONGEST_CHAIN:
+            findings.add(base.node.mark, f"more than {LONGEST_CHAIN} files extend each other, at {shown(target)}.")
+            return None
+    merged = chain[-1]
+    for node in reversed(chain[:-1]):
+        merged = merge(merged, node)
+    return Entries({k: e for k, e in merged.entries.items() if k != "extends"}, chain[0].mark)
+
+
+def merge(base: Entries, change: Entries) -> Entries:
+    """Give `base` with the changes: mappings are merged, anything else replaces, null removes a key.
+
+    Settings of another kind are no settings: where `uses` changes, `with` is replaced, and so is an output of another type.
+    """
+    entries = dict(base.entries)
+    other_kind = _differs(base, change, "uses")
+    for key, entry in change.entries.items():
+        before = entries.get(key)
+        match before and before.node, entry.node:
+            case Entries() as old, Entries() as new:
+                replaced = "$env" in new.entries or (key == "with" and other_kind)
+                replaced = replaced or (key == "output" and _differs(old, new, "type"))
+                entries[key] = Entry(entry.key_mark, _kept(new, old) if replaced else merge(old, new))
+            case (Scalar() | Items() | Entries()), Scalar(value=None):
+                del entries[key]
+            case _:
+                entries[key] = entry
+    return Entries(entries, change.mark)
+
+
+def _kept(new: Entries, old: Entries) -> Entries:
+    """Give `new` without the keys that it removes from `old`."""
+    return without(new, [k for k, e in new.entries.items() if plain(e.node) is None and k in old.entries])
+
+
+def _differs(base: Entries, change: Entries, key: str) -> bool:
+    """True when the change gives another value to a key that both have."""
+    old, new = base.entries.get(key), change.entries.get(key)
+    return old is not None and new is not None and plain(old.node) != plain(new.node)
+
+
+def absolute(root: Entries, folder: Path) -> Entries:
+    """Give the mapping with every path absolute: `stages.py:draft` becomes `/.../stages.py:draft`."""
+    for keys in _PATHS:
+        root = _changed(root, keys, lambda text, key=keys[-1]: _path(text, key, lambda p: _joined(p, folder)))
+    return root
+
+
+def relative(root: Entries, folder: Path) -> Entries:
+    """Give the mapping with every path relative to `folder`: the same on every machine."""
+    for keys in _PATHS:
+        root = _changed(root, keys, lambda text, key=keys[-1]: _path(text, key, lambda p: os.path.relpath(p, folder)))
+    return root
+
+
+def _path(text: str, key: str, change: Callable[[str], str]) -> str:
+    """Give the text with the path in it changed: of `python:file.py:metric` and `file.py:function` only the file."""
+    if key == "score":
+        prefix, _, rest = text.partition(":")
+        return f"python:{_path(rest, 'function', change)}" if prefix == "python" else text
+    if key == "function":
+        file, colon, name = text.rpartition(":")
+        return f"{change(file)}:{name}" if file and colon else text
+    return change(text)
+
+
+def _joined(path: str, folder: Path) -> str:
+    return os.path.normpath(folder / path) if path and "\0" not in path else path
+
+
+def _changed(node: Entries, keys: tuple[str, ...], change: Callable[[str], str]) -> Entries:
+    """Give the mapping with the texts under `keys` changed; `*` stands for every key."""
+    key, *rest = keys
+    entries = dict(node.entries)
+    for name, entry in node.entries.items():
+        if key not in ("*", name):
+            continue
+        below = entry.node
+        if not rest:
+            entries[name] = Entry(entry.key_mark, _texts(below, change))
+        elif isinstance(below, Entries):
+            entries[name] = Entry(entry.key_mark, _changed(below, tuple(rest), change))
+    return Entries(entries, node.mark)
+
+
+def _texts(node: Node, change: Callable[[str], str]) -> Node:
+    match node:
+        case Scalar(value=str(text)):
+            return Scalar(change(text), node.mark, node.is_plain)
+        case Items():
+            return Items(tuple(_texts(item, change) for item in node.nodes), node.mark)
+        case _:
+            return node

@@ -1,0 +1,76 @@
+"""The files that a cascade names: they must be there, and a Python file must hold its function."""
+
+from __future__ import annotations
+
+import ast
+import os
+import warnings
+from pathlib import Path
+
+from stagegap.errors import near_names
+from stagegap.spec.nodes import Findings, Mark
+from stagegap.spec.yaml import LARGEST, siblings
+
+
+def check_file(path: str, what: str, mark: Mark, findings: Findings) -> bool:
+    """Report a path that is no readable file."""
+    try:
+        if Path(path).is_file():
+            if os.access(path, os.R_OK):
+                return True
+            findings.add(mark, f"{what} {path!r} can't be read.", "Change its permissions.")
+            return False
+        folder = Path(path).is_dir()
+    except (OSError, ValueError):
+        folder = False
+    if folder:
+        findings.add(mark, f"{what} {path!r} is a folder.", "Name the file in it.")
+        return False
+    near = near_names(os.path.basename(path), siblings(Path(path)) if "\0" not in path else ())
+    findings.add(mark, f"{what} {path!r} is not there.", near)
+    return False
+
+
+def check_function(where: str, mark: Mark, findings: Findings) -> None:
+    """Report a `file.py:function` whose file or function is not there; the file is read, never run."""
+    file, _, name = where.rpartition(":")
+    if not file or not name.isidentifier():
+        findings.add(mark, f"{where!r} names no function.", "Write `file.py:function`.")
+        return
+    if not check_file(file, "the Python file", mark, findings):
+        return
+    names = _names(Path(file), mark, findings)
+    if names is not None and name not in names:
+        findings.add(mark, f"{file} has no function {name!r}.", near_names(name, names))
+
+
+def _names(path: Path, mark: Mark, findings: Findings) -> list[str] | None:
+    """Give what a Python file defines at its top level; None with a problem where it is no Python."""
+    with path.open("rb") as file:
+        source = file.read(LARGEST + 1)
+    if len(source) > LARGEST:
+        findings.add(mark, f"{path} is larger than {LARGEST:,} bytes.", "Put the function into a file of its own.")
+        return None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            module = ast.parse(source, str(path))
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        line = getattr(error, "lineno", None)
+        findings.add(mark, f"{path}{f':{line}' if line else ''} is no Python: {getattr(error, 'msg', error)}.")
+        return None
+    return [name for statement in module.body for name in _defined(statement)]
+
+
+def _defined(statement: ast.stmt) -> list[str]:
+    match statement:
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            return [name]
+        case ast.Assign(targets=targets):
+            return [target.id for target in targets if isinstance(target, ast.Name)]
+        case ast.ImportFrom(names=names):
+            return [alias.asname or alias.name for alias in names]
+        case ast.If(body=body, orelse=orelse) | ast.Try(body=body, orelse=orelse):
+            return [name for inner in (*body, *orelse) for name in _defined(inner)]
+        case _:
+            return []

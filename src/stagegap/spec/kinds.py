@@ -1,0 +1,97 @@
+"""What may stand under `with`, one model a kind of stage."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from stagegap.spec.fields import Block, Free, Name, Secret, Text
+
+
+class PythonWith(Block):
+    """A function of your own."""
+
+    function: Text
+    """`file.py:function`, the file relative to this one. It is called with the inputs by name."""
+
+
+class SklearnWith(Block):
+    """A scikit-learn estimator that learns from references."""
+
+    train: Text
+    """The split whose references it learns from."""
+    estimator: Literal[
+        "logistic_regression", "linear_svc", "naive_bayes", "nearest_neighbours", "random_forest", "ridge", "dummy"
+    ]
+    """Which estimator learns."""
+    features: Literal["tfidf_words", "tfidf_characters", "tfidf_both"] = "tfidf_words"
+    """What the estimator sees of the inputs' text."""
+    parameters: dict[Text, Free] = Field(default_factory=dict[str, Free])
+    """Passed to the estimator as they stand."""
+    seed: int = 0
+    """Seed of what the estimator draws at random."""
+
+
+class RetrievalWith(Block):
+    """Search in a corpus."""
+
+    corpus: Text
+    """Name of one of the `corpora`."""
+    method: Literal["bm25", "tfidf"]
+    """How documents are ranked."""
+    k: Annotated[int, Field(ge=1, le=1000)]
+    """How many documents it gives."""
+    query: Annotated[list[Name], Field(min_length=1)]
+    """Inputs whose texts are searched for."""
+    filter: dict[Text, Name] = Field(default_factory=dict[str, str])
+    """Field of the documents -> input: only documents are ranked whose field equals, or holds, the input."""
+
+
+class RecordedWith(Block):
+    """Outputs that another system has written down."""
+
+    path: Text
+    """File with one output a row."""
+    record: Text = "record"
+    """Field with the record's id."""
+    value: Text = "value"
+    """Field with the output."""
+    status: Text | None = None
+    """Field that says how the call ended; without it every row is ok."""
+
+
+class Price(Block):
+    """What tokens cost."""
+
+    input: Annotated[float, Field(ge=0)]
+    """US dollars for a million tokens read."""
+    output: Annotated[float, Field(ge=0)]
+    """US dollars for a million tokens written."""
+
+
+class LlmWith(Block):
+    """A language model behind an OpenAI-compatible endpoint."""
+
+    model: Text
+    """Name of the model."""
+    prompt: Text
+    """File with the Jinja2 template of the prompt; the inputs are its variables."""
+    system: Text | None = None
+    """The system message, as text."""
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    """Left to the endpoint when not given."""
+    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    """How many tokens an answer may have."""
+    base_url: Text | None = None
+    """Address of the endpoint; OPENAI_BASE_URL or the official one when not given."""
+    api_key: Secret | None = None
+    """Only as ${NAME}; OPENAI_API_KEY when not given."""
+    seed: int | None = None
+    """Passed to the endpoint, which may honour it."""
+    price: Price | None = None
+    """For the plan and the budget; without it the cost is unknown."""
+
+
+LATER = ("http", "command")
+"""Kinds whose names are reserved for a later version."""

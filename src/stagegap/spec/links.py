@@ -1,0 +1,164 @@
+"""How stages hang together: where their inputs come from and what their conditions read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from stagegap.errors import near_names
+from stagegap.model.cascade import Source
+from stagegap.spec.documents import Sections
+from stagegap.spec.expressions import FUNCTIONS, Condition, ConditionError
+from stagegap.spec.nodes import Entry, Findings, Mark, place
+from stagegap.spec.order import circles, reaching
+from stagegap.spec.outputs import LabelOutput
+
+_PARTS = ("ids", "scores", "confidence")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Links:
+    """What every stage reads; sources that are no sources are left out."""
+
+    inputs: Mapping[str, Mapping[str, Source]]
+    when_reads: Mapping[str, tuple[Source, ...]]
+
+    @property
+    def parents(self) -> dict[str, list[str]]:
+        """Stages that each stage reads, in the order of the file."""
+        return {
+            name: list(dict.fromkeys(s.name for s in (*inputs.values(), *self.when_reads[name]) if s.origin == "stage"))
+            for name, inputs in self.inputs.items()
+        }
+
+
+def links(sections: Sections, findings: Findings) -> Links:
+    """Give what every stage reads, and report what can't be read, circles and stages that nobody needs."""
+    inputs: dict[str, dict[str, Source]] = {}
+    conditions: dict[str, tuple[Source, ...]] = {}
+    for name, stage in sections.stages.items():
+        inputs[name], conditions[name] = {}, ()
+        if stage is None:
+            continue
+        for input_name, text in stage.inputs.items():
+            source = _source(text, sections, mark(sections, "stages", name, "inputs", input_name), findings)
+            if source:
+                inputs[name][input_name] = source
+        if stage.when is not None:
+            conditions[name] = _condition(stage.when, sections, mark(sections, "stages", name, "when"), findings)
+    found = Links(inputs=inputs, when_reads=conditions)
+    _check_circles(found, sections, findings)
+    return found
+
+
+def mark(sections: Sections, *keys: str) -> Mark:
+    """Give the place of the deepest of these keys that the file has."""
+    return place(Entry(sections.root.mark, sections.root), keys)
+
+
+def check_use(parents: Mapping[str, list[str]], sections: Sections, outcome: str, findings: Findings) -> None:
+    """Report stages from which no way leads to the outcome."""
+    if any(stage is None for stage in sections.stages.values()):
+        return
+    needed = reaching(outcome, parents)
+    for name in sections.stages:
+        if name not in needed:
+            findings.add(
+                mark(sections, "stages", name),
+                f"the stage {name!r} is not used: nothing leads from it to the outcome's stage {outcome!r}.",
+                "Let a stage read it, or remove it.",
+            )
+
+
+def _source(text: str, sections: Sections, at: Mark, findings: Findings) -> Source | None:
+    head, dot, rest = text.partition(".")
+    if head == "record":
+        if rest:
+            return Source("record", rest)
+        findings.add(at, f"{text!r} names no field of the record.", "Write record.FIELD.")
+        return None
+    if head not in sections.stages:
+        known = ["record.FIELD", *sections.stages]
+        findings.add(at, f"unknown source {text!r}.", near_names(head, known))
+        return None
+    part = rest if dot else "value"
+    if part not in ("value", *_PARTS) or (part == "value" and dot):
+        findings.add(at, f"a stage has no part {rest!r}, found {text!r}.", near_names(rest, _PARTS))
+        return None
+    stage = sections.stages[head]
+    if stage and part in ("ids", "scores") and stage.output.type != "ranking":
+        findings.add(
+            at, f"{text!r} needs a ranking, and {head!r} puts out type {stage.output.type}.", f"Write {head}."
+        )
+        return None
+    match part:
+        case "ids" | "scores" | "confidence":
+            return Source("stage", head, part)
+        case _:
+            return Source("stage", head)
+
+
+def _condition(text: str, sections: Sections, at: Mark, findings: Findings) -> tuple[Source, ...]:
+    try:
+        condition = Condition(text)
+    except ConditionError as error:
+        findings.add(at, f"when: {error}")
+        return ()
+    for name in condition.calls:
+        if name not in FUNCTIONS:
+            findings.add(at, f"when calls the unknown function {name!r}.", near_names(name, FUNCTIONS))
+    for name in sorted(condition.binds & {"record", "confidence", *sections.stages}):
+        findings.add(at, f"when uses {name!r} as a name of its own, but that is taken.", "Choose another.")
+    if not condition.reads:
+        findings.add(at, f"when reads nothing, so {text!r} is always the same.", "Read a stage or record.FIELD.")
+    sources = [_read(read.root, read.member, sections, at, findings) for read in condition.reads]
+    for comparison in condition.comparisons:
+        stage = sections.stages.get(comparison.name)
+        values = stage.output.values if stage and isinstance(stage.output, LabelOutput) else None
+        if values is not None and comparison.text not in values:
+            findings.add(
+                at,
+                f"when compares {comparison.name!r} with {comparison.text!r}, which is none of its values.",
+                near_names(comparison.text, values),
+            )
+    return tuple(dict.fromkeys(source for source in sources if source))
+
+
+def _read(root: str, member: str | None, sections: Sections, at: Mark, findings: Findings) -> Source | None:
+    if root == "record":
+        if member:
+            return Source("record", member)
+        findings.add(at, "when reads the record as a whole.", "Write record.FIELD.")
+    elif root == "confidence":
+        if member in sections.stages:
+            return Source("stage", str(member), "confidence")
+        hint = near_names(member or "", sections.stages) if member else "Write confidence.STAGE."
+        findings.add(at, f"when reads the confidence of {member!r}, which is no stage.", hint)
+    elif root not in sections.stages:
+        dashed = [name for name in sections.stages if "-" in name and root in name.split("-")]
+        hint = (
+            f"CEL reads {dashed[0]!r} as a subtraction: rename the stage with _."
+            if dashed
+            else near_names(root, ["record.FIELD", "confidence.STAGE", *sections.stages])
+        )
+        findings.add(at, f"when reads the unknown name {root!r}.", hint)
+    else:
+        stage = sections.stages[root]
+        if stage and member and stage.output.type != "object":
+            hint = f"Write confidence.{root}." if member == "confidence" else f"Write {root}."
+            findings.add(
+                at, f"when reads {root}.{member}, and an output of type {stage.output.type} has no parts.", hint
+            )
+        return Source("stage", root)
+    return None
+
+
+def _check_circles(found: Links, sections: Sections, findings: Findings) -> None:
+    parents = found.parents
+    for name, above in parents.items():
+        if name in above:
+            findings.add(mark(sections, "stages", name), f"the stage {name!r} reads itself.", "Read an earlier stage.")
+    others = {name: [p for p in above if p != name] for name, above in parents.items()}
+    for circle in circles(others):
+        way = " -> ".join((*circle, circle[0]))
+        findings.add(mark(sections, "stages", circle[0]), f"stages read each other in a circle: {way}.", "Cut it.")

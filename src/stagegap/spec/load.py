@@ -1,0 +1,48 @@
+"""A cascade file -> the cascade, or every problem of it at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from stagegap.errors import SpecError
+from stagegap.model.sources import CascadeFile
+from stagegap.spec.build import build
+from stagegap.spec.checks import check
+from stagegap.spec.documents import Sections, read
+from stagegap.spec.expand import expand
+from stagegap.spec.links import check_use, links, mark
+from stagegap.spec.nodes import Findings
+from stagegap.spec.yaml import read_text
+
+
+def load(path: Path, *, environment: Mapping[str, str]) -> CascadeFile:
+    """Read a cascade file and what it extends.
+
+    `environment` is what `${NAME}` is looked up in; a secret is not looked up, its name is kept.
+    Raises: SpecError with every problem of the files.
+    """
+    findings = Findings()
+    root = expand(path, environment=environment, findings=findings)
+    if root is None:
+        raise SpecError(findings.problems)
+    sections = read(root, findings)
+    found = links(sections, findings)
+    check(sections, findings)
+    if sections.outcome:
+        check_use(found.parents, sections, sections.outcome.score.partition(".")[0], findings)
+    guidelines = _guidelines(sections, findings)
+    if findings.problems:
+        raise SpecError(findings.problems)
+    return build(sections, found, path=Path(os.path.abspath(path)), guidelines=guidelines)
+
+
+def _guidelines(sections: Sections, findings: Findings) -> dict[str, str]:
+    """Give the text of each stage's guideline, as people will read it."""
+    texts: dict[str, str] = {}
+    for name, stage in sections.stages.items():
+        if stage and stage.guideline and Path(stage.guideline).is_file():
+            place = mark(sections, "stages", name, "guideline")
+            texts[name] = read_text(Path(stage.guideline), place.path, findings) or ""
+    return texts

@@ -1,0 +1,202 @@
+"""The cascade file as pydantic models: its keys, and their meaning."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import Field
+
+from stagegap.spec.fields import Block, Name, OneOrMore, Text
+from stagegap.spec.kinds import LlmWith, PythonWith, RecordedWith, RetrievalWith, SklearnWith
+from stagegap.spec.outputs import Output
+
+MOST_STAGES = 32
+
+
+class Records(Block):
+    """The cases that go through the cascade."""
+
+    path: OneOrMore
+    """File or files with one record a row: JSONL, CSV or Parquet."""
+    id: Text = "id"
+    """Field with the record's id."""
+    cluster: Text | None = None
+    """Field with the unit of independence: customer, thread, document."""
+    split: Text | None = None
+    """Field with the split: train, test."""
+    difficulty: Text | None = None
+    """Field with the difficulty that people gave."""
+    slices: list[Text] = Field(default_factory=list[str])
+    """Fields by which results are broken down."""
+
+
+class Corpus(Block):
+    """Documents that stages search in."""
+
+    path: OneOrMore
+    """File or files with one document a row."""
+    id: Text = "id"
+    """Field with the document's id."""
+    title: Text = "title"
+    """Field with the title."""
+    text: OneOrMore = "text"
+    """Field or fields that are searched and shown."""
+
+
+class References(Block):
+    """Answers that people gave, to score against and to learn from."""
+
+    path: OneOrMore
+    """File or files with one answer a row: record, stage, annotator, value, facts."""
+
+
+class StageBase(Block):
+    """What every kind of stage has."""
+
+    inputs: dict[Name, Text]
+    """Input -> where it comes from: record.FIELD, STAGE, STAGE.ids, STAGE.scores or STAGE.confidence."""
+    output: Output
+    """The type of what the stage puts out."""
+    when: Text | None = None
+    """CEL condition on record fields and stages; the stage is skipped where it is false."""
+    score: OneOrMore | None = None
+    """Metric or metrics, the headline first; by the output's type when not given."""
+    ask: str = ""
+    """The question put to a person."""
+    guideline: Text | None = None
+    """File with the guideline that people answer by."""
+    repeats: Annotated[int, Field(ge=1, le=100)] = 1
+    """How often a stage that draws at random is called for the same inputs."""
+    batch: Annotated[int, Field(ge=1, le=100_000)] = 256
+    """Records a call, where the kind takes several."""
+    concurrency: Annotated[int, Field(ge=1, le=1000)] = 8
+    """Calls at the same time."""
+    timeout: Annotated[float, Field(gt=0, le=86_400)] = 60.0
+    """Seconds a call may take."""
+
+
+class PythonStage(StageBase):
+    """Answers by a function of your own."""
+
+    uses: Literal["python"]
+    """Kind of stage."""
+    with_: Annotated[PythonWith, Field(alias="with")]
+    """Settings of this kind of stage."""
+
+
+class SklearnStage(StageBase):
+    """Answers by a scikit-learn estimator."""
+
+    uses: Literal["sklearn"]
+    """Kind of stage."""
+    with_: Annotated[SklearnWith, Field(alias="with")]
+    """Settings of this kind of stage."""
+
+
+class RetrievalStage(StageBase):
+    """Answers by a search in a corpus."""
+
+    uses: Literal["retrieval"]
+    """Kind of stage."""
+    with_: Annotated[RetrievalWith, Field(alias="with")]
+    """Settings of this kind of stage."""
+
+
+class RecordedStage(StageBase):
+    """Answers with what another system has written down."""
+
+    uses: Literal["recorded"]
+    """Kind of stage."""
+    with_: Annotated[RecordedWith, Field(alias="with")]
+    """Settings of this kind of stage."""
+
+
+class LlmStage(StageBase):
+    """Answers by a language model."""
+
+    uses: Literal["llm"]
+    """Kind of stage."""
+    with_: Annotated[LlmWith, Field(alias="with")]
+    """Settings of this kind of stage."""
+
+
+AnyStage: TypeAlias = PythonStage | SklearnStage | RetrievalStage | RecordedStage | LlmStage
+Stage = Annotated[AnyStage, Field(discriminator="uses")]
+
+
+class Outcome(Block):
+    """The score that the whole cascade is judged by."""
+
+    score: Text
+    """STAGE.METRIC, the metric being one of the stage's scores."""
+    good: Annotated[str, Field(pattern=r"^\s*>=\s*(\d+(\.\d*)?|\.\d+)\s*$")] | None = None
+    """The bar that makes a record good, as ">= 0.8"; without it the mean score is the outcome."""
+
+
+class Target(Block):
+    """What `stagegap check` holds you to."""
+
+    gap: Annotated[float, Field(ge=0, le=100)] | None = None
+    """Points that people may be ahead of the system at most."""
+    at_least: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Score that must be reached."""
+
+
+class HumanBaseline(Block):
+    """How the people's answers came about; what is missing is listed in reports."""
+
+    population: Text | None = None
+    """Who answered, and how many."""
+    recruitment: Text | None = None
+    """How they were found, and what they were paid."""
+    instructions: Text | None = None
+    """What they were told, and whether the system was told the same."""
+    sample: Text | None = None
+    """Which records they answered, and whether the system answered the same ones."""
+    scoring: Text | None = None
+    """How their answers were scored, and whether the system's were scored in the same way."""
+    effort: Text | None = None
+    """Time and means that they had."""
+    power: Text | None = None
+    """Why so many answers are enough."""
+    quality_control: Text | None = None
+    """How careless answers were found."""
+    uncertainty: Text | None = None
+    """How intervals were made."""
+    exclusions: Text | None = None
+    """Who was left out: authors, people who had seen the references."""
+
+
+class Head(Block):
+    """What a cascade is called, and which of its records count."""
+
+    cascade: Text
+    """Name of the cascade."""
+    noun: Text = "record"
+    """What a record is called on screen: mail, request."""
+    evaluate: Text | None = None
+    """The split that is scored; all records when not given."""
+
+
+class Document(Head):
+    """A cascade file of stagegap."""
+
+    extends: Text | None = None
+    """Cascade file that this one changes: mappings are merged, anything else replaces, null removes a key."""
+    records: Records
+    """The cases that go through the cascade."""
+    corpora: dict[Name, Corpus] = Field(default_factory=dict[str, Corpus])
+    """Documents that stages search in, by name."""
+    references: References | None = None
+    """Answers that people gave, to score against and to learn from."""
+    stages: Annotated[
+        dict[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$")], Stage],
+        Field(min_length=1, max_length=MOST_STAGES),
+    ]
+    """The steps of the cascade, by name."""
+    outcome: Outcome
+    """The score that the whole cascade is judged by."""
+    targets: dict[Text, Target] = Field(default_factory=dict[str, Target])
+    """What `stagegap check` holds you to: by stage, or `outcome`."""
+    human_baseline: HumanBaseline | None = None
+    """How the people's answers came about; what is missing is listed in reports."""

@@ -1,0 +1,143 @@
+"""The words of a CEL expression: which names it reads, calls and compares.
+
+The engine gives the names of an expression but not what is read of them; both together are checked against each other.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+_TOKEN = re.compile(
+    r"""(?P<skip>\s+|//[^\n]*)
+    | (?P<text>[rRbB]{0,2}(?:\"\"\"(?:\\.|[^\\])*?\"\"\"|'''(?:\\.|[^\\])*?'''|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'))
+    | (?P<number>0x[0-9a-fA-F]+[uU]?|(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?[uU]?)
+    | (?P<name>[A-Za-z_]\w*)
+    | (?P<sign>==|!=|<=|>=|&&|\|\||.)""",
+    re.VERBOSE | re.ASCII | re.DOTALL,
+)
+_NO_NAMES = frozenset({"true", "false", "null", "in"})
+_BEFORE = frozenset({"", "(", "&&", "||", "!", "?", ":", ","})
+_AFTER = frozenset({"", ")", "&&", "||", "?", ":", ",", "]"})
+"""What may stand around a comparison that is all of its expression."""
+_MACROS = frozenset({"all", "exists", "exists_one", "map", "filter"})
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One word of an expression."""
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One thing that an expression reads."""
+
+    root: str
+    """`record`, `confidence`, or what should be the name of a stage."""
+    member: str | None
+    """What is read of it: `record.subject` has the member `subject`; None for the whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A name compared with a fixed text by ==, != or in."""
+
+    name: str
+    text: str
+
+
+def tokens(expression: str) -> tuple[Token, ...]:
+    """Split an expression that has been compiled."""
+    return tuple(
+        Token(match.lastgroup or "", match[0]) for match in _TOKEN.finditer(expression) if match.lastgroup != "skip"
+    )
+
+
+def bound_names(found: Sequence[Token]) -> frozenset[str]:
+    """Give the names that macros such as `exists(i, ...)` bind."""
+    bound: set[str] = set()
+    for place, token in enumerate(found):
+        if token.text in _MACROS and _text(found, place - 1) == "." and _text(found, place + 1) == "(":
+            after = place + 2
+            while _kind(found, after) == "name" and _text(found, after + 1) == ",":
+                bound.add(found[after].text)
+                after += 2
+    return frozenset(bound)
+
+
+def read_names(found: Sequence[Token], bound: frozenset[str]) -> tuple[Read, ...]:
+    """Give what is read, each once, in the order of the expression."""
+    reads: dict[Read, None] = {}
+    for place, token in enumerate(found):
+        if _is_variable(found, place) and token.text not in bound:
+            reads[Read(token.text, _member(found, place))] = None
+    return tuple(reads)
+
+
+def called(found: Sequence[Token]) -> tuple[str, ...]:
+    """Give the names of functions and macros that are called."""
+    names = (t.text for place, t in enumerate(found) if t.kind == "name" and _text(found, place + 1) == "(")
+    return tuple(dict.fromkeys(name for name in names if name not in _NO_NAMES))
+
+
+def compared(found: Sequence[Token]) -> tuple[Comparison, ...]:
+    """Give the names that stand beside a fixed text, as in `route == "spam"` or `route in ["spam"]`."""
+    pairs: list[Comparison] = []
+    for place, token in enumerate(found):
+        if not _is_variable(found, place):
+            continue
+        follows = _text(found, place + 1) in ("==", "!=") and _kind(found, place + 2) == "text"
+        if follows and _text(found, place + 3) in _AFTER:
+            pairs.append(Comparison(token.text, _literal(found[place + 2]) or ""))
+        precedes = _text(found, place - 1) in ("==", "!=") and _kind(found, place - 2) == "text"
+        if precedes and _text(found, place - 3) in _BEFORE and _text(found, place + 1) in _AFTER:
+            pairs.append(Comparison(token.text, _literal(found[place - 2]) or ""))
+        if _text(found, place + 1) == "in" and _text(found, place + 2) == "[":
+            after = place + 3
+            while _kind(found, after) == "text":
+                pairs.append(Comparison(token.text, _literal(found[after]) or ""))
+                after += 2
+    return tuple(pairs)
+
+
+def _is_variable(found: Sequence[Token], place: int) -> bool:
+    token = found[place]
+    return (
+        token.kind == "name"
+        and token.text not in _NO_NAMES
+        and _text(found, place - 1) != "."
+        and _text(found, place + 1) != "("
+    )
+
+
+def _member(found: Sequence[Token], place: int) -> str | None:
+    after = found[place + 1 : place + 4]
+    match [token.text for token in after]:
+        case [".", name, *rest] if rest[:1] != ["("]:
+            return name
+        case ["[", _, "]"] if after[1].kind == "text":
+            return _literal(after[1])
+        case _:
+            return None
+
+
+def _literal(token: Token) -> str | None:
+    """Give the value of a text; None for bytes and for escapes that Python doesn't share."""
+    try:
+        value: object = ast.literal_eval(token.text)
+    except (ValueError, SyntaxError):
+        return None
+    return value if isinstance(value, str) else None
+
+
+def _text(found: Sequence[Token], place: int) -> str:
+    return found[place].text if 0 <= place < len(found) else ""
+
+
+def _kind(found: Sequence[Token], place: int) -> str:
+    return found[place].kind if 0 <= place < len(found) else ""
