@@ -1,0 +1,198 @@
+"""The DuckDB file, which nobody keeps open: each unit of work attaches it to a kept instance and detaches it again."""
+
+from __future__ import annotations
+
+import random
+import re
+import threading
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+# The rows of a query have the types of its columns, which only the caller knows.
+from typing import Any, Literal
+
+import duckdb
+
+from stagegap.errors import StoreBusy, StoreDamaged, StoreError, StoreVersion
+from stagegap.store.locks import Locks
+
+STORAGE_VERSION = "v1.5.0"
+"""Format that DuckDB 1.5 and 2.x both open."""
+
+
+class Session:
+    """One unit of work on the attached file."""
+
+    def __init__(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        self._cursor = cursor
+
+    def rows(self, sql: str, *values: object) -> list[Any]:
+        """Run the statement and give all its rows.
+
+        Never row by row: DuckDB refuses the next write while a result is unfinished.
+        """
+        return self._cursor.execute(sql, list(values) if values else None).fetchall()
+
+    def run(self, sql: str, *values: object) -> None:
+        """Run the statement (or several) for what it does."""
+        self.rows(sql, *values)
+
+    @contextmanager
+    def transaction(self) -> Generator[None]:
+        """Commit what is done inside, all or nothing."""
+        self.run("begin")
+        try:
+            yield
+        except BaseException:
+            self.run("rollback")
+            raise
+        self.run("commit")
+
+
+class Attachment:
+    """Attaches the file under the locks: shared and read-only, or alone and writing."""
+
+    def __init__(self, path: Path, locks: Locks, *, patience_s: float, admit: Callable[[Session, Path], None]) -> None:
+        self.path = path
+        self.locks = locks
+        self._admit = admit
+        self.patience_s = patience_s
+        """How long a foreign program that holds the file is waited for."""
+        self._instance = _instance(path.parent)
+        self._mutex = threading.Lock()
+        self._readers = 0
+
+    def close(self) -> None:
+        self._instance.close()
+
+    @contextmanager
+    def reading(self) -> Generator[Session]:
+        """Read together with other readers. Raises: StoreBusy, StoreDamaged, StoreVersion."""
+        with self.locks.shared():
+            with self._mutex:
+                if self._readers == 0:
+                    self._attach(self.path, "read_only", self.patience_s)
+                self._readers += 1
+            try:
+                with self._session() as session:
+                    self._admit(session, self.path)
+                    yield session
+            finally:
+                with self._mutex:
+                    self._readers -= 1
+                    if self._readers == 0:
+                        self._detach()
+
+    @contextmanager
+    def writing(self, *, patience_s: float | None = None) -> Generator[Session]:
+        """Write alone. Raises: StoreBusy, StoreDamaged, StoreVersion."""
+        patience = self.patience_s if patience_s is None else patience_s
+        with self.locks.exclusive(), self._attached(self.path, "read_write", patience) as session:
+            self._admit(session, self.path)
+            yield session
+
+    @contextmanager
+    def creating(self, path: Path) -> Generator[Session]:
+        """Write a file that is not the store (yet); the caller holds the exclusive lock."""
+        with self._attached(path, f"storage_version '{STORAGE_VERSION}'", self.patience_s) as session:
+            yield session
+
+    @contextmanager
+    def opened(self, path: Path, mode: Literal["read_only", "read_write"]) -> Generator[Session]:
+        """Work on a file as it is, of whatever schema; the caller holds the lock."""
+        with self._attached(path, mode, self.patience_s) as session:
+            yield session
+
+    @contextmanager
+    def _attached(self, path: Path, option: str, patience_s: float) -> Generator[Session]:
+        with self._mutex:
+            self._attach(path, option, patience_s)
+            try:
+                with self._session() as session:
+                    yield session
+            finally:
+                self._detach()
+
+    @contextmanager
+    def _session(self) -> Generator[Session]:
+        cursor = self._instance.cursor()
+        try:
+            cursor.execute("use store")
+            yield Session(cursor)
+        except duckdb.ProgrammingError:
+            raise  # a bug of ours keeps its traceback
+        except duckdb.Error as error:
+            raise explained(error, self.path) from error
+        finally:
+            cursor.close()
+
+    def _attach(self, path: Path, option: str, patience_s: float) -> None:
+        deadline = time.monotonic() + patience_s
+        pause = 0.005
+        while True:
+            try:
+                self._instance.execute(f"attach {quoted(path)} as store ({option})")
+                return
+            except duckdb.Error as error:
+                problem = explained(error, path)
+                if not isinstance(problem, StoreBusy) or time.monotonic() >= deadline:
+                    raise problem from error
+            time.sleep(pause * random.uniform(0.5, 1.5))
+            pause = min(pause * 1.7, 0.5)
+
+    def _detach(self) -> None:
+        """Detach, which folds the write-ahead log into the file.
+
+        A full disk may stop the folding: what was committed is durable in the log, and the next attach takes it up.
+        An instance that DuckDB declared broken is replaced.
+        """
+        try:
+            self._instance.execute("detach store")
+        except duckdb.FatalException:
+            self._instance.close()
+            self._instance = _instance(self.path.parent)
+        except duckdb.Error as error:
+            if "CHECKPOINT during DETACH failed" not in str(error):
+                raise explained(error, self.path) from error
+
+
+def quoted(path: Path) -> str:
+    """Give the path as an SQL string."""
+    return "'" + str(path).replace("'", "''") + "'"
+
+
+def explained(error: duckdb.Error, path: Path) -> StoreError:
+    """Turn DuckDB's error into ours: a sentence with the file and what to do."""
+    text = str(error)
+    if "Could not set lock" in text:
+        holder = re.search(r"held in (.+?) \(PID (\d+)\)", text)
+        who = f"{holder[1]} (process {holder[2]})" if holder else "another program"
+        return StoreBusy(f"{path} is held by {who}; close it there, or wait until it is done.")
+    if "version number" in text and "can only read" in text:
+        return StoreVersion(f"{path} has a newer file format than the installed DuckDB reads: {text.splitlines()[0]}")
+    if "checksum" in text.lower() or "Corrupt WAL" in text or "WAL file" in text:
+        return StoreDamaged(f"{path} is damaged ({_first(text)}); `stagegap doctor --rebuild` makes a new one.")
+    if "not a valid DuckDB database file" in text or "too small" in text.lower():
+        return StoreDamaged(f"{path} is no DuckDB file; move it away, or name another folder.")
+    if "does not exist" in text and "read-only" in text:
+        return StoreError(f"{path} does not exist.")
+    return StoreError(f"{path}: {_first(text)}")
+
+
+def _first(text: str) -> str:
+    return text.splitlines()[0][:300]
+
+
+def _instance(folder: Path) -> duckdb.DuckDBPyConnection:
+    """Open the in-memory instance that files are attached to; it fetches nothing from the network."""
+    return duckdb.connect(
+        config={
+            "threads": 2,
+            "memory_limit": "2GB",
+            "temp_directory": str(folder / "tmp"),
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+        }
+    )

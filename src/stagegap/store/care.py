@@ -1,0 +1,197 @@
+"""Care of the store: check, rebuild, export."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Generator
+from pathlib import Path
+
+import duckdb
+
+from stagegap.errors import StoreError
+from stagegap.store import labels
+from stagegap.store.attach import Attachment, Session, explained, quoted
+from stagegap.store.facts import Finding, Rebuilt
+from stagegap.store.journal import Journal
+from stagegap.store.labels import applied
+from stagegap.store.migrate import Schema
+
+NAMES = ("cascade", "stage", "cell", "metric", "annotator", "record", "run")
+"""Tables without which no other table can be read."""
+CONTENT = (
+    "record_version", "blob", "output", "batch_applied", "label", "queue", "queue_item", "score", "run_view"
+)  # fmt: skip
+
+
+def check(file: Attachment, journal: Journal) -> list[Finding]:
+    """Look at everything that can be wrong with a store, and say also what is right."""
+    return [*_file(file, journal), *_journal(journal)]
+
+
+def _file(file: Attachment, journal: Journal) -> Generator[Finding]:
+    try:
+        with file.reading() as session:
+            version = session.rows("select max(version) from schema_migration")[0][0]
+            yield Finding(what="version", is_good=True, message=f"{file.path} has schema {version}.")
+            yield from _blocks(session)
+            yield from _content(session, journal)
+    except StoreError as error:
+        yield Finding(what="file", is_good=False, message=str(error))
+
+
+def _blocks(session: Session) -> Generator[Finding]:
+    """Read every block of every column, which makes DuckDB compare its checksums."""
+    total = 0
+    for table in (*NAMES, *CONTENT):
+        total += session.rows(f"select count(*), bit_xor(hash(t)) from {table} t")[0][0]
+    yield Finding(what="blocks", is_good=True, message=f"{total} rows read, every block checksum is right.")
+
+
+def _content(session: Session, journal: Journal) -> Generator[Finding]:
+    done, last = applied(session), journal.last()
+    owner = session.rows("select v from meta where k = 'journal'")[0][0]
+    yield Finding(
+        what="watermark",
+        is_good=owner == journal.id,
+        message=f"{done} of {max(done, last)} operations of the journal are in the file."
+        if owner == journal.id
+        else "The file belongs to another journal.",
+    )
+    doubled = (
+        session.rows(
+            "select count(*) from"
+            " (select 1 from output group by run, cell, stage, record, repeat, seq having count(*) > 1)"
+        )[0][0]
+        + session.rows("select count(*) - count(distinct id) from label")[0][0]
+    )
+    yield Finding(what="duplicates", is_good=not doubled, message=f"{doubled} outputs or labels stand twice.")
+    only_here = session.rows("select count(*) from label")[0][0] - journal.count_labels(upto=done)
+    yield Finding(
+        what="labels",
+        is_good=only_here <= 0,
+        message="Every label has its second copy in the journal."
+        if only_here <= 0
+        else f"{only_here} labels have no second copy in the journal.",
+    )
+
+
+def _journal(journal: Journal) -> Generator[Finding]:
+    aside = journal.aside()
+    yield Finding(
+        what="set aside",
+        is_good=not aside,
+        message="; ".join(f"operation {op.seq} ({op.kind} {op.id}): {reason}" for op, reason in aside)
+        or "No operation is set aside.",
+    )
+    try:
+        flipped = [op.seq for op in journal.all_ops() if not op.is_whole]
+        intact = journal.is_intact()
+    except StoreError as error:
+        yield Finding(what="journal", is_good=False, message=str(error))
+        return
+    yield Finding(
+        what="journal",
+        is_good=intact and not flipped,
+        message=f"Operations with a wrong checksum: {', '.join(map(str, flipped))}."
+        if flipped
+        else "Every checksum of the journal is right."
+        if intact
+        else f"SQLite finds the structure of {journal.path} damaged.",
+    )
+
+
+def pair(file: Attachment, journal: Journal) -> None:
+    """See that file and journal belong together, so that no operation can pass for one that is applied already.
+
+    A journal that is new beside an old file (deleted, or left behind when the file was copied), or one put back from
+    a backup, goes on counting above the file's watermark and gets the file's labels as their second copy.
+    """
+    with file.reading() as session:
+        owner = session.rows("select v from meta where k = 'journal'")[0][0]
+        journal.start_after(applied(session))
+        strange = owner != journal.id
+        copies = labels.copies(session) if strange else []
+    if strange:
+        journal.append("label", copies)
+        with file.writing() as session:
+            session.run("update meta set v = ? where k = 'journal'", journal.id)
+    journal.put_note("paired", "yes")
+
+
+def rebuild(file: Attachment, journal: Journal, schema: Schema) -> Rebuilt:
+    """Make a new file from what can be read of the old one and from the journal; the old one is kept beside.
+
+    All that the journal still holds is drained again afterwards, so rows that came from there are left out here:
+    labels are known by their id, and batches come again when the journal has not dropped them.
+    """
+    with file.locks.exclusive():
+        kept = _set_aside(file.path)
+        schema.create(file, journal=journal.id)
+        lost: tuple[str, ...] = ()
+        saved = 0
+        if kept is not None:
+            with file.opened(file.path, "read_write") as session:
+                lost = _salvage(session, kept, journal.oldest_batch())
+                saved = session.rows("select count(*) from output")[0][0]
+        journal.retry()
+        journal.put_note("rebuilt", uuid.uuid4().hex)
+    return Rebuilt(kept=kept, outputs=saved, lost=lost)
+
+
+def _set_aside(path: Path) -> Path | None:
+    if not path.exists():
+        return None
+    number = 1
+    while (kept := path.with_name(f"{path.name}.damaged-{number}")).exists():
+        number += 1
+    os.rename(path, kept)
+    log = path.with_name(f"{path.name}.wal")
+    if log.exists():
+        os.rename(log, kept.with_name(f"{kept.name}.wal"))
+    return kept
+
+
+def _salvage(session: Session, kept: Path, oldest_batch: int | None) -> tuple[str, ...]:
+    """Copy table by table; give the names of those that could not be read."""
+    everything = (*NAMES, *CONTENT)
+    try:
+        session.run(f"attach {quoted(kept)} as old (read_only)")
+    except duckdb.Error:
+        return everything
+    try:
+        return tuple(_copied(session, oldest_batch))
+    finally:
+        session.run("detach old")
+
+
+def _copied(session: Session, oldest_batch: int | None) -> Generator[str]:
+    """Copy what is readable and give the names of the tables that are not."""
+    try:
+        with session.transaction():
+            for table in NAMES:
+                session.run(f"insert into {table} from old.main.{table}")
+    except duckdb.Error:
+        yield from (*NAMES, *CONTENT)
+        return
+    for table in CONTENT:
+        again = table in ("output", "batch_applied") and oldest_batch is not None
+        try:
+            session.run(
+                f"insert into {table} by name from old.main.{table}" + (f" where seq < {oldest_batch}" if again else "")
+            )
+        except duckdb.Error:
+            yield table
+
+
+def export(session: Session, folder: Path) -> list[Path]:
+    """Write every table as Parquet. Raises: StoreError where the folder cannot be written."""
+    written: list[Path] = []
+    for table in (*NAMES, *CONTENT):
+        path = folder / f"{table}.parquet"
+        try:
+            session.run(f"copy {table} to {quoted(path)} (format parquet, compression zstd)")
+        except duckdb.Error as error:
+            raise explained(error, path) from error
+        written.append(path)
+    return written

@@ -1,0 +1,169 @@
+"""Moves the journal into DuckDB, in slices short enough that nobody waits; one drainer at a time, in any process."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+
+import duckdb
+
+from stagegap.errors import StoreError
+from stagegap.store import labels, outputs
+from stagegap.store.attach import Attachment, Session
+from stagegap.store.journal import Journal, Op
+
+SLICE_S = 0.15
+"""So long a slice holds the file at most (one operation always fits)."""
+GROUP_BYTES = 2_000_000
+GROUP_OPS = 512
+GATHER_S = 0.2
+"""So long the background thread lets writes gather before it moves them."""
+GIVE_WAY_S = 0.02
+IDLE_S = 5.0
+FAREWELL_S = 1.0
+SHORT_PATIENCE_S = 0.5
+"""How long the background thread waits for a foreign holder before it gives the lock back to readers."""
+
+
+class Drainer:
+    """Moves operations in the order of their sequence; the watermark is committed together with their rows."""
+
+    def __init__(self, journal: Journal, file: Attachment) -> None:
+        self._journal = journal
+        self._file = file
+        self._known = 0
+        self._rebuilt = ""
+        self._wake = threading.Event()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Drain in the background, from now until `close`."""
+        self._wake.set()
+        self._thread = threading.Thread(target=self._loop, name="stagegap-drain", daemon=True)
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Say that there is something to move."""
+        self._wake.set()
+
+    def close(self) -> None:
+        """End the thread and move what is left, within about `FAREWELL_S`; the rest waits in the journal."""
+        if self._thread is None:
+            return
+        self._stop.set()
+        self._wake.set()
+        self._thread.join()
+        deadline = time.monotonic() + FAREWELL_S
+        with suppress(StoreError):
+            while self.drain_slice(wait=False, patience_s=0) and time.monotonic() < deadline:
+                pass
+
+    def drain_all(self) -> None:
+        """Move everything that was acknowledged before this call. Raises: StoreBusy, StoreDamaged."""
+        goal = self._journal.last()
+        while self._reached() < goal and self.drain_slice(wait=True):
+            pass
+
+    def drain_slice(self, *, wait: bool, patience_s: float | None = None) -> bool:
+        """Move one slice; True when more is left. Without `wait` it leaves at once when another drainer works."""
+        with self._file.locks.draining(wait=wait) as mine:
+            if not mine or self._journal.last() <= self._reached():
+                return False
+            with self._file.writing(patience_s=patience_s) as session:
+                applied, more = self._move(session)
+            self._known = applied
+            self._journal.discard(applied)
+            return more
+
+    def _reached(self) -> int:
+        """Give the watermark as last seen; a rebuilt file begins again at 0."""
+        rebuilt = self._journal.note("rebuilt")
+        if rebuilt != self._rebuilt:
+            self._known, self._rebuilt = 0, rebuilt
+        return self._known
+
+    def _move(self, session: Session) -> tuple[int, bool]:
+        deadline = time.monotonic() + SLICE_S
+        applied = labels.applied(session)
+        while True:
+            ops = self._journal.after(applied, size=GROUP_BYTES, count=GROUP_OPS)
+            if not ops:
+                return max(applied, self._skip_aside(session, applied)), False
+            reached = self._apply(session, ops)
+            if reached is None:
+                return applied, True
+            applied = reached
+            if time.monotonic() >= deadline:
+                return applied, True
+
+    def _skip_aside(self, session: Session, applied: int) -> int:
+        """Move the watermark over operations that were set aside at the end of the journal."""
+        last = self._journal.last()
+        if last > applied and not self._journal.after(applied, size=1, count=1):
+            _set_applied(session, last)
+            return last
+        return applied
+
+    def _apply(self, session: Session, ops: Sequence[Op]) -> int | None:
+        """Apply a group at once, or where it is refused, one by one up to the bad operation.
+
+        Gives the last sequence number that is done with; None when nothing was.
+        """
+        try:
+            self._commit(session, ops)
+            return ops[-1].seq
+        except (duckdb.DataError, duckdb.IntegrityError, duckdb.ProgrammingError, _Flipped) as error:
+            if len(ops) > 1:
+                return self._one_by_one(session, ops)
+            (op,) = ops
+            if isinstance(error, _Flipped):
+                self._journal.set_aside(op.seq, str(error))
+                return op.seq
+            return op.seq if self._journal.failed(op.seq, str(error)) else None
+
+    def _one_by_one(self, session: Session, ops: Sequence[Op]) -> int | None:
+        reached: int | None = None
+        for op in ops:
+            now = self._apply(session, [op])
+            if now is None:
+                break
+            reached = now
+        return reached
+
+    def _commit(self, session: Session, ops: Sequence[Op]) -> None:
+        flipped = [op.seq for op in ops if not op.is_whole]
+        if flipped:
+            raise _Flipped("its checksum does not fit: a bit has flipped since it was written")
+        with session.transaction():
+            batches = [op for op in ops if op.kind == "batch"]
+            if batches:
+                outputs.apply(session, batches)
+            made = [op for op in ops if op.kind == "label"]
+            if made:
+                labels.apply(session, made)
+            _set_applied(session, ops[-1].seq)
+
+    def _loop(self) -> None:
+        while not self._stop.is_set():
+            self._wake.wait(IDLE_S)
+            self._wake.clear()
+            self._stop.wait(GATHER_S * random.uniform(0.7, 1.3))
+            try:
+                while self.drain_slice(wait=False, patience_s=SHORT_PATIENCE_S):
+                    self._stop.wait(GIVE_WAY_S)
+            except StoreError:
+                # Nothing is lost: what waits is in the journal, and who reads what it holds hears why.
+                self._stop.wait(GATHER_S)
+                self._wake.set()
+
+
+class _Flipped(Exception):
+    """An operation that is no longer what was acknowledged."""
+
+
+def _set_applied(session: Session, seq: int) -> None:
+    session.run("update meta set v = ? where k = 'applied'", str(seq))

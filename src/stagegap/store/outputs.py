@@ -1,0 +1,157 @@
+"""Outputs in DuckDB: written from the columns of journal operations, which DuckDB itself takes apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from stagegap.model.answer import Output
+from stagegap.model.run import Cell
+from stagegap.store import text
+from stagegap.store.attach import Session
+from stagegap.store.journal import Op
+from stagegap.store.rows import COLUMNS, SHAPE, hex_keys, output
+
+_UNPACK = f"""
+create or replace temp table batch as
+select seq, p.run as run_key, p.cell as cell, unnest(range(p.n)) as place,
+    {", ".join(f"unnest(list_resize(p.{name}, p.n, p.{name}[1])) as {name}" for name in COLUMNS)}
+from (select unnest(?::ubigint[]) as seq, unnest(from_json_strict(?::varchar, '{SHAPE}')) as p)
+"""
+CACHEABLE = ("ok", "repaired", "refused", "unparsable")
+"""Outcomes of a call that are its answer; the other ones say that there was none."""
+
+
+def apply(session: Session, ops: Sequence[Op]) -> None:
+    """Write batch operations into the tables, inside the caller's transaction."""
+    done = session.rows(
+        "select replace(op_id::varchar, '-', '') from batch_applied where op_id in (select unnest(?::uuid[]))",
+        [op.id for op in ops],
+    )
+    known = {row[0] for row in done}
+    fresh = [op for op in ops if op.id not in known]
+    if not fresh:
+        return
+    bodies = b"[" + b",".join(op.body for op in fresh) + b"]"
+    session.run(_UNPACK, [op.seq for op in fresh], bodies.decode())
+    _intern(session)
+    texts, cached = session.rows("select count(body) + count(raw), count(*) filter (cached) from batch")[0]
+    if texts:
+        session.run(_texts(look_back=bool(cached)))
+    session.run(_INSERT if texts else _INSERT.replace(_WITH_TEXTS, _WITHOUT_TEXTS))
+    session.run(
+        "insert into batch_applied (op_id, seq, run, n) select o.id, o.seq, r.id, b.n"
+        " from (select unnest(?::uuid[]) as id, unnest(?::ubigint[]) as seq) o"
+        " join (select seq, run_key, count(*) n from batch group by all) b using (seq) join run r on r.key = b.run_key",
+        [op.id for op in fresh],
+        [op.seq for op in fresh],
+    )
+
+
+_WITH_TEXTS = """
+    left join fresh_text body_text on body_text.key = md5_number(b.body)
+    left join fresh_text raw_text on raw_text.key = md5_number(b.raw)"""
+_WITHOUT_TEXTS = " cross join (select null::uinteger as id) body_text cross join (select null::uinteger as id) raw_text"
+_INSERT = f"""
+insert into output
+select r.id, c.id, s.id, n.id, b.repeat, b.seq, b.status, b.form, b.short, b.number, body_text.id, b.confidence,
+    b.because, b.error, raw_text.id, b.extra, b.latency_ms, b.tokens_in, b.tokens_out, b.cost, b.call_key, b.cached
+from batch b
+    left join run r on r.key = b.run_key
+    left join cell c on c.name = b.cell
+    left join stage s on s.cascade = r.cascade and s.name = b.stage
+    left join batch_record n on n.cascade = r.cascade and n.name = b.record{_WITH_TEXTS}
+order by r.id, c.id, s.id, n.id, b.repeat, b.seq
+"""
+
+
+def _intern(session: Session) -> None:
+    """Give ids to the names of a batch that have none yet."""
+    session.run("""
+        insert into cell select (select coalesce(max(id), 0) from cell) + row_number() over (), cell
+        from (select distinct cell from batch) where cell not in (select name from cell);
+        insert into stage select (select coalesce(max(id), 0) from stage) + row_number() over (), cascade, stage
+        from (select distinct r.cascade, b.stage from batch b join run r on r.key = b.run_key) n
+        where not exists (from stage s where s.cascade = n.cascade and s.name = n.stage);
+        create or replace temp table batch_record as
+        select n.cascade, n.name, n.place, r.id from
+            (select r.cascade, b.record as name, min((b.seq, b.place)) as place
+             from batch b join run r on r.key = b.run_key group by all) n
+            left join record r on r.cascade = n.cascade and r.name = n.name
+    """)
+    if session.rows("select count(*) from batch_record where id is null")[0][0]:
+        session.run("""
+            insert into record select (select coalesce(max(id), 0) from record) + row_number() over (order by place),
+                cascade, name from batch_record where id is null;
+            update batch_record n set id = r.id from record r
+            where n.id is null and r.cascade = n.cascade and r.name = n.name
+        """)
+
+
+def _texts(*, look_back: bool) -> str:
+    """Give the statements that store each text of a batch once.
+
+    Only a batch that holds cached answers is compared with all older texts: what was computed afresh is rarely known.
+    """
+    known = "select key, min(id) as id from blob semi join batch_text using (key) group by key"
+    return f"""
+        create or replace temp table batch_text as
+        select md5_number(body) as key, any_value(body) as body, min(place) as place from
+            (select body, (seq, place) as place from batch where body is not null
+             union all select raw, (seq, place) from batch where raw is not null) group by key;
+        create or replace temp table fresh_text as {known if look_back else known + " having false"};
+        insert into fresh_text select key, (select coalesce(max(id), 0) from blob) + row_number() over (order by place)
+        from batch_text anti join fresh_text using (key);
+        insert into blob select f.id, t.key, t.body from batch_text t join fresh_text f using (key)
+        where f.id > (select coalesce(max(id), 0) from blob) order by f.id
+    """
+
+
+ROW = """
+    n.name, s.name, o.status, o.form, o.short, o.number, b.body, o.confidence, o.because, o.error, w.body, o.extra,
+    o.latency_ms, o.tokens_in, o.tokens_out, o.cost, replace(o.call_key::varchar, '-', ''), o.cached, o.repeat
+"""
+JOINS = """
+    join stage s on s.id = o.stage join record n on n.id = o.record
+    left join blob b on b.id = o.body left join blob w on w.id = o.raw
+"""
+
+
+def find(session: Session, run: str, cell: Cell, stage: str, records: Sequence[str] | None) -> list[Output]:
+    """Give the newest output of each record and repeat, in the order in which records were taken in."""
+    chosen = "" if records is None else " and n.name in (select unnest(from_json_strict(?::varchar, '[\"VARCHAR\"]')))"
+    rows = session.rows(
+        f"""select {ROW} from output o {JOINS}
+        where o.run = (select id from run where key = ?::uuid) and o.cell = (select id from cell where name = ?)
+            and s.name = ? {chosen}
+        qualify row_number() over (partition by o.record, o.repeat order by o.seq desc) = 1
+        order by o.record, o.repeat""",
+        run,
+        str(cell),
+        text.plain(stage),
+        *([] if records is None else [text.write(list(records)).decode()]),
+    )
+    return [output(row) for row in rows]
+
+
+def cached(session: Session, keys: Sequence[str]) -> dict[str, Output]:
+    """Give the newest answer to each call that was ever answered."""
+    rows = session.rows(
+        f"""select {ROW} from
+        (select * from output semi join
+            (select unnest(from_json_strict(?::varchar, '["UUID"]')) as call_key) using (call_key)
+         where status in {CACHEABLE}
+         qualify row_number() over (partition by call_key order by seq desc) = 1) o {JOINS}""",
+        text.write(list(dict.fromkeys(hex_keys(list(keys))))).decode(),
+    )
+    return {found.key: found for found in map(output, rows)}
+
+
+def cells(session: Session, run: str) -> list[Cell]:
+    """Give the cells that a run has outputs in, in the order of their first output."""
+    rows = session.rows(
+        "select c.name from (select cell, min(seq) as first from output"
+        " where run = (select id from run where key = ?::uuid) group by cell) o join cell c on c.id = o.cell"
+        " order by o.first, c.id",
+        run,
+    )
+    return [Cell.parse(row[0]) for row in rows]

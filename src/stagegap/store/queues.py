@@ -1,0 +1,149 @@
+"""Label queues: stored samples with their allowed payload. Nothing here reads outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import median
+from typing import Any
+
+from stagegap.errors import NotFound, StoreError
+from stagegap.model.answer import Label
+from stagegap.model.queue import Progress, Queue, QueueItem
+from stagegap.store import labels, text
+from stagegap.store.attach import Session
+from stagegap.store.journal import Journal
+from stagegap.store.runs import intern, intern_stage
+
+
+def create(session: Session, queue: Queue, items: Sequence[QueueItem]) -> None:
+    """Store the queue with its items, all or nothing. Raises: StoreError when the id is taken."""
+    if session.rows("select 1 from queue where id = ?", queue.id):
+        raise StoreError(f"There is already a queue {queue.id!r}; make the new one under another id.")
+    with session.transaction():
+        cascade = intern(session, "cascade", queue.cascade)
+        stage = intern_stage(session, cascade, queue.stage)
+        session.run(
+            "insert into queue values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            queue.id, cascade, stage, queue.purpose, queue.created_at, queue.form, queue.question, queue.guideline,
+            queue.seed,
+        )  # fmt: skip
+        session.run(
+            """create or replace temp table arrived_item as select unnest(p.position) as position,
+                unnest(p.record) as name, unnest(p.payload) as payload, unnest(p.probability) as probability
+            from (select from_json_strict(?::varchar, '{"position":["UINTEGER"],"record":["VARCHAR"],
+                "payload":["VARCHAR"],"probability":["DOUBLE"]}') as p)""",
+            text.write(
+                {
+                    "position": [item.position for item in items],
+                    "record": [item.record for item in items],
+                    "payload": [item.payload for item in items],
+                    "probability": [item.probability for item in items],
+                }
+            ).decode(),
+        )
+        session.run(
+            "insert into record select (select coalesce(max(id), 0) from record) + row_number() over (), $1, name"
+            " from (select distinct name from arrived_item) n"
+            " where not exists (from record r where r.cascade = $1 and r.name = n.name)",
+            cascade,
+        )
+        session.run(
+            "insert into queue_item select $1, a.position, r.id, a.payload, a.probability"
+            " from arrived_item a join record r on r.name = a.name and r.cascade = $2 order by a.position",
+            queue.id,
+            cascade,
+        )
+
+
+def find(session: Session, cascade: str, stage: str | None) -> list[Queue]:
+    """Give the queues of a cascade, oldest first."""
+    rows = session.rows(
+        """select q.id, c.name, s.name, q.purpose, q.created_at, q.form, q.question, q.guideline, q.seed
+        from queue q join cascade c on c.id = q.cascade join stage s on s.id = q.stage
+        where c.name = ? and (?::varchar is null or s.name = ?) order by q.rowid""",
+        cascade, stage, stage,
+    )  # fmt: skip
+    return [_queue(row) for row in rows]
+
+
+def items(session: Session, journal: Journal, queue: str, annotator: str, limit: int) -> list[QueueItem]:
+    """Give the next items for that person: open ones in the order of the sample, then the skipped ones."""
+    latest = _latest(session, journal, queue, annotator)
+    order = session.rows(
+        "select i.position, r.name from queue_item i join record r on r.id = i.record"
+        " where i.queue = ? order by i.position",
+        queue,
+    )
+    fresh = [position for position, record in order if record not in latest]
+    skipped = [position for position, record in order if record in latest and latest[record].action == "skip"]
+    return _payloads(session, queue, [*fresh, *skipped][:limit])
+
+
+def progress(session: Session, journal: Journal, queue: str, annotator: str) -> Progress:
+    """Say how far that person is. Raises: NotFound."""
+    latest = _latest(session, journal, queue, annotator)
+    total = session.rows("select count(*) from queue_item where queue = ?", queue)[0][0]
+    done = [label for label in latest.values() if label.action == "label"]
+    times = [label.active_ms for label in done if label.active_ms is not None]
+    return Progress(
+        done=len(done), skipped=len(latest) - len(done), total=total, median_ms=median(times) if times else None
+    )
+
+
+def last_label(session: Session, journal: Journal, queue: str, annotator: str) -> tuple[QueueItem, Label] | None:
+    """Give what that person labelled or skipped last and has not undone."""
+    latest = _latest(session, journal, queue, annotator)
+    if not latest:
+        return None
+    label = list(latest.values())[-1]
+    rows = session.rows(
+        "select i.position from queue_item i join record r on r.id = i.record where i.queue = ? and r.name = ?",
+        queue,
+        label.record,
+    )
+    found = _payloads(session, queue, [row[0] for row in rows])
+    return (found[0], label) if found else None
+
+
+def _latest(session: Session, journal: Journal, queue: str, annotator: str) -> dict[str, Label]:
+    """Give the action that counts for each record, in the order of the actions; an undo takes the record out."""
+    owner = session.rows("select c.name from queue q join cascade c on c.id = q.cascade where q.id = ?", queue)
+    if not owner:
+        raise NotFound(f"The store knows no queue {queue!r}.")
+    latest: dict[str, Label] = {}
+    for label in labels.find(session, journal, owner[0][0], annotator=annotator, queue=queue):
+        latest.pop(label.record, None)
+        if label.action != "undo":
+            latest[label.record] = label
+    return latest
+
+
+def _payloads(session: Session, queue: str, positions: Sequence[int]) -> list[QueueItem]:
+    rows = session.rows(
+        """select i.position, r.name, i.payload, i.probability from queue_item i join record r on r.id = i.record
+        where i.queue = ? and i.position in (select unnest(?::uinteger[]))""",
+        queue,
+        list(positions),
+    )
+    found = {row[0]: _item(row) for row in rows}
+    return [found[position] for position in positions]
+
+
+def _queue(row: Sequence[Any]) -> Queue:
+    key, cascade, stage, purpose, created_at, form, question, guideline, seed = row
+    return Queue(
+        id=key,
+        cascade=cascade,
+        stage=stage,
+        purpose=purpose,
+        created_at=created_at,
+        form=form,
+        question=question,
+        guideline=guideline,
+        seed=seed,
+    )
+
+
+def _item(row: Sequence[Any]) -> QueueItem:
+    position, record, payload, probability = row
+    return QueueItem(position=position, record=record, payload=payload, probability=probability)

@@ -1,0 +1,173 @@
+"""Outputs as columns of JSON in an operation's body, and as rows of a query: both ways."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+
+# A row's values have the types of its columns, which the query names.
+from typing import Any, cast
+
+from stagegap.model.answer import Output, Status
+from stagegap.model.run import Cell
+from stagegap.model.values import Json
+from stagegap.store import text
+
+SHORT = 80
+"""Texts up to this length stand in the row itself; longer ones go to `blob`, out of the way of other columns."""
+EXACT = 2**53
+"""Integers beyond this are not exact as a double and are kept as JSON."""
+
+COLUMNS = {
+    "stage": "VARCHAR", "record": "VARCHAR", "repeat": "USMALLINT", "status": "VARCHAR", "form": "VARCHAR",
+    "short": "VARCHAR", "number": "DOUBLE", "body": "VARCHAR", "confidence": "DOUBLE", "because": "VARCHAR",
+    "error": "VARCHAR", "raw": "VARCHAR", "extra": "VARCHAR", "latency_ms": "DOUBLE", "tokens_in": "UINTEGER",
+    "tokens_out": "UINTEGER", "cost": "DOUBLE", "call_key": "UUID", "cached": "BOOLEAN",
+}  # fmt: skip
+SHAPE = (
+    '[{"run":"UUID","cell":"VARCHAR","n":"UINTEGER",'
+    + ",".join(f'"{name}":["{kind}"]' for name, kind in COLUMNS.items())
+    + "}]"
+)
+"""Form of a list of operations, as DuckDB's `from_json` takes it."""
+
+
+def pack(run: str, cell: Cell, outputs: Sequence[Output]) -> tuple[str, bytes]:
+    """Give the operation (id, body): the id names what was answered, so that a repeated write is no second one.
+
+    Raises: ValueError for NaN, an infinity, a key that is not 32 hex digits, or one answer twice.
+    """
+    names = [o.stage for o in outputs], [o.record for o in outputs], [o.repeat for o in outputs]
+    if len(set(zip(*names, strict=True))) != len(outputs):
+        raise ValueError("one record stands twice for the same stage and repeat in a batch of outputs")
+    statuses = [o.status.value for o in outputs]
+    columns: dict[str, Sequence[Json]] = dict(zip(("stage", "record", "repeat"), names, strict=True))
+    columns["status"] = statuses
+    columns.update(_values(outputs))
+    for name in ("confidence", "latency_ms", "cost"):
+        columns[name] = _floats(name, [getattr(o, name) for o in outputs])
+    for name in ("tokens_in", "tokens_out", "cached"):
+        columns[name] = [getattr(o, name) for o in outputs]
+    columns["because"] = [o.because and o.because.value for o in outputs]
+    columns["error"] = [o.error or None for o in outputs]
+    columns["raw"] = [o.raw or None for o in outputs]
+    columns["extra"] = [_extra(o) for o in outputs]
+    columns["call_key"] = hex_keys([o.key or None for o in outputs])
+    short = {name: _shortened(column) for name, column in columns.items()}
+    body = text.write({"run": run, "cell": str(cell), "n": len(outputs), **short})
+    identity = text.write([run, str(cell), *names, statuses])
+    return hashlib.blake2b(identity, digest_size=16).hexdigest(), body
+
+
+def output(row: Sequence[Any]) -> Output:
+    """Make the output that a row of `ROW` describes."""
+    (record, stage, status, form, short, number, body, confidence, because, error, raw, extra,
+     latency, tokens_in, tokens_out, cost, key, was_cached, repeat) = row  # fmt: skip
+    more = cast("dict[str, list[Any]]", text.read(extra)) if extra else {}
+    return Output(
+        record=record,
+        stage=stage,
+        status=Status(status),
+        value=_value(form, short, number, body),
+        scores=tuple(more.get("scores", ())),
+        confidence=confidence,
+        alternatives=tuple(more.get("alternatives", ())),
+        because=Status(because) if because else None,
+        error=error or "",
+        raw=raw or "",
+        latency_ms=latency,
+        tokens_in=tokens_in,
+        tokens_out=tokens_out,
+        cost=cost,
+        key=key or "",
+        cached=was_cached,
+        repeat=repeat,
+    )
+
+
+def _value(form: str, short: str | None, number: float | None, body: str | None) -> Json:
+    match form:
+        case "short":
+            return short
+        case "text":
+            return body
+        case "json":
+            return text.read(body or "null")
+        case "number":
+            return number
+        case "integer" | "boolean":
+            whole = int(number or 0)
+            return whole if form == "integer" else bool(whole)
+        case _:
+            return None
+
+
+def _values(outputs: Sequence[Output]) -> dict[str, Sequence[Json]]:
+    """Spread values over typed columns by what they are."""
+    forms: list[str] = []
+    short: list[str | None] = []
+    number: list[float | None] = []
+    body: list[str | None] = []
+    for o in outputs:
+        value = o.value
+        in_row: str | None = None
+        as_number: float | None = None
+        apart: str | None = None
+        if isinstance(value, str):
+            if len(value) <= SHORT:
+                form, in_row = "short", value
+            else:
+                form, apart = "text", value
+        elif value is None:
+            form = "none"
+        elif isinstance(value, bool):
+            form, as_number = "boolean", float(value)
+        elif isinstance(value, float):
+            form, as_number = "number", value
+        elif isinstance(value, int) and -EXACT <= value <= EXACT:
+            form, as_number = "integer", float(value)
+        else:
+            text.refuse_odd_numbers(value)
+            form, apart = "json", text.write(value).decode()
+        forms.append(form)
+        short.append(in_row)
+        number.append(as_number)
+        body.append(apart)
+    return {"form": forms, "short": short, "number": _floats("value", number), "body": body}
+
+
+def _extra(o: Output) -> str | None:
+    if not o.scores and not o.alternatives:
+        return None
+    text.refuse_odd_numbers((o.scores, o.alternatives))
+    return text.write({"scores": o.scores, "alternatives": o.alternatives}).decode()
+
+
+def _floats(name: str, column: list[float | None]) -> list[float | None]:
+    for number in column:
+        if number is not None and not math.isfinite(number):
+            raise ValueError(f"{name} {number} is no number that can be stored")
+    return column
+
+
+def hex_keys(column: list[str | None]) -> list[str | None]:
+    """Give the keys of calls back. Raises: ValueError for one that is not 32 hex digits."""
+    present = [key for key in column if key]
+    try:
+        whole = all(len(key) == 32 for key in present) and len(bytes.fromhex("".join(present))) == 16 * len(present)
+    except ValueError:
+        whole = False
+    if not whole:
+        raise ValueError("the key of a call must be 32 hex digits")
+    return column
+
+
+def _shortened(column: Sequence[Json]) -> Sequence[Json]:
+    """Give one entry for a column of equal texts, whole numbers or absences, which `apply` repeats again."""
+    first = column[0]
+    if first is None:
+        return column if column.count(None) != len(column) else [None]
+    if isinstance(first, str | int) and column.count(first) == len(column):
+        return [first]
+    return column

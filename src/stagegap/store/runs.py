@@ -1,0 +1,174 @@
+"""Runs, records, views and scores: the control plane, written under the exclusive lock in chunks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from stagegap.errors import NotFound, near_names
+from stagegap.model.run import Cell, Run, RunStatus
+from stagegap.store import text
+from stagegap.store.attach import Session
+
+_FIELDS = (
+    "replace(r.key::varchar, '-', ''), r.name, c.name, r.fingerprint, r.resolved, r.status, r.started_at,"
+    " r.finished_at, r.records, r.who, r.git_commit, r.seed, r.error"
+)
+
+
+def intern(session: Session, table: str, name: str) -> int:
+    """Give the id of a name in a table of names, a new one where there is none."""
+    plain = text.plain(name)
+    session.run(
+        f"insert into {table} select (select coalesce(max(id), 0) + 1 from {table}), ?"
+        f" where not exists (from {table} where name = ?)",
+        plain,
+        plain,
+    )
+    return session.rows(f"select id from {table} where name = ?", plain)[0][0]
+
+
+def intern_stage(session: Session, cascade: int, name: str) -> int:
+    """Give the id of a cascade's stage, a new one where there is none."""
+    plain = text.plain(name)
+    session.run(
+        "insert into stage select (select coalesce(max(id), 0) + 1 from stage), ?, ?"
+        " where not exists (from stage where cascade = ? and name = ?)",
+        cascade,
+        plain,
+        cascade,
+        plain,
+    )
+    return session.rows("select id from stage where cascade = ? and name = ?", cascade, plain)[0][0]
+
+
+def create(session: Session, run: Run) -> Run:
+    """Store the run under its next name; a run that is there already is given back as it is."""
+    there = find(session, key=run.id)
+    if there:
+        return there[0]
+    with session.transaction():
+        cascade = intern(session, "cascade", run.cascade)
+        number, key = session.rows(
+            "select count(*) filter (cascade = ?) + 1, coalesce(max(id), 0) + 1 from run", cascade
+        )[0]
+        session.run(
+            "insert into run values (?, ?::uuid, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            key, run.id, cascade, f"v{number}", run.fingerprint, run.resolved, run.status.value, run.started_at,
+            run.finished_at, run.records, run.who, run.commit, run.seed, text.plain(run.error),
+        )  # fmt: skip
+    return find(session, key=run.id)[0]
+
+
+def update(session: Session, run: Run) -> None:
+    """Store where the run stands. Raises: NotFound."""
+    key = identify(session, run.id)[0]
+    session.run(
+        "update run set status = ?, finished_at = ?, records = ?, error = ? where id = ?",
+        run.status.value, run.finished_at, run.records, text.plain(run.error), key,
+    )  # fmt: skip
+
+
+def find(session: Session, *, cascade: str | None = None, key: str | None = None) -> list[Run]:
+    """Give the runs, newest first."""
+    rows = session.rows(
+        f"select {_FIELDS} from run r join cascade c on c.id = r.cascade"
+        " where (?::varchar is null or c.name = ?) and (?::varchar is null or r.key = ?::uuid) order by r.id desc",
+        cascade, cascade, key, key,
+    )  # fmt: skip
+    return [_run(row) for row in rows]
+
+
+def identify(session: Session, run: str) -> tuple[int, int]:
+    """Give the run's and its cascade's integer ids. Raises: NotFound."""
+    rows = session.rows("select id, cascade from run where replace(key::varchar, '-', '') = ?", text.plain(run))
+    if not rows:
+        known = [row[0] for row in session.rows("select replace(key::varchar, '-', '') from run")]
+        raise NotFound(f"The store knows no run with the id {run!r}. {near_names(run, known)}".strip())
+    return rows[0]
+
+
+def put_view(session: Session, run: str, name: str, body: str, labels_seq: int) -> None:
+    """Replace a view of a run."""
+    key = identify(session, run)[0]
+    with session.transaction():
+        session.run("delete from run_view where run = ? and name = ?", key, name)
+        session.run("insert into run_view values (?, ?, ?, ?)", key, name, labels_seq, text.plain(body))
+
+
+def view(session: Session, run: str, name: str) -> tuple[str, int] | None:
+    """Give a view's JSON text and the number of labels it was made from."""
+    rows = session.rows(
+        "select body, labels_seq from run_view where name = ? and run = (select id from run where key = ?::uuid)",
+        name,
+        run,
+    )
+    return rows[0] if rows else None
+
+
+def put_scores(session: Session, run: str, cell: Cell, *, stage: str, metric: str, scores: Mapping[str, float]) -> None:
+    """Store scores, in the place of older ones of the same records; NaN takes the older one away.
+
+    Raises: NotFound for an unknown run or record, ValueError for an infinity.
+    """
+    if any(math.isinf(score) for score in scores.values()):
+        raise ValueError("an infinite score cannot be stored")
+    key, cascade = identify(session, run)
+    with session.transaction():
+        place = (
+            key,
+            intern(session, "cell", str(cell)),
+            intern_stage(session, cascade, stage),
+            intern(session, "metric", metric),
+        )
+        session.run(
+            """create or replace temp table scored as select r.id as record, s.value from
+            (select unnest(from_json_strict(?::varchar, '["VARCHAR"]')) as name,
+                unnest(from_json_strict(?::varchar, '["DOUBLE"]')) as value) s
+            join record r on r.name = s.name and r.cascade = ?""",
+            text.write(list(scores)).decode(), text.write(list(scores.values())).decode(), cascade,
+        )  # fmt: skip
+        missing = len(scores) - session.rows("select count(*) from scored")[0][0]
+        if missing:
+            raise NotFound(f"{missing} of {len(scores)} scores are for records that the store does not know.")
+        session.run(
+            "delete from score where run = ? and cell = ? and stage = ? and metric = ?"
+            " and record in (select record from scored)",
+            *place,
+        )
+        session.run(
+            "insert into score select ?, ?, ?, ?, record, value from scored where value is not null order by record",
+            *place,
+        )
+
+
+def scores(session: Session, run: str, cell: Cell, *, stage: str, metric: str) -> dict[str, float]:
+    """Give the stored scores by record, in the order in which records were taken in."""
+    rows = session.rows(
+        """select r.name, s.value from score s join record r on r.id = s.record
+        where s.run = (select id from run where key = ?::uuid) and s.cell = (select id from cell where name = ?)
+            and s.stage in (select id from stage where name = ?) and s.metric = (select id from metric where name = ?)
+        order by s.record""",
+        run, str(cell), text.plain(stage), text.plain(metric),
+    )  # fmt: skip
+    return dict(rows)
+
+
+def _run(row: Sequence[Any]) -> Run:
+    key, name, cascade, fingerprint, resolved, status, started, finished, records, who, commit, seed, error = row
+    return Run(
+        id=key,
+        name=name,
+        cascade=cascade,
+        fingerprint=fingerprint,
+        resolved=resolved,
+        status=RunStatus(status),
+        started_at=started,
+        finished_at=finished,
+        records=records,
+        who=who,
+        commit=commit,
+        seed=seed,
+        error=error,
+    )

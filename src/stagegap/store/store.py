@@ -1,0 +1,268 @@
+"""The front of the store: what the workspace and the runner call."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import stagegap.store.runs as run_tables
+from stagegap.errors import NotFound, StoreBusy, StoreError
+from stagegap.model.answer import Label, Output
+from stagegap.model.queue import Progress, Queue, QueueItem
+from stagegap.model.record import Record
+from stagegap.model.run import Cell, Run, RunStatus
+from stagegap.store import care, labels, outputs, queues, records, rows
+from stagegap.store.attach import Attachment
+from stagegap.store.drain import Drainer
+from stagegap.store.facts import Finding, Rebuilt, RecordsImport, Waiting
+from stagegap.store.journal import Journal
+from stagegap.store.locks import Locks
+from stagegap.store.migrate import Schema
+
+PATIENCE_S = 5.0
+
+
+class Store:
+    """One folder with a DuckDB file that nobody keeps open, and the journal that acknowledges every write.
+
+    Safe for many threads and processes. Every method may raise StoreBusy (a foreign program holds the file),
+    StoreDamaged or StoreVersion; `append_outputs` and `append_labels` need the journal only.
+    """
+
+    def __init__(self, journal: Journal, file: Attachment, drainer: Drainer, schema: Schema) -> None:
+        self._journal = journal
+        self._file = file
+        self._drainer = drainer
+        self._schema = schema
+        self._runs: set[str] = set()
+
+    @classmethod
+    def open(cls, folder: Path, *, create: bool = True, drain: bool = True, patience_s: float = PATIENCE_S) -> Self:
+        """Open the store in `folder`, migrating an older one (a copy is kept beside it).
+
+        With `drain` a background thread moves the journal into the file. Raises: NotFound without `create`.
+        """
+        folder = folder.absolute()
+        path = folder / "store.duckdb"
+        if not create and not path.exists():
+            raise NotFound(f"There is no store in {folder}.")
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder.chmod(0o700)
+        except OSError as error:
+            raise StoreError(f"{folder} cannot hold a store: {error.strerror}.") from error
+        version = _version()
+        schema = Schema(app_version=version)
+        file = Attachment(path, Locks(folder), patience_s=patience_s, admit=schema.admit)
+        try:
+            journal = Journal(folder / "journal.sqlite", app_version=version, clock=time.time)
+        except BaseException:
+            file.close()
+            raise
+        store = cls(journal, file, Drainer(journal, file), schema)
+        try:
+            store._prepare()
+        except BaseException:
+            store.close()
+            raise
+        if drain:
+            store._drainer.start()
+        return store
+
+    def close(self) -> None:
+        """Join the drain thread and let go of everything; what is not drained yet waits safely in the journal."""
+        self._drainer.close()
+        self._file.close()
+        self._journal.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def put_records(self, cascade: str, records_: Sequence[Record]) -> RecordsImport:
+        """Take records in; what is there already is compared by content."""
+        done = RecordsImport(added=0, changed=0, unchanged=0)
+        chunks = [
+            records.pack(records_[start : start + records.CHUNK]) for start in range(0, len(records_), records.CHUNK)
+        ]
+        for chunk in chunks:
+            with self._file.writing() as session:
+                one = records.put(session, cascade, chunk)
+            done = RecordsImport(
+                added=done.added + one.added,
+                changed=done.changed + one.changed,
+                unchanged=done.unchanged + one.unchanged,
+            )
+        return done
+
+    def records(self, cascade: str, *, ids: Sequence[str] | None = None) -> list[Record]:
+        """Give the records as they are, in the order in which they were taken in."""
+        with self._file.reading() as session:
+            return records.find(session, cascade, ids)
+
+    def create_run(self, run: Run) -> Run:
+        """Store the run and give it back with its name: v1, v2, ... per cascade."""
+        with self._file.writing() as session:
+            return run_tables.create(session, run)
+
+    def update_run(self, run: Run) -> None:
+        """Store status, end, number of records and error of a run. Raises: NotFound."""
+        with self._file.writing() as session:
+            run_tables.update(session, run)
+
+    def runs(self, cascade: str | None = None) -> list[Run]:
+        """Give the runs, newest first."""
+        with self._file.reading() as session:
+            return run_tables.find(session, cascade=cascade)
+
+    def run(self, cascade: str, name: str | None = None) -> Run | None:
+        """Give the run of that name, without a name the newest that is done; None when there is none."""
+        found = self.runs(cascade)
+        return next((r for r in found if (r.status is RunStatus.DONE if name is None else r.name == name)), None)
+
+    def append_outputs(self, run: str, cell: Cell, outputs_: Sequence[Output]) -> None:
+        """Make outputs durable; the same answers to the same run and cell again are no second ones.
+
+        Raises: NotFound for an unknown run, ValueError for what cannot be stored (NaN, an infinity).
+        """
+        if run not in self._runs:
+            with self._file.reading() as session:
+                run_tables.identify(session, run)
+            self._runs.add(run)
+        if outputs_:
+            self._journal.append("batch", [rows.pack(run, cell, outputs_)])
+            self._drainer.wake()
+
+    def append_labels(self, cascade: str, labels_: Sequence[Label]) -> None:
+        """Make labels durable, all or none; the same id again is no second label."""
+        if labels_:
+            self._journal.append("label", [labels.pack(cascade, label) for label in labels_])
+            self._drainer.wake()
+
+    def outputs(self, run: str, cell: Cell, stage: str, *, records: Sequence[str] | None = None) -> list[Output]:
+        """Give the newest output of each record and repeat, in the order of the records."""
+        self._drainer.drain_all()
+        with self._file.reading() as session:
+            return outputs.find(session, run, cell, stage, records)
+
+    def cells(self, run: str) -> list[Cell]:
+        """Give the cells that a run has outputs in."""
+        self._drainer.drain_all()
+        with self._file.reading() as session:
+            return outputs.cells(session, run)
+
+    def cached(self, keys: Sequence[str]) -> dict[str, Output]:
+        """Give the newest answer to each of these calls, over all runs and cells; failures to answer are no answer."""
+        if not keys:
+            return {}
+        self._drainer.drain_all()
+        with self._file.reading() as session:
+            return outputs.cached(session, keys)
+
+    def labels(self, cascade: str, *, stage: str | None = None, annotator: str | None = None) -> list[Label]:
+        """Give every label ever made, in order."""
+        with self._file.reading() as session:
+            return labels.find(session, self._journal, cascade, stage=stage, annotator=annotator)
+
+    def label_count(self, cascade: str) -> int:
+        """Count every label ever made."""
+        with self._file.reading() as session:
+            return labels.count(session, self._journal, cascade)
+
+    def put_view(self, run: str, name: str, body: str, labels_seq: int) -> None:
+        """Keep a view's JSON text, made from so many labels, in the place of an older one. Raises: NotFound."""
+        with self._file.writing() as session:
+            run_tables.put_view(session, run, name, body, labels_seq)
+
+    def view(self, run: str, name: str) -> tuple[str, int] | None:
+        """Give a kept view with the number of labels it was made from."""
+        with self._file.reading() as session:
+            return run_tables.view(session, run, name)
+
+    def put_scores(self, run: str, cell: Cell, stage: str, metric: str, scores: Mapping[str, float]) -> None:
+        """Keep scores of records; NaN is left out: a record without a score is absent. Raises: NotFound, ValueError."""
+        with self._file.writing() as session:
+            run_tables.put_scores(session, run, cell, stage=stage, metric=metric, scores=scores)
+
+    def scores(self, run: str, cell: Cell, stage: str, metric: str) -> dict[str, float]:
+        """Give the kept scores by record."""
+        with self._file.reading() as session:
+            return run_tables.scores(session, run, cell, stage=stage, metric=metric)
+
+    def create_queue(self, queue: Queue, items: Sequence[QueueItem]) -> None:
+        """Store a sample for people to label. Raises: StoreError when its id is taken."""
+        with self._file.writing() as session:
+            queues.create(session, queue, items)
+
+    def queues(self, cascade: str, stage: str | None = None) -> list[Queue]:
+        """Give the queues of a cascade, oldest first."""
+        with self._file.reading() as session:
+            return queues.find(session, cascade, stage)
+
+    def queue_items(self, queue: str, annotator: str, limit: int) -> list[QueueItem]:
+        """Give the next items for that person, skipped ones last. Raises: NotFound."""
+        with self._file.reading() as session:
+            return queues.items(session, self._journal, queue, annotator, limit)
+
+    def progress(self, queue: str, annotator: str) -> Progress:
+        """Say how far that person is. Raises: NotFound."""
+        with self._file.reading() as session:
+            return queues.progress(session, self._journal, queue, annotator)
+
+    def last_label(self, queue: str, annotator: str) -> tuple[QueueItem, Label] | None:
+        """Give what that person labelled or skipped last and has not undone. Raises: NotFound."""
+        with self._file.reading() as session:
+            return queues.last_label(session, self._journal, queue, annotator)
+
+    def check(self) -> list[Finding]:
+        """Look at everything that can be wrong with the store, and say also what is right."""
+        return care.check(self._file, self._journal)
+
+    def rebuild(self) -> Rebuilt:
+        """Make a new file from the journal and from what can be read of the old one, which is kept beside."""
+        rebuilt = care.rebuild(self._file, self._journal, self._schema)
+        self._drainer.drain_all()
+        return rebuilt
+
+    def waiting(self) -> Waiting:
+        """Say what is acknowledged and not yet in the file."""
+        with self._file.reading() as session:
+            done = labels.applied(session)
+        ops, since = self._journal.waiting(done)
+        return Waiting(ops=ops, since=since)
+
+    def export(self, folder: Path) -> list[Path]:
+        """Write every table as Parquet."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self._drainer.drain_all()
+        with self._file.reading() as session:
+            return care.export(session, folder)
+
+    def _prepare(self) -> None:
+        """Create or migrate the file, and see that file and journal belong together.
+
+        A file that a foreign program holds is looked at when it is first needed: labels can be written meanwhile.
+        """
+        if not self._file.path.exists():
+            with self._file.locks.exclusive():
+                if not self._file.path.exists():
+                    self._schema.create(self._file, journal=self._journal.id)
+        try:
+            self._schema.bring_up(self._file)
+            care.pair(self._file, self._journal)
+        except StoreBusy:
+            if not self._journal.note("paired"):
+                raise
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("stagegap")
