@@ -27,7 +27,9 @@ def build(sections: Sections, links: Links, *, path: Path, guidelines: Mapping[s
     """Give the loaded file. `guidelines` holds the text of each stage's guideline file."""
     folder = path.parent
     resolved = cast("Mapping[str, Json]", plain(relative(sections.root, folder)))
-    assert sections.head and sections.records and sections.outcome, "a file with a problem is not built"
+    assert sections.head, "a file with a problem is not built"
+    assert sections.records, "a file with a problem is not built"
+    assert sections.outcome, "a file with a problem is not built"
     stage, _, metric = sections.outcome.score.partition(".")
     cascade = Cascade(
         name=sections.head.cascade,
@@ -69,9 +71,7 @@ def _records(records: schema.Records) -> RecordsSource:
 
 
 def _corpus(name: str, corpus: schema.Corpus) -> CorpusSource:
-    return CorpusSource(
-        name=name, paths=many(corpus.path), id=corpus.id, title=corpus.title, text=many(corpus.text)
-    )
+    return CorpusSource(name=name, paths=many(corpus.path), id=corpus.id, title=corpus.title, text=many(corpus.text))
 
 
 def _stage(name: str, sections: Sections, links: Links, guidelines: Mapping[str, str]) -> Stage:

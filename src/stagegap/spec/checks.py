@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
+from typing import cast
+from urllib.parse import urlsplit
 
 from stagegap.errors import near_names
 from stagegap.model.cascade import Kind
+from stagegap.model.values import Json
 from stagegap.spec.documents import Sections
 from stagegap.spec.fields import many
 from stagegap.spec.files import check_file, check_function
@@ -92,6 +96,7 @@ class _Checks:
                 self._files(stage.with_.path, "the file of recorded outputs", *here, "with", "path")
             case LlmStage():
                 self._files(stage.with_.prompt, "the prompt", *here, "with", "prompt")
+                self._address(stage.with_.base_url, (*here, "with", "base_url"))
             case _:
                 pass
 
@@ -153,6 +158,20 @@ class _Checks:
                 f"the stage learns from the split {settings.train!r}, which is the one that is scored.",
                 "Learn from another split.",
             )
+
+    def _address(self, address: str | None, keys: tuple[str, ...]) -> None:
+        """Report what is no address of an endpoint; the address is not shown, for it may hold a password."""
+        if address is None:
+            return
+        try:
+            parts = urlsplit(address)
+            has_password, is_web = "@" in parts.netloc, parts.scheme in ("http", "https") and bool(parts.hostname)
+        except ValueError:
+            has_password, is_web = False, False
+        if has_password:
+            self._add(keys, "base_url holds a name or password.", "Give the key by `api_key: ${NAME}`.")
+        elif not is_web:
+            self._add(keys, "base_url is no address.", "Write it as https://HOST/v1.")
 
     def _retrieval(self, name: str, stage: RetrievalStage) -> None:
         here, settings, output = ("stages", name, "with"), stage.with_, stage.output
@@ -217,14 +236,14 @@ def _schema_problem(schema: dict[str, object]) -> str | None:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
         return error.message[:200]
-    outside = [reference for reference in _references(schema) if not reference.startswith("#")]
+    outside = [reference for reference in _references(cast("Json", schema)) if not reference.startswith("#")]
     return f"it refers to {outside[0]!r}, outside of itself" if outside else None
 
 
-def _references(value: object) -> list[str]:
-    if isinstance(value, dict):
+def _references(value: Json) -> list[str]:
+    if isinstance(value, Mapping):
         own = [v for k, v in value.items() if k in ("$ref", "$dynamicRef") and isinstance(v, str)]
         return own + [found for inner in value.values() for found in _references(inner)]
     if isinstance(value, list):
-        return [found for inner in value for found in _references(inner)]
+        return [found for inner in cast("list[Json]", value) for found in _references(inner)]
     return []

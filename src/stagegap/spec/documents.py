@@ -13,7 +13,7 @@ from stagegap.errors import near_names
 from stagegap.spec import schema
 from stagegap.spec.kinds import LATER
 from stagegap.spec.nodes import Entries, Entry, Findings, Node, Scalar, child, plain, shown, without
-from stagegap.spec.validate import keys_of, validated
+from stagegap.spec.validate import keys_of, lenient, validated
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -121,9 +121,10 @@ def _stage(name: str, entry: Entry, findings: Findings) -> schema.StageBase | No
     node, where = entry.node, ("stages", name)
     if not isinstance(node, Entries):
         return validated(schema.StageBase, entry, where, findings)
+    common = Entry(entry.key_mark, without(node, ("uses", "with")))
     uses = plain(child(node, "uses") or Scalar(None, node.mark))
     if isinstance(uses, str) and uses in KINDS:
-        return validated(KINDS[uses], entry, where, findings)
+        return validated(KINDS[uses], entry, where, findings) or lenient(schema.StageBase, common.node)
     mark = node.entries["uses"].key_mark if "uses" in node.entries else entry.key_mark
     if uses is None:
         findings.add(mark, f"the key stages.{name}.uses is missing.", f"Known: {', '.join(KINDS)}.")
@@ -131,4 +132,4 @@ def _stage(name: str, entry: Entry, findings: Findings) -> schema.StageBase | No
         findings.add(mark, f"stages.{name}.uses: {uses!r} comes with a later version.", f"Known: {', '.join(KINDS)}.")
     else:
         findings.add(mark, f"stages.{name}.uses can't be {shown(uses)}.", near_names(str(uses), KINDS))
-    return validated(schema.StageBase, Entry(entry.key_mark, without(node, ("uses", "with"))), where, findings)
+    return validated(schema.StageBase, common, where, findings)

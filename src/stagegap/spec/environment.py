@@ -43,7 +43,9 @@ class _Substitution:
             case Items():
                 return Items(tuple(self.node(item, in_with=in_with) for item in node.nodes), node.mark)
             case Entries():
-                return Entries({key: self._entry(key, entry, in_with) for key, entry in node.entries.items()}, node.mark)
+                return Entries(
+                    {key: self._entry(key, entry, in_with) for key, entry in node.entries.items()}, node.mark
+                )
 
     def _entry(self, key: str, entry: Entry, in_with: bool) -> Entry:
         if in_with and is_secret(key) and isinstance(entry.node, Scalar) and entry.node.value is not None:
@@ -56,7 +58,9 @@ class _Substitution:
         match = _VARIABLE.fullmatch(node.value) if isinstance(node.value, str) else None
         if match is None or match["name"] is None or match["default"] is not None:
             self._findings.add(
-                node.mark, f"{key} holds a secret in the file itself.", "Write ${NAME}, the name of an environment variable."
+                node.mark,
+                f"{key} holds a secret in the file itself.",
+                "Write ${NAME}, the name of an environment variable.",
             )
         name = (match and match["name"]) or "NAME"
         return Entries({"$env": Entry(node.mark, Scalar(name, node.mark))}, node.mark)
@@ -74,7 +78,9 @@ class _Substitution:
         if match[0] == "$${":
             return "${"
         if name is None:
-            self._findings.add(mark, f"found {match[0]!r}.", "Write ${NAME}, ${NAME:-default}, or $${ for the text itself.")
+            self._findings.add(
+                mark, f"found {match[0]!r}.", "Write ${NAME}, ${NAME:-default}, or $${ for the text itself."
+            )
             return match[0]
         if is_secret(name):
             self._findings.add(

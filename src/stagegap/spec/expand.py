@@ -8,7 +8,8 @@ from pathlib import Path
 
 from stagegap.spec.environment import substitute
 from stagegap.spec.nodes import Entries, Entry, Findings, Items, Node, Scalar, plain, shown, without
-from stagegap.spec.yaml import parse, read_text
+from stagegap.spec.reading import read_text
+from stagegap.spec.yaml import parse
 
 LONGEST_CHAIN = 16
 """Files that extend each other."""
@@ -68,7 +69,7 @@ def expand(path: Path, *, environment: Mapping[str, str], findings: Findings) ->
 def merge(base: Entries, change: Entries) -> Entries:
     """Give `base` with the changes: mappings are merged, anything else replaces, null removes a key.
 
-    Settings of another kind are no settings: where `uses` changes, `with` is replaced, and so is an output of another type.
+    Where `uses` changes, `with` is replaced, for settings of another kind mean nothing; so is an output of another type.
     """
     entries = dict(base.entries)
     other_kind = _differs(base, change, "uses")
@@ -79,7 +80,7 @@ def merge(base: Entries, change: Entries) -> Entries:
                 replaced = "$env" in new.entries or (key == "with" and other_kind)
                 replaced = replaced or (key == "output" and _differs(old, new, "type"))
                 entries[key] = Entry(entry.key_mark, _kept(new, old) if replaced else merge(old, new))
-            case (Scalar() | Items() | Entries()), Scalar(value=None):
+            case ((Scalar() | Items() | Entries()), Scalar(value=None)):
                 del entries[key]
             case _:
                 entries[key] = entry

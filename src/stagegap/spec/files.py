@@ -9,7 +9,7 @@ from pathlib import Path
 
 from stagegap.errors import near_names
 from stagegap.spec.nodes import Findings, Mark
-from stagegap.spec.yaml import LARGEST, siblings
+from stagegap.spec.reading import LARGEST, siblings
 
 
 def check_file(path: str, what: str, mark: Mark, findings: Findings) -> bool:

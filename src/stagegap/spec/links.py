@@ -9,7 +9,7 @@ from stagegap.errors import near_names
 from stagegap.model.cascade import Source
 from stagegap.spec.documents import Sections
 from stagegap.spec.expressions import FUNCTIONS, Condition, ConditionError
-from stagegap.spec.nodes import Entry, Findings, Mark, place
+from stagegap.spec.nodes import Entries, Entry, Findings, Mark, Node, Scalar, child, place
 from stagegap.spec.order import circles, reaching
 from stagegap.spec.outputs import LabelOutput
 
@@ -36,19 +36,27 @@ def links(sections: Sections, findings: Findings) -> Links:
     """Give what every stage reads, and report what can't be read, circles and stages that nobody needs."""
     inputs: dict[str, dict[str, Source]] = {}
     conditions: dict[str, tuple[Source, ...]] = {}
-    for name, stage in sections.stages.items():
-        inputs[name], conditions[name] = {}, ()
-        if stage is None:
-            continue
-        for input_name, text in stage.inputs.items():
-            source = _source(text, sections, mark(sections, "stages", name, "inputs", input_name), findings)
-            if source:
-                inputs[name][input_name] = source
-        if stage.when is not None:
-            conditions[name] = _condition(stage.when, sections, mark(sections, "stages", name, "when"), findings)
+    for name in sections.stages:
+        written = child(sections.root, "stages", name, "inputs")
+        sources = {
+            key: _source(text, sections, mark(sections, "stages", name, "inputs", key), findings)
+            for key, text in _texts(written).items()
+        }
+        inputs[name] = {key: source for key, source in sources.items() if source}
+        when = _texts(child(sections.root, "stages", name)).get("when")
+        at = mark(sections, "stages", name, "when")
+        conditions[name] = _condition(when, sections, at, findings) if when else ()
     found = Links(inputs=inputs, when_reads=conditions)
     _check_circles(found, sections, findings)
     return found
+
+
+def _texts(node: Node | None) -> dict[str, str]:
+    """Give the texts of a mapping, also of one that has problems."""
+    if not isinstance(node, Entries):
+        return {}
+    values = {key: entry.node.value for key, entry in node.entries.items() if isinstance(entry.node, Scalar)}
+    return {key: value for key, value in values.items() if isinstance(value, str)}
 
 
 def mark(sections: Sections, *keys: str) -> Mark:
@@ -58,7 +66,7 @@ def mark(sections: Sections, *keys: str) -> Mark:
 
 def check_use(parents: Mapping[str, list[str]], sections: Sections, outcome: str, findings: Findings) -> None:
     """Report stages from which no way leads to the outcome."""
-    if any(stage is None for stage in sections.stages.values()):
+    if outcome not in sections.stages:
         return
     needed = reaching(outcome, parents)
     for name in sections.stages:
@@ -87,9 +95,7 @@ def _source(text: str, sections: Sections, at: Mark, findings: Findings) -> Sour
         return None
     stage = sections.stages[head]
     if stage and part in ("ids", "scores") and stage.output.type != "ranking":
-        findings.add(
-            at, f"{text!r} needs a ranking, and {head!r} puts out type {stage.output.type}.", f"Write {head}."
-        )
+        findings.add(at, f"{text!r} needs a ranking, and {head!r} puts out type {stage.output.type}.", f"Write {head}.")
         return None
     match part:
         case "ids" | "scores" | "confidence":

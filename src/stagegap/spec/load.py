@@ -14,7 +14,7 @@ from stagegap.spec.documents import Sections, read
 from stagegap.spec.expand import expand
 from stagegap.spec.links import check_use, links, mark
 from stagegap.spec.nodes import Findings
-from stagegap.spec.yaml import read_text
+from stagegap.spec.reading import read_text
 
 
 def load(path: Path, *, environment: Mapping[str, str]) -> CascadeFile:

@@ -117,7 +117,29 @@ def without(node: Entries, keys: Iterable[str]) -> Entries:
     return Entries({key: entry for key, entry in node.entries.items() if key not in dropped}, node.mark)
 
 
-def shown(value: Json, *, limit: int = 60) -> str:
+def pruned(node: Node, ways: Sequence[Sequence[int | str]]) -> Node:
+    """Give the node without what stands at these locations; a location that it doesn't have takes nothing away."""
+    here = {way[0] for way in ways if len(way) == 1}
+    match node:
+        case Entries():
+            kept = {key: entry for key, entry in node.entries.items() if key not in here}
+            return Entries(
+                {
+                    key: Entry(entry.key_mark, pruned(entry.node, [way[1:] for way in ways if way[:1] == (key,)]))
+                    for key, entry in kept.items()
+                },
+                node.mark,
+            )
+        case Items():
+            kept = [(i, item) for i, item in enumerate(node.nodes) if i not in here]
+            return Items(
+                tuple(pruned(item, [way[1:] for way in ways if way[:1] == (i,)]) for i, item in kept), node.mark
+            )
+        case Scalar():
+            return node
+
+
+def shown(value: object, *, limit: int = 60) -> str:
     """Give a value as a message shows it: its `repr`, cut where it is long.
 
     >>> shown("no")

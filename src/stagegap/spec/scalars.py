@@ -1,4 +1,4 @@
-"""What a plain YAML scalar means: YAML 1.2 for the common cases, and a refusal for what YAML 1.1 reads as a surprise."""
+"""What a plain YAML scalar means: as in YAML 1.2, and a refusal for what YAML 1.1 reads as a surprise."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from typing import TypeVar, cast, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 
 from stagegap.errors import near_names
 from stagegap.model.values import Json
-from stagegap.spec.nodes import Entries, Entry, Findings, dotted, place, plain, shown, without
+from stagegap.spec.nodes import Entries, Entry, Findings, Items, Node, dotted, place, plain, pruned, shown
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -24,8 +24,10 @@ _NEEDED = {
     "dict_type": "a mapping",
     "model_type": "a mapping",
     "model_attributes_type": "a mapping",
-    "union_tag_not_found": "a mapping that says its kind",
 }
+_FORMS = {"good": 'Write ">= 0.8".'}
+_BRANCH = ("<", "[")
+"""How names of branches of unions, and pydantic's `[key]`, begin."""
 
 
 def validated(model: type[M], entry: Entry, where: Iterable[str], findings: Findings) -> M | None:
@@ -33,18 +35,22 @@ def validated(model: type[M], entry: Entry, where: Iterable[str], findings: Find
 
     What is wrong is left out and the rest read again, so that later checks still see the rest.
     """
-    location, node = tuple(where), entry.node
+    node = entry.node
     try:
         return model.model_validate(plain(node))
     except ValidationError as error:
-        details = error.errors(include_url=False, include_context=True)
-    for detail in details:
-        _report(detail, model, entry, location, findings)
-    wrong = {part for detail in details for part in detail["loc"][:2] if isinstance(part, str)}
-    if not isinstance(node, Entries) or not wrong & set(node.entries):
-        return None
+        details = error.errors(include_url=False)
+    steps = [_steps(node, detail["loc"]) for detail in details]
+    report = _Report(model, entry, tuple(where), findings)
+    for detail, way in zip(details, steps, strict=True):
+        report.add(detail, way)
+    return lenient(model, pruned(node, steps)) or lenient(model, pruned(node, [way[:1] for way in steps]))
+
+
+def lenient(model: type[M], node: Node) -> M | None:
+    """Give the model of a section, or None where it does not fit; nothing is reported."""
     try:
-        return model.model_validate(plain(without(node, wrong)))
+        return model.model_validate(plain(node))
     except ValidationError:
         return None
 
@@ -54,55 +60,79 @@ def keys_of(model: type[BaseModel]) -> list[str]:
     return [info.alias or name for name, info in model.model_fields.items()]
 
 
-def _report(
-    detail: ErrorDetails, model: type[BaseModel], entry: Entry, where: tuple[str, ...], findings: Findings
-) -> None:
-    steps = [part for part in detail["loc"] if part not in ("<one>", "<list>", "<mapping>", "[key]")]
-    kind, found = detail["type"], cast(Json, detail["input"])
-    context = cast("Mapping[str, object]", detail.get("ctx", {}))
-    mark, name = place(entry, steps), dotted([*where, *steps])
-    owner = _owner(model, steps[:-1])
-    if kind == "extra_forbidden":
-        parent = dotted([*where, *steps[:-1]])
-        findings.add(
-            mark, f"unknown key {str(steps[-1])!r}{f' in {parent}' if parent else ''}.", near_names(str(steps[-1]), owner)
-        )
-    elif kind == "missing":
-        mark = place(entry, steps[:-1])
-        findings.add(mark, f"the key {name} is missing.", _described(model, steps))
-    elif found is None:
-        findings.add(mark, f"{name} has no value.", f"It needs {_NEEDED.get(kind, 'one')}.")
-    elif kind == "literal_error":
-        choices = str(context["expected"]).replace("'", "").replace(" or ", ", ").split(", ")
-        findings.add(mark, f"{name} can't be {shown(found)}.", near_names(str(found), choices))
-    elif kind in _NEEDED:
-        quote = f' Quote it: "{_yaml(found)}".' if kind == "string_type" and isinstance(found, bool | int | float) else ""
-        findings.add(mark, f"{name} must be {_NEEDED[kind]}, found {shown(found)}.", quote.strip())
-    elif kind == "string_pattern_mismatch":
-        hint = 'Write ">= 0.8".' if steps[-1:] == ["good"] else "Use letters, digits and _, a letter first, at most 64."
-        what = f"{name} can't be {shown(found)}." if steps[-1] == "good" else f"{shown(found)} in {name} can't be a name."
-        findings.add(mark, what, hint)
-    else:
-        message = detail["msg"].removeprefix("Input should ").removeprefix("String should ").removeprefix("Value should ")
-        findings.add(mark, f"{name} should {message}, found {shown(found)}.")
+def _steps(node: Node, location: Sequence[int | str]) -> tuple[int | str, ...]:
+    """Give a location of pydantic as keys and positions of the file: without the branches of unions."""
+    steps: list[int | str] = []
+    for position, part in enumerate(location):
+        match node:
+            case Entries() if isinstance(part, str) and part in node.entries:
+                node = node.entries[part].node
+            case Items() if isinstance(part, int):
+                node = node.nodes[part]
+            case Entries() if position == len(location) - 1 and not str(part).startswith(_BRANCH):
+                pass
+            case _:
+                continue
+        steps.append(part)
+    return tuple(steps)
 
 
-def _yaml(value: Json) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+class _Report:
+    """Turns what pydantic found in one section into sentences."""
+
+    def __init__(self, model: type[BaseModel], entry: Entry, where: tuple[str, ...], findings: Findings) -> None:
+        self._model = model
+        self._entry = entry
+        self._where = where
+        self._findings = findings
+
+    def add(self, detail: ErrorDetails, steps: tuple[int | str, ...]) -> None:
+        """Report one error; `steps` is its location in the file."""
+        add = self._findings.add
+        kind, found, context = detail["type"], cast("Json", detail["input"]), detail.get("ctx", {})
+        mark, name = place(self._entry, steps), dotted([*self._where, *steps])
+        parent, last = dotted([*self._where, *steps[:-1]]), str(steps[-1]) if steps else ""
+        match kind:
+            case "extra_forbidden":
+                owner = _at(self._model, detail["loc"][:-1])
+                inside = f" in {parent}" if parent else ""
+                add(mark, f"unknown key {last!r}{inside}.", near_names(last, keys_of(owner) if owner else ()))
+            case "missing":
+                add(mark, f"the key {name} is missing.", _described(_at(self._model, detail["loc"][:-1]), last))
+            case "union_tag_not_found":
+                tag = str(context["discriminator"]).strip("'")
+                add(mark, f"the key {name}.{tag} is missing.")
+            case "union_tag_invalid":
+                tag = str(context["discriminator"]).strip("'")
+                choices = str(context["expected_tags"]).replace("'", "").split(", ")
+                mark = place(self._entry, (*steps, tag))
+                add(mark, f"{name}.{tag} can't be {shown(context['tag'])}.", near_names(str(context["tag"]), choices))
+            case "string_pattern_mismatch" if detail["loc"][-1:] == ("[key]",):
+                add(mark, f"{last!r} can't be a name in {parent}.", "Use letters, digits and _, no digit first.")
+            case "string_pattern_mismatch":
+                add(mark, f"{name} can't be {shown(found)}.", _FORMS.get(last, ""))
+            case _ if found is None:
+                add(mark, f"{name} has no value.", f"It needs {_NEEDED.get(kind, 'one')}.")
+            case "literal_error":
+                choices = str(context["expected"]).replace("'", "").replace(" or ", ", ").split(", ")
+                add(mark, f"{name} can't be {shown(found)}.", near_names(str(found), choices))
+            case _ if kind in _NEEDED:
+                is_scalar = kind == "string_type" and isinstance(found, bool | int | float)
+                quote = f'Quote it: "{str(found).lower() if isinstance(found, bool) else found}".' if is_scalar else ""
+                add(mark, f"{name} must be {_NEEDED[kind]}, found {shown(found)}.", quote)
+            case _:
+                wanted = detail["msg"].removeprefix("Input ").removeprefix("String ").removeprefix("Value ")
+                add(mark, f"{name} {_lower(wanted)}, found {shown(found)}.")
 
 
-def _owner(model: type[BaseModel], steps: Iterable[int | str]) -> list[str]:
-    """Give the keys known where `steps` lead to, from `model` on."""
-    current = _at(model, steps)
-    return keys_of(current) if current else []
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
 
 
-def _described(model: type[BaseModel], steps: list[int | str]) -> str:
-    owner = _at(model, steps[:-1])
-    for name, info in owner.model_fields.items() if owner else ():
-        if (info.alias or name) == steps[-1]:
-            return info.description or ""
-    return ""
+def _described(owner: type[BaseModel] | None, key: str) -> str:
+    """Give the description of a key."""
+    fields = owner.model_fields if owner else {}
+    return next((info.description or "" for name, info in fields.items() if (info.alias or name) == key), "")
 
 
 def _at(model: type[BaseModel], steps: Iterable[int | str]) -> type[BaseModel] | None:

@@ -3,54 +3,19 @@
 from __future__ import annotations
 
 import json
-import stat
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import cast
 
 import yaml
 
-from stagegap.errors import near_names
+from stagegap.spec.environment import is_secret
 from stagegap.spec.nodes import Entries, Entry, Findings, Items, Mark, Node, Scalar, shown
 from stagegap.spec.scalars import Surprise, resolve
 
-LARGEST = 1_000_000
-"""Bytes of a file."""
 DEEPEST = 50
 """Levels of nesting."""
-
-
-def read_text(path: Path, named: str, findings: Findings) -> str | None:
-    """Give the text of a file of moderate size; None with a problem where that is not possible."""
-    place = Mark(named, None)
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            findings.add(place, "this is not a file.", "Give the path of a cascade file.")
-            return None
-        with path.open("rb") as file:
-            content = file.read(LARGEST + 1)
-    except FileNotFoundError:
-        findings.add(place, "there is no such file.", near_names(path.name, siblings(path)))
-        return None
-    except (OSError, ValueError) as error:
-        findings.add(place, f"the file can't be read: {getattr(error, 'strerror', None) or error}.")
-        return None
-    if len(content) > LARGEST:
-        findings.add(place, f"the file is larger than {LARGEST:,} bytes; a cascade file is small.")
-        return None
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        findings.add(Mark(named, line), f"found the byte {content[error.start]:#04x}, which is no UTF-8.", "Save it as UTF-8.")
-        return None
-
-
-def siblings(path: Path) -> list[str]:
-    """Give the names that stand in the folder of `path`; none where it can't be listed."""
-    try:
-        return sorted(entry.name for entry in path.parent.iterdir())
-    except OSError:
-        return []
+_WRITE_OUT = "Write the value out; variants use `extends`."
 
 
 def parse(text: str, named: str, findings: Findings) -> Entries | None:
@@ -58,28 +23,29 @@ def parse(text: str, named: str, findings: Findings) -> Entries | None:
 
     Problems (duplicate keys, anchors, tags, surprises) do not end the reading unless the text has no further sense.
     """
-    loader = yaml.SafeLoader("")
     try:
-        loader = yaml.SafeLoader(text)
-        root = _Reading(loader, named, findings).root()
+        events = cast("Iterable[yaml.Event]", yaml.parse(text, Loader=yaml.SafeLoader))
+        root = _Reading(named, findings).root(events)
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        findings.add(Mark(named, line), f"found the character {chr(error.character)!r}, which YAML does not allow.", "Remove it.")
+        findings.add(
+            Mark(named, line), f"found the character {chr(error.character)!r}, which YAML does not allow.", "Remove it."
+        )
         return None
     except yaml.MarkedYAMLError as error:
         _add_syntax(error, text, named, findings)
         return None
     except _Hopeless:
         return None
-    finally:
-        loader.dispose()
     if isinstance(root, Entries):
         return root
     found = "nothing" if root is None or (isinstance(root, Scalar) and root.value is None) else None
     if found is None:
         found = f"the value {shown(root.value)}" if isinstance(root, Scalar) else "a list"
     findings.add(
-        root.mark if root else Mark(named, 1), f"found {found} where a cascade is needed.", "Begin with `cascade: NAME`."
+        root.mark if root else Mark(named, 1),
+        f"found {found} where a cascade is needed.",
+        "Begin with `cascade: NAME`.",
     )
     return None
 
@@ -106,23 +72,23 @@ class _Open:
 class _Reading:
     """One pass over the events of PyYAML's parser, without recursion."""
 
-    def __init__(self, loader: yaml.SafeLoader, named: str, findings: Findings) -> None:
-        self._loader = loader
+    def __init__(self, named: str, findings: Findings) -> None:
         self._named = named
         self._findings = findings
         self._open: list[_Open] = []
         self._root: Node | None = None
 
-    def root(self) -> Node | None:
+    def root(self, events: Iterable[yaml.Event]) -> Node | None:
         documents = 0
-        while self._loader.check_event():
-            event: yaml.Event = self._loader.get_event()
+        for event in events:
             match event:
                 case yaml.DocumentStartEvent():
                     documents += 1
                     if documents == 2:
                         self._findings.add(
-                            self._mark(event), "a second document begins here.", "Keep one cascade a file; remove `---`."
+                            self._mark(event),
+                            "a second document begins here.",
+                            "Keep one cascade a file; remove `---`.",
                         )
                         raise _Hopeless
                 case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
@@ -135,7 +101,9 @@ class _Reading:
                     self._put(self._scalar(event))
                 case yaml.AliasEvent():
                     self._findings.add(
-                        self._mark(event), f"found the alias '*{event.anchor}'.", "Write the value out; variants use `extends`."
+                        self._mark(event),
+                        f"found the alias '*{event.anchor}'.",
+                        _WRITE_OUT,
                     )
                     self._put(Scalar(None, self._mark(event)))
                 case _:
@@ -148,7 +116,9 @@ class _Reading:
     def _check_properties(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> None:
         if event.anchor is not None:
             self._findings.add(
-                self._mark(event), f"found the anchor '&{event.anchor}'.", "Write the value out; variants use `extends`."
+                self._mark(event),
+                f"found the anchor '&{event.anchor}'.",
+                _WRITE_OUT,
             )
         if event.tag is not None:
             tag = event.tag.replace("tag:yaml.org,2002:", "!!")
@@ -168,11 +138,21 @@ class _Reading:
             return Scalar(text, mark)
         value = resolve(text)
         if isinstance(value, Surprise):
-            self._findings.add(
-                mark, f"found {text!r} without quotes, which YAML 1.1 reads as {value.reading}.", _quoting(text, value)
-            )
+            self._add_surprise(text, value, mark)
             value = text
         return Scalar(value, mark, is_plain=True)
+
+    def _add_surprise(self, text: str, surprise: Surprise, mark: Mark) -> None:
+        key = self._open[-1].key if self._open else None
+        if key and key[0] and is_secret(key[0]):
+            self._findings.add(mark, f"the value of {key[0]} is read as {surprise.reading}.", "Write ${NAME}.")
+            return
+        word = f", or {surprise.reading}" if surprise.reading in ("true", "false", "null") else ""
+        self._findings.add(
+            mark,
+            f"found {text!r} without quotes, which YAML 1.1 reads as {surprise.reading}.",
+            f'Write "{text}" for the text{word}.',
+        )
 
     def _put(self, node: Node) -> None:
         if not self._open:
@@ -197,7 +177,11 @@ class _Reading:
             self._findings.add(node.mark, "found the merge key '<<'.", "Write the keys out; variants use `extends`.")
             return None
         if not isinstance(node.value, str):
-            self._findings.add(node.mark, f"found the key {_written(node)}, which is no text.", f'Quote it: "{_written(node)}".')
+            self._findings.add(
+                node.mark,
+                f"found the key {json.dumps(node.value)}, which is no text.",
+                f'Quote it: "{json.dumps(node.value)}".',
+            )
             return None
         if node.value in parent.entries:
             first = parent.entries[node.value].key_mark.line
@@ -206,16 +190,6 @@ class _Reading:
             )
             return None
         return node.value
-
-
-def _written(node: Scalar) -> str:
-    return json.dumps(node.value)
-
-
-def _quoting(text: str, surprise: Surprise) -> str:
-    """Give what to write instead: the text in quotes, or the word that no reader doubts."""
-    instead = f" for the text, or {surprise.reading}" if surprise.reading in ("true", "false", "null") else " for the text"
-    return f'Write "{text}"{instead}.'
 
 
 def _add_syntax(error: yaml.MarkedYAMLError, text: str, named: str, findings: Findings) -> None:
@@ -230,6 +204,7 @@ def _add_syntax(error: yaml.MarkedYAMLError, text: str, named: str, findings: Fi
         if not findings.problems:
             findings.add(Mark(named, index + 1), "found a tab where a value begins.", "Use spaces.")
         return
-    line = lines[index].strip() if index < len(lines) else ""
-    hint = "In {...} and [...] a value with ${NAME} needs quotes." if "${" in line else f"Found in {shown(line)}." if line else ""
-    findings.add(Mark(named, index + 1), f"this is not YAML: {' '.join(filter(None, (error.context, error.problem)))}.", hint)
+    has_variable = index < len(lines) and "${" in lines[index]
+    hint = "In {...} and [...] a value with ${NAME} needs quotes." if has_variable else ""
+    what = ", ".join(part for part in (error.context, error.problem) if part)
+    findings.add(Mark(named, index + 1), f"this is not YAML: {what}.", hint)
