@@ -1,1 +1,190 @@
-"""Stages that ask a language model."""
+"""Stages that ask a language model behind an OpenAI-compatible endpoint."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from stagegap.errors import RunStopped
+from stagegap.model.answer import Status
+from stagegap.model.cascade import Stage
+from stagegap.model.values import Json
+from stagegap.stages.acceptance import Check, Rejected, check_for
+from stagegap.stages.canonical import digest
+from stagegap.stages.corpus import Corpus
+from stagegap.stages.endpoint import Endpoint
+from stagegap.stages.failures import UNREADABLE, Failure, Meaning, failure_of, is_readable
+from stagegap.stages.kinds import output_identity
+from stagegap.stages.mending import read_answer
+from stagegap.stages.prompts import Prompt, PromptError
+from stagegap.stages.protocol import Inputs, Reply
+from stagegap.stages.retrying import RETRIES, wait_before
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+    from openai.types.chat import ChatCompletion, ChatCompletionMessageParam
+
+MILLION = 1_000_000
+KEPT = 20_000
+"""Characters of an answer that are kept beside a value that had to be mended, or in place of one."""
+
+
+def build_llm(stage: Stage, *, folder: Path, corpora: Mapping[str, Corpus], environment: Mapping[str, str]) -> LlmStage:
+    """Give the stage that asks a model. Raises: ConfigurationError for a prompt or an address that can't be used."""
+    corpus = corpora.get(stage.output.of or "")
+    prompt = Prompt(stage, path=folder / str(stage.parameters["prompt"]))
+    endpoint = Endpoint(stage, environment)
+    settings = {name: stage.parameters.get(name) for name in ("model", "system", "temperature", "max_tokens", "seed")}
+    identity = output_identity(stage.output, corpus)
+    return LlmStage(
+        stage,
+        prompt=prompt,
+        endpoint=endpoint,
+        check=check_for(stage.output, corpus.documents if corpus else ()),
+        fingerprint=digest(["llm", settings, prompt.text, endpoint.address, identity]),
+    )
+
+
+class LlmStage:
+    """One prompt, one chat completion. The client is made at the first call and kept for all others."""
+
+    reads_record = False
+
+    def __init__(
+        self,
+        stage: Stage,
+        *,
+        prompt: Prompt,
+        endpoint: Endpoint,
+        check: Check,
+        fingerprint: str,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.fingerprint = fingerprint
+        self._stage = stage
+        self._prompt = prompt
+        self._endpoint = endpoint
+        self._check = check
+        self._pause = pause
+        # Jitter must differ between processes, and is no part of any result.
+        self._draw = random.Random()
+        self._client: AsyncOpenAI | None = None
+
+    async def answer(self, inputs: Inputs) -> Reply:
+        """Ask once, with retries for faults that pass, within the stage's time-out.
+
+        Raises: RunStopped when the provider refuses every call; ConfigurationError when the key is not set.
+        """
+        try:
+            prompt = self._prompt.fill(inputs)
+        except PromptError as error:
+            return Reply(status=Status.UNPARSABLE, error=str(error), is_reusable=False)
+        last: list[Failure] = []
+        try:
+            async with asyncio.timeout(self._stage.timeout_s):
+                return await self._with_retries(prompt, last)
+        except TimeoutError:
+            tried = f", after {last[-1].message}" if last else ""
+            return self._failed(f"no answer within {self._stage.timeout_s:g} s{tried}")
+
+    async def close(self) -> None:
+        """Close the connections."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
+
+    async def _with_retries(self, prompt: str, failures: list[Failure]) -> Reply:
+        """Ask until there is an answer; every failed attempt is added to `failures`."""
+        while True:
+            found = await self._ask(prompt)
+            if isinstance(found, Reply):
+                return found
+            failures.append(found)
+            wait_s = wait_before(len(failures) - 1, found.headers, self._draw)
+            if len(failures) > RETRIES or wait_s > self._stage.timeout_s:
+                return self._failed(f"{found.message} ({len(failures)} attempts)")
+            await self._pause(wait_s)
+
+    async def _ask(self, prompt: str) -> Reply | Failure:
+        """Make one attempt; give a failure only where another attempt may help."""
+        try:
+            completion = await self._complete(prompt)
+        except Exception as error:
+            failure = failure_of(error)
+            if failure is None:
+                raise
+        else:
+            return self._reply(completion) if is_readable(completion) else UNREADABLE
+        match failure.meaning:
+            case Meaning.AGAIN:
+                return failure
+            case Meaning.RECORD:
+                return Reply(status=failure.status, error=self._endpoint.redacted(failure.message))
+            case Meaning.STOP:
+                message = self._endpoint.redacted(failure.message)
+                raise RunStopped(f"Stage {self._stage.name!r}: {self._endpoint.address} refuses every call. {message}")
+
+    async def _complete(self, prompt: str) -> ChatCompletion:
+        from openai import omit
+
+        if self._client is None:
+            self._client = self._endpoint.open(timeout_s=self._stage.timeout_s)
+        given = self._stage.parameters
+        messages: list[ChatCompletionMessageParam] = [{"role": "user", "content": prompt}]
+        if given.get("system"):
+            messages.insert(0, {"role": "system", "content": str(given["system"])})
+        limit = cast("int | None", given.get("max_tokens"))
+        temperature, seed = cast("float | None", given.get("temperature")), cast("int | None", given.get("seed"))
+        # OpenAI's newer models refuse max_tokens; other servers know nothing else.
+        is_official = self._endpoint.is_official
+        return await self._client.chat.completions.create(
+            model=str(given["model"]),
+            messages=messages,
+            temperature=omit if temperature is None else temperature,
+            seed=omit if seed is None else seed,
+            max_completion_tokens=omit if limit is None or not is_official else limit,
+            max_tokens=omit if limit is None or is_official else limit,
+        )
+
+    def _failed(self, message: str) -> Reply:
+        return Reply(status=Status.INFRASTRUCTURE, error=self._endpoint.redacted(message), is_reusable=False)
+
+    def _reply(self, completion: ChatCompletion) -> Reply:
+        choice = completion.choices[0]
+        text = choice.message.content or ""
+        tokens_in = completion.usage.prompt_tokens if completion.usage else None
+        tokens_out = completion.usage.completion_tokens if completion.usage else None
+        status, value, error = self._judged(choice.finish_reason, choice.message.refusal or "", text)
+        return Reply(
+            status=status,
+            value=value,
+            error=error,
+            raw="" if status is Status.OK else (text or choice.message.refusal or "")[:KEPT],
+            tokens_in=tokens_in,
+            tokens_out=tokens_out,
+            cost=self._cost(tokens_in, tokens_out),
+        )
+
+    def _judged(self, finish: str, refusal: str, text: str) -> tuple[Status, Json, str]:
+        """Give status, value and error of an answer."""
+        if refusal or finish == "content_filter":
+            return Status.REFUSED, None, self._endpoint.redacted(refusal) or "the provider's filter withheld the answer"
+        if finish == "length":
+            return Status.UNPARSABLE, None, "the answer was cut off at the most tokens it may have"
+        if not text.strip():
+            return Status.UNPARSABLE, None, "the answer is empty"
+        read = read_answer(self._stage.output, text, self._check)
+        if isinstance(read.answer, Rejected):
+            return Status.UNPARSABLE, None, read.answer.reason
+        return Status.REPAIRED if read.is_mended else Status.OK, read.answer.value, ""
+
+    def _cost(self, tokens_in: int | None, tokens_out: int | None) -> float | None:
+        """Give US dollars; None where the price or the tokens are unknown."""
+        price = self._stage.parameters.get("price")
+        if not isinstance(price, Mapping) or tokens_in is None or tokens_out is None:
+            return None
+        read, written = cast("float", price["input"]), cast("float", price["output"])
+        return (read * tokens_in + written * tokens_out) / MILLION

@@ -1,0 +1,71 @@
+"""Where a model answers: the address, and the key that is read at the first call and never shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit, urlunsplit
+
+from stagegap.errors import ConfigurationError
+from stagegap.model.cascade import Stage
+from stagegap.model.values import Json
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+
+OFFICIAL = "https://api.openai.com/v1"
+ADDRESS = "OPENAI_BASE_URL"
+KEY = "OPENAI_API_KEY"
+NO_KEY = "none"
+"""Sent to endpoints of one's own that ask for no key: the client insists on one."""
+
+
+class Endpoint:
+    """Address and key of one stage's provider."""
+
+    def __init__(self, stage: Stage, environment: Mapping[str, str]) -> None:
+        self._stage = stage.name
+        self._environment = environment
+        self._url = str(stage.parameters.get("base_url") or environment.get(ADDRESS) or OFFICIAL)
+        parts = urlsplit(self._url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ConfigurationError(
+                f"Stage {stage.name!r}: base_url is no address of a web server, found {parts.netloc!r}."
+            )
+        self.is_official = parts.hostname.endswith((".openai.com", ".openai.azure.com"))
+        place = parts.netloc.rpartition("@")[2]
+        self.address = urlunsplit((parts.scheme, place, parts.path.rstrip("/"), "", ""))
+        """The address without user, password and query: it may be shown and hashed."""
+        self._credentials = parts.netloc.rpartition("@")[0]
+        self._key_name = _variable(stage.parameters.get("api_key")) or KEY
+        self._is_key_named = stage.parameters.get("api_key") is not None
+
+    def open(self, *, timeout_s: float) -> AsyncOpenAI:
+        """Give a client. Raises: ConfigurationError when the key is not set."""
+        from openai import AsyncOpenAI, DefaultAioHttpClient
+
+        key = self._environment.get(self._key_name, "")
+        if not key and (self._is_key_named or self.is_official):
+            raise ConfigurationError(
+                f"Stage {self._stage!r} needs the environment variable {self._key_name}, which is not set."
+            )
+        # Retries are ours, so that an interrupted run does not wait for them unseen.
+        return AsyncOpenAI(
+            api_key=key or NO_KEY,
+            base_url=self._url,
+            max_retries=0,
+            timeout=timeout_s,
+            http_client=DefaultAioHttpClient(timeout=timeout_s),
+        )
+
+    def redacted(self, text: str) -> str:
+        """Give the text on one line, without the key or credentials that a provider may have repeated."""
+        for secret in (self._environment.get(self._key_name, ""), self._credentials):
+            if secret:
+                text = text.replace(secret, "***")
+        return " ".join(text.split())[:500]
+
+
+def _variable(reference: Json) -> str:
+    """Give the name of the environment variable that a secret stands for."""
+    return str(reference.get("$env", "")) if isinstance(reference, Mapping) else ""

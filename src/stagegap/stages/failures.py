@@ -1,0 +1,82 @@
+"""What an error of a provider means: try again, give up this record, or end the run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import TYPE_CHECKING, cast
+
+from stagegap.model.answer import Status
+
+if TYPE_CHECKING:
+    import openai
+
+
+class Meaning(Enum):
+    """What to do after a failed attempt."""
+
+    AGAIN = auto()
+    """The fault may pass."""
+    RECORD = auto()
+    """This input gets no answer, however often it is sent; others may."""
+    STOP = auto()
+    """No call of this stage can succeed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """A failed attempt."""
+
+    meaning: Meaning
+    message: str
+    status: Status = Status.INFRASTRUCTURE
+    """How the call ends when it is not tried again."""
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+UNREADABLE = Failure(meaning=Meaning.AGAIN, message="the provider's answer can't be read")
+TOO_LONG = frozenset({"context_length_exceeded", "string_above_max_length"})
+FILTERED = frozenset({"content_filter", "content_policy_violation"})
+OUT_OF_CREDIT = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
+PASSING = frozenset({408, 409, 425, 429})
+
+
+def failure_of(error: Exception) -> Failure | None:
+    """Give the meaning of an error that the client raised; None for what is no fault of the provider."""
+    import openai
+
+    match error:
+        case openai.APIStatusError():
+            return _failed_with(error)
+        case openai.APITimeoutError():
+            return Failure(meaning=Meaning.AGAIN, message="the provider did not answer in time")
+        case openai.APIConnectionError():
+            cause = error.__cause__ or error
+            return Failure(meaning=Meaning.AGAIN, message=f"no connection: {type(cause).__name__}: {cause}")
+        case openai.APIError() | ValueError():
+            # The client lets the error of the JSON decoder through.
+            return UNREADABLE
+        case _:
+            return None
+
+
+def is_readable(completion: object) -> bool:
+    """Say whether what the client gave is a completion with a message: it checks nothing itself."""
+    choices = cast("object", getattr(completion, "choices", None))
+    if not isinstance(choices, list) or not choices:
+        return False
+    return getattr(cast("list[object]", choices)[0], "message", None) is not None
+
+
+def _failed_with(error: openai.APIStatusError) -> Failure:
+    code, number, message = error.code or "", error.status_code, f"HTTP {error.status_code}: {error.message}"
+    if code in TOO_LONG:
+        return Failure(
+            meaning=Meaning.RECORD, status=Status.UNPARSABLE, message=f"the prompt is too long: {error.message}"
+        )
+    if code in FILTERED:
+        return Failure(meaning=Meaning.RECORD, status=Status.REFUSED, message=f"the provider refused: {error.message}")
+    if code in OUT_OF_CREDIT or (400 <= number < 500 and number not in PASSING):
+        return Failure(meaning=Meaning.STOP, message=message)
+    return Failure(meaning=Meaning.AGAIN, message=message, headers=dict(error.response.headers))

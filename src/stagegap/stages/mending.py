@@ -1,0 +1,97 @@
+"""From the text that a model wrote to a value of the stage's output type, saying whether it had to be mended."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from stagegap.model.cascade import Kind, OutputType
+from stagegap.stages.acceptance import Accepted, Check, Rejected
+
+_NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What was found in a text."""
+
+    answer: Accepted | Rejected
+    is_mended: bool = False
+    """True when the text was not the value as it should stand, and a value could still be made out."""
+
+
+def read_answer(output: OutputType, text: str, check: Check) -> Read:
+    """Read a value of the output type.
+
+    A text is taken as it is. A label must stand there alone; quotes, another case, a full stop or a JSON object around
+    it are mended. Lists, objects, numbers and booleans are JSON; fences, prose around it and broken JSON are mended.
+    """
+    if output.kind is Kind.TEXT:
+        return Read(check(text))
+    exact = check(text.strip() if output.kind is Kind.LABEL else _parsed(text))
+    if isinstance(exact, Accepted):
+        return Read(exact)
+    if output.kind is Kind.LABEL:
+        candidates = [_like(text, output.values), *_label_inside(_found_json(text), output.values)]
+    elif output.kind is Kind.NUMBER:
+        candidates = [float(one) for one in _NUMBER.findall(text)]
+        candidates = candidates if len(candidates) == 1 else []
+    elif output.kind is Kind.BOOLEAN:
+        candidates = [{"true": True, "yes": True, "false": False, "no": False}.get(_bare(text))]
+    else:
+        candidates = _inside(_found_json(text), output.kind)
+    for candidate in candidates:
+        mended = check(candidate)
+        if isinstance(mended, Accepted):
+            return Read(mended, is_mended=True)
+    return Read(exact if output.kind is Kind.LABEL or not candidates else check(candidates[0]))
+
+
+def _bare(text: str) -> str:
+    return text.strip().strip("\"'`*.").strip().casefold()
+
+
+def _like(text: str, values: Sequence[str]) -> str | None:
+    """Give the one value that the text is, but for case, quotes and a full stop."""
+    found = [value for value in values if _bare(value) == _bare(text)]
+    return found[0] if len(found) == 1 else None
+
+
+def _label_inside(found: object, values: Sequence[str]) -> list[str | None]:
+    """Give the label in a JSON text, or in an object with one text in it."""
+    if isinstance(found, Mapping):
+        texts = [one for one in cast("Mapping[object, object]", found).values() if isinstance(one, str)]
+        return [_like(texts[0], values)] if len(texts) == 1 else []
+    return [_like(found, values)] if isinstance(found, str) else []
+
+
+def _inside(found: object, kind: Kind) -> list[object]:
+    """Give what was found where it has the right shape; a list may be the only member of an object."""
+    if isinstance(found, Mapping):
+        members = list(cast("Mapping[object, object]", found).values())
+        wrapped = members[:1] if len(members) == 1 and isinstance(members[0], list) else []
+        return [cast("object", found)] if kind is Kind.OBJECT else wrapped
+    return [cast("object", found)] if isinstance(found, list) and kind is not Kind.OBJECT else []
+
+
+def _parsed(text: str) -> object:
+    """Give the JSON value that the whole text is; a text that is none stays as it is."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _found_json(text: str) -> object:
+    """Give the first JSON object or list in a text, mended where it is broken; "" where there is none."""
+    if not any(sign in text for sign in '{["'):
+        return ""
+    import json_repair
+
+    try:
+        return cast("object", json_repair.loads(text))
+    except (ValueError, RecursionError):
+        return ""

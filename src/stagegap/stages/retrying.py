@@ -1,0 +1,38 @@
+"""Calling a provider again: how long to wait, and when it is of no use."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Mapping
+
+RETRIES = 5
+"""Further attempts after the first."""
+FIRST_S = 0.5
+CAP_S = 20.0
+"""Longest wait that is not asked for by the provider."""
+
+
+def wait_before(attempt: int, headers: Mapping[str, str], draw: random.Random) -> float:
+    """Give the seconds to wait before the next attempt; `attempt` counts from 0.
+
+    What the provider asks for counts. Otherwise full jitter: uniform between 0 and a limit that doubles up to a cap,
+    so that calls that failed together do not come back together (Brooker, AWS Architecture Blog, 2015).
+
+    >>> wait_before(0, {"retry-after": "3"}, random.Random(1))
+    3.0
+    """
+    for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
+        asked = _seconds(headers.get(name, ""))
+        if asked is not None:
+            return asked / unit
+    return draw.uniform(0, min(CAP_S, FIRST_S * 2**attempt))
+
+
+def _seconds(text: str) -> float | None:
+    """Read a number of seconds; the form with a date is not used by providers of models and counts as nothing."""
+    try:
+        found = float(text)
+    except ValueError:
+        return None
+    return found if math.isfinite(found) and found >= 0 else None

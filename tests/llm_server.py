@@ -1,0 +1,214 @@
+"""An OpenAI-compatible server of our own, run as a process of its own: `python tests/llm_server.py` prints its port.
+
+`POST /control` sets how it answers from then on, and clears the counters; the JSON body may hold:
+    latency_s   seconds before each answer
+    reply       text of the answer, where `{prompt}` is what was asked; default: the prompt itself
+    faults      list of faults for the next calls, one a call, in order; then all is well again
+    always      fault for every call
+`GET /control` gives the counters: calls, the most calls at once, and the last request's body and authorization.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+Handler = Callable[[web.Request, str], Awaitable[web.StreamResponse]]
+
+
+@dataclass
+class State:
+    latency_s: float = 0.0
+    reply: str = "{prompt}"
+    faults: list[str] = field(default_factory=list)
+    always: str = ""
+    calls: int = 0
+    at_once: int = 0
+    most_at_once: int = 0
+    last: dict[str, object] = field(default_factory=dict)
+    authorization: str = ""
+    waiters: list[tuple[int, asyncio.Future[None]]] = field(default_factory=list)
+
+
+STATE = web.AppKey("state", dict[str, State])
+
+
+def completion(text: str | None, *, finish: str = "stop", refusal: str | None = None) -> dict[str, object]:
+    message = {"role": "assistant", "content": text, "refusal": refusal}
+    return {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "created": 0,
+        "model": "fake",
+        "choices": [{"index": 0, "message": message, "finish_reason": finish}],
+        "usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15},
+    }
+
+
+def error(status: int, code: str, message: str, headers: dict[str, str] | None = None) -> web.Response:
+    return web.json_response({"error": {"message": message, "code": code, "type": code}}, status=status, headers=headers)
+
+
+async def too_many(request: web.Request, prompt: str) -> web.StreamResponse:
+    return error(429, "rate_limit_exceeded", "slow down", {"retry-after": "7"})
+
+
+async def out_of_credit(request: web.Request, prompt: str) -> web.StreamResponse:
+    return error(429, "insufficient_quota", "you have no credit")
+
+
+async def broken(request: web.Request, prompt: str) -> web.StreamResponse:
+    return error(500, "server_error", "something broke")
+
+
+async def unauthorized(request: web.Request, prompt: str) -> web.StreamResponse:
+    return error(401, "invalid_api_key", f"Incorrect API key provided: {request.headers['authorization']}")
+
+
+async def bad_request(request: web.Request, prompt: str) -> web.StreamResponse:
+    return error(400, "unsupported_parameter", "no such parameter")
+
+
+async def too_long(request: web.Request, prompt: str) -> web.StreamResponse:
+    return error(400, "context_length_exceeded", "8193 tokens")
+
+
+async def filtered(request: web.Request, prompt: str) -> web.StreamResponse:
+    return error(400, "content_filter", "not allowed")
+
+
+async def hang(request: web.Request, prompt: str) -> web.StreamResponse:
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+async def half_body(request: web.Request, prompt: str) -> web.StreamResponse:
+    body = json.dumps(completion(prompt)).encode()
+    response = web.StreamResponse(headers={"content-type": "application/json", "content-length": str(len(body))})
+    await response.prepare(request)
+    await response.write(body[: len(body) // 2])
+    assert request.transport is not None
+    request.transport.close()
+    return response
+
+
+async def malformed(request: web.Request, prompt: str) -> web.StreamResponse:
+    return web.Response(text='{"choices": [', content_type="application/json")
+
+
+async def page(request: web.Request, prompt: str) -> web.StreamResponse:
+    return web.Response(text="<html>maintenance</html>", content_type="text/html")
+
+
+async def no_choices(request: web.Request, prompt: str) -> web.StreamResponse:
+    return web.json_response({**completion(prompt), "choices": []})
+
+
+async def no_usage(request: web.Request, prompt: str) -> web.StreamResponse:
+    return web.json_response({**completion(prompt), "usage": None})
+
+
+async def refusal(request: web.Request, prompt: str) -> web.StreamResponse:
+    return web.json_response(completion(None, refusal="I can't help with that."))
+
+
+async def withheld(request: web.Request, prompt: str) -> web.StreamResponse:
+    return web.json_response(completion("", finish="content_filter"))
+
+
+async def empty(request: web.Request, prompt: str) -> web.StreamResponse:
+    return web.json_response(completion(" \n"))
+
+
+async def cut_off(request: web.Request, prompt: str) -> web.StreamResponse:
+    return web.json_response(completion("A reply that", finish="length"))
+
+
+FAULTS: dict[str, Handler] = {
+    "429": too_many,
+    "quota": out_of_credit,
+    "500": broken,
+    "401": unauthorized,
+    "400": bad_request,
+    "too_long": too_long,
+    "filtered": filtered,
+    "hang": hang,
+    "half_body": half_body,
+    "malformed": malformed,
+    "page": page,
+    "no_choices": no_choices,
+    "no_usage": no_usage,
+    "refusal": refusal,
+    "withheld": withheld,
+    "empty": empty,
+    "length": cut_off,
+}
+
+
+async def chat(request: web.Request) -> web.StreamResponse:
+    state = request.app[STATE]["now"]
+    state.calls += 1
+    state.at_once += 1
+    state.most_at_once = max(state.most_at_once, state.at_once)
+    for wanted, waiter in state.waiters:
+        if state.calls >= wanted and not waiter.done():
+            waiter.set_result(None)
+    try:
+        state.last = await request.json()
+        state.authorization = request.headers.get("authorization", "")
+        prompt = state.last["messages"][-1]["content"]  # type: ignore[index]
+        fault = state.faults.pop(0) if state.faults else state.always
+        if fault:
+            return await FAULTS[fault](request, prompt)
+        if state.latency_s:
+            await asyncio.sleep(state.latency_s)
+        return web.json_response(completion(state.reply.replace("{prompt}", prompt)))
+    finally:
+        state.at_once -= 1
+
+
+async def set_control(request: web.Request) -> web.Response:
+    request.app[STATE]["now"] = State(**await request.json())
+    return web.json_response({})
+
+
+async def get_control(request: web.Request) -> web.Response:
+    """Give the counters; `?calls=N` waits until N calls have come."""
+    state = request.app[STATE]["now"]
+    wanted = int(request.query.get("calls", "0"))
+    if state.calls < wanted:
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        state.waiters.append((wanted, waiter))
+        await waiter
+    return web.json_response(
+        {
+            "calls": state.calls,
+            "most_at_once": state.most_at_once,
+            "last": state.last,
+            "authorization": state.authorization,
+        }
+    )
+
+
+
+
+async def main() -> None:
+    app = web.Application()
+    app[STATE] = {"now": State()}
+    app.router.add_post("/v1/chat/completions", chat)
+    app.router.add_post("/control", set_control)
+    app.router.add_get("/control", get_control)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    print(runner.addresses[0][1], flush=True)  # noqa: T201  # whoever started it reads the port
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
