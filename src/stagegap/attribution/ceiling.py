@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +30,7 @@ class Step:
     broken: int
     """Records that became bad (fell)."""
     p: float
-    """McNemar's exact p of fixed against broken; it takes records as independent."""
+    """McNemar's exact p of fixed against broken (a sign test where the outcome is not 0/1); records independent."""
     p_first: float
     """Share of resamples in which this step is the largest; ties are split."""
 
@@ -53,7 +54,7 @@ def increments(prefix_scores: Sequence[float]) -> tuple[tuple[float, ...], tuple
     >>> steps, [round(share, 4) for share in shares]
     ((17, 1, 10), [0.6071, 0.0357, 0.3571])
     """
-    steps = tuple(after - before for before, after in zip(prefix_scores, prefix_scores[1:], strict=False))
+    steps = tuple(after - before for before, after in pairwise(prefix_scores))
     headroom = prefix_scores[-1] - prefix_scores[0]
     return steps, tuple(step / headroom if headroom else math.nan for step in steps)
 
@@ -67,12 +68,13 @@ def complete_cases(outcomes: Sequence[Floats]) -> tuple[Floats, ...]:
 def ceiling(resamples: Resamples, *, stages: Sequence[str], columns: Sequence[str]) -> Ceiling:
     """Give the staircase from columns of complete-case outcomes: the system first, then one a stage.
 
+    The same column twice in a row says that the stage can't change the outcome: its gain is exactly 0.
     All figures come from the resamples handed in. Raises: ValueError when the columns hold different records.
     """
     if len(columns) != len(stages) + 1:
         raise ValueError(f"{len(stages)} stages need {len(stages) + 1} outcome columns, got {len(columns)}")
-    pairs = list(zip(columns, columns[1:], strict=False))
-    gains = [resamples.difference(after, before) for before, after in pairs]
+    pairs = list(pairwise(columns))
+    gains = [_gain(resamples, before, after) for before, after in pairs]
     drawn = np.stack([resamples.difference_draws(after, before) for before, after in pairs], axis=1)
     first = share_first(drawn)
     headroom = resamples.difference(columns[-1], columns[0])
@@ -97,6 +99,13 @@ def ceiling(resamples: Resamples, *, stages: Sequence[str], columns: Sequence[st
         headroom=headroom,
         steps=tuple(steps),
     )
+
+
+def _gain(resamples: Resamples, before: str, after: str) -> Estimate:
+    gain = resamples.difference(after, before)
+    if before != after or not gain.is_measured:
+        return gain
+    return Estimate(value=0.0, low=0.0, high=0.0, n=gain.n, method="exact: this stage can't change the outcome")
 
 
 def share_first(drawn: Floats) -> tuple[float, ...]:

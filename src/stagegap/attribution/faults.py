@@ -75,14 +75,14 @@ def account(accepted: Mapping[str, Floats], ancestors: Mapping[str, Sequence[str
     """
     names = list(accepted)
     table = np.stack([accepted[name] for name in names], axis=1) if names else np.empty((len(bad), 0))
-    wrong = table == 0
+    wrong = np.equal(table, 0).astype(np.int64)
     first = _first_faults(table)
     is_bad, is_good = bad == 1, bad == 0
     rows = tuple(
         _row(name, position, names=names, table=table, first=first, ancestors=ancestors, is_bad=is_bad, is_good=is_good)
         for position, name in enumerate(names)
     )
-    together = tuple(tuple(int(x) for x in line) for line in (wrong.astype(np.int64).T @ wrong.astype(np.int64)))
+    together = tuple(tuple(int(x) for x in line) for line in (wrong.T @ wrong))
     return Faults(
         first=first,
         stages=rows,
@@ -93,7 +93,7 @@ def account(accepted: Mapping[str, Floats], ancestors: Mapping[str, Sequence[str
 
 
 def _first_faults(table: Floats) -> NDArray[np.int64]:
-    known = ~np.isnan(table).all(axis=0) if len(table) else np.ones(table.shape[1], dtype=np.bool_)
+    known = np.count_nonzero(~np.isnan(table), axis=0) > 0
     first = np.full(len(table), NO_FAULT, dtype=np.int64)
     for position in range(table.shape[1]):
         if known[position]:

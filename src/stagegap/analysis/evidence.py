@@ -1,0 +1,158 @@
+"""Records, outputs and labels of a run -> the columns of numbers that every figure of the scorecard rests on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stagegap.analysis.people import agreement, leave_one_out
+from stagegap.analysis.references import latest, settled
+from stagegap.attribution.ceiling import complete_cases
+from stagegap.attribution.faults import BAR_SLACK
+from stagegap.attribution.swaps import alone_cell, prefix_cells
+from stagegap.metrics import CustomMetric, Metric, answer_as_output, metric, score
+from stagegap.model.answer import Label, Output, Reference, Status
+from stagegap.model.cascade import Cascade
+from stagegap.model.record import Record
+from stagegap.model.run import SYSTEM, Cell
+
+Floats = NDArray[np.float64]
+Outputs = Mapping[tuple[str, str], Mapping[str, Output]]
+"""(cell as text, stage) -> record -> output."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What a run and its labels say about the records that are scored."""
+
+    cascade: Cascade
+    records: tuple[Record, ...]
+    outputs: Outputs
+    references: Mapping[tuple[str, str], Reference]
+    labels: Mapping[tuple[str, str], Mapping[str, Label]]
+    """Labels in force at (record, stage), one a person; only of scored records."""
+    metrics: Mapping[str, Metric]
+    """The headline metric of each stage."""
+    outcome: Metric
+
+    def system(self, stage: str) -> Mapping[str, Output]:
+        """Give the system's outputs at a stage, by record."""
+        return self.outputs.get((str(SYSTEM), stage), {})
+
+    def column(self, value: Callable[[Record], float]) -> Floats:
+        """Give one number for each record."""
+        return np.fromiter((value(record) for record in self.records), dtype=np.float64, count=len(self.records))
+
+
+def gather(
+    cascade: Cascade,
+    records: Sequence[Record],
+    outputs: Outputs,
+    labels: Sequence[Label],
+    *,
+    custom: Mapping[str, CustomMetric],
+) -> Evidence:
+    """Keep the records of the evaluated split, and settle references from the labels."""
+    kept = tuple(r for r in records if cascade.evaluate is None or r.split == cascade.evaluate)
+    ids = {record.id for record in kept}
+    kinds = {stage.name: stage.output.kind for stage in cascade.stages}
+    in_force = {place: people for place, people in latest(labels).items() if place[0] in ids and place[1] in kinds}
+    return Evidence(
+        cascade=cascade,
+        records=kept,
+        outputs=outputs,
+        references={place: settled(list(people.values()), kinds[place[1]]) for place, people in in_force.items()},
+        labels=in_force,
+        metrics={s.name: metric(s.metrics[0], custom=custom.get(s.metrics[0])) for s in cascade.stages},
+        outcome=metric(cascade.outcome.metric, custom=custom.get(cascade.outcome.metric)),
+    )
+
+
+def stage_scores(evidence: Evidence, stage: str, cell: Cell) -> Floats:
+    """Give the stage's score of each record in a cell, NaN without an output, a reference or after infrastructure."""
+    return _scores(evidence, evidence.outputs.get((str(cell), stage), {}), stage, evidence.metrics[stage])
+
+
+def alone_scores(evidence: Evidence, stage: str) -> Floats:
+    """Give the stage's score of each record when it works on references."""
+    return stage_scores(evidence, stage, alone_cell(evidence.cascade, stage))
+
+
+def outcome_scores(evidence: Evidence, cell: Cell) -> Floats:
+    """Give the outcome of each record in a cell: 1 or 0 against the bar where the cascade has one."""
+    stage = evidence.cascade.outcome.stage
+    if stage in cell.stages:
+        found = {
+            record: answer_as_output(reference.first, record=record, stage=stage)
+            for (record, name), reference in evidence.references.items()
+            if name == stage
+        }
+    else:
+        found = evidence.outputs.get((str(cell), stage), {})
+    scores = _scores(evidence, found, stage, evidence.outcome)
+    good = evidence.cascade.outcome.good
+    if good is None:
+        return scores
+    return np.where(np.isnan(scores), math.nan, (scores >= good - BAR_SLACK).astype(np.float64))
+
+
+def _scores(evidence: Evidence, outputs: Mapping[str, Output], stage: str, by: Metric) -> Floats:
+    def one(record: Record) -> float:
+        output, reference = outputs.get(record.id), evidence.references.get((record.id, stage))
+        return math.nan if output is None or reference is None else score(output, reference, by)
+
+    return evidence.column(one)
+
+
+def prefix_outcomes(evidence: Evidence) -> tuple[list[Floats], str]:
+    """Give complete-case outcomes along the ceiling, or no columns and the reason why there are none."""
+    cells = prefix_cells(evidence.cascade)
+    stage = evidence.cascade.outcome.stage
+    for cell in cells:
+        if stage not in cell.stages and not evidence.outputs.get((str(cell), stage)):
+            where = " and ".join(cell.stages)
+            return [], f"not measured: the run holds no outcome with references at {where}" if where else (
+                "not measured: the run holds no outcome"
+            )
+    by_cell = {cell: outcome_scores(evidence, cell) for cell in dict.fromkeys(cells)}
+    columns = list(complete_cases([by_cell[cell] for cell in cells]))
+    if np.isnan(columns[0]).all():
+        return [], f"not measured: no {evidence.cascade.noun} has references at every stage"
+    return columns, ""
+
+
+def people_scores(evidence: Evidence, stage: str, *, by: Metric, good: float | None) -> tuple[Floats, Floats]:
+    """Give each record's leave-one-out score of people and of the system, NaN in both unless both exist."""
+    kind = evidence.cascade.stage(stage).output.kind
+    outputs = evidence.system(stage)
+
+    def one(record: Record) -> tuple[float, float]:
+        people = list(evidence.labels.get((record.id, stage), {}).values())
+        found = leave_one_out(people, outputs.get(record.id), kind=kind, metric=by, good=good)
+        if math.isnan(found.person) or math.isnan(found.system):
+            return math.nan, math.nan
+        return found.person, found.system
+
+    pairs = np.array([one(record) for record in evidence.records], dtype=np.float64).reshape(-1, 2)
+    return pairs[:, 0].copy(), pairs[:, 1].copy()
+
+
+def agreement_scores(evidence: Evidence, stage: str) -> Floats:
+    """Give the mean agreement of two people on each record that several labelled."""
+    by = evidence.metrics[stage]
+    return evidence.column(lambda record: agreement(list(evidence.labels.get((record.id, stage), {}).values()), by))
+
+
+def infrastructure_failures(evidence: Evidence) -> int:
+    """Count the records that have no score of the outcome in some cell because of infrastructure."""
+    stage = evidence.cascade.outcome.stage
+    lost: set[str] = set()
+    for cell in prefix_cells(evidence.cascade):
+        for record, output in evidence.outputs.get((str(cell), stage), {}).items():
+            if Status.INFRASTRUCTURE in (output.status, output.because):
+                lost.add(record)
+    return len(lost.intersection(record.id for record in evidence.records))

@@ -1,0 +1,109 @@
+"""Labels -> references: what is held to be right at a stage, settled from what people answered."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from stagegap.metrics.ranking import ids
+from stagegap.model.answer import Answer, Label, Reference
+from stagegap.model.cascade import Cascade, Kind
+from stagegap.model.values import Json
+
+Place = tuple[str, str]
+"""Record and stage."""
+
+
+def latest(labels: Iterable[Label]) -> dict[Place, dict[str, Label]]:
+    """Give the label in force of each person at each record and stage, persons in the order of their first event.
+
+    A person's last event decides: after a skip or an undo there is no label. Events are ordered by their time, those
+    of the same time as they come; the same id twice is one event.
+    """
+    last: dict[Place, dict[str, Label]] = {}
+    ids: set[str] = set()
+    for event in sorted(labels, key=lambda label: label.at):
+        if event.id not in ids:
+            ids.add(event.id)
+            last.setdefault((event.record, event.stage), {})[event.annotator] = event
+    in_force = {
+        place: {person: label for person, label in people.items() if label.action == "label" and label.answer}
+        for place, people in last.items()
+    }
+    return {place: people for place, people in in_force.items() if people}
+
+
+def settle(labels: Iterable[Label], cascade: Cascade) -> list[Reference]:
+    """Settle one reference for each record and stage that has a label; stages that the cascade lacks are left out."""
+    kinds = {stage.name: stage.output.kind for stage in cascade.stages}
+    return [
+        settled(list(people.values()), kinds[stage]) for (_, stage), people in latest(labels).items() if stage in kinds
+    ]
+
+
+def settled(labels: Sequence[Label], kind: Kind) -> Reference:
+    """Settle the labels of one record and stage, one a person.
+
+    - "no answer" against an answer: the majority; both are accepted when they tie;
+    - label, boolean: the majority; all tied values are accepted, in the order of the persons;
+    - labels, ranking: the items that at least half chose, by votes, then by the first person's order; where no item
+      reaches half, every distinct answer is accepted;
+    - text, number, object: every distinct answer is accepted.
+
+    The first accepted answer is the one that a reference swap uses.
+    """
+    answers = [label.answer for label in labels if label.answer is not None]
+    spoken = [answer for answer in answers if answer.value is not None]
+    silent = len(answers) - len(spoken)
+    accepted: list[Answer] = []
+    if 2 * len(spoken) >= len(answers) and spoken:
+        accepted += _content(spoken, kind)
+    if 2 * silent >= len(answers) and silent:
+        accepted.append(next(answer for answer in answers if answer.value is None))
+    return Reference(
+        record=labels[0].record,
+        stage=labels[0].stage,
+        accepted=tuple(accepted),
+        annotators=tuple(label.annotator for label in labels),
+        settled="single" if len(labels) == 1 else "consensus",
+    )
+
+
+def _content(answers: Sequence[Answer], kind: Kind) -> list[Answer]:
+    if len(answers) == 1:
+        return list(answers)
+    if kind in (Kind.LABEL, Kind.BOOLEAN):
+        return _most_voted(answers)
+    if kind in (Kind.LABELS, Kind.RANKING):
+        return _chosen_by_half(answers) or _distinct(answers)
+    return _distinct(answers)
+
+
+def _most_voted(answers: Sequence[Answer]) -> list[Answer]:
+    votes = Counter(_key(answer.value) for answer in answers)
+    most = max(votes.values())
+    first = {_key(answer.value): answer for answer in reversed(answers)}
+    return [first[key] for key in dict.fromkeys(_key(answer.value) for answer in answers) if votes[key] == most]
+
+
+def _chosen_by_half(answers: Sequence[Answer]) -> list[Answer]:
+    chosen = [ids(answer.value) for answer in answers]
+    votes = Counter(item for items in chosen for item in items)
+    order = {item: place for place, item in enumerate(dict.fromkeys(item for items in chosen for item in items))}
+    kept = [item for item, count in votes.items() if 2 * count >= len(answers)]
+    if votes and not kept:
+        return []
+    kept.sort(key=lambda item: (-votes[item], order[item]))
+    return [Answer(value=kept, facts=answers[0].facts)]
+
+
+def _distinct(answers: Sequence[Answer]) -> list[Answer]:
+    first: dict[tuple[str, object], Answer] = {}
+    for answer in answers:
+        first.setdefault((_key(answer.value), answer.facts), answer)
+    return list(first.values())
+
+
+def _key(value: Json) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)

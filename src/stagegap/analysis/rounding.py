@@ -1,0 +1,44 @@
+"""Whole percents and points that add up on paper."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+
+def percent(value: float) -> int:
+    """Give a share as a whole percent, halves away from zero.
+
+    >>> percent(0.565), percent(-0.005)
+    (57, -1)
+    """
+    return int(math.copysign(math.floor(abs(value) * 100 + 0.5 + 1e-9), value))
+
+
+def whole_points(parts: Sequence[float], total: int) -> tuple[int, ...]:
+    """Round parts (as shares) to whole points that add up to the printed total, by largest remainder.
+
+    >>> whole_points([0.004, 0.203, 0.073], 28)
+    (0, 20, 8)
+    """
+    exact = [part * 100 for part in parts]
+    points = [math.floor(value + 1e-9) for value in exact]
+    by_remainder = sorted(range(len(parts)), key=lambda i: (points[i] - exact[i], i))
+    left = total - sum(points)
+    while left and points:
+        step = 1 if left > 0 else -1
+        for i in by_remainder if step > 0 else reversed(by_remainder):
+            if left:
+                points[i] += step
+                left -= step
+    return tuple(points)
+
+
+def staircase(system: float, gains: Sequence[float], ceiling: float) -> tuple[int, tuple[int, ...], int]:
+    """Give system, steps and ceiling in whole points such that the printed steps lead from one to the other.
+
+    >>> staircase(0.56, [0.006, 0.197, 0.077], 0.84)
+    (56, (1, 20, 7), 84)
+    """
+    first, last = percent(system), percent(ceiling)
+    return first, whole_points(gains, last - first), last

@@ -1,0 +1,262 @@
+"""The Gap view of one run: how far each stage is from a person, and what correcting it would buy."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stagegap.analysis import evidence as ev
+from stagegap.analysis.baseline import missing_baseline_fields
+from stagegap.analysis.failures import failure_rows
+from stagegap.analysis.people import annotators
+from stagegap.analysis.verdict import Facts, contest, verdict
+from stagegap.analysis.views import Scorecard, StageDetail, StageRow
+from stagegap.analysis.why import groups_of, slice_rows
+from stagegap.analysis.wording import plural
+from stagegap.attribution.ceiling import Ceiling, ceiling
+from stagegap.attribution.faults import BAR_SLACK, Faults, acceptable, account
+from stagegap.metrics import CustomMetric
+from stagegap.model.answer import Label, Status
+from stagegap.model.cascade import Cascade, Stage
+from stagegap.model.estimate import Estimate, unmeasured
+from stagegap.model.record import Record
+from stagegap.model.run import Run
+from stagegap.stats.clusters import clusters
+from stagegap.stats.resample import RESAMPLES, Resamples, resample
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Parts:
+    """Everything computed once, from which rows and details are assembled."""
+
+    evidence: ev.Evidence
+    resamples: Resamples
+    ceiling: Ceiling | None
+    no_ceiling: str
+    """Why there is no ceiling."""
+    faults: Faults
+    failed: Mapping[str, Floats]
+    """Per stage: 1 where its output is not acceptable, 0 where it is, NaN where it has no score."""
+    is_bad: NDArray[np.bool_]
+
+
+def scorecard(
+    cascade: Cascade,
+    run: Run,
+    records: Sequence[Record],
+    outputs: ev.Outputs,
+    labels: Sequence[Label],
+    *,
+    seed: int,
+    resamples: int = RESAMPLES,
+    custom: Mapping[str, CustomMetric] | None = None,
+) -> Scorecard:
+    """Compute the scorecard; the same input and seed give the same view.
+
+    All intervals come from the same resamples of whole clusters. Only records of the split `cascade.evaluate` are
+    scored. The outcome and its steps rest on the records that have an outcome in every swap cell, so that the steps
+    add up. `custom` holds the functions of `python:...` metrics by metric name.
+    """
+    evidence = ev.gather(cascade, records, outputs, labels, custom=custom or {})
+    parts = _compute(evidence, seed=seed, resamples=resamples)
+    rows = tuple(_row(parts, stage, position) for position, stage in enumerate(cascade.stages, start=1))
+    drawn = parts.resamples
+    columns = _outcome_names(len(cascade.stages))
+    match = contest(drawn, parts.ceiling, columns) if parts.ceiling is not None else None
+    system = drawn.mean(columns[0])
+    top = parts.ceiling.ceiling if parts.ceiling is not None else unmeasured(parts.no_ceiling)
+    if top.is_measured and (drawn.columns[columns[-1]] >= 1).sum() == top.n:
+        top = Estimate(value=1.0, low=1.0, high=1.0, n=top.n, method="exact: a reference is right by definition")
+    n_scored = int((~np.isnan(drawn.columns[columns[0]])).sum())
+    beyond = parts.is_bad & (_bad(evidence, drawn.columns[columns[-1]]) == 1) if parts.ceiling else np.zeros(0)
+    return Scorecard(
+        cascade=cascade.name,
+        run=run.name,
+        started_at=run.started_at,
+        noun=cascade.noun,
+        n_records=len(evidence.records),
+        n_scored=n_scored,
+        n_infrastructure=ev.infrastructure_failures(evidence),
+        annotators=annotators(evidence.labels),
+        outcome_name=outcome_name(cascade),
+        good=cascade.outcome.good,
+        system=system,
+        ceiling=top,
+        person=_people(parts, "outcome person", cascade.outcome.stage),
+        stages=rows,
+        details=tuple(_detail(parts, stage, position) for position, stage in enumerate(cascade.names)),
+        fault_matrix=parts.faults.together,
+        beyond_references=int(beyond.sum()),
+        verdict=verdict(
+            Facts(
+                noun=cascade.noun,
+                outcome=outcome_name(cascade),
+                has_bar=cascade.outcome.good is not None,
+                n=n_scored,
+                labelled=len({record for record, _ in evidence.labels}),
+                annotators=annotators(evidence.labels),
+                ceiling=parts.ceiling,
+                no_ceiling=parts.no_ceiling,
+                rows=rows,
+                contest=match,
+            )
+        ),
+        missing_baseline_fields=missing_baseline_fields(cascade),
+        labels_seq=len(labels),
+        resamples=resamples,
+        seed=seed,
+    )
+
+
+def outcome_name(cascade: Cascade) -> str:
+    """Give the outcome in words: `good mails (draft.fact_recall >= 0.8)` or `mean draft.fact_recall`."""
+    outcome = cascade.outcome
+    score = f"{outcome.stage}.{outcome.metric}"
+    return f"mean {score}" if outcome.good is None else f"good {plural(cascade.noun, 2)} ({score} >= {outcome.good:g})"
+
+
+def _outcome_names(stages: int) -> list[str]:
+    return [f"outcome {count}" for count in range(stages + 1)]
+
+
+def _compute(evidence: ev.Evidence, *, seed: int, resamples: int) -> _Parts:
+    cascade = evidence.cascade
+    names = cascade.names
+    columns: dict[str, Floats] = {}
+    failed: dict[str, Floats] = {}
+    for name in names:
+        by = evidence.metrics[name]
+        in_place = ev.stage_scores(evidence, name, ev.SYSTEM)
+        person, system = ev.people_scores(evidence, name, by=by, good=None)
+        failed[name] = 1 - acceptable(in_place, _bar(evidence, name))
+        columns |= {
+            f"in place {name}": in_place,
+            f"alone {name}": ev.alone_scores(evidence, name),
+            f"person {name}": person,
+            f"system {name}": system,
+            f"agreement {name}": ev.agreement_scores(evidence, name),
+            f"failed {name}": failed[name],
+        }
+    steps, no_ceiling = ev.prefix_outcomes(evidence)
+    outcome = _outcome_names(len(names))
+    if steps:
+        columns |= dict(zip(outcome, steps, strict=True))
+    else:
+        columns[outcome[0]] = ev.outcome_scores(evidence, ev.SYSTEM)
+    columns["outcome person"], _ = ev.people_scores(
+        evidence, cascade.outcome.stage, by=evidence.outcome, good=cascade.outcome.good
+    )
+    drawn = resample(
+        columns,
+        clusters(record.unit for record in evidence.records),
+        rng=np.random.default_rng(seed),
+        resamples=resamples,
+    )
+    bad = _bad(evidence, columns[outcome[0]])
+    return _Parts(
+        evidence=evidence,
+        resamples=drawn,
+        ceiling=_ceiling(evidence, drawn) if steps else None,
+        no_ceiling=no_ceiling,
+        faults=account(
+            {name: 1 - failed[name] for name in names},
+            {name: tuple(cascade.ancestors(name)) for name in names},
+            bad=bad,
+        ),
+        failed=failed,
+        is_bad=bad == 1,
+    )
+
+
+def _ceiling(evidence: ev.Evidence, drawn: Resamples) -> Ceiling:
+    """Name equal cells by the same column, so that a stage that can't change the outcome gains exactly 0."""
+    cells = ev.prefix_cells(evidence.cascade)
+    first = {cell: position for position, cell in reversed(list(enumerate(cells)))}
+    return ceiling(drawn, stages=evidence.cascade.names, columns=[f"outcome {first[cell]}" for cell in cells])
+
+
+def _bar(evidence: ev.Evidence, stage: str) -> float:
+    """Give the score from which a stage's output is acceptable: the outcome's own bar where it is the same score."""
+    outcome = evidence.cascade.outcome
+    by = evidence.metrics[stage]
+    if stage == outcome.stage and by.name == outcome.metric and outcome.good is not None:
+        return outcome.good
+    return by.bar
+
+
+def _bad(evidence: ev.Evidence, outcome: Floats) -> Floats:
+    bar = evidence.outcome.bar if evidence.cascade.outcome.good is None else 1.0
+    return np.where(np.isnan(outcome), np.nan, (outcome < bar - BAR_SLACK).astype(np.float64))
+
+
+def _row(parts: _Parts, stage: Stage, position: int) -> StageRow:
+    drawn, name = parts.resamples, stage.name
+    outputs = parts.evidence.system(name)
+    statuses = Counter(outputs[r.id].status for r in parts.evidence.records if r.id in outputs)
+    step = parts.ceiling.steps[position - 1] if parts.ceiling is not None else None
+    person = _people(parts, f"person {name}", name)
+    return StageRow(
+        stage=name,
+        position=position,
+        metric=stage.metrics[0],
+        calls=sum(n for status, n in statuses.items() if status not in (Status.SKIPPED, Status.BLOCKED)),
+        failures={s.value: n for s, n in sorted(statuses.items()) if s is not Status.OK},
+        in_place=drawn.mean(f"in place {name}"),
+        alone=_alone(parts, name),
+        system=drawn.mean(f"system {name}") if person.is_measured else person,
+        person=person,
+        gap=drawn.difference(f"person {name}", f"system {name}") if person.is_measured else person,
+        agreement=_people(parts, f"agreement {name}", name),
+        gain=step.gain if step is not None else unmeasured(parts.no_ceiling),
+        fixed=step.fixed if step is not None else 0,
+        broken=step.broken if step is not None else 0,
+        first_faults=parts.faults.stages[position - 1].first,
+        p_first=step.p_first if step is not None else float("nan"),
+    )
+
+
+def _alone(parts: _Parts, stage: str) -> Estimate:
+    found = parts.resamples.mean(f"alone {stage}")
+    if found.n:
+        return found
+    return unmeasured(f"not measured: the run holds no output of {stage} on references")
+
+
+def _people(parts: _Parts, column: str, stage: str) -> Estimate:
+    found = parts.resamples.mean(column)
+    if found.n:
+        return found
+    noun = parts.evidence.cascade.noun
+    return unmeasured(f"not measured: no {noun} has labels of two people at {stage}")
+
+
+def _detail(parts: _Parts, stage: str, position: int) -> StageDetail:
+    evidence, failed = parts.evidence, parts.failed[stage]
+    groups = groups_of(evidence.records, evidence.cascade, evidence.references, stage=stage)
+    slices = slice_rows(failed, parts.resamples.clusters, groups)
+    return StageDetail(
+        stage=stage,
+        failures=int((failed == 1).sum()),
+        n=int((~np.isnan(failed)).sum()),
+        average=parts.resamples.mean(f"failed {stage}"),
+        groups=slices,
+        groups_checked=len(slices),
+        rows=failure_rows(
+            evidence.records,
+            cascade=evidence.cascade,
+            stage=stage,
+            failed=failed,
+            scores=parts.resamples.columns[f"in place {stage}"],
+            first_fault=(parts.faults.first == position) & parts.is_bad,
+            outputs=evidence.system(stage),
+            references=evidence.references,
+            groups=groups,
+            slices=slices,
+        ),
+    )

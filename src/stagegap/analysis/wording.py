@@ -1,0 +1,54 @@
+"""Numbers and counts as words of a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from stagegap.analysis.rounding import percent
+from stagegap.model.estimate import Estimate
+
+
+def plural(noun: str, count: int) -> str:
+    """Give the noun as it stands after a count.
+
+    >>> plural("mail", 2), plural("query", 2), plural("batch", 2), plural("mail", 1)
+    ('mails', 'queries', 'batches', 'mail')
+    """
+    if count == 1:
+        return noun
+    if noun.endswith("y") and noun[-2:-1] not in ("a", "e", "i", "o", "u"):
+        return f"{noun[:-1]}ies"
+    return f"{noun}es" if noun.endswith(("s", "x", "ch", "sh")) else f"{noun}s"
+
+
+def counted(count: int, noun: str) -> str:
+    """Give a count with its noun.
+
+    >>> counted(1200, "mail")
+    '1,200 mails'
+    """
+    return f"{count:,} {plural(noun, count)}"
+
+
+def span(estimate: Estimate) -> str:
+    """Give the interval in whole percents or points, as `16 to 24`."""
+    return f"{percent(estimate.low)} to {percent(estimate.high)}"
+
+
+def interval(estimate: Estimate) -> str:
+    """Give the interval with its level, as `95% interval 16 to 24`."""
+    return f"{percent(estimate.level)}% interval {span(estimate)}"
+
+
+def listed(parts: Sequence[str]) -> str:
+    """Join with commas and a last `and`.
+
+    >>> listed(["a", "b", "c"])
+    'a, b and c'
+    """
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def sentence(text: str) -> str:
+    """Start with a capital, leaving the rest as it is (stage names keep their form)."""
+    return text[:1].upper() + text[1:]
