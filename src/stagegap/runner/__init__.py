@@ -1,7 +1,8 @@
 """Which calls a run needs, and making them."""
 
 from stagegap.runner.execute import execute
-from stagegap.runner.progress import Progress, Silent
+from stagegap.runner.plan import Plan, PlannedCell, PlannedStage, plan
+from stagegap.runner.progress import Progress, Silent, progress_on
 from stagegap.runner.stopping import Stop
 from stagegap.runner.work import Cache, CellSummary, CellWork, Sink, Summary, Tally, Work
 
@@ -9,6 +10,9 @@ __all__ = [
     "Cache",
     "CellSummary",
     "CellWork",
+    "Plan",
+    "PlannedCell",
+    "PlannedStage",
     "Progress",
     "Silent",
     "Sink",
@@ -17,4 +21,6 @@ __all__ = [
     "Tally",
     "Work",
     "execute",
+    "plan",
+    "progress_on",
 ]

@@ -114,7 +114,7 @@ class _CellRun:
             try:
                 await writing
             finally:
-                self._progress.end(self.summary)
+                self._progress.end()
 
     async def _answer_all(self, threads: ThreadPoolExecutor, clock: Callable[[], float]) -> None:
         around = Surroundings(

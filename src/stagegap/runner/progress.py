@@ -1,10 +1,20 @@
-"""How far a run is, for people: a live table on a terminal, plain lines elsewhere."""
+"""How far a run is, for people: a live table on a terminal, a line for every tenth elsewhere."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
 
-from stagegap.runner.work import CellSummary
+from stagegap.runner.work import CellSummary, Tally
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.live import Live
+    from rich.table import Table
+
+BAR = 20
+"""Characters of a bar."""
+HINT = "Ctrl-C stops safely; the same command goes on where it stopped."
 
 
 class Progress(Protocol):
@@ -18,7 +28,7 @@ class Progress(Protocol):
         """The tallies have changed."""
         ...
 
-    def end(self, cell: CellSummary) -> None:
+    def end(self) -> None:
         """The cell is done, or was stopped."""
         ...
 
@@ -32,5 +42,132 @@ class Silent:
     def update(self) -> None:
         """Do nothing."""
 
-    def end(self, cell: CellSummary) -> None:
+    def end(self) -> None:
         """Do nothing."""
+
+
+class Lines:
+    """Writes one line for every tenth of a cell."""
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self._write = write
+        self._cell: CellSummary | None = None
+        self._told = 0
+
+    def begin(self, cell: CellSummary) -> None:
+        """Remember what is counted."""
+        self._cell = cell
+        self._told = 0
+
+    def update(self) -> None:
+        """Write a line when another tenth is done."""
+        if self._cell is None:
+            return
+        done, total = _sums(self._cell)
+        tenths = 10 * done // total if total else 0
+        if tenths > self._told:
+            self._told = tenths
+            self._write(_line(self._cell, tenths * 10))
+
+    def end(self) -> None:
+        """Write where it ended, if no line said so yet."""
+        if self._cell is not None:
+            done, total = _sums(self._cell)
+            if done < total:
+                self._write(_line(self._cell, 100 * done // total))
+            self._cell = None
+
+
+class LiveTable:
+    """Draws a table of the stages, several times a second, from a thread of its own."""
+
+    def __init__(self, console: Console, clock: Callable[[], float]) -> None:
+        self._console = console
+        self._clock = clock
+        self._live: Live | None = None
+
+    def begin(self, cell: CellSummary) -> None:
+        """Begin to draw."""
+        from rich.live import Live
+
+        start = self._clock()
+        self._live = Live(
+            console=self._console,
+            get_renderable=lambda: table(cell, seconds=self._clock() - start),
+            refresh_per_second=4,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self._live.start()
+
+    def update(self) -> None:
+        """Do nothing: the table looks at the tallies when it is drawn."""
+
+    def end(self) -> None:
+        """Draw for the last time and leave the table standing."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+
+def progress_on(console: Console, *, clock: Callable[[], float]) -> Progress:
+    """Give the live table on a terminal, lines elsewhere."""
+    return LiveTable(console, clock) if console.is_terminal else Lines(lambda text: console.print(text, soft_wrap=True))
+
+
+def table(cell: CellSummary, *, seconds: float) -> Table:
+    """Give the table of one cell after so many seconds."""
+    from rich.table import Table
+
+    drawn = Table(
+        box=None, padding=(0, 1), pad_edge=False, title=None if not cell.cell.stages else str(cell.cell), caption=HINT
+    )
+    drawn.caption_justify = drawn.title_justify = "left"
+    for name in ("", "Stage", ""):
+        drawn.add_column(name, no_wrap=True)
+    for name in ("Done", "Cached", "Errors", "Mean", "Cost", "Left"):
+        drawn.add_column(name, justify="right", no_wrap=True)
+    for name, tally in cell.tallies.items():
+        is_done = tally.done >= tally.total
+        filled = BAR if is_done else BAR * tally.done // tally.total
+        drawn.add_row(
+            "✓" if is_done else "•",
+            name,
+            "█" * filled + "░" * (BAR - filled),
+            f"{tally.done:,}/{tally.total:,}",
+            f"{tally.cached:,}",
+            f"{tally.errors:,}",
+            _mean(tally),
+            f"${tally.cost:,.2f}" if tally.cost else "",
+            "" if is_done or not tally.done else span(seconds * (tally.total - tally.done) / tally.done),
+        )
+    return drawn
+
+
+def span(seconds: float) -> str:
+    """Give a length of time in the unit that people would use.
+
+    >>> span(0.004), span(2.44), span(150), span(9000)
+    ('4 ms', '2.4 s', '2 min', '2.5 h')
+    """
+    if seconds < 0.1:
+        return f"{seconds * 1000:.2g} ms"
+    if seconds < 100:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def _mean(tally: Tally) -> str:
+    return span(tally.latency_ms / tally.calls / 1000) if tally.calls else ""
+
+
+def _sums(cell: CellSummary) -> tuple[int, int]:
+    return sum(tally.done for tally in cell.tallies.values()), sum(tally.total for tally in cell.tallies.values())
+
+
+def _line(cell: CellSummary, percent: int) -> str:
+    stages = ", ".join(f"{name} {tally.done:,}/{tally.total:,}" for name, tally in cell.tallies.items())
+    errors = sum(tally.errors for tally in cell.tallies.values())
+    cost = sum(tally.cost for tally in cell.tallies.values())
+    end = f", {errors:,} errors" if errors else ""
+    return f"{cell.cell} {percent}%: {stages}{end}" + (f", ${cost:,.2f}" if cost else "")

@@ -1,0 +1,135 @@
+"""What a run needs, before anything is called: the same walk as the run, with the cache as the only source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from stagegap.model.run import Cell
+from stagegap.runner.answers import Known
+from stagegap.runner.cases import Case, Cases
+from stagegap.runner.inputs import Wiring
+from stagegap.runner.scope import repeats_of, scope_of
+from stagegap.runner.work import Cache, CellWork, Work
+
+CHUNK = 4_096
+"""Cases that are walked through together, with one look into the cache a stage."""
+PAID = ("llm", "http")
+"""Kinds of stages whose calls may cost money."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedStage:
+    """What one stage of one cell needs."""
+
+    stage: str
+    calls: int
+    """Calls to make; at most so many where not exact."""
+    known: int
+    """Outputs from the cache, or shared with an equal call of this run."""
+    skipped: int
+    """Outputs that are decided without a call: skipped, or blocked."""
+    is_exact: bool
+    """False where inputs hang on calls that are not made yet: they may turn out equal, known or skipped."""
+    is_paid: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedCell:
+    """What one cell needs."""
+
+    cell: Cell
+    stages: tuple[PlannedStage, ...]
+    left_out: int
+    """Records without an answer at a swapped stage."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a run needs."""
+
+    cells: tuple[PlannedCell, ...]
+
+    @property
+    def calls(self) -> int:
+        """Calls of all cells, at most."""
+        return sum(stage.calls for cell in self.cells for stage in cell.stages)
+
+    @property
+    def paid_calls(self) -> int:
+        """Calls that may cost money, at most."""
+        return sum(stage.calls for cell in self.cells for stage in cell.stages if stage.is_paid)
+
+    @property
+    def is_exact(self) -> bool:
+        return all(stage.is_exact for cell in self.cells for stage in cell.stages)
+
+
+def plan(work: Work, *, cache: Cache) -> Plan:
+    """Give the calls that `execute` would make, stage by stage; nothing is called."""
+    stages = work.cascade.stages
+    known = {s.name: Known(Wiring(work.cascade, s, work.codes[s.name], work.corpora), cache) for s in stages}
+    planned: set[str] = set()
+    return Plan(cells=tuple(_planned(work, cell, known, planned) for cell in work.cells))
+
+
+@dataclass(slots=True)
+class _Count:
+    calls: int = 0
+    known: int = 0
+    skipped: int = 0
+    is_exact: bool = True
+
+
+def _planned(work: Work, cell_work: CellWork, known: Mapping[str, Known], planned: set[str]) -> PlannedCell:
+    """Walk through one cell; the keys of its calls are added to `planned`."""
+    scope = scope_of(work.cascade, cell_work.cell)
+    repeats = repeats_of(work.cascade)
+    most = max((repeats[stage.name] for stage in scope.runs), default=0)
+    cases = Cases(scope, records=work.records, given=cell_work.given, repeats=most)
+    counts = {stage.name: _Count() for stage in scope.runs}
+    for chunk in _chunks(cases):
+        for stage in scope.runs:
+            wanted = [case for case in chunk if case.repeat < repeats[stage.name]]
+            _walk(known[stage.name], wanted, counts[stage.name], planned)
+    return PlannedCell(
+        cell=cell_work.cell,
+        stages=tuple(
+            PlannedStage(
+                stage=stage.name,
+                calls=counts[stage.name].calls,
+                known=counts[stage.name].known,
+                skipped=counts[stage.name].skipped,
+                is_exact=counts[stage.name].is_exact,
+                is_paid=stage.uses in PAID,
+            )
+            for stage in scope.runs
+        ),
+        left_out=cases.left_out,
+    )
+
+
+def _chunks(cases: Cases) -> Iterator[Sequence[Case]]:
+    while chunk := cases.take(CHUNK):
+        yield chunk
+
+
+def _walk(known: Known, cases: Sequence[Case], count: _Count, planned: set[str]) -> None:
+    """Count one stage for some cases, and give each case the output that is known."""
+    parents = known.wiring.stage.parents
+    determined = [case for case in cases if all(parent in case.outputs for parent in parents)]
+    if len(determined) < len(cases):
+        count.calls += len(cases) - len(determined)
+        count.is_exact = False
+    found = known.sort(determined)
+    for case, output in found.decided:
+        case.outputs[known.wiring.stage.name] = output
+        if output.key:
+            count.known += 1
+        else:
+            count.skipped += 1
+    for key, waiting in found.open.items():
+        is_planned = key in planned
+        planned.add(key)
+        count.calls += not is_planned
+        count.known += len(waiting) - (not is_planned)
