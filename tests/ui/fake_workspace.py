@@ -1,4 +1,4 @@
-"""A workspace in memory and one JSONL file: twenty records a stage, invented numbers, real saving."""
+"""A workspace in memory and one JSONL file: invented mails, invented numbers, real saving by the real worklist."""
 
 from __future__ import annotations
 
@@ -8,15 +8,124 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
-from typing import Any
 
+from stagegap.analysis import worklist
 from stagegap.analysis.views import Scorecard
+from stagegap.model.answer import Label
+from stagegap.model.cascade import Kind, OutputType, Source, Stage
+from stagegap.model.queue import Progress, Queue, QueueItem
 from stagegap.model.run import Run, RunStatus
+from stagegap.model.sources import Document
+from stagegap.model.values import Json
+
+TEAMS = ("billing", "refund", "delivery", "account", "technical", "other")
+ARTICLES = [
+    ("KB-014", "Duplicate charges: how we check and refund them"),
+    ("KB-017", "Price changes and how to keep your old plan"),
+    ("KB-022", "Refund when the card is closed or lost"),
+    ("KB-024", "Returns after 30 days"),
+    ("KB-031", "Parcel shows as delivered but is missing"),
+    ("KB-032", "Change the address of an order on its way"),
+    ("KB-041", "Log-in loop after an update"),
+    ("KB-043", "Merge two accounts"),
+    ("KB-044", "Delete an account"),
+    ("KB-052", "Export stops or closes the app"),
+    ("KB-061", "Countries we ship to"),
+]
+DOCUMENTS = {key: Document(id=key, title=title, text=f"{title}. Steps, then time limits.") for key, title in ARTICLES}
+SECRET = "the-systems-own-answer"
+"""What the system answered at the stage that is labelled: must reach no browser."""
+MALICIOUS = "<img src=http://tracker.invalid/p onerror='window.hacked=1'><script>window.hacked=1</script>![x](http://tracker.invalid/q)"
+
+
+def _inputs(*names: str) -> dict[str, Source]:
+    stages = {"team": Source("stage", "route"), "articles": Source("stage", "retrieve")}
+    return {name: stages.get(name, Source("record", name)) for name in names}
+
+
+def _stage(name: str, inputs: dict[str, Source], output: OutputType, metric: str, ask: str) -> Stage:
+    helps = {"billing": "charges, invoices, prices", "refund": "money back, returns"}
+    return Stage(
+        name=name, uses="python", inputs=inputs, output=output, metrics=(metric,), ask=ask, choices_help=helps,
+        guideline="Read the whole mail.\nTwo topics: choose the one that is more urgent.",
+    )  # fmt: skip
+
+
+STAGES = {
+    stage.name: stage
+    for stage in (
+        _stage(
+            "route",
+            _inputs("subject", "body"),
+            OutputType(kind=Kind.LABEL, values=TEAMS),
+            "accuracy",
+            "Which team must answer this mail?",
+        ),
+        _stage(
+            "retrieve",
+            _inputs("subject", "body", "team"),
+            OutputType(kind=Kind.RANKING, of="articles", k=3),
+            "recall@3",
+            "Which articles are needed to answer this mail?",
+        ),
+        _stage(
+            "draft",
+            _inputs("subject", "body", "articles"),
+            OutputType(kind=Kind.TEXT),
+            "fact_recall",
+            "Write the reply that you would send.",
+        ),
+        _stage("urgent", _inputs("body"), OutputType(kind=Kind.BOOLEAN), "accuracy", "Must this be answered today?"),
+        _stage(
+            "topics", _inputs("body"), OutputType(kind=Kind.LABELS, values=TEAMS), "set_f1", "Which topics are in it?"
+        ),
+        _stage(
+            "anger", _inputs("body"), OutputType(kind=Kind.NUMBER, low=0, high=10), "tolerance", "How angry, 0 to 10?"
+        ),
+        _stage(
+            "country",
+            _inputs("body"),
+            OutputType(kind=Kind.LABEL, values=tuple(f"country {i}" for i in range(1, 31))),
+            "accuracy",
+            "Which country is it about?",
+        ),
+    )
+}
+
+
+def _item(stage: Stage, i: int) -> QueueItem:
+    record = f"m{i:04d}"
+    inputs: dict[str, Json] = {
+        "subject": MALICIOUS if i == 3 else f"Please delete my account ({i})",
+        "body": "Since yesterday the login page says my session expired, every time. I tried two browsers and a phone. "
+        f"My account mail is the old one from before we merged (customer {50000 + i}). {MALICIOUS if i == 3 else ''}",
+        "team": "account",
+        "articles": [DOCUMENTS["KB-041"].as_input(), DOCUMENTS["KB-043"].as_input()],
+        stage.name: SECRET,
+    }
+    pool: Sequence[str] = ()
+    if stage.output.kind is Kind.RANKING:
+        pool = worklist.candidate_pool(
+            record, system=["KB-044", "KB-043"], other=["KB-041", "KB-052"], corpus=list(DOCUMENTS), size=8
+        )
+    body = worklist.payload(stage, record, inputs, DOCUMENTS, pool)
+    return QueueItem(position=i, record=record, payload=json.dumps(body), probability=0.12)
 
 
 @dataclass(frozen=True)
 class Lines:
     lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Asked:
+    stage: str
+    question: str
+    kind: str
+    queue_id: str | None
+
+
+SIZE = 120
 
 
 @dataclass
@@ -58,3 +167,70 @@ class FakeWorkspace:
 
     def progress(self, cascade: str) -> Lines | None:
         return self.active
+
+    def label_stages(self, cascade: str) -> list[Asked]:
+        return [Asked(name, stage.ask, stage.output.kind, f"queue-{name}") for name, stage in STAGES.items()]
+
+    def queue(self, cascade: str, stage: str) -> Queue:
+        form = worklist.form(STAGES[stage], list(DOCUMENTS.values()))
+        return Queue(
+            id=f"queue-{stage}",
+            cascade=cascade,
+            stage=stage,
+            purpose="random",
+            created_at=0.0,
+            form=json.dumps(form),
+            question=STAGES[stage].ask,
+            guideline=STAGES[stage].guideline,
+        )
+
+    def queue_items(self, queue: Queue, annotator: str, limit: int) -> list[QueueItem]:
+        latest = self._latest(queue, annotator)
+        items = [_item(STAGES[queue.stage], i) for i in range(SIZE)]
+        fresh = [item for item in items if item.record not in latest]
+        skipped = [item for item in items if item.record in latest and latest[item.record].action == "skip"]
+        return [*fresh, *skipped][:limit]
+
+    def progress_of(self, queue: Queue, annotator: str) -> Progress:
+        latest = self._latest(queue, annotator)
+        times = [label.active_ms for label in latest.values() if label.action == "label" and label.active_ms]
+        done = sum(label.action == "label" for label in latest.values())
+        return Progress(done=done, skipped=len(latest) - done, total=SIZE, median_ms=median(times) if times else None)
+
+    def last_label(self, queue: Queue, annotator: str) -> tuple[QueueItem, Label] | None:
+        latest = self._latest(queue, annotator)
+        if not latest:
+            return None
+        label = list(latest.values())[-1]
+        return _item(STAGES[queue.stage], int(label.record[1:])), label
+
+    def save_labels(self, queue: Queue, events: Sequence[Mapping[str, Json]], annotator: str, verified: bool) -> None:
+        with self._file.open("a", encoding="utf-8") as file:
+            for event in events:
+                self._label(queue, annotator, event)
+                file.write(json.dumps([queue.id, annotator, dict(event)]) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    @property
+    def _file(self) -> Path:
+        return self.folder / "labels.jsonl"
+
+    def labels(self, queue: Queue, annotator: str) -> list[Label]:
+        if not self._file.exists():
+            return []
+        rows = [json.loads(line) for line in self._file.read_text(encoding="utf-8").splitlines()]
+        mine = {event["id"]: event for name, who, event in rows if (name, who) == (queue.id, annotator)}
+        return [self._label(queue, annotator, event) for event in mine.values()]
+
+    def _label(self, queue: Queue, annotator: str, event: Mapping[str, Json]) -> Label:
+        item = _item(STAGES[queue.stage], int(str(event["record"])[1:]))
+        return worklist.label_from_event(event, queue, item, annotator=annotator, at=0.0)
+
+    def _latest(self, queue: Queue, annotator: str) -> dict[str, Label]:
+        latest: dict[str, Label] = {}
+        for label in self.labels(queue, annotator):
+            latest.pop(label.record, None)
+            if label.action != "undo":
+                latest[label.record] = label
+        return latest

@@ -14,7 +14,7 @@ from stagegap.charts.words import percent
 @cache
 def style() -> str:
     """Give the style sheet of all charts; light and dark by the `color-scheme` of the page around them."""
-    return files(__package__).joinpath("style.css").read_text(encoding="utf-8")
+    return files("stagegap.charts").joinpath("style.css").read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

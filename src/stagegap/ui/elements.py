@@ -10,6 +10,7 @@ from importlib.resources import files
 from typing import Any
 
 import streamlit
+from streamlit.components.v2 import component
 
 from stagegap import charts
 from stagegap.ui import state
@@ -20,7 +21,7 @@ _MARK = 'style="font-style:normal;font-weight:700;color:light-dark(#B34700,#F58A
 @cache
 def asset(name: str) -> str:
     """Give the text of a file in `static/`."""
-    return files(__package__).joinpath("static", name).read_text(encoding="utf-8")
+    return files("stagegap.ui").joinpath("static", *name.split("/")).read_text(encoding="utf-8")
 
 
 def plain(text: str) -> str:
@@ -46,20 +47,27 @@ def lead(*, summary: str, stage: str | None, basis: str, advice: str) -> None:
     streamlit.html(f'<p style="margin:0 0 0.5rem">{found}</p>{small}')
 
 
+def question(text: str) -> None:
+    """Write the page's first heading in the size of a second one, so that it fits beside a control."""
+    streamlit.html(f'<h1 style="font-size:1.28rem;padding:0;margin:0">{escape(text)}</h1>', width="content")
+
+
 def chart(name: str, html: str, *, picks: str | None = None) -> None:
     """Draw a chart; a click on one of its rows puts the row's value into the URL parameter `picks`."""
-    render = streamlit.components.v2.component(
-        "stagegap.chart", html='<div id="chart"></div>', css=charts.style(), js=asset("chart.js")
-    )
+    render = component("stagegap.chart", html='<div id="chart"></div>', css=charts.style(), js=asset("chart.js"))
     if picks is None:
         render(key=state.chart_key(name), data={"html": html})
     else:
         render(key=state.chart_key(name), data={"html": html}, on_pick_change=state.take_pick(name, picks))
 
 
+@cache
+def _card_module() -> str:
+    """The parts of the card as one ES module, so that nothing needs a build."""
+    return "\n".join(asset(f"card/{part}.js") for part in ("kept", "view", "card"))
+
+
 def card(key: str, data: Mapping[str, Any], *, on_outbox: Callable[[], None]) -> None:
     """Draw the label card; `on_outbox` runs before the page is drawn again with what the card sent."""
-    render = streamlit.components.v2.component(
-        "stagegap.card", html='<div id="card"></div>', css=asset("card.css"), js=asset("card.js")
-    )
+    render = component("stagegap.card", html='<div id="card"></div>', css=asset("card/style.css"), js=_card_module())
     render(key=key, data=dict(data), on_outbox_change=on_outbox)

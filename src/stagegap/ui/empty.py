@@ -8,7 +8,7 @@ import streamlit
 
 from stagegap import charts
 from stagegap.analysis.views import Scorecard
-from stagegap.ui import background, elements
+from stagegap.ui import background
 from stagegap.ui.elements import note, plain
 from stagegap.ui.protocol import Workspace
 
@@ -17,8 +17,15 @@ POLL = 2.0
 
 
 def no_cascade() -> None:
+    """Say how to get a first cascade."""
     streamlit.title("No cascade yet", anchor=False)
     streamlit.markdown("Write one under `pipelines/`, or start with the example: `stagegap init`.")
+
+
+def nothing_to_label() -> None:
+    """Say why there is no card."""
+    streamlit.title("Nothing to label yet", anchor=False)
+    streamlit.markdown("A stage with an `ask` line in the cascade file can be put to people.")
 
 
 def no_run(workspace: Workspace, cascade: str, run: str | None) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from stagegap.analysis.views import Scorecard
     from stagegap.model.answer import Label
-    from stagegap.model.queue import Queue, QueueItem
+    from stagegap.model.queue import Progress, Queue, QueueItem
     from stagegap.model.run import Run
     from stagegap.model.values import Json
 
@@ -32,19 +32,6 @@ class LabelStage(Protocol):
     def kind(self) -> str: ...
     @property
     def queue_id(self) -> str | None: ...
-
-
-class Progress(Protocol):
-    """How far one annotator is in a queue."""
-
-    @property
-    def done(self) -> int: ...
-    @property
-    def skipped(self) -> int: ...
-    @property
-    def total(self) -> int: ...
-    @property
-    def median_ms(self) -> float | None: ...
 
 
 class Workspace(Protocol):
@@ -80,7 +67,10 @@ class Workspace(Protocol):
         ...
 
     def progress_of(self, queue: Queue, annotator: str) -> Progress: ...
-    def last_label(self, queue: Queue, annotator: str) -> Label | None: ...
-    def save_labels(
-        self, queue: Queue, events: Sequence[Mapping[str, Json]], annotator: str, verified: bool
-    ) -> None: ...
+    def last_label(self, queue: Queue, annotator: str) -> tuple[QueueItem, Label] | None:
+        """Give this annotator's newest label that is not undone, with the item it answers."""
+        ...
+
+    def save_labels(self, queue: Queue, events: Sequence[Mapping[str, Json]], annotator: str, verified: bool) -> None:
+        """Store what the card sent; when this returns the labels are safe, and an event sent twice is one label."""
+        ...

@@ -26,7 +26,7 @@ def settings() -> dict[str, Any]:
     >>> settings()["browser.gatherUsageStats"]
     False
     """
-    text = files(__package__).joinpath("settings.toml").read_text(encoding="utf-8")
+    text = files("stagegap.ui").joinpath("settings.toml").read_text(encoding="utf-8")
     return dict(_flat(tomllib.loads(text)))
 
 

@@ -12,7 +12,7 @@ from stagegap.ui.protocol import Workspace
 
 def show(workspace: Workspace, *, only_label: bool = False) -> None:
     """Draw the page that the URL asks for; with `only_label` no other page exists."""
-    with as_file(files(__package__).joinpath("static", "favicon.png")) as icon:
+    with as_file(files("stagegap.ui").joinpath("static", "favicon.png")) as icon:
         streamlit.set_page_config(page_title=f"{workspace.folder.name} · stagegap", page_icon=str(icon), layout="wide")
 
     def gap() -> None:

@@ -12,10 +12,15 @@ _CHART = "chart "
 
 def chosen(name: str, allowed: Sequence[str], default: str | None) -> tuple[str | None, bool]:
     """Give the value of a URL parameter, or the default; and whether the URL asked for something unknown."""
-    asked = streamlit.query_params.get(name)
-    if asked in allowed:
-        return asked, False
-    return default, asked is not None
+    wanted = asked(name)
+    if wanted in allowed:
+        return wanted, False
+    return default, wanted is not None
+
+
+def asked(name: str) -> str | None:
+    """Give the value of a URL parameter as it stands there, None when it is empty."""
+    return (streamlit.query_params.get(name) or "").strip() or None
 
 
 def choose(name: str, value: str | None) -> None:
@@ -43,6 +48,7 @@ def take_over(name: str) -> Callable[[], None]:
 
 
 def chart_key(chart: str) -> str:
+    """Give the key of a chart's component."""
     return _CHART + chart
 
 
@@ -69,4 +75,5 @@ def acknowledge(card: str, events: Sequence[str]) -> None:
 
 
 def acknowledged(card: str) -> list[str]:
+    """Give the ids that were remembered last."""
     return streamlit.session_state.get(_ACKNOWLEDGED + card, [])

@@ -1,0 +1,55 @@
+"""Light and dark, desk and phone: readable, reachable, nothing cut off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from browser.conftest import Server
+
+PAGES = {"gap": "/", "label": "/label?stage=retrieve&who=ab", "text": "/label?stage=draft&who=ab"}
+
+
+def settled(page: Page, name: str) -> None:
+    """Wait for what is drawn last."""
+    expect(page.locator(".card" if name != "gap" else ".fl")).to_be_visible()
+    expect(page.locator("[data-testid=stStatusWidget]")).to_have_count(0)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_axe_finds_no_violation(server: Server, open_page: Callable[..., Page], name: str, scheme: str) -> None:
+    page = open_page(server.url + PAGES[name], scheme=scheme)
+    settled(page, name)
+    result = Axe().run(page)
+    found = [(v["id"], [node["html"][:200] for node in v["nodes"]]) for v in result.response["violations"]]
+    assert found == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_phone_needs_no_sideways_scrolling(server: Server, open_page: Callable[..., Page], name: str) -> None:
+    page = open_page(server.url + PAGES[name], width=420, height=900)
+    settled(page, name)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 420
+    wide = page.evaluate(
+        """() => [...document.querySelectorAll("[data-testid=stMain] *")]
+            .filter(e => e.getBoundingClientRect().right > 421 && e.getClientRects().length)
+            .map(e => e.outerHTML.slice(0, 120))"""
+    )
+    assert wide == []
+
+
+@pytest.mark.parametrize(("scheme", "page_colour", "dot_colour"), [
+    ("light", "rgb(255, 255, 255)", "rgb(0, 114, 178)"),
+    ("dark", "rgb(17, 22, 28)", "rgb(86, 180, 233)"),
+])  # fmt: skip
+def test_charts_follow_the_theme(
+    server: Server, open_page: Callable[..., Page], scheme: str, page_colour: str, dot_colour: str
+) -> None:
+    page = open_page(server.url, scheme=scheme)
+    settled(page, "gap")
+    expect(page.locator(".stApp")).to_have_css("background-color", page_colour)
+    expect(page.locator(".gap .dot").first).to_have_css("background-color", dot_colour)
