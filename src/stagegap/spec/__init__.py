@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from stagegap.spec.editors import json_schema, write_schema
-from stagegap.spec.load import load
+from stagegap.spec.load import load, restore
 
-__all__ = ["json_schema", "load", "write_schema"]
+__all__ = ["json_schema", "load", "restore", "write_schema"]

@@ -245,5 +245,5 @@ def _references(value: Json) -> list[str]:
         own = [v for k, v in value.items() if k in ("$ref", "$dynamicRef") and isinstance(v, str)]
         return own + [found for inner in value.values() for found in _references(inner)]
     if isinstance(value, list):
-        return [found for inner in cast("list[Json]", value) for found in _references(inner)]
+        return [found for inner in value for found in _references(inner)]
     return []

@@ -69,7 +69,7 @@ def expand(path: Path, *, environment: Mapping[str, str], findings: Findings) ->
 def merge(base: Entries, change: Entries) -> Entries:
     """Give `base` with the changes: mappings are merged, anything else replaces, null removes a key.
 
-    Where `uses` changes, `with` is replaced, for settings of another kind mean nothing; so is an output of another type.
+    Where `uses` changes, `with` is replaced: settings of another kind mean nothing. So is an output of another type.
     """
     entries = dict(base.entries)
     other_kind = _differs(base, change, "uses")

@@ -11,10 +11,11 @@ from stagegap.model.sources import CascadeFile
 from stagegap.spec.build import build
 from stagegap.spec.checks import check
 from stagegap.spec.documents import Sections, read
-from stagegap.spec.expand import expand
+from stagegap.spec.expand import absolute, expand
 from stagegap.spec.links import check_use, links, mark
-from stagegap.spec.nodes import Findings
+from stagegap.spec.nodes import Entries, Findings
 from stagegap.spec.reading import read_text
+from stagegap.spec.yaml import parse
 
 
 def load(path: Path, *, environment: Mapping[str, str]) -> CascadeFile:
@@ -24,7 +25,21 @@ def load(path: Path, *, environment: Mapping[str, str]) -> CascadeFile:
     Raises: SpecError with every problem of the files.
     """
     findings = Findings()
-    root = expand(path, environment=environment, findings=findings)
+    return _loaded(expand(path, environment=environment, findings=findings), path, findings)
+
+
+def restore(resolved: str, *, path: Path) -> CascadeFile:
+    """Give the cascade that a run was made with, from its resolved file as JSON text.
+
+    `path` is where the file stood: relative paths start in its folder. Raises: SpecError, for example when a data
+    file is gone.
+    """
+    findings = Findings()
+    root = parse(resolved, str(path), findings)
+    return _loaded(absolute(root, path.parent) if root else None, path, findings)
+
+
+def _loaded(root: Entries | None, path: Path, findings: Findings) -> CascadeFile:
     if root is None:
         raise SpecError(findings.problems)
     sections = read(root, findings)

@@ -24,7 +24,8 @@ def parse(text: str, named: str, findings: Findings) -> Entries | None:
     Problems (duplicate keys, anchors, tags, surprises) do not end the reading unless the text has no further sense.
     """
     try:
-        events = cast("Iterable[yaml.Event]", yaml.parse(text, Loader=yaml.SafeLoader))
+        # PyYAML's stubs leave the events untyped.
+        events = cast("Iterable[yaml.Event]", yaml.parse(text, Loader=yaml.SafeLoader))  # pyright: ignore[reportUnknownMemberType]
         root = _Reading(named, findings).root(events)
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1

@@ -1,0 +1,110 @@
+import pytest
+from spec.folders import BASE
+
+LOOP = """\
+  again:
+    uses: python
+    with: {function: "stages.py:draft"}
+    inputs: {a: ONE}
+    output: {type: text}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("department: route}", "department: rout}", ["17: unknown source 'rout'. Did you mean route?", "ROUTE"]),
+        ("subject: record.subject}", "subject: record}", ["11: 'record' names no field of the record. Write record.FIELD."]),
+        ("documents: retrieve}", "documents: retrieve.idz}",
+         ["22: a stage has no part 'idz', found 'retrieve.idz'. Did you mean ids?"]),
+        ("documents: retrieve}", "documents: retrieve.}",
+         ["22: a stage has no part '', found 'retrieve.'. Known: confidence, ids, scores."]),
+        ("documents: retrieve}", "documents: retrieve.value}",
+         ["22: a stage has no part 'value', found 'retrieve.value'. Known: confidence, ids, scores."]),
+        ("department: route}", "department: route.ids}",
+         ["16: 'route.ids' needs a ranking, and 'route' puts out type label. Write route."]),
+        ("department: route}", "department: route.scores}",
+         ["16: 'route.scores' needs a ranking, and 'route' puts out type label. Write route."]),
+        ('when: route != "spam"', 'when: rout != "spam"',
+         ["21: when reads the unknown name 'rout'. Did you mean route?"]),
+        ('when: route != "spam"', "when: route !=",
+         ["21: when: 'route !=' is no condition: mismatched input '<EOF>' at character 9."]),
+        ('when: route != "spam"', "when: roote(1) == route",
+         ["21: when calls the unknown function 'roote'. Known: all, bytes, contains, double, duration, dyn, endsWith, "
+          "exists, exists_one, filter, has, int, ..."]),
+        ('when: route != "spam"', "when: record.tags.exists(route, true) && route",
+         ["21: when uses 'route' as a name of its own, but that is taken. Choose another."]),
+        ('when: route != "spam"', "when: 1 < 2",
+         ["21: when reads nothing, so '1 < 2' is always the same. Read a stage or record.FIELD."]),
+        ('when: route != "spam"', 'when: route in ["orders", "spm"]',
+         ["21: when compares 'route' with 'spm', which is none of its values. Did you mean spam?"]),
+        ('when: route != "spam"', 'when: size(record) > 1', ["21: when reads the record as a whole. Write record.FIELD."]),
+        ('when: route != "spam"', "when: confidence.rout > 0.5",
+         ["21: when reads the confidence of 'rout', which is no stage. Did you mean route?"]),
+        ('when: route != "spam"', "when: size(confidence) > 1",
+         ["21: when reads the confidence of None, which is no stage. Write confidence.STAGE."]),
+        ('when: route != "spam"', "when: route.confidence > 0.5",
+         ["21: when reads route.confidence, and an output of type label has no parts. Write confidence.route."]),
+        ('when: route != "spam"', "when: retrieve.ids == 1",
+         ["21: when reads retrieve.ids, and an output of type ranking has no parts. Write retrieve."]),
+        ('when: route != "spam"', "when: yes", None),
+        ('when: route != "spam"', "when: 3", ["21: stages.draft.when must be text, found 3. Quote it: \"3\"."]),
+    ],
+)  # fmt: skip
+def test_what_a_stage_can_not_read_is_named(problems, old, new, expected):
+    found = problems(old, new)
+    if expected is None:
+        assert found[0].startswith("21: found 'yes' without quotes")
+        return
+    assert found[0].partition(": ")[2] == expected[0].partition(": ")[2]
+
+
+def test_a_stage_with_a_dash_can_not_be_read_in_a_condition(problems):
+    text = BASE.replace("  route:", "  my-route:").replace("department: route", "department: my-route")
+    assert problems(text.replace('route != "spam"', 'my-route != "spam"'))[0].endswith(
+        "when reads the unknown name 'my'. CEL reads 'my-route' as a subtraction: rename the stage with _."
+    )
+
+
+def test_conditions_read_fields_confidences_and_values(folder):
+    when = 'when: record.language == "en" && confidence.route > 0.5 && size(retrieve) > 0 && record["a b"] != route'
+    draft = folder.changed('when: route != "spam"', when).cascade.stage("draft")
+    assert [str(s) for s in draft.when_reads] == ["record.language", "route.confidence", "retrieve", "record.a b", "route"]
+
+
+def test_parts_of_a_stage_may_be_inputs(folder):
+    new = "documents: retrieve.ids, s: retrieve.scores, c: route.confidence}"
+    inputs = folder.changed("documents: retrieve}", new).cascade.stage("draft").inputs
+    assert [str(s) for s in inputs.values()][1:] == ["retrieve.ids", "retrieve.scores", "route.confidence"]
+
+
+def test_an_object_may_be_read_in_parts(folder):
+    text = BASE.replace("{type: label, values: [orders, spam]}", "{type: object, schema: {}}")
+    text = text.replace("estimator: logistic_regression", "function: stages.py:draft").replace("train: train, ", "")
+    text = text.replace("uses: sklearn", "uses: python").replace('route != "spam"', "route.urgent")
+    assert folder.load(text).cascade.stage("draft").when_reads[0].name == "route"
+
+
+def test_a_stage_that_reads_itself_is_named(problems):
+    assert problems("documents: retrieve}", "documents: draft, d: retrieve}") == [
+        "18: the stage 'draft' reads itself. Read an earlier stage."
+    ]
+
+
+def test_a_circle_is_listed_in_the_order_of_the_data(problems):
+    assert problems("inputs: {subject: record.subject}", "inputs: {subject: record.subject, d: draft}") == [
+        "8: stages read each other in a circle: route -> draft -> route. Cut it."
+    ]
+
+
+def test_a_circle_through_a_condition_is_one_too(problems):
+    found = problems("inputs: {subject: record.subject}", "inputs: {subject: record.subject}\n    when: draft != 'a'")
+    assert found == ["8: stages read each other in a circle: route -> draft -> route. Cut it."]
+
+
+def test_every_stage_without_a_way_to_the_outcome_is_named(problems):
+    text = BASE.replace("outcome:", LOOP.replace("ONE", "draft") + LOOP.replace("again", "more").replace("ONE", "again") + "outcome:")
+    assert [p.partition(".")[0] for p in problems(text)] == [
+        "24: the stage 'again' is not used: nothing leads from it to the outcome's stage 'draft'",
+        "29: the stage 'more' is not used: nothing leads from it to the outcome's stage 'draft'",
+    ]
