@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 
-QUOTED = 4
+QUOTED = 6
 """Sentences that a reply quotes at most."""
 COMMON = frozenset(
     "a an and are as at be but by can do does for from has have how i if in is it its me my no not of on one or our so "
@@ -14,18 +14,16 @@ COMMON = frozenset(
 
 def draft(subject: str, body: str, documents: Sequence[Mapping[str, str]] | None) -> str:
     """Write a reply from what was retrieved; ask for details when nothing was."""
+    if not documents:
+        return "Thank you for your mail. Please send us your order number, and a colleague will look into it."
     wanted = words(f"{subject} {body}")
     ranked = sorted(
-        (
-            (-len(wanted & words(sentence)), place, index, sentence)
-            for place, document in enumerate(documents or [])
-            for index, sentence in enumerate(sentences(document["text"]))
-        ),
+        (-len(wanted & words(sentence)), place, index, sentence)
+        for place, document in enumerate(documents)
+        for index, sentence in enumerate(sentences(document["text"]))
     )
-    quoted = [sentence for overlap, *_, sentence in ranked[:QUOTED] if overlap < 0]
-    if not quoted:
-        return "Thank you for your mail. Please send us your order number, and a colleague will look into it."
-    return "Thank you for your mail. " + " ".join(quoted) + " Please write back if anything is still open."
+    quoted = " ".join(sentence for *_, sentence in ranked[:QUOTED])
+    return f"Thank you for your mail. {quoted} Please write back if anything is still open."
 
 
 def words(text: str) -> set[str]:

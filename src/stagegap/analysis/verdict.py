@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import numpy as np
 
 from stagegap.analysis.rounding import percent, staircase
 from stagegap.analysis.views import StageRow, Verdict
@@ -66,7 +65,7 @@ def contest(resamples: Resamples, staircase_: Ceiling, columns: Sequence[str]) -
     """
     gains = [step.gain for step in staircase_.steps]
     best = max(range(len(gains)), key=lambda i: gains[i].value)
-    leads = {i: _lead(resamples, columns, gains, best, i) for i in range(len(gains)) if i != best}
+    leads = {i: _lead(resamples, columns, best, i) for i in range(len(gains)) if i != best}
     rival = min(leads, key=lambda i: leads[i].low, default=None)
     is_decided = (
         gains[best].low > 0
@@ -80,13 +79,12 @@ def contest(resamples: Resamples, staircase_: Ceiling, columns: Sequence[str]) -
     )
 
 
-def _lead(resamples: Resamples, columns: Sequence[str], gains: Sequence[Estimate], a: int, b: int) -> Estimate:
-    first = resamples.difference_draws(columns[a + 1], columns[a])
-    second = resamples.difference_draws(columns[b + 1], columns[b])
-    drawn = np.asarray(first - second)
-    own = gains[a]
-    count = own.n if own.clusters is None else own.clusters
-    return resamples.interval(own.value - gains[b].value, drawn, n=own.n, count=count)
+def _lead(resamples: Resamples, columns: Sequence[str], a: int, b: int) -> Estimate:
+    """Give the gain of stage a minus the gain of stage b."""
+    weights: Counter[str] = Counter()
+    for name, sign in ((columns[a + 1], 1), (columns[a], -1), (columns[b + 1], -1), (columns[b], 1)):
+        weights[name] += sign
+    return resamples.contrast({name: float(weight) for name, weight in weights.items()})
 
 
 def more_records(difference: Estimate, *, power: float = 0.8) -> int | None:
@@ -174,9 +172,13 @@ def _summary(facts: Facts, ceiling: Ceiling) -> str:
         start = f"The system reaches {today}% ({facts.outcome}). With references at every stage it reaches {top}%."
     order = sorted(range(len(points)), key=lambda i: -ceiling.steps[i].gain.value)
     lead = ceiling.steps[order[0]]
-    parts = [f"{points[order[0]]} come from {lead.stage} ({interval(lead.gain)})"]
+    comes = "comes" if points[order[0]] == 1 else "come"
+    parts = [f"{points[order[0]]} {comes} from {lead.stage} ({interval(lead.gain)})"]
     parts += [f"{points[i]} from {ceiling.steps[i].stage}" for i in order[1:]]
-    return f"{start} Of these {counted(top - today, 'point')}, {', '.join(parts)}."
+    if top <= today:
+        return f"{start} There is nothing to win that shows in whole points."
+    these = "this" if top - today == 1 else "these"
+    return f"{start} Of {these} {counted(top - today, 'point')}, {', '.join(parts)}."
 
 
 def _basis(facts: Facts) -> str:

@@ -75,7 +75,7 @@ def ceiling(resamples: Resamples, *, stages: Sequence[str], columns: Sequence[st
         raise ValueError(f"{len(stages)} stages need {len(stages) + 1} outcome columns, got {len(columns)}")
     pairs = list(pairwise(columns))
     gains = [_gain(resamples, before, after) for before, after in pairs]
-    drawn = np.stack([resamples.difference_draws(after, before) for before, after in pairs], axis=1)
+    drawn = np.stack([resamples.means[after] - resamples.means[before] for before, after in pairs], axis=1)
     first = share_first(drawn)
     headroom = resamples.difference(columns[-1], columns[0])
     steps: list[Step] = []

@@ -94,7 +94,7 @@ def _text(path: Path, problems: Problems) -> str:
     """Read the whole file as UTF-8, with or without a byte order mark."""
     with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
         try:
-            content = cast(bytes, stream.read(MAX_BYTES + 1))
+            content = stream.read(MAX_BYTES + 1)
         except (gzip.BadGzipFile, EOFError) as error:
             problems.fail(None, f"The file can't be decompressed: {error}.")
     if len(content) > MAX_BYTES:
@@ -163,7 +163,7 @@ def _jsonl(path: Path, problems: Problems) -> Iterator[Row]:
             problems.add(number, str(error))
             continue
         if isinstance(value, dict):
-            yield Row(number, cast(dict[str, Json], value))
+            yield Row(number, value)
         else:
             problems.add(number, f"A JSON object was expected, found {line.strip()[:40]!r}.")
 
@@ -172,7 +172,7 @@ def _csv(path: Path, problems: Problems) -> Iterator[Row]:
     csv.field_size_limit(MAX_LINE)
     reader = csv.reader(io.StringIO(_text(path, problems), newline=""), strict=True)
     try:
-        header = next(reader, [])
+        header = next(reader, list[str]())
         if len(header) > MAX_COLUMNS:
             problems.fail(1, f"The header has {len(header):,} columns; at most {MAX_COLUMNS:,} are read.")
         doubled = sorted({name for name in header if header.count(name) > 1})

@@ -37,7 +37,7 @@ class Wiring:
         self.code = code
         self._fields = [(name, source.name) for name, source in stage.inputs.items() if source.origin == "record"]
         self._readers = [
-            (name, source.name, _reader(cascade, source, corpora))
+            (name, source.name, reader(cascade, source, corpora))
             for name, source in stage.inputs.items()
             if source.origin == "stage"
         ]
@@ -101,7 +101,8 @@ def given_output(record: str, stage: str, answer: Answer) -> Output:
     return Output(record=record, stage=stage, status=status, value=answer.value)
 
 
-def _reader(cascade: Cascade, source: Source, corpora: Mapping[str, Corpus]) -> _Reader:
+def reader(cascade: Cascade, source: Source, corpora: Mapping[str, Corpus]) -> _Reader:
+    """Give the function that reads one part of an earlier stage's output, and what stands for it in a key."""
     output = cascade.stage(source.name).output
     if source.part == "confidence":
         return _read_confidence

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.live import Live
     from rich.table import Table
 
-BAR = 20
+BAR = 16
 """Characters of a bar."""
 HINT = "Ctrl-C stops safely; the same command goes on where it stopped."
 

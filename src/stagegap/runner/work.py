@@ -17,7 +17,7 @@ from stagegap.stages.protocol import StageCode
 class Sink(Protocol):
     """Where outputs go."""
 
-    def append_outputs(self, run: str, cell: Cell, outputs: Sequence[Output]) -> None:
+    def append_outputs(self, run: str, cell: Cell, outputs: Sequence[Output], /) -> None:
         """Keep the outputs; when this returns they survive a crash. Raises: StoreError."""
         ...
 

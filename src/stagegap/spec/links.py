@@ -22,6 +22,8 @@ class Links:
 
     inputs: Mapping[str, Mapping[str, Source]]
     when_reads: Mapping[str, tuple[Source, ...]]
+    is_complete: bool
+    """False when something could not be resolved, so that a stage may only seem to be unused."""
 
     @property
     def parents(self) -> dict[str, list[str]]:
@@ -36,6 +38,7 @@ def links(sections: Sections, findings: Findings) -> Links:
     """Give what every stage reads, and report what can't be read, circles and stages that nobody needs."""
     inputs: dict[str, dict[str, Source]] = {}
     conditions: dict[str, tuple[Source, ...]] = {}
+    before = len(findings.problems)
     for name in sections.stages:
         written = child(sections.root, "stages", name, "inputs")
         sources = {
@@ -46,7 +49,7 @@ def links(sections: Sections, findings: Findings) -> Links:
         when = _texts(child(sections.root, "stages", name)).get("when")
         at = mark(sections, "stages", name, "when")
         conditions[name] = _condition(when, sections, at, findings) if when else ()
-    found = Links(inputs=inputs, when_reads=conditions)
+    found = Links(inputs=inputs, when_reads=conditions, is_complete=len(findings.problems) == before)
     _check_circles(found, sections, findings)
     return found
 
@@ -64,11 +67,11 @@ def mark(sections: Sections, *keys: str) -> Mark:
     return place(Entry(sections.root.mark, sections.root), keys)
 
 
-def check_use(parents: Mapping[str, list[str]], sections: Sections, outcome: str, findings: Findings) -> None:
+def check_use(found: Links, sections: Sections, outcome: str, findings: Findings) -> None:
     """Report stages from which no way leads to the outcome."""
-    if outcome not in sections.stages:
+    if outcome not in sections.stages or not found.is_complete:
         return
-    needed = reaching(outcome, parents)
+    needed = reaching(outcome, found.parents)
     for name in sections.stages:
         if name not in needed:
             findings.add(

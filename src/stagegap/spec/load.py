@@ -46,7 +46,7 @@ def _loaded(root: Entries | None, path: Path, findings: Findings) -> CascadeFile
     found = links(sections, findings)
     check(sections, findings)
     if sections.outcome:
-        check_use(found.parents, sections, sections.outcome.score.partition(".")[0], findings)
+        check_use(found, sections, sections.outcome.score.partition(".")[0], findings)
     guidelines = _guidelines(sections, findings)
     if findings.problems:
         raise SpecError(findings.problems)

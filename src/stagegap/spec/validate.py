@@ -113,6 +113,8 @@ class _Report:
                 add(mark, f"{name} can't be {shown(found)}.", _FORMS.get(last, ""))
             case _ if found is None:
                 add(mark, f"{name} has no value.", f"It needs {_NEEDED.get(kind, 'one')}.")
+            case "too_short":
+                add(mark, f"{name} needs at least {context['min_length']} entries, found {shown(found)}.")
             case "literal_error":
                 choices = str(context["expected"]).replace("'", "").replace(" or ", ", ").split(", ")
                 add(mark, f"{name} can't be {shown(found)}.", near_names(str(found), choices))

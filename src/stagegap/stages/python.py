@@ -160,9 +160,23 @@ def _raw(found: object) -> str:
 def _loaded(stage: Stage, folder: Path) -> tuple[Path, Callable[..., object], str]:
     """Give the file, the function and the hash of the file's code."""
     where = str(stage.parameters["function"])
+    start = f"Stage {stage.name!r}: the function {where!r}"
+    path, function, code = function_at(where, folder, start=start)
+    try:
+        inspect.signature(function).bind(**dict.fromkeys(stage.inputs))
+    except TypeError as error:
+        inputs = ", ".join(stage.inputs)
+        raise ConfigurationError(f"{start} can't be called with the inputs {inputs}: {error}.") from None
+    return path, function, code
+
+
+def function_at(where: str, folder: Path, *, start: str) -> tuple[Path, Callable[..., object], str]:
+    """Give the file, the function and the hash of the file's code for `file.py:function`.
+
+    `start` begins the sentence of the error. Raises: ConfigurationError when the file or the function can't be had.
+    """
     file, _, name = where.rpartition(":")
     path = folder / file
-    start = f"Stage {stage.name!r}: the function {where!r}"
     if not file or not path.is_file():
         raise ConfigurationError(
             f"{start} can't be loaded, because {str(path)!r} is no file. Write `file.py:function`."
@@ -173,11 +187,6 @@ def _loaded(stage: Stage, folder: Path) -> tuple[Path, Callable[..., object], st
     if not callable(function):
         own = [key for key, value in module.items() if inspect.isfunction(value)]
         raise ConfigurationError(f"{start} does not stand in {path}. {near_names(name, own)}")
-    try:
-        inspect.signature(function).bind(**dict.fromkeys(stage.inputs))
-    except TypeError as error:
-        inputs = ", ".join(stage.inputs)
-        raise ConfigurationError(f"{start} can't be called with the inputs {inputs}: {error}.") from None
     return path, function, code
 
 

@@ -50,12 +50,17 @@ class Resamples:
         problem = _too_few(len(values), count)
         if problem is not None:
             return problem
-        shown = self._count(count)
         n_eff = effective_n(values, codes)
         value = float(values.mean())
         if _is_score(values) and (np.ptp(values) == 0 or (_is_binary(values) and _rarer(values) * n_eff < SPARSE)):
-            method = "Wilson" if shown is None else f"Wilson, effective n {n_eff:.0f}{few_clusters(count)}"
-            return wilson(value, n=len(values), effective_n=n_eff, clusters=shown, level=self.level, method=method)
+            return wilson(
+                value,
+                n=len(values),
+                effective_n=n_eff,
+                clusters=self._count(count),
+                level=self.level,
+                method=self._named("Wilson", n_eff, count),
+            )
         if np.ptp(values) == 0:
             return unmeasured("too few: all values are equal, so their spread is unknown", n=len(values))
         return self._percentile(value, self.means[name], n=len(values), count=count)
@@ -65,40 +70,36 @@ class Resamples:
 
         Raises: ValueError when a record is in one column only.
         """
-        self._check_paired(a, b)
-        values, codes, count = self._present(a)
+        return self.contrast({a: 0.0} if a == b else {a: 1.0, b: -1.0})
+
+    def contrast(self, weights: Mapping[str, float]) -> Estimate:
+        """Give a weighted sum of means, paired: all columns must hold the same records.
+
+        Raises: ValueError when a record is in some of the columns only.
+        """
+        values, codes, count = self._contrasted(weights)
         problem = _too_few(len(values), count)
         if problem is not None:
             return problem
-        change = values - self._present(b)[0]
-        value = float(values.mean()) - float(self._present(b)[0].mean())
-        moved = float((change != 0).mean())
-        n_eff = effective_n(change, codes)
-        steps = bool((np.abs(change) == (change != 0)).all())
-        if (steps and moved * n_eff < SPARSE) or moved == 0:
-            shown = self._count(count)
-            note = "" if shown is None else f", effective n {n_eff:.0f}{few_clusters(count)}"
+        n_eff = effective_n(values, codes)
+        moved = float((values != 0).mean())
+        if bool((np.abs(values) == (values != 0)).all()) and moved * n_eff < SPARSE:
             return paired_difference(
-                up=float((change > 0).mean()),
-                down=float((change < 0).mean()),
-                n=len(change),
+                up=float((values > 0).mean()),
+                down=float((values < 0).mean()),
+                n=len(values),
                 effective_n=n_eff,
-                clusters=shown,
+                clusters=self._count(count),
                 level=self.level,
-                method=f"Tango score{note}",
+                method=self._named("Tango score", n_eff, count),
             )
-        if np.ptp(change) == 0:
-            return unmeasured("too few: all differences are equal, so their spread is unknown", n=len(change))
-        return self._percentile(value, self.means[a] - self.means[b], n=len(change), count=count)
+        if np.ptp(values) == 0:
+            return unmeasured("too few: all differences are equal, so their spread is unknown", n=len(values))
+        return self._percentile(float(values.mean()), self.contrast_draws(weights), n=len(values), count=count)
 
-    def difference_draws(self, a: str, b: str) -> Floats:
-        """Give mean of `a` minus mean of `b` in each resample. Raises: ValueError as `difference`."""
-        self._check_paired(a, b)
-        return self.means[a] - self.means[b]
-
-    def interval(self, value: float, drawn: Floats, *, n: int, count: int) -> Estimate:
-        """Give any figure computed from the means with its interval, from its value in each resample."""
-        return _too_few(n, count) or self._percentile(value, drawn, n=n, count=count)
+    def contrast_draws(self, weights: Mapping[str, float]) -> Floats:
+        """Give the weighted sum of means in each resample."""
+        return np.sum([weight * self.means[name] for name, weight in weights.items()], axis=0)
 
     def _percentile(self, value: float, drawn: Floats, *, n: int, count: int) -> Estimate:
         tail = expanded_tail(count, level=self.level)
@@ -124,9 +125,19 @@ class Resamples:
     def _count(self, count: int) -> int | None:
         return None if self.clusters.are_records else count
 
-    def _check_paired(self, a: str, b: str) -> None:
-        if not np.array_equal(np.isnan(self.columns[a]), np.isnan(self.columns[b])):
-            raise ValueError(f"{a!r} and {b!r} hold different records, so their difference is not paired")
+    def _named(self, method: str, n_eff: float, count: int) -> str:
+        """Give the name of a score interval; with clusters also the effective n that it was computed on."""
+        return method if self._count(count) is None else f"{method}, effective n {n_eff:.0f}{few_clusters(count)}"
+
+    def _contrasted(self, weights: Mapping[str, float]) -> tuple[Floats, NDArray[np.int64], int]:
+        names = list(weights)
+        there = ~np.isnan(self.columns[names[0]])
+        for name in names[1:]:
+            if not np.array_equal(there, ~np.isnan(self.columns[name])):
+                raise ValueError(f"{names[0]!r} and {name!r} hold different records, so they are not paired")
+        _, codes, count = self._present(names[0])
+        values = np.sum([weight * self.columns[name][there] for name, weight in weights.items()], axis=0)
+        return values, codes, count
 
 
 def resample(

@@ -9,13 +9,16 @@ from stagegap.model.run import Cell
 from stagegap.store import text
 from stagegap.store.attach import Session
 from stagegap.store.journal import Op
-from stagegap.store.rows import COLUMNS, SHAPE, hex_keys, output
+from stagegap.store.rows import COLUMNS, SAME, SHAPE, hex_keys, output
 
 _UNPACK = f"""
 create or replace temp table batch as
-select seq, p.run as run_key, p.cell as cell, unnest(range(p.n)) as place,
-    {", ".join(f"unnest(list_resize(p.{name}, p.n, p.{name}[1])) as {name}" for name in COLUMNS)}
-from (select unnest(?::ubigint[]) as seq, unnest(from_json_strict(?::varchar, '{SHAPE}')) as p)
+select seq, run_key, cell,
+    {", ".join(f"coalesce({c}, same_{c}) as {c}" if c in SAME else c for c in COLUMNS)}
+from (select seq, p.run as run_key, p.cell as cell, unnest(range(p.n)),
+        {", ".join(f"unnest(p.{c}) as {c}" for c in COLUMNS)},
+        {", ".join(f"p.{c}[1] as same_{c}" for c in sorted(SAME))}
+    from (select unnest(?::ubigint[]) as seq, unnest(from_json_strict(?::varchar, '{SHAPE}')) as p))
 """
 CACHEABLE = ("ok", "repaired", "refused", "unparsable")
 """Outcomes of a call that are its answer; the other ones say that there was none."""
@@ -74,7 +77,7 @@ def _intern(session: Session) -> None:
         where not exists (from stage s where s.cascade = n.cascade and s.name = n.stage);
         create or replace temp table batch_record as
         select n.cascade, n.name, n.place, r.id from
-            (select r.cascade, b.record as name, min((b.seq, b.place)) as place
+            (select r.cascade, b.record as name, min(b.rowid) as place
              from batch b join run r on r.key = b.run_key group by all) n
             left join record r on r.cascade = n.cascade and r.name = n.name
     """)
@@ -96,8 +99,8 @@ def _texts(*, look_back: bool) -> str:
     return f"""
         create or replace temp table batch_text as
         select md5_number(body) as key, any_value(body) as body, min(place) as place from
-            (select body, (seq, place) as place from batch where body is not null
-             union all select raw, (seq, place) from batch where raw is not null) group by key;
+            (select body, rowid as place from batch where body is not null
+             union all select raw, rowid from batch where raw is not null) group by key;
         create or replace temp table fresh_text as {known if look_back else known + " having false"};
         insert into fresh_text select key, (select coalesce(max(id), 0) from blob) + row_number() over (order by place)
         from batch_text anti join fresh_text using (key);

@@ -79,6 +79,17 @@ def items(session: Session, journal: Journal, queue: str, annotator: str, limit:
     return _payloads(session, queue, [*fresh, *skipped][:limit])
 
 
+def items_of(session: Session, queue: str, records: Sequence[str]) -> list[QueueItem]:
+    """Give the items of these records, in the order of the sample; a record that is not in the queue is left out."""
+    rows = session.rows(
+        "select i.position from queue_item i join record r on r.id = i.record"
+        " where i.queue = ? and r.name in (select unnest(?::varchar[])) order by i.position",
+        queue,
+        list(records),
+    )
+    return _payloads(session, queue, [row[0] for row in rows])
+
+
 def progress(session: Session, journal: Journal, queue: str, annotator: str) -> Progress:
     """Say how far that person is. Raises: NotFound."""
     latest = _latest(session, journal, queue, annotator)
@@ -96,12 +107,7 @@ def last_label(session: Session, journal: Journal, queue: str, annotator: str) -
     if not latest:
         return None
     label = list(latest.values())[-1]
-    rows = session.rows(
-        "select i.position from queue_item i join record r on r.id = i.record where i.queue = ? and r.name = ?",
-        queue,
-        label.record,
-    )
-    found = _payloads(session, queue, [row[0] for row in rows])
+    found = items_of(session, queue, [label.record])
     return (found[0], label) if found else None
 
 

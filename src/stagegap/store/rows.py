@@ -31,32 +31,41 @@ SHAPE = (
     + "}]"
 )
 """Form of a list of operations, as DuckDB's `from_json` takes it."""
+SAME = frozenset({"stage", "repeat", "status", "form", "cached"})
+"""Columns that are never null; where all values of a batch are equal, the body holds one."""
 
 
 def pack(run: str, cell: Cell, outputs: Sequence[Output]) -> tuple[str, bytes]:
     """Give the operation (id, body): the id names what was answered, so that a repeated write is no second one.
 
+    A column without any value is null, and one of equal values in `SAME` holds one: `outputs.apply` spreads them.
     Raises: ValueError for NaN, an infinity, a key that is not 32 hex digits, or one answer twice.
     """
-    names = [o.stage for o in outputs], [o.record for o in outputs], [o.repeat for o in outputs]
-    if len(set(zip(*names, strict=True))) != len(outputs):
-        raise ValueError("one record stands twice for the same stage and repeat in a batch of outputs")
-    statuses = [o.status.value for o in outputs]
-    columns: dict[str, Sequence[Json]] = dict(zip(("stage", "record", "repeat"), names, strict=True))
-    columns["status"] = statuses
-    columns.update(_values(outputs))
-    for name in ("confidence", "latency_ms", "cost"):
-        columns[name] = _floats(name, [getattr(o, name) for o in outputs])
-    for name in ("tokens_in", "tokens_out", "cached"):
-        columns[name] = [getattr(o, name) for o in outputs]
-    columns["because"] = [o.because and o.because.value for o in outputs]
-    columns["error"] = [o.error or None for o in outputs]
-    columns["raw"] = [o.raw or None for o in outputs]
-    columns["extra"] = [_extra(o) for o in outputs]
-    columns["call_key"] = hex_keys([o.key or None for o in outputs])
-    short = {name: _shortened(column) for name, column in columns.items()}
+    columns: dict[str, Sequence[Any] | None] = {
+        "stage": [o.stage for o in outputs],
+        "record": (records := [o.record for o in outputs]),
+        "repeat": [o.repeat for o in outputs],
+        "status": [o.status for o in outputs],
+        **_values([o.value for o in outputs]),
+        "confidence": [o.confidence for o in outputs],
+        "because": [o.because for o in outputs],
+        "error": [o.error or None for o in outputs],
+        "raw": [o.raw or None for o in outputs],
+        "extra": _extra([o.scores for o in outputs], [o.alternatives for o in outputs]),
+        "latency_ms": [o.latency_ms for o in outputs],
+        "tokens_in": [o.tokens_in for o in outputs],
+        "tokens_out": [o.tokens_out for o in outputs],
+        "cost": [o.cost for o in outputs],
+        "call_key": hex_keys([o.key or None for o in outputs]),
+        "cached": [o.cached for o in outputs],
+    }
+    for name in ("number", "confidence", "latency_ms", "cost"):
+        _refuse_odd_numbers(name, columns[name])
+    short = {name: _shortened(name, column) for name, column in columns.items()}
+    if len(set(records)) != len(outputs):
+        _refuse_doubles(outputs)
+    identity = text.write([run, str(cell), *(short[name] for name in ("stage", "record", "repeat", "status"))])
     body = text.write({"run": run, "cell": str(cell), "n": len(outputs), **short})
-    identity = text.write([run, str(cell), *names, statuses])
     return hashlib.blake2b(identity, digest_size=16).hexdigest(), body
 
 
@@ -103,14 +112,13 @@ def _value(form: str, short: str | None, number: float | None, body: str | None)
             return None
 
 
-def _values(outputs: Sequence[Output]) -> dict[str, Sequence[Json]]:
+def _values(values: Sequence[Json]) -> dict[str, Sequence[Any]]:
     """Spread values over typed columns by what they are."""
     forms: list[str] = []
     short: list[str | None] = []
     number: list[float | None] = []
     body: list[str | None] = []
-    for o in outputs:
-        value = o.value
+    for value in values:
         in_row: str | None = None
         as_number: float | None = None
         apart: str | None = None
@@ -134,21 +142,35 @@ def _values(outputs: Sequence[Output]) -> dict[str, Sequence[Json]]:
         short.append(in_row)
         number.append(as_number)
         body.append(apart)
-    return {"form": forms, "short": short, "number": _floats("value", number), "body": body}
+    return {"form": forms, "short": short, "number": number, "body": body}
 
 
-def _extra(o: Output) -> str | None:
-    if not o.scores and not o.alternatives:
+def _extra(
+    scores: Sequence[tuple[float, ...]], alternatives: Sequence[tuple[Json, ...]]
+) -> Sequence[str | None] | None:
+    """Give what few outputs have, as JSON text; None when no output of the batch has it."""
+    if not any(scores) and not any(alternatives):
         return None
-    text.refuse_odd_numbers((o.scores, o.alternatives))
-    return text.write({"scores": o.scores, "alternatives": o.alternatives}).decode()
-
-
-def _floats(name: str, column: list[float | None]) -> list[float | None]:
-    for number in column:
-        if number is not None and not math.isfinite(number):
-            raise ValueError(f"{name} {number} is no number that can be stored")
+    column: list[str | None] = []
+    for pair in zip(scores, alternatives, strict=True):
+        text.refuse_odd_numbers(pair)
+        written = text.write(dict(zip(("scores", "alternatives"), pair, strict=True))).decode()
+        column.append(written if any(pair) else None)
     return column
+
+
+def _refuse_doubles(outputs: Sequence[Output]) -> None:
+    named = {(o.stage, o.record, o.repeat) for o in outputs}
+    if len(named) != len(outputs):
+        raise ValueError("one record stands twice for the same stage and repeat in a batch of outputs")
+
+
+def _refuse_odd_numbers(name: str, column: Sequence[float | None] | None) -> None:
+    present = [number for number in column or () if number is not None]
+    if not math.isfinite(sum(present)):
+        for number in present:
+            if not math.isfinite(number):
+                raise ValueError(f"{name} {number} is no number that can be stored")
 
 
 def hex_keys(column: list[str | None]) -> list[str | None]:
@@ -163,11 +185,7 @@ def hex_keys(column: list[str | None]) -> list[str | None]:
     return column
 
 
-def _shortened(column: Sequence[Json]) -> Sequence[Json]:
-    """Give one entry for a column of equal texts, whole numbers or absences, which `apply` repeats again."""
-    first = column[0]
-    if first is None:
-        return column if column.count(None) != len(column) else [None]
-    if isinstance(first, str | int) and column.count(first) == len(column):
-        return [first]
-    return column
+def _shortened(name: str, column: Sequence[Any] | None) -> Sequence[Any] | None:
+    if column is None or column.count(None) == len(column):
+        return None
+    return column[:1] if name in SAME and column.count(column[0]) == len(column) else column

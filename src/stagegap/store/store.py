@@ -211,6 +211,11 @@ class Store:
         with self._file.reading() as session:
             return queues.items(session, self._journal, queue, annotator, limit)
 
+    def queue_items_of(self, queue: str, records_: Sequence[str]) -> list[QueueItem]:
+        """Give the items of these records; a record that is not in the queue is left out."""
+        with self._file.reading() as session:
+            return queues.items_of(session, queue, records_)
+
     def progress(self, queue: str, annotator: str) -> Progress:
         """Say how far that person is. Raises: NotFound."""
         with self._file.reading() as session:

@@ -1,0 +1,149 @@
+"""From a cascade file to what a run executes: its records, corpora, stage code and cells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from stagegap.exchange.labels import Known, RecordedFields, read_labels, read_recorded
+from stagegap.exchange.records import read_documents, read_records
+from stagegap.metrics import CustomMetric
+from stagegap.model.answer import Answer, Label, Output, Reference
+from stagegap.model.cascade import Cascade, Stage
+from stagegap.model.record import Record
+from stagegap.model.run import SYSTEM, Cell
+from stagegap.model.sources import CascadeFile
+from stagegap.model.values import Json
+from stagegap.runner.inputs import Settled, given_output, reader
+from stagegap.runner.work import CellWork
+from stagegap.stages.building import build
+from stagegap.stages.corpus import Corpus
+from stagegap.stages.protocol import Inputs, StageCode
+from stagegap.stages.python import function_at
+
+CUSTOM = "python:"
+"""Begin of the name of a metric that is a user's function."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Materials:
+    """What a cascade file points at, read from its files."""
+
+    records: tuple[Record, ...]
+    corpora: Mapping[str, Corpus]
+    labels: tuple[Label, ...]
+    """From the reference files; the store may hold more."""
+
+    def scored(self, cascade: Cascade) -> tuple[Record, ...]:
+        """Give the records that a run is made on: those of the split that the cascade evaluates."""
+        return tuple(r for r in self.records if cascade.evaluate in (None, r.split))
+
+    def known(self, cascade: Cascade) -> Known:
+        """Give what labels are checked against."""
+        return _known(cascade, self.records, self.corpora)
+
+
+def read_materials(file: CascadeFile) -> Materials:
+    """Read records, corpora and reference files. Raises: InputError with every problem of a file."""
+    records = read_records(file.records)
+    corpora = {name: Corpus(name=name, documents=read_documents(source)) for name, source in file.corpora.items()}
+    known = _known(file.cascade, records, corpora)
+    paths = file.references.paths if file.references else ()
+    labels = tuple(label for path in paths for label in read_labels(Path(path), known))
+    return Materials(records=tuple(records), corpora=corpora, labels=labels)
+
+
+def _known(cascade: Cascade, records: Iterable[Record], corpora: Mapping[str, Corpus]) -> Known:
+    documents = {name: corpus.documents for name, corpus in corpora.items()}
+    return Known(cascade=cascade, records={record.id for record in records}, documents=documents)
+
+
+def stage_codes(
+    file: CascadeFile, materials: Materials, references: Iterable[Reference], *, environment: Mapping[str, str]
+) -> dict[str, StageCode]:
+    """Give the code of every stage; a trained one learns from the references of its split.
+
+    Raises: ConfigurationError when a stage can't work as it stands, InputError for a file of recorded outputs.
+    """
+    answers = given_answers(references)
+    return {
+        stage.name: build(
+            stage,
+            folder=Path(file.folder),
+            corpora=materials.corpora,
+            examples=_examples(file.cascade, stage, materials, answers),
+            recorded=_recorded(stage),
+            environment=environment,
+        )
+        for stage in file.cascade.stages
+    }
+
+
+def cell_works(cells: Iterable[Cell], references: Iterable[Reference]) -> tuple[CellWork, ...]:
+    """Give the system's own cell and each swap cell with the references that it puts in."""
+    answers = given_answers(references)
+    works = [CellWork(cell=cell, given={name: answers.get(name, {}) for name in cell.stages}) for cell in cells]
+    return (CellWork(cell=SYSTEM), *works)
+
+
+def custom_metrics(file: CascadeFile) -> dict[str, CustomMetric]:
+    """Give the user's own metric functions by metric name. Raises: ConfigurationError when one can't be loaded."""
+    named = dict.fromkeys(name for stage in file.cascade.stages for name in stage.metrics if name.startswith(CUSTOM))
+    return {
+        name: function_at(name.removeprefix(CUSTOM), Path(file.folder), start=f"The metric {name!r}")[1]
+        for name in named
+    }
+
+
+def given_answers(references: Iterable[Reference]) -> dict[str, dict[str, Answer]]:
+    """Give the answer that a reference swap puts in, by stage and record."""
+    answers: dict[str, dict[str, Answer]] = {}
+    for reference in references:
+        answers.setdefault(reference.stage, {})[reference.record] = reference.first
+    return answers
+
+
+def seen_inputs(
+    cascade: Cascade, stage: Stage, record: Record, settled: Settled, corpora: Mapping[str, Corpus]
+) -> dict[str, Json]:
+    """Give what a stage sees of a record when the outputs before it are as in `settled`."""
+    inputs: dict[str, Json] = {}
+    for name, source in stage.inputs.items():
+        if source.origin == "record":
+            inputs[name] = record.fields.get(source.name)
+        else:
+            inputs[name] = reader(cascade, source, corpora)(settled[source.name])[0]
+    return inputs
+
+
+def _examples(
+    cascade: Cascade, stage: Stage, materials: Materials, answers: Mapping[str, Mapping[str, Answer]]
+) -> Sequence[tuple[Inputs, Json]]:
+    """Give inputs and reference values of the records that a stage is trained on, in record order."""
+    split = stage.parameters.get("train")
+    if stage.uses != "sklearn" or split is None:
+        return ()
+    examples: list[tuple[Inputs, Json]] = []
+    for record in materials.records:
+        answer = answers.get(stage.name, {}).get(record.id)
+        settled = _reference_outputs(record.id, stage.parents, answers)
+        if record.split == split and answer is not None and answer.value is not None and settled is not None:
+            examples.append((seen_inputs(cascade, stage, record, settled, materials.corpora), answer.value))
+    return examples
+
+
+def _reference_outputs(
+    record: str, stages: Sequence[str], answers: Mapping[str, Mapping[str, Answer]]
+) -> dict[str, Output] | None:
+    """Give the references at the stages in the form of outputs; None where one is missing."""
+    if any(record not in answers.get(name, {}) for name in stages):
+        return None
+    return {name: given_output(record, name, answers[name][record]) for name in stages}
+
+
+def _recorded(stage: Stage) -> dict[str, Json] | None:
+    if stage.uses != "recorded":
+        return None
+    named = {key: str(value) for key in ("record", "value", "status") if (value := stage.parameters.get(key))}
+    return read_recorded(Path(str(stage.parameters["path"])), RecordedFields(**named), stage=stage.name)

@@ -1,0 +1,180 @@
+"""The front door for library, command line and pages: the only place where the store and the maths meet."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from stagegap import spec
+from stagegap.analysis import codec
+from stagegap.analysis.views import Scorecard
+from stagegap.errors import NotFound, near_names
+from stagegap.exchange.labels import read_labels
+from stagegap.model.answer import Label
+from stagegap.model.queue import Progress as QueueProgress
+from stagegap.model.queue import Queue, QueueItem
+from stagegap.model.run import Run
+from stagegap.model.sources import CascadeFile
+from stagegap.model.values import Json
+from stagegap.runner import Progress, Silent, Stop, Summary
+from stagegap.runner.plan import Plan, plan
+from stagegap.runner.prepare import read_materials
+from stagegap.store import Store
+from stagegap.workspace import running
+from stagegap.workspace.labelling import Desk, LabelStage
+
+__all__ = ["LabelStage", "Workspace"]
+
+_NAME = re.compile(r"""^cascade:\s*["']?([\w.-]+)""", re.MULTILINE)
+
+
+class Workspace:
+    """A project folder: cascades under `pipelines/`, the store in `.stagegap/`."""
+
+    def __init__(self, folder: Path, *, environment: Mapping[str, str], clock: Callable[[], float]) -> None:
+        self.folder = folder
+        self._environment = environment
+        self._clock = clock
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Open the workspace that `folder` lies in: the nearest folder upwards with `.stagegap` or `pipelines`."""
+        start = folder.resolve()
+        marks = (".stagegap", "pipelines")
+        found = next((p for p in (start, *start.parents) if any((p / m).is_dir() for m in marks)), start)
+        return cls(found, environment=os.environ, clock=time.time)
+
+    @cached_property
+    def store(self) -> Store:
+        """The store, made on first use. Raises: StoreError."""
+        return Store.open(self.folder / ".stagegap")
+
+    @cached_property
+    def _desk(self) -> Desk:
+        return Desk(self.store)
+
+    def close(self) -> None:
+        """Let go of the store if it was used."""
+        self.__dict__.pop("_desk", None)
+        store = self.__dict__.pop("store", None)
+        if store is not None:
+            store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def files(self) -> dict[str, Path]:
+        """Give the cascade files under `pipelines/` by the name of their cascade."""
+        found: dict[str, Path] = {}
+        for path in sorted((self.folder / "pipelines").rglob("*.y*ml")):
+            named = _NAME.search(path.read_text(encoding="utf-8", errors="replace"))
+            if named:
+                found.setdefault(named[1], path)
+        return found
+
+    def load(self, path: Path | None) -> CascadeFile:
+        """Load a cascade file, or the first under `pipelines/`. Raises: SpecError with all its problems, NotFound."""
+        path = path or next(iter(self.files().values()), None)
+        if path is None:
+            raise NotFound(f"There is no cascade file under {self.folder / 'pipelines'}. `stagegap init` makes one.")
+        return spec.load(path, environment=self._environment)
+
+    def cascades(self) -> list[str]:
+        """Names of all cascades: those that were run, newest first, then those that only have a file."""
+        return list(dict.fromkeys([*(run.cascade for run in self.store.runs()), *self.files()]))
+
+    def plan(self, path: Path | None) -> Plan:
+        """Say which calls a run would make, without making one."""
+        job = running.gather(self.store, self.load(path), environment=self._environment)
+        return plan(job.work(""), cache=self.store)
+
+    def run(
+        self, path: Path | None, *, progress: Progress | None = None, stop: Stop | None = None
+    ) -> tuple[Run, Summary]:
+        """Run the cascade and every swap cell that its scorecard needs; compute and store the scorecard.
+
+        Only calls that were never made before are made. Raises: ConfigurationError, StoreError.
+        """
+        job = running.gather(self.store, self.load(path), environment=self._environment)
+        return running.run(
+            self.store, job, folder=self.folder, clock=self._clock, progress=progress or Silent(), stop=stop
+        )
+
+    def runs(self, cascade: str) -> list[Run]:
+        """Runs of a cascade, newest first."""
+        return self.store.runs(cascade)
+
+    def scorecard(self, cascade: str, run: str | None = None) -> Scorecard | None:
+        """Give the stored scorecard of a run, by default the newest that is done; None when there is none."""
+        found = self.store.run(cascade, run)
+        view = self.store.view(found.id, running.SCORECARD) if found else None
+        return codec.from_json(Scorecard, view[0]) if view else None
+
+    def stale_labels(self, scorecard: Scorecard) -> int:
+        """Labels that were made since the scorecard was computed."""
+        return max(0, self.store.label_count(scorecard.cascade) - scorecard.labels_seq)
+
+    def refresh(self, cascade: str, run: str) -> None:
+        """Compute a run's scorecard again, from all labels that there are by now. Raises: NotFound."""
+        found = self.store.run(cascade, run)
+        if found is None:
+            known = [one.name for one in self.store.runs(cascade)]
+            raise NotFound(f"Cascade {cascade!r} has no run {run!r}. {near_names(run, known)}")
+        file = spec.restore(found.resolved, path=self.files().get(cascade, self.folder / "cascade.yaml"))
+        running.score(self.store, found, file, running.scored_records(self.store, file.cascade))
+
+    def import_labels(self, path: Path, cascade: Path | None) -> int:
+        """Take the labels of a file in; those that are there already are none. Give how many are new."""
+        file = self.load(cascade)
+        name = file.cascade.name
+        labels = read_labels(path, read_materials(file).known(file.cascade))
+        before = self.store.label_count(name)
+        self.store.append_labels(name, labels)
+        return self.store.label_count(name) - before
+
+    def label_stages(self, cascade: str) -> list[LabelStage]:
+        """Stages of a cascade that people can be asked about. Raises: NotFound."""
+        return self._desk.stages(self._file(cascade).cascade)
+
+    def queue(self, cascade: str, stage: str) -> Queue:
+        """Give the random queue of a stage; the first call draws it from the newest run that is done.
+
+        Raises: NotFound without a run when the stage reads earlier stages.
+        """
+        drawn = self._desk.random_queue(cascade, stage)
+        return drawn or self._desk.draw_queue(self._file(cascade), stage, now=self._clock())
+
+    def queue_items(self, queue: Queue, annotator: str, limit: int) -> list[QueueItem]:
+        """The next records for that person, with what the stage saw and nothing else."""
+        return self._desk.next_items(queue, annotator, limit)
+
+    def progress_of(self, queue: Queue, annotator: str) -> QueueProgress:
+        """How far that person is in the queue."""
+        return self.store.progress(queue.id, annotator)
+
+    def last_label(self, queue: Queue, annotator: str) -> tuple[QueueItem, Label] | None:
+        """What that person answered last and has not undone."""
+        return self.store.last_label(queue.id, annotator)
+
+    def save_labels(
+        self, queue: Queue, events: Sequence[Mapping[str, Json]], annotator: str, verified: bool = False
+    ) -> None:
+        """Store what the label card sent; when this returns it survives a crash. Raises: ConfigurationError."""
+        self._desk.take_in(queue, events, annotator=annotator, at=self._clock(), verified=verified)
+
+    def _file(self, cascade: str) -> CascadeFile:
+        files = self.files()
+        if cascade not in files:
+            raise NotFound(f"No file under pipelines/ holds the cascade {cascade!r}. {near_names(cascade, files)}")
+        return self.load(files[cascade])

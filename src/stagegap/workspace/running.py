@@ -1,0 +1,138 @@
+"""What happens between a cascade file and a stored scorecard."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import subprocess
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from stagegap.analysis import codec
+from stagegap.analysis.references import settle
+from stagegap.analysis.scorecard import scorecard
+from stagegap.attribution.swaps import scorecard_cells
+from stagegap.model.answer import Output
+from stagegap.model.cascade import Cascade
+from stagegap.model.record import Record
+from stagegap.model.run import Cell, Run, RunStatus
+from stagegap.model.sources import CascadeFile
+from stagegap.runner import CellWork, Progress, Stop, Summary, Work, execute
+from stagegap.runner.prepare import Materials, cell_works, custom_metrics, read_materials, stage_codes
+from stagegap.stages.protocol import StageCode
+from stagegap.store import Store
+
+SCORECARD = "scorecard"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A cascade file with all that running it needs."""
+
+    file: CascadeFile
+    materials: Materials
+    records: Sequence[Record]
+    """Those that are run and scored."""
+    codes: Mapping[str, StageCode]
+    cells: Sequence[CellWork]
+
+    def work(self, run: str) -> Work:
+        """Give what the runner executes under that run's id."""
+        return Work(
+            run=run,
+            cascade=self.file.cascade,
+            codes=self.codes,
+            corpora=self.materials.corpora,
+            records=self.records,
+            cells=self.cells,
+        )
+
+
+def gather(store: Store, file: CascadeFile, *, environment: Mapping[str, str]) -> Job:
+    """Read all that a cascade file points at, and take its records and references into the store."""
+    materials = read_materials(file)
+    cascade = file.cascade
+    store.put_records(cascade.name, materials.records)
+    store.append_labels(cascade.name, materials.labels)
+    references = settle(store.labels(cascade.name), cascade)
+    return Job(
+        file=file,
+        materials=materials,
+        records=materials.scored(cascade),
+        codes=stage_codes(file, materials, references, environment=environment),
+        cells=cell_works(scorecard_cells(cascade), references),
+    )
+
+
+def run(
+    store: Store, job: Job, *, folder: Path, clock: Callable[[], float], progress: Progress, stop: Stop | None
+) -> tuple[Run, Summary]:
+    """Execute the job as a new run; when it is done, compute and store its scorecard."""
+    begun = store.create_run(_new_run(job, folder, clock()))
+    try:
+        summary = execute(job.work(begun.id), sink=store, cache=store, progress=progress, stop=stop)
+    except BaseException as error:
+        reason = str(error) or type(error).__name__
+        store.update_run(replace(begun, status=RunStatus.FAILED, finished_at=clock(), error=reason))
+        raise
+    ended = replace(begun, status=summary.status, finished_at=clock(), error=summary.error)
+    if summary.status is RunStatus.DONE:
+        score(store, ended, job.file, job.records)
+    store.update_run(ended)
+    return ended, summary
+
+
+def score(store: Store, run: Run, file: CascadeFile, records: Sequence[Record]) -> None:
+    """Compute and store the scorecard of a run from its outputs and from all labels that there are."""
+    cascade = file.cascade
+    outputs = {
+        (str(cell), name): first_outputs(store, run, cell, name)
+        for cell in store.cells(run.id)
+        for name in cascade.names
+        if name not in cell.stages
+    }
+    labels = store.labels(cascade.name)
+    card = scorecard(cascade, run, records, outputs, labels, seed=run.seed, custom=custom_metrics(file))
+    store.put_view(run.id, SCORECARD, codec.to_json(card), card.labels_seq)
+
+
+def first_outputs(store: Store, run: Run, cell: Cell, stage: str) -> dict[str, Output]:
+    """Give the first repeat of a stage's outputs by record."""
+    return {output.record: output for output in store.outputs(run.id, cell, stage) if output.repeat == 0}
+
+
+def scored_records(store: Store, cascade: Cascade) -> list[Record]:
+    """Give the stored records that the cascade evaluates."""
+    return [record for record in store.records(cascade.name) if cascade.evaluate in (None, record.split)]
+
+
+def _new_run(job: Job, folder: Path, now: float) -> Run:
+    return Run(
+        id=uuid.uuid4().hex,
+        name="",
+        cascade=job.file.cascade.name,
+        fingerprint=job.file.cascade.fingerprint,
+        resolved=json.dumps(job.file.resolved, ensure_ascii=False),
+        status=RunStatus.RUNNING,
+        started_at=now,
+        records=len(job.records),
+        who=getpass.getuser(),
+        commit=_commit(folder),
+    )
+
+
+def _commit(folder: Path) -> str:
+    """Give the git commit of the project, with `+` where the work tree differs; empty outside git."""
+    try:
+        said = subprocess.run(
+            ["git", "-C", str(folder), "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return said.stdout.strip()
