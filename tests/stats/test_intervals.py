@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.optimize import minimize_scalar
+from statsmodels.stats.proportion import proportion_confint
+
+from stagegap.stats.intervals import mean_t, paired_difference, wilson
+
+
+@given(st.integers(1, 500), st.data())
+def test_wilson_agrees_with_statsmodels(n: int, data: st.DataObject):
+    k = data.draw(st.integers(0, n))
+    low, high = proportion_confint(k, n, method="wilson")
+    found = wilson(k / n, n=n)
+    assert found.low == pytest.approx(low, abs=1e-9)
+    assert found.high == pytest.approx(high, abs=1e-9)
+
+
+def test_wilson_of_all_right_has_a_width():
+    found = wilson(1.0, n=20)
+    assert (found.low, found.high) == (pytest.approx(0.8389, abs=1e-4), 1.0)
+
+
+def test_wilson_on_a_smaller_effective_number_is_wider_but_keeps_the_true_n():
+    found = wilson(0.8, n=100, effective_n=20, clusters=10)
+    assert found.low < wilson(0.8, n=100).low
+    assert (found.n, found.clusters) == (100, 10)
+
+
+def test_wilson_of_no_record_is_too_few():
+    assert wilson(0.5, n=0).method == "too few: no record"
+
+
+def test_a_share_outside_0_and_1_is_refused():
+    with pytest.raises(ValueError, match=r"got 1\.5"):
+        wilson(1.5, n=3)
+
+
+def test_mean_t_leaves_nan_out():
+    found = mean_t(np.array([1.0, 2.0, 3.0, math.nan, 4.0]))
+    assert (found.value, found.n) == (2.5, 4)
+    assert found.high == pytest.approx(4.5543, abs=1e-4)
+
+
+@pytest.mark.parametrize(("values", "method"), [([], "too few: 0 values"), ([1.0], "too few: 1 value")])
+def test_mean_of_less_than_two_values_is_too_few(values: list[float], method: str):
+    found = mean_t(np.array(values))
+    assert not found.is_measured
+    assert found.method == method
+
+
+@pytest.mark.parametrize(("b", "c", "n"), [(12, 4, 60), (3, 0, 50), (1, 9, 30), (20, 20, 90)])
+def test_tango_limits_are_where_the_score_test_just_rejects(b: int, c: int, n: int):
+    # The definition, with the constrained maximum likelihood found by search instead of in closed form.
+    found = paired_difference(up=b / n, down=c / n, n=n)
+    for delta in (found.low, found.high):
+
+        def minus_log_likelihood(q: float, delta: float = delta) -> float:
+            return -(b * math.log(q + delta) + c * math.log(q) + (n - b - c) * math.log(1 - 2 * q - delta))
+
+        low, high = max(0.0, -delta) + 1e-12, (1 - delta) / 2 - 1e-12
+        q = minimize_scalar(minus_log_likelihood, bounds=(low, high), method="bounded", options={"xatol": 1e-12}).x
+        z = (b - c - n * delta) / math.sqrt(n * (2 * q + delta * (1 - delta)))
+        assert abs(z) == pytest.approx(1.959964, abs=1e-3)
+
+
+def test_no_discordant_pair_has_the_closed_form_width():
+    found = paired_difference(up=0.0, down=0.0, n=100)
+    z2 = 1.959964**2
+    assert found.high == pytest.approx(z2 / (100 + z2), abs=1e-6)
+    assert found.low == pytest.approx(-found.high, abs=1e-9)
+
+
+def test_paired_difference_of_no_record_is_too_few():
+    assert not paired_difference(up=0.0, down=0.0, n=0).is_measured
+
+
+@given(st.integers(2, 200), st.data())
+def test_paired_difference_contains_its_value_and_mirrors(n: int, data: st.DataObject):
+    up = data.draw(st.integers(0, n))
+    down = data.draw(st.integers(0, n - up))
+    found = paired_difference(up=up / n, down=down / n, n=n)
+    mirrored = paired_difference(up=down / n, down=up / n, n=n)
+    assert -1 <= found.low <= found.value <= found.high <= 1
+    assert found.low == pytest.approx(-mirrored.high, abs=1e-9)
