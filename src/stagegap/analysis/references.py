@@ -92,7 +92,8 @@ def _chosen_by_half(answers: Sequence[Answer]) -> list[Answer]:
     votes = Counter(item for items in chosen for item in items)
     order = {item: place for place, item in enumerate(dict.fromkeys(item for items in chosen for item in items))}
     kept = [item for item, count in votes.items() if 2 * count >= len(answers)]
-    if votes and not kept:
+    silent = sum(not items for items in chosen)
+    if not kept and 2 * silent < len(answers):
         return []
     kept.sort(key=lambda item: (-votes[item], order[item]))
     return [Answer(value=kept, facts=answers[0].facts)]

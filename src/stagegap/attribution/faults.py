@@ -93,7 +93,7 @@ def account(accepted: Mapping[str, Floats], ancestors: Mapping[str, Sequence[str
 
 
 def _first_faults(table: Floats) -> NDArray[np.int64]:
-    known = np.count_nonzero(~np.isnan(table), axis=0) > 0
+    known = _known(table)
     first = np.full(len(table), NO_FAULT, dtype=np.int64)
     for position in range(table.shape[1]):
         if known[position]:
@@ -101,6 +101,11 @@ def _first_faults(table: Floats) -> NDArray[np.int64]:
             first[searching & np.isnan(table[:, position])] = UNKNOWN
             first[searching & (table[:, position] == 0)] = position
     return first
+
+
+def _known(table: Floats) -> Bools:
+    """Tell which stages have a score of any record."""
+    return np.count_nonzero(~np.isnan(table), axis=0) > 0
 
 
 def _row(
@@ -118,6 +123,7 @@ def _row(
     above = table[:, [names.index(a) for a in ancestors[name] if a in names]]
     tainted, clean = (above == 0).any(axis=1), (above == 1).all(axis=1)
     here = first == position
+    earlier = table[:, :position][:, _known(table)[:position]]
     return StageFaults(
         stage=name,
         scored=int((~np.isnan(own)).sum()),
@@ -127,5 +133,5 @@ def _row(
         recovered=int(((own == 1) & tainted).sum()),
         first=int((here & is_bad).sum()),
         masked=int((here & is_good).sum()),
-        reached=int((here | (first == NO_FAULT) | (first > position)).sum()),
+        reached=int(((earlier == 1).all(axis=1) & ~np.isnan(own)).sum()),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -13,10 +13,200 @@ application = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     help="Which stage of the cascade holds you back, against people?",
+    epilog="Exit codes: 0 done, 1 an expectation is not met, 2 configuration or input is wrong, 3 the store can't be "
+    "used, 4 a run stopped before its end, 130 interrupted.",
 )
 
-CascadeArgument = Annotated[
-    Path | None, typer.Argument(help="Cascade file; the only one under pipelines/ where there is one.", show_default=False)
+FileArgument = Annotated[
+    Path | None,
+    typer.Argument(metavar="[FILE]", help="Cascade file; without one, the first under pipelines/.", show_default=False),
 ]
+CascadeOption = Annotated[
+    str | None, typer.Option("--cascade", help="Name of the cascade; by default the one that ran last.")
+]
+RunOption = Annotated[str | None, typer.Option("--run", help="Name of the run, such as v3; by default the newest.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-RunOption = Annotated[str | None, typer.Option("--run", help="Name of the run, for example v3; the newest by default.")]
+PortOption = Annotated[int, typer.Option("--port", help="Port on 127.0.0.1.")]
+
+
+@application.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="Folder of the project.")] = Path(), as_json: JsonOption = False
+) -> None:
+    """Write a small cascade to change: two stages, six records, references."""
+    from stagegap.cli import printing
+    from stagegap.workspace.starter import write_starter
+
+    paths = write_starter(folder)
+    if as_json:
+        return printing.print_json({"written": [str(path) for path in paths]})
+    for path in paths:
+        printing.say(f"Made {path}")
+    return printing.advise("stagegap run" if folder == Path() else f"cd {folder} && stagegap run")
+
+
+@application.command()
+def validate(file: FileArgument = None, as_json: JsonOption = False) -> None:
+    """Report all problems of a cascade file at once, each with its line."""
+    from stagegap.cli import printing
+    from stagegap.cli.opening import workspace
+
+    with workspace() as opened:
+        loaded = opened.load(file)
+    if as_json:
+        return printing.print_json({"cascade": loaded.cascade.name, "stages": list(loaded.cascade.names)})
+    printing.say(
+        f"{loaded.path} is a cascade of {len(loaded.cascade.stages)} stages: {', '.join(loaded.cascade.names)}."
+    )
+    return printing.advise("stagegap plan", "stagegap run")
+
+
+@application.command()
+def schema(
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write to.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print the JSON Schema of cascade files, for editors."""
+    from stagegap import spec
+    from stagegap.cli import printing
+
+    if output is None or as_json:
+        return printing.print_json(spec.json_schema())
+    spec.write_schema(output)
+    printing.say(f"Wrote {output}.")
+    return printing.advise(f"put `# yaml-language-server: $schema={output}` on the first line of your cascade file")
+
+
+@application.command()
+def plan(file: FileArgument = None, as_json: JsonOption = False) -> None:
+    """Say which calls a run would make, and which are known already; nothing is called."""
+    from stagegap.cli import printing
+    from stagegap.cli.opening import workspace
+
+    with workspace() as opened:
+        planned = opened.plan(file)
+    if as_json:
+        return printing.print_view(planned)
+    printing.draw_plan(planned)
+    return printing.advise("stagegap run")
+
+
+@application.command()
+def run(file: FileArgument = None, as_json: JsonOption = False) -> None:
+    """Run the cascade and the swaps that its verdict needs; only calls that were never made are made."""
+    from stagegap.cli import printing
+    from stagegap.cli.opening import workspace
+    from stagegap.cli.running import run_and_show
+
+    with workspace() as opened:
+        run_and_show(opened, file, as_json=as_json)
+    if not as_json:
+        printing.advise("stagegap app", "stagegap report")
+
+
+@application.command(name="import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="Labels: JSONL, CSV or Parquet with record, stage, annotator, value.")],
+    cascade: Annotated[Path | None, typer.Option("--file", help="Cascade file that the labels belong to.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take labels in from a file; what is there already is not taken twice."""
+    from stagegap.cli import printing
+    from stagegap.cli.opening import workspace
+
+    with workspace() as opened:
+        added = opened.import_labels(file, cascade)
+    if as_json:
+        return printing.print_json({"added": added})
+    printing.say(f"{added:,} labels are new.")
+    return printing.advise("stagegap run", "stagegap show")
+
+
+@application.command()
+def show(cascade: CascadeOption = None, run: RunOption = None, as_json: JsonOption = False) -> None:
+    """Print the verdict of a run."""
+    from stagegap.cli import printing
+    from stagegap.cli.opening import scorecard, workspace
+
+    with workspace() as opened:
+        card = scorecard(opened, cascade, run)
+    if as_json:
+        return printing.print_view(card)
+    printing.draw_scorecard(card)
+    return printing.advise("stagegap app", "stagegap report")
+
+
+@application.command()
+def app(
+    port: PortOption = 8501,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = True,
+) -> None:
+    """Serve the app on 127.0.0.1 until Ctrl-C."""
+    from stagegap.cli.opening import folder
+    from stagegap.ui.server import serve
+
+    serve(folder(), port=port, open_browser=browser)
+
+
+@application.command()
+def report(
+    cascade: CascadeOption = None,
+    run: RunOption = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write to.")] = None,
+    form: Annotated[Literal["html", "md", "json"], typer.Option("--form", help="html, md or json.")] = "html",
+    records: Annotated[bool, typer.Option("--records/--no-records", help="Show texts of records.")] = True,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the verdict as one file without scripts, to send around."""
+    from stagegap.cli import printing
+    from stagegap.cli.opening import scorecard, workspace
+    from stagegap.cli.reporting import write_report
+
+    with workspace() as opened:
+        card = scorecard(opened, cascade, run)
+    written = write_report(card, output, form=form, records=records)
+    if as_json:
+        return printing.print_json({"path": str(written.path), "bytes": written.size, "records": written.records})
+    printing.say(written.sentence)
+    return printing.advise(f"open {written.path}", "stagegap report --no-records")
+
+
+@application.command()
+def demo(
+    serve_app: Annotated[bool, typer.Option("--app/--no-app", help="Serve the app afterwards.")] = True,
+    port: PortOption = 8501,
+    as_json: JsonOption = False,
+) -> None:
+    """Run the demo cascade, print its verdict and serve the app."""
+    from stagegap.cli import printing
+    from stagegap.cli.opening import demo_file, workspace
+    from stagegap.cli.running import run_and_show
+
+    with workspace() as opened:
+        run_and_show(opened, demo_file(opened), as_json=as_json)
+    if serve_app:
+        printing.say(f"The app is on http://127.0.0.1:{port}  (Ctrl-C stops it)")
+        return app(port=port, browser=False)
+    return None if as_json else printing.advise("stagegap app", "stagegap report")
+
+
+@application.command()
+def doctor(
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Make a new DuckDB file from the journal.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Look at everything that can be wrong with the store; exit code 3 when something is."""
+    from stagegap.cli import printing
+    from stagegap.cli.opening import workspace
+
+    with workspace() as opened:
+        if rebuild:
+            printing.draw_rebuilt(opened.store.rebuild())
+        findings = opened.store.check()
+    if as_json:
+        printing.print_json([{"what": f.what, "good": f.is_good, "message": f.message} for f in findings])
+    else:
+        printing.draw_findings(findings)
+        printing.advise("stagegap show" if all(f.is_good for f in findings) else "stagegap doctor --rebuild")
+    if not all(f.is_good for f in findings):
+        raise typer.Exit(3)

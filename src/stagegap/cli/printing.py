@@ -10,11 +10,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from stagegap.analysis import codec
 from stagegap.analysis.views import Scorecard, StageRow
 from stagegap.model.estimate import Estimate
 from stagegap.model.values import Json
+from stagegap.runner.plan import Plan
+from stagegap.store import Finding, Rebuilt
 
-BAR_WIDTH = 20
+BAR_WIDTH = 8
 
 
 def console() -> Console:
@@ -42,6 +45,11 @@ def print_json(value: Json) -> None:
     sys.stdout.buffer.write(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
 
 
+def print_view(view: object) -> None:
+    """Print a view as JSON."""
+    sys.stdout.write(codec.to_json(view) + "\n")
+
+
 def printable(text: str) -> str:
     """Replace control characters, so that no record or error text can steer the terminal."""
     return "".join(c if c in "\n\t" or c.isprintable() else f"\\x{ord(c):02x}" for c in text)
@@ -57,11 +65,43 @@ def points(estimate: Estimate) -> str:
     return f"{100 * estimate.value:+.0f}".replace("-", "−") if estimate.is_measured else "-"
 
 
-def interval(estimate: Estimate) -> str:
-    """Give the interval in whole points."""
+def with_interval(shown: str, estimate: Estimate) -> str:
+    """Give the shown value with its interval in whole points: `45% (39 to 52)`."""
     if not estimate.is_measured:
-        return ""
-    return f"{100 * estimate.low:.0f} to {100 * estimate.high:.0f}".replace("-", "−")
+        return shown
+    return f"{shown} ({100 * estimate.low:.0f} to {100 * estimate.high:.0f})".replace("-", "−")
+
+
+def draw_plan(plan: Plan) -> None:
+    """Print one row a stage and cell, and what it comes to."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in ("Cell", "Stage"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("Calls", "Known", "Skipped"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for cell in plan.cells:
+        for stage in cell.stages:
+            calls = f"{stage.calls:,}" if stage.is_exact else f"at most {stage.calls:,}"
+            table.add_row(str(cell.cell), stage.stage, calls, f"{stage.known:,}", f"{stage.skipped:,}")
+    out = console()
+    out.print(table)
+    many = f"{plan.calls:,}" if plan.is_exact else f"at most {plan.calls:,}"
+    out.print(Text(f"{many} calls, {plan.paid_calls:,} of them to a paid service."))
+
+
+def draw_findings(findings: Sequence[Finding]) -> None:
+    """Print what `doctor` looked at, one line each."""
+    for finding in findings:
+        console().print(Text(f"{'✓' if finding.is_good else '✗'}   {printable(finding.message)}"))
+
+
+def draw_rebuilt(rebuilt: Rebuilt) -> None:
+    """Print what a rebuild saved, and where the old file is."""
+    say(f"Made a new file with all labels and {rebuilt.outputs:,} outputs.")
+    if rebuilt.kept:
+        say(f"The old file is kept as {rebuilt.kept}.")
+    if rebuilt.lost:
+        say(f"These tables could not be read: {', '.join(rebuilt.lost)}. `stagegap run` fills them again.")
 
 
 def draw_scorecard(card: Scorecard) -> None:
@@ -71,10 +111,9 @@ def draw_scorecard(card: Scorecard) -> None:
     out.print(Text(card.verdict.summary))
     out.print(Text(card.verdict.basis, style="dim"))
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for heading in ("Stage", "System", "95% interval", "Person", "Gap", "95% interval"):
-        table.add_column(heading, justify="left" if heading == "Stage" else "right")
-    table.add_column("")
-    table.add_column("End-to-end gain", justify="right")
+    table.add_column("Stage", no_wrap=True)
+    for heading in ("System", "Person", "Gap", "", "End-to-end gain"):
+        table.add_column(heading, justify="right" if heading else "left", no_wrap=True)
     largest = max((row.gain.value for row in card.stages if row.gain.is_measured), default=0.0)
     for row in card.stages:
         style = "bold" if row.stage == card.verdict.stage else ""
@@ -87,14 +126,11 @@ def draw_scorecard(card: Scorecard) -> None:
 def _cells(row: StageRow, largest: float) -> Sequence[str]:
     shared = row.system if row.person.is_measured else row.in_place
     width = round(BAR_WIDTH * row.gain.value / largest) if row.gain.is_measured and largest > 0 else 0
-    gain = f"{points(row.gain)} ({interval(row.gain)})" if row.gain.is_measured else "-"
     return (
         row.stage,
-        percent(shared),
-        interval(shared),
-        percent(row.person),
-        points(row.gap).lstrip("+"),
-        interval(row.gap),
+        with_interval(percent(shared), shared),
+        with_interval(percent(row.person), row.person),
+        with_interval(points(row.gap).lstrip("+"), row.gap),
         "█" * max(width, 0),
-        gain,
+        with_interval(points(row.gain), row.gain),
     )

@@ -63,23 +63,24 @@ class Ready:
     def __init__(self) -> None:
         self._cases: deque[Case] = deque()
         self._changed = asyncio.Event()
-        self._is_closed = False
+        self.is_closed = False
+        """True when no more is to be taken: all is done, or the run ends early."""
 
     def put(self, cases: Iterable[Case]) -> None:
         """Add cases; once closed they are dropped, for nobody would take them."""
-        if not self._is_closed:
+        if not self.is_closed:
             self._cases.extend(cases)
             self._changed.set()
 
     def close(self) -> None:
         """Say that no more is to be taken."""
-        self._is_closed = True
+        self.is_closed = True
         self._cases.clear()
         self._changed.set()
 
     async def take(self, limit: int) -> list[Case]:
         """Wait for a case and give all that are there, at most `limit`; none once closed."""
-        while not self._cases and not self._is_closed:
+        while not self._cases and not self.is_closed:
             self._changed.clear()
             await self._changed.wait()
         return [self._cases.popleft() for _ in range(min(limit, len(self._cases)))]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import cast
 
@@ -12,7 +12,7 @@ from stagegap.model.run import RunStatus
 from stagegap.runner.answers import Known
 from stagegap.runner.cases import Case, Cases, Ready
 from stagegap.runner.inputs import Wiring
-from stagegap.runner.lanes import AsyncLane, Pairs, Surroundings, run_batches
+from stagegap.runner.lanes import AsyncLane, Pair, Surroundings, run_batches
 from stagegap.runner.progress import Progress
 from stagegap.runner.scope import repeats_of, scope_of
 from stagegap.runner.stopping import Stop, interrupts
@@ -20,7 +20,7 @@ from stagegap.runner.work import Cache, CellSummary, CellWork, Sink, Summary, Ta
 from stagegap.runner.writing import Writer
 from stagegap.stages.protocol import AsyncStage
 
-WINDOW = 4_096
+WINDOW = 8_192
 """Cases on their way at once: bounds memory, and is enough that no stage runs dry."""
 REFILL = 512
 """Cases are let in in groups of this size, so that the first stage keeps getting whole batches."""
@@ -138,7 +138,7 @@ class _CellRun:
         else:
             await run_batches(code, known, ready, around)
 
-    def _deliver(self, stage: str, pairs: Pairs) -> None:
+    def _deliver(self, stage: str, pairs: Sequence[Pair]) -> None:
         """Take the outputs of a stage: count them, keep them, and pass each case on."""
         moved: dict[str, list[Case]] = {child: [] for child in self._children[stage]}
         for case, output in pairs:

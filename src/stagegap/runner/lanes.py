@@ -10,19 +10,21 @@ from typing import TypeAlias
 
 from stagegap.errors import RunStopped
 from stagegap.model.answer import Output
-from stagegap.runner.answers import Known
+from stagegap.runner.answers import Known, Sorted
 from stagegap.runner.cases import Case, Ready
 from stagegap.runner.inputs import Call
 from stagegap.stages.protocol import AsyncStage, BatchStage
 
-Pairs: TypeAlias = "Sequence[tuple[Case, Output]]"
+Pair: TypeAlias = tuple[Case, Output]
+LOOKUP = 2_048
+"""Cases that the cache is asked for at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
     """What every lane of a cell is given."""
 
-    deliver: Callable[[str, Pairs], None]
+    deliver: Callable[[str, Sequence[Pair]], None]
     """Takes the outputs of a stage."""
     room: Callable[[], Awaitable[None]]
     """Waits until the store has caught up."""
@@ -36,29 +38,35 @@ class Surroundings:
 async def run_batches(code: BatchStage, known: Known, ready: Ready, around: Surroundings) -> None:
     """Answer batch after batch in a worker thread, one at a time, until the queue closes.
 
-    While one batch is answered the next one gathers; a lone case never waits for company.
+    The cache is asked for all cases that are there, because a look into it costs the same for one as for thousands.
+    While one batch is answered the next ones gather; a lone case never waits for company.
     """
     loop = asyncio.get_running_loop()
-    stage = known.wiring.stage
-    while cases := await ready.take(stage.batch):
-        try:
-            pairs = await loop.run_in_executor(around.threads, _answered, code, known, cases, around.clock)
-        except RunStopped as reason:
-            around.stop(str(reason))
-            return
-        around.deliver(stage.name, pairs)
+    stage, threads = known.wiring.stage, around.threads
+    while cases := await ready.take(max(stage.batch, LOOKUP)):
+        work = await loop.run_in_executor(threads, known.sort, cases)
+        around.deliver(stage.name, work.decided)
+        for start in range(0, len(work.calls), stage.batch):
+            if ready.is_closed:
+                return
+            batch = work.calls[start : start + stage.batch]
+            try:
+                pairs = await loop.run_in_executor(threads, _answered, code, known, work, batch, around.clock)
+            except RunStopped as reason:
+                around.stop(str(reason))
+                return
+            around.deliver(stage.name, pairs)
         await around.room()
 
 
-def _answered(code: BatchStage, known: Known, cases: Sequence[Case], clock: Callable[[], float]) -> Pairs:
-    work = known.sort(cases)
-    pairs = work.decided
-    if not work.calls:
-        return pairs
+def _answered(
+    code: BatchStage, known: Known, work: Sorted, calls: Sequence[Call], clock: Callable[[], float]
+) -> Sequence[Pair]:
     start = clock()
-    replies = code.answer_batch([call.inputs for call in work.calls])
-    each_ms = round((clock() - start) * 1000 / len(work.calls), 4)
-    for call, reply in zip(work.calls, replies, strict=True):
+    replies = code.answer_batch([call.inputs for call in calls])
+    each_ms = round((clock() - start) * 1000 / len(calls), 4)
+    pairs: list[Pair] = []
+    for call, reply in zip(calls, replies, strict=True):
         waiting = work.open[call.key]
         outputs = known.outputs(call.key, reply, waiting, latency_ms=each_ms)
         known.remember(outputs[:1])
@@ -88,7 +96,7 @@ class AsyncLane:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.TaskGroup() as calls:
-                while cases := await self._ready.take(self._stage.batch):
+                while cases := await self._ready.take(LOOKUP):
                     work = await loop.run_in_executor(self._around.threads, self._known.sort, cases)
                     self._around.deliver(self._stage.name, work.decided)
                     for call in work.calls:

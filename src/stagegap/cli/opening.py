@@ -1,0 +1,43 @@
+"""What commands find before they begin: the workspace, a scorecard, the demo's file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from stagegap.analysis.views import Scorecard
+from stagegap.errors import ConfigurationError, NotFound
+from stagegap.workspace import Workspace
+
+DEMO = Path("pipelines", "support_email", "cascade.yaml")
+
+
+def workspace() -> Workspace:
+    """Open the workspace that the current folder lies in."""
+    return Workspace.open(Path.cwd())
+
+
+def folder() -> Path:
+    """Give the folder of that workspace."""
+    return workspace().folder
+
+
+def scorecard(opened: Workspace, cascade: str | None, run: str | None) -> Scorecard:
+    """Give a scorecard, by default that of the newest run of the cascade that ran last. Raises: NotFound."""
+    names = opened.cascades()
+    if cascade is None and not names:
+        raise NotFound("There is no cascade here. `stagegap init` makes one.")
+    name = cascade or names[0]
+    card = opened.scorecard(name, run)
+    if card is None:
+        raise NotFound(f"Cascade {name!r} has no finished run{f' {run!r}' if run else ''}. `stagegap run` makes one.")
+    return card
+
+
+def demo_file(opened: Workspace) -> Path:
+    """Give the demo's cascade file. Raises: ConfigurationError where it is not."""
+    path = opened.folder / DEMO
+    if not path.is_file():
+        raise ConfigurationError(
+            f"The demo is part of a clone of stagegap, and {path} is not here. Try `stagegap init`."
+        )
+    return path

@@ -1,0 +1,45 @@
+"""A report as a file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from stagegap import report
+from stagegap.analysis import codec
+from stagegap.analysis.views import Scorecard
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What was written, and where."""
+
+    path: Path
+    size: int
+    records: int
+    """Records whose texts the file shows."""
+
+    @property
+    def sentence(self) -> str:
+        """What a person should know before the file is sent."""
+        shown = f"Texts of records: {self.records} shown (--no-records leaves them out)." if self.records else ""
+        return f"{self.path}  {self.size / 1000:.0f} KB, one file, no scripts, opens offline. {shown}".strip()
+
+
+def write_report(
+    card: Scorecard, output: Path | None, *, form: Literal["html", "md", "json"], records: bool
+) -> Written:
+    """Write a scorecard as a file, by default named after cascade and run."""
+    path = output or Path(f"{card.cascade}-{card.run}.{form}")
+    match form:
+        case "html":
+            text = report.html(card, records=records)
+        case "md":
+            text = report.markdown(card)
+        case "json":
+            text = codec.to_json(card)
+    content = text.encode("utf-8")
+    path.write_bytes(content)
+    shown = report.shown_records(card) if form == "html" and records else 0
+    return Written(path=path, size=len(content), records=shown)
