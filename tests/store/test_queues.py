@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import pytest
+
+from stagegap.errors import NotFound, StoreError
+from stagegap.model.answer import Label
+from stagegap.model.queue import Progress, Queue, QueueItem
+from stagegap.store import Store
+from store.material import label
+
+QUEUE = Queue(id="q", cascade="mail", stage="route", purpose="random", created_at=3.5, form='{"kind":"label"}',
+              question="Which?", guideline="Be kind.", seed=7)  # fmt: skip
+ITEMS = [QueueItem(position=n, record=f"r{3 - n}", payload=f'{{"subject":"{n}"}}', probability=0.5) for n in range(4)]
+
+
+@pytest.fixture
+def queued(store: Store) -> Store:
+    store.create_queue(QUEUE, ITEMS)
+    return store
+
+
+def act(key: str, record: str, action: str = "label", annotator: str = "ann", ms: int | None = None) -> Label:
+    answer = label().answer if action == "label" else None
+    return label(key, record=record, action=action, annotator=annotator, answer=answer, active_ms=ms, queue="q")
+
+
+def places(store: Store, annotator: str = "ann", limit: int = 9) -> list[int]:
+    return [item.position for item in store.queue_items("q", annotator, limit)]
+
+
+def test_queue_and_its_items_come_back_as_they_were(queued: Store) -> None:
+    assert queued.queues("mail") == queued.queues("mail", "route") == [QUEUE]
+    assert queued.queues("mail", "draft") == queued.queues("chat") == []
+    assert queued.queue_items("q", "ann", 9) == ITEMS
+    assert queued.queue_items("q", "ann", 2) == ITEMS[:2]
+
+
+@pytest.mark.parametrize("drained", [True, False])
+def test_labelled_items_leave_the_queue_and_skipped_ones_come_last_per_person(queued: Store, drained: bool) -> None:
+    queued.append_labels("mail", [act("1", "r3", "skip"), act("2", "r2", ms=100), act("3", "r1", ms=300)])
+    if drained:
+        queued._drainer.drain_all()
+    assert places(queued) == [3, 0]
+    assert places(queued, "bo") == [0, 1, 2, 3]
+    assert queued.progress("q", "ann") == Progress(done=2, skipped=1, total=4, median_ms=200)
+    assert queued.progress("q", "ann").left == 1
+    assert queued.progress("q", "bo") == Progress(done=0, skipped=0, total=4, median_ms=None)
+
+
+def test_latest_action_counts_over_file_and_tail_and_undo_reopens(queued: Store) -> None:
+    queued.append_labels("mail", [act("1", "r3", "skip"), act("2", "r2")])
+    queued._drainer.drain_all()
+    queued.append_labels("mail", [act("3", "r3"), act("4", "r2", "undo")])
+    assert places(queued) == [1, 2, 3]
+    assert queued.progress("q", "ann").done == 1
+
+
+def test_last_label_is_what_is_not_undone_yet(queued: Store) -> None:
+    assert queued.last_label("q", "ann") is None
+    first, second = act("1", "r3"), act("2", "r2", "skip")
+    queued.append_labels("mail", [first, second])
+    assert queued.last_label("q", "ann") == (ITEMS[1], second)
+    queued.append_labels("mail", [act("3", "r2", "undo")])
+    assert queued.last_label("q", "ann") == (ITEMS[0], first)
+
+
+def test_labels_from_elsewhere_do_not_touch_the_queue(queued: Store) -> None:
+    queued.append_labels("mail", [label(record="r3"), act("9", "r9")])
+    assert places(queued) == [0, 1, 2, 3]
+    assert queued.last_label("q", "ann") is None
+
+
+def test_queue_may_hold_a_record_that_comes_later(store: Store) -> None:
+    store.create_queue(QUEUE, [QueueItem(position=0, record="later", payload="{}")])
+    assert [item.record for item in store.queue_items("q", "ann", 1)] == ["later"]
+
+
+def test_taken_id_and_unknown_queue_are_named(queued: Store) -> None:
+    with pytest.raises(StoreError, match="already a queue 'q'"):
+        queued.create_queue(QUEUE, [])
+    with pytest.raises(NotFound, match="no queue 'x'"):
+        queued.progress("x", "ann")

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from stagegap.errors import NotFound
+from stagegap.model.run import SYSTEM, RunStatus
+from stagegap.store import Store
+from store.material import RUN, run
+
+
+def test_runs_are_numbered_per_cascade_and_given_newest_first(store: Store) -> None:
+    second = store.create_run(run("2" * 32, records=5, who="ann", commit="abc+", seed=-3, error="no", finished_at=2.0))
+    other = store.create_run(run("3" * 32, cascade="chat"))
+    assert (second.name, other.name) == ("v2", "v1")
+    assert [r.name for r in store.runs("mail")] == ["v2", "v1"]
+    assert store.runs() == [other, second, store.run("mail", "v1")]
+    assert second == run("2" * 32, name="v2", records=5, who="ann", commit="abc+", seed=-3, error="no", finished_at=2.0)
+
+
+def test_creating_a_run_again_gives_the_one_that_is_there(store: Store) -> None:
+    assert store.create_run(run(seed=99)) == store.run("mail", "v1")
+    assert len(store.runs()) == 1
+
+
+def test_without_a_name_the_newest_run_that_is_done_is_given(store: Store) -> None:
+    assert store.run("mail") is None
+    first = store.run("mail", "v1")
+    assert first is not None
+    done = replace(first, status=RunStatus.DONE, finished_at=9.5, records=10, error="")
+    store.update_run(done)
+    store.create_run(run("2" * 32))
+    assert store.run("mail") == done
+    assert store.run("mail", "v7") is None
+
+
+def test_update_of_an_unknown_run_is_refused(store: Store) -> None:
+    with pytest.raises(NotFound, match="no run"):
+        store.update_run(run("9" * 32))
+
+
+def test_view_is_replaced_and_given_with_the_labels_it_was_made_from(store: Store) -> None:
+    assert store.view(RUN, "gap") is None
+    store.put_view(RUN, "gap", '{"a":1}', 3)
+    store.put_view(RUN, "swap", "{}", 4)
+    store.put_view(RUN, "gap", '{"a":2}', 5)
+    assert store.view(RUN, "gap") == ('{"a":2}', 5)
+    assert store.view(RUN, "swap") == ("{}", 4)
+    assert store.view("9" * 32, "gap") is None
+
+
+def test_scores_are_merged_by_record_and_nan_takes_one_away(store: Store) -> None:
+    store.put_scores(RUN, SYSTEM, "route", "accuracy", {"r1": 1.0, "r0": 0.5, "r2": math.nan})
+    store.put_scores(RUN, SYSTEM, "route", "chrf", {"r0": 0.25})
+    assert store.scores(RUN, SYSTEM, "route", "accuracy") == {"r0": 0.5, "r1": 1.0}
+    store.put_scores(RUN, SYSTEM, "route", "accuracy", {"r1": math.nan, "r3": 0.0})
+    assert store.scores(RUN, SYSTEM, "route", "accuracy") == {"r0": 0.5, "r3": 0.0}
+    assert store.scores(RUN, SYSTEM, "draft", "accuracy") == {}
+
+
+def test_odd_scores_are_refused(store: Store) -> None:
+    with pytest.raises(ValueError, match="infinite"):
+        store.put_scores(RUN, SYSTEM, "route", "accuracy", {"r1": math.inf})
+    with pytest.raises(NotFound, match="1 of 2 scores"):
+        store.put_scores(RUN, SYSTEM, "route", "accuracy", {"r1": 1.0, "stranger": 1.0})
+    assert store.scores(RUN, SYSTEM, "route", "accuracy") == {}
