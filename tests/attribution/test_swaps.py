@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-import planted
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import planted
 from stagegap.attribution.swaps import (
     alone_cell,
     alone_cells,

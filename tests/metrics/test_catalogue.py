@@ -122,7 +122,7 @@ def test_a_metric_of_ones_own():
 
 @pytest.mark.parametrize("result", [1.5, -1, math.nan, "good", None])
 def test_a_metric_of_ones_own_must_give_a_score(result: object):
-    mine = metric("python:f.py:odd", custom=lambda value, wanted: result)
+    mine = metric("python:f.py:odd", custom=lambda *_: result)
     with pytest.raises(ValueError, match="must give a number from 0 to 1"):
         mine.compare("a", Answer(value="b"))
 

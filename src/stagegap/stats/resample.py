@@ -82,11 +82,12 @@ class Resamples:
         if problem is not None:
             return problem
         n_eff = effective_n(values, codes)
-        moved = float((values != 0).mean())
-        if bool((np.abs(values) == (values != 0)).all()) and moved * n_eff < SPARSE:
+        up, down = float((values > 0).mean()), float((values < 0).mean())
+        usual = max(up, down, 1 - up - down)
+        if bool((np.abs(values) == (values != 0)).all()) and (1 - usual) * n_eff < SPARSE:
             return paired_difference(
-                up=float((values > 0).mean()),
-                down=float((values < 0).mean()),
+                up=up,
+                down=down,
                 n=len(values),
                 effective_n=n_eff,
                 clusters=self._count(count),
