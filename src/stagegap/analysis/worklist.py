@@ -41,7 +41,7 @@ def sample(records: Sequence[str], size: int, *, seed: int) -> Sample:
     ordered = sorted(records)
     drawn = np.random.default_rng(seed).permutation(len(ordered))[:size]
     chance = min(1.0, size / len(ordered)) if ordered else 0.0
-    return Sample(records=tuple(ordered[i] for i in drawn), probability=chance)
+    return Sample(records=tuple(ordered[int(i)] for i in drawn), probability=chance)
 
 
 def form_hash(stage: Stage) -> str:
@@ -125,9 +125,9 @@ def candidate_pool(
     known = set(corpus)
     methods = [name for name in dict.fromkeys(turns) if name in known][: size * 2 // 3]
     rest = sorted(known - set(methods))
-    drawn = [rest[i] for i in rng.permutation(len(rest))[: size - len(methods)]]
+    drawn = [rest[int(i)] for i in rng.permutation(len(rest))[: size - len(methods)]]
     pool = [*methods, *drawn]
-    return tuple(pool[i] for i in rng.permutation(len(pool)))
+    return tuple(pool[int(i)] for i in rng.permutation(len(pool)))
 
 
 def _zip_longest(a: Sequence[str], b: Sequence[str]) -> list[list[str]]:
@@ -247,7 +247,7 @@ class _Form:
 
     @classmethod
     def of(cls, queue: Queue) -> _Form:
-        stored = cast("dict[str, list[dict[str, Any]]]", json.loads(queue.form))
+        stored = cast("dict[str, Any]", json.loads(queue.form))  # the form that `form` gave; checked when made
         field = stored["fields"][0]
         return cls(
             kind=field["kind"],

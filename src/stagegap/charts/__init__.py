@@ -17,9 +17,8 @@ from stagegap.charts.sentences import (
     lost_anyway,
     method,
     notices,
-    plural,
 )
-from stagegap.charts.words import emphasised, percent, points, span, whole
+from stagegap.charts.words import emphasised, percent, points, span
 
 __all__ = [
     "ceiling",
@@ -35,11 +34,9 @@ __all__ = [
     "method",
     "notices",
     "percent",
-    "plural",
     "points",
     "span",
     "steps",
     "style",
     "together",
-    "whole",
 ]

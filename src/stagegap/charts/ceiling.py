@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from html import escape
 
+from stagegap.analysis.rounding import percent as whole_percent
+from stagegap.analysis.rounding import staircase
 from stagegap.analysis.views import Scorecard
 from stagegap.charts.marks import Scale, row, table
-from stagegap.charts.words import percent, points, span, whole
+from stagegap.charts.words import percent, signed, span
 from stagegap.model.estimate import Estimate
 
 _SCALE = Scale()
@@ -46,13 +48,12 @@ def _total(head: str, estimate: Estimate, colour: str, base: str) -> str:
     return row(head=head, says=says, drawing=drawing)
 
 
-def _printed(scorecard: Scorecard) -> list[int]:
+def _printed(scorecard: Scorecard) -> tuple[int, ...]:
     """Points to print: adding up to the printed difference of the two totals where all of them are measured."""
-    gains = [stage.gain for stage in scorecard.stages]
-    if scorecard.ceiling.is_measured and all(gain.is_measured for gain in gains):
-        total = round(100 * scorecard.ceiling.value) - round(100 * scorecard.system.value)
-        return whole([gain.value for gain in gains], total)
-    return [round(100 * gain.value) if gain.is_measured else 0 for gain in gains]
+    gains = [stage.gain.value for stage in scorecard.stages if stage.gain.is_measured]
+    if scorecard.ceiling.is_measured and len(gains) == len(scorecard.stages):
+        return staircase(scorecard.system.value, gains, scorecard.ceiling.value)[1]
+    return tuple(whole_percent(s.gain.value) if s.gain.is_measured else 0 for s in scorecard.stages)
 
 
 def _steps(scorecard: Scorecard, chosen: str | None, *, pickable: bool, base: str) -> list[str]:
@@ -62,7 +63,7 @@ def _steps(scorecard: Scorecard, chosen: str | None, *, pickable: bool, base: st
         gain, is_chosen = stage.gain, stage.stage == chosen
         if gain.is_measured:
             end = reached + gain.value
-            text = points(printed / 100)
+            text = signed(printed)
             low, high = sorted((reached + gain.low, reached + gain.high))
             drawing = (
                 _bar(reached, end, "hot" if is_chosen else "mute", base)

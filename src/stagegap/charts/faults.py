@@ -5,8 +5,9 @@ from __future__ import annotations
 from html import escape
 
 from stagegap.analysis.views import Scorecard
+from stagegap.analysis.wording import sentence
 from stagegap.charts.marks import Scale, row, table
-from stagegap.charts.words import capital, percent
+from stagegap.charts.words import percent
 
 ENOUGH = 10
 """Records below which a cell of the matrix prints its count only."""
@@ -37,7 +38,7 @@ def together(scorecard: Scorecard) -> str:
     names = [stage.stage for stage in scorecard.stages]
     heads = "".join(f'<th scope="col">{escape(name)}</th>' for name in names)
     rows = "".join(
-        f'<tr><th scope="row">{escape(capital(name))}</th>'
+        f'<tr><th scope="row">{escape(sentence(name))}</th>'
         + "".join(_cell(scorecard.fault_matrix, i, j) for j in range(len(names)))
         + "</tr>"
         for i, name in enumerate(names)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from html import escape
 
+from stagegap.analysis import rounding
 from stagegap.analysis.views import Scorecard, StageRow
 from stagegap.charts.marks import Scale, row, table
-from stagegap.charts.words import percent, points, span
+from stagegap.charts.words import minus, percent, points, span
 from stagegap.model.estimate import Estimate
 
 ENOUGH = 30
@@ -41,7 +42,7 @@ def _scale(scorecard: Scorecard) -> Scale:
 
 def _printed(stage: StageRow) -> int:
     """The gap in points as the difference of the two printed numbers."""
-    return round(100 * stage.person.value) - round(100 * stage.system.value)
+    return rounding.percent(stage.person.value) - rounding.percent(stage.system.value)
 
 
 def _key(gaps: list[int]) -> str:
@@ -91,7 +92,7 @@ def _with_person(stage: StageRow, scale: Scale, chosen: bool) -> tuple[str, str,
         + f'<i class="c dot" style="{scale.left(system.value)}"></i>'
         + f'<i class="c dia" style="{scale.left(person.value)}"></i>'
         + f'<span class="n up" style="{scale.left((low + high) / 2)}" title="{escape(exact)}">'
-        + f"{_printed(stage)}".replace("-", "−")
+        + minus(str(_printed(stage)))
         + "</span>"
         + f'<span class="n dn sys" style="{scale.left(system.value + side)}">{percent(system.value)}</span>'
         + f'<span class="n dn" style="{scale.left(person.value - side)}">{percent(person.value)}</span>'

@@ -12,9 +12,14 @@ from stagegap.charts.words import percent
 
 
 @cache
+def packaged(name: str) -> str:
+    """Give the text of a style sheet that lies beside this module."""
+    return files("stagegap.charts").joinpath(name).read_text(encoding="utf-8")
+
+
 def style() -> str:
     """Give the style sheet of all charts; light and dark by the `color-scheme` of the page around them."""
-    return files("stagegap.charts").joinpath("style.css").read_text(encoding="utf-8")
+    return packaged("style.css")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

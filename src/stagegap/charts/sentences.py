@@ -2,41 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
+from stagegap.analysis.rounding import percent as whole_percent
 from stagegap.analysis.views import Scorecard, StageDetail
+from stagegap.analysis.wording import counted, listed, plural, sentence
 from stagegap.charts.groups import SHOWN
-from stagegap.charts.words import capital, percent
+from stagegap.charts.words import percent
 from stagegap.model.answer import Status
-
-
-def plural(n: int, noun: str) -> str:
-    """Give a count with its noun.
-
-    >>> plural(1, "mail"), plural(3, "reply")
-    ('1 mail', '3 replies')
-    """
-    if n == 1:
-        return f"1 {noun}"
-    stem, ending = (noun[:-1], "ies") if noun.endswith("y") and noun[-2:-1] not in "aeiou" else (noun, "s")
-    return f"{n:,} {stem}{ending}"
-
-
-def listed(parts: Sequence[str]) -> str:
-    """Join parts as English does.
-
-    >>> listed(["a", "b", "c"])
-    'a, b and c'
-    """
-    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 
 def first_fault_sentence(scorecard: Scorecard, detail: StageDetail) -> str:
     """Say in how many bad records the stage went wrong first."""
     row = next(stage for stage in scorecard.stages if stage.stage == detail.stage)
     total = sum(stage.first_faults for stage in scorecard.stages)
-    bad = plural(total, f"bad {scorecard.noun}")
-    lead = f"{capital(detail.stage)} is the first stage to go wrong in {row.first_faults} of {bad}."
+    bad = counted(total, f"bad {scorecard.noun}")
+    lead = f"{sentence(detail.stage)} is the first stage to go wrong in {row.first_faults} of {bad}."
     return f"{lead} It fails most on:" if detail.groups else lead
 
 
@@ -45,7 +24,7 @@ def groups_note(detail: StageDetail) -> str:
     if not detail.groups:
         return "Declare `slices` in the cascade file to see groups here."
     average = f"Dashed: average, {percent(detail.average.value)}. " if detail.average.is_measured else ""
-    checked = f"{plural(detail.groups_checked, 'group')} checked, so one alone is a hint, not proof."
+    checked = f"{counted(detail.groups_checked, 'group')} checked, so one alone is a hint, not proof."
     more = f" The first {SHOWN} are shown." if len(detail.groups) > SHOWN else ""
     return f"{average}Orange: the whole interval is above it. {checked}{more}"
 
@@ -53,7 +32,7 @@ def groups_note(detail: StageDetail) -> str:
 def failures_sentence(detail: StageDetail) -> str:
     """Say how many failures there are to read."""
     shown = f" (the first {len(detail.rows)} are here)" if len(detail.rows) < detail.failures else ""
-    return f"Read the {plural(detail.failures, 'failure')} of {detail.n:,}, most typical first{shown}:"
+    return f"Read the {counted(detail.failures, 'failure')} of {detail.n:,}, most typical first{shown}:"
 
 
 def lost_anyway(scorecard: Scorecard) -> str:
@@ -62,8 +41,8 @@ def lost_anyway(scorecard: Scorecard) -> str:
         return f"With references everywhere: {scorecard.ceiling.method}."
     if scorecard.good is None:
         return f"References replace stages one after another. Outcome: {scorecard.outcome_name}."
-    share = percent(1 - round(100 * scorecard.ceiling.value) / 100)
-    nouns = plural(2, scorecard.noun).removeprefix("2 ")
+    share = f"{100 - whole_percent(scorecard.ceiling.value)}%"
+    nouns = plural(scorecard.noun, 2)
     return f"{share} of {nouns} are not good even with references at every stage. No single fix can win those."
 
 
@@ -72,25 +51,25 @@ def notices(scorecard: Scorecard) -> list[str]:
     sentences: list[str] = []
     if scorecard.n_infrastructure:
         sentences.append(
-            f"{plural(scorecard.n_infrastructure, scorecard.noun)} not scored: a call ended without an answer "
-            "(time-out, 5xx, rate limit). They are in no rate; `stagegap run --retry` mends them."
+            f"{counted(scorecard.n_infrastructure, scorecard.noun)} not scored: a call ended without an answer "
+            "(time-out, 5xx, rate limit). They are in no rate; the next run tries them again."
         )
     for stage in scorecard.stages:
         bad = {s: n for s, n in stage.failures.items() if s in (Status.UNPARSABLE, Status.REFUSED) and n}
         if bad:
             counts = listed([f"{n:,} {status}" for status, n in bad.items()])
-            sentences.append(f"{capital(stage.stage)} calls without an answer: {counts}. They count as bad.")
+            sentences.append(f"{sentence(stage.stage)} calls without an answer: {counts}. They count as bad.")
     return sentences
 
 
 def method(scorecard: Scorecard) -> list[str]:
     """Say how the numbers were made."""
     sentences = [
-        f"Outcome: {scorecard.outcome_name}. {plural(scorecard.n_scored, scorecard.noun)} of "
+        f"Outcome: {scorecard.outcome_name}. {counted(scorecard.n_scored, scorecard.noun)} of "
         f"{scorecard.n_records:,} scored.",
         f"Intervals: 95%, from {scorecard.resamples:,} paired resamples of whole clusters, seed {scorecard.seed}.",
         "References replace stages in the order of the cascade; later stages run again on them.",
-        f"{plural(scorecard.beyond_references, scorecard.noun)} bad even with references everywhere.",
+        f"{counted(scorecard.beyond_references, scorecard.noun)} bad even with references everywhere.",
     ]
     if scorecard.missing_baseline_fields:
         sentences.append(
