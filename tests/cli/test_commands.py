@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import typer
+from cli.conftest import Command
+
+from stagegap.cli.commands import application
+
+
+def test_newcomer_goes_from_init_to_a_verdict(stagegap: Command) -> None:
+    made = stagegap("init")
+    assert made.out.splitlines()[0] == "Made pipelines/first/cascade.yaml"
+    assert made.out.splitlines()[-1] == "Next:  stagegap run"
+    done = stagegap("run")
+    assert done.code == 0
+    assert "Too few to read: 6 of 30 questions." in done.out
+    assert done.out.splitlines()[-1] == "Next:  stagegap app   or   stagegap report"
+    assert "Run v1: 6 records, 14 calls" in done.out
+    assert "Run v2: 6 records, 0 calls" in stagegap("run").out
+
+
+def test_init_leaves_what_is_there(stagegap: Command, tmp_path: Path) -> None:
+    stagegap("init")
+    mine = tmp_path / "pipelines" / "first" / "stages.py"
+    mine.write_text("mine")
+    again = stagegap("init")
+    assert (again.code, mine.read_text()) == (2, "mine")
+    assert "is there already, and nothing was written" in again.error
+    elsewhere = stagegap("init", "other")
+    assert elsewhere.out.splitlines()[-1] == "Next:  cd other && stagegap run"
+
+
+def test_validate_tells_all_problems_with_their_lines(stagegap: Command, tmp_path: Path) -> None:
+    stagegap("init")
+    assert "is a cascade of 2 stages: topic, reply." in stagegap("validate").out
+    path = tmp_path / "pipelines" / "first" / "cascade.yaml"
+    path.write_text(path.read_text().replace("record.text, topic: topic", "record.text, topic: topik").replace("ask", "aks"))
+    wrong = stagegap("validate", "pipelines/first/cascade.yaml")
+    assert wrong.code == 2
+    assert re.search(r"cascade\.yaml:12: .*'aks'", wrong.error)
+    assert re.search(r"cascade\.yaml:16: .*'topik'.*Did you mean topic\?", wrong.error)
+
+
+def test_plan_counts_what_run_then_calls(stagegap: Command) -> None:
+    stagegap("init")
+    planned = stagegap("plan")
+    assert "at most 18 calls, 0 of them to a paid service." in planned.out
+    stagegap("run")
+    after = stagegap("plan", "--json").json
+    assert sum(stage["calls"] for cell in after["cells"] for stage in cell["stages"]) == 0
+
+
+def test_schema_is_printed_or_written(stagegap: Command, tmp_path: Path) -> None:
+    shown = stagegap("schema").json
+    assert "yaml-language-server" in stagegap("schema", "-o", "cascade.schema.json").out
+    assert json.loads((tmp_path / "cascade.schema.json").read_text()) == shown
+
+
+def test_labels_are_imported_once(stagegap: Command, tmp_path: Path) -> None:
+    stagegap("init")
+    stagegap("run")
+    labels = tmp_path / "more.jsonl"
+    labels.write_text('{"record": "q1", "stage": "topic", "annotator": "cd", "value": "other"}\n')
+    assert "1 labels are new." in stagegap("import", "more.jsonl").out
+    assert stagegap("import", "more.jsonl", "--json").json == {"added": 0}
+    labels.write_text('{"record": "q9", "stage": "topic", "annotator": "cd", "value": "other"}\n')
+    wrong = stagegap("import", "more.jsonl")
+    assert wrong.code == 2
+    assert wrong.error.startswith("more.jsonl:1: There is no record 'q9'.")
+
+
+def test_show_gives_the_stored_verdict(stagegap: Command) -> None:
+    nothing = stagegap("show")
+    assert (nothing.code, nothing.error) == (2, "There is no cascade here. `stagegap init` makes one.\n")
+    stagegap("init")
+    unrun = stagegap("show")
+    assert (unrun.code, unrun.error) == (2, "Cascade 'first' has no finished run. `stagegap run` makes one.\n")
+    stagegap("run")
+    assert stagegap("show", "--run", "v1").code == 0
+    assert stagegap("show", "--json").json["run"] == "v1"
+    assert stagegap("show", "--run", "v7").error == (
+        "Cascade 'first' has no finished run 'v7'. `stagegap run` makes one.\n"
+    )
+
+
+@pytest.mark.parametrize("form", ["html", "md", "json"])
+def test_report_is_one_file(stagegap: Command, tmp_path: Path, form: str) -> None:
+    stagegap("init")
+    stagegap("run")
+    said = stagegap("report", "--form", form)
+    path = tmp_path / f"first-v1.{form}"
+    assert said.out.startswith(f"first-v1.{form}")
+    assert "Too few to read" in path.read_text()
+    first = path.read_bytes()
+    written = stagegap("report", "--form", form, "--json").json
+    assert (written["bytes"], path.read_bytes()) == (len(first), first)
+
+
+def test_report_without_records_holds_none(stagegap: Command, tmp_path: Path) -> None:
+    stagegap("init")
+    stagegap("run")
+    stagegap("report", "-o", "with.html")
+    stagegap("report", "-o", "without.html", "--no-records")
+    assert "locked door" in (tmp_path / "with.html").read_text() or "behind the house" in (tmp_path / "with.html").read_text()
+    assert "locked door" not in (tmp_path / "without.html").read_text()
+    assert "behind the house" not in (tmp_path / "without.html").read_text()
+
+
+def test_demo_outside_a_clone_says_where_it_is(stagegap: Command) -> None:
+    said = stagegap("demo", "--no-app")
+    assert said.code == 2
+    assert "The demo is part of a clone of stagegap" in said.error
+
+
+def test_doctor_finds_nothing_wrong_and_a_flipped_journal(stagegap: Command, tmp_path: Path) -> None:
+    stagegap("init")
+    stagegap("run")
+    healthy = stagegap("doctor")
+    assert healthy.code == 0
+    assert {line[0] for line in healthy.out.splitlines()[:-1]} == {"✓"}
+    assert all(finding["good"] for finding in stagegap("doctor", "--json").json)
+    store = tmp_path / ".stagegap" / "store.duckdb"
+    content = bytearray(store.read_bytes())
+    content[4096 * 3 : 4096 * 40] = bytes(b ^ 255 for b in content[4096 * 3 : 4096 * 40])
+    store.write_bytes(content)
+    assert stagegap("doctor").code == 3
+    rebuilt = stagegap("doctor", "--rebuild")
+    assert "Made a new file with all labels" in rebuilt.out
+    assert stagegap("doctor").code == 0
+
+
+def test_every_command_has_help_and_its_exit_codes_are_documented() -> None:
+    group = typer.main.get_command(application)
+    guide = (Path(__file__).parents[2] / "docs" / "guide.md").read_text()
+    assert len(group.commands) >= 11  # type: ignore[attr-defined]  # a typer application is a click group
+    for name, command in group.commands.items():  # type: ignore[attr-defined]
+        assert command.help, name
+        assert f"`stagegap {name}" in guide, name
+    assert "130 interrupted" in (group.epilog or "")
