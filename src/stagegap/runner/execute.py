@@ -140,6 +140,8 @@ class _CellRun:
 
     def _deliver(self, stage: str, pairs: Sequence[Pair]) -> None:
         """Take the outputs of a stage: count them, keep them, and pass each case on."""
+        if not pairs:
+            return
         moved: dict[str, list[Case]] = {child: [] for child in self._children[stage]}
         for case, output in pairs:
             case.outputs[stage] = output

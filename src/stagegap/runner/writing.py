@@ -38,6 +38,8 @@ class Writer:
         """Take outputs; returns at once. Raises: what the sink raised earlier."""
         if self._failure is not None:
             raise self._failure
+        if not outputs:
+            return
         self._waiting.extend(outputs)
         self._came.set()
         if len(self._waiting) >= GROUP:
@@ -64,11 +66,11 @@ class Writer:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._is_full.wait(), DELAY_S)
                 group, self._waiting = self._waiting, []
-                if not group:
-                    return
                 if not self._is_closed:
                     self._came.clear()
                     self._is_full.clear()
+                elif not group:
+                    return
                 self._has_room.set()
                 try:
                     await loop.run_in_executor(thread, self._sink.append_outputs, self._run, self._cell, group)
