@@ -10,7 +10,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Answered", "Workspace", "batch"]
 
-_HOMES = {"Answered": "stagegap.stages.answered", "batch": "stagegap.stages.answered", "Workspace": "stagegap.workspace"}
+_HOMES = {
+    "Answered": "stagegap.stages.answered",
+    "Workspace": "stagegap.workspace",
+    "batch": "stagegap.stages.answered",
+}
 
 
 def __getattr__(name: str) -> object:
