@@ -1,4 +1,6 @@
+# ruff: noqa: E501  (a table reads better with a problem a line)
 import pytest
+
 from spec.folders import BASE
 
 LOOP = """\
@@ -13,7 +15,7 @@ LOOP = """\
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ("department: route}", "department: rout}", ["17: unknown source 'rout'. Did you mean route?", "ROUTE"]),
+        ("department: route}", "department: rout}", ["17: unknown source 'rout'. Did you mean route?"]),
         ("subject: record.subject}", "subject: record}", ["11: 'record' names no field of the record. Write record.FIELD."]),
         ("documents: retrieve}", "documents: retrieve.idz}",
          ["22: a stage has no part 'idz', found 'retrieve.idz'. Did you mean ids?"]),
@@ -31,7 +33,7 @@ LOOP = """\
          ["21: when: 'route !=' is no condition: mismatched input '<EOF>' at character 9."]),
         ('when: route != "spam"', "when: roote(1) == route",
          ["21: when calls the unknown function 'roote'. Known: all, bytes, contains, double, duration, dyn, endsWith, "
-          "exists, exists_one, filter, has, int, ..."]),
+          "exists, exists_one, filter, has, int, ...."]),
         ('when: route != "spam"', "when: record.tags.exists(route, true) && route",
          ["21: when uses 'route' as a name of its own, but that is taken. Choose another."]),
         ('when: route != "spam"', "when: 1 < 2",
@@ -56,7 +58,7 @@ def test_what_a_stage_can_not_read_is_named(problems, old, new, expected):
     if expected is None:
         assert found[0].startswith("21: found 'yes' without quotes")
         return
-    assert found[0].partition(": ")[2] == expected[0].partition(": ")[2]
+    assert [p.partition(": ")[2] for p in found] == [p.partition(": ")[2] for p in expected]
 
 
 def test_a_stage_with_a_dash_can_not_be_read_in_a_condition(problems):
@@ -69,7 +71,13 @@ def test_a_stage_with_a_dash_can_not_be_read_in_a_condition(problems):
 def test_conditions_read_fields_confidences_and_values(folder):
     when = 'when: record.language == "en" && confidence.route > 0.5 && size(retrieve) > 0 && record["a b"] != route'
     draft = folder.changed('when: route != "spam"', when).cascade.stage("draft")
-    assert [str(s) for s in draft.when_reads] == ["record.language", "route.confidence", "retrieve", "record.a b", "route"]
+    assert [str(s) for s in draft.when_reads] == [
+        "record.language",
+        "route.confidence",
+        "retrieve",
+        "record.a b",
+        "route",
+    ]
 
 
 def test_parts_of_a_stage_may_be_inputs(folder):
@@ -93,17 +101,19 @@ def test_a_stage_that_reads_itself_is_named(problems):
 
 def test_a_circle_is_listed_in_the_order_of_the_data(problems):
     assert problems("inputs: {subject: record.subject}", "inputs: {subject: record.subject, d: draft}") == [
-        "8: stages read each other in a circle: route -> draft -> route. Cut it."
+        "8: stages read each other in a circle: route -> retrieve -> draft -> route. Cut it."
     ]
 
 
 def test_a_circle_through_a_condition_is_one_too(problems):
     found = problems("inputs: {subject: record.subject}", "inputs: {subject: record.subject}\n    when: draft != 'a'")
-    assert found == ["8: stages read each other in a circle: route -> draft -> route. Cut it."]
+    assert found == ["8: stages read each other in a circle: route -> retrieve -> draft -> route. Cut it."]
 
 
 def test_every_stage_without_a_way_to_the_outcome_is_named(problems):
-    text = BASE.replace("outcome:", LOOP.replace("ONE", "draft") + LOOP.replace("again", "more").replace("ONE", "again") + "outcome:")
+    text = BASE.replace(
+        "outcome:", LOOP.replace("ONE", "draft") + LOOP.replace("again", "more").replace("ONE", "again") + "outcome:"
+    )
     assert [p.partition(".")[0] for p in problems(text)] == [
         "24: the stage 'again' is not used: nothing leads from it to the outcome's stage 'draft'",
         "29: the stage 'more' is not used: nothing leads from it to the outcome's stage 'draft'",

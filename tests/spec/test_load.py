@@ -1,12 +1,16 @@
+import json
+import re
 from pathlib import Path
 
 import pytest
-from spec.folders import BASE
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from spec.folders import BASE, Folder
 from stagegap.errors import SpecError
 from stagegap.model.cascade import Kind, Outcome, Source
 from stagegap.model.sources import CorpusSource, RecordsSource, ReferencesSource
-from stagegap.spec import load
+from stagegap.spec import load, restore
 
 
 def test_a_file_becomes_a_cascade_with_absolute_paths(folder):
@@ -50,7 +54,9 @@ def test_help_texts_of_values_are_kept_apart(folder):
 
 
 def test_settings_that_every_stage_may_have(folder):
-    settings = "ask: Where?\n    guideline: guide.md\n    repeats: 3\n    batch: 1\n    concurrency: 2\n    timeout: 1.5\n"
+    settings = (
+        "ask: Where?\n    guideline: guide.md\n    repeats: 3\n    batch: 1\n    concurrency: 2\n    timeout: 1.5\n"
+    )
     stage = folder.changed("uses: sklearn\n", f"uses: sklearn\n    {settings}").cascade.stage("route")
     assert (stage.ask, stage.guideline) == ("Where?", "Choose well.\n")
     assert (stage.repeats, stage.batch, stage.concurrency, stage.timeout_s) == (3, 1, 2, 1.5)
@@ -139,3 +145,68 @@ def test_all_problems_of_a_file_come_at_once(problems):
         "24: stages.draft.output.type can't be 'txt'. Did you mean text?",
         "25: outcome.good can't be '> 0.8'. Write \">= 0.8\".",
     ]
+
+
+def test_a_resolved_file_is_the_cascade_again(folder):
+    file = folder.load()
+    assert restore(json.dumps(file.resolved), path=Path(file.path)) == file
+
+
+def test_a_resolved_file_without_its_data_names_what_is_gone(folder):
+    file = folder.load()
+    (folder.path / "mails.jsonl").unlink()
+    with pytest.raises(SpecError, match=r"the file of records '.*mails.jsonl' is not there"):
+        restore(json.dumps(file.resolved), path=Path(file.path))
+    with pytest.raises(SpecError, match="found nothing"):
+        restore("", path=Path(file.path))
+
+
+def test_a_guideline_that_is_no_text_is_named(folder):
+    (folder.path / "guide.md").write_bytes(b"\xff")
+    with pytest.raises(SpecError, match=r"guide.md:1: found the byte 0xff, which is no UTF-8"):
+        folder.changed("uses: sklearn\n", "uses: sklearn\n    guideline: guide.md\n")
+
+
+@pytest.fixture(scope="module")
+def lasting(tmp_path_factory):
+    return Folder(tmp_path_factory.mktemp("lasting"))
+
+
+PIECES = [*dict.fromkeys(re.findall(r"[\w@.]+|[^\w\s]|\n +|\n", BASE))]
+ODD = [
+    "null",
+    "no",
+    "3",
+    "-1.5",
+    "[]",
+    "{}",
+    "[[a]]",
+    "${X}",
+    "${",
+    "'",
+    "&a ",
+    "*a",
+    "!!str ",
+    "%",
+    "?",
+    "\t",
+    "é",
+    '"\\ud800"',
+    "\0",
+]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 200), st.sampled_from([*PIECES, *ODD])), min_size=1, max_size=4))
+def test_no_change_of_a_file_makes_loading_crash(lasting, changes):
+    pieces = re.findall(r"[\w@.]+|[^\w\s]|\s+", BASE)
+    for place, piece in changes:
+        pieces[place % len(pieces)] = piece
+    try:
+        lasting.load("".join(pieces), {"X": "x"})
+    except SpecError as error:
+        caught = error
+    else:
+        return
+    assert caught.problems
+    assert str(caught).isascii() or "é" in str(caught)

@@ -46,7 +46,7 @@ def test_what_yaml_1_1_reads_differently_must_be_quoted(text, reading, instead):
     value, found = read(f"a: [x, {text}]")
     assert value == {"a": ["x", text]}
     assert found == [
-        f"f:1: found {text!r} without quotes, which YAML 1.1 reads as {reading}. Write \"{text}\" for the text{instead}."
+        f'f:1: found {text!r} without quotes, which YAML 1.1 reads as {reading}. Write "{text}" for the text{instead}.'
     ]
     assert read(f'a: "{text}"') == ({"a": text}, [])
 
@@ -66,8 +66,10 @@ def test_a_surprise_in_a_secret_is_not_shown():
         ("- a\n", "f:1: found a list where a cascade is needed. Begin with `cascade: NAME`."),
         ("a: 1\n---\nb: 2\n", "f:2: a second document begins here. Keep one cascade a file; remove `---`."),
         ("a: 1\nb: &x 2\n", "f:2: found the anchor '&x'. Write the value out; variants use `extends`."),
-        ("a: !!python/object/apply:os.system [ls]", "f:1: found the tag '!!python/object/apply:os.system'. "
-         "Remove it: a cascade file is plain data."),
+        (
+            "a: !!python/object/apply:os.system [ls]",
+            "f:1: found the tag '!!python/object/apply:os.system'. Remove it: a cascade file is plain data.",
+        ),
         ("a: !!int '3'", "f:1: found the tag '!!int'. Remove it: a cascade file is plain data."),
         ("<<: {b: 1}", "f:1: found the merge key '<<'. Write the keys out; variants use `extends`."),
         ("a: 1\nb: 2\n\na: 3\n", "f:4: the key 'a' stands twice, first in line 1. Remove one of the two."),
@@ -75,12 +77,19 @@ def test_a_surprise_in_a_secret_is_not_shown():
         ("true: a", 'f:1: found the key true, which is no text. Quote it: "true".'),
         ("[a, b]: c", "f:1: found a list or mapping as a key. Keys are text."),
         ("a:\n\tb: 1\n  c: 2\n \td: 3\n", "f:2: found a tab in the indentation. YAML is indented with spaces."),
-        ("a: {b: 1,\n  c: @}", "f:2: this is not YAML: while scanning for the next token, "
-         "found character '@' that cannot start any token."),
+        (
+            "a: {b: 1,\n  c: @}",
+            "f:2: this is not YAML: while scanning for the next token, "
+            "found character '@' that cannot start any token.",
+        ),
         ("a: [1, 2\nb: 3", "f:2: this is not YAML: while parsing a flow sequence, expected ',' or ']', but got ':'."),
-        ("a: {b: ${C}}", "f:1: this is not YAML: while parsing a flow mapping, expected ',' or '}', but got '{'. "
-         "In {...} and [...] a value with ${NAME} needs quotes."),
+        (
+            "a: {b: ${C}}",
+            "f:1: this is not YAML: while parsing a flow mapping, expected ',' or '}', but got '{'. "
+            "In {...} and [...] a value with ${NAME} needs quotes.",
+        ),
         ("a: 1\nb: \x07", "f:2: found the character '\\x07', which YAML does not allow. Remove it."),
+        ('a: "\\ud83d"', "f:1: found '\\ud83d', which holds half a character. Write the character itself."),
         ("[" * 100_000, "f:1: the file is nested more than 50 levels deep; a cascade file is flat."),
         ("- " * 100_000, "f:1: the file is nested more than 50 levels deep; a cascade file is flat."),
         ("? " * 100_000, "f:1: the file is nested more than 50 levels deep; a cascade file is flat."),

@@ -42,7 +42,7 @@ class _Substitution:
                 return node
             case Items():
                 return Items(tuple(self.node(item, in_with=in_with) for item in node.nodes), node.mark)
-            case Entries():
+            case _:
                 return Entries(
                     {key: self._entry(key, entry, in_with) for key, entry in node.entries.items()}, node.mark
                 )

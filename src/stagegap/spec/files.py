@@ -4,30 +4,30 @@ from __future__ import annotations
 
 import ast
 import os
+import stat
 import warnings
 from pathlib import Path
 
 from stagegap.errors import near_names
-from stagegap.spec.nodes import Findings, Mark
+from stagegap.spec.nodes import Findings, Mark, shown
 from stagegap.spec.reading import LARGEST, siblings
 
 
 def check_file(path: str, what: str, mark: Mark, findings: Findings) -> bool:
     """Report a path that is no readable file."""
-    try:
-        if Path(path).is_file():
-            if os.access(path, os.R_OK):
-                return True
-            findings.add(mark, f"{what} {path!r} can't be read.", "Change its permissions.")
-            return False
-        folder = Path(path).is_dir()
-    except (OSError, ValueError):
-        folder = False
-    if folder:
+    if os.path.isdir(path):
         findings.add(mark, f"{what} {path!r} is a folder.", "Name the file in it.")
         return False
-    near = near_names(os.path.basename(path), siblings(Path(path)) if "\0" not in path else ())
-    findings.add(mark, f"{what} {path!r} is not there.", near)
+    try:
+        # A pipe or a device is refused before opening it could wait for ever.
+        if not os.path.exists(path) or stat.S_ISREG(os.stat(path).st_mode):
+            os.close(os.open(path, os.O_RDONLY))
+            return True
+        findings.add(mark, f"{what} {path!r} is not a file.")
+    except FileNotFoundError:
+        findings.add(mark, f"{what} {path!r} is not there.", near_names(os.path.basename(path), siblings(Path(path))))
+    except (OSError, ValueError) as error:
+        findings.add(mark, f"{what} {shown(path)} can't be read: {getattr(error, 'strerror', None) or error}.")
     return False
 
 

@@ -12,7 +12,7 @@ from stagegap.spec.build import build
 from stagegap.spec.checks import check
 from stagegap.spec.documents import Sections, read
 from stagegap.spec.expand import absolute, expand
-from stagegap.spec.links import check_use, links, mark
+from stagegap.spec.links import check_use, links
 from stagegap.spec.nodes import Entries, Findings
 from stagegap.spec.reading import read_text
 from stagegap.spec.yaml import parse
@@ -58,6 +58,5 @@ def _guidelines(sections: Sections, findings: Findings) -> dict[str, str]:
     texts: dict[str, str] = {}
     for name, stage in sections.stages.items():
         if stage and stage.guideline and Path(stage.guideline).is_file():
-            place = mark(sections, "stages", name, "guideline")
-            texts[name] = read_text(Path(stage.guideline), place.path, findings) or ""
+            texts[name] = read_text(Path(stage.guideline), stage.guideline, findings) or ""
     return texts

@@ -81,7 +81,7 @@ def plain(node: Node) -> Json:
             return node.value
         case Items():
             return [plain(child) for child in node.nodes]
-        case Entries():
+        case _:
             return {key: plain(entry.node) for key, entry in node.entries.items()}
 
 
@@ -135,7 +135,7 @@ def pruned(node: Node, ways: Sequence[Sequence[int | str]]) -> Node:
             return Items(
                 tuple(pruned(item, [way[1:] for way in ways if way[:1] == (i,)]) for i, item in kept), node.mark
             )
-        case Scalar():
+        case _:
             return node
 
 

@@ -5,20 +5,21 @@ The engine gives the names of an expression but not what is read of them; both t
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 _TOKEN = re.compile(
     r"""(?P<skip>\s+|//[^\n]*)
-    | (?P<text>[rRbB]{0,2}(?:\"\"\"(?:\\.|[^\\])*?\"\"\"|'''(?:\\.|[^\\])*?'''|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'))
+    | (?P<raw>[rR](?:\"\"\"[\s\S]*?\"\"\"|'''[\s\S]*?'''|"[^"\n]*"|'[^'\n]*'))
+    | (?P<text>[bB]?(?:\"\"\"(?:\\.|[^\\])*?\"\"\"|'''(?:\\.|[^\\])*?'''|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'))
     | (?P<number>0x[0-9a-fA-F]+[uU]?|(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?[uU]?)
     | (?P<name>[A-Za-z_]\w*)
     | (?P<sign>==|!=|<=|>=|&&|\|\||.)""",
     re.VERBOSE | re.ASCII | re.DOTALL,
 )
 _NO_NAMES = frozenset({"true", "false", "null", "in"})
+_EQUAL = ("==", "!=")
 _BEFORE = frozenset({"", "(", "&&", "||", "!", "?", ":", ","})
 _AFTER = frozenset({"", ")", "&&", "||", "?", ":", ",", "]"})
 """What may stand around a comparison that is all of its expression."""
@@ -87,22 +88,28 @@ def called(found: Sequence[Token]) -> tuple[str, ...]:
 
 def compared(found: Sequence[Token]) -> tuple[Comparison, ...]:
     """Give the names that stand beside a fixed text, as in `route == "spam"` or `route in ["spam"]`."""
-    pairs: list[Comparison] = []
+    pairs: list[tuple[str, str | None]] = []
     for place, token in enumerate(found):
         if not _is_variable(found, place):
             continue
-        follows = _text(found, place + 1) in ("==", "!=") and _kind(found, place + 2) == "text"
-        if follows and _text(found, place + 3) in _AFTER:
-            pairs.append(Comparison(token.text, _literal(found[place + 2]) or ""))
-        precedes = _text(found, place - 1) in ("==", "!=") and _kind(found, place - 2) == "text"
-        if precedes and _text(found, place - 3) in _BEFORE and _text(found, place + 1) in _AFTER:
-            pairs.append(Comparison(token.text, _literal(found[place - 2]) or ""))
+        if _text(found, place + 1) in _EQUAL and _text(found, place + 3) in _AFTER:
+            pairs.append((token.text, _fixed(found, place + 2)))
+        if (
+            _text(found, place - 1) in _EQUAL
+            and _text(found, place - 3) in _BEFORE
+            and _text(found, place + 1) in _AFTER
+        ):
+            pairs.append((token.text, _fixed(found, place - 2)))
         if _text(found, place + 1) == "in" and _text(found, place + 2) == "[":
             after = place + 3
-            while _kind(found, after) == "text":
-                pairs.append(Comparison(token.text, _literal(found[after]) or ""))
+            while _fixed(found, after) is not None:
+                pairs.append((token.text, _fixed(found, after)))
                 after += 2
-    return tuple(pairs)
+    return tuple(Comparison(name, text) for name, text in pairs if text is not None)
+
+
+def _fixed(found: Sequence[Token], place: int) -> str | None:
+    return _literal(found[place]) if 0 <= place < len(found) else None
 
 
 def _is_variable(found: Sequence[Token], place: int) -> bool:
@@ -120,19 +127,18 @@ def _member(found: Sequence[Token], place: int) -> str | None:
     match [token.text for token in after]:
         case [".", name, *rest] if rest[:1] != ["("]:
             return name
-        case ["[", _, "]"] if after[1].kind == "text":
+        case ["[", _, "]"]:
             return _literal(after[1])
         case _:
             return None
 
 
 def _literal(token: Token) -> str | None:
-    """Give the value of a text; None for bytes and for escapes that Python doesn't share."""
-    try:
-        value: object = ast.literal_eval(token.text)
-    except (ValueError, SyntaxError):
+    """Give the value of a text that is written as it is read: no bytes, no escapes; None for others."""
+    if token.kind != "text" or token.text[0] in "bB" or "\\" in token.text:
         return None
-    return value if isinstance(value, str) else None
+    edge = 3 if token.text[:3] in ('"""', "'''") else 1
+    return token.text[edge:-edge]
 
 
 def _text(found: Sequence[Token], place: int) -> str:

@@ -137,21 +137,16 @@ def _described(owner: type[BaseModel] | None, key: str) -> str:
     return next((info.description or "" for name, info in fields.items() if (info.alias or name) == key), "")
 
 
-def _at(model: type[BaseModel], steps: Iterable[int | str]) -> type[BaseModel] | None:
+def _at(model: type[BaseModel], location: Iterable[int | str]) -> type[BaseModel] | None:
     """Give the model that stands at a location of pydantic, which also names the branches of unions."""
     current: list[type[BaseModel]] = [model]
-    for step in steps:
-        fields = [i for m in current for n, i in m.model_fields.items() if (i.alias or n) == step]
-        if fields:
-            current = [m for info in fields for m in _models(info.annotation)]
-        else:
-            current = [m for m in current if _is_tagged(m, step)] or current
+    for part in location:
+        fields = [i for m in current for n, i in m.model_fields.items() if (i.alias or n) == part]
+        tagged = [
+            m for m in current if "type" in m.model_fields and part in get_args(m.model_fields["type"].annotation)
+        ]
+        current = [m for info in fields for m in _models(info.annotation)] or tagged
     return current[0] if len(current) == 1 else None
-
-
-def _is_tagged(model: type[BaseModel], step: int | str) -> bool:
-    info = model.model_fields.get("type")
-    return info is not None and step in get_args(info.annotation)
 
 
 def _models(annotation: object) -> list[type[BaseModel]]:

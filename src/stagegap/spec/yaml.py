@@ -135,6 +135,11 @@ class _Reading:
     def _scalar(self, event: yaml.ScalarEvent) -> Scalar:
         text: str = event.value
         mark = self._mark(event)
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            self._findings.add(
+                mark, f"found {shown(text)}, which holds half a character.", "Write the character itself."
+            )
+            text = text.encode("ascii", "replace").decode()
         if event.style is not None or event.tag is not None:
             return Scalar(text, mark)
         value = resolve(text)
