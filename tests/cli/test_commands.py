@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 import typer
-from cli.conftest import Command
 
+from cli.conftest import Command
 from stagegap.cli.commands import application
 
 
@@ -38,7 +38,9 @@ def test_validate_tells_all_problems_with_their_lines(stagegap: Command, tmp_pat
     stagegap("init")
     assert "is a cascade of 2 stages: topic, reply." in stagegap("validate").out
     path = tmp_path / "pipelines" / "first" / "cascade.yaml"
-    path.write_text(path.read_text().replace("record.text, topic: topic", "record.text, topic: topik").replace("ask", "aks"))
+    path.write_text(
+        path.read_text().replace("record.text, topic: topic", "record.text, topic: topik").replace("ask", "aks")
+    )
     wrong = stagegap("validate", "pipelines/first/cascade.yaml")
     assert wrong.code == 2
     assert re.search(r"cascade\.yaml:12: .*'aks'", wrong.error)
@@ -105,7 +107,10 @@ def test_report_without_records_holds_none(stagegap: Command, tmp_path: Path) ->
     stagegap("run")
     stagegap("report", "-o", "with.html")
     stagegap("report", "-o", "without.html", "--no-records")
-    assert "locked door" in (tmp_path / "with.html").read_text() or "behind the house" in (tmp_path / "with.html").read_text()
+    assert (
+        "locked door" in (tmp_path / "with.html").read_text()
+        or "behind the house" in (tmp_path / "with.html").read_text()
+    )
     assert "locked door" not in (tmp_path / "without.html").read_text()
     assert "behind the house" not in (tmp_path / "without.html").read_text()
 

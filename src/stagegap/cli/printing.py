@@ -17,7 +17,9 @@ from stagegap.model.values import Json
 from stagegap.runner.plan import Plan
 from stagegap.store import Finding, Rebuilt
 
-BAR_WIDTH = 8
+BAR_WIDTH = 14
+WIDE = 100
+"""Columns from which a terminal has room for bars."""
 
 
 def console() -> Console:
@@ -112,25 +114,35 @@ def draw_scorecard(card: Scorecard) -> None:
     out.print(Text(card.verdict.basis, style="dim"))
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("Stage", no_wrap=True)
-    for heading in ("System", "Person", "Gap", "", "End-to-end gain"):
-        table.add_column(heading, justify="right" if heading else "left", no_wrap=True)
+    for heading in ("System", "Person", "Gap"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    has_bars = out.width >= WIDE
+    if has_bars:
+        table.add_column("", no_wrap=True)
+    table.add_column("Gain at the end", justify="right", no_wrap=True)
     largest = max((row.gain.value for row in card.stages if row.gain.is_measured), default=0.0)
     for row in card.stages:
         style = "bold" if row.stage == card.verdict.stage else ""
-        table.add_row(*_cells(row, largest), style=style)
+        *cells, gain = _cells(row)
+        bar = [_bar(row.gain, largest)] if has_bars else []
+        table.add_row(*cells, *bar, gain, style=style)
     out.print(table)
     if card.verdict.advice:
         out.print(Text(card.verdict.advice))
 
 
-def _cells(row: StageRow, largest: float) -> Sequence[str]:
+def _bar(gain: Estimate, largest: float) -> str:
+    if not gain.is_measured or largest <= 0:
+        return ""
+    return "█" * max(round(BAR_WIDTH * gain.value / largest), 0)
+
+
+def _cells(row: StageRow) -> Sequence[str]:
     shared = row.system if row.person.is_measured else row.in_place
-    width = round(BAR_WIDTH * row.gain.value / largest) if row.gain.is_measured and largest > 0 else 0
     return (
         row.stage,
         with_interval(percent(shared), shared),
         with_interval(percent(row.person), row.person),
         with_interval(points(row.gap).lstrip("+"), row.gap),
-        "█" * max(width, 0),
         with_interval(points(row.gain), row.gain),
     )

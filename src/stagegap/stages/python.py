@@ -62,7 +62,7 @@ class PythonStage:
         for one in inputs:
             try:
                 found = call(**one)
-            except Exception as error:  # noqa: BLE001  # a foreign function may raise anything; it is data here
+            except (Exception, SystemExit) as error:  # noqa: BLE001  # a foreign function may raise anything; it is data here
                 replies.append(reply_to(error))
             else:
                 replies.append(reply_of(found))
@@ -79,7 +79,7 @@ class PythonStage:
                 or len(cast("list[object]", found)) != len(inputs)
             ):
                 raise TypeError(f"a batch function gives a list with one entry a record, {len(inputs)} here")
-        except Exception as error:  # noqa: BLE001  # a foreign function may raise anything; it is data here
+        except (Exception, SystemExit) as error:  # noqa: BLE001  # a foreign function may raise anything; it is data here
             if len(inputs) == 1:
                 return [self._function.failure(error)]
             return [reply for one in inputs for reply in self._answer_lists([one])]
@@ -99,7 +99,7 @@ class AsyncPythonStage:
         """Answer one input; an exception of the function is the answer `unparsable`."""
         try:
             found = await cast("Awaitable[object]", self._function.call(**inputs))
-        except Exception as error:  # noqa: BLE001  # a foreign function may raise anything; it is data here
+        except (Exception, SystemExit) as error:  # noqa: BLE001  # a foreign function may raise anything; it is data here
             return self._function.failure(error)
         return self._function.reply(found)
 
@@ -131,7 +131,7 @@ class _Function:
         except (TypeError, ValueError) as error:
             return Reply(status=Status.UNPARSABLE, error=f"{self.call.__name__} gave: {error}", raw=_raw(found))
 
-    def failure(self, error: Exception) -> Reply:
+    def failure(self, error: BaseException) -> Reply:
         """Give the reply for an exception: its type, its message and the line of the user's file it came through."""
         frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(self._path)]
         place = f" ({self._path.name}:{frames[-1].lineno})" if frames else ""
@@ -204,7 +204,7 @@ def _module(path: Path, code: str, start: str) -> dict[str, object]:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
         line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
