@@ -142,17 +142,18 @@ class _CellRun:
         """Take the outputs of a stage: count them, keep them, and pass each case on."""
         if not pairs:
             return
-        moved: dict[str, list[Case]] = {child: [] for child in self._children[stage]}
+        children = self._children[stage]
+        moved: list[list[Case]] = [[] for _ in children]
         for case, output in pairs:
             case.outputs[stage] = output
             case.left -= 1
             if not case.left:
                 self._on_their_way -= 1
-            for child, ready in moved.items():
+            for child, ready in zip(children, moved, strict=True):
                 case.waits[child] -= 1
                 if not case.waits[child]:
                     ready.append(case)
-        for child, ready in moved.items():
+        for child, ready in zip(children, moved, strict=True):
             self._ready[child].put(ready)
         repeats = self._repeats[stage]
         outputs = [output for _, output in pairs if output.repeat < repeats]

@@ -55,7 +55,7 @@ class Wiring:
             if decided is not None:
                 return decided
         for name in self._sources:
-            if not settled[name].status.has_value and settled[name].status is not Status.SKIPPED:
+            if _is_failed(settled[name]):
                 return self._blocked(record, settled[name], repeat)
         fields = record.fields
         inputs = {name: fields.get(source) for name, source in self._fields}
@@ -72,7 +72,7 @@ class Wiring:
         """Give None when the condition holds, otherwise the output that it decides."""
         read = {name: settled[name] for name in self._condition_sources}
         for output in read.values():
-            if not output.status.has_value and output.status is not Status.SKIPPED:
+            if _is_failed(output):
                 return self._blocked(record, output, repeat)
         values = {name: output.value for name, output in read.items()}
         confidences = {name: output.confidence for name, output in read.items()}
@@ -93,6 +93,11 @@ class Wiring:
         return Output(
             record=record.id, stage=self.stage.name, status=status, because=because, error=error, repeat=repeat
         )
+
+
+def _is_failed(output: Output) -> bool:
+    status = output.status
+    return status is not Status.OK and status is not Status.REPAIRED and status is not Status.SKIPPED
 
 
 def given_output(record: str, stage: str, answer: Answer) -> Output:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -81,11 +81,16 @@ class Tally:
         fine = sum(self.by_status.get(status, 0) for status in (Status.OK, Status.REPAIRED, Status.SKIPPED))
         return self.done - fine
 
-    def add(self, outputs: Iterable[Output]) -> None:
+    def add(self, outputs: Sequence[Output]) -> None:
         """Count the outputs."""
+        fine = 0
         for output in outputs:
-            self.done += 1
-            self.by_status[output.status] = self.by_status.get(output.status, 0) + 1
+            status = output.status
+            # Nearly all are ok: a comparison by identity costs a tenth of looking an enum up in a mapping.
+            if status is Status.OK:
+                fine += 1
+            else:
+                self.by_status[status] = self.by_status.get(status, 0) + 1
             if output.cached:
                 self.cached += 1
             else:
@@ -93,6 +98,9 @@ class Tally:
                 self.tokens_out += output.tokens_out or 0
                 self.cost += output.cost or 0.0
                 self.latency_ms += output.latency_ms or 0.0
+        if fine:
+            self.by_status[Status.OK] = self.by_status.get(Status.OK, 0) + fine
+        self.done += len(outputs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
