@@ -146,6 +146,8 @@ def test_no_text_makes_it_crash_and_every_name_that_is_used_is_known(words):
         condition = Condition(" ".join(words))
     except ConditionError:
         return
+    if set(condition.calls) & {"a", "b"}:
+        return
     try:
         condition.holds({"x": 1}, {"a": "t", "b": True}, {})
     except ConditionError as error:

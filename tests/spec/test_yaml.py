@@ -120,6 +120,12 @@ def test_aliases_are_refused_before_they_multiply():
     ]
 
 
+def test_a_file_full_of_problems_is_given_up():
+    found = read("".join(f"k{i}: no\n" for i in range(1000)))[1]
+    assert len(found) == 201
+    assert found[-1] == "f:201: the file has 200 problems; the rest is not read."
+
+
 def test_several_problems_of_one_file_come_together():
     assert len(read("a: no\na: yes\nb: &x 1\nc: *x\n")[1]) == 5
 

@@ -49,6 +49,9 @@ class Condition:
         self.calls: tuple[str, ...] = called(found)
         self.comparisons: tuple[Comparison, ...] = compared(found)
         """Names compared with fixed texts."""
+        self._fields = tuple(r.member for r in self.reads if r.root == "record" and r.member)
+        self._confidences = tuple(r.member for r in self.reads if r.root == "confidence" and r.member)
+        self._stages = tuple(r.root for r in self.reads if r.root not in ("record", "confidence"))
         if {read.root for read in self.reads} != set(self._program.variables()) - self.binds:
             raise ConditionError(f"{text!r} can't be checked for what it reads; write it more simply.")
 
@@ -75,14 +78,11 @@ class Condition:
         self, record_fields: Mapping[str, Json], values: Mapping[str, Json], confidences: Mapping[str, Json]
     ) -> dict[str, Json]:
         """Give only what is read: the engine copies every value that it is handed."""
-        variables: dict[str, Json] = {}
-        for root, source in (("record", record_fields), ("confidence", confidences)):
-            members = [read.member for read in self.reads if read.root == root]
-            if members:
-                variables[root] = {name: source[name] for name in members if name is not None and name in source}
-        for read in self.reads:
-            if read.root not in ("record", "confidence") and read.root in values:
-                variables[read.root] = values[read.root]
+        variables: dict[str, Json] = {name: values[name] for name in self._stages if name in values}
+        if self._fields:
+            variables["record"] = {name: record_fields[name] for name in self._fields if name in record_fields}
+        if self._confidences:
+            variables["confidence"] = {name: confidences[name] for name in self._confidences if name in confidences}
         return variables
 
     def _found(

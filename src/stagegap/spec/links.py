@@ -38,7 +38,7 @@ def links(sections: Sections, findings: Findings) -> Links:
     """Give what every stage reads, and report what can't be read, circles and stages that nobody needs."""
     inputs: dict[str, dict[str, Source]] = {}
     conditions: dict[str, tuple[Source, ...]] = {}
-    before = len(findings.problems)
+    before = len(findings)
     for name in sections.stages:
         written = child(sections.root, "stages", name, "inputs")
         sources = {
@@ -49,7 +49,7 @@ def links(sections: Sections, findings: Findings) -> Links:
         when = _texts(child(sections.root, "stages", name)).get("when")
         at = mark(sections, "stages", name, "when")
         conditions[name] = _condition(when, sections, at, findings) if when else ()
-    found = Links(inputs=inputs, when_reads=conditions, is_complete=len(findings.problems) == before)
+    found = Links(inputs=inputs, when_reads=conditions, is_complete=len(findings) == before)
     _check_circles(found, sections, findings)
     return found
 

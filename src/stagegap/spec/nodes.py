@@ -67,6 +67,9 @@ class Findings:
         """Keep a problem; the same one twice is one."""
         self._problems[Problem(message=message, path=mark.path, line=mark.line, hint=hint)] = None
 
+    def __len__(self) -> int:
+        return len(self._problems)
+
     @property
     def problems(self) -> tuple[Problem, ...]:
         """What was found, file by file in the order in which they were met, by line."""

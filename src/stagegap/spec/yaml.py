@@ -15,6 +15,8 @@ from stagegap.spec.scalars import Surprise, resolve
 
 DEEPEST = 50
 """Levels of nesting."""
+MOST_PROBLEMS = 200
+"""After these nobody reads on, and neither do we."""
 _WRITE_OUT = "Write the value out; variants use `extends`."
 
 
@@ -82,6 +84,9 @@ class _Reading:
     def root(self, events: Iterable[yaml.Event]) -> Node | None:
         documents = 0
         for event in events:
+            if len(self._findings) >= MOST_PROBLEMS:
+                self._findings.add(self._mark(event), f"the file has {MOST_PROBLEMS} problems; the rest is not read.")
+                raise _Hopeless
             match event:
                 case yaml.DocumentStartEvent():
                     documents += 1
