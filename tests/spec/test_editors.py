@@ -60,5 +60,6 @@ def test_an_editor_allows_variables_for_numbers_and_secrets():
 
 def test_a_variant_holds_only_what_differs():
     assert is_valid("extends: base.yaml\nstages: {draft: {when: null, with: {k: 2}}, route: null}\n")
+    assert is_valid("extends: base.yaml\nstages: {draft: {uses: llm, with: {function: null, model: m, prompt: p}}}\n")
     assert not is_valid("extends: base.yaml\nstages: {draft: {whn: x}}\n")
     assert not is_valid("extends: base.yaml\nnuon: x\n")

@@ -67,6 +67,9 @@ def _partial(schema: _Schema) -> _Schema:
         match key, value:
             case "required" | "minProperties", _:
                 continue
+            case "additionalProperties", False:
+                # null removes a key of the base, which may be one of another kind of stage.
+                result[key] = {"type": "null"}
             case "$ref", str():
                 result[key] = f"{value}Variant"
             case "oneOf", _:
