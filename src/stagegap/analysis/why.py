@@ -75,8 +75,8 @@ def slice_rows(
                 failures=int(values.sum()),
                 n=len(here),
                 rate=rate,
-                excess=(rate.value - average) * len(here),
-                stands_out=rate.low > average,
+                excess=(float(values.mean()) - average) * len(here),
+                stands_out=rate.is_measured and rate.low > average,
             )
         )
     return tuple(sorted(rows, key=lambda row: (-row.excess, row.group)))

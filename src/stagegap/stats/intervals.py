@@ -22,8 +22,9 @@ def wilson(
 ) -> Estimate:
     """Give a proportion with Wilson's score interval (Wilson 1927; Brown, Cai & DasGupta 2001).
 
-    `effective_n` replaces n in the interval when records hang together (Korn & Graubard 1998). For a mean of
-    scores in [0, 1] the interval is cautious: no such variable varies more than a 0/1 variable of equal mean.
+    When records hang together, `effective_n` replaces n, and Student's quantile with `clusters` - 1 degrees of
+    freedom the normal one (Korn & Graubard 1998). For a mean of scores in [0, 1] the interval is cautious: no such
+    variable varies more than a 0/1 variable of equal mean.
 
     >>> e = wilson(0.9, n=100)
     >>> round(e.low, 4), round(e.high, 4)
@@ -31,17 +32,26 @@ def wilson(
     """
     if n < 1:
         return unmeasured("too few: no record")
+    if clusters is not None and clusters < 2:
+        return unmeasured(f"too few: all {n} records belong to one cluster", n=n)
     if not -1e-12 <= share <= 1 + 1e-12:
         raise ValueError(f"a share lies between 0 and 1, got {share}")
-    low, high = score_limits(min(max(share, 0.0), 1.0), n if effective_n is None else effective_n, level=level)
+    low, high = _score_limits(
+        min(max(share, 0.0), 1.0), n if effective_n is None else effective_n, z=_quantile(level, clusters)
+    )
     return Estimate(
         value=share, low=min(low, share), high=max(high, share), n=n, method=method, level=level, clusters=clusters
     )
 
 
-def score_limits(share: float, n: float, *, level: float = 0.95) -> tuple[float, float]:
+def _quantile(level: float, clusters: int | None) -> float:
+    tail = (1 + level) / 2
+    return normal_quantile(tail) if clusters is None else t_quantile(tail, clusters - 1)
+
+
+def _score_limits(share: float, n: float, *, z: float) -> tuple[float, float]:
     """Give the two shares at which a score test on n records just does not reject `share`."""
-    z2 = normal_quantile((1 + level) / 2) ** 2
+    z2 = z**2
     centre = (share + z2 / (2 * n)) / (1 + z2 / n)
     half = math.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n * n))) / (1 + z2 / n)
     return max(0.0, centre - half), min(1.0, centre + half)
@@ -76,7 +86,8 @@ def paired_difference(
     """Give the difference of two paired proportions, up - down, with Tango's score interval (Tango 1998).
 
     `up` and `down` are the shares of records that went from wrong to right and from right to wrong. Holds its
-    level where few records moved, and has a width when none did: then it is 0 -/+ z^2 / (n + z^2).
+    level where few records moved, and has a width when none did: then it is 0 -/+ z^2 / (n + z^2). Clusters as in
+    `wilson`.
 
     >>> e = paired_difference(up=0.0, down=0.0, n=50)
     >>> round(e.low, 4), round(e.high, 4)
@@ -84,9 +95,11 @@ def paired_difference(
     """
     if n < 1:
         return unmeasured("too few: no record")
+    if clusters is not None and clusters < 2:
+        return unmeasured(f"too few: all {n} records belong to one cluster", n=n)
     size = float(n if effective_n is None else effective_n)
     value = up - down
-    z = normal_quantile((1 + level) / 2)
+    z = _quantile(level, clusters)
     low = _tango_limit(up, down, size, inside=value, outside=-1.0, z=z)
     high = _tango_limit(up, down, size, inside=value, outside=1.0, z=z)
     return Estimate(

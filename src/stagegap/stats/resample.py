@@ -19,12 +19,6 @@ Floats = NDArray[np.float64]
 
 RESAMPLES = 10_000
 
-SPARSE = 10.0
-"""Fewer records than this (in effective number) on the rarer side of a 0/1 figure: score interval, not bootstrap.
-
-The bootstrap of a share near 0 or 1 can't see what did not happen (an all-right column has a bootstrap interval of
-width 0). Found by `benchmarks/coverage.py`; table in docs/method.md."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resamples:
@@ -45,14 +39,17 @@ class Resamples:
         return float(present.mean()) if len(present) else math.nan
 
     def mean(self, name: str) -> Estimate:
-        """Give the mean of a column with its interval."""
+        """Give the mean of a column with its interval: Wilson's for 0/1 values, the bootstrap's for others.
+
+        Wilson's also where all scores are equal: the bootstrap's has width 0 there, which would be a lie.
+        """
         values, codes, count = self._present(name)
         problem = _too_few(len(values), count)
         if problem is not None:
             return problem
         n_eff = effective_n(values, codes)
         value = float(values.mean())
-        if _is_score(values) and (np.ptp(values) == 0 or (_is_binary(values) and _rarer(values) * n_eff < SPARSE)):
+        if _is_score(values) and (np.ptp(values) == 0 or _is_binary(values)):
             return wilson(
                 value,
                 n=len(values),
@@ -75,6 +72,8 @@ class Resamples:
     def contrast(self, weights: Mapping[str, float]) -> Estimate:
         """Give a weighted sum of means, paired: all columns must hold the same records.
 
+        Tango's score interval where each record changes by -1, 0 or 1, the bootstrap's otherwise.
+
         Raises: ValueError when a record is in some of the columns only.
         """
         values, codes, count = self._contrasted(weights)
@@ -83,8 +82,7 @@ class Resamples:
             return problem
         n_eff = effective_n(values, codes)
         up, down = float((values > 0).mean()), float((values < 0).mean())
-        usual = max(up, down, 1 - up - down)
-        if bool((np.abs(values) == (values != 0)).all()) and (1 - usual) * n_eff < SPARSE:
+        if bool((np.abs(values) == (values != 0)).all()):
             return paired_difference(
                 up=up,
                 down=down,
@@ -216,8 +214,3 @@ def _is_score(values: Floats) -> bool:
 
 def _is_binary(values: Floats) -> bool:
     return bool(((values == 0) | (values == 1)).all())
-
-
-def _rarer(values: Floats) -> float:
-    share = float(values.mean())
-    return min(share, 1 - share)

@@ -1,0 +1,68 @@
+"""Fixes that help only together, and fixes that harm: tables of two swaps on the same records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stagegap.model.estimate import Estimate
+from stagegap.stats.intervals import wilson
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairTable:
+    """Records by what two fixes do to the wrong ones, each alone and together."""
+
+    n: int
+    only_first: int
+    """Wrong; the first fix makes it right, the second does not."""
+    only_second: int
+    either: int
+    """Wrong; each fix alone makes it right: one is superfluous."""
+    together: int
+    """Wrong; neither alone makes it right, both do."""
+    neither: int
+    """Wrong, and stays wrong with both."""
+    undone: int
+    """Wrong; a fix alone makes it right, both do not."""
+
+
+def pair_table(system: Floats, first: Floats, second: Floats, both: Floats) -> PairTable:
+    """Count the wrong records by what two fixes do, from 0/1 outcomes; records that lack one are left out."""
+    known = ~np.isnan(np.stack([system, first, second, both])).any(axis=0)
+    wrong = known & (system == 0)
+    a, b, c = first == 1, second == 1, both == 1
+    return PairTable(
+        n=int(known.sum()),
+        only_first=int((wrong & a & ~b & c).sum()),
+        only_second=int((wrong & ~a & b & c).sum()),
+        either=int((wrong & a & b & c).sum()),
+        together=int((wrong & ~a & ~b & c).sum()),
+        neither=int((wrong & ~a & ~b & ~c).sum()),
+        undone=int((wrong & (a | b) & ~c).sum()),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Harm:
+    """Records that were right and that a fix made wrong."""
+
+    records: tuple[str, ...]
+    rate: Estimate
+    """Of all records that have both outcomes."""
+
+
+def harm(records: Sequence[str], system: Floats, fixed: Floats) -> Harm:
+    """List the records that a fix harms, with their rate."""
+    known = ~np.isnan(system) & ~np.isnan(fixed)
+    harmed = known & (system == 1) & (fixed == 0)
+    n = int(known.sum())
+    return Harm(
+        records=tuple(records[i] for i in np.flatnonzero(harmed).tolist()),
+        rate=wilson(int(harmed.sum()) / n if n else 0.0, n=n),
+    )
