@@ -5,4 +5,4 @@ from pathlib import Path
 from stagegap.ui.shell import show
 from stagegap.workspace import Workspace
 
-show(Workspace.open(Path(__file__).parent))
+show(Workspace.open, Path(__file__).parent)

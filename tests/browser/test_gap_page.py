@@ -59,7 +59,7 @@ def test_click_on_a_failure_opens_it_and_closing_clears_the_address(
     server: Server, open_page: Callable[..., Page]
 ) -> None:
     page = open_page(server.url)
-    page.locator(".fl tr", has_text="Press enquiry").locator("td").first.click()
+    page.locator(".fl tr", has_text="Press enquiry").click()
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("Press enquiry")
     expect(dialog).to_contain_text("3 of 10 failures of retrieve")
@@ -93,7 +93,7 @@ def test_person_that_nobody_measured_is_not_drawn(serve: Callable[..., Server], 
     page = open_page(serve(scorecard="without_person").url)
     expect(page.locator(".gap").get_by_text("person not measured: double-label 40 records").first).to_be_visible()
     expect(page.locator(".gap .dia")).to_have_count(0)
-    page.get_by_role("link", name="Label records twice").click()
+    page.get_by_role("link", name="Label records that somebody else").click()
     expect(page.get_by_placeholder("Your initials")).to_be_visible()
 
 

@@ -7,9 +7,10 @@ from stagegap.ui import server, shell
 from ui import views
 from ui.fake_workspace import FakeWorkspace
 
-KIND = os.environ.get("FAKE_SCORECARD", "scorecard")
 
-shell.show(
-    FakeWorkspace(folder=Path(os.environ[server.FOLDER]), shown=getattr(views, KIND)() if KIND != "none" else None),
-    only_label=os.environ.get(server.PAGES) == "label",
-)
+def opened(folder: Path) -> FakeWorkspace:
+    kind = os.environ.get("FAKE_SCORECARD", "scorecard")
+    return FakeWorkspace(folder=folder, shown=None if kind == "none" else getattr(views, kind)())
+
+
+shell.show(opened, Path(os.environ[server.FOLDER]), only_label=os.environ.get(server.PAGES) == "label")

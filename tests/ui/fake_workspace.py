@@ -113,11 +113,6 @@ def _item(stage: Stage, i: int) -> QueueItem:
 
 
 @dataclass(frozen=True)
-class Lines:
-    lines: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class Asked:
     stage: str
     question: str
@@ -133,7 +128,7 @@ class FakeWorkspace:
     folder: Path
     shown: Scorecard | None
     stale: int = 0
-    active: Lines | None = None
+    running: bool = False
     names: list[str] = field(default_factory=lambda: ["support_email"])
     refreshed: list[tuple[str, str]] = field(default_factory=list)
 
@@ -141,8 +136,9 @@ class FakeWorkspace:
         return self.names
 
     def runs(self, cascade: str) -> list[Run]:
-        if self.shown is None:
-            return []
+        listed = [("v15", RunStatus.RUNNING)] if self.running else []
+        if self.shown is not None:
+            listed += [(self.shown.run, RunStatus.DONE), ("v13", RunStatus.DONE)]
         return [
             Run(
                 id=name,
@@ -150,25 +146,22 @@ class FakeWorkspace:
                 cascade=cascade,
                 fingerprint="f",
                 resolved="{}",
-                status=RunStatus.DONE,
+                status=status,
                 started_at=1763460000.0,
             )
-            for name in (self.shown.run, "v13")
+            for name, status in listed
         ]
 
-    def scorecard(self, cascade: str, run: str | None) -> Scorecard | None:
+    def scorecard(self, cascade: str, run: str | None) -> Scorecard | None:  # noqa: ARG002
         return self.shown
 
-    def stale_labels(self, scorecard: Scorecard) -> int:
+    def stale_labels(self, scorecard: Scorecard) -> int:  # noqa: ARG002
         return self.stale
 
     def refresh(self, cascade: str, run: str) -> None:
         self.refreshed.append((cascade, run))
 
-    def progress(self, cascade: str) -> Lines | None:
-        return self.active
-
-    def label_stages(self, cascade: str) -> list[Asked]:
+    def label_stages(self, cascade: str) -> list[Asked]:  # noqa: ARG002
         return [Asked(name, stage.ask, stage.output.kind, f"queue-{name}") for name, stage in STAGES.items()]
 
     def queue(self, cascade: str, stage: str) -> Queue:
@@ -204,7 +197,13 @@ class FakeWorkspace:
         label = list(latest.values())[-1]
         return _item(STAGES[queue.stage], int(label.record[1:])), label
 
-    def save_labels(self, queue: Queue, events: Sequence[Mapping[str, Json]], annotator: str, verified: bool) -> None:
+    def save_labels(
+        self,
+        queue: Queue,
+        events: Sequence[Mapping[str, Json]],
+        annotator: str,
+        verified: bool,  # noqa: ARG002
+    ) -> None:
         with self._file.open("a", encoding="utf-8") as file:
             for event in events:
                 self._label(queue, annotator, event)

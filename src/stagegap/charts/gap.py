@@ -36,8 +36,10 @@ def _shown(stage: StageRow) -> Estimate:
 
 def _scale(scorecard: Scorecard) -> Scale:
     lows = [e.low for s in scorecard.stages for e in (_shown(s), s.person) if e.is_measured]
-    low = max(0.0, math.floor(10 * (min(lows, default=0.0) - 0.05)) / 10)
-    return Scale(low=low, step=0.1 if low >= 0.3 else 0.2) if low < 0.9 else Scale(low=0.9, step=0.02)
+    low = min(lows, default=0.0) - 0.05
+    if low < 0.3:
+        return Scale()
+    return Scale(low=math.floor(10 * low) / 10, step=0.1) if low < 0.9 else Scale(low=0.9, step=0.02)
 
 
 def _printed(stage: StageRow) -> int:

@@ -41,9 +41,11 @@ def lost_anyway(scorecard: Scorecard) -> str:
         return f"With references everywhere: {scorecard.ceiling.method}."
     if scorecard.good is None:
         return f"References replace stages one after another. Outcome: {scorecard.outcome_name}."
-    share = f"{100 - whole_percent(scorecard.ceiling.value)}%"
+    lost = 100 - whole_percent(scorecard.ceiling.value)
+    if not lost:
+        return f"With references at every stage every {scorecard.noun} is good: each miss can be won at some stage."
     nouns = plural(scorecard.noun, 2)
-    return f"{share} of {nouns} are not good even with references at every stage. No single fix can win those."
+    return f"{lost}% of {nouns} are not good even with references at every stage. No single fix can win those."
 
 
 def notices(scorecard: Scorecard) -> list[str]:

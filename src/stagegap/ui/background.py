@@ -13,7 +13,7 @@ from stagegap.ui.protocol import Workspace
 @dataclass(frozen=True, slots=True)
 class _Refreshing:
     pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="refresh"))
-    running: dict[tuple[str, str], Future[None]] = field(default_factory=dict)
+    running: dict[tuple[str, str], Future[None]] = field(default_factory=dict[tuple[str, str], Future[None]])
 
 
 @streamlit.cache_resource(show_spinner=False)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from functools import cache
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, wraps
 from html import escape
 from importlib.resources import files
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import streamlit
 from streamlit.components.v2 import component
 
 from stagegap import charts
+from stagegap.errors import StagegapError
 from stagegap.ui import state
 
 _MARK = 'style="font-style:normal;font-weight:700;color:light-dark(#B34700,#F58A4B)"'
@@ -33,9 +34,33 @@ def plain(text: str) -> str:
     return re.sub(r"([^\w\s])", r"\\\1", text)
 
 
+Drawn = TypeVar("Drawn", bound=Callable[..., None])
+
+
+def errors_as_sentences(draw: Drawn) -> Drawn:
+    """Let a page say our own errors as what they are: a sentence. Anything else is a bug and goes to the terminal."""
+
+    @wraps(draw)
+    def safely(*args: Any) -> None:
+        try:
+            draw(*args)
+        except StagegapError as error:
+            streamlit.title("This can't be shown", anchor=False)
+            streamlit.markdown(plain(str(error)))
+
+    return cast(Drawn, safely)
+
+
 def note(text: str) -> None:
     """Write a small line; `st.caption` has too little contrast."""
     streamlit.markdown(f":small[{plain(text)}]")
+
+
+def link(text: str, label: str, page: str) -> None:
+    """Write a small line that ends in a link to another page of the app, in the same tab."""
+    streamlit.html(
+        f'<p style="margin:0;font-size:0.9em">{escape(text)} <a href="{escape(page)}" target="_self">{escape(label)}</a></p>'
+    )
 
 
 def lead(*, summary: str, stage: str | None, basis: str, advice: str) -> None:
@@ -50,6 +75,31 @@ def lead(*, summary: str, stage: str | None, basis: str, advice: str) -> None:
 def question(text: str) -> None:
     """Write the page's first heading in the size of a second one, so that it fits beside a control."""
     streamlit.html(f'<h1 style="font-size:1.28rem;padding:0;margin:0">{escape(text)}</h1>', width="content")
+
+
+def picker(label: str, parameter: str, names: Mapping[str, str], value: str) -> None:
+    """Let somebody choose by name what goes into the URL by id."""
+    streamlit.selectbox(
+        label,
+        list(names),
+        key=state.picker_key(parameter, value),
+        format_func=lambda key: names[key],
+        on_change=state.take_over(parameter),
+        width=150,
+        label_visibility="collapsed",
+    )
+
+
+def switch(label: str, parameter: str, options: Sequence[str], value: str | None) -> None:
+    """Let somebody choose one of a few for the URL."""
+    streamlit.segmented_control(
+        label,
+        options,
+        required=True,
+        key=state.picker_key(parameter, value),
+        on_change=state.take_over(parameter),
+        label_visibility="collapsed",
+    )
 
 
 def chart(name: str, html: str, *, picks: str | None = None) -> None:

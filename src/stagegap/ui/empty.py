@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
+from itertools import takewhile
 
 import streamlit
 
 from stagegap import charts
 from stagegap.analysis.views import Scorecard
-from stagegap.ui import background
+from stagegap.model.run import Run, RunStatus
+from stagegap.ui import background, elements
 from stagegap.ui.elements import note, plain
 from stagegap.ui.protocol import Workspace
 
@@ -34,14 +37,14 @@ def no_run(workspace: Workspace, cascade: str, run: str | None) -> None:
     if run is not None:
         note(f"Run {run} has no numbers.")
     streamlit.markdown("Run `stagegap run` in the project folder. This page fills itself when the run ends.")
-    _active(workspace, cascade)
+    _active(workspace.runs(cascade), shown=None)
     _wait(partial(_has_numbers, workspace, cascade, run))
 
 
 def strips(workspace: Workspace, scorecard: Scorecard) -> None:
     """Write the lines that qualify the numbers below: an active run, newer labels, failures."""
-    if _active(workspace, scorecard.cascade):
-        note(f"The numbers below are those of {scorecard.run}, the last run that ended.")
+    if _active(workspace.runs(scorecard.cascade), shown=scorecard.run):
+        note(f"The numbers below are those of run {scorecard.run}.")
     newer = workspace.stale_labels(scorecard)
     if newer:
         note(f"{newer} new labels since these numbers. Updating…")
@@ -56,14 +59,16 @@ def person_note(scorecard: Scorecard) -> None:
     if any(stage.gap.is_measured for stage in scorecard.stages):
         note("Both got the same inputs, as the stage saw them. Click a row to see why.")
     else:
-        streamlit.markdown(f":small[{plain('A person is not measured yet.')} [Label records twice](label)]")
+        elements.link("No person is measured yet.", "Label records that somebody else has labelled", "label")
 
 
-def _active(workspace: Workspace, cascade: str) -> bool:
-    progress = workspace.progress(cascade)
-    for line in progress.lines if progress else ():
-        streamlit.markdown(plain(line))
-    return progress is not None
+def _active(runs: Sequence[Run], *, shown: str | None) -> bool:
+    """Write a line for each run that has not ended, newer than the one that is shown."""
+    newer = takewhile(lambda run: run.name != shown, runs)
+    active = [run for run in newer if run.status is RunStatus.RUNNING]
+    for run in active:
+        note(f"Run {run.name} has started and not ended yet.")
+    return bool(active)
 
 
 def _has_numbers(workspace: Workspace, cascade: str, run: str | None) -> bool:

@@ -14,13 +14,6 @@ if TYPE_CHECKING:
     from stagegap.model.values import Json
 
 
-class RunProgress(Protocol):
-    """A run that is active, as sentences for the strip under the top bar."""
-
-    @property
-    def lines(self) -> Sequence[str]: ...
-
-
 class LabelStage(Protocol):
     """A stage that people can be asked about."""
 
@@ -56,7 +49,6 @@ class Workspace(Protocol):
         """Compute and store the view of a run again; takes as long as it takes."""
         ...
 
-    def progress(self, cascade: str) -> RunProgress | None: ...
     def label_stages(self, cascade: str) -> Sequence[LabelStage]: ...
     def queue(self, cascade: str, stage: str) -> Queue:
         """Give the random queue of a stage, made on first use."""

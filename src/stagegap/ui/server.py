@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from stagegap.errors import ConfigurationError
 
@@ -68,6 +68,6 @@ def _check_free(port: int) -> None:
 def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for name, value in table.items():
         if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{name}.")
+            yield from _flat(cast(dict[str, Any], value), f"{prefix}{name}.")
         else:
             yield prefix + name, value

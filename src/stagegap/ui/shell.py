@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.resources import as_file, files
+from pathlib import Path
 
 import streamlit
 
-from stagegap.ui import gap_page, label_page
+from stagegap.errors import StagegapError
+from stagegap.ui import elements, gap_page, label_page
 from stagegap.ui.protocol import Workspace
 
 
-def show(workspace: Workspace, *, only_label: bool = False) -> None:
-    """Draw the page that the URL asks for; with `only_label` no other page exists."""
+def show(opener: Callable[[Path], Workspace], folder: Path, *, only_label: bool = False) -> None:
+    """Draw the page that the URL asks for on the workspace in `folder`; with `only_label` no other page exists.
+
+    `opener` is called once for all visitors of this process.
+    """
     with as_file(files("stagegap.ui").joinpath("static", "favicon.png")) as icon:
-        streamlit.set_page_config(page_title=f"{workspace.folder.name} · stagegap", page_icon=str(icon), layout="wide")
+        streamlit.set_page_config(page_title=f"{folder.resolve().name} · stagegap", page_icon=str(icon), layout="wide")
+    try:
+        workspace = _opened(opener, folder)
+    except StagegapError as error:
+        streamlit.title("The workspace can't be opened", anchor=False)
+        streamlit.markdown(elements.plain(str(error)))
+        return
 
     def gap() -> None:
         gap_page.draw(workspace)
@@ -21,8 +33,12 @@ def show(workspace: Workspace, *, only_label: bool = False) -> None:
     def label() -> None:
         label_page.draw(workspace)
 
-    labelling = streamlit.Page(label, title="Label", url_path="label", default=only_label)
-    pages = [labelling]
+    pages = [streamlit.Page(label, title="Label", url_path="label", default=only_label)]
     if not only_label:
-        pages = [streamlit.Page(gap, title="Gap", url_path="gap", default=True), labelling]
+        pages.insert(0, streamlit.Page(gap, title="Gap", url_path="gap", default=True))
     streamlit.navigation(pages, position="hidden" if only_label else "top").run()
+
+
+@streamlit.cache_resource(show_spinner=False)
+def _opened(_opener: Callable[[Path], Workspace], folder: Path) -> Workspace:
+    return _opener(folder)

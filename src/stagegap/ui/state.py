@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import streamlit
 
+from stagegap.model.values import Json
+
 _ACKNOWLEDGED = "acknowledged "
+_TROUBLES = "troubles "
 _CHART = "chart "
 
 
@@ -63,17 +66,23 @@ def take_pick(chart: str, name: str) -> Callable[[], None]:
     return callback
 
 
-def outbox(card: str) -> list[dict[str, object]]:
+def outbox(card: str) -> list[Mapping[str, Json]]:
     """Give the events that the card holds and that are not acknowledged yet."""
     sent = streamlit.session_state[card].get("outbox")
     return list(sent["events"]) if sent else []
 
 
-def acknowledge(card: str, events: Sequence[str]) -> None:
-    """Remember the ids of the events that were stored last; the card drops them."""
-    streamlit.session_state[_ACKNOWLEDGED + card] = list(events)
+def settle(card: str, *, stored: Sequence[str], troubles: Sequence[str]) -> None:
+    """Remember what became of the events sent last: ids that are stored, and why others are not."""
+    streamlit.session_state[_ACKNOWLEDGED + card] = list(stored)
+    streamlit.session_state[_TROUBLES + card] = list(troubles)
 
 
 def acknowledged(card: str) -> list[str]:
-    """Give the ids that were remembered last."""
+    """Give the ids that were stored last; the card drops them."""
     return streamlit.session_state.get(_ACKNOWLEDGED + card, [])
+
+
+def troubles(card: str) -> list[str]:
+    """Give the reasons why events could not be stored."""
+    return streamlit.session_state.get(_TROUBLES + card, [])

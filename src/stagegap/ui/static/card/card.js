@@ -96,7 +96,7 @@ class Card {
     ;(action === "skip" ? this.skipped : this.handled).add(this.current.id)
     device.remove(this.draftKey)
     this.outbox.add({
-      action, record: this.current.id, values: values && answers, unsure: Boolean(_unsure), odd: Boolean(_odd),
+      action, record: this.current.id, values: values ? answers : null, unsure: Boolean(_unsure), odd: Boolean(_odd),
       note: _note ?? "", active_ms: Math.round(this.clock.active),
     })
     this.next()
