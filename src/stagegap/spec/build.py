@@ -12,7 +12,7 @@ from stagegap.model.cascade import Cascade, Kind, Outcome, OutputType, Stage
 from stagegap.model.sources import CascadeFile, CorpusSource, RecordsSource, ReferencesSource
 from stagegap.model.values import Json
 from stagegap.spec import schema
-from stagegap.spec.checks import bar_of, metrics_of
+from stagegap.spec.checks import bar_of, metrics_of, names_of
 from stagegap.spec.documents import Sections
 from stagegap.spec.expand import relative
 from stagegap.spec.fields import many
@@ -31,13 +31,17 @@ def build(sections: Sections, links: Links, *, path: Path, guidelines: Mapping[s
     assert sections.records, "a file with a problem is not built"
     assert sections.outcome, "a file with a problem is not built"
     stage, _, metric = sections.outcome.score.partition(".")
+    judged = sections.stages[stage]
+    assert judged, "a file with a problem is not built"
     cascade = Cascade(
         name=sections.head.cascade,
         noun=sections.head.noun,
         evaluate=sections.head.evaluate,
         stages=tuple(_stage(name, sections, links, guidelines) for name in ordered(links.parents)),
         outcome=Outcome(
-            stage=stage, metric=metric, good=None if sections.outcome.good is None else bar_of(sections.outcome.good)
+            stage=stage,
+            metric=names_of(metrics_of(judged))[metric],
+            good=None if sections.outcome.good is None else bar_of(sections.outcome.good),
         ),
         targets={name: _written(target) for name, target in sections.targets.items()},
         human_baseline=_written(sections.human_baseline),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import cast
 from urllib.parse import urlsplit
@@ -35,6 +35,15 @@ def check(sections: Sections, findings: Findings) -> None:
 def metrics_of(stage: StageBase) -> tuple[str, ...]:
     """Give the stage's metrics, those of its type where it names none."""
     return many(stage.score) if stage.score is not None else (default_for(Kind(stage.output.type), k=_k(stage)),)
+
+
+def names_of(metrics: Sequence[str]) -> dict[str, str]:
+    """Give the name by which an outcome may call each metric: a user's function by its own name.
+
+    >>> names_of(["chrf", "python:/a/stages.py:short"])
+    {'chrf': 'chrf', 'short': 'python:/a/stages.py:short'}
+    """
+    return {name.rpartition(":")[2] if name.startswith("python:") else name: name for name in metrics}
 
 
 def _k(stage: StageBase) -> int | None:
@@ -216,8 +225,9 @@ class _Checks:
             self._add(("outcome", "score"), f"the outcome names the unknown stage {name!r}.", hint)
         else:
             stage = stages[name]
-            if stage and metric not in metrics_of(stage):
-                hint = near_names(metric, metrics_of(stage))
+            known = names_of(metrics_of(stage)) if stage else {metric: metric}
+            if metric not in known:
+                hint = near_names(metric, known)
                 self._add(("outcome", "score"), f"{metric!r} is no score of the stage {name!r}.", hint)
         if outcome.good is not None and bar_of(outcome.good) > 1:
             self._add(("outcome", "good"), f"no score reaches {outcome.good!r}: scores end at 1.")
