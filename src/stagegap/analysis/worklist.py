@@ -106,7 +106,7 @@ def _field(stage: Stage) -> dict[str, Json]:
             return {**start, "kind": "long", "none": "No answer is the right answer"}
         case Kind.NUMBER:
             return {**start, "kind": "number", "low": kind.low, "high": kind.high}
-        case Kind.OBJECT:
+        case _:
             raise ConfigurationError(
                 f"Stage {stage.name!r} gives an object, and the label card has no form for objects. "
                 "Import labels for it from a file instead."
@@ -274,8 +274,10 @@ def _problem(asked: _Form, candidates: frozenset[str], value: Json) -> str:
             known = candidates | asked.catalogue if asked.kind == "ranking" else frozenset(map(str, asked.options))
             if not isinstance(value, list):
                 return f"{value!r} is not a list"
-            strange = [entry for entry in value if entry not in known]
-            return f"{strange[0]!r} was not offered" if strange else ""
+            strange = [entry for entry in value if not isinstance(entry, str) or entry not in known]
+            if strange:
+                return f"{strange[0]!r} was not offered"
+            return "an entry stands twice" if len(set(map(str, value))) < len(value) else ""
         case "number":
             if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
                 return f"{value!r} is not a number"
