@@ -189,7 +189,8 @@ def test_own_metric_is_called_from_the_folder_of_the_cascade(workspace: Workspac
     run, _ = workspace.run(None)
     card = workspace.scorecard("first", run.name)
     assert card is not None
-    assert "python:stages.py:short" in card.outcome_name
+    assert card.outcome_name == "good questions (reply.short >= 1)"
+    assert card.system.value == pytest.approx(5 / 6)
 
 
 def test_unknown_names_come_with_the_known_ones(workspace: Workspace) -> None:

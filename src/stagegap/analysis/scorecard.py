@@ -16,7 +16,7 @@ from stagegap.analysis.people import annotators
 from stagegap.analysis.verdict import Facts, contest, verdict
 from stagegap.analysis.views import Scorecard, StageDetail, StageRow
 from stagegap.analysis.why import groups_of, slice_rows
-from stagegap.analysis.wording import plural
+from stagegap.analysis.wording import metric_title, plural
 from stagegap.attribution.ceiling import Ceiling, ceiling
 from stagegap.attribution.faults import BAR_SLACK, Faults, acceptable, account
 from stagegap.metrics import CustomMetric
@@ -117,7 +117,7 @@ def scorecard(
 def outcome_name(cascade: Cascade) -> str:
     """Give the outcome in words: `good mails (draft.fact_recall >= 0.8)` or `mean draft.fact_recall`."""
     outcome = cascade.outcome
-    score = f"{outcome.stage}.{outcome.metric}"
+    score = f"{outcome.stage}.{metric_title(outcome.metric)}"
     return f"mean {score}" if outcome.good is None else f"good {plural(cascade.noun, 2)} ({score} >= {outcome.good:g})"
 
 
@@ -204,7 +204,7 @@ def _row(parts: _Parts, stage: Stage, position: int) -> StageRow:
     return StageRow(
         stage=name,
         position=position,
-        metric=stage.metrics[0],
+        metric=metric_title(stage.metrics[0]),
         calls=sum(n for status, n in statuses.items() if status not in (Status.SKIPPED, Status.BLOCKED)),
         failures={s.value: n for s, n in sorted(statuses.items()) if s is not Status.OK},
         in_place=drawn.mean(f"in place {name}"),

@@ -49,6 +49,15 @@ def listed(parts: Sequence[str]) -> str:
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
+def metric_title(name: str) -> str:
+    """Give a metric as people call it: a user's function by its own name.
+
+    >>> metric_title("recall@3"), metric_title("python:stages.py:short")
+    ('recall@3', 'short')
+    """
+    return name.rpartition(":")[2]
+
+
 def sentence(text: str) -> str:
     """Start with a capital, leaving the rest as it is (stage names keep their form)."""
     return text[:1].upper() + text[1:]
