@@ -1,0 +1,74 @@
+"""The waterfall: bars from 0, steps that add up, nothing clipped."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from charts.reading import left, read, width
+from stagegap import charts
+from stagegap.model.estimate import unmeasured
+from ui import views
+from ui.views import est
+
+
+def test_printed_steps_add_up_to_the_printed_totals() -> None:
+    found = read(charts.ceiling(views.scorecard()))
+    printed = [found.row(f"+ references at {s}").split("\n") for s in ("route", "retrieve", "draft")]
+    steps = [next(int(cell) for cell in row if cell.strip().lstrip("+").isdigit()) for row in printed]
+    assert steps == [1, 20, 7]
+    assert 56 + sum(steps) == 84
+
+
+def test_steps_stand_on_each_other() -> None:
+    bars = read(charts.ceiling(views.scorecard())).classed("bar")
+    assert [round(left(bar), 1) for bar in bars] == [0.0, 56.0, 57.4, 77.0, 0.0]
+    assert round(width(bars[2]), 1) == 19.6
+
+
+def test_row_says_gain_interval_fixed_and_broken() -> None:
+    row = read(charts.ceiling(views.scorecard())).row("+ references at retrieve")
+    assert "+20 points, 95% interval 16 to 24; 30 become good, 4 become bad." in row
+
+
+def test_loss_is_drawn_to_the_left_with_its_sign() -> None:
+    card = views.scorecard()
+    loses = replace(card.stages[0], gain=est(-0.04, -0.07, -0.01))
+    wins = replace(card.stages[1], gain=est(0.32, 0.2, 0.4))
+    found = read(charts.ceiling(replace(card, stages=(loses, wins))))
+    bar = found.classed("bar")[1]
+    assert (round(left(bar), 1), round(width(bar), 1)) == (52.0, 4.0)
+    assert "−4 points, 95% interval −7 to −1" in found.row("+ references at route")
+
+
+def test_stage_that_changes_nothing_gains_0() -> None:
+    card = views.scorecard()
+    stage = replace(card.stages[0], gain=est(0.0, 0.0, 0.0))
+    card = replace(card, stages=(stage,), ceiling=card.system)
+    assert "0 points, 95% interval 0 to 0" in read(charts.ceiling(card)).row("+ references at route")
+
+
+def test_one_person_is_drawn_where_measured() -> None:
+    card = replace(views.scorecard(), person=est(0.95, 0.92, 0.97, 126))
+    assert "95%, 95% interval 92 to 97, 126 records." in read(charts.ceiling(card)).row("one person")
+    assert "one person" not in charts.ceiling(views.scorecard())
+
+
+def test_steps_without_numbers_say_why_and_there_is_no_total() -> None:
+    html = charts.ceiling(views.few())
+    found = read(html)
+    assert "No gain: too few: 22 records." in found.row("+ references at draft")
+    assert "references everywhere" not in html
+
+
+def test_without_an_outcome_there_is_one_sentence() -> None:
+    card = replace(views.scorecard(), system=unmeasured("not measured: no references at <draft>"))
+    assert charts.ceiling(card) == (
+        '<div class="bc"><p class="none">No outcome yet: not measured: no references at &lt;draft&gt;.</p></div>'
+    )
+
+
+def test_rows_of_stages_can_be_picked_and_totals_cannot() -> None:
+    found = read(charts.ceiling(views.scorecard(), chosen="route", pickable=True))
+    buttons = [attributes["data-v"] for tag, attributes in found.tags if tag == "button"]
+    assert buttons == ["route", "retrieve", "draft"]
+    assert len(found.classed("hot")) == 1

@@ -1,0 +1,107 @@
+"""A run as one file."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+
+from stagegap import report
+from stagegap.analysis import codec
+from stagegap.analysis.views import Scorecard
+from ui import views
+
+
+def test_report_is_one_file_that_loads_nothing_and_runs_nothing() -> None:
+    html = report.html(views.scorecard(), records=True)
+    assert "default-src 'none'" in html
+    assert re.findall(r"<script(?! type=\"application/json\")", html) == []
+    assert re.findall(r"<(?:link|img|iframe|object)\b|\bon\w+=[\"']|url\(|@import", html) == []
+    assert len(html.encode()) < 150_000
+
+
+def test_same_view_gives_the_same_bytes() -> None:
+    assert report.html(views.scorecard(), records=True) == report.html(views.scorecard(), records=True)
+
+
+def test_report_says_verdict_basis_and_how_it_was_made() -> None:
+    html = report.html(views.scorecard(), records=False)
+    for text in (
+        "<h1>Retrieve holds this system back</h1>",
+        "<em>20 come from retrieve</em>",
+        "support_email, run v14, 18 Nov 2025. 600 mails labelled by 3 people.",
+        "<h2>Why retrieve?</h2>",
+        "2,000 paired resamples",
+    ):
+        assert text in html
+
+
+def test_without_records_no_text_of_a_record_is_anywhere_in_the_file() -> None:
+    card = views.scorecard()
+    html = report.html(card, records=False)
+    for detail in card.details:
+        for row in detail.rows:
+            assert row.title[:12] not in html
+            assert row.record not in html
+    assert "KB-014" not in html
+
+
+def test_with_records_the_texts_are_escaped() -> None:
+    html = report.html(views.scorecard(), records=True)
+    assert "10 failures of 222 at retrieve, most typical first" in html
+    assert "<code>m0001</code> Refund went to a closed card" in html
+    assert "<script>hacked" not in html
+    assert "&lt;script&gt;hacked=1" in html
+
+
+def test_numbers_can_be_read_back_from_the_file() -> None:
+    card = replace(views.scorecard(), details=())
+    html = report.html(card, records=True)
+    block = re.search(r'<script type="application/json" id="data">(.*)</script>', html)
+    assert block is not None
+    assert codec.from_json(Scorecard, block[1]) == codec.from_json(Scorecard, codec.to_json(card))
+    assert json.loads(block[1])["run"] == "v14"
+
+
+def test_at_most_25_failures_are_shown() -> None:
+    card = views.scorecard()
+    rows = tuple(replace(card.details[1].rows[0], record=f"x{i}") for i in range(40))
+    card = replace(card, details=(replace(card.details[1], rows=rows),))
+    assert report.html(card, records=True).count("<details>") == report.shown_records(card) == report.SHOWN
+
+
+def test_few_records_still_give_a_report() -> None:
+    html = report.html(views.few(), records=True)
+    assert "Too few records to tell" in html
+    assert report.shown_records(views.few()) == 3  # no stage has a gain, so the first is explained
+
+
+def test_advice_stands_under_the_verdict() -> None:
+    card = views.scorecard()
+    verdict = replace(
+        card.verdict, kind="none stands out", stage=None, advice="About 150 more labelled mails would do."
+    )
+    html = report.html(replace(card, verdict=verdict), records=False)
+    assert '<p class="small">About 150 more labelled mails would do.</p>' in html
+    assert "<h2>Why retrieve?</h2>" in html  # the likeliest
+
+
+def test_markdown_is_the_verdict_and_a_table() -> None:
+    assert report.markdown(replace(views.scorecard(), cascade="support *email*")) == (
+        "## Retrieve holds this system back\n\n"
+        "The system gives 56% good replies. References at every stage give 84%. Of these 28 points, 20 come from "
+        "retrieve (95% interval 16 to 24), 7 from draft, 1 from route.\n\n"
+        "| stage | system | person | gap | gain at the end | 95% interval |\n"
+        "| --- | ---: | ---: | ---: | ---: | :---: |\n"
+        "| route | 94% | 97% | 3 | +1 | 0 to 3 |\n"
+        "| retrieve | 63% | 92% | 29 | +20 | 16 to 24 |\n"
+        "| draft | 87% | 95% | 8 | +7 | 4 to 10 |\n\n"
+        "600 mails labelled by 3 people. Two people agree on 94% of the 120 mails both labelled (95% interval 88 to "
+        "97).\n\n"
+        "Draft calls without an answer: 3 refused. They count as bad.\n\n"
+        "support \\*email\\*, run v14, 18 Nov 2025.\n"
+    )
+
+
+def test_markdown_says_what_was_not_measured() -> None:
+    assert "| route | 94% | not measured |  | not measured |  |" in report.markdown(views.few())
