@@ -209,6 +209,25 @@ def test_cascades_are_those_that_ran_and_those_that_have_a_file(workspace: Works
     assert workspace.cascades() == ["another", "first"]
 
 
+def test_file_called_cascade_comes_before_variants_and_other_folders(workspace: Workspace) -> None:
+    other = workspace.folder / "pipelines" / "archive" / "live.yaml"
+    other.parent.mkdir()
+    other.write_text("cascade: archived\n")
+    assert list(workspace.files()) == ["first", "archived"]
+    assert workspace.load(None).cascade.name == "first"
+
+
+def test_a_variant_of_another_name_has_the_references_of_the_file_that_both_name(workspace: Workspace) -> None:
+    other = workspace.folder / "pipelines" / "first" / "other.yaml"
+    other.write_text("extends: cascade.yaml\ncascade: another\n")
+    workspace.run(None)
+    workspace.run(other)
+    first, second = workspace.scorecard("first"), workspace.scorecard("another")
+    assert first is not None
+    assert second is not None
+    assert second.n_scored == first.n_scored > 0
+
+
 def test_folder_without_a_cascade_says_how_to_make_one(tmp_path: Path) -> None:
     with Workspace.open(tmp_path) as opened, pytest.raises(NotFound, match="`stagegap init` makes one"):
         opened.load(None)

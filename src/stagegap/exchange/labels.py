@@ -34,7 +34,8 @@ def read_labels(path: Path, known: Known) -> list[Label]:
     """Give the labels of a file: one a row, with the fields record, stage, annotator, value and, for texts, facts.
 
     `facts` is a list with, per fact, the list of wordings of which any will do (or one wording). A `value` of null says
-    that no answer is the right answer. A label's id is made from its content, so that importing twice adds nothing.
+    that no answer is the right answer. A label's id is made from the cascade's name and its content, so that importing
+    twice adds nothing.
     Raises: InputError with every problem: unknown records, stages, values outside the declared type.
     """
     problems = Problems(path)
@@ -68,7 +69,7 @@ def _label(row: Row, known: Known, problems: Problems, *, typed: bool) -> Label 
     at = row.values.get("at")
     active = row.values.get("active_ms")
     return Label(
-        id=_content_id(row),
+        id=_content_id(row, known.cascade.name),
         record=record,
         stage=name,
         annotator=annotator,
@@ -80,8 +81,9 @@ def _label(row: Row, known: Known, problems: Problems, *, typed: bool) -> Label 
     )
 
 
-def _content_id(row: Row) -> str:
-    content = json.dumps(row.values, sort_keys=True, ensure_ascii=False, default=str)
+def _content_id(row: Row, cascade: str) -> str:
+    """Give the same id to the same row of the same cascade: variants that share a file each have their labels."""
+    content = json.dumps([cascade, row.values], sort_keys=True, ensure_ascii=False, default=str)
     return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 

@@ -75,9 +75,10 @@ class Workspace:
         self.close()
 
     def files(self) -> dict[str, Path]:
-        """Give the cascade files under `pipelines/` by the name of their cascade."""
+        """Give the cascade files under `pipelines/` by the name of their cascade, those called cascade.yaml first."""
         found: dict[str, Path] = {}
-        for path in sorted((self.folder / "pipelines").rglob("*.y*ml")):
+        paths = (self.folder / "pipelines").rglob("*.y*ml")
+        for path in sorted(paths, key=lambda path: (path.stem != "cascade", path)):
             named = _NAME.search(path.read_text(encoding="utf-8", errors="replace"))
             if named:
                 found.setdefault(named[1], path)
