@@ -7,6 +7,7 @@ keeps no journal, no names, no call keys apart, and no second process could writ
 
 from __future__ import annotations
 
+import contextlib
 import statistics
 import sys
 import tempfile
@@ -24,8 +25,8 @@ from stagegap.store import Store
 
 BATCH = 10_000
 VALUES = ("apparel", "electronics", "garden", "spam", "billing")
-TABLE = """create table o (run usmallint, cell usmallint, stage usmallint, record uinteger, repeat usmallint, seq ubigint,
-status utinyint, form utinyint, short varchar, number double, body uinteger, confidence double, latency_ms double,
+TABLE = """create table o (
+run usmallint, cell usmallint, stage usmallint, record uinteger, repeat usmallint, seq ubigint, status utinyint, form utinyint, short varchar, number double, body uinteger, confidence double, latency_ms double,
 tokens_in uinteger, tokens_out uinteger, cost double, call_key uuid, cached boolean)"""
 
 
@@ -103,10 +104,8 @@ def main(rows: int, rounds: int) -> None:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             found.setdefault("bare Appender", []).append(bare(folder, rows, arrow=False))
-            try:
+            with contextlib.suppress(ImportError):
                 found.setdefault("bare Arrow insert", []).append(bare(folder, rows, arrow=True))
-            except ImportError:
-                pass
             acknowledged, _ = ours(folder / "a", rows, drain=False)
             found.setdefault("ours, acknowledged", []).append(acknowledged)
             found.setdefault("ours, drained as well", []).append(ours(folder / "b", rows, drain=True)[1])

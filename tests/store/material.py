@@ -11,6 +11,7 @@ from stagegap.model.run import Run, RunStatus
 RUN = "5" * 32
 OUTPUT = Output(record="r0", stage="route", status=Status.OK, value="spam")
 LABEL = Label(id="l0", record="r0", stage="route", annotator="ann", answer=Answer(value="spam"), at=12.5)
+NEW_RUN = Run(id=RUN, name="", cascade="mail", fingerprint="f", resolved="{}", status=RunStatus.RUNNING, started_at=1.5)
 
 
 def output(record: str = "r0", **fields) -> Output:
@@ -22,8 +23,7 @@ def label(key: str = "l0", **fields) -> Label:
 
 
 def run(key: str = RUN, **fields) -> Run:
-    made = Run(id=key, name="", cascade="mail", fingerprint="f", resolved="{}", status=RunStatus.RUNNING, started_at=1.5)
-    return replace(made, **fields)
+    return replace(NEW_RUN, id=key, **fields)
 
 
 def records(count: int) -> list[Record]:

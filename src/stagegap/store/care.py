@@ -66,39 +66,38 @@ def _content(session: Session, journal: Journal) -> Generator[Finding]:
         + session.rows("select count(*) - count(distinct id) from label")[0][0]
     )
     yield Finding(what="duplicates", is_good=not doubled, message=f"{doubled} outputs or labels stand twice.")
-    only_here = session.rows("select count(*) from label")[0][0] - journal.count_labels(upto=done)
+    second_copies = journal.label_ids()
+    only_here = sum(row[0] not in second_copies for row in session.rows("select distinct id from label"))
     yield Finding(
         what="labels",
-        is_good=only_here <= 0,
+        is_good=not only_here,
         message="Every label has its second copy in the journal."
-        if only_here <= 0
+        if not only_here
         else f"{only_here} labels have no second copy in the journal.",
     )
 
 
 def _journal(journal: Journal) -> Generator[Finding]:
-    aside = journal.aside()
-    yield Finding(
-        what="set aside",
-        is_good=not aside,
-        message="; ".join(f"operation {op.seq} ({op.kind} {op.id}): {reason}" for op, reason in aside)
-        or "No operation is set aside.",
-    )
     try:
+        aside = journal.aside()
         flipped = [op.seq for op in journal.all_ops() if not op.is_whole]
         intact = journal.is_intact()
     except StoreError as error:
         yield Finding(what="journal", is_good=False, message=str(error))
         return
     yield Finding(
-        what="journal",
-        is_good=intact and not flipped,
-        message=f"Operations with a wrong checksum: {', '.join(map(str, flipped))}."
-        if flipped
-        else "Every checksum of the journal is right."
-        if intact
-        else f"SQLite finds the structure of {journal.path} damaged.",
+        what="set aside",
+        is_good=not aside,
+        message="; ".join(f"operation {op.seq} ({op.kind} {op.id}): {reason}" for op, reason in aside)
+        or "No operation is set aside.",
     )
+    if flipped:
+        message = f"Operations with a wrong checksum: {', '.join(map(str, flipped))}."
+    elif intact:
+        message = "Every checksum of the journal is right."
+    else:
+        message = f"SQLite finds the structure of {journal.path} damaged."
+    yield Finding(what="journal", is_good=intact and not flipped, message=message)
 
 
 def pair(file: Attachment, journal: Journal) -> None:

@@ -137,7 +137,7 @@ class Journal:
     def all_ops(self) -> Generator[Op]:
         """Go through every operation in order, a few megabytes at a time."""
         seq = 0
-        while ops := self._ops("seq in (select seq from op where seq > ? order by seq limit 64)", [seq]):
+        while ops := self._ops("seq > ?", [seq], count=64):
             yield from ops
             seq = ops[-1].seq
 
@@ -145,9 +145,9 @@ class Journal:
         """Count the operations that DuckDB does not hold, and say when the oldest was written."""
         return self._rows("select count(*), min(ts) from op where seq > ? or aside = 1", [applied])[0]
 
-    def count_labels(self, *, upto: int) -> int:
-        """Count the labels that DuckDB should hold."""
-        return self._rows("select count(*) from op where kind = 'label' and aside = 0 and seq <= ?", [upto])[0][0]
+    def label_ids(self) -> frozenset[str]:
+        """Give the id of every label that is here."""
+        return frozenset(row[0] for row in self._rows("select op_id from op where kind = 'label'"))
 
     def oldest_batch(self) -> int | None:
         """Give the sequence number of the oldest machine batch that is still here; None when there is none."""
@@ -181,9 +181,11 @@ class Journal:
         """Run SQLite's own check of the file's structure."""
         return self._rows("pragma integrity_check") == [("ok",)]
 
-    def _ops(self, condition: str, values: Sequence[object]) -> list[Op]:
+    def _ops(self, condition: str, values: Sequence[object], *, count: int = -1) -> list[Op]:
         """Read operations; a flipped bit may have turned a body into something that is not even bytes."""
-        rows = self._rows(f"select seq, op_id, kind, ts, body, crc32 from op where {condition} order by seq", values)
+        rows = self._rows(
+            f"select seq, op_id, kind, ts, body, crc32 from op where {condition} order by seq limit {count}", values
+        )
         return [
             Op(seq, key, kind, ts, body if isinstance(body, bytes) else b"", crc32)
             for seq, key, kind, ts, body, crc32 in rows
@@ -222,4 +224,7 @@ class Journal:
             except sqlite3.OperationalError as error:
                 raise StoreError(f"The journal {self.path} cannot take this in: {error}.") from error
             except sqlite3.DatabaseError as error:
-                raise StoreDamaged(f"The journal {self.path} is damaged or no journal: {error}.") from error
+                raise StoreDamaged(
+                    f"The journal {self.path} is damaged or no journal ({error}); move it away, and a new one gets"
+                    " the labels that the store's file holds."
+                ) from error
