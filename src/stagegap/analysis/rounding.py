@@ -19,7 +19,7 @@ def whole_points(parts: Sequence[float], total: int) -> tuple[int, ...]:
     """Round parts (as shares) to whole points that add up to the printed total, by largest remainder.
 
     >>> whole_points([0.004, 0.203, 0.073], 28)
-    (0, 20, 8)
+    (1, 20, 7)
     """
     exact = [part * 100 for part in parts]
     points = [math.floor(value + 1e-9) for value in exact]
@@ -38,7 +38,7 @@ def staircase(system: float, gains: Sequence[float], ceiling: float) -> tuple[in
     """Give system, steps and ceiling in whole points such that the printed steps lead from one to the other.
 
     >>> staircase(0.56, [0.006, 0.197, 0.077], 0.84)
-    (56, (1, 20, 7), 84)
+    (56, (0, 20, 8), 84)
     """
     first, last = percent(system), percent(ceiling)
     return first, whole_points(gains, last - first), last

@@ -69,7 +69,7 @@ class Resamples:
         """
         return self.contrast({a: 0.0} if a == b else {a: 1.0, b: -1.0})
 
-    def contrast(self, weights: Mapping[str, float]) -> Estimate:
+    def contrast(self, weights: Mapping[str, float], *, level: float | None = None) -> Estimate:
         """Give a weighted sum of means, paired: all columns must hold the same records.
 
         Tango's score interval where each record changes by -1, 0 or 1, the bootstrap's otherwise.
@@ -89,19 +89,22 @@ class Resamples:
                 n=len(values),
                 effective_n=n_eff,
                 clusters=self._count(count),
-                level=self.level,
+                level=self.level if level is None else level,
                 method=self._named("Tango score", n_eff, count),
             )
         if np.ptp(values) == 0:
             return unmeasured("too few: all differences are equal, so their spread is unknown", n=len(values))
-        return self._percentile(float(values.mean()), self.contrast_draws(weights), n=len(values), count=count)
+        return self._percentile(
+            float(values.mean()), self.contrast_draws(weights), n=len(values), count=count, level=level
+        )
 
     def contrast_draws(self, weights: Mapping[str, float]) -> Floats:
         """Give the weighted sum of means in each resample."""
         return np.sum([weight * self.means[name] for name, weight in weights.items()], axis=0)
 
-    def _percentile(self, value: float, drawn: Floats, *, n: int, count: int) -> Estimate:
-        tail = expanded_tail(count, level=self.level)
+    def _percentile(self, value: float, drawn: Floats, *, n: int, count: int, level: float | None = None) -> Estimate:
+        level = self.level if level is None else level
+        tail = expanded_tail(count, level=level)
         low, high = np.nanquantile(drawn, [tail, 1 - tail])
         shown = self._count(count)
         kind = "cluster bootstrap" if shown is not None else "bootstrap"
@@ -111,7 +114,7 @@ class Resamples:
             high=max(float(high), value),
             n=n,
             method=f"{kind}, expanded percentile, {self.resamples} resamples{few_clusters(count)}",
-            level=self.level,
+            level=level,
             clusters=shown,
         )
 

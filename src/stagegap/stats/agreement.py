@@ -1,0 +1,188 @@
+"""How far people agree, beside chance: Cohen, Fleiss, Krippendorff, Gwet.
+
+Ratings are a matrix of raters x items with NaN for missing ones; categories are numbers (codes where nominal). Every
+coefficient is NaN where it is not defined (nobody rated twice, or only one category occurs for a chance-corrected
+one). Show raw agreement and how often each category occurs beside any of them: chance correction depends on it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stagegap.model.estimate import Estimate, unmeasured
+from stagegap.stats.clusters import distinct, few_clusters
+from stagegap.stats.resample import expanded_tail
+
+Floats = NDArray[np.float64]
+Scale = Literal["nominal", "ordinal", "interval", "ratio"]
+
+
+def counts_of(ratings: Floats) -> Floats:
+    """Give items x categories: how many raters put the item there; categories in ascending order."""
+    known = ~np.isnan(ratings)
+    categories = np.unique(ratings[known])
+    return (
+        np.stack([(ratings == category).sum(axis=0) for category in categories], axis=1).astype(np.float64)
+        if len(categories)
+        else np.zeros((ratings.shape[1], 0))
+    )
+
+
+def raw_agreement(counts: Floats) -> float:
+    """Give the share of agreeing pairs of raters, averaged over the items that two or more rated."""
+    per_item = _agreeing_pairs(counts)
+    return float(per_item.mean()) if len(per_item) else math.nan
+
+
+def _agreeing_pairs(counts: Floats) -> Floats:
+    raters = counts.sum(axis=1)
+    rated = counts[raters >= 2]
+    m = rated.sum(axis=1)
+    return (rated * (rated - 1)).sum(axis=1) / (m * (m - 1))
+
+
+def cohen_kappa(table: Floats) -> float:
+    """Give Cohen's kappa (1960) from the table of two raters: rows the first, columns the second.
+
+    >>> round(cohen_kappa(np.array([[20, 5], [10, 15]])), 4)
+    0.4
+    """
+    total = float(table.sum())
+    if not total:
+        return math.nan
+    observed = float(np.trace(table)) / total
+    expected = float((table.sum(axis=1) * table.sum(axis=0)).sum()) / total**2
+    return _corrected(observed, expected)
+
+
+def crossed(a: Floats, b: Floats) -> Floats:
+    """Give the table of two raters over the items that both rated; categories in ascending order."""
+    both = ~np.isnan(a) & ~np.isnan(b)
+    categories = np.unique(np.concatenate([a[both], b[both]]))
+    table = np.zeros((len(categories), len(categories)))
+    np.add.at(table, (np.searchsorted(categories, a[both]), np.searchsorted(categories, b[both])), 1)
+    return table
+
+
+def fleiss_kappa(counts: Floats) -> float:
+    """Give Fleiss' kappa (1971) from items x categories; every item must have as many ratings as the others.
+
+    Raises: ValueError when the numbers of ratings differ (use Krippendorff's alpha then).
+    """
+    raters = counts.sum(axis=1)
+    if not len(raters):
+        return math.nan
+    if not (raters == raters[0]).all():
+        raise ValueError("Fleiss' kappa needs the same number of ratings for every item; use Krippendorff's alpha")
+    if raters[0] < 2:
+        return math.nan
+    shares = counts.sum(axis=0) / counts.sum()
+    return _corrected(raw_agreement(counts), float((shares**2).sum()))
+
+
+def gwet_ac1(counts: Floats) -> float:
+    """Give Gwet's AC1 (2008) from items x categories: steadier than kappa where one category dominates.
+
+    The categories are those of `counts`: give a column of zeros for one that nobody chose.
+    """
+    observed = raw_agreement(counts)
+    categories = counts.shape[1]
+    if math.isnan(observed) or categories < 2:
+        return math.nan
+    rated = counts[counts.sum(axis=1) >= 1]
+    shares = (rated / rated.sum(axis=1, keepdims=True)).mean(axis=0)
+    return _corrected(observed, float((shares * (1 - shares)).sum()) / (categories - 1))
+
+
+def _corrected(observed: float, expected: float) -> float:
+    return math.nan if expected >= 1 else (observed - expected) / (1 - expected)
+
+
+def krippendorff_alpha(ratings: Floats, *, scale: Scale = "nominal") -> float:
+    """Give Krippendorff's alpha = 1 - observed / expected disagreement, from raters x items with NaN for missing.
+
+    Source: Krippendorff, Computing Krippendorff's Alpha-Reliability (2011), by the coincidence matrix. NaN when
+    fewer than two ratings can be paired, or when only one value occurs (nothing to disagree about).
+    """
+    values, counts = np.unique(ratings[~np.isnan(ratings)]), counts_of(ratings)
+    counts = counts[counts.sum(axis=1) >= 2]
+    if not len(counts):
+        return math.nan
+    m = counts.sum(axis=1, keepdims=True)
+    weighted = counts / (m - 1)
+    coincidences = weighted.T @ counts - np.diag(weighted.sum(axis=0))
+    totals = coincidences.sum(axis=1)
+    distance = _distances(values, totals, scale)
+    expected = float((np.outer(totals, totals) * distance).sum())
+    if expected <= 0:
+        return math.nan
+    return 1 - (float(totals.sum()) - 1) * float((coincidences * distance).sum()) / expected
+
+
+def _distances(values: Floats, totals: Floats, scale: Scale) -> Floats:
+    """Give the squared distance between each two values on the scale."""
+    difference = values[:, None] - values[None, :]
+    if scale == "nominal":
+        return (difference != 0).astype(np.float64)
+    if scale == "interval":
+        return difference**2
+    if scale == "ratio":
+        if values.min(initial=0.0) < 0:
+            raise ValueError("a ratio scale has no negative values")
+        together = values[:, None] + values[None, :]
+        return np.divide(difference, together, out=np.zeros_like(difference), where=together > 0) ** 2
+    upto = np.cumsum(totals)
+    low, high = np.minimum.outer(upto, upto), np.maximum.outer(upto, upto)
+    ends = (totals[:, None] + totals[None, :]) / 2
+    # Between two ranks lie all values from the lower to the higher, the two ends counting half.
+    lower = np.where(upto[:, None] <= upto[None, :], totals[:, None], totals[None, :])
+    between = high - low + lower - ends
+    return np.where(difference != 0, between, 0.0) ** 2
+
+
+def item_bootstrap(
+    coefficient: Callable[[Floats], float],
+    ratings: Floats,
+    codes: NDArray[np.int64],
+    *,
+    rng: np.random.Generator,
+    resamples: int = 2_000,
+    level: float = 0.95,
+) -> Estimate:
+    """Give a coefficient with its interval from resampled items (whole clusters of them), raters kept.
+
+    `coefficient` takes raters x items. Resamples in which it is not defined are left out of the percentiles.
+    """
+    n = ratings.shape[1]
+    count = distinct(codes)
+    value = coefficient(ratings)
+    if math.isnan(value):
+        return unmeasured("not measured: the coefficient is not defined for these ratings", n=n)
+    if count < 2:
+        return unmeasured(f"too few: all {n} items belong to one cluster", n=n)
+    members = [np.flatnonzero(codes == code) for code in np.unique(codes)]
+
+    def redrawn() -> float:
+        picked: list[NDArray[np.intp]] = [members[i] for i in rng.integers(0, count, count).tolist()]
+        return coefficient(ratings[:, np.concatenate(picked)])
+
+    drawn = np.array([redrawn() for _ in range(resamples)])
+    usable = drawn[~np.isnan(drawn)]
+    if np.ptp(usable) == 0:
+        return unmeasured("too few: every resample gives the same value", n=n)
+    tail = expanded_tail(count, level=level)
+    low, high = np.quantile(usable, [tail, 1 - tail])
+    return Estimate(
+        value=value,
+        low=min(float(low), value),
+        high=max(float(high), value),
+        n=n,
+        method=f"item bootstrap, expanded percentile, {resamples} resamples{few_clusters(count)}",
+        level=level,
+        clusters=None if count == n else count,
+    )

@@ -1,0 +1,140 @@
+"""May a judge stand in for a labeller? The Alternative Annotator Test (Calderon, Reichart & Dror, ACL 2025)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from stagegap.stats.distributions import t_cdf
+from stagegap.stats.multiple import benjamini_yekutieli
+
+FEWEST_ANNOTATORS = 3
+FEWEST_ITEMS = 30
+
+Item = TypeVar("Item")
+Rating = TypeVar("Rating")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgainstOne:
+    """The judge against one annotator, both measured by the other annotators."""
+
+    annotator: str
+    n: int
+    """Items that this annotator, another one and the judge rated."""
+    judge_wins: float
+    """Share of items on which the judge is at least as close to the others as the annotator."""
+    annotator_wins: float
+    p: float
+    """One-sided, that the annotator's advantage is not below epsilon."""
+    rejected: bool
+    """After Benjamini-Yekutieli over the annotators."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlternativeTest:
+    """Whether the judge may stand in, and how often it does at least as well."""
+
+    winning_rate: float
+    """Share of annotators against whom the judge holds; passes from 0.5."""
+    advantage: float
+    """Mean share of items on which the judge is at least as close to the others as an annotator."""
+    passes: bool
+    annotators: tuple[AgainstOne, ...]
+    problem: str
+    """Why the answer should not be trusted; empty when nothing speaks against it."""
+
+
+def alternative_test(
+    judge: Mapping[Item, Rating],
+    annotators: Mapping[str, Mapping[Item, Rating]],
+    *,
+    epsilon: float,
+    alignment: Callable[[Rating, Sequence[Rating]], float],
+    q: float = 0.05,
+) -> AlternativeTest:
+    """Test whether the judge is as close to the other annotators as each annotator is, up to epsilon.
+
+    `alignment(rating, others)` is larger for closer ratings: `agreeing` for categories. Epsilon is the price of an
+    annotator: 0.2 for experts, 0.15 for skilled people, 0.1 for crowd workers. It measures agreement, not truth.
+    """
+    rows = [_against(name, judge, annotators, epsilon, alignment) for name in annotators]
+    usable = [row for row in rows if row.n >= 2]
+    adjusted = benjamini_yekutieli(np.array([row.p for row in usable], dtype=np.float64))
+    decided = tuple(
+        AgainstOne(
+            annotator=row.annotator,
+            n=row.n,
+            judge_wins=row.judge_wins,
+            annotator_wins=row.annotator_wins,
+            p=row.p,
+            rejected=bool(p <= q),
+        )
+        for row, p in zip(usable, adjusted.tolist(), strict=True)
+    )
+    rate = sum(row.rejected for row in decided) / len(decided) if decided else math.nan
+    advantage = sum(row.judge_wins for row in decided) / len(decided) if decided else math.nan
+    return AlternativeTest(
+        winning_rate=rate,
+        advantage=advantage,
+        passes=bool(decided) and rate >= 0.5,
+        annotators=decided,
+        problem=_problem(decided),
+    )
+
+
+def _against(
+    name: str,
+    judge: Mapping[Item, Rating],
+    annotators: Mapping[str, Mapping[Item, Rating]],
+    epsilon: float,
+    alignment: Callable[[Rating, Sequence[Rating]], float],
+) -> AgainstOne:
+    judge_wins: list[bool] = []
+    annotator_wins: list[bool] = []
+    for item, rating in annotators[name].items():
+        others = [given[item] for other, given in annotators.items() if other != name and item in given]
+        if others and item in judge:
+            machine, person = alignment(judge[item], others), alignment(rating, others)
+            judge_wins.append(machine >= person)
+            annotator_wins.append(person >= machine)
+    n = len(judge_wins)
+    if n < 2:
+        return AgainstOne(annotator=name, n=n, judge_wins=math.nan, annotator_wins=math.nan, p=math.nan, rejected=False)
+    difference = np.array(annotator_wins, dtype=np.float64) - np.array(judge_wins, dtype=np.float64)
+    return AgainstOne(
+        annotator=name,
+        n=n,
+        judge_wins=sum(judge_wins) / n,
+        annotator_wins=sum(annotator_wins) / n,
+        p=_below(difference.mean(), float(difference.std(ddof=1)), n, epsilon),
+        rejected=False,
+    )
+
+
+def _below(mean: float, deviation: float, n: int, bound: float) -> float:
+    """Give the one-sided t-test's p that the mean is not below the bound."""
+    if deviation == 0:
+        return 0.0 if mean < bound else 1.0
+    return t_cdf((mean - bound) / (deviation / math.sqrt(n)), n - 1)
+
+
+def _problem(rows: Sequence[AgainstOne]) -> str:
+    if len(rows) < FEWEST_ANNOTATORS:
+        return f"too few: {len(rows)} of {FEWEST_ANNOTATORS} annotators"
+    fewest = min(row.n for row in rows)
+    return f"too few: an annotator shares {fewest} of {FEWEST_ITEMS} items" if fewest < FEWEST_ITEMS else ""
+
+
+def agreeing(rating: object, others: Sequence[object]) -> float:
+    """Give the share of the others who gave the same rating."""
+    return sum(rating == other for other in others) / len(others)
+
+
+def closeness(rating: float, others: Sequence[float]) -> float:
+    """Give minus the root mean squared distance to the others' ratings."""
+    return -math.sqrt(sum((rating - other) ** 2 for other in others) / len(others))

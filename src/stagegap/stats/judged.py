@@ -1,0 +1,130 @@
+"""Rates from a judge whose errors are known from people's labels."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stagegap.model.estimate import Estimate, unmeasured
+from stagegap.stats.distributions import normal_quantile, t_quantile
+
+Floats = NDArray[np.float64]
+
+
+def rogan_gladen_point(passed: float, tpr: float, tnr: float) -> float:
+    """Give the true rate behind a judge's rate: (p + TNR - 1) / (TPR + TNR - 1) (Rogan & Gladen 1978); unclipped.
+
+    >>> round(rogan_gladen_point(0.80, 0.92, 0.88), 9)
+    0.85
+    """
+    return (passed + tnr - 1) / (tpr + tnr - 1)
+
+
+def rogan_gladen(
+    passed: int,
+    n: int,
+    *,
+    right_positives: int,
+    positives: int,
+    right_negatives: int,
+    negatives: int,
+    level: float = 0.95,
+) -> Estimate:
+    """Give the true rate behind `passed` of n judged records, corrected by a calibration against people's labels.
+
+    The judge passed `right_positives` of `positives` good records and failed `right_negatives` of `negatives` bad
+    ones. The interval holds the uncertainty of all three counts (Lang & Reiczigel 2014). Not measured when the
+    judge is not clearly better than chance: then it tells nothing. The value is clipped to 0 .. 1.
+    """
+    if not n or not positives or not negatives:
+        return unmeasured("too few: the judge is not calibrated on both good and bad records", n=n)
+    z = normal_quantile((1 + level) / 2)
+    youden = right_positives / positives + right_negatives / negatives - 1
+    spread = _variance(right_positives, positives) + _variance(right_negatives, negatives)
+    if youden <= z * math.sqrt(spread):
+        return unmeasured("not measured: the judge is not better than chance on the calibration records", n=n)
+    p, size = (passed + z**2 / 2) / (n + z**2), n + z**2
+    tpr, tnr = (right_positives + 1) / (positives + 2), (right_negatives + 1) / (negatives + 2)
+    gain = tpr + tnr - 1
+    rate = (p + tnr - 1) / gain
+    of_tpr, of_tnr = tpr * (1 - tpr) / (positives + 2), tnr * (1 - tnr) / (negatives + 2)
+    shift = 2 * z**2 * (rate * of_tpr - (1 - rate) * of_tnr)
+    half = z * math.sqrt(p * (1 - p) / size + rate**2 * of_tpr + (1 - rate) ** 2 * of_tnr) / gain
+    value = min(1.0, max(0.0, rogan_gladen_point(passed / n, right_positives / positives, right_negatives / negatives)))
+    low, high = (min(1.0, max(0.0, rate + shift + sign * half)) for sign in (-1, 1))
+    return Estimate(
+        value=value, low=min(low, value), high=max(high, value), n=n, method="Rogan-Gladen, Lang-Reiczigel", level=level
+    )
+
+
+def _variance(right: int, n: int) -> float:
+    share = (right + 1) / (n + 2)
+    return share * (1 - share) / (n + 2)
+
+
+def ppi_mean(labels: Floats, judged: Floats, unlabelled: Floats, *, level: float = 0.95) -> Estimate:
+    """Give the mean of people's labels, sharpened by a judge on many more records (PPI++, Angelopoulos et al. 2023).
+
+    `judged` are the judge's scores of the labelled records, `unlabelled` those of the others. The weight of the
+    judge is tuned to the variance, so a judge that tells nothing does no harm. Needs a random labelled sample, the
+    same judge on both, and no tuning of the judge on these labels. Student's quantile, for below 200 labels the
+    normal one covers too little.
+    """
+    n, more = len(labels), len(unlabelled)
+    if n < 3:
+        return unmeasured(f"too few: {n} labelled {'record' if n == 1 else 'records'}", n=n)
+    if len(judged) != n:
+        raise ValueError(f"{n} labels need {n} judged scores, got {len(judged)}")
+    weight = _weight(labels, judged, unlabelled)
+    value = float((labels - weight * judged).mean()) + (weight * float(unlabelled.mean()) if more else 0.0)
+    variance = float((labels - weight * judged).var(ddof=1)) / n
+    variance += weight**2 * float(unlabelled.var(ddof=1)) / more if more > 1 else 0.0
+    if variance == 0:
+        return unmeasured("too few: all values are equal, so their spread is unknown", n=n)
+    half = t_quantile((1 + level) / 2, n - 1) * math.sqrt(variance)
+    return Estimate(
+        value=value,
+        low=value - half,
+        high=value + half,
+        n=n,
+        method=f"PPI++, {more} judged records, weight {weight:.2f}",
+        level=level,
+    )
+
+
+def _weight(labels: Floats, judged: Floats, unlabelled: Floats) -> float:
+    """Give the judge's weight Cov(y, f) / ((1 + n / N) Var f); 0 without unlabelled records."""
+    n, more = len(labels), len(unlabelled)
+    if more < 2:
+        return 0.0
+    spread = float(np.concatenate([judged, unlabelled]).var(ddof=1))
+    return float(np.cov(labels, judged)[0, 1]) / ((1 + n / more) * spread) if spread > 0 else 0.0
+
+
+def weighted_mean(
+    labels: Floats, predicted: Floats, chances: Floats, others: Floats, *, level: float = 0.95
+) -> Estimate:
+    """Give the mean over all records when each was labelled with its own known chance (Zrnic & Candes 2024).
+
+    mean over all N records of f + (y - f) / pi where labelled, f elsewhere: unbiased whatever f is. `labels`,
+    `predicted` and `chances` are of the labelled records, `others` the predictions of the rest. Predictions of 0
+    give the Horvitz-Thompson estimate. Raises: ValueError for a chance outside (0, 1].
+    """
+    if len(chances) and not ((chances > 0) & (chances <= 1)).all():
+        raise ValueError("every chance of being labelled must lie above 0 and be at most 1")
+    total = len(labels) + len(others)
+    if len(labels) < 2:
+        return unmeasured(f"too few: {len(labels)} labelled records", n=len(labels))
+    terms = np.concatenate([predicted + (labels - predicted) / chances, others])
+    half = t_quantile((1 + level) / 2, len(labels) - 1) * float(terms.std(ddof=1)) / math.sqrt(total)
+    value = float(terms.mean())
+    return Estimate(
+        value=value,
+        low=value - half,
+        high=value + half,
+        n=len(labels),
+        method=f"inverse probability, {total} records",
+        level=level,
+    )
