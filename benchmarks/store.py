@@ -26,8 +26,9 @@ from stagegap.store import Store
 BATCH = 10_000
 VALUES = ("apparel", "electronics", "garden", "spam", "billing")
 TABLE = """create table o (
-run usmallint, cell usmallint, stage usmallint, record uinteger, repeat usmallint, seq ubigint, status utinyint, form utinyint, short varchar, number double, body uinteger, confidence double, latency_ms double,
-tokens_in uinteger, tokens_out uinteger, cost double, call_key uuid, cached boolean)"""
+run usmallint, cell usmallint, stage usmallint, record uinteger, repeat usmallint, seq ubigint, status utinyint,
+form utinyint, short varchar, number double, body uinteger, confidence double, latency_ms double, tokens_in uinteger,
+tokens_out uinteger, cost double, call_key uuid, cached boolean)"""
 
 
 def outputs(start: int) -> list[Output]:

@@ -80,3 +80,7 @@ def test_taken_id_and_unknown_queue_are_named(queued: Store) -> None:
         queued.create_queue(QUEUE, [])
     with pytest.raises(NotFound, match="no queue 'x'"):
         queued.progress("x", "ann")
+
+
+def test_items_of_chosen_records_are_given_without_strangers(queued: Store) -> None:
+    assert {item.record for item in queued.queue_items_of("q", ["r2", "r0", "nobody"])} == {"r0", "r2"}
