@@ -88,3 +88,13 @@ def test_paired_difference_contains_its_value_and_mirrors(n: int, data: st.DataO
     mirrored = paired_difference(up=down / n, down=up / n, n=n)
     assert -1 <= found.low <= found.value <= found.high <= 1
     assert found.low == pytest.approx(-mirrored.high, abs=1e-9)
+
+
+def test_one_cluster_has_no_interval():
+    reason = "too few: all 9 records belong to one cluster"
+    assert wilson(0.5, n=9, effective_n=1, clusters=1).method == reason
+    assert paired_difference(up=0.1, down=0.0, n=9, effective_n=1, clusters=1).method == reason
+
+
+def test_clusters_bring_students_quantile():
+    assert wilson(0.5, n=100, clusters=10).high > wilson(0.5, n=100).high

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from statsmodels.stats.proportion import samplesize_confint_proportion
+
+from stagegap.stats.paired import mcnemar
+from stagegap.stats.planning import (
+    chance_of_missing,
+    detectable_difference,
+    errors_to_separate_shares,
+    pairs_for_mcnemar,
+    records_for_interval,
+    records_for_mean_difference,
+)
+
+
+def test_repeats_take_off_only_the_noise_of_a_single_answer():
+    many = records_for_mean_difference(0.05, variance=0.1, noise_a=0.2, noise_b=0.2, repeats_a=1000, repeats_b=1000)
+    assert many == pytest.approx(records_for_mean_difference(0.05, variance=0.1), abs=2)
+    assert records_for_mean_difference(0.05, variance=0.1, noise_a=0.2) > many
+
+
+def test_what_is_detectable_is_the_inverse_of_what_is_needed():
+    assert detectable_difference(969, variance=1 / 9) == pytest.approx(0.03, abs=1e-5)
+
+
+def test_the_planned_number_of_pairs_has_the_planned_power():
+    # McNemar's exact test is a little weaker than the formula's chi-squared.
+    n = pairs_for_mcnemar(0.20, 0.05, power=0.8)
+    rng = np.random.default_rng(0)
+    moved = rng.multinomial(n, [0.20, 0.05, 0.75], size=1500)
+    power = np.mean([mcnemar(int(b), int(c)).p_chi2 < 0.05 for b, c, _ in moved])
+    assert power == pytest.approx(0.8, abs=0.04)
+
+
+def test_the_planned_number_of_errors_separates_two_shares():
+    n = errors_to_separate_shares(0.4, 0.25)
+    rng = np.random.default_rng(0)
+    drawn = rng.multinomial(n, [0.4, 0.25, 0.35], size=2000) / n
+    difference = drawn[:, 0] - drawn[:, 1]
+    error = np.sqrt((drawn[:, 0] + drawn[:, 1] - difference**2) / n)
+    assert np.mean(difference / error > 1.96) == pytest.approx(0.8, abs=0.04)
+
+
+def test_records_for_an_interval_agree_with_statsmodels():
+    assert records_for_interval(0.03, share=0.8) == int(np.ceil(samplesize_confint_proportion(0.8, 0.03)))
+
+
+def test_three_over_n():
+    assert chance_of_missing(0.03, 100) == pytest.approx(0.97**100)
+
+
+def test_no_difference_needs_no_number():
+    with pytest.raises(ValueError, match="no number of records shows a difference of 0"):
+        records_for_mean_difference(0, variance=1)
+    with pytest.raises(ValueError, match="no number of records"):
+        errors_to_separate_shares(0.3, 0.3)
+    with pytest.raises(ValueError, match="no number of records"):
+        pairs_for_mcnemar(0.1, 0.1)

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from stagegap.stats.ranks import rank_sets, shrunken
+
+
+def drawn(values: list[float], error: float, seed: int = 0):
+    rng = np.random.default_rng(seed)
+    return np.array(values), np.array(values) + rng.normal(0, error, (4000, len(values)))
+
+
+def test_clear_values_have_one_rank_each():
+    found = rank_sets(*drawn([0.3, 0.1, 0.2], 0.005))
+    assert (found.best, found.worst, found.is_decided) == ((1, 3, 2), (1, 3, 2), True)
+
+
+def test_values_that_overlap_share_their_ranks():
+    found = rank_sets(*drawn([0.20, 0.19, 0.02], 0.02))
+    assert (found.best, found.worst, found.is_decided) == ((1, 1, 3), (2, 2, 3), False)
+
+
+def test_equal_figures_without_any_spread_are_not_told_apart():
+    found = rank_sets(np.zeros(2), np.zeros((100, 2)))
+    assert (found.best, found.worst) == ((1, 1), (2, 2))
+
+
+def test_the_sets_hold_all_at_once():
+    truth, rng, right = np.array([0.2, 0.2, 0.1, 0.0]), np.random.default_rng(4), 0
+    for _ in range(300):
+        values = truth + rng.normal(0, 0.03, 4)
+        found = rank_sets(values, values + rng.normal(0, 0.03, (600, 4)))
+        right += found.best[0] == found.best[1] == 1 and found.best[2] <= 3 <= found.worst[2] and found.worst[3] == 4
+    assert right / 300 >= 0.93
+
+
+def test_the_worst_of_equal_stages_is_pulled_back():
+    rng = np.random.default_rng(5)
+    raw, pulled = [], []
+    for _ in range(500):
+        shares = rng.binomial(60, 0.15, 5) / 60
+        errors = np.sqrt(shares * (1 - shares) / 60)
+        raw.append(shares.max())
+        pulled.append(shrunken(shares, errors)[shares.argmax()])
+    assert np.mean(raw) == pytest.approx(0.205, abs=0.01)
+    assert np.mean(pulled) < 0.18
+
+
+def test_clear_differences_are_not_pulled_back_and_two_values_never():
+    clear = np.array([0.1, 0.5, 0.9])
+    assert shrunken(clear, np.full(3, 0.01)) == pytest.approx(clear, abs=1e-3)
+    assert shrunken(np.array([0.1, 0.3]), np.ones(2)).tolist() == [0.1, 0.3]
+    assert shrunken(np.full(3, 0.2), np.zeros(3)).tolist() == pytest.approx([0.2] * 3)
