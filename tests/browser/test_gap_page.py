@@ -97,5 +97,6 @@ def test_person_that_nobody_measured_is_not_drawn(serve: Callable[..., Server], 
     expect(page.get_by_placeholder("Your initials")).to_be_visible()
 
 
-def test_ctrl_c_says_that_the_labels_are_saved(server: Server) -> None:
+def test_ctrl_c_ends_the_server_while_a_page_is_open(server: Server, open_page: Callable[..., Page]) -> None:
+    expect(open_page(server.url).locator("h1")).to_be_visible()
     assert "Stopped. Your labels are saved." in server.interrupt()

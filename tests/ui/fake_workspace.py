@@ -129,8 +129,12 @@ class FakeWorkspace:
     shown: Scorecard | None
     stale: int = 0
     running: bool = False
+    undrawn: bool = False
     names: list[str] = field(default_factory=lambda: ["support_email"])
     refreshed: list[tuple[str, str]] = field(default_factory=list)
+
+    def close(self) -> None:
+        """There is nothing to let go of."""
 
     def cascades(self) -> list[str]:
         return self.names
@@ -152,17 +156,20 @@ class FakeWorkspace:
             for name, status in listed
         ]
 
-    def scorecard(self, cascade: str, run: str | None) -> Scorecard | None:  # noqa: ARG002
+    def scorecard(self, cascade: str, run: str | None) -> Scorecard | None:
         return self.shown
 
-    def stale_labels(self, scorecard: Scorecard) -> int:  # noqa: ARG002
+    def stale_labels(self, scorecard: Scorecard) -> int:
         return self.stale
 
     def refresh(self, cascade: str, run: str) -> None:
         self.refreshed.append((cascade, run))
 
-    def label_stages(self, cascade: str) -> list[Asked]:  # noqa: ARG002
-        return [Asked(name, stage.ask, stage.output.kind, f"queue-{name}") for name, stage in STAGES.items()]
+    def label_stages(self, cascade: str) -> list[Asked]:
+        return [
+            Asked(name, stage.ask, stage.output.kind, None if self.undrawn else f"queue-{name}")
+            for name, stage in STAGES.items()
+        ]
 
     def queue(self, cascade: str, stage: str) -> Queue:
         form = worklist.form(STAGES[stage], list(DOCUMENTS.values()))
@@ -202,7 +209,7 @@ class FakeWorkspace:
         queue: Queue,
         events: Sequence[Mapping[str, Json]],
         annotator: str,
-        verified: bool,  # noqa: ARG002
+        verified: bool,
     ) -> None:
         with self._file.open("a", encoding="utf-8") as file:
             for event in events:

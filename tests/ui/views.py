@@ -90,7 +90,8 @@ MAILS = [
     "Parcel marked delivered, not here",
     "Two boxes, only one arrived",
     "Please delete my account",
-    "![pixel](http://tracker.invalid/p.png) <img src=http://tracker.invalid/i onerror=hacked=1><script>hacked=1</script>",
+    "![pixel](http://tracker.invalid/p.png) <img src=http://tracker.invalid/i onerror=hacked=1>"
+    "<script>hacked=1</script>",
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent import futures
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -12,13 +13,13 @@ from stagegap.ui.protocol import Workspace
 
 @dataclass(frozen=True, slots=True)
 class _Refreshing:
-    pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="refresh"))
+    pool: ThreadPoolExecutor
     running: dict[tuple[str, str], Future[None]] = field(default_factory=dict[tuple[str, str], Future[None]])
 
 
 @streamlit.cache_resource(show_spinner=False)
 def _refreshing() -> _Refreshing:
-    return _Refreshing()
+    return _Refreshing(ThreadPoolExecutor(1, thread_name_prefix="refresh"))
 
 
 def refresh(workspace: Workspace, cascade: str, run: str) -> None:
@@ -27,3 +28,8 @@ def refresh(workspace: Workspace, cascade: str, run: str) -> None:
     before = state.running.get((cascade, run))
     if before is None or before.done():
         state.running[cascade, run] = state.pool.submit(workspace.refresh, cascade, run)
+
+
+def wait() -> None:
+    """Wait until every refresh that was started has ended."""
+    futures.wait(_refreshing().running.values())

@@ -21,11 +21,12 @@ def dated(run: Run) -> str:
     return f"{run.name}, {day.day} {day:%b}"
 
 
-def _close() -> None:
+def close() -> None:
+    """Take the record out of the URL."""
     state.choose("record", None)
 
 
-@streamlit.dialog("Record", width="large", on_dismiss=_close)
+@streamlit.dialog("Record", width="large", on_dismiss=close)
 def record(scorecard: Scorecard, detail: StageDetail) -> None:
     """Show the record that the URL names: what it says, and what each stage that failed on it answered."""
     ids = [row.record for row in detail.rows]
@@ -43,7 +44,7 @@ def record(scorecard: Scorecard, detail: StageDetail) -> None:
     with streamlit.container(horizontal=True, vertical_alignment="center"):
         for name, shortcut, step in (("Previous", "Left", -1), ("Next", "Right", 1)):
             to = ids[(place + step) % len(ids)]
-            streamlit.button(name, shortcut=shortcut, on_click=state.choose, args=("record", to))
+            streamlit.button(name, key=f"record {name}", shortcut=shortcut, on_click=state.choose, args=("record", to))
         elements.note(f"{place + 1} of {len(ids)} failures of {detail.stage}, record {ids[place]}")
 
 

@@ -59,7 +59,8 @@ def note(text: str) -> None:
 def link(text: str, label: str, page: str) -> None:
     """Write a small line that ends in a link to another page of the app, in the same tab."""
     streamlit.html(
-        f'<p style="margin:0;font-size:0.9em">{escape(text)} <a href="{escape(page)}" target="_self">{escape(label)}</a></p>'
+        f'<p style="margin:0;font-size:0.9em">{escape(text)} '
+        f'<a href="{escape(page)}" target="_self">{escape(label)}</a></p>'
     )
 
 

@@ -12,7 +12,7 @@ from stagegap import charts
 from stagegap.analysis.views import Scorecard
 from stagegap.model.run import Run, RunStatus
 from stagegap.ui import background, elements
-from stagegap.ui.elements import note, plain
+from stagegap.ui.elements import note
 from stagegap.ui.protocol import Workspace
 
 POLL = 2.0

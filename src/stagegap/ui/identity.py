@@ -9,7 +9,7 @@ from stagegap.ui import state
 
 def annotator() -> tuple[str | None, bool]:
     """Give the annotator, and whether the identity was checked; None until somebody says who they are."""
-    email = streamlit.user.get("email")
+    email = streamlit.user.get("email") if streamlit.user.get("is_logged_in") is True else None
     if isinstance(email, str) and email:
         streamlit.text(email)
         return email, True

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import streamlit
 
 from stagegap.analysis.worklist import values_from_label
 from stagegap.errors import StagegapError
-from stagegap.model.queue import Queue, QueueItem
+from stagegap.model.queue import Queue
+from stagegap.model.values import Json
 from stagegap.ui import elements, state
 from stagegap.ui.protocol import Workspace
 
@@ -21,40 +24,49 @@ PREFETCH = 12
 @elements.errors_as_sentences
 def draw(workspace: Workspace, queue: Queue, who: str, verified: bool) -> None:
     """Draw the card on the next records of that person."""
-    key = f"card {queue.id} {who}"
-    form, progress = json.loads(queue.form), workspace.progress_of(queue, who)
-    data = {
-        "context": f"{queue.id}/{who}/{form['hash']}",
-        "form": {**form, "question": queue.question},
-        "guideline": queue.guideline,
-        "items": [_seen(item) for item in workspace.queue_items(queue, who, PREFETCH)],
-        "last": _last(workspace, queue, who),
-        "acknowledged": state.acknowledged(key),
-        "progress": {"done": progress.done, "total": progress.total, "median_ms": progress.median_ms},
-    }
-    elements.card(key, data, on_outbox=partial(_save, workspace, queue, who, verified, key))
+    key = key_of(queue, who)
+    data = given(workspace, queue, who, acknowledged=state.acknowledged(key))
+    elements.card(key, data, on_outbox=partial(take_in, workspace, queue, who, verified, key))
     for trouble in state.troubles(key):
         elements.note(f"Not saved yet, and kept on this device: {trouble}")
 
 
-def _save(workspace: Workspace, queue: Queue, who: str, verified: bool, key: str) -> None:
-    """Store what the card sent; what can't be stored keeps nothing else from being stored."""
+def key_of(queue: Queue, who: str) -> str:
+    """Give the key of that person's card."""
+    return f"card {queue.id} {who}"
+
+
+def take_in(workspace: Workspace, queue: Queue, who: str, verified: bool, key: str) -> None:
+    """Store what the card holds, before the page is drawn again, and remember what became of it."""
+    stored, troubles = store(workspace, queue, state.outbox(key), who=who, verified=verified)
+    state.settle(key, stored=stored, troubles=troubles)
+
+
+def given(workspace: Workspace, queue: Queue, who: str, *, acknowledged: Sequence[str]) -> dict[str, Any]:
+    """Give all that the card gets: its form, the next payloads, the last answer for undo, how far the person is."""
+    form, progress = json.loads(queue.form), workspace.progress_of(queue, who)
+    last = workspace.last_label(queue, who)
+    return {
+        "context": f"{queue.id}/{who}/{form['hash']}",
+        "form": {**form, "question": queue.question},
+        "guideline": queue.guideline,
+        "items": [json.loads(item.payload) for item in workspace.queue_items(queue, who, PREFETCH)],
+        "last": {"item": json.loads(last[0].payload), "values": values_from_label(last[1])} if last else None,
+        "acknowledged": list(acknowledged),
+        "progress": {"done": progress.done, "total": progress.total, "median_ms": progress.median_ms},
+    }
+
+
+def store(
+    workspace: Workspace, queue: Queue, events: Sequence[Mapping[str, Json]], *, who: str, verified: bool
+) -> tuple[list[str], list[str]]:
+    """Store events one by one, so that one that can't be stored holds up no other; give ids stored, and reasons."""
     stored: list[str] = []
     troubles: list[str] = []
-    for event in state.outbox(key):
+    for event in events:
         try:
             workspace.save_labels(queue, [event], who, verified)
             stored.append(str(event["id"]))
         except StagegapError as error:
             troubles.append(str(error))
-    state.settle(key, stored=stored, troubles=list(dict.fromkeys(troubles)))
-
-
-def _seen(item: QueueItem) -> dict[str, object]:
-    """All of an item that goes to the browser: its payload."""
-    return json.loads(item.payload)
-
-
-def _last(workspace: Workspace, queue: Queue, who: str) -> dict[str, object] | None:
-    last = workspace.last_label(queue, who)
-    return {"item": _seen(last[0]), "values": values_from_label(last[1])} if last else None
+    return stored, list(dict.fromkeys(troubles))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Callable
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -41,4 +42,6 @@ def show(opener: Callable[[Path], Workspace], folder: Path, *, only_label: bool 
 
 @streamlit.cache_resource(show_spinner=False)
 def _opened(_opener: Callable[[Path], Workspace], folder: Path) -> Workspace:
-    return _opener(folder)
+    workspace = _opener(folder)
+    atexit.register(workspace.close)
+    return workspace

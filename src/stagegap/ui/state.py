@@ -45,7 +45,7 @@ def take_over(name: str) -> Callable[[], None]:
     """Give the callback by which a control writes its value into the URL."""
 
     def callback() -> None:
-        choose(name, streamlit.session_state[f"pick {name}"] or None)
+        choose(name, (streamlit.session_state[f"pick {name}"] or "").strip() or None)
 
     return callback
 

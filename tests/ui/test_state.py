@@ -1,0 +1,112 @@
+"""What components send back: clicks on charts, the card's outbox, the end of a dialog, a signed-in person."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import streamlit
+from streamlit.testing.v1 import AppTest
+
+from ui.fake_workspace import FakeWorkspace
+
+
+def ran(script: Callable[..., None], **arguments: object) -> AppTest:
+    test = AppTest.from_function(script, kwargs=arguments, default_timeout=60).run()
+    assert not test.exception
+    return test
+
+
+def test_click_on_a_chart_row_goes_into_the_address_and_no_click_does_not() -> None:
+    def script():
+        import streamlit
+
+        from stagegap.ui import state
+
+        for sent in ({"pick": "draft"}, {"pick": None}):
+            streamlit.session_state[state.chart_key("gap")] = sent
+            state.take_pick("gap", "why")()
+
+    assert ran(script).query_params["why"] == "draft"
+
+
+def test_end_of_the_dialog_takes_the_record_out_of_the_address() -> None:
+    def script():
+        from stagegap.ui import dialogs, state
+
+        state.choose("record", "m1")
+        state.choose("why", "draft")
+        dialogs.close()
+
+    test = ran(script)
+    assert "record" not in test.query_params
+    assert test.query_params["why"] == "draft"
+
+
+def test_outbox_is_stored_and_acknowledged(tmp_path: Path) -> None:
+    def script(workspace):
+        import streamlit
+
+        from stagegap.ui import label_card, state
+
+        queue = workspace.queue("support_email", "route")
+        good = {"id": "e1", "action": "label", "record": "m0000", "values": {"value": "refund"}, "active_ms": 5}
+        bad = {**good, "id": "e2", "values": {"value": "no such team"}}
+        for sent in ({"events": [good, bad]}, None):
+            streamlit.session_state["card"] = {"outbox": sent}
+            label_card.take_in(workspace, queue, "ab", False, "card")
+            streamlit.text(" ".join(state.acknowledged("card")))
+            streamlit.text(" ".join(state.troubles("card")))
+
+    test = ran(script, workspace=FakeWorkspace(folder=tmp_path, shown=None))
+    acknowledged, trouble, then, no_trouble = [text.value for text in test.text]
+    assert (acknowledged, then, no_trouble) == ("e1", "", "")
+    assert "'no such team' is no choice of the form" in trouble
+
+
+def test_trouble_is_a_line_under_the_card(tmp_path: Path) -> None:
+    def script(workspace):
+        from stagegap.ui import label_card, state
+
+        queue = workspace.queue("support_email", "route")
+        state.settle(label_card.key_of(queue, "ab"), stored=[], troubles=["The disk is full."])
+        label_card.draw(workspace, queue, "ab", False)
+
+    test = ran(script, workspace=FakeWorkspace(folder=tmp_path, shown=None))
+    assert "Not saved yet" in test.markdown[0].value
+
+
+def test_signed_in_person_is_not_asked_for_initials(monkeypatch: pytest.MonkeyPatch) -> None:
+    def script():
+        import streamlit
+
+        from stagegap.ui import identity
+
+        streamlit.text(str(identity.annotator()))
+
+    monkeypatch.setattr(streamlit, "user", {"email": "ab@example.org", "is_logged_in": True})
+    test = ran(script)
+    assert [text.value for text in test.text] == ["ab@example.org", "('ab@example.org', True)"]
+    monkeypatch.setattr(streamlit, "user", {"email": "ab@example.org", "is_logged_in": False})
+    assert [text.value for text in ran(script).text] == ["(None, False)"]
+
+
+def test_refresh_that_is_on_its_way_is_not_started_twice(tmp_path: Path) -> None:
+    from threading import Event
+
+    from stagegap.ui import background
+
+    go = Event()
+
+    class Slow(FakeWorkspace):
+        def refresh(self, cascade: str, run: str) -> None:
+            go.wait()
+            super().refresh(cascade, run)
+
+    slow = Slow(folder=tmp_path, shown=None)
+    background.refresh(slow, "c", "v1")
+    background.refresh(slow, "c", "v1")
+    go.set()
+    background.wait()
+    assert slow.refreshed == [("c", "v1")]
