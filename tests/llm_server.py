@@ -11,13 +11,54 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
-from collections.abc import Awaitable, Callable
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from aiohttp import web
 
 Handler = Callable[[web.Request, str], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True)
+class LlmServer:
+    """A running server, as a test sees it."""
+
+    root: str
+
+    @property
+    def base_url(self) -> str:
+        return f"{self.root}/v1"
+
+    def answers(self, **settings: object) -> None:
+        """Set how it answers from here on, and clear the counters."""
+        body = json.dumps(settings).encode()
+        request = urllib.request.Request(
+            f"{self.root}/control", data=body, headers={"content-type": "application/json"}
+        )
+        urllib.request.urlopen(request, timeout=30).close()
+
+    def counters(self, *, calls: int = 0) -> dict[str, Any]:
+        """Give the counters, as soon as so many calls have come."""
+        with urllib.request.urlopen(f"{self.root}/control?calls={calls}", timeout=30) as response:
+            return json.load(response)
+
+
+@contextlib.contextmanager
+def running() -> Iterator[LlmServer]:
+    """Run the server in a process of its own."""
+    command = [sys.executable, __file__]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield LlmServer(f"http://127.0.0.1:{int(process.stdout.readline())}")
+        finally:
+            process.terminate()
 
 
 @dataclass
@@ -50,7 +91,9 @@ def completion(text: str | None, *, finish: str = "stop", refusal: str | None = 
 
 
 def error(status: int, code: str, message: str, headers: dict[str, str] | None = None) -> web.Response:
-    return web.json_response({"error": {"message": message, "code": code, "type": code}}, status=status, headers=headers)
+    return web.json_response(
+        {"error": {"message": message, "code": code, "type": code}}, status=status, headers=headers
+    )
 
 
 async def too_many(request: web.Request, prompt: str) -> web.StreamResponse:
@@ -192,8 +235,6 @@ async def get_control(request: web.Request) -> web.Response:
             "authorization": state.authorization,
         }
     )
-
-
 
 
 async def main() -> None:

@@ -199,10 +199,10 @@ def doctor(
     from stagegap.cli import printing
     from stagegap.cli.opening import workspace
 
-    with workspace() as opened:
+    with workspace() as opened, opened.store_as_found() as store:
         if rebuild:
-            printing.draw_rebuilt(opened.store.rebuild())
-        findings = opened.store.check()
+            printing.draw_rebuilt(store.rebuild())
+        findings = store.check()
     if as_json:
         printing.print_json([{"what": f.what, "good": f.is_good, "message": f.message} for f in findings])
     else:

@@ -45,7 +45,23 @@ class Store:
 
         With `drain` a background thread moves the journal into the file. Raises: NotFound without `create`.
         """
-        folder = folder.absolute()
+        store = cls._found(folder.absolute(), create=create, patience_s=patience_s)
+        try:
+            store._prepare()
+        except BaseException:
+            store.close()
+            raise
+        if drain:
+            store._drainer.start()
+        return store
+
+    @classmethod
+    def open_as_found(cls, folder: Path) -> Self:
+        """Open a store that may be damaged, to `check` or `rebuild` it: nothing is migrated and nothing drained."""
+        return cls._found(folder.absolute(), create=False, patience_s=PATIENCE_S)
+
+    @classmethod
+    def _found(cls, folder: Path, *, create: bool, patience_s: float) -> Self:
         path = folder / "store.duckdb"
         if not create and not path.exists():
             raise NotFound(f"There is no store in {folder}.")
@@ -62,15 +78,7 @@ class Store:
         except BaseException:
             file.close()
             raise
-        store = cls(journal, file, Drainer(journal, file), schema)
-        try:
-            store._prepare()
-        except BaseException:
-            store.close()
-            raise
-        if drain:
-            store._drainer.start()
-        return store
+        return cls(journal, file, Drainer(journal, file), schema)
 
     def close(self) -> None:
         """Join the drain thread and let go of everything; what is not drained yet waits safely in the journal."""

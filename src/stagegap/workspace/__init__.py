@@ -34,6 +34,10 @@ __all__ = ["LabelStage", "Workspace"]
 _NAME = re.compile(r"""^cascade:\s*["']?([\w.-]+)""", re.MULTILINE)
 
 
+STORE = ".stagegap"
+"""Folder of the store inside a workspace."""
+
+
 class Workspace:
     """A project folder: cascades under `pipelines/`, the store in `.stagegap/`."""
 
@@ -46,14 +50,19 @@ class Workspace:
     def open(cls, folder: Path) -> Self:
         """Open the workspace that `folder` lies in: the nearest folder upwards with `.stagegap` or `pipelines`."""
         start = folder.resolve()
-        marks = (".stagegap", "pipelines")
+        marks = (STORE, "pipelines")
         found = next((p for p in (start, *start.parents) if any((p / m).is_dir() for m in marks)), start)
         return cls(found, environment=os.environ, clock=time.time)
 
     @cached_property
     def store(self) -> Store:
         """The store, made on first use. Raises: StoreError."""
-        return Store.open(self.folder / ".stagegap")
+        return Store.open(self.folder / STORE)
+
+    def store_as_found(self) -> Store:
+        """Give the store even when it is damaged, to look at it or rebuild it. Raises: NotFound without one."""
+        self.close()
+        return Store.open_as_found(self.folder / STORE)
 
     @cached_property
     def _desk(self) -> Desk:

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stagegap.stages.retrying import CAP_S, FIRST_S, wait_before
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [({"retry-after": "7"}, 7.0), ({"retry-after-ms": "250", "retry-after": "7"}, 0.25), ({"retry-after": "0"}, 0.0)],
+)
+def test_what_the_provider_asks_for_counts(headers: dict[str, str], seconds: float) -> None:
+    assert wait_before(0, headers, random.Random(1)) == seconds
+
+
+@given(st.integers(0, 50), st.sampled_from(["", "soon", "-1", "nan", "Wed, 21 Oct 2026 07:28:00 GMT"]), st.integers())
+def test_otherwise_the_wait_lies_below_a_doubling_limit_with_a_cap(attempt: int, asked: str, seed: int) -> None:
+    wait_s = wait_before(attempt, {"retry-after": asked}, random.Random(seed))
+    assert 0 <= wait_s <= min(CAP_S, FIRST_S * 2**attempt)
+
+
+def test_calls_that_failed_together_do_not_come_back_together() -> None:
+    draw = random.Random(1)
+    assert len({wait_before(3, {}, draw) for _ in range(20)}) == 20
