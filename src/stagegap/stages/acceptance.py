@@ -62,8 +62,7 @@ def check_for(output: OutputType, known_ids: Collection[str]) -> Check:
             return _number_check(output)
         case Kind.BOOLEAN:
             return _check_boolean
-        case Kind.OBJECT:
-            return _object_check(output.schema)
+    return _object_check(output.schema)
 
 
 def plain(value: object, depth: int = MAX_DEPTH) -> Json:

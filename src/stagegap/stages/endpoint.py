@@ -27,12 +27,14 @@ class Endpoint:
         self._stage = stage.name
         self._environment = environment
         self._url = str(stage.parameters.get("base_url") or environment.get(ADDRESS) or OFFICIAL)
-        parts = urlsplit(self._url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ConfigurationError(
-                f"Stage {stage.name!r}: base_url is no address of a web server, found {parts.netloc!r}."
-            )
-        self.is_official = parts.hostname.endswith((".openai.com", ".openai.azure.com"))
+        try:
+            parts = urlsplit(self._url)
+            hostname = parts.hostname or ""
+        except ValueError:
+            parts, hostname = urlsplit(""), ""
+        if parts.scheme not in ("http", "https") or not hostname:
+            raise ConfigurationError(f"Stage {stage.name!r}: base_url must be an address like {OFFICIAL}.")
+        self.is_official = hostname.endswith((".openai.com", ".openai.azure.com"))
         place = parts.netloc.rpartition("@")[2]
         self.address = urlunsplit((parts.scheme, place, parts.path.rstrip("/"), "", ""))
         """The address without user, password and query: it may be shown and hashed."""

@@ -49,11 +49,8 @@ def failure_of(error: Exception) -> Failure | None:
     match error:
         case openai.APIStatusError():
             return _failed_with(error)
-        case openai.APITimeoutError():
-            return Failure(meaning=Meaning.AGAIN, message="the provider did not answer in time")
         case openai.APIConnectionError():
-            cause = error.__cause__ or error
-            return Failure(meaning=Meaning.AGAIN, message=f"no connection: {type(cause).__name__}: {cause}")
+            return Failure(meaning=Meaning.AGAIN, message=f"no connection: {_root(error)}")
         case openai.APIError() | ValueError():
             # The client lets the error of the JSON decoder through.
             return UNREADABLE
@@ -70,13 +67,25 @@ def is_readable(completion: object) -> bool:
 
 
 def _failed_with(error: openai.APIStatusError) -> Failure:
-    code, number, message = error.code or "", error.status_code, f"HTTP {error.status_code}: {error.message}"
+    code, number, message = error.code or "", error.status_code, f"HTTP {error.status_code}: {_said(error)}"
     if code in TOO_LONG:
-        return Failure(
-            meaning=Meaning.RECORD, status=Status.UNPARSABLE, message=f"the prompt is too long: {error.message}"
-        )
+        return Failure(meaning=Meaning.RECORD, status=Status.UNPARSABLE, message=f"the prompt is too long: {message}")
     if code in FILTERED:
-        return Failure(meaning=Meaning.RECORD, status=Status.REFUSED, message=f"the provider refused: {error.message}")
+        return Failure(meaning=Meaning.RECORD, status=Status.REFUSED, message=f"the provider refused: {message}")
     if code in OUT_OF_CREDIT or (400 <= number < 500 and number not in PASSING):
         return Failure(meaning=Meaning.STOP, message=message)
     return Failure(meaning=Meaning.AGAIN, message=message, headers=dict(error.response.headers))
+
+
+def _root(error: BaseException) -> str:
+    """Give the error under all wrappings: the client takes a refused connection for a time-out."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return f"{type(error).__name__}: {error}".strip(": ")
+
+
+def _said(error: openai.APIStatusError) -> str:
+    """Give the provider's own words, where it used the usual form."""
+    body = error.body
+    said = cast("Mapping[str, object]", body).get("message") if isinstance(body, Mapping) else None
+    return str(said or error.message)

@@ -32,8 +32,18 @@ KEPT = 20_000
 """Characters of an answer that are kept beside a value that had to be mended, or in place of one."""
 
 
-def build_llm(stage: Stage, *, folder: Path, corpora: Mapping[str, Corpus], environment: Mapping[str, str]) -> LlmStage:
-    """Give the stage that asks a model. Raises: ConfigurationError for a prompt or an address that can't be used."""
+def build_llm(
+    stage: Stage,
+    *,
+    folder: Path,
+    corpora: Mapping[str, Corpus],
+    environment: Mapping[str, str],
+    pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> LlmStage:
+    """Give the stage that asks a model; `pause` waits so many seconds before another attempt.
+
+    Raises: ConfigurationError for a prompt or an address that can't be used.
+    """
     corpus = corpora.get(stage.output.of or "")
     prompt = Prompt(stage, path=folder / str(stage.parameters["prompt"]))
     endpoint = Endpoint(stage, environment)
@@ -45,6 +55,7 @@ def build_llm(stage: Stage, *, folder: Path, corpora: Mapping[str, Corpus], envi
         endpoint=endpoint,
         check=check_for(stage.output, corpus.documents if corpus else ()),
         fingerprint=digest(["llm", settings, prompt.text, endpoint.address, identity]),
+        pause=pause,
     )
 
 
@@ -61,7 +72,7 @@ class LlmStage:
         endpoint: Endpoint,
         check: Check,
         fingerprint: str,
-        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        pause: Callable[[float], Awaitable[None]],
     ) -> None:
         self.fingerprint = fingerprint
         self._stage = stage
@@ -118,14 +129,12 @@ class LlmStage:
                 raise
         else:
             return self._reply(completion) if is_readable(completion) else UNREADABLE
-        match failure.meaning:
-            case Meaning.AGAIN:
-                return failure
-            case Meaning.RECORD:
-                return Reply(status=failure.status, error=self._endpoint.redacted(failure.message))
-            case Meaning.STOP:
-                message = self._endpoint.redacted(failure.message)
-                raise RunStopped(f"Stage {self._stage.name!r}: {self._endpoint.address} refuses every call. {message}")
+        if failure.meaning is Meaning.AGAIN:
+            return failure
+        message = self._endpoint.redacted(failure.message)
+        if failure.meaning is Meaning.STOP:
+            raise RunStopped(f"Stage {self._stage.name!r}: {self._endpoint.address} refuses every call. {message}")
+        return Reply(status=failure.status, error=message)
 
     async def _complete(self, prompt: str) -> ChatCompletion:
         from openai import omit
