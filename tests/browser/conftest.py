@@ -46,7 +46,9 @@ class Server:
 
     def start(self) -> None:
         code = (
-            "import sys; from pathlib import Path; from stagegap.ui.server import serve; "
+            # a parent in the background of a shell hands down that SIGINT is ignored
+            "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+            "from pathlib import Path; from stagegap.ui.server import serve; "
             f"serve(Path({str(self.folder)!r}), port={self.port}, pages={self.pages!r}, "
             f"script=Path({str(TESTS / 'ui' / 'fake_app.py')!r}))"
         )

@@ -44,7 +44,7 @@ def test_stage_switch_changes_the_reason(server: Server, open_page: Callable[...
 def test_deep_link_opens_stage_and_record(server: Server, open_page: Callable[..., Page]) -> None:
     page = open_page(f"{server.url}/?why=route&record=m0001")
     expect(page.get_by_role("heading", name="Why route?")).to_be_visible()
-    expect(page.get_by_role("dialog")).to_contain_text("Refund went to a closed card")
+    expect(page.get_by_role("dialog")).to_contain_text("this is the mail m0001.")
 
 
 def test_unknown_values_in_the_link_open_the_default_and_say_so(server: Server, open_page: Callable[..., Page]) -> None:
@@ -61,7 +61,7 @@ def test_click_on_a_failure_opens_it_and_closing_clears_the_address(
     page = open_page(server.url)
     page.locator(".fl tr", has_text="Press enquiry").click()
     dialog = page.get_by_role("dialog")
-    expect(dialog).to_contain_text("Press enquiry")
+    expect(dialog).to_contain_text("this is the mail m0002.")
     expect(dialog).to_contain_text("3 of 10 failures of retrieve")
     page.keyboard.press("ArrowRight")
     expect(dialog).to_contain_text("4 of 10 failures of retrieve")

@@ -47,6 +47,13 @@ def test_failures_show_each_record_as_plain_text() -> None:
     assert "&lt;script&gt;hacked=1&lt;/script&gt;" in html
 
 
+def test_answers_of_a_record_are_those_of_every_stage_that_failed_on_it() -> None:
+    found = read(charts.answers(views.scorecard(), "m0002"))
+    assert [row.split()[0] for row in found.rows] == ["Failed", "route", "retrieve", "draft"]
+    assert "first fault" in found.row("retrieve")
+    assert found.row("retrieve").split("\n")[-2] == "50%"
+
+
 def test_no_failures_is_a_sentence() -> None:
     assert "No failures at this stage." in charts.failures(replace(retrieve(), rows=()), noun="mail")
 

@@ -6,7 +6,7 @@ import json
 import math
 import types
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
@@ -70,7 +70,9 @@ def _typed(kind: Any, found: Any) -> Any:  # Any: type expressions have no commo
         hints = get_type_hints(kind)
         if not isinstance(found, dict):
             raise TypeError(f"expected an object, found {found!r}")
-        values = {field.name: _typed(hints[field.name], found[field.name]) for field in fields(kind)}
+        # A view stored before a field with a default came to be lacks it.
+        there = [field for field in fields(kind) if field.name in found or field.default is MISSING]
+        values = {field.name: _typed(hints[field.name], found[field.name]) for field in there}
         return cast("type[Any]", kind)(**values)  # is_dataclass narrows to an instance
     return _scalar(kind, found)
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stagegap.analysis.people import agreement, leave_one_out
+from stagegap.analysis.recorded import Outputs, known_outputs
 from stagegap.analysis.references import latest, settled
 from stagegap.attribution.ceiling import complete_cases
 from stagegap.attribution.faults import BAR_SLACK
@@ -21,8 +22,6 @@ from stagegap.model.record import Record
 from stagegap.model.run import SYSTEM, Cell
 
 Floats = NDArray[np.float64]
-Outputs = Mapping[tuple[str, str], Mapping[str, Output]]
-"""(cell as text, stage) -> record -> output."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +31,8 @@ class Evidence:
     cascade: Cascade
     records: tuple[Record, ...]
     outputs: Outputs
+    unknown: Mapping[tuple[str, str], frozenset[str]]
+    """(cell as text, stage) -> records whose output there can't be known, because a recorded stage can't be run."""
     references: Mapping[tuple[str, str], Reference]
     labels: Mapping[tuple[str, str], Mapping[str, Label]]
     """Labels in force at (record, stage), one a person; only of scored records."""
@@ -61,11 +62,14 @@ def gather(
     ids = {record.id for record in kept}
     kinds = {stage.name: stage.output.kind for stage in cascade.stages}
     in_force = {place: people for place, people in latest(labels).items() if place[0] in ids and place[1] in kinds}
+    references = {place: settled(list(people.values()), kinds[place[1]]) for place, people in in_force.items()}
+    found = known_outputs(cascade, outputs, references)
     return Evidence(
         cascade=cascade,
         records=kept,
-        outputs=outputs,
-        references={place: settled(list(people.values()), kinds[place[1]]) for place, people in in_force.items()},
+        outputs=found.outputs,
+        unknown=found.unknown,
+        references=references,
         labels=in_force,
         metrics={s.name: metric(s.metrics[0], custom=custom.get(s.metrics[0])) for s in cascade.stages},
         outcome=metric(cascade.outcome.metric, custom=custom.get(cascade.outcome.metric)),

@@ -11,14 +11,16 @@ from numpy.typing import NDArray
 
 from stagegap.analysis import evidence as ev
 from stagegap.analysis.baseline import missing_baseline_fields
+from stagegap.analysis.bounds import outcome_bounds
 from stagegap.analysis.failures import failure_rows
 from stagegap.analysis.people import annotators
 from stagegap.analysis.verdict import Facts, contest, verdict
-from stagegap.analysis.views import Scorecard, StageDetail, StageRow
+from stagegap.analysis.views import OutcomeBounds, Scorecard, StageDetail, StageRow
 from stagegap.analysis.why import groups_of, slice_rows
-from stagegap.analysis.wording import metric_title, plural
+from stagegap.analysis.wording import counted, metric_title, plural
 from stagegap.attribution.ceiling import Ceiling, ceiling
 from stagegap.attribution.faults import BAR_SLACK, Faults, acceptable, account
+from stagegap.attribution.swaps import alone_cell
 from stagegap.metrics import CustomMetric
 from stagegap.model.answer import Label, Status
 from stagegap.model.cascade import Cascade, Stage
@@ -40,6 +42,7 @@ class _Parts:
     ceiling: Ceiling | None
     no_ceiling: str
     """Why there is no ceiling."""
+    bounds: OutcomeBounds | None
     faults: Faults
     failed: Mapping[str, Floats]
     """Per stage: 1 where its output is not acceptable, 0 where it is, NaN where it has no score."""
@@ -103,6 +106,7 @@ def scorecard(
                 annotators=annotators(evidence.labels),
                 ceiling=parts.ceiling,
                 no_ceiling=parts.no_ceiling,
+                is_recorded=bool(parts.evidence.unknown),
                 rows=rows,
                 contest=match,
             )
@@ -111,6 +115,7 @@ def scorecard(
         labels_seq=len(labels),
         resamples=resamples,
         seed=seed,
+        bounds=parts.bounds,
     )
 
 
@@ -143,7 +148,8 @@ def _compute(evidence: ev.Evidence, *, seed: int, resamples: int) -> _Parts:
             f"agreement {name}": ev.agreement_scores(evidence, name),
             f"failed {name}": failed[name],
         }
-    steps, no_ceiling = ev.prefix_outcomes(evidence)
+    bounds = outcome_bounds(evidence, seed=seed, resamples=resamples)
+    steps, no_ceiling = ([], _bounded(bounds)) if bounds else ev.prefix_outcomes(evidence)
     outcome = _outcome_names(len(names))
     if steps:
         columns |= dict(zip(outcome, steps, strict=True))
@@ -164,6 +170,7 @@ def _compute(evidence: ev.Evidence, *, seed: int, resamples: int) -> _Parts:
         resamples=drawn,
         ceiling=_ceiling(evidence, drawn) if steps else None,
         no_ceiling=no_ceiling,
+        bounds=bounds,
         faults=account(
             {name: 1 - failed[name] for name in names},
             {name: tuple(cascade.ancestors(name)) for name in names},
@@ -172,6 +179,11 @@ def _compute(evidence: ev.Evidence, *, seed: int, resamples: int) -> _Parts:
         failed=failed,
         is_bad=bad == 1,
     )
+
+
+def _bounded(bounds: OutcomeBounds) -> str:
+    """Give the bounds as the reason why there is no ceiling."""
+    return f"not measured: {bounds.sentence[:1].lower()}{bounds.sentence[1:].removesuffix('.')}"
 
 
 def _ceiling(evidence: ev.Evidence, drawn: Resamples) -> Ceiling:
@@ -222,6 +234,10 @@ def _row(parts: _Parts, stage: Stage, position: int) -> StageRow:
 
 
 def _alone(parts: _Parts, stage: str) -> Estimate:
+    unknown = parts.evidence.unknown.get((str(alone_cell(parts.evidence.cascade, stage)), stage))
+    if unknown:
+        noun = parts.evidence.cascade.noun
+        return unmeasured(f"not measured: {counted(len(unknown), noun)} have no recorded output on references")
     found = parts.resamples.mean(f"alone {stage}")
     if found.n:
         return found

@@ -57,6 +57,8 @@ class Facts:
     contest: Contest | None
     no_ceiling: str
     """Why there is no ceiling; empty when there is."""
+    is_recorded: bool = False
+    """The system's outputs are recorded, and what they would be on references can't be known."""
 
 
 def contest(resamples: Resamples, staircase_: Ceiling, columns: Sequence[str]) -> Contest:
@@ -212,7 +214,11 @@ def _without_ceiling(facts: Facts, basis: str) -> Verdict:
         headline="What each stage costs is not measured yet",
         summary=f"{sentence(why)}.",
         basis=basis,
-        advice=f"Label {plural(facts.noun, 2)} at every stage, or import references, then run again.",
+        advice=(
+            "Only a run of the stages themselves would tell more."
+            if facts.is_recorded
+            else f"Label {plural(facts.noun, 2)} at every stage, or import references, then run again."
+        ),
     )
 
 

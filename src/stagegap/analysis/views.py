@@ -108,6 +108,42 @@ class StageDetail:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """What a figure is if every unknown outcome is wrong, and if every one is right.
+
+    From `worst.low` to `best.high` is an interval for the figure: it covers whatever the unknown outcomes are
+    (Horowitz & Manski 2000; Imbens & Manski 2004).
+    """
+
+    worst: Estimate
+    best: Estimate
+    unknown: int
+    """Records whose outcome is not known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepBounds:
+    """Bounds of what references at one more stage would add to the outcome."""
+
+    stage: str
+    outcome: Bounds
+    """With references at this stage and all earlier ones."""
+    gain: Bounds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomeBounds:
+    """The ceiling of a cascade that can't be run again, as far as it can be known."""
+
+    cascade: str
+    noun: str
+    n: int
+    system: Estimate
+    steps: tuple[StepBounds, ...]
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scorecard:
     """The Gap view of one run."""
 
@@ -144,3 +180,5 @@ class Scorecard:
     """Number of labels that the view was made from; the app refreshes it when there are more."""
     resamples: int
     seed: int
+    bounds: OutcomeBounds | None = None
+    """In place of the ceiling, where outputs are recorded and swaps can't be run."""

@@ -5,7 +5,7 @@ string. No function here computes a statistic; every value that comes from outsi
 """
 
 from stagegap.charts.ceiling import ceiling
-from stagegap.charts.failures import failures
+from stagegap.charts.failures import answers, failures
 from stagegap.charts.faults import first_faults, steps, together
 from stagegap.charts.gap import gap
 from stagegap.charts.groups import groups
@@ -21,6 +21,7 @@ from stagegap.charts.sentences import (
 from stagegap.charts.words import emphasised, percent, points, span
 
 __all__ = [
+    "answers",
     "ceiling",
     "emphasised",
     "failures",

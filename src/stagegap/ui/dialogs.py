@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 
 import streamlit
@@ -10,6 +11,7 @@ from stagegap import charts, report
 from stagegap.analysis.views import Scorecard, StageDetail
 from stagegap.model.run import Run
 from stagegap.ui import elements, state
+from stagegap.ui.protocol import Workspace
 
 
 def dated(run: Run) -> str:
@@ -27,25 +29,22 @@ def close() -> None:
 
 
 @streamlit.dialog("Record", width="large", on_dismiss=close)
-def record(scorecard: Scorecard, detail: StageDetail) -> None:
-    """Show the record that the URL names: what it says, and what each stage that failed on it answered."""
+def record(workspace: Workspace, scorecard: Scorecard, detail: StageDetail) -> None:
+    """Show the record that the URL names: its text, and what each stage that failed on it answered."""
     ids = [row.record for row in detail.rows]
     shown, _ = state.chosen("record", ids, ids[0])
     place = ids.index(shown or ids[0])
-    streamlit.text(detail.rows[place].title)
-    for other in scorecard.details:
-        for row in other.rows:
-            if row.record == ids[place]:
-                streamlit.subheader(elements.plain(other.stage), anchor=False)
-                elements.note(f"score {charts.percent(row.score)}{', first fault' if row.first_fault else ''}")
-                for head, text in (("System", row.system), ("Reference", row.reference)):
-                    elements.note(head)
-                    streamlit.text(text)
     with streamlit.container(horizontal=True, vertical_alignment="center"):
         for name, shortcut, step in (("Previous", "Left", -1), ("Next", "Right", 1)):
             to = ids[(place + step) % len(ids)]
             streamlit.button(name, key=f"record {name}", shortcut=shortcut, on_click=state.choose, args=("record", to))
         elements.note(f"{place + 1} of {len(ids)} failures of {detail.stage}, record {ids[place]}")
+    elements.chart("answers", charts.answers(scorecard, ids[place]))
+    found = workspace.record(scorecard.cascade, ids[place])
+    if found is None:
+        streamlit.text(detail.rows[place].title)
+    for name, value in (found.fields if found else {}).items():
+        elements.field(name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
 
 
 @streamlit.dialog("Share")

@@ -56,6 +56,14 @@ def note(text: str) -> None:
     streamlit.markdown(f":small[{plain(text)}]")
 
 
+def field(name: str, text: str) -> None:
+    """Write a field of a record: its name, and its text as it is."""
+    streamlit.html(
+        f'<div style="font-size:0.85em;opacity:0.85">{escape(name)}</div>'
+        f'<div style="white-space:pre-wrap;overflow-wrap:anywhere">{escape(text)}</div>'
+    )
+
+
 def link(text: str, label: str, page: str) -> None:
     """Write a small line that ends in a link to another page of the app, in the same tab."""
     streamlit.html(

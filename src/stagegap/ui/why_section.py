@@ -8,9 +8,10 @@ from stagegap import charts
 from stagegap.analysis.views import Scorecard, StageDetail
 from stagegap.ui import dialogs, elements, state
 from stagegap.ui.elements import note
+from stagegap.ui.protocol import Workspace
 
 
-def draw(scorecard: Scorecard, stages: list[str], why: str | None) -> None:
+def draw(workspace: Workspace, scorecard: Scorecard, stages: list[str], why: str | None) -> None:
     """Draw the stage switch, the groups that the stage fails most on, and its failures."""
     with streamlit.container(horizontal=True, vertical_alignment="center", gap="medium"):
         streamlit.header(elements.plain(f"Why {why}?"), anchor=False, width="content")
@@ -26,15 +27,15 @@ def draw(scorecard: Scorecard, stages: list[str], why: str | None) -> None:
     with right:
         streamlit.markdown(elements.plain(charts.failures_sentence(detail)))
         elements.chart("failures", charts.failures(detail, noun=scorecard.noun), picks="record")
-    return _record(scorecard, detail)
+    return _record(workspace, scorecard, detail)
 
 
-def _record(scorecard: Scorecard, detail: StageDetail) -> None:
+def _record(workspace: Workspace, scorecard: Scorecard, detail: StageDetail) -> None:
     record, unknown = state.chosen("record", [row.record for row in detail.rows], None)
     if unknown:
         note(f"The record in the link is not among the failures of {detail.stage} in run {scorecard.run}.")
     if record is not None:
-        dialogs.record(scorecard, detail)
+        dialogs.record(workspace, scorecard, detail)
 
 
 def draw_below(scorecard: Scorecard) -> None:

@@ -19,6 +19,7 @@ from stagegap.exchange.labels import read_labels
 from stagegap.model.answer import Label
 from stagegap.model.queue import Progress as QueueProgress
 from stagegap.model.queue import Queue, QueueItem
+from stagegap.model.record import Record
 from stagegap.model.run import Run
 from stagegap.model.sources import CascadeFile
 from stagegap.model.values import Json
@@ -143,6 +144,10 @@ class Workspace:
             raise NotFound(f"Cascade {cascade!r} has no run {run!r}. {near_names(run, known)}")
         file = spec.restore(found.resolved, path=self.files().get(cascade, self.folder / "cascade.yaml"))
         running.score(self.store, found, file, running.scored_records(self.store, file.cascade))
+
+    def record(self, cascade: str, record: str) -> Record | None:
+        """Give one record as it was taken in; None when there is none of that id."""
+        return next(iter(self.store.records(cascade, ids=[record])), None)
 
     def import_labels(self, path: Path, cascade: Path | None) -> int:
         """Take the labels of a file in; those that are there already are none. Give how many are new."""
