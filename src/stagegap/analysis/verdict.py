@@ -242,4 +242,5 @@ def _undecided(facts: Facts, ceiling: Ceiling, match: Contest) -> str:
         start = f"{sentence(listed([best.stage, steps[match.rival].stage]))} overlap."
     if match.more is None:
         return f"{start} They may well be equal: no sensible number of labels would part them."
-    return f"{start} About {match.more:,} more labelled {plural(facts.noun, match.more)} would do."
+    more = f"About {match.more:,} more labelled {plural(facts.noun, match.more)} would do"
+    return f"{start} {more} if the lead stays as it is."
