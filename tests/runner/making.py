@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from stagegap.model.record import Record
 from stagegap.model.run import Cell
 from stagegap.model.values import Json
 from stagegap.runner import CellWork, Silent, Stop, Summary, Work, execute
+from stagegap.runner.execute import execute_async
 from stagegap.stages import Corpus, build
 
 TEXT = OutputType(kind=Kind.TEXT)
@@ -70,6 +72,11 @@ def sources(text: str) -> dict[str, Source]:
         stage, _, part = source.partition(".")
         found[name] = Source("stage", stage, part or "value") if source else Source("record", name)  # type: ignore[arg-type]
     return found
+
+
+async def run_async(work: Work, memory: Memory) -> Summary:
+    """The same inside a running loop, as a front end with a loop of its own would have it."""
+    return await execute_async(work, sink=memory, cache=memory, progress=Silent(), clock=time.perf_counter, stop=Stop())
 
 
 @dataclass

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
 
-from runner.making import LABEL, Build, Memory, run
+from llm_server import LlmServer
+from runner.making import LABEL, Build, Memory, run, run_async
 from stagegap.errors import ConfigurationError
 from stagegap.model.answer import Answer, Output, Status
 from stagegap.model.cascade import Kind, OutputType, Source
@@ -239,3 +241,47 @@ def test_a_tally_counts_money_and_tokens_of_what_was_called_only() -> None:
 def test_a_summary_adds_up_the_cost_of_all_cells(chain: Build, records: Records, memory: Memory) -> None:
     summary = run(chain.work(records("ab")), memory)
     assert (summary.cost, summary.seconds > 0) == (0.0, True)
+
+
+def test_a_stage_waits_for_all_that_it_reads(making: Build, records: Records, memory: Memory) -> None:
+    making.python("left", "text", "return text + 'l'", batch=1)
+    making.python("right", "text", "return text + 'r'", batch=3)
+    making.python("reply", "left=left right=right", "return left + right")
+    run(making.work(records(*"abcdef")), memory)
+    assert memory.values("reply") == {f"r{number}": f"{text}l{text}r" for number, text in enumerate("abcdef")}
+
+
+def test_what_is_remembered_of_a_run_is_bounded(
+    making: Build, records: Records, memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from stagegap.runner import answers, lanes
+
+    monkeypatch.setattr(answers, "REMEMBERED", 2)
+    monkeypatch.setattr(lanes, "LOOKUP", 1)
+    making.python("size", "text", "return text", batch=1)
+    work = making.work(records(*"abcda"))
+    # An empty cache: what is forgotten is called again, what is remembered is not.
+    forgetful = Memory()
+    forgetful.cached = lambda keys: {}  # type: ignore[method-assign]
+    assert run(work, forgetful).calls == 5
+
+
+def test_a_run_that_is_cancelled_from_outside_writes_what_came_and_is_cancelled(
+    making: Build, records: Records, memory: Memory, server: LlmServer
+) -> None:
+    (making.folder / "prompt.j2").write_text("{{ text }}")
+    making.python("size", "text", "return text")
+    given = {"model": "m", "prompt": "prompt.j2", "base_url": server.base_url}
+    making.add("draft", "llm", "text=size", OutputType(kind=Kind.TEXT), given)
+    server.answers(always="hang")
+    work = making.work(records("a"))
+
+    async def scenario() -> None:
+        running = asyncio.create_task(run_async(work, memory))
+        await asyncio.to_thread(server.counters, calls=1)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+    asyncio.run(scenario())
+    assert memory.values("size") == {"r0": "a"}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 
 import pytest
@@ -196,7 +197,7 @@ def test_what_one_call_changes_in_a_document_does_not_reach_the_next() -> None:
 def test_repeats_are_calls_of_their_own_as_far_as_the_stage_repeats() -> None:
     keys = [called(wiring(ROUTE).prepare(RECORD, {}, repeat)).key for repeat in range(3)]
     assert len(set(keys)) == 1
-    twice = Stage(**{**{name: getattr(ROUTE, name) for name in ROUTE.__slots__}, "repeats": 2})
+    twice = dataclasses.replace(ROUTE, repeats=2)
     cascade = Cascade(name="c", stages=(twice,), outcome=Outcome(stage="route", metric="accuracy"))
     wired = Wiring(cascade, twice, Code(), {})
     keys = [called(wired.prepare(RECORD, {}, repeat)).key for repeat in range(3)]

@@ -41,12 +41,13 @@ def execute(
     written is found in the cache by the next run. Call it where no event loop runs.
     Raises: StoreError from the sink or the cache; ConfigurationError from a stage that can't work.
     """
-    return asyncio.run(_execute(work, sink=sink, cache=cache, progress=progress, clock=clock, stop=stop or Stop()))
+    return asyncio.run(execute_async(work, sink=sink, cache=cache, progress=progress, clock=clock, stop=stop or Stop()))
 
 
-async def _execute(
+async def execute_async(
     work: Work, *, sink: Sink, cache: Cache, progress: Progress, clock: Callable[[], float], stop: Stop
 ) -> Summary:
+    """Do what `execute` does, in a loop that runs already."""
     start = clock()
     stages = work.cascade.stages
     known = {s.name: Known(Wiring(work.cascade, s, work.codes[s.name], work.corpora), cache) for s in stages}

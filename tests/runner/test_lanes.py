@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import pytest
+
+from llm_server import LlmServer
+from runner.making import TEXT, Build, Memory, run
+from stagegap.errors import ConfigurationError
+from stagegap.model.answer import Status
+from stagegap.model.record import Record
+from stagegap.model.values import Json
+from stagegap.runner import lanes
+
+Records = Callable[..., list[Record]]
+
+
+@pytest.fixture
+def llm(making: Build, server: LlmServer) -> Callable[..., Build]:
+    """split -> draft (a model that answers its prompt) -> reply."""
+
+    def make(*, concurrency: int = 4, **parameters: Json) -> Build:
+        (making.folder / "prompt.j2").write_text("{{ text }}?")
+        given: dict[str, Json] = {"model": "m", "prompt": "prompt.j2", "base_url": server.base_url, **parameters}
+        making.python("split", "text", "return text.strip()")
+        making.add("draft", "llm", "text=split", TEXT, given, concurrency=concurrency, timeout_s=30.0)
+        making.python("reply", "draft=draft", "return draft.upper()")
+        return making
+
+    return make
+
+
+def test_paid_calls_carry_tokens_cost_and_latency(llm: Callable[..., Build], records: Records, memory: Memory) -> None:
+    summary = run(llm(price={"input": 1.0, "output": 2.0}).work(records("a", "b")), memory)
+    assert memory.values("reply") == {"r0": "A?", "r1": "B?"}
+    output = memory.of("draft")["r0"]
+    assert (output.tokens_in, output.tokens_out, output.cost) == (10, 5, pytest.approx(2e-5))
+    assert output.latency_ms is not None
+    assert summary.cost == pytest.approx(4e-5)
+
+
+def test_no_more_calls_at_once_than_the_stage_allows(
+    llm: Callable[..., Build], records: Records, memory: Memory, server: LlmServer
+) -> None:
+    server.answers(latency_s=0.02)
+    run(llm(concurrency=3).work(records(*map(str, range(20)))), memory)
+    assert server.counters()["most_at_once"] == 3
+    assert len(memory.values("reply")) == 20
+
+
+def test_a_paid_call_is_never_made_twice_in_a_run_or_after_it(
+    llm: Callable[..., Build], records: Records, memory: Memory, server: LlmServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lanes, "LOOKUP", 2)
+    making = llm(concurrency=1)
+    # While c waits for its turn, b is answered: the second b is known by the time that it would be called.
+    texts = ["a", "b", "c", "b ", " a", "d", "d "]
+    run(making.work(records(*texts)), memory)
+    assert server.counters()["calls"] == 4
+    assert memory.values("reply") == {f"r{number}": text.strip().upper() + "?" for number, text in enumerate(texts)}
+    run(making.work(records(*texts), run="2"), memory)
+    assert server.counters()["calls"] == 4
+    assert sum(not output.cached for output in memory.outputs if output.stage == "draft") == 4
+
+
+def test_a_time_out_of_the_provider_is_mended_by_the_next_run(
+    llm: Callable[..., Build], records: Records, memory: Memory, server: LlmServer
+) -> None:
+    making = llm()
+    server.answers(faults=["429"])
+    making.stages[1] = dataclasses.replace(making.stages[1], timeout_s=5.0)
+    run(making.work(records("a")), memory)
+    failed = memory.of("draft")["r0"]
+    assert (failed.status, failed.key) == (Status.INFRASTRUCTURE, "")
+    assert memory.of("reply")["r0"].because is Status.INFRASTRUCTURE
+    run(making.work(records("a"), run="2"), memory)
+    assert memory.values("reply") == {"r0": "A?"}
+
+
+def test_a_missing_key_ends_the_run_with_one_sentence(
+    llm: Callable[..., Build], records: Records, memory: Memory
+) -> None:
+    with pytest.raises(ConfigurationError, match="needs the environment variable KEY"):
+        run(llm(api_key={"$env": "KEY"}).work(records("a", "b")), memory)
+
+
+def test_async_functions_run_like_models(making: Build, records: Records, memory: Memory) -> None:
+    making.code = "import asyncio\n"
+    making.python("draft", "text", "return text")
+    making.code = making.code.replace("def draft", "async def draft").replace(
+        "return", "await asyncio.sleep(0); return"
+    )
+    run(making.work(records("a", "b", "a")), memory)
+    assert memory.values("draft") == {"r0": "a", "r1": "b", "r2": "a"}
+    assert sum(output.cached for output in memory.outputs) == 1

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from runner.making import LABEL, TEXT, Build, Memory, run
+from stagegap.model.answer import Answer
+from stagegap.model.cascade import Source
+from stagegap.model.record import Record
+from stagegap.model.run import Cell
+from stagegap.runner import CellWork, Work, plan
+from stagegap.runner.plan import PlannedCell, PlannedStage
+
+Records = Callable[..., list[Record]]
+
+
+@pytest.fixture
+def branching(making: Build) -> Build:
+    """size -> reply (long texts only)."""
+    making.python("size", "text", "return 'long' if len(text) > 3 else 'short'", LABEL)
+    when = {"when": 'size == "long"', "when_reads": (Source("stage", "size"),)}
+    making.python("reply", "text size=size", "return text", **when)
+    return making
+
+
+def counts(work: Work, memory: Memory) -> list[dict[str, tuple[int, int, int, bool]]]:
+    return [
+        {stage.stage: (stage.calls, stage.known, stage.skipped, stage.is_exact) for stage in cell.stages}
+        for cell in plan(work, cache=memory).cells
+    ]
+
+
+def test_before_the_first_run_the_first_stage_is_exact_and_the_others_are_at_most(
+    branching: Build, records: Records, memory: Memory
+) -> None:
+    work = branching.work(records("abcd", "ab", "ab"))
+    assert counts(work, memory) == [{"size": (2, 1, 0, True), "reply": (3, 0, 0, False)}]
+    assert plan(work, cache=memory).calls == 5
+    assert not plan(work, cache=memory).is_exact
+
+
+def test_after_the_run_nothing_is_left_to_call(branching: Build, records: Records, memory: Memory) -> None:
+    work = branching.work(records("abcd", "ab", "ab"))
+    run(work, memory)
+    assert counts(work, memory) == [{"size": (0, 3, 0, True), "reply": (0, 1, 2, True)}]
+    assert plan(work, cache=memory).is_exact
+
+
+def test_a_plan_that_is_exact_is_what_the_run_then_does(branching: Build, records: Records, memory: Memory) -> None:
+    run(branching.work(records("abcd", "ab")), memory)
+    given = {"size": {"r0": Answer(value="long"), "r1": Answer(value="long"), "r2": Answer(value="short")}}
+    cell = CellWork(cell=Cell("reference", ("size",)), given=given)
+    work = branching.work(records("abcd", "ab", "abc", "a"), cell, run="2")
+    planned = plan(work, cache=memory)
+    assert planned.is_exact
+    assert planned.cells[0].left_out == 1
+    assert planned.cells[0].stages[0] == PlannedStage(
+        stage="reply", calls=1, known=1, skipped=1, is_exact=True, is_paid=False
+    )
+    assert run(work, memory).calls == planned.calls == 1
+
+
+def test_a_call_that_two_cells_share_is_planned_once(branching: Build, records: Records, memory: Memory) -> None:
+    given = {"size": {"r0": Answer(value="long")}}
+    cell = CellWork(cell=Cell("reference", ("size",)), given=given)
+    assert counts(branching.work(records("abcd"), cell, cell), memory) == [
+        {"reply": (1, 0, 0, True)},
+        {"reply": (0, 1, 0, True)},
+    ]
+
+
+def test_repeats_are_planned_as_calls_of_their_own(making: Build, records: Records, memory: Memory) -> None:
+    making.python("size", "text", "return text")
+    making.python("guess", "text", "return text", repeats=3)
+    work = making.work(records("a", "b"))
+    assert counts(work, memory) == [{"size": (2, 0, 0, True), "guess": (6, 0, 0, True)}]
+    run(work, memory)
+    assert counts(work, memory) == [{"size": (0, 2, 0, True), "guess": (0, 6, 0, True)}]
+
+
+def test_calls_that_cost_money_are_told_apart(making: Build, records: Records, memory: Memory) -> None:
+    (making.folder / "prompt.j2").write_text("{{ text }}")
+    making.python("size", "text", "return text")
+    making.add("draft", "llm", "text", TEXT, {"model": "m", "prompt": "prompt.j2", "base_url": "http://127.0.0.1:9/v1"})
+    planned = plan(making.work(records("a", "b")), cache=memory)
+    assert (planned.calls, planned.paid_calls) == (4, 2)
+
+
+def test_a_swap_of_the_outcome_needs_nothing(branching: Build, records: Records, memory: Memory) -> None:
+    cell = CellWork(cell=Cell("reference", ("reply",)), given={"reply": {}})
+    planned = plan(branching.work(records("a"), cell), cache=memory)
+    assert planned.cells == (PlannedCell(cell=cell.cell, stages=(), left_out=1),)
+
+
+def test_thousands_of_records_cost_few_looks_into_the_cache(branching: Build, records: Records, memory: Memory) -> None:
+    plan(branching.work(records(*map(str, range(5_000)))), cache=memory)
+    assert memory.lookups == 2
