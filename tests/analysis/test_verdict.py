@@ -8,6 +8,7 @@ from stagegap.analysis.verdict import contest, more_records
 from stagegap.attribution.ceiling import ceiling
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.stats.clusters import clusters
+from stagegap.stats.planning import errors_to_separate_shares
 from stagegap.stats.resample import resample
 
 
@@ -59,3 +60,12 @@ def test_no_number_of_records_is_promised_where_none_is_sensible(lead: Estimate)
 def test_a_lead_that_is_nearly_there_asks_for_ten_more_at_least():
     assert more_records(Estimate(value=0.2, low=0.01, high=0.39, n=100, method="m")) == 210
     assert more_records(Estimate(value=0.3, low=0.2, high=0.4, n=100, method="m")) == 10
+
+
+def test_at_the_planned_number_of_records_the_worst_stage_is_named():
+    made = planted.Planted(shape=planted.CHAIN[3], skill={"A": 0.95, "B": 0.75, "C": 0.9})
+    gains = sorted(np.diff(made.prefix()), reverse=True)
+    n = errors_to_separate_shares(gains[0], gains[1], alpha=0.04, power=0.95)
+    named = [decided(made, n, seed) for seed in range(100)]
+    assert named.count("B") >= 90, "95% of 100, less two standard errors"
+    assert set(named) <= {"B", None}

@@ -41,7 +41,8 @@ class Resamples:
     def mean(self, name: str) -> Estimate:
         """Give the mean of a column with its interval: Wilson's for 0/1 values, the bootstrap's for others.
 
-        Wilson's also where all scores are equal: the bootstrap's has width 0 there, which would be a lie.
+        Wilson's also where every resample gives the same mean (all scores or all clusters are alike): an interval of
+        width 0 would be a lie.
         """
         values, codes, count = self._present(name)
         problem = _too_few(len(values), count)
@@ -49,7 +50,8 @@ class Resamples:
             return problem
         n_eff = effective_n(values, codes)
         value = float(values.mean())
-        if _is_score(values) and (np.ptp(values) == 0 or _is_binary(values)):
+        is_flat = _is_flat(self.means[name])
+        if _is_score(values) and (is_flat or _is_binary(values)):
             return wilson(
                 value,
                 n=len(values),
@@ -58,8 +60,8 @@ class Resamples:
                 level=self.level,
                 method=self._named("Wilson", n_eff, count),
             )
-        if np.ptp(values) == 0:
-            return unmeasured("too few: all values are equal, so their spread is unknown", n=len(values))
+        if is_flat:
+            return unmeasured("too few: every resample gives the same mean, so its spread is unknown", n=len(values))
         return self._percentile(value, self.means[name], n=len(values), count=count)
 
     def difference(self, a: str, b: str) -> Estimate:
@@ -92,15 +94,12 @@ class Resamples:
                 level=self.level if level is None else level,
                 method=self._named("Tango score", n_eff, count),
             )
-        if np.ptp(values) == 0:
-            return unmeasured("too few: all differences are equal, so their spread is unknown", n=len(values))
-        return self._percentile(
-            float(values.mean()), self.contrast_draws(weights), n=len(values), count=count, level=level
-        )
-
-    def contrast_draws(self, weights: Mapping[str, float]) -> Floats:
-        """Give the weighted sum of means in each resample."""
-        return np.sum([weight * self.means[name] for name, weight in weights.items()], axis=0)
+        drawn = np.sum([weight * self.means[name] for name, weight in weights.items()], axis=0)
+        if _is_flat(drawn):
+            return unmeasured(
+                "too few: every resample gives the same difference, so its spread is unknown", n=len(values)
+            )
+        return self._percentile(float(values.mean()), drawn, n=len(values), count=count, level=level)
 
     def _percentile(self, value: float, drawn: Floats, *, n: int, count: int, level: float | None = None) -> Estimate:
         level = self.level if level is None else level
@@ -209,6 +208,11 @@ def _too_few(n: int, count: int) -> Estimate | None:
     if count < 2:
         return unmeasured(f"too few: all {n} records belong to one cluster", n=n)
     return None
+
+
+def _is_flat(drawn: Floats) -> bool:
+    usable = drawn[~np.isnan(drawn)]
+    return not len(usable) or float(np.ptp(usable)) <= 1e-12
 
 
 def _is_score(values: Floats) -> bool:
