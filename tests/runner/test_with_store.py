@@ -4,7 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from runner.making import LABEL, Build
-
 from stagegap.model.record import Record
 from stagegap.model.run import SYSTEM, Run, RunStatus
 from stagegap.runner import Silent, Work, execute, plan

@@ -62,7 +62,8 @@ def check_for(output: OutputType, known_ids: Collection[str]) -> Check:
             return _number_check(output)
         case Kind.BOOLEAN:
             return _check_boolean
-    return _object_check(output.schema)
+        case _:
+            return _object_check(output.schema)
 
 
 def plain(value: object, depth: int = MAX_DEPTH) -> Json:
