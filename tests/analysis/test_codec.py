@@ -95,3 +95,14 @@ def test_what_a_view_can_not_hold_is_an_error():
         to_json({"a": {1}})
     with pytest.raises(ValueError, match="Out of range"):
         to_json((math.inf,))
+
+
+def test_a_view_that_was_stored_before_a_field_came_to_be_gets_its_default():
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Older:
+        name: str
+        note: str | None = None
+
+    assert from_json(Older, '{"name":"a"}') == Older(name="a")
+    with pytest.raises(ValueError, match="this is not a Older: 'name'"):
+        from_json(Older, '{"note":"b"}')

@@ -57,11 +57,11 @@ class _Place:
     unknown: Mapping[tuple[str, str], frozenset[str]]
 
     def is_known(self, record: str, output: Output) -> bool:
+        if any(record in self.unknown.get((str(self.cell), parent), ()) for parent in self.stage.parents):
+            return False
         own = self._system(self.stage.name, record)
         if own is not None and output.key and output.key == own.key:
             return True
-        if any(record in self.unknown.get((str(self.cell), parent), ()) for parent in self.stage.parents):
-            return False
         if self.stage.uses != "recorded" or output.status is Status.BLOCKED:
             return True
         if output.status is Status.SKIPPED and own is not None and own.status is not Status.SKIPPED:
