@@ -1,0 +1,16 @@
+"""Labels (answers as people gave them) and recorded outputs, from files and to files."""
+
+from stagegap.exchange.labels.reading import Known, labels_of_rows, read_labels
+from stagegap.exchange.labels.recorded import RecordedFields, read_recorded
+from stagegap.exchange.labels.writing import label_frame_rows, write_labels, write_references
+
+__all__ = [
+    "Known",
+    "RecordedFields",
+    "label_frame_rows",
+    "labels_of_rows",
+    "read_labels",
+    "read_recorded",
+    "write_labels",
+    "write_references",
+]

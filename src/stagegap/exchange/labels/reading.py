@@ -1,0 +1,180 @@
+"""Labels from files: what people answered, checked against the cascade."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, cast
+
+from stagegap.errors import near_names
+from stagegap.exchange.cells import unguarded
+from stagegap.exchange.instants import seconds
+from stagegap.exchange.labels import typed
+from stagegap.exchange.records import identity
+from stagegap.exchange.rows import Problems, Row, parse_json, read_rows
+from stagegap.model.answer import Answer, Fact, Label
+from stagegap.model.cascade import Cascade, Kind, Stage
+from stagegap.model.values import Json
+from stagegap.stages.acceptance import Rejected, accept
+
+FIELDS = ("record", "stage", "annotator", "value")
+ACTIONS: Mapping[str, Literal["label", "skip", "undo"]] = {
+    "": "label",
+    "label": "label",
+    "skip": "skip",
+    "undo": "undo",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What rows are checked against."""
+
+    cascade: Cascade
+    records: Collection[str]
+    documents: Mapping[str, Collection[str]]
+    """Ids of each corpus."""
+
+
+def read_labels(path: Path, known: Known) -> list[Label]:
+    """Give the labels of a file: one a row, with the fields record, stage, annotator, value and, for texts, facts.
+
+    `facts` is a list with, per fact, the list of wordings of which any will do (or one wording). A `value` of null says
+    that no answer is the right answer; an `action` of `skip` or `undo` has none. The other fields of a label are read
+    where the file has them. A label that comes with its id keeps it, and its value as it stands; the others get an id
+    from the cascade's name and their content. Either way importing twice adds nothing.
+    Raises: InputError with every problem: unknown records, stages, values outside the declared type.
+    """
+    problems = Problems(path)
+    endings = {ending.lower() for ending in path.suffixes}
+    rows = read_rows(path)
+    if ".csv" in endings:
+        rows = [replace(row, values={name: _unguarded(value) for name, value in row.values.items()}) for row in rows]
+    labels = labels_of_rows(rows, known, problems, tabular=bool(endings & {".csv", ".parquet"}))
+    problems.raise_if_any()
+    return labels
+
+
+def labels_of_rows(rows: Iterable[Row], known: Known, problems: Problems, *, tabular: bool) -> list[Label]:
+    """Give the labels of rows; what is wrong goes to `problems`.
+
+    In `tabular` rows a value of a stage that answers neither with a label nor with a text may stand as JSON.
+    """
+    return [label for row in rows if (label := _checked(row, known, problems, tabular=tabular))]
+
+
+def _unguarded(value: Json) -> Json:
+    return unguarded(value) if isinstance(value, str) else value
+
+
+def _checked(row: Row, known: Known, problems: Problems, *, tabular: bool) -> Label | None:
+    values = row.values
+    if "settled" in values and "annotators" in values:
+        problems.fail(
+            row.line,
+            "This file holds settled references, which are made from labels.",
+            "Export without --references to bring labels over.",
+        )
+    needed = FIELDS if values.get("action") in (None, "", "label") else FIELDS[:3]
+    missing = [name for name in needed if name not in values]
+    if missing:
+        problems.add(row.line, f"The field {missing[0]!r} is missing.", near_names(missing[0], values))
+        return None
+    record, name = identity(values["record"]), str(values["stage"])
+    if name not in known.cascade.names:
+        problems.add(row.line, f"There is no stage {name!r}.", near_names(name, known.cascade.names))
+    elif record not in known.records:
+        problems.add(row.line, f"There is no record {record!r}.", near_names(record, known.records))
+    elif not str(values["annotator"] or "").strip():
+        problems.add(row.line, "The annotator is empty: a label needs to say who made it.")
+    else:
+        try:
+            return _label(values, known.cascade.stage(name), known, tabular=tabular)
+        except ValueError as error:
+            problems.add(row.line, str(error))
+    return None
+
+
+def _label(values: typed.Values, stage: Stage, known: Known, *, tabular: bool) -> Label:
+    """Make the label of a row whose record and stage are known. Raises: ValueError with one sentence."""
+    kept = typed.text(values, "id")
+    annotator = str(values["annotator"])
+    action = ACTIONS.get(typed.text(values, "action"))
+    if action is None:
+        raise ValueError(f"The action {values['action']!r} is none of label, skip, undo.")
+    answer = _answer(values, stage, known, tabular=tabular, canonical=not kept)
+    if action != "label" and (answer.value not in (None, "") or answer.facts):
+        raise ValueError(f"The action {action!r} comes without a value, found {answer.value!r}.")
+    return Label(
+        id=_own_id(kept, values, known.cascade.name) if kept else content_id(known.cascade.name, values),
+        record=identity(values["record"]),
+        stage=stage.name,
+        annotator=annotator if kept else annotator.strip(),
+        answer=answer if action == "label" else None,
+        action=action,
+        at=seconds(values.get("at")) or 0.0,
+        active_ms=typed.milliseconds(values, "active_ms"),
+        unsure=typed.flag(values, "unsure"),
+        odd=typed.flag(values, "odd"),
+        note=typed.text(values, "note"),
+        guideline=typed.text(values, "guideline"),
+        form=typed.text(values, "form"),
+        seen=typed.text(values, "seen"),
+        queue=typed.text(values, "queue"),
+        probability=typed.share(values, "probability"),
+        verified=typed.flag(values, "verified"),
+    )
+
+
+def content_id(cascade: str, content: object) -> str:
+    """Give the same id to the same content in the same cascade: variants that share a file each have their labels."""
+    text = json.dumps([cascade, content], sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def _own_id(kept: str, values: typed.Values, cascade: str) -> str:
+    """Keep the id that a label came with; a label of another cascade gets one of its own beside it."""
+    return kept if typed.text(values, "cascade") in ("", cascade) else content_id(cascade, kept)
+
+
+def _answer(values: typed.Values, stage: Stage, known: Known, *, tabular: bool, canonical: bool) -> Answer:
+    """Check a row's value and facts. Raises: ValueError with one sentence."""
+    return Answer(
+        value=_value(values, stage, known, tabular=tabular, canonical=canonical), facts=_facts(values.get("facts"))
+    )
+
+
+def _value(values: typed.Values, stage: Stage, known: Known, *, tabular: bool, canonical: bool) -> Json:
+    value = values.get("value")
+    if typed.flag(values, "no_answer"):
+        if value not in (None, ""):
+            raise ValueError(f"The row says that no answer is right, and has the value {value!r}.")
+        return None
+    if value == "" and values.get("action") not in (None, "", "label"):
+        return None
+    if tabular and isinstance(value, str) and stage.output.kind not in (Kind.LABEL, Kind.TEXT):
+        value = parse_json(value.lower() if stage.output.kind is Kind.BOOLEAN else value)
+    if value is None:
+        return None
+    accepted = accept(stage.output, value, known.documents.get(stage.output.of or "", ()))
+    if isinstance(accepted, Rejected):
+        raise ValueError(f"The value does not fit stage {stage.name!r}: {accepted.reason}")
+    return accepted.value if canonical else value
+
+
+def _facts(facts: Json) -> tuple[Fact, ...]:
+    if isinstance(facts, str):
+        facts = parse_json(facts) if facts else ()
+    if not isinstance(facts, Sequence | None) or isinstance(facts, str):
+        raise ValueError(f"Facts are a list, found {facts!r}.")
+    return tuple(_fact(fact) for fact in facts or ())
+
+
+def _fact(fact: Json) -> Fact:
+    wordings = (fact,) if isinstance(fact, str) else fact
+    if not isinstance(wordings, Sequence) or not all(isinstance(wording, str) for wording in wordings):
+        raise ValueError(f"A fact is a wording or a list of wordings, found {fact!r}.")
+    return Fact(tuple(cast("Sequence[str]", wordings)))

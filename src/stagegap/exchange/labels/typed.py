@@ -1,0 +1,63 @@
+"""Fields of a row, each read as its type, whether a number came as a number or as the text of a CSV cell."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from stagegap.model.values import Json
+
+Values = Mapping[str, Json]
+MOST_MS = 2**32 - 1
+"""What the store keeps of an active time: 49 days."""
+
+
+def text(values: Values, name: str) -> str:
+    """Give a text, empty where there is none. Raises: ValueError with one sentence."""
+    found = values.get(name)
+    if found is None:
+        return ""
+    if not isinstance(found, str):
+        raise ValueError(f"The field {name!r} is a text, found {found!r}.")
+    return found
+
+
+def flag(values: Values, name: str) -> bool:
+    """Give true or false, false where there is nothing. Raises: ValueError with one sentence."""
+    found = values.get(name)
+    known = {"true": True, "false": False, "": False}
+    if found is None or isinstance(found, bool):
+        return bool(found)
+    if not isinstance(found, str) or found.lower() not in known:
+        raise ValueError(f"The field {name!r} is true or false, found {found!r}.")
+    return known[found.lower()]
+
+
+def share(values: Values, name: str) -> float | None:
+    """Give a number in [0, 1], or None where there is none. Raises: ValueError with one sentence."""
+    number = _number(values.get(name))
+    if number is not None and not 0 <= number <= 1:
+        raise ValueError(f"The field {name!r} is a number from 0 to 1, found {values.get(name)!r}.")
+    return number
+
+
+def milliseconds(values: Values, name: str) -> int | None:
+    """Give a whole number of milliseconds, or None where there is none. Raises: ValueError with one sentence."""
+    number = _number(values.get(name))
+    if number is None:
+        return None
+    if not 0 <= number <= MOST_MS or number != int(number):
+        raise ValueError(f"The field {name!r} is a whole number of milliseconds, found {values.get(name)!r}.")
+    return int(number)
+
+
+def _number(found: Json) -> float | None:
+    """Give the number; NaN, which lies in no range, for what is none."""
+    if found is None or found == "":
+        return None
+    if isinstance(found, bool) or not isinstance(found, int | float | str):
+        return math.nan
+    try:
+        return float(found)
+    except (ValueError, OverflowError):
+        return math.nan

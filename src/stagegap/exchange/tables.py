@@ -1,0 +1,147 @@
+"""Rows to a JSONL, CSV or Parquet file: the same rows give the same bytes, and half a file is never left behind."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import os
+import tempfile
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+
+import duckdb
+
+from stagegap.errors import ConfigurationError
+from stagegap.exchange.cells import cell
+from stagegap.model.values import Json
+
+LEAST_OBJECT = 16 * 1024**2
+"""DuckDB's own limit for one JSON object, in bytes; raised where a row is longer."""
+
+
+class Column(StrEnum):
+    """What a column holds, by the name of its type in Parquet."""
+
+    TEXT = "VARCHAR"
+    """Other values than texts stand in it as JSON."""
+    NUMBER = "DOUBLE"
+    WHOLE = "BIGINT"
+    FLAG = "BOOLEAN"
+    TEXTS = "VARCHAR[]"
+    LISTS_OF_TEXTS = "VARCHAR[][]"
+
+
+Rows = Iterable[Mapping[str, Json]]
+
+
+def ending_of(path: Path) -> str:
+    """Give the format that a path names: `.jsonl`, `.csv` or `.parquet`. Raises: ConfigurationError."""
+    endings = [ending.lower() for ending in path.suffixes if ending.lower() != ".gz"]
+    ending = {".ndjson": ".jsonl"}.get(endings[-1], endings[-1]) if endings else ""
+    if ending not in (".jsonl", ".csv", ".parquet") or (ending == ".parquet" and path.suffix.lower() == ".gz"):
+        raise ConfigurationError(
+            f"The name {path.name!r} does not say a format that can be written. "
+            "Known endings: .jsonl, .jsonl.gz, .csv, .csv.gz, .parquet."
+        )
+    return ending
+
+
+def write_jsonl(path: Path, rows: Rows) -> int:
+    """Write one JSON object a line. Give the number of rows."""
+    return _write_lines(path, _json_lines(rows))
+
+
+def write_csv(path: Path, columns: Sequence[str], rows: Rows, *, raw: bool) -> int:
+    """Write a header and one record a row; texts that could be formulas are guarded unless `raw`. Count the rows."""
+    return _write_lines(path, _csv_lines(columns, rows, raw=raw)) - 1
+
+
+def write_parquet(path: Path, columns: Mapping[str, Column], rows: Rows) -> int:
+    """Write the columns in their types; values in a text column that are no texts stand as JSON."""
+    count, longest = 0, 0
+    with tempfile.TemporaryDirectory() as folder, _replacing(path) as part:
+        source = Path(folder, "rows.jsonl")
+        with source.open("wb") as lines:
+            for line in _json_lines(_texts(row, columns) for row in rows):
+                count, longest = count + 1, max(longest, len(line))
+                lines.write(line)
+        with duckdb.connect(config={"threads": 1}) as connection:
+            relation = connection.read_json(
+                str(source),
+                format="newline_delimited",
+                columns={name: str(kind) for name, kind in columns.items()},
+                maximum_object_size=max(LEAST_OBJECT, longest + 1),
+            )
+            relation.write_parquet(str(part), compression="zstd")
+    return count
+
+
+def _write_lines(path: Path, lines: Iterable[bytes]) -> int:
+    with _replacing(path) as part, part.open("wb") as plain:
+        if path.suffix.lower() != ".gz":
+            return sum(plain.write(line) > 0 for line in lines)
+        # No name and no time in the header: the same rows give the same bytes.
+        with gzip.GzipFile(filename="", mode="wb", fileobj=plain, mtime=0) as packed:
+            return sum(packed.write(line) > 0 for line in lines)
+
+
+def _csv_lines(columns: Sequence[str], rows: Rows, *, raw: bool) -> Iterator[bytes]:
+    buffer = io.StringIO(newline="")
+    # RFC 4180: rows end with CR LF, and cells that hold either are quoted.
+    writer = csv.writer(buffer, lineterminator="\r\n")
+    writer.writerow(columns)
+    for row in rows:
+        yield _emptied(buffer)
+        writer.writerow([cell(row[name], raw=raw) for name in columns])
+    yield _emptied(buffer)
+
+
+def _emptied(buffer: io.StringIO) -> bytes:
+    text = buffer.getvalue()
+    buffer.seek(0)
+    buffer.truncate()
+    return text.encode("utf-8", "backslashreplace")
+
+
+def _json_lines(rows: Rows) -> Iterator[bytes]:
+    for row in rows:
+        try:
+            yield json.dumps(row, ensure_ascii=False).encode() + b"\n"
+        except UnicodeEncodeError:
+            yield json.dumps(_escaped(row), ensure_ascii=False).encode() + b"\n"
+
+
+def _escaped(value: Json) -> Json:
+    """Write lone surrogates as their escape, six characters, as the store holds them."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, Mapping):
+        return {str(_escaped(key)): _escaped(part) for key, part in value.items()}
+    if isinstance(value, Sequence):
+        return [_escaped(part) for part in value]
+    return value
+
+
+def _texts(row: Mapping[str, Json], columns: Mapping[str, Column]) -> dict[str, Json]:
+    def shown(value: Json, kind: Column) -> Json:
+        as_json = kind is Column.TEXT and value is not None and not isinstance(value, str)
+        return json.dumps(value, ensure_ascii=False) if as_json else value
+
+    return {name: shown(row[name], kind) for name, kind in columns.items()}
+
+
+@contextmanager
+def _replacing(path: Path) -> Generator[Path, None, None]:
+    """Give a path beside `path` that takes its place when all is written, and goes away when that fails."""
+    if not path.parent.is_dir():
+        raise ConfigurationError(f"There is no folder {path.parent}. Make it first, or choose another path.")
+    part = path.with_name(f".{path.name}.part")
+    try:
+        yield part
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
