@@ -34,7 +34,7 @@ def kind(text, words):
 def answer(text, words, kind):
     return kind + ": " + " ".join(sorted(set(words.split()))[:20])
 """
-ROUNDS = 3
+ROUNDS = 5
 
 
 class Memory:
