@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -38,6 +39,8 @@ class Server:
     port: int
     scorecard: str = "scorecard"
     pages: str = "all"
+    is_real: bool = False
+    """Serve the real workspace in the folder, not the invented one."""
     process: subprocess.Popen[str] | None = field(default=None, repr=False)
 
     @property
@@ -45,12 +48,12 @@ class Server:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
+        script = None if self.is_real else f"Path({str(TESTS / 'ui' / 'fake_app.py')!r})"
         code = (
             # a parent in the background of a shell hands down that SIGINT is ignored
             "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
             "from pathlib import Path; from stagegap.ui.server import serve; "
-            f"serve(Path({str(self.folder)!r}), port={self.port}, pages={self.pages!r}, "
-            f"script=Path({str(TESTS / 'ui' / 'fake_app.py')!r}))"
+            f"serve(Path({str(self.folder)!r}), port={self.port}, pages={self.pages!r}, script={script})"
         )
         environment = {**os.environ, "PYTHONPATH": str(TESTS), "FAKE_SCORECARD": self.scorecard}
         self.process = subprocess.Popen(
@@ -104,7 +107,7 @@ def serve(tmp_path: Path, chromium: str) -> Iterator[Callable[..., Server]]:
     """Start servers that end with the test."""
     started: list[Server] = []
 
-    def start(**options: str) -> Server:
+    def start(**options: Any) -> Server:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]

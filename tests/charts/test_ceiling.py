@@ -72,3 +72,16 @@ def test_rows_of_stages_can_be_picked_and_totals_cannot() -> None:
     buttons = [attributes["data-v"] for tag, attributes in found.tags if tag == "button"]
     assert buttons == ["route", "retrieve", "draft"]
     assert len(found.classed("hot")) == 1
+
+
+def test_what_cannot_be_run_again_is_drawn_between_its_bounds() -> None:
+    found = read(charts.ceiling(views.bounded(), chosen="retrieve", pickable=True))
+    assert (
+        "+5 to +25 points: all unknown outcomes wrong, or all right; 40 unknown. With intervals 3 to 27."
+        in found.row("+ references at retrieve")
+    )
+    bar = found.classed("open")[1]
+    assert (round(left(bar), 1), round(width(bar), 1)) == (60.0, 20.0)
+    assert "−2 to +5 points" in found.row("+ references at route")
+    assert "No gain: too few: 3 records." in found.row("+ references at draft")
+    assert charts.lost_anyway(views.bounded()).startswith("Recorded outputs can't be run again")

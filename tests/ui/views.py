@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from stagegap.analysis.views import FailureRow, Scorecard, SliceRow, StageDetail, StageRow, Verdict
+from stagegap.analysis.views import (
+    Bounds,
+    FailureRow,
+    OutcomeBounds,
+    Scorecard,
+    SliceRow,
+    StageDetail,
+    StageRow,
+    StepBounds,
+    Verdict,
+)
 from stagegap.model.estimate import Estimate, unmeasured
 
 NOT_YET = "not measured: double-label 40 records"
@@ -178,3 +188,30 @@ def few() -> Scorecard:
         kind="too few", stage=None, headline="Too few records to tell", summary="22 of 30 records.", basis="1 person."
     )
     return replace(full, stages=stages, ceiling=unmeasured("too few: 22 records"), verdict=verdict)
+
+
+def bounded() -> Scorecard:
+    """A cascade of recorded outputs: gains are known within bounds only."""
+    full = scorecard()
+
+    def bounds(worst: float, best: float) -> Bounds:
+        return Bounds(
+            worst=est(worst, worst - 0.02, worst + 0.02), best=est(best, best - 0.02, best + 0.02), unknown=40
+        )
+
+    nothing = Bounds(worst=unmeasured("too few: 3 records"), best=unmeasured("too few: 3 records"), unknown=0)
+    steps = (
+        StepBounds(stage="route", outcome=bounds(0.54, 0.61), gain=bounds(-0.02, 0.05)),
+        StepBounds(stage="retrieve", outcome=bounds(0.60, 0.80), gain=bounds(0.05, 0.25)),
+        StepBounds(stage="draft", outcome=nothing, gain=nothing),
+    )
+    found = OutcomeBounds(
+        cascade=full.cascade,
+        noun=full.noun,
+        n=600,
+        system=full.system,
+        steps=steps,
+        sentence="Recorded outputs can't be run again, so what references would gain is only known within bounds.",
+    )
+    why = unmeasured("not measured: recorded outputs can't be run again")
+    return replace(full, bounds=found, ceiling=why, stages=tuple(replace(stage, gain=why) for stage in full.stages))

@@ -8,7 +8,7 @@ from stagegap.analysis.rounding import percent as whole_percent
 from stagegap.analysis.rounding import staircase
 from stagegap.analysis.views import Scorecard
 from stagegap.charts.marks import Scale, row, table
-from stagegap.charts.words import percent, signed, span
+from stagegap.charts.words import minus, percent, points, signed, span
 from stagegap.model.estimate import Estimate
 
 _SCALE = Scale()
@@ -20,7 +20,8 @@ def ceiling(scorecard: Scorecard, *, chosen: str | None = None, pickable: bool =
     if not today.is_measured:
         return f'<div class="bc"><p class="none">No outcome yet: {escape(today.method)}.</p></div>'
     base = f'<i class="base" style="{_SCALE.left(today.value)}"></i>'
-    rows = [_total("system today", today, "sys", base), *_steps(scorecard, chosen, pickable=pickable, base=base)]
+    steps = _steps if scorecard.bounds is None else _bounded
+    rows = [_total("system today", today, "sys", base), *steps(scorecard, chosen, pickable=pickable, base=base)]
     if scorecard.ceiling.is_measured:
         rows.append(_total("references everywhere", scorecard.ceiling, "hum", base))
     if scorecard.person.is_measured:
@@ -83,6 +84,40 @@ def _steps(scorecard: Scorecard, chosen: str | None, *, pickable: bool, base: st
                 drawing=drawing,
                 value=stage.stage if pickable else None,
                 chosen=is_chosen,
+            )
+        )
+    return rows
+
+
+def _bounded(scorecard: Scorecard, chosen: str | None, *, pickable: bool, base: str) -> list[str]:
+    """Rows of a cascade that can't be run again: where the outcome lies if all unknown ones are wrong, or all right."""
+    assert scorecard.bounds is not None
+    rows: list[str] = []
+    for step in scorecard.bounds.steps:
+        worst, best = step.outcome.worst, step.outcome.best
+        if step.gain.worst.is_measured and step.gain.best.is_measured:
+            text = f"{points(step.gain.worst.value)} to {points(step.gain.best.value)}"
+            colour = "hot" if step.stage == chosen else "mute"
+            drawing = (
+                f'{_SCALE.grid()}<i class="bar open {colour}" style="{_SCALE.between(worst.value, best.value)}"></i>'
+                f"{base}{_whisker(worst.low, best.high)}"
+                f'<span class="txt" style="{_SCALE.left(best.high)}">{text}</span>'
+            )
+            says = (
+                f"{text} points: all unknown outcomes wrong, or all right; {step.gain.unknown} unknown. "
+                f"With intervals {minus(str(whole_percent(step.gain.worst.low)))} to "
+                f"{minus(str(whole_percent(step.gain.best.high)))}."
+            )
+        else:
+            drawing = f'{_SCALE.grid()}{base}<span class="note left">{escape(step.gain.worst.method)}</span>'
+            says = f"No gain: {step.gain.worst.method}."
+        rows.append(
+            row(
+                head=f"+ references at {step.stage}",
+                says=says,
+                drawing=drawing,
+                value=step.stage if pickable else None,
+                chosen=step.stage == chosen,
             )
         )
     return rows

@@ -37,6 +37,8 @@ def failures_sentence(detail: StageDetail) -> str:
 
 def lost_anyway(scorecard: Scorecard) -> str:
     """Say what no stage can win: what is not good even with references everywhere."""
+    if scorecard.bounds is not None:
+        return scorecard.bounds.sentence
     if not scorecard.ceiling.is_measured:
         return f"With references everywhere: {scorecard.ceiling.method}."
     if scorecard.good is None:

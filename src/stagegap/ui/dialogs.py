@@ -41,9 +41,8 @@ def record(workspace: Workspace, scorecard: Scorecard, detail: StageDetail) -> N
         elements.note(f"{place + 1} of {len(ids)} failures of {detail.stage}, record {ids[place]}")
     elements.chart("answers", charts.answers(scorecard, ids[place]))
     found = workspace.record(scorecard.cascade, ids[place])
-    if found is None:
-        streamlit.text(detail.rows[place].title)
-    for name, value in (found.fields if found else {}).items():
+    fields = found.fields if found else {scorecard.noun: detail.rows[place].title}
+    for name, value in fields.items():
         elements.field(name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
 
 

@@ -57,11 +57,10 @@ def note(text: str) -> None:
 
 
 def field(name: str, text: str) -> None:
-    """Write a field of a record: its name, and its text as it is."""
-    streamlit.html(
-        f'<div style="font-size:0.85em;opacity:0.85">{escape(name)}</div>'
-        f'<div style="white-space:pre-wrap;overflow-wrap:anywhere">{escape(text)}</div>'
-    )
+    """Write a field of a record: its name, and its text as it is, which is never read as Markdown or HTML."""
+    with streamlit.container(gap=None):
+        note(name)
+        streamlit.text(text)
 
 
 def link(text: str, label: str, page: str) -> None:

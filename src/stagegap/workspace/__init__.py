@@ -13,6 +13,7 @@ from typing import Self
 
 from stagegap import spec
 from stagegap.analysis import codec
+from stagegap.analysis.pooled import PooledScore
 from stagegap.analysis.views import Scorecard
 from stagegap.errors import NotFound, near_names
 from stagegap.exchange.labels import read_labels
@@ -136,13 +137,18 @@ class Workspace:
         """Labels that were made since the scorecard was computed."""
         return max(0, self.store.label_count(scorecard.cascade) - scorecard.labels_seq)
 
+    def pooled(self, cascade: str, run: str | None = None) -> tuple[PooledScore, ...]:
+        """Give precision, recall and F1 of each stage of a run, by default the newest that is done. Raises: NotFound.
+
+        For stages that should answer some records and leave others alone: their mean score also rewards silence.
+        """
+        found = self._run(cascade, run)
+        return running.pooled(self.store, found, self._restored(found))
+
     def refresh(self, cascade: str, run: str) -> None:
         """Compute a run's scorecard again, from all labels that there are by now. Raises: NotFound."""
-        found = self.store.run(cascade, run)
-        if found is None:
-            known = [one.name for one in self.store.runs(cascade)]
-            raise NotFound(f"Cascade {cascade!r} has no run {run!r}. {near_names(run, known)}")
-        file = spec.restore(found.resolved, path=self.files().get(cascade, self.folder / "cascade.yaml"))
+        found = self._run(cascade, run)
+        file = self._restored(found)
         running.score(self.store, found, file, running.scored_records(self.store, file.cascade))
 
     def record(self, cascade: str, record: str) -> Record | None:
@@ -187,6 +193,19 @@ class Workspace:
     ) -> None:
         """Store what the label card sent; when this returns it survives a crash. Raises: ConfigurationError."""
         self._desk.take_in(queue, events, annotator=annotator, at=self._clock(), verified=verified)
+
+    def _run(self, cascade: str, run: str | None) -> Run:
+        found = self.store.run(cascade, run)
+        if found is None:
+            known = [one.name for one in self.store.runs(cascade)]
+            wanted = "run that is done" if run is None else f"run {run!r}"
+            raise NotFound(f"Cascade {cascade!r} has no {wanted}. {near_names(run or '', known)}".strip())
+        return found
+
+    def _restored(self, run: Run) -> CascadeFile:
+        """Give the cascade file as it was when the run was made."""
+        path = self.files().get(run.cascade, self.folder / "cascade.yaml")
+        return spec.restore(run.resolved, path=path)
 
     def _file(self, cascade: str) -> CascadeFile:
         files = self.files()

@@ -1,0 +1,80 @@
+"""The whole way: a real cascade, its store, the app, two people at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from browser.conftest import Server
+from stagegap.workspace import Workspace
+from stagegap.workspace.starter import write_starter
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    folder = tmp_path / "support-mail"
+    folder.mkdir()
+    write_starter(folder)
+    with Workspace.open(folder) as workspace:
+        workspace.run(None)
+    return folder
+
+
+def test_page_shows_the_stored_verdict(
+    project: Path, serve: Callable[..., Server], open_page: Callable[..., Page]
+) -> None:
+    with Workspace.open(project) as workspace:
+        card = workspace.scorecard("first")
+    assert card is not None
+    page = open_page(serve(is_real=True).url)
+    expect(page.locator("h1")).to_have_text(card.verdict.headline)
+    expect(page.get_by_text(card.verdict.basis)).to_be_visible()
+    for stage in card.stages:
+        expect(page.locator(".gap")).to_contain_text(stage.stage)
+
+
+def test_two_people_label_at_once_and_every_label_is_in_the_store(
+    project: Path, serve: Callable[..., Server], open_page: Callable[..., Page]
+) -> None:
+    server = serve(is_real=True)
+    pages = {who: open_page(f"{server.url}/label?stage=topic&who={who}") for who in ("ab", "cd")}
+    for page in pages.values():
+        expect(page.locator(".card[data-record]:not([data-record=''])")).to_be_visible()
+        page.locator(".card").focus()
+    for i in range(6):
+        for key, page in zip("12", pages.values(), strict=True):
+            expect(page.get_by_text(f"{i} of 6 done")).to_be_visible()
+            page.keyboard.press(key)
+            page.keyboard.press("Enter")
+    for page in pages.values():
+        expect(page.get_by_role("heading", name="Nothing left in this queue")).to_be_visible()
+        expect(page.locator(".saved")).to_have_text("All saved")
+    with Workspace.open(project) as workspace:
+        made = [label for label in workspace.store.labels("first", stage="topic") if label.queue]
+    assert sorted((label.annotator, label.answer.value) for label in made if label.answer) == [
+        *[("ab", "opening")] * 6,
+        *[("cd", "parking")] * 6,
+    ]
+    assert {label.probability for label in made} == {1.0}
+
+
+def test_new_labels_update_the_numbers_on_the_page(
+    project: Path, serve: Callable[..., Server], open_page: Callable[..., Page]
+) -> None:
+    server = serve(is_real=True)
+    page = open_page(f"{server.url}/label?stage=topic&who=ab")
+    expect(page.locator(".card[data-record]:not([data-record=''])")).to_be_visible()
+    page.locator(".card").focus()
+    page.keyboard.press("1")
+    page.keyboard.press("Enter")
+    expect(page.locator(".saved")).to_have_text("All saved")
+    page.goto(server.url)
+    expect(page.get_by_text("1 new label since these numbers. Updating…")).to_be_visible()
+    expect(page.get_by_text("Updating…")).to_have_count(0)
+    with Workspace.open(project) as workspace:
+        card = workspace.scorecard("first")
+        assert card is not None
+        assert workspace.stale_labels(card) == 0
