@@ -207,6 +207,14 @@ def test_equal_stages_are_not_told_apart():
     assert view.verdict.advice.startswith(("A and B overlap.", "B and A overlap."))
 
 
+def test_a_single_stage_that_may_gain_nothing_is_not_named():
+    view = made(planted.Planted(shape=planted.CHAIN[1], skill={"A": 0.95}), n=40, seed=0)
+    assert 0 < view.stages[0].gain.value < 0.1
+    assert view.stages[0].p_first == 1.0
+    assert view.verdict.kind == "none stands out"
+    assert view.verdict.advice.startswith("What A would gain can't be told from nothing: 95% interval -")
+
+
 def test_first_faults_and_the_matrix_of_faults():
     view = made(planted.Planted(shape=planted.CHAIN[2], skill={"A": 0.6, "B": 0.5}), n=200)
     a, b = view.stages

@@ -51,7 +51,9 @@ def test_too_little_data_is_named():
     assert alternative_test(two["ann"], two, epsilon=0.1, alignment=agreeing).problem == "too few: 2 of 3 annotators"
     few = {name: dict.fromkeys(range(10), "a") for name in ("ann", "bob", "cy")}
     found = alternative_test(few["ann"], few, epsilon=0.1, alignment=agreeing)
-    assert found.problem == "too few: an annotator shares 10 of 30 items"
+    assert (found.problem, found.left_out, found.annotators) == ("too few: 0 of 3 annotators", 3, ())
+    found = alternative_test(few["ann"], few, epsilon=0.1, alignment=agreeing, fewest_items=10)
+    assert (found.problem, found.left_out, found.passes) == ("", 0, True)
     none = alternative_test({}, few, epsilon=0.1, alignment=agreeing)
     assert (none.passes, none.annotators) == (False, ())
 

@@ -45,6 +45,8 @@ class AlternativeTest:
     """Mean share of items on which the judge is at least as close to the others as an annotator."""
     passes: bool
     annotators: tuple[AgainstOne, ...]
+    left_out: int
+    """Annotators with too few items."""
     problem: str
     """Why the answer should not be trusted; empty when nothing speaks against it."""
 
@@ -56,14 +58,16 @@ def alternative_test(
     epsilon: float,
     alignment: Callable[[Rating, Sequence[Rating]], float],
     q: float = 0.05,
+    fewest_items: int = FEWEST_ITEMS,
 ) -> AlternativeTest:
     """Test whether the judge is as close to the other annotators as each annotator is, up to epsilon.
 
     `alignment(rating, others)` is larger for closer ratings: `agreeing` for categories. Epsilon is the price of an
     annotator: 0.2 for experts, 0.15 for skilled people, 0.1 for crowd workers. It measures agreement, not truth.
+    Annotators who share fewer than `fewest_items` items with the judge and somebody else are left out and counted.
     """
     rows = [_against(name, judge, annotators, epsilon, alignment) for name in annotators]
-    usable = [row for row in rows if row.n >= 2]
+    usable = [row for row in rows if row.n >= max(2, fewest_items)]
     adjusted = benjamini_yekutieli(np.array([row.p for row in usable], dtype=np.float64))
     decided = tuple(
         AgainstOne(
@@ -77,13 +81,17 @@ def alternative_test(
         for row, p in zip(usable, adjusted.tolist(), strict=True)
     )
     rate = sum(row.rejected for row in decided) / len(decided) if decided else math.nan
+    found = len(decided)
     advantage = sum(row.judge_wins for row in decided) / len(decided) if decided else math.nan
     return AlternativeTest(
         winning_rate=rate,
         advantage=advantage,
         passes=bool(decided) and rate >= 0.5,
         annotators=decided,
-        problem=_problem(decided),
+        left_out=len(rows) - len(decided),
+        problem=""
+        if len(decided) >= FEWEST_ANNOTATORS
+        else f"too few: {len(decided)} of {FEWEST_ANNOTATORS} annotators",
     )
 
 
@@ -121,13 +129,6 @@ def _below(mean: float, deviation: float, n: int, bound: float) -> float:
     if deviation == 0:
         return 0.0 if mean < bound else 1.0
     return t_cdf((mean - bound) / (deviation / math.sqrt(n)), n - 1)
-
-
-def _problem(rows: Sequence[AgainstOne]) -> str:
-    if len(rows) < FEWEST_ANNOTATORS:
-        return f"too few: {len(rows)} of {FEWEST_ANNOTATORS} annotators"
-    fewest = min(row.n for row in rows)
-    return f"too few: an annotator shares {fewest} of {FEWEST_ITEMS} items" if fewest < FEWEST_ITEMS else ""
 
 
 def agreeing(rating: object, others: Sequence[object]) -> float:
