@@ -201,6 +201,19 @@ def test_unknown_names_come_with_the_known_ones(workspace: Workspace) -> None:
         workspace.label_stages("firts")
 
 
+def test_pooled_scores_of_a_run_come_from_its_outputs_and_all_labels(workspace: Workspace) -> None:
+    with pytest.raises(NotFound, match=r"^Cascade 'first' has no run that is done\.$"):
+        workspace.pooled("first")
+    workspace.run(None)
+    card = workspace.scorecard("first")
+    assert card is not None
+    found = workspace.pooled("first", "v1")
+    assert found[0].stage == card.stages[0].stage
+    # Each record wants an answer at the first stage and gets one, so all three are the mean score.
+    assert found[0].precision.value == found[0].recall.value == card.stages[0].in_place.value
+    assert workspace.pooled("first") == found
+
+
 def test_cascades_are_those_that_ran_and_those_that_have_a_file(workspace: Workspace) -> None:
     other = workspace.folder / "pipelines" / "first" / "other.yaml"
     other.write_text("extends: cascade.yaml\ncascade: another\n")

@@ -11,13 +11,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stagegap.analysis import codec
+from stagegap.analysis.evidence import gather as gather_evidence
+from stagegap.analysis.pooled import PooledScore, pooled_scores
 from stagegap.analysis.references import settle
 from stagegap.analysis.scorecard import scorecard
 from stagegap.attribution.swaps import scorecard_cells
 from stagegap.model.answer import Output
 from stagegap.model.cascade import Cascade
 from stagegap.model.record import Record
-from stagegap.model.run import Cell, Run, RunStatus
+from stagegap.model.run import SYSTEM, Cell, Run, RunStatus
 from stagegap.model.sources import CascadeFile
 from stagegap.runner import CellWork, Progress, Stop, Summary, Work, execute
 from stagegap.runner.prepare import Materials, cell_works, custom_metrics, read_materials, stage_codes
@@ -96,6 +98,20 @@ def score(store: Store, run: Run, file: CascadeFile, records: Sequence[Record]) 
     labels = store.labels(cascade.name)
     card = scorecard(cascade, run, records, outputs, labels, seed=run.seed, custom=custom_metrics(file))
     store.put_view(run.id, SCORECARD, codec.to_json(card), card.labels_seq)
+
+
+def pooled(store: Store, run: Run, file: CascadeFile) -> tuple[PooledScore, ...]:
+    """Give precision, recall and F1 of every stage and metric of a run, from all labels that there are."""
+    cascade = file.cascade
+    custom = custom_metrics(file)
+    evidence = gather_evidence(
+        cascade,
+        scored_records(store, cascade),
+        {(str(SYSTEM), name): first_outputs(store, run, SYSTEM, name) for name in cascade.names},
+        store.labels(cascade.name),
+        custom=custom,
+    )
+    return pooled_scores(evidence, seed=run.seed, custom=custom)
 
 
 def first_outputs(store: Store, run: Run, cell: Cell, stage: str) -> dict[str, Output]:
