@@ -1,0 +1,197 @@
+"""Which stages the difference between two versions comes from: outcomes of their mixtures -> contributions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stagegap.analysis import evidence as ev
+from stagegap.analysis.changed_words import headline, summary
+from stagegap.analysis.claims import claims, no_change
+from stagegap.analysis.comparison_views import Claim, PairEffect, StageShare, WhatChanged
+from stagegap.analysis.scorecard import outcome_name
+from stagegap.analysis.version_swaps import SwapPlan, contribution_matrix
+from stagegap.attribution.shapley import interaction_matrix
+from stagegap.model.answer import Output
+from stagegap.model.cascade import Cascade
+from stagegap.model.estimate import Estimate, unmeasured
+from stagegap.model.record import Record
+from stagegap.model.run import SYSTEM, Cell
+from stagegap.stats.clusters import clusters
+from stagegap.stats.resample import RESAMPLES, Resamples, resample
+
+Floats = NDArray[np.float64]
+
+TOTAL = "total"
+
+
+def cell_outcomes(evidence: ev.Evidence, outputs: Mapping[str, Output]) -> Floats:
+    """Give the outcome of each record of `evidence` from the outcome stage's outputs in one mixture, by record."""
+    placed = replace(evidence, outputs={(str(SYSTEM), evidence.cascade.outcome.stage): outputs})
+    return ev.outcome_scores(placed, SYSTEM)
+
+
+def what_changed(
+    plan: SwapPlan,
+    outcomes: Mapping[Cell, Floats],
+    records: Sequence[Record],
+    cascade: Cascade,
+    *,
+    before: str,
+    after: str,
+    seed: int,
+    resamples: int = RESAMPLES,
+) -> WhatChanged:
+    """Share the difference of the outcome among the changed stages; the same input and seed give the same view.
+
+    `outcomes` holds the outcome of each record in every cell of the plan, its start and its end; NaN where there is
+    none. Contributions are computed record by record on the records that have all of them, so that they add up to
+    the total and all intervals come from the same resamples of whole clusters.
+    Raises: ValueError when the plan has a problem or a cell has no outcomes.
+    """
+    missing = [str(cell) for cell in (plan.start, *plan.cells, plan.end) if cell not in outcomes]
+    if plan.problem or missing:
+        raise ValueError(plan.problem or f"there are no outcomes of {', '.join(missing)}")
+    table = np.stack([outcomes[cell] for _, cell in plan.coalitions])
+    lost = np.isnan(table).any(axis=0)
+    values = _Values(plan, np.where(lost, np.nan, table))
+    columns = values.columns()
+    units = clusters(record.unit for record in records)
+    drawn = resample(columns, units, rng=np.random.default_rng(seed), resamples=resamples)
+    n = int((~lost).sum())
+    found = _claims(plan, drawn, n, seed=seed)
+    shares = tuple(_share(plan, values, drawn, found, name, n) for name in cascade.names)
+    view = WhatChanged(
+        cascade=cascade.name,
+        before=before,
+        after=after,
+        noun=cascade.noun,
+        outcome_name=outcome_name(cascade),
+        n=n,
+        left_out=int(lost.sum()),
+        total=found[TOTAL],
+        stages=shares,
+        pairs=_pairs(plan, values, drawn, found, seed=seed),
+        headline="",
+        summary="",
+        orders=len(plan.orders) or None,
+        resamples=resamples,
+        seed=seed,
+    )
+    return replace(view, headline=headline(view, cascade), summary=summary(view))
+
+
+@dataclass(frozen=True, slots=True)
+class _Values:
+    """Outcomes per coalition and record, and what is linear in them."""
+
+    plan: SwapPlan
+    table: Floats
+    """Coalitions x records."""
+
+    def columns(self) -> dict[str, Floats]:
+        found = {TOTAL: self._applied(np.array([1.0, -1.0]), [self._full, 0])}
+        shares = contribution_matrix(self.plan)
+        for i, name in enumerate(self.plan.players):
+            found[f"share {name}"] = self._applied(shares[i], range(len(self.table)))
+            for kind, (low, high) in self.steps(i).items():
+                found[f"{kind} {name}"] = self._applied(np.array([1.0, -1.0]), [high, low])
+        for earlier, later, row in self.interactions():
+            is_new = np.array([bool(mask >> earlier & 1) for mask, _ in self.plan.coalitions])
+            for kind, weights in (("both", row), ("new", row * is_new), ("old", -row * ~is_new)):
+                found[f"{kind} {earlier} {later}"] = self._applied(weights, range(len(self.table)))
+        return found
+
+    def steps(self, player: int) -> dict[str, tuple[int, int]]:
+        """Give the rows before and after taking a player alone and last, where the method has run both."""
+        bit = 1 << player
+        masks = {"alone": (0, bit), "last": (self._all & ~bit, self._all)}
+        rows = {mask: row for row, (mask, _) in enumerate(self.plan.coalitions)}
+        return {kind: (rows[a], rows[b]) for kind, (a, b) in masks.items() if a in rows and b in rows}
+
+    def interactions(self) -> list[tuple[int, int, Floats]]:
+        """Give each pair of players with its row of the interaction index; none where orders were sampled."""
+        k = len(self.plan.players)
+        if k < 2 or self.plan.orders:
+            return []
+        found = interaction_matrix(k)
+        return [(i, j, found.matrix[row]) for row, (i, j) in enumerate(found.pairs)]
+
+    @property
+    def _all(self) -> int:
+        return (1 << len(self.plan.players)) - 1
+
+    @property
+    def _full(self) -> int:
+        return len(self.table) - 1
+
+    def _applied(self, weights: Floats, rows: Sequence[int]) -> Floats:
+        """Give a weighted sum of outcomes; rounded so that thirds of 0/1 outcomes that add up to 1 are 1."""
+        return np.round(weights @ self.table[list(rows)], 12)
+
+
+def _claims(plan: SwapPlan, drawn: Resamples, n: int, *, seed: int) -> dict[str, Claim]:
+    if not plan.players:
+        return {TOTAL: no_change(n, "no stage that reaches the outcome changed")}
+    wanted = {TOTAL: TOTAL} | {name: f"share {name}" for name in plan.players}
+    return claims(drawn, wanted, rng=np.random.default_rng([seed, 1]))
+
+
+def _share(
+    plan: SwapPlan, values: _Values, drawn: Resamples, found: Mapping[str, Claim], name: str, n: int
+) -> StageShare:
+    if name not in plan.players:
+        stays = name in plan.unchanged
+        claim = no_change(n, "the stage is the same in both" if stays else "the stage does not reach the outcome")
+        return StageShare(
+            stage=name,
+            status="unchanged" if stays else "does not reach the outcome",
+            claim=claim,
+            alone=claim.change,
+            last=claim.change,
+            fixed=0,
+            broken=0,
+        )
+    steps = values.steps(plan.players.index(name))
+    alone = drawn.columns[f"alone {name}"] if "alone" in steps else np.zeros(0)
+    return StageShare(
+        stage=name,
+        status="changed",
+        claim=found[name],
+        alone=_step(drawn, "alone", name, steps),
+        last=_step(drawn, "last", name, steps),
+        fixed=int((alone > 1e-9).sum()),
+        broken=int((alone < -1e-9).sum()),
+    )
+
+
+def _step(drawn: Resamples, kind: str, name: str, steps: Mapping[str, tuple[int, int]]) -> Estimate:
+    if kind not in steps:
+        return unmeasured("not measured: not among the sampled orders")
+    return drawn.contrast({f"{kind} {name}": 1.0})
+
+
+def _pairs(
+    plan: SwapPlan, values: _Values, drawn: Resamples, shares: Mapping[str, Claim], *, seed: int
+) -> tuple[PairEffect, ...]:
+    """Give the pairs, which are a question of their own: Holm's correction counts them apart from the shares."""
+    pairs = [(i, j) for i, j, _ in values.interactions()]
+    found = claims(drawn, {f"{i} {j}": f"both {i} {j}" for i, j in pairs}, rng=np.random.default_rng([seed, 2]))
+    rows: list[PairEffect] = []
+    for i, j in pairs:
+        claim, old = found[f"{i} {j}"], drawn.contrast({f"old {i} {j}": 1.0})
+        later = plan.players[j]
+        rows.append(
+            PairEffect(
+                earlier=plan.players[i],
+                later=later,
+                claim=claim,
+                with_old=old,
+                with_new=drawn.contrast({f"new {i} {j}": 1.0}),
+                is_used_to_old=claim.verdict == shares[later].verdict == "regressed" and old.high >= 0,
+            )
+        )
+    return tuple(rows)

@@ -1,0 +1,57 @@
+"""What changed, in sentences."""
+
+from __future__ import annotations
+
+from stagegap.analysis.claims import signed, told
+from stagegap.analysis.comparison_views import StageShare, WhatChanged
+from stagegap.analysis.rounding import percent, whole_points
+from stagegap.analysis.verdict import ENOUGH_RECORDS
+from stagegap.analysis.wording import listed, plural, sentence
+from stagegap.model.cascade import Cascade
+
+
+def headline(view: WhatChanged, cascade: Cascade) -> str:
+    """Give the difference with the stages that it comes from: only those that can be told from no change."""
+    total = view.total
+    if not total.change.is_measured:
+        return sentence(total.change.method)
+    if total.verdict == "too few":
+        return f"Too few to read: {total.change.n} of {ENOUGH_RECORDS} {plural(view.noun, 2)}"
+    changed = [row for row in view.stages if row.status == "changed"]
+    if not changed:
+        return "No stage that reaches the outcome changed"
+    points = percent(total.change.value)
+    whole = whole_points([row.claim.change.value for row in changed], points)
+    named = [(row, part) for row, part in zip(changed, whole, strict=True) if row.claim.verdict != "tied"]
+    named.sort(key=lambda pair: (-abs(pair[0].claim.change.value), pair[0].stage))
+    parts = [f"{signed(part)} from {row.stage}{_why(view, cascade, row)}" for row, part in named]
+    start = f"{signed(points)} {plural('point', abs(points))}"
+    if total.verdict == "tied":
+        nothing = f"No measurable difference (n = {total.change.n:,})"
+        return f"{nothing}, but {', '.join(parts)}" if parts else nothing
+    return f"{start}: {', '.join(parts)}" if parts else f"{start}, and no stage stands out"
+
+
+def _why(view: WhatChanged, cascade: Cascade, row: StageShare) -> str:
+    """Say on which other change a contribution depends, where the interaction is beyond doubt."""
+    found = [pair for pair in view.pairs if pair.later == row.stage and pair.earlier in cascade.ancestors(row.stage)]
+    used = [pair for pair in found if pair.is_used_to_old]
+    if used:
+        return f", which had got used to the old {min(used, key=lambda pair: pair.claim.change.value).earlier}"
+    needs = [pair for pair in found if pair.claim.verdict == row.claim.verdict == "improved" and pair.with_old.low <= 0]
+    if needs:
+        return f", which pays only with the new {max(needs, key=lambda pair: pair.claim.change.value).earlier}"
+    return ""
+
+
+def summary(view: WhatChanged) -> str:
+    """Give every contribution with its interval, and what did not change."""
+    changed = [row for row in view.stages if row.status == "changed"]
+    same = [row.stage for row in view.stages if row.status != "changed"]
+    parts = [f"{told(row.stage, row.claim, noun=view.noun)}." for row in changed]
+    parts += [f"{told('in all', view.total, noun=view.noun)}."] if changed else []
+    parts += [f"{sentence(listed(same))} {'is' if len(same) == 1 else 'are'} the same or can't matter."] if same else []
+    parts += [f"{view.left_out:,} {plural(view.noun, view.left_out)} left out for lack of an outcome."] * bool(
+        view.left_out
+    )
+    return " ".join(parts)

@@ -1,0 +1,95 @@
+"""Several changes told from one data set: a word for each, with the chance of any false one held at 5%."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stagegap.analysis.comparison_views import Claim
+from stagegap.analysis.rounding import percent
+from stagegap.analysis.verdict import ENOUGH_RECORDS
+from stagegap.analysis.wording import plural
+from stagegap.model.estimate import Estimate
+from stagegap.stats.multiple import holm
+from stagegap.stats.paired import Direction, direction
+from stagegap.stats.resample import Resamples
+from stagegap.stats.signflip import sign_flip_p
+
+Floats = NDArray[np.float64]
+
+
+def claims(resamples: Resamples, columns: Mapping[str, str], *, rng: np.random.Generator) -> dict[str, Claim]:
+    """Give the claim behind each column of paired differences, by the keys of `columns`.
+
+    A direction needs three things: 30 records, a 95% interval without 0, and a sign-flip p that is at most 5% after
+    Holm's correction over the claims. So of all comparisons without any change at most 5% name one.
+    """
+    changes = {key: resamples.contrast({column: 1.0}) for key, column in columns.items()}
+    tested = [key for key, change in changes.items() if change.is_measured and change.n >= ENOUGH_RECORDS]
+    p = np.array([sign_flip_p(resamples.columns[columns[key]], resamples.clusters, rng=rng) for key in tested])
+    adjusted = dict(zip(tested, holm(p).tolist(), strict=True))
+    plain = dict(zip(tested, p.tolist(), strict=True))
+    return {
+        key: Claim(
+            change=change,
+            p=plain.get(key, math.nan),
+            p_adjusted=adjusted.get(key, math.nan),
+            verdict=_word(change, adjusted.get(key)),
+        )
+        for key, change in changes.items()
+    }
+
+
+def _word(change: Estimate, p_adjusted: float | None) -> Direction:
+    if p_adjusted is None:
+        return "too few"
+    return direction(change) if p_adjusted <= 0.05 else "tied"
+
+
+def no_change(n: int, why: str) -> Claim:
+    """Give the claim that needs no statistics: the two sides can't differ."""
+    zero = Estimate(value=0.0, low=0.0, high=0.0, n=n, method=f"exact: {why}")
+    return Claim(change=zero, p=math.nan, p_adjusted=math.nan, verdict="tied")
+
+
+def not_claimed(change: Estimate) -> Claim:
+    """Give the claim that is not made."""
+    return Claim(change=change, p=math.nan, p_adjusted=math.nan, verdict="too few")
+
+
+def signed(points: int) -> str:
+    """Give whole points with their sign.
+
+    >>> signed(6), signed(-3), signed(0)
+    ('+6', '−3', '0')
+    """
+    return f"{points:+d}".replace("-", "−") if points else "0"
+
+
+def signed_interval(estimate: Estimate) -> str:
+    """Give the interval in points as `95% interval −7 to −1`."""
+    low, high = percent(estimate.low), percent(estimate.high)
+    return f"{percent(estimate.level)}% interval {low} to {high}".replace("-", "−")
+
+
+def told(name: str, claim: Claim, *, noun: str) -> str:
+    """Give a claim as a sentence without its full stop: `draft: −4 points (95% interval −7 to −1), worse`."""
+    change = claim.change
+    if not change.is_measured:
+        return f"{name}: {change.method}"
+    if claim.verdict == "too few":
+        return f"{name}: too few to read, {change.n} of {ENOUGH_RECORDS} {plural(noun, 2)}"
+    if change.method.startswith("exact"):
+        return f"{name}: no difference, {change.method.removeprefix('exact: ')}"
+    if claim.verdict != "tied":
+        better = "better" if claim.verdict == "improved" else "worse"
+        return f"{name}: {signed(percent(change.value))} {_unit(change)} ({signed_interval(change)}), {better}"
+    doubt = f"; its own interval leaves out 0, p = {claim.p_adjusted:.2f} among all claims" * change.excludes_zero
+    return f"{name}: no measurable difference (n = {change.n:,}, {signed_interval(change)}{doubt})"
+
+
+def _unit(change: Estimate) -> str:
+    return plural("point", abs(percent(change.value)))

@@ -1,0 +1,226 @@
+"""Two runs of one cascade, paired on the records that are the same in both."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stagegap.analysis import evidence as ev
+from stagegap.analysis.change_lists import change_lists, flips, same_outputs
+from stagegap.analysis.claims import claims, no_change, not_claimed, told
+from stagegap.analysis.comparison_views import OUTCOME, ChangeLists, Claim, Comparison, Flips, StageChange
+from stagegap.analysis.comparison_words import headline, summary
+from stagegap.analysis.config_differences import run_differences
+from stagegap.analysis.scorecard import outcome_name
+from stagegap.analysis.shared_records import Shared, Side, shared
+from stagegap.analysis.wording import metric_title
+from stagegap.model.answer import Status
+from stagegap.model.estimate import Estimate, unmeasured
+from stagegap.stats.clusters import clusters
+from stagegap.stats.resample import RESAMPLES, Resamples, resample
+
+Floats = NDArray[np.float64]
+Pair = tuple[Floats, Floats]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """A stage, or the outcome, that both runs have a score of."""
+
+    name: str
+    stage: str
+    """The stage whose output is scored."""
+    metric: str
+    bar: float
+    raw: Pair
+    """Scores before the outcome's bar: what the lists are ordered by."""
+    scores: Pair
+    """What the means are of: only records that have a score in both."""
+
+
+def compare(before: Side, after: Side, *, seed: int, resamples: int = RESAMPLES) -> Comparison:
+    """Compare two runs; the same input and seed give the same view.
+
+    All figures rest on the records that both runs saw with the same content and the same references, and each row on
+    those that have its score in both. All intervals come from the same resamples of whole clusters. Where anything
+    but the system differs there is no headline until the offer is taken: see `accept`.
+    """
+    both = shared(before, after)
+    places = _places(both)
+    drawn = _resampled(both, places, seed=seed, resamples=resamples)
+    found = _claims(both, places, drawn, seed=seed)
+    cascade = after.evidence.cascade
+    stages = tuple(_stage(both, places, drawn, found, name) for name in _all_stages(both))
+    view = Comparison(
+        cascade=cascade.name,
+        before=before.run.name,
+        after=after.run.name,
+        noun=cascade.noun,
+        outcome_name=outcome_name(cascade),
+        n=len(both.after.evidence.records),
+        refusal=both.refusal,
+        is_accepted=False,
+        headline="",
+        summary="",
+        outcome=_stage(both, places, drawn, found, OUTCOME),
+        stages=stages,
+        lists=tuple(_lists(both, place) for place in places.values()),
+        config=run_differences(before.run, after.run),
+        claims=sum(not math.isnan(claim.p) for claim in found.values()),
+        resamples=resamples,
+        seed=seed,
+    )
+    return view if view.refusal is not None else _headed(view)
+
+
+def accept(view: Comparison) -> Comparison:
+    """Take a refusal's offer: the headline, on the shared records. Raises: ValueError when nothing was offered."""
+    if view.refusal is None or not view.refusal.offer:
+        raise ValueError("this comparison offers no smaller one")
+    return replace(_headed(view), is_accepted=True)
+
+
+def _headed(view: Comparison) -> Comparison:
+    return replace(view, headline=headline(view), summary=summary(view))
+
+
+def _places(both: Shared) -> Mapping[str, _Place]:
+    """Give the outcome first, then the comparable stages."""
+    a, b = both.before.evidence, both.after.evidence
+    outcome = b.cascade.outcome
+    found: dict[str, _Place] = {}
+    if both.has_same_outcome:
+        good = outcome.good
+        found[OUTCOME] = _Place(
+            name=OUTCOME,
+            stage=outcome.stage,
+            metric=outcome.metric,
+            bar=b.outcome.bar if good is None else good,
+            raw=_paired((ev.outcome_scores(_without_bar(a), ev.SYSTEM), ev.outcome_scores(_without_bar(b), ev.SYSTEM))),
+            scores=_paired((ev.outcome_scores(a, ev.SYSTEM), ev.outcome_scores(b, ev.SYSTEM))),
+        )
+    for name in both.stages:
+        scores = _paired((ev.stage_scores(a, name, ev.SYSTEM), ev.stage_scores(b, name, ev.SYSTEM)))
+        by = b.metrics[name]
+        judged = name == outcome.stage and by.name == outcome.metric and outcome.good is not None
+        found[name] = _Place(
+            name=name,
+            stage=name,
+            metric=by.name,
+            bar=outcome.good if judged and outcome.good is not None else by.bar,
+            raw=scores,
+            scores=scores,
+        )
+    return found
+
+
+def _without_bar(evidence: ev.Evidence) -> ev.Evidence:
+    cascade = evidence.cascade
+    return replace(evidence, cascade=replace(cascade, outcome=replace(cascade.outcome, good=None)))
+
+
+def _paired(pair: Pair) -> Pair:
+    missing = np.isnan(pair[0]) | np.isnan(pair[1])
+    return np.where(missing, math.nan, pair[0]), np.where(missing, math.nan, pair[1])
+
+
+def _resampled(both: Shared, places: Mapping[str, _Place], *, seed: int, resamples: int) -> Resamples:
+    a, b = both.before.evidence, both.after.evidence
+    columns: dict[str, Floats] = {}
+    for name, place in places.items():
+        was, now = place.scores
+        columns |= {f"before {name}": was, f"after {name}": now, f"change {name}": _change(was, now)}
+        if name != OUTCOME:
+            columns[f"alone {name}"] = _change(*_paired((ev.alone_scores(a, name), ev.alone_scores(b, name))))
+    units = clusters(record.unit for record in b.records)
+    return resample(columns, units, rng=np.random.default_rng(seed), resamples=resamples)
+
+
+def _change(was: Floats, now: Floats) -> Floats:
+    """Give differences in which equal fractions are equal: 0.9 - 0.8 and 0.8 - 0.7."""
+    return np.round(now - was, 12)
+
+
+def _claims(both: Shared, places: Mapping[str, _Place], drawn: Resamples, *, seed: int) -> dict[str, Claim]:
+    """Give a claim for each place; places where every output is the same are settled and counted in no correction."""
+    sides = both.before.evidence, both.after.evidence
+    n = len(both.after.evidence.records)
+    same = {name for name, place in places.items() if n and same_outputs(*sides, place.stage).all()}
+    open_ = {name: f"change {name}" for name in places if name not in same}
+    found = claims(drawn, open_, rng=np.random.default_rng([seed, 1]))
+    return {name: no_change(n, "every output is the same") if name in same else found[name] for name in places}
+
+
+def _all_stages(both: Shared) -> list[str]:
+    old, new = both.before.evidence.cascade.names, both.after.evidence.cascade.names
+    return [*new, *(name for name in old if name not in new)]
+
+
+def _stage(
+    both: Shared, places: Mapping[str, _Place], drawn: Resamples, found: Mapping[str, Claim], name: str
+) -> StageChange:
+    if name not in places:
+        return _not_compared(both, name)
+    place, claim = places[name], found[name]
+    sides = both.before.evidence, both.after.evidence
+    return StageChange(
+        stage=name,
+        metric=metric_title(place.metric),
+        is_compared=True,
+        before=drawn.mean(f"before {name}"),
+        after=drawn.mean(f"after {name}"),
+        claim=claim,
+        alone=drawn.contrast({f"alone {name}": 1.0}) if name != OUTCOME else unmeasured("not measured: the outcome"),
+        flips=flips(*place.raw, bar=place.bar),
+        same=int(same_outputs(*sides, place.stage).sum()),
+        infrastructure_before=_infrastructure(sides[0], place.stage),
+        infrastructure_after=_infrastructure(sides[1], place.stage),
+        sentence=told(name, claim, noun=sides[1].cascade.noun),
+    )
+
+
+def _infrastructure(evidence: ev.Evidence, stage: str) -> int:
+    outputs = evidence.system(stage)
+    found = (outputs[record.id] for record in evidence.records if record.id in outputs)
+    return sum(Status.INFRASTRUCTURE in (output.status, output.because) for output in found)
+
+
+def _not_compared(both: Shared, name: str) -> StageChange:
+    old, new = both.before.evidence.cascade, both.after.evidence.cascade
+    if name == OUTCOME:
+        why = "the two runs are judged by different outcomes"
+    elif name not in old.names:
+        why = f"only {both.after.run.name} has it"
+    elif name not in new.names:
+        why = f"only {both.before.run.name} has it"
+    else:
+        why = "its type or its metric differs"
+    nothing: Estimate = unmeasured(f"not compared: {why}")
+    return StageChange(
+        stage=name,
+        metric="",
+        is_compared=False,
+        before=nothing,
+        after=nothing,
+        claim=not_claimed(nothing),
+        alone=nothing,
+        flips=Flips(stayed_right=0, broken=0, fixed=0, stayed_wrong=0),
+        same=0,
+        infrastructure_before=0,
+        infrastructure_after=0,
+        sentence=f"{name}: not compared, {why}",
+    )
+
+
+def _lists(both: Shared, place: _Place) -> ChangeLists:
+    return change_lists(
+        place.name,
+        stage=place.stage,
+        sides=(both.before.evidence, both.after.evidence),
+        scores=place.raw,
+        bar=place.bar,
+    )
