@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,13 @@ def project(tmp_path: Path) -> Path:
     folder = tmp_path / "support-mail"
     folder.mkdir()
     write_starter(folder)
-    with Workspace.open(folder) as workspace:
-        workspace.run(None)
+
+    def run() -> None:
+        with Workspace.open(folder) as workspace:
+            workspace.run(None)
+
+    with ThreadPoolExecutor(1) as pool:  # Playwright's event loop runs in this thread, and a run brings its own
+        pool.submit(run).result()
     return folder
 
 

@@ -10,6 +10,7 @@ import streamlit
 
 from stagegap import charts
 from stagegap.analysis.views import Scorecard
+from stagegap.analysis.wording import counted
 from stagegap.model.run import Run, RunStatus
 from stagegap.ui import background, elements
 from stagegap.ui.elements import note
@@ -47,7 +48,7 @@ def strips(workspace: Workspace, scorecard: Scorecard) -> None:
         note(f"The numbers below are those of run {scorecard.run}.")
     newer = workspace.stale_labels(scorecard)
     if newer:
-        note(f"{newer} new labels since these numbers. Updating…")
+        note(f"{counted(newer, 'new label')} since these numbers. Updating…")
         background.refresh(workspace, scorecard.cascade, scorecard.run)
         _wait(partial(_has_newer, workspace, scorecard))
     for sentence in charts.notices(scorecard):
