@@ -112,6 +112,15 @@ def _scores(evidence: Evidence, outputs: Mapping[str, Output], stage: str, by: M
     return evidence.column(one)
 
 
+def stage_bar(evidence: Evidence, stage: str) -> float:
+    """Give the score from which a stage's output is acceptable: the outcome's own bar where it is the same score."""
+    outcome = evidence.cascade.outcome
+    by = evidence.metrics[stage]
+    if stage == outcome.stage and by.name == outcome.metric and outcome.good is not None:
+        return outcome.good
+    return by.bar
+
+
 def prefix_outcomes(evidence: Evidence) -> tuple[list[Floats], str]:
     """Give complete-case outcomes along the ceiling, or no columns and the reason why there are none."""
     cells = prefix_cells(evidence.cascade)

@@ -139,7 +139,7 @@ def _compute(evidence: ev.Evidence, *, seed: int, resamples: int) -> _Parts:
         by = evidence.metrics[name]
         in_place = ev.stage_scores(evidence, name, ev.SYSTEM)
         person, system = ev.people_scores(evidence, name, by=by, good=None)
-        failed[name] = 1 - acceptable(in_place, _bar(evidence, name))
+        failed[name] = 1 - acceptable(in_place, ev.stage_bar(evidence, name))
         columns |= {
             f"in place {name}": in_place,
             f"alone {name}": ev.alone_scores(evidence, name),
@@ -191,15 +191,6 @@ def _ceiling(evidence: ev.Evidence, drawn: Resamples) -> Ceiling:
     cells = ev.prefix_cells(evidence.cascade)
     first = {cell: position for position, cell in reversed(list(enumerate(cells)))}
     return ceiling(drawn, stages=evidence.cascade.names, columns=[f"outcome {first[cell]}" for cell in cells])
-
-
-def _bar(evidence: ev.Evidence, stage: str) -> float:
-    """Give the score from which a stage's output is acceptable: the outcome's own bar where it is the same score."""
-    outcome = evidence.cascade.outcome
-    by = evidence.metrics[stage]
-    if stage == outcome.stage and by.name == outcome.metric and outcome.good is not None:
-        return outcome.good
-    return by.bar
 
 
 def _bad(evidence: ev.Evidence, outcome: Floats) -> Floats:

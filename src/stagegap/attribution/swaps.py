@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Literal
 
+from stagegap.attribution.shapley import down_sets
 from stagegap.model.cascade import Cascade
 from stagegap.model.run import SYSTEM, Cell
 
@@ -100,3 +101,14 @@ def needed_stages(cascade: Cascade, cell: Cell) -> tuple[str, ...]:
         wanted.update(stages_between(cascade, cell, target=cascade.outcome.stage))
     wanted.update(name for name in cascade.names if cell != SYSTEM and alone_cell(cascade, name) == cell)
     return tuple(name for name in cascade.names if name in wanted)
+
+
+def lattice_cells(cascade: Cascade) -> tuple[Cell, ...]:
+    """Give the distinct reference cells that gains free of the order of parallel branches need, without the system's.
+
+    The swap sets that hold, with a stage, all that it depends on. On a chain they are those of the ceiling. What must
+    run in them is `stages_between(cascade, cell, target=outcome)`.
+    """
+    parents = {stage.name: stage.parents for stage in cascade.stages}
+    cells = dict.fromkeys(swap_cell(cascade, swapped) for swapped in down_sets(cascade.names, parents))
+    return tuple(cell for cell in cells if cell != SYSTEM)

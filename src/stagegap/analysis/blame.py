@@ -1,0 +1,228 @@
+"""Methods of attribution side by side: what each says of every stage, and where they disagree."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stagegap.analysis import evidence as ev
+from stagegap.attribution.ceiling import complete_cases
+from stagegap.attribution.faults import UNKNOWN, acceptable, account
+from stagegap.attribution.parts import error_parts
+from stagegap.attribution.shapley import EXACT_UP_TO, down_sets, mask_of, precedence_matrix
+from stagegap.attribution.swaps import swap_cell
+from stagegap.metrics import CustomMetric
+from stagegap.model.answer import Label
+from stagegap.model.cascade import Cascade
+from stagegap.model.estimate import Estimate, unmeasured
+from stagegap.model.record import Record
+from stagegap.stats.clusters import Clusters, clusters
+from stagegap.stats.intervals import wilson
+from stagegap.stats.ranks import rank_sets
+from stagegap.stats.resample import RESAMPLES, Resamples, resample
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlameRow:
+    """What each method says of one stage."""
+
+    stage: str
+    gain: Estimate
+    """References at this stage, those at all earlier stages being there: depends on the order of parallel branches."""
+    order_free: Estimate
+    """The same, averaged over all orders that the cascade allows (precedence Shapley)."""
+    first_fault: Estimate
+    """Share of the bad records in which this stage was the first that was not acceptable."""
+    hazard: Estimate
+    """Share of the records still right at this stage that first go wrong here."""
+    answers_for: Estimate
+    """Share of the bad records that this stage's reference, with those before it, makes good: analysis by parts."""
+    best_rank: int
+    """By gain; the best and the worst rank that the data do not exclude, all stages at once."""
+    worst_rank: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blame:
+    """The methods side by side."""
+
+    stages: tuple[BlameRow, ...]
+    n: int
+    """Records with an outcome in every swap cell."""
+    bad: int
+    beyond: int
+    """Bad records that stay bad with references at every stage."""
+    unexplained: int
+    """Bad records in which every stage is acceptable."""
+    unknown: int
+    """Bad records whose first fault can't be said for want of references."""
+    disagreements: tuple[str, ...]
+    """Where two methods point at different stages, and why they may."""
+
+
+def blame(
+    cascade: Cascade,
+    records: Sequence[Record],
+    outputs: ev.Outputs,
+    labels: Sequence[Label],
+    *,
+    seed: int,
+    resamples: int = RESAMPLES,
+    custom: Mapping[str, CustomMetric] | None = None,
+) -> Blame:
+    """Compare the methods on one run. `order_free` needs the outputs of `swaps.lattice_cells`."""
+    evidence = ev.gather(cascade, records, outputs, labels, custom=custom or {})
+    units = clusters(record.unit for record in evidence.records)
+    steps, reason = ev.prefix_outcomes(evidence)
+    if not steps:
+        return _unmeasured(cascade, reason)
+    names = cascade.names
+    bar = evidence.outcome.bar if cascade.outcome.good is None else 1.0
+    reached = [acceptable(step, bar) for step in steps]
+    bad = 1 - reached[0]
+    parts = error_parts(names, reached)
+    faults = account(
+        {name: acceptable(ev.stage_scores(evidence, name, ev.SYSTEM), ev.stage_bar(evidence, name)) for name in names},
+        {name: tuple(cascade.ancestors(name)) for name in names},
+        bad=bad,
+    )
+    columns = {f"outcome {i}": step for i, step in enumerate(steps)}
+    for position, name in enumerate(names):
+        known = (bad == 1) & (faults.first != UNKNOWN)
+        columns[f"first {name}"] = np.where(known, (faults.first == position).astype(np.float64), math.nan)
+        columns[f"parts {name}"] = np.where(bad == 1, (parts.cause == position).astype(np.float64), math.nan)
+    drawn = resample(columns, units, rng=np.random.default_rng(seed), resamples=resamples)
+    free = _order_free(evidence, units, seed=seed, resamples=resamples)
+    gains = [drawn.difference(f"outcome {i + 1}", f"outcome {i}") for i in range(len(names))]
+    best, worst = _ranks(drawn, gains)
+    rows = tuple(
+        BlameRow(
+            stage=name,
+            gain=gains[i],
+            order_free=free[i],
+            first_fault=drawn.mean(f"first {name}"),
+            hazard=_hazard(faults.stages[i].hazard, faults.stages[i].reached),
+            answers_for=drawn.mean(f"parts {name}"),
+            best_rank=best[i],
+            worst_rank=worst[i],
+        )
+        for i, name in enumerate(names)
+    )
+    return Blame(
+        stages=rows,
+        n=int((~np.isnan(steps[0])).sum()),
+        bad=int((bad == 1).sum()),
+        beyond=parts.beyond,
+        unexplained=faults.unexplained,
+        unknown=faults.unknown,
+        disagreements=_disagreements(rows),
+    )
+
+
+def _unmeasured(cascade: Cascade, reason: str) -> Blame:
+    nothing = unmeasured(reason)
+    k = len(cascade.stages)
+    rows = tuple(
+        BlameRow(
+            stage=name,
+            gain=nothing,
+            order_free=nothing,
+            first_fault=nothing,
+            hazard=nothing,
+            answers_for=nothing,
+            best_rank=1,
+            worst_rank=k,
+        )
+        for name in cascade.names
+    )
+    return Blame(stages=rows, n=0, bad=0, beyond=0, unexplained=0, unknown=0, disagreements=())
+
+
+def _hazard(hazard: float | None, reached: int) -> Estimate:
+    return unmeasured("not measured: no record is still right here") if hazard is None else wilson(hazard, n=reached)
+
+
+def _ranks(drawn: Resamples, gains: Sequence[Estimate]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    k = len(gains)
+    if not all(gain.is_measured for gain in gains):
+        return (1,) * k, (k,) * k
+    means = np.stack([drawn.means[f"outcome {i}"] for i in range(k + 1)], axis=1)
+    found = rank_sets(np.array([gain.value for gain in gains]), np.diff(means, axis=1))
+    return found.best, found.worst
+
+
+def _order_free(evidence: ev.Evidence, units: Clusters, *, seed: int, resamples: int) -> list[Estimate]:
+    cascade = evidence.cascade
+    names = cascade.names
+    parents = {stage.name: stage.parents for stage in cascade.stages}
+    if len(names) > EXACT_UP_TO:
+        return [unmeasured(f"not measured: more than {EXACT_UP_TO} stages")] * len(names)
+    cells = {swapped: swap_cell(cascade, swapped) for swapped in down_sets(names, parents)}
+    missing = next(
+        (
+            cell
+            for cell in cells.values()
+            if cascade.outcome.stage not in cell.stages and not evidence.outputs.get((str(cell), cascade.outcome.stage))
+        ),
+        None,
+    )
+    if missing is not None:
+        where = " and ".join(missing.stages)
+        return [unmeasured(f"not measured: the run holds no outcome with references at {where}")] * len(names)
+    columns = dict(
+        zip(
+            map(str, cells.values()),
+            complete_cases([ev.outcome_scores(evidence, c) for c in cells.values()]),
+            strict=True,
+        )
+    )
+    drawn = resample(columns, units, rng=np.random.default_rng(seed), resamples=resamples)
+    matrix = precedence_matrix(names, parents)
+    found: list[Estimate] = []
+    for i in range(len(names)):
+        weights = dict.fromkeys(columns, 0.0)
+        for swapped, cell in cells.items():
+            weights[str(cell)] += float(matrix[i, mask_of(names, swapped)])
+        kept = {name: weight for name, weight in weights.items() if abs(weight) > 1e-12}
+        found.append(drawn.contrast(kept) if kept else drawn.contrast({str(ev.SYSTEM): 0.0}))
+    return found
+
+
+def _disagreements(rows: Sequence[BlameRow]) -> tuple[str, ...]:
+    """Say where the stage with the largest gain is not the one that another method points at."""
+    by_gain = _top([row.gain for row in rows])
+    if by_gain is None:
+        return ()
+    gain = rows[by_gain].stage
+    notes: list[str] = []
+    by_fault = _top([row.first_fault for row in rows])
+    if by_fault is not None and by_fault != by_gain:
+        notes.append(
+            f"Bad records most often first go wrong at {rows[by_fault].stage}, but references at {gain} gain most: "
+            f"a later stage recovers from {rows[by_fault].stage}'s faults, or fails on its own as well."
+        )
+    by_parts = _top([row.answers_for for row in rows])
+    if by_parts is not None and by_parts != by_gain:
+        notes.append(
+            f"References up to {rows[by_parts].stage} first make most bad records good, but the gain of {gain} is "
+            f"larger: references at {rows[by_parts].stage} also break records."
+        )
+    by_order = _top([row.order_free for row in rows])
+    if by_order is not None and by_order != by_gain:
+        notes.append(
+            f"Averaged over the orders of parallel branches, {rows[by_order].stage} gains most, not {gain}: "
+            "what they win together is booked on the later one."
+        )
+    return tuple(notes)
+
+
+def _top(estimates: Sequence[Estimate]) -> int | None:
+    if not all(estimate.is_measured for estimate in estimates):
+        return None
+    return max(range(len(estimates)), key=lambda i: estimates[i].value)

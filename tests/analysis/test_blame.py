@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import planted
+from stagegap.analysis.blame import Blame, blame
+from stagegap.analysis.codec import from_json, to_json
+from stagegap.attribution.swaps import lattice_cells, stages_between
+from stagegap.model.answer import Output, Status
+
+
+def outputs_of(made: planted.Planted, n: int, *, lattice: bool = True, seed: int = 0):
+    ids = [row.id for row in planted.records(n)]
+    luck = made.luck(n, np.random.default_rng(seed))
+    found = made.outputs(luck, ids)
+    cascade = made.cascade()
+    for cell in lattice_cells(cascade) if lattice else ():
+        state = made.right(luck, cell.stages)
+        for name in stages_between(cascade, cell, target=cascade.outcome.stage):
+            found[str(cell), name] = {
+                r: Output(record=r, stage=name, status=Status.OK, value="right" if ok else "wrong")
+                for r, ok in zip(ids, state[name].tolist(), strict=True)
+            }
+    return found
+
+
+def made_blame(made: planted.Planted, n: int = 400, *, lattice: bool = True) -> Blame:
+    rows = planted.records(n)
+    labels = planted.labels([row.id for row in rows], made.names)
+    return blame(made.cascade(), rows, outputs_of(made, n, lattice=lattice), labels, seed=0, resamples=300)
+
+
+CHAIN = planted.Planted(shape=planted.CHAIN[3], skill={"A": 0.95, "B": 0.7, "C": 0.9})
+DIAMOND = planted.Planted(shape=planted.DIAMOND, skill={"A": 0.95, "B": 0.7, "C": 0.7, "D": 0.95})
+
+
+def test_on_a_chain_order_changes_nothing():
+    for row in made_blame(CHAIN).stages:
+        assert row.order_free.value == pytest.approx(row.gain.value)
+        assert (row.order_free.low, row.order_free.high) == pytest.approx((row.gain.low, row.gain.high), abs=1e-9)
+
+
+def test_methods_agree_where_nothing_recovers_or_breaks():
+    view = made_blame(CHAIN)
+    assert view.disagreements == ()
+    for row in view.stages:
+        assert row.hazard.value == pytest.approx(1 - CHAIN.skill[row.stage], abs=0.05)
+    assert sum(row.answers_for.value for row in view.stages) == pytest.approx(1)
+    assert sum(row.first_fault.value for row in view.stages) == pytest.approx(1)
+    # A record that fails at A and at B goes wrong first at A, but only references at both make it good.
+    assert view.stages[0].first_fault.value > view.stages[0].answers_for.value
+    assert (view.beyond, view.unexplained, view.unknown) == (0, 0, 0)
+    assert (view.stages[1].best_rank, view.stages[1].worst_rank) == (1, 1)
+
+
+def test_parallel_branches_share_what_they_win_together():
+    b, c = made_blame(DIAMOND, 1500).stages[1:3]
+    assert c.gain.value > b.gain.value + 0.05, "in order, the later branch gets what both win together"
+    assert c.order_free.value == pytest.approx(b.order_free.value, abs=0.05)
+    view = made_blame(DIAMOND, 300)
+    free = sum(row.order_free.value for row in view.stages)
+    assert free == pytest.approx(sum(row.gain.value for row in view.stages))
+
+
+def test_without_the_cells_of_the_lattice_the_order_free_gain_is_not_measured():
+    row = made_blame(DIAMOND, 60, lattice=False).stages[1]
+    assert row.order_free.method == "not measured: the run holds no outcome with references at A and C"
+    assert row.gain.is_measured
+
+
+def test_a_stage_that_recovers_makes_first_fault_and_gain_disagree():
+    made = planted.Planted(shape=planted.CHAIN[2], skill={"A": 0.4, "B": 0.75}, recovery={"B": 0.7})
+    view = made_blame(made, 400)
+    assert view.disagreements == (
+        "Bad records most often first go wrong at A, but references at B gain most: a later stage recovers from A's "
+        "faults, or fails on its own as well.",
+    )
+
+
+def test_references_that_break_records_make_parts_and_gain_disagree():
+    made = planted.Planted(shape=planted.CHAIN[2], skill={"A": 0.5, "B": 0.5}, recovery={"B": 0.5})
+    rows = planted.records(90)
+    ids = [row.id for row in rows]
+    outputs = outputs_of(made, 90)
+
+    def fixed(right: set[int]) -> dict[str, Output]:
+        return {
+            r: Output(record=r, stage="B", status=Status.OK, value="right" if i in right else "wrong")
+            for i, r in enumerate(ids)
+        }
+
+    outputs["system", "B"] = fixed(set(range(45)))
+    outputs["reference:A", "B"] = fixed(set(range(25, 75)))
+    view = blame(made.cascade(), rows, outputs, planted.labels(ids, made.names), seed=0, resamples=100)
+    assert [row.answers_for.value for row in view.stages] == [pytest.approx(30 / 45), pytest.approx(15 / 45)]
+    assert any(note.startswith("References up to A first make most bad records good") for note in view.disagreements)
+
+
+def test_order_matters_where_branches_win_together():
+    made = planted.Planted(shape=planted.DIAMOND, skill={"A": 1.0, "B": 0.55, "C": 0.62, "D": 1.0})
+    view = made_blame(made, 600)
+    start = "Averaged over the orders of parallel branches, B gains most"
+    assert any(note.startswith(start) for note in view.disagreements)
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_too_little_is_named(n: int):
+    view = made_blame(CHAIN, n)
+    assert not any(row.gain.is_measured or row.order_free.is_measured for row in view.stages)
+    assert [(row.best_rank, row.worst_rank) for row in view.stages] == [(1, 3)] * 3
+    assert view.disagreements == ()
+    assert to_json(from_json(Blame, to_json(view))) == to_json(view)
+
+
+def test_no_record_still_right_has_no_hazard():
+    made = planted.Planted(shape=planted.CHAIN[2], skill={"A": 0.0, "B": 0.5})
+    assert made_blame(made, 40).stages[1].hazard.method == "not measured: no record is still right here"
+
+
+def test_more_stages_than_can_be_exact_are_said():
+    shape = "A " + " ".join(a + b for a, b in zip("ABCDEFGHIJ", "BCDEFGHIJK", strict=True))
+    made = planted.Planted(shape=shape, skill=dict.fromkeys("ABCDEFGHIJK", 0.97))
+    view = made_blame(made, 60, lattice=False)
+    assert view.stages[0].order_free.method == "not measured: more than 10 stages"
+    assert view.stages[0].gain.is_measured
+
+
+def test_a_stage_beside_the_way_gains_nothing_in_any_order():
+    made = planted.Planted(shape="A B BC", skill={"A": 0.5, "B": 0.8, "C": 0.9})
+    row = made_blame(made, 80).stages[0]
+    assert (row.order_free.value, row.gain.value) == (0.0, 0.0)
