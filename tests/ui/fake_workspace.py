@@ -164,7 +164,7 @@ class FakeWorkspace:
         if record == "m0003":
             return None
         body = f"Hello,\n\nthis is the mail {record}. {MALICIOUS}"
-        return Record(id=record, fields={"subject": "Press enquiry", "body": body, "tags": ["a", 1]})
+        return Record(id=record, fields={"subject": "Press enquiry", "body": body, "tags": ["a", 1], "language": "nl"})
 
     def stale_labels(self, scorecard: Scorecard) -> int:
         return self.stale

@@ -163,6 +163,7 @@ def test_record_in_the_address_opens_its_dialog(workspace: FakeWorkspace) -> Non
     subject, body, tags = [text.value for text in test.text]
     assert (subject, tags) == ("Press enquiry", '["a", 1]')
     assert "this is the mail m0001. <img src=" in body
+    assert ":small[language nl]" in texts(test)
     test.button(key="record Next").click().run()
     assert test.query_params["record"] == "m0002"
 

@@ -42,8 +42,11 @@ def record(workspace: Workspace, scorecard: Scorecard, detail: StageDetail) -> N
     elements.chart("answers", charts.answers(scorecard, ids[place]))
     found = workspace.record(scorecard.cascade, ids[place])
     fields = found.fields if found else {scorecard.noun: detail.rows[place].title}
-    for name, value in fields.items():
-        elements.field(name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+    texts = {name: v if isinstance(v, str) else json.dumps(v, ensure_ascii=False) for name, v in fields.items()}
+    for name, text in texts.items():
+        if " " in text:
+            elements.field(name, text)
+    elements.note(" · ".join(f"{name} {text}" for name, text in texts.items() if " " not in text))
 
 
 @streamlit.dialog("Share")

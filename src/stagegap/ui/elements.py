@@ -31,7 +31,7 @@ def plain(text: str) -> str:
     >>> print(plain("![x](http://y)"))
     \!\[x\]\(http\:\/\/y\)
     """
-    return re.sub(r"([^\w\s])", r"\\\1", text)
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)  # ASCII punctuation: a backslash before more would be seen
 
 
 Drawn = TypeVar("Drawn", bound=Callable[..., None])

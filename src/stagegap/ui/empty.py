@@ -10,7 +10,7 @@ import streamlit
 
 from stagegap import charts
 from stagegap.analysis.views import Scorecard
-from stagegap.analysis.wording import counted
+from stagegap.analysis.wording import counted, plural
 from stagegap.model.run import Run, RunStatus
 from stagegap.ui import background, elements
 from stagegap.ui.elements import note
@@ -58,7 +58,10 @@ def strips(workspace: Workspace, scorecard: Scorecard) -> None:
 def person_note(scorecard: Scorecard) -> None:
     """Write under the gap chart how the comparison was made, or what would make it possible."""
     if any(stage.gap.is_measured for stage in scorecard.stages):
-        note("Both got the same inputs, as the stage saw them. Click a row to see why.")
+        note(
+            f"Scored against the same answers, on the {plural(scorecard.noun, 2)} that several people labelled. "
+            "Click a row to see why."
+        )
     else:
         elements.link("No person is measured yet.", "Label records that somebody else has labelled", "label")
 
