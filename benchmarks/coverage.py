@@ -84,10 +84,11 @@ def settings() -> list[tuple[str, Draw, Callable[[Resamples], Estimate], float]]
     rows: list[tuple[str, Draw, Callable[[Resamples], Estimate], float]] = []
     for n, c in [(50, None), (200, None), (1000, None), (None, 15), (None, 30), (None, 60), (None, 250)]:
         where = f"{n} records" if c is None else f"{c} clusters of 1 to 8"
-        for p in (0.5, 0.8, 0.95):
-            rows.append((f"share {p}, {where}", binary(p, n, c), mean, p))
-        for up, down in ((0.2, 0.05), (0.05, 0.01)):
-            rows.append((f"gain +{up} -{down}, {where}", gain(up, down, n, c), difference, up - down))
+        rows += [(f"share {p}, {where}", binary(p, n, c), mean, p) for p in (0.5, 0.8, 0.95)]
+        rows += [
+            (f"gain +{up} -{down}, {where}", gain(up, down, n, c), difference, up - down)
+            for up, down in ((0.2, 0.05), (0.05, 0.01))
+        ]
         rows.append((f"graded score, {where}", graded(n, c), mean, 1 / 1.4))
     return rows
 

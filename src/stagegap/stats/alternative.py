@@ -89,9 +89,7 @@ def alternative_test(
         passes=bool(decided) and rate >= 0.5,
         annotators=decided,
         left_out=len(rows) - len(decided),
-        problem=""
-        if len(decided) >= FEWEST_ANNOTATORS
-        else f"too few: {len(decided)} of {FEWEST_ANNOTATORS} annotators",
+        problem="" if found >= FEWEST_ANNOTATORS else f"too few: {found} of {FEWEST_ANNOTATORS} annotators",
     )
 
 

@@ -1,0 +1,38 @@
+"""A fast subset of `benchmarks/coverage.py`: intervals hold the truth about as often as they say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from stagegap.model.estimate import Estimate
+from stagegap.stats.clusters import clusters
+from stagegap.stats.resample import resample
+
+SIMULATIONS = 400
+TRUTH = {"share": 0.8, "gain": 0.15, "graded": 1 / 1.4}
+
+
+def figure(kind: str, units: int, per_unit: int, rng: np.random.Generator) -> Estimate:
+    codes = np.repeat(np.arange(units), per_unit)
+    own, together = rng.random(len(codes)), rng.random(units)[codes]
+    u = own if per_unit == 1 else np.where(rng.random(len(codes)) < 1 / 3, together, own)
+    if kind == "graded":
+        columns = {"a": u**0.4}
+    elif kind == "share":
+        columns = {"a": (u < 0.8).astype(float)}
+    else:
+        before = (u >= 0.5) | (u < 0.05)
+        columns = {"a": ((u >= 0.3) & (u >= 0.05)).astype(float), "b": before.astype(float)}
+    drawn = resample(columns, clusters(codes.tolist()), rng=rng, resamples=400)
+    return drawn.difference("a", "b") if kind == "gain" else drawn.mean("a")
+
+
+@pytest.mark.parametrize("kind", ["share", "gain", "graded"])
+@pytest.mark.parametrize(("units", "per_unit"), [(60, 1), (20, 5)])
+def test_intervals_cover_the_truth(kind: str, units: int, per_unit: int):
+    rng = np.random.default_rng(12)
+    found = [figure(kind, units, per_unit, rng) for _ in range(SIMULATIONS)]
+    covered = np.mean([estimate.low <= TRUTH[kind] <= estimate.high for estimate in found])
+    assert 0.92 <= covered <= 0.985, "0.95 with about three standard errors"
+    assert np.mean([estimate.value for estimate in found]) == pytest.approx(TRUTH[kind], abs=0.01)
