@@ -108,18 +108,51 @@ def run(file: FileArgument = None, as_json: JsonOption = False) -> None:
 def import_(
     file: Annotated[Path, typer.Argument(help="Labels: JSONL, CSV or Parquet with record, stage, annotator, value.")],
     cascade: Annotated[Path | None, typer.Option("--file", help="Cascade file that the labels belong to.")] = None,
+    source: Annotated[
+        str | None, typer.Option("--from", help="Other program: label-studio, argilla, langfuse or mlflow.")
+    ] = None,
+    stage: Annotated[
+        list[str] | None,
+        typer.Option("--stage", metavar="NAME=FOREIGN", help="Stage, and the question's name in the other program."),
+    ] = None,
+    record_id: Annotated[
+        str | None,
+        typer.Option("--record-id", metavar="FIELD", help="Field of the other program with the record's id."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Take labels in from a file; what is there already is not taken twice."""
-    from stagegap.cli import printing
+    """Take labels in from a file, ours or another program's; what is there already is not taken twice."""
+    from stagegap.cli import exchanging, printing
     from stagegap.cli.opening import workspace
 
     with workspace() as opened:
-        added = opened.import_labels(file, cascade)
+        report = opened.import_labels(file, cascade, exchanging.foreign(source, stage or [], record_id))
     if as_json:
-        return printing.print_json({"added": added})
-    printing.say(f"{added:,} labels are new.")
+        return printing.print_json(exchanging.as_json(report))
+    exchanging.draw_import(report)
     return printing.advise("stagegap run", "stagegap show")
+
+
+@application.command()
+def export(
+    path: Annotated[Path, typer.Argument(help="File to write: .jsonl, .csv or .parquet.")],
+    cascade: CascadeOption = None,
+    references: Annotated[
+        bool, typer.Option("--references", help="What is settled from the labels, not the labels.")
+    ] = False,
+    raw: Annotated[bool, typer.Option("--raw", help="CSV: leave texts that a spreadsheet could run.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Write all labels of a cascade to a file, with every field; `stagegap import` takes them in again."""
+    from stagegap.cli import printing
+    from stagegap.cli.opening import cascade_name, workspace
+
+    with workspace() as opened:
+        rows = opened.export_labels(cascade_name(opened, cascade), path, references=references, raw=raw)
+    if as_json:
+        return printing.print_json({"path": str(path), "rows": rows})
+    printing.say(f"{path}  {rows:,} {'accepted answers' if references else 'labels'}")
+    return printing.advise(f"stagegap import {path}" if not references else f"stagegap export {path}")
 
 
 @application.command()

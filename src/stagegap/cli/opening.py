@@ -21,12 +21,17 @@ def folder() -> Path:
     return workspace().folder
 
 
+def cascade_name(opened: Workspace, cascade: str | None) -> str:
+    """Give the name, by default that of the cascade that ran last. Raises: NotFound where there is none."""
+    names = [cascade] if cascade else opened.cascades()
+    if not names:
+        raise NotFound("There is no cascade here. `stagegap init` makes one.")
+    return names[0]
+
+
 def scorecard(opened: Workspace, cascade: str | None, run: str | None) -> Scorecard:
     """Give a scorecard, by default that of the newest run of the cascade that ran last. Raises: NotFound."""
-    names = opened.cascades()
-    if cascade is None and not names:
-        raise NotFound("There is no cascade here. `stagegap init` makes one.")
-    name = cascade or names[0]
+    name = cascade_name(opened, cascade)
     card = opened.scorecard(name, run)
     if card is None:
         raise NotFound(f"Cascade {name!r} has no finished run{f' {run!r}' if run else ''}. `stagegap run` makes one.")

@@ -134,6 +134,17 @@ def parse_json(text: str) -> Json:
     return value
 
 
+def read_json(path: Path) -> Json:
+    """Give the one JSON value of a file. Raises: InputError."""
+    problems = Problems(path)
+    if not path.is_file():
+        problems.fail(None, "There is no such file.")
+    try:
+        return parse_json(_text(path, problems))
+    except ValueError as error:
+        problems.fail(None, str(error))
+
+
 def _deeper(value: object, limit: int) -> bool:
     """Say whether lists and mappings nest deeper than `limit`."""
     level = [value]

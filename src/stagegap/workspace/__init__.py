@@ -16,7 +16,7 @@ from stagegap.analysis import codec
 from stagegap.analysis.pooled import PooledScore
 from stagegap.analysis.views import Scorecard
 from stagegap.errors import NotFound, near_names
-from stagegap.exchange.labels import read_labels
+from stagegap.exchange.frames import Frame
 from stagegap.model.answer import Label
 from stagegap.model.queue import Progress as QueueProgress
 from stagegap.model.queue import Queue, QueueItem
@@ -26,12 +26,12 @@ from stagegap.model.sources import CascadeFile
 from stagegap.model.values import Json
 from stagegap.runner import Progress, Silent, Stop, Summary
 from stagegap.runner.plan import Plan, plan
-from stagegap.runner.prepare import read_materials
 from stagegap.store import Store
-from stagegap.workspace import running
+from stagegap.workspace import exchanging, running
+from stagegap.workspace.exchanging import Foreign, ImportReport
 from stagegap.workspace.labelling import Desk, LabelStage
 
-__all__ = ["LabelStage", "Workspace"]
+__all__ = ["Foreign", "ImportReport", "LabelStage", "Workspace"]
 
 _NAME = re.compile(r"""^cascade:\s*["']?([\w.-]+)""", re.MULTILINE)
 
@@ -155,14 +155,21 @@ class Workspace:
         """Give one record as it was taken in; None when there is none of that id."""
         return next(iter(self.store.records(cascade, ids=[record])), None)
 
-    def import_labels(self, path: Path, cascade: Path | None) -> int:
-        """Take the labels of a file in; those that are there already are none. Give how many are new."""
-        file = self.load(cascade)
-        name = file.cascade.name
-        labels = read_labels(path, read_materials(file).known(file.cascade))
-        before = self.store.label_count(name)
-        self.store.append_labels(name, labels)
-        return self.store.label_count(name) - before
+    def import_labels(self, path: Path, cascade: Path | None, foreign: Foreign | None = None) -> ImportReport:
+        """Take the labels of a file in, of ours or another program's; what is there already is not taken twice."""
+        return exchanging.import_labels(self.store, self.load(cascade), path, foreign or Foreign())
+
+    def import_frame(self, labels: Frame, cascade: Path | None = None) -> ImportReport:
+        """Take the labels of a pandas frame in: the columns that `labels_frame` gives, the four of a file at least."""
+        return exchanging.import_frame(self.store, self.load(cascade), labels)
+
+    def export_labels(self, cascade: str, path: Path, *, references: bool = False, raw: bool = False) -> int:
+        """Write labels, or the references settled from them, as JSONL, CSV or Parquet. Give the number of rows."""
+        return exchanging.export_labels(self.store, self._file(cascade).cascade, path, references=references, raw=raw)
+
+    def labels_frame(self, cascade: str) -> Frame:
+        """Give the labels of a cascade as a pandas frame. Raises: ConfigurationError without pandas."""
+        return exchanging.labels_frame(self.store, cascade)
 
     def label_stages(self, cascade: str) -> list[LabelStage]:
         """Stages of a cascade that people can be asked about. Raises: NotFound."""

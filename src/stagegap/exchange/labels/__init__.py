@@ -2,9 +2,10 @@
 
 from stagegap.exchange.labels.reading import Known, labels_of_rows, read_labels
 from stagegap.exchange.labels.recorded import RecordedFields, read_recorded
-from stagegap.exchange.labels.writing import label_frame_rows, write_labels, write_references
+from stagegap.exchange.labels.writing import LABEL_COLUMNS, label_frame_rows, write_labels, write_references
 
 __all__ = [
+    "LABEL_COLUMNS",
     "Known",
     "RecordedFields",
     "label_frame_rows",

@@ -102,6 +102,7 @@ def _label(values: typed.Values, stage: Stage, known: Known, *, tabular: bool) -
     """Make the label of a row whose record and stage are known. Raises: ValueError with one sentence."""
     kept = typed.text(values, "id")
     annotator = str(values["annotator"])
+    at = seconds(values.get("at"))
     action = ACTIONS.get(typed.text(values, "action"))
     if action is None:
         raise ValueError(f"The action {values['action']!r} is none of label, skip, undo.")
@@ -115,7 +116,7 @@ def _label(values: typed.Values, stage: Stage, known: Known, *, tabular: bool) -
         annotator=annotator if kept else annotator.strip(),
         answer=answer if action == "label" else None,
         action=action,
-        at=seconds(values.get("at")) or 0.0,
+        at=0.0 if at is None else at,
         active_ms=typed.milliseconds(values, "active_ms"),
         unsure=typed.flag(values, "unsure"),
         odd=typed.flag(values, "odd"),

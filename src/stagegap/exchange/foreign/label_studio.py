@@ -1,0 +1,74 @@
+"""Label Studio's JSON export: tasks with annotations. Source: labelstud.io/guide/task_format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from stagegap.exchange.foreign.protocol import Format, Given, Object, Wanted, ids_in, inside, objects, text
+from stagegap.exchange.foreign.unmapped import Leftovers
+from stagegap.model.values import Json
+
+# Type of a result -> key of its answer in `value`, where they differ.
+_KEYS = {"textarea": "text", "ranker": "ranker"}
+_ANSWERS = frozenset({"choices", "textarea", "rating", "number", "taxonomy", "ranker"})
+
+
+def _is_certain(tasks: Sequence[Object]) -> bool:
+    return all(isinstance(task.get("annotations"), list) and isinstance(task.get("data"), dict) for task in tasks)
+
+
+def _read(tasks: Sequence[Object], wanted: Wanted, leftovers: Leftovers) -> Iterator[Given]:
+    for task in tasks:
+        place = f"task {text(task.get('id'))}"
+        records = ids_in([inside(task.get("data")), inside(task.get("meta"))], wanted, root=task)
+        for kind, reason in (
+            ("predictions", "A prediction is a model's answer, not a person's."),
+            ("drafts", "A draft was never submitted."),
+        ):
+            for _ in objects(task.get(kind)):
+                leftovers.add(reason, place)
+        for annotation in objects(task.get("annotations")):
+            yield from _annotation(annotation, records, place, leftovers)
+
+
+def _annotation(annotation: Object, records: Sequence[str], place: str, leftovers: Leftovers) -> Iterator[Given]:
+    key = f"{place}, annotation {text(annotation.get('id'))}"
+    annotator = _person(annotation.get("completed_by"))
+    at = annotation.get("updated_at") or annotation.get("created_at")
+    spent = annotation.get("lead_time")
+    if annotation.get("was_cancelled") is True:
+        yield Given(name=None, records=records, annotator=annotator, key=key, at=at, active_s=spent, action="skip")
+        return
+    results = objects(annotation.get("result"))
+    if not results:
+        leftovers.add("The annotation holds no answer.", key)
+    names = [text(result.get("from_name")) for result in results]
+    for result, name in zip(results, names, strict=True):
+        kind = text(result.get("type"))
+        if kind not in _ANSWERS:
+            leftovers.add(f"A result of the type {kind!r} marks a place, and answers no stage.", f"{key}, {name}")
+        elif names.count(name) > 1:
+            leftovers.add("A question was answered several times in one annotation.", f"{key}, {name}")
+        else:
+            value = _value(inside(result.get("value")), kind)
+            yield Given(name=name, records=records, annotator=annotator, value=value, key=key, at=at, active_s=spent)
+
+
+def _value(value: Object, kind: str) -> Json:
+    found = value.get(_KEYS.get(kind, kind))
+    if kind == "taxonomy" and isinstance(found, list):
+        return [path[-1] if isinstance(path, list) and path else path for path in found]
+    if kind == "ranker" and isinstance(found, dict):
+        # A ranker names its buckets; with one bucket the order is the answer.
+        buckets = list(found.values())
+        return buckets[0] if len(buckets) == 1 else found
+    return found
+
+
+def _person(value: Json) -> str:
+    """Name who made an annotation: `completed_by` is a number, or an object with an address when it was exported so."""
+    user = inside(value)
+    return text(user.get("email")) or text(user.get("id")) or text(value)
+
+
+LABEL_STUDIO = Format(name="label-studio", title="Label Studio", is_certain=_is_certain, read=_read)

@@ -1,0 +1,75 @@
+"""Rows as pandas frames and back. pandas is loaded when a frame is asked for, and not before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+# pandas has no complete types; a frame is handed on without being looked into.
+from typing import Any, TypeAlias
+
+from stagegap.errors import ConfigurationError
+from stagegap.exchange.rows import Problems, Row
+from stagegap.exchange.tables import Column
+from stagegap.model.values import Json
+from stagegap.stages.acceptance import plain
+
+Frame: TypeAlias = Any
+"""A pandas.DataFrame."""
+_TYPES = {Column.TEXT: "str", Column.NUMBER: "float64", Column.WHOLE: "Int64", Column.FLAG: "bool"}
+
+
+def frame(columns: Mapping[str, Column], rows: Iterable[Mapping[str, Json]], *, values: str = "value") -> Frame:
+    """Give the rows as a frame with typed columns; the column `values` holds what Python has, of any type.
+
+    Raises: ConfigurationError without pandas.
+    """
+    pandas = _pandas()
+    listed = list(rows)
+    return pandas.DataFrame(
+        {
+            name: pandas.Series(
+                [row[name] for row in listed], dtype="object" if name == values else _TYPES.get(kind, "object")
+            )
+            for name, kind in columns.items()
+        }
+    )
+
+
+def frame_rows(given: Frame, problems: Problems) -> list[Row]:
+    """Give the rows of a frame, counted from 1; what pandas calls missing is None, what is no JSON a problem.
+
+    Raises: ConfigurationError without pandas.
+    """
+    missing = _pandas().isna
+    names = [str(name) for name in given.columns]
+
+    def cell(value: Any) -> Json:
+        found = _python(value)
+        if type(found) is str:
+            return found
+        return None if type(found) not in (list, dict) and missing(found) else plain(found)
+
+    rows: list[Row] = []
+    for number, values in enumerate(given.itertuples(index=False, name=None), start=1):
+        try:
+            rows.append(Row(number, {name: cell(value) for name, value in zip(names, values, strict=True)}))
+        except ValueError as error:
+            problems.add(number, str(error))
+    return rows
+
+
+def _python(value: Any) -> Any:
+    """Give lists for arrays, which is what pandas reads the lists of a Parquet file as."""
+    if type(value).__name__ in ("list", "tuple", "ndarray"):
+        return [_python(part) for part in value]
+    return value
+
+
+def _pandas() -> Any:
+    try:
+        import pandas  # pyright: ignore[reportMissingTypeStubs]  # it has none
+    except ImportError:
+        raise ConfigurationError(
+            "A data frame needs pandas, which is not installed: `pip install 'stagegap[app]'` brings it."
+        ) from None
+    return pandas

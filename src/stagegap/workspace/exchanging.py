@@ -1,0 +1,108 @@
+"""Labels in and out: files of ours and of other programs, and data frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from stagegap.analysis.references import settle
+from stagegap.exchange.foreign import Unmapped, Wanted, detected, read_foreign
+from stagegap.exchange.frames import Frame, frame, frame_rows
+from stagegap.exchange.labels import LABEL_COLUMNS, labels_of_rows, read_labels, write_labels, write_references
+from stagegap.exchange.labels import label_frame_rows as frame_rows_of
+from stagegap.exchange.rows import Problems
+from stagegap.model.answer import Label
+from stagegap.model.cascade import Cascade
+from stagegap.model.sources import CascadeFile
+from stagegap.runner.prepare import read_materials
+from stagegap.store import Store
+
+OTHER_CASCADE = "A label of another cascade has this id already."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportReport:
+    """What an import brought."""
+
+    added: int
+    known: int
+    """Labels that were there already, or stood twice in the file."""
+    unmapped: tuple[Unmapped, ...] = ()
+    """What became no label, by reason."""
+    source: str | None = None
+    """Name of the foreign format; None for our own files."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foreign:
+    """How a file of another program is read, as far as the caller says so."""
+
+    source: str | None = None
+    """Name of its format; None finds it out from the content."""
+    stages: tuple[tuple[str, str], ...] = ()
+    """Stage and the foreign name of its question."""
+    record_id: str | None = None
+    """Field that holds the record's id."""
+
+
+def import_labels(store: Store, file: CascadeFile, path: Path, foreign: Foreign) -> ImportReport:
+    """Take the labels of a file in; those that are there already are not taken twice.
+
+    Raises: InputError with every problem of our own files, ConfigurationError for what can't be mapped at all.
+    """
+    known = read_materials(file).known(file.cascade)
+    source = foreign.source or detected(path)
+    if source is None:
+        return _append(store, file.cascade, read_labels(path, known))
+    wanted = Wanted(stages=dict(foreign.stages), record_id=foreign.record_id, id_field=file.records.id)
+    labels, unmapped = read_foreign(path, source, known, wanted)
+    return _append(store, file.cascade, labels, unmapped=unmapped, source=source)
+
+
+def import_frame(store: Store, file: CascadeFile, given: Frame) -> ImportReport:
+    """Take the labels of a data frame in, one a row. Raises: InputError with every problem, rows counted from 1."""
+    problems = Problems(Path("data frame"))
+    known = read_materials(file).known(file.cascade)
+    labels = labels_of_rows(frame_rows(given, problems), known, problems, tabular=True)
+    problems.raise_if_any()
+    return _append(store, file.cascade, labels)
+
+
+def export_labels(store: Store, cascade: Cascade, path: Path, *, references: bool, raw: bool) -> int:
+    """Write all labels of a cascade, or what is settled from them, to a file. Give the number of rows."""
+    labels = store.labels(cascade.name)
+    if references:
+        return write_references(path, settle(labels, cascade), cascade=cascade.name, raw=raw)
+    return write_labels(path, labels, cascade=cascade.name, raw=raw)
+
+
+def labels_frame(store: Store, cascade: str) -> Frame:
+    """Give all labels of a cascade as a data frame."""
+    return frame(LABEL_COLUMNS, frame_rows_of(store.labels(cascade), cascade=cascade))
+
+
+def _append(
+    store: Store,
+    cascade: Cascade,
+    labels: Sequence[Label],
+    *,
+    unmapped: Sequence[Unmapped] = (),
+    source: str | None = None,
+) -> ImportReport:
+    before = _ids(store, cascade)
+    store.append_labels(cascade.name, labels)
+    after = _ids(store, cascade)
+    ids = {label.id for label in labels}
+    added, elsewhere = len((ids & after) - before), sorted(ids - after)
+    lost = Unmapped(reason=OTHER_CASCADE, count=len(elsewhere), examples=tuple(elsewhere[:5]))
+    return ImportReport(
+        added=added,
+        known=len(labels) - added - len(elsewhere),
+        unmapped=(*unmapped, lost) if elsewhere else tuple(unmapped),
+        source=source,
+    )
+
+
+def _ids(store: Store, cascade: Cascade) -> set[str]:
+    return {label.id for label in store.labels(cascade.name)}
