@@ -13,11 +13,11 @@ from stagegap.workspace import Foreign, ImportReport
 def foreign(source: str | None, stages: Sequence[str], record_id: str | None) -> Foreign:
     """Read the options of an import. Raises: ConfigurationError for a stage without its foreign name."""
     pairs = [stage.partition("=") for stage in stages]
-    for name, _, other in pairs:
+    for name, sign, other in pairs:
         if not name or not other:
             raise ConfigurationError(
                 f"--stage takes the stage and the question's name in the other program, as in --stage route=topic; "
-                f"found {name + _ + other!r}."
+                f"found {name + sign + other!r}."
             )
     return Foreign(source=source, stages=tuple((name, other) for name, _, other in pairs), record_id=record_id)
 
@@ -40,9 +40,7 @@ def draw_import(report: ImportReport) -> None:
     """Print what is new, and everything that became no label."""
     there = f" {report.known:,} were there already." if report.known else ""
     read = f" (read as {report.source})" if report.source else ""
-    printing.say(
-        f"{report.added:,} labels are new{read}.{there}" if read else f"{report.added:,} labels are new.{there}"
-    )
+    printing.say(f"{report.added:,} labels are new{read}.{there}")
     for part in report.unmapped:
         printing.say(f"{part.count:,} became no label: {part.reason}")
         for example in part.examples:
