@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from stagegap.analysis import codec
+from stagegap.analysis.rounding import percent as whole
 from stagegap.analysis.views import Scorecard, StageRow
 from stagegap.model.estimate import Estimate
 from stagegap.model.values import Json
@@ -59,7 +60,7 @@ def printable(text: str) -> str:
 
 def percent(estimate: Estimate) -> str:
     """Give a share as a whole per cent, or a dash where it is not measured."""
-    return f"{100 * estimate.value:.0f}%" if estimate.is_measured else "-"
+    return f"{whole(estimate.value)}%" if estimate.is_measured else "-"
 
 
 def points(estimate: Estimate) -> str:
@@ -131,6 +132,13 @@ def draw_scorecard(card: Scorecard) -> None:
         out.print(Text(card.verdict.advice))
 
 
+def _gap(row: StageRow) -> str:
+    """Give the difference of the two shares as they are printed, so that nobody finds the sum wrong."""
+    if not row.gap.is_measured:
+        return "-"
+    return str(whole(row.person.value) - whole(row.system.value)).replace("-", "−")
+
+
 def _bar(gain: Estimate, largest: float) -> str:
     if not gain.is_measured or largest <= 0:
         return ""
@@ -143,6 +151,6 @@ def _cells(row: StageRow) -> Sequence[str]:
         row.stage,
         with_interval(percent(shared), shared),
         with_interval(percent(row.person), row.person),
-        with_interval(points(row.gap).lstrip("+"), row.gap),
+        with_interval(_gap(row), row.gap),
         with_interval(points(row.gain), row.gain),
     )
