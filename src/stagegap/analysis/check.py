@@ -1,0 +1,260 @@
+"""Hold the line: does a run reach its targets, is no stage worse than the blessed run, can the labels be trusted."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, cast
+
+from stagegap.analysis.claims import signed, signed_interval
+from stagegap.analysis.comparison_views import OUTCOME, Comparison, StageChange
+from stagegap.analysis.rounding import percent
+from stagegap.analysis.verdict import ENOUGH_RECORDS
+from stagegap.analysis.views import Scorecard
+from stagegap.analysis.wording import counted, interval, listed, plural
+from stagegap.analysis.worklist import form_hash
+from stagegap.model.answer import Label
+from stagegap.model.cascade import Cascade, Kind, Stage
+from stagegap.model.estimate import Estimate, unmeasured
+
+CheckKind = Literal["infrastructure", "labels", "blindness", "validity", "target", "regression"]
+CheckStatus = Literal["passed", "failed", "too few", "not measured"]
+
+LOST_AT_MOST = 0.01
+"""Share of records that infrastructure may cost: up to a point can hide in them, which is what figures are shown to."""
+SLACK = 1e-9
+PASSED, FAILED, UNDECIDED, INFRASTRUCTURE = 0, 1, 5, 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckResult:
+    """One thing that was checked."""
+
+    kind: CheckKind
+    name: str
+    """What was checked, as a stable id: `target outcome at_least`."""
+    status: CheckStatus
+    message: str
+    """One line for people."""
+    detail: str = ""
+    """What else there is to know, or what to do next."""
+
+
+def exit_code(results: Sequence[CheckResult]) -> int:
+    """Give the exit code of all checks together: 1 failed, 6 infrastructure, 5 undecided, 0 passed.
+
+    The first that fits. A quality that failed is found, whatever else is missing; lost calls come before "too few",
+    because a retry may mend both. Codes 2, 3 and 4 belong to configuration, store and stopped runs.
+    """
+    failed = {result.kind == "infrastructure" for result in results if result.status == "failed"}
+    if False in failed:
+        return FAILED
+    if failed:
+        return INFRASTRUCTURE
+    return UNDECIDED if any(result.status in ("too few", "not measured") for result in results) else PASSED
+
+
+def check(
+    cascade: Cascade,
+    card: Scorecard,
+    *,
+    comparison: Comparison | None,
+    labels: Sequence[Label],
+    payloads: Mapping[str, str],
+) -> tuple[CheckResult, ...]:
+    """Make every check of a run; `comparison` is that of the blessed run with it, None when none is blessed.
+
+    `payloads` holds what people saw, as JSON text by the hash that labels carry as `seen`.
+    """
+    return (
+        infrastructure(card),
+        *enough_labels(card),
+        blindness(labels, payloads, cascade),
+        validity(labels, cascade),
+        *targets(cascade, card),
+        *(regressions(comparison) if comparison is not None else ()),
+    )
+
+
+def infrastructure(card: Scorecard) -> CheckResult:
+    """Check that time-outs and the like cost at most 1% of the records; those lost are in no rate."""
+    lost, n = card.n_infrastructure, card.n_records
+    found = f"{lost:,} of {counted(n, card.noun)} lost to infrastructure"
+    return CheckResult(
+        kind="infrastructure",
+        name="infrastructure",
+        status="passed" if lost <= LOST_AT_MOST * n else "failed",
+        message=found if lost else f"No {card.noun} lost to infrastructure",
+        detail="They are in no rate. `stagegap run --retry` asks again." if lost else "",
+    )
+
+
+def enough_labels(card: Scorecard) -> tuple[CheckResult, ...]:
+    """Check that the outcome and each stage are scored on at least 30 records."""
+    counts = {OUTCOME: card.n_scored} | {row.stage: row.in_place.n for row in card.stages}
+    return tuple(
+        CheckResult(
+            kind="labels",
+            name=f"labels {name}",
+            status="passed" if n >= ENOUGH_RECORDS else "too few",
+            message=f"{name}: {counted(n, card.noun)} scored"
+            + ("" if n >= ENOUGH_RECORDS else f", at least {ENOUGH_RECORDS} are needed"),
+            detail=card.verdict.advice if name == OUTCOME else "",
+        )
+        for name, n in counts.items()
+    )
+
+
+def targets(cascade: Cascade, card: Scorecard) -> tuple[CheckResult, ...]:
+    """Check the targets of the cascade file.
+
+    Passed when the value meets the target, failed when its whole interval misses it; a value that misses while the
+    interval does not is undecided: nothing passes that misses, and nothing fails without evidence.
+    """
+    rows = {row.stage: row for row in card.stages}
+    found: list[CheckResult] = []
+    for name, target in cascade.targets.items():
+        wanted = cast("Mapping[str, float]", target)  # the spec lets nothing but numbers through
+        if "at_least" in wanted:
+            score = card.system if name == OUTCOME else rows[name].in_place
+            found.append(_at_least(name, score, wanted["at_least"], card.noun))
+        if "gap" in wanted:
+            gap = rows[name].gap if name in rows else unmeasured("not measured: a gap is measured at stages only")
+            found.append(_gap_at_most(name, gap, wanted["gap"], card.noun))
+    return tuple(found)
+
+
+def _at_least(name: str, score: Estimate, least: float, noun: str) -> CheckResult:
+    wanted = f"wanted at least {percent(least)}%"
+    shown = f"{name}: {percent(score.value)}% ({interval(score)}), {wanted}" if score.is_measured else ""
+    meets, may_meet = score.value >= least - SLACK, score.high >= least - SLACK
+    is_sure = score.low >= least - SLACK
+    return _target(f"target {name} at_least", score, shown, meets=meets, may_meet=may_meet, is_sure=is_sure, noun=noun)
+
+
+def _gap_at_most(name: str, gap: Estimate, points: float, noun: str) -> CheckResult:
+    most = points / 100
+    wanted = f"wanted at most {points:g}"
+    shown = ""
+    if gap.is_measured:
+        shown = f"{name}: {signed(percent(gap.value))} points behind people ({signed_interval(gap)}), {wanted}"
+    meets, may_meet, is_sure = (x <= most + SLACK for x in (gap.value, gap.low, gap.high))
+    return _target(f"target {name} gap", gap, shown, meets=meets, may_meet=may_meet, is_sure=is_sure, noun=noun)
+
+
+def _target(
+    name: str, estimate: Estimate, shown: str, *, meets: bool, may_meet: bool, is_sure: bool, noun: str
+) -> CheckResult:
+    status: CheckStatus
+    if not estimate.is_measured:
+        status, shown, detail = "not measured", f"{name.split()[1]}: {estimate.method}", ""
+    elif estimate.n < ENOUGH_RECORDS:
+        status, detail = "too few", f"{estimate.n} of {ENOUGH_RECORDS} {plural(noun, 2)}"
+    elif meets:
+        status, detail = "passed", "" if is_sure else "The interval reaches beyond the target."
+    elif may_meet:
+        status, detail = "too few", "The value misses the target, its interval does not: more labels would decide."
+    else:
+        status, detail = "failed", "The whole interval misses the target."
+    return CheckResult(kind="target", name=name, status=status, message=shown, detail=detail)
+
+
+def regressions(comparison: Comparison) -> tuple[CheckResult, ...]:
+    """Check that neither the outcome nor a stage is worse than in the blessed run.
+
+    A comparison without a headline decides nothing. `tied` passes: no loss was shown, and the interval says how large
+    one could still be.
+    """
+    if comparison.refusal is not None and not comparison.is_accepted:
+        why = " ".join(comparison.refusal.reasons)
+        return (
+            CheckResult(
+                kind="regression",
+                name="regression",
+                status="not measured",
+                message=f"{comparison.after} can't be held against {comparison.before} as it is",
+                detail=f"{why} {comparison.refusal.offer}".strip(),
+            ),
+        )
+    return tuple(_regression(row, comparison) for row in (comparison.outcome, *comparison.stages))
+
+
+def _regression(row: StageChange, comparison: Comparison) -> CheckResult:
+    status: CheckStatus
+    detail = ""
+    if not row.is_compared or not row.claim.change.is_measured:
+        status = "not measured"
+    elif row.claim.verdict == "regressed":
+        status = "failed"
+        detail = f"{counted(row.flips.broken, comparison.noun)} went from right to wrong."
+    else:
+        status = "too few" if row.claim.verdict == "too few" else "passed"
+    return CheckResult(
+        kind="regression", name=f"regression {row.stage}", status=status, message=row.sentence, detail=detail
+    )
+
+
+def blindness(labels: Sequence[Label], payloads: Mapping[str, str], cascade: Cascade) -> CheckResult:
+    """Check that nobody saw more than what the stage reads, and candidates where it ranks.
+
+    Labels whose payload is not there (imported ones have none) can't be checked and are counted.
+    """
+    made = [label for label in labels if label.action == "label" and label.stage in cascade.names]
+    seen = [label for label in made if label.seen in payloads]
+    leaks = {
+        (payload, stage): leak(payloads[payload], cascade.stage(stage))
+        for payload, stage in {(label.seen, label.stage) for label in seen}
+    }
+    bad = [label for label in seen if leaks[label.seen, label.stage]]
+    unknown = len(made) - len(seen)
+    rest = f"{counted(unknown, 'label')} without a stored payload can't be checked." if unknown else ""
+    if bad:
+        first = bad[0]
+        example = f"{first.annotator} at {first.record}, {first.stage}: {leaks[first.seen, first.stage]}."
+        return _labels(
+            "blindness", "failed", f"{counted(len(bad), 'label')} not made blind", f"{example} {rest}".strip()
+        )
+    if not seen:
+        return _labels("blindness", "not measured", "No label has a stored payload", rest)
+    return _labels("blindness", "passed", f"{counted(len(seen), 'label')} made blind", rest)
+
+
+def leak(payload: str, stage: Stage) -> str:
+    """Say what a payload shows beyond the stage's inputs; empty when nothing."""
+    try:
+        found = json.loads(payload)
+        shown = [str(entry["label"]) for entry in found["inputs"]]
+        extra = [key for key in found if key not in ("id", "inputs", "options")]
+        offers = bool(found["options"])
+    except (KeyError, TypeError, ValueError):
+        return "what was shown can't be read"
+    extra += [label for label in shown if label not in stage.inputs]
+    if extra:
+        return f"showed {listed([repr(key) for key in extra])}, which {stage.name} does not read"
+    return (
+        "offered answers, but only a ranking has candidates" if offers and stage.output.kind is not Kind.RANKING else ""
+    )
+
+
+def validity(labels: Sequence[Label], cascade: Cascade) -> CheckResult:
+    """Check that no label was made with a form for another output type than the stage's; imported ones have no form."""
+    forms = {stage.name: form_hash(stage) for stage in cascade.stages}
+    made = [label for label in labels if label.action == "label" and label.form and label.stage in forms]
+    stale = Counter(label.stage for label in made if label.form != forms[label.stage])
+    if stale:
+        where = listed([f"{n:,} at {stage}" for stage, n in sorted(stale.items())])
+        return _labels(
+            "validity",
+            "failed",
+            f"{counted(stale.total(), 'label')} made with another form: {where}",
+            "The output type changed since. Label these records again, or take the change back.",
+        )
+    if not made:
+        return _labels("validity", "not measured", "No label was made with a form")
+    return _labels("validity", "passed", f"{counted(len(made), 'label')} fit the form they were made with")
+
+
+def _labels(kind: CheckKind, status: CheckStatus, message: str, detail: str = "") -> CheckResult:
+    return CheckResult(kind=kind, name=kind, status=status, message=message, detail=detail)
