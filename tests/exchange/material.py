@@ -28,8 +28,30 @@ CASCADE = Cascade(
 KNOWN = Known(cascade=CASCADE, records=("m1", "=m2", "-3"), documents={"shop": ("a", "-b", "c")})
 
 # Beside Hypothesis's own choice: what formats stumble over.
-NASTY = ["", " ", "'", "''=", "=1+1", "+1", "-1", "@x", "\t", "\r", "\n", "\r\n", "\x00", '"', '""', ",", ";", "\\", "\\n",
-         "\ufeff", "\u202e", "\u2028", "\x85", "＝1", "null", "true", "1", "1e5", "[1]", "{}", "😀", "e\u0301"]  # fmt: skip
+NASTY = [
+    *[
+        "",
+        " ",
+        "'",
+        "''=",
+        "=1+1",
+        "+1",
+        "-1",
+        "@x",
+        "\t",
+        "\r",
+        "\n",
+        "\r\n",
+        "\x00",
+        '"',
+        '""',
+        ",",
+        ";",
+        "\\",
+        "\\n",
+    ],
+    *["\ufeff", "\u202e", "\u2028", "\x85", "＝1", "null", "true", "1", "1e5", "[1]", "{}", "😀", "e\u0301"],
+]
 texts = st.one_of(
     st.sampled_from(NASTY),
     st.lists(st.sampled_from(NASTY), max_size=4).map("".join),

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from exchange.material import CASCADE, KNOWN, labels
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from exchange.material import CASCADE, KNOWN, labels
 from stagegap.errors import ConfigurationError, InputError
 from stagegap.exchange.labels import Known, read_labels, write_labels, write_references
 from stagegap.model.answer import Answer, Fact, Label, Reference
