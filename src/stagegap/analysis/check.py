@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, cast
 
-from stagegap.analysis.claims import signed, signed_interval
+from stagegap.analysis.claims import signed_interval
 from stagegap.analysis.comparison_views import OUTCOME, Comparison, StageChange
 from stagegap.analysis.rounding import percent
 from stagegap.analysis.verdict import ENOUGH_RECORDS
@@ -139,7 +139,8 @@ def _gap_at_most(name: str, gap: Estimate, points: float, noun: str) -> CheckRes
     wanted = f"wanted at most {points:g}"
     shown = ""
     if gap.is_measured:
-        shown = f"{name}: {signed(percent(gap.value))} points behind people ({signed_interval(gap)}), {wanted}"
+        behind = f"{percent(gap.value)} points behind people".replace("-", "−")
+        shown = f"{name}: {behind} ({signed_interval(gap)}), {wanted}"
     meets, may_meet, is_sure = (x <= most + SLACK for x in (gap.value, gap.low, gap.high))
     return _target(f"target {name} gap", gap, shown, meets=meets, may_meet=may_meet, is_sure=is_sure, noun=noun)
 
