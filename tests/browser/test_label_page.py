@@ -25,6 +25,14 @@ def open_card(server: Server, open_page: Callable[..., Page], stage: str = "rout
     return page
 
 
+def switch(page: Page, stage: str, question: str) -> None:
+    """Choose another stage, and wait until the card of the one before is gone."""
+    page.get_by_role("radio", name=stage, exact=True).click()
+    expect(page.get_by_role("form", name=question)).to_be_visible()
+    expect(page.locator(".card")).to_have_count(1)
+    page.locator(".card").focus()
+
+
 def all_saved(page: Page) -> None:
     expect(page.locator(".saved")).to_have_text("All saved")
     expect(page.locator(".card")).to_have_attribute("data-pending", "0")
@@ -150,6 +158,22 @@ def test_labels_that_wait_survive_a_reload(server: Server, open_page: Callable[.
     assert [event["values"]["value"] for event in stored(server)] == ["account"]
 
 
+def test_labels_that_wait_are_sent_from_the_page_of_another_stage(
+    server: Server, open_page: Callable[..., Page]
+) -> None:
+    page = open_card(server, open_page, "urgent")
+    server.kill()
+    page.keyboard.press("1")
+    page.keyboard.press("Enter")
+    expect(page.locator(".saved")).to_have_text("Saving")
+    server.start()
+    page.goto(f"{server.url}/label?stage=route&who=ab")
+    expect(page.locator(".card")).to_have_attribute("data-record", "m0000")
+    all_saved(page)
+    expect(page.get_by_text("0 of 120 done")).to_be_visible()
+    assert [(event["queue"], event["values"]) for event in stored(server)] == [("queue-urgent", {"value": True})]
+
+
 def test_ranking_keeps_the_order_of_choice_and_finds_what_is_not_a_candidate(
     server: Server, open_page: Callable[..., Page]
 ) -> None:
@@ -177,12 +201,10 @@ def test_other_output_types_have_their_forms(server: Server, open_page: Callable
     page = open_card(server, open_page, "urgent")
     page.keyboard.press("2")
     page.keyboard.press("Enter")
-    page.get_by_role("radio", name="topics").click()
-    expect(page.get_by_role("checkbox", name="billing")).to_be_visible()
-    page.locator(".card").focus()
+    switch(page, "topics", "Which topics are in it?")
     for key in ("6", "2", "6", "Enter"):
         page.keyboard.press(key)
-    page.get_by_role("radio", name="anger").click()
+    switch(page, "anger", "How angry, 0 to 10?")
     number = page.get_by_role("textbox", name="Your number")
     number.fill("11")
     page.keyboard.press("Control+Enter")
@@ -190,7 +212,7 @@ def test_other_output_types_have_their_forms(server: Server, open_page: Callable
     number.fill("7,5")
     page.keyboard.press("Control+Enter")
     all_saved(page)
-    page.get_by_role("radio", name="country", exact=True).click()
+    switch(page, "country", "Which country is it about?")
     page.get_by_role("textbox", name="Search").fill("country 27")
     page.keyboard.press("Escape")
     page.keyboard.press("1")

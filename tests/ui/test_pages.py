@@ -249,6 +249,15 @@ def test_event_that_cannot_be_stored_holds_up_no_other(tmp_path: Path) -> None:
     assert [json.loads(line)[2]["id"] for line in lines] == ["e0", "e2"]
 
 
+def test_event_of_another_stage_goes_to_its_own_queue(workspace: FakeWorkspace) -> None:
+    from stagegap.ui import label_card
+
+    here, there = (workspace.queue("support_email", stage) for stage in ("route", "urgent"))
+    event = {"id": "e", "queue": there.id, "action": "label", "record": "m0000", "values": {"value": True}}
+    assert label_card.store(workspace, here, [event], who="ab", verified=False) == (["e"], [])
+    assert [len(workspace.labels(queue, "ab")) for queue in (here, there)] == [0, 1]
+
+
 def test_card_is_given_payloads_and_nothing_of_the_system(workspace: FakeWorkspace) -> None:
     from stagegap.ui import label_card
     from ui.fake_workspace import SECRET

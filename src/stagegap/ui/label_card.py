@@ -48,6 +48,9 @@ def given(workspace: Workspace, queue: Queue, who: str, *, acknowledged: Sequenc
     last = workspace.last_label(queue, who)
     return {
         "context": f"{queue.id}/{who}/{form['hash']}",
+        "queue": queue.id,
+        "queues": [stage.queue_id for stage in workspace.label_stages(queue.cascade) if stage.queue_id],
+        "who": who,
         "form": {**form, "question": queue.question},
         "guideline": queue.guideline,
         "items": [json.loads(item.payload) for item in workspace.queue_items(queue, who, PREFETCH)],
@@ -60,12 +63,18 @@ def given(workspace: Workspace, queue: Queue, who: str, *, acknowledged: Sequenc
 def store(
     workspace: Workspace, queue: Queue, events: Sequence[Mapping[str, Json]], *, who: str, verified: bool
 ) -> tuple[list[str], list[str]]:
-    """Store events one by one, so that one that can't be stored holds up no other; give ids stored, and reasons."""
+    """Store events one by one, so that one that can't be stored holds up no other; give ids stored, and reasons.
+
+    An event may belong to another queue of the cascade: the person went on to another stage before it was sent.
+    """
     stored: list[str] = []
     troubles: list[str] = []
+    stages = {stage.queue_id: stage.stage for stage in workspace.label_stages(queue.cascade)}
     for event in events:
+        stage = stages.get(str(event.get("queue")), queue.stage)
         try:
-            workspace.save_labels(queue, [event], who, verified)
+            own = queue if stage == queue.stage else workspace.queue(queue.cascade, stage)
+            workspace.save_labels(own, [event], who, verified)
             stored.append(str(event["id"]))
         except StagegapError as error:
             troubles.append(str(error))

@@ -1,6 +1,6 @@
 // The label card: one record at a time, keys first, nothing lost.
 //
-// From Python:  data = {context, form, guideline, items, last, acknowledged, progress}
+// From Python:  data = {context, queue, queues, who, form, guideline, items, last, acknowledged, progress}
 // To Python:    state "outbox" = {events, at}, always the whole list of events that are not acknowledged. A trigger per
 //               label would lose events when several arrive during one script run; a list that is sent again does not.
 // kept.js, view.js and this file are one module: elements.py joins them, so that nothing needs a build.
@@ -27,7 +27,7 @@ class Card {
   constructor(root, data) {
     this.root = root
     this.context = data.context
-    this.outbox = new Outbox(data.context)
+    this.outbox = new Outbox(data.queue, data.queues, data.who)
     this.clock = new Clock()
     this.waiting = []
     this.handled = new Set() // records answered here
@@ -43,6 +43,7 @@ class Card {
     ]
     for (const [name, listener] of this.listeners)
       window.addEventListener(name, listener, { capture: true, passive: name === "wheel" })
+    window.stagegapCard = this // while a page changes, the card that is left stays for a moment: keys are for the new one
     this.retry = setInterval(() => this.outbox.events.length && this.outbox.flush(), RETRY_MS)
     this.clock.restart()
   }
@@ -57,7 +58,7 @@ class Card {
     this.outbox.send = send
     this.outbox.acknowledge(data.acknowledged)
     if (this.outbox.unsent) this.outbox.flush()
-    const onTheWay = this.outbox.events.map(event => event.record)
+    const onTheWay = this.outbox.own.map(event => event.record)
     const away = new Set([...this.handled, ...this.skipped, ...onTheWay, ...this.waiting.map(item => item.id), this.current?.id])
     this.waiting.push(...data.items.filter(item => !away.has(item.id)))
     if (data.last && !this.history.length && !this.handled.has(data.last.item.id)) this.history.push(data.last) // undo works after a reload
@@ -214,7 +215,8 @@ class Card {
   // ---- keys ----
 
   onKey(event) {
-    if (!this.root.isConnected || !this.box || document.querySelector('[data-testid="stDialog"]')) return
+    if (window.stagegapCard !== this || !this.root.isConnected || !this.box) return
+    if (document.querySelector('[data-testid="stDialog"]')) return
     const target = event.composedPath()[0]
     if (isTextBox(target) && !this.box.contains(target)) return
     this.clock.tick()

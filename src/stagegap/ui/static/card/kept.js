@@ -21,23 +21,26 @@ const hex = byte => byte.toString(16).padStart(2, "0")
 const randomId = () => [...crypto.getRandomValues(new Uint8Array(16))].map(hex).join("")
 
 class Outbox {
-  constructor(context) {
-    const prefix = `stagegap/outbox/${context}/`
-    this.key = prefix + randomId()
+  // Takes over what earlier pages of this person could not send, for any queue of the cascade: sending twice is harmless.
+  constructor(queue, queues, who) {
+    const prefix = id => `stagegap/outbox/${id}/${who}/`
+    this.queue = queue
+    this.key = prefix(queue) + randomId()
     this.events = []
-    for (const key of device.keys(prefix)) { // what an earlier page could not send; sending twice is harmless
+    for (const key of new Set([queue, ...queues].flatMap(id => device.keys(prefix(id))))) {
       this.events.push(...(device.read(key) ?? []))
       device.remove(key)
     }
     this.unsent = this.events.length > 0
     this.store()
   }
+  get own() { return this.events.filter(event => event.queue === this.queue) }
   store() {
     if (this.events.length) device.write(this.key, this.events)
     else device.remove(this.key)
   }
   add(event) {
-    this.events.push({ id: randomId(), ...event })
+    this.events.push({ id: randomId(), queue: this.queue, ...event })
     this.store()
     this.flush()
   }

@@ -27,8 +27,8 @@ class View {
 
   top() {
     const { done, total, median_ms } = this.card.data.progress
-    const { events } = this.card.outbox
-    const made = action => events.filter(event => event.action === action).length
+    const { events, own } = this.card.outbox
+    const made = action => own.filter(event => event.action === action).length
     const now = done + made("label") - made("undo")
     const left = Math.ceil(((total - now) * median_ms) / 60_000)
     const [state, saved] = !events.length ? ["ok", "All saved"]
