@@ -1,0 +1,5 @@
+"""`python -m stagegap`: the same as the command `stagegap`."""
+
+from stagegap.cli import main
+
+main()
