@@ -3,6 +3,7 @@ import pytest
 
 from spec.folders import BASE
 
+DRAFT = '    uses: python\n    with: {function: "stages.py:draft"}\n'
 LLM = """\
     uses: llm
     with: {model: m, prompt: prompt.md.j2EXTRA}
@@ -20,9 +21,8 @@ LLM = """\
         ("  route:", "  record:", "a stage can't be called 'record': the word has a meaning of its own."),
         ("  route:", "  confidence:", "a stage can't be called 'confidence': the word has a meaning of its own."),
         # kinds
-        ("uses: sklearn", "uses: http", "stages.route.uses: 'http' comes with a later version. Known: python, sklearn, "
-         "retrieval, recorded, llm."),
-        ("uses: sklearn", "ask: x", "the key stages.route.uses is missing. Known: python, sklearn, retrieval, recorded, llm."),
+        ("uses: sklearn", "uses: htp", "stages.route.uses can't be 'htp'. Did you mean http?"),
+        ("uses: sklearn", "ask: x", "the key stages.route.uses is missing. Known: python, sklearn, retrieval, recorded, llm, http, command."),
         ("train: train,", "train: train, depth: 3,", "unknown key 'depth' in stages.route.with. Known: estimator, "
          "features, parameters, seed, train."),
         ("estimator: logistic_regression", "estimator: logistic_regresion", "stages.route.with.estimator can't be 'logistic_regresion'. "
@@ -125,6 +125,65 @@ def test_what_does_not_fit_is_named(problems, folder, old, new, expected):
 def test_settings_of_a_language_model_are_checked(problems, extra, expected):
     old = '    uses: python\n    with: {function: "stages.py:draft"}\n'
     assert problems(old, LLM.replace("EXTRA", extra)) == [f"20: {expected}"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ("{url: example.org}", "url is no address. Write it as https://HOST/PATH."),
+        ("{url: 'https://me:hush@x/y'}", "url holds a name or password. Use `token` or `headers`."),
+        ("{url: 'https://x/y', metod: GET}", "unknown key 'metod' in stages.draft.with. Did you mean method?"),
+        ("{url: 'https://x/y', method: GETT}", "stages.draft.with.method can't be 'GETT'. Did you mean GET?"),
+        ("{url: 'https://x/y', method: GET, body: {a: b}}", "GET sends no body. Remove it: the inputs are sent in the "
+         "address."),
+        ("{url: 'https://x/y', body: {q: '{{ subjet }}'}}", "body uses 'subjet', which is no input of the stage. Did you "
+         "mean subject?"),
+        ("{url: 'https://x/y', body: {q: '{{ subject'}}", "'{{ subject' is no template: unexpected end of template, "
+         "expected 'end of print statement'."),
+        ("{url: 'https://x/y', answer: data..x}", "stages.draft.with.answer can't be 'data..x'."),
+        ("{url: 'https://x/y', headers: {X-Key: hush}}", "X-Key holds a secret in the file itself. Write ${NAME}, the name "
+         "of an environment variable."),
+        ("{url: 'https://x/y', headers: {X-Team: 3}}", "stages.draft.with.headers.X-Team must be text, found 3. Quote it: "
+         '"3".'),
+        ("{url: 'https://x/y', token: hush}", "token holds a secret in the file itself. Write ${NAME}, the name of an "
+         "environment variable."),
+    ],
+)  # fmt: skip
+def test_settings_of_a_service_are_checked(problems, settings, expected):
+    new = f"    uses: http\n    with: {settings}\n"
+    assert [p.partition(": ")[2] for p in problems(DRAFT, new)] == [expected]
+
+
+def test_a_service_gets_its_settings_with_secrets_by_name(folder):
+    settings = "{url: 'https://x/y', headers: {X-Any: '${HUSH}', X-Team: '${TEAM:-a}'}, token: '${KEY}'}"
+    loaded = folder.changed(DRAFT, f"    uses: http\n    with: {settings}\n")
+    assert loaded.cascade.stage("draft").parameters == {
+        "url": "https://x/y",
+        "method": "POST",
+        "headers": {"X-Any": {"$env": "HUSH"}, "X-Team": "a"},
+        "token": {"$env": "KEY"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ("{command: []}", "stages.draft.with.command needs at least 1 entries, found []."),
+        ("{command: cat}", "stages.draft.with.command must be a list, found 'cat'."),
+        ("{command: [cat], files: [stages.p]}", "the file 'stages.p' is not there. Did you mean stages.py?"),
+    ],
+)
+def test_settings_of_a_program_are_checked(problems, settings, expected):
+    new = f"    uses: command\n    with: {settings}\n"
+    assert [p.partition(": ")[2] for p in problems(DRAFT, new)] == [expected]
+
+
+def test_a_program_gets_its_settings(folder):
+    loaded = folder.changed(DRAFT, "    uses: command\n    with: {command: [cat, -], files: [stages.py]}\n")
+    assert loaded.cascade.stage("draft").parameters == {
+        "command": ["cat", "-"],
+        "files": [f"{folder.path}/stages.py"],
+    }
 
 
 def test_a_language_model_gets_its_settings(folder):

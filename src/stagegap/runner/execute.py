@@ -64,6 +64,10 @@ async def execute_async(
                     break
     finally:
         threads.shutdown(wait=not stop.is_forced, cancel_futures=True)
+        # Connections and processes serve all cells: to open them again for each would cost more than the calls.
+        for code in work.codes.values():
+            if isinstance(code, AsyncStage):
+                await code.close()
     status = RunStatus.STOPPED if stop.reason else RunStatus.DONE
     return Summary(status=status, cells=tuple(cells), seconds=clock() - start, error=stop.reason)
 

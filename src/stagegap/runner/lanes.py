@@ -94,16 +94,13 @@ class AsyncLane:
     async def run(self) -> None:
         """Answer until the queue closes."""
         loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.TaskGroup() as calls:
-                while cases := await self._ready.take(LOOKUP):
-                    work = await loop.run_in_executor(self._around.threads, self._known.sort, cases)
-                    self._around.deliver(self._stage.name, work.decided)
-                    for call in work.calls:
-                        await self._begin(calls, call, work.open[call.key])
-                    await self._around.room()
-        finally:
-            await self._code.close()
+        async with asyncio.TaskGroup() as calls:
+            while cases := await self._ready.take(LOOKUP):
+                work = await loop.run_in_executor(self._around.threads, self._known.sort, cases)
+                self._around.deliver(self._stage.name, work.decided)
+                for call in work.calls:
+                    await self._begin(calls, call, work.open[call.key])
+                await self._around.room()
 
     async def _begin(self, calls: asyncio.TaskGroup, call: Call, cases: list[Case]) -> None:
         if call.key in self._in_flight:

@@ -17,6 +17,8 @@ from stagegap.spec.links import mark
 from stagegap.spec.nodes import Findings
 from stagegap.spec.outputs import LabelOutput, LabelsOutput, NumberOutput, ObjectOutput, RankingOutput
 from stagegap.spec.schema import (
+    CommandStage,
+    HttpStage,
     LlmStage,
     PythonStage,
     RecordedStage,
@@ -105,7 +107,12 @@ class _Checks:
                 self._files(stage.with_.path, "the file of recorded outputs", *here, "with", "path")
             case LlmStage():
                 self._files(stage.with_.prompt, "the prompt", *here, "with", "prompt")
-                self._address(stage.with_.base_url, (*here, "with", "base_url"))
+                self._address(stage.with_.base_url, (*here, "with", "base_url"), like="https://HOST/v1")
+            case HttpStage():
+                self._address(stage.with_.url, (*here, "with", "url"), like="https://HOST/PATH")
+                self._body(name, stage)
+            case CommandStage():
+                self._files(stage.with_.files, "the file", *here, "with", "files")
             case _:
                 pass
 
@@ -168,7 +175,23 @@ class _Checks:
                 "Learn from another split.",
             )
 
-    def _address(self, address: str | None, keys: tuple[str, ...]) -> None:
+    def _body(self, name: str, stage: HttpStage) -> None:
+        from stagegap.stages.templates import TemplateError, ValueTemplate
+
+        keys = ("stages", name, "with", "body")
+        if stage.with_.body is None:
+            return
+        if stage.with_.method == "GET":
+            self._add(keys, "GET sends no body.", "Remove it: the inputs are sent in the address.")
+        try:
+            reads = ValueTemplate(cast("Json", stage.with_.body)).reads
+        except TemplateError as error:
+            self._add(keys, f"{error}.")
+            return
+        for read in sorted(reads - set(stage.inputs)):
+            self._add(keys, f"body uses {read!r}, which is no input of the stage.", near_names(read, stage.inputs))
+
+    def _address(self, address: str | None, keys: tuple[str, ...], *, like: str) -> None:
         """Report what is no address of an endpoint; the address is not shown, for it may hold a password."""
         if address is None:
             return
@@ -178,9 +201,10 @@ class _Checks:
         except ValueError:
             has_password, is_web = False, False
         if has_password:
-            self._add(keys, "base_url holds a name or password.", "Give the key by `api_key: ${NAME}`.")
+            hint = "Give the key by `api_key: ${NAME}`." if keys[-1] == "base_url" else "Use `token` or `headers`."
+            self._add(keys, f"{keys[-1]} holds a name or password.", hint)
         elif not is_web:
-            self._add(keys, "base_url is no address.", "Write it as https://HOST/v1.")
+            self._add(keys, f"{keys[-1]} is no address.", f"Write it as {like}.")
 
     def _retrieval(self, name: str, stage: RetrievalStage) -> None:
         here, settings, output = ("stages", name, "with"), stage.with_, stage.output

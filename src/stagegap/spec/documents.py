@@ -11,7 +11,6 @@ from pydantic import BaseModel
 
 from stagegap.errors import near_names
 from stagegap.spec import schema
-from stagegap.spec.kinds import LATER
 from stagegap.spec.nodes import Entries, Entry, Findings, Node, Scalar, child, plain, shown, without
 from stagegap.spec.validate import keys_of, lenient, validated
 
@@ -23,6 +22,8 @@ KINDS: Mapping[str, type[schema.AnyStage]] = {
     "retrieval": schema.RetrievalStage,
     "recorded": schema.RecordedStage,
     "llm": schema.LlmStage,
+    "http": schema.HttpStage,
+    "command": schema.CommandStage,
 }
 RESERVED = ("record", "confidence", "outcome")
 """Words that a stage can't be called by: sources and targets use them."""
@@ -128,8 +129,6 @@ def _stage(name: str, entry: Entry, findings: Findings) -> schema.StageBase | No
     mark = node.entries["uses"].key_mark if "uses" in node.entries else entry.key_mark
     if uses is None:
         findings.add(mark, f"the key stages.{name}.uses is missing.", f"Known: {', '.join(KINDS)}.")
-    elif uses in LATER:
-        findings.add(mark, f"stages.{name}.uses: {uses!r} comes with a later version.", f"Known: {', '.join(KINDS)}.")
     else:
         findings.add(mark, f"stages.{name}.uses can't be {shown(uses)}.", near_names(str(uses), KINDS))
     return validated(schema.StageBase, common, where, findings)

@@ -24,6 +24,10 @@ def is_secret(name: str) -> bool:
     return name.lower().replace("-", "_").endswith(_SECRETS)
 
 
+def _is_secret_header(name: str) -> bool:
+    return is_secret(name) or name.lower().endswith(("key", "auth", "cookie"))
+
+
 def substitute(node: Node, environment: Mapping[str, str], findings: Findings) -> Node:
     """Give the node with every variable replaced; a secret becomes `{"$env": NAME}` and its value is not looked at."""
     return _Substitution(environment, findings).node(node, in_with=False)
@@ -48,10 +52,25 @@ class _Substitution:
                 )
 
     def _entry(self, key: str, entry: Entry, in_with: bool) -> Entry:
+        if in_with and key == "headers" and isinstance(entry.node, Entries):
+            return Entry(entry.key_mark, self._headers(entry.node))
         if in_with and is_secret(key) and isinstance(entry.node, Scalar) and entry.node.value is not None:
             return Entry(entry.key_mark, self._secret(key, entry.node))
         inside = (in_with or key == "with") and key not in _NAMED_BY_USERS
         return Entry(entry.key_mark, self.node(entry.node, in_with=inside))
+
+    def _headers(self, node: Entries) -> Entries:
+        """Give headers with every `${NAME}` kept as a name: it may be a key, whatever the header is called."""
+        entries: dict[str, Entry] = {}
+        for key, entry in node.entries.items():
+            value = entry.node.value if isinstance(entry.node, Scalar) else None
+            whole = _VARIABLE.fullmatch(value) if isinstance(value, str) else None
+            is_name = whole is not None and whole["name"] is not None and whole["default"] is None
+            if isinstance(entry.node, Scalar) and value is not None and (is_name or _is_secret_header(key)):
+                entries[key] = Entry(entry.key_mark, self._secret(key, entry.node))
+            else:
+                entries[key] = Entry(entry.key_mark, self.node(entry.node, in_with=True))
+        return Entries(entries, node.mark)
 
     def _secret(self, key: str, node: Scalar) -> Node:
         """Give the name of the variable; what stands there instead is never shown."""

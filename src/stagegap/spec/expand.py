@@ -23,6 +23,7 @@ _PATHS = (
     ("stages", "*", "with", "path"),
     ("stages", "*", "with", "prompt"),
     ("stages", "*", "with", "function"),
+    ("stages", "*", "with", "files"),
 )
 
 

@@ -20,21 +20,22 @@ class Block(BaseModel):
     )
 
 
-def _shape(value: object) -> str:
-    return "<list>" if isinstance(value, list) else "<mapping>" if isinstance(value, Mapping) else "<one>"
+def shape(value: object) -> str:
+    """Give the branch of a union that a value is for."""
+    return "<list>" if isinstance(value, list) else "<mapping>" if isinstance(value, Mapping | BaseModel) else "<one>"
 
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
 """Name of an input: a Python identifier."""
 Text = Annotated[str, StringConstraints(min_length=1)]
 OneOrMore = Annotated[
-    Annotated[Text, Tag("<one>")] | Annotated[list[Text], Field(min_length=1), Tag("<list>")], Discriminator(_shape)
+    Annotated[Text, Tag("<one>")] | Annotated[list[Text], Field(min_length=1), Tag("<list>")], Discriminator(shape)
 ]
 """A text, or a list of texts."""
 Values = Annotated[
     Annotated[list[Text], Field(min_length=2), Tag("<list>")]
     | Annotated[dict[Text, Text | None], Field(min_length=2), Tag("<mapping>")],
-    Discriminator(_shape),
+    Discriminator(shape),
 ]
 """A closed set: a list, or a mapping from each value to its help text."""
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, StringConstraints, Tag
 
-from stagegap.spec.fields import Block, Free, Name, Secret, Text
+from stagegap.spec.fields import Block, Free, Name, Secret, Text, shape
 
 
 class PythonWith(Block):
@@ -93,5 +93,36 @@ class LlmWith(Block):
     """For the plan and the budget; without it the cost is unknown."""
 
 
-LATER = ("http", "command")
-"""Kinds whose names are reserved for a later version."""
+Path = Annotated[str, StringConstraints(pattern=r"^[^.]+(\.[^.]+)*$")]
+"""Keys and positions with dots between."""
+Header = Annotated[Annotated[Text, Tag("<one>")] | Annotated[Secret, Tag("<mapping>")], Discriminator(shape)]
+
+
+class HttpWith(Block):
+    """Any service that answers with JSON."""
+
+    url: Text
+    """Where it answers."""
+    method: Literal["POST", "GET", "PUT", "PATCH"] = "POST"
+    """GET sends the inputs in the address; the others send JSON."""
+    headers: dict[Text, Header] = Field(default_factory=dict[str, Header])
+    """Header -> value; ${NAME} is read at the first call and never stored."""
+    token: Secret | None = None
+    """Only as ${NAME}; sent as the header `Authorization: Bearer ...`."""
+    body: dict[Text, Free] | None = None
+    """What is sent, with inputs as "{{ NAME }}"; the inputs by name when not given."""
+    answer: Path | None = None
+    """Where the answer stands in the JSON, as data.items.0.label; the whole of it when not given."""
+    confidence: Path | None = None
+    """Where a confidence in [0, 1] stands."""
+    price: Annotated[float, Field(ge=0)] | None = None
+    """US dollars a call, for the plan and the budget."""
+
+
+class CommandWith(Block):
+    """A program of any language that reads and writes a JSON line a call."""
+
+    command: Annotated[list[Text], Field(min_length=1)]
+    """The program and its arguments; it runs in the folder of the cascade file."""
+    files: list[Text] = Field(default_factory=list[str])
+    """Files whose change makes every call a new one; those that the command names are among them."""

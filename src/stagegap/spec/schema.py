@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field
 
 from stagegap.spec.fields import Block, Name, OneOrMore, Text
-from stagegap.spec.kinds import LlmWith, PythonWith, RecordedWith, RetrievalWith, SklearnWith
+from stagegap.spec.kinds import CommandWith, HttpWith, LlmWith, PythonWith, RecordedWith, RetrievalWith, SklearnWith
 from stagegap.spec.outputs import Output
 
 MOST_STAGES = 32
@@ -120,7 +120,25 @@ class LlmStage(StageBase):
     """Settings of this kind of stage."""
 
 
-AnyStage: TypeAlias = PythonStage | SklearnStage | RetrievalStage | RecordedStage | LlmStage
+class HttpStage(StageBase):
+    """Answers by a service that speaks JSON."""
+
+    uses: Literal["http"]
+    """Kind of stage."""
+    with_: Annotated[HttpWith, Field(alias="with")]
+    """Settings of this kind of stage."""
+
+
+class CommandStage(StageBase):
+    """Answers by a program of any language."""
+
+    uses: Literal["command"]
+    """Kind of stage."""
+    with_: Annotated[CommandWith, Field(alias="with")]
+    """Settings of this kind of stage."""
+
+
+AnyStage: TypeAlias = PythonStage | SklearnStage | RetrievalStage | RecordedStage | LlmStage | HttpStage | CommandStage
 Stage = Annotated[AnyStage, Field(discriminator="uses")]
 
 

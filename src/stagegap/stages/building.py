@@ -11,7 +11,7 @@ from stagegap.model.values import Json
 from stagegap.stages.corpus import Corpus
 from stagegap.stages.protocol import Inputs, StageCode
 
-KINDS = ("python", "sklearn", "retrieval", "llm", "recorded")
+KINDS = ("python", "sklearn", "retrieval", "llm", "http", "command", "recorded")
 
 
 def build(
@@ -51,6 +51,14 @@ def build(
             from stagegap.stages.llm import build_llm
 
             return build_llm(stage, folder=folder, corpora=corpora, environment=environment)
+        case "http":
+            from stagegap.stages.http import build_http
+
+            return build_http(stage, corpora=corpora, environment=environment)
+        case "command":
+            from stagegap.stages.command import build_command
+
+            return build_command(stage, folder=folder, corpora=corpora)
         case other:
             raise ConfigurationError(
                 f"Stage {stage.name!r} uses the unknown kind {other!r}. {near_names(other, KINDS)}"

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from stagegap.errors import ConfigurationError
 from stagegap.model.cascade import Stage
-from stagegap.model.values import Json
+from stagegap.stages.secrets import redacted, variable
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -39,7 +39,7 @@ class Endpoint:
         self.address = urlunsplit((parts.scheme, place, parts.path.rstrip("/"), "", ""))
         """The address without user, password and query: it may be shown and hashed."""
         self._credentials = parts.netloc.rpartition("@")[0]
-        self._key_name = _variable(stage.parameters.get("api_key")) or KEY
+        self._key_name = variable(stage.parameters.get("api_key")) or KEY
         self._is_key_named = stage.parameters.get("api_key") is not None
 
     def open(self, *, timeout_s: float) -> AsyncOpenAI:
@@ -62,12 +62,4 @@ class Endpoint:
 
     def redacted(self, text: str) -> str:
         """Give the text on one line, without the key or credentials that a provider may have repeated."""
-        for secret in (self._environment.get(self._key_name, ""), self._credentials):
-            if secret:
-                text = text.replace(secret, "***")
-        return " ".join(text.split())[:500]
-
-
-def _variable(reference: Json) -> str:
-    """Give the name of the environment variable that a secret stands for."""
-    return str(reference.get("$env", "")) if isinstance(reference, Mapping) else ""
+        return redacted(text, (self._environment.get(self._key_name, ""), self._credentials))

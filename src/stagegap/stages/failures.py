@@ -58,6 +58,11 @@ def failure_of(error: Exception) -> Failure | None:
             return None
 
 
+def may_pass(status: int) -> bool:
+    """Say whether a later attempt may end better than this HTTP status."""
+    return status >= 500 or status in PASSING
+
+
 def is_readable(completion: object) -> bool:
     """Say whether what the client gave is a completion with a message: it checks nothing itself."""
     choices = cast("object", getattr(completion, "choices", None))
@@ -72,7 +77,7 @@ def _failed_with(error: openai.APIStatusError) -> Failure:
         return Failure(meaning=Meaning.RECORD, status=Status.UNPARSABLE, message=f"the prompt is too long: {message}")
     if code in FILTERED:
         return Failure(meaning=Meaning.RECORD, status=Status.REFUSED, message=f"the provider refused: {message}")
-    if code in OUT_OF_CREDIT or (400 <= number < 500 and number not in PASSING):
+    if code in OUT_OF_CREDIT or not may_pass(number):
         return Failure(meaning=Meaning.STOP, message=message)
     return Failure(meaning=Meaning.AGAIN, message=message, headers=dict(error.response.headers))
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -13,6 +12,7 @@ from stagegap.model.answer import Status
 from stagegap.model.cascade import Stage
 from stagegap.model.values import Json
 from stagegap.stages.acceptance import Check, Rejected, check_for
+from stagegap.stages.attempts import Attempts, Pause
 from stagegap.stages.canonical import digest
 from stagegap.stages.corpus import Corpus
 from stagegap.stages.endpoint import Endpoint
@@ -21,7 +21,6 @@ from stagegap.stages.kinds import output_identity
 from stagegap.stages.mending import read_answer
 from stagegap.stages.prompts import Prompt, PromptError
 from stagegap.stages.protocol import Inputs, Reply
-from stagegap.stages.retrying import RETRIES, wait_before
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -38,7 +37,7 @@ def build_llm(
     folder: Path,
     corpora: Mapping[str, Corpus],
     environment: Mapping[str, str],
-    pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    pause: Pause = asyncio.sleep,
 ) -> LlmStage:
     """Give the stage that asks a model; `pause` waits so many seconds before another attempt.
 
@@ -72,16 +71,14 @@ class LlmStage:
         endpoint: Endpoint,
         check: Check,
         fingerprint: str,
-        pause: Callable[[float], Awaitable[None]],
+        pause: Pause,
     ) -> None:
         self.fingerprint = fingerprint
         self._stage = stage
         self._prompt = prompt
         self._endpoint = endpoint
         self._check = check
-        self._pause = pause
-        # Jitter must differ between processes, and is no part of any result.
-        self._draw = random.Random()
+        self._attempts = Attempts(timeout_s=stage.timeout_s, pause=pause, redacted=endpoint.redacted)
         self._client: AsyncOpenAI | None = None
 
     async def answer(self, inputs: Inputs) -> Reply:
@@ -93,31 +90,13 @@ class LlmStage:
             prompt = self._prompt.fill(inputs)
         except PromptError as error:
             return Reply(status=Status.UNPARSABLE, error=str(error), is_reusable=False)
-        last: list[Failure] = []
-        try:
-            async with asyncio.timeout(self._stage.timeout_s):
-                return await self._with_retries(prompt, last)
-        except TimeoutError:
-            tried = f", after {last[-1].message}" if last else ""
-            return self._failed(f"no answer within {self._stage.timeout_s:g} s{tried}")
+        return await self._attempts.until_answered(lambda: self._ask(prompt))
 
     async def close(self) -> None:
         """Close the connections."""
         client, self._client = self._client, None
         if client is not None:
             await client.close()
-
-    async def _with_retries(self, prompt: str, failures: list[Failure]) -> Reply:
-        """Ask until there is an answer; every failed attempt is added to `failures`."""
-        while True:
-            found = await self._ask(prompt)
-            if isinstance(found, Reply):
-                return found
-            failures.append(found)
-            wait_s = wait_before(len(failures) - 1, found.headers, self._draw)
-            if len(failures) > RETRIES or wait_s > self._stage.timeout_s:
-                return self._failed(f"{found.message} ({len(failures)} attempts)")
-            await self._pause(wait_s)
 
     async def _ask(self, prompt: str) -> Reply | Failure:
         """Make one attempt; give a failure only where another attempt may help."""
@@ -157,9 +136,6 @@ class LlmStage:
             max_completion_tokens=omit if limit is None or not is_official else limit,
             max_tokens=omit if limit is None or is_official else limit,
         )
-
-    def _failed(self, message: str) -> Reply:
-        return Reply(status=Status.INFRASTRUCTURE, error=self._endpoint.redacted(message), is_reusable=False)
 
     def _reply(self, completion: ChatCompletion) -> Reply:
         choice = completion.choices[0]

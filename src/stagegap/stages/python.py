@@ -127,7 +127,7 @@ class _Function:
         if answered is None:
             return Reply(value=accepted.value)
         try:
-            return _with_knowledge(accepted.value, answered)
+            return with_knowledge(accepted.value, answered)
         except (TypeError, ValueError) as error:
             return Reply(status=Status.UNPARSABLE, error=f"{self.call.__name__} gave: {error}", raw=_raw(found))
 
@@ -140,7 +140,8 @@ class _Function:
         return Reply(status=Status.UNPARSABLE, error=message, is_reusable=False)
 
 
-def _with_knowledge(value: Json, answered: Answered) -> Reply:
+def with_knowledge(value: Json, answered: Answered) -> Reply:
+    """Give the reply with an accepted value and what else is known about it. Raises: ValueError, TypeError."""
     confidence = None if answered.confidence is None else float(answered.confidence)
     if confidence is not None and not 0 <= confidence <= 1:
         raise ValueError(f"A confidence lies in [0, 1], found {confidence}.")

@@ -1,0 +1,246 @@
+"""Stages that ask a JSON service over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+from urllib.parse import urlsplit
+
+import orjson
+
+from stagegap.errors import ConfigurationError, RunStopped
+from stagegap.model.answer import Status
+from stagegap.model.cascade import Stage
+from stagegap.model.values import Json
+from stagegap.stages.acceptance import Check, Rejected, check_for
+from stagegap.stages.attempts import Attempts, Pause
+from stagegap.stages.canonical import canonical, digest
+from stagegap.stages.corpus import Corpus
+from stagegap.stages.failures import UNREADABLE, Failure, Meaning, may_pass
+from stagegap.stages.kinds import output_identity
+from stagegap.stages.picking import NotThere, picked
+from stagegap.stages.protocol import Inputs, Reply
+from stagegap.stages.secrets import redacted, value_of, variable, variables
+from stagegap.stages.templates import TemplateError, ValueTemplate
+
+if TYPE_CHECKING:
+    from aiohttp import ClientResponse, ClientSession
+
+MOST_BYTES = 10_000_000
+"""An answer larger than this, decompressed, is given up."""
+CHUNK = 65_536
+KEPT = 20_000
+"""Characters of an answer that are kept in place of a value."""
+INPUT_REFUSED = frozenset({400, 409, 413, 422})
+"""Statuses that speak of one input; other 4xx speak of every call."""
+
+
+def build_http(
+    stage: Stage,
+    *,
+    corpora: Mapping[str, Corpus],
+    environment: Mapping[str, str],
+    pause: Pause = asyncio.sleep,
+) -> HttpStage:
+    """Give the stage that asks a service; `pause` waits so many seconds before another attempt.
+
+    Raises: ConfigurationError for a body that is no template, or that reads what is no input.
+    """
+    given = stage.parameters
+    corpus = corpora.get(stage.output.of or "")
+    try:
+        body = ValueTemplate(given.get("body"))
+    except TemplateError as error:
+        raise ConfigurationError(f"Stage {stage.name!r}: {error}.") from None
+    settings = {name: given.get(name) for name in ("url", "method", "headers", "body", "answer", "confidence")}
+    return HttpStage(
+        stage,
+        service=Service(stage, environment),
+        body=body if given.get("body") is not None else None,
+        check=check_for(stage.output, corpus.documents if corpus else ()),
+        fingerprint=digest(["http", settings, output_identity(stage.output, corpus)]),
+        pause=pause,
+    )
+
+
+class Service:
+    """Address, headers and secrets of one stage's service; secrets are read at the first call and never shown."""
+
+    def __init__(self, stage: Stage, environment: Mapping[str, str]) -> None:
+        given = stage.parameters
+        self.method = str(given.get("method", "POST"))
+        self.url = str(given["url"])
+        parts = urlsplit(self.url)
+        self.host = parts.netloc
+        self.address = f"{parts.scheme}://{parts.netloc}{parts.path}"
+        """The address without its query: it may be shown."""
+        self._stage = stage.name
+        self._environment = environment
+        self._headers = cast("Mapping[str, Json]", given.get("headers") or {})
+        self._token = variable(given.get("token"))
+        self._names = variables([given.get("token"), given.get("headers"), given.get("body")])
+
+    def headers(self) -> dict[str, str]:
+        """Give the headers with their secrets. Raises: ConfigurationError when one is not set."""
+        sent = {name: str(self.with_secrets(value)) for name, value in self._headers.items()}
+        if self._token:
+            sent["Authorization"] = f"Bearer {value_of(self._token, self._environment, stage=self._stage)}"
+        return sent
+
+    def with_secrets(self, value: Json) -> Json:
+        """Give the value with each `{"$env": NAME}` replaced. Raises: ConfigurationError when one is not set."""
+        if isinstance(value, Mapping):
+            name = variable(value)
+            if name:
+                return value_of(name, self._environment, stage=self._stage)
+            return {key: self.with_secrets(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self.with_secrets(item) for item in value]
+        return value
+
+    def redacted(self, text: str) -> str:
+        """Give the text on one line without the secrets."""
+        return redacted(text, [self._environment.get(name, "") for name in self._names])
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What one call sends."""
+
+    json: bytes | None
+    query: Mapping[str, str]
+
+
+class HttpStage:
+    """One request a call. Connections are opened at the first call and kept for all others."""
+
+    reads_record = False
+
+    def __init__(
+        self,
+        stage: Stage,
+        *,
+        service: Service,
+        body: ValueTemplate | None,
+        check: Check,
+        fingerprint: str,
+        pause: Pause,
+    ) -> None:
+        self.fingerprint = fingerprint
+        self._stage = stage
+        self._service = service
+        self._body = body
+        self._check = check
+        self._attempts = Attempts(timeout_s=stage.timeout_s, pause=pause, redacted=service.redacted)
+        self._session: ClientSession | None = None
+
+    async def answer(self, inputs: Inputs) -> Reply:
+        """Ask once, with retries for faults that pass, within the stage's time-out.
+
+        Raises: RunStopped when the service refuses every call; ConfigurationError when a secret is not set.
+        """
+        try:
+            asked = self._asked(inputs)
+        except TemplateError as error:
+            return Reply(status=Status.UNPARSABLE, error=f"the body: {error}", is_reusable=False)
+        return await self._attempts.until_answered(lambda: self._ask(asked))
+
+    async def close(self) -> None:
+        """Close the connections."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    def _asked(self, inputs: Inputs) -> _Asked:
+        if self._service.method == "GET":
+            return _Asked(None, {name: _as_text(value) for name, value in inputs.items() if value is not None})
+        body = dict(inputs) if self._body is None else self._service.with_secrets(self._body.fill(inputs))
+        return _Asked(canonical(body), {})
+
+    async def _ask(self, asked: _Asked) -> Reply | Failure:
+        """Make one attempt; give a failure only where another attempt may help."""
+        import aiohttp
+
+        service = self._service
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(total=None),
+                headers={"Content-Type": "application/json", "Accept": "application/json", **service.headers()},
+            )
+        try:
+            async with self._session.request(
+                service.method, service.url, data=asked.json, params=asked.query, allow_redirects=False
+            ) as response:
+                content = await _read(response)
+                return self._failed(response, content) if response.status >= 300 else self._answered(content)
+        except (aiohttp.ClientError, OSError) as error:
+            what = f"{type(error).__name__}: {error}".strip(": ")
+            return Failure(meaning=Meaning.AGAIN, message=f"no connection: {what}")
+
+    def _failed(self, response: ClientResponse, content: bytes | None) -> Reply | Failure:
+        """Give what a status other than 2xx means. Raises: RunStopped."""
+        status = response.status
+        said = f"HTTP {status}: {(content or b'')[:2_000].decode(errors='replace').strip() or response.reason or ''}"
+        if may_pass(status):
+            return Failure(meaning=Meaning.AGAIN, message=said, headers=_lower(response.headers))
+        if status in INPUT_REFUSED:
+            return Reply(status=Status.UNPARSABLE, error=self._service.redacted(f"the input was refused: {said}"))
+        if status < 400:
+            host = urlsplit(response.headers.get("Location", "")).netloc or self._service.host
+            said = f"HTTP {status} points to {host}; redirects are not followed, so write the final address as url."
+        raise RunStopped(
+            self._service.redacted(f"Stage {self._stage.name!r}: {self._service.address} refuses every call. {said}")
+        )
+
+    def _answered(self, content: bytes | None) -> Reply | Failure:
+        if content is None:
+            return Reply(status=Status.UNPARSABLE, error=f"the answer is larger than {MOST_BYTES:,} bytes")
+        try:
+            found: Json = orjson.loads(content)
+        except orjson.JSONDecodeError:
+            return UNREADABLE
+        given = self._stage.parameters
+        price = cast("float | None", given.get("price"))
+        try:
+            value = picked(found, str(given["answer"])) if given.get("answer") else found
+            confidence = _confidence(picked(found, str(given["confidence"]))) if given.get("confidence") else None
+        except NotThere as error:
+            return self._no_value(str(error), content, price)
+        accepted = self._check(value)
+        if isinstance(accepted, Rejected):
+            return self._no_value(accepted.reason, content, price)
+        return Reply(value=accepted.value, confidence=confidence, cost=price)
+
+    def _no_value(self, reason: str, content: bytes, price: float | None) -> Reply:
+        raw = content[:KEPT].decode(errors="replace")
+        return Reply(status=Status.UNPARSABLE, error=self._service.redacted(reason), raw=raw, cost=price)
+
+
+async def _read(response: ClientResponse) -> bytes | None:
+    """Give the whole answer; None when it is too large."""
+    parts: list[bytes] = []
+    size = 0
+    async for part in response.content.iter_chunked(CHUNK):
+        size += len(part)
+        if size > MOST_BYTES:
+            return None
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _confidence(found: Json) -> float:
+    if isinstance(found, bool) or not isinstance(found, int | float) or not 0 <= found <= 1:
+        raise NotThere(f"the confidence is {str(found)[:40]!r}, where a number in [0, 1] is needed")
+    return float(found)
+
+
+def _as_text(value: Json) -> str:
+    return value if isinstance(value, str) else canonical(value).decode()
+
+
+def _lower(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}

@@ -1,0 +1,274 @@
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from stagegap.errors import ConfigurationError, RunStopped
+from stagegap.model.answer import Status
+from stagegap.model.cascade import Kind, OutputType, Stage
+from stagegap.model.values import Json
+from stagegap.stages import AsyncStage, Reply, build
+from stagegap.stages.http import MOST_BYTES, HttpStage, build_http
+
+TEXT = OutputType(kind=Kind.TEXT)
+LABEL = OutputType(kind=Kind.LABEL, values=("orders", "spam"))
+HUSH = "sk-very-secret"
+Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass
+class Service:
+    """A JSON service on a port of its own, in the loop of the test; waits are noted, not made."""
+
+    make_stage: Callable[..., Stage]
+    answers: list[Answer] = field(default_factory=list)
+    """One a call; the last stays."""
+    requests: list[tuple[str, str, Mapping[str, str], bytes]] = field(default_factory=list)
+    waits: list[float] = field(default_factory=list)
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        self.requests.append((request.method, request.path_qs, request.headers, await request.read()))
+        return await (self.answers.pop(0) if len(self.answers) > 1 else self.answers[0])(request)
+
+    def ask(self, *inputs: Mapping[str, Json], output: OutputType = TEXT, **settings: object) -> list[Reply]:
+        """Ask the service once for each of the inputs, one after the other."""
+        return asyncio.run(self._ask(inputs or ({"text": "a"},), output, dict(settings)))
+
+    async def _ask(
+        self, inputs: tuple[Mapping[str, Json], ...], output: OutputType, settings: dict[str, object]
+    ) -> list[Reply]:
+        app = web.Application()
+        app.router.add_route("*", "/{tail:.*}", self.handle)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        url = f"http://127.0.0.1:{runner.addresses[0][1]}/label"
+        stage = self.stage(url, output, settings)
+        try:
+            return [await stage.answer(one) for one in inputs]
+        finally:
+            await stage.close()
+            await runner.cleanup()
+
+    def stage(self, url: str, output: OutputType, settings: dict[str, object]) -> HttpStage:
+        timeout_s = settings.pop("timeout_s", 20.0)
+        environment = settings.pop("environment", {"KEY": HUSH})
+        described = self.make_stage("http", output, **{"url": url, **settings})
+        described = replace(described, timeout_s=timeout_s)  # type: ignore[arg-type]
+        return build_http(described, corpora={}, environment=environment, pause=self._pause)  # type: ignore[arg-type]
+
+    async def _pause(self, seconds: float) -> None:
+        self.waits.append(seconds)
+
+
+def says(value: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        return web.Response(text=json.dumps(value), status=status, headers=headers, content_type="application/json")
+
+    return answer
+
+
+@pytest.fixture
+def service(make_stage: Callable[..., Stage]) -> Service:
+    return Service(make_stage)
+
+
+def test_inputs_are_sent_as_json_and_the_answer_is_the_value(service: Service) -> None:
+    service.answers = [says("fine")]
+    assert service.ask({"text": "Où?"}) == [Reply(value="fine")]
+    [(method, path, headers, body)] = service.requests
+    assert (method, path, json.loads(body)) == ("POST", "/label", {"text": "Où?"})
+    assert headers["content-type"] == "application/json"
+
+
+def test_answer_and_confidence_are_picked_out_of_the_json(service: Service) -> None:
+    service.answers = [says({"data": [{"label": "spam", "p": 0.75}]})]
+    [reply] = service.ask(output=LABEL, answer="data.0.label", confidence="data.0.p", price=0.002)
+    assert reply == Reply(value="spam", confidence=0.75, cost=0.002)
+
+
+def test_the_body_may_be_of_another_shape(service: Service) -> None:
+    service.answers = [says("x")]
+    body = {"query": "about {{ text }}", "all": "{{ tags }}", "k": 3, "deep": [{"t": "{{ text|upper }}"}, None]}
+    service.ask({"text": "a", "tags": ["b", 1]}, body=body)
+    assert json.loads(service.requests[0][3]) == {
+        "query": "about a",
+        "all": ["b", 1],
+        "k": 3,
+        "deep": [{"t": "A"}, None],
+    }
+
+
+def test_get_sends_the_inputs_in_the_address(service: Service) -> None:
+    service.answers = [says("x")]
+    service.ask({"text": "a&b", "n": 2, "tags": ["c"], "none": None}, method="GET")
+    [(method, path, _, body)] = service.requests
+    assert (method, path, body) == ("GET", "/label?text=a%26b&n=2&tags=%5B%22c%22%5D", b"")
+
+
+def test_secrets_are_sent_and_never_hashed_or_shown(service: Service) -> None:
+    async def repeats(request: web.Request) -> web.StreamResponse:
+        return web.Response(text=f"wrong key {HUSH}", status=401)
+
+    service.answers = [says("x"), repeats]
+    secret = {"$env": "KEY"}
+    settings = {"token": secret, "headers": {"X-Key": secret, "X-Team": "a"}, "body": {"key": [secret], "t": 1}}
+    service.ask(**settings)
+    [(_, _, headers, body)] = service.requests
+    assert (headers["authorization"], headers["x-key"], headers["x-team"]) == (f"Bearer {HUSH}", HUSH, "a")
+    assert json.loads(body) == {"key": [HUSH], "t": 1}
+    with pytest.raises(RunStopped) as stop:
+        service.ask(**settings)
+    assert HUSH not in str(stop.value)
+    assert str(stop.value).endswith("/label refuses every call. HTTP 401: wrong key ***")
+    one, other = (
+        service.stage("http://x/", TEXT, {**settings, "environment": {"KEY": k}}).fingerprint for k in ("a", "b")
+    )
+    assert one == other
+
+
+def test_a_secret_that_is_not_set_is_named(service: Service) -> None:
+    with pytest.raises(ConfigurationError, match="Stage 'draft' needs the environment variable KEY, which is not set"):
+        service.ask(token={"$env": "KEY"}, environment={})
+    assert service.requests == []
+
+
+def test_what_is_not_of_the_type_is_unparsable_and_kept(service: Service) -> None:
+    service.answers = [says({"label": "both"})]
+    [reply] = service.ask(output=LABEL, answer="label", price=0.5)
+    assert reply.status is Status.UNPARSABLE
+    assert reply.error == "'both' is none of the labels. Known: orders, spam."
+    assert (reply.raw, reply.cost, reply.is_reusable) == ('{"label": "both"}', 0.5, True)
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        ({"data": []}, "the answer has no data.0"),
+        ({"dat": []}, "the answer has no data"),
+        ({"data": "text"}, "the answer has no data.0"),
+        ({"data": [{"label": "a", "p": 2}]}, "the confidence is '2', where a number in [0, 1] is needed"),
+        ({"data": [{"label": "a", "p": True}]}, "the confidence is 'True', where a number in [0, 1] is needed"),
+    ],
+)
+def test_an_answer_of_another_shape_says_what_is_missing(service: Service, answer: object, error: str) -> None:
+    service.answers = [says(answer)]
+    [reply] = service.ask(answer="data.0.label", confidence="data.0.p")
+    assert (reply.status, reply.error) == (Status.UNPARSABLE, error)
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 529, 408])
+def test_a_fault_that_passes_is_tried_again_after_the_wait_that_was_asked_for(service: Service, status: int) -> None:
+    service.answers = [says("no", status=status, headers={"Retry-After": "7"}), says("fine")]
+    assert service.ask() == [Reply(value="fine")]
+    assert service.waits == [7.0]
+
+
+def test_half_an_answer_is_tried_again(service: Service) -> None:
+    async def half(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"content-length": "20"})
+        await response.prepare(request)
+        await response.write(b'{"label":')
+        assert request.transport is not None
+        request.transport.close()
+        return response
+
+    async def half_json(request: web.Request) -> web.StreamResponse:
+        return web.Response(text='{"label":')
+
+    service.answers = [half, half_json, says("fine")]
+    assert service.ask() == [Reply(value="fine")]
+    assert len(service.requests) == 3
+
+
+def test_a_fault_that_stays_is_infrastructure(service: Service) -> None:
+    service.answers = [says("down", status=503)]
+    [reply] = service.ask()
+    assert (reply.status, reply.is_reusable) == (Status.INFRASTRUCTURE, False)
+    assert reply.error == 'HTTP 503: "down" (6 attempts)'
+
+
+def test_nobody_at_the_address_is_infrastructure(service: Service) -> None:
+    async def ask() -> Reply:
+        stage = service.stage("http://127.0.0.1:9/x", TEXT, {})
+        try:
+            return await stage.answer({"text": "a"})
+        finally:
+            await stage.close()
+            await stage.close()
+
+    reply = asyncio.run(ask())
+    assert reply.status is Status.INFRASTRUCTURE
+    assert reply.error.startswith("no connection: ClientConnectorError")
+
+
+def test_a_dripping_answer_ends_with_the_time_out(service: Service) -> None:
+    async def drips(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        while True:
+            await response.write(b" ")
+            await asyncio.sleep(0.02)
+
+    service.answers = [drips]
+    [reply] = service.ask(timeout_s=0.3)
+    assert (reply.status, reply.error) == (Status.INFRASTRUCTURE, "no answer within 0.3 s")
+
+
+def test_an_input_that_is_refused_is_that_records_own(service: Service) -> None:
+    service.answers = [says("too long", status=422), says("fine")]
+    first, second = service.ask({"text": "a"}, {"text": "b"})
+    assert (first.status, first.error) == (Status.UNPARSABLE, 'the input was refused: HTTP 422: "too long"')
+    assert second.value == "fine"
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_redirect_is_not_followed_and_the_key_stays_here(service: Service, status: int) -> None:
+    service.answers = [says("", status=status, headers={"Location": "http://elsewhere.test/x"})]
+    with pytest.raises(RunStopped, match=rf"HTTP {status} points to elsewhere\.test; redirects are not followed"):
+        service.ask(token={"$env": "KEY"})
+    assert len(service.requests) == 1
+
+
+def test_an_answer_without_end_is_given_up(service: Service) -> None:
+    async def bomb(request: web.Request) -> web.StreamResponse:
+        body = gzip.compress(b" " * (3 * MOST_BYTES))
+        return web.Response(body=body, headers={"Content-Encoding": "gzip"})
+
+    service.answers = [bomb]
+    [reply] = service.ask()
+    assert (reply.status, reply.error) == (Status.UNPARSABLE, "the answer is larger than 10,000,000 bytes")
+
+
+def test_a_body_that_can_not_be_filled_is_unparsable_without_a_call(service: Service) -> None:
+    [reply] = service.ask(body={"q": "{{ text.a.b }}"})
+    assert (reply.status, reply.is_reusable) == (Status.UNPARSABLE, False)
+    assert reply.error.startswith("the body: '{{ text.a.b }}' can't be filled: ")
+    assert service.requests == []
+
+
+def test_a_body_that_is_no_template_is_named(service: Service) -> None:
+    with pytest.raises(ConfigurationError, match=r"Stage 'draft': '{{ text' is no template: "):
+        service.stage("http://x/", TEXT, {"body": {"q": "{{ text"}})
+
+
+def test_the_fingerprint_holds_what_decides_the_answer(service: Service) -> None:
+    def fingerprint(**settings: object) -> str:
+        return service.stage("http://x/", TEXT, dict(settings)).fingerprint
+
+    assert fingerprint() == fingerprint(price=0.1) == fingerprint(token={"$env": "KEY"})
+    assert len({fingerprint(), fingerprint(answer="a"), fingerprint(body={"a": 1}), fingerprint(method="PUT")}) == 4
+
+
+def test_build_makes_the_same_stage(service: Service, make_stage: Callable[..., Stage]) -> None:
+    stage = build(make_stage("http", TEXT, url="http://x/"), folder=Path(), corpora={}, environment={})
+    assert isinstance(stage, AsyncStage)
+    assert stage.fingerprint == service.stage("http://x/", TEXT, {}).fingerprint
+    assert not stage.reads_record
