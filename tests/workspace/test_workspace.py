@@ -218,8 +218,11 @@ def test_cascades_are_those_that_ran_and_those_that_have_a_file(workspace: Works
     other = workspace.folder / "pipelines" / "first" / "other.yaml"
     other.write_text("extends: cascade.yaml\ncascade: another\n")
     (workspace.folder / "pipelines" / "notes.yaml").write_text("nothing: here\n")
+    asking = "extends: cascade.yaml\ncascade: asking\nstages: {topic: {ask: '${WHAT} ${NOT:-is asked}'}}\n"
+    (workspace.folder / "pipelines" / "first" / "asking.yaml").write_text(asking)
     workspace.run(other)
     assert workspace.cascades() == ["another", "first"]
+    assert set(workspace.files()) == {"another", "asking", "first"}
 
 
 def test_file_called_cascade_comes_before_variants_and_other_folders(workspace: Workspace) -> None:

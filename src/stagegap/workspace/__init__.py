@@ -34,7 +34,8 @@ from stagegap.workspace.labelling import Desk, LabelStage
 __all__ = ["Foreign", "ImportReport", "LabelStage", "Workspace"]
 
 _NAME = re.compile(r"""^cascade:\s*["']?([\w.-]+)""", re.MULTILINE)
-
+_ASKED = re.compile(r"(?<!\$)\$\{(\w+)\}")
+"""A variable without a default."""
 
 STORE = ".stagegap"
 """Folder of the store inside a workspace."""
@@ -103,8 +104,12 @@ class Workspace:
         return spec.load(path, environment=self._environment)
 
     def cascades(self) -> list[str]:
-        """Names of all cascades: those that were run, newest first, then those that only have a file."""
-        return list(dict.fromkeys([*(run.cascade for run in self.store.runs()), *self.files()]))
+        """Names of all cascades: those that were run, newest first, then those whose file could be run here.
+
+        A file that asks for a variable the environment does not have could not.
+        """
+        ran = [run.cascade for run in self.store.runs()]
+        return list(dict.fromkeys([*ran, *(name for name, path in self.files().items() if self._has_all(path))]))
 
     def plan(self, path: Path | None) -> Plan:
         """Say which calls a run would make, without making one."""
@@ -213,6 +218,10 @@ class Workspace:
         """Give the cascade file as it was when the run was made."""
         path = self.files().get(run.cascade, self.folder / "cascade.yaml")
         return spec.restore(run.resolved, path=path)
+
+    def _has_all(self, path: Path) -> bool:
+        asked = _ASKED.findall(path.read_text(encoding="utf-8", errors="replace"))
+        return all(name in self._environment for name in asked)
 
     def _file(self, cascade: str) -> CascadeFile:
         files = self.files()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stagegap.analysis.references import settle
+from stagegap.errors import ConfigurationError
 from stagegap.exchange.foreign import Unmapped, Wanted, detected, read_foreign
 from stagegap.exchange.frames import Frame, frame, frame_rows
 from stagegap.exchange.labels import LABEL_COLUMNS, labels_of_rows, read_labels, write_labels, write_references
@@ -54,6 +55,11 @@ def import_labels(store: Store, file: CascadeFile, path: Path, foreign: Foreign)
     known = read_materials(file).known(file.cascade)
     source = foreign.source or detected(path)
     if source is None:
+        if foreign.stages or foreign.record_id is not None:
+            raise ConfigurationError(
+                f"{path} is read as labels of our own, which name stage and record themselves. "
+                "If it is of another program, name it with --from."
+            )
         return _append(store, file.cascade, read_labels(path, known))
     wanted = Wanted(stages=dict(foreign.stages), record_id=foreign.record_id, id_field=file.records.id)
     labels, unmapped = read_foreign(path, source, known, wanted)

@@ -15,7 +15,7 @@ from stagegap.analysis.evidence import gather as gather_evidence
 from stagegap.analysis.pooled import PooledScore, pooled_scores
 from stagegap.analysis.references import settle
 from stagegap.analysis.scorecard import scorecard
-from stagegap.attribution.swaps import scorecard_cells
+from stagegap.attribution.swaps import run_cells
 from stagegap.model.answer import Output
 from stagegap.model.cascade import Cascade
 from stagegap.model.record import Record
@@ -64,7 +64,7 @@ def gather(store: Store, file: CascadeFile, *, environment: Mapping[str, str]) -
         materials=materials,
         records=materials.scored(cascade),
         codes=stage_codes(file, materials, references, environment=environment),
-        cells=cell_works(scorecard_cells(cascade), references),
+        cells=cell_works(run_cells(cascade), references),
     )
 
 
