@@ -77,6 +77,7 @@ def test_evaluators_and_nobody_are_no_people(tmp_path: Path) -> None:
         (None, {"metadata": {"id": "m1"}}),
         (None, {"metadata": '{"id": "m1"}'}),
         (None, {"metadata": None, "traceId": "f00", "datasetItemId": "m1"}),
+        (None, {"metadata": "no JSON", "traceId": "m1"}),
         (None, {"traceId": None, "subject": {"kind": "trace", "id": "m1"}}),
         ("traceId", {}),
         ("metadata.mail", {"traceId": "f00", "metadata": {"mail": "m1"}}),

@@ -80,6 +80,21 @@ def test_label_id_is_made_from_its_content(tmp_path: Path) -> None:
         ({"stage": "retrieve", "value": ["z"]}, "The value does not fit stage 'retrieve':"),
         ({"stage": "draft", "value": "x", "facts": [3]}, "A fact is a wording or a list of wordings, found 3."),
         ({"stage": "draft", "value": "x", "facts": [[" "]]}, "a fact needs at least one wording that is not empty"),
+        ({"stage": "draft", "value": "x", "facts": {"a": 1}}, "Facts are a list, found {'a': 1}."),
+        ({"stage": "draft", "value": "x", "facts": '"a"'}, "Facts are a list, found 'a'."),
+        ({"action": "skipped"}, "The action 'skipped' is none of label, skip, undo."),
+        ({"action": "skip"}, "The action 'skip' comes without a value, found 'orders'."),
+        ({"action": "undo", "value": None, "facts": ["x"]}, "The action 'undo' comes without a value, found None."),
+        ({"no_answer": True}, "The row says that no answer is right, and has the value 'orders'."),
+        ({"at": "soon"}, "A time is seconds since 1970 or an ISO 8601 text, found 'soon'."),
+        ({"active_ms": 1.5}, "The field 'active_ms' is a whole number of milliseconds, found 1.5."),
+        ({"active_ms": 2**32}, "The field 'active_ms' is a whole number of milliseconds, found 4294967296."),
+        ({"active_ms": "long"}, "The field 'active_ms' is a whole number of milliseconds, found 'long'."),
+        ({"probability": 1.5}, "The field 'probability' is a number from 0 to 1, found 1.5."),
+        ({"probability": True}, "The field 'probability' is a number from 0 to 1, found True."),
+        ({"unsure": "perhaps"}, "The field 'unsure' is true or false, found 'perhaps'."),
+        ({"odd": 1}, "The field 'odd' is true or false, found 1."),
+        ({"note": 5}, "The field 'note' is a text, found 5."),
     ],
 )
 def test_row_that_does_not_fit_is_one_sentence_with_its_line(
@@ -107,6 +122,34 @@ def test_csv_cells_of_other_types_are_json(tmp_path: Path) -> None:
     assert [label.answer and label.answer.value for label in (route, retrieve, draft)] == ["spam", ["a"], "Hi"]
     assert draft.answer is not None
     assert draft.answer.facts == (Fact(("x",)),)
+
+
+def test_csv_of_a_spreadsheet_is_read_in_its_types(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text(
+        "record,stage,annotator,action,value,no_answer,at,active_ms,unsure,odd,probability,note\n"
+        "m1,draft,p1,,,TRUE,2026-01-02T03:04:05Z,900,TRUE,false,0.25,'=1\n"
+        "m1,draft,p1,skip,,,1e3,,,,,\n"
+    )
+    label, skip = read_labels(path, KNOWN)
+    assert label.answer == Answer(value=None)
+    assert (label.at, label.active_ms, label.unsure, label.odd) == (1767323045.0, 900, True, False)
+    assert (label.probability, label.note) == (0.25, "=1")
+    assert (skip.action, skip.answer, skip.at, skip.active_ms) == ("skip", None, 1000.0, None)
+
+
+def test_label_that_comes_with_its_id_is_taken_as_it_was_made(tmp_path: Path) -> None:
+    own, other, none = read_labels(
+        written(tmp_path, row(id="op1", annotator=" p1 "), row(id="op1", cascade="shop"), row(annotator=" p1 ")), KNOWN
+    )
+    assert (own.id, own.annotator) == ("op1", " p1 ")
+    assert other.id not in ("op1", none.id)
+    assert none.annotator == "p1"
+
+
+def test_skip_needs_no_value(tmp_path: Path) -> None:
+    skip = {"record": "m1", "stage": "route", "annotator": "p1", "action": "skip"}
+    assert [label.action for label in read_labels(written(tmp_path, skip), KNOWN)] == ["skip"]
 
 
 def test_recorded_outputs_are_those_of_the_stage_and_null_is_a_skip(tmp_path: Path) -> None:

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cli.conftest import Command
+
+TASKS = [
+    {
+        "id": n,
+        "data": {"id": f"q{n}"},
+        "annotations": [
+            {
+                "id": 10 + n,
+                "completed_by": 3,
+                "updated_at": "2026-01-02T03:04:05Z",
+                "result": [{"from_name": "theme", "type": "choices", "value": {"choices": ["parking"]}}],
+            }
+        ],
+    }
+    for n in (1, 2, 9)
+]
+LOST = "The record is not one of the cascade's; --record-id FIELD says where its id stands."
+
+
+@pytest.fixture
+def project(stagegap: Command, tmp_path: Path) -> Command:
+    stagegap("init")
+    (tmp_path / "tasks.json").write_text(json.dumps(TASKS))
+    return stagegap
+
+
+def test_import_tells_what_became_no_label(project: Command) -> None:
+    said = project("import", "tasks.json", "--stage", "topic=theme")
+    assert said.code == 0
+    assert said.out.splitlines() == [
+        "2 labels are new (read as label-studio).",
+        f"1 became no label: {LOST}",
+        "    task 9, annotation 19: 'q9'",
+        "Next:  stagegap run   or   stagegap show",
+    ]
+    again = project("import", "tasks.json", "--from", "label-studio", "--stage", "topic=theme")
+    assert again.out.startswith("0 labels are new (read as label-studio). 2 were there already.\n")
+
+
+def test_import_tells_it_to_programs_too(project: Command) -> None:
+    said = project("import", "tasks.json", "--stage", "topic=theme", "--record-id", "id", "--json")
+    assert said.json == {
+        "added": 2,
+        "known": 0,
+        "from": "label-studio",
+        "unmapped": [{"reason": LOST, "count": 1, "examples": ["task 9, annotation 19: 'q9'"]}],
+    }
+
+
+@pytest.mark.parametrize("words", ["topic", "=theme", "topic="])
+def test_stage_option_without_two_names_is_refused(project: Command, words: str) -> None:
+    said = project("import", "tasks.json", "--stage", words)
+    assert said.code == 2
+    assert said.error == (
+        "--stage takes the stage and the question's name in the other program, as in --stage route=topic; "
+        f"found {words!r}.\n"
+    )
+
+
+def test_labels_go_out_and_in_again(project: Command, tmp_path: Path) -> None:
+    project("import", "tasks.json", "--stage", "topic=theme")
+    said = project("export", "labels.csv")
+    assert said.out.splitlines() == ["labels.csv  2 labels", "Next:  stagegap import labels.csv"]
+    assert project("import", "labels.csv").out.startswith("0 labels are new. 2 were there already.\n")
+    references = project("export", "references.csv", "--references")
+    assert references.out.splitlines() == [
+        "references.csv  2 accepted answers", "Next:  stagegap export references.csv",
+    ]  # fmt: skip
+    assert project("export", "labels.parquet", "--raw", "--json").json == {"path": "labels.parquet", "rows": 2}
+    assert (tmp_path / "labels.parquet").read_bytes()[:4] == b"PAR1"
+    assert project("export", "labels.xlsx").code == 2
+
+
+def test_export_without_a_cascade_says_how_to_make_one(stagegap: Command) -> None:
+    said = stagegap("export", "labels.csv")
+    assert (said.code, said.error) == (2, "There is no cascade here. `stagegap init` makes one.\n")

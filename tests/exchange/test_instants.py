@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+import pytest
+
+from stagegap.exchange.instants import seconds
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (None, None),
+        ("", None),
+        (5, 5.0),
+        ("1e3", 1000.0),
+        ("1970-01-01T01:00:00+01:00", 0.0),
+        (" 1970-01-01T00:00:01.5Z ", 1.5),
+        ("1970-01-02", 86400.0),
+    ],
+)
+def test_time_is_read_in_every_form_that_programs_write(written: object, read: float | None) -> None:
+    assert seconds(written) == read
+
+
+@pytest.mark.parametrize("written", ["soon", "nan", float("inf"), True, [1]])
+def test_what_is_no_time_is_refused(written: object) -> None:
+    with pytest.raises(ValueError, match=r"A time is seconds since 1970 or an ISO 8601 text, found "):
+        seconds(written)
