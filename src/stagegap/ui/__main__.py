@@ -5,5 +5,5 @@ from pathlib import Path
 
 from stagegap.ui.server import serve
 
-folder, port = [*sys.argv[1:], *[".", "8501"][len(sys.argv) - 1 :]][:2]
-serve(Path(folder), port=int(port))
+given = dict(enumerate(sys.argv))
+serve(Path(given.get(1, ".")), port=int(given.get(2, "8501")))

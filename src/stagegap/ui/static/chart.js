@@ -1,6 +1,7 @@
 // A chart: HTML from charts/, every value escaped there. Rows with a button can be chosen.
 export default function ({ data, parentElement, setTriggerValue }) {
   const box = parentElement.querySelector("#chart")
+  box.style.colorScheme = isDark(getComputedStyle(box).getPropertyValue("--st-background-color")) ? "dark" : "light"
   if (box.dataset.shown !== data.html) {
     const focused = parentElement.activeElement?.dataset?.v
     const scrolled = box.querySelector(".scroll")?.scrollTop
@@ -13,4 +14,13 @@ export default function ({ data, parentElement, setTriggerValue }) {
     const button = event.target.closest("tr.pick")?.querySelector("[data-v]")
     if (button) setTriggerValue("pick", button.dataset.v)
   }
+}
+
+// A dialog stands outside the element that carries the page's colour scheme, so the theme's own colour decides.
+function isDark(colour) {
+  const probe = new OffscreenCanvas(1, 1).getContext("2d")
+  probe.fillStyle = colour.trim()
+  probe.fillRect(0, 0, 1, 1)
+  const [red, green, blue] = probe.getImageData(0, 0, 1, 1).data
+  return red + green + blue < 384
 }
