@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from stagegap.attribution.swaps import needed_stages, scorecard_cells
+from stagegap.attribution.swaps import needed_stages, run_cells
 from stagegap.model.answer import Answer, Label, Output, Status
 from stagegap.model.cascade import Cascade, Kind, Outcome, OutputType, Source, Stage
 from stagegap.model.record import Record
@@ -118,7 +118,7 @@ class Planted:
         """Give outputs as a run would: the system's everywhere, and in swap cells only the stages that must run."""
         cascade = self.cascade()
         found = {(str(SYSTEM), name): self._outputs(luck, ids, SYSTEM, name) for name in self.names}
-        for cell in scorecard_cells(cascade):
+        for cell in run_cells(cascade):
             for name in needed_stages(cascade, cell):
                 found[str(cell), name] = self._outputs(luck, ids, cell, name)
         return found

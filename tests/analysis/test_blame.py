@@ -6,23 +6,14 @@ import pytest
 import planted
 from stagegap.analysis.blame import Blame, blame
 from stagegap.analysis.codec import from_json, to_json
-from stagegap.attribution.swaps import lattice_cells, stages_between
+from stagegap.attribution.swaps import scorecard_cells
 from stagegap.model.answer import Output, Status
 
 
 def outputs_of(made: planted.Planted, n: int, *, lattice: bool = True, seed: int = 0):
-    ids = [row.id for row in planted.records(n)]
-    luck = made.luck(n, np.random.default_rng(seed))
-    found = made.outputs(luck, ids)
-    cascade = made.cascade()
-    for cell in lattice_cells(cascade) if lattice else ():
-        state = made.right(luck, cell.stages)
-        for name in stages_between(cascade, cell, target=cascade.outcome.stage):
-            found[str(cell), name] = {
-                r: Output(record=r, stage=name, status=Status.OK, value="right" if ok else "wrong")
-                for r, ok in zip(ids, state[name].tolist(), strict=True)
-            }
-    return found
+    found = made.outputs(made.luck(n, np.random.default_rng(seed)), [row.id for row in planted.records(n)])
+    kept = {"system", *map(str, scorecard_cells(made.cascade()))}
+    return {place: rows for place, rows in found.items() if lattice or place[0] in kept}
 
 
 def made_blame(made: planted.Planted, n: int = 400, *, lattice: bool = True) -> Blame:
@@ -123,6 +114,13 @@ def test_more_stages_than_can_be_exact_are_said():
     made = planted.Planted(shape=shape, skill=dict.fromkeys("ABCDEFGHIJK", 0.97))
     view = made_blame(made, 60, lattice=False)
     assert view.stages[0].order_free.method == "not measured: more than 10 stages"
+    assert view.stages[0].gain.is_measured
+
+
+def test_more_branches_than_a_run_swaps_are_said():
+    made = planted.Planted(shape="A AB AC AD AE AF BCDEFG", skill=dict.fromkeys("ABCDEFG", 0.9))
+    view = made_blame(made, 60)
+    assert view.stages[0].order_free.method == "not measured: parallel branches need more than 32 swap sets"
     assert view.stages[0].gain.is_measured
 
 

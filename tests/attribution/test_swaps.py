@@ -10,8 +10,10 @@ from stagegap.attribution.swaps import (
     alone_cells,
     ceiling_cells,
     effective_set,
+    lattice_cells,
     needed_stages,
     prefix_cells,
+    run_cells,
     scorecard_cells,
     stages_between,
     swap_cell,
@@ -82,6 +84,23 @@ def test_a_chain_of_k_costs_k_times_k_minus_1_over_2_calls_a_record():
     for k in range(1, 7):
         made = cascade(planted.CHAIN[k])
         assert sum(len(needed_stages(made, cell)) for cell in scorecard_cells(made)) == k * (k - 1) // 2
+
+
+@pytest.mark.parametrize(
+    ("shape", "more"),
+    [
+        ("A AB BC CD", []),
+        ("A AB AC BCD", ["A+C"]),
+        ("A AB AC AD BCDE", ["A+C", "A+D", "A+B+D", "A+C+D"]),
+        ("A AB AC AD AE AF BCDEFG", []),
+    ],
+)
+def test_parallel_branches_need_swap_cells_beyond_the_scorecard(shape: str, more: list[str]):
+    made = cascade(shape)
+    assert texts(tuple(c for c in run_cells(made) if c not in scorecard_cells(made))) == more
+    for cell in lattice_cells(made):
+        between = stages_between(made, cell, target=made.outcome.stage)
+        assert needed_stages(made, cell) == between, "what an order-free gain needs is what runs"
 
 
 def test_an_untouched_target_needs_nothing():

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from runner.making import LABEL, TEXT, Build, Memory, run
+from stagegap.attribution.swaps import run_cells
 from stagegap.model.answer import Answer
 from stagegap.model.cascade import Source
 from stagegap.model.record import Record
@@ -59,6 +60,33 @@ def test_a_plan_that_is_exact_is_what_the_run_then_does(branching: Build, record
         stage="reply", calls=1, known=1, skipped=1, is_exact=True, is_paid=False
     )
     assert run(work, memory).calls == planned.calls == 1
+
+
+def test_parallel_branches_and_a_stage_off_the_way_call_what_is_needed_and_no_more(
+    making: Build, records: Records, memory: Memory
+) -> None:
+    making.python("a", "text", "return text")
+    making.python("b", "a=a", "return a + 'b'")
+    making.python("c", "a=a", "return a + 'c'")
+    making.python("aside", "c=c", "return c")
+    making.python("d", "b=b c=c", "return b + c")
+    rows = records("x", "y", "z")
+    run(making.work(rows), memory)
+    given = {name: {r.id: Answer(value=f"{name} of {r.id}") for r in rows} for name in "abcd"}
+    found = run_cells(making.cascade)
+    cells = [CellWork(cell=c, given={name: given[name] for name in c.stages}) for c in found]
+    work = making.work(rows, *cells, run="2")
+    planned = plan(work, cache=memory)
+    calls = {str(cell.cell): {stage.stage: stage.calls for stage in cell.stages} for cell in planned.cells}
+    assert calls == {
+        "reference:a": {"b": 3, "c": 3, "d": 3},
+        "reference:a+b": {"c": 0, "d": 3},
+        "reference:b+c": {"d": 3},
+        "reference:d": {},
+        "reference:c": {"aside": 3},
+        "reference:a+c": {"b": 0, "d": 3},
+    }
+    assert run(work, memory).calls == planned.calls
 
 
 def test_a_call_that_two_cells_share_is_planned_once(branching: Build, records: Records, memory: Memory) -> None:

@@ -33,7 +33,8 @@ CASCADE = Cascade(
     [
         (SYSTEM, ["route", "find", "tone", "draft"], ()),
         (Cell("reference", ("route",)), ["find", "draft"], ("route",)),
-        (Cell("reference", ("find",)), ["route", "draft"], ("find",)),
+        (Cell("reference", ("find",)), ["tone"], ("find",)),
+        (Cell("version", ("find",)), ["route", "draft"], ("find",)),
         (Cell("reference", ("route", "find")), ["draft"], ("route", "find")),
         (Cell("reference", ("tone",)), ["route", "find", "draft"], ()),
         (Cell("reference", ("draft",)), [], ("draft",)),

@@ -13,8 +13,8 @@ from stagegap.analysis import evidence as ev
 from stagegap.attribution.ceiling import complete_cases
 from stagegap.attribution.faults import UNKNOWN, acceptable, account
 from stagegap.attribution.parts import error_parts
-from stagegap.attribution.shapley import EXACT_UP_TO, down_sets, mask_of, precedence_matrix
-from stagegap.attribution.swaps import swap_cell
+from stagegap.attribution.shapley import EXACT_UP_TO, mask_of, precedence_matrix
+from stagegap.attribution.swaps import LATTICE_UP_TO, lattice_sets, swap_cell
 from stagegap.metrics import CustomMetric
 from stagegap.model.answer import Label
 from stagegap.model.cascade import Cascade
@@ -76,7 +76,7 @@ def blame(
     resamples: int = RESAMPLES,
     custom: Mapping[str, CustomMetric] | None = None,
 ) -> Blame:
-    """Compare the methods on one run. `order_free` needs the outputs of `swaps.lattice_cells`."""
+    """Compare the methods on one run. `order_free` needs the outputs of `swaps.run_cells`."""
     evidence = ev.gather(cascade, records, outputs, labels, custom=custom or {})
     units = clusters(record.unit for record in evidence.records)
     steps, reason = ev.prefix_outcomes(evidence)
@@ -163,7 +163,9 @@ def _order_free(evidence: ev.Evidence, units: Clusters, *, seed: int, resamples:
     parents = {stage.name: stage.parents for stage in cascade.stages}
     if len(names) > EXACT_UP_TO:
         return [unmeasured(f"not measured: more than {EXACT_UP_TO} stages")] * len(names)
-    cells = {swapped: swap_cell(cascade, swapped) for swapped in down_sets(names, parents)}
+    cells = {swapped: swap_cell(cascade, swapped) for swapped in lattice_sets(cascade)}
+    if not cells:
+        return [unmeasured(f"not measured: parallel branches need more than {LATTICE_UP_TO} swap sets")] * len(names)
     missing = next(
         (
             cell

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Literal
 
-from stagegap.attribution.shapley import down_sets
+from stagegap.attribution.shapley import EXACT_UP_TO, down_sets
 from stagegap.model.cascade import Cascade
 from stagegap.model.run import SYSTEM, Cell
 
 SwapKind = Literal["reference", "person", "version"]
+
+LATTICE_UP_TO = 32
+"""Swap sets up to which a run makes gains free of the order of parallel branches: four branches beside each other.
+Each further branch doubles the sets, and every set costs calls of what comes after it."""
 
 
 def effective_set(cascade: Cascade, stages: Collection[str], *, target: str | None = None) -> tuple[str, ...]:
@@ -91,13 +95,19 @@ def stages_between(cascade: Cascade, cell: Cell, *, target: str) -> tuple[str, .
     return tuple(needed)
 
 
-def needed_stages(cascade: Cascade, cell: Cell) -> tuple[str, ...]:
-    """Give the stages that a scorecard wants outputs of in a cell, in cascade order.
+def run_cells(cascade: Cascade) -> tuple[Cell, ...]:
+    """Give every distinct swap cell that a run makes: ceiling, alone, and what parallel branches need beyond these."""
+    return tuple(dict.fromkeys((*scorecard_cells(cascade), *lattice_cells(cascade))))
 
-    For a ceiling cell those up to the outcome; for an alone cell the stages that work on exactly those references.
+
+def needed_stages(cascade: Cascade, cell: Cell) -> tuple[str, ...]:
+    """Give the stages that the views of a run want outputs of in a cell, in cascade order.
+
+    For a cell of the ceiling or the lattice those up to the outcome; for an alone cell the stages that work on
+    exactly those references. Empty for a cell that `run_cells` does not hold.
     """
     wanted: set[str] = set()
-    if cell in ceiling_cells(cascade):
+    if cell in ceiling_cells(cascade) or cell in lattice_cells(cascade):
         wanted.update(stages_between(cascade, cell, target=cascade.outcome.stage))
     wanted.update(name for name in cascade.names if cell != SYSTEM and alone_cell(cascade, name) == cell)
     return tuple(name for name in cascade.names if name in wanted)
@@ -107,8 +117,15 @@ def lattice_cells(cascade: Cascade) -> tuple[Cell, ...]:
     """Give the distinct reference cells that gains free of the order of parallel branches need, without the system's.
 
     The swap sets that hold, with a stage, all that it depends on. On a chain they are those of the ceiling. What must
-    run in them is `stages_between(cascade, cell, target=outcome)`.
+    run in them is `stages_between(cascade, cell, target=outcome)`. Empty when there are more sets than `LATTICE_UP_TO`.
     """
-    parents = {stage.name: stage.parents for stage in cascade.stages}
-    cells = dict.fromkeys(swap_cell(cascade, swapped) for swapped in down_sets(cascade.names, parents))
+    cells = dict.fromkeys(swap_cell(cascade, swapped) for swapped in lattice_sets(cascade))
     return tuple(cell for cell in cells if cell != SYSTEM)
+
+
+def lattice_sets(cascade: Cascade) -> tuple[tuple[str, ...], ...]:
+    """Give the swap sets behind `lattice_cells`; empty when there are too many to run."""
+    if len(cascade.stages) > EXACT_UP_TO:
+        return ()
+    sets = down_sets(cascade.names, {stage.name: stage.parents for stage in cascade.stages})
+    return sets if len(sets) <= LATTICE_UP_TO else ()

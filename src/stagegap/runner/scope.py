@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from stagegap.attribution.swaps import needed_stages
 from stagegap.model.cascade import Cascade, Stage
 from stagegap.model.run import Cell
 
@@ -22,13 +23,14 @@ class Scope:
 def scope_of(cascade: Cascade, cell: Cell) -> Scope:
     """Give the stages of a cell.
 
-    The system runs every stage, because each is scored. With swaps, only what the outcome depends on runs, cut at the
-    swapped stages: what reaches the outcome only through a swapped stage is hidden by it.
+    The system runs every stage, because each is scored. With swaps, only what the wanted outputs depend on runs, cut
+    at the swapped stages: what reaches them only through a swapped stage is hidden by it. Wanted are the stages that
+    the views of a run need there, or the outcome in a cell that no view knows.
     """
     if not cell.stages:
         return Scope(runs=cascade.stages, reads=())
     needed: set[str] = set()
-    open_names = [cascade.outcome.stage]
+    open_names = list(_wanted(cascade, cell))
     while open_names:
         name = open_names.pop()
         if name not in needed:
@@ -39,6 +41,11 @@ def scope_of(cascade: Cascade, cell: Cell) -> Scope:
         runs=tuple(stage for stage in cascade.stages if stage.name in needed and stage.name not in cell.stages),
         reads=tuple(name for name in cell.stages if name in needed),
     )
+
+
+def _wanted(cascade: Cascade, cell: Cell) -> tuple[str, ...]:
+    found = needed_stages(cascade, cell) if cell.kind == "reference" else ()
+    return found or (cascade.outcome.stage,)
 
 
 def repeats_of(cascade: Cascade) -> Mapping[str, int]:
