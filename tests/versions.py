@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 import planted
+from stagegap.analysis.changed import what_changed
 from stagegap.analysis.evidence import Evidence, gather
 from stagegap.analysis.shared_records import Side
 from stagegap.analysis.version_swaps import SwapPlan, swap_plan
-from stagegap.model.answer import Label, Output
+from stagegap.model.answer import Label
 from stagegap.model.record import Record
 from stagegap.model.run import Cell
 
@@ -64,8 +65,41 @@ class Versions:
         return {cell: self.outcome(lucks, cell.stages) for cell in (plan.start, *plan.cells, plan.end)}
 
 
-def outputs(made: planted.Planted, luck: planted.Luck, ids: Sequence[str]) -> dict[tuple[str, str], dict[str, Output]]:
-    return made.outputs(luck, ids)
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """What a simulated pair of versions was told to be."""
+
+    named: Mapping[str, str]
+    """Stages that something was claimed of, with the word."""
+    total: str
+
+    @property
+    def is_tied(self) -> bool:
+        return not self.named and self.total == "tied"
+
+
+def told(versions: Versions, n: int, *, seed: int, noisy: bool, per_cluster: int = 1, resamples: int = 400) -> Told:
+    """Simulate one pair of versions on n records and say what is claimed of it."""
+    rng = np.random.default_rng(seed)
+    codes = np.arange(n) // per_cluster
+    old = versions.base.luck(n, rng, clusters=None if per_cluster == 1 else codes)
+    fresh = versions.base.luck(n, rng, clusters=None if per_cluster == 1 else codes)
+    lucks = old, {name: fresh[name] if noisy and name in versions.new else old[name] for name in old}
+    view = what_changed(
+        versions.plan(),
+        versions.outcomes(lucks),
+        planted.records(n, per_cluster=per_cluster),
+        versions.base.cascade(),
+        before="v1",
+        after="v2",
+        seed=seed,
+        resamples=resamples,
+    )
+    claims = {row.stage: row.claim.verdict for row in view.stages}
+    return Told(
+        named={stage: word for stage, word in claims.items() if word in ("improved", "regressed")},
+        total=view.total.verdict,
+    )
 
 
 def evidence(

@@ -312,6 +312,7 @@ def test_markdown_takes_nothing_as_markup():
     text = markdown([odd], title="t")
     assert "\\<img src=x\\> \\[a\\](b) @\u200dteam \\| \\`c\\` \\&amp; next" in text
     assert "details" not in text
+    assert markdown([PLAIN], title="t").startswith("**t**: Passed: all 1 checks.\n\n<details>")
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def junit(results: Sequence[CheckResult], *, suite: str) -> str:
             if outcome != "skipped":
                 told.set("type", result.kind)
             told.text = _clean(result.detail)
-        elif result.message:
+        else:
             SubElement(case, "system-out").text = _clean(result.message)
     indent(root)
     return f'<?xml version="1.0" encoding="utf-8"?>\n{tostring(root, encoding="unicode")}\n'
