@@ -35,6 +35,10 @@ class Session:
         """
         return self._cursor.execute(sql, list(values) if values else None).fetchall()
 
+    def columns(self, sql: str, *values: object) -> dict[str, Any]:
+        """Run the statement and give the columns of its result as numpy arrays."""
+        return self._cursor.execute(sql, list(values) if values else None).fetchnumpy()
+
     def run(self, sql: str, *values: object) -> None:
         """Run the statement (or several) for what it does."""
         self.rows(sql, *values)

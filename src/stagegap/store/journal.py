@@ -96,6 +96,20 @@ class Journal:
         """Give the sequence number of the newest operation that is still here; 0 when there is none."""
         return self._rows("select coalesce(max(seq), 0) from op")[0][0]
 
+    def given(self) -> int:
+        """Give the highest sequence number that was ever given, the one of an operation that is gone included."""
+        rows = self._rows("select seq from sqlite_sequence where name = 'op'")
+        return rows[0][0] if rows else 0
+
+    def count_labels(self, after: int, upto: int) -> int:
+        """Count the labels with these sequence numbers."""
+        return self._rows("select count(*) from op where kind = 'label' and seq > ? and seq <= ?", [after, upto])[0][0]
+
+    def seq_of(self, op_id: str) -> int | None:
+        """Give the sequence number of an operation; None when it is not here (any more)."""
+        rows = self._rows("select seq from op where op_id = ?", [op_id])
+        return rows[0][0] if rows else None
+
     def note(self, key: str) -> str:
         """Give what was noted under `key`; empty when nothing was."""
         rows = self._rows("select v from identity where k = ?", [key])

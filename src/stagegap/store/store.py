@@ -16,6 +16,7 @@ from stagegap.model.record import Record
 from stagegap.model.run import Cell, Run, RunStatus
 from stagegap.store import care, labels, outputs, queues, records, rows
 from stagegap.store.attach import Attachment
+from stagegap.store.calls import Calls
 from stagegap.store.drain import Drainer
 from stagegap.store.facts import Finding, Rebuilt, RecordsImport, Waiting
 from stagegap.store.journal import Journal
@@ -37,6 +38,7 @@ class Store:
         self._file = file
         self._drainer = drainer
         self._schema = schema
+        self._calls = Calls(journal, file, drainer)
         self._runs: set[str] = set()
 
     @classmethod
@@ -145,7 +147,9 @@ class Store:
                 run_tables.identify(session, run)
             self._runs.add(run)
         if outputs_:
-            self._journal.append("batch", [rows.pack(run, cell, outputs_)])
+            op_id, body = rows.pack(run, cell, outputs_)
+            with self._calls.writing(op_id, [o.key for o in outputs_ if o.key and o.status in outputs.CACHEABLE]):
+                self._journal.append("batch", [(op_id, body)])
             self._drainer.wake()
 
     def append_labels(self, cascade: str, labels_: Sequence[Label]) -> None:
@@ -168,11 +172,11 @@ class Store:
 
     def cached(self, keys: Sequence[str]) -> dict[str, Output]:
         """Give the newest answer to each of these calls, over all runs and cells; failures to answer are no answer."""
-        if not keys:
+        places = self._calls.places(keys) if keys else {}
+        if not places:
             return {}
-        self._drainer.drain_all()
         with self._file.reading() as session:
-            return outputs.cached(session, keys)
+            return outputs.at(session, places)
 
     def labels(self, cascade: str, *, stage: str | None = None, annotator: str | None = None) -> list[Label]:
         """Give every label ever made, in order."""

@@ -1,0 +1,144 @@
+"""Which calls were ever answered, kept in memory: a look-up of an unknown call never touches the file."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stagegap.store.attach import Attachment, Session
+from stagegap.store.drain import Drainer
+from stagegap.store.journal import Journal
+from stagegap.store.labels import applied
+from stagegap.store.outputs import NEWER
+
+_Heads = NDArray[np.uint64]
+_Numbers = NDArray[np.int64]
+
+
+class Calls:
+    """Where in the file the newest answer to each call stands.
+
+    Rows of `output` are never moved or deleted, so a place stays right for as long as the file is the same. Operations
+    up to `_seen` are accounted for: their answers are in `_filed` (with their place) or in `_late` (written by this
+    process and perhaps not drained, with their operation). When the journal was given anything else, it came from
+    another process and is read before the answer.
+    """
+
+    def __init__(self, journal: Journal, file: Attachment, drainer: Drainer) -> None:
+        self._journal = journal
+        self._file = file
+        self._drainer = drainer
+        self._mutex = threading.Lock()
+        self._under_way = 0
+        self._forget("")
+
+    def _forget(self, rebuilt: str) -> None:
+        self._filed, self._late = _Index(), _Index()
+        self._own: set[int] = set()
+        self._upto = self._seen = 0
+        self._rebuilt = rebuilt
+
+    @contextmanager
+    def writing(self, op_id: str, keys: Sequence[str]) -> Generator[None]:
+        """Take note of an operation that this process gives to the journal inside."""
+        with self._mutex:
+            self._under_way += 1
+        seq: int | None = None
+        try:
+            yield
+            seq = self._journal.seq_of(op_id)
+        finally:
+            with self._mutex:
+                self._under_way -= 1
+                if seq is not None:
+                    self._note(seq, _heads(keys))
+
+    def _note(self, seq: int, found: _Heads) -> None:
+        if seq > self._upto:
+            if seq > self._seen:
+                self._own.add(seq)
+            self._late.add(found, np.full(len(found), seq, dtype=np.int64))
+
+    def places(self, keys: Sequence[str]) -> dict[str, int]:
+        """Give the row of the answer to each call that has one; the second half of its key is left to be compared."""
+        wanted = _heads(keys)
+        with self._mutex:
+            rebuilt = self._journal.note("rebuilt")
+            if rebuilt != self._rebuilt:
+                self._forget(rebuilt)
+            if not self._is_up_to_date() or (self._late.find(wanted) >= 0).any():
+                self._read_newer()
+            found = self._filed.find(wanted)
+        return {keys[n]: int(found[n]) for n in np.flatnonzero(found >= 0)}
+
+    def _is_up_to_date(self) -> bool:
+        """Say whether all that the journal was given since is labels and this process's own."""
+        last = self._journal.given()
+        others = last - self._seen - len(self._own) - self._journal.count_labels(self._seen, last)
+        if not others:
+            self._own.clear()
+            self._seen = last
+        return others <= self._under_way
+
+    def _read_newer(self) -> None:
+        self._drainer.drain_all()
+        with self._file.reading() as session:
+            reached = applied(session)
+            self._filed.add(*_newest(session, self._upto))
+        self._upto = reached
+        self._seen = max(self._seen, reached)
+        self._late.keep_above(reached)
+        self._own = {seq for seq in self._own if seq > reached}
+
+
+class _Index:
+    """A number for each key's first half: 16 bytes a call, in ordered parts of which the later ones count."""
+
+    def __init__(self) -> None:
+        self._parts: list[tuple[_Heads, _Numbers]] = []
+
+    def add(self, heads: _Heads, numbers: _Numbers) -> None:
+        """Take in further ones; a part is merged with the one before unless that is far larger."""
+        parts = self._parts
+        parts.append(_ordered(heads, numbers))
+        while len(parts) > 1 and len(parts[-2][0]) <= 2 * len(parts[-1][0]):
+            heads, numbers = (np.concatenate(pair) for pair in zip(*parts[-2:], strict=True))
+            parts[-2:] = [_ordered(heads.astype(np.uint64), numbers.astype(np.int64))]
+
+    def find(self, wanted: _Heads) -> _Numbers:
+        """Give the number of each wanted one, -1 where there is none."""
+        found = np.full(len(wanted), -1, dtype=np.int64)
+        for heads, numbers in self._parts:
+            if len(heads):
+                at = np.minimum(np.searchsorted(heads, wanted), len(heads) - 1)
+                np.copyto(found, numbers[at], where=heads[at] == wanted)
+        return found
+
+    def keep_above(self, number: int) -> None:
+        """Forget those with this number or a lower one."""
+        kept = [(numbers > number, heads, numbers) for heads, numbers in self._parts]
+        self._parts = [(heads[mask], numbers[mask]) for mask, heads, numbers in kept if mask.any()]
+
+
+def _ordered(heads: _Heads, numbers: _Numbers) -> tuple[_Heads, _Numbers]:
+    """Put the keys in order; of equal ones the last counts."""
+    order = np.argsort(heads, kind="stable")
+    heads = heads[order]
+    is_last = np.ones(len(heads), dtype=np.bool_)
+    is_last[:-1] = heads[1:] != heads[:-1]
+    return heads[is_last], numbers[order][is_last]
+
+
+def _heads(keys: Sequence[str]) -> _Heads:
+    return np.frombuffer(bytes.fromhex("".join(keys)), dtype=">u8")[::2].astype(np.uint64)
+
+
+def _newest(session: Session, upto: int) -> tuple[_Heads, _Numbers]:
+    """Give the answers in operations after `upto`, oldest first."""
+    columns = session.columns(NEWER, upto)
+    order = np.argsort(columns["seq"], kind="stable")
+    return columns["head"][order], columns["place"][order]
