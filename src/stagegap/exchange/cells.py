@@ -39,6 +39,15 @@ def bare(text: str) -> str:
     return f"'{text}" if _GUARDED.match(text) else text
 
 
+def escaped(text: str) -> str:
+    """Write lone surrogates as their escape, six characters, as the store holds them.
+
+    >>> escaped("a\\ud800")
+    'a\\\\ud800'
+    """
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+
+
 def cell(value: Json, *, raw: bool) -> str:
     """Give the text of a cell: texts as they are but guarded (unless `raw`), None empty, the rest as JSON."""
     if value is None:

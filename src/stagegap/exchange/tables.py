@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 
 from stagegap.errors import ConfigurationError
-from stagegap.exchange.cells import cell
+from stagegap.exchange.cells import cell, escaped
 from stagegap.model.values import Json
 
 LEAST_OBJECT = 16 * 1024**2
@@ -116,11 +116,11 @@ def _json_lines(rows: Rows) -> Iterator[bytes]:
 
 
 def _escaped(value: Json) -> Json:
-    """Write lone surrogates as their escape, six characters, as the store holds them."""
+    """Escape every text of a value."""
     if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode()
+        return escaped(value)
     if isinstance(value, Mapping):
-        return {str(_escaped(key)): _escaped(part) for key, part in value.items()}
+        return {escaped(key): _escaped(part) for key, part in value.items()}
     if isinstance(value, Sequence):
         return [_escaped(part) for part in value]
     return value

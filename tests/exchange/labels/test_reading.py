@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from exchange import material
 from stagegap.errors import InputError
 from stagegap.exchange.labels import Known, RecordedFields, read_labels, read_recorded
 from stagegap.model.answer import Answer, Fact
@@ -124,6 +125,14 @@ def test_csv_cells_of_other_types_are_json(tmp_path: Path) -> None:
     assert draft.answer.facts == (Fact(("x",)),)
 
 
+@pytest.mark.parametrize(("stage", "value"), [("price", "9" * 30), ("fields", '{"a": [{"b": -' + "9" * 30 + "}]}")])
+def test_number_that_the_store_has_no_place_for_is_refused(tmp_path: Path, stage: str, value: str) -> None:
+    path = tmp_path / "labels.jsonl"
+    path.write_text(f'{{"record": "m1", "stage": "{stage}", "annotator": "ab", "value": {value}}}')
+    with pytest.raises(InputError, match=r"^\S+:1: The number -?9{30} has more than 64 bits and can't be stored\.$"):
+        read_labels(path, material.KNOWN)
+
+
 def test_csv_of_a_spreadsheet_is_read_in_its_types(tmp_path: Path) -> None:
     path = tmp_path / "labels.csv"
     path.write_text(
@@ -145,6 +154,11 @@ def test_label_that_comes_with_its_id_is_taken_as_it_was_made(tmp_path: Path) ->
     assert (own.id, own.annotator) == ("op1", " p1 ")
     assert other.id not in ("op1", none.id)
     assert none.annotator == "p1"
+
+
+def test_half_a_character_is_read_as_the_store_holds_it(tmp_path: Path) -> None:
+    (label,) = read_labels(written(tmp_path, row(id="\ud800", annotator="\ud801", note="\udfff")), KNOWN)
+    assert (label.id, label.annotator, label.note) == ("\\ud800", "\\ud801", "\\udfff")
 
 
 def test_skip_needs_no_value(tmp_path: Path) -> None:

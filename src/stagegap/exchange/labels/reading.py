@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal, cast
 
 from stagegap.errors import near_names
-from stagegap.exchange.cells import unguarded
+from stagegap.exchange.cells import escaped, unguarded
 from stagegap.exchange.instants import seconds
 from stagegap.exchange.labels import typed
 from stagegap.exchange.records import identity
@@ -101,7 +101,7 @@ def _checked(row: Row, known: Known, problems: Problems, *, tabular: bool) -> La
 def _label(values: typed.Values, stage: Stage, known: Known, *, tabular: bool) -> Label:
     """Make the label of a row whose record and stage are known. Raises: ValueError with one sentence."""
     kept = typed.text(values, "id")
-    annotator = str(values["annotator"])
+    annotator = escaped(str(values["annotator"]))
     at = seconds(values.get("at"))
     action = ACTIONS.get(typed.text(values, "action"))
     if action is None:
@@ -163,6 +163,7 @@ def _value(values: typed.Values, stage: Stage, known: Known, *, tabular: bool, c
     accepted = accept(stage.output, value, known.documents.get(stage.output.of or "", ()))
     if isinstance(accepted, Rejected):
         raise ValueError(f"The value does not fit stage {stage.name!r}: {accepted.reason}")
+    typed.refuse_large(value)
     return accepted.value if canonical else value
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from stagegap.exchange.cells import escaped
 from stagegap.model.values import Json
 
 Values = Mapping[str, Json]
@@ -13,13 +14,13 @@ MOST_MS = 2**32 - 1
 
 
 def text(values: Values, name: str) -> str:
-    """Give a text, empty where there is none. Raises: ValueError with one sentence."""
+    """Give a text as the store holds it, empty where there is none. Raises: ValueError with one sentence."""
     found = values.get(name)
     if found is None:
         return ""
     if not isinstance(found, str):
         raise ValueError(f"The field {name!r} is a text, found {found!r}.")
-    return found
+    return escaped(found)
 
 
 def flag(values: Values, name: str) -> bool:
@@ -49,6 +50,17 @@ def milliseconds(values: Values, name: str) -> int | None:
     if not 0 <= number <= MOST_MS or number != int(number):
         raise ValueError(f"The field {name!r} is a whole number of milliseconds, found {values.get(name)!r}.")
     return int(number)
+
+
+def refuse_large(value: Json) -> None:
+    """Walk a value. Raises: ValueError where it holds a whole number that the store has no place for."""
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        raise ValueError(f"The number {value} has more than 64 bits and can't be stored.")
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        for part in value:
+            refuse_large(part)
 
 
 def _number(found: Json) -> float | None:
