@@ -132,6 +132,18 @@ def test_records_without_an_outcome_in_some_cell_are_left_out_everywhere():
     assert view.summary.endswith("40 records left out for lack of an outcome.")
 
 
+def test_a_contribution_without_a_spread_has_no_number():
+    # Every record gains exactly a tenth from B alone: nothing says how far other records would differ.
+    alike = np.full(60, 0.1)
+    luck = np.random.default_rng(0).random(60) / 2
+    outcomes = {SYSTEM: luck, Cell("version", ("B",)): luck + alike}
+    outcomes |= {Cell("version", ("C",)): 0.5 + luck / 2, Cell("version", ("B", "C")): 0.5 + luck / 2 + alike}
+    view = of(CLASH, outcomes, 60)
+    assert shares(view)["B"].claim.verdict == "too few"
+    assert view.headline == "+47 points: +37 from C"
+    assert view.summary.startswith("B: too few: ")
+
+
 def test_a_changed_stage_that_can_not_matter_is_listed():
     cascade = planted.Planted(shape="A AB AC", skill=dict.fromkeys("ABC", 0.9)).cascade()
     prints = dict.fromkeys("ABC", "old")

@@ -31,6 +31,13 @@ def test_holm_counts_the_claims():
     assert (beside.verdict, round(beside.p_adjusted, 4)) == ("tied", 0.1172)
 
 
+def test_a_claim_needs_four_percent():
+    # McNemar's exact p of 13 against 4 is 0.049: the interval leaves out 0, and yet nothing is claimed.
+    found = made(a=moved(13, 4))["a"]
+    assert found.change.excludes_zero
+    assert (found.verdict, round(found.p, 3)) == ("tied", 0.049)
+
+
 def test_the_sentence_says_that_the_interval_alone_would_claim_more():
     beside = made(a=moved(8, 1), b=moved(3, 3), c=moved(4, 4))["a"]
     assert told("a", beside, noun="mail") == (

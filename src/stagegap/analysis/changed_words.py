@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from stagegap.analysis.claims import signed, told
 from stagegap.analysis.comparison_views import StageShare, WhatChanged
 from stagegap.analysis.rounding import percent, whole_points
@@ -21,8 +23,7 @@ def headline(view: WhatChanged, cascade: Cascade) -> str:
     if not changed:
         return "No stage that reaches the outcome changed"
     points = percent(total.change.value)
-    whole = whole_points([row.claim.change.value for row in changed], points)
-    named = [(row, part) for row, part in zip(changed, whole, strict=True) if row.claim.verdict != "tied"]
+    named = [(row, part) for row, part in _points(changed, points) if row.claim.verdict in ("improved", "regressed")]
     named.sort(key=lambda pair: (-abs(pair[0].claim.change.value), pair[0].stage))
     parts = [f"{signed(part)} from {row.stage}{_why(view, cascade, row)}" for row, part in named]
     start = f"{signed(points)} {plural('point', abs(points))}"
@@ -30,6 +31,14 @@ def headline(view: WhatChanged, cascade: Cascade) -> str:
         nothing = f"No measurable difference (n = {total.change.n:,})"
         return f"{nothing}, but {', '.join(parts)}" if parts else nothing
     return f"{start}: {', '.join(parts)}" if parts else f"{start}, and no stage stands out"
+
+
+def _points(changed: Sequence[StageShare], total: int) -> list[tuple[StageShare, int]]:
+    """Give contributions in whole points that add up on paper; one without a spread has no number to add."""
+    measured = [row for row in changed if row.claim.change.is_measured]
+    values = [row.claim.change.value for row in measured]
+    whole = whole_points(values, total) if len(measured) == len(changed) else [percent(value) for value in values]
+    return list(zip(measured, whole, strict=True))
 
 
 def _why(view: WhatChanged, cascade: Cascade, row: StageShare) -> str:
