@@ -68,7 +68,12 @@ def test_labels_are_imported_once(stagegap: Command, tmp_path: Path) -> None:
     labels = tmp_path / "more.jsonl"
     labels.write_text('{"record": "q1", "stage": "topic", "annotator": "cd", "value": "other"}\n')
     assert "1 labels are new." in stagegap("import", "more.jsonl").out
-    assert stagegap("import", "more.jsonl", "--json").json == {"added": 0}
+    assert stagegap("import", "more.jsonl", "--json").json == {
+        "added": 0,
+        "known": 1,
+        "from": None,
+        "unmapped": [],
+    }
     labels.write_text('{"record": "q9", "stage": "topic", "annotator": "cd", "value": "other"}\n')
     wrong = stagegap("import", "more.jsonl")
     assert wrong.code == 2

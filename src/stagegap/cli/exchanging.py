@@ -23,9 +23,7 @@ def foreign(source: str | None, stages: Sequence[str], record_id: str | None) ->
 
 
 def as_json(report: ImportReport) -> Json:
-    """Give the report for programs; only another program's file has more to tell than what is new."""
-    if report.source is None and not report.unmapped:
-        return {"added": report.added}
+    """Give the report for programs."""
     return {
         "added": report.added,
         "known": report.known,
