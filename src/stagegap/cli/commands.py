@@ -26,6 +26,20 @@ CascadeOption = Annotated[
 ]
 RunOption = Annotated[str | None, typer.Option("--run", help="Name of the run, such as v3; by default the newest.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+LimitOption = Annotated[int | None, typer.Option("--limit", help="So many records at most, the first ones.")]
+FilterOption = Annotated[
+    str, typer.Option("--filter", help="Only records where this CEL is true: record.language == 'de'.")
+]
+SampleOption = Annotated[int | None, typer.Option("--sample", help="So many records, drawn at random.")]
+SeedOption = Annotated[int, typer.Option("--seed", help="Seed of the sample and of resampling.")]
+RepeatOption = Annotated[
+    int | None, typer.Option("--repeat", help="Calls for the same input, at stages that may answer otherwise.")
+]
+FreshOption = Annotated[bool, typer.Option("--fresh", help="Call again what is known.")]
+FreshStageOption = Annotated[
+    list[str] | None, typer.Option("--fresh-stage", help="Call a stage again; may be given several times.")
+]
+JobsOption = Annotated[int | None, typer.Option("--jobs", help="Calls at the same time, a stage.")]
 PortOption = Annotated[int, typer.Option("--port", help="Port on 127.0.0.1.")]
 
 
@@ -78,30 +92,53 @@ def schema(
 
 
 @application.command()
-def plan(file: FileArgument = None, as_json: JsonOption = False) -> None:
+def plan(
+    file: FileArgument = None,
+    limit: LimitOption = None,
+    filter: FilterOption = "",
+    sample: SampleOption = None,
+    seed: SeedOption = 0,
+    repeat: RepeatOption = None,
+    fresh: FreshOption = False,
+    fresh_stage: FreshStageOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Say which calls a run would make, and which are known already; nothing is called."""
-    from stagegap.cli import printing
     from stagegap.cli.opening import workspace
+    from stagegap.cli.running import options_of, plan_and_show
 
+    options = options_of(limit, filter, sample, seed, repeat, fresh, fresh_stage)
     with workspace() as opened:
-        planned = opened.plan(file)
-    if as_json:
-        return printing.print_view(planned)
-    printing.draw_plan(planned)
-    return printing.advise("stagegap run")
+        plan_and_show(opened, file, options, as_json=as_json)
 
 
 @application.command()
-def run(file: FileArgument = None, as_json: JsonOption = False) -> None:
+def run(
+    file: FileArgument = None,
+    limit: LimitOption = None,
+    filter: FilterOption = "",
+    sample: SampleOption = None,
+    seed: SeedOption = 0,
+    repeat: RepeatOption = None,
+    fresh: FreshOption = False,
+    fresh_stage: FreshStageOption = None,
+    retry: Annotated[bool, typer.Option("--retry", help="Mend the newest run where a service failed.")] = False,
+    jobs: JobsOption = None,
+    budget: Annotated[str | None, typer.Option("--budget", help="Hard stop: 200 calls, 5 min, $3.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be called, as plan.")] = False,
+    as_json: JsonOption = False,
+) -> None:
     """Run the cascade and the swaps that its verdict needs; only calls that were never made are made."""
     from stagegap.cli import printing
     from stagegap.cli.opening import workspace
-    from stagegap.cli.running import run_and_show
+    from stagegap.cli.running import options_of, plan_and_show, run_and_show
 
+    options = options_of(limit, filter, sample, seed, repeat, fresh, fresh_stage, retry, jobs, budget)
     with workspace() as opened:
-        run_and_show(opened, file, as_json=as_json)
-    if not as_json:
-        printing.advise("stagegap app", "stagegap report")
+        if dry_run:
+            return plan_and_show(opened, file, options, as_json=as_json)
+        run_and_show(opened, file, options, as_json=as_json)
+    return None if as_json else printing.advise("stagegap app", "stagegap report")
 
 
 @application.command(name="import")

@@ -8,15 +8,51 @@ from pathlib import Path
 from stagegap.cli import printing
 from stagegap.errors import RunStopped
 from stagegap.model.run import RunStatus
-from stagegap.runner import Silent
+from stagegap.runner import Budget, RunOptions, Silent
 from stagegap.runner.progress import progress_on, span
-from stagegap.workspace import Workspace
+from stagegap.workspace import ALL, Workspace
 
 
-def run_and_show(opened: Workspace, file: Path | None, *, as_json: bool) -> None:
+def options_of(
+    limit: int | None,
+    filter: str,
+    sample: int | None,
+    seed: int,
+    repeat: int | None,
+    fresh: bool,
+    fresh_stages: list[str] | None,
+    retry: bool = False,
+    jobs: int | None = None,
+    budget: str | None = None,
+) -> RunOptions:
+    """Give the options of a run from those of a command. Raises: ConfigurationError."""
+    return RunOptions(
+        limit=limit,
+        filter=filter,
+        sample=sample,
+        seed=seed,
+        repeats=repeat,
+        fresh=fresh,
+        fresh_stages=tuple(fresh_stages or ()),
+        retry=retry,
+        jobs=jobs,
+        budget=Budget.parse(budget) if budget is not None else None,
+    )
+
+
+def plan_and_show(opened: Workspace, file: Path | None, options: RunOptions, *, as_json: bool) -> None:
+    """Print what a run would call."""
+    planned = opened.plan(file, options)
+    if as_json:
+        return printing.print_view(planned)
+    printing.draw_plan(planned)
+    return printing.advise("stagegap run")
+
+
+def run_and_show(opened: Workspace, file: Path | None, options: RunOptions = ALL, *, as_json: bool) -> None:
     """Run a cascade and print its verdict. Raises: RunStopped when it ended early."""
     progress = Silent() if as_json else progress_on(printing.console(), clock=time.monotonic)
-    run, summary = opened.run(file, progress=progress)
+    run, summary = opened.run(file, options, progress=progress)
     if run.status is not RunStatus.DONE:
         raise RunStopped(f"Run {run.name} stopped: {summary.error} What was answered is kept; run it again to go on.")
     card = opened.scorecard(run.cascade, run.name)

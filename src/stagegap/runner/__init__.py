@@ -1,12 +1,15 @@
 """Which calls a run needs, and making them."""
 
+from stagegap.runner.budget import Budget
 from stagegap.runner.execute import execute
+from stagegap.runner.options import RunOptions
 from stagegap.runner.plan import Plan, PlannedCell, PlannedStage, plan
 from stagegap.runner.progress import Progress, Silent, progress_on
 from stagegap.runner.stopping import Stop
 from stagegap.runner.work import Cache, CellSummary, CellWork, Sink, Summary, Tally, Work
 
 __all__ = [
+    "Budget",
     "Cache",
     "CellSummary",
     "CellWork",
@@ -14,6 +17,7 @@ __all__ = [
     "PlannedCell",
     "PlannedStage",
     "Progress",
+    "RunOptions",
     "Silent",
     "Sink",
     "Stop",

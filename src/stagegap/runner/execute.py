@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import cast
 
 from stagegap.model.run import RunStatus
 from stagegap.runner.answers import Known
+from stagegap.runner.budget import Budget, Meter, counted
 from stagegap.runner.cases import Case, Cases, Ready
+from stagegap.runner.fresh import Fresh
 from stagegap.runner.inputs import Wiring
 from stagegap.runner.lanes import AsyncLane, Pair, Surroundings, run_batches
 from stagegap.runner.progress import Progress
@@ -50,14 +53,19 @@ async def execute_async(
     """Do what `execute` does, in a loop that runs already."""
     start = clock()
     stages = work.cascade.stages
-    known = {s.name: Known(Wiring(work.cascade, s, work.codes[s.name], work.corpora), cache) for s in stages}
+    store = Fresh(work.fresh, sink=sink, cache=cache)
+    sink = store if work.fresh else sink
+    wirings = {s.name: Wiring(work.cascade, s, work.codes[s.name], work.corpora) for s in stages}
+    known = {name: Known(wiring, store.cache_of(name)) for name, wiring in wirings.items()}
     cells: list[CellSummary] = []
+    budget = work.budget or Budget()
+    meter = Meter(budget, counted(work.cascade), stop.request)
     threads = ThreadPoolExecutor(len(stages), thread_name_prefix="stagegap-stage")
     try:
-        with interrupts(stop):
+        with interrupts(stop), _time_limit(budget, stop):
             for cell_work in work.cells:
                 writer = Writer(sink, run=work.run, cell=cell_work.cell)
-                cell = _CellRun(work, cell_work, known=known, writer=writer, progress=progress, stop=stop)
+                cell = _CellRun(work, cell_work, known=known, writer=writer, progress=progress, stop=stop, meter=meter)
                 cells.append(cell.summary)
                 await cell.run(threads, clock)
                 if stop.reason:
@@ -84,6 +92,7 @@ class _CellRun:
         writer: Writer,
         progress: Progress,
         stop: Stop,
+        meter: Meter,
     ) -> None:
         cascade = work.cascade
         scope = scope_of(cascade, cell_work.cell)
@@ -102,6 +111,7 @@ class _CellRun:
         self._writer = writer
         self._progress = progress
         self._stop = stop
+        self._meter = meter
 
     async def run(self, threads: ThreadPoolExecutor, clock: Callable[[], float]) -> None:
         """Answer all cases, then wait until everything is written."""
@@ -123,7 +133,12 @@ class _CellRun:
 
     async def _answer_all(self, threads: ThreadPoolExecutor, clock: Callable[[], float]) -> None:
         around = Surroundings(
-            deliver=self._deliver, room=self._writer.room, stop=self._stop.request, threads=threads, clock=clock
+            deliver=self._deliver,
+            room=self._writer.room,
+            stop=self._stop.request,
+            meter=self._meter,
+            threads=threads,
+            clock=clock,
         )
         try:
             async with asyncio.TaskGroup() as group:
@@ -184,6 +199,19 @@ class _CellRun:
     def _close(self) -> None:
         for ready in self._ready.values():
             ready.close()
+
+
+@contextlib.contextmanager
+def _time_limit(budget: Budget, stop: Stop) -> Generator[None]:
+    """Ask for the end when the time is over; what is under way is still awaited."""
+    if budget.seconds is None:
+        yield
+        return
+    timer = asyncio.get_running_loop().call_later(budget.seconds, stop.request, f"The budget of {budget} is used up.")
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _cancel(task: asyncio.Task[None]) -> None:

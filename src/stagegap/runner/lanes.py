@@ -11,6 +11,7 @@ from typing import TypeAlias
 from stagegap.errors import RunStopped
 from stagegap.model.answer import Output
 from stagegap.runner.answers import Known, Sorted
+from stagegap.runner.budget import Meter
 from stagegap.runner.cases import Case, Ready
 from stagegap.runner.inputs import Call
 from stagegap.stages.protocol import AsyncStage, BatchStage
@@ -30,6 +31,7 @@ class Surroundings:
     """Waits until the store has caught up."""
     stop: Callable[[str], None]
     """Asks for the end of the run."""
+    meter: Meter
     threads: ThreadPoolExecutor
     clock: Callable[[], float]
     """Seconds from any start, never going back."""
@@ -50,11 +52,15 @@ async def run_batches(code: BatchStage, known: Known, ready: Ready, around: Surr
             if ready.is_closed:
                 return
             batch = work.calls[start : start + stage.batch]
+            batch = batch[: await around.meter.admit(stage.name, len(batch))]
+            if not batch:
+                return
             try:
                 pairs = await loop.run_in_executor(threads, _answered, code, known, work, batch, around.clock)
             except RunStopped as reason:
                 around.stop(str(reason))
                 return
+            around.meter.settle(stage.name, len(batch), sum(o.cost or 0.0 for _, o in pairs if not o.cached))
             around.deliver(stage.name, pairs)
         await around.room()
 
@@ -114,21 +120,24 @@ class AsyncLane:
             return
         self._in_flight[call.key] = cases
         await self._slots.acquire()
-        if self._is_stopping:
+        if self._is_stopping or not await self._around.meter.admit(self._stage.name) or self._is_stopping:
             self._slots.release()
         else:
             calls.create_task(self._call(call))
 
     async def _call(self, call: Call) -> None:
+        cost = 0.0
         try:
             start = self._around.clock()
             reply = await self._code.answer(call.inputs)
             each_ms = round((self._around.clock() - start) * 1000, 4)
+            cost = reply.cost or 0.0
         except RunStopped as reason:
             self._around.stop(str(reason))
             return
         finally:
             self._slots.release()
+            self._around.meter.settle(self._stage.name, 1, cost)
         cases = self._in_flight.pop(call.key)
         outputs = self._known.outputs(call.key, reply, cases, latency_ms=each_ms)
         self._known.remember(outputs[:1])

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 from stagegap.model.run import Cell
 from stagegap.runner.answers import Known
+from stagegap.runner.budget import PAID
 from stagegap.runner.cases import Case, Cases
+from stagegap.runner.fresh import Nothing
 from stagegap.runner.inputs import Wiring
 from stagegap.runner.scope import repeats_of, scope_of
 from stagegap.runner.work import Cache, CellWork, Work
 
 CHUNK = 4_096
 """Cases that are walked through together, with one look into the cache a stage."""
-PAID = ("llm", "http")
-"""Kinds of stages whose calls may cost money."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +68,8 @@ class Plan:
 def plan(work: Work, *, cache: Cache) -> Plan:
     """Give the calls that `execute` would make, stage by stage; nothing is called."""
     stages = work.cascade.stages
-    known = {s.name: Known(Wiring(work.cascade, s, work.codes[s.name], work.corpora), cache) for s in stages}
+    wirings = {s.name: Wiring(work.cascade, s, work.codes[s.name], work.corpora) for s in stages}
+    known = {name: Known(wiring, Nothing() if name in work.fresh else cache) for name, wiring in wirings.items()}
     planned: set[str] = set()
     return Plan(cells=tuple(_planned(work, cell, known, planned) for cell in work.cells))
 

@@ -10,6 +10,7 @@ from stagegap.model.answer import Answer, Output, Status
 from stagegap.model.cascade import Cascade
 from stagegap.model.record import Record
 from stagegap.model.run import SYSTEM, Cell, RunStatus
+from stagegap.runner.budget import Budget
 from stagegap.stages.corpus import Corpus
 from stagegap.stages.protocol import StageCode
 
@@ -51,6 +52,9 @@ class Work:
     corpora: Mapping[str, Corpus]
     records: Sequence[Record]
     cells: Sequence[CellWork] = (CellWork(),)
+    fresh: frozenset[str] = frozenset()
+    """Stages of which nothing that earlier runs answered is used."""
+    budget: Budget | None = None
 
 
 @dataclass(slots=True, kw_only=True)

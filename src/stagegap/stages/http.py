@@ -136,6 +136,11 @@ class HttpStage:
         self._attempts = Attempts(timeout_s=stage.timeout_s, pause=pause, redacted=service.redacted)
         self._session: ClientSession | None = None
 
+    @property
+    def has_price(self) -> bool:
+        """True when the file says what a call costs."""
+        return self._stage.parameters.get("price") is not None
+
     async def answer(self, inputs: Inputs) -> Reply:
         """Ask once, with retries for faults that pass, within the stage's time-out.
 

@@ -19,6 +19,7 @@ from stagegap.stages.endpoint import Endpoint
 from stagegap.stages.failures import UNREADABLE, Failure, Meaning, failure_of, is_readable
 from stagegap.stages.kinds import output_identity
 from stagegap.stages.mending import read_answer
+from stagegap.stages.prices import token_price
 from stagegap.stages.prompts import Prompt, PromptError
 from stagegap.stages.protocol import Inputs, Reply
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from openai import AsyncOpenAI
     from openai.types.chat import ChatCompletion, ChatCompletionMessageParam
 
-MILLION = 1_000_000
 KEPT = 20_000
 """Characters of an answer that are kept beside a value that had to be mended, or in place of one."""
 
@@ -78,8 +78,15 @@ class LlmStage:
         self._prompt = prompt
         self._endpoint = endpoint
         self._check = check
+        given = stage.parameters
+        self._price = token_price(given.get("price"), str(given.get("model")), is_official=endpoint.is_official)
         self._attempts = Attempts(timeout_s=stage.timeout_s, pause=pause, redacted=endpoint.redacted)
         self._client: AsyncOpenAI | None = None
+
+    @property
+    def has_price(self) -> bool:
+        """True when what a call cost is known afterwards."""
+        return self._price is not None
 
     async def answer(self, inputs: Inputs) -> Reply:
         """Ask once, with retries for faults that pass, within the stage's time-out.
@@ -168,8 +175,6 @@ class LlmStage:
 
     def _cost(self, tokens_in: int | None, tokens_out: int | None) -> float | None:
         """Give US dollars; None where the price or the tokens are unknown."""
-        price = self._stage.parameters.get("price")
-        if not isinstance(price, Mapping) or tokens_in is None or tokens_out is None:
+        if self._price is None or tokens_in is None or tokens_out is None:
             return None
-        read, written = cast("float", price["input"]), cast("float", price["output"])
-        return (read * tokens_in + written * tokens_out) / MILLION
+        return self._price.cost(tokens_in, tokens_out)

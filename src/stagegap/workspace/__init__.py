@@ -24,19 +24,21 @@ from stagegap.model.record import Record
 from stagegap.model.run import Run
 from stagegap.model.sources import CascadeFile
 from stagegap.model.values import Json
-from stagegap.runner import Progress, Silent, Stop, Summary
+from stagegap.runner import Progress, RunOptions, Silent, Stop, Summary
 from stagegap.runner.plan import Plan, plan
 from stagegap.store import Store
 from stagegap.workspace import exchanging, running
 from stagegap.workspace.exchanging import Foreign, ImportReport
 from stagegap.workspace.labelling import Desk, LabelStage
 
-__all__ = ["Foreign", "ImportReport", "LabelStage", "Workspace"]
+__all__ = ["ALL", "Foreign", "ImportReport", "LabelStage", "Workspace"]
 
 _NAME = re.compile(r"""^cascade:\s*["']?([\w.-]+)""", re.MULTILINE)
 _ASKED = re.compile(r"(?<!\$)\$\{(\w+)\}")
 """A variable without a default."""
 
+ALL = RunOptions()
+"""Every record, with all that is known used again."""
 STORE = ".stagegap"
 """Folder of the store inside a workspace."""
 
@@ -111,22 +113,33 @@ class Workspace:
         ran = [run.cascade for run in self.store.runs()]
         return list(dict.fromkeys([*ran, *(name for name, path in self.files().items() if self._has_all(path))]))
 
-    def plan(self, path: Path | None) -> Plan:
-        """Say which calls a run would make, without making one."""
-        job = running.gather(self.store, self.load(path), environment=self._environment)
+    def plan(self, path: Path | None, options: RunOptions = ALL) -> Plan:
+        """Say which calls a run would make, without making one. Raises: ConfigurationError."""
+        job = running.gather(self.store, self.load(path), environment=self._environment, options=options)
+        job = running.mended(self.store, job)[1] if options.retry else job
         return plan(job.work(""), cache=self.store)
 
     def run(
-        self, path: Path | None, *, progress: Progress | None = None, stop: Stop | None = None
+        self,
+        path: Path | None,
+        options: RunOptions = ALL,
+        *,
+        progress: Progress | None = None,
+        stop: Stop | None = None,
     ) -> tuple[Run, Summary]:
         """Run the cascade and every swap cell that its scorecard needs; compute and store the scorecard.
 
         Only calls that were never made before are made. Raises: ConfigurationError, StoreError.
         """
-        job = running.gather(self.store, self.load(path), environment=self._environment)
+        job = running.gather(self.store, self.load(path), environment=self._environment, options=options)
         return running.run(
             self.store, job, folder=self.folder, clock=self._clock, progress=progress or Silent(), stop=stop
         )
+
+    def options(self, run: Run) -> RunOptions:
+        """Give what a run was told besides its file."""
+        kept = self.store.view(run.id, running.OPTIONS)
+        return codec.from_json(RunOptions, kept[0]) if kept else ALL
 
     def runs(self, cascade: str) -> list[Run]:
         """Runs of a cascade, newest first."""
@@ -154,7 +167,7 @@ class Workspace:
         """Compute a run's scorecard again, from all labels that there are by now. Raises: NotFound."""
         found = self._run(cascade, run)
         file = self._restored(found)
-        running.score(self.store, found, file, running.scored_records(self.store, file.cascade))
+        running.score(self.store, found, file, running.run_records(self.store, found, file.cascade))
 
     def record(self, cascade: str, record: str) -> Record | None:
         """Give one record as it was taken in; None when there is none of that id."""

@@ -16,17 +16,21 @@ from stagegap.analysis.pooled import PooledScore, pooled_scores
 from stagegap.analysis.references import settle
 from stagegap.analysis.scorecard import scorecard
 from stagegap.attribution.swaps import run_cells
-from stagegap.model.answer import Output
+from stagegap.errors import ConfigurationError, NotFound
+from stagegap.model.answer import Output, Status
 from stagegap.model.cascade import Cascade
 from stagegap.model.record import Record
 from stagegap.model.run import SYSTEM, Cell, Run, RunStatus
 from stagegap.model.sources import CascadeFile
-from stagegap.runner import CellWork, Progress, Stop, Summary, Work, execute
+from stagegap.runner import CellWork, Progress, RunOptions, Stop, Summary, Work, execute
 from stagegap.runner.prepare import Materials, cell_works, custom_metrics, read_materials, stage_codes
+from stagegap.stages.prices import Priced
 from stagegap.stages.protocol import StageCode
 from stagegap.store import Store
 
 SCORECARD = "scorecard"
+OPTIONS = "options"
+"""View that keeps what a run was told besides its file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +43,7 @@ class Job:
     """Those that are run and scored."""
     codes: Mapping[str, StageCode]
     cells: Sequence[CellWork]
+    options: RunOptions
 
     def work(self, run: str) -> Work:
         """Give what the runner executes under that run's id."""
@@ -49,30 +54,57 @@ class Job:
             corpora=self.materials.corpora,
             records=self.records,
             cells=self.cells,
+            fresh=self.options.fresh_of(self.file.cascade),
+            budget=self.options.budget,
         )
 
 
-def gather(store: Store, file: CascadeFile, *, environment: Mapping[str, str]) -> Job:
-    """Read all that a cascade file points at, and take its records and references into the store."""
+def gather(store: Store, file: CascadeFile, *, environment: Mapping[str, str], options: RunOptions) -> Job:
+    """Read all that a cascade file points at, and take its records and references into the store.
+
+    Raises: ConfigurationError for options that can't be had with this file.
+    """
+    file = replace(file, cascade=options.changed(file.cascade))
     materials = read_materials(file)
     cascade = file.cascade
     store.put_records(cascade.name, materials.records)
     store.append_labels(cascade.name, materials.labels)
     references = settle(store.labels(cascade.name), cascade)
+    codes = stage_codes(file, materials, references, environment=environment)
+    if options.budget and options.budget.dollars is not None:
+        _check_prices(codes)
     return Job(
         file=file,
         materials=materials,
-        records=materials.scored(cascade),
-        codes=stage_codes(file, materials, references, environment=environment),
+        records=options.chosen(materials.scored(cascade)),
+        codes=codes,
         cells=cell_works(run_cells(cascade), references),
+        options=options,
     )
+
+
+def _check_prices(codes: Mapping[str, StageCode]) -> None:
+    for name, code in codes.items():
+        if isinstance(code, Priced) and not code.has_price:
+            raise ConfigurationError(
+                f"A budget in dollars can't be held: what a call of the stage {name!r} costs is unknown. "
+                "Write `price` under its `with`, or give the budget in calls."
+            )
 
 
 def run(
     store: Store, job: Job, *, folder: Path, clock: Callable[[], float], progress: Progress, stop: Stop | None
 ) -> tuple[Run, Summary]:
-    """Execute the job as a new run; when it is done, compute and store its scorecard."""
-    begun = store.create_run(_new_run(job, folder, clock()))
+    """Execute the job as a new run; when it is done, compute and store its scorecard.
+
+    With `retry` it goes on in the newest run that is done. Raises: NotFound, ConfigurationError.
+    """
+    if job.options.retry:
+        begun, job = mended(store, job)
+    else:
+        begun = store.create_run(_new_run(job, folder, clock()))
+        if job.options != RunOptions():
+            store.put_view(begun.id, OPTIONS, codec.to_json(job.options), 0)
     try:
         summary = execute(job.work(begun.id), sink=store, cache=store, progress=progress, stop=stop)
     except BaseException as error:
@@ -81,9 +113,33 @@ def run(
         raise
     ended = replace(begun, status=summary.status, finished_at=clock(), error=summary.error)
     if summary.status is RunStatus.DONE:
-        score(store, ended, job.file, job.records)
+        records = run_records(store, ended, job.file.cascade) if job.options.retry else job.records
+        score(store, ended, job.file, records)
     store.update_run(ended)
     return ended, summary
+
+
+def mended(store: Store, job: Job) -> tuple[Run, Job]:
+    """Give the newest run that is done, and the job for its records that a service failed.
+
+    Raises: NotFound without such a run, ConfigurationError where the cascade file has changed since.
+    """
+    cascade = job.file.cascade
+    found = store.run(cascade.name)
+    if found is None:
+        raise NotFound(f"Cascade {cascade.name!r} has no run that is done, so there is nothing to mend.")
+    if found.fingerprint != cascade.fingerprint:
+        raise ConfigurationError(
+            f"The cascade file has changed since run {found.name}, so that run can't be mended. Make a new one."
+        )
+    failed = {
+        output.record
+        for cell in store.cells(found.id)
+        for stage in cascade.names
+        for output in store.outputs(found.id, cell, stage)
+        if Status.INFRASTRUCTURE in (output.status, output.because)
+    }
+    return found, replace(job, records=[record for record in job.records if record.id in failed])
 
 
 def score(store: Store, run: Run, file: CascadeFile, records: Sequence[Record]) -> None:
@@ -106,7 +162,7 @@ def pooled(store: Store, run: Run, file: CascadeFile) -> tuple[PooledScore, ...]
     custom = custom_metrics(file)
     evidence = gather_evidence(
         cascade,
-        scored_records(store, cascade),
+        run_records(store, run, cascade),
         {(str(SYSTEM), name): first_outputs(store, run, SYSTEM, name) for name in cascade.names},
         store.labels(cascade.name),
         custom=custom,
@@ -119,9 +175,10 @@ def first_outputs(store: Store, run: Run, cell: Cell, stage: str) -> dict[str, O
     return {output.record: output for output in store.outputs(run.id, cell, stage) if output.repeat == 0}
 
 
-def scored_records(store: Store, cascade: Cascade) -> list[Record]:
-    """Give the stored records that the cascade evaluates."""
-    return [record for record in store.records(cascade.name) if cascade.evaluate in (None, record.split)]
+def run_records(store: Store, run: Run, cascade: Cascade) -> list[Record]:
+    """Give the stored records that a run was made on."""
+    made = {output.record for output in store.outputs(run.id, SYSTEM, cascade.stages[0].name)}
+    return [record for record in store.records(cascade.name) if record.id in made]
 
 
 def _new_run(job: Job, folder: Path, now: float) -> Run:
@@ -136,6 +193,7 @@ def _new_run(job: Job, folder: Path, now: float) -> Run:
         records=len(job.records),
         who=getpass.getuser(),
         commit=_commit(folder),
+        seed=job.options.seed,
     )
 
 

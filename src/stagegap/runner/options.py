@@ -1,0 +1,104 @@
+"""What a run may be told besides its file: which records, how often, how far."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from stagegap.errors import ConfigurationError, near_names
+from stagegap.model.cascade import Cascade, Stage
+from stagegap.model.record import Record
+from stagegap.runner.budget import Budget
+from stagegap.spec.expressions import Condition, ConditionError
+
+DRAWING = ("llm", "http", "command")
+"""Kinds that may answer the same input otherwise the next time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """Choices for one run; without any, all records are run and all that is known is used again."""
+
+    filter: str = ""
+    """CEL over the fields of a record, as `record.language == "de"`; only records where it is true."""
+    sample: int | None = None
+    """So many records, drawn at random by `seed`."""
+    seed: int = 0
+    limit: int | None = None
+    """So many records at most, the first ones."""
+    repeats: int | None = None
+    """Calls for the same input, in the place of the file's `repeats`, at stages that may answer otherwise."""
+    fresh: bool = False
+    """True calls again what is known."""
+    fresh_stages: tuple[str, ...] = ()
+    """Stages of which nothing known is used."""
+    retry: bool = False
+    """True mends the newest run: only records that lack an answer because a service failed, in the same run."""
+    jobs: int | None = None
+    """Calls at the same time, in the place of the file's `concurrency`."""
+    budget: Budget | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("sample", "limit", "repeats", "jobs"):
+            number: int | None = getattr(self, name)
+            if number is not None and number < 1:
+                raise ConfigurationError(f"{name} must be at least 1, found {number}.")
+
+    @property
+    def is_whole(self) -> bool:
+        """True when every record is run."""
+        return not (self.filter or self.sample or self.limit or self.retry)
+
+    def changed(self, cascade: Cascade) -> Cascade:
+        """Give the cascade with repeats and concurrency as told."""
+        return replace(cascade, stages=tuple(self._stage(stage) for stage in cascade.stages))
+
+    def chosen(self, records: Sequence[Record]) -> tuple[Record, ...]:
+        """Give the records to run, in their order. Raises: ConfigurationError for a filter that can't be used."""
+        found = tuple(records)
+        if self.filter:
+            found = _filtered(found, self.filter)
+        if self.sample is not None and self.sample < len(found):
+            drawn = np.random.default_rng(self.seed).permutation(len(found))[: self.sample]
+            found = tuple(found[int(place)] for place in np.sort(drawn))
+        return found[: self.limit]
+
+    def fresh_of(self, cascade: Cascade) -> frozenset[str]:
+        """Give the stages of which nothing known is used. Raises: ConfigurationError for a name that is none."""
+        for name in self.fresh_stages:
+            if name not in cascade.names:
+                raise ConfigurationError(
+                    f"The cascade has no stage {name!r} to call afresh. {near_names(name, cascade.names)}"
+                )
+        return frozenset(cascade.names if self.fresh else self.fresh_stages)
+
+    def _stage(self, stage: Stage) -> Stage:
+        draws = stage.uses in DRAWING or stage.repeats > 1
+        return replace(
+            stage,
+            repeats=self.repeats if self.repeats is not None and draws else stage.repeats,
+            concurrency=self.jobs or stage.concurrency,
+        )
+
+
+def _filtered(records: Sequence[Record], text: str) -> tuple[Record, ...]:
+    try:
+        condition = Condition(text)
+    except ConditionError as error:
+        raise ConfigurationError(f"The filter can't be used. {error}") from None
+    known = {name for record in records for name in record.fields}
+    for read in condition.reads:
+        if read.root != "record":
+            raise ConfigurationError(f"The filter reads {read.root!r}. It can read fields of a record: record.FIELD.")
+        if read.member is not None and known and read.member not in known:
+            raise ConfigurationError(f"No record has the field {read.member!r}. {near_names(read.member, known)}")
+    kept: list[Record] = []
+    for record in records:
+        try:
+            if condition.holds(record.fields, {}, {}):
+                kept.append(record)
+        except ConditionError as error:
+            raise ConfigurationError(f"The filter can't be used at the record {record.id!r}. {error}") from None
+    return tuple(kept)

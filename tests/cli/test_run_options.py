@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from cli.conftest import Command
+
+
+def test_a_run_takes_its_options(stagegap: Command) -> None:
+    stagegap("init")
+    assert "Run v1: 2 records" in stagegap("run", "--sample", "3", "--seed", "2", "--limit", "2").out
+    assert "Run v2: 6 records" in stagegap("run", "--fresh", "--jobs", "2", "--repeat", "2").out
+    assert "14 calls" in stagegap("run", "--fresh").out
+    wrong = stagegap("run", "--fresh-stage", "topik")
+    assert (wrong.code, wrong.error) == (2, "The cascade has no stage 'topik' to call afresh. Did you mean topic?\n")
+
+
+def test_a_dry_run_is_a_plan(stagegap: Command) -> None:
+    stagegap("init")
+    dry = stagegap("run", "--dry-run", "--limit", "1")
+    assert dry.out == stagegap("plan", "--limit", "1").out
+    assert stagegap("show").code == 2
+
+
+def test_a_budget_ends_the_run_with_exit_code_4(stagegap: Command) -> None:
+    stagegap("init")
+    stopped = stagegap("run", "--budget", "3 calls")
+    assert stopped.code == 4
+    assert stopped.error == (
+        "Run v1 stopped: The budget of 3 calls is used up. What was answered is kept; run it again to go on.\n"
+    )
+    assert stagegap("run", "--budget", "much").code == 2
+
+
+def test_a_filter_says_what_it_can_not_read(stagegap: Command) -> None:
+    stagegap("init")
+    wrong = stagegap("run", "--filter", "record.txt == 'a'")
+    assert (wrong.code, wrong.error) == (2, "No record has the field 'txt'. Did you mean text?\n")
+    assert "Run v1: 1 records" in stagegap("run", "--filter", "record.text.contains('park')").out
