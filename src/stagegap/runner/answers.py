@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from stagegap.model.answer import Output
+from stagegap.model.making import maker
 from stagegap.runner.cases import Case
 from stagegap.runner.inputs import Call, Wiring
 from stagegap.runner.work import Cache
@@ -14,6 +15,7 @@ from stagegap.stages.protocol import Reply
 
 REMEMBERED = 2 * BACKLOG
 """Answers of a stage that are kept in memory: at least those that are not written yet and so not in the cache."""
+_made = maker(Output)
 
 
 @dataclass(slots=True)
@@ -34,7 +36,9 @@ class Known:
     def __init__(self, wiring: Wiring, cache: Cache) -> None:
         self.wiring = wiring
         self._cache = cache
+        # Two generations: taking single old entries off the front of a dict gets slower with each one taken.
         self._recent: dict[str, Output] = {}
+        self._older: dict[str, Output] = {}
 
     def sort(self, cases: Iterable[Case]) -> Sorted:
         """Say for each case what is to be done; the cache is asked once."""
@@ -58,7 +62,7 @@ class Known:
 
     def recent(self, key: str) -> Output | None:
         """Give the answer to a call of this run, if it is remembered."""
-        return self._recent.get(key)
+        return self._recent.get(key) or self._older.get(key)
 
     def remember(self, outputs: Iterable[Output]) -> None:
         """Keep the outputs that may be used again, and forget the oldest."""
@@ -66,13 +70,33 @@ class Known:
         for output in outputs:
             if output.key:
                 recent[output.key] = output
-        while len(recent) > REMEMBERED:
-            del recent[next(iter(recent))]
+        if len(recent) >= REMEMBERED:
+            self._recent, self._older = {}, recent
+
+    def answered(
+        self, work: Sorted, calls: Sequence[Call], replies: Sequence[Reply], *, latency_ms: float
+    ) -> list[tuple[Case, Output]]:
+        """Give the outputs of all cases that waited for these calls, and remember the answers."""
+        pairs: list[tuple[Case, Output]] = []
+        firsts: list[Output] = []
+        for call, reply in zip(calls, replies, strict=True):
+            waiting = work.open[call.key]
+            outputs = self.outputs(call.key, reply, waiting, latency_ms=latency_ms)
+            firsts.append(outputs[0])
+            pairs.extend(zip(waiting, outputs, strict=True))
+        self.remember(firsts)
+        return pairs
 
     def _lookup(self, keys: Sequence[str]) -> Mapping[str, Output]:
-        recent = self._recent
-        found = {key: recent[key] for key in keys if key in recent}
-        missing = [key for key in keys if key not in found]
+        recent, older = self._recent, self._older
+        found: dict[str, Output] = {}
+        missing: list[str] = []
+        for key in keys:
+            output = recent.get(key) or older.get(key)
+            if output is None:
+                missing.append(key)
+            else:
+                found[key] = output
         if missing:
             found.update(self._cache.cached(missing))
         return found
@@ -80,7 +104,7 @@ class Known:
     def outputs(self, key: str, reply: Reply, cases: Sequence[Case], *, latency_ms: float) -> list[Output]:
         """Give the output of each case that waited for the same call: the first made it, the others share it."""
         first = cases[0]
-        output = Output(
+        output = _made(
             record=first.record.id,
             stage=self.wiring.stage.name,
             status=reply.status,
@@ -101,7 +125,7 @@ class Known:
 
     def shared(self, output: Output, case: Case) -> Output:
         """Give the same answer for another case, marked as cached."""
-        return Output(
+        return _made(
             record=case.record.id,
             stage=self.wiring.stage.name,
             status=output.status,

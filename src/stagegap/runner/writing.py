@@ -13,7 +13,7 @@ from stagegap.runner.work import Sink
 
 GROUP = 4_096
 """Outputs that are written at once."""
-BACKLOG = 4 * GROUP
+BACKLOG = 2 * GROUP
 """Outputs that may wait before the run waits for the store."""
 DELAY_S = 0.2
 """How long an output may wait for company: with what is being written, all that a crash can lose."""

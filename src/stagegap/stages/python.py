@@ -15,6 +15,7 @@ from typing import cast
 from stagegap.errors import ConfigurationError, near_names
 from stagegap.model.answer import Status
 from stagegap.model.cascade import Stage
+from stagegap.model.making import maker
 from stagegap.model.values import Json
 from stagegap.stages.acceptance import Check, Rejected, check_for, plain
 from stagegap.stages.answered import Answered, is_batch
@@ -23,6 +24,7 @@ from stagegap.stages.corpus import Corpus
 from stagegap.stages.kinds import output_identity
 from stagegap.stages.protocol import Inputs, Reply
 
+_reply = maker(Reply)
 MAX_ERROR = 500
 """Characters of an exception that are kept."""
 
@@ -125,7 +127,7 @@ class _Function:
                 status=Status.UNPARSABLE, error=f"{self.call.__name__} gave: {accepted.reason}", raw=_raw(found)
             )
         if answered is None:
-            return Reply(value=accepted.value)
+            return _reply(value=accepted.value)
         try:
             return with_knowledge(accepted.value, answered)
         except (TypeError, ValueError) as error:

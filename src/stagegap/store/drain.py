@@ -17,10 +17,14 @@ from stagegap.store.journal import Journal, Op
 
 SLICE_S = 0.15
 """So long a slice holds the file at most (one operation always fits)."""
-GROUP_BYTES = 2_000_000
+GROUP_BYTES = 8_000_000
 GROUP_OPS = 512
-GATHER_S = 0.2
-"""So long the background thread lets writes gather before it moves them."""
+GATHER_S = 0.5
+"""So long nothing must have been written before the background thread moves what is there: a run goes first."""
+LONGEST_S = 5.0
+"""While writes keep coming, it moves what is there after this time all the same."""
+MOST_BYTES = 64_000_000
+"""So much may wait while writes keep coming."""
 GIVE_WAY_S = 0.02
 IDLE_S = 5.0
 FAREWELL_S = 1.0
@@ -36,6 +40,7 @@ class Drainer:
         self._file = file
         self._known = 0
         self._rebuilt = ""
+        self._waiting = 0
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -46,8 +51,9 @@ class Drainer:
         self._thread = threading.Thread(target=self._loop, name="stagegap-drain", daemon=True)
         self._thread.start()
 
-    def wake(self) -> None:
-        """Say that there is something to move."""
+    def wake(self, size: int = 0) -> None:
+        """Say that there is something to move, of so many bytes."""
+        self._waiting += size
         self._wake.set()
 
     def close(self) -> None:
@@ -150,8 +156,8 @@ class Drainer:
     def _loop(self) -> None:
         while not self._stop.is_set():
             self._wake.wait(IDLE_S)
-            self._wake.clear()
-            self._stop.wait(GATHER_S * random.uniform(0.7, 1.3))
+            self._gather()
+            self._waiting = 0
             try:
                 while self.drain_slice(wait=False, patience_s=SHORT_PATIENCE_S):
                     self._stop.wait(GIVE_WAY_S)
@@ -159,6 +165,14 @@ class Drainer:
                 # Nothing is lost: what waits is in the journal, and who reads what it holds hears why.
                 self._stop.wait(GATHER_S)
                 self._wake.set()
+
+    def _gather(self) -> None:
+        """Wait for a pause in the writing, within limits."""
+        deadline = time.monotonic() + LONGEST_S
+        while self._wake.is_set() and self._waiting < MOST_BYTES and time.monotonic() < deadline:
+            self._wake.clear()
+            self._stop.wait(GATHER_S * random.uniform(0.7, 1.3))
+        self._wake.clear()
 
 
 class _Flipped(Exception):

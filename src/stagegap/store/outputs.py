@@ -117,9 +117,14 @@ def _texts(*, look_back: bool) -> str:
 
 
 ROW = """
-    n.name, s.name, o.status, o.form, o.short, o.number, b.body, o.confidence, o.because, o.error, w.body, o.extra,
-    o.latency_ms, o.tokens_in, o.tokens_out, o.cost, replace(o.call_key::varchar, '-', ''), o.cached, o.repeat
+    n.name, s.name, o.status, o.form, coalesce(o.short, b.body), o.number, o.confidence, o.latency_ms,
+    replace(o.call_key::varchar, '-', ''), o.cached, o.repeat,
+    case when coalesce(o.because::varchar, o.error, o.extra) is null and o.cost is null
+        and coalesce(o.raw, o.tokens_in, o.tokens_out) is null then null
+    else {'because': o.because::varchar, 'error': o.error, 'raw': w.body, 'extra': o.extra, 'tokens_in': o.tokens_in,
+        'tokens_out': o.tokens_out, 'cost': o.cost} end
 """
+"""What few outputs have comes as one column, null for all others: a cell costs as much as any other, empty or not."""
 JOINS = """
     join stage s on s.id = o.stage join record n on n.id = o.record
     left join blob b on b.id = o.body left join blob w on w.id = o.raw
@@ -155,7 +160,7 @@ def at(session: Session, places: Mapping[str, int]) -> dict[str, Output]:
         high,
     )
     by_place = {row[0]: row for row in found}
-    answers = {key: output(row[1:]) for key, place in places.items() if (row := by_place[place])[-3] == key}
+    answers = {key: output(row[1:]) for key, place in places.items() if (row := by_place[place])[9] == key}
     others = [key for key in places if key not in answers]
     return answers | _searched(session, others) if others else answers
 

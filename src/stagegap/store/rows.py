@@ -10,10 +10,13 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from stagegap.model.answer import Output, Status
+from stagegap.model.making import maker
 from stagegap.model.run import Cell
 from stagegap.model.values import Json
 from stagegap.store import text
 
+_made = maker(Output)
+_STATUS = {status.value: status for status in Status}
 SHORT = 80
 """Texts up to this length stand in the row itself; longer ones go to `blob`, out of the way of other columns."""
 EXACT = 2**53
@@ -71,45 +74,52 @@ def pack(run: str, cell: Cell, outputs: Sequence[Output]) -> tuple[str, bytes]:
 
 def output(row: Sequence[Any]) -> Output:
     """Make the output that a row of `ROW` describes."""
-    (record, stage, status, form, short, number, body, confidence, because, error, raw, extra,
-     latency, tokens_in, tokens_out, cost, key, was_cached, repeat) = row  # fmt: skip
-    more = cast("dict[str, list[Any]]", text.read(extra)) if extra else {}
-    return Output(
+    record, stage, status, form, words, number, confidence, latency, key, was_cached, repeat, more = row
+    value = words if form in ("short", "text") else None if form == "none" else _value(form, number, words)
+    if more is None:
+        return _made(
+            record=record,
+            stage=stage,
+            status=_STATUS[status],
+            value=value,
+            confidence=confidence,
+            latency_ms=latency,
+            key=key or "",
+            cached=was_cached,
+            repeat=repeat,
+        )
+    because = more["because"]
+    extra = cast("dict[str, list[Any]]", text.read(more["extra"])) if more["extra"] else {}
+    return _made(
         record=record,
         stage=stage,
-        status=Status(status),
-        value=_value(form, short, number, body),
-        scores=tuple(more.get("scores", ())),
+        status=_STATUS[status],
+        value=value,
+        scores=tuple(extra.get("scores", ())),
         confidence=confidence,
-        alternatives=tuple(more.get("alternatives", ())),
-        because=Status(because) if because else None,
-        error=error or "",
-        raw=raw or "",
+        alternatives=tuple(extra.get("alternatives", ())),
+        because=_STATUS[because] if because else None,
+        error=more["error"] or "",
+        raw=more["raw"] or "",
         latency_ms=latency,
-        tokens_in=tokens_in,
-        tokens_out=tokens_out,
-        cost=cost,
+        tokens_in=more["tokens_in"],
+        tokens_out=more["tokens_out"],
+        cost=more["cost"],
         key=key or "",
         cached=was_cached,
         repeat=repeat,
     )
 
 
-def _value(form: str, short: str | None, number: float | None, body: str | None) -> Json:
+def _value(form: str, number: float | None, words: str | None) -> Json:
     match form:
-        case "short":
-            return short
-        case "text":
-            return body
         case "json":
-            return text.read(body or "null")
+            return text.read(words or "null")
         case "number":
             return number
-        case "integer" | "boolean":
+        case _:
             whole = int(number or 0)
             return whole if form == "integer" else bool(whole)
-        case _:
-            return None
 
 
 def _values(values: Sequence[Json]) -> dict[str, Sequence[Any]]:
