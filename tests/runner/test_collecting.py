@@ -16,7 +16,8 @@ def test_collector_is_as_before_after_a_run_that_failed() -> None:
             inside.append(gc.get_threshold())
             raise KeyError
 
-    pytest.raises(KeyError, run)
+    with pytest.raises(KeyError):
+        run()
     assert inside == [(YOUNG, *before[1:])]
     assert gc.get_threshold() == before
 

@@ -13,6 +13,7 @@ from stagegap.model.run import RunStatus
 from stagegap.runner.answers import Known
 from stagegap.runner.budget import Budget, Meter, counted
 from stagegap.runner.cases import Case, Cases, Ready
+from stagegap.runner.collecting import rare_collections
 from stagegap.runner.fresh import Fresh
 from stagegap.runner.inputs import Wiring
 from stagegap.runner.lanes import AsyncLane, Pair, Surroundings, run_batches
@@ -44,7 +45,10 @@ def execute(
     written is found in the cache by the next run. Call it where no event loop runs.
     Raises: StoreError from the sink or the cache; ConfigurationError from a stage that can't work.
     """
-    return asyncio.run(execute_async(work, sink=sink, cache=cache, progress=progress, clock=clock, stop=stop or Stop()))
+    with rare_collections():
+        return asyncio.run(
+            execute_async(work, sink=sink, cache=cache, progress=progress, clock=clock, stop=stop or Stop())
+        )
 
 
 async def execute_async(

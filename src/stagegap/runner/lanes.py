@@ -17,7 +17,7 @@ from stagegap.runner.inputs import Call
 from stagegap.stages.protocol import AsyncStage, BatchStage
 
 Pair: TypeAlias = tuple[Case, Output]
-LOOKUP = 2_048
+LOOKUP = 8_192
 """Cases that the cache is asked for at once."""
 
 
@@ -71,13 +71,7 @@ def _answered(
     start = clock()
     replies = code.answer_batch([call.inputs for call in calls])
     each_ms = round((clock() - start) * 1000 / len(calls), 4)
-    pairs: list[Pair] = []
-    for call, reply in zip(calls, replies, strict=True):
-        waiting = work.open[call.key]
-        outputs = known.outputs(call.key, reply, waiting, latency_ms=each_ms)
-        known.remember(outputs[:1])
-        pairs.extend(zip(waiting, outputs, strict=True))
-    return pairs
+    return known.answered(work, calls, replies, latency_ms=each_ms)
 
 
 class AsyncLane:
