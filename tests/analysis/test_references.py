@@ -8,6 +8,14 @@ from stagegap.model.cascade import Cascade, Kind, Outcome, OutputType, Stage
 from stagegap.model.values import Json
 
 NO = object()
+STAGE = Stage(
+    name="s",
+    uses="python",
+    inputs={},
+    output=OutputType(kind=Kind.LABEL, values=("a", "b", "c")),
+    metrics=("accuracy",),
+)
+ONE_STAGE = Cascade(name="c", stages=(STAGE,), outcome=Outcome(stage="s", metric="accuracy"))
 
 
 def label(value: object, annotator: str = "ann", *, at: float = 0.0, action: str = "label", **more: object) -> Label:
@@ -86,3 +94,24 @@ def test_settle_leaves_out_stages_that_the_cascade_lacks():
     cascade = Cascade(name="c", stages=(stage,), outcome=Outcome(stage="s", metric="accuracy"))
     found = settle([label("a"), label("b", stage="other", id="2")], cascade)
     assert [(reference.record, reference.stage, reference.first.value) for reference in found] == [("r1", "s", "a")]
+
+
+def test_adjudication_decides_and_the_last_one_counts() -> None:
+    made = [
+        label("a", "ann"),
+        label("b", "bob"),
+        label("c", "eve", at=5.0, action="adjudicate"),
+        label("b", "dan", at=9.0, action="adjudicate", also=(Answer(value="a"),)),
+    ]
+    (reference,) = settle(made, ONE_STAGE)
+    assert [answer.value for answer in reference.accepted] == ["b", "a"]
+    assert (reference.settled, reference.annotators) == ("adjudicated", ("ann", "bob", "dan"))
+
+
+def test_adjudication_is_no_answer_of_the_person_who_made_it() -> None:
+    made = [label("a", "ann"), label("b", "ann", at=2.0, action="adjudicate")]
+    assert latest(made)["r1", "s"]["ann"].answer == Answer(value="a")
+
+
+def test_adjudication_of_an_unknown_stage_is_left_out() -> None:
+    assert settle([label("a", action="adjudicate", stage="gone")], ONE_STAGE) == []

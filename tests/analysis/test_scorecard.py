@@ -315,3 +315,20 @@ def test_rows_of_a_view_have_stable_columns():
     assert len(table) == 3 + 3 * 7
     assert {row["stage"] for row in failure_table(made())} == {"A", "B", "C"}
     assert group_rows(made()) == []
+
+
+def test_labels_of_hunted_records_enter_no_rate_and_no_agreement():
+    rows = planted.records(100)
+    ids = [row.id for row in rows]
+    fair = planted.labels(ids[:60], CHAIN.names)
+    hunted = [
+        replace(label, id=f"h{label.id}", targeted=True, answer=Answer(value="wrong"))
+        for label in planted.labels(ids[40:], CHAIN.names, annotator="bob")
+    ]
+    outputs = CHAIN.outputs(CHAIN.luck(100, np.random.default_rng(0)), ids)
+
+    def view(labels: list[Label]) -> Scorecard:
+        card = scorecard(CHAIN.cascade(), planted.run(), rows, outputs, labels, seed=1, resamples=50)
+        return replace(card, labels_seq=0)
+
+    assert view([*fair, *hunted]) == view(list(fair))

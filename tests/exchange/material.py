@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from stagegap.exchange.labels import Known
-from stagegap.model.answer import Answer, Fact, Label
+from stagegap.model.answer import REASONS, Answer, Fact, Label
 from stagegap.model.cascade import Cascade, Kind, Outcome, OutputType, Source, Stage
 
 TYPES = {
@@ -82,17 +82,14 @@ shares = st.one_of(st.none(), st.floats(0, 1))
 def labels(draw: st.DrawFn) -> Label:
     """Any label that the store can hold."""
     stage = draw(st.sampled_from(sorted(TYPES)))
-    action = draw(st.sampled_from(["label", "label", "label", "skip", "undo"]))
-    answer = None
-    if action == "label":
-        value = draw(st.one_of(st.none(), VALUES[stage]))
-        answer = Answer(value=value, facts=tuple(draw(st.lists(facts, max_size=2))))
+    action = draw(st.sampled_from(["label", "label", "adjudicate", "skip", "undo"]))
+    answers = st.builds(Answer, value=st.one_of(st.none(), VALUES[stage]), facts=st.lists(facts, max_size=2).map(tuple))
     return Label(
         id=draw(texts.filter(bool)),
         record=draw(st.sampled_from(KNOWN.records)),
         stage=stage,
         annotator=draw(texts.filter(lambda text: text.strip())),
-        answer=answer,
+        answer=draw(answers) if action in ("label", "adjudicate") else None,
         action=action,
         at=draw(st.floats(-1e12, 1e12)),
         active_ms=draw(st.one_of(st.none(), st.integers(0, 2**32 - 1))),
@@ -105,4 +102,9 @@ def labels(draw: st.DrawFn) -> Label:
         queue=draw(texts),
         probability=draw(shares),
         verified=draw(st.booleans()),
+        targeted=draw(st.booleans()),
+        run=draw(texts),
+        also=tuple(draw(st.lists(answers, max_size=2))) if action == "adjudicate" else (),
+        reason=draw(st.sampled_from(["", *REASONS])),
+        cites=draw(texts),
     )

@@ -21,7 +21,18 @@ FULL = label(
     queue="q",
     probability=0.25,
     verified=True,
+    targeted=True,
+    run="5" * 32,
+    also=(Answer(value=None), Answer(value=["p2"], facts=(Fact(("ten", "10")),))),
+    reason="slip",
+    cites="Two topics: choose the one that is more urgent.",
 )
+OLDER = (
+    b'{"cascade":"mail","id":"l0","record":"r0","stage":"route","annotator":"ann","action":"label","at":12.5,'
+    b'"value":"\\"spam\\"","facts":null,"active_ms":null,"unsure":false,"odd":false,"note":"","guideline":"",'
+    b'"form":"","seen":"","queue":"","probability":null,"verified":false}'
+)
+"""What the first release wrote into the journal."""
 
 
 @pytest.mark.parametrize(
@@ -40,6 +51,13 @@ def test_label_comes_back_as_it_was_before_and_after_the_drain(store: Store, mad
     store._drainer.drain_all()
     assert store.labels("mail") == [made]
     assert store.waiting().ops == 0
+
+
+def test_label_that_the_first_release_wrote_into_the_journal_is_read_before_and_after_the_drain(store: Store) -> None:
+    store._journal.append("label", [("l0", OLDER)])
+    assert store.labels("mail") == [label()]
+    store._drainer.drain_all()
+    assert store.labels("mail") == [label()]
 
 
 def test_labels_come_in_the_order_in_which_they_were_written_over_file_and_tail(store: Store) -> None:

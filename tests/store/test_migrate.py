@@ -3,6 +3,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 import duckdb
@@ -13,8 +14,9 @@ from stagegap.store import Store, migrate
 from stagegap.store.migrate import Migration, shipped
 from store.material import label
 
-SECOND = Migration(
-    version=2, name="second", sql="alter table label add column mood varchar; create table extra (a int)"
+NOW = len(shipped())
+LATER = Migration(
+    version=NOW + 1, name="later", sql="alter table label add column mood varchar; create table extra (a int)"
 )
 DEADLY = """
 import os, signal, sys
@@ -29,8 +31,9 @@ class Deadly(tuple):
                 os.kill(os.getpid(), signal.SIGKILL)
             yield step
 
-steps = Deadly([*shipped(), Migration(version=2, name="a", sql="alter table label add column mood varchar"),
-                Migration(version=3, name="b", sql="create table extra (a int)")])
+now = len(shipped())
+steps = Deadly([*shipped(), Migration(version=now + 1, name="a", sql="alter table label add column mood varchar"),
+                Migration(version=now + 2, name="b", sql="create table extra (a int)")])
 migrate.shipped = lambda: steps
 Store.open(Path(sys.argv[1]), drain=False).close()
 """
@@ -48,30 +51,54 @@ def test_older_store_is_migrated_and_a_copy_is_kept(
     store.append_labels("mail", [label()])
     store._drainer.drain_all()
     store.close()
-    with reopen(folder, monkeypatch, SECOND) as newer:
+    with reopen(folder, monkeypatch, LATER) as newer:
         assert newer.labels("mail") == [label()]
-        assert "has schema 2" in newer.check()[0].message
-    with duckdb.connect(folder / "store.duckdb.schema-1", read_only=True) as kept:
-        assert kept.execute("select max(version) from schema_migration").fetchall() == [(1,)]
+        assert f"has schema {NOW + 1}" in newer.check()[0].message
+    with duckdb.connect(folder / f"store.duckdb.schema-{NOW}", read_only=True) as kept:
+        assert kept.execute("select max(version) from schema_migration").fetchall() == [(NOW,)]
         assert kept.execute("select count(*) from label").fetchall() == [(1,)]
     assert (folder / "store.duckdb").stat().st_mode & 0o777 == 0o600
+
+
+def test_store_of_the_first_schema_keeps_its_labels_and_learns_its_guidelines(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = shipped()[:1]
+    monkeypatch.setattr(migrate, "shipped", lambda: first)
+    with Store.open(folder, drain=False):
+        """The file is made as the first release made it."""
+    with duckdb.connect(folder / "store.duckdb") as db:
+        db.execute("insert into cascade values (1, 'mail'); insert into stage values (1, 1, 'route')")
+        db.execute("insert into record values (1, 1, 'r0'); insert into annotator values (1, 'ann')")
+        db.execute("insert into queue values ('q', 1, 1, 'random', 9.5, '{}', '', 'Read all of it.', 0)")
+        db.execute(
+            "insert into label values (1, 'l0', 1, 1, 1, 1, 'label', 12.5, '\"spam\"', null, null, false, false, '', '',"
+            " '', '', '', null, false)"
+        )
+    monkeypatch.undo()
+    with Store.open(folder, drain=False) as store:
+        assert store.labels("mail") == [label()]
+        assert [(queue.run, queue.drawn, queue.warmup) for queue in store.queues("mail")] == [("", "", "[]")]
+        (version,) = store.guidelines("mail", "route")
+        assert (version.text, version.since) == ("Read all of it.", 9.5)
+        assert version.hash == sha256(b"Read all of it.").hexdigest()[:16]
 
 
 def test_newer_store_is_refused_with_the_version_that_is_needed(
     store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.close()
-    reopen(folder, monkeypatch, SECOND).close()
+    reopen(folder, monkeypatch, LATER).close()
     monkeypatch.undo()
-    with pytest.raises(StoreVersion, match=r"has schema 2, written by stagegap .*reads up to schema 1"):
+    with pytest.raises(StoreVersion, match=rf"has schema {NOW + 1}, written by stagegap .*reads up to schema {NOW}"):
         Store.open(folder)
 
 
 def test_program_that_was_open_during_a_migration_is_told(
     store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reopen(folder, monkeypatch, SECOND).close()
-    with pytest.raises(StoreVersion, match="has schema 2"):
+    reopen(folder, monkeypatch, LATER).close()
+    with pytest.raises(StoreVersion, match=f"has schema {NOW + 1}"):
         store.runs()
 
 
@@ -90,7 +117,7 @@ def test_store_that_fell_behind_is_refused_until_it_is_opened_again(store: Store
         store.runs()
 
 
-@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize("version", [NOW + 1, NOW + 2])
 def test_kill_during_a_migration_leaves_the_old_store_whole(store: Store, folder: Path, version: int) -> None:
     store.append_labels("mail", [label()])
     store._drainer.drain_all()
@@ -100,13 +127,13 @@ def test_kill_during_a_migration_leaves_the_old_store_whole(store: Store, folder
     with Store.open(folder, drain=False) as old:
         assert old.labels("mail") == [label()]
         assert all(finding.is_good for finding in old.check())
-    assert subprocess.run([*command, "9"], check=False).returncode == 0
-    with pytest.raises(StoreVersion, match="has schema 3"):
+    assert subprocess.run([*command, "99"], check=False).returncode == 0
+    with pytest.raises(StoreVersion, match=f"has schema {NOW + 2}"):
         Store.open(folder)
 
 
 def test_kill_while_a_store_is_made_leaves_none_and_the_next_makes_it(folder: Path) -> None:
-    command = [sys.executable, "-c", DEADLY, str(folder), "2"]
+    command = [sys.executable, "-c", DEADLY, str(folder), str(NOW + 1)]
     assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
     assert not (folder / "store.duckdb").exists()
     with Store.open(folder, drain=False) as made:

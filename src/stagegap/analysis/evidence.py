@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from stagegap.analysis.people import agreement, leave_one_out
 from stagegap.analysis.recorded import Outputs, known_outputs
-from stagegap.analysis.references import latest, settled
+from stagegap.analysis.references import latest, references
+from stagegap.analysis.wording import listed
 from stagegap.attribution.ceiling import complete_cases
 from stagegap.attribution.faults import BAR_SLACK
 from stagegap.attribution.swaps import alone_cell, prefix_cells
@@ -57,19 +58,23 @@ def gather(
     *,
     custom: Mapping[str, CustomMetric],
 ) -> Evidence:
-    """Keep the records of the evaluated split, and settle references from the labels."""
+    """Keep the records of the evaluated split, and settle references from the labels.
+
+    Labels of records that were hunted for are left out: whatever rate they entered would be that of the hunt.
+    """
     kept = tuple(r for r in records if cascade.evaluate is None or r.split == cascade.evaluate)
     ids = {record.id for record in kept}
     kinds = {stage.name: stage.output.kind for stage in cascade.stages}
-    in_force = {place: people for place, people in latest(labels).items() if place[0] in ids and place[1] in kinds}
-    references = {place: settled(list(people.values()), kinds[place[1]]) for place, people in in_force.items()}
-    found = known_outputs(cascade, outputs, references)
+    fair = [label for label in labels if not label.targeted]
+    in_force = {place: people for place, people in latest(fair).items() if place[0] in ids and place[1] in kinds}
+    settled = {place: one for place, one in references(fair, kinds).items() if place[0] in ids}
+    found = known_outputs(cascade, outputs, settled)
     return Evidence(
         cascade=cascade,
         records=kept,
         outputs=found.outputs,
         unknown=found.unknown,
-        references=references,
+        references=settled,
         labels=in_force,
         metrics={s.name: metric(s.metrics[0], custom=custom.get(s.metrics[0])) for s in cascade.stages},
         outcome=metric(cascade.outcome.metric, custom=custom.get(cascade.outcome.metric)),
@@ -125,6 +130,9 @@ def prefix_outcomes(evidence: Evidence) -> tuple[list[Floats], str]:
     """Give complete-case outcomes along the ceiling, or no columns and the reason why there are none."""
     cells = prefix_cells(evidence.cascade)
     stage = evidence.cascade.outcome.stage
+    bare = unlabelled_stages(evidence)
+    if bare and len(bare) < len(evidence.cascade.stages):
+        return [], f"not measured: no {evidence.cascade.noun} has a reference at {listed(bare)}"
     for cell in cells:
         if stage not in cell.stages and not evidence.outputs.get((str(cell), stage)):
             where = " and ".join(cell.stages)
@@ -136,6 +144,14 @@ def prefix_outcomes(evidence: Evidence) -> tuple[list[Floats], str]:
     if np.isnan(columns[0]).all():
         return [], f"not measured: no {evidence.cascade.noun} has references at every stage"
     return columns, ""
+
+
+def unlabelled_stages(evidence: Evidence) -> tuple[str, ...]:
+    """Give the stages whose references the ceiling needs and that have none of any record."""
+    there = {stage for _, stage in evidence.references}
+    cells = prefix_cells(evidence.cascade)
+    needed = {name for cell in cells for name in cell.stages}
+    return tuple(name for name in evidence.cascade.names if name in needed and name not in there)
 
 
 def people_scores(evidence: Evidence, stage: str, *, by: Metric, good: float | None) -> tuple[Floats, Floats]:

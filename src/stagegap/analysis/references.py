@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from stagegap.metrics.ranking import ids
 from stagegap.model.answer import Answer, Label, Reference
@@ -18,13 +18,15 @@ Place = tuple[str, str]
 def latest(labels: Iterable[Label]) -> dict[Place, dict[str, Label]]:
     """Give the label in force of each person at each record and stage, persons in the order of their first event.
 
+    Adjudications are no person's own answer and are left out.
+
     A person's last event decides: after a skip or an undo there is no label. Events are ordered by their time, those
     of the same time as they come; the same id twice is one event.
     """
     last: dict[Place, dict[str, Label]] = {}
     ids: set[str] = set()
     for event in sorted(labels, key=lambda label: label.at):
-        if event.id not in ids:
+        if event.id not in ids and event.action != "adjudicate":
             ids.add(event.id)
             last.setdefault((event.record, event.stage), {})[event.annotator] = event
     in_force = {
@@ -34,12 +36,31 @@ def latest(labels: Iterable[Label]) -> dict[Place, dict[str, Label]]:
     return {place: people for place, people in in_force.items() if people}
 
 
+def adjudications(labels: Iterable[Label]) -> dict[Place, Label]:
+    """Give the adjudication in force at each record and stage: the last one made."""
+    made = (label for label in labels if label.action == "adjudicate" and label.answer)
+    return {(label.record, label.stage): label for label in sorted(made, key=lambda label: label.at)}
+
+
 def settle(labels: Iterable[Label], cascade: Cascade) -> list[Reference]:
     """Settle one reference for each record and stage that has a label; stages that the cascade lacks are left out."""
-    kinds = {stage.name: stage.output.kind for stage in cascade.stages}
-    return [
-        settled(list(people.values()), kinds[stage]) for (_, stage), people in latest(labels).items() if stage in kinds
-    ]
+    return list(references(tuple(labels), {stage.name: stage.output.kind for stage in cascade.stages}).values())
+
+
+def references(labels: Sequence[Label], kinds: Mapping[str, Kind]) -> dict[Place, Reference]:
+    """Give the reference of each record and stage: what an adjudication says, otherwise what `settled` gives."""
+    decided, people = adjudications(labels), latest(labels)
+    found = {place: settled(list(own.values()), kinds[place[1]]) for place, own in people.items() if place[1] in kinds}
+    for place, label in decided.items():
+        if place[1] in kinds and label.answer is not None:
+            found[place] = Reference(
+                record=label.record,
+                stage=label.stage,
+                accepted=(label.answer, *label.also),
+                annotators=tuple(dict.fromkeys([*people.get(place, {}), label.annotator])),
+                settled="adjudicated",
+            )
+    return found
 
 
 def settled(labels: Sequence[Label], kind: Kind) -> Reference:

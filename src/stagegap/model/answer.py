@@ -80,6 +80,10 @@ class Answer:
     facts: tuple[Fact, ...] = ()
 
 
+REASONS = ("guideline unclear", "slip", "really ambiguous")
+"""Why two people may have answered differently."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Label:
     """What one person answered at a stage; append-only, never edited."""
@@ -91,7 +95,8 @@ class Label:
     annotator: str
     answer: Answer | None
     """None for `skip` and `undo`."""
-    action: Literal["label", "skip", "undo"] = "label"
+    action: Literal["label", "skip", "undo", "adjudicate"] = "label"
+    """`adjudicate` settles what several people answered: its answers are the accepted ones."""
     at: float = 0.0
     """Seconds since 1970, UTC, handed in by the caller."""
     active_ms: int | None = None
@@ -109,6 +114,16 @@ class Label:
     """Chance with which the record was sampled into the queue; None when unknown."""
     verified: bool = False
     """True when the annotator's identity was checked (OIDC, trusted proxy)."""
+    targeted: bool = False
+    """True when the record was hunted for and not drawn by chance: such a label enters no rate without weights."""
+    run: str = ""
+    """Id of the run whose outputs the person had before them as inputs; empty where that is unknown."""
+    also: tuple[Answer, ...] = ()
+    """Further answers that an adjudication accepts beside `answer`."""
+    reason: str = ""
+    """Why people disagreed, as the adjudication says: one of `REASONS`, or empty."""
+    cites: str = ""
+    """Line of the guideline that the adjudication rests on; empty when none was named."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,8 +13,9 @@ class Queue:
     id: str
     cascade: str
     stage: str
-    purpose: Literal["random", "overlap", "hunting"]
-    """`random` and `overlap` give fair samples; `hunting` finds examples and enters no rate without weights."""
+    purpose: Literal["random", "overlap", "hunting", "swap"]
+    """`random`, `overlap` and `swap` give fair samples; `hunting` finds examples and enters no rate without weights.
+    An overlap is the same records for everybody, each in their own order; a swap asks again about one run's inputs."""
     created_at: float
     """Seconds since 1970, UTC."""
     form: str
@@ -23,6 +24,12 @@ class Queue:
     guideline: str = ""
     """Text of the guideline that the people work by."""
     seed: int = 0
+    run: str = ""
+    """Id of the run whose outputs are the inputs shown; empty when the inputs are the record's own."""
+    drawn: str = ""
+    """How the records of a hunting queue were picked: the filter, or the score."""
+    warmup: str = "[]"
+    """JSON text: examples with explained answers that come first and are not counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,3 +59,13 @@ class Progress:
     def left(self) -> int:
         """Items that the person has neither labelled nor skipped."""
         return self.total - self.done - self.skipped
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuidelineVersion:
+    """One text of a stage's guideline; every label carries the hash of the one that the person worked by."""
+
+    hash: str
+    text: str
+    since: float
+    """When it was first used, in seconds since 1970, UTC."""

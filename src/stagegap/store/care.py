@@ -10,17 +10,18 @@ from pathlib import Path
 import duckdb
 
 from stagegap.errors import StoreError
-from stagegap.store import labels
+from stagegap.store import labels, seen, tags
 from stagegap.store.attach import Attachment, Session, explained, quoted
 from stagegap.store.facts import Finding, Rebuilt
-from stagegap.store.journal import Journal
+from stagegap.store.journal import Journal, Kind
 from stagegap.store.labels import applied
 from stagegap.store.migrate import Schema
 
 NAMES = ("cascade", "stage", "cell", "metric", "annotator", "record", "run")
 """Tables without which no other table can be read."""
 CONTENT = (
-    "record_version", "blob", "output", "batch_applied", "label", "queue", "queue_item", "score", "run_view"
+    "record_version", "blob", "output", "batch_applied", "label", "queue", "queue_item", "guideline", "score", "run_view",
+    "tag_event", "seen", "failure",
 )  # fmt: skip
 
 
@@ -104,18 +105,24 @@ def pair(file: Attachment, journal: Journal) -> None:
     """See that file and journal belong together, so that no operation can pass for one that is applied already.
 
     A journal that is new beside an old file (deleted, or left behind when the file was copied), or one put back from
-    a backup, goes on counting above the file's watermark and gets the file's labels as their second copy.
+    a backup, goes on counting above the file's watermark and gets the file's labels, tags and views of records as their second copy.
     """
     with file.reading() as session:
         owner = session.rows("select v from meta where k = 'journal'")[0][0]
         journal.start_after(applied(session))
         strange = owner != journal.id
-        copies = labels.copies(session) if strange else []
+        copies = _copies(session) if strange else []
     if strange:
-        journal.append("label", copies)
+        for kind, ops in copies:
+            journal.append(kind, ops)
         with file.writing() as session:
             session.run("update meta set v = ? where k = 'journal'", journal.id)
     journal.put_note("paired", "yes")
+
+
+def _copies(session: Session) -> list[tuple[Kind, list[tuple[str, bytes]]]]:
+    """Give all that people made, by kind, as operations for a journal that does not have it."""
+    return [("label", labels.copies(session)), ("tag", tags.copies(session)), ("seen", seen.copies(session))]
 
 
 def rebuild(file: Attachment, journal: Journal, schema: Schema) -> Rebuilt:

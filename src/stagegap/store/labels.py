@@ -15,7 +15,8 @@ from stagegap.store.journal import Journal, Op
 _SHAPE = """[{"cascade":"VARCHAR","id":"VARCHAR","record":"VARCHAR","stage":"VARCHAR","annotator":"VARCHAR",
 "action":"VARCHAR","at":"DOUBLE","value":"VARCHAR","facts":"VARCHAR","active_ms":"UINTEGER","unsure":"BOOLEAN",
 "odd":"BOOLEAN","note":"VARCHAR","guideline":"VARCHAR","form":"VARCHAR","seen":"VARCHAR","queue":"VARCHAR",
-"probability":"DOUBLE","verified":"BOOLEAN"}]"""
+"probability":"DOUBLE","verified":"BOOLEAN","targeted":"BOOLEAN","run":"VARCHAR","also":"VARCHAR",
+"reason":"VARCHAR","cites":"VARCHAR"}]"""
 
 
 def pack(cascade: str, label: Label) -> tuple[str, bytes]:
@@ -26,8 +27,8 @@ def pack(cascade: str, label: Label) -> tuple[str, bytes]:
         if number is not None and not math.isfinite(number):
             raise ValueError(f"{number} is no number that can be stored with a label")
     answer = label.answer
-    if answer is not None:
-        text.refuse_odd_numbers(answer.value)
+    for one in (*([answer] if answer else []), *label.also):
+        text.refuse_odd_numbers(one.value)
     fields: dict[str, Json] = {
         "cascade": cascade,
         "id": label.id,
@@ -48,8 +49,18 @@ def pack(cascade: str, label: Label) -> tuple[str, bytes]:
         "queue": label.queue,
         "probability": label.probability,
         "verified": label.verified,
+        "targeted": label.targeted,
+        "run": label.run,
+        "also": _answers(label.also),
+        "reason": label.reason,
+        "cites": label.cites,
     }
     return text.plain(label.id), text.write(fields)
+
+
+def _answers(answers: Sequence[Answer]) -> str | None:
+    rows: list[Json] = [[answer.value, [list(fact.wordings) for fact in answer.facts]] for answer in answers]
+    return text.write(rows).decode() if rows else None
 
 
 def apply(session: Session, ops: Sequence[Op]) -> None:
@@ -80,7 +91,8 @@ def apply(session: Session, ops: Sequence[Op]) -> None:
         where not exists (from record r where r.cascade = n.id and r.name = n.name);
         insert into label
         select a.seq, a.id, c.id, s.id, r.id, p.id, a.action, a."at", a.value, a.facts, a.active_ms, a.unsure, a.odd,
-            a.note, a.guideline, a.form, a.seen, a.queue, a.probability, a.verified
+            a.note, a.guideline, a.form, a.seen, a.queue, a.probability, a.verified, a.targeted, a.run, a.also,
+            a.reason, a.cites
         from arrived a
             left join cascade c on c.name = a.cascade
             left join stage s on s.cascade = c.id and s.name = a.stage
@@ -92,8 +104,9 @@ def apply(session: Session, ops: Sequence[Op]) -> None:
 
 _ROW = """
     l.id, r.name, s.name, p.name, l.action, l.made_at, l.value, l.facts, l.active_ms, l.unsure, l.odd, l.note,
-    l.guideline, l.form, l.seen, l.queue, l.probability, l.verified
+    l.guideline, l.form, l.seen, l.queue, l.probability, l.verified, l.targeted, l.run, l.also, l.reason, l.cites
 """
+_COLUMNS = 23
 _JOINS = """
     join stage s on s.id = l.stage join record r on r.id = l.record join annotator p on p.id = l.annotator
 """
@@ -107,9 +120,10 @@ def find(
     stage: str | None = None,
     annotator: str | None = None,
     queue: str | None = None,
+    record: str | None = None,
 ) -> list[Label]:
     """Give every label ever made there, in order, the undrained ones included."""
-    filters = {"s.name": stage, "p.name": annotator, "l.queue": queue}
+    filters = {"s.name": stage, "p.name": annotator, "l.queue": queue, "r.name": record}
     chosen = {column: text.plain(value) for column, value in filters.items() if value is not None}
     condition = "".join(f" and {column} = ?" for column in chosen)
     rows = session.rows(
@@ -119,14 +133,14 @@ def find(
         *chosen.values(),
     )
     found = [(row[0], _label(row[1:])) for row in rows]
-    wanted = (stage, annotator, queue)
+    wanted = (stage, annotator, queue, record)
     late = [
         (seq, label)
         for seq, owner, label in tail(session, journal)
         if owner == text.plain(cascade)
         and all(
             want is None or text.plain(want) == have
-            for want, have in zip(wanted, (label.stage, label.annotator, label.queue), strict=True)
+            for want, have in zip(wanted, (label.stage, label.annotator, label.queue, label.record), strict=True)
         )
     ]
     return [label for _, label in sorted([*found, *late], key=lambda pair: pair[0])] if late else [x for _, x in found]
@@ -166,9 +180,14 @@ def applied(session: Session) -> int:
 
 
 def _label(row: Sequence[Any]) -> Label:
-    """Make the label from its columns, which stand in the same order in a row and in an operation's body."""
+    """Make the label from its columns, which stand in the same order in a row and in an operation's body.
+
+    An operation that an older program wrote ends earlier.
+    """
     (key, record, stage, annotator, action, at, value, facts, active_ms, unsure, odd, note, guideline,
-     form, seen, queue, probability, verified) = row  # fmt: skip
+     form, seen, queue, probability, verified, targeted, run, also, reason, cites) = (
+        *row, *[None] * (_COLUMNS - len(row))
+    )  # fmt: skip
     answer = None
     if value is not None:
         wordings = cast("list[list[str]]", text.read(facts)) if facts else []
@@ -191,4 +210,12 @@ def _label(row: Sequence[Any]) -> Label:
         queue=queue,
         probability=probability,
         verified=verified,
+        targeted=bool(targeted),
+        run=run or "",
+        also=tuple(
+            Answer(value=value, facts=tuple(Fact(tuple(wordings)) for wordings in facts))
+            for value, facts in cast("list[tuple[Json, list[list[str]]]]", text.read(also) if also else [])
+        ),
+        reason=reason or "",
+        cites=cites or "",
     )

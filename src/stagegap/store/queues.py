@@ -23,9 +23,9 @@ def create(session: Session, queue: Queue, items: Sequence[QueueItem]) -> None:
         cascade = intern(session, "cascade", queue.cascade)
         stage = intern_stage(session, cascade, queue.stage)
         session.run(
-            "insert into queue values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "insert into queue values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             queue.id, cascade, stage, queue.purpose, queue.created_at, queue.form, queue.question, queue.guideline,
-            queue.seed,
+            queue.seed, queue.run, queue.drawn, queue.warmup,
         )  # fmt: skip
         session.run(
             """create or replace temp table arrived_item as select unnest(p.position) as position,
@@ -58,7 +58,8 @@ def create(session: Session, queue: Queue, items: Sequence[QueueItem]) -> None:
 def find(session: Session, cascade: str, stage: str | None) -> list[Queue]:
     """Give the queues of a cascade, oldest first."""
     rows = session.rows(
-        """select q.id, c.name, s.name, q.purpose, q.created_at, q.form, q.question, q.guideline, q.seed
+        """select q.id, c.name, s.name, q.purpose, q.created_at, q.form, q.question, q.guideline,
+            q.seed, q.run, q.drawn, q.warmup
         from queue q join cascade c on c.id = q.cascade join stage s on s.id = q.stage
         where c.name = ? and (?::varchar is null or s.name = ?) order by q.rowid""",
         cascade, stage, stage,
@@ -136,7 +137,7 @@ def _payloads(session: Session, queue: str, positions: Sequence[int]) -> list[Qu
 
 
 def _queue(row: Sequence[Any]) -> Queue:
-    key, cascade, stage, purpose, created_at, form, question, guideline, seed = row
+    key, cascade, stage, purpose, created_at, form, question, guideline, seed, run, drawn, warmup = row
     return Queue(
         id=key,
         cascade=cascade,
@@ -147,6 +148,9 @@ def _queue(row: Sequence[Any]) -> Queue:
         question=question,
         guideline=guideline,
         seed=seed,
+        run=run or "",
+        drawn=drawn or "",
+        warmup=warmup or "[]",
     )
 
 

@@ -11,10 +11,10 @@ from typing import Self
 import stagegap.store.runs as run_tables
 from stagegap.errors import NotFound, StoreBusy, StoreError
 from stagegap.model.answer import Label, Output
-from stagegap.model.queue import Progress, Queue, QueueItem
+from stagegap.model.queue import GuidelineVersion, Progress, Queue, QueueItem
 from stagegap.model.record import Record
 from stagegap.model.run import Cell, Run, RunStatus
-from stagegap.store import care, labels, outputs, queues, records, rows
+from stagegap.store import care, guidelines, labels, outputs, queues, records, rows
 from stagegap.store.attach import Attachment
 from stagegap.store.calls import Calls
 from stagegap.store.drain import Drainer
@@ -237,6 +237,16 @@ class Store:
         """Give what that person labelled or skipped last and has not undone. Raises: NotFound."""
         with self._file.reading() as session:
             return queues.last_label(session, self._journal, queue, annotator)
+
+    def put_guideline(self, cascade: str, stage: str, version: GuidelineVersion) -> None:
+        """Keep the text of a guideline's version; a version is kept once."""
+        with self._file.writing() as session:
+            guidelines.put(session, cascade, stage, version)
+
+    def guidelines(self, cascade: str, stage: str) -> list[GuidelineVersion]:
+        """Give every version of a stage's guideline, oldest first."""
+        with self._file.reading() as session:
+            return guidelines.find(session, cascade, stage)
 
     def check(self) -> list[Finding]:
         """Look at everything that can be wrong with the store, and say also what is right."""

@@ -15,18 +15,20 @@ from stagegap.exchange.instants import seconds
 from stagegap.exchange.labels import typed
 from stagegap.exchange.records import identity
 from stagegap.exchange.rows import Problems, Row, parse_json, read_rows
-from stagegap.model.answer import Answer, Fact, Label
+from stagegap.model.answer import REASONS, Answer, Fact, Label
 from stagegap.model.cascade import Cascade, Kind, Stage
 from stagegap.model.values import Json
 from stagegap.stages.acceptance import Rejected, accept
 
 FIELDS = ("record", "stage", "annotator", "value")
-ACTIONS: Mapping[str, Literal["label", "skip", "undo"]] = {
+ACTIONS: Mapping[str, Literal["label", "skip", "undo", "adjudicate"]] = {
     "": "label",
     "label": "label",
     "skip": "skip",
     "undo": "undo",
+    "adjudicate": "adjudicate",
 }
+ANSWERS = ("label", "adjudicate")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +80,7 @@ def _checked(row: Row, known: Known, problems: Problems, *, tabular: bool) -> La
             "This file holds settled references, which are made from labels.",
             "Export without --references to bring labels over.",
         )
-    needed = FIELDS if values.get("action") in (None, "", "label") else FIELDS[:3]
+    needed = FIELDS if values.get("action") in (None, "", *ANSWERS) else FIELDS[:3]
     missing = [name for name in needed if name not in values]
     if missing:
         problems.add(row.line, f"The field {missing[0]!r} is missing.", near_names(missing[0], values))
@@ -105,16 +107,16 @@ def _label(values: typed.Values, stage: Stage, known: Known, *, tabular: bool) -
     at = seconds(values.get("at"))
     action = ACTIONS.get(typed.text(values, "action"))
     if action is None:
-        raise ValueError(f"The action {values['action']!r} is none of label, skip, undo.")
+        raise ValueError(f"The action {values['action']!r} is none of label, skip, undo, adjudicate.")
     answer = _answer(values, stage, known, tabular=tabular, canonical=not kept)
-    if action != "label" and (answer.value not in (None, "") or answer.facts):
+    if action not in ANSWERS and (answer.value not in (None, "") or answer.facts):
         raise ValueError(f"The action {action!r} comes without a value, found {answer.value!r}.")
     return Label(
         id=_own_id(kept, values, known.cascade.name) if kept else content_id(known.cascade.name, values),
         record=identity(values["record"]),
         stage=stage.name,
         annotator=annotator if kept else annotator.strip(),
-        answer=answer if action == "label" else None,
+        answer=answer if action in ANSWERS else None,
         action=action,
         at=0.0 if at is None else at,
         active_ms=typed.milliseconds(values, "active_ms"),
@@ -127,6 +129,11 @@ def _label(values: typed.Values, stage: Stage, known: Known, *, tabular: bool) -
         queue=typed.text(values, "queue"),
         probability=typed.share(values, "probability"),
         verified=typed.flag(values, "verified"),
+        targeted=typed.flag(values, "targeted"),
+        run=typed.text(values, "run"),
+        also=_also(values, stage, known, canonical=not kept),
+        reason=_reason(values),
+        cites=typed.text(values, "cites"),
     )
 
 
@@ -148,13 +155,29 @@ def _answer(values: typed.Values, stage: Stage, known: Known, *, tabular: bool, 
     )
 
 
+def _also(values: typed.Values, stage: Stage, known: Known, *, canonical: bool) -> tuple[Answer, ...]:
+    """Give the further answers that an adjudication accepts, from their JSON text. Raises: ValueError."""
+    found = values.get("also")
+    rows = parse_json(found) if isinstance(found, str) and found else found or ()
+    if not isinstance(rows, Sequence) or not all(isinstance(row, Mapping) and "value" in row for row in rows):
+        raise ValueError(f"The field 'also' is a list of answers with value and facts, found {found!r}.")
+    return tuple(_answer(cast("typed.Values", row), stage, known, tabular=False, canonical=canonical) for row in rows)
+
+
+def _reason(values: typed.Values) -> str:
+    reason = typed.text(values, "reason")
+    if reason and reason not in REASONS:
+        raise ValueError(f"The reason {reason!r} is none of {', '.join(REASONS)}.")
+    return reason
+
+
 def _value(values: typed.Values, stage: Stage, known: Known, *, tabular: bool, canonical: bool) -> Json:
     value = values.get("value")
     if typed.flag(values, "no_answer"):
         if value not in (None, ""):
             raise ValueError(f"The row says that no answer is right, and has the value {value!r}.")
         return None
-    if value == "" and values.get("action") not in (None, "", "label"):
+    if value == "" and values.get("action") not in (None, "", *ANSWERS):
         return None
     if tabular and isinstance(value, str) and stage.output.kind not in (Kind.LABEL, Kind.TEXT):
         value = parse_json(value.lower() if stage.output.kind is Kind.BOOLEAN else value)

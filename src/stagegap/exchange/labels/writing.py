@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -27,6 +28,11 @@ LABEL_COLUMNS: Mapping[str, Column] = {
     "queue": Column.TEXT,
     "probability": Column.NUMBER,
     "verified": Column.FLAG,
+    "targeted": Column.FLAG,
+    "run": Column.TEXT,
+    "also": Column.TEXT,
+    "reason": Column.TEXT,
+    "cites": Column.TEXT,
     "id": Column.TEXT,
     "cascade": Column.TEXT,
 }
@@ -112,9 +118,20 @@ def _label_row(label: Label, cascade: str) -> dict[str, Json]:
         "queue": label.queue,
         "probability": label.probability,
         "verified": label.verified,
+        "targeted": label.targeted,
+        "run": label.run,
+        "also": _also(label),
+        "reason": label.reason,
+        "cites": label.cites,
         "id": label.id,
         "cascade": cascade,
     }
+
+
+def _also(label: Label) -> str:
+    """Give the further answers of an adjudication as JSON text, empty where there are none."""
+    rows = [{"value": one.value, "facts": _facts(one)} for one in label.also]
+    return json.dumps(rows, ensure_ascii=False) if rows else ""
 
 
 def _reference_rows(reference: Reference, cascade: str) -> Iterator[dict[str, Json]]:
