@@ -13,7 +13,7 @@ from string import ascii_uppercase
 
 import numpy as np
 
-from stagegap.analysis.verdict import contest
+from stagegap.analysis.contest import contest
 from stagegap.attribution.ceiling import ceiling
 from stagegap.stats.clusters import Clusters
 from stagegap.stats.resample import resample

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import planted
-from stagegap.analysis.verdict import contest
+from stagegap.analysis.contest import contest
 from stagegap.attribution.ceiling import ceiling
 from stagegap.model.estimate import Estimate
 from stagegap.stats.clusters import Clusters, clusters

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from stagegap.analysis import evidence as ev
 from stagegap.analysis.baseline import missing_baseline_fields
 from stagegap.analysis.bounds import outcome_bounds
+from stagegap.analysis.contest import contest, outlook
 from stagegap.analysis.failures import failure_rows
 from stagegap.analysis.people import annotators
-from stagegap.analysis.verdict import Facts, contest, verdict
+from stagegap.analysis.verdict import Facts, verdict
 from stagegap.analysis.views import OutcomeBounds, Scorecard, StageDetail, StageRow
 from stagegap.analysis.why import groups_of, slice_rows
 from stagegap.analysis.wording import counted, metric_title, plural
@@ -72,6 +73,7 @@ def scorecard(
     drawn = parts.resamples
     columns = _outcome_names(len(cascade.stages))
     match = contest(drawn, parts.ceiling, columns) if parts.ceiling is not None else None
+    is_open = match is not None and not match.is_decided
     system = drawn.mean(columns[0])
     top = parts.ceiling.ceiling if parts.ceiling is not None else unmeasured(parts.no_ceiling)
     if top.is_measured and (drawn.columns[columns[-1]] >= 1).sum() == top.n:
@@ -109,6 +111,8 @@ def scorecard(
                 is_recorded=bool(parts.evidence.unknown),
                 rows=rows,
                 contest=match,
+                outlook=outlook(drawn, columns, rng=np.random.default_rng(seed)) if is_open else None,
+                unlabelled=ev.unlabelled_stages(evidence),
             )
         ),
         missing_baseline_fields=missing_baseline_fields(cascade),

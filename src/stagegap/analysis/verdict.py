@@ -2,44 +2,20 @@
 
 from __future__ import annotations
 
-import math
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from stagegap.analysis.contest import Contest, Outlook
 from stagegap.analysis.rounding import percent, staircase
 from stagegap.analysis.views import StageRow, Verdict
 from stagegap.analysis.wording import counted, interval, listed, plural, sentence, span
 from stagegap.attribution.ceiling import Ceiling
-from stagegap.model.estimate import Estimate
-from stagegap.stats.distributions import normal_quantile
-from stagegap.stats.resample import Resamples
 
 ENOUGH_RECORDS = 30
-NAMED_FROM = 0.90
-"""Share of resamples in which a stage must come first to be named."""
-NAMING_LEVEL = 0.96
-"""Level of the intervals by which the best must lead: with 0.95, two equal stages were named in 5.1 to 5.5% of the
-simulated cases (`benchmarks/coverage.py`), with this in fewer than 5%."""
 CLOSE = 0.02
 CLOSE_AT_MOST = 0.05
 """Gains below `CLOSE` are only called close when no interval reaches further than this."""
 OVERLAP_WANTED = 40
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contest:
-    """The stage with the largest gain against each other stage, on the same resamples."""
-
-    best: int
-    rival: int | None
-    """The stage that is hardest to tell from the best; None when there is no other."""
-    lead: Estimate | None
-    """Gain of the best minus gain of the rival."""
-    is_decided: bool
-    """The best beats every other stage, its own gain is above 0, and it is first often enough."""
-    more: int | None
-    """About how many more records would decide it; None when decided, or when no sensible number would."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,55 +33,12 @@ class Facts:
     contest: Contest | None
     no_ceiling: str
     """Why there is no ceiling; empty when there is."""
+    outlook: Outlook | None = None
+    """What would decide the contest; None where it is decided or there is none."""
+    unlabelled: Sequence[str] = ()
+    """Stages without a single reference."""
     is_recorded: bool = False
     """The system's outputs are recorded, and what they would be on references can't be known."""
-
-
-def contest(resamples: Resamples, staircase_: Ceiling, columns: Sequence[str]) -> Contest:
-    """Find whether one stage leads: it must beat each other stage, not only come first often.
-
-    With equal stages some stage comes first in 90% of the resamples far too often (with two stages: one time in
-    five). So its lead over every other stage must exclude 0 as well: an intersection-union test (Berger 1982), which
-    names a stage in at most 5% of cases also when the two best are equal.
-    """
-    gains = [step.gain for step in staircase_.steps]
-    best = max(range(len(gains)), key=lambda i: gains[i].value)
-    leads = {i: _lead(resamples, columns, best, i) for i in range(len(gains)) if i != best}
-    rival = min(leads, key=lambda i: leads[i].low, default=None)
-    is_decided = (
-        gains[best].low > 0
-        and staircase_.steps[best].p_first >= NAMED_FROM
-        and all(lead.low > 0 for lead in leads.values())
-    )
-    lead = None if rival is None else leads[rival]
-    deciding = lead if lead is not None and lead.low <= 0 else gains[best]
-    return Contest(
-        best=best, rival=rival, lead=lead, is_decided=is_decided, more=None if is_decided else more_records(deciding)
-    )
-
-
-def _lead(resamples: Resamples, columns: Sequence[str], a: int, b: int) -> Estimate:
-    """Give the gain of stage a minus the gain of stage b."""
-    weights: Counter[str] = Counter()
-    for name, sign in ((columns[a + 1], 1), (columns[a], -1), (columns[b + 1], -1), (columns[b], 1)):
-        weights[name] += sign
-    return resamples.contrast({name: float(weight) for name, weight in weights.items()}, level=NAMING_LEVEL)
-
-
-def more_records(difference: Estimate, *, power: float = 0.95) -> int | None:
-    """Give about how many more records would let the interval exclude 0, rounded up to tens.
-
-    Half-widths shrink with the root of n; the difference is taken as it is, so the number is a guide. None when
-    it would take more than twenty times the records there are.
-    """
-    half = (difference.high - difference.low) / 2
-    if not difference.is_measured or difference.value <= 0 or half <= 0:
-        return None
-    z = normal_quantile((1 + difference.level) / 2)
-    wanted = difference.n * (half * (z + normal_quantile(power)) / z / difference.value) ** 2
-    if wanted > 20 * difference.n:
-        return None
-    return max(10, math.ceil((wanted - difference.n) / 10) * 10)
 
 
 def verdict(facts: Facts) -> Verdict:
@@ -217,9 +150,13 @@ def _without_ceiling(facts: Facts, basis: str) -> Verdict:
         advice=(
             "Only a run of the stages themselves would tell more."
             if facts.is_recorded
-            else f"Label {plural(facts.noun, 2)} at every stage, or import references, then run again."
+            else f"Label {plural(facts.noun, 2)} at {_where(facts)}, or import references, then run again."
         ),
     )
+
+
+def _where(facts: Facts) -> str:
+    return listed(facts.unlabelled) if facts.unlabelled else "every stage"
 
 
 def _too_few(facts: Facts, summary: str, basis: str) -> Verdict:
@@ -240,7 +177,30 @@ def _undecided(facts: Facts, ceiling: Ceiling, match: Contest) -> str:
         start = f"What {best.stage} would gain can't be told from nothing: {interval(best.gain)} points."
     else:
         start = f"{sentence(listed([best.stage, steps[match.rival].stage]))} overlap."
-    if match.more is None:
-        return f"{start} They may well be equal: no sensible number of labels would part them."
-    more = f"About {match.more:,} more labelled {plural(facts.noun, match.more)} would do"
-    return f"{start} {more} if the lead stays as it is."
+    if facts.outlook is None:
+        return start
+    return f"{start} {_ranks(ceiling, facts.outlook)} {_budget(facts, facts.outlook)}"
+
+
+def _ranks(ceiling: Ceiling, outlook: Outlook) -> str:
+    """Say which stages can be first, all at once, and how often each is in the resamples."""
+    first = [
+        f"{step.stage} (first in {percent(step.p_first)}% of resamples)"
+        for step, best in zip(ceiling.steps, outlook.best, strict=True)
+        if best == 1
+    ]
+    return f"Not excluded as first: {listed(first)}."
+
+
+def _budget(facts: Facts, outlook: Outlook) -> str:
+    if outlook.budget.records is not None:
+        more = max(10, outlook.budget.records - facts.n)
+        these = f"{more:,} more labelled {plural(facts.noun, more)}"
+        return f"About {these} would do, also if the lead is smaller than it looks."
+    later = next((chance for chance in outlook.budget.chances if chance.records >= 2 * facts.n), None)
+    if later is None:
+        return "How many labels would part them can't be said."
+    return (
+        f"How many labels would part them can't be promised yet: {later.records - facts.n:,} more would name one with "
+        f"a chance of {percent(later.share)}%."
+    )

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 import planted
-from stagegap.analysis.verdict import contest, more_records
+from stagegap.analysis.contest import contest
 from stagegap.attribution.ceiling import ceiling
-from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.stats.clusters import clusters
 from stagegap.stats.planning import errors_to_separate_shares
 from stagegap.stats.resample import resample
@@ -35,31 +34,6 @@ def test_a_clear_worst_stage_is_named():
     named = [decided(made, 300, seed) for seed in range(40)]
     assert named.count("B") >= 38
     assert set(named) <= {"B", None}
-
-
-def test_how_many_more_records_would_do():
-    lead = Estimate(value=0.05, low=-0.03, high=0.13, n=200, method="m")
-    # The half-width 0.08 must shrink to 0.05 / (1 + 0.8416 / 1.96) for 80% power: n = 200 x (1.6 x 1.4294)^2 = 1046.
-    assert more_records(lead, power=0.8) == 850
-    assert more_records(lead) == 1540
-
-
-@pytest.mark.parametrize(
-    "lead",
-    [
-        Estimate(value=0.001, low=-0.1, high=0.1, n=100, method="m"),
-        Estimate(value=0.0, low=-0.1, high=0.1, n=100, method="m"),
-        Estimate(value=0.1, low=0.1, high=0.1, n=100, method="m"),
-        unmeasured("too few"),
-    ],
-)
-def test_no_number_of_records_is_promised_where_none_is_sensible(lead: Estimate):
-    assert more_records(lead) is None
-
-
-def test_a_lead_that_is_nearly_there_asks_for_ten_more_at_least():
-    assert more_records(Estimate(value=0.2, low=0.01, high=0.39, n=100, method="m")) == 210
-    assert more_records(Estimate(value=0.3, low=0.2, high=0.4, n=100, method="m")) == 10
 
 
 def test_at_the_planned_number_of_records_the_worst_stage_is_named():

@@ -1,0 +1,229 @@
+"""How far people agree at each stage, how good they are against each other, and whether the system could be one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stagegap.analysis import evidence as ev
+from stagegap.analysis.baseline import missing_baseline_fields
+from stagegap.analysis.chance import ChanceCorrected, Share, chance_corrected, prevalence
+from stagegap.analysis.wording import plural
+from stagegap.metrics import CustomMetric, answer_as_output, score
+from stagegap.model.answer import Label, Output, Reference
+from stagegap.model.cascade import Cascade
+from stagegap.model.estimate import Estimate, unmeasured
+from stagegap.model.record import Record
+from stagegap.stats.alternative import FEWEST_ANNOTATORS, AlternativeTest, alternative_test
+from stagegap.stats.clusters import Clusters, clusters, distinct
+from stagegap.stats.people import two_way
+from stagegap.stats.resample import RESAMPLES, Resamples, resample
+
+Floats = NDArray[np.float64]
+EPSILON = 0.15
+"""Price of a skilled person in the alternative annotator test; 0.2 for experts, 0.1 for crowd workers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgreeRow:
+    """One stage."""
+
+    stage: str
+    metric: str
+    people: int
+    """Who have a label in force here."""
+    overlap: int
+    """Records that several people labelled."""
+    agreement: Estimate
+    """Mean score of one person's answer against another's: read it before any gap."""
+    coefficients: tuple[ChanceCorrected, ...]
+    """Beyond chance; empty where answers are not categories or numbers, because strings have no chance agreement."""
+    prevalence: tuple[Share, ...]
+    """How common each answer is among the labels, the most common first: chance agreement hangs on it."""
+    person: Estimate
+    """Human ceiling: each person against the others, averaged; over records and people."""
+    system: Estimate
+    """The system against the same targets."""
+    gap: Estimate
+    """person minus system, paired; over records and people."""
+    alternative: AlternativeTest | None
+    """May the system stand in for one of the people? None with fewer than 3 people of 30 records."""
+    no_alternative: str
+    """Why the test was not made; empty when it was."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgreeView:
+    """People at every stage of one run."""
+
+    cascade: str
+    run: str
+    noun: str
+    stages: tuple[AgreeRow, ...]
+    architecture_loss: Estimate
+    """People with the raw record minus people working stage by stage: what the cascade itself costs."""
+    missing_baseline_fields: tuple[str, ...]
+    epsilon: float
+    """Of the alternative annotator test."""
+
+
+def agree_view(
+    cascade: Cascade,
+    run: str,
+    records: Sequence[Record],
+    outputs: ev.Outputs,
+    labels: Sequence[Label],
+    *,
+    seed: int,
+    resamples: int = RESAMPLES,
+    epsilon: float = EPSILON,
+    custom: Mapping[str, CustomMetric] | None = None,
+) -> AgreeView:
+    """Compare people with each other and with the system, on the records that several of them labelled."""
+    evidence = ev.gather(cascade, records, outputs, labels, custom=custom or {})
+    units = clusters(record.unit for record in evidence.records)
+    columns: dict[str, Floats] = {}
+    for name in cascade.names:
+        person, system = ev.people_scores(evidence, name, by=evidence.metrics[name], good=None)
+        columns |= {
+            f"person {name}": person,
+            f"system {name}": system,
+            f"agreement {name}": ev.agreement_scores(evidence, name),
+        }
+    drawn = resample(columns, units, rng=np.random.default_rng(seed), resamples=resamples)
+    return AgreeView(
+        cascade=cascade.name,
+        run=run,
+        noun=cascade.noun,
+        stages=tuple(_row(evidence, drawn, units, name, seed=seed, epsilon=epsilon) for name in cascade.names),
+        architecture_loss=unmeasured(
+            "not measured: needs people's answers from the whole record, and people's answers at every stage on what "
+            "other people answered before it"
+        ),
+        missing_baseline_fields=missing_baseline_fields(cascade),
+        epsilon=epsilon,
+    )
+
+
+def _row(
+    evidence: ev.Evidence, drawn: Resamples, units: Clusters, stage: str, *, seed: int, epsilon: float
+) -> AgreeRow:
+    people = _people(evidence, stage)
+    without = [_without(evidence, stage, name) for name in people]
+    person, system = (
+        _two_way(drawn, units, f"{who} {stage}", without, i) for i, who in enumerate(("person", "system"))
+    )
+    kind = evidence.cascade.stage(stage).output
+    answers = {name: dict(_answers(evidence, stage, name)) for name in people}
+    ids = [record.id for record in evidence.records]
+    test, why = _alternative(evidence, stage, answers, epsilon=epsilon)
+    overlap = sum(len(evidence.labels.get((record, stage), {})) > 1 for record in ids)
+    return AgreeRow(
+        stage=stage,
+        metric=evidence.metrics[stage].name,
+        people=len(people),
+        overlap=overlap,
+        agreement=_measured(drawn.mean(f"agreement {stage}"), evidence, stage),
+        coefficients=chance_corrected(answers, ids, kind, units.codes, rng=np.random.default_rng(seed)),
+        prevalence=prevalence(answers, kind),
+        person=_measured(person, evidence, stage),
+        system=_measured(system, evidence, stage),
+        gap=_measured(_gap(drawn, units, stage, without), evidence, stage),
+        alternative=test,
+        no_alternative=why,
+    )
+
+
+def _people(evidence: ev.Evidence, stage: str) -> list[str]:
+    found = {name: None for (_, at), people in evidence.labels.items() if at == stage for name in people}
+    return sorted(found)
+
+
+def _answers(evidence: ev.Evidence, stage: str, person: str) -> list[tuple[str, Label]]:
+    return [(r, people[person]) for (r, at), people in evidence.labels.items() if at == stage and person in people]
+
+
+def _without(evidence: ev.Evidence, stage: str, person: str) -> tuple[float, float]:
+    """Give the mean scores of the other people and of the system with this person's labels gone altogether."""
+    labels = {
+        place: {name: label for name, label in people.items() if name != person}
+        for place, people in evidence.labels.items()
+        if place[1] == stage
+    }
+    fewer = replace(evidence, labels=labels)
+    found = ev.people_scores(fewer, stage, by=evidence.metrics[stage], good=None)
+    known = ~np.isnan(found[0])
+    return (float(found[0][known].mean()), float(found[1][known].mean())) if known.any() else (math.nan, math.nan)
+
+
+def _spread(drawn: Floats, units: int) -> float:
+    """Give the standard error from resamples of that many independent units."""
+    known = drawn[~np.isnan(drawn)]
+    return float(known.std()) * math.sqrt(units / (units - 1)) if len(known) > 1 and units > 1 else math.nan
+
+
+def _units(units: Clusters, column: Floats) -> int:
+    return distinct(units.codes[~np.isnan(column)])
+
+
+def _two_way(
+    drawn: Resamples, units: Clusters, column: str, without: Sequence[tuple[float, float]], which: int
+) -> Estimate:
+    count = _units(units, drawn.columns[column])
+    return two_way(
+        drawn.mean(column),
+        spread=_spread(drawn.means[column], count),
+        without=np.array([pair[which] for pair in without]),
+        units=count,
+    )
+
+
+def _gap(drawn: Resamples, units: Clusters, stage: str, without: Sequence[tuple[float, float]]) -> Estimate:
+    person, system = f"person {stage}", f"system {stage}"
+    count = _units(units, drawn.columns[person])
+    return two_way(
+        drawn.difference(person, system),
+        spread=_spread(drawn.means[person] - drawn.means[system], count),
+        without=np.array([one - other for one, other in without]),
+        units=count,
+    )
+
+
+def _measured(estimate: Estimate, evidence: ev.Evidence, stage: str) -> Estimate:
+    if estimate.n:
+        return estimate
+    return unmeasured(f"not measured: no {evidence.cascade.noun} has labels of two people at {stage}")
+
+
+def _alternative(
+    evidence: ev.Evidence, stage: str, answers: Mapping[str, Mapping[str, Label]], *, epsilon: float
+) -> tuple[AlternativeTest | None, str]:
+    by = evidence.metrics[stage]
+
+    def alignment(rating: Output, others: Sequence[Output]) -> float:
+        found = [score(rating, _as_reference(other, given[id(other)]), by) for other in others]
+        known = [value for value in found if not math.isnan(value)]
+        return sum(known) / len(known) if known else 0.0
+
+    people: dict[str, dict[str, Output]] = {}
+    given: dict[int, Label] = {}
+    for name, labels in answers.items():
+        people[name] = {}
+        for record, label in labels.items():
+            assert label.answer is not None, "a label in force has an answer"
+            people[name][record] = answer_as_output(label.answer, record=record, stage=stage)
+            given[id(people[name][record])] = label
+    found = alternative_test(evidence.system(stage), people, epsilon=epsilon, alignment=alignment)
+    if found.problem:
+        return None, f"{found.problem} with 30 {plural(evidence.cascade.noun, 30)} that others labelled too"
+    assert len(found.annotators) >= FEWEST_ANNOTATORS
+    return found, ""
+
+
+def _as_reference(other: Output, label: Label) -> Reference:
+    assert label.answer is not None, "a label in force has an answer"
+    return Reference(record=other.record, stage=other.stage, accepted=(label.answer,))

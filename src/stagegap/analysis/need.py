@@ -1,0 +1,270 @@
+"""What to label next: how many records until the worst stage is named, which ones, and how long it takes people."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stagegap.analysis import evidence as ev
+from stagegap.analysis.contest import contest, outlook
+from stagegap.analysis.rounding import percent
+from stagegap.analysis.verdict import ENOUGH_RECORDS
+from stagegap.analysis.wording import counted, listed, sentence
+from stagegap.attribution.ceiling import ceiling
+from stagegap.metrics import CustomMetric
+from stagegap.model.answer import Label
+from stagegap.model.cascade import Cascade
+from stagegap.model.estimate import Estimate, unmeasured
+from stagegap.model.record import Record
+from stagegap.stats.clusters import clusters
+from stagegap.stats.naming import Budget, Chance
+from stagegap.stats.planning import detectable_difference
+from stagegap.stats.resample import RESAMPLES, resample
+from stagegap.stats.sequential import e_value
+
+Floats = NDArray[np.float64]
+MOST_NEXT = 50
+USUAL_POWER = 0.8
+MOVED = 0.2
+"""Share of the records that a swap moves, taken for the power before anything is measured: a cautious guess."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NeedRow:
+    """One stage."""
+
+    stage: str
+    labelled: int
+    """Records with a reference here."""
+    missing: int
+    seconds: float | None
+    """Median active time of a label here; None when no label has one."""
+    gain: Estimate
+    detectable: float
+    """Smallest gain that the records there are show with a power of 80%; a plan, not an estimate."""
+    best_rank: int
+    """By gain; ranks that the data do not exclude, all stages at once."""
+    worst_rank: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextLabel:
+    """One record to label next."""
+
+    record: str
+    stages: tuple[str, ...]
+    """Stages without a reference, in cascade order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NeedView:
+    """What it takes until the ranking of the stages is decided."""
+
+    cascade: str
+    run: str
+    noun: str
+    n: int
+    """Records with an outcome in every swap cell."""
+    is_decided: bool
+    budget: int | None
+    """Records in all at which the worst stage is named in 95% of cases; None when no sensible number is known."""
+    more: int | None
+    """Of these, records to come."""
+    chances: tuple[Chance, ...]
+    evidence: float
+    """E-value of the best stage against its rival: 20 decides, however often one looks; 1 is no evidence."""
+    stages: tuple[NeedRow, ...]
+    unlabelled: int
+    """Records of the run that lack a reference somewhere."""
+    next: tuple[NextLabel, ...]
+    """In random order, so that any prefix is a fair sample; at most 50."""
+    minutes: float | None
+    """To label `more` records at the pace of the people so far; None when it is not known."""
+    sentence: str
+
+
+def need_view(
+    cascade: Cascade,
+    run: str,
+    records: Sequence[Record],
+    outputs: ev.Outputs,
+    labels: Sequence[Label],
+    *,
+    seed: int,
+    resamples: int = RESAMPLES,
+    custom: Mapping[str, CustomMetric] | None = None,
+) -> NeedView:
+    """Plan the next labels of one run."""
+    evidence = ev.gather(cascade, records, outputs, labels, custom=custom or {})
+    steps, reason = ev.prefix_outcomes(evidence)
+    rng = np.random.default_rng(seed)
+    standing = _standing(evidence, steps, rng=rng, resamples=resamples) if steps else _unknown(cascade, reason)
+    lacking = _lacking(evidence)
+    shuffled: list[int] = rng.permutation(len(lacking)).tolist()
+    order = [lacking[i] for i in shuffled]
+    pace = {name: _pace(evidence, name) for name in cascade.names}
+    more = _more(standing)
+    return NeedView(
+        cascade=cascade.name,
+        run=run,
+        noun=cascade.noun,
+        n=standing.n,
+        is_decided=standing.is_decided,
+        budget=standing.budget.records,
+        more=more,
+        chances=standing.budget.chances,
+        evidence=standing.e,
+        stages=tuple(
+            NeedRow(
+                stage=name,
+                labelled=len(evidence.records) - sum(name in one.stages for one in lacking),
+                missing=sum(name in one.stages for one in lacking),
+                seconds=pace[name],
+                gain=standing.gains[i],
+                detectable=_detectable(standing.gains[i], n=standing.n or len(evidence.records)),
+                best_rank=standing.best[i],
+                worst_rank=standing.worst[i],
+            )
+            for i, name in enumerate(cascade.names)
+        ),
+        unlabelled=len(lacking),
+        next=tuple(order[:MOST_NEXT]),
+        minutes=_minutes(order, more, pace),
+        sentence=_sentence(evidence, standing, more, unlabelled=len(lacking)),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Standing:
+    n: int
+    is_decided: bool
+    leader: str
+    budget: Budget
+    e: float
+    gains: Sequence[Estimate]
+    best: Sequence[int]
+    worst: Sequence[int]
+    reason: str = ""
+
+
+def _unknown(cascade: Cascade, reason: str) -> _Standing:
+    k = len(cascade.stages)
+    nothing = unmeasured(reason)
+    none = Budget(records=None, chances=())
+    return _Standing(
+        n=0,
+        is_decided=False,
+        leader="",
+        budget=none,
+        e=1.0,
+        gains=[nothing] * k,
+        best=[1] * k,
+        worst=[k] * k,
+        reason=reason,
+    )
+
+
+def _standing(evidence: ev.Evidence, steps: Sequence[Floats], *, rng: np.random.Generator, resamples: int) -> _Standing:
+    cascade = evidence.cascade
+    columns = [f"outcome {i}" for i in range(len(steps))]
+    drawn = resample(
+        dict(zip(columns, steps, strict=True)),
+        clusters(record.unit for record in evidence.records),
+        rng=rng,
+        resamples=resamples,
+    )
+    stairs = ceiling(drawn, stages=cascade.names, columns=columns)
+    gains = [step.gain for step in stairs.steps]
+    n = int((~np.isnan(steps[0])).sum())
+    if not all(gain.is_measured for gain in gains):
+        return _unknown(cascade, next(gain.method for gain in gains if not gain.is_measured))
+    match = contest(drawn, stairs, columns)
+    ahead_of = outlook(drawn, columns, rng=rng)
+    moved = np.diff(np.stack(steps, axis=1), axis=1)
+    ahead = moved[:, match.best] - (0.0 if match.rival is None else moved[:, match.rival])
+    is_decided = match.is_decided and n >= ENOUGH_RECORDS
+    return _Standing(
+        n=n,
+        is_decided=is_decided,
+        leader=cascade.names[match.best],
+        budget=ahead_of.budget,
+        e=e_value(int((ahead > 1e-12).sum()), int((ahead < -1e-12).sum())),
+        gains=gains,
+        best=ahead_of.best,
+        worst=ahead_of.worst,
+    )
+
+
+def _more(standing: _Standing) -> int | None:
+    if standing.is_decided:
+        return 0
+    if standing.n < ENOUGH_RECORDS:
+        return ENOUGH_RECORDS - standing.n
+    return None if standing.budget.records is None else max(10, standing.budget.records - standing.n)
+
+
+def _lacking(evidence: ev.Evidence) -> list[NextLabel]:
+    names = evidence.cascade.names
+    found: list[NextLabel] = []
+    for record in evidence.records:
+        stages = tuple(name for name in names if (record.id, name) not in evidence.references)
+        if stages:
+            found.append(NextLabel(record=record.id, stages=stages))
+    return found
+
+
+def _pace(evidence: ev.Evidence, stage: str) -> float | None:
+    """Give the median active seconds of a label at a stage."""
+    times: list[int] = [
+        label.active_ms
+        for (_, at), people in evidence.labels.items()
+        for label in people.values()
+        if at == stage and label.active_ms is not None
+    ]
+    return median(times) / 1000 if times else None
+
+
+def _minutes(order: Sequence[NextLabel], more: int | None, pace: Mapping[str, float | None]) -> float | None:
+    """Give the time for the next `more` records; those beyond the run's take a label at every stage."""
+    if more is None:
+        return None
+    wanted = [stage for one in order[:more] for stage in one.stages] + list(pace) * max(0, more - len(order))
+    seconds = [pace[stage] for stage in wanted]
+    known = [one for one in seconds if one is not None]
+    return sum(known) / 60 if len(known) == len(seconds) else None
+
+
+def _detectable(gain: Estimate, *, n: int) -> float:
+    """Give the smallest gain that n records show, from the spread of the gain, or before there is one from `MOVED`."""
+    if n < 2:
+        return math.nan
+    if not gain.is_measured or gain.high <= gain.low:
+        return detectable_difference(n, variance=MOVED, power=USUAL_POWER)
+    return detectable_difference(1, variance=((gain.high - gain.low) / (2 * 1.96)) ** 2, power=USUAL_POWER)
+
+
+def _sentence(evidence: ev.Evidence, standing: _Standing, more: int | None, *, unlabelled: int) -> str:
+    noun = evidence.cascade.noun
+    if standing.is_decided:
+        return f"Decided: {standing.leader} is first. More labels would only sharpen the numbers."
+    if standing.reason:
+        return f"{sentence(standing.reason)}."
+    if more is not None and standing.n < ENOUGH_RECORDS:
+        return f"Label {counted(more, noun)} more at every stage: below {ENOUGH_RECORDS} no stage is named."
+    first = [name for name, best in zip(evidence.cascade.names, standing.best, strict=True) if best == 1]
+    start = (
+        f"{sentence(listed(first))} can each be first." if len(first) > 1 else f"{sentence(first[0])} leads narrowly."
+    )
+    if more is None:
+        later = next(chance for chance in standing.budget.chances if chance.records >= 2 * standing.n)
+        return (
+            f"{start} How many labels would part them can't be promised yet: {later.records - standing.n:,} more would "
+            f"name one with a chance of {percent(later.share)}%. Label so many and look again."
+        )
+    new = f" {more - unlabelled:,} of them must be new." if more > unlabelled else ""
+    return f"{start} {counted(more, noun)} more, labelled at every stage, name the worst stage in 95% of cases.{new}"
