@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 from cli.conftest import Command
 
 
@@ -34,3 +36,34 @@ def test_a_filter_says_what_it_can_not_read(stagegap: Command) -> None:
     wrong = stagegap("run", "--filter", "record.txt == 'a'")
     assert (wrong.code, wrong.error) == (2, "No record has the field 'txt'. Did you mean text?\n")
     assert "Run v1: 1 records" in stagegap("run", "--filter", "record.text.contains('park')").out
+
+
+def test_a_plan_says_what_a_run_will_take(stagegap: Command) -> None:
+    stagegap("init")
+    assert "Time unknown (stage topic: no earlier calls)." in stagegap("plan").out
+    stagegap("run")
+    again = stagegap("plan", "--fresh").out
+    assert "Time about " in again
+    assert "Cost" not in again
+    assert "Time about" not in stagegap("plan").out
+
+
+def test_a_plan_names_the_money_that_it_can_not_know(stagegap: Command, tmp_path: Path) -> None:
+    stagegap("init")
+    folder = tmp_path / "pipelines" / "first"
+    cascade = (folder / "cascade.yaml").read_text()
+    llm = "uses: llm\n    with: {model: m, prompt: p.j2, base_url: 'http://127.0.0.1:9/v1'}"
+    (folder / "p.j2").write_text("{{ question }}")
+    (folder / "cascade.yaml").write_text(cascade.replace('uses: python\n    with: {function: "stages.py:topic"}', llm))
+    planned = stagegap("plan")
+    assert planned.out.splitlines()[0].split() == [
+        "Cell",
+        "Stage",
+        "Calls",
+        "Known",
+        "Skipped",
+        "Tokens",
+        "Cost",
+        "Time",
+    ]
+    assert "Cost unknown (stage topic: price unknown), time unknown (stage topic: no earlier calls)." in planned.out

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 from statsmodels.stats.proportion import proportion_confint
 
-from stagegap.stats.intervals import mean_t, paired_difference, wilson
+from stagegap.stats.intervals import mean_t, paired_difference, predicted_total, wilson
 
 
 @given(st.integers(1, 500), st.data())
@@ -98,3 +98,25 @@ def test_one_cluster_has_no_interval():
 
 def test_clusters_bring_students_quantile():
     assert wilson(0.5, n=100, clusters=10).high > wilson(0.5, n=100).high
+
+
+def test_predicted_total_holds_the_next_total_as_often_as_it_says():
+    rng = np.random.default_rng(5)
+    draws = rng.normal(10.0, 3.0, size=(2_000, 30))
+    found = [predicted_total(row[:10], 20) for row in draws]
+    held = [one.low <= row[10:].sum() <= one.high for one, row in zip(found, draws, strict=True)]
+    assert np.mean(held) == pytest.approx(0.95, abs=0.015)
+
+
+def test_predicted_total_of_nothing_to_come_is_nothing():
+    found = predicted_total(np.array([]), 0)
+    assert (found.value, found.low, found.high) == (0.0, 0.0, 0.0)
+
+
+def test_predicted_total_from_one_value_is_not_measured():
+    assert predicted_total(np.array([3.0]), 5).method == "too few: 1 value"
+    assert predicted_total(np.array([]), 5).method == "too few: 0 values"
+
+
+def test_predicted_total_is_never_below_nothing():
+    assert predicted_total(np.array([0.0, 0.0, 9.0]), 2).low == 0.0

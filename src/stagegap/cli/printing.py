@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import orjson
 from rich.console import Console
@@ -15,7 +15,8 @@ from stagegap.analysis.rounding import percent as whole
 from stagegap.analysis.views import Scorecard, StageRow
 from stagegap.model.estimate import Estimate
 from stagegap.model.values import Json
-from stagegap.runner.plan import Plan
+from stagegap.runner.plan import Plan, PlannedStage
+from stagegap.runner.progress import span
 from stagegap.store import Finding, Rebuilt
 
 BAR_WIDTH = 14
@@ -80,16 +81,46 @@ def draw_plan(plan: Plan) -> None:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for heading in ("Cell", "Stage"):
         table.add_column(heading, no_wrap=True)
-    for heading in ("Calls", "Known", "Skipped"):
+    paid = ("Tokens", "Cost") if plan.paid_calls else ()
+    for heading in ("Calls", "Known", "Skipped", *paid, "Time"):
         table.add_column(heading, justify="right", no_wrap=True)
     for cell in plan.cells:
         for stage in cell.stages:
             calls = f"{stage.calls:,}" if stage.is_exact else f"at most {stage.calls:,}"
-            table.add_row(str(cell.cell), stage.stage, calls, f"{stage.known:,}", f"{stage.skipped:,}")
+            ahead = _ahead(stage)[-1 - len(paid) :]
+            table.add_row(str(cell.cell), stage.stage, calls, f"{stage.known:,}", f"{stage.skipped:,}", *ahead)
     out = console()
     out.print(table)
     many = f"{plan.calls:,}" if plan.is_exact else f"at most {plan.calls:,}"
     out.print(Text(f"{many} calls, {plan.paid_calls:,} of them to a paid service."))
+    if plan.calls:
+        cost = f"Cost {_between(plan.dollars, dollars)}, time" if plan.paid_calls else "Time"
+        out.print(Text(f"{cost} {_between(plan.seconds, span)}."))
+
+
+def dollars(amount: float) -> str:
+    """Give an amount with two digits that count.
+
+    >>> dollars(0.00123), dollars(0.5), dollars(1234.5)
+    ('$0.0012', '$0.50', '$1,234.50')
+    """
+    return f"${amount:,.2f}" if amount >= 0.1 or not amount else f"${float(f'{amount:.1e}'):.10f}".rstrip("0")
+
+
+def _ahead(stage: PlannedStage) -> tuple[str, str, str]:
+    """Give tokens, cost and time of the calls to come; a question mark where they are unknown."""
+    if not stage.calls:
+        return "", "", ""
+    tokens = f"{stage.tokens.value:,.0f}" if stage.tokens.is_measured else "?"
+    cost = dollars(stage.dollars.value) if stage.dollars.is_measured else "?"
+    time = span(stage.seconds.value) if stage.seconds.is_measured else "?"
+    return (tokens, cost, time) if stage.is_paid else ("", "", time)
+
+
+def _between(estimate: Estimate, shown: Callable[[float], str]) -> str:
+    if not estimate.is_measured:
+        return f"unknown ({estimate.method})"
+    return f"about {shown(estimate.value)} ({shown(estimate.low)} to {shown(estimate.high)})"
 
 
 def draw_findings(findings: Sequence[Finding]) -> None:

@@ -2,6 +2,7 @@
 
 from stagegap.runner.budget import Budget
 from stagegap.runner.execute import execute
+from stagegap.runner.forecast import forecast
 from stagegap.runner.options import RunOptions
 from stagegap.runner.plan import Plan, PlannedCell, PlannedStage, plan
 from stagegap.runner.progress import Progress, Silent, progress_on
@@ -25,6 +26,7 @@ __all__ = [
     "Tally",
     "Work",
     "execute",
+    "forecast",
     "plan",
     "progress_on",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.run import Cell
 from stagegap.runner.answers import Known
 from stagegap.runner.budget import PAID
@@ -16,6 +17,9 @@ from stagegap.runner.work import Cache, CellWork, Work
 
 CHUNK = 4_096
 """Cases that are walked through together, with one look into the cache a stage."""
+
+
+UNKNOWN = unmeasured("no earlier calls")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +36,12 @@ class PlannedStage:
     is_exact: bool
     """False where inputs hang on calls that are not made yet: they may turn out equal, known or skipped."""
     is_paid: bool
+    tokens: Estimate = UNKNOWN
+    """Read and written by the calls to make."""
+    dollars: Estimate = UNKNOWN
+    """US dollars that they cost."""
+    seconds: Estimate = UNKNOWN
+    """That they take, with the calls at the same time that the stage may make."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +71,45 @@ class Plan:
         return sum(stage.calls for cell in self.cells for stage in cell.stages if stage.is_paid)
 
     @property
+    def dollars(self) -> Estimate:
+        """US dollars of all paid calls; its interval is the sum of the stages', so it is cautious."""
+        paid = [stage for cell in self.cells for stage in cell.stages if stage.is_paid and stage.calls]
+        unknown = next((stage for stage in paid if not stage.dollars.is_measured), None)
+        if unknown is not None:
+            return unmeasured(f"stage {unknown.stage}: {unknown.dollars.method}")
+        return _sum([stage.dollars for stage in paid], [stage.dollars for stage in paid])
+
+    @property
+    def seconds(self) -> Estimate:
+        """Seconds of the run: the stages of a cell work at the same time, so its slowest counts.
+
+        The high end is that of stages that wait for each other.
+        """
+        longest: list[Estimate] = []
+        for cell in self.cells:
+            called = [stage for stage in cell.stages if stage.calls]
+            unknown = next((stage for stage in called if not stage.seconds.is_measured), None)
+            if unknown is not None:
+                return unmeasured(f"stage {unknown.stage}: {unknown.seconds.method}")
+            if called:
+                longest.append(max((stage.seconds for stage in called), key=lambda one: one.value))
+        every = [stage.seconds for cell in self.cells for stage in cell.stages if stage.calls]
+        return _sum(longest, every)
+
+    @property
     def is_exact(self) -> bool:
         return all(stage.is_exact for cell in self.cells for stage in cell.stages)
+
+
+def _sum(lower: Sequence[Estimate], upper: Sequence[Estimate]) -> Estimate:
+    """Give the sum of `lower`, with the high end of the sum of `upper`."""
+    return Estimate(
+        value=sum(one.value for one in lower),
+        low=sum(one.low for one in lower),
+        high=sum(one.high for one in upper),
+        n=min((one.n for one in upper), default=0),
+        method="sum of t predictions",
+    )
 
 
 def plan(work: Work, *, cache: Cache) -> Plan:

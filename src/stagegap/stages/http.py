@@ -135,11 +135,17 @@ class HttpStage:
         self._check = check
         self._attempts = Attempts(timeout_s=stage.timeout_s, pause=pause, redacted=service.redacted)
         self._session: ClientSession | None = None
+        self._price = cast("float | None", stage.parameters.get("price"))
 
     @property
     def has_price(self) -> bool:
         """True when the file says what a call costs."""
-        return self._stage.parameters.get("price") is not None
+        return self._price is not None
+
+    def call_cost(self, tokens_in: int | None, tokens_out: int | None) -> float | None:
+        """Give US dollars of any call; None where the file does not say."""
+        del tokens_in, tokens_out
+        return self._price
 
     async def answer(self, inputs: Inputs) -> Reply:
         """Ask once, with retries for faults that pass, within the stage's time-out.
@@ -209,20 +215,19 @@ class HttpStage:
         except orjson.JSONDecodeError:
             return UNREADABLE
         given = self._stage.parameters
-        price = cast("float | None", given.get("price"))
         try:
             value = picked(found, str(given["answer"])) if given.get("answer") else found
             confidence = _confidence(picked(found, str(given["confidence"]))) if given.get("confidence") else None
         except NotThere as error:
-            return self._no_value(str(error), content, price)
+            return self._no_value(str(error), content)
         accepted = self._check(value)
         if isinstance(accepted, Rejected):
-            return self._no_value(accepted.reason, content, price)
-        return Reply(value=accepted.value, confidence=confidence, cost=price)
+            return self._no_value(accepted.reason, content)
+        return Reply(value=accepted.value, confidence=confidence, cost=self._price)
 
-    def _no_value(self, reason: str, content: bytes, price: float | None) -> Reply:
+    def _no_value(self, reason: str, content: bytes) -> Reply:
         raw = content[:KEPT].decode(errors="replace")
-        return Reply(status=Status.UNPARSABLE, error=self._service.redacted(reason), raw=raw, cost=price)
+        return Reply(status=Status.UNPARSABLE, error=self._service.redacted(reason), raw=raw, cost=self._price)
 
 
 async def _read(response: ClientResponse) -> bytes | None:

@@ -88,6 +88,12 @@ class LlmStage:
         """True when what a call cost is known afterwards."""
         return self._price is not None
 
+    def call_cost(self, tokens_in: int | None, tokens_out: int | None) -> float | None:
+        """Give US dollars; None where the price or the tokens are unknown."""
+        if self._price is None or tokens_in is None or tokens_out is None:
+            return None
+        return self._price.cost(tokens_in, tokens_out)
+
     async def answer(self, inputs: Inputs) -> Reply:
         """Ask once, with retries for faults that pass, within the stage's time-out.
 
@@ -157,7 +163,7 @@ class LlmStage:
             raw="" if status is Status.OK else (text or choice.message.refusal or "")[:KEPT],
             tokens_in=tokens_in,
             tokens_out=tokens_out,
-            cost=self._cost(tokens_in, tokens_out),
+            cost=self.call_cost(tokens_in, tokens_out),
         )
 
     def _judged(self, finish: str, refusal: str, text: str) -> tuple[Status, Json, str]:
@@ -172,9 +178,3 @@ class LlmStage:
         if isinstance(read.answer, Rejected):
             return Status.UNPARSABLE, None, read.answer.reason
         return Status.REPAIRED if read.is_mended else Status.OK, read.answer.value, ""
-
-    def _cost(self, tokens_in: int | None, tokens_out: int | None) -> float | None:
-        """Give US dollars; None where the price or the tokens are unknown."""
-        if self._price is None or tokens_in is None or tokens_out is None:
-            return None
-        return self._price.cost(tokens_in, tokens_out)

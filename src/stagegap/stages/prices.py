@@ -34,12 +34,14 @@ OFFICIAL = {
     "gpt-4.1-mini": TokenPrice(0.4, 1.6),
     "gpt-4.1-nano": TokenPrice(0.1, 0.4),
     "gpt-5": TokenPrice(1.25, 10.0),
+    "gpt-5.1": TokenPrice(1.25, 10.0),
+    "gpt-5.4": TokenPrice(2.5, 15.0),
     "gpt-5-mini": TokenPrice(0.25, 2.0),
     "gpt-5-nano": TokenPrice(0.05, 0.4),
     "o3": TokenPrice(2.0, 8.0),
     "o4-mini": TokenPrice(1.1, 4.4),
 }
-"""List prices of api.openai.com in late 2025, uncached input, standard tier; a stage's `price` overrides them."""
+"""List prices of api.openai.com in March 2026, uncached input, standard tier; a stage's `price` overrides them."""
 
 
 @runtime_checkable
@@ -49,6 +51,10 @@ class Priced(Protocol):
     @property
     def has_price(self) -> bool:
         """True when what a call cost is known afterwards."""
+        ...
+
+    def call_cost(self, tokens_in: int | None, tokens_out: int | None) -> float | None:
+        """Give US dollars of a call with so many tokens; None where it can't be known."""
         ...
 
 

@@ -25,7 +25,7 @@ from stagegap.model.run import Run
 from stagegap.model.sources import CascadeFile
 from stagegap.model.values import Json
 from stagegap.runner import Progress, RunOptions, Silent, Stop, Summary
-from stagegap.runner.plan import Plan, plan
+from stagegap.runner.plan import Plan
 from stagegap.store import Store
 from stagegap.workspace import exchanging, running
 from stagegap.workspace.exchanging import Foreign, ImportReport
@@ -117,7 +117,7 @@ class Workspace:
         """Say which calls a run would make, without making one. Raises: ConfigurationError."""
         job = running.gather(self.store, self.load(path), environment=self._environment, options=options)
         job = running.mended(self.store, job)[1] if options.retry else job
-        return plan(job.work(""), cache=self.store)
+        return running.planned(self.store, job)
 
     def run(
         self,

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 from stagegap.analysis import codec
 from stagegap.analysis.evidence import gather as gather_evidence
@@ -22,7 +23,8 @@ from stagegap.model.cascade import Cascade
 from stagegap.model.record import Record
 from stagegap.model.run import SYSTEM, Cell, Run, RunStatus
 from stagegap.model.sources import CascadeFile
-from stagegap.runner import CellWork, Progress, RunOptions, Stop, Summary, Work, execute
+from stagegap.model.values import Json
+from stagegap.runner import CellWork, Plan, Progress, RunOptions, Stop, Summary, Work, execute, forecast, plan
 from stagegap.runner.prepare import Materials, cell_works, custom_metrics, read_materials, stage_codes
 from stagegap.stages.prices import Priced
 from stagegap.stages.protocol import StageCode
@@ -140,6 +142,29 @@ def mended(store: Store, job: Job) -> tuple[Run, Job]:
         if Status.INFRASTRUCTURE in (output.status, output.because)
     }
     return found, replace(job, records=[record for record in job.records if record.id in failed])
+
+
+def planned(store: Store, job: Job) -> Plan:
+    """Give the calls that the job needs, and what they will take by what earlier ones with the same settings took."""
+    work = job.work("")
+    now = _settings(job.file.resolved)
+    runs = {run.id: _settings(json.loads(run.resolved)) for run in store.runs(job.file.cascade.name)}
+    alike = {name: [run for run, then in runs.items() if then.get(name) == now[name]] for name in now}
+    past = {name: store.past_calls(same, name) for name, same in alike.items() if same}
+    return forecast(plan(work, cache=store), work, past)
+
+
+def _settings(resolved: Mapping[str, Json]) -> dict[str, Json]:
+    """Give kind and settings of each stage, prices aside: they change nothing in a call."""
+    stages = cast("Mapping[str, Mapping[str, Json]]", resolved["stages"])
+    return {
+        name: [stage["uses"], {key: value for key, value in _with(stage).items() if key != "price"}]
+        for name, stage in stages.items()
+    }
+
+
+def _with(stage: Mapping[str, Json]) -> Mapping[str, Json]:
+    return cast("Mapping[str, Json]", stage["with"])
 
 
 def score(store: Store, run: Run, file: CascadeFile, records: Sequence[Record]) -> None:
