@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import MISSING, Field, field, fields, make_dataclass
+from dataclasses import MISSING, fields, make_dataclass
 
 # Fields of any dataclass are passed on, whatever their types.
 from typing import Any, ParamSpec, TypeVar, cast
@@ -13,30 +13,26 @@ T = TypeVar("T")
 
 
 def maker(kind: Callable[P, T]) -> Callable[P, T]:
-    """Give a constructor of a frozen, slotted dataclass that takes a fifth of the time of the class itself.
+    """Give a constructor of a frozen, slotted dataclass, by keyword, in a fifth of the time of the class itself.
 
     A frozen class sets each field through `object.__setattr__`, which is most of what a large one costs. Here the
     fields are set on a draft that has the same slots and is not frozen yet; then it takes on its class.
+    Raises: ValueError for a class that checks what it is made of, or has a field with a default factory.
 
     >>> from stagegap.model.run import Cell
     >>> maker(Cell)
     Traceback (most recent call last):
-    ValueError: Cell checks what it is made of, which must not be left out
+    ValueError: Cell is not made of plain values, or checks them
     """
     cls = cast("type[Any]", kind)
-    if hasattr(cls, "__post_init__"):
-        raise ValueError(f"{cls.__name__} checks what it is made of, which must not be left out")
-    draft = make_dataclass(cls.__name__, [(f.name, object, _same_default(f)) for f in fields(cls)], slots=True)
-
-    def make(*args: P.args, **values: P.kwargs) -> T:
-        one = draft(*args, **values)
-        one.__class__ = cls
-        return one
-
-    return make
-
-
-def _same_default(one: Field[Any]) -> Any:
-    if one.default_factory is not MISSING:
-        return field(default_factory=one.default_factory)
-    return field(default=one.default)
+    given = fields(cls)
+    if hasattr(cls, "__post_init__") or any(one.default_factory is not MISSING for one in given):
+        raise ValueError(f"{cls.__name__} is not made of plain values, or checks them")
+    draft = make_dataclass(cls.__name__, [one.name for one in given], slots=True)
+    names: dict[str, Any] = {"_new": object.__new__, "_draft": draft, "_cls": cls}
+    names |= {f"_{one.name}": one.default for one in given}
+    takes = ", ".join(one.name if one.default is MISSING else f"{one.name}=_{one.name}" for one in given)
+    sets = "".join(f"    _made.{one.name} = {one.name}\n" for one in given)
+    code = f"def make(*, {takes}):\n    _made = _new(_draft)\n{sets}    _made.__class__ = _cls\n    return _made\n"
+    exec(code, names)  # as dataclasses themselves do: only names of fields enter
+    return names["make"]

@@ -36,11 +36,13 @@ class Wiring:
         self.stage = stage
         self.code = code
         self._fields = [(name, source.name) for name, source in stage.inputs.items() if source.origin == "record"]
-        self._readers = [
+        readers = [
             (name, source.name, reader(cascade, source, corpora))
             for name, source in stage.inputs.items()
             if source.origin == "stage"
         ]
+        self._values = [(name, source) for name, source, read in readers if read is _read_value]
+        self._readers = [one for one in readers if one[2] is not _read_value]
         self._sources = tuple(dict.fromkeys(s.name for s in stage.inputs.values() if s.origin == "stage"))
         self._condition = Condition(stage.when) if stage.when else None
         self._condition_sources = tuple(dict.fromkeys(s.name for s in stage.when_reads if s.origin == "stage"))
@@ -61,6 +63,8 @@ class Wiring:
         inputs = {name: fields.get(source) for name, source in self._fields}
         if self._reads_record:
             inputs[RECORD_INPUT] = record.id
+        for name, source in self._values:
+            inputs[name] = settled[source].value
         material = inputs
         if self._readers:
             material = inputs.copy()

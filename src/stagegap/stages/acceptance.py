@@ -11,6 +11,7 @@ from typing import TypeAlias, cast
 
 from stagegap.errors import ConfigurationError, near_names
 from stagegap.model.cascade import Kind, OutputType
+from stagegap.model.making import maker
 from stagegap.model.values import Json
 
 MAX_DEPTH = 100
@@ -32,6 +33,7 @@ class Rejected:
     """A sentence without its subject's place: `'ordres' is none of the labels. Did you mean orders?`."""
 
 
+_accepted = maker(Accepted)
 Check: TypeAlias = "Callable[[object], Accepted | Rejected]"
 
 
@@ -176,7 +178,7 @@ def _check_text(value: object) -> Accepted | Rejected:
     if not isinstance(value, str):
         return Rejected(f"A text was expected, found {_shown(value)}.")
     try:
-        return Accepted(_text(value))
+        return _accepted(value=_text(value))
     except ValueError as error:
         return Rejected(str(error))
 
