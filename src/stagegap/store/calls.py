@@ -76,9 +76,9 @@ class Calls:
         return {keys[n]: int(found[n]) for n in np.flatnonzero(found >= 0)}
 
     def _is_up_to_date(self) -> bool:
-        """Say whether all that the journal was given since is labels and this process's own."""
+        """Say whether all that the journal was given since is people's and this process's own."""
         last = self._journal.given()
-        others = last - self._seen - len(self._own) - self._journal.count_labels(self._seen, last)
+        others = last - self._seen - len(self._own) - self._journal.count_by_people(self._seen, last)
         if not others:
             self._own.clear()
             self._seen = last

@@ -11,7 +11,7 @@ from contextlib import suppress
 import duckdb
 
 from stagegap.errors import StoreError
-from stagegap.store import labels, outputs
+from stagegap.store import labels, outputs, seen, tags
 from stagegap.store.attach import Attachment, Session
 from stagegap.store.journal import Journal, Op
 
@@ -148,9 +148,10 @@ class Drainer:
             batches = [op for op in ops if op.kind == "batch"]
             if batches:
                 outputs.apply(session, batches)
-            made = [op for op in ops if op.kind == "label"]
-            if made:
-                labels.apply(session, made)
+            for kind, apply in (("label", labels.apply), ("tag", tags.apply), ("seen", seen.apply)):
+                made = [op for op in ops if op.kind == kind]
+                if made:
+                    apply(session, made)
             _set_applied(session, ops[-1].seq)
 
     def _loop(self) -> None:

@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 from stagegap.errors import StoreDamaged, StoreError
 
-Kind = Literal["batch", "label"]
+Kind = Literal["batch", "label", "tag", "seen"]
 TRIES = 5
 """So often the drainer tries an operation that DuckDB refuses, then it is set aside."""
 
@@ -101,9 +101,9 @@ class Journal:
         rows = self._rows("select seq from sqlite_sequence where name = 'op'")
         return rows[0][0] if rows else 0
 
-    def count_labels(self, after: int, upto: int) -> int:
-        """Count the labels with these sequence numbers."""
-        return self._rows("select count(*) from op where kind = 'label' and seq > ? and seq <= ?", [after, upto])[0][0]
+    def count_by_people(self, after: int, upto: int) -> int:
+        """Count the operations with these sequence numbers that people made: they hold no outputs."""
+        return self._rows("select count(*) from op where kind <> 'batch' and seq > ? and seq <= ?", [after, upto])[0][0]
 
     def seq_of(self, op_id: str) -> int | None:
         """Give the sequence number of an operation; None when it is not here (any more)."""
@@ -141,7 +141,11 @@ class Journal:
 
     def labels(self, applied: int) -> list[Op]:
         """Give the labels that DuckDB does not hold: those after the watermark, and those set aside."""
-        return self._ops("kind = 'label' and (seq > ? or aside = 1)", [applied])
+        return self.kept("label", applied)
+
+    def kept(self, kind: Kind, applied: int) -> list[Op]:
+        """Give the operations of a kind that DuckDB does not hold: those after the watermark, and those set aside."""
+        return self._ops("kind = ? and (seq > ? or aside = 1)", [kind, applied])
 
     def aside(self) -> list[tuple[Op, str]]:
         """Give the operations that were set aside, with the reason."""

@@ -19,6 +19,7 @@ from stagegap.store.attach import Attachment
 from stagegap.store.calls import Calls
 from stagegap.store.drain import Drainer
 from stagegap.store.facts import Finding, Rebuilt, RecordsImport, Waiting
+from stagegap.store.failing import Failing
 from stagegap.store.journal import Journal
 from stagegap.store.locks import Locks
 from stagegap.store.migrate import Schema
@@ -39,6 +40,7 @@ class Store:
         self._drainer = drainer
         self._schema = schema
         self._calls = Calls(journal, file, drainer)
+        self.failing = Failing(journal, file, drainer)
         self._runs: set[str] = set()
 
     @classmethod
@@ -178,10 +180,12 @@ class Store:
         with self._file.reading() as session:
             return outputs.at(session, places)
 
-    def labels(self, cascade: str, *, stage: str | None = None, annotator: str | None = None) -> list[Label]:
+    def labels(
+        self, cascade: str, *, stage: str | None = None, annotator: str | None = None, record: str | None = None
+    ) -> list[Label]:
         """Give every label ever made, in order."""
         with self._file.reading() as session:
-            return labels.find(session, self._journal, cascade, stage=stage, annotator=annotator)
+            return labels.find(session, self._journal, cascade, stage=stage, annotator=annotator, record=record)
 
     def label_count(self, cascade: str) -> int:
         """Count every label ever made."""

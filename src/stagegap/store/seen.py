@@ -1,0 +1,71 @@
+"""Who saw the answers to which record: such a record is no longer offered to that person for labelling."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from stagegap.model.reading import Seen
+from stagegap.store import kept, text
+from stagegap.store.attach import Session
+from stagegap.store.journal import Journal, Op
+from stagegap.store.labels import applied
+
+_SHAPE = '{"cascade":"VARCHAR","id":"VARCHAR","record":"VARCHAR","annotator":"VARCHAR","at":"DOUBLE","run":"VARCHAR"}'
+
+
+def pack(cascade: str, seen: Seen) -> tuple[str, bytes]:
+    """Give the operation (id, body). Raises: ValueError for an empty id or record, or a time that is no number."""
+    if not seen.id or not seen.record:
+        raise ValueError("an event of a record that was seen needs an id and the record")
+    if not math.isfinite(seen.at):
+        raise ValueError(f"{seen.at} is no time that can be stored")
+    fields = {
+        "cascade": cascade,
+        "id": seen.id,
+        "record": seen.record,
+        "annotator": seen.annotator,
+        "at": seen.at,
+        "run": seen.run,
+    }
+    return text.plain(seen.id), text.write(fields)
+
+
+def apply(session: Session, ops: Sequence[Op]) -> None:
+    """Write operations into the table, inside the caller's transaction."""
+    kept.arrive(session, ops, shape=_SHAPE, table="seen")
+    session.run(
+        kept.NAMES
+        + """
+        insert into seen select a.seq, a.id, c.id, r.id, p.id, a."at", a.run from arrived a
+            join cascade c on c.name = a.cascade join record r on r.cascade = c.id and r.name = a.record
+            join annotator p on p.name = a.annotator
+        order by a.seq"""
+    )
+
+
+def records(session: Session, journal: Journal, cascade: str, annotator: str) -> frozenset[str]:
+    """Give the records of a cascade whose answers that person has seen, the undrained ones included."""
+    owner, person = text.plain(cascade), text.plain(annotator)
+    rows = session.rows(
+        """select distinct r.name from seen e join record r on r.id = e.record
+        where e.cascade = (select id from cascade where name = ?)
+            and e.annotator = (select id from annotator where name = ?)""",
+        owner,
+        person,
+    )
+    late = kept.tail(session, journal, "seen", applied=applied(session), table="seen")
+    fresh = {e["record"] for e in late if e["cascade"] == owner and e["annotator"] == person}
+    return frozenset(row[0] for row in rows) | fresh
+
+
+def copies(session: Session) -> list[tuple[str, bytes]]:
+    """Give every event of the file as an operation for a journal that does not have it."""
+    rows = session.rows(
+        """select c.name, e.id, r.name, p.name, e.made_at, e.run from seen e join cascade c on c.id = e.cascade
+        join record r on r.id = e.record join annotator p on p.id = e.annotator order by e.seq"""
+    )
+    return [
+        pack(cascade, Seen(id=key, record=record, annotator=person, at=at, run=run))
+        for cascade, key, record, person, at, run in rows
+    ]

@@ -1,0 +1,69 @@
+"""People's own reasons for failures: events that are only ever added."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from stagegap.model.reading import TagEvent
+from stagegap.store import kept, text
+from stagegap.store.attach import Session
+from stagegap.store.journal import Journal, Op
+from stagegap.store.labels import applied
+
+_SHAPE = """{"cascade":"VARCHAR","id":"VARCHAR","stage":"VARCHAR","record":"VARCHAR","annotator":"VARCHAR",
+"action":"VARCHAR","tag":"VARCHAR","into":"VARCHAR","at":"DOUBLE","run":"VARCHAR","verified":"BOOLEAN"}"""
+_FIELDS = ("id", "stage", "record", "annotator", "action", "tag", "into", "at", "run", "verified")
+
+
+def pack(cascade: str, event: TagEvent) -> tuple[str, bytes]:
+    """Give the operation (id, body). Raises: ValueError for an empty id or tag, or a time that is no number."""
+    if not event.id or not event.tag:
+        raise ValueError("an event of a tag needs an id and the tag")
+    if not math.isfinite(event.at):
+        raise ValueError(f"{event.at} is no time that can be stored")
+    fields = {"cascade": cascade, **{name: getattr(event, name) for name in _FIELDS}}
+    return text.plain(event.id), text.write(fields)
+
+
+def apply(session: Session, ops: Sequence[Op]) -> None:
+    """Write operations into the table, inside the caller's transaction."""
+    kept.arrive(session, ops, shape=_SHAPE, table="tag_event")
+    session.run(
+        kept.NAMES
+        + """
+        insert into stage select (select coalesce(max(id), 0) from stage) + row_number() over (order by seq), id, name
+        from (select c.id, a.stage as name, min(a.seq) as seq from arrived a join cascade c on c.name = a.cascade
+              group by all) n
+        where not exists (from stage s where s.cascade = n.id and s.name = n.name);
+        insert into tag_event
+        select a.seq, a.id, c.id, s.id, r.id, p.id, a.action, a.tag, a."into", a."at", a.run, a.verified
+        from arrived a join cascade c on c.name = a.cascade join stage s on s.cascade = c.id and s.name = a.stage
+            join annotator p on p.name = a.annotator left join record r on r.cascade = c.id and r.name = a.record
+        order by a.seq"""
+    )
+
+
+_ROW = """e.id, s.name, coalesce(r.name, ''), p.name, e.action, e.tag, e.other, e.made_at, e.run, e.verified
+    from tag_event e join cascade c on c.id = e.cascade join stage s on s.id = e.stage
+    join annotator p on p.id = e.annotator left join record r on r.id = e.record"""
+
+
+def find(session: Session, journal: Journal, cascade: str, *, stage: str, annotator: str) -> list[TagEvent]:
+    """Give every event of a person's tags at a stage, in order, the undrained ones included."""
+    wanted = tuple(map(text.plain, (cascade, stage, annotator)))
+    rows = session.rows(f"select {_ROW} where c.name = ? and s.name = ? and p.name = ? order by e.seq", *wanted)
+    late = kept.tail(session, journal, "tag", applied=applied(session), table="tag_event")
+    fresh = [e for e in late if (e["cascade"], e["stage"], e["annotator"]) == wanted]
+    return [_event(row) for row in (*rows, *([e[name] for name in _FIELDS] for e in fresh))]
+
+
+def copies(session: Session) -> list[tuple[str, bytes]]:
+    """Give every event of the file as an operation for a journal that does not have it."""
+    return [pack(row[0], _event(row[1:])) for row in session.rows(f"select c.name, {_ROW} order by e.seq")]
+
+
+def _event(row: Sequence[object]) -> TagEvent:
+    """Make the event from its columns, in the order of `_FIELDS`."""
+    # The columns have the types of the fields that they were packed from.
+    return TagEvent(**dict(zip(_FIELDS, row, strict=True)))  # pyright: ignore[reportArgumentType]
