@@ -2,6 +2,7 @@
 import pytest
 
 from spec.folders import BASE
+from stagegap.model.cascade import Limits
 
 DRAFT = '    uses: python\n    with: {function: "stages.py:draft"}\n'
 LLM = """\
@@ -91,6 +92,12 @@ LLM = """\
         ("type: text}", "type: text}\n    repeats: 0", "stages.draft.repeats should be greater than or equal to 1, found 0."),
         ("type: text}", "type: text}\n    repeats: 1.5", "stages.draft.repeats must be a whole number, found 1.5."),
         ("type: text}", "type: text}\n    timeout: soon", "stages.draft.timeout must be a number, found 'soon'."),
+        ("type: text}", "type: text}\n    limits: {calls_per_minute: 5}", "limits are for stages that ask a provider: llm and "
+         "http. Remove it."),
+        ("type: text}", "type: text}\n    limits: {call_per_minute: 5}", "unknown key 'call_per_minute' in "
+         "stages.draft.limits. Did you mean calls_per_minute"),
+        ("type: text}", "type: text}\n    limits: {calls_per_minute: 0}", "stages.draft.limits.calls_per_minute should be "
+         "greater than 0, found 0."),
         # the whole
         ("cascade: mails", "cascde: mails", "unknown key 'cascde'. Did you mean cascade?"),
         ("cascade: mails", "cascade: 3", "cascade must be text, found 3. Quote it: \"3\"."),
@@ -195,6 +202,12 @@ def test_a_language_model_gets_its_settings(folder):
         "base_url": "http://127.0.0.1:8000/v1",
         "price": {"input": 1.0, "output": 2.5},
     }
+
+
+def test_a_stage_that_asks_a_provider_may_have_limits(folder):
+    new = LLM.replace("EXTRA", "") + "    limits: {calls_per_minute: 60, tokens_per_minute: 9000}\n"
+    limits = folder.changed(DRAFT, new).cascade.stage("draft").limits
+    assert limits == Limits(calls_per_minute=60.0, tokens_per_minute=9000.0)
 
 
 def test_a_recorded_stage_needs_no_inputs(folder, problems):

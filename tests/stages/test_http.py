@@ -16,6 +16,8 @@ from stagegap.model.cascade import Kind, OutputType, Stage
 from stagegap.model.values import Json
 from stagegap.stages import AsyncStage, Reply, build
 from stagegap.stages.http import MOST_BYTES, HttpStage, build_http
+from stagegap.stages.pacing import Providers
+from stages.timing import Clock
 
 TEXT = OutputType(kind=Kind.TEXT)
 LABEL = OutputType(kind=Kind.LABEL, values=("orders", "spam"))
@@ -31,7 +33,7 @@ class Service:
     answers: list[Answer] = field(default_factory=list)
     """One a call; the last stays."""
     requests: list[tuple[str, str, Mapping[str, str], bytes]] = field(default_factory=list)
-    waits: list[float] = field(default_factory=list)
+    clock: Clock = field(default_factory=Clock)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         self.requests.append((request.method, request.path_qs, request.headers, await request.read()))
@@ -62,10 +64,7 @@ class Service:
         environment = settings.pop("environment", {"KEY": HUSH})
         described = self.make_stage("http", output, **{"url": url, **settings})
         described = replace(described, timeout_s=timeout_s)  # type: ignore[arg-type]
-        return build_http(described, corpora={}, environment=environment, pause=self._pause)  # type: ignore[arg-type]
-
-    async def _pause(self, seconds: float) -> None:
-        self.waits.append(seconds)
+        return build_http(described, corpora={}, environment=environment, providers=Providers(self.clock))  # type: ignore[arg-type]
 
 
 def says(value: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
@@ -168,7 +167,7 @@ def test_an_answer_of_another_shape_says_what_is_missing(service: Service, answe
 def test_a_fault_that_passes_is_tried_again_after_the_wait_that_was_asked_for(service: Service, status: int) -> None:
     service.answers = [says("no", status=status, headers={"Retry-After": "7"}), says("fine")]
     assert service.ask() == [Reply(value="fine")]
-    assert service.waits == [7.0]
+    assert service.clock.waits == [7.0]
 
 
 def test_half_an_answer_is_tried_again(service: Service) -> None:

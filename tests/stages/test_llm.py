@@ -14,7 +14,9 @@ from stagegap.model.cascade import Kind, OutputType, Stage
 from stagegap.model.values import Json
 from stagegap.stages import AsyncStage, Reply, build
 from stagegap.stages.llm import LlmStage, build_llm
+from stagegap.stages.pacing import Providers
 from stagegap.stages.retrying import RETRIES
+from stages.timing import Clock
 
 TEXT = OutputType(kind=Kind.TEXT)
 LABEL = OutputType(kind=Kind.LABEL, values=("orders", "spam"))
@@ -29,7 +31,8 @@ class Model:
         self.folder = folder
         self.server = server
         self.make_stage = make_stage
-        self.waits: list[float] = []
+        self.clock = Clock()
+        self.providers = Providers(self.clock)
         (folder / "prompt.j2").write_text("{{ text }}")
 
     def stage(
@@ -52,10 +55,7 @@ class Model:
         )
         described = Stage(**{**{f: getattr(described, f) for f in described.__slots__}, "timeout_s": timeout_s})
         environment = {"KEY": KEY} if environment is None else environment
-        return build_llm(described, folder=self.folder, corpora={}, environment=environment, pause=self._pause)
-
-    async def _pause(self, seconds: float) -> None:
-        self.waits.append(seconds)
+        return build_llm(described, folder=self.folder, corpora={}, environment=environment, providers=self.providers)
 
     def ask(self, stage: LlmStage, *texts: str) -> list[Reply]:
         async def together() -> list[Reply]:
@@ -151,7 +151,7 @@ def test_a_fault_that_passes_is_tried_again(model: Model, fault: str) -> None:
 def test_the_provider_says_how_long_to_wait(model: Model) -> None:
     model.server.answers(faults=["429"])
     model.ask(model.stage(), "a")
-    assert model.waits == [7.0]
+    assert model.clock.waits == [7.0]
 
 
 def test_a_fault_that_stays_is_infrastructure_and_not_to_be_reused(model: Model) -> None:
@@ -168,7 +168,7 @@ def test_a_wait_beyond_the_time_out_is_not_begun(model: Model) -> None:
     model.server.answers(always="429")
     [reply] = model.ask(model.stage(timeout_s=5.0), "a")
     assert reply.status is Status.INFRASTRUCTURE
-    assert model.waits == []
+    assert model.clock.waits == []
 
 
 def test_a_call_that_hangs_ends_with_the_time_out(model: Model) -> None:
@@ -180,8 +180,8 @@ def test_a_call_that_hangs_ends_with_the_time_out(model: Model) -> None:
 
 def test_the_time_out_names_what_was_tried(model: Model) -> None:
     model.server.answers(faults=["500", "500"], always="hang")
-    [reply] = model.ask(model.stage(timeout_s=1.0), "a")
-    assert reply.error == "no answer within 1 s, after HTTP 500: something broke"
+    [reply] = model.ask(model.stage(timeout_s=2.0), "a")
+    assert reply.error == "no answer within 2 s, after HTTP 500: something broke"
 
 
 def test_nobody_at_the_address_is_infrastructure(model: Model) -> None:

@@ -56,6 +56,14 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much a stage may ask of its provider; None sets no limit."""
+
+    calls_per_minute: float | None = None
+    tokens_per_minute: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
     """One step of the cascade: named inputs, one output of a declared type."""
 
@@ -76,11 +84,14 @@ class Stage:
     """The question put to a person."""
     guideline: str = ""
     """Text of the guideline file; empty when there is none."""
+    warmup: str | None = None
+    """Path of the file with examples that people answer first."""
     choices_help: Mapping[str, str] = field(default_factory=dict[str, str])
     repeats: int = 1
     batch: int = 256
     concurrency: int = 8
     timeout_s: float = 60.0
+    limits: Limits | None = None
 
     @property
     def parents(self) -> tuple[str, ...]:

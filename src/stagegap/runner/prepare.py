@@ -19,6 +19,7 @@ from stagegap.runner.inputs import Settled, given_output, reader
 from stagegap.runner.work import CellWork
 from stagegap.stages.building import build
 from stagegap.stages.corpus import Corpus
+from stagegap.stages.pacing import Providers
 from stagegap.stages.protocol import Inputs, StageCode
 from stagegap.stages.python import function_at
 
@@ -67,6 +68,7 @@ def stage_codes(
     Raises: ConfigurationError when a stage can't work as it stands, InputError for a file of recorded outputs.
     """
     answers = given_answers(references)
+    providers = Providers()
     return {
         stage.name: build(
             stage,
@@ -75,6 +77,7 @@ def stage_codes(
             examples=_examples(file.cascade, stage, materials, answers),
             recorded=_recorded(stage),
             environment=environment,
+            providers=providers,
         )
         for stage in file.cascade.stages
     }

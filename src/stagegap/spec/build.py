@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
-from stagegap.model.cascade import Cascade, Kind, Outcome, OutputType, Stage
+from stagegap.model.cascade import Cascade, Kind, Limits, Outcome, OutputType, Stage
 from stagegap.model.sources import CascadeFile, CorpusSource, RecordsSource, ReferencesSource
 from stagegap.model.values import Json
 from stagegap.spec import schema
@@ -92,11 +92,13 @@ def _stage(name: str, sections: Sections, links: Links, guidelines: Mapping[str,
         when_reads=links.when_reads[name],
         ask=stage.ask,
         guideline=guidelines.get(name, ""),
+        warmup=stage.warmup,
         choices_help=_help(stage.output),
         repeats=stage.repeats,
         batch=stage.batch,
         concurrency=stage.concurrency,
         timeout_s=stage.timeout,
+        limits=Limits(**stage.limits.model_dump()) if stage.limits else None,
     )
 
 

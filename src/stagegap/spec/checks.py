@@ -93,6 +93,10 @@ class _Checks:
             self._add((*here, "inputs"), f"the stage {name!r} has no inputs.", "Write `inputs: {NAME: record.FIELD}`.")
         if stage.guideline is not None:
             self._files(stage.guideline, "the guideline", *here, "guideline")
+        if stage.warmup is not None:
+            self._files(stage.warmup, "the warm-up", *here, "warmup")
+        if stage.limits and not isinstance(stage, LlmStage | HttpStage):
+            self._add((*here, "limits"), "limits are for stages that ask a provider: llm and http.", "Remove it.")
         self._output(name, stage)
         self._scores(name, stage)
         match stage:

@@ -19,6 +19,7 @@ _PATHS = (
     ("references", "path"),
     ("corpora", "*", "path"),
     ("stages", "*", "guideline"),
+    ("stages", "*", "warmup"),
     ("stages", "*", "score"),
     ("stages", "*", "with", "path"),
     ("stages", "*", "with", "prompt"),

@@ -50,6 +50,15 @@ class References(Block):
     """File or files with one answer a row: record, stage, annotator, value, facts."""
 
 
+class Limits(Block):
+    """How much a stage may ask of its provider."""
+
+    calls_per_minute: Annotated[float, Field(gt=0)] | None = None
+    """Calls that may begin in a minute."""
+    tokens_per_minute: Annotated[float, Field(gt=0)] | None = None
+    """Tokens that may be read and written in a minute."""
+
+
 class StageBase(Block):
     """What every kind of stage has."""
 
@@ -65,6 +74,8 @@ class StageBase(Block):
     """The question put to a person."""
     guideline: Text | None = None
     """File with the guideline that people answer by."""
+    warmup: Text | None = None
+    """File with examples that people answer first: record, value, explanation, one a row; not counted."""
     repeats: Annotated[int, Field(ge=1, le=100)] = 1
     """How often a stage that draws at random is called for the same inputs."""
     batch: Annotated[int, Field(ge=1, le=100_000)] = 256
@@ -73,6 +84,8 @@ class StageBase(Block):
     """Calls at the same time."""
     timeout: Annotated[float, Field(gt=0, le=86_400)] = 60.0
     """Seconds a call may take."""
+    limits: Limits | None = None
+    """Calls and tokens a minute, for stages that ask a provider."""
 
 
 class PythonStage(StageBase):

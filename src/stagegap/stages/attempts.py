@@ -1,4 +1,4 @@
-"""Asking a service until it answers: retries, waits and the time-out that all of it must end in."""
+"""Asking a service until it answers: turns, retries, waits and the time-out that all of it must end in."""
 
 from __future__ import annotations
 
@@ -7,45 +7,60 @@ import random
 from collections.abc import Awaitable, Callable
 
 from stagegap.model.answer import Status
+from stagegap.model.cascade import Stage
 from stagegap.stages.failures import Failure
+from stagegap.stages.pacing import Providers, Rate
 from stagegap.stages.protocol import Reply
 from stagegap.stages.retrying import RETRIES, wait_before
 
-Pause = Callable[[float], Awaitable[None]]
+Ask = Callable[[], Awaitable[Reply | Failure]]
 
 
 class Attempts:
     """Makes the attempts of one stage's calls; faults that do not pass become `infrastructure`."""
 
-    def __init__(self, *, timeout_s: float, pause: Pause, redacted: Callable[[str], str]) -> None:
-        """`pause` waits so many seconds; `redacted` takes secrets out of what a service said."""
-        self._timeout_s = timeout_s
-        self._pause = pause
+    def __init__(self, stage: Stage, *, host: str, providers: Providers, redacted: Callable[[str], str]) -> None:
+        """`redacted` takes secrets out of what a service said."""
+        self._timeout_s = stage.timeout_s
+        self._provider = providers.of(host, stage.concurrency)
+        self._timer = providers.timer
+        self._rate = Rate(stage.limits, providers.timer)
         self._redacted = redacted
         # Jitter must differ between processes, and is no part of any result.
         self._draw = random.Random()
 
-    async def until_answered(self, ask: Callable[[], Awaitable[Reply | Failure]]) -> Reply:
-        """Ask, again where another attempt may help, within the time-out. Raises: what `ask` raises."""
-        failures: list[Failure] = []
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                return await self._retried(ask, failures)
-        except TimeoutError:
-            tried = f", after {failures[-1].message}" if failures else ""
-            return self._failed(f"no answer within {self._timeout_s:g} s{tried}")
+    async def until_answered(self, ask: Ask) -> Reply:
+        """Ask, again where another attempt may help, within the time-out. Raises: what `ask` raises.
 
-    async def _retried(self, ask: Callable[[], Awaitable[Reply | Failure]], failures: list[Failure]) -> Reply:
-        """Ask until there is an answer; every failed attempt is added to `failures`."""
+        Waiting for a turn is no part of the time-out: it is not the service that is slow then.
+        """
+        left = self._timeout_s
+        failures: list[Failure] = []
         while True:
-            found = await ask()
+            expected = await self._rate.admit()
+            async with self._provider.slot():
+                start = self._timer.now()
+                try:
+                    async with asyncio.timeout(left):
+                        found = await ask()
+                except TimeoutError:
+                    tried = f", after {failures[-1].message}" if failures else ""
+                    return self._failed(f"no answer within {self._timeout_s:g} s{tried}")
+                left -= self._timer.now() - start
             if isinstance(found, Reply):
+                self._provider.answered()
+                self._rate.settle(expected, (found.tokens_in or 0) + (found.tokens_out or 0))
                 return found
+            self._rate.settle(expected, 0)
             failures.append(found)
             wait_s = wait_before(len(failures) - 1, found.headers, self._draw)
-            if len(failures) > RETRIES or wait_s > self._timeout_s:
+            if found.is_limit:
+                self._provider.hold(wait_s)
+            if len(failures) > RETRIES or wait_s > left:
                 return self._failed(f"{found.message} ({len(failures)} attempts)")
-            await self._pause(wait_s)
+            left -= wait_s
+            if not found.is_limit:
+                await self._timer.sleep(wait_s)
 
     def _failed(self, message: str) -> Reply:
         return Reply(status=Status.INFRASTRUCTURE, error=self._redacted(message), is_reusable=False)

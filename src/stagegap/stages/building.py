@@ -9,6 +9,7 @@ from stagegap.errors import ConfigurationError, near_names
 from stagegap.model.cascade import Stage
 from stagegap.model.values import Json
 from stagegap.stages.corpus import Corpus
+from stagegap.stages.pacing import Providers
 from stagegap.stages.protocol import Inputs, StageCode
 
 KINDS = ("python", "sklearn", "retrieval", "llm", "http", "command", "recorded")
@@ -22,12 +23,13 @@ def build(
     examples: Sequence[tuple[Inputs, Json]] = (),
     recorded: Mapping[str, Json] | None = None,
     environment: Mapping[str, str],
+    providers: Providers | None = None,
 ) -> StageCode:
     """Give the code that answers the stage; nothing is trained, indexed or called yet.
 
     `folder` is where relative paths start. `examples` are inputs and references of the split that a sklearn stage
     learns from; `recorded` the outputs of a recorded stage by record id, None where it was skipped. `environment` is
-    where secrets are looked up, at the first call.
+    where secrets are looked up, at the first call. `providers` are shared by the stages of a cascade.
     Raises: ConfigurationError when the stage can't work as it stands.
     """
     match stage.uses:
@@ -50,11 +52,13 @@ def build(
         case "llm":
             from stagegap.stages.llm import build_llm
 
-            return build_llm(stage, folder=folder, corpora=corpora, environment=environment)
+            return build_llm(
+                stage, folder=folder, corpora=corpora, environment=environment, providers=providers or Providers()
+            )
         case "http":
             from stagegap.stages.http import build_http
 
-            return build_http(stage, corpora=corpora, environment=environment)
+            return build_http(stage, corpora=corpora, environment=environment, providers=providers or Providers())
         case "command":
             from stagegap.stages.command import build_command
 

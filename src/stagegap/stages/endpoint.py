@@ -36,6 +36,7 @@ class Endpoint:
             raise ConfigurationError(f"Stage {stage.name!r}: base_url must be an address like {OFFICIAL}.")
         self.is_official = hostname.endswith((".openai.com", ".openai.azure.com"))
         place = parts.netloc.rpartition("@")[2]
+        self.host = place
         self.address = urlunsplit((parts.scheme, place, parts.path.rstrip("/"), "", ""))
         """The address without user, password and query: it may be shown and hashed."""
         self._credentials = parts.netloc.rpartition("@")[0]

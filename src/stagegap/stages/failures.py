@@ -33,12 +33,16 @@ class Failure:
     status: Status = Status.INFRASTRUCTURE
     """How the call ends when it is not tried again."""
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    is_limit: bool = False
+    """True when the provider wants fewer calls, of everybody."""
 
 
 UNREADABLE = Failure(meaning=Meaning.AGAIN, message="the provider's answer can't be read")
 TOO_LONG = frozenset({"context_length_exceeded", "string_above_max_length"})
 FILTERED = frozenset({"content_filter", "content_policy_violation"})
 OUT_OF_CREDIT = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
+LIMITS = frozenset({429, 529})
+"""Too many calls; overloaded."""
 PASSING = frozenset({408, 409, 425, 429})
 
 
@@ -79,7 +83,9 @@ def _failed_with(error: openai.APIStatusError) -> Failure:
         return Failure(meaning=Meaning.RECORD, status=Status.REFUSED, message=f"the provider refused: {message}")
     if code in OUT_OF_CREDIT or not may_pass(number):
         return Failure(meaning=Meaning.STOP, message=message)
-    return Failure(meaning=Meaning.AGAIN, message=message, headers=dict(error.response.headers))
+    return Failure(
+        meaning=Meaning.AGAIN, message=message, headers=dict(error.response.headers), is_limit=number in LIMITS
+    )
 
 
 def _root(error: BaseException) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
@@ -15,11 +14,12 @@ from stagegap.model.answer import Status
 from stagegap.model.cascade import Stage
 from stagegap.model.values import Json
 from stagegap.stages.acceptance import Check, Rejected, check_for
-from stagegap.stages.attempts import Attempts, Pause
+from stagegap.stages.attempts import Attempts
 from stagegap.stages.canonical import canonical, digest
 from stagegap.stages.corpus import Corpus
-from stagegap.stages.failures import UNREADABLE, Failure, Meaning, may_pass
+from stagegap.stages.failures import LIMITS, UNREADABLE, Failure, Meaning, may_pass
 from stagegap.stages.kinds import output_identity
+from stagegap.stages.pacing import Providers
 from stagegap.stages.picking import NotThere, picked
 from stagegap.stages.protocol import Inputs, Reply
 from stagegap.stages.secrets import redacted, value_of, variable, variables
@@ -42,9 +42,9 @@ def build_http(
     *,
     corpora: Mapping[str, Corpus],
     environment: Mapping[str, str],
-    pause: Pause = asyncio.sleep,
+    providers: Providers,
 ) -> HttpStage:
-    """Give the stage that asks a service; `pause` waits so many seconds before another attempt.
+    """Give the stage that asks a service; `providers` are those that all stages of the cascade share.
 
     Raises: ConfigurationError for a body that is no template, or that reads what is no input.
     """
@@ -61,7 +61,7 @@ def build_http(
         body=body if given.get("body") is not None else None,
         check=check_for(stage.output, corpus.documents if corpus else ()),
         fingerprint=digest(["http", settings, output_identity(stage.output, corpus)]),
-        pause=pause,
+        providers=providers,
     )
 
 
@@ -126,14 +126,14 @@ class HttpStage:
         body: ValueTemplate | None,
         check: Check,
         fingerprint: str,
-        pause: Pause,
+        providers: Providers,
     ) -> None:
         self.fingerprint = fingerprint
         self._stage = stage
         self._service = service
         self._body = body
         self._check = check
-        self._attempts = Attempts(timeout_s=stage.timeout_s, pause=pause, redacted=service.redacted)
+        self._attempts = Attempts(stage, host=service.host, providers=providers, redacted=service.redacted)
         self._session: ClientSession | None = None
         self._price = cast("float | None", stage.parameters.get("price"))
 
@@ -197,7 +197,8 @@ class HttpStage:
         status = response.status
         said = f"HTTP {status}: {(content or b'')[:2_000].decode(errors='replace').strip() or response.reason or ''}"
         if may_pass(status):
-            return Failure(meaning=Meaning.AGAIN, message=said, headers=_lower(response.headers))
+            headers, is_limit = _lower(response.headers), status in LIMITS
+            return Failure(meaning=Meaning.AGAIN, message=said, headers=headers, is_limit=is_limit)
         if status in INPUT_REFUSED:
             return Reply(status=Status.UNPARSABLE, error=self._service.redacted(f"the input was refused: {said}"))
         if status < 400:

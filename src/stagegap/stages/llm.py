@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -12,13 +11,14 @@ from stagegap.model.answer import Status
 from stagegap.model.cascade import Stage
 from stagegap.model.values import Json
 from stagegap.stages.acceptance import Check, Rejected, check_for
-from stagegap.stages.attempts import Attempts, Pause
+from stagegap.stages.attempts import Attempts
 from stagegap.stages.canonical import digest
 from stagegap.stages.corpus import Corpus
 from stagegap.stages.endpoint import Endpoint
 from stagegap.stages.failures import UNREADABLE, Failure, Meaning, failure_of, is_readable
 from stagegap.stages.kinds import output_identity
 from stagegap.stages.mending import read_answer
+from stagegap.stages.pacing import Providers
 from stagegap.stages.prices import token_price
 from stagegap.stages.prompts import Prompt, PromptError
 from stagegap.stages.protocol import Inputs, Reply
@@ -37,9 +37,9 @@ def build_llm(
     folder: Path,
     corpora: Mapping[str, Corpus],
     environment: Mapping[str, str],
-    pause: Pause = asyncio.sleep,
+    providers: Providers,
 ) -> LlmStage:
-    """Give the stage that asks a model; `pause` waits so many seconds before another attempt.
+    """Give the stage that asks a model; `providers` are those that all stages of the cascade share.
 
     Raises: ConfigurationError for a prompt or an address that can't be used.
     """
@@ -54,7 +54,7 @@ def build_llm(
         endpoint=endpoint,
         check=check_for(stage.output, corpus.documents if corpus else ()),
         fingerprint=digest(["llm", settings, prompt.text, endpoint.address, identity]),
-        pause=pause,
+        providers=providers,
     )
 
 
@@ -71,7 +71,7 @@ class LlmStage:
         endpoint: Endpoint,
         check: Check,
         fingerprint: str,
-        pause: Pause,
+        providers: Providers,
     ) -> None:
         self.fingerprint = fingerprint
         self._stage = stage
@@ -80,7 +80,7 @@ class LlmStage:
         self._check = check
         given = stage.parameters
         self._price = token_price(given.get("price"), str(given.get("model")), is_official=endpoint.is_official)
-        self._attempts = Attempts(timeout_s=stage.timeout_s, pause=pause, redacted=endpoint.redacted)
+        self._attempts = Attempts(stage, host=endpoint.host, providers=providers, redacted=endpoint.redacted)
         self._client: AsyncOpenAI | None = None
 
     @property

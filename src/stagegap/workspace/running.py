@@ -15,7 +15,7 @@ from stagegap.analysis import codec
 from stagegap.analysis.evidence import gather as gather_evidence
 from stagegap.analysis.pooled import PooledScore, pooled_scores
 from stagegap.analysis.references import settle
-from stagegap.analysis.scorecard import scorecard
+from stagegap.analysis.scorecard import measure
 from stagegap.attribution.swaps import run_cells
 from stagegap.errors import ConfigurationError, NotFound
 from stagegap.model.answer import Output, Status
@@ -156,7 +156,7 @@ def planned(store: Store, job: Job) -> Plan:
 
 def _settings(resolved: Mapping[str, Json]) -> dict[str, Json]:
     """Give kind and settings of each stage, prices aside: they change nothing in a call."""
-    stages = cast("Mapping[str, Mapping[str, Json]]", resolved["stages"])
+    stages = cast("Mapping[str, Mapping[str, Json]]", resolved.get("stages", {}))
     return {
         name: [stage["uses"], {key: value for key, value in _with(stage).items() if key != "price"}]
         for name, stage in stages.items()
@@ -168,7 +168,7 @@ def _with(stage: Mapping[str, Json]) -> Mapping[str, Json]:
 
 
 def score(store: Store, run: Run, file: CascadeFile, records: Sequence[Record]) -> None:
-    """Compute and store the scorecard of a run from its outputs and from all labels that there are."""
+    """Compute and store the scorecard of a run, its scores and failures, from outputs and all labels that there are."""
     cascade = file.cascade
     outputs = {
         (str(cell), name): first_outputs(store, run, cell, name)
@@ -177,8 +177,11 @@ def score(store: Store, run: Run, file: CascadeFile, records: Sequence[Record]) 
         if name not in cell.stages
     }
     labels = store.labels(cascade.name)
-    card = scorecard(cascade, run, records, outputs, labels, seed=run.seed, custom=custom_metrics(file))
-    store.put_view(run.id, SCORECARD, codec.to_json(card), card.labels_seq)
+    found = measure(cascade, run, records, outputs, labels, seed=run.seed, custom=custom_metrics(file))
+    for stage in cascade.stages:
+        store.put_scores(run.id, SYSTEM, stage.name, stage.metrics[0], found.scores[stage.name])
+    store.failing.put(run.id, found.failures)
+    store.put_view(run.id, SCORECARD, codec.to_json(found.scorecard), found.scorecard.labels_seq)
 
 
 def pooled(store: Store, run: Run, file: CascadeFile) -> tuple[PooledScore, ...]:
