@@ -33,15 +33,8 @@ def failure_rows(
     groups: Mapping[str, NDArray[np.int64]],
     slices: Sequence[SliceRow],
 ) -> tuple[FailureRow, ...]:
-    """Give at most 200 failures; typical is what lies in groups that fail more than the average.
-
-    A record's typicality is the sum of (rate - average) over its groups; ties by lower score, then by id.
-    """
-    typical = np.zeros(len(records))
-    for row in slices:
-        typical[groups[row.group]] += row.excess / row.n
-    positions = np.flatnonzero(failed == 1).tolist()
-    positions.sort(key=lambda i: (-typical[i], scores[i], records[i].id))
+    """Give at most 200 failures, most typical first."""
+    positions = typical_first(records, failed=failed, scores=scores, groups=groups, slices=slices)
     return tuple(
         FailureRow(
             record=records[i].id,
@@ -53,6 +46,26 @@ def failure_rows(
         )
         for i in positions[:MOST_ROWS]
     )
+
+
+def typical_first(
+    records: Sequence[Record],
+    *,
+    failed: NDArray[np.float64],
+    scores: NDArray[np.float64],
+    groups: Mapping[str, NDArray[np.int64]],
+    slices: Sequence[SliceRow],
+) -> list[int]:
+    """Give the positions of the failures; typical is what lies in groups that fail more than the average.
+
+    A record's typicality is the sum of (rate - average) over its groups; ties by lower score, then by id.
+    """
+    typical = np.zeros(len(records))
+    for row in slices:
+        typical[groups[row.group]] += row.excess / row.n
+    positions: list[int] = np.flatnonzero(failed == 1).tolist()
+    positions.sort(key=lambda i: (-typical[i], scores[i], records[i].id))
+    return positions
 
 
 def title(record: Record, cascade: Cascade) -> str:

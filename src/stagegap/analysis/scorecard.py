@@ -13,6 +13,7 @@ from stagegap.analysis import evidence as ev
 from stagegap.analysis.baseline import missing_baseline_fields
 from stagegap.analysis.bounds import outcome_bounds
 from stagegap.analysis.contest import contest, outlook
+from stagegap.analysis.failure_list import StageFaults, failures_of
 from stagegap.analysis.failures import failure_rows
 from stagegap.analysis.people import annotators
 from stagegap.analysis.verdict import Facts, verdict
@@ -26,6 +27,7 @@ from stagegap.metrics import CustomMetric
 from stagegap.model.answer import Label, Status
 from stagegap.model.cascade import Cascade, Stage
 from stagegap.model.estimate import Estimate, unmeasured
+from stagegap.model.failure import Failure
 from stagegap.model.record import Record
 from stagegap.model.run import Run
 from stagegap.stats.clusters import clusters
@@ -50,6 +52,17 @@ class _Parts:
     is_bad: NDArray[np.bool_]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """A scorecard with what it was counted from, record by record."""
+
+    scorecard: Scorecard
+    failures: tuple[Failure, ...]
+    """Every record at which a stage is not acceptable; per stage, most typical first."""
+    scores: Mapping[str, Mapping[str, float]]
+    """Per stage, the score of each record in place; NaN where it has none."""
+
+
 def scorecard(
     cascade: Cascade,
     run: Run,
@@ -61,7 +74,22 @@ def scorecard(
     resamples: int = RESAMPLES,
     custom: Mapping[str, CustomMetric] | None = None,
 ) -> Scorecard:
-    """Compute the scorecard; the same input and seed give the same view.
+    """Compute the scorecard alone, as `measure` does."""
+    return measure(cascade, run, records, outputs, labels, seed=seed, resamples=resamples, custom=custom).scorecard
+
+
+def measure(
+    cascade: Cascade,
+    run: Run,
+    records: Sequence[Record],
+    outputs: ev.Outputs,
+    labels: Sequence[Label],
+    *,
+    seed: int,
+    resamples: int = RESAMPLES,
+    custom: Mapping[str, CustomMetric] | None = None,
+) -> Measured:
+    """Compute the scorecard with its failures; the same input and seed give the same view.
 
     All intervals come from the same resamples of whole clusters. Only records of the split `cascade.evaluate` are
     scored. The outcome and its steps rest on the records that have an outcome in every swap cell, so that the steps
@@ -80,7 +108,8 @@ def scorecard(
         top = Estimate(value=1.0, low=1.0, high=1.0, n=top.n, method="exact: a reference is right by definition")
     n_scored = int((~np.isnan(drawn.columns[columns[0]])).sum())
     beyond = parts.is_bad & (_bad(evidence, drawn.columns[columns[-1]]) == 1) if parts.ceiling else np.zeros(0)
-    return Scorecard(
+    read = [_detail(parts, stage, position) for position, stage in enumerate(cascade.names)]
+    card = Scorecard(
         cascade=cascade.name,
         run=run.name,
         started_at=run.started_at,
@@ -95,7 +124,7 @@ def scorecard(
         ceiling=top,
         person=_people(parts, "outcome person", cascade.outcome.stage),
         stages=rows,
-        details=tuple(_detail(parts, stage, position) for position, stage in enumerate(cascade.names)),
+        details=tuple(detail for detail, _ in read),
         fault_matrix=parts.faults.together,
         beyond_references=int(beyond.sum()),
         verdict=verdict(
@@ -120,6 +149,14 @@ def scorecard(
         resamples=resamples,
         seed=seed,
         bounds=parts.bounds,
+    )
+    ids = [record.id for record in evidence.records]
+    return Measured(
+        scorecard=card,
+        failures=tuple(failure for _, failures in read for failure in failures),
+        scores={
+            name: dict(zip(ids, drawn.columns[f"in place {name}"].tolist(), strict=True)) for name in cascade.names
+        },
     )
 
 
@@ -247,11 +284,13 @@ def _people(parts: _Parts, column: str, stage: str) -> Estimate:
     return unmeasured(f"not measured: no {noun} has labels of two people at {stage}")
 
 
-def _detail(parts: _Parts, stage: str, position: int) -> StageDetail:
+def _detail(parts: _Parts, stage: str, position: int) -> tuple[StageDetail, list[Failure]]:
     evidence, failed = parts.evidence, parts.failed[stage]
     groups = groups_of(evidence.records, evidence.cascade, evidence.references, stage=stage)
     slices = slice_rows(failed, parts.resamples.clusters, groups)
-    return StageDetail(
+    columns = parts.resamples.columns
+    first_fault = (parts.faults.first == position) & parts.is_bad
+    detail = StageDetail(
         stage=stage,
         failures=int((failed == 1).sum()),
         n=int((~np.isnan(failed)).sum()),
@@ -263,11 +302,22 @@ def _detail(parts: _Parts, stage: str, position: int) -> StageDetail:
             cascade=evidence.cascade,
             stage=stage,
             failed=failed,
-            scores=parts.resamples.columns[f"in place {stage}"],
-            first_fault=(parts.faults.first == position) & parts.is_bad,
+            scores=columns[f"in place {stage}"],
+            first_fault=first_fault,
             outputs=evidence.system(stage),
             references=evidence.references,
             groups=groups,
             slices=slices,
         ),
     )
+    above = [parts.failed[name] == 1 for name in evidence.cascade.names if name in evidence.cascade.ancestors(stage)]
+    faults = StageFaults(
+        stage=stage,
+        failed=failed,
+        scores=columns[f"in place {stage}"],
+        first_fault=first_fault,
+        inherits=np.any(above, axis=0) if above else np.zeros(len(failed), dtype=np.bool_),
+        disagreed=columns[f"agreement {stage}"] < 1,
+        win=columns[f"outcome {position + 1}"] - columns["outcome 0"] if parts.ceiling is not None else None,
+    )
+    return detail, failures_of(faults, evidence.records, evidence.cascade, groups=groups, slices=slices)

@@ -30,6 +30,7 @@ from stagegap.store import Store
 from stagegap.workspace import exchanging, running
 from stagegap.workspace.exchanging import Foreign, ImportReport
 from stagegap.workspace.labelling import Desk, LabelStage
+from stagegap.workspace.reading import Reading
 
 __all__ = ["ALL", "Foreign", "ImportReport", "LabelStage", "Workspace"]
 
@@ -73,8 +74,14 @@ class Workspace:
     def _desk(self) -> Desk:
         return Desk(self.store)
 
+    @cached_property
+    def reading(self) -> Reading:
+        """What people read of a run, and note while they read."""
+        return Reading(self.store, restored=self._restored, clock=self._clock)
+
     def close(self) -> None:
         """Let go of the store if it was used."""
+        self.__dict__.pop("reading", None)
         self.__dict__.pop("_desk", None)
         store = self.__dict__.pop("store", None)
         if store is not None:

@@ -1,0 +1,194 @@
+"""One record stage by stage: what the stage saw, what the system answered, what is right, and how they differ."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from stagegap.analysis.differences import Difference, Mark, list_difference, word_difference
+from stagegap.analysis.failures import shown_output
+from stagegap.analysis.wording import listed
+from stagegap.metrics.folding import contains
+from stagegap.metrics.ranking import ids
+from stagegap.model.answer import Answer, Output, Reference
+from stagegap.model.cascade import Cascade, Kind, Source, Stage
+from stagegap.model.failure import Failure
+from stagegap.model.record import Record
+from stagegap.model.values import Json
+
+Badge = Literal["same", "good enough", "first fault", "inherits the fault", "own fault", "not compared"]
+LONGEST = 20_000
+"""Characters of an answer that are shown; what was cut is counted."""
+LONGEST_FIELD = 500_000
+"""Characters of a field of the record that are shown."""
+SHORT = 120
+"""Characters of an earlier stage's answer as it stands among what a stage saw."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageBlock:
+    """One stage of one record."""
+
+    stage: str
+    badge: Badge
+    score: float
+    """NaN where nothing was compared."""
+    saw: tuple[tuple[str, str], ...]
+    """Name of the input, and where it came from or what it was, as plain text."""
+    system: str
+    reference: str
+    """The accepted answer that is compared; empty when there is none."""
+    also: tuple[str, ...]
+    """Further accepted answers."""
+    facts: tuple[Mark, ...]
+    """What a good text must contain: `same` where the system says it, `missing` where it does not."""
+    people: str
+    """Who gave the reference and how it was settled; empty when there is none."""
+    difference: Difference | None
+    """None where answers can't be compared piece by piece."""
+    kind: Literal["items", "text"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordView:
+    """One record in full."""
+
+    record: str
+    fields: tuple[tuple[str, str], ...]
+    """Name and text, as plain text."""
+    blocks: tuple[StageBlock, ...]
+
+
+def record_view(
+    record: Record,
+    cascade: Cascade,
+    *,
+    outputs: Mapping[str, Output],
+    references: Mapping[str, Reference],
+    faults: Mapping[str, Failure],
+    scores: Mapping[str, float],
+) -> RecordView:
+    """Give the record with a block for each stage; all mappings are by stage, for this record."""
+    return RecordView(
+        record=record.id,
+        fields=tuple((name, _cut(text_of(value), LONGEST_FIELD)) for name, value in record.fields.items()),
+        blocks=tuple(
+            _block(
+                stage,
+                record,
+                outputs,
+                reference=references.get(stage.name),
+                fault=faults.get(stage.name),
+                score=scores.get(stage.name, math.nan),
+            )
+            for stage in cascade.stages
+        ),
+    )
+
+
+def _block(
+    stage: Stage,
+    record: Record,
+    outputs: Mapping[str, Output],
+    *,
+    reference: Reference | None,
+    fault: Failure | None,
+    score: float,
+) -> StageBlock:
+    output = outputs.get(stage.name)
+    accepted = reference.accepted if reference is not None else ()
+    value = output.value if output is not None and output.status.has_value else None
+    best = _nearest(value, accepted)
+    is_items = stage.output.kind in (Kind.RANKING, Kind.LABELS)
+    is_same = best is not None and _key(value, is_items) == _key(best.value, is_items)
+    has_answer = value is not None and best is not None and best.value is not None
+    return StageBlock(
+        stage=stage.name,
+        badge=_badge(fault, is_compared=not math.isnan(score), is_same=is_same),
+        score=score,
+        saw=tuple((name, _saw(source, record, outputs)) for name, source in stage.inputs.items()),
+        system=_shown(value, is_items) if value is not None else shown_output(output),
+        reference="" if best is None else "no answer" if best.value is None else _shown(best.value, is_items),
+        also=tuple(_shown_or_none(answer, is_items) for answer in accepted if answer is not best),
+        facts=_facts(value, best),
+        people=_people(reference),
+        difference=_difference(value, best.value, is_items) if has_answer and best is not None else None,
+        kind="items" if is_items else "text",
+    )
+
+
+def _badge(fault: Failure | None, *, is_compared: bool, is_same: bool) -> Badge:
+    if fault is not None:
+        if fault.first_fault:
+            return "first fault"
+        return "inherits the fault" if fault.inherits else "own fault"
+    if not is_compared:
+        return "not compared"
+    return "same" if is_same else "good enough"
+
+
+def _nearest(value: Json, accepted: Sequence[Answer]) -> Answer | None:
+    """Give the accepted answer that is the system's own if there is one, otherwise the first."""
+    same = (answer for answer in accepted if answer.value == value)
+    return next(same, accepted[0] if accepted else None)
+
+
+def _difference(value: Json, reference: Json, is_items: bool) -> Difference | None:
+    if is_items:
+        return list_difference(ids(value), ids(reference))
+    return word_difference(_cut(text_of(value)), _cut(text_of(reference)))
+
+
+def _key(value: Json, is_items: bool) -> str:
+    return json.dumps(sorted(ids(value)) if is_items and value is not None else value, sort_keys=True)
+
+
+def _facts(value: Json, answer: Answer | None) -> tuple[Mark, ...]:
+    text = value if isinstance(value, str) else ""
+    return tuple(
+        Mark("same" if any(contains(text, wording) for wording in fact.wordings) else "missing", fact.wordings[0])
+        for fact in (answer.facts if answer is not None else ())
+    )
+
+
+def _people(reference: Reference | None) -> str:
+    if reference is None or not reference.accepted:
+        return ""
+    names = listed(list(dict.fromkeys(reference.annotators))) if reference.annotators else "unknown"
+    how = {"single": "one answer", "consensus": "settled by what most said", "adjudicated": "adjudicated"}
+    return f"{names}, {how[reference.settled]}"
+
+
+def _saw(source: Source, record: Record, outputs: Mapping[str, Output]) -> str:
+    if source.origin == "record":
+        there = record.fields.get(source.name)
+        return f"record.{source.name}" if there is not None else f"record.{source.name}, which is empty"
+    output = outputs.get(source.name)
+    if source.part == "confidence":
+        return f"confidence of {source.name}"
+    if source.part == "scores":
+        return f"scores of {source.name}"
+    said = shown_output(output)
+    return said if len(said) <= SHORT else f"{said[: SHORT - 1].rstrip()}…"
+
+
+def text_of(value: Json) -> str:
+    """Give a value as people read it: a text as it is, anything else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
+
+
+def _shown(value: Json, is_items: bool) -> str:
+    return ", ".join(ids(value)) or "none" if is_items else _cut(text_of(value))
+
+
+def _shown_or_none(answer: Answer, is_items: bool) -> str:
+    return "no answer" if answer.value is None else _shown(answer.value, is_items)
+
+
+def _cut(text: str, most: int = LONGEST) -> str:
+    if len(text) <= most:
+        return text
+    return f"{text[:most]}… (cut: {len(text):,} characters)"

@@ -1,0 +1,141 @@
+"""Reading failures: the list, one record in full, a person's own tags, and what that person has seen."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from stagegap.analysis.record_view import RecordView, record_view
+from stagegap.analysis.references import settle
+from stagegap.analysis.tags import OwnTags, TagTally, own_tags, tag_from_event, tag_tally
+from stagegap.analysis.views import Scorecard
+from stagegap.errors import NotFound
+from stagegap.model.failure import Failure, FailurePage, Wanted
+from stagegap.model.reading import Seen
+from stagegap.model.run import SYSTEM, Run
+from stagegap.model.sources import CascadeFile
+from stagegap.model.values import Json
+from stagegap.store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnTally:
+    """A person's tags at a stage, counted, and which record carries which."""
+
+    tally: TagTally
+    own: OwnTags
+
+
+class Reading:
+    """What the Failures page asks for; a run is named as on screen, `v3`."""
+
+    def __init__(self, store: Store, *, restored: Callable[[Run], CascadeFile], clock: Callable[[], float]) -> None:
+        self._store = store
+        self._restored = restored
+        self._clock = clock
+
+    def failures(self, cascade: str, run: str, wanted: Wanted, *, after: int = 0) -> FailurePage:
+        """Give at most 200 failures of a stage, those after a place, most typical first."""
+        return self._store.failing.page(self._run(cascade, run).id, wanted, after=after)
+
+    def place(self, cascade: str, run: str, wanted: Wanted, record: str) -> int | None:
+        """Give the place of a record in a list, None when it is not in it."""
+        return self._store.failing.place(self._run(cascade, run).id, wanted, record)
+
+    def record(self, cascade: str, run: str, record: str) -> RecordView | None:
+        """Give one record stage by stage; None when the run does not have it."""
+        found = self._run(cascade, run)
+        file = self._restored(found).cascade
+        records = self._store.records(cascade, ids=[record])
+        outputs = {
+            stage: output
+            for stage in file.names
+            for output in self._store.outputs(found.id, SYSTEM, stage, records=[record])
+            if output.repeat == 0
+        }
+        if not records or not outputs:
+            return None
+        references = settle(self._store.labels(cascade, record=record), file)
+        return record_view(
+            records[0],
+            file,
+            outputs=outputs,
+            references={reference.stage: reference for reference in references},
+            faults={failure.stage: failure for failure in self._store.failing.of_record(found.id, record)},
+            scores=self._store.failing.scores_of(found.id, record),
+        )
+
+    def waiting(self, cascade: str, record: str, viewer: str) -> tuple[str, ...]:
+        """Give the stages at which a person is still to label a record, in queues that the person works in."""
+        if record in self._store.failing.seen(cascade, viewer):
+            return ()
+        queues: dict[str, str] = {}
+        done: set[str] = set()
+        for label in self._store.labels(cascade, annotator=viewer):
+            if label.queue and label.action != "adjudicate":
+                queues[label.queue] = label.stage
+            if label.record == record and label.action != "adjudicate":
+                (done.add if label.action == "label" else done.discard)(label.stage)
+        return tuple(
+            dict.fromkeys(
+                stage
+                for queue, stage in queues.items()
+                if stage not in done and self._store.queue_items_of(queue, [record])
+            )
+        )
+
+    def look(self, cascade: str, run: str, record: str, viewer: str) -> None:
+        """Note that a person sees the answers to a record: no queue offers it to that person from here on."""
+        if record not in self._store.failing.seen(cascade, viewer):
+            seen = Seen(
+                id=uuid.uuid4().hex,
+                record=record,
+                annotator=viewer,
+                at=self._clock(),
+                run=self._run(cascade, run).id,
+            )
+            self._store.failing.append_seen(cascade, seen)
+
+    def tally(self, scorecard: Scorecard, stage: str, viewer: str) -> OwnTally:
+        """Count a person's tags on the failures of a stage."""
+        detail = next(detail for detail in scorecard.details if detail.stage == stage)
+        own = own_tags(self._store.failing.tags(scorecard.cascade, stage=stage, annotator=viewer))
+        read = self._tagged(scorecard, stage, tuple(own.by_record))
+        tally = tag_tally(own, read, stage=stage, noun=scorecard.noun, failures=detail.failures, rate=detail.average)
+        return OwnTally(tally=tally, own=own)
+
+    def save_tags(
+        self,
+        cascade: str,
+        run: str,
+        stage: str,
+        events: Sequence[Mapping[str, Json]],
+        *,
+        viewer: str,
+        verified: bool,
+    ) -> None:
+        """Store what the page sent; when this returns it survives a crash, and an event sent twice is one.
+
+        Raises: ConfigurationError for an event that the page can't have made.
+        """
+        key, at = self._run(cascade, run).id, self._clock()
+        made = [
+            tag_from_event(event, stage=stage, annotator=viewer, at=at, run=key, verified=verified) for event in events
+        ]
+        self._store.failing.append_tags(cascade, made)
+
+    def _tagged(self, scorecard: Scorecard, stage: str, records: tuple[str, ...]) -> list[Failure]:
+        found: list[Failure] = []
+        after: int | None = 0
+        while records and after is not None:
+            page = self.failures(scorecard.cascade, scorecard.run, Wanted(stage=stage, among=records), after=after)
+            found += page.rows
+            after = page.next
+        return found
+
+    def _run(self, cascade: str, run: str) -> Run:
+        found = self._store.run(cascade, run)
+        if found is None:
+            raise NotFound(f"Cascade {cascade!r} has no run {run!r}.")
+        return found
