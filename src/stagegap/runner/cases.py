@@ -42,7 +42,9 @@ class Cases:
         self._waits = {stage.name: sum(parent in running for parent in stage.parents) for stage in scope.runs}
         self.roots = tuple(name for name, count in self._waits.items() if not count)
         self._given = {name: given.get(name, {}) for name in scope.reads}
-        self.taken_in = [record for record in records if all(record.id in found for found in self._given.values())]
+        self.taken_in = records
+        if self._given:
+            self.taken_in = [record for record in records if all(record.id in one for one in self._given.values())]
         self.left_out = len(records) - len(self.taken_in)
         self._order = self._in_order(repeats)
 
