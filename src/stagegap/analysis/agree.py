@@ -73,11 +73,11 @@ class AgreeView:
 
 def agree_view(
     cascade: Cascade,
-    run: str,
     records: Sequence[Record],
     outputs: ev.Outputs,
     labels: Sequence[Label],
     *,
+    run: str,
     seed: int,
     resamples: int = RESAMPLES,
     epsilon: float = EPSILON,
@@ -179,6 +179,7 @@ def _two_way(
         spread=_spread(drawn.means[column], count),
         without=np.array([pair[which] for pair in without]),
         units=count,
+        lowest=0.0,
     )
 
 
@@ -190,6 +191,7 @@ def _gap(drawn: Resamples, units: Clusters, stage: str, without: Sequence[tuple[
         spread=_spread(drawn.means[person] - drawn.means[system], count),
         without=np.array([one - other for one, other in without]),
         units=count,
+        lowest=-1.0,
     )
 
 

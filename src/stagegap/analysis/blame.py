@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stagegap.analysis import evidence as ev
+from stagegap.attribution.causes import hazard_column
 from stagegap.attribution.ceiling import complete_cases
 from stagegap.attribution.faults import UNKNOWN, acceptable, account
 from stagegap.attribution.parts import error_parts
@@ -21,7 +23,8 @@ from stagegap.model.cascade import Cascade
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.record import Record
 from stagegap.stats.clusters import Clusters, clusters
-from stagegap.stats.intervals import wilson
+from stagegap.stats.multiple import holm
+from stagegap.stats.paired import mcnemar
 from stagegap.stats.ranks import rank_sets
 from stagegap.stats.resample import RESAMPLES, Resamples, resample
 
@@ -35,6 +38,10 @@ class BlameRow:
     stage: str
     gain: Estimate
     """References at this stage, those at all earlier stages being there: depends on the order of parallel branches."""
+    p: float
+    """McNemar's exact p of the records that the gain fixed against those that it broke; records independent."""
+    p_adj: float
+    """The same after Holm over the stages."""
     order_free: Estimate
     """The same, averaged over all orders that the cascade allows (precedence Shapley)."""
     first_fault: Estimate
@@ -52,6 +59,9 @@ class BlameRow:
 class Blame:
     """The methods side by side."""
 
+    cascade: str
+    run: str
+    noun: str
     stages: tuple[BlameRow, ...]
     n: int
     """Records with an outcome in every swap cell."""
@@ -73,6 +83,7 @@ def blame(
     labels: Sequence[Label],
     *,
     seed: int,
+    run: str = "",
     resamples: int = RESAMPLES,
     custom: Mapping[str, CustomMetric] | None = None,
 ) -> Blame:
@@ -81,14 +92,17 @@ def blame(
     units = clusters(record.unit for record in evidence.records)
     steps, reason = ev.prefix_outcomes(evidence)
     if not steps:
-        return _unmeasured(cascade, reason)
+        return _unmeasured(cascade, run, reason)
     names = cascade.names
     bar = evidence.outcome.bar if cascade.outcome.good is None else 1.0
     reached = [acceptable(step, bar) for step in steps]
     bad = 1 - reached[0]
     parts = error_parts(names, reached)
+    accepted = {
+        name: acceptable(ev.stage_scores(evidence, name, ev.SYSTEM), ev.stage_bar(evidence, name)) for name in names
+    }
     faults = account(
-        {name: acceptable(ev.stage_scores(evidence, name, ev.SYSTEM), ev.stage_bar(evidence, name)) for name in names},
+        accepted,
         {name: tuple(cascade.ancestors(name)) for name in names},
         bad=bad,
     )
@@ -96,18 +110,22 @@ def blame(
     for position, name in enumerate(names):
         known = (bad == 1) & (faults.first != UNKNOWN)
         columns[f"first {name}"] = np.where(known, (faults.first == position).astype(np.float64), math.nan)
+        columns[f"hazard {name}"] = hazard_column(accepted, name)
         columns[f"parts {name}"] = np.where(bad == 1, (parts.cause == position).astype(np.float64), math.nan)
     drawn = resample(columns, units, rng=np.random.default_rng(seed), resamples=resamples)
     free = _order_free(evidence, units, seed=seed, resamples=resamples)
     gains = [drawn.difference(f"outcome {i + 1}", f"outcome {i}") for i in range(len(names))]
     best, worst = _ranks(drawn, gains)
+    p, p_adjusted = _tests(steps)
     rows = tuple(
         BlameRow(
             stage=name,
             gain=gains[i],
+            p=float(p[i]),
+            p_adj=float(p_adjusted[i]),
             order_free=free[i],
             first_fault=drawn.mean(f"first {name}"),
-            hazard=_hazard(faults.stages[i].hazard, faults.stages[i].reached),
+            hazard=_hazard(drawn.mean(f"hazard {name}")),
             answers_for=drawn.mean(f"parts {name}"),
             best_rank=best[i],
             worst_rank=worst[i],
@@ -115,6 +133,9 @@ def blame(
         for i, name in enumerate(names)
     )
     return Blame(
+        cascade=cascade.name,
+        run=run,
+        noun=cascade.noun,
         stages=rows,
         n=int((~np.isnan(steps[0])).sum()),
         bad=int((bad == 1).sum()),
@@ -125,13 +146,15 @@ def blame(
     )
 
 
-def _unmeasured(cascade: Cascade, reason: str) -> Blame:
+def _unmeasured(cascade: Cascade, run: str, reason: str) -> Blame:
     nothing = unmeasured(reason)
     k = len(cascade.stages)
     rows = tuple(
         BlameRow(
             stage=name,
             gain=nothing,
+            p=math.nan,
+            p_adj=math.nan,
             order_free=nothing,
             first_fault=nothing,
             hazard=nothing,
@@ -141,11 +164,29 @@ def _unmeasured(cascade: Cascade, reason: str) -> Blame:
         )
         for name in cascade.names
     )
-    return Blame(stages=rows, n=0, bad=0, beyond=0, unexplained=0, unknown=0, disagreements=())
+    return Blame(
+        cascade=cascade.name,
+        run=run,
+        noun=cascade.noun,
+        stages=rows,
+        n=0,
+        bad=0,
+        beyond=0,
+        unexplained=0,
+        unknown=0,
+        disagreements=(),
+    )
 
 
-def _hazard(hazard: float | None, reached: int) -> Estimate:
-    return unmeasured("not measured: no record is still right here") if hazard is None else wilson(hazard, n=reached)
+def _hazard(found: Estimate) -> Estimate:
+    return found if found.n else unmeasured("not measured: no record is still right here")
+
+
+def _tests(steps: Sequence[Floats]) -> tuple[Floats, Floats]:
+    """Give McNemar's p of each gain, and the same after Holm."""
+    moves = [after - before for before, after in pairwise(steps)]
+    p = np.array([mcnemar(int((move > 1e-12).sum()), int((move < -1e-12).sum())).p for move in moves])
+    return p, holm(p)
 
 
 def _ranks(drawn: Resamples, gains: Sequence[Estimate]) -> tuple[tuple[int, ...], tuple[int, ...]]:

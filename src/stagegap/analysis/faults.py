@@ -107,11 +107,11 @@ class _Causes:
 
 def faults_view(
     cascade: Cascade,
-    run: str,
     records: Sequence[Record],
     outputs: ev.Outputs,
     labels: Sequence[Label],
     *,
+    run: str,
     seed: int,
     resamples: int = RESAMPLES,
     custom: Mapping[str, CustomMetric] | None = None,

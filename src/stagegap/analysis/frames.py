@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+
+from stagegap.analysis.agree import AgreeView
+from stagegap.analysis.blame import Blame
+from stagegap.analysis.faults import FaultsView
+from stagegap.analysis.need import NeedView
+from stagegap.analysis.slices import SlicesView
 from stagegap.analysis.views import Scorecard
 from stagegap.model.estimate import Estimate
 from stagegap.stats.paired import direction, mcnemar
@@ -10,7 +18,7 @@ Row = dict[str, str | float | int | bool | None]
 
 ESTIMATE_COLUMNS = ("estimate", "low", "high", "n", "clusters", "method")
 FIGURES = ("in_place", "alone", "system", "person", "gap", "agreement", "gain")
-COLUMNS = ("stage", "figure", *ESTIMATE_COLUMNS, "p", "verdict")
+COLUMNS = ("stage", "figure", *ESTIMATE_COLUMNS, "p", "p_adj", "verdict")
 
 
 def rows(view: Scorecard) -> list[Row]:
@@ -28,6 +36,46 @@ def rows(view: Scorecard) -> list[Row]:
                 row |= {"p": mcnemar(stage.fixed, stage.broken).p, "verdict": direction(estimate)}
             found.append(row)
     return found
+
+
+def figures(view: Blame | FaultsView | AgreeView | NeedView | SlicesView) -> list[Row]:
+    """Give one row a figure of a view of attribution; what was not measured has NaN and says why in `method`."""
+    if isinstance(view, Blame):
+        return list(_of_blame(view))
+    if isinstance(view, FaultsView):
+        return [_row(r.stage, figure, getattr(r, figure)) for r in view.stages for figure in ("fault_rate", "hazard")]
+    if isinstance(view, AgreeView):
+        return list(_of_agree(view))
+    if isinstance(view, NeedView):
+        return [_row(row.stage, "gain", row.gain) | {"verdict": direction(row.gain)} for row in view.stages]
+    return list(_of_slices(view))
+
+
+def _of_blame(view: Blame) -> Iterator[Row]:
+    for row in view.stages:
+        gain = _row(row.stage, "gain", row.gain)
+        if row.gain.is_measured:
+            gain |= {"p": row.p, "p_adj": row.p_adj, "verdict": direction(row.gain)}
+        yield gain
+        for figure in ("order_free", "first_fault", "hazard", "answers_for"):
+            yield _row(row.stage, figure, getattr(row, figure))
+
+
+def _of_agree(view: AgreeView) -> Iterator[Row]:
+    for row in view.stages:
+        for figure in ("agreement", "person", "system", "gap"):
+            yield _row(row.stage, figure, getattr(row, figure))
+        for one in row.coefficients:
+            yield _row(row.stage, one.name, one.value)
+    yield _row("", "architecture_loss", view.architecture_loss)
+
+
+def _of_slices(view: SlicesView) -> Iterator[Row]:
+    for one in view.findings:
+        p = {"p": one.p, "p_adj": one.p_adj} if not math.isnan(one.p) else {}
+        yield _row(one.stage, f"failure rate of {one.group}", one.rate) | p | {"verdict": one.verdict}
+    for one in view.bottlenecks:
+        yield _row(one.stage, f"largest gain in {one.group}", one.gain) | {"verdict": one.verdict}
 
 
 def group_rows(view: Scorecard) -> list[Row]:
@@ -64,7 +112,7 @@ def failure_table(view: Scorecard) -> list[Row]:
 
 
 def _row(stage: str, figure: str, estimate: Estimate) -> Row:
-    return {"stage": stage, "figure": figure, **_numbers(estimate), "p": None, "verdict": None}
+    return {"stage": stage, "figure": figure, **_numbers(estimate), "p": None, "p_adj": None, "verdict": None}
 
 
 def _numbers(estimate: Estimate) -> Row:

@@ -90,11 +90,11 @@ class NeedView:
 
 def need_view(
     cascade: Cascade,
-    run: str,
     records: Sequence[Record],
     outputs: ev.Outputs,
     labels: Sequence[Label],
     *,
+    run: str,
     seed: int,
     resamples: int = RESAMPLES,
     custom: Mapping[str, CustomMetric] | None = None,

@@ -7,6 +7,24 @@ from typing import Annotated, Literal
 
 import typer
 
+from stagegap.cli import labelling
+
+from stagegap.cli.attributing import attributing
+from stagegap.cli.options import (
+    CascadeOption,
+    FileArgument,
+    FilterOption,
+    FreshOption,
+    FreshStageOption,
+    JobsOption,
+    JsonOption,
+    LimitOption,
+    RepeatOption,
+    RunOption,
+    SampleOption,
+    SeedOption,
+)
+
 application = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -17,29 +35,6 @@ application = typer.Typer(
     "used, 4 a run stopped before its end, 130 interrupted.",
 )
 
-FileArgument = Annotated[
-    Path | None,
-    typer.Argument(metavar="[FILE]", help="Cascade file; without one, the first under pipelines/.", show_default=False),
-]
-CascadeOption = Annotated[
-    str | None, typer.Option("--cascade", help="Name of the cascade; by default the one that ran last.")
-]
-RunOption = Annotated[str | None, typer.Option("--run", help="Name of the run, such as v3; by default the newest.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-LimitOption = Annotated[int | None, typer.Option("--limit", help="So many records at most, the first ones.")]
-FilterOption = Annotated[
-    str, typer.Option("--filter", help="Only records where this CEL is true: record.language == 'de'.")
-]
-SampleOption = Annotated[int | None, typer.Option("--sample", help="So many records, drawn at random.")]
-SeedOption = Annotated[int, typer.Option("--seed", help="Seed of the sample and of resampling.")]
-RepeatOption = Annotated[
-    int | None, typer.Option("--repeat", help="Calls for the same input, at stages that may answer otherwise.")
-]
-FreshOption = Annotated[bool, typer.Option("--fresh", help="Call again what is known.")]
-FreshStageOption = Annotated[
-    list[str] | None, typer.Option("--fresh-stage", help="Call a stage again; may be given several times.")
-]
-JobsOption = Annotated[int | None, typer.Option("--jobs", help="Calls at the same time, a stage.")]
 PortOption = Annotated[int, typer.Option("--port", help="Port on 127.0.0.1.")]
 
 
@@ -206,6 +201,9 @@ def show(cascade: CascadeOption = None, run: RunOption = None, as_json: JsonOpti
     return printing.advise("stagegap app", "stagegap report")
 
 
+application.command()(labelling.label)
+
+
 @application.command()
 def app(
     port: PortOption = 8501,
@@ -280,3 +278,6 @@ def doctor(
         printing.advise("stagegap show" if all(f.is_good for f in findings) else "stagegap doctor --rebuild")
     if not all(f.is_good for f in findings):
         raise typer.Exit(3)
+
+
+application.add_typer(attributing)

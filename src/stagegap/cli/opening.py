@@ -7,6 +7,7 @@ from pathlib import Path
 from stagegap.analysis.views import Scorecard
 from stagegap.errors import ConfigurationError, NotFound
 from stagegap.workspace import Workspace
+from stagegap.workspace.attributing import Attribution
 
 DEMO = Path("pipelines", "support_email", "cascade.yaml")
 
@@ -36,6 +37,11 @@ def scorecard(opened: Workspace, cascade: str | None, run: str | None) -> Scorec
     if card is None:
         raise NotFound(f"Cascade {name!r} has no finished run{f' {run!r}' if run else ''}. `stagegap run` makes one.")
     return card
+
+
+def attribution(opened: Workspace, cascade: str | None, run: str | None) -> Attribution:
+    """Look into a run, by default the newest of the cascade that ran last. Raises: NotFound."""
+    return opened.attribution(cascade_name(opened, cascade), run)
 
 
 def demo_file(opened: Workspace) -> Path:

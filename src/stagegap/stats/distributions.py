@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import math
+
 
 def normal_quantile(p: float) -> float:
     """Give the standard normal's quantile.
@@ -61,3 +63,21 @@ def log_beta(a: float, b: float) -> float:
     from scipy.special import betaln
 
     return float(betaln(a, b))
+
+
+def hypergeometric_tail(k: int, n: int, *, marked: int, total: int) -> float:
+    """Give the probability that n drawn of `total` hold at least k of the `marked` ones (Fisher's exact test).
+
+    >>> round(hypergeometric_tail(3, 4, marked=4, total=8), 4)
+    0.2429
+    """
+    chances = (
+        math.exp(_ways(marked, found) + _ways(total - marked, n - found) - _ways(total, n))
+        for found in range(max(k, n + marked - total, 0), min(n, marked) + 1)
+    )
+    return min(1.0, math.fsum(chances))
+
+
+def _ways(of: int, some: int) -> float:
+    """Give the logarithm of the binomial coefficient."""
+    return math.lgamma(of + 1) - math.lgamma(some + 1) - math.lgamma(of - some + 1)

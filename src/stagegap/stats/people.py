@@ -15,7 +15,7 @@ FEW_PEOPLE = 10
 """Below this many people the interval says so: the spread between people is estimated from very few."""
 
 
-def two_way(records: Estimate, *, spread: float, without: NDArray[np.float64], units: int) -> Estimate:
+def two_way(records: Estimate, *, spread: float, without: NDArray[np.float64], units: int, lowest: float) -> Estimate:
     """Widen the interval of a mean over records by the uncertainty of which people were asked.
 
     `spread` is the standard error over records (or clusters of them), `without` the same mean with each person left
@@ -30,12 +30,14 @@ def two_way(records: Estimate, *, spread: float, without: NDArray[np.float64], u
     if people < 3:
         return _named(records, f"{records.method}; over records only: fewer than 3 people can't be jackknifed")
     between = (people - 1) / people * float(((known - known.mean()) ** 2).sum())
-    half = t_quantile((1 + records.level) / 2, min(people, units) - 1) * math.sqrt(spread**2 + between)
+    total = spread**2 + between
+    freedom = total**2 / (spread**4 / (units - 1) + between**2 / (people - 1)) if total > 0 else 1.0
+    half = t_quantile((1 + records.level) / 2, freedom) * math.sqrt(total)
     few = f", only {people} of them" if people < FEW_PEOPLE else f", {people} of them"
     return Estimate(
         value=records.value,
-        low=min(records.low, records.value - half),
-        high=max(records.high, records.value + half),
+        low=max(lowest, min(records.low, records.value - half)),
+        high=min(1.0, max(records.high, records.value + half)),
         n=records.n,
         method=f"records by bootstrap, people by jackknife{few}, Student t{few_clusters(units)}",
         level=records.level,

@@ -28,6 +28,7 @@ from stagegap.runner import Progress, RunOptions, Silent, Stop, Summary
 from stagegap.runner.plan import Plan
 from stagegap.store import Store
 from stagegap.workspace import exchanging, running
+from stagegap.workspace.attributing import Attribution
 from stagegap.workspace.exchanging import Foreign, ImportReport
 from stagegap.workspace.labelling import Desk, LabelStage
 from stagegap.workspace.reading import Reading
@@ -169,6 +170,11 @@ class Workspace:
         """
         found = self._run(cascade, run)
         return running.pooled(self.store, found, self._restored(found))
+
+    def attribution(self, cascade: str, run: str | None = None) -> Attribution:
+        """Look into a run, by default the newest that is done: blame, faults, people, next labels."""
+        found = self._run(cascade, run)
+        return Attribution.of(self.store, found, self._restored(found))
 
     def refresh(self, cascade: str, run: str) -> None:
         """Compute a run's scorecard again, from all labels that there are by now. Raises: NotFound."""

@@ -1,0 +1,214 @@
+"""The bottleneck of each group of records: which stage fails there more than elsewhere, and what would gain most."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stagegap.analysis import evidence as ev
+from stagegap.analysis.contest import contest
+from stagegap.analysis.verdict import ENOUGH_RECORDS
+from stagegap.analysis.why import groups_of, slice_rows
+from stagegap.attribution.ceiling import ceiling
+from stagegap.attribution.faults import acceptable
+from stagegap.metrics import CustomMetric
+from stagegap.model.answer import Label
+from stagegap.model.cascade import Cascade
+from stagegap.model.estimate import Estimate, unmeasured
+from stagegap.model.record import Record
+from stagegap.stats.clusters import Clusters, clusters
+from stagegap.stats.contrast import excess_p
+from stagegap.stats.multiple import benjamini_hochberg
+from stagegap.stats.ranks import shrunken
+from stagegap.stats.resample import resample
+
+Floats = NDArray[np.float64]
+RESAMPLES = 2_000
+FALSE_SHARE = 0.05
+"""Share of false alarms among the groups that are said to stand out (Benjamini & Hochberg)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SliceFinding:
+    """One group at one stage."""
+
+    group: str
+    stage: str
+    failures: int
+    n: int
+    rate: Estimate
+    """Share of the group's scored records at which the stage is not acceptable."""
+    shrunk: float
+    """The rate pulled towards the average of all groups as far as their spread is noise: the worst of many is too
+    bad by luck. A guide without an interval of its own."""
+    excess: float
+    """(rate - average) x n."""
+    p: float
+    """That the group fails as often as the others; one-sided for more."""
+    p_adj: float
+    """After Benjamini-Hochberg over all groups and stages."""
+    verdict: Literal["stands out", "tied", "too few"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SliceBottleneck:
+    """What would gain most in one group."""
+
+    group: str
+    n: int
+    """Records of the group with an outcome in every swap cell."""
+    stage: str
+    """The stage with the largest gain there; empty when there is none."""
+    gain: Estimate
+    verdict: Literal["holds back", "none stands out", "too few", "not measured"]
+    differs: bool
+    """A stage is named, and it is not the one that is first over all records."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlicesView:
+    """Groups of records of one run."""
+
+    cascade: str
+    run: str
+    noun: str
+    overall: str
+    """The stage with the largest gain over all records; empty without a ceiling."""
+    findings: tuple[SliceFinding, ...]
+    """Most excess failures first; all groups that were looked at."""
+    bottlenecks: tuple[SliceBottleneck, ...]
+
+
+def slices_view(
+    cascade: Cascade,
+    records: Sequence[Record],
+    outputs: ev.Outputs,
+    labels: Sequence[Label],
+    *,
+    run: str,
+    seed: int,
+    resamples: int = RESAMPLES,
+    custom: Mapping[str, CustomMetric] | None = None,
+) -> SlicesView:
+    """Look at every group that is known before a stage runs: slices, difficulty, references at earlier stages."""
+    evidence = ev.gather(cascade, records, outputs, labels, custom=custom or {})
+    units = clusters(record.unit for record in evidence.records)
+    steps, reason = ev.prefix_outcomes(evidence)
+    everyone = np.arange(len(evidence.records))
+    whole = _bottleneck("", everyone, evidence, steps, reason, seed=seed, resamples=resamples)
+    groups = groups_of(evidence.records, cascade, {}, stage=cascade.names[0])
+    return SlicesView(
+        cascade=cascade.name,
+        run=run,
+        noun=cascade.noun,
+        overall=whole.stage,
+        findings=_findings(evidence, units),
+        bottlenecks=tuple(
+            _bottleneck(group, rows, evidence, steps, reason, seed=seed, resamples=resamples, overall=whole.stage)
+            for group, rows in sorted(groups.items())
+        ),
+    )
+
+
+def _findings(evidence: ev.Evidence, units: Clusters) -> tuple[SliceFinding, ...]:
+    found: list[tuple[str, SliceFinding]] = []
+    for stage in evidence.cascade.names:
+        failed = 1 - acceptable(ev.stage_scores(evidence, stage, ev.SYSTEM), ev.stage_bar(evidence, stage))
+        groups = groups_of(evidence.records, evidence.cascade, evidence.references, stage=stage)
+        rows = slice_rows(failed, units, groups)
+        rates = np.array([row.failures / row.n for row in rows])
+        errors = np.array(
+            [math.sqrt(max(rate * (1 - rate), 0.25 / row.n) / row.n) for rate, row in zip(rates, rows, strict=True)]
+        )
+        shrunk = shrunken(rates, errors)
+        for row, pulled in zip(rows, shrunk.tolist(), strict=True):
+            inside = np.zeros(len(failed), dtype=np.bool_)
+            inside[groups[row.group]] = True
+            p = excess_p(failed, inside, units)
+            finding = SliceFinding(
+                group=row.group,
+                stage=stage,
+                failures=row.failures,
+                n=row.n,
+                rate=row.rate,
+                shrunk=pulled,
+                excess=row.excess,
+                p=p,
+                p_adj=math.nan,
+                verdict="tied",
+            )
+            found.append((stage, finding))
+    adjusted = _adjusted([finding.p for _, finding in found])
+    decided = [_decided(finding, p) for (_, finding), p in zip(found, adjusted, strict=True)]
+    return tuple(sorted(decided, key=lambda one: (-one.excess, one.group, one.stage)))
+
+
+def _adjusted(p: Sequence[float]) -> list[float]:
+    """Adjust the p-values that there are; NaN stays NaN."""
+    known = [i for i, one in enumerate(p) if not math.isnan(one)]
+    found = list(p)
+    for i, value in zip(known, benjamini_hochberg(np.array([p[i] for i in known])).tolist(), strict=True):
+        found[i] = value
+    return found
+
+
+def _decided(finding: SliceFinding, p_adj: float) -> SliceFinding:
+    verdict: Literal["stands out", "tied", "too few"] = "tied"
+    if math.isnan(p_adj):
+        verdict = "too few"
+    elif p_adj <= FALSE_SHARE:
+        verdict = "stands out"
+    return SliceFinding(
+        group=finding.group,
+        stage=finding.stage,
+        failures=finding.failures,
+        n=finding.n,
+        rate=finding.rate,
+        shrunk=finding.shrunk,
+        excess=finding.excess,
+        p=finding.p,
+        p_adj=p_adj,
+        verdict=verdict,
+    )
+
+
+def _bottleneck(
+    group: str,
+    rows: NDArray[np.int64],
+    evidence: ev.Evidence,
+    steps: Sequence[Floats],
+    reason: str,
+    *,
+    seed: int,
+    resamples: int,
+    overall: str = "",
+) -> SliceBottleneck:
+    if not steps:
+        return SliceBottleneck(
+            group=group, n=0, stage="", gain=unmeasured(reason), verdict="not measured", differs=False
+        )
+    columns = {f"outcome {i}": step[rows] for i, step in enumerate(steps)}
+    positions: list[int] = rows.tolist()
+    units = clusters(evidence.records[i].unit for i in positions)
+    drawn = resample(columns, units, rng=np.random.default_rng(seed), resamples=resamples)
+    stairs = ceiling(drawn, stages=evidence.cascade.names, columns=list(columns))
+    n = int((~np.isnan(columns["outcome 0"])).sum())
+    gains = [step.gain for step in stairs.steps]
+    if n < ENOUGH_RECORDS or not all(gain.is_measured for gain in gains):
+        nothing = unmeasured(f"too few: {n} of {ENOUGH_RECORDS} records", n=n)
+        return SliceBottleneck(group=group, n=n, stage="", gain=nothing, verdict="too few", differs=False)
+    match = contest(drawn, stairs, list(columns))
+    stage = evidence.cascade.names[match.best]
+    return SliceBottleneck(
+        group=group,
+        n=n,
+        stage=stage,
+        gain=gains[match.best],
+        verdict="holds back" if match.is_decided else "none stands out",
+        differs=match.is_decided and bool(overall) and stage != overall,
+    )

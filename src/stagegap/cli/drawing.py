@@ -1,0 +1,196 @@
+"""Views of attribution as tables on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.table import Table
+from rich.text import Text
+
+from stagegap.analysis.agree import AgreeRow, AgreeView
+from stagegap.analysis.blame import Blame
+from stagegap.analysis.faults import FaultsView
+from stagegap.analysis.need import NeedView
+from stagegap.analysis.slices import SlicesView
+from stagegap.analysis.wording import counted, listed
+from stagegap.cli.printing import console, percent, points, printable, say, with_interval
+from stagegap.model.estimate import Estimate
+
+ROWS_SHOWN = 12
+"""Rows of a long list on a terminal; `--json` has them all."""
+
+
+def table(*headings: str, texts: int = 1) -> Table:
+    """Give an empty table; the first `texts` columns are text, the others figures."""
+    made = Table(box=None, pad_edge=False, header_style="dim")
+    for position, heading in enumerate(headings):
+        made.add_column(heading, no_wrap=position < texts, justify="left" if position < texts else "right")
+    return made
+
+
+def share(estimate: Estimate) -> str:
+    """Give a share with its interval."""
+    return with_interval(percent(estimate), estimate)
+
+
+def gain(estimate: Estimate) -> str:
+    """Give a difference with its interval."""
+    return with_interval(points(estimate), estimate)
+
+
+def coefficient(estimate: Estimate) -> str:
+    """Give a coefficient of agreement with its interval, or a dash."""
+    if not estimate.is_measured:
+        return "-"
+    return f"{estimate.value:.2f} ({estimate.low:.2f} to {estimate.high:.2f})".replace("-", "−")
+
+
+def reasons(estimates: Sequence[tuple[str, Estimate]]) -> None:
+    """Print why figures are missing, each reason once."""
+    found: dict[str, list[str]] = {}
+    for name, estimate in estimates:
+        if not estimate.is_measured:
+            found.setdefault(estimate.method, []).append(name)
+    for why, names in found.items():
+        say(f"{listed(list(dict.fromkeys(names)))}: {why}.")
+
+
+def draw_blame(view: Blame) -> None:
+    """Print one row a stage, one column a method."""
+    made = table("Stage", "Gain", "Order-free gain", "First fault", "Hazard", "Answers for", "Rank", "p, adjusted")
+    for row in view.stages:
+        made.add_row(
+            row.stage,
+            gain(row.gain),
+            gain(row.order_free),
+            share(row.first_fault),
+            share(row.hazard),
+            share(row.answers_for),
+            _span(row.best_rank, row.worst_rank),
+            f"{row.p_adj:.3f}" if row.gain.is_measured else "-",
+        )
+    console().print(made)
+    say(
+        f"{counted(view.n, view.noun)} scored, {view.bad:,} bad: {view.beyond:,} beyond references, "
+        f"{view.unexplained:,} with every stage acceptable, {view.unknown:,} whose first fault is not known."
+    )
+    for note in view.disagreements:
+        say(note)
+    reasons([(row.stage, figure) for row in view.stages for figure in (row.gain, row.order_free, row.hazard)])
+
+
+def _span(low: int, high: int) -> str:
+    return str(low) if low == high else f"{low} to {high}"
+
+
+def _known(count: int | None) -> str:
+    return "-" if count is None else f"{count:,}"
+
+
+def draw_faults(view: FaultsView) -> None:
+    """Print the accounts, the funnel, the edges and the first records."""
+    made = table(
+        "Stage",
+        "Reached",
+        "Hazard",
+        "First",
+        "Masked",
+        "Introduced",
+        "Inherited",
+        "Recovered",
+        "Root",
+        "By swap",
+        "Joint",
+    )
+    for row in view.stages:
+        counts = (row.first_faults, row.masked, row.introduced, row.inherited, row.recovered, row.root_causes)
+        last = (_known(row.answers_for), _known(row.joint))
+        made.add_row(row.stage, f"{row.reached:,}", share(row.hazard), *(f"{count:,}" for count in counts), *last)
+    console().print(made)
+    beyond = "" if view.beyond is None else f", {view.beyond:,} beyond references"
+    say(
+        f"{counted(view.n, view.noun)} scored, {view.bad:,} bad: {view.unexplained:,} with every stage acceptable, "
+        f"{view.unknown:,} whose first fault is not known{beyond}."
+    )
+    if view.no_ceiling:
+        say(f"By swap: {view.no_ceiling}.")
+    edges = table("From", "To", "Faults", "Of", texts=2)
+    for edge in view.edges:
+        edges.add_row(edge.last or "(start)", edge.stage, f"{edge.faults:,}", f"{edge.attempts:,}")
+    console().print(edges)
+    causes = table("Record", "First fault", "Root cause", "By swap", "", texts=5)
+    for one in view.records[:ROWS_SHOWN]:
+        cells = (one.record, one.first_fault, one.root_cause, one.counterfactual)
+        causes.add_row(*(Text(printable(cell or "-")) for cell in cells), Text(printable(one.title), style="dim"))
+    console().print(causes)
+
+
+def draw_agree(view: AgreeView) -> None:
+    """Print one row a stage, then what the people's answers rest on."""
+    made = table("Stage", "People", "Overlap", "Agreement", "Person", "System", "Gap")
+    for row in view.stages:
+        counts = (f"{row.people:,}", f"{row.overlap:,}")
+        made.add_row(row.stage, *counts, share(row.agreement), share(row.person), share(row.system), gain(row.gap))
+    console().print(made)
+    for row in view.stages:
+        _draw_agreement(row)
+    reasons([(row.stage, row.person) for row in view.stages])
+    reasons([("Architecture loss", view.architecture_loss)])
+    if view.missing_baseline_fields:
+        say(f"human_baseline does not say: {', '.join(view.missing_baseline_fields)}.")
+
+
+def _draw_agreement(row: AgreeRow) -> None:
+    if row.coefficients:
+        say(f"{row.stage}: " + "; ".join(f"{one.name} {coefficient(one.value)}" for one in row.coefficients))
+    if row.prevalence:
+        shares = ", ".join(f"{one.answer} {100 * one.share:.0f}%" for one in row.prevalence)
+        say(f"{row.stage}: answers {shares}")
+    if row.person.is_measured:
+        say(f"{row.stage}: {row.person.method}.")
+    if row.alternative is not None:
+        test = row.alternative
+        held = sum(one.rejected for one in test.annotators)
+        may = "may stand in for one of them" if test.passes else "may not stand in for one of them"
+        say(
+            f"{row.stage}: the system holds against {held} of {len(test.annotators)} people and {may} "
+            "(alternative annotator test)."
+        )
+    elif row.people:
+        say(f"{row.stage}: alternative annotator test {row.no_alternative}.")
+
+
+def draw_need(view: NeedView) -> None:
+    """Print what would decide the ranking, the chances, and the next records."""
+    say(view.sentence)
+    if view.minutes is not None and view.more:
+        say(f"At the pace of the labels so far: about {view.minutes:,.0f} minutes.")
+    made = table("Stage", "Labelled", "Missing", "Gain", "Rank", "Gain that would show", "Seconds a label")
+    for row in view.stages:
+        shows = "-" if row.detectable != row.detectable else f"{100 * row.detectable:.0f}"
+        pace = "-" if row.seconds is None else f"{row.seconds:,.0f}"
+        ranks = _span(row.best_rank, row.worst_rank)
+        made.add_row(row.stage, f"{row.labelled:,}", f"{row.missing:,}", gain(row.gain), ranks, shows, pace)
+    console().print(made)
+    if view.chances and not view.is_decided:
+        picked = view.chances[:: max(1, len(view.chances) // 5)]
+        odds = ", ".join(f"{one.records:,} records {100 * one.share:.0f}%" for one in picked)
+        say(f"Chance of naming the worst stage: {odds}.")
+    for one in view.next[:ROWS_SHOWN]:
+        say(f"{one.record}: {', '.join(one.stages)}")
+
+
+def draw_slices(view: SlicesView) -> None:
+    """Print the groups that fail most, then the bottleneck of each group."""
+    made = table("Group", "Stage", "Failures", "Rate", "Shrunk", "Excess", "p, adjusted", "", texts=2)
+    for one in view.findings[:ROWS_SHOWN]:
+        rate = (f"{one.failures:,} of {one.n:,}", share(one.rate), f"{100 * one.shrunk:.0f}%", f"{one.excess:+.1f}")
+        p = "-" if one.p_adj != one.p_adj else f"{one.p_adj:.3f}"
+        made.add_row(Text(printable(one.group)), one.stage, *rate, p, one.verdict)
+    console().print(made)
+    found = table("Group", "Records", "Largest gain at", "Gain", "", texts=1)
+    for one in view.bottlenecks:
+        note = f"{one.verdict}, unlike overall" if one.differs else one.verdict
+        found.add_row(Text(printable(one.group)), f"{one.n:,}", one.stage or "-", gain(one.gain), note)
+    console().print(found)
+    say(f"{len(view.findings):,} groups were looked at; at most 5% of those that stand out are expected to be chance.")

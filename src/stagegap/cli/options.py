@@ -1,0 +1,32 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+FileArgument = Annotated[
+    Path | None,
+    typer.Argument(metavar="[FILE]", help="Cascade file; without one, the first under pipelines/.", show_default=False),
+]
+CascadeOption = Annotated[
+    str | None, typer.Option("--cascade", help="Name of the cascade; by default the one that ran last.")
+]
+RunOption = Annotated[str | None, typer.Option("--run", help="Name of the run, such as v3; by default the newest.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+LimitOption = Annotated[int | None, typer.Option("--limit", help="So many records at most, the first ones.")]
+FilterOption = Annotated[
+    str, typer.Option("--filter", help="Only records where this CEL is true: record.language == 'de'.")
+]
+SampleOption = Annotated[int | None, typer.Option("--sample", help="So many records, drawn at random.")]
+SeedOption = Annotated[int, typer.Option("--seed", help="Seed of the sample and of resampling.")]
+RepeatOption = Annotated[
+    int | None, typer.Option("--repeat", help="Calls for the same input, at stages that may answer otherwise.")
+]
+FreshOption = Annotated[bool, typer.Option("--fresh", help="Call again what is known.")]
+FreshStageOption = Annotated[
+    list[str] | None, typer.Option("--fresh-stage", help="Call a stage again; may be given several times.")
+]
+JobsOption = Annotated[int | None, typer.Option("--jobs", help="Calls at the same time, a stage.")]
