@@ -72,7 +72,7 @@ SETUPS = (
         title="one stage by 10 points, answers anew, clusters of 4", draw=one(0.10), n=2_000, noisy=True, per_cluster=4
     ),
     Setup(title="two that cancel at the end, answers anew", draw=against, n=1_500, noisy=True),
-    Setup(title="C got used to the old B, answers anew", draw=used_to_old, n=3_000, noisy=True),
+    Setup(title="C got used to the old B, answers anew", draw=used_to_old, n=5_000, noisy=True),
 )
 
 
