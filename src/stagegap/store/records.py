@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 from stagegap.model.record import Record
@@ -14,77 +15,104 @@ from stagegap.store.runs import intern
 
 CHUNK = 5_000
 """Records written under one hold of the exclusive lock."""
-_SHAPE = (
-    '{"name":["VARCHAR"],"cluster":["VARCHAR"],"split":["VARCHAR"],"difficulty":["VARCHAR"],"slices":["VARCHAR"],'
-    '"fields":["VARCHAR"],"digest":["UUID"]}'
+_NAMED = '{"name":["VARCHAR"],"digest":["UUID"]}'
+_CONTENT = (
+    '{"place":["UINTEGER"],"cluster":["VARCHAR"],"split":["VARCHAR"],"difficulty":["VARCHAR"],"slices":["VARCHAR"],'
+    '"fields":["VARCHAR"]}'
 )
 
 
-def pack(records: Sequence[Record]) -> str:
-    """Give the columns of a chunk as JSON text. Raises: ValueError for NaN, an infinity, or an id that stands twice."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Packed:
+    """The columns of a chunk of records: most imports bring what is there already, and need names and digests only."""
+
+    names: Sequence[str]
+    digests: Sequence[str]
+    content: Mapping[str, Sequence[str | None]]
+
+    def named(self) -> str:
+        """Give what says which records are new or changed, as JSON text."""
+        return text.write({"name": self.names, "digest": self.digests}).decode()
+
+    def chosen(self, places: Sequence[int]) -> str:
+        """Give the content of these records as JSON text."""
+        columns = {name: [column[place] for place in places] for name, column in self.content.items()}
+        return text.write({"place": places, **columns}).decode()
+
+
+def pack(records: Sequence[Record]) -> Packed:
+    """Give the columns of a chunk. Raises: ValueError for NaN, an infinity, or an id that stands twice."""
     names = [record.id for record in records]
     if len(set(names)) != len(names):
         double = next(name for place, name in enumerate(names) if name in names[:place])
         raise ValueError(f"the record {double!r} stands twice")
     slices = [text.canonical(record.slices).decode() for record in records]
-    fields = [_fields(record) for record in records]
-    columns = {
-        "name": names,
+    content = {
         "cluster": [record.cluster for record in records],
         "split": [record.split for record in records],
         "difficulty": [record.difficulty for record in records],
         "slices": slices,
-        "fields": fields,
-        "digest": [_digest(record, of_slices) for record, of_slices in zip(records, slices, strict=True)],
+        "fields": [text.write(dict(record.fields)).decode() for record in records],
     }
-    return text.write(columns).decode()
+    digests = [_digest(record, of_slices) for record, of_slices in zip(records, slices, strict=True)]
+    return Packed(names=names, digests=digests, content=content)
 
 
-def put(session: Session, cascade: str, chunk: str) -> RecordsImport:
+def put(session: Session, cascade: str, chunk: Packed) -> RecordsImport:
     """Store a chunk that `pack` made."""
     with session.transaction():
         owner = intern(session, "cascade", cascade)
-        columns = ["name", "cluster", "split", "difficulty", "slices", "fields", "digest"]
         session.run(
             f"""create or replace temp table arrived_record as
-            with latest as (
-                select r.id, r.name, v.version, v.position, v.digest
-                from record r left join record_version v on v.record = r.id
-                where r.cascade = ?
-                qualify row_number() over (partition by r.id order by v.version desc nulls last) = 1)
+            with arrived as materialized (
+                select unnest(range(len(p.name))) as place, unnest(p.name) as name, unnest(p.digest) as digest
+                from (select from_json_strict($2::varchar, '{_NAMED}') as p)),
+            known as (select id, name from record where cascade = $1 and name in (select name from arrived)),
+            latest as (
+                select k.id, k.name, v.version, v.position, v.digest
+                from known k left join record_version v on v.record = k.id
+                qualify row_number() over (partition by k.id order by v.version desc nulls last) = 1)
             select a.*, l.id, l.version, l.position, l.digest as old
-            from (select unnest(range(len(p.name))) as place, {", ".join(f"unnest(p.{c}) as {c}" for c in columns)}
-                  from (select from_json_strict(?::varchar, '{_SHAPE}') as p)) a
-                left join latest l on l.name = a.name""",
+            from arrived a left join latest l on l.name = a.name""",
             owner,
-            chunk,
+            chunk.named(),
         )
         added, changed, unchanged = session.rows(
             "select count(*) filter (old is null), count(*) filter (old <> digest), count(*) filter (old = digest)"
             " from arrived_record"
         )[0]
-        session.run(
-            """
-            insert into record
-            select (select coalesce(max(id), 0) from record) + row_number() over (order by place), $1, name
-            from arrived_record where id is null
-        """,
-            owner,
-        )
-        session.run(
-            """
-            insert into record_version
-            select r.id, coalesce(a.version, 0) + 1,
-                coalesce(a.position, (select coalesce(max(v.position), 0) from record_version v
-                    join record o on o.id = v.record where o.cascade = r.cascade)
-                    + row_number() over (partition by a.position is null order by a.place)),
-                a.cluster, a.split, a.difficulty, a.slices, a.fields, a.digest
-            from arrived_record a join record r on r.name = a.name and r.cascade = $1
-            where a.old is null or a.old <> a.digest order by r.id
-        """,
-            owner,
-        )
+        if added or changed:
+            _write(session, owner, chunk)
     return RecordsImport(added=added, changed=changed, unchanged=unchanged)
+
+
+def _write(session: Session, owner: int, chunk: Packed) -> None:
+    """Write the records that are new or changed."""
+    places = session.rows("select place from arrived_record where old is null or old <> digest order by place")
+    columns = ("place", "cluster", "split", "difficulty", "slices", "fields")
+    session.run(
+        f"create or replace temp table arrived_content as select {', '.join(f'unnest(p.{c}) as {c}' for c in columns)}"
+        f" from (select from_json_strict(?::varchar, '{_CONTENT}') as p)",
+        chunk.chosen([row[0] for row in places]),
+    )
+    session.run(
+        "insert into record select (select coalesce(max(id), 0) from record) + row_number() over (order by place), $1,"
+        " name from arrived_record where id is null",
+        owner,
+    )
+    session.run(
+        """
+        insert into record_version
+        select r.id, coalesce(a.version, 0) + 1,
+            coalesce(a.position, (select coalesce(max(v.position), 0) from record_version v
+                join record o on o.id = v.record where o.cascade = r.cascade)
+                + row_number() over (partition by a.position is null order by a.place)),
+            c.cluster, c.split, c.difficulty, c.slices, c.fields, a.digest
+        from arrived_content c join arrived_record a using (place) join record r on r.name = a.name and r.cascade = $1
+        order by r.id
+    """,
+        owner,
+    )
 
 
 def find(session: Session, cascade: str, ids: Sequence[str] | None) -> list[Record]:
@@ -100,11 +128,6 @@ def find(session: Session, cascade: str, ids: Sequence[str] | None) -> list[Reco
         *([] if ids is None else [text.write(list(ids)).decode()]),
     )
     return [_record(row) for row in rows]
-
-
-def _fields(record: Record) -> str:
-    text.refuse_odd_numbers(record.fields)
-    return text.write(dict(record.fields)).decode()
 
 
 def _digest(record: Record, slices: str) -> str:
