@@ -9,8 +9,8 @@ from typing import Literal
 
 import numpy as np
 
-from stagegap.analysis.claims import signed, signed_interval
-from stagegap.analysis.comparison_views import Comparison, StageChange
+from stagegap.analysis.changes.claims import signed, signed_interval
+from stagegap.analysis.changes.views import Comparison, StageChange
 from stagegap.analysis.rounding import percent
 from stagegap.analysis.views import StageRow
 from stagegap.analysis.wording import plural

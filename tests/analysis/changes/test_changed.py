@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import planted
-from stagegap.analysis.changed import cell_outcomes, what_changed
+from stagegap.analysis.changes.changed import cell_outcomes, what_changed
+from stagegap.analysis.changes.swaps import swap_plan
+from stagegap.analysis.changes.views import StageShare, WhatChanged
 from stagegap.analysis.codec import from_json, to_json
-from stagegap.analysis.comparison_views import StageShare, WhatChanged
 from stagegap.analysis.evidence import outcome_scores
-from stagegap.analysis.version_swaps import swap_plan
 from stagegap.attribution.shapley import shapley_matrix
 from stagegap.model.run import SYSTEM, Cell
 from versions import Floats, Versions, evidence

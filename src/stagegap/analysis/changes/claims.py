@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from stagegap.analysis.comparison_views import Claim
+from stagegap.analysis.changes.views import Claim
 from stagegap.analysis.rounding import percent
 from stagegap.analysis.verdict import ENOUGH_RECORDS
 from stagegap.analysis.wording import plural

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from stagegap.analysis.comparison_views import Refusal
+from stagegap.analysis.changes.views import Refusal
 from stagegap.analysis.evidence import Evidence
 from stagegap.analysis.wording import counted, metric_title, plural
 from stagegap.model.cascade import Cascade, OutputType

@@ -7,10 +7,8 @@ import numpy as np
 import pytest
 
 import planted
-from stagegap.analysis.codec import from_json, to_json
-from stagegap.analysis.compare import compare
-from stagegap.analysis.comparison_views import Comparison
-from stagegap.analysis.ledger import (
+from stagegap.analysis.changes.compare import compare
+from stagegap.analysis.changes.ledger import (
     Calibration,
     Expectation,
     LedgerRow,
@@ -20,6 +18,8 @@ from stagegap.analysis.ledger import (
     proposed_outcome,
     waiting_row,
 )
+from stagegap.analysis.changes.views import Comparison
+from stagegap.analysis.codec import from_json, to_json
 from stagegap.analysis.scorecard import scorecard
 from stagegap.analysis.views import StageRow
 from stagegap.model.estimate import Estimate, unmeasured

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from stagegap.analysis.check import FAILED, INFRASTRUCTURE, PASSED, CheckResult, exit_code
+from stagegap.analysis.changes.check import FAILED, INFRASTRUCTURE, PASSED, CheckResult, exit_code
 
 _NO_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _MARKS = re.compile(r"([\\&`*_{}\[\]<>|#~@])")

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from stagegap.analysis.claims import claims, no_change, not_claimed, signed_interval, told
-from stagegap.analysis.comparison_views import Claim
+from stagegap.analysis.changes.claims import claims, no_change, not_claimed, signed_interval, told
+from stagegap.analysis.changes.views import Claim
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.stats.clusters import clusters
 from stagegap.stats.resample import resample

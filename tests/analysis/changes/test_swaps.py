@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import planted
-from stagegap.analysis.version_swaps import SwapCall, SwapPlan, contribution_matrix, swap_plan
+from stagegap.analysis.changes.swaps import SwapCall, SwapPlan, contribution_matrix, swap_plan
 from stagegap.attribution.shapley import shapley_matrix
 from stagegap.model.cascade import Cascade, Kind, Outcome, OutputType, Source
 from stagegap.model.run import SYSTEM, Cell

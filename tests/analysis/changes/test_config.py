@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from stagegap.analysis.config_differences import config_differences
+from stagegap.analysis.changes.config import config_differences
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stagegap.analysis import evidence as ev
-from stagegap.analysis.change_lists import change_lists, flips, same_outputs
-from stagegap.analysis.claims import claims, no_change, not_claimed, told
-from stagegap.analysis.comparison_views import OUTCOME, ChangeLists, Claim, Comparison, Flips, StageChange
-from stagegap.analysis.comparison_words import headline, summary
-from stagegap.analysis.config_differences import run_differences
+from stagegap.analysis.changes.claims import claims, no_change, not_claimed, told
+from stagegap.analysis.changes.config import run_differences
+from stagegap.analysis.changes.lists import change_lists, flips, same_outputs
+from stagegap.analysis.changes.shared import Shared, Side, shared
+from stagegap.analysis.changes.views import OUTCOME, ChangeLists, Claim, Comparison, Flips, StageChange
+from stagegap.analysis.changes.words import headline, summary
 from stagegap.analysis.scorecard import outcome_name
-from stagegap.analysis.shared_records import Shared, Side, shared
 from stagegap.analysis.wording import metric_title
 from stagegap.model.answer import Status
 from stagegap.model.estimate import Estimate, unmeasured

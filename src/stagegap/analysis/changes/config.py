@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
-from stagegap.analysis.comparison_views import ConfigChange
+from stagegap.analysis.changes.views import ConfigChange
 from stagegap.model.run import Run
 from stagegap.model.values import Json
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from stagegap.analysis.claims import signed, told
-from stagegap.analysis.comparison_views import StageShare, WhatChanged
+from stagegap.analysis.changes.claims import signed, told
+from stagegap.analysis.changes.views import StageShare, WhatChanged
 from stagegap.analysis.rounding import percent, whole_points
 from stagegap.analysis.verdict import ENOUGH_RECORDS
 from stagegap.analysis.wording import listed, plural, sentence

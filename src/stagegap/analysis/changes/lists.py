@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from stagegap.analysis.comparison_views import ChangeLists, ChangeRow, Flips
+from stagegap.analysis.changes.views import ChangeLists, ChangeRow, Flips
 from stagegap.analysis.evidence import Evidence
 from stagegap.analysis.failures import MOST_ROWS, shown_output, shown_reference, title
 from stagegap.attribution.faults import BAR_SLACK

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 import planted
+from stagegap.analysis.changes.compare import accept, compare
+from stagegap.analysis.changes.shared import Side
+from stagegap.analysis.changes.views import Comparison, StageChange
 from stagegap.analysis.codec import from_json, to_json
-from stagegap.analysis.compare import accept, compare
-from stagegap.analysis.comparison_views import Comparison, StageChange
 from stagegap.analysis.evidence import Evidence, gather
-from stagegap.analysis.shared_records import Side
 from stagegap.model.answer import Answer, Fact, Label, Output, Status
 from stagegap.model.cascade import Cascade, Kind, Outcome, OutputType, Source, Stage
 from stagegap.model.record import Record

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from stagegap.analysis.claims import signed, signed_interval
-from stagegap.analysis.comparison_views import Comparison, StageChange
+from stagegap.analysis.changes.claims import signed, signed_interval
+from stagegap.analysis.changes.views import Comparison, StageChange
 from stagegap.analysis.rounding import percent
 from stagegap.analysis.verdict import ENOUGH_RECORDS
 from stagegap.analysis.wording import counted, listed, plural, sentence

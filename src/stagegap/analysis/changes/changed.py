@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stagegap.analysis import evidence as ev
-from stagegap.analysis.changed_words import headline, summary
-from stagegap.analysis.claims import claims, no_change
-from stagegap.analysis.comparison_views import Claim, PairEffect, StageShare, WhatChanged
+from stagegap.analysis.changes.changed_words import headline, summary
+from stagegap.analysis.changes.claims import claims, no_change
+from stagegap.analysis.changes.swaps import SwapPlan, contribution_matrix
+from stagegap.analysis.changes.views import Claim, PairEffect, StageShare, WhatChanged
 from stagegap.analysis.scorecard import outcome_name
-from stagegap.analysis.version_swaps import SwapPlan, contribution_matrix
 from stagegap.attribution.shapley import interaction_matrix
 from stagegap.model.answer import Output
 from stagegap.model.cascade import Cascade

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import planted
-from stagegap.analysis.check import (
+from stagegap.analysis.changes.check import (
     CheckResult,
     CheckStatus,
     blindness,
@@ -21,9 +21,9 @@ from stagegap.analysis.check import (
     targets,
     validity,
 )
-from stagegap.analysis.check_output import junit, markdown, verdict_line
-from stagegap.analysis.compare import accept, compare
-from stagegap.analysis.comparison_views import Comparison
+from stagegap.analysis.changes.check_output import junit, markdown, verdict_line
+from stagegap.analysis.changes.compare import accept, compare
+from stagegap.analysis.changes.views import Comparison
 from stagegap.analysis.scorecard import scorecard
 from stagegap.analysis.views import Scorecard
 from stagegap.analysis.worklist import form_hash, payload

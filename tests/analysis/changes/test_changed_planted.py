@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 import planted
-from stagegap.analysis.compare import compare
+from stagegap.analysis.changes.compare import compare
 from versions import Told, Versions, evidence, side, told
 
 SKILL = {"A": 0.95, "B": 0.75, "C": 0.9}

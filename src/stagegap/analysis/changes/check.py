@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, cast
 
-from stagegap.analysis.claims import signed_interval
-from stagegap.analysis.comparison_views import OUTCOME, Comparison, StageChange
+from stagegap.analysis.changes.claims import signed_interval
+from stagegap.analysis.changes.views import OUTCOME, Comparison, StageChange
 from stagegap.analysis.rounding import percent
 from stagegap.analysis.verdict import ENOUGH_RECORDS
 from stagegap.analysis.views import Scorecard
