@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from stagegap.errors import NotFound, StoreError
 from stagegap.model.answer import Label
 from stagegap.model.queue import Progress, Queue, QueueItem
+from stagegap.model.reading import Seen
 from stagegap.store import Store
 from store.material import label
 
@@ -64,10 +67,56 @@ def test_last_label_is_what_is_not_undone_yet(queued: Store) -> None:
     assert queued.last_label("q", "ann") == (ITEMS[0], first)
 
 
-def test_labels_from_elsewhere_do_not_touch_the_queue(queued: Store) -> None:
+def test_label_made_elsewhere_answers_the_item_and_undo_does_not_reach_it(queued: Store) -> None:
     queued.append_labels("mail", [label(record="r3"), act("9", "r9")])
-    assert places(queued) == [0, 1, 2, 3]
+    assert places(queued) == [1, 2, 3]
+    assert queued.progress("q", "ann").done == 1
     assert queued.last_label("q", "ann") is None
+
+
+def test_skip_made_elsewhere_leaves_the_item_open(queued: Store) -> None:
+    queued.append_labels("mail", [label(record="r3", action="skip", answer=None)])
+    assert places(queued) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("purpose", "elsewhere", "left", "why"),
+    [
+        ("random", {"targeted": True}, 4, "a fair sample must not lack what was hunted for"),
+        ("overlap", {"queue": "random"}, 3, "the same record at the same stage is not asked twice"),
+        ("hunting", {"targeted": True}, 3, "a hunt asks for no record twice"),
+        ("swap", {}, 4, "a swap asks about the inputs of its own run"),
+    ],
+)
+def test_which_labels_of_other_queues_answer_an_item(
+    store: Store, purpose: str, elsewhere: dict[str, object], left: int, why: str
+) -> None:
+    store.create_queue(replace(QUEUE, purpose=purpose), ITEMS)
+    store.append_labels("mail", [label(record="r3", **elsewhere)])
+    assert len(places(store)) == left, why
+
+
+def test_overlap_is_the_same_records_in_each_persons_own_order(store: Store) -> None:
+    items = [QueueItem(position=n, record=f"r{n}", payload="{}") for n in range(30)]
+    store.create_queue(replace(QUEUE, purpose="overlap"), items)
+    orders = {who: places(store, who, 99) for who in ("ann", "bo")}
+    assert sorted(orders["ann"]) == sorted(orders["bo"]) == list(range(30))
+    assert orders["ann"] != orders["bo"] != list(range(30))
+    assert places(store, "ann", 99) == orders["ann"]
+
+
+def test_record_whose_answers_were_seen_or_settled_is_not_offered(queued: Store) -> None:
+    queued.append_labels("mail", [act("1", "r3", "skip"), label("2", record="r2", action="adjudicate")])
+    queued.failing.append_seen("mail", Seen(id="s", record="r3", annotator="ann", at=1.0))
+    assert places(queued) == [2, 3]
+    assert queued.progress("q", "ann") == Progress(done=0, skipped=0, total=2, median_ms=None)
+    assert places(queued, "bo") == [0, 1, 2, 3]
+
+
+def test_further_fields_of_a_queue_come_back(store: Store) -> None:
+    queue = replace(QUEUE, purpose="hunting", run="r" * 32, drawn="record.a == 1", warmup='[{"a": 1}]')
+    store.create_queue(queue, ITEMS)
+    assert store.queues("mail") == [queue]
 
 
 def test_queue_may_hold_a_record_that_comes_later(store: Store) -> None:

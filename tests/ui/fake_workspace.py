@@ -121,6 +121,22 @@ class Asked:
     queue_id: str | None
 
 
+@dataclass(frozen=True)
+class Change:
+    since: float
+    before: str
+    now: str
+
+
+def _example(i: int, value: list[str], explanation: str) -> dict[str, Json]:
+    payload: Json = json.loads(_item(STAGES["topics"], i).payload)
+    return {"item": payload, "values": {"value": value, "facts": ""}, "explanation": explanation}
+
+
+WARMUP = [
+    _example(120, ["account"], "It names the login and nothing that was paid."),
+    _example(121, ["account", "technical"], "Two browsers failed, so it may be ours."),
+]
 SIZE = 120
 
 
@@ -172,13 +188,37 @@ class FakeWorkspace:
     def refresh(self, cascade: str, run: str) -> None:
         self.refreshed.append((cascade, run))
 
+    @property
+    def desk(self) -> FakeWorkspace:
+        return self
+
+    def queue_ids(self, cascade: str) -> list[str]:
+        return [f"queue-{name}" for name in STAGES]
+
+    def queue_of(self, cascade: str, key: str) -> Queue | None:
+        return self.queue(cascade, key.removeprefix("queue-")) if key in self.queue_ids(cascade) else None
+
+    def queue_item(self, queue: Queue, record: str) -> QueueItem | None:
+        known = {f"m{i:04d}": i for i in range(SIZE)}
+        return _item(STAGES[queue.stage], known[record]) if record in known else None
+
+    def label_of(self, queue: Queue, annotator: str, record: str) -> Label | None:
+        found = self._latest(queue, annotator).get(record)
+        return found if found and found.action == "label" else None
+
+    def guideline_change(self, queue: Queue, annotator: str) -> Change | None:
+        had = [label.guideline for label in self.labels(queue, annotator) if label.guideline]
+        if not had or had[-1] == worklist.guideline_hash(queue.guideline):
+            return None
+        return Change(since=1763460000.0, before="Read the whole mail.\nOne topic only.", now=queue.guideline)
+
     def label_stages(self, cascade: str) -> list[Asked]:
         return [
             Asked(name, stage.ask, stage.output.kind, None if self.undrawn else f"queue-{name}")
             for name, stage in STAGES.items()
         ]
 
-    def queue(self, cascade: str, stage: str) -> Queue:
+    def queue(self, cascade: str, stage: str, name: str = "random") -> Queue:
         form = worklist.form(STAGES[stage], list(DOCUMENTS.values()))
         return Queue(
             id=f"queue-{stage}",
@@ -189,6 +229,7 @@ class FakeWorkspace:
             form=json.dumps(form),
             question=STAGES[stage].ask,
             guideline=STAGES[stage].guideline,
+            warmup=json.dumps(WARMUP if stage == "topics" else []),
         )
 
     def queue_items(self, queue: Queue, annotator: str, limit: int) -> list[QueueItem]:

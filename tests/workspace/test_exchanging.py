@@ -32,14 +32,14 @@ def opened(folder: Path) -> Workspace:
 def workspace(tmp_path: Path) -> Iterator[Workspace]:
     """The starter project with labels of every kind: from files, from the card, a skip, an undo."""
     with opened(tmp_path / "first") as found:
-        queue = found.queue("first", "topic")
+        queue = found.desk.queue("first", "topic")
         events = [
             {"id": "e1", "record": "q1", "action": "label", "values": {"value": "other"}, "note": "=x\n\u202e\x00",
              "active_ms": 1200, "unsure": True, "odd": True},
             {"id": "e2", "record": "q2", "action": "skip"},
             {"id": "e3", "record": "q1", "action": "undo"},
         ]  # fmt: skip
-        found.save_labels(queue, events, "@cd", verified=True)
+        found.desk.save_labels(queue, events, "@cd", verified=True)
         found.import_labels(found.folder / "pipelines" / "first" / "references.jsonl", None)
         found.import_labels(written(tmp_path, OWN), None)
         yield found

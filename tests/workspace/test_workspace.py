@@ -64,13 +64,13 @@ def test_scorecard_is_read_as_it_was_stored(workspace: Workspace) -> None:
 
 def test_new_labels_make_a_view_stale_until_it_is_refreshed(workspace: Workspace) -> None:
     workspace.run(None)
-    queue = workspace.queue("first", "topic")
+    queue = workspace.desk.queue("first", "topic")
     card = workspace.scorecard("first")
     assert card is not None
     assert workspace.stale_labels(card) == 0
     event = {"id": "e1", "record": "q1", "action": "label", "values": {"value": "other"}, "active_ms": 1200}
-    workspace.save_labels(queue, [event, event], "cd")
-    workspace.save_labels(queue, [event], "cd")
+    workspace.desk.save_labels(queue, [event, event], "cd")
+    workspace.desk.save_labels(queue, [event], "cd")
     assert workspace.stale_labels(card) == 1
     workspace.refresh("first", "v1")
     fresh = workspace.scorecard("first")
@@ -88,11 +88,11 @@ def test_a_run_is_scored_by_the_cascade_it_was_made_with(workspace: Workspace) -
 
 def test_queue_holds_the_inputs_of_its_stage_and_nothing_else(workspace: Workspace) -> None:
     with pytest.raises(NotFound, match=r"Stage 'reply' reads earlier stages, and no run is done yet\."):
-        workspace.queue("first", "reply")
+        workspace.desk.queue("first", "reply")
     run, _ = workspace.run(None)
-    queue = workspace.queue("first", "reply")
-    assert workspace.queue("first", "reply") == queue
-    items = workspace.queue_items(queue, "ab", 10)
+    queue = workspace.desk.queue("first", "reply")
+    assert workspace.desk.queue("first", "reply") == queue
+    items = workspace.desk.queue_items(queue, "yz", 10)
     answers = {o.record: o.value for o in workspace.store.outputs(run.id, SYSTEM, "reply")}
     assert {item.record for item in items} == {"q1", "q2", "q3", "q4", "q5", "q6"}
     for item in items:
@@ -104,30 +104,30 @@ def test_queue_holds_the_inputs_of_its_stage_and_nothing_else(workspace: Workspa
 
 
 def test_first_stage_can_be_labelled_before_any_run(workspace: Workspace) -> None:
-    queue = workspace.queue("first", "topic")
-    assert len(workspace.queue_items(queue, "ab", 99)) == 6
-    stages = workspace.label_stages("first")
+    queue = workspace.desk.queue("first", "topic")
+    assert len(workspace.desk.queue_items(queue, "ab", 99)) == 6
+    stages = workspace.desk.label_stages("first")
     assert [(s.stage, s.kind, s.queue_id) for s in stages] == [("topic", "label", queue.id), ("reply", "text", None)]
 
 
 def test_label_arrives_through_another_process_that_handed_nothing_out(workspace: Workspace) -> None:
-    queue = workspace.queue("first", "topic")
-    workspace.queue_items(queue, "ab", 3)
+    queue = workspace.desk.queue("first", "topic")
+    workspace.desk.queue_items(queue, "ab", 3)
     workspace.close()
     event = {"id": "e1", "record": "q5", "action": "label", "values": {"value": "other"}}
-    workspace.save_labels(queue, [event], "ab")
-    assert workspace.progress_of(queue, "ab").done == 1
-    last = workspace.last_label(queue, "ab")
+    workspace.desk.save_labels(queue, [event], "ab")
+    assert workspace.desk.progress_of(queue, "ab").done == 1
+    last = workspace.desk.last_label(queue, "ab")
     assert last is not None
     assert (last[0].record, last[1].verified) == ("q5", False)
 
 
 def test_event_of_a_record_that_is_not_in_the_queue_is_refused(workspace: Workspace) -> None:
-    queue = workspace.queue("first", "topic")
+    queue = workspace.desk.queue("first", "topic")
     event = {"id": "e1", "record": "q77", "action": "label", "values": {"value": "other"}}
     with pytest.raises(ConfigurationError, match=r"The queue of stage 'topic' has no record 'q77'\."):
-        workspace.save_labels(queue, [event], "ab")
-    assert workspace.progress_of(queue, "ab").done == 0
+        workspace.desk.save_labels(queue, [event], "ab")
+    assert workspace.desk.progress_of(queue, "ab").done == 0
 
 
 def test_failing_stage_is_a_named_failure_of_its_records(workspace: Workspace) -> None:
@@ -198,7 +198,7 @@ def test_unknown_names_come_with_the_known_ones(workspace: Workspace) -> None:
     with pytest.raises(NotFound, match=r"Cascade 'first' has no run 'v2'\. Known: v1\."):
         workspace.refresh("first", "v2")
     with pytest.raises(NotFound, match=r"holds the cascade 'firts'\. Did you mean first\?"):
-        workspace.label_stages("firts")
+        workspace.desk.label_stages("firts")
 
 
 def test_pooled_scores_of_a_run_come_from_its_outputs_and_all_labels(workspace: Workspace) -> None:

@@ -6,6 +6,7 @@ A payload holds the stage's allowed inputs and the candidates, and nothing else:
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -202,13 +203,29 @@ def label_from_event(
         unsure=event.get("unsure") is True,
         odd=event.get("odd") is True,
         note=str(event.get("note") or ""),
-        guideline=_hash(queue.guideline) if queue.guideline else "",
+        guideline=_guideline(event, queue),
         form=_Form.of(queue).hash,
         seen=_hash(item.payload),
         queue=queue.id,
         probability=item.probability,
         verified=verified,
+        targeted=queue.purpose == "hunting",
+        run=queue.run,
     )
+
+
+_VERSION = re.compile(r"[0-9a-f]{16}")
+
+
+def _guideline(event: Mapping[str, Json], queue: Queue) -> str:
+    """Give the version that the person had open, which on a page of yesterday is not the newest."""
+    had = event.get("guideline")
+    return had if isinstance(had, str) and _VERSION.fullmatch(had) else guideline_hash(queue.guideline)
+
+
+def guideline_hash(text: str) -> str:
+    """Give the version of a guideline's text: 16 hex digits, empty where there is no guideline."""
+    return _hash(text) if text else ""
 
 
 _ACTIONS: dict[str, Literal["label", "skip", "undo"]] = {"label": "label", "skip": "skip", "undo": "undo"}
@@ -217,10 +234,15 @@ _ACTIONS: dict[str, Literal["label", "skip", "undo"]] = {"label": "label", "skip
 def values_from_label(label: Label) -> dict[str, Json]:
     """Give the values that a form shows again when a label is opened: the reverse of `label_from_event`."""
     values: dict[str, Json] = {"_unsure": label.unsure, "_odd": label.odd, "_note": label.note}
-    if label.answer is not None:
-        values["value"] = label.answer.value
-        values["facts"] = "\n".join(" | ".join(fact.wordings) for fact in label.answer.facts)
-    return values
+    return values | values_of(label.answer) if label.answer is not None else values
+
+
+def values_of(answer: Answer) -> dict[str, Json]:
+    """Give an answer as the values of a form."""
+    return {
+        "value": answer.value,
+        "facts": "\n".join(" | ".join(fact.wordings) for fact in answer.facts),
+    }
 
 
 def _answer(queue: Queue, item: QueueItem, values: Json) -> Answer:

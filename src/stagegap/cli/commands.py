@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from stagegap.cli import labelling
 from stagegap.cli.attributing import attributing
 from stagegap.cli.options import (
     CascadeOption,
@@ -197,6 +198,9 @@ def show(cascade: CascadeOption = None, run: RunOption = None, as_json: JsonOpti
         return printing.print_view(card)
     printing.draw_scorecard(card)
     return printing.advise("stagegap app", "stagegap report")
+
+
+application.command()(labelling.label)
 
 
 @application.command()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from stagegap.model.answer import Answer
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queue:
@@ -69,3 +71,12 @@ class GuidelineVersion:
     text: str
     since: float
     """When it was first used, in seconds since 1970, UTC."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WarmUp:
+    """A record that people answer first to learn the guideline: the explained answer follows, nothing is counted."""
+
+    record: str
+    answer: Answer
+    explanation: str

@@ -1,20 +1,23 @@
-"""From a run to a label queue: a fair sample of records, each with what its stage saw."""
+"""From a run to a label queue: a sample of records, each with what its stage saw and nothing else."""
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
+from typing import Literal, TypedDict, cast
 
-from stagegap.analysis.worklist import KEYS, candidate_pool, form, payload, sample
+from stagegap.analysis.worklist import KEYS, candidate_pool, form, payload, sample, values_of
+from stagegap.exchange.warmups import read_warmup
 from stagegap.model.answer import Output
 from stagegap.model.cascade import Kind, Stage
-from stagegap.model.queue import Queue, QueueItem
+from stagegap.model.queue import Queue, QueueItem, WarmUp
 from stagegap.model.record import Record
 from stagegap.model.sources import CascadeFile, Document
 from stagegap.model.values import Json
+from stagegap.runner.hunting import Hunt, picked
 from stagegap.runner.inputs import Settled
 from stagegap.runner.prepare import Materials, seen_inputs
 from stagegap.stages.building import build
@@ -22,52 +25,147 @@ from stagegap.stages.protocol import BatchStage
 
 SAMPLE = 2_000
 """Records of a queue at most: its payloads are stored with it."""
+OVERLAP = 0.2
+"""Share of the random sample that everybody labels, where no number is said."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """A stage that people are to be asked about, with what the system put before it."""
+
+    file: CascadeFile
+    materials: Materials
+    stage: Stage
+    outputs: Mapping[str, Mapping[str, Output]]
+    """Those of the system by stage and record."""
+    run: str
+    """Id of the run that the outputs are of; empty without one."""
+    warmup: Sequence[WarmUp] = ()
+
+    def population(self) -> dict[str, Record]:
+        """Give the scored records that the stage was asked about, those of the warm-up aside.
+
+        A record whose earlier stages have no value is not in it: a person can only be asked what the stage was asked.
+        """
+        shown = {example.record for example in self.warmup}
+        scored = self.materials.scored(self.file.cascade)
+        return {r.id: r for r in scored if r.id not in shown and _was_asked(self.stage, r, self.outputs)}
+
+
+def asking_about(
+    file: CascadeFile, materials: Materials, stage: str, outputs: Mapping[str, Mapping[str, Output]], *, run: str
+) -> Asking:
+    """Gather what a queue is made from. Raises: InputError for what is wrong in the warm-up file."""
+    found = file.cascade.stage(stage)
+    known = materials.known(file.cascade)
+    warmup = read_warmup(Path(found.warmup), known, stage=stage) if found.warmup else ()
+    return Asking(file=file, materials=materials, stage=found, outputs=outputs, run=run, warmup=warmup)
 
 
 def random_queue(
-    file: CascadeFile,
-    materials: Materials,
-    stage: str,
-    outputs: Mapping[str, Mapping[str, Output]],
-    *,
-    id: str,
-    created_at: float,
-    seed: int = 0,
+    asking: Asking, *, id: str, created_at: float, seed: int = 0, purpose: Literal["random", "swap"] = "random"
 ) -> tuple[Queue, list[QueueItem]]:
-    """Give the random queue of a stage: any prefix of it is a fair sample of the scored records.
+    """Give a fair sample of what a stage was asked: any prefix of it is a fair sample of the scored records.
 
-    `outputs` are those of the system by stage and record; a record whose earlier stages have no value, or that the
-    stage was not asked about, is not in the population: a person can only be asked what the stage was asked.
     Raises: ConfigurationError for a stage whose output no form exists for.
     """
-    wanted = file.cascade.stage(stage)
-    corpus = materials.corpora.get(wanted.output.of or "")
-    documents: Mapping[str, Document] = corpus.documents if corpus else {}
-    asked = {r.id: r for r in materials.scored(file.cascade) if _was_asked(wanted, r, outputs)}
-    drawn = sample(tuple(asked), SAMPLE, seed=seed)
-    seen = {name: _seen(file, materials, wanted, asked[name], outputs) for name in drawn.records}
-    pools = _pools(file, materials, wanted, seen, outputs.get(stage, {}))
-    queue = Queue(
-        id=id,
-        cascade=file.cascade.name,
-        stage=stage,
-        purpose="random",
-        created_at=created_at,
-        form=json.dumps(form(wanted, tuple(documents.values())), ensure_ascii=False),
-        question=wanted.ask or f"What is right at {stage}?",
-        guideline=wanted.guideline,
-        seed=seed,
-    )
+    drawn = sample(tuple(asking.population()), SAMPLE, seed=seed)
+    picked = dict.fromkeys(drawn.records, drawn.probability)
+    return _queue(asking, picked, Queue(**_start(asking, id, created_at), purpose=purpose, seed=seed))
+
+
+def overlap_queue(
+    queue: Queue, items: Sequence[QueueItem], *, size: int | None, id: str, created_at: float
+) -> tuple[Queue, list[QueueItem]]:
+    """Give the records that everybody labels: the first of the random sample, a fifth of it where no size is said."""
+    count = min(len(items), size if size is not None else math.ceil(OVERLAP * len(items)))
+    chance = count / len(items) if items else 0.0
+    kept = [
+        replace(item, probability=None if item.probability is None else item.probability * chance)
+        for item in items[:count]
+    ]
+    return replace(queue, id=id, created_at=created_at, purpose="overlap"), kept
+
+
+def hunting_queue(
+    asking: Asking, hunt: Hunt, *, id: str, created_at: float, seed: int = 0
+) -> tuple[Queue, list[QueueItem]]:
+    """Give the records that a hunt picks, in random order, each with its chance where the hunt knows it.
+
+    Raises: ConfigurationError for a filter that can't be used, and where the hunt finds nothing.
+    """
+    found = picked(hunt, asking.population(), asking.stage.name, asking.outputs, seed=seed)
+    start = _start(asking, id, created_at)
+    return _queue(asking, found, Queue(**start, purpose="hunting", seed=seed, drawn=str(hunt)))
+
+
+class _Start(TypedDict):
+    id: str
+    cascade: str
+    stage: str
+    created_at: float
+    form: str
+    question: str
+    guideline: str
+    run: str
+    warmup: str
+
+
+def _start(asking: Asking, id: str, created_at: float) -> _Start:
+    stage = asking.stage
+    return {
+        "id": id,
+        "cascade": asking.file.cascade.name,
+        "stage": stage.name,
+        "created_at": created_at,
+        "form": json.dumps(form(stage, tuple(_documents(asking).values())), ensure_ascii=False),
+        "question": stage.ask or f"What is right at {stage.name}?",
+        "guideline": stage.guideline,
+        "run": asking.run,
+        "warmup": "[]",
+    }
+
+
+def _queue(asking: Asking, chances: Mapping[str, float | None], queue: Queue) -> tuple[Queue, list[QueueItem]]:
+    records = {record.id: record for record in asking.materials.records}
+    examples = [
+        example
+        for example in asking.warmup
+        if example.record in records and _was_asked(asking.stage, records[example.record], asking.outputs)
+    ]
+    wanted = [*chances, *(example.record for example in examples if example.record not in chances)]
+    payloads = _payloads(asking, {name: records[name] for name in wanted})
+    warmup: list[Json] = [
+        {
+            "item": payloads[example.record],
+            "values": values_of(example.answer),
+            "explanation": example.explanation,
+        }
+        for example in examples
+    ]
     items = [
         QueueItem(
             position=position,
             record=name,
-            payload=json.dumps(payload(wanted, name, seen[name], documents, pools.get(name, ())), ensure_ascii=False),
-            probability=drawn.probability,
+            payload=json.dumps(payloads[name], ensure_ascii=False),
+            probability=chance,
         )
-        for position, name in enumerate(drawn.records)
+        for position, (name, chance) in enumerate(chances.items())
     ]
-    return queue, items
+    return replace(queue, warmup=json.dumps(warmup, ensure_ascii=False)), items
+
+
+def _payloads(asking: Asking, records: Mapping[str, Record]) -> dict[str, dict[str, Json]]:
+    stage, outputs = asking.stage, asking.outputs
+    seen = {name: _seen(asking.file, asking.materials, stage, record, outputs) for name, record in records.items()}
+    pools = _pools(asking.file, asking.materials, stage, seen, outputs.get(stage.name, {}))
+    documents = _documents(asking)
+    return {name: payload(stage, name, seen[name], documents, pools.get(name, ())) for name in records}
+
+
+def _documents(asking: Asking) -> Mapping[str, Document]:
+    corpus = asking.materials.corpora.get(asking.stage.output.of or "")
+    return corpus.documents if corpus else {}
 
 
 def _was_asked(stage: Stage, record: Record, outputs: Mapping[str, Mapping[str, Output]]) -> bool:

@@ -184,10 +184,9 @@ def _label(row: Sequence[Any]) -> Label:
 
     An operation that an older program wrote ends earlier.
     """
+    padded: Sequence[Any] = [*row, *[None] * (_COLUMNS - len(row))]
     (key, record, stage, annotator, action, at, value, facts, active_ms, unsure, odd, note, guideline,
-     form, seen, queue, probability, verified, targeted, run, also, reason, cites) = (
-        *row, *[None] * (_COLUMNS - len(row))
-    )  # fmt: skip
+     form, seen, queue, probability, verified, targeted, run, also, reason, cites) = padded  # fmt: skip
     answer = None
     if value is not None:
         wordings = cast("list[list[str]]", text.read(facts)) if facts else []

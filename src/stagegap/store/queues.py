@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
 from statistics import median
 from typing import Any
 
 from stagegap.errors import NotFound, StoreError
 from stagegap.model.answer import Label
 from stagegap.model.queue import Progress, Queue, QueueItem
-from stagegap.store import labels, text
+from stagegap.store import labels, seen, text
 from stagegap.store.attach import Session
 from stagegap.store.journal import Journal
 from stagegap.store.runs import intern, intern_stage
@@ -68,15 +70,14 @@ def find(session: Session, cascade: str, stage: str | None) -> list[Queue]:
 
 
 def items(session: Session, journal: Journal, queue: str, annotator: str, limit: int) -> list[QueueItem]:
-    """Give the next items for that person: open ones in the order of the sample, then the skipped ones."""
-    latest = _latest(session, journal, queue, annotator)
-    order = session.rows(
-        "select i.position, r.name from queue_item i join record r on r.id = i.record"
-        " where i.queue = ? order by i.position",
-        queue,
-    )
-    fresh = [position for position, record in order if record not in latest]
-    skipped = [position for position, record in order if record in latest and latest[record].action == "skip"]
+    """Give the next items for that person: open ones in the person's order, then the skipped ones.
+
+    The order is that of the sample; in an overlap it is the person's own. Left out are records that the person has
+    labelled already, and those whose answers the person has seen elsewhere.
+    """
+    desk = _desk(session, journal, queue, annotator)
+    fresh = [position for position, record in desk.order if record not in desk.latest]
+    skipped = [position for position, record in desk.order if record in desk.skipped]
     return _payloads(session, queue, [*fresh, *skipped][:limit])
 
 
@@ -92,37 +93,78 @@ def items_of(session: Session, queue: str, records: Sequence[str]) -> list[Queue
 
 
 def progress(session: Session, journal: Journal, queue: str, annotator: str) -> Progress:
-    """Say how far that person is. Raises: NotFound."""
-    latest = _latest(session, journal, queue, annotator)
-    total = session.rows("select count(*) from queue_item where queue = ?", queue)[0][0]
-    done = [label for label in latest.values() if label.action == "label"]
+    """Say how far that person is; what the person has seen answered elsewhere is not counted. Raises: NotFound."""
+    desk = _desk(session, journal, queue, annotator)
+    done = [desk.latest[record] for _, record in desk.order if record in desk.latest and record not in desk.skipped]
     times = [label.active_ms for label in done if label.active_ms is not None]
     return Progress(
-        done=len(done), skipped=len(latest) - len(done), total=total, median_ms=median(times) if times else None
+        done=len(done),
+        skipped=len(desk.skipped),
+        total=len(desk.order),
+        median_ms=median(times) if times else None,
     )
 
 
 def last_label(session: Session, journal: Journal, queue: str, annotator: str) -> tuple[QueueItem, Label] | None:
-    """Give what that person labelled or skipped last and has not undone."""
-    latest = _latest(session, journal, queue, annotator)
-    if not latest:
-        return None
-    label = list(latest.values())[-1]
-    found = items_of(session, queue, [label.record])
-    return (found[0], label) if found else None
+    """Give what that person labelled or skipped last in this queue and has not undone."""
+    own = [label for label in _desk(session, journal, queue, annotator).latest.values() if label.queue == queue]
+    found = items_of(session, queue, [own[-1].record]) if own else []
+    return (found[0], own[-1]) if found else None
 
 
-def _latest(session: Session, journal: Journal, queue: str, annotator: str) -> dict[str, Label]:
-    """Give the action that counts for each record, in the order of the actions; an undo takes the record out."""
-    owner = session.rows("select c.name from queue q join cascade c on c.id = q.cascade where q.id = ?", queue)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Desk:
+    """One person before one queue."""
+
+    order: Sequence[tuple[int, str]]
+    """Position and record of what is this person's to answer."""
+    latest: dict[str, Label]
+    """The action that counts for each record, in the order of the actions."""
+    skipped: frozenset[str]
+
+
+def _desk(session: Session, journal: Journal, queue: str, annotator: str) -> _Desk:
+    owner = session.rows(
+        "select c.name, s.name, q.purpose from queue q join cascade c on c.id = q.cascade join stage s on s.id = q.stage"
+        " where q.id = ?",
+        queue,
+    )
     if not owner:
         raise NotFound(f"The store knows no queue {queue!r}.")
+    cascade, stage, purpose = owner[0]
+    made = labels.find(session, journal, cascade, stage=stage, annotator=annotator)
     latest: dict[str, Label] = {}
-    for label in labels.find(session, journal, owner[0][0], annotator=annotator, queue=queue):
-        latest.pop(label.record, None)
-        if label.action != "undo":
-            latest[label.record] = label
-    return latest
+    for label in made:
+        if label.action != "adjudicate" and _counts(label, queue, purpose):
+            latest.pop(label.record, None)
+            if label.action == "label" or (label.action == "skip" and label.queue == queue):
+                latest[label.record] = label
+    judged = {label.record for label in made if label.action == "adjudicate"}
+    answered = {record for record, label in latest.items() if label.action == "label"}
+    known = (seen.records(session, journal, cascade, annotator) | judged) - answered
+    rows = session.rows(
+        "select i.position, r.name from queue_item i join record r on r.id = i.record"
+        " where i.queue = ? order by i.position",
+        queue,
+    )
+    if purpose == "overlap":
+        rows.sort(key=lambda row: sha256(text.plain(f"{queue}/{annotator}/{row[1]}").encode()).digest())
+    return _Desk(
+        order=[(position, record) for position, record in rows if record not in known],
+        latest=latest,
+        skipped=frozenset(latest.keys() - answered - known),
+    )
+
+
+def _counts(label: Label, queue: str, purpose: str) -> bool:
+    """Say whether a label answers an item of this queue, in whichever queue it was made.
+
+    A label of a hunt does not answer a fair sample: the sample would lack the very records that were hunted for. A
+    swap asks about the inputs of one run, so that only its own labels answer it.
+    """
+    if label.queue == queue or purpose == "hunting":
+        return True
+    return purpose != "swap" and not label.targeted
 
 
 def _payloads(session: Session, queue: str, positions: Sequence[int]) -> list[QueueItem]:

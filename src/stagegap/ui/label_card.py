@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from difflib import ndiff
 from functools import partial
 from typing import Any
 
 import streamlit
 
-from stagegap.analysis.worklist import values_from_label
+from stagegap.analysis.worklist import guideline_hash, values_from_label
 from stagegap.errors import StagegapError
 from stagegap.model.queue import Queue
 from stagegap.model.values import Json
 from stagegap.ui import elements, state
-from stagegap.ui.protocol import Workspace
+from stagegap.ui.protocol import GuidelineChange, Workspace
 
 PREFETCH = 12
 """Records that the card holds ahead, so that going on waits for nobody."""
@@ -22,10 +24,10 @@ PREFETCH = 12
 
 @streamlit.fragment
 @elements.errors_as_sentences
-def draw(workspace: Workspace, queue: Queue, who: str, verified: bool) -> None:
+def draw(workspace: Workspace, queue: Queue, who: str, verified: bool, record: str | None = None) -> None:
     """Draw the card on the next records of that person."""
     key = key_of(queue, who)
-    data = given(workspace, queue, who, acknowledged=state.acknowledged(key))
+    data = given(workspace, queue, who, acknowledged=state.acknowledged(key), record=record)
     elements.card(key, data, on_outbox=partial(take_in, workspace, queue, who, verified, key))
     for trouble in state.troubles(key):
         elements.note(f"Not saved yet, and kept on this device: {trouble}")
@@ -42,22 +44,49 @@ def take_in(workspace: Workspace, queue: Queue, who: str, verified: bool, key: s
     state.settle(key, stored=stored, troubles=troubles)
 
 
-def given(workspace: Workspace, queue: Queue, who: str, *, acknowledged: Sequence[str]) -> dict[str, Any]:
-    """Give all that the card gets: its form, the next payloads, the last answer for undo, how far the person is."""
-    form, progress = json.loads(queue.form), workspace.progress_of(queue, who)
-    last = workspace.last_label(queue, who)
+def given(
+    workspace: Workspace, queue: Queue, who: str, *, acknowledged: Sequence[str], record: str | None = None
+) -> dict[str, Any]:
+    """Give all that the card gets: its form, the next payloads, the last answer for undo, how far the person is.
+
+    `record` is the one that the link asks for: it comes first, with the person's own answer where there is one.
+    """
+    desk = workspace.desk
+    form, progress = json.loads(queue.form), desk.progress_of(queue, who)
+    last = desk.last_label(queue, who)
     return {
         "context": f"{queue.id}/{who}/{form['hash']}",
         "queue": queue.id,
-        "queues": [stage.queue_id for stage in workspace.label_stages(queue.cascade) if stage.queue_id],
+        "queues": list(desk.queue_ids(queue.cascade)),
+        "purpose": queue.purpose,
         "who": who,
         "form": {**form, "question": queue.question},
         "guideline": queue.guideline,
-        "items": [json.loads(item.payload) for item in workspace.queue_items(queue, who, PREFETCH)],
+        "version": guideline_hash(queue.guideline),
+        "changed": _changed(desk.guideline_change(queue, who)),
+        "warmup": json.loads(queue.warmup) if not progress.done + progress.skipped else [],
+        "opened": _opened(workspace, queue, who, record),
+        "items": [json.loads(item.payload) for item in desk.queue_items(queue, who, PREFETCH)],
         "last": {"item": json.loads(last[0].payload), "values": values_from_label(last[1])} if last else None,
         "acknowledged": list(acknowledged),
         "progress": {"done": progress.done, "total": progress.total, "median_ms": progress.median_ms},
     }
+
+
+def _opened(workspace: Workspace, queue: Queue, who: str, record: str | None) -> dict[str, Any] | None:
+    item = workspace.desk.queue_item(queue, record) if record else None
+    if item is None:
+        return None
+    own = workspace.desk.label_of(queue, who, item.record)
+    return {"item": json.loads(item.payload), "values": values_from_label(own) if own else None}
+
+
+def _changed(change: GuidelineChange | None) -> dict[str, Any] | None:
+    if change is None:
+        return None
+    day = datetime.fromtimestamp(change.since, UTC)
+    lines = ndiff(change.before.splitlines(), change.now.splitlines())
+    return {"day": f"{day.day} {day:%b}", "lines": [[line[0], line[2:]] for line in lines if line[0] in "+-"]}
 
 
 def store(
@@ -69,12 +98,11 @@ def store(
     """
     stored: list[str] = []
     troubles: list[str] = []
-    stages = {stage.queue_id: stage.stage for stage in workspace.label_stages(queue.cascade)}
     for event in events:
-        stage = stages.get(str(event.get("queue")), queue.stage)
+        name = str(event.get("queue"))
         try:
-            own = queue if stage == queue.stage else workspace.queue(queue.cascade, stage)
-            workspace.save_labels(own, [event], who, verified)
+            own = queue if name == queue.id else workspace.desk.queue_of(queue.cascade, name) or queue
+            workspace.desk.save_labels(own, [event], who, verified)
             stored.append(str(event["id"]))
         except StagegapError as error:
             troubles.append(str(error))

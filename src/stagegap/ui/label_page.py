@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import streamlit
 
+from stagegap.model.queue import Queue
 from stagegap.ui import elements, empty, identity, label_card, state
 from stagegap.ui.protocol import Workspace
+
+KINDS = {
+    "overlap": "Everybody labels these records, each in their own order: this is how agreement is measured.",
+    "hunting": "These records were hunted for. Their labels are examples and enter no rate.",
+    "swap": "This is what the stage received in the newest run.",
+}
 
 
 @elements.errors_as_sentences
 def draw(workspace: Workspace) -> None:
-    """Draw the card for the stage and the person that the URL names."""
+    """Draw the card for the stage, the person, the queue and the record that the URL names."""
     cascades = workspace.cascades()
     cascade, _ = state.chosen("cascade", cascades, cascades[0] if cascades else None)
     if cascade is None:
         return empty.no_cascade()
-    stages = {stage.stage: stage for stage in workspace.label_stages(cascade)}
+    stages = {stage.stage: stage for stage in workspace.desk.label_stages(cascade)}
     stage, unknown = state.chosen("stage", list(stages), next(iter(stages), None))
     if stage is None:
         return empty.nothing_to_label()
@@ -32,6 +39,18 @@ def draw(workspace: Workspace) -> None:
     with streamlit.empty():
         if stages[stage].queue_id is None:
             elements.note("A fair sample of records is drawn for this stage. That happens once and takes a moment.")
-        queue = workspace.queue(cascade, stage)
+        queue = _queue(workspace, cascade, stage)
         streamlit.container()
-    return label_card.draw(workspace, queue, who, verified)
+    record = state.asked("record")
+    if queue.purpose in KINDS:
+        elements.note(KINDS[queue.purpose])
+    if record and workspace.desk.queue_item(queue, record) is None:
+        elements.note(f"Record {record} in the link is not in this queue.")
+    return label_card.draw(workspace, queue, who, verified, record)
+
+
+def _queue(workspace: Workspace, cascade: str, stage: str) -> Queue:
+    """Give the queue that the link names; that of another stage stays behind when the stage is switched."""
+    name = state.asked("queue") or "random"
+    known = workspace.desk.queue_of(cascade, name)
+    return workspace.desk.queue(cascade, stage, "random" if known and known.stage != stage else name)

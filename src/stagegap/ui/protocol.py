@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from stagegap.model.record import Record
     from stagegap.model.run import Run
     from stagegap.model.values import Json
+    from stagegap.ui.failures_protocol import Reading
 
 
 class LabelStage(Protocol):
@@ -55,9 +56,46 @@ class Workspace(Protocol):
         """Compute and store the view of a run again; takes as long as it takes."""
         ...
 
+    @property
+    def desk(self) -> Desk: ...
+    @property
+    def reading(self) -> Reading: ...
+
+
+class GuidelineChange(Protocol):
+    """The guideline is not the one that a person worked by before."""
+
+    @property
+    def since(self) -> float: ...
+    @property
+    def before(self) -> str: ...
+    @property
+    def now(self) -> str: ...
+
+
+class Desk(Protocol):
+    """Where people are asked and answer."""
+
     def label_stages(self, cascade: str) -> Sequence[LabelStage]: ...
-    def queue(self, cascade: str, stage: str) -> Queue:
-        """Give the random queue of a stage, made on first use."""
+    def queue_ids(self, cascade: str) -> Sequence[str]: ...
+    def queue(self, cascade: str, stage: str, name: str = "random") -> Queue:
+        """Give a queue of a stage, by its id or the newest of that purpose; all but hunts are made on first use."""
+        ...
+
+    def queue_of(self, cascade: str, key: str) -> Queue | None:
+        """Give the queue of that id, None when there is none."""
+        ...
+
+    def queue_item(self, queue: Queue, record: str) -> QueueItem | None:
+        """Give one record of a queue, None when it is not in it."""
+        ...
+
+    def label_of(self, queue: Queue, annotator: str, record: str) -> Label | None:
+        """Give that person's label of a record in force."""
+        ...
+
+    def guideline_change(self, queue: Queue, annotator: str) -> GuidelineChange | None:
+        """Say that the guideline changed since that person's last label; None when it did not."""
         ...
 
     def queue_items(self, queue: Queue, annotator: str, limit: int) -> Sequence[QueueItem]:

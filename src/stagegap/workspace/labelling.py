@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from stagegap.analysis.worklist import label_from_event
+from stagegap.analysis.worklist import guideline_hash, label_from_event
 from stagegap.errors import ConfigurationError, NotFound
 from stagegap.model.answer import Label
-from stagegap.model.cascade import Cascade, Kind
-from stagegap.model.queue import Queue, QueueItem
+from stagegap.model.cascade import Kind
+from stagegap.model.queue import GuidelineVersion, Progress, Queue, QueueItem
 from stagegap.model.run import SYSTEM
 from stagegap.model.sources import CascadeFile
 from stagegap.model.values import Json
-from stagegap.runner.asking import random_queue
+from stagegap.runner.asking import Asking, asking_about, hunting_queue, overlap_queue, random_queue
+from stagegap.runner.hunting import Hunt
 from stagegap.runner.prepare import read_materials
 from stagegap.store import Store
 from stagegap.workspace.running import first_outputs
@@ -31,16 +32,29 @@ class LabelStage:
     """Its random queue, once somebody has opened it."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuidelineChange:
+    """The guideline is not the one that a person worked by before."""
+
+    since: float
+    """Seconds since 1970, UTC."""
+    before: str
+    now: str
+
+
 class Desk:
     """Hands out records and takes labels in, with what it handed out kept in memory."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, load: Callable[[str], CascadeFile], clock: Callable[[], float]) -> None:
         self._store = store
+        self._load = load
+        self._clock = clock
         self._handed_out: dict[str, dict[str, QueueItem]] = {}
+        self._guidelines: set[tuple[str, str, str]] = set()
 
-    def stages(self, cascade: Cascade) -> list[LabelStage]:
-        """Give the stages that the label card has a form for."""
-        queues = {queue.stage: queue.id for queue in self._store.queues(cascade.name) if queue.purpose == "random"}
+    def label_stages(self, cascade: str) -> list[LabelStage]:
+        """Give the stages that the label card has a form for. Raises: NotFound."""
+        queues = {queue.stage: queue.id for queue in self._store.queues(cascade) if queue.purpose == "random"}
         return [
             LabelStage(
                 stage=stage.name,
@@ -48,37 +62,87 @@ class Desk:
                 kind=stage.output.kind,
                 queue_id=queues.get(stage.name),
             )
-            for stage in cascade.stages
+            for stage in self._load(cascade).cascade.stages
             if stage.output.kind is not Kind.OBJECT
         ]
 
-    def random_queue(self, cascade: str, stage: str) -> Queue | None:
-        """Give the random queue of a stage if it was drawn."""
-        return next((q for q in self._store.queues(cascade, stage) if q.purpose == "random"), None)
+    def queue_ids(self, cascade: str) -> list[str]:
+        """Give the ids of all queues of a cascade, oldest first."""
+        return [queue.id for queue in self._store.queues(cascade)]
 
-    def draw_queue(self, file: CascadeFile, stage: str, *, now: float) -> Queue:
-        """Draw and store the random queue of a stage, from what the newest run that is done has put before it.
+    def queue(self, cascade: str, stage: str, name: str = "random") -> Queue:
+        """Give a queue of a stage with the guideline as it stands: by its id, or the newest of that purpose.
 
-        Raises: NotFound without a run when the stage reads earlier stages.
+        The random queue, the overlap and the swap of the newest run are drawn on first use, a hunt is not.
+        Raises: NotFound for an unknown one, and without a run when the stage reads earlier stages.
         """
-        run = self._store.run(file.cascade.name)
-        needed = dict.fromkeys((*file.cascade.stage(stage).parents, stage))
-        if run is None and len(needed) > 1:
-            raise NotFound(f"Stage {stage!r} reads earlier stages, and no run is done yet. Run `stagegap run` first.")
-        outputs = {name: first_outputs(self._store, run, SYSTEM, name) if run else {} for name in needed}
-        queue, items = random_queue(file, read_materials(file), stage, outputs, id=uuid.uuid4().hex, created_at=now)
-        self._store.create_queue(queue, items)
-        return queue
+        file = self._load(cascade)
+        found = self._stored(cascade, stage, name)
+        if found is None and name == "overlap":
+            found = self.overlap(cascade, stage)
+        elif found is None and name in ("random", "swap"):
+            asking = self._asking(file, stage)
+            purpose = "swap" if name == "swap" else "random"
+            found = self._keep(*random_queue(asking, id=_id(), created_at=self._clock(), purpose=purpose))
+        elif found is None:
+            raise NotFound(f"Stage {stage!r} has no queue {name!r}. `stagegap label {stage} --hunt ...` makes a hunt.")
+        current = file.cascade.stage(stage).guideline
+        self._keep_guideline(cascade, stage, current)
+        return replace(found, guideline=current)
 
-    def next_items(self, queue: Queue, annotator: str, limit: int) -> list[QueueItem]:
-        """Give the next records for that person."""
+    def queue_of(self, cascade: str, key: str) -> Queue | None:
+        """Give the queue of that id; None when there is none."""
+        return next((queue for queue in self._store.queues(cascade) if queue.id == key), None)
+
+    def overlap(self, cascade: str, stage: str, size: int | None = None) -> Queue:
+        """Draw the records that everybody labels: a fifth of the random sample, or so many. Raises: as `queue`."""
+        sample = self.queue(cascade, stage)
+        items = self._store.queue_items(sample.id, "", limit=2**31)
+        return self._keep(*overlap_queue(sample, items, size=size, id=_id(), created_at=self._clock()))
+
+    def hunt(self, cascade: str, stage: str, hunt: Hunt) -> Queue:
+        """Draw a hunting queue, whose labels enter no rate. Raises: as `queue`, ConfigurationError."""
+        asking = self._asking(self._load(cascade), stage)
+        return self._keep(*hunting_queue(asking, hunt, id=_id(), created_at=self._clock()))
+
+    def queue_items(self, queue: Queue, annotator: str, limit: int) -> list[QueueItem]:
+        """Give the next records for that person, with what the stage saw and nothing else."""
         found = self._store.queue_items(queue.id, annotator, limit)
         self._handed_out.setdefault(queue.id, {}).update({item.record: item for item in found})
         return found
 
-    def take_in(
-        self, queue: Queue, events: Sequence[Mapping[str, Json]], *, annotator: str, at: float, verified: bool
-    ) -> list[Label]:
+    def queue_item(self, queue: Queue, record: str) -> QueueItem | None:
+        """Give one record of a queue; None when it is not in it."""
+        return next(iter(self._store.queue_items_of(queue.id, [record])), None)
+
+    def progress_of(self, queue: Queue, annotator: str) -> Progress:
+        """Say how far that person is in the queue."""
+        return self._store.progress(queue.id, annotator)
+
+    def last_label(self, queue: Queue, annotator: str) -> tuple[QueueItem, Label] | None:
+        """Give what that person answered last and has not undone."""
+        return self._store.last_label(queue.id, annotator)
+
+    def label_of(self, queue: Queue, annotator: str, record: str) -> Label | None:
+        """Give that person's label of a record in force, made in this queue or elsewhere."""
+        made = self._store.labels(queue.cascade, stage=queue.stage, annotator=annotator, record=record)
+        own = [label for label in made if label.action != "adjudicate"]
+        return own[-1] if own and own[-1].action == "label" else None
+
+    def guideline_change(self, queue: Queue, annotator: str) -> GuidelineChange | None:
+        """Say that the guideline changed since that person's last label at the stage; None when it did not."""
+        made = self._store.labels(queue.cascade, stage=queue.stage, annotator=annotator)
+        had = next((label.guideline for label in reversed(made) if label.guideline), None)
+        now = guideline_hash(queue.guideline)
+        versions = {version.hash: version for version in self._store.guidelines(queue.cascade, queue.stage)}
+        if had is None or had == now or now not in versions:
+            return None
+        before = versions[had].text if had in versions else ""
+        return GuidelineChange(since=versions[now].since, before=before, now=queue.guideline)
+
+    def save_labels(
+        self, queue: Queue, events: Sequence[Mapping[str, Json]], annotator: str, verified: bool = False
+    ) -> None:
         """Store what the label card sent; when this returns it survives a crash. Sent twice, it is stored once.
 
         It waits for the journal only, not for the DuckDB file, unless the record was handed out by another process.
@@ -92,9 +156,41 @@ class Desk:
         unknown = [record for record in missing if record not in items]
         if unknown:
             raise ConfigurationError(f"The queue of stage {queue.stage!r} has no record {unknown[0]!r}.")
+        at = self._clock()
         labels = [
             label_from_event(event, queue, items[record], annotator=annotator, at=at, verified=verified)
             for event, record in zip(events, named, strict=True)
         ]
         self._store.append_labels(queue.cascade, labels)
-        return labels
+
+    def _stored(self, cascade: str, stage: str, name: str) -> Queue | None:
+        there = self._store.queues(cascade, stage)
+        if name == "swap":
+            run = self._store.run(cascade)
+            there = [queue for queue in there if run is not None and queue.run == run.id]
+        return next((queue for queue in reversed(there) if name in (queue.id, queue.purpose)), None)
+
+    def _asking(self, file: CascadeFile, stage: str) -> Asking:
+        """Gather what the newest run that is done has put before a stage. Raises: NotFound."""
+        cascade = file.cascade
+        run = self._store.run(cascade.name)
+        if run is None and cascade.stage(stage).parents:
+            raise NotFound(f"Stage {stage!r} reads earlier stages, and no run is done yet. Run `stagegap run` first.")
+        outputs = {name: first_outputs(self._store, run, SYSTEM, name) if run else {} for name in cascade.names}
+        return asking_about(file, read_materials(file), stage, outputs, run=run.id if run else "")
+
+    def _keep(self, queue: Queue, items: Sequence[QueueItem]) -> Queue:
+        self._store.create_queue(queue, items)
+        return queue
+
+    def _keep_guideline(self, cascade: str, stage: str, text: str) -> None:
+        version = guideline_hash(text)
+        if version and (cascade, stage, version) not in self._guidelines:
+            kept = GuidelineVersion(hash=version, text=text, since=self._clock())
+            if version not in {one.hash for one in self._store.guidelines(cascade, stage)}:
+                self._store.put_guideline(cascade, stage, kept)
+            self._guidelines.add((cascade, stage, version))
+
+
+def _id() -> str:
+    return uuid.uuid4().hex

@@ -1,6 +1,7 @@
 // The label card: one record at a time, keys first, nothing lost.
 //
-// From Python:  data = {context, queue, queues, who, form, guideline, items, last, acknowledged, progress}
+// From Python:  data = {context, queue, queues, who, form, guideline, version, changed, warmup, opened, items, last,
+//               acknowledged, progress, words}
 // To Python:    state "outbox" = {events, at}, always the whole list of events that are not acknowledged. A trigger per
 //               label would lose events when several arrive during one script run; a list that is sent again does not.
 // kept.js, view.js and this file are one module: elements.py joins them, so that nothing needs a build.
@@ -35,6 +36,11 @@ class Card {
     this.view = new View(this)
     this.history = []
     this.current = null
+    this.warmKey = `stagegap/warm/${data.queue}/${data.who}`
+    this.warming = device.read(this.warmKey) ? [] : [...(data.warmup ?? [])] // examples to answer first, never sent
+    this.warmups = this.warming.length
+    this.opened = data.opened // the record that the link asks for
+    if (this.opened) this.waiting.push(this.opened.item)
     this.said = ""
     this.listeners = [
       ["keydown", event => this.onKey(event)],
@@ -62,12 +68,13 @@ class Card {
     const away = new Set([...this.handled, ...this.skipped, ...onTheWay, ...this.waiting.map(item => item.id), this.current?.id])
     this.waiting.push(...data.items.filter(item => !away.has(item.id)))
     if (data.last && !this.history.length && !this.handled.has(data.last.item.id)) this.history.push(data.last) // undo works after a reload
-    if (!this.current && this.waiting.length) this.next()
+    if (!this.current && (this.warming.length || this.waiting.length)) this.next()
     else if (this.isTyping) this.box.querySelector(".top").replaceWith(this.view.top())
     else this.paint()
   }
 
-  get fields() { return this.data.form.fields }
+  // A field with `when` is asked only where another has that value.
+  get fields() { return this.data.form.fields.filter(({ when }) => !when || this.values?.[when.field] === when.is) }
   get field() { return this.fields[this.at] }
   get isTyping() { return isTextBox(this.root.activeElement) }
   get skippedLeft() { return this.data.items.filter(item => this.skipped.has(item.id)).length }
@@ -76,13 +83,16 @@ class Card {
   // ---- going on ----
 
   next(values) {
-    this.current = this.waiting.shift() ?? null
+    this.example = this.warming.shift() ?? null
+    this.explained = false
+    this.current = this.example?.item ?? this.waiting.shift() ?? null
     this.at = 0
     this.problem = ""
     this.filter = ""
     this.read = new Set()
     this.clock.restart()
-    this.values = values ?? ((this.current && device.read(this.draftKey)) || {})
+    const own = this.current && this.current.id === this.opened?.item.id ? this.opened.values : null
+    this.values = values ?? ((this.current && device.read(this.draftKey)) || { ...own })
     this.noteOpen = Boolean(this.values._note)
     this.paint()
   }
@@ -96,8 +106,9 @@ class Card {
     if (this.history.length > HISTORY) this.history.shift()
     ;(action === "skip" ? this.skipped : this.handled).add(this.current.id)
     device.remove(this.draftKey)
+    this.informed = true // of a changed guideline
     this.outbox.add({
-      action, record: this.current.id, values: values ? answers : null, unsure: Boolean(_unsure), odd: Boolean(_odd),
+      action, guideline: this.data.version, record: this.current.id, values: values ? answers : null, unsure: Boolean(_unsure), odd: Boolean(_odd),
       note: _note ?? "", active_ms: Math.round(this.clock.active),
     })
     this.next()
@@ -106,6 +117,7 @@ class Card {
 
   save() {
     if (!this.current) return
+    if (this.explained) return this.leaveExample()
     const place = this.fields.findIndex(field => this.whyNot(field))
     if (place >= 0) {
       this.at = place
@@ -115,18 +127,35 @@ class Card {
       this.focusField()
       return
     }
+    if (this.example) return this.explain()
     this.say("Saved. Next record.")
     this.finish("label", true)
   }
 
+  explain() {
+    this.explained = true
+    if (!this.warming.length) device.write(this.warmKey, true)
+    this.say(`The team's answer: ${worded(this.example.values.value, this)}. ${this.example.explanation}`)
+    this.paint()
+    this.box.focus({ preventScroll: true })
+  }
+
+  leaveExample() {
+    device.remove(this.draftKey)
+    this.say(this.warming.length ? "Next example." : "Now it counts.")
+    this.next()
+    this.box.focus({ preventScroll: true })
+  }
+
   skip() {
     if (!this.current) return
+    if (this.example) return this.leaveExample()
     this.say("Skipped. Next record.")
     this.finish("skip", false)
   }
 
   undo() {
-    const before = this.history.pop()
+    const before = this.example ? null : this.history.pop()
     if (!before) return this.say("Nothing to undo.")
     if (this.current) this.waiting.unshift(this.current)
     this.waiting.unshift(before.item)
@@ -198,7 +227,7 @@ class Card {
 
   // What a field offers under the filter: candidates first, then what the search finds beyond them.
   offered(field) {
-    const options = field.kind === "ranking" ? this.current.options[field.name] ?? [] : field.options ?? []
+    const options = this.current.options[field.name] ?? field.options ?? []
     const words = this.filter.toLowerCase().split(/\s+/).filter(Boolean)
     const near = new Set(options.map(option => option.value))
     const beyond = (field.kind === "ranking" ? this.data.form.catalogue : [])

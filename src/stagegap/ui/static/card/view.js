@@ -18,6 +18,8 @@ class View {
       make("div", { class: "sr said", "aria-live": "polite" }, card.said),
       card.helpOpen && this.help(),
       card.guidelineOpen && this.guideline(),
+      card.data.changed && !card.informed && this.change(),
+      card.example && this.warmUp(),
       card.current ? make("div", { class: "columns" }, this.inputs(), this.answers()) : this.end())
     card.root.querySelector("#card").replaceChildren(card.box)
     if (!wasInside) return
@@ -39,7 +41,7 @@ class View {
       "aria-valuemin": 0, "aria-valuenow": now, "aria-valuemax": total,
     }
     return make("div", { class: "top" },
-      make("span", { class: "blind" }, "◐ Blind: you see only what the stage saw"),
+      make("span", { class: "blind" }, this.card.data.words?.badge ?? "◐ Blind: you see only what the stage saw"),
       make("span", {}, make("b", {}, String(now)), ` of ${total} done`),
       make("span", bar, make("i", { style: `width:${total ? Math.min(100, (100 * now) / total) : 0}%` })),
       median_ms && make("span", {}, make("b", {}, `${Math.round(median_ms / 1000)} s`), ` per record, about ${left} min left`),
@@ -74,7 +76,7 @@ class View {
     const { card } = this
     const save = { type: "button", class: "go", "data-focus": "save", onclick: () => card.save() }
     return make("div", { class: "actions" },
-      make("button", save, "Save and next", cap(isWritten(card.fields[0]) ? "Ctrl ⏎" : "⏎")),
+      make("button", save, card.explained ? "Go on" : card.example ? "Compare" : "Save and next", cap(isWritten(card.fields[0]) ? "Ctrl ⏎" : "⏎")),
       this.action("skip", "S", "Skip", () => card.skip()),
       this.undo(),
       make("span", { class: "space" }),
@@ -225,6 +227,26 @@ class View {
     return make("aside", { class: "panel", "aria-label": "Guideline" }, make("div", { class: "txt", tabindex: "0" }, text))
   }
 
+  change() {
+    const { day, lines } = this.card.data.changed
+    return make("aside", { class: "panel change", "aria-label": "Changed guideline" },
+      make("b", {}, `The guideline changed on ${day}. It counts from your next label on.`),
+      lines.map(([sign, text]) => make("div", { class: sign === "+" ? "new" : "old" },
+        make("span", { class: "sr" }, sign === "+" ? "new: " : "gone: "),
+        make("span", { "aria-hidden": "true" }, sign === "+" ? "+ " : "− "), text)))
+  }
+
+  warmUp() {
+    const { card } = this
+    const place = card.warmups - card.warming.length
+    const { values, explanation } = card.example
+    return make("aside", { class: "panel warm", "aria-label": "Warm-up" },
+      make("b", {}, `Warm-up ${place} of ${card.warmups}, not counted. `),
+      card.explained
+        ? [make("div", {}, "The team's answer: ", make("b", {}, worded(values.value, card))), make("div", {}, explanation)]
+        : "Answer as you would; the team's answer is explained afterwards.")
+  }
+
   help() {
     const keys = [
       ["1–9", "choose"], ["⇧ 1–9", "read a document"], ["0", "none of these"], ["/", "search"],
@@ -240,8 +262,8 @@ class View {
     if (card.outbox.events.length && !card.skippedLeft) return make("div", { class: "end" }, "Saving, and looking for more records…")
     const skipped = card.skippedLeft
     return make("div", { class: "end" },
-      make("h2", {}, "Nothing left in this queue"),
-      make("span", {}, `You labelled ${card.data.progress.done} of ${card.data.progress.total} records. Z opens the last one again.`),
+      make("h2", {}, card.data.words?.end ?? "Nothing left in this queue"),
+      make("span", {}, `${card.data.words?.did ?? "You labelled"} ${card.data.progress.done} of ${card.data.progress.total} records. Z opens the last one again.`),
       make("div", { class: "flags" },
         this.undo(),
         skipped && make("button", { type: "button", "data-focus": "again", onclick: () => card.offerSkipped() }, "Show the skipped ones again")))
@@ -265,6 +287,15 @@ const cap = key => make("kbd", { "aria-hidden": "true" }, String(key))
 const isTextBox = element => Boolean(element?.matches?.("textarea, input, select, [contenteditable]"))
 const isWritten = field => field.kind === "long" || field.kind === "number"
 const isNone = value => value === null || (Array.isArray(value) && value.length === 0)
+// An answer in words, with the titles that the form knows.
+function worded(value, card) {
+  if (value === null) return "no answer is the right one"
+  if (typeof value === "boolean") return value ? "yes" : "no"
+  if (!Array.isArray(value)) return String(value)
+  const titles = new Map([...card.data.form.catalogue, ...(card.current.options.value ?? []).map(one => [one.value, one.title])])
+  return value.map(one => (titles.get(one) ? `${one} ${titles.get(one)}` : one)).join(", ") || "none of these"
+}
+
 const noneText = field => field.none ?? { ranking: "None of these", toggles: "None of these" }[field.kind]
 
 function words(text) {

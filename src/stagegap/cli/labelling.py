@@ -1,0 +1,90 @@
+"""Labelling from the command line: which queue, how much is left, and the link."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated
+from urllib.parse import urlencode
+
+import typer
+
+from stagegap.errors import ConfigurationError, near_names
+from stagegap.model.queue import Progress
+
+CascadeOption = Annotated[
+    str | None, typer.Option("--cascade", help="Name of the cascade; by default the one that ran last.")
+]
+
+
+def label(
+    stage: Annotated[str, typer.Argument(help="Stage to answer for.")],
+    who: Annotated[str, typer.Option("--as", help="Your initials; every label carries them.")],
+    cascade: CascadeOption = None,
+    overlap: Annotated[bool, typer.Option("--overlap", help="The records that everybody labels.")] = False,
+    size: Annotated[
+        int | None, typer.Option("--size", min=1, help="Draw a new overlap of so many records, not of a fifth.")
+    ] = None,
+    swap: Annotated[bool, typer.Option("--swap", help="The inputs that the stage received in the newest run.")] = False,
+    hunt: Annotated[str, typer.Option("--hunt", help="Draw a hunt: records where this CEL is true. In no rate.")] = "",
+    unsure: Annotated[
+        int | None, typer.Option("--unsure", help="Draw a hunt: about so many records, the unsure ones more often.")
+    ] = None,
+    port: Annotated[int, typer.Option("--port", help="Port on 127.0.0.1.")] = 8501,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = False,
+    serve_page: Annotated[bool, typer.Option("--serve/--no-serve", help="Serve the label page.")] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs, and serve nothing.")] = False,
+) -> None:
+    """Answer a stage's question yourself, blind: serves the label page and no other."""
+    from stagegap.cli import printing
+    from stagegap.cli.opening import cascade_name, workspace
+    from stagegap.runner.hunting import Hunt
+    from stagegap.ui.server import ADDRESS, serve
+
+    who = who.strip()
+    if not who:
+        raise ConfigurationError("A label says who made it: give your initials with --as.")
+    asked = [option for option in (overlap or size, swap, hunt, unsure) if option]
+    if len(asked) > 1:
+        raise ConfigurationError("Choose one queue: --overlap, --swap, --hunt or --unsure.")
+    with workspace() as opened:
+        name, desk = cascade_name(opened, cascade), opened.desk
+        stages = {one.stage for one in desk.label_stages(name)}
+        if stage not in stages:
+            raise ConfigurationError(
+                f"Nobody can be asked about a stage {stage!r}. {near_names(stage, stages)}".strip()
+            )
+        if hunt or unsure is not None:
+            queue = desk.hunt(name, stage, Hunt(where=hunt, unsure=unsure))
+        elif size is not None:
+            queue = desk.overlap(name, stage, size)
+        else:
+            queue = desk.queue(name, stage, "overlap" if overlap else "swap" if swap else "random")
+        progress = desk.progress_of(queue, who)
+        folder = opened.folder
+    asks = {"cascade": name} if cascade else {}
+    if queue.purpose != "random":
+        asks["queue"] = queue.id if queue.purpose == "hunting" else queue.purpose
+    link = f"http://{ADDRESS}:{port}/label?{urlencode({'stage': stage, 'who': who, **asks})}"
+    if as_json:
+        return printing.print_json(
+            {"link": link, "queue": queue.id, "purpose": queue.purpose, "done": progress.done, "left": progress.left}
+        )
+    printing.say(f"Labelling {stage} as {who}, blind. {left(progress)}")
+    printing.say(f"Open {link}   Ctrl-C stops; every label is already saved.")
+    return serve(folder, port=port, open_browser=browser, pages="label") if serve_page else None
+
+
+def left(progress: Progress) -> str:
+    """Say what is left of a queue, and how long it takes at the person's own pace.
+
+    >>> left(Progress(done=37, skipped=0, total=120, median_ms=17_000.0))
+    '83 of 120 left, about 24 min at your pace (17 s each).'
+    """
+    if not progress.left:
+        return f"Nothing is left of {progress.total:,}."
+    found = f"{progress.left:,} of {progress.total:,} left"
+    if progress.median_ms is None:
+        return f"{found}; your pace is known after the first label."
+    seconds = progress.median_ms / 1000
+    minutes = math.ceil(progress.left * seconds / 60)
+    return f"{found}, about {minutes} min at your pace ({max(1, round(seconds))} s each)."

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import pytest
+
+from cli.conftest import Command
+
+
+@pytest.fixture
+def begun(stagegap: Command) -> Command:
+    stagegap("init")
+    stagegap("run")
+    return stagegap
+
+
+def test_label_prints_what_is_left_and_the_link(begun: Command) -> None:
+    said = begun("label", "topic", "--as", "yz", "--no-serve", "--port", "9000")
+    assert said.out.splitlines() == [
+        "Labelling topic as yz, blind. 6 of 6 left; your pace is known after the first label.",
+        "Open http://127.0.0.1:9000/label?stage=topic&who=yz   Ctrl-C stops; every label is already saved.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "purpose", "link"),
+    [
+        (["--overlap"], "overlap", "&queue=overlap"),
+        (["--size", "3"], "overlap", "&queue=overlap"),
+        (["--swap"], "swap", "&queue=swap"),
+        (["--hunt", "true"], "hunting", "&queue="),
+        (["--cascade", "first"], "random", "&cascade=first"),
+    ],
+)
+def test_each_queue_has_its_link(begun: Command, words: list[str], purpose: str, link: str) -> None:
+    said = begun("label", "topic", "--as", "yz", "--json", *words).json
+    assert said["purpose"] == purpose
+    assert link in said["link"]
+    assert said["left"] > 0
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["topc", "--as", "yz"], "Nobody can be asked about a stage 'topc'. Did you mean 'topic'?"),
+        (["topic", "--as", " "], "A label says who made it: give your initials with --as."),
+        (["topic", "--as", "yz", "--overlap", "--swap"], "Choose one queue: --overlap, --swap, --hunt or --unsure."),
+        (["topic", "--as", "yz", "--unsure", "3"], "gives no confidence to hunt by"),
+    ],
+)
+def test_what_cannot_be_labelled_is_one_sentence(begun: Command, words: list[str], message: str) -> None:
+    said = begun("label", *words, "--no-serve")
+    assert said.code == 2
+    assert message in said.error
+
+
+def test_nothing_left_is_said(begun: Command) -> None:
+    assert "Nothing is left of 6." in begun("label", "topic", "--as", "ab", "--no-serve").out

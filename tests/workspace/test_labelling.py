@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stagegap.errors import ConfigurationError, InputError, NotFound
+from stagegap.model.queue import Queue
+from stagegap.runner.hunting import Hunt
+from stagegap.workspace import Workspace
+from stagegap.workspace.starter import write_starter
+
+WARMUP = '{"record": "q2", "value": "parking", "explanation": "It is about the car park."}\n'
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Workspace]:
+    write_starter(tmp_path)
+    with Workspace.open(tmp_path) as opened:
+        opened.run(None)
+        yield opened
+
+
+def change(project: Workspace, **lines: str) -> None:
+    """Give the stage `topic` further lines."""
+    path = project.folder / "pipelines" / "first" / "cascade.yaml"
+    more = "".join(f"    {name}: {value}\n" for name, value in lines.items())
+    path.write_text(path.read_text().replace("    ask: What is", f"{more}    ask: What is", 1))
+
+
+def answer(project: Workspace, queue: Queue, record: str, who: str = "yz", **more: object) -> None:
+    event = {"id": f"{who}{record}{more}", "record": record, "action": "label", "values": {"value": "other"}} | more
+    project.desk.save_labels(queue, [event], who)
+
+
+def records(project: Workspace, queue: Queue, who: str = "yz") -> list[str]:
+    return [item.record for item in project.desk.queue_items(queue, who, 99)]
+
+
+def test_overlap_is_a_fifth_of_the_random_sample_and_the_same_for_everybody(project: Workspace) -> None:
+    sample, overlap = project.desk.queue("first", "topic"), project.desk.queue("first", "topic", "overlap")
+    assert set(records(project, overlap)) == set(records(project, overlap, "xx"))
+    assert set(records(project, overlap)) == set(records(project, sample)[:2])
+    (chance,) = {item.probability for item in project.desk.queue_items(overlap, "yz", 99)}
+    assert chance == pytest.approx(2 / 6)
+    assert project.desk.queue("first", "topic", "overlap").id == overlap.id
+
+
+def test_overlap_of_another_size_is_a_new_one(project: Workspace) -> None:
+    first = project.desk.queue("first", "topic", "overlap")
+    drawn = project.desk.overlap("first", "topic", 99)
+    assert len(records(project, drawn)) == 6
+    assert project.desk.queue("first", "topic", "overlap").id == drawn.id != first.id
+    assert project.desk.queue("first", "topic", first.id).id == first.id
+
+
+def test_hunted_labels_say_so_and_leave_the_numbers_alone(project: Workspace) -> None:
+    before = project.scorecard("first")
+    assert before is not None
+    hunt = project.desk.hunt("first", "topic", Hunt(where="true"))
+    assert (hunt.purpose, hunt.drawn) == ("hunting", "true")
+    answer(project, hunt, "q1")
+    (made,) = [label for label in project.store.labels("first") if label.queue == hunt.id]
+    assert (made.targeted, made.probability) == (True, None)
+    project.refresh("first", before.run)
+    after = project.scorecard("first")
+    assert after is not None
+    assert (after.stages, after.system, after.annotators) == (before.stages, before.system, before.annotators)
+    assert "q1" in records(project, project.desk.queue("first", "topic")), "the fair sample still asks for it"
+
+
+def test_swap_is_drawn_again_for_a_new_run_and_its_labels_name_the_run(project: Workspace) -> None:
+    first = project.desk.queue("first", "reply", "swap")
+    assert project.desk.queue("first", "reply", "swap").id == first.id
+    run, _ = project.run(None)
+    second = project.desk.queue("first", "reply", "swap")
+    assert second.run == run.id != first.run
+    answer(project, second, "q3", values={"value": "Yes."})
+    (made,) = [label for label in project.store.labels("first") if label.queue == second.id]
+    assert (made.run, made.targeted) == (run.id, False)
+
+
+def test_unknown_queue_is_named(project: Workspace) -> None:
+    with pytest.raises(NotFound, match="Stage 'topic' has no queue 'hunting'"):
+        project.desk.queue("first", "topic", "hunting")
+    assert project.desk.queue_of("first", "gone") is None
+
+
+def test_record_of_a_link_comes_with_the_persons_own_label(project: Workspace) -> None:
+    queue = project.desk.queue("first", "topic")
+    found = project.desk.queue_item(queue, "q4")
+    assert found is not None
+    assert found.record == "q4"
+    assert project.desk.queue_item(queue, "q99") is None
+    assert project.desk.label_of(queue, "yz", "q4") is None
+    answer(project, queue, "q4")
+    made = project.desk.label_of(queue, "yz", "q4")
+    assert made is not None
+    assert made.answer is not None
+    assert made.answer.value == "other"
+    answer(project, queue, "q4", action="undo")
+    assert project.desk.label_of(queue, "yz", "q4") is None
+
+
+def test_every_guideline_version_is_kept_and_a_change_is_told_until_the_next_label(project: Workspace) -> None:
+    text = project.folder / "pipelines" / "first" / "topic.md"
+    text.write_text("Read it.")
+    change(project, guideline="topic.md")
+    queue = project.desk.queue("first", "topic")
+    answer(project, queue, "q1")
+    assert project.desk.guideline_change(queue, "yz") is None
+    text.write_text("Read it twice.")
+    newer = project.desk.queue("first", "topic")
+    assert (newer.id, newer.guideline) == (queue.id, "Read it twice.")
+    told = project.desk.guideline_change(newer, "yz")
+    assert told is not None
+    assert (told.before, told.now) == ("Read it.", "Read it twice.")
+    assert project.desk.guideline_change(newer, "xx") is None
+    answer(project, newer, "q2")
+    assert project.desk.guideline_change(newer, "yz") is None
+    versions = project.store.guidelines("first", "topic")
+    assert [version.text for version in versions] == ["Read it.", "Read it twice."]
+    made = [label.guideline for label in project.store.labels("first", annotator="yz")]
+    assert made == [version.hash for version in versions]
+
+
+def test_label_from_a_page_of_yesterday_keeps_the_version_that_was_on_it(project: Workspace) -> None:
+    queue = project.desk.queue("first", "topic")
+    answer(project, queue, "q1", guideline="0123456789abcdef")
+    answer(project, queue, "q2", guideline="<script>")
+    made = [label.guideline for label in project.store.labels("first", annotator="yz")]
+    assert made == ["0123456789abcdef", ""]
+
+
+def test_warm_up_comes_with_the_queue_and_is_not_in_the_sample(project: Workspace) -> None:
+    (project.folder / "pipelines" / "first" / "warmup.jsonl").write_text(WARMUP)
+    change(project, warmup="warmup.jsonl")
+    queue = project.desk.queue("first", "topic")
+    assert '"explanation": "It is about the car park."' in queue.warmup
+    assert '"id": "q2"' in queue.warmup
+    assert "q2" not in records(project, queue)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ('{"record": "q2", "value": "parking"}', "The field 'explanation' is missing."),
+        ('{"record": "q2", "value": "moon", "explanation": ""}', "The value does not fit stage 'topic'"),
+        ('{"record": "q77", "value": "parking", "explanation": ""}', "There is no record 'q77'."),
+    ],
+)
+def test_warm_up_that_does_not_fit_is_one_sentence_with_its_line(project: Workspace, row: str, message: str) -> None:
+    (project.folder / "pipelines" / "first" / "warmup.jsonl").write_text(row)
+    change(project, warmup="warmup.jsonl")
+    with pytest.raises(InputError, match="warmup.jsonl:1") as caught:
+        project.desk.queue("first", "topic")
+    assert message in str(caught.value)
+
+
+def test_warm_up_file_that_is_not_there_is_a_problem_of_the_cascade(project: Workspace) -> None:
+    change(project, warmup="gone.jsonl")
+    with pytest.raises(ConfigurationError, match="gone.jsonl"):
+        project.load(None)
