@@ -1,4 +1,4 @@
-# Two commands: `make demo` shows what it is, `make test` runs everything that the gate runs.
+# `make demo` shows what it is, `make test` runs everything that the gate runs, `make slow` the long simulations.
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -32,6 +32,9 @@ types: setup
 
 tests: setup
 	$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term
+
+slow: setup
+	$(BIN)/python -m pytest -n 2 -m slow --timeout 3600 tests/slow
 
 format: setup
 	$(BIN)/ruff format .

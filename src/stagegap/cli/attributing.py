@@ -86,3 +86,24 @@ def slices(cascade: CascadeOption = None, run: RunOption = None, as_json: JsonOp
         return printing.print_view(view)
     drawing.draw_slices(view)
     return printing.advise("stagegap faults", "stagegap report")
+
+
+@attributing.command()
+def selfcheck(
+    cascade: CascadeOption = None,
+    run: RunOption = None,
+    rate: Annotated[float, typer.Option("--rate", help="Share of the records that get a fault.")] = 0.2,
+    records: Annotated[int, typer.Option("--records", help="So many records at most, drawn at random.")] = 200,
+    paid: Annotated[bool, typer.Option("--paid", help="Allow calls to a paid service.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Plant faults at every stage of your own cascade, and report what each method recovers of them."""
+    from stagegap.cli import drawing, printing
+    from stagegap.cli.opening import attribution, workspace
+
+    with workspace() as opened:
+        view = attribution(opened, cascade, run).selfcheck(rate=rate, records=records, may_pay=paid)
+    if as_json:
+        return printing.print_view(view)
+    drawing.draw_selfcheck(view)
+    return printing.advise("stagegap blame", "stagegap faults")

@@ -11,6 +11,7 @@ from stagegap.analysis.agree import AgreeRow, AgreeView
 from stagegap.analysis.blame import Blame
 from stagegap.analysis.faults import FaultsView
 from stagegap.analysis.need import NeedView
+from stagegap.analysis.planting import Selfcheck
 from stagegap.analysis.slices import SlicesView
 from stagegap.analysis.wording import counted, listed
 from stagegap.cli.printing import console, percent, points, printable, say, with_interval
@@ -194,3 +195,21 @@ def draw_slices(view: SlicesView) -> None:
         found.add_row(Text(printable(one.group)), f"{one.n:,}", one.stage or "-", gain(one.gain), note)
     console().print(found)
     say(f"{len(view.findings):,} groups were looked at; at most 5% of those that stand out are expected to be chance.")
+
+
+def draw_selfcheck(view: Selfcheck) -> None:
+    """Print one row a stage and method."""
+    made = table(
+        "Faults planted at", "Method", "Damage", "Booked there", "Bias", "Interval holds", "Finds the worst", texts=2
+    )
+    for row in view.rows:
+        bias = f"{100 * row.bias:+.1f}".replace("-", "−") if row.bias == row.bias else "-"
+        shares = (share(row.booked), bias, share(row.coverage), share(row.finds_worst))
+        made.add_row(row.stage, row.method, f"{100 * row.damage:.0f}", *shares)
+    console().print(made)
+    planted = f"{100 * view.rows[0].planted:.0f}% of " if view.rows else ""
+    say(
+        f"Faults in {planted}{counted(view.n, view.noun)}, {view.calls:,} calls, nothing stored. All figures in points."
+    )
+    for why in view.left_out:
+        say(f"Left out: {why}.")

@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 POWER = 0.95
 MOST = 40.0
 """Budgets beyond this many times the records there are count as no sensible number."""
-ENOUGH_FOR = 0.75
+ENOUGH_FOR = 0.8
 """Share of the truths that the pilot does not exclude for which the budget must be enough."""
 DRAWS = 2_000
 _STEP = 1.1
@@ -55,7 +55,7 @@ def records_to_name(
 
     `drawn` is resamples x stages of the gains `values` from a pilot of n records. Each resample stands for a truth
     that the pilot does not exclude; each has its own budget, at which the lead over every other stage reaches
-    `level` with this power. The answer is the budget that is enough for three quarters of these truths: a formula
+    `level` with this power. The answer is the budget that is enough for four fifths of these truths: a formula
     that takes the observed lead as the truth promises too much whenever the lead was large by luck. `chances` are the
     assurance (O'Hagan, Stevens & Campbell 2005): the chance of the right name averaged over all of them, those in
     which the stages are all but equal included. One record that moved by chance is added to the spread, because a

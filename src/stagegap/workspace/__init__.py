@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -17,9 +17,13 @@ from stagegap.analysis.pooled import PooledScore
 from stagegap.analysis.views import Scorecard
 from stagegap.errors import NotFound, near_names
 from stagegap.exchange.frames import Frame
+from stagegap.model.answer import Label
+from stagegap.model.queue import Progress as QueueProgress
+from stagegap.model.queue import Queue, QueueItem
 from stagegap.model.record import Record
 from stagegap.model.run import Run
 from stagegap.model.sources import CascadeFile
+from stagegap.model.values import Json
 from stagegap.runner import Progress, RunOptions, Silent, Stop, Summary
 from stagegap.runner.plan import Plan
 from stagegap.store import Store
@@ -68,9 +72,8 @@ class Workspace:
         return Store.open_as_found(self.folder / STORE)
 
     @cached_property
-    def desk(self) -> Desk:
-        """Where people are asked and answer."""
-        return Desk(self.store, load=self._file, clock=self._clock)
+    def _desk(self) -> Desk:
+        return Desk(self.store)
 
     @cached_property
     def reading(self) -> Reading:
@@ -80,7 +83,7 @@ class Workspace:
     def close(self) -> None:
         """Let go of the store if it was used."""
         self.__dict__.pop("reading", None)
-        self.__dict__.pop("desk", None)
+        self.__dict__.pop("_desk", None)
         store = self.__dict__.pop("store", None)
         if store is not None:
             store.close()
@@ -171,7 +174,7 @@ class Workspace:
     def attribution(self, cascade: str, run: str | None = None) -> Attribution:
         """Look into a run, by default the newest that is done: blame, faults, people, next labels."""
         found = self._run(cascade, run)
-        return Attribution.of(self.store, found, self._restored(found))
+        return Attribution.of(self.store, found, self._restored(found), environment=self._environment)
 
     def refresh(self, cascade: str, run: str) -> None:
         """Compute a run's scorecard again, from all labels that there are by now. Raises: NotFound."""
@@ -198,6 +201,36 @@ class Workspace:
     def labels_frame(self, cascade: str) -> Frame:
         """Give the labels of a cascade as a pandas frame. Raises: ConfigurationError without pandas."""
         return exchanging.labels_frame(self.store, cascade)
+
+    def label_stages(self, cascade: str) -> list[LabelStage]:
+        """Stages of a cascade that people can be asked about. Raises: NotFound."""
+        return self._desk.stages(self._file(cascade).cascade)
+
+    def queue(self, cascade: str, stage: str) -> Queue:
+        """Give the random queue of a stage; the first call draws it from the newest run that is done.
+
+        Raises: NotFound without a run when the stage reads earlier stages.
+        """
+        drawn = self._desk.random_queue(cascade, stage)
+        return drawn or self._desk.draw_queue(self._file(cascade), stage, now=self._clock())
+
+    def queue_items(self, queue: Queue, annotator: str, limit: int) -> list[QueueItem]:
+        """The next records for that person, with what the stage saw and nothing else."""
+        return self._desk.next_items(queue, annotator, limit)
+
+    def progress_of(self, queue: Queue, annotator: str) -> QueueProgress:
+        """How far that person is in the queue."""
+        return self.store.progress(queue.id, annotator)
+
+    def last_label(self, queue: Queue, annotator: str) -> tuple[QueueItem, Label] | None:
+        """What that person answered last and has not undone."""
+        return self.store.last_label(queue.id, annotator)
+
+    def save_labels(
+        self, queue: Queue, events: Sequence[Mapping[str, Json]], annotator: str, verified: bool = False
+    ) -> None:
+        """Store what the label card sent; when this returns it survives a crash. Raises: ConfigurationError."""
+        self._desk.take_in(queue, events, annotator=annotator, at=self._clock(), verified=verified)
 
     def _run(self, cascade: str, run: str | None) -> Run:
         found = self.store.run(cascade, run)

@@ -6,13 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
+import numpy as np
+
 from stagegap.analysis import frames
 from stagegap.analysis.agree import EPSILON, AgreeView, agree_view
 from stagegap.analysis.blame import Blame, blame
 from stagegap.analysis.evidence import Outputs
+from stagegap.analysis.evidence import gather as gather_evidence
 from stagegap.analysis.faults import FaultsView, faults_view
 from stagegap.analysis.need import NeedView, need_view
+from stagegap.analysis.planting import Selfcheck
 from stagegap.analysis.slices import SlicesView, slices_view
+from stagegap.errors import ConfigurationError
 from stagegap.exchange.frames import Frame, frame
 from stagegap.exchange.tables import Column
 from stagegap.metrics import CustomMetric
@@ -21,9 +26,11 @@ from stagegap.model.cascade import Cascade
 from stagegap.model.record import Record
 from stagegap.model.run import Run
 from stagegap.model.sources import CascadeFile
+from stagegap.runner import RunOptions
 from stagegap.runner.prepare import custom_metrics
 from stagegap.store import Store
-from stagegap.workspace.running import first_outputs, run_records
+from stagegap.workspace.planting import MOST_RECORDS, RATE, selfcheck
+from stagegap.workspace.running import first_outputs, gather, run_records
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,12 +43,18 @@ class Attribution:
     outputs: Outputs
     labels: Sequence[Label]
     custom: Mapping[str, CustomMetric]
+    store: Store
+    file: CascadeFile
+    environment: Mapping[str, str]
 
     @classmethod
-    def of(cls, store: Store, run: Run, file: CascadeFile) -> Self:
+    def of(cls, store: Store, run: Run, file: CascadeFile, *, environment: Mapping[str, str]) -> Self:
         """Read the run."""
         cascade = file.cascade
         return cls(
+            store=store,
+            file=file,
+            environment=environment,
             run=run,
             cascade=cascade,
             records=run_records(store, run, cascade),
@@ -74,6 +87,22 @@ class Attribution:
     def slices(self) -> SlicesView:
         """Look for the bottleneck of each group of records."""
         return slices_view(*self._material, run=self.run.name, seed=self.run.seed, custom=self.custom)
+
+    def selfcheck(self, *, rate: float = RATE, records: int = MOST_RECORDS, may_pay: bool = False) -> Selfcheck:
+        """Plant faults at each stage and report what the methods recover; only what the faults change is called.
+
+        `rate` is the share of records that get a fault, `records` how many records are used, drawn at random.
+        Raises: ConfigurationError.
+        """
+        if not 0 < rate <= 1 or records < 1:
+            raise ConfigurationError(
+                f"The rate must lie between 0 and 1 and records above 0, not {rate} and {records}."
+            )
+        order: list[int] = np.random.default_rng(self.run.seed).permutation(len(self.records)).tolist()
+        chosen = [self.records[i] for i in sorted(order[:records])]
+        evidence = gather_evidence(self.cascade, chosen, self.outputs, self.labels, custom=self.custom)
+        job = gather(self.store, self.file, environment=self.environment, options=RunOptions())
+        return selfcheck(self.store, self.run, evidence, job.work(self.run.id), rate=rate, may_pay=may_pay)
 
     @property
     def _material(self) -> tuple[Cascade, Sequence[Record], Outputs, Sequence[Label]]:
