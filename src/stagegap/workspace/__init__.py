@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -17,13 +17,9 @@ from stagegap.analysis.pooled import PooledScore
 from stagegap.analysis.views import Scorecard
 from stagegap.errors import NotFound, near_names
 from stagegap.exchange.frames import Frame
-from stagegap.model.answer import Label
-from stagegap.model.queue import Progress as QueueProgress
-from stagegap.model.queue import Queue, QueueItem
 from stagegap.model.record import Record
 from stagegap.model.run import Run
 from stagegap.model.sources import CascadeFile
-from stagegap.model.values import Json
 from stagegap.runner import Progress, RunOptions, Silent, Stop, Summary
 from stagegap.runner.plan import Plan
 from stagegap.store import Store
@@ -72,8 +68,9 @@ class Workspace:
         return Store.open_as_found(self.folder / STORE)
 
     @cached_property
-    def _desk(self) -> Desk:
-        return Desk(self.store)
+    def desk(self) -> Desk:
+        """Where people are asked and answer."""
+        return Desk(self.store, load=self._file, clock=self._clock)
 
     @cached_property
     def reading(self) -> Reading:
@@ -83,7 +80,7 @@ class Workspace:
     def close(self) -> None:
         """Let go of the store if it was used."""
         self.__dict__.pop("reading", None)
-        self.__dict__.pop("_desk", None)
+        self.__dict__.pop("desk", None)
         store = self.__dict__.pop("store", None)
         if store is not None:
             store.close()
@@ -201,36 +198,6 @@ class Workspace:
     def labels_frame(self, cascade: str) -> Frame:
         """Give the labels of a cascade as a pandas frame. Raises: ConfigurationError without pandas."""
         return exchanging.labels_frame(self.store, cascade)
-
-    def label_stages(self, cascade: str) -> list[LabelStage]:
-        """Stages of a cascade that people can be asked about. Raises: NotFound."""
-        return self._desk.stages(self._file(cascade).cascade)
-
-    def queue(self, cascade: str, stage: str) -> Queue:
-        """Give the random queue of a stage; the first call draws it from the newest run that is done.
-
-        Raises: NotFound without a run when the stage reads earlier stages.
-        """
-        drawn = self._desk.random_queue(cascade, stage)
-        return drawn or self._desk.draw_queue(self._file(cascade), stage, now=self._clock())
-
-    def queue_items(self, queue: Queue, annotator: str, limit: int) -> list[QueueItem]:
-        """The next records for that person, with what the stage saw and nothing else."""
-        return self._desk.next_items(queue, annotator, limit)
-
-    def progress_of(self, queue: Queue, annotator: str) -> QueueProgress:
-        """How far that person is in the queue."""
-        return self.store.progress(queue.id, annotator)
-
-    def last_label(self, queue: Queue, annotator: str) -> tuple[QueueItem, Label] | None:
-        """What that person answered last and has not undone."""
-        return self.store.last_label(queue.id, annotator)
-
-    def save_labels(
-        self, queue: Queue, events: Sequence[Mapping[str, Json]], annotator: str, verified: bool = False
-    ) -> None:
-        """Store what the label card sent; when this returns it survives a crash. Raises: ConfigurationError."""
-        self._desk.take_in(queue, events, annotator=annotator, at=self._clock(), verified=verified)
 
     def _run(self, cascade: str, run: str | None) -> Run:
         found = self.store.run(cascade, run)
