@@ -18,6 +18,7 @@ from stagegap.model.record import Record
 from stagegap.model.run import Run, RunStatus
 from stagegap.model.sources import Document
 from stagegap.model.values import Json
+from ui.fake_reading import FakeReading
 
 TEAMS = ("billing", "refund", "delivery", "account", "technical", "other")
 ARTICLES = [
@@ -147,6 +148,8 @@ class FakeWorkspace:
     stale: int = 0
     running: bool = False
     undrawn: bool = False
+    waits: tuple[str, ...] = ()
+    """Records that are still to be labelled by everybody."""
     names: list[str] = field(default_factory=lambda: ["support_email"])
     refreshed: list[tuple[str, str]] = field(default_factory=list)
 
@@ -191,6 +194,10 @@ class FakeWorkspace:
     @property
     def desk(self) -> FakeWorkspace:
         return self
+
+    @property
+    def reading(self) -> FakeReading:
+        return FakeReading(folder=self.folder, shown=self.shown, waits=self.waits)
 
     def queue_ids(self, cascade: str) -> list[str]:
         return [f"queue-{name}" for name in STAGES]

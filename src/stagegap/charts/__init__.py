@@ -5,11 +5,13 @@ string. No function here computes a statistic; every value that comes from outsi
 """
 
 from stagegap.charts.ceiling import ceiling
+from stagegap.charts.failure_list import failure_list, list_sentence, tag_share, tag_win, win_sentence
 from stagegap.charts.failures import answers, failures
 from stagegap.charts.faults import first_faults, steps, together
 from stagegap.charts.gap import gap
 from stagegap.charts.groups import groups
 from stagegap.charts.marks import style
+from stagegap.charts.record import record_blocks
 from stagegap.charts.sentences import (
     failures_sentence,
     first_fault_sentence,
@@ -24,6 +26,7 @@ __all__ = [
     "answers",
     "ceiling",
     "emphasised",
+    "failure_list",
     "failures",
     "failures_sentence",
     "first_fault_sentence",
@@ -31,13 +34,18 @@ __all__ = [
     "gap",
     "groups",
     "groups_note",
+    "list_sentence",
     "lost_anyway",
     "method",
     "notices",
     "percent",
     "points",
+    "record_blocks",
     "span",
     "steps",
     "style",
+    "tag_share",
+    "tag_win",
     "together",
+    "win_sentence",
 ]

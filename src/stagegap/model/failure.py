@@ -44,6 +44,11 @@ class Wanted:
     among: tuple[str, ...] | None = None
     """Only these records."""
 
+    @property
+    def is_open(self) -> bool:
+        """True when every failure of the stage is wanted."""
+        return self == Wanted(stage=self.stage)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailurePage:

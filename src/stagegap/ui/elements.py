@@ -119,6 +119,32 @@ def chart(name: str, html: str, *, picks: str | None = None) -> None:
         render(key=state.chart_key(name), data={"html": html}, on_pick_change=state.take_pick(name, picks))
 
 
+def subheading(text: str) -> None:
+    """Write a heading of the second level in the size of a third."""
+    streamlit.html(f'<h2 style="font-size:1.1rem;padding:0;margin:0">{escape(text)}</h2>')
+
+
+def failure_list(name: str, html: str, *, record: str | None, next_after: int | None, is_first: bool) -> None:
+    """Draw the list of failures; rows and keys write `record` and `after` into the URL."""
+    render = component(
+        "stagegap.failures", html='<div id="list"></div>', css=charts.style(), js=asset("failures/list.js")
+    )
+    key = f"failures {name}"
+    render(
+        key=key,
+        data={"html": html, "record": record, "next": next_after, "first": is_first},
+        on_record_change=state.take_state(key, "record"),
+        on_after_change=state.take_state(key, "after", drop=("record",)),
+    )
+
+
+def tags(key: str, data: Mapping[str, Any], *, on_outbox: Callable[[], None]) -> None:
+    """Draw a person's tags; `on_outbox` runs before the page is drawn again with what the rail sent."""
+    script = "\n".join(asset(part) for part in ("card/kept.js", "failures/tags.js"))
+    render = component("stagegap.tags", html='<div id="tags"></div>', css=asset("failures/tags.css"), js=script)
+    render(key=key, data=dict(data), on_outbox_change=on_outbox)
+
+
 @cache
 def _card_module() -> str:
     """The parts of the card as one ES module, so that nothing needs a build."""

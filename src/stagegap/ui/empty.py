@@ -11,6 +11,7 @@ import streamlit
 from stagegap import charts
 from stagegap.analysis.views import Scorecard
 from stagegap.analysis.wording import counted, plural
+from stagegap.model.failure import Wanted
 from stagegap.model.run import Run, RunStatus
 from stagegap.ui import background, elements
 from stagegap.ui.elements import note
@@ -64,6 +65,17 @@ def person_note(scorecard: Scorecard) -> None:
         )
     else:
         elements.link("No person is measured yet.", "Label records that somebody else has labelled", "label")
+
+
+def no_list(workspace: Workspace, cascade: str, run: str, stage: str) -> None:
+    """Have the list of failures made for a run from before there was one, and look for it until it is there."""
+    note("The list of this run is being made. Updating…")
+    background.refresh(workspace, cascade, run)
+    _wait(partial(_has_list, workspace, cascade, run, stage))
+
+
+def _has_list(workspace: Workspace, cascade: str, run: str, stage: str) -> bool:
+    return workspace.reading.failures(cascade, run, Wanted(stage=stage)).total > 0
 
 
 def _active(runs: Sequence[Run], *, shown: str | None) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 import streamlit
 
 from stagegap.errors import StagegapError
-from stagegap.ui import elements, gap_page, label_page
+from stagegap.ui import elements, failures_page, gap_page, label_page
 from stagegap.ui.protocol import Workspace
 
 
@@ -31,12 +31,16 @@ def show(opener: Callable[[Path], Workspace], folder: Path, *, only_label: bool 
     def gap() -> None:
         gap_page.draw(workspace)
 
+    def failures() -> None:
+        failures_page.draw(workspace)
+
     def label() -> None:
         label_page.draw(workspace)
 
     pages = [streamlit.Page(label, title="Label", url_path="label", default=only_label)]
     if not only_label:
         pages.insert(0, streamlit.Page(gap, title="Gap", url_path="gap", default=True))
+        pages.insert(1, streamlit.Page(failures, title="Failures", url_path="failures"))
     streamlit.navigation(pages, position="hidden" if only_label else "top").run()
 
 

@@ -41,11 +41,41 @@ def picker_key(name: str, value: str | None) -> str:
     return key
 
 
-def take_over(name: str) -> Callable[[], None]:
-    """Give the callback by which a control writes its value into the URL."""
+def take_over(name: str, *, drop: Sequence[str] = (), off: str | None = None) -> Callable[[], None]:
+    """Give the callback by which a control writes its value into the URL and takes others out of it.
+
+    A box that is ticked writes `1`, or nothing where `off` is what an empty one writes.
+    """
 
     def callback() -> None:
-        choose(name, (streamlit.session_state[f"pick {name}"] or "").strip() or None)
+        value = streamlit.session_state[f"pick {name}"]
+        if isinstance(value, bool):
+            value = off if not value else None if off else "1"
+        choose_several(**{name: (value or "").strip() or None}, **dict.fromkeys(drop))
+
+    return callback
+
+
+def choose_several(**values: str | None) -> None:
+    """Put several choices into the URL at once; None takes one out."""
+    for name, value in values.items():
+        choose(name, value)
+
+
+def flag_key(name: str, *, off: str | None = None) -> str:
+    """Set the box of a URL parameter to what the page shows, and give the box's key."""
+    key = f"pick {name}"
+    streamlit.session_state[key] = asked(name) != off if off else asked(name) == "1"
+    return key
+
+
+def take_state(component: str, name: str, *, drop: Sequence[str] = ()) -> Callable[[], None]:
+    """Give the callback by which a component writes a state of its own into the URL."""
+
+    def callback() -> None:
+        value = streamlit.session_state[component].get(name)
+        if isinstance(value, str | int) and not isinstance(value, bool):
+            choose_several(**{name: str(value) or None}, **dict.fromkeys(drop))
 
     return callback
 

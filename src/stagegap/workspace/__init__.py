@@ -72,14 +72,13 @@ class Workspace:
         """Where people are asked and answer."""
         return Desk(self.store, load=self._file, clock=self._clock)
 
-    @cached_property
+    @property
     def reading(self) -> Reading:
         """What people read of a run, and note while they read."""
         return Reading(self.store, restored=self._restored, clock=self._clock)
 
     def close(self) -> None:
         """Let go of the store if it was used."""
-        self.__dict__.pop("reading", None)
         self.__dict__.pop("desk", None)
         store = self.__dict__.pop("store", None)
         if store is not None:

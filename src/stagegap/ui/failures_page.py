@@ -1,0 +1,91 @@
+"""The Failures page: why does a stage fail, and what do its failures have in common?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import streamlit
+
+from stagegap import charts, report
+from stagegap.analysis.views import Scorecard, StageDetail
+from stagegap.model.failure import FailurePage
+from stagegap.ui import elements, empty, failures_filters, failures_record, failures_tags, identity, state
+from stagegap.ui.elements import note
+from stagegap.ui.failures_protocol import OwnTally
+from stagegap.ui.protocol import Workspace
+
+
+@streamlit.fragment
+@elements.errors_as_sentences
+def draw(workspace: Workspace) -> None:
+    """Draw list, record and tags of the stage that the URL names; or the sentence that says what to do first."""
+    cascades = workspace.cascades()
+    cascade, _ = state.chosen("cascade", cascades, cascades[0] if cascades else None)
+    if cascade is None:
+        return empty.no_cascade()
+    run, no_run = state.chosen("run", [run.name for run in workspace.runs(cascade)], None)
+    scorecard = workspace.scorecard(cascade, run)
+    if scorecard is None:
+        return empty.no_run(workspace, cascade, run)
+    stages = [row.stage for row in scorecard.stages]
+    stage, no_stage = state.chosen("stage", stages, report.explained(scorecard))
+    detail = next((detail for detail in scorecard.details if detail.stage == stage), None)
+    if detail is None:
+        return note(f"No record was scored at {stage}.")
+    head, right = streamlit.columns([4, 1], vertical_alignment="top")
+    with right:
+        who, verified = identity.annotator()
+    found = workspace.reading.tally(scorecard, detail.stage, who or "")
+    with head:
+        streamlit.title(elements.plain(found.tally.headline), anchor=False)
+    if no_run:
+        note("The run in the link is not here. This is the newest.")
+    if no_stage:
+        note(f"The stage in the link is not in run {scorecard.run}.")
+    failures_filters.stage_switch(stages, detail.stage)
+    return _lists(workspace, scorecard, detail, found, who, verified)
+
+
+def _lists(
+    workspace: Workspace, scorecard: Scorecard, detail: StageDetail, found: OwnTally, who: str | None, verified: bool
+) -> None:
+    groups = [row.group for row in detail.groups]
+    wanted, tag, problems = failures_filters.draw(stage=detail.stage, groups=groups, tags=found.own.tags)
+    if tag is not None:
+        wanted = replace(wanted, among=found.own.records(tag))
+    run, asked = scorecard.run, state.asked("record")
+    after = int(text) if (text := state.asked("after") or "").isdecimal() else 0
+    page = workspace.reading.failures(scorecard.cascade, run, wanted, after=after)
+    ids = [row.record for row in page.rows]
+    if asked is not None and asked not in ids:
+        place = workspace.reading.place(scorecard.cascade, run, wanted, asked)
+        if place is None:
+            problems.append(f"Record {asked} is not among these failures of {detail.stage} in run {run}.")
+        else:
+            page = workspace.reading.failures(scorecard.cascade, run, wanted, after=place - 1)
+            ids = [row.record for row in page.rows]
+    failures_filters.describe(problems)
+    if not page.total and detail.failures and wanted.is_open:
+        empty.no_list(workspace, scorecard.cascade, run, detail.stage)
+    record = asked if asked in ids else (ids[0] if ids else None)
+    left, middle, rail = streamlit.columns([3.6, 4.6, 2.2], gap="medium")
+    with left:
+        _list(page, detail.stage, scorecard.noun, record, found)
+    with middle:
+        if record is not None:
+            failures_record.draw(workspace, scorecard, record, ids, who)
+    with rail:
+        failures_tags.draw(workspace, scorecard, found, record, who, verified)
+
+
+def _list(page: FailurePage, stage: str, noun: str, record: str | None, found: OwnTally) -> None:
+    html = charts.failure_list(page, stage=stage, noun=noun, chosen=None, tags=found.own.by_record)
+    elements.failure_list(f"{stage} {page.before}", html, record=record, next_after=page.next, is_first=not page.before)
+    note(charts.list_sentence(page, noun=noun))
+    with streamlit.container(horizontal=True):
+        if page.before:
+            streamlit.button("First page", on_click=state.choose_several, kwargs={"after": None, "record": None})
+        if page.next is not None:
+            streamlit.button(
+                "Next page", on_click=state.choose_several, kwargs={"after": str(page.next), "record": None}
+            )

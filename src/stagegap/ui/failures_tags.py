@@ -1,0 +1,76 @@
+"""The rail of the Failures page: a person's own reasons, counted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from stagegap import charts
+from stagegap.analysis.tags import LONGEST
+from stagegap.analysis.views import Scorecard
+from stagegap.errors import StagegapError
+from stagegap.model.values import Json
+from stagegap.ui import elements, state
+from stagegap.ui.elements import note
+from stagegap.ui.failures_protocol import OwnTally
+from stagegap.ui.protocol import Workspace
+
+
+def draw(
+    workspace: Workspace,
+    scorecard: Scorecard,
+    found: OwnTally,
+    record: str | None,
+    who: str | None,
+    verified: bool,
+) -> None:
+    """Draw the tags with their numbers; who has not said who they are is asked first."""
+    elements.subheading("Your reasons")
+    if who is None:
+        return note("Write your initials above to note why each fails. What you open is then kept out of your queue.")
+    stage = found.tally.stage
+    key = f"tags {scorecard.cascade} {scorecard.run} {stage} {who}"
+    here = found.own.by_record.get(record or "", ())
+    rows = [
+        {"tag": row.tag, "share": charts.tag_share(row), "win": charts.tag_win(row), "on": row.tag in here}
+        for row in found.tally.rows
+    ]
+    data = {
+        "context": f"tags/{scorecard.cascade}/{scorecard.run}/{stage}",
+        "who": who,
+        "record": record,
+        "rows": rows,
+        "acknowledged": state.acknowledged(key),
+        "longest": LONGEST,
+    }
+    elements.tags(key, data, on_outbox=partial(_take_in, workspace, scorecard, stage, who, verified, key))
+    for sentence in (charts.win_sentence(found.tally), found.tally.basis, *state.troubles(key)):
+        if sentence:
+            note(sentence)
+    return None
+
+
+def _take_in(workspace: Workspace, scorecard: Scorecard, stage: str, who: str, verified: bool, key: str) -> None:
+    stored, troubles = store(workspace, scorecard, stage, state.outbox(key), who=who, verified=verified)
+    state.settle(key, stored=stored, troubles=troubles)
+
+
+def store(
+    workspace: Workspace,
+    scorecard: Scorecard,
+    stage: str,
+    events: Sequence[Mapping[str, Json]],
+    *,
+    who: str,
+    verified: bool,
+) -> tuple[list[str], list[str]]:
+    """Store events one by one, so that one that can't be stored holds up no other; give ids stored, and reasons."""
+    stored: list[str] = []
+    troubles: list[str] = []
+    for event in events:
+        try:
+            workspace.reading.save_tags(scorecard.cascade, scorecard.run, stage, [event], viewer=who, verified=verified)
+            stored.append(str(event["id"]))
+        except StagegapError as error:
+            troubles.append(f"Not saved: {error}")
+    return stored, list(dict.fromkeys(troubles))
