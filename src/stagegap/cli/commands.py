@@ -10,6 +10,7 @@ import typer
 from stagegap.cli import labelling
 from stagegap.cli.attributing import attributing
 from stagegap.cli.options import (
+    BudgetOption,
     CascadeOption,
     FileArgument,
     FilterOption,
@@ -23,6 +24,7 @@ from stagegap.cli.options import (
     SampleOption,
     SeedOption,
 )
+from stagegap.cli.overnight import nights
 
 application = typer.Typer(
     no_args_is_help=True,
@@ -118,7 +120,7 @@ def run(
     fresh_stage: FreshStageOption = None,
     retry: Annotated[bool, typer.Option("--retry", help="Mend the newest run where a service failed.")] = False,
     jobs: JobsOption = None,
-    budget: Annotated[str | None, typer.Option("--budget", help="Hard stop: 200 calls, 5 min, $3.")] = None,
+    budget: BudgetOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be called, as plan.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -280,3 +282,4 @@ def doctor(
 
 
 application.add_typer(attributing)
+application.add_typer(nights)

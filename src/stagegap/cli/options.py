@@ -30,3 +30,4 @@ FreshStageOption = Annotated[
     list[str] | None, typer.Option("--fresh-stage", help="Call a stage again; may be given several times.")
 ]
 JobsOption = Annotated[int | None, typer.Option("--jobs", help="Calls at the same time, a stage.")]
+BudgetOption = Annotated[str | None, typer.Option("--budget", help="Hard stop: 200 calls, 5 min, $3.")]

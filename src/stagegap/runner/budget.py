@@ -55,6 +55,19 @@ class Budget:
             calls=None if calls is None else int(calls), seconds=found.get("seconds"), dollars=found.get("dollars")
         )
 
+    def less(self, *, calls: int, seconds: float, dollars: float) -> Budget:
+        """Give what is left after so much was spent, never below 0."""
+        return Budget(
+            calls=None if self.calls is None else max(0, self.calls - calls),
+            seconds=None if self.seconds is None else max(0.0, self.seconds - seconds),
+            dollars=None if self.dollars is None else max(0.0, self.dollars - dollars),
+        )
+
+    @property
+    def used_up(self) -> str:
+        """Why a run ends that has reached it."""
+        return f"The budget of {self} is used up."
+
     def __str__(self) -> str:
         parts = [
             f"{self.calls:,} calls" if self.calls is not None else "",
@@ -101,7 +114,7 @@ class Meter:
             await self._settled.wait()
         admitted = min(calls, self._left(spent))
         if admitted < calls:
-            self.stop(f"The budget of {self.budget} is used up.")
+            self.stop(self.budget.used_up)
         spent.under_way += admitted
         self._calls += admitted
         return admitted

@@ -211,7 +211,7 @@ def _time_limit(budget: Budget, stop: Stop) -> Generator[None]:
     if budget.seconds is None:
         yield
         return
-    timer = asyncio.get_running_loop().call_later(budget.seconds, stop.request, f"The budget of {budget} is used up.")
+    timer = asyncio.get_running_loop().call_later(budget.seconds, stop.request, budget.used_up)
     try:
         yield
     finally:

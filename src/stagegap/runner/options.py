@@ -39,6 +39,8 @@ class RunOptions:
     jobs: int | None = None
     """Calls at the same time, in the place of the file's `concurrency`."""
     budget: Budget | None = None
+    variant: str = ""
+    """Name of the variant in a matrix file."""
 
     def __post_init__(self) -> None:
         for name in ("sample", "limit", "repeats", "jobs"):

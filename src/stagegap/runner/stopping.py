@@ -7,6 +7,8 @@ import contextlib
 import signal
 from collections.abc import Callable, Generator
 
+INTERRUPTED = "It was interrupted."
+
 
 class Stop:
     """A request to end a run. Made once, the calls in flight are awaited; made twice, they are given up."""
@@ -33,7 +35,7 @@ class Stop:
     def interrupt(self) -> None:
         """Take a Ctrl-C: the first asks, the second forces."""
         if not self.reason:
-            self.request("It was interrupted.")
+            self.request(INTERRUPTED)
         elif not self.is_forced:
             self.is_forced = True
             self._on_force()

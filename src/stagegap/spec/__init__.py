@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from stagegap.spec.editors import json_schema, write_schema
 from stagegap.spec.load import load, restore
+from stagegap.spec.matrix import Matrix, load_matrix
 
-__all__ = ["json_schema", "load", "restore", "write_schema"]
+__all__ = ["Matrix", "json_schema", "load", "load_matrix", "restore", "write_schema"]

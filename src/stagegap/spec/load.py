@@ -25,7 +25,7 @@ def load(path: Path, *, environment: Mapping[str, str]) -> CascadeFile:
     Raises: SpecError with every problem of the files.
     """
     findings = Findings()
-    return _loaded(expand(path, environment=environment, findings=findings), path, findings)
+    return loaded(expand(path, environment=environment, findings=findings), path, findings)
 
 
 def restore(resolved: str, *, path: Path) -> CascadeFile:
@@ -36,10 +36,11 @@ def restore(resolved: str, *, path: Path) -> CascadeFile:
     """
     findings = Findings()
     root = parse(resolved, str(path), findings)
-    return _loaded(absolute(root, path.parent) if root else None, path, findings)
+    return loaded(absolute(root, path.parent) if root else None, path, findings)
 
 
-def _loaded(root: Entries | None, path: Path, findings: Findings) -> CascadeFile:
+def loaded(root: Entries | None, path: Path, findings: Findings) -> CascadeFile:
+    """Give the cascade of a mapping with absolute paths. Raises: SpecError with every problem found so far."""
     if root is None:
         raise SpecError(findings.problems)
     sections = read(root, findings)

@@ -14,6 +14,7 @@ from typing import Self
 from stagegap import spec
 from stagegap.analysis import codec
 from stagegap.analysis.pooled import PooledScore
+from stagegap.analysis.variants import VariantsView
 from stagegap.analysis.views import Scorecard
 from stagegap.errors import NotFound, near_names
 from stagegap.exchange.frames import Frame
@@ -27,6 +28,7 @@ from stagegap.workspace import exchanging, running
 from stagegap.workspace.attributing import Attribution
 from stagegap.workspace.exchanging import Foreign, ImportReport
 from stagegap.workspace.labelling import Desk, LabelStage
+from stagegap.workspace.overnight import Listener, planned_night
 from stagegap.workspace.reading import Reading
 
 __all__ = ["ALL", "Foreign", "ImportReport", "LabelStage", "Workspace"]
@@ -139,6 +141,24 @@ class Workspace:
         return running.run(
             self.store, job, folder=self.folder, clock=self._clock, progress=progress or Silent(), stop=stop
         )
+
+    def overnight(
+        self,
+        path: Path,
+        options: RunOptions = ALL,
+        *,
+        listener: Listener,
+        progress: Progress | None = None,
+        stop: Stop | None = None,
+    ) -> VariantsView:
+        """Run every variant of a matrix file, each as a run of its own, and rank them.
+
+        A call that two variants have in common is made once. Raises: SpecError, ConfigurationError, StoreError.
+        """
+        night = planned_night(
+            self.store, path, options, folder=self.folder, environment=self._environment, clock=self._clock
+        )
+        return night.run(listener, progress or Silent(), stop or Stop())
 
     def options(self, run: Run) -> RunOptions:
         """Give what a run was told besides its file."""

@@ -104,9 +104,7 @@ def run(
     if job.options.retry:
         begun, job = mended(store, job)
     else:
-        begun = store.create_run(_new_run(job, folder, clock()))
-        if job.options != RunOptions():
-            store.put_view(begun.id, OPTIONS, codec.to_json(job.options), 0)
+        begun = begin(store, job, folder=folder, now=clock())
     try:
         summary = execute(job.work(begun.id), sink=store, cache=store, progress=progress, stop=stop)
     except BaseException as error:
@@ -119,6 +117,14 @@ def run(
         score(store, ended, job.file, records)
     store.update_run(ended)
     return ended, summary
+
+
+def begin(store: Store, job: Job, *, folder: Path, now: float) -> Run:
+    """Store the beginning of a new run, with what it is told besides its file."""
+    begun = store.create_run(_new_run(job, folder, now))
+    if job.options != RunOptions():
+        store.put_view(begun.id, OPTIONS, codec.to_json(job.options), 0)
+    return begun
 
 
 def mended(store: Store, job: Job) -> tuple[Run, Job]:

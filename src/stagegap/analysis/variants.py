@@ -1,0 +1,173 @@
+"""Variants of one cascade on the same records: which is best, and which can't be told from the best."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stagegap.analysis import evidence as ev
+from stagegap.analysis.recorded import Outputs
+from stagegap.analysis.rounding import percent
+from stagegap.analysis.scorecard import outcome_name
+from stagegap.analysis.wording import counted, interval, listed, sentence
+from stagegap.attribution.ceiling import complete_cases
+from stagegap.metrics import CustomMetric
+from stagegap.model.answer import Label
+from stagegap.model.cascade import Cascade
+from stagegap.model.estimate import Estimate
+from stagegap.model.record import Record
+from stagegap.model.run import SYSTEM
+from stagegap.stats.clusters import clusters
+from stagegap.stats.ranks import rank_sets
+from stagegap.stats.resample import RESAMPLES, Resamples, resample
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """What one variant answered."""
+
+    name: str
+    run: str
+    """Name of its run."""
+    cascade: Cascade
+    outputs: Outputs
+    calls: int
+    """Made for this variant; what an earlier one had asked already was not asked again."""
+    dollars: float
+    """Paid for them, as far as known."""
+    is_paid: bool = False
+    """True when some of its stages may cost money."""
+    error: str = ""
+    """Why it ended early; empty when it did not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VariantRow:
+    """One line of the morning's table."""
+
+    variant: str
+    run: str
+    outcome: Estimate
+    best: int | None
+    """Best rank that is not excluded, all variants at once; None where nothing is measured."""
+    worst: int | None
+    price: Estimate
+    """US dollars a record as if the variant had run alone; not measured where no call has a price."""
+    is_paid: bool
+    calls: int
+    dollars: float
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VariantsView:
+    """Variants side by side, best first."""
+
+    cascade: str
+    noun: str
+    outcome: str
+    """In words."""
+    headline: str
+    records: int
+    """Records with an outcome in every variant: the ranking rests on them."""
+    rows: tuple[VariantRow, ...]
+    leaders: tuple[str, ...]
+    """Variants that may be the best: the ranks of which start at 1."""
+    calls: int
+    dollars: float
+
+
+def variants_view(
+    variants: Sequence[Variant],
+    records: Sequence[Record],
+    labels: Sequence[Label],
+    *,
+    custom: Mapping[str, CustomMetric],
+    seed: int,
+    resamples: int = RESAMPLES,
+) -> VariantsView:
+    """Rank the variants by outcome, on the records that all of them have an outcome for.
+
+    All intervals come from the same resamples of whole clusters, so variants are compared in pairs. A variant that has
+    no outcome at all is left out of the ranking and keeps its row.
+    """
+    found = {one.name: ev.gather(one.cascade, records, one.outputs, labels, custom=custom) for one in variants}
+    scores = {name: ev.outcome_scores(one, SYSTEM) for name, one in found.items()}
+    ranked = [name for name, values in scores.items() if not np.isnan(values).all()]
+    columns = dict(zip(ranked, complete_cases([scores[name] for name in ranked]), strict=True)) if ranked else {}
+    columns |= {name: values for name, values in scores.items() if name not in columns}
+    kept = next(iter(found.values())).records
+    prices = {f"price of {one.name}": _prices(one, kept) for one in variants}
+    units = clusters(record.unit for record in kept)
+    drawn = resample({**columns, **prices}, units, rng=np.random.default_rng(seed), resamples=resamples)
+    shared = int((~np.isnan(columns[ranked[0]])).sum()) if ranked else 0
+    ranks = _ranks(ranked if shared > 1 else [], drawn)
+    rows = [
+        VariantRow(
+            variant=one.name,
+            run=one.run,
+            outcome=drawn.mean(one.name),
+            best=ranks.get(one.name, (None, None))[0],
+            worst=ranks.get(one.name, (None, None))[1],
+            price=drawn.mean(f"price of {one.name}"),
+            is_paid=one.is_paid,
+            calls=one.calls,
+            dollars=one.dollars,
+            error=one.error,
+        )
+        for one in variants
+    ]
+    rows.sort(key=lambda row: -math.inf if math.isnan(row.outcome.value) else row.outcome.value, reverse=True)
+    leaders = tuple(row.variant for row in rows if row.best == 1)
+    cascade = variants[0].cascade
+    return VariantsView(
+        cascade=cascade.name,
+        noun=cascade.noun,
+        outcome=outcome_name(cascade),
+        headline=_headline(rows, leaders, shared, cascade.noun),
+        records=shared,
+        rows=tuple(rows),
+        leaders=leaders,
+        calls=sum(row.calls for row in rows),
+        dollars=sum(row.dollars for row in rows),
+    )
+
+
+def _prices(variant: Variant, records: Sequence[Record]) -> Floats:
+    """Give what each record cost in US dollars, NaN where nothing with a price was asked."""
+    costs: dict[str, float] = {}
+    for (cell, _), outputs in variant.outputs.items():
+        for record, output in outputs.items() if cell == str(SYSTEM) else ():
+            if output.cost is not None:
+                costs[record] = costs.get(record, 0.0) + output.cost
+    return np.array([costs.get(record.id, math.nan) for record in records], dtype=np.float64)
+
+
+def _ranks(names: Sequence[str], drawn: Resamples) -> dict[str, tuple[int, int]]:
+    if not names:
+        return {}
+    values = np.array([drawn.point(name) for name in names])
+    means = np.stack([drawn.means[name] for name in names], axis=1)
+    ranks = rank_sets(values, means[~np.isnan(means).any(axis=1)])
+    return {name: (ranks.best[i], ranks.worst[i]) for i, name in enumerate(names)}
+
+
+def _headline(rows: Sequence[VariantRow], leaders: Sequence[str], shared: int, noun: str) -> str:
+    """Give the verdict: one variant, or those that can't be told apart."""
+    if not leaders:
+        return f"Nothing to rank: {counted(shared, noun)} with an outcome in every variant"
+    if len(rows) == 1:
+        return f"{sentence(rows[0].variant)} is the only variant"
+    if len(leaders) == 1:
+        first = rows[0]
+        share = f"{percent(first.outcome.value)}% ({interval(first.outcome)})"
+        return f"{sentence(first.variant)} is the best variant: {share}"
+    if len(leaders) == len(rows):
+        return f"No variant stands out: {listed(leaders)} can't be told apart"
+    return f"{sentence(listed(leaders))} are ahead and can't be told apart"

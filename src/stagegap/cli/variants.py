@@ -1,0 +1,119 @@
+"""A night of variants on a terminal, and the table of the morning."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from rich.table import Table
+from rich.text import Text
+
+from stagegap.analysis.variants import VariantRow, VariantsView
+from stagegap.analysis.wording import counted
+from stagegap.cli import printing
+from stagegap.errors import RunStopped
+from stagegap.runner import RunOptions, Silent
+from stagegap.runner.progress import progress_on
+from stagegap.workspace import Workspace
+
+HEADINGS = ("Variant", "Run", "Outcome", "Rank", "Cost a record", "Calls", "Paid")
+
+
+class Told:
+    """Says on the terminal how the night goes."""
+
+    def going_on(self, variant: str, records: int) -> None:
+        """Name the variant that goes on."""
+        printing.say(f"{variant}: {records:,} more records")
+
+    def so_far(self, view: VariantsView) -> None:
+        """Give the verdict on the records that all variants have answered."""
+        printing.say(f"After {counted(view.records, view.noun)}: {view.headline}.")
+
+
+class Untold:
+    """Says nothing."""
+
+    def going_on(self, variant: str, records: int) -> None:
+        """Do nothing."""
+
+    def so_far(self, view: VariantsView) -> None:
+        """Do nothing."""
+
+
+def overnight_and_show(
+    opened: Workspace, file: Path, options: RunOptions, *, output: Path | None, as_json: bool
+) -> None:
+    """Run all variants and print their table. Raises: RunStopped when one of them ended early."""
+    progress = Silent() if as_json else progress_on(printing.console(), clock=time.monotonic)
+    view = opened.overnight(file, options, listener=Untold() if as_json else Told(), progress=progress)
+    if output is not None:
+        output.write_text(markdown(view), encoding="utf-8")
+    if as_json:
+        printing.print_view(view)
+    else:
+        draw(view)
+    stopped = [row for row in view.rows if row.error]
+    if stopped:
+        raise RunStopped(
+            "\n".join(f"Variant {row.variant} stopped: {row.error}" for row in stopped)
+            + "\nWhat was answered is kept; run it again to go on."
+        )
+
+
+def draw(view: VariantsView) -> None:
+    """Print the verdict and one row a variant."""
+    out = printing.console()
+    out.print(Text(f"{printing.printable(view.headline)}.", style="bold"))
+    out.print(Text(_basis(view), style="dim"))
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for place, heading in enumerate(HEADINGS):
+        table.add_column(heading, justify="left" if place < 2 else "right", no_wrap=True)
+    for row in view.rows:
+        table.add_row(*map(printing.printable, _cells(row)), style="bold" if row.variant in view.leaders else "")
+    out.print(table)
+
+
+def markdown(view: VariantsView) -> str:
+    """Give the table of the morning as a Markdown file."""
+    lines = [
+        f"# Variants of {_escaped(view.cascade)}",
+        "",
+        f"{_escaped(view.headline)}.",
+        "",
+        _escaped(_basis(view)),
+        "",
+        f"| {' | '.join(HEADINGS)} |",
+        "|---|---|---:|---:|---:|---:|---:|",
+        *(f"| {' | '.join(map(_escaped, _cells(row)))} |" for row in view.rows),
+        "",
+        *(f"- {_escaped(row.variant)} stopped: {_escaped(row.error)}" for row in view.rows if row.error),
+    ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _basis(view: VariantsView) -> str:
+    return (
+        f"By {view.outcome}, on {counted(view.records, view.noun)} that every variant answered. "
+        f"A rank is the range that the data do not exclude (95%, all variants at once). "
+        f"{view.calls:,} calls that count, {printing.dollars(view.dollars)} paid."
+    )
+
+
+def _cells(row: VariantRow) -> tuple[str, ...]:
+    rank = "" if row.best is None else f"{row.best}" if row.best == row.worst else f"{row.best} to {row.worst}"
+    price = printing.dollars(row.price.value) if row.price.is_measured else "?" if row.is_paid else ""
+    return (
+        row.variant,
+        row.run,
+        printing.with_interval(printing.percent(row.outcome), row.outcome),
+        rank,
+        price,
+        f"{row.calls:,}",
+        printing.dollars(row.dollars),
+    )
+
+
+def _escaped(text: str) -> str:
+    """Give the text so that Markdown shows it as it is."""
+    return "".join(f"\\{sign}" if sign in "\\`*_[]<>|#!&" else sign for sign in " ".join(text.split()))

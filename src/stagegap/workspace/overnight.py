@@ -1,0 +1,191 @@
+"""Many variants in one go: early answers on a few records first, all of them by the morning."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from stagegap.analysis.variants import Variant, VariantsView, variants_view
+from stagegap.model.record import Record
+from stagegap.model.run import SYSTEM, Run, RunStatus
+from stagegap.runner import Budget, CellWork, Progress, RunOptions, Stop, Summary, execute
+from stagegap.runner.budget import PAID, counted
+from stagegap.runner.prepare import custom_metrics
+from stagegap.runner.stopping import INTERRUPTED
+from stagegap.spec import load_matrix
+from stagegap.store import Store
+from stagegap.workspace.running import Job, begin, first_outputs, gather, score
+
+FIRST_WAVE = 32
+"""Records that every variant answers before any variant goes on."""
+GROWTH = 4
+"""Each wave ends at so many times the records of the one before."""
+
+
+@dataclass(slots=True)
+class _Candidate:
+    """A variant on its way."""
+
+    name: str
+    job: Job
+    run: Run
+    calls: int = 0
+    dollars: float = 0.0
+    error: str = ""
+
+
+class Listener(Protocol):
+    """Somebody who is told how the night goes."""
+
+    def going_on(self, variant: str, records: int) -> None:
+        """A variant is asked about so many further records."""
+        ...
+
+    def so_far(self, view: VariantsView) -> None:
+        """All variants were asked about the same records."""
+        ...
+
+
+@dataclass(slots=True, kw_only=True)
+class Night:
+    """Runs all variants: the system on a first wave of records for each, then larger waves, then the swaps.
+
+    A wave is a random sample, so each table in between is fair. A variant whose service refuses every call ends alone;
+    an interruption or a budget that is used up ends the night. What was answered is kept.
+    """
+
+    store: Store
+    jobs: Mapping[str, Job]
+    folder: Path
+    clock: Callable[[], float]
+    seed: int
+    budget: Budget | None
+    _started: float = 0.0
+    _reason: str = ""
+    _candidates: list[_Candidate] = field(default_factory=list[_Candidate])
+
+    def run(self, listener: Listener, progress: Progress, stop: Stop) -> VariantsView:
+        """Run everything and give the table. Raises: StoreError, ConfigurationError from a stage that can't work."""
+        self._started = self.clock()
+        self._candidates = [
+            _Candidate(name, job, begin(self.store, job, folder=self.folder, now=self.clock()))
+            for name, job in self.jobs.items()
+        ]
+        try:
+            for wave in waves(next(iter(self.jobs.values())).records, seed=self.seed):
+                for one in self._left():
+                    listener.going_on(one.name, len(wave))
+                    self._go_on(one, wave, (CellWork(cell=SYSTEM),), progress, stop)
+                if not self._reason:
+                    listener.so_far(self._view())
+            for one in self._left():
+                swaps = [cell for cell in one.job.cells if cell.cell != SYSTEM]
+                self._go_on(one, one.job.records, swaps, progress, stop)
+                if not one.error and not self._reason:
+                    self._end(one, RunStatus.DONE)
+        except BaseException as error:
+            for one in self._running():
+                one.error = one.error or str(error) or type(error).__name__
+                self._end(one, RunStatus.FAILED)
+            raise
+        for one in self._running():
+            one.error = one.error or self._reason
+            self._end(one, RunStatus.STOPPED)
+        return self._view()
+
+    def _left(self) -> Iterator[_Candidate]:
+        """Give the variants that go on, one by one, as long as the night does."""
+        for one in self._candidates:
+            if not one.error and not self._reason:
+                yield one
+
+    def _running(self) -> list[_Candidate]:
+        return [one for one in self._candidates if one.run.status is RunStatus.RUNNING]
+
+    def _go_on(
+        self, one: _Candidate, records: Sequence[Record], cells: Sequence[CellWork], progress: Progress, stop: Stop
+    ) -> None:
+        left = self._budget_left()
+        own = Stop()
+        stop.watch(on_request=lambda: own.request(stop.reason), on_force=own.interrupt)
+        work = replace(one.job.work(one.run.id), records=records, cells=cells, budget=left)
+        summary = execute(work, sink=self.store, cache=self.store, progress=progress, stop=own)
+        one.calls += _counted(summary, one.job)
+        one.dollars += summary.cost
+        if left is not None and self.budget is not None and summary.error == left.used_up:
+            self._reason = self.budget.used_up
+        elif summary.error and summary.error in (INTERRUPTED, stop.reason):
+            self._reason = summary.error
+        else:
+            one.error = summary.error
+
+    def _budget_left(self) -> Budget | None:
+        if self.budget is None:
+            return None
+        return self.budget.less(
+            calls=sum(one.calls for one in self._candidates),
+            seconds=self.clock() - self._started,
+            dollars=sum(one.dollars for one in self._candidates),
+        )
+
+    def _end(self, one: _Candidate, status: RunStatus) -> None:
+        one.run = replace(one.run, status=status, finished_at=self.clock(), error=one.error)
+        if status is RunStatus.DONE:
+            score(self.store, one.run, one.job.file, one.job.records)
+        self.store.update_run(one.run)
+
+    def _view(self) -> VariantsView:
+        first = self._candidates[0].job
+        labels = self.store.labels(first.file.cascade.name)
+        variants = [self._variant(one) for one in self._candidates]
+        return variants_view(variants, first.records, labels, custom=custom_metrics(first.file), seed=self.seed)
+
+    def _variant(self, one: _Candidate) -> Variant:
+        cascade = one.job.file.cascade
+        return Variant(
+            name=one.name,
+            run=one.run.name,
+            cascade=cascade,
+            outputs={(str(SYSTEM), s): first_outputs(self.store, one.run, SYSTEM, s) for s in cascade.names},
+            calls=one.calls,
+            dollars=one.dollars,
+            is_paid=any(stage.uses in PAID for stage in cascade.stages),
+            error=one.error,
+        )
+
+
+def planned_night(
+    store: Store,
+    path: Path,
+    options: RunOptions,
+    *,
+    folder: Path,
+    environment: Mapping[str, str],
+    clock: Callable[[], float],
+) -> Night:
+    """Read a matrix file and all that its variants need. Raises: SpecError, ConfigurationError."""
+    variants = load_matrix(path, environment=environment).variants
+    jobs = {
+        name: gather(store, file, environment=environment, options=replace(options, variant=name))
+        for name, file in variants.items()
+    }
+    return Night(store=store, jobs=jobs, folder=folder, clock=clock, seed=options.seed, budget=options.budget)
+
+
+def waves(records: Sequence[Record], *, seed: int) -> Iterator[tuple[Record, ...]]:
+    """Give all records in growing random parts, each in the order of the records."""
+    order = np.random.default_rng(seed).permutation(len(records))
+    start, end = 0, min(FIRST_WAVE, len(records))
+    while start < len(records):
+        yield tuple(records[int(place)] for place in np.sort(order[start:end]))
+        start, end = end, min(end * GROWTH, len(records))
+
+
+def _counted(summary: Summary, job: Job) -> int:
+    """Give the calls that a budget counts."""
+    names = counted(job.file.cascade)
+    return sum(tally.calls for cell in summary.cells for name, tally in cell.tallies.items() if name in names)
