@@ -1,7 +1,7 @@
 """The command line: parse, one call on the workspace, print, exit code.
 
 Exit codes: 0 done; 1 an expectation is not met; 2 configuration or input is wrong; 3 the store can't be used;
-4 a run stopped before its end; 130 interrupted.
+4 a run stopped before its end; 5 a check can't be decided; 6 too much was lost to infrastructure; 130 interrupted.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ import typer
 
 from stagegap.cli import labelling
 from stagegap.cli.attributing import attributing
+from stagegap.cli.changing import changing
 from stagegap.cli.options import (
     BudgetOption,
     CascadeOption,
@@ -33,7 +34,8 @@ application = typer.Typer(
     rich_markup_mode=None,
     help="Which stage of the cascade holds you back, against people?",
     epilog="Exit codes: 0 done, 1 an expectation is not met, 2 configuration or input is wrong, 3 the store can't be "
-    "used, 4 a run stopped before its end, 130 interrupted.",
+    "used, 4 a run stopped before its end, 5 a check can't be decided, 6 too much lost to infrastructure, "
+    "130 interrupted.",
 )
 
 PortOption = Annotated[int, typer.Option("--port", help="Port on 127.0.0.1.")]
@@ -282,4 +284,5 @@ def doctor(
 
 
 application.add_typer(attributing)
+application.add_typer(changing)
 application.add_typer(nights)

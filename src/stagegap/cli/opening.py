@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from stagegap.analysis.changes.views import Comparison
 from stagegap.analysis.views import Scorecard
 from stagegap.errors import ConfigurationError, NotFound
 from stagegap.workspace import Workspace
 from stagegap.workspace.attributing import Attribution
+from stagegap.workspace.comparing import on_shared_records
+from stagegap.workspace.holding import Gate
 
 DEMO = Path("pipelines", "support_email", "cascade.yaml")
 
@@ -42,6 +45,17 @@ def scorecard(opened: Workspace, cascade: str | None, run: str | None) -> Scorec
 def attribution(opened: Workspace, cascade: str | None, run: str | None) -> Attribution:
     """Look into a run, by default the newest of the cascade that ran last. Raises: NotFound."""
     return opened.attribution(cascade_name(opened, cascade), run)
+
+
+def comparison(opened: Workspace, cascade: str | None, before: str, after: str, *, shared: bool) -> Comparison:
+    """Compare two runs; `shared` takes the offer where they can't be compared as they are. Raises: NotFound."""
+    view = opened.compare(cascade_name(opened, cascade), before, after)
+    return on_shared_records(view) if shared else view
+
+
+def gate(opened: Workspace, cascade: str | None) -> Gate:
+    """Give what holds the line, by default of the cascade that ran last. Raises: NotFound."""
+    return Gate(opened, cascade_name(opened, cascade))
 
 
 def demo_file(opened: Workspace) -> Path:

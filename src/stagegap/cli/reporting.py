@@ -8,7 +8,10 @@ from typing import Literal
 
 from stagegap import report
 from stagegap.analysis import codec
+from stagegap.analysis.changes import check_output
 from stagegap.analysis.views import Scorecard
+from stagegap.errors import ConfigurationError
+from stagegap.workspace.holding import Checked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,3 +46,18 @@ def write_report(
     path.write_bytes(content)
     shown = report.shown_records(card) if form == "html" and records else 0
     return Written(path=path, size=len(content), records=shown)
+
+
+def write_checks(checked: Checked, *, junit: Path | None, markdown: Path | None) -> None:
+    """Write the checks for other programs, each where a path is given. Raises: ConfigurationError."""
+    title = f"{checked.cascade} {checked.run}"
+    files = (
+        (junit, check_output.junit(checked.results, suite=title)),
+        (markdown, check_output.markdown(checked.results, title=title)),
+    )
+    for path, text in files:
+        try:
+            if path is not None:
+                path.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise ConfigurationError(f"{path} can't be written: {error.strerror}.") from None

@@ -14,7 +14,7 @@ from stagegap.model.answer import Label, Output
 from stagegap.model.queue import GuidelineVersion, Progress, Queue, QueueItem
 from stagegap.model.record import Record
 from stagegap.model.run import Cell, Run, RunStatus
-from stagegap.store import care, guidelines, labels, outputs, queues, records, rows
+from stagegap.store import care, guidelines, labels, outputs, queues, records, rows, spending
 from stagegap.store.attach import Attachment
 from stagegap.store.calls import Calls
 from stagegap.store.drain import Drainer
@@ -165,6 +165,12 @@ class Store:
         self._drainer.drain_all()
         with self._file.reading() as session:
             return outputs.find(session, run, cell, stage, records)
+
+    def spent(self, cascade: str) -> dict[str, float]:
+        """Give US dollars by run, of all calls that were made for it."""
+        self._drainer.drain_all()
+        with self._file.reading() as session:
+            return spending.spent(session, cascade)
 
     def cells(self, run: str) -> list[Cell]:
         """Give the cells that a run has outputs in."""

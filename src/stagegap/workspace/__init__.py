@@ -13,6 +13,7 @@ from typing import Self
 
 from stagegap import spec
 from stagegap.analysis import codec
+from stagegap.analysis.changes.views import Comparison
 from stagegap.analysis.pooled import PooledScore
 from stagegap.analysis.variants import VariantsView
 from stagegap.analysis.views import Scorecard
@@ -24,7 +25,7 @@ from stagegap.model.sources import CascadeFile
 from stagegap.runner import Progress, RunOptions, Silent, Stop, Summary
 from stagegap.runner.plan import Plan
 from stagegap.store import Store
-from stagegap.workspace import exchanging, running
+from stagegap.workspace import comparing, exchanging, running
 from stagegap.workspace.attributing import Attribution
 from stagegap.workspace.exchanging import Foreign, ImportReport
 from stagegap.workspace.labelling import Desk, LabelStage
@@ -191,6 +192,10 @@ class Workspace:
         """Look into a run, by default the newest that is done: blame, faults, people, next labels."""
         found = self._run(cascade, run)
         return Attribution.of(self.store, found, self._restored(found), environment=self._environment)
+
+    def compare(self, cascade: str, before: str, after: str) -> Comparison:
+        """Compare two runs, each scored by the cascade that it was made with. Raises: NotFound, SpecError."""
+        return comparing.compare(self.attribution(cascade, before), self.attribution(cascade, after))
 
     def refresh(self, cascade: str, run: str) -> None:
         """Compute a run's scorecard again, from all labels that there are by now. Raises: NotFound."""

@@ -238,6 +238,8 @@ def result(status: CheckStatus, kind: str = "target") -> CheckResult:
         ([result("passed")], 0),
         ([result("passed"), result("too few")], 5),
         ([result("not measured")], 5),
+        ([result("not measured", "regression")], 5),
+        ([result("passed"), result("not measured", "blindness"), result("not measured", "validity")], 0),
         ([result("too few"), result("failed", "infrastructure")], 6),
         ([result("failed"), result("failed", "infrastructure"), result("too few")], 1),
     ],
@@ -320,7 +322,8 @@ def test_markdown_takes_nothing_as_markup():
     [
         ([], "Passed: nothing to check."),
         ([PLAIN, PLAIN], "Passed: all 2 checks."),
-        ([PLAIN, MIXED[3]], "Undecided: 1 of 2 checks. No label has a stored payload."),
+        ([PLAIN, MIXED[3]], "Passed: 1 of 2 checks, 1 not measured."),
+        ([replace(PLAIN, status="too few"), MIXED[3]], "Undecided: 1 of 2 checks. outcome: 84%."),
         ([MIXED[2], PLAIN], "Failed: 1 of 2 checks. 40 of 300 lost."),
         ([MIXED[2], MIXED[1]], "Failed: 2 of 2 checks. B: −4 points, worse."),
     ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from stagegap.analysis.changes.check import FAILED, INFRASTRUCTURE, PASSED, CheckResult, exit_code
+from stagegap.analysis.changes.check import FAILED, INFRASTRUCTURE, PASSED, CheckResult, exit_code, is_undecided
 
 _NO_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _MARKS = re.compile(r"([\\&`*_{}\[\]<>|#~@])")
@@ -16,8 +16,11 @@ def verdict_line(results: Sequence[CheckResult]) -> str:
     """Say in one line how it stands: what failed, or what can't be told, or that all is well."""
     n = len(results)
     failed = [result for result in results if result.status == "failed"]
-    open_ = [result for result in results if result.status in ("too few", "not measured")]
+    open_ = [result for result in results if is_undecided(result)]
+    unasked = sum(result.status == "not measured" for result in results)
     code = exit_code(results)
+    if code == PASSED and unasked:
+        return f"Passed: {n - unasked} of {n} checks, {unasked} not measured."
     if code == PASSED:
         return f"Passed: all {n} checks." if n else "Passed: nothing to check."
     if code in (FAILED, INFRASTRUCTURE):

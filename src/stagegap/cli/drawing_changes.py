@@ -1,0 +1,140 @@
+"""Runs, comparisons and checks as tables on a terminal."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.text import Text
+
+from stagegap.analysis.changes.check import FAILED, INFRASTRUCTURE, UNDECIDED
+from stagegap.analysis.changes.check_output import SYMBOLS
+from stagegap.analysis.changes.history import Blessed, History
+from stagegap.analysis.changes.views import OUTCOME, Comparison, StageChange
+from stagegap.cli.drawing import gain, share, table
+from stagegap.cli.printing import console, dollars, printable, say
+from stagegap.model.run import RunStatus
+from stagegap.workspace.holding import Checked
+
+WORST_SHOWN = 10
+WIDEST = 60
+"""Characters of a value or an output that a line shows."""
+
+
+def draw_history(view: History) -> None:
+    """Print one row a run, newest first."""
+    if not view.rows:
+        return say(f"Cascade {view.cascade!r} has no run yet.")
+    made = table("Run", "When (UTC)", "Status", "Records", "Commit", "Cost", "Outcome", "", texts=3)
+    for row in view.rows:
+        when = datetime.fromtimestamp(row.started_at, UTC).strftime("%Y-%m-%d %H:%M")
+        cost = dollars(row.cost) if row.cost else "-"
+        blessed = "blessed" if row.is_blessed else ""
+        made.add_row(
+            row.run, when, row.status, f"{row.records:,}", row.commit or "-", cost, share(row.outcome), blessed
+        )
+    return console().print(made)
+
+
+def draw_comparison(view: Comparison) -> None:
+    """Print the headline, a row a stage, the worst records and what differs; while it is refused, only why."""
+    out = console()
+    if view.refusal is not None and not view.is_accepted:
+        out.print(Text(f"{view.before} and {view.after} can't be compared as they are.", style="bold"))
+        for line in (*view.refusal.reasons, view.refusal.offer):
+            say(line)
+        return
+    out.print(Text(printable(f"{view.headline}."), style="bold"))
+    out.print(Text(printable(view.summary)))
+    made = table("Stage", view.before, view.after, "Change", "Fixed", "Broken", "Verdict")
+    for row in (view.outcome, *view.stages):
+        made.add_row(*_cells(row), style="bold" if row.stage == OUTCOME else "")
+    out.print(made)
+    _draw_worst(view)
+    _draw_config(view)
+
+
+def _cells(row: StageChange) -> tuple[str, ...]:
+    if not row.is_compared:
+        return row.stage, "-", "-", "-", "-", "-", "not compared"
+    counts = (f"{row.flips.fixed:,}", f"{row.flips.broken:,}")
+    return row.stage, share(row.before), share(row.after), gain(row.claim.change), *counts, row.claim.verdict
+
+
+def _draw_worst(view: Comparison) -> None:
+    """Print the records that got worse at the end, or else at the first stage where some did."""
+    found = next((one for one in view.lists if one.worse), None)
+    if found is None:
+        return
+    shown = found.worse[:WORST_SHOWN]
+    say(
+        f"\nGot worse at {found.stage}: {found.n_worse:,}"
+        + (f", the worst {len(shown)}:" if found.n_worse > len(shown) else ":")
+    )
+    made = table("Record", "Score", view.before, view.after, texts=4)
+    for row in shown:
+        score = f"{row.score_before:.2f} → {row.score_after:.2f}"
+        made.add_row(_short(row.record), score, _short(row.before), _short(row.after))
+    console().print(made)
+
+
+def _draw_config(view: Comparison) -> None:
+    if not view.config:
+        return say("\nNo setting differs. Code and prompts may: see the commits.")
+    say("\nDifferences:")
+    made = table("Key", view.before, view.after, texts=3)
+    for one in view.config:
+        made.add_row(_short(one.path), _short(one.before or "-"), _short(one.after or "-"))
+    console().print(made)
+    return None
+
+
+def draw_checks(checked: Checked) -> None:
+    """Print one line a check, what is not in order with its reason, and the verdict."""
+    for result in checked.results:
+        say(
+            f"{SYMBOLS[result.status]}   {result.message}"
+            + (f"  ({result.status})" if result.status != "passed" else "")
+        )
+        if result.status != "passed" and result.detail:
+            say(f"    {result.detail}")
+    console().print(Text(printable(f"{checked.verdict} (exit code {checked.exit_code})"), style="bold"))
+
+
+def _short(text: str) -> Text:
+    line = " ".join(text.split())
+    return Text(printable(line if len(line) <= WIDEST else f"{line[: WIDEST - 1].rstrip()}…"))
+
+
+def draw_blessed(made: Blessed, path: Path) -> None:
+    """Print which run is blessed, and who can use it."""
+    say(f"Later runs are held against {made.run}: outcome {share(made.outcome)}. Commit {path}.")
+    if not made.is_reproducible:
+        say("No commit holds what was run: only this store can be held against it.")
+
+
+def after_history(view: History) -> tuple[str, ...]:
+    """Give the commands to type after the list of runs."""
+    names = [row.run for row in view.rows if row.status == RunStatus.DONE]
+    if len(names) < 2:
+        return ("stagegap run",)
+    return f"stagegap compare {names[1]} {names[0]}", "stagegap check"
+
+
+def after_comparison(view: Comparison) -> tuple[str, ...]:
+    """Give the commands to type after a comparison."""
+    if view.refusal is not None and not view.is_accepted:
+        return (f"stagegap compare {view.before} {view.after} --shared",) if view.refusal.offer else ("stagegap runs",)
+    return f"stagegap bless {view.after}", "stagegap check"
+
+
+def after_checks(checked: Checked) -> tuple[str, ...]:
+    """Give the commands to type after the checks."""
+    if not checked.against:
+        return "stagegap runs", f"stagegap bless {checked.run}"
+    following = {
+        FAILED: (f"stagegap compare {checked.against} {checked.run}", "stagegap faults"),
+        UNDECIDED: ("stagegap need", "stagegap app"),
+        INFRASTRUCTURE: ("stagegap run --retry",),
+    }
+    return following.get(checked.exit_code, ("stagegap show",))

@@ -1,0 +1,63 @@
+"""Two runs beside each other, and all runs in a list."""
+
+from __future__ import annotations
+
+import json
+
+from stagegap.analysis import codec
+from stagegap.analysis.changes.compare import accept
+from stagegap.analysis.changes.compare import compare as compared
+from stagegap.analysis.changes.history import History, RunRow
+from stagegap.analysis.changes.shared import Side
+from stagegap.analysis.changes.views import Comparison
+from stagegap.analysis.evidence import gather
+from stagegap.model.estimate import Estimate, unmeasured
+from stagegap.model.run import Run
+from stagegap.store import Store
+from stagegap.workspace.attributing import Attribution
+from stagegap.workspace.running import SCORECARD
+
+
+def compare(before: Attribution, after: Attribution) -> Comparison:
+    """Compare two runs, each scored by the cascade that it was made with, on all labels that there are."""
+    return compared(_side(before), _side(after), seed=after.run.seed)
+
+
+def on_shared_records(view: Comparison) -> Comparison:
+    """Take the offer of a refused comparison, where there is one."""
+    return accept(view) if view.refusal is not None and view.refusal.offer else view
+
+
+def _side(read: Attribution) -> Side:
+    evidence = gather(read.cascade, read.records, read.outputs, read.labels, custom=read.custom)
+    return Side(run=read.run, evidence=evidence)
+
+
+def history(store: Store, cascade: str, *, blessed: Run | None) -> History:
+    """List the runs of a cascade with what they cost and the outcome that their scorecards have."""
+    spent = store.spent(cascade)
+    rows = (
+        RunRow(
+            run=run.name,
+            status=run.status.value,
+            started_at=run.started_at,
+            seconds=None if run.finished_at is None else run.finished_at - run.started_at,
+            records=run.records,
+            who=run.who,
+            commit=run.commit,
+            cost=spent.get(run.id, 0.0),
+            outcome=_outcome(store, run),
+            is_blessed=blessed is not None and run.id == blessed.id,
+            error=run.error,
+        )
+        for run in store.runs(cascade)
+    )
+    return History(cascade=cascade, rows=tuple(rows))
+
+
+def _outcome(store: Store, run: Run) -> Estimate:
+    """Read the outcome alone: a scorecard holds hundreds of rows that the list does not show."""
+    kept = store.view(run.id, SCORECARD)
+    if kept is None:
+        return unmeasured("not measured: the run has no scorecard")
+    return codec.from_json(Estimate, json.dumps(json.loads(kept[0])["system"]))

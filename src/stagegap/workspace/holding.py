@@ -1,0 +1,201 @@
+"""Hold the line: the blessed run of a cascade, and the checks of a run against it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from stagegap.analysis import codec
+from stagegap.analysis.changes.check import CheckResult, check, exit_code
+from stagegap.analysis.changes.check_output import verdict_line
+from stagegap.analysis.changes.history import Blessed, History
+from stagegap.analysis.changes.views import Comparison
+from stagegap.analysis.views import Scorecard
+from stagegap.errors import ConfigurationError, NotFound, near_names
+from stagegap.model.answer import Label
+from stagegap.model.cascade import Cascade
+from stagegap.model.run import Run, RunStatus
+from stagegap.model.values import Json
+from stagegap.store import Store
+from stagegap.workspace import Workspace
+from stagegap.workspace.comparing import history, on_shared_records
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """All checks of one run."""
+
+    cascade: str
+    run: str
+    against: str
+    """Name of the run that it was held against; empty without one."""
+    exit_code: int
+    verdict: str
+    """One line."""
+    results: tuple[CheckResult, ...]
+
+
+class Gate:
+    """What holds the line of one cascade. The baseline is a file beside the cascade file, and moves by `bless` only."""
+
+    def __init__(self, workspace: Workspace, cascade: str) -> None:
+        self._workspace = workspace
+        self._cascade = cascade
+
+    @property
+    def path(self) -> Path:
+        """The file that names the blessed run: `cascade.blessed.json` beside `cascade.yaml`. Raises: NotFound."""
+        files = self._workspace.files()
+        if self._cascade not in files:
+            hint = near_names(self._cascade, files)
+            raise NotFound(f"No file under pipelines/ holds the cascade {self._cascade!r}. {hint}".strip())
+        return files[self._cascade].with_suffix(".blessed.json")
+
+    def bless(self, run: str) -> Blessed:
+        """Hold later runs against this one, from now on. Raises: NotFound, ConfigurationError."""
+        found = self._run(run)
+        card = self._workspace.scorecard(self._cascade, found.name)
+        if found.status is not RunStatus.DONE or card is None:
+            raise ConfigurationError(
+                f"Run {found.name} is {found.status.value}; only a run that is done can be blessed."
+            )
+        made = Blessed(
+            cascade=self._cascade,
+            run=found.name,
+            id=found.id,
+            fingerprint=found.fingerprint,
+            commit=found.commit,
+            started_at=found.started_at,
+            outcome=card.system,
+            stages={row.stage: row.in_place for row in card.stages},
+        )
+        self.path.write_text(json.dumps(codec.plain(made), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        return made
+
+    def blessed(self) -> Blessed | None:
+        """Give what the file says; None when no run is blessed. Raises: ConfigurationError for a spoilt file."""
+        if self._cascade not in self._workspace.files() or not self.path.is_file():
+            return None
+        try:
+            return codec.from_json(Blessed, self.path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ConfigurationError(
+                f"{self.path} names no blessed run: {error}. `stagegap bless` writes it."
+            ) from None
+
+    def blessed_run(self) -> Run | None:
+        """Give the blessed run in this store: itself, else one of the same cascade file at the same commit."""
+        wanted = self.blessed()
+        if wanted is None:
+            return None
+        runs = [run for run in self._workspace.runs(self._cascade) if run.status is RunStatus.DONE]
+        same = [run for run in runs if run.id == wanted.id]
+        again = [run for run in runs if (run.fingerprint, run.commit) == (wanted.fingerprint, wanted.commit)]
+        return next(iter([*same, *(again if wanted.is_reproducible else [])]), None)
+
+    def history(self) -> History:
+        """List the runs."""
+        return history(self._workspace.store, self._cascade, blessed=self.blessed_run())
+
+    def check(self, run: str | None = None, *, against: str | None = None, shared: bool = False) -> Checked:
+        """Check a run, by default the newest that is done, against `against`, by default the blessed one.
+
+        The newest run must be of the cascade file as it stands, whose targets count; a run that is named is held to
+        its own targets. `shared` compares the records that are the same in both where the runs can't be compared as
+        they are. Raises: NotFound, ConfigurationError.
+        """
+        found = self._run(run)
+        card = self._card(found)
+        read = self._workspace.attribution(self._cascade, found.name)
+        cascade = read.cascade if run is not None else self._as_it_stands(found, read.cascade, card)
+        held = self._run(against) if against is not None else self.blessed_run()
+        view = self._compared(held, found, shared=shared)
+        payloads = _payloads(self._workspace.store, read.labels)
+        results = check(cascade, card, comparison=view, labels=read.labels, payloads=payloads)
+        if held is None:
+            results = (*results, self._not_held(found))
+        return Checked(
+            cascade=self._cascade,
+            run=found.name,
+            against=held.name if held else "",
+            exit_code=exit_code(results),
+            verdict=verdict_line(results),
+            results=results,
+        )
+
+    def _run(self, name: str | None) -> Run:
+        found = self._workspace.store.run(self._cascade, name)
+        if found is None:
+            known = [run.name for run in self._workspace.runs(self._cascade)]
+            wanted = f"no run {name!r}. {near_names(name, known)}" if name else "no run that is done."
+            raise NotFound(f"Cascade {self._cascade!r} has {wanted} `stagegap run` makes one.")
+        return found
+
+    def _card(self, run: Run) -> Scorecard:
+        """Give the scorecard with all labels that there are."""
+        card = self._workspace.scorecard(self._cascade, run.name)
+        if card is not None and self._workspace.stale_labels(card):
+            self._workspace.refresh(self._cascade, run.name)
+            card = self._workspace.scorecard(self._cascade, run.name)
+        if card is None:
+            raise ConfigurationError(f"Run {run.name} is {run.status.value}; only a run that is done can be checked.")
+        return card
+
+    def _as_it_stands(self, run: Run, cascade: Cascade, card: Scorecard) -> Cascade:
+        """Give the run's cascade with the targets of the file. Raises: ConfigurationError when the file is another."""
+        path = self._workspace.files().get(self._cascade)
+        if path is None:
+            return cascade
+        file = self._workspace.load(path)
+        stale = _system(file.resolved) != _system(json.loads(run.resolved))
+        if stale or (not card.n_infrastructure and self._calls(path, run)):
+            raise ConfigurationError(
+                f"Run {run.name} is not of {path} as it stands. `stagegap run` makes such a run; "
+                f"`stagegap check --run {run.name}` checks this one."
+            )
+        return replace(cascade, targets=file.cascade.targets)
+
+    def _calls(self, path: Path, run: Run) -> int:
+        """Count the calls that the same run would make today: none, unless code, prompts, data or labels changed."""
+        told = self._workspace.options(run)
+        plain = replace(told, fresh=False, fresh_stages=(), retry=False, budget=None)
+        return self._workspace.plan(path, plain).calls
+
+    def _compared(self, held: Run | None, run: Run, *, shared: bool) -> Comparison | None:
+        if held is None:
+            return None
+        view = self._workspace.compare(self._cascade, held.name, run.name)
+        return on_shared_records(view) if shared else view
+
+    def _not_held(self, run: Run) -> CheckResult:
+        wanted = self.blessed()
+        if wanted is None:
+            message, detail = "No run is blessed", f"`stagegap bless {run.name}` holds later runs against this one."
+        else:
+            message = f"The blessed run {wanted.run} is not in this store"
+            detail = (
+                f"`stagegap run` at commit {wanted.commit} makes it again."
+                if wanted.is_reproducible
+                else "It was made from a work tree that no commit holds, so that only its own store has it."
+            )
+        return CheckResult(kind="regression", name="regression", status="not measured", message=message, detail=detail)
+
+
+def _system(resolved: Mapping[str, Json]) -> dict[str, Json]:
+    """Leave out what changes no answer and no score."""
+    return {key: value for key, value in resolved.items() if key not in ("targets", "human_baseline")}
+
+
+def _payloads(store: Store, labels: Sequence[Label]) -> dict[str, str]:
+    """Give what people saw, by the hash that their labels carry."""
+    queues: dict[str, dict[str, str]] = {}
+    for label in labels:
+        if label.seen and label.queue:
+            queues.setdefault(label.queue, {})[label.record] = label.seen
+    return {
+        seen[item.record]: item.payload
+        for queue, seen in queues.items()
+        for item in store.queue_items_of(queue, list(seen))
+    }
