@@ -56,7 +56,8 @@ class Known:
                 calls[prepared.key] = prepared
         for key, output in self._lookup(list(calls)).items():
             del calls[key]
-            decided.extend((case, self.shared(output, case)) for case in waiting.pop(key))
+            for case in waiting.pop(key):
+                decided.append((case, self.shared(output, case)))
         found.calls.extend(calls.values())
         return found
 

@@ -73,7 +73,7 @@ class Calls:
             if not self._is_up_to_date() or (self._late.find(wanted) >= 0).any():
                 self._read_newer()
             found = self._filed.find(wanted)
-        return {keys[n]: int(found[n]) for n in np.flatnonzero(found >= 0)}
+        return {key: place for key, place in zip(keys, found.tolist(), strict=True) if place >= 0}
 
     def _is_up_to_date(self) -> bool:
         """Say whether all that the journal was given since is people's and this process's own."""

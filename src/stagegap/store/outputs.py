@@ -125,6 +125,8 @@ ROW = """
         'tokens_out': o.tokens_out, 'cost': o.cost} end
 """
 """What few outputs have comes as one column, null for all others: a cell costs as much as any other, empty or not."""
+KEY = 8
+"""Place of the call's key in a row."""
 JOINS = """
     join stage s on s.id = o.stage join record n on n.id = o.record
     left join blob b on b.id = o.body left join blob w on w.id = o.raw
@@ -154,13 +156,17 @@ def at(session: Session, places: Mapping[str, int]) -> dict[str, Output]:
     low, high = min(rows), max(rows)
     chosen = "" if high - low < SPARSE * len(rows) else "semi join (select unnest(?::bigint[]) as row) on o.rowid = row"
     found = session.rows(
-        f"select o.rowid, {ROW} from output o {chosen} {JOINS} where o.rowid between ? and ?",
+        f"select {ROW}, o.rowid from output o {chosen} {JOINS} where o.rowid between ? and ?",
         *([rows] if chosen else []),
         low,
         high,
     )
-    by_place = {row[0]: row for row in found}
-    answers = {key: output(row[1:]) for key, place in places.items() if (row := by_place[place])[9] == key}
+    wanted = {place: key for key, place in places.items()}
+    answers: dict[str, Output] = {}
+    for row in found:
+        key = wanted.get(row[-1])
+        if key is not None and key == row[KEY]:
+            answers[key] = output(row)
     others = [key for key in places if key not in answers]
     return answers | _searched(session, others) if others else answers
 

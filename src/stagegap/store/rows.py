@@ -73,8 +73,8 @@ def pack(run: str, cell: Cell, outputs: Sequence[Output]) -> tuple[str, bytes]:
 
 
 def output(row: Sequence[Any]) -> Output:
-    """Make the output that a row of `ROW` describes."""
-    record, stage, status, form, words, number, confidence, latency, key, was_cached, repeat, more = row
+    """Make the output that a row of `ROW` describes; what stands behind is left alone."""
+    record, stage, status, form, words, number, confidence, latency, key, was_cached, repeat, more = row[:12]
     value = words if form in ("short", "text") else None if form == "none" else _value(form, number, words)
     if more is None:
         return _made(
