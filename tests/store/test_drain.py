@@ -85,3 +85,22 @@ def test_what_is_left_at_close_is_moved_by_the_next_who_drains(folder: Path, sto
     with Store.open(folder, drain=False) as again:
         assert again.waiting().ops == 0
         assert again.outputs(RUN, SYSTEM, "route") == [output()]
+
+
+@pytest.mark.parametrize(("limit", "size"), [("MOST_BYTES", 1), ("LONGEST_S", 0)])
+def test_drain_waits_for_a_pause_in_the_writing_but_not_for_ever(
+    store: Store, monkeypatch: pytest.MonkeyPatch, limit: str, size: int
+) -> None:
+    # A wait for company would outlast the test.
+    monkeypatch.setattr(drain, "GATHER_S", 1e6)
+    monkeypatch.setattr(drain, limit, 0)
+    store._drainer.wake(size)
+    store._drainer._gather()
+    assert not store._drainer._wake.is_set()
+
+
+def test_drain_moves_what_is_there_after_a_pause(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drain, "GATHER_S", 0.0)
+    store._drainer.wake(1)
+    store._drainer._gather()
+    assert not store._drainer._wake.is_set()
