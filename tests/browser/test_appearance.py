@@ -15,6 +15,7 @@ PAGES = {
     "label": "/label?stage=retrieve&who=ab",
     "text": "/label?stage=draft&who=ab",
     "record": "/?record=m0001",
+    "agree": "/agree?stage=draft&who=eve",
 }
 
 

@@ -19,6 +19,7 @@ from stagegap.model.run import Run, RunStatus
 from stagegap.model.sources import Document
 from stagegap.model.values import Json
 from ui.fake_reading import FakeReading
+from ui.fake_bench import FakeBench
 
 TEAMS = ("billing", "refund", "delivery", "account", "technical", "other")
 ARTICLES = [
@@ -266,12 +267,24 @@ class FakeWorkspace:
         annotator: str,
         verified: bool,
     ) -> None:
+        for event in events:
+            self._label(queue, annotator, event)
+        self.keep(queue.id, annotator, events)
+
+    def keep(self, queue: str, annotator: str, events: Sequence[Mapping[str, Json]]) -> None:
         with self._file.open("a", encoding="utf-8") as file:
             for event in events:
-                self._label(queue, annotator, event)
-                file.write(json.dumps([queue.id, annotator, dict(event)]) + "\n")
+                file.write(json.dumps([queue, annotator, dict(event)]) + "\n")
             file.flush()
             os.fsync(file.fileno())
+
+    def events(self, queue: str) -> list[tuple[str, dict[str, Json]]]:
+        lines = self._file.read_text(encoding="utf-8").splitlines() if self._file.exists() else []
+        return [(who, event) for name, who, event in map(json.loads, lines) if name == queue]
+
+    @property
+    def bench(self) -> FakeBench:
+        return FakeBench(self)
 
     @property
     def _file(self) -> Path:

@@ -196,7 +196,7 @@ def label_from_event(
         record=item.record,
         stage=queue.stage,
         annotator=annotator,
-        answer=_answer(queue, item, values) if action == "label" else None,
+        answer=answer_from_values(queue, item, values) if action == "label" else None,
         action=_ACTIONS[action],
         at=at,
         active_ms=max(0, int(active)) if isinstance(active, int | float) and isfinite(active) else None,
@@ -245,7 +245,8 @@ def values_of(answer: Answer) -> dict[str, Json]:
     }
 
 
-def _answer(queue: Queue, item: QueueItem, values: Json) -> Answer:
+def answer_from_values(queue: Queue, item: QueueItem, values: Json) -> Answer:
+    """Give the answer that the values of a form say. Raises: ConfigurationError for one that the form can't give."""
     if not isinstance(values, Mapping) or "value" not in values:
         raise _wrong("it has no value")
     value, facts = values["value"], str(values.get("facts") or "")

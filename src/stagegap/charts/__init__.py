@@ -4,6 +4,7 @@ A screen reader reads its rows and numbers, Ctrl-F finds them, a printer prints 
 string. No function here computes a statistic; every value that comes from outside is escaped.
 """
 
+from stagegap.charts.agreement import agreement
 from stagegap.charts.ceiling import ceiling
 from stagegap.charts.failure_list import failure_list, list_sentence, tag_share, tag_win, win_sentence
 from stagegap.charts.failures import answers, failures
@@ -23,6 +24,7 @@ from stagegap.charts.sentences import (
 from stagegap.charts.words import emphasised, percent, points, span
 
 __all__ = [
+    "agreement",
     "answers",
     "ceiling",
     "emphasised",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from stagegap.analysis.views import Scorecard
@@ -59,7 +59,41 @@ class Workspace(Protocol):
     @property
     def desk(self) -> Desk: ...
     @property
+    def bench(self) -> Bench: ...
+    @property
     def reading(self) -> Reading: ...
+
+
+class Settling(Protocol):
+    """What is to be settled at a stage."""
+
+    @property
+    def queue(self) -> Queue: ...
+    @property
+    def form(self) -> Mapping[str, Json]: ...
+    @property
+    def open(self) -> tuple[str, ...]: ...
+    @property
+    def settled(self) -> int: ...
+    @property
+    def cited(self) -> Sequence[tuple[str, int]]: ...
+    @property
+    def reasons(self) -> Sequence[tuple[str, int]]: ...
+
+
+class Bench(Protocol):
+    """Where disagreements are settled."""
+
+    def settling(self, cascade: str, stage: str) -> Settling: ...
+    def beyond_chance(self, cascade: str, stage: str) -> str:
+        """Say in one sentence how much of the agreement chance would not give; empty where that has no meaning."""
+        ...
+
+    def payloads(self, settling: Any, records: Sequence[str]) -> Sequence[Mapping[str, Json]]:
+        """Give what is shown of these records: inputs, and the two answers without names."""
+        ...
+
+    def settle(self, queue: Queue, events: Sequence[Mapping[str, Json]], annotator: str, verified: bool) -> None: ...
 
 
 class GuidelineChange(Protocol):

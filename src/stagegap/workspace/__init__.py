@@ -29,6 +29,7 @@ from stagegap.workspace import comparing, exchanging, running
 from stagegap.workspace.attributing import Attribution
 from stagegap.workspace.exchanging import Foreign, ImportReport
 from stagegap.workspace.labelling import Desk, LabelStage
+from stagegap.workspace.settling import Bench
 from stagegap.workspace.overnight import Listener, planned_night
 from stagegap.workspace.reading import Reading
 
@@ -75,6 +76,11 @@ class Workspace:
         """Where people are asked and answer."""
         return Desk(self.store, load=self._file, clock=self._clock)
 
+    @cached_property
+    def bench(self) -> Bench:
+        """Where disagreements of people are settled."""
+        return Bench(self.store, self.desk, load=self._file, clock=self._clock)
+
     @property
     def reading(self) -> Reading:
         """What people read of a run, and note while they read."""
@@ -83,6 +89,7 @@ class Workspace:
     def close(self) -> None:
         """Let go of the store if it was used."""
         self.__dict__.pop("desk", None)
+        self.__dict__.pop("bench", None)
         store = self.__dict__.pop("store", None)
         if store is not None:
             store.close()

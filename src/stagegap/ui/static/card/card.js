@@ -161,7 +161,7 @@ class Card {
     this.waiting.unshift(before.item)
     this.handled.delete(before.item.id)
     this.skipped.delete(before.item.id)
-    this.outbox.add({
+    if (this.data.purpose !== "settle") this.outbox.add({ // a decision is replaced by the next one, never taken back
       action: "undo", record: before.item.id, values: null, unsure: false, odd: false, note: "", active_ms: 0,
     })
     this.say("Back to the last record.")

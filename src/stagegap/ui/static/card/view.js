@@ -42,7 +42,7 @@ class View {
     }
     return make("div", { class: "top" },
       make("span", { class: "blind" }, this.card.data.words?.badge ?? "◐ Blind: you see only what the stage saw"),
-      make("span", {}, make("b", {}, String(now)), ` of ${total} done`),
+      make("span", {}, make("b", {}, String(now)), ` of ${total} ${this.card.data.words?.done ?? "done"}`),
       make("span", bar, make("i", { style: `width:${total ? Math.min(100, (100 * now) / total) : 0}%` })),
       median_ms && make("span", {}, make("b", {}, `${Math.round(median_ms / 1000)} s`), ` per record, about ${left} min left`),
       make("span", { class: "saved", "data-state": state }, saved))
@@ -135,7 +135,7 @@ class View {
   choices(field, role) {
     const value = this.card.values[field.name]
     const isChosen = option => (role === "radio" ? value === option.value : (value ?? []).includes(option.value))
-    const group = { class: "choices", role: role === "radio" ? "radiogroup" : "group", "aria-label": field.label }
+    const group = { class: field.wide ? "choices wide" : "choices", role: role === "radio" ? "radiogroup" : "group", "aria-label": field.label }
     return make("div", group, this.card.offered(field).map((option, place) =>
       this.option(field, option, place, role, isChosen(option),
         make("span", { class: "name" }, option.text ?? String(option.value)),

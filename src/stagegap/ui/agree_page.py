@@ -1,0 +1,66 @@
+"""The Agree page: do people agree, and what is right where they don't?"""
+
+from __future__ import annotations
+
+import streamlit
+
+from stagegap import charts
+from stagegap.analysis.views import Scorecard
+from stagegap.analysis.wording import counted
+from stagegap.ui import agree_card, elements, empty, identity, state
+from stagegap.ui.elements import note
+from stagegap.ui.protocol import Settling, Workspace
+
+
+@elements.errors_as_sentences
+def draw(workspace: Workspace) -> None:
+    """Draw agreement per stage, and the disagreements of the stage that the URL names to settle."""
+    cascades = workspace.cascades()
+    cascade, _ = state.chosen("cascade", cascades, cascades[0] if cascades else None)
+    if cascade is None:
+        return empty.no_cascade()
+    stages = [one.stage for one in workspace.desk.label_stages(cascade)]
+    stage, unknown = state.chosen("stage", stages, next(iter(stages), None))
+    if stage is None:
+        return empty.nothing_to_label()
+    scorecard = workspace.scorecard(cascade, None)
+    settling = workspace.bench.settling(cascade, stage)
+    beyond = workspace.bench.beyond_chance(cascade, stage)
+    head, right = streamlit.columns([4, 1], vertical_alignment="top")
+    with right:
+        who, verified = identity.annotator()
+    with head:
+        streamlit.title(elements.plain(_headline(scorecard, stage)), anchor=False)
+    if unknown:
+        note("The stage in the link is not one that people can label here.")
+    if scorecard is None:
+        note("Agreement is computed with the numbers of a run. Run `stagegap run` first.")
+        elements.switch("Stage", "stage", stages, stage)
+    else:
+        elements.chart("agreement", charts.agreement(scorecard, chosen=stage, beyond={stage: beyond}), picks="stage")
+    if beyond:
+        note(beyond)
+    _what_was_learned(settling)
+    waiting = counted(len(settling.open), "disagreement")
+    streamlit.header(elements.plain(f"{waiting} to settle at {stage}"), anchor=False)
+    if who is None:
+        return note("Write your initials above. Every decision carries who made it.")
+    record = state.asked("record")
+    if record and record not in settling.open:
+        note(f"People do not disagree on record {record} at {stage}, or it is settled.")
+    return agree_card.draw(workspace, cascade, stage, who, verified, record)
+
+
+def _headline(scorecard: Scorecard | None, stage: str) -> str:
+    row = next((one for one in scorecard.stages if one.stage == stage), None) if scorecard else None
+    if row is None or not row.agreement.is_measured:
+        return f"Agreement at {stage} is not measured yet"
+    return f"Two people agree on {charts.percent(row.agreement.value)} at {stage}"
+
+
+def _what_was_learned(settling: Settling) -> None:
+    if settling.cited:
+        lines = "; ".join(f"“{line}” ({count})" for line, count in settling.cited)
+        note(f"Guideline lines cited most, the ones to write better: {lines}")
+    if settling.reasons:
+        note("Why they differed: " + ", ".join(f"{reason} {count}" for reason, count in settling.reasons))

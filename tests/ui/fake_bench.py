@@ -1,0 +1,92 @@
+"""Two people who disagree on three mails, settled through the real form and the real decision."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from stagegap.analysis import settling
+from stagegap.metrics import metric
+from stagegap.model.answer import Answer, Fact, Label
+from stagegap.model.queue import Queue
+from stagegap.model.values import Json
+
+if TYPE_CHECKING:
+    from ui.fake_workspace import FakeWorkspace
+
+ANSWERS: dict[str, tuple[Answer, Answer]] = {
+    "route": (Answer(value="billing"), Answer(value="refund")),
+    "retrieve": (Answer(value=["KB-044"]), Answer(value=[])),
+    "draft": (
+        Answer(value="You have 30 days.", facts=(Fact(("30 days",)),)),
+        Answer(value="Please send us the order number.", facts=(Fact(("order number",)),)),
+    ),
+}
+PEOPLE = ("first-person", "second-person")
+RECORDS = ("m0000", "m0001", "m0002")
+
+
+@dataclass(frozen=True)
+class FakeSettling:
+    queue: Queue
+    form: Mapping[str, Json]
+    open: tuple[str, ...]
+    settled: int
+    cited: Sequence[tuple[str, int]]
+    reasons: Sequence[tuple[str, int]]
+
+
+@dataclass(frozen=True)
+class FakeBench:
+    workspace: FakeWorkspace
+
+    def settling(self, cascade: str, stage: str) -> FakeSettling:
+        queue = self.workspace.queue(cascade, stage)
+        done = self.decisions(queue)
+        return FakeSettling(
+            queue=queue,
+            form=settling.settling_form(json.loads(queue.form), queue.guideline),
+            open=tuple(r for r in RECORDS if stage in ANSWERS and r not in {label.record for label in done}),
+            settled=len(done),
+            cited=settling.most_cited(done),
+            reasons=settling.reasons(done),
+        )
+
+    def beyond_chance(self, cascade: str, stage: str) -> str:
+        return "Krippendorff's alpha (nominal) 0.91 (0.84 to 0.96)." if stage == "route" else ""
+
+    def payloads(self, found: FakeSettling, records: Sequence[str]) -> list[dict[str, Json]]:
+        by = metric("exact")
+        shown: list[dict[str, Json]] = []
+        for record in records:
+            item = self.workspace.queue_item(found.queue, record)
+            differ = settling.disagreement(self._labels(found.queue.stage, record), by)
+            assert item is not None
+            assert differ is not None
+            shown.append(settling.settling_payload(differ, item))
+        return shown
+
+    def settle(self, queue: Queue, events: Sequence[Mapping[str, Json]], annotator: str, verified: bool) -> None:
+        kept = [event for event in events if event["action"] == "label"]
+        for event in kept:
+            self._decision(queue, annotator, event)
+        self.workspace.keep(f"settle {queue.id}", annotator, kept)
+
+    def decisions(self, queue: Queue) -> list[Label]:
+        rows = self.workspace.events(f"settle {queue.id}")
+        last = {event["record"]: self._decision(queue, who, event) for who, event in rows}
+        return list(last.values())
+
+    def _decision(self, queue: Queue, who: str, event: Mapping[str, Json]) -> Label:
+        item = self.workspace.queue_item(queue, str(event["record"]))
+        assert item is not None
+        people = self._labels(queue.stage, item.record)
+        return settling.adjudication(event, people, queue, item, annotator=who, at=0.0, verified=False)
+
+    def _labels(self, stage: str, record: str) -> list[Label]:
+        return [
+            Label(id=f"{who}{record}", record=record, stage=stage, annotator=who, answer=answer)
+            for who, answer in zip(PEOPLE, ANSWERS[stage], strict=True)
+        ]

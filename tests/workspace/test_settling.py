@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stagegap.analysis.references import settle
+from stagegap.analysis.settling import digest
+from stagegap.errors import ConfigurationError
+from stagegap.model.answer import Answer, Label
+from stagegap.runner.hunting import Hunt
+from stagegap.workspace import Workspace
+from stagegap.workspace.starter import write_starter
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Workspace]:
+    """The starter, with a second person who says `other` to every question."""
+    write_starter(tmp_path)
+    with Workspace.open(tmp_path) as opened:
+        opened.run(None)
+        queue = opened.desk.queue("first", "topic")
+        for i in range(1, 7):
+            event = {"id": f"e{i}", "record": f"q{i}", "action": "label", "values": {"value": "other"}}
+            opened.desk.save_labels(queue, [event], "yz")
+        yield opened
+
+
+def decide(project: Workspace, record: str, verdict: str, who: str = "eve", key: str = "d", **values: str) -> None:
+    queue = project.bench.settling("first", "topic").queue
+    event = {"id": f"{key}{record}", "record": record, "action": "label", "values": {"verdict": verdict} | values}
+    project.bench.settle(queue, [event, {"id": "s", "record": "q1", "action": "skip"}], who)
+
+
+def reference(project: Workspace, record: str) -> tuple[list[object], str, tuple[str, ...]]:
+    labels = project.store.labels("first")
+    found = settle(labels, project.load(None).cascade)
+    (one,) = [r for r in found if (r.record, r.stage) == (record, "topic")]
+    return [answer.value for answer in one.accepted], one.settled, one.annotators
+
+
+def test_only_records_that_people_disagree_on_wait(project: Workspace) -> None:
+    settling = project.bench.settling("first", "topic")
+    agreed = {label.record for label in project.store.labels("first", stage="topic", annotator="ab")
+              if label.answer == Answer(value="other")}  # fmt: skip
+    assert set(settling.open) == {f"q{i}" for i in range(1, 7)} - agreed
+    shown = project.bench.payloads(settling, [*settling.open, "q99"])
+    assert [one["id"] for one in shown] == list(settling.open)
+
+
+def test_decision_settles_the_reference_and_leaves_the_list(project: Workspace) -> None:
+    record = project.bench.settling("first", "topic").open[0]
+    decide(project, record, digest(Answer(value="other")), reason="slip")
+    settling = project.bench.settling("first", "topic")
+    assert record not in settling.open
+    assert (settling.settled, settling.reasons) == (1, [("slip", 1)])
+    assert reference(project, record) == (["other"], "adjudicated", ("ab", "yz", "eve"))
+
+
+def test_both_are_fine_widens_what_is_accepted_and_a_later_decision_replaces_it(project: Workspace) -> None:
+    record = project.bench.settling("first", "topic").open[0]
+    before = reference(project, record)[0]
+    there = [digest(Answer(value=value)) for value in before]
+    decide(project, record, " ".join(there))
+    assert reference(project, record)[0] == before
+    decide(project, record, "neither", who="dan", key="n", value="parking")
+    assert reference(project, record) == (["parking"], "adjudicated", ("ab", "yz", "dan"))
+    kept = [label for label in project.store.labels("first") if label.action == "adjudicate"]
+    assert [label.annotator for label in kept] == ["eve", "dan"], "the history is whole"
+
+
+def test_decision_sent_twice_is_one(project: Workspace) -> None:
+    record = project.bench.settling("first", "topic").open[0]
+    decide(project, record, digest(Answer(value="other")))
+    decide(project, record, digest(Answer(value="other")))
+    assert sum(label.action == "adjudicate" for label in project.store.labels("first")) == 1
+
+
+def test_decision_on_a_record_outside_every_queue_is_refused(project: Workspace) -> None:
+    with pytest.raises(ConfigurationError, match="has no record 'q99'"):
+        decide(project, "q99", "neither", value="other")
+
+
+def test_record_of_a_hunt_is_shown_with_the_payload_of_the_hunt(project: Workspace) -> None:
+    hunt = project.desk.hunt("first", "topic", Hunt(where="true"))
+    assert hunt.id in project.desk.queue_ids("first")
+    project.store.append_labels("first", [_label("q1", "ab", "opening"), _label("q1", "cd", "parking")])
+    settling = project.bench.settling("first", "topic")
+    assert "q1" in settling.open
+    assert project.bench.payloads(settling, ["q1"])[0]["id"] == "q1"
+
+
+def test_agreement_beyond_chance_is_said_for_categories_only(project: Workspace) -> None:
+    assert project.bench.beyond_chance("first", "topic").startswith("Krippendorff's alpha (nominal) ")
+    assert project.bench.beyond_chance("first", "reply") == ""
+
+
+def _label(record: str, who: str, value: str) -> Label:
+    return Label(id=f"{who}{record}", record=record, stage="topic", annotator=who, answer=Answer(value=value), at=9e9)
