@@ -218,7 +218,7 @@ def _records(evidence: ev.Evidence, found: _Causes, bad: Floats) -> tuple[FaultR
                 first_fault="not known" if first[i] == UNKNOWN else name(int(first[i])),
                 root_cause=name(int(found.roots[i])),
                 counterfactual=stage,
-                is_joint=alone is not None and alone[i] == 0,
+                is_joint=alone is not None and bool(alone[i] == 0),
             )
         )
     return tuple(made)

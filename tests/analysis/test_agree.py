@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from stagegap.analysis.agree import AgreeView, agree_view
+from stagegap.analysis.codec import from_json, to_json
+from stagegap.model.answer import Answer, Label
+from stagegap.model.cascade import Cascade, Kind, Outcome, OutputType, Stage
+from views_of_runs import CHAIN, Material, material, with_people
+
+FIVE = {"bob": 0.95, "cid": 0.9, "dora": 0.95, "eve": 0.9}
+
+
+def view(found: Material, epsilon: float = 0.15) -> AgreeView:
+    return agree_view(*found, run="v1", seed=0, resamples=300, epsilon=epsilon)
+
+
+def test_people_are_held_against_each_other_and_the_system_against_the_same_targets():
+    found = view(with_people(material(CHAIN, 200), FIVE, stage="B"))
+    row = found.stages[1]
+    assert (row.people, row.overlap) == (5, 200)
+    assert row.person.value == pytest.approx(0.94, abs=0.03)
+    assert row.system.value == pytest.approx(0.66, abs=0.08)
+    assert row.gap.value == pytest.approx(row.person.value - row.system.value)
+    assert row.gap.low > 0.1
+    assert "people by jackknife, only 5 of them" in row.gap.method
+    assert 0 <= row.person.low <= row.person.high <= 1
+    names = [one.name for one in row.coefficients]
+    assert names == ["Krippendorff's alpha (nominal)", "Gwet's AC1", "Best possible against one person"]
+    alpha, ac1 = row.coefficients[0].value, row.coefficients[1].value
+    assert alpha.value < 0.2 < ac1.value, "one answer dominates: chance explains nearly all agreement"
+    assert [(one.answer, one.count > 50) for one in row.prevalence] == [("right", True), ("wrong", True)]
+    assert sum(one.share for one in row.prevalence) == pytest.approx(1)
+    assert from_json(AgreeView, to_json(found)) == found
+
+
+def test_one_person_gives_no_ceiling_and_the_view_says_what_would():
+    row = view(material(CHAIN, 50)).stages[0]
+    assert row.person.method == row.gap.method == "not measured: no record has labels of two people at A"
+    assert (row.coefficients, row.alternative) == ((), None)
+    assert row.no_alternative == "too few: 0 of 3 annotators with 30 records that others labelled too"
+
+
+def test_two_people_have_cohens_kappa_and_an_interval_over_records_only():
+    row = view(with_people(material(CHAIN, 80), {"bob": 0.7}, stage="A")).stages[0]
+    assert row.coefficients[-1].name == "Cohen's kappa"
+    assert "over records only" in row.person.method
+
+
+def test_a_system_that_is_as_good_as_people_may_stand_in_for_one():
+    people = with_people(material(CHAIN, 300), {"bob": 0.9, "cid": 0.9, "dora": 0.9}, stage="A", seed=1)
+    good = view(people).stages[0].alternative
+    assert good is not None
+    assert good.passes
+    worse = view(with_people(material(CHAIN, 300), FIVE, stage="B"), epsilon=0.0).stages[1].alternative
+    assert worse is not None
+    assert not worse.passes
+
+
+def test_architecture_loss_says_what_it_would_take():
+    found = view(material(CHAIN, 40))
+    assert found.architecture_loss.method.startswith("not measured: needs people's answers from the whole record")
+    assert "population" in found.missing_baseline_fields
+
+
+def test_numbers_have_alpha_on_the_interval_scale():
+    stage = Stage(name="sum", uses="python", inputs={}, output=OutputType(kind=Kind.NUMBER), metrics=("within@1",))
+    cascade = Cascade(name="c", stages=(stage,), outcome=Outcome(stage="sum", metric="within@1"))
+    _, rows, _, _ = material(CHAIN, 30)
+    labels = [
+        Label(id=f"{who}{i}", record=row.id, stage="sum", annotator=who, answer=Answer(value=i + off))
+        for who, off in (("ann", 0.0), ("bob", 0.5))
+        for i, row in enumerate(rows)
+    ]
+    row = agree_view(cascade, rows, {}, labels, run="v1", seed=0, resamples=100).stages[0]
+    assert [one.name for one in row.coefficients] == ["Krippendorff's alpha (interval)"]
+    assert row.coefficients[0].value.value > 0.99
+    assert row.prevalence == ()
+    silent = [replace(label, answer=Answer(value=None)) for label in labels]
+    assert agree_view(cascade, rows, {}, silent, run="v1", seed=0, resamples=100).stages[0].coefficients == ()

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import pytest
+
+import planted
+from stagegap.analysis.codec import from_json, to_json
+from stagegap.analysis.need import NeedView, need_view
+from views_of_runs import CHAIN, Material, material, timed
+
+CLOSE = planted.Planted(shape=planted.CHAIN[2], skill={"A": 0.85, "B": 0.8})
+
+
+def view(found: Material) -> NeedView:
+    return need_view(*found, run="v1", seed=0, resamples=400)
+
+
+def unlabelled(found: Material, count: int, *, stage: str) -> Material:
+    cascade, rows, outputs, labels = found
+    gone = {row.id for row in rows[:count]}
+    return cascade, rows, outputs, tuple(x for x in labels if x.stage != stage or x.record not in gone)
+
+
+def test_a_decided_ranking_needs_nothing():
+    found = view(material(CHAIN, 400))
+    assert (found.is_decided, found.more, found.next) == (True, 0, ())
+    assert found.sentence == "Decided: B is first. More labels would only sharpen the numbers."
+    assert found.evidence > 20
+    assert (found.stages[1].best_rank, found.stages[1].worst_rank) == (1, 1)
+    assert found.stages[1].detectable < 0.1
+
+
+def test_an_open_ranking_says_how_many_more_and_which():
+    pilot = material(planted.Planted(shape=planted.CHAIN[2], skill={"A": 0.85, "B": 0.75}), 60, seed=5)
+    found = view(unlabelled(timed(pilot, 6_000), 20, stage="B"))
+    assert not found.is_decided
+    assert (found.n, found.unlabelled, found.stages[1].missing) == (40, 20, 20)
+    assert {one.stages for one in found.next} == {("B",)}
+    assert [one.record for one in found.next] != sorted(one.record for one in found.next), "in random order"
+    assert found.stages[0].seconds == 6
+    assert found.budget is not None
+    assert found.more == found.budget - 40
+    # 20 labels at B of records there are, and two for each new one, at 6 seconds.
+    assert found.minutes == pytest.approx((20 + 2 * (found.more - 20)) * 6 / 60)
+    assert f"{found.more - 20:,} of them must be new." in found.sentence
+    assert from_json(NeedView, to_json(found)) == found
+
+
+def test_nothing_is_promised_where_stages_may_be_equal():
+    made = planted.Planted(shape=planted.CHAIN[2], skill={"A": 0.875, "B": 0.857})
+    found = view(material(made, 120))
+    assert (found.budget, found.more, found.minutes) == (None, None, None)
+    assert "can each be first. How many labels would part them can't be promised yet" in found.sentence
+
+
+def test_below_thirty_records_thirty_come_first():
+    found = view(material(CLOSE, 12))
+    assert found.more == 18
+    assert found.sentence == "Label 18 records more at every stage: below 30 no stage is named."
+    assert found.minutes is None, "nobody's time is known"
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_too_little_is_named(n: int):
+    found = view(material(CLOSE, n))
+    assert found.more == 30
+    assert not found.stages[0].gain.is_measured
+
+
+def test_a_stage_without_references_is_named():
+    found = view(unlabelled(material(CHAIN, 40), 40, stage="B"))
+    assert found.sentence == "Not measured: no record has a reference at B."
+    assert found.stages[1].missing == 40
+    assert found.stages[0].detectable == pytest.approx(0.198, abs=0.001), "2.80 sqrt(0.2 / 40)"
