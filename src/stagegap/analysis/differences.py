@@ -60,13 +60,17 @@ def word_difference(system: str, reference: str) -> Difference | None:
     left: list[Mark] = []
     right: list[Mark] = []
     for kind, start, end, other, other_end in SequenceMatcher(None, *bare, autojunk=False).get_opcodes():
-        if end > start:
-            left.append(Mark("same" if kind == "equal" else "extra", "".join(ours[start:end])))
-        if other_end > other:
-            right.append(Mark("same" if kind == "equal" else "missing", "".join(theirs[other:other_end])))
+        _add(left, "extra", kind, ours[start:end])
+        _add(right, "missing", kind, theirs[other:other_end])
     return Difference(tuple(left), tuple(right))
 
 
+def _add(side: list[Mark], alone: Literal["extra", "missing"], kind: str, words: Sequence[str]) -> None:
+    text = "".join(words)
+    if text:
+        side.append(Mark("same" if kind == "equal" or text.isspace() else alone, text))
+
+
 def _words(text: str) -> list[str]:
-    """Split into words with the blanks behind them; blanks at the start are a piece of their own."""
-    return re.findall(r"^\s+|\S+\s*", text)
+    """Split into words with the blanks behind them; those at the start belong to the first."""
+    return re.findall(r"(?:^\s+)?\S+\s*|^\s+$", text)

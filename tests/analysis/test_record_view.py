@@ -1,0 +1,163 @@
+"""One record stage by stage."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from stagegap.analysis.differences import Mark
+from stagegap.analysis.record_view import LONGEST, RecordView, StageBlock, record_view
+from stagegap.model.answer import Answer, Fact, Output, Reference, Status
+from stagegap.model.cascade import Cascade, Kind, Outcome, OutputType, Source, Stage
+from stagegap.model.failure import Failure
+from stagegap.model.record import Record
+
+
+def stage(name: str, kind: Kind, **inputs: Source) -> Stage:
+    return Stage(name=name, uses="python", inputs=inputs, output=OutputType(kind=kind), metrics=("m",))
+
+
+CASCADE = Cascade(
+    name="c",
+    outcome=Outcome(stage="draft", metric="m"),
+    stages=(
+        stage("route", Kind.LABEL, body=Source("record", "body"), none=Source("record", "gone")),
+        stage("find", Kind.RANKING, team=Source("stage", "route")),
+        stage(
+            "draft",
+            Kind.TEXT,
+            found=Source("stage", "find"),
+            sure=Source("stage", "route", "confidence"),
+            how=Source("stage", "find", "scores"),
+        ),
+    ),
+)
+RECORD = Record(id="r", fields={"body": "Hello", "tags": ["a", 1]})
+FAULT = Failure(stage="", record="r", title="", score=0.0, first_fault=True, inherits=False, disagreed=False)
+
+
+def output(name: str, value: object, status: Status = Status.OK) -> Output:
+    return Output(record="r", stage=name, status=status, value=value)
+
+
+def reference(name: str, *answers: Answer, **fields: object) -> Reference:
+    return replace(Reference(record="r", stage=name, accepted=answers), **fields)
+
+
+def view(**parts: object) -> RecordView:
+    given = {"outputs": {}, "references": {}, "faults": {}, "scores": {}, **parts}
+    return record_view(RECORD, CASCADE, **given)
+
+
+def block(name: str, **parts: object) -> StageBlock:
+    return next(block for block in view(**parts).blocks if block.stage == name)
+
+
+def test_record_is_shown_in_full_as_plain_text() -> None:
+    assert view().fields == (("body", "Hello"), ("tags", '[\n  "a",\n  1\n]'))
+
+
+def test_stage_without_anything_is_not_compared() -> None:
+    empty = block("route")
+    assert (empty.badge, empty.system, empty.reference, empty.people) == ("not compared", "no output", "", "")
+    assert math.isnan(empty.score)
+    assert empty.difference is None
+
+
+@pytest.mark.parametrize(
+    ("fault", "badge"),
+    [
+        (FAULT, "first fault"),
+        (replace(FAULT, first_fault=False, inherits=True), "inherits the fault"),
+        (replace(FAULT, first_fault=False), "own fault"),
+    ],
+)
+def test_fault_is_named_by_where_it_came_from(fault: Failure, badge: str) -> None:
+    assert block("find", faults={"find": fault}, scores={"find": 0.0}).badge == badge
+
+
+def test_acceptable_answer_is_the_same_or_good_enough() -> None:
+    parts = {"references": {"find": reference("find", Answer(value=["a", "b"]))}, "scores": {"find": 1.0}}
+    assert block("find", outputs={"find": output("find", ["b", "a"])}, **parts).badge == "same"
+    assert block("find", outputs={"find": output("find", ["b", "a", "c"])}, **parts).badge == "good enough"
+
+
+def test_what_the_stage_saw_is_told_with_its_source() -> None:
+    outputs = {"route": output("route", "x" * 200), "find": output("find", None, Status.SKIPPED)}
+    assert block("route", outputs=outputs).saw == (
+        ("body", "record.body"),
+        ("none", "record.gone, which is empty"),
+    )
+    (_, team), *_ = block("find", outputs=outputs).saw
+    assert len(team) == 120
+    assert team.endswith("…")
+    assert block("draft", outputs=outputs).saw == (
+        ("found", "no answer"),
+        ("sure", "confidence of route"),
+        ("how", "scores of find"),
+    )
+
+
+def test_lists_are_compared_item_by_item() -> None:
+    found = block(
+        "find",
+        outputs={"find": output("find", [{"id": "a", "title": "A"}, "c"])},
+        references={"find": reference("find", Answer(value=["a", "b"]))},
+    )
+    assert (found.system, found.reference, found.kind) == ("a, c", "a, b", "items")
+    assert found.difference is not None
+    assert found.difference.reference == (Mark("same", "a"), Mark("missing", "b"))
+
+
+def test_answer_that_is_accepted_is_compared_with_itself_and_the_others_are_named() -> None:
+    accepted = (Answer(value="no"), Answer(value="yes"), Answer(value=None))
+    found = block(
+        "route", outputs={"route": output("route", "yes")}, references={"route": reference("route", *accepted)}
+    )
+    assert (found.reference, found.also) == ("yes", ("no", "no answer"))
+
+
+def test_facts_are_ticked_off_in_the_text() -> None:
+    facts = (Fact(("30 days", "thirty days")), Fact(("free",)))
+    found = block(
+        "draft",
+        outputs={"draft": output("draft", "Within thirty days.")},
+        references={"draft": reference("draft", Answer(value="In 30 days, free.", facts=facts))},
+    )
+    assert found.facts == (Mark("same", "30 days"), Mark("missing", "free"))
+
+
+def test_no_answer_on_either_side_is_said_and_not_compared() -> None:
+    silent = {"draft": reference("draft", Answer(value=None))}
+    found = block("draft", outputs={"draft": output("draft", "Hello")}, references=silent)
+    assert (found.reference, found.difference) == ("no answer", None)
+    failed = block("draft", outputs={"draft": output("draft", None, Status.REFUSED)}, references=silent)
+    assert failed.system == "refused"
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"annotators": ("ab",)}, "ab, one answer"),
+        ({"annotators": ("ab", "cd", "ab"), "settled": "consensus"}, "ab and cd, settled by what most said"),
+        ({"annotators": ("ab",), "settled": "adjudicated"}, "ab, adjudicated"),
+        ({}, "unknown, one answer"),
+    ],
+)
+def test_reference_says_who_gave_it_and_how_it_was_settled(fields: dict[str, object], said: str) -> None:
+    assert block("route", references={"route": reference("route", Answer(value="x"), **fields)}).people == said
+
+
+def test_reference_without_an_accepted_answer_is_none() -> None:
+    empty = block("route", references={"route": reference("route")}, outputs={"route": output("route", "x")})
+    assert (empty.reference, empty.people) == ("", "")
+
+
+def test_very_long_answer_is_cut_and_counted() -> None:
+    found = block("draft", outputs={"draft": output("draft", "x" * 5_000_000)})
+    assert len(found.system) < LONGEST + 100
+    assert found.system.endswith("… (cut: 5,000,000 characters)")
+    assert block("route", outputs={"route": output("route", 2.5)}).system == "2.5"
+    assert block("find", outputs={"find": output("find", [])}).system == "none"

@@ -1,0 +1,84 @@
+"""A record stage by stage as HTML: signs and words repeat every colour, and nothing of a record acts."""
+
+from __future__ import annotations
+
+import math
+
+from stagegap.analysis.differences import Difference, Mark
+from stagegap.analysis.record_view import RecordView, StageBlock
+from stagegap.charts import record_blocks
+
+EVIL = "<script>alert(1)</script>"
+
+
+def block(**fields: object) -> StageBlock:
+    base = {
+        "stage": "draft", "badge": "first fault", "score": 0.5, "saw": (("body", "record.body"),), "system": "x",
+        "reference": "y", "also": (), "facts": (), "people": "ab, one answer", "difference": None, "kind": "text",
+    }  # fmt: skip
+    return StageBlock(**{**base, **fields})
+
+
+def drawn(marked: bool = True, **fields: object) -> str:
+    return record_blocks(RecordView(record="r", fields=(), blocks=(block(**fields),)), marked=marked)
+
+
+def test_block_names_stage_badge_score_and_people() -> None:
+    html = drawn()
+    assert '<h3>1 draft <span class="badge hot">first fault</span> <small>score 50%</small></h3>' in html
+    assert "Saw body: record.body" in html
+    assert "<h4>Reference <small>ab, one answer</small></h4>" in html
+
+
+def test_stage_that_is_not_compared_has_no_score_and_says_that_the_reference_is_missing() -> None:
+    html = drawn(badge="not compared", score=math.nan, reference="", people="", saw=())
+    assert '<span class="badge">not compared</span></h3>' in html
+    assert "No reference yet." in html
+    assert "Saw" not in html
+
+
+def test_items_carry_sign_and_word() -> None:
+    html = drawn(
+        kind="items",
+        difference=Difference((Mark("same", "a"), Mark("extra", "b")), (Mark("same", "a"), Mark("missing", "c"))),
+    )
+    assert '<li class="extra"><b aria-hidden="true">+</b> b <small>extra</small></li>' in html
+    assert '<li class="missing"><b aria-hidden="true">−</b> c <small>missing</small></li>' in html
+    assert "Missing: c. Extra: b." in html
+
+
+def test_empty_list_says_none() -> None:
+    html = drawn(kind="items", difference=Difference((), (Mark("missing", "c"),)))
+    assert '<div class="ans">none</div>' in html
+    assert '<p class="saw">Missing: c.</p>' in html
+
+
+def test_words_carry_sign_and_word_for_screen_readers() -> None:
+    both = Difference((Mark("same", "We "), Mark("extra", "will ")), (Mark("same", "We "), Mark("missing", "can ")))
+    html = drawn(difference=both)
+    assert '<span class="sr">extra: </span><b aria-hidden="true">+</b>will</span> ' in html
+    assert '<span class="sr">missing: </span><b aria-hidden="true">−</b>can</span> ' in html
+    plain = drawn(marked=False, difference=both, system="We will", reference="We can")
+    assert '<div class="ans">We will</div>' in plain
+    assert "missing" not in plain
+
+
+def test_facts_that_are_missing_are_said() -> None:
+    facts = (Mark("missing", "30 days"), Mark("same", "free"))
+    html = drawn(facts=facts, difference=Difference((Mark("same", "x"),), (Mark("same", "x"),)))
+    assert 'class="ans facts" aria-label="What must be in it"' in html
+    assert "1 fact missing: 30 days." in html
+
+
+def test_other_right_answers_are_named() -> None:
+    assert "Also right: z" in drawn(also=("z",))
+
+
+def test_everything_from_outside_is_escaped() -> None:
+    marks = (Mark("same", EVIL), Mark("extra", EVIL), Mark("missing", EVIL))
+    for kind in ("items", "text"):
+        html = drawn(
+            stage=EVIL, saw=((EVIL, EVIL),), system=EVIL, reference=EVIL, also=(EVIL,), people=EVIL, kind=kind,
+            facts=(Mark("missing", EVIL),), difference=Difference(marks, marks),
+        )  # fmt: skip
+        assert "<script" not in html
