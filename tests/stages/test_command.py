@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -170,6 +171,18 @@ def test_a_call_that_hangs_is_killed_and_the_next_one_answered(program: Program)
     assert (first.status, first.is_reusable) == (Status.INFRASTRUCTURE, False)
     assert first.error == "no answer within 1.5 s: thinking"
     assert second.value == "good"
+
+
+def test_a_start_that_takes_too_long_is_given_up(program: Program) -> None:
+    program.write("say(value=text)")
+    [reply] = program.ask("a", stage=program.stage(timeout_s=1e-9))
+    assert (reply.status, reply.error) == (Status.INFRASTRUCTURE, "no answer within 1e-09 s")
+
+
+def test_what_was_written_and_never_read_is_thrown_away(program: Program) -> None:
+    program.write("say(value=text)\nprint('x' * 100_000, flush=True)")
+    assert program.ask("a") == [Reply(value="a")]
+    gc.collect()
 
 
 def test_what_the_program_started_ends_with_it(program: Program) -> None:

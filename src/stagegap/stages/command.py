@@ -158,6 +158,7 @@ class _Process:
     """A program that runs, in a session of its own: Ctrl-C in the terminal is not meant for it."""
 
     process: asyncio.subprocess.Process
+    transport: asyncio.SubprocessTransport
     tail: str = ""
     """The last that it wrote to standard error."""
     listening: asyncio.Task[None] | None = None
@@ -166,13 +167,15 @@ class _Process:
     async def start(cls, stage: str, words: Sequence[str], folder: Path) -> _Process:
         """Start the program. Raises: ConfigurationError where it can't be."""
         pipe = asyncio.subprocess.PIPE
+        loop = asyncio.get_running_loop()
         try:
-            process = await asyncio.create_subprocess_exec(
-                *words, stdin=pipe, stdout=pipe, stderr=pipe, cwd=folder, start_new_session=True, limit=LONGEST_LINE
-            )
+            transport, protocol = await loop.subprocess_exec(
+                lambda: asyncio.subprocess.SubprocessStreamProtocol(limit=LONGEST_LINE, loop=loop),
+                *words, stdin=pipe, stdout=pipe, stderr=pipe, cwd=folder, start_new_session=True,
+            )  # fmt: skip
         except (OSError, ValueError) as error:
             raise ConfigurationError(f"Stage {stage!r}: the command {words[0]!r} can't be started: {error}.") from None
-        begun = cls(process)
+        begun = cls(asyncio.subprocess.Process(transport, protocol, loop), transport)
         begun.listening = asyncio.create_task(begun._listen())
         return begun
 
@@ -209,6 +212,9 @@ class _Process:
         # A process that left the group may hold standard error open.
         await asyncio.wait([self.listening], timeout=GOODBYE_S)
         self.listening.cancel()
+        # What was never read keeps the pipes open.
+        self.transport.close()
+        await asyncio.sleep(0)
 
     async def _listen(self) -> None:
         stderr = self.process.stderr
