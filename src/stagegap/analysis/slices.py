@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from stagegap.analysis import evidence as ev
 from stagegap.analysis.contest import contest
+from stagegap.analysis.neighbours import Neighbour, neighbours
 from stagegap.analysis.verdict import ENOUGH_RECORDS
 from stagegap.analysis.why import groups_of, slice_rows
 from stagegap.attribution.ceiling import ceiling
@@ -29,6 +30,8 @@ from stagegap.stats.resample import resample
 
 Floats = NDArray[np.float64]
 RESAMPLES = 2_000
+MOST_PAIRS = 20
+"""Pairs of neighbours that the view keeps for each stage."""
 FALSE_SHARE = 0.05
 """Share of false alarms among the groups that are said to stand out (Benjamini & Hochberg)."""
 
@@ -71,6 +74,15 @@ class SliceBottleneck:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StageNeighbours:
+    """Records at which a stage failed, beside those most like them at which it did not."""
+
+    stage: str
+    pairs: tuple[Neighbour, ...]
+    """The closest first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SlicesView:
     """Groups of records of one run."""
 
@@ -82,6 +94,7 @@ class SlicesView:
     findings: tuple[SliceFinding, ...]
     """Most excess failures first; all groups that were looked at."""
     bottlenecks: tuple[SliceBottleneck, ...]
+    neighbours: tuple[StageNeighbours, ...]
 
 
 def slices_view(
@@ -112,13 +125,21 @@ def slices_view(
             _bottleneck(group, rows, evidence, steps, reason, seed=seed, resamples=resamples, overall=whole.stage)
             for group, rows in sorted(groups.items())
         ),
+        neighbours=tuple(
+            StageNeighbours(stage=name, pairs=neighbours(evidence.records, _failed(evidence, name))[:MOST_PAIRS])
+            for name in cascade.names
+        ),
     )
+
+
+def _failed(evidence: ev.Evidence, stage: str) -> Floats:
+    return 1 - acceptable(ev.stage_scores(evidence, stage, ev.SYSTEM), ev.stage_bar(evidence, stage))
 
 
 def _findings(evidence: ev.Evidence, units: Clusters) -> tuple[SliceFinding, ...]:
     found: list[tuple[str, SliceFinding]] = []
     for stage in evidence.cascade.names:
-        failed = 1 - acceptable(ev.stage_scores(evidence, stage, ev.SYSTEM), ev.stage_bar(evidence, stage))
+        failed = _failed(evidence, stage)
         groups = groups_of(evidence.records, evidence.cascade, evidence.references, stage=stage)
         rows = slice_rows(failed, units, groups)
         rates = np.array([row.failures / row.n for row in rows])

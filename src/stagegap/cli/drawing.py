@@ -19,6 +19,8 @@ from stagegap.model.estimate import Estimate
 
 ROWS_SHOWN = 12
 """Rows of a long list on a terminal; `--json` has them all."""
+PAIRS_SHOWN = 3
+"""Pairs of neighbours of each stage."""
 
 
 def table(*headings: str, texts: int = 1) -> Table:
@@ -194,6 +196,12 @@ def draw_slices(view: SlicesView) -> None:
         note = f"{one.verdict}, unlike overall" if one.differs else one.verdict
         found.add_row(Text(printable(one.group)), f"{one.n:,}", one.stage or "-", gain(one.gain), note)
     console().print(found)
+    pairs = table("Fails", "At", "Nearest that does not", "Alike", "Only in the failing one", texts=3)
+    for stage in view.neighbours:
+        for pair in stage.pairs[:PAIRS_SHOWN]:
+            words = Text(printable(", ".join(pair.only_here)))
+            pairs.add_row(printable(pair.record), stage.stage, printable(pair.passing), f"{pair.similarity:.2f}", words)
+    console().print(pairs)
     say(f"{len(view.findings):,} groups were looked at; at most 5% of those that stand out are expected to be chance.")
 
 
