@@ -17,6 +17,23 @@ def test_what_the_provider_asks_for_counts(headers: dict[str, str], seconds: flo
     assert wait_before(0, headers, random.Random(1)) == seconds
 
 
+@pytest.mark.parametrize(
+    ("asked", "now", "seconds"),
+    [
+        ("Wed, 21 Oct 2026 07:28:00 GMT", "Wed, 21 Oct 2026 07:27:30 GMT", 30.0),
+        ("Wed, 21 Oct 2026 07:28:00 GMT", "Wed, 21 Oct 2026 08:00:00 GMT", 0.0),
+    ],
+)
+def test_a_date_is_read_by_the_providers_own_clock(asked: str, now: str, seconds: float) -> None:
+    assert wait_before(0, {"retry-after": asked, "date": now}, random.Random(1)) == seconds
+
+
+@pytest.mark.parametrize("now", ["", "now", "Wed, 21 Oct 2026 07:27:30 -0000"])
+def test_a_date_without_one_to_compare_with_counts_as_nothing(now: str) -> None:
+    headers = {"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT", "date": now}
+    assert wait_before(0, headers, random.Random(1)) <= FIRST_S
+
+
 @given(st.integers(0, 50), st.sampled_from(["", "soon", "-1", "nan", "Wed, 21 Oct 2026 07:28:00 GMT"]), st.integers())
 def test_otherwise_the_wait_lies_below_a_doubling_limit_with_a_cap(attempt: int, asked: str, seed: int) -> None:
     wait_s = wait_before(attempt, {"retry-after": asked}, random.Random(seed))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 
 RETRIES = 5
 """Further attempts after the first."""
@@ -26,13 +27,26 @@ def wait_before(attempt: int, headers: Mapping[str, str], draw: random.Random) -
         asked = _seconds(headers.get(name, ""))
         if asked is not None:
             return asked / unit
+    until = _until(headers.get("retry-after", ""), headers.get("date", ""))
+    if until is not None:
+        return until
     return draw.uniform(0, min(CAP_S, FIRST_S * 2**attempt))
 
 
 def _seconds(text: str) -> float | None:
-    """Read a number of seconds; the form with a date is not used by providers of models and counts as nothing."""
+    """Read a number of seconds."""
     try:
         found = float(text)
     except ValueError:
         return None
     return found if math.isfinite(found) and found >= 0 else None
+
+
+def _until(moment: str, now: str) -> float | None:
+    """Read a date as seconds from the date of the answer itself: the provider's clock may differ from this one's."""
+    try:
+        found = (parsedate_to_datetime(moment) - parsedate_to_datetime(now)).total_seconds()
+    except (ValueError, TypeError):
+        # TypeError: one date has a time zone and the other none.
+        return None
+    return max(0.0, found)
