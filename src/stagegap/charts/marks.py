@@ -55,17 +55,27 @@ class Scale:
 
 
 def row(
-    *, head: str, says: str, drawing: str, value: str | None = None, chosen: bool = False, classes: Sequence[str] = ()
+    *,
+    head: str,
+    says: str,
+    drawing: str,
+    value: str | None = None,
+    link: str | None = None,
+    chosen: bool = False,
+    classes: Sequence[str] = (),
 ) -> str:
     """Give a table row: its head, the sentence that a screen reader reads, and the drawing.
 
-    With `value` the head becomes a button that carries it, and the whole row can be clicked.
+    With `value` the head becomes a button that carries it, with `link` a link to another page; then the whole row can
+    be clicked.
     """
-    names = [*classes, *(["on"] if chosen else []), *(["pick"] if value is not None else [])]
+    names = [*classes, *(["on"] if chosen else []), *(["pick"] if value is not None or link is not None else [])]
     label = escape(head)
     if value is not None:
         current = ' aria-current="true"' if chosen else ""
         label = f'<button type="button" data-v="{escape(value)}"{current}>{label}</button>'
+    if link is not None:
+        label = f'<a href="{escape(link)}" target="_self">{label}</a>'
     kind = f' class="{" ".join(names)}"' if names else ""
     return (
         f'<tr{kind}><th scope="row">{label}</th><td><span class="sr">{escape(says)}</span>'

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from urllib.parse import urlencode
+
 import streamlit
 
 from stagegap import charts
@@ -22,12 +25,19 @@ def draw(workspace: Workspace, scorecard: Scorecard, stages: list[str], why: str
     left, right = streamlit.columns([1, 1.12], gap="large")
     with left:
         streamlit.markdown(elements.plain(charts.first_fault_sentence(scorecard, detail)))
-        elements.chart("groups", charts.groups(detail))
+        elements.chart("groups", charts.groups(detail, link=partial(_failures, scorecard, detail.stage)))
         note(charts.groups_note(detail))
     with right:
         streamlit.markdown(elements.plain(charts.failures_sentence(detail)))
         elements.chart("failures", charts.failures(detail, noun=scorecard.noun), picks="record")
+        elements.link("Read them stage by stage, and note why.", "All failures", _failures(scorecard, detail.stage))
     return _record(workspace, scorecard, detail)
+
+
+def _failures(scorecard: Scorecard, stage: str, group: str | None = None) -> str:
+    """Give the address of a stage's failures, of one group where it is named."""
+    parts = {"cascade": scorecard.cascade, "run": scorecard.run, "stage": stage, **({"group": group} if group else {})}
+    return f"failures?{urlencode(parts)}"
 
 
 def _record(workspace: Workspace, scorecard: Scorecard, detail: StageDetail) -> None:
