@@ -43,3 +43,43 @@ def test_at_the_planned_number_of_records_the_worst_stage_is_named():
     named = [decided(made, n, seed) for seed in range(100)]
     assert named.count("B") >= 90, "95% of 100, less two standard errors"
     assert set(named) <= {"B", None}
+
+
+def test_an_open_verdict_says_which_stages_may_be_first_and_what_would_decide():
+    from stagegap.analysis.scorecard import scorecard
+    from views_of_runs import material
+
+    close = planted.Planted(shape=planted.CHAIN[2], skill={"A": 0.875, "B": 0.857})
+    cascade, rows, outputs, labels = material(close, 120)
+    verdict = scorecard(cascade, planted.run(), rows, outputs, labels, seed=0, resamples=400).verdict
+    assert verdict.kind == "none stands out"
+    assert "overlap. Not excluded as first: A (first in " in verdict.advice
+    assert "can't be promised yet: 120 more would name one with a chance of" in verdict.advice
+
+
+def test_a_promised_budget_is_in_the_advice():
+    from stagegap.analysis.scorecard import scorecard
+    from views_of_runs import material
+
+    made = planted.Planted(shape=planted.CHAIN[2], skill={"A": 0.85, "B": 0.75})
+    said = [
+        scorecard(*_with_run(material(made, 60, seed=seed)), seed=0, resamples=200).verdict.advice for seed in range(12)
+    ]
+    assert any("would do, also if the lead is smaller than it looks." in advice for advice in said)
+
+
+def _with_run(found):
+    cascade, *rest = found
+    return cascade, planted.run(), *rest
+
+
+def test_a_stage_without_references_is_named_in_the_verdict():
+    from stagegap.analysis.scorecard import scorecard
+    from views_of_runs import CHAIN, material
+
+    cascade, rows, outputs, labels = material(CHAIN, 60)
+    few = [label for label in labels if label.stage != "B"]
+    verdict = scorecard(cascade, planted.run(), rows, outputs, few, seed=0, resamples=100).verdict
+    assert verdict.kind == "not measured"
+    assert verdict.summary == "Not measured: no record has a reference at B."
+    assert verdict.advice == "Label records at B, or import references, then run again."
