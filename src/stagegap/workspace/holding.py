@@ -47,11 +47,15 @@ class Gate:
     @property
     def path(self) -> Path:
         """The file that names the blessed run: `cascade.blessed.json` beside `cascade.yaml`. Raises: NotFound."""
+        return self._file.with_suffix(".blessed.json")
+
+    @property
+    def _file(self) -> Path:
         files = self._workspace.files()
         if self._cascade not in files:
             hint = near_names(self._cascade, files)
             raise NotFound(f"No file under pipelines/ holds the cascade {self._cascade!r}. {hint}".strip())
-        return files[self._cascade].with_suffix(".blessed.json")
+        return files[self._cascade]
 
     def bless(self, run: str) -> Blessed:
         """Hold later runs against this one, from now on. Raises: NotFound, ConfigurationError."""
@@ -86,14 +90,16 @@ class Gate:
             ) from None
 
     def blessed_run(self) -> Run | None:
-        """Give the blessed run in this store: itself, else one of the same cascade file at the same commit."""
+        """Give the blessed run in this store: itself, else the largest of the same file at the same commit."""
         wanted = self.blessed()
         if wanted is None:
             return None
         runs = [run for run in self._workspace.runs(self._cascade) if run.status is RunStatus.DONE]
-        same = [run for run in runs if run.id == wanted.id]
+        itself = next((run for run in runs if run.id == wanted.id), None)
+        if itself is not None or not wanted.is_reproducible:
+            return itself
         again = [run for run in runs if (run.fingerprint, run.commit) == (wanted.fingerprint, wanted.commit)]
-        return next(iter([*same, *(again if wanted.is_reproducible else [])]), None)
+        return max(again, key=lambda run: run.records, default=None)
 
     def history(self) -> History:
         """List the runs."""
@@ -145,9 +151,7 @@ class Gate:
 
     def _as_it_stands(self, run: Run, cascade: Cascade, card: Scorecard) -> Cascade:
         """Give the run's cascade with the targets of the file. Raises: ConfigurationError when the file is another."""
-        path = self._workspace.files().get(self._cascade)
-        if path is None:
-            return cascade
+        path = self._file
         file = self._workspace.load(path)
         stale = _system(file.resolved) != _system(json.loads(run.resolved))
         if stale or (not card.n_infrastructure and self._calls(path, run)):

@@ -1,0 +1,90 @@
+"""Two runs of the starter cascade with sixty questions, and the list of its runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sixty import replace_in, spoil, write_sixty
+from stagegap.analysis.changes.compare import accept
+from stagegap.errors import NotFound
+from stagegap.runner import RunOptions
+from stagegap.workspace import Workspace
+from stagegap.workspace.comparing import history, on_shared_records
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Path:
+    return write_sixty(tmp_path)
+
+
+@pytest.fixture
+def workspace(made: Path) -> Iterator[Workspace]:
+    with Workspace.open(made) as opened:
+        opened.run(None)
+        yield opened
+
+
+def test_spoilt_stage_is_told_with_its_records(workspace: Workspace, made: Path) -> None:
+    spoil(made)
+    workspace.run(None)
+    view = workspace.compare("first", "v1", "v2")
+    assert view.headline == "v2 is worse than v1: −30 points (95% interval −43 to −20)"
+    assert {row.stage: row.claim.verdict for row in view.stages} == {"topic": "tied", "reply": "regressed"}
+    (broken,) = {one.n_worse for one in view.lists if one.stage == "outcome"}
+    assert (broken, view.outcome.flips.broken, view.outcome.flips.fixed) == (18, 18, 0)
+    assert "some places" in view.lists[0].worse[0].after
+    back = workspace.compare("first", "v2", "v1")
+    assert back.outcome.claim.verdict == "improved"
+
+
+def test_same_run_twice_gives_the_same_answers(workspace: Workspace) -> None:
+    workspace.run(None)
+    view = workspace.compare("first", "v1", "v2")
+    assert (view.headline, view.config) == ("v2 gives the same answers as v1", ())
+
+
+def test_each_side_is_scored_by_the_cascade_it_was_made_with(workspace: Workspace, made: Path) -> None:
+    replace_in(made / "cascade.yaml", "score: fact_recall", "score: [chrf, fact_recall]")
+    workspace.run(None)
+    view = workspace.compare("first", "v1", "v2")
+    assert view.refusal is not None
+    assert view.refusal.reasons == ("reply is scored by fact_recall in v1 and by chrf in v2.",)
+    assert "stages.reply.score" in {change.path for change in view.config}
+    assert view.headline == ""
+
+
+def test_runs_on_other_records_offer_the_shared_ones(workspace: Workspace) -> None:
+    workspace.run(None, RunOptions(limit=40))
+    view = workspace.compare("first", "v1", "v2")
+    assert view.refusal is not None
+    assert view.refusal.offer == "Compare the 40 questions that are the same in both?"
+    taken = on_shared_records(view)
+    assert taken == accept(view)
+    assert taken.n == 40
+    assert on_shared_records(taken) == taken
+
+
+def test_comparison_with_a_run_that_is_not_there_names_those_that_are(workspace: Workspace) -> None:
+    with pytest.raises(NotFound, match="no run 'v9'"):
+        workspace.compare("first", "v1", "v9")
+
+
+def test_history_has_the_newest_first_with_outcome_and_cost(workspace: Workspace) -> None:
+    second, _ = workspace.run(None, RunOptions(limit=40))
+    view = history(workspace.store, "first", blessed=second)
+    assert [(row.run, row.records, row.is_blessed) for row in view.rows] == [("v2", 40, True), ("v1", 60, False)]
+    assert [row.outcome.n for row in view.rows] == [40, 60]
+    assert view.rows[1].outcome.value == pytest.approx(0.9)
+    assert view.rows[1].cost == 0
+    assert view.rows[1].seconds is not None
+
+
+def test_run_without_a_scorecard_is_listed_without_an_outcome(workspace: Workspace, made: Path) -> None:
+    replace_in(made / "stages.py", "words = question.lower()", "raise KeyboardInterrupt")
+    with pytest.raises(KeyboardInterrupt):
+        workspace.run(None)
+    row = history(workspace.store, "first", blessed=None).rows[0]
+    assert (row.run, row.status, row.outcome.method) == ("v2", "failed", "not measured: the run has no scorecard")

@@ -1,0 +1,221 @@
+"""The blessed run, and checks of the starter cascade with sixty questions."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sixty import mend, replace_in, spoil, write_sixty
+from stagegap.errors import ConfigurationError, NotFound
+from stagegap.model.answer import Answer, Fact, Label
+from stagegap.runner import RunOptions
+from stagegap.workspace import Workspace
+from stagegap.workspace.holding import Checked, Gate
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Path:
+    return write_sixty(tmp_path)
+
+
+@pytest.fixture
+def workspace(made: Path) -> Iterator[Workspace]:
+    with Workspace.open(made) as opened:
+        opened.run(None)
+        yield opened
+
+
+@pytest.fixture
+def gate(workspace: Workspace) -> Gate:
+    return Gate(workspace, "first")
+
+
+def aim(made: Path, least: float) -> None:
+    path = made / "cascade.yaml"
+    text = path.read_text().partition("\ntargets:")[0]
+    path.write_text(f"{text}\ntargets: {{outcome: {{at_least: {least}}}}}\n")
+
+
+def status(checked: Checked, name: str) -> str:
+    return next(result.status for result in checked.results if result.name == name)
+
+
+def test_blessed_run_is_a_small_file_beside_the_cascade_file(gate: Gate, made: Path) -> None:
+    assert gate.blessed() is None
+    assert gate.blessed_run() is None
+    blessed = gate.bless("v1")
+    path = made / "cascade.blessed.json"
+    assert gate.path == path
+    assert gate.blessed() == blessed
+    assert path.stat().st_size < 2_000
+    assert json.loads(path.read_text())["outcome"]["value"] == pytest.approx(0.9)
+    assert [row.is_blessed for row in gate.history().rows] == [True]
+
+
+def test_baseline_moves_only_when_a_run_is_blessed(workspace: Workspace, gate: Gate, made: Path) -> None:
+    gate.bless("v1")
+    spoil(made)
+    workspace.run(None)
+    first = gate.check()
+    assert (first.run, first.against, first.exit_code) == ("v2", "v1", 1)
+    assert first.verdict.startswith("Failed: 2 of 9 checks. outcome: −30 points")
+    assert gate.check().against == "v1"
+    gate.bless("v2")
+    assert (gate.check().against, gate.check().exit_code) == ("v2", 0)
+
+
+def test_without_a_blessed_run_there_is_nothing_to_pass(gate: Gate) -> None:
+    checked = gate.check()
+    assert (checked.against, checked.exit_code, status(checked, "regression")) == ("", 5, "not measured")
+    assert checked.verdict == "Undecided: 1 of 7 checks. No run is blessed."
+    assert checked.results[-1].detail == "`stagegap bless v1` holds later runs against this one."
+
+
+def test_run_can_be_held_against_any_other(workspace: Workspace, gate: Gate, made: Path) -> None:
+    spoil(made)
+    workspace.run(None)
+    assert gate.check(against="v1").exit_code == 1
+    assert gate.check("v1", against="v2").exit_code == 0
+
+
+def test_targets_of_the_file_as_it_stands_count(gate: Gate, made: Path) -> None:
+    gate.bless("v1")
+    aim(made, 0.95)
+    assert status(gate.check(), "target outcome at_least") == "too few"
+    aim(made, 0.99)
+    assert (status(gate.check(), "target outcome at_least"), gate.check().exit_code) == ("failed", 1)
+    aim(made, 0.85)
+    assert (status(gate.check(), "target outcome at_least"), gate.check().exit_code) == ("passed", 0)
+    assert "target" not in {result.kind for result in gate.check("v1").results}, "v1 was made without targets"
+
+
+@pytest.mark.parametrize("what", ["code", "file"])
+def test_run_of_a_system_that_is_no_more_is_not_checked_unless_named(gate: Gate, made: Path, what: str) -> None:
+    gate.bless("v1")
+    if what == "code":
+        spoil(made)
+    else:
+        replace_in(made / "cascade.yaml", 'good: ">= 1"', 'good: ">= 0.5"')
+    with pytest.raises(ConfigurationError, match=r"Run v1 is not of .*cascade\.yaml as it stands"):
+        gate.check()
+    assert gate.check("v1").exit_code == 0
+    if what == "code":
+        mend(made)
+        assert gate.check().exit_code == 0
+
+
+def test_options_of_the_run_do_not_make_it_another_system(workspace: Workspace, gate: Gate) -> None:
+    workspace.run(None, RunOptions(limit=40, fresh=True))
+    assert gate.check().run == "v2"
+
+
+def test_runs_on_other_records_decide_nothing_until_the_shared_ones_are_taken(workspace: Workspace, gate: Gate) -> None:
+    gate.bless("v1")
+    workspace.run(None, RunOptions(limit=40))
+    refused = gate.check()
+    assert (refused.exit_code, status(refused, "regression")) == (5, "not measured")
+    assert gate.check(shared=True).exit_code == 0
+
+
+def test_labels_made_since_are_in_the_check(workspace: Workspace, gate: Gate, made: Path) -> None:
+    gate.bless("v1")
+    aim(made, 0.8)
+    assert gate.check().exit_code == 0
+    others = [
+        Label(
+            id=f"n{i}{p}",
+            record=f"q{i:02d}",
+            stage="reply",
+            annotator=p,
+            at=9e9,
+            answer=Answer(value="x", facts=(Fact(wordings=("never",)),)),
+        )
+        for i in range(60)
+        for p in ("yy", "zz")
+    ]
+    workspace.store.append_labels("first", others)
+    checked = gate.check("v1", against="v1")
+    assert next(r.message for r in checked.results if r.name == "labels outcome") == "outcome: 60 questions scored"
+    card = workspace.scorecard("first", "v1")
+    assert card is not None
+    assert workspace.stale_labels(card) == 0
+
+
+def test_labels_made_on_the_card_are_found_blind_and_valid(workspace: Workspace, gate: Gate) -> None:
+    queue = workspace.desk.queue("first", "topic")
+    record = workspace.desk.queue_items(queue, "cd", 1)[0].record
+    event = {"id": "e1", "record": record, "action": "label", "values": {"value": "other"}}
+    workspace.desk.save_labels(queue, [event], "cd")
+    checked = gate.check("v1", against="v1")
+    assert (status(checked, "blindness"), status(checked, "validity")) == ("passed", "passed")
+    assert next(r.message for r in checked.results if r.kind == "blindness") == "1 label made blind"
+
+
+def test_run_that_did_not_end_is_neither_blessed_nor_checked(workspace: Workspace, gate: Gate, made: Path) -> None:
+    replace_in(made / "stages.py", "words = question.lower()", "raise KeyboardInterrupt")
+    with pytest.raises(KeyboardInterrupt):
+        workspace.run(None)
+    with pytest.raises(ConfigurationError, match="Run v2 is failed; only a run that is done can be blessed"):
+        gate.bless("v2")
+    with pytest.raises(ConfigurationError, match="Run v2 is failed; only a run that is done can be checked"):
+        gate.check("v2")
+
+
+def test_what_is_not_there_is_named(workspace: Workspace, gate: Gate, made: Path) -> None:
+    with pytest.raises(NotFound, match=r"no run 'v9'\. Known: v1\."):
+        gate.bless("v9")
+    with pytest.raises(NotFound, match="Cascade 'other' has no run that is done"):
+        Gate(workspace, "other").check()
+    with pytest.raises(NotFound, match="holds the cascade 'other'"):
+        _ = Gate(workspace, "other").path
+    (made / "cascade.blessed.json").write_text("{}")
+    with pytest.raises(ConfigurationError, match="names no blessed run"):
+        gate.check()
+
+
+def test_cascade_whose_file_is_gone_has_its_runs_still(gate: Gate, made: Path) -> None:
+    gate.bless("v1")
+    (made / "cascade.yaml").rename(made / "cascade.txt")
+    assert [(row.run, row.is_blessed) for row in gate.history().rows] == [("v1", False)]
+
+
+def git(folder: Path, *words: str) -> None:
+    who = ("-c", "user.name=ab", "-c", "user.email=ab@example.org", "-c", "commit.gpgsign=false")
+    subprocess.run(["git", *who, "-C", str(folder), *words], check=True, capture_output=True)
+
+
+def test_another_clone_finds_the_blessed_run_when_it_was_made_again_at_its_commit(tmp_path: Path) -> None:
+    first = tmp_path / "first"
+    made = write_sixty(first)
+    (first / ".gitignore").write_text(".stagegap\n__pycache__\n")
+    git(first, "init", "-q")
+    git(first, "add", ".")
+    git(first, "commit", "-q", "-m", "start")
+    with Workspace.open(made) as opened:
+        opened.run(None)
+        assert Gate(opened, "first").bless("v1").is_reproducible
+    git(tmp_path, "clone", "-q", "first", "second")
+    blessed = (made / "cascade.blessed.json").read_text()
+    second = tmp_path / "second" / "pipelines" / "first"
+    with Workspace.open(second) as opened:
+        gate = Gate(opened, "first")
+        opened.run(None, RunOptions(limit=40))
+        opened.run(None)
+        opened.run(None, RunOptions(limit=30))
+        (second / "cascade.blessed.json").write_text(blessed)
+        spoil(second)
+        opened.run(None)
+        assert (gate.check().run, gate.check().against, gate.check().exit_code) == ("v4", "v2", 1)
+        elsewhere = blessed.replace(json.loads(blessed)["commit"], "0" * 12)
+        (second / "cascade.blessed.json").write_text(elsewhere)
+        checked = gate.check()
+        assert checked.results[-1].message == "The blessed run v1 is not in this store"
+        assert checked.results[-1].detail == "`stagegap run` at commit 000000000000 makes it again."
+        (second / "cascade.blessed.json").write_text(
+            blessed.replace(json.loads(blessed)["commit"], "").replace(json.loads(blessed)["id"], "1")
+        )
+        assert "only its own store has it" in gate.check().results[-1].detail
