@@ -90,7 +90,7 @@ def test_what_is_under_way_when_the_time_is_over_is_kept(
 ) -> None:
     server.answers(latency_s=0.2)
     stopped = ask(Budget(seconds=0.1), 1_000)
-    assert (stopped.status, stopped.error) == (RunStatus.STOPPED, "The budget of 0.00166667 min is used up.")
+    assert (stopped.status, stopped.error) == (RunStatus.STOPPED, "The budget of 0.1 s is used up.")
     assert len(memory.of("model")) == server.counters()["calls"] == 4
 
 

@@ -71,7 +71,11 @@ class Budget:
     def __str__(self) -> str:
         parts = [
             f"{self.calls:,} calls" if self.calls is not None else "",
-            f"{self.seconds / 60:g} min" if self.seconds is not None else "",
+            ""
+            if self.seconds is None
+            else f"{self.seconds:g} s"
+            if self.seconds < 60
+            else f"{self.seconds / 60:g} min",
             f"${self.dollars:,.2f}" if self.dollars is not None else "",
         ]
         return ", ".join(part for part in parts if part)
