@@ -46,7 +46,7 @@ def test_two_people_label_at_once_and_every_label_is_in_the_store(
     project: Path, serve: Callable[..., Server], open_page: Callable[..., Page]
 ) -> None:
     server = serve(is_real=True)
-    pages = {who: open_page(f"{server.url}/label?stage=topic&who={who}") for who in ("ab", "cd")}
+    pages = {who: open_page(f"{server.url}/label?stage=topic&who={who}") for who in ("yz", "cd")}
     for page in pages.values():
         expect(page.locator(".card[data-record]:not([data-record=''])")).to_be_visible()
         page.locator(".card").focus()
@@ -61,8 +61,8 @@ def test_two_people_label_at_once_and_every_label_is_in_the_store(
     with Workspace.open(project) as workspace:
         made = [label for label in workspace.store.labels("first", stage="topic") if label.queue]
     assert sorted((label.annotator, label.answer.value) for label in made if label.answer) == [
-        *[("ab", "opening")] * 6,
         *[("cd", "parking")] * 6,
+        *[("yz", "opening")] * 6,
     ]
     assert {label.probability for label in made} == {1.0}
 
@@ -71,7 +71,7 @@ def test_new_labels_update_the_numbers_on_the_page(
     project: Path, serve: Callable[..., Server], open_page: Callable[..., Page]
 ) -> None:
     server = serve(is_real=True)
-    page = open_page(f"{server.url}/label?stage=topic&who=ab")
+    page = open_page(f"{server.url}/label?stage=topic&who=yz")
     expect(page.locator(".card[data-record]:not([data-record=''])")).to_be_visible()
     page.locator(".card").focus()
     page.keyboard.press("1")

@@ -92,6 +92,7 @@ STAGES = {
             "accuracy",
             "Which country is it about?",
         ),
+        _stage("tone", _inputs("body"), OutputType(kind=Kind.LABELS, values=TEAMS), "set_f1", "Who should read it?"),
     )
 }
 
@@ -131,7 +132,7 @@ class Change:
 
 
 def _example(i: int, value: list[str], explanation: str) -> dict[str, Json]:
-    payload: Json = json.loads(_item(STAGES["topics"], i).payload)
+    payload: Json = json.loads(_item(STAGES["tone"], i).payload)
     return {"item": payload, "values": {"value": value, "facts": ""}, "explanation": explanation}
 
 
@@ -237,7 +238,7 @@ class FakeWorkspace:
             form=json.dumps(form),
             question=STAGES[stage].ask,
             guideline=STAGES[stage].guideline,
-            warmup=json.dumps(WARMUP if stage == "topics" else []),
+            warmup=json.dumps(WARMUP if stage == "tone" else []),
         )
 
     def queue_items(self, queue: Queue, annotator: str, limit: int) -> list[QueueItem]:

@@ -57,6 +57,9 @@ class Bench:
         self._desk = desk
         self._load = load
         self._clock = clock
+        self._compared: dict[tuple[str, ...], Disagreement | None] = {}
+        """By metric and ids of the labels: labels never change, so that nothing is compared twice."""
+        self._beyond: dict[tuple[str, ...], str] = {}
 
     def settling(self, cascade: str, stage: str) -> Settling:
         """Give the disagreements of a stage that wait, in the order of the records' ids. Raises: NotFound."""
@@ -76,6 +79,12 @@ class Bench:
     def beyond_chance(self, cascade: str, stage: str) -> str:
         """Say in one sentence how much of the agreement chance would not give; empty where that has no meaning."""
         labels = [label for label in self._store.labels(cascade, stage=stage) if not label.targeted]
+        key = (cascade, stage, *(label.id for label in labels))
+        if key not in self._beyond:
+            self._beyond = {key: self._beyond_chance(cascade, stage, labels)}
+        return self._beyond[key]
+
+    def _beyond_chance(self, cascade: str, stage: str, labels: Sequence[Label]) -> str:
         answers: dict[str, dict[str, Label]] = {}
         for (record, _), people in latest(labels).items():
             for person, label in people.items():
@@ -127,9 +136,12 @@ class Bench:
         name = file.cascade.stage(stage).metrics[0]
         by = metric(name, custom=custom_metrics(file).get(name))
         done = adjudications(labels)
-        found = {
-            place[0]: disagreement(list(people.values()), by)
-            for place, people in latest(labels).items()
-            if place not in done
-        }
-        return {record: one for record, one in found.items() if one is not None}
+        found: dict[str, Disagreement] = {}
+        for place, people in latest(labels).items():
+            key = (name, *(label.id for label in people.values()))
+            if key not in self._compared:
+                self._compared[key] = disagreement(list(people.values()), by)
+            differ = self._compared[key]
+            if differ is not None and place not in done:
+                found[differ.record] = differ
+        return found
