@@ -1,18 +1,30 @@
-"""Who is labelling: the signed-in e-mail, or initials that nobody has checked."""
+"""Who is labelling: an identity that was checked, or initials that nobody has checked.
+
+Checked is who signed in (OIDC, `[auth]` in `.streamlit/secrets.toml`) or whom a proxy names in a header that the server
+was told to trust. Where either is configured, initials are not taken.
+"""
 
 from __future__ import annotations
 
 import streamlit
 
-from stagegap.ui import state
+from stagegap.ui import elements, state
 
 
 def annotator() -> tuple[str | None, bool]:
     """Give the annotator, and whether the identity was checked; None until somebody says who they are."""
-    email = streamlit.user.get("email") if streamlit.user.get("is_logged_in") is True else None
-    if isinstance(email, str) and email:
-        streamlit.text(email)
-        return email, True
+    email = streamlit.user.get("email")
+    signs_in, is_proxied = "is_logged_in" in streamlit.user, _trusts_a_proxy()
+    checked = streamlit.user.get("is_logged_in") is True or is_proxied
+    if checked and isinstance(email, str) and email.strip():
+        streamlit.text(email.strip())
+        return email.strip(), True
+    if is_proxied:
+        elements.note("The proxy before this page did not say who you are. Nothing can be labelled.")
+        return None, False
+    if signs_in:
+        streamlit.button("Sign in", on_click=streamlit.login)
+        return None, False
     streamlit.text_input(
         "Your initials",
         key=state.picker_key("who", state.asked("who")),
@@ -21,4 +33,12 @@ def annotator() -> tuple[str | None, bool]:
         label_visibility="collapsed",
         max_chars=40,
     )
+    if state.asked("who") is not None:
+        elements.note("not verified")
     return state.asked("who"), False
+
+
+def _trusts_a_proxy() -> bool:
+    """Say whether the server takes the e-mail from a header."""
+    headers = streamlit.get_option("server.trustedUserHeaders")
+    return isinstance(headers, dict) and "email" in headers.values()

@@ -18,6 +18,8 @@ FOLDER = "STAGEGAP_APP_FOLDER"
 """Environment variable by which the script learns which workspace to open."""
 PAGES = "STAGEGAP_APP_PAGES"
 """Environment variable: `label` serves the label page and no other."""
+HEADER = "STAGEGAP_TRUSTED_HEADER"
+"""Environment variable: name of the header by which a proxy before the app says who somebody is, by e-mail."""
 
 
 def settings() -> dict[str, Any]:
@@ -49,9 +51,14 @@ def serve(
     os.environ[PAGES] = pages
     app = App(script if script is not None else Path(__file__).with_name("script.py"))
     try:
-        app.run(config={**settings(), "server.port": port, "server.headless": not open_browser})
+        app.run(config={**settings(), **_identity(), "server.port": port, "server.headless": not open_browser})
     except KeyboardInterrupt:
         sys.stdout.write("\n  Stopped. Your labels are saved.\n")
+
+
+def _identity() -> dict[str, Any]:
+    header = os.environ.get(HEADER, "").strip()
+    return {"server.trustedUserHeaders": {header: "email"}} if header else {}
 
 
 def _check_free(port: int) -> None:

@@ -1,0 +1,137 @@
+"""Several people: identity by a proxy, two at once, a link to one record, what a change of the guideline shows."""
+
+from __future__ import annotations
+
+import json
+import socket
+import socketserver
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from threading import Thread
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from browser.conftest import Server
+from browser.test_label_page import all_saved, open_card, stored
+
+
+@contextmanager
+def proxy(to: int) -> Iterator[int]:
+    """Stand before the app as a proxy does: put a header into the first request of each connection. Gives its port."""
+
+    def pipe(source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while chunk := source.recv(65536):
+                target.sendall(chunk)
+            target.shutdown(socket.SHUT_WR)
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with socket.create_connection(("127.0.0.1", to)) as app:
+                line, _, rest = self.request.recv(65536).partition(b"\r\n")
+                app.sendall(line + b"\r\nX-Forwarded-Email: ab@example.org\r\n" + rest)
+                back = Thread(target=pipe, args=(app, self.request), daemon=True)
+                back.start()
+                pipe(self.request, app)
+                back.join()
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        server.block_on_close = False
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
+
+
+def test_proxy_says_who_labels_and_the_link_does_not(
+    serve: Callable[..., Server], open_page: Callable[..., Page], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STAGEGAP_TRUSTED_HEADER", "X-Forwarded-Email")
+    server = serve()
+    with proxy(server.port) as port:
+        page = open_page(f"http://127.0.0.1:{port}/label?stage=route&who=boss")
+        expect(page.get_by_text("ab@example.org")).to_be_visible()
+        expect(page.locator(".card[data-record='m0000']")).to_be_visible()
+        page.locator(".card").focus()
+        page.keyboard.press("1")
+        page.keyboard.press("Enter")
+        all_saved(page)
+        page.goto("about:blank")
+    (line,) = (server.folder / "labels.jsonl").read_text().splitlines()
+    assert json.loads(line)[1] == "ab@example.org"
+    direct = open_page(f"{server.url}/label?stage=route&who=boss")
+    expect(direct.get_by_text("did not say who you are")).to_be_visible()
+
+
+def test_initials_are_marked_as_not_verified(server: Server, open_page: Callable[..., Page]) -> None:
+    page = open_card(server, open_page)
+    expect(page.get_by_text("not verified")).to_be_visible()
+
+
+def test_link_opens_its_record_with_the_own_answer_and_goes_on_after_it(
+    server: Server, open_page: Callable[..., Page]
+) -> None:
+    page = open_page(f"{server.url}/label?stage=route&who=ab&record=m0042")
+    expect(page.locator(".card")).to_have_attribute("data-record", "m0042")
+    page.locator(".card").focus()
+    page.keyboard.press("2")
+    page.keyboard.press("Enter")
+    expect(page.locator(".card")).to_have_attribute("data-record", "m0000")
+    all_saved(page)
+    page.reload()
+    expect(page.locator(".card")).to_have_attribute("data-record", "m0042")
+    expect(page.get_by_role("radio", name="refund")).to_have_attribute("aria-checked", "true")
+    page.goto(f"{server.url}/label?stage=route&who=ab&record=gone")
+    expect(page.get_by_text("Record gone in the link is not in this queue.")).to_be_visible()
+    expect(page.locator(".card")).to_have_attribute("data-record", "m0000")
+
+
+def test_warm_up_comes_first_is_explained_and_sends_nothing(server: Server, open_page: Callable[..., Page]) -> None:
+    page = open_card(server, open_page, "tone")
+    expect(page.get_by_text("Warm-up 1 of 2, not counted.")).to_be_visible()
+    page.keyboard.press("1")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("It names the login and nothing that was paid.", exact=True)).to_be_visible()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Warm-up 2 of 2, not counted.")).to_be_visible()
+    page.keyboard.press("z")
+    page.keyboard.press("5")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")
+    expect(page.locator(".card")).to_have_attribute("data-record", "m0000")
+    assert stored(server) == []
+    page.reload()
+    expect(page.locator(".card")).to_have_attribute("data-record", "m0000")
+
+
+def test_changed_guideline_is_shown_until_the_next_label(server: Server, open_page: Callable[..., Page]) -> None:
+    old = {"id": "e1", "record": "m0000", "action": "label", "values": {"value": "other"}, "guideline": "0" * 16}
+    (server.folder / "labels.jsonl").write_text(json.dumps(["queue-route", "ab", old]) + "\n")
+    page = open_card(server, open_page)
+    change = page.get_by_role("complementary", name="Changed guideline")
+    expect(change).to_contain_text("One topic only.")
+    expect(change).to_contain_text("Two topics: choose the one that is more urgent.")
+    page.keyboard.press("1")
+    page.keyboard.press("Enter")
+    expect(change).to_have_count(0)
+    all_saved(page)
+    page.reload()
+    expect(page.locator(".card")).to_have_attribute("data-record", "m0002")
+    expect(change).to_have_count(0)
+
+
+def test_stale_tab_of_yesterday_labels_by_the_guideline_that_is_on_it(
+    server: Server, open_page: Callable[..., Page]
+) -> None:
+    stale, fresh = (open_card(server, open_page) for _ in range(2))
+    fresh.keyboard.press("1")
+    fresh.keyboard.press("Enter")
+    all_saved(fresh)
+    stale.keyboard.press("2")
+    stale.keyboard.press("Enter")
+    all_saved(stale)
+    first, second = stored(server)
+    assert first["record"] == second["record"] == "m0000", "both answers are kept, the later one counts"
+    assert len(first["guideline"]) == 16
+    expect(stale.locator(".card")).to_have_attribute("data-record", "m0001")
