@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 from cli.conftest import Command
@@ -67,3 +69,14 @@ def test_a_plan_names_the_money_that_it_can_not_know(stagegap: Command, tmp_path
         "Time",
     ]
     assert "Cost unknown (stage topic: price unknown), time unknown (stage topic: no earlier calls)." in planned.out
+
+
+def test_a_run_goes_on_when_nobody_reads_what_it_prints(stagegap: Command, tmp_path: Path) -> None:
+    stagegap("init")
+    command = [sys.executable, "-c", "from stagegap.cli import main; main()", "run"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert "Traceback" not in process.stderr.read()
+    assert "6 questions" in stagegap("show").out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
@@ -112,7 +113,15 @@ class LiveTable:
 
 def progress_on(console: Console, *, clock: Callable[[], float]) -> Progress:
     """Give the live table on a terminal, lines elsewhere."""
-    return LiveTable(console, clock) if console.is_terminal else Lines(lambda text: console.print(text, soft_wrap=True))
+    if console.is_terminal:
+        return LiveTable(console, clock)
+
+    def write(text: str) -> None:
+        # That is what rich does when the reader has gone, as in `stagegap run | head`: the run goes on without.
+        with contextlib.suppress(SystemExit):
+            console.print(text, soft_wrap=True)
+
+    return Lines(write)
 
 
 def table(cell: CellSummary, *, seconds: float) -> Table:
