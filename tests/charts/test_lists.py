@@ -24,6 +24,12 @@ def test_groups_show_rate_counts_and_which_stand_out() -> None:
     assert len(found.classed("dot")) == 6  # the seventh is left out
 
 
+def test_groups_lead_to_their_failures_where_there_is_a_page_for_them() -> None:
+    html = charts.groups(retrieve(), link=lambda group: f"failures?group={group}&x=1")
+    assert '<tr class="pick"><th scope="row"><a href="failures?group=topics: two&amp;x=1" target="_self">' in html
+    assert "<a " not in charts.groups(retrieve())
+
+
 def test_groups_without_an_average_have_no_dashed_line() -> None:
     assert charts.groups(replace(retrieve(), average=unmeasured("too few"))).count('class="base"') == 0
 
