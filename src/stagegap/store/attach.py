@@ -194,7 +194,7 @@ def _instance(folder: Path) -> duckdb.DuckDBPyConnection:
     return duckdb.connect(
         config={
             "threads": 2,
-            "memory_limit": "2GB",
+            "memory_limit": "512MB",
             "temp_directory": str(folder / "tmp"),
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
