@@ -11,6 +11,7 @@ from typing import Self
 import stagegap.store.runs as run_tables
 from stagegap.errors import NotFound, StoreBusy, StoreError
 from stagegap.model.answer import Label, Output
+from stagegap.model.past import PastCall
 from stagegap.model.queue import GuidelineVersion, Progress, Queue, QueueItem
 from stagegap.model.record import Record
 from stagegap.model.run import Cell, Run, RunStatus
@@ -20,6 +21,7 @@ from stagegap.store.calls import Calls
 from stagegap.store.drain import Drainer
 from stagegap.store.facts import Finding, Rebuilt, RecordsImport, Waiting
 from stagegap.store.failing import Failing
+from stagegap.store.history import past_calls
 from stagegap.store.journal import Journal
 from stagegap.store.locks import Locks
 from stagegap.store.migrate import Schema
@@ -152,7 +154,7 @@ class Store:
             op_id, body = rows.pack(run, cell, outputs_)
             with self._calls.writing(op_id, [o.key for o in outputs_ if o.key and o.status in outputs.CACHEABLE]):
                 self._journal.append("batch", [(op_id, body)])
-            self._drainer.wake()
+            self._drainer.wake(len(body))
 
     def append_labels(self, cascade: str, labels_: Sequence[Label]) -> None:
         """Make labels durable, all or none; the same id again is no second label."""
@@ -165,6 +167,12 @@ class Store:
         self._drainer.drain_all()
         with self._file.reading() as session:
             return outputs.find(session, run, cell, stage, records)
+
+    def past_calls(self, runs: Sequence[str], stage: str) -> list[PastCall]:
+        """Give the newest calls of a stage in these runs that were made and answered, at most 1,000."""
+        self._drainer.drain_all()
+        with self._file.reading() as session:
+            return past_calls(session, runs, stage)
 
     def spent(self, cascade: str) -> dict[str, float]:
         """Give US dollars by run, of all calls that were made for it."""
