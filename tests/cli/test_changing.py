@@ -10,6 +10,9 @@ import pytest
 
 from cli.conftest import Command
 from sixty import mend, replace_in, spoil, write_sixty
+from stagegap.analysis.changes.history import Blessed
+from stagegap.cli.drawing_changes import draw_blessed
+from stagegap.model.estimate import Estimate
 
 
 @pytest.fixture
@@ -127,3 +130,12 @@ def test_runs_are_listed_newest_first(stagegap: Command, made: Path) -> None:
     assert re.fullmatch(r"v1 +\d{4}-\d\d-\d\d \d\d:\d\d +done +60 +- +- +90% \(80 to 95\) +blessed", rows[2])
     assert rows[-1] == "Next:  stagegap compare v1 v2   or   stagegap check"
     assert [row["run"] for row in stagegap("runs", "--json").json["rows"]] == ["v2", "v1"]
+
+
+def test_blessed_run_of_a_commit_is_for_every_store(capsys: pytest.CaptureFixture[str]) -> None:
+    nine = Estimate(value=0.9, low=0.8, high=0.95, n=60, method="Wilson")
+    made = Blessed(
+        cascade="first", run="v1", id="1", fingerprint="f", commit="abc", started_at=0.0, outcome=nine, stages={}
+    )
+    draw_blessed(made, Path("b.json"))
+    assert capsys.readouterr().out == "Later runs are held against v1: outcome 90% (80 to 95). Commit b.json.\n"
