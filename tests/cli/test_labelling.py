@@ -40,7 +40,7 @@ def test_each_queue_has_its_link(begun: Command, words: list[str], purpose: str,
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["topc", "--as", "yz"], "Nobody can be asked about a stage 'topc'. Did you mean 'topic'?"),
+        (["topc", "--as", "yz"], "Nobody can be asked about a stage 'topc'. Did you mean topic?"),
         (["topic", "--as", " "], "A label says who made it: give your initials with --as."),
         (["topic", "--as", "yz", "--overlap", "--swap"], "Choose one queue: --overlap, --swap, --hunt or --unsure."),
         (["topic", "--as", "yz", "--unsure", "3"], "gives no confidence to hunt by"),

@@ -18,8 +18,8 @@ from stagegap.model.record import Record
 from stagegap.model.run import Run, RunStatus
 from stagegap.model.sources import Document
 from stagegap.model.values import Json
-from ui.fake_reading import FakeReading
 from ui.fake_bench import FakeBench
+from ui.fake_reading import FakeReading
 
 TEAMS = ("billing", "refund", "delivery", "account", "technical", "other")
 ARTICLES = [

@@ -134,7 +134,7 @@ def test_newer_labels_are_counted_and_the_view_is_refreshed(workspace: FakeWorks
 
 def test_person_that_nobody_measured_has_a_link_to_label(tmp_path: Path) -> None:
     said = texts(opened(gap, FakeWorkspace(folder=tmp_path, shown=views.without_person())))
-    assert 'No person is measured yet. <a href="label"' in said
+    assert 'No person is measured yet. <a href="label?queue=overlap"' in said
 
 
 def test_few_records_show_the_page_all_the_same(tmp_path: Path) -> None:

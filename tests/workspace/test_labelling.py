@@ -153,12 +153,12 @@ def test_warm_up_comes_with_the_queue_and_is_not_in_the_sample(project: Workspac
 def test_warm_up_that_does_not_fit_is_one_sentence_with_its_line(project: Workspace, row: str, message: str) -> None:
     (project.folder / "pipelines" / "first" / "warmup.jsonl").write_text(row)
     change(project, warmup="warmup.jsonl")
-    with pytest.raises(InputError, match="warmup.jsonl:1") as caught:
+    with pytest.raises(InputError, match=r"warmup\.jsonl:1") as caught:
         project.desk.queue("first", "topic")
     assert message in str(caught.value)
 
 
 def test_warm_up_file_that_is_not_there_is_a_problem_of_the_cascade(project: Workspace) -> None:
     change(project, warmup="gone.jsonl")
-    with pytest.raises(ConfigurationError, match="gone.jsonl"):
+    with pytest.raises(ConfigurationError, match=r"gone\.jsonl"):
         project.load(None)

@@ -125,8 +125,8 @@ class _Desk:
 
 def _desk(session: Session, journal: Journal, queue: str, annotator: str) -> _Desk:
     owner = session.rows(
-        "select c.name, s.name, q.purpose from queue q join cascade c on c.id = q.cascade join stage s on s.id = q.stage"
-        " where q.id = ?",
+        "select c.name, s.name, q.purpose from queue q join cascade c on c.id = q.cascade"
+        " join stage s on s.id = q.stage where q.id = ?",
         queue,
     )
     if not owner:

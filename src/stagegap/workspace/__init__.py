@@ -71,14 +71,22 @@ class Workspace:
         self.close()
         return Store.open_as_found(self.folder / STORE)
 
-    @cached_property
+    @property
     def desk(self) -> Desk:
         """Where people are asked and answer."""
+        return self._desk
+
+    @property
+    def bench(self) -> Bench:
+        """Where disagreements of people are settled."""
+        return self._bench
+
+    @cached_property
+    def _desk(self) -> Desk:
         return Desk(self.store, load=self._file, clock=self._clock)
 
     @cached_property
-    def bench(self) -> Bench:
-        """Where disagreements of people are settled."""
+    def _bench(self) -> Bench:
         return Bench(self.store, self.desk, load=self._file, clock=self._clock)
 
     @property
@@ -88,8 +96,8 @@ class Workspace:
 
     def close(self) -> None:
         """Let go of the store if it was used."""
-        self.__dict__.pop("desk", None)
-        self.__dict__.pop("bench", None)
+        self.__dict__.pop("_desk", None)
+        self.__dict__.pop("_bench", None)
         store = self.__dict__.pop("store", None)
         if store is not None:
             store.close()
