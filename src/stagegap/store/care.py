@@ -20,8 +20,8 @@ from stagegap.store.migrate import Schema
 NAMES = ("cascade", "stage", "cell", "metric", "annotator", "record", "run")
 """Tables without which no other table can be read."""
 CONTENT = (
-    "record_version", "blob", "output", "batch_applied", "label", "queue", "queue_item", "guideline", "score", "run_view",
-    "tag_event", "seen", "failure",
+    "record_version", "blob", "output", "batch_applied", "label", "queue", "queue_item", "guideline", "score",
+    "run_view", "tag_event", "seen", "failure",
 )  # fmt: skip
 
 
@@ -105,7 +105,7 @@ def pair(file: Attachment, journal: Journal) -> None:
     """See that file and journal belong together, so that no operation can pass for one that is applied already.
 
     A journal that is new beside an old file (deleted, or left behind when the file was copied), or one put back from
-    a backup, goes on counting above the file's watermark and gets the file's labels, tags and views of records as their second copy.
+    a backup, goes on counting above the file's watermark and gets what people made as its second copy.
     """
     with file.reading() as session:
         owner = session.rows("select v from meta where k = 'journal'")[0][0]

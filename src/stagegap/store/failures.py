@@ -21,6 +21,7 @@ def put(session: Session, run: str, failures: Sequence[Failure]) -> None:
     """Keep a run's failures in the place of older ones; per stage in the order given. Raises: NotFound."""
     key, cascade = identify(session, run)
     columns = {name: [getattr(failure, name) for failure in failures] for name in _FIELDS}
+    spread = ", ".join(f"unnest(p.{name}) as {name}" for name in _FIELDS)
     with session.transaction():
         session.run("delete from failure where run = ?", key)
         for stage in dict.fromkeys(columns["stage"]):
@@ -29,7 +30,7 @@ def put(session: Session, run: str, failures: Sequence[Failure]) -> None:
             f"""insert into failure
             select $1, s.id, f.place, r.id, f.title, f.score, f.first_fault, f.inherits, f.disagreed, f.groups,
                 f.win, f.unit
-            from (select unnest(range(1, len(p.record) + 1)) as place, {", ".join(f"unnest(p.{n}) as {n}" for n in _FIELDS)}
+            from (select unnest(range(1, len(p.record) + 1)) as place, {spread}
                   from (select from_json_strict($3::varchar, '{_SHAPE}') as p)) f
                 join stage s on s.name = f.stage and s.cascade = $2
                 join record r on r.name = f.record and r.cascade = $2
