@@ -72,8 +72,8 @@ def test_store_of_the_first_schema_keeps_its_labels_and_learns_its_guidelines(
         db.execute("insert into record values (1, 1, 'r0'); insert into annotator values (1, 'ann')")
         db.execute("insert into queue values ('q', 1, 1, 'random', 9.5, '{}', '', 'Read all of it.', 0)")
         db.execute(
-            "insert into label values (1, 'l0', 1, 1, 1, 1, 'label', 12.5, '\"spam\"', null, null, false, false, '', '',"
-            " '', '', '', null, false)"
+            "insert into label values (1, 'l0', 1, 1, 1, 1, 'label', 12.5, '\"spam\"', null, null, false, false, '',"
+            " '', '', '', '', null, false)"
         )
     monkeypatch.undo()
     with Store.open(folder, drain=False) as store:

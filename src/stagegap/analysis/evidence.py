@@ -13,7 +13,6 @@ from stagegap.analysis.people import agreement, leave_one_out
 from stagegap.analysis.recorded import Outputs, known_outputs
 from stagegap.analysis.references import latest, references
 from stagegap.analysis.wording import listed
-from stagegap.analysis.wording import listed
 from stagegap.attribution.ceiling import complete_cases
 from stagegap.attribution.faults import BAR_SLACK
 from stagegap.attribution.swaps import alone_cell, prefix_cells
@@ -134,9 +133,6 @@ def prefix_outcomes(evidence: Evidence) -> tuple[list[Floats], str]:
     bare = unlabelled_stages(evidence)
     if bare and len(bare) < len(evidence.cascade.stages):
         return [], f"not measured: no {evidence.cascade.noun} has a reference at {listed(bare)}"
-    bare = unlabelled_stages(evidence)
-    if bare and len(bare) < len(evidence.cascade.stages):
-        return [], f"not measured: no {evidence.cascade.noun} has a reference at {listed(bare)}"
     for cell in cells:
         if stage not in cell.stages and not evidence.outputs.get((str(cell), stage)):
             where = " and ".join(cell.stages)
@@ -148,14 +144,6 @@ def prefix_outcomes(evidence: Evidence) -> tuple[list[Floats], str]:
     if np.isnan(columns[0]).all():
         return [], f"not measured: no {evidence.cascade.noun} has references at every stage"
     return columns, ""
-
-
-def unlabelled_stages(evidence: Evidence) -> tuple[str, ...]:
-    """Give the stages whose references the ceiling needs and that have none of any record."""
-    there = {stage for _, stage in evidence.references}
-    cells = prefix_cells(evidence.cascade)
-    needed = {name for cell in cells for name in cell.stages}
-    return tuple(name for name in evidence.cascade.names if name in needed and name not in there)
 
 
 def unlabelled_stages(evidence: Evidence) -> tuple[str, ...]:

@@ -64,9 +64,7 @@ def person_note(scorecard: Scorecard) -> None:
             "Click a row to see why."
         )
     else:
-        elements.link(
-            "No person is measured yet.", "Label the records that everybody labels", "label?queue=overlap"
-        )
+        elements.link("No person is measured yet.", "Label the records that everybody labels", "label?queue=overlap")
 
 
 def no_list(workspace: Workspace, cascade: str, run: str, stage: str) -> None:

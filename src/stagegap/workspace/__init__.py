@@ -29,9 +29,9 @@ from stagegap.workspace import comparing, exchanging, running
 from stagegap.workspace.attributing import Attribution
 from stagegap.workspace.exchanging import Foreign, ImportReport
 from stagegap.workspace.labelling import Desk, LabelStage
-from stagegap.workspace.settling import Bench
 from stagegap.workspace.overnight import Listener, planned_night
 from stagegap.workspace.reading import Reading
+from stagegap.workspace.settling import Bench
 
 __all__ = ["ALL", "Foreign", "ImportReport", "LabelStage", "Workspace"]
 
