@@ -93,7 +93,7 @@ def test_person_that_nobody_measured_is_not_drawn(serve: Callable[..., Server], 
     page = open_page(serve(scorecard="without_person").url)
     expect(page.locator(".gap").get_by_text("person not measured: double-label 40 records").first).to_be_visible()
     expect(page.locator(".gap .dia")).to_have_count(0)
-    page.get_by_role("link", name="Label records that somebody else").click()
+    page.get_by_role("link", name="Label the records that everybody labels").click()
     expect(page.get_by_placeholder("Your initials")).to_be_visible()
 
 
