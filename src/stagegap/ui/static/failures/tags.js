@@ -122,6 +122,8 @@ class Rail {
   paint() {
     const typed = this.box.querySelector("input.new")?.value ?? ""
     const focused = this.root.activeElement?.dataset?.f
+    const renaming = this.box.querySelector("input.rename")
+    const kept = renaming && { value: renaming.value, from: renaming.selectionStart, to: renaming.selectionEnd }
     const list = element("ul", {}, ...this.rows.map((row, place) => this.row(row, place)))
     const box = element("input", {
       class: "new", type: "text", "data-f": "new", maxlength: this.data.longest, placeholder: "New reason",
@@ -149,6 +151,11 @@ class Rail {
       element("p", { class: "saved", role: "status" }, waits ? `${waits} not saved yet` : "All saved"),
       element("p", { class: "sr", "aria-live": "polite" }, this.said ?? ""),
     )
+    const opened = this.box.querySelector("input.rename")
+    if (kept && opened) {
+      opened.value = kept.value
+      opened.setSelectionRange(kept.from, kept.to)
+    }
     if (focused) this.box.querySelector(`[data-f="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true })
   }
 
@@ -165,6 +172,7 @@ class Rail {
         type: "button", class: "edit", "data-f": `edit ${row.tag}`, "aria-label": `Edit ${row.tag}`,
         onclick: () => {
           this.editing = row.tag
+          this.box.querySelector("input.rename")?.remove()
           this.paint()
           this.box.querySelector("input.rename").select()
         },
