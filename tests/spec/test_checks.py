@@ -56,6 +56,8 @@ LLM = """\
         ("query: [subject]", "query: [subjet]", "query names the unknown input 'subjet'. Did you mean subject?"),
         ("departments: department", "departments: departmnt", "filter names the unknown input 'departmnt'. Did you mean "
          "department?"),
+        ("departments: department", "title: department", "the filter compares 'title', which the corpus shows as id, title "
+         "or text. Filter by another field of the documents."),
         ("inputs: {subject: record.subject}", "inputs: {}", "the stage 'route' has no inputs. Write `inputs: {NAME: "
          "record.FIELD}`."),
         ("inputs: {subject: record.subject}", "inputs: {a b: record.subject}", "'a b' can't be a name in "

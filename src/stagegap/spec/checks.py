@@ -220,6 +220,12 @@ class _Checks:
                 if input_name not in stage.inputs:
                     hint = near_names(input_name, stage.inputs)
                     self._add((*here, key), f"{key} names the unknown input {input_name!r}.", hint)
+        corpus = self._sections.corpora.get(settings.corpus)
+        shown = (corpus.id, corpus.title, *many(corpus.text)) if corpus else ()
+        for field in settings.filter:
+            if field in shown:
+                message = f"the filter compares {field!r}, which the corpus shows as id, title or text."
+                self._add((*here, "filter"), message, "Filter by another field of the documents.")
         if not isinstance(output, RankingOutput):
             self._add(
                 ("stages", name, "output"),
