@@ -32,7 +32,7 @@ types: setup
 
 tests: setup
 	$(BIN)/python -m pytest -n 2 --dist loadgroup --ignore tests/browser --cov --cov-report=
-	$(BIN)/python -m pytest -n 2 tests/browser --cov --cov-append --cov-report=term
+	$(BIN)/python -m pytest tests/browser --cov --cov-append --cov-report=term
 
 slow: setup
 	$(BIN)/python -m pytest -n 2 -m slow --timeout 3600 tests/slow

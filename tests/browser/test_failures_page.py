@@ -21,6 +21,7 @@ def ready(page: Page, record: str = "m0000") -> None:
     expect(page.locator(".sb").first).to_be_visible()
     if "who=" in page.url:
         expect(page.locator("#tags input.new")).to_be_visible()
+    page.wait_for_function("name => window.stagegapRecord === name", arg=record)
     expect(page.locator("[data-testid=stStatusWidget]")).to_have_count(0)
 
 

@@ -70,6 +70,13 @@ class List {
     this.send("record", id)
   }
 
+  // A choice that is still on its way would call the page back that is left.
+  turn(after) {
+    this.sent = null
+    this.send("record", null)
+    this.send("after", after)
+  }
+
   key(event) {
     if (window.stagegapList !== this || event.ctrlKey || event.metaKey || event.altKey || isTyping(event)) return
     const step = { j: 1, J: 1, ArrowRight: 1, k: -1, K: -1, ArrowLeft: -1 }[event.key]
@@ -77,8 +84,8 @@ class List {
       const ids = this.ids
       const to = ids.indexOf(this.current) + step
       if (ids[to] !== undefined) this.choose(ids[to])
-      else if (to >= ids.length && this.data.next !== null) this.send("after", this.data.next)
-      else if (to < 0 && !this.data.first) this.send("after", 0)
+      else if (to >= ids.length && this.data.next !== null) this.turn(this.data.next)
+      else if (to < 0 && !this.data.first) this.turn(0)
       event.preventDefault()
     } else if (event.key === "/") {
       document.querySelector('input[aria-label="Search"]')?.focus()

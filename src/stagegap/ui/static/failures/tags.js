@@ -3,7 +3,7 @@
 // From Python:  data = {context, who, record, rows: [{tag, share, win, on}], acknowledged, longest}
 // To Python:    state "outbox" = {events, at}, always the whole list of events that are not acknowledged.
 
-const RETRY_MS = 4_000
+const RETRY_MS = 10_000 // doubled while no answer comes: sending anew starts the page's script anew, and it must get to its end
 const rails = new WeakMap()
 
 export default function ({ data, parentElement, setStateValue }) {
@@ -31,18 +31,28 @@ class Rail {
     this.onKey = event => this.key(event)
     window.addEventListener("keydown", this.onKey, { capture: true })
     window.stagegapTags = this
-    this.retry = setInterval(() => this.outbox.events.length && this.outbox.flush(), RETRY_MS)
+    this.wait(RETRY_MS)
   }
 
   leave() {
     window.removeEventListener("keydown", this.onKey, { capture: true })
-    clearInterval(this.retry)
+    clearTimeout(this.retry)
+  }
+
+  wait(delay) {
+    clearTimeout(this.retry)
+    this.retry = setTimeout(() => {
+      if (this.outbox.events.length) this.outbox.flush()
+      this.wait(this.outbox.events.length ? delay * 2 : RETRY_MS)
+    }, delay)
   }
 
   receive(data, send) {
     this.data = data
     this.outbox.send = send
+    const waiting = this.outbox.events.length
     this.outbox.acknowledge(data.acknowledged)
+    if (this.outbox.events.length < waiting) this.wait(RETRY_MS)
     if (this.outbox.unsent) this.outbox.flush()
     this.rows = this.expected()
     const now = this.early.filter(wish => wish.record === data.record)
