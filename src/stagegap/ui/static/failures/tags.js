@@ -56,7 +56,11 @@ class Rail {
     if (this.outbox.unsent) this.outbox.flush()
     this.rows = this.expected()
     const now = this.early.filter(wish => wish.record === data.record)
+    // A record that was passed before it came on screen: nobody saw what it had, so the key meant to put the tag on.
+    const passed = this.early.filter(wish => wish.record !== data.record && wish.record !== window.stagegapRecord)
     this.early = this.early.filter(wish => wish.record !== data.record && wish.record === window.stagegapRecord)
+    for (const { record, place } of passed)
+      if (this.rows[place]) this.outbox.add({ action: "add", record, tag: this.rows[place].tag })
     for (const wish of now) this.toggle(wish.place)
     this.paint()
   }
