@@ -41,9 +41,10 @@ def junit(results: Sequence[CheckResult], *, suite: str) -> str:
         failures=str(outcomes.count("failure")),
         errors=str(outcomes.count("error")),
         skipped=str(outcomes.count("skipped")),
+        time="0",
     )
     for result, outcome in zip(results, outcomes, strict=True):
-        case = SubElement(root, "testcase", classname=f"stagegap.{result.kind}", name=_clean(result.name))
+        case = SubElement(root, "testcase", classname=f"stagegap.{result.kind}", name=_clean(result.name), time="0")
         if outcome:
             told = SubElement(case, outcome, message=_clean(result.message))
             if outcome != "skipped":
