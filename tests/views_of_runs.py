@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 import planted
+from stagegap.analysis.evidence import Evidence, gather
 from stagegap.model.answer import Label, Output
 from stagegap.model.cascade import Cascade
 from stagegap.model.record import Record
@@ -23,6 +24,11 @@ def material(made: planted.Planted, n: int, *, seed: int = 0, per_cluster: int =
     ids = [row.id for row in rows]
     outputs = made.outputs(made.luck(n, np.random.default_rng(seed)), ids)
     return made.cascade(), rows, outputs, planted.labels(ids, made.names)
+
+
+def evidence(found: Material) -> Evidence:
+    """Gather what the views take."""
+    return gather(*found, custom={}, run="v1")
 
 
 def with_people(found: Material, people: Mapping[str, float], *, stage: str, seed: int = 0) -> Material:

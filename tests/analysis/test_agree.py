@@ -8,13 +8,13 @@ from stagegap.analysis.agree import AgreeView, agree_view
 from stagegap.analysis.codec import from_json, to_json
 from stagegap.model.answer import Answer, Label
 from stagegap.model.cascade import Cascade, Kind, Outcome, OutputType, Stage
-from views_of_runs import CHAIN, Material, material, with_people
+from views_of_runs import CHAIN, Material, evidence, material, with_people
 
 FIVE = {"bob": 0.95, "cid": 0.9, "dora": 0.95, "eve": 0.9}
 
 
 def view(found: Material, epsilon: float = 0.15) -> AgreeView:
-    return agree_view(*found, run="v1", seed=0, resamples=300, epsilon=epsilon)
+    return agree_view(evidence(found), resamples=300, epsilon=epsilon)
 
 
 def test_people_are_held_against_each_other_and_the_system_against_the_same_targets():
@@ -74,9 +74,9 @@ def test_numbers_have_alpha_on_the_interval_scale():
         for who, off in (("ann", 0.0), ("bob", 0.5))
         for i, row in enumerate(rows)
     ]
-    row = agree_view(cascade, rows, {}, labels, run="v1", seed=0, resamples=100).stages[0]
+    row = agree_view(evidence((cascade, rows, {}, tuple(labels))), resamples=100).stages[0]
     assert [one.name for one in row.coefficients] == ["Krippendorff's alpha (interval)"]
     assert row.coefficients[0].value.value > 0.99
     assert row.prevalence == ()
     silent = [replace(label, answer=Answer(value=None)) for label in labels]
-    assert agree_view(cascade, rows, {}, silent, run="v1", seed=0, resamples=100).stages[0].coefficients == ()
+    assert agree_view(evidence((cascade, rows, {}, tuple(silent))), resamples=100).stages[0].coefficients == ()

@@ -8,6 +8,7 @@ from stagegap.analysis.blame import Blame, blame
 from stagegap.analysis.codec import from_json, to_json
 from stagegap.attribution.swaps import scorecard_cells
 from stagegap.model.answer import Output, Status
+from views_of_runs import evidence
 
 
 def outputs_of(made: planted.Planted, n: int, *, lattice: bool = True, seed: int = 0):
@@ -19,7 +20,7 @@ def outputs_of(made: planted.Planted, n: int, *, lattice: bool = True, seed: int
 def made_blame(made: planted.Planted, n: int = 400, *, lattice: bool = True) -> Blame:
     rows = planted.records(n)
     labels = planted.labels([row.id for row in rows], made.names)
-    return blame(made.cascade(), rows, outputs_of(made, n, lattice=lattice), labels, seed=0, resamples=300)
+    return blame(evidence((made.cascade(), rows, outputs_of(made, n, lattice=lattice), labels)), resamples=300)
 
 
 CHAIN = planted.Planted(shape=planted.CHAIN[3], skill={"A": 0.95, "B": 0.7, "C": 0.9})
@@ -83,7 +84,7 @@ def test_references_that_break_records_make_parts_and_gain_disagree():
 
     outputs["system", "B"] = fixed(set(range(45)))
     outputs["reference:A", "B"] = fixed(set(range(25, 75)))
-    view = blame(made.cascade(), rows, outputs, planted.labels(ids, made.names), seed=0, resamples=100)
+    view = blame(evidence((made.cascade(), rows, outputs, planted.labels(ids, made.names))), resamples=100)
     assert [row.answers_for.value for row in view.stages] == [pytest.approx(30 / 45), pytest.approx(15 / 45)]
     assert any(note.startswith("References up to A first make most bad records good") for note in view.disagreements)
 

@@ -5,11 +5,11 @@ import pytest
 import planted
 from stagegap.analysis.codec import from_json, to_json
 from stagegap.analysis.faults import FaultsView, faults_view
-from views_of_runs import CHAIN, DIAMOND, Material, material
+from views_of_runs import CHAIN, DIAMOND, Material, evidence, material
 
 
 def view(found: Material) -> FaultsView:
-    return faults_view(*found, run="v1", seed=0, resamples=200)
+    return faults_view(evidence(found), resamples=200)
 
 
 def test_hazards_are_the_planted_error_rates_and_counts_add_up():

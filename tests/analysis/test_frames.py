@@ -11,7 +11,7 @@ from stagegap.analysis.faults import faults_view
 from stagegap.analysis.need import need_view
 from stagegap.analysis.slices import slices_view
 from stagegap.workspace.attributing import to_frame
-from views_of_runs import CHAIN, material
+from views_of_runs import CHAIN, evidence, material
 
 VIEWS = {"blame": blame, "faults": faults_view, "agree": agree_view, "need": need_view, "slices": slices_view}
 FIGURES = {"blame": 15, "faults": 6, "agree": 13, "need": 3, "slices": 0}
@@ -19,7 +19,7 @@ FIGURES = {"blame": 15, "faults": 6, "agree": 13, "need": 3, "slices": 0}
 
 @pytest.mark.parametrize("name", list(VIEWS))
 def test_every_view_has_the_same_columns(name: str):
-    view = VIEWS[name](*material(CHAIN, 80), run="v1", seed=0, resamples=100)
+    view = VIEWS[name](evidence(material(CHAIN, 80)), resamples=100)
     rows = frames.figures(view)
     assert len(rows) == FIGURES[name]
     assert all(tuple(row) == frames.COLUMNS for row in rows)
@@ -29,11 +29,11 @@ def test_every_view_has_the_same_columns(name: str):
 
 
 def test_a_gain_has_its_test_and_its_direction():
-    rows = frames.figures(blame(*material(CHAIN, 300), run="v1", seed=0, resamples=100))
+    rows = frames.figures(blame(evidence(material(CHAIN, 300)), resamples=100))
     found = next(row for row in rows if (row["stage"], row["figure"]) == ("B", "gain"))
     assert found["verdict"] == "improved"
     assert 0 < found["p"] <= found["p_adj"] < 0.001
-    nothing = frames.figures(blame(*material(CHAIN, 1), run="v1", seed=0, resamples=100))[0]
+    nothing = frames.figures(blame(evidence(material(CHAIN, 1)), resamples=100))[0]
     assert math.isnan(nothing["estimate"])
     assert (nothing["p"], nothing["verdict"]) == (None, None)
 

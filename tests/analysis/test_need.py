@@ -5,13 +5,13 @@ import pytest
 import planted
 from stagegap.analysis.codec import from_json, to_json
 from stagegap.analysis.need import NeedView, need_view
-from views_of_runs import CHAIN, Material, material, timed
+from views_of_runs import CHAIN, Material, evidence, material, timed
 
 CLOSE = planted.Planted(shape=planted.CHAIN[2], skill={"A": 0.85, "B": 0.8})
 
 
 def view(found: Material) -> NeedView:
-    return need_view(*found, run="v1", seed=0, resamples=400)
+    return need_view(evidence(found), resamples=400)
 
 
 def unlabelled(found: Material, count: int, *, stage: str) -> Material:

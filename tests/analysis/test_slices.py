@@ -8,7 +8,7 @@ import pytest
 import planted
 from stagegap.analysis.codec import from_json, to_json
 from stagegap.analysis.slices import SlicesView, slices_view
-from views_of_runs import CHAIN, Material, material
+from views_of_runs import CHAIN, Material, evidence, material
 
 
 def sliced(n: int, *, special: planted.Planted | None = None, seed: int = 0) -> Material:
@@ -29,7 +29,7 @@ def sliced(n: int, *, special: planted.Planted | None = None, seed: int = 0) -> 
 
 
 def view(found: Material) -> SlicesView:
-    return slices_view(*found, run="v1", seed=0, resamples=300)
+    return slices_view(evidence(found), resamples=300)
 
 
 def test_a_group_with_a_bottleneck_of_its_own_is_found():

@@ -13,13 +13,11 @@ from stagegap.analysis import evidence as ev
 from stagegap.analysis.baseline import missing_baseline_fields
 from stagegap.analysis.chance import ChanceCorrected, Share, chance_corrected, prevalence
 from stagegap.analysis.wording import plural
-from stagegap.metrics import CustomMetric, answer_as_output, score
+from stagegap.metrics import answer_as_output, score
 from stagegap.model.answer import Label, Output, Reference
-from stagegap.model.cascade import Cascade
 from stagegap.model.estimate import Estimate, unmeasured
-from stagegap.model.record import Record
 from stagegap.stats.alternative import FEWEST_ANNOTATORS, AlternativeTest, alternative_test
-from stagegap.stats.clusters import Clusters, clusters, distinct
+from stagegap.stats.clusters import Clusters, distinct
 from stagegap.stats.people import two_way
 from stagegap.stats.resample import RESAMPLES, Resamples, resample
 
@@ -71,21 +69,10 @@ class AgreeView:
     """Of the alternative annotator test."""
 
 
-def agree_view(
-    cascade: Cascade,
-    records: Sequence[Record],
-    outputs: ev.Outputs,
-    labels: Sequence[Label],
-    *,
-    run: str,
-    seed: int,
-    resamples: int = RESAMPLES,
-    epsilon: float = EPSILON,
-    custom: Mapping[str, CustomMetric] | None = None,
-) -> AgreeView:
+def agree_view(evidence: ev.Evidence, *, resamples: int = RESAMPLES, epsilon: float = EPSILON) -> AgreeView:
     """Compare people with each other and with the system, on the records that several of them labelled."""
-    evidence = ev.gather(cascade, records, outputs, labels, custom=custom or {})
-    units = clusters(record.unit for record in evidence.records)
+    cascade = evidence.cascade
+    units = evidence.units
     columns: dict[str, Floats] = {}
     for name in cascade.names:
         person, system = ev.people_scores(evidence, name, by=evidence.metrics[name], good=None)
@@ -94,12 +81,12 @@ def agree_view(
             f"system {name}": system,
             f"agreement {name}": ev.agreement_scores(evidence, name),
         }
-    drawn = resample(columns, units, rng=np.random.default_rng(seed), resamples=resamples)
+    drawn = resample(columns, units, rng=np.random.default_rng(evidence.seed), resamples=resamples)
     return AgreeView(
         cascade=cascade.name,
-        run=run,
+        run=evidence.run,
         noun=cascade.noun,
-        stages=tuple(_row(evidence, drawn, units, name, seed=seed, epsilon=epsilon) for name in cascade.names),
+        stages=tuple(_row(evidence, drawn, units, name, epsilon=epsilon) for name in cascade.names),
         architecture_loss=unmeasured(
             "not measured: needs people's answers from the whole record, and people's answers at every stage on what "
             "other people answered before it"
@@ -109,9 +96,7 @@ def agree_view(
     )
 
 
-def _row(
-    evidence: ev.Evidence, drawn: Resamples, units: Clusters, stage: str, *, seed: int, epsilon: float
-) -> AgreeRow:
+def _row(evidence: ev.Evidence, drawn: Resamples, units: Clusters, stage: str, *, epsilon: float) -> AgreeRow:
     people = _people(evidence, stage)
     without = [_without(evidence, stage, name) for name in people]
     person, system = (
@@ -128,7 +113,7 @@ def _row(
         people=len(people),
         overlap=overlap,
         agreement=_measured(drawn.mean(f"agreement {stage}"), evidence, stage),
-        coefficients=chance_corrected(answers, ids, kind, units.codes, rng=np.random.default_rng(seed)),
+        coefficients=chance_corrected(answers, ids, kind, units.codes, rng=np.random.default_rng(evidence.seed)),
         prevalence=prevalence(answers, kind),
         person=_measured(person, evidence, stage),
         system=_measured(system, evidence, stage),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -13,16 +13,12 @@ from numpy.typing import NDArray
 from stagegap.analysis import evidence as ev
 from stagegap.attribution.causes import hazard_column
 from stagegap.attribution.ceiling import complete_cases
-from stagegap.attribution.faults import UNKNOWN, acceptable, account
+from stagegap.attribution.faults import UNKNOWN, account
 from stagegap.attribution.parts import error_parts
 from stagegap.attribution.shapley import EXACT_UP_TO, mask_of, precedence_matrix
 from stagegap.attribution.swaps import LATTICE_UP_TO, lattice_sets, swap_cell
-from stagegap.metrics import CustomMetric
-from stagegap.model.answer import Label
-from stagegap.model.cascade import Cascade
 from stagegap.model.estimate import Estimate, unmeasured
-from stagegap.model.record import Record
-from stagegap.stats.clusters import Clusters, clusters
+from stagegap.stats.clusters import Clusters
 from stagegap.stats.multiple import holm
 from stagegap.stats.paired import mcnemar
 from stagegap.stats.ranks import rank_sets
@@ -76,44 +72,27 @@ class Blame:
     """Where two methods point at different stages, and why they may."""
 
 
-def blame(
-    cascade: Cascade,
-    records: Sequence[Record],
-    outputs: ev.Outputs,
-    labels: Sequence[Label],
-    *,
-    seed: int,
-    run: str = "",
-    resamples: int = RESAMPLES,
-    custom: Mapping[str, CustomMetric] | None = None,
-) -> Blame:
-    """Compare the methods on one run. `order_free` needs the outputs of `swaps.run_cells`."""
-    evidence = ev.gather(cascade, records, outputs, labels, custom=custom or {})
-    units = clusters(record.unit for record in evidence.records)
+def blame(evidence: ev.Evidence, *, resamples: int = RESAMPLES) -> Blame:
+    """Compare the methods on one run; `order_free` needs the outputs of `swaps.run_cells`."""
+    cascade = evidence.cascade
+    units = evidence.units
     steps, reason = ev.prefix_outcomes(evidence)
     if not steps:
-        return _unmeasured(cascade, run, reason)
+        return _unmeasured(evidence, reason)
     names = cascade.names
-    bar = evidence.outcome.bar if cascade.outcome.good is None else 1.0
-    reached = [acceptable(step, bar) for step in steps]
+    reached = [ev.good(evidence, step) for step in steps]
     bad = 1 - reached[0]
     parts = error_parts(names, reached)
-    accepted = {
-        name: acceptable(ev.stage_scores(evidence, name, ev.SYSTEM), ev.stage_bar(evidence, name)) for name in names
-    }
-    faults = account(
-        accepted,
-        {name: tuple(cascade.ancestors(name)) for name in names},
-        bad=bad,
-    )
+    accepted = {name: ev.accepted(evidence, name) for name in names}
+    faults = account(accepted, evidence.ancestors, bad=bad)
     columns = {f"outcome {i}": step for i, step in enumerate(steps)}
     for position, name in enumerate(names):
         known = (bad == 1) & (faults.first != UNKNOWN)
         columns[f"first {name}"] = np.where(known, (faults.first == position).astype(np.float64), math.nan)
         columns[f"hazard {name}"] = hazard_column(accepted, name)
         columns[f"parts {name}"] = np.where(bad == 1, (parts.cause == position).astype(np.float64), math.nan)
-    drawn = resample(columns, units, rng=np.random.default_rng(seed), resamples=resamples)
-    free = _order_free(evidence, units, seed=seed, resamples=resamples)
+    drawn = resample(columns, units, rng=np.random.default_rng(evidence.seed), resamples=resamples)
+    free = _order_free(evidence, units, resamples=resamples)
     gains = [drawn.difference(f"outcome {i + 1}", f"outcome {i}") for i in range(len(names))]
     best, worst = _ranks(drawn, gains)
     p, p_adjusted = _tests(steps)
@@ -134,7 +113,7 @@ def blame(
     )
     return Blame(
         cascade=cascade.name,
-        run=run,
+        run=evidence.run,
         noun=cascade.noun,
         stages=rows,
         n=int((~np.isnan(steps[0])).sum()),
@@ -146,7 +125,8 @@ def blame(
     )
 
 
-def _unmeasured(cascade: Cascade, run: str, reason: str) -> Blame:
+def _unmeasured(evidence: ev.Evidence, reason: str) -> Blame:
+    cascade = evidence.cascade
     nothing = unmeasured(reason)
     k = len(cascade.stages)
     rows = tuple(
@@ -166,7 +146,7 @@ def _unmeasured(cascade: Cascade, run: str, reason: str) -> Blame:
     )
     return Blame(
         cascade=cascade.name,
-        run=run,
+        run=evidence.run,
         noun=cascade.noun,
         stages=rows,
         n=0,
@@ -198,7 +178,7 @@ def _ranks(drawn: Resamples, gains: Sequence[Estimate]) -> tuple[tuple[int, ...]
     return found.best, found.worst
 
 
-def _order_free(evidence: ev.Evidence, units: Clusters, *, seed: int, resamples: int) -> list[Estimate]:
+def _order_free(evidence: ev.Evidence, units: Clusters, *, resamples: int) -> list[Estimate]:
     cascade = evidence.cascade
     names = cascade.names
     parents = {stage.name: stage.parents for stage in cascade.stages}
@@ -225,7 +205,7 @@ def _order_free(evidence: ev.Evidence, units: Clusters, *, seed: int, resamples:
             strict=True,
         )
     )
-    drawn = resample(columns, units, rng=np.random.default_rng(seed), resamples=resamples)
+    drawn = resample(columns, units, rng=np.random.default_rng(evidence.seed), resamples=resamples)
     matrix = precedence_matrix(names, parents)
     found: list[Estimate] = []
     for i in range(len(names)):

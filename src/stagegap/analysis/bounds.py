@@ -15,7 +15,6 @@ from stagegap.analysis.wording import counted, listed
 from stagegap.attribution.swaps import prefix_cells
 from stagegap.model.estimate import Estimate
 from stagegap.model.run import SYSTEM
-from stagegap.stats.clusters import clusters
 from stagegap.stats.resample import RESAMPLES, resample
 
 Floats = NDArray[np.float64]
@@ -41,7 +40,7 @@ def outcome_bounds(evidence: ev.Evidence, *, seed: int, resamples: int = RESAMPL
         columns[f"best {cell}"] = np.where(usable, np.where(gone[cell], 1.0, scores), math.nan)
     drawn = resample(
         columns,
-        clusters(record.unit for record in evidence.records),
+        evidence.units,
         rng=np.random.default_rng(seed),
         resamples=resamples,
     )

@@ -14,13 +14,14 @@ from stagegap.analysis.recorded import Outputs, known_outputs
 from stagegap.analysis.references import latest, references
 from stagegap.analysis.wording import listed
 from stagegap.attribution.ceiling import complete_cases
-from stagegap.attribution.faults import BAR_SLACK
+from stagegap.attribution.faults import BAR_SLACK, acceptable
 from stagegap.attribution.swaps import alone_cell, prefix_cells
 from stagegap.metrics import CustomMetric, Metric, answer_as_output, metric, score
 from stagegap.model.answer import Label, Output, Reference, Status
 from stagegap.model.cascade import Cascade
 from stagegap.model.record import Record
 from stagegap.model.run import SYSTEM, Cell
+from stagegap.stats.clusters import Clusters, clusters
 
 Floats = NDArray[np.float64]
 
@@ -40,10 +41,24 @@ class Evidence:
     metrics: Mapping[str, Metric]
     """The headline metric of each stage."""
     outcome: Metric
+    run: str = ""
+    """Name of the run on screen: `v3`."""
+    seed: int = 0
+    """Of every draw that a view of this evidence makes: the same evidence gives the same view."""
 
     def system(self, stage: str) -> Mapping[str, Output]:
         """Give the system's outputs at a stage, by record."""
         return self.outputs.get((str(SYSTEM), stage), {})
+
+    @property
+    def units(self) -> Clusters:
+        """The unit of independence of each record."""
+        return clusters(record.unit for record in self.records)
+
+    @property
+    def ancestors(self) -> Mapping[str, tuple[str, ...]]:
+        """The stages that each stage depends on."""
+        return {name: tuple(self.cascade.ancestors(name)) for name in self.cascade.names}
 
     def column(self, value: Callable[[Record], float]) -> Floats:
         """Give one number for each record."""
@@ -57,6 +72,8 @@ def gather(
     labels: Sequence[Label],
     *,
     custom: Mapping[str, CustomMetric],
+    run: str = "",
+    seed: int = 0,
 ) -> Evidence:
     """Keep the records of the evaluated split, and settle references from the labels.
 
@@ -78,6 +95,8 @@ def gather(
         labels=in_force,
         metrics={s.name: metric(s.metrics[0], custom=custom.get(s.metrics[0])) for s in cascade.stages},
         outcome=metric(cascade.outcome.metric, custom=custom.get(cascade.outcome.metric)),
+        run=run,
+        seed=seed,
     )
 
 
@@ -117,13 +136,22 @@ def _scores(evidence: Evidence, outputs: Mapping[str, Output], stage: str, by: M
     return evidence.column(one)
 
 
-def stage_bar(evidence: Evidence, stage: str) -> float:
+def score_bar(evidence: Evidence, stage: str, by: Metric) -> float:
     """Give the score from which a stage's output is acceptable: the outcome's own bar where it is the same score."""
     outcome = evidence.cascade.outcome
-    by = evidence.metrics[stage]
     if stage == outcome.stage and by.name == outcome.metric and outcome.good is not None:
         return outcome.good
     return by.bar
+
+
+def accepted(evidence: Evidence, stage: str) -> Floats:
+    """Give 1 where the system's output at a stage is acceptable, 0 where it is not, NaN where it has no score."""
+    return acceptable(stage_scores(evidence, stage, SYSTEM), score_bar(evidence, stage, evidence.metrics[stage]))
+
+
+def good(evidence: Evidence, outcome: Floats) -> Floats:
+    """Give 1 where an outcome as `outcome_scores` gives it is good, 0 where it is bad, NaN where there is none."""
+    return acceptable(outcome, evidence.outcome.bar if evidence.cascade.outcome.good is None else 1.0)
 
 
 def prefix_outcomes(evidence: Evidence) -> tuple[list[Floats], str]:

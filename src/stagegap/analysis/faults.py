@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,15 +11,11 @@ from numpy.typing import NDArray
 from stagegap.analysis import evidence as ev
 from stagegap.analysis.failures import title
 from stagegap.attribution.causes import Transition, hazard_column, root_causes, transitions
-from stagegap.attribution.faults import BAR_SLACK, UNKNOWN, Faults, acceptable, account
+from stagegap.attribution.faults import UNKNOWN, Faults, account
 from stagegap.attribution.parts import BEYOND, Parts, error_parts
 from stagegap.attribution.swaps import swap_cell
-from stagegap.metrics import CustomMetric
-from stagegap.model.answer import Label, Status
-from stagegap.model.cascade import Cascade
+from stagegap.model.answer import Status
 from stagegap.model.estimate import Estimate
-from stagegap.model.record import Record
-from stagegap.stats.clusters import clusters
 from stagegap.stats.resample import RESAMPLES, Resamples, resample
 
 Floats = NDArray[np.float64]
@@ -105,38 +101,23 @@ class _Causes:
     no_ceiling: str
 
 
-def faults_view(
-    cascade: Cascade,
-    records: Sequence[Record],
-    outputs: ev.Outputs,
-    labels: Sequence[Label],
-    *,
-    run: str,
-    seed: int,
-    resamples: int = RESAMPLES,
-    custom: Mapping[str, CustomMetric] | None = None,
-) -> FaultsView:
+def faults_view(evidence: ev.Evidence, *, resamples: int = RESAMPLES) -> FaultsView:
     """Account for the faults of one run; only the counterfactual causes rest on swap cells."""
-    evidence = ev.gather(cascade, records, outputs, labels, custom=custom or {})
-    accepted = {
-        name: acceptable(ev.stage_scores(evidence, name, ev.SYSTEM), ev.stage_bar(evidence, name))
-        for name in cascade.names
-    }
-    outcome = ev.outcome_scores(evidence, ev.SYSTEM)
-    bar = evidence.outcome.bar if cascade.outcome.good is None else 1.0
-    bad = np.where(np.isnan(outcome), np.nan, (outcome < bar - BAR_SLACK).astype(np.float64))
-    found = _causes(evidence, accepted, bad, bar)
+    cascade = evidence.cascade
+    accepted = {name: ev.accepted(evidence, name) for name in cascade.names}
+    bad = 1 - ev.good(evidence, ev.outcome_scores(evidence, ev.SYSTEM))
+    found = _causes(evidence, accepted, bad)
     columns = {f"fault {name}": 1 - column for name, column in accepted.items()}
     columns |= {f"hazard {name}": hazard_column(accepted, name) for name in accepted}
     drawn = resample(
         columns,
-        clusters(record.unit for record in evidence.records),
-        rng=np.random.default_rng(seed),
+        evidence.units,
+        rng=np.random.default_rng(evidence.seed),
         resamples=resamples,
     )
     return FaultsView(
         cascade=cascade.name,
-        run=run,
+        run=evidence.run,
         noun=cascade.noun,
         n=int((~np.isnan(bad)).sum()),
         bad=int((bad == 1).sum()),
@@ -151,19 +132,19 @@ def faults_view(
     )
 
 
-def _causes(evidence: ev.Evidence, accepted: Mapping[str, Floats], bad: Floats, bar: float) -> _Causes:
+def _causes(evidence: ev.Evidence, accepted: Mapping[str, Floats], bad: Floats) -> _Causes:
     cascade = evidence.cascade
     steps, reason = ev.prefix_outcomes(evidence)
     closed = {name: swap_cell(cascade, {name, *cascade.ancestors(name)}) for name in cascade.names}
     end = cascade.outcome.stage
     ran = {
-        name: acceptable(ev.outcome_scores(evidence, cell), bar)
+        name: ev.good(evidence, ev.outcome_scores(evidence, cell))
         for name, cell in closed.items()
         if end in cell.stages or evidence.outputs.get((str(cell), end))
     }
-    reached = [acceptable(step, bar) for step in steps]
+    reached = [ev.good(evidence, step) for step in steps]
     return _Causes(
-        faults=account(accepted, {name: tuple(cascade.ancestors(name)) for name in cascade.names}, bad=bad),
+        faults=account(accepted, evidence.ancestors, bad=bad),
         roots=root_causes(accepted, {name: cascade.children(name) for name in cascade.names}, outcome=end, bad=bad),
         parts=error_parts(cascade.names, reached, alone=ran) if steps else None,
         joint=ran,

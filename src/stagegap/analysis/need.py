@@ -16,12 +16,8 @@ from stagegap.analysis.rounding import percent
 from stagegap.analysis.verdict import ENOUGH_RECORDS
 from stagegap.analysis.wording import counted, listed, sentence
 from stagegap.attribution.ceiling import ceiling
-from stagegap.metrics import CustomMetric
-from stagegap.model.answer import Label
 from stagegap.model.cascade import Cascade
 from stagegap.model.estimate import Estimate, unmeasured
-from stagegap.model.record import Record
-from stagegap.stats.clusters import clusters
 from stagegap.stats.naming import Budget, Chance
 from stagegap.stats.planning import detectable_difference
 from stagegap.stats.resample import RESAMPLES, resample
@@ -88,21 +84,11 @@ class NeedView:
     sentence: str
 
 
-def need_view(
-    cascade: Cascade,
-    records: Sequence[Record],
-    outputs: ev.Outputs,
-    labels: Sequence[Label],
-    *,
-    run: str,
-    seed: int,
-    resamples: int = RESAMPLES,
-    custom: Mapping[str, CustomMetric] | None = None,
-) -> NeedView:
+def need_view(evidence: ev.Evidence, *, resamples: int = RESAMPLES) -> NeedView:
     """Plan the next labels of one run."""
-    evidence = ev.gather(cascade, records, outputs, labels, custom=custom or {})
+    cascade = evidence.cascade
     steps, reason = ev.prefix_outcomes(evidence)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(evidence.seed)
     standing = _standing(evidence, steps, rng=rng, resamples=resamples) if steps else _unknown(cascade, reason)
     lacking = _lacking(evidence)
     shuffled: list[int] = rng.permutation(len(lacking)).tolist()
@@ -111,7 +97,7 @@ def need_view(
     more = _more(standing)
     return NeedView(
         cascade=cascade.name,
-        run=run,
+        run=evidence.run,
         noun=cascade.noun,
         n=standing.n,
         is_decided=standing.is_decided,
@@ -174,7 +160,7 @@ def _standing(evidence: ev.Evidence, steps: Sequence[Floats], *, rng: np.random.
     columns = [f"outcome {i}" for i in range(len(steps))]
     drawn = resample(
         dict(zip(columns, steps, strict=True)),
-        clusters(record.unit for record in evidence.records),
+        evidence.units,
         rng=rng,
         resamples=resamples,
     )

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stagegap.analysis import evidence as ev
-from stagegap.attribution.faults import BAR_SLACK, acceptable
+from stagegap.attribution.faults import BAR_SLACK
 from stagegap.attribution.selfcheck import Planted, Recovery
 from stagegap.attribution.swaps import effective_set
 from stagegap.metrics import answer_as_output, score
@@ -46,7 +46,8 @@ def wrong_answers(evidence: ev.Evidence, stage: str, *, rng: np.random.Generator
     Closed sets give their values; every other type what the system or people answered for other records. A record
     for which no tried value is wrong gets none.
     """
-    bar, by = ev.stage_bar(evidence, stage), evidence.metrics[stage]
+    by = evidence.metrics[stage]
+    bar = ev.score_bar(evidence, stage, by)
     pool = _pool(evidence, stage)
     found: dict[str, Answer] = {}
     for record in evidence.records if pool else ():
@@ -109,13 +110,12 @@ def planted(
     `outputs` are those of the cells of `planted_cells`; `clean` the outcomes along the ceiling.
     """
     cascade = evidence.cascade
-    bar = evidence.outcome.bar if cascade.outcome.good is None else 1.0
-    steps = [acceptable(step, bar) for step in clean]
+    steps = [ev.good(evidence, step) for step in clean]
     has_fault = evidence.column(lambda record: record.id in wrong) == 1
     spoilt: list[Floats] = []
     worlds = [_world(evidence, stage, wrong, outputs, swapped) for swapped in planted_sets(cascade, stage)]
     for world, step in zip(worlds, steps, strict=False):
-        outcome = step if world is None else acceptable(ev.outcome_scores(world, SYSTEM), bar)
+        outcome = step if world is None else ev.good(world, ev.outcome_scores(world, SYSTEM))
         spoilt.append(np.where(has_fault, outcome, math.nan))
     spoilt += steps[len(spoilt) :]
     return Planted(
@@ -128,8 +128,7 @@ def planted(
 
 
 def _accepted(evidence: ev.Evidence) -> dict[str, Floats]:
-    names = evidence.cascade.names
-    return {n: acceptable(ev.stage_scores(evidence, n, SYSTEM), ev.stage_bar(evidence, n)) for n in names}
+    return {name: ev.accepted(evidence, name) for name in evidence.cascade.names}
 
 
 def _world(

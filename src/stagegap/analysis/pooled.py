@@ -14,7 +14,6 @@ from stagegap.metrics import CustomMetric, metric, score
 from stagegap.model.answer import Status
 from stagegap.model.estimate import Estimate
 from stagegap.model.values import Json
-from stagegap.stats.clusters import clusters
 from stagegap.stats.ratio import ratio
 from stagegap.stats.resample import RESAMPLES, resample
 
@@ -67,7 +66,7 @@ def pooled_scores(
         }
     drawn = resample(
         columns,
-        clusters(record.unit for record in evidence.records),
+        evidence.units,
         rng=np.random.default_rng(seed),
         resamples=resamples,
     )

@@ -21,7 +21,7 @@ from stagegap.analysis.views import OutcomeBounds, Scorecard, StageDetail, Stage
 from stagegap.analysis.why import groups_of, slice_rows
 from stagegap.analysis.wording import counted, metric_title, plural
 from stagegap.attribution.ceiling import Ceiling, ceiling
-from stagegap.attribution.faults import BAR_SLACK, Faults, acceptable, account
+from stagegap.attribution.faults import Faults, account
 from stagegap.attribution.swaps import alone_cell
 from stagegap.metrics import CustomMetric
 from stagegap.model.answer import Label, Status
@@ -30,7 +30,6 @@ from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.failure import Failure
 from stagegap.model.record import Record
 from stagegap.model.run import Run
-from stagegap.stats.clusters import clusters
 from stagegap.stats.resample import RESAMPLES, Resamples, resample
 
 Floats = NDArray[np.float64]
@@ -107,7 +106,7 @@ def measure(
     if top.is_measured and (drawn.columns[columns[-1]] >= 1).sum() == top.n:
         top = Estimate(value=1.0, low=1.0, high=1.0, n=top.n, method="exact: a reference is right by definition")
     n_scored = int((~np.isnan(drawn.columns[columns[0]])).sum())
-    beyond = parts.is_bad & (_bad(evidence, drawn.columns[columns[-1]]) == 1) if parts.ceiling else np.zeros(0)
+    beyond = parts.is_bad & (ev.good(evidence, drawn.columns[columns[-1]]) == 0) if parts.ceiling else np.zeros(0)
     read = [_detail(parts, stage, position) for position, stage in enumerate(cascade.names)]
     card = Scorecard(
         cascade=cascade.name,
@@ -180,7 +179,7 @@ def _compute(evidence: ev.Evidence, *, seed: int, resamples: int) -> _Parts:
         by = evidence.metrics[name]
         in_place = ev.stage_scores(evidence, name, ev.SYSTEM)
         person, system = ev.people_scores(evidence, name, by=by, good=None)
-        failed[name] = 1 - acceptable(in_place, ev.stage_bar(evidence, name))
+        failed[name] = 1 - ev.accepted(evidence, name)
         columns |= {
             f"in place {name}": in_place,
             f"alone {name}": ev.alone_scores(evidence, name),
@@ -201,11 +200,11 @@ def _compute(evidence: ev.Evidence, *, seed: int, resamples: int) -> _Parts:
     )
     drawn = resample(
         columns,
-        clusters(record.unit for record in evidence.records),
+        evidence.units,
         rng=np.random.default_rng(seed),
         resamples=resamples,
     )
-    bad = _bad(evidence, columns[outcome[0]])
+    bad = 1 - ev.good(evidence, columns[outcome[0]])
     return _Parts(
         evidence=evidence,
         resamples=drawn,
@@ -214,7 +213,7 @@ def _compute(evidence: ev.Evidence, *, seed: int, resamples: int) -> _Parts:
         bounds=bounds,
         faults=account(
             {name: 1 - failed[name] for name in names},
-            {name: tuple(cascade.ancestors(name)) for name in names},
+            evidence.ancestors,
             bad=bad,
         ),
         failed=failed,
@@ -232,11 +231,6 @@ def _ceiling(evidence: ev.Evidence, drawn: Resamples) -> Ceiling:
     cells = ev.prefix_cells(evidence.cascade)
     first = {cell: position for position, cell in reversed(list(enumerate(cells)))}
     return ceiling(drawn, stages=evidence.cascade.names, columns=[f"outcome {first[cell]}" for cell in cells])
-
-
-def _bad(evidence: ev.Evidence, outcome: Floats) -> Floats:
-    bar = evidence.outcome.bar if evidence.cascade.outcome.good is None else 1.0
-    return np.where(np.isnan(outcome), np.nan, (outcome < bar - BAR_SLACK).astype(np.float64))
 
 
 def _row(parts: _Parts, stage: Stage, position: int) -> StageRow:

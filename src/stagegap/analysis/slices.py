@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,12 +16,7 @@ from stagegap.analysis.neighbours import Neighbour, neighbours
 from stagegap.analysis.verdict import ENOUGH_RECORDS
 from stagegap.analysis.why import groups_of, slice_rows
 from stagegap.attribution.ceiling import ceiling
-from stagegap.attribution.faults import acceptable
-from stagegap.metrics import CustomMetric
-from stagegap.model.answer import Label
-from stagegap.model.cascade import Cascade
 from stagegap.model.estimate import Estimate, unmeasured
-from stagegap.model.record import Record
 from stagegap.stats.clusters import Clusters, clusters
 from stagegap.stats.contrast import excess_p
 from stagegap.stats.multiple import benjamini_hochberg
@@ -97,32 +92,22 @@ class SlicesView:
     neighbours: tuple[StageNeighbours, ...]
 
 
-def slices_view(
-    cascade: Cascade,
-    records: Sequence[Record],
-    outputs: ev.Outputs,
-    labels: Sequence[Label],
-    *,
-    run: str,
-    seed: int,
-    resamples: int = RESAMPLES,
-    custom: Mapping[str, CustomMetric] | None = None,
-) -> SlicesView:
+def slices_view(evidence: ev.Evidence, *, resamples: int = RESAMPLES) -> SlicesView:
     """Look at every group that is known before a stage runs: slices, difficulty, references at earlier stages."""
-    evidence = ev.gather(cascade, records, outputs, labels, custom=custom or {})
-    units = clusters(record.unit for record in evidence.records)
+    cascade = evidence.cascade
+    units = evidence.units
     steps, reason = ev.prefix_outcomes(evidence)
     everyone = np.arange(len(evidence.records))
-    whole = _bottleneck("", everyone, evidence, steps, reason, seed=seed, resamples=resamples)
+    whole = _bottleneck("", everyone, evidence, steps, reason, resamples=resamples)
     groups = groups_of(evidence.records, cascade, {}, stage=cascade.names[0])
     return SlicesView(
         cascade=cascade.name,
-        run=run,
+        run=evidence.run,
         noun=cascade.noun,
         overall=whole.stage,
         findings=_findings(evidence, units),
         bottlenecks=tuple(
-            _bottleneck(group, rows, evidence, steps, reason, seed=seed, resamples=resamples, overall=whole.stage)
+            _bottleneck(group, rows, evidence, steps, reason, resamples=resamples, overall=whole.stage)
             for group, rows in sorted(groups.items())
         ),
         neighbours=tuple(
@@ -133,7 +118,7 @@ def slices_view(
 
 
 def _failed(evidence: ev.Evidence, stage: str) -> Floats:
-    return 1 - acceptable(ev.stage_scores(evidence, stage, ev.SYSTEM), ev.stage_bar(evidence, stage))
+    return 1 - ev.accepted(evidence, stage)
 
 
 def _findings(evidence: ev.Evidence, units: Clusters) -> tuple[SliceFinding, ...]:
@@ -205,7 +190,6 @@ def _bottleneck(
     steps: Sequence[Floats],
     reason: str,
     *,
-    seed: int,
     resamples: int,
     overall: str = "",
 ) -> SliceBottleneck:
@@ -216,7 +200,7 @@ def _bottleneck(
     columns = {f"outcome {i}": step[rows] for i, step in enumerate(steps)}
     positions: list[int] = rows.tolist()
     units = clusters(evidence.records[i].unit for i in positions)
-    drawn = resample(columns, units, rng=np.random.default_rng(seed), resamples=resamples)
+    drawn = resample(columns, units, rng=np.random.default_rng(evidence.seed), resamples=resamples)
     stairs = ceiling(drawn, stages=evidence.cascade.names, columns=list(columns))
     n = int((~np.isnan(columns["outcome 0"])).sum())
     gains = [step.gain for step in stairs.steps]

@@ -206,7 +206,7 @@ class Workspace:
     def attribution(self, cascade: str, run: str | None = None) -> Attribution:
         """Look into a run, by default the newest that is done: blame, faults, people, next labels."""
         found = self._run(cascade, run)
-        return Attribution.of(self.store, found, self._restored(found), environment=self._environment)
+        return Attribution(self.store, found, self._restored(found), environment=self._environment)
 
     def compare(self, cascade: str, before: str, after: str) -> Comparison:
         """Compare two runs, each scored by the cascade that it was made with. Raises: NotFound, SpecError."""

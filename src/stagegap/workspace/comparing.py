@@ -10,7 +10,6 @@ from stagegap.analysis.changes.compare import compare as compared
 from stagegap.analysis.changes.history import History, RunRow
 from stagegap.analysis.changes.shared import Side
 from stagegap.analysis.changes.views import Comparison
-from stagegap.analysis.evidence import gather
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.run import Run
 from stagegap.store import Store
@@ -29,8 +28,7 @@ def on_shared_records(view: Comparison) -> Comparison:
 
 
 def _side(read: Attribution) -> Side:
-    evidence = gather(read.cascade, read.records, read.outputs, read.labels, custom=read.custom)
-    return Side(run=read.run, evidence=evidence)
+    return Side(run=read.run, evidence=read.evidence)
 
 
 def history(store: Store, cascade: str, *, blessed: Run | None) -> History:

@@ -15,7 +15,6 @@ from stagegap.errors import ConfigurationError
 from stagegap.model.answer import Answer, Output
 from stagegap.model.run import Cell, Run
 from stagegap.runner import CellWork, Silent, Work, execute, plan
-from stagegap.stats.clusters import clusters
 from stagegap.store import Store
 
 MOST_RECORDS = 200
@@ -55,13 +54,11 @@ def selfcheck(store: Store, run: Run, evidence: ev.Evidence, work: Work, *, rate
     rng = np.random.default_rng(run.seed)
     wrong = {name: wrong_answers(evidence, name, rng=rng) for name in cascade.names}
     kept, calls = _outputs(store, evidence, work, wrong, may_pay=may_pay)
-    units = clusters(record.unit for record in evidence.records)
-    ancestors = {name: tuple(cascade.ancestors(name)) for name in cascade.names}
     rows: list[Recovery] = []
     left_out: list[str] = []
     for name in cascade.names:
         made = planted(evidence, name, wrong[name], kept, clean)
-        found = recover(made, units, ancestors, rate=rate, rng=rng, simulations=SIMULATIONS)
+        found = recover(made, evidence.units, evidence.ancestors, rate=rate, rng=rng, simulations=SIMULATIONS)
         rows.extend(found)
         if not found:
             left_out.append(f"{name}: no record with references everywhere could be given a wrong answer")

@@ -20,7 +20,6 @@ from stagegap.analysis.scorecard import outcome_name
 from stagegap.analysis.wording import metric_title
 from stagegap.model.answer import Status
 from stagegap.model.estimate import Estimate, unmeasured
-from stagegap.stats.clusters import clusters
 from stagegap.stats.resample import RESAMPLES, Resamples, resample
 
 Floats = NDArray[np.float64]
@@ -94,24 +93,22 @@ def _places(both: Shared) -> Mapping[str, _Place]:
     outcome = b.cascade.outcome
     found: dict[str, _Place] = {}
     if both.has_same_outcome:
-        good = outcome.good
         found[OUTCOME] = _Place(
             name=OUTCOME,
             stage=outcome.stage,
             metric=outcome.metric,
-            bar=b.outcome.bar if good is None else good,
+            bar=ev.score_bar(b, outcome.stage, b.outcome),
             raw=_paired((ev.outcome_scores(_without_bar(a), ev.SYSTEM), ev.outcome_scores(_without_bar(b), ev.SYSTEM))),
             scores=_paired((ev.outcome_scores(a, ev.SYSTEM), ev.outcome_scores(b, ev.SYSTEM))),
         )
     for name in both.stages:
         scores = _paired((ev.stage_scores(a, name, ev.SYSTEM), ev.stage_scores(b, name, ev.SYSTEM)))
         by = b.metrics[name]
-        judged = name == outcome.stage and by.name == outcome.metric and outcome.good is not None
         found[name] = _Place(
             name=name,
             stage=name,
             metric=by.name,
-            bar=outcome.good if judged and outcome.good is not None else by.bar,
+            bar=ev.score_bar(b, name, by),
             raw=scores,
             scores=scores,
         )
@@ -136,8 +133,7 @@ def _resampled(both: Shared, places: Mapping[str, _Place], *, seed: int, resampl
         columns |= {f"before {name}": was, f"after {name}": now, f"change {name}": _change(was, now)}
         if name != OUTCOME:
             columns[f"alone {name}"] = _change(*_paired((ev.alone_scores(a, name), ev.alone_scores(b, name))))
-    units = clusters(record.unit for record in b.records)
-    return resample(columns, units, rng=np.random.default_rng(seed), resamples=resamples)
+    return resample(columns, b.units, rng=np.random.default_rng(seed), resamples=resamples)
 
 
 def _change(was: Floats, now: Floats) -> Floats:
