@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from statsmodels.regression.linear_model import OLS
 
 from stagegap.stats.clusters import clusters, distinct, effective_n, few_clusters, kish_n
 
@@ -46,3 +49,16 @@ def test_effective_n_without_variation_is_the_cautious_kish_number():
 
 def test_effective_n_of_a_single_cluster_is_one():
     assert effective_n(np.array([0.0, 1.0]), np.array([0, 0])) == 1.0
+
+
+@settings(max_examples=25)
+@given(st.integers(0, 2**32 - 1))
+def test_effective_n_agrees_with_the_cluster_variance_of_statsmodels(seed: int):
+    rng = np.random.default_rng(seed)
+    codes = np.repeat(np.arange(30), rng.integers(1, 9, 30))
+    values = rng.random(30)[codes] + rng.random(len(codes))
+    model = OLS(values, np.ones(len(codes)))
+    plain = model.fit().bse[0] ** 2
+    together = model.fit(cov_type="cluster", cov_kwds={"groups": codes}).bse[0] ** 2
+    wanted = len(codes) * plain / together
+    assert effective_n(values, codes) == pytest.approx(min(max(wanted, kish_n(codes)), len(codes)))

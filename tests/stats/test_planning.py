@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from statsmodels.stats.power import NormalIndPower
 from statsmodels.stats.proportion import samplesize_confint_proportion
 
 from stagegap.stats.paired import mcnemar
@@ -45,6 +48,17 @@ def test_the_planned_number_of_errors_separates_two_shares():
 
 def test_records_for_an_interval_agree_with_statsmodels():
     assert records_for_interval(0.03, share=0.8) == int(np.ceil(samplesize_confint_proportion(0.8, 0.03)))
+
+
+@settings(max_examples=20)
+@given(st.floats(0.02, 0.3), st.floats(0.05, 0.5), st.sampled_from([0.8, 0.9, 0.95]))
+def test_records_for_a_mean_difference_agree_with_statsmodels(delta: float, variance: float, power: float):
+    # ratio=0 is the test of one sample; beyond a power of 80% the far tail that the formula leaves out is nothing.
+    oracle = NormalIndPower().solve_power(delta / variance**0.5, alpha=0.05, power=power, ratio=0)
+    assert records_for_mean_difference(delta, variance=variance, power=power) == pytest.approx(oracle, abs=1.001)
+    assert detectable_difference(round(oracle), variance=variance, power=power) == pytest.approx(
+        delta, rel=0.2 / oracle**0.5 + 1e-3
+    )
 
 
 def test_three_over_n():
