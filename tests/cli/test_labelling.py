@@ -42,7 +42,10 @@ def test_each_queue_has_its_link(begun: Command, words: list[str], purpose: str,
     [
         (["topc", "--as", "yz"], "Nobody can be asked about a stage 'topc'. Did you mean topic?"),
         (["topic", "--as", " "], "A label says who made it: give your initials with --as."),
-        (["topic", "--as", "yz", "--overlap", "--swap"], "Choose one queue: --overlap, --swap, --hunt or --unsure."),
+        (
+            ["topic", "--as", "yz", "--overlap", "--swap"],
+            "Choose one queue: --overlap, --swap, --next, --hunt or --unsure.",
+        ),
         (["topic", "--as", "yz", "--unsure", "3"], "gives no confidence to hunt by"),
     ],
 )
@@ -50,6 +53,12 @@ def test_what_cannot_be_labelled_is_one_sentence(begun: Command, words: list[str
     said = begun("label", *words, "--no-serve")
     assert said.code == 2
     assert message in said.error
+
+
+def test_records_that_decide_the_ranking_are_offered_where_there_are_any(begun: Command) -> None:
+    said = begun("label", "topic", "--as", "yz", "--next", "--no-serve")
+    assert said.code == 2
+    assert "The ranking of the stages needs no further label at 'topic'." in said.error
 
 
 def test_nothing_left_is_said(begun: Command) -> None:

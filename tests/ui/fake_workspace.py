@@ -10,6 +10,7 @@ from pathlib import Path
 from statistics import median
 
 from stagegap.analysis import worklist
+from stagegap.analysis.next_labels import NextLabels
 from stagegap.analysis.views import Scorecard
 from stagegap.model.answer import Label
 from stagegap.model.cascade import Kind, OutputType, Source, Stage
@@ -150,6 +151,8 @@ class FakeWorkspace:
     stale: int = 0
     running: bool = False
     undrawn: bool = False
+    asked: NextLabels | None = None
+    """What decides the ranking of the stages."""
     waits: tuple[str, ...] = ()
     """Records that are still to be labelled by everybody."""
     names: list[str] = field(default_factory=lambda: ["support_email"])
@@ -201,6 +204,9 @@ class FakeWorkspace:
     def reading(self) -> FakeReading:
         return FakeReading(folder=self.folder, shown=self.shown, waits=self.waits)
 
+    def next_labels(self, cascade: str, annotator: str) -> NextLabels | None:
+        return self.asked
+
     def queue_ids(self, cascade: str) -> list[str]:
         return [f"queue-{name}" for name in STAGES]
 
@@ -233,7 +239,7 @@ class FakeWorkspace:
             id=f"queue-{stage}",
             cascade=cascade,
             stage=stage,
-            purpose="random",
+            purpose="next" if name == "next" else "random",
             created_at=0.0,
             form=json.dumps(form),
             question=STAGES[stage].ask,

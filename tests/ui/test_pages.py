@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from stagegap.analysis.next_labels import NextLabels
 from stagegap.analysis.views import Scorecard
 from stagegap.errors import NotFound, StoreBusy
 from stagegap.model.queue import Queue
@@ -217,6 +218,32 @@ def test_cascade_without_stages_for_people_says_so(workspace: FakeWorkspace, mon
 
     monkeypatch.setattr(fake_workspace, "STAGES", {})
     assert "Nothing to label yet" in texts(opened(label, workspace))
+
+
+def wanted(newer: int = 0, **labels: int) -> NextLabels:
+    said = "60 mails more decide which stage is worst."
+    return NextLabels(is_decided=False, wanted=labels, minutes=35.0, sentence=said, run="v14", newer=newer)
+
+
+def test_label_page_says_what_decides_the_ranking_and_starts_exactly_that(workspace: FakeWorkspace) -> None:
+    workspace.asked = wanted(draft=20)
+    test = opened(label, workspace, stage="route", who="ab", record="m0007")
+    assert "60 mails more decide which stage is worst." in texts(test)
+    next(button for button in test.button if button.label == "Label these at draft").click().run()
+    assert {name: test.query_params.get(name) for name in ("queue", "stage", "record")} == {
+        "queue": "next", "stage": "draft", "record": None,
+    }  # fmt: skip
+    assert "These records decide which stage is worst." in texts(test)
+    assert not [button for button in test.button if button.label.startswith("Label these")]
+
+
+def test_newer_labels_are_counted_beside_the_page(workspace: FakeWorkspace) -> None:
+    from stagegap.ui import background
+
+    workspace.asked = wanted(newer=2)
+    opened(label, workspace, stage="route", who="ab")
+    background.wait()
+    assert workspace.refreshed == [("support_email", "v14")]
 
 
 def test_first_visit_says_that_a_sample_is_drawn(workspace: FakeWorkspace) -> None:

@@ -162,3 +162,55 @@ def test_warm_up_file_that_is_not_there_is_a_problem_of_the_cascade(project: Wor
     change(project, warmup="gone.jsonl")
     with pytest.raises(ConfigurationError, match=r"gone\.jsonl"):
         project.load(None)
+
+
+@pytest.fixture
+def partly(tmp_path: Path) -> Iterator[Workspace]:
+    """A project in which three of the six questions have no label at `topic`."""
+    write_starter(tmp_path)
+    path = tmp_path / "pipelines" / "first" / "references.jsonl"
+    lines = [
+        line for line in path.read_text().splitlines() if "topic" not in line or ('"q' in line and line[13] in "123")
+    ]
+    path.write_text("\n".join(lines) + "\n")
+    with Workspace.open(tmp_path) as opened:
+        opened.run(None)
+        yield opened
+
+
+def test_what_decides_the_ranking_is_a_queue_of_exactly_those_records(partly: Workspace) -> None:
+    told = partly.desk.next_labels("first", "yz")
+    assert told is not None
+    assert told.wanted == {"topic": 3}
+    queue = partly.desk.queue("first", "topic", "next")
+    assert (queue.purpose, queue.drawn) == ("next", "3 of 3 without a label")
+    assert set(records(partly, queue)) == set(records(partly, queue, "xx")) == {"q4", "q5", "q6"}
+    assert {item.probability for item in partly.desk.queue_items(queue, "yz", 9)} == {1.0}
+    assert partly.desk.queue("first", "topic", "next").id == queue.id, "while a record waits it stays the same"
+    with pytest.raises(NotFound, match="needs no further label at 'reply'"):
+        partly.desk.queue("first", "reply", "next")
+
+
+def test_labels_of_that_queue_count_and_end_it(partly: Workspace) -> None:
+    queue = partly.desk.queue("first", "topic", "next")
+    for record in ("q4", "q5", "q6"):
+        answer(partly, queue, record, active_ms=4_000)
+    before = partly.desk.next_labels("first", "yz")
+    assert before is not None
+    assert before.newer == 3
+    partly.refresh("first", before.run)
+    after = partly.desk.next_labels("first", "yz")
+    assert after is not None
+    assert (after.newer, after.wanted) == (0, {})
+    assert partly.desk.queue("first", "topic", "next").id == queue.id, "its end is shown, nothing new is drawn"
+    card = partly.scorecard("first")
+    assert card is not None
+    assert card.stages[0].in_place.n == 6
+
+
+def test_before_a_run_nothing_is_planned(tmp_path: Path) -> None:
+    write_starter(tmp_path)
+    with Workspace.open(tmp_path) as opened:
+        assert opened.desk.next_labels("first", "yz") is None
+        with pytest.raises(NotFound, match="needs no further label at 'topic'"):
+            opened.desk.queue("first", "topic", "next")

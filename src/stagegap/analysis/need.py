@@ -46,6 +46,8 @@ class NeedRow:
     best_rank: int
     """By gain; ranks that the data do not exclude, all stages at once."""
     worst_rank: int
+    wanted: int = 0
+    """Labels to make here, of the `proposed` records that the run has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,10 +80,12 @@ class NeedView:
     unlabelled: int
     """Records of the run that lack a reference somewhere."""
     next: tuple[NextLabel, ...]
-    """In random order, so that any prefix is a fair sample; at most 50."""
+    """In random order, so that any prefix is a fair sample; at least those that are proposed, or 50."""
     minutes: float | None
     """To label `more` records at the pace of the people so far; None when it is not known."""
     sentence: str
+    proposed: int = 0
+    """Records to label next: `more`, or where no number can be promised as many as there are by now."""
 
 
 def need_view(evidence: ev.Evidence, *, resamples: int = RESAMPLES) -> NeedView:
@@ -91,10 +95,12 @@ def need_view(evidence: ev.Evidence, *, resamples: int = RESAMPLES) -> NeedView:
     rng = np.random.default_rng(evidence.seed)
     standing = _standing(evidence, steps, rng=rng, resamples=resamples) if steps else _unknown(cascade, reason)
     lacking = _lacking(evidence)
-    shuffled: list[int] = rng.permutation(len(lacking)).tolist()
-    order = [lacking[i] for i in shuffled]
+    unlabelled = np.flatnonzero(lacking.any(axis=1))
+    order: list[int] = unlabelled[rng.permutation(len(unlabelled))].tolist()
     pace = {name: _pace(evidence, name) for name in cascade.names}
     more = _more(standing)
+    proposed = _proposed(standing, more)
+    missing, wanted = lacking.sum(axis=0).tolist(), lacking[order[:proposed]].sum(axis=0).tolist()
     return NeedView(
         cascade=cascade.name,
         run=evidence.run,
@@ -108,20 +114,22 @@ def need_view(evidence: ev.Evidence, *, resamples: int = RESAMPLES) -> NeedView:
         stages=tuple(
             NeedRow(
                 stage=name,
-                labelled=len(evidence.records) - sum(name in one.stages for one in lacking),
-                missing=sum(name in one.stages for one in lacking),
+                labelled=len(evidence.records) - missing[i],
+                missing=missing[i],
                 seconds=pace[name],
                 gain=standing.gains[i],
                 detectable=_detectable(standing.gains[i], n=standing.n or len(evidence.records)),
                 best_rank=standing.best[i],
                 worst_rank=standing.worst[i],
+                wanted=wanted[i],
             )
             for i, name in enumerate(cascade.names)
         ),
-        unlabelled=len(lacking),
-        next=tuple(order[:MOST_NEXT]),
-        minutes=_minutes(order, more, pace),
-        sentence=_sentence(evidence, standing, more, unlabelled=len(lacking)),
+        unlabelled=len(order),
+        next=tuple(_next(evidence, lacking, i) for i in order[: max(MOST_NEXT, proposed)]),
+        minutes=None if more is None else minutes(wanted, list(pace.values()), fresh=more - len(order)),
+        sentence=_sentence(evidence, standing, more, unlabelled=len(order)),
+        proposed=proposed,
     )
 
 
@@ -194,14 +202,26 @@ def _more(standing: _Standing) -> int | None:
     return None if standing.budget.records is None else max(10, standing.budget.records - standing.n)
 
 
-def _lacking(evidence: ev.Evidence) -> list[NextLabel]:
-    names = evidence.cascade.names
-    found: list[NextLabel] = []
-    for record in evidence.records:
-        stages = tuple(name for name in names if (record.id, name) not in evidence.references)
-        if stages:
-            found.append(NextLabel(record=record.id, stages=stages))
-    return found
+def _proposed(standing: _Standing, more: int | None) -> int:
+    return _twice(standing).records - standing.n if more is None else more
+
+
+def _twice(standing: _Standing) -> Chance:
+    """Give what about as many records again would do."""
+    return next(chance for chance in standing.budget.chances if chance.records >= 2 * standing.n)
+
+
+def _lacking(evidence: ev.Evidence) -> NDArray[np.bool_]:
+    """Say of each record (row) and stage (column) whether it has no reference."""
+    names, records = evidence.cascade.names, evidence.records
+    there = evidence.references
+    columns = [np.fromiter(((one.id, name) not in there for one in records), bool, len(records)) for name in names]
+    return np.stack(columns, axis=1)
+
+
+def _next(evidence: ev.Evidence, lacking: NDArray[np.bool_], row: int) -> NextLabel:
+    stages = tuple(name for name, gone in zip(evidence.cascade.names, lacking[row].tolist(), strict=True) if gone)
+    return NextLabel(record=evidence.records[row].id, stages=stages)
 
 
 def _pace(evidence: ev.Evidence, stage: str) -> float | None:
@@ -215,14 +235,18 @@ def _pace(evidence: ev.Evidence, stage: str) -> float | None:
     return median(times) / 1000 if times else None
 
 
-def _minutes(order: Sequence[NextLabel], more: int | None, pace: Mapping[str, float | None]) -> float | None:
-    """Give the time for the next `more` records; those beyond the run's take a label at every stage."""
-    if more is None:
-        return None
-    wanted = [stage for one in order[:more] for stage in one.stages] + list(pace) * max(0, more - len(order))
-    seconds = [pace[stage] for stage in wanted]
-    known = [one for one in seconds if one is not None]
-    return sum(known) / 60 if len(known) == len(seconds) else None
+def minutes(wanted: Sequence[int], pace: Sequence[float | None], *, fresh: int = 0) -> float | None:
+    """Give the time that so many labels at each stage take, at so many seconds each; None where a pace is missing.
+
+    `fresh` records beyond those of the run take a label at every stage.
+    """
+    seconds = 0.0
+    for count, each in zip(wanted, pace, strict=True):
+        needed = count + max(0, fresh)
+        if needed and each is None:
+            return None
+        seconds += needed * (each or 0.0)
+    return seconds / 60
 
 
 def _detectable(gain: Estimate, *, n: int) -> float:
@@ -247,7 +271,7 @@ def _sentence(evidence: ev.Evidence, standing: _Standing, more: int | None, *, u
         f"{sentence(listed(first))} can each be first." if len(first) > 1 else f"{sentence(first[0])} leads narrowly."
     )
     if more is None:
-        later = next(chance for chance in standing.budget.chances if chance.records >= 2 * standing.n)
+        later = _twice(standing)
         return (
             f"{start} How many labels would part them can't be promised yet: {later.records - standing.n:,} more would "
             f"name one with a chance of {percent(later.share)}%. Label so many and look again."

@@ -25,6 +25,7 @@ def label(
         int | None, typer.Option("--size", min=1, help="Draw a new overlap of so many records, not of a fifth.")
     ] = None,
     swap: Annotated[bool, typer.Option("--swap", help="The inputs that the stage received in the newest run.")] = False,
+    following: Annotated[bool, typer.Option("--next", help="The records that decide which stage is worst.")] = False,
     hunt: Annotated[str, typer.Option("--hunt", help="Draw a hunt: records where this CEL is true. In no rate.")] = "",
     unsure: Annotated[
         int | None, typer.Option("--unsure", help="Draw a hunt: about so many records, the unsure ones more often.")
@@ -43,9 +44,9 @@ def label(
     who = who.strip()
     if not who:
         raise ConfigurationError("A label says who made it: give your initials with --as.")
-    asked = [option for option in (overlap or size, swap, hunt, unsure) if option]
+    asked = [option for option in (overlap or size, swap, following, hunt, unsure) if option]
     if len(asked) > 1:
-        raise ConfigurationError("Choose one queue: --overlap, --swap, --hunt or --unsure.")
+        raise ConfigurationError("Choose one queue: --overlap, --swap, --next, --hunt or --unsure.")
     with workspace() as opened:
         name, desk = cascade_name(opened, cascade), opened.desk
         stages = {one.stage for one in desk.label_stages(name)}
@@ -58,7 +59,7 @@ def label(
         elif size is not None:
             queue = desk.overlap(name, stage, size)
         else:
-            queue = desk.queue(name, stage, "overlap" if overlap else "swap" if swap else "random")
+            queue = desk.queue(name, stage, _fair(overlap=overlap, swap=swap, following=following))
         progress = desk.progress_of(queue, who)
         folder = opened.folder
     asks = {"cascade": name} if cascade else {}
@@ -72,6 +73,12 @@ def label(
     printing.say(f"Labelling {stage} as {who}, blind. {left(progress)}")
     printing.say(f"Open {link}   Ctrl-C stops; every label is already saved.")
     return serve(folder, port=port, open_browser=browser, pages="label") if serve_page else None
+
+
+def _fair(*, overlap: bool, swap: bool, following: bool) -> str:
+    """Give the name of the queue that an option asks for, the random one without any."""
+    asked = {"overlap": overlap, "swap": swap, "next": following}
+    return next((name for name, is_asked in asked.items() if is_asked), "random")
 
 
 def left(progress: Progress) -> str:

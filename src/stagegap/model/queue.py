@@ -15,9 +15,10 @@ class Queue:
     id: str
     cascade: str
     stage: str
-    purpose: Literal["random", "overlap", "hunting", "swap"]
-    """`random`, `overlap` and `swap` give fair samples; `hunting` finds examples and enters no rate without weights.
-    An overlap is the same records for everybody, each in their own order; a swap asks again about one run's inputs."""
+    purpose: Literal["random", "overlap", "hunting", "swap", "next"]
+    """All but `hunting` give fair samples; `hunting` finds examples and enters no rate without weights.
+    An overlap is the same records for everybody, each in their own order; a swap asks again about one run's inputs;
+    `next` holds the records that decide the ranking of the stages, each person again in their own order."""
     created_at: float
     """Seconds since 1970, UTC."""
     form: str

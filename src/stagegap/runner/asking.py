@@ -87,6 +87,17 @@ def overlap_queue(
     return replace(queue, id=id, created_at=created_at, purpose="overlap"), kept
 
 
+def next_queue(
+    asking: Asking, records: Sequence[str], *, of: int, id: str, created_at: float
+) -> tuple[Queue, list[QueueItem]]:
+    """Give records that were drawn by chance from `of` that nobody has answered, as far as the stage was asked."""
+    there = asking.population()
+    chance = min(1.0, len(records) / of) if of else None
+    picked = {record: chance for record in records if record in there}
+    drawn = f"{len(records):,} of {of:,} without a label"
+    return _queue(asking, picked, Queue(**_start(asking, id, created_at), purpose="next", drawn=drawn))
+
+
 def hunting_queue(
     asking: Asking, hunt: Hunt, *, id: str, created_at: float, seed: int = 0
 ) -> tuple[Queue, list[QueueItem]]:

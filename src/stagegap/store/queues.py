@@ -72,8 +72,8 @@ def find(session: Session, cascade: str, stage: str | None) -> list[Queue]:
 def items(session: Session, journal: Journal, queue: str, annotator: str, limit: int) -> list[QueueItem]:
     """Give the next items for that person: open ones in the person's order, then the skipped ones.
 
-    The order is that of the sample; in an overlap it is the person's own. Left out are records that the person has
-    labelled already, and those whose answers the person has seen elsewhere.
+    The order is that of the sample; in an overlap and in what decides the ranking it is the person's own. Left out are
+    records that the person has labelled already, and those whose answers the person has seen elsewhere.
     """
     desk = _desk(session, journal, queue, annotator)
     fresh = [position for position, record in desk.order if record not in desk.latest]
@@ -147,7 +147,7 @@ def _desk(session: Session, journal: Journal, queue: str, annotator: str) -> _De
         " where i.queue = ? order by i.position",
         queue,
     )
-    if purpose == "overlap":
+    if purpose in ("overlap", "next"):
         rows.sort(key=lambda row: sha256(text.plain(f"{queue}/{annotator}/{row[1]}").encode()).digest())
     return _Desk(
         order=[(position, record) for position, record in rows if record not in known],

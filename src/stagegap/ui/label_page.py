@@ -5,12 +5,13 @@ from __future__ import annotations
 import streamlit
 
 from stagegap.model.queue import Queue
-from stagegap.ui import elements, empty, identity, label_card, state
+from stagegap.ui import background, elements, empty, identity, label_card, state
 from stagegap.ui.protocol import Workspace
 
 KINDS = {
     "overlap": "Everybody labels these records, each in their own order: this is how agreement is measured.",
     "hunting": "These records were hunted for. Their labels are examples and enter no rate.",
+    "next": "These records decide which stage is worst. Everybody who helps gets them in another order.",
     "swap": "This is what the stage received in the newest run.",
 }
 
@@ -41,12 +42,31 @@ def draw(workspace: Workspace) -> None:
             elements.note("A fair sample of records is drawn for this stage. That happens once and takes a moment.")
         queue = _queue(workspace, cascade, stage)
         streamlit.container()
+    _planner(workspace, cascade, stage, queue, who)
     record = state.asked("record")
     if queue.purpose in KINDS:
         elements.note(KINDS[queue.purpose])
     if record and workspace.desk.queue_item(queue, record) is None:
         elements.note(f"Record {record} in the link is not in this queue.")
     return label_card.draw(workspace, queue, who, verified, record)
+
+
+def _planner(workspace: Workspace, cascade: str, stage: str, queue: Queue, who: str) -> None:
+    """Say what decides which stage is worst, and offer to begin with exactly those records."""
+    found = workspace.desk.next_labels(cascade, who)
+    if found is None:
+        return
+    if found.newer:
+        background.refresh(workspace, cascade, found.run)
+    with streamlit.container(horizontal=True, vertical_alignment="center", gap="small"):
+        elements.note(found.sentence)
+        at = stage if stage in found.wanted else next(iter(found.wanted), None)
+        if at is not None and (queue.purpose != "next" or at != stage):
+            streamlit.button(
+                f"Label these at {at}",
+                on_click=state.choose_several,
+                kwargs={"queue": "next", "stage": at, "record": None},
+            )
 
 
 def _queue(workspace: Workspace, cascade: str, stage: str) -> Queue:

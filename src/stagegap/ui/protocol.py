@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from stagegap.analysis.next_labels import NextLabels
     from stagegap.analysis.views import Scorecard
     from stagegap.model.answer import Label
     from stagegap.model.queue import Progress, Queue, QueueItem
@@ -111,6 +112,10 @@ class Desk(Protocol):
     """Where people are asked and answer."""
 
     def label_stages(self, cascade: str) -> Sequence[LabelStage]: ...
+    def next_labels(self, cascade: str, annotator: str) -> NextLabels | None:
+        """Say what decides which stage is worst, at that person's pace; None without a run."""
+        ...
+
     def queue_ids(self, cascade: str) -> Sequence[str]: ...
     def queue(self, cascade: str, stage: str, name: str = "random") -> Queue:
         """Give a queue of a stage, by its id or the newest of that purpose; all but hunts are made on first use."""

@@ -6,6 +6,10 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from stagegap.analysis import codec
+from stagegap.analysis.need import NeedView
+from stagegap.analysis.next_labels import NextLabels, next_labels
+from stagegap.analysis.references import latest
 from stagegap.analysis.worklist import guideline_hash, label_from_event
 from stagegap.errors import ConfigurationError, NotFound
 from stagegap.model.answer import Label
@@ -14,11 +18,11 @@ from stagegap.model.queue import GuidelineVersion, Progress, Queue, QueueItem
 from stagegap.model.run import SYSTEM
 from stagegap.model.sources import CascadeFile
 from stagegap.model.values import Json
-from stagegap.runner.asking import Asking, asking_about, hunting_queue, overlap_queue, random_queue
+from stagegap.runner.asking import Asking, asking_about, hunting_queue, next_queue, overlap_queue, random_queue
 from stagegap.runner.hunting import Hunt
 from stagegap.runner.prepare import read_materials
 from stagegap.store import Store
-from stagegap.workspace.running import first_outputs
+from stagegap.workspace.running import NEED, first_outputs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,13 +77,15 @@ class Desk:
     def queue(self, cascade: str, stage: str, name: str = "random") -> Queue:
         """Give a queue of a stage with the guideline as it stands: by its id, or the newest of that purpose.
 
-        The random queue, the overlap and the swap of the newest run are drawn on first use, a hunt is not.
-        Raises: NotFound for an unknown one, and without a run when the stage reads earlier stages.
+        The random queue, the overlap, the swap of the newest run and what its ranking needs next are drawn on first
+        use, a hunt is not. Raises: NotFound for an unknown one, and without a run when the stage reads earlier stages.
         """
         file = self._load(cascade)
         found = self._stored(cascade, stage, name)
         if found is None and name == "overlap":
             found = self.overlap(cascade, stage)
+        elif name == "next":
+            found = self._next(file, stage, found)
         elif found is None and name in ("random", "swap"):
             asking = self._asking(file, stage)
             purpose = "swap" if name == "swap" else "random"
@@ -89,6 +95,14 @@ class Desk:
         current = file.cascade.stage(stage).guideline
         self._keep_guideline(cascade, stage, current)
         return replace(found, guideline=current)
+
+    def next_labels(self, cascade: str, annotator: str) -> NextLabels | None:
+        """Say what decides the ranking of the newest run that is done, at that person's pace; None without a run."""
+        need, counted = self._need(cascade)
+        if need is None:
+            return None
+        newer = max(0, self._store.label_count(cascade) - counted)
+        return next_labels(need, self._store.labels(cascade, annotator=annotator), newer=newer)
 
     def queue_of(self, cascade: str, key: str) -> Queue | None:
         """Give the queue of that id; None when there is none."""
@@ -165,10 +179,36 @@ class Desk:
 
     def _stored(self, cascade: str, stage: str, name: str) -> Queue | None:
         there = self._store.queues(cascade, stage)
-        if name == "swap":
+        if name in ("swap", "next"):
             run = self._store.run(cascade)
             there = [queue for queue in there if run is not None and queue.run == run.id]
         return next((queue for queue in reversed(there) if name in (queue.id, queue.purpose)), None)
+
+    def _need(self, cascade: str) -> tuple[NeedView | None, int]:
+        """Give what the newest run that is done needs, and of how many labels that was computed."""
+        run = self._store.run(cascade)
+        kept = self._store.view(run.id, NEED) if run else None
+        return (codec.from_json(NeedView, kept[0]), kept[1]) if kept else (None, 0)
+
+    def _next(self, file: CascadeFile, stage: str, found: Queue | None) -> Queue:
+        """Go on with the queue that was drawn while one of its records waits; then draw what is needed after it."""
+        cascade = file.cascade.name
+        if found is not None:
+            items = self._store.queue_items(found.id, "", limit=2**31)
+            answered = latest(label for label in self._store.labels(cascade, stage=stage) if not label.targeted)
+            if any((item.record, stage) not in answered for item in items):
+                return found
+        need, _ = self._need(cascade)
+        records = [one.record for one in need.next[: need.proposed] if stage in one.stages] if need else []
+        missing = next((row.missing for row in need.stages if row.stage == stage), 0) if need else 0
+        if records:
+            asking = self._asking(file, stage)
+            drawn = next_queue(asking, records, of=missing, id=_id(), created_at=self._clock())
+            return self._keep(*drawn) if drawn[1] else found or self._nothing(stage)
+        return found or self._nothing(stage)
+
+    def _nothing(self, stage: str) -> Queue:
+        raise NotFound(f"The ranking of the stages needs no further label at {stage!r}.")
 
     def _asking(self, file: CascadeFile, stage: str) -> Asking:
         """Gather what the newest run that is done has put before a stage. Raises: NotFound."""

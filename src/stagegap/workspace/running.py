@@ -13,6 +13,7 @@ from typing import cast
 
 from stagegap.analysis import codec
 from stagegap.analysis.evidence import gather as gather_evidence
+from stagegap.analysis.need import need_view
 from stagegap.analysis.pooled import PooledScore, pooled_scores
 from stagegap.analysis.references import settle
 from stagegap.analysis.scorecard import measure
@@ -31,6 +32,8 @@ from stagegap.stages.protocol import StageCode
 from stagegap.store import Store
 
 SCORECARD = "scorecard"
+NEED = "need"
+"""View that says which labels to make next."""
 OPTIONS = "options"
 """View that keeps what a run was told besides its file."""
 
@@ -174,7 +177,7 @@ def _with(stage: Mapping[str, Json]) -> Mapping[str, Json]:
 
 
 def score(store: Store, run: Run, file: CascadeFile, records: Sequence[Record]) -> None:
-    """Compute and store the scorecard of a run, its scores and failures, from outputs and all labels that there are."""
+    """Compute and store what is known of a run from all labels: scorecard, scores, failures, which labels come next."""
     cascade = file.cascade
     outputs = {
         (str(cell), name): first_outputs(store, run, cell, name)
@@ -182,11 +185,13 @@ def score(store: Store, run: Run, file: CascadeFile, records: Sequence[Record]) 
         for name in cascade.names
         if name not in cell.stages
     }
-    labels = store.labels(cascade.name)
-    found = measure(cascade, run, records, outputs, labels, seed=run.seed, custom=custom_metrics(file))
+    labels, custom = store.labels(cascade.name), custom_metrics(file)
+    found = measure(cascade, run, records, outputs, labels, seed=run.seed, custom=custom)
+    need = need_view(cascade, records, outputs, labels, run=run.name, seed=run.seed, custom=custom)
     for stage in cascade.stages:
         store.put_scores(run.id, SYSTEM, stage.name, stage.metrics[0], found.scores[stage.name])
     store.failing.put(run.id, found.failures)
+    store.put_view(run.id, NEED, codec.to_json(need), found.scorecard.labels_seq)
     store.put_view(run.id, SCORECARD, codec.to_json(found.scorecard), found.scorecard.labels_seq)
 
 
