@@ -6,7 +6,7 @@ import planted
 from stagegap.analysis.need import NeedView, minutes, need_view
 from stagegap.analysis.next_labels import next_labels
 from stagegap.model.answer import Answer, Label
-from views_of_runs import CHAIN, material, timed
+from views_of_runs import CHAIN, evidence, material, timed
 
 
 def open_ranking(milliseconds: int | None = None) -> NeedView:
@@ -16,7 +16,7 @@ def open_ranking(milliseconds: int | None = None) -> NeedView:
     gone = {row.id for row in rows[:20]}
     fewer = tuple(label for label in labels if label.stage != "B" or label.record not in gone)
     pilot = cascade, rows, outputs, fewer
-    return need_view(*(timed(pilot, milliseconds) if milliseconds else pilot), run="v1", seed=0, resamples=400)
+    return need_view(evidence(timed(pilot, milliseconds) if milliseconds else pilot), resamples=400)
 
 
 def own(stage: str, *seconds: float) -> list[Label]:
@@ -52,14 +52,14 @@ def test_without_any_times_no_minutes_are_promised():
 
 
 def test_whoever_labels_is_not_told_which_stage_is_suspected():
-    decided = next_labels(need_view(*material(CHAIN, 400), run="v1", seed=0, resamples=400), [])
+    decided = next_labels(need_view(evidence(material(CHAIN, 400)), resamples=400), [])
     assert (decided.is_decided, decided.wanted, decided.minutes) == (True, {}, None)
     assert decided.sentence == "Which stage is worst is decided. More labels would only sharpen the numbers."
 
 
 def test_where_no_number_can_be_promised_the_next_step_is_named():
     made = planted.Planted(shape=planted.CHAIN[2], skill={"A": 0.875, "B": 0.857})
-    view = need_view(*material(made, 120), run="v1", seed=0, resamples=400)
+    view = need_view(evidence(material(made, 120)), resamples=400)
     found = next_labels(view, [])
     assert view.more is None
     assert view.proposed >= 120

@@ -187,7 +187,7 @@ def score(store: Store, run: Run, file: CascadeFile, records: Sequence[Record]) 
     }
     labels, custom = store.labels(cascade.name), custom_metrics(file)
     found = measure(cascade, run, records, outputs, labels, seed=run.seed, custom=custom)
-    need = need_view(cascade, records, outputs, labels, run=run.name, seed=run.seed, custom=custom)
+    need = need_view(gather_evidence(cascade, records, outputs, labels, custom=custom, run=run.name, seed=run.seed))
     for stage in cascade.stages:
         store.put_scores(run.id, SYSTEM, stage.name, stage.metrics[0], found.scores[stage.name])
     store.failing.put(run.id, found.failures)
