@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +14,8 @@ class RecordsImport:
     added: int
     changed: int
     unchanged: int
+    digest: str = field(default="", compare=False)
+    """Of all records of the import, in their order: their ids and contents."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

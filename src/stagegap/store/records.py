@@ -130,6 +130,26 @@ def find(session: Session, cascade: str, ids: Sequence[str] | None) -> list[Reco
     return [_record(row) for row in rows]
 
 
+def set_digest(chunks: Sequence[Packed]) -> str:
+    """Give one hash for all records of these chunks, in their order: of their ids and contents."""
+    found = hashlib.blake2b(digest_size=16)
+    for chunk in chunks:
+        found.update(text.write([chunk.names, chunk.digests]))
+    return found.hexdigest()
+
+
+def find_set(session: Session, digest: str) -> list[Record]:
+    """Give the records of a set that was kept, as they were, in their order."""
+    rows = session.rows(
+        """select r.name, v.cluster, v.split, v.difficulty, v.slices, v.fields
+        from record_set s join record r on r.id = s.record
+            join record_version v on v.record = s.record and v.version = s.version
+        where s.digest = ?::uuid order by s.place""",
+        digest,
+    )
+    return [_record(row) for row in rows]
+
+
 def _digest(record: Record, slices: str) -> str:
     content = text.write(
         [record.cluster, record.split, record.difficulty, slices, text.canonical(record.fields).decode()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -25,6 +26,7 @@ from stagegap.store.history import past_calls
 from stagegap.store.journal import Journal
 from stagegap.store.locks import Locks
 from stagegap.store.migrate import Schema
+from stagegap.store.origins import Origins
 
 PATIENCE_S = 5.0
 
@@ -43,6 +45,7 @@ class Store:
         self._schema = schema
         self._calls = Calls(journal, file, drainer)
         self.failing = Failing(journal, file, drainer)
+        self.origins = Origins(file)
         self._runs: set[str] = set()
 
     @classmethod
@@ -114,7 +117,7 @@ class Store:
                 changed=done.changed + one.changed,
                 unchanged=done.unchanged + one.unchanged,
             )
-        return done
+        return replace(done, digest=records.set_digest(chunks))
 
     def records(self, cascade: str, *, ids: Sequence[str] | None = None) -> list[Record]:
         """Give the records as they are, in the order in which they were taken in."""

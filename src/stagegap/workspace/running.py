@@ -19,7 +19,7 @@ from stagegap.analysis.references import settle
 from stagegap.analysis.scorecard import measure
 from stagegap.attribution.swaps import run_cells
 from stagegap.errors import ConfigurationError, NotFound
-from stagegap.model.answer import Output, Status
+from stagegap.model.answer import Label, Output, Status
 from stagegap.model.cascade import Cascade
 from stagegap.model.record import Record
 from stagegap.model.run import SYSTEM, Cell, Run, RunStatus
@@ -30,6 +30,7 @@ from stagegap.runner.prepare import Materials, cell_works, custom_metrics, read_
 from stagegap.stages.prices import Priced
 from stagegap.stages.protocol import StageCode
 from stagegap.store import Store
+from stagegap.workspace.provenance import provenance
 
 SCORECARD = "scorecard"
 NEED = "need"
@@ -49,6 +50,11 @@ class Job:
     codes: Mapping[str, StageCode]
     cells: Sequence[CellWork]
     options: RunOptions
+    labels: Sequence[Label]
+    """Those that the references of this job were settled from."""
+    records_digest: str
+    """Of all records of the cascade's files, as taken in."""
+    environment: Mapping[str, str]
 
     def work(self, run: str) -> Work:
         """Give what the runner executes under that run's id."""
@@ -72,9 +78,10 @@ def gather(store: Store, file: CascadeFile, *, environment: Mapping[str, str], o
     file = replace(file, cascade=options.changed(file.cascade))
     materials = read_materials(file)
     cascade = file.cascade
-    store.put_records(cascade.name, materials.records)
+    taken = store.put_records(cascade.name, materials.records)
     store.append_labels(cascade.name, materials.labels)
-    references = settle(store.labels(cascade.name), cascade)
+    labels = store.labels(cascade.name)
+    references = settle(labels, cascade)
     codes = stage_codes(file, materials, references, environment=environment)
     if options.budget and options.budget.dollars is not None:
         _check_prices(codes)
@@ -85,6 +92,9 @@ def gather(store: Store, file: CascadeFile, *, environment: Mapping[str, str], o
         codes=codes,
         cells=cell_works(run_cells(cascade), references),
         options=options,
+        labels=labels,
+        records_digest=taken.digest,
+        environment=environment,
     )
 
 
@@ -123,8 +133,20 @@ def run(
 
 
 def begin(store: Store, job: Job, *, folder: Path, now: float) -> Run:
-    """Store the beginning of a new run, with what it is told besides its file."""
+    """Store the beginning of a new run, with what it is made from and what it is told besides its file."""
     begun = store.create_run(_new_run(job, folder, now))
+    made_from, texts = provenance(
+        job.file,
+        job.materials,
+        job.codes,
+        job.labels,
+        records_digest=job.records_digest,
+        folder=folder,
+        is_dirty=begun.commit.endswith("+"),
+        environment=job.environment,
+    )
+    store.origins.keep_records(begun.cascade, job.records_digest, [record.id for record in job.materials.records])
+    store.origins.put(begun.id, codec.to_json(made_from), texts)
     if job.options != RunOptions():
         store.put_view(begun.id, OPTIONS, codec.to_json(job.options), 0)
     return begun

@@ -10,7 +10,6 @@ import planted
 from stagegap.analysis.changes.compare import compare
 from stagegap.analysis.changes.ledger import (
     Calibration,
-    Expectation,
     LedgerRow,
     calibration,
     ledger_row,
@@ -23,6 +22,7 @@ from stagegap.analysis.codec import from_json, to_json
 from stagegap.analysis.scorecard import scorecard
 from stagegap.analysis.views import StageRow
 from stagegap.model.estimate import Estimate, unmeasured
+from stagegap.model.expectation import Expectation
 from stagegap.stats.sequential import e_value
 from versions import Versions, evidence, side
 

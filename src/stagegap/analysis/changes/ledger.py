@@ -15,39 +15,12 @@ from stagegap.analysis.rounding import percent
 from stagegap.analysis.views import StageRow
 from stagegap.analysis.wording import plural
 from stagegap.model.estimate import Estimate, unmeasured
+from stagegap.model.expectation import Expectation
 from stagegap.stats.intervals import mean_t, wilson
 from stagegap.stats.sequential import e_value
 
 SIGNIFICANCE = 0.05
 Came = Literal["as expected", "more than expected", "less than expected", "not measured"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Expectation:
-    """What somebody expects of a change, written down before the run."""
-
-    id: str
-    place: str
-    """Name of a stage, or `outcome`."""
-    predicted: float
-    """Difference of the mean score, as a share: 0.05 is +5 points."""
-    low: float | None = None
-    """Range that the person gives, where they give one; meant to hold in 95% of cases."""
-    high: float | None = None
-    reason: str = ""
-    who: str = ""
-    at: float = 0.0
-    """Seconds since 1970, UTC, handed in by the caller."""
-    baseline: str = ""
-    """Name of the run that the change starts from: `v13`."""
-
-    def __post_init__(self) -> None:
-        if not -1 <= self.predicted <= 1:
-            raise ValueError(f"a difference of scores lies between -1 and 1, got {self.predicted}")
-        if (self.low is None) != (self.high is None):
-            raise ValueError("a range needs both of its ends")
-        if self.low is not None and self.high is not None and not self.low <= self.predicted <= self.high:
-            raise ValueError(f"the range {self.low} to {self.high} leaves out the prediction {self.predicted}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,125 @@
+"""What runs were made from: their provenance, the texts they read, the records as they were, tags, expectations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from stagegap.model.expectation import Expectation
+from stagegap.model.provenance import RunTag
+from stagegap.model.record import Record
+from stagegap.store import records, text
+from stagegap.store.attach import Attachment
+from stagegap.store.runs import identify, intern
+
+_NAMES = (
+    "select unnest(range(len(p))) as place, unnest(p) as name"
+    " from (select from_json_strict(?::varchar, '[\"VARCHAR\"]') as p)"
+)
+"""The entries of a JSON list of names, with their places."""
+_EXPECTED = ("id", "place", "predicted", "low", "high", "reason", "who", "at", "baseline")
+
+
+class Origins:
+    """The part of a store that says where runs come from; the same errors as `Store`."""
+
+    def __init__(self, file: Attachment) -> None:
+        self._file = file
+
+    def put(self, run: str, body: str, texts: Mapping[str, str]) -> None:
+        """Keep the provenance of a run as JSON text, and texts by their digest. Raises: NotFound."""
+        with self._file.writing() as session:
+            key = identify(session, run)[0]
+            with session.transaction():
+                session.run("delete from provenance where run = ?", key)
+                session.run("insert into provenance values (?, ?)", key, text.plain(body))
+                for digest, content in texts.items():
+                    session.run(
+                        "insert into source_text select ?, ? where not exists (from source_text where digest = ?)",
+                        digest, text.plain(content), digest,
+                    )  # fmt: skip
+
+    def body(self, run: str) -> str | None:
+        """Give the provenance of a run as JSON text; None for a run that was made before there was any."""
+        with self._file.reading() as session:
+            rows = session.rows("select body from provenance where run = (select id from run where key = ?::uuid)", run)
+        return rows[0][0] if rows else None
+
+    def texts(self, digests: Sequence[str]) -> dict[str, str]:
+        """Give the texts that are kept of these digests."""
+        with self._file.reading() as session:
+            return dict(
+                session.rows(
+                    "select digest, body from source_text where digest in"
+                    " (select unnest(from_json_strict(?::varchar, '[\"VARCHAR\"]')))",
+                    text.write(list(digests)).decode(),
+                )
+            )
+
+    def keep_records(self, cascade: str, digest: str, names: Sequence[str]) -> None:
+        """Remember these records as they are, under the digest of their contents; a set is kept once."""
+        with self._file.reading() as session:
+            if session.rows("select 1 from record_set where digest = ?::uuid limit 1", digest):
+                return
+        with self._file.writing() as session:
+            session.run(
+                f"""insert into record_set
+                select ?::uuid, n.place, r.id, max(v.version) from ({_NAMES}) n
+                join record r on r.name = n.name and r.cascade = (select id from cascade where name = ?)
+                join record_version v on v.record = r.id
+                where not exists (from record_set where digest = ?::uuid) group by all order by n.place""",
+                digest, text.write(list(names)).decode(), text.plain(cascade), digest,
+            )  # fmt: skip
+
+    def records(self, digest: str) -> list[Record]:
+        """Give the records of a set as they were, in their order."""
+        with self._file.reading() as session:
+            return records.find_set(session, digest)
+
+    def tag(self, event: RunTag) -> None:
+        """Put a tag on a run, or take it off. Raises: NotFound."""
+        with self._file.writing() as session:
+            key = identify(session, event.run)[0]
+            session.run(
+                "insert into run_tag values (?, ?, ?, ?, ?)",
+                key, text.plain(event.tag), text.plain(event.who), event.at, event.is_on,
+            )  # fmt: skip
+
+    def tags(self, cascade: str) -> dict[str, tuple[str, ...]]:
+        """Give the tags of a cascade's runs by the run's id, in the order in which they were put on."""
+        with self._file.reading() as session:
+            rows = session.rows(
+                """select replace(r.key::varchar, '-', ''), t.tag, t.is_on
+                from run_tag t join run r on r.id = t.run join cascade c on c.id = r.cascade
+                where c.name = ? order by t.rowid""",
+                text.plain(cascade),
+            )
+        found: dict[str, dict[str, None]] = {}
+        for run, tag, is_on in rows:
+            held = found.setdefault(run, {})
+            held.pop(tag, None)
+            if is_on:
+                held[tag] = None
+        return {run: tuple(held) for run, held in found.items() if held}
+
+    def expect(self, cascade: str, expected: Sequence[Expectation]) -> None:
+        """Keep what somebody expects; the same id again is no second expectation."""
+        with self._file.writing() as session, session.transaction():
+            owner = intern(session, "cascade", cascade)
+            for one in expected:
+                session.run(
+                    "insert into expectation select ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
+                    " where not exists (from expectation where id = ?)",
+                    one.id, owner, text.plain(one.place), one.predicted, one.low, one.high, text.plain(one.reason),
+                    text.plain(one.who), one.at, one.baseline, one.id,
+                )  # fmt: skip
+
+    def expectations(self, cascade: str) -> list[Expectation]:
+        """Give everything that was ever expected of a cascade's changes, in order."""
+        with self._file.reading() as session:
+            rows = session.rows(
+                """select e.id, e.place, e.predicted, e.low, e.high, e.reason, e.who, e.made_at, e.baseline
+                from expectation e join cascade c on c.id = e.cascade where c.name = ? order by e.rowid""",
+                text.plain(cascade),
+            )
+        # The columns have the types of the fields that they were written from.
+        return [Expectation(**dict(zip(_EXPECTED, row, strict=True))) for row in rows]

@@ -1,0 +1,209 @@
+"""What a run was made from, gathered when it begins: files, records, labels, code, environment; never a secret."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Literal, cast
+
+from stagegap.analysis import codec
+from stagegap.model.answer import Label
+from stagegap.model.provenance import Environment, Provenance, Role, Source, StageOrigin
+from stagegap.model.sources import CascadeFile
+from stagegap.model.values import Json
+from stagegap.runner.prepare import CUSTOM, Materials
+from stagegap.spec.environment import is_secret
+from stagegap.stages.protocol import StageCode
+from stagegap.store import Store
+
+MOST_BYTES = 1_000_000
+"""Of a file whose text is kept: prompts, functions and small corpora, but no data sets."""
+MOST_DIFF = 200_000
+"""Characters of the work tree's difference that are kept."""
+SHORTEST_SECRET = 8
+"""Characters from which on the value of a variable is looked for: shorter ones stand in ordinary text by chance."""
+_KEYS = re.compile(
+    r"\b(?:sk|pk|rk|ghp|gho|ghs|glpat|xox[abpr]|AKIA|AIza|hf)[-_A-Za-z0-9]{16,}|-----BEGIN [A-Z ]*PRIVATE KEY-----"
+)
+"""Texts that keys of well-known services look like."""
+_GIVEN = re.compile(
+    r"(?i)((?:api[_-]?key|token|secret|passw(?:or)?d|authorization)[\"']?\s*[:=]\s*)(?!\$\{)[\"']?[^\s\"',;)}]{8,}"
+)
+"""A secret's name with a value behind it."""
+_NO_SECRETS = (":(exclude,glob)**/.env*", ":(exclude,glob)**/*.pem", ":(exclude,glob)**/*.key")
+_DISTRIBUTION = re.compile(r"(?P<name>.+?)-(?P<version>[^-]+)\.dist-info")
+
+
+def provenance(
+    file: CascadeFile,
+    materials: Materials,
+    codes: Mapping[str, StageCode],
+    labels: Sequence[Label],
+    *,
+    records_digest: str,
+    folder: Path,
+    is_dirty: bool,
+    environment: Mapping[str, str],
+) -> tuple[Provenance, dict[str, str]]:
+    """Give what a run is made from, and the texts to keep by their digest."""
+    secrets = [value for name, value in environment.items() if is_secret(name) and len(value) >= SHORTEST_SECRET]
+    texts: dict[str, str] = {}
+    sources = tuple(_source(file, role, path, secrets, texts) for path, role in pointed_at(file).items())
+    diff = without_secrets(_diff(folder), secrets) if is_dirty else ""
+    stages = {
+        stage.name: StageOrigin(
+            uses=stage.uses,
+            fingerprint=codes[stage.name].fingerprint,
+            model=str(stage.parameters.get("model") or ""),
+        )
+        for stage in file.cascade.stages
+    }
+    found = Provenance(
+        environment=here(),
+        records=len(materials.records),
+        records_digest=records_digest,
+        labels=len(labels),
+        labels_digest=labels_digest(labels),
+        corpora={name: corpus.hash for name, corpus in materials.corpora.items()},
+        stages=stages,
+        sources=sources,
+        diff=diff[:MOST_DIFF],
+        diff_is_cut=len(diff) > MOST_DIFF,
+    )
+    return found, texts
+
+
+def read(store: Store, run: str) -> Provenance | None:
+    """Give what a run was made from; None for a run that is older than the keeping of it."""
+    body = store.origins.body(run)
+    return None if body is None else codec.from_json(Provenance, body)
+
+
+def labels_digest(labels: Sequence[Label]) -> str:
+    """Give one hash for labels in their order: a label's id is made from its content."""
+    return hashlib.blake2b("\n".join(label.id for label in labels).encode(), digest_size=16).hexdigest()
+
+
+def here() -> Environment:
+    """Say where this program runs."""
+    return Environment(
+        program=version("stagegap"),
+        python=platform.python_version(),
+        platform=f"{platform.system()} {platform.machine()}",
+        packages=dict(sorted(_packages())),
+    )
+
+
+def pointed_at(file: CascadeFile) -> dict[str, Role]:
+    """Give every file that a cascade points at, by path; records and references are kept by the store."""
+    found: dict[str, Role] = {}
+    for corpus in _entries(file.resolved, "corpora").values():
+        found |= dict.fromkeys(_many(_mapping(corpus).get("path")), "corpus")
+    for stage in map(_mapping, _entries(file.resolved, "stages").values()):
+        settings = _entries(stage, "with")
+        functions = (*_many(settings.get("function")), *_metrics(stage))
+        words = (word for word in _many(settings.get("command")) if _is_own(file.folder, word))
+        found |= dict.fromkeys(_many(settings.get("prompt")), "prompt")
+        found |= dict.fromkeys((function.rpartition(":")[0] for function in functions), "code")
+        found |= dict.fromkeys((*words, *_many(settings.get("files"))), "code")
+        found |= dict.fromkeys(_many(settings.get("path")), "recorded")
+        found |= dict.fromkeys(_many(stage.get("guideline")), "guideline")
+    return found
+
+
+def without_secrets(text: str, secrets: Sequence[str]) -> str:
+    """Give the text with every secret value blotted out, known or by its look.
+
+    >>> without_secrets("api_key: abcdefgh1234, name: x", [])
+    'api_key: ***, name: x'
+    """
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return _GIVEN.sub(r"\1***", _KEYS.sub("***", text))
+
+
+def digest_of(path: Path) -> str:
+    """Give the SHA-256 of a file's bytes; empty where it can't be read."""
+    try:
+        with path.open("rb") as opened:
+            return hashlib.file_digest(opened, "sha256").hexdigest()
+    except OSError:
+        return ""
+
+
+def _source(file: CascadeFile, role: Role, path: str, secrets: Sequence[str], texts: dict[str, str]) -> Source:
+    place = Path(file.folder, path)
+    digest = digest_of(place)
+    size = place.stat().st_size if digest else 0
+    kept, text = _text(place, size, secrets) if digest else ("not text", "")
+    if kept == "text":
+        texts[digest] = text
+    return Source(role=role, path=path, digest=digest, size=size, kept=kept)
+
+
+def _text(
+    place: Path, size: int, secrets: Sequence[str]
+) -> tuple[Literal["text", "too large", "not text", "holds a secret"], str]:
+    if size > MOST_BYTES:
+        return "too large", ""
+    try:
+        text = place.read_bytes().decode("utf-8")
+    except UnicodeDecodeError:
+        return "not text", ""
+    if without_secrets(text, secrets) != text:
+        return "holds a secret", ""
+    return "text", text
+
+
+def _diff(folder: Path) -> str:
+    """Give how the work tree under the folder differs from the commit; empty where git can't say."""
+    command = ["git", "-C", str(folder), "diff", "--no-ext-diff", "--no-color", "HEAD", "--", ".", *_NO_SECRETS]
+    try:
+        said = subprocess.run(command, capture_output=True, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return said.stdout.decode("utf-8", "replace")
+
+
+def _packages() -> Iterator[tuple[str, str]]:
+    """Give name and version of what is installed, from the names of folders: reading their files takes 50 ms."""
+    for place in reversed(sys.path):
+        try:
+            names = os.listdir(place or ".")
+        except OSError:
+            continue
+        for name in names:
+            found = _DISTRIBUTION.fullmatch(name)
+            if found:
+                yield found["name"].lower().replace("_", "-"), found["version"]
+
+
+def _is_own(folder: str, word: str) -> bool:
+    """True for a word of a command that names a file of the folder: its content counts."""
+    return not Path(word).is_absolute() and Path(folder, word).is_file()
+
+
+def _entries(mapping: Mapping[str, Json], key: str) -> Mapping[str, Json]:
+    return _mapping(mapping.get(key))
+
+
+def _mapping(value: Json) -> Mapping[str, Json]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _many(value: Json) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return (value,)
+    return tuple(map(str, cast("Sequence[Json]", value))) if isinstance(value, Sequence) else ()
+
+
+def _metrics(stage: Mapping[str, Json]) -> Iterator[str]:
+    """Give `file.py:function` of each metric that is a user's function."""
+    yield from (name.removeprefix(CUSTOM) for name in _many(stage.get("score")) if name.startswith(CUSTOM))
