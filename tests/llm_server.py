@@ -2,6 +2,8 @@
 
 `POST /control` sets how it answers from then on, and clears the counters; the JSON body may hold:
     latency_s   seconds before each answer
+    headers     headers of each answer that is no fault
+    logprobs    log probability of each token of an answer, given where it is asked for
     reply       text of the answer, where `{prompt}` is what was asked; default: the prompt itself
     faults      list of faults for the next calls, one a call, in order; then all is well again
     always      fault for every call
@@ -12,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gzip
 import json
 import subprocess
 import sys
@@ -67,6 +70,8 @@ class State:
     reply: str = "{prompt}"
     faults: list[str] = field(default_factory=list)
     always: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+    logprobs: list[float] = field(default_factory=list)
     calls: int = 0
     at_once: int = 0
     most_at_once: int = 0
@@ -90,6 +95,32 @@ def completion(text: str | None, *, finish: str = "stop", refusal: str | None = 
     }
 
 
+def response(
+    text: str, *, status: str = "completed", reason: str | None = None, refusal: str | None = None
+) -> dict[str, object]:
+    """What the responses interface answers with."""
+    part = {"type": "output_text", "text": text, "annotations": []}
+    if refusal is not None:
+        part = {"type": "refusal", "refusal": refusal}
+    message = {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "content": [part]}
+    return {
+        "id": "resp_1",
+        "object": "response",
+        "created_at": 0,
+        "model": "fake",
+        "status": status,
+        "incomplete_details": {"reason": reason} if reason else None,
+        "output": [{"type": "reasoning", "id": "rs_1", "summary": []}, message],
+        "usage": {"input_tokens": 10, "output_tokens": 5, "total_tokens": 15},
+    }
+
+
+def shaped(request: web.Request, text: str, **more: object) -> web.Response:
+    """Give the answer in the form that was asked in."""
+    make = response if request.path.endswith("/responses") else completion
+    return web.json_response(make(text, **more))  # type: ignore[arg-type]
+
+
 def error(status: int, code: str, message: str, headers: dict[str, str] | None = None) -> web.Response:
     return web.json_response(
         {"error": {"message": message, "code": code, "type": code}}, status=status, headers=headers
@@ -98,6 +129,11 @@ def error(status: int, code: str, message: str, headers: dict[str, str] | None =
 
 async def too_many(request: web.Request, prompt: str) -> web.StreamResponse:
     return error(429, "rate_limit_exceeded", "slow down", {"retry-after": "7"})
+
+
+async def too_many_with_reset(request: web.Request, prompt: str) -> web.StreamResponse:
+    headers = {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "1m2s"}
+    return error(429, "rate_limit_exceeded", "slow down", headers)
 
 
 async def out_of_credit(request: web.Request, prompt: str) -> web.StreamResponse:
@@ -139,6 +175,56 @@ async def half_body(request: web.Request, prompt: str) -> web.StreamResponse:
     return response
 
 
+async def half_body_then_silence(request: web.Request, prompt: str) -> web.StreamResponse:
+    body = json.dumps(completion(prompt)).encode()
+    answer = web.StreamResponse(headers={"content-type": "application/json", "content-length": str(len(body))})
+    await answer.prepare(request)
+    await answer.write(body[: len(body) // 2])
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+async def huge(request: web.Request, prompt: str) -> web.StreamResponse:
+    """12 MB that never end by themselves: the client has to hang up."""
+    answer = web.StreamResponse(headers={"content-type": "application/json"})
+    await answer.prepare(request)
+    await answer.write(b'{"choices": [{"index": 0, "message": {"role": "assistant", "content": "')
+    with contextlib.suppress(ConnectionError):
+        for _ in range(12):
+            await answer.write(b"x" * 1_000_000)
+        await asyncio.Event().wait()
+    return answer
+
+
+async def bomb(request: web.Request, prompt: str) -> web.StreamResponse:
+    """40 MB in 40 kB, though nobody asked for gzip."""
+    return web.Response(
+        body=gzip.compress(b" " * 40_000_000),
+        headers={"content-encoding": "gzip", "content-type": "application/json"},
+    )
+
+
+async def gzipped(request: web.Request, prompt: str) -> web.StreamResponse:
+    body = gzip.compress(json.dumps(completion(prompt)).encode())
+    return web.Response(body=body, headers={"content-encoding": "gzip", "content-type": "application/json"})
+
+
+async def torn_gzip(request: web.Request, prompt: str) -> web.StreamResponse:
+    return web.Response(body=b"no gzip", headers={"content-encoding": "gzip", "content-type": "application/json"})
+
+
+async def brotli(request: web.Request, prompt: str) -> web.StreamResponse:
+    return web.Response(body=b"\x8b", headers={"content-encoding": "br", "content-type": "application/json"})
+
+
+async def failed(request: web.Request, prompt: str) -> web.StreamResponse:
+    return web.json_response(response("", status="failed"))
+
+
+async def no_output(request: web.Request, prompt: str) -> web.StreamResponse:
+    return web.json_response({**response(prompt), "output": None})
+
+
 async def malformed(request: web.Request, prompt: str) -> web.StreamResponse:
     return web.Response(text='{"choices": [', content_type="application/json")
 
@@ -156,23 +242,28 @@ async def no_usage(request: web.Request, prompt: str) -> web.StreamResponse:
 
 
 async def refusal(request: web.Request, prompt: str) -> web.StreamResponse:
-    return web.json_response(completion(None, refusal="I can't help with that."))
+    return shaped(request, "", refusal="I can't help with that.")
 
 
 async def withheld(request: web.Request, prompt: str) -> web.StreamResponse:
-    return web.json_response(completion("", finish="content_filter"))
+    if request.path.endswith("/responses"):
+        return shaped(request, "", status="incomplete", reason="content_filter")
+    return shaped(request, "", finish="content_filter")
 
 
 async def empty(request: web.Request, prompt: str) -> web.StreamResponse:
-    return web.json_response(completion(" \n"))
+    return shaped(request, " \n")
 
 
 async def cut_off(request: web.Request, prompt: str) -> web.StreamResponse:
-    return web.json_response(completion("A reply that", finish="length"))
+    if request.path.endswith("/responses"):
+        return shaped(request, "A reply that", status="incomplete", reason="max_output_tokens")
+    return shaped(request, "A reply that", finish="length")
 
 
 FAULTS: dict[str, Handler] = {
     "429": too_many,
+    "429_reset": too_many_with_reset,
     "quota": out_of_credit,
     "500": broken,
     "401": unauthorized,
@@ -181,6 +272,14 @@ FAULTS: dict[str, Handler] = {
     "filtered": filtered,
     "hang": hang,
     "half_body": half_body,
+    "half_then_hang": half_body_then_silence,
+    "huge": huge,
+    "bomb": bomb,
+    "gzip": gzipped,
+    "torn_gzip": torn_gzip,
+    "brotli": brotli,
+    "failed": failed,
+    "no_output": no_output,
     "malformed": malformed,
     "page": page,
     "no_choices": no_choices,
@@ -203,15 +302,30 @@ async def chat(request: web.Request) -> web.StreamResponse:
     try:
         state.last = await request.json()
         state.authorization = request.headers.get("authorization", "")
-        prompt = state.last["messages"][-1]["content"]  # type: ignore[index]
+        asked = state.last.get("messages") or state.last["input"]
+        prompt = asked[-1]["content"]  # type: ignore[index]
         fault = state.faults.pop(0) if state.faults else state.always
         if fault:
             return await FAULTS[fault](request, prompt)
         if state.latency_s:
             await asyncio.sleep(state.latency_s)
-        return web.json_response(completion(state.reply.replace("{prompt}", prompt)))
+        return answered(request, state, state.reply.replace("{prompt}", prompt))
     finally:
         state.at_once -= 1
+
+
+def answered(request: web.Request, state: State, text: str) -> web.Response:
+    """Give an answer without a fault."""
+    tokens = [{"token": "x", "logprob": one, "bytes": [], "top_logprobs": []} for one in state.logprobs]
+    if request.path.endswith("/responses"):
+        made = response(text)
+        if "include" in state.last:
+            made["output"][1]["content"][0]["logprobs"] = tokens  # type: ignore[index]
+    else:
+        made = completion(text)
+        if state.last.get("logprobs"):
+            made["choices"][0]["logprobs"] = {"content": tokens, "refusal": None}  # type: ignore[index]
+    return web.json_response(made, headers=state.headers)
 
 
 async def set_control(request: web.Request) -> web.Response:
@@ -241,6 +355,7 @@ async def main() -> None:
     app = web.Application()
     app[STATE] = {"now": State()}
     app.router.add_post("/v1/chat/completions", chat)
+    app.router.add_post("/v1/responses", chat)
     app.router.add_post("/control", set_control)
     app.router.add_get("/control", get_control)
     runner = web.AppRunner(app, access_log=None)

@@ -121,7 +121,7 @@ def test_what_does_not_fit_is_named(problems, folder, old, new, expected):
 @pytest.mark.parametrize(
     ("extra", "expected"),
     [
-        (", temprature: 1", "unknown key 'temprature' in stages.draft.with. Did you mean temperature?"),
+        (", temprature: 1", "unknown key 'temprature' in stages.draft.with. Did you mean temperature or structured?"),
         (", temperature: hot", "stages.draft.with.temperature must be a number, found 'hot'."),
         (", base_url: 'ftp://x'", "base_url is no address. Write it as https://HOST/v1."),
         (", base_url: 'http://['", "base_url is no address. Write it as https://HOST/v1."),
@@ -129,6 +129,8 @@ def test_what_does_not_fit_is_named(problems, folder, old, new, expected):
         (", price: {input: 1}", "the key stages.draft.with.price.output is missing. US dollars for a million tokens "
          "written."),
         ("x", "the prompt 'prompt.md.j2x' is not there. Did you mean prompt.md.j2?"),
+        (", structured: true", "a text has no structure. Remove the key."),
+        (", api: responses, seed: 1", "the responses interface takes no seed. Remove the key."),
     ],
 )  # fmt: skip
 def test_settings_of_a_language_model_are_checked(problems, extra, expected):
@@ -210,6 +212,17 @@ def test_a_stage_that_asks_a_provider_may_have_limits(folder):
     new = LLM.replace("EXTRA", "") + "    limits: {calls_per_minute: 60, tokens_per_minute: 9000}\n"
     limits = folder.changed(DRAFT, new).cascade.stage("draft").limits
     assert limits == Limits(calls_per_minute=60.0, tokens_per_minute=9000.0)
+
+
+def test_a_provider_may_have_limits_that_all_stages_share(folder):
+    loaded = folder.changed("outcome:", "providers: {'api.openai.com': {calls_per_minute: 60}}\noutcome:")
+    assert loaded.cascade.providers == {"api.openai.com": Limits(calls_per_minute=60.0)}
+
+
+def test_the_time_outs_of_a_stage_are_its_own(folder):
+    new = LLM.replace("EXTRA", "") + "    timeout: 30\n    connect_timeout: 2\n    silence_timeout: 9\n"
+    stage = folder.changed(DRAFT, new).cascade.stage("draft")
+    assert (stage.timeout_s, stage.connect_timeout_s, stage.silence_timeout_s) == (30.0, 2.0, 9.0)
 
 
 def test_a_recorded_stage_needs_no_inputs(folder, problems):

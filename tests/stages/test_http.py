@@ -61,9 +61,10 @@ class Service:
 
     def stage(self, url: str, output: OutputType, settings: dict[str, object]) -> HttpStage:
         timeout_s = settings.pop("timeout_s", 20.0)
+        silence_s = settings.pop("silence_s", None)
         environment = settings.pop("environment", {"KEY": HUSH})
         described = self.make_stage("http", output, **{"url": url, **settings})
-        described = replace(described, timeout_s=timeout_s)  # type: ignore[arg-type]
+        described = replace(described, timeout_s=timeout_s, silence_timeout_s=silence_s)  # type: ignore[arg-type]
         return build_http(described, corpora={}, environment=environment, providers=Providers(self.clock))  # type: ignore[arg-type]
 
 
@@ -271,3 +272,34 @@ def test_build_makes_the_same_stage(service: Service, make_stage: Callable[..., 
     assert isinstance(stage, AsyncStage)
     assert stage.fingerprint == service.stage("http://x/", TEXT, {}).fingerprint
     assert not stage.reads_record
+
+
+async def silent(request: web.Request) -> web.StreamResponse:
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "error"),
+    [
+        (says({"error": "busy"}, status=500), Status.INFRASTRUCTURE, 'HTTP 500: {"error": "busy"} (6 attempts)'),
+        (says("busy", status=429), Status.INFRASTRUCTURE, 'HTTP 429: "busy" (6 attempts)'),
+        (silent, Status.INFRASTRUCTURE, "no byte for 0.1 s (6 attempts)"),
+        (says(""), Status.UNPARSABLE, "'' is none of the labels. Known: orders, spam."),
+        (says({}), Status.UNPARSABLE, "A label is a text, found {}."),
+        (says("no", status=422), Status.UNPARSABLE, 'the input was refused: HTTP 422: "no"'),
+    ],
+)
+def test_each_fault_has_its_status_and_its_sentence(
+    service: Service, answer: Answer, status: Status, error: str
+) -> None:
+    service.answers = [answer]
+    [reply] = service.ask(output=LABEL, silence_s=0.1)
+    assert (reply.status, reply.error, reply.value) == (status, error, None)
+
+
+def test_what_the_headers_say_is_left_is_heeded(service: Service) -> None:
+    spent = {"X-RateLimit-Remaining-Requests": "0", "X-RateLimit-Reset-Requests": "2s"}
+    service.answers = [says("a", headers=spent), says("b")]
+    assert [reply.value for reply in service.ask({"text": "a"}, {"text": "b"})] == ["a", "b"]
+    assert service.clock.waits == [2.0]

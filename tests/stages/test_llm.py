@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
@@ -10,61 +10,14 @@ import pytest
 from llm_server import LlmServer
 from stagegap.errors import ConfigurationError, RunStopped
 from stagegap.model.answer import Status
-from stagegap.model.cascade import Kind, OutputType, Stage
-from stagegap.model.values import Json
+from stagegap.model.cascade import Stage
 from stagegap.stages import AsyncStage, Reply, build
-from stagegap.stages.llm import LlmStage, build_llm
-from stagegap.stages.pacing import Providers
+from stagegap.stages.acceptance import check_for
+from stagegap.stages.endpoint import Endpoint
+from stagegap.stages.llm import LlmStage
+from stagegap.stages.prompts import Prompt
 from stagegap.stages.retrying import RETRIES
-from stages.timing import Clock
-
-TEXT = OutputType(kind=Kind.TEXT)
-LABEL = OutputType(kind=Kind.LABEL, values=("orders", "spam"))
-KEY = "sk-very-secret"
-SECRET = {"$env": "KEY"}
-
-
-class Model:
-    """Builds LLM stages whose prompt is the input `text`, and asks them; waits are noted, not made."""
-
-    def __init__(self, folder: Path, server: LlmServer, make_stage: Callable[..., Stage]) -> None:
-        self.folder = folder
-        self.server = server
-        self.make_stage = make_stage
-        self.clock = Clock()
-        self.providers = Providers(self.clock)
-        (folder / "prompt.j2").write_text("{{ text }}")
-
-    def stage(
-        self,
-        output: OutputType = TEXT,
-        *,
-        environment: Mapping[str, str] | None = None,
-        timeout_s: float = 20.0,
-        **parameters: Json,
-    ) -> LlmStage:
-        given: dict[str, Json] = {
-            "model": "m",
-            "prompt": "prompt.j2",
-            "base_url": self.server.base_url,
-            "api_key": SECRET,
-            **parameters,
-        }
-        described = self.make_stage(
-            "llm", output, **{name: value for name, value in given.items() if value is not None}
-        )
-        described = Stage(**{**{f: getattr(described, f) for f in described.__slots__}, "timeout_s": timeout_s})
-        environment = {"KEY": KEY} if environment is None else environment
-        return build_llm(described, folder=self.folder, corpora={}, environment=environment, providers=self.providers)
-
-    def ask(self, stage: LlmStage, *texts: str) -> list[Reply]:
-        async def together() -> list[Reply]:
-            try:
-                return await asyncio.gather(*(stage.answer({"text": text}) for text in texts))
-            finally:
-                await stage.close()
-
-        return asyncio.run(together())
+from stages.asking import KEY, LABEL, TEXT, Model
 
 
 @pytest.fixture
@@ -260,7 +213,20 @@ def test_a_prompt_that_can_not_be_filled_is_unparsable_without_a_call(model: Mod
 
 
 def test_a_fault_of_our_own_is_not_taken_for_one_of_the_provider(model: Model) -> None:
-    stage = model.stage(model=None)
+    class Broken:
+        async def ask(self, client: object, prompt: str) -> None:
+            raise KeyError("ours")
+
+    whole = model.make_stage("llm", TEXT, model="m", prompt="prompt.j2", base_url=model.server.base_url)
+    stage = LlmStage(
+        whole,
+        prompt=Prompt(whole, path=model.folder / "prompt.j2"),
+        endpoint=Endpoint(whole, {}),
+        conversation=Broken(),
+        check=check_for(TEXT, ()),
+        fingerprint="",
+        providers=model.providers,
+    )
     with pytest.raises(KeyError):
         model.ask(stage, "a")
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from llm_server import LlmServer
+from stagegap.errors import ConfigurationError
 from stagegap.model.cascade import Kind, Limits, OutputType, Stage
 from stagegap.stages.llm import LlmStage, build_llm
 from stagegap.stages.pacing import LONGEST_HOLD_S, LoopTimer, Provider, Providers, Rate
@@ -225,3 +227,23 @@ def test_waiting_for_a_turn_is_no_part_of_the_time_out(
 
     assert asyncio.run(ask()) == ["ok", "ok"]
     assert clock.now() >= 55.0
+
+
+def test_no_more_calls_at_once_than_the_provider_has_left() -> None:
+    async def main() -> int:
+        provider = Provider(Clock())
+        provider.join(8)
+        async with contextlib.AsyncExitStack() as held:
+            for _ in range(5):
+                await held.enter_async_context(provider.slot())
+            provider.heed({"x-ratelimit-remaining-requests": "3", "x-ratelimit-reset-requests": "1s"})
+        return provider.at_once
+
+    assert asyncio.run(main()) == 3
+
+
+def test_a_limited_host_that_no_stage_calls_is_named() -> None:
+    providers = Providers(Clock(), {"api.opnai.com": Limits(calls_per_minute=1)})
+    providers.of("api.openai.com", 1)
+    with pytest.raises(ConfigurationError, match=r"limits 'api\.opnai\.com', which no stage calls\. Did you mean api"):
+        providers.refuse_unused()

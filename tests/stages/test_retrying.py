@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stagegap.stages.retrying import CAP_S, FIRST_S, wait_before
+from stagegap.stages.retrying import CAP_S, FIRST_S, remaining, wait_before
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,17 @@ def test_otherwise_the_wait_lies_below_a_doubling_limit_with_a_cap(attempt: int,
 def test_calls_that_failed_together_do_not_come_back_together() -> None:
     draw = random.Random(1)
     assert len({wait_before(3, {}, draw) for _ in range(20)}) == 20
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("20ms", 0.02), ("6m0s", 360.0), ("1h2m3.5s", 3723.5), ("1d", 86_400.0), ("12", 12.0)]
+)
+def test_lengths_of_time_are_read_as_providers_write_them(text: str, seconds: float) -> None:
+    headers = {"x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": text}
+    assert remaining(headers) == {"tokens": (0.0, seconds)}
+    assert wait_before(0, headers, random.Random(1)) == seconds
+
+
+@pytest.mark.parametrize(("left", "reset"), [("", "1s"), ("x", "1s"), ("0", ""), ("0", "soon"), ("-1", "1s")])
+def test_limits_that_make_no_sense_are_passed_over(left: str, reset: str) -> None:
+    assert remaining({"x-ratelimit-remaining-requests": left, "x-ratelimit-reset-requests": reset}) == {}

@@ -57,7 +57,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How much a stage may ask of its provider; None sets no limit."""
+    """How much a stage, or all stages together, may ask of a provider; None sets no limit."""
 
     calls_per_minute: float | None = None
     tokens_per_minute: float | None = None
@@ -91,6 +91,11 @@ class Stage:
     batch: int = 256
     concurrency: int = 8
     timeout_s: float = 60.0
+    """Of a call with all its attempts."""
+    connect_timeout_s: float | None = None
+    """Until a connection to a provider stands; None is as long as the call."""
+    silence_timeout_s: float | None = None
+    """Without a byte from a provider, before the first as between two; None is as long as the call."""
     limits: Limits | None = None
 
     @property
@@ -123,6 +128,8 @@ class Cascade:
     """Only records of this split are scored; None scores all."""
     targets: Mapping[str, Json] = field(default_factory=dict[str, Json])
     human_baseline: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    providers: Mapping[str, Limits] = field(default_factory=dict[str, Limits])
+    """What all stages together may ask of a host, by host."""
     fingerprint: str = ""
     """Hash of the resolved file, secrets by name only."""
 

@@ -68,8 +68,8 @@ def stage_codes(
     Raises: ConfigurationError when a stage can't work as it stands, InputError for a file of recorded outputs.
     """
     answers = given_answers(references)
-    providers = Providers()
-    return {
+    providers = Providers(limits=file.cascade.providers)
+    codes = {
         stage.name: build(
             stage,
             folder=Path(file.folder),
@@ -81,6 +81,8 @@ def stage_codes(
         )
         for stage in file.cascade.stages
     }
+    providers.refuse_unused()
+    return codes
 
 
 def cell_works(cells: Iterable[Cell], references: Iterable[Reference]) -> tuple[CellWork, ...]:

@@ -45,6 +45,7 @@ def build(sections: Sections, links: Links, *, path: Path, guidelines: Mapping[s
         ),
         targets={name: _written(target) for name, target in sections.targets.items()},
         human_baseline=_written(sections.human_baseline),
+        providers={host: Limits(**one.model_dump()) for host, one in sections.providers.items() if one},
         fingerprint=fingerprint(resolved),
     )
     return CascadeFile(
@@ -98,6 +99,8 @@ def _stage(name: str, sections: Sections, links: Links, guidelines: Mapping[str,
         batch=stage.batch,
         concurrency=stage.concurrency,
         timeout_s=stage.timeout,
+        connect_timeout_s=stage.connect_timeout,
+        silence_timeout_s=stage.silence_timeout,
         limits=Limits(**stage.limits.model_dump()) if stage.limits else None,
     )
 

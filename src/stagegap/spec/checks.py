@@ -112,6 +112,10 @@ class _Checks:
             case LlmStage():
                 self._files(stage.with_.prompt, "the prompt", *here, "with", "prompt")
                 self._address(stage.with_.base_url, (*here, "with", "base_url"), like="https://HOST/v1")
+                if stage.with_.structured and stage.output.type == "text":
+                    self._add((*here, "with", "structured"), "a text has no structure.", "Remove the key.")
+                if stage.with_.api == "responses" and stage.with_.seed is not None:
+                    self._add((*here, "with", "seed"), "the responses interface takes no seed.", "Remove the key.")
             case HttpStage():
                 self._address(stage.with_.url, (*here, "with", "url"), like="https://HOST/PATH")
                 self._body(name, stage)

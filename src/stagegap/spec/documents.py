@@ -44,6 +44,7 @@ class Sections:
     outcome: schema.Outcome | None
     targets: Mapping[str, schema.Target | None]
     human_baseline: schema.HumanBaseline | None
+    providers: Mapping[str, schema.Limits | None]
 
 
 def read(root: Entries, findings: Findings) -> Sections:
@@ -80,6 +81,10 @@ def read(root: Entries, findings: Findings) -> Sections:
             for name, entry in _named(root, "targets", findings).items()
         },
         human_baseline=one("human_baseline", schema.HumanBaseline),
+        providers={
+            host: validated(schema.Limits, entry, ("providers", host), findings)
+            for host, entry in _named(root, "providers", findings).items()
+        },
     )
 
 

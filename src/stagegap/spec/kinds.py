@@ -70,6 +70,15 @@ class Price(Block):
     """US dollars for a million tokens written."""
 
 
+class Shot(Block):
+    """A question with its answer, shown to the model before the prompt."""
+
+    user: Text
+    """What is asked."""
+    assistant: Text
+    """What the model is to answer."""
+
+
 class LlmWith(Block):
     """A language model behind an OpenAI-compatible endpoint."""
 
@@ -79,6 +88,14 @@ class LlmWith(Block):
     """File with the Jinja2 template of the prompt; the inputs are its variables."""
     system: Text | None = None
     """The system message, as text."""
+    examples: list[Shot] | None = None
+    """Few-shot examples, in order, between the system message and the prompt."""
+    api: Literal["chat", "responses"] | None = None
+    """`chat` completions, which every compatible server speaks, when not given; or the `responses` interface."""
+    structured: bool | None = None
+    """True asks for JSON by a schema made from the output type; not for a text."""
+    confidence: Literal["logprobs"] | None = None
+    """`logprobs` makes it from the log probabilities of the answer's tokens, where the endpoint gives them."""
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     """Left to the endpoint when not given."""
     max_tokens: Annotated[int, Field(ge=1)] | None = None

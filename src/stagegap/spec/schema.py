@@ -51,7 +51,7 @@ class References(Block):
 
 
 class Limits(Block):
-    """How much a stage may ask of its provider."""
+    """How much a stage may ask of its provider, or all stages together of one."""
 
     calls_per_minute: Annotated[float, Field(gt=0)] | None = None
     """Calls that may begin in a minute."""
@@ -83,7 +83,11 @@ class StageBase(Block):
     concurrency: Annotated[int, Field(ge=1, le=1000)] = 8
     """Calls at the same time."""
     timeout: Annotated[float, Field(gt=0, le=86_400)] = 60.0
-    """Seconds a call may take."""
+    """Seconds a call may take, with all its attempts."""
+    connect_timeout: Annotated[float, Field(gt=0, le=86_400)] | None = None
+    """Seconds until a connection to a provider stands; then the call is tried again."""
+    silence_timeout: Annotated[float, Field(gt=0, le=86_400)] | None = None
+    """Seconds without a byte from a provider, before the first as between two; then the call is tried again."""
     limits: Limits | None = None
     """Calls and tokens a minute, for stages that ask a provider."""
 
@@ -231,3 +235,5 @@ class Document(Head):
     """What `stagegap check` holds you to: by stage, or `outcome`."""
     human_baseline: HumanBaseline | None = None
     """How the people's answers came about; what is missing is listed in reports."""
+    providers: dict[Text, Limits] = Field(default_factory=dict[str, Limits])
+    """Host, as api.openai.com, -> what all stages together may ask of it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from stagegap.model.answer import Status
 from stagegap.model.cascade import Stage
@@ -35,32 +35,43 @@ class Attempts:
         Waiting for a turn is no part of the time-out: it is not the service that is slow then.
         """
         left = self._timeout_s
+        provider = self._provider
         failures: list[Failure] = []
         while True:
             expected = await self._rate.admit()
-            async with self._provider.slot():
+            shared = await provider.rate.admit()
+            async with provider.slot():
                 start = self._timer.now()
                 try:
                     async with asyncio.timeout(left):
                         found = await ask()
                 except TimeoutError:
+                    self._rate.settle(expected, 0)
+                    provider.rate.settle(shared, 0)
                     tried = f", after {failures[-1].message}" if failures else ""
                     return self._failed(f"no answer within {self._timeout_s:g} s{tried}")
                 left -= self._timer.now() - start
             if isinstance(found, Reply):
-                self._provider.answered()
-                self._rate.settle(expected, (found.tokens_in or 0) + (found.tokens_out or 0))
+                used = (found.tokens_in or 0) + (found.tokens_out or 0)
+                provider.answered(used)
+                self._rate.settle(expected, used)
+                provider.rate.settle(shared, used)
                 return found
             self._rate.settle(expected, 0)
+            provider.rate.settle(shared, 0)
             failures.append(found)
             wait_s = wait_before(len(failures) - 1, found.headers, self._draw)
             if found.is_limit:
-                self._provider.hold(wait_s)
+                provider.hold(wait_s)
             if len(failures) > RETRIES or wait_s > left:
                 return self._failed(f"{found.message} ({len(failures)} attempts)")
             left -= wait_s
             if not found.is_limit:
                 await self._timer.sleep(wait_s)
+
+    def heed(self, headers: Mapping[str, str]) -> None:
+        """Take in what an answer's headers say is left of the provider's limits."""
+        self._provider.heed(headers)
 
     def _failed(self, message: str) -> Reply:
         return Reply(status=Status.INFRASTRUCTURE, error=self._redacted(message), is_reusable=False)

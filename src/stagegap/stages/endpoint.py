@@ -8,10 +8,13 @@ from urllib.parse import urlsplit, urlunsplit
 
 from stagegap.errors import ConfigurationError
 from stagegap.model.cascade import Stage
+from stagegap.stages.patience import Patience
 from stagegap.stages.secrets import redacted, variable
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
+
+    from stagegap.stages.wire import Heed
 
 OFFICIAL = "https://api.openai.com/v1"
 ADDRESS = "OPENAI_BASE_URL"
@@ -43,9 +46,15 @@ class Endpoint:
         self._key_name = variable(stage.parameters.get("api_key")) or KEY
         self._is_key_named = stage.parameters.get("api_key") is not None
 
-    def open(self, *, timeout_s: float) -> AsyncOpenAI:
-        """Give a client. Raises: ConfigurationError when the key is not set."""
+    def open(self, *, patience: Patience, heed: Heed) -> AsyncOpenAI:
+        """Give a client that hands the headers of each answer to `heed`.
+
+        Raises: ConfigurationError when the key is not set.
+        """
+        import httpx2
         from openai import AsyncOpenAI, DefaultAioHttpClient
+
+        from stagegap.stages.wire import bounded
 
         key = self._environment.get(self._key_name, "")
         if not key and (self._is_key_named or self.is_official):
@@ -53,12 +62,18 @@ class Endpoint:
                 f"Stage {self._stage!r} needs the environment variable {self._key_name}, which is not set."
             )
         # Retries are ours, so that an interrupted run does not wait for them unseen.
+        waits = httpx2.Timeout(patience.call_s, connect=patience.connect_s, read=patience.silence_s)
         return AsyncOpenAI(
             api_key=key or NO_KEY,
             base_url=self._url,
             max_retries=0,
-            timeout=timeout_s,
-            http_client=DefaultAioHttpClient(timeout=timeout_s),
+            timeout=waits,
+            # What comes compressed can be a thousand times as large as it looks.
+            default_headers={"Accept-Encoding": "identity"},
+            http_client=DefaultAioHttpClient(
+                timeout=waits,
+                event_hooks={"response": [bounded(heed)]},
+            ),
         )
 
     def redacted(self, text: str) -> str:

@@ -8,6 +8,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, cast
 
 from stagegap.model.answer import Status
+from stagegap.stages.patience import Patience
 
 if TYPE_CHECKING:
     import openai
@@ -38,6 +39,7 @@ class Failure:
 
 
 UNREADABLE = Failure(meaning=Meaning.AGAIN, message="the provider's answer can't be read")
+FAILED = Failure(meaning=Meaning.AGAIN, message="the provider says that it failed to answer")
 TOO_LONG = frozenset({"context_length_exceeded", "string_above_max_length"})
 FILTERED = frozenset({"content_filter", "content_policy_violation"})
 OUT_OF_CREDIT = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
@@ -46,15 +48,23 @@ LIMITS = frozenset({429, 529})
 PASSING = frozenset({408, 409, 425, 429})
 
 
-def failure_of(error: Exception) -> Failure | None:
+def failure_of(error: Exception, patience: Patience) -> Failure | None:
     """Give the meaning of an error that the client raised; None for what is no fault of the provider."""
     import openai
+
+    from stagegap.stages.wire import TooLarge, Unasked
 
     match error:
         case openai.APIStatusError():
             return _failed_with(error)
         case openai.APIConnectionError():
-            return Failure(meaning=Meaning.AGAIN, message=f"no connection: {_root(error)}")
+            root = _root(error)
+            what = f"{type(root).__name__}: {root}".strip(": ")
+            return Failure(meaning=Meaning.AGAIN, message=patience.exceeded(error) or f"no connection: {what}")
+        case TooLarge():
+            return Failure(meaning=Meaning.RECORD, status=Status.UNPARSABLE, message=str(error))
+        case Unasked():
+            return Failure(meaning=Meaning.AGAIN, message=str(error))
         case openai.APIError() | ValueError():
             # The client lets the error of the JSON decoder through.
             return UNREADABLE
@@ -65,14 +75,6 @@ def failure_of(error: Exception) -> Failure | None:
 def may_pass(status: int) -> bool:
     """Say whether a later attempt may end better than this HTTP status."""
     return status >= 500 or status in PASSING
-
-
-def is_readable(completion: object) -> bool:
-    """Say whether what the client gave is a completion with a message: it checks nothing itself."""
-    choices = cast("object", getattr(completion, "choices", None))
-    if not isinstance(choices, list) or not choices:
-        return False
-    return getattr(cast("list[object]", choices)[0], "message", None) is not None
 
 
 def _failed_with(error: openai.APIStatusError) -> Failure:
@@ -88,11 +90,11 @@ def _failed_with(error: openai.APIStatusError) -> Failure:
     )
 
 
-def _root(error: BaseException) -> str:
+def _root(error: BaseException) -> BaseException:
     """Give the error under all wrappings: the client takes a refused connection for a time-out."""
     while error.__cause__ is not None:
         error = error.__cause__
-    return f"{type(error).__name__}: {error}".strip(": ")
+    return error
 
 
 def _said(error: openai.APIStatusError) -> str:

@@ -20,6 +20,7 @@ from stagegap.stages.corpus import Corpus
 from stagegap.stages.failures import LIMITS, UNREADABLE, Failure, Meaning, may_pass
 from stagegap.stages.kinds import output_identity
 from stagegap.stages.pacing import Providers
+from stagegap.stages.patience import Patience
 from stagegap.stages.picking import NotThere, picked
 from stagegap.stages.protocol import Inputs, Reply
 from stagegap.stages.secrets import redacted, value_of, variable, variables
@@ -131,6 +132,7 @@ class HttpStage:
         self.fingerprint = fingerprint
         self._stage = stage
         self._service = service
+        self._patience = Patience.of(stage)
         self._body = body
         self._check = check
         self._attempts = Attempts(stage, host=service.host, providers=providers, redacted=service.redacted)
@@ -179,18 +181,21 @@ class HttpStage:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=None),
+                timeout=aiohttp.ClientTimeout(
+                    total=None, sock_connect=self._patience.connect_s, sock_read=self._patience.silence_s
+                ),
                 headers={"Content-Type": "application/json", "Accept": "application/json", **service.headers()},
             )
         try:
             async with self._session.request(
                 service.method, service.url, data=asked.json, params=asked.query, allow_redirects=False
             ) as response:
+                self._attempts.heed(_lower(response.headers))
                 content = await _read(response)
                 return self._failed(response, content) if response.status >= 300 else self._answered(content)
         except (aiohttp.ClientError, OSError) as error:
             what = f"{type(error).__name__}: {error}".strip(": ")
-            return Failure(meaning=Meaning.AGAIN, message=f"no connection: {what}")
+            return Failure(meaning=Meaning.AGAIN, message=self._patience.exceeded(error) or f"no connection: {what}")
 
     def _failed(self, response: ClientResponse, content: bytes | None) -> Reply | Failure:
         """Give what a status other than 2xx means. Raises: RunStopped."""

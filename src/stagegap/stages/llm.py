@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, cast
+
+import orjson
 
 from stagegap.errors import RunStopped
 from stagegap.model.answer import Status
-from stagegap.model.cascade import Stage
+from stagegap.model.cascade import Kind, Stage
 from stagegap.model.values import Json
 from stagegap.stages.acceptance import Check, Rejected, check_for
 from stagegap.stages.attempts import Attempts
 from stagegap.stages.canonical import digest
+from stagegap.stages.conversing import ANSWER, Chat, Conversation, Responses, Said, Settings, answer_schema, confidence
 from stagegap.stages.corpus import Corpus
 from stagegap.stages.endpoint import Endpoint
-from stagegap.stages.failures import UNREADABLE, Failure, Meaning, failure_of, is_readable
+from stagegap.stages.failures import FAILED, UNREADABLE, Failure, Meaning, failure_of
 from stagegap.stages.kinds import output_identity
 from stagegap.stages.mending import read_answer
 from stagegap.stages.pacing import Providers
+from stagegap.stages.patience import Patience
 from stagegap.stages.prices import token_price
 from stagegap.stages.prompts import Prompt, PromptError
 from stagegap.stages.protocol import Inputs, Reply
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
-    from openai.types.chat import ChatCompletion, ChatCompletionMessageParam
 
 KEPT = 20_000
 """Characters of an answer that are kept beside a value that had to be mended, or in place of one."""
@@ -46,20 +49,55 @@ def build_llm(
     corpus = corpora.get(stage.output.of or "")
     prompt = Prompt(stage, path=folder / str(stage.parameters["prompt"]))
     endpoint = Endpoint(stage, environment)
-    settings = {name: stage.parameters.get(name) for name in ("model", "system", "temperature", "max_tokens", "seed")}
-    identity = output_identity(stage.output, corpus)
     return LlmStage(
         stage,
         prompt=prompt,
         endpoint=endpoint,
+        conversation=_conversation(stage, is_official=endpoint.is_official),
         check=check_for(stage.output, corpus.documents if corpus else ()),
-        fingerprint=digest(["llm", settings, prompt.text, endpoint.address, identity]),
+        fingerprint=digest(
+            ["llm", _decisive(stage), prompt.text, endpoint.address, output_identity(stage.output, corpus)]
+        ),
         providers=providers,
     )
 
 
+def _decisive(stage: Stage) -> dict[str, Json]:
+    """Give the settings that decide an answer; those that came later only where they are used."""
+    given = stage.parameters
+    settings = {name: given.get(name) for name in ("model", "system", "temperature", "max_tokens", "seed")}
+    if given.get("api") == "responses":
+        settings["api"] = "responses"
+    return settings | {name: given[name] for name in ("examples", "structured", "confidence") if given.get(name)}
+
+
+def _conversation(stage: Stage, *, is_official: bool) -> Conversation:
+    """Give the form of the interface that the stage asks in."""
+    given = stage.parameters
+    shots = cast("Sequence[Mapping[str, str]]", given.get("examples") or ())
+    opening: list[tuple[Literal["system", "user", "assistant"], str]] = []
+    if given.get("system"):
+        opening.append(("system", str(given["system"])))
+    for shot in shots:
+        opening.append(("user", shot["user"]))
+        opening.append(("assistant", shot["assistant"]))
+    held = answer_schema(stage.output) if given.get("structured") else None
+    settings = Settings(
+        model=str(given["model"]),
+        opening=tuple(opening),
+        temperature=cast("float | None", given.get("temperature")),
+        limit=cast("int | None", given.get("max_tokens")),
+        seed=cast("int | None", given.get("seed")),
+        schema=held[0] if held else None,
+        is_strict=held[1] if held else True,
+        wants_chances=given.get("confidence") == "logprobs",
+        is_official=is_official,
+    )
+    return Responses(settings) if given.get("api") == "responses" else Chat(settings)
+
+
 class LlmStage:
-    """One prompt, one chat completion. The client is made at the first call and kept for all others."""
+    """One prompt, one answer. The client is made at the first call and kept for all others."""
 
     reads_record = False
 
@@ -69,6 +107,7 @@ class LlmStage:
         *,
         prompt: Prompt,
         endpoint: Endpoint,
+        conversation: Conversation,
         check: Check,
         fingerprint: str,
         providers: Providers,
@@ -77,6 +116,7 @@ class LlmStage:
         self._stage = stage
         self._prompt = prompt
         self._endpoint = endpoint
+        self._conversation = conversation
         self._check = check
         given = stage.parameters
         self._price = token_price(given.get("price"), str(given.get("model")), is_official=endpoint.is_official)
@@ -113,14 +153,18 @@ class LlmStage:
 
     async def _ask(self, prompt: str) -> Reply | Failure:
         """Make one attempt; give a failure only where another attempt may help."""
+        if self._client is None:
+            self._client = self._endpoint.open(patience=Patience.of(self._stage), heed=self._attempts.heed)
         try:
-            completion = await self._complete(prompt)
+            said = await self._conversation.ask(self._client, prompt)
         except Exception as error:
-            failure = failure_of(error)
+            failure = failure_of(error, Patience.of(self._stage))
             if failure is None:
                 raise
         else:
-            return self._reply(completion) if is_readable(completion) else UNREADABLE
+            if said is not None and said.ending != "failed":
+                return self._reply(said)
+            return UNREADABLE if said is None else FAILED
         if failure.meaning is Meaning.AGAIN:
             return failure
         message = self._endpoint.redacted(failure.message)
@@ -128,53 +172,42 @@ class LlmStage:
             raise RunStopped(f"Stage {self._stage.name!r}: {self._endpoint.address} refuses every call. {message}")
         return Reply(status=failure.status, error=message)
 
-    async def _complete(self, prompt: str) -> ChatCompletion:
-        from openai import omit
-
-        if self._client is None:
-            self._client = self._endpoint.open(timeout_s=self._stage.timeout_s)
-        given = self._stage.parameters
-        messages: list[ChatCompletionMessageParam] = [{"role": "user", "content": prompt}]
-        if given.get("system"):
-            messages.insert(0, {"role": "system", "content": str(given["system"])})
-        limit = cast("int | None", given.get("max_tokens"))
-        temperature, seed = cast("float | None", given.get("temperature")), cast("int | None", given.get("seed"))
-        # OpenAI's newer models refuse max_tokens; other servers know nothing else.
-        is_official = self._endpoint.is_official
-        return await self._client.chat.completions.create(
-            model=str(given["model"]),
-            messages=messages,
-            temperature=omit if temperature is None else temperature,
-            seed=omit if seed is None else seed,
-            max_completion_tokens=omit if limit is None or not is_official else limit,
-            max_tokens=omit if limit is None or is_official else limit,
-        )
-
-    def _reply(self, completion: ChatCompletion) -> Reply:
-        choice = completion.choices[0]
-        text = choice.message.content or ""
-        tokens_in = completion.usage.prompt_tokens if completion.usage else None
-        tokens_out = completion.usage.completion_tokens if completion.usage else None
-        status, value, error = self._judged(choice.finish_reason, choice.message.refusal or "", text)
+    def _reply(self, said: Said) -> Reply:
+        status, value, error = self._judged(said)
         return Reply(
             status=status,
             value=value,
             error=error,
-            raw="" if status is Status.OK else (text or choice.message.refusal or "")[:KEPT],
-            tokens_in=tokens_in,
-            tokens_out=tokens_out,
-            cost=self.call_cost(tokens_in, tokens_out),
+            confidence=confidence(self._stage.output.kind, said.chances) if status.has_value else None,
+            raw="" if status is Status.OK else (said.text or said.refusal)[:KEPT],
+            tokens_in=said.tokens_in,
+            tokens_out=said.tokens_out,
+            cost=self.call_cost(said.tokens_in, said.tokens_out),
         )
 
-    def _judged(self, finish: str, refusal: str, text: str) -> tuple[Status, Json, str]:
+    def _judged(self, said: Said) -> tuple[Status, Json, str]:
         """Give status, value and error of an answer."""
-        if refusal or finish == "content_filter":
-            return Status.REFUSED, None, self._endpoint.redacted(refusal) or "the provider's filter withheld the answer"
-        if finish == "length":
+        if said.refusal or said.ending == "withheld":
+            error = self._endpoint.redacted(said.refusal) or "the provider's filter withheld the answer"
+            return Status.REFUSED, None, error
+        if said.ending == "cut":
             return Status.UNPARSABLE, None, "the answer was cut off at the most tokens it may have"
-        if not text.strip():
+        if not said.text.strip():
             return Status.UNPARSABLE, None, "the answer is empty"
-        read = read_answer(self._stage.output, text, self._check)
+        if self._stage.parameters.get("structured") and self._stage.output.kind is not Kind.OBJECT:
+            inner = self._check(_member(said.text))
+            if not isinstance(inner, Rejected):
+                return Status.OK, inner.value, ""
+        read = read_answer(self._stage.output, said.text, self._check)
         if isinstance(read.answer, Rejected):
             return Status.UNPARSABLE, None, read.answer.reason
         return Status.REPAIRED if read.is_mended else Status.OK, read.answer.value, ""
+
+
+def _member(text: str) -> object:
+    """Give what stands under `answer` in a JSON object; None where the text is none."""
+    try:
+        found: object = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+    return cast("Mapping[str, object]", found).get(ANSWER) if isinstance(found, Mapping) else None

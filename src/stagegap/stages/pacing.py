@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from typing import Protocol
 
+from stagegap.errors import ConfigurationError, near_names
 from stagegap.model.cascade import Limits
+from stagegap.stages.retrying import remaining
 
 LONGEST_HOLD_S = 60.0
 """Longest time that nobody calls a provider; then one call finds out whether it answers again."""
@@ -47,13 +49,17 @@ class Provider:
     each answer gives back a part, so that one call more is made for each round of answers (AIMD; Chiu & Jain 1989).
     """
 
-    def __init__(self, timer: Timer) -> None:
+    def __init__(self, timer: Timer, limits: Limits | None = None) -> None:
         self._timer = timer
+        self.rate = Rate(limits, timer)
+        """What all stages together may ask of it."""
         self._most = 0
         self._limit = 0.0
         self._busy = 0
         self._until = timer.now()
         self._waiting: deque[asyncio.Future[None]] = deque()
+        self._answers = 0
+        self._tokens = 0
 
     @property
     def at_once(self) -> int:
@@ -75,8 +81,10 @@ class Provider:
             self._busy -= 1
             self._wake()
 
-    def answered(self) -> None:
-        """Note a call that was not turned away."""
+    def answered(self, tokens: int = 0) -> None:
+        """Note a call that was not turned away, with the tokens that it used."""
+        self._answers += 1
+        self._tokens += tokens
         if self._limit < self._most:
             self._limit = min(float(self._most), self._limit + 1 / self._limit)
             self._wake()
@@ -87,6 +95,20 @@ class Provider:
         if now >= self._until:
             self._limit = max(1.0, self._limit / 2)
         self._until = max(self._until, now + min(seconds, LONGEST_HOLD_S))
+
+    def heed(self, headers: Mapping[str, str]) -> None:
+        """Take in what the provider says is left of its limits, before it has to turn a call away.
+
+        Nobody calls until the limits are back where nothing is left; where less is left than calls are under way, no
+        more than that are made at once. Tokens count by what a call has used on average.
+        """
+        for kind, (left, reset_s) in remaining(headers).items():
+            each = self._tokens / self._answers if kind == "tokens" and self._answers else 1.0
+            calls = left / max(each, 1.0)
+            if calls < 1:
+                self._until = max(self._until, self._timer.now() + min(reset_s, LONGEST_HOLD_S))
+            elif calls < self._busy:
+                self._limit = max(1.0, min(self._limit, calls))
 
     async def _enter(self) -> None:
         while True:
@@ -113,15 +135,26 @@ class Provider:
 class Providers:
     """The hosts of one cascade, each once."""
 
-    def __init__(self, timer: Timer | None = None) -> None:
+    def __init__(self, timer: Timer | None = None, limits: Mapping[str, Limits] | None = None) -> None:
+        """`limits` are those of hosts, shared by all stages that call them."""
         self.timer = timer or LoopTimer()
+        self._limits = limits or {}
         self._by_host: dict[str, Provider] = {}
 
     def of(self, host: str, concurrency: int) -> Provider:
         """Give the provider at a host, with one more stage that makes so many calls at once."""
-        found = self._by_host.setdefault(host, Provider(self.timer))
+        found = self._by_host.get(host)
+        if found is None:
+            found = self._by_host[host] = Provider(self.timer, self._limits.get(host))
         found.join(concurrency)
         return found
+
+    def refuse_unused(self) -> None:
+        """Name limits of a host that no stage calls. Raises: ConfigurationError."""
+        for host in self._limits:
+            if host not in self._by_host:
+                near = near_names(host, self._by_host)
+                raise ConfigurationError(f"`providers` limits {host!r}, which no stage calls. {near}".strip())
 
 
 class Rate:

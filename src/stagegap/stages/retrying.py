@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import re
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 
@@ -12,6 +13,9 @@ RETRIES = 5
 FIRST_S = 0.5
 CAP_S = 20.0
 """Longest wait that is not asked for by the provider."""
+_UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhd])")
+_SPAN = re.compile(rf"(?:{_PART.pattern})+")
 
 
 def wait_before(attempt: int, headers: Mapping[str, str], draw: random.Random) -> float:
@@ -27,10 +31,35 @@ def wait_before(attempt: int, headers: Mapping[str, str], draw: random.Random) -
         asked = _seconds(headers.get(name, ""))
         if asked is not None:
             return asked / unit
+    waits = [reset_s for left, reset_s in remaining(headers).values() if left < 1]
+    if waits:
+        return max(waits)
     until = _until(headers.get("retry-after", ""), headers.get("date", ""))
     if until is not None:
         return until
     return draw.uniform(0, min(CAP_S, FIRST_S * 2**attempt))
+
+
+def remaining(headers: Mapping[str, str]) -> dict[str, tuple[float, float]]:
+    """Give what is left of a provider's limits by kind, `requests` and `tokens`, and the seconds until all is back.
+
+    >>> remaining({"x-ratelimit-remaining-requests": "59", "x-ratelimit-reset-requests": "1m0.5s"})
+    {'requests': (59.0, 60.5)}
+    """
+    found: dict[str, tuple[float, float]] = {}
+    for kind in ("requests", "tokens"):
+        left = _seconds(headers.get(f"x-ratelimit-remaining-{kind}", ""))
+        reset_s = _span(headers.get(f"x-ratelimit-reset-{kind}", ""))
+        if left is not None and reset_s is not None:
+            found[kind] = (left, reset_s)
+    return found
+
+
+def _span(text: str) -> float | None:
+    """Read a length of time as providers write it: 6m0s, 20ms, 1h2m3.5s, or a number of seconds."""
+    if not _SPAN.fullmatch(text):
+        return _seconds(text)
+    return sum(float(number) * _UNIT_S[unit] for number, unit in _PART.findall(text))
 
 
 def _seconds(text: str) -> float | None:
