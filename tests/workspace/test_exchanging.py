@@ -11,7 +11,8 @@ import pytest
 from stagegap.errors import ConfigurationError, InputError, NotFound
 from stagegap.exchange.foreign import Unmapped
 from stagegap.model.answer import Answer, Label
-from stagegap.workspace import Foreign, ImportReport, Workspace
+from stagegap.workspace import Workspace
+from stagegap.workspace.exchanging import Foreign, ImportReport
 from stagegap.workspace.starter import write_starter
 
 OWN = {"record": "q1", "stage": "reply", "annotator": "cd", "value": "=1+1"}

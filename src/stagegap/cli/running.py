@@ -10,7 +10,7 @@ from stagegap.errors import RunStopped
 from stagegap.model.run import RunStatus
 from stagegap.runner import Budget, RunOptions, Silent
 from stagegap.runner.progress import progress_on, span
-from stagegap.workspace import ALL, Workspace
+from stagegap.workspace import Workspace
 
 
 def options_of(
@@ -49,7 +49,7 @@ def plan_and_show(opened: Workspace, file: Path | None, options: RunOptions, *, 
     return printing.advise("stagegap run")
 
 
-def run_and_show(opened: Workspace, file: Path | None, options: RunOptions = ALL, *, as_json: bool) -> None:
+def run_and_show(opened: Workspace, file: Path | None, options: RunOptions | None = None, *, as_json: bool) -> None:
     """Run a cascade and print its verdict. Raises: RunStopped when it ended early."""
     progress = Silent() if as_json else progress_on(printing.console(), clock=time.monotonic)
     run, summary = opened.run(file, options, progress=progress)

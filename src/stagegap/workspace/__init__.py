@@ -3,44 +3,40 @@
 from __future__ import annotations
 
 import os
-import re
 import time
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from stagegap import spec
 from stagegap.analysis import codec
-from stagegap.analysis.changes.views import Comparison
-from stagegap.analysis.pooled import PooledScore
-from stagegap.analysis.variants import VariantsView
 from stagegap.analysis.views import Scorecard
 from stagegap.errors import NotFound, near_names
-from stagegap.exchange.frames import Frame
-from stagegap.model.record import Record
-from stagegap.model.run import Run
-from stagegap.model.sources import CascadeFile
-from stagegap.runner import Progress, RunOptions, Silent, Stop, Summary
-from stagegap.runner.plan import Plan
 from stagegap.store import Store
-from stagegap.workspace import comparing, exchanging, running
-from stagegap.workspace.attributing import Attribution
-from stagegap.workspace.exchanging import Foreign, ImportReport
-from stagegap.workspace.labelling import Desk, LabelStage
-from stagegap.workspace.overnight import Listener, planned_night
-from stagegap.workspace.reading import Reading
-from stagegap.workspace.settling import Bench
+from stagegap.workspace.files import CascadeFiles
+from stagegap.workspace.stored import OPTIONS, SCORECARD
 
-__all__ = ["ALL", "Foreign", "ImportReport", "LabelStage", "Workspace"]
+if TYPE_CHECKING:  # The pages open a workspace to read: what runs and loads cascades is imported where it is used.
+    from stagegap.analysis.changes.views import Comparison
+    from stagegap.analysis.pooled import PooledScore
+    from stagegap.analysis.variants import VariantsView
+    from stagegap.exchange.frames import Frame
+    from stagegap.model.record import Record
+    from stagegap.model.run import Run
+    from stagegap.model.sources import CascadeFile
+    from stagegap.runner import Progress, RunOptions, Stop, Summary
+    from stagegap.runner.plan import Plan
+    from stagegap.workspace.attributing import Attribution
+    from stagegap.workspace.exchanging import Foreign, ImportReport
+    from stagegap.workspace.labelling import Desk
+    from stagegap.workspace.overnight import Listener
+    from stagegap.workspace.reading import Reading
+    from stagegap.workspace.running import Job
+    from stagegap.workspace.settling import Bench
 
-_NAME = re.compile(r"""^cascade:\s*["']?([\w.-]+)""", re.MULTILINE)
-_ASKED = re.compile(r"(?<!\$)\$\{(\w+)\}")
-"""A variable without a default."""
+__all__ = ["Workspace"]
 
-ALL = RunOptions()
-"""Every record, with all that is known used again."""
 STORE = ".stagegap"
 """Folder of the store inside a workspace."""
 
@@ -52,6 +48,7 @@ class Workspace:
         self.folder = folder
         self._environment = environment
         self._clock = clock
+        self._files = CascadeFiles(folder=folder, environment=environment)
 
     @classmethod
     def open(cls, folder: Path) -> Self:
@@ -83,16 +80,22 @@ class Workspace:
 
     @cached_property
     def _desk(self) -> Desk:
-        return Desk(self.store, load=self._file, clock=self._clock)
+        from stagegap.workspace.labelling import Desk
+
+        return Desk(self.store, load=self._files.load_named, clock=self._clock)
 
     @cached_property
     def _bench(self) -> Bench:
-        return Bench(self.store, self.desk, load=self._file, clock=self._clock)
+        from stagegap.workspace.settling import Bench
+
+        return Bench(self.store, self.desk, load=self._files.load_named, clock=self._clock)
 
     @property
     def reading(self) -> Reading:
         """What people read of a run, and note while they read."""
-        return Reading(self.store, restored=self._restored, clock=self._clock)
+        from stagegap.workspace.reading import Reading
+
+        return Reading(self.store, restored=self._files.restored, clock=self._clock)
 
     def close(self) -> None:
         """Let go of the store if it was used."""
@@ -112,20 +115,11 @@ class Workspace:
 
     def files(self) -> dict[str, Path]:
         """Give the cascade files under `pipelines/` by the name of their cascade, those called cascade.yaml first."""
-        found: dict[str, Path] = {}
-        paths = (self.folder / "pipelines").rglob("*.y*ml")
-        for path in sorted(paths, key=lambda path: (path.stem != "cascade", path)):
-            named = _NAME.search(path.read_text(encoding="utf-8", errors="replace"))
-            if named:
-                found.setdefault(named[1], path)
-        return found
+        return self._files.by_name()
 
     def load(self, path: Path | None) -> CascadeFile:
         """Load a cascade file, or the first under `pipelines/`. Raises: SpecError with all its problems, NotFound."""
-        path = path or next(iter(self.files().values()), None)
-        if path is None:
-            raise NotFound(f"There is no cascade file under {self.folder / 'pipelines'}. `stagegap init` makes one.")
-        return spec.load(path, environment=self._environment)
+        return self._files.load(path)
 
     def cascades(self) -> list[str]:
         """Names of all cascades: those that were run, newest first, then those whose file could be run here.
@@ -133,18 +127,19 @@ class Workspace:
         A file that asks for a variable the environment does not have could not.
         """
         ran = [run.cascade for run in self.store.runs()]
-        return list(dict.fromkeys([*ran, *(name for name, path in self.files().items() if self._has_all(path))]))
+        return list(dict.fromkeys([*ran, *self._files.that_could_run()]))
 
-    def plan(self, path: Path | None, options: RunOptions = ALL) -> Plan:
+    def plan(self, path: Path | None, options: RunOptions | None = None) -> Plan:
         """Say which calls a run would make, without making one. Raises: ConfigurationError."""
-        job = running.gather(self.store, self.load(path), environment=self._environment, options=options)
-        job = running.mended(self.store, job)[1] if options.retry else job
-        return running.planned(self.store, job)
+        from stagegap.workspace import running
+
+        job = self._job(path, options)
+        return running.planned(self.store, running.mended(self.store, job)[1] if job.options.retry else job)
 
     def run(
         self,
         path: Path | None,
-        options: RunOptions = ALL,
+        options: RunOptions | None = None,
         *,
         progress: Progress | None = None,
         stop: Stop | None = None,
@@ -153,15 +148,15 @@ class Workspace:
 
         Only calls that were never made before are made. Raises: ConfigurationError, StoreError.
         """
-        job = running.gather(self.store, self.load(path), environment=self._environment, options=options)
-        return running.run(
-            self.store, job, folder=self.folder, clock=self._clock, progress=progress or Silent(), stop=stop
-        )
+        from stagegap.workspace import running
+
+        job = self._job(path, options)
+        return running.run(self.store, job, folder=self.folder, clock=self._clock, progress=progress, stop=stop)
 
     def overnight(
         self,
         path: Path,
-        options: RunOptions = ALL,
+        options: RunOptions | None = None,
         *,
         listener: Listener,
         progress: Progress | None = None,
@@ -171,15 +166,19 @@ class Workspace:
 
         A call that two variants have in common is made once. Raises: SpecError, ConfigurationError, StoreError.
         """
+        from stagegap.workspace.overnight import planned_night
+
         night = planned_night(
             self.store, path, options, folder=self.folder, environment=self._environment, clock=self._clock
         )
-        return night.run(listener, progress or Silent(), stop or Stop())
+        return night.run(listener, progress, stop)
 
     def options(self, run: Run) -> RunOptions:
         """Give what a run was told besides its file."""
-        kept = self.store.view(run.id, running.OPTIONS)
-        return codec.from_json(RunOptions, kept[0]) if kept else ALL
+        from stagegap.runner import RunOptions
+
+        kept = self.store.view(run.id, OPTIONS)
+        return codec.from_json(RunOptions, kept[0]) if kept else RunOptions()
 
     def runs(self, cascade: str) -> list[Run]:
         """Runs of a cascade, newest first."""
@@ -188,7 +187,7 @@ class Workspace:
     def scorecard(self, cascade: str, run: str | None = None) -> Scorecard | None:
         """Give the stored scorecard of a run, by default the newest that is done; None when there is none."""
         found = self.store.run(cascade, run)
-        view = self.store.view(found.id, running.SCORECARD) if found else None
+        view = self.store.view(found.id, SCORECARD) if found else None
         return codec.from_json(Scorecard, view[0]) if view else None
 
     def stale_labels(self, scorecard: Scorecard) -> int:
@@ -200,22 +199,30 @@ class Workspace:
 
         For stages that should answer some records and leave others alone: their mean score also rewards silence.
         """
+        from stagegap.workspace import running
+
         found = self._run(cascade, run)
-        return running.pooled(self.store, found, self._restored(found))
+        return running.pooled(self.store, found, self._files.restored(found))
 
     def attribution(self, cascade: str, run: str | None = None) -> Attribution:
         """Look into a run, by default the newest that is done: blame, faults, people, next labels."""
+        from stagegap.workspace.attributing import Attribution
+
         found = self._run(cascade, run)
-        return Attribution(self.store, found, self._restored(found), environment=self._environment)
+        return Attribution(self.store, found, self._files.restored(found), environment=self._environment)
 
     def compare(self, cascade: str, before: str, after: str) -> Comparison:
         """Compare two runs, each scored by the cascade that it was made with. Raises: NotFound, SpecError."""
+        from stagegap.workspace import comparing
+
         return comparing.compare(self.attribution(cascade, before), self.attribution(cascade, after))
 
     def refresh(self, cascade: str, run: str) -> None:
         """Compute a run's scorecard again, from all labels that there are by now. Raises: NotFound."""
+        from stagegap.workspace import running
+
         found = self._run(cascade, run)
-        file = self._restored(found)
+        file = self._files.restored(found)
         running.score(self.store, found, file, running.run_records(self.store, found, file.cascade))
 
     def record(self, cascade: str, record: str) -> Record | None:
@@ -224,19 +231,33 @@ class Workspace:
 
     def import_labels(self, path: Path, cascade: Path | None, foreign: Foreign | None = None) -> ImportReport:
         """Take the labels of a file in, of ours or another program's; what is there already is not taken twice."""
-        return exchanging.import_labels(self.store, self.load(cascade), path, foreign or Foreign())
+        from stagegap.workspace import exchanging
+
+        return exchanging.import_labels(self.store, self.load(cascade), path, foreign or exchanging.Foreign())
 
     def import_frame(self, labels: Frame, cascade: Path | None = None) -> ImportReport:
         """Take the labels of a pandas frame in: the columns that `labels_frame` gives, the four of a file at least."""
+        from stagegap.workspace import exchanging
+
         return exchanging.import_frame(self.store, self.load(cascade), labels)
 
     def export_labels(self, cascade: str, path: Path, *, references: bool = False, raw: bool = False) -> int:
         """Write labels, or the references settled from them, as JSONL, CSV or Parquet. Give the number of rows."""
-        return exchanging.export_labels(self.store, self._file(cascade).cascade, path, references=references, raw=raw)
+        from stagegap.workspace import exchanging
+
+        chosen = self._files.load_named(cascade).cascade
+        return exchanging.export_labels(self.store, chosen, path, references=references, raw=raw)
 
     def labels_frame(self, cascade: str) -> Frame:
         """Give the labels of a cascade as a pandas frame. Raises: ConfigurationError without pandas."""
+        from stagegap.workspace import exchanging
+
         return exchanging.labels_frame(self.store, cascade)
+
+    def _job(self, path: Path | None, options: RunOptions | None) -> Job:
+        from stagegap.workspace import running
+
+        return running.gather(self.store, self.load(path), environment=self._environment, options=options)
 
     def _run(self, cascade: str, run: str | None) -> Run:
         found = self.store.run(cascade, run)
@@ -245,18 +266,3 @@ class Workspace:
             wanted = "run that is done" if run is None else f"run {run!r}"
             raise NotFound(f"Cascade {cascade!r} has no {wanted}. {near_names(run or '', known)}".strip())
         return found
-
-    def _restored(self, run: Run) -> CascadeFile:
-        """Give the cascade file as it was when the run was made."""
-        path = self.files().get(run.cascade, self.folder / "cascade.yaml")
-        return spec.restore(run.resolved, path=path)
-
-    def _has_all(self, path: Path) -> bool:
-        asked = _ASKED.findall(path.read_text(encoding="utf-8", errors="replace"))
-        return all(name in self._environment for name in asked)
-
-    def _file(self, cascade: str) -> CascadeFile:
-        files = self.files()
-        if cascade not in files:
-            raise NotFound(f"No file under pipelines/ holds the cascade {cascade!r}. {near_names(cascade, files)}")
-        return self.load(files[cascade])

@@ -14,7 +14,7 @@ from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.run import Run
 from stagegap.store import Store
 from stagegap.workspace.attributing import Attribution
-from stagegap.workspace.running import SCORECARD
+from stagegap.workspace.stored import SCORECARD
 
 
 def compare(before: Attribution, after: Attribution) -> Comparison:

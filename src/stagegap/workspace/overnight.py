@@ -12,7 +12,7 @@ import numpy as np
 from stagegap.analysis.variants import Variant, VariantsView, variants_view
 from stagegap.model.record import Record
 from stagegap.model.run import SYSTEM, Run, RunStatus
-from stagegap.runner import Budget, CellWork, Progress, RunOptions, Stop, Summary, execute
+from stagegap.runner import Budget, CellWork, Progress, RunOptions, Silent, Stop, Summary, execute
 from stagegap.runner.budget import PAID, counted
 from stagegap.runner.prepare import custom_metrics
 from stagegap.runner.stopping import INTERRUPTED
@@ -68,8 +68,9 @@ class Night:
     _reason: str = ""
     _candidates: list[_Candidate] = field(default_factory=list[_Candidate])
 
-    def run(self, listener: Listener, progress: Progress, stop: Stop) -> VariantsView:
+    def run(self, listener: Listener, progress: Progress | None = None, stop: Stop | None = None) -> VariantsView:
         """Run everything and give the table. Raises: StoreError, ConfigurationError from a stage that can't work."""
+        progress, stop = progress or Silent(), stop or Stop()
         self._started = self.clock()
         self._candidates = [
             _Candidate(name, job, begin(self.store, job, folder=self.folder, now=self.clock()))
@@ -161,13 +162,14 @@ class Night:
 def planned_night(
     store: Store,
     path: Path,
-    options: RunOptions,
+    options: RunOptions | None,
     *,
     folder: Path,
     environment: Mapping[str, str],
     clock: Callable[[], float],
 ) -> Night:
     """Read a matrix file and all that its variants need. Raises: SpecError, ConfigurationError."""
+    options = options or RunOptions()
     variants = load_matrix(path, environment=environment).variants
     jobs = {
         name: gather(store, file, environment=environment, options=replace(options, variant=name))

@@ -25,18 +25,13 @@ from stagegap.model.record import Record
 from stagegap.model.run import SYSTEM, Cell, Run, RunStatus
 from stagegap.model.sources import CascadeFile
 from stagegap.model.values import Json
-from stagegap.runner import CellWork, Plan, Progress, RunOptions, Stop, Summary, Work, execute, forecast, plan
+from stagegap.runner import CellWork, Plan, Progress, RunOptions, Silent, Stop, Summary, Work, execute, forecast, plan
 from stagegap.runner.prepare import Materials, cell_works, custom_metrics, read_materials, stage_codes
 from stagegap.stages.prices import Priced
 from stagegap.stages.protocol import StageCode
 from stagegap.store import Store
 from stagegap.workspace.provenance import provenance
-
-SCORECARD = "scorecard"
-NEED = "need"
-"""View that says which labels to make next."""
-OPTIONS = "options"
-"""View that keeps what a run was told besides its file."""
+from stagegap.workspace.stored import NEED, OPTIONS, SCORECARD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,11 +65,15 @@ class Job:
         )
 
 
-def gather(store: Store, file: CascadeFile, *, environment: Mapping[str, str], options: RunOptions) -> Job:
+def gather(
+    store: Store, file: CascadeFile, *, environment: Mapping[str, str], options: RunOptions | None = None
+) -> Job:
     """Read all that a cascade file points at, and take its records and references into the store.
 
+    Without options every record is run, with all that is known used again.
     Raises: ConfigurationError for options that can't be had with this file.
     """
+    options = options or RunOptions()
     file = replace(file, cascade=options.changed(file.cascade))
     materials = read_materials(file)
     cascade = file.cascade
@@ -108,7 +107,7 @@ def _check_prices(codes: Mapping[str, StageCode]) -> None:
 
 
 def run(
-    store: Store, job: Job, *, folder: Path, clock: Callable[[], float], progress: Progress, stop: Stop | None
+    store: Store, job: Job, *, folder: Path, clock: Callable[[], float], progress: Progress | None, stop: Stop | None
 ) -> tuple[Run, Summary]:
     """Execute the job as a new run; when it is done, compute and store its scorecard.
 
@@ -119,7 +118,7 @@ def run(
     else:
         begun = begin(store, job, folder=folder, now=clock())
     try:
-        summary = execute(job.work(begun.id), sink=store, cache=store, progress=progress, stop=stop)
+        summary = execute(job.work(begun.id), sink=store, cache=store, progress=progress or Silent(), stop=stop)
     except BaseException as error:
         reason = str(error) or type(error).__name__
         store.update_run(replace(begun, status=RunStatus.FAILED, finished_at=clock(), error=reason))

@@ -1,0 +1,69 @@
+"""The cascade files of a workspace: found by name, loaded, and as they were when a run was made."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stagegap.errors import NotFound, near_names
+
+if TYPE_CHECKING:
+    from stagegap.model.run import Run
+    from stagegap.model.sources import CascadeFile
+
+_NAME = re.compile(r"""^cascade:\s*["']?([\w.-]+)""", re.MULTILINE)
+_ASKED = re.compile(r"(?<!\$)\$\{(\w+)\}")
+"""A variable without a default."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CascadeFiles:
+    """What lies under `pipelines/`. The reader of cascade files is loaded with the first file, and not before."""
+
+    folder: Path
+    """Of the workspace."""
+    environment: Mapping[str, str]
+
+    def by_name(self) -> dict[str, Path]:
+        """Give the cascade files by the name of their cascade, those called cascade.yaml first."""
+        found: dict[str, Path] = {}
+        paths = (self.folder / "pipelines").rglob("*.y*ml")
+        for path in sorted(paths, key=lambda path: (path.stem != "cascade", path)):
+            named = _NAME.search(path.read_text(encoding="utf-8", errors="replace"))
+            if named:
+                found.setdefault(named[1], path)
+        return found
+
+    def that_could_run(self) -> list[str]:
+        """Give the cascades whose files ask for no variable that the environment does not have."""
+        return [name for name, path in self.by_name().items() if self._has_all(path)]
+
+    def load(self, path: Path | None) -> CascadeFile:
+        """Load a file, or the first there is. Raises: SpecError with all its problems, NotFound."""
+        from stagegap import spec
+
+        path = path or next(iter(self.by_name().values()), None)
+        if path is None:
+            raise NotFound(f"There is no cascade file under {self.folder / 'pipelines'}. `stagegap init` makes one.")
+        return spec.load(path, environment=self.environment)
+
+    def load_named(self, cascade: str) -> CascadeFile:
+        """Load the file that holds a cascade. Raises: SpecError with all its problems, NotFound."""
+        files = self.by_name()
+        if cascade not in files:
+            raise NotFound(f"No file under pipelines/ holds the cascade {cascade!r}. {near_names(cascade, files)}")
+        return self.load(files[cascade])
+
+    def restored(self, run: Run) -> CascadeFile:
+        """Give the file as it was when the run was made."""
+        from stagegap import spec
+
+        path = self.by_name().get(run.cascade, self.folder / "cascade.yaml")
+        return spec.restore(run.resolved, path=path)
+
+    def _has_all(self, path: Path) -> bool:
+        asked = _ASKED.findall(path.read_text(encoding="utf-8", errors="replace"))
+        return all(name in self.environment for name in asked)

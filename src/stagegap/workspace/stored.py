@@ -1,0 +1,7 @@
+"""Names of the views that a run keeps in the store."""
+
+SCORECARD = "scorecard"
+NEED = "need"
+"""Which labels to make next."""
+OPTIONS = "options"
+"""What a run was told besides its file."""
