@@ -22,7 +22,8 @@ from stagegap.runner.asking import Asking, asking_about, hunting_queue, next_que
 from stagegap.runner.hunting import Hunt
 from stagegap.runner.prepare import read_materials
 from stagegap.store import Store
-from stagegap.workspace.running import NEED, first_outputs
+from stagegap.workspace.running import first_outputs
+from stagegap.workspace.stored import NEED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
