@@ -39,7 +39,6 @@ def test_text_of_a_record_is_shown_and_does_nothing(server: Server, open_page: C
 
 
 def test_text_of_a_failure_is_shown_and_does_nothing(server: Server, open_page: Callable[..., Page]) -> None:
-    page = open_page(f"{server.url}/?why=retrieve&record=m0009")
-    expect(page.get_by_role("dialog").get_by_text(MALICIOUS)).to_be_visible()
+    page = open_page(f"{server.url}/?why=retrieve")
     expect(page.locator(".fl").get_by_text("![pixel](http://tracker.invalid/p.png)")).to_be_attached()
     assert page.evaluate("window.hacked") is None

@@ -15,7 +15,6 @@ from stagegap.analysis.views import Scorecard
 from stagegap.model.answer import Label
 from stagegap.model.cascade import Kind, OutputType, Source, Stage
 from stagegap.model.queue import Progress, Queue, QueueItem
-from stagegap.model.record import Record
 from stagegap.model.run import Run, RunStatus
 from stagegap.model.sources import Document
 from stagegap.model.values import Json
@@ -183,12 +182,6 @@ class FakeWorkspace:
 
     def scorecard(self, cascade: str, run: str | None) -> Scorecard | None:
         return self.shown
-
-    def record(self, cascade: str, record: str) -> Record | None:
-        if record == "m0003":
-            return None
-        body = f"Hello,\n\nthis is the mail {record}. {MALICIOUS}"
-        return Record(id=record, fields={"subject": "Press enquiry", "body": body, "tags": ["a", 1], "language": "nl"})
 
     def stale_labels(self, scorecard: Scorecard) -> int:
         return self.stale

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,11 @@ def texts(test: AppTest) -> str:
     """All that stands on the page as text, Markdown's escapes taken out."""
     html = [element.proto.body for element in test.get("html")]
     return "\n".join([*(one.value for one in (*test.title, *test.header, *test.markdown)), *html]).replace("\\", "")
+
+
+def charts_of(test: AppTest) -> str:
+    """All that the page's charts are given."""
+    return "\n".join(json.loads(one.proto.json).get("html", "") for one in test.get("bidi_component"))
 
 
 @pytest.fixture
@@ -89,10 +95,9 @@ def test_several_cascades_can_be_chosen(workspace: FakeWorkspace) -> None:
 
 
 def test_unknown_values_in_the_address_are_named(workspace: FakeWorkspace) -> None:
-    said = texts(opened(gap, workspace, run="v99", why="nowhere", record="m9"))
+    said = texts(opened(gap, workspace, run="v99", why="nowhere"))
     assert "The link names a cascade or run that is not here." in said
     assert "The stage in the link is not in run v14." in said
-    assert "The record in the link is not among the failures of retrieve in run v14." in said
 
 
 def test_no_cascade_says_how_to_begin(workspace: FakeWorkspace) -> None:
@@ -158,20 +163,11 @@ def test_markdown_in_names_is_shown_as_it_is(tmp_path: Path) -> None:
     assert "&lt;img src=x&gt;" in texts(test)
 
 
-def test_record_in_the_address_opens_its_dialog(workspace: FakeWorkspace) -> None:
-    test = opened(gap, workspace, why="retrieve", record="m0001")
-    assert "2 of 10 failures of retrieve, record m0001" in texts(test)
-    subject, body, tags = [text.value for text in test.text]
-    assert (subject, tags) == ("Press enquiry", '["a", 1]')
-    assert "this is the mail m0001. <img src=" in body
-    assert ":small[language nl]" in texts(test)
-    test.button(key="record Next").click().run()
-    assert test.query_params["record"] == "m0002"
-
-
-def test_record_that_the_store_lost_shows_its_title(workspace: FakeWorkspace) -> None:
-    test = opened(gap, workspace, why="retrieve", record="m0003")
-    assert [text.value for text in test.text] == ["Why did my plan price go up?"]
+def test_failures_of_the_gap_page_lead_to_where_it_is_known_who_looks(workspace: FakeWorkspace) -> None:
+    html = charts_of(opened(gap, workspace, why="retrieve"))
+    assert "failures?cascade=support_email&amp;run=v14&amp;stage=retrieve&amp;record=m0001" in html
+    rows = next(detail.rows for detail in views.scorecard().details if detail.stage == "retrieve")
+    assert not any(escape(answer) in html for row in rows for answer in (row.system, row.reference))
 
 
 def test_share_offers_the_report(workspace: FakeWorkspace) -> None:

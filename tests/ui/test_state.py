@@ -1,4 +1,4 @@
-"""What components send back: clicks on charts, the card's outbox, the end of a dialog, a signed-in person."""
+"""What components send back: clicks on charts, the card's outbox, a signed-in person."""
 
 from __future__ import annotations
 
@@ -29,19 +29,6 @@ def test_click_on_a_chart_row_goes_into_the_address_and_no_click_does_not() -> N
             state.take_pick("gap", "why")()
 
     assert ran(script).query_params["why"] == "draft"
-
-
-def test_end_of_the_dialog_takes_the_record_out_of_the_address() -> None:
-    def script():
-        from stagegap.ui import dialogs, state
-
-        state.choose("record", "m1")
-        state.choose("why", "draft")
-        dialogs.close()
-
-    test = ran(script)
-    assert "record" not in test.query_params
-    assert test.query_params["why"] == "draft"
 
 
 def test_outbox_is_stored_and_acknowledged(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ string. No function here computes a statistic; every value that comes from outsi
 from stagegap.charts.agreement import agreement
 from stagegap.charts.ceiling import ceiling
 from stagegap.charts.failure_list import failure_list, list_sentence, tag_share, tag_win, win_sentence
-from stagegap.charts.failures import answers, failures
+from stagegap.charts.failures import failures
 from stagegap.charts.faults import first_faults, steps, together
 from stagegap.charts.gap import gap
 from stagegap.charts.groups import groups
@@ -25,7 +25,6 @@ from stagegap.charts.words import emphasised, percent, points, span
 
 __all__ = [
     "agreement",
-    "answers",
     "ceiling",
     "emphasised",
     "failure_list",

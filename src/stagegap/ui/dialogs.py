@@ -1,17 +1,15 @@
-"""The two dialogs of the Gap page: one record, and sharing."""
+"""Sharing what the Gap page shows."""
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 
 import streamlit
 
-from stagegap import charts, report
-from stagegap.analysis.views import Scorecard, StageDetail
+from stagegap import report
+from stagegap.analysis.views import Scorecard
 from stagegap.model.run import Run
-from stagegap.ui import elements, state
-from stagegap.ui.protocol import Workspace
+from stagegap.ui import elements
 
 
 def dated(run: Run) -> str:
@@ -21,32 +19,6 @@ def dated(run: Run) -> str:
     """
     day = datetime.fromtimestamp(run.started_at, UTC)
     return f"{run.name}, {day.day} {day:%b}"
-
-
-def close() -> None:
-    """Take the record out of the URL."""
-    state.choose("record", None)
-
-
-@streamlit.dialog("Record", width="large", on_dismiss=close)
-def record(workspace: Workspace, scorecard: Scorecard, detail: StageDetail) -> None:
-    """Show the record that the URL names: its text, and what each stage that failed on it answered."""
-    ids = [row.record for row in detail.rows]
-    shown, _ = state.chosen("record", ids, ids[0])
-    place = ids.index(shown or ids[0])
-    with streamlit.container(horizontal=True, vertical_alignment="center"):
-        for name, shortcut, step in (("Previous", "Left", -1), ("Next", "Right", 1)):
-            to = ids[(place + step) % len(ids)]
-            streamlit.button(name, key=f"record {name}", shortcut=shortcut, on_click=state.choose, args=("record", to))
-        elements.note(f"{place + 1} of {len(ids)} failures of {detail.stage}, record {ids[place]}")
-    elements.chart("answers", charts.answers(scorecard, ids[place]))
-    found = workspace.record(scorecard.cascade, ids[place])
-    fields = found.fields if found else {scorecard.noun: detail.rows[place].title}
-    texts = {name: v if isinstance(v, str) else json.dumps(v, ensure_ascii=False) for name, v in fields.items()}
-    for name, text in texts.items():
-        if " " in text:
-            elements.field(name, text)
-    elements.note(" · ".join(f"{name} {text}" for name, text in texts.items() if " " not in text))
 
 
 @streamlit.dialog("Share")

@@ -38,7 +38,7 @@ def draw(workspace: Workspace) -> None:
     _charts(scorecard, why)
     if no_stage:
         note(f"The stage in the link is not in run {scorecard.run}.")
-    why_section.draw(workspace, scorecard, stages, why)
+    why_section.draw(scorecard, stages, why)
     return why_section.draw_below(scorecard)
 
 

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from stagegap.analysis.views import Scorecard
     from stagegap.model.answer import Label
     from stagegap.model.queue import Progress, Queue, QueueItem
-    from stagegap.model.record import Record
     from stagegap.model.run import Run
     from stagegap.model.values import Json
     from stagegap.ui.failures_protocol import Reading
@@ -43,10 +42,6 @@ class Workspace(Protocol):
 
     def scorecard(self, cascade: str, run: str | None) -> Scorecard | None:
         """Give the stored view of a run (None: the newest finished one), or None without a finished run."""
-        ...
-
-    def record(self, cascade: str, record: str) -> Record | None:
-        """Give one record as it was taken in."""
         ...
 
     def stale_labels(self, scorecard: Scorecard) -> int:

@@ -8,13 +8,12 @@ from urllib.parse import urlencode
 import streamlit
 
 from stagegap import charts
-from stagegap.analysis.views import Scorecard, StageDetail
-from stagegap.ui import dialogs, elements, state
+from stagegap.analysis.views import Scorecard
+from stagegap.ui import elements
 from stagegap.ui.elements import note
-from stagegap.ui.protocol import Workspace
 
 
-def draw(workspace: Workspace, scorecard: Scorecard, stages: list[str], why: str | None) -> None:
+def draw(scorecard: Scorecard, stages: list[str], why: str | None) -> None:
     """Draw the stage switch, the groups that the stage fails most on, and its failures."""
     with streamlit.container(horizontal=True, vertical_alignment="center", gap="medium"):
         streamlit.header(elements.plain(f"Why {why}?"), anchor=False, width="content")
@@ -29,9 +28,11 @@ def draw(workspace: Workspace, scorecard: Scorecard, stages: list[str], why: str
         note(charts.groups_note(detail))
     with right:
         streamlit.markdown(elements.plain(charts.failures_sentence(detail)))
-        elements.chart("failures", charts.failures(detail, noun=scorecard.noun), picks="record")
+        elements.chart(
+            "failures", charts.failures(detail, noun=scorecard.noun, link=partial(_record, scorecard, detail.stage))
+        )
         elements.link("Read them stage by stage, and note why.", "All failures", _failures(scorecard, detail.stage))
-    return _record(workspace, scorecard, detail)
+    return None
 
 
 def _failures(scorecard: Scorecard, stage: str, group: str | None = None) -> str:
@@ -40,12 +41,9 @@ def _failures(scorecard: Scorecard, stage: str, group: str | None = None) -> str
     return f"failures?{urlencode(parts)}"
 
 
-def _record(workspace: Workspace, scorecard: Scorecard, detail: StageDetail) -> None:
-    record, unknown = state.chosen("record", [row.record for row in detail.rows], None)
-    if unknown:
-        note(f"The record in the link is not among the failures of {detail.stage} in run {scorecard.run}.")
-    if record is not None:
-        dialogs.record(workspace, scorecard, detail)
+def _record(scorecard: Scorecard, stage: str, record: str) -> str:
+    """Give the address of one failure: answers are shown where it is known who looks, and nowhere else."""
+    return f"{_failures(scorecard, stage)}&{urlencode({'record': record})}"
 
 
 def draw_below(scorecard: Scorecard) -> None:
