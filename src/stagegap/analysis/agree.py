@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stagegap.analysis import evidence as ev
+from stagegap.analysis.architecture import Architecture, architecture
 from stagegap.analysis.baseline import missing_baseline_fields
 from stagegap.analysis.chance import ChanceCorrected, Share, chance_corrected, prevalence
 from stagegap.analysis.wording import plural
@@ -17,8 +18,8 @@ from stagegap.metrics import answer_as_output, score
 from stagegap.model.answer import Label, Output, Reference
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.stats.alternative import FEWEST_ANNOTATORS, AlternativeTest, alternative_test
-from stagegap.stats.clusters import Clusters, distinct
-from stagegap.stats.people import two_way
+from stagegap.stats.clusters import Clusters
+from stagegap.stats.people import over_people
 from stagegap.stats.resample import RESAMPLES, Resamples, resample
 
 Floats = NDArray[np.float64]
@@ -62,8 +63,8 @@ class AgreeView:
     run: str
     noun: str
     stages: tuple[AgreeRow, ...]
-    architecture_loss: Estimate
-    """People with the raw record minus people working stage by stage: what the cascade itself costs."""
+    architecture: Architecture
+    """What the cascade itself costs, and what better stages would win."""
     missing_baseline_fields: tuple[str, ...]
     epsilon: float
     """Of the alternative annotator test."""
@@ -87,10 +88,7 @@ def agree_view(evidence: ev.Evidence, *, resamples: int = RESAMPLES, epsilon: fl
         run=evidence.run,
         noun=cascade.noun,
         stages=tuple(_row(evidence, drawn, units, name, epsilon=epsilon) for name in cascade.names),
-        architecture_loss=unmeasured(
-            "not measured: needs people's answers from the whole record, and people's answers at every stage on what "
-            "other people answered before it"
-        ),
+        architecture=architecture(evidence, resamples=resamples),
         missing_baseline_fields=missing_baseline_fields(cascade),
         epsilon=epsilon,
     )
@@ -99,8 +97,13 @@ def agree_view(evidence: ev.Evidence, *, resamples: int = RESAMPLES, epsilon: fl
 def _row(evidence: ev.Evidence, drawn: Resamples, units: Clusters, stage: str, *, epsilon: float) -> AgreeRow:
     people = _people(evidence, stage)
     without = [_without(evidence, stage, name) for name in people]
-    person, system = (
-        _two_way(drawn, units, f"{who} {stage}", without, i) for i, who in enumerate(("person", "system"))
+    person = over_people(drawn, {f"person {stage}": 1.0}, without=[one for one, _ in without], lowest=0.0)
+    system = over_people(drawn, {f"system {stage}": 1.0}, without=[other for _, other in without], lowest=0.0)
+    gap = over_people(
+        drawn,
+        {f"person {stage}": 1.0, f"system {stage}": -1.0},
+        without=[one - other for one, other in without],
+        lowest=-1.0,
     )
     kind = evidence.cascade.stage(stage).output
     answers = {name: dict(_answers(evidence, stage, name)) for name in people}
@@ -117,7 +120,7 @@ def _row(evidence: ev.Evidence, drawn: Resamples, units: Clusters, stage: str, *
         prevalence=prevalence(answers, kind),
         person=_measured(person, evidence, stage),
         system=_measured(system, evidence, stage),
-        gap=_measured(_gap(drawn, units, stage, without), evidence, stage),
+        gap=_measured(gap, evidence, stage),
         alternative=test,
         no_alternative=why,
     )
@@ -143,41 +146,6 @@ def _without(evidence: ev.Evidence, stage: str, person: str) -> tuple[float, flo
     found = ev.people_scores(fewer, stage, by=evidence.metrics[stage], good=None)
     known = ~np.isnan(found[0])
     return (float(found[0][known].mean()), float(found[1][known].mean())) if known.any() else (math.nan, math.nan)
-
-
-def _spread(drawn: Floats, units: int) -> float:
-    """Give the standard error from resamples of that many independent units."""
-    known = drawn[~np.isnan(drawn)]
-    return float(known.std()) * math.sqrt(units / (units - 1)) if len(known) > 1 and units > 1 else math.nan
-
-
-def _units(units: Clusters, column: Floats) -> int:
-    return distinct(units.codes[~np.isnan(column)])
-
-
-def _two_way(
-    drawn: Resamples, units: Clusters, column: str, without: Sequence[tuple[float, float]], which: int
-) -> Estimate:
-    count = _units(units, drawn.columns[column])
-    return two_way(
-        drawn.mean(column),
-        spread=_spread(drawn.means[column], count),
-        without=np.array([pair[which] for pair in without]),
-        units=count,
-        lowest=0.0,
-    )
-
-
-def _gap(drawn: Resamples, units: Clusters, stage: str, without: Sequence[tuple[float, float]]) -> Estimate:
-    person, system = f"person {stage}", f"system {stage}"
-    count = _units(units, drawn.columns[person])
-    return two_way(
-        drawn.difference(person, system),
-        spread=_spread(drawn.means[person] - drawn.means[system], count),
-        without=np.array([one - other for one, other in without]),
-        units=count,
-        lowest=-1.0,
-    )
 
 
 def _measured(estimate: Estimate, evidence: ev.Evidence, stage: str) -> Estimate:

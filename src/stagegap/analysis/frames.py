@@ -67,7 +67,8 @@ def _of_agree(view: AgreeView) -> Iterator[Row]:
             yield _row(row.stage, figure, getattr(row, figure))
         for one in row.coefficients:
             yield _row(row.stage, one.name, one.value)
-    yield _row("", "architecture_loss", view.architecture_loss)
+    for figure in ("end_to_end", "stage_by_stage", "loss", "staged_gap"):
+        yield _row("", f"architecture_{figure}", getattr(view.architecture, figure))
 
 
 def _of_slices(view: SlicesView) -> Iterator[Row]:

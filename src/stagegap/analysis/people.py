@@ -61,6 +61,18 @@ def _one(output: Output | None, target: Reference, position: int, metric: Metric
     return found if good is None or math.isnan(found) else float(found >= good - BAR_SLACK)
 
 
+def mean_score(output: Output | None, target: Reference, metric: Metric, *, good: float | None = None) -> float:
+    """Give the mean score against each answer that a target accepts, or the best where people settled that both are
+    fine; NaN where nothing can be compared. With `good` each score becomes 1 or 0 first.
+    """
+    if target.settled == "adjudicated":
+        best = math.nan if output is None else score(output, target, metric)
+        return best if good is None or math.isnan(best) else float(best >= good - BAR_SLACK)
+    scores = [_one(output, target, i, metric, good) for i in range(len(target.accepted))]
+    known = [value for value in scores if not math.isnan(value)]
+    return sum(known) / len(known) if known else math.nan
+
+
 def agreement(labels: Sequence[Label], metric: Metric) -> float:
     """Give the mean score of one person's answer against another's, over all ordered pairs, for one record.
 

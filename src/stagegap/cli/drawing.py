@@ -138,7 +138,14 @@ def draw_agree(view: AgreeView) -> None:
     for row in view.stages:
         _draw_agreement(row)
     reasons([(row.stage, row.person) for row in view.stages])
-    reasons([("Architecture loss", view.architecture_loss)])
+    whole = view.architecture
+    if whole.loss.is_measured:
+        say(
+            f"People with the whole {view.noun} {share(whole.end_to_end)}, "
+            f"stage by stage {share(whole.stage_by_stage)}: architecture loss {gain(whole.loss)}; "
+            f"stages as good as people would win {gain(whole.staged_gap)}."
+        )
+    reasons([("Architecture loss", whole.loss)])
     if view.missing_baseline_fields:
         say(f"human_baseline does not say: {', '.join(view.missing_baseline_fields)}.")
 

@@ -200,6 +200,8 @@ class HumanBaseline(Block):
     """How intervals were made."""
     exclusions: Text | None = None
     """Who was left out: authors, people who had seen the references."""
+    end_to_end: OneOrMore | None = None
+    """Annotators who answered at the outcome's stage from the whole record; the others worked stage by stage."""
 
 
 class Head(Block):

@@ -3,16 +3,38 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stagegap.model.estimate import Estimate
-from stagegap.stats.clusters import few_clusters
+from stagegap.stats.clusters import distinct, few_clusters
 from stagegap.stats.distributions import t_quantile
+from stagegap.stats.resample import Resamples
 
 FEW_PEOPLE = 10
 """Below this many people the interval says so: the spread between people is estimated from very few."""
+
+
+def over_people(drawn: Resamples, weights: Mapping[str, float], *, without: Sequence[float], lowest: float) -> Estimate:
+    """Give a mean, or a paired difference of means, over records and people: `two_way` on resamples.
+
+    `weights` are one column of weight 1, or columns that hold the same records; `without` is the same figure with each
+    person left out.
+    """
+    names = list(weights)
+    units = distinct(drawn.clusters.codes[~np.isnan(drawn.columns[names[0]])])
+    means = np.sum([weight * drawn.means[name] for name, weight in weights.items()], axis=0)
+    known = means[~np.isnan(means)]
+    enough = len(known) > 1 and units > 1
+    return two_way(
+        drawn.mean(names[0]) if len(names) == 1 else drawn.contrast(weights),
+        spread=float(known.std()) * math.sqrt(units / (units - 1)) if enough else math.nan,
+        without=np.array(without),
+        units=units,
+        lowest=lowest,
+    )
 
 
 def two_way(records: Estimate, *, spread: float, without: NDArray[np.float64], units: int, lowest: float) -> Estimate:
