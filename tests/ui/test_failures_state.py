@@ -21,26 +21,55 @@ def ran(script: Callable[..., None], **parameters: str) -> AppTest:
 @pytest.mark.parametrize(
     ("sent", "address"),
     [
-        ({"after": 8}, {"after": "8"}),
-        ({"after": "m1"}, {"after": "m1"}),
-        ({}, {"record": "m0"}),
-        ({"after": True}, {"record": "m0"}),
+        ({"record": "m1", "after": None}, {"record": "m1", "after": "16"}),
+        ({"record": None, "after": 8}, {"after": "8"}),
+        ({"record": None, "after": 0}, {}),
+        ({"record": 3, "after": "x"}, {"record": "m0", "after": "16"}),
     ],
 )
-def test_state_of_a_component_is_taken_into_the_address(sent: dict[str, Any], address: dict[str, str]) -> None:
+def test_move_of_a_list_is_taken_into_the_address(sent: dict[str, Any], address: dict[str, str]) -> None:
     def script(sent):
         import streamlit
 
         from stagegap.ui import state
 
-        streamlit.session_state["list"] = sent
-        state.take_state("list", "after", drop=("record",))()
+        streamlit.session_state["list"] = {"move": {"at": 7, **sent}}
+        state.take_move("list")()
+        streamlit.text(state.taken("list"))
+        streamlit.text(state.taken("another list"))
 
     test = AppTest.from_function(script, kwargs={"sent": sent}, default_timeout=60)
     test.query_params["record"] = "m0"
+    test.query_params["after"] = "16"
     test.run()
     assert not test.exception
     assert {name: values[0] for name, values in test.query_params.items()} == address or test.query_params == address
+    assert [text.value for text in test.text] == ["(7, 0)", "(0, 0)"]
+
+
+def test_choice_by_anything_but_the_list_is_counted() -> None:
+    def script() -> None:
+        import streamlit
+
+        from stagegap.ui import state
+
+        state.choose("record", "m1")
+        state.choose_several(after="8", record=None)
+        streamlit.text(state.taken("list"))
+
+    assert ran(script).text[0].value == "(0, 3)"
+
+
+def test_control_that_holds_what_the_page_set_changes_nothing() -> None:
+    def script() -> None:
+        from stagegap.ui import state
+
+        state.picker_key("text", state.asked("text"))
+        state.take_over("text", drop=("record",))()
+        state.flag_key("show", off="plain")
+        state.take_over("show", off="plain", drop=("record",))()
+
+    assert ran(script, record="m0").query_params == {"record": "m0"}
 
 
 def test_box_writes_what_it_is_for() -> None:

@@ -124,17 +124,17 @@ def subheading(text: str) -> None:
     streamlit.html(f'<h2 style="font-size:1.1rem;padding:0;margin:0">{escape(text)}</h2>')
 
 
-def failure_list(name: str, html: str, *, record: str | None, next_after: int | None, is_first: bool) -> None:
-    """Draw the list of failures; rows and keys write `record` and `after` into the URL."""
+def failure_list(stage: str, html: str, *, record: str | None, before: int, next_after: int | None) -> None:
+    """Draw the list of failures; rows and keys write the record or the page into the URL."""
     render = component(
         "stagegap.failures", html='<div id="list"></div>', css=charts.style(), js=asset("failures/list.js")
     )
-    key = f"failures {name}"
+    key = f"failures {stage}"
+    at, turn = state.taken(key)
     render(
         key=key,
-        data={"html": html, "record": record, "next": next_after, "first": is_first},
-        on_record_change=state.take_state(key, "record"),
-        on_after_change=state.take_state(key, "after", drop=("record",)),
+        data={"html": html, "record": record, "before": before, "next": next_after, "at": at, "turn": turn},
+        on_move_change=state.take_move(key),
     )
 
 

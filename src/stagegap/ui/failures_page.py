@@ -80,7 +80,7 @@ def _lists(
 
 def _list(page: FailurePage, stage: str, noun: str, record: str | None, found: OwnTally) -> None:
     html = charts.failure_list(page, stage=stage, noun=noun, chosen=None, tags=found.own.by_record)
-    elements.failure_list(f"{stage} {page.before}", html, record=record, next_after=page.next, is_first=not page.before)
+    elements.failure_list(stage, html, record=record, before=page.before, next_after=page.next)
     note(charts.list_sentence(page, noun=noun))
     with streamlit.container(horizontal=True):
         if page.before:

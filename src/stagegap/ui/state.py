@@ -11,6 +11,9 @@ from stagegap.model.values import Json
 _ACKNOWLEDGED = "acknowledged "
 _TROUBLES = "troubles "
 _CHART = "chart "
+_TURNS = "turns"
+_PICK = "pick "
+_SHOWN = "shown "
 
 
 def chosen(name: str, allowed: Sequence[str], default: str | None) -> tuple[str | None, bool]:
@@ -28,27 +31,35 @@ def asked(name: str) -> str | None:
 
 def choose(name: str, value: str | None) -> None:
     """Put a choice into the URL; None takes it out."""
+    streamlit.session_state[_TURNS] = streamlit.session_state.get(_TURNS, 0) + 1
+    _write(name, value)
+
+
+def _write(name: str, value: str | None) -> None:
     if value is None:
         streamlit.query_params.pop(name, None)
     else:
         streamlit.query_params[name] = value
 
 
-def picker_key(name: str, value: str | None) -> str:
+def picker_key(name: str, value: str | bool | None) -> str:
     """Set the control of a URL parameter to the value that the page shows, and give the control's key."""
-    key = f"pick {name}"
-    streamlit.session_state[key] = value
+    key = _PICK + name
+    streamlit.session_state[key] = streamlit.session_state[_SHOWN + name] = value
     return key
 
 
 def take_over(name: str, *, drop: Sequence[str] = (), off: str | None = None) -> Callable[[], None]:
     """Give the callback by which a control writes its value into the URL and takes others out of it.
 
-    A box that is ticked writes `1`, or nothing where `off` is what an empty one writes.
+    A box that is ticked writes `1`, or nothing where `off` is what an empty one writes. Streamlit also calls it for a
+    control whose page was interrupted while it was drawn: one that holds what the page set changes nothing.
     """
 
     def callback() -> None:
-        value = streamlit.session_state[f"pick {name}"]
+        value = streamlit.session_state[_PICK + name]
+        if (value or None) == (streamlit.session_state[_SHOWN + name] or None):
+            return
         if isinstance(value, bool):
             value = off if not value else None if off else "1"
         choose_several(**{name: (value or "").strip() or None}, **dict.fromkeys(drop))
@@ -64,20 +75,30 @@ def choose_several(**values: str | None) -> None:
 
 def flag_key(name: str, *, off: str | None = None) -> str:
     """Set the box of a URL parameter to what the page shows, and give the box's key."""
-    key = f"pick {name}"
-    streamlit.session_state[key] = asked(name) != off if off else asked(name) == "1"
-    return key
+    return picker_key(name, asked(name) != off if off else asked(name) == "1")
 
 
-def take_state(component: str, name: str, *, drop: Sequence[str] = ()) -> Callable[[], None]:
-    """Give the callback by which a component writes a state of its own into the URL."""
+def take_move(component: str) -> Callable[[], None]:
+    """Give the callback by which a list writes the record, or the place after which its page begins, into the URL."""
 
     def callback() -> None:
-        value = streamlit.session_state[component].get(name)
-        if isinstance(value, str | int) and not isinstance(value, bool):
-            choose_several(**{name: str(value) or None}, **dict.fromkeys(drop))
+        move = streamlit.session_state[component].get("move") or {}
+        record, after = move.get("record"), move.get("after")
+        if isinstance(record, str) or isinstance(after, int):
+            _write("record", record if isinstance(record, str) else None)
+        if isinstance(after, int):
+            _write("after", str(after) if after else None)
 
     return callback
+
+
+def taken(component: str) -> tuple[int, int]:
+    """Give the number of the last move that the URL has in it, and how often something else chose since the start.
+
+    A component that is ahead of the server tells by them whether what it is given is older than its own last move.
+    """
+    sent = streamlit.session_state.get(component) or {}
+    return (sent.get("move") or {}).get("at", 0), streamlit.session_state.get(_TURNS, 0)
 
 
 def chart_key(chart: str) -> str:

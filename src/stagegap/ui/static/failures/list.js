@@ -1,8 +1,10 @@
 // The list of failures: HTML from charts/, every value escaped there; J K and arrows walk it, / goes to the search box.
 //
-// From Python:  data = {html, record, next, first}     To Python:  state "record" (an id), state "after" (a place)
-// The record is a state and not a trigger: of several key presses during one script run the last one counts.
+// From Python:  data = {html, record, before, next, at, turn}     To Python:  state "move" = {at, record, after}
+// The address is where the record stands, and it is written by the server: while a move is on its way, every answer is of
+// an older address. `at` numbers the moves, so an answer says which move it knows; `turn` counts what else chose a record.
 
+const LIMIT = 5 // a move that the server took and lost again is sent anew so often
 const lists = new WeakMap()
 
 export default function ({ data, parentElement, setStateValue }) {
@@ -19,19 +21,27 @@ class List {
   constructor(root) {
     this.root = root
     this.box = root.querySelector("#list")
-    this.sent = null
+    this.last = null // the last move: {at, record, after, tries}
+    this.at = 0
+    this.steps = 0 // keys pressed while the next page is on its way
     this.onKey = event => this.key(event)
+    this.onBack = () => { this.last = null }
     this.box.onclick = event => {
       const button = event.target.closest("tr.pick")?.querySelector("[data-v]")
       if (button) this.choose(button.dataset.v)
     }
     window.addEventListener("keydown", this.onKey, { capture: true })
-    window.stagegapList = this // while a page changes, the list that is left stays for a moment
+    window.addEventListener("popstate", this.onBack)
+    window.stagegapList = this // while the stage changes, the list that is left stays for a moment
   }
 
-  leave() { window.removeEventListener("keydown", this.onKey, { capture: true }) }
+  leave() {
+    window.removeEventListener("keydown", this.onKey, { capture: true })
+    window.removeEventListener("popstate", this.onBack)
+  }
 
   receive(data, send) {
+    const isChosenElsewhere = this.data && this.data.turn !== data.turn
     this.data = data
     this.send = send
     if (this.shown !== data.html) {
@@ -39,14 +49,32 @@ class List {
       const focused = this.root.activeElement?.dataset?.v
       this.box.innerHTML = data.html
       this.shown = data.html
-      if (top) this.box.querySelector(".scroll")?.scrollTo(0, top)
+      if (top && !this.isTurning) this.box.querySelector(".scroll")?.scrollTo(0, top)
       if (focused) this.button(focused)?.focus({ preventScroll: true })
     }
-    if (this.sent === null || this.sent === data.record || !this.button(this.sent)) {
-      this.sent = null
-      this.current = data.record
-    }
+    if (isChosenElsewhere) this.last = null
+    if (!this.last || this.isAnswered()) this.arrive(data.record)
+    else if (data.at === this.last.at && this.last.tries < LIMIT) this.move({ ...this.last, tries: this.last.tries + 1 })
     this.mark()
+  }
+
+  get isTurning() { return this.last !== null && this.last.record === null }
+
+  // Whether this answer is of the last move. A record that has left the list can't be waited for.
+  isAnswered() {
+    const { at, record, after, tries } = this.last
+    if (this.data.at !== at) return false
+    if (record === null) return this.data.before === after || tries >= LIMIT
+    return this.data.record === record || !this.button(record) || tries >= LIMIT
+  }
+
+  arrive(record) {
+    this.current = record
+    if (!this.isTurning) return
+    const steps = this.steps
+    this.last = null
+    this.steps = 0
+    for (let taken = 0; taken < Math.abs(steps); taken++) this.step(Math.sign(steps))
   }
 
   get ids() { return [...this.box.querySelectorAll("[data-v]")].map(button => button.dataset.v) }
@@ -65,27 +93,36 @@ class List {
   }
 
   choose(id) {
-    this.current = this.sent = id
+    this.current = id
     this.mark()
-    this.send("record", id)
+    this.move({ record: id, after: null, tries: 0 })
   }
 
-  // A choice that is still on its way would call the page back that is left.
-  turn(after) {
-    this.sent = null
-    this.send("record", null)
-    this.send("after", after)
+  turn(after) { this.move({ record: null, after, tries: 0 }) }
+
+  move({ record, after, tries }) {
+    this.at = Math.max(Date.now(), this.at + 1)
+    this.last = { at: this.at, record, after, tries }
+    this.send("move", { at: this.at, record, after })
+  }
+
+  step(step) {
+    if (this.isTurning) {
+      this.steps += step
+      return
+    }
+    const ids = this.ids
+    const to = ids.indexOf(this.current) + step
+    if (ids[to] !== undefined) this.choose(ids[to])
+    else if (to >= ids.length && this.data.next !== null) this.turn(this.data.next)
+    else if (to < 0 && this.data.before) this.turn(0)
   }
 
   key(event) {
     if (window.stagegapList !== this || event.ctrlKey || event.metaKey || event.altKey || isTyping(event)) return
     const step = { j: 1, J: 1, ArrowRight: 1, k: -1, K: -1, ArrowLeft: -1 }[event.key]
     if (step) {
-      const ids = this.ids
-      const to = ids.indexOf(this.current) + step
-      if (ids[to] !== undefined) this.choose(ids[to])
-      else if (to >= ids.length && this.data.next !== null) this.turn(this.data.next)
-      else if (to < 0 && !this.data.first) this.turn(0)
+      this.step(step)
       event.preventDefault()
     } else if (event.key === "/") {
       document.querySelector('input[aria-label="Search"]')?.focus()
