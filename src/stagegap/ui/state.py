@@ -82,7 +82,7 @@ def take_move(component: str) -> Callable[[], None]:
     """Give the callback by which a list writes the record, or the place after which its page begins, into the URL."""
 
     def callback() -> None:
-        move = streamlit.session_state[component].get("move") or {}
+        move = _last_move(component)
         record, after = move.get("record"), move.get("after")
         if isinstance(record, str) or isinstance(after, int):
             _write("record", record if isinstance(record, str) else None)
@@ -97,8 +97,12 @@ def taken(component: str) -> tuple[int, int]:
 
     A component that is ahead of the server tells by them whether what it is given is older than its own last move.
     """
-    sent = streamlit.session_state.get(component) or {}
-    return (sent.get("move") or {}).get("at", 0), streamlit.session_state.get(_TURNS, 0)
+    at = _last_move(component).get("at")
+    return at if isinstance(at, int) else 0, streamlit.session_state.get(_TURNS, 0)
+
+
+def _last_move(component: str) -> Mapping[str, Json]:
+    return (streamlit.session_state.get(component) or {}).get("move") or {}
 
 
 def chart_key(chart: str) -> str:
