@@ -102,7 +102,8 @@ def taken(component: str) -> tuple[int, int]:
 
 
 def _last_move(component: str) -> Mapping[str, Json]:
-    return (streamlit.session_state.get(component) or {}).get("move") or {}
+    sent = streamlit.session_state.get(component)
+    return (sent.get("move") or {}) if sent else {}
 
 
 def chart_key(chart: str) -> str:
