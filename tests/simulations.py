@@ -17,6 +17,7 @@ from stagegap.attribution.ceiling import ceiling
 from stagegap.model.estimate import Estimate
 from stagegap.stats.clusters import Clusters, clusters
 from stagegap.stats.resample import Resamples, resample
+from stagegap.stats.sequential import DECIDES, evidence_of_lead
 
 Floats = NDArray[np.float64]
 Draw = Callable[[np.random.Generator], tuple[dict[str, Floats], Clusters]]
@@ -151,6 +152,7 @@ WORST = {
     "2 stages, 11 and 25 points": planted.Planted(shape=planted.CHAIN[2], skill={"A": 0.85, "B": 0.75}),
     "3 stages, 7, 22 and 12 points": planted.Planted(shape=planted.CHAIN[3], skill={"A": 0.9, "B": 0.75, "C": 0.88}),
     "3 stages, 14, 17 and 10 points": planted.Planted(shape=planted.CHAIN[3], skill={"A": 0.8, "B": 0.81, "C": 0.9}),
+    "2 stages, 20 and 18 points": planted.Planted(shape=planted.CHAIN[2], skill={"A": 0.775, "B": 0.8}),
     "5 stages, 3, 7, 18, 5 and 7 points": planted.Planted(
         shape=planted.CHAIN[5], skill={"A": 0.95, "B": 0.9, "C": 0.8, "D": 0.95, "E": 0.93}
     ),
@@ -200,3 +202,40 @@ def promise(made: planted.Planted, pilot: int, *, simulations: int, resamples: i
         wrong=wrong / promised,
         records=float(np.median(budgets)) if budgets else 0.0,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watched:
+    """What became of samples that were labelled until the evidence decided, at most up to the budget."""
+
+    named: float
+    """Share in which the truly worst stage was named."""
+    wrong: float
+    """Share in which another one was."""
+    records: float
+    """Median number of records labelled."""
+    many: float
+    """Nine in ten samples needed no more."""
+
+
+def watched(made: planted.Planted, budget: int, *, simulations: int) -> Watched:
+    """Look at the evidence every 5% more records from 30 on, as somebody who labels would."""
+    worst = int(np.diff(made.prefix()).argmax())
+    rng = np.random.default_rng(13)
+    looks = sorted({round(30 * 1.05**i) for i in range(200) if 30 * 1.05**i < budget} | {budget})
+    stopped: list[tuple[int, int]] = []
+    for _ in range(simulations):
+        gains = np.diff(np.stack(list(made.outcomes(made.luck(budget, rng)).values()), axis=1), axis=1)
+        stopped.append(next((found for n in looks if (found := _decided(gains[:n]))), (-1, budget)))
+    places, records = np.array(stopped).T
+    return Watched(
+        named=float((places == worst).mean()),
+        wrong=float(((places != worst) & (places >= 0)).mean()),
+        records=float(np.median(records)),
+        many=float(np.quantile(records, 0.9)),
+    )
+
+
+def _decided(gains: Floats) -> tuple[int, int] | None:
+    best = int(gains.sum(axis=0).argmax())
+    return (best, len(gains)) if evidence_of_lead(gains, np.arange(len(gains)), best) >= DECIDES else None

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 import planted
@@ -40,16 +42,48 @@ def test_an_open_ranking_says_how_many_more_and_which():
     assert found.budget is not None
     assert found.more == found.budget - 40
     # 20 labels at B of records there are, and two for each new one, at 6 seconds.
-    assert found.minutes == pytest.approx((20 + 2 * (found.more - 20)) * 6 / 60)
-    assert f"{found.more - 20:,} of them must be new." in found.sentence
+    assert found.halfway is not None
+    assert found.proposed == found.halfway - 40 > 20
+    assert found.minutes == pytest.approx((20 + 2 * (found.proposed - 20)) * 6 / 60)
+    assert "With the 20 left in this run not even a lead of 10 points is sure to show." in found.sentence
     assert from_json(NeedView, to_json(found)) == found
 
 
-def test_nothing_is_promised_where_stages_may_be_equal():
+def test_a_lead_that_might_be_luck_lowers_no_promise():
     made = planted.Planted(shape=planted.CHAIN[2], skill={"A": 0.875, "B": 0.857})
     found = view(material(made, 120))
-    assert (found.budget, found.more, found.minutes) == (None, None, None)
-    assert "can each be first. How many labels would part them can't be promised yet" in found.sentence
+    assert found.budget is not None
+    assert [f"{promise.lead:.0%}" for promise in found.promises] == ["2%", "5%", "10%"]
+    assert found.budget == found.promises[0].records > 5 * found.promises[1].records
+    assert found.sentence == (
+        "A and B can each be first. Label in the order given and stop when the evidence reaches 20 (it is "
+        f"{found.evidence:.1f}); in half of the cases that takes {found.halfway:,} records in all. "
+        f"{found.promises[1].records:,} records in all name the worst stage in 95% of cases if it leads by 5 points or "
+        f"more, {found.budget:,} if it leads by 2. All of them must be new."
+    )
+
+
+@pytest.mark.parametrize(
+    ("more", "reach"),
+    [
+        (20, "With the 20 left in this run not even a lead of 10 points is sure to show."),
+        (700, "With the 700 left in this run a lead of 10 points or more is sure to show, a smaller one is not."),
+        (30_000, "if it leads by 2."),
+    ],
+)
+def test_what_the_records_left_can_show_is_said(more: int, reach: str):
+    made = planted.Planted(shape=planted.CHAIN[2], skill={"A": 0.875, "B": 0.857})
+    cascade, rows, outputs, labels = material(made, 120)
+    left = [replace(rows[0], id=f"more{i}", cluster=None) for i in range(more)]
+    assert view((cascade, (*rows, *left), outputs, labels)).sentence.endswith(reach)
+
+
+def test_a_decision_at_one_look_warns_those_who_looked_before():
+    made = planted.Planted(shape=planted.CHAIN[2], skill={"A": 0.9, "B": 0.78})
+    found = next(
+        one for seed in range(40) if 1 < (one := view(material(made, 90, seed=seed))).evidence < 20 and one.is_decided
+    )
+    assert f"Who looked before waits for evidence of 20 instead; it is {found.evidence:.1f}." in found.sentence
 
 
 def test_below_thirty_records_thirty_come_first():

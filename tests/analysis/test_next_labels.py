@@ -34,9 +34,10 @@ def test_the_records_that_decide_are_counted_by_stage_and_timed_at_the_own_pace(
     found = next_labels(view, own("B", 10, 30, 20))
     assert found.wanted == {"B": 20}
     assert found.minutes == pytest.approx(20 * 20 / 60)
-    assert f"{view.proposed:,} records more, labelled at every stage, decide which stage is worst: 20 at B" in (
-        found.sentence
-    )
+    assert (
+        f"{view.proposed:,} records more, labelled at every stage, decide in half of the cases which stage is worst, "
+        f"{view.more:,} in nearly all: 20 at B"
+    ) in found.sentence
     assert "about 7 min at your pace." in found.sentence
     assert f"{view.proposed - 20:,} of them must be new." in found.sentence
 
@@ -57,14 +58,17 @@ def test_whoever_labels_is_not_told_which_stage_is_suspected():
     assert decided.sentence == "Which stage is worst is decided. More labels would only sharpen the numbers."
 
 
-def test_where_no_number_can_be_promised_the_next_step_is_named():
+def test_a_near_tie_gets_a_promise_too():
     made = planted.Planted(shape=planted.CHAIN[2], skill={"A": 0.875, "B": 0.857})
     view = need_view(evidence(material(made, 120)), resamples=400)
     found = next_labels(view, [])
-    assert view.more is None
-    assert view.proposed >= 120
-    assert found.sentence.startswith("How many labels decide which stage is worst can't be promised yet; the next")
-    assert found.sentence.endswith("Run v1 has no unlabelled record left, so they must be new.")
+    assert 120 < view.proposed < view.more
+    assert found.sentence.endswith("in nearly all. Run v1 has no unlabelled record left, so they must be new.")
+
+
+def test_below_thirty_records_nothing_is_decided():
+    view = need_view(evidence(material(CHAIN, 12)), resamples=400)
+    assert next_labels(view, []).sentence.startswith("18 records more, labelled at every stage, make it possible to")
 
 
 def test_labels_that_came_since_are_told():

@@ -30,14 +30,10 @@ def test_equal_stages_are_named_in_at_most_5_percent(k: int, n: int) -> None:
     assert simulated.named_although_equal(k, n, simulations=SIMULATIONS, resamples=RESAMPLES) <= 0.05
 
 
-CLOSE = "3 stages, 14, 17 and 10 points"
-"""Pilots in which such a lead looks large are the lucky ones: the promise made on them is kept less often."""
-
-
 @pytest.mark.parametrize("name", list(simulated.WORST))
 @pytest.mark.parametrize("pilot", [50, 100, 200])
 def test_the_promised_budget_names_the_worst_stage(name: str, pilot: int) -> None:
     found = simulated.promise(simulated.WORST[name], pilot, simulations=SIMULATIONS, resamples=RESAMPLES)
+    assert found.decided + found.promised == 1
     assert found.wrong <= 0.01
-    assert found.promised * (1 - found.named) <= 0.06, "of all pilots, about one in twenty is promised too much"
-    assert name == CLOSE or found.named >= 0.95
+    assert found.named >= 0.95

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 import simulations as simulated
-from stagegap.stats.naming import DRAWS, Budget, records_to_name
+from stagegap.stats.naming import DRAWS, LEADS, Budget, Pilot, records_to_name
 
 
 def budget(values: list[float], error: float, *, n: int = 100, seed: int = 0) -> Budget:
     rng = np.random.default_rng(seed)
     drawn = np.array(values) + rng.normal(0, error, (4_000, len(values)))
-    return records_to_name(np.array(values), drawn, n=n, rng=rng, level=0.96)
+    return records_to_name(Pilot(gains=np.array(values), drawn=drawn, n=n, units=n), rng=rng, level=0.96)
 
 
 def test_a_stage_far_ahead_needs_no_more_records():
@@ -21,39 +21,71 @@ def test_a_stage_far_ahead_needs_no_more_records():
     assert found.chances[0].share > 0.99
 
 
-def test_the_budget_is_larger_than_that_of_a_formula_that_believes_the_lead():
-    found = budget([0.20, 0.10], 0.05 / math.sqrt(2))
-    # Lead 0.10, standard error 0.05: (2.054 + 1.645)^2 x 0.05^2 / 0.10^2 = 3.42 times the pilot, were the lead true.
-    assert found.records is not None
-    assert 342 < found.records < 4_000
+def test_the_promise_is_the_classical_number_for_the_least_lead_with_the_variance_at_its_upper_limit():
+    found = budget([0.20, 0.20], 0.05 / math.sqrt(2))
+    # (2.054 + 1.645)^2 x 0.05^2 / lead^2 times the pilot; the variance at 80% and the own gain's share add 10 to 50%.
+    for promise in found.promises:
+        classical = 100 * (2.054 + 1.645) ** 2 * 0.05**2 / promise.lead**2
+        assert 1.1 <= promise.records / classical <= 1.5
+    assert [promise.lead for promise in found.promises] == list(LEADS)
 
 
-def test_equal_stages_are_promised_nothing():
-    found = budget([0.15, 0.15], 0.05)
-    assert found.records is None
-    assert found.chances[-1].share < 0.95
-    shares = [chance.share for chance in found.chances]
-    assert shares[-1] > shares[0], "more records still help"
+def test_a_lucky_lead_lowers_no_promise():
+    even, lucky = budget([0.20, 0.20], 0.035), budget([0.20, 0.14], 0.035)
+    assert lucky.records == pytest.approx(even.records, rel=0.05)
+    assert lucky.halfway is not None
+    assert even.halfway is not None
+    assert lucky.halfway < even.halfway, "but it shortens the way that is likely"
+
+
+def test_more_rivals_need_more_records():
+    assert budget([0.2] * 5, 0.035).records > 1.15 * budget([0.2] * 2, 0.035).records
+
+
+def test_a_rival_that_is_far_behind_needs_none():
+    assert budget([0.5, 0.5, 0.0, 0.0, 0.0], 0.035).records == pytest.approx(budget([0.5] * 2, 0.035).records, rel=0.05)
+
+
+def test_more_records_help_where_stages_are_all_but_equal():
+    shares = [chance.share for chance in budget([0.15, 0.15], 0.05).chances]
+    assert shares[0] < 0.2
+    assert shares[-1] > shares[0]
 
 
 def test_a_pilot_in_which_nothing_moved_is_no_proof():
-    values = np.zeros(2)
-    found = records_to_name(values, np.zeros((DRAWS, 2)), n=30, rng=np.random.default_rng(0), level=0.96)
-    assert found.records is None
+    nothing = Pilot(gains=np.zeros(2), drawn=np.zeros((DRAWS, 2)), n=30, units=30)
+    found = records_to_name(nothing, rng=np.random.default_rng(0), level=0.96)
+    assert found.records is not None
+    assert found.records > 300
 
 
 @pytest.mark.parametrize(("n", "drawn"), [(1, np.ones((5, 2))), (30, np.full((5, 2), math.nan))])
 def test_too_little_promises_nothing(n: int, drawn: np.ndarray):
-    found = records_to_name(np.array([0.1, 0.2]), drawn, n=n, rng=np.random.default_rng(0), level=0.96)
-    assert found == Budget(records=None, chances=())
+    pilot = Pilot(gains=np.array([0.1, 0.2]), drawn=drawn, n=n, units=n)
+    found = records_to_name(pilot, rng=np.random.default_rng(0), level=0.96)
+    assert found == Budget()
+    assert found.records is None
 
 
 def test_one_stage_alone_must_gain_more_than_nothing():
-    found = budget([0.2], 0.05)
-    assert found.records is not None
+    assert budget([0.2], 0.05).records is not None
 
 
-def test_a_promised_budget_names_the_worst_stage():
-    found = simulated.promise(simulated.WORST["2 stages, 11 and 25 points"], 100, simulations=60, resamples=200)
-    assert found.named >= 0.9
+@pytest.mark.parametrize("name", ["2 stages, 11 and 25 points", "3 stages, 14, 17 and 10 points"])
+def test_a_promised_budget_names_the_worst_stage(name: str):
+    found = simulated.promise(simulated.WORST[name], 100, simulations=60, resamples=200)
+    assert found.promised + found.decided == 1, "every open pilot is promised a budget"
+    assert found.named >= 0.95
     assert found.wrong == 0
+
+
+def test_whoever_stops_at_the_evidence_labels_far_fewer_and_names_the_worst_stage():
+    found = simulated.watched(simulated.WORST["3 stages, 7, 22 and 12 points"], 5_000, simulations=60)
+    assert found.named >= 0.95
+    assert found.wrong <= 0.02
+    assert found.records < 500
+
+
+def test_looking_on_and_on_names_one_of_equal_stages_in_at_most_5_percent():
+    found = simulated.watched(simulated.equal(2), 3_000, simulations=200)
+    assert found.named + found.wrong <= 0.08, "5% of 200 with two standard errors"

@@ -4,8 +4,10 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from stagegap.stats.sequential import confidence_sequence, e_value
+from stagegap.stats.sequential import confidence_sequence, e_value, evidence_of_lead, mean_evidence
 
 
 def test_no_discordant_record_is_no_evidence():
@@ -63,3 +65,39 @@ def test_odd_input():
     steady = confidence_sequence(np.ones(500))
     assert (steady.value, steady.high) == (1.0, 1.0)
     assert confidence_sequence(np.tile([0.0, 1.0], 300_0), grid=3).value == 0.5
+
+
+@given(st.integers(0, 60), st.integers(0, 60), st.integers(0, 20))
+def test_evidence_of_a_mean_is_the_e_value_for_records_that_moved_by_one(fixed: int, broken: int, still: int):
+    values = np.repeat([1.0, -1.0, 0.0], [fixed, broken, still])
+    assert mean_evidence(values, np.arange(len(values)), bound=1) == pytest.approx(e_value(fixed, broken), rel=0.05)
+
+
+def test_copies_of_a_record_in_its_cluster_are_no_further_evidence():
+    values = np.repeat([1.0, -1.0], [20, 4])
+    once = mean_evidence(values, np.arange(24), bound=1)
+    assert mean_evidence(np.repeat(values, 5), np.repeat(np.arange(24), 5), bound=1) == pytest.approx(once)
+    assert mean_evidence(np.repeat(values, 5), np.arange(120), bound=1) > 100 * once
+
+
+def test_looking_often_at_graded_clusters_raises_at_most_5_percent_false_alarms():
+    # Skewed on purpose: many small losses against few large wins, with a mean of 0; their signs alone would mislead.
+    rng = np.random.default_rng(3)
+    codes = np.repeat(np.arange(60), 3)
+    alarms = 0
+    for _ in range(300):
+        values = np.repeat(np.where(rng.random(60) < 0.2, 0.8, -0.2), 3)
+        looks = (mean_evidence(values[: 3 * i], codes[: 3 * i], bound=1) for i in range(10, 61, 5))
+        alarms += any(found >= 20 for found in looks)
+    assert alarms / 300 <= 0.05
+
+
+def test_a_lead_needs_evidence_against_every_other_stage():
+    gains = np.zeros((100, 3))
+    gains[:40, 0], gains[40:75, 1] = 1, 1
+    codes = np.arange(100)
+    assert evidence_of_lead(gains, codes, 0) < 2, "the second is too near"
+    assert evidence_of_lead(gains[:, [0, 2]], codes, 0) > 20
+    assert evidence_of_lead(gains[:, :1], codes, 0) > 20
+    missing = np.vstack([gains, np.full((5, 3), math.nan)])
+    assert evidence_of_lead(missing, np.arange(105), 0) == pytest.approx(evidence_of_lead(gains, codes, 0))

@@ -9,9 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from stagegap.analysis.rounding import percent
+from stagegap.analysis.wording import plural
 from stagegap.attribution.ceiling import Ceiling
 from stagegap.model.estimate import Estimate
-from stagegap.stats.naming import Budget, records_to_name
+from stagegap.stats.clusters import distinct
+from stagegap.stats.naming import Budget, Pilot, records_to_name
 from stagegap.stats.ranks import rank_sets
 from stagegap.stats.resample import Resamples
 
@@ -78,9 +81,20 @@ def outlook(resamples: Resamples, columns: Sequence[str], *, rng: np.random.Gene
     values = np.diff(np.array([resamples.point(name) for name in columns]))
     drawn = np.diff(np.stack([resamples.means[name] for name in columns], axis=1), axis=1)
     ranks = rank_sets(values, drawn)
-    n = int((~np.isnan(resamples.columns[columns[0]])).sum())
+    there = ~np.isnan(resamples.columns[columns[0]])
+    units = distinct(resamples.clusters.codes[there])
+    pilot = Pilot(gains=values, drawn=drawn, n=int(there.sum()), units=units)
     return Outlook(
         best=ranks.best,
         worst=ranks.worst,
-        budget=records_to_name(values, drawn, n=n, rng=rng, level=NAMING_LEVEL),
+        budget=records_to_name(pilot, rng=rng, level=NAMING_LEVEL),
+    )
+
+
+def promised_at(budget: Budget, noun: str) -> str:
+    """Say at how many records the worst stage is named, by how far it leads."""
+    near, middle, *_ = budget.promises
+    return (
+        f"{middle.records:,} {plural(noun, 2)} in all name the worst stage in 95% of cases if it leads by "
+        f"{percent(middle.lead)} points or more, {near.records:,} if it leads by {percent(near.lead)}."
     )

@@ -11,20 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stagegap.analysis import evidence as ev
-from stagegap.analysis.contest import contest, outlook
+from stagegap.analysis.contest import contest, outlook, promised_at
 from stagegap.analysis.rounding import percent
 from stagegap.analysis.verdict import ENOUGH_RECORDS
-from stagegap.analysis.wording import counted, listed, sentence
+from stagegap.analysis.wording import counted, listed, plural, sentence
 from stagegap.attribution.ceiling import ceiling
 from stagegap.model.cascade import Cascade
 from stagegap.model.estimate import Estimate, unmeasured
-from stagegap.stats.naming import Budget, Chance
+from stagegap.stats.naming import Budget, Chance, Promise
 from stagegap.stats.planning import detectable_difference
 from stagegap.stats.resample import RESAMPLES, resample
-from stagegap.stats.sequential import e_value
+from stagegap.stats.sequential import DECIDES, evidence_of_lead
 
 Floats = NDArray[np.float64]
 MOST_NEXT = 50
+FEWEST_NEXT = 10
 USUAL_POWER = 0.8
 MOVED = 0.2
 """Share of the records that a swap moves, taken for the power before anything is measured: a cautious guess."""
@@ -70,22 +71,27 @@ class NeedView:
     """Records with an outcome in every swap cell."""
     is_decided: bool
     budget: int | None
-    """Records in all at which the worst stage is named in 95% of cases; None when no sensible number is known."""
-    more: int | None
-    """Of these, records to come."""
+    """Records in all at which the worst stage is named in 95% of cases, if it leads by 2 points or more; None before
+    there is a pilot."""
+    more: int
+    """Records to come until then; below 30 records those that lack."""
     chances: tuple[Chance, ...]
     evidence: float
-    """E-value of the best stage against its rival: 20 decides, however often one looks; 1 is no evidence."""
+    """E-value of the best stage against its nearest rival: 20 decides, however often one looks; 1 is no evidence."""
     stages: tuple[NeedRow, ...]
     unlabelled: int
     """Records of the run that lack a reference somewhere."""
     next: tuple[NextLabel, ...]
     """In random order, so that any prefix is a fair sample; at least those that are proposed, or 50."""
     minutes: float | None
-    """To label `more` records at the pace of the people so far; None when it is not known."""
+    """To label the `proposed` records at the pace of the people so far; None when it is not known."""
     sentence: str
     proposed: int = 0
-    """Records to label next: `more`, or where no number can be promised as many as there are by now."""
+    """Records to label next: those that decide in half of the cases, at most `more`."""
+    promises: tuple[Promise, ...] = ()
+    """`budget` for larger leads too."""
+    halfway: int | None = None
+    """Records in all at which the evidence decides in half of the cases that the pilot does not exclude."""
 
 
 def need_view(evidence: ev.Evidence, *, resamples: int = RESAMPLES) -> NeedView:
@@ -109,6 +115,8 @@ def need_view(evidence: ev.Evidence, *, resamples: int = RESAMPLES) -> NeedView:
         is_decided=standing.is_decided,
         budget=standing.budget.records,
         more=more,
+        promises=standing.budget.promises,
+        halfway=standing.budget.halfway,
         chances=standing.budget.chances,
         evidence=standing.e,
         stages=tuple(
@@ -127,7 +135,7 @@ def need_view(evidence: ev.Evidence, *, resamples: int = RESAMPLES) -> NeedView:
         ),
         unlabelled=len(order),
         next=tuple(_next(evidence, lacking, i) for i in order[: max(MOST_NEXT, proposed)]),
-        minutes=None if more is None else minutes(wanted, list(pace.values()), fresh=more - len(order)),
+        minutes=minutes(wanted, list(pace.values()), fresh=proposed - len(order)),
         sentence=_sentence(evidence, standing, more, unlabelled=len(order)),
         proposed=proposed,
     )
@@ -149,7 +157,7 @@ class _Standing:
 def _unknown(cascade: Cascade, reason: str) -> _Standing:
     k = len(cascade.stages)
     nothing = unmeasured(reason)
-    none = Budget(records=None, chances=())
+    none = Budget()
     return _Standing(
         n=0,
         is_decided=False,
@@ -179,36 +187,30 @@ def _standing(evidence: ev.Evidence, steps: Sequence[Floats], *, rng: np.random.
         return _unknown(cascade, next(gain.method for gain in gains if not gain.is_measured))
     match = contest(drawn, stairs, columns)
     ahead_of = outlook(drawn, columns, rng=rng)
-    moved = np.diff(np.stack(steps, axis=1), axis=1)
-    ahead = moved[:, match.best] - (0.0 if match.rival is None else moved[:, match.rival])
     is_decided = match.is_decided and n >= ENOUGH_RECORDS
     return _Standing(
         n=n,
         is_decided=is_decided,
         leader=cascade.names[match.best],
         budget=ahead_of.budget,
-        e=e_value(int((ahead > 1e-12).sum()), int((ahead < -1e-12).sum())),
+        e=evidence_of_lead(np.diff(np.stack(steps, axis=1), axis=1), evidence.units.codes, match.best),
         gains=gains,
         best=ahead_of.best,
         worst=ahead_of.worst,
     )
 
 
-def _more(standing: _Standing) -> int | None:
+def _more(standing: _Standing) -> int:
     if standing.is_decided:
         return 0
     if standing.n < ENOUGH_RECORDS:
         return ENOUGH_RECORDS - standing.n
-    return None if standing.budget.records is None else max(10, standing.budget.records - standing.n)
+    return max(FEWEST_NEXT, (standing.budget.records or 0) - standing.n)
 
 
-def _proposed(standing: _Standing, more: int | None) -> int:
-    return _twice(standing).records - standing.n if more is None else more
-
-
-def _twice(standing: _Standing) -> Chance:
-    """Give what about as many records again would do."""
-    return next(chance for chance in standing.budget.chances if chance.records >= 2 * standing.n)
+def _proposed(standing: _Standing, more: int) -> int:
+    halfway = standing.budget.halfway
+    return more if halfway is None or not more else min(more, max(FEWEST_NEXT, halfway - standing.n))
 
 
 def _lacking(evidence: ev.Evidence) -> NDArray[np.bool_]:
@@ -258,23 +260,43 @@ def _detectable(gain: Estimate, *, n: int) -> float:
     return detectable_difference(1, variance=((gain.high - gain.low) / (2 * 1.96)) ** 2, power=USUAL_POWER)
 
 
-def _sentence(evidence: ev.Evidence, standing: _Standing, more: int | None, *, unlabelled: int) -> str:
+def _sentence(evidence: ev.Evidence, standing: _Standing, more: int, *, unlabelled: int) -> str:
     noun = evidence.cascade.noun
     if standing.is_decided:
-        return f"Decided: {standing.leader} is first. More labels would only sharpen the numbers."
+        looked = (
+            ""
+            if standing.e >= DECIDES
+            else f" Who looked before waits for evidence of {DECIDES:g} instead; it is {standing.e:.1f}."
+        )
+        return f"Decided: {standing.leader} is first. More labels would only sharpen the numbers.{looked}"
     if standing.reason:
         return f"{sentence(standing.reason)}."
-    if more is not None and standing.n < ENOUGH_RECORDS:
+    if standing.n < ENOUGH_RECORDS:
         return f"Label {counted(more, noun)} more at every stage: below {ENOUGH_RECORDS} no stage is named."
     first = [name for name, best in zip(evidence.cascade.names, standing.best, strict=True) if best == 1]
     start = (
         f"{sentence(listed(first))} can each be first." if len(first) > 1 else f"{sentence(first[0])} leads narrowly."
     )
-    if more is None:
-        later = _twice(standing)
+    return f"{start} {_advice(evidence.cascade, standing, unlabelled=unlabelled)}"
+
+
+def _advice(cascade: Cascade, standing: _Standing, *, unlabelled: int) -> str:
+    """Say when to stop, what is promised at the latest, and what the records of the run are good for."""
+    budget = standing.budget
+    stop = (
+        f"Label in the order given and stop when the evidence reaches {DECIDES:g} (it is {standing.e:.1f}); in half of "
+        f"the cases that takes {budget.halfway or 0:,} {plural(cascade.noun, 2)} in all."
+    )
+    promised = promised_at(budget, cascade.noun)
+    if not unlabelled:
+        return f"{stop} {promised} All of them must be new."
+    reach = standing.n + unlabelled
+    shown = next((one.lead for one in budget.promises if one.records <= reach), None)
+    left = f"With the {unlabelled:,} left in this run"
+    if shown == budget.promises[0].lead:
+        return f"{stop} {promised}"
+    if shown is None:
         return (
-            f"{start} How many labels would part them can't be promised yet: {later.records - standing.n:,} more would "
-            f"name one with a chance of {percent(later.share)}%. Label so many and look again."
+            f"{stop} {promised} {left} not even a lead of {percent(budget.promises[-1].lead)} points is sure to show."
         )
-    new = f" {more - unlabelled:,} of them must be new." if more > unlabelled else ""
-    return f"{start} {counted(more, noun)} more, labelled at every stage, name the worst stage in 95% of cases.{new}"
+    return f"{stop} {promised} {left} a lead of {percent(shown)} points or more is sure to show, a smaller one is not."

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from stagegap.analysis.need import NeedView, minutes
+from stagegap.analysis.verdict import ENOUGH_RECORDS
 from stagegap.analysis.wording import counted, listed
 from stagegap.model.answer import Label
 
@@ -59,11 +60,11 @@ def _pace(own: Iterable[Label]) -> dict[str, float]:
 def _sentence(view: NeedView, wanted: Mapping[str, int], takes: float | None, *, is_own: bool) -> str:
     if view.is_decided:
         return "Which stage is worst is decided. More labels would only sharpen the numbers."
+    more = f"{counted(view.proposed, view.noun)} more, labelled at every stage,"
     promised = (
-        f"{counted(view.proposed, view.noun)} more, labelled at every stage, decide which stage is worst"
-        if view.more is not None
-        else "How many labels decide which stage is worst can't be promised yet; the next step is "
-        f"{counted(view.proposed, view.noun)} more"
+        f"{more} make it possible to name the worst stage"
+        if view.n < ENOUGH_RECORDS
+        else f"{more} decide in half of the cases which stage is worst, {view.more:,} in nearly all"
     )
     new = max(0, view.proposed - view.unlabelled)
     if not wanted:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stagegap.analysis.contest import Contest, Outlook
+from stagegap.analysis.contest import Contest, Outlook, promised_at
 from stagegap.analysis.rounding import percent, staircase
 from stagegap.analysis.views import StageRow, Verdict
 from stagegap.analysis.wording import counted, interval, listed, plural, sentence, span
@@ -193,14 +193,6 @@ def _ranks(ceiling: Ceiling, outlook: Outlook) -> str:
 
 
 def _budget(facts: Facts, outlook: Outlook) -> str:
-    if outlook.budget.records is not None:
-        more = max(10, outlook.budget.records - facts.n)
-        these = f"{more:,} more labelled {plural(facts.noun, more)}"
-        return f"About {these} would do, also if the lead is smaller than it looks."
-    later = next((chance for chance in outlook.budget.chances if chance.records >= 2 * facts.n), None)
-    if later is None:
-        return "How many labels would part them can't be said."
-    return (
-        f"How many labels would part them can't be promised yet: {later.records - facts.n:,} more would name one with "
-        f"a chance of {percent(later.share)}%."
-    )
+    if outlook.budget.records is None:
+        return f"How many {plural(facts.noun, 2)} would part them can't be said."
+    return f"Labelled at every stage, {promised_at(outlook.budget, facts.noun)}"

@@ -173,8 +173,8 @@ def _draw_agreement(row: AgreeRow) -> None:
 def draw_need(view: NeedView) -> None:
     """Print what would decide the ranking, the chances, and the next records."""
     say(view.sentence)
-    if view.minutes is not None and view.more:
-        say(f"At the pace of the labels so far: about {view.minutes:,.0f} minutes.")
+    if view.minutes is not None and view.proposed:
+        say(f"At the pace of the labels so far {view.proposed:,} more take about {view.minutes:,.0f} minutes.")
     made = table("Stage", "Labelled", "Missing", "Gain", "Rank", "Gain that would show", "Seconds a label")
     for row in view.stages:
         shows = "-" if row.detectable != row.detectable else f"{100 * row.detectable:.0f}"

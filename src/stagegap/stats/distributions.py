@@ -58,6 +58,17 @@ def chi2_tail(x: float, df: float) -> float:
     return float(chdtrc(df, x))
 
 
+def chi2_quantile(p: float, df: float) -> float:
+    """Give the quantile of a chi-squared.
+
+    >>> round(chi2_quantile(0.95, 10), 3)
+    18.307
+    """
+    from scipy.special import chdtri
+
+    return float(chdtri(df, 1 - p))
+
+
 def log_beta(a: float, b: float) -> float:
     """Give the logarithm of the Beta function."""
     from scipy.special import betaln

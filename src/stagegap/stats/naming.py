@@ -1,4 +1,4 @@
-"""How many records it takes until the worst stage is named, with what a pilot leaves open integrated over."""
+"""How many records it takes until the worst stage is named: a promise that no lucky pilot can break."""
 
 from __future__ import annotations
 
@@ -8,17 +8,25 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stagegap.stats.distributions import normal_quantile
+from stagegap.stats.distributions import chi2_quantile, normal_cdf, normal_quantile
+from stagegap.stats.sequential import DECIDES
 
 Floats = NDArray[np.float64]
 
 POWER = 0.95
-MOST = 40.0
-"""Budgets beyond this many times the records there are count as no sensible number."""
-ENOUGH_FOR = 0.8
-"""Share of the truths that the pilot does not exclude for which the budget must be enough."""
+LEADS = (0.02, 0.05, 0.1)
+"""Leads for which a budget is given, in shares; the first is the least that is worth telling apart, because the verdict
+calls gains below it close."""
 DRAWS = 2_000
-_STEP = 1.1
+_STEP = 1.25
+_FURTHEST = 200.0
+"""Chances are listed up to this many times the records there are."""
+_SURE = 2.5
+"""A stage is taken to be as near as it can be by this many standard errors (once in 160 cases it is nearer)."""
+_CAUTION = 0.8
+"""The variance is taken at this confidence limit, because a pilot's own is too small in half of all cases."""
+_RARE = 0.005
+"""A stage that is first in fewer of the truths than this is not taken for the worst."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,67 +36,124 @@ class Chance:
     records: int
     """In all, those of the pilot included."""
     share: float
-    """Chance that the stage that is truly worst is named."""
+    """Chance that the stage that is truly worst is named, averaged over the truths that the pilot does not exclude."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promise:
+    """Records in all at which the worst stage is named in 95% of cases, if it leads by so much or more."""
+
+    lead: float
+    """In shares."""
+    records: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
     """How many records in all would name the worst stage."""
 
-    records: int | None
-    """The budget; None when it is no sensible number."""
-    chances: tuple[Chance, ...]
-    """From the records there are upwards."""
+    promises: tuple[Promise, ...] = ()
+    """One for each of `LEADS`; empty without a pilot."""
+    halfway: int | None = None
+    """Records in all at which the evidence has decided in half of the truths that the pilot does not exclude."""
+    chances: tuple[Chance, ...] = ()
+    """From the records there are up to the budget."""
+
+    @property
+    def records(self) -> int | None:
+        """Give the promise for the least lead; None without a pilot."""
+        return self.promises[0].records if self.promises else None
 
 
-def records_to_name(
-    values: Floats,
-    drawn: Floats,
-    *,
-    n: int,
-    rng: np.random.Generator,
-    level: float,
-    power: float = POWER,
-    most: float = MOST,
-) -> Budget:
-    """Give the budget at which the truly worst stage is named with this power, however the pilot may have misled.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pilot:
+    """What the records there are say about the stages' gains, in shares of the outcome."""
 
-    `drawn` is resamples x stages of the gains `values` from a pilot of n records. Each resample stands for a truth
-    that the pilot does not exclude; each has its own budget, at which the lead over every other stage reaches
-    `level` with this power. The answer is the budget that is enough for four fifths of these truths: a formula
-    that takes the observed lead as the truth promises too much whenever the lead was large by luck. `chances` are the
-    assurance (O'Hagan, Stevens & Campbell 2005): the chance of the right name averaged over all of them, those in
-    which the stages are all but equal included. One record that moved by chance is added to the spread, because a
-    pilot in which nothing moved is no proof that nothing does.
+    gains: Floats
+    drawn: Floats
+    """Resamples x stages."""
+    n: int
+    units: int
+    """Independent ones among the records."""
+
+
+def records_to_name(pilot: Pilot, *, rng: np.random.Generator, level: float, power: float = POWER) -> Budget:
+    """Give the budgets at which the truly worst stage is named with this power, if it leads by so much or more.
+
+    The indifference zone (Bechhofer 1954): the lead that the pilot shows is not believed, because pilots with a lucky
+    lead would be promised too little. Each rival is as near as the pilot allows, but never nearer than the lead in
+    question; the chances of failing against each add up to at most 1 - `power`; whichever stage may be the worst one
+    must pass. The variance is the pilot's at its upper limit (Browne 1995), and one record that moved by chance is
+    added, because a pilot in which nothing moved is no proof that nothing does.
+
+    `chances` are the assurance (O'Hagan, Stevens & Campbell 2005): each resample stands for a truth that the pilot does
+    not exclude, those in which the stages are all but equal included, and the chance of the right name is averaged.
     """
-    usable = drawn[~np.isnan(drawn).any(axis=1)]
-    k = len(values)
-    if n < 2 or not len(usable) or not k:
-        return Budget(records=None, chances=())
+    usable = pilot.drawn[~np.isnan(pilot.drawn).any(axis=1)]
+    n, k = pilot.n, len(pilot.gains)
+    if n < 2 or pilot.units < 2 or not len(usable) or not k:
+        return Budget()
     picked = usable[rng.integers(0, len(usable), (2, DRAWS))]
-    noise = picked - values + rng.normal(0.0, math.sqrt(0.5) / n, (2, DRAWS, k))
-    truth, later = values + noise[0], noise[1]
+    noise = picked - pilot.gains + rng.normal(0.0, math.sqrt(0.5) / n, (2, DRAWS, k))
+    truth, later = pilot.gains + noise[0], noise[1]
     errors = (later[:, :, None] - later[:, None, :]).std(axis=0)
     np.fill_diagonal(errors, later.std(axis=0))
-    factor = float(np.quantile(_factors(truth, errors, level=level, power=power), ENOUGH_FOR, method="higher"))
-    steps = math.ceil(math.log(most) / math.log(_STEP))
+    cautious = errors * math.sqrt((pilot.units - 1) / chi2_quantile(1 - _CAUTION, pilot.units - 1))
+    first = np.bincount(truth.argmax(axis=1), minlength=k) / DRAWS
+    worst = [i for i in range(k) if first[i] >= _RARE]
+    promises = tuple(
+        Promise(
+            lead=lead,
+            records=max(
+                n,
+                _tens(n * max(_factor(pilot.gains, cautious, i, level=level, power=power, least=lead) for i in worst)),
+            ),
+        )
+        for lead in LEADS
+    )
+    furthest = min(max(promises[0].records / n, 2.0), _FURTHEST)
     return Budget(
-        records=max(n, _tens(n * factor)) if factor <= most else None,
+        promises=promises,
+        halfway=_tens(n * float(np.median(_until_evidence(truth, errors, n=n)))),
         chances=tuple(
             Chance(
                 records=_tens(n * _STEP**step) if step else n,
-                share=_share(values, truth, later, errors, factor=_STEP**step, level=level),
+                share=_share(pilot.gains, truth, later, errors, factor=_STEP**step, level=level),
             )
-            for step in range(steps + 1)
+            for step in range(math.ceil(math.log(furthest) / math.log(_STEP)) + 1)
         ),
     )
 
 
-def _factors(truth: Floats, errors: Floats, *, level: float, power: float) -> Floats:
-    """Give, for each truth, how many times the pilot's records its worst stage needs."""
+def _until_evidence(truth: Floats, errors: Floats, *, n: int) -> Floats:
+    """Give, for each truth, how many times the pilot's records it takes until the evidence decides.
+
+    Evidence z standard errors away from nothing, of m records that moved, is about exp(z^2 / 2) sqrt(pi / (2 m)).
+    """
     best, leads = _leads(truth)
-    wanted = (_critical(len(errors), best, level=level) + normal_quantile(power)) * errors[best]
-    return (np.divide(wanted, leads, out=np.full_like(leads, np.inf), where=leads > 0) ** 2).max(axis=1)
+    factors = np.full_like(leads, 10.0)
+    moved = (n * errors[best]) ** 2
+    for _ in range(20):
+        needed = 2 * math.log(DECIDES) + np.log(np.maximum(1.0, moved * factors * 2 / math.pi))
+        factors = np.minimum(needed * (errors[best] / np.maximum(leads, 1e-9)) ** 2, 1e9)
+    return factors.max(axis=1)
+
+
+def _factor(gains: Floats, errors: Floats, worst: int, *, level: float, power: float, least: float) -> float:
+    """Give how many times the pilot's records name `worst`, its rivals being as near as they can be."""
+    near = gains[worst] - gains
+    near[worst] = gains[worst]
+    leads = np.maximum(least, near - _SURE * errors[worst])
+    limits = _critical(len(gains), np.array([worst]), level=level)[0]
+    low, high = (
+        0.0,
+        float((((limits + normal_quantile(1 - (1 - power) / len(gains))) * errors[worst] / leads) ** 2).max()),
+    )
+    for _ in range(60):
+        middle = (low + high) / 2
+        missed = sum(normal_cdf(float(x)) for x in limits - leads * math.sqrt(middle) / errors[worst])
+        low, high = (middle, high) if missed > 1 - power else (low, middle)
+    return high
 
 
 def _share(values: Floats, truth: Floats, later: Floats, errors: Floats, *, factor: float, level: float) -> float:
