@@ -46,6 +46,17 @@ def test_methods_agree_where_nothing_recovers_or_breaks():
     assert (view.stages[1].best_rank, view.stages[1].worst_rank) == (1, 1)
 
 
+def test_the_gain_of_the_named_stage_stands_there_without_what_picking_adds():
+    view = made_blame(CHAIN, 90)
+    assert view.named == "B"
+    assert view.named_gain.value < view.stages[1].gain.value
+    assert view.named_gain.method.startswith("median-unbiased given that it was picked")
+    open_ = made_blame(planted.Planted(shape=planted.CHAIN[2], skill={"A": 0.85, "B": 0.85}), 60)
+    assert (open_.named, open_.named_gain.method) == ("", "not measured: no stage stands out")
+    few = made_blame(CHAIN, 20)
+    assert (few.named, few.named_gain.method) == ("", "too few: no stage is named below 30 records")
+
+
 def test_parallel_branches_share_what_they_win_together():
     b, c = made_blame(DIAMOND, 1500).stages[1:3]
     assert c.gain.value > b.gain.value + 0.05, "in order, the later branch gets what both win together"

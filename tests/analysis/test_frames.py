@@ -14,7 +14,7 @@ from stagegap.workspace.attributing import to_frame
 from views_of_runs import CHAIN, evidence, material
 
 VIEWS = {"blame": blame, "faults": faults_view, "agree": agree_view, "need": need_view, "slices": slices_view}
-FIGURES = {"blame": 15, "faults": 6, "agree": 16, "need": 3, "slices": 0}
+FIGURES = {"blame": 16, "faults": 6, "agree": 16, "need": 3, "slices": 0}
 
 
 @pytest.mark.parametrize("name", list(VIEWS))

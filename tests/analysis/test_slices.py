@@ -42,6 +42,8 @@ def test_a_group_with_a_bottleneck_of_its_own_is_found():
     assert worst.p <= worst.p_adj <= 0.05
     here = next(one for one in found.bottlenecks if one.group == "language: de")
     assert (here.stage, here.verdict, here.differs, here.n) == ("A", "holds back", True, 120)
+    assert here.picked is not None
+    assert here.picked.value <= here.gain.value + 0.001, "the largest of several is too large by luck"
     assert from_json(SlicesView, to_json(found)) == found
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stagegap.analysis import evidence as ev
+from stagegap.analysis.contest import Contest, contest
+from stagegap.analysis.verdict import ENOUGH_RECORDS
 from stagegap.attribution.causes import hazard_column
-from stagegap.attribution.ceiling import complete_cases
+from stagegap.attribution.ceiling import ceiling, complete_cases
 from stagegap.attribution.faults import UNKNOWN, account
 from stagegap.attribution.parts import error_parts
 from stagegap.attribution.shapley import EXACT_UP_TO, mask_of, precedence_matrix
@@ -20,7 +21,6 @@ from stagegap.attribution.swaps import LATTICE_UP_TO, lattice_sets, swap_cell
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.stats.clusters import Clusters
 from stagegap.stats.multiple import holm
-from stagegap.stats.paired import mcnemar
 from stagegap.stats.ranks import rank_sets
 from stagegap.stats.resample import RESAMPLES, Resamples, resample
 
@@ -68,6 +68,11 @@ class Blame:
     """Bad records in which every stage is acceptable."""
     unknown: int
     """Bad records whose first fault can't be said for want of references."""
+    named: str
+    """The stage whose gain is the largest beyond doubt, by the rule of the verdict; empty when none stands out."""
+    named_gain: Estimate
+    """Its gain without what being picked as the largest adds: shown beside it, because the largest of several noisy
+    figures is too large."""
     disagreements: tuple[str, ...]
     """Where two methods point at different stages, and why they may."""
 
@@ -93,9 +98,14 @@ def blame(evidence: ev.Evidence, *, resamples: int = RESAMPLES) -> Blame:
         columns[f"parts {name}"] = np.where(bad == 1, (parts.cause == position).astype(np.float64), math.nan)
     drawn = resample(columns, units, rng=np.random.default_rng(evidence.seed), resamples=resamples)
     free = _order_free(evidence, units, resamples=resamples)
-    gains = [drawn.difference(f"outcome {i + 1}", f"outcome {i}") for i in range(len(names))]
+    outcomes = ev.outcome_columns(cascade)
+    stairs = ceiling(drawn, stages=names, columns=outcomes)
+    gains = [step.gain for step in stairs.steps]
+    is_measured = all(gain.is_measured for gain in gains)
+    match = contest(drawn, stairs, outcomes) if is_measured and _scored(steps) >= ENOUGH_RECORDS else None
     best, worst = _ranks(drawn, gains)
-    p, p_adjusted = _tests(steps)
+    p = np.array([step.p for step in stairs.steps])
+    p_adjusted = holm(p)
     rows = tuple(
         BlameRow(
             stage=name,
@@ -116,11 +126,13 @@ def blame(evidence: ev.Evidence, *, resamples: int = RESAMPLES) -> Blame:
         run=evidence.run,
         noun=cascade.noun,
         stages=rows,
-        n=int((~np.isnan(steps[0])).sum()),
+        n=_scored(steps),
         bad=int((bad == 1).sum()),
         beyond=parts.beyond,
         unexplained=faults.unexplained,
         unknown=faults.unknown,
+        named=names[match.best] if match is not None and match.is_decided else "",
+        named_gain=_named_gain(match),
         disagreements=_disagreements(rows),
     )
 
@@ -154,6 +166,8 @@ def _unmeasured(evidence: ev.Evidence, reason: str) -> Blame:
         beyond=0,
         unexplained=0,
         unknown=0,
+        named="",
+        named_gain=nothing,
         disagreements=(),
     )
 
@@ -162,11 +176,14 @@ def _hazard(found: Estimate) -> Estimate:
     return found if found.n else unmeasured("not measured: no record is still right here")
 
 
-def _tests(steps: Sequence[Floats]) -> tuple[Floats, Floats]:
-    """Give McNemar's p of each gain, and the same after Holm."""
-    moves = [after - before for before, after in pairwise(steps)]
-    p = np.array([mcnemar(int((move > 1e-12).sum()), int((move < -1e-12).sum())).p for move in moves])
-    return p, holm(p)
+def _scored(steps: Sequence[Floats]) -> int:
+    return int((~np.isnan(steps[0])).sum())
+
+
+def _named_gain(match: Contest | None) -> Estimate:
+    if match is None:
+        return unmeasured(f"too few: no stage is named below {ENOUGH_RECORDS} records")
+    return match.picked or unmeasured("not measured: no stage stands out")
 
 
 def _ranks(drawn: Resamples, gains: Sequence[Estimate]) -> tuple[tuple[int, ...], tuple[int, ...]]:

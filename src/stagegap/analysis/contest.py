@@ -17,6 +17,7 @@ from stagegap.stats.clusters import distinct
 from stagegap.stats.naming import Budget, Pilot, records_to_name
 from stagegap.stats.ranks import rank_sets
 from stagegap.stats.resample import Resamples
+from stagegap.stats.winners import picked
 
 Floats = NDArray[np.float64]
 NAMED_FROM = 0.90
@@ -37,6 +38,8 @@ class Contest:
     """Gain of the best minus gain of the rival."""
     is_decided: bool
     """The best beats every other stage, its own gain is above 0, and it is first often enough."""
+    picked: Estimate | None = None
+    """The gain of the best without what being picked adds; None unless it is decided."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +68,29 @@ def contest(resamples: Resamples, staircase: Ceiling, columns: Sequence[str]) ->
         and staircase.steps[best].p_first >= NAMED_FROM
         and all(lead.low > 0 for lead in leads.values())
     )
-    return Contest(best=best, rival=rival, lead=None if rival is None else leads[rival], is_decided=is_decided)
+    return Contest(
+        best=best,
+        rival=rival,
+        lead=None if rival is None else leads[rival],
+        is_decided=is_decided,
+        picked=_picked(resamples, gains, columns, best) if is_decided else None,
+    )
+
+
+def _picked(resamples: Resamples, gains: Sequence[Estimate], columns: Sequence[str], best: int) -> Estimate:
+    return picked(
+        gains[best],
+        np.array([gain.value for gain in gains]),
+        _drawn_gains(resamples, columns),
+        best=best,
+        level=gains[best].level,
+        lead_level=NAMING_LEVEL,
+    )
+
+
+def _drawn_gains(resamples: Resamples, columns: Sequence[str]) -> Floats:
+    """Give the gains in each resample, one column a stage."""
+    return np.diff(np.stack([resamples.means[name] for name in columns], axis=1), axis=1)
 
 
 def _lead(resamples: Resamples, columns: Sequence[str], a: int, b: int) -> Estimate:
@@ -79,7 +104,7 @@ def _lead(resamples: Resamples, columns: Sequence[str], a: int, b: int) -> Estim
 def outlook(resamples: Resamples, columns: Sequence[str], *, rng: np.random.Generator) -> Outlook:
     """Give the ranks that stay possible and the budget that would name the worst stage."""
     values = np.diff(np.array([resamples.point(name) for name in columns]))
-    drawn = np.diff(np.stack([resamples.means[name] for name in columns], axis=1), axis=1)
+    drawn = _drawn_gains(resamples, columns)
     ranks = rank_sets(values, drawn)
     there = ~np.isnan(resamples.columns[columns[0]])
     units = distinct(resamples.clusters.codes[there])

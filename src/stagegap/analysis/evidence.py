@@ -174,6 +174,12 @@ def prefix_outcomes(evidence: Evidence) -> tuple[list[Floats], str]:
     return columns, ""
 
 
+def outcome_columns(cascade: Cascade) -> list[str]:
+    """Name the outcomes along the ceiling, equal cells alike: a stage that can't change the outcome gains exactly 0."""
+    cells = prefix_cells(cascade)
+    return [f"outcome {cells.index(cell)}" for cell in cells]
+
+
 def unlabelled_stages(evidence: Evidence) -> tuple[str, ...]:
     """Give the stages whose references the ceiling needs and that have none of any record."""
     there = {stage for _, stage in evidence.references}

@@ -59,6 +59,7 @@ def _of_blame(view: Blame) -> Iterator[Row]:
         yield gain
         for figure in ("order_free", "first_fault", "hazard", "answers_for"):
             yield _row(row.stage, figure, getattr(row, figure))
+    yield _row(view.named, "named_gain", view.named_gain)
 
 
 def _of_agree(view: AgreeView) -> Iterator[Row]:
@@ -77,6 +78,8 @@ def _of_slices(view: SlicesView) -> Iterator[Row]:
         yield _row(one.stage, f"failure rate of {one.group}", one.rate) | p | {"verdict": one.verdict}
     for one in view.bottlenecks:
         yield _row(one.stage, f"largest gain in {one.group}", one.gain) | {"verdict": one.verdict}
+        if one.picked is not None:
+            yield _row(one.stage, f"named gain in {one.group}", one.picked)
 
 
 def group_rows(view: Scorecard) -> list[Row]:

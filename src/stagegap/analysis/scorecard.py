@@ -227,10 +227,7 @@ def _bounded(bounds: OutcomeBounds) -> str:
 
 
 def _ceiling(evidence: ev.Evidence, drawn: Resamples) -> Ceiling:
-    """Name equal cells by the same column, so that a stage that can't change the outcome gains exactly 0."""
-    cells = ev.prefix_cells(evidence.cascade)
-    first = {cell: position for position, cell in reversed(list(enumerate(cells)))}
-    return ceiling(drawn, stages=evidence.cascade.names, columns=[f"outcome {first[cell]}" for cell in cells])
+    return ceiling(drawn, stages=evidence.cascade.names, columns=ev.outcome_columns(evidence.cascade))
 
 
 def _row(parts: _Parts, stage: Stage, position: int) -> StageRow:

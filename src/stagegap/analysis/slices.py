@@ -64,6 +64,8 @@ class SliceBottleneck:
     """The stage with the largest gain there; empty when there is none."""
     gain: Estimate
     verdict: Literal["holds back", "none stands out", "too few", "not measured"]
+    picked: Estimate | None
+    """The gain without what being picked as the largest adds; None unless a stage is named."""
     differs: bool
     """A stage is named, and it is not the one that is first over all records."""
 
@@ -195,7 +197,7 @@ def _bottleneck(
 ) -> SliceBottleneck:
     if not steps:
         return SliceBottleneck(
-            group=group, n=0, stage="", gain=unmeasured(reason), verdict="not measured", differs=False
+            group=group, n=0, stage="", gain=unmeasured(reason), verdict="not measured", picked=None, differs=False
         )
     columns = {f"outcome {i}": step[rows] for i, step in enumerate(steps)}
     positions: list[int] = rows.tolist()
@@ -206,7 +208,7 @@ def _bottleneck(
     gains = [step.gain for step in stairs.steps]
     if n < ENOUGH_RECORDS or not all(gain.is_measured for gain in gains):
         nothing = unmeasured(f"too few: {n} of {ENOUGH_RECORDS} records", n=n)
-        return SliceBottleneck(group=group, n=n, stage="", gain=nothing, verdict="too few", differs=False)
+        return SliceBottleneck(group=group, n=n, stage="", gain=nothing, verdict="too few", picked=None, differs=False)
     match = contest(drawn, stairs, list(columns))
     stage = evidence.cascade.names[match.best]
     return SliceBottleneck(
@@ -215,5 +217,6 @@ def _bottleneck(
         stage=stage,
         gain=gains[match.best],
         verdict="holds back" if match.is_decided else "none stands out",
+        picked=match.picked,
         differs=match.is_decided and bool(overall) and stage != overall,
     )

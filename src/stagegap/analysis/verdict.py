@@ -10,6 +10,7 @@ from stagegap.analysis.rounding import percent, staircase
 from stagegap.analysis.views import StageRow, Verdict
 from stagegap.analysis.wording import counted, interval, listed, plural, sentence, span
 from stagegap.attribution.ceiling import Ceiling
+from stagegap.model.estimate import Estimate
 
 ENOUGH_RECORDS = 30
 CLOSE = 0.02
@@ -74,8 +75,9 @@ def verdict(facts: Facts) -> Verdict:
             kind="holds back",
             stage=top.stage,
             headline=f"{sentence(top.stage)} holds this system back",
-            summary=summary,
+            summary=f"{summary}{_allowing(top.gain, facts.contest.picked)}",
             basis=basis,
+            picked=facts.contest.picked,
         )
     return Verdict(
         kind="none stands out",
@@ -85,6 +87,14 @@ def verdict(facts: Facts) -> Verdict:
         basis=basis,
         advice=_undecided(facts, ceiling, facts.contest),
     )
+
+
+def _allowing(gain: Estimate, picked: Estimate | None) -> str:
+    """Say what the named stage's gain is without what being picked adds, where that shows in whole points."""
+    if picked is None or interval(picked) == interval(gain):
+        return ""
+    points = counted(percent(picked.value), "point")
+    return f" Allowing for its being picked as the largest: {points} ({interval(picked)})."
 
 
 def _is_not_behind(row: StageRow) -> bool:

@@ -25,6 +25,8 @@ class Verdict:
     """How many records and people it rests on, and how far the people agree."""
     advice: str = ""
     """What would make it certain, or what to do next; empty when nothing is open."""
+    picked: Estimate | None = None
+    """The gain of the stage that is named, without what being picked as the largest adds; None when none is named."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -77,6 +77,8 @@ def draw_blame(view: Blame) -> None:
         f"{counted(view.n, view.noun)} scored, {view.bad:,} bad: {view.beyond:,} beyond references, "
         f"{view.unexplained:,} with every stage acceptable, {view.unknown:,} whose first fault is not known."
     )
+    if view.named:
+        say(f"{view.named} is named; allowing for its being picked as the largest, it gains {gain(view.named_gain)}.")
     for note in view.disagreements:
         say(note)
     reasons([(row.stage, figure) for row in view.stages for figure in (row.gain, row.order_free, row.hazard)])

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+import planted
+from stagegap.analysis.contest import contest
+from stagegap.attribution.ceiling import ceiling
+from stagegap.model.estimate import Estimate
+from stagegap.stats.clusters import clusters
+from stagegap.stats.resample import resample
+from stagegap.stats.winners import picked
+
+
+@dataclass(frozen=True)
+class Named:
+    """What was shown and what was true, of the simulated runs in which a stage was named."""
+
+    shown: np.ndarray
+    corrected: np.ndarray
+    shown_holds: float
+    corrected_holds: float
+
+
+def named(made: planted.Planted, n: int, simulations: int, *, seed: int = 0) -> Named:
+    rng = np.random.default_rng(seed)
+    truth = np.diff(made.prefix())
+    columns = [f"outcome {i}" for i in range(len(made.names) + 1)]
+    rows: list[tuple[float, float, bool, bool]] = []
+    for _ in range(simulations):
+        drawn = resample(made.outcomes(made.luck(n, rng)), clusters(range(n)), rng=rng, resamples=400)
+        stairs = ceiling(drawn, stages=made.names, columns=columns)
+        match = contest(drawn, stairs, columns)
+        if match.is_decided:
+            shown, corrected, true = stairs.steps[match.best].gain, match.picked, truth[match.best]
+            assert corrected is not None
+            holds = [one.low <= true <= one.high for one in (shown, corrected)]
+            rows.append((shown.value - true, corrected.value - true, *holds))
+    table = np.array(rows, dtype=np.float64)
+    return Named(table[:, 0], table[:, 1], float(table[:, 2].mean()), float(table[:, 3].mean()))
+
+
+def test_the_gain_of_a_named_stage_is_too_large_as_shown_and_right_as_corrected():
+    made = planted.Planted(shape=planted.CHAIN[3], skill={"A": 0.9, "B": 0.75, "C": 0.85})
+    found = named(made, 60, 900)
+    assert len(found.shown) > 60
+    assert found.shown.mean() > 0.05
+    assert abs(found.corrected.mean()) < 0.02
+    assert found.shown_holds < 0.8
+    assert found.corrected_holds >= 0.88, "95%, less three standard errors"
+
+
+def test_a_stage_that_is_far_ahead_keeps_its_gain():
+    made = planted.Planted(shape=planted.CHAIN[3], skill={"A": 0.95, "B": 0.7, "C": 0.95})
+    found = named(made, 400, 40)
+    assert found.corrected == pytest.approx(found.shown, abs=0.004)
+
+
+def figure(value: float) -> Estimate:
+    return Estimate(value=value, low=value - 0.2, high=value + 0.2, n=100, method="Tango score")
+
+
+def normal(values: list[float], errors: list[float]) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(3)
+    return np.array(values), np.array(values) + rng.standard_normal((4000, len(values))) * np.array(errors)
+
+
+def test_one_stage_alone_is_picked_for_being_above_nothing():
+    values, drawn = normal([0.2], [0.09])
+    found = picked(figure(0.2), values, drawn, best=0, level=0.95, lead_level=0.96)
+    assert found.value < 0.13, "barely significant: much of it is luck"
+    assert found.low < 0.02
+    assert "median-unbiased given that it was picked" in found.method
+
+
+def test_a_rival_that_moves_more_than_the_picked_one_bounds_it_from_above():
+    rng = np.random.default_rng(4)
+    shared = rng.standard_normal(4000)
+    values = np.array([0.3, 0.1])
+    drawn = values + np.stack([0.04 * shared, 0.08 * shared + 0.01 * rng.standard_normal(4000)], axis=1)
+    found = picked(figure(0.3), values, drawn, best=0, level=0.95, lead_level=0.96)
+    assert found.low <= found.value <= found.high
+
+
+def test_a_figure_without_spread_stays_as_it_is():
+    shown = figure(0.2)
+    assert picked(shown, np.array([0.2]), np.full((50, 1), 0.2), best=0, level=0.95, lead_level=0.96) is shown
+
+
+def test_a_lead_that_only_the_score_interval_accepts_is_no_contradiction():
+    values, drawn = normal([0.2, 0.1], [0.08, 0.08])
+    found = picked(figure(0.2), values, drawn, best=0, level=0.95, lead_level=0.96)
+    assert all(math.isfinite(x) for x in (found.low, found.value, found.high))
+    assert found.value < 0.2
