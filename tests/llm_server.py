@@ -19,6 +19,7 @@ import json
 import subprocess
 import sys
 import urllib.request
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -77,6 +78,8 @@ class State:
     most_at_once: int = 0
     last: dict[str, object] = field(default_factory=dict)
     authorization: str = ""
+    asked: Counter[str] = field(default_factory=Counter)
+    """Calls by prompt."""
     waiters: list[tuple[int, asyncio.Future[None]]] = field(default_factory=list)
 
 
@@ -304,6 +307,7 @@ async def chat(request: web.Request) -> web.StreamResponse:
         state.authorization = request.headers.get("authorization", "")
         asked = state.last.get("messages") or state.last["input"]
         prompt = asked[-1]["content"]  # type: ignore[index]
+        state.asked[prompt] += 1
         fault = state.faults.pop(0) if state.faults else state.always
         if fault:
             return await FAULTS[fault](request, prompt)
@@ -347,6 +351,7 @@ async def get_control(request: web.Request) -> web.Response:
             "most_at_once": state.most_at_once,
             "last": state.last,
             "authorization": state.authorization,
+            "asked": state.asked,
         }
     )
 

@@ -17,6 +17,8 @@ BACKLOG = 2 * GROUP
 """Outputs that may wait before the run waits for the store."""
 DELAY_S = 0.2
 """How long an output may wait for company: with what is being written, all that a crash can lose."""
+PAID_DELAY_S = 0.02
+"""The same for an output that was paid for: a crash makes somebody pay again."""
 
 
 class Writer:
@@ -33,8 +35,9 @@ class Writer:
         self._is_full = asyncio.Event()
         self._has_room = asyncio.Event()
         self._has_room.set()
+        self._hurry: asyncio.TimerHandle | None = None
 
-    def put(self, outputs: Sequence[Output]) -> None:
+    def put(self, outputs: Sequence[Output], *, is_paid: bool = False) -> None:
         """Take outputs; returns at once. Raises: what the sink raised earlier."""
         if self._failure is not None:
             raise self._failure
@@ -42,6 +45,8 @@ class Writer:
             return
         self._waiting.extend(outputs)
         self._came.set()
+        if is_paid and self._hurry is None:
+            self._hurry = asyncio.get_running_loop().call_later(PAID_DELAY_S, self._is_full.set)
         if len(self._waiting) >= GROUP:
             self._is_full.set()
         if len(self._waiting) >= BACKLOG:
@@ -66,6 +71,9 @@ class Writer:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._is_full.wait(), DELAY_S)
                 group, self._waiting = self._waiting, []
+                if self._hurry is not None:
+                    self._hurry.cancel()
+                    self._hurry = None
                 if not self._is_closed:
                     self._came.clear()
                     self._is_full.clear()

@@ -118,6 +118,7 @@ class LlmStage:
         self._endpoint = endpoint
         self._conversation = conversation
         self._check = check
+        self._patience = Patience.of(stage)
         given = stage.parameters
         self._price = token_price(given.get("price"), str(given.get("model")), is_official=endpoint.is_official)
         self._attempts = Attempts(stage, host=endpoint.host, providers=providers, redacted=endpoint.redacted)
@@ -143,7 +144,11 @@ class LlmStage:
             prompt = self._prompt.fill(inputs)
         except PromptError as error:
             return Reply(status=Status.UNPARSABLE, error=str(error), is_reusable=False)
-        return await self._attempts.until_answered(lambda: self._ask(prompt))
+        # Outside the time-out: the first call waits for the client's import too.
+        if self._client is None:
+            self._client = self._endpoint.open(patience=self._patience, heed=self._attempts.heed)
+        client = self._client
+        return await self._attempts.until_answered(lambda: self._ask(client, prompt))
 
     async def close(self) -> None:
         """Close the connections."""
@@ -151,14 +156,12 @@ class LlmStage:
         if client is not None:
             await client.close()
 
-    async def _ask(self, prompt: str) -> Reply | Failure:
+    async def _ask(self, client: AsyncOpenAI, prompt: str) -> Reply | Failure:
         """Make one attempt; give a failure only where another attempt may help."""
-        if self._client is None:
-            self._client = self._endpoint.open(patience=Patience.of(self._stage), heed=self._attempts.heed)
         try:
-            said = await self._conversation.ask(self._client, prompt)
+            said = await self._conversation.ask(client, prompt)
         except Exception as error:
-            failure = failure_of(error, Patience.of(self._stage))
+            failure = failure_of(error, self._patience)
             if failure is None:
                 raise
         else:

@@ -15,9 +15,10 @@ from pathlib import Path
 
 
 class Locks:
-    """The three lock files of a store's folder."""
+    """The three lock files of a store's folder, and one for each run that is under way."""
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._gate = folder / "lock.gate"
         self._store = folder / "lock.store"
         self._drain = folder / "lock.drain"
@@ -46,6 +47,29 @@ class Locks:
                 yield True
 
     @contextmanager
+    def leasing(self, run: str) -> Generator[bool]:
+        """Become the one process that works on a run; gives False when another one does.
+
+        The kernel ends the lease of a process that was killed. Its file is taken away in the end; who locked a file
+        that was taken away meanwhile has locked nothing, and looks again.
+        """
+        path = self._folder / f"lock.run.{run}"
+        while True:
+            with _opened(path) as lease:
+                try:
+                    fcntl.flock(lease, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    yield False
+                    return
+                if not _is_at(lease, path):
+                    continue
+                try:
+                    yield True
+                finally:
+                    path.unlink(missing_ok=True)
+                return
+
+    @contextmanager
     def _hold(self, mode: int) -> Generator[None]:
         """Pass the gate, which serves in order of arrival: readers that overlap cannot starve a writer."""
         with _opened(self._store) as store:
@@ -62,3 +86,11 @@ def _opened(path: Path) -> Generator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    """Say whether a path still names the file that was opened by it."""
+    try:
+        return os.fstat(descriptor).st_ino == path.stat().st_ino
+    except FileNotFoundError:
+        return False

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -29,6 +30,7 @@ from stagegap.store.migrate import Schema
 from stagegap.store.origins import Origins
 
 PATIENCE_S = 5.0
+KILLED = "Its process ended without a word."
 
 
 class Store:
@@ -133,6 +135,28 @@ class Store:
         """Store status, end, number of records and error of a run. Raises: NotFound."""
         with self._file.writing() as session:
             run_tables.update(session, run)
+
+    @contextmanager
+    def leasing(self, run: Run) -> Generator[None]:
+        """Work on a run as the only process. Raises: StoreBusy when another one does."""
+        with self._file.locks.leasing(run.id) as is_ours:
+            if not is_ours:
+                raise StoreBusy(
+                    f"Run {run.name} is under way in another process; wait until it has ended, or stop it there."
+                )
+            yield
+
+    def end_killed(self, cascade: str, *, now: float) -> list[Run]:
+        """Note the end of runs whose process is gone without having noted it; give them as they are from now on."""
+        ended: list[Run] = []
+        for run in self.runs(cascade):
+            if run.status is RunStatus.RUNNING:
+                with self._file.locks.leasing(run.id) as is_ours:
+                    if is_ours:
+                        ended.append(replace(run, status=RunStatus.STOPPED, finished_at=now, error=KILLED))
+        for run in ended:
+            self.update_run(run)
+        return ended
 
     def runs(self, cascade: str | None = None) -> list[Run]:
         """Give the runs, newest first."""

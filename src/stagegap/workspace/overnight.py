@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -70,12 +71,15 @@ class Night:
 
     def run(self, listener: Listener, progress: Progress | None = None, stop: Stop | None = None) -> VariantsView:
         """Run everything and give the table. Raises: StoreError, ConfigurationError from a stage that can't work."""
-        progress, stop = progress or Silent(), stop or Stop()
-        self._started = self.clock()
-        self._candidates = [
-            _Candidate(name, job, begin(self.store, job, folder=self.folder, now=self.clock()))
-            for name, job in self.jobs.items()
-        ]
+        with ExitStack() as held:
+            self._started = self.clock()
+            self._candidates = [
+                _Candidate(name, job, begin(self.store, job, folder=self.folder, now=self.clock(), held=held))
+                for name, job in self.jobs.items()
+            ]
+            return self._carried_out(listener, progress or Silent(), stop or Stop())
+
+    def _carried_out(self, listener: Listener, progress: Progress, stop: Stop) -> VariantsView:
         try:
             for wave in waves(next(iter(self.jobs.values())).records, seed=self.seed):
                 for one in self._left():

@@ -7,6 +7,7 @@ import json
 import subprocess
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
@@ -111,12 +112,21 @@ def run(
 ) -> tuple[Run, Summary]:
     """Execute the job as a new run; when it is done, compute and store its scorecard.
 
-    With `retry` it goes on in the newest run that is done. Raises: NotFound, ConfigurationError.
+    With `retry` it goes on in the newest run that is done. Raises: NotFound, ConfigurationError; StoreBusy when
+    another process works on that run.
     """
-    if job.options.retry:
-        begun, job = mended(store, job)
-    else:
-        begun = begin(store, job, folder=folder, now=clock())
+    with ExitStack() as held:
+        if job.options.retry:
+            begun, job = mended(store, job)
+            held.enter_context(store.leasing(begun))
+        else:
+            begun = begin(store, job, folder=folder, now=clock(), held=held)
+        return _carried_out(store, job, begun, clock=clock, progress=progress, stop=stop)
+
+
+def _carried_out(
+    store: Store, job: Job, begun: Run, *, clock: Callable[[], float], progress: Progress, stop: Stop | None
+) -> tuple[Run, Summary]:
     try:
         summary = execute(job.work(begun.id), sink=store, cache=store, progress=progress or Silent(), stop=stop)
     except BaseException as error:
@@ -131,9 +141,15 @@ def run(
     return ended, summary
 
 
-def begin(store: Store, job: Job, *, folder: Path, now: float) -> Run:
-    """Store the beginning of a new run, with what it is made from and what it is told besides its file."""
-    begun = store.create_run(_new_run(job, folder, now))
+def begin(store: Store, job: Job, *, folder: Path, now: float, held: ExitStack) -> Run:
+    """Store the beginning of a new run, with what it is made from and what it is told besides its file.
+
+    `held` keeps the run to this process. Runs that were killed are noted as ended.
+    """
+    store.end_killed(job.file.cascade.name, now=now)
+    new = _new_run(job, folder, now)
+    held.enter_context(store.leasing(new))
+    begun = store.create_run(new)
     made_from, texts = provenance(
         job.file,
         job.materials,

@@ -1,0 +1,146 @@
+"""A project whose runs are killed again and again, and what is true of it afterwards."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from llm_server import LlmServer
+from stagegap.model.run import SYSTEM, Run, RunStatus
+from stagegap.workspace import Workspace
+
+CASCADE = """
+cascade: killed
+records: {{path: records.jsonl}}
+stages:
+  words:
+    uses: python
+    with: {{function: "stages.py:words"}}
+    inputs: {{text: record.text}}
+    output: {{type: text}}
+  draft:
+    uses: llm
+    with: {{model: m, prompt: prompt.j2, base_url: "{url}", price: {{input: 1, output: 1}}}}
+    inputs: {{text: words}}
+    output: {{type: text}}
+    score: token_f1
+    concurrency: {at_once}
+outcome: {{score: draft.token_f1}}
+"""
+AT_ONCE = 8
+LATENCY_S = 0.03
+
+
+@dataclass
+class Project:
+    """A folder with one cascade whose last stage asks the server."""
+
+    folder: Path
+    server: LlmServer
+
+    def write(self, records: int) -> None:
+        pipelines = self.folder / "pipelines"
+        pipelines.mkdir(parents=True)
+        (pipelines / "cascade.yaml").write_text(CASCADE.format(url=self.server.base_url, at_once=AT_ONCE))
+        (pipelines / "stages.py").write_text("def words(text):\n    return ' '.join(sorted(text.split()))\n")
+        (pipelines / "prompt.j2").write_text("{{ text }}")
+        rows = ({"id": f"r{n}", "text": f"to {n} reply"} for n in range(records))
+        (pipelines / "records.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        """Begin a run in a process of its own."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "stagegap", "run", *words],
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "OPENAI_API_KEY": ""},
+        )
+
+    def runs(self) -> list[Run]:
+        with Workspace.open(self.folder) as opened:
+            return opened.runs("killed")
+
+    def acknowledged(self) -> set[str]:
+        """Give the prompts whose answers are durable."""
+        with Workspace.open(self.folder) as opened:
+            return {
+                str(output.value)
+                for run in opened.runs("killed")
+                for output in opened.store.outputs(run.id, SYSTEM, "draft")
+                if output.key
+            }
+
+    def result(self) -> bytes:
+        """Give the newest finished run as bytes: outputs in order and the scorecard, without clocks and run names."""
+        with Workspace.open(self.folder) as opened:
+            run = opened.store.run("killed")
+            card = opened.scorecard("killed")
+            assert run is not None
+            assert card is not None
+            outputs = [
+                str(replace(output, latency_ms=None, cached=False))
+                for stage in ("words", "draft")
+                for output in opened.store.outputs(run.id, SYSTEM, stage)
+            ]
+            plain = replace(card, run="", started_at=0.0)
+            return "\n".join([*outputs, str(plain)]).encode()
+
+
+@dataclass(frozen=True)
+class Told:
+    """What came of the kills."""
+
+    kills: int
+    lost: set[str]
+    """Answers that were durable once and are no more."""
+    paid_again: Mapping[str, int]
+    """Calls beyond the first for answers that were durable when the process was killed."""
+    extra: int
+    """Calls beyond one a record: what was under way in the kills."""
+    is_same: bool
+    """True when the run in the end has the bytes of an undisturbed one."""
+    killed: list[Run]
+
+
+def torment(folder: Path, server: LlmServer, *, records: int, kills: int, seed: int) -> Told:
+    """Kill runs after a random number of further calls, then let one go to its end."""
+    draw = random.Random(seed)
+    server.answers(latency_s=LATENCY_S)
+    project = Project(folder / "killed", server)
+    project.write(records)
+    durable: dict[str, int] = {}
+    lost: set[str] = set()
+    calls = 0
+    for _ in range(kills):
+        with project.start() as process:
+            server.counters(calls=calls + draw.randint(1, AT_ONCE))
+            process.kill()
+        counters = server.counters()
+        calls = counters["calls"]
+        now = project.acknowledged()
+        lost |= durable.keys() - now
+        durable |= {prompt: counters["asked"][prompt] for prompt in now - durable.keys()}
+    with project.start() as process:
+        out, error = process.communicate()
+        assert process.returncode == 0, out + error
+    asked = server.counters()["asked"]
+    undisturbed = Project(folder / "undisturbed", server)
+    undisturbed.write(records)
+    with undisturbed.start() as process:
+        process.communicate()
+    return Told(
+        kills=kills,
+        lost=lost | (durable.keys() - project.acknowledged()),
+        paid_again={prompt: asked[prompt] - then for prompt, then in durable.items() if asked[prompt] > then},
+        extra=sum(asked.values()) - records,
+        is_same=project.result() == undisturbed.result(),
+        killed=[run for run in project.runs() if run.status is not RunStatus.DONE],
+    )
