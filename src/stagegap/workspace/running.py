@@ -121,7 +121,7 @@ def run(
             held.enter_context(store.leasing(begun))
         else:
             begun = begin(store, job, folder=folder, now=clock(), held=held)
-        return _carried_out(store, job, begun, clock=clock, progress=progress, stop=stop)
+        return _carried_out(store, job, begun, clock=clock, progress=progress or Silent(), stop=stop)
 
 
 def _carried_out(
