@@ -28,6 +28,7 @@ def test_label_prints_what_is_left_and_the_link(begun: Command) -> None:
         (["--swap"], "swap", "&queue=swap"),
         (["--hunt", "true"], "hunting", "&queue="),
         (["--cascade", "first"], "random", "&cascade=first"),
+        (["--judge", "prefer", "--criterion", "tone"], "judge", "&queue="),
     ],
 )
 def test_each_queue_has_its_link(begun: Command, words: list[str], purpose: str, link: str) -> None:
@@ -44,7 +45,7 @@ def test_each_queue_has_its_link(begun: Command, words: list[str], purpose: str,
         (["topic", "--as", " "], "A label says who made it: give your initials with --as."),
         (
             ["topic", "--as", "yz", "--overlap", "--swap"],
-            "Choose one queue: --overlap, --swap, --next, --hunt or --unsure.",
+            "Choose one queue: --overlap, --swap, --next, --hunt, --unsure or --judge.",
         ),
         (["topic", "--as", "yz", "--unsure", "3"], "gives no confidence to hunt by"),
     ],

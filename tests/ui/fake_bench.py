@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stagegap.analysis import settling
+from stagegap.analysis.rated import RatedGap
 from stagegap.metrics import metric
 from stagegap.model.answer import Answer, Fact, Label
 from stagegap.model.queue import Queue
@@ -56,6 +57,9 @@ class FakeBench:
 
     def beyond_chance(self, cascade: str, stage: str) -> str:
         return "Krippendorff's alpha (nominal) 0.91 (0.84 to 0.96)." if stage == "route" else ""
+
+    def judged(self, cascade: str, stage: str) -> list[RatedGap]:
+        return []
 
     def payloads(self, found: FakeSettling, records: Sequence[str]) -> list[dict[str, Json]]:
         by = metric("exact")

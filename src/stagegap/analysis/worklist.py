@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from math import isfinite
@@ -179,9 +179,18 @@ def _document(entry: Json) -> dict[str, Json] | None:
 
 
 def label_from_event(
-    event: Mapping[str, Json], queue: Queue, item: QueueItem, *, annotator: str, at: float, verified: bool = False
+    event: Mapping[str, Json],
+    queue: Queue,
+    item: QueueItem,
+    *,
+    annotator: str,
+    at: float,
+    verified: bool = False,
+    read: Callable[[Queue, QueueItem, Json], Answer] | None = None,
 ) -> Label:
     """Give the label that the card's event says, with what the person saw and by which guideline.
+
+    `read` gives the answer that the values of the form say; by default it is the stage's own form.
 
     Raises: ConfigurationError for an event that the queue's form can't have made.
     """
@@ -196,7 +205,7 @@ def label_from_event(
         record=item.record,
         stage=queue.stage,
         annotator=annotator,
-        answer=answer_from_values(queue, item, values) if action == "label" else None,
+        answer=(read or answer_from_values)(queue, item, values) if action == "label" else None,
         action=_ACTIONS[action],
         at=at,
         active_ms=max(0, int(active)) if isinstance(active, int | float) and isfinite(active) else None,
@@ -211,6 +220,7 @@ def label_from_event(
         verified=verified,
         targeted=queue.purpose == "hunting",
         run=queue.run,
+        task="judge" if queue.purpose == "judge" else "produce",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from enum import StrEnum
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -14,6 +15,13 @@ from stagegap.model.queue import Progress
 CascadeOption = Annotated[
     str | None, typer.Option("--cascade", help="Name of the cascade; by default the one that ran last.")
 ]
+
+
+class Judge(StrEnum):
+    """Ways to judge answers."""
+
+    RATE = "rate"
+    PREFER = "prefer"
 
 
 def label(
@@ -30,12 +38,17 @@ def label(
     unsure: Annotated[
         int | None, typer.Option("--unsure", help="Draw a hunt: about so many records, the unsure ones more often.")
     ] = None,
+    judge: Annotated[
+        Judge | None, typer.Option("--judge", help="Judge answers: the system's beside a person's, names hidden.")
+    ] = None,
+    criterion: Annotated[str, typer.Option("--criterion", help="What --judge goes by.")] = "quality",
     port: Annotated[int, typer.Option("--port", help="Port on 127.0.0.1.")] = 8501,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = False,
     serve_page: Annotated[bool, typer.Option("--serve/--no-serve", help="Serve the label page.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs, and serve nothing.")] = False,
 ) -> None:
     """Answer a stage's question yourself, blind: serves the label page and no other."""
+    from stagegap.analysis.judging import Judging
     from stagegap.cli import printing
     from stagegap.cli.opening import cascade_name, workspace
     from stagegap.runner.hunting import Hunt
@@ -44,9 +57,9 @@ def label(
     who = who.strip()
     if not who:
         raise ConfigurationError("A label says who made it: give your initials with --as.")
-    asked = [option for option in (overlap or size, swap, following, hunt, unsure) if option]
+    asked = [option for option in (overlap or size, swap, following, hunt, unsure, judge) if option]
     if len(asked) > 1:
-        raise ConfigurationError("Choose one queue: --overlap, --swap, --next, --hunt or --unsure.")
+        raise ConfigurationError("Choose one queue: --overlap, --swap, --next, --hunt, --unsure or --judge.")
     with workspace() as opened:
         name, desk = cascade_name(opened, cascade), opened.desk
         stages = {one.stage for one in desk.label_stages(name)}
@@ -56,6 +69,8 @@ def label(
             )
         if hunt or unsure is not None:
             queue = desk.hunt(name, stage, Hunt(where=hunt, unsure=unsure))
+        elif judge is not None:
+            queue = desk.judge(name, stage, Judging(mode=judge.value, criterion=criterion))
         elif size is not None:
             queue = desk.overlap(name, stage, size)
         else:
@@ -64,13 +79,14 @@ def label(
         folder = opened.folder
     asks = {"cascade": name} if cascade else {}
     if queue.purpose != "random":
-        asks["queue"] = queue.id if queue.purpose == "hunting" else queue.purpose
+        asks["queue"] = queue.id if queue.purpose in ("hunting", "judge") else queue.purpose
     link = f"http://{ADDRESS}:{port}/label?{urlencode({'stage': stage, 'who': who, **asks})}"
     if as_json:
         return printing.print_json(
             {"link": link, "queue": queue.id, "purpose": queue.purpose, "done": progress.done, "left": progress.left}
         )
-    printing.say(f"Labelling {stage} as {who}, blind. {left(progress)}")
+    doing = "Judging" if queue.purpose == "judge" else "Labelling"
+    printing.say(f"{doing} {stage} as {who}, blind. {left(progress)}")
     printing.say(f"Open {link}   Ctrl-C stops; every label is already saved.")
     return serve(folder, port=port, open_browser=browser, pages="label") if serve_page else None
 

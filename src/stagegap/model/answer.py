@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
@@ -124,6 +125,47 @@ class Label:
     """Why people disagreed, as the adjudication says: one of `REASONS`, or empty."""
     cites: str = ""
     """Line of the guideline that the adjudication rests on; empty when none was named."""
+    task: Literal["produce", "judge"] = "produce"
+    """`judge` says what the person thinks of answers that others gave: see `analysis.judging`."""
+
+
+class Field(StrEnum):
+    """What a plain field of a label holds."""
+
+    TEXT = "text"
+    FLAG = "flag"
+    INSTANT = "instant"
+    """Seconds since 1970, UTC."""
+    MILLISECONDS = "milliseconds"
+    """A whole number, or nothing."""
+    SHARE = "share"
+    """A number in [0, 1], or nothing."""
+
+
+LABEL_FIELDS: Mapping[str, Field] = {
+    "record": Field.TEXT,
+    "stage": Field.TEXT,
+    "annotator": Field.TEXT,
+    "action": Field.TEXT,
+    "at": Field.INSTANT,
+    "active_ms": Field.MILLISECONDS,
+    "unsure": Field.FLAG,
+    "odd": Field.FLAG,
+    "note": Field.TEXT,
+    "guideline": Field.TEXT,
+    "form": Field.TEXT,
+    "seen": Field.TEXT,
+    "queue": Field.TEXT,
+    "probability": Field.SHARE,
+    "verified": Field.FLAG,
+    "targeted": Field.FLAG,
+    "run": Field.TEXT,
+    "reason": Field.TEXT,
+    "cites": Field.TEXT,
+    "task": Field.TEXT,
+    "id": Field.TEXT,
+}
+"""Every field of a label but `answer` and `also`: store, files and data frames take theirs from here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

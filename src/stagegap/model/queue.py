@@ -15,10 +15,11 @@ class Queue:
     id: str
     cascade: str
     stage: str
-    purpose: Literal["random", "overlap", "hunting", "swap", "next"]
+    purpose: Literal["random", "overlap", "hunting", "swap", "next", "judge"]
     """All but `hunting` give fair samples; `hunting` finds examples and enters no rate without weights.
     An overlap is the same records for everybody, each in their own order; a swap asks again about one run's inputs;
-    `next` holds the records that decide the ranking of the stages, each person again in their own order."""
+    `next` holds the records that decide the ranking of the stages, each person again in their own order; `judge` asks
+    what people think of answers that others gave."""
     created_at: float
     """Seconds since 1970, UTC."""
     form: str
@@ -46,6 +47,8 @@ class QueueItem:
     """JSON text: the inputs of the stage, in its order."""
     probability: float | None = None
     """Chance with which the record was sampled; None when unknown."""
+    sealed: str = ""
+    """JSON text of what no person may see, as who gave the answers to judge; it never leaves the server."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypedDict, cast
 
+from stagegap.analysis.judging import Judging, Pair, judging_form, judging_item
 from stagegap.analysis.worklist import KEYS, candidate_pool, form, payload, sample, values_of
 from stagegap.exchange.warmups import read_warmup
 from stagegap.model.answer import Output
@@ -108,6 +109,20 @@ def hunting_queue(
     found = picked(hunt, asking.population(), asking.stage.name, asking.outputs, seed=seed)
     start = _start(asking, id, created_at)
     return _queue(asking, found, Queue(**start, purpose="hunting", seed=seed, drawn=str(hunt)))
+
+
+def judging_queue(
+    asking: Asking, found: Mapping[str, Pair], judging: Judging, *, id: str, created_at: float, seed: int = 0
+) -> tuple[Queue, list[QueueItem]]:
+    """Give a fair sample of the records that both the system and a person answered, each with its two answers."""
+    there = asking.population()
+    drawn = sample([record for record in found if record in there], SAMPLE, seed=seed)
+    start = _start(asking, id, created_at)
+    made = judging_form(json.loads(start["form"]), judging)
+    start["form"], start["question"] = json.dumps(made, ensure_ascii=False), str(made["question"])
+    chances = dict.fromkeys(drawn.records, drawn.probability)
+    queue, items = _queue(asking, chances, Queue(**start, purpose="judge", seed=seed, drawn=str(judging)))
+    return replace(queue, warmup="[]"), [judging_item(item, found[item.record], judging) for item in items]
 
 
 class _Start(TypedDict):

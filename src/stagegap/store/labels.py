@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Sequence
-from typing import Any, cast
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, cast
 
-from stagegap.model.answer import Answer, Fact, Label
+from stagegap.model.answer import LABEL_FIELDS, Answer, Fact, Field, Label
 from stagegap.model.values import Json
-from stagegap.store import text
+from stagegap.store import kept, text
 from stagegap.store.attach import Session
 from stagegap.store.journal import Journal, Op
 
-_SHAPE = """[{"cascade":"VARCHAR","id":"VARCHAR","record":"VARCHAR","stage":"VARCHAR","annotator":"VARCHAR",
-"action":"VARCHAR","at":"DOUBLE","value":"VARCHAR","facts":"VARCHAR","active_ms":"UINTEGER","unsure":"BOOLEAN",
-"odd":"BOOLEAN","note":"VARCHAR","guideline":"VARCHAR","form":"VARCHAR","seen":"VARCHAR","queue":"VARCHAR",
-"probability":"DOUBLE","verified":"BOOLEAN","targeted":"BOOLEAN","run":"VARCHAR","also":"VARCHAR",
-"reason":"VARCHAR","cites":"VARCHAR"}]"""
+_SQL_TYPES: Mapping[Field, str] = {
+    Field.TEXT: "VARCHAR",
+    Field.FLAG: "BOOLEAN",
+    Field.INSTANT: "DOUBLE",
+    Field.MILLISECONDS: "UINTEGER",
+    Field.SHARE: "DOUBLE",
+}
+_ANSWERS = ("value", "facts", "also")
+"""What the answers of a label become: columns of JSON text."""
+_SHAPE = json.dumps(
+    {"cascade": "VARCHAR"}
+    | {name: _SQL_TYPES[kind] for name, kind in LABEL_FIELDS.items()}
+    | dict.fromkeys(_ANSWERS, "VARCHAR")
+)
+_NAMES: Mapping[str, str] = {"record": "r.name", "stage": "s.name", "annotator": "p.name", "at": "l.made_at"}
+_OWN = tuple(name for name in LABEL_FIELDS if name not in ("record", "stage", "annotator", "at")) + _ANSWERS
+"""Columns of the label table that are called like the field."""
 
 
 def pack(cascade: str, label: Label) -> tuple[str, bytes]:
@@ -31,29 +44,10 @@ def pack(cascade: str, label: Label) -> tuple[str, bytes]:
         text.refuse_odd_numbers(one.value)
     fields: dict[str, Json] = {
         "cascade": cascade,
-        "id": label.id,
-        "record": label.record,
-        "stage": label.stage,
-        "annotator": label.annotator,
-        "action": label.action,
-        "at": label.at,
+        **{name: getattr(label, name) for name in LABEL_FIELDS},
         "value": None if answer is None else text.write(answer.value).decode(),
         "facts": text.write([f.wordings for f in answer.facts]).decode() if answer and answer.facts else None,
-        "active_ms": label.active_ms,
-        "unsure": label.unsure,
-        "odd": label.odd,
-        "note": label.note,
-        "guideline": label.guideline,
-        "form": label.form,
-        "seen": label.seen,
-        "queue": label.queue,
-        "probability": label.probability,
-        "verified": label.verified,
-        "targeted": label.targeted,
-        "run": label.run,
         "also": _answers(label.also),
-        "reason": label.reason,
-        "cites": label.cites,
     }
     return text.plain(label.id), text.write(fields)
 
@@ -65,34 +59,16 @@ def _answers(answers: Sequence[Answer]) -> str | None:
 
 def apply(session: Session, ops: Sequence[Op]) -> None:
     """Write label operations into the tables, inside the caller's transaction."""
-    session.run(
-        f"""create or replace temp table arrived as
-        select o.* from (select seq, unnest(p) from (select unnest(?::ubigint[]) as seq,
-            unnest(from_json_strict(?::varchar, '{_SHAPE}')) as p)) o
-        where o.id not in (select id from label)""",
-        [op.seq for op in ops],
-        (b"[" + b",".join(op.body for op in ops) + b"]").decode(),
-    )
-    session.run("""
-        insert into cascade select (select coalesce(max(id), 0) from cascade) + row_number() over (order by seq), name
-        from (select cascade as name, min(seq) as seq from arrived group by 1)
-        where name not in (select name from cascade);
-        insert into annotator
-        select (select coalesce(max(id), 0) from annotator) + row_number() over (order by seq), name
-        from (select annotator as name, min(seq) as seq from arrived group by 1)
-        where name not in (select name from annotator);
+    kept.arrive(session, ops, shape=_SHAPE, table="label")
+    own = ", ".join(_OWN)
+    session.run(f"""
+        {kept.NAMES}
         insert into stage select (select coalesce(max(id), 0) from stage) + row_number() over (order by seq), id, name
         from (select c.id, a.stage as name, min(a.seq) as seq from arrived a join cascade c on c.name = a.cascade
               group by all) n
         where not exists (from stage s where s.cascade = n.id and s.name = n.name);
-        insert into record select (select coalesce(max(id), 0) from record) + row_number() over (order by seq), id, name
-        from (select c.id, a.record as name, min(a.seq) as seq from arrived a join cascade c on c.name = a.cascade
-              group by all) n
-        where not exists (from record r where r.cascade = n.id and r.name = n.name);
-        insert into label
-        select a.seq, a.id, c.id, s.id, r.id, p.id, a.action, a."at", a.value, a.facts, a.active_ms, a.unsure, a.odd,
-            a.note, a.guideline, a.form, a.seen, a.queue, a.probability, a.verified, a.targeted, a.run, a.also,
-            a.reason, a.cites
+        insert into label (seq, cascade, stage, record, annotator, made_at, {own})
+        select a.seq, c.id, s.id, r.id, p.id, a."at", {", ".join(f"a.{name}" for name in _OWN)}
         from arrived a
             left join cascade c on c.name = a.cascade
             left join stage s on s.cascade = c.id and s.name = a.stage
@@ -102,11 +78,7 @@ def apply(session: Session, ops: Sequence[Op]) -> None:
     """)
 
 
-_ROW = """
-    l.id, r.name, s.name, p.name, l.action, l.made_at, l.value, l.facts, l.active_ms, l.unsure, l.odd, l.note,
-    l.guideline, l.form, l.seen, l.queue, l.probability, l.verified, l.targeted, l.run, l.also, l.reason, l.cites
-"""
-_COLUMNS = 23
+_ROW = ", ".join(_NAMES.get(name, f"l.{name}") for name in (*LABEL_FIELDS, *_ANSWERS))
 _JOINS = """
     join stage s on s.id = l.stage join record r on r.id = l.record join annotator p on p.id = l.annotator
 """
@@ -121,8 +93,9 @@ def find(
     annotator: str | None = None,
     queue: str | None = None,
     record: str | None = None,
+    task: Literal["produce", "judge"] | None = None,
 ) -> list[Label]:
-    """Give every label ever made there, in order, the undrained ones included."""
+    """Give every label ever made there, in order, the undrained ones included; of one task where it is named."""
     filters = {"s.name": stage, "p.name": annotator, "l.queue": queue, "r.name": record}
     chosen = {column: text.plain(value) for column, value in filters.items() if value is not None}
     condition = "".join(f" and {column} = ?" for column in chosen)
@@ -132,7 +105,7 @@ def find(
         text.plain(cascade),
         *chosen.values(),
     )
-    found = [(row[0], _label(row[1:])) for row in rows]
+    found = [(row[0], _row(row[1:])) for row in rows]
     wanted = (stage, annotator, queue, record)
     late = [
         (seq, label)
@@ -143,15 +116,19 @@ def find(
             for want, have in zip(wanted, (label.stage, label.annotator, label.queue, label.record), strict=True)
         )
     ]
-    return [label for _, label in sorted([*found, *late], key=lambda pair: pair[0])] if late else [x for _, x in found]
+    ordered = sorted([*found, *late], key=lambda pair: pair[0]) if late else found
+    return [label for _, label in ordered if task in (None, label.task)]
 
 
 def count(session: Session, journal: Journal, cascade: str) -> int:
-    """Count every label ever made there, the undrained ones included."""
+    """Count every label ever made there, judgements aside, the undrained ones included."""
     stored = session.rows(
-        "select count(*) from label where cascade = (select id from cascade where name = ?)", text.plain(cascade)
+        "select count(*) from label"
+        " where cascade = (select id from cascade where name = ?) and task is distinct from 'judge'",
+        text.plain(cascade),
     )[0][0]
-    return stored + sum(owner == text.plain(cascade) for _, owner, _ in tail(session, journal))
+    late = tail(session, journal)
+    return stored + sum(owner == text.plain(cascade) and label.task == "produce" for _, owner, label in late)
 
 
 def copies(session: Session) -> list[tuple[str, bytes]]:
@@ -159,7 +136,7 @@ def copies(session: Session) -> list[tuple[str, bytes]]:
     rows = session.rows(
         f"select c.name, {_ROW} from label l {_JOINS} join cascade c on c.id = l.cascade order by l.seq"
     )
-    return [pack(row[0], _label(row[1:])) for row in rows]
+    return [pack(row[0], _row(row[1:])) for row in rows]
 
 
 def tail(session: Session, journal: Journal) -> list[tuple[int, str, Label]]:
@@ -170,7 +147,7 @@ def tail(session: Session, journal: Journal) -> list[tuple[int, str, Label]]:
     ids = [op.id for op in ops]
     there = {row[0] for row in session.rows("select id from label where id in (select unnest(?::varchar[]))", ids)}
     fresh = [(op.seq, cast("dict[str, Any]", text.read(op.body))) for op in ops if op.id not in there]
-    return [(seq, fields.pop("cascade"), _label(tuple(fields.values()))) for seq, fields in fresh]
+    return [(seq, fields["cascade"], _label(fields)) for seq, fields in fresh]
 
 
 def applied(session: Session) -> int:
@@ -179,42 +156,21 @@ def applied(session: Session) -> int:
     return rows[0][0] or 0
 
 
-def _label(row: Sequence[Any]) -> Label:
-    """Make the label from its columns, which stand in the same order in a row and in an operation's body.
+def _row(row: Sequence[Any]) -> Label:
+    return _label(dict(zip((*LABEL_FIELDS, *_ANSWERS), row, strict=True)))
 
-    An operation that an older program wrote ends earlier.
-    """
-    padded: Sequence[Any] = [*row, *[None] * (_COLUMNS - len(row))]
-    (key, record, stage, annotator, action, at, value, facts, active_ms, unsure, odd, note, guideline,
-     form, seen, queue, probability, verified, targeted, run, also, reason, cites) = padded  # fmt: skip
+
+def _label(fields: Mapping[str, Any]) -> Label:
+    """Make the label from a row or from an operation's body; what an older program did not write has its default."""
+    plain = {name: fields[name] for name in LABEL_FIELDS if fields.get(name) is not None}
     answer = None
-    if value is not None:
-        wordings = cast("list[list[str]]", text.read(facts)) if facts else []
-        answer = Answer(value=text.read(value), facts=tuple(Fact(tuple(w)) for w in wordings))
-    return Label(
-        id=key,
-        record=record,
-        stage=stage,
-        annotator=annotator,
-        answer=answer,
-        action=action,
-        at=at,
-        active_ms=active_ms,
-        unsure=unsure,
-        odd=odd,
-        note=note,
-        guideline=guideline,
-        form=form,
-        seen=seen,
-        queue=queue,
-        probability=probability,
-        verified=verified,
-        targeted=bool(targeted),
-        run=run or "",
-        also=tuple(
-            Answer(value=value, facts=tuple(Fact(tuple(wordings)) for wordings in facts))
-            for value, facts in cast("list[tuple[Json, list[list[str]]]]", text.read(also) if also else [])
-        ),
-        reason=reason or "",
-        cites=cites or "",
-    )
+    if fields["value"] is not None:
+        answer = _answer(text.read(fields["value"]), text.read(fields["facts"]) if fields.get("facts") else [])
+    also = cast("list[tuple[Json, Any]]", text.read(fields["also"]) if fields.get("also") else [])
+    # The columns have the types of the fields that they were packed from.
+    return Label(**plain, answer=answer, also=tuple(_answer(value, facts) for value, facts in also))
+
+
+def _answer(value: Json, facts: Any) -> Answer:  # Any: JSON as `pack` wrote it
+    wordings = cast("list[list[str]]", facts)
+    return Answer(value=value, facts=tuple(Fact(tuple(one)) for one in wordings))

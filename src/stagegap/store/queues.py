@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from statistics import median
-from typing import Any
+from typing import Any, cast
 
 from stagegap.errors import NotFound, StoreError
 from stagegap.model.answer import Label
@@ -31,15 +31,17 @@ def create(session: Session, queue: Queue, items: Sequence[QueueItem]) -> None:
         )  # fmt: skip
         session.run(
             """create or replace temp table arrived_item as select unnest(p.position) as position,
-                unnest(p.record) as name, unnest(p.payload) as payload, unnest(p.probability) as probability
+                unnest(p.record) as name, unnest(p.payload) as payload, unnest(p.probability) as probability,
+                unnest(p.sealed) as sealed
             from (select from_json_strict(?::varchar, '{"position":["UINTEGER"],"record":["VARCHAR"],
-                "payload":["VARCHAR"],"probability":["DOUBLE"]}') as p)""",
+                "payload":["VARCHAR"],"probability":["DOUBLE"],"sealed":["VARCHAR"]}') as p)""",
             text.write(
                 {
                     "position": [item.position for item in items],
                     "record": [item.record for item in items],
                     "payload": [item.payload for item in items],
                     "probability": [item.probability for item in items],
+                    "sealed": [item.sealed for item in items],
                 }
             ).decode(),
         )
@@ -50,7 +52,7 @@ def create(session: Session, queue: Queue, items: Sequence[QueueItem]) -> None:
             cascade,
         )
         session.run(
-            "insert into queue_item select $1, a.position, r.id, a.payload, a.probability"
+            "insert into queue_item select $1, a.position, r.id, a.payload, a.probability, a.sealed"
             " from arrived_item a join record r on r.name = a.name and r.cascade = $2 order by a.position",
             queue.id,
             cascade,
@@ -139,37 +141,51 @@ def _desk(session: Session, journal: Journal, queue: str, annotator: str) -> _De
             latest.pop(label.record, None)
             if label.action == "label" or (label.action == "skip" and label.queue == queue):
                 latest[label.record] = label
-    judged = {label.record for label in made if label.action == "adjudicate"}
     answered = {record for record, label in latest.items() if label.action == "label"}
-    known = (seen.records(session, journal, cascade, annotator) | judged) - answered
+    known = (seen.records(session, journal, cascade, annotator) | _shown(made, purpose)) - answered
     rows = session.rows(
-        "select i.position, r.name from queue_item i join record r on r.id = i.record"
+        "select i.position, r.name, i.sealed from queue_item i join record r on r.id = i.record"
         " where i.queue = ? order by i.position",
         queue,
     )
     if purpose in ("overlap", "next"):
         rows.sort(key=lambda row: sha256(text.plain(f"{queue}/{annotator}/{row[1]}").encode()).digest())
     return _Desk(
-        order=[(position, record) for position, record in rows if record not in known],
+        order=[(row[0], row[1]) for row in rows if row[1] not in known and _author(row[2]) != annotator],
         latest=latest,
         skipped=frozenset(latest.keys() - answered - known),
     )
+
+
+def _shown(made: Sequence[Label], purpose: str) -> set[str]:
+    """Give the records at which a person has seen what others answered, by settling or judging it."""
+    others = {label.record for label in made if label.action == "adjudicate"}
+    return others if purpose == "judge" else others | {label.record for label in made if label.task == "judge"}
+
+
+def _author(sealed: str | None) -> str | None:
+    """Give who wrote the person's answer that is judged: nobody judges their own."""
+    return cast("dict[str, str]", text.read(sealed)).get("author") if sealed else None
 
 
 def _counts(label: Label, queue: str, purpose: str) -> bool:
     """Say whether a label answers an item of this queue, in whichever queue it was made.
 
     A label of a hunt does not answer a fair sample: the sample would lack the very records that were hunted for. A
-    swap asks about the inputs of one run, so that only its own labels answer it.
+    swap asks about the inputs of one run and a judge queue about the answers it shows, so that only their own labels
+    answer them.
     """
+    if (label.task == "judge") is not (purpose == "judge"):
+        return False
     if label.queue == queue or purpose == "hunting":
         return True
-    return purpose != "swap" and not label.targeted
+    return purpose not in ("swap", "judge") and not label.targeted
 
 
 def _payloads(session: Session, queue: str, positions: Sequence[int]) -> list[QueueItem]:
     rows = session.rows(
-        """select i.position, r.name, i.payload, i.probability from queue_item i join record r on r.id = i.record
+        """select i.position, r.name, i.payload, i.probability, i.sealed
+        from queue_item i join record r on r.id = i.record
         where i.queue = ? and i.position in (select unnest(?::uinteger[]))""",
         queue,
         list(positions),
@@ -197,5 +213,5 @@ def _queue(row: Sequence[Any]) -> Queue:
 
 
 def _item(row: Sequence[Any]) -> QueueItem:
-    position, record, payload, probability = row
-    return QueueItem(position=position, record=record, payload=payload, probability=probability)
+    position, record, payload, probability, sealed = row
+    return QueueItem(position=position, record=record, payload=payload, probability=probability, sealed=sealed or "")

@@ -224,12 +224,19 @@ class Store:
     def labels(
         self, cascade: str, *, stage: str | None = None, annotator: str | None = None, record: str | None = None
     ) -> list[Label]:
-        """Give every label ever made, in order."""
+        """Give every label ever made, judgements aside, in order."""
         with self._file.reading() as session:
-            return labels.find(session, self._journal, cascade, stage=stage, annotator=annotator, record=record)
+            return labels.find(
+                session, self._journal, cascade, stage=stage, annotator=annotator, record=record, task="produce"
+            )
+
+    def judgements(self, cascade: str, *, stage: str | None = None) -> list[Label]:
+        """Give every judgement of answers ever made, in order."""
+        with self._file.reading() as session:
+            return labels.find(session, self._journal, cascade, stage=stage, task="judge")
 
     def label_count(self, cascade: str) -> int:
-        """Count every label ever made."""
+        """Count every label ever made, judgements aside."""
         with self._file.reading() as session:
             return labels.count(session, self._journal, cascade)
 

@@ -40,6 +40,8 @@ def draw(workspace: Workspace) -> None:
         elements.chart("agreement", charts.agreement(scorecard, chosen=stage, beyond={stage: beyond}), picks="stage")
     if beyond:
         note(beyond)
+    for judged in workspace.bench.judged(cascade, stage):
+        note(f"Judged blind by {judged.criterion}: {judged.sentence}")
     _what_was_learned(settling)
     waiting = counted(len(settling.open), "disagreement")
     streamlit.header(elements.plain(f"{waiting} to settle at {stage}"), anchor=False)

@@ -11,15 +11,24 @@ from typing import Any
 
 import streamlit
 
+from stagegap.analysis.judging import values_of_judgement
 from stagegap.analysis.worklist import guideline_hash, values_from_label
 from stagegap.errors import StagegapError
-from stagegap.model.queue import Queue
+from stagegap.model.answer import Label
+from stagegap.model.queue import Queue, QueueItem
 from stagegap.model.values import Json
 from stagegap.ui import elements, state
 from stagegap.ui.protocol import GuidelineChange, Workspace
 
 PREFETCH = 12
 """Records that the card holds ahead, so that going on waits for nobody."""
+
+
+JUDGING = {
+    "badge": "◐ Blind: who gave which answer is hidden",
+    "did": "You judged",
+}
+"""What the card says otherwise where answers are judged."""
 
 
 @streamlit.fragment
@@ -67,8 +76,9 @@ def given(
         "warmup": json.loads(queue.warmup) if not progress.done + progress.skipped else [],
         "opened": _opened(workspace, queue, who, record),
         "items": [json.loads(item.payload) for item in desk.queue_items(queue, who, PREFETCH)],
-        "last": {"item": json.loads(last[0].payload), "values": values_from_label(last[1])} if last else None,
+        "last": {"item": json.loads(last[0].payload), "values": _values(queue, *last)} if last else None,
         "acknowledged": list(acknowledged),
+        "words": JUDGING if queue.purpose == "judge" else {},
         "progress": {"done": progress.done, "total": progress.total, "median_ms": progress.median_ms},
     }
 
@@ -78,7 +88,12 @@ def _opened(workspace: Workspace, queue: Queue, who: str, record: str | None) ->
     if item is None:
         return None
     own = workspace.desk.label_of(queue, who, item.record)
-    return {"item": json.loads(item.payload), "values": values_from_label(own) if own else None}
+    return {"item": json.loads(item.payload), "values": _values(queue, item, own) if own else None}
+
+
+def _values(queue: Queue, item: QueueItem, label: Label) -> dict[str, Json]:
+    """Give the values that the form shows again."""
+    return values_of_judgement(label, queue, item) if queue.purpose == "judge" else values_from_label(label)
 
 
 def _changed(change: GuidelineChange | None) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ from stagegap.ui.protocol import Workspace
 KINDS = {
     "overlap": "Everybody labels these records, each in their own order: this is how agreement is measured.",
     "hunting": "These records were hunted for. Their labels are examples and enter no rate.",
+    "judge": "Two answers to each record, in random order: one is the system's, one a person's.",
     "next": "These records decide which stage is worst. Everybody who helps gets them in another order.",
     "swap": "This is what the stage received in the newest run.",
 }
@@ -45,7 +46,7 @@ def draw(workspace: Workspace) -> None:
     _planner(workspace, cascade, stage, queue, who)
     record = state.asked("record")
     if queue.purpose in KINDS:
-        elements.note(KINDS[queue.purpose])
+        elements.note(KINDS[queue.purpose] if queue.purpose != "judge" else f"{queue.question} {KINDS['judge']}")
     if record and workspace.desk.queue_item(queue, record) is None:
         elements.note(f"Record {record} in the link is not in this queue.")
     return label_card.draw(workspace, queue, who, verified, record)

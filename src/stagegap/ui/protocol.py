@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from stagegap.analysis.next_labels import NextLabels
+    from stagegap.analysis.rated import RatedGap
     from stagegap.analysis.views import Scorecard
     from stagegap.model.answer import Label
     from stagegap.model.queue import Progress, Queue, QueueItem
@@ -83,6 +84,10 @@ class Bench(Protocol):
     def settling(self, cascade: str, stage: str) -> Settling: ...
     def beyond_chance(self, cascade: str, stage: str) -> str:
         """Say in one sentence how much of the agreement chance would not give; empty where that has no meaning."""
+        ...
+
+    def judged(self, cascade: str, stage: str) -> Sequence[RatedGap]:
+        """Give how the system's answers were judged beside those of people, by criterion."""
         ...
 
     def payloads(self, settling: Any, records: Sequence[str]) -> Sequence[Mapping[str, Json]]:

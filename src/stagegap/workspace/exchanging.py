@@ -77,15 +77,14 @@ def import_frame(store: Store, file: CascadeFile, given: Frame) -> ImportReport:
 
 def export_labels(store: Store, cascade: Cascade, path: Path, *, references: bool, raw: bool) -> int:
     """Write all labels of a cascade, or what is settled from them, to a file. Give the number of rows."""
-    labels = store.labels(cascade.name)
     if references:
-        return write_references(path, settle(labels, cascade), cascade=cascade.name, raw=raw)
-    return write_labels(path, labels, cascade=cascade.name, raw=raw)
+        return write_references(path, settle(store.labels(cascade.name), cascade), cascade=cascade.name, raw=raw)
+    return write_labels(path, _all(store, cascade.name), cascade=cascade.name, raw=raw)
 
 
 def labels_frame(store: Store, cascade: str) -> Frame:
     """Give all labels of a cascade as a data frame."""
-    return frame(LABEL_COLUMNS, frame_rows_of(store.labels(cascade), cascade=cascade))
+    return frame(LABEL_COLUMNS, frame_rows_of(_all(store, cascade), cascade=cascade))
 
 
 def _append(
@@ -111,4 +110,8 @@ def _append(
 
 
 def _ids(store: Store, cascade: Cascade) -> set[str]:
-    return {label.id for label in store.labels(cascade.name)}
+    return {label.id for label in _all(store, cascade.name)}
+
+
+def _all(store: Store, cascade: str) -> list[Label]:
+    return [*store.labels(cascade), *store.judgements(cascade)]

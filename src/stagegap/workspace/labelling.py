@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from stagegap.analysis import codec
+from stagegap.analysis.judging import Judging, judged_answer, pairs
 from stagegap.analysis.need import NeedView
 from stagegap.analysis.next_labels import NextLabels, next_labels
 from stagegap.analysis.references import latest
@@ -18,7 +19,15 @@ from stagegap.model.queue import GuidelineVersion, Progress, Queue, QueueItem
 from stagegap.model.run import SYSTEM
 from stagegap.model.sources import CascadeFile
 from stagegap.model.values import Json
-from stagegap.runner.asking import Asking, asking_about, hunting_queue, next_queue, overlap_queue, random_queue
+from stagegap.runner.asking import (
+    Asking,
+    asking_about,
+    hunting_queue,
+    judging_queue,
+    next_queue,
+    overlap_queue,
+    random_queue,
+)
 from stagegap.runner.hunting import Hunt
 from stagegap.runner.prepare import read_materials
 from stagegap.store import Store
@@ -120,6 +129,27 @@ class Desk:
         asking = self._asking(self._load(cascade), stage)
         return self._keep(*hunting_queue(asking, hunt, id=_id(), created_at=self._clock()))
 
+    def judge(self, cascade: str, stage: str, judging: Judging) -> Queue:
+        """Give the queue in which people judge the answers of the newest run that is done beside those of people.
+
+        It is drawn once for each run and way of judging. Raises: NotFound without a run, or without two answers.
+        """
+        file, run = self._load(cascade), self._store.run(cascade)
+        there = reversed(self._store.queues(cascade, stage))
+        drawn = (queue for queue in there if queue.purpose == "judge" and queue.drawn == str(judging))
+        found = next((queue for queue in drawn if run is not None and queue.run == run.id), None)
+        if found is None:
+            asking = self._asking(file, stage)
+            answers = {r: output.value for r, output in asking.outputs[stage].items() if output.status.has_value}
+            fair = [label for label in self._store.labels(cascade, stage=stage) if not label.targeted]
+            made = judging_queue(asking, pairs(fair, answers, stage), judging, id=_id(), created_at=self._clock())
+            if not made[1]:
+                raise NotFound(
+                    f"There is nothing to judge at {stage!r}: no record has an answer of the system and a person's."
+                )
+            found = self._keep(*made)
+        return replace(found, guideline=file.cascade.stage(stage).guideline)
+
     def queue_items(self, queue: Queue, annotator: str, limit: int) -> list[QueueItem]:
         """Give the next records for that person, with what the stage saw and nothing else."""
         found = self._store.queue_items(queue.id, annotator, limit)
@@ -140,7 +170,11 @@ class Desk:
 
     def label_of(self, queue: Queue, annotator: str, record: str) -> Label | None:
         """Give that person's label of a record in force, made in this queue or elsewhere."""
-        made = self._store.labels(queue.cascade, stage=queue.stage, annotator=annotator, record=record)
+        if queue.purpose == "judge":
+            judged = self._store.judgements(queue.cascade, stage=queue.stage)
+            made = [one for one in judged if (one.queue, one.annotator, one.record) == (queue.id, annotator, record)]
+        else:
+            made = self._store.labels(queue.cascade, stage=queue.stage, annotator=annotator, record=record)
         own = [label for label in made if label.action != "adjudicate"]
         return own[-1] if own and own[-1].action == "label" else None
 
@@ -173,7 +207,15 @@ class Desk:
             raise ConfigurationError(f"The queue of stage {queue.stage!r} has no record {unknown[0]!r}.")
         at = self._clock()
         labels = [
-            label_from_event(event, queue, items[record], annotator=annotator, at=at, verified=verified)
+            label_from_event(
+                event,
+                queue,
+                items[record],
+                annotator=annotator,
+                at=at,
+                verified=verified,
+                read=judged_answer if queue.purpose == "judge" else None,
+            )
             for event, record in zip(events, named, strict=True)
         ]
         self._store.append_labels(queue.cascade, labels)

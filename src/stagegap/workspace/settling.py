@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from stagegap.analysis.chance import chance_corrected
+from stagegap.analysis.judging import judged_gap, judging_of
+from stagegap.analysis.rated import RatedGap
 from stagegap.analysis.references import adjudications, latest
 from stagegap.analysis.settling import (
     Disagreement,
@@ -83,6 +85,30 @@ class Bench:
         if key not in self._beyond:
             self._beyond = {key: self._beyond_chance(cascade, stage, labels)}
         return self._beyond[key]
+
+    def judged(self, cascade: str, stage: str) -> tuple[RatedGap, ...]:
+        """Give how the answers of the newest run that is done were judged beside those of people, by criterion."""
+        run = self._store.run(cascade)
+        made = self._store.judgements(cascade, stage=stage)
+        queues = [
+            queue
+            for queue in self._store.queues(cascade, stage)
+            if queue.purpose == "judge" and run is not None and queue.run == run.id
+        ]
+        if not made or not queues or run is None:
+            return ()
+        noun, records = self._load(cascade).cascade.noun, self._store.records(cascade)
+        found = [
+            judged_gap(
+                [label for label in made if label.queue == queue.id],
+                records,
+                judging_of(queue),
+                noun=noun,
+                seed=run.seed,
+            )
+            for queue in queues
+        ]
+        return tuple(one for one in found if one is not None)
 
     def _beyond_chance(self, cascade: str, stage: str, labels: Sequence[Label]) -> str:
         answers: dict[str, dict[str, Label]] = {}

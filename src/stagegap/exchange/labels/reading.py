@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 from stagegap.errors import near_names
 from stagegap.exchange.cells import escaped, unguarded
@@ -15,7 +15,7 @@ from stagegap.exchange.instants import seconds
 from stagegap.exchange.labels import typed
 from stagegap.exchange.records import identity
 from stagegap.exchange.rows import Problems, Row, parse_json, read_rows
-from stagegap.model.answer import REASONS, Answer, Fact, Label
+from stagegap.model.answer import LABEL_FIELDS, REASONS, Answer, Fact, Field, Label
 from stagegap.model.cascade import Cascade, Kind, Stage
 from stagegap.model.values import Json
 from stagegap.stages.acceptance import Rejected, accept
@@ -29,6 +29,14 @@ ACTIONS: Mapping[str, Literal["label", "skip", "undo", "adjudicate"]] = {
     "adjudicate": "adjudicate",
 }
 ANSWERS = ("label", "adjudicate")
+TASKS: Mapping[str, Literal["produce", "judge"]] = {"": "produce", "produce": "produce", "judge": "judge"}
+_READ: Mapping[Field, Callable[[typed.Values, str], str | bool | int | float | None]] = {
+    Field.TEXT: lambda values, name: "" if name in ("record", "stage", "annotator", "id") else typed.text(values, name),
+    Field.FLAG: typed.flag,
+    Field.MILLISECONDS: typed.milliseconds,
+    Field.SHARE: typed.share,
+}
+"""How a field is read; an instant has more forms than one and is read apart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,33 +116,39 @@ def _label(values: typed.Values, stage: Stage, known: Known, *, tabular: bool) -
     action = ACTIONS.get(typed.text(values, "action"))
     if action is None:
         raise ValueError(f"The action {values['action']!r} is none of label, skip, undo, adjudicate.")
-    answer = _answer(values, stage, known, tabular=tabular, canonical=not kept)
+    plain = {name: _READ[kind](values, name) for name, kind in LABEL_FIELDS.items() if kind in _READ}
+    task = TASKS.get(typed.text(values, "task"))
+    if task is None:
+        raise ValueError(f"The task {values['task']!r} is none of produce, judge.")
+    if task == "judge":
+        answer = _judged(values, tabular=tabular)
+    else:
+        answer = _answer(values, stage, known, tabular=tabular, canonical=not kept)
     if action not in ANSWERS and (answer.value not in (None, "") or answer.facts):
         raise ValueError(f"The action {action!r} comes without a value, found {answer.value!r}.")
-    return Label(
-        id=_own_id(kept, values, known.cascade.name) if kept else content_id(known.cascade.name, values),
-        record=identity(values["record"]),
-        stage=stage.name,
-        annotator=annotator if kept else annotator.strip(),
-        answer=answer if action in ANSWERS else None,
-        action=action,
-        at=0.0 if at is None else at,
-        active_ms=typed.milliseconds(values, "active_ms"),
-        unsure=typed.flag(values, "unsure"),
-        odd=typed.flag(values, "odd"),
-        note=typed.text(values, "note"),
-        guideline=typed.text(values, "guideline"),
-        form=typed.text(values, "form"),
-        seen=typed.text(values, "seen"),
-        queue=typed.text(values, "queue"),
-        probability=typed.share(values, "probability"),
-        verified=typed.flag(values, "verified"),
-        targeted=typed.flag(values, "targeted"),
-        run=typed.text(values, "run"),
-        also=_also(values, stage, known, canonical=not kept),
-        reason=_reason(values),
-        cites=typed.text(values, "cites"),
-    )
+    read: dict[str, Any] = {  # Any: what `typed` gives has the types of the fields
+        **plain,
+        "id": _own_id(kept, values, known.cascade.name) if kept else content_id(known.cascade.name, values),
+        "record": identity(values["record"]),
+        "stage": stage.name,
+        "annotator": annotator if kept else annotator.strip(),
+        "action": action,
+        "task": task,
+        "at": 0.0 if at is None else at,
+        "reason": _reason(values),
+    }
+    also = _also(values, stage, known, canonical=not kept)
+    return Label(**read, answer=answer if action in ANSWERS else None, also=also)
+
+
+def _judged(values: typed.Values, *, tabular: bool) -> Answer:
+    """Give what a judgement says: an object of its own, whatever the stage answers. Raises: ValueError."""
+    value = values.get("value")
+    if tabular and isinstance(value, str):
+        value = parse_json(value) if value else None
+    if value is not None and not (isinstance(value, Mapping) and isinstance(value.get("ratings"), Mapping)):
+        raise ValueError(f"A judgement is an object with ratings, found {values.get('value')!r}.")
+    return Answer(value=value)
 
 
 def content_id(cascade: str, content: object) -> str:

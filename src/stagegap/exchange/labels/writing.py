@@ -7,35 +7,26 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from stagegap.exchange.tables import Column, ending_of, write_csv, write_jsonl, write_parquet
-from stagegap.model.answer import Answer, Fact, Label, Reference
+from stagegap.model.answer import LABEL_FIELDS, Answer, Fact, Field, Label, Reference
 from stagegap.model.values import Json
 
+_KINDS: Mapping[Field, Column] = {
+    Field.TEXT: Column.TEXT,
+    Field.FLAG: Column.FLAG,
+    Field.INSTANT: Column.NUMBER,
+    Field.MILLISECONDS: Column.WHOLE,
+    Field.SHARE: Column.NUMBER,
+}
+_FIRST = ("record", "stage", "annotator", "action")
 LABEL_COLUMNS: Mapping[str, Column] = {
-    "record": Column.TEXT,
-    "stage": Column.TEXT,
-    "annotator": Column.TEXT,
-    "action": Column.TEXT,
+    **dict.fromkeys(_FIRST, Column.TEXT),
     "value": Column.TEXT,
     "facts": Column.LISTS_OF_TEXTS,
-    "at": Column.NUMBER,
-    "active_ms": Column.WHOLE,
-    "unsure": Column.FLAG,
-    "odd": Column.FLAG,
-    "note": Column.TEXT,
-    "guideline": Column.TEXT,
-    "form": Column.TEXT,
-    "seen": Column.TEXT,
-    "queue": Column.TEXT,
-    "probability": Column.NUMBER,
-    "verified": Column.FLAG,
-    "targeted": Column.FLAG,
-    "run": Column.TEXT,
     "also": Column.TEXT,
-    "reason": Column.TEXT,
-    "cites": Column.TEXT,
-    "id": Column.TEXT,
+    **{name: _KINDS[kind] for name, kind in LABEL_FIELDS.items() if name not in _FIRST},
     "cascade": Column.TEXT,
 }
+"""What stands in a file of labels: what was answered first, then the other fields of a label."""
 REFERENCE_COLUMNS: Mapping[str, Column] = {
     "record": Column.TEXT,
     "stage": Column.TEXT,
@@ -100,32 +91,14 @@ def _csv_row(row: Mapping[str, Json]) -> dict[str, Json]:
 def _label_row(label: Label, cascade: str) -> dict[str, Json]:
     """Give a label as a row; `value` is left out where there is no answer at all (skip, undo)."""
     answer = label.answer
-    return {
-        "record": label.record,
-        "stage": label.stage,
-        "annotator": label.annotator,
-        "action": label.action,
+    found: dict[str, Json] = {
+        **{name: getattr(label, name) for name in LABEL_FIELDS},
         **({} if answer is None else {"value": answer.value}),
         "facts": _facts(answer),
-        "at": label.at,
-        "active_ms": label.active_ms,
-        "unsure": label.unsure,
-        "odd": label.odd,
-        "note": label.note,
-        "guideline": label.guideline,
-        "form": label.form,
-        "seen": label.seen,
-        "queue": label.queue,
-        "probability": label.probability,
-        "verified": label.verified,
-        "targeted": label.targeted,
-        "run": label.run,
         "also": _also(label),
-        "reason": label.reason,
-        "cites": label.cites,
-        "id": label.id,
         "cascade": cascade,
     }
+    return {name: found[name] for name in LABEL_COLUMNS if name in found}
 
 
 def _also(label: Label) -> str:

@@ -119,6 +119,7 @@ class View {
     }
     return make("div", attributes,
       make("div", { class: "asked" }, field.label, hint && make("span", { class: "hint" }, hint)),
+      card.current.texts && make("div", { class: "txt", tabindex: "0", role: "group", "aria-label": field.name.toUpperCase() }, card.current.texts[field.name]),
       body(),
       this.none(field),
       card.problem && card.field === field && make("div", { class: "problem", role: "alert" }, card.problem))
