@@ -10,6 +10,7 @@ import typer
 from stagegap.cli import labelling
 from stagegap.cli.attributing import attributing
 from stagegap.cli.changing import changing
+from stagegap.cli.oddities import oddities
 from stagegap.cli.options import (
     BudgetOption,
     CascadeOption,
@@ -286,3 +287,4 @@ def doctor(
 application.add_typer(attributing)
 application.add_typer(changing)
 application.add_typer(nights)
+application.add_typer(oddities)

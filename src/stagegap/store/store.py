@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import stagegap.store.runs as run_tables
 from stagegap.errors import NotFound, StoreBusy, StoreError
@@ -28,6 +28,9 @@ from stagegap.store.journal import Journal
 from stagegap.store.locks import Locks
 from stagegap.store.migrate import Schema
 from stagegap.store.origins import Origins
+
+if TYPE_CHECKING:
+    from stagegap.store.screening import RunReader
 
 PATIENCE_S = 5.0
 KILLED = "Its process ended without a word."
@@ -259,6 +262,15 @@ class Store:
         """Give the kept scores by record."""
         with self._file.reading() as session:
             return run_tables.scores(session, run, cell, stage=stage, metric=metric)
+
+    @contextmanager
+    def screening(self, run: str) -> Generator[RunReader]:
+        """Read the columns of a run, for as long as the block lasts; writers wait meanwhile. Raises: NotFound."""
+        from stagegap.store.screening import RunReader
+
+        self._drainer.drain_all()
+        with self._file.reading() as session:
+            yield RunReader(session, run)
 
     def create_queue(self, queue: Queue, items: Sequence[QueueItem]) -> None:
         """Store a sample for people to label. Raises: StoreError when its id is taken."""

@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # The pages open a workspace to read: what runs and loads cas
     from stagegap.workspace.attributing import Attribution
     from stagegap.workspace.exchanging import Foreign, ImportReport
     from stagegap.workspace.labelling import Desk
+    from stagegap.workspace.oddities import Oddities
     from stagegap.workspace.overnight import Listener
     from stagegap.workspace.reading import Reading
     from stagegap.workspace.running import Job
@@ -96,6 +97,13 @@ class Workspace:
         from stagegap.workspace.reading import Reading
 
         return Reading(self.store, restored=self._files.restored, clock=self._clock)
+
+    @property
+    def oddities(self) -> Oddities:
+        """What looks strange in a run."""
+        from stagegap.workspace.oddities import Oddities
+
+        return Oddities(self.store, restored=self._files.restored, scorecard=self.scorecard)
 
     def close(self) -> None:
         """Let go of the store if it was used."""

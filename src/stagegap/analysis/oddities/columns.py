@@ -1,0 +1,177 @@
+"""The columns of a run that detectors read: arrays of numbers, one entry a record, no text and no object."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stagegap.analysis.views import StageRow
+from stagegap.model.answer import Status
+from stagegap.model.cascade import Cascade, Kind, Stage
+from stagegap.stats.clusters import Clusters
+
+Floats = NDArray[np.float64]
+Codes = NDArray[np.int64]
+Hashes = NDArray[np.uint64]
+STATUSES = tuple(Status)
+"""A status is stored as its place here, -1 where the stage has no output."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageColumns:
+    """What a run holds of one stage; every array has one entry a record, in the order of `RunColumns`.
+
+    Floats are 1, 0 or NaN (not known, does not apply) unless said otherwise; a hash of 0 stands for none.
+    """
+
+    stage: Stage
+    status: Codes
+    score: Floats
+    """In [0, 1]: the stage's headline metric."""
+    good: Floats
+    """The score reaches the stage's bar."""
+    value: Hashes
+    inputs: Hashes
+    """Of everything that the stage received."""
+    call: Hashes
+    """Begin of the call's key: the same settings, code, and inputs have the same."""
+    confidence: Floats
+    """In [0, 1]."""
+    latency: Floats
+    """Milliseconds of the calls that were made; NaN for cached ones."""
+    cost: Floats
+    """US dollars."""
+    size: Floats
+    """Characters of a text."""
+    shape: Codes
+    """Place in `shapes`, -1 without a value."""
+    shapes: tuple[str, ...]
+    """Forms of the answer as it came: keys with types, fences, an opening phrase."""
+    cut: Floats
+    """The text ends without the sign that ends a sentence."""
+    doubled: Floats
+    """A ranking holds one document twice."""
+    outside: Floats
+    """A label that is not in the declared set."""
+    foreign: Floats
+    """The answer is in another language than the inputs; NaN where either language is not plain."""
+    unstable: Floats
+    """Answers to repeated calls differ; NaN where the stage was asked once."""
+    answer: Codes
+    """Place in `answers`, -1 without; only of labels and booleans."""
+    reference: Codes
+    """The answer that most people gave, place in `answers`, -1 without; only of labels and booleans."""
+    answers: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return self.stage.name
+
+    @property
+    def kind(self) -> Kind:
+        return self.stage.output.kind
+
+    @property
+    def asked(self) -> NDArray[np.bool_]:
+        """Records on which the stage was called, infrastructure failures left out: they say nothing of quality."""
+        there = self.status >= 0
+        for one in (Status.SKIPPED, Status.BLOCKED, Status.INFRASTRUCTURE):
+            there &= self.status != STATUSES.index(one)
+        return there
+
+    def has(self, *statuses: Status) -> Floats:
+        """Give 1 where the call ended so, 0 where it ended otherwise, NaN where there was none."""
+        places = [STATUSES.index(one) for one in statuses]
+        return np.where(self.asked, np.isin(self.status, places).astype(np.float64), np.nan)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeopleColumns:
+    """What people answered at one stage; one entry a label in force, of records that the run has."""
+
+    record: Codes
+    person: Codes
+    names: tuple[str, ...]
+    """By code of the person."""
+    answer: Hashes
+    """Equal answers have equal hashes; 0 stands for "no answer is right"."""
+    active_ms: Floats
+    """NaN where unknown."""
+    changed_record: Codes
+    """One entry for each time a person answered a record that they had answered at least an hour before."""
+    changed_person: Codes
+    changed: Floats
+    """1 where that answer is another one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fields:
+    """How the fields of records look: enough to see that they come from elsewhere."""
+
+    names: tuple[str, ...]
+    size: Mapping[str, Floats]
+    """Characters by field, one entry a record of that run."""
+    unit: Mapping[str, Codes]
+    """Code of the unit of independence of each entry."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Earlier:
+    """The run before, on the records that it shares with this one."""
+
+    run: str
+    stages: Mapping[str, StageColumns]
+    unchanged: frozenset[str]
+    """Stages whose settings are the same in both runs."""
+    shared: int
+    """Records that both have."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunColumns:
+    """A run as detectors see it."""
+
+    cascade: Cascade
+    run: str
+    units: Clusters
+    difficulty: Floats
+    """As given by people, higher is harder; NaN where it is not given."""
+    difficulties: tuple[str, ...]
+    """The given words in their order."""
+    groups: Mapping[str, Codes]
+    """Positions of the records of each slice, `language: de`."""
+    stages: Mapping[str, StageColumns]
+    people: Mapping[str, PeopleColumns] = field(default_factory=dict[str, PeopleColumns])
+    earlier: Earlier | None = None
+    others: Mapping[str, Sequence[StageColumns]] = field(default_factory=dict[str, Sequence[StageColumns]])
+    """By stage: what differently set systems answered to the same records, this run's own among them."""
+    fields: Fields | None = None
+    """Of the records that the earlier run does not have."""
+    fields_before: Fields | None = None
+    """Of the records that only the earlier run has."""
+    rows: tuple[StageRow, ...] = ()
+    """Of the scorecard: what people and swaps say of each stage."""
+    seed: int = 0
+
+    @property
+    def n(self) -> int:
+        return len(self.units.codes)
+
+    def rng(self) -> np.random.Generator:
+        """Give the source of a detector's draws: the same in every screen of this run."""
+        return np.random.default_rng(self.seed)
+
+    def inputs_right(self, stage: str) -> Floats:
+        """Give 1 where everything that the stage read from other stages is acceptable, 0 where something is not.
+
+        NaN where that is not known, and at a stage that reads no other.
+        """
+        parents = [self.stages[name].good for name in self.cascade.stage(stage).parents]
+        if not parents:
+            return np.full(self.n, np.nan)
+        wrong = np.any([one == 0 for one in parents], axis=0)
+        unknown = np.any([np.isnan(one) for one in parents], axis=0)
+        return np.where(wrong, 0.0, np.where(unknown, np.nan, 1.0))

@@ -1,0 +1,164 @@
+"""Higher or lower than expected: anchors that cost nothing to know, and confidence against what came true."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stagegap.analysis.oddities.card import Detector, Family, Finding, Mark, Plot, Point, places
+from stagegap.analysis.oddities.columns import Floats, RunColumns, StageColumns
+from stagegap.analysis.oddities.saying import claim, shown
+from stagegap.analysis.wording import plural, span
+from stagegap.stats.clusters import distinct
+from stagegap.stats.screening import mean, mean_p, share, trend
+from stagegap.stats.signflip import sign_flip_p
+
+RELEVANT = 0.03
+"""A difference below is not worth anybody's time, however certain."""
+FEWEST = 30
+BINS = 10
+DIAGONAL = (Point(x=0.0, y=0.0), Point(x=1.0, y=1.0))
+
+
+def _below_prior(run: RunColumns) -> Iterator[Finding]:
+    for stage in run.stages.values():
+        known = (stage.reference >= 0) & ~np.isnan(stage.good)
+        if known.sum() < FEWEST or not independent(run, known):
+            continue
+        counts = np.bincount(stage.reference[known])
+        common = int(counts.argmax())
+        always = np.where(known, (stage.reference == common).astype(np.float64), np.nan)
+        loss = always - stage.good
+        lost = mean(loss, run.units)
+        yield claim(
+            stage.name, lost, _one_sided(loss, run),
+            f"{stage.name} is right on {shown(share(np.where(known, stage.good, np.nan), run.units))}; always "
+            f"answering {stage.answers[common]!r} would be right on {shown(share(always, run.units))} of the same "
+            f"{int(known.sum()):,} {plural(run.cascade.noun, 2)}.",
+            positions=places((loss == 1).astype(np.float64)), count=int((loss == 1).sum()),
+        )  # fmt: skip
+
+
+def independent(run: RunColumns, known: NDArray[np.bool_]) -> bool:
+    """Say whether the records belong to two clusters at least, without which nothing can be tested."""
+    return distinct(run.units.codes[known]) >= 2
+
+
+def _one_sided(differences: Floats, run: RunColumns) -> float:
+    """Give the one-sided p that the sum of paired differences is at most 0."""
+    both = sign_flip_p(differences, run.units, rng=run.rng())
+    return both / 2 if np.nansum(differences) > 0 else 1 - both / 2
+
+
+def _calibration(run: RunColumns) -> Iterator[Finding]:
+    for stage in run.stages.values():
+        gap = stage.confidence - stage.good
+        known = ~np.isnan(gap)
+        if known.sum() < FEWEST or not independent(run, known):
+            continue
+        found = mean(gap, run.units)
+        p = min(1.0, 2 * min(mean_p(gap - RELEVANT, run.units), mean_p(-gap - RELEVANT, run.units)))
+        sure = mean(np.where(known, stage.confidence, np.nan), run.units)
+        right = share(np.where(known, stage.good, np.nan), run.units)
+        wrong = np.where(known & (stage.good == 0), 1.0, 0.0)
+        yield Finding(
+            stage=stage.name, statistic=found, scale="points", p=p,
+            sentence=f"{stage.name} is {shown(sure)} sure and right on {shown(right)} of {int(known.sum()):,} "
+            f"{plural(run.cascade.noun, 2)}.",
+            positions=places(wrong, order=stage.confidence), count=int(wrong.sum()), plot=calibration_curve(run, stage),
+        )  # fmt: skip
+
+
+def calibration_curve(run: RunColumns, stage: StageColumns) -> Plot:
+    """Draw how often a stage is right by how sure it says it is, in ten bins of equal width."""
+    marks: list[Mark] = []
+    bins = np.minimum((np.nan_to_num(stage.confidence, nan=-1.0) * BINS).astype(np.int64), BINS - 1)
+    for place in range(BINS):
+        inside = (bins == place) & (stage.confidence >= 0) & ~np.isnan(stage.good)
+        if inside.any():
+            right = share(np.where(inside, stage.good, np.nan), run.units)
+            marks.append(Mark(x=float(stage.confidence[inside].mean()), y=right))
+    return Plot(x="confidence", y="share right", marks=tuple(marks), line=DIAGONAL, line_name="calibrated")
+
+
+def _backwards(run: RunColumns) -> Iterator[Finding]:
+    for stage in run.stages.values():
+        slope, p = trend(1 - stage.good, stage.confidence, run.units)
+        if slope.n < FEWEST or not slope.is_measured:
+            continue
+        wrong = ((stage.good == 0) & ~np.isnan(stage.confidence)).astype(np.float64)
+        yield claim(
+            stage.name, slope, p,
+            f"The surer {stage.name} is, the more often it is wrong: from a confidence of 0 to one of 1 its failure "
+            f"rate would rise by {100 * slope.value:.0f} points (interval {span(slope)}; {slope.n:,} "
+            f"{plural(run.cascade.noun, slope.n)}).",
+            positions=places(wrong, order=stage.confidence), count=int(wrong.sum()),
+        )  # fmt: skip
+
+
+def _empty_confidence(run: RunColumns) -> Iterator[Finding]:
+    for stage in run.stages.values():
+        known = ~np.isnan(stage.confidence) & ~np.isnan(stage.good)
+        if known.sum() < FEWEST or not independent(run, known):
+            continue
+        base = float(stage.good[known].mean())
+        worse = (stage.confidence - stage.good) ** 2 - (base - stage.good) ** 2
+        found = mean(worse, run.units)
+        yield claim(
+            stage.name, found, mean_p(worse, run.units),
+            f"The confidence of {stage.name} predicts less than one number for all would: its squared error is higher "
+            f"by {found.value:.3f} ({found.low:.3f} to {found.high:.3f}; {found.n:,} "
+            f"{plural(run.cascade.noun, found.n)}).",
+            scale="number", positions=places((worse > 0).astype(np.float64), order=worse), count=int((worse > 0).sum()),
+        )  # fmt: skip
+
+
+def _moved(run: RunColumns) -> Iterator[Finding]:
+    if run.earlier is None:
+        return
+    for name in sorted(run.earlier.unchanged & set(run.stages)):
+        now, then = run.stages[name], run.earlier.stages[name]
+        same = (now.inputs == then.inputs) & (now.inputs != 0)
+        moved = np.where(same, now.score - then.score, np.nan)
+        found = mean(moved, run.units)
+        if found.n < FEWEST or not found.is_measured:
+            continue
+        yield claim(
+            name, found, sign_flip_p(moved, run.units, rng=run.rng()),
+            f"Nothing about {name} or its inputs changed since run {run.earlier.run}, yet its score moved by "
+            f"{100 * found.value:+.0f} points (interval {span(found)}; {found.n:,} "
+            f"{plural(run.cascade.noun, found.n)}).",
+            positions=places((np.abs(moved) > 0).astype(np.float64), order=np.abs(moved)),
+            count=int((np.abs(moved) > 0).sum()),
+        )  # fmt: skip
+
+
+DETECTORS = (
+    Detector(
+        name="below-prior", family=Family.EXPECTED, title="Worse than always giving the commonest answer",
+        rule="right less often than the commonest reference answer would be",
+        why="A stage that reads its input should beat one that does not.", look=_below_prior,
+    ),
+    Detector(
+        name="calibration", family=Family.EXPECTED, title="Confidence that does not come true",
+        rule="mean confidence and share right differ by more than 3 points",
+        why="Whoever escalates or stops by this confidence decides by a wrong number.", look=_calibration,
+    ),
+    Detector(
+        name="backwards", family=Family.EXPECTED, title="Surer when it is wrong",
+        rule="the failure rate rises with confidence",
+        why="Confidence should fall where answers fail; one that rises points the wrong way.", look=_backwards,
+    ),
+    Detector(
+        name="loss", family=Family.EXPECTED, title="A loss above that of a constant",
+        rule="the squared error of the confidence is above that of the mean share right",
+        why="The confidence costs more than it tells.", look=_empty_confidence,
+    ),
+    Detector(
+        name="moved", family=Family.EXPECTED, title="A score that moved by itself",
+        rule="same settings, same inputs, another mean score than in the run before",
+        why="What nobody changed should not change.", look=_moved,
+    ),
+)  # fmt: skip

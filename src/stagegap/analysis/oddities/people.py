@@ -1,0 +1,204 @@
+"""What people's labels show by themselves, and beside the system."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from stagegap.analysis.oddities.card import Detector, Family, Finding, places
+from stagegap.analysis.oddities.columns import Floats, PeopleColumns, RunColumns
+from stagegap.analysis.oddities.saying import beyond, claim, shown
+from stagegap.analysis.wording import plural
+from stagegap.model.cascade import Kind
+from stagegap.model.estimate import Estimate
+from stagegap.stats.agreement import item_bootstrap, krippendorff_alpha
+from stagegap.stats.screening import mean, mean_p, share
+
+TOO_LOW = 0.4
+"""Krippendorff's alpha whose whole interval lies below says that labels are mostly not shared (he asks for 0.667)."""
+FEWEST = 30
+MOST_ITEMS = 1_000
+RESAMPLES = 500
+FIFTH = 5
+HASTE = 0.01
+"""So often a label may take less than a fifth of the person's median before it is odd."""
+WAVERING = 0.05
+"""So often a person may answer otherwise than before."""
+FEWEST_TIMES = 10
+STRONG = 0.7
+MOST = 0.8
+FEWEST_SYSTEMS = 3
+LEAST_CHANCE = 0.02
+"""So often references may be wrong before it is odd."""
+ALIKE = 2.0
+"""So many times more often than independent errors may similar systems err together: some records are harder."""
+RELEVANT = 0.03
+COUNTABLE = (Kind.LABEL, Kind.LABELS, Kind.BOOLEAN, Kind.NUMBER)
+"""Types of answers that are the same or not; two good texts may differ."""
+
+
+def _weak_agreement(run: RunColumns) -> Iterator[Finding]:
+    for name, people in run.people.items():
+        if run.stages[name].kind in COUNTABLE:
+            alpha = _alpha(run, people)
+            yield weak_agreement(name, alpha, run.cascade.noun)
+
+
+def weak_agreement(stage: str, alpha: Estimate, noun: str, *, subject: str = "") -> Finding:
+    """Say that people agree too little for any gap at this stage to mean something."""
+    words = f"Krippendorff's alpha {alpha.value:.2f} ({alpha.low:.2f} to {alpha.high:.2f})"
+    of = f" by {subject}" if subject else ""
+    return Finding(
+        stage=stage,
+        subject=subject,
+        statistic=alpha,
+        scale="number",
+        p=None,
+        is_found=alpha.is_measured and alpha.n >= FEWEST and alpha.high < TOO_LOW,
+        sentence=f"People hardly agree at {stage}{of}: {words} on {alpha.n:,} {plural(noun, alpha.n)}. A gap measured "
+        "with these labels is mostly noise.",
+        count=alpha.n,
+    )
+
+
+def _alpha(run: RunColumns, people: PeopleColumns) -> Estimate:
+    """Give alpha on at most 1,000 of the records that several people labelled, chosen by chance."""
+    several = np.flatnonzero(np.bincount(people.record, minlength=run.n) >= 2)
+    rng = run.rng()
+    if len(several) > MOST_ITEMS:
+        several = np.sort(rng.choice(several, MOST_ITEMS, replace=False))
+    place = np.full(run.n, -1)
+    place[several] = np.arange(len(several))
+    ratings = np.full((len(people.names), len(several)), np.nan)
+    _, codes = np.unique(people.answer, return_inverse=True)
+    inside = place[people.record] >= 0
+    ratings[people.person[inside], place[people.record[inside]]] = codes[inside]
+    return item_bootstrap(krippendorff_alpha, ratings, run.units.codes[several], rng=rng, resamples=RESAMPLES)
+
+
+def _hasty(run: RunColumns) -> Iterator[Finding | None]:
+    for name, people in run.people.items():
+        for code, person in enumerate(people.names):
+            own = (people.person == code) & (people.active_ms > 0)
+            if own.sum() < FEWEST_TIMES:
+                continue
+            usual = float(np.median(people.active_ms[own]))
+            hits = np.full(run.n, np.nan)
+            hits[people.record[own]] = people.active_ms[own] < usual / FIFTH
+            words = f"{person} answered {name} in under a fifth of their usual {usual / 1000:.0f} s on {{found}}."
+            yield beyond(run, name, hits, HASTE, words, subject=person)
+
+
+def _wavering(run: RunColumns) -> Iterator[Finding | None]:
+    for name, people in run.people.items():
+        for code, person in enumerate(people.names):
+            own = people.changed_person == code
+            if own.any():
+                hits = np.full(run.n, np.nan)
+                hits[people.changed_record[own]] = people.changed[own]
+                words = f"{person} answered {name} otherwise than before on {{found}} that they answered twice."
+                yield beyond(run, name, hits, WAVERING, words, subject=person)
+
+
+def best_share(run: RunColumns, stage: str) -> Floats:
+    """Give the share of people who gave the commonest answer, of records that several labelled; NaN elsewhere."""
+    people = run.people[stage]
+    order = np.lexsort((people.answer, people.record))
+    record, answer = people.record[order], people.answer[order]
+    found = np.full(run.n, np.nan)
+    if not len(record):
+        return found
+    starts = np.flatnonzero(np.r_[True, (record[1:] != record[:-1]) | (answer[1:] != answer[:-1])])
+    votes = np.diff(np.r_[starts, len(record)])
+    most = np.zeros(run.n)
+    np.maximum.at(most, record[starts], votes)
+    total = np.bincount(record, minlength=run.n)
+    return np.where(total >= 2, most / np.maximum(total, 1), np.nan)
+
+
+def _sure_where_split(run: RunColumns) -> Iterator[Finding]:
+    for name in run.people:
+        stage = run.stages[name]
+        if stage.kind not in COUNTABLE:
+            continue
+        split = best_share(run, name) < 1
+        excess = np.where(split, stage.confidence - stage.good, np.nan)
+        found = mean(excess, run.units)
+        if found.n < FEWEST or not found.is_measured:
+            continue
+        known = ~np.isnan(excess)
+        sure, right = (np.where(known, one, np.nan) for one in (stage.confidence, stage.good))
+        yield claim(
+            name, found, mean_p(excess - RELEVANT, run.units),
+            f"Where people disagree, {name} is {shown(mean(sure, run.units))} sure and right on "
+            f"{shown(share(right, run.units))} of {found.n:,} {plural(run.cascade.noun, found.n)}.",
+            positions=places((known & (stage.good == 0)).astype(np.float64), order=stage.confidence),
+            count=int((known & (stage.good == 0)).sum()),
+        )  # fmt: skip
+
+
+def _contradicted(run: RunColumns) -> Iterator[Finding | None]:
+    """Find references that most strong systems contradict with one and the same answer."""
+    for name, every in run.others.items():
+        known = [one for one in every if (~np.isnan(one.good)).sum() >= FEWEST]
+        systems = [one for one in known if float(np.nanmean(one.good)) >= STRONG]
+        if len(systems) < FEWEST_SYSTEMS:
+            continue
+        needed = math.ceil(MOST * len(systems))
+        values = np.stack([one.value for one in systems])
+        wrong = np.stack([(one.good == 0) & (one.value != 0) for one in systems])
+        scored = np.stack([~np.isnan(one.good) for one in systems]).all(axis=0)
+        votes = np.zeros(run.n, dtype=np.int64)
+        for place in range(len(systems)):
+            alike = ((values == values[place]) & wrong & wrong[place]).sum(axis=0)
+            votes = np.maximum(votes, alike)
+        hits = np.where(scored, (votes >= needed).astype(np.float64), np.nan)
+        alone = _all_wrong([1 - float(np.nanmean(one.good)) for one in systems], needed)
+        chance = max(ALIKE * alone, LEAST_CHANCE)
+        words = (
+            f"At least {needed} of {len(systems)} systems that are right on {100 * STRONG:.0f}% or more give {name} "
+            f"the same other answer than the reference on {{found}}; errors that are independent would meet on "
+            f"{100 * alone:.1f}%. Probably wrong references: label these again first."
+        )
+        yield beyond(run, name, hits, chance, words, order=votes.astype(np.float64))
+
+
+def _all_wrong(errors: list[float], needed: int) -> float:
+    """Give the chance that so many systems are wrong at once when they err independently."""
+    chances = np.array([1.0])
+    for error in errors:
+        chances = np.convolve(chances, [1 - error, error])
+    return float(chances[needed:].sum())
+
+
+DETECTORS = (
+    Detector(
+        name="weak-agreement", family=Family.PEOPLE, title="Agreement too low for a gap to mean anything",
+        rule="the whole interval of Krippendorff's alpha lies below 0.4, on 30 records or more",
+        why="A person's score is measured against other people: where they disagree there is nothing to be far from.",
+        look=_weak_agreement, comes_first=True,
+    ),
+    Detector(
+        name="hasty", family=Family.PEOPLE, title="Labels made in a fifth of the usual time",
+        rule="more than 1% of a person's labels took less than a fifth of their own median",
+        why="Nobody reads and decides five times as fast as usual.", look=_hasty,
+    ),
+    Detector(
+        name="wavering", family=Family.PEOPLE, title="A person who disagrees with their own earlier label",
+        rule="more than 5% of the records that a person answered twice, an hour or more apart, got two answers",
+        why="If one person cannot repeat an answer, the question is not clear.", look=_wavering,
+    ),
+    Detector(
+        name="sure-where-split", family=Family.PEOPLE, title="People disagree, the system is certain",
+        rule="where people disagree, mean confidence is more than 3 points above the share right",
+        why="What people cannot agree on, nobody can be that certain of.", look=_sure_where_split,
+    ),
+    Detector(
+        name="contradicted", family=Family.PEOPLE, title="References that the strong systems contradict",
+        rule="four of five systems that are right on 70% or more give the same other answer on more than 2% of the "
+        "records, and more than twice as often as independent errors would",
+        why="When systems that differ agree against one label, the label is the likelier error.", look=_contradicted,
+    ),
+)  # fmt: skip

@@ -1,0 +1,156 @@
+"""Run every detector over the columns of one run or several, and make cards of what is strange."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from stagegap.analysis.oddities import between, easier, expected, format, hurts, people, too_good
+from stagegap.analysis.oddities.card import LEVEL, Checked, Detector, Finding, Oddity, Screen
+from stagegap.analysis.oddities.columns import RunColumns
+from stagegap.analysis.wording import counted, listed
+from stagegap.stats.multiple import benjamini_hochberg
+
+DETECTORS: tuple[Detector, ...] = (
+    *people.DETECTORS,
+    *between.DETECTORS,
+    *easier.DETECTORS,
+    *expected.DETECTORS,
+    *hurts.DETECTORS,
+    *too_good.DETECTORS,
+    *format.DETECTORS,
+)
+CERTAIN = 6.0
+"""How surprising a rule's finding counts, beside -log10(q) of a test."""
+MOST_SURPRISING = 12.0
+
+Naming = Callable[[str, Sequence[int]], tuple[tuple[str, ...], str]]
+"""Gives the ids of a run's records at these positions, and the first words of the first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """What one detector found in one run."""
+
+    run: RunColumns
+    detector: Detector
+    finding: Finding
+
+
+def look(run: RunColumns, detectors: Sequence[Detector] = DETECTORS) -> list[Looked]:
+    """Let every detector look at a run."""
+    return [
+        Looked(run=run, detector=detector, finding=finding)
+        for detector in detectors
+        for finding in detector.look(run)
+        if finding is not None
+    ]
+
+
+def screen(
+    looked: Sequence[Looked],
+    *,
+    cascade: str,
+    noun: str,
+    records: int,
+    naming: Naming,
+    detectors: Sequence[Detector] = DETECTORS,
+    labels_seq: int = 0,
+) -> Screen:
+    """Adjust all tests together, and make a card of what a rule found and of each test whose q is below 0.05."""
+    tests = [i for i, one in enumerate(looked) if one.finding.p is not None and not math.isnan(one.finding.p)]
+    q = np.full(len(looked), math.nan)
+    q[tests] = benjamini_hochberg(np.array([looked[i].finding.p for i in tests], dtype=np.float64))
+    cards = [
+        (one.detector, _card(one, adjusted, naming))
+        for one, adjusted in zip(looked, q.tolist(), strict=True)
+        if one.finding.is_found or adjusted < LEVEL
+    ]
+    cards.sort(key=lambda pair: (not pair[0].comes_first, -_surprise(pair[1]), pair[1].key))
+    runs = tuple(dict.fromkeys(one.run.run for one in looked))
+    checks = tuple(_checked(detector, looked, [card for _, card in cards]) for detector in detectors)
+    return Screen(
+        cascade=cascade,
+        runs=runs,
+        noun=noun,
+        headline=headline(len(cards)),
+        basis=_basis(checks, len(tests), runs),
+        cards=tuple(card for _, card in cards),
+        checks=checks,
+        tests=len(tests),
+        records=records,
+        labels_seq=labels_seq,
+    )
+
+
+def headline(cards: int) -> str:
+    """Give the first line.
+
+    >>> headline(4), headline(1), headline(0)
+    ('4 things look strange', '1 thing looks strange', 'Nothing strange found')
+    """
+    if not cards:
+        return "Nothing strange found"
+    return f"{counted(cards, 'thing')} {'looks' if cards == 1 else 'look'} strange"
+
+
+def _card(one: Looked, q: float, naming: Naming) -> Oddity:
+    finding, detector = one.finding, one.detector
+    records, example = naming(one.run.run, finding.positions)
+    return Oddity(
+        key="/".join([detector.name, finding.stage, finding.subject]),
+        run=one.run.run,
+        detector=detector.name,
+        family=detector.family.value,
+        title=detector.title,
+        stage=finding.stage,
+        subject=finding.subject,
+        kind="found" if finding.p is None else "test",
+        statistic=finding.statistic,
+        scale=finding.scale,
+        n=finding.statistic.n,
+        p=math.nan if finding.p is None else finding.p,
+        q=q,
+        rule=detector.rule,
+        sentence=finding.sentence,
+        why=detector.why,
+        count=finding.count,
+        records=records,
+        example=example,
+        plot=finding.plot,
+    )
+
+
+def _surprise(card: Oddity) -> float:
+    if card.kind == "found":
+        return CERTAIN
+    return min(-math.log10(max(card.q, 1e-300)), MOST_SURPRISING)
+
+
+def _checked(detector: Detector, looked: Sequence[Looked], cards: Sequence[Oddity]) -> Checked:
+    own = [one.finding for one in looked if one.detector.name == detector.name]
+    enough = [one for one in own if one.p is None or not math.isnan(one.p)]
+    return Checked(
+        detector=detector.name,
+        family=detector.family.value,
+        title=detector.title,
+        rule=detector.rule,
+        looked=len(enough),
+        n=max((one.statistic.n for one in enough), default=0),
+        shown=sum(card.detector == detector.name for card in cards),
+    )
+
+
+def _basis(checks: Sequence[Checked], tests: int, runs: Sequence[str]) -> str:
+    could = sum(check.looked > 0 for check in checks)
+    of = f" of {len(checks)}" if could < len(checks) else ""
+    where = f"run {runs[0]}" if len(runs) == 1 else f"runs {listed(runs)}" if runs else "no run"
+    said = f"{could}{of} checks had something to look at in {where}."
+    if tests:
+        said += (
+            f" {counted(tests, 'test')} share one limit: of what they show, at most 5% is expected to be chance (q)."
+        )
+    return said + " A screen says where to look, it is no verdict."

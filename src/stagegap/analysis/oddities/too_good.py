@@ -1,0 +1,92 @@
+"""Too good to be true: above what people reach, or above what their labels allow."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from stagegap.analysis.oddities.card import Detector, Family, Finding
+from stagegap.analysis.oddities.columns import RunColumns
+from stagegap.analysis.oddities.people import COUNTABLE, best_share
+from stagegap.analysis.oddities.saying import claim, shown
+from stagegap.analysis.wording import plural, span
+from stagegap.model.estimate import Estimate, unmeasured
+from stagegap.stats.distributions import normal_cdf, t_cdf, t_quantile
+from stagegap.stats.screening import mean, standard_error
+
+FEWEST = 30
+
+
+def _above_people(run: RunColumns) -> Iterator[Finding]:
+    for row in run.rows:
+        if not row.gap.is_measured or row.gap.n < FEWEST:
+            continue
+        lead = Estimate(
+            value=-row.gap.value, low=-row.gap.high, high=-row.gap.low, n=row.gap.n, method=row.gap.method,
+            level=row.gap.level, clusters=row.gap.clusters,
+        )  # fmt: skip
+        yield claim(
+            row.stage, lead, above_zero_p(lead),
+            f"{row.stage} scores {shown(row.system)} where people score {shown(row.person)} against the same people: "
+            f"{100 * lead.value:+.0f} points (interval {span(lead)}; {lead.n:,} {plural(run.cascade.noun, lead.n)}).",
+            count=lead.n,
+        )  # fmt: skip
+
+
+def above_zero_p(estimate: Estimate) -> float:
+    """Give the one-sided p that the true value is at most 0, from an interval that was made for its level."""
+    tail = (1 + estimate.level) / 2
+    df = (estimate.clusters or estimate.n) - 1
+    error = (estimate.high - estimate.low) / (2 * t_quantile(tail, df)) if df > 0 else math.nan
+    if math.isnan(error) or error <= 1e-12:
+        return math.nan
+    return t_cdf(-estimate.value / error, df)
+
+
+def _above_noise(run: RunColumns) -> Iterator[Finding]:
+    """Compare the accuracy on labels of one person with what anybody could reach against one person's labels."""
+    for name, people in run.people.items():
+        stage = run.stages[name]
+        if stage.kind not in COUNTABLE:
+            continue
+        ceiling = best_share(run, name)
+        labelled = np.bincount(people.record, minlength=run.n)
+        single = np.where((labelled <= 1) & (stage.reference >= 0), stage.good, np.nan)
+        top, found = mean(ceiling, run.units), mean(single, run.units)
+        if top.n < FEWEST or found.n < FEWEST:
+            continue
+        error = math.hypot(standard_error(single, run.units), standard_error(ceiling, run.units))
+        lead = found.value - top.value
+        above = (
+            Estimate(
+                value=lead, low=lead - 1.96 * error, high=lead + 1.96 * error, n=found.n, method="normal, two samples"
+            )
+            if error > 0
+            else unmeasured("too few: nothing varies", n=found.n)
+        )
+        yield claim(
+            name, above, 1 - normal_cdf(lead / error) if error > 0 else math.nan,
+            f"{name} is right on {shown(found)} of {found.n:,} {plural(run.cascade.noun, found.n)} with one person's "
+            f"label. Where several answered, the best possible answer agrees with {shown(top)} of them: nobody can be "
+            "better than that against one person's labels.",
+            count=found.n,
+        )  # fmt: skip
+
+
+DETECTORS = (
+    Detector(
+        name="above-people", family=Family.TOO_GOOD, title="Better than people",
+        rule="the system's score is above people's against the same people's answers, on 30 records or more",
+        why="It happens. More often the system has seen the answers, or people were asked something else.",
+        look=_above_people,
+    ),
+    Detector(
+        name="above-noise", family=Family.TOO_GOOD, title="Above the ceiling of noisy labels",
+        rule="right on one person's labels more often than the commonest answer agrees with people where "
+        "several answered",
+        why="Labels of one person carry that person's slips: a system that matches them too has probably seen them.",
+        look=_above_noise,
+    ),
+)  # fmt: skip

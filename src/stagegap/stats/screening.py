@@ -1,0 +1,130 @@
+"""Tests of a screen: each takes whole clusters as units, and none claims more often than it says."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stagegap.model.estimate import Estimate, unmeasured
+from stagegap.stats.clusters import Clusters, distinct, effective_n, few_clusters
+from stagegap.stats.distributions import binomial_cdf, t_cdf, t_quantile
+from stagegap.stats.intervals import wilson
+
+Floats = NDArray[np.float64]
+FEWEST = 10
+"""Independent units below which a mean is not tested."""
+
+
+def share(hits: Floats, clusters: Clusters) -> Estimate:
+    """Give the share of records that are 1, NaN ones left out, with Wilson's interval on the effective n."""
+    known = ~np.isnan(hits)
+    values, codes = hits[known], clusters.codes[known]
+    if not len(values):
+        return unmeasured("too few: no record")
+    count = distinct(codes)
+    if count == len(values):
+        return wilson(float(values.mean()), n=len(values))
+    n_eff = effective_n(values, codes)
+    method = f"Wilson, effective n {n_eff:.0f}{few_clusters(count)}"
+    return wilson(float(values.mean()), n=len(values), effective_n=n_eff, clusters=count, method=method)
+
+
+def above_p(hits: Floats, tolerance: float, clusters: Clusters) -> float:
+    """Give the one-sided p that records are 1 with a chance of at most `tolerance`; NaN values left out.
+
+    Exact binomial for independent records. With clusters the units are clusters with any hit: under the claim the
+    chance of one is at most min(1, tolerance x records) however its records hang together (union bound), and the
+    number of such clusters has no heavier tail than a binomial of the mean chance (Hoeffding 1956, from one above
+    its mean on).
+
+    >>> units = Clusters(codes=np.arange(100), count=100)
+    >>> round(above_p(np.r_[np.ones(5), np.zeros(95)], 0.01, units), 4)
+    0.0034
+    """
+    known = ~np.isnan(hits)
+    sizes = np.bincount(clusters.codes[known], minlength=clusters.count)
+    found = np.bincount(clusters.codes[known], weights=hits[known], minlength=clusters.count) > 0
+    there = sizes > 0
+    n, k = int(there.sum()), int(found.sum())
+    if not n or not k:
+        return 1.0
+    chance = float(np.minimum(1.0, tolerance * sizes[there]).mean())
+    if k < n * chance + 1 and not clusters.are_records:
+        return 1.0
+    return min(1.0, max(0.0, 1 - binomial_cdf(k - 1, n, chance))) if chance < 1 else 1.0
+
+
+def mean_p(values: Floats, clusters: Clusters) -> float:
+    """Give the one-sided p that the mean is at most 0; NaN values left out, NaN with fewer than 10 units.
+
+    Student's t of the cluster sums with one less than the clusters as degrees of freedom (Miller 2024).
+    """
+    known = ~np.isnan(values)
+    count = distinct(clusters.codes[known])
+    if count < FEWEST:
+        return math.nan
+    return _upper_tail(float(values[known].mean()), standard_error(values, clusters), count - 1)
+
+
+def standard_error(values: Floats, clusters: Clusters) -> float:
+    """Give the standard error of the mean with whole clusters as units; NaN with fewer than two."""
+    known = ~np.isnan(values)
+    kept = values[known]
+    count = distinct(clusters.codes[known])
+    if count < 2:
+        return math.nan
+    sums = np.bincount(clusters.codes[known], weights=kept - kept.mean())
+    return math.sqrt(float((sums**2).sum()) * count / (count - 1)) / len(kept)
+
+
+def mean(values: Floats, clusters: Clusters, *, level: float = 0.95) -> Estimate:
+    """Give the mean with Student's t interval, whole clusters as units; NaN values left out."""
+    known = ~np.isnan(values)
+    n, count = int(known.sum()), distinct(clusters.codes[known])
+    if count < 2:
+        return unmeasured(f"too few: {count} {'unit' if count == 1 else 'units'}", n=n)
+    value = float(values[known].mean())
+    half = t_quantile((1 + level) / 2, count - 1) * standard_error(values, clusters)
+    kind = "Student t" if count == n else f"Student t of clusters{few_clusters(count)}"
+    return Estimate(
+        value=value, low=value - half, high=value + half, n=n, method=kind, level=level,
+        clusters=None if count == n else count,
+    )  # fmt: skip
+
+
+def trend(y: Floats, x: Floats, clusters: Clusters) -> tuple[Estimate, float]:
+    """Give the slope of y on x, and the one-sided p that it is at most 0; pairs with a NaN left out.
+
+    The score test of Cochran (1954) and Armitage (1955) with the variance from whole clusters, Student's t with one
+    less than the clusters; the interval belongs to the same test. NaN with fewer than 10 units, or without any
+    difference in x.
+    """
+    known = ~np.isnan(y) & ~np.isnan(x)
+    count, n = distinct(clusters.codes[known]), int(known.sum())
+    if count < FEWEST or np.ptp(x[known]) <= 0:
+        return unmeasured(f"too few: {count} units that differ", n=n), math.nan
+    away = x[known] - x[known].mean()
+    spread = float((away**2).sum())
+    slope = float((away * y[known]).sum()) / spread
+    under_claim = _sums((y[known] - y[known].mean()) * away, clusters.codes[known], count) / spread
+    residual = y[known] - y[known].mean() - slope * away
+    about_slope = _sums(residual * away, clusters.codes[known], count) / spread
+    half = t_quantile(0.975, count - 1) * about_slope
+    kind = "slope, Student t" if count == n else f"slope, Student t of clusters{few_clusters(count)}"
+    found = Estimate(
+        value=slope, low=slope - half, high=slope + half, n=n, method=kind, clusters=None if count == n else count
+    )
+    return found, _upper_tail(slope, under_claim, count - 1)
+
+
+def _sums(terms: Floats, codes: NDArray[np.int64], count: int) -> float:
+    sums = np.bincount(codes, weights=terms)
+    return math.sqrt(float((sums**2).sum()) * count / (count - 1))
+
+
+def _upper_tail(value: float, error: float, df: int) -> float:
+    if error <= 1e-12:
+        return 1.0 if value <= 0 else 0.0
+    return t_cdf(-value / error, df)

@@ -1,0 +1,391 @@
+"""The columns of a run as numpy arrays, made by SQL: one pass over the rows of each stage, no row is an object.
+
+Positions are those of the run's records in the order in which they were taken in; every array has one entry each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+# The arrays have the types of the columns, which each query names.
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stagegap.model.cascade import Kind, Stage
+from stagegap.store import text
+from stagegap.store.attach import Session
+from stagegap.store.runs import identify
+
+LANGUAGES = 2_000
+"""Texts of a stage whose language is looked at, chosen by the hash of their record."""
+SHAPES = 100
+"""Forms of an answer that are told apart."""
+LONG = 40
+"""Characters from which a text is expected to end with a sentence's sign."""
+AN_HOUR = 3600
+MOST_GROUPS = 12
+FEWEST = 30
+
+Column = NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordsTable:
+    """What is known of a run's records besides their texts."""
+
+    unit: Column
+    difficulty: Column
+    """Place in `difficulties`, -1 where none is given."""
+    difficulties: tuple[str, ...]
+    groups: dict[str, Column]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageTable:
+    """The columns of one stage; -1, 0 and NaN stand for nothing, as `StageColumns` says."""
+
+    numbers: dict[str, Column]
+    shapes: tuple[str, ...]
+    texts: tuple[tuple[int, str, str], ...]
+    """Position, answer and inputs of some texts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeopleTable:
+    """Labels in force of one stage that say something of people, and answers given twice."""
+
+    labels: dict[str, Column]
+    changed: dict[str, Column]
+    names: tuple[str, ...]
+
+
+_SCREENED = """create or replace temp table screened as
+select record, row_number() over (order by record) - 1 as position
+from (select distinct record from output where run = ? and cell = (select id from cell where name = 'system'))"""
+_VERSION = """create or replace temp table screened_version as
+select s.position, v.* from screened s join record_version v using (record)
+qualify row_number() over (partition by v.record order by v.version desc) = 1"""
+
+
+class RunReader:
+    """Reads one run, and others on the records of that one."""
+
+    def __init__(self, session: Session, run: str) -> None:
+        self._session = session
+        self._key, self._cascade = identify(session, run)
+        session.run(_SCREENED, self._key)
+        session.run(_VERSION)
+        self.n: int = session.rows("select count(*) from screened")[0][0]
+
+    def records(self) -> RecordsTable:
+        """Read units, difficulty and slices."""
+        session = self._session
+        found = session.columns(
+            """select position, dense_rank() over (order by if(cluster = '', 'r' || record, 'c' || cluster)) - 1 as unit
+            from screened_version"""
+        )
+        levels = tuple(
+            row[0]
+            for row in session.rows(
+                "select distinct difficulty from screened_version where difficulty is not null order by 1"
+            )
+        )
+        difficulty = np.full(self.n, -1, dtype=np.int64)
+        if levels:
+            given = session.columns(
+                """select position, list_position(?::varchar[], difficulty) - 1 as level from screened_version
+                where difficulty is not null""",
+                list(levels),
+            )
+            difficulty[given["position"]] = given["level"]
+        return RecordsTable(
+            unit=self._placed(found["position"], found["unit"], np.arange(self.n, 2 * self.n, dtype=np.int64)),
+            difficulty=difficulty,
+            difficulties=levels,
+            groups=self._groups() if levels else {},
+        )
+
+    def _groups(self) -> dict[str, Column]:
+        rows = self._session.rows(
+            f"""select name, list(position order by position) from
+            (select e.key || ': ' || e.value as name, position from
+                (select position, unnest(map_entries(from_json(slices, '"MAP(VARCHAR, VARCHAR)"'))) as e
+                 from screened_version where slices <> '{{}}'))
+            group by name having count(*) between {FEWEST} and ? - 1
+            order by count(*) desc, name limit {MOST_GROUPS}""",
+            self.n,
+        )
+        return {name: np.array(positions, dtype=np.int64) for name, positions in rows}
+
+    def names(self, positions: Sequence[int]) -> list[str]:
+        """Give the ids of the records at these positions, in that order."""
+        rows = self._session.rows(
+            """select s.position, r.name from screened s join record r on r.id = s.record
+            where s.position in (select unnest(?::bigint[]))""",
+            list(positions),
+        )
+        found = dict(rows)
+        return [found[position] for position in positions]
+
+    def stage(self, stage: Stage, *, run: str | None = None, with_texts: bool = True) -> StageTable:
+        """Read one stage of this run, or of another on the records of this one."""
+        session = self._session
+        key = self._key if run is None else identify(session, run)[0]
+        session.run(_rows_of(stage), key, text.plain(stage.name), self._cascade)
+        first = session.columns(_FIRST)
+        at = first["position"]
+        numbers = {
+            name: self._placed(at, first[name], np.full(self.n, blank, dtype=np.dtype(kind)))
+            for name, (blank, kind) in _COLUMNS.items()
+        }
+        shapes = self._shapes(numbers)
+        repeated = session.columns(
+            """select position, (count(distinct value) > 1)::double as unstable from stage_row where value <> 0
+            group by position having count(*) > 1"""
+        )
+        numbers["unstable"] = self._floats(repeated["position"], repeated["unstable"])
+        scores = session.columns(
+            """select s.position, v.value as score from score v join screened s using (record)
+            where v.run = ? and v.cell = (select id from cell where name = 'system')
+                and v.stage = (select id from stage where name = ? and cascade = ?)
+                and v.metric in (select id from metric where name = ?)""",
+            key, text.plain(stage.name), self._cascade, text.plain(stage.metrics[0]),
+        )  # fmt: skip
+        numbers["score"] = self._floats(scores["position"], scores["score"])
+        numbers["answer"] = self._coded(stage, "select position, said from stage_row where repeat = 0 and value <> 0")
+        given = session.columns(_inputs_of(stage))
+        numbers["given"] = self._placed(given["position"], given["given"], np.zeros(self.n, dtype=np.uint64))
+        texts: list[tuple[int, str, str]] = []
+        if with_texts and stage.output.kind is Kind.TEXT:
+            texts = session.rows(
+                f"""select o.position, o.said, {_joined(stage)}
+                from stage_row o join screened_version v using (position)
+                where o.repeat = 0 and o.value <> 0 order by hash(o.position) limit {LANGUAGES}"""
+            )
+        return StageTable(numbers=numbers, shapes=shapes, texts=tuple(texts))
+
+    def _shapes(self, numbers: dict[str, Column]) -> tuple[str, ...]:
+        session = self._session
+        counted = session.rows(
+            f"""select shape from stage_row where repeat = 0 and shape is not null
+            group by shape order by count(*) desc, shape limit {SHAPES}"""
+        )
+        shapes = tuple(row[0] for row in counted)
+        codes = session.columns(
+            """select position, coalesce(list_position(?::varchar[], shape), len(?::varchar[])) - 1 as shape
+            from stage_row where repeat = 0 and shape is not null""",
+            list(shapes), list(shapes),
+        )  # fmt: skip
+        numbers["shape"] = self._placed(codes["position"], codes["shape"], np.full(self.n, -1, dtype=np.int64))
+        return shapes
+
+    def labels(self) -> None:
+        """Prepare the labels in force: the last event of each person decides; what was hunted for is left out."""
+        self._session.run(
+            """create or replace temp table screened_label as
+            select s.position, l.stage, l.annotator, l.value, l.active_ms from
+                (select * from label where cascade = ? and action <> 'adjudicate' and not coalesce(targeted, false)
+                 qualify row_number() over (partition by record, stage, annotator order by made_at desc, seq desc) = 1
+                ) l join screened s using (record)
+            where l.action = 'label' and l.value is not null""",
+            self._cascade,
+        )
+
+    def people(self, stage: Stage) -> PeopleTable:
+        """Read the labels of one stage where several people answered or a time is known."""
+        session, name = self._session, text.plain(stage.name)
+        own = session.columns(
+            """select position, annotator, if(value = 'null', 0, hash(value)) as answer, active_ms::double as active_ms
+            from screened_label where stage = (select id from stage where name = ? and cascade = ?)
+            qualify count(*) over (partition by position) > 1 or active_ms is not null""",
+            name, self._cascade,
+        )  # fmt: skip
+        changed = session.columns(
+            f"""select s.position, l.annotator, (l.value <> l.before)::double as changed from
+                (select record, annotator, value, made_at,
+                    lag(value) over each as before, lag(made_at) over each as earlier from label
+                 where cascade = ? and stage = (select id from stage where name = ? and cascade = ?)
+                    and action = 'label' and value is not null
+                 window each as (partition by record, annotator order by made_at, seq)) l
+                join screened s using (record)
+            where l.before is not null and l.made_at - l.earlier >= {AN_HOUR}""",
+            self._cascade, name, self._cascade,
+        )  # fmt: skip
+        names = dict(session.rows("select id, name from annotator"))
+        known = np.unique(np.concatenate([_plain(own["annotator"], -1), _plain(changed["annotator"], -1)]))
+        return PeopleTable(
+            labels={
+                "position": _plain(own["position"], -1),
+                "person": np.searchsorted(known, _plain(own["annotator"], -1)),
+                "answer": _plain(own["answer"], 0).astype(np.uint64),
+                "active_ms": _plain(own["active_ms"], np.nan).astype(np.float64),
+            },
+            changed={
+                "position": _plain(changed["position"], -1),
+                "person": np.searchsorted(known, _plain(changed["annotator"], -1)),
+                "changed": _plain(changed["changed"], np.nan).astype(np.float64),
+            },
+            names=tuple(names[key] for key in known.tolist()),
+        )
+
+    def reference(self, stage: Stage) -> Column:
+        """Give the answer that most people gave, as its place among the stage's values, -1 without one."""
+        return self._coded(
+            stage,
+            """select position, arg_max(value ->> '$', votes) as said from
+            (select position, value, count(*) as votes from screened_label
+             where stage = (select id from stage where name = ? and cascade = ?) and value <> 'null' group by all)
+            group by position""",
+            text.plain(stage.name),
+            self._cascade,
+        )
+
+    def field_sizes(self, names: Sequence[str], *, against: str) -> tuple[dict[str, Column], dict[str, Column]]:
+        """Give characters by field of the records that only this run has, and of those that only `against` has.
+
+        Under `unit` stands the code of the unit of independence, the same in both.
+        """
+        before = identify(self._session, against)[0]
+        self._session.run(
+            """create or replace temp table lone as
+            select v.*, o.now, dense_rank() over (order by if(v.cluster = '', 'r' || v.record, 'c' || v.cluster)) - 1
+                as unit from
+                (select record, bool_or(run = $1) as now from output
+                 where run in ($1, $2) and cell = (select id from cell where name = 'system')
+                 group by record having count(distinct run) = 1) o
+                join record_version v using (record)
+            qualify row_number() over (partition by v.record order by v.version desc) = 1""",
+            self._key,
+            before,
+        )
+        sizes = ", ".join(f"length(fields ->> {_path(name)})::double as size_{i}" for i, name in enumerate(names))
+        both: list[dict[str, Column]] = []
+        for wanted in ("now", "not now"):
+            found = self._session.columns(f"select unit, {sizes} from lone where {wanted} order by record")
+            both.append(
+                {
+                    "unit": _plain(found["unit"], 0).astype(np.int64),
+                    **{name: _plain(found[f"size_{i}"], 0.0).astype(np.float64) for i, name in enumerate(names)},
+                }
+            )
+        return both[0], both[1]
+
+    def shared(self, run: str) -> int:
+        """Count the records that another run has too."""
+        return self._session.rows(
+            """select count(*) from screened s where exists (from output o where o.record = s.record and o.run = ?
+            and o.cell = (select id from cell where name = 'system'))""",
+            identify(self._session, run)[0],
+        )[0][0]
+
+    def _coded(self, stage: Stage, sql: str, *values: object) -> Column:
+        """Give the place of `said` among the stage's values; of labels and booleans only."""
+        blank = np.full(self.n, -1, dtype=np.int64)
+        answers = answers_of(stage)
+        if not answers:
+            return blank
+        found = self._session.columns(
+            f"select position, coalesce(list_position(?::varchar[], said), 0) - 1 as code from ({sql})",
+            list(answers),
+            *values,
+        )
+        return self._placed(found["position"], found["code"], blank)
+
+    def _placed(self, at: Column, values: Column, blank: Column) -> Column:
+        fill = blank[0] if len(blank) else 0
+        blank[_plain(at, 0).astype(np.int64)] = _plain(values, fill)
+        return blank
+
+    def _floats(self, at: Column, values: Column) -> Column:
+        return self._placed(at, values, np.full(self.n, np.nan))
+
+
+def answers_of(stage: Stage) -> tuple[str, ...]:
+    """Give the values that a label or boolean can take, as the store's text; empty for other types."""
+    match stage.output.kind:
+        case Kind.LABEL:
+            return stage.output.values
+        case Kind.BOOLEAN:
+            return ("false", "true")
+        case _:
+            return ()
+
+
+_COLUMNS: dict[str, tuple[float, str]] = {
+    "status": (-1, "int64"), "value": (0, "uint64"), "call": (0, "uint64"), "confidence": (np.nan, "float64"),
+    "latency": (np.nan, "float64"), "cost": (np.nan, "float64"), "size": (np.nan, "float64"),
+    "cut": (np.nan, "float64"), "doubled": (np.nan, "float64"), "outside": (np.nan, "float64"),
+}  # fmt: skip
+_FIRST = f"select position, {', '.join(_COLUMNS)} from stage_row where repeat = 0"
+_SAID = """case o.form when 'boolean' then if(o.number = 1, 'true', 'false') when 'number' then o.number::varchar
+    when 'integer' then o.number::varchar else coalesce(o.short, b.body) end"""
+_ENDS = r"""[.!?…。！？"''”»)\]}*`:;]\s*$"""
+_OPENING = r"^(sure|certainly|of course|here is|here are|here''s|okay|gerne|natürlich|bien sûr)\b"
+
+
+def _rows_of(stage: Stage) -> str:
+    """Give the statement that lays out the newest row of each record and repeat, its text hashed and looked at."""
+    kind = stage.output.kind
+    is_text = kind is Kind.TEXT
+    values = ", ".join("'" + text.plain(value).replace("'", "''") + "'" for value in stage.output.values)
+    size = "length(said)::double" if is_text else "null::double"
+    cut = f"(not regexp_matches(said, '{_ENDS}'))::double" if is_text else "null::double"
+    doubled = (
+        "(len(list_distinct(from_json(said, '[\"VARCHAR\"]'))) < json_array_length(said))::double"
+        if kind is Kind.RANKING
+        else "null::double"
+    )
+    outside = f"(said not in ({values}))::double" if kind is Kind.LABEL and values else "null::double"
+    plain = "'as declared'"
+    if is_text:
+        plain = f"""case when said like '```%' then 'a code block'
+            when regexp_matches(lower(left(said, 24)), '{_OPENING}') then 'opening words'
+            when said like '{{%' or said like '[%' then 'JSON' when said like '<%' then 'markup'
+            when regexp_matches(left(said, 8), '^\\s*([-*•]|\\d+[.)])\\s') then 'a list' else 'plain text' end"""
+    elif kind is Kind.OBJECT:
+        plain = "left(json_structure(said)::varchar, 200)"
+    return f"""create or replace temp table stage_row as
+    select position, repeat, status, said, if(ok and said is not null, greatest(hash(said), 1), 0)::ubigint as value,
+        call, confidence, latency, cost, if(ok, {size}, null) as size,
+        if(ok and length(said) > {LONG}, {cut}, null) as cut,
+        if(ok and said is not null, {doubled}, null) as doubled,
+        if(ok and said is not null, {outside}, null) as outside,
+        case when not ok or said is null then null when raw like '```%' then 'a code block around it'
+            when raw is not null then 'words around it' else {plain} end as shape
+    from (select s.position, o.repeat, enum_code(o.status) as status, o.status in ('ok', 'repaired') as ok,
+            {_SAID} as said, ltrim(w.body) as raw, (o.call_key::uhugeint >> 64)::ubigint as call, o.confidence,
+            if(o.cached, null, o.latency_ms) as latency, o.cost
+        from (select * from output
+              where run = ? and cell = (select id from cell where name = 'system')
+                and stage = (select id from stage where name = ? and cascade = ?)
+              qualify row_number() over (partition by record, repeat order by seq desc) = 1) o
+            join screened s using (record) left join blob b on b.id = o.body
+            left join blob w on w.id = o.raw and o.status = 'repaired')"""
+
+
+def _inputs_of(stage: Stage) -> str:
+    """Give the query of the hash of everything that the stage reads of a record."""
+    fields = [_path(source.name) for source in stage.inputs.values() if source.origin == "record"]
+    if not fields:
+        return "select position, 0::ubigint as given from screened_version limit 0"
+    parts = ", ".join(f"(fields -> {field})::varchar" for field in fields)
+    return f"select position, greatest(hash({parts}), 1)::ubigint as given from screened_version"
+
+
+def _joined(stage: Stage) -> str:
+    fields = [_path(source.name) for source in stage.inputs.values() if source.origin == "record"]
+    return f"concat_ws(' ', {', '.join(f'v.fields ->> {field}' for field in fields)})" if fields else "''"
+
+
+def _path(field: str) -> str:
+    """Give the JSON path of a field as an SQL string."""
+    inner = text.plain(field).replace("\\", "\\\\").replace('"', '\\"').replace("'", "''")
+    return f"'$.\"{inner}\"'"
+
+
+def _plain(column: Column, blank: float) -> Column:
+    """Put a value in the place of nulls."""
+    return column.filled(blank) if isinstance(column, np.ma.MaskedArray) else column

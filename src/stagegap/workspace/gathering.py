@@ -1,0 +1,198 @@
+"""From stored rows to the columns that detectors read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stagegap.analysis.oddities.columns import Earlier, Fields, PeopleColumns, RunColumns, StageColumns
+from stagegap.analysis.oddities.difficulty import ranks
+from stagegap.analysis.oddities.language import language
+from stagegap.analysis.views import Scorecard
+from stagegap.attribution.faults import BAR_SLACK
+from stagegap.metrics import CustomMetric, metric
+from stagegap.model.cascade import Cascade, Stage
+from stagegap.model.run import Run
+from stagegap.stats.clusters import Clusters
+from stagegap.store import Store
+from stagegap.store.screening import PeopleTable, RunReader, StageTable, answers_of
+
+Bars = Mapping[str, float]
+Hashes = NDArray[np.uint64]
+MOST_OTHERS = 8
+"""Other runs whose answers are looked at, the newest first."""
+MOST_ROWS = 1_000_000
+"""Outputs of other runs that are read at most."""
+
+
+def run_columns(
+    store: Store,
+    run: Run,
+    cascade: Cascade,
+    *,
+    card: Scorecard | None,
+    earlier: Run | None,
+    others: Sequence[Run] = (),
+    custom: Mapping[str, CustomMetric],
+) -> RunColumns:
+    """Read a run, the one before it and others on its records."""
+    bars = {stage.name: bar_of(cascade, stage, custom) for stage in cascade.stages}
+    with store.screening(run.id) as reader:
+        known = reader.records()
+        _, unit = np.unique(known.unit, return_inverse=True)
+        reader.labels()
+        references = {stage.name: reader.reference(stage) for stage in cascade.stages}
+        stages = _stages(reader, cascade, bars, references, run=None)
+        people = {stage.name: people_columns(reader.people(stage)) for stage in cascade.stages}
+        before = _earlier(reader, cascade, bars, references, stages, earlier) if earlier else None
+        fields = _fields(reader, cascade, earlier) if earlier else (None, None)
+        systems = [run_ for run_ in others if reader.n * len(cascade.stages) * len(others) <= MOST_ROWS][:MOST_OTHERS]
+        more = [_stages(reader, cascade, bars, references, run=other.id) for other in systems]
+    levels = ranks(known.difficulties)
+    harder = np.array([*(levels or [np.nan] * len(known.difficulties)), np.nan])
+    return RunColumns(
+        cascade=cascade,
+        run=run.name,
+        units=Clusters(codes=unit.astype(np.int64), count=int(unit.max(initial=-1)) + 1),
+        difficulty=harder[known.difficulty],
+        difficulties=known.difficulties,
+        groups=known.groups,
+        stages=stages,
+        people={name: own for name, own in people.items() if len(own.record) or len(own.changed)},
+        earlier=before,
+        others={name: differing(stages[name], [one[name] for one in more]) for name in cascade.names},
+        fields=fields[0],
+        fields_before=fields[1],
+        rows=card.stages if card else (),
+        seed=run.seed,
+    )
+
+
+def bar_of(cascade: Cascade, stage: Stage, custom: Mapping[str, CustomMetric]) -> float:
+    """Give the score from which an output is acceptable, as `evidence.stage_bar` does."""
+    outcome, name = cascade.outcome, stage.metrics[0]
+    if stage.name == outcome.stage and name == outcome.metric and outcome.good is not None:
+        return outcome.good
+    return metric(name, custom=custom.get(name)).bar
+
+
+def _stages(
+    reader: RunReader, cascade: Cascade, bars: Bars, references: Mapping[str, NDArray[np.int64]], *, run: str | None
+) -> dict[str, StageColumns]:
+    """Read all stages in their order, so that what a stage received is known from the values before it."""
+    found: dict[str, StageColumns] = {}
+    for stage in cascade.stages:
+        table = reader.stage(stage, run=run, with_texts=run is None)
+        inputs = received(stage, table.numbers["given"], found)
+        found[stage.name] = stage_columns(stage, table, inputs, bars[stage.name], references[stage.name])
+    return found
+
+
+def received(stage: Stage, given: Hashes, before: Mapping[str, StageColumns]) -> Hashes:
+    """Give a hash of everything that a stage received: of the record, and of the stages before it."""
+    mixed = given.astype(np.uint64)
+    parts = [before[source.name].value for source in stage.inputs.values() if source.origin == "stage"]
+    for part in parts:
+        mixed = (mixed * np.uint64(0x9E3779B97F4A7C15)) ^ (part + np.uint64(0x7F4A7C15))
+    return mixed if parts else given
+
+
+def stage_columns(
+    stage: Stage, table: StageTable, inputs: Hashes, bar: float, reference: NDArray[np.int64]
+) -> StageColumns:
+    """Put one stage's arrays into the form that detectors read."""
+    numbers = table.numbers
+    score = numbers["score"]
+    foreign = np.full(len(score), np.nan)
+    for position, answer, read in table.texts:
+        said, heard = language(answer), language(read)
+        if said and heard:
+            foreign[position] = said != heard
+    return StageColumns(
+        stage=stage,
+        status=numbers["status"],
+        score=score,
+        good=np.where(np.isnan(score), np.nan, (score >= bar - BAR_SLACK).astype(np.float64)),
+        value=numbers["value"],
+        inputs=np.where(numbers["status"] >= 0, inputs, np.uint64(0)),
+        call=numbers["call"],
+        confidence=numbers["confidence"],
+        latency=numbers["latency"],
+        cost=numbers["cost"],
+        size=numbers["size"],
+        shape=numbers["shape"],
+        shapes=table.shapes,
+        cut=numbers["cut"],
+        doubled=numbers["doubled"],
+        outside=numbers["outside"],
+        foreign=foreign,
+        unstable=numbers["unstable"],
+        answer=numbers["answer"],
+        reference=reference,
+        answers=answers_of(stage),
+    )
+
+
+def people_columns(table: PeopleTable) -> PeopleColumns:
+    """Put one stage's labels into the form that detectors read."""
+    return PeopleColumns(
+        record=table.labels["position"].astype(np.int64),
+        person=table.labels["person"].astype(np.int64),
+        names=table.names,
+        answer=table.labels["answer"],
+        active_ms=table.labels["active_ms"],
+        changed_record=table.changed["position"].astype(np.int64),
+        changed_person=table.changed["person"].astype(np.int64),
+        changed=table.changed["changed"],
+    )
+
+
+def _earlier(
+    reader: RunReader,
+    cascade: Cascade,
+    bars: Bars,
+    references: Mapping[str, NDArray[np.int64]],
+    now: Mapping[str, StageColumns],
+    run: Run,
+) -> Earlier:
+    then = _stages(reader, cascade, bars, references, run=run.id)
+    return Earlier(
+        run=run.name,
+        stages=then,
+        unchanged=frozenset(name for name in cascade.names if is_unchanged(now[name], then[name])),
+        shared=reader.shared(run.id),
+    )
+
+
+def is_unchanged(now: StageColumns, then: StageColumns) -> bool:
+    """Say whether a stage was the same: equal inputs made equal keys of calls, on every record."""
+    same = (now.inputs == then.inputs) & (now.inputs != 0) & (now.call != 0) & (then.call != 0)
+    return bool(same.any()) and bool((now.call[same] == then.call[same]).all())
+
+
+def differing(own: StageColumns, others: Sequence[StageColumns]) -> list[StageColumns]:
+    """Keep systems that answered differently somewhere, this one first: the same system twice is no second opinion."""
+    kept: list[StageColumns] = []
+    for one in (own, *others):
+        if (one.value != 0).any() and all((one.value != other.value).any() for other in kept):
+            kept.append(one)
+    return kept
+
+
+def _fields(reader: RunReader, cascade: Cascade, earlier: Run) -> tuple[Fields | None, Fields | None]:
+    names = sorted({s.name for stage in cascade.stages for s in stage.inputs.values() if s.origin == "record"})
+    if not names:
+        return None, None
+    pair = reader.field_sizes(names, against=earlier.id)
+    made = [
+        Fields(
+            names=tuple(names),
+            size={name: part[name] for name in names},
+            unit=dict.fromkeys(names, part["unit"]),
+        )
+        for part in pair
+        if len(part["unit"])
+    ]
+    return (made[0], made[1]) if len(made) == 2 else (None, None)

@@ -1,0 +1,107 @@
+"""What looks strange in a run: screened once, kept as a view, and what people said of its cards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from stagegap.analysis import codec
+from stagegap.analysis.failures import title
+from stagegap.analysis.oddities.card import Screen
+from stagegap.analysis.oddities.screen import Looked, look, screen
+from stagegap.analysis.views import Scorecard
+from stagegap.errors import NotFound, near_names
+from stagegap.model.run import Run, RunStatus
+from stagegap.model.sources import CascadeFile
+from stagegap.runner.prepare import custom_metrics
+from stagegap.store import Store
+from stagegap.workspace.gathering import run_columns
+
+ODDITIES = "oddities"
+"""Name of the kept view."""
+
+
+class Oddities:
+    """The screen of a cascade's runs; a run is named as on screen, `v3`."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        restored: Callable[[Run], CascadeFile],
+        scorecard: Callable[[str, str | None], Scorecard | None],
+    ) -> None:
+        self._store = store
+        self._restored = restored
+        self._scorecard = scorecard
+
+    def screen(self, cascade: str, runs: Sequence[str] = ()) -> Screen:
+        """Screen these runs together, by default the newest that is done; one run's screen is kept. Raises: NotFound.
+
+        Without a call to any stage: only what is stored is looked at.
+        """
+        chosen = [self._run(cascade, name) for name in runs] or [self._run(cascade, None)]
+        labels = self._store.label_count(cascade)
+        looked = [one for run in chosen for one in self._looked(run)]
+        names = self._names(chosen, looked)
+        file = self._restored(chosen[0]).cascade
+        titles = {
+            record.id: title(record, file) for record in self._store.records(cascade, ids=_first_of(looked, names))
+        }
+
+        def naming(run: str, positions: Sequence[int]) -> tuple[tuple[str, ...], str]:
+            ids = tuple(names[run, position] for position in positions)
+            return ids, titles.get(ids[0], "") if ids else ""
+
+        found = screen(
+            looked,
+            cascade=cascade,
+            noun=file.noun,
+            records=sum(run.records for run in chosen),
+            naming=naming,
+            labels_seq=labels,
+        )
+        if len(chosen) == 1:
+            self._store.put_view(chosen[0].id, ODDITIES, codec.to_json(found), labels)
+        return found
+
+    def kept(self, cascade: str, run: str | None = None) -> Screen | None:
+        """Give the kept screen of a run, by default the newest that is done; None without one. Raises: NotFound."""
+        view = self._store.view(self._run(cascade, run).id, ODDITIES)
+        return codec.from_json(Screen, view[0]) if view else None
+
+    def _looked(self, run: Run) -> list[Looked]:
+        file = self._restored(run)
+        done = [one for one in self._store.runs(run.cascade) if one.status is RunStatus.DONE and one.id != run.id]
+        before = next((one for one in done if one.started_at <= run.started_at), None)
+        columns = run_columns(
+            self._store,
+            run,
+            file.cascade,
+            card=self._scorecard(run.cascade, run.name),
+            earlier=before,
+            others=done,
+            custom=custom_metrics(file),
+        )
+        return look(columns)
+
+    def _names(self, runs: Sequence[Run], looked: Sequence[Looked]) -> dict[tuple[str, int], str]:
+        """Read the ids of the records that findings name."""
+        found: dict[tuple[str, int], str] = {}
+        for run in runs:
+            wanted = sorted({p for one in looked if one.run.run == run.name for p in one.finding.positions})
+            if wanted:
+                with self._store.screening(run.id) as reader:
+                    found |= {(run.name, p): name for p, name in zip(wanted, reader.names(wanted), strict=True)}
+        return found
+
+    def _run(self, cascade: str, name: str | None) -> Run:
+        found = self._store.run(cascade, name)
+        if found is None:
+            known = [run.name for run in self._store.runs(cascade)]
+            wanted = f"no run {name!r}. {near_names(name, known)}" if name else "no run that is done."
+            raise NotFound(f"Cascade {cascade!r} has {wanted} `stagegap run` makes one.")
+        return found
+
+
+def _first_of(looked: Sequence[Looked], names: dict[tuple[str, int], str]) -> list[str]:
+    return list(dict.fromkeys(names[one.run.run, p] for one in looked for p in one.finding.positions[:1]))

@@ -1,0 +1,56 @@
+"""`stagegap odd`: what it prints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import sixty
+from cli.conftest import Command
+
+
+@pytest.fixture
+def project(tmp_path: Path, stagegap: Command) -> Path:
+    made = sixty.write_sixty(tmp_path)
+    sixty.replace_in(made / "stages.py", "def reply", "def broken(question, topic):\n    return ''\n\n\ndef reply")
+    sixty.replace_in(made / "cascade.yaml", "stages.py:reply", "stages.py:broken")
+    assert stagegap("run").code == 0
+    return made
+
+
+def test_cards_say_what_is_odd_why_and_where(project: Path, stagegap: Command) -> None:
+    said = stagegap("odd")
+    assert said.code == 0
+    lines = said.out.splitlines()
+    assert lines[0].endswith(" strange.")
+    place = lines.index("Empty texts  reply, q < 0.001")
+    assert lines[place + 1] == "  reply answered with an empty text on 60 of 60 questions (100%, interval 94 to 100)."
+    assert lines[place + 2] == "  An empty answer often is a failure that nobody named."
+    assert lines[place + 3] == "  Records: q00, q01, q02, q03, q04 and 55 more"
+    assert "no verdict" in said.out
+
+
+def test_rules_are_listed(project: Path, stagegap: Command) -> None:
+    out = stagegap("odd", "--rules").out
+    assert "Refusals: more than 1% of the calls were refused. 2 looked at, up to 60 records" in out
+    assert "nothing to look at" in out
+
+
+def test_json_is_the_view(project: Path, stagegap: Command) -> None:
+    found = stagegap("odd", "--json").json
+    assert found["cards"][0]["key"].count("/") == 2
+    assert found["tests"] > 5
+
+
+def test_several_runs_name_theirs(project: Path, stagegap: Command) -> None:
+    stagegap("run")
+    out = stagegap("odd", "--run", "v1", "--run", "v2").out
+    assert "Empty texts  reply, v1, q < 0.001" in out
+    assert "Empty texts  reply, v2, q < 0.001" in out
+
+
+def test_unknown_run_is_a_sentence(project: Path, stagegap: Command) -> None:
+    said = stagegap("odd", "--run", "v9")
+    assert said.code == 2
+    assert "no run 'v9'" in said.error

@@ -1,0 +1,236 @@
+"""One oddity at a time, planted into a simulated run: the smallest that its detector promises to find."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from odd_runs import difference
+from stagegap.analysis.oddities.columns import STATUSES, Floats, RunColumns
+from stagegap.model.answer import Status
+
+Plant = Callable[[RunColumns, np.random.Generator], RunColumns]
+
+
+def on(run: RunColumns, name: str, **columns: object) -> RunColumns:
+    """Change columns of one stage."""
+    return replace(run, stages={**run.stages, name: replace(run.stages[name], **columns)})
+
+
+def some(rng: np.random.Generator, n: int, share: float) -> NDArray[np.bool_]:
+    """So many of n, drawn."""
+    chosen = np.zeros(n, dtype=np.bool_)
+    chosen[rng.choice(n, round(n * share), replace=False)] = True
+    return chosen
+
+
+def put(column: Floats, where: NDArray[np.bool_], value: float) -> Floats:
+    return np.where(where, value, column)
+
+
+def ended(status: Status, share: float) -> Plant:
+    def plant(run: RunColumns, rng: np.random.Generator) -> RunColumns:
+        places = put(run.stages["draft"].status, some(rng, run.n, share), STATUSES.index(status)).astype(np.int64)
+        return on(run, "draft", status=places)
+
+    return plant
+
+
+def marked(stage: str, column: str, share: float, value: float = 1.0) -> Plant:
+    def plant(run: RunColumns, rng: np.random.Generator) -> RunColumns:
+        old = getattr(run.stages[stage], column)
+        return on(run, stage, **{column: put(old, some(rng, run.n, share), value)})
+
+    return plant
+
+
+def shapes(run: RunColumns, rng: np.random.Generator) -> RunColumns:
+    return on(run, "draft", shape=some(rng, run.n, 0.06).astype(np.int64), shapes=("plain text", "opening words"))
+
+
+def drift(run: RunColumns, rng: np.random.Generator) -> RunColumns:
+    return ended(Status.REPAIRED, 0.06)(run, rng)
+
+
+def masked(run: RunColumns, rng: np.random.Generator) -> RunColumns:
+    draft, found = run.stages["draft"], run.stages["find"]
+    good = np.where((found.good == 0) & (rng.random(run.n) < 0.5), 1.0, draft.good)
+    return on(run, "draft", good=good, score=good)
+
+
+def against_all(run: RunColumns, rng: np.random.Generator) -> RunColumns:
+    from stagegap.analysis.oddities.between import unanimous
+
+    agreed = (unanimous(run, "route") == 1) & (rng.random(run.n) < 0.6)
+    good = np.where(agreed, 0.0, np.where(rng.random(run.n) < 0.1, 0.0, 1.0))
+    return on(run, "route", good=good, score=good)
+
+
+def same_input(run: RunColumns, rng: np.random.Generator) -> RunColumns:
+    value = run.stages["find"].value.copy()
+    value[1] += 1
+    return on(run, "find", value=value)
+
+
+def shift(run: RunColumns, rng: np.random.Generator) -> RunColumns:
+    assert run.fields is not None
+    size = {"text": rng.normal(380, 60, 100).round()}
+    return replace(run, fields=replace(run.fields, size=size))
+
+
+def easier(run: RunColumns, rng: np.random.Generator) -> RunColumns:
+    good = (rng.random(run.n) < 0.65 + 0.15 * run.difficulty).astype(float)
+    return on(run, "route", good=good, score=good)
+
+
+def easier_in_group(run: RunColumns, rng: np.random.Generator) -> RunColumns:
+    inside = np.zeros(run.n, dtype=np.bool_)
+    inside[run.groups["channel: web"]] = True
+    good = np.where(inside, rng.random(run.n) < 0.55 + 0.2 * run.difficulty, run.stages["route"].good).astype(float)
+    return on(run, "route", good=good, score=good)
+
+
+def easier_agreed(run: RunColumns, rng: np.random.Generator) -> RunColumns:
+    from stagegap.analysis.oddities.between import unanimous
+
+    good = (rng.random(run.n) < np.where(unanimous(run, "route") == 1, 0.55, 0.95)).astype(float)
+    return on(run, "route", good=good, score=good)
+
+
+def easier_quick(run: RunColumns, rng: np.random.Generator) -> RunColumns:
+    from stagegap.analysis.oddities.easier import seconds
+
+    pace = np.nan_to_num(seconds(run, "route"))
+    good = (rng.random(run.n) < np.clip(0.7 + 0.6 * pace, 0.05, 1)).astype(float)
+    return on(run, "route", good=good, score=good)
+
+
+def sure_and_wrong(run: RunColumns, rng: np.random.Generator) -> RunColumns:
+    from stagegap.analysis.oddities.between import unanimous
+
+    route = run.stages["route"]
+    easy = unanimous(run, "route") == 1
+    good = np.where(easy & (rng.random(run.n) < 0.3), 0.0, route.good)
+    return on(run, "route", confidence=np.where(easy, 0.97, route.confidence), good=good, score=good)
+
+
+def below_prior(run: RunColumns, rng: np.random.Generator) -> RunColumns:
+    good = (rng.random(run.n) < 0.2).astype(float)
+    return on(run, "route", good=good, score=good)
+
+
+def overconfident(run: RunColumns, rng: np.random.Generator) -> RunColumns:
+    return on(run, "find", confidence=np.clip(run.stages["find"].confidence + 0.2, 0, 1))
+
+
+def backwards(run: RunColumns, rng: np.random.Generator) -> RunColumns:
+    good = run.stages["find"].good
+    return on(run, "find", confidence=np.clip(rng.normal(0.75, 0.1, run.n) - 0.1 * (good - 0.5), 0, 1))
+
+
+def noisy_confidence(run: RunColumns, rng: np.random.Generator) -> RunColumns:
+    return on(run, "find", confidence=rng.random(run.n))
+
+
+def moved(run: RunColumns, rng: np.random.Generator) -> RunColumns:
+    good = put(run.stages["find"].good, some(rng, run.n, 0.2), 0.0)
+    return on(run, "find", good=good, score=good)
+
+
+def above_people(run: RunColumns, rng: np.random.Generator) -> RunColumns:
+    gap = difference(int(rng.binomial(100, 0.02)), int(rng.binomial(100, 0.25)), 100)
+    return replace(run, rows=(replace(run.rows[0], gap=gap), *run.rows[1:]))
+
+
+def right_hurts(run: RunColumns, rng: np.random.Generator) -> RunColumns:
+    fixed, broken = int(rng.binomial(200, 0.04)), int(rng.binomial(200, 0.2))
+    changed = replace(run.rows[1], gain=difference(fixed, broken, 200), fixed=fixed, broken=broken)
+    return replace(run, rows=(run.rows[0], changed, run.rows[2]))
+
+
+def above_noise(run: RunColumns, rng: np.random.Generator) -> RunColumns:
+    people = run.people["route"]
+    slip = rng.random(len(people.record)) < 0.3
+    answer = np.where(slip, 99 + people.person, people.answer).astype(np.uint64)
+    good = (rng.random(run.n) < 0.98).astype(float)
+    labelled = replace(run, people={**run.people, "route": replace(people, answer=answer)})
+    return on(labelled, "route", good=good, score=good)
+
+
+def weak(run: RunColumns, rng: np.random.Generator) -> RunColumns:
+    people = run.people["route"]
+    answer = rng.integers(1, 4, len(people.record)).astype(np.uint64)
+    return replace(run, people={**run.people, "route": replace(people, answer=answer)})
+
+
+def hasty(run: RunColumns, rng: np.random.Generator) -> RunColumns:
+    people = run.people["draft"]
+    quick = (people.person == 2) & (rng.random(len(people.record)) < 0.12)
+    times = np.where(quick, 1_500.0, people.active_ms)
+    return replace(run, people={**run.people, "draft": replace(people, active_ms=times)})
+
+
+def wavering(run: RunColumns, rng: np.random.Generator) -> RunColumns:
+    people = run.people["draft"]
+    changed = (rng.random(len(people.changed)) < 0.35).astype(float)
+    return replace(run, people={**run.people, "draft": replace(people, changed=changed)})
+
+
+def sure_where_split(run: RunColumns, rng: np.random.Generator) -> RunColumns:
+    from stagegap.analysis.oddities.people import best_share
+
+    split = best_share(run, "route") < 1
+    good = np.where(split, (rng.random(run.n) < 0.5).astype(float), run.stages["route"].good)
+    return on(run, "route", confidence=np.where(split, 0.97, run.stages["route"].confidence), good=good, score=good)
+
+
+def contradicted(run: RunColumns, rng: np.random.Generator) -> RunColumns:
+    wrong = some(rng, run.n, 0.08)
+    other = rng.integers(1, 1 << 62, run.n).astype(np.uint64)
+    systems = [
+        replace(one, value=np.where(wrong, other, one.value), good=put(one.good, wrong, 0.0))
+        for one in run.others["route"]
+    ]
+    return replace(run, others={**run.others, "route": systems})
+
+
+PLANTS: dict[str, Plant] = {
+    "weak-agreement": weak,
+    "hasty": hasty,
+    "wavering": wavering,
+    "sure-where-split": sure_where_split,
+    "contradicted": contradicted,
+    "masked": masked,
+    "against-all": against_all,
+    "same-input": same_input,
+    "doubled": marked("find", "doubled", 0.01),
+    "slow": marked("draft", "latency", 0.01, 60_000.0),
+    "dear": marked("draft", "cost", 0.01, 2.0),
+    "shift": shift,
+    "easier-given": easier,
+    "easier-agreed": easier_agreed,
+    "easier-quick": easier_quick,
+    "sure-and-wrong": sure_and_wrong,
+    "below-prior": below_prior,
+    "calibration": overconfident,
+    "backwards": backwards,
+    "loss": noisy_confidence,
+    "moved": moved,
+    "right-hurts": right_hurts,
+    "above-people": above_people,
+    "above-noise": above_noise,
+    "unparsable": ended(Status.UNPARSABLE, 0.05),
+    "repaired": ended(Status.REPAIRED, 0.05),
+    "refused": ended(Status.REFUSED, 0.05),
+    "empty": marked("draft", "size", 0.05, 0.0),
+    "cut": marked("draft", "cut", 0.05),
+    "shapes": shapes,
+    "outside": marked("route", "outside", 0.01),
+    "foreign": marked("draft", "foreign", 0.08),
+    "unstable": marked("find", "unstable", 0.15),
+    "drift": drift,
+}
+"""The smallest oddity that each detector promises to find in 300 records, nine times of ten."""

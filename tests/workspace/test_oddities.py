@@ -1,0 +1,95 @@
+"""Screens of real runs of a small cascade."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import sixty
+from stagegap.errors import NotFound
+from stagegap.model.answer import Answer, Label
+from stagegap.workspace import Workspace
+from stagegap.workspace.gathering import differing, run_columns
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Iterator[Workspace]:
+    sixty.write_sixty(tmp_path)
+    with Workspace.open(tmp_path) as opened:
+        opened.run(None)
+        yield opened
+
+
+def test_sound_run_shows_nothing_and_its_screen_is_kept(workspace: Workspace) -> None:
+    assert workspace.oddities.kept("first") is None
+    view = workspace.oddities.screen("first")
+    assert (view.headline, view.cards, view.runs, view.records) == ("Nothing strange found", (), ("v1",), 60)
+    kept = workspace.oddities.kept("first")
+    assert kept is not None
+    assert (kept.basis, kept.tests) == (view.basis, view.tests)
+
+
+def test_score_that_moved_without_a_change_is_not_claimed_of_a_stage_that_changed(workspace: Workspace) -> None:
+    sixty.spoil(workspace.folder / "pipelines" / "first")
+    workspace.run(None)
+    view = workspace.oddities.screen("first")
+    assert not [card for card in view.cards if card.detector == "moved"]
+    assert {check.detector: check.looked for check in view.checks}["moved"] == 0  # both stages' code did
+
+
+def test_people_who_answer_by_dice_are_reported_before_all_else(workspace: Workspace) -> None:
+    rng = np.random.default_rng(1)
+    topics = ("opening", "parking", "other")
+    workspace.store.append_labels(
+        "first",
+        [
+            Label(id=f"{who}{i}", record=f"q{i:02d}", stage="topic", annotator=who, at=float(i), active_ms=9_000,
+                  answer=Answer(value=topics[rng.integers(3)]))
+            for who in ("x", "y", "z") for i in range(60)
+        ],
+    )  # fmt: skip
+    workspace.refresh("first", "v1")
+    card = workspace.oddities.screen("first").cards[0]
+    assert (card.detector, card.stage, card.kind) == ("weak-agreement", "topic", "found")
+    assert card.sentence.startswith("People hardly agree at topic: Krippendorff's alpha")
+
+
+def test_records_of_a_card_are_named_and_the_first_is_shown(workspace: Workspace) -> None:
+    made = workspace.folder / "pipelines" / "first" / "stages.py"
+    sixty.replace_in(made, "def reply", "def broken(question, topic):\n    return ''\n\n\ndef reply")
+    file = workspace.folder / "pipelines" / "first" / "cascade.yaml"
+    sixty.replace_in(file, "stages.py:reply", "stages.py:broken")
+    workspace.run(None)
+    card = next(card for card in workspace.oddities.screen("first").cards if card.detector == "empty")
+    assert (card.stage, card.count, len(card.records)) == ("reply", 60, 50)
+    assert card.records[0] == "q00"
+    assert card.example.startswith("Do you open on Saturday")
+
+
+def test_several_runs_share_one_limit(workspace: Workspace) -> None:
+    workspace.run(None)
+    one, both = workspace.oddities.screen("first", ["v1"]), workspace.oddities.screen("first", ["v1", "v2"])
+    assert both.runs == ("v1", "v2")
+    assert both.tests > one.tests
+    kept = workspace.oddities.kept("first", "v2")
+    assert kept is None  # a screen of several runs belongs to none of them
+
+
+def test_same_system_twice_is_no_second_opinion(workspace: Workspace) -> None:
+    for _ in range(2):
+        workspace.run(None)
+    runs = workspace.store.runs("first")
+    cascade = workspace.load(None).cascade
+    columns = run_columns(workspace.store, runs[0], cascade, card=None, earlier=None, others=runs[1:], custom={})
+    assert {name: len(found) for name, found in columns.others.items()} == {"topic": 1, "reply": 1}
+    assert differing(columns.stages["topic"], []) == [columns.stages["topic"]]
+
+
+def test_unknown_run_is_named(workspace: Workspace) -> None:
+    with pytest.raises(NotFound, match=r"no run 'v9'.*`stagegap run` makes one"):
+        workspace.oddities.screen("first", ["v9"])
+    with pytest.raises(NotFound, match="no run that is done"):
+        workspace.oddities.screen("second")
