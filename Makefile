@@ -35,7 +35,7 @@ tests: setup
 	$(BIN)/python -m pytest tests/browser --cov --cov-append --cov-report=term
 
 slow: setup
-	$(BIN)/python -m pytest -n 2 -m slow --timeout 3600 tests/slow
+	$(BIN)/python benchmarks/coverage.py
 
 format: setup
 	$(BIN)/ruff format .

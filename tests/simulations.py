@@ -1,11 +1,10 @@
-"""Simulations whose truth is known: intervals, the naming of a stage, and the budget that a plan promises.
+"""Simulated cascades whose worst stage is known: is it named, is none named where all are equal, are promises kept?
 
-`tests/stats/test_coverage.py` runs a few in the gate, `make slow` all of them, `benchmarks/coverage.py` prints tables.
+The gate runs a few, `make slow` all of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,113 +13,11 @@ from numpy.typing import NDArray
 import planted
 from stagegap.analysis.contest import Contest, contest, outlook
 from stagegap.attribution.ceiling import ceiling
-from stagegap.model.estimate import Estimate
-from stagegap.stats.clusters import Clusters, clusters
+from stagegap.stats.clusters import Clusters
 from stagegap.stats.resample import Resamples, resample
 from stagegap.stats.sequential import DECIDES, evidence_of_lead
 
 Floats = NDArray[np.float64]
-Draw = Callable[[np.random.Generator], tuple[dict[str, Floats], Clusters]]
-
-
-def units(n_clusters: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Clusters of 1 to 8 records; the sizes are random too."""
-    return np.repeat(np.arange(n_clusters), rng.integers(1, 9, n_clusters))
-
-
-def shared(codes: NDArray[np.int64], rng: np.random.Generator) -> Floats:
-    """Uniform luck of each record; a third of the records take that of their cluster."""
-    own, together = rng.random(len(codes)), rng.random(int(codes.max()) + 1)[codes]
-    return np.where(rng.random(len(codes)) < 1 / 3, together, own)
-
-
-def luck(n: int | None, n_clusters: int | None, rng: np.random.Generator) -> tuple[Floats, Clusters]:
-    if n_clusters is None:
-        assert n is not None
-        return rng.random(n), Clusters(codes=np.arange(n), count=n)
-    codes = units(n_clusters, rng)
-    return shared(codes, rng), clusters(codes.tolist())
-
-
-def binary(p: float, n: int | None = None, c: int | None = None) -> Draw:
-    def draw(rng: np.random.Generator) -> tuple[dict[str, Floats], Clusters]:
-        u, k = luck(n, c, rng)
-        return {"a": (u < p).astype(float)}, k
-
-    return draw
-
-
-def gain(up: float, down: float, n: int | None = None, c: int | None = None) -> Draw:
-    def draw(rng: np.random.Generator) -> tuple[dict[str, Floats], Clusters]:
-        u, k = luck(n, c, rng)
-        before = u >= 0.3 + up
-        before |= u < down
-        after = (before | (u >= 0.3)) & (u >= down)
-        return {"b": after.astype(float), "a": before.astype(float)}, k
-
-    return draw
-
-
-def graded(n: int | None = None, c: int | None = None) -> Draw:
-    def draw(rng: np.random.Generator) -> tuple[dict[str, Floats], Clusters]:
-        u, k = luck(n, c, rng)
-        return {"a": np.minimum(1.0, u**0.4)}, k
-
-    return draw
-
-
-def mean(drawn: Resamples) -> Estimate:
-    return drawn.mean("a")
-
-
-def difference(drawn: Resamples) -> Estimate:
-    return drawn.difference("b", "a")
-
-
-def settings() -> list[tuple[str, Draw, Callable[[Resamples], Estimate], float]]:
-    rows: list[tuple[str, Draw, Callable[[Resamples], Estimate], float]] = []
-    for n, c in [(50, None), (200, None), (1000, None), (None, 15), (None, 30), (None, 60), (None, 250)]:
-        where = f"{n} records" if c is None else f"{c} clusters of 1 to 8"
-        rows += [(f"share {p}, {where}", binary(p, n, c), mean, p) for p in (0.5, 0.8, 0.95)]
-        rows += [
-            (f"gain +{up} -{down}, {where}", gain(up, down, n, c), difference, up - down)
-            for up, down in ((0.2, 0.05), (0.05, 0.01))
-        ]
-        rows.append((f"graded score, {where}", graded(n, c), mean, 1 / 1.4))
-    return rows
-
-
-@dataclass(frozen=True, kw_only=True)
-class Coverage:
-    """How often intervals held the truth."""
-
-    figure: str
-    covered: float
-    below: float
-    """Share of intervals that lie below the truth."""
-    above: float
-    width: float
-    score: float
-    """Share of score intervals; the others are bootstrapped."""
-
-
-def coverage(simulations: int, resamples: int) -> Iterator[Coverage]:
-    for name, draw, figure, truth in settings():
-        rng = np.random.default_rng(20261120)
-        found: list[Estimate] = []
-        for _ in range(simulations):
-            columns, codes = draw(rng)
-            found.append(figure(resample(columns, codes, rng=rng, resamples=resamples)))
-        below = float(np.mean([one.high < truth for one in found]))
-        above = float(np.mean([one.low > truth for one in found]))
-        yield Coverage(
-            figure=name,
-            covered=1 - below - above,
-            below=below,
-            above=above,
-            width=float(np.mean([one.high - one.low for one in found])),
-            score=float(np.mean(["bootstrap" not in one.method for one in found])),
-        )
 
 
 def equal(k: int) -> planted.Planted:
@@ -131,21 +28,33 @@ def equal(k: int) -> planted.Planted:
 
 
 def looked_at(
-    made: planted.Planted, luck: planted.Luck, rng: np.random.Generator, *, resamples: int
+    made: planted.Planted,
+    luck: planted.Luck,
+    rng: np.random.Generator,
+    *,
+    resamples: int,
+    units: NDArray[np.int64] | None = None,
 ) -> tuple[Contest, Resamples, list[str]]:
     """Give the contest of one sample."""
     columns = made.outcomes(luck)
     n = len(columns["outcome 0"])
-    drawn = resample(columns, Clusters(codes=np.arange(n), count=n), rng=rng, resamples=resamples)
+    codes = np.arange(n) if units is None else units
+    drawn = resample(columns, Clusters(codes=codes, count=int(codes.max()) + 1), rng=rng, resamples=resamples)
     names = list(columns)
     return contest(drawn, ceiling(drawn, stages=made.names, columns=names), names), drawn, names
 
 
-def named_although_equal(k: int, n: int, *, simulations: int, resamples: int) -> float:
-    """Give how often a stage is named when all are equal."""
+def named_although_equal(
+    k: int, n: int | None, *, simulations: int, resamples: int, clusters: int | None = None
+) -> float:
+    """Give how often a stage is named when all are equal; with clusters of 1 to 8, half of the records share luck."""
     made, rng = equal(k), np.random.default_rng(7)
-    found = [looked_at(made, made.luck(n, rng), rng, resamples=resamples)[0] for _ in range(simulations)]
-    return float(np.mean([one.is_decided for one in found]))
+    named = 0
+    for _ in range(simulations):
+        units = np.arange(n or 0) if clusters is None else np.repeat(np.arange(clusters), rng.integers(1, 9, clusters))
+        luck = made.luck(len(units), rng, clusters=None if clusters is None else units)
+        named += looked_at(made, luck, rng, resamples=resamples, units=units)[0].is_decided
+    return named / simulations
 
 
 WORST = {
