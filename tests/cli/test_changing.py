@@ -118,14 +118,14 @@ def test_stage_that_one_run_lacks_is_not_compared(stagegap: Command, made: Path)
 
 def test_runs_are_listed_newest_first(stagegap: Command, made: Path) -> None:
     empty = stagegap("runs")
-    assert empty.out.splitlines() == ["Cascade 'first' has no run yet.", "Next:  stagegap run"]
+    assert empty.out.splitlines() == ["Cascade 'first' has no such run.", "Next:  stagegap run"]
     stagegap("run")
     stagegap("bless", "v1")
     assert stagegap("runs").out.splitlines()[-1] == "Next:  stagegap run"
     stagegap("run")
     said = stagegap("runs")
     rows = said.out.splitlines()
-    assert rows[0].split() == ["Run", "When", "(UTC)", "Status", "Records", "Commit", "Cost", "Outcome"]
+    assert rows[0].split() == ["Run", "When", "(UTC)", "Status", "Records", "Commit", "Cost", "Outcome", "Tags"]
     assert rows[1].startswith("v2")
     assert re.fullmatch(r"v1 +\d{4}-\d\d-\d\d \d\d:\d\d +done +60 +- +- +90% \(80 to 95\) +blessed", rows[2])
     assert rows[-1] == "Next:  stagegap compare v1 v2   or   stagegap check"

@@ -1,4 +1,4 @@
-"""The verbs for several runs: runs, compare, bless, check."""
+"""The verbs that hold a run against others: compare, bless, check."""
 
 from __future__ import annotations
 
@@ -14,20 +14,6 @@ changing = typer.Typer()
 SharedOption = Annotated[
     bool, typer.Option("--shared", help="Compare the records that are the same in both, where the runs differ.")
 ]
-
-
-@changing.command()
-def runs(cascade: CascadeOption = None, as_json: JsonOption = False) -> None:
-    """List the runs of a cascade: when, how many records, commit, cost, outcome."""
-    from stagegap.cli import drawing_changes, printing
-    from stagegap.cli.opening import gate, workspace
-
-    with workspace() as opened:
-        view = gate(opened, cascade).history()
-    if as_json:
-        return printing.print_view(view)
-    drawing_changes.draw_history(view)
-    return printing.advise(*drawing_changes.after_history(view))
 
 
 @changing.command()

@@ -27,6 +27,7 @@ from stagegap.cli.options import (
     SeedOption,
 )
 from stagegap.cli.overnight import nights
+from stagegap.cli.past import past
 
 application = typer.Typer(
     no_args_is_help=True,
@@ -286,5 +287,6 @@ def doctor(
 
 application.add_typer(attributing)
 application.add_typer(changing)
+application.add_typer(past)
 application.add_typer(nights)
 application.add_typer(oddities)

@@ -24,15 +24,13 @@ WIDEST = 60
 def draw_history(view: History) -> None:
     """Print one row a run, newest first."""
     if not view.rows:
-        return say(f"Cascade {view.cascade!r} has no run yet.")
-    made = table("Run", "When (UTC)", "Status", "Records", "Commit", "Cost", "Outcome", "", texts=3)
+        return say(f"Cascade {view.cascade!r} has no such run.")
+    made = table("Run", "When (UTC)", "Status", "Records", "Commit", "Cost", "Outcome", "Tags", texts=3)
     for row in view.rows:
         when = datetime.fromtimestamp(row.started_at, UTC).strftime("%Y-%m-%d %H:%M")
         cost = dollars(row.cost) if row.cost else "-"
-        blessed = "blessed" if row.is_blessed else ""
-        made.add_row(
-            row.run, when, row.status, f"{row.records:,}", row.commit or "-", cost, share(row.outcome), blessed
-        )
+        tags = printable(", ".join((*(["blessed"] if row.is_blessed else []), *row.tags)))
+        made.add_row(row.run, when, row.status, f"{row.records:,}", row.commit or "-", cost, share(row.outcome), tags)
     return console().print(made)
 
 

@@ -11,6 +11,7 @@ from stagegap.workspace import Workspace
 from stagegap.workspace.attributing import Attribution
 from stagegap.workspace.comparing import on_shared_records
 from stagegap.workspace.holding import Gate
+from stagegap.workspace.past import Past
 
 DEMO = Path("pipelines", "support_email", "cascade.yaml")
 
@@ -56,6 +57,11 @@ def comparison(opened: Workspace, cascade: str | None, before: str, after: str, 
 def gate(opened: Workspace, cascade: str | None) -> Gate:
     """Give what holds the line, by default of the cascade that ran last. Raises: NotFound."""
     return Gate(opened, cascade_name(opened, cascade))
+
+
+def past(opened: Workspace, cascade: str | None) -> Past:
+    """Give the past runs, by default of the cascade that ran last. Raises: NotFound."""
+    return Past(opened, cascade_name(opened, cascade))
 
 
 def demo_file(opened: Workspace) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Sequence
 
 import orjson
@@ -16,7 +17,7 @@ from stagegap.analysis.views import Scorecard, StageRow
 from stagegap.model.estimate import Estimate
 from stagegap.model.values import Json
 from stagegap.runner.plan import Plan, PlannedStage
-from stagegap.runner.progress import span
+from stagegap.runner.progress import Progress, Silent, progress_on, span
 from stagegap.store import Finding, Rebuilt
 
 BAR_WIDTH = 14
@@ -96,6 +97,17 @@ def draw_plan(plan: Plan) -> None:
     if plan.calls:
         cost = f"Cost {_between(plan.dollars, dollars)}, time" if plan.paid_calls else "Time"
         out.print(Text(f"{cost} {_between(plan.seconds, span)}."))
+
+
+def span_of(plan: Plan) -> str:
+    """Give what the calls of a plan cost and take, as the end of a sentence."""
+    cost = f", cost {_between(plan.dollars, dollars)}" if plan.paid_calls else ""
+    return f"{cost}, time {_between(plan.seconds, span)}"
+
+
+def progress(as_json: bool) -> Progress:
+    """Give what shows how far a run is: nothing where JSON is asked for."""
+    return Silent() if as_json else progress_on(console(), clock=time.monotonic)
 
 
 def dollars(amount: float) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
@@ -25,26 +25,34 @@ class Cell:
     'reference:route+retrieve'
     >>> Cell.parse("system")
     Cell(kind='system', stages=())
+    >>> str(Cell("version", ("retrieve",), base="v1"))
+    'version@v1:retrieve'
     """
 
     kind: Literal["system", "reference", "person", "version"] = "system"
     stages: tuple[str, ...] = ()
     """Swapped stages in cascade order, reduced to the effective set; empty for the system itself."""
+    base: str = field(default="", repr=False)
+    """Name of the run whose version the other stages have, where a version cell is stored."""
 
     def __post_init__(self) -> None:
         if (self.kind == "system") != (not self.stages):
             raise ValueError(f"a {self.kind} cell can't have the swapped stages {self.stages}")
+        if self.base and self.kind != "version":
+            raise ValueError(f"a {self.kind} cell can't start from the run {self.base!r}")
 
     def __str__(self) -> str:
-        return f"{self.kind}:{'+'.join(self.stages)}" if self.stages else self.kind
+        start = f"{self.kind}@{self.base}" if self.base else self.kind
+        return f"{start}:{'+'.join(self.stages)}" if self.stages else start
 
     @classmethod
     def parse(cls, text: str) -> Cell:
         """Read what `str` wrote. Raises: ValueError."""
-        kind, _, stages = text.partition(":")
+        start, _, stages = text.partition(":")
+        kind, _, base = start.partition("@")
         if kind not in ("system", "reference", "person", "version"):
             raise ValueError(f"{text!r} names no kind of swap")
-        return cls(kind, tuple(stages.split("+")) if stages else ())
+        return cls(kind, tuple(stages.split("+")) if stages else (), base)
 
 
 SYSTEM = Cell()

@@ -114,11 +114,20 @@ def _sum(lower: Sequence[Estimate], upper: Sequence[Estimate]) -> Estimate:
 
 def plan(work: Work, *, cache: Cache) -> Plan:
     """Give the calls that `execute` would make, stage by stage; nothing is called."""
+    return plan_several([work], cache=cache)
+
+
+def plan_several(works: Sequence[Work], *, cache: Cache) -> Plan:
+    """Give the calls of several works that are executed one after the other: a call that two have in common is one."""
+    planned: set[str] = set()
+    return Plan(cells=tuple(cell for work in works for cell in _cells(work, cache, planned)))
+
+
+def _cells(work: Work, cache: Cache, planned: set[str]) -> list[PlannedCell]:
     stages = work.cascade.stages
     wirings = {s.name: Wiring(work.cascade, s, work.codes[s.name], work.corpora) for s in stages}
     known = {name: Known(wiring, Nothing() if name in work.fresh else cache) for name, wiring in wirings.items()}
-    planned: set[str] = set()
-    return Plan(cells=tuple(_planned(work, cell, known, planned) for cell in work.cells))
+    return [_planned(work, cell, known, planned) for cell in work.cells]
 
 
 @dataclass(slots=True)

@@ -48,11 +48,16 @@ class Materials:
 def read_materials(file: CascadeFile) -> Materials:
     """Read records, corpora and reference files. Raises: InputError with every problem of a file."""
     records = read_records(file.records)
-    corpora = {name: Corpus(name=name, documents=read_documents(source)) for name, source in file.corpora.items()}
+    corpora = read_corpora(file)
     known = _known(file.cascade, records, corpora)
     paths = file.references.paths if file.references else ()
     labels = tuple(label for path in paths for label in read_labels(Path(path), known))
     return Materials(records=tuple(records), corpora=corpora, labels=labels)
+
+
+def read_corpora(file: CascadeFile) -> dict[str, Corpus]:
+    """Read the documents that stages search. Raises: InputError with every problem of a file."""
+    return {name: Corpus(name=name, documents=read_documents(source)) for name, source in file.corpora.items()}
 
 
 def _known(cascade: Cascade, records: Iterable[Record], corpora: Mapping[str, Corpus]) -> Known:

@@ -114,6 +114,13 @@ def relative(root: Entries, folder: Path) -> Entries:
     return root
 
 
+def elsewhere(root: Entries, places: Mapping[str, str]) -> Entries:
+    """Give the mapping with the paths that `places` names replaced by what it gives for them."""
+    for keys in _PATHS:
+        root = _changed(root, keys, lambda text, key=keys[-1]: _path(text, key, lambda p: places.get(p, p)))
+    return root
+
+
 def _path(text: str, key: str, change: Callable[[str], str]) -> str:
     """Give the text with the path in it changed: of `python:file.py:metric` and `file.py:function` only the file."""
     if key == "score":

@@ -11,7 +11,7 @@ from stagegap.model.sources import CascadeFile
 from stagegap.spec.build import build
 from stagegap.spec.checks import check
 from stagegap.spec.documents import Sections, read
-from stagegap.spec.expand import absolute, expand
+from stagegap.spec.expand import absolute, elsewhere, expand
 from stagegap.spec.links import check_use, links
 from stagegap.spec.nodes import Entries, Findings
 from stagegap.spec.reading import read_text
@@ -28,14 +28,15 @@ def load(path: Path, *, environment: Mapping[str, str]) -> CascadeFile:
     return loaded(expand(path, environment=environment, findings=findings), path, findings)
 
 
-def restore(resolved: str, *, path: Path) -> CascadeFile:
+def restore(resolved: str, *, path: Path, places: Mapping[str, str] | None = None) -> CascadeFile:
     """Give the cascade that a run was made with, from its resolved file as JSON text.
 
-    `path` is where the file stood: relative paths start in its folder. Raises: SpecError, for example when a data
-    file is gone.
+    `path` is where the file stood: relative paths start in its folder, those aside that `places` gives another place.
+    Raises: SpecError, for example when a data file is gone.
     """
     findings = Findings()
     root = parse(resolved, str(path), findings)
+    root = elsewhere(root, places) if root and places else root
     return loaded(absolute(root, path.parent) if root else None, path, findings)
 
 

@@ -94,6 +94,11 @@ class Store:
             raise
         return cls(journal, file, Drainer(journal, file), schema)
 
+    @property
+    def folder(self) -> Path:
+        """The folder of the file and its journal."""
+        return self._file.path.parent
+
     def close(self) -> None:
         """Join the drain thread and let go of everything; what is not drained yet waits safely in the journal."""
         self._drainer.close()

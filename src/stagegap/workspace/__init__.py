@@ -70,6 +70,16 @@ class Workspace:
         return Store.open_as_found(self.folder / STORE)
 
     @property
+    def environment(self) -> Mapping[str, str]:
+        """What `${NAME}` and secrets are looked up in."""
+        return self._environment
+
+    @property
+    def clock(self) -> Callable[[], float]:
+        """Gives seconds since 1970, UTC."""
+        return self._clock
+
+    @property
     def desk(self) -> Desk:
         """Where people are asked and answer."""
         return self._desk

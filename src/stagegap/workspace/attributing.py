@@ -28,7 +28,7 @@ from stagegap.runner import RunOptions
 from stagegap.runner.prepare import custom_metrics
 from stagegap.store import Store
 from stagegap.workspace.planting import MOST_RECORDS, RATE, selfcheck
-from stagegap.workspace.running import first_outputs, gather, run_records
+from stagegap.workspace.running import first_outputs, gather, own_cells, run_records
 
 
 class Attribution:
@@ -56,7 +56,7 @@ class Attribution:
         store, run, cascade = self._store, self.run, self.cascade
         outputs = {
             (str(cell), name): first_outputs(store, run, cell, name)
-            for cell in store.cells(run.id)
+            for cell in own_cells(store, run)
             for name in cascade.names
             if name not in cell.stages
         }

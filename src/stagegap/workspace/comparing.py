@@ -19,7 +19,7 @@ from stagegap.workspace.stored import SCORECARD
 
 def compare(before: Attribution, after: Attribution) -> Comparison:
     """Compare two runs, each scored by the cascade that it was made with, on all labels that there are."""
-    return compared(_side(before), _side(after), seed=after.run.seed)
+    return compared(side(before), side(after), seed=after.run.seed)
 
 
 def on_shared_records(view: Comparison) -> Comparison:
@@ -27,13 +27,15 @@ def on_shared_records(view: Comparison) -> Comparison:
     return accept(view) if view.refusal is not None and view.refusal.offer else view
 
 
-def _side(read: Attribution) -> Side:
+def side(read: Attribution) -> Side:
+    """Give one side of a comparison."""
     return Side(run=read.run, evidence=read.evidence)
 
 
 def history(store: Store, cascade: str, *, blessed: Run | None) -> History:
     """List the runs of a cascade with what they cost and the outcome that their scorecards have."""
     spent = store.spent(cascade)
+    tags = store.origins.tags(cascade)
     rows = (
         RunRow(
             run=run.name,
@@ -47,6 +49,7 @@ def history(store: Store, cascade: str, *, blessed: Run | None) -> History:
             outcome=_outcome(store, run),
             is_blessed=blessed is not None and run.id == blessed.id,
             error=run.error,
+            tags=tags.get(run.id, ()),
         )
         for run in store.runs(cascade)
     )

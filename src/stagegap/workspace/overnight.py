@@ -19,6 +19,7 @@ from stagegap.runner.prepare import custom_metrics
 from stagegap.runner.stopping import INTERRUPTED
 from stagegap.spec import load_matrix
 from stagegap.store import Store
+from stagegap.workspace.following import noted
 from stagegap.workspace.running import Job, begin, first_outputs, gather, score
 
 FIRST_WAVE = 32
@@ -118,7 +119,8 @@ class Night:
         own = Stop()
         stop.watch(on_request=lambda: own.request(stop.reason), on_force=own.interrupt)
         work = replace(one.job.work(one.run.id), records=records, cells=cells, budget=left)
-        summary = execute(work, sink=self.store, cache=self.store, progress=progress, stop=own)
+        with noted(progress, self.store.folder, one.run, cells=len(cells), clock=self.clock) as told:
+            summary = execute(work, sink=self.store, cache=self.store, progress=told, stop=own)
         one.calls += _counted(summary, one.job)
         one.dollars += summary.cost
         if left is not None and self.budget is not None and summary.error == left.used_up:

@@ -22,6 +22,7 @@ from stagegap.attribution.swaps import run_cells
 from stagegap.errors import ConfigurationError, NotFound
 from stagegap.model.answer import Label, Output, Status
 from stagegap.model.cascade import Cascade
+from stagegap.model.past import PastCall
 from stagegap.model.record import Record
 from stagegap.model.run import SYSTEM, Cell, Run, RunStatus
 from stagegap.model.sources import CascadeFile
@@ -31,7 +32,9 @@ from stagegap.runner.prepare import Materials, cell_works, custom_metrics, read_
 from stagegap.stages.prices import Priced
 from stagegap.stages.protocol import StageCode
 from stagegap.store import Store
+from stagegap.workspace.following import noted
 from stagegap.workspace.provenance import provenance
+from stagegap.workspace.provenance import read as read_provenance
 from stagegap.workspace.stored import NEED, OPTIONS, SCORECARD
 
 
@@ -128,7 +131,8 @@ def _carried_out(
     store: Store, job: Job, begun: Run, *, clock: Callable[[], float], progress: Progress, stop: Stop | None
 ) -> tuple[Run, Summary]:
     try:
-        summary = execute(job.work(begun.id), sink=store, cache=store, progress=progress or Silent(), stop=stop)
+        with noted(progress, store.folder, begun, cells=len(job.cells), clock=clock) as told:
+            summary = execute(job.work(begun.id), sink=store, cache=store, progress=told, stop=stop)
     except BaseException as error:
         reason = str(error) or type(error).__name__
         store.update_run(replace(begun, status=RunStatus.FAILED, finished_at=clock(), error=reason))
@@ -182,7 +186,7 @@ def mended(store: Store, job: Job) -> tuple[Run, Job]:
         )
     failed = {
         output.record
-        for cell in store.cells(found.id)
+        for cell in own_cells(store, found)
         for stage in cascade.names
         for output in store.outputs(found.id, cell, stage)
         if Status.INFRASTRUCTURE in (output.status, output.because)
@@ -193,11 +197,15 @@ def mended(store: Store, job: Job) -> tuple[Run, Job]:
 def planned(store: Store, job: Job) -> Plan:
     """Give the calls that the job needs, and what they will take by what earlier ones with the same settings took."""
     work = job.work("")
-    now = _settings(job.file.resolved)
-    runs = {run.id: _settings(json.loads(run.resolved)) for run in store.runs(job.file.cascade.name)}
+    return forecast(plan(work, cache=store), work, past_of(store, job.file))
+
+
+def past_of(store: Store, file: CascadeFile) -> dict[str, Sequence[PastCall]]:
+    """Give earlier calls of each stage with the same settings."""
+    now = _settings(file.resolved)
+    runs = {run.id: _settings(json.loads(run.resolved)) for run in store.runs(file.cascade.name)}
     alike = {name: [run for run, then in runs.items() if then.get(name) == now[name]] for name in now}
-    past = {name: store.past_calls(same, name) for name, same in alike.items() if same}
-    return forecast(plan(work, cache=store), work, past)
+    return {name: store.past_calls(same, name) for name, same in alike.items() if same}
 
 
 def _settings(resolved: Mapping[str, Json]) -> dict[str, Json]:
@@ -246,15 +254,22 @@ def pooled(store: Store, run: Run, file: CascadeFile) -> tuple[PooledScore, ...]
     return pooled_scores(evidence, seed=run.seed, custom=custom)
 
 
+def own_cells(store: Store, run: Run) -> list[Cell]:
+    """Give the cells of the run itself, without mixtures with another run."""
+    return [cell for cell in store.cells(run.id) if not cell.base]
+
+
 def first_outputs(store: Store, run: Run, cell: Cell, stage: str) -> dict[str, Output]:
     """Give the first repeat of a stage's outputs by record."""
     return {output.record: output for output in store.outputs(run.id, cell, stage) if output.repeat == 0}
 
 
 def run_records(store: Store, run: Run, cascade: Cascade) -> list[Record]:
-    """Give the stored records that a run was made on."""
+    """Give the records that a run was made on, as they were then where the run kept that."""
     made = {output.record for output in store.outputs(run.id, SYSTEM, cascade.stages[0].name)}
-    return [record for record in store.records(cascade.name) if record.id in made]
+    made_from = read_provenance(store, run.id)
+    then = store.origins.records(made_from.records_digest) if made_from else store.records(cascade.name)
+    return [record for record in then if record.id in made]
 
 
 def _new_run(job: Job, folder: Path, now: float) -> Run:

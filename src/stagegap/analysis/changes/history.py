@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stagegap.model.estimate import Estimate
 
@@ -28,6 +28,12 @@ class RunRow:
     """As its scorecard has it."""
     is_blessed: bool
     error: str
+    tags: tuple[str, ...] = ()
+
+    def mentions(self, text: str) -> bool:
+        """True when name, tags, commit, person or error hold the text, whatever its case."""
+        held = (self.run, *self.tags, self.commit, self.who, self.error)
+        return any(text.casefold() in part.casefold() for part in held)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +42,15 @@ class History:
 
     cascade: str
     rows: tuple[RunRow, ...]
+
+    def filtered(self, *, tag: str | None = None, since: float | None = None, text: str = "") -> History:
+        """Give the runs that carry the tag, began at that time or later, and mention the text."""
+        kept = (
+            row
+            for row in self.rows
+            if (tag is None or tag in row.tags) and (since is None or row.started_at >= since) and row.mentions(text)
+        )
+        return replace(self, rows=tuple(kept))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -75,6 +75,20 @@ class Calibration:
     sentence: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """Everything that was expected of a cascade's changes, newest first, and how well that was predicted."""
+
+    cascade: str
+    rows: tuple[LedgerRow, ...]
+    calibration: Calibration
+
+
+def ledger(cascade: str, rows: Sequence[LedgerRow]) -> Ledger:
+    """Sum up rows, which are in the order in which they were written down."""
+    return Ledger(cascade=cascade, rows=tuple(reversed(rows)), calibration=calibration(rows))
+
+
 def ledger_row(expectation: Expectation, comparison: Comparison, *, watched: int = 1) -> LedgerRow:
     """Hold an expectation against the comparison of its baseline with the run that followed.
 

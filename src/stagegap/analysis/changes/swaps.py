@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -100,6 +100,16 @@ def swap_plan(
         coalitions=coalitions,
         orders=orders,
     )
+
+
+def mixture(before: Cascade, after: Cascade, cell: Cell) -> Cascade:
+    """Give the old cascade with the new versions of a cell's stages, as far as the outcome depends on them."""
+    versions = [(after if name in cell.stages else before).stage(name) for name in _order(before, after)]
+    needed = {after.outcome.stage}
+    for stage in reversed(versions):
+        if stage.name in needed:
+            needed.update(stage.parents)
+    return replace(after, stages=tuple(stage for stage in versions if stage.name in needed))
 
 
 def contribution_matrix(plan: SwapPlan) -> Floats:

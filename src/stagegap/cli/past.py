@@ -1,0 +1,194 @@
+"""The verbs for past runs: runs (with tag, untag, show), reproduce, changed, expect, ledger."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+
+from stagegap.cli.options import CascadeOption, JsonOption
+
+past = typer.Typer()
+runs = typer.Typer(invoke_without_command=True, help="List the runs of a cascade, filter them, tag them, follow one.")
+past.add_typer(runs, name="runs")
+
+RunArgument = Annotated[str, typer.Argument(help="Name of the run, such as v3.")]
+PaidOption = Annotated[bool, typer.Option("--paid", help="Allow calls to a paid service.")]
+
+
+@runs.callback()
+def list_runs(
+    context: typer.Context,
+    cascade: CascadeOption = None,
+    tag: Annotated[str | None, typer.Option("--tag", help="Only runs that carry this tag.")] = None,
+    since: Annotated[str, typer.Option("--since", help="Only runs of this day or later: 2026-11-20, 3d, 12h.")] = "",
+    text: Annotated[str, typer.Option("--text", help="Only runs whose name, tag, commit or person holds this.")] = "",
+    follow: Annotated[bool, typer.Option("--follow", help="Watch the runs that go on, until they end.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """List the runs of a cascade: when, how many records, commit, cost, outcome, tags."""
+    from stagegap.cli import drawing_changes, following, printing
+    from stagegap.cli.opening import past as opened_past
+    from stagegap.cli.opening import workspace
+
+    if context.invoked_subcommand:
+        return None
+    with workspace() as opened:
+        found = opened_past(opened, cascade)
+        if follow:
+            return following.follow(found, pause=time.sleep)
+        began = following.since(since, now=time.time()) if since else None
+        view = found.history().filtered(tag=tag, since=began, text=text)
+        live = found.live()
+    if as_json:
+        return printing.print_view(view)
+    drawing_changes.draw_history(view)
+    if live:
+        return printing.advise("stagegap runs --follow")
+    return printing.advise(*drawing_changes.after_history(view))
+
+
+@runs.command(name="tag")
+def tag_run(
+    run: RunArgument,
+    name: Annotated[str, typer.Argument(help="The tag.")],
+    cascade: CascadeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Give a run a name of your own."""
+    _tagged(run, name, cascade, is_on=True, as_json=as_json)
+
+
+@runs.command(name="untag")
+def untag_run(
+    run: RunArgument,
+    name: Annotated[str, typer.Argument(help="The tag.")],
+    cascade: CascadeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take a tag off a run."""
+    _tagged(run, name, cascade, is_on=False, as_json=as_json)
+
+
+def _tagged(run: str, name: str, cascade: str | None, *, is_on: bool, as_json: bool) -> None:
+    from stagegap.cli import printing
+    from stagegap.cli.opening import past as opened_past
+    from stagegap.cli.opening import workspace
+
+    with workspace() as opened:
+        tags = opened_past(opened, cascade).tag(run, name, is_on=is_on)
+    if as_json:
+        return printing.print_json({"run": run, "tags": list(tags)})
+    printing.say(f"{run} has the tags: {', '.join(tags)}." if tags else f"{run} has no tag.")
+    return printing.advise(f"stagegap runs --tag {name}" if is_on else "stagegap runs")
+
+
+@runs.command(name="show")
+def show_run(run: RunArgument, cascade: CascadeOption = None, as_json: JsonOption = False) -> None:
+    """Say what a run was made from: files, stages, records, labels, versions, the difference from the commit."""
+    from stagegap.cli import drawing_past, printing
+    from stagegap.cli.opening import past as opened_past
+    from stagegap.cli.opening import workspace
+
+    with workspace() as opened:
+        found = opened_past(opened, cascade)
+        view, made = found.made_from(run), found.run(run)
+    if as_json:
+        return printing.print_view(view)
+    drawing_past.draw_made_from(made, view)
+    return printing.advise(f"stagegap reproduce {run}")
+
+
+@past.command(name="reproduce")
+def reproduce_run(
+    run: RunArgument, cascade: CascadeOption = None, paid: PaidOption = False, as_json: JsonOption = False
+) -> None:
+    """Make a run again from what was stored, and say to the byte what differs. Exit code 1 when an output does."""
+    from stagegap.cli import drawing_past, printing
+    from stagegap.cli.opening import past as opened_past
+    from stagegap.cli.opening import workspace
+
+    with workspace() as opened:
+        view = opened_past(opened, cascade).reproduce(run, may_pay=paid, progress=printing.progress(as_json))
+    if as_json:
+        printing.print_view(view)
+    else:
+        drawing_past.draw_reproduction(view)
+        printing.advise(f"stagegap runs show {run}")
+    raise typer.Exit(0 if view.is_identical else 1)
+
+
+@past.command(name="changed")
+def changed_between(
+    before: Annotated[str, typer.Argument(help="Name of the earlier run, such as v3.")],
+    after: Annotated[str, typer.Argument(help="Name of the later run.")],
+    cascade: CascadeOption = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Only say what it would call, and what that costs.")] = False,
+    shared: Annotated[bool, typer.Option("--shared", help="Take the records that are the same in both.")] = False,
+    paid: PaidOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Say which stages the difference between two runs comes from, by mixing their versions stage by stage."""
+    from stagegap.cli import drawing_past, printing
+    from stagegap.cli.opening import past as opened_past
+    from stagegap.cli.opening import workspace
+
+    with (
+        workspace() as opened,
+        opened_past(opened, cascade).versions(before, after, use_shared=shared) as versions,
+    ):
+        if plan:
+            return printing.print_view(versions.plan()) if as_json else printing.draw_plan(versions.plan())
+        if not as_json:
+            drawing_past.draw_price(versions.plan())
+        view = versions.changed(may_pay=paid, progress=printing.progress(as_json))
+    if as_json:
+        return printing.print_view(view)
+    drawing_past.draw_changed(view)
+    return printing.advise(f"stagegap compare {before} {after}", "stagegap ledger")
+
+
+@past.command(name="expect")
+def expect_change(
+    hopes: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PLACE=POINTS", help="As retrieve=+5 or outcome=3,1,6: points, and a range if you like."
+        ),
+    ],
+    because: Annotated[str, typer.Option("--because", help="Why you expect that.")] = "",
+    baseline: Annotated[str | None, typer.Option("--baseline", help="Run that the change starts from.")] = None,
+    guess: Annotated[
+        bool, typer.Option("--guess/--no-guess", help="Fill the outcome in from the stage's swap where it is left out.")
+    ] = True,
+    cascade: CascadeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write down what you expect of a change, before you run it; the ledger holds it against what comes."""
+    from stagegap.cli import drawing_past, following, printing
+    from stagegap.cli.opening import past as opened_past
+    from stagegap.cli.opening import workspace
+
+    named = following.hopes(hopes)
+    with workspace() as opened:
+        made = opened_past(opened, cascade).expect(named, reason=because, baseline=baseline, guess=guess)
+    if as_json:
+        return printing.print_json([following.as_json(one) for one in made])
+    drawing_past.draw_expected(made)
+    return printing.advise("change the cascade, then `stagegap run`", "stagegap ledger")
+
+
+@past.command(name="ledger")
+def show_ledger(cascade: CascadeOption = None, as_json: JsonOption = False) -> None:
+    """Put what was expected of each change beside what came of it, and say how well this team predicts."""
+    from stagegap.cli import drawing_past, printing
+    from stagegap.cli.opening import past as opened_past
+    from stagegap.cli.opening import workspace
+
+    with workspace() as opened:
+        view = opened_past(opened, cascade).ledger()
+    if as_json:
+        return printing.print_view(view)
+    drawing_past.draw_ledger(view)
+    return printing.advise('stagegap expect retrieve=+5 --because "..."', "stagegap runs")

@@ -1,0 +1,219 @@
+"""The past runs of one cascade: listed, tagged, compared, made again; and what people expected of each change."""
+
+from __future__ import annotations
+
+import getpass
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from stagegap.analysis import codec
+from stagegap.analysis.changes.history import History
+from stagegap.analysis.changes.knobs import RunsView, Tried, runs_view
+from stagegap.analysis.changes.ledger import (
+    Ledger,
+    LedgerRow,
+    ledger,
+    ledger_row,
+    proposed_outcome,
+    waiting_row,
+)
+from stagegap.analysis.changes.reproduced import Reproduction
+from stagegap.analysis.changes.views import OUTCOME, Comparison, WhatChanged
+from stagegap.errors import ConfigurationError, NotFound, near_names
+from stagegap.model.expectation import Expectation
+from stagegap.model.live import LiveRun
+from stagegap.model.provenance import Provenance, RunTag
+from stagegap.model.run import Run, RunStatus
+from stagegap.runner import Progress
+from stagegap.store import Store
+from stagegap.workspace import Workspace, provenance
+from stagegap.workspace.comparing import compare, history
+from stagegap.workspace.following import live_runs
+from stagegap.workspace.holding import Gate
+from stagegap.workspace.reproducing import reproduce
+from stagegap.workspace.versions import Versions, kept_view
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hope:
+    """What somebody says that they expect at one place."""
+
+    value: float
+    """Difference of the mean score, as a share."""
+    low: float | None = None
+    high: float | None = None
+
+
+class Past:
+    """The past of one cascade."""
+
+    def __init__(self, workspace: Workspace, cascade: str) -> None:
+        self._workspace = workspace
+        self._store: Store = workspace.store
+        self._cascade = cascade
+
+    def history(self) -> History:
+        """List the runs, newest first."""
+        return history(self._store, self._cascade, blessed=Gate(self._workspace, self._cascade).blessed_run())
+
+    def live(self) -> list[LiveRun]:
+        """Give the runs of this cascade that go on, in whatever process."""
+        return [note for note in live_runs(self._store.folder) if note.cascade == self._cascade]
+
+    def made_from(self, run: str) -> Provenance:
+        """Give what a run was made from. Raises: NotFound, ConfigurationError for a run that did not keep it."""
+        found = provenance.read(self._store, self.run(run).id)
+        if found is None:
+            raise ConfigurationError(f"Run {run} is older than the keeping of what runs are made from.")
+        return found
+
+    def tag(self, run: str, tag: str, *, is_on: bool = True) -> tuple[str, ...]:
+        """Put a tag on a run or take it off; give the tags that it has then. Raises: NotFound, ConfigurationError."""
+        found = self.run(run)
+        name = tag.strip()
+        if not name:
+            raise ConfigurationError("A tag needs a name.")
+        held = self._store.origins.tags(self._cascade).get(found.id, ())
+        if not is_on and name not in held:
+            raise NotFound(f"Run {run} does not carry the tag {name!r}. {near_names(name, held)}".strip())
+        at = self._workspace.clock()
+        self._store.origins.tag(RunTag(run=found.id, tag=name, who=getpass.getuser(), at=at, is_on=is_on))
+        return self._store.origins.tags(self._cascade).get(found.id, ())
+
+    def comparison(self, before: str, after: str) -> Comparison:
+        """Compare two runs; what was computed from the same outputs and labels is read. Raises: NotFound, SpecError."""
+        old, new = self.run(before), self.run(after)
+        name = f"compared with {old.name}, {old.finished_at} {new.finished_at}"
+        labels = self._store.label_count(self._cascade)
+        kept = self._store.view(new.id, name)
+        if kept and kept[1] == labels:
+            return codec.from_json(Comparison, kept[0])
+        found = (
+            self._workspace.attribution(self._cascade, old.name),
+            self._workspace.attribution(self._cascade, new.name),
+        )
+        view = compare(*found)
+        self._store.put_view(new.id, name, codec.to_json(view), labels)
+        return view
+
+    def versions(self, before: str, after: str, *, use_shared: bool = False) -> Versions:
+        """Give two runs as two versions whose stages can be mixed; a context. Raises: NotFound, ConfigurationError."""
+        old, new = self.run(before), self.run(after)
+        if old.id == new.id:
+            raise ConfigurationError(f"{before} is one run: name two to tell apart.")
+        return Versions(
+            self._store,
+            self._workspace.attribution(self._cascade, old.name),
+            self._workspace.attribution(self._cascade, new.name),
+            path=self._path,
+            environment=self._workspace.environment,
+            use_shared=use_shared,
+        )
+
+    def changed(self, before: str, after: str) -> WhatChanged | None:
+        """Give what was worked out of two runs; None while nobody did. Raises: NotFound."""
+        return kept_view(self._store, self.run(before).name, self.run(after).id)
+
+    def reproduce(self, run: str, *, may_pay: bool = False, progress: Progress) -> Reproduction:
+        """Make a run again and say what differs. Raises: NotFound, ConfigurationError, SpecError, RunStopped."""
+        return reproduce(
+            self._store,
+            self.run(run),
+            path=self._path,
+            environment=self._workspace.environment,
+            may_pay=may_pay,
+            progress=progress,
+        )
+
+    def expect(
+        self, hopes: Mapping[str, Hope], *, reason: str = "", baseline: str | None = None, guess: bool = True
+    ) -> tuple[Expectation, ...]:
+        """Write down what the next run is expected to bring.
+
+        Where one stage is named and the outcome is not, the outcome is filled in from the stage's swap, unless `guess`
+        is False. Raises: NotFound for a place or run that is not there, ConfigurationError for numbers that can't be.
+        """
+        found = self._newest() if baseline is None else self.run(baseline)
+        card = self._workspace.scorecard(self._cascade, found.name)
+        rows = {row.stage: row for row in card.stages} if card else {}
+        for place in hopes:
+            if place not in (OUTCOME, *rows):
+                raise NotFound(f"{place!r} is no stage of run {found.name}. {near_names(place, (OUTCOME, *rows))}")
+        who, at = getpass.getuser(), self._workspace.clock()
+
+        def written(place: str, hope: Hope, why: str) -> Expectation:
+            try:
+                return Expectation(
+                    id=uuid.uuid4().hex, place=place, predicted=hope.value, low=hope.low, high=hope.high, reason=why,
+                    who=who, at=at, baseline=found.name,
+                )  # fmt: skip
+            except ValueError as error:
+                raise ConfigurationError(f"{place}: {error}.") from None
+
+        made = [written(place, hope, reason) for place, hope in hopes.items()]
+        named = [place for place in hopes if place != OUTCOME]
+        if guess and len(named) == 1 and OUTCOME not in hopes:
+            try:
+                proposed = proposed_outcome(rows[named[0]], hopes[named[0]].value)
+            except ValueError as error:
+                raise ConfigurationError(f"{error}.") from None
+            if proposed.is_measured:
+                hope = Hope(value=proposed.value, low=proposed.low, high=proposed.high)
+                made.append(written(OUTCOME, hope, proposed.method))
+        self._store.origins.expect(self._cascade, made)
+        return tuple(made)
+
+    def ledger(self) -> Ledger:
+        """Give what was expected beside what came: of the first run after it that is done."""
+        expected = self._store.origins.expectations(self._cascade)
+        done = [run for run in reversed(self._workspace.runs(self._cascade)) if run.status is RunStatus.DONE]
+        places: dict[str, int] = {}
+        for one in expected:
+            places[one.baseline] = places.get(one.baseline, 0) + 1
+        return ledger(self._cascade, [self._held(one, done, watched=places[one.baseline]) for one in expected])
+
+    def compared_runs(self) -> RunsView:
+        """Lay all runs that are done beside each other, by knobs and estimates."""
+        spent, tags = self._store.spent(self._cascade), self._store.origins.tags(self._cascade)
+        tried: list[Tried] = []
+        for run in self._workspace.runs(self._cascade):
+            card = self._workspace.scorecard(self._cascade, run.name) if run.status is RunStatus.DONE else None
+            if card is not None:
+                tried.append(
+                    Tried(
+                        run=run,
+                        card=card,
+                        cost=spent.get(run.id, 0.0),
+                        tags=tags.get(run.id, ()),
+                        made_from=provenance.read(self._store, run.id),
+                    )
+                )
+        return runs_view(self._cascade, tried)
+
+    def run(self, name: str) -> Run:
+        """Give the run of that name. Raises: NotFound."""
+        found = self._store.run(self._cascade, name)
+        if found is None:
+            known = [run.name for run in self._workspace.runs(self._cascade)]
+            raise NotFound(f"Cascade {self._cascade!r} has no run {name!r}. {near_names(name, known)}".strip())
+        return found
+
+    def _newest(self) -> Run:
+        found = self._store.run(self._cascade)
+        if found is None:
+            raise NotFound(f"Cascade {self._cascade!r} has no run that is done. `stagegap run` makes one.")
+        return found
+
+    def _held(self, expected: Expectation, done: list[Run], *, watched: int) -> LedgerRow:
+        known = {run.name for run in done}
+        after = next((run for run in done if run.started_at >= expected.at and run.name != expected.baseline), None)
+        if after is None or expected.baseline not in known:
+            return waiting_row(expected)
+        return ledger_row(expected, self.comparison(expected.baseline, after.name), watched=watched)
+
+    @property
+    def _path(self) -> Path:
+        """Where the cascade file stands."""
+        return self._workspace.files().get(self._cascade, self._workspace.folder / "cascade.yaml")

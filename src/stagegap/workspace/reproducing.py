@@ -1,0 +1,181 @@
+"""A stored run made again, and held against what was stored, to the byte."""
+
+from __future__ import annotations
+
+import difflib
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from stagegap.analysis.changes.reproduced import (
+    Difference,
+    Reproduction,
+    StageOutputs,
+    environment_differences,
+    reproduction,
+    stage_outputs,
+)
+from stagegap.errors import RunStopped
+from stagegap.model.answer import Output, Status
+from stagegap.model.run import Run, RunStatus
+from stagegap.runner import Progress, Stop, execute
+from stagegap.runner.budget import PAID
+from stagegap.runner.scope import scope_of
+from stagegap.stages.protocol import Inputs, Reply, StageCode
+from stagegap.store import Store
+from stagegap.workspace import provenance
+from stagegap.workspace.restoring import Restored, restored
+
+NOT_CALLED = "not called again: it would be paid, and its input is not the one that was answered"
+MOST_LINES = 40
+"""Lines of a file's difference that are shown."""
+
+
+class _Unasked:
+    """Stands in for a paid stage: knows nothing, so that only the store's answers count."""
+
+    def __init__(self, code: StageCode) -> None:
+        self.fingerprint = code.fingerprint
+        self.reads_record = code.reads_record
+
+    def answer_batch(self, inputs: Sequence[Inputs]) -> Sequence[Reply]:
+        """Answer nothing."""
+        return [Reply(status=Status.INFRASTRUCTURE, error=NOT_CALLED, is_reusable=False) for _ in inputs]
+
+
+@dataclass(frozen=True, slots=True)
+class _Both:
+    """Answers of this making first, then those that were stored."""
+
+    made: Store
+    stored: Store
+
+    def cached(self, keys: Sequence[str]) -> Mapping[str, Output]:
+        """Give what either knows."""
+        found = self.made.cached(keys)
+        return found | self.stored.cached([key for key in keys if key not in found])
+
+
+def reproduce(
+    store: Store,
+    run: Run,
+    *,
+    path: Path,
+    environment: Mapping[str, str],
+    may_pay: bool,
+    progress: Progress,
+    stop: Stop | None = None,
+) -> Reproduction:
+    """Make a run again from what was stored, and say what differs.
+
+    Nothing of it enters the store. Stages that ask a paid service take their answers from the store, unless
+    `may_pay`. Raises: ConfigurationError for a run that kept too little, SpecError, RunStopped.
+    """
+    with (
+        restored(store, run, path=path, environment=environment) as found,
+        tempfile.TemporaryDirectory(prefix="stagegap-") as folder,
+        Store.open(Path(folder)) as made,
+    ):
+        cascade = found.job.file.cascade
+        unasked = {s.name for s in cascade.stages if s.uses in PAID and not may_pay}
+        codes = {name: _Unasked(code) if name in unasked else code for name, code in found.job.codes.items()}
+        made.put_records(cascade.name, found.job.records)
+        again = made.create_run(replace(run, name="", status=RunStatus.RUNNING, finished_at=None, error=""))
+        work = replace(found.job.work(again.id), codes=codes, fresh=frozenset(cascade.names) - unasked, budget=None)
+        summary = execute(work, sink=made, cache=_Both(made, store), progress=progress, stop=stop)
+        rows = tuple(_rows(store, made, run, found, unasked))
+    if summary.status is not RunStatus.DONE:
+        raise RunStopped(f"{run.name} was not made again to its end: {summary.error}")
+    return reproduction(
+        cascade.name,
+        run.name,
+        calls=summary.calls - sum(row.not_called for row in rows),
+        stages=rows,
+        differences=_differences(store, found),
+    )
+
+
+def _rows(store: Store, made: Store, run: Run, found: Restored, unasked: set[str]) -> Iterator[StageOutputs]:
+    cascade = found.job.file.cascade
+    for work in found.job.cells:
+        for stage in scope_of(cascade, work.cell).runs:
+            then = store.outputs(run.id, work.cell, stage.name)
+            now = made.outputs(run.id, work.cell, stage.name)
+            yield stage_outputs(str(work.cell), stage.name, then, now, is_asked=stage.name not in unasked)
+
+
+def _differences(store: Store, found: Restored) -> tuple[Difference, ...]:
+    then = found.made_from
+    return (
+        *_files(found),
+        *_data(store, found),
+        *_stages(found),
+        *environment_differences(then.environment, provenance.here()),
+    )
+
+
+def _files(found: Restored) -> Iterator[Difference]:
+    """Give the files that are others by now. Those whose text is kept were read as they were."""
+    for source in found.made_from.sources:
+        now = found.now[source.path]
+        if now == source.digest:
+            continue
+        text = found.texts.get(source.digest)
+        detail = (
+            f"Its content of then is not kept ({source.kept}): the file of today was read."
+            if text is None
+            else _line_by_line(text, found.path.parent / source.path)
+        )
+        yield Difference(
+            kind="code" if source.role == "code" else "prompt" if source.role == "prompt" else "data",
+            name=source.path,
+            then=source.digest[:12],
+            now=now[:12] or "gone",
+            detail=detail,
+        )
+
+
+def _data(store: Store, found: Restored) -> Iterator[Difference]:
+    """Give what of records and labels could not be had back as it was."""
+    then, job = found.made_from, found.job
+    if len(job.materials.records) != then.records:
+        yield Difference(
+            kind="data",
+            name="records",
+            then=f"{then.records:,} records",
+            now=f"{len(job.materials.records):,} records",
+            detail="The store has lost records of then.",
+        )
+    if provenance.labels_digest(job.labels) != then.labels_digest:
+        yield Difference(
+            kind="labels",
+            name="labels",
+            then=f"{then.labels:,} labels",
+            now=f"{len(store.labels(found.run.cascade)):,} labels",
+            detail="The labels of then are not the first ones of this store.",
+        )
+
+
+def _stages(found: Restored) -> Iterator[Difference]:
+    """Give the stages that answer by something else than then, although their files are as they were."""
+    for name, origin in found.made_from.stages.items():
+        now = found.job.codes[name].fingerprint
+        if now != origin.fingerprint:
+            yield Difference(
+                kind="stage",
+                name=name,
+                then=origin.fingerprint[:12],
+                now=now[:12],
+                detail="A file that is not kept, a corpus, labels or the version of a library differs.",
+            )
+
+
+def _line_by_line(then: str, path: Path) -> str:
+    try:
+        now = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return "The run was made again with the file of then."
+    lines = list(difflib.unified_diff(then.splitlines(), now.splitlines(), "then", "now", lineterm="", n=1))
+    cut = [f"… {len(lines) - MOST_LINES:,} more lines"] if len(lines) > MOST_LINES else []
+    return "\n".join(["The run was made again with the file of then.", *lines[:MOST_LINES], *cut])

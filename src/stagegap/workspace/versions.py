@@ -1,0 +1,226 @@
+"""What changed between two runs: their versions mixed stage by stage, run through the cache, and shared out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from stagegap.analysis import codec
+from stagegap.analysis.changes.changed import cell_outcomes, what_changed
+from stagegap.analysis.changes.shared import Shared, shared
+from stagegap.analysis.changes.swaps import SwapPlan, mixture, swap_plan
+from stagegap.analysis.changes.views import WhatChanged
+from stagegap.attribution.shapley import EXACT_UP_TO
+from stagegap.errors import ConfigurationError, RunStopped
+from stagegap.model.answer import Output
+from stagegap.model.run import SYSTEM, Cell, Run, RunStatus
+from stagegap.runner import CellSummary, Plan, Progress, Stop, Work, execute, forecast
+from stagegap.runner.plan import PlannedCell, plan_several
+from stagegap.store import Store
+from stagegap.workspace.attributing import Attribution
+from stagegap.workspace.comparing import side
+from stagegap.workspace.restoring import Restored, restored
+from stagegap.workspace.running import first_outputs, past_of
+
+PAIRS_OF_ORDERS = 20
+"""Orders and their reverses that are drawn where more than 10 stages changed."""
+
+
+class Versions:
+    """Two runs as two versions of one cascade; a context, because code of then stands in a folder meanwhile."""
+
+    def __init__(
+        self,
+        store: Store,
+        before: Attribution,
+        after: Attribution,
+        *,
+        path: Path,
+        environment: Mapping[str, str],
+        use_shared: bool = False,
+    ) -> None:
+        self._store = store
+        self._before, self._after = before, after
+        self._path = path
+        self._environment = environment
+        self._use_shared = use_shared
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        try:
+            old, new = self._restored(self._before.run), self._restored(self._after.run)
+            both = shared(side(self._before), side(self._after))
+            self._mixing = _Mixing(old=old, new=new, both=both, swaps=self._swaps(old, new, both), store=self._store)
+        except BaseException:
+            self._open.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open.close()
+
+    def plan(self) -> Plan:
+        """Give the calls that telling them apart needs, with their price; nothing is called."""
+        return self._mixing.plan()
+
+    def changed(self, *, may_pay: bool = False, progress: Progress, stop: Stop | None = None) -> WhatChanged:
+        """Run the mixtures, share the difference out among the stages, and keep the view at the later run.
+
+        Raises: ConfigurationError when that would call a paid service without leave, RunStopped, StoreError.
+        """
+        paid = self.plan().paid_calls
+        if paid and not may_pay:
+            raise ConfigurationError(
+                f"Telling the stages apart needs up to {paid:,} calls to a paid service. "
+                "`--plan` says what they cost, `--paid` allows them."
+            )
+        return self._mixing.changed(progress=progress, stop=stop or Stop())
+
+    def _restored(self, run: Run) -> Restored:
+        return self._open.enter_context(restored(self._store, run, path=self._path, environment=self._environment))
+
+    def _swaps(self, old: Restored, new: Restored, both: Shared) -> SwapPlan:
+        reasons = both.refusal.reasons if both.refusal and not self._use_shared else ()
+        names = old.run.name, new.run.name
+        if reasons:
+            offer = "`--shared` takes the records that are the same in both." if both.refusal else ""
+            raise ConfigurationError(
+                " ".join([f"{names[0]} and {names[1]} differ in more than the system.", *reasons, offer])
+            )
+        corpora = [restored.job.materials.corpora for restored in (old, new)]
+        for name in corpora[0].keys() & corpora[1].keys():
+            if corpora[0][name].hash != corpora[1][name].hash:
+                raise ConfigurationError(
+                    f"The corpus {name} is another one in {names[1]}, so stages of {names[0]} can't be mixed in."
+                )
+        cascades = old.job.file.cascade, new.job.file.cascade
+        changed = {name: origin.fingerprint for name, origin in new.made_from.stages.items()}
+        many = len(changed) > EXACT_UP_TO
+        found = swap_plan(
+            *cascades,
+            {name: origin.fingerprint for name, origin in old.made_from.stages.items()},
+            changed,
+            pairs_of_orders=PAIRS_OF_ORDERS if many else None,
+            rng=np.random.default_rng(new.run.seed) if many else None,
+        )
+        if found.problem:
+            raise ConfigurationError(found.problem)
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Mixing:
+    """The mixtures of two restored runs."""
+
+    old: Restored
+    new: Restored
+    both: Shared
+    swaps: SwapPlan
+    store: Store
+
+    def plan(self) -> Plan:
+        works = [self._work(cell) for cell in self.swaps.cells]
+        planned = plan_several(works, cache=self.store)
+        old, new = past_of(self.store, self.old.job.file), past_of(self.store, self.new.job.file)
+        cells: list[PlannedCell] = []
+        for cell, work, needed in zip(self.swaps.cells, works, planned.cells, strict=True):
+            past = {name: (new if name in cell.stages else old).get(name, ()) for name in work.cascade.names}
+            predicted = forecast(Plan(cells=(needed,)), work, past).cells[0]
+            cells.append(replace(predicted, cell=self._stored_as(cell)))
+        return Plan(cells=tuple(cells))
+
+    def changed(self, *, progress: Progress, stop: Stop) -> WhatChanged:
+        outcome = self.new.job.file.cascade.outcome.stage
+        outputs: dict[Cell, Mapping[str, Output]] = {
+            self.swaps.start: first_outputs(self.store, self.old.run, SYSTEM, outcome),
+            self.swaps.end: first_outputs(self.store, self.new.run, SYSTEM, outcome),
+        }
+        for cell in self.swaps.cells:
+            kept_as = self._stored_as(cell)
+            summary = execute(
+                self._work(cell),
+                sink=_Into(self.store, kept_as),
+                cache=self.store,
+                progress=_Named(progress, kept_as),
+                stop=stop,
+            )
+            if summary.status is not RunStatus.DONE:
+                raise RunStopped(f"{summary.error} What was answered is kept; the same command goes on.")
+            outputs[cell] = first_outputs(self.store, self.new.run, kept_as, outcome)
+        evidence = self.both.after.evidence
+        view = what_changed(
+            self.swaps,
+            {cell: cell_outcomes(evidence, found) for cell, found in outputs.items()},
+            evidence.records,
+            evidence.cascade,
+            before=self.old.run.name,
+            after=self.new.run.name,
+            seed=self.new.run.seed,
+        )
+        seq = self.store.label_count(evidence.cascade.name)
+        self.store.put_view(self.new.run.id, view_name(self.old.run.name), codec.to_json(view), seq)
+        return view
+
+    def _stored_as(self, cell: Cell) -> Cell:
+        return Cell(cell.kind, cell.stages, self.old.run.name)
+
+    def _work(self, cell: Cell) -> Work:
+        mixed = mixture(self.old.job.file.cascade, self.new.job.file.cascade, cell)
+        return Work(
+            run=self.new.run.id,
+            cascade=mixed,
+            codes={name: (self.new if name in cell.stages else self.old).job.codes[name] for name in mixed.names},
+            corpora={**self.old.job.materials.corpora, **self.new.job.materials.corpora},
+            records=self.both.after.evidence.records,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """Tells of a mixture by its own name, though it runs as a system."""
+
+    inner: Progress
+    cell: Cell
+
+    def begin(self, cell: CellSummary) -> None:
+        """Begin."""
+        self.inner.begin(replace(cell, cell=self.cell))
+
+    def update(self) -> None:
+        """Go on."""
+        self.inner.update()
+
+    def end(self) -> None:
+        """End."""
+        self.inner.end()
+
+
+@dataclass(frozen=True, slots=True)
+class _Into:
+    """Keeps outputs of a mixture, which runs as a system of its own, in the cell that it is."""
+
+    store: Store
+    cell: Cell
+
+    def append_outputs(self, run: str, _cell: Cell, outputs: Sequence[Output], /) -> None:
+        """Keep the outputs. Raises: StoreError."""
+        self.store.append_outputs(run, self.cell, outputs)
+
+
+def view_name(before: str) -> str:
+    """Give the name under which a run keeps what changed since another."""
+    return f"changed since {before}"
+
+
+def kept_view(store: Store, before: str, after: str) -> WhatChanged | None:
+    """Give what was worked out of two runs, the later one by its id; None while nobody did."""
+    kept = store.view(after, view_name(before))
+    return codec.from_json(WhatChanged, kept[0]) if kept else None
