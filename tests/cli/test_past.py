@@ -76,7 +76,7 @@ def test_reproducing_says_what_differs_and_ends_by_it(stagegap: Command, ran: Pa
     stagegap("run")
     other = stagegap("reproduce", "v3")
     assert other.code == 1
-    assert "system reply, record q02: from byte 24" in other.out
+    assert re.search(r"^system reply, record q02: from byte \d+$", other.out, re.MULTILINE)
     assert stagegap("reproduce", "v3", "--json").json["is_identical"] is False
 
 
@@ -91,11 +91,11 @@ def test_what_changed_says_the_price_and_shares_the_difference_out(stagegap: Com
     assert "version@v1:topic 100%: topic 60/60, reply 60/60" in said.out
     assert "\n−30 points: −30 from reply.\n" in said.out
     assert re.search(r"^reply +−30 \(−\d+ to −\d+\) .* regressed$", said.out, re.MULTILINE)
-    assert "reply with the new topic rather than the old one: 0" in said.out
     replace_in(ran / "stages.py", '"open" in words', '"opens" in words')
     stagegap("run")
     more = stagegap("changed", "v1", "v3")
     assert re.match(r"2 mixtures of the two versions: 40 calls, 0 of them paid, time (about|unknown)", more.out)
+    assert "reply with the new topic rather than the old one: +" in more.out
     again = stagegap("changed", "v1", "v2")
     assert "2 mixtures of the two versions, nothing to call." in again.out
     assert stagegap("changed", "v1", "v2", "--json").json["before"] == "v1"

@@ -100,7 +100,8 @@ def test_function_that_draws_by_chance_does_not_come_out_the_same(workspace: Wor
     assert not view.is_identical
     assert view.headline == "40 of 180 outputs of v2 come out otherwise, at reply"
     reply = next(row for row in view.stages if (row.cell, row.stage) == ("system", "reply"))
-    assert (reply.same, len(reply.examples), reply.examples[0].byte) == (40, 5, len('{"status":"ok","value":"'))
+    assert (reply.same, len(reply.examples)) == (40, 5)
+    assert reply.examples[0].byte >= len('{"status":"ok","value":"')
 
 
 def test_file_that_was_not_kept_is_named_and_the_one_of_today_read(

@@ -95,6 +95,8 @@ def draw_changed(view: WhatChanged) -> None:
     made.add_row("in all", gain(view.total.change), "", "", "", "", view.total.verdict, style="bold")
     console().print(made)
     for pair in view.pairs:
+        if not pair.claim.change.is_measured or pair.claim.change.low == pair.claim.change.high == 0:
+            continue
         say(
             f"{pair.later} with the new {pair.earlier} rather than the old one: {gain(pair.claim.change)} points, "
             f"{pair.claim.verdict}."
