@@ -70,11 +70,6 @@ def test_every_other_output_type_has_its_form() -> None:
     assert (field(NUMBER)["low"], field(NUMBER)["high"], field(RANKING)["k"]) == (0, 10, 3)
 
 
-def test_object_has_no_form_and_the_error_says_what_to_do() -> None:
-    with pytest.raises(ConfigurationError, match=r"'route' gives an object.*Import labels for it from a file"):
-        worklist.form(stage(OutputType(kind=Kind.OBJECT, schema="{}")))
-
-
 def test_question_stands_in_the_form_and_has_a_substitute() -> None:
     assert worklist.form(stage(LABEL))["question"] == "Which team?"
     assert worklist.form(stage(LABEL, ask=""))["question"] == "What is right at route?"

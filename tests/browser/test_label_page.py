@@ -221,6 +221,65 @@ def test_other_output_types_have_their_forms(server: Server, open_page: Callable
     assert [event["values"]["value"] for event in stored(server)] == [False, ["refund"], 7.5, "country 27"]
 
 
+def test_object_is_answered_field_by_field(server: Server, open_page: Callable[..., Page]) -> None:
+    page = open_card(server, open_page, "ticket")
+    page.keyboard.press("2")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.type("A")
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_role("alert")).to_have_text("Write at least 2 characters, or skip.")
+    page.keyboard.type("nn")
+    page.get_by_role("textbox", name="customer › age").fill("3.5")
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_role("alert")).to_have_text("Write a whole number from 0, or skip.")
+    page.get_by_role("textbox", name="customer › age").fill("35")
+    page.get_by_role("textbox", name="address › zip").fill("12")
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_role("alert")).to_have_text("Write an answer, or skip.")
+    page.get_by_role("textbox", name="address › city").fill("Bonn")
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_role("alert")).to_have_text("Write it like ^[0-9]{5}$, or skip.")
+    page.get_by_role("textbox", name="address › zip").fill("53111")
+    page.get_by_role("checkbox", name="parcel").click()
+    page.get_by_role("checkbox", name="money").click()
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_role("alert")).to_have_text("At most 1, or skip.")
+    page.get_by_role("checkbox", name="money").click()
+    page.get_by_role("textbox", name="orders").fill("A1\n\n A2 ")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".card")).to_have_attribute("data-record", "m0001")
+    all_saved(page)
+    assert stored(server)[0]["values"] == {
+        "/kind": "complaint", "/customer/name": "Ann", "/customer/age": 35, "/address/city": "Bonn",
+        "/address/zip": "53111", "/topics": ["parcel"], "/orders": ["A1", "A2"],
+    }  # fmt: skip
+    page.keyboard.press("z")
+    expect(page.get_by_role("textbox", name="customer › name")).to_have_value("Ann")
+    expect(page.get_by_role("textbox", name="orders")).to_have_value("A1\nA2")
+
+
+def test_form_of_the_users_own_is_drawn_and_answers(server: Server, open_page: Callable[..., Page]) -> None:
+    page = open_card(server, open_page, "triage")
+    slider = page.get_by_role("slider", name="How bad is m0000")
+    expect(slider).to_be_visible()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_have_text("Move the slider, or skip.")
+    page.keyboard.press("7")
+    expect(slider).to_have_value("7")
+    page.keyboard.press("u")
+    expect(slider).to_have_value("7")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("slider", name="How bad is m0001")).to_be_visible()
+    all_saved(page)
+    (made,) = stored(server)
+    assert (made["values"], made["unsure"]) == ({"value": {"bad": 7}}, True)
+    page.reload()
+    expect(page.get_by_role("slider", name="How bad is m0001")).to_have_value("1")
+    page.locator(".card").focus()
+    page.keyboard.press("z")
+    expect(page.get_by_role("slider", name="How bad is m0000")).to_have_value("7")
+
+
 def test_guideline_and_keys_open_by_key(server: Server, open_page: Callable[..., Page]) -> None:
     page = open_card(server, open_page)
     page.keyboard.press("g")

@@ -54,6 +54,37 @@ def _stage(name: str, inputs: dict[str, Source], output: OutputType, metric: str
     )  # fmt: skip
 
 
+TICKET: dict[str, Json] = {
+    "type": "object",
+    "required": ["kind", "customer"],
+    "properties": {
+        "kind": {"enum": ["question", "complaint"], "description": "what they want"},
+        "customer": {
+            "type": "object",
+            "required": ["name"],
+            "properties": {"name": {"type": "string", "minLength": 2}, "age": {"type": "integer", "minimum": 0}},
+        },
+        "address": {
+            "type": "object",
+            "required": ["city"],
+            "properties": {"city": {"type": "string"}, "zip": {"type": "string", "pattern": "^[0-9]{5}$"}},
+        },
+        "topics": {"type": "array", "items": {"enum": ["parcel", "money"]}, "maxItems": 1},
+        "orders": {"type": "array", "items": {"type": "string"}},
+    },
+}
+OWN_FORM = """
+export default function ({ element, item, value, set }) {
+  const slider = document.createElement("input")
+  Object.assign(slider, { type: "range", min: "1", max: "9", value: value?.bad ?? "1" })
+  slider.setAttribute("aria-label", `How bad is ${item.id}`)
+  const take = bad => { slider.value = bad; set({ bad: Number(bad) }) }
+  slider.oninput = () => take(slider.value)
+  element.append(slider)
+  return { digit: take, problem: found => (found ? "" : "Move the slider, or skip.") }
+}
+"""
+"""A form of the user's own: a slider, which the digits move too."""
 STAGES = {
     stage.name: stage
     for stage in (
@@ -85,6 +116,10 @@ STAGES = {
         _stage(
             "anger", _inputs("body"), OutputType(kind=Kind.NUMBER, low=0, high=10), "tolerance", "How angry, 0 to 10?"
         ),
+        _stage(
+            "ticket", _inputs("body"), OutputType(kind=Kind.OBJECT, schema=json.dumps(TICKET)), "exact", "Fill it in."
+        ),
+        _stage("triage", _inputs("body"), OutputType(kind=Kind.OBJECT, schema="{}"), "exact", "How bad, how soon?"),
         _stage(
             "country",
             _inputs("body"),
@@ -227,7 +262,8 @@ class FakeWorkspace:
         ]
 
     def queue(self, cascade: str, stage: str, name: str = "random") -> Queue:
-        form = worklist.form(STAGES[stage], list(DOCUMENTS.values()))
+        module = OWN_FORM if stage == "triage" else ""
+        form = worklist.form(STAGES[stage], list(DOCUMENTS.values()), module=module)
         return Queue(
             id=f"queue-{stage}",
             cascade=cascade,

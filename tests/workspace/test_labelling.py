@@ -214,3 +214,52 @@ def test_before_a_run_nothing_is_planned(tmp_path: Path) -> None:
         assert opened.desk.next_labels("first", "yz") is None
         with pytest.raises(NotFound, match="needs no further label at 'topic'"):
             opened.desk.queue("first", "topic", "next")
+
+
+SCHEMA = "{type: object, required: [kind], properties: {kind: {enum: [open, closed]}, n: {type: integer}}}"
+
+
+def with_object(project: Workspace, schema: str = SCHEMA, more: str = "") -> Queue:
+    """Give the stage `topic` an object as output."""
+    path = project.folder / "pipelines" / "first" / "cascade.yaml"
+    text = path.read_text().replace(
+        "{type: label, values: [opening, parking, other]}", f"{{type: object, schema: {schema}}}{more}"
+    )
+    path.write_text(text.replace("cascade: first", "cascade: objects").replace("references:", "# "))
+    return project.desk.queue("objects", "topic")
+
+
+def test_object_is_asked_for_and_held_to_its_schema(project: Workspace) -> None:
+    queue = with_object(project)
+    assert [one.stage for one in project.desk.label_stages("objects")] == ["topic", "reply"]
+    answer(project, queue, "q1", values={"/kind": "open", "/n": 3})
+    (made,) = project.store.labels("objects")
+    assert made.answer is not None
+    assert made.answer.value == {"kind": "open", "n": 3}
+    with pytest.raises(ConfigurationError, match="The answer to 'q2' does not fit stage 'topic'"):
+        answer(project, queue, "q2", values={"/kind": "ajar"})
+
+
+def test_stage_whose_object_has_no_form_is_not_offered(project: Workspace) -> None:
+    with pytest.raises(ConfigurationError, match="Write a form of your own"):
+        with_object(project, "{type: object, properties: {x: {type: array}}}")
+    assert [one.stage for one in project.desk.label_stages("objects")] == ["reply"]
+
+
+def test_form_of_the_users_own_is_kept_with_the_queue(project: Workspace) -> None:
+    module = project.folder / "pipelines" / "first" / "own.js"
+    module.write_text("export default () => {}")
+    queue = with_object(project, more="\n    form: own.js")
+    assert "export default () => {}" in queue.form
+    answer(project, queue, "q1", values={"value": {"kind": "open"}})
+    with pytest.raises(ConfigurationError, match="does not fit stage 'topic'"):
+        answer(project, queue, "q2", values={"value": {"kind": 1}})
+    module.write_bytes(b"\xff")
+    with pytest.raises(ConfigurationError, match="The form of stage 'topic' can't be read"):
+        project.desk.hunt("objects", "topic", Hunt(where="true"))
+
+
+def test_form_file_that_is_not_there_is_a_problem_of_the_cascade(project: Workspace) -> None:
+    change(project, form="gone.js")
+    with pytest.raises(ConfigurationError, match=r"gone\.js"):
+        project.load(None)

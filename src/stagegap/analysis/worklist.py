@@ -15,6 +15,7 @@ from typing import Any, Literal, cast
 
 import numpy as np
 
+from stagegap.analysis.object_forms import object_fields, object_from_values, values_from_object
 from stagegap.errors import ConfigurationError
 from stagegap.model.answer import Answer, Fact, Label
 from stagegap.model.cascade import Kind, OutputType, Stage
@@ -47,19 +48,23 @@ def sample(records: Sequence[str], size: int, *, seed: int) -> Sample:
 
 def form_hash(stage: Stage) -> str:
     """Give the hash of the output type, which every label carries: 16 hex digits."""
-    kind: OutputType = stage.output
-    parts = [kind.kind, list(kind.values), kind.of, kind.k, kind.low, kind.high, kind.schema]
-    return _hash(json.dumps(parts, ensure_ascii=False))
+    return _hash(json.dumps(_parts(stage.output), ensure_ascii=False))
 
 
-def form(stage: Stage, catalogue: Sequence[Document] = ()) -> dict[str, Json]:
+def _parts(output: OutputType) -> list[Json]:
+    return [output.kind, list(output.values), output.of, output.k, output.low, output.high, output.schema]
+
+
+def form(stage: Stage, catalogue: Sequence[Document] = (), *, module: str = "") -> dict[str, Json]:
     """Give the form of the label card for a stage's output type.
 
-    `catalogue` is what a ranking's search may find beyond the candidates; a large one is left out.
+    `catalogue` is what a ranking's search may find beyond the candidates; a large one is left out. `module` is the
+    text of a form of the user's own, which then takes the place of the field.
 
     Raises: ConfigurationError for an output that the card has no form for.
     """
-    fields = [_field(stage)]
+    is_object = stage.output.kind is Kind.OBJECT and not module
+    fields = _object_fields(stage) if is_object else [dict(_CUSTOM) if module else _field(stage)]
     if any(metric.startswith("fact_recall") for metric in stage.metrics):
         fields.append(
             {
@@ -76,7 +81,31 @@ def form(stage: Stage, catalogue: Sequence[Document] = ()) -> dict[str, Json]:
         "hash": form_hash(stage),
         "fields": fields,
         "catalogue": found,
+        **({"object": True} if is_object else {}),
+        **({"module": module} if module else {}),
+        **({"output": _parts(stage.output)} if is_object or module else {}),
     }
+
+
+def output_of(form: Mapping[str, Any]) -> OutputType | None:
+    """Give the type that a form's whole answer is checked against; None where its one field checks all."""
+    if "output" not in form:
+        return None
+    kind, values, of, k, low, high, schema = form["output"]
+    return OutputType(kind=Kind(kind), values=tuple(values), of=of, k=k, low=low, high=high, schema=schema)
+
+
+def _object_fields(stage: Stage) -> list[dict[str, Json]]:
+    try:
+        return object_fields(json.loads(stage.output.schema or "{}"), few=KEYS)
+    except ConfigurationError as error:
+        raise ConfigurationError(
+            f"Stage {stage.name!r} gives an object, and {error}. "
+            "Write a form of your own (`form: FILE.js`), or import labels for it from a file."
+        ) from None
+
+
+_CUSTOM: Mapping[str, Json] = {"name": "value", "kind": "custom", "label": "Your answer", "required": True}
 
 
 _LABELS: dict[Kind, str] = {
@@ -107,11 +136,8 @@ def _field(stage: Stage) -> dict[str, Json]:
             return {**start, "kind": "long", "none": "No answer is the right answer"}
         case Kind.NUMBER:
             return {**start, "kind": "number", "low": kind.low, "high": kind.high}
-        case _:
-            raise ConfigurationError(
-                f"Stage {stage.name!r} gives an object, and the label card has no form for objects. "
-                "Import labels for it from a file instead."
-            )
+        case Kind.OBJECT:
+            raise AssertionError("an object has a field for each of its leaves")
 
 
 def candidate_pool(
@@ -250,6 +276,7 @@ def values_from_label(label: Label) -> dict[str, Json]:
 def values_of(answer: Answer) -> dict[str, Json]:
     """Give an answer as the values of a form."""
     return {
+        **values_from_object(answer.value),
         "value": answer.value,
         "facts": "\n".join(" | ".join(fact.wordings) for fact in answer.facts),
     }
@@ -257,12 +284,17 @@ def values_of(answer: Answer) -> dict[str, Json]:
 
 def answer_from_values(queue: Queue, item: QueueItem, values: Json) -> Answer:
     """Give the answer that the values of a form say. Raises: ConfigurationError for one that the form can't give."""
-    if not isinstance(values, Mapping) or "value" not in values:
+    asked = cast("dict[str, Any]", json.loads(queue.form))  # the form that `form` gave; checked when made
+    if not isinstance(values, Mapping) or ("value" not in values and not asked.get("object")):
         raise _wrong("it has no value")
-    value, facts = values["value"], str(values.get("facts") or "")
-    problem = _problem(_Form.of(queue), _candidates(item), value)
-    if problem:
-        raise _wrong(problem)
+    facts = str(values.get("facts") or "")
+    if asked.get("object"):
+        value: Json = object_from_values(asked["fields"], values)
+    else:
+        value = values["value"]
+        problem = _problem(_Form.of(queue), _candidates(item), value)
+        if problem:
+            raise _wrong(problem)
     found = [tuple(w.strip() for w in line.split("|") if w.strip()) for line in facts.splitlines()]
     return Answer(value=value, facts=tuple(Fact(wordings) for wordings in found if wordings))
 
@@ -317,6 +349,8 @@ def _problem(asked: _Form, candidates: frozenset[str], value: Json) -> str:
             low, high = asked.low, asked.high
             outside = (low is not None and value < low) or (high is not None and value > high)
             return f"{value} is outside {low} to {high}" if outside else ""
+        case "custom":
+            return ""  # the whole answer is checked against the type
         case _:
             return "" if value is None or (isinstance(value, str) and value.strip()) else f"{value!r} is not a text"
 

@@ -86,6 +86,8 @@ class Stage:
     """Text of the guideline file; empty when there is none."""
     warmup: str | None = None
     """Path of the file with examples that people answer first."""
+    form: str | None = None
+    """Path of the ES module that draws a form of the user's own."""
     choices_help: Mapping[str, str] = field(default_factory=dict[str, str])
     repeats: int = 1
     batch: int = 256

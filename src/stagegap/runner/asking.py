@@ -11,6 +11,7 @@ from typing import Literal, TypedDict, cast
 
 from stagegap.analysis.judging import Judging, Pair, judging_form, judging_item
 from stagegap.analysis.worklist import KEYS, candidate_pool, form, payload, sample, values_of
+from stagegap.errors import ConfigurationError
 from stagegap.exchange.warmups import read_warmup
 from stagegap.model.answer import Output
 from stagegap.model.cascade import Kind, Stage
@@ -144,12 +145,22 @@ def _start(asking: Asking, id: str, created_at: float) -> _Start:
         "cascade": asking.file.cascade.name,
         "stage": stage.name,
         "created_at": created_at,
-        "form": json.dumps(form(stage, tuple(_documents(asking).values())), ensure_ascii=False),
+        "form": json.dumps(form(stage, tuple(_documents(asking).values()), module=_module(stage)), ensure_ascii=False),
         "question": stage.ask or f"What is right at {stage.name}?",
         "guideline": stage.guideline,
         "run": asking.run,
         "warmup": "[]",
     }
+
+
+def _module(stage: Stage) -> str:
+    """Give the text of the user's own form. Raises: ConfigurationError when it can't be read."""
+    if stage.form is None:
+        return ""
+    try:
+        return Path(stage.form).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"The form of stage {stage.name!r} can't be read: {error}.") from None
 
 
 def _queue(asking: Asking, chances: Mapping[str, float | None], queue: Queue) -> tuple[Queue, list[QueueItem]]:

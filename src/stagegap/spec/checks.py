@@ -95,6 +95,8 @@ class _Checks:
             self._files(stage.guideline, "the guideline", *here, "guideline")
         if stage.warmup is not None:
             self._files(stage.warmup, "the warm-up", *here, "warmup")
+        if stage.form is not None:
+            self._files(stage.form, "the form", *here, "form")
         if stage.limits and not isinstance(stage, LlmStage | HttpStage):
             self._add((*here, "limits"), "limits are for stages that ask a provider: llm and http.", "Remove it.")
         self._output(name, stage)

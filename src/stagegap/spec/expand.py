@@ -20,6 +20,7 @@ _PATHS = (
     ("corpora", "*", "path"),
     ("stages", "*", "guideline"),
     ("stages", "*", "warmup"),
+    ("stages", "*", "form"),
     ("stages", "*", "score"),
     ("stages", "*", "with", "path"),
     ("stages", "*", "with", "prompt"),

@@ -76,6 +76,8 @@ class StageBase(Block):
     """File with the guideline that people answer by."""
     warmup: Text | None = None
     """File with examples that people answer first: record, value, explanation, one a row; not counted."""
+    form: Text | None = None
+    """ES module that draws a form of your own on the label card, in place of the one made from the type."""
     repeats: Annotated[int, Field(ge=1, le=100)] = 1
     """How often a stage that draws at random is called for the same inputs."""
     batch: Annotated[int, Field(ge=1, le=100_000)] = 256

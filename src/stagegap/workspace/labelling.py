@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,10 +12,10 @@ from stagegap.analysis.judging import Judging, judged_answer, pairs
 from stagegap.analysis.need import NeedView
 from stagegap.analysis.next_labels import NextLabels, next_labels
 from stagegap.analysis.references import latest
-from stagegap.analysis.worklist import guideline_hash, label_from_event
+from stagegap.analysis.worklist import form, guideline_hash, label_from_event, output_of
 from stagegap.errors import ConfigurationError, NotFound
 from stagegap.model.answer import Label
-from stagegap.model.cascade import Kind
+from stagegap.model.cascade import OutputType, Stage
 from stagegap.model.queue import GuidelineVersion, Progress, Queue, QueueItem
 from stagegap.model.run import SYSTEM
 from stagegap.model.sources import CascadeFile
@@ -30,6 +31,7 @@ from stagegap.runner.asking import (
 )
 from stagegap.runner.hunting import Hunt
 from stagegap.runner.prepare import read_materials
+from stagegap.stages.acceptance import Rejected, accept
 from stagegap.store import Store
 from stagegap.workspace.running import first_outputs
 from stagegap.workspace.stored import NEED
@@ -77,7 +79,7 @@ class Desk:
                 queue_id=queues.get(stage.name),
             )
             for stage in self._load(cascade).cascade.stages
-            if stage.output.kind is not Kind.OBJECT
+            if _has_form(stage)
         ]
 
     def queue_ids(self, cascade: str) -> list[str]:
@@ -218,6 +220,10 @@ class Desk:
             )
             for event, record in zip(events, named, strict=True)
         ]
+        output = output_of(json.loads(queue.form))
+        for label in labels:
+            if output is not None and label.answer is not None and queue.purpose != "judge":
+                _check(label, output, items[label.record])
         self._store.append_labels(queue.cascade, labels)
 
     def _stored(self, cascade: str, stage: str, name: str) -> Queue | None:
@@ -273,6 +279,23 @@ class Desk:
             if version not in {one.hash for one in self._store.guidelines(cascade, stage)}:
                 self._store.put_guideline(cascade, stage, kept)
             self._guidelines.add((cascade, stage, version))
+
+
+def _has_form(stage: Stage) -> bool:
+    """Say whether the card can ask for the stage's output."""
+    try:
+        return stage.form is not None or bool(form(stage))
+    except ConfigurationError:
+        return False
+
+
+def _check(label: Label, output: OutputType, item: QueueItem) -> None:
+    """Hold a whole answer to the type. Raises: ConfigurationError."""
+    assert label.answer is not None, "a label has an answer"
+    shown = json.loads(item.payload)["options"].get("value", ())
+    found = accept(output, label.answer.value, {str(option["value"]) for option in shown})
+    if label.answer.value is not None and isinstance(found, Rejected):
+        raise ConfigurationError(f"The answer to {label.record!r} does not fit stage {label.stage!r}: {found.reason}")
 
 
 def _id() -> str:

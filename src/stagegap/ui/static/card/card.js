@@ -94,6 +94,7 @@ class Card {
     const own = this.current && this.current.id === this.opened?.item.id ? this.opened.values : null
     this.values = values ?? ((this.current && device.read(this.draftKey)) || { ...own })
     this.noteOpen = Boolean(this.values._note)
+    this.custom = null
     this.paint()
   }
 
@@ -174,22 +175,30 @@ class Card {
     this.receive(this.data, this.outbox.send)
   }
 
+  // A leaf of a group that may be left out is required as soon as its group is begun.
+  isRequired(field) {
+    const isBegun = other => other.name.startsWith(`${field.within}/`) && this.values[other.name] !== undefined
+    return field.required || Boolean(field.within && this.fields.some(isBegun))
+  }
+
   whyNot(field) {
     const value = this.values[field.name]
+    if (field.kind === "custom") return this.custom?.problem?.(value) ?? (value === undefined ? "Answer, or skip." : "")
     if (value === undefined || value === "") {
-      if (!field.required) return ""
+      if (!this.isRequired(field)) return ""
       return {
         ranking: "Choose at least one, or press 0 for none of these.",
         toggles: "Choose at least one, or press 0 for none of these.",
         long: "Write an answer, or skip.",
+        line: "Write an answer, or skip.",
+        lines: "Write at least one line, or skip.",
         number: "Write a number, or skip.",
       }[field.kind] ?? "Choose one answer, or skip."
     }
-    if (field.kind === "long" && value !== null && !value.trim()) return "Write an answer, or skip."
-    if (field.kind === "number" && !(value >= (field.low ?? -Infinity) && value <= (field.high ?? Infinity))) {
-      const from = field.low != null ? ` from ${field.low}` : "", to = field.high != null ? ` up to ${field.high}` : ""
-      return `Write a number${from}${to}, or skip.`
-    }
+    if (field.kind === "long" || field.kind === "line") return value === null ? "" : whyNoText(field, value)
+    if (field.kind === "number") return whyNoNumber(field, value)
+    if (Array.isArray(value) && value.length < (field.fewest ?? 0)) return `At least ${field.fewest}, or skip.`
+    if (Array.isArray(value) && value.length > (field.most ?? Infinity)) return `At most ${field.most}, or skip.`
     return ""
   }
 
@@ -280,7 +289,8 @@ class Card {
     const field = this.field
     if (digit === 0) return this.none(field)
     const option = this.offered(field)[digit - 1]
-    if (!option || field.kind === "long" || field.kind === "number") return
+    if (field.kind === "custom") return this.custom?.digit?.(digit, shift)
+    if (!option || isWritten(field)) return
     if (shift) this.toggleRead(option.value)
     else this.pick(field, option.value)
   }
@@ -302,7 +312,7 @@ class Card {
   }
 
   focusField() {
-    this.box.querySelector(`[data-field="${this.field.name}"]`)?.querySelector("textarea, .number")?.focus()
+    this.box.querySelector(`[data-field="${this.field.name}"]`)?.querySelector("textarea, .number, .line")?.focus()
   }
 
   openNote() {

@@ -104,7 +104,7 @@ class View {
 
   question(field) {
     const { card } = this
-    const hint = field.required ? "" : "optional"
+    const hint = card.isRequired(field) ? "" : "optional"
     const body = {
       choice: () => this.choices(field, "radio"),
       toggles: () => this.choices(field, "checkbox"),
@@ -112,13 +112,16 @@ class View {
       ranking: () => this.list(field),
       long: () => this.text(field),
       number: () => this.number(field),
+      line: () => this.line(field),
+      lines: () => this.lines(field),
+      custom: () => this.custom(field),
     }[field.kind]
     const attributes = {
       class: card.field === field ? "question on" : "question", role: "group", "aria-label": field.label,
       "data-field": field.name,
     }
     return make("div", attributes,
-      make("div", { class: "asked" }, field.label, hint && make("span", { class: "hint" }, hint)),
+      make("div", { class: "asked" }, field.label, hint && make("span", { class: "hint" }, hint), field.help && make("span", { class: "hint" }, field.help)),
       card.current.texts && make("div", { class: "txt", tabindex: "0", role: "group", "aria-label": field.name.toUpperCase() }, card.current.texts[field.name]),
       body(),
       this.none(field),
@@ -195,6 +198,39 @@ class View {
     const take = text => this.card.set(field, text.trim() === "" ? undefined : Number(text.replace(",", ".")))
     const attributes = { class: "number", type: "text", inputmode: "decimal", "aria-label": field.label, "data-focus": field.name }
     return this.written("input", String(this.card.values[field.name] ?? ""), take, attributes, field)
+  }
+
+  line(field) {
+    const take = text => this.card.set(field, text === "" ? undefined : text)
+    const attributes = { class: "line", type: "text", "aria-label": field.label, "data-focus": field.name }
+    return this.written("input", this.card.values[field.name] ?? "", take, attributes, field)
+  }
+
+  lines(field) {
+    const take = text => {
+      const found = text.split("\n").map(line => line.trim()).filter(Boolean)
+      this.card.set(field, found.length ? found : undefined)
+    }
+    const attributes = { "aria-label": field.label, "data-focus": field.name, placeholder: field.hint, rows: "3" }
+    return this.written("textarea", (this.card.values[field.name] ?? []).join("\n"), take, attributes, field)
+  }
+
+  // A form of the user's own, drawn once for each record and kept while the card around it is drawn again.
+  custom(field) {
+    const { card } = this
+    if (card.custom?.record !== card.current) {
+      const element = make("div", { class: "custom" })
+      const drawn = { record: card.current, element }
+      card.custom = drawn
+      ownForm(card.data.form.module).then(module => {
+        const { id, inputs, options } = card.current
+        Object.assign(drawn, module.default({
+          element, item: { id, inputs, options }, value: card.values[field.name],
+          set: value => { if (card.custom === drawn) card.set(field, value) },
+        }))
+      }).catch(error => element.replaceChildren(`The form of this stage can't be drawn: ${error.message}`))
+    }
+    return card.custom.element
   }
 
   written(tag, value, take, attributes, field) {
@@ -286,7 +322,27 @@ function make(tag, attributes, ...children) {
 
 const cap = key => make("kbd", { "aria-hidden": "true" }, String(key))
 const isTextBox = element => Boolean(element?.matches?.("textarea, input, select, [contenteditable]"))
-const isWritten = field => field.kind === "long" || field.kind === "number"
+const isWritten = field => ["long", "number", "line", "lines"].includes(field.kind)
+
+function whyNoText(field, text) {
+  if (!text.trim()) return "Write an answer, or skip."
+  if (text.length < (field.shortest ?? 0)) return `Write at least ${field.shortest} characters, or skip.`
+  if (text.length > (field.longest ?? Infinity)) return `Write at most ${field.longest} characters, or skip.`
+  return field.pattern && !new RegExp(field.pattern, "u").test(text) ? `Write it like ${field.pattern}, or skip.` : ""
+}
+
+function whyNoNumber(field, value) {
+  const from = field.low != null ? ` from ${field.low}` : "", to = field.high != null ? ` up to ${field.high}` : ""
+  const isWithin = value >= (field.low ?? -Infinity) && value <= (field.high ?? Infinity)
+  if (field.whole && !Number.isInteger(value)) return `Write a whole number${from}${to}, or skip.`
+  return isWithin ? "" : `Write a number${from}${to}, or skip.`
+}
+
+const ownForms = new Map()
+function ownForm(text) {
+  if (!ownForms.has(text)) ownForms.set(text, import(URL.createObjectURL(new Blob([text], { type: "text/javascript" }))))
+  return ownForms.get(text)
+}
 const isNone = value => value === null || (Array.isArray(value) && value.length === 0)
 // An answer in words, with the titles that the form knows.
 function worded(value, card) {
