@@ -39,8 +39,8 @@ def test_rules_are_listed(project: Path, stagegap: Command) -> None:
 
 def test_json_is_the_view(project: Path, stagegap: Command) -> None:
     found = stagegap("odd", "--json").json
-    assert found["cards"][0]["key"].count("/") == 2
-    assert found["tests"] > 5
+    assert found["open"][0]["card"]["key"].count("/") == 2
+    assert found["screen"]["tests"] > 5
 
 
 def test_several_runs_name_theirs(project: Path, stagegap: Command) -> None:
@@ -48,6 +48,17 @@ def test_several_runs_name_theirs(project: Path, stagegap: Command) -> None:
     out = stagegap("odd", "--run", "v1", "--run", "v2").out
     assert "Empty texts  reply, v1, q < 0.001" in out
     assert "Empty texts  reply, v2, q < 0.001" in out
+
+
+def test_card_that_is_not_odd_is_kept_away_with_the_reason(project: Path, stagegap: Command) -> None:
+    assert stagegap("odd").code == 0
+    assert "needs" not in stagegap("odd", "--dismiss", "empty/reply/", "--because", "planned", "--as", "ab").error
+    said = stagegap("odd").out
+    assert said.startswith(("Nothing strange found.", "1 thing", "2 things"))
+    assert "Not odd: Empty texts (empty/reply/)\n  “planned” (ab)" in said
+    assert stagegap("odd", "--dismiss", "empty/reply/", "--as", "ab").error.startswith("Say why this is not odd")
+    assert "near" not in stagegap("odd", "--dismiss", "empty/draft/", "--because", "x", "--as", "ab").out
+    assert stagegap("odd", "--dismiss", "empty/reply/", "--because", "x").code == 2
 
 
 def test_unknown_run_is_a_sentence(project: Path, stagegap: Command) -> None:

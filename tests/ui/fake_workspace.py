@@ -19,6 +19,7 @@ from stagegap.model.run import Run, RunStatus
 from stagegap.model.sources import Document
 from stagegap.model.values import Json
 from ui.fake_bench import FakeBench
+from ui.fake_oddities import FakeOddities, made
 from ui.fake_reading import FakeReading
 
 TEAMS = ("billing", "refund", "delivery", "account", "technical", "other")
@@ -191,6 +192,9 @@ class FakeWorkspace:
     """Records that are still to be labelled by everybody."""
     names: list[str] = field(default_factory=lambda: ["support_email"])
     refreshed: list[tuple[str, str]] = field(default_factory=list)
+    screened: bool = True
+    """A screen of the run is kept."""
+    odd: FakeOddities | None = None
 
     def close(self) -> None:
         """There is nothing to let go of."""
@@ -227,6 +231,12 @@ class FakeWorkspace:
     @property
     def desk(self) -> FakeWorkspace:
         return self
+
+    @property
+    def oddities(self) -> FakeOddities:
+        if self.odd is None:
+            self.odd = FakeOddities(folder=self.folder, shown=self.shown, kept=made() if self.screened else None)
+        return self.odd
 
     @property
     def reading(self) -> FakeReading:

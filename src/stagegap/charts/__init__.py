@@ -12,6 +12,7 @@ from stagegap.charts.faults import first_faults, steps, together
 from stagegap.charts.gap import gap
 from stagegap.charts.groups import groups
 from stagegap.charts.marks import style
+from stagegap.charts.oddities import certainty, checks, oddity_plot, oddity_records
 from stagegap.charts.record import record_blocks
 from stagegap.charts.sentences import (
     failures_sentence,
@@ -26,6 +27,8 @@ from stagegap.charts.words import emphasised, percent, points, span
 __all__ = [
     "agreement",
     "ceiling",
+    "certainty",
+    "checks",
     "emphasised",
     "failure_list",
     "failures",
@@ -39,6 +42,8 @@ __all__ = [
     "lost_anyway",
     "method",
     "notices",
+    "oddity_plot",
+    "oddity_records",
     "percent",
     "points",
     "record_blocks",

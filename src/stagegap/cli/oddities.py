@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from stagegap.analysis.oddities.card import Oddity, Screen
+from stagegap.analysis.oddities.noticed import Noticing
 from stagegap.cli.options import CascadeOption, JsonOption
 
 oddities = typer.Typer()
@@ -21,6 +22,12 @@ def odd(
         list[str] | None, typer.Option("--run", help="Name of a run, such as v3; several are screened together.")
     ] = None,
     rules: Annotated[bool, typer.Option("--rules", help="List every check with its rule and how much it saw.")] = False,
+    dismiss: Annotated[
+        str | None,
+        typer.Option("--dismiss", metavar="KEY", help="A card is not odd; needs --because and --as."),
+    ] = None,
+    because: Annotated[str, typer.Option("--because", help="Why it is not odd; kept with it.")] = "",
+    who: Annotated[str, typer.Option("--as", help="Your initials.")] = "",
     as_json: JsonOption = False,
 ) -> None:
     """Notice what looks strange in a run: a screen with false alarms held to 5%, never a verdict."""
@@ -28,22 +35,27 @@ def odd(
     from stagegap.cli.opening import cascade_name, workspace
 
     with workspace() as opened:
-        view = opened.oddities.screen(cascade_name(opened, cascade), run or ())
+        found = opened.oddities.seen(cascade_name(opened, cascade), run or ())
+        if dismiss is not None:
+            opened.oddities.say(found.screen, dismiss, "dismiss", who=who, reason=because)
+            return printing.say(f"{dismiss} is kept away. The Oddities page shows it again.")
     if as_json:
-        return printing.print_view(view)
-    draw_screen(view, rules=rules)
-    return printing.advise("stagegap app", "stagegap odd --rules")
+        return printing.print_view(found)
+    draw_screen(found, rules=rules)
+    first = next((row.card.key for row in found.open), None)
+    away = [f"stagegap odd --dismiss {first} --because REASON --as YOU"] if first else ["stagegap odd --rules"]
+    return printing.advise("stagegap app", *away)
 
 
-def draw_screen(view: Screen, *, rules: bool) -> None:
+def draw_screen(found: Noticing, *, rules: bool) -> None:
     """Print one paragraph a card, and with `rules` one line a check."""
     from rich.text import Text
 
     from stagegap.cli import printing
 
-    out = printing.console()
-    out.print(Text(f"{view.headline}.", style="bold"))
-    for card in view.cards:
+    out, view = printing.console(), found.screen
+    out.print(Text(f"{found.headline}.", style="bold"))
+    for card in (row.card for row in found.open):
         out.print(Text.assemble("\n", (printing.printable(card.title), "bold"), (f"  {where(card, view)}", "dim")))
         for line in lines(card):
             out.print(Text(f"  {printing.printable(line)}"))
@@ -52,7 +64,11 @@ def draw_screen(view: Screen, *, rules: bool) -> None:
         for check in view.checks:
             seen = f"{check.looked} looked at, up to {check.n:,} records" if check.looked else "nothing to look at"
             out.print(Text.assemble((check.title, "bold"), f": {check.rule}. ", (seen, "dim")))
-    out.print(Text(f"\n{view.basis}" if view.cards or rules else view.basis, style="dim"))
+    for row in found.dismissed:
+        out.print(Text(f"\nNot odd: {printing.printable(row.card.title)} ({row.card.key})", style="dim"))
+        if row.dismissed is not None:
+            out.print(Text(f"  “{printing.printable(row.dismissed.reason)}” ({row.dismissed.annotator})", style="dim"))
+    out.print(Text(f"\n{view.basis}", style="dim"))
 
 
 def where(card: Oddity, view: Screen) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 
 from stagegap.errors import StoreError
-from stagegap.store import labels, seen, tags
+from stagegap.store import labels, noticing, seen, tags
 from stagegap.store.attach import Attachment, Session, explained, quoted
 from stagegap.store.facts import Finding, Rebuilt
 from stagegap.store.journal import Journal, Kind
@@ -21,7 +21,8 @@ NAMES = ("cascade", "stage", "cell", "metric", "annotator", "record", "run")
 """Tables without which no other table can be read."""
 CONTENT = (
     "record_version", "blob", "output", "batch_applied", "label", "queue", "queue_item", "guideline", "score",
-    "run_view", "tag_event", "seen", "failure", "provenance", "source_text", "record_set", "run_tag", "expectation",
+    "run_view", "oddity_event", "tag_event", "seen", "failure", "provenance", "source_text", "record_set", "run_tag",
+    "expectation",
 )  # fmt: skip
 
 
@@ -122,7 +123,12 @@ def pair(file: Attachment, journal: Journal) -> None:
 
 def _copies(session: Session) -> list[tuple[Kind, list[tuple[str, bytes]]]]:
     """Give all that people made, by kind, as operations for a journal that does not have it."""
-    return [("label", labels.copies(session)), ("tag", tags.copies(session)), ("seen", seen.copies(session))]
+    return [
+        ("label", labels.copies(session)),
+        ("tag", tags.copies(session)),
+        ("seen", seen.copies(session)),
+        ("oddity", noticing.copies(session)),
+    ]
 
 
 def rebuild(file: Attachment, journal: Journal, schema: Schema) -> Rebuilt:

@@ -11,7 +11,7 @@ from contextlib import suppress
 import duckdb
 
 from stagegap.errors import StoreError
-from stagegap.store import labels, outputs, seen, tags
+from stagegap.store import labels, noticing, outputs, seen, tags
 from stagegap.store.attach import Attachment, Session
 from stagegap.store.journal import Journal, Op
 
@@ -148,7 +148,7 @@ class Drainer:
             batches = [op for op in ops if op.kind == "batch"]
             if batches:
                 outputs.apply(session, batches)
-            for kind, apply in (("label", labels.apply), ("tag", tags.apply), ("seen", seen.apply)):
+            for kind, apply in _PEOPLE:
                 made = [op for op in ops if op.kind == kind]
                 if made:
                     apply(session, made)
@@ -174,6 +174,9 @@ class Drainer:
             self._wake.clear()
             self._stop.wait(GATHER_S * random.uniform(0.7, 1.3))
         self._wake.clear()
+
+
+_PEOPLE = (("label", labels.apply), ("tag", tags.apply), ("seen", seen.apply), ("oddity", noticing.apply))
 
 
 class _Flipped(Exception):

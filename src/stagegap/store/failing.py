@@ -1,12 +1,13 @@
-"""What reading failures needs of the store: the list, one record's faults and scores, tags, what was seen."""
+"""What reading failures needs of the store: the list, faults, scores, tags, what was seen, what was said of cards."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from stagegap.model.failure import Failure, FailurePage, Wanted
+from stagegap.model.noticing import OddityEvent
 from stagegap.model.reading import Seen, TagEvent
-from stagegap.store import failures, seen, tags
+from stagegap.store import failures, noticing, seen, tags
 from stagegap.store.attach import Attachment
 from stagegap.store.drain import Drainer
 from stagegap.store.journal import Journal
@@ -65,3 +66,13 @@ class Failing:
         """Give the records of a cascade whose answers that person has seen."""
         with self._file.reading() as session:
             return seen.records(session, self._journal, cascade, annotator)
+
+    def append_oddity(self, cascade: str, event: OddityEvent) -> None:
+        """Make durable what a person said of a card. Raises: ValueError for a dismissal without a reason."""
+        self._journal.append("oddity", [noticing.pack(cascade, event)])
+        self._drainer.wake()
+
+    def oddities(self, cascade: str) -> list[OddityEvent]:
+        """Give everything that people said of cards of a cascade, in order."""
+        with self._file.reading() as session:
+            return noticing.find(session, self._journal, cascade)

@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 from stagegap.errors import StoreDamaged, StoreError
 
-Kind = Literal["batch", "label", "tag", "seen"]
+Kind = Literal["batch", "label", "tag", "seen", "oddity"]
 TRIES = 5
 """So often the drainer tries an operation that DuckDB refuses, then it is set aside."""
 

@@ -30,6 +30,19 @@ def refresh(workspace: Workspace, cascade: str, run: str) -> None:
         state.running[cascade, run] = state.pool.submit(workspace.refresh, cascade, run)
 
 
+def screen(workspace: Workspace, cascade: str, run: str) -> None:
+    """Start the screen of a run, unless it is on its way; a failed one is tried again."""
+    state = _refreshing()
+    key = (f"screen {cascade}", run)
+    before = state.running.get(key)
+    if before is None or before.done():
+        state.running[key] = state.pool.submit(_screened, workspace, cascade, run)
+
+
+def _screened(workspace: Workspace, cascade: str, run: str) -> None:
+    workspace.oddities.screen(cascade, [run])
+
+
 def wait() -> None:
     """Wait until every refresh that was started has ended."""
     futures.wait(_refreshing().running.values())

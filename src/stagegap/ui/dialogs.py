@@ -21,6 +21,12 @@ def dated(run: Run) -> str:
     return f"{run.name}, {day.day} {day:%b}"
 
 
+def day(at: float) -> str:
+    """Give a day of UTC: `18 Nov 2026`."""
+    moment = datetime.fromtimestamp(at, UTC)
+    return f"{moment.day} {moment:%b %Y}"
+
+
 @streamlit.dialog("Share")
 def share(scorecard: Scorecard) -> None:
     """Offer the report and the numbers; texts of records leave the machine only when asked for."""

@@ -74,6 +74,17 @@ def no_list(workspace: Workspace, cascade: str, run: str, stage: str) -> None:
     _wait(partial(_has_list, workspace, cascade, run, stage))
 
 
+def no_screen(workspace: Workspace, scorecard: Scorecard, *, since: int | None) -> None:
+    """Say that a run is being screened, and look until that is done; `since` counts the labels of an older screen."""
+    note("Looking at this run. This page fills itself." if since is None else "New labels since this screen. Updating…")
+    _wait(partial(_has_screen, workspace, scorecard, since))
+
+
+def _has_screen(workspace: Workspace, scorecard: Scorecard, since: int | None) -> bool:
+    found = workspace.oddities.noticed(scorecard.cascade, scorecard.run)
+    return found is not None and (since is None or found.screen.labels_seq > since)
+
+
 def _has_list(workspace: Workspace, cascade: str, run: str, stage: str) -> bool:
     return workspace.reading.failures(cascade, run, Wanted(stage=stage)).total > 0
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     from stagegap.analysis.next_labels import NextLabels
+    from stagegap.analysis.oddities.card import Screen
+    from stagegap.analysis.oddities.noticed import Noticing
     from stagegap.analysis.rated import RatedGap
     from stagegap.analysis.views import Scorecard
     from stagegap.model.answer import Label
@@ -59,6 +61,37 @@ class Workspace(Protocol):
     def bench(self) -> Bench: ...
     @property
     def reading(self) -> Reading: ...
+    @property
+    def oddities(self) -> Oddities: ...
+
+
+class Oddities(Protocol):
+    """What looks strange in a run."""
+
+    def screen(self, cascade: str, runs: Sequence[str]) -> Screen:
+        """Look, and keep what was found; takes as long as it takes."""
+        ...
+
+    def noticed(self, cascade: str, run: str | None) -> Noticing | None:
+        """Give the kept screen with what people said of its cards; None where none was made."""
+        ...
+
+    def is_stale(self, screen: Screen) -> bool:
+        """Say whether labels were made since."""
+        ...
+
+    def say(
+        self,
+        screen: Screen,
+        card: str,
+        action: Literal["dismiss", "show", "flag", "unflag"],
+        *,
+        who: str,
+        reason: str = "",
+        verified: bool = False,
+    ) -> None:
+        """Keep what a person says of a card."""
+        ...
 
 
 class Settling(Protocol):

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 from stagegap.analysis import codec
 from stagegap.analysis.failures import title
 from stagegap.analysis.oddities.card import Screen
+from stagegap.analysis.oddities.noticed import Noticing, noticed
 from stagegap.analysis.oddities.screen import Looked, look, screen
 from stagegap.analysis.views import Scorecard
-from stagegap.errors import NotFound, near_names
+from stagegap.errors import ConfigurationError, NotFound, near_names
+from stagegap.model.noticing import OddityEvent
 from stagegap.model.run import Run, RunStatus
 from stagegap.model.sources import CascadeFile
 from stagegap.runner.prepare import custom_metrics
@@ -29,10 +33,12 @@ class Oddities:
         *,
         restored: Callable[[Run], CascadeFile],
         scorecard: Callable[[str, str | None], Scorecard | None],
+        clock: Callable[[], float],
     ) -> None:
         self._store = store
         self._restored = restored
         self._scorecard = scorecard
+        self._clock = clock
 
     def screen(self, cascade: str, runs: Sequence[str] = ()) -> Screen:
         """Screen these runs together, by default the newest that is done; one run's screen is kept. Raises: NotFound.
@@ -68,6 +74,51 @@ class Oddities:
         """Give the kept screen of a run, by default the newest that is done; None without one. Raises: NotFound."""
         view = self._store.view(self._run(cascade, run).id, ODDITIES)
         return codec.from_json(Screen, view[0]) if view else None
+
+    def noticed(self, cascade: str, run: str | None = None) -> Noticing | None:
+        """Give the kept screen with what people said of its cards; None without a screen. Raises: NotFound."""
+        found = self.kept(cascade, run)
+        return noticed(found, self._store.failing.oddities(cascade)) if found else None
+
+    def seen(self, cascade: str, runs: Sequence[str] = ()) -> Noticing:
+        """Screen these runs, by default the newest, and lay over it what people said. Raises: NotFound."""
+        return noticed(self.screen(cascade, runs), self._store.failing.oddities(cascade))
+
+    def is_stale(self, screen: Screen) -> bool:
+        """Say whether labels were made since."""
+        return self._store.label_count(screen.cascade) > screen.labels_seq
+
+    def say(
+        self,
+        screen: Screen,
+        card: str,
+        action: Literal["dismiss", "show", "flag", "unflag"],
+        *,
+        who: str,
+        reason: str = "",
+        verified: bool = False,
+    ) -> None:
+        """Keep what a person says of a card. Raises: NotFound for a card that is not there, ConfigurationError."""
+        about = next((one for one in screen.cards if one.key == card), None)
+        if about is None:
+            hint = near_names(card, [one.key for one in screen.cards])
+            raise NotFound(f"Nothing strange is called {card!r} in {', '.join(screen.runs)}. {hint}".strip())
+        if not who.strip():
+            raise ConfigurationError("Who says so is kept with what is said: give your initials.")
+        if action == "dismiss" and not reason.strip():
+            raise ConfigurationError("Say why this is not odd: the reason is kept with it.")
+        event = OddityEvent(
+            id=uuid.uuid4().hex,
+            card=card,
+            annotator=who.strip(),
+            action=action,
+            reason=reason.strip(),
+            bound=about.statistic.high if about.statistic.is_measured else None,
+            run=self._run(screen.cascade, about.run).id,
+            at=self._clock(),
+            verified=verified,
+        )
+        self._store.failing.append_oddity(screen.cascade, event)
 
     def _looked(self, run: Run) -> list[Looked]:
         file = self._restored(run)

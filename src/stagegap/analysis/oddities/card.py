@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -37,32 +38,28 @@ Scale = Literal["share", "points", "number", "seconds"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """One point of a plot."""
+    """One row of a plot."""
 
-    x: float
+    name: str
+    """`0.8 sure`, `200 examples`"""
     y: Estimate
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Point:
-    """One corner of a line."""
-
-    x: float
-    y: float
+    expected: float = math.nan
+    """What should be there; NaN where nothing is expected."""
+    other: Estimate | None = None
+    """A second value to compare with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plot:
-    """What a card draws beside its sentence."""
+    """What a card draws beside its sentence: shares, one row each."""
 
-    x: str
-    y: str
+    title: str
     marks: tuple[Mark, ...]
-    line: tuple[Point, ...] = ()
-    """What is expected, or a fitted curve."""
-    line_name: str = ""
+    y_name: str
+    expected_name: str = ""
+    other_name: str = ""
     level: Estimate | None = None
-    """A level to compare with: people."""
+    """A level to compare all rows with: people."""
     level_name: str = ""
 
 

@@ -93,11 +93,15 @@ def _levels(run: RunColumns, failed: Floats, hard: Floats, known: np.ndarray[tup
     if len(levels) > 5:
         edges = np.quantile(hard[known], np.linspace(0, 1, 6))
         codes = np.clip(np.searchsorted(edges, hard, side="right") - 1, 0, 4)
-        parts = [(place + 1.0, known & (codes == place)) for place in range(5)]
+        parts = [known & (codes == place) for place in range(5)]
     else:
-        parts = [(place + 1.0, known & (hard == level)) for place, level in enumerate(levels.tolist())]
-    marks = tuple(Mark(x=x, y=share(np.where(part, failed, np.nan), run.units)) for x, part in parts if part.any())
-    return Plot(x="easy to hard", y="share that fails", marks=marks)
+        parts = [known & (hard == level) for level in levels.tolist()]
+    marks = tuple(
+        Mark(name=f"{place} of {len(parts)}", y=share(np.where(part, failed, np.nan), run.units))
+        for place, part in enumerate(parts, start=1)
+        if part.any()
+    )
+    return Plot(title="How often it fails, from easy to hard", marks=marks, y_name="share that fails")
 
 
 def _sure_and_wrong(run: RunColumns) -> Iterator[Finding]:

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from stagegap.analysis.oddities.card import Detector, Family, Finding, Mark, Plot, Point, places
+from stagegap.analysis.oddities.card import Detector, Family, Finding, Mark, Plot, places
 from stagegap.analysis.oddities.columns import Floats, RunColumns, StageColumns
 from stagegap.analysis.oddities.saying import claim, shown
+from stagegap.analysis.rounding import percent
 from stagegap.analysis.wording import plural, span
 from stagegap.stats.clusters import distinct
 from stagegap.stats.screening import mean, mean_p, share, trend
@@ -19,7 +20,6 @@ RELEVANT = 0.03
 """A difference below is not worth anybody's time, however certain."""
 FEWEST = 30
 BINS = 10
-DIAGONAL = (Point(x=0.0, y=0.0), Point(x=1.0, y=1.0))
 
 
 def _below_prior(run: RunColumns) -> Iterator[Finding]:
@@ -79,8 +79,14 @@ def calibration_curve(run: RunColumns, stage: StageColumns) -> Plot:
         inside = (bins == place) & (stage.confidence >= 0) & ~np.isnan(stage.good)
         if inside.any():
             right = share(np.where(inside, stage.good, np.nan), run.units)
-            marks.append(Mark(x=float(stage.confidence[inside].mean()), y=right))
-    return Plot(x="confidence", y="share right", marks=tuple(marks), line=DIAGONAL, line_name="calibrated")
+            sure = float(stage.confidence[inside].mean())
+            marks.append(Mark(name=f"{percent(sure)}% sure", y=right, expected=sure))
+    return Plot(
+        title=f"How often {stage.name} is right, by how sure it is",
+        marks=tuple(marks),
+        y_name="share right",
+        expected_name="as sure as it says",
+    )
 
 
 def _backwards(run: RunColumns) -> Iterator[Finding]:

@@ -1,0 +1,100 @@
+"""What looks strange: the plot of a card, its records, and the list of everything that was checked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from html import escape
+from typing import TYPE_CHECKING
+
+from stagegap.analysis.wording import counted
+from stagegap.charts.marks import Scale, row, table
+from stagegap.charts.words import percent, span
+
+if TYPE_CHECKING:  # the screen's own modules bring numpy along, which a first page does without
+    from stagegap.analysis.oddities.card import Checked, Mark, Oddity, Plot
+
+_SCALE = Scale()
+_CURRENT = ' aria-current="true"'
+
+
+def oddity_plot(plot: Plot) -> str:
+    """Draw a plot of shares: a row each, dashed what is expected, a diamond what it is compared with."""
+    rows = [_mark(mark, plot) for mark in plot.marks]
+    key = [f'<span><i class="dot"></i>{escape(plot.y_name)}</span>']
+    if plot.other_name:
+        key.append(f'<span><i class="dia"></i>{escape(plot.other_name)}</span>')
+    if plot.expected_name:
+        key.append(f'<span><i class="open"></i>{escape(plot.expected_name)}</span>')
+    if plot.level is not None and plot.level.is_measured:
+        key.append(f'<span><i class="band"></i>{escape(plot.level_name)} {percent(plot.level.value)}</span>')
+    drawn = table(kind="sl", caption=plot.title, rows=[*rows, _SCALE.axis()], heading_width=24)
+    return f'<div class="bc"><div class="key">{"".join(key)}</div>{drawn}</div>'
+
+
+def _mark(mark: Mark, plot: Plot) -> str:
+    if not mark.y.is_measured:
+        note = f'<span class="note left">{escape(mark.y.method)}</span>'
+        return row(head=mark.name, says=f"{mark.y.method}.", drawing=_SCALE.grid() + note)
+    level = plot.level
+    band = (
+        f'<i class="band hum" style="{_SCALE.between(level.low, level.high)}"></i>'
+        if level is not None and level.is_measured
+        else ""
+    )
+    expected = "" if math.isnan(mark.expected) else f'<i class="base" style="{_SCALE.left(mark.expected)}"></i>'
+    other = mark.other
+    diamond = f'<i class="c dia" style="{_SCALE.left(other.value)}"></i>' if other and other.is_measured else ""
+    says = f"{plot.y_name} {percent(mark.y.value)}, 95% interval {span(mark.y)}, n = {mark.y.n}"
+    if other is not None and other.is_measured:
+        says += f"; {plot.other_name} {percent(other.value)}"
+    if expected:
+        says += f"; {plot.expected_name} {percent(mark.expected)}"
+    return row(
+        head=mark.name,
+        says=f"{says}.",
+        drawing=f'{_SCALE.grid()}{band}{expected}<i class="band" style="{_SCALE.between(mark.y.low, mark.y.high)}"></i>'
+        f'<i class="c dot" style="{_SCALE.left(mark.y.value)}"></i>{diamond}'
+        f'<span class="txt" style="{_SCALE.left(mark.y.high)}">{percent(mark.y.value)} '
+        f"<small>({mark.y.n:,})</small></span>",
+    )
+
+
+def oddity_records(card: Oddity, *, chosen: str | None) -> str:
+    """Draw the records of a card; a click anywhere on a row chooses its record."""
+    rows = "".join(
+        f'<tr class="pick{" on" if record == chosen else ""}"><th scope="row"><button type="button" '
+        f'data-v="{escape(record)}"{_CURRENT if record == chosen else ""}>{escape(record)}</button></th></tr>'
+        for record in card.records
+    )
+    return (
+        f'<div class="bc"><div class="scroll long" tabindex="0" role="region" aria-label="Records of this card">'
+        f'<table class="fl ls one"><caption class="sr">Records that show it, the plainest first</caption>'
+        f"<tbody>{rows}</tbody></table></div></div>"
+    )
+
+
+def checks(rows: Sequence[Checked]) -> str:
+    """Draw the list of everything that was checked: the rule, and how much it looked at."""
+    heads = "".join(f'<th scope="col">{head}</th>' for head in ("Check", "Looked at", "Shown"))
+    body = "".join(
+        f'<tr><th scope="row">{escape(check.title)}<div class="notes">Shown when {escape(check.rule)}.</div></th>'
+        f"<td>{_looked(check)}</td><td>{check.shown or ''}</td></tr>"
+        for check in rows
+    )
+    return (
+        '<div class="bc"><div class="scroll" tabindex="0" role="region" aria-label="Checks"><table class="fl ls ck">'
+        f'<caption class="sr">Checks of this screen</caption><thead><tr>{heads}</tr></thead><tbody>{body}</tbody>'
+        "</table></div></div>"
+    )
+
+
+def _looked(check: Checked) -> str:
+    return f"{counted(check.looked, 'place')}, n up to {check.n:,}" if check.looked else "nothing to look at"
+
+
+def certainty(card: Oddity) -> str:
+    """Say how it was found: `q = 0.003`, or that a rule found it."""
+    if card.kind == "found":
+        return "found by rule"
+    return "q < 0.001" if card.q < 0.001 else f"q = {card.q:.3f}"

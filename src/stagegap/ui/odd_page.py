@@ -1,0 +1,149 @@
+"""The Oddities page: what looks strange in a run, one card each; a screen, never a verdict."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import streamlit
+
+from stagegap import charts
+from stagegap.analysis.views import Scorecard
+from stagegap.analysis.wording import counted
+from stagegap.ui import background, dialogs, elements, empty, identity, odd_record, state
+from stagegap.ui.elements import note
+from stagegap.ui.protocol import Workspace
+
+if TYPE_CHECKING:
+    from stagegap.analysis.oddities.noticed import Noticed, Noticing
+
+LONGEST = 300
+"""Characters of a reason."""
+
+
+@streamlit.fragment
+@elements.errors_as_sentences
+def draw(workspace: Workspace) -> None:
+    """Draw the cards of the run that the URL names, or one card with its records."""
+    cascades = workspace.cascades()
+    cascade, _ = state.chosen("cascade", cascades, cascades[0] if cascades else None)
+    if cascade is None:
+        return empty.no_cascade()
+    run, no_run = state.chosen("run", [run.name for run in workspace.runs(cascade)], None)
+    scorecard = workspace.scorecard(cascade, run)
+    if scorecard is None:
+        return empty.no_run(workspace, cascade, run)
+    found = workspace.oddities.noticed(cascade, scorecard.run)
+    head, right = streamlit.columns([4, 1], vertical_alignment="top")
+    with right:
+        runs = {run.name: dialogs.dated(run) for run in workspace.runs(cascade)}
+        elements.picker("Run", "run", runs, scorecard.run)
+        who, verified = identity.annotator()
+    with head:
+        streamlit.title(elements.plain(found.headline if found else "Looking for what is strange"), anchor=False)
+    if no_run:
+        note("The run in the link is not here. This is the newest.")
+    if found is None or workspace.oddities.is_stale(found.screen):
+        background.screen(workspace, cascade, scorecard.run)
+        empty.no_screen(workspace, scorecard, since=found.screen.labels_seq if found else None)
+    if found is None:
+        return None
+    key = state.asked("card")
+    row = next((row for row in (*found.open, *found.dismissed) if row.card.key == key), None)
+    if row is not None:
+        return _one(workspace, scorecard, found, row, who, verified)
+    if key is not None:
+        note("The card in the link is not on this screen.")
+    return _all(workspace, found, who, verified)
+
+
+def _all(workspace: Workspace, found: Noticing, who: str | None, verified: bool) -> None:
+    note(found.screen.basis)
+    if who is None and found.open:
+        note("Write your initials above to say that a card is not odd, or to flag it.")
+    for row in found.open:
+        with streamlit.container(border=True, gap="xsmall"):
+            _card(row)
+            _actions(workspace, found, row, who, verified, opens=True)
+    if found.dismissed:
+        with streamlit.expander(f"{counted(len(found.dismissed), 'card')} said to be not odd"):
+            for row in found.dismissed:
+                _dismissed(workspace, found, row, who, verified)
+    with streamlit.expander(f"{counted(len(found.screen.checks), 'check')} and their rules"):
+        elements.chart("checks", charts.checks(found.screen.checks))
+
+
+def _one(
+    workspace: Workspace, scorecard: Scorecard, found: Noticing, row: Noticed, who: str | None, verified: bool
+) -> None:
+    streamlit.button("All cards", icon=":material/arrow_back:", on_click=_leave)
+    _card(row)
+    note(f"Shown when {row.card.rule}.")
+    if row.card.plot is not None:
+        elements.chart("plot", charts.oddity_plot(row.card.plot))
+    _actions(workspace, found, row, who, verified, opens=False)
+    odd_record.draw(workspace, scorecard, row.card, who)
+
+
+def _card(row: Noticed) -> None:
+    card = row.card
+    elements.subheading(card.title)
+    place = " · ".join(part for part in (card.stage, card.subject, charts.certainty(card), f"n = {card.n:,}") if part)
+    note(place)
+    streamlit.markdown(elements.plain(card.sentence))
+    note(card.why)
+    if row.is_back:
+        note("Said to be not odd before; it is now wholly above what it was then.")
+    if row.flagged is not None:
+        note(f"⚑ Flagged by {row.flagged.annotator}.")
+    if card.example:
+        elements.field(f"Such as {card.records[0]}", card.example)
+
+
+def _actions(
+    workspace: Workspace, found: Noticing, row: Noticed, who: str | None, verified: bool, *, opens: bool
+) -> None:
+    key = row.card.key
+    say = partial(workspace.oddities.say, found.screen, key, who=who or "", verified=verified)
+    with streamlit.container(horizontal=True):
+        if opens:
+            streamlit.button(
+                "Open", key=f"open {key}", on_click=state.choose_several, kwargs={"card": key, "record": None}
+            )
+        with streamlit.popover("Not odd", disabled=who is None or row.dismissed is not None):
+            reason = streamlit.text_input("Why is this not odd?", key=f"why {key}", max_chars=LONGEST)
+            streamlit.button(
+                "Keep it away",
+                key=f"dismiss {key}",
+                disabled=not reason.strip(),
+                on_click=say,
+                args=("dismiss",),
+                kwargs={"reason": reason},
+            )
+        flagged = row.flagged is not None
+        streamlit.button(
+            "Take the flag off" if flagged else "Flag",
+            key=f"flag {key}",
+            disabled=who is None,
+            on_click=say,
+            args=("unflag" if flagged else "flag",),
+        )
+
+
+def _dismissed(workspace: Workspace, found: Noticing, row: Noticed, who: str | None, verified: bool) -> None:
+    event = row.dismissed
+    assert event is not None, "only dismissed cards stand here"
+    streamlit.markdown(elements.plain(row.card.sentence))
+    note(f"“{event.reason}” ({event.annotator}, {dialogs.day(event.at)})")
+    streamlit.button(
+        "Show it again",
+        key=f"show {row.card.key}",
+        disabled=who is None,
+        on_click=workspace.oddities.say,
+        args=(found.screen, row.card.key, "show"),
+        kwargs={"who": who or "", "verified": verified},
+    )
+
+
+def _leave() -> None:
+    state.choose_several(card=None, record=None)

@@ -1,0 +1,47 @@
+"""The records of a card, and one of them in full; its answers stay hidden from whoever is still to label it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit
+
+from stagegap import charts
+from stagegap.analysis.views import Scorecard
+from stagegap.analysis.wording import counted, plural
+from stagegap.ui import elements, failures_record, state
+from stagegap.ui.elements import note
+from stagegap.ui.protocol import Workspace
+
+if TYPE_CHECKING:
+    from stagegap.analysis.oddities.card import Oddity
+
+
+def draw(workspace: Workspace, scorecard: Scorecard, card: Oddity, who: str | None) -> None:
+    """Draw the list beside the record that the URL names, by default the first."""
+    if not card.records:
+        return note(f"This is about the whole run, so it names no {scorecard.noun}.")
+    record, unknown = state.chosen("record", card.records, card.records[0])
+    assert record is not None, "the first record is the default"
+    left, right = streamlit.columns([2, 5], gap="medium")
+    with left:
+        shown = len(card.records)
+        more = f"The plainest {shown} of {counted(card.count, scorecard.noun)}." if card.count > shown else ""
+        note(more or f"{counted(shown, scorecard.noun)}.")
+        elements.chart("odd records", charts.oddity_records(card, chosen=record), picks="record")
+    with right:
+        if unknown:
+            note(f"The {scorecard.noun} in the link is none of these {plural(scorecard.noun, 2)}.")
+        if who is None:
+            return _without_answers(workspace, scorecard, record)
+        failures_record.draw(workspace, scorecard, record, card.records, who)
+    return None
+
+
+def _without_answers(workspace: Workspace, scorecard: Scorecard, record: str) -> None:
+    """Draw what the record says: whoever has not said who they are may still have to label it."""
+    view = workspace.reading.record(scorecard.cascade, scorecard.run, record)
+    streamlit.header(elements.plain(record), anchor=False)
+    for name, text in view.fields if view else ():
+        elements.field(name, text)
+    note("Write your initials above to see what the stages answered. What you see is then kept out of your queue.")

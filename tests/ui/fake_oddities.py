@@ -1,0 +1,72 @@
+"""A screen of an invented run, and what is said of it in a JSONL file; laid together by the real analysis."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+import odd_plants
+import odd_runs
+import odd_screens
+from stagegap.analysis.oddities.card import Screen
+from stagegap.analysis.oddities.noticed import Noticing, noticed
+from stagegap.analysis.views import Scorecard
+from stagegap.model.noticing import OddityEvent
+
+EVIL = "<img src=http://tracker.invalid/p onerror='window.hacked=1'>![x](http://tracker.invalid/q)"
+PLANTED = ("calibration", "outside", "refused", "weak-agreement")
+
+
+def made() -> Screen:
+    """Four planted oddities; the first words of an example try to do harm, and its records are those of the list."""
+    rng = np.random.default_rng(3)
+    run = odd_runs.clean(rng)
+    for detector in PLANTED:
+        run = odd_plants.PLANTS[detector](run, rng)
+    found = odd_screens.screened(run)
+    cards = [
+        replace(card, run="v14", example=EVIL if card.records else "",
+                records=tuple(f"m{i:04d}" for i in range(min(8, len(card.records)))))
+        for card in found.cards if card.detector in PLANTED
+    ]  # fmt: skip
+    return replace(found, cascade="support_email", runs=("v14",), cards=tuple(cards))
+
+
+@dataclass
+class FakeOddities:
+    folder: Path
+    shown: Scorecard | None
+    kept: Screen | None
+    stale: bool = False
+
+    @property
+    def _file(self) -> Path:
+        return self.folder / "oddities.jsonl"
+
+    def events(self) -> list[OddityEvent]:
+        if not self._file.exists():
+            return []
+        return [OddityEvent(**json.loads(line)) for line in self._file.read_text().splitlines()]
+
+    def screen(self, cascade: str, runs: Sequence[str]) -> Screen:
+        self.kept = made()
+        self.stale = False
+        return self.kept
+
+    def noticed(self, cascade: str, run: str | None) -> Noticing | None:
+        return noticed(self.kept, self.events()) if self.kept else None
+
+    def is_stale(self, screen: Screen) -> bool:
+        return self.stale
+
+    def say(self, screen, card, action, *, who, reason="", verified=False) -> None:
+        event = OddityEvent(
+            id=f"o{len(self.events())}", card=card, annotator=who, action=action, reason=reason, at=1.7e9,
+            verified=verified,
+        )  # fmt: skip
+        with self._file.open("a") as file:
+            file.write(json.dumps(asdict(event)) + "\n")
