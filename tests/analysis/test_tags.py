@@ -176,3 +176,22 @@ def test_event_of_the_page_becomes_ours() -> None:
 def test_event_that_the_page_cannot_have_made_is_refused(fields: dict[str, object], why: str) -> None:
     with pytest.raises(ConfigurationError, match=why):
         made(**fields)
+
+
+def test_fix_that_breaks_good_records_wins_less_than_nothing() -> None:
+    """A stage that fails where the end is good anyway: its reference breaks the record."""
+    records = [f"r{i}" for i in range(40)]
+    own = own_tags([add("a", r) for r in records])
+    read = [failure(r, win=-1.0 if i < 10 else 0.0) for i, r in enumerate(records)]
+    win = tag_tally(own, read, stage="route", noun="mail", failures=40, rate=RATE).rows[0].win
+    assert win.value == pytest.approx(-0.25 * 0.4)
+    assert win.low < win.value < win.high < 0
+
+
+def test_wins_of_a_graded_outcome_have_a_t_interval() -> None:
+    records = [f"r{i}" for i in range(40)]
+    own = own_tags([add("a", r) for r in records])
+    read = [failure(r, win=0.1 + i / 100) for i, r in enumerate(records)]
+    win = tag_tally(own, read, stage="route", noun="mail", failures=40, rate=RATE).rows[0].win
+    assert win.value == pytest.approx(0.295 * 0.4)
+    assert 0.09 < win.low < win.value < win.high < 0.15

@@ -106,3 +106,22 @@ def test_renaming_the_stages_changes_no_number():
     made = planted.Planted(shape=planted.CHAIN[3], skill={"A": 0.8, "B": 0.8, "C": 0.9})
     columns = made.outcomes(made.luck(200, np.random.default_rng(1)))
     assert [s.gain for s in staircase(columns, "ABC").steps] == [s.gain for s in staircase(columns, "XYZ").steps]
+
+
+def test_copies_of_a_record_in_its_cluster_do_not_lower_p():
+    before = np.array([0.0] * 6 + [1.0] * 30)
+    after = np.ones(36)
+    alone = staircase({"0": before, "1": after}, "A").steps[0].p
+    units = [f"c{i}" for i in range(36) for _ in range(4)]
+    copied = staircase({"0": np.repeat(before, 4), "1": np.repeat(after, 4)}, "A", units=units).steps[0].p
+    assert alone == pytest.approx(2 / 64)
+    assert copied == pytest.approx(alone)
+
+
+def test_p_of_a_graded_outcome_is_about_its_mean_and_not_about_signs():
+    # Many records lose a little, few win much: the mean rises clearly.
+    change = np.array([-0.01] * 30 + [0.9] * 20)
+    step = staircase({"0": np.full(50, 0.05), "1": 0.05 + change}, "A").steps[0]
+    assert step.fixed < step.broken
+    assert step.gain.low > 0
+    assert step.p < 0.001

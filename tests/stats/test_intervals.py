@@ -120,3 +120,14 @@ def test_predicted_total_from_one_value_is_not_measured():
 
 def test_predicted_total_is_never_below_nothing():
     assert predicted_total(np.array([0.0, 0.0, 9.0]), 2).low == 0.0
+
+
+def test_equal_values_have_no_t_interval():
+    assert mean_t(np.full(5, 0.3)).method == "too few: all values are equal, so their spread is unknown"
+
+
+def test_clusters_widen_the_t_interval_and_one_cluster_has_none():
+    values = np.array([0.1, 0.1, 0.5, 0.5, 0.9, 0.9])
+    together = mean_t(values, effective_n=3.0, clusters=3)
+    assert together.high - together.low > 2 * (mean_t(values).high - mean_t(values).low)
+    assert mean_t(values, clusters=1).method == "too few: all 6 values belong to one cluster"

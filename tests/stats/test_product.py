@@ -39,3 +39,10 @@ def test_interval_covers_the_product_in_95_of_100_samples() -> None:
     found = [product(wilson(x / 60, n=60), wilson(y / 60, n=60)) for x, y in drawn]
     covered = sum(one.low <= a * b <= one.high for one in found) / trials
     assert 0.93 <= covered <= 0.98
+
+
+def test_factor_below_0_turns_the_limits_of_the_other_round() -> None:
+    loss = Estimate(value=-0.5, low=-0.5, high=-0.5, n=9, method="exact")
+    share = wilson(0.3, n=50)
+    found = product(loss, share)
+    assert (found.low, found.value, found.high) == pytest.approx((-share.high / 2, -0.15, -share.low / 2))

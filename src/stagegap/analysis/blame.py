@@ -35,7 +35,7 @@ class BlameRow:
     gain: Estimate
     """References at this stage, those at all earlier stages being there: depends on the order of parallel branches."""
     p: float
-    """McNemar's exact p of the records that the gain fixed against those that it broke; records independent."""
+    """That the gain is 0: McNemar's exact p, for clusters and graded outcomes its sign-flip test."""
     p_adj: float
     """The same after Holm over the stages."""
     order_free: Estimate
@@ -191,7 +191,7 @@ def _ranks(drawn: Resamples, gains: Sequence[Estimate]) -> tuple[tuple[int, ...]
     if not all(gain.is_measured for gain in gains):
         return (1,) * k, (k,) * k
     means = np.stack([drawn.means[f"outcome {i}"] for i in range(k + 1)], axis=1)
-    found = rank_sets(np.array([gain.value for gain in gains]), np.diff(means, axis=1))
+    found = rank_sets(np.array([gain.value for gain in gains]), np.diff(means, axis=1), units=drawn.units("outcome 0"))
     return found.best, found.worst
 
 

@@ -13,7 +13,6 @@ from stagegap.analysis.rounding import percent
 from stagegap.analysis.wording import plural
 from stagegap.attribution.ceiling import Ceiling
 from stagegap.model.estimate import Estimate
-from stagegap.stats.clusters import distinct
 from stagegap.stats.naming import Budget, Pilot, records_to_name
 from stagegap.stats.ranks import rank_sets
 from stagegap.stats.resample import Resamples
@@ -105,9 +104,9 @@ def outlook(resamples: Resamples, columns: Sequence[str], *, rng: np.random.Gene
     """Give the ranks that stay possible and the budget that would name the worst stage."""
     values = np.diff(np.array([resamples.point(name) for name in columns]))
     drawn = _drawn_gains(resamples, columns)
-    ranks = rank_sets(values, drawn)
+    units = resamples.units(columns[0])
+    ranks = rank_sets(values, drawn, units=units)
     there = ~np.isnan(resamples.columns[columns[0]])
-    units = distinct(resamples.clusters.codes[there])
     pilot = Pilot(gains=values, drawn=drawn, n=int(there.sum()), units=units)
     return Outlook(
         best=ranks.best,

@@ -12,7 +12,7 @@ from stagegap.analysis.need import NeedView
 from stagegap.analysis.slices import SlicesView
 from stagegap.analysis.views import Scorecard
 from stagegap.model.estimate import Estimate
-from stagegap.stats.paired import direction, mcnemar
+from stagegap.stats.paired import direction
 
 Row = dict[str, str | float | int | bool | None]
 
@@ -24,7 +24,7 @@ COLUMNS = ("stage", "figure", *ESTIMATE_COLUMNS, "p", "p_adj", "verdict")
 def rows(view: Scorecard) -> list[Row]:
     """Give one row a figure: the outcome's first (stage empty), then seven for each stage in cascade order.
 
-    `p` is McNemar's exact p of a gain; `verdict` is the direction of a gain. NaN marks what was not measured.
+    `p` is that of a gain of 0; `verdict` is the direction of a gain. NaN marks what was not measured.
     """
     whole: list[tuple[str, Estimate]] = [("system", view.system), ("ceiling", view.ceiling), ("person", view.person)]
     found = [_row("", figure, estimate) for figure, estimate in whole]
@@ -33,7 +33,7 @@ def rows(view: Scorecard) -> list[Row]:
             estimate: Estimate = getattr(stage, figure)
             row = _row(stage.stage, figure, estimate)
             if figure == "gain" and estimate.is_measured:
-                row |= {"p": mcnemar(stage.fixed, stage.broken).p, "verdict": direction(estimate)}
+                row |= {"p": stage.p, "verdict": direction(estimate)}
             found.append(row)
     return found
 

@@ -253,6 +253,7 @@ def _row(parts: _Parts, stage: Stage, position: int) -> StageRow:
         broken=step.broken if step is not None else 0,
         first_faults=parts.faults.stages[position - 1].first,
         p_first=step.p_first if step is not None else float("nan"),
+        p=step.p if step is not None else float("nan"),
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stagegap.analysis.wording import counted, sentence
 from stagegap.errors import ConfigurationError
@@ -15,8 +16,10 @@ from stagegap.model.failure import Failure
 from stagegap.model.reading import TagEvent
 from stagegap.model.values import Json
 from stagegap.stats.clusters import clusters, effective_n
-from stagegap.stats.intervals import wilson
+from stagegap.stats.intervals import mean_t, paired_difference, wilson
 from stagegap.stats.product import product
+
+Floats = NDArray[np.float64]
 
 LONGEST = 60
 """Characters of a tag."""
@@ -157,13 +160,13 @@ def _row(tag: str, own: OwnTags, read: Sequence[Failure], rate: Estimate) -> Tag
         tag=tag,
         count=int(carries.sum()),
         share=_mean(carries, units),
-        win=product(_mean(wins[known], [unit for unit, there in zip(units, known, strict=True) if there]), rate)
+        win=product(_mean_win(wins[known], [unit for unit, there in zip(units, known, strict=True) if there]), rate)
         if known.any()
         else unmeasured("not measured: there is no ceiling" if len(read) else "too few: nothing is tagged"),
     )
 
 
-def _mean(values: np.ndarray[tuple[int], np.dtype[np.float64]], units: Sequence[str]) -> Estimate:
+def _mean(values: Floats, units: Sequence[str]) -> Estimate:
     if not len(values):
         return unmeasured("too few: nothing is tagged")
     grouped = clusters(units)
@@ -175,6 +178,18 @@ def _mean(values: np.ndarray[tuple[int], np.dtype[np.float64]], units: Sequence[
         clusters=None if grouped.are_records else grouped.count,
         method="Wilson" if grouped.are_records else f"Wilson, effective n {n_eff:.0f}",
     )
+
+
+def _mean_win(values: Floats, units: Sequence[str]) -> Estimate:
+    """Give the mean of wins in [-1, 1]: a reference may also break a record that was good."""
+    if ((values == 0) | (values == 1)).all():
+        return _mean(values, units)
+    grouped = clusters(units)
+    n_eff, count = effective_n(values, grouped.codes), None if grouped.are_records else grouped.count
+    up, down = float((values > 0).mean()), float((values < 0).mean())
+    if (np.abs(values) == (values != 0)).all():
+        return paired_difference(up=up, down=down, n=len(values), effective_n=n_eff, clusters=count)
+    return mean_t(values, effective_n=n_eff, clusters=count)
 
 
 def _headline(stage: str, noun: str, failures: int, read: int, rows: Sequence[TagRow]) -> str:

@@ -154,7 +154,7 @@ def _ranks(names: Sequence[str], drawn: Resamples) -> dict[str, tuple[int, int]]
         return {}
     values = np.array([drawn.point(name) for name in names])
     means = np.stack([drawn.means[name] for name in names], axis=1)
-    ranks = rank_sets(values, means[~np.isnan(means).any(axis=1)])
+    ranks = rank_sets(values, means, units=drawn.units(names[0]))
     return {name: (ranks.best[i], ranks.worst[i]) for i, name in enumerate(names)}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -62,6 +63,8 @@ class StageRow:
     """Bad records in which this stage was the first whose output was not acceptable."""
     p_first: float
     """Share of resamples in which this stage has the largest gain."""
+    p: float = math.nan
+    """That the gain is 0: McNemar's exact p, for clusters and graded outcomes its sign-flip test."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stagegap.model.estimate import Estimate
+from stagegap.stats.clusters import Clusters
 from stagegap.stats.paired import mcnemar
 from stagegap.stats.resample import Resamples
+from stagegap.stats.signflip import sign_flip_p
 
 Floats = NDArray[np.float64]
 
@@ -30,7 +32,7 @@ class Step:
     broken: int
     """Records that became bad (fell)."""
     p: float
-    """McNemar's exact p of fixed against broken (a sign test where the outcome is not 0/1); records independent."""
+    """That the gain is 0, two-sided: McNemar's exact p, for clusters and graded outcomes its sign-flip test."""
     p_first: float
     """Share of resamples in which this step is the largest; ties are split."""
 
@@ -89,7 +91,7 @@ def ceiling(resamples: Resamples, *, stages: Sequence[str], columns: Sequence[st
                 share=gain.value / headroom.value if headroom.is_measured and headroom.value else math.nan,
                 fixed=fixed,
                 broken=broken,
-                p=mcnemar(fixed, broken).p,
+                p=_p(change, resamples.clusters, fixed=fixed, broken=broken),
                 p_first=p_first if gain.is_measured else math.nan,
             )
         )
@@ -99,6 +101,13 @@ def ceiling(resamples: Resamples, *, stages: Sequence[str], columns: Sequence[st
         headroom=headroom,
         steps=tuple(steps),
     )
+
+
+def _p(change: Floats, clusters: Clusters, *, fixed: int, broken: int) -> float:
+    is_counted = np.abs(change[~np.isnan(change)]).sum() == fixed + broken
+    if clusters.are_records and is_counted:
+        return mcnemar(fixed, broken).p
+    return sign_flip_p(change, clusters, rng=np.random.default_rng(0))
 
 
 def _gain(resamples: Resamples, before: str, after: str) -> Estimate:

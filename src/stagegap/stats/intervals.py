@@ -57,8 +57,14 @@ def _score_limits(share: float, n: float, *, z: float) -> tuple[float, float]:
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
-def mean_t(values: NDArray[np.float64], *, level: float = 0.95) -> Estimate:
-    """Give the mean of independent values with Student's t interval; NaN values are left out.
+def mean_t(
+    values: NDArray[np.float64],
+    *,
+    effective_n: float | None = None,
+    clusters: int | None = None,
+    level: float = 0.95,
+) -> Estimate:
+    """Give the mean of values with Student's t interval; NaN values are left out. Clusters as in `wilson`.
 
     >>> e = mean_t(np.array([1.0, 2.0, 3.0, 4.0]))
     >>> round(e.low, 4), round(e.high, 4)
@@ -66,11 +72,19 @@ def mean_t(values: NDArray[np.float64], *, level: float = 0.95) -> Estimate:
     """
     present = values[~np.isnan(values)]
     n = len(present)
+    units = n if clusters is None else clusters
     if n < 2:
         return unmeasured(f"too few: {n} {'value' if n == 1 else 'values'}", n=n)
+    if units < 2:
+        return unmeasured(f"too few: all {n} values belong to one cluster", n=n)
+    if np.ptp(present) == 0:
+        return unmeasured("too few: all values are equal, so their spread is unknown", n=n)
     mean = float(present.mean())
-    half = t_quantile((1 + level) / 2, n - 1) * float(present.std(ddof=1)) / math.sqrt(n)
-    return Estimate(value=mean, low=mean - half, high=mean + half, n=n, method="Student t", level=level)
+    error = float(present.std(ddof=1)) / math.sqrt(n if effective_n is None else effective_n)
+    half = t_quantile((1 + level) / 2, units - 1) * error
+    return Estimate(
+        value=mean, low=mean - half, high=mean + half, n=n, method="Student t", level=level, clusters=clusters
+    )
 
 
 def predicted_total(values: NDArray[np.float64], n: int, *, level: float = 0.95) -> Estimate:

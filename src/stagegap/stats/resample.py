@@ -32,6 +32,10 @@ class Resamples:
     resamples: int
     level: float = 0.95
 
+    def units(self, name: str) -> int:
+        """Give how many independent units have a value in a column."""
+        return self._present(name)[2]
+
     def point(self, name: str) -> float:
         """Give the mean of a column over the records that have it, NaN when there is none."""
         values = self.columns[name]
