@@ -78,3 +78,21 @@ def test_numbers_have_alpha_on_the_interval_scale():
     assert row.prevalence == ()
     silent = [replace(label, answer=Answer(value=None)) for label in labels]
     assert agree_view(evidence((cascade, rows, {}, tuple(silent))), resamples=100).stages[0].coefficients == ()
+
+
+def test_no_answer_is_a_category_of_its_own_where_somebody_gave_it():
+    kind = OutputType(kind=Kind.LABEL, values=("a", "b", "c"))
+    stage = Stage(name="s", uses="python", inputs={}, output=kind, metrics=("accuracy",))
+    cascade = Cascade(name="c", stages=(stage,), outcome=Outcome(stage="s", metric="accuracy"))
+    _, rows, _, _ = material(CHAIN, 40)
+    given = [("a", "b", None, "a")[i % 4] for i in range(40)]
+    labels = [
+        Label(id=f"{who}{i}", record=row.id, stage="s", annotator=who, answer=Answer(value=given[i + shift - 40]))
+        for who, shift in (("ann", 0), ("bob", 1))
+        for i, row in enumerate(rows)
+    ]
+    found = agree_view(evidence((cascade, rows, {}, tuple(labels))), resamples=100).stages[0].coefficients
+    ac1 = next(one.value.value for one in found if one.name == "Gwet's AC1")
+    # Shares 1/2, 1/4, 1/4 and 0 over four answers; they agree on one of four records.
+    chance = (1 / 4 + 2 * 3 / 16) / 3
+    assert ac1 == pytest.approx((1 / 4 - chance) / (1 - chance))

@@ -55,6 +55,9 @@ def test_every_method_books_planted_faults_of_a_chain_where_they_were_planted(st
 def test_clusters_are_drawn_whole():
     rows = found("B", units=Clusters(codes=np.arange(300) // 5, count=60))
     assert rows["gain"].coverage.value >= 0.88
+    booked, alone = rows["gain"].booked, found("B")["gain"].booked
+    assert (booked.clusters, alone.clusters) == (59, None), "one cluster has no record that the fault made bad"
+    assert booked.low < alone.low, "records of a cluster count as fewer"
 
 
 def test_first_fault_misses_the_worst_stage_where_faults_stand_early_but_the_gain_finds_it():

@@ -130,7 +130,12 @@ def test_agreement_has_an_interval_from_resampled_items():
     [
         (np.array([[1.0, 1.0], [1.0, 1.0]]), [0, 1], "not measured: the coefficient is not defined for these ratings"),
         (np.array([[1.0, 2.0], [1.0, 2.0]]), [0, 0], "too few: all 2 items belong to one cluster"),
-        (np.array([[1.0, 2.0], [1.0, 2.0]]), [0, 1], "too few: every resample gives the same value"),
+        (np.tile([1.0, 2.0], (2, 6)), list(range(12)), "too few: every resample gives the same value"),
+        (
+            np.array([[1.0] * 11 + [2.0]] * 2),
+            list(range(12)),
+            "too few: not defined in 26% of the resamples, one answer is too common",
+        ),
     ],
 )
 def test_agreement_without_a_base_is_named(ratings: np.ndarray, codes: list[int], reason: str):

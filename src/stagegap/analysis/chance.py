@@ -60,16 +60,25 @@ def chance_corrected(
     rated, units = ratings[:, several], codes[several]
     if not rated.shape[1]:
         return ()
+    found = _coefficients(output, categories=_categories(answers, output), people=len(answers))
     return tuple(
         ChanceCorrected(name=name, value=item_bootstrap(coefficient, rated, units, rng=rng, resamples=RESAMPLES))
-        for name, coefficient in _coefficients(output, people=len(answers)).items()
+        for name, coefficient in _coefficients(
+            output, categories=_categories(answers, output), people=len(answers)
+        ).items()
     )
 
 
-def _coefficients(output: OutputType, *, people: int) -> dict[str, Callable[[Floats], float]]:
+def _categories(answers: Answers, output: OutputType) -> int:
+    """Count the answers that people could give; "no answer" is one where somebody gave it."""
+    given = (label.answer for labels in answers.values() for label in labels.values())
+    declared = 2 if output.kind is Kind.BOOLEAN else len(output.values)
+    return declared + any(answer is not None and answer.value is None for answer in given)
+
+
+def _coefficients(output: OutputType, *, categories: int, people: int) -> dict[str, Callable[[Floats], float]]:
     if output.kind is Kind.NUMBER:
         return {"Krippendorff's alpha (interval)": partial(krippendorff_alpha, scale="interval")}
-    categories = 2 if output.kind is Kind.BOOLEAN else len(output.values)
     found: dict[str, Callable[[Floats], float]] = {
         "Krippendorff's alpha (nominal)": krippendorff_alpha,
         "Gwet's AC1": lambda ratings: gwet_ac1(_with_all(counts_of(ratings), categories)),

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from stagegap.attribution.faults import account
 from stagegap.attribution.parts import error_parts
 from stagegap.model.estimate import Estimate
-from stagegap.stats.clusters import Clusters, clusters
+from stagegap.stats.clusters import Clusters, clusters, distinct, effective_n
 from stagegap.stats.intervals import wilson
 from stagegap.stats.resample import resample
 
@@ -81,7 +81,7 @@ def recover(
     truth = _truth(planted, usable, rate, names, ancestors)
     at = names.index(planted.stage)
     worst = int(np.argmax(truth["gain"]))
-    booked = _booked(planted, usable, names, ancestors)
+    booked = _booked(planted, usable, units, names, ancestors)
     found: dict[str, list[tuple[float, bool, bool]]] = {method: [] for method in METHODS}
     places: NDArray[np.intp] = np.flatnonzero(usable)
     codes: NDArray[np.int64] = units.codes[places]
@@ -198,7 +198,11 @@ def _truth(
 
 
 def _booked(
-    planted: Planted, usable: NDArray[np.bool_], names: Sequence[str], ancestors: Mapping[str, Sequence[str]]
+    planted: Planted,
+    usable: NDArray[np.bool_],
+    units: Clusters,
+    names: Sequence[str],
+    ancestors: Mapping[str, Sequence[str]],
 ) -> dict[str, Estimate]:
     """Give, of the records that only the planted fault made bad, the share that each method books on its stage.
 
@@ -213,6 +217,14 @@ def _booked(
         "first fault": columns[f"first fault {planted.stage}"],
         "parts": columns[f"parts {planted.stage}"],
     }
+    codes = units.codes[rows]
+    count = None if units.are_records else distinct(codes)
     return {
-        method: wilson(min(1.0, max(0.0, float(column.mean()))) if n else 0.0, n=n) for method, column in shares.items()
+        method: wilson(
+            min(1.0, max(0.0, float(column.mean()))) if n else 0.0,
+            n=n,
+            effective_n=effective_n(column, codes) if n else None,
+            clusters=count if n else None,
+        )
+        for method, column in shares.items()
     }

@@ -19,6 +19,9 @@ from stagegap.stats.clusters import distinct, few_clusters
 from stagegap.stats.resample import expanded_tail
 
 Floats = NDArray[np.float64]
+UNDEFINED_AT_MOST = 0.05
+"""Share of resamples in which a coefficient may be undefined before its interval would be a lie."""
+
 Scale = Literal["nominal", "ordinal", "interval", "ratio"]
 
 
@@ -156,7 +159,8 @@ def item_bootstrap(
 ) -> Estimate:
     """Give a coefficient with its interval from resampled items (whole clusters of them), raters kept.
 
-    `coefficient` takes raters x items. Resamples in which it is not defined are left out of the percentiles.
+    `coefficient` takes raters x items. Where it is not defined in more than one resample of twenty (nearly all items
+    got one answer), the others are no fair sample of what could have come, and there is no interval.
     """
     n = ratings.shape[1]
     count = distinct(codes)
@@ -173,6 +177,9 @@ def item_bootstrap(
 
     drawn = np.array([redrawn() for _ in range(resamples)])
     usable = drawn[~np.isnan(drawn)]
+    lost = 1 - len(usable) / resamples
+    if lost > UNDEFINED_AT_MOST:
+        return unmeasured(f"too few: not defined in {100 * lost:.0f}% of the resamples, one answer is too common", n=n)
     if np.ptp(usable) == 0:
         return unmeasured("too few: every resample gives the same value", n=n)
     tail = expanded_tail(count, level=level)
