@@ -63,9 +63,7 @@ def chance_corrected(
     found = _coefficients(output, categories=_categories(answers, output), people=len(answers))
     return tuple(
         ChanceCorrected(name=name, value=item_bootstrap(coefficient, rated, units, rng=rng, resamples=RESAMPLES))
-        for name, coefficient in _coefficients(
-            output, categories=_categories(answers, output), people=len(answers)
-        ).items()
+        for name, coefficient in found.items()
     )
 
 
