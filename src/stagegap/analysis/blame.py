@@ -11,15 +11,13 @@ from numpy.typing import NDArray
 
 from stagegap.analysis import evidence as ev
 from stagegap.analysis.contest import Contest, contest
+from stagegap.analysis.order_free import order_free
 from stagegap.analysis.verdict import ENOUGH_RECORDS
 from stagegap.attribution.causes import hazard_column
-from stagegap.attribution.ceiling import ceiling, complete_cases
+from stagegap.attribution.ceiling import ceiling
 from stagegap.attribution.faults import UNKNOWN, account
 from stagegap.attribution.parts import error_parts
-from stagegap.attribution.shapley import EXACT_UP_TO, mask_of, precedence_matrix
-from stagegap.attribution.swaps import LATTICE_UP_TO, lattice_sets, swap_cell
 from stagegap.model.estimate import Estimate, unmeasured
-from stagegap.stats.clusters import Clusters
 from stagegap.stats.multiple import holm
 from stagegap.stats.ranks import rank_sets
 from stagegap.stats.resample import RESAMPLES, Resamples, resample
@@ -39,7 +37,7 @@ class BlameRow:
     p_adj: float
     """The same after Holm over the stages."""
     order_free: Estimate
-    """The same, averaged over all orders that the cascade allows (precedence Shapley)."""
+    """The same, averaged over all orders that the cascade allows (precedence Shapley), or over a sample of them."""
     first_fault: Estimate
     """Share of the bad records in which this stage was the first that was not acceptable."""
     hazard: Estimate
@@ -73,12 +71,14 @@ class Blame:
     named_gain: Estimate
     """Its gain without what being picked as the largest adds: shown beside it, because the largest of several noisy
     figures is too large."""
+    sampled: str
+    """How far a sample of orders decides the order-free gains; empty where all orders are weighed."""
     disagreements: tuple[str, ...]
     """Where two methods point at different stages, and why they may."""
 
 
 def blame(evidence: ev.Evidence, *, resamples: int = RESAMPLES) -> Blame:
-    """Compare the methods on one run; `order_free` needs the outputs of `swaps.run_cells`."""
+    """Compare the methods on one run; `order_free` needs the outputs of `swaps.lattice_cells`."""
     cascade = evidence.cascade
     units = evidence.units
     steps, reason = ev.prefix_outcomes(evidence)
@@ -97,7 +97,7 @@ def blame(evidence: ev.Evidence, *, resamples: int = RESAMPLES) -> Blame:
         columns[f"hazard {name}"] = hazard_column(accepted, name)
         columns[f"parts {name}"] = np.where(bad == 1, (parts.cause == position).astype(np.float64), math.nan)
     drawn = resample(columns, units, rng=np.random.default_rng(evidence.seed), resamples=resamples)
-    free = _order_free(evidence, units, resamples=resamples)
+    free = order_free(evidence, resamples=resamples)
     outcomes = ev.outcome_columns(cascade)
     stairs = ceiling(drawn, stages=names, columns=outcomes)
     gains = [step.gain for step in stairs.steps]
@@ -112,7 +112,7 @@ def blame(evidence: ev.Evidence, *, resamples: int = RESAMPLES) -> Blame:
             gain=gains[i],
             p=float(p[i]),
             p_adj=float(p_adjusted[i]),
-            order_free=free[i],
+            order_free=free.gains[i],
             first_fault=drawn.mean(f"first {name}"),
             hazard=_hazard(drawn.mean(f"hazard {name}")),
             answers_for=drawn.mean(f"parts {name}"),
@@ -133,6 +133,7 @@ def blame(evidence: ev.Evidence, *, resamples: int = RESAMPLES) -> Blame:
         unknown=faults.unknown,
         named=names[match.best] if match is not None and match.is_decided else "",
         named_gain=_named_gain(match),
+        sampled=free.note,
         disagreements=_disagreements(rows),
     )
 
@@ -168,6 +169,7 @@ def _unmeasured(evidence: ev.Evidence, reason: str) -> Blame:
         unknown=0,
         named="",
         named_gain=nothing,
+        sampled="",
         disagreements=(),
     )
 
@@ -193,45 +195,6 @@ def _ranks(drawn: Resamples, gains: Sequence[Estimate]) -> tuple[tuple[int, ...]
     means = np.stack([drawn.means[f"outcome {i}"] for i in range(k + 1)], axis=1)
     found = rank_sets(np.array([gain.value for gain in gains]), np.diff(means, axis=1), units=drawn.units("outcome 0"))
     return found.best, found.worst
-
-
-def _order_free(evidence: ev.Evidence, units: Clusters, *, resamples: int) -> list[Estimate]:
-    cascade = evidence.cascade
-    names = cascade.names
-    parents = {stage.name: stage.parents for stage in cascade.stages}
-    if len(names) > EXACT_UP_TO:
-        return [unmeasured(f"not measured: more than {EXACT_UP_TO} stages")] * len(names)
-    cells = {swapped: swap_cell(cascade, swapped) for swapped in lattice_sets(cascade)}
-    if not cells:
-        return [unmeasured(f"not measured: parallel branches need more than {LATTICE_UP_TO} swap sets")] * len(names)
-    missing = next(
-        (
-            cell
-            for cell in cells.values()
-            if cascade.outcome.stage not in cell.stages and not evidence.outputs.get((str(cell), cascade.outcome.stage))
-        ),
-        None,
-    )
-    if missing is not None:
-        where = " and ".join(missing.stages)
-        return [unmeasured(f"not measured: the run holds no outcome with references at {where}")] * len(names)
-    columns = dict(
-        zip(
-            map(str, cells.values()),
-            complete_cases([ev.outcome_scores(evidence, c) for c in cells.values()]),
-            strict=True,
-        )
-    )
-    drawn = resample(columns, units, rng=np.random.default_rng(evidence.seed), resamples=resamples)
-    matrix = precedence_matrix(names, parents)
-    found: list[Estimate] = []
-    for i in range(len(names)):
-        weights = dict.fromkeys(columns, 0.0)
-        for swapped, cell in cells.items():
-            weights[str(cell)] += float(matrix[i, mask_of(names, swapped)])
-        kept = {name: weight for name, weight in weights.items() if abs(weight) > 1e-12}
-        found.append(drawn.contrast(kept) if kept else drawn.contrast({str(ev.SYSTEM): 0.0}))
-    return found
 
 
 def _disagreements(rows: Sequence[BlameRow]) -> tuple[str, ...]:

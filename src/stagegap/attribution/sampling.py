@@ -10,6 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+SEPARATION = 2.0
+"""Standard errors of their difference by which the first value must be ahead of the second."""
+FEWEST_ROUNDS = 5
+"""Rounds below which their spread says too little to stop."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +39,7 @@ def sampled_shapley(
     rng: np.random.Generator,
     at_most: int = 2_000,
     at_least: int = 40,
-    separation: float = 2.0,
+    separation: float = SEPARATION,
 ) -> SampledShapley:
     """Estimate Shapley values of a set function over stages 0 .. k-1 by random orders.
 
@@ -57,16 +61,15 @@ def sampled_shapley(
             total += _walk(known, order, k) + _walk(known, order[::-1], k)
             orders += 2
         rounds.append(total / (2 * k))
-        found = _summary(np.array(rounds), separation=separation)
-        if orders >= at_most or (orders >= at_least and len(rounds) >= 5 and found[3]):
-            values, errors, differences, is_decided = found
+        found = summary(np.array(rounds), separation=separation)
+        if orders >= at_most or (orders >= at_least and len(rounds) >= FEWEST_ROUNDS and found.is_decided):
             return SampledShapley(
-                values=values,
-                standard_errors=errors,
-                difference_errors=differences,
+                values=found.values,
+                standard_errors=found.errors,
+                difference_errors=found.differences,
                 orders=orders,
                 sets=known.cache_info().currsize,
-                is_decided=is_decided,
+                is_decided=found.is_decided,
             )
 
 
@@ -82,16 +85,31 @@ def _walk(value: Callable[[frozenset[int]], float], order: NDArray[np.int64], k:
     return steps
 
 
-def _summary(rounds: Floats, *, separation: float) -> tuple[Floats, Floats, Floats, bool]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rounds:
+    """What rounds of sampled orders say together: each round is one independent estimate of every value."""
+
+    values: Floats
+    errors: Floats
+    """Standard error of each value, from the spread of the rounds; infinite with one round."""
+    differences: Floats
+    """Stages x stages: standard error of value i minus value j."""
+    is_decided: bool
+    """The two largest values differ by more than `separation` standard errors of their difference."""
+
+
+def summary(rounds: Floats, *, separation: float = SEPARATION) -> Rounds:
+    """Summarise rounds x stages of estimates; the stop rule looks at the difference of the two largest values."""
     count, k = rounds.shape
     values = rounds.mean(axis=0)
     if count < 2:
         unknown = np.full(k, np.inf)
-        return values, unknown, np.full((k, k), np.inf), False
+        return Rounds(values=values, errors=unknown, differences=np.full((k, k), np.inf), is_decided=False)
     errors = rounds.std(axis=0, ddof=1) / np.sqrt(count)
     differences = (rounds[:, :, None] - rounds[:, None, :]).std(axis=0, ddof=1) / np.sqrt(count)
     if k == 1:
-        return values, errors, differences, True
+        return Rounds(values=values, errors=errors, differences=differences, is_decided=True)
     first, second = np.argsort(-values)[:2]
     lead = values[first] - values[second]
-    return values, errors, differences, bool(lead > separation * differences[first, second])
+    is_decided = bool(lead > separation * differences[first, second])
+    return Rounds(values=values, errors=errors, differences=differences, is_decided=is_decided)

@@ -17,6 +17,8 @@ from math import comb, factorial
 import numpy as np
 from numpy.typing import NDArray
 
+from stagegap.attribution.orders import lattice, weights
+
 Floats = NDArray[np.float64]
 
 EXACT_UP_TO = 10
@@ -95,51 +97,16 @@ def precedence_matrix(names: Sequence[str], parents: Mapping[str, Sequence[str]]
 
     The mean marginal contribution over the orders in which no stage comes before a stage that it depends on. On a
     chain there is one such order and the value is the ceiling analysis; parallel branches share by all their orders.
-    Sets that no such order passes have weight 0 and need not be run.
+    Sets that no such order passes have weight 0 and need not be run. Source of the weights: `orders.weights`.
     """
     k = len(names)
     _check(k)
-    needs = [sum(1 << names.index(p) for p in parents[name]) for name in names]
-    ways_to = _orders(k, needs)
-    ways_from = _orders_from(k, needs)
+    sets = lattice(names, parents)
+    assert sets is not None, "2^10 sets are never too many"
     matrix = np.zeros((k, 1 << k))
-    for mask in range(1 << k):
-        if not ways_to[mask]:
-            continue
-        for i in range(k):
-            if not mask >> i & 1 and needs[i] & ~mask == 0:
-                weight = ways_to[mask] * ways_from[mask | 1 << i] / ways_to[-1]
-                matrix[i, mask | 1 << i] += weight
-                matrix[i, mask] -= weight
+    for mask, column in weights(sets).items():
+        matrix[:, mask] = column
     return matrix
-
-
-def down_sets(names: Sequence[str], parents: Mapping[str, Sequence[str]]) -> tuple[tuple[str, ...], ...]:
-    """Give the sets that hold, with a stage, all that it depends on: those that `precedence_matrix` needs."""
-    k = len(names)
-    needs = [sum(1 << names.index(p) for p in parents[name]) for name in names]
-    reached = _orders(k, needs)
-    return tuple(tuple(names[i] for i in range(k) if mask >> i & 1) for mask in range(1 << k) if reached[mask])
-
-
-def _orders(k: int, needs: Sequence[int]) -> list[int]:
-    """Count, for each set, the allowed orders that build it up; 0 where there is none."""
-    ways = [1] + [0] * ((1 << k) - 1)
-    for mask in range(1 << k):
-        if ways[mask]:
-            for i in range(k):
-                if not mask >> i & 1 and needs[i] & ~mask == 0:
-                    ways[mask | 1 << i] += ways[mask]
-    return ways
-
-
-def _orders_from(k: int, needs: Sequence[int]) -> list[int]:
-    """Count, for each set, the allowed orders that complete it."""
-    full = (1 << k) - 1
-    ways = [0] * full + [1]
-    for mask in range(full - 1, -1, -1):
-        ways[mask] = sum(ways[mask | 1 << i] for i in range(k) if not mask >> i & 1 and needs[i] & ~mask == 0)
-    return ways
 
 
 def _check(k: int) -> None:

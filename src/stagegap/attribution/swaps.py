@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from itertools import islice
 from typing import Literal
 
-from stagegap.attribution.shapley import EXACT_UP_TO, down_sets
+from stagegap.attribution.orders import Lattice, lattice, named, prefixes, sampled
 from stagegap.model.cascade import Cascade
 from stagegap.model.run import SYSTEM, Cell
 
@@ -13,7 +14,8 @@ SwapKind = Literal["reference", "person", "version"]
 
 LATTICE_UP_TO = 32
 """Swap sets up to which a run makes gains free of the order of parallel branches: four branches beside each other.
-Each further branch doubles the sets, and every set costs calls of what comes after it."""
+Each further branch doubles the sets, and every set costs calls of what comes after it. Beyond it orders are sampled,
+when a run is told how many."""
 
 
 def effective_set(cascade: Cascade, stages: Collection[str], *, target: str | None = None) -> tuple[str, ...]:
@@ -95,9 +97,12 @@ def stages_between(cascade: Cascade, cell: Cell, *, target: str) -> tuple[str, .
     return tuple(needed)
 
 
-def run_cells(cascade: Cascade) -> tuple[Cell, ...]:
-    """Give every distinct swap cell that a run makes: ceiling, alone, and what parallel branches need beyond these."""
-    return tuple(dict.fromkeys((*scorecard_cells(cascade), *lattice_cells(cascade))))
+def run_cells(cascade: Cascade, *, rounds: int = 0) -> tuple[Cell, ...]:
+    """Give every distinct swap cell that a run makes: ceiling, alone, and what parallel branches need beyond these.
+
+    Where branches need too many sets, `rounds` of sampled orders take their place; none by default, for they cost.
+    """
+    return tuple(dict.fromkeys((*scorecard_cells(cascade), *lattice_cells(cascade, rounds=rounds))))
 
 
 def needed_stages(cascade: Cascade, cell: Cell) -> tuple[str, ...]:
@@ -113,19 +118,29 @@ def needed_stages(cascade: Cascade, cell: Cell) -> tuple[str, ...]:
     return tuple(name for name in cascade.names if name in wanted)
 
 
-def lattice_cells(cascade: Cascade) -> tuple[Cell, ...]:
+def lattice_cells(cascade: Cascade, *, rounds: int = 0) -> tuple[Cell, ...]:
     """Give the distinct reference cells that gains free of the order of parallel branches need, without the system's.
 
     The swap sets that hold, with a stage, all that it depends on. On a chain they are those of the ceiling. What must
-    run in them is `stages_between(cascade, cell, target=outcome)`. Empty when there are more sets than `LATTICE_UP_TO`.
+    run in them is `stages_between(cascade, cell, target=outcome)`. Where there are more than `LATTICE_UP_TO`, those
+    that `rounds` of sampled orders pass.
     """
-    cells = dict.fromkeys(swap_cell(cascade, swapped) for swapped in lattice_sets(cascade))
+    swapped = lattice_sets(cascade)
+    sets = whole_lattice(cascade) if rounds and not swapped else None
+    if sets is not None:
+        walks = [walk for one in islice(sampled(sets), rounds) for walk in one]
+        masks = sorted({mask for walk in walks for mask in prefixes(walk)})
+        swapped = tuple(named(cascade.names, mask) for mask in masks)
+    cells = dict.fromkeys(swap_cell(cascade, one) for one in swapped)
     return tuple(cell for cell in cells if cell != SYSTEM)
 
 
+def whole_lattice(cascade: Cascade) -> Lattice | None:
+    """Give the sets of stages that any allowed order passes; None when they are too many to count."""
+    return lattice(cascade.names, {stage.name: stage.parents for stage in cascade.stages})
+
+
 def lattice_sets(cascade: Cascade) -> tuple[tuple[str, ...], ...]:
-    """Give the swap sets behind `lattice_cells`; empty when there are too many to run."""
-    if len(cascade.stages) > EXACT_UP_TO:
-        return ()
-    sets = down_sets(cascade.names, {stage.name: stage.parents for stage in cascade.stages})
-    return sets if len(sets) <= LATTICE_UP_TO else ()
+    """Give the swap sets behind the exact `lattice_cells`; empty when there are too many to run."""
+    sets = lattice(cascade.names, {stage.name: stage.parents for stage in cascade.stages}, at_most=LATTICE_UP_TO)
+    return () if sets is None else tuple(named(cascade.names, mask) for mask in sorted(sets.to))

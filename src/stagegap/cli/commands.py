@@ -21,6 +21,7 @@ from stagegap.cli.options import (
     JobsOption,
     JsonOption,
     LimitOption,
+    OrdersOption,
     RepeatOption,
     RunOption,
     SampleOption,
@@ -101,13 +102,14 @@ def plan(
     repeat: RepeatOption = None,
     fresh: FreshOption = False,
     fresh_stage: FreshStageOption = None,
+    orders: OrdersOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Say which calls a run would make, and which are known already; nothing is called."""
     from stagegap.cli.opening import workspace
     from stagegap.cli.running import options_of, plan_and_show
 
-    options = options_of(limit, filter, sample, seed, repeat, fresh, fresh_stage)
+    options = options_of(limit, filter, sample, seed, repeat, fresh, fresh_stage, orders=orders)
     with workspace() as opened:
         plan_and_show(opened, file, options, as_json=as_json)
 
@@ -125,6 +127,7 @@ def run(
     retry: Annotated[bool, typer.Option("--retry", help="Mend the newest run where a service failed.")] = False,
     jobs: JobsOption = None,
     budget: BudgetOption = None,
+    orders: OrdersOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be called, as plan.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -133,7 +136,7 @@ def run(
     from stagegap.cli.opening import workspace
     from stagegap.cli.running import options_of, plan_and_show, run_and_show
 
-    options = options_of(limit, filter, sample, seed, repeat, fresh, fresh_stage, retry, jobs, budget)
+    options = options_of(limit, filter, sample, seed, repeat, fresh, fresh_stage, retry, jobs, budget, orders)
     with workspace() as opened:
         if dry_run:
             return plan_and_show(opened, file, options, as_json=as_json)

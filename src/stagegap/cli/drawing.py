@@ -79,7 +79,7 @@ def draw_blame(view: Blame) -> None:
     )
     if view.named:
         say(f"{view.named} is named; allowing for its being picked as the largest, it gains {gain(view.named_gain)}.")
-    for note in view.disagreements:
+    for note in (view.sampled, *view.disagreements) if view.sampled else view.disagreements:
         say(note)
     reasons([(row.stage, figure) for row in view.stages for figure in (row.gain, row.order_free, row.hazard)])
 

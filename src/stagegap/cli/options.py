@@ -30,4 +30,8 @@ FreshStageOption = Annotated[
     list[str] | None, typer.Option("--fresh-stage", help="Call a stage again; may be given several times.")
 ]
 JobsOption = Annotated[int | None, typer.Option("--jobs", help="Calls at the same time, a stage.")]
+OrdersOption = Annotated[
+    int | None,
+    typer.Option("--orders", help="Sampled orders for order-free gains, where branches have too many to run."),
+]
 BudgetOption = Annotated[str | None, typer.Option("--budget", help="Hard stop: 200 calls, 5 min, $3.")]

@@ -24,6 +24,7 @@ def options_of(
     retry: bool = False,
     jobs: int | None = None,
     budget: str | None = None,
+    orders: int | None = None,
 ) -> RunOptions:
     """Give the options of a run from those of a command. Raises: ConfigurationError."""
     return RunOptions(
@@ -37,6 +38,7 @@ def options_of(
         retry=retry,
         jobs=jobs,
         budget=Budget.parse(budget) if budget is not None else None,
+        orders=orders,
     )
 
 

@@ -99,7 +99,7 @@ class _CellRun:
         meter: Meter,
     ) -> None:
         cascade = work.cascade
-        scope = scope_of(cascade, cell_work.cell)
+        scope = scope_of(cascade, cell_work.cell, wants=cell_work.wants)
         self._repeats = repeats_of(cascade)
         most = max((self._repeats[stage.name] for stage in scope.runs), default=0)
         self._cases = Cases(scope, records=work.records, given=cell_work.given, repeats=most)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from stagegap.attribution.orders import ROUND
 from stagegap.errors import ConfigurationError, near_names
 from stagegap.model.cascade import Cascade, Stage
 from stagegap.model.record import Record
@@ -39,14 +41,21 @@ class RunOptions:
     jobs: int | None = None
     """Calls at the same time, in the place of the file's `concurrency`."""
     budget: Budget | None = None
+    orders: int | None = None
+    """So many sampled orders, rounded up to whole rounds, where parallel branches have too many swap sets to run."""
     variant: str = ""
     """Name of the variant in a matrix file."""
 
     def __post_init__(self) -> None:
-        for name in ("sample", "limit", "repeats", "jobs"):
+        for name in ("sample", "limit", "repeats", "jobs", "orders"):
             number: int | None = getattr(self, name)
             if number is not None and number < 1:
                 raise ConfigurationError(f"{name} must be at least 1, found {number}.")
+
+    @property
+    def rounds(self) -> int:
+        """Rounds of sampled orders."""
+        return math.ceil((self.orders or 0) / ROUND)
 
     @property
     def is_whole(self) -> bool:

@@ -140,7 +140,7 @@ class _Count:
 
 def _planned(work: Work, cell_work: CellWork, known: Mapping[str, Known], planned: set[str]) -> PlannedCell:
     """Walk through one cell; the keys of its calls are added to `planned`."""
-    scope = scope_of(work.cascade, cell_work.cell)
+    scope = scope_of(work.cascade, cell_work.cell, wants=cell_work.wants)
     repeats = repeats_of(work.cascade)
     most = max((repeats[stage.name] for stage in scope.runs), default=0)
     cases = Cases(scope, records=work.records, given=cell_work.given, repeats=most)

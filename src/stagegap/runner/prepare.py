@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from stagegap.attribution.swaps import lattice_cells, run_cells
 from stagegap.exchange.labels import Known, RecordedFields, read_labels, read_recorded
 from stagegap.exchange.records import read_documents, read_records
 from stagegap.metrics import CustomMetric
 from stagegap.model.answer import Answer, Label, Output, Reference
 from stagegap.model.cascade import Cascade, Stage
 from stagegap.model.record import Record
-from stagegap.model.run import SYSTEM, Cell
+from stagegap.model.run import SYSTEM
 from stagegap.model.sources import CascadeFile
 from stagegap.model.values import Json
 from stagegap.runner.inputs import Settled, given_output, reader
@@ -90,10 +91,21 @@ def stage_codes(
     return codes
 
 
-def cell_works(cells: Iterable[Cell], references: Iterable[Reference]) -> tuple[CellWork, ...]:
-    """Give the system's own cell and each swap cell with the references that it puts in."""
+def cell_works(cascade: Cascade, references: Iterable[Reference], *, rounds: int = 0) -> tuple[CellWork, ...]:
+    """Give the system's own cell and each swap cell of a run with the references that it puts in.
+
+    `rounds` of sampled orders where parallel branches need too many swap sets.
+    """
     answers = given_answers(references)
-    works = [CellWork(cell=cell, given={name: answers.get(name, {}) for name in cell.stages}) for cell in cells]
+    whole = frozenset(lattice_cells(cascade, rounds=rounds))
+    works = [
+        CellWork(
+            cell=cell,
+            given={name: answers.get(name, {}) for name in cell.stages},
+            wants=(cascade.outcome.stage,) if cell in whole else (),
+        )
+        for cell in run_cells(cascade, rounds=rounds)
+    ]
     return (CellWork(cell=SYSTEM), *works)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from stagegap.attribution.swaps import needed_stages
@@ -20,8 +20,8 @@ class Scope:
     """Swapped stages whose answers the called ones, or the outcome, rest on."""
 
 
-def scope_of(cascade: Cascade, cell: Cell) -> Scope:
-    """Give the stages of a cell.
+def scope_of(cascade: Cascade, cell: Cell, *, wants: Sequence[str] = ()) -> Scope:
+    """Give the stages of a cell; `wants` are stages whose outputs are wanted beside those that every run needs.
 
     The system runs every stage, because each is scored. With swaps, only what the wanted outputs depend on runs, cut
     at the swapped stages: what reaches them only through a swapped stage is hidden by it. Wanted are the stages that
@@ -30,7 +30,7 @@ def scope_of(cascade: Cascade, cell: Cell) -> Scope:
     if not cell.stages:
         return Scope(runs=cascade.stages, reads=())
     needed: set[str] = set()
-    open_names = list(_wanted(cascade, cell))
+    open_names = [*_wanted(cascade, cell), *(name for name in wants if name not in cell.stages)]
     while open_names:
         name = open_names.pop()
         if name not in needed:

@@ -38,6 +38,8 @@ class CellWork:
     cell: Cell = SYSTEM
     given: Mapping[str, Mapping[str, Answer]] = field(default_factory=dict[str, Mapping[str, Answer]])
     """Answers by swapped stage and record; a value of None counts as skipped. Records without one stay out."""
+    wants: tuple[str, ...] = ()
+    """Stages whose outputs are wanted beside those that the views of every run need in this cell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

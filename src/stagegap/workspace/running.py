@@ -18,7 +18,6 @@ from stagegap.analysis.need import need_view
 from stagegap.analysis.pooled import PooledScore, pooled_scores
 from stagegap.analysis.references import settle
 from stagegap.analysis.scorecard import measure
-from stagegap.attribution.swaps import run_cells
 from stagegap.errors import ConfigurationError, NotFound
 from stagegap.model.answer import Label, Output, Status
 from stagegap.model.cascade import Cascade
@@ -93,7 +92,7 @@ def gather(
         materials=materials,
         records=options.chosen(materials.scored(cascade)),
         codes=codes,
-        cells=cell_works(run_cells(cascade), references),
+        cells=cell_works(cascade, references, rounds=options.rounds),
         options=options,
         labels=labels,
         records_digest=taken.digest,
