@@ -12,7 +12,6 @@ from pathlib import Path
 from stagegap import spec
 from stagegap.analysis import codec
 from stagegap.analysis.references import settle
-from stagegap.attribution.swaps import run_cells
 from stagegap.errors import ConfigurationError
 from stagegap.model.provenance import Provenance
 from stagegap.model.record import Record
@@ -96,7 +95,7 @@ def _job(store: Store, run: Run, file: CascadeFile, made_from: Provenance, envir
         materials=materials,
         records=_own(run_records(store, run, file.cascade), materials.records),
         codes=stage_codes(file, materials, references, environment=environment),
-        cells=cell_works(run_cells(file.cascade), references),
+        cells=cell_works(file.cascade, references, rounds=options.rounds),
         options=options,
         labels=labels,
         records_digest=made_from.records_digest,
