@@ -58,7 +58,7 @@ def markdown(scorecard: Scorecard) -> str:
     rows = [
         "| stage | system | person | gap | gain at the end | 95% interval |",
         "| --- | ---: | ---: | ---: | ---: | :---: |",
-        *(_markdown_row(stage) for stage in scorecard.stages),
+        *(_markdown_row(stage, gain) for stage, gain in zip(scorecard.stages, scorecard.printed_gains, strict=True)),
     ]
     lines = [
         f"## {_literal(verdict.headline)}",
@@ -128,14 +128,14 @@ def _data(scorecard: Scorecard, *, records: bool) -> str:
     return f'<script type="application/json" id="data">{text}</script>'
 
 
-def _markdown_row(stage: StageRow) -> str:
+def _markdown_row(stage: StageRow, gain: int) -> str:
     system = stage.system if stage.gap.is_measured else stage.in_place
     cells = [
         _literal(stage.stage),
         charts.percent(system.value) if system.is_measured else "not measured",
         charts.percent(stage.person.value) if stage.person.is_measured else "not measured",
         str(percent(stage.person.value) - percent(system.value)) if stage.gap.is_measured else "",
-        charts.points(stage.gain.value) if stage.gain.is_measured else "not measured",
+        charts.signed(gain) if stage.gain.is_measured else "not measured",
         interval(stage.gain).partition("interval ")[2] if stage.gain.is_measured else "",
     ]
     return f"| {' | '.join(cells)} |"

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from stagegap.analysis.rounding import percent, staircase
 from stagegap.model.estimate import Estimate
 
 VerdictKind = Literal["holds back", "none stands out", "none behind", "close", "too few", "not measured"]
@@ -187,3 +188,14 @@ class Scorecard:
     seed: int
     bounds: OutcomeBounds | None = None
     """In place of the ceiling, where outputs are recorded and swaps can't be run."""
+
+    @property
+    def printed_gains(self) -> tuple[int, ...]:
+        """Gain of each stage in whole points, as every page prints it: from the printed outcome to the printed ceiling.
+
+        Where a gain or the ceiling is not measured nothing adds up, and each is rounded alone; 0 where there is none.
+        """
+        gains = [stage.gain.value for stage in self.stages if stage.gain.is_measured]
+        if self.ceiling.is_measured and len(gains) == len(self.stages):
+            return staircase(self.system.value, gains, self.ceiling.value)[1]
+        return tuple(percent(stage.gain.value) if stage.gain.is_measured else 0 for stage in self.stages)

@@ -22,7 +22,7 @@ from stagegap.charts.sentences import (
     method,
     notices,
 )
-from stagegap.charts.words import emphasised, percent, points, span
+from stagegap.charts.words import emphasised, percent, points, signed, span
 
 __all__ = [
     "agreement",
@@ -47,6 +47,7 @@ __all__ = [
     "percent",
     "points",
     "record_blocks",
+    "signed",
     "span",
     "steps",
     "style",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from html import escape
 
 from stagegap.analysis.rounding import percent as whole_percent
-from stagegap.analysis.rounding import staircase
 from stagegap.analysis.views import Scorecard
 from stagegap.charts.marks import Scale, row, table
 from stagegap.charts.words import minus, percent, points, signed, span
@@ -49,18 +48,10 @@ def _total(head: str, estimate: Estimate, colour: str, base: str) -> str:
     return row(head=head, says=says, drawing=drawing)
 
 
-def _printed(scorecard: Scorecard) -> tuple[int, ...]:
-    """Points to print: adding up to the printed difference of the two totals where all of them are measured."""
-    gains = [stage.gain.value for stage in scorecard.stages if stage.gain.is_measured]
-    if scorecard.ceiling.is_measured and len(gains) == len(scorecard.stages):
-        return staircase(scorecard.system.value, gains, scorecard.ceiling.value)[1]
-    return tuple(whole_percent(s.gain.value) if s.gain.is_measured else 0 for s in scorecard.stages)
-
-
 def _steps(scorecard: Scorecard, chosen: str | None, *, pickable: bool, base: str) -> list[str]:
     rows: list[str] = []
     reached = scorecard.system.value
-    for stage, printed in zip(scorecard.stages, _printed(scorecard), strict=True):
+    for stage, printed in zip(scorecard.stages, scorecard.printed_gains, strict=True):
         gain, is_chosen = stage.gain, stage.stage == chosen
         if gain.is_measured:
             end = reached + gain.value

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from stagegap import charts
 from stagegap.analysis import codec
 from stagegap.analysis.rounding import percent as whole
 from stagegap.analysis.views import Scorecard, StageRow
@@ -67,14 +68,14 @@ def percent(estimate: Estimate) -> str:
 
 def points(estimate: Estimate) -> str:
     """Give a difference in whole points with its sign, or a dash."""
-    return f"{100 * estimate.value:+.0f}".replace("-", "−") if estimate.is_measured else "-"
+    return charts.points(estimate.value) if estimate.is_measured else "-"
 
 
 def with_interval(shown: str, estimate: Estimate) -> str:
     """Give the shown value with its interval in whole points: `45% (39 to 52)`."""
     if not estimate.is_measured:
         return shown
-    return f"{shown} ({100 * estimate.low:.0f} to {100 * estimate.high:.0f})".replace("-", "−")
+    return f"{shown} ({charts.span(estimate)})"
 
 
 def draw_plan(plan: Plan) -> None:
@@ -165,9 +166,9 @@ def draw_scorecard(card: Scorecard) -> None:
         table.add_column("", no_wrap=True)
     table.add_column("Gain at the end", justify="right", no_wrap=True)
     largest = max((row.gain.value for row in card.stages if row.gain.is_measured), default=0.0)
-    for row in card.stages:
+    for row, printed in zip(card.stages, card.printed_gains, strict=True):
         style = "bold" if row.stage == card.verdict.stage else ""
-        *cells, gain = _cells(row)
+        *cells, gain = _cells(row, printed)
         bar = [_bar(row.gain, largest)] if has_bars else []
         table.add_row(*cells, *bar, gain, style=style)
     out.print(table)
@@ -188,12 +189,12 @@ def _bar(gain: Estimate, largest: float) -> str:
     return "█" * max(round(BAR_WIDTH * gain.value / largest), 0)
 
 
-def _cells(row: StageRow) -> Sequence[str]:
+def _cells(row: StageRow, gain: int) -> Sequence[str]:
     shared = row.system if row.person.is_measured else row.in_place
     return (
         row.stage,
         with_interval(percent(shared), shared),
         with_interval(percent(row.person), row.person),
         with_interval(_gap(row), row.gap),
-        with_interval(points(row.gain), row.gain),
+        with_interval(charts.signed(gain) if row.gain.is_measured else "-", row.gain),
     )
