@@ -14,6 +14,7 @@ from stagegap.cli.oddities import oddities
 from stagegap.cli.options import (
     BudgetOption,
     CascadeOption,
+    EngineOption,
     FileArgument,
     FilterOption,
     FreshOption,
@@ -128,6 +129,7 @@ def run(
     jobs: JobsOption = None,
     budget: BudgetOption = None,
     orders: OrdersOption = None,
+    engine: EngineOption = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be called, as plan.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -136,7 +138,7 @@ def run(
     from stagegap.cli.opening import workspace
     from stagegap.cli.running import options_of, plan_and_show, run_and_show
 
-    options = options_of(limit, filter, sample, seed, repeat, fresh, fresh_stage, retry, jobs, budget, orders)
+    options = options_of(limit, filter, sample, seed, repeat, fresh, fresh_stage, retry, jobs, budget, orders, engine)
     with workspace() as opened:
         if dry_run:
             return plan_and_show(opened, file, options, as_json=as_json)

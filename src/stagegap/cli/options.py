@@ -35,3 +35,6 @@ OrdersOption = Annotated[
     typer.Option("--orders", help="Sampled orders for order-free gains, where branches have too many to run."),
 ]
 BudgetOption = Annotated[str | None, typer.Option("--budget", help="Hard stop: 200 calls, 5 min, $3.")]
+EngineOption = Annotated[
+    str, typer.Option("--engine", help="Where calls are made: processes:4, ray:4; by default in this process.")
+]

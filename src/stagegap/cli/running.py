@@ -25,6 +25,7 @@ def options_of(
     jobs: int | None = None,
     budget: str | None = None,
     orders: int | None = None,
+    engine: str = "",
 ) -> RunOptions:
     """Give the options of a run from those of a command. Raises: ConfigurationError."""
     return RunOptions(
@@ -39,6 +40,7 @@ def options_of(
         jobs=jobs,
         budget=Budget.parse(budget) if budget is not None else None,
         orders=orders,
+        engine=engine,
     )
 
 

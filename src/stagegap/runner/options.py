@@ -13,6 +13,7 @@ from stagegap.errors import ConfigurationError, near_names
 from stagegap.model.cascade import Cascade, Stage
 from stagegap.model.record import Record
 from stagegap.runner.budget import Budget
+from stagegap.runner.engines.choosing import Choice
 from stagegap.spec.expressions import Condition, ConditionError
 
 DRAWING = ("llm", "http", "command")
@@ -43,6 +44,8 @@ class RunOptions:
     budget: Budget | None = None
     orders: int | None = None
     """So many sampled orders, rounded up to whole rounds, where parallel branches have too many swap sets to run."""
+    engine: str = ""
+    """Where calls are made, as `processes:4` or `ray:8`; empty makes them in this process."""
     variant: str = ""
     """Name of the variant in a matrix file."""
 
@@ -51,6 +54,8 @@ class RunOptions:
             number: int | None = getattr(self, name)
             if number is not None and number < 1:
                 raise ConfigurationError(f"{name} must be at least 1, found {number}.")
+        if self.engine:
+            Choice.parse(self.engine)
 
     @property
     def rounds(self) -> int:

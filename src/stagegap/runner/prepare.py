@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 from stagegap.attribution.swaps import lattice_cells, run_cells
 from stagegap.exchange.labels import Known, RecordedFields, read_labels, read_recorded
 from stagegap.exchange.records import read_documents, read_records
 from stagegap.metrics import CustomMetric
 from stagegap.model.answer import Answer, Label, Output, Reference
-from stagegap.model.cascade import Cascade, Stage
+from stagegap.model.cascade import Cascade, Limits, Stage
 from stagegap.model.record import Record
 from stagegap.model.run import SYSTEM
 from stagegap.model.sources import CascadeFile
@@ -89,6 +91,50 @@ def stage_codes(
     }
     providers.refuse_unused()
     return codes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerRecipe:
+    """Makes the code of all stages on a worker, whose own environment has the secrets."""
+
+    file: CascadeFile
+    materials: Materials
+    references: tuple[Reference, ...]
+
+    @classmethod
+    def of(cls, file: CascadeFile, materials: Materials, references: Iterable[Reference], *, workers: int) -> Self:
+        """Give the recipe for one of so many workers: each may ask its share of what the limits allow.
+
+        Only records that a stage is trained on travel.
+        """
+        cascade = file.cascade
+        splits = {str(stage.parameters.get("train")) for stage in cascade.stages if stage.uses == "sklearn"}
+        shared = replace(
+            cascade,
+            stages=tuple(replace(stage, limits=_share(stage.limits, workers)) for stage in cascade.stages),
+            providers={host: _share(limits, workers) or limits for host, limits in cascade.providers.items()},
+        )
+        records = tuple(record for record in materials.records if record.split in splits)
+        known = {record.id for record in records}
+        return cls(
+            file=replace(file, cascade=shared),
+            materials=replace(materials, records=records, labels=()),
+            references=tuple(reference for reference in references if reference.record in known),
+        )
+
+    def __call__(self) -> dict[str, StageCode]:
+        """Give the code of every stage. Raises: ConfigurationError, InputError."""
+        return stage_codes(self.file, self.materials, self.references, environment=os.environ)
+
+
+def _share(limits: Limits | None, workers: int) -> Limits | None:
+    if limits is None:
+        return None
+    calls, tokens = limits.calls_per_minute, limits.tokens_per_minute
+    return Limits(
+        calls_per_minute=None if calls is None else calls / workers,
+        tokens_per_minute=None if tokens is None else tokens / workers,
+    )
 
 
 def cell_works(cascade: Cascade, references: Iterable[Reference], *, rounds: int = 0) -> tuple[CellWork, ...]:

@@ -27,7 +27,8 @@ from stagegap.model.run import SYSTEM, Cell, Run, RunStatus
 from stagegap.model.sources import CascadeFile
 from stagegap.model.values import Json
 from stagegap.runner import CellWork, Plan, Progress, RunOptions, Silent, Stop, Summary, Work, execute, forecast, plan
-from stagegap.runner.prepare import Materials, cell_works, custom_metrics, read_materials, stage_codes
+from stagegap.runner.engines import Choice, spread
+from stagegap.runner.prepare import Materials, WorkerRecipe, cell_works, custom_metrics, read_materials, stage_codes
 from stagegap.stages.prices import Priced
 from stagegap.stages.protocol import StageCode
 from stagegap.store import Store
@@ -56,7 +57,7 @@ class Job:
 
     def work(self, run: str) -> Work:
         """Give what the runner executes under that run's id."""
-        return Work(
+        alone = Work(
             run=run,
             cascade=self.file.cascade,
             codes=self.codes,
@@ -66,6 +67,12 @@ class Job:
             fresh=self.options.fresh_of(self.file.cascade),
             budget=self.options.budget,
         )
+        if not self.options.engine:
+            return alone
+        chosen = Choice.parse(self.options.engine)
+        references = settle(self.labels, self.file.cascade)
+        recipe = WorkerRecipe.of(self.file, self.materials, references, workers=chosen.workers)
+        return spread(alone, chosen.made(), recipe)
 
 
 def gather(
@@ -195,7 +202,7 @@ def mended(store: Store, job: Job) -> tuple[Run, Job]:
 
 def planned(store: Store, job: Job) -> Plan:
     """Give the calls that the job needs, and what they will take by what earlier ones with the same settings took."""
-    work = job.work("")
+    work = replace(job, options=replace(job.options, engine="")).work("")
     return forecast(plan(work, cache=store), work, past_of(store, job.file))
 
 

@@ -1,0 +1,144 @@
+"""Worker processes of this machine: for Python stages that compute, where one interpreter uses one core."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import multiprocessing
+import signal
+import threading
+from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+
+from stagegap.runner.engines.protocol import Chunk, ChunkResult, Recipe
+from stagegap.runner.engines.worker import Worker
+
+
+class Processes:
+    """So many processes with a pipe each; one that dies is replaced, and what it had is reported as lost."""
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+        self._made: list[_Process] = []
+        self._results: asyncio.Queue[ChunkResult] = asyncio.Queue()
+        self._is_closed = False
+
+    async def open(self, recipe: Recipe, fingerprints: Mapping[str, str]) -> None:
+        """Start the processes."""
+        self._start = (recipe, dict(fingerprints))
+        self._loop = asyncio.get_running_loop()
+        self._results = asyncio.Queue()
+        self._is_closed = False
+        self._senders = ThreadPoolExecutor(self.workers, thread_name_prefix="stagegap-send")
+        for _ in range(self.workers):
+            self._add()
+
+    async def submit(self, chunk: Chunk) -> None:
+        """Hand a chunk to the process that has the least to do."""
+        process = min(self._made, key=lambda one: len(one.open))
+        process.open.add(chunk.id)
+        # A process that is gone is noticed by who listens to it.
+        with contextlib.suppress(OSError):
+            await self._loop.run_in_executor(self._senders, process.send, chunk)
+
+    async def results(self) -> AsyncIterator[ChunkResult]:
+        """Give what came back, for ever."""
+        while True:
+            yield await self._results.get()
+
+    async def close(self) -> None:
+        """End the processes, whatever they do."""
+        self._is_closed = True
+        for process in self._made:
+            process.process.kill()
+        self._senders.shutdown(wait=True, cancel_futures=True)
+        for process in self._made:
+            await asyncio.to_thread(process.listener.join)
+            process.process.join()
+            process.process.close()
+            process.pipe.close()
+        self._made.clear()
+
+    @property
+    def pids(self) -> list[int]:
+        """The processes' own numbers."""
+        return [process.process.pid or 0 for process in self._made]
+
+    def _add(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        process = context.Process(target=serve, args=(theirs, *self._start), daemon=True)
+        process.start()
+        theirs.close()
+        made = _Process(process, ours)
+        made.listener = threading.Thread(target=self._listen, args=(made,), name="stagegap-listen")
+        self._made.append(made)
+        made.listener.start()
+
+    def _listen(self, process: _Process) -> None:
+        """Take results in until the process is gone."""
+        with contextlib.suppress(EOFError, OSError):
+            while True:
+                self._tell(self._taken, process, process.pipe.recv())
+        self._tell(self._gone, process)
+
+    def _tell(self, what: object, *about: object) -> None:
+        # The loop may have ended before the process did.
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(what, *about)  # pyright: ignore[reportArgumentType]  # one of the two below
+
+    def _taken(self, process: _Process, result: ChunkResult) -> None:
+        process.open.discard(result.id)
+        self._results.put_nowait(result)
+
+    def _gone(self, process: _Process) -> None:
+        if self._is_closed:
+            return
+        self._made.remove(process)
+        process.process.join()
+        process.process.close()
+        process.pipe.close()
+        self._add()
+        for lost in process.open:
+            self._results.put_nowait(ChunkResult(lost, is_lost=True))
+
+
+@dataclass(eq=False, slots=True)
+class _Process:
+    process: BaseProcess
+    pipe: Connection
+    open: set[int] = field(default_factory=set[int])
+    """Chunks that it has."""
+    listener: threading.Thread = field(default_factory=threading.Thread)
+    turn: threading.Lock = field(default_factory=threading.Lock)
+
+    def send(self, chunk: Chunk) -> None:
+        with self.turn:
+            self.pipe.send(chunk)
+
+
+def serve(pipe: Connection, recipe: Recipe, fingerprints: Mapping[str, str]) -> None:
+    """Answer chunks until the driver is gone: the work of a worker process."""
+    # Ctrl-C in the terminal is meant for the driver, which ends its workers itself.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    asyncio.run(_serve(pipe, Worker(recipe, fingerprints)))
+
+
+async def _serve(pipe: Connection, worker: Worker) -> None:
+    loop, turn = asyncio.get_running_loop(), threading.Lock()
+
+    def give(result: ChunkResult) -> None:
+        with turn:
+            pipe.send(result)
+
+    async def answer(chunk: Chunk) -> None:
+        result = await worker.answer(chunk)
+        await loop.run_in_executor(None, give, result)
+
+    async with asyncio.TaskGroup() as tasks:
+        with contextlib.suppress(EOFError):
+            while True:
+                tasks.create_task(answer(await loop.run_in_executor(None, pipe.recv)))

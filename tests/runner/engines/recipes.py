@@ -1,0 +1,67 @@
+"""What workers of the tests are made of; a module of its own, because it travels by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from stagegap.errors import RunStopped
+from stagegap.model.cascade import Stage
+from stagegap.stages import Reply, StageCode, build
+from stagegap.stages.protocol import Inputs
+
+CODE = """
+import os, pathlib, signal
+
+def upper(text):
+    return text.upper()
+
+async def shout(text):
+    return text + "!"
+
+def once(text):
+    flag = pathlib.Path(__file__).parent / "died"
+    if text == "3" and not flag.exists():
+        flag.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return text
+
+def poison(text):
+    if text == "3":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return text
+
+def large(text):
+    return text * 5_000_000
+"""
+
+
+@dataclass(frozen=True)
+class FromStages:
+    """Builds the code of stages from a folder."""
+
+    stages: tuple[Stage, ...]
+    folder: Path
+
+    def __call__(self) -> Mapping[str, StageCode]:
+        return {s.name: build(s, folder=self.folder, corpora={}, environment={}) for s in self.stages}
+
+
+class Broken:
+    """Can't be carried out: a fault of ours, not of a user."""
+
+    def __call__(self) -> Mapping[str, StageCode]:
+        raise ZeroDivisionError("ours")
+
+
+class Refusing:
+    """A batch stage that can go on with no record, and its own recipe."""
+
+    fingerprint, reads_record = "refusing", False
+
+    def answer_batch(self, inputs: Sequence[Inputs]) -> Sequence[Reply]:
+        raise RunStopped("The licence has run out.")
+
+    def __call__(self) -> Mapping[str, StageCode]:
+        return {"upper": self}

@@ -1,0 +1,94 @@
+"""Whole runs whose calls are made by worker processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import llm_server
+from killed_runs import AT_ONCE, Project
+from stagegap.errors import ConfigurationError
+from stagegap.model.cascade import Limits
+from stagegap.model.run import RunStatus
+from stagegap.runner import RunOptions
+from stagegap.runner.prepare import WorkerRecipe, read_materials
+from stagegap.workspace import Workspace
+from stagegap.workspace.starter import write_starter
+
+
+@pytest.fixture
+def server() -> Iterator[llm_server.LlmServer]:
+    with llm_server.running() as found:
+        yield found
+
+
+def test_worker_processes_change_no_verdict_and_no_key(tmp_path: Path) -> None:
+    write_starter(tmp_path)
+    with Workspace(tmp_path, environment={}, clock=lambda: 0.0) as opened:
+        options = RunOptions(engine="processes:2")
+        run, summary = opened.run(None, options)
+        assert (run.status, opened.options(run)) == (RunStatus.DONE, options)
+        again, repeated = opened.run(None)
+        assert (summary.calls, repeated.calls) == (14, 0)
+        first, second = (opened.scorecard("first", one.name) for one in (run, again))
+        assert first is not None
+        assert second is not None
+        assert first.stages == second.stages
+        assert opened.plan(None, options).calls == 0
+
+
+def test_an_engine_that_is_none_is_refused_at_once() -> None:
+    with pytest.raises(ConfigurationError, match="'threads:2' is no engine"):
+        RunOptions(engine="threads:2")
+
+
+def test_a_killed_driver_takes_its_workers_along_and_the_next_run_completes(
+    tmp_path: Path, server: llm_server.LlmServer
+) -> None:
+    server.answers(latency_s=0.02)
+    project = Project(tmp_path, server)
+    project.write(80)
+    with project.start("--engine", "processes:2") as process:
+        server.counters(calls=30)
+        assert len(living(tmp_path)) >= 3
+        process.kill()
+    while living(tmp_path):
+        server.counters()  # what was under way is answered, and its worker finds nobody to tell
+    acknowledged = project.acknowledged()
+    before = server.counters()["asked"]
+    with project.start("--engine", "processes:2") as process:
+        out, error = process.communicate()
+    assert process.returncode == 0, out + error
+    after = server.counters()["asked"]
+    assert len(project.acknowledged()) == 80
+    assert not {prompt for prompt in acknowledged if after[prompt] > before[prompt]}
+    assert sum(after.values()) <= 80 + 3 * AT_ONCE
+
+
+def living(folder: Path) -> list[str]:
+    """Give the processes that work in a folder."""
+    found: list[str] = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if (process / "cwd").resolve() == folder and "Z" not in (process / "stat").read_text().split()[2]:
+                found.append(process.name)
+        except OSError:
+            continue  # it has ended meanwhile
+    return found
+
+
+def test_each_worker_may_ask_its_share_of_the_limits(tmp_path: Path) -> None:
+    write_starter(tmp_path)
+    with Workspace(tmp_path, environment={}, clock=lambda: 0.0) as opened:
+        file = opened.load(None)
+    limits = Limits(calls_per_minute=60.0)
+    first, *others = file.cascade.stages
+    limited = replace(file.cascade, stages=(replace(first, limits=limits), *others), providers={"h": limits})
+    recipe = WorkerRecipe.of(replace(file, cascade=limited), read_materials(file), (), workers=4)
+    cascade = recipe.file.cascade
+    assert (cascade.stages[0].limits, cascade.stages[1].limits) == (Limits(calls_per_minute=15.0), None)
+    assert cascade.providers == {"h": Limits(calls_per_minute=15.0)}
+    assert recipe.materials.records == ()
