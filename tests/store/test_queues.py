@@ -59,19 +59,19 @@ def test_latest_action_counts_over_file_and_tail_and_undo_reopens(queued: Store)
 
 
 def test_last_label_is_what_is_not_undone_yet(queued: Store) -> None:
-    assert queued.last_label("q", "ann") is None
+    assert queued.sitting("q", "ann", 0).last is None
     first, second = act("1", "r3"), act("2", "r2", "skip")
     queued.append_labels("mail", [first, second])
-    assert queued.last_label("q", "ann") == (ITEMS[1], second)
+    assert queued.sitting("q", "ann", 0).last == (ITEMS[1], second)
     queued.append_labels("mail", [act("3", "r2", "undo")])
-    assert queued.last_label("q", "ann") == (ITEMS[0], first)
+    assert queued.sitting("q", "ann", 0).last == (ITEMS[0], first)
 
 
 def test_label_made_elsewhere_answers_the_item_and_undo_does_not_reach_it(queued: Store) -> None:
     queued.append_labels("mail", [label(record="r3"), act("9", "r9")])
     assert places(queued) == [1, 2, 3]
     assert queued.progress("q", "ann").done == 1
-    assert queued.last_label("q", "ann") is None
+    assert queued.sitting("q", "ann", 0).last is None
 
 
 def test_skip_made_elsewhere_leaves_the_item_open(queued: Store) -> None:

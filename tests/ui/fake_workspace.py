@@ -14,7 +14,7 @@ from stagegap.analysis.next_labels import NextLabels
 from stagegap.analysis.views import Scorecard
 from stagegap.model.answer import Label
 from stagegap.model.cascade import Kind, OutputType, Source, Stage
-from stagegap.model.queue import Progress, Queue, QueueItem
+from stagegap.model.queue import Progress, Queue, QueueItem, Sitting
 from stagegap.model.run import Run, RunStatus
 from stagegap.model.sources import Document
 from stagegap.model.values import Json
@@ -259,9 +259,8 @@ class FakeWorkspace:
         found = self._latest(queue, annotator).get(record)
         return found if found and found.action == "label" else None
 
-    def guideline_change(self, queue: Queue, annotator: str) -> Change | None:
-        had = [label.guideline for label in self.labels(queue, annotator) if label.guideline]
-        if not had or had[-1] == worklist.guideline_hash(queue.guideline):
+    def guideline_change(self, queue: Queue, had: str) -> Change | None:
+        if had in ("", worklist.guideline_hash(queue.guideline)):
             return None
         return Change(since=1763460000.0, before="Read the whole mail.\nOne topic only.", now=queue.guideline)
 
@@ -286,25 +285,22 @@ class FakeWorkspace:
             warmup=json.dumps(WARMUP if stage == "tone" else []),
         )
 
-    def queue_items(self, queue: Queue, annotator: str, limit: int) -> list[QueueItem]:
+    def sitting(self, queue: Queue, annotator: str, limit: int) -> Sitting:
         latest = self._latest(queue, annotator)
         items = [_item(STAGES[queue.stage], i) for i in range(SIZE)]
         fresh = [item for item in items if item.record not in latest]
         skipped = [item for item in items if item.record in latest and latest[item.record].action == "skip"]
-        return [*fresh, *skipped][:limit]
-
-    def progress_of(self, queue: Queue, annotator: str) -> Progress:
-        latest = self._latest(queue, annotator)
         times = [label.active_ms for label in latest.values() if label.action == "label" and label.active_ms]
         done = sum(label.action == "label" for label in latest.values())
-        return Progress(done=done, skipped=len(latest) - done, total=SIZE, median_ms=median(times) if times else None)
-
-    def last_label(self, queue: Queue, annotator: str) -> tuple[QueueItem, Label] | None:
-        latest = self._latest(queue, annotator)
-        if not latest:
-            return None
-        label = list(latest.values())[-1]
-        return _item(STAGES[queue.stage], int(label.record[1:])), label
+        last = next(reversed(latest.values()), None)
+        had = [label.guideline for label in self.labels(queue, annotator) if label.guideline]
+        pace = median(times) if times else None
+        return Sitting(
+            items=[*fresh, *skipped][:limit],
+            progress=Progress(done=done, skipped=len(latest) - done, total=SIZE, median_ms=pace),
+            last=(_item(STAGES[queue.stage], int(last.record[1:])), last) if last else None,
+            guideline=had[-1] if had else "",
+        )
 
     def save_labels(
         self,

@@ -109,16 +109,16 @@ def test_every_guideline_version_is_kept_and_a_change_is_told_until_the_next_lab
     change(project, guideline="topic.md")
     queue = project.desk.queue("first", "topic")
     answer(project, queue, "q1")
-    assert project.desk.guideline_change(queue, "yz") is None
+    assert project.desk.guideline_change(queue, project.desk.sitting(queue, "yz", 0).guideline) is None
     text.write_text("Read it twice.")
     newer = project.desk.queue("first", "topic")
     assert (newer.id, newer.guideline) == (queue.id, "Read it twice.")
-    told = project.desk.guideline_change(newer, "yz")
+    told = project.desk.guideline_change(newer, project.desk.sitting(newer, "yz", 0).guideline)
     assert told is not None
     assert (told.before, told.now) == ("Read it.", "Read it twice.")
-    assert project.desk.guideline_change(newer, "xx") is None
+    assert project.desk.guideline_change(newer, project.desk.sitting(newer, "xx", 0).guideline) is None
     answer(project, newer, "q2")
-    assert project.desk.guideline_change(newer, "yz") is None
+    assert project.desk.guideline_change(newer, project.desk.sitting(newer, "yz", 0).guideline) is None
     versions = project.store.guidelines("first", "topic")
     assert [version.text for version in versions] == ["Read it.", "Read it twice."]
     made = [label.guideline for label in project.store.labels("first", annotator="yz")]

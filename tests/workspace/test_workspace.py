@@ -117,7 +117,7 @@ def test_label_arrives_through_another_process_that_handed_nothing_out(workspace
     event = {"id": "e1", "record": "q5", "action": "label", "values": {"value": "other"}}
     workspace.desk.save_labels(queue, [event], "ab")
     assert workspace.desk.progress_of(queue, "ab").done == 1
-    last = workspace.desk.last_label(queue, "ab")
+    last = workspace.desk.sitting(queue, "ab", 1).last
     assert last is not None
     assert (last[0].record, last[1].verified) == ("q5", False)
 

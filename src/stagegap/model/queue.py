@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from stagegap.model.answer import Answer
+from stagegap.model.answer import Answer, Label
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +66,19 @@ class Progress:
     def left(self) -> int:
         """Items that the person has neither labelled nor skipped."""
         return self.total - self.done - self.skipped
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sitting:
+    """One person before one queue: all that the card needs after each label, read at once."""
+
+    items: Sequence[QueueItem]
+    """The next ones."""
+    progress: Progress
+    last: tuple[QueueItem, Label] | None
+    """What the person labelled or skipped last in this queue and has not undone."""
+    guideline: str
+    """Version of the guideline that the person worked by last at the stage; empty before there was one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from statistics import median
@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from stagegap.errors import NotFound, StoreError
 from stagegap.model.answer import Label
-from stagegap.model.queue import Progress, Queue, QueueItem
+from stagegap.model.queue import Progress, Queue, QueueItem, Sitting
 from stagegap.store import labels, seen, text
 from stagegap.store.attach import Session
 from stagegap.store.journal import Journal
@@ -71,16 +71,41 @@ def find(session: Session, cascade: str, stage: str | None) -> list[Queue]:
     return [_queue(row) for row in rows]
 
 
-def items(session: Session, journal: Journal, queue: str, annotator: str, limit: int) -> list[QueueItem]:
-    """Give the next items for that person: open ones in the person's order, then the skipped ones.
+def names(session: Session, cascade: str) -> list[str]:
+    """Give the ids of the queues of a cascade, oldest first."""
+    rows = session.rows(
+        "select q.id from queue q join cascade c on c.id = q.cascade where c.name = ? order by q.rowid", cascade
+    )
+    return [row[0] for row in rows]
+
+
+def sitting(session: Session, journal: Journal, queue: str, annotator: str, limit: int) -> Sitting:
+    """Give where that person is, with the next items: open ones in the person's order, then the skipped ones.
 
     The order is that of the sample; in an overlap and in what decides the ranking it is the person's own. Left out are
     records that the person has labelled already, and those whose answers the person has seen elsewhere.
+    Raises: NotFound.
     """
     desk = _desk(session, journal, queue, annotator)
     fresh = [position for position, record in desk.order if record not in desk.latest]
     skipped = [position for position, record in desk.order if record in desk.skipped]
-    return _payloads(session, queue, [*fresh, *skipped][:limit])
+    wanted = [*fresh, *skipped][:limit]
+    done = [desk.latest[record] for _, record in desk.order if record in desk.latest and record not in desk.skipped]
+    times = [label.active_ms for label in done if label.active_ms is not None]
+    own = next((label for label in reversed(desk.latest.values()) if label.queue == queue), None)
+    place = desk.places.get(own.record) if own else None
+    found = _payloads(session, queue, wanted if place is None else [*wanted, place])
+    return Sitting(
+        items=found[: len(wanted)],
+        progress=Progress(
+            done=len(done),
+            skipped=len(desk.skipped),
+            total=len(desk.order),
+            median_ms=median(times) if times else None,
+        ),
+        last=(found[-1], own) if own is not None and place is not None else None,
+        guideline=desk.guideline,
+    )
 
 
 def items_of(session: Session, queue: str, records: Sequence[str]) -> list[QueueItem]:
@@ -94,26 +119,6 @@ def items_of(session: Session, queue: str, records: Sequence[str]) -> list[Queue
     return _payloads(session, queue, [row[0] for row in rows])
 
 
-def progress(session: Session, journal: Journal, queue: str, annotator: str) -> Progress:
-    """Say how far that person is; what the person has seen answered elsewhere is not counted. Raises: NotFound."""
-    desk = _desk(session, journal, queue, annotator)
-    done = [desk.latest[record] for _, record in desk.order if record in desk.latest and record not in desk.skipped]
-    times = [label.active_ms for label in done if label.active_ms is not None]
-    return Progress(
-        done=len(done),
-        skipped=len(desk.skipped),
-        total=len(desk.order),
-        median_ms=median(times) if times else None,
-    )
-
-
-def last_label(session: Session, journal: Journal, queue: str, annotator: str) -> tuple[QueueItem, Label] | None:
-    """Give what that person labelled or skipped last in this queue and has not undone."""
-    own = [label for label in _desk(session, journal, queue, annotator).latest.values() if label.queue == queue]
-    found = items_of(session, queue, [own[-1].record]) if own else []
-    return (found[0], own[-1]) if found else None
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Desk:
     """One person before one queue."""
@@ -123,6 +128,9 @@ class _Desk:
     latest: dict[str, Label]
     """The action that counts for each record, in the order of the actions."""
     skipped: frozenset[str]
+    places: Mapping[str, int]
+    """Position of every record of the queue."""
+    guideline: str
 
 
 def _desk(session: Session, journal: Journal, queue: str, annotator: str) -> _Desk:
@@ -154,6 +162,8 @@ def _desk(session: Session, journal: Journal, queue: str, annotator: str) -> _De
         order=[(row[0], row[1]) for row in rows if row[1] not in known and _author(row[2]) != annotator],
         latest=latest,
         skipped=frozenset(latest.keys() - answered - known),
+        places={row[1]: row[0] for row in rows},
+        guideline=next((label.guideline for label in reversed(made) if label.guideline), ""),
     )
 
 

@@ -14,7 +14,7 @@ import stagegap.store.runs as run_tables
 from stagegap.errors import NotFound, StoreBusy, StoreError
 from stagegap.model.answer import Label, Output
 from stagegap.model.past import PastCall
-from stagegap.model.queue import GuidelineVersion, Progress, Queue, QueueItem
+from stagegap.model.queue import GuidelineVersion, Progress, Queue, QueueItem, Sitting
 from stagegap.model.record import Record
 from stagegap.model.run import Cell, Run, RunStatus
 from stagegap.store import care, guidelines, labels, outputs, queues, records, rows, spending
@@ -287,10 +287,19 @@ class Store:
         with self._file.reading() as session:
             return queues.find(session, cascade, stage)
 
-    def queue_items(self, queue: str, annotator: str, limit: int) -> list[QueueItem]:
-        """Give the next items for that person, skipped ones last. Raises: NotFound."""
+    def queue_ids(self, cascade: str) -> list[str]:
+        """Give the ids of the queues of a cascade, oldest first."""
         with self._file.reading() as session:
-            return queues.items(session, self._journal, queue, annotator, limit)
+            return queues.names(session, cascade)
+
+    def sitting(self, queue: str, annotator: str, limit: int) -> Sitting:
+        """Give where that person is in the queue, with the next items, skipped ones last. Raises: NotFound."""
+        with self._file.reading() as session:
+            return queues.sitting(session, self._journal, queue, annotator, limit)
+
+    def queue_items(self, queue: str, annotator: str, limit: int) -> Sequence[QueueItem]:
+        """Give the next items for that person, skipped ones last. Raises: NotFound."""
+        return self.sitting(queue, annotator, limit).items
 
     def queue_items_of(self, queue: str, records_: Sequence[str]) -> list[QueueItem]:
         """Give the items of these records; a record that is not in the queue is left out."""
@@ -299,13 +308,7 @@ class Store:
 
     def progress(self, queue: str, annotator: str) -> Progress:
         """Say how far that person is. Raises: NotFound."""
-        with self._file.reading() as session:
-            return queues.progress(session, self._journal, queue, annotator)
-
-    def last_label(self, queue: str, annotator: str) -> tuple[QueueItem, Label] | None:
-        """Give what that person labelled or skipped last and has not undone. Raises: NotFound."""
-        with self._file.reading() as session:
-            return queues.last_label(session, self._journal, queue, annotator)
+        return self.sitting(queue, annotator, 0).progress
 
     def put_guideline(self, cascade: str, stage: str, version: GuidelineVersion) -> None:
         """Keep the text of a guideline's version; a version is kept once."""

@@ -61,8 +61,8 @@ def given(
     `record` is the one that the link asks for: it comes first, with the person's own answer where there is one.
     """
     desk = workspace.desk
-    form, progress = json.loads(queue.form), desk.progress_of(queue, who)
-    last = desk.last_label(queue, who)
+    form, sitting = json.loads(queue.form), desk.sitting(queue, who, PREFETCH)
+    progress, last = sitting.progress, sitting.last
     return {
         "context": f"{queue.id}/{who}/{form['hash']}",
         "queue": queue.id,
@@ -72,10 +72,10 @@ def given(
         "form": {**form, "question": queue.question},
         "guideline": queue.guideline,
         "version": guideline_hash(queue.guideline),
-        "changed": _changed(desk.guideline_change(queue, who)),
+        "changed": _changed(desk.guideline_change(queue, sitting.guideline)),
         "warmup": json.loads(queue.warmup) if not progress.done + progress.skipped else [],
         "opened": _opened(workspace, queue, who, record),
-        "items": [json.loads(item.payload) for item in desk.queue_items(queue, who, PREFETCH)],
+        "items": [json.loads(item.payload) for item in sitting.items],
         "last": {"item": json.loads(last[0].payload), "values": _values(queue, *last)} if last else None,
         "acknowledged": list(acknowledged),
         "words": JUDGING if queue.purpose == "judge" else {},

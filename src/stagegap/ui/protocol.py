@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from stagegap.analysis.rated import RatedGap
     from stagegap.analysis.views import Scorecard
     from stagegap.model.answer import Label
-    from stagegap.model.queue import Progress, Queue, QueueItem
+    from stagegap.model.queue import Queue, QueueItem, Sitting
     from stagegap.model.run import Run
     from stagegap.model.values import Json
     from stagegap.ui.failures_protocol import Reading
@@ -166,17 +166,12 @@ class Desk(Protocol):
         """Give that person's label of a record in force."""
         ...
 
-    def guideline_change(self, queue: Queue, annotator: str) -> GuidelineChange | None:
-        """Say that the guideline changed since that person's last label; None when it did not."""
+    def guideline_change(self, queue: Queue, had: str) -> GuidelineChange | None:
+        """Say how the guideline changed since the version that a person worked by last; None when it did not."""
         ...
 
-    def queue_items(self, queue: Queue, annotator: str, limit: int) -> Sequence[QueueItem]:
-        """Give the next items that this annotator has not answered."""
-        ...
-
-    def progress_of(self, queue: Queue, annotator: str) -> Progress: ...
-    def last_label(self, queue: Queue, annotator: str) -> tuple[QueueItem, Label] | None:
-        """Give this annotator's newest label that is not undone, with the item it answers."""
+    def sitting(self, queue: Queue, annotator: str, limit: int) -> Sitting:
+        """Give where this annotator is in the queue, with the next items."""
         ...
 
     def save_labels(self, queue: Queue, events: Sequence[Mapping[str, Json]], annotator: str, verified: bool) -> None:

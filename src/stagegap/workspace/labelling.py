@@ -16,7 +16,7 @@ from stagegap.analysis.worklist import form, guideline_hash, label_from_event, o
 from stagegap.errors import ConfigurationError, NotFound
 from stagegap.model.answer import Label
 from stagegap.model.cascade import OutputType, Stage
-from stagegap.model.queue import GuidelineVersion, Progress, Queue, QueueItem
+from stagegap.model.queue import GuidelineVersion, Progress, Queue, QueueItem, Sitting
 from stagegap.model.run import SYSTEM
 from stagegap.model.sources import CascadeFile
 from stagegap.model.values import Json
@@ -84,7 +84,7 @@ class Desk:
 
     def queue_ids(self, cascade: str) -> list[str]:
         """Give the ids of all queues of a cascade, oldest first."""
-        return [queue.id for queue in self._store.queues(cascade)]
+        return self._store.queue_ids(cascade)
 
     def queue(self, cascade: str, stage: str, name: str = "random") -> Queue:
         """Give a queue of a stage with the guideline as it stands: by its id, or the newest of that purpose.
@@ -152,11 +152,15 @@ class Desk:
             found = self._keep(*made)
         return replace(found, guideline=file.cascade.stage(stage).guideline)
 
-    def queue_items(self, queue: Queue, annotator: str, limit: int) -> list[QueueItem]:
-        """Give the next records for that person, with what the stage saw and nothing else."""
-        found = self._store.queue_items(queue.id, annotator, limit)
-        self._handed_out.setdefault(queue.id, {}).update({item.record: item for item in found})
+    def sitting(self, queue: Queue, annotator: str, limit: int) -> Sitting:
+        """Give where that person is, with the next records: what the stage saw and nothing else."""
+        found = self._store.sitting(queue.id, annotator, limit)
+        self._handed_out.setdefault(queue.id, {}).update({item.record: item for item in found.items})
         return found
+
+    def queue_items(self, queue: Queue, annotator: str, limit: int) -> Sequence[QueueItem]:
+        """Give the next records for that person."""
+        return self.sitting(queue, annotator, limit).items
 
     def queue_item(self, queue: Queue, record: str) -> QueueItem | None:
         """Give one record of a queue; None when it is not in it."""
@@ -165,10 +169,6 @@ class Desk:
     def progress_of(self, queue: Queue, annotator: str) -> Progress:
         """Say how far that person is in the queue."""
         return self._store.progress(queue.id, annotator)
-
-    def last_label(self, queue: Queue, annotator: str) -> tuple[QueueItem, Label] | None:
-        """Give what that person answered last and has not undone."""
-        return self._store.last_label(queue.id, annotator)
 
     def label_of(self, queue: Queue, annotator: str, record: str) -> Label | None:
         """Give that person's label of a record in force, made in this queue or elsewhere."""
@@ -180,13 +180,13 @@ class Desk:
         own = [label for label in made if label.action != "adjudicate"]
         return own[-1] if own and own[-1].action == "label" else None
 
-    def guideline_change(self, queue: Queue, annotator: str) -> GuidelineChange | None:
-        """Say that the guideline changed since that person's last label at the stage; None when it did not."""
-        made = self._store.labels(queue.cascade, stage=queue.stage, annotator=annotator)
-        had = next((label.guideline for label in reversed(made) if label.guideline), None)
+    def guideline_change(self, queue: Queue, had: str) -> GuidelineChange | None:
+        """Say how the guideline changed since the version that a person worked by last; None when it did not."""
+        if had in ("", guideline_hash(queue.guideline)):
+            return None
         now = guideline_hash(queue.guideline)
         versions = {version.hash: version for version in self._store.guidelines(queue.cascade, queue.stage)}
-        if had is None or had == now or now not in versions:
+        if now not in versions:
             return None
         before = versions[had].text if had in versions else ""
         return GuidelineChange(since=versions[now].since, before=before, now=queue.guideline)
