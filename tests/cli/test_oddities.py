@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
@@ -65,3 +66,26 @@ def test_unknown_run_is_a_sentence(project: Path, stagegap: Command) -> None:
     said = stagegap("odd", "--run", "v9")
     assert said.code == 2
     assert "no run 'v9'" in said.error
+
+
+def test_table_of_scores_is_screened_for_what_cannot_be(tmp_path: Path, stagegap: Command) -> None:
+    (tmp_path / "scores.csv").write_text("name,value,n\nstep,12.50%,126\n")
+    out = stagegap("odd", "--scores", "scores.csv").out
+    assert "A percentage that cannot be  found by rule" in out
+    assert stagegap("odd", "--scores", "scores.csv", "--json").json["cards"][0]["subject"] == "step"
+
+
+def test_ratings_are_screened_for_raters_that_hardly_agree(tmp_path: Path, stagegap: Command) -> None:
+    dice = random.Random(1)
+    lines = [f"s,r{i},style,p{j},{dice.randint(1, 5)}" for i in range(60) for j in range(3)]
+    (tmp_path / "ratings.csv").write_text("\n".join(["system,record,criterion,rater,value", *lines]))
+    assert "People hardly agree by style" in stagegap("odd", "--ratings", "ratings.csv").out
+
+
+def test_traces_become_a_cascade(tmp_path: Path, stagegap: Command) -> None:
+    row = '{"record": "a", "input": "?", "steps": ["x"], "first_fault": null, "answer": "1", "target": "1"}'
+    (tmp_path / "t.jsonl").write_text(row)
+    out = stagegap("traces", "t.jsonl", "pipelines/t").out
+    assert "1 traces, 0 with a step that people marked as wrong" in out
+    assert stagegap("traces", "t.jsonl", "pipelines/t", "--json").json["traces"] == 1
+    assert stagegap("run", "pipelines/t/cascade.yaml").code == 0

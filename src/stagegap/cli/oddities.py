@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -28,12 +29,23 @@ def odd(
     ] = None,
     because: Annotated[str, typer.Option("--because", help="Why it is not odd; kept with it.")] = "",
     who: Annotated[str, typer.Option("--as", help="Your initials.")] = "",
+    scores: Annotated[
+        Path | None, typer.Option("--scores", help="Screen a table of printed scores instead: name, value, n, runs.")
+    ] = None,
+    ratings: Annotated[
+        Path | None, typer.Option("--ratings", help="Screen a file of ratings instead: do the raters agree?")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Notice what looks strange in a run: a screen with false alarms held to 5%, never a verdict."""
+    from stagegap.analysis.oddities.noticed import noticed
     from stagegap.cli import printing
     from stagegap.cli.opening import cascade_name, workspace
+    from stagegap.workspace.oddities import printed_scores, rated
 
+    if scores is not None or ratings is not None:
+        view = printed_scores(scores) if scores is not None else rated(ratings or Path())
+        return printing.print_view(view) if as_json else draw_screen(noticed(view, ()), rules=rules)
     with workspace() as opened:
         found = opened.oddities.seen(cascade_name(opened, cascade), run or ())
         if dismiss is not None:
@@ -45,6 +57,39 @@ def odd(
     first = next((row.card.key for row in found.open), None)
     away = [f"stagegap odd --dismiss {first} --because REASON --as YOU"] if first else ["stagegap odd --rules"]
     return printing.advise("stagegap app", *away)
+
+
+@oddities.command()
+def traces(
+    file: Annotated[Path, typer.Argument(help="Traces: JSONL, CSV or Parquet, one a row.")],
+    folder: Annotated[Path, typer.Argument(help="Folder for the cascade, such as pipelines/traces.")],
+    record: Annotated[str, typer.Option("--record", help="Field with the id.")] = "record",
+    input_: Annotated[str, typer.Option("--input", help="Field with what was asked.")] = "input",
+    steps: Annotated[str, typer.Option("--steps", help="Field with the list of steps.")] = "steps",
+    first_fault: Annotated[
+        str, typer.Option("--first-fault", help="Field with the first wrong step, counted from 0; null without one.")
+    ] = "first_fault",
+    answer: Annotated[str, typer.Option("--answer", help="Field with the last answer.")] = "answer",
+    target: Annotated[str, typer.Option("--target", help="Field with the right answer.")] = "target",
+    right: Annotated[
+        str | None, typer.Option("--right", help="Field that says true where the answer was right.")
+    ] = None,
+    group: Annotated[str | None, typer.Option("--group", help="Field of a group of traces.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a cascade of recorded chains of steps with the first fault that people marked."""
+    from stagegap.cli import printing
+    from stagegap.exchange.traces import TraceFields, write_traces
+
+    fields = TraceFields(
+        record=record, input=input_, steps=steps, first_fault=first_fault, answer=answer, target=target, right=right,
+        group=group,
+    )  # fmt: skip
+    made = write_traces(file, folder, name=folder.name, fields=fields, annotator="people")
+    if as_json:
+        return printing.print_json({"cascade": str(made.cascade), "traces": made.traces, "faulty": made.faulty})
+    printing.say(f"{made.cascade}  {made.traces:,} traces, {made.faulty:,} with a step that people marked as wrong")
+    return printing.advise(f"stagegap run {made.cascade}", f"stagegap odd --cascade {folder.name}")
 
 
 def draw_screen(found: Noticing, *, rules: bool) -> None:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Literal
 
 from stagegap.analysis import codec
 from stagegap.analysis.failures import title
 from stagegap.analysis.oddities.card import Screen
+from stagegap.analysis.oddities.grim import score_table
 from stagegap.analysis.oddities.noticed import Noticing, noticed
+from stagegap.analysis.oddities.raters import ratings_screen
 from stagegap.analysis.oddities.screen import Looked, look, screen
 from stagegap.analysis.views import Scorecard
 from stagegap.errors import ConfigurationError, NotFound, near_names
+from stagegap.exchange.printed import read_printed
+from stagegap.exchange.ratings import read_ratings
 from stagegap.model.noticing import OddityEvent
 from stagegap.model.run import Run, RunStatus
 from stagegap.model.sources import CascadeFile
@@ -156,3 +161,13 @@ class Oddities:
 
 def _first_of(looked: Sequence[Looked], names: dict[tuple[str, int], str]) -> list[str]:
     return list(dict.fromkeys(names[one.run.run, p] for one in looked for p in one.finding.positions[:1]))
+
+
+def printed_scores(path: Path) -> Screen:
+    """Screen a table of printed scores for percentages that cannot be. Raises: InputError."""
+    return score_table(read_printed(path), name=path.name)
+
+
+def rated(path: Path) -> Screen:
+    """Screen a file of ratings for criteria by which raters hardly agree. Raises: InputError."""
+    return ratings_screen(read_ratings(path), name=path.name)

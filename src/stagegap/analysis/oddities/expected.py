@@ -27,6 +27,8 @@ def _below_prior(run: RunColumns) -> Iterator[Finding]:
         known = (stage.reference >= 0) & ~np.isnan(stage.good)
         if known.sum() < FEWEST or not independent(run, known):
             continue
+        if stage.stage.uses == "recorded" and np.ptp(stage.answer[known]) == 0:
+            continue  # it was put down as one answer everywhere, so it never chose
         counts = np.bincount(stage.reference[known])
         common = int(counts.argmax())
         always = np.where(known, (stage.reference == common).astype(np.float64), np.nan)

@@ -49,7 +49,7 @@ def _weak_agreement(run: RunColumns) -> Iterator[Finding]:
 def weak_agreement(stage: str, alpha: Estimate, noun: str, *, subject: str = "") -> Finding:
     """Say that people agree too little for any gap at this stage to mean something."""
     words = f"Krippendorff's alpha {alpha.value:.2f} ({alpha.low:.2f} to {alpha.high:.2f})"
-    of = f" by {subject}" if subject else ""
+    of = (f" at {stage}" if stage else "") + (f" by {subject}" if subject else "")
     return Finding(
         stage=stage,
         subject=subject,
@@ -57,7 +57,7 @@ def weak_agreement(stage: str, alpha: Estimate, noun: str, *, subject: str = "")
         scale="number",
         p=None,
         is_found=alpha.is_measured and alpha.n >= FEWEST and alpha.high < TOO_LOW,
-        sentence=f"People hardly agree at {stage}{of}: {words} on {alpha.n:,} {plural(noun, alpha.n)}. A gap measured "
+        sentence=f"People hardly agree{of}: {words} on {alpha.n:,} {plural(noun, alpha.n)}. A gap measured "
         "with these labels is mostly noise.",
         count=alpha.n,
     )

@@ -1,0 +1,100 @@
+"""Oddities of real data with human marks: masked faults, impossible percentages, raters that hardly agree.
+
+The data lies outside the repository; without it these tests are skipped. Nothing of it is written but to a temporary
+folder.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stagegap.analysis.oddities.grim import PrintedScore, is_possible
+from stagegap.exchange.traces import TraceFields, write_traces
+from stagegap.workspace import Workspace
+from stagegap.workspace.oddities import rated
+
+ROOT = Path(__file__).parents[2]
+DATA = ROOT.parent / "shared" / "data"
+MISTAKES, AGENTS, DSTC = (DATA / name for name in ("bigbench-mistake", "who-and-when", "dstc10-track2-task2"))
+
+
+def needs(folder: Path) -> None:
+    if not folder.is_dir():
+        pytest.skip(f"the data are not at {folder}")
+
+
+def rows(folder: Path) -> list[dict]:
+    needs(folder)
+    with gzip.open(folder / "traces.jsonl.gz", "rt", encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+def project(tmp_path: Path, made: list[dict], fields: TraceFields) -> Workspace:
+    source = tmp_path / "traces.jsonl"
+    source.write_text("".join(json.dumps(row) + "\n" for row in made), encoding="utf-8")
+    written = write_traces(source, tmp_path / "pipelines" / "t", name="t", fields=fields, annotator="people")
+    opened = Workspace.open(tmp_path)
+    opened.run(written.cascade)
+    return opened
+
+
+@pytest.mark.parametrize(
+    ("task", "masked", "right"), [("logical_deduction", 39, 45), ("word_sorting", 15, 45), ("dyck_languages", 147, 482)]
+)
+def test_masked_faults_of_chains_of_thought_are_found(tmp_path: Path, task: str, masked: int, right: int) -> None:
+    """So many right answers contain a step that people marked as wrong, as the data's own notes count them."""
+    chosen = [row for row in rows(MISTAKES) if row["task"] == task]
+    fields = TraceFields(record="record_id", first_fault="mistake_index", group="task")
+    with project(tmp_path, chosen, fields) as opened:
+        view = opened.oddities.screen("t")
+    card = next(card for card in view.cards if card.detector == "masked")
+    assert (card.stage, card.count, card.n) == ("answer", masked, right)
+    assert card.q < 0.05
+
+
+def test_task_with_hardly_a_masked_fault_shows_none(tmp_path: Path) -> None:
+    chosen = [row for row in rows(MISTAKES) if row["task"] == "multistep_arithmetic"]
+    fields = TraceFields(record="record_id", first_fault="mistake_index")
+    with project(tmp_path, chosen, fields) as opened:
+        view = opened.oddities.screen("t")
+    assert not [card for card in view.cards if card.detector == "masked"]
+
+
+def test_failed_traces_of_agents_are_taken_in_with_their_first_fault(tmp_path: Path) -> None:
+    fields = TraceFields(
+        record="trace_id", input="question", steps="history", first_fault="mistake_step", right="right",
+        group="system_kind",
+    )  # fmt: skip
+    failed: list[dict] = [{**row, "right": False} for row in rows(AGENTS)]  # all of them did
+    with project(tmp_path, failed, fields) as opened:
+        card = opened.scorecard("t")
+        assert card is not None
+        assert (card.n_records, card.stages[1].in_place.value) == (184, 0.0)
+        assert card.stages[0].first_faults == 184
+        view = opened.oddities.screen("t")
+    assert not [card for card in view.cards if card.detector == "masked"]  # every trace failed
+
+
+def test_impossible_percentage_of_the_agents_paper_is_found() -> None:
+    """126 traces in one run: 12.50% is no share of them; the two baselines in each other's place are possible."""
+    traces = rows(AGENTS)
+    n = sum(row["system_kind"] == "algorithm-generated" for row in traces)
+    assert n == 126
+    assert not is_possible(PrintedScore(name="step", printed="12.50%", n=n))
+    assert is_possible(PrintedScore(name="agent", printed="53.17%", n=n))
+
+
+def test_weak_agreement_of_raters_is_reported_before_any_gap(tmp_path: Path) -> None:
+    needs(DSTC)
+    script = [sys.executable, str(ROOT / "pipelines" / "dstc10" / "import_data.py"), str(DSTC), str(tmp_path)]
+    subprocess.run(script, check=True, capture_output=True)
+    view = rated(next(tmp_path.rglob("ratings.*")))
+    assert [card.subject for card in view.cards] == ["accuracy", "appropriateness"]
+    assert all(card.statistic.high < 0.2 for card in view.cards)
+    assert "A gap measured with these labels is mostly noise." in view.cards[0].sentence
