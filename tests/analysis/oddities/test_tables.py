@@ -72,7 +72,7 @@ def test_clean_and_empty_tables_show_nothing() -> None:
 def rated(noise: float, criterion: str) -> list[Rating]:
     rng = np.random.default_rng(1)
     return [
-        Rating(system="s", record=f"r{i}", criterion=criterion, rater=f"p{j}", value=float(i % 5 + noise * rng.normal()))
+        Rating(system="s", record=f"r{i}", criterion=criterion, rater=f"p{j}", value=i % 5 + noise * rng.normal())
         for i in range(100) for j in range(3)
     ]  # fmt: skip
 
