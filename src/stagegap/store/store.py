@@ -17,7 +17,7 @@ from stagegap.model.past import PastCall
 from stagegap.model.queue import GuidelineVersion, Progress, Queue, QueueItem, Sitting
 from stagegap.model.record import Record
 from stagegap.model.run import Cell, Run, RunStatus
-from stagegap.store import care, guidelines, labels, outputs, queues, records, rows, spending
+from stagegap.store import care, guidelines, labels, marks, outputs, queues, records, rows, spending
 from stagegap.store.attach import Attachment
 from stagegap.store.calls import Calls
 from stagegap.store.drain import Drainer
@@ -257,6 +257,13 @@ class Store:
         """Give a kept view with the number of labels it was made from."""
         with self._file.reading() as session:
             return run_tables.view(session, run, name)
+
+    def mark(self, run: Run) -> str:
+        """Give a short text that is the same until outputs of the run, records or labels of its cascade are added."""
+        self._drainer.drain_all()
+        with self._file.reading() as session:
+            found = marks.mark(session, run.id, run.cascade)
+            return f"{found}.{labels.count(session, self._journal, run.cascade)}"
 
     def put_scores(self, run: str, cell: Cell, stage: str, metric: str, scores: Mapping[str, float]) -> None:
         """Keep scores of records; NaN is left out: a record without a score is absent. Raises: NotFound, ValueError."""

@@ -27,18 +27,23 @@ from stagegap.model.sources import CascadeFile
 from stagegap.runner import RunOptions
 from stagegap.runner.prepare import custom_metrics
 from stagegap.store import Store
+from stagegap.workspace.keeping import Keeper
 from stagegap.workspace.planting import MOST_RECORDS, RATE, selfcheck
 from stagegap.workspace.running import first_outputs, gather, own_cells, run_records
 
 
 class Attribution:
-    """A run with its outputs and all labels that there are, read once when first asked; each method gives one view."""
+    """A run with its outputs and all labels that there are, read once when first asked; each method gives one view.
+
+    A view is kept with the run until something it rests on changes, so that a second look costs nothing.
+    """
 
     def __init__(self, store: Store, run: Run, file: CascadeFile, *, environment: Mapping[str, str]) -> None:
         self.run = run
         self._store = store
         self._file = file
         self._environment = environment
+        self._keeper = Keeper(store, run, file)
 
     @property
     def cascade(self) -> Cascade:
@@ -72,23 +77,24 @@ class Attribution:
 
     def blame(self) -> Blame:
         """Put the methods of attribution side by side."""
-        return blame(self.evidence)
+        return self._keeper.kept("blame", Blame, lambda: blame(self.evidence))
 
     def faults(self) -> FaultsView:
         """Account for faults per stage and for the causes of each bad record."""
-        return faults_view(self.evidence)
+        return self._keeper.kept("faults", FaultsView, lambda: faults_view(self.evidence))
 
     def agree(self, *, epsilon: float = EPSILON) -> AgreeView:
         """Compare people with each other and with the system; epsilon is the price of a person in the test."""
-        return agree_view(self.evidence, epsilon=epsilon)
+        name = f"agree {epsilon!r}"
+        return self._keeper.kept(name, AgreeView, lambda: agree_view(self.evidence, epsilon=epsilon))
 
     def need(self) -> NeedView:
         """Plan the labels that decide which stage is worst."""
-        return need_view(self.evidence)
+        return self._keeper.kept("need", NeedView, lambda: need_view(self.evidence))
 
     def slices(self) -> SlicesView:
         """Look for the bottleneck of each group of records."""
-        return slices_view(self.evidence)
+        return self._keeper.kept("slices", SlicesView, lambda: slices_view(self.evidence))
 
     def selfcheck(self, *, rate: float = RATE, records: int = MOST_RECORDS, may_pay: bool = False) -> Selfcheck:
         """Plant faults at each stage and report what the methods recover; only what the faults change is called.
