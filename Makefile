@@ -36,6 +36,7 @@ tests: setup
 
 slow: setup
 	$(BIN)/python benchmarks/coverage.py
+	$(BIN)/python -m pytest -m slow --timeout 3600
 
 format: setup
 	$(BIN)/ruff format .

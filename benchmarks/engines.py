@@ -35,15 +35,15 @@ class FromFolder:
         return {s.name: build(s, folder=self.folder, corpora={}, environment={}) for s in self.stages}
 
 
-class Nowhere:
-    """Counts outputs and keeps none: the store is measured elsewhere."""
+class Clock:
+    """Notes when outputs came and keeps none: the store is measured elsewhere."""
 
     def __init__(self) -> None:
-        self.outputs = 0
+        self.came: list[tuple[float, int]] = []
 
     def append_outputs(self, run: object, cell: object, outputs: list[object]) -> None:
         del run, cell
-        self.outputs += len(outputs)
+        self.came.append((time.perf_counter(), len(outputs)))
 
     def cached(self, keys: object) -> dict[str, object]:
         del keys
@@ -51,23 +51,16 @@ class Nowhere:
 
 
 def measured(folder: Path, records: int, engine: str) -> float:
-    """Give the seconds of a run, the start of the workers aside."""
+    """Give the seconds of all outputs after the first group: the start of the workers is no part of it."""
     cascade = run_python.cascade()
     recipe = FromFolder(cascade.stages, folder)
-    found = run_python.records(records + 200)
-    work = Work(run=RUN, cascade=cascade, codes=recipe(), corpora={}, records=found[:200])
-    sink = Nowhere()
-    if not engine:
-        return timed(Work(run=RUN, cascade=cascade, codes=recipe(), corpora={}, records=found[200:]), sink)
-    small = timed(spread(work, Choice.parse(engine).made(), recipe), sink)
-    whole = Work(run=RUN, cascade=cascade, codes=recipe(), corpora={}, records=found)
-    return timed(spread(whole, Choice.parse(engine).made(), recipe), sink) - small
-
-
-def timed(work: Work, sink: Nowhere) -> float:
-    start = time.perf_counter()
-    execute(work, sink=sink, cache=sink, progress=Silent())  # type: ignore[arg-type]
-    return time.perf_counter() - start
+    work = Work(run=RUN, cascade=cascade, codes=recipe(), corpora={}, records=run_python.records(records))
+    if engine:
+        work = spread(work, Choice.parse(engine).made(), recipe)
+    clock = Clock()
+    execute(work, sink=clock, cache=clock, progress=Silent())  # type: ignore[arg-type]
+    (first, _), *_, (last, _) = clock.came
+    return (last - first) * sum(n for _, n in clock.came) / sum(n for _, n in clock.came[1:])
 
 
 def main(records: int, engines: list[str]) -> None:

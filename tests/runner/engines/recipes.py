@@ -65,3 +65,14 @@ class Refusing:
 
     def __call__(self) -> Mapping[str, StageCode]:
         return {"upper": self}
+
+
+class Unreadable(Refusing):
+    """Can't be read on a worker: the process ends before it can work."""
+
+    def __reduce__(self) -> tuple[object, tuple[int]]:
+        return _exit, (3,)
+
+
+def _exit(code: int) -> None:
+    raise SystemExit(code)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from runner.engines.recipes import CODE, Broken, FromStages, Refusing
+from runner.engines.recipes import CODE, Broken, FromStages, Refusing, Unreadable
 from runner.making import TEXT, Build, Memory, run
-from stagegap.errors import ConfigurationError
+from stagegap.errors import ConfigurationError, StagegapError
 from stagegap.model.answer import Status
 from stagegap.model.record import Record
 from stagegap.model.run import RunStatus
@@ -123,3 +123,10 @@ def test_a_fault_of_our_own_on_a_worker_is_none_of_the_user(making: Build, recor
     stages(making, "upper")
     with pytest.raises(RuntimeError, match="ZeroDivisionError: ours"):
         run(on(engine, making.work(records("a")), making, Broken()), Memory())
+
+
+def test_processes_that_can_not_be_started_are_given_up(making: Build, records: Records) -> None:
+    stages(making, "upper")
+    work = making.work(records("a"))
+    with pytest.raises(StagegapError, match="The worker processes can't be started: one after the other ended with"):
+        run(spread(work, Processes(2), Unreadable()), Memory())

@@ -13,8 +13,12 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
+from stagegap.errors import StagegapError
 from stagegap.runner.engines.protocol import Chunk, ChunkResult, Recipe
 from stagegap.runner.engines.worker import Worker
+
+READY = "ready"
+"""First that a process sends."""
 
 
 class Processes:
@@ -25,6 +29,8 @@ class Processes:
         self._made: list[_Process] = []
         self._results: asyncio.Queue[ChunkResult] = asyncio.Queue()
         self._is_closed = False
+        self._stillborn = 0
+        """Processes in a row that ended before they could work."""
 
     async def open(self, recipe: Recipe, fingerprints: Mapping[str, str]) -> None:
         """Start the processes."""
@@ -81,6 +87,7 @@ class Processes:
     def _listen(self, process: _Process) -> None:
         """Take results in until the process is gone."""
         with contextlib.suppress(EOFError, OSError):
+            process.is_born = process.pipe.recv() == READY
             while True:
                 self._tell(self._taken, process, process.pipe.recv())
         self._tell(self._gone, process)
@@ -99,8 +106,15 @@ class Processes:
             return
         self._made.remove(process)
         process.process.join()
+        code = process.process.exitcode
         process.process.close()
         process.pipe.close()
+        self._stillborn = 0 if process.is_born else self._stillborn + 1
+        if self._stillborn > self.workers:
+            error = StagegapError(f"The worker processes can't be started: one after the other ended with code {code}.")
+            for chunk in [*process.open, *(chunk for one in self._made for chunk in one.open)]:
+                self._results.put_nowait(ChunkResult(chunk, error=error))
+            return
         self._add()
         for lost in process.open:
             self._results.put_nowait(ChunkResult(lost, is_lost=True))
@@ -112,6 +126,8 @@ class _Process:
     pipe: Connection
     open: set[int] = field(default_factory=set[int])
     """Chunks that it has."""
+    is_born: bool = False
+    """True once it works."""
     listener: threading.Thread = field(default_factory=threading.Thread)
     turn: threading.Lock = field(default_factory=threading.Lock)
 
@@ -138,6 +154,7 @@ async def _serve(pipe: Connection, worker: Worker) -> None:
         result = await worker.answer(chunk)
         await loop.run_in_executor(None, give, result)
 
+    pipe.send(READY)
     async with asyncio.TaskGroup() as tasks:
         with contextlib.suppress(EOFError):
             while True:

@@ -46,7 +46,8 @@ class Ray:
     async def open(self, recipe: Recipe, fingerprints: Mapping[str, str]) -> None:
         """Connect, or start a cluster of this machine, and place the actors."""
         self._results = asyncio.Queue()
-        await asyncio.to_thread(self._connect)
+        # In this thread: elsewhere Ray can't set its handler of signals, and says so.
+        self._connect()
         # Small ones: what stands in the object store blocks a restart where its owner is gone.
         actor = self._ray.remote(num_cpus=1, max_restarts=-1, max_task_retries=0, max_concurrency=AT_ONCE)(Worker)
         self._actors = [_Actor(actor.remote(recipe, dict(fingerprints))) for _ in range(self.workers)]
