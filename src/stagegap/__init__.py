@@ -5,15 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from stagegap.library import Project, Shown
+    from stagegap.library import open_project as open
     from stagegap.stages.answered import Answered, batch
     from stagegap.workspace import Workspace
 
-__all__ = ["Answered", "Workspace", "batch"]
+__all__ = ["Answered", "Project", "Shown", "Workspace", "batch", "open"]
 
 _HOMES = {
-    "Answered": "stagegap.stages.answered",
-    "Workspace": "stagegap.workspace",
-    "batch": "stagegap.stages.answered",
+    "Answered": "stagegap.stages.answered:Answered",
+    "Project": "stagegap.library:Project",
+    "Shown": "stagegap.library:Shown",
+    "Workspace": "stagegap.workspace:Workspace",
+    "batch": "stagegap.stages.answered:batch",
+    "open": "stagegap.library:open_project",
 }
 
 
@@ -23,4 +28,5 @@ def __getattr__(name: str) -> object:
 
     if name not in _HOMES:
         raise AttributeError(f"module 'stagegap' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    home, _, there = _HOMES[name].partition(":")
+    return getattr(import_module(home), there)

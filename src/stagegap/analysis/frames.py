@@ -27,11 +27,11 @@ def rows(view: Scorecard) -> list[Row]:
     `p` is that of a gain of 0; `verdict` is the direction of a gain. NaN marks what was not measured.
     """
     whole: list[tuple[str, Estimate]] = [("system", view.system), ("ceiling", view.ceiling), ("person", view.person)]
-    found = [_row("", figure, estimate) for figure, estimate in whole]
+    found = [figure_row("", figure, estimate) for figure, estimate in whole]
     for stage in view.stages:
         for figure in FIGURES:
             estimate: Estimate = getattr(stage, figure)
-            row = _row(stage.stage, figure, estimate)
+            row = figure_row(stage.stage, figure, estimate)
             if figure == "gain" and estimate.is_measured:
                 row |= {"p": stage.p, "verdict": direction(estimate)}
             found.append(row)
@@ -43,43 +43,45 @@ def figures(view: Blame | FaultsView | AgreeView | NeedView | SlicesView) -> lis
     if isinstance(view, Blame):
         return list(_of_blame(view))
     if isinstance(view, FaultsView):
-        return [_row(r.stage, figure, getattr(r, figure)) for r in view.stages for figure in ("fault_rate", "hazard")]
+        return [
+            figure_row(r.stage, figure, getattr(r, figure)) for r in view.stages for figure in ("fault_rate", "hazard")
+        ]
     if isinstance(view, AgreeView):
         return list(_of_agree(view))
     if isinstance(view, NeedView):
-        return [_row(row.stage, "gain", row.gain) | {"verdict": direction(row.gain)} for row in view.stages]
+        return [figure_row(row.stage, "gain", row.gain) | {"verdict": direction(row.gain)} for row in view.stages]
     return list(_of_slices(view))
 
 
 def _of_blame(view: Blame) -> Iterator[Row]:
     for row in view.stages:
-        gain = _row(row.stage, "gain", row.gain)
+        gain = figure_row(row.stage, "gain", row.gain)
         if row.gain.is_measured:
             gain |= {"p": row.p, "p_adj": row.p_adj, "verdict": direction(row.gain)}
         yield gain
         for figure in ("order_free", "first_fault", "hazard", "answers_for"):
-            yield _row(row.stage, figure, getattr(row, figure))
-    yield _row(view.named, "named_gain", view.named_gain)
+            yield figure_row(row.stage, figure, getattr(row, figure))
+    yield figure_row(view.named, "named_gain", view.named_gain)
 
 
 def _of_agree(view: AgreeView) -> Iterator[Row]:
     for row in view.stages:
         for figure in ("agreement", "person", "system", "gap"):
-            yield _row(row.stage, figure, getattr(row, figure))
+            yield figure_row(row.stage, figure, getattr(row, figure))
         for one in row.coefficients:
-            yield _row(row.stage, one.name, one.value)
+            yield figure_row(row.stage, one.name, one.value)
     for figure in ("end_to_end", "stage_by_stage", "loss", "staged_gap"):
-        yield _row("", f"architecture_{figure}", getattr(view.architecture, figure))
+        yield figure_row("", f"architecture_{figure}", getattr(view.architecture, figure))
 
 
 def _of_slices(view: SlicesView) -> Iterator[Row]:
     for one in view.findings:
         p = {"p": one.p, "p_adj": one.p_adj} if not math.isnan(one.p) else {}
-        yield _row(one.stage, f"failure rate of {one.group}", one.rate) | p | {"verdict": one.verdict}
+        yield figure_row(one.stage, f"failure rate of {one.group}", one.rate) | p | {"verdict": one.verdict}
     for one in view.bottlenecks:
-        yield _row(one.stage, f"largest gain in {one.group}", one.gain) | {"verdict": one.verdict}
+        yield figure_row(one.stage, f"largest gain in {one.group}", one.gain) | {"verdict": one.verdict}
         if one.picked is not None:
-            yield _row(one.stage, f"named gain in {one.group}", one.picked)
+            yield figure_row(one.stage, f"named gain in {one.group}", one.picked)
 
 
 def group_rows(view: Scorecard) -> list[Row]:
@@ -115,7 +117,8 @@ def failure_table(view: Scorecard) -> list[Row]:
     ]
 
 
-def _row(stage: str, figure: str, estimate: Estimate) -> Row:
+def figure_row(stage: str, figure: str, estimate: Estimate) -> Row:
+    """Give the columns of one figure; what else there is to say of it is added to them."""
     return {"stage": stage, "figure": figure, **_numbers(estimate), "p": None, "p_adj": None, "verdict": None}
 
 

@@ -6,9 +6,11 @@ string. No function here computes a statistic; every value that comes from outsi
 
 from stagegap.charts.agreement import agreement
 from stagegap.charts.ceiling import ceiling
+from stagegap.charts.changes import changed_record, changes, config, flips, worst_list
 from stagegap.charts.failure_list import failure_list, list_sentence, tag_share, tag_win, win_sentence
 from stagegap.charts.failures import failures
 from stagegap.charts.faults import first_faults, steps, together
+from stagegap.charts.figures import figures_table, notebook_card
 from stagegap.charts.gap import gap
 from stagegap.charts.groups import groups
 from stagegap.charts.marks import style
@@ -22,30 +24,38 @@ from stagegap.charts.sentences import (
     method,
     notices,
 )
+from stagegap.charts.variants import rank, variants
 from stagegap.charts.words import emphasised, percent, points, signed, span
 
 __all__ = [
     "agreement",
     "ceiling",
     "certainty",
+    "changed_record",
+    "changes",
     "checks",
+    "config",
     "emphasised",
     "failure_list",
     "failures",
     "failures_sentence",
+    "figures_table",
     "first_fault_sentence",
     "first_faults",
+    "flips",
     "gap",
     "groups",
     "groups_note",
     "list_sentence",
     "lost_anyway",
     "method",
+    "notebook_card",
     "notices",
     "oddity_plot",
     "oddity_records",
     "percent",
     "points",
+    "rank",
     "record_blocks",
     "signed",
     "span",
@@ -54,5 +64,7 @@ __all__ = [
     "tag_share",
     "tag_win",
     "together",
+    "variants",
     "win_sentence",
+    "worst_list",
 ]

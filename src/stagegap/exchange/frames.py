@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 # pandas has no complete types; a frame is handed on without being looked into.
 from typing import Any, TypeAlias
@@ -33,6 +33,32 @@ def frame(columns: Mapping[str, Column], rows: Iterable[Mapping[str, Json]], *, 
             for name, kind in columns.items()
         }
     )
+
+
+def frame_of(rows: Sequence[Mapping[str, Json]]) -> Frame:
+    """Give the rows as a frame whose columns are typed by what stands in them; what is missing is missing.
+
+    Raises: ConfigurationError without pandas.
+    """
+    pandas = _pandas()
+    names = list(rows[0]) if rows else []
+    columns = {name: [row[name] for row in rows] for name in names}
+    return pandas.DataFrame(
+        {name: pandas.Series(found, dtype=_type_of(name, found)) for name, found in columns.items()}
+    )
+
+
+def _type_of(name: str, values: Sequence[Json]) -> str:
+    kinds = {type(value) for value in values if value is not None}
+    if not kinds and name in ("p", "p_adj"):
+        return "float64"
+    if kinds and kinds <= {int}:
+        return "Int64"
+    if kinds and kinds <= {int, float}:
+        return "float64"
+    if kinds == {bool}:
+        return "boolean"
+    return "str" if kinds == {str} else "object"
 
 
 def frame_rows(given: Frame, problems: Problems) -> list[Row]:

@@ -1,0 +1,50 @@
+"""Variants of one cascade side by side: the outcome of each with its interval, best first."""
+
+from __future__ import annotations
+
+from html import escape
+
+from stagegap.analysis.variants import VariantRow, VariantsView
+from stagegap.charts.marks import Scale, row, table
+from stagegap.charts.words import percent, span
+
+_SCALE = Scale()
+
+
+def variants(view: VariantsView) -> str:
+    """Draw a dot and an interval for each variant; the ranks that the data do not exclude stand beside it."""
+    caption = f"{view.outcome}, variant by variant, best first"
+    rows = [_row(one, leads=one.variant in view.leaders) for one in view.rows]
+    key = (
+        '<div class="key" aria-hidden="true"><span><i class="dot"></i>may be the best</span>'
+        '<span><i class="dot soft"></i>behind</span><span><i class="band"></i>95% interval</span></div>'
+    )
+    drawn = table(kind="va", caption=caption, rows=[*rows, _SCALE.axis()], heading_width=26)
+    return f'<div class="bc">{key}{drawn}</div>'
+
+
+def rank(one: VariantRow) -> str:
+    """Give the ranks of a variant that the data do not exclude: `1`, `1 to 3`; empty where nothing was measured."""
+    if one.best is None or one.worst is None:
+        return ""
+    return f"{one.best}" if one.best == one.worst else f"{one.best} to {one.worst}"
+
+
+def _row(one: VariantRow, *, leads: bool) -> str:
+    outcome = one.outcome
+    if not outcome.is_measured:
+        why = one.error or outcome.method
+        return row(
+            head=one.variant,
+            says=f"{one.variant}: {why}.",
+            drawing=f'{_SCALE.grid()}<span class="note left">{escape(why)}</span>',
+        )
+    soft = "" if leads else " soft"
+    shown = f"{percent(outcome.value)}, 95% interval {span(outcome)}, {outcome.n:,} records, rank {rank(one)}"
+    drawing = (
+        f'{_SCALE.grid()}<i class="band{soft}" style="{_SCALE.between(outcome.low, outcome.high)}"></i>'
+        f'<i class="c dot{soft}" style="{_SCALE.left(outcome.value)}"></i>'
+        f'<span class="n up" style="{_SCALE.left(outcome.value)}">{percent(outcome.value)}</span>'
+        f'<span class="note end">rank {escape(rank(one))}<br>{span(outcome)}, n {outcome.n:,}</span>'
+    )
+    return row(head=one.variant, says=f"{one.variant}: {shown}.", drawing=drawing)

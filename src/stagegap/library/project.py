@@ -1,0 +1,183 @@
+"""A project in a notebook: run it, label, and look at every view."""
+
+from __future__ import annotations
+
+import weakref
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from stagegap.errors import NotFound
+from stagegap.library import views
+from stagegap.library.shown import Shown
+from stagegap.workspace import Workspace
+
+if TYPE_CHECKING:
+    from stagegap.analysis.agree import AgreeView
+    from stagegap.analysis.answers import GroupScore, ScoredAnswer
+    from stagegap.analysis.blame import Blame
+    from stagegap.analysis.changes.history import Blessed, History
+    from stagegap.analysis.changes.views import Comparison
+    from stagegap.analysis.faults import FaultsView
+    from stagegap.analysis.need import NeedView
+    from stagegap.analysis.slices import SlicesView
+    from stagegap.analysis.variants import VariantsView
+    from stagegap.analysis.views import Scorecard
+    from stagegap.exchange.frames import Frame
+    from stagegap.workspace.attributing import Attribution
+    from stagegap.workspace.exchanging import ImportReport
+    from stagegap.workspace.holding import Checked, Gate
+
+
+def open_project(folder: str | Path = ".", *, cascade: str | None = None) -> Project:
+    """Open the project that a folder lies in; without `cascade` the one that ran last is meant.
+
+    Known outside as `stagegap.open`.
+    """
+    return Project(Workspace.open(Path(folder)), cascade=cascade)
+
+
+class Project:
+    """One cascade of a workspace. Runs are named as on screen, `v3`; without a name the newest that is done is meant.
+
+    What it gives shows itself in a notebook and has `to_frame()`.
+    """
+
+    def __init__(self, workspace: Workspace, *, cascade: str | None = None) -> None:
+        self.workspace = workspace
+        """The front door behind it, for all that is not here."""
+        self._cascade = cascade
+        weakref.finalize(self, workspace.close)  # a kernel that ends closes nothing by itself
+
+    def __repr__(self) -> str:
+        return f"Project({str(self.workspace.folder)!r}, cascade={self.cascade!r})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the store, so that other programs may have it at once."""
+        self.workspace.close()
+
+    @property
+    def cascade(self) -> str:
+        """Name of the cascade. Raises: NotFound where there is none."""
+        names = [self._cascade] if self._cascade else self.workspace.cascades()
+        if not names:
+            raise NotFound(f"There is no cascade in {self.workspace.folder}. `stagegap init` makes one.")
+        return names[0]
+
+    def run(
+        self,
+        *,
+        limit: int | None = None,
+        filter: str = "",
+        sample: int | None = None,
+        seed: int = 0,
+        budget: str | None = None,
+        fresh: bool = False,
+    ) -> Shown[Scorecard]:
+        """Run the cascade as its file stands, and give the verdict; only calls that were never made are made.
+
+        Raises: RunStopped when it ended before its last call, ConfigurationError.
+        """
+        from stagegap.library.running import run_now
+
+        run = run_now(self.workspace, self._path, limit, filter, sample, seed=seed, budget=budget, fresh=fresh)
+        return self.gap(run)
+
+    def overnight(self, file: str | Path) -> Shown[VariantsView]:
+        """Run every variant of a matrix file, and rank them. Raises: SpecError, ConfigurationError."""
+        from stagegap.library.running import night_now
+
+        return views.variants(night_now(self.workspace, Path(file)))
+
+    def runs(self) -> Shown[History]:
+        """Give the runs, newest first."""
+        return views.history(self._gate.history())
+
+    def gap(self, run: str | None = None) -> Shown[Scorecard]:
+        """Give the verdict of a run: how far each stage is from a person, and what correcting it would buy."""
+        card = self.workspace.scorecard(self.cascade, run)
+        if card is None:
+            which = f"no run {run!r} that is done" if run else "no run that is done"
+            raise NotFound(f"Cascade {self.cascade!r} has {which}. `project.run()` makes one.")
+        return views.gap(card)
+
+    def blame(self, run: str | None = None) -> Shown[Blame]:
+        """Put the methods of attribution side by side."""
+        return views.blame(self._look(run).blame())
+
+    def faults(self, run: str | None = None) -> Shown[FaultsView]:
+        """Say where records first go wrong."""
+        return views.faults(self._look(run).faults())
+
+    def slices(self, run: str | None = None) -> Shown[SlicesView]:
+        """Give the groups that fail more than the others, and the bottleneck of each."""
+        return views.slices(self._look(run).slices())
+
+    def agree(self, run: str | None = None) -> Shown[AgreeView]:
+        """Say how far people agree, and how good they are against each other."""
+        return views.agree(self._look(run).agree())
+
+    def need(self, run: str | None = None) -> Shown[NeedView]:
+        """Say how many more labels name the worst stage."""
+        return views.need(self._look(run).need())
+
+    def answers(self, stage: str = "outcome", run: str | None = None) -> Shown[tuple[ScoredAnswer, ...]]:
+        """Give what the system answered at a stage, record by record, beside what is right.
+
+        Whoever reads this is no longer blind to these records.
+        """
+        return views.answers(self._look(run).evidence, stage)
+
+    def groups(self, stage: str = "outcome", run: str | None = None) -> Shown[tuple[GroupScore, ...]]:
+        """Give the score at a stage on all records, then on each slice."""
+        return views.groups(self._look(run).evidence, stage)
+
+    def compare(self, before: str, after: str, *, shared: bool = False) -> Shown[Comparison]:
+        """Compare two runs; `shared` takes the records that are the same in both where the runs differ."""
+        from stagegap.workspace.comparing import on_shared_records
+
+        view = self.workspace.compare(self.cascade, before, after)
+        return views.comparison(on_shared_records(view) if shared else view)
+
+    def bless(self, run: str) -> Blessed:
+        """Hold later runs against this one. Raises: NotFound, ConfigurationError."""
+        return self._gate.bless(run)
+
+    def check(self, run: str | None = None, *, against: str | None = None) -> Shown[Checked]:
+        """Check a run against its targets and the blessed run. Raises: NotFound, ConfigurationError."""
+        return views.checked(self._gate.check(run, against=against))
+
+    def labels(self) -> Frame:
+        """Give all labels as a pandas frame. Raises: ConfigurationError without pandas."""
+        return self.workspace.labels_frame(self.cascade)
+
+    def label(self, labels: Frame) -> ImportReport:
+        """Take labels in from a frame: record, stage, annotator, value; what is there already is not taken twice.
+
+        Raises: InputError with every problem, rows counted from 1.
+        """
+        return self.workspace.import_frame(labels, self._path)
+
+    @property
+    def _path(self) -> Path:
+        files = self.workspace.files()
+        if self.cascade not in files:
+            raise NotFound(f"No file under {self.workspace.folder / 'pipelines'} holds the cascade {self.cascade!r}.")
+        return files[self.cascade]
+
+    @property
+    def _gate(self) -> Gate:
+        from stagegap.workspace.holding import Gate
+
+        return Gate(self.workspace, self.cascade)
+
+    def _look(self, run: str | None) -> Attribution:
+        return self.workspace.attribution(self.cascade, run)

@@ -1,0 +1,130 @@
+"""How each view shows itself: its headline, its sentences, its rows, and its chart where it has one."""
+
+from __future__ import annotations
+
+from stagegap import charts
+from stagegap.analysis import frames
+from stagegap.analysis.agree import AgreeView
+from stagegap.analysis.answers import GroupScore, ScoredAnswer, group_scores
+from stagegap.analysis.answers import answers as scored_answers
+from stagegap.analysis.blame import Blame
+from stagegap.analysis.changes import frames as several
+from stagegap.analysis.changes.history import History
+from stagegap.analysis.changes.views import Comparison
+from stagegap.analysis.evidence import Evidence
+from stagegap.analysis.faults import FaultsView
+from stagegap.analysis.need import NeedView
+from stagegap.analysis.slices import SlicesView
+from stagegap.analysis.variants import VariantsView
+from stagegap.analysis.views import Scorecard
+from stagegap.analysis.wording import counted, interval, sentence
+from stagegap.charts.words import percent
+from stagegap.library.shown import Shown
+from stagegap.model.estimate import Estimate
+from stagegap.workspace.holding import Checked
+
+
+def gap(view: Scorecard) -> Shown[Scorecard]:
+    """Show a run's verdict with its two charts."""
+    verdict = view.verdict
+    return Shown(
+        view=view,
+        headline=verdict.headline,
+        sentences=(verdict.summary, verdict.basis, verdict.advice, *charts.notices(view)),
+        rows=frames.rows(view),
+        picture=_both_charts,
+    )
+
+
+def _both_charts(view: Scorecard) -> str:
+    return f"{charts.gap(view)}{charts.ceiling(view)}"
+
+
+def blame(view: Blame) -> Shown[Blame]:
+    """Show the methods of attribution."""
+    named = f"{sentence(view.named)} is named" if view.named else "No stage is named"
+    return Shown(
+        view=view,
+        headline=f"{named}, from {counted(view.n, view.noun)}",
+        sentences=view.disagreements,
+        rows=frames.figures(view),
+    )
+
+
+def faults(view: FaultsView) -> Shown[FaultsView]:
+    """Show where records first go wrong."""
+    return Shown(view=view, headline=f"Where {view.cascade} goes wrong in {view.run}", rows=frames.figures(view))
+
+
+def slices(view: SlicesView) -> Shown[SlicesView]:
+    """Show the groups of records."""
+    found = [one for one in view.findings if one.verdict == "stands out"]
+    said = f"{counted(len(found), 'group')} of {len(view.findings)} fail more than the others"
+    return Shown(view=view, headline=said, rows=frames.figures(view))
+
+
+def agree(view: AgreeView) -> Shown[AgreeView]:
+    """Show how far people agree."""
+    return Shown(view=view, headline=f"People at every stage of {view.cascade}", rows=frames.figures(view))
+
+
+def need(view: NeedView) -> Shown[NeedView]:
+    """Show what labels are needed."""
+    return Shown(view=view, headline=view.sentence, rows=frames.figures(view))
+
+
+def answers(evidence: Evidence, stage: str) -> Shown[tuple[ScoredAnswer, ...]]:
+    """Show what was answered at a stage, record by record."""
+    found = scored_answers(evidence, stage)
+    scored = [one for one in found if one.is_scored]
+    right = sum(one.is_good is True for one in scored)
+    return Shown(
+        view=found,
+        headline=f"{right:,} of {len(scored):,} scored at {stage} are good, {len(found) - len(scored):,} have no score",
+        rows=several.answer_rows(found),
+    )
+
+
+def groups(evidence: Evidence, stage: str) -> Shown[tuple[GroupScore, ...]]:
+    """Show the score at a stage, on all records and on each slice."""
+    found = group_scores(evidence, stage)
+    return Shown(
+        view=found, headline=f"{sentence(stage)}: {_share(found[0].score)}", rows=several.group_score_rows(found)
+    )
+
+
+def comparison(view: Comparison) -> Shown[Comparison]:
+    """Show what is better and worse between two runs; a refused comparison shows why and no figure."""
+    if view.refusal is not None and not view.is_accepted:
+        said = f"{view.before} and {view.after} can't be compared as they are"
+        return Shown(view=view, headline=said, sentences=(*view.refusal.reasons, view.refusal.offer), rows=[])
+    return Shown(
+        view=view,
+        headline=view.headline,
+        sentences=(view.summary,),
+        rows=several.comparison_rows(view),
+        picture=charts.changes,
+    )
+
+
+def history(view: History) -> Shown[History]:
+    """Show the runs of a cascade."""
+    return Shown(
+        view=view, headline=f"{counted(len(view.rows), 'run')} of {view.cascade}", rows=several.history_rows(view)
+    )
+
+
+def variants(view: VariantsView) -> Shown[VariantsView]:
+    """Show the ranking of a night."""
+    return Shown(view=view, headline=view.headline, rows=several.variant_rows(view), picture=charts.variants)
+
+
+def checked(view: Checked) -> Shown[Checked]:
+    """Show all checks of a run."""
+    return Shown(view=view, headline=view.verdict, rows=several.check_rows(view.results))
+
+
+def _share(estimate: Estimate) -> str:
+    if not estimate.is_measured:
+        return estimate.method
+    return f"{percent(estimate.value)} ({interval(estimate)}), {counted(estimate.n, 'record')}"
