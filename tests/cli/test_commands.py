@@ -23,6 +23,14 @@ def test_newcomer_goes_from_init_to_a_verdict(stagegap: Command) -> None:
     assert "Run v2: 6 records, 0 calls" in stagegap("run").out
 
 
+def test_help_lists_every_command_once_in_its_section(stagegap: Command) -> None:
+    said = stagegap("--help").out
+    listed = re.findall(r"^  ([a-z]+) {2,}[A-Z]", said, re.MULTILINE)
+    assert sorted(listed) == sorted(typer.main.get_command(application).commands)
+    assert said.index("\nBegin:") < said.index("\nRun:") < said.index("\nRead:") < said.index("\nHold the line:")
+    assert "\nMore:" not in said
+
+
 def test_init_leaves_what_is_there(stagegap: Command, tmp_path: Path) -> None:
     stagegap("init")
     mine = tmp_path / "pipelines" / "first" / "stages.py"

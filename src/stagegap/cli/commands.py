@@ -30,8 +30,10 @@ from stagegap.cli.options import (
 )
 from stagegap.cli.overnight import nights
 from stagegap.cli.past import past
+from stagegap.cli.sections import Sections
 
 application = typer.Typer(
+    cls=Sections,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
