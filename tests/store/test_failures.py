@@ -119,3 +119,11 @@ def test_record_has_its_faults_and_scores(failing: Store) -> None:
     }
     assert failing.failing.scores_of(RUN, "r1") == {"route": 0.0, "draft": 0.5}
     assert failing.failing.scores_of(RUN, "r9") == {}
+
+
+def test_a_long_list_is_stored_in_chunks_and_keeps_its_order(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stagegap.store.failures.CHUNK", 3)
+    store.put_records("mail", [Record(id=f"r{n}", fields={}) for n in range(8)])
+    store.failing.put(RUN, [replace(ONE, record=f"r{n}", stage="route" if n % 2 else "draft") for n in range(8)])
+    assert ids(store, replace(ROUTE, stage="draft")) == ["r0", "r2", "r4", "r6"]
+    assert ids(store, ROUTE) == ["r1", "r3", "r5", "r7"]

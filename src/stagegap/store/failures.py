@@ -12,33 +12,46 @@ from stagegap.store.runs import identify, intern_stage
 
 PAGE = 200
 """Rows of a list that go to the browser at once."""
+CHUNK = 10_000
+"""Failures that are handed to DuckDB at once: memory does not grow with the list."""
 _FIELDS = tuple(field.name for field in fields(Failure))
-_SHAPE = """{"stage":["VARCHAR"],"record":["VARCHAR"],"title":["VARCHAR"],"score":["DOUBLE"],"first_fault":["BOOLEAN"],
-"inherits":["BOOLEAN"],"disagreed":["BOOLEAN"],"groups":[["VARCHAR"]],"win":["DOUBLE"],"unit":["VARCHAR"]}"""
+_SHAPE = """{"place":["UINTEGER"],"stage":["VARCHAR"],"record":["VARCHAR"],"title":["VARCHAR"],"score":["DOUBLE"],
+"first_fault":["BOOLEAN"],"inherits":["BOOLEAN"],"disagreed":["BOOLEAN"],"groups":[["VARCHAR"]],"win":["DOUBLE"],
+"unit":["VARCHAR"]}"""
 
 
 def put(session: Session, run: str, failures: Sequence[Failure]) -> None:
     """Keep a run's failures in the place of older ones; per stage in the order given. Raises: NotFound."""
     key, cascade = identify(session, run)
-    columns = {name: [getattr(failure, name) for failure in failures] for name in _FIELDS}
-    spread = ", ".join(f"unnest(p.{name}) as {name}" for name in _FIELDS)
+    before: dict[str, int] = {}
     with session.transaction():
         session.run("delete from failure where run = ?", key)
-        for stage in dict.fromkeys(columns["stage"]):
+        for stage in dict.fromkeys(failure.stage for failure in failures):
             intern_stage(session, cascade, stage)
-        session.run(
-            f"""insert into failure
-            select $1, s.id, f.place, r.id, f.title, f.score, f.first_fault, f.inherits, f.disagreed, f.groups,
-                f.win, f.unit
-            from (select unnest(range(1, len(p.record) + 1)) as place, {spread}
-                  from (select from_json_strict($3::varchar, '{_SHAPE}') as p)) f
-                join stage s on s.name = f.stage and s.cascade = $2
-                join record r on r.name = f.record and r.cascade = $2
-            order by s.id, f.place""",
-            key,
-            cascade,
-            text.write(columns).decode(),
-        )
+        for start in range(0, len(failures), CHUNK):
+            _insert(session, key, cascade, failures[start : start + CHUNK], before)
+
+
+def _insert(session: Session, key: int, cascade: int, failures: Sequence[Failure], before: dict[str, int]) -> None:
+    """Store some failures; `before` counts those of each stage that are stored already, and goes on counting."""
+    columns = {name: [getattr(failure, name) for failure in failures] for name in _FIELDS}
+    places: list[int] = []
+    for stage in columns["stage"]:
+        before[stage] = before.get(stage, 0) + 1
+        places.append(before[stage])
+    spread = ", ".join(f"unnest(p.{name}) as {name}" for name in ("place", *_FIELDS))
+    session.run(
+        f"""insert into failure
+        select $1, s.id, f.place, r.id, f.title, f.score, f.first_fault, f.inherits, f.disagreed, f.groups,
+            f.win, f.unit
+        from (select {spread} from (select from_json_strict($3::varchar, '{_SHAPE}') as p)) f
+            join stage s on s.name = f.stage and s.cascade = $2
+            join record r on r.name = f.record and r.cascade = $2
+        order by s.id, f.place""",
+        key,
+        cascade,
+        text.write({"place": places, **columns}).decode(),
+    )
 
 
 def page(session: Session, run: str, wanted: Wanted, *, after: int) -> FailurePage:

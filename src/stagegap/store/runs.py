@@ -11,6 +11,8 @@ from stagegap.model.run import Cell, Run, RunStatus
 from stagegap.store import text
 from stagegap.store.attach import Session
 
+CHUNK = 50_000
+"""Scores that are handed to DuckDB at once: memory does not grow with the run."""
 _FIELDS = (
     "replace(r.key::varchar, '-', ''), r.name, c.name, r.fingerprint, r.resolved, r.status, r.started_at,"
     " r.finished_at, r.records, r.who, r.git_commit, r.seed, r.error"
@@ -115,6 +117,7 @@ def put_scores(session: Session, run: str, cell: Cell, *, stage: str, metric: st
     if any(math.isinf(score) for score in scores.values()):
         raise ValueError("an infinite score cannot be stored")
     key, cascade = identify(session, run)
+    pairs = list(scores.items())
     with session.transaction():
         place = (
             key,
@@ -122,25 +125,33 @@ def put_scores(session: Session, run: str, cell: Cell, *, stage: str, metric: st
             intern_stage(session, cascade, stage),
             intern(session, "metric", metric),
         )
-        session.run(
-            """create or replace temp table scored as select r.id as record, s.value from
-            (select unnest(from_json_strict(?::varchar, '["VARCHAR"]')) as name,
-                unnest(from_json_strict(?::varchar, '["DOUBLE"]')) as value) s
-            join record r on r.name = s.name and r.cascade = ?""",
-            text.write(list(scores)).decode(), text.write(list(scores.values())).decode(), cascade,
-        )  # fmt: skip
-        missing = len(scores) - session.rows("select count(*) from scored")[0][0]
+        missing = sum(
+            _put_scores(session, place, cascade, dict(pairs[start : start + CHUNK]))
+            for start in range(0, len(pairs), CHUNK)
+        )
         if missing:
             raise NotFound(f"{missing} of {len(scores)} scores are for records that the store does not know.")
-        session.run(
-            "delete from score where run = ? and cell = ? and stage = ? and metric = ?"
-            " and record in (select record from scored)",
-            *place,
-        )
-        session.run(
-            "insert into score select ?, ?, ?, ?, record, value from scored where value is not null order by record",
-            *place,
-        )
+
+
+def _put_scores(session: Session, place: tuple[int, int, int, int], cascade: int, scores: Mapping[str, float]) -> int:
+    """Store some scores; give the number of those that are for unknown records."""
+    session.run(
+        """create or replace temp table scored as select r.id as record, s.value from
+        (select unnest(from_json_strict(?::varchar, '["VARCHAR"]')) as name,
+            unnest(from_json_strict(?::varchar, '["DOUBLE"]')) as value) s
+        join record r on r.name = s.name and r.cascade = ?""",
+        text.write(list(scores)).decode(), text.write(list(scores.values())).decode(), cascade,
+    )  # fmt: skip
+    session.run(
+        "delete from score where run = ? and cell = ? and stage = ? and metric = ?"
+        " and record in (select record from scored)",
+        *place,
+    )
+    session.run(
+        "insert into score select ?, ?, ?, ?, record, value from scored where value is not null order by record",
+        *place,
+    )
+    return len(scores) - session.rows("select count(*) from scored")[0][0]
 
 
 def scores(session: Session, run: str, cell: Cell, *, stage: str, metric: str) -> dict[str, float]:

@@ -17,7 +17,7 @@ from stagegap.model.past import PastCall
 from stagegap.model.queue import GuidelineVersion, Progress, Queue, QueueItem, Sitting
 from stagegap.model.record import Record
 from stagegap.model.run import Cell, Run, RunStatus
-from stagegap.store import care, guidelines, labels, marks, outputs, queues, records, rows, spending
+from stagegap.store import care, guidelines, labels, marks, outputs, places, queues, records, rows, spending
 from stagegap.store.attach import Attachment
 from stagegap.store.calls import Calls
 from stagegap.store.drain import Drainer
@@ -79,6 +79,7 @@ class Store:
         path = folder / "store.duckdb"
         if not create and not path.exists():
             raise NotFound(f"There is no store in {folder}.")
+        places.refuse_network(folder.resolve(), places.mounts())
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             folder.chmod(0o700)
