@@ -197,7 +197,37 @@ def contradicted(run: RunColumns, rng: np.random.Generator) -> RunColumns:
     return replace(run, others={**run.others, "route": systems})
 
 
+def leaking(column: str, share: float) -> Plant:
+    def plant(run: RunColumns, rng: np.random.Generator) -> RunColumns:
+        assert run.leaks is not None
+        hits = some(rng, run.n, share).astype(float)
+        return replace(run, leaks=replace(run.leaks, **{column: hits}))
+
+    return plant
+
+
+def answer_inside(run: RunColumns, rng: np.random.Generator) -> RunColumns:
+    assert run.leaks is not None
+    return replace(run, leaks=replace(run.leaks, holds_answer={"draft": some(rng, run.n, 0.01).astype(float)}))
+
+
+def one_field(run: RunColumns, rng: np.random.Generator) -> RunColumns:
+    assert run.leaks is not None
+    return replace(run, leaks=replace(run.leaks, telling={("route", "code"): np.r_[0.0, np.ones(run.n - 1)]}))
+
+
+def told_apart(run: RunColumns, rng: np.random.Generator) -> RunColumns:
+    assert run.leaks is not None
+    return replace(run, leaks=replace(run.leaks, told_apart=rng.normal(0.9 * run.leaks.is_scored, 1)))
+
+
 PLANTS: dict[str, Plant] = {
+    "copies": leaking("copies", 0.01),
+    "shared-group": leaking("shares_group", 0.01),
+    "time-order": leaking("older", 0.01),
+    "answer-inside": answer_inside,
+    "one-field": one_field,
+    "told-apart": told_apart,
     "weak-agreement": weak,
     "hasty": hasty,
     "wavering": wavering,

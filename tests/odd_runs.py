@@ -15,6 +15,7 @@ from stagegap.analysis.oddities.columns import (
     Earlier,
     Fields,
     Floats,
+    Leaks,
     PeopleColumns,
     RunColumns,
     StageColumns,
@@ -75,6 +76,7 @@ def clean(rng: np.random.Generator, n: int = N, *, per_cluster: int = 1) -> RunC
         others={name: [one, other(one, rng), other(one, rng)] for name, one in stages.items()},
         fields=fields(rng, 100, 0),
         fields_before=fields(rng, 100, 100),
+        leaks=leaks(rng, n),
         rows=tuple(row(stage.name, rng) for stage in made.stages),
         seed=int(rng.integers(1 << 30)),
     )
@@ -148,6 +150,22 @@ def people_of(hard: Floats, rng: np.random.Generator, n: int) -> PeopleColumns:
         changed_record=again,
         changed_person=np.zeros(len(again), dtype=np.int64),
         changed=(rng.random(len(again)) < 0.02).astype(float),
+    )
+
+
+def leaks(rng: np.random.Generator, n: int) -> Leaks:
+    """Training records that have nothing to do with the scored ones, and are older."""
+    return Leaks(
+        split="train",
+        copies=np.zeros(n),
+        shares_group=np.zeros(n),
+        older=np.zeros(n),
+        holds_answer={"draft": np.zeros(n)},
+        telling={("route", "channel"): (rng.random(n) < 0.5).astype(float)},
+        trained=frozenset({"route"}),
+        told_apart=rng.normal(0, 1, 200),
+        is_scored=np.repeat([0.0, 1.0], 100),
+        apart_units=Clusters(codes=np.arange(200), count=200),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -93,3 +94,68 @@ def test_unknown_run_is_named(workspace: Workspace) -> None:
         workspace.oddities.screen("first", ["v9"])
     with pytest.raises(NotFound, match="no run that is done"):
         workspace.oddities.screen("second")
+
+
+TRAINED = """\
+cascade: trained
+records: {path: rows.jsonl, id: id, cluster: who, split: split}
+references: {path: labels.jsonl}
+evaluate: test
+stages:
+  topic:
+    uses: sklearn
+    with: {estimator: logistic_regression, train: train}
+    inputs: {text: record.text, code: record.code}
+    output: {type: label, values: [opening, parking]}
+    score: accuracy
+  reply:
+    uses: python
+    with: {function: "stages.py:same"}
+    inputs: {topic: topic, text: record.text}
+    output: {type: text}
+    score: exact
+outcome: {score: reply.exact, good: ">= 1"}
+"""
+
+
+@pytest.fixture
+def trained(tmp_path: Path) -> Iterator[Workspace]:
+    """Forty records to learn from, forty scored: copies, shared clusters, later times and a telling code planted."""
+    folder = tmp_path / "pipelines" / "t"
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(5)
+    words = {"opening": "when open hours door saturday", "parking": "car place park street garage"}
+    records, labels = [], []
+    for i in range(80):
+        kind = ("opening", "parking")[i % 2]
+        split = "train" if i < 40 else "test"
+        text = " ".join(rng.choice(words[kind].split(), 12)) + f" {'old' if split == 'train' else 'new'} {i}"
+        if i in (50, 52):
+            text = records[i - 40]["text"].upper()
+        records.append({
+            "id": f"r{i}", "who": f"c{i % 45}", "split": split, "text": text, "code": f"K-{i % 2}",
+            "at": f"2026-01-{1 + i % 28:02d}",
+        })  # fmt: skip
+        answer = f"The right answer to this {text}"[:60] if i == 60 else "short"
+        labels += [{"record": f"r{i}", "stage": "topic", "annotator": "ab", "value": kind}]
+        labels += [{"record": f"r{i}", "stage": "reply", "annotator": "ab", "value": answer}]
+        if i == 60:
+            records[-1]["text"] = f"{text} {answer}"
+    for name, rows in (("rows", records), ("labels", labels)):
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (folder / "stages.py").write_text("def same(topic, text):\n    return 'short'\n")
+    (folder / "cascade.yaml").write_text(TRAINED)
+    with Workspace.open(tmp_path) as opened:
+        opened.run(None)
+        yield opened
+
+
+def test_leaks_of_a_trained_stage_are_found(trained: Workspace) -> None:
+    cards = {card.key: card for card in trained.oddities.screen("trained").cards}
+    assert cards["copies//"].count == 2
+    assert set(cards["copies//"].records) == {"r50", "r52"}
+    assert cards["shared-group//"].count == 35
+    assert cards["time-order//"].count > 0
+    assert cards["answer-inside/reply/"].records == ("r60",)
+    assert cards["one-field/topic/code"].statistic.value == 1.0
+    assert "told-apart//" in cards  # "old" and "new" give them away

@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 from stagegap.model.cascade import Kind, Stage
 from stagegap.store import text
 from stagegap.store.attach import Session
+from stagegap.store.leaking import OtherRecords, field_codes, holding, path_of
 from stagegap.store.runs import identify
+from stagegap.store.stage_rows import COLUMNS, FIRST, answers_of, inputs_of, joined, rows_of
 
 LANGUAGES = 2_000
 """Texts of a stage whose language is looked at, chosen by the hash of their record."""
 SHAPES = 100
 """Forms of an answer that are told apart."""
-LONG = 40
-"""Characters from which a text is expected to end with a sentence's sign."""
 AN_HOUR = 3600
 MOST_GROUPS = 12
 FEWEST = 30
@@ -134,12 +134,12 @@ class RunReader:
         """Read one stage of this run, or of another on the records of this one."""
         session = self._session
         key = self._key if run is None else identify(session, run)[0]
-        session.run(_rows_of(stage), key, text.plain(stage.name), self._cascade)
-        first = session.columns(_FIRST)
+        session.run(rows_of(stage), key, text.plain(stage.name), self._cascade)
+        first = session.columns(FIRST)
         at = first["position"]
         numbers = {
             name: self._placed(at, first[name], np.full(self.n, blank, dtype=np.dtype(kind)))
-            for name, (blank, kind) in _COLUMNS.items()
+            for name, (blank, kind) in COLUMNS.items()
         }
         shapes = self._shapes(numbers)
         repeated = session.columns(
@@ -156,12 +156,12 @@ class RunReader:
         )  # fmt: skip
         numbers["score"] = self._floats(scores["position"], scores["score"])
         numbers["answer"] = self._coded(stage, "select position, said from stage_row where repeat = 0 and value <> 0")
-        given = session.columns(_inputs_of(stage))
+        given = session.columns(inputs_of(stage))
         numbers["given"] = self._placed(given["position"], given["given"], np.zeros(self.n, dtype=np.uint64))
         texts: list[tuple[int, str, str]] = []
         if with_texts and stage.output.kind is Kind.TEXT:
             texts = session.rows(
-                f"""select o.position, o.said, {_joined(stage)}
+                f"""select o.position, o.said, {joined(stage)}
                 from stage_row o join screened_version v using (position)
                 where o.repeat = 0 and o.value <> 0 order by hash(o.position) limit {LANGUAGES}"""
             )
@@ -261,7 +261,7 @@ class RunReader:
             self._key,
             before,
         )
-        sizes = ", ".join(f"length(fields ->> {_path(name)})::double as size_{i}" for i, name in enumerate(names))
+        sizes = ", ".join(f"length(fields ->> {path_of(name)})::double as size_{i}" for i, name in enumerate(names))
         both: list[dict[str, Column]] = []
         for wanted in ("now", "not now"):
             found = self._session.columns(f"select unit, {sizes} from lone where {wanted} order by record")
@@ -272,6 +272,27 @@ class RunReader:
                 }
             )
         return both[0], both[1]
+
+    def splits(self) -> list[str]:
+        """Give the splits that the cascade's records stand in."""
+        rows = self._session.rows(
+            """select distinct v.split from record_version v join record r on r.id = v.record
+            where r.cascade = ? and v.split is not null order by 1""",
+            self._cascade,
+        )
+        return [row[0] for row in rows]
+
+    def others(self, splits: Sequence[str]) -> OtherRecords:
+        """Give the records of these splits that the run does not have."""
+        return OtherRecords(self._session, self._cascade, splits, n=self.n)
+
+    def holding(self, stage: Stage, fields: Sequence[str]) -> Column:
+        """Give 1 where a reference of the stage stands word for word in these fields."""
+        return holding(self._session, stage.name, self._cascade, fields, n=self.n)
+
+    def field_codes(self, fields: Sequence[str]) -> dict[str, Column]:
+        """Give a code for each value of fields whose values come again."""
+        return field_codes(self._session, fields, n=self.n)
 
     def shared(self, run: str) -> int:
         """Count the records that another run has too."""
@@ -301,89 +322,6 @@ class RunReader:
 
     def _floats(self, at: Column, values: Column) -> Column:
         return self._placed(at, values, np.full(self.n, np.nan))
-
-
-def answers_of(stage: Stage) -> tuple[str, ...]:
-    """Give the values that a label or boolean can take, as the store's text; empty for other types."""
-    match stage.output.kind:
-        case Kind.LABEL:
-            return stage.output.values
-        case Kind.BOOLEAN:
-            return ("false", "true")
-        case _:
-            return ()
-
-
-_COLUMNS: dict[str, tuple[float, str]] = {
-    "status": (-1, "int64"), "value": (0, "uint64"), "call": (0, "uint64"), "confidence": (np.nan, "float64"),
-    "latency": (np.nan, "float64"), "cost": (np.nan, "float64"), "size": (np.nan, "float64"),
-    "cut": (np.nan, "float64"), "doubled": (np.nan, "float64"), "outside": (np.nan, "float64"),
-}  # fmt: skip
-_FIRST = f"select position, {', '.join(_COLUMNS)} from stage_row where repeat = 0"
-_SAID = """case o.form when 'boolean' then if(o.number = 1, 'true', 'false') when 'number' then o.number::varchar
-    when 'integer' then o.number::varchar else coalesce(o.short, b.body) end"""
-_ENDS = r"""[.!?…。！？"''”»)\]}*`:;]\s*$"""
-_OPENING = r"^(sure|certainly|of course|here is|here are|here''s|okay|gerne|natürlich|bien sûr)\b"
-
-
-def _rows_of(stage: Stage) -> str:
-    """Give the statement that lays out the newest row of each record and repeat, its text hashed and looked at."""
-    kind = stage.output.kind
-    is_text = kind is Kind.TEXT
-    values = ", ".join("'" + text.plain(value).replace("'", "''") + "'" for value in stage.output.values)
-    size = "length(said)::double" if is_text else "null::double"
-    cut = f"(not regexp_matches(said, '{_ENDS}'))::double" if is_text else "null::double"
-    doubled = (
-        "(len(list_distinct(from_json(said, '[\"VARCHAR\"]'))) < json_array_length(said))::double"
-        if kind is Kind.RANKING
-        else "null::double"
-    )
-    outside = f"(said not in ({values}))::double" if kind is Kind.LABEL and values else "null::double"
-    plain = "'as declared'"
-    if is_text:
-        plain = f"""case when said like '```%' then 'a code block'
-            when regexp_matches(lower(left(said, 24)), '{_OPENING}') then 'opening words'
-            when said like '{{%' or said like '[%' then 'JSON' when said like '<%' then 'markup'
-            when regexp_matches(left(said, 8), '^\\s*([-*•]|\\d+[.)])\\s') then 'a list' else 'plain text' end"""
-    elif kind is Kind.OBJECT:
-        plain = "left(json_structure(said)::varchar, 200)"
-    return f"""create or replace temp table stage_row as
-    select position, repeat, status, said, if(ok and said is not null, greatest(hash(said), 1), 0)::ubigint as value,
-        call, confidence, latency, cost, if(ok, {size}, null) as size,
-        if(ok and length(said) > {LONG}, {cut}, null) as cut,
-        if(ok and said is not null, {doubled}, null) as doubled,
-        if(ok and said is not null, {outside}, null) as outside,
-        case when not ok or said is null then null when raw like '```%' then 'a code block around it'
-            when raw is not null then 'words around it' else {plain} end as shape
-    from (select s.position, o.repeat, enum_code(o.status) as status, o.status in ('ok', 'repaired') as ok,
-            {_SAID} as said, ltrim(w.body) as raw, (o.call_key::uhugeint >> 64)::ubigint as call, o.confidence,
-            if(o.cached, null, o.latency_ms) as latency, o.cost
-        from (select * from output
-              where run = ? and cell = (select id from cell where name = 'system')
-                and stage = (select id from stage where name = ? and cascade = ?)
-              qualify row_number() over (partition by record, repeat order by seq desc) = 1) o
-            join screened s using (record) left join blob b on b.id = o.body
-            left join blob w on w.id = o.raw and o.status = 'repaired')"""
-
-
-def _inputs_of(stage: Stage) -> str:
-    """Give the query of the hash of everything that the stage reads of a record."""
-    fields = [_path(source.name) for source in stage.inputs.values() if source.origin == "record"]
-    if not fields:
-        return "select position, 0::ubigint as given from screened_version limit 0"
-    parts = ", ".join(f"(fields -> {field})::varchar" for field in fields)
-    return f"select position, greatest(hash({parts}), 1)::ubigint as given from screened_version"
-
-
-def _joined(stage: Stage) -> str:
-    fields = [_path(source.name) for source in stage.inputs.values() if source.origin == "record"]
-    return f"concat_ws(' ', {', '.join(f'v.fields ->> {field}' for field in fields)})" if fields else "''"
-
-
-def _path(field: str) -> str:
-    """Give the JSON path of a field as an SQL string."""
-    inner = text.plain(field).replace("\\", "\\\\").replace('"', '\\"').replace("'", "''")
-    return f"'$.\"{inner}\"'"
 
 
 def _plain(column: Column, blank: float) -> Column:

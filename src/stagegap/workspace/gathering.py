@@ -17,7 +17,9 @@ from stagegap.model.cascade import Cascade, Stage
 from stagegap.model.run import Run
 from stagegap.stats.clusters import Clusters
 from stagegap.store import Store
-from stagegap.store.screening import PeopleTable, RunReader, StageTable, answers_of
+from stagegap.store.screening import PeopleTable, RunReader, StageTable
+from stagegap.store.stage_rows import answers_of
+from stagegap.workspace.leaking import leaks_of
 
 Bars = Mapping[str, float]
 Hashes = NDArray[np.uint64]
@@ -46,6 +48,7 @@ def run_columns(
         references = {stage.name: reader.reference(stage) for stage in cascade.stages}
         stages = _stages(reader, cascade, bars, references, run=None)
         people = {stage.name: people_columns(reader.people(stage)) for stage in cascade.stages}
+        leaks = leaks_of(reader, cascade, stages, seed=run.seed)
         before = _earlier(reader, cascade, bars, references, stages, earlier) if earlier else None
         fields = _fields(reader, cascade, earlier) if earlier else (None, None)
         systems = [run_ for run_ in others if reader.n * len(cascade.stages) * len(others) <= MOST_ROWS][:MOST_OTHERS]
@@ -65,6 +68,7 @@ def run_columns(
         others={name: differing(stages[name], [one[name] for one in more]) for name in cascade.names},
         fields=fields[0],
         fields_before=fields[1],
+        leaks=leaks,
         rows=card.stages if card else (),
         seed=run.seed,
     )

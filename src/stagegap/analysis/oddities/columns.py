@@ -131,6 +131,31 @@ class Earlier:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Leaks:
+    """What is known of the records that were trained on, beside those that are scored; one entry a scored record."""
+
+    split: str
+    """Where the other records stand: `train`."""
+    copies: Floats
+    """Largest share in common with one of them, 0 below 0.8; NaN where it was not looked at."""
+    shares_group: Floats
+    """1 where one of them is of the same cluster; NaN without clusters."""
+    older: Floats
+    """1 where the record is older than the newest of them; NaN without a time."""
+    holds_answer: Mapping[str, Floats] = field(default_factory=dict[str, Floats])
+    """By stage: 1 where the reference stands word for word in what the stage reads of the record."""
+    telling: Mapping[tuple[str, str], Floats] = field(default_factory=dict[tuple[str, str], Floats])
+    """By stage and field: 1 where the other records with the same value have this reference most often."""
+    trained: frozenset[str] = frozenset()
+    """Stages that learn from them."""
+    told_apart: Floats = field(default_factory=lambda: np.zeros(0))
+    """Of held-out records of both kinds: how much like a scored one a classifier finds each."""
+    is_scored: Floats = field(default_factory=lambda: np.zeros(0))
+    """1 for those that are scored."""
+    apart_units: Clusters = field(default_factory=lambda: Clusters(codes=np.zeros(0, dtype=np.int64), count=0))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunColumns:
     """A run as detectors see it."""
 
@@ -152,6 +177,8 @@ class RunColumns:
     """Of the records that the earlier run does not have."""
     fields_before: Fields | None = None
     """Of the records that only the earlier run has."""
+    leaks: Leaks | None = None
+    """Where there are records to learn from besides those of the run."""
     rows: tuple[StageRow, ...] = ()
     """Of the scorecard: what people and swaps say of each stage."""
     seed: int = 0

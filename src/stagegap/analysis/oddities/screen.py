@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stagegap.analysis.oddities import between, easier, expected, format, hurts, people, too_good
+from stagegap.analysis.oddities import between, easier, expected, format, hurts, leaks, people, too_good
 from stagegap.analysis.oddities.card import LEVEL, Checked, Detector, Finding, Oddity, Screen
 from stagegap.analysis.oddities.columns import RunColumns
 from stagegap.analysis.wording import counted, listed
@@ -21,6 +21,7 @@ DETECTORS: tuple[Detector, ...] = (
     *expected.DETECTORS,
     *hurts.DETECTORS,
     *too_good.DETECTORS,
+    *leaks.DETECTORS,
     *format.DETECTORS,
 )
 CERTAIN = 6.0
