@@ -88,7 +88,7 @@ def tables(simulations: int, resamples: int) -> tuple[Table, ...]:
             rows=tuple(
                 partial(equal, k, n, c, simulations, resamples)
                 for k in (2, 3, 5)
-                for n, c in ((50, None), (200, None), (1000, None), (None, 30), (None, 100))
+                for n, c in ((50, None), (200, None), (1000, None), (None, 15), (None, 30), (None, 100))
             ),
         ),
         Table(
