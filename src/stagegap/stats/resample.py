@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from stagegap.stats.intervals import paired_difference, wilson
 from stagegap.stats.patterns import collapse, draws
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 RESAMPLES = 10_000
 
@@ -27,6 +29,8 @@ class Resamples:
     columns: Mapping[str, Floats]
     """Per record, NaN where the record is not in that mean."""
     clusters: Clusters
+    there: Mapping[str, Bools]
+    """Per record, whether it is in that mean; columns with the same records share one array."""
     means: Mapping[str, Floats]
     """Per column, its mean in each resample; NaN in a resample that has no record of that column."""
     resamples: int
@@ -38,8 +42,7 @@ class Resamples:
 
     def point(self, name: str) -> float:
         """Give the mean of a column over the records that have it, NaN when there is none."""
-        values = self.columns[name]
-        present = values[~np.isnan(values)]
+        present = _kept(self.columns[name], self.there[name])
         return float(present.mean()) if len(present) else math.nan
 
     def mean(self, name: str) -> Estimate:
@@ -52,7 +55,7 @@ class Resamples:
         problem = _too_few(len(values), count)
         if problem is not None:
             return problem
-        n_eff = effective_n(values, codes)
+        n_eff = self._effective(values, codes)
         value = float(values.mean())
         is_flat = _is_flat(self.means[name])
         if _is_score(values) and (is_flat or _is_binary(values)):
@@ -86,7 +89,7 @@ class Resamples:
         problem = _too_few(len(values), count)
         if problem is not None:
             return problem
-        n_eff = effective_n(values, codes)
+        n_eff = self._effective(values, codes)
         up, down = float((values > 0).mean()), float((values < 0).mean())
         if bool((np.abs(values) == (values != 0)).all()):
             return paired_difference(
@@ -122,10 +125,12 @@ class Resamples:
         )
 
     def _present(self, name: str) -> tuple[Floats, NDArray[np.int64], int]:
-        values = self.columns[name]
-        there = ~np.isnan(values)
-        codes = self.clusters.codes if there.all() else self.clusters.codes[there]
-        return values[there], codes, len(codes) if self.clusters.are_records else distinct(codes)
+        there = self.there[name]
+        codes = _kept(self.clusters.codes, there)
+        return _kept(self.columns[name], there), codes, len(codes) if self.clusters.are_records else distinct(codes)
+
+    def _effective(self, values: Floats, codes: NDArray[np.int64]) -> float:
+        return float(len(values)) if self.clusters.are_records else effective_n(values, codes)
 
     def _count(self, count: int) -> int | None:
         return None if self.clusters.are_records else count
@@ -136,12 +141,12 @@ class Resamples:
 
     def _contrasted(self, weights: Mapping[str, float]) -> tuple[Floats, NDArray[np.int64], int]:
         names = list(weights)
-        there = ~np.isnan(self.columns[names[0]])
+        there = self.there[names[0]]
         for name in names[1:]:
-            if not np.array_equal(there, ~np.isnan(self.columns[name])):
+            if self.there[name] is not there:
                 raise ValueError(f"{names[0]!r} and {name!r} hold different records, so they are not paired")
         _, codes, count = self._present(names[0])
-        values = np.sum([weight * self.columns[name][there] for name, weight in weights.items()], axis=0)
+        values = np.sum([weight * _kept(self.columns[name], there) for name, weight in weights.items()], axis=0)
         return values, codes, count
 
 
@@ -160,26 +165,29 @@ def resample(
     the cost does not grow with n while outcomes are few-valued.
     """
     names = list(columns)
+    there = _there(columns)
     if not names or not clusters.count:
         return Resamples(
             columns=columns,
             clusters=clusters,
+            there=there,
             means={name: np.full(resamples, math.nan) for name in names},
             resamples=resamples,
             level=level,
         )
-    table = np.stack([totals for name in names for totals in _totals(columns[name], clusters)], axis=1)
-    patterns = collapse(table[(table[:, 1::2] > 0).any(axis=1)], rng=rng)
+    totals = [one for name in names for one in _totals(columns[name], there[name], clusters)]
+    counted = np.logical_or.reduce([count > 0 for count in totals[1::2]])
+    patterns = collapse([_kept(one, counted) for one in totals], rng=rng)
     parts = (
         [weights @ patterns.rows for weights in draws(patterns, resamples=resamples, rng=rng)]
         if len(patterns.counts)
-        else [np.zeros((resamples, table.shape[1]))]
+        else [np.zeros((resamples, len(totals)))]
     )
     drawn = np.concatenate(parts)
     with np.errstate(invalid="ignore"):
         ratios = drawn[:, 0::2] / drawn[:, 1::2]
     means = {name: np.ascontiguousarray(ratios[:, i]) for i, name in enumerate(names)}
-    return Resamples(columns=columns, clusters=clusters, means=means, resamples=resamples, level=level)
+    return Resamples(columns=columns, clusters=clusters, there=there, means=means, resamples=resamples, level=level)
 
 
 def expanded_tail(count: int, *, level: float = 0.95) -> float:
@@ -195,11 +203,26 @@ def expanded_tail(count: int, *, level: float = 0.95) -> float:
     return normal_cdf(-math.sqrt(count / (count - 1)) * t)
 
 
-def _totals(values: Floats, clusters: Clusters) -> tuple[Floats, Floats]:
-    there = ~np.isnan(values)
-    filled = np.where(there, values, 0.0)
+def _there(columns: Mapping[str, Floats]) -> dict[str, Bools]:
+    """Give where each column has a value, one array for all columns that have it at the same records."""
+    known: list[Bools] = []
+    found: dict[str, Bools] = {}
+    for name, column in columns.items():
+        mask = ~np.isnan(column)
+        found[name] = next((one for one in reversed(known) if np.array_equal(one, mask)), mask)
+        if found[name] is mask:
+            known.append(mask)
+    return found
+
+
+def _kept(values: NDArray[Any], there: Bools) -> NDArray[Any]:  # Any: any kind of number
+    return values if there.all() else values[there]
+
+
+def _totals(values: Floats, there: Bools, clusters: Clusters) -> tuple[Floats, Floats | Bools]:
+    filled = values if there.all() else np.where(there, values, 0.0)
     if clusters.are_records:
-        return filled, there.astype(np.float64)
+        return filled, there
     sums = np.bincount(clusters.codes, weights=filled, minlength=clusters.count).astype(np.float64)
     return sums, np.bincount(clusters.codes[there], minlength=clusters.count).astype(np.float64)
 
