@@ -45,7 +45,7 @@ COMMANDS = {
     "agree": ("Krippendorff's alpha", "missing_baseline_fields"),
     "need": ("Gain that would show", "chances"),
     "slices": ("groups were looked at", "bottlenecks"),
-    "selfcheck": ("Faults planted at", "rows"),
+    "selfcheck": ("Planted at", "rows"),
 }
 
 

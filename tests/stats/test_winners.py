@@ -12,7 +12,7 @@ from stagegap.attribution.ceiling import ceiling
 from stagegap.model.estimate import Estimate
 from stagegap.stats.clusters import clusters
 from stagegap.stats.resample import resample
-from stagegap.stats.winners import picked
+from stagegap.stats.winners import covariance_of_means, picked
 
 
 @dataclass(frozen=True)
@@ -64,34 +64,39 @@ def figure(value: float) -> Estimate:
 
 
 def normal(values: list[float], errors: list[float]) -> tuple[np.ndarray, np.ndarray]:
-    rng = np.random.default_rng(3)
-    return np.array(values), np.array(values) + rng.standard_normal((4000, len(values))) * np.array(errors)
+    return np.array(values), np.diag(errors) ** 2
 
 
 def test_one_stage_alone_is_picked_for_being_above_nothing():
-    values, drawn = normal([0.2], [0.09])
-    found = picked(figure(0.2), values, drawn, best=0, level=0.95, lead_level=0.96)
+    values, covariance = normal([0.2], [0.09])
+    found = picked(figure(0.2), values, covariance, best=0, level=0.95, lead_level=0.96)
     assert found.value < 0.13, "barely significant: much of it is luck"
     assert found.low < 0.02
     assert "median-unbiased given that it was picked" in found.method
 
 
 def test_a_rival_that_moves_more_than_the_picked_one_bounds_it_from_above():
-    rng = np.random.default_rng(4)
-    shared = rng.standard_normal(4000)
-    values = np.array([0.3, 0.1])
-    drawn = values + np.stack([0.04 * shared, 0.08 * shared + 0.01 * rng.standard_normal(4000)], axis=1)
-    found = picked(figure(0.3), values, drawn, best=0, level=0.95, lead_level=0.96)
+    covariance = np.array([[0.0016, 0.0032], [0.0032, 0.0065]])
+    found = picked(figure(0.3), np.array([0.3, 0.1]), covariance, best=0, level=0.95, lead_level=0.96)
     assert found.low <= found.value <= found.high
 
 
 def test_a_figure_without_spread_stays_as_it_is():
     shown = figure(0.2)
-    assert picked(shown, np.array([0.2]), np.full((50, 1), 0.2), best=0, level=0.95, lead_level=0.96) is shown
+    assert picked(shown, np.array([0.2]), np.zeros((1, 1)), best=0, level=0.95, lead_level=0.96) is shown
 
 
 def test_a_lead_that_only_the_score_interval_accepts_is_no_contradiction():
-    values, drawn = normal([0.2, 0.1], [0.08, 0.08])
-    found = picked(figure(0.2), values, drawn, best=0, level=0.95, lead_level=0.96)
+    values, covariance = normal([0.2, 0.1], [0.08, 0.08])
+    found = picked(figure(0.2), values, covariance, best=0, level=0.95, lead_level=0.96)
     assert all(math.isfinite(x) for x in (found.low, found.value, found.high))
     assert found.value < 0.2
+
+
+def test_the_covariance_of_means_takes_clusters_whole():
+    rows = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 0.0]])
+    alone = covariance_of_means(rows, np.arange(4))
+    assert alone[0, 0] == pytest.approx(rows[:, 0].var(ddof=1) / 4)
+    assert alone[0, 1] == pytest.approx(np.cov(rows.T)[0, 1] / 4)
+    pairs = covariance_of_means(rows, np.array([0, 0, 1, 1]))
+    assert pairs[0, 0] == pytest.approx(2 * (1 + 1) / 16)

@@ -16,7 +16,7 @@ from stagegap.model.estimate import Estimate
 from stagegap.stats.naming import Budget, Pilot, records_to_name
 from stagegap.stats.ranks import rank_sets
 from stagegap.stats.resample import Resamples
-from stagegap.stats.winners import picked
+from stagegap.stats.winners import covariance_of_means, picked
 
 Floats = NDArray[np.float64]
 NAMED_FROM = 0.90
@@ -77,10 +77,12 @@ def contest(resamples: Resamples, staircase: Ceiling, columns: Sequence[str]) ->
 
 
 def _picked(resamples: Resamples, gains: Sequence[Estimate], columns: Sequence[str], best: int) -> Estimate:
+    table = np.stack([resamples.columns[name] for name in columns], axis=1)
+    there = ~np.isnan(table).any(axis=1)
     return picked(
         gains[best],
         np.array([gain.value for gain in gains]),
-        _drawn_gains(resamples, columns),
+        covariance_of_means(np.diff(table[there], axis=1), resamples.clusters.codes[there]),
         best=best,
         level=gains[best].level,
         lead_level=NAMING_LEVEL,

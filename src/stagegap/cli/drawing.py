@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from rich.table import Table
-from rich.text import Text
 
 from stagegap.analysis.agree import AgreeRow, AgreeView
 from stagegap.analysis.blame import Blame
@@ -14,7 +14,8 @@ from stagegap.analysis.need import NeedView
 from stagegap.analysis.planting import Selfcheck
 from stagegap.analysis.slices import SlicesView
 from stagegap.analysis.wording import counted, listed
-from stagegap.cli.printing import console, percent, points, printable, say, with_interval
+from stagegap.cli.printing import percent, points, say, with_interval
+from stagegap.cli.sheets import Sheet
 from stagegap.model.estimate import Estimate
 
 ROWS_SHOWN = 12
@@ -60,9 +61,12 @@ def reasons(estimates: Sequence[tuple[str, Estimate]]) -> None:
 
 def draw_blame(view: Blame) -> None:
     """Print one row a stage, one column a method."""
-    made = table("Stage", "Gain", "Order-free gain", "First fault", "Hazard", "Answers for", "Rank", "p, adjusted")
+    made = Sheet(
+        *("Stage", "Gain", "Order-free gain", "First fault", "Hazard", "Answers for", "Rank", "p, adjusted"),
+        spare=("p, adjusted", "Hazard", "Order-free gain", "Answers for", "First fault"),
+    )
     for row in view.stages:
-        made.add_row(
+        made.add(
             row.stage,
             gain(row.gain),
             gain(row.order_free),
@@ -70,9 +74,9 @@ def draw_blame(view: Blame) -> None:
             share(row.hazard),
             share(row.answers_for),
             _span(row.best_rank, row.worst_rank),
-            f"{row.p_adj:.3f}" if row.gain.is_measured else "-",
+            _p(row.p_adj) if row.gain.is_measured else "-",
         )
-    console().print(made)
+    made.show()
     say(
         f"{counted(view.n, view.noun)} scored, {view.bad:,} bad: {view.beyond:,} beyond references, "
         f"{view.unexplained:,} with every stage acceptable, {view.unknown:,} whose first fault is not known."
@@ -82,6 +86,13 @@ def draw_blame(view: Blame) -> None:
     for note in (view.sampled, *view.disagreements) if view.sampled else view.disagreements:
         say(note)
     reasons([(row.stage, figure) for row in view.stages for figure in (row.gain, row.order_free, row.hazard)])
+
+
+def _p(value: float) -> str:
+    """Give a p-value with three digits, never as 0; a dash where there is none."""
+    if math.isnan(value):
+        return "-"
+    return "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _span(low: int, high: int) -> str:
@@ -94,24 +105,13 @@ def _known(count: int | None) -> str:
 
 def draw_faults(view: FaultsView) -> None:
     """Print the accounts, the funnel, the edges and the first records."""
-    made = table(
-        "Stage",
-        "Reached",
-        "Hazard",
-        "First",
-        "Masked",
-        "Introduced",
-        "Inherited",
-        "Recovered",
-        "Root",
-        "By swap",
-        "Joint",
-    )
+    counted_ = ("First", "Masked", "Introduced", "Inherited", "Recovered", "Root", "By swap", "Joint")
+    made = Sheet("Stage", "Reached", "Hazard", *counted_, spare=("Joint", "Masked", "Inherited", "Introduced"))
     for row in view.stages:
         counts = (row.first_faults, row.masked, row.introduced, row.inherited, row.recovered, row.root_causes)
         last = (_known(row.answers_for), _known(row.joint))
-        made.add_row(row.stage, f"{row.reached:,}", share(row.hazard), *(f"{count:,}" for count in counts), *last)
-    console().print(made)
+        made.add(row.stage, f"{row.reached:,}", share(row.hazard), *(f"{count:,}" for count in counts), *last)
+    made.show()
     beyond = "" if view.beyond is None else f", {view.beyond:,} beyond references"
     say(
         f"{counted(view.n, view.noun)} scored, {view.bad:,} bad: {view.unexplained:,} with every stage acceptable, "
@@ -119,24 +119,27 @@ def draw_faults(view: FaultsView) -> None:
     )
     if view.no_ceiling:
         say(f"By swap: {view.no_ceiling}.")
-    edges = table("From", "To", "Faults", "Of", texts=2)
+    edges = Sheet("From", "To", "Faults", "Of", texts=2)
     for edge in view.edges:
-        edges.add_row(edge.last or "(start)", edge.stage, f"{edge.faults:,}", f"{edge.attempts:,}")
-    console().print(edges)
-    causes = table("Record", "First fault", "Root cause", "By swap", "", texts=5)
+        edges.add(edge.last or "(start)", edge.stage, f"{edge.faults:,}", f"{edge.attempts:,}")
+    edges.show()
+    causes = Sheet("Record", "First fault", "Root cause", "By swap", "Begins", texts=5)
     for one in view.records[:ROWS_SHOWN]:
         cells = (one.record, one.first_fault, one.root_cause, one.counterfactual)
-        causes.add_row(*(Text(printable(cell or "-")) for cell in cells), Text(printable(one.title), style="dim"))
-    console().print(causes)
+        causes.add(*(cell or "-" for cell in cells), one.title)
+    causes.show()
 
 
 def draw_agree(view: AgreeView) -> None:
     """Print one row a stage, then what the people's answers rest on."""
-    made = table("Stage", "People", "Overlap", "Agreement", "Person", "System", "Gap")
+    made = Sheet(
+        *("Stage", "People", "Overlap", "Agreement", "Person", "System", "Gap"),
+        spare=("People", "Agreement", "Overlap"),
+    )
     for row in view.stages:
         counts = (f"{row.people:,}", f"{row.overlap:,}")
-        made.add_row(row.stage, *counts, share(row.agreement), share(row.person), share(row.system), gain(row.gap))
-    console().print(made)
+        made.add(row.stage, *counts, share(row.agreement), share(row.person), share(row.system), gain(row.gap))
+    made.show()
     for row in view.stages:
         _draw_agreement(row)
     reasons([(row.stage, row.person) for row in view.stages])
@@ -177,13 +180,16 @@ def draw_need(view: NeedView) -> None:
     say(view.sentence)
     if view.minutes is not None and view.proposed:
         say(f"At the pace of the labels so far {view.proposed:,} more take about {view.minutes:,.0f} minutes.")
-    made = table("Stage", "Labelled", "Missing", "Gain", "Rank", "Gain that would show", "Seconds a label")
+    made = Sheet(
+        *("Stage", "Labelled", "Missing", "Gain", "Rank", "Gain that would show", "Seconds a label"),
+        spare=("Seconds a label", "Gain that would show"),
+    )
     for row in view.stages:
         shows = "-" if row.detectable != row.detectable else f"{100 * row.detectable:.0f}"
         pace = "-" if row.seconds is None else f"{row.seconds:,.0f}"
         ranks = _span(row.best_rank, row.worst_rank)
-        made.add_row(row.stage, f"{row.labelled:,}", f"{row.missing:,}", gain(row.gain), ranks, shows, pace)
-    console().print(made)
+        made.add(row.stage, f"{row.labelled:,}", f"{row.missing:,}", gain(row.gain), ranks, shows, pace)
+    made.show()
     if view.chances and not view.is_decided:
         picked = view.chances[:: max(1, len(view.chances) // 5)]
         odds = ", ".join(f"{one.records:,} records {100 * one.share:.0f}%" for one in picked)
@@ -194,36 +200,41 @@ def draw_need(view: NeedView) -> None:
 
 def draw_slices(view: SlicesView) -> None:
     """Print the groups that fail most, then the bottleneck of each group."""
-    made = table("Group", "Stage", "Failures", "Rate", "Shrunk", "Excess", "p, adjusted", "", texts=2)
+    made = Sheet(
+        *("Group", "Stage", "Failures", "Rate", "Shrunk", "Excess", "p, adjusted", "Verdict"),
+        texts=2,
+        spare=("Shrunk", "Excess", "p, adjusted", "Failures"),
+    )
     for one in view.findings[:ROWS_SHOWN]:
         rate = (f"{one.failures:,} of {one.n:,}", share(one.rate), f"{100 * one.shrunk:.0f}%", f"{one.excess:+.1f}")
-        p = "-" if one.p_adj != one.p_adj else f"{one.p_adj:.3f}"
-        made.add_row(Text(printable(one.group)), one.stage, *rate, p, one.verdict)
-    console().print(made)
-    found = table("Group", "Records", "Largest gain at", "Gain", "", texts=1)
+        made.add(one.group, one.stage, *rate, _p(one.p_adj), one.verdict)
+    made.show()
+    found = Sheet("Group", "Records", "Largest gain at", "Gain", "Verdict", spare=("Records",))
     for one in view.bottlenecks:
         note = f"{one.verdict}, unlike overall" if one.differs else one.verdict
-        found.add_row(Text(printable(one.group)), f"{one.n:,}", one.stage or "-", gain(one.gain), note)
-    console().print(found)
-    pairs = table("Fails", "At", "Nearest that does not", "Alike", "Only in the failing one", texts=3)
+        found.add(one.group, f"{one.n:,}", one.stage or "-", gain(one.gain), note)
+    found.show()
+    pairs = Sheet("Fails", "At", "Nearest that does not", "Alike", "Only in the failing one", texts=3)
     for stage in view.neighbours:
         for pair in stage.pairs[:PAIRS_SHOWN]:
-            words = Text(printable(", ".join(pair.only_here)))
-            pairs.add_row(printable(pair.record), stage.stage, printable(pair.passing), f"{pair.similarity:.2f}", words)
-    console().print(pairs)
+            words = ", ".join(pair.only_here)
+            pairs.add(pair.record, stage.stage, pair.passing, f"{pair.similarity:.2f}", words)
+    pairs.show()
     say(f"{len(view.findings):,} groups were looked at; at most 5% of those that stand out are expected to be chance.")
 
 
 def draw_selfcheck(view: Selfcheck) -> None:
     """Print one row a stage and method."""
-    made = table(
-        "Faults planted at", "Method", "Damage", "Booked there", "Bias", "Interval holds", "Finds the worst", texts=2
+    made = Sheet(
+        *("Planted at", "Method", "Damage", "Booked there", "Bias", "Interval holds", "Finds the worst"),
+        texts=2,
+        spare=("Damage", "Finds the worst"),
     )
     for row in view.rows:
         bias = f"{100 * row.bias:+.1f}".replace("-", "−") if row.bias == row.bias else "-"
         shares = (share(row.booked), bias, share(row.coverage), share(row.finds_worst))
-        made.add_row(row.stage, row.method, f"{100 * row.damage:.0f}", *shares)
-    console().print(made)
+        made.add(row.stage, row.method, f"{100 * row.damage:.0f}", *shares)
+    made.show()
     planted = f"{100 * view.rows[0].planted:.0f}% of " if view.rows else ""
     say(
         f"Faults in {planted}{counted(view.n, view.noun)}, {view.calls:,} calls, nothing stored. All figures in points."

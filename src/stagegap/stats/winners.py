@@ -9,17 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stagegap.model.estimate import Estimate
+from stagegap.stats.clusters import distinct
 from stagegap.stats.distributions import normal_cdf, normal_quantile
 
 Floats = NDArray[np.float64]
 
 OUTER = 0.005
-"""Error rate of the simultaneous interval that the estimate may not leave: a tenth of 5%."""
+"""Error rate of the simultaneous interval (Bonferroni) that the estimate may not leave: a tenth of 5%."""
 _STEPS = 60
 
 
 def picked(
-    estimate: Estimate, values: Floats, drawn: Floats, *, best: int, level: float, lead_level: float
+    estimate: Estimate, values: Floats, covariance: Floats, *, best: int, level: float, lead_level: float
 ) -> Estimate:
     """Give the picked figure as it would be estimated had nobody picked.
 
@@ -27,16 +28,15 @@ def picked(
     clearly ahead. Given that figure `best` passed 0 by an interval of `level` and every other one by an interval of
     `lead_level`, it follows a truncated normal distribution; the value is its median-unbiased estimate and the
     interval has the right coverage among picked ones, both held inside a wider interval that is valid for all figures
-    at once (the hybrid of Andrews, Kitagawa & McCloskey 2024, "Inference on Winners"). `drawn` is resamples x
-    figures, paired; `estimate` is the figure as it is shown.
+    at once (the hybrid of Andrews, Kitagawa & McCloskey 2024, "Inference on Winners"). `covariance` is that of the
+    figures' estimates; `estimate` is the picked one as it is shown.
     """
-    covariance = np.atleast_2d(np.cov(drawn[~np.isnan(drawn).any(axis=1)], rowvar=False))
     spread = math.sqrt(float(covariance[best, best]))
     if spread <= 1e-9:
         return estimate
     seen = float(values[best])
     low, high = _bounds(values, covariance, best, level=level, lead_level=lead_level)
-    reach = _reach(values, drawn, covariance) * spread
+    reach = normal_quantile(1 - OUTER / 2 / len(values)) * spread
 
     def reached(mean: float) -> float:
         """Give the chance of a figure below the one seen, were this the truth and the stage picked."""
@@ -75,12 +75,15 @@ def _bounds(values: Floats, covariance: Floats, best: int, *, level: float, lead
     return low, high
 
 
-def _reach(values: Floats, drawn: Floats, covariance: Floats) -> float:
-    """Give how many standard errors hold all figures at once with error `OUTER`."""
-    errors = np.sqrt(np.diag(covariance))
-    usable = errors > 1e-9
-    scaled = np.abs(drawn[:, usable] - values[usable]) / errors[usable]
-    return float(np.nanquantile(scaled.max(axis=1), 1 - OUTER))
+def covariance_of_means(rows: Floats, clusters: NDArray[np.int64]) -> Floats:
+    """Give the covariance of the means of records x figures, whole clusters being the units of independence.
+
+    C / (C - 1) times the sum over clusters of (their summed deviations)(the same)' / n^2 (Miller 2024).
+    """
+    n, count = len(rows), distinct(clusters)
+    deviations = rows - rows.mean(axis=0)
+    sums = np.stack([np.bincount(clusters, weights=column) for column in deviations.T], axis=1)
+    return sums.T @ sums * (count / (count - 1)) / n**2
 
 
 def _truncated_cdf(x: float, mean: float, spread: float, low: float, high: float) -> float:

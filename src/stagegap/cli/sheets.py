@@ -1,0 +1,58 @@
+"""Tables that fit the terminal: what has no room is left out by name, never folded into narrow columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+from stagegap.analysis.wording import listed
+from stagegap.cli.printing import console, printable, say
+
+
+class Sheet:
+    """A table that is being filled; `show` prints it."""
+
+    def __init__(self, *headings: str, texts: int = 1, spare: Sequence[str] = ()) -> None:
+        """The first `texts` columns are text, the others figures; `spare` columns go first where room is short."""
+        self._headings = headings
+        self._texts = texts
+        self._spare = spare
+        self._rows: list[tuple[str, ...]] = []
+
+    def add(self, *cells: str) -> None:
+        """Add a row, one cell a heading."""
+        self._rows.append(cells)
+
+    def show(self) -> None:
+        """Print the table, and which columns there was no room for."""
+        out = console()
+        left_out: list[str] = []
+        for heading in (*self._spare, ""):
+            if _width(self._drawn(left_out), out) <= out.width or not heading:
+                break
+            left_out.append(heading)
+        out.print(self._drawn(left_out))
+        if left_out:
+            there = [name for name in self._headings if name in left_out]
+            say(f"No room here for {listed(there)}: a wider terminal shows it all, --json has it.")
+
+    def _drawn(self, left_out: Sequence[str]) -> Table:
+        made = Table(box=None, pad_edge=False, header_style="dim")
+        kept = [place for place, heading in enumerate(self._headings) if heading not in left_out]
+        for place in kept:
+            side = "left" if place < self._texts else "right"
+            made.add_column(self._headings[place], no_wrap=True, justify=side)
+        for row in self._rows:
+            made.add_row(
+                *(row[place] if isinstance(row[place], Text) else printable(str(row[place])) for place in kept)
+            )
+        return made
+
+
+def _width(made: Table, out: Console) -> int:
+    """Give the columns of the terminal that a table would like to have."""
+    return Measurement.get(out, out.options.update(max_width=10_000), made).maximum

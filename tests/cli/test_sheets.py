@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from rich.cells import cell_len
+
+from cli.conftest import Command
+from cli.test_attributing import ran
+from stagegap.cli.sheets import Sheet
+
+__all__ = ["ran"]
+WIDEST = {"blame": "Stage", "slices": "Group", "faults": "Stage", "agree": "Stage", "need": "Stage"}
+
+
+def sheet() -> Sheet:
+    made = Sheet("Stage", "Gain", "Hazard", "p", spare=("p", "Hazard"))
+    made.add("retrieve", "+29 (24 to 34)", "34% (27 to 43)", "<0.001")
+    made.add("a\x1b[2Jb", "-", "-", "-")
+    return made
+
+
+def shown(width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    monkeypatch.setenv("COLUMNS", str(width))
+    sheet().show()
+    return [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+
+
+def test_a_wide_terminal_shows_every_column(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    assert shown(80, monkeypatch, capsys) == [
+        "Stage                Gain          Hazard       p",
+        "retrieve   +29 (24 to 34)  34% (27 to 43)  <0.001",
+        "a\\x1b[2Jb             -               -       -",
+    ]
+
+
+def test_a_narrow_one_leaves_columns_out_and_says_which(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    assert shown(45, monkeypatch, capsys) == [
+        "Stage                Gain          Hazard",
+        "retrieve   +29 (24 to 34)  34% (27 to 43)",
+        "a\\x1b[2Jb             -               -",
+        "No room here for p: a wider terminal shows it all, --json has it.",
+    ]
+    assert shown(30, monkeypatch, capsys)[-1].startswith("No room here for Hazard and p:")
+
+
+def test_the_narrowest_cuts_rather_than_folds(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    assert len(shown(12, monkeypatch, capsys)) == 4
+
+
+def test_tables_of_attribution_fit_eighty_columns(
+    ran: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    for name, first in WIDEST.items():
+        lines = ran(name).out.splitlines()
+        start = next(i for i, line in enumerate(lines) if line.startswith(first))
+        rows = lines[start : start + 3]
+        assert max(cell_len(row) for row in rows) <= 80, name
+        assert all(row[:1].strip() for row in rows), f"{name} folds a row"
