@@ -62,7 +62,7 @@ def test_answers_are_judged_by_keys_only_and_blind(
     assert b"author" not in received
     with Workspace.open(project) as workspace:
         made = workspace.store.judgements("first", stage="reply")
-        (found,) = workspace.bench.judged("first", "reply")
+        (found,) = workspace.people.judged("first", "reply")
     said = [label.answer.value["ratings"] for label in made if label.answer]  # pyright: ignore[reportIndexIssue, reportArgumentType, reportCallIssue, reportOptionalSubscript]  # a judgement's own form
     assert len(said) == 6
     assert all(set(one) == {"system", "person"} and set(one.values()) == points for one in said)

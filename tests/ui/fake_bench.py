@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from stagegap.analysis import settling
-from stagegap.analysis.rated import RatedGap
 from stagegap.metrics import metric
 from stagegap.model.answer import Answer, Fact, Label
 from stagegap.model.queue import Queue
@@ -55,12 +54,6 @@ class FakeBench:
             reasons=settling.reasons(done),
         )
 
-    def beyond_chance(self, cascade: str, stage: str) -> str:
-        return "Krippendorff's alpha (nominal) 0.91 (0.84 to 0.96)." if stage == "route" else ""
-
-    def judged(self, cascade: str, stage: str) -> list[RatedGap]:
-        return []
-
     def payloads(self, found: FakeSettling, records: Sequence[str]) -> list[dict[str, Json]]:
         by = metric("exact")
         shown: list[dict[str, Json]] = []
@@ -94,3 +87,30 @@ class FakeBench:
             Label(id=f"{who}{record}", record=record, stage=stage, annotator=who, answer=answer)
             for who, answer in zip(PEOPLE, ANSWERS[stage], strict=True)
         ]
+
+
+@dataclass(frozen=True)
+class FakeNotes:
+    beyond: str = ""
+    judged: tuple[str, ...] = ("Judged blind by quality: no difference can be told.",)
+    hunts: tuple[str, ...] = ()
+    own: str = ""
+
+
+@dataclass
+class FakePeople:
+    """Notes that are there once they were prepared."""
+
+    prepared: set[tuple[str, str, str]] = field(default_factory=set)
+
+    def notes(self, cascade: str, stage: str, who: str) -> FakeNotes | None:
+        if (cascade, stage, who) not in self.prepared:
+            return None
+        beyond = "Krippendorff's alpha (nominal) 0.91 (0.84 to 0.96)." if stage == "route" else ""
+        return FakeNotes(beyond=beyond, own=f"You: 3 labels at {stage}." if who else "")
+
+    def is_current(self, cascade: str, stage: str, who: str) -> bool:
+        return (cascade, stage, who) in self.prepared
+
+    def prepare(self, cascade: str, stage: str, who: str) -> None:
+        self.prepared.add((cascade, stage, who))

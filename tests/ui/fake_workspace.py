@@ -18,7 +18,7 @@ from stagegap.model.queue import Progress, Queue, QueueItem, Sitting
 from stagegap.model.run import Run, RunStatus
 from stagegap.model.sources import Document
 from stagegap.model.values import Json
-from ui.fake_bench import FakeBench
+from ui.fake_bench import FakeBench, FakePeople
 from ui.fake_oddities import FakeOddities, made
 from ui.fake_reading import FakeReading
 
@@ -195,6 +195,8 @@ class FakeWorkspace:
     screened: bool = True
     """A screen of the run is kept."""
     odd: FakeOddities | None = None
+
+    people: FakePeople = field(default_factory=FakePeople)
 
     def close(self) -> None:
         """There is nothing to let go of."""

@@ -216,6 +216,25 @@ def test_cascade_without_stages_for_people_says_so(workspace: FakeWorkspace, mon
     assert "Nothing to label yet" in texts(opened(label, workspace))
 
 
+def agree(workspace):
+    from stagegap.ui import agree_page
+
+    agree_page.draw(workspace)
+
+
+def test_first_visit_to_agree_says_that_answers_are_compared_and_then_shows_them(workspace: FakeWorkspace) -> None:
+    from stagegap.ui import background
+
+    first = opened(agree, workspace, stage="route", who="eve")
+    assert "Comparing what people answered." in texts(first)
+    background.wait()
+    then = texts(opened(agree, workspace, stage="route", who="eve"))
+    assert "Comparing" not in then
+    assert "Judged blind by quality" in then
+    assert "You: 3 labels at route." in then
+    assert "3 disagreements to settle at route" in then
+
+
 def wanted(newer: int = 0, **labels: int) -> NextLabels:
     said = "60 mails more decide which stage is worst."
     return NextLabels(is_decided=False, wanted=labels, minutes=35.0, sentence=said, run="v14", newer=newer)

@@ -66,11 +66,11 @@ def test_judgements_are_no_answers_and_make_the_record_known(project: Workspace)
 
 
 def test_judgements_are_compared_by_criterion(project: Workspace) -> None:
-    assert project.bench.judged("first", "reply") == ()
+    assert project.people.judged("first", "reply") == ()
     queue = project.desk.judge("first", "reply", RATE)
     for record in records(project, queue, "eve"):
         judge(project, queue, record, 3, 3)
-    (found,) = project.bench.judged("first", "reply")
+    (found,) = project.people.judged("first", "reply")
     assert (found.criterion, found.gap.value, found.gap.n) == ("quality", 0.0, 6)
 
 

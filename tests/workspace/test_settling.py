@@ -91,10 +91,5 @@ def test_record_of_a_hunt_is_shown_with_the_payload_of_the_hunt(project: Workspa
     assert project.bench.payloads(settling, ["q1"])[0]["id"] == "q1"
 
 
-def test_agreement_beyond_chance_is_said_for_categories_only(project: Workspace) -> None:
-    assert project.bench.beyond_chance("first", "topic").startswith("Krippendorff's alpha (nominal) ")
-    assert project.bench.beyond_chance("first", "reply") == ""
-
-
 def _label(record: str, who: str, value: str) -> Label:
     return Label(id=f"{who}{record}", record=record, stage="topic", annotator=who, answer=Answer(value=value), at=9e9)

@@ -7,7 +7,7 @@ import streamlit
 from stagegap import charts
 from stagegap.analysis.views import Scorecard
 from stagegap.analysis.wording import counted
-from stagegap.ui import agree_card, elements, empty, identity, state
+from stagegap.ui import agree_card, background, elements, empty, identity, state
 from stagegap.ui.elements import note
 from stagegap.ui.protocol import Settling, Workspace
 
@@ -24,8 +24,6 @@ def draw(workspace: Workspace) -> None:
     if stage is None:
         return empty.nothing_to_label()
     scorecard = workspace.scorecard(cascade, None)
-    settling = workspace.bench.settling(cascade, stage)
-    beyond = workspace.bench.beyond_chance(cascade, stage)
     head, right = streamlit.columns([4, 1], vertical_alignment="top")
     with right:
         who, verified = identity.annotator()
@@ -33,15 +31,21 @@ def draw(workspace: Workspace) -> None:
         streamlit.title(elements.plain(_headline(scorecard, stage)), anchor=False)
     if unknown:
         note("The stage in the link is not one that people can label here.")
+    notes = workspace.people.notes(cascade, stage, who or "")
+    if not workspace.people.is_current(cascade, stage, who or ""):
+        background.compare_people(workspace, cascade, stage, who or "")
     if scorecard is None:
         note("Agreement is computed with the numbers of a run. Run `stagegap run` first.")
         elements.switch("Stage", "stage", stages, stage)
     else:
-        elements.chart("agreement", charts.agreement(scorecard, chosen=stage, beyond={stage: beyond}), picks="stage")
-    if beyond:
-        note(beyond)
-    for judged in workspace.bench.judged(cascade, stage):
-        note(f"Judged blind by {judged.criterion}: {judged.sentence}")
+        beyond = {stage: notes.beyond} if notes else {}
+        elements.chart("agreement", charts.agreement(scorecard, chosen=stage, beyond=beyond), picks="stage")
+    if notes is None:
+        return empty.comparing(workspace, cascade, stage, who or "")
+    for sentence in (notes.beyond, *notes.judged, *notes.hunts, notes.own):
+        if sentence:
+            note(sentence)
+    settling = workspace.bench.settling(cascade, stage)
     _what_was_learned(settling)
     waiting = counted(len(settling.open), "disagreement")
     streamlit.header(elements.plain(f"{waiting} to settle at {stage}"), anchor=False)

@@ -85,6 +85,16 @@ def _has_screen(workspace: Workspace, scorecard: Scorecard, since: int | None) -
     return found is not None and (since is None or found.screen.labels_seq > since)
 
 
+def comparing(workspace: Workspace, cascade: str, stage: str, who: str) -> None:
+    """Say that what people answered is being compared, and look for it until it is there."""
+    note("Comparing what people answered. This takes a moment the first time…")
+    _wait(partial(_is_compared, workspace, cascade, stage, who), every=0.5)
+
+
+def _is_compared(workspace: Workspace, cascade: str, stage: str, who: str) -> bool:
+    return workspace.people.notes(cascade, stage, who) is not None
+
+
 def _has_list(workspace: Workspace, cascade: str, run: str, stage: str) -> bool:
     return workspace.reading.failures(cascade, run, Wanted(stage=stage)).total > 0
 
@@ -107,8 +117,8 @@ def _has_newer(workspace: Workspace, shown: Scorecard) -> bool:
     return stored is not None and stored.labels_seq > shown.labels_seq
 
 
-def _wait(is_there: partial[bool]) -> None:
-    @streamlit.fragment(run_every=POLL)
+def _wait(is_there: partial[bool], *, every: float = POLL) -> None:
+    @streamlit.fragment(run_every=every)
     def look() -> None:
         if is_there():
             streamlit.rerun()

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from stagegap.analysis.next_labels import NextLabels
     from stagegap.analysis.oddities.card import Screen
     from stagegap.analysis.oddities.noticed import Noticing
-    from stagegap.analysis.rated import RatedGap
     from stagegap.analysis.views import Scorecard
     from stagegap.model.answer import Label
     from stagegap.model.queue import Queue, QueueItem, Sitting
@@ -59,6 +58,8 @@ class Workspace(Protocol):
     def desk(self) -> Desk: ...
     @property
     def bench(self) -> Bench: ...
+    @property
+    def people(self) -> People: ...
     @property
     def reading(self) -> Reading: ...
     @property
@@ -115,19 +116,37 @@ class Bench(Protocol):
     """Where disagreements are settled."""
 
     def settling(self, cascade: str, stage: str) -> Settling: ...
-    def beyond_chance(self, cascade: str, stage: str) -> str:
-        """Say in one sentence how much of the agreement chance would not give; empty where that has no meaning."""
-        ...
-
-    def judged(self, cascade: str, stage: str) -> Sequence[RatedGap]:
-        """Give how the system's answers were judged beside those of people, by criterion."""
-        ...
-
     def payloads(self, settling: Any, records: Sequence[str]) -> Sequence[Mapping[str, Json]]:
         """Give what is shown of these records: inputs, and the two answers without names."""
         ...
 
     def settle(self, queue: Queue, events: Sequence[Mapping[str, Json]], annotator: str, verified: bool) -> None: ...
+
+
+class PeopleNotes(Protocol):
+    """Sentences about the people at a stage, for one reader."""
+
+    @property
+    def beyond(self) -> str: ...
+    @property
+    def judged(self) -> Sequence[str]: ...
+    @property
+    def hunts(self) -> Sequence[str]: ...
+    @property
+    def own(self) -> str: ...
+
+
+class People(Protocol):
+    """What is said of people at a stage, for one reader; `who` is empty for nobody in particular."""
+
+    def notes(self, cascade: str, stage: str, who: str) -> PeopleNotes | None:
+        """Give the notes as they were computed last; None before that."""
+        ...
+
+    def is_current(self, cascade: str, stage: str, who: str) -> bool: ...
+    def prepare(self, cascade: str, stage: str, who: str) -> None:
+        """Compute the notes, and what is to be settled; takes as long as it takes."""
+        ...
 
 
 class GuidelineChange(Protocol):

@@ -32,6 +32,7 @@ if TYPE_CHECKING:  # The pages open a workspace to read: what runs and loads cas
     from stagegap.workspace.labelling import Desk
     from stagegap.workspace.oddities import Oddities
     from stagegap.workspace.overnight import Listener
+    from stagegap.workspace.peopling import People
     from stagegap.workspace.reading import Reading
     from stagegap.workspace.running import Job
     from stagegap.workspace.settling import Bench
@@ -89,6 +90,17 @@ class Workspace:
         """Where disagreements of people are settled."""
         return self._bench
 
+    @property
+    def people(self) -> People:
+        """What is said of people: how far they agree, how answers were judged, what hunts tell."""
+        return self._people
+
+    @cached_property
+    def _people(self) -> People:
+        from stagegap.workspace.peopling import People
+
+        return People(self.store, self.bench, load=self._files.load_named)
+
     @cached_property
     def _desk(self) -> Desk:
         from stagegap.workspace.labelling import Desk
@@ -117,8 +129,8 @@ class Workspace:
 
     def close(self) -> None:
         """Let go of the store if it was used."""
-        self.__dict__.pop("_desk", None)
-        self.__dict__.pop("_bench", None)
+        for made in ("_desk", "_bench", "_people"):
+            self.__dict__.pop(made, None)
         store = self.__dict__.pop("store", None)
         if store is not None:
             store.close()

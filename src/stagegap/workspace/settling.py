@@ -6,16 +6,10 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from stagegap.analysis.chance import chance_corrected
-from stagegap.analysis.judging import judged_gap, judging_of
-from stagegap.analysis.rated import RatedGap
 from stagegap.analysis.references import adjudications, latest
 from stagegap.analysis.settling import (
     Disagreement,
     adjudication,
-    beyond_chance,
     disagreement,
     most_cited,
     reasons,
@@ -29,7 +23,6 @@ from stagegap.model.queue import Queue, QueueItem
 from stagegap.model.sources import CascadeFile
 from stagegap.model.values import Json
 from stagegap.runner.prepare import custom_metrics
-from stagegap.stats.clusters import clusters
 from stagegap.store import Store
 from stagegap.workspace.labelling import Desk
 
@@ -61,7 +54,6 @@ class Bench:
         self._clock = clock
         self._compared: dict[tuple[str, ...], Disagreement | None] = {}
         """By metric and ids of the labels: labels never change, so that nothing is compared twice."""
-        self._beyond: dict[tuple[str, ...], str] = {}
 
     def settling(self, cascade: str, stage: str) -> Settling:
         """Give the disagreements of a stage that wait, in the order of the records' ids. Raises: NotFound."""
@@ -77,50 +69,6 @@ class Bench:
             cited=most_cited(done),
             reasons=reasons(done),
         )
-
-    def beyond_chance(self, cascade: str, stage: str) -> str:
-        """Say in one sentence how much of the agreement chance would not give; empty where that has no meaning."""
-        labels = [label for label in self._store.labels(cascade, stage=stage) if not label.targeted]
-        key = (cascade, stage, *(label.id for label in labels))
-        if key not in self._beyond:
-            self._beyond = {key: self._beyond_chance(cascade, stage, labels)}
-        return self._beyond[key]
-
-    def judged(self, cascade: str, stage: str) -> tuple[RatedGap, ...]:
-        """Give how the answers of the newest run that is done were judged beside those of people, by criterion."""
-        run = self._store.run(cascade)
-        made = self._store.judgements(cascade, stage=stage)
-        queues = [
-            queue
-            for queue in self._store.queues(cascade, stage)
-            if queue.purpose == "judge" and run is not None and queue.run == run.id
-        ]
-        if not made or not queues or run is None:
-            return ()
-        noun, records = self._load(cascade).cascade.noun, self._store.records(cascade)
-        found = [
-            judged_gap(
-                [label for label in made if label.queue == queue.id],
-                records,
-                judging_of(queue),
-                noun=noun,
-                seed=run.seed,
-            )
-            for queue in queues
-        ]
-        return tuple(one for one in found if one is not None)
-
-    def _beyond_chance(self, cascade: str, stage: str, labels: Sequence[Label]) -> str:
-        answers: dict[str, dict[str, Label]] = {}
-        for (record, _), people in latest(labels).items():
-            for person, label in people.items():
-                answers.setdefault(person, {})[record] = label
-        units = {record.id: record.unit for record in self._store.records(cascade)}
-        ids = [record for record in units if any(record in own for own in answers.values())]
-        codes = clusters(units[record] for record in ids).codes
-        output = self._load(cascade).cascade.stage(stage).output
-        found = chance_corrected(answers, ids, output, codes, rng=np.random.default_rng(0))
-        return beyond_chance(found[0]) if found else ""
 
     def payloads(self, settling: Settling, records: Sequence[str]) -> list[dict[str, Json]]:
         """Give what is shown of these records; one that no queue of the stage holds is left out."""

@@ -1,0 +1,136 @@
+"""What people contributed beyond the fair samples that numbers rest on: one person's own work, and hunts by weight."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+import numpy as np
+
+from stagegap.analysis.people import agreement
+from stagegap.analysis.references import latest, settled
+from stagegap.analysis.rounding import percent
+from stagegap.analysis.wording import counted, interval
+from stagegap.metrics import Metric, score
+from stagegap.model.answer import Label, Output
+from stagegap.model.cascade import Kind
+from stagegap.model.estimate import Estimate, unmeasured
+from stagegap.model.queue import Queue
+from stagegap.stats.clusters import clusters
+from stagegap.stats.resample import resample
+from stagegap.stats.weighted import hajek
+
+RESAMPLES = 2_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnWork:
+    """One person at one stage, for that person to read: no table of people is made of it."""
+
+    labels: int
+    median_ms: float | None
+    agreement: Estimate
+    """Mean score of the person's answers against those of each other person, on the records that others labelled."""
+    sentence: str
+
+
+def own_work(
+    labels: Sequence[Label], person: str, by: Metric, units: Mapping[str, str], *, stage: str, noun: str, seed: int
+) -> OwnWork:
+    """Count a person's labels in force at a stage, time them, and compare them with those of the others.
+
+    Labels of a hunt are counted and compared with nobody's. `units` are the independent units of the records.
+    """
+    in_force = {record: people for (record, at), people in latest(labels).items() if at == stage}
+    own = [people[person] for people in in_force.values() if person in people]
+    times = [label.active_ms for label in own if label.active_ms is not None]
+    fair = [label for label in own if not label.targeted]
+    column = np.array([_alike(label, in_force[label.record], by) for label in fair], dtype=np.float64)
+    found = (
+        resample(
+            {"own": column},
+            clusters(units[label.record] for label in fair),
+            rng=np.random.default_rng(seed),
+            resamples=RESAMPLES,
+        ).mean("own")
+        if (~np.isnan(column)).any()
+        else unmeasured(f"not measured: nobody else labelled a {noun} of yours")
+    )
+    pace = median(times) if times else None
+    return OwnWork(
+        labels=len(own),
+        median_ms=pace,
+        agreement=found,
+        sentence=_own_sentence(len(own), pace, found, stage=stage, noun=noun),
+    )
+
+
+def _alike(own: Label, people: Mapping[str, Label], by: Metric) -> float:
+    others = [label for label in people.values() if label.annotator != own.annotator and not label.targeted]
+    known = [one for one in (agreement([own, other], by) for other in others) if not math.isnan(one)]
+    return sum(known) / len(known) if known else math.nan
+
+
+def _own_sentence(count: int, pace: float | None, found: Estimate, *, stage: str, noun: str) -> str:
+    if not count:
+        return f"You have no label at {stage} yet."
+    took = "" if pace is None else f", {max(1, round(pace / 1000)):,} s each"
+    start = f"You: {counted(count, 'label')} at {stage}{took}"
+    if not found.is_measured:
+        return f"{start}. Your agreement with the others is {found.method}."
+    return (
+        f"{start}. You agree with the others on {percent(found.value)}% ({interval(found)}) of the "
+        f"{counted(found.n, noun)} that they labelled too. Only you see this line."
+    )
+
+
+def hunt_sentence(
+    queue: Queue,
+    labels: Sequence[Label],
+    outputs: Mapping[str, Output],
+    by: Metric,
+    kind: Kind,
+    units: Mapping[str, str],
+    *,
+    noun: str,
+) -> str:
+    """Say what the labels of a hunt tell of all records: a rate by weights where the chances are known, or none."""
+    made = [label for label in labels if label.queue == queue.id]
+    in_force = {record: people for (record, _), people in latest(made).items()}
+    head = f"Hunt {queue.drawn} at {queue.stage}: {counted(len(in_force), noun)} labelled"
+    chances = {record: next(iter(people.values())).probability for record, people in in_force.items()}
+    if any(chance is None for chance in chances.values()):
+        return f"{head}, in no rate, because the chance of each is unknown."
+    found = hunted_rate(list(in_force.values()), outputs, by, kind, units)
+    if not found.is_measured:
+        return f"{head}. Their rate by weights is {found.method}."
+    return (
+        f"{head}. Weighted by their chances, the system scores {percent(found.value)}% ({interval(found)}) on all that "
+        "the hunt could have drawn."
+    )
+
+
+def hunted_rate(
+    places: Sequence[Mapping[str, Label]],
+    outputs: Mapping[str, Output],
+    by: Metric,
+    kind: Kind,
+    units: Mapping[str, str],
+) -> Estimate:
+    """Give the system's mean score over all records from labels that were drawn with known chances."""
+    values: list[float] = []
+    chances: list[float] = []
+    of: list[str] = []
+    for people in places:
+        labels = list(people.values())
+        record, chance = labels[0].record, labels[0].probability
+        output = outputs.get(record)
+        if output is not None and chance is not None:
+            values.append(score(output, settled(labels, kind), by))
+            chances.append(chance)
+            of.append(units[record])
+    if not values:
+        return unmeasured("not measured: no label of the hunt meets an output")
+    return hajek(np.array(values), np.array(chances), clusters(of))

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from stagegap.analysis.contributions import hunt_sentence, hunted_rate, own_work
+from stagegap.metrics import metric
+from stagegap.model.answer import Answer, Label, Output, Status
+from stagegap.model.cascade import Kind
+from stagegap.model.queue import Queue
+
+BY = metric("accuracy")
+UNITS = {f"r{i}": f"r{i}" for i in range(60)}
+HUNT = Queue(id="h", cascade="c", stage="route", purpose="hunting", created_at=0, form="{}", drawn="about 40 by doubt")
+
+
+def label(record: str, who: str, value: str, chance: float | None = None, ms: int | None = None) -> Label:
+    return Label(
+        id=f"{record}{who}", record=record, stage="route", annotator=who, answer=Answer(value=value), active_ms=ms,
+        probability=chance, targeted=chance is not None, queue="h" if chance is not None else "",
+    )  # fmt: skip
+
+
+def work(labels: Sequence[Label], who: str = "me"):
+    return own_work(labels, who, BY, UNITS, stage="route", noun="mail", seed=0)
+
+
+def test_own_work_is_counted_timed_and_compared_with_the_others():
+    labels = [label(f"r{i}", "me", "a", ms=3_000) for i in range(50)]
+    labels += [label(f"r{i}", "you", "a" if i < 30 else "b") for i in range(40)]
+    found = work(labels)
+    assert (found.labels, found.median_ms, found.agreement.n) == (50, 3_000, 40)
+    assert found.agreement.value == 0.75
+    assert found.sentence.startswith(
+        "You: 50 labels at route, 3 s each. You agree with the others on 75% (95% interval "
+    )
+    assert found.sentence.endswith("of the 40 mails that they labelled too. Only you see this line.")
+
+
+def test_nobody_to_compare_with_is_said():
+    found = work([label("r1", "me", "a")])
+    assert found.sentence == (
+        "You: 1 label at route. Your agreement with the others is not measured: nobody else labelled a mail of yours."
+    )
+    assert work([]).sentence == "You have no label at route yet."
+
+
+def test_hunted_labels_are_compared_with_nobodys():
+    labels = [label(f"r{i}", "me", "a", chance=0.5) for i in range(9)] + [label(f"r{i}", "you", "b") for i in range(9)]
+    found = work(labels)
+    assert found.labels == 9
+    assert not found.agreement.is_measured
+
+
+def outputs(n: int) -> dict[str, Output]:
+    return {f"r{i}": Output(record=f"r{i}", stage="route", status=Status.OK, value="a") for i in range(n)}
+
+
+def test_hunt_gives_a_rate_by_its_weights():
+    labels = [label(f"r{i}", "me", "a" if i < 20 else "b", chance=0.1 if i < 20 else 0.5) for i in range(40)]
+    said = hunt_sentence(HUNT, labels, outputs(40), BY, Kind.LABEL, UNITS, noun="mail")
+    assert said.startswith(
+        "Hunt about 40 by doubt at route: 40 mails labelled. Weighted by their chances, the system scores 83% (95%"
+    )
+    rate = hunted_rate([{"me": one} for one in labels], outputs(30), BY, Kind.LABEL, UNITS)
+    assert (rate.n, rate.value) == (30, pytest.approx(200 / 220))
+
+
+def test_hunt_without_outputs_has_no_rate():
+    labels = [label("r1", "me", "a", chance=0.1)]
+    said = hunt_sentence(HUNT, labels, {}, BY, Kind.LABEL, UNITS, noun="mail")
+    assert said.endswith("Their rate by weights is not measured: no label of the hunt meets an output.")
