@@ -10,6 +10,7 @@ import typer
 from stagegap.cli import labelling
 from stagegap.cli.attributing import attributing
 from stagegap.cli.changing import changing
+from stagegap.cli.escalating import escalating
 from stagegap.cli.oddities import oddities
 from stagegap.cli.options import (
     BudgetOption,
@@ -293,6 +294,7 @@ def doctor(
 
 
 application.add_typer(attributing)
+application.add_typer(escalating)
 application.add_typer(changing)
 application.add_typer(past)
 application.add_typer(nights)

@@ -11,6 +11,7 @@ import numpy as np
 from stagegap.analysis import frames
 from stagegap.analysis.agree import EPSILON, AgreeView, agree_view
 from stagegap.analysis.blame import Blame, blame
+from stagegap.analysis.escalation import EscalationView, escalation
 from stagegap.analysis.evidence import Evidence
 from stagegap.analysis.evidence import gather as gather_evidence
 from stagegap.analysis.faults import FaultsView, faults_view
@@ -87,6 +88,11 @@ class Attribution:
         """Compare people with each other and with the system; epsilon is the price of a person in the test."""
         name = f"agree {epsilon!r}"
         return self._keeper.kept(name, AgreeView, lambda: agree_view(self.evidence, epsilon=epsilon))
+
+    def escalation(self, cheap: str = "", strong: str = "") -> EscalationView:
+        """Say what asking a stronger stage about more records would buy and cost. Raises: ConfigurationError."""
+        name = f"escalation {cheap} {strong}"
+        return self._keeper.kept(name, EscalationView, lambda: escalation(self.evidence, cheap, strong))
 
     def need(self) -> NeedView:
         """Plan the labels that decide which stage is worst."""

@@ -1,0 +1,62 @@
+"""The verb that weighs a cheap stage against a stronger one."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from stagegap.analysis.escalation import EscalationView
+from stagegap.cli.options import CascadeOption, JsonOption, RunOption
+from stagegap.model.estimate import Estimate
+
+escalating = typer.Typer()
+
+
+@escalating.command()
+def escalate(
+    cheap: Annotated[str, typer.Argument(help="Stage that is asked first; by default the one that is unsure.")] = "",
+    strong: Annotated[str, typer.Argument(help="Stage that is asked where the first is unsure.")] = "",
+    cascade: CascadeOption = None,
+    run: RunOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what asking the stronger stage about 10% more records would buy and cost, threshold by threshold."""
+    from stagegap.cli import printing
+    from stagegap.cli.opening import attribution, workspace
+
+    with workspace() as opened:
+        view = attribution(opened, cascade, run).escalation(cheap, strong)
+    if as_json:
+        return printing.print_view(view)
+    draw(view)
+    return printing.advise("stagegap run", "stagegap blame")
+
+
+def draw(view: EscalationView) -> None:
+    """Print the curve and what comes next on it."""
+    from stagegap.cli.drawing import gain, share, table
+    from stagegap.cli.printing import console, say
+
+    say(f"{view.cheap}, and {view.strong} where it is unsure: {view.metric} over {view.n:,} records of {view.run}.\n")
+    if view.points:
+        drawn = table("Escalated", "Confidence below", "Score", "Gain", "Cost a 1,000", "Extra", texts=0)
+        for point in view.points:
+            at = "-" if point.threshold is None else f"{point.threshold:.3g}"
+            figures = (share(point.score), gain(point.gain), dollars(point.cost), dollars(point.extra))
+            drawn.add_row(f"{point.share:.0%}", at, *figures)
+        console().print(drawn)
+    if view.note:
+        say(view.note)
+    if view.next is not None:
+        more = view.next.share - view.now
+        say(f"Now {view.now:.0%} are escalated. {more:.0%} more: {gain(view.next.gain)} points a record;"
+            f" {dollars(view.next.extra)} a 1,000 records.")  # fmt: skip
+
+
+def dollars(estimate: Estimate) -> str:
+    """Give US dollars for 1,000 records with their interval, or a dash."""
+    if not estimate.is_measured:
+        return "-"
+    value, low, high = (one * 1000 for one in (estimate.value, estimate.low, estimate.high))
+    return f"${value:,.2f} ({low:,.2f} to {high:,.2f})"
