@@ -20,7 +20,7 @@ STRONG = 0.9
 """Share that the stronger stage gets right, whatever the record."""
 
 
-def cascade(*, when: str = "quick.confidence < 0.7") -> Cascade:
+def cascade(*, when: str = "confidence.quick < 0.7") -> Cascade:
     def stage(name: str, **more: object) -> Stage:
         source = Source("record", "text")
         return Stage(name=name, uses="python", inputs={"text": source}, output=YES, metrics=("accuracy",), **more)  # type: ignore[arg-type]

@@ -73,7 +73,7 @@ def escalation_pairs(cascade: Cascade) -> tuple[tuple[str, str], ...]:
         (source.name, stage.name)
         for stage in cascade.stages
         for source in stage.when_reads
-        if source.origin == "stage" and (source.part == "confidence" or f"{source.name}.confidence" in str(stage.when))
+        if source.part == "confidence"
     )
 
 

@@ -14,7 +14,7 @@ escalating = typer.Typer()
 
 
 @escalating.command()
-def escalate(
+def escalation(
     cheap: Annotated[str, typer.Argument(help="Stage that is asked first; by default the one that is unsure.")] = "",
     strong: Annotated[str, typer.Argument(help="Stage that is asked where the first is unsure.")] = "",
     cascade: CascadeOption = None,

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cli.conftest import Command
+from stagegap.cli.escalating import dollars
+from stagegap.model.estimate import Estimate
+
+CASCADE = """
+cascade: mails
+records: {path: mails.jsonl}
+references: {path: labels.jsonl}
+stages:
+  quick:
+    uses: python
+    with: {function: "stages.py:quick"}
+    inputs: {text: record.text}
+    output: {type: label, values: ["yes", "no"]}
+  careful:
+    uses: python
+    with: {function: "stages.py:careful"}
+    inputs: {text: record.text}
+    when: confidence.quick < 0.5
+    output: {type: label, values: ["yes", "no"]}
+  answer:
+    uses: python
+    with: {function: "stages.py:chosen"}
+    inputs: {first: quick, second: careful}
+    output: {type: label, values: ["yes", "no"]}
+outcome: {score: answer.accuracy}
+"""
+STAGES = """
+import stagegap
+
+def quick(text):
+    number = int(text)
+    return stagegap.Answered("yes" if number % 3 else "no", confidence=(number % 10) / 10)
+
+def careful(text):
+    return "yes"
+
+def chosen(first, second):
+    return first if second is None else second
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """Forty mails whose right answer is yes; a cheap stage is unsure of half of them."""
+    folder = tmp_path / "pipelines"
+    folder.mkdir()
+    (folder / "cascade.yaml").write_text(CASCADE)
+    (folder / "stages.py").write_text(STAGES)
+    (folder / "mails.jsonl").write_text("".join(json.dumps({"id": f"m{n}", "text": str(n)}) + "\n" for n in range(40)))
+    rows = (
+        {"record": f"m{n}", "stage": stage, "annotator": "ann", "value": "yes"}
+        for n in range(40)
+        for stage in ("quick", "careful", "answer")
+    )
+    (folder / "labels.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return tmp_path
+
+
+def test_the_curve_of_the_one_escalation_of_a_cascade(stagegap: Command, project: Path) -> None:
+    assert stagegap("run").code == 0
+    said = stagegap("escalation").out
+    assert said.startswith("quick, and careful where it is unsure: accuracy over 40 records of v1.\n")
+    assert "careful was asked about 50% of the records, so nothing is known beyond" in said
+    view = stagegap("escalation", "quick", "careful", "--json").json
+    assert [round(point["share"], 1) for point in view["points"]] == [0.0, 0.1, 0.2, 0.3, 0.4, 0.5]
+    gains = [point["gain"]["value"] for point in view["points"][1:]]
+    assert sum(gains) == pytest.approx(view["points"][-1]["score"]["value"] - view["points"][0]["score"]["value"])
+
+
+def test_without_the_condition_the_whole_curve_is_measured(stagegap: Command, project: Path) -> None:
+    path = project / "pipelines" / "cascade.yaml"
+    path.write_text(path.read_text().replace("    when: confidence.quick < 0.5\n", ""))
+    stagegap("run")
+    refused = stagegap("escalation")
+    assert (refused.code, refused.error) == (
+        2,
+        "The cascade has no stage whose `when` reads the confidence of another; name the cheap stage and the stronger"
+        " one.\n",
+    )
+    said = stagegap("escalation", "quick", "careful").out
+    assert "nothing is known beyond" not in said
+    assert "100%" in said
+
+
+def test_money_is_of_a_thousand_records() -> None:
+    estimate = Estimate(value=0.0123, low=0.01, high=0.015, n=9, method="Student t")
+    assert dollars(estimate) == "$12.30 (10.00 to 15.00)"
