@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from threading import Event
 from typing import TYPE_CHECKING
 
 from stagegap.analysis import settling
@@ -102,6 +103,11 @@ class FakePeople:
     """Notes that are there once they were prepared."""
 
     prepared: set[tuple[str, str, str]] = field(default_factory=set)
+    may_go_on: Event = field(default_factory=Event)
+    """Set from the start, so that nothing waits unless a test clears it."""
+
+    def __post_init__(self) -> None:
+        self.may_go_on.set()
 
     def notes(self, cascade: str, stage: str, who: str) -> FakeNotes | None:
         if (cascade, stage, who) not in self.prepared:
@@ -113,4 +119,5 @@ class FakePeople:
         return (cascade, stage, who) in self.prepared
 
     def prepare(self, cascade: str, stage: str, who: str) -> None:
+        self.may_go_on.wait()
         self.prepared.add((cascade, stage, who))

@@ -225,8 +225,10 @@ def agree(workspace):
 def test_first_visit_to_agree_says_that_answers_are_compared_and_then_shows_them(workspace: FakeWorkspace) -> None:
     from stagegap.ui import background
 
+    workspace.people.may_go_on.clear()
     first = opened(agree, workspace, stage="route", who="eve")
     assert "Comparing what people answered." in texts(first)
+    workspace.people.may_go_on.set()
     background.wait()
     then = texts(opened(agree, workspace, stage="route", who="eve"))
     assert "Comparing" not in then
