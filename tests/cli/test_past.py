@@ -94,7 +94,7 @@ def test_what_changed_says_the_price_and_shares_the_difference_out(stagegap: Com
     replace_in(ran / "stages.py", '"open" in words', '"opens" in words')
     stagegap("run")
     more = stagegap("changed", "v1", "v3")
-    assert re.match(r"2 mixtures of the two versions: 40 calls, 0 of them paid, time (about|unknown)", more.out)
+    assert re.match(r"2 mixtures of the two versions: 20 calls, 0 of them paid, time (about|unknown)", more.out)
     assert "reply with the new topic rather than the old one: +" in more.out
     again = stagegap("changed", "v1", "v2")
     assert "2 mixtures of the two versions, nothing to call." in again.out

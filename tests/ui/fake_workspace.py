@@ -14,6 +14,7 @@ from stagegap.analysis.next_labels import NextLabels
 from stagegap.analysis.views import Scorecard
 from stagegap.model.answer import Label
 from stagegap.model.cascade import Kind, OutputType, Source, Stage
+from stagegap.model.live import LiveRun
 from stagegap.model.queue import Progress, Queue, QueueItem, Sitting
 from stagegap.model.run import Run, RunStatus
 from stagegap.model.sources import Document
@@ -179,6 +180,13 @@ WARMUP = [
 SIZE = 120
 
 
+class FakePast:
+    """No run goes on in this process."""
+
+    def live(self) -> list[LiveRun]:
+        return []
+
+
 @dataclass
 class FakeWorkspace:
     folder: Path
@@ -229,6 +237,9 @@ class FakeWorkspace:
 
     def refresh(self, cascade: str, run: str) -> None:
         self.refreshed.append((cascade, run))
+
+    def past(self, cascade: str) -> FakePast:
+        return FakePast()
 
     @property
     def desk(self) -> FakeWorkspace:

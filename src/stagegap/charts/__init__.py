@@ -7,15 +7,19 @@ string. No function here computes a statistic; every value that comes from outsi
 from stagegap.charts.agreement import agreement
 from stagegap.charts.ceiling import ceiling
 from stagegap.charts.changes import changed_record, changes, config, flips, worst_list
+from stagegap.charts.compared import answers_of_both, change_list, flip_table, settings
+from stagegap.charts.contributions import contributions, contributions_note
 from stagegap.charts.failure_list import failure_list, list_sentence, tag_share, tag_win, win_sentence
 from stagegap.charts.failures import failures
 from stagegap.charts.faults import first_faults, steps, together
 from stagegap.charts.figures import figures_table, notebook_card
 from stagegap.charts.gap import gap
 from stagegap.charts.groups import groups
+from stagegap.charts.ledger import ledger
 from stagegap.charts.marks import style
 from stagegap.charts.oddities import certainty, checks, oddity_plot, oddity_records
 from stagegap.charts.record import record_blocks
+from stagegap.charts.runs import best_so_far, knob_title, runs_table, scatter
 from stagegap.charts.sentences import (
     failures_sentence,
     first_fault_sentence,
@@ -29,12 +33,17 @@ from stagegap.charts.words import emphasised, percent, points, signed, span
 
 __all__ = [
     "agreement",
+    "answers_of_both",
+    "best_so_far",
     "ceiling",
     "certainty",
+    "change_list",
     "changed_record",
     "changes",
     "checks",
     "config",
+    "contributions",
+    "contributions_note",
     "emphasised",
     "failure_list",
     "failures",
@@ -42,10 +51,13 @@ __all__ = [
     "figures_table",
     "first_fault_sentence",
     "first_faults",
+    "flip_table",
     "flips",
     "gap",
     "groups",
     "groups_note",
+    "knob_title",
+    "ledger",
     "list_sentence",
     "lost_anyway",
     "method",
@@ -57,6 +69,9 @@ __all__ = [
     "points",
     "rank",
     "record_blocks",
+    "runs_table",
+    "scatter",
+    "settings",
     "signed",
     "span",
     "steps",

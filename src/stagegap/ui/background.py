@@ -1,4 +1,4 @@
-"""Views that are older than the labels are computed again beside the pages, one after another."""
+"""What takes longer than a page is worked out beside the pages, one thing after another."""
 
 from __future__ import annotations
 
@@ -10,46 +10,67 @@ from functools import partial
 
 import streamlit
 
+from stagegap.errors import StagegapError
 from stagegap.ui.protocol import Workspace
+
+Key = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class _Refreshing:
+class _Working:
     pool: ThreadPoolExecutor
-    running: dict[tuple[str, ...], Future[None]] = field(default_factory=dict[tuple[str, ...], Future[None]])
+    running: dict[Key, Future[object]] = field(default_factory=dict[Key, "Future[object]"])
 
 
 @streamlit.cache_resource(show_spinner=False)
-def _refreshing() -> _Refreshing:
-    return _Refreshing(ThreadPoolExecutor(1, thread_name_prefix="refresh"))
+def _working() -> _Working:
+    return _Working(ThreadPoolExecutor(1, thread_name_prefix="beside-the-pages"))
+
+
+def start(key: Key, work: Callable[[], object]) -> None:
+    """Start a piece of work, unless it is on its way; one that failed is tried again."""
+    state = _working()
+    before = state.running.get(key)
+    if before is None or before.done():
+        state.running[key] = state.pool.submit(work)
+
+
+def is_working(key: Key) -> bool:
+    """True while a piece of work is on its way."""
+    found = _working().running.get(key)
+    return found is not None and not found.done()
+
+
+def failure(key: Key) -> str:
+    """Give the sentence with which a piece of work ended; empty where it did not fail. A bug is raised again."""
+    found = _working().running.get(key)
+    error = found.exception() if found is not None and found.done() else None
+    if error is None:
+        return ""
+    if isinstance(error, StagegapError):
+        return str(error)
+    raise error
 
 
 def refresh(workspace: Workspace, cascade: str, run: str) -> None:
     """Start the refresh of a run's view, unless it is on its way; a failed one is tried again."""
-    _start(("refresh", cascade, run), partial(workspace.refresh, cascade, run))
+    start(("refresh", cascade, run), partial(workspace.refresh, cascade, run))
 
 
 def compare_people(workspace: Workspace, cascade: str, stage: str, who: str) -> None:
     """Start comparing what people answered at a stage, unless that is on its way."""
-    _start(("people", cascade, stage, who), partial(workspace.people.prepare, cascade, stage, who))
+    start(("people", cascade, stage, who), partial(workspace.people.prepare, cascade, stage, who))
 
 
 def screen(workspace: Workspace, cascade: str, run: str) -> None:
     """Start the screen of a run, unless it is on its way; a failed one is tried again."""
-    _start(("screen", cascade, run), partial(_screened, workspace, cascade, run))
+    start(("screen", cascade, run), partial(_screened, workspace, cascade, run))
 
 
 def _screened(workspace: Workspace, cascade: str, run: str) -> None:
     workspace.oddities.screen(cascade, [run])
 
 
-def _start(key: tuple[str, ...], work: Callable[[], None]) -> None:
-    state = _refreshing()
-    before = state.running.get(key)
-    if before is None or before.done():
-        state.running[key] = state.pool.submit(work)
-
-
 def wait() -> None:
-    """Wait until every refresh that was started has ended."""
-    futures.wait(_refreshing().running.values())
+    """Wait until everything that was started has ended."""
+    futures.wait(_working().running.values())

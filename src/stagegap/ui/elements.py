@@ -85,27 +85,29 @@ def question(text: str) -> None:
     streamlit.html(f'<h1 style="font-size:1.28rem;padding:0;margin:0">{escape(text)}</h1>', width="content")
 
 
-def picker(label: str, parameter: str, names: Mapping[str, str], value: str) -> None:
-    """Let somebody choose by name what goes into the URL by id."""
+def picker(
+    label: str, parameter: str, names: Mapping[str, str], value: str, *, drop: Sequence[str] = (), width: int = 150
+) -> None:
+    """Let somebody choose by name what goes into the URL by id; the parameters of `drop` go out of it."""
     streamlit.selectbox(
         label,
         list(names),
         key=state.picker_key(parameter, value),
         format_func=lambda key: names[key],
-        on_change=state.take_over(parameter),
-        width=150,
+        on_change=state.take_over(parameter, drop=drop),
+        width=width,
         label_visibility="collapsed",
     )
 
 
-def switch(label: str, parameter: str, options: Sequence[str], value: str | None) -> None:
-    """Let somebody choose one of a few for the URL."""
+def switch(label: str, parameter: str, options: Sequence[str], value: str | None, *, drop: Sequence[str] = ()) -> None:
+    """Let somebody choose one of a few for the URL; the parameters of `drop` go out of it."""
     streamlit.segmented_control(
         label,
         options,
         required=True,
         key=state.picker_key(parameter, value),
-        on_change=state.take_over(parameter),
+        on_change=state.take_over(parameter, drop=drop),
         label_visibility="collapsed",
     )
 

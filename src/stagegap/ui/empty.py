@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from functools import partial
-from itertools import takewhile
 
 import streamlit
 
@@ -12,8 +11,7 @@ from stagegap import charts
 from stagegap.analysis.views import Scorecard
 from stagegap.analysis.wording import counted, plural
 from stagegap.model.failure import Wanted
-from stagegap.model.run import Run, RunStatus
-from stagegap.ui import background, elements
+from stagegap.ui import background, elements, run_strip
 from stagegap.ui.elements import note
 from stagegap.ui.protocol import Workspace
 
@@ -39,19 +37,19 @@ def no_run(workspace: Workspace, cascade: str, run: str | None) -> None:
     if run is not None:
         note(f"Run {run} has no numbers.")
     streamlit.markdown("Run `stagegap run` in the project folder. This page fills itself when the run ends.")
-    _active(workspace.runs(cascade), shown=None)
-    _wait(partial(_has_numbers, workspace, cascade, run))
+    run_strip.draw(workspace, cascade, shown=None)
+    wait(partial(_has_numbers, workspace, cascade, run))
 
 
 def strips(workspace: Workspace, scorecard: Scorecard) -> None:
     """Write the lines that qualify the numbers below: an active run, newer labels, failures."""
-    if _active(workspace.runs(scorecard.cascade), shown=scorecard.run):
+    if run_strip.draw(workspace, scorecard.cascade, shown=scorecard.run):
         note(f"The numbers below are those of run {scorecard.run}.")
     newer = workspace.stale_labels(scorecard)
     if newer:
         note(f"{counted(newer, 'new label')} since these numbers. Updating…")
         background.refresh(workspace, scorecard.cascade, scorecard.run)
-        _wait(partial(_has_newer, workspace, scorecard))
+        wait(partial(_has_newer, workspace, scorecard))
     for sentence in charts.notices(scorecard):
         note(sentence)
 
@@ -71,13 +69,13 @@ def no_list(workspace: Workspace, cascade: str, run: str, stage: str) -> None:
     """Have the list of failures made for a run from before there was one, and look for it until it is there."""
     note("The list of this run is being made. Updating…")
     background.refresh(workspace, cascade, run)
-    _wait(partial(_has_list, workspace, cascade, run, stage))
+    wait(partial(_has_list, workspace, cascade, run, stage))
 
 
 def no_screen(workspace: Workspace, scorecard: Scorecard, *, since: int | None) -> None:
     """Say that a run is being screened, and look until that is done; `since` counts the labels of an older screen."""
     note("Looking at this run. This page fills itself." if since is None else "New labels since this screen. Updating…")
-    _wait(partial(_has_screen, workspace, scorecard, since))
+    wait(partial(_has_screen, workspace, scorecard, since))
 
 
 def _has_screen(workspace: Workspace, scorecard: Scorecard, since: int | None) -> bool:
@@ -88,7 +86,7 @@ def _has_screen(workspace: Workspace, scorecard: Scorecard, since: int | None) -
 def comparing(workspace: Workspace, cascade: str, stage: str, who: str) -> None:
     """Say that what people answered is being compared, and look for it until it is there."""
     note("Comparing what people answered. This takes a moment the first time…")
-    _wait(partial(_is_compared, workspace, cascade, stage, who), every=0.5)
+    wait(partial(_is_compared, workspace, cascade, stage, who), every=0.5)
 
 
 def _is_compared(workspace: Workspace, cascade: str, stage: str, who: str) -> bool:
@@ -97,15 +95,6 @@ def _is_compared(workspace: Workspace, cascade: str, stage: str, who: str) -> bo
 
 def _has_list(workspace: Workspace, cascade: str, run: str, stage: str) -> bool:
     return workspace.reading.failures(cascade, run, Wanted(stage=stage)).total > 0
-
-
-def _active(runs: Sequence[Run], *, shown: str | None) -> bool:
-    """Write a line for each run that has not ended, newer than the one that is shown."""
-    newer = takewhile(lambda run: run.name != shown, runs)
-    active = [run for run in newer if run.status is RunStatus.RUNNING]
-    for run in active:
-        note(f"Run {run.name} has started and not ended yet.")
-    return bool(active)
 
 
 def _has_numbers(workspace: Workspace, cascade: str, run: str | None) -> bool:
@@ -117,7 +106,9 @@ def _has_newer(workspace: Workspace, shown: Scorecard) -> bool:
     return stored is not None and stored.labels_seq > shown.labels_seq
 
 
-def _wait(is_there: partial[bool], *, every: float = POLL) -> None:
+def wait(is_there: Callable[[], bool], *, every: float = POLL) -> None:
+    """Look again and again, and draw the page anew once it is there."""
+
     @streamlit.fragment(run_every=every)
     def look() -> None:
         if is_there():

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from stagegap.model.run import Run
     from stagegap.model.values import Json
     from stagegap.ui.failures_protocol import Reading
+    from stagegap.ui.past_protocol import Past
 
 
 class LabelStage(Protocol):
@@ -52,6 +53,10 @@ class Workspace(Protocol):
 
     def refresh(self, cascade: str, run: str) -> None:
         """Compute and store the view of a run again; takes as long as it takes."""
+        ...
+
+    def past(self, cascade: str) -> Past:
+        """Give the past runs of a cascade."""
         ...
 
     @property

@@ -10,7 +10,7 @@ from pathlib import Path
 import streamlit
 
 from stagegap.errors import StagegapError
-from stagegap.ui import agree_page, elements, failures_page, gap_page, label_page, odd_page
+from stagegap.ui import agree_page, compare_page, elements, failures_page, gap_page, label_page, odd_page
 from stagegap.ui.protocol import Workspace
 
 
@@ -40,6 +40,9 @@ def show(opener: Callable[[Path], Workspace], folder: Path, *, only_label: bool 
     def agree() -> None:
         agree_page.draw(workspace)
 
+    def compare() -> None:
+        compare_page.draw(workspace)
+
     def odd() -> None:
         odd_page.draw(workspace)
 
@@ -48,6 +51,7 @@ def show(opener: Callable[[Path], Workspace], folder: Path, *, only_label: bool 
         pages.insert(0, streamlit.Page(gap, title="Gap", url_path="gap", default=True))
         pages.insert(1, streamlit.Page(failures, title="Failures", url_path="failures"))
         pages.append(streamlit.Page(agree, title="Agree", url_path="agree"))
+        pages.append(streamlit.Page(compare, title="Compare", url_path="compare"))
         pages.append(streamlit.Page(odd, title="Oddities", url_path="odd"))
     streamlit.navigation(pages, position="hidden" if only_label else "top").run()
 

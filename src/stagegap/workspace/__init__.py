@@ -37,6 +37,9 @@ if TYPE_CHECKING:  # The pages open a workspace to read: what runs and loads cas
     from stagegap.workspace.running import Job
     from stagegap.workspace.settling import Bench
 
+if TYPE_CHECKING:
+    from stagegap.workspace.past import Past
+
 __all__ = ["Workspace"]
 
 STORE = ".stagegap"
@@ -245,7 +248,13 @@ class Workspace:
         """Compare two runs, each scored by the cascade that it was made with. Raises: NotFound, SpecError."""
         from stagegap.workspace import comparing
 
-        return comparing.compare(self.attribution(cascade, before), self.attribution(cascade, after))
+        return comparing.compare(self.store, self.attribution(cascade, before), self.attribution(cascade, after))
+
+    def past(self, cascade: str) -> Past:
+        """Look at the past runs of a cascade: listed, compared, made again, and what was expected of each change."""
+        from stagegap.workspace.past import Past
+
+        return Past(self, cascade)
 
     def refresh(self, cascade: str, run: str) -> None:
         """Compute a run's scorecard again, from all labels that there are by now. Raises: NotFound."""

@@ -3,23 +3,54 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import replace
 
 from stagegap.analysis import codec
 from stagegap.analysis.changes.compare import accept
 from stagegap.analysis.changes.compare import compare as compared
 from stagegap.analysis.changes.history import History, RunRow
 from stagegap.analysis.changes.shared import Side
-from stagegap.analysis.changes.views import Comparison
+from stagegap.analysis.changes.views import Comparison, ConfigChange
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.run import Run
+from stagegap.runner.progress import span
 from stagegap.store import Store
 from stagegap.workspace.attributing import Attribution
+from stagegap.workspace.provenance import read as read_provenance
 from stagegap.workspace.stored import SCORECARD
 
 
-def compare(before: Attribution, after: Attribution) -> Comparison:
+def compare(store: Store, before: Attribution, after: Attribution) -> Comparison:
     """Compare two runs, each scored by the cascade that it was made with, on all labels that there are."""
-    return compared(side(before), side(after), seed=after.run.seed)
+    view = compared(side(before), side(after), seed=after.run.seed)
+    return replace(view, config=(*view.config, *facts(store, before.run, after.run)))
+
+
+def facts(store: Store, before: Run, after: Run) -> tuple[ConfigChange, ...]:
+    """Give what differs between two runs besides their settings: files, versions of programs, cost and time."""
+    spent = store.spent(after.cascade)
+    pairs = [
+        ("run.cost", *(f"${spent[run.id]:,.2f}" if spent.get(run.id) else None for run in (before, after))),
+        ("run.time", *(_time(run) for run in (before, after))),
+    ]
+    old, new = read_provenance(store, before.id), read_provenance(store, after.id)
+    if old is not None and new is not None:
+        files = [{source.path: source.digest[:12] for source in made_from.sources} for made_from in (old, new)]
+        pairs = [*((f"file {path}", files[0].get(path), files[1].get(path)) for path in _keys(*files)), *pairs]
+        worlds = [
+            {"Python": made_from.environment.python, **made_from.environment.packages} for made_from in (old, new)
+        ]
+        pairs += [(f"version of {name}", worlds[0].get(name), worlds[1].get(name)) for name in _keys(*worlds)]
+    return tuple(ConfigChange(path=path, before=then, after=now) for path, then, now in pairs if then != now)
+
+
+def _keys(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    return list(dict.fromkeys([*then, *now]))
+
+
+def _time(run: Run) -> str | None:
+    return None if run.finished_at is None else span(run.finished_at - run.started_at)
 
 
 def on_shared_records(view: Comparison) -> Comparison:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stagegap.analysis import codec
+from stagegap.analysis.changes.config import all_settings
 from stagegap.analysis.changes.history import History
 from stagegap.analysis.changes.knobs import RunsView, Tried, runs_view
 from stagegap.analysis.changes.ledger import (
@@ -20,16 +21,16 @@ from stagegap.analysis.changes.ledger import (
     waiting_row,
 )
 from stagegap.analysis.changes.reproduced import Reproduction
-from stagegap.analysis.changes.views import OUTCOME, Comparison, WhatChanged
+from stagegap.analysis.changes.views import OUTCOME, Comparison, ConfigChange, WhatChanged
 from stagegap.errors import ConfigurationError, NotFound, near_names
 from stagegap.model.expectation import Expectation
 from stagegap.model.live import LiveRun
 from stagegap.model.provenance import Provenance, RunTag
 from stagegap.model.run import Run, RunStatus
-from stagegap.runner import Progress
+from stagegap.runner import Progress, Silent
 from stagegap.store import Store
 from stagegap.workspace import Workspace, provenance
-from stagegap.workspace.comparing import compare, history
+from stagegap.workspace.comparing import history, on_shared_records
 from stagegap.workspace.following import live_runs
 from stagegap.workspace.holding import Gate
 from stagegap.workspace.reproducing import reproduce
@@ -90,13 +91,37 @@ class Past:
         kept = self._store.view(new.id, name)
         if kept and kept[1] == labels:
             return codec.from_json(Comparison, kept[0])
-        found = (
-            self._workspace.attribution(self._cascade, old.name),
-            self._workspace.attribution(self._cascade, new.name),
-        )
-        view = compare(*found)
+        view = self._workspace.compare(self._cascade, old.name, new.name)
         self._store.put_view(new.id, name, codec.to_json(view), labels)
         return view
+
+    def accepted(self, view: Comparison) -> Comparison:
+        """Take the offer of a refused comparison, where there is one."""
+        return on_shared_records(view)
+
+    def pair(self) -> tuple[str, str] | None:
+        """Give the two runs that are compared unless somebody names others; None with fewer than two.
+
+        The later one is the newest that is done; the earlier one the blessed run, or else the one before.
+        """
+        done = [run for run in self._workspace.runs(self._cascade) if run.status is RunStatus.DONE]
+        if len(done) < 2:
+            return None
+        blessed = Gate(self._workspace, self._cascade).blessed_run()
+        before = blessed if blessed is not None and blessed.id != done[0].id else done[1]
+        return before.name, done[0].name
+
+    def settings(self, before: str, after: str) -> tuple[ConfigChange, ...]:
+        """Give every setting of two runs, the equal ones included. Raises: NotFound."""
+        return all_settings(self.run(before).resolved, self.run(after).resolved)
+
+    def work_out(self, before: str, after: str, *, use_shared: bool) -> WhatChanged:
+        """Say which stages the difference between two runs comes from, as long as that costs nothing.
+
+        Raises: NotFound, ConfigurationError where it would call a paid service.
+        """
+        with self.versions(before, after, use_shared=use_shared) as versions:
+            return versions.changed(progress=Silent())
 
     def versions(self, before: str, after: str, *, use_shared: bool = False) -> Versions:
         """Give two runs as two versions whose stages can be mixed; a context. Raises: NotFound, ConfigurationError."""
@@ -164,6 +189,10 @@ class Past:
                 made.append(written(OUTCOME, hope, proposed.method))
         self._store.origins.expect(self._cascade, made)
         return tuple(made)
+
+    def expect_points(self, place: str, points: float, *, reason: str, baseline: str) -> tuple[Expectation, ...]:
+        """Write down what somebody expects at one place, in points. Raises: as `expect`."""
+        return self.expect({place: Hope(value=points / 100)}, reason=reason, baseline=baseline)
 
     def ledger(self) -> Ledger:
         """Give what was expected beside what came: of the first run after it that is done."""

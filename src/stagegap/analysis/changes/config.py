@@ -30,6 +30,27 @@ def config_differences(before: str, after: str) -> tuple[ConfigChange, ...]:
     return tuple(_differences("", json.loads(before), json.loads(after)))
 
 
+def all_settings(before: str, after: str) -> tuple[ConfigChange, ...]:
+    """Give every key of two resolved cascades, the equal ones included, in the order of the keys.
+
+    >>> [(c.path, c.before, c.after) for c in all_settings('{"a": {"k": 3}}', '{"a": {"k": 3}, "b": "x"}')]
+    [('a.k', '3', '3'), ('b', None, 'x')]
+    """
+    old, new = dict(_leaves("", json.loads(before))), dict(_leaves("", json.loads(after)))
+    return tuple(
+        ConfigChange(path=path, before=old.get(path), after=new.get(path)) for path in sorted(old.keys() | new.keys())
+    )
+
+
+def _leaves(path: str, value: Json) -> Iterator[tuple[str, str]]:
+    entries = _entries(value)
+    if entries is None:
+        yield path, _shown(value)
+        return
+    for key, entry in entries.items():
+        yield from _leaves(f"{path}.{key}" if path else key, entry)
+
+
 def _differences(path: str, before: Json, after: Json) -> Iterator[ConfigChange]:
     a, b = _entries(before), _entries(after)
     if a is None or b is None:

@@ -11,7 +11,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     if (focused) box.querySelector(`[data-v="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true })
   }
   box.onclick = event => {
-    const button = event.target.closest("tr.pick")?.querySelector("[data-v]")
+    const button = event.target.closest("[data-v]") ?? event.target.closest("tr.pick")?.querySelector("[data-v]")
     if (button) setTriggerValue("pick", button.dataset.v)
   }
 }

@@ -1,0 +1,42 @@
+"""What was expected beside what came."""
+
+from __future__ import annotations
+
+from html import escape
+
+from stagegap.analysis.changes.ledger import Ledger, LedgerRow
+from stagegap.charts.words import points, span
+
+
+def ledger(view: Ledger) -> str:
+    """Draw one row an expectation, newest first."""
+    if not view.rows:
+        return '<div class="bc"><p class="none">Nothing was expected yet.</p></div>'
+    heads = ("Change", "Expected", "Came", "Verdict", "Because")
+    head = "".join(f'<th scope="col">{text}</th>' for text in heads)
+    body = "".join(_row(one) for one in view.rows)
+    return (
+        '<div class="bc"><div class="scroll" tabindex="0" role="region" aria-label="What was expected, what came">'
+        f'<table class="an led"><caption class="sr">What was expected beside what came, newest first</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div></div>"
+    )
+
+
+def _row(one: LedgerRow) -> str:
+    hope = one.expectation
+    between = "" if hope.low is None or hope.high is None else f" <small>({_between(hope.low, hope.high)})</small>"
+    came = f"{points(one.came.value)} <small>({span(one.came)})</small>" if one.came.is_measured else "not yet"
+    if one.run and not one.came.is_measured:
+        came = escape(one.came.method)
+    hot = ' class="hot"' if one.verdict == "less than expected" else ""
+    verdict = "" if one.verdict == "not measured" else f"<small{hot}>{one.verdict}</small>"
+    who = f"<br><small>{escape(hope.who)}</small>" if hope.who else ""
+    return (
+        f'<tr><th scope="row">{escape(hope.place)}<br><small>{escape(hope.baseline)} → {escape(one.run or "?")}</small>'
+        f"</th><td>{points(hope.predicted)}{between}</td><td>{came}</td><td>{verdict}</td>"
+        f"<td>{escape(hope.reason)}{who}</td></tr>"
+    )
+
+
+def _between(low: float, high: float) -> str:
+    return f"{points(low)} to {points(high)}"

@@ -1,0 +1,191 @@
+"""Many runs: a table of knobs and estimates, any knob against any estimate, and the best so far."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+from stagegap.analysis.changes.knobs import RunPoint, RunsView
+from stagegap.analysis.changes.views import OUTCOME
+from stagegap.charts.words import percent, span
+from stagegap.model.estimate import Estimate
+
+WIDTH, HEIGHT = 560, 260
+"""Of a plot, in its own units; it is drawn as wide as there is room."""
+LEFT, RIGHT, TOP, BOTTOM = 46, 14, 12, 34
+MOST_LABELS = 12
+"""Names under an axis; of more values every second, third, ... is named."""
+WIDEST = 18
+"""Characters of a value that an axis shows."""
+
+
+def runs_table(view: RunsView, *, measure: str) -> str:
+    """Draw one row a run, newest first: its knobs and its estimates; `measure` is the one that is marked."""
+    if not view.rows:
+        return '<div class="bc"><p class="none">No run is done yet.</p></div>'
+    heads = ["Run", *view.measures, *map(knob_title, view.knobs), "Cost"]
+    head = "".join(f'<th scope="col"{_on(name == measure)}>{escape(name)}</th>' for name in heads)
+    body = "".join(_row(one, view) for one in reversed(view.rows))
+    return (
+        '<div class="bc"><div class="scroll wide" tabindex="0" role="region" aria-label="All runs">'
+        f'<table class="rt"><caption class="sr">Runs by knobs and estimates, newest first</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div></div>"
+    )
+
+
+def knob_title(name: str) -> str:
+    """Give a knob as people call it.
+
+    >>> knob_title("stages.retrieve.with.k"), knob_title("file stages.py")
+    ('retrieve k', 'file stages.py')
+    """
+    parts = [part for part in name.removeprefix("stages.").split(".") if part != "with"]
+    return " ".join(parts) if name.startswith("stages.") else name
+
+
+def _on(marked: bool) -> str:
+    return ' class="on"' if marked else ""
+
+
+def _row(one: RunPoint, view: RunsView) -> str:
+    best = ' <small class="hot">best so far</small>' if one.is_best_so_far else ""
+    tags = "".join(f' <small class="tag">{escape(tag)}</small>' for tag in one.tags)
+    knobs = "".join(f"<td>{escape(one.knobs.get(name) or '–')}</td>" for name in view.knobs)
+    estimates = "".join(f"<td>{_estimate(one.estimates.get(name))}</td>" for name in view.measures)
+    cost = f"${one.cost:,.2f}" if one.cost else "–"
+    return f'<tr><th scope="row">{escape(one.run)}{best}{tags}</th>{estimates}{knobs}<td>{cost}</td></tr>'
+
+
+def _estimate(found: Estimate | None) -> str:
+    if found is None or not found.is_measured:
+        return "–"
+    return f"{percent(found.value)} <small>({span(found)}, n {found.n:,})</small>"
+
+
+def scatter(view: RunsView, *, knob: str, measure: str) -> str:
+    """Draw each run's estimate, with its interval, over the value of a knob; numbers stand to scale."""
+    points = [(one, one.estimates[measure]) for one in view.rows if _has(one, measure)]
+    if not points:
+        return f'<div class="bc"><p class="none">No run has {escape(measure)}.</p></div>'
+    axis = _Knob.of([one.knobs.get(knob, "") for one, _ in points])
+    plot = _Plot.of([found for _, found in points])
+    marks = "".join(_mark(axis.at(one.knobs.get(knob, "")), found, one.run, plot) for one, found in points)
+    names = "".join(
+        f'<text x="{axis.at(value):.1f}" y="{HEIGHT - 16}" text-anchor="middle">{escape(_short(value))}</text>'
+        for value in axis.named
+    )
+    says = f"{measure} of {len(points)} runs over {knob}"
+    return _svg(says, f"{plot.grid}{marks}{names}", under=knob_title(knob))
+
+
+def best_so_far(view: RunsView) -> str:
+    """Draw the outcome of each run in the order in which they were made, and the best up to each."""
+    points = [(one, one.estimates[OUTCOME]) for one in view.rows if _has(one, OUTCOME)]
+    if not points:
+        return '<div class="bc"><p class="none">No run has an outcome yet.</p></div>'
+    plot = _Plot.of([found for _, found in points])
+    at = _Knob.of([one.run for one, _ in points]).at
+    marks = "".join(_mark(at(one.run), found, one.run, plot) for one, found in points)
+    steps, best = "", None
+    for one, found in points:
+        x, y = at(one.run), plot.y(max(found.value, best if best is not None else found.value))
+        steps += f"M{x:.1f} {y:.1f}" if best is None else f"H{x:.1f}V{y:.1f}"
+        best = max(found.value, best) if best is not None else found.value
+    line = f'<path class="best" d="{steps}"/>'
+    every = -(-len(points) // MOST_LABELS)
+    names = "".join(
+        f'<text x="{at(one.run):.1f}" y="{HEIGHT - 16}" text-anchor="middle">{escape(one.run)}</text>'
+        for one, _ in points[::every]
+    )
+    says = f"{view.outcome_name} of {len(points)} runs in order, and the best so far"
+    return _svg(says, f"{plot.grid}{line}{marks}{names}", under="runs in order; the line is the best so far")
+
+
+def _has(one: RunPoint, measure: str) -> bool:
+    return measure in one.estimates and one.estimates[measure].is_measured
+
+
+@dataclass(frozen=True, slots=True)
+class _Knob:
+    """The horizontal axis: numbers to scale, other values side by side in their order."""
+
+    places: dict[str, float]
+    named: tuple[str, ...]
+
+    @classmethod
+    def of(cls, values: Sequence[str]) -> _Knob:
+        distinct = list(dict.fromkeys(values))
+        numbers = {value: _number(value) for value in distinct}
+        room = WIDTH - LEFT - RIGHT - 40
+        if len(distinct) > 1 and all(number is not None for number in numbers.values()):
+            scaled = {value: number for value, number in numbers.items() if number is not None}
+            low, high = min(scaled.values()), max(scaled.values())
+            places = {value: LEFT + 20 + room * (number - low) / (high - low) for value, number in scaled.items()}
+            distinct = sorted(places, key=lambda value: places[value])
+        else:
+            step = room / max(len(distinct) - 1, 1)
+            places = {value: LEFT + 20 + i * step for i, value in enumerate(distinct)}
+        if len(distinct) == 1:
+            places = {distinct[0]: LEFT + 20 + room / 2}
+        every = -(-len(distinct) // MOST_LABELS)
+        return cls(places, tuple(distinct[::every]))
+
+    def at(self, value: str) -> float:
+        return self.places[value]
+
+
+@dataclass(frozen=True, slots=True)
+class _Plot:
+    """The vertical axis: shares in per cent, from a tenth below the lowest interval to one above the highest."""
+
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, found: Sequence[Estimate]) -> _Plot:
+        low = max(0.0, int(10 * min(one.low for one in found)) / 10)
+        high = min(1.0, -(-int(100 * max(one.high for one in found)) // 10) / 10)
+        return cls(low, max(high, low + 0.1))
+
+    def y(self, value: float) -> float:
+        return TOP + (HEIGHT - TOP - BOTTOM) * (self.high - value) / (self.high - self.low)
+
+    @property
+    def grid(self) -> str:
+        count = round((self.high - self.low) * 10)
+        every = 2 if count > 5 else 1
+        ticks = [self.low + i / 10 for i in range(0, count + 1, every)]
+        return "".join(
+            f'<line class="gl" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{self.y(tick):.1f}" y2="{self.y(tick):.1f}"/>'
+            f'<text x="{LEFT - 6}" y="{self.y(tick) + 4:.1f}" text-anchor="end">{percent(tick)}</text>'
+            for tick in ticks
+        )
+
+
+def _mark(x: float, found: Estimate, name: str, plot: _Plot) -> str:
+    said = f"{name}: {percent(found.value)} ({span(found)}), n {found.n:,}"
+    return (
+        f'<g><title>{escape(said)}</title><line class="iv" x1="{x:.1f}" x2="{x:.1f}" y1="{plot.y(found.low):.1f}" '
+        f'y2="{plot.y(found.high):.1f}"/><circle class="pt" cx="{x:.1f}" cy="{plot.y(found.value):.1f}" r="5"/></g>'
+    )
+
+
+def _svg(says: str, drawing: str, *, under: str) -> str:
+    label = f'<text x="{(LEFT + WIDTH) / 2:.0f}" y="{HEIGHT - 1}" text-anchor="middle">{escape(under)}</text>'
+    return (
+        f'<div class="bc"><svg class="pl" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(says)}">'
+        f"{drawing}{label}</svg></div>"
+    )
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split()) or "–"
+    return line if len(line) <= WIDEST else f"{line[: WIDEST - 1].rstrip()}…"

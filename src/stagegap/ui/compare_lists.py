@@ -1,0 +1,124 @@
+"""On the Compare page: the records behind a change, one of them in full, and the settings of both runs."""
+
+from __future__ import annotations
+
+import streamlit
+
+from stagegap import charts
+from stagegap.analysis.changes.views import OUTCOME, ChangeLists, ChangeRow, Comparison, ConfigChange
+from stagegap.analysis.wording import counted, listed
+from stagegap.ui import elements, identity, state
+from stagegap.ui.elements import note
+from stagegap.ui.past_protocol import Past
+from stagegap.ui.protocol import Workspace
+
+LISTS = {"worse": "got worse", "better": "got better", "text": "changed text only", "all": "all that changed"}
+
+
+def draw(workspace: Workspace, view: Comparison) -> None:
+    """Draw the flips of the chosen stage, the list that the URL names, and the chosen record's two answers."""
+    names = [one.stage for one in view.lists]
+    start = next((one.stage for one in view.lists if one.worse), names[0] if names else None)
+    at, _ = state.chosen("at", names, start)
+    if at is None:
+        return
+    found = next(one for one in view.lists if one.stage == at)
+    with streamlit.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        streamlit.header("Which records changed?", anchor=False, width="content")
+        elements.switch("Stage", "at", names, at, drop=("record", "list"))
+    kind, _ = state.chosen("list", list(LISTS), "worse" if found.worse else "better" if found.better else "all")
+    assert kind is not None, "a list has a default"
+    rows, total = _rows(found, kind)
+    left, right = streamlit.columns([1, 1.4], gap="large")
+    with left:
+        change = view.outcome if at == OUTCOME else next(one for one in view.stages if one.stage == at)
+        elements.chart("flips", charts.flip_table(change, view, chosen=kind), picks="list")
+        _tabs(found, kind)
+        ids = [row.record for row in rows]
+        record, unknown = state.chosen("record", ids, ids[0] if ids else None)
+        html = charts.change_list(rows, what=LISTS[kind], noun=view.noun, chosen=record)
+        elements.chart(f"records {at} {kind}", html, picks="record")
+        if len(rows) < total:
+            note(f"The first {len(rows):,} of {counted(total, view.noun)}, largest change first.")
+        if unknown:
+            note("The record in the link is not in this list.")
+    with right:
+        one = next((row for row in rows if row.record == record), None)
+        if one is not None:
+            _record(workspace, view, one, at)
+
+
+def _rows(found: ChangeLists, kind: str) -> tuple[tuple[ChangeRow, ...], int]:
+    lists = {
+        "worse": (found.worse, found.n_worse),
+        "better": (found.better, found.n_better),
+        "text": (found.changed_only, found.n_changed_only),
+    }
+    if kind in lists:
+        return lists[kind]
+    whole = tuple(row for rows, _ in lists.values() for row in rows)
+    return whole, sum(n for _, n in lists.values())
+
+
+def _tabs(found: ChangeLists, kind: str) -> None:
+    counts = {name: _rows(found, name)[1] for name in LISTS}
+    streamlit.segmented_control(
+        "List",
+        list(LISTS),
+        required=True,
+        format_func=lambda name: f"{LISTS[name]} ({counts[name]:,})",
+        key=state.picker_key("list", kind),
+        on_change=state.take_over("list", drop=("record",)),
+        label_visibility="collapsed",
+    )
+
+
+def _record(workspace: Workspace, view: Comparison, one: ChangeRow, at: str) -> None:
+    """Draw what both runs answered, only to somebody who says who they are and is not still to label the record."""
+    head, right = streamlit.columns([2, 1], vertical_alignment="center")
+    with head:
+        streamlit.header(elements.plain(one.record), anchor=False)
+    with right:
+        who, _ = identity.annotator()
+    found = workspace.reading.record(view.cascade, view.after, one.record)
+    for name, text in found.fields if found else ():
+        if " " in text:
+            elements.field(name, text)
+    if who is None:
+        return note("Write your initials above to see the answers. Who saw them is not asked to label this record.")
+    waiting = workspace.reading.waiting(view.cascade, one.record, who)
+    if waiting:
+        streamlit.markdown(
+            elements.plain(
+                f"This {view.noun} still waits for your answer at {listed(waiting)}. "
+                "Looking at the answers takes it out of your queue, because you would not be blind to them."
+            )
+        )
+        streamlit.button(
+            "Show the answers", on_click=workspace.reading.look, args=(view.cascade, view.after, one.record, who)
+        )
+        return None
+    workspace.reading.look(view.cascade, view.after, one.record, who)
+    streamlit.checkbox(
+        "Mark differences", key=state.flag_key("show", off="plain"), on_change=state.take_over("show", off="plain")
+    )
+    marked = state.asked("show") != "plain"
+    elements.chart("both", charts.answers_of_both(one, view, stage=at, marked=marked))
+    return None
+
+
+def settings(past: Past, view: Comparison) -> None:
+    """Draw the settings that differ, or all of them."""
+    streamlit.header("What is different?", anchor=False)
+    streamlit.checkbox(
+        "Show differences only",
+        key=state.flag_key("settings", off="all"),
+        on_change=state.take_over("settings", off="all"),
+    )
+    only = state.asked("settings") != "all"
+    rows = view.config if only else (*view.config, *_equal(past, view))
+    elements.chart("settings", charts.settings(rows, view))
+
+
+def _equal(past: Past, view: Comparison) -> list[ConfigChange]:
+    return [one for one in past.settings(view.before, view.after) if one.before == one.after]

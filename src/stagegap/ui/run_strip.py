@@ -1,0 +1,57 @@
+"""How far the runs are that go on, on every page that shows numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import takewhile
+
+import streamlit
+
+from stagegap.analysis.wording import counted
+from stagegap.model.live import LiveRun
+from stagegap.model.run import Run, RunStatus
+from stagegap.runner.progress import span
+from stagegap.ui.elements import note
+from stagegap.ui.protocol import Workspace
+
+EVERY = 2.0
+"""Seconds between two looks while a run goes on."""
+
+
+def draw(workspace: Workspace, cascade: str, *, shown: str | None) -> bool:
+    """Write a line for each run that goes on, newer than the one that is shown; give whether there is one."""
+    if not _active(workspace, cascade, shown):
+        return False
+
+    @streamlit.fragment(run_every=EVERY)
+    def strip() -> None:
+        active = _active(workspace, cascade, shown)
+        if not active:
+            streamlit.rerun()
+        live = {one.name: one for one in workspace.past(cascade).live()}
+        for run in active:
+            note(sentence(live[run.name]) if run.name in live else f"Run {run.name} has started and not ended yet.")
+
+    strip()
+    return True
+
+
+def sentence(live: LiveRun) -> str:
+    """Say how far a run is: `Run v3, system: draft 412 of 1,000, 3 errors, $1.31, about 2 min left.`"""
+    stage = next((one for one in live.stages if one.done < one.total), None)
+    where = f"Run {live.name}, part {min(live.cells + 1, live.of)} of {live.of}, {live.cell}"
+    if stage is None:
+        return f"{where}: done, computing its numbers."
+    done, errors = sum(one.done for one in live.stages), sum(one.errors for one in live.stages)
+    cost = sum(one.cost for one in live.stages)
+    parts = [f"{stage.stage} {stage.done:,} of {stage.total:,}"]
+    parts += [counted(errors, "error")] if errors else []
+    parts += [f"${cost:,.2f}"] if cost else []
+    if done:
+        parts.append(f"about {span(live.seconds * (1 - live.share) / live.share)} left of this part")
+    return f"{where}: {', '.join(parts)}."
+
+
+def _active(workspace: Workspace, cascade: str, shown: str | None) -> Sequence[Run]:
+    newer = takewhile(lambda run: run.name != shown, workspace.runs(cascade))
+    return [run for run in newer if run.status is RunStatus.RUNNING]
