@@ -6,6 +6,7 @@ import getpass
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 from stagegap.analysis import codec
@@ -86,13 +87,15 @@ class Past:
     def comparison(self, before: str, after: str) -> Comparison:
         """Compare two runs; what was computed from the same outputs and labels is read. Raises: NotFound, SpecError."""
         old, new = self.run(before), self.run(after)
-        name = f"compared with {old.name}, {old.finished_at} {new.finished_at}"
-        labels = self._store.label_count(self._cascade)
+        name = f"compared with {old.name}"
+        rests_on = f"{version('stagegap')} {self._store.mark(old)} {self._store.mark(new)}"
         kept = self._store.view(new.id, name)
-        if kept and kept[1] == labels:
-            return codec.from_json(Comparison, kept[0])
+        if kept:
+            then, _, body = kept[0].partition("\n")
+            if then == rests_on:
+                return codec.from_json(Comparison, body)
         view = self._workspace.compare(self._cascade, old.name, new.name)
-        self._store.put_view(new.id, name, codec.to_json(view), labels)
+        self._store.put_view(new.id, name, f"{rests_on}\n{codec.to_json(view)}", 0)
         return view
 
     def accepted(self, view: Comparison) -> Comparison:
