@@ -30,7 +30,7 @@ def test_a_wide_terminal_shows_every_column(monkeypatch: pytest.MonkeyPatch, cap
     assert shown(80, monkeypatch, capsys) == [
         "Stage                Gain          Hazard       p",
         "retrieve   +29 (24 to 34)  34% (27 to 43)  <0.001",
-        "a\\x1b[2Jb             -               -       -",
+        "a\\x1b[2Jb               -               -       -",
     ]
 
 
@@ -40,7 +40,7 @@ def test_a_narrow_one_leaves_columns_out_and_says_which(
     assert shown(45, monkeypatch, capsys) == [
         "Stage                Gain          Hazard",
         "retrieve   +29 (24 to 34)  34% (27 to 43)",
-        "a\\x1b[2Jb             -               -",
+        "a\\x1b[2Jb               -               -",
         "No room here for p: a wider terminal shows it all, --json has it.",
     ]
     assert shown(30, monkeypatch, capsys)[-1].startswith("No room here for Hazard and p:")
