@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from stagegap.analysis.people import agreement, leave_one_out
 from stagegap.analysis.recorded import Outputs, known_outputs
 from stagegap.analysis.references import latest, references
-from stagegap.analysis.wording import listed
+from stagegap.analysis.wording import counted, listed
 from stagegap.attribution.ceiling import complete_cases
 from stagegap.attribution.faults import BAR_SLACK, acceptable
 from stagegap.attribution.swaps import alone_cell, prefix_cells
@@ -170,6 +170,10 @@ def prefix_outcomes(evidence: Evidence) -> tuple[list[Floats], str]:
     by_cell = {cell: outcome_scores(evidence, cell) for cell in dict.fromkeys(cells)}
     columns = list(complete_cases([by_cell[cell] for cell in cells]))
     if np.isnan(columns[0]).all():
+        lost = infrastructure_failures(evidence)
+        if lost:
+            noun = evidence.cascade.noun
+            return [], f"not measured: a service failed at {counted(lost, noun)}, and no other has every outcome"
         return [], f"not measured: no {evidence.cascade.noun} has references at every stage"
     return columns, ""
 
