@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from llm_server import LlmServer
-from runner.making import LABEL, Build, Memory, run, run_async
+from runner.making import LABEL, TEXT, Build, Memory, run, run_async
 from stagegap.errors import ConfigurationError
 from stagegap.model.answer import Answer, Output, Status
 from stagegap.model.cascade import Kind, OutputType, Source
@@ -285,3 +285,24 @@ def test_a_run_that_is_cancelled_from_outside_writes_what_came_and_is_cancelled(
 
     asyncio.run(scenario())
     assert memory.values("size") == {"r0": "a"}
+
+
+def test_a_stage_gives_several_candidates_and_a_later_one_picks(
+    making: Build, records: Records, memory: Memory
+) -> None:
+    making.code = "def drafts(text):\n    yield text\n    yield text + '!'\n    yield text + '!!'\n"
+    making.add("drafts", "python", "text", TEXT, {"function": "stages.py:drafts"})
+    picks = "return max(drafts, key=len) + str(len(drafts)) + first"
+    making.python("pick", "drafts=drafts.candidates first=drafts", picks)
+    run(making.work(records("a", "b")), memory)
+    assert memory.values("drafts") == {"r0": "a", "r1": "b"}
+    assert memory.values("pick") == {"r0": "a!!3a", "r1": "b!!3b"}
+
+
+def test_branches_come_together_where_one_was_skipped(making: Build, records: Records, memory: Memory) -> None:
+    making.python("kind", "text", "return text[0]")
+    making.python("left", "text", "return 'L' + text", when='kind == "l"', when_reads=(Source("stage", "kind"),))
+    making.python("right", "text", "return 'R' + text", when='kind == "r"', when_reads=(Source("stage", "kind"),))
+    making.python("join", "left=left right=right", "return left or right or 'none'")
+    run(making.work(records("la", "rb", "xc")), memory)
+    assert memory.values("join") == {"r0": "Lla", "r1": "Rrb", "r2": "none"}

@@ -25,7 +25,7 @@ LLM = """\
         ("uses: sklearn", "uses: htp", "stages.route.uses can't be 'htp'. Did you mean http?"),
         ("uses: sklearn", "ask: x", "the key stages.route.uses is missing. Known: python, sklearn, retrieval, recorded, llm, http, command."),
         ("train: train,", "train: train, depth: 3,", "unknown key 'depth' in stages.route.with. Known: estimator, "
-         "features, parameters, seed, train."),
+         "features, parameters, saved, seed, train."),
         ("estimator: logistic_regression", "estimator: logistic_regresion", "stages.route.with.estimator can't be 'logistic_regresion'. "
          "Did you mean logistic_regression?"),
         # types
@@ -223,6 +223,19 @@ def test_the_time_outs_of_a_stage_are_its_own(folder):
     new = LLM.replace("EXTRA", "") + "    timeout: 30\n    connect_timeout: 2\n    silence_timeout: 9\n"
     stage = folder.changed(DRAFT, new).cascade.stage("draft")
     assert (stage.timeout_s, stage.connect_timeout_s, stage.silence_timeout_s) == (30.0, 2.0, 9.0)
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ("{saved: model.joblib}", "the saved estimator 'model.joblib' is not there."),
+        ("{saved: stages.py, train: train}", "a saved estimator learns nothing. Remove train and estimator."),
+        ("{train: train}", "sklearn needs `train` and `estimator`, or `saved`, the file of an estimator."),
+    ],
+)
+def test_a_saved_estimator_is_one_or_none(problems, settings, expected):
+    old = "with: {train: train, estimator: logistic_regression}"
+    assert [p.partition(": ")[2] for p in problems(old, f"with: {settings}")] == [expected]
 
 
 def test_a_recorded_stage_needs_no_inputs(folder, problems):

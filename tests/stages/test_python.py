@@ -174,3 +174,45 @@ def test_a_file_that_can_not_be_loaded_is_named_at_once(tmp_path: Path, make_sta
     stage = make_stage("python", OutputType(kind=Kind.TEXT), function=function)
     with pytest.raises(ConfigurationError, match="can't be loaded, because"):
         build(stage, folder=tmp_path, corpora={}, environment={})
+
+
+def test_a_function_that_yields_gives_candidates_best_first(python: Make) -> None:
+    stage = python("def draft(text):\n    yield text\n    yield text * 2\n    yield text * 3\n")
+    [reply] = stage.answer_batch([{"text": "a"}])
+    assert (reply.value, reply.alternatives) == ("a", ("aa", "aaa"))
+
+
+def test_the_first_candidate_may_say_how_sure_it_is(python: Make) -> None:
+    code = "import stagegap\ndef draft(text):\n    yield stagegap.Answered(text, confidence=0.4)\n    yield 'b'\n"
+    [reply] = python(code).answer_batch([{"text": "a"}])
+    assert (reply.value, reply.confidence, reply.alternatives) == ("a", 0.4, ("b",))
+
+
+def test_a_function_that_yields_for_ever_is_taken_up_to_a_limit(python: Make) -> None:
+    [reply] = python("def draft(text):\n    while True:\n        yield text\n").answer_batch([{"text": "a"}])
+    assert len(reply.alternatives) == 99
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        ("if False:\n        yield text", "draft yielded nothing"),
+        ("yield text\n    yield 3", "draft yielded: A text was expected, found 3."),
+        ("yield text\n    raise ValueError('no more')", "draft raised ValueError: no more (stages.py:3)"),
+    ],
+)
+def test_candidates_that_are_none_are_named(python: Make, body: str, error: str) -> None:
+    [reply] = python(f"def draft(text):\n    {body}\n").answer_batch([{"text": "a"}])
+    assert (reply.status, reply.error) == (Status.UNPARSABLE, error)
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("async def draft(text):\n    yield text\n", "an async function can't yield"),
+        ("import stagegap\n@stagegap.batch\ndef draft(text):\n    yield text\n", "can't be marked with stagegap.batch"),
+    ],
+)
+def test_functions_that_can_not_yield_are_named(python: Make, code: str, message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        python(code)

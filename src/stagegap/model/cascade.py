@@ -46,8 +46,11 @@ class Source:
     origin: Literal["record", "stage"]
     name: str
     """Field of the record, or name of the stage."""
-    part: Literal["value", "ids", "scores", "confidence"] = "value"
-    """For a ranking of a corpus, `value` gives the documents (id, title, text, fields) and `ids` only their ids."""
+    part: Literal["value", "ids", "scores", "confidence", "candidates"] = "value"
+    """For a ranking of a corpus, `value` gives the documents (id, title, text, fields) and `ids` only their ids.
+
+    `candidates` gives the value and the alternatives to it, best first.
+    """
 
     def __str__(self) -> str:
         if self.origin == "record":

@@ -117,6 +117,8 @@ def reader(cascade: Cascade, source: Source, corpora: Mapping[str, Corpus]) -> _
         return _read_confidence
     if source.part == "scores":
         return _read_scores
+    if source.part == "candidates":
+        return _read_candidates
     corpus = corpora.get(output.of or "")
     if source.part == "value" and output.kind is Kind.RANKING and corpus is not None:
         return _document_reader(corpus)
@@ -130,6 +132,11 @@ def _read_value(output: Output) -> tuple[Json, Json]:
 def _read_scores(output: Output) -> tuple[Json, Json]:
     scores = list(output.scores) if output.status.has_value else None
     return scores, scores
+
+
+def _read_candidates(output: Output) -> tuple[Json, Json]:
+    found = [output.value, *output.alternatives] if output.status.has_value else None
+    return found, found
 
 
 def _read_confidence(output: Output) -> tuple[Json, Json]:

@@ -161,6 +161,14 @@ class _Checks:
 
         here, settings, sections = ("stages", name, "with"), stage.with_, self._sections
         kind = stage.output.type
+        if settings.saved is not None:
+            if settings.train or settings.estimator:
+                self._add((*here, "saved"), "a saved estimator learns nothing.", "Remove train and estimator.")
+            self._files(settings.saved, "the saved estimator", *here, "saved")
+            return
+        if settings.estimator is None or settings.train is None:
+            self._add(here, "sklearn needs `train` and `estimator`, or `saved`, the file of an estimator.")
+            return
         estimators = REGRESSORS if kind == "number" else CLASSIFIERS
         if kind not in ("label", "boolean", "number"):
             self._add(

@@ -25,6 +25,7 @@ _PATHS = (
     ("stages", "*", "with", "path"),
     ("stages", "*", "with", "prompt"),
     ("stages", "*", "with", "function"),
+    ("stages", "*", "with", "saved"),
     ("stages", "*", "with", "files"),
 )
 

@@ -17,14 +17,19 @@ class PythonWith(Block):
 
 
 class SklearnWith(Block):
-    """A scikit-learn estimator that learns from references."""
+    """A scikit-learn estimator that learns from references, or one that was saved."""
 
-    train: Text
-    """The split whose references it learns from."""
-    estimator: Literal[
-        "logistic_regression", "linear_svc", "naive_bayes", "nearest_neighbours", "random_forest", "ridge", "dummy"
-    ]
-    """Which estimator learns."""
+    train: Text | None = None
+    """The split whose references it learns from; not with `saved`."""
+    estimator: (
+        Literal[
+            "logistic_regression", "linear_svc", "naive_bayes", "nearest_neighbours", "random_forest", "ridge", "dummy"
+        ]
+        | None
+    ) = None
+    """Which estimator learns; not with `saved`."""
+    saved: Text | None = None
+    """File of a saved estimator that takes texts, .skops or .joblib, inside the folder of this file."""
     features: Literal["tfidf_words", "tfidf_characters", "tfidf_both"] = "tfidf_words"
     """What the estimator sees of the inputs' text."""
     parameters: dict[Text, Free] = Field(default_factory=dict[str, Free])

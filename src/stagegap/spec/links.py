@@ -13,7 +13,7 @@ from stagegap.spec.nodes import Entries, Entry, Findings, Mark, Node, Scalar, ch
 from stagegap.spec.order import circles, reaching
 from stagegap.spec.outputs import LabelOutput
 
-_PARTS = ("ids", "scores", "confidence")
+_PARTS = ("ids", "scores", "confidence", "candidates")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +101,7 @@ def _source(text: str, sections: Sections, at: Mark, findings: Findings) -> Sour
         findings.add(at, f"{text!r} needs a ranking, and {head!r} puts out type {stage.output.type}.", f"Write {head}.")
         return None
     match part:
-        case "ids" | "scores" | "confidence":
+        case "ids" | "scores" | "confidence" | "candidates":
             return Source("stage", head, part)
         case _:
             return Source("stage", head)

@@ -63,7 +63,7 @@ class StageBase(Block):
     """What every kind of stage has."""
 
     inputs: dict[Name, Text]
-    """Input -> where it comes from: record.FIELD, STAGE, STAGE.ids, STAGE.scores or STAGE.confidence."""
+    """Input -> where it comes from: record.FIELD, STAGE, STAGE.ids, STAGE.scores, STAGE.confidence or STAGE.candidates."""
     output: Output
     """The type of what the stage puts out."""
     when: Text | None = None

@@ -40,7 +40,7 @@ def build(
         case "sklearn":
             from stagegap.stages.sklearn import SklearnStage
 
-            return SklearnStage(stage, examples=examples)
+            return SklearnStage(stage, examples=examples, folder=folder)
         case "retrieval":
             from stagegap.stages.retrieval import RetrievalStage
 

@@ -7,8 +7,10 @@ import inspect
 import math
 import sys
 import traceback
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from dataclasses import replace
 from hashlib import sha256
+from itertools import islice
 from pathlib import Path
 from typing import cast
 
@@ -17,7 +19,7 @@ from stagegap.model.answer import Status
 from stagegap.model.cascade import Stage
 from stagegap.model.making import maker
 from stagegap.model.values import Json
-from stagegap.stages.acceptance import Check, Rejected, check_for, plain
+from stagegap.stages.acceptance import Accepted, Check, Rejected, check_for, plain
 from stagegap.stages.answered import Answered, is_batch
 from stagegap.stages.canonical import digest
 from stagegap.stages.corpus import Corpus
@@ -27,6 +29,8 @@ from stagegap.stages.protocol import Inputs, Reply
 _reply = maker(Reply)
 MAX_ERROR = 500
 """Characters of an exception that are kept."""
+MOST_CANDIDATES = 100
+"""Values that are taken from a function that yields."""
 
 
 def build_python(stage: Stage, *, folder: Path, corpora: Mapping[str, Corpus]) -> PythonStage | AsyncPythonStage:
@@ -38,6 +42,10 @@ def build_python(stage: Stage, *, folder: Path, corpora: Mapping[str, Corpus]) -
     corpus = corpora.get(stage.output.of or "")
     parts: Json = ["python", function.__name__, code, output_identity(stage.output, corpus)]
     made = _Function(stage, path, function, check_for(stage.output, corpus.documents if corpus else ()))
+    if inspect.isasyncgenfunction(function):
+        raise ConfigurationError(f"Stage {stage.name!r}: an async function can't yield; write `def` and `yield`.")
+    if inspect.isgeneratorfunction(function) and is_batch(function):
+        raise ConfigurationError(f"Stage {stage.name!r}: a function that yields can't be marked with stagegap.batch.")
     if inspect.iscoroutinefunction(function):
         if is_batch(function):
             raise ConfigurationError(f"Stage {stage.name!r}: an async function can't be marked with stagegap.batch.")
@@ -119,7 +127,9 @@ class _Function:
         self._check = check
 
     def reply(self, found: object) -> Reply:
-        """Give the reply for what the function returned."""
+        """Give the reply for what the function returned; of one that yields, the first is the value."""
+        if isinstance(found, Generator):
+            return self._yielded(cast("Generator[object]", found))
         answered = found if isinstance(found, Answered) else None
         accepted = self._check(answered.value if answered else found)
         if isinstance(accepted, Rejected):
@@ -132,6 +142,22 @@ class _Function:
             return with_knowledge(accepted.value, answered)
         except (TypeError, ValueError) as error:
             return Reply(status=Status.UNPARSABLE, error=f"{self.call.__name__} gave: {error}", raw=_raw(found))
+
+    def _yielded(self, found: Generator[object]) -> Reply:
+        try:
+            candidates = list(islice(found, MOST_CANDIDATES))
+        except (Exception, SystemExit) as error:  # noqa: BLE001  # a foreign function may raise anything; it is data here
+            return self.failure(error)
+        if not candidates:
+            return Reply(status=Status.UNPARSABLE, error=f"{self.call.__name__} yielded nothing")
+        first = candidates[0] if isinstance(candidates[0], Answered) else Answered(candidates[0])
+        accepted = [self._check(one.value if isinstance(one, Answered) else one) for one in candidates[1:]]
+        for one in accepted:
+            if isinstance(one, Rejected):
+                reason = f"{self.call.__name__} yielded: {one.reason}"
+                return Reply(status=Status.UNPARSABLE, error=reason, raw=_raw(candidates))
+        others = [one.value for one in accepted if isinstance(one, Accepted)]
+        return self.reply(replace(first, alternatives=others))
 
     def failure(self, error: BaseException) -> Reply:
         """Give the reply for an exception: its type, its message and the line of the user's file it came through."""

@@ -1,4 +1,4 @@
-"""Stages that learn from references: TF-IDF of the inputs' text and a scikit-learn estimator."""
+"""Stages that learn from references: TF-IDF of the inputs' text and a scikit-learn estimator; or a saved one."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, TypeAlias, cast
 
 import numpy as np
@@ -18,6 +19,7 @@ from stagegap.stages.acceptance import Rejected, check_for
 from stagegap.stages.canonical import canonical, digest
 from stagegap.stages.kinds import output_identity
 from stagegap.stages.protocol import Inputs, Reply
+from stagegap.stages.saved import Saved
 from stagegap.stages.texts import joined
 
 Untyped: TypeAlias = Any
@@ -51,8 +53,16 @@ class SklearnStage:
 
     reads_record = False
 
-    def __init__(self, stage: Stage, *, examples: Sequence[Example]) -> None:
+    def __init__(self, stage: Stage, *, examples: Sequence[Example], folder: Path = Path()) -> None:
         self._stage = stage
+        self._model: Untyped = None
+        self._lock = threading.Lock()
+        self._saved: Saved | None = None
+        if stage.parameters.get("saved"):
+            self._saved = Saved(stage.name, str(stage.parameters["saved"]), folder)
+            identity = [self._saved.digest, output_identity(stage.output, None), version("scikit-learn")]
+            self.fingerprint = digest(["sklearn saved", *identity])
+            return
         estimators = REGRESSORS if stage.output.kind is Kind.NUMBER else CLASSIFIERS
         name = str(stage.parameters["estimator"])
         if stage.output.kind not in (Kind.LABEL, Kind.BOOLEAN, Kind.NUMBER) or name not in estimators:
@@ -62,8 +72,6 @@ class SklearnStage:
             )
         self._recipe = estimators[name]
         self._examples = self._usable(examples)
-        self._model: Untyped = None
-        self._lock = threading.Lock()
         parts = [stage.parameters, output_identity(stage.output, None), digest(self._examples), version("scikit-learn")]
         self.fingerprint = digest(["sklearn", *parts])
 
@@ -71,7 +79,7 @@ class SklearnStage:
         """Predict all inputs at once."""
         with self._lock:
             if self._model is None:
-                self._model = self._trained()
+                self._model = self._saved.read() if self._saved else self._trained()
         texts = [joined(one.values()) for one in inputs]
         if self._stage.output.kind is Kind.NUMBER:
             return [self._number(float(found)) for found in self._model.predict(texts)]
@@ -115,6 +123,8 @@ class SklearnStage:
     def _chosen(self, texts: Sequence[str]) -> list[Reply]:
         has_chance = hasattr(self._model, "predict_proba")
         classes: list[Json] = self._model.classes_.tolist()
+        if self._saved:
+            self._refuse_strange(classes)
         scorer = self._model.predict_proba if has_chance else self._model.decision_function
         scores: NDArray[np.float64] = np.asarray(scorer(texts))
         if scores.ndim == 1:
@@ -128,6 +138,14 @@ class SklearnStage:
             )
             for (first, *others), row in zip(order, scores, strict=True)
         ]
+
+    def _refuse_strange(self, classes: Sequence[Json]) -> None:
+        """Name a class of a saved estimator that is no value of the stage. Raises: ConfigurationError."""
+        check = check_for(self._stage.output, ())
+        for one in classes:
+            accepted = check(one)
+            if isinstance(accepted, Rejected):
+                raise ConfigurationError(f"Stage {self._stage.name!r}: a saved estimator's class: {accepted.reason}")
 
     def _number(self, found: float) -> Reply:
         """Give the number, moved to the nearest end where the declared range ends."""
