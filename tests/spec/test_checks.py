@@ -235,7 +235,8 @@ def test_the_time_outs_of_a_stage_are_its_own(folder):
 )
 def test_a_saved_estimator_is_one_or_none(problems, settings, expected):
     old = "with: {train: train, estimator: logistic_regression}"
-    assert [p.partition(": ")[2] for p in problems(old, f"with: {settings}")] == [expected]
+    [found] = problems(old, f"with: {settings}")
+    assert found.partition(": ")[2].startswith(expected)
 
 
 def test_a_recorded_stage_needs_no_inputs(folder, problems):

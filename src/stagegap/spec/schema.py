@@ -63,7 +63,7 @@ class StageBase(Block):
     """What every kind of stage has."""
 
     inputs: dict[Name, Text]
-    """Input -> where it comes from: record.FIELD, STAGE, STAGE.ids, STAGE.scores, STAGE.confidence or STAGE.candidates."""
+    """Input -> where it comes from: record.FIELD, STAGE, or its .ids, .scores, .confidence or .candidates."""
     output: Output
     """The type of what the stage puts out."""
     when: Text | None = None
