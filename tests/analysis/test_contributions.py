@@ -35,7 +35,7 @@ def test_own_work_is_counted_timed_and_compared_with_the_others():
     assert found.sentence.startswith(
         "You: 50 labels at route, 3 s each. You agree with the others on 75% (95% interval "
     )
-    assert found.sentence.endswith("of the 40 mails that they labelled too. Only you see this line.")
+    assert found.sentence.endswith("of the 40 mails that they labelled too.")
 
 
 def test_nobody_to_compare_with_is_said():

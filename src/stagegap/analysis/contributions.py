@@ -82,7 +82,7 @@ def _own_sentence(count: int, pace: float | None, found: Estimate, *, stage: str
         return f"{start}. Your agreement with the others is {found.method}."
     return (
         f"{start}. You agree with the others on {percent(found.value)}% ({interval(found)}) of the "
-        f"{counted(found.n, noun)} that they labelled too. Only you see this line."
+        f"{counted(found.n, noun)} that they labelled too."
     )
 
 

@@ -40,6 +40,7 @@ def draw(workspace: Workspace) -> None:
     else:
         beyond = {stage: notes.beyond} if notes else {}
         elements.chart("agreement", charts.agreement(scorecard, chosen=stage, beyond=beyond), picks="stage")
+        empty.newer_labels(workspace, scorecard)
     if notes is None:
         return empty.comparing(workspace, cascade, stage, who or "")
     for sentence in (notes.beyond, *notes.judged, *notes.hunts, notes.own):

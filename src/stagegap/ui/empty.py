@@ -45,13 +45,18 @@ def strips(workspace: Workspace, scorecard: Scorecard) -> None:
     """Write the lines that qualify the numbers below: an active run, newer labels, failures."""
     if run_strip.draw(workspace, scorecard.cascade, shown=scorecard.run):
         note(f"The numbers below are those of run {scorecard.run}.")
+    newer_labels(workspace, scorecard)
+    for sentence in charts.notices(scorecard):
+        note(sentence)
+
+
+def newer_labels(workspace: Workspace, scorecard: Scorecard) -> None:
+    """Say that labels came since the numbers, have them computed again, and look until they are there."""
     newer = workspace.stale_labels(scorecard)
     if newer:
         note(f"{counted(newer, 'new label')} since these numbers. Updating…")
         background.refresh(workspace, scorecard.cascade, scorecard.run)
         wait(partial(_has_newer, workspace, scorecard))
-    for sentence in charts.notices(scorecard):
-        note(sentence)
 
 
 def person_note(scorecard: Scorecard) -> None:
