@@ -138,3 +138,22 @@ def test_variant_with_a_language_model_shares_all_but_the_draft(folder: Path) ->
     kept = [path for path in (folder / ".stagegap").rglob("*") if path.is_file()]
     assert kept
     assert not any(b"sk-canary-7f3a" in path.read_bytes() for path in kept)
+
+
+def test_faults_planted_in_the_demo_are_found_by_gain_and_parts_and_not_by_first_fault(workspace: Workspace) -> None:
+    run, _ = workspace.run(None)
+    before = workspace.store.mark(run)
+    view = workspace.attribution("support-email").selfcheck(records=60, simulations=60)
+    assert workspace.store.mark(run) == before, "planted faults are not stored"
+    assert (view.left_out, view.n) == ((), 60)
+    assert view.calls < 4 * 60, "only what a fault changes is called"
+    rows = {(row.stage, row.method): row for row in view.rows}
+    assert len(rows) == 9
+    for (stage, method), row in rows.items():
+        assert abs(row.bias) < 0.03, (stage, method)
+        assert row.coverage.high >= 0.95, (stage, method)
+        if method != "first fault":
+            assert row.booked.value >= 0.8, (stage, method)
+            assert row.finds_worst.value >= 0.9, (stage, method)
+    # Most first faults of the demo stand at route, but references gain most at draft.
+    assert {rows[stage, "first fault"].finds_worst.value for stage in ("route", "retrieve", "draft")} == {0.0}

@@ -29,7 +29,7 @@ from stagegap.runner import RunOptions
 from stagegap.runner.prepare import custom_metrics
 from stagegap.store import Store
 from stagegap.workspace.keeping import Keeper
-from stagegap.workspace.planting import MOST_RECORDS, RATE, selfcheck
+from stagegap.workspace.planting import MOST_RECORDS, RATE, SIMULATIONS, selfcheck
 from stagegap.workspace.running import first_outputs, gather, own_cells, run_records
 
 
@@ -102,11 +102,18 @@ class Attribution:
         """Look for the bottleneck of each group of records."""
         return self._keeper.kept("slices", SlicesView, lambda: slices_view(self.evidence))
 
-    def selfcheck(self, *, rate: float = RATE, records: int = MOST_RECORDS, may_pay: bool = False) -> Selfcheck:
+    def selfcheck(
+        self,
+        *,
+        rate: float = RATE,
+        records: int = MOST_RECORDS,
+        may_pay: bool = False,
+        simulations: int = SIMULATIONS,
+    ) -> Selfcheck:
         """Plant faults at each stage and report what the methods recover; only what the faults change is called.
 
-        `rate` is the share of records that get a fault, `records` how many records are used, drawn at random.
-        Raises: ConfigurationError.
+        `rate` is the share of records that get a fault, `records` how many records are used, drawn at random, and
+        `simulations` how many planted data sets each stage is checked on. Raises: ConfigurationError.
         """
         if not 0 < rate <= 1 or records < 1:
             raise ConfigurationError(
@@ -123,6 +130,7 @@ class Attribution:
             job.work(self.run.id),
             rate=rate,
             may_pay=may_pay,
+            simulations=simulations,
         )
 
 

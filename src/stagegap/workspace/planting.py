@@ -20,6 +20,7 @@ from stagegap.store import Store
 MOST_RECORDS = 200
 RATE = 0.2
 SIMULATIONS = 200
+"""Planted data sets drawn for each stage."""
 
 
 class Kept:
@@ -42,7 +43,9 @@ class Kept:
         return self._store.cached(keys)
 
 
-def selfcheck(store: Store, run: Run, evidence: ev.Evidence, work: Work, *, rate: float, may_pay: bool) -> Selfcheck:
+def selfcheck(
+    store: Store, run: Run, evidence: ev.Evidence, work: Work, *, rate: float, may_pay: bool, simulations: int
+) -> Selfcheck:
     """Plant faults at every stage of the cascade, one stage after the other.
 
     Raises: ConfigurationError when that would call a paid service without leave, or when the run has no ceiling.
@@ -58,7 +61,7 @@ def selfcheck(store: Store, run: Run, evidence: ev.Evidence, work: Work, *, rate
     left_out: list[str] = []
     for name in cascade.names:
         made = planted(evidence, name, wrong[name], kept, clean)
-        found = recover(made, evidence.units, evidence.ancestors, rate=rate, rng=rng, simulations=SIMULATIONS)
+        found = recover(made, evidence.units, evidence.ancestors, rate=rate, rng=rng, simulations=simulations)
         rows.extend(found)
         if not found:
             left_out.append(f"{name}: no record with references everywhere could be given a wrong answer")
