@@ -11,6 +11,7 @@ memory is the highest use above that of the outcomes. Ends with 1 when a budget 
 from __future__ import annotations
 
 import multiprocessing
+import os
 import resource
 import statistics
 import sys
@@ -19,6 +20,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from string import ascii_uppercase
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # Waiting threads would be counted as processor time.
 
 import numpy as np
 from numpy.typing import NDArray

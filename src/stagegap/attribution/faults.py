@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,65 +73,74 @@ def account(accepted: Mapping[str, Floats], ancestors: Mapping[str, Sequence[str
     first fault, because it would make every record unknown. `bad` is 1 where the outcome is not good, NaN where it
     has no score. First fault says where something first went wrong, not what would have saved the record.
     """
-    names = list(accepted)
-    table = np.stack([accepted[name] for name in names], axis=1) if names else np.empty((len(bad), 0))
-    wrong = np.equal(table, 0).astype(np.int64)
-    first = _first_faults(table)
+    found = {name: _Verdicts(right=column == 1, wrong=column == 0) for name, column in accepted.items()}
+    first = _first_faults(found.values(), n=len(bad))
     is_bad, is_good = bad == 1, bad == 0
-    rows = tuple(
-        _row(name, position, names=names, table=table, first=first, ancestors=ancestors, is_bad=is_bad, is_good=is_good)
-        for position, name in enumerate(names)
-    )
-    together = tuple(tuple(int(x) for x in line) for line in (wrong.T @ wrong))
+    earlier = np.ones(len(bad), dtype=np.bool_)
+    rows: list[StageFaults] = []
+    for position, (name, own) in enumerate(found.items()):
+        above = [found[a] for a in ancestors[name] if a in found]
+        rows.append(_row(name, own, above, here=first == position, earlier=earlier, is_bad=is_bad, is_good=is_good))
+        if own.is_known:
+            earlier = earlier & own.right
     return Faults(
         first=first,
-        stages=rows,
-        together=together,
+        stages=tuple(rows),
+        together=tuple(
+            tuple(int((one.wrong & other.wrong).sum()) for other in found.values()) for one in found.values()
+        ),
         unexplained=int(((first == NO_FAULT) & is_bad).sum()),
         unknown=int(((first == UNKNOWN) & is_bad).sum()),
     )
 
 
-def _first_faults(table: Floats) -> NDArray[np.int64]:
-    known = _known(table)
-    first = np.full(len(table), NO_FAULT, dtype=np.int64)
-    for position in range(table.shape[1]):
-        if known[position]:
-            searching = first == NO_FAULT
-            first[searching & np.isnan(table[:, position])] = UNKNOWN
-            first[searching & (table[:, position] == 0)] = position
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Verdicts:
+    """One stage on every record; neither right nor wrong where it has no score."""
+
+    right: Bools
+    wrong: Bools
+
+    @property
+    def is_known(self) -> bool:
+        """True when some record has a score."""
+        return bool(self.right.any() or self.wrong.any())
+
+
+def _first_faults(stages: Iterable[_Verdicts], *, n: int) -> NDArray[np.int64]:
+    first = np.full(n, NO_FAULT, dtype=np.int64)
+    searching = np.ones(n, dtype=np.bool_)
+    for position, one in enumerate(stages):
+        if one.is_known:
+            first[searching & one.wrong] = position
+            first[searching & ~one.right & ~one.wrong] = UNKNOWN
+            searching &= one.right
     return first
-
-
-def _known(table: Floats) -> Bools:
-    """Tell which stages have a score of any record."""
-    return np.count_nonzero(~np.isnan(table), axis=0) > 0
 
 
 def _row(
     name: str,
-    position: int,
+    own: _Verdicts,
+    above: Sequence[_Verdicts],
     *,
-    names: Sequence[str],
-    table: Floats,
-    first: NDArray[np.int64],
-    ancestors: Mapping[str, Sequence[str]],
+    here: Bools,
+    earlier: Bools,
     is_bad: Bools,
     is_good: Bools,
 ) -> StageFaults:
-    own = table[:, position]
-    above = table[:, [names.index(a) for a in ancestors[name] if a in names]]
-    tainted, clean = (above == 0).any(axis=1), (above == 1).all(axis=1)
-    here = first == position
-    earlier = table[:, :position][:, _known(table)[:position]]
+    clean, tainted = np.ones(len(here), dtype=np.bool_), np.zeros(len(here), dtype=np.bool_)
+    for one in above:
+        clean &= one.right
+        tainted |= one.wrong
+    scored = own.right | own.wrong
     return StageFaults(
         stage=name,
-        scored=int((~np.isnan(own)).sum()),
-        not_acceptable=int((own == 0).sum()),
-        introduced=int(((own == 0) & clean).sum()),
-        inherited=int(((own == 0) & tainted).sum()),
-        recovered=int(((own == 1) & tainted).sum()),
+        scored=int(scored.sum()),
+        not_acceptable=int(own.wrong.sum()),
+        introduced=int((own.wrong & clean).sum()),
+        inherited=int((own.wrong & tainted).sum()),
+        recovered=int((own.right & tainted).sum()),
         first=int((here & is_bad).sum()),
         masked=int((here & is_good).sum()),
-        reached=int(((earlier == 1).all(axis=1) & ~np.isnan(own)).sum()),
+        reached=int((earlier & scored).sum()),
     )

@@ -66,11 +66,12 @@ def effective_n(values: NDArray[np.float64], codes: NDArray[np.int64]) -> float:
     records as units. Never above n, never below the Kish number; the Kish number where the values are all equal.
     """
     n = len(values)
-    count = distinct(codes)
+    sizes = np.bincount(codes)
+    count = int(np.count_nonzero(sizes))
     if count == n:
         return float(n)
     deviations = values - values.mean()
-    floor = kish_n(codes)
+    floor = float(n**2 / (sizes.astype(np.float64) ** 2).sum())
     independent = float((deviations**2).sum()) * n / (n - 1)
     if independent <= 1e-12 or count < 2:
         return floor

@@ -44,10 +44,10 @@ def collapse(columns: Sequence[Floats | Bools], *, rng: np.random.Generator) -> 
     """
     total = len(columns[0])
     if total > _PROBE and _coded([column[:_PROBE] for column in columns])[1] > POOLS:
-        return _pooled(_rows(columns), rng=rng)
+        return _pooled(columns, rng=rng)
     code, distinct = _coded(columns)
     if distinct > 2 * POOLS:
-        return _pooled(_rows(columns), rng=rng)
+        return _pooled(columns, rng=rng)
     example = np.empty(distinct, dtype=np.int64)
     example[code] = np.arange(total)
     return Patterns(
@@ -97,10 +97,13 @@ def _codes(column: Floats | Bools) -> tuple[int, Ints]:
     return max(1, len(values)), codes.astype(np.int32)
 
 
-def _pooled(rows: Floats, *, rng: np.random.Generator) -> Patterns:
-    order = rng.permutation(len(rows))
-    starts = np.linspace(0, len(rows), POOLS, endpoint=False).astype(np.int64)
-    return Patterns(rows=np.add.reduceat(rows[order], starts, axis=0), counts=np.ones(POOLS, dtype=np.int64))
+def _pooled(columns: Sequence[Floats | Bools], *, rng: np.random.Generator) -> Patterns:
+    total = len(columns[0])
+    sizes = np.diff(np.append(np.linspace(0, total, POOLS, endpoint=False).astype(np.int64), total))
+    pool = np.empty(total, dtype=np.int64)
+    pool[rng.permutation(total)] = np.repeat(np.arange(POOLS), sizes)
+    sums = [np.bincount(pool, weights=column, minlength=POOLS).astype(np.float64) for column in columns]
+    return Patterns(rows=_rows(sums), counts=np.ones(POOLS, dtype=np.int64))
 
 
 def draws(patterns: Patterns, *, resamples: int, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:

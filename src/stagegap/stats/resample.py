@@ -126,8 +126,10 @@ class Resamples:
 
     def _present(self, name: str) -> tuple[Floats, NDArray[np.int64], int]:
         there = self.there[name]
-        codes = _kept(self.clusters.codes, there)
-        return _kept(self.columns[name], there), codes, len(codes) if self.clusters.are_records else distinct(codes)
+        if there.all():
+            return self.columns[name], self.clusters.codes, self.clusters.count
+        codes = self.clusters.codes[there]
+        return self.columns[name][there], codes, len(codes) if self.clusters.are_records else distinct(codes)
 
     def _effective(self, values: Floats, codes: NDArray[np.int64]) -> float:
         return float(len(values)) if self.clusters.are_records else effective_n(values, codes)
@@ -179,7 +181,7 @@ def resample(
     counted = np.logical_or.reduce([count > 0 for count in totals[1::2]])
     patterns = collapse([_kept(one, counted) for one in totals], rng=rng)
     parts = (
-        [weights @ patterns.rows for weights in draws(patterns, resamples=resamples, rng=rng)]
+        [weights.astype(np.float64) @ patterns.rows for weights in draws(patterns, resamples=resamples, rng=rng)]
         if len(patterns.counts)
         else [np.zeros((resamples, len(totals)))]
     )
