@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from odd_runs import difference
+from odd_runs import ablation, curve, difference
 from stagegap.analysis.oddities.columns import STATUSES, Floats, RunColumns
 from stagegap.model.answer import Status
 
@@ -221,7 +221,20 @@ def told_apart(run: RunColumns, rng: np.random.Generator) -> RunColumns:
     return replace(run, leaks=replace(run.leaks, told_apart=rng.normal(0.9 * run.leaks.is_scored, 1)))
 
 
+def curved(**odd) -> Plant:
+    return lambda run, rng: replace(run, curves=(curve(rng, run.n, **odd),))
+
+
+def hurting(run: RunColumns, rng: np.random.Generator) -> RunColumns:
+    return replace(run, ablations=(ablation(rng, run.n, better=0.14, worse=0.03),))
+
+
 PLANTS: dict[str, Plant] = {
+    "curve-rises": curved(rise=0.45),
+    "train-worse": curved(train=0.2),
+    "plateau": curved(level=0.35, sizes=(16, 64, 256, 1024, 4096, 16384)),
+    "jump": curved(jump=0.25),
+    "helper-hurts": hurting,
     "copies": leaking("copies", 0.01),
     "shared-group": leaking("shares_group", 0.01),
     "time-order": leaking("older", 0.01),

@@ -12,10 +12,12 @@ from dataclasses import replace
 import numpy as np
 
 from stagegap.analysis.oddities.columns import (
+    Ablation,
     Earlier,
     Fields,
     Floats,
     Leaks,
+    LearningCurve,
     PeopleColumns,
     RunColumns,
     StageColumns,
@@ -77,6 +79,8 @@ def clean(rng: np.random.Generator, n: int = N, *, per_cluster: int = 1) -> RunC
         fields=fields(rng, 100, 0),
         fields_before=fields(rng, 100, 100),
         leaks=leaks(rng, n),
+        curves=(curve(rng, n),),
+        ablations=(ablation(rng, n, better=0.03, worse=0.15),),
         rows=tuple(row(stage.name, rng) for stage in made.stages),
         seed=int(rng.integers(1 << 30)),
     )
@@ -151,6 +155,38 @@ def people_of(hard: Floats, rng: np.random.Generator, n: int) -> PeopleColumns:
         changed_person=np.zeros(len(again), dtype=np.int64),
         changed=(rng.random(len(again)) < 0.02).astype(float),
     )
+
+
+SIZES = (16, 32, 64, 128, 256)
+
+
+def curve(
+    rng: np.random.Generator,
+    n: int,
+    *,
+    level: float = 0.1,
+    rise: float = 0.0,
+    train: float = -0.05,
+    jump: float = 0.0,
+    sizes: tuple[int, ...] = SIZES,
+) -> LearningCurve:
+    """Errors that come down to a level that people's error of 15% lies above; a record is as hard for every seed."""
+    luck = rng.random(n)
+    chance = np.array([level + 0.9 * size**-0.5 for size in sizes]) + rise * np.linspace(0, 1, len(sizes))
+    chance[2] += jump
+    shift = np.clip(chance + rng.normal(0, 0.01, (5, len(sizes))), 0.01, 0.99)
+    shape = (5, len(sizes), n)
+    dev = (np.where(rng.random(shape) < 0.5, luck, rng.random(shape)) < shift[:, :, None]).astype(float)
+    learned = rng.binomial(sizes, np.clip(chance + train, 0, 1), (5, len(sizes))) / np.array(sizes)
+    return LearningCurve(
+        stage="route", unit="training records", sizes=sizes, dev=dev, train=learned, human=wilson(0.15, n=200)
+    )
+
+
+def ablation(rng: np.random.Generator, n: int, *, better: float, worse: float) -> Ablation:
+    luck = rng.random(n)
+    change = np.where(luck < better, 1.0, np.where(luck < better + worse, -1.0, 0.0))
+    return Ablation(stage="draft", what="the input found", judged="draft", change=change)
 
 
 def leaks(rng: np.random.Generator, n: int) -> Leaks:

@@ -159,3 +159,26 @@ def test_leaks_of_a_trained_stage_are_found(trained: Workspace) -> None:
     assert cards["answer-inside/reply/"].records == ("r60",)
     assert cards["one-field/topic/code"].statistic.value == 1.0
     assert "told-apart//" in cards  # "old" and "new" give them away
+
+
+def test_tries_are_kept_for_the_screen_and_nothing_else_is(trained: Workspace) -> None:
+    run = trained.store.run("trained")
+    assert run is not None
+    before = [len(trained.store.outputs(run.id, cell, "topic")) for cell in trained.store.cells(run.id)]
+    made = trained.oddities.attempt("trained", without=True, learn=False)
+    assert len(made.records) == 40
+    assert [one.what for one in made.ablations if one.stage == "topic"] == [
+        "the input text", "the input code", "the input text of the same record (30 permutations)",
+        "the input code of the same record (30 permutations)", "the stage topic",
+    ]  # fmt: skip
+    code = next(one for one in made.ablations if one.what == "the input code")
+    assert sum(code.change) <= 0  # it tells the answer, so it is missed
+    looked = {check.detector: check.looked for check in trained.oddities.screen("trained").checks}
+    assert looked["helper-hurts"] >= 4
+    after = trained.oddities.attempt("trained", without=False, learn=True)
+    assert after.ablations == made.ablations
+    (curve,) = after.curves
+    assert (curve.stage, curve.sizes, len(curve.train)) == ("topic", (16, 19, 23, 28, 33, 40), 30)
+    assert [len(trained.store.outputs(run.id, cell, "topic")) for cell in trained.store.cells(run.id)] == before
+    looked = {check.detector: check.looked for check in trained.oddities.screen("trained").checks}
+    assert looked["curve-rises"] == 1

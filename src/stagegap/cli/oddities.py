@@ -29,6 +29,11 @@ def odd(
     ] = None,
     because: Annotated[str, typer.Option("--because", help="Why it is not odd; kept with it.")] = "",
     who: Annotated[str, typer.Option("--as", help="Your initials.")] = "",
+    without: Annotated[
+        bool, typer.Option("--without", help="First try the stages without each input, prompt block, document, stage.")
+    ] = False,
+    learn: Annotated[bool, typer.Option("--learn", help="First teach trained stages and prompts with less.")] = False,
+    paid: Annotated[bool, typer.Option("--paid", help="Allow these tries to call a paid service.")] = False,
     scores: Annotated[
         Path | None, typer.Option("--scores", help="Screen a table of printed scores instead: name, value, n, runs.")
     ] = None,
@@ -47,7 +52,10 @@ def odd(
         view = printed_scores(scores) if scores is not None else rated(ratings or Path())
         return printing.print_view(view) if as_json else draw_screen(noticed(view, ()), rules=rules)
     with workspace() as opened:
-        found = opened.oddities.seen(cascade_name(opened, cascade), run or ())
+        name = cascade_name(opened, cascade)
+        for tried in (run or [None]) if without or learn else ():
+            opened.oddities.attempt(name, tried, without=without, learn=learn, may_pay=paid)
+        found = opened.oddities.seen(name, run or ())
         if dismiss is not None:
             opened.oddities.say(found.screen, dismiss, "dismiss", who=who, reason=because)
             return printing.say(f"{dismiss} is kept away. The Oddities page shows it again.")

@@ -130,6 +130,16 @@ class RunReader:
         found = dict(rows)
         return [found[position] for position in positions]
 
+    def positions(self, names: Sequence[str]) -> list[int]:
+        """Give the positions of these records, -1 for one that the run does not have."""
+        rows = self._session.rows(
+            """select r.name, s.position from screened s join record r on r.id = s.record
+            where r.name in (select unnest(?::varchar[]))""",
+            [text.plain(name) for name in names],
+        )
+        found = dict(rows)
+        return [found.get(text.plain(name), -1) for name in names]
+
     def stage(self, stage: Stage, *, run: str | None = None, with_texts: bool = True) -> StageTable:
         """Read one stage of this run, or of another on the records of this one."""
         session = self._session

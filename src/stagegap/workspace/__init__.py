@@ -128,7 +128,13 @@ class Workspace:
         """What looks strange in a run."""
         from stagegap.workspace.oddities import Oddities
 
-        return Oddities(self.store, restored=self._files.restored, scorecard=self.scorecard, clock=self._clock)
+        return Oddities(
+            self.store,
+            restored=self._files.restored,
+            scorecard=self.scorecard,
+            clock=self._clock,
+            environment=self._environment,
+        )
 
     def close(self) -> None:
         """Let go of the store if it was used."""

@@ -20,6 +20,7 @@ from stagegap.store import Store
 from stagegap.store.screening import PeopleTable, RunReader, StageTable
 from stagegap.store.stage_rows import answers_of
 from stagegap.workspace.leaking import leaks_of
+from stagegap.workspace.trials import NO_TRIALS, Trials
 
 Bars = Mapping[str, float]
 Hashes = NDArray[np.uint64]
@@ -38,6 +39,7 @@ def run_columns(
     earlier: Run | None,
     others: Sequence[Run] = (),
     custom: Mapping[str, CustomMetric],
+    trials: Trials = NO_TRIALS,
 ) -> RunColumns:
     """Read a run, the one before it and others on its records."""
     bars = {stage.name: bar_of(cascade, stage, custom) for stage in cascade.stages}
@@ -48,6 +50,7 @@ def run_columns(
         references = {stage.name: reader.reference(stage) for stage in cascade.stages}
         stages = _stages(reader, cascade, bars, references, run=None)
         people = {stage.name: people_columns(reader.people(stage)) for stage in cascade.stages}
+        at = np.array(reader.positions(trials.records), dtype=np.int64)
         leaks = leaks_of(reader, cascade, stages, seed=run.seed)
         before = _earlier(reader, cascade, bars, references, stages, earlier) if earlier else None
         fields = _fields(reader, cascade, earlier) if earlier else (None, None)
@@ -69,6 +72,8 @@ def run_columns(
         fields=fields[0],
         fields_before=fields[1],
         leaks=leaks,
+        curves=tuple(one.placed(at, reader.n) for one in trials.curves),
+        ablations=tuple(one.placed(at, reader.n) for one in trials.ablations),
         rows=card.stages if card else (),
         seed=run.seed,
     )

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
+
+import numpy as np
 
 from stagegap.analysis import codec
 from stagegap.analysis.failures import title
@@ -21,10 +24,15 @@ from stagegap.exchange.ratings import read_ratings
 from stagegap.model.noticing import OddityEvent
 from stagegap.model.run import Run, RunStatus
 from stagegap.model.sources import CascadeFile
+from stagegap.runner import CellWork, RunOptions
 from stagegap.runner.prepare import custom_metrics
 from stagegap.store import Store
 from stagegap.workspace.gathering import run_columns
+from stagegap.workspace.running import gather, run_records
+from stagegap.workspace.trials import NO_TRIALS, TRIALS, KeptAblation, KeptCurve, Trials
+from stagegap.workspace.trying import Trial, ablations, curves
 
+MOST_TRIED = 2_000
 ODDITIES = "oddities"
 """Name of the kept view."""
 
@@ -39,11 +47,13 @@ class Oddities:
         restored: Callable[[Run], CascadeFile],
         scorecard: Callable[[str, str | None], Scorecard | None],
         clock: Callable[[], float],
+        environment: Mapping[str, str],
     ) -> None:
         self._store = store
         self._restored = restored
         self._scorecard = scorecard
         self._clock = clock
+        self._environment = environment
 
     def screen(self, cascade: str, runs: Sequence[str] = ()) -> Screen:
         """Screen these runs together, by default the newest that is done; one run's screen is kept. Raises: NotFound.
@@ -74,6 +84,47 @@ class Oddities:
         if len(chosen) == 1:
             self._store.put_view(chosen[0].id, ODDITIES, codec.to_json(found), labels)
         return found
+
+    def attempt(
+        self, cascade: str, run: str | None = None, *, without: bool, learn: bool, may_pay: bool = False
+    ) -> Trials:
+        """Call stages of a run again without something, or taught with less, and keep what it shows for the screen.
+
+        At most 2,000 records, drawn at random; nothing else is stored. Raises: NotFound, ConfigurationError where
+        that would call a paid service without leave.
+        """
+        found = self._run(cascade, run)
+        file = self._restored(found)
+        job = gather(self._store, file, environment=self._environment, options=RunOptions())
+        records = run_records(self._store, found, file.cascade)
+        order: list[int] = np.random.default_rng(found.seed).permutation(len(records)).tolist()
+        chosen = [records[i] for i in sorted(order[:MOST_TRIED])]
+        trial = Trial(
+            store=self._store,
+            work=replace(job.work(found.id), records=chosen, cells=(CellWork(),)),
+            file_folder=Path(file.folder),
+            materials=job.materials,
+            labels=self._store.labels(cascade),
+            custom=custom_metrics(file),
+            environment=self._environment,
+            may_pay=may_pay,
+        )
+        card = self._scorecard(cascade, found.name)
+        people = {row.stage: row.person for row in card.stages} if card else {}
+        before = self._trials(found)
+        ids = tuple(record.id for record in chosen)
+        kept = before if before.records == ids else Trials(records=ids)
+        made = Trials(
+            records=ids,
+            ablations=tuple(map(KeptAblation.of, ablations(trial))) if without else kept.ablations,
+            curves=tuple(map(KeptCurve.of, curves(trial, people))) if learn else kept.curves,
+        )
+        self._store.put_view(found.id, TRIALS, codec.to_json(made), 0)
+        return made
+
+    def _trials(self, run: Run) -> Trials:
+        view = self._store.view(run.id, TRIALS)
+        return codec.from_json(Trials, view[0]) if view else NO_TRIALS
 
     def kept(self, cascade: str, run: str | None = None) -> Screen | None:
         """Give the kept screen of a run, by default the newest that is done; None without one. Raises: NotFound."""
@@ -137,6 +188,7 @@ class Oddities:
             earlier=before,
             others=done,
             custom=custom_metrics(file),
+            trials=self._trials(run),
         )
         return look(columns)
 

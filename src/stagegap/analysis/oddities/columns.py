@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from stagegap.analysis.views import StageRow
 from stagegap.model.answer import Status
 from stagegap.model.cascade import Cascade, Kind, Stage
+from stagegap.model.estimate import Estimate
 from stagegap.stats.clusters import Clusters
 
 Floats = NDArray[np.float64]
@@ -156,6 +157,36 @@ class Leaks:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LearningCurve:
+    """One stage taught with less than there is, several times."""
+
+    stage: str
+    unit: str
+    """What there is less of: `training records`, `examples`."""
+    sizes: tuple[int, ...]
+    """Ascending."""
+    dev: NDArray[np.float64]
+    """Error of each scored record: seeds x sizes x records; NaN without a reference."""
+    train: NDArray[np.float64]
+    """Mean error on what was learned from: seeds x sizes."""
+    human: Estimate | None
+    """Error of people on the same stage."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ablation:
+    """One thing taken away from a stage."""
+
+    stage: str
+    what: str
+    """`the input subject`, `the second document`, `the stage route`"""
+    judged: str
+    """Stage whose score says what it did."""
+    change: Floats
+    """Score without it minus score with it, of each record; NaN where either is not known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunColumns:
     """A run as detectors see it."""
 
@@ -177,6 +208,8 @@ class RunColumns:
     """Of the records that the earlier run does not have."""
     fields_before: Fields | None = None
     """Of the records that only the earlier run has."""
+    curves: tuple[LearningCurve, ...] = ()
+    ablations: tuple[Ablation, ...] = ()
     leaks: Leaks | None = None
     """Where there are records to learn from besides those of the run."""
     rows: tuple[StageRow, ...] = ()

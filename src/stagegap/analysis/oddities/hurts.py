@@ -5,13 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from stagegap.analysis.oddities.card import Detector, Family, Finding
+import numpy as np
+
+from stagegap.analysis.oddities.card import Detector, Family, Finding, places
 from stagegap.analysis.oddities.columns import RunColumns
 from stagegap.analysis.oddities.saying import claim
 from stagegap.analysis.oddities.too_good import above_zero_p
 from stagegap.analysis.wording import plural, span
 from stagegap.model.estimate import Estimate
 from stagegap.stats.distributions import binomial_cdf
+from stagegap.stats.screening import mean
+from stagegap.stats.signflip import sign_flip_p
+
+FEWEST = 30
 
 
 def _right_answers_hurt(run: RunColumns) -> Iterator[Finding]:
@@ -36,11 +42,32 @@ def _right_answers_hurt(run: RunColumns) -> Iterator[Finding]:
         )  # fmt: skip
 
 
+def _helper_hurts(run: RunColumns) -> Iterator[Finding]:
+    for one in run.ablations:
+        found = mean(one.change, run.units)
+        if found.n < FEWEST or not found.is_measured:
+            continue
+        both = sign_flip_p(one.change, run.units, rng=run.rng())
+        better, worse = int((one.change > 0).sum()), int((one.change < 0).sum())
+        yield claim(
+            one.stage, found, both / 2 if found.value > 0 else 1 - both / 2,
+            f"Without {one.what}, {one.judged} scores {100 * found.value:+.0f} points (interval {span(found)}): "
+            f"{better:,} of {found.n:,} {plural(run.cascade.noun, found.n)} get better, {worse:,} get worse.",
+            subject=one.what, positions=places((one.change > 0).astype(np.float64), order=one.change), count=better,
+        )  # fmt: skip
+
+
 DETECTORS = (
     Detector(
         name="right-hurts", family=Family.HURTS, title="Right answers make the end worse",
         rule="with references at this stage more records get worse than better",
         why="Later stages have got used to this stage's mistakes; mending it alone will cost.",
         look=_right_answers_hurt,
+    ),
+    Detector(
+        name="helper-hurts", family=Family.HURTS, title="Better without it",
+        rule="the score is higher when an input, a prompt block, a document or a stage is taken away, or when a "
+        "trained stage gets an input of other records (paired, `stagegap odd --without`)",
+        why="It costs, and it does harm: mend it or leave it out.", look=_helper_hurts,
     ),
 )  # fmt: skip

@@ -1,0 +1,80 @@
+"""What trials of a run showed, kept as a view of it: each number by the id of its record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stagegap.analysis.oddities.columns import Ablation, LearningCurve
+from stagegap.model.estimate import Estimate
+
+TRIALS = "trials"
+"""Name of the kept view."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptAblation:
+    """One thing taken away; numbers in the order of `Trials.records`."""
+
+    stage: str
+    what: str
+    judged: str
+    change: tuple[float, ...]
+
+    @classmethod
+    def of(cls, one: Ablation) -> KeptAblation:
+        return cls(stage=one.stage, what=one.what, judged=one.judged, change=tuple(one.change.tolist()))
+
+    def placed(self, at: NDArray[np.int64], n: int) -> Ablation:
+        """Put the numbers at the positions of their records."""
+        return Ablation(
+            stage=self.stage, what=self.what, judged=self.judged, change=_spread(np.array(self.change), at, n)
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptCurve:
+    """One learning curve; errors seed by seed, size by size, record by record."""
+
+    stage: str
+    unit: str
+    sizes: tuple[int, ...]
+    dev: tuple[float, ...]
+    train: tuple[float, ...]
+    human: Estimate | None
+
+    @classmethod
+    def of(cls, one: LearningCurve) -> KeptCurve:
+        return cls(
+            stage=one.stage, unit=one.unit, sizes=one.sizes, dev=tuple(one.dev.ravel().tolist()),
+            train=tuple(one.train.ravel().tolist()), human=one.human,
+        )  # fmt: skip
+
+    def placed(self, at: NDArray[np.int64], n: int) -> LearningCurve:
+        """Put the errors at the positions of their records."""
+        train = np.array(self.train).reshape(-1, len(self.sizes))
+        dev = np.array(self.dev).reshape(len(train), len(self.sizes), -1)
+        return LearningCurve(
+            stage=self.stage, unit=self.unit, sizes=self.sizes, dev=_spread(dev, at, n), train=train, human=self.human
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trials:
+    """What was tried on a run."""
+
+    records: tuple[str, ...] = ()
+    ablations: tuple[KeptAblation, ...] = ()
+    curves: tuple[KeptCurve, ...] = ()
+
+
+NO_TRIALS = Trials()
+
+
+def _spread(values: NDArray[np.float64], at: NDArray[np.int64], n: int) -> NDArray[np.float64]:
+    found = np.full((*values.shape[:-1], n), np.nan)
+    there = at >= 0
+    found[..., at[there]] = values[..., there]
+    return found
