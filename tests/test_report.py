@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from html import escape
+from pathlib import Path
 
 from stagegap import report
 from stagegap.analysis import codec
 from stagegap.analysis.views import Scorecard
 from ui import views
+from ui.fake_oddities import EVIL, FakeOddities, made
 
 
 def test_report_is_one_file_that_loads_nothing_and_runs_nothing() -> None:
@@ -105,3 +108,17 @@ def test_markdown_is_the_verdict_and_a_table() -> None:
 
 def test_markdown_says_what_was_not_measured() -> None:
     assert "| route | 94% | not measured |  | not measured |  |" in report.markdown(views.few())
+
+
+def test_what_looks_strange_has_a_section_and_no_text_of_a_record_without_leave(tmp_path: Path) -> None:
+    odd = FakeOddities(folder=tmp_path, shown=None, kept=made())
+    odd.say(odd.kept, "refused/draft/", "dismiss", who="ab", reason="a test")
+    found = odd.noticed("support_email", "v14")
+    html = report.html(views.scorecard(), records=True, oddities=found)
+    assert "<h2>What looks strange?</h2>" in html
+    assert "3 things look strange." in html
+    assert "Not odd: Refusals. “a test” (ab)" in html
+    assert "as sure as it says" in html
+    assert escape(EVIL) in html
+    assert EVIL not in html
+    assert "tracker.invalid" not in report.html(views.scorecard(), records=False, oddities=found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from html import escape
+from typing import TYPE_CHECKING
 
 from stagegap import charts
 from stagegap.analysis import codec
@@ -12,11 +13,14 @@ from stagegap.analysis.views import FailureRow, Scorecard, StageDetail, StageRow
 from stagegap.analysis.wording import counted, interval
 from stagegap.charts.marks import packaged
 
+if TYPE_CHECKING:
+    from stagegap.analysis.oddities.noticed import Noticing
+
 SHOWN = 25
 """Failures whose texts the report shows."""
 
 
-def html(scorecard: Scorecard, *, records: bool) -> str:
+def html(scorecard: Scorecard, *, records: bool, oddities: Noticing | None = None) -> str:
     """Give the whole report as one HTML document; without `records` it holds no text of a record.
 
     Same view, same bytes.
@@ -38,6 +42,7 @@ def html(scorecard: Scorecard, *, records: bool) -> str:
         _section("First fault, stage by stage", charts.first_faults(scorecard)),
         _section("Which stages fail together", charts.together(scorecard)),
         _section("What each step fixes and breaks", charts.steps(scorecard)),
+        _section("What looks strange?", charts.oddity_list(oddities, records=records)) if oddities else "",
         _section("How these numbers were made", _small(*charts.method(scorecard))),
         _data(scorecard, records=records),
     ]

@@ -17,7 +17,7 @@ from stagegap.charts.gap import gap
 from stagegap.charts.groups import groups
 from stagegap.charts.ledger import ledger
 from stagegap.charts.marks import style
-from stagegap.charts.oddities import certainty, checks, oddity_plot, oddity_records
+from stagegap.charts.oddities import certainty, checks, oddity_list, oddity_plot, oddity_records
 from stagegap.charts.record import record_blocks
 from stagegap.charts.runs import best_so_far, knob_title, runs_table, scatter
 from stagegap.charts.sentences import (
@@ -63,6 +63,7 @@ __all__ = [
     "method",
     "notebook_card",
     "notices",
+    "oddity_list",
     "oddity_plot",
     "oddity_records",
     "percent",

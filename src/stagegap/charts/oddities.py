@@ -13,6 +13,7 @@ from stagegap.charts.words import percent, span
 
 if TYPE_CHECKING:  # the screen's own modules bring numpy along, which a first page does without
     from stagegap.analysis.oddities.card import Checked, Mark, Oddity, Plot
+    from stagegap.analysis.oddities.noticed import Noticing
 
 _SCALE = Scale()
 _CURRENT = ' aria-current="true"'
@@ -71,6 +72,32 @@ def oddity_records(card: Oddity, *, chosen: str | None) -> str:
         f'<div class="bc"><div class="scroll long" tabindex="0" role="region" aria-label="Records of this card">'
         f'<table class="fl ls one"><caption class="sr">Records that show it, the plainest first</caption>'
         f"<tbody>{rows}</tbody></table></div></div>"
+    )
+
+
+def oddity_list(found: Noticing, *, records: bool) -> str:
+    """Draw the open cards as text, for a file; without `records` no word of a record stands in it."""
+    rows = "".join(_paragraph(row.card, records=records) for row in found.open)
+    away = "".join(
+        f'<p class="small">Not odd: {escape(row.card.title)}. “{escape(row.dismissed.reason)}” '
+        f"({escape(row.dismissed.annotator)})</p>"
+        for row in found.dismissed
+        if row.dismissed is not None
+    )
+    return f'<p>{escape(found.headline)}.</p>{rows}{away}<p class="small">{escape(found.screen.basis)}</p>'
+
+
+def _paragraph(card: Oddity, *, records: bool) -> str:
+    place = ", ".join(escape(part) for part in (card.stage, certainty(card)) if part)
+    plot = oddity_plot(card.plot) if card.plot is not None else ""
+    example = (
+        f'<p class="small">Such as <code>{escape(card.records[0])}</code>: {escape(card.example)}</p>'
+        if records and card.example
+        else ""
+    )
+    return (
+        f"<p><b>{escape(card.title)}</b> <small>{place}</small><br>{escape(card.sentence)} "
+        f"<small>{escape(card.why)}</small></p>{plot}{example}"
     )
 
 

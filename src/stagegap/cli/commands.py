@@ -245,7 +245,8 @@ def report(
 
     with workspace() as opened:
         card = scorecard(opened, cascade, run)
-    written = write_report(card, output, form=form, records=records)
+        strange = opened.oddities.seen(card.cascade, [card.run]) if form == "html" else None
+    written = write_report(card, output, form=form, records=records, oddities=strange)
     if as_json:
         return printing.print_json({"path": str(written.path), "bytes": written.size, "records": written.records})
     printing.say(written.sentence)

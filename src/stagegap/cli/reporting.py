@@ -9,6 +9,7 @@ from typing import Literal
 from stagegap import report
 from stagegap.analysis import codec
 from stagegap.analysis.changes import check_output
+from stagegap.analysis.oddities.noticed import Noticing
 from stagegap.analysis.views import Scorecard
 from stagegap.errors import ConfigurationError
 from stagegap.workspace.holding import Checked
@@ -31,13 +32,18 @@ class Written:
 
 
 def write_report(
-    card: Scorecard, output: Path | None, *, form: Literal["html", "md", "json"], records: bool
+    card: Scorecard,
+    output: Path | None,
+    *,
+    form: Literal["html", "md", "json"],
+    records: bool,
+    oddities: Noticing | None = None,
 ) -> Written:
     """Write a scorecard as a file, by default named after cascade and run."""
     path = output or Path(f"{card.cascade}-{card.run}.{form}")
     match form:
         case "html":
-            text = report.html(card, records=records)
+            text = report.html(card, records=records, oddities=oddities)
         case "md":
             text = report.markdown(card)
         case "json":
