@@ -58,12 +58,15 @@ def _fits(sizes: Sequence[float], errors: Floats) -> tuple[Floats, Floats, Float
     centre = basis.mean(axis=1, keepdims=True)
     spread = ((basis - centre) ** 2).sum(axis=1)
     middle = errors.mean(axis=1)
-    drop = np.maximum(((errors[:, None, :] - middle[:, None, None]) * (basis - centre)).sum(axis=2) / spread, 0.0)
-    level = middle[:, None] - drop * centre[:, 0]
-    through = np.maximum((errors[:, None, :] * basis).sum(axis=2) / (basis**2).sum(axis=1), 0.0)
-    drop, level = np.where(level < 0, through, drop), np.maximum(level, 0.0)
-    left = ((errors[:, None, :] - level[:, :, None] - drop[:, :, None] * basis) ** 2).sum(axis=2)
-    best = left.argmin(axis=1)
+    drop: Floats = np.maximum(
+        ((errors[:, None, :] - middle[:, None, None]) * (basis - centre)).sum(axis=2) / spread, 0.0
+    )
+    level: Floats = middle[:, None] - drop * centre[:, 0]
+    through: Floats = np.maximum((errors[:, None, :] * basis).sum(axis=2) / (basis**2).sum(axis=1), 0.0)
+    drop = np.asarray(np.where(level < 0, through, drop), dtype=np.float64)
+    level = np.maximum(level, 0.0)
+    left: Floats = ((errors[:, None, :] - level[:, :, None] - drop[:, :, None] * basis) ** 2).sum(axis=2)
+    best: NDArray[np.intp] = left.argmin(axis=1)
     rows = np.arange(len(errors))
     return level[rows, best], drop[rows, best], RATES[best]
 
