@@ -1,7 +1,8 @@
-"""Ours beside the hand-written floor and other tools: `python benchmarks/run.py [--only ABCD] [--rounds 5]`.
+"""Ours beside the hand-written floor and other tools: `python benchmarks/run.py [--only ABCDE] [--rounds 5]`.
 
 A: 2,000 records through two Python stages and a model that answers at once. B: 1,000 records, the model takes 200 ms,
-64 calls at a time. C: 20,000 records through three Python stages. D: C again, nothing changed. All in one run, one
+64 calls at a time. C: 20,000 records through three Python stages. D: C again, nothing changed. E: C in three variants
+that differ in the last stage. All in one run, one
 after the other in each round, medians over the rounds; the model is `tests/llm_server.py`, a process of its own.
 Ours is stored durably; the floor keeps nothing (or, in C, makes one Arrow insert at its end). Other tools take part
 where they can be imported (`pip install pydantic-evals sf-hamilton` in an environment of your own).
@@ -36,13 +37,21 @@ from llm_server import LlmServer, running  # it stands among the tests, which ar
 
 AT_ONCE = 64
 LATENCY_S = 0.2
-SIZES = {"A": 2_000, "B": 1_000, "C": 20_000, "D": 20_000}
+SIZES = {"A": 2_000, "B": 1_000, "C": 20_000, "D": 20_000, "E": 20_000}
 TITLES = {
     "A": "2 Python stages and a model without latency, ms a record",
     "B": f"the same with {LATENCY_S * 1000:.0f} ms latency and {AT_ONCE} at once, wall / ideal",
     "C": "3 Python stages, ms a record",
     "D": "C again, nothing changed, ms a record",
+    "E": "C in three variants that share two of three stages, ms a record; one variant would be the base",
 }
+VARIANTS = """
+def answer_b(text, words, kind):
+    return answer(text, words, kind) + "."
+
+def answer_c(text, words, kind):
+    return answer(text, words, kind) + "!"
+"""
 BARE = "official client over aiohttp, bare"
 OURS = "stagegap"
 Rows = dict[str, Callable[[], None]]
@@ -53,7 +62,7 @@ class Bench:
     """Fresh records and a fresh store for one round of one size."""
 
     def __init__(self, folder: Path, server: LlmServer, n: int) -> None:
-        (folder / "stages.py").write_text(run_python.CODE)
+        (folder / "stages.py").write_text(run_python.CODE + VARIANTS)
         (folder / "prompt.j2").write_text("{{ kind }}: {{ text }}")
         self.folder, self.server = folder, server
         self.functions = run_python.functions(folder)
@@ -111,14 +120,21 @@ class Bench:
 
         await asyncio.gather(*map(one, self.texts))
 
-    def ours(self, store: Store, number: int, cascade: Cascade) -> None:
-        """Run the cascade; every output is durable when this returns."""
+    def ours(self, store: Store, number: int, cascade: Cascade) -> int:
+        """Run the cascade and give its calls; every output is durable when this returns."""
         run = Run(id=f"{number:032x}", name="", cascade="bench", fingerprint="", resolved="{}",
                   status=RunStatus.RUNNING, started_at=0.0)  # fmt: skip
         store.create_run(run)
         codes = {s.name: build(s, folder=self.folder, corpora={}, environment={}) for s in cascade.stages}
         work = Work(run=run.id, cascade=cascade, codes=codes, corpora={}, records=self.records)
-        execute(work, sink=store, cache=store, progress=Silent())
+        return execute(work, sink=store, cache=store, progress=Silent()).calls
+
+
+def variant(function: str) -> Cascade:
+    """Give the cascade of C with another function at its last stage."""
+    plain = run_python.cascade()
+    last = dataclasses.replace(plain.stages[-1], parameters={"function": f"stages.py:{function}"})
+    return dataclasses.replace(plain, stages=(*plain.stages[:-1], last))
 
 
 def with_model(server: LlmServer) -> Cascade:
@@ -148,7 +164,7 @@ def model_rows(bench: Bench, store: Store) -> Rows:
     rows: Rows = {
         "Python stages alone": lambda: void(bench.work(alone=False)),
         BARE: lambda: bench.asking(bench.bare),
-        OURS: lambda: bench.ours(store, 1, with_model(bench.server)),
+        OURS: lambda: void(bench.ours(store, 1, with_model(bench.server))),
     }
     for name, peer in bench.peers.items():
         rows[name] = lambda peer=peer: bench.asking(
@@ -162,7 +178,7 @@ def python_rows(bench: Bench, store: Store) -> Rows:
     with contextlib.suppress(ImportError):
         importlib.import_module("pyarrow")
         rows["work and one Arrow insert"] = bench.work_and_insert
-    rows[OURS] = lambda: bench.ours(store, 1, run_python.cascade())
+    rows[OURS] = lambda: void(bench.ours(store, 1, run_python.cascade()))
     for name, peer in bench.peers.items():
         rows[name] = lambda peer=peer: peer.python_stages(bench.texts, bench.functions)
     return rows
@@ -177,7 +193,14 @@ def measured(which: str, server: LlmServer) -> dict[str, float]:
         if which == "D":
             bench.ours(store, 1, run_python.cascade())
             store.cells(f"{1:032x}")
-            return {OURS: timed(lambda: bench.ours(store, 2, run_python.cascade()))}
+            return {OURS: timed(lambda: void(bench.ours(store, 2, run_python.cascade())))}
+        if which == "E":
+            first = timed(lambda: void(bench.ours(store, 1, run_python.cascade())))
+            calls: list[int] = []
+            others = [timed(lambda f=f, n=n: calls.append(bench.ours(store, n, variant(f))))
+                      for n, f in enumerate(("answer_b", "answer_c"), 2)]  # fmt: skip
+            assert calls == [SIZES[which]] * 2, "a variant calls its own stage only"
+            return {"work alone": first, OURS: first + sum(others)}
         rows = model_rows(bench, store) if which in "AB" else python_rows(bench, store)
         return {label: timed(row) for label, row in rows.items()}
 
@@ -221,7 +244,7 @@ def main(cases: Sequence[str], rounds: int) -> None:
 
 if __name__ == "__main__":
     asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("--only", default="ABCD")
+    asked.add_argument("--only", default="ABCDE")
     asked.add_argument("--rounds", type=int, default=5)
     options = asked.parse_args()
     main(options.only, options.rounds)

@@ -27,7 +27,7 @@ class Cache(Protocol):
     """What earlier calls answered."""
 
     def cached(self, keys: Sequence[str]) -> Mapping[str, Output]:
-        """Give the stored output of each key that is known."""
+        """Give the stored answer to each key that is known; its record, stage and repeat need not be said."""
         ...
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+# The rows of a query have the types of its columns, which it names.
+from typing import Any
+
 from stagegap.model.answer import Output
 from stagegap.model.run import Cell
 from stagegap.store import text
 from stagegap.store.attach import Session
 from stagegap.store.journal import Op
-from stagegap.store.rows import COLUMNS, SAME, SHAPE, output
+from stagegap.store.rows import COLUMNS, SAME, SHAPE, answer, output
 
 _UNPACK = f"""
 create or replace temp table batch as
@@ -127,6 +130,16 @@ ROW = """
 """What few outputs have comes as one column, null for all others: a cell costs as much as any other, empty or not."""
 KEY = 8
 """Place of the call's key in a row."""
+ANSWER = """
+    o.status, o.form, o.short, o.body, o.number, o.confidence, o.latency_ms, replace(o.call_key::varchar, '-', ''),
+    case when coalesce(o.because::varchar, o.error, o.extra) is null and o.cost is null
+        and coalesce(o.raw, o.tokens_in, o.tokens_out) is null then null
+    else {'error': o.error, 'raw': o.raw, 'extra': o.extra, 'tokens_in': o.tokens_in, 'tokens_out': o.tokens_out,
+        'cost': o.cost} end
+"""
+"""An answer without names and texts: those are fetched by id."""
+BODY, CALL, MORE = 3, 7, 8
+"""Places of the text's id, the call's key, and what few answers have."""
 JOINS = """
     join stage s on s.id = o.stage join record n on n.id = o.record
     left join blob b on b.id = o.body left join blob w on w.id = o.raw
@@ -151,24 +164,34 @@ def find(session: Session, run: str, cell: Cell, stage: str, records: Sequence[s
 
 
 def at(session: Session, places: Mapping[str, int]) -> dict[str, Output]:
-    """Give the answers to calls; `places` has the row where each is found, unless two keys begin alike."""
-    rows = list(places.values())
-    low, high = min(rows), max(rows)
-    chosen = "" if high - low < SPARSE * len(rows) else "semi join (select unnest(?::bigint[]) as row) on o.rowid = row"
-    found = session.rows(
-        f"select {ROW}, o.rowid from output o {chosen} {JOINS} where o.rowid between ? and ?",
-        *([rows] if chosen else []),
-        low,
-        high,
-    )
+    """Give the answers to calls; `places` has the row where each is found, unless two keys begin alike.
+
+    Of whose record and stage they are is not said: who asks has its own, and names would cost as much as the rest.
+    """
     wanted = {place: key for key, place in places.items()}
+    found = _range(session, f"select {ANSWER}, o.rowid from output o", "o.rowid", list(wanted))
+    ids = {text_id for row in found for text_id in (row[BODY], row[MORE] and row[MORE]["raw"]) if text_id is not None}
+    texts = dict(_range(session, "select o.id, o.body from blob o", "o.id", list(ids))) if ids else {}
     answers: dict[str, Output] = {}
     for row in found:
         key = wanted.get(row[-1])
-        if key is not None and key == row[KEY]:
-            answers[key] = output(row)
+        if key is not None and key == row[CALL]:
+            answers[key] = answer(row, texts)
     others = [key for key in places if key not in answers]
     return answers | _searched(session, others) if others else answers
+
+
+def _range(session: Session, select: str, column: str, numbers: Sequence[int]) -> list[Any]:
+    """Give the rows with these numbers, and others between them where that costs less than picking.
+
+    Rows and texts that were written together stand together: a range of numbers lets DuckDB skip all other parts.
+    """
+    low, high = min(numbers), max(numbers)
+    is_dense = high - low < SPARSE * len(numbers)
+    chosen = "" if is_dense else f"semi join (select unnest(?::bigint[]) as n) on {column} = n"
+    return session.rows(
+        f"{select} {chosen} where {column} between ? and ?", *([] if is_dense else [numbers]), low, high
+    )
 
 
 def _searched(session: Session, keys: Sequence[str]) -> dict[str, Output]:

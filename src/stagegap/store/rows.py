@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 # A row's values have the types of its columns, which the query names.
 from typing import Any, cast
@@ -108,6 +108,34 @@ def output(row: Sequence[Any]) -> Output:
         key=key or "",
         cached=was_cached,
         repeat=repeat,
+    )
+
+
+def answer(row: Sequence[Any], texts: Mapping[int, str]) -> Output:
+    """Make the answer that a row of `ANSWER` describes, without record and stage; `texts` are by id."""
+    status, form, short, body, number, confidence, latency, key, more = row[:9]
+    words = short if body is None else texts[body]
+    value = words if form in ("short", "text") else None if form == "none" else _value(form, number, words)
+    if more is None:
+        return _made(
+            record="", stage="", status=_STATUS[status], value=value, confidence=confidence, latency_ms=latency, key=key
+        )
+    extra = cast("dict[str, list[Any]]", text.read(more["extra"])) if more["extra"] else {}
+    return _made(
+        record="",
+        stage="",
+        status=_STATUS[status],
+        value=value,
+        scores=tuple(extra.get("scores", ())),
+        confidence=confidence,
+        alternatives=tuple(extra.get("alternatives", ())),
+        error=more["error"] or "",
+        raw="" if more["raw"] is None else texts[more["raw"]],
+        latency_ms=latency,
+        tokens_in=more["tokens_in"],
+        tokens_out=more["tokens_out"],
+        cost=more["cost"],
+        key=key,
     )
 
 

@@ -223,7 +223,10 @@ class Store:
             return outputs.cells(session, run)
 
     def cached(self, keys: Sequence[str]) -> dict[str, Output]:
-        """Give the newest answer to each of these calls, over all runs and cells; failures to answer are no answer."""
+        """Give the newest answer to each of these calls, over all runs and cells; failures to answer are no answer.
+
+        Of whose record and stage they are is not said.
+        """
         places = self._calls.places(keys) if keys else {}
         if not places:
             return {}
