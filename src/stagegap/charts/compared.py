@@ -91,7 +91,10 @@ def settings(rows: Sequence[ConfigChange], view: Comparison) -> str:
     """Draw settings of both runs beside each other; what differs is marked by a word, too."""
     if not rows:
         return '<div class="bc"><p class="none">No setting differs.</p></div>'
-    body = "".join(_setting(one) for one in rows)
+    differ = [one.before != one.after for one in rows]
+    body = "".join(
+        _setting(one, says_so=differs and not all(differ)) for one, differs in zip(rows, differ, strict=True)
+    )
     head = f'<th scope="col">{escape(view.before)}</th><th scope="col">{escape(view.after)}</th>'
     return (
         '<div class="bc"><div class="scroll long" tabindex="0" role="region" aria-label="Settings of both runs">'
@@ -100,7 +103,7 @@ def settings(rows: Sequence[ConfigChange], view: Comparison) -> str:
     )
 
 
-def _setting(one: ConfigChange) -> str:
+def _setting(one: ConfigChange, *, says_so: bool) -> str:
     before, after = ("not there" if value is None else escape(value) for value in (one.before, one.after))
-    note = " <small>differs</small>" if one.before != one.after else ""
+    note = " <small>differs</small>" if says_so else ""
     return f'<tr><th scope="row">{escape(one.path)}{note}</th><td>{before}</td><td>{after}</td></tr>'

@@ -26,7 +26,8 @@ def runs_table(view: RunsView, *, measure: str) -> str:
         return '<div class="bc"><p class="none">No run is done yet.</p></div>'
     heads = ["Run", *view.measures, *map(knob_title, view.knobs), "Cost"]
     head = "".join(f'<th scope="col"{_on(name == measure)}>{escape(name)}</th>' for name in heads)
-    body = "".join(_row(one, view) for one in reversed(view.rows))
+    best = next((one.run for one in reversed(view.rows) if one.is_best_so_far), "")
+    body = "".join(_row(one, view, is_best=one.run == best) for one in reversed(view.rows))
     return (
         '<div class="bc"><div class="scroll wide" tabindex="0" role="region" aria-label="All runs">'
         f'<table class="rt"><caption class="sr">Runs by knobs and estimates, newest first</caption>'
@@ -48,8 +49,8 @@ def _on(marked: bool) -> str:
     return ' class="on"' if marked else ""
 
 
-def _row(one: RunPoint, view: RunsView) -> str:
-    best = ' <small class="hot">best so far</small>' if one.is_best_so_far else ""
+def _row(one: RunPoint, view: RunsView, *, is_best: bool) -> str:
+    best = ' <small class="hot">best so far</small>' if is_best else ""
     tags = "".join(f' <small class="tag">{escape(tag)}</small>' for tag in one.tags)
     knobs = "".join(f"<td>{escape(one.knobs.get(name) or '–')}</td>" for name in view.knobs)
     estimates = "".join(f"<td>{_estimate(one.estimates.get(name))}</td>" for name in view.measures)
