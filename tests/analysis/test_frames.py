@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+import planted
 from stagegap.analysis import frames
 from stagegap.analysis.agree import agree_view
 from stagegap.analysis.blame import blame
@@ -47,3 +48,27 @@ def test_slices_have_adjusted_p_values():
     assert all(row["p"] <= row["p_adj"] for row in rates)
     assert {row["verdict"] for row in rates} <= {"stands out", "tied"}
     assert any(str(row["figure"]).startswith("largest gain in") for row in rows)
+
+
+def test_a_scorecard_and_a_self_check_have_the_same_columns():
+    from stagegap.analysis.planting import Selfcheck
+    from stagegap.analysis.scorecard import scorecard
+    from stagegap.attribution.selfcheck import Recovery
+    from stagegap.stats.intervals import wilson
+
+    cascade, *rest = material(CHAIN, 300)
+    card = scorecard(cascade, planted.run(), *rest, seed=0, resamples=200)
+    rows = frames.figures(card)
+    gains = [row for row in rows if row["figure"] == "gain"]
+    assert all(row["p"] <= row["p_adj"] <= 1 for row in gains)
+    assert (rows[-1]["stage"], rows[-1]["figure"]) == ("B", "named_gain")
+    assert rows[-1]["estimate"] == card.verdict.picked.value
+    found = wilson(0.9, n=50)
+    recovery = Recovery(
+        stage="A", method="gain", planted=0.2, damage=0.1, booked=found, bias=0.0, coverage=found, finds_worst=found
+    )
+    check = Selfcheck(cascade="c", run="v1", noun="record", n=50, calls=9, rows=(recovery,), left_out=())
+    named = [row["figure"] for row in frames.figures(check)]
+    assert named == ["gain: booked", "gain: coverage", "gain: finds_worst"]
+    for view in (card, check):
+        assert tuple(to_frame(view).columns) == frames.COLUMNS

@@ -5,13 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+import numpy as np
+
 from stagegap.analysis.agree import AgreeView
 from stagegap.analysis.blame import Blame
 from stagegap.analysis.faults import FaultsView
 from stagegap.analysis.need import NeedView
+from stagegap.analysis.planting import Selfcheck
 from stagegap.analysis.slices import SlicesView
 from stagegap.analysis.views import Scorecard
 from stagegap.model.estimate import Estimate
+from stagegap.stats.multiple import holm
 from stagegap.stats.paired import direction
 
 Row = dict[str, str | float | int | bool | None]
@@ -24,8 +28,13 @@ COLUMNS = ("stage", "figure", *ESTIMATE_COLUMNS, "p", "p_adj", "verdict")
 def rows(view: Scorecard) -> list[Row]:
     """Give one row a figure: the outcome's first (stage empty), then seven for each stage in cascade order.
 
-    `p` is that of a gain of 0; `verdict` is the direction of a gain. NaN marks what was not measured.
+    `p` is that of a gain of 0, `p_adj` the same after Holm over the stages; `verdict` is the direction of a gain. NaN
+    marks what was not measured. Where a stage is named, its gain without what picking adds comes last.
     """
+    measured = [stage for stage in view.stages if stage.gain.is_measured]
+    adjusted = dict(
+        zip([stage.stage for stage in measured], holm(np.array([stage.p for stage in measured])).tolist(), strict=True)
+    )
     whole: list[tuple[str, Estimate]] = [("system", view.system), ("ceiling", view.ceiling), ("person", view.person)]
     found = [figure_row("", figure, estimate) for figure, estimate in whole]
     for stage in view.stages:
@@ -33,13 +42,27 @@ def rows(view: Scorecard) -> list[Row]:
             estimate: Estimate = getattr(stage, figure)
             row = figure_row(stage.stage, figure, estimate)
             if figure == "gain" and estimate.is_measured:
-                row |= {"p": stage.p, "verdict": direction(estimate)}
+                row |= {"p": stage.p, "p_adj": adjusted[stage.stage], "verdict": direction(estimate)}
             found.append(row)
+    if view.verdict.picked is not None:
+        found.append(figure_row(view.verdict.stage or "", "named_gain", view.verdict.picked))
     return found
 
 
-def figures(view: Blame | FaultsView | AgreeView | NeedView | SlicesView) -> list[Row]:
-    """Give one row a figure of a view of attribution; what was not measured has NaN and says why in `method`."""
+RunView = Blame | FaultsView | AgreeView | NeedView | SlicesView | Selfcheck | Scorecard
+"""Every view of a single run that has figures."""
+
+
+def figures(view: RunView) -> list[Row]:
+    """Give one row a figure of a view of a run; what was not measured has NaN and says why in `method`."""
+    if isinstance(view, Scorecard):
+        return rows(view)
+    if isinstance(view, Selfcheck):
+        return [
+            figure_row(row.stage, f"{row.method}: {figure}", getattr(row, figure))
+            for row in view.rows
+            for figure in ("booked", "coverage", "finds_worst")
+        ]
     if isinstance(view, Blame):
         return list(_of_blame(view))
     if isinstance(view, FaultsView):

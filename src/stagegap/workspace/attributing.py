@@ -138,7 +138,7 @@ _NUMBERS = ("estimate", "low", "high", "p", "p_adj")
 _WHOLE = ("n", "clusters")
 
 
-def to_frame(view: Blame | FaultsView | AgreeView | NeedView | SlicesView) -> Frame:
+def to_frame(view: frames.RunView) -> Frame:
     """Give the figures of a view as a pandas frame, one a row. Raises: ConfigurationError without pandas."""
     columns: dict[str, Column] = dict.fromkeys(frames.COLUMNS, Column.TEXT)
     columns |= dict.fromkeys(_NUMBERS, Column.NUMBER) | dict.fromkeys(_WHOLE, Column.WHOLE)
