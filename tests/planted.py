@@ -28,6 +28,12 @@ DIAMOND = "A AB AC BCD"
 SKIP = "A AB ABC"
 
 
+def chain(k: int) -> str:
+    """Give the shape of a chain of 1 to 12 stages."""
+    names = "ABCDEFGHIJKL"
+    return " ".join(names[max(0, i - 1) : i + 1] for i in range(k))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Planted:
     """A cascade of 0/1 stages with known skills."""
