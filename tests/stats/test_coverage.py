@@ -1,10 +1,11 @@
-"""A fast subset of `benchmarks/coverage.py`: intervals hold the truth about as often as they say."""
+"""A fast subset of `make slow`: intervals hold the truth about as often as they say."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
+import covering
 from stagegap.model.estimate import Estimate
 from stagegap.stats.clusters import clusters
 from stagegap.stats.resample import resample
@@ -36,3 +37,14 @@ def test_intervals_cover_the_truth(kind: str, units: int, per_unit: int):
     covered = np.mean([estimate.low <= TRUTH[kind] <= estimate.high for estimate in found])
     assert 0.92 <= covered <= 0.985, "0.95 with about three standard errors"
     assert np.mean([estimate.value for estimate in found]) == pytest.approx(TRUTH[kind], abs=0.01)
+
+
+COUNTED = [one for one in covering.settings() if one.n is not None and one.rates]
+
+
+@pytest.mark.parametrize("setting", COUNTED, ids=lambda one: one.figure.replace(" ", "_"))
+def test_score_intervals_cover_between_93_5_and_96_5_percent_of_all_samples_there_can_be(setting: covering.Setting):
+    found = covering.exact(setting)
+    assert found is not None
+    assert found >= 0.935
+    assert found <= 0.965 or setting.is_rare
