@@ -85,7 +85,19 @@ def test_run_without_people_scores_or_an_earlier_run_is_screened() -> None:
                       unstable=nothing, reference=np.full(RUN.n, -1))
         for name, one in RUN.stages.items()
     }  # fmt: skip
-    bare = replace(RUN, stages=stages, people={}, earlier=None, others={}, fields=None, fields_before=None, rows=())
+    bare = replace(
+        RUN,
+        stages=stages,
+        people={},
+        earlier=None,
+        others={},
+        fields=None,
+        fields_before=None,
+        rows=(),
+        leaks=None,
+        curves=(),
+        ablations=(),
+    )
     view = odd_screens.screened(replace(bare, difficulty=nothing))
     assert view.headline == "Nothing strange found"
     assert {check.detector for check in view.checks if check.looked} <= {

@@ -65,7 +65,7 @@ def _one_field(run: RunColumns) -> Iterator[Finding | None]:
         if found.n < FEWEST or not found.is_measured:
             continue
         reference = run.stages[name].reference
-        common = np.bincount(reference[(reference >= 0) & ~np.isnan(hits)]).max() / found.n
+        common = np.bincount(reference[(reference >= 0) & ~np.isnan(hits)], minlength=1).max() / found.n
         yield Finding(
             stage=name, subject=what, statistic=found, scale="share", p=None,
             is_found=found.value >= TELLS and found.low > common,
