@@ -144,7 +144,15 @@ class RunReader:
         """Read one stage of this run, or of another on the records of this one."""
         session = self._session
         key = self._key if run is None else identify(session, run)[0]
-        session.run(rows_of(stage), key, text.plain(stage.name), self._cascade)
+        where = (key, text.plain(stage.name), self._cascade)
+        again, mended = session.rows(
+            """select count(*) > count(distinct record) or max(repeat) > 0,
+
+                coalesce(bool_or(status = 'repaired'), false) from output where run = ? and cell = (select id from cell where name = 'system')
+                and stage = (select id from stage where name = ? and cascade = ?)""",
+            *where,
+        )[0]
+        session.run(rows_of(stage, again=bool(again), mended=mended), *where)
         first = session.columns(FIRST)
         at = first["position"]
         numbers = {
@@ -152,11 +160,13 @@ class RunReader:
             for name, (blank, kind) in COLUMNS.items()
         }
         shapes = self._shapes(numbers)
-        repeated = session.columns(
-            """select position, (count(distinct value) > 1)::double as unstable from stage_row where value <> 0
-            group by position having count(*) > 1"""
-        )
-        numbers["unstable"] = self._floats(repeated["position"], repeated["unstable"])
+        numbers["unstable"] = np.full(self.n, np.nan)
+        if again:
+            repeated = session.columns(
+                """select position, (count(distinct value) > 1)::double as unstable from stage_row where value <> 0
+                group by position having count(*) > 1"""
+            )
+            numbers["unstable"] = self._floats(repeated["position"], repeated["unstable"])
         scores = session.columns(
             """select s.position, v.value as score from score v join screened s using (record)
             where v.run = ? and v.cell = (select id from cell where name = 'system')

@@ -35,8 +35,11 @@ _ENDS = r"""[.!?…。！？"''”»)\]}*`:;]\s*$"""
 _OPENING = r"^(sure|certainly|of course|here is|here are|here''s|okay|gerne|natürlich|bien sûr)\b"
 
 
-def rows_of(stage: Stage) -> str:
-    """Give the statement that lays out the newest row of each record and repeat, its text hashed and looked at."""
+def rows_of(stage: Stage, *, again: bool, mended: bool) -> str:
+    """Give the statement that lays out the newest row of each record and repeat, its text hashed and looked at.
+
+    `again` says that some record may stand twice, `mended` that some answer was; what is not there costs nothing.
+    """
     kind = stage.output.kind
     is_text = kind is Kind.TEXT
     values = ", ".join("'" + text.plain(value).replace("'", "''") + "'" for value in stage.output.values)
@@ -56,6 +59,12 @@ def rows_of(stage: Stage) -> str:
             when regexp_matches(left(said, 8), '^\\s*([-*•]|\\d+[.)])\\s') then 'a list' else 'plain text' end"""
     elif kind is Kind.OBJECT:
         plain = "left(json_structure(said)::varchar, 200)"
+    newest = "qualify row_number() over (partition by record, repeat order by seq desc) = 1" if again else ""
+    raw = (
+        "left join blob w on w.id = o.raw and o.status = 'repaired'"
+        if mended
+        else "cross join (select null::varchar as body) w"
+    )
     return f"""create or replace temp table stage_row as
     select position, repeat, status, said, if(ok and said is not null, greatest(hash(said), 1), 0)::ubigint as value,
         call, confidence, latency, cost, if(ok, {size}, null) as size,
@@ -70,9 +79,9 @@ def rows_of(stage: Stage) -> str:
         from (select * from output
               where run = ? and cell = (select id from cell where name = 'system')
                 and stage = (select id from stage where name = ? and cascade = ?)
-              qualify row_number() over (partition by record, repeat order by seq desc) = 1) o
+              {newest}) o
             join screened s using (record) left join blob b on b.id = o.body
-            left join blob w on w.id = o.raw and o.status = 'repaired')"""
+            {raw})"""
 
 
 def inputs_of(stage: Stage) -> str:
