@@ -38,6 +38,12 @@ def test_rules_are_listed(project: Path, stagegap: Command) -> None:
     assert "nothing to look at" in out
 
 
+def test_tries_come_before_the_screen(project: Path, stagegap: Command) -> None:
+    out = stagegap("odd", "--without", "--rules").out
+    assert "Better without it: the score is higher when" in out
+    assert "`stagegap odd --without`). 4 looked at, up to 60 records" in out
+
+
 def test_json_is_the_view(project: Path, stagegap: Command) -> None:
     found = stagegap("odd", "--json").json
     assert found["open"][0]["card"]["key"].count("/") == 2

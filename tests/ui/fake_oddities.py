@@ -63,9 +63,9 @@ class FakeOddities:
     def is_stale(self, screen: Screen) -> bool:
         return self.stale
 
-    def say(self, screen, card, action, *, who, reason="", verified=False) -> None:
+    def say(self, screen, card, action, *, who, reason="", verified=False, bound=None) -> None:
         event = OddityEvent(
-            id=f"o{len(self.events())}", card=card, annotator=who, action=action, reason=reason, at=1.7e9,
+            id=f"o{len(self.events())}", card=card, annotator=who, action=action, reason=reason, at=1.7e9, bound=bound,
             verified=verified,
         )  # fmt: skip
         with self._file.open("a") as file:

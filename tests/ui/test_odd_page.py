@@ -121,3 +121,10 @@ def test_empty_states_say_what_to_do(workspace: FakeWorkspace) -> None:
     assert opened(workspace).title[0].value == "No results yet"
     workspace.names = []
     assert opened(workspace).title[0].value == "No cascade yet"
+
+
+def test_card_that_grew_since_it_was_dismissed_says_so(workspace: FakeWorkspace) -> None:
+    odd = workspace.oddities
+    assert odd.kept is not None
+    odd.say(odd.kept, "refused/draft/", "dismiss", who="ab", reason="a test", bound=0.0001)
+    assert "it is now wholly above what it was then" in texts(opened(workspace))

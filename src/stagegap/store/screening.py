@@ -148,7 +148,8 @@ class RunReader:
         again, mended = session.rows(
             """select count(*) > count(distinct record) or max(repeat) > 0,
 
-                coalesce(bool_or(status = 'repaired'), false) from output where run = ? and cell = (select id from cell where name = 'system')
+                coalesce(bool_or(status = 'repaired'), false)
+            from output where run = ? and cell = (select id from cell where name = 'system')
                 and stage = (select id from stage where name = ? and cascade = ?)""",
             *where,
         )[0]
