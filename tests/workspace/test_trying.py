@@ -117,3 +117,28 @@ def test_document_that_does_harm_is_found(tmp_path: Path) -> None:
 def test_sizes_rise_to_all_there_is() -> None:
     assert sizes_of(40, smallest=16)[-1] == 40
     assert sizes_of(4, smallest=1) == (1, 2, 3, 4)
+
+
+def test_what_can_not_be_tried_is_left_out(tmp_path: Path, echo: llm_server.LlmServer) -> None:
+    """A paragraph without which the prompt is none, a prompt of one paragraph, a stage that was recorded."""
+    echo.answers()
+    whole = ASKING.format(url=echo.base_url).replace("prompt: say.md.j2", "prompt: whole.md.j2")
+    say = whole.partition("stages:\n")[2].partition("outcome:")[0]
+    loop = say.replace("  say:", "  loop:").replace("whole", "loop").replace("{text:", "{was: was, text:")
+    recorded = "uses: recorded, with: {path: was.jsonl}, inputs: {}, output: {type: text}, score: exact"
+    text = whole.replace(say, f"  was: {{{recorded}}}\n{loop}" + say.replace("{text:", "{loop: loop, text:"))
+    records = [{"id": f"r{i}", "text": f"word {i}"} for i in range(4)]
+    labels = [{"record": "r0", "stage": "say", "annotator": "ab", "value": "x"}]
+    was = [{"record": f"r{i}", "value": "x"} for i in range(4)]
+    folder = written(tmp_path / "pipelines" / "a", text, rows=records, labels=labels, was=was)
+    (folder / "whole.md.j2").write_text("Say {{ text }}")
+    (folder / "loop.md.j2").write_text("{% for w in [text] %}\n\nSay {{ w }}\n\n{% endfor %}")
+    with Workspace.open(tmp_path) as opened:
+        opened.run(None)
+        made = opened.oddities.attempt("asking", without=True, learn=False, may_pay=True)
+    tried = [(one.stage, one.what) for one in made.ablations]
+    assert ("say", "block 1 of the prompt") not in tried
+    assert [what for stage, what in tried if stage == "loop"] == [
+        "the input was", "the input text", "block 2 of the prompt", "the stage loop",
+    ]  # fmt: skip
+    assert [what for stage, what in tried if stage == "was"] == ["the stage was"]
