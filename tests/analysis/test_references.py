@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from stagegap.analysis.references import latest, settle, settled
+from stagegap.analysis.references import fitting, latest, settle, settled
 from stagegap.model.answer import Answer, Fact, Label
-from stagegap.model.cascade import Cascade, Kind, Outcome, OutputType, Stage
+from stagegap.model.cascade import Cascade, Kind, Outcome, OutputType, Source, Stage
 from stagegap.model.values import Json
 
 NO = object()
@@ -115,3 +115,28 @@ def test_adjudication_is_no_answer_of_the_person_who_made_it() -> None:
 
 def test_adjudication_of_an_unknown_stage_is_left_out() -> None:
     assert settle([label("a", action="adjudicate", stage="gone")], ONE_STAGE) == []
+
+
+@pytest.mark.parametrize(
+    ("output", "good", "bad"),
+    [
+        (OutputType(kind=Kind.LABEL, values=("a",)), "a", "b"),
+        (OutputType(kind=Kind.LABELS, values=("a",)), ["a"], "a"),
+        (OutputType(kind=Kind.LABELS, values=("a",)), [], ["b"]),
+        (OutputType(kind=Kind.RANKING, of="docs"), ["d1"], "d1"),
+        (OutputType(kind=Kind.TEXT), "a", ["a"]),
+        (OutputType(kind=Kind.NUMBER), 1.5, True),
+        (OutputType(kind=Kind.BOOLEAN), False, 0),
+        (OutputType(kind=Kind.OBJECT), {"a": 1}, "a"),
+    ],
+)
+def test_answer_of_another_type_is_left_out_and_no_answer_never_is(output: OutputType, good: Json, bad: Json) -> None:
+    stage = Stage(name="s", uses="python", inputs={"x": Source("record", "x")}, output=output, metrics=("exact",))
+    cascade = Cascade(name="c", stages=(stage,), outcome=Outcome(stage="s", metric="exact"))
+
+    def made(value: Json, stage: str = "s") -> Label:
+        return Label(id=repr(value), record="r", stage=stage, annotator="p", answer=Answer(value=value))
+
+    skip = Label(id="skip", record="r", stage="s", annotator="p", answer=None, action="skip")
+    kept = [made(good), made(None), skip, made(bad, stage="elsewhere")]
+    assert fitting([*kept, made(bad)], cascade) == kept

@@ -87,6 +87,26 @@ def test_link_opens_its_record_with_the_own_answer_and_goes_on_after_it(
     expect(page.locator(".card")).to_have_attribute("data-record", "m0000")
 
 
+def test_own_label_is_opened_again_and_corrected_by_adding(server: Server, open_page: Callable[..., Page]) -> None:
+    page = open_card(server, open_page)
+    page.keyboard.press("1")
+    page.keyboard.press("Enter")
+    all_saved(page)
+    page.reload()
+    page.get_by_text("My labels").click()
+    page.get_by_role("link", name="m0000").click()
+    expect(page.locator(".card")).to_have_attribute("data-record", "m0000")
+    expect(page.get_by_role("radio", name="billing")).to_have_attribute("aria-checked", "true")
+    page.locator(".card").focus()
+    page.keyboard.press("2")
+    page.keyboard.press("Enter")
+    all_saved(page)
+    page.goto(f"{server.url}/label?stage=route&who=ab")
+    page.get_by_text("My labels").click()
+    expect(page.locator(".own")).to_contain_text("before: billing")
+    assert [event["values"]["value"] for event in stored(server)] == ["billing", "refund"]
+
+
 def test_warm_up_comes_first_is_explained_and_sends_nothing(server: Server, open_page: Callable[..., Page]) -> None:
     page = open_card(server, open_page, "tone")
     expect(page.get_by_text("Warm-up 1 of 2, not counted.")).to_be_visible()

@@ -11,6 +11,7 @@ from statistics import median
 
 from stagegap.analysis import worklist
 from stagegap.analysis.next_labels import NextLabels
+from stagegap.analysis.own_labels import OwnLabel, own_labels
 from stagegap.analysis.views import Scorecard
 from stagegap.model.answer import Label
 from stagegap.model.cascade import Kind, OutputType, Source, Stage
@@ -257,6 +258,9 @@ class FakeWorkspace:
 
     def next_labels(self, cascade: str, annotator: str) -> NextLabels | None:
         return self.asked
+
+    def own_labels(self, cascade: str, stage: str, annotator: str) -> list[OwnLabel]:
+        return own_labels(self.labels(self.queue(cascade, stage), annotator))
 
     def queue_ids(self, cascade: str) -> list[str]:
         return [f"queue-{name}" for name in STAGES]

@@ -154,3 +154,35 @@ def test_id_that_another_cascade_has_is_told(workspace: Workspace, tmp_path: Pat
 def test_labels_of_a_cascade_without_a_file_are_not_written(workspace: Workspace, tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="holds the cascade 'firts'"):
         workspace.export_labels("firts", tmp_path / "l.csv", references=False, raw=False)
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "csv", "parquet"])
+def test_label_that_no_longer_fits_its_stage_comes_back_as_it_was_is_reported_and_enters_no_number(
+    workspace: Workspace, empty: Workspace, tmp_path: Path, ending: str
+) -> None:
+    path = tmp_path / f"old.{ending}"
+    workspace.export_labels("first", path)
+    made = workspace.store.labels("first")
+    cascade = empty.folder / "pipelines" / "first" / "cascade.yaml"
+    text = cascade.read_text().replace(
+        "{type: label, values: [opening, parking, other]}", "{type: labels, values: [a, b]}"
+    )
+    cascade.write_text(text.replace("references:", "# ").replace("stages.py:topic", "stages.py:topics"))
+    code = empty.folder / "pipelines" / "first" / "stages.py"
+    code.write_text(code.read_text() + "\n\ndef topics(question):\n    return ['a']\n")
+    report = empty.import_labels(path, None)
+    assert empty.store.labels("first") == made, "nothing is lost"
+    (left,) = report.unmapped
+    assert left.reason.startswith("The value does not fit the stage as it is now")
+    topics = [label for label in made if label.stage == "topic" and label.answer is not None]
+    assert left.count == len(topics)
+    empty.run(None)
+    card = empty.scorecard("first")
+    assert card is not None
+    assert card.stages[0].in_place.n == 0
+    assert card.stages[1].in_place.n > 0
+    fresh = written(
+        tmp_path, {"record": "q1", "stage": "topic", "annotator": "cd", "value": "parking"}, name="new.jsonl"
+    )
+    with pytest.raises(InputError, match="The value does not fit stage 'topic'"):
+        empty.import_labels(fresh, None)

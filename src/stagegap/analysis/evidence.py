@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from stagegap.analysis.people import agreement, leave_one_out
 from stagegap.analysis.recorded import Outputs, known_outputs
-from stagegap.analysis.references import latest, references
+from stagegap.analysis.references import fitting, latest, references
 from stagegap.analysis.wording import counted, listed
 from stagegap.attribution.ceiling import complete_cases
 from stagegap.attribution.faults import BAR_SLACK, acceptable
@@ -82,7 +82,7 @@ def gather(
     kept = tuple(r for r in records if cascade.evaluate is None or r.split == cascade.evaluate)
     ids = {record.id for record in kept}
     kinds = {stage.name: stage.output.kind for stage in cascade.stages}
-    fair = [label for label in labels if not label.targeted]
+    fair = [label for label in fitting(labels, cascade) if not label.targeted]
     in_force = {place: people for place, people in latest(fair).items() if place[0] in ids and place[1] in kinds}
     settled = {place: one for place, one in references(fair, kinds).items() if place[0] in ids}
     found = known_outputs(cascade, outputs, settled)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from stagegap.metrics.ranking import ids
 from stagegap.model.answer import Answer, Label, Reference
-from stagegap.model.cascade import Cascade, Kind
+from stagegap.model.cascade import Cascade, Kind, OutputType
 from stagegap.model.values import Json
 
 Place = tuple[str, str]
@@ -44,7 +44,40 @@ def adjudications(labels: Iterable[Label]) -> dict[Place, Label]:
 
 def settle(labels: Iterable[Label], cascade: Cascade) -> list[Reference]:
     """Settle one reference for each record and stage that has a label; stages that the cascade lacks are left out."""
-    return list(references(tuple(labels), {stage.name: stage.output.kind for stage in cascade.stages}).values())
+    kinds = {stage.name: stage.output.kind for stage in cascade.stages}
+    return list(references(fitting(labels, cascade), kinds).values())
+
+
+def fitting(labels: Iterable[Label], cascade: Cascade) -> list[Label]:
+    """Leave out answers that are not of their stage's type as it is now: made with another one, kept, not counted."""
+    outputs = {stage.name: stage.output for stage in cascade.stages}
+    return [
+        label
+        for label in labels
+        if label.stage not in outputs
+        or all(_is_of(outputs[label.stage], one.value) for one in (label.answer, *label.also) if one is not None)
+    ]
+
+
+def _is_of(output: OutputType, value: Json) -> bool:
+    """Say whether a value has the form of a type; ids of a corpus and the schema of an object are not looked at."""
+    match output.kind:
+        case _ if value is None:
+            return True
+        case Kind.LABEL:
+            return isinstance(value, str) and (not output.values or value in output.values)
+        case Kind.LABELS:
+            return isinstance(value, list | tuple) and (not output.values or all(one in output.values for one in value))
+        case Kind.RANKING:
+            return isinstance(value, list | tuple)
+        case Kind.TEXT:
+            return isinstance(value, str)
+        case Kind.NUMBER:
+            return isinstance(value, int | float) and not isinstance(value, bool)
+        case Kind.BOOLEAN:
+            return isinstance(value, bool)
+        case Kind.OBJECT:
+            return isinstance(value, Mapping)
 
 
 def references(labels: Sequence[Label], kinds: Mapping[str, Kind]) -> dict[Place, Reference]:

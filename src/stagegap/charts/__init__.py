@@ -18,6 +18,7 @@ from stagegap.charts.groups import groups
 from stagegap.charts.ledger import ledger
 from stagegap.charts.marks import style
 from stagegap.charts.oddities import certainty, checks, oddity_list, oddity_plot, oddity_records
+from stagegap.charts.own_labels import own_labels
 from stagegap.charts.record import record_blocks
 from stagegap.charts.runs import best_so_far, knob_title, runs_table, scatter
 from stagegap.charts.sentences import (
@@ -66,6 +67,7 @@ __all__ = [
     "oddity_list",
     "oddity_plot",
     "oddity_records",
+    "own_labels",
     "percent",
     "points",
     "rank",

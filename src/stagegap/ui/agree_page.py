@@ -31,7 +31,9 @@ def draw(workspace: Workspace) -> None:
         streamlit.title(elements.plain(_headline(scorecard, stage)), anchor=False)
     if unknown:
         note("The stage in the link is not one that people can label here.")
+    workspace.desk.queue(cascade, stage)  # says in a sentence why a stage can't be asked about yet
     notes = workspace.people.notes(cascade, stage, who or "")
+    problem = background.people_failure(cascade, stage, who or "")
     if not workspace.people.is_current(cascade, stage, who or ""):
         background.compare_people(workspace, cascade, stage, who or "")
     if scorecard is None:
@@ -41,6 +43,8 @@ def draw(workspace: Workspace) -> None:
         beyond = {stage: notes.beyond} if notes else {}
         elements.chart("agreement", charts.agreement(scorecard, chosen=stage, beyond=beyond), picks="stage")
         empty.newer_labels(workspace, scorecard)
+    if notes is None and problem:
+        return note(problem)
     if notes is None:
         return empty.comparing(workspace, cascade, stage, who or "")
     for sentence in (notes.beyond, *notes.judged, *notes.hunts, notes.own):

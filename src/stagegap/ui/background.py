@@ -62,6 +62,11 @@ def compare_people(workspace: Workspace, cascade: str, stage: str, who: str) -> 
     start(("people", cascade, stage, who), partial(workspace.people.prepare, cascade, stage, who))
 
 
+def people_failure(cascade: str, stage: str, who: str) -> str:
+    """Give the sentence with which the last comparison of answers ended; empty where it did not fail."""
+    return failure(("people", cascade, stage, who))
+
+
 def screen(workspace: Workspace, cascade: str, run: str) -> None:
     """Start the screen of a run, unless it is on its way; a failed one is tried again."""
     start(("screen", cascade, run), partial(_screened, workspace, cascade, run))

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 import streamlit
 
+from stagegap import charts
+from stagegap.analysis.own_labels import MOST, OwnLabel
 from stagegap.model.queue import Queue
 from stagegap.ui import background, elements, empty, identity, label_card, state
 from stagegap.ui.protocol import Workspace
@@ -49,7 +53,24 @@ def draw(workspace: Workspace) -> None:
         elements.note(KINDS[queue.purpose] if queue.purpose != "judge" else f"{queue.question} {KINDS['judge']}")
     if record and workspace.desk.queue_item(queue, record) is None:
         elements.note(f"Record {record} in the link is not in this queue.")
-    return label_card.draw(workspace, queue, who, verified, record)
+    label_card.draw(workspace, queue, who, verified, record)
+    return _own(workspace, cascade, stage, who)
+
+
+def _own(workspace: Workspace, cascade: str, stage: str, who: str) -> None:
+    """List the person's own labels; opening one and saving it again adds a correction."""
+
+    def link(row: OwnLabel) -> str | None:
+        parts = {"cascade": cascade, "stage": stage, "who": who, "queue": row.queue, "record": row.record}
+        return f"label?{urlencode(parts)}" if row.queue else None
+
+    with streamlit.expander("My labels"):
+        rows = workspace.desk.own_labels(cascade, stage, who)
+        elements.chart("own labels", charts.own_labels(rows, noun="record", link=link))
+        elements.note(
+            f"The newest {MOST}, as they were when the page was opened. A click opens one again: what you save then is "
+            "added, and what you said before stays in its history."
+        )
 
 
 def _planner(workspace: Workspace, cascade: str, stage: str, queue: Queue, who: str) -> None:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from stagegap.analysis.next_labels import NextLabels
     from stagegap.analysis.oddities.card import Screen
     from stagegap.analysis.oddities.noticed import Noticing
+    from stagegap.analysis.own_labels import OwnLabel
     from stagegap.analysis.views import Scorecard
     from stagegap.model.answer import Label
     from stagegap.model.queue import Queue, QueueItem, Sitting
@@ -171,6 +172,10 @@ class Desk(Protocol):
     def label_stages(self, cascade: str) -> Sequence[LabelStage]: ...
     def next_labels(self, cascade: str, annotator: str) -> NextLabels | None:
         """Say what decides which stage is worst, at that person's pace; None without a run."""
+        ...
+
+    def own_labels(self, cascade: str, stage: str, annotator: str) -> Sequence[OwnLabel]:
+        """Give what that person said at a stage, newest first, with what it replaced."""
         ...
 
     def queue_ids(self, cascade: str) -> Sequence[str]: ...

@@ -10,7 +10,15 @@ from stagegap.analysis.references import settle
 from stagegap.errors import ConfigurationError
 from stagegap.exchange.foreign import Unmapped, Wanted, detected, read_foreign
 from stagegap.exchange.frames import Frame, frame, frame_rows
-from stagegap.exchange.labels import LABEL_COLUMNS, labels_of_rows, read_labels, write_labels, write_references
+from stagegap.exchange.labels import (
+    LABEL_COLUMNS,
+    Known,
+    labels_of_rows,
+    read_labels,
+    unfit,
+    write_labels,
+    write_references,
+)
 from stagegap.exchange.labels import label_frame_rows as frame_rows_of
 from stagegap.exchange.rows import Problems
 from stagegap.model.answer import Label
@@ -20,6 +28,7 @@ from stagegap.runner.prepare import read_materials
 from stagegap.store import Store
 
 OTHER_CASCADE = "A label of another cascade has this id already."
+UNFIT = "The value does not fit the stage as it is now: the label is kept as it was made and enters no number."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,10 +69,10 @@ def import_labels(store: Store, file: CascadeFile, path: Path, foreign: Foreign)
                 f"{path} is read as labels of our own, which name stage and record themselves. "
                 "If it is of another program, name it with --from."
             )
-        return _append(store, file.cascade, read_labels(path, known))
+        return _append(store, known, read_labels(path, known))
     wanted = Wanted(stages=dict(foreign.stages), record_id=foreign.record_id, id_field=file.records.id)
     labels, unmapped = read_foreign(path, source, known, wanted)
-    return _append(store, file.cascade, labels, unmapped=unmapped, source=source)
+    return _append(store, known, labels, unmapped=unmapped, source=source)
 
 
 def import_frame(store: Store, file: CascadeFile, given: Frame) -> ImportReport:
@@ -72,7 +81,7 @@ def import_frame(store: Store, file: CascadeFile, given: Frame) -> ImportReport:
     known = read_materials(file).known(file.cascade)
     labels = labels_of_rows(frame_rows(given, problems), known, problems, tabular=True)
     problems.raise_if_any()
-    return _append(store, file.cascade, labels)
+    return _append(store, known, labels)
 
 
 def export_labels(store: Store, cascade: Cascade, path: Path, *, references: bool, raw: bool) -> int:
@@ -89,22 +98,27 @@ def labels_frame(store: Store, cascade: str) -> Frame:
 
 def _append(
     store: Store,
-    cascade: Cascade,
+    known: Known,
     labels: Sequence[Label],
     *,
     unmapped: Sequence[Unmapped] = (),
     source: str | None = None,
 ) -> ImportReport:
+    cascade = known.cascade
     before = _ids(store, cascade)
     store.append_labels(cascade.name, labels)
     after = _ids(store, cascade)
     ids = {label.id for label in labels}
     added, elsewhere = len((ids & after) - before), sorted(ids - after)
-    lost = Unmapped(reason=OTHER_CASCADE, count=len(elsewhere), examples=tuple(elsewhere[:5]))
+    strange = [f"{label.record} at {label.stage}: {label.id}" for label in unfit(labels, known)]
+    left = [(OTHER_CASCADE, elsewhere), (UNFIT, strange)]
     return ImportReport(
         added=added,
         known=len(labels) - added - len(elsewhere),
-        unmapped=(*unmapped, lost) if elsewhere else tuple(unmapped),
+        unmapped=(
+            *unmapped,
+            *(Unmapped(reason=why, count=len(which), examples=tuple(which[:5])) for why, which in left if which),
+        ),
         source=source,
     )
 

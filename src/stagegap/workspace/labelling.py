@@ -11,6 +11,7 @@ from stagegap.analysis import codec
 from stagegap.analysis.judging import Judging, judged_answer, pairs
 from stagegap.analysis.need import NeedView
 from stagegap.analysis.next_labels import NextLabels, next_labels
+from stagegap.analysis.own_labels import OwnLabel, own_labels
 from stagegap.analysis.references import latest
 from stagegap.analysis.worklist import form, guideline_hash, label_from_event, output_of
 from stagegap.errors import ConfigurationError, NotFound
@@ -115,6 +116,10 @@ class Desk:
             return None
         newer = max(0, self._store.label_count(cascade) - counted)
         return next_labels(need, self._store.labels(cascade, annotator=annotator), newer=newer)
+
+    def own_labels(self, cascade: str, stage: str, annotator: str) -> list[OwnLabel]:
+        """Give what that person said at a stage, newest first, with what it replaced."""
+        return own_labels(self._store.labels(cascade, stage=stage, annotator=annotator))
 
     def queue_of(self, cascade: str, key: str) -> Queue | None:
         """Give the queue of that id; None when there is none."""

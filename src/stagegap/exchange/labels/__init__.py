@@ -1,6 +1,6 @@
 """Labels (answers as people gave them) and recorded outputs, from files and to files."""
 
-from stagegap.exchange.labels.reading import Known, labels_of_rows, read_labels
+from stagegap.exchange.labels.reading import Known, labels_of_rows, read_labels, unfit
 from stagegap.exchange.labels.recorded import RecordedFields, read_recorded
 from stagegap.exchange.labels.writing import LABEL_COLUMNS, label_frame_rows, write_labels, write_references
 
@@ -12,6 +12,7 @@ __all__ = [
     "labels_of_rows",
     "read_labels",
     "read_recorded",
+    "unfit",
     "write_labels",
     "write_references",
 ]

@@ -193,15 +193,41 @@ def _value(values: typed.Values, stage: Stage, known: Known, *, tabular: bool, c
         return None
     if value == "" and values.get("action") not in (None, "", *ANSWERS):
         return None
-    if tabular and isinstance(value, str) and stage.output.kind not in (Kind.LABEL, Kind.TEXT):
-        value = parse_json(value.lower() if stage.output.kind is Kind.BOOLEAN else value)
+    if tabular and isinstance(value, str):
+        value = _from_cell(value, stage.output.kind, canonical=canonical)
     if value is None:
         return None
     accepted = accept(stage.output, value, known.documents.get(stage.output.of or "", ()))
+    typed.refuse_large(value)
+    if not canonical:
+        return value  # as it was made, even where the type has changed since
     if isinstance(accepted, Rejected):
         raise ValueError(f"The value does not fit stage {stage.name!r}: {accepted.reason}")
-    typed.refuse_large(value)
-    return accepted.value if canonical else value
+    return accepted.value
+
+
+def _from_cell(value: str, kind: Kind, *, canonical: bool) -> Json:
+    """Give the value of a cell; what is no JSON where JSON is expected stays a text in a label that was made before."""
+    if kind in (Kind.LABEL, Kind.TEXT):
+        return value
+    try:
+        return parse_json(value.lower() if kind is Kind.BOOLEAN else value)
+    except ValueError:
+        if canonical:
+            raise
+        return value
+
+
+def unfit(labels: Iterable[Label], known: Known) -> list[Label]:
+    """Give the labels whose answers do not fit their stage as it is now: made with another type, and kept as made."""
+    return [label for label in labels if label.task == "produce" and not _fits(label, known)]
+
+
+def _fits(label: Label, known: Known) -> bool:
+    output = known.cascade.stage(label.stage).output
+    ids = known.documents.get(output.of or "", ())
+    answers = (*([label.answer] if label.answer else []), *label.also)
+    return not any(one.value is not None and isinstance(accept(output, one.value, ids), Rejected) for one in answers)
 
 
 def _facts(facts: Json) -> tuple[Fact, ...]:
