@@ -16,7 +16,7 @@ from stagegap.charts.figures import figures_table, notebook_card
 from stagegap.charts.gap import gap
 from stagegap.charts.groups import groups
 from stagegap.charts.ledger import ledger
-from stagegap.charts.marks import style
+from stagegap.charts.marks import style, style_of
 from stagegap.charts.oddities import certainty, checks, oddity_list, oddity_plot, oddity_records
 from stagegap.charts.own_labels import own_labels
 from stagegap.charts.record import record_blocks
@@ -79,6 +79,7 @@ __all__ = [
     "span",
     "steps",
     "style",
+    "style_of",
     "tag_share",
     "tag_win",
     "together",

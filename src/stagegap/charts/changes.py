@@ -94,7 +94,7 @@ def config(view: Comparison) -> str:
     head = f'<th scope="col">{escape(view.before)}</th><th scope="col">{escape(view.after)}</th>'
     caption = '<caption class="sr">Settings that differ</caption>'
     return (
-        f'<div class="bc"><table class="an">{caption}<thead><tr><td></td>{head}</tr></thead>'
+        f'<div class="bc"><table class="cf">{caption}<thead><tr><td></td>{head}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
     )
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from html import escape
@@ -20,6 +21,27 @@ def packaged(name: str) -> str:
 def style() -> str:
     """Give the style sheet of all charts; light and dark by the `color-scheme` of the page around them."""
     return packaged("style.css")
+
+
+def style_of(html: str) -> str:
+    """Give the rules of the style sheet that a drawing uses, for a file that is sent around."""
+    used = {name for found in re.findall(r'class="([^"]*)"', html) for name in found.split()}
+    return "".join(_used_rules(style(), used))
+
+
+def _used_rules(sheet: str, used: set[str]) -> Iterator[str]:
+    for rule in re.finditer(r"(?:/\*.*?\*/\s*)?(@media[^{]*)\{((?:[^{}]|\{[^{}]*\})*)\}|([^{}]+)\{([^{}]*)\}", sheet):
+        query, inner, selectors, body = rule.groups()
+        if query:
+            found = "".join(_used_rules(inner, used))
+            if found:
+                yield f"{query}{{{found}}}\n"
+            continue
+        kept = [one.strip() for one in re.sub(r"/\*.*?\*/", "", selectors).split(",")]
+        kept = [one for one in kept if set(re.findall(r"\.([A-Za-z][\w-]*)", one)) <= used]
+        if kept:
+            told = " ".join(body.split())
+            yield f"{','.join(kept)}{{{told}}}\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

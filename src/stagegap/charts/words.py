@@ -46,6 +46,15 @@ def span(estimate: Estimate) -> str:
     return minus(f"{rounding.percent(estimate.low)} to {rounding.percent(estimate.high)}")
 
 
+def dollars(amount: float) -> str:
+    """Give an amount with two digits that count.
+
+    >>> dollars(0.00123), dollars(0.5), dollars(1234.5)
+    ('$0.0012', '$0.50', '$1,234.50')
+    """
+    return f"${amount:,.2f}" if amount >= 0.1 or not amount else f"${float(f'{amount:.1e}'):.10f}".rstrip("0")
+
+
 def emphasised(text: str, *, stage: str | None) -> str:
     """Give a sentence of a verdict as HTML: percentages bold, and what comes from `stage` marked.
 

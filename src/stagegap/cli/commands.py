@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -32,6 +32,7 @@ from stagegap.cli.options import (
 from stagegap.cli.overnight import nights
 from stagegap.cli.past import past
 from stagegap.cli.sections import Sections
+from stagegap.cli.sharing import sharing
 
 application = typer.Typer(
     cls=Sections,
@@ -230,30 +231,6 @@ def app(
 
 
 @application.command()
-def report(
-    cascade: CascadeOption = None,
-    run: RunOption = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write to.")] = None,
-    form: Annotated[Literal["html", "md", "json"], typer.Option("--form", help="html, md or json.")] = "html",
-    records: Annotated[bool, typer.Option("--records/--no-records", help="Show texts of records.")] = True,
-    as_json: JsonOption = False,
-) -> None:
-    """Write the verdict as one file without scripts, to send around."""
-    from stagegap.cli import printing
-    from stagegap.cli.opening import scorecard, workspace
-    from stagegap.cli.reporting import write_report
-
-    with workspace() as opened:
-        card = scorecard(opened, cascade, run)
-        strange = opened.oddities.seen(card.cascade, [card.run]) if form == "html" else None
-    written = write_report(card, output, form=form, records=records, oddities=strange)
-    if as_json:
-        return printing.print_json({"path": str(written.path), "bytes": written.size, "records": written.records})
-    printing.say(written.sentence)
-    return printing.advise(f"open {written.path}", "stagegap report --no-records")
-
-
-@application.command()
 def demo(
     serve_app: Annotated[bool, typer.Option("--app/--no-app", help="Serve the app afterwards.")] = True,
     port: PortOption = 8501,
@@ -299,4 +276,5 @@ application.add_typer(escalating)
 application.add_typer(changing)
 application.add_typer(past)
 application.add_typer(nights)
+application.add_typer(sharing)
 application.add_typer(oddities)

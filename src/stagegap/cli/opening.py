@@ -54,6 +54,11 @@ def comparison(opened: Workspace, cascade: str | None, before: str, after: str, 
     return on_shared_records(view) if shared else view
 
 
+def newest(opened: Workspace, cascade: str | None, run: str | None) -> str:
+    """Give the name of a run, by default that of the newest that is done. Raises: NotFound."""
+    return run or scorecard(opened, cascade, None).run
+
+
 def gate(opened: Workspace, cascade: str | None) -> Gate:
     """Give what holds the line, by default of the cascade that ran last. Raises: NotFound."""
     return Gate(opened, cascade_name(opened, cascade))

@@ -29,7 +29,9 @@ def overnight(
     seed: SeedOption = 0,
     jobs: JobsOption = None,
     budget: BudgetOption = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the table as Markdown, too.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write the table, too: .html, .md or .json.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run every variant of a matrix file and rank them; a call that variants share is made once."""

@@ -15,6 +15,7 @@ from stagegap import charts
 from stagegap.analysis import codec
 from stagegap.analysis.rounding import percent as whole
 from stagegap.analysis.views import Scorecard, StageRow
+from stagegap.charts.words import dollars
 from stagegap.model.estimate import Estimate
 from stagegap.model.values import Json
 from stagegap.runner.plan import Plan, PlannedStage
@@ -109,15 +110,6 @@ def span_of(plan: Plan) -> str:
 def progress(as_json: bool) -> Progress:
     """Give what shows how far a run is: nothing where JSON is asked for."""
     return Silent() if as_json else progress_on(console(), clock=time.monotonic)
-
-
-def dollars(amount: float) -> str:
-    """Give an amount with two digits that count.
-
-    >>> dollars(0.00123), dollars(0.5), dollars(1234.5)
-    ('$0.0012', '$0.50', '$1,234.50')
-    """
-    return f"${amount:,.2f}" if amount >= 0.1 or not amount else f"${float(f'{amount:.1e}'):.10f}".rstrip("0")
 
 
 def _ahead(stage: PlannedStage) -> tuple[str, str, str]:

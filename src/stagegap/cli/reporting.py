@@ -1,4 +1,4 @@
-"""A report as a file."""
+"""Reports and checks as files."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ from typing import Literal
 from stagegap import report
 from stagegap.analysis import codec
 from stagegap.analysis.changes import check_output
-from stagegap.analysis.oddities.noticed import Noticing
+from stagegap.analysis.changes.views import Comparison
 from stagegap.analysis.views import Scorecard
 from stagegap.errors import ConfigurationError
+from stagegap.report.bundle import INDEX, reveals
+from stagegap.workspace import Workspace
 from stagegap.workspace.holding import Checked
+
+Form = Literal["html", "md", "json"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,38 +24,91 @@ class Written:
     """What was written, and where."""
 
     path: Path
+    """The file, or the folder."""
+    open: Path
+    """The file to open first."""
     size: int
     records: int
-    """Records whose texts the file shows."""
-
-    @property
-    def sentence(self) -> str:
-        """What a person should know before the file is sent."""
-        shown = f"Texts of records: {self.records} shown (--no-records leaves them out)." if self.records else ""
-        return f"{self.path}  {self.size / 1000:.0f} KB, one file, no scripts, opens offline. {shown}".strip()
+    """Records whose texts it shows."""
+    sentence: str
+    """What a person should know before it is sent."""
 
 
-def write_report(
-    card: Scorecard,
-    output: Path | None,
-    *,
-    form: Literal["html", "md", "json"],
-    records: bool,
-    oddities: Noticing | None = None,
-) -> Written:
-    """Write a scorecard as a file, by default named after cascade and run."""
+def write_report(workspace: Workspace, card: Scorecard, output: Path | None, *, form: Form, records: bool) -> Written:
+    """Write a scorecard as a file, by default named after cascade and run. Raises: ConfigurationError."""
     path = output or Path(f"{card.cascade}-{card.run}.{form}")
-    match form:
-        case "html":
-            text = report.html(card, records=records, oddities=oddities)
-        case "md":
-            text = report.markdown(card)
-        case "json":
-            text = codec.to_json(card)
-    content = text.encode("utf-8")
-    path.write_bytes(content)
-    shown = report.shown_records(card) if form == "html" and records else 0
-    return Written(path=path, size=len(content), records=shown)
+    if form == "md":
+        return _written(path, report.markdown(card))
+    if form == "json":
+        return _written(path, codec.to_json(card))
+    strange = workspace.oddities.seen(card.cascade, [card.run])
+    if not records:
+        return _written(path, report.html(card, records=False, oddities=strange))
+    waiting = _waiting(workspace, card)
+    shown = report.without(card, waiting)
+    text = report.html(shown, records=True, left_out=len(waiting), oddities=strange)
+    return _written(path, text, records=report.shown_records(shown), waiting=len(waiting))
+
+
+def write_comparison(
+    workspace: Workspace, view: Comparison, output: Path | None, *, form: Form, records: bool
+) -> Written:
+    """Write a comparison as a file, by default named after cascade and runs. Raises: ConfigurationError."""
+    path = output or Path(f"{view.cascade}-{view.before}-{view.after}.{form}")
+    if form == "md":
+        return _written(path, report.comparison_markdown(view))
+    if form == "json":
+        return _written(path, codec.to_json(view))
+    if not records:
+        return _written(path, report.comparison_html(view, records=False))
+    listed = {row.record for one in view.lists for row in one.worse}
+    waiting = workspace.reading.waiting_for_anybody(view.cascade, listed)
+    shown = report.without_changes(view, waiting)
+    text = report.comparison_html(shown, records=True, left_out=len(waiting))
+    return _written(path, text, records=report.shown_changes(shown), waiting=len(waiting))
+
+
+def write_bundle(workspace: Workspace, card: Scorecard, folder: Path) -> Written:
+    """Write a scorecard as a folder with a page for each failure that it lists. Raises: ConfigurationError."""
+    waiting = _waiting(workspace, card)
+    found = {row.record for detail in card.details for row in detail.rows} - waiting
+    views = [workspace.reading.record(card.cascade, card.run, record) for record in sorted(found)]
+    shown = [view for view in views if view is not None]
+    files = report.bundle(card, shown, left_out=len(waiting))
+    for name, text in files.items():
+        write_file(folder / name, text)
+    size = sum(len(text.encode("utf-8")) for text in files.values())
+    told = reveals(card, len(shown), left_out=len(waiting))
+    return Written(
+        path=folder,
+        open=folder / INDEX,
+        size=size,
+        records=len(shown),
+        sentence=f"{folder}  {size / 1000:,.0f} KB, {len(files):,} files, no scripts, opens offline. {told}",
+    )
+
+
+def _waiting(workspace: Workspace, card: Scorecard) -> frozenset[str]:
+    listed = {row.record for detail in card.details for row in detail.rows}
+    return workspace.reading.waiting_for_anybody(card.cascade, listed)
+
+
+def _written(path: Path, text: str, *, records: int = 0, waiting: int = 0) -> Written:
+    write_file(path, text)
+    size = len(text.encode("utf-8"))
+    shown = f"Texts of records: {records} shown (--no-records leaves them out)." if records else ""
+    left = f"{waiting} left out: people are still to label them." if waiting else ""
+    said = f"{path}  {size / 1000:.0f} KB, one file, no scripts, opens offline. {shown} {left}".split()
+    return Written(path=path, open=path, size=size, records=records, sentence=" ".join(said).replace(" ", "  ", 1))
+
+
+def write_file(path: Path, text: str) -> None:
+    """Write a text, with the folders that it needs. Raises: ConfigurationError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"{path} can't be written: {error.strerror}.") from None
 
 
 def write_checks(checked: Checked, *, junit: Path | None, markdown: Path | None) -> None:
@@ -62,8 +119,5 @@ def write_checks(checked: Checked, *, junit: Path | None, markdown: Path | None)
         (markdown, check_output.markdown(checked.results, title=title)),
     )
     for path, text in files:
-        try:
-            if path is not None:
-                path.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise ConfigurationError(f"{path} can't be written: {error.strerror}.") from None
+        if path is not None:
+            write_file(path, text)

@@ -8,9 +8,12 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 
+from stagegap import report
+from stagegap.analysis import codec
 from stagegap.analysis.variants import VariantRow, VariantsView
 from stagegap.analysis.wording import counted
 from stagegap.cli import printing
+from stagegap.cli.reporting import write_file
 from stagegap.errors import RunStopped
 from stagegap.runner import RunOptions, Silent
 from stagegap.runner.progress import progress_on
@@ -48,7 +51,7 @@ def overnight_and_show(
     progress = Silent() if as_json else progress_on(printing.console(), clock=time.monotonic)
     view = opened.overnight(file, options, listener=Untold() if as_json else Told(), progress=progress)
     if output is not None:
-        output.write_text(markdown(view), encoding="utf-8")
+        write_file(output, _as_file(view, output.suffix))
     if as_json:
         printing.print_view(view)
     else:
@@ -59,6 +62,13 @@ def overnight_and_show(
             "\n".join(f"Variant {row.variant} stopped: {row.error}" for row in stopped)
             + "\nWhat was answered is kept; run it again to go on."
         )
+
+
+def _as_file(view: VariantsView, ending: str) -> str:
+    """Give the ranking in the form that a file's ending says: .html, .json, anything else is Markdown."""
+    if ending == ".html":
+        return report.variants_html(view)
+    return codec.to_json(view) if ending == ".json" else markdown(view)
 
 
 def draw(view: VariantsView) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from stagegap.analysis.record_view import RecordView, record_view
@@ -11,6 +11,7 @@ from stagegap.analysis.references import settle
 from stagegap.analysis.tags import OwnTags, TagTally, own_tags, tag_from_event, tag_tally
 from stagegap.analysis.views import Scorecard
 from stagegap.errors import NotFound
+from stagegap.model.answer import Label
 from stagegap.model.failure import Failure, FailurePage, Wanted
 from stagegap.model.reading import Seen
 from stagegap.model.run import SYSTEM, Run
@@ -68,22 +69,43 @@ class Reading:
 
     def waiting(self, cascade: str, record: str, viewer: str) -> tuple[str, ...]:
         """Give the stages at which a person is still to label a record, in queues that the person works in."""
-        if record in self._store.failing.seen(cascade, viewer):
-            return ()
-        queues: dict[str, str] = {}
-        done: set[str] = set()
-        for label in self._store.labels(cascade, annotator=viewer):
-            if label.queue and label.action != "adjudicate":
-                queues[label.queue] = label.stage
-            if label.record == record and label.action != "adjudicate":
-                (done.add if label.action == "label" else done.discard)(label.stage)
-        return tuple(
-            dict.fromkeys(
-                stage
-                for queue, stage in queues.items()
-                if stage not in done and self._store.queue_items_of(queue, [record])
-            )
+        labels = self._store.labels(cascade, annotator=viewer)
+        return self._open(cascade, viewer, labels, [record]).get(record, ())
+
+    def waiting_for_anybody(self, cascade: str, records: Collection[str]) -> frozenset[str]:
+        """Give those of the records that some person is still to label, in a queue that the person works in.
+
+        What is sent around can't know who reads it, so these have no place in it.
+        """
+        people: dict[str, list[Label]] = {}
+        for label in self._store.labels(cascade):
+            people.setdefault(label.annotator, []).append(label)
+        wanted = sorted(records)
+        return frozenset(
+            record for person, labels in people.items() for record in self._open(cascade, person, labels, wanted)
         )
+
+    def _open(
+        self, cascade: str, viewer: str, labels: Sequence[Label], records: Sequence[str]
+    ) -> dict[str, tuple[str, ...]]:
+        """Give the records that a person is still to label, each with its stages; `labels` are that person's."""
+        queues: dict[str, str] = {}
+        done: set[tuple[str, str]] = set()
+        for label in labels:
+            if label.action == "adjudicate":
+                continue
+            if label.queue:
+                queues[label.queue] = label.stage
+            (done.add if label.action == "label" else done.discard)((label.record, label.stage))
+        if not queues:
+            return {}
+        seen = self._store.failing.seen(cascade, viewer)
+        found: dict[str, dict[str, None]] = {}
+        for queue, stage in queues.items():
+            for item in self._store.queue_items_of(queue, records):
+                if (item.record, stage) not in done and item.record not in seen:
+                    found.setdefault(item.record, {})[stage] = None
+        return {record: tuple(stages) for record, stages in found.items()}
 
     def look(self, cascade: str, run: str, record: str, viewer: str) -> None:
         """Note that a person sees the answers to a record: no queue offers it to that person from here on."""

@@ -1,0 +1,47 @@
+"""The verb that makes files to send around: report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from stagegap.cli.options import CascadeOption, JsonOption, RunOption
+
+sharing = typer.Typer()
+
+
+@sharing.command()
+def report(
+    cascade: CascadeOption = None,
+    run: RunOption = None,
+    compare: Annotated[str | None, typer.Option("--compare", help="Report on the change from this run on.")] = None,
+    shared: Annotated[
+        bool, typer.Option("--shared", help="Compare the records that are the same in both, where the runs differ.")
+    ] = False,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write to.")] = None,
+    form: Annotated[Literal["html", "md", "json"], typer.Option("--form", help="html, md or json.")] = "html",
+    records: Annotated[bool, typer.Option("--records/--no-records", help="Show texts of records.")] = True,
+    bundle: Annotated[
+        Path | None, typer.Option("--bundle", help="Make this folder: the verdict, and a page for each failure.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the verdict, or with --compare what changed, as one file without scripts, to send around."""
+    from stagegap.cli import printing, reporting
+    from stagegap.cli.opening import comparison, newest, scorecard, workspace
+
+    with workspace() as opened:
+        if compare is not None:
+            view = comparison(opened, cascade, compare, newest(opened, cascade, run), shared=shared)
+            written = reporting.write_comparison(opened, view, output, form=form, records=records)
+        elif bundle is not None:
+            written = reporting.write_bundle(opened, scorecard(opened, cascade, run), bundle)
+        else:
+            card = scorecard(opened, cascade, run)
+            written = reporting.write_report(opened, card, output, form=form, records=records)
+    if as_json:
+        return printing.print_json({"path": str(written.path), "bytes": written.size, "records": written.records})
+    printing.say(written.sentence)
+    return printing.advise(f"open {written.open}", "stagegap report --no-records")

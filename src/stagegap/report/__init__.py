@@ -1,0 +1,21 @@
+"""Views as files to send around: one HTML file without script or network, or Markdown. Same view, same bytes."""
+
+from stagegap.report.bundle import bundle
+from stagegap.report.comparison import comparison_html, comparison_markdown, shown_changes, without_changes
+from stagegap.report.scorecard import SHOWN, explained, html, markdown, shown_records, without
+from stagegap.report.variants import variants_html
+
+__all__ = [
+    "SHOWN",
+    "bundle",
+    "comparison_html",
+    "comparison_markdown",
+    "explained",
+    "html",
+    "markdown",
+    "shown_changes",
+    "shown_records",
+    "variants_html",
+    "without",
+    "without_changes",
+]

@@ -1,0 +1,128 @@
+"""Two runs as one file: what is better and worse, what became of the records, which settings differ."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from html import escape
+from typing import Any
+
+from stagegap import charts
+from stagegap.analysis import codec
+from stagegap.analysis.changes.views import ChangeRow, Comparison, StageChange
+from stagegap.analysis.wording import counted, plural
+from stagegap.report.page import literal, page, section, small
+
+SHOWN = 25
+"""Changed records whose texts the report shows."""
+
+
+def comparison_html(view: Comparison, *, records: bool, left_out: int = 0) -> str:
+    """Give the whole report as one HTML document; without `records` it holds no text of a record.
+
+    `left_out` counts records that people are still to label, taken out by `without_changes`. A comparison that is
+    refused says why, and shows no figure.
+    """
+    if view.refusal is not None and not view.is_accepted:
+        reasons = "".join(f"<p>{escape(reason)}</p>" for reason in (*view.refusal.reasons, view.refusal.offer))
+        return page(_refused(view), [f"<h1>{escape(_refused(view))}</h1>", reasons])
+    parts = [
+        f"<h1>{escape(view.headline)}</h1>",
+        f"<p>{escape(view.summary)}</p>",
+        small(f"{view.cascade}, {view.before} and {view.after}, {counted(view.n, view.noun)} in both."),
+        section("What changed, stage by stage", charts.changes(view)),
+        section(f"What became of the {plural(view.noun, 2)}", charts.flips(view)),
+        section("Settings that differ", charts.config(view)),
+        *(_worst(view, left_out) if records else []),
+        section("How these numbers were made", small(*_method(view))),
+    ]
+    return page(view.headline, parts, data=_data(view, records=records))
+
+
+def comparison_markdown(view: Comparison) -> str:
+    """Give the headline and one table as Markdown, for a pull request; it holds no text of a record."""
+    if view.refusal is not None and not view.is_accepted:
+        lines = [f"## {literal(_refused(view))}", *map(literal, (*view.refusal.reasons, view.refusal.offer))]
+        return "\n\n".join(line for line in lines if line) + "\n"
+    runs = f"{literal(view.before)} | {literal(view.after)}"
+    rows = [
+        f"| stage | {runs} | change | 95% interval | n | fixed | broken | verdict |",
+        "| --- | ---: | ---: | ---: | :---: | ---: | ---: | ---: | --- |",
+        *(_markdown_row(one) for one in (view.outcome, *view.stages)),
+    ]
+    lines = [f"## {literal(view.headline)}", literal(view.summary), "\n".join(rows)]
+    return "\n\n".join([*lines, f"{literal(view.cascade)}. {literal(' '.join(_method(view)))}"]) + "\n"
+
+
+def _refused(view: Comparison) -> str:
+    return f"{view.before} and {view.after} can't be compared as they are"
+
+
+def without_changes(view: Comparison, records: Collection[str]) -> Comparison:
+    """Take records out of the lists of changes; no figure changes."""
+    lists = (
+        replace(one, **{name: _kept(getattr(one, name), records) for name in ("worse", "better", "changed_only")})
+        for one in view.lists
+    )
+    return replace(view, lists=tuple(lists))
+
+
+def _kept(rows: tuple[ChangeRow, ...], left_out: Collection[str]) -> tuple[ChangeRow, ...]:
+    return tuple(row for row in rows if row.record not in left_out)
+
+
+def shown_changes(view: Comparison) -> int:
+    """Count the records whose texts `comparison_html` shows when it is asked for records."""
+    found = charts.worst_list(view)
+    return len(found.worse[:SHOWN]) if found is not None and _is_readable(view) else 0
+
+
+def _is_readable(view: Comparison) -> bool:
+    return view.refusal is None or view.is_accepted
+
+
+def _worst(view: Comparison, left_out: int) -> list[str]:
+    why = f"{counted(left_out, view.noun)} left out: people are still to label them." if left_out else ""
+    found = charts.worst_list(view)
+    if found is None:
+        return [small(why)]
+    shown = found.worse[:SHOWN]
+    heading = f"Got worse at {found.stage}: {found.n_worse:,}, the worst {len(shown)} first"
+    rows = "\n".join(charts.changed_record(row, view) for row in shown)
+    return [section(heading, small(why) + rows)]
+
+
+def _method(view: Comparison) -> list[str]:
+    return [
+        f"Outcome: {view.outcome_name}. Paired on records that both runs saw, with the same content and references.",
+        f"Intervals: 95%, from {view.resamples:,} paired resamples of whole clusters, seed {view.seed}. "
+        f"Better and worse are claimed after Holm's correction over {view.claims} claims.",
+    ]
+
+
+def _markdown_row(one: StageChange) -> str:
+    change = one.claim.change
+    if not one.is_compared or not change.is_measured:
+        return f"| {literal(one.stage)} | | | | | | | | not compared |"
+    cells = [
+        literal(one.stage),
+        charts.percent(one.before.value),
+        charts.percent(one.after.value),
+        charts.points(change.value),
+        charts.span(change),
+        f"{change.n:,}",
+        f"{one.flips.fixed:,}",
+        f"{one.flips.broken:,}",
+        one.claim.verdict,
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _data(view: Comparison, *, records: bool) -> dict[str, Any]:  # Any: JSON of any depth
+    plain = codec.plain(view)
+    found = charts.worst_list(view)
+    for one in plain["lists"]:
+        for name in ("worse", "better", "changed_only"):
+            is_shown = records and found is not None and one["stage"] == found.stage and name == "worse"
+            one[name] = one[name][:SHOWN] if is_shown else []
+    return plain

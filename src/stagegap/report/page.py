@@ -1,0 +1,56 @@
+"""The frame of every report: one HTML file, no script, nothing loaded, ready for paper."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from html import escape
+from typing import Any, cast
+
+from stagegap import charts
+from stagegap.charts.marks import packaged
+
+
+def page(title: str, parts: Sequence[str], *, data: object = None) -> str:
+    """Give the document; `data` is kept inside for programs."""
+    body = "\n".join(part for part in parts if part)
+    kept = "" if data is None else _data(data)
+    policy = "default-src 'none'; style-src 'unsafe-inline'"
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        f"<title>{escape(title)}</title>\n<style>\n{packaged('report.css')}{charts.style_of(body)}</style>\n"
+        f"</head>\n<body>\n<main>\n{body}\n{kept}</main>\n</body>\n</html>\n"
+    )
+
+
+def _data(view: object) -> str:
+    """Give the numbers for programs, to six digits; `<` cannot end the block early."""
+    text = json.dumps(_short(view), ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    return f'<script type="application/json" id="data">{text}</script>\n'
+
+
+def _short(value: Any) -> Any:  # Any: JSON of any depth
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
+    if isinstance(value, list):
+        return [_short(entry) for entry in cast("list[Any]", value)]
+    if isinstance(value, dict):
+        return {key: _short(entry) for key, entry in cast("dict[str, Any]", value).items()}
+    return value
+
+
+def section(heading: str, body: str) -> str:
+    """Give a part with its heading."""
+    return f"<section>\n<h2>{escape(heading)}</h2>\n{body}\n</section>"
+
+
+def small(*sentences: str) -> str:
+    """Give sentences in small type; empty ones are left out."""
+    return "\n".join(f'<p class="small">{escape(sentence)}</p>' for sentence in sentences if sentence)
+
+
+def literal(text: str) -> str:
+    """Escape what Markdown would read as marks."""
+    return "".join(f"\\{char}" if char in "\\`*_[]<>|#!~" else char for char in " ".join(text.split()))

@@ -1,0 +1,156 @@
+"""A run as one file: its verdict, its charts, why, and the failures to read first."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import UTC, datetime
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from stagegap import charts
+from stagegap.analysis import codec
+from stagegap.analysis.rounding import percent
+from stagegap.analysis.views import FailureRow, Scorecard, StageDetail, StageRow
+from stagegap.analysis.wording import counted, interval
+from stagegap.charts.groups import SHOWN as GROUPS_SHOWN
+from stagegap.report.page import literal, page, section, small
+
+if TYPE_CHECKING:
+    from stagegap.analysis.oddities.noticed import Noticing
+
+SHOWN = 25
+"""Failures whose texts the report shows."""
+
+
+def html(scorecard: Scorecard, *, records: bool, left_out: int = 0, oddities: Noticing | None = None) -> str:
+    """Give the whole report as one HTML document; without `records` it holds no text of a record.
+
+    `left_out` counts records that people are still to label, taken out by `without`; the oddities then show no record
+    either. Same view, same bytes.
+    """
+    strange = charts.oddity_list(oddities, records=records and not left_out) if oddities else ""
+    why = _why(scorecard, records=records, left_out=left_out)
+    parts = [*head(scorecard), *why, *_rest(scorecard, strange)]
+    return page(scorecard.verdict.headline, parts, data=_data(scorecard, records=records))
+
+
+def head(scorecard: Scorecard) -> list[str]:
+    """Give the verdict and the two charts."""
+    verdict, why = scorecard.verdict, explained(scorecard)
+    return [
+        f"<h1>{escape(verdict.headline)}</h1>",
+        f"<p>{charts.emphasised(verdict.summary, stage=verdict.stage)}</p>",
+        small(verdict.advice, f"{scorecard.cascade}, run {scorecard.run}, {_day(scorecard)}. {verdict.basis}"),
+        small(*charts.notices(scorecard)),
+        section("How far is each stage from a person?", charts.gap(scorecard, chosen=why)),
+        section(
+            "What would fixing it buy, end to end?",
+            charts.ceiling(scorecard, chosen=why) + small(charts.lost_anyway(scorecard)),
+        ),
+    ]
+
+
+def _rest(scorecard: Scorecard, strange: str) -> list[str]:
+    return [
+        section("First fault, stage by stage", charts.first_faults(scorecard)),
+        section("Which stages fail together", charts.together(scorecard)),
+        section("What each step fixes and breaks", charts.steps(scorecard)),
+        section("What looks strange?", strange) if strange else "",
+        section("How these numbers were made", small(*charts.method(scorecard))),
+    ]
+
+
+def markdown(scorecard: Scorecard) -> str:
+    """Give the verdict and one table as Markdown, for a pull request; it holds no text of a record."""
+    verdict = scorecard.verdict
+    rows = [
+        "| stage | system | person | gap | gain at the end | 95% interval |",
+        "| --- | ---: | ---: | ---: | ---: | :---: |",
+        *(_markdown_row(stage, gain) for stage, gain in zip(scorecard.stages, scorecard.printed_gains, strict=True)),
+    ]
+    lines = [
+        f"## {literal(verdict.headline)}",
+        literal(verdict.summary),
+        "\n".join(rows),
+        literal(verdict.basis),
+        literal(verdict.advice),
+        *(literal(notice) for notice in charts.notices(scorecard)),
+        literal(f"{scorecard.cascade}, run {scorecard.run}, {_day(scorecard)}."),
+    ]
+    return "\n\n".join(line for line in lines if line) + "\n"
+
+
+def shown_records(scorecard: Scorecard) -> int:
+    """Count the records whose texts `html` shows when it is asked for records."""
+    why = explained(scorecard)
+    return sum(len(detail.rows[:SHOWN]) for detail in scorecard.details if detail.stage == why)
+
+
+def explained(scorecard: Scorecard) -> str:
+    """Give the stage to explain first: the one that holds back, else the likeliest, else the largest gain."""
+    likeliest = max(scorecard.stages, key=lambda stage: stage.p_first if stage.gain.is_measured else -1.0)
+    return scorecard.verdict.stage or likeliest.stage
+
+
+def _day(scorecard: Scorecard) -> str:
+    day = datetime.fromtimestamp(scorecard.started_at, UTC)
+    return f"{day.day} {day:%b %Y}"
+
+
+def _why(scorecard: Scorecard, *, records: bool, left_out: int) -> list[str]:
+    detail = next((detail for detail in scorecard.details if detail.stage == explained(scorecard)), None)
+    if detail is None:
+        return []
+    sentence = f"<p>{escape(charts.first_fault_sentence(scorecard, detail))}</p>"
+    body = sentence + charts.groups(detail) + small(charts.groups_note(detail))
+    return [section(f"Why {detail.stage}?", body), *(_failures(scorecard, detail, left_out) if records else [])]
+
+
+def _failures(scorecard: Scorecard, detail: StageDetail, left_out: int) -> list[str]:
+    shown = detail.rows[:SHOWN]
+    why = f"{counted(left_out, scorecard.noun)} left out: people are still to label them." if left_out else ""
+    if not shown:
+        return [small(why)]
+    heading = f"{counted(len(shown), 'failure')} of {detail.failures:,} at {detail.stage}, most typical first"
+    return [section(heading, small(why) + "\n".join(_failure(row) for row in shown))]
+
+
+def without(scorecard: Scorecard, records: Collection[str]) -> Scorecard:
+    """Take records out of the lists of failures; no figure changes."""
+    details = (
+        replace(detail, rows=tuple(row for row in detail.rows if row.record not in records))
+        for detail in scorecard.details
+    )
+    return replace(scorecard, details=tuple(details))
+
+
+def _failure(row: FailureRow) -> str:
+    first = " (first fault)" if row.first_fault else ""
+    return (
+        f"<details><summary><code>{escape(row.record)}</code> {escape(row.title)}{first}</summary><dl>"
+        f"<dt>System, score {charts.percent(row.score)}</dt><dd>{escape(row.system)}</dd>"
+        f"<dt>Reference</dt><dd>{escape(row.reference)}</dd></dl></details>"
+    )
+
+
+def _data(scorecard: Scorecard, *, records: bool) -> dict[str, Any]:  # Any: JSON of any depth
+    """Give the view for programs: of the groups and failures those that are shown."""
+    view = codec.plain(scorecard)
+    for detail in view["details"]:
+        detail["groups"] = detail["groups"][:GROUPS_SHOWN]
+        detail["rows"] = detail["rows"][:SHOWN] if records and detail["stage"] == explained(scorecard) else []
+    return view
+
+
+def _markdown_row(stage: StageRow, gain: int) -> str:
+    system = stage.system if stage.gap.is_measured else stage.in_place
+    cells = [
+        literal(stage.stage),
+        charts.percent(system.value) if system.is_measured else "not measured",
+        charts.percent(stage.person.value) if stage.person.is_measured else "not measured",
+        str(percent(stage.person.value) - percent(system.value)) if stage.gap.is_measured else "",
+        charts.signed(gain) if stage.gain.is_measured else "not measured",
+        interval(stage.gain).partition("interval ")[2] if stage.gain.is_measured else "",
+    ]
+    return f"| {' | '.join(cells)} |"

@@ -1,0 +1,112 @@
+"""Files to send around, from the terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cli.conftest import Command
+from sixty import spoil, write_sixty
+from stagegap.workspace import Workspace
+
+
+@pytest.fixture
+def made(tmp_path: Path, stagegap: Command) -> Path:
+    """Sixty questions, run, spoiled, and run again."""
+    made = write_sixty(tmp_path)
+    stagegap("run")
+    spoil(made)
+    stagegap("run")
+    return made
+
+
+def begin_labelling(folder: Path, *, labelled: int) -> list[str]:
+    """Let somebody label so many records of the random queue; give the records that wait for that person."""
+    with Workspace.open(folder) as workspace:
+        queue = workspace.desk.queue("first", "topic")
+        for _ in range(labelled):
+            item = workspace.desk.queue_items(queue, "cd", 1)[0]
+            event = {"id": f"e-{item.record}", "record": item.record, "action": "label", "values": {"value": "other"}}
+            workspace.desk.save_labels(queue, [event], "cd")
+        return [item.record for item in workspace.desk.queue_items(queue, "cd", 100)]
+
+
+def test_report_of_a_run_in_every_form(stagegap: Command, made: Path, tmp_path: Path) -> None:
+    said = stagegap("report")
+    assert said.out.startswith("first-v2.html  ")
+    assert "Texts of records: 24 shown (--no-records leaves them out)." in said.out
+    assert said.out.splitlines()[-1] == "Next:  open first-v2.html   or   stagegap report --no-records"
+    bare = stagegap("report", "--no-records", "-o", "a/bare.html", "--json").json
+    assert (bare["path"], bare["records"]) == ("a/bare.html", 0)
+    assert bare["bytes"] == (tmp_path / "a" / "bare.html").stat().st_size < 30_000
+    before = (tmp_path / "first-v2.html").read_bytes()
+    stagegap("report")
+    assert (tmp_path / "first-v2.html").read_bytes() == before
+    stagegap("report", "--form", "md", "--run", "v1")
+    stagegap("report", "--form", "json", "--run", "v1")
+    assert (tmp_path / "first-v1.md").read_text().startswith("## ")
+    assert (tmp_path / "first-v1.json").read_text().startswith('{"cascade":"first","run":"v1"')
+
+
+def test_report_of_a_comparison_in_every_form(stagegap: Command, made: Path, tmp_path: Path) -> None:
+    said = stagegap("report", "--compare", "v1")
+    assert said.out.startswith("first-v1-v2.html  ")
+    assert "Texts of records: 18 shown" in said.out
+    assert "v2 is worse than v1: −30 points" in (tmp_path / "first-v1-v2.html").read_text()
+    assert stagegap("report", "--compare", "v1", "--no-records", "--json").json["records"] == 0
+    stagegap("report", "--compare", "v1", "--run", "v2", "--form", "md", "-o", "c.md")
+    assert (tmp_path / "c.md").read_text().startswith("## v2 is worse than v1")
+    stagegap("report", "--compare", "v1", "--form", "json", "-o", "c.json")
+    assert '"before":"v1"' in (tmp_path / "c.json").read_text()
+
+
+def test_folder_has_a_page_for_each_failure_and_says_what_it_gives_away(
+    stagegap: Command, made: Path, tmp_path: Path
+) -> None:
+    said = stagegap("report", "--bundle", "out")
+    assert "Shows the texts of 24 questions, what the system answered at each stage" in said.out
+    assert "No person is named." in said.out
+    assert said.out.splitlines()[-1].startswith("Next:  open out/index.html")
+    assert len(list((tmp_path / "out" / "records").iterdir())) == 24
+
+
+def test_records_that_somebody_is_still_to_label_are_in_no_file(stagegap: Command, made: Path, tmp_path: Path) -> None:
+    waiting = begin_labelling(tmp_path, labelled=5)
+    assert len(waiting) == 55
+    files = {
+        "report.html": ("report", "-o", "report.html"),
+        "compared.html": ("report", "--compare", "v1", "-o", "compared.html"),
+        "out/index.html": ("report", "--bundle", "out"),
+    }
+    for name, words in files.items():
+        said = stagegap(*words)
+        assert "left out: people are still to label them." in said.out, name
+        text = (tmp_path / name).read_text()
+        assert [record for record in waiting if f">{record}<" in text] == [], name
+    pages = "".join(page.read_text() for page in (tmp_path / "out").rglob("*.html"))
+    assert not [record for record in waiting if f"question {record}<" in pages]
+
+
+def test_what_was_seen_anyway_and_what_is_labelled_may_be_sent(tmp_path: Path, made: Path) -> None:
+    waiting = begin_labelling(tmp_path, labelled=5)
+    with Workspace.open(tmp_path) as workspace:
+        reading = workspace.reading
+        assert reading.waiting_for_anybody("first", waiting) == set(waiting)
+        reading.look("first", "v2", waiting[0], "cd")
+        everything = [f"q{i:02d}" for i in range(60)]
+        assert reading.waiting_for_anybody("first", everything) == set(waiting[1:])
+
+
+def test_night_goes_into_a_file_of_the_form_that_its_name_says(stagegap: Command, made: Path, tmp_path: Path) -> None:
+    (made / "night.yaml").write_text("matrix:\n  base: cascade.yaml\n  variants:\n    one:\n    two:\n")
+    for name, begin in {"n.html": "<!doctype html>", "n.json": '{"cascade"', "n.md": "# Variants of first"}.items():
+        assert stagegap("overnight", "pipelines/first/night.yaml", "-o", name).code == 0
+        assert (tmp_path / name).read_text().startswith(begin)
+
+
+def test_place_that_can_not_be_written_is_named(stagegap: Command, made: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    said = stagegap("report", "-o", "file/report.html")
+    assert said.code == 2
+    assert "file/report.html can't be written: " in said.error
