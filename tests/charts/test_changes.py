@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from stagegap import charts
-from stagegap.analysis.changes.views import ChangeRow, Comparison, ConfigChange, StageChange
+from stagegap.analysis.changes.views import ChangeRow, Comparison, StageChange
 from stagegap.analysis.variants import VariantRow, VariantsView
 from stagegap.model.estimate import Estimate, unmeasured
 from ui.changes import comparison, est, variants_view
@@ -57,12 +57,6 @@ def test_stage_that_is_not_compared_says_why() -> None:
 def test_flips_are_counted_per_stage() -> None:
     drawn = charts.flips(comparison())
     assert "<td>390</td><td>30</td><td>6</td><td>174</td>" in row_of(drawn, "draft")
-
-
-def test_settings_that_differ_are_text() -> None:
-    view = replace(comparison(), config=(ConfigChange(path="stages.x", before=None, after="<b>"),))
-    assert "<td>not there</td><td>&lt;b&gt;</td>" in charts.config(view)
-    assert "No setting differs." in charts.config(replace(view, config=()))
 
 
 def test_changed_record_shows_all_three_answers_as_text() -> None:

@@ -43,7 +43,7 @@ def test_every_class_that_is_drawn_has_a_rule() -> None:
         charts.groups(card.details[0]),
         charts.changes(comparison),
         charts.flips(comparison),
-        charts.config(comparison),
+        charts.settings(comparison.config, comparison),
         charts.variants(changes.variants_view()),
     )
     used = {name for html in drawn for found in re.findall(r'class="([^"]*)"', html) for name in found.split()}
@@ -52,10 +52,10 @@ def test_every_class_that_is_drawn_has_a_rule() -> None:
 
 
 def test_rules_of_a_file_are_those_that_it_uses() -> None:
-    sheet = charts.style_of('<div class="bc"><table class="cf"></table></div>')
-    assert ".bc .cf th,.bc .cf td{" in sheet
+    sheet = charts.style_of('<div class="bc"><table class="an"></table></div>')
+    assert ".bc .an th,.bc .an td{" in sheet
     assert "@media print {" in sheet
     assert ".gap" not in sheet
-    assert ".ans" not in sheet
+    assert ".badge" not in sheet
     assert sheet.count("{") == sheet.count("}")
     assert len(sheet) < len(charts.style()) / 3

@@ -6,7 +6,7 @@ string. No function here computes a statistic; every value that comes from outsi
 
 from stagegap.charts.agreement import agreement
 from stagegap.charts.ceiling import ceiling
-from stagegap.charts.changes import changed_record, changes, config, flips, worst_list
+from stagegap.charts.changes import changed_record, changes, flips, worst_list
 from stagegap.charts.compared import answers_of_both, change_list, flip_table, settings
 from stagegap.charts.contributions import contributions, contributions_note
 from stagegap.charts.failure_list import failure_list, list_sentence, tag_share, tag_win, win_sentence
@@ -42,7 +42,6 @@ __all__ = [
     "changed_record",
     "changes",
     "checks",
-    "config",
     "contributions",
     "contributions_note",
     "emphasised",

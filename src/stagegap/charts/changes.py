@@ -83,26 +83,6 @@ def _counts(one: StageChange) -> tuple[int, int, int, int]:
     return one.flips.stayed_right, one.flips.broken, one.flips.fixed, one.flips.stayed_wrong
 
 
-def config(view: Comparison) -> str:
-    """Draw the settings that differ, key by key."""
-    if not view.config:
-        return '<div class="bc"><p class="none">No setting differs. Code and prompts may: see the commits.</p></div>'
-    body = "".join(
-        f'<tr><th scope="row">{escape(one.path)}</th><td>{_value(one.before)}</td><td>{_value(one.after)}</td></tr>'
-        for one in view.config
-    )
-    head = f'<th scope="col">{escape(view.before)}</th><th scope="col">{escape(view.after)}</th>'
-    caption = '<caption class="sr">Settings that differ</caption>'
-    return (
-        f'<div class="bc"><table class="cf">{caption}<thead><tr><td></td>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
-    )
-
-
-def _value(text: str | None) -> str:
-    return "not there" if text is None else escape(text)
-
-
 def changed_record(found: ChangeRow, view: Comparison) -> str:
     """Draw one record whose output changed: before, after and what is right, to be opened."""
     scores = f"{percent(found.score_before)} to {percent(found.score_after)}"

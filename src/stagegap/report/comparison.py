@@ -32,7 +32,7 @@ def comparison_html(view: Comparison, *, records: bool, left_out: int = 0) -> st
         small(f"{view.cascade}, {view.before} and {view.after}, {counted(view.n, view.noun)} in both."),
         section("What changed, stage by stage", charts.changes(view)),
         section(f"What became of the {plural(view.noun, 2)}", charts.flips(view)),
-        section("Settings that differ", charts.config(view)),
+        section("Settings that differ", charts.settings(view.config, view)),
         *(_worst(view, left_out) if records else []),
         section("How these numbers were made", small(*_method(view))),
     ]
