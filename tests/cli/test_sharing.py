@@ -47,6 +47,9 @@ def test_report_of_a_run_in_every_form(stagegap: Command, made: Path, tmp_path: 
     stagegap("report", "--form", "json", "--run", "v1")
     assert (tmp_path / "first-v1.md").read_text().startswith("## ")
     assert (tmp_path / "first-v1.json").read_text().startswith('{"cascade":"first","run":"v1"')
+    assert '"record":"q' in (tmp_path / "first-v1.json").read_text()
+    stagegap("report", "--form", "json", "--run", "v1", "--no-records")
+    assert '"record":"q' not in (tmp_path / "first-v1.json").read_text()
 
 
 def test_report_of_a_comparison_in_every_form(stagegap: Command, made: Path, tmp_path: Path) -> None:
@@ -59,6 +62,9 @@ def test_report_of_a_comparison_in_every_form(stagegap: Command, made: Path, tmp
     assert (tmp_path / "c.md").read_text().startswith("## v2 is worse than v1")
     stagegap("report", "--compare", "v1", "--form", "json", "-o", "c.json")
     assert '"before":"v1"' in (tmp_path / "c.json").read_text()
+    assert '"record":"q' in (tmp_path / "c.json").read_text()
+    stagegap("report", "--compare", "v1", "--form", "json", "--no-records", "-o", "c.json")
+    assert '"record":"q' not in (tmp_path / "c.json").read_text()
 
 
 def test_folder_has_a_page_for_each_failure_and_says_what_it_gives_away(
@@ -76,6 +82,8 @@ def test_records_that_somebody_is_still_to_label_are_in_no_file(stagegap: Comman
     assert len(waiting) == 55
     files = {
         "report.html": ("report", "-o", "report.html"),
+        "report.json": ("report", "--form", "json", "-o", "report.json"),
+        "compared.json": ("report", "--compare", "v1", "--form", "json", "-o", "compared.json"),
         "compared.html": ("report", "--compare", "v1", "-o", "compared.html"),
         "out/index.html": ("report", "--bundle", "out"),
     }
@@ -83,7 +91,7 @@ def test_records_that_somebody_is_still_to_label_are_in_no_file(stagegap: Comman
         said = stagegap(*words)
         assert "left out: people are still to label them." in said.out, name
         text = (tmp_path / name).read_text()
-        assert [record for record in waiting if f">{record}<" in text] == [], name
+        assert [record for record in waiting if f">{record}<" in text or f'"{record}"' in text] == [], name
     pages = "".join(page.read_text() for page in (tmp_path / "out").rglob("*.html"))
     assert not [record for record in waiting if f"question {record}<" in pages]
 

@@ -122,3 +122,15 @@ def test_what_looks_strange_has_a_section_and_no_text_of_a_record_without_leave(
     assert escape(EVIL) in html
     assert EVIL not in html
     assert "tracker.invalid" not in report.html(views.scorecard(), records=False, oddities=found)
+
+
+def test_numbers_for_programs_hold_no_text_of_a_record() -> None:
+    card = views.scorecard()
+    table = report.numbers_csv(replace(card, stages=(replace(card.stages[0], stage="=1+1"), *card.stages[1:])))
+    lines = table.splitlines()
+    assert lines[0] == "stage,figure,estimate,low,high,n,clusters,method,p,p_adj,verdict"
+    assert lines[1].startswith(",system,0.56,")
+    assert "'=1+1,in_place,0.94,0.92,0.955,600" in table
+    assert "NaN" not in table
+    assert codec.from_json(Scorecard, report.numbers_json(card)).system == card.system
+    assert "KB-014" not in table + report.numbers_json(card)

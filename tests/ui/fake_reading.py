@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -167,6 +167,9 @@ class FakeReading:
 
     def waiting(self, cascade: str, record: str, viewer: str) -> tuple[str, ...]:
         return ("retrieve",) if record in self.waits and [record, viewer] not in self.looks() else ()
+
+    def waiting_for_anybody(self, cascade: str, records: Collection[str]) -> frozenset[str]:
+        return frozenset(records).intersection(self.waits)
 
     def look(self, cascade: str, run: str, record: str, viewer: str) -> None:
         with self._looks.open("a") as file:

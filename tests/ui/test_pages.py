@@ -174,7 +174,20 @@ def test_share_offers_the_report(workspace: FakeWorkspace) -> None:
     test = opened(gap, workspace)
     next(button for button in test.button if button.label == "Share").click().run()
     assert not test.exception
-    assert [box.label for box in test.checkbox] == ["With the texts of the failures (16)"]
+    assert [box.label for box in test.checkbox] == [
+        "With the texts of 10 failures: what the system answered, and what is right"
+    ]
+    names = [button.label for button in test.get("download_button")]
+    assert names == ["Download report", "Numbers (JSON)", "Numbers (CSV)", "Markdown"]
+    assert "run=v14" in test.code[0].value
+
+
+def test_share_leaves_out_what_somebody_is_still_to_label(tmp_path: Path) -> None:
+    waiting = FakeWorkspace(folder=tmp_path, shown=views.scorecard(), waits=("m0001", "m0002", "m9999"))
+    test = opened(gap, waiting)
+    next(button for button in test.button if button.label == "Share").click().run()
+    assert "With the texts of 8 failures" in test.checkbox[0].label
+    assert "2 mails left out" in texts(test)
 
 
 @dataclass

@@ -39,14 +39,14 @@ def write_report(workspace: Workspace, card: Scorecard, output: Path | None, *, 
     path = output or Path(f"{card.cascade}-{card.run}.{form}")
     if form == "md":
         return _written(path, report.markdown(card))
-    if form == "json":
-        return _written(path, codec.to_json(card))
-    strange = workspace.oddities.seen(card.cascade, [card.run])
     if not records:
-        return _written(path, report.html(card, records=False, oddities=strange))
+        return _written(path, report.html(card, records=False) if form == "html" else report.numbers_json(card))
     waiting = _waiting(workspace, card)
     shown = report.without(card, waiting)
-    text = report.html(shown, records=True, left_out=len(waiting), oddities=strange)
+    if form == "json":
+        listed = {row.record for detail in shown.details for row in detail.rows}
+        return _written(path, codec.to_json(shown), records=len(listed), waiting=len(waiting))
+    text = report.html(shown, records=True, left_out=len(waiting))
     return _written(path, text, records=report.shown_records(shown), waiting=len(waiting))
 
 
@@ -57,13 +57,14 @@ def write_comparison(
     path = output or Path(f"{view.cascade}-{view.before}-{view.after}.{form}")
     if form == "md":
         return _written(path, report.comparison_markdown(view))
-    if form == "json":
-        return _written(path, codec.to_json(view))
     if not records:
-        return _written(path, report.comparison_html(view, records=False))
-    listed = {row.record for one in view.lists for row in one.worse}
-    waiting = workspace.reading.waiting_for_anybody(view.cascade, listed)
+        bare = report.textless_changes(view)
+        return _written(path, report.comparison_html(view, records=False) if form == "html" else codec.to_json(bare))
+    waiting = workspace.reading.waiting_for_anybody(view.cascade, report.changed_records(view))
     shown = report.without_changes(view, waiting)
+    if form == "json":
+        count = len(report.changed_records(shown))
+        return _written(path, codec.to_json(shown), records=count, waiting=len(waiting))
     text = report.comparison_html(shown, records=True, left_out=len(waiting))
     return _written(path, text, records=report.shown_changes(shown), waiting=len(waiting))
 

@@ -1,20 +1,40 @@
 """Views as files to send around: one HTML file without script or network, or Markdown. Same view, same bytes."""
 
 from stagegap.report.bundle import bundle
-from stagegap.report.comparison import comparison_html, comparison_markdown, shown_changes, without_changes
-from stagegap.report.scorecard import SHOWN, explained, html, markdown, shown_records, without
+from stagegap.report.comparison import (
+    changed_records,
+    comparison_html,
+    comparison_markdown,
+    shown_changes,
+    textless_changes,
+    without_changes,
+)
+from stagegap.report.scorecard import (
+    SHOWN,
+    explained,
+    html,
+    markdown,
+    numbers_csv,
+    numbers_json,
+    shown_records,
+    without,
+)
 from stagegap.report.variants import variants_html
 
 __all__ = [
     "SHOWN",
     "bundle",
+    "changed_records",
     "comparison_html",
     "comparison_markdown",
     "explained",
     "html",
     "markdown",
+    "numbers_csv",
+    "numbers_json",
     "shown_changes",
     "shown_records",
+    "textless_changes",
     "variants_html",
     "without",
     "without_changes",

@@ -67,6 +67,17 @@ def without_changes(view: Comparison, records: Collection[str]) -> Comparison:
     return replace(view, lists=tuple(lists))
 
 
+def textless_changes(view: Comparison) -> Comparison:
+    """Take out all texts of records; no figure changes."""
+    return without_changes(view, changed_records(view))
+
+
+def changed_records(view: Comparison) -> frozenset[str]:
+    """Give the records that the lists of changes hold."""
+    rows = (row for one in view.lists for row in (*one.worse, *one.better, *one.changed_only))
+    return frozenset(row.record for row in rows)
+
+
 def _kept(rows: tuple[ChangeRow, ...], left_out: Collection[str]) -> tuple[ChangeRow, ...]:
     return tuple(row for row in rows if row.record not in left_out)
 

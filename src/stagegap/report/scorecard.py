@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import math
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -9,11 +12,12 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from stagegap import charts
-from stagegap.analysis import codec
+from stagegap.analysis import codec, frames
 from stagegap.analysis.rounding import percent
 from stagegap.analysis.views import FailureRow, Scorecard, StageDetail, StageRow
 from stagegap.analysis.wording import counted, interval
 from stagegap.charts.groups import SHOWN as GROUPS_SHOWN
+from stagegap.exchange.cells import cell
 from stagegap.report.page import literal, page, section, small
 
 if TYPE_CHECKING:
@@ -132,6 +136,30 @@ def _failure(row: FailureRow) -> str:
         f"<dt>System, score {charts.percent(row.score)}</dt><dd>{escape(row.system)}</dd>"
         f"<dt>Reference</dt><dd>{escape(row.reference)}</dd></dl></details>"
     )
+
+
+def textless(scorecard: Scorecard) -> Scorecard:
+    """Take out all texts of records; no figure changes."""
+    return replace(scorecard, details=tuple(replace(detail, rows=()) for detail in scorecard.details))
+
+
+def numbers_json(scorecard: Scorecard) -> str:
+    """Give every figure of the view as JSON; it holds no text of a record."""
+    return codec.to_json(textless(scorecard))
+
+
+def numbers_csv(scorecard: Scorecard) -> str:
+    """Give one line a figure, with interval, n and method; it holds no text of a record."""
+    rows = frames.rows(scorecard)
+    lines = io.StringIO()
+    table = csv.writer(lines, lineterminator="\n")
+    table.writerow(rows[0])
+    for row in rows:
+        missing = {
+            name for name, value in row.items() if value is None or (isinstance(value, float) and math.isnan(value))
+        }
+        table.writerow("" if name in missing else cell(value, raw=False) for name, value in row.items())
+    return lines.getvalue()
 
 
 def _data(scorecard: Scorecard, *, records: bool) -> dict[str, Any]:  # Any: JSON of any depth

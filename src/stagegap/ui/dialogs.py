@@ -8,8 +8,10 @@ import streamlit
 
 from stagegap import report
 from stagegap.analysis.views import Scorecard
+from stagegap.analysis.wording import counted
 from stagegap.model.run import Run
-from stagegap.ui import elements
+from stagegap.ui import elements, state
+from stagegap.ui.protocol import Workspace
 
 
 def dated(run: Run) -> str:
@@ -28,25 +30,27 @@ def day(at: float) -> str:
 
 
 @streamlit.dialog("Share")
-def share(scorecard: Scorecard) -> None:
-    """Offer the report and the numbers; texts of records leave the machine only when asked for."""
-    texts = sum(len(detail.rows) for detail in scorecard.details)
-    with_records = streamlit.checkbox(f"With the texts of the failures ({texts})", value=False)
+def share(workspace: Workspace, scorecard: Scorecard) -> None:
+    """Offer a link, the report and the numbers; texts of records leave the machine only when asked for."""
+    elements.note("The link of this page, for who can reach this app:")
+    elements.address(state.link(run=scorecard.run))
+    listed = {row.record for detail in scorecard.details for row in detail.rows}
+    waiting = workspace.reading.waiting_for_anybody(scorecard.cascade, listed)
+    shown = report.without(scorecard, waiting)
+    count = counted(report.shown_records(shown), "failure")
+    with_records = streamlit.checkbox(f"With the texts of {count}: what the system answered, and what is right")
+    if waiting:
+        elements.note(f"{counted(len(waiting), scorecard.noun)} left out: people are still to label them.")
     name = f"{scorecard.cascade}-{scorecard.run}"
-    streamlit.download_button(
-        "Download report",
-        report.html(scorecard, records=with_records),
-        file_name=f"{name}.html",
-        mime="text/html",
-        icon=":material/description:",
-        on_click="ignore",
-    )
-    streamlit.download_button(
-        "Download as Markdown",
-        report.markdown(scorecard),
-        file_name=f"{name}.md",
-        mime="text/markdown",
-        icon=":material/notes:",
-        on_click="ignore",
-    )
-    elements.note("One file, no script, nothing loaded from outside. The address of this page is a link to this view.")
+    html = report.html(shown, records=with_records, left_out=len(waiting))
+    _download("Download report", html, f"{name}.html", "text/html")
+    elements.note("One file for any browser and for paper: no script, nothing loaded from outside.")
+    with streamlit.container(horizontal=True):
+        _download("Numbers (JSON)", report.numbers_json(scorecard), f"{name}.json", "application/json")
+        _download("Numbers (CSV)", report.numbers_csv(scorecard), f"{name}.csv", "text/csv")
+        _download("Markdown", report.markdown(scorecard), f"{name}.md", "text/markdown")
+    elements.note("These hold no text of a record.")
+
+
+def _download(label: str, text: str, name: str, kind: str) -> None:
+    streamlit.download_button(label, text, file_name=name, mime=kind, icon=":material/download:", on_click="ignore")

@@ -71,6 +71,11 @@ def link(text: str, label: str, page: str) -> None:
     )
 
 
+def address(url: str) -> None:
+    """Write an address as text, with a button that copies it."""
+    streamlit.code(url, language=None, wrap_lines=True)
+
+
 def lead(*, summary: str, stage: str | None, basis: str, advice: str) -> None:
     """Write the sentences under the verdict, the finding marked."""
     found = charts.emphasised(summary, stage=stage).replace("<em>", f"<em {_MARK}>")

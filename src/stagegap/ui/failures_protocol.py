@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -39,6 +39,10 @@ class Reading(Protocol):
 
     def waiting(self, cascade: str, record: str, viewer: str) -> tuple[str, ...]:
         """Give the stages at which a person is still to label a record."""
+        ...
+
+    def waiting_for_anybody(self, cascade: str, records: Collection[str]) -> Collection[str]:
+        """Give those of the records that somebody is still to label."""
         ...
 
     def look(self, cascade: str, run: str, record: str, viewer: str) -> None:

@@ -49,7 +49,7 @@ def _tools(workspace: Workspace, scorecard: Scorecard, cascades: list[str]) -> N
         runs = {run.name: dialogs.dated(run) for run in workspace.runs(scorecard.cascade)}
         elements.picker("Run", "run", runs, scorecard.run)
         if streamlit.button("Share", icon=":material/ios_share:"):
-            dialogs.share(scorecard)
+            dialogs.share(workspace, scorecard)
 
 
 def _charts(scorecard: Scorecard, why: str | None) -> None:

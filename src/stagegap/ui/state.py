@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from urllib.parse import urlencode
 
 import streamlit
 
@@ -40,6 +41,11 @@ def _write(name: str, value: str | None) -> None:
         streamlit.query_params.pop(name, None)
     else:
         streamlit.query_params[name] = value
+
+
+def link(**fixed: str) -> str:
+    """Give the address of the page as it is shown, with some parameters written out that are left to a default."""
+    return f"{streamlit.context.url or ''}?{urlencode({**streamlit.query_params.to_dict(), **fixed})}"
 
 
 def picker_key(name: str, value: str | bool | None) -> str:
