@@ -46,9 +46,9 @@ def found(given: Material) -> Architecture:
 
 
 def test_the_gap_of_the_whole_is_what_the_stages_are_not_told_plus_what_better_stages_would_win():
-    whole = found(two_ways(600))
-    assert whole.end_to_end.value == pytest.approx(0.95, abs=0.02)
-    assert whole.stage_by_stage.value == pytest.approx(0.8, abs=0.03)
+    whole = found(two_ways(300))
+    assert whole.end_to_end.value == pytest.approx(0.95, abs=0.025)
+    assert whole.stage_by_stage.value == pytest.approx(0.8, abs=0.04)
     assert whole.loss.value == pytest.approx(whole.end_to_end.value - whole.stage_by_stage.value)
     assert 0 < whole.loss.low < 0.15 < whole.loss.high
     assert whole.staged_gap.value == pytest.approx(0.8 - CHAIN.expected(()), abs=0.05)
@@ -56,14 +56,13 @@ def test_the_gap_of_the_whole_is_what_the_stages_are_not_told_plus_what_better_s
 
 
 def test_the_planted_loss_is_covered():
-    people = ({f"whole {i}": 0.95 for i in range(4)}, {f"staged {i}": 0.8 for i in range(4)})
-    held = [found(two_ways(80, *people, seed=seed)).loss for seed in range(60)]
-    assert sum(one.low <= 0.15 <= one.high for one in held) >= 0.9 * len(held)
-    assert abs(sum(one.value for one in held) / len(held) - 0.15) < 0.01
+    held = [found(two_ways(50, seed=seed)).loss for seed in range(24)]
+    assert sum(one.low <= 0.15 <= one.high for one in held) >= 21, "95%, less two standard errors"
+    assert abs(sum(one.value for one in held) / len(held) - 0.15) < 0.02
 
 
 def test_without_an_adjudication_both_are_held_to_what_the_others_say():
-    whole = found(two_ways(400, adjudicated=False))
+    whole = found(two_ways(200, adjudicated=False))
     assert whole.loss.low > 0
     assert whole.loss.value < 0.17, "targets with errors of their own make the difference smaller, never larger"
 

@@ -1,0 +1,37 @@
+"""What the terminal says where a view has more to say than usual."""
+
+from __future__ import annotations
+
+import pytest
+
+from analysis.test_architecture import two_ways
+from analysis.test_order_free import EVERY, ran
+from stagegap.analysis.agree import agree_view
+from stagegap.analysis.blame import blame
+from stagegap.cli.drawing import draw_agree, draw_blame
+from views_of_runs import CHAIN, evidence, material
+
+Captured = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+
+
+def test_the_gap_of_the_whole_is_told_in_two_parts(capsys: Captured) -> None:
+    draw_agree(agree_view(evidence(two_ways(200)), resamples=100))
+    said = capsys.readouterr().out
+    assert "People with the whole record 9" in said
+    assert "architecture loss +1" in said
+    assert "stages as good as people would win +" in said
+
+
+def test_a_named_stage_has_its_gain_without_what_picking_adds(capsys: Captured) -> None:
+    draw_blame(blame(evidence(material(CHAIN, 200)), resamples=200))
+    assert "B is named; allowing for its being picked as the largest, it gains +" in capsys.readouterr().out
+
+
+def test_sampled_orders_say_how_far_they_decide(capsys: Captured) -> None:
+    draw_blame(blame(ran(EVERY, 80, rounds=2), resamples=50))
+    assert "Order-free gains rest on 16 of 720 orders" in capsys.readouterr().out
