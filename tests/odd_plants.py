@@ -183,7 +183,7 @@ def sure_where_split(run: RunColumns, rng: np.random.Generator) -> RunColumns:
     from stagegap.analysis.oddities.people import best_share
 
     split = best_share(run, "route") < 1
-    good = np.where(split, (rng.random(run.n) < 0.5).astype(float), run.stages["route"].good)
+    good = np.where(split, (rng.random(run.n) < 0.35).astype(float), run.stages["route"].good)
     return on(run, "route", confidence=np.where(split, 0.97, run.stages["route"].confidence), good=good, score=good)
 
 
@@ -232,7 +232,7 @@ def hurting(run: RunColumns, rng: np.random.Generator) -> RunColumns:
 PLANTS: dict[str, Plant] = {
     "curve-rises": curved(rise=0.45),
     "train-worse": curved(train=0.2),
-    "plateau": curved(level=0.35, sizes=(16, 64, 256, 1024, 4096, 16384)),
+    "plateau": curved(level=0.42, sizes=(16, 64, 256, 1024, 4096, 16384)),
     "jump": curved(jump=0.25),
     "helper-hurts": hurting,
     "copies": leaking("copies", 0.01),
