@@ -49,7 +49,7 @@ class LlmServer:
 
     def counters(self, *, calls: int = 0) -> dict[str, Any]:
         """Give the counters, as soon as so many calls have come."""
-        with urllib.request.urlopen(f"{self.root}/control?calls={calls}", timeout=30) as response:
+        with urllib.request.urlopen(f"{self.root}/control?calls={calls}", timeout=100) as response:
             return json.load(response)
 
 

@@ -140,7 +140,12 @@ def serve(pipe: Connection, recipe: Recipe, fingerprints: Mapping[str, str]) -> 
     """Answer chunks until the driver is gone: the work of a worker process."""
     # Ctrl-C in the terminal is meant for the driver, which ends its workers itself.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    asyncio.run(_serve(pipe, Worker(recipe, fingerprints)))
+    serve_pipe(pipe, Worker(recipe, fingerprints))
+
+
+def serve_pipe(pipe: Connection, worker: Worker) -> None:
+    """Answer what comes through a pipe until its other end is closed."""
+    asyncio.run(_serve(pipe, worker))
 
 
 async def _serve(pipe: Connection, worker: Worker) -> None:
