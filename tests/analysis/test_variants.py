@@ -5,9 +5,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from stagegap.analysis.variants import Variant, VariantsView, variants_view
+from stagegap.analysis.variants import Variant, VariantRow, VariantsView, _look_first, groups_of, variants_view
 from stagegap.model.answer import Answer, Label, Output, Status
 from stagegap.model.cascade import Cascade, Kind, Outcome, OutputType, Source, Stage
+from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.record import Record
 from stagegap.model.run import SYSTEM
 
@@ -95,3 +96,32 @@ def test_a_record_costs_what_its_calls_cost_cached_or_not() -> None:
     found = view(variant("a", [True] * 60, cost=0.25), variant("b", [False] * 60))
     assert found.rows[0].price.value == pytest.approx(0.25)
     assert not found.rows[1].price.is_measured
+
+
+def row_of(
+    name: str, best: int | None, worst: int | None, *, price: float | None = None, error: str = ""
+) -> VariantRow:
+    cost = unmeasured("no price") if price is None else Estimate(value=price, low=price, high=price, n=9, method="mean")
+    share = Estimate(value=0.5, low=0.4, high=0.6, n=9, method="mean")
+    return VariantRow(
+        variant=name, run=f"v-{name}", outcome=share, best=best, worst=worst, price=cost, is_paid=True, calls=1,
+        dollars=0.0, error=error,
+    )  # fmt: skip
+
+
+def test_groups_share_no_rank() -> None:
+    rows = [row_of("a", 1, 2), row_of("b", 1, 2), row_of("c", 3, 3), row_of("d", 4, 5), row_of("e", 4, 5)]
+    assert groups_of([*rows, row_of("f", None, None)]) == (("a", "b"), ("c",), ("d", "e"))
+    assert groups_of([row_of("a", 1, 2), row_of("b", 1, 3), row_of("c", 2, 3)]) == (("a", "b", "c"),)
+    assert groups_of([]) == ()
+
+
+def test_morning_says_what_to_look_at_first() -> None:
+    rows = [row_of("a", 1, 2, price=0.02), row_of("b", 1, 2, price=0.01), row_of("c", 3, 3, error="no key.")]
+    assert _look_first(rows, ["a", "b"]) == (
+        "c stopped: no key.",
+        "B costs least of those that are ahead.",
+        "Read what a changes: `stagegap compare v-c v-a`.",
+    )
+    assert _look_first(rows[:2], ["a", "b"])[-1] == "Read what a changes: `stagegap compare v-b v-a`."
+    assert _look_first([row_of("a", 1, 1)], ["a"]) == ()

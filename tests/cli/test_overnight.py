@@ -70,5 +70,6 @@ def test_the_file_of_the_morning_shows_names_as_they_are() -> None:
         "| a\\|b\\*c | v1 | 50% (40 to 60) | 1 to 2 | $0.001 | 3 | $0.25 |\n"
         "| \\<b\\> | v1 | 50% (40 to 60) | 3 | ? | 3 | $0.25 |\n"
         "| c | v1 | - |  |  | 3 | $0.25 |\n\n"
+        "- Groups that can be told apart, best first: a\\|b\\*c \\| \\<b\\>\n"
         "- c stopped: HTTP 401: \\[no\\]\n"
     )

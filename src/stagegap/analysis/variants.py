@@ -81,6 +81,10 @@ class VariantsView:
     """Variants that may be the best: the ranks of which start at 1."""
     calls: int
     dollars: float
+    groups: tuple[tuple[str, ...], ...] = ()
+    """Variants that can't be told apart, best group first: the ranks of two groups share none."""
+    look_first: tuple[str, ...] = ()
+    """What to read in the morning, as sentences, the most pressing first."""
 
 
 def variants_view(
@@ -136,7 +140,38 @@ def variants_view(
         leaders=leaders,
         calls=sum(row.calls for row in rows),
         dollars=sum(row.dollars for row in rows),
+        groups=groups_of(rows),
+        look_first=_look_first(rows, leaders),
     )
+
+
+def groups_of(rows: Sequence[VariantRow]) -> tuple[tuple[str, ...], ...]:
+    """Give the variants in groups whose ranks do not overlap, best group first; those without a rank are in none."""
+    found: list[list[str]] = []
+    end = 0
+    for row in sorted((row for row in rows if row.best is not None), key=lambda row: row.best or 0):
+        assert row.best is not None, "rows without a rank are left out"
+        assert row.worst is not None, "a best rank comes with a worst"
+        if row.best > end:
+            found.append([])
+        found[-1].append(row.variant)
+        end = max(end, row.worst)
+    return tuple(map(tuple, found))
+
+
+def _look_first(rows: Sequence[VariantRow], leaders: Sequence[str]) -> tuple[str, ...]:
+    """Say what stopped, which of the leaders costs least, and which two runs to compare."""
+    said = [f"{row.variant} stopped: {row.error}" for row in rows if row.error]
+    ahead = [row for row in rows if row.variant in leaders]
+    priced = [row for row in ahead if row.price.is_measured]
+    if len(ahead) > 1 and len(priced) == len(ahead):
+        cheapest = min(priced, key=lambda row: row.price.value)
+        said.append(f"{sentence(cheapest.variant)} costs least of those that are ahead.")
+    ranked = [row for row in rows if row.best is not None]
+    if len(ranked) > 1:
+        best, other = ranked[0], next((row for row in ranked[1:] if row.variant not in leaders), ranked[1])
+        said.append(f"Read what {best.variant} changes: `stagegap compare {other.run} {best.run}`.")
+    return tuple(said)
 
 
 def _prices(variant: Variant, records: Sequence[Record]) -> Floats:

@@ -82,6 +82,15 @@ def draw(view: VariantsView) -> None:
     for row in view.rows:
         table.add_row(*map(printing.printable, _cells(row)), style="bold" if row.variant in view.leaders else "")
     out.print(table)
+    for line in (*_groups(view), *view.look_first):
+        printing.say(line)
+
+
+def _groups(view: VariantsView) -> tuple[str, ...]:
+    """Say which variants can't be told apart, where that is more than the headline says."""
+    if len(view.groups) < 2:
+        return ()
+    return ("Groups that can be told apart, best first: " + " | ".join(", ".join(group) for group in view.groups),)
 
 
 def markdown(view: VariantsView) -> str:
@@ -97,7 +106,7 @@ def markdown(view: VariantsView) -> str:
         "|---|---|---:|---:|---:|---:|---:|",
         *(f"| {' | '.join(map(_escaped, _cells(row)))} |" for row in view.rows),
         "",
-        *(f"- {_escaped(row.variant)} stopped: {_escaped(row.error)}" for row in view.rows if row.error),
+        *(f"- {_escaped(line)}" for line in (*_groups(view), *view.look_first)),
     ]
     return "\n".join(lines).rstrip() + "\n"
 
