@@ -60,6 +60,7 @@ def test_the_file_of_the_morning_shows_names_as_they_are() -> None:
     view = VariantsView(
         cascade="my_mails", noun="mail", outcome="mean x.y", headline="A|b*c is best", records=9,
         rows=rows, leaders=("a|b*c",), calls=9, dollars=0.75,
+        groups=(("a|b*c",), ("<b>",)), look_first=("c stopped: HTTP 401: [no]",),
     )  # fmt: skip
     assert markdown(view) == (
         "# Variants of my\\_mails\n\nA\\|b\\*c is best.\n\n"
