@@ -56,8 +56,10 @@ def test_serve_hands_folder_and_pages_to_the_script(
     server.serve(tmp_path, port=port, open_browser=True, pages="label")
     assert (os.environ[server.FOLDER], os.environ[server.PAGES]) == (str(tmp_path.resolve()), "label")
     assert Interrupted.started["script"].name == "script.py"
-    assert Interrupted.started["config"] == {**server.settings(), "server.port": port, "server.headless": False}
-    assert capsys.readouterr().out == "\n  Stopped. Your labels are saved.\n"
+    quiet = {"server.headless": False, "logger.hideWelcomeMessage": True}
+    assert Interrupted.started["config"] == {**server.settings(), "server.port": port, **quiet}
+    said = capsys.readouterr().out
+    assert said == f"\n  URL: http://127.0.0.1:{port}\n\n  Stopped. Your labels are saved.\n"
 
 
 def test_port_that_is_taken_is_named(tmp_path: Path) -> None:

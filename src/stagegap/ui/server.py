@@ -50,8 +50,12 @@ def serve(
     os.environ[FOLDER] = str(folder.resolve())
     os.environ[PAGES] = pages
     app = App(script if script is not None else Path(__file__).with_name("script.py"))
+    if open_browser:
+        sys.stdout.write(f"\n  URL: http://{ADDRESS}:{port}\n")
+        sys.stdout.flush()
+    quiet = {"server.headless": not open_browser, "logger.hideWelcomeMessage": open_browser}  # and no advice on agents
     try:
-        app.run(config={**settings(), **_identity(), "server.port": port, "server.headless": not open_browser})
+        app.run(config={**settings(), **_identity(), "server.port": port, **quiet})
     except KeyboardInterrupt:
         sys.stdout.write("\n  Stopped. Your labels are saved.\n")
 
