@@ -19,9 +19,11 @@ def test_app_on_an_empty_folder_says_how_to_begin(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv(server.PAGES, "all")
 
     def script():
-        import runpy
+        import importlib
+        import sys
 
-        runpy.run_module("stagegap.ui.script", run_name="stagegap.ui.script")
+        sys.modules.pop("stagegap.ui.script", None)  # the app runs it anew for every visit
+        importlib.import_module("stagegap.ui.script")
 
     test = AppTest.from_function(script, default_timeout=60).run()
     assert not test.exception

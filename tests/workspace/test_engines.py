@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -38,6 +40,19 @@ def test_worker_processes_change_no_verdict_and_no_key(tmp_path: Path) -> None:
         assert second is not None
         assert first.stages == second.stages
         assert opened.plan(None, options).calls == 0
+
+
+def test_script_without_a_guard_begins_once_whatever_its_workers(tmp_path: Path) -> None:
+    write_starter(tmp_path)
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from pathlib import Path\nfrom stagegap.runner.options import RunOptions\n"
+        "from stagegap.workspace import Workspace\nprint('begun')\n"
+        "with Workspace(Path('.')) as opened:\n"
+        "    print(opened.run(None, RunOptions(engine='processes:2'))[1].calls)\n"
+    )
+    done = subprocess.run([sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["begun", "14"]
 
 
 def test_an_engine_that_is_none_is_refused_at_once() -> None:

@@ -87,7 +87,7 @@ def test_difference_of_the_work_tree_is_kept_without_secrets(workspace: Workspac
     assert ".env" not in found.diff
     assert not found.diff_is_cut
     assert next(source for source in found.sources if source.path == "stages.py").kept == "holds a secret"
-    store = b"".join(path.read_bytes() for path in (folder / ".stagegap").iterdir())
+    store = b"".join(path.read_bytes() for path in (folder / ".stagegap").rglob("*") if path.is_file())
     assert SECRET.encode() not in store
 
 

@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import multiprocessing
 import signal
+import sys
 import threading
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
@@ -19,6 +20,23 @@ from stagegap.runner.engines.worker import Worker
 
 READY = "ready"
 """First that a process sends."""
+
+
+@contextlib.contextmanager
+def _without_main_file() -> Generator[None]:
+    """Keep a new process from running the program's own file once more: it needs nothing of it.
+
+    A script without `if __name__ == "__main__"` would otherwise begin its work again in every worker.
+    """
+    main = sys.modules["__main__"]
+    kept = {name: value for name, value in vars(main).items() if name in ("__file__", "__spec__")}
+    for name in kept:
+        setattr(main, name, None)
+    try:
+        yield
+    finally:
+        for name, value in kept.items():
+            setattr(main, name, value)
 
 
 class Processes:
@@ -77,7 +95,8 @@ class Processes:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=serve, args=(theirs, *self._start), daemon=True)
-        process.start()
+        with _without_main_file():
+            process.start()
         theirs.close()
         made = _Process(process, ours)
         made.listener = threading.Thread(target=self._listen, args=(made,), name="stagegap-listen")
