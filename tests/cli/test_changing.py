@@ -104,6 +104,18 @@ def test_refused_comparison_gives_reasons_and_an_offer(stagegap: Command, made: 
     assert stagegap("compare", "v1", "v2", "--shared", "--json").json["is_accepted"] is True
 
 
+def test_two_newest_runs_are_compared_where_none_is_named(stagegap: Command, made: Path) -> None:
+    stagegap("run")
+    few = stagegap("compare")
+    assert (few.code, few.error) == (2, "Cascade 'first' has no two runs that are done. `stagegap run` makes one.\n")
+    for _ in range(2):
+        stagegap("run")
+    for words, runs in (((), ("v2", "v3")), (("v1",), ("v1", "v3")), (("v3",), ("v3", "v2"))):
+        said = stagegap("compare", *words, "--json").json
+        assert (said["before"], said["after"]) == runs
+    assert "2 mixtures" not in stagegap("changed").out
+
+
 def test_stage_that_one_run_lacks_is_not_compared(stagegap: Command, made: Path) -> None:
     stagegap("run")
     replace_in(made / "cascade.yaml", "  topic: ", "  subject: ")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from stagegap.cli.options import CascadeOption, JsonOption, RunOption
+from stagegap.cli.options import CascadeOption, EarlierArgument, JsonOption, LaterArgument, RunOption
 
 changing = typer.Typer()
 
@@ -18,18 +18,18 @@ SharedOption = Annotated[
 
 @changing.command()
 def compare(
-    before: Annotated[str, typer.Argument(help="Name of the earlier run, such as v3.")],
-    after: Annotated[str, typer.Argument(help="Name of the later run.")],
+    before: EarlierArgument = None,
+    after: LaterArgument = None,
     cascade: CascadeOption = None,
     shared: SharedOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Compare two runs on the records that both have: what got better, what got worse, what differs."""
     from stagegap.cli import drawing_changes, printing
-    from stagegap.cli.opening import comparison, workspace
+    from stagegap.cli.opening import comparison, pair, workspace
 
     with workspace() as opened:
-        view = comparison(opened, cascade, before, after, shared=shared)
+        view = comparison(opened, cascade, *pair(opened, cascade, before, after), shared=shared)
     if as_json:
         return printing.print_view(view)
     drawing_changes.draw_comparison(view)

@@ -7,6 +7,7 @@ from pathlib import Path
 from stagegap.analysis.changes.views import Comparison
 from stagegap.analysis.views import Scorecard
 from stagegap.errors import ConfigurationError, NotFound
+from stagegap.model.run import RunStatus
 from stagegap.workspace import Workspace
 from stagegap.workspace.attributing import Attribution
 from stagegap.workspace.comparing import on_shared_records
@@ -52,6 +53,19 @@ def comparison(opened: Workspace, cascade: str | None, before: str, after: str, 
     """Compare two runs; `shared` takes the offer where they can't be compared as they are. Raises: NotFound."""
     view = opened.compare(cascade_name(opened, cascade), before, after)
     return on_shared_records(view) if shared else view
+
+
+def pair(opened: Workspace, cascade: str | None, before: str | None, after: str | None) -> tuple[str, str]:
+    """Give two runs by name: by default the newest that is done, and the one before it. Raises: NotFound."""
+    if before and after:
+        return before, after
+    name = cascade_name(opened, cascade)
+    done = [run.name for run in opened.runs(name) if run.status is RunStatus.DONE]
+    others = [run for run in done if run != before]
+    found = [before, *others[:1]] if before else others[1::-1]
+    if len(found) < 2:
+        raise NotFound(f"Cascade {name!r} has no two runs that are done. `stagegap run` makes one.")
+    return found[0], found[1]
 
 
 def newest(opened: Workspace, cascade: str | None, run: str | None) -> str:

@@ -15,6 +15,10 @@ CascadeOption = Annotated[
     str | None, typer.Option("--cascade", help="Name of the cascade; by default the one that ran last.")
 ]
 RunOption = Annotated[str | None, typer.Option("--run", help="Name of the run, such as v3; by default the newest.")]
+EarlierArgument = Annotated[
+    str | None, typer.Argument(help="Name of the earlier run, such as v3; by default the one before the newest.")
+]
+LaterArgument = Annotated[str | None, typer.Argument(help="Name of the later run; by default the newest.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 LimitOption = Annotated[int | None, typer.Option("--limit", help="So many records at most, the first ones.")]
 FilterOption = Annotated[

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from stagegap.cli.options import CascadeOption, JsonOption
+from stagegap.cli.options import CascadeOption, EarlierArgument, JsonOption, LaterArgument
 
 past = typer.Typer()
 runs = typer.Typer(invoke_without_command=True, help="List the runs of a cascade, filter them, tag them, follow one.")
@@ -121,8 +121,8 @@ def reproduce_run(
 
 @past.command(name="changed")
 def changed_between(
-    before: Annotated[str, typer.Argument(help="Name of the earlier run, such as v3.")],
-    after: Annotated[str, typer.Argument(help="Name of the later run.")],
+    before: EarlierArgument = None,
+    after: LaterArgument = None,
     cascade: CascadeOption = None,
     plan: Annotated[bool, typer.Option("--plan", help="Only say what it would call, and what that costs.")] = False,
     shared: Annotated[bool, typer.Option("--shared", help="Take the records that are the same in both.")] = False,
@@ -131,18 +131,17 @@ def changed_between(
 ) -> None:
     """Say which stages the difference between two runs comes from, by mixing their versions stage by stage."""
     from stagegap.cli import drawing_past, printing
+    from stagegap.cli.opening import pair, workspace
     from stagegap.cli.opening import past as opened_past
-    from stagegap.cli.opening import workspace
 
-    with (
-        workspace() as opened,
-        opened_past(opened, cascade).versions(before, after, use_shared=shared) as versions,
-    ):
-        if plan:
-            return printing.print_view(versions.plan()) if as_json else printing.draw_plan(versions.plan())
-        if not as_json:
-            drawing_past.draw_price(versions.plan())
-        view = versions.changed(may_pay=paid, progress=printing.progress(as_json))
+    with workspace() as opened:
+        before, after = pair(opened, cascade, before, after)
+        with opened_past(opened, cascade).versions(before, after, use_shared=shared) as versions:
+            if plan:
+                return printing.print_view(versions.plan()) if as_json else printing.draw_plan(versions.plan())
+            if not as_json:
+                drawing_past.draw_price(versions.plan())
+            view = versions.changed(may_pay=paid, progress=printing.progress(as_json))
     if as_json:
         return printing.print_view(view)
     drawing_past.draw_changed(view)
