@@ -29,7 +29,6 @@ def test_each_failed_record_is_booked_once():
     found = error_parts("ABC", prefixes())
     assert found.cause.tolist() == [NOT_FAILED, 0, 1, 0, 2, BEYOND, NOT_FAILED]
     assert (found.failed, [part.count for part in found.parts], found.beyond) == (5, [2, 1, 1], 1)
-    assert found.parts[0].share.value == 0.4
 
 
 def test_a_fix_that_needs_an_earlier_one_is_joint():
@@ -46,9 +45,9 @@ def test_without_broken_records_the_counts_are_the_steps():
     assert [part.count for part in found.parts] == steps
 
 
-def test_no_failed_record_has_no_shares():
+def test_where_no_record_failed_nothing_is_booked():
     found = error_parts("A", [np.ones(3), np.ones(3)])
-    assert (found.failed, found.parts[0].share.is_measured) == (0, False)
+    assert (found.failed, found.parts[0].count, found.beyond) == (0, 0, 0)
 
 
 def test_the_number_of_outcomes_must_fit():

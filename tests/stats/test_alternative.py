@@ -41,9 +41,22 @@ def test_the_p_values_are_those_of_the_one_sided_t_test():
 def test_a_judge_who_copies_everybody_wins_without_a_spread():
     people = {name: dict.fromkeys(range(40), "a") for name in ("ann", "bob", "cy")}
     found = alternative_test(dict.fromkeys(range(40), "a"), people, epsilon=0.1, alignment=agreeing)
-    assert (found.winning_rate, found.annotators[0].p) == (1.0, 0.0)
+    assert (found.winning_rate, found.annotators[0].p) == (1.0, 0.5**40), "the sign test's"
     found = alternative_test(dict.fromkeys(range(40), "b"), people, epsilon=0.1, alignment=agreeing)
     assert (found.winning_rate, found.annotators[0].p) == (0.0, 1.0)
+
+
+def test_items_of_one_cluster_are_no_independent_witnesses():
+    judge, people = simulated(0.8)
+    alone = alternative_test(judge, people, epsilon=0.15, alignment=agreeing)
+    copies = {name: {(i, copy): given[i] for i in given for copy in range(3)} for name, given in people.items()}
+    judged = {(i, copy): judge[i] for i in judge for copy in range(3)}
+    found = alternative_test(judged, copies, epsilon=0.15, alignment=agreeing, unit=lambda item: item[0])
+    assert [row.p for row in found.annotators] == pytest.approx([row.p for row in alone.annotators])
+    together = alternative_test(judged, copies, epsilon=0.15, alignment=agreeing)
+    assert all(row.p < own.p for row, own in zip(together.annotators, alone.annotators, strict=True))
+    one = alternative_test(judge, people, epsilon=0.15, alignment=agreeing, unit=lambda _: "the same")
+    assert (one.left_out, one.problem) == (4, "too few: 0 of 3 annotators")
 
 
 def test_too_little_data_is_named():

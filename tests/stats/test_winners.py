@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -84,6 +84,16 @@ def test_a_rival_that_moves_more_than_the_picked_one_bounds_it_from_above():
 def test_a_figure_without_spread_stays_as_it_is():
     shown = figure(0.2)
     assert picked(shown, np.array([0.2]), np.zeros((1, 1)), best=0, level=0.95, lead_level=0.96) is shown
+
+
+def test_few_clusters_make_the_correction_more_cautious():
+    values, covariance = normal([0.4, 0.1], [0.09, 0.06])
+    shown = figure(0.4)
+    alone = picked(shown, values, covariance, best=0, level=0.95, lead_level=0.96)
+    few = picked(replace(shown, clusters=15), values, covariance, best=0, level=0.95, lead_level=0.96)
+    many = picked(replace(shown, clusters=5_000), values, covariance, best=0, level=0.95, lead_level=0.96)
+    assert few.low < alone.low < alone.high < few.high
+    assert many.value == pytest.approx(alone.value, abs=1e-3)
 
 
 def test_a_lead_that_only_the_score_interval_accepts_is_no_contradiction():

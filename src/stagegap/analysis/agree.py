@@ -172,7 +172,10 @@ def _alternative(
             assert label.answer is not None, "a label in force has an answer"
             people[name][record] = answer_as_output(label.answer, record=record, stage=stage)
             given[id(people[name][record])] = label
-    found = alternative_test(evidence.system(stage), people, epsilon=epsilon, alignment=alignment)
+    units = {record.id: record.unit for record in evidence.records}
+    found = alternative_test(
+        evidence.system(stage), people, epsilon=epsilon, alignment=alignment, unit=lambda record: units[record]
+    )
     if found.problem:
         return None, f"{found.problem} with 30 {plural(evidence.cascade.noun, 30)} that others labelled too"
     assert len(found.annotators) >= FEWEST_ANNOTATORS

@@ -8,9 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stagegap.model.estimate import Estimate
-from stagegap.stats.intervals import wilson
-
 Floats = NDArray[np.float64]
 
 BEYOND = -1
@@ -28,8 +25,6 @@ class Part:
     """Failed records that become right when this stage's reference is added to those of all earlier stages."""
     joint: int
     """Of these, records that this stage's reference alone would not have made right: an earlier one is needed too."""
-    share: Estimate
-    """Of the failed records."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,21 +54,18 @@ def error_parts(
     failed = (table[:, 0] == 0) & ~np.isnan(table).any(axis=1)
     first = np.where((table[:, 1:] == 1).any(axis=1), np.argmax(table[:, 1:] == 1, axis=1), BEYOND)
     cause = np.where(failed, first, NOT_FAILED).astype(np.int64)
-    total = int(failed.sum())
     parts: list[Part] = []
     for position, stage in enumerate(stages):
         here = cause == position
-        count = int(here.sum())
         single = None if alone is None else alone.get(stage)
         parts.append(
             Part(
                 stage=stage,
-                count=count,
+                count=int(here.sum()),
                 joint=0 if single is None else int((here & (single == 0)).sum()),
-                share=wilson(count / total if total else 0.0, n=total),
             )
         )
-    return Parts(failed=total, parts=tuple(parts), beyond=int((cause == BEYOND).sum()), cause=cause)
+    return Parts(failed=int(failed.sum()), parts=tuple(parts), beyond=int((cause == BEYOND).sum()), cause=cause)
 
 
 def category_ceiling(errors: int, counts: Mapping[str, int], *, error_rate: float) -> dict[str, float]:

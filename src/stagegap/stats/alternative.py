@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
+from stagegap.stats.clusters import clustered_error, clusters, distinct
 from stagegap.stats.distributions import t_cdf
 from stagegap.stats.multiple import benjamini_yekutieli
 
@@ -59,15 +61,18 @@ def alternative_test(
     alignment: Callable[[Rating, Sequence[Rating]], float],
     q: float = 0.05,
     fewest_items: int = FEWEST_ITEMS,
+    unit: Callable[[Item], Hashable] | None = None,
 ) -> AlternativeTest:
     """Test whether the judge is as close to the other annotators as each annotator is, up to epsilon.
 
     `alignment(rating, others)` is larger for closer ratings: `agreeing` for categories. Epsilon is the price of an
     annotator: 0.2 for experts, 0.15 for skilled people, 0.1 for crowd workers. It measures agreement, not truth.
-    Annotators who share fewer than `fewest_items` items with the judge and somebody else are left out and counted.
+    Annotators who share fewer than `fewest_items` items with the judge and somebody else are left out and counted,
+    and so is who shares items of one cluster only. `unit` says which cluster an item belongs to (itself unless given):
+    the published test takes items as independent, and would be too sure of twenty questions of one conversation.
     """
-    rows = [_against(name, judge, annotators, epsilon, alignment) for name in annotators]
-    usable = [row for row in rows if row.n >= max(2, fewest_items)]
+    rows = [_against(name, judge, annotators, epsilon, alignment, unit or _itself) for name in annotators]
+    usable = [row for row in rows if row.n >= max(2, fewest_items) and not math.isnan(row.p)]
     adjusted = benjamini_yekutieli(np.array([row.p for row in usable], dtype=np.float64))
     decided = tuple(
         AgainstOne(
@@ -99,15 +104,18 @@ def _against(
     annotators: Mapping[str, Mapping[Item, Rating]],
     epsilon: float,
     alignment: Callable[[Rating, Sequence[Rating]], float],
+    unit: Callable[[Item], Hashable],
 ) -> AgainstOne:
     judge_wins: list[bool] = []
     annotator_wins: list[bool] = []
+    units: list[Hashable] = []
     for item, rating in annotators[name].items():
         others = [given[item] for other, given in annotators.items() if other != name and item in given]
         if others and item in judge:
             machine, person = alignment(judge[item], others), alignment(rating, others)
             judge_wins.append(machine >= person)
             annotator_wins.append(person >= machine)
+            units.append(unit(item))
     n = len(judge_wins)
     if n < 2:
         return AgainstOne(annotator=name, n=n, judge_wins=math.nan, annotator_wins=math.nan, p=math.nan, rejected=False)
@@ -117,16 +125,27 @@ def _against(
         n=n,
         judge_wins=sum(judge_wins) / n,
         annotator_wins=sum(annotator_wins) / n,
-        p=_below(difference.mean(), float(difference.std(ddof=1)), n, epsilon),
+        p=_below(difference, clusters(units).codes, epsilon),
         rejected=False,
     )
 
 
-def _below(mean: float, deviation: float, n: int, bound: float) -> float:
-    """Give the one-sided t-test's p that the mean is not below the bound."""
-    if deviation == 0:
-        return 0.0 if mean < bound else 1.0
-    return t_cdf((mean - bound) / (deviation / math.sqrt(n)), n - 1)
+def _itself(item: Hashable) -> Hashable:
+    return item
+
+
+def _below(values: NDArray[np.float64], codes: NDArray[np.int64], bound: float) -> float:
+    """Give the one-sided t-test's p that the mean is not below the bound, whole clusters being the units.
+
+    Without a spread it is that of the sign test, so that few equal units are not taken for proof; NaN for one unit.
+    """
+    units = distinct(codes)
+    if units < 2:
+        return math.nan
+    mean, error = float(values.mean()), clustered_error(values, codes)
+    if error <= 1e-12:
+        return 0.5**units if mean < bound else 1.0
+    return t_cdf((mean - bound) / error, units - 1)
 
 
 def agreeing(rating: object, others: Sequence[object]) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 
@@ -57,6 +58,21 @@ def kish_n(codes: NDArray[np.int64]) -> float:
     """
     sizes = np.bincount(codes)
     return float(sizes.sum() ** 2 / (sizes.astype(np.float64) ** 2).sum())
+
+
+def clustered_error(values: NDArray[np.float64], codes: NDArray[np.int64]) -> float:
+    """Give the standard error of a mean with whole clusters as units, NaN for one (Miller 2024).
+
+    sqrt(C / (C - 1) x the sum over clusters of their summed deviations squared) / n.
+
+    >>> round(clustered_error(np.array([1.0, 2.0, 3.0, 4.0]), np.arange(4)), 4)
+    0.6455
+    """
+    count = distinct(codes)
+    if count < 2:
+        return math.nan
+    sums = np.bincount(codes, weights=values - values.mean())
+    return math.sqrt(count / (count - 1) * float((sums**2).sum())) / len(values)
 
 
 def effective_n(values: NDArray[np.float64], codes: NDArray[np.int64]) -> float:

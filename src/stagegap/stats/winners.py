@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from stagegap.model.estimate import Estimate
 from stagegap.stats.clusters import distinct
-from stagegap.stats.distributions import normal_cdf, normal_quantile
+from stagegap.stats.distributions import normal_cdf, normal_quantile, t_quantile
 
 Floats = NDArray[np.float64]
 
@@ -30,8 +30,11 @@ def picked(
     `lead_level`, it follows a truncated normal distribution; the value is its median-unbiased estimate and the
     interval has the right coverage among picked ones, both held inside a wider interval that is valid for all figures
     at once (the hybrid of Andrews, Kitagawa & McCloskey 2024, "Inference on Winners"). `covariance` is that of the
-    figures' estimates; `estimate` is the picked one as it is shown.
+    figures' estimates; `estimate` is the picked one as it is shown. With clusters the covariance itself is estimated
+    from few of them, so every standard error grows as Student's quantile does over the normal one, as in the
+    intervals that decided who is picked.
     """
+    covariance = covariance * _widening(estimate.clusters, level) ** 2
     spread = math.sqrt(float(covariance[best, best]))
     if spread <= 1e-9:
         return estimate
@@ -54,6 +57,13 @@ def picked(
         level=level,
         clusters=estimate.clusters,
     )
+
+
+def _widening(units: int | None, level: float) -> float:
+    if units is None:
+        return 1.0
+    tail = (1 + level) / 2
+    return t_quantile(tail, units - 1) / normal_quantile(tail)
 
 
 def _bounds(values: Floats, covariance: Floats, best: int, *, level: float, lead_level: float) -> tuple[float, float]:
