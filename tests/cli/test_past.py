@@ -8,8 +8,10 @@ import pytest
 
 from cli.conftest import Command
 from sixty import replace_in, spoil, write_sixty
+from stagegap.analysis.so_far import SoFar
 from stagegap.cli import following
 from stagegap.errors import ConfigurationError
+from stagegap.model.estimate import Estimate
 from stagegap.model.live import LiveRun, LiveStage
 
 
@@ -155,12 +157,22 @@ class Watched:
         )
         return [note] if self._left >= 0 else []
 
+    def so_far(self, live: LiveRun) -> SoFar | None:
+        found = Estimate(value=0.5, low=0.1, high=0.9, n=live.stages[0].done, method="made up")
+        return (
+            SoFar(outcome="x", estimate=found, finished=1, of=4, is_safe=True, sentence="Good so far.")
+            if found.n
+            else None
+        )
+
 
 def test_run_is_followed_until_it_ends(capsys: pytest.CaptureFixture[str]) -> None:
     pauses: list[float] = []
     following.follow(Watched(3), pause=pauses.append)
     lines = capsys.readouterr().out.splitlines()
-    assert lines[:4] == ["v3 system 0%", "v3 system 20%", "v3 system 50%", "No run goes on any more."]
+    assert lines[:4] == [
+        "v3 system 0%.", "v3 system 20%. Good so far.", "v3 system 50%. Good so far.", "No run goes on any more.",
+    ]  # fmt: skip
     assert len(pauses) == 3
     following.follow(Watched(0), pause=pauses.append)
     assert capsys.readouterr().out.splitlines() == ["No run goes on."]
@@ -175,6 +187,7 @@ def test_run_is_followed_as_a_table_on_a_terminal(
     out = capsys.readouterr().out
     assert "Run v3, part 1 of 2: system" in out
     assert "1/4" in out
+    assert "Good so far." in out
 
 
 def test_runs_that_go_on_are_followed_by_name(stagegap: Command, ran: Path) -> None:

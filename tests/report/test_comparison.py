@@ -93,7 +93,9 @@ def test_night_is_one_file_with_ranks_and_prices() -> None:
     html = report.variants_html(variants_view())
     assert html == report.variants_html(variants_view())
     assert "<h1>Large is the best variant: 62% (95% interval 58 to 66)</h1>" in html
-    assert "broken stopped: It stopped." in html
+    assert "<li>Groups that can be told apart, best first: large | small</li>" in html
+    assert "<li>broken stopped: It stopped.</li><li>Read what large changes: " in html
+    assert "look at first" not in report.variants_html(replace(variants_view(), groups=(), look_first=()))
     assert "<td>$0.002 ($0.001 to $0.003), n 600</td>" in html
     assert "<td>not known</td>" in html
     assert len(html.encode()) < 25_000

@@ -112,4 +112,6 @@ def variants_view() -> VariantsView:
         leaders=("large",),
         calls=1_800,
         dollars=3.6,
+        groups=(("large",), ("small",)),
+        look_first=("broken stopped: It stopped.", "Read what large changes: `stagegap compare v19 v20`."),
     )

@@ -231,3 +231,6 @@ def test_strip_stands_on_the_page_while_a_run_goes_on(two: Workspace, monkeypatc
     assert "Run v3 has started and not ended yet." in texts(opened(two))
     monkeypatch.setattr(Past, "live", lambda self: [LIVE])
     assert "Run v3, part 1 of 3, system: draft 5 of 20" in texts(opened(two))
+    two.store.update_run(replace(run, status=RunStatus.RUNNING))
+    monkeypatch.setattr(Past, "live", lambda self: [replace(LIVE, name="v2")])
+    assert "Good questions (reply.fact_recall >= 1) so far: 60% (95% interval" in texts(opened(two))

@@ -85,15 +85,23 @@ def _pid(path: Path) -> int:
 
 def test_run_notes_how_far_it_is_while_it_goes_on(tmp_path: Path) -> None:
     write_starter(tmp_path)
-    seen = []
+    seen, told = [], []
 
     class Watching(Silent):
+        def begin(self, cell: CellSummary) -> None:
+            told.append(past.so_far(past.live()[0]))
+
         def end(self) -> None:
             seen.extend(past.live())
+            told.append(past.so_far(seen[-1]))
 
     with Workspace.open(tmp_path) as workspace:
         past = Past(workspace, "first")
         workspace.run(None, progress=Watching())
+        assert told[0] is None
+        assert told[1] == told[-1]
+        assert (told[1].finished, told[1].of, told[1].estimate.n, told[1].is_safe) == (6, 6, 6, True)
+        assert told[1].sentence.startswith("Good questions (reply.fact_recall >= 1) so far: 50% (95% interval ")
         assert [(note.cell, note.cells, note.of, note.share) for note in seen] == [
             ("system", 1, 3, 1.0), ("reference:topic", 2, 3, 1.0), ("reference:reply", 3, 3, 1.0),
         ]  # fmt: skip

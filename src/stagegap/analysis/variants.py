@@ -86,6 +86,14 @@ class VariantsView:
     look_first: tuple[str, ...] = ()
     """What to read in the morning, as sentences, the most pressing first."""
 
+    @property
+    def morning(self) -> tuple[str, ...]:
+        """Say which variants can be told apart, where that is more than the headline says, then what to look at."""
+        if len(self.groups) < 2:
+            return self.look_first
+        groups = " | ".join(", ".join(group) for group in self.groups)
+        return f"Groups that can be told apart, best first: {groups}", *self.look_first
+
 
 def variants_view(
     variants: Sequence[Variant],

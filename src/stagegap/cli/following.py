@@ -12,6 +12,7 @@ from rich.live import Live
 from rich.text import Text
 
 from stagegap.analysis import codec
+from stagegap.analysis.so_far import SoFar
 from stagegap.cli import printing
 from stagegap.errors import ConfigurationError
 from stagegap.model.answer import Status
@@ -79,9 +80,13 @@ def follow(past: Past, *, pause: Callable[[float], object]) -> None:
     if not seen:
         return printing.say("No run goes on.")
     if out.is_terminal:
+        looks: dict[str, SoFar | None] = {}  # by a hundredth of a part: a look must cost little beside the run
         with Live(console=out, refresh_per_second=4, transient=True) as live:
             while seen:
-                live.update(Group(*(part for note in seen for part in _drawn(note))))
+                for note in seen:
+                    if _place(note) not in looks:
+                        looks[_place(note)] = past.so_far(note)
+                live.update(Group(*(part for note in seen for part in _drawn(note, looks[_place(note)]))))
                 pause(EVERY_S)
                 seen = past.live()
     else:
@@ -91,18 +96,26 @@ def follow(past: Past, *, pause: Callable[[float], object]) -> None:
                 line = f"{note.name} {note.cell} {math.floor(10 * note.share) * 10}%"
                 if told.get(note.run) != line:
                     told[note.run] = line
-                    printing.say(line)
+                    printing.say(" ".join([f"{line}.", *_so_far(past.so_far(note))]))
             pause(EVERY_S)
             seen = past.live()
     printing.say("No run goes on any more.")
     return printing.advise("stagegap runs", "stagegap show")
 
 
-def _drawn(note: LiveRun) -> tuple[RenderableType, ...]:
+def _place(note: LiveRun) -> str:
+    return f"{note.run} {note.cell} {math.floor(100 * note.share)}"
+
+
+def _so_far(found: SoFar | None) -> tuple[str, ...]:
+    return (printing.printable(found.sentence),) if found is not None else ()
+
+
+def _drawn(note: LiveRun, found: SoFar | None) -> tuple[RenderableType, ...]:
     tallies = {stage.stage: _tally(stage) for stage in note.stages}
     cell = CellSummary(cell=Cell.parse(note.cell), tallies=tallies, left_out=0)
     head = Text(f"Run {note.name}, part {min(note.cells + 1, note.of)} of {note.of}: {note.cell}", style="bold")
-    return head, table(cell, seconds=note.seconds)
+    return head, table(cell, seconds=note.seconds), *map(Text, _so_far(found))
 
 
 def _tally(stage: LiveStage) -> Tally:

@@ -82,15 +82,8 @@ def draw(view: VariantsView) -> None:
     for row in view.rows:
         table.add_row(*map(printing.printable, _cells(row)), style="bold" if row.variant in view.leaders else "")
     out.print(table)
-    for line in (*_groups(view), *view.look_first):
+    for line in view.morning:
         printing.say(line)
-
-
-def _groups(view: VariantsView) -> tuple[str, ...]:
-    """Say which variants can't be told apart, where that is more than the headline says."""
-    if len(view.groups) < 2:
-        return ()
-    return ("Groups that can be told apart, best first: " + " | ".join(", ".join(group) for group in view.groups),)
 
 
 def markdown(view: VariantsView) -> str:
@@ -106,7 +99,7 @@ def markdown(view: VariantsView) -> str:
         "|---|---|---:|---:|---:|---:|---:|",
         *(f"| {' | '.join(map(_escaped, _cells(row)))} |" for row in view.rows),
         "",
-        *(f"- {_escaped(line)}" for line in (*_groups(view), *view.look_first)),
+        *(f"- {_escaped(line)}" for line in view.morning),
     ]
     return "\n".join(lines).rstrip() + "\n"
 

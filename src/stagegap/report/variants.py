@@ -14,13 +14,10 @@ from stagegap.report.page import page, section, small
 
 def variants_html(view: VariantsView) -> str:
     """Give the ranking as one HTML document; it holds no text of a record."""
-    stopped = [f"{row.variant} stopped: {row.error}" for row in view.rows if row.error]
     parts = [
         f"<h1>{escape(view.headline)}</h1>",
-        small(
-            f"{view.cascade}, by {view.outcome}, on {counted(view.records, view.noun)} that every variant answered.",
-            *stopped,
-        ),
+        small(f"{view.cascade}, by {view.outcome}, on {counted(view.records, view.noun)} that every variant answered."),
+        section("What to look at first", _morning(view)) if view.morning else "",
         section("Variants, best first", charts.variants(view)),
         section("What they cost", _costs(view)),
         section(
@@ -34,6 +31,10 @@ def variants_html(view: VariantsView) -> str:
         ),
     ]
     return page(view.headline, parts, data=codec.plain(view))
+
+
+def _morning(view: VariantsView) -> str:
+    return f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in view.morning)}</ul>"
 
 
 def _costs(view: VariantsView) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 import stagegap.store.runs as run_tables
 from stagegap.errors import NotFound, StoreBusy, StoreError
 from stagegap.model.answer import Label, Output
-from stagegap.model.past import PastCall
+from stagegap.model.past import PastCall, StageSpending
 from stagegap.model.queue import GuidelineVersion, Progress, Queue, QueueItem, Sitting
 from stagegap.model.record import Record
 from stagegap.model.run import Cell, Run, RunStatus
@@ -215,6 +215,12 @@ class Store:
         self._drainer.drain_all()
         with self._file.reading() as session:
             return spending.spent(session, cascade)
+
+    def spent_by_stage(self, runs: Sequence[str]) -> dict[tuple[str, str], StageSpending]:
+        """Give what the system's answers cost and took when they were made, by id of the run and stage."""
+        self._drainer.drain_all()
+        with self._file.reading() as session:
+            return spending.by_stage(session, runs)
 
     def cells(self, run: str) -> list[Cell]:
         """Give the cells that a run has outputs in."""

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from stagegap.analysis.changes.knobs import RunsView
     from stagegap.analysis.changes.ledger import Ledger
     from stagegap.analysis.changes.views import Comparison, ConfigChange, WhatChanged
+    from stagegap.analysis.so_far import SoFar
     from stagegap.model.live import LiveRun
 
 
@@ -17,6 +18,10 @@ class Past(Protocol):
 
     def live(self) -> Sequence[LiveRun]:
         """Give the runs that go on, in whatever process."""
+        ...
+
+    def so_far(self, live: LiveRun) -> SoFar | None:
+        """Say what the finished records of such a run tell of its outcome; None before the first is."""
         ...
 
     def pair(self) -> tuple[str, str] | None:

@@ -28,9 +28,16 @@ def draw(workspace: Workspace, cascade: str, *, shown: str | None) -> bool:
         active = _active(workspace, cascade, shown)
         if not active:
             streamlit.rerun()
-        live = {one.name: one for one in workspace.past(cascade).live()}
+        past = workspace.past(cascade)
+        live = {one.name: one for one in past.live()}
         for run in active:
-            note(sentence(live[run.name]) if run.name in live else f"Run {run.name} has started and not ended yet.")
+            if run.name not in live:
+                note(f"Run {run.name} has started and not ended yet.")
+                continue
+            note(sentence(live[run.name]))
+            found = past.so_far(live[run.name])
+            if found is not None:
+                note(found.sentence)
 
     strip()
     return True

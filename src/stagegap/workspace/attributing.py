@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from itertools import takewhile
 
 import numpy as np
 
-from stagegap.analysis import frames
+from stagegap.analysis import codec, frames
 from stagegap.analysis.agree import EPSILON, AgreeView, agree_view
 from stagegap.analysis.blame import Blame, blame
 from stagegap.analysis.escalation import EscalationView, escalation
@@ -18,19 +19,22 @@ from stagegap.analysis.faults import FaultsView, faults_view
 from stagegap.analysis.need import NeedView, need_view
 from stagegap.analysis.planting import Selfcheck
 from stagegap.analysis.slices import SlicesView, slices_view
+from stagegap.analysis.so_far import MOST, SoFar, so_far
 from stagegap.errors import ConfigurationError
 from stagegap.exchange.frames import Frame, frame
 from stagegap.exchange.tables import Column
 from stagegap.model.answer import Label
 from stagegap.model.cascade import Cascade
-from stagegap.model.run import Run
+from stagegap.model.run import SYSTEM, Run
 from stagegap.model.sources import CascadeFile
 from stagegap.runner import RunOptions
 from stagegap.runner.prepare import custom_metrics
 from stagegap.store import Store
 from stagegap.workspace.keeping import Keeper
 from stagegap.workspace.planting import MOST_RECORDS, RATE, SIMULATIONS, selfcheck
+from stagegap.workspace.provenance import read as read_provenance
 from stagegap.workspace.running import first_outputs, gather, own_cells, run_records
+from stagegap.workspace.stored import OPTIONS
 
 
 class Attribution:
@@ -75,6 +79,40 @@ class Attribution:
             run=run.name,
             seed=run.seed,
         )
+
+    def so_far(self) -> SoFar | None:
+        """Say what the first records tell of the outcome while the run goes on; None before the first is finished."""
+        made_from = read_provenance(self._store, self.run.id)
+        if made_from is None:
+            return None
+        cascade, stage = self.cascade, self.cascade.outcome.stage
+        kept = self._store.view(self.run.id, OPTIONS)
+        options = codec.from_json(RunOptions, kept[0]) if kept else RunOptions()
+        records = options.chosen(
+            [
+                one
+                for one in self._store.origins.records(made_from.records_digest)
+                if cascade.evaluate in (None, one.split)
+            ]
+        )
+        ids = [record.id for record in records[:MOST]]
+        outputs = {
+            output.record: output
+            for output in self._store.outputs(self.run.id, SYSTEM, stage, records=ids)
+            if output.repeat == 0
+        }
+        first = tuple(takewhile(lambda record: record.id in outputs, records[:MOST]))
+        if not first:
+            return None
+        evidence = gather_evidence(
+            cascade,
+            first,
+            {(str(SYSTEM), stage): outputs},
+            self._store.labels(cascade.name, stage=stage),
+            custom=custom_metrics(self._file),
+            seed=self.run.seed,
+        )
+        return so_far(evidence, of=len(records))
 
     def blame(self) -> Blame:
         """Put the methods of attribution side by side."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from stagegap.analysis import codec
@@ -12,13 +12,20 @@ from stagegap.analysis.changes.compare import compare as compared
 from stagegap.analysis.changes.history import History, RunRow
 from stagegap.analysis.changes.shared import Side
 from stagegap.analysis.changes.views import Comparison, ConfigChange
+from stagegap.charts.words import dollars
 from stagegap.model.estimate import Estimate, unmeasured
+from stagegap.model.past import StageSpending
 from stagegap.model.run import Run
 from stagegap.runner.progress import span
 from stagegap.store import Store
 from stagegap.workspace.attributing import Attribution
 from stagegap.workspace.provenance import read as read_provenance
 from stagegap.workspace.stored import SCORECARD
+
+FASTEST_MS = 1.0
+"""Times of an answer below it differ between two runs of the same code."""
+NOISE = 0.1
+"""Share by which the median time of a stage has to differ before it is named."""
 
 
 def compare(store: Store, before: Attribution, after: Attribution) -> Comparison:
@@ -28,9 +35,10 @@ def compare(store: Store, before: Attribution, after: Attribution) -> Comparison
 
 
 def facts(store: Store, before: Run, after: Run) -> tuple[ConfigChange, ...]:
-    """Give what differs between two runs besides their settings: files, versions of programs, cost and time."""
+    """Give what differs between two runs besides their settings: files, cost and time by stage and in all, versions."""
     spent = store.spent(after.cascade)
     pairs = [
+        *_of_stages(store, before, after),
         ("run.cost", *(f"${spent[run.id]:,.2f}" if spent.get(run.id) else None for run in (before, after))),
         ("run.time", *(_time(run) for run in (before, after))),
     ]
@@ -45,7 +53,30 @@ def facts(store: Store, before: Run, after: Run) -> tuple[ConfigChange, ...]:
     return tuple(ConfigChange(path=path, before=then, after=now) for path, then, now in pairs if then != now)
 
 
-def _keys(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+def _of_stages(store: Store, before: Run, after: Run) -> Iterator[tuple[str, str | None, str | None]]:
+    """Give what an answer of each stage costs and takes; times that only a clock would tell apart are left out."""
+    took = store.spent_by_stage([before.id, after.id])
+    for stage in _keys(*(json.loads(run.resolved)["stages"] for run in (before, after))):
+        old, new = (took.get((run.id, stage)) for run in (before, after))
+        yield f"{stage}: cost of an answer", _price(old), _price(new)
+        times = [one.latency_ms or 0.0 for one in (old, new) if one is not None]
+        if times and max(times) >= FASTEST_MS and max(times) > (1 + NOISE) * min(times):
+            yield f"{stage}: time of an answer", _latency(old), _latency(new)
+
+
+def _price(found: StageSpending | None) -> str | None:
+    if found is None or found.cost is None:
+        return None
+    return f"{dollars(found.cost)} on average, n {found.priced:,}"
+
+
+def _latency(found: StageSpending | None) -> str | None:
+    if found is None or found.latency_ms is None:
+        return None
+    return f"median {span(found.latency_ms / 1000)}, n {found.timed:,}"
+
+
+def _keys(then: Mapping[str, object], now: Mapping[str, object]) -> list[str]:
     return list(dict.fromkeys([*then, *now]))
 
 

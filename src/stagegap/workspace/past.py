@@ -23,6 +23,7 @@ from stagegap.analysis.changes.ledger import (
 )
 from stagegap.analysis.changes.reproduced import Reproduction
 from stagegap.analysis.changes.views import OUTCOME, Comparison, ConfigChange, WhatChanged
+from stagegap.analysis.so_far import SoFar
 from stagegap.errors import ConfigurationError, NotFound, near_names
 from stagegap.model.expectation import Expectation
 from stagegap.model.live import LiveRun
@@ -63,6 +64,10 @@ class Past:
     def live(self) -> list[LiveRun]:
         """Give the runs of this cascade that go on, in whatever process."""
         return [note for note in live_runs(self._store.folder) if note.cascade == self._cascade]
+
+    def so_far(self, live: LiveRun) -> SoFar | None:
+        """Say what the finished records of a run that goes on tell of its outcome; None before the first is."""
+        return self._workspace.attribution(self._cascade, live.name).so_far()
 
     def made_from(self, run: str) -> Provenance:
         """Give what a run was made from. Raises: NotFound, ConfigurationError for a run that did not keep it."""
