@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test setup browser format lint types layers tests again slow clean
+.PHONY: demo test setup browser format lint types layers tests slow clean
 
 demo: setup
 	$(BIN)/stagegap demo
@@ -32,11 +32,7 @@ types: setup
 
 tests: setup
 	$(BIN)/python -m pytest -n 2 --dist loadgroup --ignore tests/browser --cov --cov-report=
-	$(BIN)/python -m pytest tests/browser --cov --cov-append --cov-report=term || $(MAKE) again
-
-# What failed in the browser is tried once more, in the open: the first failure stands above. Anything else stays failed.
-again:
-	$(BIN)/python -m pytest tests/browser --last-failed --last-failed-no-failures none --cov --cov-append --cov-report=term
+	$(BIN)/python -m pytest tests/browser --cov --cov-append --cov-report=term
 
 slow: setup
 	$(BIN)/python benchmarks/coverage.py

@@ -9,6 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from browser.conftest import Server
+from stagegap.ui import elements
 from ui.fake_reading import MALICIOUS, FakeReading
 
 
@@ -148,6 +149,34 @@ def test_reasons_are_made_put_on_and_taken_off_with_keys_alone(server: Server, o
         "m0001": [("add", "two topics")],
         "m0002": [("add", "wrong team"), ("remove", "wrong team")],
     }
+
+
+def test_draw_that_was_overtaken_takes_no_key_away_until_the_rail_has_left_the_page(
+    server: Server, open_page: Callable[..., Page]
+) -> None:
+    page = open_page(server.url)
+    script = "\n".join(elements.asset(part) for part in ("presence.js", "card/kept.js", "failures/tags.js"))
+    page.evaluate(
+        """async script => {
+            const { default: draw } = await import(URL.createObjectURL(new Blob([script], { type: "text/javascript" })))
+            const host = document.body.appendChild(document.createElement("div"))
+            host.innerHTML = '<div id="tags"></div>'
+            const data = { context: "c", who: "ab", record: "m1", acknowledged: [], longest: 80,
+                           rows: [{ tag: "two topics", share: "", win: "", on: false }] }
+            window.sent = 0
+            const once = () => draw({ data, parentElement: host, setStateValue: () => { window.sent += 1 } })
+            window.overtaken = once()
+            once()
+            window.host = host
+        }""",
+        script,
+    )
+    page.evaluate("window.overtaken()")
+    page.keyboard.press("1")
+    assert page.evaluate("window.sent") == 1
+    page.evaluate("window.host.remove(); window.overtaken()")
+    page.keyboard.press("1")
+    assert page.evaluate("window.sent") == 1
 
 
 def test_burst_of_keys_loses_no_tag(server: Server, open_page: Callable[..., Page]) -> None:

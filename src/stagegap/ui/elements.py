@@ -25,6 +25,12 @@ def asset(name: str) -> str:
     return files("stagegap.ui").joinpath("static", *name.split("/")).read_text(encoding="utf-8")
 
 
+@cache
+def _module(*parts: str) -> str:
+    """Join files of `static/` to one ES module, so that nothing needs a build."""
+    return "\n".join(asset(f"{part}.js") for part in parts)
+
+
 def plain(text: str) -> str:
     r"""Escape a text so that Markdown shows it as it is.
 
@@ -133,9 +139,8 @@ def subheading(text: str) -> None:
 
 def failure_list(stage: str, html: str, *, record: str | None, before: int, next_after: int | None) -> None:
     """Draw the list of failures; rows and keys write the record or the page into the URL."""
-    render = component(
-        "stagegap.failures", html='<div id="list"></div>', css=charts.style(), js=asset("failures/list.js")
-    )
+    script = _module("presence", "failures/list")
+    render = component("stagegap.failures", html='<div id="list"></div>', css=charts.style(), js=script)
     key = f"failures {stage}"
     at, turn = state.taken(key)
     render(
@@ -147,18 +152,13 @@ def failure_list(stage: str, html: str, *, record: str | None, before: int, next
 
 def tags(key: str, data: Mapping[str, Any], *, on_outbox: Callable[[], None]) -> None:
     """Draw a person's tags; `on_outbox` runs before the page is drawn again with what the rail sent."""
-    script = "\n".join(asset(part) for part in ("card/kept.js", "failures/tags.js"))
+    script = _module("presence", "card/kept", "failures/tags")
     render = component("stagegap.tags", html='<div id="tags"></div>', css=asset("failures/tags.css"), js=script)
     render(key=key, data=dict(data), on_outbox_change=on_outbox)
 
 
-@cache
-def _card_module() -> str:
-    """The parts of the card as one ES module, so that nothing needs a build."""
-    return "\n".join(asset(f"card/{part}.js") for part in ("kept", "view", "card"))
-
-
 def card(key: str, data: Mapping[str, Any], *, on_outbox: Callable[[], None]) -> None:
     """Draw the label card; `on_outbox` runs before the page is drawn again with what the card sent."""
-    render = component("stagegap.card", html='<div id="card"></div>', css=asset("card/style.css"), js=_card_module())
+    script = _module("presence", "card/kept", "card/view", "card/card")
+    render = component("stagegap.card", html='<div id="card"></div>', css=asset("card/style.css"), js=script)
     render(key=key, data=dict(data), on_outbox_change=on_outbox)

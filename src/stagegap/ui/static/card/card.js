@@ -4,7 +4,7 @@
 //               acknowledged, progress, words}
 // To Python:    state "outbox" = {events, at}, always the whole list of events that are not acknowledged. A trigger per
 //               label would lose events when several arrive during one script run; a list that is sent again does not.
-// kept.js, view.js and this file are one module: elements.py joins them, so that nothing needs a build.
+// presence.js, kept.js, view.js and this file are one module: elements.py joins them, so that nothing needs a build.
 
 const RETRY_MS = 4_000
 const HISTORY = 50
@@ -18,10 +18,10 @@ export default function ({ data, parentElement, setStateValue }) {
     cards.set(parentElement, card)
   }
   card.receive(data, outbox => setStateValue("outbox", outbox))
-  return () => {
+  return whenGone(parentElement, () => {
     card.leave()
     cards.delete(parentElement)
-  }
+  })
 }
 
 class Card {

@@ -11,10 +11,10 @@ export default function ({ data, parentElement, setStateValue }) {
   const list = lists.get(parentElement) ?? new List(parentElement)
   lists.set(parentElement, list)
   list.receive(data, setStateValue)
-  return () => {
+  return whenGone(parentElement, () => {
     list.leave()
     lists.delete(parentElement)
-  }
+  })
 }
 
 class List {

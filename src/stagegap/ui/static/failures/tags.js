@@ -1,4 +1,4 @@
-// A person's own reasons: keys 1-9 put them on the record or take them off; add, rename, merge, drop. Joined with kept.js.
+// A person's own reasons: keys 1-9 put them on the record or take them off; add, rename, merge, drop. Joined with presence.js and kept.js.
 //
 // From Python:  data = {context, who, record, rows: [{tag, share, win, on}], acknowledged, longest}
 // To Python:    state "outbox" = {events, at}, always the whole list of events that are not acknowledged.
@@ -14,10 +14,10 @@ export default function ({ data, parentElement, setStateValue }) {
     rails.set(parentElement, rail)
   }
   rail.receive(data, outbox => setStateValue("outbox", outbox))
-  return () => {
+  return whenGone(parentElement, () => {
     rail.leave()
     rails.delete(parentElement)
-  }
+  })
 }
 
 class Rail {
