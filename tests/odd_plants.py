@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from odd_runs import ablation, curve, difference
+from odd_runs import ablation, alpha_of, curve, difference
 from stagegap.analysis.oddities.columns import STATUSES, Floats, RunColumns
 from stagegap.model.answer import Status
 
@@ -163,7 +163,9 @@ def above_noise(run: RunColumns, rng: np.random.Generator) -> RunColumns:
 def weak(run: RunColumns, rng: np.random.Generator) -> RunColumns:
     people = run.people["route"]
     answer = rng.integers(1, 4, len(people.record)).astype(np.uint64)
-    return replace(run, people={**run.people, "route": replace(people, answer=answer)})
+    by_dice = replace(people, answer=answer)
+    rows = (replace(run.rows[0], alpha=alpha_of(by_dice)), *run.rows[1:])
+    return replace(run, people={**run.people, "route": by_dice}, rows=rows)
 
 
 def hasty(run: RunColumns, rng: np.random.Generator) -> RunColumns:

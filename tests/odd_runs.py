@@ -24,7 +24,8 @@ from stagegap.analysis.oddities.columns import (
 )
 from stagegap.analysis.views import StageRow
 from stagegap.model.cascade import Cascade, Kind, Outcome, OutputType, Source, Stage
-from stagegap.model.estimate import Estimate
+from stagegap.model.estimate import Estimate, unmeasured
+from stagegap.stats.agreement import alpha_bootstrap
 from stagegap.stats.clusters import Clusters
 from stagegap.stats.intervals import paired_difference, wilson
 
@@ -81,7 +82,7 @@ def clean(rng: np.random.Generator, n: int = N, *, per_cluster: int = 1) -> RunC
         leaks=leaks(rng, n),
         curves=(curve(rng, n),),
         ablations=(ablation(rng, n, better=0.03, worse=0.15),),
-        rows=tuple(row(stage.name, rng) for stage in made.stages),
+        rows=tuple(row(stage.name, rng, people=people.get(stage.name)) for stage in made.stages),
         seed=int(rng.integers(1 << 30)),
     )
 
@@ -212,7 +213,13 @@ def fields(rng: np.random.Generator, n: int, first: int) -> Fields:
 
 
 def row(
-    name: str, rng: np.random.Generator, *, system: float = 0.8, person: float = 0.85, gain: float = 0.05
+    name: str,
+    rng: np.random.Generator,
+    *,
+    people: PeopleColumns | None,
+    system: float = 0.8,
+    person: float = 0.85,
+    gain: float = 0.05,
 ) -> StageRow:
     """People five points above the system on 100 records, references worth five points at the end of 200."""
     up, down = rng.binomial(100, (person - system) + 0.08), rng.binomial(100, 0.08)
@@ -222,7 +229,15 @@ def row(
         stage=name, position=1, metric="accuracy", calls=200, failures={}, in_place=here, alone=here, system=here,
         person=wilson(person, n=100), gap=difference(up, down, 100), agreement=here,
         gain=difference(fixed, broken, 200), fixed=fixed, broken=broken, first_faults=0, p_first=0.3,
+        alpha=alpha_of(people) if people else unmeasured("not measured"),
     )  # fmt: skip
+
+
+def alpha_of(people: PeopleColumns) -> Estimate:
+    ratings = np.full((len(people.names), int(people.record.max()) + 1), np.nan)
+    ratings[people.person, people.record] = people.answer
+    rng = np.random.default_rng(0)
+    return alpha_bootstrap(ratings, np.arange(ratings.shape[1]), scale="nominal", rng=rng, resamples=200)
 
 
 def difference(up: int, down: int, n: int) -> Estimate:

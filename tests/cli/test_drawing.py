@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from analysis.test_architecture import two_ways
@@ -9,6 +11,8 @@ from analysis.test_order_free import EVERY, ran
 from stagegap.analysis.agree import agree_view
 from stagegap.analysis.blame import blame
 from stagegap.cli.drawing import draw_agree, draw_blame
+from stagegap.cli.printing import draw_scorecard
+from ui import views
 from views_of_runs import CHAIN, evidence, material
 
 Captured = pytest.CaptureFixture[str]
@@ -17,6 +21,12 @@ Captured = pytest.CaptureFixture[str]
 @pytest.fixture(autouse=True)
 def wide(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
+
+
+def test_agreement_that_is_too_low_is_said_before_any_gap(capsys: Captured) -> None:
+    shown = views.scorecard()
+    draw_scorecard(replace(shown, verdict=replace(shown.verdict, caution="People hardly agree.")))
+    assert capsys.readouterr().out.startswith("People hardly agree.\nRetrieve holds this system back.")
 
 
 def test_the_gap_of_the_whole_is_told_in_two_parts(capsys: Captured) -> None:

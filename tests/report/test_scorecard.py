@@ -110,6 +110,13 @@ def test_markdown_says_what_was_not_measured() -> None:
     assert "| route | 94% | not measured |  | not measured |  |" in report.markdown(views.few())
 
 
+def test_agreement_that_is_too_low_stands_before_the_numbers() -> None:
+    shown = views.scorecard()
+    shown = replace(shown, verdict=replace(shown.verdict, caution="People *hardly* agree."))
+    assert "back</h1>\n<p><b>People *hardly* agree.</b></p>\n<p>The system" in report.html(shown, records=False)
+    assert "back\n\n**People \\*hardly\\* agree.**\n\nThe system" in report.markdown(shown)
+
+
 def test_what_looks_strange_has_a_section_and_no_text_of_a_record_without_leave(tmp_path: Path) -> None:
     odd = FakeOddities(folder=tmp_path, shown=None, kept=made())
     odd.say(odd.kept, "refused/draft/", "dismiss", who="ab", reason="a test")
@@ -122,6 +129,28 @@ def test_what_looks_strange_has_a_section_and_no_text_of_a_record_without_leave(
     assert escape(EVIL) in html
     assert EVIL not in html
     assert "tracker.invalid" not in report.html(views.scorecard(), records=False, oddities=found)
+    assert report.odd_examples(found) == {"m0000"}
+    assert report.odd_examples(report.without_words(found, {"m0001"})) == {"m0000"}
+    assert not report.odd_examples(report.without_words(found, {"m0000"}))
+
+
+def test_what_looks_strange_stands_in_markdown_and_in_the_numbers(tmp_path: Path) -> None:
+    odd = FakeOddities(folder=tmp_path, shown=None, kept=made())
+    odd.say(odd.kept, "refused/draft/", "dismiss", who="ab", reason="a *test*")
+    found = odd.noticed("support_email", "v14")
+    said = report.markdown(views.scorecard(), oddities=found)
+    assert (
+        "### 3 things look strange\n\n- **Agreement too low for a gap to mean anything** (route, found by rule): "
+        in said
+    )
+    assert "Not odd: Refusals. “a \\*test\\*” (ab)" in said
+    assert "tracker.invalid" not in said
+    numbers = json.loads(report.numbers_json(views.scorecard(), oddities=found))
+    assert numbers["oddities"]["open"][0]["card"]["detector"] == "weak-agreement"
+    assert "tracker.invalid" not in json.dumps(numbers)
+    assert json.loads(report.numbers_json(views.scorecard()))["oddities"] is None
+    none = replace(found, open=(), headline="Nothing strange found", dismissed=())
+    assert "### Nothing strange found\n\n" in report.markdown(views.scorecard(), oddities=none)
 
 
 def test_numbers_for_programs_hold_no_text_of_a_record() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from itertools import combinations
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -10,7 +11,9 @@ from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score
 from statsmodels.stats.inter_rater import fleiss_kappa as oracle_fleiss
 
+from stagegap.stats import agreement
 from stagegap.stats.agreement import (
+    alpha_bootstrap,
     cohen_kappa,
     counts_of,
     crossed,
@@ -141,3 +144,30 @@ def test_agreement_has_an_interval_from_resampled_items():
 def test_agreement_without_a_base_is_named(ratings: np.ndarray, codes: list[int], reason: str):
     found = item_bootstrap(krippendorff_alpha, ratings, np.array(codes), rng=np.random.default_rng(0), resamples=50)
     assert found.method == reason
+    at_once = alpha_bootstrap(ratings, np.array(codes), scale="nominal", rng=np.random.default_rng(0), resamples=50)
+    assert at_once.method == reason
+
+
+@pytest.mark.parametrize("scale", ["nominal", "interval"])
+def test_alpha_of_all_resamples_at_once_is_alpha_of_each(scale: Literal["nominal", "interval"], monkeypatch):
+    """The same draws, in chunks too: resample by resample by the definition, and by sums over items."""
+    rng = np.random.default_rng(4)
+    ratings = rng.integers(1, 5, (3, 60)).astype(float) + 1e6
+    ratings[rng.random(ratings.shape) < 0.3] = NAN
+    several = (~np.isnan(ratings)).sum(axis=0) >= 2
+    ratings = ratings[:, several]
+    codes = np.arange(ratings.shape[1]) // 2
+    by_definition = item_bootstrap(
+        lambda one: krippendorff_alpha(one, scale=scale), ratings, codes, rng=np.random.default_rng(1), resamples=100
+    )
+    for weights in (2_000_000, 100):
+        monkeypatch.setattr(agreement, "MOST_WEIGHTS", weights)
+        found = alpha_bootstrap(ratings, codes, scale=scale, rng=np.random.default_rng(1), resamples=100)
+        assert found.value == pytest.approx(by_definition.value, abs=1e-9)
+        assert (found.low, found.high) == pytest.approx((by_definition.low, by_definition.high), abs=1e-6)
+        assert (found.n, found.clusters) == (by_definition.n, by_definition.clusters)
+
+
+def test_alpha_of_nothing_is_not_measured():
+    found = alpha_bootstrap(np.full((2, 3), NAN), np.arange(3), scale="interval", rng=np.random.default_rng(1))
+    assert (found.n, found.is_measured) == (0, False)

@@ -163,6 +163,14 @@ def test_markdown_in_names_is_shown_as_it_is(tmp_path: Path) -> None:
     assert "&lt;img src=x&gt;" in texts(test)
 
 
+def test_agreement_that_is_too_low_stands_before_every_number(tmp_path: Path) -> None:
+    caution = "People hardly agree at route: Krippendorff's alpha 0.05."
+    shown = views.scorecard()
+    shown = replace(shown, verdict=replace(shown.verdict, caution=caution))
+    said = texts(opened(gap, FakeWorkspace(folder=tmp_path, shown=shown)))
+    assert said.index(escape(caution)) < said.index("20 come from retrieve") < said.index("600 mails labelled")
+
+
 def test_failures_of_the_gap_page_lead_to_where_it_is_known_who_looks(workspace: FakeWorkspace) -> None:
     html = charts_of(opened(gap, workspace, why="retrieve"))
     assert "failures?cascade=support_email&amp;run=v14&amp;stage=retrieve&amp;record=m0001" in html

@@ -56,6 +56,11 @@ def test_people_who_answer_by_dice_are_reported_before_all_else(workspace: Works
     card = workspace.oddities.screen("first").cards[0]
     assert (card.detector, card.stage, card.kind) == ("weak-agreement", "topic", "found")
     assert card.sentence.startswith("People hardly agree at topic: Krippendorff's alpha")
+    shown = workspace.scorecard("first", "v1")
+    assert shown is not None
+    assert shown.verdict.caution == card.sentence  # one number on every page
+    (people,) = [one for one in workspace.attribution("first").agree().stages if one.stage == "topic"]
+    assert people.coefficients[0].value == card.statistic == shown.stages[0].alpha
 
 
 def test_records_of_a_card_are_named_and_the_first_is_shown(workspace: Workspace) -> None:

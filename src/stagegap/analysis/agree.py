@@ -116,7 +116,7 @@ def _row(evidence: ev.Evidence, drawn: Resamples, units: Clusters, stage: str, *
         people=len(people),
         overlap=overlap,
         agreement=_measured(drawn.mean(f"agreement {stage}"), evidence, stage),
-        coefficients=chance_corrected(answers, ids, kind, units.codes, rng=np.random.default_rng(evidence.seed)),
+        coefficients=chance_corrected(answers, ids, kind, units.codes, seed=evidence.seed),
         prevalence=prevalence(answers, kind),
         person=_measured(person, evidence, stage),
         system=_measured(system, evidence, stage),

@@ -6,16 +6,16 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stagegap.analysis.wording import counted
 from stagegap.model.answer import Label
 from stagegap.model.cascade import Kind, OutputType
 from stagegap.model.estimate import Estimate
 from stagegap.model.values import Json
-from stagegap.stats.agreement import cohen_kappa, counts_of, crossed, gwet_ac1, item_bootstrap, krippendorff_alpha
+from stagegap.stats.agreement import alpha_bootstrap, cohen_kappa, counts_of, crossed, gwet_ac1, item_bootstrap
 from stagegap.stats.consensus import human_limit
 
 Floats = NDArray[np.float64]
@@ -24,6 +24,12 @@ Answers = Mapping[str, Mapping[str, Label]]
 RESAMPLES = 500
 MOST_SHARES = 12
 NO_ANSWER = "no answer"
+COUNTABLE = (Kind.LABEL, Kind.LABELS, Kind.BOOLEAN, Kind.NUMBER)
+"""Types of answers that are the same or not, or so far apart; two good texts may differ."""
+TOO_LOW = 0.4
+"""Alpha whose whole interval lies below says that answers are mostly not shared (Krippendorff asks for 0.667)."""
+FEWEST = 30
+"""Records below which no agreement is called weak."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,25 +52,75 @@ class Share:
 
 
 def chance_corrected(
-    answers: Answers, records: Sequence[str], output: OutputType, codes: NDArray[np.int64], *, rng: np.random.Generator
+    answers: Answers, records: Sequence[str], output: OutputType, codes: NDArray[np.int64], *, seed: int
 ) -> tuple[ChanceCorrected, ...]:
     """Give the coefficients that fit the type, on the records that several people labelled; items are resampled.
 
     Categories: Krippendorff's alpha, Gwet's AC1 (steadier where one answer dominates), Cohen's kappa of two people,
     and the best score that always giving the most common answer could reach. Numbers: alpha on the interval scale.
+    Sets: alpha of whole sets.
     """
-    if len(answers) < 2 or output.kind not in (Kind.LABEL, Kind.BOOLEAN, Kind.NUMBER):
+    first = alpha(answers, records, output, codes, seed=seed)
+    if first is None:
         return ()
+    rated, units = _rated(answers, records, output, codes)
+    rng = np.random.default_rng(seed)
+    found = _coefficients(output, categories=_categories(answers, output), people=len(answers))
+    return (
+        ChanceCorrected(name=f"Krippendorff's alpha ({_SCALES.get(output.kind, 'nominal')})", value=first),
+        *(
+            ChanceCorrected(name=name, value=item_bootstrap(coefficient, rated, units, rng=rng, resamples=RESAMPLES))
+            for name, coefficient in found.items()
+        ),
+    )
+
+
+def alpha(
+    answers: Answers, records: Sequence[str], output: OutputType, codes: NDArray[np.int64], *, seed: int
+) -> Estimate | None:
+    """Give Krippendorff's alpha of the records that several people labelled, the same on every page.
+
+    None for answers that have no chance agreement, and without a record that two people labelled.
+    """
+    if len(answers) < 2 or output.kind not in COUNTABLE:
+        return None
+    rated, units = _rated(answers, records, output, codes)
+    if not rated.shape[1]:
+        return None
+    return alpha_bootstrap(
+        rated, units, scale="interval" if output.kind is Kind.NUMBER else "nominal", rng=np.random.default_rng(seed),
+        resamples=RESAMPLES,
+    )  # fmt: skip
+
+
+def is_weak(found: Estimate) -> bool:
+    """Say whether people agree too little for a gap that is measured with their labels to mean anything."""
+    return found.is_measured and found.n >= FEWEST and found.high < TOO_LOW
+
+
+def weak_sentence(found: Estimate, noun: str, *, place: str) -> str:
+    """Say how little people agree, and what that means; `place` is `at route` or `by accuracy`."""
+    return (
+        f"People hardly agree {place}: Krippendorff's alpha {found.value:.2f} ({interval_of(found)}) on "
+        f"{counted(found.n, noun)}, where 1 is full agreement and 0 what chance gives. A gap measured with these "
+        "labels is mostly noise."
+    )
+
+
+def interval_of(found: Estimate) -> str:
+    """Give the interval of a coefficient: `0.01 to 0.12`."""
+    return f"{found.low:.2f} to {found.high:.2f}"
+
+
+_SCALES = {Kind.NUMBER: "interval", Kind.LABELS: "nominal, whole sets"}
+
+
+def _rated(
+    answers: Answers, records: Sequence[str], output: OutputType, codes: NDArray[np.int64]
+) -> tuple[Floats, NDArray[np.int64]]:
     ratings = _matrix(answers, records, numbers=output.kind is Kind.NUMBER)
     several = (~np.isnan(ratings)).sum(axis=0) >= 2
-    rated, units = ratings[:, several], codes[several]
-    if not rated.shape[1]:
-        return ()
-    found = _coefficients(output, categories=_categories(answers, output), people=len(answers))
-    return tuple(
-        ChanceCorrected(name=name, value=item_bootstrap(coefficient, rated, units, rng=rng, resamples=RESAMPLES))
-        for name, coefficient in found.items()
-    )
+    return ratings[:, several], codes[several]
 
 
 def _categories(answers: Answers, output: OutputType) -> int:
@@ -75,10 +131,9 @@ def _categories(answers: Answers, output: OutputType) -> int:
 
 
 def _coefficients(output: OutputType, *, categories: int, people: int) -> dict[str, Callable[[Floats], float]]:
-    if output.kind is Kind.NUMBER:
-        return {"Krippendorff's alpha (interval)": partial(krippendorff_alpha, scale="interval")}
+    if output.kind not in (Kind.LABEL, Kind.BOOLEAN):
+        return {}
     found: dict[str, Callable[[Floats], float]] = {
-        "Krippendorff's alpha (nominal)": krippendorff_alpha,
         "Gwet's AC1": lambda ratings: gwet_ac1(_with_all(counts_of(ratings), categories)),
         "Best possible against one person": lambda ratings: human_limit(counts_of(ratings)).best_possible,
     }
@@ -120,5 +175,7 @@ def prevalence(answers: Answers, output: OutputType) -> tuple[Share, ...]:
 
 
 def shown(value: Json) -> str:
-    """Give a category as text."""
+    """Give a category as text; a set in one order."""
+    if isinstance(value, list):
+        return " + ".join(sorted(map(str, value)))
     return NO_ANSWER if value is None else str(value)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from stagegap.analysis.chance import COUNTABLE, alpha
 from stagegap.analysis.people import agreement, leave_one_out
 from stagegap.analysis.recorded import Outputs, known_outputs
 from stagegap.analysis.references import fitting, latest, references
@@ -19,6 +20,7 @@ from stagegap.attribution.swaps import alone_cell, prefix_cells
 from stagegap.metrics import CustomMetric, Metric, answer_as_output, metric, score
 from stagegap.model.answer import Label, Output, Reference, Status
 from stagegap.model.cascade import Cascade
+from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.record import Record
 from stagegap.model.run import SYSTEM, Cell
 from stagegap.stats.clusters import Clusters, clusters
@@ -212,6 +214,21 @@ def agreement_scores(evidence: Evidence, stage: str) -> Floats:
     """Give the mean agreement of two people on each record that several labelled."""
     by = evidence.metrics[stage]
     return evidence.column(lambda record: agreement(list(evidence.labels.get((record.id, stage), {}).values()), by))
+
+
+def beyond_chance(evidence: Evidence, stage: str) -> Estimate:
+    """Give Krippendorff's alpha of the people at a stage; unmeasured where it has none or nobody overlaps."""
+    noun, output = evidence.cascade.noun, evidence.cascade.stage(stage).output
+    if output.kind not in COUNTABLE:
+        return unmeasured(f"not measured: answers of type {output.kind.value} have no agreement by chance")
+    places = [i for i, one in enumerate(evidence.records) if len(evidence.labels.get((one.id, stage), {})) > 1]
+    ids = [evidence.records[i].id for i in places]
+    answers: dict[str, dict[str, Label]] = {}
+    for record in ids:
+        for person, label in evidence.labels[record, stage].items():
+            answers.setdefault(person, {})[record] = label
+    found = alpha(answers, ids, output, evidence.units.codes[places], seed=evidence.seed)
+    return found or unmeasured(f"not measured: no {noun} has labels of two people at {stage}")
 
 
 def infrastructure_failures(evidence: Evidence) -> int:

@@ -14,7 +14,7 @@ from stagegap.analysis.wording import counted
 from stagegap.model.estimate import Estimate
 from stagegap.model.rating import Rating
 from stagegap.model.record import Record
-from stagegap.stats.agreement import item_bootstrap, krippendorff_alpha
+from stagegap.stats.agreement import alpha_bootstrap
 from stagegap.stats.clusters import Clusters, clusters
 from stagegap.stats.resample import RESAMPLES, Resamples, resample
 
@@ -125,13 +125,7 @@ def _agreement(a: Floats, b: Floats, groups: Clusters, *, rng: np.random.Generat
     ratings = np.hstack(padded)
     rated = ~np.isnan(ratings).all(axis=0)
     codes = np.concatenate([groups.codes, groups.codes])
-    return item_bootstrap(
-        lambda table: krippendorff_alpha(table, scale="interval"),
-        ratings[:, rated],
-        codes[rated],
-        rng=rng,
-        resamples=AGREEMENT_RESAMPLES,
-    )
+    return alpha_bootstrap(ratings[:, rated], codes[rated], scale="interval", rng=rng, resamples=AGREEMENT_RESAMPLES)
 
 
 def _sentence(drawn: Resamples, gap: Estimate, bounds: Bounds, *, noun: str) -> str:

@@ -254,6 +254,7 @@ def _row(parts: _Parts, stage: Stage, position: int) -> StageRow:
         first_faults=parts.faults.stages[position - 1].first,
         p_first=step.p_first if step is not None else float("nan"),
         p=step.p if step is not None else float("nan"),
+        alpha=ev.beyond_chance(parts.evidence, name),
     )
 
 

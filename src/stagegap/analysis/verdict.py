@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from stagegap.analysis.chance import is_weak, weak_sentence
 from stagegap.analysis.contest import Contest, Outlook, promised_at
 from stagegap.analysis.rounding import percent, staircase
 from stagegap.analysis.views import StageRow, Verdict
@@ -43,7 +44,16 @@ class Facts:
 
 
 def verdict(facts: Facts) -> Verdict:
-    """Choose the sentence: not measured, too few, none behind, close, holds back, none stands out, in this order."""
+    """Choose the sentence: not measured, too few, none behind, close, holds back, none stands out, in this order.
+
+    Where people hardly agree, that is said before anything.
+    """
+    weak = [row for row in facts.rows if is_weak(row.alpha)]
+    caution = " ".join(weak_sentence(row.alpha, facts.noun, place=f"at {row.stage}") for row in weak)
+    return replace(_chosen(facts), caution=caution)
+
+
+def _chosen(facts: Facts) -> Verdict:
     basis = _basis(facts)
     ceiling = facts.ceiling
     if ceiling is None or facts.contest is None or not ceiling.headroom.is_measured:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from stagegap.analysis.rounding import percent, staircase
-from stagegap.model.estimate import Estimate
+from stagegap.model.estimate import Estimate, unmeasured
 
+_NO_ALPHA = unmeasured("not measured")
 VerdictKind = Literal["holds back", "none stands out", "none behind", "close", "too few", "not measured"]
 
 
@@ -27,6 +28,8 @@ class Verdict:
     """How many records and people it rests on, and how far the people agree."""
     advice: str = ""
     """What would make it certain, or what to do next; empty when nothing is open."""
+    caution: str = ""
+    """What to know before any number is believed: people who hardly agree. Stands before the summary."""
     picked: Estimate | None = None
     """The gain of the stage that is named, without what being picked as the largest adds; None when none is named."""
 
@@ -66,6 +69,8 @@ class StageRow:
     """Share of resamples in which this stage has the largest gain."""
     p: float = math.nan
     """That the gain is 0: McNemar's exact p, for clusters and graded outcomes its sign-flip test."""
+    alpha: Estimate = _NO_ALPHA
+    """Krippendorff's alpha of the people: their agreement beyond chance, before any gap is made of what they say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

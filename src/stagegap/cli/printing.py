@@ -146,6 +146,8 @@ def draw_rebuilt(rebuilt: Rebuilt) -> None:
 def draw_scorecard(card: Scorecard) -> None:
     """Print the verdict and one row a stage."""
     out = console()
+    if card.verdict.caution:
+        out.print(Text(card.verdict.caution, style="bold"))
     out.print(Text(f"{card.verdict.headline}.", style="bold"))
     out.print(Text(card.verdict.summary))
     out.print(Text(card.verdict.basis, style="dim"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -37,16 +38,19 @@ class Written:
 def write_report(workspace: Workspace, card: Scorecard, output: Path | None, *, form: Form, records: bool) -> Written:
     """Write a scorecard as a file, by default named after cascade and run. Raises: ConfigurationError."""
     path = output or Path(f"{card.cascade}-{card.run}.{form}")
+    found = workspace.oddities.current(card.cascade, card.run)
     if form == "md":
-        return _written(path, report.markdown(card))
+        return _written(path, report.markdown(card, oddities=found))
     if not records:
-        return _written(path, report.html(card, records=False) if form == "html" else report.numbers_json(card))
-    waiting = _waiting(workspace, card)
-    shown = report.without(card, waiting)
+        bare = report.html(card, records=False, oddities=found) if form == "html" else None
+        return _written(path, bare or report.numbers_json(card, oddities=found))
+    waiting = _waiting(workspace, card, report.odd_examples(found))
+    shown, strange = report.without(card, waiting), report.without_words(found, waiting)
     if form == "json":
-        listed = {row.record for detail in shown.details for row in detail.rows}
-        return _written(path, codec.to_json(shown), records=len(listed), waiting=len(waiting))
-    text = report.html(shown, records=True, left_out=len(waiting))
+        listed = {row.record for detail in shown.details for row in detail.rows} | report.odd_examples(strange)
+        text = report.whole_json(shown, oddities=strange)
+        return _written(path, text, records=len(listed), waiting=len(waiting))
+    text = report.html(shown, records=True, left_out=len(waiting), oddities=strange)
     return _written(path, text, records=report.shown_records(shown), waiting=len(waiting))
 
 
@@ -71,7 +75,7 @@ def write_comparison(
 
 def write_bundle(workspace: Workspace, card: Scorecard, folder: Path) -> Written:
     """Write a scorecard as a folder with a page for each failure that it lists. Raises: ConfigurationError."""
-    waiting = _waiting(workspace, card)
+    waiting = _waiting(workspace, card, ())
     found = {row.record for detail in card.details for row in detail.rows} - waiting
     views = [workspace.reading.record(card.cascade, card.run, record) for record in sorted(found)]
     shown = [view for view in views if view is not None]
@@ -89,8 +93,8 @@ def write_bundle(workspace: Workspace, card: Scorecard, folder: Path) -> Written
     )
 
 
-def _waiting(workspace: Workspace, card: Scorecard) -> frozenset[str]:
-    listed = {row.record for detail in card.details for row in detail.rows}
+def _waiting(workspace: Workspace, card: Scorecard, examples: Collection[str]) -> frozenset[str]:
+    listed = {row.record for detail in card.details for row in detail.rows} | set(examples)
     return workspace.reading.waiting_for_anybody(card.cascade, listed)
 
 

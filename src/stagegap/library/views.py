@@ -30,7 +30,7 @@ def gap(view: Scorecard) -> Shown[Scorecard]:
     return Shown(
         view=view,
         headline=verdict.headline,
-        sentences=(verdict.summary, verdict.basis, verdict.advice, *charts.notices(view)),
+        sentences=(verdict.caution, verdict.summary, verdict.basis, verdict.advice, *charts.notices(view)),
         rows=frames.rows(view),
         picture=_both_charts,
     )

@@ -9,6 +9,7 @@ from stagegap.report.comparison import (
     textless_changes,
     without_changes,
 )
+from stagegap.report.oddities import odd_examples, without_words
 from stagegap.report.scorecard import (
     SHOWN,
     explained,
@@ -17,6 +18,7 @@ from stagegap.report.scorecard import (
     numbers_csv,
     numbers_json,
     shown_records,
+    whole_json,
     without,
 )
 from stagegap.report.variants import variants_html
@@ -32,10 +34,13 @@ __all__ = [
     "markdown",
     "numbers_csv",
     "numbers_json",
+    "odd_examples",
     "shown_changes",
     "shown_records",
     "textless_changes",
     "variants_html",
+    "whole_json",
     "without",
     "without_changes",
+    "without_words",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import math
 from collections.abc import Collection
 from dataclasses import replace
@@ -18,6 +19,7 @@ from stagegap.analysis.views import FailureRow, Scorecard, StageDetail, StageRow
 from stagegap.analysis.wording import counted, interval
 from stagegap.charts.groups import SHOWN as GROUPS_SHOWN
 from stagegap.exchange.cells import cell
+from stagegap.report.oddities import odd_markdown, without_words
 from stagegap.report.page import literal, page, section, small
 
 if TYPE_CHECKING:
@@ -30,10 +32,10 @@ SHOWN = 25
 def html(scorecard: Scorecard, *, records: bool, left_out: int = 0, oddities: Noticing | None = None) -> str:
     """Give the whole report as one HTML document; without `records` it holds no text of a record.
 
-    `left_out` counts records that people are still to label, taken out by `without`; the oddities then show no record
-    either. Same view, same bytes.
+    `left_out` counts records that people are still to label, taken out by `without` and `without_words`. Same view,
+    same bytes.
     """
-    strange = charts.oddity_list(oddities, records=records and not left_out) if oddities else ""
+    strange = charts.oddity_list(oddities, records=records) if oddities else ""
     why = _why(scorecard, records=records, left_out=left_out)
     parts = [*head(scorecard), *why, *_rest(scorecard, strange)]
     return page(scorecard.verdict.headline, parts, data=_data(scorecard, records=records))
@@ -44,6 +46,7 @@ def head(scorecard: Scorecard) -> list[str]:
     verdict, why = scorecard.verdict, explained(scorecard)
     return [
         f"<h1>{escape(verdict.headline)}</h1>",
+        f"<p><b>{escape(verdict.caution)}</b></p>" if verdict.caution else "",
         f"<p>{charts.emphasised(verdict.summary, stage=verdict.stage)}</p>",
         small(verdict.advice, f"{scorecard.cascade}, run {scorecard.run}, {_day(scorecard)}. {verdict.basis}"),
         small(*charts.notices(scorecard)),
@@ -65,7 +68,7 @@ def _rest(scorecard: Scorecard, strange: str) -> list[str]:
     ]
 
 
-def markdown(scorecard: Scorecard) -> str:
+def markdown(scorecard: Scorecard, *, oddities: Noticing | None = None) -> str:
     """Give the verdict and one table as Markdown, for a pull request; it holds no text of a record."""
     verdict = scorecard.verdict
     rows = [
@@ -75,12 +78,14 @@ def markdown(scorecard: Scorecard) -> str:
     ]
     lines = [
         f"## {literal(verdict.headline)}",
+        f"**{literal(verdict.caution)}**" if verdict.caution else "",
         literal(verdict.summary),
         "\n".join(rows),
         literal(verdict.basis),
         literal(verdict.advice),
         *(literal(notice) for notice in charts.notices(scorecard)),
         literal(f"{scorecard.cascade}, run {scorecard.run}, {_day(scorecard)}."),
+        odd_markdown(oddities).rstrip() if oddities else "",
     ]
     return "\n\n".join(line for line in lines if line) + "\n"
 
@@ -143,9 +148,15 @@ def textless(scorecard: Scorecard) -> Scorecard:
     return replace(scorecard, details=tuple(replace(detail, rows=()) for detail in scorecard.details))
 
 
-def numbers_json(scorecard: Scorecard) -> str:
-    """Give every figure of the view as JSON; it holds no text of a record."""
-    return codec.to_json(textless(scorecard))
+def whole_json(scorecard: Scorecard, *, oddities: Noticing | None = None) -> str:
+    """Give every figure of the view as JSON, what looks strange under `oddities`; null where nobody looked."""
+    found = codec.plain(oddities) if oddities else None
+    return json.dumps(codec.plain(scorecard) | {"oddities": found}, ensure_ascii=False, separators=(",", ":"))
+
+
+def numbers_json(scorecard: Scorecard, *, oddities: Noticing | None = None) -> str:
+    """Give what `whole_json` gives without any text of a record."""
+    return whole_json(textless(scorecard), oddities=without_words(oddities) if oddities else None)
 
 
 def numbers_csv(scorecard: Scorecard) -> str:

@@ -22,6 +22,11 @@ Floats = NDArray[np.float64]
 UNDEFINED_AT_MOST = 0.05
 """Share of resamples in which a coefficient may be undefined before its interval would be a lie."""
 
+MOST_WEIGHTS = 2_000_000
+"""Weights of resampled items that are held at once."""
+SMALLEST = 1e-12
+"""Expected disagreement of a pair below which all ratings are taken to be the same."""
+
 Scale = Literal["nominal", "ordinal", "interval", "ratio"]
 
 
@@ -176,8 +181,74 @@ def item_bootstrap(
         return coefficient(ratings[:, np.concatenate(picked)])
 
     drawn = np.array([redrawn() for _ in range(resamples)])
+    return _from_draws(value, drawn, n=n, count=count, level=level)
+
+
+def alpha_bootstrap(
+    ratings: Floats,
+    codes: NDArray[np.int64],
+    *,
+    scale: Literal["nominal", "interval"],
+    rng: np.random.Generator,
+    resamples: int = 2_000,
+    level: float = 0.95,
+) -> Estimate:
+    """Give Krippendorff's alpha with the interval of `item_bootstrap`, all resamples at once.
+
+    Both disagreements are made of sums over items, so a resample is a row of weights: thousands of items cost
+    milliseconds.
+    """
+    several = (~np.isnan(ratings)).sum(axis=0) >= 2
+    n, units = int(several.sum()), np.unique(codes[several], return_inverse=True)[1]
+    count = int(units.max(initial=-1)) + 1
+    observed, spread = _sums_of_items(ratings[:, several], scale)
+    own = np.stack([np.bincount(units, weights=column, minlength=count) for column in (observed, *spread.T)])
+    value = float(_alphas(own.sum(axis=1)[:, None], scale)[0])
+    if math.isnan(value):
+        return unmeasured("not measured: the coefficient is not defined for these ratings", n=n)
+    if count < 2:
+        return unmeasured(f"too few: all {n} items belong to one cluster", n=n)
+    drawn: list[Floats] = []
+    chunk = max(1, MOST_WEIGHTS // count)
+    for start in range(0, resamples, chunk):
+        picked = rng.integers(0, count, (min(chunk, resamples - start), count))
+        rows = np.arange(len(picked))[:, None] * count
+        weights = np.bincount((picked + rows).ravel(), minlength=picked.size).reshape(picked.shape)
+        drawn.append(_alphas(own @ weights.T.astype(np.float64), scale))
+    return _from_draws(value, np.concatenate(drawn), n=n, count=count, level=level)
+
+
+def _sums_of_items(ratings: Floats, scale: Literal["nominal", "interval"]) -> tuple[Floats, Floats]:
+    """Give each item's observed disagreement, and what the expected one is summed from.
+
+    Nominal: how often each category occurs; interval: ratings, their sum and the sum of their squares.
+    """
+    m = (~np.isnan(ratings)).sum(axis=0).astype(np.float64)
+    if scale == "nominal":
+        counts = counts_of(ratings)
+        return (m**2 - (counts**2).sum(axis=1)) / (m - 1), counts
+    centred = ratings - np.nanmean(ratings) if ratings.size else ratings
+    first, second = np.nansum(centred, axis=0), np.nansum(centred**2, axis=0)
+    return 2 * (m * second - first**2) / (m - 1), np.stack([m, first, second], axis=1)
+
+
+def _alphas(sums: Floats, scale: Literal["nominal", "interval"]) -> Floats:
+    """Give alpha of each column of sums: the observed disagreement, then those of `_sums_of_items`."""
+    observed, rest = sums[0], sums[1:]
+    if scale == "nominal":
+        total = rest.sum(axis=0)
+        expected = total**2 - (rest**2).sum(axis=0)
+    else:
+        total = rest[0]
+        expected = 2 * (rest[0] * rest[2] - rest[1] ** 2)
+    defined = expected > SMALLEST * np.maximum(total, 1.0) ** 2
+    return np.where(defined, 1 - (total - 1) * observed / np.where(defined, expected, 1.0), np.nan)
+
+
+def _from_draws(value: float, drawn: Floats, *, n: int, count: int, level: float) -> Estimate:
+    """Give the expanded percentile interval of resampled coefficients, or why there is none."""
     usable = drawn[~np.isnan(drawn)]
-    lost = 1 - len(usable) / resamples
+    lost = 1 - len(usable) / len(drawn)
     if lost > UNDEFINED_AT_MOST:
         return unmeasured(f"too few: not defined in {100 * lost:.0f}% of the resamples, one answer is too common", n=n)
     if np.ptp(usable) == 0:
@@ -189,7 +260,7 @@ def item_bootstrap(
         low=min(float(low), value),
         high=max(float(high), value),
         n=n,
-        method=f"item bootstrap, expanded percentile, {resamples} resamples{few_clusters(count)}",
+        method=f"item bootstrap, expanded percentile, {len(drawn)} resamples{few_clusters(count)}",
         level=level,
         clusters=None if count == n else count,
     )

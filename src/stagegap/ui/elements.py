@@ -82,13 +82,14 @@ def address(url: str) -> None:
     streamlit.code(url, language=None, wrap_lines=True)
 
 
-def lead(*, summary: str, stage: str | None, basis: str, advice: str) -> None:
-    """Write the sentences under the verdict, the finding marked."""
+def lead(*, caution: str, summary: str, stage: str | None, basis: str, advice: str) -> None:
+    """Write the sentences under the verdict, what to know before it first, the finding marked."""
     found = charts.emphasised(summary, stage=stage).replace("<em>", f"<em {_MARK}>")
     small = "".join(
         f'<p style="margin:0;font-size:0.9em;opacity:0.9">{escape(text)}</p>' for text in (basis, advice) if text
     )
-    streamlit.html(f'<p style="margin:0 0 0.5rem">{found}</p>{small}')
+    first = f'<p style="margin:0 0 0.5rem"><b>{escape(caution)}</b></p>' if caution else ""
+    streamlit.html(f'{first}<p style="margin:0 0 0.5rem">{found}</p>{small}')
 
 
 def question(text: str) -> None:

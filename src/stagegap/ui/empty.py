@@ -77,15 +77,15 @@ def no_list(workspace: Workspace, cascade: str, run: str, stage: str) -> None:
     wait(partial(_has_list, workspace, cascade, run, stage))
 
 
-def no_screen(workspace: Workspace, scorecard: Scorecard, *, since: int | None) -> None:
-    """Say that a run is being screened, and look until that is done; `since` counts the labels of an older screen."""
-    note("Looking at this run. This page fills itself." if since is None else "New labels since this screen. Updating…")
-    wait(partial(_has_screen, workspace, scorecard, since))
+def no_screen(workspace: Workspace, scorecard: Scorecard, *, is_older: bool) -> None:
+    """Say that a run is being screened, and look until that is done; `is_older`: an older screen is shown meanwhile."""
+    note("New labels since this screen. Updating…" if is_older else "Looking at this run. This page fills itself.")
+    wait(partial(_has_screen, workspace, scorecard))
 
 
-def _has_screen(workspace: Workspace, scorecard: Scorecard, since: int | None) -> bool:
+def _has_screen(workspace: Workspace, scorecard: Scorecard) -> bool:
     found = workspace.oddities.noticed(scorecard.cascade, scorecard.run)
-    return found is not None and (since is None or found.screen.labels_seq > since)
+    return found is not None and not workspace.oddities.is_stale(found.screen)
 
 
 def comparing(workspace: Workspace, cascade: str, stage: str, who: str) -> None:

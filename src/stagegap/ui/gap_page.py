@@ -29,7 +29,13 @@ def draw(workspace: Workspace) -> None:
         _tools(workspace, scorecard, cascades)
     with head:
         streamlit.title(elements.plain(verdict.headline), anchor=False)
-    elements.lead(summary=verdict.summary, stage=verdict.stage, basis=verdict.basis, advice=verdict.advice)
+    elements.lead(
+        caution=verdict.caution,
+        summary=verdict.summary,
+        stage=verdict.stage,
+        basis=verdict.basis,
+        advice=verdict.advice,
+    )
     if no_cascade or no_run:
         note("The link names a cascade or run that is not here. This is the newest.")
     empty.strips(workspace, scorecard)

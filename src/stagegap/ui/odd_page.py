@@ -45,7 +45,7 @@ def draw(workspace: Workspace) -> None:
         note("The run in the link is not here. This is the newest.")
     if found is None or workspace.oddities.is_stale(found.screen):
         background.screen(workspace, cascade, scorecard.run)
-        empty.no_screen(workspace, scorecard, since=found.screen.labels_seq if found else None)
+        empty.no_screen(workspace, scorecard, is_older=found is not None)
     if found is None:
         return None
     key = state.asked("card")

@@ -16,7 +16,7 @@ from stagegap.analysis.oddities.card import Screen
 from stagegap.analysis.oddities.grim import score_table
 from stagegap.analysis.oddities.noticed import Noticing, noticed
 from stagegap.analysis.oddities.raters import ratings_screen
-from stagegap.analysis.oddities.screen import Looked, look, screen
+from stagegap.analysis.oddities.screen import DETECTORS, Looked, look, screen
 from stagegap.analysis.views import Scorecard
 from stagegap.errors import ConfigurationError, NotFound, near_names
 from stagegap.exchange.printed import read_printed
@@ -136,12 +136,19 @@ class Oddities:
         found = self.kept(cascade, run)
         return noticed(found, self._store.failing.oddities(cascade)) if found else None
 
+    def current(self, cascade: str, run: str) -> Noticing:
+        """Give what `noticed` gives, screened first where it is missing or stale. Raises: NotFound."""
+        found = self.noticed(cascade, run)
+        return self.seen(cascade, [run]) if found is None or self.is_stale(found.screen) else found
+
     def seen(self, cascade: str, runs: Sequence[str] = ()) -> Noticing:
         """Screen these runs, by default the newest, and lay over it what people said. Raises: NotFound."""
         return noticed(self.screen(cascade, runs), self._store.failing.oddities(cascade))
 
     def is_stale(self, screen: Screen) -> bool:
-        """Say whether labels were made since."""
+        """Say whether labels were made since, or the screen is of a program with other checks."""
+        if {check.detector for check in screen.checks} != {detector.name for detector in DETECTORS}:
+            return True
         return self._store.label_count(screen.cascade) > screen.labels_seq
 
     def say(

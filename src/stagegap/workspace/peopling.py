@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from stagegap.analysis.chance import chance_corrected
 from stagegap.analysis.contributions import hunt_sentence, own_work
 from stagegap.analysis.judging import judged_gap, judging_of
@@ -106,7 +104,7 @@ class People:
         records = [one for one in self._records(cascade, labels) if any(one.id in own for own in answers.values())]
         output = self._load(cascade).cascade.stage(stage).output
         codes = clusters(record.unit for record in records).codes
-        found = chance_corrected(answers, [one.id for one in records], output, codes, rng=np.random.default_rng(0))
+        found = chance_corrected(answers, [one.id for one in records], output, codes, seed=0)
         return beyond_chance(found[0]) if found else ""
 
     def _own(self, cascade: str, stage: str, who: str, labels: Sequence[Label]) -> str:

@@ -7,20 +7,15 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from stagegap.analysis.chance import COUNTABLE, is_weak, weak_sentence
 from stagegap.analysis.oddities.card import Detector, Family, Finding, places
-from stagegap.analysis.oddities.columns import Floats, PeopleColumns, RunColumns
+from stagegap.analysis.oddities.columns import Floats, RunColumns
 from stagegap.analysis.oddities.saying import beyond, claim, shown
 from stagegap.analysis.wording import plural
-from stagegap.model.cascade import Kind
 from stagegap.model.estimate import Estimate
-from stagegap.stats.agreement import item_bootstrap, krippendorff_alpha
 from stagegap.stats.screening import mean, mean_p, share
 
-TOO_LOW = 0.4
-"""Krippendorff's alpha whose whole interval lies below says that labels are mostly not shared (he asks for 0.667)."""
 FEWEST = 30
-MOST_ITEMS = 1_000
-RESAMPLES = 500
 FIFTH = 5
 HASTE = 0.01
 """So often a label may take less than a fifth of the person's median before it is odd."""
@@ -35,47 +30,26 @@ LEAST_CHANCE = 0.02
 ALIKE = 2.0
 """So many times more often than independent errors may similar systems err together: some records are harder."""
 RELEVANT = 0.03
-COUNTABLE = (Kind.LABEL, Kind.LABELS, Kind.BOOLEAN, Kind.NUMBER)
-"""Types of answers that are the same or not; two good texts may differ."""
 
 
 def _weak_agreement(run: RunColumns) -> Iterator[Finding]:
-    for name, people in run.people.items():
-        if run.stages[name].kind in COUNTABLE:
-            alpha = _alpha(run, people)
-            yield weak_agreement(name, alpha, run.cascade.noun)
+    for row in run.rows:
+        if row.alpha.is_measured:
+            yield weak_agreement(row.stage, row.alpha, run.cascade.noun, place=f"at {row.stage}")
 
 
-def weak_agreement(stage: str, alpha: Estimate, noun: str, *, subject: str = "") -> Finding:
+def weak_agreement(stage: str, alpha: Estimate, noun: str, *, place: str, subject: str = "") -> Finding:
     """Say that people agree too little for any gap at this stage to mean something."""
-    words = f"Krippendorff's alpha {alpha.value:.2f} ({alpha.low:.2f} to {alpha.high:.2f})"
-    of = (f" at {stage}" if stage else "") + (f" by {subject}" if subject else "")
     return Finding(
         stage=stage,
         subject=subject,
         statistic=alpha,
         scale="number",
         p=None,
-        is_found=alpha.is_measured and alpha.n >= FEWEST and alpha.high < TOO_LOW,
-        sentence=f"People hardly agree{of}: {words} on {alpha.n:,} {plural(noun, alpha.n)}. A gap measured "
-        "with these labels is mostly noise.",
+        is_found=is_weak(alpha),
+        sentence=weak_sentence(alpha, noun, place=place),
         count=alpha.n,
     )
-
-
-def _alpha(run: RunColumns, people: PeopleColumns) -> Estimate:
-    """Give alpha on at most 1,000 of the records that several people labelled, chosen by chance."""
-    several = np.flatnonzero(np.bincount(people.record, minlength=run.n) >= 2)
-    rng = run.rng()
-    if len(several) > MOST_ITEMS:
-        several = np.sort(rng.choice(several, MOST_ITEMS, replace=False))
-    place = np.full(run.n, -1)
-    place[several] = np.arange(len(several))
-    ratings = np.full((len(people.names), len(several)), np.nan)
-    _, codes = np.unique(people.answer, return_inverse=True)
-    inside = place[people.record] >= 0
-    ratings[people.person[inside], place[people.record[inside]]] = codes[inside]
-    return item_bootstrap(krippendorff_alpha, ratings, run.units.codes[several], rng=rng, resamples=RESAMPLES)
 
 
 def _hasty(run: RunColumns) -> Iterator[Finding | None]:

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from stagegap.analysis.chance import RESAMPLES
 from stagegap.analysis.oddities.card import Finding, Screen
-from stagegap.analysis.oddities.people import DETECTORS, MOST_ITEMS, RESAMPLES, weak_agreement
+from stagegap.analysis.oddities.people import DETECTORS, weak_agreement
 from stagegap.analysis.oddities.tables import table_screen
 from stagegap.analysis.wording import counted
 from stagegap.model.estimate import Estimate
 from stagegap.model.rating import Rating
-from stagegap.stats.agreement import item_bootstrap, krippendorff_alpha
+from stagegap.stats.agreement import alpha_bootstrap
 
 WEAK = next(detector for detector in DETECTORS if detector.name == "weak-agreement")
 
@@ -22,12 +23,14 @@ def ratings_screen(ratings: Sequence[Rating], *, name: str, seed: int = 0) -> Sc
     findings: list[Finding] = []
     for criterion in dict.fromkeys(rating.criterion for rating in ratings):
         chosen = [rating for rating in ratings if rating.criterion == criterion]
-        findings.append(weak_agreement("", alpha(chosen, seed=seed), "answer", subject=criterion))
+        findings.append(
+            weak_agreement("", alpha(chosen, seed=seed), "answer", place=f"by {criterion}", subject=criterion)
+        )
     return table_screen(WEAK, findings, name=name, basis=f"{counted(len(ratings), 'rating')} in {name}.")
 
 
 def alpha(ratings: Sequence[Rating], *, seed: int) -> Estimate:
-    """Give alpha of one criterion, with the interval from at most 1,000 records' answers, whole records together."""
+    """Give alpha of one criterion, the answers to one record resampled together."""
     items = {place: i for i, place in enumerate(dict.fromkeys((r.system, r.record) for r in ratings))}
     raters = {rater: i for i, rater in enumerate(dict.fromkeys(r.rater for r in ratings))}
     records = {record: i for i, record in enumerate(dict.fromkeys(record for _, record in items))}
@@ -36,7 +39,4 @@ def alpha(ratings: Sequence[Rating], *, seed: int) -> Estimate:
         table[raters[rating.rater], items[rating.system, rating.record]] = rating.value
     codes = np.array([records[record] for _, record in items], dtype=np.int64)
     rng = np.random.default_rng(seed)
-    kept = np.isin(codes, rng.permutation(len(records))[:MOST_ITEMS])
-    return item_bootstrap(
-        lambda one: krippendorff_alpha(one, scale="interval"), table[:, kept], codes[kept], rng=rng, resamples=RESAMPLES
-    )
+    return alpha_bootstrap(table, codes, scale="interval", rng=rng, resamples=RESAMPLES)

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from stagegap.analysis.chance import COUNTABLE
 from stagegap.analysis.oddities.card import Detector, Family, Finding
 from stagegap.analysis.oddities.columns import RunColumns
-from stagegap.analysis.oddities.people import COUNTABLE, best_share
+from stagegap.analysis.oddities.people import best_share
 from stagegap.analysis.oddities.saying import claim, shown
 from stagegap.analysis.wording import plural, span
 from stagegap.model.estimate import Estimate, unmeasured
