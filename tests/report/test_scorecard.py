@@ -8,6 +8,11 @@ from dataclasses import replace
 from html import escape
 from pathlib import Path
 
+import numpy as np
+
+import odd_plants
+import odd_runs
+import odd_screens
 from stagegap import report
 from stagegap.analysis import codec
 from stagegap.analysis.views import Scorecard
@@ -124,7 +129,7 @@ def test_what_looks_strange_has_a_section_and_no_text_of_a_record_without_leave(
     html = report.html(views.scorecard(), records=True, oddities=found)
     assert "<h2>What looks strange?</h2>" in html
     assert "3 things look strange." in html
-    assert "Not odd: Refusals. “a test” (ab)" in html
+    assert "Not odd: Refusals. “a test”</p>" in html
     assert "as sure as it says" in html
     assert escape(EVIL) in html
     assert EVIL not in html
@@ -132,6 +137,23 @@ def test_what_looks_strange_has_a_section_and_no_text_of_a_record_without_leave(
     assert report.odd_examples(found) == {"m0000"}
     assert report.odd_examples(report.without_words(found, {"m0001"})) == {"m0000"}
     assert not report.odd_examples(report.without_words(found, {"m0000"}))
+
+
+def test_no_person_is_named_in_what_looks_strange(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    run = odd_plants.PLANTS["hasty"](odd_runs.clean(rng), rng)
+    odd = FakeOddities(folder=tmp_path, shown=None, kept=odd_screens.screened(run))
+    odd.say(odd.kept, "hasty/draft/ef", "flag", who="ab")
+    flagged = odd.noticed("odd", "v2")
+    assert "One person answered draft in under a fifth" in report.html(
+        views.scorecard(), records=True, oddities=flagged
+    )
+    odd.say(odd.kept, "hasty/draft/ef", "dismiss", who="ab", reason="ill that day")
+    for found in (flagged, odd.noticed("odd", "v2")):
+        numbers = json.loads(report.numbers_json(views.scorecard(), oddities=found))["oddities"]
+        html = report.html(views.scorecard(), records=True, oddities=found).partition("<script")[0]
+        said = (html, report.markdown(views.scorecard(), oddities=found), json.dumps(numbers))
+        assert not [one for one in said if re.search(r"\b(ef|ab)\b", one)]
 
 
 def test_what_looks_strange_stands_in_markdown_and_in_the_numbers(tmp_path: Path) -> None:
@@ -143,7 +165,7 @@ def test_what_looks_strange_stands_in_markdown_and_in_the_numbers(tmp_path: Path
         "### 3 things look strange\n\n- **Agreement too low for a gap to mean anything** (route, found by rule): "
         in said
     )
-    assert "Not odd: Refusals. “a \\*test\\*” (ab)" in said
+    assert "Not odd: Refusals. “a \\*test\\*”" in said
     assert "tracker.invalid" not in said
     numbers = json.loads(report.numbers_json(views.scorecard(), oddities=found))
     assert numbers["oddities"]["open"][0]["card"]["detector"] == "weak-agreement"

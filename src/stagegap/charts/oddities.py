@@ -79,8 +79,7 @@ def oddity_list(found: Noticing, *, records: bool) -> str:
     """Draw the open cards as text, for a file; without `records` no word of a record stands in it."""
     rows = "".join(_paragraph(row.card, records=records) for row in found.open)
     away = "".join(
-        f'<p class="small">Not odd: {escape(row.card.title)}. “{escape(row.dismissed.reason)}” '
-        f"({escape(row.dismissed.annotator)})</p>"
+        f'<p class="small">Not odd: {escape(row.card.title)}. “{escape(row.dismissed.reason)}”</p>'
         for row in found.dismissed
         if row.dismissed is not None
     )

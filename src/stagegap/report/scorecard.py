@@ -19,7 +19,7 @@ from stagegap.analysis.views import FailureRow, Scorecard, StageDetail, StageRow
 from stagegap.analysis.wording import counted, interval
 from stagegap.charts.groups import SHOWN as GROUPS_SHOWN
 from stagegap.exchange.cells import cell
-from stagegap.report.oddities import odd_markdown, without_words
+from stagegap.report.oddities import nameless, odd_markdown, without_words
 from stagegap.report.page import literal, page, section, small
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def html(scorecard: Scorecard, *, records: bool, left_out: int = 0, oddities: No
     `left_out` counts records that people are still to label, taken out by `without` and `without_words`. Same view,
     same bytes.
     """
-    strange = charts.oddity_list(oddities, records=records) if oddities else ""
+    strange = charts.oddity_list(nameless(oddities), records=records) if oddities else ""
     why = _why(scorecard, records=records, left_out=left_out)
     parts = [*head(scorecard), *why, *_rest(scorecard, strange)]
     return page(scorecard.verdict.headline, parts, data=_data(scorecard, records=records))
@@ -85,7 +85,7 @@ def markdown(scorecard: Scorecard, *, oddities: Noticing | None = None) -> str:
         literal(verdict.advice),
         *(literal(notice) for notice in charts.notices(scorecard)),
         literal(f"{scorecard.cascade}, run {scorecard.run}, {_day(scorecard)}."),
-        odd_markdown(oddities).rstrip() if oddities else "",
+        odd_markdown(nameless(oddities)).rstrip() if oddities else "",
     ]
     return "\n\n".join(line for line in lines if line) + "\n"
 
@@ -150,7 +150,7 @@ def textless(scorecard: Scorecard) -> Scorecard:
 
 def whole_json(scorecard: Scorecard, *, oddities: Noticing | None = None) -> str:
     """Give every figure of the view as JSON, what looks strange under `oddities`; null where nobody looked."""
-    found = codec.plain(oddities) if oddities else None
+    found = codec.plain(nameless(oddities)) if oddities else None
     return json.dumps(codec.plain(scorecard) | {"oddities": found}, ensure_ascii=False, separators=(",", ":"))
 
 
