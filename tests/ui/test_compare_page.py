@@ -78,6 +78,15 @@ def test_first_heading_says_whether_the_new_run_is_better(two: Workspace) -> Non
     assert "<b>18</b> <small>broken</small>" in data(test, "flips")
 
 
+def test_share_gives_away_the_two_runs(two: Workspace) -> None:
+    test = opened(two)
+    click(test, "Share")
+    assert "before=v1&run=v2" in test.code[0].value
+    names = [button.label for button in test.get("download_button")]
+    assert names == ["Download report", "Numbers (JSON)", "Numbers (CSV)", "Markdown"]
+    assert "18 questions that got worse" in next(box.label for box in test.checkbox if "texts" in box.label)
+
+
 def test_list_names_records_and_no_answer_until_somebody_says_who_looks(two: Workspace) -> None:
     test = opened(two)
     assert "Can I park at place 1?" in texts(test)

@@ -10,11 +10,24 @@ from stagegap.charts.marks import Scale, row, table
 from stagegap.charts.words import percent, span
 
 
-def agreement(scorecard: Scorecard, *, chosen: str | None = None, beyond: Mapping[str, str] | None = None) -> str:
+def agreement(
+    scorecard: Scorecard,
+    *,
+    chosen: str | None = None,
+    beyond: Mapping[str, str] | None = None,
+    pickable: bool = True,
+) -> str:
     """Draw every stage's agreement of two people; `beyond` has a sentence a stage on agreement beyond chance."""
     scale = Scale()
     rows = [
-        _row(stage, scale, scorecard.noun, chosen=stage.stage == chosen, beyond=(beyond or {}).get(stage.stage, ""))
+        _row(
+            stage,
+            scale,
+            scorecard.noun,
+            chosen=stage.stage == chosen,
+            beyond=(beyond or {}).get(stage.stage, ""),
+            pickable=pickable,
+        )
         for stage in scorecard.stages
     ]
     chart = table(
@@ -23,7 +36,8 @@ def agreement(scorecard: Scorecard, *, chosen: str | None = None, beyond: Mappin
     return f'<div class="bc">{chart}</div>'
 
 
-def _row(stage: StageRow, scale: Scale, noun: str, *, chosen: bool, beyond: str) -> str:
+def _row(stage: StageRow, scale: Scale, noun: str, *, chosen: bool, beyond: str, pickable: bool) -> str:
+    value = stage.stage if pickable else None
     found = stage.agreement
     if not found.is_measured:
         why = found.method.removeprefix("not measured: ")
@@ -31,7 +45,7 @@ def _row(stage: StageRow, scale: Scale, noun: str, *, chosen: bool, beyond: str)
             head=stage.stage,
             says=f"{stage.stage}: agreement not measured, {why}.",
             drawing=scale.grid() + f'<span class="note left">not measured: {escape(why)}</span>',
-            value=stage.stage,
+            value=value,
             chosen=chosen,
         )
     drawing = (
@@ -45,4 +59,4 @@ def _row(stage: StageRow, scale: Scale, noun: str, *, chosen: bool, beyond: str)
         f"{stage.stage}: two people agree on {percent(found.value)}, 95% interval {span(found)}, "
         f"{found.n:,} {noun} records. {beyond}"
     )
-    return row(head=stage.stage, says=says.strip(), drawing=drawing, value=stage.stage, chosen=chosen)
+    return row(head=stage.stage, says=says.strip(), drawing=drawing, value=value, chosen=chosen)

@@ -1,5 +1,6 @@
 """Views as files to send around: one HTML file without script or network, or Markdown. Same view, same bytes."""
 
+from stagegap.report.agreement import agreement_html, agreement_rows
 from stagegap.report.bundle import bundle
 from stagegap.report.comparison import (
     changed_records,
@@ -9,7 +10,8 @@ from stagegap.report.comparison import (
     textless_changes,
     without_changes,
 )
-from stagegap.report.oddities import odd_examples, without_words
+from stagegap.report.numbers import rows_csv
+from stagegap.report.oddities import nameless, odd_examples, odd_markdown, without_words
 from stagegap.report.scorecard import (
     SHOWN,
     explained,
@@ -25,6 +27,8 @@ from stagegap.report.variants import variants_html
 
 __all__ = [
     "SHOWN",
+    "agreement_html",
+    "agreement_rows",
     "bundle",
     "changed_records",
     "comparison_html",
@@ -32,9 +36,12 @@ __all__ = [
     "explained",
     "html",
     "markdown",
+    "nameless",
     "numbers_csv",
     "numbers_json",
     "odd_examples",
+    "odd_markdown",
+    "rows_csv",
     "shown_changes",
     "shown_records",
     "textless_changes",

@@ -11,7 +11,7 @@ from stagegap.analysis.record_view import RecordView
 from stagegap.analysis.views import FailureRow, Scorecard, StageDetail
 from stagegap.analysis.wording import counted
 from stagegap.report.page import page, section, small
-from stagegap.report.scorecard import head
+from stagegap.report.scorecard import explained, head
 
 INDEX = "index.html"
 
@@ -25,7 +25,7 @@ def bundle(scorecard: Scorecard, records: Sequence[RecordView], *, left_out: int
     revealed = reveals(scorecard, len(records), left_out=left_out)
     lists = [_list(detail, places) for detail in scorecard.details]
     method = section("How these numbers were made", small(*charts.method(scorecard)))
-    first = page(scorecard.verdict.headline, [*head(scorecard), small(revealed), *lists, method])
+    first = page(scorecard.verdict.headline, [*head(scorecard, explained(scorecard)), small(revealed), *lists, method])
     names = [places[view.record] for view in records]
     return {INDEX: first} | {
         places[view.record]: _record(scorecard, view, before=before, after=after)

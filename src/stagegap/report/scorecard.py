@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-import math
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,7 +15,7 @@ from stagegap.analysis.rounding import percent
 from stagegap.analysis.views import FailureRow, Scorecard, StageDetail, StageRow
 from stagegap.analysis.wording import counted, interval
 from stagegap.charts.groups import SHOWN as GROUPS_SHOWN
-from stagegap.exchange.cells import cell
+from stagegap.report.numbers import rows_csv
 from stagegap.report.oddities import nameless, odd_markdown, without_words
 from stagegap.report.page import literal, page, section, small
 
@@ -29,21 +26,29 @@ SHOWN = 25
 """Failures whose texts the report shows."""
 
 
-def html(scorecard: Scorecard, *, records: bool, left_out: int = 0, oddities: Noticing | None = None) -> str:
+def html(
+    scorecard: Scorecard,
+    *,
+    records: bool,
+    left_out: int = 0,
+    stage: str | None = None,
+    oddities: Noticing | None = None,
+) -> str:
     """Give the whole report as one HTML document; without `records` it holds no text of a record.
 
-    `left_out` counts records that people are still to label, taken out by `without` and `without_words`. Same view,
-    same bytes.
+    `stage` is the one whose failures are explained, by default that of `explained`. `left_out` counts records that
+    people are still to label, taken out by `without` and `without_words`. Same view, same bytes.
     """
     strange = charts.oddity_list(nameless(oddities), records=records) if oddities else ""
-    why = _why(scorecard, records=records, left_out=left_out)
-    parts = [*head(scorecard), *why, *_rest(scorecard, strange)]
-    return page(scorecard.verdict.headline, parts, data=_data(scorecard, records=records))
+    chosen = stage or explained(scorecard)
+    why = _why(scorecard, chosen, records=records, left_out=left_out)
+    parts = [*head(scorecard, chosen), *why, *_rest(scorecard, strange)]
+    return page(scorecard.verdict.headline, parts, data=_data(scorecard, chosen, records=records))
 
 
-def head(scorecard: Scorecard) -> list[str]:
-    """Give the verdict and the two charts."""
-    verdict, why = scorecard.verdict, explained(scorecard)
+def head(scorecard: Scorecard, why: str) -> list[str]:
+    """Give the verdict and the two charts, with the stage that is explained marked."""
+    verdict = scorecard.verdict
     return [
         f"<h1>{escape(verdict.headline)}</h1>",
         f"<p><b>{escape(verdict.caution)}</b></p>" if verdict.caution else "",
@@ -90,9 +95,9 @@ def markdown(scorecard: Scorecard, *, oddities: Noticing | None = None) -> str:
     return "\n\n".join(line for line in lines if line) + "\n"
 
 
-def shown_records(scorecard: Scorecard) -> int:
+def shown_records(scorecard: Scorecard, stage: str | None = None) -> int:
     """Count the records whose texts `html` shows when it is asked for records."""
-    why = explained(scorecard)
+    why = stage or explained(scorecard)
     return sum(len(detail.rows[:SHOWN]) for detail in scorecard.details if detail.stage == why)
 
 
@@ -107,8 +112,8 @@ def _day(scorecard: Scorecard) -> str:
     return f"{day.day} {day:%b %Y}"
 
 
-def _why(scorecard: Scorecard, *, records: bool, left_out: int) -> list[str]:
-    detail = next((detail for detail in scorecard.details if detail.stage == explained(scorecard)), None)
+def _why(scorecard: Scorecard, stage: str, *, records: bool, left_out: int) -> list[str]:
+    detail = next((detail for detail in scorecard.details if detail.stage == stage), None)
     if detail is None:
         return []
     sentence = f"<p>{escape(charts.first_fault_sentence(scorecard, detail))}</p>"
@@ -161,24 +166,15 @@ def numbers_json(scorecard: Scorecard, *, oddities: Noticing | None = None) -> s
 
 def numbers_csv(scorecard: Scorecard) -> str:
     """Give one line a figure, with interval, n and method; it holds no text of a record."""
-    rows = frames.rows(scorecard)
-    lines = io.StringIO()
-    table = csv.writer(lines, lineterminator="\n")
-    table.writerow(rows[0])
-    for row in rows:
-        missing = {
-            name for name, value in row.items() if value is None or (isinstance(value, float) and math.isnan(value))
-        }
-        table.writerow("" if name in missing else cell(value, raw=False) for name, value in row.items())
-    return lines.getvalue()
+    return rows_csv(frames.rows(scorecard))
 
 
-def _data(scorecard: Scorecard, *, records: bool) -> dict[str, Any]:  # Any: JSON of any depth
+def _data(scorecard: Scorecard, stage: str, *, records: bool) -> dict[str, Any]:  # Any: JSON of any depth
     """Give the view for programs: of the groups and failures those that are shown."""
     view = codec.plain(scorecard)
     for detail in view["details"]:
         detail["groups"] = detail["groups"][:GROUPS_SHOWN]
-        detail["rows"] = detail["rows"][:SHOWN] if records and detail["stage"] == explained(scorecard) else []
+        detail["rows"] = detail["rows"][:SHOWN] if records and detail["stage"] == stage else []
     return view
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit
 
 from stagegap import charts
 from stagegap.analysis.views import Scorecard
 from stagegap.analysis.wording import counted
-from stagegap.ui import agree_card, background, elements, empty, identity, state
+from stagegap.ui import agree_card, background, elements, empty, identity, offers, state, toolbar
 from stagegap.ui.elements import note
 from stagegap.ui.protocol import Settling, Workspace
+from stagegap.ui.share import Offer
 
 
 @elements.errors_as_sentences
@@ -23,14 +26,19 @@ def draw(workspace: Workspace) -> None:
     stage, unknown = state.chosen("stage", stages, next(iter(stages), None))
     if stage is None:
         return empty.nothing_to_label()
-    scorecard = workspace.scorecard(cascade, None)
-    head, right = streamlit.columns([4, 1], vertical_alignment="top")
+    run, no_run = state.chosen("run", [run.name for run in workspace.runs(cascade)], None)
+    scorecard = workspace.scorecard(cascade, run)
+    head, right = streamlit.columns([4, 1.6], vertical_alignment="top")
     with right:
+        if scorecard is not None:
+            toolbar.draw(workspace, scorecard, partial(_offer, workspace, scorecard, stage))
         who, verified = identity.annotator()
     with head:
         streamlit.title(elements.plain(_headline(scorecard, stage)), anchor=False)
     if unknown:
         note("The stage in the link is not one that people can label here.")
+    if no_run:
+        note("The run in the link is not here. This is the newest.")
     workspace.desk.queue(cascade, stage)  # says in a sentence why a stage can't be asked about yet
     notes = workspace.people.notes(cascade, stage, who or "")
     problem = background.people_failure(cascade, stage, who or "")
@@ -60,6 +68,13 @@ def draw(workspace: Workspace) -> None:
     if record and record not in settling.open:
         note(f"People do not disagree on record {record} at {stage}, or it is settled.")
     return agree_card.draw(workspace, cascade, stage, who, verified, record)
+
+
+def _offer(workspace: Workspace, scorecard: Scorecard, stage: str) -> Offer:
+    """Give what is said of people at all, and nothing of the reader."""
+    found = workspace.people.notes(scorecard.cascade, stage, "")
+    notes = (found.beyond, *found.judged, *found.hunts) if found else ()
+    return offers.of_agreement(scorecard, headline=_headline(scorecard, stage), stage=stage, notes=notes)
 
 
 def _headline(scorecard: Scorecard | None, stage: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit
 
 from stagegap import charts
@@ -12,10 +14,12 @@ from stagegap.ui import (
     compare_ledger,
     compare_lists,
     compare_runs,
-    dialogs,
+    days,
     elements,
     empty,
+    offers,
     run_strip,
+    share,
     state,
 )
 from stagegap.ui.elements import note
@@ -41,7 +45,7 @@ def draw(workspace: Workspace) -> None:
         streamlit.markdown("Two runs that are done make a comparison. Change something, then `stagegap run`.")
         run_strip.draw(workspace, cascade, shown=None)
         return compare_ledger.draw(workspace, past, cascade, None)
-    names = {run.name: dialogs.dated(run) for run in workspace.runs(cascade) if run.status.value == "done"}
+    names = {run.name: days.dated(run) for run in workspace.runs(cascade) if run.status.value == "done"}
     before, no_before = state.chosen("before", list(names), pair[0])
     after, no_after = state.chosen("run", list(names), pair[1])
     assert before is not None, "a pair has an earlier run"
@@ -58,6 +62,9 @@ def draw(workspace: Workspace) -> None:
             view = past.comparison(before, after)
         with head:
             view = _headed(past, view)
+        if view.headline:
+            with tools:
+                share.button(partial(offers.of_comparison, workspace, view), before=before, run=after)
         if no_before or no_after:
             note("The link names a run that is not here.")
         run_strip.draw(workspace, cascade, shown=after)

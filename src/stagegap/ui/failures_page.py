@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import streamlit
 
 from stagegap import charts, report
 from stagegap.analysis.views import Scorecard, StageDetail
 from stagegap.model.failure import FailurePage
-from stagegap.ui import elements, empty, failures_filters, failures_record, failures_tags, identity, state
+from stagegap.ui import (
+    elements,
+    empty,
+    failures_filters,
+    failures_record,
+    failures_tags,
+    identity,
+    offers,
+    state,
+    toolbar,
+)
 from stagegap.ui.elements import note
 from stagegap.ui.failures_protocol import OwnTally
 from stagegap.ui.protocol import Workspace
@@ -32,8 +43,10 @@ def draw(workspace: Workspace) -> None:
     detail = next((detail for detail in scorecard.details if detail.stage == stage), None)
     if detail is None:
         return note(f"No record was scored at {stage}.")
-    head, right = streamlit.columns([4, 1], vertical_alignment="top")
+    head, right = streamlit.columns([4, 1.6], vertical_alignment="top")
     with right:
+        offer = partial(offers.of_failures, workspace, scorecard, detail.stage)
+        toolbar.draw(workspace, scorecard, offer, drop=("record", "after"))
         who, verified = identity.annotator()
     found = workspace.reading.tally(scorecard, detail.stage, who or "")
     with head:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit
 
 from stagegap import charts, report
 from stagegap.analysis.views import Scorecard
-from stagegap.ui import dialogs, elements, empty, state, why_section
+from stagegap.ui import elements, empty, offers, state, toolbar, why_section
 from stagegap.ui.elements import note
 from stagegap.ui.protocol import Workspace
 
@@ -26,7 +28,7 @@ def draw(workspace: Workspace) -> None:
     verdict = scorecard.verdict
     head, tools = streamlit.columns([6, 1.9] if len(cascades) == 1 else [5, 3], vertical_alignment="top")
     with tools:
-        _tools(workspace, scorecard, cascades)
+        toolbar.draw(workspace, scorecard, partial(offers.of_run, workspace, scorecard), cascades=cascades)
     with head:
         streamlit.title(elements.plain(verdict.headline), anchor=False)
     elements.lead(
@@ -46,16 +48,6 @@ def draw(workspace: Workspace) -> None:
         note(f"The stage in the link is not in run {scorecard.run}.")
     why_section.draw(scorecard, stages, why)
     return why_section.draw_below(scorecard)
-
-
-def _tools(workspace: Workspace, scorecard: Scorecard, cascades: list[str]) -> None:
-    with streamlit.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
-        if len(cascades) > 1:
-            elements.picker("Cascade", "cascade", dict(zip(cascades, cascades, strict=True)), scorecard.cascade)
-        runs = {run.name: dialogs.dated(run) for run in workspace.runs(scorecard.cascade)}
-        elements.picker("Run", "run", runs, scorecard.run)
-        if streamlit.button("Share", icon=":material/ios_share:"):
-            dialogs.share(workspace, scorecard)
 
 
 def _charts(scorecard: Scorecard, why: str | None) -> None:

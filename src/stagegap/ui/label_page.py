@@ -9,7 +9,7 @@ import streamlit
 from stagegap import charts
 from stagegap.analysis.own_labels import MOST, OwnLabel
 from stagegap.model.queue import Queue
-from stagegap.ui import background, elements, empty, identity, label_card, state
+from stagegap.ui import background, elements, empty, identity, label_card, share, state
 from stagegap.ui.protocol import Workspace
 
 KINDS = {
@@ -37,6 +37,7 @@ def draw(workspace: Workspace) -> None:
         elements.switch("Stage", "stage", list(stages), stage)
         elements.question(stages[stage].question)
     with right:
+        share.link_button("Whoever labels stays blind, so this page gives away its link and nothing else.")
         who, verified = identity.annotator()
     if unknown:
         elements.note("The stage in the link is not one that people can label here.")

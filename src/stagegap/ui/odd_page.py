@@ -10,7 +10,7 @@ import streamlit
 from stagegap import charts
 from stagegap.analysis.views import Scorecard
 from stagegap.analysis.wording import counted
-from stagegap.ui import background, dialogs, elements, empty, identity, odd_record, state
+from stagegap.ui import background, days, elements, empty, identity, odd_record, offers, state, toolbar
 from stagegap.ui.elements import note
 from stagegap.ui.protocol import Workspace
 
@@ -34,10 +34,10 @@ def draw(workspace: Workspace) -> None:
     if scorecard is None:
         return empty.no_run(workspace, cascade, run)
     found = workspace.oddities.noticed(cascade, scorecard.run)
-    head, right = streamlit.columns([4, 1], vertical_alignment="top")
+    head, right = streamlit.columns([4, 1.6], vertical_alignment="top")
     with right:
-        runs = {run.name: dialogs.dated(run) for run in workspace.runs(cascade)}
-        elements.picker("Run", "run", runs, scorecard.run)
+        offer = partial(offers.of_oddities if found else offers.of_run, workspace, scorecard, found)
+        toolbar.draw(workspace, scorecard, offer, drop=("card", "record"))
         who, verified = identity.annotator()
     with head:
         streamlit.title(elements.plain(found.headline if found else "Looking for what is strange"), anchor=False)
@@ -134,7 +134,7 @@ def _dismissed(workspace: Workspace, found: Noticing, row: Noticed, who: str | N
     event = row.dismissed
     assert event is not None, "only dismissed cards stand here"
     streamlit.markdown(elements.plain(row.card.sentence))
-    note(f"“{event.reason}” ({event.annotator}, {dialogs.day(event.at)})")
+    note(f"“{event.reason}” ({event.annotator}, {days.day(event.at)})")
     streamlit.button(
         "Show it again",
         key=f"show {row.card.key}",

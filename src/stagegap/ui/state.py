@@ -44,8 +44,12 @@ def _write(name: str, value: str | None) -> None:
 
 
 def link(**fixed: str) -> str:
-    """Give the address of the page as it is shown, with some parameters written out that are left to a default."""
-    return f"{streamlit.context.url or ''}?{urlencode({**streamlit.query_params.to_dict(), **fixed})}"
+    """Give the address of the page as it is shown, with some parameters written out that are left to a default.
+
+    Who looks is not in it: whoever opens the link is somebody else.
+    """
+    shown = {name: value for name, value in streamlit.query_params.to_dict().items() if name != "who"}
+    return f"{streamlit.context.url or ''}?{urlencode({**shown, **fixed})}"
 
 
 def picker_key(name: str, value: str | bool | None) -> str:

@@ -1,0 +1,113 @@
+"""Share stands on every page and gives away what that page shows."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from stagegap.ui import offers
+from ui import changes, views
+from ui.fake_workspace import FakeWorkspace
+
+
+def page(workspace, name):  # AppTest runs the source of this function alone: no annotations
+    from importlib import import_module
+
+    import_module(f"stagegap.ui.{name}_page").draw(workspace)
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> FakeWorkspace:
+    return FakeWorkspace(folder=tmp_path, shown=views.scorecard())
+
+
+def shared(workspace: FakeWorkspace, name: str) -> AppTest:
+    test = AppTest.from_function(page, kwargs={"workspace": workspace, "name": name}, default_timeout=60)
+    test.query_params["who"] = "ab"
+    test.run()
+    next(button for button in test.button if button.label == "Share").click().run()
+    assert not test.exception
+    return test
+
+
+@pytest.mark.parametrize(
+    ("name", "texts", "files"),
+    [
+        ("gap", "10 failures: what the system answered",
+         ["Download report", "Numbers (JSON)", "Numbers (CSV)", "Markdown"]),
+        ("failures", "10 failures: what the system answered", ["Download report", "Numbers (JSON)", "Numbers (CSV)"]),
+        ("agree", "", ["Download report", "Numbers (JSON)", "Numbers (CSV)"]),
+        ("odd", "10 failures: what the system answered",
+         ["Download report", "Numbers (JSON)", "Numbers (CSV)", "Markdown"]),
+    ],
+)  # fmt: skip
+def test_every_page_about_a_run_has_its_link_and_files(
+    workspace: FakeWorkspace, name: str, texts: str, files: list[str]
+) -> None:
+    test = shared(workspace, name)
+    assert "run=v14" in test.code[0].value
+    assert "who=" not in test.code[0].value
+    assert [button.label for button in test.get("download_button")] == files
+    boxes = [box.label for box in test.checkbox if box.label.startswith("With the texts of")]
+    assert [texts in box for box in boxes] == ([True] if texts else [])
+    assert [picker.label for picker in test.selectbox][:1] == ["Run"]
+
+
+def test_labelling_gives_away_its_link_and_no_answer(workspace: FakeWorkspace) -> None:
+    test = shared(workspace, "label")
+    assert len(test.code) == 1
+    assert list(test.get("download_button")) == []
+    assert "stays blind" in " ".join(one.value for one in test.markdown)
+
+
+def read(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_failures_are_shared_by_their_stage(workspace: FakeWorkspace) -> None:
+    found = offers.of_failures(workspace, views.scorecard(), "draft")
+    assert found.name == "support_email-v14-draft"
+    assert "<h2>Why draft?</h2>" in found.report(False)
+    assert {row["stage"] for row in read(found.csv)} == {"draft"}
+    assert (json.loads(found.json)["stage"], json.loads(found.json)["rows"]) == ("draft", [])
+
+
+def test_agreement_is_shared_without_names(workspace: FakeWorkspace) -> None:
+    found = offers.of_agreement(views.scorecard(), headline="Two people <agree>", stage="route", notes=("Better.", ""))
+    html = found.report(True)
+    assert "<h1>Two people &lt;agree&gt;</h1>" in html
+    assert "<h2>At route</h2>" in html
+    assert "<button" not in html
+    assert {row["figure"] for row in read(found.csv)} == {"agreement", "person", "system", "gap"}
+    assert "At route" not in offers.of_agreement(views.scorecard(), headline="x", stage="route", notes=()).report(True)
+
+
+def test_oddities_are_shared_without_records_unless_asked(workspace: FakeWorkspace) -> None:
+    noticing = workspace.oddities.noticed("support_email", "v14")
+    found = offers.of_oddities(workspace, views.scorecard(), noticing)
+    assert "What looks strange?" in found.report(False)
+    rows = read(found.csv)
+    assert [row["is_open"] for row in rows] == ["true"] * 4
+    assert all(set(row) >= {"card", "estimate", "low", "high", "n", "p_adj"} for row in rows)
+    for text in (found.csv, found.json, found.report(False)):
+        assert "m0001" not in text
+
+
+def test_comparison_is_shared_without_records_unless_asked(workspace: FakeWorkspace) -> None:
+    workspace.waits = ("m0001",)
+    found = offers.of_comparison(workspace, changes.comparison())  # type: ignore[arg-type]
+    assert (found.name, found.left_out) == (
+        "support_email-v13-v14",
+        "1 mail left out: people are still to label them.",
+    )
+    assert "25 mails that got worse" in found.texts
+    assert "Mail 2" in found.report(True)
+    assert "Mail 1<" not in found.report(True)
+    for text in (found.csv, found.json, found.markdown, found.report(False)):
+        assert "m0002" not in text
+    assert {row["figure"] for row in read(found.csv)} == {"before", "after", "change"}
