@@ -22,6 +22,8 @@ ROOT = Path(__file__).parents[2]
 DATA = ROOT / "data" / "support_email"
 Row = Mapping[str, Any]
 
+pytestmark = pytest.mark.xdist_group("demo")  # one run for all of them
+
 
 def rows(name: str) -> list[Row]:
     return [json.loads(line) for line in (DATA / name).read_text(encoding="utf-8").splitlines()]
@@ -32,12 +34,21 @@ EMAILS, PRODUCTS, ARTICLES, LABELS = (
 )
 
 
+@pytest.fixture(scope="module")
+def run_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo's files in a folder of their own, and one run."""
+    made = tmp_path_factory.mktemp("demo")
+    shutil.copytree(ROOT / "pipelines" / "support_email", made / "pipelines" / "support_email")
+    shutil.copytree(DATA, made / "data" / "support_email")
+    with Workspace(made, environment={}, clock=time.time) as opened:
+        opened.run(made / "pipelines" / "support_email" / "cascade.yaml")
+    return made
+
+
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """The demo's files in a folder of their own."""
-    shutil.copytree(ROOT / "pipelines" / "support_email", tmp_path / "pipelines" / "support_email")
-    shutil.copytree(DATA, tmp_path / "data" / "support_email")
-    return tmp_path
+def folder(run_once: Path, tmp_path: Path) -> Path:
+    """A copy of the demo with its run, for a test to write into."""
+    return Path(shutil.copytree(run_once, tmp_path / "demo"))
 
 
 @pytest.fixture
@@ -102,7 +113,7 @@ def test_every_reply_holds_the_facts_that_its_writer_asks_for() -> None:
 
 
 def test_the_demo_gives_a_verdict_that_its_own_outputs_bear_out(workspace: Workspace) -> None:
-    run, _ = workspace.run(workspace.folder / "pipelines" / "support_email" / "cascade.yaml")
+    (run,) = workspace.store.runs("support-email")
     card = workspace.scorecard("support-email", run.name)
     assert card is not None
     assert (card.n_records, card.n_scored, card.n_infrastructure, card.annotators) == (285, 285, 0, 5)
@@ -124,7 +135,6 @@ def test_variant_with_a_language_model_shares_all_but_the_draft(folder: Path) ->
         environment = {"OPENAI_BASE_URL": server.base_url, "OPENAI_API_KEY": "sk-canary-7f3a"}
         with Workspace(folder, environment=environment, clock=time.time) as workspace:
             pipelines = folder / "pipelines" / "support_email"
-            workspace.run(pipelines / "cascade.yaml")
             planned = workspace.plan(pipelines / "llm.yaml")
             called = {stage.stage for cell in planned.cells for stage in cell.stages if stage.calls}
             run, summary = workspace.run(pipelines / "llm.yaml")
@@ -141,7 +151,7 @@ def test_variant_with_a_language_model_shares_all_but_the_draft(folder: Path) ->
 
 
 def test_faults_planted_in_the_demo_are_found_by_gain_and_parts_and_not_by_first_fault(workspace: Workspace) -> None:
-    run, _ = workspace.run(None)
+    (run,) = workspace.store.runs("support-email")
     before = workspace.store.mark(run)
     view = workspace.attribution("support-email").selfcheck(records=60, simulations=60)
     assert workspace.store.mark(run) == before, "planted faults are not stored"
