@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
 
+from stagegap.analysis.settling import digest
 from stagegap.errors import NotFound, StoreError
-from stagegap.model.answer import Label
+from stagegap.model.answer import Answer, Label
 from stagegap.model.queue import Progress, Queue, QueueItem
 from stagegap.model.reading import Seen
 from stagegap.store import Store
@@ -45,9 +47,9 @@ def test_labelled_items_leave_the_queue_and_skipped_ones_come_last_per_person(qu
         queued._drainer.drain_all()
     assert places(queued) == [3, 0]
     assert places(queued, "bo") == [0, 1, 2, 3]
-    assert queued.progress("q", "ann") == Progress(done=2, skipped=1, total=4, median_ms=200)
-    assert queued.progress("q", "ann").left == 1
-    assert queued.progress("q", "bo") == Progress(done=0, skipped=0, total=4, median_ms=None)
+    assert queued.sitting("q", "ann", 0).progress == Progress(done=2, skipped=1, total=4, median_ms=200)
+    assert queued.sitting("q", "ann", 0).progress.left == 1
+    assert queued.sitting("q", "bo", 0).progress == Progress(done=0, skipped=0, total=4, median_ms=None)
 
 
 def test_latest_action_counts_over_file_and_tail_and_undo_reopens(queued: Store) -> None:
@@ -55,7 +57,7 @@ def test_latest_action_counts_over_file_and_tail_and_undo_reopens(queued: Store)
     queued._drainer.drain_all()
     queued.append_labels("mail", [act("3", "r3"), act("4", "r2", "undo")])
     assert places(queued) == [1, 2, 3]
-    assert queued.progress("q", "ann").done == 1
+    assert queued.sitting("q", "ann", 0).progress.done == 1
 
 
 def test_last_label_is_what_is_not_undone_yet(queued: Store) -> None:
@@ -70,7 +72,7 @@ def test_last_label_is_what_is_not_undone_yet(queued: Store) -> None:
 def test_label_made_elsewhere_answers_the_item_and_undo_does_not_reach_it(queued: Store) -> None:
     queued.append_labels("mail", [label(record="r3"), act("9", "r9")])
     assert places(queued) == [1, 2, 3]
-    assert queued.progress("q", "ann").done == 1
+    assert queued.sitting("q", "ann", 0).progress.done == 1
     assert queued.sitting("q", "ann", 0).last is None
 
 
@@ -109,7 +111,7 @@ def test_record_whose_answers_were_seen_or_settled_is_not_offered(queued: Store)
     queued.append_labels("mail", [act("1", "r3", "skip"), label("2", record="r2", action="adjudicate")])
     queued.failing.append_seen("mail", Seen(id="s", record="r3", annotator="ann", at=1.0))
     assert places(queued) == [2, 3]
-    assert queued.progress("q", "ann") == Progress(done=0, skipped=0, total=2, median_ms=None)
+    assert queued.sitting("q", "ann", 0).progress == Progress(done=0, skipped=0, total=2, median_ms=None)
     assert places(queued, "bo") == [0, 1, 2, 3]
 
 
@@ -128,8 +130,41 @@ def test_taken_id_and_unknown_queue_are_named(queued: Store) -> None:
     with pytest.raises(StoreError, match="already a queue 'q'"):
         queued.create_queue(QUEUE, [])
     with pytest.raises(NotFound, match="no queue 'x'"):
-        queued.progress("x", "ann")
+        queued.sitting("x", "ann", 0)
 
 
 def test_items_of_chosen_records_are_given_without_strangers(queued: Store) -> None:
     assert {item.record for item in queued.queue_items_of("q", ["r2", "r0", "nobody"])} == {"r0", "r2"}
+
+
+@pytest.mark.parametrize("drained", [True, False])
+def test_record_whose_answer_a_later_stage_showed_is_not_offered(queued: Store, drained: bool) -> None:
+    made = [label("1", record="r3", stage="draft", run="v"), label("2", record="r2", stage="draft"),
+            label("3", record="r1", stage="other", run="v"), label("4", record="r0", stage="draft", run="v"),
+            label("5", record="r0")]  # fmt: skip
+    queued.append_labels("mail", made)
+    if drained:
+        queued._drainer.drain_all()
+    offered = [item.record for item in queued.sitting("q", "ann", 9, ["draft"]).items]
+    assert offered == ["r2", "r1"], "r3 was shown, r0 answered; r2 came from a file, `other` does not read"
+    assert len(queued.sitting("q", "bo", 9, ["draft"]).items) == 4
+    assert queued.sitting("q", "ann", 0, ["draft"]).progress.total == 3, "what was answered before counts"
+
+
+@pytest.mark.parametrize(
+    ("said", "offered", "why"),
+    [
+        ("spam", 1, "the answer that somebody else gave is also their own"),
+        ("ham", 1, "they said what the system says"),
+        ("other", 2, "an answer that is not judged"),
+    ],
+)
+def test_nobody_judges_an_answer_that_is_also_their_own(store: Store, said: str, offered: int, why: str) -> None:
+    both = json.dumps([digest(Answer(value=value)) for value in ("ham", "spam")])
+    sealed = f'{{"a":"system","b":"person","author":"bo","answers":{both}}}'
+    items = [QueueItem(position=n, record=f"r{n}", payload="{}", sealed=sealed) for n in range(2)]
+    store.create_queue(replace(QUEUE, purpose="judge"), items)
+    taken_back = [label("1", record="r1", answer=Answer(value="ham")), act("2", "r1", "undo")]
+    store.append_labels("mail", [*taken_back, label("3", record="r0", answer=Answer(value=said))])
+    assert len(places(store)) == offered, why
+    assert places(store, "bo") == []

@@ -64,3 +64,15 @@ def test_what_was_seen_and_tagged_survives_a_lost_journal_and_a_lost_file(store:
         assert rebuilt.lost
         assert opened.failing.seen("mail", "ab") == {"r0"}
         assert opened.failing.tags("mail", stage="route", annotator="ab") == [ADD]
+
+
+@pytest.mark.parametrize("drained", [True, False])
+def test_looks_come_back_as_they_were_for_one_record_or_all(store: Store, drained: bool) -> None:
+    other = Seen(id="s2", record="r1", annotator="cd", at=4.0)
+    for look in (LOOK, other):
+        store.failing.append_seen("mail", look)
+    if drained:
+        store._drainer.drain_all()
+    assert store.failing.looks("mail") == [LOOK, other]
+    assert store.failing.looks("mail", "r1") == [other]
+    assert store.failing.looks("chat") == []

@@ -9,10 +9,13 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from stagegap.analysis import settling
+from stagegap.analysis.label_history import LabelHistory, label_history
+from stagegap.errors import NotFound
 from stagegap.metrics import metric
 from stagegap.model.answer import Answer, Fact, Label
 from stagegap.model.queue import Queue
 from stagegap.model.values import Json
+from ui.fake_reading import CASCADE
 
 if TYPE_CHECKING:
     from ui.fake_workspace import FakeWorkspace
@@ -37,13 +40,15 @@ class FakeSettling:
     settled: int
     cited: Sequence[tuple[str, int]]
     reasons: Sequence[tuple[str, int]]
+    decisions: Sequence[settling.Decision] = ()
+    known: int = 0
 
 
 @dataclass(frozen=True)
 class FakeBench:
     workspace: FakeWorkspace
 
-    def settling(self, cascade: str, stage: str) -> FakeSettling:
+    def settling(self, cascade: str, stage: str, who: str = "") -> FakeSettling:
         queue = self.workspace.queue(cascade, stage)
         done = self.decisions(queue)
         return FakeSettling(
@@ -53,7 +58,16 @@ class FakeBench:
             settled=len(done),
             cited=settling.most_cited(done),
             reasons=settling.reasons(done),
+            decisions=settling.decisions(done),
+            known=1 if who == "curious" else 0,
         )
+
+    def history(self, cascade: str, stage: str, record: str) -> LabelHistory:
+        if not record.startswith("m"):
+            raise NotFound(f"Cascade {cascade!r} has no record {record!r}.")
+        done = [one for one in self.decisions(self.workspace.queue(cascade, stage)) if one.record == record]
+        made = [*self._labels(stage, record), *done]
+        return label_history(record, stage, CASCADE, labels=made, looks=[], payloads={}, runs={}, guidelines=[])
 
     def payloads(self, found: FakeSettling, records: Sequence[str]) -> list[dict[str, Json]]:
         by = metric("exact")

@@ -158,11 +158,23 @@ def test_answers_stand_beside_the_reference_and_the_person_is_noted(workspace: F
     assert workspace.reading.looks() == [["m0000", "ab"]]
 
 
-def test_nothing_is_noted_for_nobody(workspace: FakeWorkspace) -> None:
-    test = opened(workspace)
-    assert "KB-014" in data(test, "record")
+def test_nobody_sees_answers_before_they_say_who_they_are(workspace: FakeWorkspace) -> None:
+    test = opened(workspace, history="1")
+    assert "This is mail m0000." in texts(test)
+    assert "KB-014" not in data(test, "")
+    assert "billing" not in data(test, "")
     assert workspace.reading.looks() == []
-    assert "Write your initials above" in texts(test)
+    assert "Write your initials above to see the answers." in texts(test)
+
+
+def test_history_of_every_stage_is_shown_on_request_only(workspace: FakeWorkspace) -> None:
+    test = opened(workspace, who="ab")
+    assert "first-person" not in data(test, "history")
+    test.checkbox(key="pick history").check().run()
+    assert test.query_params["history"] == "1"
+    shown = data(test, "history")
+    assert shown.count("first-person") >= 3
+    assert "billing or refund" in shown or "first-person, second-person: settled by what most said" in shown
 
 
 def test_answers_to_a_record_that_waits_for_that_person_are_shown_on_request_only(workspace: FakeWorkspace) -> None:
@@ -178,7 +190,7 @@ def test_answers_to_a_record_that_waits_for_that_person_are_shown_on_request_onl
 
 
 def test_marks_can_be_switched_off(workspace: FakeWorkspace) -> None:
-    test = opened(workspace)
+    test = opened(workspace, who="ab")
     assert "missing" in data(test, "record")
     test.checkbox(key="pick show").uncheck().run()
     assert test.query_params["show"] == "plain"

@@ -65,7 +65,7 @@ def test_card_is_opened_with_its_plot_and_records(workspace: FakeWorkspace) -> N
 def test_who_has_not_said_who_they_are_sees_no_answer(workspace: FakeWorkspace) -> None:
     said = texts(opened(workspace, card="refused/draft/"))
     assert "This is mail m0000. refund within 30 days" in said
-    assert "to see what the stages answered" in said
+    assert "Write your initials above to see the answers." in said
 
 
 def test_answers_of_a_record_that_waits_for_a_label_stay_hidden(workspace: FakeWorkspace) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Literal, cast
 
 from stagegap.analysis.rated import RatedGap, rated_gap
 from stagegap.analysis.references import latest
-from stagegap.analysis.settling import in_words
+from stagegap.analysis.settling import digest, in_words
 from stagegap.errors import ConfigurationError
 from stagegap.model.answer import Answer, Label
 from stagegap.model.queue import Queue, QueueItem
@@ -121,7 +121,8 @@ def judging_item(item: QueueItem, pair: Pair, judging: Judging) -> QueueItem:
             {"value": "neither", "text": "Neither is good"},
         ]
         body = {"options": {"verdict": verdicts}}
-    sealed = json.dumps({"a": sources[0], "b": sources[1], "author": pair.author})
+    answers = [digest(Answer(value=one.value)) for one in (pair.system, pair.person)]
+    sealed = json.dumps({"a": sources[0], "b": sources[1], "author": pair.author, "answers": answers})
     payload = json.dumps({"id": item.record, "inputs": shown["inputs"], **body}, ensure_ascii=False)
     return replace(item, payload=payload, sealed=sealed)
 

@@ -10,6 +10,7 @@ from typing import Literal
 
 from stagegap.analysis.differences import Difference, Mark, list_difference, word_difference
 from stagegap.analysis.failures import shown_output
+from stagegap.analysis.references import HOW_SETTLED
 from stagegap.analysis.wording import listed
 from stagegap.metrics.folding import contains
 from stagegap.metrics.ranking import ids
@@ -158,8 +159,7 @@ def _people(reference: Reference | None) -> str:
     if reference is None or not reference.accepted:
         return ""
     names = listed(list(dict.fromkeys(reference.annotators))) if reference.annotators else "unknown"
-    how = {"single": "one answer", "consensus": "settled by what most said", "adjudicated": "adjudicated"}
-    return f"{names}, {how[reference.settled]}"
+    return f"{names}, {HOW_SETTLED[reference.settled]}"
 
 
 def _saw(source: Source, record: Record, outputs: Mapping[str, Output]) -> str:

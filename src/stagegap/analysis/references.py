@@ -15,6 +15,14 @@ Place = tuple[str, str]
 """Record and stage."""
 
 
+HOW_SETTLED: Mapping[str, str] = {
+    "single": "one answer",
+    "consensus": "settled by what most said",
+    "adjudicated": "adjudicated",
+}
+"""The ways in which a reference comes about, as people read them."""
+
+
 def latest(labels: Iterable[Label]) -> dict[Place, dict[str, Label]]:
     """Give the label in force of each person at each record and stage, persons in the order of their first event.
 

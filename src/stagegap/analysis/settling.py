@@ -35,6 +35,26 @@ class Disagreement:
     """True when every label was made in a hunt."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """An adjudication in force, as a list names it: not what was decided, which not everybody may see."""
+
+    record: str
+    who: str
+    verified: bool
+    at: float
+    """Seconds since 1970, UTC."""
+    reason: str
+
+
+def decisions(settled: Sequence[Label]) -> tuple[Decision, ...]:
+    """List adjudications in force, newest first."""
+    return tuple(
+        Decision(record=one.record, who=one.annotator, verified=one.verified, at=one.at, reason=one.reason)
+        for one in sorted(settled, key=lambda label: label.at, reverse=True)
+    )
+
+
 def disagreement(labels: Sequence[Label], by: Metric) -> Disagreement | None:
     """Give the disagreement of the labels in force of one record; None where people agree by the stage's metric.
 

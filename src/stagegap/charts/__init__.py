@@ -15,6 +15,7 @@ from stagegap.charts.faults import first_faults, steps, together
 from stagegap.charts.figures import figures_table, notebook_card
 from stagegap.charts.gap import gap
 from stagegap.charts.groups import groups
+from stagegap.charts.label_history import decisions, label_histories
 from stagegap.charts.ledger import ledger
 from stagegap.charts.marks import style, style_of
 from stagegap.charts.oddities import certainty, checks, oddity_list, oddity_plot, oddity_records
@@ -44,6 +45,7 @@ __all__ = [
     "checks",
     "contributions",
     "contributions_note",
+    "decisions",
     "emphasised",
     "failure_list",
     "failures",
@@ -57,6 +59,7 @@ __all__ = [
     "groups",
     "groups_note",
     "knob_title",
+    "label_histories",
     "ledger",
     "list_sentence",
     "lost_anyway",

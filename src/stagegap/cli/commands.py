@@ -33,6 +33,7 @@ from stagegap.cli.overnight import nights
 from stagegap.cli.past import past
 from stagegap.cli.sections import Sections
 from stagegap.cli.sharing import sharing
+from stagegap.cli.tracing import tracing
 
 application = typer.Typer(
     cls=Sections,
@@ -278,3 +279,4 @@ application.add_typer(past)
 application.add_typer(nights)
 application.add_typer(sharing)
 application.add_typer(oddities)
+application.add_typer(tracing)

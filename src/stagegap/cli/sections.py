@@ -9,7 +9,7 @@ from typer.core import TyperGroup
 SECTIONS = {
     "Begin": ("demo", "init", "validate", "schema", "traces", "doctor"),
     "Run": ("plan", "run", "overnight", "runs", "reproduce"),
-    "Label": ("label", "import", "export"),
+    "Label": ("label", "history", "import", "export"),
     "Read": ("app", "show", "report", "blame", "faults", "slices", "odd", "escalation", "agree", "need", "selfcheck"),
     "Change": ("expect", "compare", "changed", "ledger"),
     "Hold the line": ("bless", "check"),

@@ -109,6 +109,12 @@ class Stage:
         sources = (*self.inputs.values(), *self.when_reads)
         return tuple(dict.fromkeys(s.name for s in sources if s.origin == "stage"))
 
+    @property
+    def shows(self) -> tuple[str, ...]:
+        """Names of the stages whose answers are among the inputs: who is asked here sees them."""
+        sources = (s for s in self.inputs.values() if s.origin == "stage" and s.part != "confidence")
+        return tuple(dict.fromkeys(s.name for s in sources))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
@@ -164,6 +170,10 @@ class Cascade:
     def children(self, name: str) -> tuple[str, ...]:
         """Names of the stages that read this one directly."""
         return tuple(stage.name for stage in self.stages if name in stage.parents)
+
+    def readers(self, name: str) -> tuple[str, ...]:
+        """Names of the stages that have this one's answer among their inputs: who is asked there sees it."""
+        return tuple(stage.name for stage in self.stages if name in stage.shows)
 
     def ancestors(self, name: str) -> frozenset[str]:
         """Names of all stages that this one depends on."""

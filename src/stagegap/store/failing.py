@@ -67,6 +67,11 @@ class Failing:
         with self._file.reading() as session:
             return seen.records(session, self._journal, cascade, annotator)
 
+    def looks(self, cascade: str, record: str | None = None) -> list[Seen]:
+        """Give every look of somebody at the answers to a record, or to any record of a cascade."""
+        with self._file.reading() as session:
+            return seen.looks(session, self._journal, cascade, record)
+
     def append_oddity(self, cascade: str, event: OddityEvent) -> None:
         """Make durable what a person said of a card. Raises: ValueError for a dismissal without a reason."""
         self._journal.append("oddity", [noticing.pack(cascade, event)])

@@ -120,6 +120,20 @@ def find(
     return [label for _, label in ordered if task in (None, label.task)]
 
 
+def shown(session: Session, journal: Journal, cascade: str, *, stages: Sequence[str], annotator: str) -> set[str]:
+    """Give the records at which that person was asked at one of the stages about the outputs of a run."""
+    owner, person = text.plain(cascade), text.plain(annotator)
+    rows = session.rows(
+        f"select distinct r.name from label l {_JOINS} where l.cascade = (select id from cascade where name = ?)"
+        " and p.name = ? and l.run <> '' and s.name in (select unnest(?::varchar[]))",
+        owner,
+        person,
+        list(stages),
+    )
+    late = (one for _, of, one in tail(session, journal) if of == owner and one.stage in stages and one.run)
+    return {row[0] for row in rows} | {one.record for one in late if one.annotator == person}
+
+
 def count(session: Session, journal: Journal, cascade: str) -> int:
     """Count every label ever made there, judgements aside, the undrained ones included."""
     stored = session.rows(

@@ -8,8 +8,9 @@ from hashlib import sha256
 from statistics import median
 from typing import Any, cast
 
+from stagegap.analysis.settling import digest
 from stagegap.errors import NotFound, StoreError
-from stagegap.model.answer import Label
+from stagegap.model.answer import Answer, Label
 from stagegap.model.queue import Progress, Queue, QueueItem, Sitting
 from stagegap.store import labels, seen, text
 from stagegap.store.attach import Session
@@ -79,14 +80,17 @@ def names(session: Session, cascade: str) -> list[str]:
     return [row[0] for row in rows]
 
 
-def sitting(session: Session, journal: Journal, queue: str, annotator: str, limit: int) -> Sitting:
+def sitting(
+    session: Session, journal: Journal, queue: str, annotator: str, limit: int, readers: Sequence[str] = ()
+) -> Sitting:
     """Give where that person is, with the next items: open ones in the person's order, then the skipped ones.
 
     The order is that of the sample; in an overlap and in what decides the ranking it is the person's own. Left out are
-    records that the person has labelled already, and those whose answers the person has seen elsewhere.
+    records that the person has labelled already, and those whose answers the person has seen elsewhere: on another
+    page, by settling or judging, or as an input of one of the `readers`, the stages that read this one.
     Raises: NotFound.
     """
-    desk = _desk(session, journal, queue, annotator)
+    desk = _desk(session, journal, queue, annotator, readers)
     fresh = [position for position, record in desk.order if record not in desk.latest]
     skipped = [position for position, record in desk.order if record in desk.skipped]
     wanted = [*fresh, *skipped][:limit]
@@ -133,7 +137,7 @@ class _Desk:
     guideline: str
 
 
-def _desk(session: Session, journal: Journal, queue: str, annotator: str) -> _Desk:
+def _desk(session: Session, journal: Journal, queue: str, annotator: str, readers: Sequence[str]) -> _Desk:
     owner = session.rows(
         "select c.name, s.name, q.purpose from queue q join cascade c on c.id = q.cascade"
         " join stage s on s.id = q.stage where q.id = ?",
@@ -150,16 +154,22 @@ def _desk(session: Session, journal: Journal, queue: str, annotator: str) -> _De
             if label.action == "label" or (label.action == "skip" and label.queue == queue):
                 latest[label.record] = label
     answered = {record for record, label in latest.items() if label.action == "label"}
-    known = (seen.records(session, journal, cascade, annotator) | _shown(made, purpose)) - answered
+    known = seen.records(session, journal, cascade, annotator) | _shown(made, purpose)
+    if readers:
+        known |= labels.shown(session, journal, cascade, stages=readers, annotator=annotator)
+    known -= answered
     rows = session.rows(
         "select i.position, r.name, i.sealed from queue_item i join record r on r.id = i.record"
         " where i.queue = ? order by i.position",
         queue,
     )
+    own = _own_answers(made) if purpose == "judge" else {}
     if purpose in ("overlap", "next"):
         rows.sort(key=lambda row: sha256(text.plain(f"{queue}/{annotator}/{row[1]}").encode()).digest())
     return _Desk(
-        order=[(row[0], row[1]) for row in rows if row[1] not in known and _author(row[2]) != annotator],
+        order=[
+            (row[0], row[1]) for row in rows if row[1] not in known and not _is_own(row[2], annotator, own.get(row[1]))
+        ],
         latest=latest,
         skipped=frozenset(latest.keys() - answered - known),
         places={row[1]: row[0] for row in rows},
@@ -173,9 +183,23 @@ def _shown(made: Sequence[Label], purpose: str) -> set[str]:
     return others if purpose == "judge" else others | {label.record for label in made if label.task == "judge"}
 
 
-def _author(sealed: str | None) -> str | None:
-    """Give who wrote the person's answer that is judged: nobody judges their own."""
-    return cast("dict[str, str]", text.read(sealed)).get("author") if sealed else None
+def _is_own(sealed: str | None, annotator: str, said: str | None) -> bool:
+    """Say whether a person gave one of the two answers that are judged, or the same one: nobody judges their own."""
+    if not sealed:
+        return False
+    kept = cast("dict[str, Any]", text.read(sealed))
+    return kept.get("author") == annotator or (said is not None and said in kept.get("answers", ()))
+
+
+def _own_answers(made: Sequence[Label]) -> dict[str, str]:
+    """Give the digest of what the person answers at each record, as far as it stands."""
+    said: dict[str, str] = {}
+    for label in made:
+        if label.task == "produce" and label.action != "adjudicate":
+            said.pop(label.record, None)
+            if label.answer is not None:
+                said[label.record] = digest(Answer(value=label.answer.value))
+    return said
 
 
 def _counts(label: Label, queue: str, purpose: str) -> bool:

@@ -59,6 +59,23 @@ def records(session: Session, journal: Journal, cascade: str, annotator: str) ->
     return frozenset(row[0] for row in rows) | fresh
 
 
+def looks(session: Session, journal: Journal, cascade: str, record: str | None) -> list[Seen]:
+    """Give every look at the answers to a record, or at those of all records, the undrained ones included."""
+    owner = text.plain(cascade)
+    rows = session.rows(
+        """select e.id, r.name, p.name, e.made_at, e.run from seen e join record r on r.id = e.record
+        join annotator p on p.id = e.annotator
+        where e.cascade = (select id from cascade where name = $1) and ($2::varchar is null or r.name = $2)
+        order by e.seq""",
+        owner,
+        None if record is None else text.plain(record),
+    )
+    late = kept.tail(session, journal, "seen", applied=applied(session), table="seen")
+    found = [*rows, *((e["id"], e["record"], e["annotator"], e["at"], e["run"]) for e in late if e["cascade"] == owner)]
+    made = [Seen(id=key, record=name, annotator=who, at=at, run=run) for key, name, who, at, run in found]
+    return [one for one in made if record in (None, one.record)]
+
+
 def copies(session: Session) -> list[tuple[str, bytes]]:
     """Give every event of the file as an operation for a journal that does not have it."""
     rows = session.rows(

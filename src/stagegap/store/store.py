@@ -14,7 +14,7 @@ import stagegap.store.runs as run_tables
 from stagegap.errors import NotFound, StoreBusy, StoreError
 from stagegap.model.answer import Label, Output
 from stagegap.model.past import PastCall, StageSpending
-from stagegap.model.queue import GuidelineVersion, Progress, Queue, QueueItem, Sitting
+from stagegap.model.queue import GuidelineVersion, Queue, QueueItem, Sitting
 from stagegap.model.record import Record
 from stagegap.model.run import Cell, Run, RunStatus
 from stagegap.store import care, guidelines, labels, marks, outputs, places, queues, records, rows, spending
@@ -309,10 +309,13 @@ class Store:
         with self._file.reading() as session:
             return queues.names(session, cascade)
 
-    def sitting(self, queue: str, annotator: str, limit: int) -> Sitting:
-        """Give where that person is in the queue, with the next items, skipped ones last. Raises: NotFound."""
+    def sitting(self, queue: str, annotator: str, limit: int, readers: Sequence[str] = ()) -> Sitting:
+        """Give where that person is in the queue, with the next items, skipped ones last. Raises: NotFound.
+
+        `readers` are the stages that read this one: who was asked there about a record has seen this one's answer.
+        """
         with self._file.reading() as session:
-            return queues.sitting(session, self._journal, queue, annotator, limit)
+            return queues.sitting(session, self._journal, queue, annotator, limit, readers)
 
     def queue_items(self, queue: str, annotator: str, limit: int) -> Sequence[QueueItem]:
         """Give the next items for that person, skipped ones last. Raises: NotFound."""
@@ -322,10 +325,6 @@ class Store:
         """Give the items of these records; a record that is not in the queue is left out."""
         with self._file.reading() as session:
             return queues.items_of(session, queue, records_)
-
-    def progress(self, queue: str, annotator: str) -> Progress:
-        """Say how far that person is. Raises: NotFound."""
-        return self.sitting(queue, annotator, 0).progress
 
     def put_guideline(self, cascade: str, stage: str, version: GuidelineVersion) -> None:
         """Keep the text of a guideline's version; a version is kept once."""

@@ -19,7 +19,7 @@ from stagegap.ui.protocol import Settling, Workspace
 @elements.errors_as_sentences
 def draw(workspace: Workspace, cascade: str, stage: str, who: str, verified: bool, record: str | None = None) -> None:
     """Draw the card on the disagreements of a stage that wait."""
-    settling = workspace.bench.settling(cascade, stage)
+    settling = workspace.bench.settling(cascade, stage, who)
     key = f"agree {settling.queue.id} {who}"
     data = given(workspace, settling, who, acknowledged=state.acknowledged(key), record=record)
     elements.card(key, data, on_outbox=partial(take_in, workspace, settling, who, verified, key))

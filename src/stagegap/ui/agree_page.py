@@ -8,8 +8,8 @@ import streamlit
 
 from stagegap import charts
 from stagegap.analysis.views import Scorecard
-from stagegap.analysis.wording import counted
-from stagegap.ui import agree_card, background, elements, empty, identity, offers, state, toolbar
+from stagegap.analysis.wording import counted, interval
+from stagegap.ui import agree_card, agree_history, background, elements, empty, identity, offers, state, toolbar
 from stagegap.ui.elements import note
 from stagegap.ui.protocol import Settling, Workspace
 from stagegap.ui.share import Offer
@@ -58,16 +58,21 @@ def draw(workspace: Workspace) -> None:
     for sentence in (notes.beyond, *notes.judged, *notes.hunts, notes.own):
         if sentence:
             note(sentence)
-    settling = workspace.bench.settling(cascade, stage)
+    settling = workspace.bench.settling(cascade, stage, who or "")
     _what_was_learned(settling)
     waiting = counted(len(settling.open), "disagreement")
     streamlit.header(elements.plain(f"{waiting} to settle at {stage}"), anchor=False)
+    if settling.known:
+        note(f"{settling.known:,} more wait for somebody who has not seen the answers there, as you have.")
     if who is None:
-        return note("Write your initials above. Every decision carries who made it.")
-    record = state.asked("record")
-    if record and record not in settling.open:
-        note(f"People do not disagree on record {record} at {stage}, or it is settled.")
-    return agree_card.draw(workspace, cascade, stage, who, verified, record)
+        note(f"{identity.invitation()}. Every decision carries who made it.")
+    else:
+        record = state.asked("record")
+        if record and record not in settling.open:
+            note(f"People do not disagree on record {record} at {stage}, or it is settled.")
+        agree_card.draw(workspace, cascade, stage, who, verified, record)
+    run, noun = (scorecard.run, scorecard.noun) if scorecard else ("", "record")
+    return agree_history.draw(workspace, settling, who=who, run=run, noun=noun)
 
 
 def _offer(workspace: Workspace, scorecard: Scorecard, stage: str) -> Offer:
@@ -81,7 +86,8 @@ def _headline(scorecard: Scorecard | None, stage: str) -> str:
     row = next((one for one in scorecard.stages if one.stage == stage), None) if scorecard else None
     if row is None or not row.agreement.is_measured:
         return f"Agreement at {stage} is not measured yet"
-    return f"Two people agree on {charts.percent(row.agreement.value)} at {stage}"
+    found = row.agreement
+    return f"Two people agree on {charts.percent(found.value)} at {stage} ({interval(found)}, n = {found.n:,})"
 
 
 def _what_was_learned(settling: Settling) -> None:

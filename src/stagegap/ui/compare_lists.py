@@ -6,8 +6,8 @@ import streamlit
 
 from stagegap import charts
 from stagegap.analysis.changes.views import OUTCOME, ChangeLists, ChangeRow, Comparison, ConfigChange
-from stagegap.analysis.wording import counted, listed
-from stagegap.ui import elements, identity, state
+from stagegap.analysis.wording import counted
+from stagegap.ui import elements, identity, looking, state
 from stagegap.ui.elements import note
 from stagegap.ui.past_protocol import Past
 from stagegap.ui.protocol import Workspace
@@ -84,27 +84,13 @@ def _record(workspace: Workspace, view: Comparison, one: ChangeRow, at: str) -> 
     for name, text in found.fields if found else ():
         if " " in text:
             elements.field(name, text)
-    if who is None:
-        return note("Write your initials above to see the answers. Who saw them is not asked to label this record.")
-    waiting = workspace.reading.waiting(view.cascade, one.record, who)
-    if waiting:
-        streamlit.markdown(
-            elements.plain(
-                f"This {view.noun} still waits for your answer at {listed(waiting)}. "
-                "Looking at the answers takes it out of your queue, because you would not be blind to them."
-            )
-        )
-        streamlit.button(
-            "Show the answers", on_click=workspace.reading.look, args=(view.cascade, view.after, one.record, who)
-        )
-        return None
-    workspace.reading.look(view.cascade, view.after, one.record, who)
+    if not looking.may_see(workspace, view.cascade, view.after, one.record, who=who, noun=view.noun):
+        return
     streamlit.checkbox(
         "Mark differences", key=state.flag_key("show", off="plain"), on_change=state.take_over("show", off="plain")
     )
     marked = state.asked("show") != "plain"
     elements.chart("both", charts.answers_of_both(one, view, stage=at, marked=marked))
-    return None
 
 
 def settings(past: Past, view: Comparison) -> None:

@@ -8,19 +8,13 @@ import streamlit
 
 from stagegap import charts
 from stagegap.analysis.views import Scorecard
-from stagegap.analysis.wording import listed
-from stagegap.ui import elements, state
+from stagegap.ui import elements, looking, state
 from stagegap.ui.elements import note
 from stagegap.ui.protocol import Workspace
 
-MARKED = ("Differences", "Plain text")
-
 
 def draw(workspace: Workspace, scorecard: Scorecard, record: str, ids: Sequence[str], who: str | None) -> None:
-    """Draw the record; the answers only where that person is not still to label it.
-
-    Whoever sees the answers is noted, so that no queue offers them the record afterwards.
-    """
+    """Draw the record, and its answers to somebody who may see them."""
     view = workspace.reading.record(scorecard.cascade, scorecard.run, record)
     if view is None:
         return note(f"Record {record} is not in run {scorecard.run}.")
@@ -29,25 +23,18 @@ def draw(workspace: Workspace, scorecard: Scorecard, record: str, ids: Sequence[
         if " " in text or len(text) > 40:
             elements.field(name, text)
     note(" · ".join(f"{name} {text}" for name, text in view.fields if not (" " in text or len(text) > 40)))
-    waiting = workspace.reading.waiting(scorecard.cascade, record, who) if who else ()
-    if waiting:
-        streamlit.markdown(
-            elements.plain(
-                f"This {scorecard.noun} still waits for your answer at {listed(waiting)}. "
-                "Looking at the answers takes it out of your queue, because you would not be blind to them."
-            )
-        )
-        streamlit.button(
-            "Show the answers", on_click=workspace.reading.look, args=(scorecard.cascade, scorecard.run, record, who)
-        )
+    if not looking.may_see(workspace, scorecard.cascade, scorecard.run, record, who=who, noun=scorecard.noun):
         return None
-    if who:
-        workspace.reading.look(scorecard.cascade, scorecard.run, record, who)
     marked = state.asked("show") != "plain"
     streamlit.checkbox(
         "Mark differences", key=state.flag_key("show", off="plain"), on_change=state.take_over("show", off="plain")
     )
-    return elements.chart("record", charts.record_blocks(view, marked=marked))
+    elements.chart("record", charts.record_blocks(view, marked=marked))
+    streamlit.checkbox("Who said what, and when", key=state.flag_key("history"), on_change=state.take_over("history"))
+    if state.asked("history") == "1":
+        found = [workspace.bench.history(scorecard.cascade, block.stage, record) for block in view.blocks]
+        elements.chart("history", charts.label_histories(found))
+    return None
 
 
 def _head(record: str, ids: Sequence[str]) -> None:

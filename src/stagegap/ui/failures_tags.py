@@ -10,7 +10,7 @@ from stagegap.analysis.tags import LONGEST
 from stagegap.analysis.views import Scorecard
 from stagegap.errors import StagegapError
 from stagegap.model.values import Json
-from stagegap.ui import elements, state
+from stagegap.ui import elements, identity, state
 from stagegap.ui.elements import note
 from stagegap.ui.failures_protocol import OwnTally
 from stagegap.ui.protocol import Workspace
@@ -27,7 +27,7 @@ def draw(
     """Draw the tags with their numbers; who has not said who they are is asked first."""
     elements.subheading("Your reasons")
     if who is None:
-        return note("Write your initials above to note why each fails. What you open is then kept out of your queue.")
+        return note(f"{identity.invitation()} to note why each fails.")
     stage = found.tally.stage
     key = f"tags {scorecard.cascade} {scorecard.run} {stage} {who}"
     here = found.own.by_record.get(record or "", ())

@@ -38,6 +38,11 @@ def annotator() -> tuple[str | None, bool]:
     return state.asked("who"), False
 
 
+def invitation() -> str:
+    """Give the words that ask somebody to say who they are."""
+    return "Sign in above" if "is_logged_in" in streamlit.user else "Write your initials above"
+
+
 def _trusts_a_proxy() -> bool:
     """Say whether the server takes the e-mail from a header."""
     headers = streamlit.get_option("server.trustedUserHeaders")

@@ -14,7 +14,8 @@ from stagegap.ui.protocol import Workspace
 
 KINDS = {
     "overlap": "Everybody labels these records, each in their own order: this is how agreement is measured.",
-    "hunting": "These records were hunted for. Their labels are examples and enter no rate.",
+    "hunting": "These records were hunted for. Their labels are examples: they enter a rate only where the chance of "
+    "each is known, and then weighted by it.",
     "judge": "Two answers to each record, in random order: one is the system's, one a person's.",
     "next": "These records decide which stage is worst. Everybody who helps gets them in another order.",
     "swap": "This is what the stage received in the newest run.",
@@ -42,7 +43,7 @@ def draw(workspace: Workspace) -> None:
     if unknown:
         elements.note("The stage in the link is not one that people can label here.")
     if who is None:
-        return elements.note("Write your initials above. Every label carries who made it.")
+        return elements.note(f"{identity.invitation()}. Every label carries who made it.")
     with streamlit.empty():
         if stages[stage].queue_id is None:
             elements.note("A fair sample of records is drawn for this stage. That happens once and takes a moment.")

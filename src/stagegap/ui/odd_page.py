@@ -60,7 +60,7 @@ def draw(workspace: Workspace) -> None:
 def _all(workspace: Workspace, found: Noticing, who: str | None, verified: bool) -> None:
     note(found.screen.basis)
     if who is None and found.open:
-        note("Write your initials above to say that a card is not odd, or to flag it.")
+        note(f"{identity.invitation()} to say that a card is not odd, or to flag it.")
     for row in found.open:
         with streamlit.container(border=True, gap="xsmall"):
             _card(row)

@@ -32,16 +32,5 @@ def draw(workspace: Workspace, scorecard: Scorecard, card: Oddity, who: str | No
     with right:
         if unknown:
             note(f"The {scorecard.noun} in the link is none of these {plural(scorecard.noun, 2)}.")
-        if who is None:
-            return _without_answers(workspace, scorecard, record)
         failures_record.draw(workspace, scorecard, record, card.records, who)
     return None
-
-
-def _without_answers(workspace: Workspace, scorecard: Scorecard, record: str) -> None:
-    """Draw what the record says: whoever has not said who they are may still have to label it."""
-    view = workspace.reading.record(scorecard.cascade, scorecard.run, record)
-    streamlit.header(elements.plain(record), anchor=False)
-    for name, text in view.fields if view else ():
-        elements.field(name, text)
-    note("Write your initials above to see what the stages answered. What you see is then kept out of your queue.")

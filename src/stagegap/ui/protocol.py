@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
+    from stagegap.analysis.label_history import LabelHistory
     from stagegap.analysis.next_labels import NextLabels
     from stagegap.analysis.oddities.card import Screen
     from stagegap.analysis.oddities.noticed import Noticing
     from stagegap.analysis.own_labels import OwnLabel
+    from stagegap.analysis.settling import Decision
     from stagegap.analysis.views import Scorecard
     from stagegap.model.answer import Label
     from stagegap.model.queue import Queue, QueueItem, Sitting
@@ -116,12 +118,23 @@ class Settling(Protocol):
     def cited(self) -> Sequence[tuple[str, int]]: ...
     @property
     def reasons(self) -> Sequence[tuple[str, int]]: ...
+    @property
+    def decisions(self) -> Sequence[Decision]: ...
+    @property
+    def known(self) -> int: ...
 
 
 class Bench(Protocol):
     """Where disagreements are settled."""
 
-    def settling(self, cascade: str, stage: str) -> Settling: ...
+    def settling(self, cascade: str, stage: str, who: str = "") -> Settling:
+        """Give what is to be settled by that person."""
+        ...
+
+    def history(self, cascade: str, stage: str, record: str) -> LabelHistory:
+        """Give who said what at a stage of a record."""
+        ...
+
     def payloads(self, settling: Any, records: Sequence[str]) -> Sequence[Mapping[str, Json]]:
         """Give what is shown of these records: inputs, and the two answers without names."""
         ...

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,13 +14,12 @@ from stagegap.analysis.changes.history import Blessed, History
 from stagegap.analysis.changes.views import Comparison
 from stagegap.analysis.views import Scorecard
 from stagegap.errors import ConfigurationError, NotFound, near_names
-from stagegap.model.answer import Label
 from stagegap.model.cascade import Cascade
 from stagegap.model.run import Run, RunStatus
 from stagegap.model.values import Json
-from stagegap.store import Store
 from stagegap.workspace import Workspace
 from stagegap.workspace.comparing import history, on_shared_records
+from stagegap.workspace.tracing import payloads
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,8 +117,15 @@ class Gate:
         cascade = read.cascade if run is not None else self._as_it_stands(found, read.cascade, card)
         held = self._run(against) if against is not None else self.blessed_run()
         view = self._compared(held, found, shared=shared)
-        payloads = _payloads(self._workspace.store, read.labels)
-        results = check(cascade, card, comparison=view, labels=read.labels, payloads=payloads)
+        store = self._workspace.store
+        results = check(
+            cascade,
+            card,
+            comparison=view,
+            labels=read.labels,
+            payloads=payloads(store, read.labels),
+            looks=store.failing.looks(self._cascade),
+        )
         if held is None:
             results = (*results, self._not_held(found))
         return Checked(
@@ -190,16 +196,3 @@ class Gate:
 def _system(resolved: Mapping[str, Json]) -> dict[str, Json]:
     """Leave out what changes no answer and no score."""
     return {key: value for key, value in resolved.items() if key not in ("targets", "human_baseline")}
-
-
-def _payloads(store: Store, labels: Sequence[Label]) -> dict[str, str]:
-    """Give what people saw, by the hash that their labels carry."""
-    queues: dict[str, dict[str, str]] = {}
-    for label in labels:
-        if label.seen and label.queue:
-            queues.setdefault(label.queue, {})[label.record] = label.seen
-    return {
-        seen[item.record]: item.payload
-        for queue, seen in queues.items()
-        for item in store.queue_items_of(queue, list(seen))
-    }

@@ -68,6 +68,7 @@ class Desk:
         self._clock = clock
         self._handed_out: dict[str, dict[str, QueueItem]] = {}
         self._guidelines: set[tuple[str, str, str]] = set()
+        self._readers: dict[tuple[str, str], tuple[str, ...]] = {}
 
     def label_stages(self, cascade: str) -> list[LabelStage]:
         """Give the stages that the label card has a form for. Raises: NotFound."""
@@ -94,6 +95,7 @@ class Desk:
         use, a hunt is not. Raises: NotFound for an unknown one, and without a run when the stage reads earlier stages.
         """
         file = self._load(cascade)
+        self._readers[cascade, stage] = file.cascade.readers(stage)
         found = self._stored(cascade, stage, name)
         if found is None and name == "overlap":
             found = self.overlap(cascade, stage)
@@ -159,7 +161,10 @@ class Desk:
 
     def sitting(self, queue: Queue, annotator: str, limit: int) -> Sitting:
         """Give where that person is, with the next records: what the stage saw and nothing else."""
-        found = self._store.sitting(queue.id, annotator, limit)
+        place = (queue.cascade, queue.stage)
+        if place not in self._readers:
+            self._readers[place] = self._load(queue.cascade).cascade.readers(queue.stage)
+        found = self._store.sitting(queue.id, annotator, limit, self._readers[place])
         self._handed_out.setdefault(queue.id, {}).update({item.record: item for item in found.items})
         return found
 
@@ -173,7 +178,7 @@ class Desk:
 
     def progress_of(self, queue: Queue, annotator: str) -> Progress:
         """Say how far that person is in the queue."""
-        return self._store.progress(queue.id, annotator)
+        return self.sitting(queue, annotator, 0).progress
 
     def label_of(self, queue: Queue, annotator: str, record: str) -> Label | None:
         """Give that person's label of a record in force, made in this queue or elsewhere."""

@@ -108,14 +108,17 @@ class Reading:
         return {record: tuple(stages) for record, stages in found.items()}
 
     def look(self, cascade: str, run: str, record: str, viewer: str) -> None:
-        """Note that a person sees the answers to a record: no queue offers it to that person from here on."""
+        """Note that a person sees the answers to a record: no queue offers it to that person from here on.
+
+        `run` is empty where only people's answers are seen, and no run is done.
+        """
         if record not in self._store.failing.seen(cascade, viewer):
             seen = Seen(
                 id=uuid.uuid4().hex,
                 record=record,
                 annotator=viewer,
                 at=self._clock(),
-                run=self._run(cascade, run).id,
+                run=self._run(cascade, run).id if run else "",
             )
             self._store.failing.append_seen(cascade, seen)
 

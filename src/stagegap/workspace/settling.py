@@ -6,10 +6,13 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from stagegap.analysis.label_history import LabelHistory
 from stagegap.analysis.references import adjudications, latest
 from stagegap.analysis.settling import (
+    Decision,
     Disagreement,
     adjudication,
+    decisions,
     disagreement,
     most_cited,
     reasons,
@@ -25,6 +28,7 @@ from stagegap.model.values import Json
 from stagegap.runner.prepare import custom_metrics
 from stagegap.store import Store
 from stagegap.workspace.labelling import Desk
+from stagegap.workspace.tracing import history
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +44,10 @@ class Settling:
     cited: Sequence[tuple[str, int]]
     """Guideline lines that decisions rest on, with how often, the most cited first."""
     reasons: Sequence[tuple[str, int]]
+    decisions: Sequence[Decision] = ()
+    """Those in force, newest first."""
+    known: int = 0
+    """Disagreements that wait for somebody else: the one who asks has seen the answers there."""
 
 
 class Bench:
@@ -55,20 +63,30 @@ class Bench:
         self._compared: dict[tuple[str, ...], Disagreement | None] = {}
         """By metric and ids of the labels: labels never change, so that nothing is compared twice."""
 
-    def settling(self, cascade: str, stage: str) -> Settling:
-        """Give the disagreements of a stage that wait, in the order of the records' ids. Raises: NotFound."""
+    def settling(self, cascade: str, stage: str, who: str = "") -> Settling:
+        """Give the disagreements of a stage that wait, in the order of the records' ids. Raises: NotFound.
+
+        Those whose answers `who` has seen on another page are left to somebody else: settling is blind.
+        """
         queue = self._desk.queue(cascade, stage)
         labels = self._store.labels(cascade, stage=stage)
         done = [label for (_, at), label in adjudications(labels).items() if at == stage]
         waiting = self._disagreements(cascade, stage, labels)
+        known = self._store.failing.seen(cascade, who).intersection(waiting) if who else frozenset[str]()
         return Settling(
             queue=queue,
             form=settling_form(json.loads(queue.form), queue.guideline),
-            open=tuple(sorted(waiting)),
+            open=tuple(sorted(waiting.keys() - known)),
             settled=len(done),
             cited=most_cited(done),
             reasons=reasons(done),
+            decisions=decisions(done),
+            known=len(known),
         )
+
+    def history(self, cascade: str, stage: str, record: str) -> LabelHistory:
+        """Give who said what at a stage of a record, when, having seen what. Raises: NotFound."""
+        return history(self._store, self._load(cascade).cascade, stage, record)
 
     def payloads(self, settling: Settling, records: Sequence[str]) -> list[dict[str, Json]]:
         """Give what is shown of these records; one that no queue of the stage holds is left out."""

@@ -30,6 +30,7 @@ from stagegap.analysis.worklist import form_hash, payload
 from stagegap.model.answer import Label
 from stagegap.model.cascade import Cascade, Kind, OutputType
 from stagegap.model.estimate import Estimate, unmeasured
+from stagegap.model.reading import Seen
 from versions import Versions, evidence, side
 
 BASE = planted.Planted(shape=planted.CHAIN[3], skill={"A": 0.95, "B": 0.7, "C": 0.9})
@@ -181,6 +182,20 @@ def test_a_label_made_with_the_output_in_sight_fails():
     found = blindness([label("h"), label("h", annotator="bob")], payloads, CASCADE)
     assert (found.status, found.message) == ("failed", "2 labels not made blind")
     assert found.detail == "ann at r1, B: showed 'output', which B does not read."
+
+
+def test_a_label_made_or_corrected_after_its_author_saw_the_answers_fails():
+    look = Seen(id="s", record="r1", annotator="ann", at=5.0)
+    first, later = label("h", at=4.0), label("h", at=6.0)
+    payloads = {"h": shown(text="case 1", A="right")}
+    assert blindness([first], payloads, CASCADE, [look]).status == "passed"
+    found = blindness([first, replace(later, id="2")], payloads, CASCADE, [look])
+    assert (found.status, found.message) == ("failed", "1 label made after the author saw answers")
+    assert found.detail == "ann at r1, B. `stagegap history` says when; Z takes it back."
+    taken_back = replace(later, id="3", at=7.0, action="undo", answer=None)
+    assert blindness([first, replace(later, id="2"), taken_back], payloads, CASCADE, [look]).status == "passed"
+    imported = [replace(later, seen="")]
+    assert blindness([first, *imported], payloads, CASCADE, [look]).status == "passed", "nobody knows what it rests on"
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, cast
 
 from stagegap.analysis.changes.claims import signed_interval
 from stagegap.analysis.changes.views import OUTCOME, Comparison, StageChange
+from stagegap.analysis.exposure import is_told, told_since
+from stagegap.analysis.references import latest
 from stagegap.analysis.rounding import percent
 from stagegap.analysis.verdict import ENOUGH_RECORDS
 from stagegap.analysis.views import Scorecard
@@ -18,6 +20,7 @@ from stagegap.analysis.worklist import form_hash
 from stagegap.model.answer import Label
 from stagegap.model.cascade import Cascade, Kind, Stage
 from stagegap.model.estimate import Estimate, unmeasured
+from stagegap.model.reading import Seen
 
 CheckKind = Literal["infrastructure", "labels", "blindness", "validity", "target", "regression"]
 CheckStatus = Literal["passed", "failed", "too few", "not measured"]
@@ -70,15 +73,17 @@ def check(
     comparison: Comparison | None,
     labels: Sequence[Label],
     payloads: Mapping[str, str],
+    looks: Iterable[Seen] = (),
 ) -> tuple[CheckResult, ...]:
     """Make every check of a run; `comparison` is that of the blessed run with it, None when none is blessed.
 
-    `payloads` holds what people saw, as JSON text by the hash that labels carry as `seen`.
+    `payloads` holds what people saw, as JSON text by the hash that labels carry as `seen`, and `looks` who opened which
+    record's answers.
     """
     return (
         infrastructure(card),
         *enough_labels(card),
-        blindness(labels, payloads, cascade),
+        blindness(labels, payloads, cascade, looks),
         validity(labels, cascade),
         *targets(cascade, card),
         *(regressions(comparison) if comparison is not None else ()),
@@ -204,8 +209,12 @@ def _regression(row: StageChange, comparison: Comparison) -> CheckResult:
     )
 
 
-def blindness(labels: Sequence[Label], payloads: Mapping[str, str], cascade: Cascade) -> CheckResult:
-    """Check that nobody saw more than what the stage reads, and candidates where it ranks.
+def blindness(
+    labels: Sequence[Label], payloads: Mapping[str, str], cascade: Cascade, looks: Iterable[Seen] = ()
+) -> CheckResult:
+    """Check that nobody saw more than what the stage reads, and candidates where it ranks, nor answers before.
+
+    A label in force must not have been made, or corrected, after its author saw what others answered there.
 
     Labels whose payload is not there (imported ones have none) can't be checked and are counted.
     """
@@ -224,6 +233,14 @@ def blindness(labels: Sequence[Label], payloads: Mapping[str, str], cascade: Cas
         return _labels(
             "blindness", "failed", f"{counted(len(bad), 'label')} not made blind", f"{example} {rest}".strip()
         )
+    told = told_since(labels, looks, cascade)
+    in_force = [label for people in latest(labels).values() for label in people.values()]
+    late = [label for label in in_force if label.seen in payloads and is_told(label, told)]
+    if late:
+        first = late[0]
+        example = f"{first.annotator} at {first.record}, {first.stage}. `stagegap history` says when; Z takes it back."
+        message = f"{counted(len(late), 'label')} made after the author saw answers"
+        return _labels("blindness", "failed", message, f"{example} {rest}".strip())
     if not seen:
         return _labels("blindness", "not measured", "No label has a stored payload", rest)
     return _labels("blindness", "passed", f"{counted(len(seen), 'label')} made blind", rest)

@@ -1,0 +1,211 @@
+"""Where a reference comes from: who said what at a stage of a record, when, having seen what, and what was settled."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+from stagegap.analysis.exposure import Told, is_told, told_since
+from stagegap.analysis.references import HOW_SETTLED, fitting, references
+from stagegap.analysis.settling import in_words
+from stagegap.model.answer import Answer, Label
+from stagegap.model.cascade import Cascade
+from stagegap.model.queue import GuidelineVersion
+from stagegap.model.reading import Seen
+from stagegap.model.values import Json
+
+Deed = Literal["answered", "corrected", "skipped", "took back", "settled", "judged", "saw the answers"]
+LONGEST = 2_000
+"""Characters of an input that stand in a history; what was cut is counted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastEvent:
+    """One thing that a person did."""
+
+    at: float
+    """Seconds since 1970, UTC."""
+    who: str
+    verified: bool
+    """True when the identity was checked; a look at the answers does not say."""
+    did: Deed
+    said: str
+    """The answer as people read it; empty where none was given."""
+    remarks: tuple[str, ...]
+    """Unsure, odd, the note, why people differed, the guideline line cited, and what keeps the label out of rates."""
+    saw: str
+    """What was before the person, in a few words."""
+    inputs: tuple[tuple[str, str], ...]
+    """The same in full: name and plain text; empty where it is not stored."""
+    guideline: str
+    """Version that the person worked by; empty where there was none."""
+    active_ms: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelHistory:
+    """All that people did about one record at one stage, oldest first."""
+
+    record: str
+    stage: str
+    accepted: tuple[str, ...]
+    """What is held to be right, as people read it."""
+    settled: str
+    """Whose answers that rests on, and how it was settled; empty without a reference."""
+    events: tuple[PastEvent, ...]
+    guidelines: tuple[GuidelineVersion, ...]
+    """The versions that the events name, with their texts."""
+
+
+def label_history(
+    record: str,
+    stage: str,
+    cascade: Cascade,
+    *,
+    labels: Iterable[Label],
+    looks: Iterable[Seen],
+    payloads: Mapping[str, str],
+    runs: Mapping[str, str],
+    guidelines: Iterable[GuidelineVersion],
+) -> LabelHistory:
+    """Give the history of one record at one stage.
+
+    `labels` has judgements too, and other stages' labels, which may have shown this one's answer; `payloads` what
+    people saw by the hash that labels carry, `runs` names by id.
+    """
+    here = sorted((one for one in labels if one.record == record), key=lambda one: one.at)
+    own = [one for one in here if one.stage == stage]
+    looked = [one for one in looks if one.record == record]
+    kinds = {one.name: one.output.kind for one in cascade.stages}
+    made = fitting([label for label in own if label.task == "produce"], cascade)
+    reference = references(made, kinds).get((record, stage))
+    told = told_since(here, looked, cascade)
+    events = [*_deeds(own, payloads, runs, told), *(_look(one, runs) for one in looked)]
+    used = {event.guideline for event in events}
+    return LabelHistory(
+        record=record,
+        stage=stage,
+        accepted=tuple(in_words(answer, {}) for answer in reference.accepted) if reference else (),
+        settled=f"{', '.join(reference.annotators)}: {HOW_SETTLED[reference.settled]}" if reference else "",
+        events=tuple(sorted(events, key=lambda event: event.at)),
+        guidelines=tuple(version for version in guidelines if version.hash in used),
+    )
+
+
+def _deeds(
+    labels: Sequence[Label], payloads: Mapping[str, str], runs: Mapping[str, str], told: Mapping[Told, float]
+) -> list[PastEvent]:
+    found: list[PastEvent] = []
+    has_answered: set[str] = set()
+    for label in labels:
+        inputs = _inputs(payloads.get(label.seen, ""))
+        found.append(
+            PastEvent(
+                at=label.at,
+                who=label.annotator,
+                verified=label.verified,
+                did=_deed(label, again=label.annotator in has_answered),
+                said=_said(label),
+                remarks=_remarks(label, was_told=is_told(label, told)),
+                saw=_saw(label, [name for name, _ in inputs], runs),
+                inputs=inputs,
+                guideline=label.guideline,
+                active_ms=label.active_ms,
+            )
+        )
+        if label.action == "label" and label.task == "produce":
+            has_answered.add(label.annotator)
+    return found
+
+
+def _deed(label: Label, *, again: bool) -> Deed:
+    if label.task == "judge" and label.action == "label":
+        return "judged"
+    match label.action:
+        case "label":
+            return "corrected" if again else "answered"
+        case "skip":
+            return "skipped"
+        case "undo":
+            return "took back"
+        case "adjudicate":
+            return "settled"
+
+
+def _said(label: Label) -> str:
+    if label.answer is None:
+        return ""
+    if label.task == "judge":
+        return _judgement(label.answer)
+    return " or ".join(in_words(answer, {}) for answer in (label.answer, *label.also))
+
+
+def _judgement(answer: Answer) -> str:
+    said = cast("Mapping[str, Any]", answer.value)  # as `judging.judged_answer` made it
+    points = ", ".join(f"{source} {point}" for source, point in sorted(said["ratings"].items()))
+    return f"by {said['criterion']}: {points}"
+
+
+def _remarks(label: Label, *, was_told: bool) -> tuple[str, ...]:
+    flags = {
+        "unsure": label.unsure,
+        "odd": label.odd,
+        "hunted for: in no rate without weights": label.targeted and label.action == "label",
+        "not blind: had seen answers before": was_told,
+    }
+    texts = {"note": label.note, "they differed": label.reason, "guideline line": label.cites}
+    return (*(flag for flag, is_set in flags.items() if is_set), *(f"{k}: {v}" for k, v in texts.items() if v))
+
+
+def _saw(label: Label, names: Sequence[str], runs: Mapping[str, str]) -> str:
+    if not label.seen:
+        return "from a file: what was seen is unknown"
+    if not names:
+        return f"a payload that is not stored ({label.seen})"
+    run = f", as in run {runs.get(label.run, label.run)}" if label.run else ""
+    return f"{', '.join(names)}{run}"
+
+
+def _look(look: Seen, runs: Mapping[str, str]) -> PastEvent:
+    return PastEvent(
+        at=look.at,
+        who=look.annotator,
+        verified=False,
+        did="saw the answers",
+        said="",
+        remarks=(),
+        saw=f"every answer, run {runs.get(look.run, look.run)}" if look.run else "every answer",
+        inputs=(),
+        guideline="",
+        active_ms=None,
+    )
+
+
+def _inputs(payload: str) -> tuple[tuple[str, str], ...]:
+    """Give what a payload put before a person, by name."""
+    if not payload:
+        return ()
+    shown = cast("dict[str, Any]", json.loads(payload))  # as `worklist.payload` and `judging_item` made it
+    found = [(str(one["label"]), _text(one["value"])) for one in shown["inputs"]]
+    for name, offered in shown["options"].items():
+        lines = [str(one.get("text") or one["value"]) if name == "verdict" else _offer(one) for one in offered]
+        found.append(("answers" if name == "verdict" else "candidates", "\n".join(lines)))
+    found += [(f"answer {side.upper()}", text) for side, text in shown.get("texts", {}).items()]
+    return tuple((name, _cut(text)) for name, text in found)
+
+
+def _offer(option: Mapping[str, Json]) -> str:
+    return f"{option['value']} {option.get('title') or ''}".strip()
+
+
+def _text(value: Json) -> str:
+    if isinstance(value, str):
+        return value
+    assert isinstance(value, list | tuple), "an input is a text or documents"
+    return "\n".join(_offer({**one, "value": one["id"]}) for one in value if isinstance(one, Mapping))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}… (cut: {len(text):,} characters)"

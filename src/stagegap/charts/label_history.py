@@ -1,0 +1,86 @@
+"""The history of one record's labels: who said what, when, having seen what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from html import escape
+
+from stagegap.analysis.label_history import LabelHistory, PastEvent
+from stagegap.analysis.settling import Decision
+from stagegap.analysis.wording import counted
+from stagegap.model.queue import GuidelineVersion
+
+
+def label_histories(found: Sequence[LabelHistory]) -> str:
+    """Draw the history of each stage, oldest first; what a person saw and the guidelines unfold."""
+    return f'<div class="bc">{"".join(_stage(one) for one in found)}</div>'
+
+
+def _stage(found: LabelHistory) -> str:
+    name = escape(found.stage)
+    right = "".join(f'<p class="saw">Held to be right: {escape(text)}</p>' for text in found.accepted)
+    how = f'<p class="saw">{escape(found.settled)}</p>' if found.settled else '<p class="saw">No reference yet.</p>'
+    if not found.events:
+        return f'<section class="sb"><h3>{name}</h3>{right}{how}<p class="saw">Nobody did anything here.</p></section>'
+    heads = "".join(f'<th scope="col">{head}</th>' for head in ("When, UTC", "Who", "What"))
+    rows = "".join(_row(event) for event in found.events)
+    return (
+        f'<section class="sb"><h3>{name} <small>{counted(len(found.events), "event")}</small></h3>{right}{how}'
+        f'<div class="scroll" tabindex="0" role="region" aria-label="History at {name}"><table class="fl hist">'
+        f'<caption class="sr">Who did what at {name}, oldest first</caption><thead><tr>{heads}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>{''.join(_guideline(one) for one in found.guidelines)}</section>"
+    )
+
+
+def _row(event: PastEvent) -> str:
+    at = datetime.fromtimestamp(event.at, UTC)
+    is_look = event.did == "saw the answers"
+    checked = "" if is_look else f"<br><small>{'verified' if event.verified else 'not verified'}</small>"
+    said = f": {escape(event.said)}" if event.said else ""
+    remarks = "".join(f"<br><small>{escape(remark)}</small>" for remark in event.remarks)
+    took = "" if event.active_ms is None else f", {max(1, round(event.active_ms / 1000)):,} s"
+    by = f", guideline {escape(event.guideline)}" if event.guideline else ""
+    return (
+        f'<tr><th scope="row">{at:%Y-%m-%d %H:%M:%S}</th><td>{escape(event.who)}{checked}</td>'
+        f"<td><b>{escape(event.did)}</b>{said}{remarks}{_saw(event, took + by)}</td></tr>"
+    )
+
+
+def _saw(event: PastEvent, rest: str) -> str:
+    told = f"saw {escape(event.saw)}{rest}"
+    if not event.inputs:
+        return f"<br>{told}"
+    fields = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in event.inputs)
+    return f"<details><summary>{told}</summary><dl>{fields}</dl></details>"
+
+
+def _guideline(version: GuidelineVersion) -> str:
+    since = datetime.fromtimestamp(version.since, UTC)
+    return (
+        f"<details><summary>Guideline {escape(version.hash)}, used since {since:%Y-%m-%d %H:%M} UTC</summary>"
+        f"<dl><dd>{escape(version.text)}</dd></dl></details>"
+    )
+
+
+def decisions(rows: Sequence[Decision], *, noun: str, chosen: str | None) -> str:
+    """List what was settled, newest first, without what was decided; a click chooses the record."""
+    heads = "".join(f'<th scope="col">{head}</th>' for head in (escape(noun.capitalize()), "Settled by", "When, UTC"))
+    body = "".join(_decision(row, row.record == chosen) for row in rows)
+    return (
+        '<div class="bc"><div class="scroll" tabindex="0" role="region" aria-label="Decisions"><table class="fl dec">'
+        '<caption class="sr">Decisions, newest first</caption>'
+        f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div></div>"
+    )
+
+
+def _decision(row: Decision, is_chosen: bool) -> str:
+    current = ' aria-current="true"' if is_chosen else ""
+    reason = f" <small>{escape(row.reason)}</small>" if row.reason else ""
+    at = datetime.fromtimestamp(row.at, UTC)
+    return (
+        f'<tr class="pick{" on" if is_chosen else ""}"><th scope="row"><button type="button" '
+        f'data-v="{escape(row.record)}"{current}>{escape(row.record)}</button>{reason}</th>'
+        f"<td>{escape(row.who)} <small>{'verified' if row.verified else 'not verified'}</small></td>"
+        f"<td>{at:%Y-%m-%d %H:%M}</td></tr>"
+    )

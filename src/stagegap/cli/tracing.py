@@ -1,0 +1,64 @@
+"""The verb that leads from a number back to people: history."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from stagegap.analysis.label_history import LabelHistory, PastEvent
+from stagegap.cli.options import CascadeOption, JsonOption
+from stagegap.errors import ConfigurationError
+
+tracing = typer.Typer()
+
+
+@tracing.command()
+def history(
+    stage: Annotated[str, typer.Argument(help="Stage of the answers.")],
+    record: Annotated[str, typer.Argument(help="Id of the record.")],
+    who: Annotated[str, typer.Option("--as", help="Your initials: it is noted that you saw the answers.")],
+    look: Annotated[bool, typer.Option("--look", help="Also where the record still waits for your answer.")] = False,
+    cascade: CascadeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print who said what about a record, when, having seen what, and how it was settled."""
+    from stagegap.cli import printing
+    from stagegap.cli.opening import cascade_name, workspace
+
+    with workspace() as opened:
+        name = cascade_name(opened, cascade)
+        found = opened.bench.history(name, stage, record)
+        waiting = opened.reading.waiting(name, record, who)
+        if waiting and not look:
+            raise ConfigurationError(
+                f"{record} still waits for your answer at {', '.join(waiting)}. --look shows the answers all the same, "
+                "and takes it out of your queue, because you would not be blind to them."
+            )
+        opened.reading.look(name, "", record, who)
+    if as_json:
+        return printing.print_view(found)
+    for line in lines(found):
+        printing.say(line)
+    return printing.advise("stagegap app", f"stagegap label {stage} --as {who}")
+
+
+def lines(found: LabelHistory) -> list[str]:
+    """Give a history as lines of text."""
+    right = [f"Held to be right: {text}" for text in found.accepted]
+    how = [found.settled or "No reference yet."]
+    return [f"{found.record} at {found.stage}", *right, *how, *(line for one in found.events for line in _event(one))]
+
+
+def _event(event: PastEvent) -> list[str]:
+    at = datetime.fromtimestamp(event.at, UTC)
+    checked = "" if event.did == "saw the answers" else f" ({'verified' if event.verified else 'not verified'})"
+    said = f": {event.said}" if event.said else ""
+    took = "" if event.active_ms is None else f", {max(1, round(event.active_ms / 1000)):,} s"
+    by = f", guideline {event.guideline}" if event.guideline else ""
+    return [
+        f"{at:%Y-%m-%d %H:%M:%S}  {event.who}{checked} {event.did}{said}",
+        *(f"    {remark}" for remark in event.remarks),
+        f"    saw {event.saw}{took}{by}",
+    ]
