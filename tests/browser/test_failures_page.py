@@ -19,8 +19,10 @@ def stored(server: Server) -> FakeReading:
 
 def ready(page: Page, record: str = "m0000") -> None:
     expect(page.locator("h2", has_text=record)).to_be_visible()
-    expect(page.locator(".sb").first).to_be_visible()
-    if "who=" in page.url:
+    if "who=" not in page.url:
+        expect(page.get_by_text("Write your initials above to see the answers.")).to_be_visible()
+    else:
+        expect(page.locator(".sb").first).to_be_visible()
         expect(page.locator("#tags input.new")).to_be_visible()
     page.wait_for_function("name => window.stagegapRecord === name", arg=record)
     expect(page.locator("[data-testid=stStatusWidget]")).to_have_count(0)

@@ -74,7 +74,18 @@ def test_header_for_another_field_vouches_for_no_email(monkeypatch: pytest.Monke
     assert said(ran(monkeypatch, {"email": "ab@example.org"}, {"X-Team": "team"})) == "(None, False)"
 
 
-def test_who_is_not_signed_in_is_asked_to_and_not_for_initials(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("auth", "buttons"),
+    [
+        ({"client_id": "x"}, ["Sign in"]),
+        ({"cookie_secret": "x", "work": {"client_id": "x"}, "home": {"client_id": "y"}},
+         ["Sign in with work", "Sign in with home"]),
+    ],
+)  # fmt: skip
+def test_who_is_not_signed_in_is_asked_to_and_not_for_initials(
+    monkeypatch: pytest.MonkeyPatch, auth: dict[str, Any], buttons: list[str]
+) -> None:
+    monkeypatch.setattr(streamlit, "secrets", {"auth": auth})
     test = ran(monkeypatch, {"is_logged_in": False}, who="ab")
     assert said(test) == "(None, False)"
-    assert [button.label for button in test.button] == ["Sign in"]
+    assert [button.label for button in test.button] == buttons

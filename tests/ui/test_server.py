@@ -44,6 +44,24 @@ class Interrupted:
         raise KeyboardInterrupt
 
 
+def test_name_and_header_of_a_proxy_and_the_projects_secrets_become_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert server._identity(tmp_path) == {}
+    monkeypatch.setenv(server.HEADER, "X-Forwarded-Email")
+    monkeypatch.setenv(server.HOST, "labels.example.org")
+    (tmp_path / ".streamlit").mkdir()
+    secrets = tmp_path / ".streamlit" / "secrets.toml"
+    secrets.write_text("[auth]\n")
+    found = server._identity(tmp_path)
+    assert found.pop("secrets.files")[-1] == str(secrets)
+    assert found == {
+        "server.trustedUserHeaders": {"X-Forwarded-Email": "email"},
+        "server.allowedHosts": ["localhost", "127.0.0.1", "labels.example.org"],
+        "browser.serverAddress": "labels.example.org",
+    }
+
+
 def test_serve_hands_folder_and_pages_to_the_script(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

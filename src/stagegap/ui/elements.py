@@ -124,6 +124,12 @@ def switch(label: str, parameter: str, options: Sequence[str], value: str | None
     )
 
 
+def way_back(*, leaving: bool) -> None:
+    """Remember where somebody is who leaves to sign in, or go there once they are back."""
+    render = component("stagegap.return", html="<span></span>", js=asset("return.js"))
+    render(key="way back", data={"leaving": leaving}, height=0)
+
+
 def chart(name: str, html: str, *, picks: str | None = None) -> None:
     """Draw a chart; a click on one of its rows puts the row's value into the URL parameter `picks`."""
     render = component("stagegap.chart", html='<div id="chart"></div>', css=charts.style(), js=asset("chart.js"))

@@ -6,6 +6,8 @@ was told to trust. Where either is configured, initials are not taken.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import streamlit
 
 from stagegap.ui import elements, state
@@ -18,12 +20,17 @@ def annotator() -> tuple[str | None, bool]:
     checked = streamlit.user.get("is_logged_in") is True or is_proxied
     if checked and isinstance(email, str) and email.strip():
         streamlit.text(email.strip())
+        if not is_proxied:
+            streamlit.button("Sign out", on_click=streamlit.logout, type="tertiary")
         return email.strip(), True
     if is_proxied:
         elements.note("The proxy before this page did not say who you are. Nothing can be labelled.")
         return None, False
     if signs_in:
-        streamlit.button("Sign in", on_click=streamlit.login)
+        for provider in _providers():
+            name = f"Sign in with {provider}" if provider else "Sign in"
+            streamlit.button(name, on_click=streamlit.login, args=(provider,))
+        elements.way_back(leaving=True)
         return None, False
     streamlit.text_input(
         "Your initials",
@@ -41,6 +48,18 @@ def annotator() -> tuple[str | None, bool]:
 def invitation() -> str:
     """Give the words that ask somebody to say who they are."""
     return "Sign in above" if "is_logged_in" in streamlit.user else "Write your initials above"
+
+
+def come_back() -> None:
+    """Lead somebody who has just signed in to the page that they came from."""
+    if streamlit.user.get("is_logged_in") is True:
+        elements.way_back(leaving=False)
+
+
+def _providers() -> list[str | None]:
+    """Give the providers that are configured by name; None is the one that has no name."""
+    auth = streamlit.secrets.get("auth", {})
+    return [name for name, section in auth.items() if isinstance(section, Mapping)] or [None]
 
 
 def _trusts_a_proxy() -> bool:

@@ -21,6 +21,9 @@ PAGES = "STAGEGAP_APP_PAGES"
 HEADER = "STAGEGAP_TRUSTED_HEADER"
 """Environment variable: name of the header by which a proxy before the app says who somebody is, by e-mail."""
 
+HOST = "STAGEGAP_HOST"
+"""Environment variable: the name by which browsers reach the app through a proxy, as labels.example.org."""
+
 
 def settings() -> dict[str, Any]:
     """Give the settings by their dotted names.
@@ -55,14 +58,22 @@ def serve(
         sys.stdout.flush()
     quiet = {"server.headless": not open_browser, "logger.hideWelcomeMessage": open_browser}  # and no advice on agents
     try:
-        app.run(config={**settings(), **_identity(), "server.port": port, **quiet})
+        app.run(config={**settings(), **_identity(folder.resolve()), "server.port": port, **quiet})
     except KeyboardInterrupt:
         sys.stdout.write("\n  Stopped. Your labels are saved.\n")
 
 
-def _identity() -> dict[str, Any]:
-    header = os.environ.get(HEADER, "").strip()
-    return {"server.trustedUserHeaders": {header: "email"}} if header else {}
+def _identity(folder: Path) -> dict[str, Any]:
+    """Give the settings by which people are known: a proxy's header and its name, and the secrets of the project."""
+    header, host = (os.environ.get(name, "").strip() for name in (HEADER, HOST))
+    found: dict[str, Any] = {"server.trustedUserHeaders": {header: "email"}} if header else {}
+    if host:
+        allowed = [*settings()["server.allowedHosts"], host]
+        found |= {"server.allowedHosts": allowed, "browser.serverAddress": host}
+    secrets = folder / ".streamlit" / "secrets.toml"
+    if secrets.is_file():
+        found["secrets.files"] = [str(Path.home() / ".streamlit" / "secrets.toml"), str(secrets)]
+    return found
 
 
 def _check_free(port: int) -> None:

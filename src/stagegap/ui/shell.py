@@ -10,7 +10,7 @@ from pathlib import Path
 import streamlit
 
 from stagegap.errors import StagegapError
-from stagegap.ui import agree_page, compare_page, elements, failures_page, gap_page, label_page, odd_page
+from stagegap.ui import agree_page, compare_page, elements, failures_page, gap_page, identity, label_page, odd_page
 from stagegap.ui.protocol import Workspace
 
 
@@ -27,6 +27,8 @@ def show(opener: Callable[[Path], Workspace], folder: Path, *, only_label: bool 
         streamlit.title("The workspace can't be opened", anchor=False)
         streamlit.markdown(elements.plain(str(error)))
         return
+
+    identity.come_back()
 
     def gap() -> None:
         gap_page.draw(workspace)

@@ -1,0 +1,69 @@
+"""Who labels: signed in at a real OpenID Connect provider, or named by a real proxy before the app."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from browser.conftest import Server
+from browser.oidc_provider import CLIENT, SECRET
+from browser.test_label_page import all_saved
+from browser.test_real_workspace import project
+from stagegap.workspace import Workspace
+
+__all__ = ["project"]
+
+
+@pytest.fixture
+def provider() -> Iterator[int]:
+    """Port of a provider in a process of its own."""
+    script = Path(__file__).with_name("oidc_provider.py")
+    process = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    yield int(process.stdout.readline())
+    process.kill()
+    process.communicate()
+
+
+def test_who_signs_in_labels_under_that_name_and_comes_back_to_the_link(
+    project: Path, provider: int, serve: Callable[..., Server], open_page: Callable[..., Page]
+) -> None:
+    folder = project / ".streamlit"
+    folder.mkdir()
+    (folder / "secrets.toml").write_text(
+        f"""[auth]
+redirect_uri = "http://127.0.0.1:{{port}}/oauth2callback"
+cookie_secret = "{"c" * 32}"
+client_id = "{CLIENT}"
+client_secret = "{SECRET}"
+server_metadata_url = "http://127.0.0.1:{provider}/.well-known/openid-configuration"
+"""
+    )
+    server = serve(is_real=True)
+    page = open_page(f"{server.url}/label?stage=reply&who=boss")
+    expect(page.get_by_text("Sign in above. Every label carries who made it.")).to_be_visible()
+    assert page.locator(".card").count() == 0
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("link", name="ab@example.org").click()
+    expect(page.get_by_role("form", name="Write the reply that you would give.")).to_be_visible()
+    expect(page).to_have_url(f"{server.url}/label?stage=reply&who=boss")
+    expect(page.get_by_text("ab@example.org")).to_be_visible()
+    expect(page.get_by_text("not verified")).to_have_count(0)
+    page.locator(".card").focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.type("We close at six.")
+    page.keyboard.press("Control+Enter")
+    all_saved(page)
+    with Workspace.open(project) as workspace:
+        (made,) = [label for label in workspace.store.labels("first", stage="reply") if label.queue]
+    assert (made.annotator, made.verified) == ("ab@example.org", True)
+    page.get_by_role("button", name="Sign out").click()
+    expect(page).to_have_url(f"{server.url}/")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    page.goto(f"{server.url}/label?stage=reply")
+    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
