@@ -50,6 +50,29 @@ def test_the_narrowest_cuts_rather_than_folds(monkeypatch: pytest.MonkeyPatch, c
     assert len(shown(12, monkeypatch, capsys)) == 4
 
 
+def test_only_the_column_that_may_be_cut_is_shortened(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setenv("COLUMNS", "40")
+    made = Sheet("Record", "First fault", "Begins", texts=3, cut="Begins")
+    made.add("E-0001", "retrieve", "Where is my parcel, and who can tell me\x1b[2J")
+    made.add("E-0002", "draft", "Hi")
+    made.show()
+    assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == [
+        "Record  First fault  Begins",
+        "E-0001  retrieve     Where is my parcel…",
+        "E-0002  draft        Hi",
+    ]
+    empty = Sheet(
+        "A heading of thirty characters",
+        "Another one of many characters",
+        texts=2,
+        cut="Another one of many characters",
+    )
+    empty.show()
+    assert len(capsys.readouterr().out.splitlines()) == 1
+
+
 def test_tables_of_attribution_fit_eighty_columns(
     ran: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

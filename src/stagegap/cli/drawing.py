@@ -123,7 +123,7 @@ def draw_faults(view: FaultsView) -> None:
     for edge in view.edges:
         edges.add(edge.last or "(start)", edge.stage, f"{edge.faults:,}", f"{edge.attempts:,}")
     edges.show()
-    causes = Sheet("Record", "First fault", "Root cause", "By swap", "Begins", texts=5)
+    causes = Sheet("Record", "First fault", "Root cause", "By swap", "Begins", texts=5, cut="Begins")
     for one in view.records[:ROWS_SHOWN]:
         cells = (one.record, one.first_fault, one.root_cause, one.counterfactual)
         causes.add(*(cell or "-" for cell in cells), one.title)
@@ -214,7 +214,8 @@ def draw_slices(view: SlicesView) -> None:
         note = f"{one.verdict}, unlike overall" if one.differs else one.verdict
         found.add(one.group, f"{one.n:,}", one.stage or "-", gain(one.gain), note)
     found.show()
-    pairs = Sheet("Fails", "At", "Nearest that does not", "Alike", "Only in the failing one", texts=3)
+    why = "Only in the failing one"
+    pairs = Sheet("Fails", "At", "Nearest that does not", "Alike", why, texts=3, cut=why)
     for stage in view.neighbours:
         for pair in stage.pairs[:PAIRS_SHOWN]:
             words = ", ".join(pair.only_here)
