@@ -46,13 +46,20 @@ def test_views_draw_themselves_without_scripts(told: list[Any]) -> None:
     assert set(drawn) == {
         "project.run()",
         'project.groups("route")',
+        'project.expect("rare words should count more", retrieve=3)',
         'project.compare("v1", "v2")',
+        'project.changed("v1", "v2")',
+        "project.ledger()",
+        "project.compared_runs()",
+        "project.oddities()",
+        'project.reproduce("v1")',
         "project.check()",
     }
     for text in drawn.values():
         assert not re.search(r"<script|javascript:|\son\w+=|https?://", text)
     assert "holds this system back" in drawn["project.run()"]
     assert re.search(r"\(\d+% to \d+%\), n \d+", drawn['project.groups("route")'])
+    assert "v1 comes out the same to the byte" in drawn['project.reproduce("v1")']
     assert "Failed: 1 of" in drawn["project.check()"], "the demo does not reach its target"
 
 

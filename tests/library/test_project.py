@@ -27,6 +27,10 @@ VIEWS: dict[str, Callable[[Project], Shown[Any]]] = {
     "groups": lambda project: project.groups(),
     "runs": lambda project: project.runs(),
     "compare": lambda project: project.compare("v1", "v2"),
+    "changed": lambda project: project.changed("v1", "v2"),
+    "compared_runs": lambda project: project.compared_runs(),
+    "ledger": lambda project: project.ledger(),
+    "reproduce": lambda project: project.reproduce("v1"),
     "check": lambda project: project.check("v2", against="v1"),
 }
 
@@ -39,6 +43,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     replace_in(made / "cascade.yaml", "noun: question", "noun: '<b>question'")
     with stagegap.open(folder) as project:
         project.run()
+        project.expect("the fact <goes>", reply=-30, outcome=20)
         spoil(made)
         project.run()
     return folder
@@ -78,6 +83,20 @@ def test_figures_carry_interval_and_n(project: Project) -> None:
     text = project.groups("reply")._repr_html_()
     assert re.search(r"<b>60%</b> \(\d+% to \d+%\), n 60", text)
     assert "−30 points" in project.compare("v1", "v2").sentences[0] + project.compare("v1", "v2").headline
+
+
+def test_what_was_expected_stands_beside_what_came(project: Project) -> None:
+    rows = project.ledger().to_frame().set_index("place")
+    assert rows.loc["reply", ["expected", "verdict"]].to_list() == [-0.3, "as expected"]
+    assert rows.loc["outcome", "verdict"] == "less than expected"
+    assert project.changed("v1", "v2").headline == "−30 points: −30 from reply"
+    assert project.reproduce("v2").headline == "v2 comes out the same to the byte: 180 outputs"
+    assert project.compared_runs().to_frame().figure.unique().tolist() == ["in_place"]
+
+
+def test_screen_and_escalation_say_what_there_is(project: Project) -> None:
+    assert project.oddities("v2").headline == "Nothing strange found"
+    assert "has a reference at topic and a confidence there." in project.escalation("topic", "reply").sentences[0]
 
 
 def test_long_table_counts_what_it_leaves_out(project: Project) -> None:

@@ -73,6 +73,37 @@ def test_run_of_a_copied_folder_comes_out_the_same(workspace: Workspace, made: P
     assert (view["is_identical"], view["n"], view["differences"]) == (True, 180, [])
 
 
+def test_git_clone_without_a_store_makes_the_run_again_from_that_of_who_made_it(
+    workspace: Workspace, made: Path, tmp_path: Path
+) -> None:
+    folder = made.parents[1]
+    (folder / ".gitignore").write_text(".stagegap\n__pycache__\n")
+    for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "x"]):
+        git(folder, *words)
+    git(tmp_path, "clone", "-q", str(folder), "clone")
+    clone = tmp_path / "clone"
+    with Workspace.open(clone) as opened:
+        past = Past(opened, "first")
+        with pytest.raises(NotFound, match="reproduce v1 --from FOLDER"):
+            past.reproduce("v1", progress=Silent())
+        for kept_in in (folder, folder / ".stagegap"):
+            view = past.reproduce("v1", kept_in=kept_in, progress=Silent())
+            assert (view.is_identical, view.n, view.differences) == (True, 180, ())
+        spoil(clone / "pipelines" / "first")
+        view = past.reproduce("v1", kept_in=folder, progress=Silent())
+        assert (view.is_identical, kinds(view)) == (True, [("code", "stages.py")])
+        with pytest.raises(NotFound, match=r"has no run 'v9' of 'first'\. Known: v1"):
+            past.reproduce("v9", kept_in=folder, progress=Silent())
+        with pytest.raises(NotFound, match="There is no store in"):
+            past.reproduce("v1", kept_in=tmp_path, progress=Silent())
+        assert opened.runs("first") == []
+
+
+def git(folder: Path, *words: str) -> None:
+    who = ("-c", "user.name=ab", "-c", "user.email=ab@example.org", "-c", "commit.gpgsign=false")
+    subprocess.run(["git", *who, "-C", str(folder), *words], check=True, capture_output=True)
+
+
 def test_code_of_then_is_run_and_its_difference_shown(past: Past, made: Path) -> None:
     spoil(made)
     view = past.reproduce("v1", progress=Silent())

@@ -34,7 +34,12 @@ def plain(view: object) -> dict[str, Any]:  # Any: JSON of any depth, for caller
     return json.loads(to_json(view))
 
 
-def _plain(value: object) -> object:
+def lean(view: object) -> dict[str, Any]:  # Any: as above
+    """Give what `plain` gives without the fields that have their default; `from_json` reads it all the same."""
+    return json.loads(json.dumps(_plain(view, is_lean=True), allow_nan=False))
+
+
+def _plain(value: object, *, is_lean: bool = False) -> object:
     if isinstance(value, Enum):
         return value.value
     if value is None or isinstance(value, str | bool | int):
@@ -42,12 +47,17 @@ def _plain(value: object) -> object:
     if isinstance(value, float):
         return None if math.isnan(value) else value
     if is_dataclass(value):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+        return {
+            field.name: _plain(getattr(value, field.name), is_lean=is_lean)
+            for field in fields(value)
+            if not (is_lean and getattr(value, field.name) == field.default)
+        }
     if isinstance(value, Mapping):
-        entries = cast("Mapping[str, object]", value)  # keys of views are strings
-        return {key: _plain(entries[key]) for key in sorted(entries)}
+        named = cast("Mapping[str, object]", value)  # keys of views are strings
+        return {key: _plain(named[key], is_lean=is_lean) for key in sorted(named)}
     if isinstance(value, tuple | list):
-        return [_plain(entry) for entry in cast("Sequence[object]", value)]  # isinstance loses the entries' type
+        entries = cast("Sequence[object]", value)  # isinstance loses the entries' type
+        return [_plain(entry, is_lean=is_lean) for entry in entries]
     raise TypeError(f"a view can't hold {type(value).__name__}")
 
 

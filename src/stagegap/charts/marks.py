@@ -23,10 +23,10 @@ def style() -> str:
     return packaged("style.css")
 
 
-def style_of(html: str) -> str:
-    """Give the rules of the style sheet that a drawing uses, for a file that is sent around."""
+def style_of(html: str, *sheets: str) -> str:
+    """Give the rules that a drawing uses, by default of the charts' style sheet, for a file that is sent around."""
     used = {name for found in re.findall(r'class="([^"]*)"', html) for name in found.split()}
-    return "".join(_used_rules(style(), used))
+    return "".join(rule for sheet in sheets or ("style.css",) for rule in _used_rules(packaged(sheet), used))
 
 
 def _used_rules(sheet: str, used: set[str]) -> Iterator[str]:
@@ -40,7 +40,7 @@ def _used_rules(sheet: str, used: set[str]) -> Iterator[str]:
         kept = [one.strip() for one in re.sub(r"/\*.*?\*/", "", selectors).split(",")]
         kept = [one for one in kept if set(re.findall(r"\.([A-Za-z][\w-]*)", one)) <= used]
         if kept:
-            told = " ".join(body.split())
+            told = re.sub(r"\s*([:;,])\s*", r"\1", " ".join(body.split())).rstrip(";")
             yield f"{','.join(kept)}{{{told}}}\n"
 
 
@@ -62,18 +62,28 @@ class Scale:
         return 100 * (min(max(value, self.low), self.high) - self.low) / (self.high - self.low)
 
     def left(self, value: float) -> str:
-        return f"left:{self.at(value):.2f}%"
+        return f"left:{_short(self.at(value))}%"
 
     def between(self, low: float, high: float) -> str:
-        return f"left:{self.at(low):.2f}%;width:{self.at(high) - self.at(low):.2f}%"
+        return f"left:{_short(self.at(low))}%;width:{_short(self.at(high) - self.at(low))}%"
 
     def grid(self) -> str:
-        return "".join(f'<i class="g" style="{self.left(tick)}"></i>' for tick in self.ticks)
+        """Give the lines at the ticks, spread evenly by the style sheet: a row's lines would be half of its markup."""
+        return f'<u class="g">{"<i></i>" * len(self.ticks)}</u>'
 
     def axis(self) -> str:
         """Give the last row of a chart: the values at the grid lines."""
         marks = "".join(f'<span style="{self.left(tick)}">{percent(tick)}</span>' for tick in self.ticks)
         return f'<tr aria-hidden="true"><td></td><td><div class="t ax">{marks}</div></td></tr>'
+
+
+def _short(number: float) -> str:
+    """Give a number to a hundredth, without zeros at its end.
+
+    >>> _short(20.0), _short(33.337)
+    ('20', '33.34')
+    """
+    return f"{number:.2f}".rstrip("0").rstrip(".")
 
 
 def row(

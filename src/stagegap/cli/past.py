@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -102,7 +103,14 @@ def show_run(run: RunArgument, cascade: CascadeOption = None, as_json: JsonOptio
 
 @past.command(name="reproduce")
 def reproduce_run(
-    run: RunArgument, cascade: CascadeOption = None, paid: PaidOption = False, as_json: JsonOption = False
+    run: RunArgument,
+    cascade: CascadeOption = None,
+    kept_in: Annotated[
+        Path | None,
+        typer.Option("--from", help="Project folder, or a copy of its .stagegap, of whoever made the run."),
+    ] = None,
+    paid: PaidOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Make a run again from what was stored, and say to the byte what differs. Exit code 1 when an output does."""
     from stagegap.cli import drawing_past, printing
@@ -110,12 +118,14 @@ def reproduce_run(
     from stagegap.cli.opening import workspace
 
     with workspace() as opened:
-        view = opened_past(opened, cascade).reproduce(run, may_pay=paid, progress=printing.progress(as_json))
+        view = opened_past(opened, cascade).reproduce(
+            run, kept_in=kept_in, may_pay=paid, progress=printing.progress(as_json)
+        )
     if as_json:
         printing.print_view(view)
     else:
         drawing_past.draw_reproduction(view)
-        printing.advise(f"stagegap runs show {run}")
+        printing.advise("stagegap run" if kept_in else f"stagegap runs show {run}")
     raise typer.Exit(0 if view.is_identical else 1)
 
 

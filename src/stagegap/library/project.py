@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from stagegap.errors import NotFound
-from stagegap.library import views
+from stagegap.library import past_views, views
 from stagegap.library.shown import Shown
 from stagegap.workspace import Workspace
 
@@ -17,16 +17,23 @@ if TYPE_CHECKING:
     from stagegap.analysis.answers import GroupScore, ScoredAnswer
     from stagegap.analysis.blame import Blame
     from stagegap.analysis.changes.history import Blessed, History
-    from stagegap.analysis.changes.views import Comparison
+    from stagegap.analysis.changes.knobs import RunsView
+    from stagegap.analysis.changes.ledger import Ledger
+    from stagegap.analysis.changes.reproduced import Reproduction
+    from stagegap.analysis.changes.views import Comparison, WhatChanged
+    from stagegap.analysis.escalation import EscalationView
     from stagegap.analysis.faults import FaultsView
     from stagegap.analysis.need import NeedView
+    from stagegap.analysis.oddities.noticed import Noticing
     from stagegap.analysis.slices import SlicesView
     from stagegap.analysis.variants import VariantsView
     from stagegap.analysis.views import Scorecard
     from stagegap.exchange.frames import Frame
+    from stagegap.model.expectation import Expectation
     from stagegap.workspace.attributing import Attribution
     from stagegap.workspace.exchanging import ImportReport
     from stagegap.workspace.holding import Checked, Gate
+    from stagegap.workspace.past import Past
 
 
 def open_project(folder: str | Path = ".", *, cascade: str | None = None) -> Project:
@@ -147,6 +154,55 @@ class Project:
         view = self.workspace.compare(self.cascade, before, after)
         return views.comparison(on_shared_records(view) if shared else view)
 
+    def changed(self, before: str, after: str, *, shared: bool = False, paid: bool = False) -> Shown[WhatChanged]:
+        """Say which stages the difference between two runs comes from, by mixing their versions stage by stage.
+
+        Raises: ConfigurationError where a paid service would be asked and `paid` is not set.
+        """
+        from stagegap.library.running import apart
+
+        return past_views.changed(apart(self._past, before, after, use_shared=shared, may_pay=paid))
+
+    def compared_runs(self) -> Shown[RunsView]:
+        """Lay all runs that are done beside each other, by knobs and figures."""
+        return past_views.compared_runs(self._past.compared_runs())
+
+    def expect(
+        self, because: str = "", *, baseline: str | None = None, **points: float
+    ) -> Shown[tuple[Expectation, ...]]:
+        """Write down what the next change should bring, in points: `expect("rarer words", retrieve=5)`.
+
+        Raises: NotFound for a place that is not there, ConfigurationError for points that can't be.
+        """
+        from stagegap.workspace.past import Hope
+
+        hopes = {place: Hope(value=value / 100) for place, value in points.items()}
+        return past_views.expected(self._past.expect(hopes, reason=because, baseline=baseline))
+
+    def ledger(self) -> Shown[Ledger]:
+        """Put what was expected of each change beside what came of it."""
+        return past_views.ledger(self._past.ledger())
+
+    def reproduce(self, run: str, *, kept_in: str | Path | None = None, paid: bool = False) -> Shown[Reproduction]:
+        """Make a run again and say to the byte what differs; `kept_in` is the folder of whoever made it.
+
+        Raises: NotFound, ConfigurationError for a run that kept too little.
+        """
+        from stagegap.library.running import again
+
+        return past_views.reproduction(
+            again(self._past, run, kept_in=None if kept_in is None else Path(kept_in), may_pay=paid)
+        )
+
+    def oddities(self, run: str | None = None) -> Shown[Noticing]:
+        """Say what looks strange in a run; a screen, never a verdict."""
+        found = self.gap(run).view
+        return past_views.oddities(self.workspace.oddities.current(self.cascade, found.run))
+
+    def escalation(self, cheap: str = "", strong: str = "", *, run: str | None = None) -> Shown[EscalationView]:
+        """Say what asking a stronger stage about more records buys and costs. Raises: ConfigurationError."""
+        return past_views.escalation(self._look(run).escalation(cheap, strong))
+
     def bless(self, run: str) -> Blessed:
         """Hold later runs against this one. Raises: NotFound, ConfigurationError."""
         return self._gate.bless(run)
@@ -172,6 +228,10 @@ class Project:
         if self.cascade not in files:
             raise NotFound(f"No file under {self.workspace.folder / 'pipelines'} holds the cascade {self.cascade!r}.")
         return files[self.cascade]
+
+    @property
+    def _past(self) -> Past:
+        return self.workspace.past(self.cascade)
 
     @property
     def _gate(self) -> Gate:

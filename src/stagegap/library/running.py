@@ -5,11 +5,14 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from stagegap.analysis.changes.reproduced import Reproduction
+from stagegap.analysis.changes.views import WhatChanged
 from stagegap.analysis.variants import VariantsView
 from stagegap.errors import RunStopped
 from stagegap.model.run import RunStatus
-from stagegap.runner import Budget, RunOptions
+from stagegap.runner import Budget, RunOptions, Silent
 from stagegap.workspace import Workspace
+from stagegap.workspace.past import Past
 
 
 class Quiet:
@@ -53,3 +56,20 @@ def night_now(workspace: Workspace, file: Path) -> VariantsView:
     """Run every variant of a matrix file. Raises: SpecError, ConfigurationError."""
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(workspace.overnight, file, listener=Quiet()).result()
+
+
+def apart(past: Past, before: str, after: str, *, use_shared: bool, may_pay: bool) -> WhatChanged:
+    """Run the mixtures of two versions. Raises: NotFound, ConfigurationError."""
+
+    def mixed() -> WhatChanged:
+        with past.versions(before, after, use_shared=use_shared) as versions:
+            return versions.changed(may_pay=may_pay, progress=Silent())
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(mixed).result()
+
+
+def again(past: Past, run: str, *, kept_in: Path | None, may_pay: bool) -> Reproduction:
+    """Make a run again. Raises: NotFound, ConfigurationError."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(past.reproduce, run, kept_in=kept_in, may_pay=may_pay, progress=Silent()).result()

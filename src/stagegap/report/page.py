@@ -8,7 +8,6 @@ from html import escape
 from typing import Any, cast
 
 from stagegap import charts
-from stagegap.charts.marks import packaged
 
 
 def page(title: str, parts: Sequence[str], *, data: object = None) -> str:
@@ -20,7 +19,7 @@ def page(title: str, parts: Sequence[str], *, data: object = None) -> str:
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-        f"<title>{escape(title)}</title>\n<style>\n{packaged('report.css')}{charts.style_of(body)}</style>\n"
+        f"<title>{escape(title)}</title>\n<style>\n{charts.style_of(body, 'report.css', 'style.css')}</style>\n"
         f"</head>\n<body>\n<main>\n{body}\n{kept}</main>\n</body>\n</html>\n"
     )
 

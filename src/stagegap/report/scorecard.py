@@ -171,10 +171,11 @@ def numbers_csv(scorecard: Scorecard) -> str:
 
 def _data(scorecard: Scorecard, stage: str, *, records: bool) -> dict[str, Any]:  # Any: JSON of any depth
     """Give the view for programs: of the groups and failures those that are shown."""
-    view = codec.plain(scorecard)
+    view = codec.lean(scorecard)
     for detail in view["details"]:
-        detail["groups"] = detail["groups"][:GROUPS_SHOWN]
-        detail["rows"] = detail["rows"][:SHOWN] if records and detail["stage"] == stage else []
+        is_shown = detail["stage"] == stage
+        detail["groups"] = detail["groups"][:GROUPS_SHOWN] if is_shown else []
+        detail["rows"] = detail["rows"][:SHOWN] if records and is_shown else []
     return view
 
 

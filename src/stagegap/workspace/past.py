@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import uuid
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -31,7 +32,7 @@ from stagegap.model.provenance import Provenance, RunTag
 from stagegap.model.run import Run, RunStatus
 from stagegap.runner import Progress, Silent
 from stagegap.store import Store
-from stagegap.workspace import Workspace, provenance
+from stagegap.workspace import STORE, Workspace, provenance
 from stagegap.workspace.comparing import history, on_shared_records
 from stagegap.workspace.following import live_runs
 from stagegap.workspace.holding import Gate
@@ -149,16 +150,24 @@ class Past:
         """Give what was worked out of two runs; None while nobody did. Raises: NotFound."""
         return kept_view(self._store, self.run(before).name, self.run(after).id)
 
-    def reproduce(self, run: str, *, may_pay: bool = False, progress: Progress) -> Reproduction:
-        """Make a run again and say what differs. Raises: NotFound, ConfigurationError, SpecError, RunStopped."""
-        return reproduce(
-            self._store,
-            self.run(run),
-            path=self._path,
-            environment=self._workspace.environment,
-            may_pay=may_pay,
-            progress=progress,
-        )
+    def reproduce(
+        self, run: str, *, kept_in: Path | None = None, may_pay: bool = False, progress: Progress
+    ) -> Reproduction:
+        """Make a run again and say what differs.
+
+        `kept_in` is the project folder, or the store, of whoever made the run: in a clone of the project the run is
+        made again from there. Raises: NotFound, ConfigurationError, SpecError, RunStopped.
+        """
+        with ExitStack() as held:
+            store = self._store if kept_in is None else held.enter_context(_store_in(kept_in))
+            return reproduce(
+                store,
+                _named(store, self._cascade, run, is_own=kept_in is None),
+                path=self._path,
+                environment=self._workspace.environment,
+                may_pay=may_pay,
+                progress=progress,
+            )
 
     def expect(
         self, hopes: Mapping[str, Hope], *, reason: str = "", baseline: str | None = None, guess: bool = True
@@ -254,3 +263,25 @@ class Past:
     def _path(self) -> Path:
         """Where the cascade file stands."""
         return self._workspace.files().get(self._cascade, self._workspace.folder / "cascade.yaml")
+
+
+def _store_in(folder: Path) -> Store:
+    """Open the store of a project folder, or of the folder itself. Raises: NotFound."""
+    inside = folder / STORE
+    return Store.open(inside if inside.is_dir() else folder, create=False)
+
+
+def _named(store: Store, cascade: str, name: str, *, is_own: bool) -> Run:
+    """Give a run of a store. Raises: NotFound."""
+    found = store.run(cascade, name)
+    if found is not None:
+        return found
+    known = [run.name for run in store.runs(cascade)]
+    if known or not is_own:
+        where = f"Cascade {cascade!r}" if is_own else f"The store in {store.folder}"
+        raise NotFound(f"{where} has no run {name!r} of {cascade!r}. {near_names(name, known)}".strip())
+    raise NotFound(
+        f"This store has no run of {cascade!r}: it is a clone of the project, or nothing was run here yet. "
+        f"`stagegap reproduce {name} --from FOLDER` takes the run from the project folder, or a copy of the folder "
+        f"{STORE}, of whoever made it."
+    )

@@ -6,10 +6,9 @@ import numpy as np
 
 import planted
 from stagegap.analysis.changes.compare import compare
+from version_setups import BASE, SKILL
 from versions import Told, Versions, evidence, side, told
 
-SKILL = {"A": 0.95, "B": 0.75, "C": 0.9}
-BASE = planted.Planted(shape=planted.CHAIN[3], skill=SKILL, recovery={"C": 0.1})
 PAIRS = 40
 
 

@@ -8,7 +8,11 @@ from datetime import UTC, datetime
 from stagegap.analysis.answers import GroupScore, ScoredAnswer
 from stagegap.analysis.changes.check import CheckResult
 from stagegap.analysis.changes.history import History
-from stagegap.analysis.changes.views import Claim, Comparison, StageChange
+from stagegap.analysis.changes.knobs import RunsView
+from stagegap.analysis.changes.ledger import Ledger
+from stagegap.analysis.changes.reproduced import Reproduction
+from stagegap.analysis.changes.views import Claim, Comparison, StageChange, WhatChanged
+from stagegap.analysis.escalation import EscalationView
 from stagegap.analysis.frames import Row, figure_row
 from stagegap.analysis.variants import VariantsView
 
@@ -25,6 +29,92 @@ def _of_change(row: StageChange) -> Iterator[Row]:
     yield figure_row(row.stage, "before", row.before) | {"fixed": None, "broken": None}
     yield figure_row(row.stage, "after", row.after) | {"fixed": None, "broken": None}
     yield figure_row(row.stage, "change", row.claim.change) | _claimed(row.claim) | flips
+
+
+def changed_rows(view: WhatChanged) -> list[Row]:
+    """Give the total, then contribution and gains of each changed stage, then how stages depend on each other."""
+    total = figure_row("outcome", "change", view.total.change) | _claimed(view.total)
+    found = [total]
+    for one in view.stages:
+        if one.status == "changed":
+            found.append(figure_row(one.stage, "contribution", one.claim.change) | _claimed(one.claim))
+            found.append(figure_row(one.stage, "gain alone", one.alone))
+            found.append(figure_row(one.stage, "gain last", one.last))
+    for pair in view.pairs:
+        figure = f"gain with the new {pair.earlier} rather than the old"
+        found.append(figure_row(pair.later, figure, pair.claim.change) | _claimed(pair.claim))
+    return found
+
+
+def ledger_rows(view: Ledger) -> list[Row]:
+    """Give one row an expectation, newest first: what was written down, and the change that came with its interval."""
+    return [
+        {
+            "baseline": row.expectation.baseline,
+            "run": row.run,
+            "place": row.expectation.place,
+            "expected": row.expectation.predicted,
+            "expected_low": row.expectation.low,
+            "expected_high": row.expectation.high,
+            "because": row.expectation.reason,
+            "who": row.expectation.who,
+            "is_safe_to_peek": row.peek.is_safe,
+            **figure_row(row.expectation.place, "change", row.came),
+            "verdict": row.verdict,
+        }
+        for row in view.rows
+    ]
+
+
+def reproduced_rows(view: Reproduction) -> list[Row]:
+    """Give one row a stage and cell, in counts of outputs."""
+    return [
+        {
+            "cell": row.cell,
+            "stage": row.stage,
+            "outputs": row.n,
+            "same": row.same,
+            "missing": row.missing,
+            "extra": row.extra,
+            "not_called": row.not_called,
+            "is_identical": row.is_identical,
+        }
+        for row in view.stages
+    ]
+
+
+def runs_rows(view: RunsView) -> list[Row]:
+    """Give one row a figure of a run, oldest run first, with every knob that differs as a column of its own."""
+    return [
+        {
+            "run": one.run,
+            "is_best_so_far": one.is_best_so_far,
+            "cost": one.cost,
+            **{f"knob {name}": one.knobs.get(name, "") for name in view.knobs},
+            **figure_row(measure, "in_place", one.estimates[measure]),
+        }
+        for one in view.rows
+        for measure in view.measures
+        if measure in one.estimates
+    ]
+
+
+def escalation_rows(view: EscalationView) -> list[Row]:
+    """Give score, gain and US dollars a record at each threshold, one a row."""
+    return [
+        {
+            "share": point.share,
+            "threshold": point.threshold,
+            **figure_row(view.cheap, figure, estimate),
+        }
+        for point in view.points
+        for figure, estimate in (
+            ("score", point.score),
+            ("gain", point.gain),
+            ("dollars a record", point.cost),
+            ("extra dollars a record", point.extra),
+        )
+    ]
 
 
 def history_rows(view: History) -> list[Row]:

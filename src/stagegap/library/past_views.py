@@ -1,0 +1,88 @@
+"""How the views of past runs, and of what looks strange, show themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from stagegap import charts
+from stagegap.analysis import codec
+from stagegap.analysis.changes import frames
+from stagegap.analysis.changes.knobs import RunsView
+from stagegap.analysis.changes.ledger import Ledger
+from stagegap.analysis.changes.reproduced import Reproduction
+from stagegap.analysis.changes.views import WhatChanged
+from stagegap.analysis.escalation import EscalationView
+from stagegap.analysis.oddities.noticed import Noticing
+from stagegap.analysis.oddities.rows import card_rows
+from stagegap.analysis.rounding import percent
+from stagegap.analysis.wording import counted, sentence
+from stagegap.library.shown import Shown
+from stagegap.model.expectation import Expectation
+
+
+def changed(view: WhatChanged) -> Shown[WhatChanged]:
+    """Show which stages a difference comes from."""
+    return Shown(
+        view=view,
+        headline=view.headline,
+        sentences=(view.summary, charts.contributions_note(view)),
+        rows=frames.changed_rows(view),
+        picture=charts.contributions,
+    )
+
+
+def ledger(view: Ledger) -> Shown[Ledger]:
+    """Show what was expected beside what came."""
+    told = dict.fromkeys(row.peek.sentence for row in view.rows if row.run)
+    return Shown(
+        view=view,
+        headline=view.calibration.sentence,
+        sentences=tuple(told),
+        rows=frames.ledger_rows(view),
+        picture=charts.ledger if view.rows else None,
+    )
+
+
+def expected(made: Sequence[Expectation]) -> Shown[tuple[Expectation, ...]]:
+    """Show what was written down."""
+    places = ", ".join(f"{one.place} {charts.signed(percent(one.predicted))} points" for one in made)
+    return Shown(
+        view=tuple(made),
+        headline=f"Expected of the change after {made[0].baseline}: {places}",
+        rows=[codec.plain(one) for one in made],
+    )
+
+
+def reproduction(view: Reproduction) -> Shown[Reproduction]:
+    """Show whether a run comes out the same, and what differs besides."""
+    told = tuple(
+        f"{one.kind} {one.name}: {one.then or 'not there'}, now {one.now or 'not there'}" for one in view.differences
+    )
+    return Shown(view=view, headline=view.headline, sentences=told, rows=frames.reproduced_rows(view))
+
+
+def compared_runs(view: RunsView) -> Shown[RunsView]:
+    """Show all runs by knobs and figures, and the best so far."""
+    return Shown(
+        view=view,
+        headline=view.headline,
+        sentences=(view.warning,),
+        rows=frames.runs_rows(view),
+        picture=lambda view: f"{charts.runs_table(view, measure='outcome')}{charts.best_so_far(view)}",
+    )
+
+
+def escalation(view: EscalationView) -> Shown[EscalationView]:
+    """Show what asking the stronger stage about more records buys and costs."""
+    said = f"{sentence(view.cheap)}, and {view.strong} where it is unsure, on {counted(view.n, 'record')}"
+    return Shown(view=view, headline=said, sentences=(view.note,), rows=frames.escalation_rows(view))
+
+
+def oddities(view: Noticing) -> Shown[Noticing]:
+    """Show what looks strange, without the texts of records."""
+    return Shown(
+        view=view,
+        headline=view.headline,
+        rows=card_rows(view),
+        picture=lambda found: charts.oddity_list(found, records=False),
+    )

@@ -1,0 +1,47 @@
+"""Views that a small project does not have, shown in a notebook."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from stagegap.analysis.changes.ledger import ledger
+from stagegap.analysis.escalation import EscalationPoint, EscalationView
+from stagegap.library import past_views
+from stagegap.model.estimate import Estimate, unmeasured
+from ui.fake_oddities import EVIL, FakeOddities, made
+
+
+def test_strange_things_are_drawn_without_the_words_of_records(tmp_path: Path) -> None:
+    odd = FakeOddities(folder=tmp_path, shown=None, kept=made())
+    odd.say(odd.kept, "refused/draft/", "dismiss", who="ab", reason="a test")
+    shown = past_views.oddities(odd.noticed("support_email", "v14"))
+    frame = shown.to_frame()
+    assert frame.is_open.tolist() == [True, True, True, False]
+    assert len(shown.rows) == 4
+    drawn = shown._repr_html_()
+    assert "Agreement too low" in drawn
+    assert EVIL not in drawn
+    assert "tracker.invalid" not in drawn
+
+
+def test_curve_of_escalation_is_a_frame_with_intervals() -> None:
+    some = Estimate(value=0.5, low=0.4, high=0.6, n=90, method="bootstrap")
+    point = EscalationPoint(
+        share=0.1, threshold=0.4, score=some, cost=some, gain=some, extra=unmeasured("the first point")
+    )
+    view = EscalationView(
+        cascade="mail", run="v1", cheap="quick", strong="careful", metric="accuracy", n=90, now=0.2, points=(point,),
+        note="",
+    )  # fmt: skip
+    shown = past_views.escalation(view)
+    assert shown.headline == "Quick, and careful where it is unsure, on 90 records"
+    frame = shown.to_frame()
+    assert frame.figure.tolist() == ["score", "gain", "dollars a record", "extra dollars a record"]
+    assert frame.low.tolist()[:2] == [0.4, 0.4]
+    assert "<b>50%</b> (40% to 60%), n 90" in shown._repr_html_()
+
+
+def test_empty_ledger_has_its_sentence() -> None:
+    shown = past_views.ledger(ledger("mail", []))
+    assert shown.headline == "No prediction has been held against a run yet."
+    assert "Nothing to show." in shown._repr_html_()
