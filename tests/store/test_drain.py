@@ -37,7 +37,7 @@ def test_batch_of_a_run_that_is_gone_is_kept_in_the_journal(store: Store) -> Non
     store.append_outputs("9" * 32, SYSTEM, [output()])
     store._drainer.drain_all()
     assert "NOT NULL" in messages(store, "set aside")[0]
-    assert store._journal.oldest_batch() == 1
+    assert store._journal.machine_seqs() == [1]
 
 
 def test_flipped_bit_in_a_waiting_label_never_becomes_a_label(store: Store, folder: Path) -> None:

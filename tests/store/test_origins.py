@@ -30,11 +30,11 @@ def test_provenance_of_an_unknown_run_is_refused(store: Store) -> None:
 def test_records_come_back_as_they_were_when_they_were_kept(store: Store) -> None:
     then = records(3)
     digest = store.put_records("mail", then).digest
-    store.origins.keep_records("mail", digest, [record.id for record in then])
+    store.origins.keep_records("mail", digest, then)
     changed = [replace(then[1], fields={"subject": "another"}), *records(12)[3:]]
     assert store.put_records("mail", changed).digest != digest
     assert store.origins.records(digest) == then
-    store.origins.keep_records("mail", digest, ["r1"])
+    store.origins.keep_records("mail", digest, then[:1])
     assert store.origins.records(digest) == then
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from stagegap.model.answer import Output
+from stagegap.model.carry import Carry
 from stagegap.model.making import maker
 from stagegap.runner.cases import Case
 from stagegap.runner.inputs import Call, Wiring
-from stagegap.runner.work import Cache
+from stagegap.runner.work import Cache, Carrier
 from stagegap.runner.writing import BACKLOG
 from stagegap.stages.protocol import Reply
 
@@ -24,6 +25,8 @@ class Sorted:
 
     decided: list[tuple[Case, Output]] = field(default_factory=list[tuple[Case, Output]])
     """Skipped, blocked or known: no call is needed."""
+    carried: list[tuple[Case, Output]] = field(default_factory=list[tuple[Case, Output]])
+    """Taken over from an earlier run, and stored already."""
     open: dict[str, list[Case]] = field(default_factory=dict[str, list[Case]])
     """Cases that wait for the same call, by its key."""
     calls: list[Call] = field(default_factory=list[Call])
@@ -33,9 +36,10 @@ class Sorted:
 class Known:
     """Answers to the calls of one stage: of this run from memory, of earlier ones from the cache."""
 
-    def __init__(self, wiring: Wiring, cache: Cache) -> None:
+    def __init__(self, wiring: Wiring, cache: Cache, carrier: Carrier | None = None) -> None:
         self.wiring = wiring
         self._cache = cache
+        self._carrier = carrier
         # Two generations: taking single old entries off the front of a dict gets slower with each one taken.
         self._recent: dict[str, Output] = {}
         self._older: dict[str, Output] = {}
@@ -44,8 +48,14 @@ class Known:
         """Say for each case what is to be done; the cache is asked once."""
         found = Sorted()
         decided, waiting, prepare = found.decided, found.open, self.wiring.prepare
+        name = self.wiring.stage.name
+        taken_over: dict[str, tuple[Carry, list[Case]]] = {}
         calls: dict[str, Call] = {}
         for case in cases:
+            carry = case.route.carry
+            if carry is not None and name in carry.repeats:
+                taken_over.setdefault(carry.source, (carry, []))[1].append(case)
+                continue
             prepared = prepare(case.record, case.outputs, case.repeat)
             if isinstance(prepared, Output):
                 decided.append((case, prepared))
@@ -59,7 +69,17 @@ class Known:
             for case in waiting.pop(key):
                 decided.append((case, self.shared(output, case)))
         found.calls.extend(calls.values())
+        for carry, its_cases in taken_over.values():
+            found.carried.extend(self._carried(carry, its_cases))
         return found
+
+    def _carried(self, carry: Carry, cases: Sequence[Case]) -> Iterator[tuple[Case, Output]]:
+        """Give what an earlier run answered for these cases."""
+        if self._carrier is not None:
+            names = list(dict.fromkeys(case.record.id for case in cases))
+            there = self._carrier.carried(carry, self.wiring.stage.name, names)
+            answers = {(output.record, output.repeat): output for output in there}
+            yield from ((case, answers[case.record.id, case.repeat]) for case in cases)
 
     def recent(self, key: str) -> Output | None:
         """Give the answer to a call of this run, if it is remembered."""

@@ -9,9 +9,28 @@ from dataclasses import dataclass
 from itertools import islice
 
 from stagegap.model.answer import Answer, Output
+from stagegap.model.carry import Carry
 from stagegap.model.record import Record
 from stagegap.runner.inputs import given_output
 from stagegap.runner.scope import Scope
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """The stages that a case still goes through."""
+
+    roots: tuple[str, ...]
+    """Where it begins."""
+    waits: Mapping[str, int]
+    """How many outputs each stage waits for."""
+    left: int
+    """Stages on the way."""
+    carry: Carry | None = None
+    """What was taken over from an earlier run: those of its outputs that others read are fetched, not made."""
+
+
+NEVER = 1 << 30
+"""Outputs that a stage waits for which the case does not go through."""
 
 
 @dataclass(slots=True)
@@ -25,6 +44,7 @@ class Case:
     """How many outputs each stage still waits for."""
     left: int
     """Stages without an output."""
+    route: Route
 
 
 class Cases:
@@ -37,26 +57,65 @@ class Cases:
         records: Sequence[Record],
         given: Mapping[str, Mapping[str, Answer]],
         repeats: int,
+        carries: Sequence[Carry] = (),
     ) -> None:
-        running = {stage.name for stage in scope.runs}
-        self._waits = {stage.name: sum(parent in running for parent in stage.parents) for stage in scope.runs}
-        self.roots = tuple(name for name, count in self._waits.items() if not count)
+        self.carries = carries
+        self._routes = (_route(scope), *(_shorter(scope, carry) for carry in carries))
         self._given = {name: given.get(name, {}) for name in scope.reads}
         self.taken_in = records
         if self._given:
             self.taken_in = [record for record in records if all(record.id in one for one in self._given.values())]
         self.left_out = len(records) - len(self.taken_in)
+        self.carried_by = bytearray(len(self.taken_in))
+        """For each record the number of the carry that took its outputs over, counted from 1; 0 for none."""
         self._order = self._in_order(repeats)
 
     def _in_order(self, repeats: int) -> Iterator[Case]:
         for repeat in range(repeats):
-            for record in self.taken_in:
-                given = {name: given_output(record.id, name, found[record.id]) for name, found in self._given.items()}
-                yield Case(record, repeat, given, self._waits.copy(), len(self._waits))
+            for record, number in zip(self.taken_in, self.carried_by, strict=True):
+                route = self._routes[number]
+                if route.left:
+                    given = {name: given_output(record.id, name, one[record.id]) for name, one in self._given.items()}
+                    yield Case(record, repeat, given, dict(route.waits), route.left, route)
+
+    def untaken(self, carry: Carry, size: int) -> Iterator[Mapping[int, str]]:
+        """Give place and id of the records that nobody has taken over yet and that have not changed, in parts."""
+        for start in range(0, len(self.taken_in), size):
+            part = enumerate(self.taken_in[start : start + size], start)
+            found = {n: record.id for n, record in part if not self.carried_by[n] and record.id not in carry.without}
+            if found:
+                yield found
 
     def take(self, limit: int) -> list[Case]:
         """Give the next cases, at most `limit`; none when all were given."""
         return list(islice(self._order, limit))
+
+    def beginnings(self, cases: Sequence[Case]) -> Iterator[tuple[str, Sequence[Case]]]:
+        """Give each stage at which some of these cases begin, with those cases."""
+        for route in self._routes:
+            there = cases if len(self._routes) == 1 else [case for case in cases if case.route is route]
+            for root in route.roots if there else ():
+                yield root, there
+
+
+def _route(scope: Scope) -> Route:
+    running = {stage.name for stage in scope.runs}
+    waits = {stage.name: sum(parent in running for parent in stage.parents) for stage in scope.runs}
+    return Route(roots=_roots(waits), waits=waits, left=len(waits))
+
+
+def _shorter(scope: Scope, carry: Carry) -> Route:
+    """Give the way of a case whose outputs at some stages are there: through the others, and what they read."""
+    others = [stage for stage in scope.runs if stage.name not in carry.repeats]
+    read = {parent for stage in others for parent in stage.parents if parent in carry.repeats}
+    on_the_way = {stage.name for stage in others} | read
+    waits = {stage.name: NEVER for stage in scope.runs} | dict.fromkeys(read, 0)
+    waits |= {stage.name: sum(parent in on_the_way for parent in stage.parents) for stage in others}
+    return Route(roots=_roots(waits), waits=waits, left=len(on_the_way), carry=carry)
+
+
+def _roots(waits: Mapping[str, int]) -> tuple[str, ...]:
+    return tuple(name for name, count in waits.items() if not count)
 
 
 class Ready:

@@ -12,6 +12,7 @@ from typing import cast
 from stagegap.model.run import RunStatus
 from stagegap.runner.answers import Known
 from stagegap.runner.budget import PAID, Budget, Meter, counted
+from stagegap.runner.carrying import Carrying
 from stagegap.runner.cases import Case, Cases, Ready
 from stagegap.runner.collecting import rare_collections
 from stagegap.runner.fresh import Fresh
@@ -60,7 +61,7 @@ async def execute_async(
     store = Fresh(work.fresh, sink=sink, cache=cache)
     sink = store if work.fresh else sink
     wirings = {s.name: Wiring(work.cascade, s, work.codes[s.name], work.corpora) for s in stages}
-    known = {name: Known(wiring, store.cache_of(name)) for name, wiring in wirings.items()}
+    known = {name: Known(wiring, store.cache_of(name), work.carrier) for name, wiring in wirings.items()}
     cells: list[CellSummary] = []
     budget = work.budget or Budget()
     meter = Meter(budget, counted(work.cascade), stop.request)
@@ -102,7 +103,9 @@ class _CellRun:
         scope = scope_of(cascade, cell_work.cell, wants=cell_work.wants)
         self._repeats = repeats_of(cascade)
         most = max((self._repeats[stage.name] for stage in scope.runs), default=0)
-        self._cases = Cases(scope, records=work.records, given=cell_work.given, repeats=most)
+        carries = () if work.carrier is None else cell_work.carries
+        self._cases = Cases(scope, records=work.records, given=cell_work.given, repeats=most, carries=carries)
+        self._run, self._carrier = work.run, work.carrier
         taken = len(self._cases.taken_in)
         tallies = {stage.name: Tally(total=taken * self._repeats[stage.name]) for stage in scope.runs}
         self.summary = CellSummary(cell=cell_work.cell, tallies=tallies, left_out=self._cases.left_out)
@@ -139,12 +142,19 @@ class _CellRun:
     async def _answer_all(self, threads: ThreadPoolExecutor, clock: Callable[[], float]) -> None:
         around = Surroundings(
             deliver=self._deliver,
+            pass_on=self._pass_on,
             room=self._writer.room,
             stop=self._stop.request,
             meter=self._meter,
             threads=threads,
             clock=clock,
         )
+        if self._carrier is not None:
+            carrying = Carrying(self._run, self._carrier, self._cases, self.summary.tallies)
+            async for _ in carrying.chunks(threads):
+                self._progress.update()
+                if self._stop.reason:
+                    break
         try:
             async with asyncio.TaskGroup() as group:
                 for name, ready in self._ready.items():
@@ -167,6 +177,22 @@ class _CellRun:
         """Take the outputs of a stage: count them, keep them, and pass each case on."""
         if not pairs:
             return
+        self._move(stage, pairs)
+        repeats = self._repeats[stage]
+        outputs = [output for _, output in pairs if output.repeat < repeats]
+        self.summary.tallies[stage].add(outputs)
+        self._writer.put(outputs, is_paid=stage in self._paid)
+        self._progress.update()
+        self._let_in()
+
+    def _pass_on(self, stage: str, pairs: Sequence[Pair]) -> None:
+        """Take outputs that are counted and kept already."""
+        if pairs:
+            self._move(stage, pairs)
+            self._let_in()
+
+    def _move(self, stage: str, pairs: Sequence[Pair]) -> None:
+        """Let each case go on to the stages that wait for nothing else."""
         children = self._children[stage]
         moved: list[list[Case]] = [[] for _ in children]
         for case, output in pairs:
@@ -180,19 +206,13 @@ class _CellRun:
                     ready.append(case)
         for child, ready in zip(children, moved, strict=True):
             self._ready[child].put(ready)
-        repeats = self._repeats[stage]
-        outputs = [output for _, output in pairs if output.repeat < repeats]
-        self.summary.tallies[stage].add(outputs)
-        self._writer.put(outputs, is_paid=stage in self._paid)
-        self._progress.update()
-        self._let_in()
 
     def _let_in(self) -> None:
         """Let further cases in where there is room; close all queues after the last."""
         while self._on_their_way + REFILL <= WINDOW and (cases := self._cases.take(REFILL)):
             self._on_their_way += len(cases)
-            for root in self._cases.roots:
-                self._ready[root].put(cases)
+            for root, beginning in self._cases.beginnings(cases):
+                self._ready[root].put(beginning)
         if not self._on_their_way:
             self._close()
 

@@ -12,6 +12,7 @@ from stagegap.model.record import Record
 from stagegap.model.values import Json
 from stagegap.runner.keys import call_key
 from stagegap.spec.expressions import Condition, ConditionError
+from stagegap.stages.canonical import digest
 from stagegap.stages.corpus import Corpus
 from stagegap.stages.protocol import RECORD_INPUT, StageCode
 
@@ -97,6 +98,22 @@ class Wiring:
         return Output(
             record=record.id, stage=self.stage.name, status=status, because=because, error=error, repeat=repeat
         )
+
+
+def identity(cascade: Cascade, stage: Stage, code: StageCode, corpora: Mapping[str, Corpus]) -> str:
+    """Give 32 hex digits that stand for what a stage makes of its record and of the stages that it reads.
+
+    Where they are the same in two runs, and what the stage reads is the same too, its calls have the same keys and
+    its conditions the same results.
+    """
+    reads: dict[str, Json] = {}
+    for name, source in stage.inputs.items():
+        is_documents = source.origin == "stage" and source.part == "value"
+        output = cascade.stage(source.name).output if is_documents else None
+        corpus = corpora.get(output.of or "") if output is not None and output.kind is Kind.RANKING else None
+        reads[name] = [source.origin, source.name, source.part, None if corpus is None else corpus.hash]
+    condition: list[Json] = [stage.when, [str(source) for source in stage.when_reads]]
+    return digest([code.fingerprint, code.reads_record, stage.repeats, condition, reads])
 
 
 def _is_failed(output: Output) -> bool:

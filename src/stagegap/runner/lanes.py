@@ -27,6 +27,8 @@ class Surroundings:
 
     deliver: Callable[[str, Sequence[Pair]], None]
     """Takes the outputs of a stage."""
+    pass_on: Callable[[str, Sequence[Pair]], None]
+    """Takes outputs that are stored and counted already."""
     room: Callable[[], Awaitable[None]]
     """Waits until the store has caught up."""
     stop: Callable[[str], None]
@@ -47,6 +49,7 @@ async def run_batches(code: BatchStage, known: Known, ready: Ready, around: Surr
     stage, threads = known.wiring.stage, around.threads
     while cases := await ready.take(max(stage.batch, LOOKUP)):
         work = await loop.run_in_executor(threads, known.sort, cases)
+        around.pass_on(stage.name, work.carried)
         around.deliver(stage.name, work.decided)
         for start in range(0, len(work.calls), stage.batch):
             if ready.is_closed:
@@ -97,6 +100,7 @@ class AsyncLane:
         async with asyncio.TaskGroup() as calls:
             while cases := await self._ready.take(LOOKUP):
                 work = await loop.run_in_executor(self._around.threads, self._known.sort, cases)
+                self._around.pass_on(self._stage.name, work.carried)
                 self._around.deliver(self._stage.name, work.decided)
                 for call in work.calls:
                     await self._begin(calls, call, work.open[call.key])

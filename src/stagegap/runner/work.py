@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from stagegap.model.answer import Answer, Output, Status
+from stagegap.model.carry import Carried, Carry
 from stagegap.model.cascade import Cascade
 from stagegap.model.record import Record
 from stagegap.model.run import SYSTEM, Cell, RunStatus
@@ -31,6 +32,18 @@ class Cache(Protocol):
         ...
 
 
+class Carrier(Protocol):
+    """Takes outputs of earlier runs over."""
+
+    def carry(self, run: str, carry: Carry, records: Sequence[str], /) -> Carried:
+        """Take over what can be had of these records; when this returns it survives a crash. Raises: StoreError."""
+        ...
+
+    def carried(self, carry: Carry, stage: str, records: Sequence[str], /) -> Sequence[Output]:
+        """Give what was taken over of a stage and these records."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellWork:
     """One cell to run: who answers at the swapped stages, and what they answered."""
@@ -40,6 +53,8 @@ class CellWork:
     """Answers by swapped stage and record; a value of None counts as skipped. Records without one stay out."""
     wants: tuple[str, ...] = ()
     """Stages whose outputs are wanted beside those that the views of every run need in this cell."""
+    carries: tuple[Carry, ...] = ()
+    """Earlier runs whose outputs may be taken over, asked one after the other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +72,8 @@ class Work:
     fresh: frozenset[str] = frozenset()
     """Stages of which nothing that earlier runs answered is used."""
     budget: Budget | None = None
+    carrier: Carrier | None = None
+    """Takes over what the cells name; without it every output is looked up or made."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -107,6 +124,13 @@ class Tally:
         if fine:
             self.by_status[Status.OK] = self.by_status.get(Status.OK, 0) + fine
         self.done += len(outputs)
+
+    def carry(self, status: Status, n: int, *, is_answer: bool) -> None:
+        """Count outputs that were taken over from an earlier run."""
+        self.by_status[status] = self.by_status.get(status, 0) + n
+        self.done += n
+        if is_answer:
+            self.cached += n
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -78,7 +78,7 @@ class Calls:
     def _is_up_to_date(self) -> bool:
         """Say whether all that the journal was given since is people's and this process's own."""
         last = self._journal.given()
-        others = last - self._seen - len(self._own) - self._journal.count_by_people(self._seen, last)
+        others = last - self._seen - len(self._own) - self._journal.count_without_answers(self._seen, last)
         if not others:
             self._own.clear()
             self._seen = last

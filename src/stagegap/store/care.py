@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 import duckdb
@@ -144,7 +144,7 @@ def rebuild(file: Attachment, journal: Journal, schema: Schema) -> Rebuilt:
         saved = 0
         if kept is not None:
             with file.opened(file.path, "read_write") as session:
-                lost = _salvage(session, kept, journal.oldest_batch())
+                lost = _salvage(session, kept, journal.machine_seqs())
                 saved = session.rows("select count(*) from output")[0][0]
         journal.retry()
         journal.put_note("rebuilt", uuid.uuid4().hex)
@@ -164,7 +164,7 @@ def _set_aside(path: Path) -> Path | None:
     return kept
 
 
-def _salvage(session: Session, kept: Path, oldest_batch: int | None) -> tuple[str, ...]:
+def _salvage(session: Session, kept: Path, waiting: Sequence[int]) -> tuple[str, ...]:
     """Copy table by table; give the names of those that could not be read."""
     everything = (*NAMES, *CONTENT)
     try:
@@ -172,12 +172,12 @@ def _salvage(session: Session, kept: Path, oldest_batch: int | None) -> tuple[st
     except duckdb.Error:
         return everything
     try:
-        return tuple(_copied(session, oldest_batch))
+        return tuple(_copied(session, waiting))
     finally:
         session.run("detach old")
 
 
-def _copied(session: Session, oldest_batch: int | None) -> Generator[str]:
+def _copied(session: Session, waiting: Sequence[int]) -> Generator[str]:
     """Copy what is readable and give the names of the tables that are not."""
     try:
         with session.transaction():
@@ -187,11 +187,9 @@ def _copied(session: Session, oldest_batch: int | None) -> Generator[str]:
         yield from (*NAMES, *CONTENT)
         return
     for table in CONTENT:
-        again = table in ("output", "batch_applied") and oldest_batch is not None
+        again = " where seq not in (select unnest(?::ubigint[]))" if table in ("output", "batch_applied") else ""
         try:
-            session.run(
-                f"insert into {table} by name from old.main.{table}" + (f" where seq < {oldest_batch}" if again else "")
-            )
+            session.run(f"insert into {table} by name from old.main.{table}{again}", *([waiting] if again else []))
         except duckdb.Error:
             yield table
 

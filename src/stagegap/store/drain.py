@@ -11,7 +11,7 @@ from contextlib import suppress
 import duckdb
 
 from stagegap.errors import StoreError
-from stagegap.store import labels, noticing, outputs, seen, tags
+from stagegap.store import copies, labels, noticing, outputs, seen, tags
 from stagegap.store.attach import Attachment, Session
 from stagegap.store.journal import Journal, Op
 
@@ -122,11 +122,11 @@ class Drainer:
         try:
             self._commit(session, ops)
             return ops[-1].seq
-        except (duckdb.DataError, duckdb.IntegrityError, duckdb.ProgrammingError, _Flipped) as error:
+        except (duckdb.DataError, duckdb.IntegrityError, duckdb.ProgrammingError, _Flipped, copies.SourceLost) as error:
             if len(ops) > 1:
                 return self._one_by_one(session, ops)
             (op,) = ops
-            if isinstance(error, _Flipped):
+            if isinstance(error, (_Flipped, copies.SourceLost)):
                 self._journal.set_aside(op.seq, str(error))
                 return op.seq
             return op.seq if self._journal.failed(op.seq, str(error)) else None
@@ -148,6 +148,9 @@ class Drainer:
             batches = [op for op in ops if op.kind == "batch"]
             if batches:
                 outputs.apply(session, batches)
+            for op in ops:
+                if op.kind == "carry":
+                    copies.apply(session, op)
             for kind, apply in _PEOPLE:
                 made = [op for op in ops if op.kind == kind]
                 if made:

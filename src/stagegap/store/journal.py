@@ -21,7 +21,8 @@ from typing import Any, Literal
 
 from stagegap.errors import StoreDamaged, StoreError
 
-Kind = Literal["batch", "label", "tag", "seen", "oddity"]
+Kind = Literal["batch", "carry", "label", "tag", "seen", "oddity"]
+"""`batch` holds outputs, `carry` names outputs of an earlier run; both leave once applied. People's stay for ever."""
 TRIES = 5
 """So often the drainer tries an operation that DuckDB refuses, then it is set aside."""
 
@@ -101,8 +102,8 @@ class Journal:
         rows = self._rows("select seq from sqlite_sequence where name = 'op'")
         return rows[0][0] if rows else 0
 
-    def count_by_people(self, after: int, upto: int) -> int:
-        """Count the operations with these sequence numbers that people made: they hold no outputs."""
+    def count_without_answers(self, after: int, upto: int) -> int:
+        """Count the operations with these sequence numbers that hold no answer to a call of their own."""
         return self._rows("select count(*) from op where kind <> 'batch' and seq > ? and seq <= ?", [after, upto])[0][0]
 
     def seq_of(self, op_id: str) -> int | None:
@@ -167,9 +168,9 @@ class Journal:
         """Give the id of every label that is here."""
         return frozenset(row[0] for row in self._rows("select op_id from op where kind = 'label'"))
 
-    def oldest_batch(self) -> int | None:
-        """Give the sequence number of the oldest machine batch that is still here; None when there is none."""
-        return self._rows("select min(seq) from op where kind = 'batch'")[0][0]
+    def machine_seqs(self) -> list[int]:
+        """Give the sequence numbers of the operations of runs that are still here."""
+        return [row[0] for row in self._rows("select seq from op where kind in ('batch', 'carry') order by seq")]
 
     def failed(self, seq: int, reason: str) -> bool:
         """Note a failed try; True when the operation is set aside from now on."""
@@ -191,7 +192,7 @@ class Journal:
     def discard(self, applied: int) -> None:
         """Drop machine batches that DuckDB holds; labels stay for ever."""
         with self._writing() as db:
-            db.execute("delete from op where kind = 'batch' and aside = 0 and seq <= ?", [applied])
+            db.execute("delete from op where kind in ('batch', 'carry') and aside = 0 and seq <= ?", [applied])
         with self._telling():
             self._db.execute("pragma incremental_vacuum(2000)").fetchall()
 

@@ -11,11 +11,11 @@ from stagegap.store import records, text
 from stagegap.store.attach import Attachment
 from stagegap.store.runs import identify, intern
 
-_NAMES = (
-    "select unnest(range(len(p))) as place, unnest(p) as name"
-    " from (select from_json_strict(?::varchar, '[\"VARCHAR\"]') as p)"
-)
-"""The entries of a JSON list of names, with their places."""
+_NAMED = f"""
+select unnest(range(len(p.name))) as place, unnest(p.name) as name, unnest(p.digest) as digest
+from (select from_json_strict(?::varchar, '{records.NAMED}') as p)
+"""
+"""Records by their place, from a JSON object of names and digests."""
 _EXPECTED = ("id", "place", "predicted", "low", "high", "reason", "who", "at", "baseline")
 
 
@@ -55,20 +55,36 @@ class Origins:
                 )
             )
 
-    def keep_records(self, cascade: str, digest: str, names: Sequence[str]) -> None:
-        """Remember these records as they are, under the digest of their contents; a set is kept once."""
+    def keep_records(self, cascade: str, digest: str, found: Sequence[Record]) -> None:
+        """Remember these records under the digest of their contents; a set is kept once.
+
+        They were taken in before; another process may have taken in other versions since, so content decides.
+        """
         with self._file.reading() as session:
             if session.rows("select 1 from record_set where digest = ?::uuid limit 1", digest):
                 return
         with self._file.writing() as session:
             session.run(
                 f"""insert into record_set
-                select ?::uuid, n.place, r.id, max(v.version) from ({_NAMES}) n
+                select ?::uuid, n.place, r.id, max(v.version) from ({_NAMED}) n
                 join record r on r.name = n.name and r.cascade = (select id from cascade where name = ?)
-                join record_version v on v.record = r.id
+                join record_version v on v.record = r.id and v.digest = n.digest
                 where not exists (from record_set where digest = ?::uuid) group by all order by n.place""",
-                digest, text.write(list(names)).decode(), text.plain(cascade), digest,
+                digest, records.pack(found).named(), text.plain(cascade), digest,
             )  # fmt: skip
+
+    def changed(self, then: str, now: str) -> list[str]:
+        """Give the ids of the records of one set that another set does not have, or has with another content."""
+        if then == now:
+            return []
+        with self._file.reading() as session:
+            rows = session.rows(
+                """select r.name from record_set n join record r on r.id = n.record
+                where n.digest = ?::uuid and not exists (
+                    from record_set t where t.digest = ?::uuid and t.record = n.record and t.version = n.version)""",
+                now, then,
+            )  # fmt: skip
+        return [row[0] for row in rows]
 
     def records(self, digest: str) -> list[Record]:
         """Give the records of a set as they were, in their order."""

@@ -29,9 +29,9 @@ SPARSE = 4
 """Up to so many rows for each wanted one are read rather than picked: picking costs more than reading."""
 NEWER = f"""
 select (call_key::uhugeint >> 64)::ubigint as head, rowid as place, seq::bigint as seq from output
-where call_key is not null and status in {CACHEABLE} and seq > ?
+where call_key is not null and not cached and status in {CACHEABLE} and seq > ?
 """
-"""Answers in operations after one: first half of the key, row, operation."""
+"""Answers that were made in operations after one: first half of the key, row, operation."""
 
 
 def apply(session: Session, ops: Sequence[Op]) -> None:

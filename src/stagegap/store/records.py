@@ -15,7 +15,7 @@ from stagegap.store.runs import intern
 
 CHUNK = 5_000
 """Records written under one hold of the exclusive lock."""
-_NAMED = '{"name":["VARCHAR"],"digest":["UUID"]}'
+NAMED = '{"name":["VARCHAR"],"digest":["UUID"]}'
 _CONTENT = (
     '{"place":["UINTEGER"],"cluster":["VARCHAR"],"split":["VARCHAR"],"difficulty":["VARCHAR"],"slices":["VARCHAR"],'
     '"fields":["VARCHAR"]}'
@@ -66,7 +66,7 @@ def put(session: Session, cascade: str, chunk: Packed) -> RecordsImport:
             f"""create or replace temp table arrived_record as
             with arrived as materialized (
                 select unnest(range(len(p.name))) as place, unnest(p.name) as name, unnest(p.digest) as digest
-                from (select from_json_strict($2::varchar, '{_NAMED}') as p)),
+                from (select from_json_strict($2::varchar, '{NAMED}') as p)),
             known as (select id, name from record where cascade = $1 and name in (select name from arrived)),
             latest as (
                 select k.id, k.name, v.version, v.position, v.digest

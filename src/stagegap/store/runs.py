@@ -109,6 +109,16 @@ def view(session: Session, run: str, name: str) -> tuple[str, int] | None:
     return rows[0] if rows else None
 
 
+def views_of_runs_with_outputs(session: Session, cascade: str, name: str, limit: int) -> list[tuple[str, str]]:
+    """Give the views of that name of a cascade's newest runs that have any output: id of the run, JSON text."""
+    return session.rows(
+        "select replace(r.key::varchar, '-', ''), v.body from run_view v join run r on r.id = v.run"
+        " join cascade c on c.id = r.cascade where v.name = ? and c.name = ?"
+        " and r.id in (select run from batch_applied) order by r.id desc limit ?",
+        name, text.plain(cascade), limit,
+    )  # fmt: skip
+
+
 def put_scores(session: Session, run: str, cell: Cell, *, stage: str, metric: str, scores: Mapping[str, float]) -> None:
     """Store scores, in the place of older ones of the same records; NaN takes the older one away.
 

@@ -20,6 +20,7 @@ from stagegap.model.run import Cell, Run, RunStatus
 from stagegap.store import care, guidelines, labels, marks, outputs, places, queues, records, rows, spending
 from stagegap.store.attach import Attachment
 from stagegap.store.calls import Calls
+from stagegap.store.carrying import Carrying
 from stagegap.store.drain import Drainer
 from stagegap.store.facts import Finding, Rebuilt, RecordsImport, Waiting
 from stagegap.store.failing import Failing
@@ -51,6 +52,7 @@ class Store:
         self._calls = Calls(journal, file, drainer)
         self.failing = Failing(journal, file, drainer)
         self.origins = Origins(file)
+        self.carrying = Carrying(journal, file, drainer)
         self._runs: set[str] = set()
 
     @classmethod

@@ -12,15 +12,15 @@ import numpy as np
 
 from stagegap.analysis.variants import Variant, VariantsView, variants_view
 from stagegap.model.record import Record
-from stagegap.model.run import SYSTEM, Run, RunStatus
-from stagegap.runner import Budget, CellWork, Progress, RunOptions, Silent, Stop, Summary, execute
+from stagegap.model.run import SYSTEM, Cell, Run, RunStatus
+from stagegap.runner import Budget, Progress, RunOptions, Silent, Stop, Summary, execute
 from stagegap.runner.budget import PAID, counted
 from stagegap.runner.prepare import custom_metrics
 from stagegap.runner.stopping import INTERRUPTED
 from stagegap.spec import load_matrix
 from stagegap.store import Store
 from stagegap.workspace.following import noted
-from stagegap.workspace.running import Job, begin, first_outputs, gather, score
+from stagegap.workspace.running import Job, begin, carrying, first_outputs, gather, score
 
 FIRST_WAVE = 32
 """Records that every variant answers before any variant goes on."""
@@ -85,11 +85,11 @@ class Night:
             for wave in waves(next(iter(self.jobs.values())).records, seed=self.seed):
                 for one in self._left():
                     listener.going_on(one.name, len(wave))
-                    self._go_on(one, wave, (CellWork(cell=SYSTEM),), progress, stop)
+                    self._go_on(one, wave, (SYSTEM,), progress, stop)
                 if not self._reason:
                     listener.so_far(self._view())
             for one in self._left():
-                swaps = [cell for cell in one.job.cells if cell.cell != SYSTEM]
+                swaps = [work.cell for work in one.job.cells if work.cell != SYSTEM]
                 self._go_on(one, one.job.records, swaps, progress, stop)
                 if not one.error and not self._reason:
                     self._end(one, RunStatus.DONE)
@@ -113,12 +113,15 @@ class Night:
         return [one for one in self._candidates if one.run.status is RunStatus.RUNNING]
 
     def _go_on(
-        self, one: _Candidate, records: Sequence[Record], cells: Sequence[CellWork], progress: Progress, stop: Stop
+        self, one: _Candidate, records: Sequence[Record], cells: Sequence[Cell], progress: Progress, stop: Stop
     ) -> None:
         left = self._budget_left()
         own = Stop()
         stop.watch(on_request=lambda: own.request(stop.reason), on_force=own.interrupt)
-        work = replace(one.job.work(one.run.id), records=records, cells=cells, budget=left)
+        offered = [work for work in carrying(self.store, one.job, one.run) if work.cell in cells]
+        work = replace(
+            one.job.work(one.run.id), records=records, cells=offered, budget=left, carrier=self.store.carrying
+        )
         with noted(progress, self.store.folder, one.run, cells=len(cells), clock=self.clock) as told:
             summary = execute(work, sink=self.store, cache=self.store, progress=told, stop=own)
         one.calls += _counted(summary, one.job)

@@ -27,13 +27,15 @@ from stagegap.model.run import SYSTEM, Cell, Run, RunStatus
 from stagegap.model.sources import CascadeFile
 from stagegap.model.values import Json
 from stagegap.runner import CellWork, Plan, Progress, RunOptions, Silent, Stop, Summary, Work, execute, forecast, plan
+from stagegap.runner.carrying import Basis, identities
 from stagegap.runner.engines import Choice, spread
 from stagegap.runner.prepare import Materials, WorkerRecipe, cell_works, custom_metrics, read_materials, stage_codes
 from stagegap.stages.prices import Priced
 from stagegap.stages.protocol import StageCode
 from stagegap.store import Store
+from stagegap.workspace.carrying import keep_basis, with_carries
 from stagegap.workspace.following import noted
-from stagegap.workspace.provenance import provenance
+from stagegap.workspace.provenance import labels_digest, provenance
 from stagegap.workspace.provenance import read as read_provenance
 from stagegap.workspace.stored import NEED, OPTIONS, SCORECARD
 
@@ -130,6 +132,7 @@ def run(
             held.enter_context(store.leasing(begun))
         else:
             begun = begin(store, job, folder=folder, now=clock(), held=held)
+            job = replace(job, cells=carrying(store, job, begun))
         return _carried_out(store, job, begun, clock=clock, progress=progress or Silent(), stop=stop)
 
 
@@ -138,7 +141,8 @@ def _carried_out(
 ) -> tuple[Run, Summary]:
     try:
         with noted(progress, store.folder, begun, cells=len(job.cells), clock=clock) as told:
-            summary = execute(job.work(begun.id), sink=store, cache=store, progress=told, stop=stop)
+            work = replace(job.work(begun.id), carrier=store.carrying)
+            summary = execute(work, sink=store, cache=store, progress=told, stop=stop)
     except BaseException as error:
         reason = str(error) or type(error).__name__
         store.update_run(replace(begun, status=RunStatus.FAILED, finished_at=clock(), error=reason))
@@ -170,11 +174,28 @@ def begin(store: Store, job: Job, *, folder: Path, now: float, held: ExitStack) 
         is_dirty=begun.commit.endswith("+"),
         environment=job.environment,
     )
-    store.origins.keep_records(begun.cascade, job.records_digest, [record.id for record in job.materials.records])
+    store.origins.keep_records(begun.cascade, job.records_digest, job.materials.records)
     store.origins.put(begun.id, codec.to_json(made_from), texts)
+    keep_basis(store, begun.id, _basis(job))
     if job.options != RunOptions():
         store.put_view(begun.id, OPTIONS, codec.to_json(job.options), 0)
     return begun
+
+
+def carrying(store: Store, job: Job, begun: Run) -> tuple[CellWork, ...]:
+    """Give the cells of a run with what they may take over from other runs, as far as those have come."""
+    return with_carries(store, begun.id, job.file.cascade, job.cells, basis=_basis(job), labels=job.labels)
+
+
+def _basis(job: Job) -> Basis:
+    cascade = job.file.cascade
+    return Basis(
+        stages=identities(cascade, job.codes, job.materials.corpora),
+        records=job.records_digest,
+        labels=len(job.labels),
+        labels_digest=labels_digest(job.labels),
+        fresh=tuple(sorted(job.options.fresh_of(cascade))),
+    )
 
 
 def mended(store: Store, job: Job) -> tuple[Run, Job]:
