@@ -103,7 +103,22 @@ def test_only_the_stages_asked_for_are_taken_over_and_can_be_read(store: Store, 
     wanted = carry(draft=1)
     assert store.carrying.carry(later, wanted, NAMES[:3]).left == frozenset()
     assert (set(copied(store, "draft")), copied(store, "route")) == ({"r0", "r1", "r2"}, {})
-    assert [one.record for one in store.carrying.carried(wanted, "draft", ["r2", "r0"])] == ["r0", "r2"]
+    found = {one.record: one for one in store.carrying.carried(wanted, "draft", ["r2", "r0"])}
+    assert found == {name: one for name, one in copied(store, "draft", RUN).items() if name in ("r0", "r2")}
+
+
+def test_all_of_an_output_that_a_later_stage_may_read_comes_with_it(store: Store, later: str) -> None:
+    made = [
+        output(
+            "r0", key=KEYS[0], value=["a", "b"], scores=(0.5, 0.25), confidence=0.5, alternatives=("c",), raw="x" * 90
+        ),
+        output("r1", status=Status.SKIPPED, value=None),
+        output("r2", status=Status.BLOCKED, because=Status.REFUSED, value=None, error="kind is refused"),
+    ]
+    given(store, made)
+    wanted = carry(route=1)
+    assert store.carrying.carry(later, wanted, NAMES[:3]).left == frozenset()
+    assert sorted(store.carrying.carried(wanted, "route", NAMES[:3]), key=lambda one: one.record) == made
 
 
 def test_repeats_are_told_apart(store: Store, later: str) -> None:

@@ -43,4 +43,4 @@ class Carrying:
     def carried(self, carry: Carry, stage: str, records: Sequence[str], /) -> Sequence[Output]:
         """Give what the earlier run answered at a stage for records that were taken over from it."""
         with self._file.reading() as session:
-            return outputs.find(session, carry.source, carry.cell, stage, records)
+            return outputs.of_records(session, carry.source, carry.cell, stage, records)

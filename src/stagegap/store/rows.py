@@ -111,19 +111,35 @@ def output(row: Sequence[Any]) -> Output:
     )
 
 
-def answer(row: Sequence[Any], texts: Mapping[int, str]) -> Output:
-    """Make the answer that a row of `ANSWER` describes, without record and stage; `texts` are by id."""
+def answer(
+    row: Sequence[Any],
+    texts: Mapping[int, str],
+    *,
+    record: str = "",
+    stage: str = "",
+    repeat: int = 0,
+    because: str | None = None,
+) -> Output:
+    """Make the answer that a row of `ANSWER` describes, of whom is said beside it; `texts` are by id."""
     status, form, short, body, number, confidence, latency, key, more = row[:9]
     words = short if body is None else texts[body]
     value = words if form in ("short", "text") else None if form == "none" else _value(form, number, words)
     if more is None:
         return _made(
-            record="", stage="", status=_STATUS[status], value=value, confidence=confidence, latency_ms=latency, key=key
+            record=record,
+            stage=stage,
+            status=_STATUS[status],
+            value=value,
+            confidence=confidence,
+            latency_ms=latency,
+            key=key or "",
+            repeat=repeat,
+            because=None if because is None else _STATUS[because],
         )
     extra = cast("dict[str, list[Any]]", text.read(more["extra"])) if more["extra"] else {}
     return _made(
-        record="",
-        stage="",
+        record=record,
+        stage=stage,
         status=_STATUS[status],
         value=value,
         scores=tuple(extra.get("scores", ())),
@@ -135,7 +151,9 @@ def answer(row: Sequence[Any], texts: Mapping[int, str]) -> Output:
         tokens_in=more["tokens_in"],
         tokens_out=more["tokens_out"],
         cost=more["cost"],
-        key=key,
+        key=key or "",
+        repeat=repeat,
+        because=None if because is None else _STATUS[because],
     )
 
 
