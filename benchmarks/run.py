@@ -27,13 +27,7 @@ import duckdb
 import run_python
 
 from stagegap.model.cascade import Cascade, Kind, Outcome, OutputType, Source
-from stagegap.model.run import Run, RunStatus
-from stagegap.runner import CellWork, Silent, Work, execute
-from stagegap.runner.carrying import Basis, identities
-from stagegap.stages import build
 from stagegap.store.store import Store
-from stagegap.workspace.carrying import keep_basis, with_carries
-from stagegap.workspace.provenance import labels_digest
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 from llm_server import LlmServer, running  # it stands among the tests, which are no package
@@ -130,18 +124,9 @@ class Bench:
 
     def ours(self, store: Store, number: int, cascade: Cascade) -> int:
         """Run the cascade and give its calls; every output is durable when this returns."""
-        run = Run(id=f"{number:032x}", name="", cascade="bench", fingerprint="", resolved="{}",
-                  status=RunStatus.RUNNING, started_at=0.0)  # fmt: skip
-        store.create_run(run)
-        codes = {s.name: build(s, folder=self.folder, corpora={}, environment={}) for s in cascade.stages}
-        basis = Basis(
-            stages=identities(cascade, codes, {}), records=self.digest, labels=0, labels_digest=labels_digest([])
-        )
-        keep_basis(store, run.id, basis)
-        cells = with_carries(store, run.id, cascade, [CellWork()], basis=basis, labels=[])
-        work = Work(run=run.id, cascade=cascade, codes=codes, corpora={}, records=self.records, cells=cells,
-                    carrier=store.carrying)  # fmt: skip
-        return execute(work, sink=store, cache=store, progress=Silent()).calls
+        return run_python.whole_run(
+            store, number, cascade, folder=self.folder, records=self.records, digest=self.digest
+        ).calls
 
     def again(self, store: Store) -> None:
         """Run C once more, until every output is in DuckDB."""

@@ -11,6 +11,8 @@ from stagegap.store import records, text
 from stagegap.store.attach import Attachment
 from stagegap.store.runs import identify, intern
 
+CHUNK = 50_000
+"""Records of a set that are written at once: memory does not grow with the set."""
 _NAMED = f"""
 select unnest(range(len(p.name))) as place, unnest(p.name) as name, unnest(p.digest) as digest
 from (select from_json_strict(?::varchar, '{records.NAMED}') as p)
@@ -63,15 +65,18 @@ class Origins:
         with self._file.reading() as session:
             if session.rows("select 1 from record_set where digest = ?::uuid limit 1", digest):
                 return
-        with self._file.writing() as session:
-            session.run(
-                f"""insert into record_set
-                select ?::uuid, n.place, r.id, max(v.version) from ({_NAMED}) n
-                join record r on r.name = n.name and r.cascade = (select id from cascade where name = ?)
-                join record_version v on v.record = r.id and v.digest = n.digest
-                where not exists (from record_set where digest = ?::uuid) group by all order by n.place""",
-                digest, records.pack(found).named(), text.plain(cascade), digest,
-            )  # fmt: skip
+        with self._file.writing() as session, session.transaction():
+            if session.rows("select 1 from record_set where digest = ?::uuid limit 1", digest):
+                return
+            for start in range(0, len(found), CHUNK):
+                session.run(
+                    f"""insert into record_set
+                    select ?::uuid, n.place + ?, r.id, max(v.version) from ({_NAMED}) n
+                    join record r on r.name = n.name and r.cascade = (select id from cascade where name = ?)
+                    join record_version v on v.record = r.id and v.digest = n.digest
+                    group by all order by 2""",
+                    digest, start, records.pack(found[start : start + CHUNK]).named(), text.plain(cascade),
+                )  # fmt: skip
 
     def changed(self, then: str, now: str) -> list[str]:
         """Give the ids of the records of one set that another set does not have, or has with another content."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -28,7 +28,9 @@ class Packed:
 
     names: Sequence[str]
     digests: Sequence[str]
-    content: Mapping[str, Sequence[str | None]]
+    slices: Sequence[str]
+    """As canonical JSON text."""
+    records: Sequence[Record]
 
     def named(self) -> str:
         """Give what says which records are new or changed, as JSON text."""
@@ -36,8 +38,16 @@ class Packed:
 
     def chosen(self, places: Sequence[int]) -> str:
         """Give the content of these records as JSON text."""
-        columns = {name: [column[place] for place in places] for name, column in self.content.items()}
-        return text.write({"place": places, **columns}).decode()
+        found = [self.records[place] for place in places]
+        columns = {
+            "place": places,
+            "cluster": [record.cluster for record in found],
+            "split": [record.split for record in found],
+            "difficulty": [record.difficulty for record in found],
+            "slices": [self.slices[place] for place in places],
+            "fields": [text.write(dict(record.fields)).decode() for record in found],
+        }
+        return text.write(columns).decode()
 
 
 def pack(records: Sequence[Record]) -> Packed:
@@ -47,15 +57,8 @@ def pack(records: Sequence[Record]) -> Packed:
         double = next(name for place, name in enumerate(names) if name in names[:place])
         raise ValueError(f"the record {double!r} stands twice")
     slices = [text.canonical(record.slices).decode() for record in records]
-    content = {
-        "cluster": [record.cluster for record in records],
-        "split": [record.split for record in records],
-        "difficulty": [record.difficulty for record in records],
-        "slices": slices,
-        "fields": [text.write(dict(record.fields)).decode() for record in records],
-    }
     digests = [_digest(record, of_slices) for record, of_slices in zip(records, slices, strict=True)]
-    return Packed(names=names, digests=digests, content=content)
+    return Packed(names=names, digests=digests, slices=slices, records=records)
 
 
 def put(session: Session, cascade: str, chunk: Packed) -> RecordsImport:
