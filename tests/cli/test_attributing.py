@@ -41,6 +41,7 @@ def ran(stagegap: Command, tmp_path: Path) -> Command:
 
 COMMANDS = {
     "blame": ("Order-free gain", "stages"),
+    "swaps": ("A person at topic:", "unanswered"),
     "faults": ("Hazard", "edges"),
     "agree": ("Krippendorff's alpha", "missing_baseline_fields"),
     "need": ("Gain that would show", "chances"),
@@ -80,3 +81,18 @@ def test_commands_say_what_is_missing(stagegap: Command, tmp_path: Path) -> None
         assert said.code == 0, said.error
         assert "ot measured" in said.out, name
     assert "The methods can't be checked on run v1" in stagegap("selfcheck").error
+
+
+def test_people_in_place_of_stages_are_told_with_what_waits(ran: Command) -> None:
+    said = ran("swaps")
+    assert "reply: nobody has answered what it receives for 60 questions." in said.out
+    assert "reply: not measured: nobody has answered what this stage received." in said.out
+    assert said.out.splitlines()[-1] == "Next:  stagegap label reply --swap --as NAME"
+    plan = ran("swaps", "--plan")
+    assert "person:topic" in plan.out
+    assert "calls, 0 of them to a paid service." in plan.out
+    assert ran("swaps", "--plan", "--json").json["cells"][0]["cell"] == {
+        "base": "",
+        "kind": "person",
+        "stages": ["topic"],
+    }

@@ -153,7 +153,12 @@ def accepted(evidence: Evidence, stage: str) -> Floats:
 
 def good(evidence: Evidence, outcome: Floats) -> Floats:
     """Give 1 where an outcome as `outcome_scores` gives it is good, 0 where it is bad, NaN where there is none."""
-    return acceptable(outcome, evidence.outcome.bar if evidence.cascade.outcome.good is None else 1.0)
+    return acceptable(outcome, good_from(evidence))
+
+
+def good_from(evidence: Evidence) -> float:
+    """Give the outcome, as `outcome_scores` gives it, from which a record is good."""
+    return evidence.outcome.bar if evidence.cascade.outcome.good is None else 1.0
 
 
 def prefix_outcomes(evidence: Evidence) -> tuple[list[Floats], str]:

@@ -9,8 +9,10 @@ import numpy as np
 
 from stagegap.analysis.agree import AgreeView
 from stagegap.analysis.blame import Blame
+from stagegap.analysis.changes.views import Claim
 from stagegap.analysis.faults import FaultsView
 from stagegap.analysis.need import NeedView
+from stagegap.analysis.person_swaps import PersonSwaps
 from stagegap.analysis.planting import Selfcheck
 from stagegap.analysis.slices import SlicesView
 from stagegap.analysis.views import Scorecard
@@ -49,7 +51,7 @@ def rows(view: Scorecard) -> list[Row]:
     return found
 
 
-RunView = Blame | FaultsView | AgreeView | NeedView | SlicesView | Selfcheck | Scorecard
+RunView = PersonSwaps | Blame | FaultsView | AgreeView | NeedView | SlicesView | Selfcheck | Scorecard
 """Every view of a single run that has figures."""
 
 
@@ -63,6 +65,8 @@ def figures(view: RunView) -> list[Row]:
             for row in view.rows
             for figure in ("booked", "coverage", "finds_worst")
         ]
+    if isinstance(view, PersonSwaps):
+        return list(_of_person_swaps(view))
     if isinstance(view, Blame):
         return list(_of_blame(view))
     if isinstance(view, FaultsView):
@@ -85,6 +89,27 @@ def _of_blame(view: Blame) -> Iterator[Row]:
         for figure in ("order_free", "first_fault", "hazard", "answers_for"):
             yield figure_row(row.stage, figure, getattr(row, figure))
     yield figure_row(view.named, "named_gain", view.named_gain)
+
+
+def _of_person_swaps(view: PersonSwaps) -> Iterator[Row]:
+    yield figure_row("", "system", view.system)
+    yield figure_row("", "people", view.people)
+    yield claim_row("", "total", view.total)
+    for row in view.stages:
+        yield claim_row(row.stage, "alone", row.alone)
+        yield claim_row(row.stage, "shapley", row.share)
+        yield figure_row(row.stage, "banzhaf", row.banzhaf)
+        if row.harm is not None:
+            yield figure_row(row.stage, "harm", row.harm.rate)
+    for pair in view.pairs:
+        yield claim_row(pair.later, f"together with {pair.earlier}", pair.together)
+        yield figure_row(pair.later, f"interaction with {pair.earlier}", pair.interaction)
+
+
+def claim_row(stage: str, figure: str, claim: Claim) -> Row:
+    """Give the columns of a change that is claimed or not."""
+    tested = {"p": claim.p, "p_adj": claim.p_adjusted} if not math.isnan(claim.p) else {}
+    return figure_row(stage, figure, claim.change) | tested | {"verdict": claim.verdict}
 
 
 def _of_agree(view: AgreeView) -> Iterator[Row]:

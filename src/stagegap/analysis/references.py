@@ -26,7 +26,8 @@ HOW_SETTLED: Mapping[str, str] = {
 def latest(labels: Iterable[Label]) -> dict[Place, dict[str, Label]]:
     """Give the label in force of each person at each record and stage, persons in the order of their first event.
 
-    Adjudications are no person's own answer and are left out.
+    Adjudications are no person's own answer and are left out, and so are labels of swap queues: they answer an input
+    that may be wrong, of one run.
 
     A person's last event decides: after a skip or an undo there is no label. Events are ordered by their time, those
     of the same time as they come; the same id twice is one event.
@@ -34,7 +35,7 @@ def latest(labels: Iterable[Label]) -> dict[Place, dict[str, Label]]:
     last: dict[Place, dict[str, Label]] = {}
     ids: set[str] = set()
     for event in sorted(labels, key=lambda label: label.at):
-        if event.id not in ids and event.action != "adjudicate":
+        if event.id not in ids and event.action != "adjudicate" and not event.is_swap:
             ids.add(event.id)
             last.setdefault((event.record, event.stage), {})[event.annotator] = event
     in_force = {
@@ -57,6 +58,11 @@ def settle(labels: Iterable[Label], cascade: Cascade) -> list[Reference]:
 
 
 def fitting(labels: Iterable[Label], cascade: Cascade) -> list[Label]:
+    """Leave out what settles nothing: answers of another type than their stage's, and labels of swap queues."""
+    return [label for label in of_their_type(labels, cascade) if not label.is_swap]
+
+
+def of_their_type(labels: Iterable[Label], cascade: Cascade) -> list[Label]:
     """Leave out answers that are not of their stage's type as it is now: made with another one, kept, not counted."""
     outputs = {stage.name: stage.output for stage in cascade.stages}
     return [

@@ -9,16 +9,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stagegap.model.estimate import Estimate
-from stagegap.stats.intervals import wilson
+from stagegap.stats.clusters import Clusters
+from stagegap.stats.intervals import wilson_of
 
 Floats = NDArray[np.float64]
+
+LISTED = 200
+"""Records of a harm list that are named; the rate counts all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairTable:
-    """Records by what two fixes do to the wrong ones, each alone and together."""
+    """Two fixes on the same records: how many are right in each of the four cells, and what becomes of the wrong."""
 
     n: int
+    """Records that have an outcome in all four cells."""
+    right: int
+    """Right with neither fix."""
+    right_first: int
+    """Right with the first fix alone."""
+    right_second: int
+    right_both: int
     only_first: int
     """Wrong; the first fix makes it right, the second does not."""
     only_second: int
@@ -33,12 +44,16 @@ class PairTable:
 
 
 def pair_table(system: Floats, first: Floats, second: Floats, both: Floats) -> PairTable:
-    """Count the wrong records by what two fixes do, from 0/1 outcomes; records that lack one are left out."""
+    """Count records by what two fixes do, from 0/1 outcomes; records that lack one are left out."""
     known = ~np.isnan(np.stack([system, first, second, both])).any(axis=0)
     wrong = known & (system == 0)
     a, b, c = first == 1, second == 1, both == 1
     return PairTable(
         n=int(known.sum()),
+        right=int((known & (system == 1)).sum()),
+        right_first=int((known & a).sum()),
+        right_second=int((known & b).sum()),
+        right_both=int((known & c).sum()),
         only_first=int((wrong & a & ~b & c).sum()),
         only_second=int((wrong & ~a & b & c).sum()),
         either=int((wrong & a & b & c).sum()),
@@ -53,16 +68,18 @@ class Harm:
     """Records that were right and that a fix made wrong."""
 
     records: tuple[str, ...]
+    """In the order of the records, at most 200."""
+    count: int
     rate: Estimate
-    """Of all records that have both outcomes."""
+    """Of all records that have both outcomes: P(harm)."""
 
 
-def harm(records: Sequence[str], system: Floats, fixed: Floats) -> Harm:
-    """List the records that a fix harms, with their rate."""
+def harm(records: Sequence[str], system: Floats, fixed: Floats, units: Clusters) -> Harm:
+    """List the records that a fix harms, with their rate, whole clusters being the units of its interval."""
     known = ~np.isnan(system) & ~np.isnan(fixed)
     harmed = known & (system == 1) & (fixed == 0)
-    n = int(known.sum())
     return Harm(
-        records=tuple(records[i] for i in np.flatnonzero(harmed).tolist()),
-        rate=wilson(int(harmed.sum()) / n if n else 0.0, n=n),
+        records=tuple(records[i] for i in np.flatnonzero(harmed).tolist()[:LISTED]),
+        count=int(harmed.sum()),
+        rate=wilson_of(np.where(known, harmed.astype(np.float64), np.nan), units),
     )

@@ -33,6 +33,7 @@ from stagegap.cli.overnight import nights
 from stagegap.cli.past import past
 from stagegap.cli.sections import Sections
 from stagegap.cli.sharing import sharing
+from stagegap.cli.swapping import swapping
 from stagegap.cli.tracing import tracing
 
 application = typer.Typer(
@@ -276,6 +277,7 @@ application.add_typer(attributing)
 application.add_typer(escalating)
 application.add_typer(changing)
 application.add_typer(past)
+application.add_typer(swapping)
 application.add_typer(nights)
 application.add_typer(sharing)
 application.add_typer(oddities)

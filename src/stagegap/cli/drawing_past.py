@@ -14,6 +14,7 @@ from stagegap.analysis.changes.views import WhatChanged
 from stagegap.analysis.rounding import percent
 from stagegap.analysis.wording import counted
 from stagegap.cli.drawing import gain, table
+from stagegap.cli.drawing_swaps import draw_harm, draw_pair
 from stagegap.cli.printing import console, printable, say, span_of
 from stagegap.model.expectation import Expectation
 from stagegap.model.provenance import Provenance
@@ -85,14 +86,15 @@ def draw_changed(view: WhatChanged) -> None:
     """Print which stages a difference comes from."""
     console().print(Text(printable(f"{view.headline}."), style="bold"))
     say(view.summary)
-    made = table("Stage", "Contribution", "Alone", "Last", "Fixed", "Broken", "Verdict")
+    made = table("Stage", "Contribution", "Banzhaf", "Alone", "Last", "Fixed", "Broken", "Verdict")
     for row in view.stages:
         if row.status == "changed":
-            gains = gain(row.claim.change), gain(row.alone), gain(row.last)
+            power = gain(row.banzhaf) if row.banzhaf is not None else "-"
+            gains = gain(row.claim.change), power, gain(row.alone), gain(row.last)
             made.add_row(row.stage, *gains, f"{row.fixed:,}", f"{row.broken:,}", row.claim.verdict)
         else:
-            made.add_row(row.stage, "-", "-", "-", "-", "-", row.status)
-    made.add_row("in all", gain(view.total.change), "", "", "", "", view.total.verdict, style="bold")
+            made.add_row(row.stage, "-", "-", "-", "-", "-", "-", row.status)
+    made.add_row("in all", gain(view.total.change), "", "", "", "", "", view.total.verdict, style="bold")
     console().print(made)
     for pair in view.pairs:
         if not pair.claim.change.is_measured or pair.claim.change.low == pair.claim.change.high == 0:
@@ -101,6 +103,12 @@ def draw_changed(view: WhatChanged) -> None:
             f"{pair.later} with the new {pair.earlier} rather than the old one: {gain(pair.claim.change)} points, "
             f"{pair.claim.verdict}."
         )
+    for pair in view.pairs:
+        if pair.table is not None:
+            draw_pair(pair.earlier, pair.later, pair.table, noun=view.noun)
+    for row in view.stages:
+        if row.harm is not None:
+            draw_harm(row.stage, row.harm, noun=view.noun, who="The new version of")
     how = f"{view.orders:,} sampled orders" if view.orders else "every mixture of the two versions"
     say(f"Shapley values over {how}, {counted(view.n, view.noun)}, 95% intervals from {view.resamples:,} resamples.")
 

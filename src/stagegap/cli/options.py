@@ -19,6 +19,7 @@ EarlierArgument = Annotated[
     str | None, typer.Argument(help="Name of the earlier run, such as v3; by default the one before the newest.")
 ]
 LaterArgument = Annotated[str | None, typer.Argument(help="Name of the later run; by default the newest.")]
+PaidOption = Annotated[bool, typer.Option("--paid", help="Allow calls to a paid service.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 LimitOption = Annotated[int | None, typer.Option("--limit", help="So many records at most, the first ones.")]
 FilterOption = Annotated[

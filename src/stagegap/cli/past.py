@@ -8,14 +8,13 @@ from typing import Annotated
 
 import typer
 
-from stagegap.cli.options import CascadeOption, EarlierArgument, JsonOption, LaterArgument
+from stagegap.cli.options import CascadeOption, EarlierArgument, JsonOption, LaterArgument, PaidOption
 
 past = typer.Typer()
 runs = typer.Typer(invoke_without_command=True, help="List the runs of a cascade, filter them, tag them, follow one.")
 past.add_typer(runs, name="runs")
 
 RunArgument = Annotated[str, typer.Argument(help="Name of the run, such as v3.")]
-PaidOption = Annotated[bool, typer.Option("--paid", help="Allow calls to a paid service.")]
 
 
 @runs.callback()

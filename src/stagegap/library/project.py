@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from stagegap.analysis.faults import FaultsView
     from stagegap.analysis.need import NeedView
     from stagegap.analysis.oddities.noticed import Noticing
+    from stagegap.analysis.person_swaps import PersonSwaps
     from stagegap.analysis.slices import SlicesView
     from stagegap.analysis.variants import VariantsView
     from stagegap.analysis.views import Scorecard
@@ -119,6 +120,15 @@ class Project:
     def blame(self, run: str | None = None) -> Shown[Blame]:
         """Put the methods of attribution side by side."""
         return views.blame(self._look(run).blame())
+
+    def swaps(self, run: str | None = None, *, paid: bool = False) -> Shown[PersonSwaps]:
+        """Put people's answers in place of a stage's and say what changes at the end; `paid` allows paid calls.
+
+        Raises: ConfigurationError where paid calls are needed and not allowed, RunStopped.
+        """
+        from stagegap.library.running import swapped_now
+
+        return views.swaps(swapped_now(self.workspace, self.cascade, run, may_pay=paid))
 
     def faults(self, run: str | None = None) -> Shown[FaultsView]:
         """Say where records first go wrong."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from stagegap.analysis.changes.reproduced import Reproduction
 from stagegap.analysis.changes.views import WhatChanged
+from stagegap.analysis.person_swaps import PersonSwaps
 from stagegap.analysis.variants import VariantsView
 from stagegap.errors import RunStopped
 from stagegap.model.run import RunStatus
@@ -73,3 +74,9 @@ def again(past: Past, run: str, *, kept_in: Path | None, may_pay: bool) -> Repro
     """Make a run again. Raises: NotFound, ConfigurationError."""
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(past.reproduce, run, kept_in=kept_in, may_pay=may_pay, progress=Silent()).result()
+
+
+def swapped_now(workspace: Workspace, cascade: str, run: str | None, *, may_pay: bool) -> PersonSwaps:
+    """Put people in place of the stages of a run. Raises: ConfigurationError, RunStopped."""
+    with ThreadPoolExecutor(1) as pool, workspace.past(cascade).person_swaps(run) as people:
+        return pool.submit(people.swapped, may_pay=may_pay, progress=Silent()).result()

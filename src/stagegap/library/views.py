@@ -14,6 +14,7 @@ from stagegap.analysis.changes.views import Comparison
 from stagegap.analysis.evidence import Evidence
 from stagegap.analysis.faults import FaultsView
 from stagegap.analysis.need import NeedView
+from stagegap.analysis.person_swaps import PersonSwaps
 from stagegap.analysis.slices import SlicesView
 from stagegap.analysis.variants import VariantsView
 from stagegap.analysis.views import Scorecard
@@ -49,6 +50,11 @@ def blame(view: Blame) -> Shown[Blame]:
         sentences=view.disagreements,
         rows=frames.figures(view),
     )
+
+
+def swaps(view: PersonSwaps) -> Shown[PersonSwaps]:
+    """Show what people in place of stages change."""
+    return Shown(view=view, headline=view.sentence, rows=frames.figures(view))
 
 
 def faults(view: FaultsView) -> Shown[FaultsView]:

@@ -85,6 +85,10 @@ REASONS = ("guideline unclear", "slip", "really ambiguous")
 """Why two people may have answered differently."""
 
 
+SWAP_QUEUE = "swap-"
+"""What the id of a swap queue begins with, so that its labels are known by themselves."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Label:
     """What one person answered at a stage; append-only, never edited."""
@@ -127,6 +131,11 @@ class Label:
     """Line of the guideline that the adjudication rests on; empty when none was named."""
     task: Literal["produce", "judge"] = "produce"
     """`judge` says what the person thinks of answers that others gave: see `analysis.judging`."""
+
+    @property
+    def is_swap(self) -> bool:
+        """True when it answers what the stage received in one run, right or wrong: it settles no reference."""
+        return self.queue.startswith(SWAP_QUEUE)
 
 
 class Field(StrEnum):

@@ -51,7 +51,7 @@ class Asking:
         """
         shown = {example.record for example in self.warmup}
         scored = self.materials.scored(self.file.cascade)
-        return {r.id: r for r in scored if r.id not in shown and _was_asked(self.stage, r, self.outputs)}
+        return {r.id: r for r in scored if r.id not in shown and was_asked(self.stage, r, self.outputs)}
 
 
 def asking_about(
@@ -98,6 +98,17 @@ def next_queue(
     picked = {record: chance for record in records if record in there}
     drawn = f"{len(records):,} of {of:,} without a label"
     return _queue(asking, picked, Queue(**_start(asking, id, created_at), purpose="next", drawn=drawn))
+
+
+def after_queue(
+    asking: Asking, records: Sequence[str], *, after: Sequence[str], id: str, created_at: float
+) -> tuple[Queue, list[QueueItem]]:
+    """Give what a stage receives after people answered at earlier stages, at these records, in random order."""
+    there = asking.population()
+    drawn = sample([record for record in records if record in there], SAMPLE, seed=0)
+    start = _start(asking, id, created_at)
+    queue = Queue(**start, purpose="swap", drawn=f"after {' and '.join(after)}")
+    return _queue(asking, dict.fromkeys(drawn.records, drawn.probability), queue)
 
 
 def hunting_queue(
@@ -168,7 +179,7 @@ def _queue(asking: Asking, chances: Mapping[str, float | None], queue: Queue) ->
     examples = [
         example
         for example in asking.warmup
-        if example.record in records and _was_asked(asking.stage, records[example.record], asking.outputs)
+        if example.record in records and was_asked(asking.stage, records[example.record], asking.outputs)
     ]
     wanted = [*chances, *(example.record for example in examples if example.record not in chances)]
     payloads = _payloads(asking, {name: records[name] for name in wanted})
@@ -205,7 +216,7 @@ def _documents(asking: Asking) -> Mapping[str, Document]:
     return corpus.documents if corpus else {}
 
 
-def _was_asked(stage: Stage, record: Record, outputs: Mapping[str, Mapping[str, Output]]) -> bool:
+def was_asked(stage: Stage, record: Record, outputs: Mapping[str, Mapping[str, Output]]) -> bool:
     """Say whether the stage's inputs exist: every earlier output is there, and none of them failed."""
     before = [outputs.get(name, {}).get(record.id) for name in stage.parents]
     return all(output is not None and (output.status.has_value or output.status == "skipped") for output in before)

@@ -14,6 +14,7 @@ from stagegap.runner.fresh import Nothing
 from stagegap.runner.inputs import Wiring
 from stagegap.runner.scope import repeats_of, scope_of
 from stagegap.runner.work import Cache, CellWork, Work
+from stagegap.stages.person import PersonStage
 
 CHUNK = 4_096
 """Cases that are walked through together, with one look into the cache a stage."""
@@ -172,7 +173,7 @@ def _chunks(cases: Cases) -> Iterator[Sequence[Case]]:
 
 
 def _walk(known: Known, cases: Sequence[Case], count: _Count, planned: set[str]) -> None:
-    """Count one stage for some cases, and give each case the output that is known."""
+    """Count one stage for some cases, and give each case the output that is known; people's answers always are."""
     parents = known.wiring.stage.parents
     determined = [case for case in cases if all(parent in case.outputs for parent in parents)]
     if len(determined) < len(cases):
@@ -185,6 +186,13 @@ def _walk(known: Known, cases: Sequence[Case], count: _Count, planned: set[str])
             count.known += 1
         else:
             count.skipped += 1
+    code = known.wiring.code
+    if isinstance(code, PersonStage):
+        replies = code.answer_batch([call.inputs for call in found.calls])
+        for case, output in known.answered(found, found.calls, replies, latency_ms=0.0):
+            case.outputs[known.wiring.stage.name] = output
+            count.known += 1
+        return
     for key, waiting in found.open.items():
         is_planned = key in planned
         planned.add(key)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stagegap.model.estimate import Estimate, unmeasured
+from stagegap.stats.clusters import Clusters, distinct, effective_n, few_clusters
 from stagegap.stats.distributions import normal_quantile, t_quantile
 
 
@@ -41,6 +42,30 @@ def wilson(
     )
     return Estimate(
         value=share, low=min(low, share), high=max(high, share), n=n, method=method, level=level, clusters=clusters
+    )
+
+
+def wilson_of(values: NDArray[np.float64], units: Clusters, *, level: float = 0.95) -> Estimate:
+    """Give the share of 1 among 0/1 values, NaN ones left out, with Wilson's interval on the effective n.
+
+    >>> e = wilson_of(np.array([1.0, 0.0, 0.0, np.nan]), Clusters(codes=np.arange(4), count=4))
+    >>> e.n, round(e.value, 2), round(e.low, 2), round(e.high, 2)
+    (3, 0.33, 0.06, 0.79)
+    """
+    there = ~np.isnan(values)
+    present, codes = values[there], units.codes[there]
+    if not len(present):
+        return unmeasured("too few: no record")
+    if units.are_records:
+        return wilson(float(present.mean()), n=len(present), level=level)
+    count, size = distinct(codes), effective_n(present, codes)
+    return wilson(
+        float(present.mean()),
+        n=len(present),
+        effective_n=size,
+        clusters=count,
+        level=level,
+        method=f"Wilson, effective n {size:.0f}{few_clusters(count)}",
     )
 
 

@@ -207,13 +207,13 @@ def _counts(label: Label, queue: str, purpose: str) -> bool:
 
     A label of a hunt does not answer a fair sample: the sample would lack the very records that were hunted for. A
     swap asks about the inputs of one run and a judge queue about the answers it shows, so that only their own labels
-    answer them.
+    answer them, and a swap's answer nothing else.
     """
     if (label.task == "judge") is not (purpose == "judge"):
         return False
     if label.queue == queue or purpose == "hunting":
         return True
-    return purpose not in ("swap", "judge") and not label.targeted
+    return purpose not in ("swap", "judge") and not label.targeted and not label.is_swap
 
 
 def _payloads(session: Session, queue: str, positions: Sequence[int]) -> list[QueueItem]:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stagegap.model.answer import SWAP_QUEUE
 from stagegap.model.cascade import Kind, Stage
 from stagegap.store import text
 from stagegap.store.attach import Session
@@ -206,9 +207,10 @@ class RunReader:
     def labels(self) -> None:
         """Prepare the labels in force: the last event of each person decides; what was hunted for is left out."""
         self._session.run(
-            """create or replace temp table screened_label as
+            f"""create or replace temp table screened_label as
             select s.position, l.stage, l.annotator, l.value, l.active_ms from
                 (select * from label where cascade = ? and action <> 'adjudicate' and not coalesce(targeted, false)
+                    and not starts_with(coalesce(queue, ''), '{SWAP_QUEUE}')
                  qualify row_number() over (partition by record, stage, annotator order by made_at desc, seq desc) = 1
                 ) l join screened s using (record)
             where l.action = 'label' and l.value is not null""",
@@ -230,6 +232,7 @@ class RunReader:
                     lag(value) over each as before, lag(made_at) over each as earlier from label
                  where cascade = ? and stage = (select id from stage where name = ? and cascade = ?)
                     and action = 'label' and value is not null
+                    and not starts_with(coalesce(queue, ''), '{SWAP_QUEUE}')
                  window each as (partition by record, annotator order by made_at, seq)) l
                 join screened s using (record)
             where l.before is not null and l.made_at - l.earlier >= {AN_HOUR}""",

@@ -12,17 +12,19 @@ from stagegap.analysis.judging import Judging, judged_answer, pairs
 from stagegap.analysis.need import NeedView
 from stagegap.analysis.next_labels import NextLabels, next_labels
 from stagegap.analysis.own_labels import OwnLabel, own_labels
+from stagegap.analysis.person_swaps import PersonSwaps
 from stagegap.analysis.references import latest
 from stagegap.analysis.worklist import form, guideline_hash, label_from_event, output_of
 from stagegap.errors import ConfigurationError, NotFound
-from stagegap.model.answer import Label
+from stagegap.model.answer import SWAP_QUEUE, Label
 from stagegap.model.cascade import OutputType, Stage
 from stagegap.model.queue import GuidelineVersion, Progress, Queue, QueueItem, Sitting
-from stagegap.model.run import SYSTEM
+from stagegap.model.run import SYSTEM, Cell
 from stagegap.model.sources import CascadeFile
 from stagegap.model.values import Json
 from stagegap.runner.asking import (
     Asking,
+    after_queue,
     asking_about,
     hunting_queue,
     judging_queue,
@@ -35,7 +37,7 @@ from stagegap.runner.prepare import read_materials
 from stagegap.stages.acceptance import Rejected, accept
 from stagegap.store import Store
 from stagegap.workspace.running import first_outputs
-from stagegap.workspace.stored import NEED
+from stagegap.workspace.stored import NEED, PERSON_SWAPS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,10 +103,10 @@ class Desk:
             found = self.overlap(cascade, stage)
         elif name == "next":
             found = self._next(file, stage, found)
-        elif found is None and name in ("random", "swap"):
-            asking = self._asking(file, stage)
-            purpose = "swap" if name == "swap" else "random"
-            found = self._keep(*random_queue(asking, id=_id(), created_at=self._clock(), purpose=purpose))
+        elif name == "swap":
+            found = self._swap(file, stage, found)
+        elif found is None and name == "random":
+            found = self._keep(*random_queue(self._asking(file, stage), id=_id(), created_at=self._clock()))
         elif found is None:
             raise NotFound(f"Stage {stage!r} has no queue {name!r}. `stagegap label {stage} --hunt ...` makes a hunt.")
         current = file.cascade.stage(stage).guideline
@@ -266,16 +268,36 @@ class Desk:
             return self._keep(*drawn) if drawn[1] else found or self._nothing(stage)
         return found or self._nothing(stage)
 
+    def _swap(self, file: CascadeFile, stage: str, found: Queue | None) -> Queue:
+        """Go on with the queue that was drawn while one of its inputs waits; then what people before it would send."""
+        key = f"{SWAP_QUEUE}{_id()}"
+        if found is None:
+            asking = self._asking(file, stage)
+            return self._keep(*random_queue(asking, id=key, created_at=self._clock(), purpose="swap"))
+        made = self._store.labels(file.cascade.name, stage=stage)
+        answered = {label.record for label in made if label.queue == found.id and label.action == "label"}
+        items = self._store.queue_items(found.id, "", limit=2**31)
+        kept = self._store.view(found.run, PERSON_SWAPS)
+        if kept is None or any(item.record not in answered for item in items):
+            return found
+        waiting = [one for one in codec.from_json(PersonSwaps, kept[0]).unanswered if one.stage == stage and one.after]
+        if not waiting:
+            return found
+        most = max(waiting, key=lambda one: len(one.records))
+        asking = self._asking(file, stage, Cell("person", most.after))
+        drawn = after_queue(asking, most.records, after=most.after, id=key, created_at=self._clock())
+        return self._keep(*drawn) if drawn[1] else found
+
     def _nothing(self, stage: str) -> Queue:
         raise NotFound(f"The ranking of the stages needs no further label at {stage!r}.")
 
-    def _asking(self, file: CascadeFile, stage: str) -> Asking:
-        """Gather what the newest run that is done has put before a stage. Raises: NotFound."""
+    def _asking(self, file: CascadeFile, stage: str, cell: Cell = SYSTEM) -> Asking:
+        """Gather what the newest run that is done has put before a stage, in one of its cells. Raises: NotFound."""
         cascade = file.cascade
         run = self._store.run(cascade.name)
         if run is None and cascade.stage(stage).parents:
             raise NotFound(f"Stage {stage!r} reads earlier stages, and no run is done yet. Run `stagegap run` first.")
-        outputs = {name: first_outputs(self._store, run, SYSTEM, name) if run else {} for name in cascade.names}
+        outputs = {name: first_outputs(self._store, run, cell, name) if run else {} for name in cascade.names}
         return asking_about(file, read_materials(file), stage, outputs, run=run.id if run else "")
 
     def _keep(self, queue: Queue, items: Sequence[QueueItem]) -> Queue:

@@ -36,6 +36,7 @@ from stagegap.workspace import STORE, Workspace, provenance
 from stagegap.workspace.comparing import history, on_shared_records
 from stagegap.workspace.following import live_runs
 from stagegap.workspace.holding import Gate
+from stagegap.workspace.person_swaps import PersonSwapping
 from stagegap.workspace.reproducing import reproduce
 from stagegap.workspace.versions import Versions, kept_view
 
@@ -145,6 +146,11 @@ class Past:
             environment=self._workspace.environment,
             use_shared=use_shared,
         )
+
+    def person_swaps(self, run: str | None = None) -> PersonSwapping:
+        """Give a run, by default the newest that is done, with people in place of stages; a context."""
+        read = self._workspace.attribution(self._cascade, run)
+        return PersonSwapping(self._store, read, path=self._path, environment=self._workspace.environment)
 
     def changed(self, before: str, after: str) -> WhatChanged | None:
         """Give what was worked out of two runs; None while nobody did. Raises: NotFound."""

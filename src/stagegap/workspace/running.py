@@ -253,7 +253,7 @@ def score(store: Store, run: Run, file: CascadeFile, records: Sequence[Record]) 
     cascade = file.cascade
     outputs = {
         (str(cell), name): first_outputs(store, run, cell, name)
-        for cell in store.cells(run.id)
+        for cell in own_cells(store, run)
         for name in cascade.names
         if name not in cell.stages
     }
@@ -282,8 +282,8 @@ def pooled(store: Store, run: Run, file: CascadeFile) -> tuple[PooledScore, ...]
 
 
 def own_cells(store: Store, run: Run) -> list[Cell]:
-    """Give the cells of the run itself, without mixtures with another run."""
-    return [cell for cell in store.cells(run.id) if not cell.base]
+    """Give the cells of the run itself, without mixtures with another run and without people's answers."""
+    return [cell for cell in store.cells(run.id) if not cell.base and cell.kind != "person"]
 
 
 def first_outputs(store: Store, run: Run, cell: Cell, stage: str) -> dict[str, Output]:

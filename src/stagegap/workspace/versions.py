@@ -16,6 +16,7 @@ from stagegap.analysis.changes.changed import cell_outcomes, what_changed
 from stagegap.analysis.changes.shared import Shared, shared
 from stagegap.analysis.changes.swaps import SwapPlan, mixture, swap_plan
 from stagegap.analysis.changes.views import WhatChanged
+from stagegap.analysis.evidence import good_from
 from stagegap.attribution.shapley import EXACT_UP_TO
 from stagegap.errors import ConfigurationError, RunStopped
 from stagegap.model.answer import Output
@@ -164,6 +165,7 @@ class _Mixing:
             before=self.old.run.name,
             after=self.new.run.name,
             seed=self.new.run.seed,
+            bar=good_from(evidence),
         )
         seq = self.store.label_count(evidence.cascade.name)
         self.store.put_view(self.new.run.id, view_name(self.old.run.name), codec.to_json(view), seq)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import planted
-from stagegap.analysis.changes.swaps import SwapCall, SwapPlan, contribution_matrix, swap_plan
+from stagegap.analysis.changes.swaps import SwapCall, SwapPlan, swap_plan
+from stagegap.analysis.coalitions import contribution_matrix
 from stagegap.attribution.shapley import shapley_matrix
 from stagegap.model.cascade import Cascade, Kind, Outcome, OutputType, Source
 from stagegap.model.run import SYSTEM, Cell
@@ -21,6 +22,10 @@ def plan(shape: str, changed: str, **more: object) -> SwapPlan:
     made = cascade(shape)
     old = dict.fromkeys(made.names, "old")
     return swap_plan(made, made, old, old | dict.fromkeys(changed, "new"), **more)
+
+
+def contributions(found: SwapPlan) -> np.ndarray:
+    return contribution_matrix(len(found.players), [mask for mask, _ in found.coalitions], found.orders)
 
 
 def cells(found: SwapPlan) -> list[str]:
@@ -70,7 +75,7 @@ def test_a_changed_stage_that_does_not_reach_the_outcome_is_no_player():
 def test_nothing_changed_leaves_one_cell():
     found = plan(planted.CHAIN[2], "")
     assert (found.players, found.cells, found.start, found.end) == ((), (), SYSTEM, SYSTEM)
-    assert contribution_matrix(found).shape == (0, 1)
+    assert contributions(found).shape == (0, 1)
 
 
 def rewired(made: Cascade, stage: str, *parents: str) -> Cascade:
@@ -148,7 +153,7 @@ def test_a_longer_ranking_can_be_mixed():
 def test_every_coalition_is_answered_and_weights_are_shapleys():
     found = plan(planted.CHAIN[4], "ABD")
     assert [mask for mask, _ in found.coalitions] == list(range(8))
-    assert contribution_matrix(found).tolist() == shapley_matrix(3).tolist()
+    assert contributions(found).tolist() == shapley_matrix(3).tolist()
 
 
 WIDE = " ".join("ABCDEFGHIJK"[: i + 1][-2:] for i in range(11))
@@ -162,7 +167,7 @@ def test_more_than_ten_changed_stages_need_sampled_orders():
     found = plan(WIDE, "ABCDEFGHIJK", pairs_of_orders=3, rng=np.random.default_rng(0))
     assert len(found.orders) == 6
     assert len(found.cells) <= 6 * 10
-    matrix = contribution_matrix(found)
+    matrix = contributions(found)
     assert matrix.shape == (11, len(found.coalitions))
     assert matrix.sum(axis=1) == pytest.approx(np.zeros(11))
     total = np.zeros(len(found.coalitions))
@@ -174,4 +179,4 @@ def test_sampled_orders_come_near_to_all_of_them():
     exact, sampled = plan("A AB BC", "ABC"), plan("A AB BC", "ABC", pairs_of_orders=400, rng=np.random.default_rng(1))
     values = np.array([0, 0.1, 0.2, 0.5, 0.05, 0.3, 0.2, 0.9])
     near = values[[mask for mask, _ in sampled.coalitions]]
-    assert contribution_matrix(sampled) @ near == pytest.approx(contribution_matrix(exact) @ values, abs=0.02)
+    assert contributions(sampled) @ near == pytest.approx(contributions(exact) @ values, abs=0.02)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from stagegap.analysis import evidence as ev
 from stagegap.analysis.changes.changed_words import headline, summary
 from stagegap.analysis.changes.claims import claims, no_change
-from stagegap.analysis.changes.swaps import SwapPlan, contribution_matrix
+from stagegap.analysis.changes.swaps import SwapPlan
 from stagegap.analysis.changes.views import Claim, PairEffect, StageShare, WhatChanged
+from stagegap.analysis.coalitions import TOTAL, Coalitions
 from stagegap.analysis.scorecard import outcome_name
-from stagegap.attribution.shapley import interaction_matrix
+from stagegap.attribution.entanglement import Harm
 from stagegap.model.answer import Output
 from stagegap.model.cascade import Cascade
 from stagegap.model.estimate import Estimate, unmeasured
@@ -24,8 +25,6 @@ from stagegap.stats.clusters import clusters
 from stagegap.stats.resample import RESAMPLES, Resamples, resample
 
 Floats = NDArray[np.float64]
-
-TOTAL = "total"
 
 
 def cell_outcomes(evidence: ev.Evidence, outputs: Mapping[str, Output]) -> Floats:
@@ -43,13 +42,15 @@ def what_changed(
     before: str,
     after: str,
     seed: int,
+    bar: float = 1.0,
     resamples: int = RESAMPLES,
 ) -> WhatChanged:
     """Share the difference of the outcome among the changed stages; the same input and seed give the same view.
 
     `outcomes` holds the outcome of each record in every cell of the plan, its start and its end; NaN where there is
-    none. Contributions are computed record by record on the records that have all of them, so that they add up to
-    the total and all intervals come from the same resamples of whole clusters.
+    none. `bar` is the outcome from which a record is good. Contributions are computed record by record on the records
+    that have all of them, so that they add up to the total and all intervals come from the same resamples of whole
+    clusters.
     Raises: ValueError when the plan has a problem or a cell has no outcomes.
     """
     missing = [str(cell) for cell in (plan.start, *plan.cells, plan.end) if cell not in outcomes]
@@ -57,13 +58,19 @@ def what_changed(
         raise ValueError(plan.problem or f"there are no outcomes of {', '.join(missing)}")
     table = np.stack([outcomes[cell] for _, cell in plan.coalitions])
     lost = np.isnan(table).any(axis=0)
-    values = _Values(plan, np.where(lost, np.nan, table))
+    values = Coalitions(
+        players=plan.players,
+        masks=tuple(mask for mask, _ in plan.coalitions),
+        orders=plan.orders,
+        table=np.where(lost, np.nan, table),
+    )
     columns = values.columns()
     units = clusters(record.unit for record in records)
     drawn = resample(columns, units, rng=np.random.default_rng(seed), resamples=resamples)
     n = int((~lost).sum())
     found = _claims(plan, drawn, n, seed=seed)
-    shares = tuple(_share(plan, values, drawn, found, name, n) for name in cascade.names)
+    harms = {name: values.harm(i, records, bar=bar) for i, name in enumerate(plan.players)}
+    shares = tuple(_share(plan, values, drawn, found, harms.get(name), name, n) for name in cascade.names)
     view = WhatChanged(
         cascade=cascade.name,
         before=before,
@@ -74,7 +81,7 @@ def what_changed(
         left_out=int(lost.sum()),
         total=found[TOTAL],
         stages=shares,
-        pairs=_pairs(plan, values, drawn, found, seed=seed),
+        pairs=_pairs(plan, values, drawn, found, seed=seed, bar=bar),
         headline="",
         summary="",
         orders=len(plan.orders) or None,
@@ -82,55 +89,6 @@ def what_changed(
         seed=seed,
     )
     return replace(view, headline=headline(view, cascade), summary=summary(view))
-
-
-@dataclass(frozen=True, slots=True)
-class _Values:
-    """Outcomes per coalition and record, and what is linear in them."""
-
-    plan: SwapPlan
-    table: Floats
-    """Coalitions x records."""
-
-    def columns(self) -> dict[str, Floats]:
-        found = {TOTAL: self._applied(np.array([1.0, -1.0]), [self._full, 0])}
-        shares = contribution_matrix(self.plan)
-        for i, name in enumerate(self.plan.players):
-            found[f"share {name}"] = self._applied(shares[i], range(len(self.table)))
-            for kind, (low, high) in self.steps(i).items():
-                found[f"{kind} {name}"] = self._applied(np.array([1.0, -1.0]), [high, low])
-        for earlier, later, row in self.interactions():
-            is_new = np.array([bool(mask >> earlier & 1) for mask, _ in self.plan.coalitions])
-            for kind, weights in (("both", row), ("new", row * is_new), ("old", -row * ~is_new)):
-                found[f"{kind} {earlier} {later}"] = self._applied(weights, range(len(self.table)))
-        return found
-
-    def steps(self, player: int) -> dict[str, tuple[int, int]]:
-        """Give the rows before and after taking a player alone and last, where the method has run both."""
-        bit = 1 << player
-        masks = {"alone": (0, bit), "last": (self._all & ~bit, self._all)}
-        rows = {mask: row for row, (mask, _) in enumerate(self.plan.coalitions)}
-        return {kind: (rows[a], rows[b]) for kind, (a, b) in masks.items() if a in rows and b in rows}
-
-    def interactions(self) -> list[tuple[int, int, Floats]]:
-        """Give each pair of players with its row of the interaction index; none where orders were sampled."""
-        k = len(self.plan.players)
-        if k < 2 or self.plan.orders:
-            return []
-        found = interaction_matrix(k)
-        return [(i, j, found.matrix[row]) for row, (i, j) in enumerate(found.pairs)]
-
-    @property
-    def _all(self) -> int:
-        return (1 << len(self.plan.players)) - 1
-
-    @property
-    def _full(self) -> int:
-        return len(self.table) - 1
-
-    def _applied(self, weights: Floats, rows: Sequence[int]) -> Floats:
-        """Give a weighted sum of outcomes; rounded so that thirds of 0/1 outcomes that add up to 1 are 1."""
-        return np.round(weights @ self.table[list(rows)], 12)
 
 
 def _claims(plan: SwapPlan, drawn: Resamples, n: int, *, seed: int) -> dict[str, Claim]:
@@ -141,7 +99,13 @@ def _claims(plan: SwapPlan, drawn: Resamples, n: int, *, seed: int) -> dict[str,
 
 
 def _share(
-    plan: SwapPlan, values: _Values, drawn: Resamples, found: Mapping[str, Claim], name: str, n: int
+    plan: SwapPlan,
+    values: Coalitions,
+    drawn: Resamples,
+    found: Mapping[str, Claim],
+    harmed: Harm | None,
+    name: str,
+    n: int,
 ) -> StageShare:
     if name not in plan.players:
         stays = name in plan.unchanged
@@ -165,6 +129,8 @@ def _share(
         last=_step(drawn, "last", name, steps),
         fixed=int((alone > 1e-9).sum()),
         broken=int((alone < -1e-9).sum()),
+        banzhaf=None if values.banzhaf() is None else drawn.contrast({f"banzhaf {name}": 1.0}),
+        harm=harmed,
     )
 
 
@@ -175,7 +141,7 @@ def _step(drawn: Resamples, kind: str, name: str, steps: Mapping[str, tuple[int,
 
 
 def _pairs(
-    plan: SwapPlan, values: _Values, drawn: Resamples, shares: Mapping[str, Claim], *, seed: int
+    plan: SwapPlan, values: Coalitions, drawn: Resamples, shares: Mapping[str, Claim], *, seed: int, bar: float
 ) -> tuple[PairEffect, ...]:
     """Give the pairs, which are a question of their own: Holm's correction counts them apart from the shares."""
     pairs = [(i, j) for i, j, _ in values.interactions()]
@@ -192,6 +158,7 @@ def _pairs(
                 with_old=old,
                 with_new=drawn.contrast({f"new {i} {j}": 1.0}),
                 is_used_to_old=claim.verdict == shares[later].verdict == "regressed" and old.high >= 0,
+                table=values.pair(i, j, bar=bar),
             )
         )
     return tuple(rows)

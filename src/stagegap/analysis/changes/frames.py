@@ -11,9 +11,9 @@ from stagegap.analysis.changes.history import History
 from stagegap.analysis.changes.knobs import RunsView
 from stagegap.analysis.changes.ledger import Ledger
 from stagegap.analysis.changes.reproduced import Reproduction
-from stagegap.analysis.changes.views import Claim, Comparison, StageChange, WhatChanged
+from stagegap.analysis.changes.views import Comparison, StageChange, WhatChanged
 from stagegap.analysis.escalation import EscalationView
-from stagegap.analysis.frames import Row, figure_row
+from stagegap.analysis.frames import Row, claim_row, figure_row
 from stagegap.analysis.variants import VariantsView
 
 
@@ -28,21 +28,24 @@ def _of_change(row: StageChange) -> Iterator[Row]:
     flips = {"fixed": row.flips.fixed, "broken": row.flips.broken}
     yield figure_row(row.stage, "before", row.before) | {"fixed": None, "broken": None}
     yield figure_row(row.stage, "after", row.after) | {"fixed": None, "broken": None}
-    yield figure_row(row.stage, "change", row.claim.change) | _claimed(row.claim) | flips
+    yield claim_row(row.stage, "change", row.claim) | flips
 
 
 def changed_rows(view: WhatChanged) -> list[Row]:
     """Give the total, then contribution and gains of each changed stage, then how stages depend on each other."""
-    total = figure_row("outcome", "change", view.total.change) | _claimed(view.total)
-    found = [total]
+    found = [claim_row("outcome", "change", view.total)]
     for one in view.stages:
         if one.status == "changed":
-            found.append(figure_row(one.stage, "contribution", one.claim.change) | _claimed(one.claim))
+            found.append(claim_row(one.stage, "contribution", one.claim))
             found.append(figure_row(one.stage, "gain alone", one.alone))
             found.append(figure_row(one.stage, "gain last", one.last))
+            if one.banzhaf is not None:
+                found.append(figure_row(one.stage, "banzhaf", one.banzhaf))
+            if one.harm is not None:
+                found.append(figure_row(one.stage, "harm", one.harm.rate))
     for pair in view.pairs:
         figure = f"gain with the new {pair.earlier} rather than the old"
-        found.append(figure_row(pair.later, figure, pair.claim.change) | _claimed(pair.claim))
+        found.append(claim_row(pair.later, figure, pair.claim))
     return found
 
 
@@ -187,7 +190,3 @@ def group_score_rows(groups: Sequence[GroupScore]) -> list[Row]:
         }
         for one in groups
     ]
-
-
-def _claimed(claim: Claim) -> Row:
-    return {"p": claim.p, "p_adj": claim.p_adjusted, "verdict": claim.verdict}

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
-from stagegap.attribution.shapley import EXACT_UP_TO, shapley_matrix
+from stagegap.analysis.coalitions import named, sampled_orders, set_masks
+from stagegap.attribution.shapley import EXACT_UP_TO
 from stagegap.model.cascade import Cascade
 from stagegap.model.run import SYSTEM, Cell
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +82,8 @@ def swap_plan(
     players = tuple(name for name in changed if name in reaching)
     mixture = _Mixture(before, after, frozenset(players), order)
     orders = _orders(len(players), pairs_of_orders, rng)
-    masks = sorted({mask for walk in orders for mask in _prefixes(walk)}) if orders else range(1 << len(players))
-    coalitions = tuple((mask, mixture.cell(_named(players, mask))) for mask in masks)
+    masks = set_masks(len(players), orders)
+    coalitions = tuple((mask, mixture.cell(named(players, mask))) for mask in masks)
     start, end = SYSTEM, mixture.cell(players)
     cells = tuple(cell for cell in dict.fromkeys(cell for _, cell in coalitions) if cell not in (start, end))
     return SwapPlan(
@@ -110,23 +107,6 @@ def mixture(before: Cascade, after: Cascade, cell: Cell) -> Cascade:
         if stage.name in needed:
             needed.update(stage.parents)
     return replace(after, stages=tuple(stage for stage in versions if stage.name in needed))
-
-
-def contribution_matrix(plan: SwapPlan) -> Floats:
-    """Give the matrix that makes contributions of the outcomes of `plan.coalitions`, in their order.
-
-    The Shapley value, or its mean over the sampled orders; each row's weights add up to 0, all rows' to end - start.
-    """
-    k = len(plan.players)
-    if not plan.orders:
-        return shapley_matrix(k) if k else np.zeros((0, 1))
-    column = {mask: place for place, (mask, _) in enumerate(plan.coalitions)}
-    matrix = np.zeros((k, len(column)))
-    for walk in plan.orders:
-        for player, (low, high) in zip(walk, pairwise(_prefixes(walk)), strict=True):
-            matrix[player, column[high]] += 1 / len(plan.orders)
-            matrix[player, column[low]] -= 1 / len(plan.orders)
-    return matrix
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,19 +209,7 @@ def _orders(k: int, pairs: int | None, rng: np.random.Generator | None) -> tuple
         return ()
     if rng is None or pairs < 1:
         raise ValueError("sampled orders need a random generator and at least one pair")
-    walks = [tuple(int(i) for i in rng.permutation(k)) for _ in range(pairs)]
-    return tuple(order for walk in walks for order in (walk, walk[::-1]))
-
-
-def _prefixes(walk: tuple[int, ...]) -> list[int]:
-    masks = [0]
-    for player in walk:
-        masks.append(masks[-1] | 1 << player)
-    return masks
-
-
-def _named(players: tuple[str, ...], mask: int) -> tuple[str, ...]:
-    return tuple(name for i, name in enumerate(players) if mask >> i & 1)
+    return sampled_orders(k, pairs, rng)
 
 
 def _nothing(before: Cascade, problem: str) -> SwapPlan:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from stagegap.attribution.entanglement import Harm, PairTable
 from stagegap.model.estimate import Estimate
 from stagegap.stats.paired import Direction
 
@@ -162,6 +163,11 @@ class StageShare:
     fixed: int
     """Records that became good by taking this version alone; for an outcome without a bar: rose."""
     broken: int
+    banzhaf: Estimate | None = None
+    """Banzhaf value: mean gain over all sets of other new versions; steadier than the contribution, but does not add
+    up. None where orders were sampled, or the stage did not change."""
+    harm: Harm | None = None
+    """The records that were good and that this version alone makes bad; None where it was not run alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +183,8 @@ class PairEffect:
     with_new: Estimate
     is_used_to_old: bool
     """`later` loses by its change only because `earlier` changed too: it does no harm with the old one."""
+    table: PairTable | None = None
+    """The same records with neither, either and both; None where that was not run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

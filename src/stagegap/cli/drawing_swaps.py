@@ -1,0 +1,90 @@
+"""Swaps on a terminal: people in place of stages, versions in place of each other; pairs and harm."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.text import Text
+
+from stagegap.analysis.person_swaps import PersonStage, PersonSwaps, Unanswered
+from stagegap.analysis.wording import counted, listed
+from stagegap.attribution.entanglement import Harm, PairTable
+from stagegap.cli.drawing import gain, reasons, share
+from stagegap.cli.printing import console, printable, say
+from stagegap.cli.sheets import Sheet
+
+HARMED_SHOWN = 5
+"""Records of a harm list that are named; `--json` has up to 200."""
+
+
+def draw_person_swaps(view: PersonSwaps) -> None:
+    """Print what a person at each stage changes at the end, how stages hang together, and whom it harms."""
+    console().print(Text(printable(view.sentence), style="bold"))
+    made = Sheet(
+        *("Stage", "People", "Answered", "Alone", "Fixed", "Broken", "Harm", "Shapley", "Banzhaf", "Verdict"),
+        spare=("People", "Banzhaf", "Broken", "Fixed", "Answered"),
+    )
+    for row in view.stages:
+        moved = (f"{row.fixed:,}", f"{row.broken:,}") if row.alone.change.is_measured else ("-", "-")
+        harmed = share(row.harm.rate) if row.harm else "-"
+        values = (gain(row.share.change), gain(row.banzhaf))
+        counts = (f"{row.people:,}", f"{row.answered:,}")
+        made.add(row.stage, *counts, gain(row.alone.change), *moved, harmed, *values, row.alone.verdict)
+    made.show()
+    if view.people.is_measured:
+        say(
+            f"People at {listed(list(view.players))}: {view.outcome_name} {share(view.people)} where the system has "
+            f"{share(view.system)}, {gain(view.total.change)} points, {counted(view.n, view.noun)}."
+        )
+    for pair in view.pairs:
+        draw_pair(pair.earlier, pair.later, pair.table, noun=view.noun)
+        if pair.together.change.is_measured:
+            said = f"{gain(pair.together.change)} points, {pair.together.verdict}"
+            say(f"  both minus each alone {said}; over all sets {gain(pair.interaction)}")
+    for row in view.stages:
+        _draw_harm(row, noun=view.noun)
+    if view.no_target:
+        say(f"{counted(view.no_target, view.noun)}: nobody else has said what is right at the end.")
+    reasons([(row.stage, figure) for row in view.stages for figure in (row.alone.change, row.share.change)])
+    for one in view.unanswered:
+        say(_waiting(one, view.noun))
+
+
+def draw_pair(earlier: str, later: str, table: PairTable, *, noun: str) -> None:
+    """Print the four cells of two swaps, and what becomes of the records that are wrong without them."""
+    if not table.n:
+        return say(f"{earlier} and {later}: no {noun} has an outcome with each alone and with both.")
+    say(
+        f"{earlier} and {later}, {counted(table.n, noun)}: good with neither {table.right:,}, with {earlier} "
+        f"{table.right_first:,}, with {later} {table.right_second:,}, with both {table.right_both:,}"
+    )
+    return say(
+        f"  of {table.n - table.right:,} bad: only {earlier} mends {table.only_first:,}, only {later} "
+        f"{table.only_second:,}, either {table.either:,}, only both {table.together:,}, both undo {table.undone:,}, "
+        f"neither {table.neither:,}"
+    )
+
+
+def draw_harm(stage: str, harm: Harm, *, noun: str, who: str) -> None:
+    """Print which good records a swap makes bad; nothing where there is none."""
+    if harm.count:
+        named = ", ".join(harm.records[:HARMED_SHOWN])
+        more = f" and {harm.count - HARMED_SHOWN:,} more" if harm.count > HARMED_SHOWN else ""
+        say(f"{who} {stage} harms {counted(harm.count, noun)} ({share(harm.rate)} of {harm.rate.n:,}): {named}{more}.")
+
+
+def _draw_harm(row: PersonStage, *, noun: str) -> None:
+    if row.harm is not None:
+        draw_harm(row.stage, row.harm, noun=noun, who="A person at")
+
+
+def _waiting(one: Unanswered, noun: str) -> str:
+    after = f" after people at {listed(list(one.after))}" if one.after else ""
+    return f"{one.stage}: nobody has answered what it receives{after} for {counted(len(one.records), noun)}."
+
+
+def after_person_swaps(view: PersonSwaps) -> Sequence[str]:
+    """Give the commands to type after the view: the inputs that wait, the most first."""
+    most = sorted(view.unanswered, key=lambda one: (bool(one.after), -len(one.records)))
+    stages = list(dict.fromkeys(one.stage for one in most))[:2]
+    return [f"stagegap label {stage} --swap --as NAME" for stage in stages] or ["stagegap blame", "stagegap need"]

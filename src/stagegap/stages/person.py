@@ -1,0 +1,65 @@
+"""A stage that people answer: their labels, looked up by what they were shown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+
+from stagegap.analysis.worklist import payload
+from stagegap.model.answer import Answer, Status
+from stagegap.model.cascade import Stage
+from stagegap.model.values import Json
+from stagegap.stages.canonical import digest
+from stagegap.stages.protocol import RECORD_INPUT, Inputs, Reply
+
+NOBODY = "nobody has answered this input yet"
+ANY_INPUT = ""
+"""Stands for what was shown where that is not known but can only have been the record."""
+
+
+class PersonStage:
+    """Gives each record what a person answered to the very input that arrives; `asks` hears of those without one.
+
+    An input without an answer ends as infrastructure: it is in no rate, and nothing is made of it.
+    """
+
+    reads_record = True
+
+    def __init__(
+        self, stage: Stage, given: Mapping[str, Mapping[str, Answer]], *, asks: Callable[[str, str], None]
+    ) -> None:
+        """Take answers by record and by what was shown; `asks` receives the record and what it would be shown."""
+        answers: Mapping[str, Json] = {
+            record: {shown: answer.value for shown, answer in own.items()} for record, own in given.items()
+        }
+        self.fingerprint = digest(["person", stage.name, digest(answers)])
+        self._stage = stage
+        self._given = given
+        self._asks = asks
+
+    def answer_batch(self, inputs: Sequence[Inputs]) -> Sequence[Reply]:
+        """Look each input up."""
+        return [self._answer(one) for one in inputs]
+
+    def _answer(self, inputs: Inputs) -> Reply:
+        record = str(inputs[RECORD_INPUT])
+        own, what = self._given.get(record, {}), shown(self._stage, inputs)
+        answer = own.get(what, None if self._stage.parents else own.get(ANY_INPUT))
+        if answer is None:
+            self._asks(record, what)
+            return Reply(status=Status.INFRASTRUCTURE, error=NOBODY, is_reusable=False)
+        return Reply(status=Status.SKIPPED if answer.value is None else Status.OK, value=answer.value)
+
+
+def shown(stage: Stage, inputs: Inputs) -> str:
+    """Give a text that is equal for inputs that look the same to a person."""
+    return _text(payload(stage, "", inputs, {}, ())["inputs"])
+
+
+def shown_by(item: str) -> str:
+    """Give the same text from the payload of a queue's item, as JSON text."""
+    return _text(json.loads(item)["inputs"])
+
+
+def _text(inputs: Json) -> str:
+    return digest(inputs)

@@ -1,0 +1,292 @@
+"""People in place of stages: their answers put into a run, what comes after run through the cache, and compared."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeAlias
+
+import numpy as np
+
+from stagegap.analysis import codec
+from stagegap.analysis import evidence as ev
+from stagegap.analysis.changes.changed import cell_outcomes
+from stagegap.analysis.coalitions import named, sampled_orders, set_masks
+from stagegap.analysis.person_swaps import PeopleAt, PersonSwaps, Unanswered, person_swaps, without_own
+from stagegap.analysis.references import Place, of_their_type
+from stagegap.analysis.respondents import Respondent, respondents
+from stagegap.attribution.shapley import EXACT_UP_TO
+from stagegap.errors import ConfigurationError, RunStopped
+from stagegap.model.answer import Output, Status
+from stagegap.model.cascade import Cascade
+from stagegap.model.record import Record
+from stagegap.model.run import SYSTEM, Cell, RunStatus
+from stagegap.runner import Plan, Progress, Stop, Work, execute
+from stagegap.runner.asking import was_asked
+from stagegap.runner.plan import plan_several
+from stagegap.runner.prepare import seen_inputs
+from stagegap.stages.person import ANY_INPUT, PersonStage, shown, shown_by
+from stagegap.stages.protocol import StageCode
+from stagegap.store import Store
+from stagegap.workspace.attributing import Attribution
+from stagegap.workspace.restoring import Restored, restored
+from stagegap.workspace.stored import PERSON_SWAPS
+from stagegap.workspace.versions import PAIRS_OF_ORDERS
+
+_Input: TypeAlias = tuple[str, str, str]
+"""Stage, record, and what it would be shown."""
+PERSON = "person"
+"""Kind of a stage that people answer."""
+
+
+class PersonSwapping:
+    """One run with people in place of stages; a context, because code of then stands in a folder meanwhile."""
+
+    def __init__(self, store: Store, read: Attribution, *, path: Path, environment: Mapping[str, str]) -> None:
+        self._store = store
+        self._read = read
+        self._path = path
+        self._environment = environment
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        try:
+            made = restored(self._store, self._read.run, path=self._path, environment=self._environment)
+            self._swapping = _Swapping(store=self._store, read=self._read, then=self._open.enter_context(made))
+        except BaseException:
+            self._open.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open.close()
+
+    def plan(self) -> Plan:
+        """Give the calls that the stages after people's answers need, with what is paid; nothing is called."""
+        return self._swapping.plan()
+
+    def swapped(self, *, may_pay: bool = False, progress: Progress, stop: Stop | None = None) -> PersonSwaps:
+        """Run what comes after people's answers, compare, and keep the view at the run.
+
+        Raises: ConfigurationError when that would call a paid service without leave, RunStopped, StoreError.
+        """
+        paid = self.plan().paid_calls
+        if paid and not may_pay:
+            raise ConfigurationError(
+                f"What comes after people's answers needs up to {paid:,} calls to a paid service. "
+                "`--plan` says which, `--paid` allows them."
+            )
+        return self._swapping.swapped(progress=progress, stop=stop or Stop())
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Inputs that nobody has answered, each under the first set of stages in which it came up."""
+
+    found: dict[tuple[str, str, str], tuple[str, ...]] = field(
+        default_factory=dict[tuple[str, str, str], tuple[str, ...]]
+    )
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def note(self, stage: str, record: str, what: str, after: tuple[str, ...]) -> None:
+        with self.lock:
+            self.found.setdefault((stage, record, what), after)
+
+    def rows(self, untouched: Mapping[str, Sequence[str]]) -> tuple[Unanswered, ...]:
+        """Give them by stage and set; `untouched` are records whose input in the run nobody has answered at all."""
+        grouped = {(stage, tuple[str, ...]()): list(records) for stage, records in untouched.items()}
+        for (stage, record, _), after in self.found.items():
+            grouped.setdefault((stage, after), []).append(record)
+        return tuple(
+            Unanswered(stage=stage, after=after, records=tuple(sorted(set(records))))
+            for (stage, after), records in grouped.items()
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Swapping:
+    """A restored run with the people who can stand in its stages."""
+
+    store: Store
+    read: Attribution
+    then: Restored
+
+    @cached_property
+    def _evidence(self) -> ev.Evidence:
+        return self.read.evidence
+
+    @cached_property
+    def _cascade(self) -> Cascade:
+        """The run's cascade, every stage asked once: repeats are no part of a swap."""
+        whole = self.then.job.file.cascade
+        return replace(whole, stages=tuple(replace(stage, repeats=1) for stage in whole.stages))
+
+    @cached_property
+    def _actual(self) -> dict[Place, str]:
+        """What each stage received in the run, as a text; without the records that it was not asked about."""
+        corpora = self.then.job.materials.corpora
+        outputs = {name: self._evidence.system(name) for name in self._cascade.names}
+        return {
+            (record.id, stage.name): shown(stage, seen_inputs(self._cascade, stage, record, settled, corpora))
+            for stage in self._cascade.stages
+            for record in self._evidence.records
+            if was_asked(stage, record, outputs) and _was_called(outputs[stage.name].get(record.id))
+            for settled in [{name: outputs[name][record.id] for name in stage.parents}]
+        }
+
+    @cached_property
+    def _people(self) -> dict[Place, Respondent]:
+        labels = of_their_type(self.read.labels, self._cascade)
+        queues: dict[str, set[str]] = {}
+        for label in labels:
+            if label.queue:
+                queues.setdefault(label.queue, set()).add(label.record)
+        put = {
+            (queue, item.record): shown_by(item.payload)
+            for queue, records in queues.items()
+            for item in self.store.queue_items_of(queue, sorted(records))
+        }
+        found = respondents(labels, put, self._cascade, self._actual, anything=ANY_INPUT)
+        scored = {record.id for record in self._evidence.records}
+        return {place: one for place, one in found.items() if place[0] in scored}
+
+    @cached_property
+    def _players(self) -> tuple[str, ...]:
+        """Stages at which somebody answered and that the outcome can see."""
+        end = self._cascade.outcome.stage
+        reach = {end, *self._cascade.ancestors(end)}
+        there = {stage for _, stage in self._people}
+        return tuple(name for name in self._cascade.names if name in there & reach)
+
+    @cached_property
+    def _orders(self) -> tuple[tuple[int, ...], ...]:
+        k = len(self._players)
+        rng = np.random.default_rng(self.read.run.seed)
+        return sampled_orders(k, PAIRS_OF_ORDERS, rng) if k > EXACT_UP_TO else ()
+
+    @property
+    def _sets(self) -> list[tuple[int, tuple[str, ...]]]:
+        """The sets of stages to run, by mask; without the empty one, which is the run itself."""
+        masks = set_masks(len(self._players), self._orders)
+        return [(mask, named(self._players, mask)) for mask in masks if mask]
+
+    def plan(self) -> Plan:
+        works = [self._work(stages, _Asked()) for _, stages in self._sets]
+        cells = plan_several(works, cache=self.store).cells
+        return Plan(
+            cells=tuple(
+                replace(
+                    cell,
+                    cell=Cell("person", stages),
+                    stages=tuple(stage for stage in cell.stages if stage.stage not in stages),
+                )
+                for cell, (_, stages) in zip(cells, self._sets, strict=True)
+            )
+        )
+
+    def swapped(self, *, progress: Progress, stop: Stop) -> PersonSwaps:
+        evidence, fair = self._evidence, without_own(self._evidence, self._people)
+        outcomes = {0: ev.outcome_scores(evidence, SYSTEM)}
+        fairly = {0: ev.outcome_scores(fair, SYSTEM)}
+        asked = _Asked()
+        for mask, stages in self._sets:
+            outputs = self._ran(stages, asked, progress, stop)
+            outcomes[mask], fairly[mask] = (cell_outcomes(one, outputs) for one in (evidence, fair))
+        answered = {
+            name: sum(
+                bool({what, ANY_INPUT} & self._people[place].answers.keys())
+                for place, what in self._actual.items()
+                if place[1] == name and place in self._people
+            )
+            for name in self._cascade.names
+        }
+        people = PeopleAt(
+            players=self._players,
+            masks=tuple(outcomes),
+            orders=self._orders,
+            respondents=self._people,
+            answered=answered,
+            unanswered=asked.rows(self._untouched()),
+        )
+        view = person_swaps(evidence, people, outcomes, fairly)
+        seq = self.store.label_count(self._cascade.name)
+        self.store.put_view(self.read.run.id, PERSON_SWAPS, codec.to_json(view), seq)
+        return view
+
+    def _untouched(self) -> dict[str, list[str]]:
+        """Give the records, by stage, whose input in the run nobody has answered at all."""
+        end = self._cascade.outcome.stage
+        reach = {end, *self._cascade.ancestors(end)}
+        found: dict[str, list[str]] = {}
+        for record, stage in self._actual:
+            if stage in reach and (record, stage) not in self._people:
+                found.setdefault(stage, []).append(record)
+        return found
+
+    def _ran(self, stages: tuple[str, ...], asked: _Asked, progress: Progress, stop: Stop) -> Mapping[str, Output]:
+        """Run one set of stages with people there, and give the outputs at the outcome's stage."""
+        cell = Cell("person", stages)
+        into = _Into(self.store, cell)
+        summary = execute(self._work(stages, asked), sink=into, cache=self.store, progress=progress, stop=stop)
+        if summary.status is not RunStatus.DONE:
+            raise RunStopped(f"{summary.error} What was answered is kept; the same command goes on.")
+        return into.outputs.get(self._cascade.outcome.stage, {})
+
+    def _work(self, stages: tuple[str, ...], asked: _Asked) -> Work:
+        people = [one for one in self._cascade.stages if one.name in stages]
+        codes: dict[str, StageCode] = dict(self.then.job.codes)
+        for stage in people:
+            after = tuple(name for name in stages if name in self._cascade.ancestors(stage.name))
+            given = {record: one.answers for (record, at), one in self._people.items() if at == stage.name}
+
+            def note(record: str, what: str, stage: str = stage.name, after: tuple[str, ...] = after) -> None:
+                asked.note(stage, record, what, after)
+
+            codes[stage.name] = PersonStage(stage, given, asks=note)
+        return Work(
+            run=self.read.run.id,
+            cascade=replace(
+                self._cascade,
+                stages=tuple(
+                    replace(one, uses=PERSON, limits=None) if one.name in stages else one
+                    for one in self._cascade.stages
+                ),
+            ),
+            codes=codes,
+            corpora=self.then.job.materials.corpora,
+            records=self._with_people(stages),
+        )
+
+    def _with_people(self, stages: tuple[str, ...]) -> Sequence[Record]:
+        """Give the records that somebody answered at every one of the stages."""
+        return [
+            record for record in self._evidence.records if all((record.id, name) in self._people for name in stages)
+        ]
+
+
+def _was_called(output: Output | None) -> bool:
+    return output is not None and output.status is not Status.SKIPPED
+
+
+class _Into:
+    """Keeps outputs in the cell of a person swap, so that nothing is paid twice, and hands them on."""
+
+    def __init__(self, store: Store, cell: Cell) -> None:
+        self._store = store
+        self._cell = cell
+        self._lock = threading.Lock()
+        self.outputs: dict[str, dict[str, Output]] = {}
+
+    def append_outputs(self, run: str, _cell: Cell, outputs: Sequence[Output], /) -> None:
+        """Keep the outputs. Raises: StoreError."""
+        self._store.append_outputs(run, self._cell, outputs)
+        with self._lock:
+            for output in outputs:
+                self.outputs.setdefault(output.stage, {})[output.record] = output
