@@ -51,7 +51,23 @@ def test_unknown_values_in_the_link_open_the_default_and_say_so(server: Server, 
     page = open_page(f"{server.url}/?why=nowhere&run=v99")
     expect(page.get_by_role("heading", name="Why retrieve?")).to_be_visible()
     expect(page.get_by_text("The stage in the link is not in run v14.")).to_be_visible()
-    expect(page.get_by_text("The link names a cascade or run that is not here.")).to_be_visible()
+    expect(page.get_by_text("Run v99 in the link is not here. This is the newest.")).to_be_visible()
+
+
+def test_another_page_keeps_the_run_and_who_is_asking(server: Server, open_page: Callable[..., Page]) -> None:
+    page = open_page(f"{server.url}/failures?run=v13&who=ab")
+    expect(page.get_by_label("Your initials")).to_have_value("ab")
+    for name, kept in (("Oddities", "who=ab&run=v13"), ("Label", "who=ab&run=v13"), ("Compare", "who=ab")):
+        page.get_by_role("link", name=name, exact=True).click()
+        expect(page).to_have_url(re.compile(f"{kept}$"))
+    page.get_by_role("link", name="Label", exact=True).click()
+    initials = page.get_by_label("Your initials")
+    expect(initials).to_have_value("ab")
+    initials.fill("")
+    initials.press("Enter")
+    expect(page).to_have_url(re.compile("label\\?run=v13$"))
+    page.get_by_role("link", name="Failures", exact=True).click()
+    expect(page).to_have_url(re.compile("failures\\?run=v13$"))
 
 
 def test_click_on_a_failure_opens_it_on_the_failures_page(server: Server, open_page: Callable[..., Page]) -> None:

@@ -83,7 +83,7 @@ def test_address_names_stage_record_and_filters(workspace: FakeWorkspace) -> Non
 @pytest.mark.parametrize(
     ("parameter", "value", "said"),
     [
-        ("run", "v99", "The run in the link is not here."),
+        ("run", "v99", "Run v99 in the link is not here. This is the newest."),
         ("stage", "nowhere", "The stage in the link is not in run v14."),
         ("group", "no: such", "The group in the link is none that retrieve is compared by."),
         ("tag", "none", "The tag in the link is none of yours at this stage."),

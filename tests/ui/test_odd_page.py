@@ -113,7 +113,7 @@ def test_screen_older_than_the_labels_is_made_again(workspace: FakeWorkspace) ->
 
 def test_empty_states_say_what_to_do(workspace: FakeWorkspace) -> None:
     assert "The card in the link is not on this screen." in texts(opened(workspace, card="no/such/"))
-    assert "The run in the link is not here." in texts(opened(workspace, run="v99"))
+    assert "Run v99 in the link is not here. This is the newest." in texts(opened(workspace, run="v99"))
     assert "is none of these mails" in texts(opened(workspace, card="refused/draft/", record="m9999", who="ab"))
     whole = opened(workspace, card="weak-agreement/route/", who="ab")
     assert "so it names no mail" in texts(whole)

@@ -94,9 +94,14 @@ def test_several_cascades_can_be_chosen(workspace: FakeWorkspace) -> None:
     assert test.query_params["cascade"] == "other"
 
 
+def test_unknown_cascade_in_the_address_is_named(workspace: FakeWorkspace) -> None:
+    said = texts(opened(gap, workspace, cascade="suport_email"))
+    assert "Cascade suport_email in the link is not here. This is support_email." in said
+
+
 def test_unknown_values_in_the_address_are_named(workspace: FakeWorkspace) -> None:
     said = texts(opened(gap, workspace, run="v99", why="nowhere"))
-    assert "The link names a cascade or run that is not here." in said
+    assert "Run v99 in the link is not here. This is the newest." in said
     assert "The stage in the link is not in run v14." in said
 
 

@@ -9,7 +9,18 @@ import streamlit
 from stagegap import charts
 from stagegap.analysis.views import Scorecard
 from stagegap.analysis.wording import counted, interval
-from stagegap.ui import agree_card, agree_history, background, elements, empty, identity, offers, state, toolbar
+from stagegap.ui import (
+    agree_card,
+    agree_history,
+    background,
+    elements,
+    empty,
+    identity,
+    offers,
+    opening,
+    state,
+    toolbar,
+)
 from stagegap.ui.elements import note
 from stagegap.ui.protocol import Settling, Workspace
 from stagegap.ui.share import Offer
@@ -18,27 +29,24 @@ from stagegap.ui.share import Offer
 @elements.errors_as_sentences
 def draw(workspace: Workspace) -> None:
     """Draw agreement per stage, and the disagreements of the stage that the URL names to settle."""
-    cascades = workspace.cascades()
-    cascade, _ = state.chosen("cascade", cascades, cascades[0] if cascades else None)
-    if cascade is None:
-        return empty.no_cascade()
+    opened = opening.opened(workspace)
+    if opened is None:
+        return None
+    cascade, scorecard = opened.cascade, opened.scorecard
     stages = [one.stage for one in workspace.desk.label_stages(cascade)]
     stage, unknown = state.chosen("stage", stages, next(iter(stages), None))
     if stage is None:
         return empty.nothing_to_label()
-    run, no_run = state.chosen("run", [run.name for run in workspace.runs(cascade)], None)
-    scorecard = workspace.scorecard(cascade, run)
-    head, right = streamlit.columns([4, 1.6], vertical_alignment="top")
+    head, right = streamlit.columns(toolbar.widths(opened), vertical_alignment="top")
     with right:
         if scorecard is not None:
-            toolbar.draw(workspace, scorecard, partial(_offer, workspace, scorecard, stage))
+            toolbar.draw(opened, partial(_offer, workspace, scorecard, stage), run=scorecard.run, drop=("record",))
         who, verified = identity.annotator()
     with head:
         streamlit.title(elements.plain(_headline(scorecard, stage)), anchor=False)
     if unknown:
         note("The stage in the link is not one that people can label here.")
-    if no_run:
-        note("The run in the link is not here. This is the newest.")
+    opening.say_if_elsewhere(opened)
     workspace.desk.queue(cascade, stage)  # says in a sentence why a stage can't be asked about yet
     notes = workspace.people.notes(cascade, stage, who or "")
     problem = background.people_failure(cascade, stage, who or "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import streamlit
@@ -16,11 +17,12 @@ from stagegap.ui import (
     compare_runs,
     days,
     elements,
-    empty,
     offers,
+    opening,
     run_strip,
     share,
     state,
+    toolbar,
 )
 from stagegap.ui.elements import note
 from stagegap.ui.past_protocol import Past
@@ -34,10 +36,10 @@ PLACE = ("record", "list", "at")
 @elements.errors_as_sentences
 def draw(workspace: Workspace) -> None:
     """Draw the comparison of the two runs that the URL names; or the sentence that says what to do first."""
-    cascades = workspace.cascades()
-    cascade, _ = state.chosen("cascade", cascades, cascades[0] if cascades else None)
-    if cascade is None:
-        return empty.no_cascade()
+    there = opening.chosen(workspace)
+    if there is None:
+        return None
+    cascades, cascade = there
     past = workspace.past(cascade)
     pair = past.pair()
     if pair is None:
@@ -74,10 +76,9 @@ def draw(workspace: Workspace) -> None:
     return compare_ledger.draw(workspace, past, cascade, after)
 
 
-def _tools(names: dict[str, str], cascades: list[str], cascade: str, before: str, after: str) -> None:
+def _tools(names: dict[str, str], cascades: Sequence[str], cascade: str, before: str, after: str) -> None:
     with streamlit.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
-        if len(cascades) > 1:
-            elements.picker("Cascade", "cascade", dict(zip(cascades, cascades, strict=True)), cascade)
+        toolbar.cascade_picker(cascades, cascade, drop=("before", *PLACE))
         elements.picker("Earlier run", "before", names, before, drop=PLACE)
         elements.picker("Later run", "run", names, after, drop=PLACE)
 

@@ -18,6 +18,7 @@ from stagegap.ui import (
     failures_tags,
     identity,
     offers,
+    opening,
     state,
     toolbar,
 )
@@ -30,29 +31,24 @@ from stagegap.ui.protocol import Workspace
 @elements.errors_as_sentences
 def draw(workspace: Workspace) -> None:
     """Draw list, record and tags of the stage that the URL names; or the sentence that says what to do first."""
-    cascades = workspace.cascades()
-    cascade, _ = state.chosen("cascade", cascades, cascades[0] if cascades else None)
-    if cascade is None:
-        return empty.no_cascade()
-    run, no_run = state.chosen("run", [run.name for run in workspace.runs(cascade)], None)
-    scorecard = workspace.scorecard(cascade, run)
-    if scorecard is None:
-        return empty.no_run(workspace, cascade, run)
+    there = opening.scored(workspace)
+    if there is None:
+        return None
+    opened, scorecard = there
     stages = [row.stage for row in scorecard.stages]
     stage, no_stage = state.chosen("stage", stages, report.explained(scorecard))
     detail = next((detail for detail in scorecard.details if detail.stage == stage), None)
     if detail is None:
         return note(f"No record was scored at {stage}.")
-    head, right = streamlit.columns([4, 1.6], vertical_alignment="top")
+    head, right = streamlit.columns(toolbar.widths(opened), vertical_alignment="top")
     with right:
         offer = partial(offers.of_failures, workspace, scorecard, detail.stage)
-        toolbar.draw(workspace, scorecard, offer, drop=("record", "after"))
+        toolbar.draw(opened, offer, run=scorecard.run, drop=("record", "after", "group", "tag"))
         who, verified = identity.annotator()
     found = workspace.reading.tally(scorecard, detail.stage, who or "")
     with head:
         streamlit.title(elements.plain(found.tally.headline), anchor=False)
-    if no_run:
-        note("The run in the link is not here. This is the newest.")
+    opening.say_if_elsewhere(opened)
     if no_stage:
         note(f"The stage in the link is not in run {scorecard.run}.")
     failures_filters.stage_switch(stages, detail.stage)

@@ -8,7 +8,7 @@ import streamlit
 
 from stagegap import charts, report
 from stagegap.analysis.views import Scorecard
-from stagegap.ui import elements, empty, offers, state, toolbar, why_section
+from stagegap.ui import elements, empty, offers, opening, state, toolbar, why_section
 from stagegap.ui.elements import note
 from stagegap.ui.protocol import Workspace
 
@@ -17,18 +17,14 @@ from stagegap.ui.protocol import Workspace
 @elements.errors_as_sentences
 def draw(workspace: Workspace) -> None:
     """Draw the verdict, both charts and the reasons; or the sentence that says what to do first."""
-    cascades = workspace.cascades()
-    cascade, no_cascade = state.chosen("cascade", cascades, cascades[0] if cascades else None)
-    if cascade is None:
-        return empty.no_cascade()
-    run, no_run = state.chosen("run", [run.name for run in workspace.runs(cascade)], None)
-    scorecard = workspace.scorecard(cascade, run)
-    if scorecard is None:
-        return empty.no_run(workspace, cascade, run)
+    there = opening.scored(workspace)
+    if there is None:
+        return None
+    found, scorecard = there
     verdict = scorecard.verdict
-    head, tools = streamlit.columns([6, 1.9] if len(cascades) == 1 else [5, 3], vertical_alignment="top")
+    head, tools = streamlit.columns([6, 1.9] if len(found.cascades) == 1 else [5, 3], vertical_alignment="top")
     with tools:
-        toolbar.draw(workspace, scorecard, partial(offers.of_run, workspace, scorecard), cascades=cascades)
+        toolbar.draw(found, partial(offers.of_run, workspace, scorecard), run=scorecard.run)
     with head:
         streamlit.title(elements.plain(verdict.headline), anchor=False)
     elements.lead(
@@ -38,8 +34,7 @@ def draw(workspace: Workspace) -> None:
         basis=verdict.basis,
         advice=verdict.advice,
     )
-    if no_cascade or no_run:
-        note("The link names a cascade or run that is not here. This is the newest.")
+    opening.say_if_elsewhere(found)
     empty.strips(workspace, scorecard)
     stages = [stage.stage for stage in scorecard.stages]
     why, no_stage = state.chosen("why", stages, report.explained(scorecard))

@@ -9,7 +9,7 @@ import streamlit
 from stagegap import charts
 from stagegap.analysis.own_labels import MOST, OwnLabel
 from stagegap.model.queue import Queue
-from stagegap.ui import background, elements, empty, identity, label_card, share, state
+from stagegap.ui import background, elements, empty, identity, label_card, opening, share, state
 from stagegap.ui.protocol import Workspace
 
 KINDS = {
@@ -25,10 +25,10 @@ KINDS = {
 @elements.errors_as_sentences
 def draw(workspace: Workspace) -> None:
     """Draw the card for the stage, the person, the queue and the record that the URL names."""
-    cascades = workspace.cascades()
-    cascade, _ = state.chosen("cascade", cascades, cascades[0] if cascades else None)
-    if cascade is None:
-        return empty.no_cascade()
+    there = opening.chosen(workspace)
+    if there is None:
+        return None
+    _, cascade = there
     stages = {stage.stage: stage for stage in workspace.desk.label_stages(cascade)}
     stage, unknown = state.chosen("stage", list(stages), next(iter(stages), None))
     if stage is None:

@@ -10,7 +10,7 @@ import streamlit
 from stagegap import charts
 from stagegap.analysis.views import Scorecard
 from stagegap.analysis.wording import counted
-from stagegap.ui import background, days, elements, empty, identity, odd_record, offers, state, toolbar
+from stagegap.ui import background, days, elements, empty, identity, odd_record, offers, opening, state, toolbar
 from stagegap.ui.elements import note
 from stagegap.ui.protocol import Workspace
 
@@ -25,26 +25,21 @@ LONGEST = 300
 @elements.errors_as_sentences
 def draw(workspace: Workspace) -> None:
     """Draw the cards of the run that the URL names, or one card with its records."""
-    cascades = workspace.cascades()
-    cascade, _ = state.chosen("cascade", cascades, cascades[0] if cascades else None)
-    if cascade is None:
-        return empty.no_cascade()
-    run, no_run = state.chosen("run", [run.name for run in workspace.runs(cascade)], None)
-    scorecard = workspace.scorecard(cascade, run)
-    if scorecard is None:
-        return empty.no_run(workspace, cascade, run)
-    found = workspace.oddities.noticed(cascade, scorecard.run)
-    head, right = streamlit.columns([4, 1.6], vertical_alignment="top")
+    there = opening.scored(workspace)
+    if there is None:
+        return None
+    opened, scorecard = there
+    found = workspace.oddities.noticed(scorecard.cascade, scorecard.run)
+    head, right = streamlit.columns(toolbar.widths(opened), vertical_alignment="top")
     with right:
         offer = partial(offers.of_oddities if found else offers.of_run, workspace, scorecard, found)
-        toolbar.draw(workspace, scorecard, offer, drop=("card", "record"))
+        toolbar.draw(opened, offer, run=scorecard.run, drop=("card", "record"))
         who, verified = identity.annotator()
     with head:
         streamlit.title(elements.plain(found.headline if found else "Looking for what is strange"), anchor=False)
-    if no_run:
-        note("The run in the link is not here. This is the newest.")
+    opening.say_if_elsewhere(opened)
     if found is None or workspace.oddities.is_stale(found.screen):
-        background.screen(workspace, cascade, scorecard.run)
+        background.screen(workspace, scorecard.cascade, scorecard.run)
         empty.no_screen(workspace, scorecard, is_older=found is not None)
     if found is None:
         return None

@@ -10,8 +10,21 @@ from pathlib import Path
 import streamlit
 
 from stagegap.errors import StagegapError
-from stagegap.ui import agree_page, compare_page, elements, failures_page, gap_page, identity, label_page, odd_page
+from stagegap.ui import (
+    agree_page,
+    compare_page,
+    elements,
+    failures_page,
+    gap_page,
+    identity,
+    label_page,
+    odd_page,
+    state,
+)
 from stagegap.ui.protocol import Workspace
+
+CHOSEN_ONCE = ("who", "cascade", "run")
+"""What somebody who goes on to another page means there, too; the Compare page has two runs of its own."""
 
 
 def show(opener: Callable[[Path], Workspace], folder: Path, *, only_label: bool = False) -> None:
@@ -55,7 +68,9 @@ def show(opener: Callable[[Path], Workspace], folder: Path, *, only_label: bool 
         pages.append(streamlit.Page(agree, title="Agree", url_path="agree"))
         pages.append(streamlit.Page(compare, title="Compare", url_path="compare"))
         pages.append(streamlit.Page(odd, title="Oddities", url_path="odd"))
-    streamlit.navigation(pages, position="hidden" if only_label else "top").run()
+    page = streamlit.navigation(pages, position="hidden" if only_label else "top")
+    state.carry_over(page.url_path, *(CHOSEN_ONCE if page.title != "Compare" else CHOSEN_ONCE[:2]))
+    page.run()
 
 
 @streamlit.cache_resource(show_spinner=False)

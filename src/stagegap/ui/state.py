@@ -15,6 +15,8 @@ _CHART = "chart "
 _TURNS = "turns"
 _PICK = "pick "
 _SHOWN = "shown "
+_LAST = "last "
+_PAGE = "page"
 
 
 def chosen(name: str, allowed: Sequence[str], default: str | None) -> tuple[str | None, bool]:
@@ -30,6 +32,18 @@ def asked(name: str) -> str | None:
     return (streamlit.query_params.get(name) or "").strip() or None
 
 
+def carry_over(page: str, *names: str) -> None:
+    """Give a page that the top bar leads to, whose address is bare, what the page before had chosen of `names`."""
+    is_arriving = streamlit.session_state.get(_PAGE) not in (None, page)
+    streamlit.session_state[_PAGE] = page
+    for name in names:
+        last = streamlit.session_state.get(_LAST + name)
+        if is_arriving and last is not None and asked(name) is None:
+            streamlit.query_params[name] = last
+        elif (value := asked(name)) is not None:
+            streamlit.session_state[_LAST + name] = value
+
+
 def choose(name: str, value: str | None) -> None:
     """Put a choice into the URL; None takes it out."""
     streamlit.session_state[_TURNS] = streamlit.session_state.get(_TURNS, 0) + 1
@@ -37,6 +51,7 @@ def choose(name: str, value: str | None) -> None:
 
 
 def _write(name: str, value: str | None) -> None:
+    streamlit.session_state[_LAST + name] = value
     if value is None:
         streamlit.query_params.pop(name, None)
     else:

@@ -6,23 +6,25 @@ from collections.abc import Callable, Sequence
 
 import streamlit
 
-from stagegap.analysis.views import Scorecard
 from stagegap.ui import days, elements, share
-from stagegap.ui.protocol import Workspace
+from stagegap.ui.opening import Opening
 
 
-def draw(
-    workspace: Workspace,
-    scorecard: Scorecard,
-    offer: Callable[[], share.Offer],
-    *,
-    cascades: Sequence[str] = (),
-    drop: Sequence[str] = (),
-) -> None:
+def draw(found: Opening, offer: Callable[[], share.Offer], *, run: str, drop: Sequence[str] = ()) -> None:
     """Draw the pickers and Share; another run takes the parameters of `drop` out of the address."""
     with streamlit.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
-        if len(cascades) > 1:
-            elements.picker("Cascade", "cascade", dict(zip(cascades, cascades, strict=True)), scorecard.cascade)
-        runs = {run.name: days.dated(run) for run in workspace.runs(scorecard.cascade)}
-        elements.picker("Run", "run", runs, scorecard.run, drop=drop)
-        share.button(offer, run=scorecard.run)
+        cascade_picker(found.cascades, found.cascade, drop=drop)
+        elements.picker("Run", "run", {one.name: days.dated(one) for one in found.runs}, run, drop=drop)
+        share.button(offer, run=run)
+
+
+def widths(found: Opening) -> tuple[float, float]:
+    """Give how the width of a page is shared between its title and the toolbar."""
+    return (4, 1.6) if len(found.cascades) == 1 else (4, 2.6)
+
+
+def cascade_picker(cascades: Sequence[str], cascade: str, *, drop: Sequence[str] = ()) -> None:
+    """Draw the picker of cascades where there are several; another one has other stages and runs."""
+    if len(cascades) > 1:
+        names = dict(zip(cascades, cascades, strict=True))
+        elements.picker("Cascade", "cascade", names, cascade, drop=("run", "stage", "why", *drop))
