@@ -76,7 +76,11 @@ def test_signed_in_person_is_not_asked_for_initials(monkeypatch: pytest.MonkeyPa
     test = ran(script)
     assert [text.value for text in test.text] == ["ab@example.org", "('ab@example.org', True)"]
     monkeypatch.setattr(streamlit, "user", {"email": "ab@example.org", "is_logged_in": False})
-    assert [text.value for text in ran(script).text] == ["(None, False)"]
+    configured = AppTest.from_function(script, default_timeout=60)
+    configured.secrets["auth"] = {"client_id": "stagegap"}
+    configured.run()
+    assert [text.value for text in configured.text] == ["(None, False)"]
+    assert [button.label for button in configured.button] == ["Sign in"]
 
 
 def test_refresh_that_is_on_its_way_is_not_started_twice(tmp_path: Path) -> None:
