@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from stagegap.analysis.contributions import hunt_sentence, hunted_rate, own_work
+from stagegap.analysis.contributions import hunt_sentence, hunted_rate, identity_sentence, own_work
 from stagegap.metrics import metric
 from stagegap.model.answer import Answer, Label, Output, Status
 from stagegap.model.cascade import Kind
@@ -71,3 +71,15 @@ def test_hunt_without_outputs_has_no_rate():
     labels = [label("r1", "me", "a", chance=0.1)]
     said = hunt_sentence(HUNT, labels, {}, BY, Kind.LABEL, UNITS, noun="mail")
     assert said.endswith("Their rate by weights is not measured: no label of the hunt meets an output.")
+
+
+def test_answers_under_initials_are_counted_and_those_from_files_left_out():
+    def made(key: str, **more: object) -> Label:
+        fields = {"record": key, "stage": "s", "annotator": "ab", "answer": None, "seen": "h"} | more
+        return Label(id=key, **fields)  # type: ignore[arg-type]  # short rows
+
+    assert identity_sentence([]) == identity_sentence([made("1", seen=""), made("2", action="skip")]) == ""
+    both = [made("1"), made("2", verified=True), made("3", action="adjudicate")]
+    said = "2 of 3 answers given here carry initials that nobody checked: not verified."
+    assert identity_sentence(both) == said
+    assert identity_sentence(both[1:2]) == "Every answer given here (1) carries a name that was checked."

@@ -62,8 +62,11 @@ def test_a_day_from_expectation_to_report(
     server = serve(is_real=True)
     page = open_page(f"{server.url}/compare?cascade=support-email")
     headline(page, "Nothing to compare yet")
-    stagegap(demo, "expect", "retrieve=+3", "--because", "rare words should count more")
-    page.reload()
+    page.get_by_text("Expect something of the change after v1").click()
+    page.get_by_role("radio", name="retrieve").click()
+    page.get_by_label("Points").fill("3")
+    page.get_by_label("Because").fill("rare words should count more")
+    page.get_by_role("button", name="Write it down").click()
     expect(page.locator(".led")).to_contain_text("rare words should count more")
     expect(page.locator(".led")).to_contain_text("guess: 9% of the gain with references")
 

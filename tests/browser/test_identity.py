@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,15 +20,22 @@ from stagegap.workspace import Workspace
 __all__ = ["project"]
 
 
-@pytest.fixture
-def provider() -> Iterator[int]:
-    """Port of a provider in a process of its own."""
-    script = Path(__file__).with_name("oidc_provider.py")
-    process = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True)
+@contextmanager
+def started(script: str, *words: str) -> Iterator[int]:
+    """Run a script of this folder as a process; gives the port that it prints first."""
+    command = [sys.executable, str(Path(__file__).with_name(script)), *words]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     yield int(process.stdout.readline())
     process.kill()
     process.communicate()
+
+
+@pytest.fixture
+def provider() -> Iterator[int]:
+    """Port of an OpenID Connect provider."""
+    with started("oidc_provider.py") as port:
+        yield port
 
 
 def test_who_signs_in_labels_under_that_name_and_comes_back_to_the_link(
@@ -67,3 +75,27 @@ server_metadata_url = "http://127.0.0.1:{provider}/.well-known/openid-configurat
     expect(page.get_by_role("heading", level=1)).to_be_visible()
     page.goto(f"{server.url}/label?stage=reply")
     expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+
+
+def test_proxy_says_who_labels_whatever_the_link_and_the_browser_say(
+    project: Path, serve: Callable[..., Server], open_page: Callable[..., Page], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STAGEGAP_TRUSTED_HEADER", "X-Forwarded-Email")
+    monkeypatch.setenv("STAGEGAP_HOST", "labels.example.org")
+    server = serve(is_real=True)
+    with started("reverse_proxy.py", str(server.port), "labels.example.org", "ab@example.org") as port:
+        page = open_page("about:blank")
+        page.set_extra_http_headers({"X-Forwarded-Email": "boss@example.org"})
+        page.goto(f"http://127.0.0.1:{port}/label?stage=topic&who=boss")
+        expect(page.get_by_text("ab@example.org")).to_be_visible()
+        expect(page.locator(".card[data-record]:not([data-record=''])")).to_be_visible()
+        page.locator(".card").focus()
+        page.keyboard.press("1")
+        page.keyboard.press("Enter")
+        all_saved(page)
+        page.goto("about:blank")
+    with Workspace.open(project) as workspace:
+        (made,) = [label for label in workspace.store.labels("first", stage="topic") if label.queue]
+    assert (made.annotator, made.verified) == ("ab@example.org", True)
+    direct = open_page(f"{server.url}/label?stage=topic&who=boss")
+    expect(direct.get_by_text("did not say who you are")).to_be_visible()

@@ -1,67 +1,14 @@
-"""Several people: identity by a proxy, two at once, a link to one record, what a change of the guideline shows."""
+"""Several people: initials, two at once, a link to one record, what a change of the guideline shows."""
 
 from __future__ import annotations
 
 import json
-import socket
-import socketserver
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from threading import Thread
+from collections.abc import Callable
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from browser.conftest import Server
 from browser.test_label_page import all_saved, open_card, stored
-
-
-@contextmanager
-def proxy(to: int) -> Iterator[int]:
-    """Stand before the app as a proxy does: put a header into the first request of each connection. Gives its port."""
-
-    def pipe(source: socket.socket, target: socket.socket) -> None:
-        with suppress(OSError):
-            while chunk := source.recv(65536):
-                target.sendall(chunk)
-            target.shutdown(socket.SHUT_WR)
-
-    class Handler(socketserver.BaseRequestHandler):
-        def handle(self) -> None:
-            with socket.create_connection(("127.0.0.1", to)) as app:
-                line, _, rest = self.request.recv(65536).partition(b"\r\n")
-                app.sendall(line + b"\r\nX-Forwarded-Email: ab@example.org\r\n" + rest)
-                back = Thread(target=pipe, args=(app, self.request), daemon=True)
-                back.start()
-                pipe(self.request, app)
-                back.join()
-
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
-        server.block_on_close = False
-        Thread(target=server.serve_forever, daemon=True).start()
-        yield server.server_address[1]
-        server.shutdown()
-
-
-def test_proxy_says_who_labels_and_the_link_does_not(
-    serve: Callable[..., Server], open_page: Callable[..., Page], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("STAGEGAP_TRUSTED_HEADER", "X-Forwarded-Email")
-    server = serve()
-    with proxy(server.port) as port:
-        page = open_page(f"http://127.0.0.1:{port}/label?stage=route&who=boss")
-        expect(page.get_by_text("ab@example.org")).to_be_visible()
-        expect(page.locator(".card[data-record='m0000']")).to_be_visible()
-        page.locator(".card").focus()
-        page.keyboard.press("1")
-        page.keyboard.press("Enter")
-        all_saved(page)
-        page.goto("about:blank")
-    (line,) = (server.folder / "labels.jsonl").read_text().splitlines()
-    assert json.loads(line)[1] == "ab@example.org"
-    direct = open_page(f"{server.url}/label?stage=route&who=boss")
-    expect(direct.get_by_text("did not say who you are")).to_be_visible()
 
 
 def test_initials_are_marked_as_not_verified(server: Server, open_page: Callable[..., Page]) -> None:

@@ -183,7 +183,7 @@ def test_all_settings_are_shown_when_asked_for(two: Workspace) -> None:
 
 def test_expectation_is_written_down_on_the_page_and_stands_in_the_ledger(two: Workspace) -> None:
     test = opened(two)
-    test.selectbox[-1].set_value("reply")
+    test.segmented_control[-1].set_value("reply")
     test.number_input[0].set_value(5)
     test.text_input[-1].set_value("a better fact")
     next(button for button in test.button if button.label == "Write it down").click().run()
@@ -195,7 +195,7 @@ def test_expectation_is_written_down_on_the_page_and_stands_in_the_ledger(two: W
 
 def test_expectation_beyond_a_perfect_score_is_refused_with_a_sentence(two: Workspace) -> None:
     test = opened(two)
-    test.selectbox[-1].set_value("reply")
+    test.segmented_control[-1].set_value("reply")
     test.number_input[0].set_value(99)
     next(button for button in test.button if button.label == "Write it down").click().run()
     assert "below a perfect score" in texts(test)

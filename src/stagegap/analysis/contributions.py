@@ -86,6 +86,17 @@ def _own_sentence(count: int, pace: float | None, found: Estimate, *, stage: str
     )
 
 
+def identity_sentence(labels: Sequence[Label]) -> str:
+    """Say how many of the answers that people gave here carry a name that nobody checked; empty without any."""
+    made = [label for label in labels if label.action in ("label", "adjudicate") and label.seen]
+    claimed = sum(not label.verified for label in made)
+    if not made:
+        return ""
+    if not claimed:
+        return f"Every answer given here ({len(made):,}) carries a name that was checked."
+    return f"{claimed:,} of {counted(len(made), 'answer')} given here carry initials that nobody checked: not verified."
+
+
 def hunt_sentence(
     queue: Queue,
     labels: Sequence[Label],

@@ -36,8 +36,9 @@ def draw(workspace: Workspace, past: Past, cascade: str, baseline: str | None) -
                     f"({charts.span(row.gain)})."
                 )
         with streamlit.form("expect", border=False):
+            # No list that pops up: it would close again at once while the expander still moves what is below it.
+            place = streamlit.segmented_control("Where", [*stages, OUTCOME], default=stages[0], required=True)
             with streamlit.container(horizontal=True, vertical_alignment="bottom"):
-                place = streamlit.selectbox("Where", [*stages, OUTCOME], width=180)
                 points = streamlit.number_input("Points", -100, 100, 0, step=1, width=140)
                 reason = streamlit.text_input("Because", width=340)
             if streamlit.form_submit_button("Write it down"):
