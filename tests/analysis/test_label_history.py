@@ -79,17 +79,17 @@ def test_everything_that_people_did_stands_in_its_order_with_what_they_saw() -> 
         ("kl", "saw the answers", ""),
     ]
     first, second, *_, look, corrected, settled, last = found.events
-    assert first.saw == "body, found, candidates, as in run v1"
+    assert first.saw == "saw body, found, candidates, as in run v1"
     assert dict(first.inputs)["candidates"] == "KB-2 Parcels\nKB-3"
     assert dict(first.inputs)["found"] == "KB-1 Refunds"
     assert dict(first.inputs)["body"].endswith("characters)"), "a field of 5 MB does not fill the page"
     assert (first.verified, first.active_ms, first.guideline, first.remarks) == (True, 4_200, "g" * 16, ())
-    assert second.saw == "a payload that is not stored (gone)"
+    assert second.saw == "saw what is not stored (gone)"
     assert second.remarks == ("unsure", "odd", "hunted for: in no rate without weights", f"note: {BAD}")
     assert corrected.remarks == ("not blind: had seen answers before",)
     assert corrected.saw == "from a file: what was seen is unknown"
     assert settled.remarks == ("they differed: slip", "guideline line: Be kind.")
-    assert (look.saw, last.saw) == ("every answer, run v1", "every answer")
+    assert (look.saw, last.saw) == ("of run v1", "of people")
     judged = [dict(one.inputs) for one in found.events if one.did == "judged"]
     assert judged == [{"answer A": "Dear A", "answer B": "Dear B"}, {"answers": "A:  Dear A"}]
     assert found.guidelines == (VERSION,)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, WebSocket, expect
 
 from browser.conftest import Server
@@ -89,3 +91,23 @@ def test_decision_can_be_made_again_and_only_adds(server: Server, open_page: Cal
     first, second = stored(server)
     assert first["record"] == second["record"] == "m0000"
     assert first["values"]["verdict"] != second["values"]["verdict"]
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (420, "dark")])
+def test_decision_leads_to_who_said_what(
+    server: Server, open_page: Callable[..., Page], width: int, scheme: str
+) -> None:
+    page = open_agree(server, open_page, "route", width=width, scheme=scheme)
+    page.keyboard.press("3")
+    page.keyboard.press("Enter")
+    all_saved(page)
+    page.reload()
+    page.get_by_role("button", name="m0000").click()
+    history = page.get_by_role("region", name="History at route")
+    for said in (*PEOPLE, "answered: billing", "eve", "settled: billing or refund", "not verified"):
+        expect(history).to_contain_text(said)
+    expect(page).to_have_url(f"{server.url}/agree?stage=route&who=eve&trace=m0000")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    expect(page.locator("[data-testid=stStatusWidget]")).to_have_count(0)
+    result = Axe().run(page)
+    assert [(v["id"], [node["html"][:200] for node in v["nodes"]]) for v in result.response["violations"]] == []

@@ -14,6 +14,7 @@ PAGES = {
     "gap": "/",
     "label": "/label?stage=retrieve&who=ab",
     "text": "/label?stage=draft&who=ab",
+    "brief": "/label?stage=anger&who=new",
     "agree": "/agree?stage=draft&who=eve",
 }
 

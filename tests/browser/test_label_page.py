@@ -280,6 +280,39 @@ def test_form_of_the_users_own_is_drawn_and_answers(server: Server, open_page: C
     expect(page.get_by_role("slider", name="How bad is m0000")).to_have_value("7")
 
 
+def test_guideline_is_read_before_the_first_label_and_not_again(server: Server, open_page: Callable[..., Page]) -> None:
+    page = open_page(f"{server.url}/label?stage=route&who=new")
+    expect(page.get_by_role("region", name="Before you begin")).to_contain_text("Read the whole mail.")
+    page.keyboard.press("2")
+    expect(page.locator(".option")).to_have_count(0)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("region", name="What the stage saw")).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("region", name="What the stage saw")).to_be_visible()
+    page.keyboard.press("2")
+    page.keyboard.press("Enter")
+    all_saved(page)
+    assert [event["values"]["value"] for event in stored(server)] == ["refund"]
+    page.goto(f"{server.url}/label?stage=tone&who=new")
+    expect(page.get_by_role("region", name="Before you begin")).to_contain_text("2 examples with explained answers")
+    page.get_by_role("button", name="Begin").click()
+    expect(page.get_by_text("Warm-up 1 of 2, not counted.")).to_be_visible()
+
+
+def test_marks_of_a_guideline_become_elements_and_nothing_else_does(
+    server: Server, open_page: Callable[..., Page]
+) -> None:
+    page = open_card(server, open_page, "anger")
+    page.keyboard.press("g")
+    shown = page.get_by_role("group", name="Guideline")
+    expect(shown.locator("b")).to_have_text(["0"])
+    expect(shown.locator("i")).to_have_text(["calm"])
+    expect(shown.locator(".head")).to_have_text("How angry")
+    expect(shown.locator(".point")).to_have_text(["0: calm", "10: 2 * 5 <img src=x onerror='window.hacked=1'>"])
+    assert shown.locator("img").count() == 0
+    assert page.evaluate("window.hacked") is None
+
+
 def test_guideline_and_keys_open_by_key(server: Server, open_page: Callable[..., Page]) -> None:
     page = open_card(server, open_page)
     page.keyboard.press("g")

@@ -49,11 +49,16 @@ def _inputs(*names: str) -> dict[str, Source]:
     return {name: stages.get(name, Source("record", name)) for name in names}
 
 
+GUIDELINE = "Read the whole mail.\nTwo topics: choose the one that is more urgent."
+MARKED = "# How angry\n- **0**: *calm*\n- 10: 2 * 5 <img src=x onerror='window.hacked=1'>"
+"""A guideline with marks, and with what must stay text."""
+
+
 def _stage(name: str, inputs: dict[str, Source], output: OutputType, metric: str, ask: str) -> Stage:
     helps = {"billing": "charges, invoices, prices", "refund": "money back, returns"}
     return Stage(
         name=name, uses="python", inputs=inputs, output=output, metrics=(metric,), ask=ask, choices_help=helps,
-        guideline="Read the whole mail.\nTwo topics: choose the one that is more urgent.",
+        guideline=MARKED if name == "anger" else GUIDELINE,
     )  # fmt: skip
 
 
@@ -316,7 +321,7 @@ class FakeWorkspace:
             items=[*fresh, *skipped][:limit],
             progress=Progress(done=done, skipped=len(latest) - done, total=SIZE, median_ms=pace),
             last=(_item(STAGES[queue.stage], int(last.record[1:])), last) if last else None,
-            guideline=had[-1] if had else "",
+            guideline=had[-1] if had else "" if annotator == "new" else worklist.guideline_hash(queue.guideline),
         )
 
     def save_labels(

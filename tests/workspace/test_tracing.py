@@ -47,13 +47,13 @@ def test_history_names_everybody_with_what_was_before_them(project: Workspace) -
     ]
     assert dict(found.events[1].inputs) == {"question": "When do you open on Saturday?"}
     assert found.events[0].saw == "from a file: what was seen is unknown"
-    assert found.events[3].saw == "every answer, run v1"
+    assert found.events[3].saw == "of run v1"
     assert (found.accepted, found.settled) == (("opening",), "ab, yz, eve: adjudicated")
 
 
 def test_look_without_a_run_is_noted_too(project: Workspace) -> None:
     project.reading.look("first", "", "q2", "yz")
-    assert [one.saw for one in project.bench.history("first", "topic", "q2").events][-1] == "every answer"
+    assert [one.saw for one in project.bench.history("first", "topic", "q2").events][-1] == "of people"
     assert "q2" not in offered(project, "topic", "yz")
 
 

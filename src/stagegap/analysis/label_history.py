@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Literal, cast
 
 from stagegap.analysis.exposure import Told, is_told, told_since
@@ -26,7 +27,7 @@ class PastEvent:
     """One thing that a person did."""
 
     at: float
-    """Seconds since 1970, UTC."""
+    """Seconds since 1970, UTC; 0 where a file did not say."""
     who: str
     verified: bool
     """True when the identity was checked; a look at the answers does not say."""
@@ -36,7 +37,7 @@ class PastEvent:
     remarks: tuple[str, ...]
     """Unsure, odd, the note, why people differed, the guideline line cited, and what keeps the label out of rates."""
     saw: str
-    """What was before the person, in a few words."""
+    """What was before the person, in a few words: `saw subject, body, as in run v1`."""
     inputs: tuple[tuple[str, str], ...]
     """The same in full: name and plain text; empty where it is not stored."""
     guideline: str
@@ -163,9 +164,9 @@ def _saw(label: Label, names: Sequence[str], runs: Mapping[str, str]) -> str:
     if not label.seen:
         return "from a file: what was seen is unknown"
     if not names:
-        return f"a payload that is not stored ({label.seen})"
+        return f"saw what is not stored ({label.seen})"
     run = f", as in run {runs.get(label.run, label.run)}" if label.run else ""
-    return f"{', '.join(names)}{run}"
+    return f"saw {', '.join(names)}{run}"
 
 
 def _look(look: Seen, runs: Mapping[str, str]) -> PastEvent:
@@ -176,7 +177,7 @@ def _look(look: Seen, runs: Mapping[str, str]) -> PastEvent:
         did="saw the answers",
         said="",
         remarks=(),
-        saw=f"every answer, run {runs.get(look.run, look.run)}" if look.run else "every answer",
+        saw=f"of run {runs.get(look.run, look.run)}" if look.run else "of people",
         inputs=(),
         guideline="",
         active_ms=None,
@@ -205,6 +206,15 @@ def _text(value: Json) -> str:
         return value
     assert isinstance(value, list | tuple), "an input is a text or documents"
     return "\n".join(_offer({**one, "value": one["id"]}) for one in value if isinstance(one, Mapping))
+
+
+def when(at: float) -> str:
+    """Give a time as a history shows it, in UTC.
+
+    >>> when(12.5), when(0)
+    ('1970-01-01 00:00:12', 'no time given')
+    """
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S}" if at else "no time given"
 
 
 def _cut(text: str) -> str:

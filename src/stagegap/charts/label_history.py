@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from html import escape
 
-from stagegap.analysis.label_history import LabelHistory, PastEvent
+from stagegap.analysis.label_history import LabelHistory, PastEvent, when
 from stagegap.analysis.settling import Decision
 from stagegap.analysis.wording import counted
 from stagegap.model.queue import GuidelineVersion
@@ -27,14 +27,13 @@ def _stage(found: LabelHistory) -> str:
     rows = "".join(_row(event) for event in found.events)
     return (
         f'<section class="sb"><h3>{name} <small>{counted(len(found.events), "event")}</small></h3>{right}{how}'
-        f'<div class="scroll" tabindex="0" role="region" aria-label="History at {name}"><table class="fl hist">'
+        f'<div class="scroll long" tabindex="0" role="region" aria-label="History at {name}"><table class="fl hist">'
         f'<caption class="sr">Who did what at {name}, oldest first</caption><thead><tr>{heads}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div>{''.join(_guideline(one) for one in found.guidelines)}</section>"
     )
 
 
 def _row(event: PastEvent) -> str:
-    at = datetime.fromtimestamp(event.at, UTC)
     is_look = event.did == "saw the answers"
     checked = "" if is_look else f"<br><small>{'verified' if event.verified else 'not verified'}</small>"
     said = f": {escape(event.said)}" if event.said else ""
@@ -42,13 +41,13 @@ def _row(event: PastEvent) -> str:
     took = "" if event.active_ms is None else f", {max(1, round(event.active_ms / 1000)):,} s"
     by = f", guideline {escape(event.guideline)}" if event.guideline else ""
     return (
-        f'<tr><th scope="row">{at:%Y-%m-%d %H:%M:%S}</th><td>{escape(event.who)}{checked}</td>'
+        f'<tr><th scope="row">{when(event.at)}</th><td>{escape(event.who)}{checked}</td>'
         f"<td><b>{escape(event.did)}</b>{said}{remarks}{_saw(event, took + by)}</td></tr>"
     )
 
 
 def _saw(event: PastEvent, rest: str) -> str:
-    told = f"saw {escape(event.saw)}{rest}"
+    told = f"{escape(event.saw)}{rest}"
     if not event.inputs:
         return f"<br>{told}"
     fields = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in event.inputs)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
-from stagegap.analysis.label_history import LabelHistory, PastEvent
+from stagegap.analysis.label_history import LabelHistory, PastEvent, when
 from stagegap.cli.options import CascadeOption, JsonOption
 from stagegap.errors import ConfigurationError
 
@@ -52,13 +51,12 @@ def lines(found: LabelHistory) -> list[str]:
 
 
 def _event(event: PastEvent) -> list[str]:
-    at = datetime.fromtimestamp(event.at, UTC)
     checked = "" if event.did == "saw the answers" else f" ({'verified' if event.verified else 'not verified'})"
     said = f": {event.said}" if event.said else ""
     took = "" if event.active_ms is None else f", {max(1, round(event.active_ms / 1000)):,} s"
     by = f", guideline {event.guideline}" if event.guideline else ""
     return [
-        f"{at:%Y-%m-%d %H:%M:%S}  {event.who}{checked} {event.did}{said}",
+        f"{when(event.at)}  {event.who}{checked} {event.did}{said}",
         *(f"    {remark}" for remark in event.remarks),
-        f"    saw {event.saw}{took}{by}",
+        f"    {event.saw}{took}{by}",
     ]

@@ -49,6 +49,7 @@ def given(
         "form": {**settling.form, "question": queue.question},
         "guideline": queue.guideline,
         "version": guideline_hash(queue.guideline),
+        "read": True,
         "changed": None,
         "warmup": [],
         "opened": None,

@@ -166,6 +166,6 @@ def tags(key: str, data: Mapping[str, Any], *, on_outbox: Callable[[], None]) ->
 
 def card(key: str, data: Mapping[str, Any], *, on_outbox: Callable[[], None]) -> None:
     """Draw the label card; `on_outbox` runs before the page is drawn again with what the card sent."""
-    script = _module("presence", "card/kept", "card/view", "card/card")
+    script = _module("presence", "card/kept", "card/guideline", "card/view", "card/card")
     render = component("stagegap.card", html='<div id="card"></div>', css=asset("card/style.css"), js=script)
     render(key=key, data=dict(data), on_outbox_change=on_outbox)

@@ -72,6 +72,7 @@ def given(
         "form": {**form, "question": queue.question},
         "guideline": queue.guideline,
         "version": guideline_hash(queue.guideline),
+        "read": bool(sitting.guideline),
         "changed": _changed(desk.guideline_change(queue, sitting.guideline)),
         "warmup": json.loads(queue.warmup) if not progress.done + progress.skipped else [],
         "opened": _opened(workspace, queue, who, record),

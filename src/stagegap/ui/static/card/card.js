@@ -1,10 +1,10 @@
 // The label card: one record at a time, keys first, nothing lost.
 //
-// From Python:  data = {context, queue, queues, who, form, guideline, version, changed, warmup, opened, items, last,
+// From Python:  data = {context, queue, queues, who, form, guideline, version, read, changed, warmup, opened, items, last,
 //               acknowledged, progress, words}
 // To Python:    state "outbox" = {events, at}, always the whole list of events that are not acknowledged. A trigger per
 //               label would lose events when several arrive during one script run; a list that is sent again does not.
-// presence.js, kept.js, view.js and this file are one module: elements.py joins them, so that nothing needs a build.
+// presence.js, kept.js, guideline.js, view.js and this file are one module: elements.py joins them, so that nothing needs a build.
 
 const RETRY_MS = 4_000
 const HISTORY = 50
@@ -39,6 +39,7 @@ class Card {
     this.warmKey = `stagegap/warm/${data.queue}/${data.who}`
     this.warming = device.read(this.warmKey) ? [] : [...(data.warmup ?? [])] // examples to answer first, never sent
     this.warmups = this.warming.length
+    this.briefing = new Briefing({ data })
     this.opened = data.opened // the record that the link asks for
     if (this.opened) this.waiting.push(this.opened.item)
     this.said = ""
@@ -145,6 +146,14 @@ class Card {
     device.remove(this.draftKey)
     this.say(this.warming.length ? "Next example." : "Now it counts.")
     this.next()
+    this.box.focus({ preventScroll: true })
+  }
+
+  begin() {
+    this.briefing.close()
+    this.clock.restart()
+    this.say(this.example ? "Warm-up." : "First record.")
+    this.paint()
     this.box.focus({ preventScroll: true })
   }
 
@@ -266,6 +275,7 @@ class Card {
       return
     }
     if (event.ctrlKey || event.metaKey || event.altKey) return
+    if (this.briefing.isOpen) return event.key === "Enter" && take(() => this.begin())
     const digit = /^(?:Digit|Numpad)([0-9])$/.exec(event.code)?.[1]
     if (digit !== undefined) return this.current && take(() => this.onDigit(Number(digit), event.shiftKey))
     if (event.key === "Enter" && !(target.tagName === "BUTTON" && !target.dataset.value)) return take(() => this.save())

@@ -16,15 +16,22 @@ class View {
     card.box = make("div", attributes,
       this.top(),
       make("div", { class: "sr said", "aria-live": "polite" }, card.said),
-      card.helpOpen && this.help(),
-      card.guidelineOpen && this.guideline(),
-      card.data.changed && !card.informed && this.change(),
-      card.example && this.warmUp(),
-      card.current ? make("div", { class: "columns" }, this.inputs(), this.answers()) : this.end())
+      ...(card.briefing.isOpen && card.current ? [this.brief()] : this.work()))
     card.root.querySelector("#card").replaceChildren(card.box)
     if (!wasInside) return
     const target = kept && card.box.querySelector(`[data-focus="${CSS.escape(kept)}"]`)
     ;(target || card.box).focus({ preventScroll: true })
+  }
+
+  work() {
+    const { card } = this
+    return [
+      card.helpOpen && this.help(),
+      card.guidelineOpen && this.guideline(),
+      card.data.changed && !card.informed && this.change(),
+      card.example && this.warmUp(),
+      card.current ? make("div", { class: "columns" }, this.inputs(), this.answers()) : this.end(),
+    ]
   }
 
   top() {
@@ -260,8 +267,17 @@ class View {
   // ---- around the record ----
 
   guideline() {
-    const text = this.card.data.guideline || "There is no guideline for this stage."
-    return make("aside", { class: "panel", "aria-label": "Guideline" }, make("div", { class: "txt", tabindex: "0" }, text))
+    const text = this.card.data.guideline
+    return make("aside", { class: "panel", "aria-label": "Guideline" }, text ? guidelineText(text) : "There is no guideline for this stage.")
+  }
+
+  brief() {
+    const { card } = this
+    const next = card.warmups ? `${card.warmups} examples with explained answers come first; they do not count.` : "Then the first record comes."
+    return make("section", { class: "panel brief", "aria-label": "Before you begin" },
+      make("b", {}, "Read this once before you begin. "), `${next} G shows it again at any time.`,
+      guidelineText(card.data.guideline),
+      make("div", { class: "begin" }, make("button", { type: "button", class: "go", "data-focus": "begin", onclick: () => card.begin() }, "Begin", cap("⏎"))))
   }
 
   change() {
