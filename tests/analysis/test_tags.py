@@ -108,12 +108,15 @@ def test_failures_of_one_cluster_count_as_such() -> None:
 def test_nothing_read_gives_no_number() -> None:
     own = OwnTags(tags=("old",), by_record={})
     tally = tag_tally(own, [], stage="route", noun="mail", failures=2, rate=RATE)
-    assert tally.headline == "Route fails on 2 mails"
+    assert tally.headline == "Route fails on 2 of 100 mails"
     assert tally.rows[0].share.method == "too few: nothing is tagged"
     assert not tally.rows[0].win.is_measured
     assert "A failure may have several." in tally.basis
     none = tag_tally(OwnTags(tags=(), by_record={}), [], stage="route", noun="mail", failures=0, rate=RATE)
-    assert none.headline == "Route never fails"
+    assert none.headline == "Route never fails: 0 of 100 mails"
+    nothing = unmeasured("too few: nothing was scored")
+    unscored = tag_tally(OwnTags(tags=(), by_record={}), [], stage="route", noun="mail", failures=0, rate=nothing)
+    assert unscored.headline == "No mail was scored at route"
 
 
 def test_without_a_ceiling_the_win_is_not_measured() -> None:

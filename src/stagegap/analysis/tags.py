@@ -146,7 +146,7 @@ def tag_tally(
         failures=failures,
         read=len(read),
         rows=rows,
-        headline=_headline(stage, noun, failures, len(read), rows),
+        headline=_headline(stage, noun, failures, rate.n, len(read), rows),
         basis=_basis(len(read), failures),
     )
 
@@ -192,10 +192,13 @@ def _mean_win(values: Floats, units: Sequence[str]) -> Estimate:
     return mean_t(values, effective_n=n_eff, clusters=count)
 
 
-def _headline(stage: str, noun: str, failures: int, read: int, rows: Sequence[TagRow]) -> str:
+def _headline(stage: str, noun: str, failures: int, n: int, read: int, rows: Sequence[TagRow]) -> str:
     top = max(rows, key=lambda row: row.count, default=None)
     if top is None or not top.count:
-        return f"{sentence(stage)} fails on {counted(failures, noun)}" if failures else f"{sentence(stage)} never fails"
+        if not n:
+            return f"No {noun} was scored at {stage}"
+        said = f"fails on {failures:,}" if failures else "never fails: 0"
+        return f"{sentence(stage)} {said} of {counted(n, noun)}"
     of = f"{read:,} {stage} failures" if read == failures else f"the {read:,} {stage} failures that you tagged"
     return f"{top.count:,} of {of}: {top.tag}"
 
