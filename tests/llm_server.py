@@ -332,6 +332,33 @@ def answered(request: web.Request, state: State, text: str) -> web.Response:
     return web.json_response(made, headers=state.headers)
 
 
+async def embeddings(request: web.Request) -> web.StreamResponse:
+    """Vectors of the texts' words: each of 32 places counts the words that begin with some letters."""
+    state = request.app[STATE]["now"]
+    state.calls += 1
+    state.last = await request.json()
+    state.authorization = request.headers.get("authorization", "")
+    fault = state.faults.pop(0) if state.faults else state.always
+    if fault == "no_choices":
+        return web.json_response({"object": "list", "model": "fake", "data": []})
+    if fault == "no_usage":
+        return web.json_response({"object": "list", "model": "fake", "data": vectors(state.last["input"])})
+    if fault == "short":
+        return web.json_response({"object": "list", "model": "fake", "data": vectors(state.last["input"], places=3)})
+    if fault:
+        return await FAULTS[fault](request, "")
+    found = {"object": "list", "model": "fake", "data": vectors(state.last["input"])[::-1]}
+    return web.json_response(found | {"usage": {"prompt_tokens": 7, "total_tokens": 7}}, headers=state.headers)
+
+
+def vectors(texts: Any, places: int = 32) -> list[dict[str, object]]:
+    rows = [Counter(ord(word[0].lower()) % places for word in text.split()) for text in texts]
+    return [
+        {"object": "embedding", "index": n, "embedding": [float(row[place]) for place in range(places)]}
+        for n, row in enumerate(rows)
+    ]
+
+
 async def set_control(request: web.Request) -> web.Response:
     request.app[STATE]["now"] = State(**await request.json())
     return web.json_response({})
@@ -361,6 +388,7 @@ async def main() -> None:
     app[STATE] = {"now": State()}
     app.router.add_post("/v1/chat/completions", chat)
     app.router.add_post("/v1/responses", chat)
+    app.router.add_post("/v1/embeddings", embeddings)
     app.router.add_post("/control", set_control)
     app.router.add_get("/control", get_control)
     runner = web.AppRunner(app, access_log=None)

@@ -119,6 +119,19 @@ def test_what_does_not_fit_is_named(problems, folder, old, new, expected):
 
 
 @pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ("embeddings", "embeddings need a model. Write its name as `model`."),
+        ("embeddings, model: e, base_url: 'ftp://x'", "base_url is no address. Write it as https://HOST/v1."),
+        ("bm25, model: e", "bm25 ranks by words and asks nobody. Remove the key, or write `method: embeddings`."),
+    ],
+)
+def test_settings_of_a_search_by_vectors_are_checked(problems, settings, expected):
+    (found,) = problems("method: bm25", f"method: {settings}")
+    assert found.endswith(f": {expected}")
+
+
+@pytest.mark.parametrize(
     ("extra", "expected"),
     [
         (", temprature: 1", "unknown key 'temprature' in stages.draft.with. Did you mean temperature or structured?"),

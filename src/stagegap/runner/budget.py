@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from stagegap.errors import ConfigurationError, near_names
-from stagegap.model.cascade import Cascade
+from stagegap.model.cascade import Cascade, Stage
 
 PAID = ("llm", "http")
-"""Kinds of stages whose calls may cost money."""
+"""Kinds of stages whose calls may cost money, beside searches by embeddings."""
 _PART = re.compile(r"(?P<dollar>\$)?\s*(?P<number>\d+(?:[._,]\d+)*)\s*(?P<unit>[A-Za-z$]*)")
 _UNITS = {
     "calls": ("calls", 1),
@@ -146,7 +146,12 @@ class Meter:
         return left
 
 
+def is_paid(stage: Stage) -> bool:
+    """Say whether a call of the stage may cost money."""
+    return stage.uses in PAID or (stage.uses == "retrieval" and stage.parameters.get("method") == "embeddings")
+
+
 def counted(cascade: Cascade) -> frozenset[str]:
     """Give the stages whose calls a budget counts: those of paid services, or all where there is none."""
-    paid = frozenset(stage.name for stage in cascade.stages if stage.uses in PAID)
+    paid = frozenset(stage.name for stage in cascade.stages if is_paid(stage))
     return paid or frozenset(cascade.names)

@@ -11,7 +11,7 @@ from typing import cast
 
 from stagegap.model.run import RunStatus
 from stagegap.runner.answers import Known
-from stagegap.runner.budget import PAID, Budget, Meter, counted
+from stagegap.runner.budget import Budget, Meter, counted, is_paid
 from stagegap.runner.carrying import Carrying
 from stagegap.runner.cases import Case, Cases, Ready
 from stagegap.runner.collecting import rare_collections
@@ -113,7 +113,7 @@ class _CellRun:
         self._ready = {stage.name: Ready() for stage in scope.runs}
         children = {name: cascade.children(name) for name in self._ready}
         self._children = {name: [child for child in found if child in self._ready] for name, found in children.items()}
-        self._paid = frozenset(stage.name for stage in scope.runs if stage.uses in PAID)
+        self._paid = frozenset(stage.name for stage in scope.runs if is_paid(stage))
         self._lanes: list[AsyncLane] = []
         self._on_their_way = 0
         self._writer = writer

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.run import Cell
 from stagegap.runner.answers import Known
-from stagegap.runner.budget import PAID
+from stagegap.runner.budget import is_paid
 from stagegap.runner.cases import Case, Cases
 from stagegap.runner.fresh import Nothing
 from stagegap.runner.inputs import Wiring
@@ -159,7 +159,7 @@ def _planned(work: Work, cell_work: CellWork, known: Mapping[str, Known], planne
                 known=counts[stage.name].known,
                 skipped=counts[stage.name].skipped,
                 is_exact=counts[stage.name].is_exact,
-                is_paid=stage.uses in PAID,
+                is_paid=is_paid(stage),
             )
             for stage in scope.runs
         ),

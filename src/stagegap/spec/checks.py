@@ -13,6 +13,7 @@ from stagegap.model.values import Json
 from stagegap.spec.documents import Sections
 from stagegap.spec.fields import many
 from stagegap.spec.files import check_file, check_function
+from stagegap.spec.kinds import RetrievalWith
 from stagegap.spec.links import mark
 from stagegap.spec.nodes import Findings
 from stagegap.spec.outputs import LabelOutput, LabelsOutput, NumberOutput, ObjectOutput, RankingOutput
@@ -224,6 +225,17 @@ class _Checks:
         elif not is_web:
             self._add(keys, f"{keys[-1]} is no address.", f"Write it as {like}.")
 
+    def _embeddings(self, here: tuple[str, str, str], settings: RetrievalWith) -> None:
+        if settings.method == "embeddings":
+            self._address(settings.base_url, (*here, "base_url"), like="https://HOST/v1")
+            if settings.model is None:
+                self._add((*here, "method"), "embeddings need a model.", "Write its name as `model`.")
+            return
+        for key in ("model", "base_url", "api_key", "price"):
+            if getattr(settings, key) is not None:
+                message = f"{settings.method} ranks by words and asks nobody."
+                self._add((*here, key), message, "Remove the key, or write `method: embeddings`.")
+
     def _retrieval(self, name: str, stage: RetrievalStage) -> None:
         here, settings, output = ("stages", name, "with"), stage.with_, stage.output
         if settings.corpus not in self._sections.corpora:
@@ -234,6 +246,7 @@ class _Checks:
                 if input_name not in stage.inputs:
                     hint = near_names(input_name, stage.inputs)
                     self._add((*here, key), f"{key} names the unknown input {input_name!r}.", hint)
+        self._embeddings(here, settings)
         corpus = self._sections.corpora.get(settings.corpus)
         shown = (corpus.id, corpus.title, *many(corpus.text)) if corpus else ()
         for field in settings.filter:

@@ -43,14 +43,22 @@ class RetrievalWith(Block):
 
     corpus: Text
     """Name of one of the `corpora`."""
-    method: Literal["bm25", "tfidf"]
-    """How documents are ranked."""
+    method: Literal["bm25", "tfidf", "embeddings"]
+    """How documents are ranked: by words, or by the vectors of a model behind an OpenAI-compatible endpoint."""
     k: Annotated[int, Field(ge=1, le=1000)]
     """How many documents it gives."""
     query: Annotated[list[Name], Field(min_length=1)]
     """Inputs whose texts are searched for."""
     filter: dict[Text, Name] = Field(default_factory=dict[str, str])
     """Field of the documents -> input: only documents are ranked whose field equals, or holds, the input."""
+    model: Text | None = None
+    """Name of the model; with embeddings only, as all that follows."""
+    base_url: Text | None = None
+    """Address of the endpoint; OPENAI_BASE_URL or the official one when not given."""
+    api_key: Secret | None = None
+    """Only as ${NAME}; OPENAI_API_KEY when not given."""
+    price: Annotated[float, Field(ge=0)] | None = None
+    """US dollars for a million tokens, for the plan and the budget."""
 
 
 class RecordedWith(Block):

@@ -41,6 +41,12 @@ def build(
             from stagegap.stages.sklearn import SklearnStage
 
             return SklearnStage(stage, examples=examples, folder=folder)
+        case "retrieval" if stage.parameters.get("method") == "embeddings":
+            from stagegap.stages.embedding import build_embedding
+
+            return build_embedding(
+                stage, folder=folder, corpora=corpora, environment=environment, providers=providers or Providers()
+            )
         case "retrieval":
             from stagegap.stages.retrieval import RetrievalStage
 

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
-from stagegap.errors import ConfigurationError
+from stagegap.errors import ConfigurationError, RunStopped
 from stagegap.model.cascade import Stage
+from stagegap.stages.failures import Failure, Meaning
 from stagegap.stages.patience import Patience
+from stagegap.stages.protocol import Reply
 from stagegap.stages.secrets import redacted, variable
 
 if TYPE_CHECKING:
@@ -75,6 +77,18 @@ class Endpoint:
                 event_hooks={"response": [bounded(heed)]},
             ),
         )
+
+    def ended(self, failure: Failure) -> Reply | Failure:
+        """Give how a failed attempt ends the call, or the failure itself where another attempt may help.
+
+        Raises: RunStopped when no call of the stage can succeed.
+        """
+        if failure.meaning is Meaning.AGAIN:
+            return failure
+        message = self.redacted(failure.message)
+        if failure.meaning is Meaning.STOP:
+            raise RunStopped(f"Stage {self._stage!r}: {self.address} refuses every call. {message}")
+        return Reply(status=failure.status, error=message)
 
     def redacted(self, text: str) -> str:
         """Give the text on one line, without the key or credentials that a provider may have repeated."""

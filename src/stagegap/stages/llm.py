@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Literal, cast
 
 import orjson
 
-from stagegap.errors import RunStopped
 from stagegap.model.answer import Status
 from stagegap.model.cascade import Kind, Stage
 from stagegap.model.values import Json
@@ -18,7 +17,7 @@ from stagegap.stages.canonical import digest
 from stagegap.stages.conversing import ANSWER, Chat, Conversation, Responses, Said, Settings, answer_schema, confidence
 from stagegap.stages.corpus import Corpus
 from stagegap.stages.endpoint import Endpoint
-from stagegap.stages.failures import FAILED, UNREADABLE, Failure, Meaning, failure_of
+from stagegap.stages.failures import FAILED, UNREADABLE, Failure, failure_of
 from stagegap.stages.kinds import output_identity
 from stagegap.stages.mending import read_answer
 from stagegap.stages.pacing import Providers
@@ -168,12 +167,7 @@ class LlmStage:
             if said is not None and said.ending != "failed":
                 return self._reply(said)
             return UNREADABLE if said is None else FAILED
-        if failure.meaning is Meaning.AGAIN:
-            return failure
-        message = self._endpoint.redacted(failure.message)
-        if failure.meaning is Meaning.STOP:
-            raise RunStopped(f"Stage {self._stage.name!r}: {self._endpoint.address} refuses every call. {message}")
-        return Reply(status=failure.status, error=message)
+        return self._endpoint.ended(failure)
 
     def _reply(self, said: Said) -> Reply:
         status, value, error = self._judged(said)

@@ -1,4 +1,4 @@
-"""Stages that rank the documents of a corpus for a query: BM25 or TF-IDF."""
+"""Stages that rank the documents of a corpus for a query by its words: BM25 or TF-IDF."""
 
 from __future__ import annotations
 
@@ -8,19 +8,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import version
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stagegap.errors import ConfigurationError, near_names
+from stagegap.errors import ConfigurationError
 from stagegap.model.cascade import Stage
-from stagegap.model.sources import Document
-from stagegap.model.values import Json
-from stagegap.stages.canonical import canonical, digest
+from stagegap.stages.canonical import digest
 from stagegap.stages.corpus import Corpus
 from stagegap.stages.protocol import Inputs, Reply
-from stagegap.stages.texts import joined
+from stagegap.stages.shelf import Shelf
 
 Untyped: TypeAlias = Any
 """An object of scipy, scikit-learn or bm25s: they ship no types."""
@@ -47,34 +45,21 @@ class RetrievalStage:
 
     def __init__(self, stage: Stage, *, corpora: Mapping[str, Corpus]) -> None:
         parameters = stage.parameters
-        name = str(parameters["corpus"])
-        if name not in corpora:
-            raise ConfigurationError(
-                f"Stage {stage.name!r} searches the unknown corpus {name!r}. {near_names(name, corpora)}"
-            )
-        self._query = tuple(cast("Sequence[str]", parameters["query"]))
-        self._filter = dict(cast("Mapping[str, str]", parameters.get("filter") or {}))
-        for input_name in (*self._query, *self._filter.values()):
-            if input_name not in stage.inputs:
-                near = near_names(input_name, stage.inputs)
-                raise ConfigurationError(f"Stage {stage.name!r} has no input {input_name!r} to search with. {near}")
+        self._shelf = shelf = Shelf(stage, corpora)
         self._method = str(parameters["method"])
-        self._k = int(cast("int", parameters["k"]))
-        self._documents: list[Document] = sorted(corpora[name].documents.values(), key=lambda document: document.id)
-        self._masks: dict[bytes, NDArray[np.bool_]] = {}
         self._made: _Index | None = None
         self._lock = threading.Lock()
         library = "bm25s" if self._method == "bm25" else "scikit-learn"
-        settings = {key: value for key, value in parameters.items() if key != "corpus"}
-        self.fingerprint = digest(["retrieval", settings, corpora[name].hash, library, version(library)])
+        settings = {key: value for key, value in parameters.items() if key != "corpus" and value is not None}
+        self.fingerprint = digest(["retrieval", settings, shelf.corpus.hash, library, version(library)])
 
     def answer_batch(self, inputs: Sequence[Inputs]) -> Sequence[Reply]:
         """Rank for all queries at once, as sparse matrix products."""
-        if not self._documents:
+        if not self._shelf.documents:
             return [Reply(value=[]) for _ in inputs]
         with self._lock:
             index = self._made = self._made or self._build()
-        group = max(1, MAX_CELLS // len(self._documents))
+        group = max(1, MAX_CELLS // len(self._shelf.documents))
         return [
             reply
             for start in range(0, len(inputs), group)
@@ -82,49 +67,23 @@ class RetrievalStage:
         ]
 
     def _ranked(self, index: _Index, inputs: Sequence[Inputs]) -> list[Reply]:
-        queries: Untyped = index.words.transform([joined(one[name] for name in self._query) for one in inputs])
+        queries: Untyped = index.words.transform([self._shelf.query(one) for one in inputs])
         queries = queries.astype(np.float64)
         if index.idf is not None:
             queries = _unit_length(queries.multiply(index.idf).tocsr())
         scores: NDArray[np.float64] = (queries @ index.weights).toarray()
         for row, one in zip(scores, inputs, strict=True):
-            for field, input_name in self._filter.items():
-                if one[input_name] is not None:
-                    row[~self._mask(field, one[input_name])] = 0.0
-        return [self._reply(row) for row in scores]
-
-    def _reply(self, scores: NDArray[np.float64]) -> Reply:
-        found = np.flatnonzero(scores > 0)
-        if len(found) > self._k:
-            bar = np.partition(scores[found], -self._k)[-self._k]
-            found = found[scores[found] >= bar]
-        # Documents stand in the order of their ids, and a stable sort keeps it where scores are equal.
-        best = found[np.argsort(-scores[found], kind="stable")][: self._k]
-        ids = [self._documents[int(place)].id for place in best]
-        return Reply(value=ids, scores=tuple(round(float(score), 6) for score in scores[best]))
-
-    def _mask(self, field: str, wanted: Json) -> NDArray[np.bool_]:
-        key = canonical([field, wanted])
-        if key not in self._masks:
-            self._masks[key] = np.array(
-                [_holds(document.as_input().get(field), wanted) for document in self._documents]
-            )
-        return self._masks[key]
+            row[~self._shelf.allowed(one)] = 0.0
+        return [self._shelf.best(row, above=0.0) for row in scores]
 
     def _build(self) -> _Index:
-        texts = [f"{document.title}\n{document.text}" for document in self._documents]
+        texts = self._shelf.texts
         words: Untyped = import_module("sklearn.feature_extraction.text").CountVectorizer(strip_accents="unicode")
         try:
             counts: Untyped = words.fit_transform(texts)
         except ValueError as error:
             raise ConfigurationError(f"The corpus can't be searched: {error}.") from None
         return _bm25(words, texts) if self._method == "bm25" else _tfidf(words, counts)
-
-
-def _holds(found: Json, wanted: Json) -> bool:
-    if isinstance(found, Sequence) and not isinstance(found, str):
-        return wanted in found
-    return found == wanted
 
 
 def _bm25(words: Untyped, texts: Sequence[str]) -> _Index:

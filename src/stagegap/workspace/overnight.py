@@ -14,7 +14,7 @@ from stagegap.analysis.variants import Variant, VariantsView, variants_view
 from stagegap.model.record import Record
 from stagegap.model.run import SYSTEM, Cell, Run, RunStatus
 from stagegap.runner import Budget, Progress, RunOptions, Silent, Stop, Summary, execute
-from stagegap.runner.budget import PAID, counted
+from stagegap.runner.budget import counted, is_paid
 from stagegap.runner.prepare import custom_metrics
 from stagegap.runner.stopping import INTERRUPTED
 from stagegap.spec import load_matrix
@@ -163,7 +163,7 @@ class Night:
             outputs={(str(SYSTEM), s): first_outputs(self.store, one.run, SYSTEM, s) for s in cascade.names},
             calls=one.calls,
             dollars=one.dollars,
-            is_paid=any(stage.uses in PAID for stage in cascade.stages),
+            is_paid=any(is_paid(stage) for stage in cascade.stages),
             error=one.error,
         )
 

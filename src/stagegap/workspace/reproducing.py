@@ -20,7 +20,7 @@ from stagegap.errors import RunStopped
 from stagegap.model.answer import Output, Status
 from stagegap.model.run import Run, RunStatus
 from stagegap.runner import Progress, Stop, execute
-from stagegap.runner.budget import PAID
+from stagegap.runner.budget import is_paid
 from stagegap.runner.scope import scope_of
 from stagegap.stages.protocol import Inputs, Reply, StageCode
 from stagegap.store import Store
@@ -78,7 +78,7 @@ def reproduce(
         Store.open(Path(folder)) as made,
     ):
         cascade = found.job.file.cascade
-        unasked = {s.name for s in cascade.stages if s.uses in PAID and not may_pay}
+        unasked = {s.name for s in cascade.stages if is_paid(s) and not may_pay}
         codes = {name: _Unasked(code) if name in unasked else code for name, code in found.job.codes.items()}
         made.put_records(cascade.name, found.job.records)
         again = made.create_run(replace(run, name="", status=RunStatus.RUNNING, finished_at=None, error=""))

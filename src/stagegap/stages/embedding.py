@@ -1,0 +1,216 @@
+"""Stages that rank the documents of a corpus by the meaning of a query: vectors of an OpenAI-compatible endpoint."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stagegap.model.answer import Status
+from stagegap.model.cascade import Stage
+from stagegap.model.values import Json
+from stagegap.stages.attempts import Attempts
+from stagegap.stages.canonical import digest
+from stagegap.stages.corpus import Corpus
+from stagegap.stages.endpoint import Endpoint
+from stagegap.stages.failures import UNREADABLE, Failure, failure_of
+from stagegap.stages.pacing import Providers
+from stagegap.stages.patience import Patience
+from stagegap.stages.prices import TokenPrice
+from stagegap.stages.protocol import Inputs, Reply
+from stagegap.stages.shelf import Shelf
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+
+AT_ONCE = 128
+"""Documents that are asked for in one call."""
+FOLDER = "embeddings"
+"""Beside the store: vectors of a corpus, one file for each corpus and model."""
+OTHER_LENGTH = "the vector has another length than those of the documents"
+Vectors = NDArray[np.float32]
+
+
+def build_embedding(
+    stage: Stage,
+    *,
+    folder: Path,
+    corpora: Mapping[str, Corpus],
+    environment: Mapping[str, str],
+    providers: Providers,
+) -> EmbeddingStage:
+    """Give the stage; `providers` are those that all stages of the cascade share.
+
+    Raises: ConfigurationError for an unknown corpus or input, or an address that can't be used.
+    """
+    shelf, endpoint = Shelf(stage, corpora), Endpoint(stage, environment)
+    given = stage.parameters
+    settings = {name: given.get(name) for name in ("model", "k", "query", "filter")}
+    model = digest(["embeddings", given["model"], endpoint.address, shelf.corpus.hash])
+    return EmbeddingStage(
+        stage,
+        shelf=shelf,
+        endpoint=endpoint,
+        fingerprint=digest(["retrieval", settings, model]),
+        kept=_kept(folder, model),
+        providers=providers,
+    )
+
+
+def _kept(folder: Path, name: str) -> Path | None:
+    """Give the file that vectors are kept in; None outside a project that has a store."""
+    stores = (place / ".stagegap" for place in (folder.resolve(), *folder.resolve().parents))
+    store = next((place for place in stores if place.is_dir()), None)
+    return store / FOLDER / f"{name}.npy" if store else None
+
+
+class EmbeddingStage:
+    """Asks for the vector of each query; those of the documents are asked for once and kept beside the store.
+
+    Scores are cosines. Documents of equal score stand in the order of their ids.
+    """
+
+    reads_record = False
+
+    def __init__(
+        self,
+        stage: Stage,
+        *,
+        shelf: Shelf,
+        endpoint: Endpoint,
+        fingerprint: str,
+        kept: Path | None,
+        providers: Providers,
+    ) -> None:
+        self.fingerprint = fingerprint
+        self._model = str(stage.parameters["model"])
+        self._shelf = shelf
+        self._endpoint = endpoint
+        self._kept = kept
+        self._patience = Patience.of(stage)
+        price = cast("float | None", stage.parameters.get("price"))
+        self._price = None if price is None else TokenPrice(price, 0.0)
+        self._attempts = Attempts(stage, host=endpoint.host, providers=providers, redacted=endpoint.redacted)
+        self._documents: Vectors | None = None
+        self._client: AsyncOpenAI | None = None
+        self._turn = asyncio.Lock()
+
+    @property
+    def has_price(self) -> bool:
+        """True when what a call cost is known afterwards."""
+        return self._price is not None
+
+    def call_cost(self, tokens_in: int | None, tokens_out: int | None) -> float | None:
+        """Give US dollars; None where the price or the tokens are unknown."""
+        del tokens_out
+        return None if self._price is None or tokens_in is None else self._price.cost(tokens_in, 0)
+
+    async def answer(self, inputs: Inputs) -> Reply:
+        """Rank the documents for one query. What the documents' vectors took counts with the query that came first.
+
+        Raises: RunStopped when the provider refuses every call; ConfigurationError when the key is not set.
+        """
+        query = self._shelf.query(inputs)
+        if not self._shelf.documents or not query.strip():
+            return Reply(value=[])
+        if self._client is None:
+            self._client = self._endpoint.open(patience=self._patience, heed=self._attempts.heed)
+        client = self._client
+        async with self._turn:
+            first = await self._learn(client) if self._documents is None else Reply()
+        documents = self._documents
+        if documents is None:
+            return first
+        asked = await self._asked(client, [query])
+        if asked.status is not Status.OK:
+            return asked
+        vector = _vectors(asked)[0]
+        if len(vector) != documents.shape[1]:
+            return Reply(status=Status.INFRASTRUCTURE, error=OTHER_LENGTH, is_reusable=False)
+        scores = (documents @ vector).astype(np.float64)
+        scores[~self._shelf.allowed(inputs)] = -np.inf
+        tokens = None if asked.tokens_in is None else asked.tokens_in + (first.tokens_in or 0)
+        return replace(self._shelf.best(scores, above=-np.inf), tokens_in=tokens, cost=self.call_cost(tokens, None))
+
+    async def close(self) -> None:
+        """Close the connections."""
+        client, self._client = self._client, None
+        # A lock belongs to the loop that it was first waited for in.
+        self._turn = asyncio.Lock()
+        if client is not None:
+            await client.close()
+
+    async def _learn(self, client: AsyncOpenAI) -> Reply:
+        """Get the vectors of all documents; give the tokens that it took, or what came between."""
+        self._documents = self._read()
+        if self._documents is not None:
+            return Reply(tokens_in=0)
+        texts, parts, tokens = self._shelf.texts, list[Vectors](), 0
+        for start in range(0, len(texts), AT_ONCE):
+            reply = await self._asked(client, texts[start : start + AT_ONCE])
+            if reply.status is not Status.OK:
+                return replace(reply, error=f"the documents: {reply.error}", is_reusable=False)
+            parts.append(_vectors(reply))
+            tokens += reply.tokens_in or 0
+        if len({part.shape[1] for part in parts}) > 1:
+            return Reply(status=Status.INFRASTRUCTURE, error="vectors of several lengths came", is_reusable=False)
+        self._documents = np.concatenate(parts)
+        self._write(self._documents)
+        return Reply(tokens_in=tokens)
+
+    async def _asked(self, client: AsyncOpenAI, texts: Sequence[str]) -> Reply:
+        """Give the vectors of some texts as the value of a reply, or how it failed."""
+        return await self._attempts.until_answered(lambda: self._ask(client, texts))
+
+    async def _ask(self, client: AsyncOpenAI, texts: Sequence[str]) -> Reply | Failure:
+        from openai.types import CreateEmbeddingResponse
+
+        try:
+            said = await client.embeddings.create(model=self._model, input=list(texts), encoding_format="float")
+        except Exception as error:
+            failure = failure_of(error, self._patience)
+            if failure is None:
+                raise
+            return self._endpoint.ended(failure)
+        # A page in place of JSON comes as text, and what a server leaves out as None, whatever the client's types say.
+        if not isinstance(cast("object", said), CreateEmbeddingResponse):
+            return UNREADABLE
+        data = sorted(said.data or (), key=lambda one: one.index)
+        vectors: list[Json] = [one.embedding for one in data]
+        if len(vectors) != len(texts) or len({len(one.embedding) for one in data}) != 1:
+            return UNREADABLE
+        usage = cast("object", said.usage)
+        return Reply(value=vectors, tokens_in=None if usage is None else said.usage.prompt_tokens)
+
+    def _read(self) -> Vectors | None:
+        """Give the kept vectors of the documents; None where there are none, or they are not whole."""
+        if self._kept is None:
+            return None
+        try:
+            found = cast("Vectors", np.load(self._kept, allow_pickle=False))
+        except (OSError, ValueError, EOFError):
+            return None
+        return found if found.ndim == 2 and len(found) == len(self._shelf.documents) else None
+
+    def _write(self, vectors: Vectors) -> None:
+        """Keep the vectors, all or nothing."""
+        if self._kept is None:
+            return
+        self._kept.parent.mkdir(mode=0o700, exist_ok=True)
+        new = self._kept.with_name(f"{uuid.uuid4().hex}.new.npy")
+        np.save(new, vectors, allow_pickle=False)
+        os.replace(new, self._kept)
+
+
+def _vectors(reply: Reply) -> Vectors:
+    """Give vectors of length 1; one of zeros stays, and is like nothing."""
+    found = np.asarray(reply.value, dtype=np.float32)
+    length = np.linalg.norm(found, axis=1, keepdims=True)
+    return (found / np.where(length > 0, length, 1)).astype(np.float32)

@@ -1,0 +1,81 @@
+"""The documents that a stage searches, which of them an input allows, and the best by their scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stagegap.errors import ConfigurationError, near_names
+from stagegap.model.cascade import Stage
+from stagegap.model.sources import Document
+from stagegap.model.values import Json
+from stagegap.stages.canonical import canonical
+from stagegap.stages.corpus import Corpus
+from stagegap.stages.protocol import Inputs, Reply
+from stagegap.stages.texts import joined
+
+
+class Shelf:
+    """One corpus as a retrieval stage sees it, in the order of the ids."""
+
+    def __init__(self, stage: Stage, corpora: Mapping[str, Corpus]) -> None:
+        """Raises: ConfigurationError for an unknown corpus or input."""
+        parameters = stage.parameters
+        name = str(parameters["corpus"])
+        if name not in corpora:
+            raise ConfigurationError(
+                f"Stage {stage.name!r} searches the unknown corpus {name!r}. {near_names(name, corpora)}"
+            )
+        self._query = tuple(cast("Sequence[str]", parameters["query"]))
+        self._filter = dict(cast("Mapping[str, str]", parameters.get("filter") or {}))
+        for input_name in (*self._query, *self._filter.values()):
+            if input_name not in stage.inputs:
+                near = near_names(input_name, stage.inputs)
+                raise ConfigurationError(f"Stage {stage.name!r} has no input {input_name!r} to search with. {near}")
+        self.corpus = corpora[name]
+        self.documents: list[Document] = sorted(self.corpus.documents.values(), key=lambda document: document.id)
+        self._k = int(cast("int", parameters["k"]))
+        self._masks: dict[bytes, NDArray[np.bool_]] = {}
+
+    @property
+    def texts(self) -> list[str]:
+        """Title and text of each document."""
+        return [f"{document.title}\n{document.text}" for document in self.documents]
+
+    def query(self, inputs: Inputs) -> str:
+        """Give what is searched for."""
+        return joined(inputs[name] for name in self._query)
+
+    def allowed(self, inputs: Inputs) -> NDArray[np.bool_]:
+        """Say for each document whether it passes the filter; an input of null filters nothing."""
+        found = np.ones(len(self.documents), dtype=np.bool_)
+        for field, input_name in self._filter.items():
+            if inputs[input_name] is not None:
+                found &= self._mask(field, inputs[input_name])
+        return found
+
+    def best(self, scores: NDArray[np.float64], *, above: float) -> Reply:
+        """Give the documents of the best scores above a bar; those of equal score in the order of their ids."""
+        found = np.flatnonzero(scores > above)
+        if len(found) > self._k:
+            bar = np.partition(scores[found], -self._k)[-self._k]
+            found = found[scores[found] >= bar]
+        # A stable sort keeps the order of the ids where scores are equal.
+        best = found[np.argsort(-scores[found], kind="stable")][: self._k]
+        ids = [self.documents[int(place)].id for place in best]
+        return Reply(value=ids, scores=tuple(round(float(score), 6) for score in scores[best]))
+
+    def _mask(self, field: str, wanted: Json) -> NDArray[np.bool_]:
+        key = canonical([field, wanted])
+        if key not in self._masks:
+            self._masks[key] = np.array([_holds(document.as_input().get(field), wanted) for document in self.documents])
+        return self._masks[key]
+
+
+def _holds(found: Json, wanted: Json) -> bool:
+    if isinstance(found, Sequence) and not isinstance(found, str):
+        return wanted in found
+    return found == wanted
