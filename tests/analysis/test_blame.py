@@ -4,8 +4,12 @@ import numpy as np
 import pytest
 
 import planted
+import views_of_runs
 from stagegap.analysis.blame import Blame, blame
 from stagegap.analysis.codec import from_json, to_json
+from stagegap.analysis.need import need_view
+from stagegap.analysis.rounding import percent
+from stagegap.analysis.scorecard import scorecard
 from stagegap.attribution.swaps import scorecard_cells
 from stagegap.model.answer import Output, Status
 from views_of_runs import evidence
@@ -31,6 +35,17 @@ def test_on_a_chain_order_changes_nothing():
     for row in made_blame(CHAIN).stages:
         assert row.order_free.value == pytest.approx(row.gain.value)
         assert (row.order_free.low, row.order_free.high) == pytest.approx((row.gain.low, row.gain.high), abs=1e-9)
+
+
+def test_printed_gains_are_those_of_the_scorecard_and_of_the_labels_to_come():
+    material = views_of_runs.material(CHAIN, 190)
+    view, need = blame(evidence(material), resamples=300), need_view(evidence(material), resamples=300)
+    card = scorecard(*material[:1], planted.run(), *material[1:], seed=0, resamples=300)
+    assert [row.points for row in view.stages] == list(card.printed_gains)
+    assert [row.order_free_points for row in view.stages] == list(card.printed_gains)
+    assert [row.points for row in need.stages] == list(card.printed_gains)
+    alone = [percent(row.gain.value) for row in view.stages]
+    assert alone != list(card.printed_gains), "rounded alone they would not add up here"
 
 
 def test_methods_agree_where_nothing_recovers_or_breaks():

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from stagegap.analysis import evidence as ev
 from stagegap.analysis.contest import Contest, contest
 from stagegap.analysis.order_free import order_free
+from stagegap.analysis.rounding import printed_gains
 from stagegap.analysis.verdict import ENOUGH_RECORDS
 from stagegap.attribution.causes import hazard_column
-from stagegap.attribution.ceiling import ceiling
+from stagegap.attribution.ceiling import Ceiling, ceiling
 from stagegap.attribution.faults import UNKNOWN, account
 from stagegap.attribution.parts import error_parts
 from stagegap.model.estimate import Estimate, unmeasured
@@ -32,12 +33,16 @@ class BlameRow:
     stage: str
     gain: Estimate
     """References at this stage, those at all earlier stages being there: depends on the order of parallel branches."""
+    points: int
+    """The gain in whole points as every view prints it; 0 where it is not measured."""
     p: float
     """That the gain is 0: McNemar's exact p, for clusters and graded outcomes its sign-flip test."""
     p_adj: float
     """The same after Holm over the stages."""
     order_free: Estimate
     """The same, averaged over all orders that the cascade allows (precedence Shapley), or over a sample of them."""
+    order_free_points: int
+    """The same in whole points, which add up as the gains do."""
     first_fault: Estimate
     """Share of the bad records in which this stage was the first that was not acceptable."""
     hazard: Estimate
@@ -106,13 +111,17 @@ def blame(evidence: ev.Evidence, *, resamples: int = RESAMPLES) -> Blame:
     best, worst = _ranks(drawn, gains)
     p = np.array([step.p for step in stairs.steps])
     p_adjusted = holm(p)
+    points = printed_gains(stairs.system, gains, stairs.ceiling)
+    free_points = _points_of(free.gains, stairs)
     rows = tuple(
         BlameRow(
             stage=name,
             gain=gains[i],
+            points=points[i],
             p=float(p[i]),
             p_adj=float(p_adjusted[i]),
             order_free=free.gains[i],
+            order_free_points=free_points[i],
             first_fault=drawn.mean(f"first {name}"),
             hazard=_hazard(drawn.mean(f"hazard {name}")),
             answers_for=drawn.mean(f"parts {name}"),
@@ -146,9 +155,11 @@ def _unmeasured(evidence: ev.Evidence, reason: str) -> Blame:
         BlameRow(
             stage=name,
             gain=nothing,
+            points=0,
             p=math.nan,
             p_adj=math.nan,
             order_free=nothing,
+            order_free_points=0,
             first_fault=nothing,
             hazard=nothing,
             answers_for=nothing,
@@ -172,6 +183,12 @@ def _unmeasured(evidence: ev.Evidence, reason: str) -> Blame:
         sampled="",
         disagreements=(),
     )
+
+
+def _points_of(gains: Sequence[Estimate], stairs: Ceiling) -> tuple[int, ...]:
+    """Round order-free gains together where they rest on the records of the ceiling, else each alone."""
+    adds_up = abs(sum(gain.value for gain in gains) - stairs.headroom.value) < 1e-6
+    return printed_gains(stairs.system, gains, stairs.ceiling if adds_up else unmeasured("another set of records"))
 
 
 def _hazard(found: Estimate) -> Estimate:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from stagegap.analysis import evidence as ev
 from stagegap.analysis.contest import contest, outlook, promised_at
-from stagegap.analysis.rounding import percent
+from stagegap.analysis.rounding import percent, printed_gains
 from stagegap.analysis.verdict import ENOUGH_RECORDS
 from stagegap.analysis.wording import counted, listed, plural, sentence
 from stagegap.attribution.ceiling import ceiling
@@ -49,6 +49,8 @@ class NeedRow:
     worst_rank: int
     wanted: int = 0
     """Labels to make here, of the `proposed` records that the run has."""
+    points: int = 0
+    """The gain in whole points as every view prints it; 0 where it is not measured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +132,7 @@ def need_view(evidence: ev.Evidence, *, resamples: int = RESAMPLES) -> NeedView:
                 best_rank=standing.best[i],
                 worst_rank=standing.worst[i],
                 wanted=wanted[i],
+                points=standing.points[i],
             )
             for i, name in enumerate(cascade.names)
         ),
@@ -151,6 +154,7 @@ class _Standing:
     gains: Sequence[Estimate]
     best: Sequence[int]
     worst: Sequence[int]
+    points: Sequence[int]
     reason: str = ""
 
 
@@ -167,6 +171,7 @@ def _unknown(cascade: Cascade, reason: str) -> _Standing:
         gains=[nothing] * k,
         best=[1] * k,
         worst=[k] * k,
+        points=[0] * k,
         reason=reason,
     )
 
@@ -197,6 +202,7 @@ def _standing(evidence: ev.Evidence, steps: Sequence[Floats], *, rng: np.random.
         gains=gains,
         best=ahead_of.best,
         worst=ahead_of.worst,
+        points=printed_gains(stairs.system, gains, stairs.ceiling),
     )
 
 

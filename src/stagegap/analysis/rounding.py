@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from stagegap.model.estimate import Estimate
+
 
 def percent(value: float) -> int:
     """Give a share as a whole percent, halves away from zero.
@@ -42,3 +44,13 @@ def staircase(system: float, gains: Sequence[float], ceiling: float) -> tuple[in
     """
     first, last = percent(system), percent(ceiling)
     return first, whole_points(gains, last - first), last
+
+
+def printed_gains(system: Estimate, gains: Sequence[Estimate], ceiling: Estimate) -> tuple[int, ...]:
+    """Give gains in whole points, as every view prints them: from the printed outcome to the printed ceiling.
+
+    Where a gain or the ceiling is not measured nothing adds up, and each is rounded alone; 0 where there is none.
+    """
+    if ceiling.is_measured and all(gain.is_measured for gain in gains):
+        return staircase(system.value, [gain.value for gain in gains], ceiling.value)[1]
+    return tuple(percent(gain.value) if gain.is_measured else 0 for gain in gains)

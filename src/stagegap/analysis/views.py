@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from stagegap.analysis.rounding import percent, staircase
+from stagegap.analysis.rounding import printed_gains
 from stagegap.model.estimate import Estimate, unmeasured
 
 _NO_ALPHA = unmeasured("not measured")
@@ -200,7 +200,4 @@ class Scorecard:
 
         Where a gain or the ceiling is not measured nothing adds up, and each is rounded alone; 0 where there is none.
         """
-        gains = [stage.gain.value for stage in self.stages if stage.gain.is_measured]
-        if self.ceiling.is_measured and len(gains) == len(self.stages):
-            return staircase(self.system.value, gains, self.ceiling.value)[1]
-        return tuple(percent(stage.gain.value) if stage.gain.is_measured else 0 for stage in self.stages)
+        return printed_gains(self.system, [stage.gain for stage in self.stages], self.ceiling)

@@ -7,7 +7,7 @@ from html import escape
 from stagegap.analysis.changes.views import Claim, StageShare, WhatChanged
 from stagegap.analysis.wording import counted
 from stagegap.charts.marks import Scale, row, table
-from stagegap.charts.words import points, span
+from stagegap.charts.words import points, signed, span
 
 _WORDS = {"improved": "better", "regressed": "worse", "tied": "no measurable difference", "too few": "too few to read"}
 _STEPS = (0.025, 0.05, 0.1, 0.25, 0.5)
@@ -19,8 +19,9 @@ def contributions(view: WhatChanged) -> str:
     if not rows:
         return '<div class="bc"><p class="none">No stage that reaches the outcome changed.</p></div>'
     scale = _scale([one.claim for one in rows] + [view.total])
-    drawn = [_row(one.stage, one.claim, scale, _more(one)) for one in rows]
-    drawn.append(_row("in all", view.total, scale, ""))
+    whole = view.printed
+    drawn = [_row(one.stage, one.claim, scale, _more(one), whole.get(one.stage)) for one in rows]
+    drawn.append(_row("in all", view.total, scale, "", None))
     ticks = "".join(f'<span style="{scale.left(tick)}">{points(tick)}</span>' for tick in scale.ticks)
     axis = f'<tr aria-hidden="true"><td></td><td><div class="t ax">{ticks}</div></td></tr>'
     sides = (
@@ -59,7 +60,7 @@ def _more(one: StageShare) -> str:
     return f"<br>{one.fixed:,} fixed, {one.broken:,} broken"
 
 
-def _row(head: str, claim: Claim, scale: Scale, more: str) -> str:
+def _row(head: str, claim: Claim, scale: Scale, more: str, whole: int | None) -> str:
     change, word = claim.change, _WORDS[claim.verdict]
     if not change.is_measured:
         return row(
@@ -67,13 +68,14 @@ def _row(head: str, claim: Claim, scale: Scale, more: str) -> str:
             says=f"{head}: {change.method}.",
             drawing=f'{scale.grid()}<span class="note left">{escape(change.method)}</span>',
         )
+    shown = points(change.value) if whole is None else signed(whole)
     hot = " hot" if claim.verdict == "regressed" else "" if claim.verdict == "improved" else " soft"
     drawing = (
         f'{scale.grid()}<i class="base" style="{scale.left(0.0)}"></i>'
         f'<i class="band{hot}" style="{scale.between(change.low, change.high)}"></i>'
         f'<i class="c dot{hot}" style="{scale.left(change.value)}"></i>'
-        f'<span class="n up" style="{scale.left(change.value)}">{points(change.value)}</span>'
+        f'<span class="n up" style="{scale.left(change.value)}">{shown}</span>'
         f'<span class="note end">{escape(word)}<br>{span(change)}, n {change.n:,}{more}</span>'
     )
-    says = f"{head}: {points(change.value)} points, 95% interval {span(change)}, {change.n:,} records: {word}."
+    says = f"{head}: {shown} points, 95% interval {span(change)}, {change.n:,} records: {word}."
     return row(head=head, says=says, drawing=drawing, classes=("few",) if claim.verdict == "too few" else ())

@@ -14,7 +14,9 @@ from stagegap.analysis.need import NeedView
 from stagegap.analysis.planting import Selfcheck
 from stagegap.analysis.slices import SlicesView
 from stagegap.analysis.wording import counted, listed
-from stagegap.cli.printing import percent, points, say, with_interval
+from stagegap.charts.words import signed
+from stagegap.cli.printing import percent, say, with_interval
+from stagegap.cli.printing import points as in_points
 from stagegap.cli.sheets import Sheet
 from stagegap.model.estimate import Estimate
 
@@ -37,9 +39,10 @@ def share(estimate: Estimate) -> str:
     return with_interval(percent(estimate), estimate)
 
 
-def gain(estimate: Estimate) -> str:
-    """Give a difference with its interval."""
-    return with_interval(points(estimate), estimate)
+def gain(estimate: Estimate, *, points: int | None = None) -> str:
+    """Give a difference with its interval; `points` where it was rounded together with others."""
+    shown = in_points(estimate) if points is None or not estimate.is_measured else signed(points)
+    return with_interval(shown, estimate)
 
 
 def coefficient(estimate: Estimate) -> str:
@@ -68,8 +71,8 @@ def draw_blame(view: Blame) -> None:
     for row in view.stages:
         made.add(
             row.stage,
-            gain(row.gain),
-            gain(row.order_free),
+            gain(row.gain, points=row.points),
+            gain(row.order_free, points=row.order_free_points),
             share(row.first_fault),
             share(row.hazard),
             share(row.answers_for),
@@ -188,7 +191,8 @@ def draw_need(view: NeedView) -> None:
         shows = "-" if row.detectable != row.detectable else f"{100 * row.detectable:.0f}"
         pace = "-" if row.seconds is None else f"{row.seconds:,.0f}"
         ranks = _span(row.best_rank, row.worst_rank)
-        made.add(row.stage, f"{row.labelled:,}", f"{row.missing:,}", gain(row.gain), ranks, shows, pace)
+        counts = (f"{row.labelled:,}", f"{row.missing:,}")
+        made.add(row.stage, *counts, gain(row.gain, points=row.points), ranks, shows, pace)
     made.show()
     if view.chances and not view.is_decided:
         picked = view.chances[:: max(1, len(view.chances) // 5)]

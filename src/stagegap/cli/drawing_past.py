@@ -90,7 +90,7 @@ def draw_changed(view: WhatChanged) -> None:
     for row in view.stages:
         if row.status == "changed":
             power = gain(row.banzhaf) if row.banzhaf is not None else "-"
-            gains = gain(row.claim.change), power, gain(row.alone), gain(row.last)
+            gains = gain(row.claim.change, points=view.printed.get(row.stage)), power, gain(row.alone), gain(row.last)
             made.add_row(row.stage, *gains, f"{row.fixed:,}", f"{row.broken:,}", row.claim.verdict)
         else:
             made.add_row(row.stage, "-", "-", "-", "-", "-", "-", row.status)

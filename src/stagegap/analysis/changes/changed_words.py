@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from stagegap.analysis.changes.claims import signed, told
 from stagegap.analysis.changes.views import StageShare, WhatChanged
-from stagegap.analysis.rounding import percent, whole_points
+from stagegap.analysis.rounding import percent
 from stagegap.analysis.verdict import ENOUGH_RECORDS
 from stagegap.analysis.wording import listed, plural, sentence
 from stagegap.model.cascade import Cascade
@@ -22,8 +20,9 @@ def headline(view: WhatChanged, cascade: Cascade) -> str:
     changed = [row for row in view.stages if row.status == "changed"]
     if not changed:
         return "No stage that reaches the outcome changed"
-    points = percent(total.change.value)
-    named = [(row, part) for row, part in _points(changed, points) if row.claim.verdict in ("improved", "regressed")]
+    points, parts_of = percent(total.change.value), view.printed
+    told_of = [row for row in changed if row.claim.verdict in ("improved", "regressed")]
+    named = [(row, parts_of[row.stage]) for row in told_of]
     named.sort(key=lambda pair: (-abs(pair[0].claim.change.value), pair[0].stage))
     parts = [f"{signed(part)} from {row.stage}{_why(view, cascade, row)}" for row, part in named]
     start = f"{signed(points)} {plural('point', abs(points))}"
@@ -31,14 +30,6 @@ def headline(view: WhatChanged, cascade: Cascade) -> str:
         nothing = f"No measurable difference (n = {total.change.n:,})"
         return f"{nothing}, but {', '.join(parts)}" if parts else nothing
     return f"{start}: {', '.join(parts)}" if parts else f"{start}, and no stage stands out"
-
-
-def _points(changed: Sequence[StageShare], total: int) -> list[tuple[StageShare, int]]:
-    """Give contributions in whole points that add up on paper; one without a spread has no number to add."""
-    measured = [row for row in changed if row.claim.change.is_measured]
-    values = [row.claim.change.value for row in measured]
-    whole = whole_points(values, total) if len(measured) == len(changed) else [percent(value) for value in values]
-    return list(zip(measured, whole, strict=True))
 
 
 def _why(view: WhatChanged, cascade: Cascade, row: StageShare) -> str:
@@ -57,7 +48,8 @@ def summary(view: WhatChanged) -> str:
     """Give every contribution with its interval, and what did not change."""
     changed = [row for row in view.stages if row.status == "changed"]
     same = [row.stage for row in view.stages if row.status != "changed"]
-    parts = [f"{told(row.stage, row.claim, noun=view.noun)}." for row in changed]
+    points = view.printed
+    parts = [f"{told(row.stage, row.claim, noun=view.noun, points=points.get(row.stage))}." for row in changed]
     parts += [f"{told('in all', view.total, noun=view.noun)}."] if changed else []
     parts += [f"{sentence(listed(same))} {'is' if len(same) == 1 else 'are'} the same or can't matter."] if same else []
     parts += [f"{view.left_out:,} {plural(view.noun, view.left_out)} left out for lack of an outcome."] * bool(

@@ -80,8 +80,11 @@ def signed_interval(estimate: Estimate) -> str:
     return f"{percent(estimate.level)}% interval {low} to {high}".replace("-", "−")
 
 
-def told(name: str, claim: Claim, *, noun: str) -> str:
-    """Give a claim as a sentence without its full stop: `draft: −4 points (95% interval −7 to −1), worse`."""
+def told(name: str, claim: Claim, *, noun: str, points: int | None = None) -> str:
+    """Give a claim as a sentence without its full stop: `draft: −4 points (95% interval −7 to −1), worse`.
+
+    `points` is the change where it was rounded together with others.
+    """
     change = claim.change
     if not change.is_measured:
         return f"{name}: {change.method}"
@@ -91,10 +94,7 @@ def told(name: str, claim: Claim, *, noun: str) -> str:
         return f"{name}: no difference, {change.method.removeprefix('exact: ')}"
     if claim.verdict != "tied":
         better = "better" if claim.verdict == "improved" else "worse"
-        return f"{name}: {signed(percent(change.value))} {_unit(change)} ({signed_interval(change)}), {better}"
+        whole = percent(change.value) if points is None else points
+        return f"{name}: {signed(whole)} {plural('point', abs(whole))} ({signed_interval(change)}), {better}"
     doubt = f"; its own interval leaves out 0, p = {claim.p_adjusted:.2f} among all claims" * change.excludes_zero
     return f"{name}: no measurable difference (n = {change.n:,}, {signed_interval(change)}{doubt})"
-
-
-def _unit(change: Estimate) -> str:
-    return plural("point", abs(percent(change.value)))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from stagegap.analysis.rounding import percent, whole_points
 from stagegap.attribution.entanglement import Harm, PairTable
 from stagegap.model.estimate import Estimate
 from stagegap.stats.paired import Direction
@@ -211,3 +213,16 @@ class WhatChanged:
     """Orders sampled; None when every set of versions was run."""
     resamples: int
     seed: int
+
+    @property
+    def printed(self) -> Mapping[str, int]:
+        """Contribution of each changed stage in whole points, as every page prints it: they add up to the whole.
+
+        One without a spread has no number to add, and then each is rounded alone.
+        """
+        changed = [row for row in self.stages if row.status == "changed"]
+        measured = {row.stage: row.claim.change.value for row in changed if row.claim.change.is_measured}
+        if len(measured) < len(changed) or not self.total.change.is_measured:
+            return {stage: percent(value) for stage, value in measured.items()}
+        points = whole_points(list(measured.values()), percent(self.total.change.value))
+        return dict(zip(measured, points, strict=True))
