@@ -135,6 +135,21 @@ def noisy_confidence(run: RunColumns, rng: np.random.Generator) -> RunColumns:
     return on(run, "find", confidence=rng.random(run.n))
 
 
+def sure_of_all(run: RunColumns, rng: np.random.Generator) -> RunColumns:
+    good = (rng.random(run.n) < 0.6).astype(float)
+    return on(run, "route", good=good, score=good, confidence=np.full(run.n, 0.98))
+
+
+def foreseen(run: RunColumns, rng: np.random.Generator) -> RunColumns:
+    return on(above_noise(run, rng), "route", confidence=np.full(run.n, 0.97))
+
+
+def flagged(run: RunColumns, rng: np.random.Generator) -> RunColumns:
+    hits = run.flagged["route"].copy()
+    hits[rng.integers(run.n // 2)] = 1
+    return replace(run, flagged={**run.flagged, "route": hits})
+
+
 def moved(run: RunColumns, rng: np.random.Generator) -> RunColumns:
     good = put(run.stages["find"].good, some(rng, run.n, 0.2), 0.0)
     return on(run, "find", good=good, score=good)
@@ -182,7 +197,7 @@ def wavering(run: RunColumns, rng: np.random.Generator) -> RunColumns:
 
 
 def sure_where_split(run: RunColumns, rng: np.random.Generator) -> RunColumns:
-    from stagegap.analysis.oddities.people import best_share
+    from stagegap.analysis.oddities.anchors import best_share
 
     split = best_share(run, "route") < 1
     good = np.where(split, (rng.random(run.n) < 0.35).astype(float), run.stages["route"].good)
@@ -246,6 +261,7 @@ PLANTS: dict[str, Plant] = {
     "weak-agreement": weak,
     "hasty": hasty,
     "wavering": wavering,
+    "flagged": flagged,
     "sure-where-split": sure_where_split,
     "contradicted": contradicted,
     "masked": masked,
@@ -263,6 +279,8 @@ PLANTS: dict[str, Plant] = {
     "calibration": overconfident,
     "backwards": backwards,
     "loss": noisy_confidence,
+    "loss-prior": sure_of_all,
+    "loss-floor": foreseen,
     "moved": moved,
     "right-hurts": right_hurts,
     "above-people": above_people,

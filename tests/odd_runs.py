@@ -75,6 +75,7 @@ def clean(rng: np.random.Generator, n: int = N, *, per_cluster: int = 1) -> RunC
         groups={"channel: web": np.arange(0, n, 2), "channel: shop": np.arange(1, n, 2)},
         stages=stages,
         people=people,
+        flagged={name: np.where(np.arange(n) < n // 2, 0.0, np.nan) for name in people},
         earlier=Earlier(run="v1", stages=again, unchanged=frozenset(stages), shared=n),
         others={name: [one, other(one, rng), other(one, rng)] for name, one in stages.items()},
         fields=fields(rng, 100, 0),

@@ -139,15 +139,6 @@ def person(key: str, record: int, value: object, **more: object) -> Label:
     return Label(id=key, record=f"r{record}", stage="route", answer=Answer(value=value), **fields)  # type: ignore[arg-type]
 
 
-def prepared(store: Store, labels: list[Label]) -> RunReader:
-    filled(store, [output(i, "spam", "route") for i in range(4)])
-    store.append_labels("mail", labels)
-    store._drainer.drain_all()
-    with store.screening(material.RUN) as reader:
-        reader.labels()
-        return reader
-
-
 def test_last_event_of_a_person_is_the_label_in_force(store: Store) -> None:
     labels = [
         person("1", 0, "spam", active_ms=900),
@@ -184,6 +175,41 @@ def test_answers_an_hour_apart_are_compared(store: Store) -> None:
         reader.labels()
         changed = reader.people(LABELLED).changed
     assert sorted(zip(changed["position"].tolist(), changed["changed"].tolist(), strict=True)) == [(0, 1.0), (2, 0.0)]
+
+
+def test_record_that_somebody_flagged_or_two_skipped_is_known(store: Store) -> None:
+    def skip(number: str, record: int, who: str) -> Label:
+        return Label(id=number, record=f"r{record}", stage="route", answer=None, annotator=who, action="skip", at=1.0)
+
+    labels = [
+        person("1", 0, "spam", odd=True), person("2", 0, "spam", annotator="bob"),
+        skip("3", 1, "ann"), skip("4", 1, "bob"), skip("5", 2, "ann"),
+        person("6", 3, "spam", odd=True), person("7", 3, "spam", at=2.0),
+    ]  # fmt: skip
+    filled(store, [output(i, "spam", "route") for i in range(4)])
+    with store.screening(material.RUN) as reader:
+        reader.labels()
+        assert np.isnan(reader.flagged(LABELLED)).all()
+    store.append_labels("mail", [person("0", 2, "spam", annotator="eve")])
+    with store.screening(material.RUN) as reader:
+        reader.labels()
+        assert reader.flagged(LABELLED).tolist()[2] == 0
+    store.append_labels("mail", labels)
+    with store.screening(material.RUN) as reader:
+        reader.labels()
+        assert reader.flagged(LABELLED).tolist() == [1, 1, 0, 0]  # the last event of ann takes her flag of r3 back
+
+
+def test_judgement_of_answers_is_no_answer(store: Store) -> None:
+    filled(store, [output(i, "spam", "route") for i in range(4)])
+    judged = [person(str(i), 0, {"score": 1}, task="judge", at=9_000.0 * i, active_ms=10, odd=True) for i in range(2)]
+    store.append_labels("mail", [person("p", 0, "spam", active_ms=20), *judged])
+    with store.screening(material.RUN) as reader:
+        reader.labels()
+        people = reader.people(LABELLED)
+        assert people.labels["active_ms"].tolist() == [20.0]
+        assert not len(people.changed["position"])
+        assert reader.flagged(LABELLED).tolist()[0] == 0
 
 
 def test_fields_of_records_that_only_one_run_has(store: Store) -> None:

@@ -17,6 +17,15 @@ def percent(value: float) -> int:
     return int(math.copysign(math.floor(abs(value) * 100 + 0.5 + 1e-9), value))
 
 
+def whole(value: float) -> int:
+    """Give a number as a whole one, halves away from zero.
+
+    >>> whole(2.5), whole(-0.5)
+    (3, -1)
+    """
+    return percent(value / 100)
+
+
 def whole_points(parts: Sequence[float], total: int) -> tuple[int, ...]:
     """Round parts (as shares) to whole points that add up to the printed total, by largest remainder.
 

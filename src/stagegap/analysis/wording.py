@@ -35,6 +35,15 @@ def span(estimate: Estimate) -> str:
     return f"{percent(estimate.low)} to {percent(estimate.high)}"
 
 
+def points(difference: float) -> str:
+    """Give a difference of shares in whole points with its sign.
+
+    >>> points(0.125), points(-0.005), points(0.001)
+    ('+13', '-1', '+0')
+    """
+    return f"{percent(difference):+d}"
+
+
 def interval(estimate: Estimate) -> str:
     """Give the interval with its level, as `95% interval 16 to 24`."""
     return f"{percent(estimate.level)}% interval {span(estimate)}"

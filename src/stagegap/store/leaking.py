@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-# The arrays have the types of the columns, which each query names.
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from stagegap.store import text
 from stagegap.store.attach import Session
+from stagegap.store.placing import Column, floats
 
 SCORED, OTHERS = 1_500, 5_000
 """Texts of the run and of the other splits that are compared for near-copies, chosen by the hash of their record."""
@@ -20,7 +17,6 @@ LONGEST = 2_000
 SHORTEST_ANSWER = 20
 """Characters from which an answer found in the input is no chance."""
 MOST_FIELDS = 20
-Column = NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +52,7 @@ class OtherRecords:
         found = self._session.columns(
             f"""select position, ({said} in (select {said} from other))::double as copied from screened_version"""
         )
-        return self._placed(found["position"], found["copied"])
+        return floats(found["position"], found["copied"], n=self._n)
 
     def texts(self, fields: Sequence[str]) -> tuple[SampledTexts, SampledTexts]:
         """Give texts of the run's records and of the others."""
@@ -81,7 +77,7 @@ class OtherRecords:
             """select position, (cluster in (select cluster from other))::double as shared from screened_version
             where cluster <> ''"""
         )
-        return self._placed(found["position"], found["shared"])
+        return floats(found["position"], found["shared"], n=self._n)
 
     def older(self) -> Column:
         """Give 1 where a record is older than the newest other, NaN without a field that is a time in every record."""
@@ -98,10 +94,7 @@ class OtherRecords:
             f"""select position, (fields ->> {path} < (select max(fields ->> {path}) from other))::double as older
             from screened_version where fields ->> {path} is not null"""
         )
-        return self._placed(found["position"], found["older"])
-
-    def _placed(self, at: Column, values: Column) -> Column:
-        return placed(at, values, n=self._n)
+        return floats(found["position"], found["older"], n=self._n)
 
 
 def holding(session: Session, stage: str, cascade: int, fields: Sequence[str], *, n: int) -> Column:
@@ -116,7 +109,7 @@ def holding(session: Session, stage: str, cascade: int, fields: Sequence[str], *
         text.plain(stage),
         cascade,
     )
-    return placed(found["position"], found["holds"], n=n)
+    return floats(found["position"], found["holds"], n=n)
 
 
 def field_codes(session: Session, fields: Sequence[str], *, n: int) -> dict[str, Column]:
@@ -136,13 +129,6 @@ def field_codes(session: Session, fields: Sequence[str], *, n: int) -> dict[str,
             column[codes["position"]] = codes["code"]
             found[name] = column
     return found
-
-
-def placed(at: Column, values: Column, *, n: int) -> Column:
-    """Put values at their positions, NaN elsewhere."""
-    column = np.full(n, np.nan)
-    column[at] = values.filled(np.nan) if isinstance(values, np.ma.MaskedArray) else values
-    return column
 
 
 def _joined(fields: Sequence[str]) -> str:

@@ -8,17 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-# The arrays have the types of the columns, which each query names.
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-from stagegap.model.answer import SWAP_QUEUE
 from stagegap.model.cascade import Kind, Stage
-from stagegap.store import text
+from stagegap.store import labelled, text
 from stagegap.store.attach import Session
+from stagegap.store.labelled import PeopleTable
 from stagegap.store.leaking import OtherRecords, field_codes, holding, path_of
+from stagegap.store.placing import Column, floats, placed, plain
 from stagegap.store.runs import identify
 from stagegap.store.stage_rows import COLUMNS, FIRST, answers_of, inputs_of, joined, rows_of
 
@@ -26,11 +23,8 @@ LANGUAGES = 2_000
 """Texts of a stage whose language is looked at, chosen by the hash of their record."""
 SHAPES = 100
 """Forms of an answer that are told apart."""
-AN_HOUR = 3600
 MOST_GROUPS = 12
 FEWEST = 30
-
-Column = NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,15 +46,6 @@ class StageTable:
     shapes: tuple[str, ...]
     texts: tuple[tuple[int, str, str], ...]
     """Position, answer and inputs of some texts."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PeopleTable:
-    """Labels in force of one stage that say something of people, and answers given twice."""
-
-    labels: dict[str, Column]
-    changed: dict[str, Column]
-    names: tuple[str, ...]
 
 
 _SCREENED = """create or replace temp table screened as
@@ -103,7 +88,7 @@ class RunReader:
             )
             difficulty[given["position"]] = given["level"]
         return RecordsTable(
-            unit=self._placed(found["position"], found["unit"], np.arange(self.n, 2 * self.n, dtype=np.int64)),
+            unit=placed(found["position"], found["unit"], np.arange(self.n, 2 * self.n, dtype=np.int64)),
             difficulty=difficulty,
             difficulties=levels,
             groups=self._groups() if levels else {},
@@ -158,7 +143,7 @@ class RunReader:
         first = session.columns(FIRST)
         at = first["position"]
         numbers = {
-            name: self._placed(at, first[name], np.full(self.n, blank, dtype=np.dtype(kind)))
+            name: placed(at, first[name], np.full(self.n, blank, dtype=np.dtype(kind)))
             for name, (blank, kind) in COLUMNS.items()
         }
         shapes = self._shapes(numbers)
@@ -168,7 +153,7 @@ class RunReader:
                 """select position, (count(distinct value) > 1)::double as unstable from stage_row where value <> 0
                 group by position having count(*) > 1"""
             )
-            numbers["unstable"] = self._floats(repeated["position"], repeated["unstable"])
+            numbers["unstable"] = floats(repeated["position"], repeated["unstable"], n=self.n)
         scores = session.columns(
             """select s.position, v.value as score from score v join screened s using (record)
             where v.run = ? and v.cell = (select id from cell where name = 'system')
@@ -176,10 +161,10 @@ class RunReader:
                 and v.metric in (select id from metric where name = ?)""",
             key, text.plain(stage.name), self._cascade, text.plain(stage.metrics[0]),
         )  # fmt: skip
-        numbers["score"] = self._floats(scores["position"], scores["score"])
+        numbers["score"] = floats(scores["position"], scores["score"], n=self.n)
         numbers["answer"] = self._coded(stage, "select position, said from stage_row where repeat = 0 and value <> 0")
         given = session.columns(inputs_of(stage))
-        numbers["given"] = self._placed(given["position"], given["given"], np.zeros(self.n, dtype=np.uint64))
+        numbers["given"] = placed(given["position"], given["given"], np.zeros(self.n, dtype=np.uint64))
         texts: list[tuple[int, str, str]] = []
         if with_texts and stage.output.kind is Kind.TEXT:
             texts = session.rows(
@@ -201,59 +186,20 @@ class RunReader:
             from stage_row where repeat = 0 and shape is not null""",
             list(shapes), list(shapes),
         )  # fmt: skip
-        numbers["shape"] = self._placed(codes["position"], codes["shape"], np.full(self.n, -1, dtype=np.int64))
+        numbers["shape"] = placed(codes["position"], codes["shape"], np.full(self.n, -1, dtype=np.int64))
         return shapes
 
     def labels(self) -> None:
-        """Prepare the labels in force: the last event of each person decides; what was hunted for is left out."""
-        self._session.run(
-            f"""create or replace temp table screened_label as
-            select s.position, l.stage, l.annotator, l.value, l.active_ms from
-                (select * from label where cascade = ? and action <> 'adjudicate' and not coalesce(targeted, false)
-                    and not starts_with(coalesce(queue, ''), '{SWAP_QUEUE}')
-                 qualify row_number() over (partition by record, stage, annotator order by made_at desc, seq desc) = 1
-                ) l join screened s using (record)
-            where l.action = 'label' and l.value is not null""",
-            self._cascade,
-        )
+        """Prepare the labels in force, for `people`, `reference` and `holding`."""
+        labelled.prepare(self._session, self._cascade)
 
     def people(self, stage: Stage) -> PeopleTable:
         """Read the labels of one stage where several people answered or a time is known."""
-        session, name = self._session, text.plain(stage.name)
-        own = session.columns(
-            """select position, annotator, if(value = 'null', 0, hash(value)) as answer, active_ms::double as active_ms
-            from screened_label where stage = (select id from stage where name = ? and cascade = ?)
-            qualify count(*) over (partition by position) > 1 or active_ms is not null""",
-            name, self._cascade,
-        )  # fmt: skip
-        changed = session.columns(
-            f"""select s.position, l.annotator, (l.value <> l.before)::double as changed from
-                (select record, annotator, value, made_at,
-                    lag(value) over each as before, lag(made_at) over each as earlier from label
-                 where cascade = ? and stage = (select id from stage where name = ? and cascade = ?)
-                    and action = 'label' and value is not null
-                    and not starts_with(coalesce(queue, ''), '{SWAP_QUEUE}')
-                 window each as (partition by record, annotator order by made_at, seq)) l
-                join screened s using (record)
-            where l.before is not null and l.made_at - l.earlier >= {AN_HOUR}""",
-            self._cascade, name, self._cascade,
-        )  # fmt: skip
-        names = dict(session.rows("select id, name from annotator"))
-        known = np.unique(np.concatenate([_plain(own["annotator"], -1), _plain(changed["annotator"], -1)]))
-        return PeopleTable(
-            labels={
-                "position": _plain(own["position"], -1),
-                "person": np.searchsorted(known, _plain(own["annotator"], -1)),
-                "answer": _plain(own["answer"], 0).astype(np.uint64),
-                "active_ms": _plain(own["active_ms"], np.nan).astype(np.float64),
-            },
-            changed={
-                "position": _plain(changed["position"], -1),
-                "person": np.searchsorted(known, _plain(changed["annotator"], -1)),
-                "changed": _plain(changed["changed"], np.nan).astype(np.float64),
-            },
-            names=tuple(names[key] for key in known.tolist()),
-        )
+        return labelled.people(self._session, stage, self._cascade)
+
+    def flagged(self, stage: Stage) -> Column:
+        """Give 1 where somebody flagged the record as odd or two people skipped it, 0 where people looked at it."""
+        return labelled.flagged(self._session, stage, self._cascade, n=self.n)
 
     def reference(self, stage: Stage) -> Column:
         """Give the answer that most people gave, as its place among the stage's values, -1 without one."""
@@ -291,8 +237,8 @@ class RunReader:
             found = self._session.columns(f"select unit, {sizes} from lone where {wanted} order by record")
             both.append(
                 {
-                    "unit": _plain(found["unit"], 0).astype(np.int64),
-                    **{name: _plain(found[f"size_{i}"], 0.0).astype(np.float64) for i, name in enumerate(names)},
+                    "unit": plain(found["unit"], 0).astype(np.int64),
+                    **{name: plain(found[f"size_{i}"], 0.0).astype(np.float64) for i, name in enumerate(names)},
                 }
             )
         return both[0], both[1]
@@ -337,17 +283,4 @@ class RunReader:
             list(answers),
             *values,
         )
-        return self._placed(found["position"], found["code"], blank)
-
-    def _placed(self, at: Column, values: Column, blank: Column) -> Column:
-        fill = blank[0] if len(blank) else 0
-        blank[_plain(at, 0).astype(np.int64)] = _plain(values, fill)
-        return blank
-
-    def _floats(self, at: Column, values: Column) -> Column:
-        return self._placed(at, values, np.full(self.n, np.nan))
-
-
-def _plain(column: Column, blank: float) -> Column:
-    """Put a value in the place of nulls."""
-    return column.filled(blank) if isinstance(column, np.ma.MaskedArray) else column
+        return placed(found["position"], found["code"], blank)

@@ -17,7 +17,8 @@ from stagegap.model.cascade import Cascade, Stage
 from stagegap.model.run import Run
 from stagegap.stats.clusters import Clusters
 from stagegap.store import Store
-from stagegap.store.screening import PeopleTable, RunReader, StageTable
+from stagegap.store.labelled import PeopleTable
+from stagegap.store.screening import RunReader, StageTable
 from stagegap.store.stage_rows import answers_of
 from stagegap.workspace.leaking import leaks_of
 from stagegap.workspace.trials import NO_TRIALS, Trials
@@ -50,6 +51,7 @@ def run_columns(
         references = {stage.name: reader.reference(stage) for stage in cascade.stages}
         stages = _stages(reader, cascade, bars, references, run=None)
         people = {stage.name: people_columns(reader.people(stage)) for stage in cascade.stages}
+        flagged = {stage.name: reader.flagged(stage) for stage in cascade.stages}
         at = np.array(reader.positions(trials.records), dtype=np.int64)
         leaks = leaks_of(reader, cascade, stages, seed=run.seed)
         before = _earlier(reader, cascade, bars, references, stages, earlier) if earlier else None
@@ -67,6 +69,7 @@ def run_columns(
         groups=known.groups,
         stages=stages,
         people={name: own for name, own in people.items() if len(own.record) or len(own.changed)},
+        flagged=flagged,
         earlier=before,
         others={name: differing(stages[name], [one[name] for one in more]) for name in cascade.names},
         fields=fields[0],

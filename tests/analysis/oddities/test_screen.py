@@ -89,6 +89,7 @@ def test_run_without_people_scores_or_an_earlier_run_is_screened() -> None:
         RUN,
         stages=stages,
         people={},
+        flagged={},
         earlier=None,
         others={},
         fields=None,

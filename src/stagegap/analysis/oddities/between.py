@@ -9,6 +9,8 @@ import numpy as np
 from stagegap.analysis.oddities.card import MOST_RECORDS, Detector, Family, Finding
 from stagegap.analysis.oddities.columns import Codes, Floats, Hashes, RunColumns, StageColumns
 from stagegap.analysis.oddities.saying import beyond, claim, shown, there
+from stagegap.analysis.rounding import whole
+from stagegap.analysis.wording import plural
 from stagegap.model.cascade import Kind
 from stagegap.stats.clusters import Clusters
 from stagegap.stats.contrast import excess_p
@@ -136,6 +138,7 @@ def _shift(run: RunColumns) -> Iterator[Finding]:
         now, then = run.fields.size[name], run.fields_before.size.get(name)
         if then is None:
             continue
+        many = plural(run.cascade.noun, 2)
         values = np.concatenate([now, then])
         codes: Codes = np.concatenate([run.fields.unit[name], run.fields_before.unit[name]])
         inside = np.arange(len(values)) < len(now)
@@ -147,11 +150,15 @@ def _shift(run: RunColumns) -> Iterator[Finding]:
             "",
             share(np.where(inside, middle, np.nan), units),
             p,
-            f"The field {name} has {np.median(now):,.0f} characters in the middle on the {len(now):,} records that are "
-            f"not in run {run.earlier.run}, and {np.median(then):,.0f} on the {len(then):,} that only that run has.",
+            f"Half of the {len(now):,} {many} that are not in run {run.earlier.run} have more than {_middle(now)} "
+            f"characters in {name}; of the {len(then):,} that only that run has, half have more than {_middle(then)}.",
             scale="share",
             subject=name,
         )
+
+
+def _middle(sizes: Floats) -> str:
+    return f"{whole(float(np.median(sizes))):,}"
 
 
 DETECTORS = (

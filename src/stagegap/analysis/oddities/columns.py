@@ -201,6 +201,8 @@ class RunColumns:
     """Positions of the records of each slice, `language: de`."""
     stages: Mapping[str, StageColumns]
     people: Mapping[str, PeopleColumns] = field(default_factory=dict[str, PeopleColumns])
+    flagged: Mapping[str, Floats] = field(default_factory=dict[str, Floats])
+    """By stage: 1 where a person flagged the record as odd or two skipped it, 0 where people looked at it."""
     earlier: Earlier | None = None
     others: Mapping[str, Sequence[StageColumns]] = field(default_factory=dict[str, Sequence[StageColumns]])
     """By stage: what differently set systems answered to the same records, this run's own among them."""

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from stagegap.analysis.oddities.card import Detector, Family, Finding, Mark, Plot
 from stagegap.analysis.oddities.columns import Floats, LearningCurve, RunColumns
 from stagegap.analysis.oddities.saying import claim, shown
+from stagegap.analysis.rounding import percent, whole
+from stagegap.analysis.wording import points, span
 from stagegap.model.estimate import Estimate
 from stagegap.stats.clusters import Clusters, distinct
 from stagegap.stats.distributions import normal_cdf, t_cdf, t_quantile
@@ -89,8 +91,8 @@ def _rises(run: RunColumns) -> Iterator[Finding]:
         tilt, p = _two_way(np.einsum("k,skn->sn", weights, curve.dev), run.units)
         yield claim(
             curve.stage, tilt, p,
-            f"The error of {curve.stage} changes by {100 * tilt.value:+.0f} points ({100 * tilt.low:.0f} to "
-            f"{100 * tilt.high:.0f}) from {curve.sizes[0]:,} to {curve.sizes[-1]:,} {curve.unit} (n = {tilt.n:,}).",
+            f"The error of {curve.stage} changes by {points(tilt.value)} points (interval "
+            f"{span(tilt)}) from {curve.sizes[0]:,} to {curve.sizes[-1]:,} {curve.unit} (n = {tilt.n:,}).",
             plot=_plot(run, curve),
         )  # fmt: skip
 
@@ -130,7 +132,7 @@ def _train_worse(run: RunColumns) -> Iterator[Finding]:
         dev = mean(last.mean(axis=0), run.units)
         yield claim(
             curve.stage, wider, 1 - normal_cdf(lead.value / half) if half > 0 else math.nan,
-            f"{curve.stage} is wrong on {100 * train:.0f}% of the {curve.sizes[-1]:,} {curve.unit} that it learned "
+            f"{curve.stage} is wrong on {percent(train)}% of the {curve.sizes[-1]:,} {curve.unit} that it learned "
             f"from, and on {shown(dev)} of the {dev.n:,} scored ones.",
             plot=_plot(run, curve),
         )  # fmt: skip
@@ -164,7 +166,7 @@ def more_data(curve: LearningCurve, law: PowerLaw, level: Estimate) -> str:
         return "More data would not close this gap."
     size = law.size_for(human.value)
     if level.high < human.value and math.isfinite(size):
-        return f"More data would close this gap, at about {size:,.0f} {curve.unit} if the curve goes on like this."
+        return f"More data would close this gap, at about {whole(size):,} {curve.unit} if the curve goes on like this."
     return "Whether more data would close this gap can't be told yet."
 
 
@@ -207,8 +209,8 @@ def _jumps(run: RunColumns) -> Iterator[Finding]:
         found = Estimate(value=value, low=value - half, high=value + half, n=int(_known(curve).sum()), method="seeds")
         yield claim(
             curve.stage, found, p if far else 1.0,
-            f"At {curve.sizes[worst]:,} {curve.unit} the error of {curve.stage} lies {100 * value:+.0f} points from "
-            f"the fitted curve ({100 * found.low:.0f} to {100 * found.high:.0f}; seeds differ by {100 * spread:.1f}).",
+            f"At {curve.sizes[worst]:,} {curve.unit} the error of {curve.stage} lies {points(value)} points from "
+            f"the fitted curve (interval {span(found)}; seeds differ by {100 * spread:.1f}).",
             plot=_plot(run, curve),
         )  # fmt: skip
 

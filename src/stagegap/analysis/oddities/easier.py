@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from stagegap.analysis.oddities.anchors import calibration_curve
 from stagegap.analysis.oddities.between import unanimous
 from stagegap.analysis.oddities.card import Detector, Family, Finding, Mark, Plot, places
 from stagegap.analysis.oddities.columns import Floats, RunColumns, StageColumns
@@ -119,6 +120,7 @@ def _sure_and_wrong(run: RunColumns) -> Iterator[Finding]:
             f"{shown(share(failed, run.units))} of {found.n:,}; its confidence promises "
             f"{shown(mean(np.where(easy, 1 - stage.confidence, np.nan), run.units))}.",
             positions=places(failed, order=stage.confidence), count=int(np.nansum(failed)),
+            plot=calibration_curve(run, stage),
         )  # fmt: skip
 
 

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from stagegap.analysis.oddities.card import Detector, Family, Finding, Mark, Plot, places
-from stagegap.analysis.oddities.columns import Floats, RunColumns, StageColumns
+from stagegap.analysis.oddities.anchors import always_commonest, anchors, calibration_curve
+from stagegap.analysis.oddities.card import Detector, Family, Finding, places
+from stagegap.analysis.oddities.columns import Floats, RunColumns
 from stagegap.analysis.oddities.saying import claim, shown
 from stagegap.analysis.rounding import percent
-from stagegap.analysis.wording import plural, span
+from stagegap.analysis.wording import plural, points, span
 from stagegap.stats.clusters import distinct
 from stagegap.stats.screening import mean, mean_p, share, trend
 from stagegap.stats.signflip import sign_flip_p
@@ -19,7 +20,6 @@ from stagegap.stats.signflip import sign_flip_p
 RELEVANT = 0.03
 """A difference below is not worth anybody's time, however certain."""
 FEWEST = 30
-BINS = 10
 
 
 def _below_prior(run: RunColumns) -> Iterator[Finding]:
@@ -29,17 +29,16 @@ def _below_prior(run: RunColumns) -> Iterator[Finding]:
             continue
         if stage.stage.uses == "recorded" and np.ptp(stage.answer[known]) == 0:
             continue  # it was put down as one answer everywhere, so it never chose
-        counts = np.bincount(stage.reference[known])
-        common = int(counts.argmax())
-        always = np.where(known, (stage.reference == common).astype(np.float64), np.nan)
+        always, common = always_commonest(stage, known)
         loss = always - stage.good
         lost = mean(loss, run.units)
         yield claim(
             stage.name, lost, _one_sided(loss, run),
             f"{stage.name} is right on {shown(share(np.where(known, stage.good, np.nan), run.units))}; always "
-            f"answering {stage.answers[common]!r} would be right on {shown(share(always, run.units))} of the same "
+            f"answering {common!r} would be right on {shown(share(always, run.units))} of the same "
             f"{int(known.sum()):,} {plural(run.cascade.noun, 2)}.",
             positions=places((loss == 1).astype(np.float64)), count=int((loss == 1).sum()),
+            plot=anchors(run, stage.name),
         )  # fmt: skip
 
 
@@ -73,24 +72,6 @@ def _calibration(run: RunColumns) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def calibration_curve(run: RunColumns, stage: StageColumns) -> Plot:
-    """Draw how often a stage is right by how sure it says it is, in ten bins of equal width."""
-    marks: list[Mark] = []
-    bins = np.minimum((np.nan_to_num(stage.confidence, nan=-1.0) * BINS).astype(np.int64), BINS - 1)
-    for place in range(BINS):
-        inside = (bins == place) & (stage.confidence >= 0) & ~np.isnan(stage.good)
-        if inside.any():
-            right = share(np.where(inside, stage.good, np.nan), run.units)
-            sure = float(stage.confidence[inside].mean())
-            marks.append(Mark(name=f"{percent(sure)}% sure", y=right, expected=sure))
-    return Plot(
-        title=f"How often {stage.name} is right, by how sure it is",
-        marks=tuple(marks),
-        y_name="share right",
-        expected_name="as sure as it says",
-    )
-
-
 def _backwards(run: RunColumns) -> Iterator[Finding]:
     for stage in run.stages.values():
         slope, p = trend(1 - stage.good, stage.confidence, run.units)
@@ -100,9 +81,9 @@ def _backwards(run: RunColumns) -> Iterator[Finding]:
         yield claim(
             stage.name, slope, p,
             f"The surer {stage.name} is, the more often it is wrong: from a confidence of 0 to one of 1 its failure "
-            f"rate would rise by {100 * slope.value:.0f} points (interval {span(slope)}; {slope.n:,} "
+            f"rate would rise by {percent(slope.value)} points (interval {span(slope)}; {slope.n:,} "
             f"{plural(run.cascade.noun, slope.n)}).",
-            positions=places(wrong, order=stage.confidence), count=int(wrong.sum()),
+            positions=places(wrong, order=stage.confidence), count=int(wrong.sum()), plot=calibration_curve(run, stage),
         )  # fmt: skip
 
 
@@ -120,6 +101,7 @@ def _empty_confidence(run: RunColumns) -> Iterator[Finding]:
             f"by {found.value:.3f} ({found.low:.3f} to {found.high:.3f}; {found.n:,} "
             f"{plural(run.cascade.noun, found.n)}).",
             scale="number", positions=places((worse > 0).astype(np.float64), order=worse), count=int((worse > 0).sum()),
+            plot=calibration_curve(run, stage),
         )  # fmt: skip
 
 
@@ -136,7 +118,7 @@ def _moved(run: RunColumns) -> Iterator[Finding]:
         yield claim(
             name, found, sign_flip_p(moved, run.units, rng=run.rng()),
             f"Nothing about {name} or its inputs changed since run {run.earlier.run}, yet its score moved by "
-            f"{100 * found.value:+.0f} points (interval {span(found)}; {found.n:,} "
+            f"{points(found.value)} points (interval {span(found)}; {found.n:,} "
             f"{plural(run.cascade.noun, found.n)}).",
             positions=places((np.abs(moved) > 0).astype(np.float64), order=np.abs(moved)),
             count=int((np.abs(moved) > 0).sum()),

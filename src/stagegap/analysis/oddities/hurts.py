@@ -11,7 +11,7 @@ from stagegap.analysis.oddities.card import Detector, Family, Finding, places
 from stagegap.analysis.oddities.columns import RunColumns
 from stagegap.analysis.oddities.saying import claim
 from stagegap.analysis.oddities.too_good import above_zero_p
-from stagegap.analysis.wording import plural, span
+from stagegap.analysis.wording import plural, points, span
 from stagegap.model.estimate import Estimate
 from stagegap.stats.distributions import binomial_cdf
 from stagegap.stats.screening import mean
@@ -36,7 +36,7 @@ def _right_answers_hurt(run: RunColumns) -> Iterator[Finding]:
         yield claim(
             row.stage, loss, p,
             f"With right answers at {row.stage}, {row.broken:,} {plural(run.cascade.noun, row.broken)} get worse at "
-            f"the end and {row.fixed:,} get better: {100 * gain.value:+.0f} "
+            f"the end and {row.fixed:,} get better: {points(gain.value)} "
             f"points (interval {span(gain)}; n = {gain.n:,}).",
             count=row.broken,
         )  # fmt: skip
@@ -51,7 +51,7 @@ def _helper_hurts(run: RunColumns) -> Iterator[Finding]:
         better, worse = int((one.change > 0).sum()), int((one.change < 0).sum())
         yield claim(
             one.stage, found, both / 2 if found.value > 0 else 1 - both / 2,
-            f"Without {one.what}, {one.judged} scores {100 * found.value:+.0f} points (interval {span(found)}): "
+            f"Without {one.what}, {one.judged} scores {points(found.value)} points (interval {span(found)}): "
             f"{better:,} of {found.n:,} {plural(run.cascade.noun, found.n)} get better, {worse:,} get worse.",
             subject=one.what, positions=places((one.change > 0).astype(np.float64), order=one.change), count=better,
         )  # fmt: skip

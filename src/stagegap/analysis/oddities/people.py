@@ -8,9 +8,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from stagegap.analysis.chance import COUNTABLE, is_weak, weak_sentence
+from stagegap.analysis.oddities.anchors import best_share, calibration_curve
 from stagegap.analysis.oddities.card import Detector, Family, Finding, places
-from stagegap.analysis.oddities.columns import Floats, RunColumns
-from stagegap.analysis.oddities.saying import beyond, claim, shown
+from stagegap.analysis.oddities.columns import RunColumns
+from stagegap.analysis.oddities.saying import beyond, claim, shown, there
+from stagegap.analysis.rounding import percent, whole
 from stagegap.analysis.wording import plural
 from stagegap.model.estimate import Estimate
 from stagegap.stats.screening import mean, mean_p, share
@@ -61,7 +63,7 @@ def _hasty(run: RunColumns) -> Iterator[Finding | None]:
             usual = float(np.median(people.active_ms[own]))
             hits = np.full(run.n, np.nan)
             hits[people.record[own]] = people.active_ms[own] < usual / FIFTH
-            words = f"{person} answered {name} in under a fifth of their usual {usual / 1000:.0f} s on {{found}}."
+            words = f"{person} answered {name} in under a fifth of their usual {whole(usual / 1000)} s on {{found}}."
             yield beyond(run, name, hits, HASTE, words, subject=person)
 
 
@@ -76,20 +78,10 @@ def _wavering(run: RunColumns) -> Iterator[Finding | None]:
                 yield beyond(run, name, hits, WAVERING, words, subject=person)
 
 
-def best_share(run: RunColumns, stage: str) -> Floats:
-    """Give the share of people who gave the commonest answer, of records that several labelled; NaN elsewhere."""
-    people = run.people[stage]
-    order = np.lexsort((people.answer, people.record))
-    record, answer = people.record[order], people.answer[order]
-    found = np.full(run.n, np.nan)
-    if not len(record):
-        return found
-    starts = np.flatnonzero(np.r_[True, (record[1:] != record[:-1]) | (answer[1:] != answer[:-1])])
-    votes = np.diff(np.r_[starts, len(record)])
-    most = np.zeros(run.n)
-    np.maximum.at(most, record[starts], votes)
-    total = np.bincount(record, minlength=run.n)
-    return np.where(total >= 2, most / np.maximum(total, 1), np.nan)
+def _flagged(run: RunColumns) -> Iterator[Finding | None]:
+    for name, hits in run.flagged.items():
+        words = f"At {name}, {{found}} that people looked at were flagged as odd, or skipped by two of them."
+        yield there(run, name, hits, words)
 
 
 def _sure_where_split(run: RunColumns) -> Iterator[Finding]:
@@ -109,7 +101,7 @@ def _sure_where_split(run: RunColumns) -> Iterator[Finding]:
             f"Where people disagree, {name} is {shown(mean(sure, run.units))} sure and right on "
             f"{shown(share(right, run.units))} of {found.n:,} {plural(run.cascade.noun, found.n)}.",
             positions=places((known & (stage.good == 0)).astype(np.float64), order=stage.confidence),
-            count=int((known & (stage.good == 0)).sum()),
+            count=int((known & (stage.good == 0)).sum()), plot=calibration_curve(run, stage),
         )  # fmt: skip
 
 
@@ -132,7 +124,7 @@ def _contradicted(run: RunColumns) -> Iterator[Finding | None]:
         alone = _all_wrong([1 - float(np.nanmean(one.good)) for one in systems], needed)
         chance = max(ALIKE * alone, LEAST_CHANCE)
         words = (
-            f"At least {needed} of {len(systems)} systems that are right on {100 * STRONG:.0f}% or more give {name} "
+            f"At least {needed} of {len(systems)} systems that are right on {percent(STRONG)}% or more give {name} "
             f"the same other answer than the reference on {{found}}; errors that are independent would meet on "
             f"{100 * alone:.1f}%. Probably wrong references: label these again first."
         )
@@ -163,6 +155,11 @@ DETECTORS = (
         name="wavering", family=Family.PEOPLE, title="A person who disagrees with their own earlier label",
         rule="more than 5% of the records that a person answered twice, an hour or more apart, got two answers",
         why="If one person cannot repeat an answer, the question is not clear.", look=_wavering,
+    ),
+    Detector(
+        name="flagged", family=Family.PEOPLE, title="Flagged by whoever labelled",
+        rule="any record that somebody flagged as odd (F on the Label page), or that two people skipped",
+        why="Who read it saw something wrong: with the record, the question or the guideline.", look=_flagged,
     ),
     Detector(
         name="sure-where-split", family=Family.PEOPLE, title="People disagree, the system is certain",

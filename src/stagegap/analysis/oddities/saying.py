@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,8 +11,10 @@ from stagegap.analysis.oddities.card import Finding, Plot, Scale, places
 from stagegap.analysis.oddities.columns import Floats, RunColumns
 from stagegap.analysis.rounding import percent
 from stagegap.analysis.wording import plural, span
-from stagegap.model.estimate import Estimate
-from stagegap.stats.screening import above_p, share
+from stagegap.model.estimate import Estimate, unmeasured
+from stagegap.stats.clusters import Clusters
+from stagegap.stats.distributions import normal_cdf
+from stagegap.stats.screening import above_p, share, standard_error
 
 
 def share_of(estimate: Estimate, hits: int, noun: str) -> str:
@@ -39,26 +42,24 @@ def beyond(
 
     None where no record tells anything.
     """
-    found = share(hits, run.units)
-    if not found.n:
-        return None
-    count = int(np.nansum(hits))
-    return Finding(
-        stage=stage,
-        subject=subject,
-        statistic=found,
-        scale="share",
-        p=above_p(hits, tolerance, run.units) if found.is_measured else math.nan,
-        sentence=sentence.replace("{found}", share_of(found, count, run.cascade.noun)),
-        positions=places(hits, order=order),
-        count=count,
-    )
+    found = _of_share(run, stage, hits, sentence, order=order, subject=subject)
+    if found is None or not found.statistic.is_measured:
+        return found
+    return replace(found, p=above_p(hits, tolerance, run.units))
 
 
 def there(
     run: RunColumns, stage: str, hits: Floats, sentence: str, *, order: Floats | None = None, subject: str = ""
 ) -> Finding | None:
     """Say what is there: found where any record shows it, with n and Wilson's interval; None without a record."""
+    found = _of_share(run, stage, hits, sentence, order=order, subject=subject)
+    return replace(found, p=None, is_found=found.count > 0) if found else None
+
+
+def _of_share(
+    run: RunColumns, stage: str, hits: Floats, sentence: str, *, order: Floats | None, subject: str
+) -> Finding | None:
+    """Give a share with its records, not tested; None without a record."""
     found = share(hits, run.units)
     if not found.n:
         return None
@@ -68,8 +69,7 @@ def there(
         subject=subject,
         statistic=found,
         scale="share",
-        p=None,
-        is_found=count > 0,
+        p=math.nan,
         sentence=sentence.replace("{found}", share_of(found, count, run.cascade.noun)),
         positions=places(hits, order=order),
         count=count,
@@ -100,3 +100,14 @@ def claim(
         count=count,
         plot=plot,
     )
+
+
+def lead_over(values: Floats, others: Floats, units: Clusters) -> tuple[Estimate, float]:
+    """Give how far one mean lies above another of other records, and the one-sided p that it does not."""
+    error = math.hypot(standard_error(values, units), standard_error(others, units))
+    lead, n = float(np.nanmean(values) - np.nanmean(others)), int((~np.isnan(values)).sum())
+    if not error > 0:
+        return unmeasured("too few: nothing varies", n=n), math.nan
+    half = 1.96 * error
+    found = Estimate(value=lead, low=lead - half, high=lead + half, n=n, method="normal, two samples")
+    return found, 1 - normal_cdf(lead / error)

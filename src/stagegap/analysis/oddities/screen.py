@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stagegap.analysis.oddities import between, curve, easier, expected, format, hurts, leaks, people, too_good
+from stagegap.analysis.oddities import between, curve, easier, expected, format, hurts, leaks, loss, people, too_good
 from stagegap.analysis.oddities.card import LEVEL, Checked, Detector, Finding, Oddity, Screen
 from stagegap.analysis.oddities.columns import RunColumns
 from stagegap.analysis.wording import counted, listed
@@ -19,6 +19,7 @@ DETECTORS: tuple[Detector, ...] = (
     *between.DETECTORS,
     *easier.DETECTORS,
     *expected.DETECTORS,
+    *loss.DETECTORS,
     *hurts.DETECTORS,
     *curve.DETECTORS,
     *too_good.DETECTORS,

@@ -8,14 +8,14 @@ from collections.abc import Iterator
 import numpy as np
 
 from stagegap.analysis.chance import COUNTABLE
+from stagegap.analysis.oddities.anchors import anchors, best_share
 from stagegap.analysis.oddities.card import Detector, Family, Finding
 from stagegap.analysis.oddities.columns import RunColumns
-from stagegap.analysis.oddities.people import best_share
-from stagegap.analysis.oddities.saying import claim, shown
-from stagegap.analysis.wording import plural, span
-from stagegap.model.estimate import Estimate, unmeasured
-from stagegap.stats.distributions import normal_cdf, t_cdf, t_quantile
-from stagegap.stats.screening import mean, standard_error
+from stagegap.analysis.oddities.saying import claim, lead_over, shown
+from stagegap.analysis.wording import plural, points, span
+from stagegap.model.estimate import Estimate
+from stagegap.stats.distributions import t_cdf, t_quantile
+from stagegap.stats.screening import mean
 
 FEWEST = 30
 
@@ -31,8 +31,8 @@ def _above_people(run: RunColumns) -> Iterator[Finding]:
         yield claim(
             row.stage, lead, above_zero_p(lead),
             f"{row.stage} scores {shown(row.system)} where people score {shown(row.person)} against the same people: "
-            f"{100 * lead.value:+.0f} points (interval {span(lead)}; {lead.n:,} {plural(run.cascade.noun, lead.n)}).",
-            count=lead.n,
+            f"{points(lead.value)} points (interval {span(lead)}; {lead.n:,} {plural(run.cascade.noun, lead.n)}).",
+            count=lead.n, plot=anchors(run, row.stage),
         )  # fmt: skip
 
 
@@ -58,21 +58,13 @@ def _above_noise(run: RunColumns) -> Iterator[Finding]:
         top, found = mean(ceiling, run.units), mean(single, run.units)
         if top.n < FEWEST or found.n < FEWEST:
             continue
-        error = math.hypot(standard_error(single, run.units), standard_error(ceiling, run.units))
-        lead = found.value - top.value
-        above = (
-            Estimate(
-                value=lead, low=lead - 1.96 * error, high=lead + 1.96 * error, n=found.n, method="normal, two samples"
-            )
-            if error > 0
-            else unmeasured("too few: nothing varies", n=found.n)
-        )
+        above, p = lead_over(single, ceiling, run.units)
         yield claim(
-            name, above, 1 - normal_cdf(lead / error) if error > 0 else math.nan,
+            name, above, p,
             f"{name} is right on {shown(found)} of {found.n:,} {plural(run.cascade.noun, found.n)} with one person's "
             f"label. Where several answered, the best possible answer agrees with {shown(top)} of them: nobody can be "
             "better than that against one person's labels.",
-            count=found.n,
+            count=found.n, plot=anchors(run, name),
         )  # fmt: skip
 
 

@@ -1,0 +1,113 @@
+"""What people said of a run's records, as numpy arrays, by SQL; reads `screened` of a RunReader."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from stagegap.model.answer import SWAP_QUEUE
+from stagegap.model.cascade import Stage
+from stagegap.store import text
+from stagegap.store.attach import Session
+from stagegap.store.placing import Column, floats, plain
+
+AN_HOUR = 3600
+_OWN = f"task is distinct from 'judge' and not starts_with(coalesce(queue, ''), '{SWAP_QUEUE}')"
+"""What a person answered to the question as it stands: no judgement of answers, no answer in another's place."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeopleTable:
+    """Labels in force of one stage that say something of people, and answers given twice."""
+
+    labels: dict[str, Column]
+    changed: dict[str, Column]
+    names: tuple[str, ...]
+
+
+def prepare(session: Session, cascade: int) -> None:
+    """Prepare the labels in force: the last event of each person decides.
+
+    What was hunted for, and what people said of answers that others gave, is left out.
+    """
+    session.run(
+        f"""create or replace temp table screened_label as
+        select s.position, l.stage, l.annotator, l.value, l.active_ms from
+            (select * from label where cascade = ? and action <> 'adjudicate' and not coalesce(targeted, false)
+                and {_OWN}
+             qualify row_number() over (partition by record, stage, annotator order by made_at desc, seq desc) = 1
+            ) l join screened s using (record)
+        where l.action = 'label' and l.value is not null""",
+        cascade,
+    )
+
+
+def people(session: Session, stage: Stage, cascade: int) -> PeopleTable:
+    """Read the labels of one stage where several people answered or a time is known; reads what `prepare` made."""
+    name = text.plain(stage.name)
+    own = session.columns(
+        """select position, annotator, if(value = 'null', 0, hash(value)) as answer, active_ms::double as active_ms
+        from screened_label where stage = (select id from stage where name = ? and cascade = ?)
+        qualify count(*) over (partition by position) > 1 or active_ms is not null""",
+        name, cascade,
+    )  # fmt: skip
+    changed = session.columns(
+        f"""select s.position, l.annotator, (l.value <> l.before)::double as changed from
+            (select record, annotator, value, made_at,
+                lag(value) over each as before, lag(made_at) over each as earlier from label
+             where cascade = ? and stage = (select id from stage where name = ? and cascade = ?)
+                and action = 'label' and value is not null and {_OWN}
+             window each as (partition by record, annotator order by made_at, seq)) l
+            join screened s using (record)
+        where l.before is not null and l.made_at - l.earlier >= {AN_HOUR}""",
+        cascade, name, cascade,
+    )  # fmt: skip
+    names = dict(session.rows("select id, name from annotator"))
+    known = np.unique(np.concatenate([plain(own["annotator"], -1), plain(changed["annotator"], -1)]))
+    return PeopleTable(
+        labels={
+            "position": plain(own["position"], -1),
+            "person": np.searchsorted(known, plain(own["annotator"], -1)),
+            "answer": plain(own["answer"], 0).astype(np.uint64),
+            "active_ms": plain(own["active_ms"], np.nan).astype(np.float64),
+        },
+        changed={
+            "position": plain(changed["position"], -1),
+            "person": np.searchsorted(known, plain(changed["annotator"], -1)),
+            "changed": plain(changed["changed"], np.nan).astype(np.float64),
+        },
+        names=tuple(names[key] for key in known.tolist()),
+    )
+
+
+def flagged(session: Session, stage: Stage, cascade: int, *, n: int) -> Column:
+    """Give 1 where somebody flagged the record as odd or two people skipped it, 0 where people looked at it.
+
+    The last event of each person decides; a flag counts however the record came before that person.
+    """
+    where = (cascade, text.plain(stage.name), cascade)
+    any_flag = session.rows(
+        """select coalesce(bool_or(odd or action = 'skip'), false) from label
+        where cascade = ? and stage = (select id from stage where name = ? and cascade = ?)""",
+        *where,
+    )[0][0]
+    if not any_flag:
+        found = session.columns(
+            """select distinct position, 0.0::double as flagged from screened_label
+            where stage = (select id from stage where name = ? and cascade = ?)""",
+            *where[1:],
+        )
+    else:
+        found = session.columns(
+            f"""select s.position,
+                (bool_or(l.odd) or count(*) filter (where l.action = 'skip') >= 2)::double as flagged from
+                (select record, action, odd from label
+                 where cascade = ? and stage = (select id from stage where name = ? and cascade = ?)
+                    and action <> 'adjudicate' and {_OWN}
+                 qualify row_number() over (partition by record, annotator order by made_at desc, seq desc) = 1) l
+                join screened s using (record)
+            where l.action in ('label', 'skip') group by s.position""",
+            *where,
+        )
+    return floats(found["position"], found["flagged"], n=n)
