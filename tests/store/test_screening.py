@@ -14,7 +14,6 @@ from stagegap.model.cascade import Kind, OutputType, Source, Stage
 from stagegap.model.record import Record
 from stagegap.model.run import SYSTEM
 from stagegap.store import Store
-from stagegap.store.screening import RunReader
 from store import material
 
 LABELLED = Stage(
