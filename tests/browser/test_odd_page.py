@@ -38,13 +38,13 @@ def test_card_is_opened_walked_and_left_by_keys(server: Server, open_page: Calla
     expect(page.locator("h2", has_text="m0000")).to_be_visible()
     pressed(page, "Next")
     expect(page.locator("h2", has_text="m0001")).to_be_visible()
-    expect(page).to_have_url(f"{server.url}/odd?who=ab&card=refused%2Fdraft%2F&record=m0001")
+    expect(page).to_have_url(f"{server.url}/odd?who=ab&check=refused%2Fdraft%2F&record=m0001")
     pressed(page, "All cards")
     expect(page).to_have_url(f"{server.url}/odd?who=ab")
 
 
 def test_dismissal_with_its_reason_survives_a_reload(server: Server, open_page: Callable[..., Page]) -> None:
-    page = open_page(f"{server.url}/odd?who=ab&card=refused%2Fdraft%2F")
+    page = open_page(f"{server.url}/odd?who=ab&check=refused%2Fdraft%2F")
     ready(page)
     pressed(page, "Not odd")
     page.get_by_label("Why is this not odd?").fill("a test of the filter")
@@ -58,7 +58,7 @@ def test_dismissal_with_its_reason_survives_a_reload(server: Server, open_page: 
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("card", ["", "&card=calibration%2Ffind%2F"])
+@pytest.mark.parametrize("card", ["", "&check=calibration%2Ffind%2F"])
 def test_axe_finds_no_violation(server: Server, open_page: Callable[..., Page], scheme: str, card: str) -> None:
     page = open_page(f"{server.url}/odd?who=ab{card}", scheme=scheme)
     ready(page)
@@ -70,7 +70,7 @@ def test_axe_finds_no_violation(server: Server, open_page: Callable[..., Page], 
 
 
 def test_phone_needs_no_sideways_scrolling(server: Server, open_page: Callable[..., Page]) -> None:
-    for address in ("/odd?who=ab", "/odd?who=ab&card=calibration%2Ffind%2F"):
+    for address in ("/odd?who=ab", "/odd?who=ab&check=calibration%2Ffind%2F"):
         page = open_page(server.url + address, width=420)
         ready(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= 420

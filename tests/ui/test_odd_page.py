@@ -52,25 +52,25 @@ def test_first_heading_counts_and_weak_agreement_stands_first(workspace: FakeWor
 def test_card_is_opened_with_its_plot_and_records(workspace: FakeWorkspace) -> None:
     test = opened(workspace, who="ab")
     test.button(key="open calibration/find/").click().run()
-    assert test.query_params["card"] == "calibration/find/"
+    assert test.query_params["check"] == "calibration/find/"
     said = texts(test)
     assert "Shown when mean confidence and share right differ" in said
     parts = [str(element.proto) for element in test.get("bidi_component")]
     assert any("as sure as it says" in part for part in parts)
     assert test.header[0].value == "m0000"
     next(button for button in test.button if button.label == "All cards").click().run()
-    assert "card" not in test.query_params
+    assert "check" not in test.query_params
 
 
 def test_who_has_not_said_who_they_are_sees_no_answer(workspace: FakeWorkspace) -> None:
-    said = texts(opened(workspace, card="refused/draft/"))
+    said = texts(opened(workspace, check="refused/draft/"))
     assert "This is mail m0000. refund within 30 days" in said
     assert "Write your initials above to see the answers." in said
 
 
 def test_answers_of_a_record_that_waits_for_a_label_stay_hidden(workspace: FakeWorkspace) -> None:
     workspace.waits = ("m0000",)
-    assert "still waits for your answer" in texts(opened(workspace, card="refused/draft/", who="ab"))
+    assert "still waits for your answer" in texts(opened(workspace, check="refused/draft/", who="ab"))
 
 
 def test_card_that_is_not_odd_goes_away_with_its_reason_and_comes_back(workspace: FakeWorkspace) -> None:
@@ -112,10 +112,10 @@ def test_screen_older_than_the_labels_is_made_again(workspace: FakeWorkspace) ->
 
 
 def test_empty_states_say_what_to_do(workspace: FakeWorkspace) -> None:
-    assert "The card in the link is not on this screen." in texts(opened(workspace, card="no/such/"))
+    assert "The card in the link is not on this screen." in texts(opened(workspace, check="no/such/"))
     assert "Run v99 in the link is not here. This is the newest." in texts(opened(workspace, run="v99"))
-    assert "is none of these mails" in texts(opened(workspace, card="refused/draft/", record="m9999", who="ab"))
-    whole = opened(workspace, card="weak-agreement/route/", who="ab")
+    assert "is none of these mails" in texts(opened(workspace, check="refused/draft/", record="m9999", who="ab"))
+    whole = opened(workspace, check="weak-agreement/route/", who="ab")
     assert "so it names no mail" in texts(whole)
     workspace.shown = None
     assert opened(workspace).title[0].value == "No results yet"

@@ -8,12 +8,10 @@ from html import escape
 
 from stagegap.analysis.changes.knobs import RunPoint, RunsView
 from stagegap.analysis.changes.views import OUTCOME
+from stagegap.charts.plots import HEIGHT, LEFT, RIGHT, WIDTH, Upright, mark, svg
 from stagegap.charts.words import percent, span
 from stagegap.model.estimate import Estimate
 
-WIDTH, HEIGHT = 560, 260
-"""Of a plot, in its own units; it is drawn as wide as there is room."""
-LEFT, RIGHT, TOP, BOTTOM = 46, 14, 12, 34
 MOST_LABELS = 12
 """Names under an axis; of more values every second, third, ... is named."""
 WIDEST = 18
@@ -70,14 +68,14 @@ def scatter(view: RunsView, *, knob: str, measure: str) -> str:
     if not points:
         return f'<div class="bc"><p class="none">No run has {escape(measure)}.</p></div>'
     axis = _Knob.of([one.knobs.get(knob, "") for one, _ in points])
-    plot = _Plot.of([found for _, found in points])
-    marks = "".join(_mark(axis.at(one.knobs.get(knob, "")), found, one.run, plot) for one, found in points)
+    plot = Upright.of([found for _, found in points])
+    marks = "".join(mark(axis.at(one.knobs.get(knob, "")), found, one.run, plot) for one, found in points)
     names = "".join(
         f'<text x="{axis.at(value):.1f}" y="{HEIGHT - 16}" text-anchor="middle">{escape(_short(value))}</text>'
         for value in axis.named
     )
     says = f"{measure} of {len(points)} runs over {knob}"
-    return _svg(says, f"{plot.grid}{marks}{names}", under=knob_title(knob))
+    return svg(says, f"{plot.grid}{marks}{names}", under=knob_title(knob))
 
 
 def best_so_far(view: RunsView) -> str:
@@ -85,9 +83,9 @@ def best_so_far(view: RunsView) -> str:
     points = [(one, one.estimates[OUTCOME]) for one in view.rows if _has(one, OUTCOME)]
     if not points:
         return '<div class="bc"><p class="none">No run has an outcome yet.</p></div>'
-    plot = _Plot.of([found for _, found in points])
+    plot = Upright.of([found for _, found in points])
     at = _Knob.of([one.run for one, _ in points]).at
-    marks = "".join(_mark(at(one.run), found, one.run, plot) for one, found in points)
+    marks = "".join(mark(at(one.run), found, one.run, plot) for one, found in points)
     steps, best = "", None
     for one, found in points:
         x, y = at(one.run), plot.y(max(found.value, best if best is not None else found.value))
@@ -100,7 +98,7 @@ def best_so_far(view: RunsView) -> str:
         for one, _ in points[::every]
     )
     says = f"{view.outcome_name} of {len(points)} runs in order, and the best so far"
-    return _svg(says, f"{plot.grid}{line}{marks}{names}", under="runs in order; the line is the best so far")
+    return svg(says, f"{plot.grid}{line}{marks}{names}", under="runs in order; the line is the best so far")
 
 
 def _has(one: RunPoint, measure: str) -> bool:
@@ -134,50 +132,6 @@ class _Knob:
 
     def at(self, value: str) -> float:
         return self.places[value]
-
-
-@dataclass(frozen=True, slots=True)
-class _Plot:
-    """The vertical axis: shares in per cent, from a tenth below the lowest interval to one above the highest."""
-
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, found: Sequence[Estimate]) -> _Plot:
-        low = max(0.0, int(10 * min(one.low for one in found)) / 10)
-        high = min(1.0, -(-int(100 * max(one.high for one in found)) // 10) / 10)
-        return cls(low, max(high, low + 0.1))
-
-    def y(self, value: float) -> float:
-        return TOP + (HEIGHT - TOP - BOTTOM) * (self.high - value) / (self.high - self.low)
-
-    @property
-    def grid(self) -> str:
-        count = round((self.high - self.low) * 10)
-        every = 2 if count > 5 else 1
-        ticks = [self.low + i / 10 for i in range(0, count + 1, every)]
-        return "".join(
-            f'<line class="gl" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{self.y(tick):.1f}" y2="{self.y(tick):.1f}"/>'
-            f'<text x="{LEFT - 6}" y="{self.y(tick) + 4:.1f}" text-anchor="end">{percent(tick)}</text>'
-            for tick in ticks
-        )
-
-
-def _mark(x: float, found: Estimate, name: str, plot: _Plot) -> str:
-    said = f"{name}: {percent(found.value)} ({span(found)}), n {found.n:,}"
-    return (
-        f'<g><title>{escape(said)}</title><line class="iv" x1="{x:.1f}" x2="{x:.1f}" y1="{plot.y(found.low):.1f}" '
-        f'y2="{plot.y(found.high):.1f}"/><circle class="pt" cx="{x:.1f}" cy="{plot.y(found.value):.1f}" r="5"/></g>'
-    )
-
-
-def _svg(says: str, drawing: str, *, under: str) -> str:
-    label = f'<text x="{(LEFT + WIDTH) / 2:.0f}" y="{HEIGHT - 1}" text-anchor="middle">{escape(under)}</text>'
-    return (
-        f'<div class="bc"><svg class="pl" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(says)}">'
-        f"{drawing}{label}</svg></div>"
-    )
 
 
 def _number(text: str) -> float | None:

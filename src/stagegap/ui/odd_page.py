@@ -33,7 +33,7 @@ def draw(workspace: Workspace) -> None:
     head, right = streamlit.columns(toolbar.widths(opened), vertical_alignment="top")
     with right:
         offer = partial(offers.of_oddities if found else offers.of_run, workspace, scorecard, found)
-        toolbar.draw(opened, offer, run=scorecard.run, drop=("card", "record"))
+        toolbar.draw(opened, offer, run=scorecard.run, drop=("check", "record"))
         who, verified = identity.annotator()
     with head:
         streamlit.title(elements.plain(found.headline if found else "Looking for what is strange"), anchor=False)
@@ -43,8 +43,8 @@ def draw(workspace: Workspace) -> None:
         empty.no_screen(workspace, scorecard, is_older=found is not None)
     if found is None:
         return None
-    key = state.asked("card")
-    row = next((row for row in (*found.open, *found.dismissed) if row.card.key == key), None)
+    key = state.asked("check")
+    row = next((row for row in (*found.open, *found.dismissed) if key in (row.card.key, row.card.detector)), None)
     if row is not None:
         return _one(workspace, scorecard, found, row, who, verified)
     if key is not None:
@@ -103,7 +103,7 @@ def _actions(
     with streamlit.container(horizontal=True):
         if opens:
             streamlit.button(
-                "Open", key=f"open {key}", on_click=state.choose_several, kwargs={"card": key, "record": None}
+                "Open", key=f"open {key}", on_click=state.choose_several, kwargs={"check": key, "record": None}
             )
         with streamlit.popover("Not odd", disabled=who is None or row.dismissed is not None):
             reason = streamlit.text_input("Why is this not odd?", key=f"why {key}", max_chars=LONGEST)
@@ -141,4 +141,4 @@ def _dismissed(workspace: Workspace, found: Noticing, row: Noticed, who: str | N
 
 
 def _leave() -> None:
-    state.choose_several(card=None, record=None)
+    state.choose_several(check=None, record=None)

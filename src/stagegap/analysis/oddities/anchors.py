@@ -72,10 +72,12 @@ def calibration_curve(run: RunColumns, stage: StageColumns) -> Plot:
         if inside.any():
             right = share(np.where(inside, stage.good, np.nan), run.units)
             sure = float(stage.confidence[inside].mean())
-            marks.append(Mark(name=f"{percent(sure)}% sure", y=right, expected=sure))
+            marks.append(Mark(name=f"{percent(sure)}% sure", y=right, expected=sure, x=sure))
     return Plot(
         title=f"How often {stage.name} is right, by how sure it is",
         marks=tuple(marks),
         y_name="share right",
         expected_name="as sure as it says",
+        line=((marks[0].x, marks[0].x), (marks[-1].x, marks[-1].x)) if marks else (),
+        x_name=f"how sure {stage.name} says it is",
     )

@@ -47,6 +47,8 @@ class Mark:
     """What should be there; NaN where nothing is expected."""
     other: Estimate | None = None
     """A second value to compare with."""
+    x: float = math.nan
+    """Its place in a curve: a size, a confidence; NaN in a plot that is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +63,11 @@ class Plot:
     level: Estimate | None = None
     """A level to compare all rows with: people."""
     level_name: str = ""
+    line: tuple[tuple[float, ...], ...] = ()
+    """Pairs of x and y, left to right: a fitted curve, or where confidence would come true."""
+    x_name: str = ""
+    is_log: bool = False
+    """Places go by their logarithm."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +145,32 @@ class Oddity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Taught:
+    """What a learning curve says, odd or not: would more data help?"""
+
+    run: str
+    stage: str
+    sentence: str
+    plot: Plot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """What happened without something, odd or not."""
+
+    run: str
+    stage: str
+    what: str
+    """`the input subject`, `block 2 of the prompt`"""
+    judged: str
+    """Stage whose score says what it did."""
+    change: Estimate
+    """Score without it minus score with it."""
+    better: int
+    worse: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
     """A detector and how much it looked at."""
 
@@ -170,6 +203,10 @@ class Screen:
     """Number of p-values that q is adjusted for."""
     records: int
     labels_seq: int = 0
+    curves: tuple[Taught, ...] = ()
+    """Of stages that were taught with less: `stagegap odd --learn`."""
+    tried: tuple[Tried, ...] = ()
+    """What was taken away: `stagegap odd --without`."""
 
 
 def places(hits: Floats, *, order: Floats | None = None) -> tuple[int, ...]:

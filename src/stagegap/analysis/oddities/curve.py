@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stagegap.analysis.oddities.card import Detector, Family, Finding, Mark, Plot
+from stagegap.analysis.oddities.card import Detector, Family, Finding, Mark, Plot, Taught
 from stagegap.analysis.oddities.columns import Floats, LearningCurve, RunColumns
 from stagegap.analysis.oddities.saying import claim, shown
 from stagegap.analysis.rounding import percent, whole
-from stagegap.analysis.wording import points, span
+from stagegap.analysis.wording import counted, points, span
 from stagegap.model.estimate import Estimate
 from stagegap.stats.clusters import Clusters, distinct
 from stagegap.stats.distributions import normal_cdf, t_cdf, t_quantile
@@ -22,6 +22,8 @@ from stagegap.stats.screening import mean, share, standard_error
 BOOTSTRAPS = 200
 RATES = np.geomspace(0.05, 3.0, 80)
 FEWEST_SIZES, FEWEST_SEEDS = 4, 3
+AHEAD, LINE = 4, 40
+"""How many times the largest size a drawn curve goes on to, and its points."""
 JUMP = 3.0
 """Standard deviations between seeds by which one size may leave the fitted curve."""
 
@@ -151,10 +153,25 @@ def _plateau(run: RunColumns) -> Iterator[Finding]:
         )
         yield claim(
             curve.stage, lead, 1 - normal_cdf(above / spread) if spread > 0 else math.nan,
-            f"{more_data(curve, law, level)} The error of {curve.stage} levels off at {shown(level)}, people make "
-            f"{shown(human)} ({level.n:,} records, {len(curve.dev)} seeds).",
+            told(run, curve, law, level),
             plot=_plot(run, curve),
         )  # fmt: skip
+
+
+def taught(run: RunColumns) -> Iterator[Taught]:
+    """Say of each curve with enough sizes and seeds, odd or not, whether more data would close the gap."""
+    for curve in _usable(run):
+        law, level = level_of(curve, run.units, rng=run.rng())
+        yield Taught(run=run.run, stage=curve.stage, sentence=told(run, curve, law, level), plot=_plot(run, curve))
+
+
+def told(run: RunColumns, curve: LearningCurve, law: PowerLaw, level: Estimate) -> str:
+    """Say where the curve leads, where people are, and what that means."""
+    people = f", people make {shown(curve.human)}" if curve.human is not None and curve.human.is_measured else ""
+    return (
+        f"{more_data(curve, law, level)} If it goes on like this, the error of {curve.stage} levels off at "
+        f"{shown(level)}{people} ({counted(level.n, run.cascade.noun)}, {len(curve.dev)} seeds)."
+    )
 
 
 def more_data(curve: LearningCurve, law: PowerLaw, level: Estimate) -> str:
@@ -166,7 +183,7 @@ def more_data(curve: LearningCurve, law: PowerLaw, level: Estimate) -> str:
         return "More data would not close this gap."
     size = law.size_for(human.value)
     if level.high < human.value and math.isfinite(size):
-        return f"More data would close this gap, at about {whole(size):,} {curve.unit} if the curve goes on like this."
+        return f"More data would close this gap, at about {whole(size):,} {curve.unit} of them."
     return "Whether more data would close this gap can't be told yet."
 
 
@@ -218,6 +235,7 @@ def _jumps(run: RunColumns) -> Iterator[Finding]:
 def _plot(run: RunColumns, curve: LearningCurve) -> Plot:
     law = fitted(curve.sizes, np.nanmean(curve.dev, axis=(0, 2)))
     marks: list[Mark] = []
+    last = AHEAD * curve.sizes[-1]
     for place, size in enumerate(curve.sizes):
         errors = curve.dev[:, place, :].mean(axis=0)
         train = float(curve.train[:, place].mean())
@@ -225,6 +243,7 @@ def _plot(run: RunColumns, curve: LearningCurve) -> Plot:
         marks.append(
             Mark(
                 name=f"{size:,}",
+                x=float(size),
                 y=share(errors, run.units) if whole else mean(errors, run.units),
                 expected=law.at(size),
                 other=Estimate(value=train, low=train, high=train, n=size, method="mean over seeds"),
@@ -238,6 +257,9 @@ def _plot(run: RunColumns, curve: LearningCurve) -> Plot:
         other_name=f"error on the {curve.unit}",
         level=curve.human,
         level_name="people",
+        line=tuple((float(size), law.at(float(size))) for size in np.geomspace(curve.sizes[0], last, LINE)),
+        x_name=f"{curve.unit}, each step a factor",
+        is_log=True,
     )
 
 

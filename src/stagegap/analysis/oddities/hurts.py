@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from stagegap.analysis.oddities.card import Detector, Family, Finding, places
+from stagegap.analysis.oddities.card import Detector, Family, Finding, Tried, places
 from stagegap.analysis.oddities.columns import RunColumns
 from stagegap.analysis.oddities.saying import claim
 from stagegap.analysis.oddities.too_good import above_zero_p
@@ -54,6 +54,15 @@ def _helper_hurts(run: RunColumns) -> Iterator[Finding]:
             f"Without {one.what}, {one.judged} scores {points(found.value)} points (interval {span(found)}): "
             f"{better:,} of {found.n:,} {plural(run.cascade.noun, found.n)} get better, {worse:,} get worse.",
             subject=one.what, positions=places((one.change > 0).astype(np.float64), order=one.change), count=better,
+        )  # fmt: skip
+
+
+def tried(run: RunColumns) -> Iterator[Tried]:
+    """Say of everything that was taken away what it did, odd or not."""
+    for one in run.ablations:
+        yield Tried(
+            run=run.run, stage=one.stage, what=one.what, judged=one.judged, change=mean(one.change, run.units),
+            better=int((one.change > 0).sum()), worse=int((one.change < 0).sum()),
         )  # fmt: skip
 
 

@@ -44,7 +44,7 @@ def noticed(screen: Screen, events: Sequence[OddityEvent]) -> Noticing:
     left = sorted((row for row in rows if row.dismissed is None), key=lambda row: row.flagged is None)
     return Noticing(
         screen=screen,
-        headline=headline(len(left)),
+        headline=headline(len(left), screen.checks),
         open=tuple(left),
         dismissed=tuple(row for row in rows if row.dismissed is not None),
     )

@@ -73,30 +73,30 @@ def screen(
         if one.finding.is_found or adjusted < LEVEL
     ]
     cards.sort(key=lambda pair: (not pair[0].comes_first, -_surprise(pair[1]), pair[1].key))
-    runs = tuple(dict.fromkeys(one.run.run for one in looked))
+    columns = {one.run.run: one.run for one in looked}
+    runs = tuple(columns)
     checks = tuple(_checked(detector, looked, [card for _, card in cards]) for detector in detectors)
     return Screen(
         cascade=cascade,
         runs=runs,
         noun=noun,
-        headline=headline(len(cards)),
+        headline=headline(len(cards), checks),
         basis=_basis(checks, len(tests), runs),
         cards=tuple(card for _, card in cards),
         checks=checks,
         tests=len(tests),
         records=records,
         labels_seq=labels_seq,
+        curves=tuple(one for run in columns.values() for one in curve.taught(run)),
+        tried=tuple(one for run in columns.values() for one in hurts.tried(run)),
     )
 
 
-def headline(cards: int) -> str:
-    """Give the first line.
-
-    >>> headline(4), headline(1), headline(0)
-    ('4 things look strange', '1 thing looks strange', 'Nothing strange found')
-    """
+def headline(cards: int, checks: Sequence[Checked]) -> str:
+    """Give the first line: `4 things look strange`, or how many checks found nothing."""
     if not cards:
-        return "Nothing strange found"
+        had = sum(check.looked > 0 for check in checks)
+        return f"Nothing strange found by {counted(had, 'check')}" if had else "No check had anything to look at"
     return f"{counted(cards, 'thing')} {'looks' if cards == 1 else 'look'} strange"
 
 
