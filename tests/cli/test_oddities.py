@@ -42,6 +42,13 @@ def test_tries_come_before_the_screen(project: Path, stagegap: Command) -> None:
     out = stagegap("odd", "--without", "--rules").out
     assert "Better without it: the score is higher when" in out
     assert "`stagegap odd --without`). 4 looked at, up to 60 records" in out
+    assert "Without something: points of the score, better, worse" in out
+    assert "  the input question, of topic; score of topic: −" in out
+
+
+def test_cascade_in_which_nothing_learns_says_so(project: Path, stagegap: Command) -> None:
+    assert stagegap("odd", "--learn").out.startswith("No stage can be taught with less: ")
+    assert "No stage" not in stagegap("odd", "--learn", "--json").out
 
 
 def test_json_is_the_view(project: Path, stagegap: Command) -> None:
@@ -61,7 +68,7 @@ def test_card_that_is_not_odd_is_kept_away_with_the_reason(project: Path, stageg
     assert stagegap("odd").code == 0
     assert "needs" not in stagegap("odd", "--dismiss", "empty/reply/", "--because", "planned", "--as", "ab").error
     said = stagegap("odd").out
-    assert said.startswith(("Nothing strange found.", "1 thing", "2 things"))
+    assert said.startswith(("Nothing strange found by", "1 thing", "2 things"))
     assert "Not odd: Empty texts (empty/reply/)\n  “planned” (ab)" in said
     assert stagegap("odd", "--dismiss", "empty/reply/", "--as", "ab").error.startswith("Say why this is not odd")
     assert "near" not in stagegap("odd", "--dismiss", "empty/draft/", "--because", "x", "--as", "ab").out

@@ -27,7 +27,12 @@ def workspace(tmp_path: Path) -> Iterator[Workspace]:
 def test_sound_run_shows_nothing_and_its_screen_is_kept(workspace: Workspace) -> None:
     assert workspace.oddities.kept("first") is None
     view = workspace.oddities.screen("first")
-    assert (view.headline, view.cards, view.runs, view.records) == ("Nothing strange found", (), ("v1",), 60)
+    assert (view.headline, view.cards, view.runs, view.records) == (
+        "Nothing strange found by 13 checks",
+        (),
+        ("v1",),
+        60,
+    )
     kept = workspace.oddities.kept("first")
     assert kept is not None
     assert (kept.basis, kept.tests) == (view.basis, view.tests)

@@ -30,6 +30,7 @@ from stagegap.charts.sentences import (
     method,
     notices,
 )
+from stagegap.charts.trials import change, judged, trials
 from stagegap.charts.variants import rank, variants
 from stagegap.charts.words import emphasised, percent, points, signed, span
 
@@ -39,6 +40,7 @@ __all__ = [
     "best_so_far",
     "ceiling",
     "certainty",
+    "change",
     "change_list",
     "changed_record",
     "changes",
@@ -58,6 +60,7 @@ __all__ = [
     "gap",
     "groups",
     "groups_note",
+    "judged",
     "knob_title",
     "label_histories",
     "ledger",
@@ -85,6 +88,7 @@ __all__ = [
     "tag_share",
     "tag_win",
     "together",
+    "trials",
     "variants",
     "win_sentence",
     "worst_list",

@@ -8,6 +8,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from stagegap.analysis.wording import counted
+from stagegap.charts.curves import curve
 from stagegap.charts.marks import Scale, row, table
 from stagegap.charts.words import percent, span
 
@@ -20,7 +21,10 @@ _CURRENT = ' aria-current="true"'
 
 
 def oddity_plot(plot: Plot) -> str:
-    """Draw a plot of shares: a row each, dashed what is expected, a diamond what it is compared with."""
+    """Draw a plot of shares: a row each, hollow what is expected, a diamond what it is compared with.
+
+    Where the rows have places (sizes, confidence) they stand as a curve above.
+    """
     rows = [_mark(mark, plot) for mark in plot.marks]
     key = [f'<span><i class="dot"></i>{escape(plot.y_name)}</span>']
     if plot.other_name:
@@ -30,7 +34,7 @@ def oddity_plot(plot: Plot) -> str:
     if plot.level is not None and plot.level.is_measured:
         key.append(f'<span><i class="band"></i>{escape(plot.level_name)} {percent(plot.level.value)}</span>')
     drawn = table(kind="sl", caption=plot.title, rows=[*rows, _SCALE.axis()], heading_width=24)
-    return f'<div class="bc"><div class="key">{"".join(key)}</div>{drawn}</div>'
+    return f'<div class="bc"><div class="key">{"".join(key)}</div></div>{curve(plot)}<div class="bc">{drawn}</div>'
 
 
 def _mark(mark: Mark, plot: Plot) -> str:

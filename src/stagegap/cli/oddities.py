@@ -12,6 +12,9 @@ from stagegap.analysis.oddities.noticed import Noticing
 from stagegap.cli.options import CascadeOption, JsonOption
 
 oddities = typer.Typer()
+UNTAUGHT = (
+    "No stage can be taught with less: one with `uses: sklearn` needs 32 records to learn from, a prompt 4 examples."
+)
 FEW = 5
 """Records that a card names on a terminal."""
 
@@ -54,7 +57,9 @@ def odd(
     with workspace() as opened:
         name = cascade_name(opened, cascade)
         for tried in (run or [None]) if without or learn else ():
-            opened.oddities.attempt(name, tried, without=without, learn=learn, may_pay=paid)
+            made = opened.oddities.attempt(name, tried, without=without, learn=learn, may_pay=paid)
+            if learn and not made.curves and not as_json:
+                printing.say(UNTAUGHT)
         found = opened.oddities.seen(name, run or ())
         if dismiss is not None:
             opened.oddities.say(found.screen, dismiss, "dismiss", who=who, reason=because)
@@ -104,6 +109,8 @@ def draw_screen(found: Noticing, *, rules: bool) -> None:
     """Print one paragraph a card, and with `rules` one line a check."""
     from rich.text import Text
 
+    from stagegap import charts
+    from stagegap.charts.words import percent, span
     from stagegap.cli import printing
 
     out, view = printing.console(), found.screen
@@ -112,6 +119,16 @@ def draw_screen(found: Noticing, *, rules: bool) -> None:
         out.print(Text.assemble("\n", (printing.printable(card.title), "bold"), (f"  {where(card, view)}", "dim")))
         for line in lines(card):
             out.print(Text(f"  {printing.printable(line)}"))
+    for one in view.curves:
+        out.print(Text.assemble("\n", ("Learning curve", "bold"), (f"  {one.stage}", "dim")))
+        out.print(Text(f"  {printing.printable(one.sentence)}"))
+        for mark in one.plot.marks:
+            out.print(Text(f"  {mark.name:>9} {one.plot.y_name} {percent(mark.y.value)} ({span(mark.y)})", style="dim"))
+    if view.tried:
+        out.print(Text("\nWithout something: points of the score, better, worse", style="bold"))
+    for one in view.tried:
+        said = f"{one.what}, {charts.judged(one)}: {charts.change(one)}, {one.better:,} better, {one.worse:,} worse"
+        out.print(Text(f"  {printing.printable(said)}"))
     if rules:
         out.print()
         for check in view.checks:

@@ -77,6 +77,11 @@ def odd_markdown(found: Noticing) -> str:
         for row in found.dismissed
         if row.dismissed is not None
     ]
+    lines += [f"Learning curve: {literal(one.sentence)}" for one in found.screen.curves]
+    lines += [
+        f"Without {literal(one.what)} ({literal(charts.judged(one))}): {literal(charts.change(one))}"
+        for one in found.screen.tried
+    ]
     return "\n\n".join([*lines, literal(found.screen.basis)]) + "\n"
 
 

@@ -40,6 +40,7 @@ def html(
     people are still to label, taken out by `without` and `without_words`. Same view, same bytes.
     """
     strange = charts.oddity_list(nameless(oddities), records=records) if oddities else ""
+    strange += charts.trials(oddities.screen) if oddities else ""
     chosen = stage or explained(scorecard)
     why = _why(scorecard, chosen, records=records, left_out=left_out)
     parts = [*head(scorecard, chosen), *why, *_rest(scorecard, strange)]

@@ -17,6 +17,8 @@ from stagegap.ui.protocol import Workspace
 if TYPE_CHECKING:
     from stagegap.analysis.oddities.noticed import Noticed, Noticing
 
+LEARN = "whether more data would close the gap (`stagegap odd --learn`)"
+WITHOUT = "whether a stage is better without an input, a paragraph or a document (`stagegap odd --without`)"
 LONGEST = 300
 """Characters of a reason."""
 
@@ -64,8 +66,19 @@ def _all(workspace: Workspace, found: Noticing, who: str | None, verified: bool)
         with streamlit.expander(f"{counted(len(found.dismissed), 'card')} said to be not odd"):
             for row in found.dismissed:
                 _dismissed(workspace, found, row, who, verified)
+    _trials(found)
     with streamlit.expander(f"{counted(len(found.screen.checks), 'check')} and their rules"):
         elements.chart("checks", charts.checks(found.screen.checks))
+
+
+def _trials(found: Noticing) -> None:
+    screen = found.screen
+    if screen.curves or screen.tried:
+        streamlit.header("What was tried", anchor=False)
+        elements.chart("trials", charts.trials(screen))
+    lacking = [*([] if screen.curves else [LEARN]), *([] if screen.tried else [WITHOUT])]
+    if lacking:
+        note(f"Not tried in this run: {'; '.join(lacking)}.")
 
 
 def _one(

@@ -73,3 +73,31 @@ def test_plot_says_what_is_compared_and_what_is_not_measured() -> None:
     assert "people 10%" in html
     bare = charts.oddity_plot(replace(plot, other_name="", expected_name="", level=None))
     assert "people" not in bare
+    assert "<svg" not in html  # rows without a place are no curve
+
+
+def test_curve_has_its_marks_its_fitted_line_and_the_level_of_people() -> None:
+    run = odd_runs.clean(np.random.default_rng(1))
+    (found,) = odd_screens.screened(run).curves
+    html = charts.oddity_plot(found.plot)
+    assert html.count('class="pt"') == html.count('class="ot"') == len(odd_runs.SIZES)
+    assert html.count('class="fit"') == 1
+    assert html.count('class="lv"') == 2
+    assert ">16</text>" in html
+    alone = replace(found.plot, level=None, line=(), marks=tuple(replace(m, other=None) for m in found.plot.marks))
+    assert not [name for name in ("fit", "ot", "lv") if f'class="{name}"' in charts.oddity_plot(alone)]
+    same = tuple(replace(mark, x=2.0) for mark in alone.marks)
+    assert charts.oddity_plot(replace(alone, marks=same)).count("</text>") < html.count("</text>")
+    assert "<svg" not in charts.oddity_plot(replace(alone, marks=alone.marks[:1]))
+
+
+def test_what_was_tried_is_shown_odd_or_not() -> None:
+    view = odd_screens.screened(odd_runs.clean(np.random.default_rng(1)))
+    assert not view.cards
+    html = charts.trials(view)
+    assert "people make" in html
+    assert "the input found" in html
+    assert "of draft; score of draft" in html
+    assert charts.trials(replace(view, curves=(), tried=())) == ""
+    unknown = replace(view.tried[0], change=unmeasured("too few: 1 unit"))
+    assert charts.change(unknown) == "too few: 1 unit"

@@ -9,7 +9,7 @@ import pytest
 
 import odd_runs
 from stagegap.analysis.oddities.card import Finding
-from stagegap.analysis.oddities.curve import DETECTORS, fitted, level_of, more_data
+from stagegap.analysis.oddities.curve import DETECTORS, fitted, level_of, more_data, taught
 from stagegap.stats.clusters import Clusters
 from stagegap.stats.intervals import wilson
 
@@ -67,6 +67,9 @@ def test_too_few_sizes_or_seeds_say_nothing() -> None:
         for detector in DETECTORS:
             found += detector.look(replace(run, curves=(curve,)))
         assert found == []
+        if not np.isnan(curve.dev).all():
+            (said,) = taught(replace(run, curves=(curve,)))
+            assert said.sentence.startswith("Too few to say whether more data would close the gap of route: ")
 
 
 def test_curve_is_drawn_with_people_and_the_fitted_law() -> None:

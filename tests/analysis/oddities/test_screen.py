@@ -100,7 +100,7 @@ def test_run_without_people_scores_or_an_earlier_run_is_screened() -> None:
         ablations=(),
     )
     view = odd_screens.screened(replace(bare, difficulty=nothing))
-    assert view.headline == "Nothing strange found"
+    assert view.headline == f"Nothing strange found by {sum(check.looked > 0 for check in view.checks)} checks"
     assert {check.detector for check in view.checks if check.looked} <= {
         "unparsable", "repaired", "refused", "empty", "cut", "shapes", "outside", "foreign", "same-input", "doubled"
     }  # fmt: skip

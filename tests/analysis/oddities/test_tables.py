@@ -65,8 +65,9 @@ def test_table_has_a_card_for_each_number_that_cannot_be() -> None:
 
 
 def test_clean_and_empty_tables_show_nothing() -> None:
-    assert score_table([printed("50%", 2)], name="t.csv").headline == "Nothing strange found"
-    assert score_table([], name="t.csv").cards == ()
+    assert score_table([printed("50%", 2)], name="t.csv").headline == "Nothing strange found by 1 check"
+    empty = score_table([], name="t.csv")
+    assert (empty.cards, empty.headline) == ((), "No check had anything to look at")
 
 
 def rated(noise: float, criterion: str) -> list[Rating]:

@@ -159,10 +159,19 @@ def _plateau(run: RunColumns) -> Iterator[Finding]:
 
 
 def taught(run: RunColumns) -> Iterator[Taught]:
-    """Say of each curve with enough sizes and seeds, odd or not, whether more data would close the gap."""
-    for curve in _usable(run):
-        law, level = level_of(curve, run.units, rng=run.rng())
-        yield Taught(run=run.run, stage=curve.stage, sentence=told(run, curve, law, level), plot=_plot(run, curve))
+    """Say of each curve, odd or not, whether more data would close the gap, or that there is too little to tell."""
+    usable = list(_usable(run))
+    for curve in run.curves:
+        if any(curve is one for one in usable):
+            said = told(run, curve, *level_of(curve, run.units, rng=run.rng()))
+        else:
+            seeds, sizes, _ = curve.dev.shape
+            said = (
+                f"Too few to say whether more data would close the gap of {curve.stage}: {counted(sizes, 'size')} of "
+                f"{FEWEST_SIZES}, {counted(seeds, 'seed')} of {FEWEST_SEEDS}, "
+                f"{counted(int(_known(curve).sum()), run.cascade.noun)} with a reference."
+            )
+        yield Taught(run=run.run, stage=curve.stage, sentence=said, plot=_plot(run, curve))
 
 
 def told(run: RunColumns, curve: LearningCurve, law: PowerLaw, level: Estimate) -> str:
