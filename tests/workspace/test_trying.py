@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -92,6 +93,7 @@ def test_block_that_does_harm_and_fewer_examples_are_tried_at_the_service(
     assert card.sentence.startswith("Without block 2 of the prompt, say scores +100 points")
     (curve,) = made.curves
     assert (curve.unit, curve.sizes) == ("examples", (1, 2, 3, 4))
+    assert all(math.isnan(one) for one in curve.train)
 
 
 def test_document_that_does_harm_is_found(tmp_path: Path) -> None:

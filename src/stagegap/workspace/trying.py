@@ -217,7 +217,7 @@ def curves(trial: Trial, people: Mapping[str, Estimate]) -> Iterator[LearningCur
         sizes = sizes_of(total, smallest=SMALLEST if taught else 1)
         own = replace(trial.work, cascade=upto(trial.work.cascade, stage.name))
         dev = np.full((SEEDS, len(sizes), len(own.records)), np.nan)
-        train = np.zeros((SEEDS, len(sizes)))
+        train = np.full((SEEDS, len(sizes)), np.nan)
         for seed in range(SEEDS):
             order: list[int] = np.random.default_rng(seed).permutation(total).tolist()
             for place, size in enumerate(sizes):

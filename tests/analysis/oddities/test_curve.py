@@ -67,9 +67,17 @@ def test_too_few_sizes_or_seeds_say_nothing() -> None:
         for detector in DETECTORS:
             found += detector.look(replace(run, curves=(curve,)))
         assert found == []
-        if not np.isnan(curve.dev).all():
-            (said,) = taught(replace(run, curves=(curve,)))
-            assert said.sentence.startswith("Too few to say whether more data would close the gap of route: ")
+        (said,) = taught(replace(run, curves=(curve,)))
+        assert said.sentence.startswith("Too few to say whether more data would close the gap of route: ")
+
+
+def test_examples_of_a_prompt_have_no_error_of_their_own() -> None:
+    run = odd_runs.clean(np.random.default_rng(3))
+    curve = replace(run.curves[0], unit="examples", train=np.full_like(run.curves[0].train, np.nan))
+    run = replace(run, curves=(curve,))
+    assert list(next(one for one in DETECTORS if one.name == "train-worse").look(run)) == []
+    (said,) = taught(run)
+    assert [mark.other for mark in said.plot.marks] == [None] * len(curve.sizes)
 
 
 def test_curve_is_drawn_with_people_and_the_fitted_law() -> None:

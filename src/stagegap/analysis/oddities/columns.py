@@ -168,7 +168,7 @@ class LearningCurve:
     dev: NDArray[np.float64]
     """Error of each scored record: seeds x sizes x records; NaN without a reference."""
     train: NDArray[np.float64]
-    """Mean error on what was learned from: seeds x sizes."""
+    """Mean error on what was learned from: seeds x sizes; NaN for examples of a prompt."""
     human: Estimate | None
     """Error of people on the same stage."""
 

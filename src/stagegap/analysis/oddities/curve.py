@@ -125,6 +125,8 @@ def _train_worse(run: RunColumns) -> Iterator[Finding]:
     for curve in _usable(run):
         last = curve.dev[:, -1, :]
         train = float(curve.train[:, -1].mean())
+        if math.isnan(train):
+            continue
         lead, _ = _two_way(train - last, run.units)
         own = train * (1 - train) / curve.sizes[-1]
         half = math.hypot((lead.high - lead.low) / 3.92, math.sqrt(own))
@@ -242,6 +244,9 @@ def _jumps(run: RunColumns) -> Iterator[Finding]:
 
 
 def _plot(run: RunColumns, curve: LearningCurve) -> Plot:
+    title = f"Error of {curve.stage} by number of {curve.unit}"
+    if not _known(curve).any():
+        return Plot(title=title, marks=(), y_name="error on scored records")
     law = fitted(curve.sizes, np.nanmean(curve.dev, axis=(0, 2)))
     marks: list[Mark] = []
     last = AHEAD * curve.sizes[-1]
@@ -255,11 +260,11 @@ def _plot(run: RunColumns, curve: LearningCurve) -> Plot:
                 x=float(size),
                 y=share(errors, run.units) if whole else mean(errors, run.units),
                 expected=law.at(size),
-                other=Estimate(value=train, low=train, high=train, n=size, method="mean over seeds"),
+                other=None if math.isnan(train) else _exactly(train, n=size),
             )
         )
     return Plot(
-        title=f"Error of {curve.stage} by number of {curve.unit}",
+        title=title,
         marks=tuple(marks),
         y_name="error on scored records",
         expected_name="fitted power law",
@@ -270,6 +275,10 @@ def _plot(run: RunColumns, curve: LearningCurve) -> Plot:
         x_name=f"{curve.unit}, each step a factor",
         is_log=True,
     )
+
+
+def _exactly(error: float, *, n: int) -> Estimate:
+    return Estimate(value=error, low=error, high=error, n=n, method="mean over seeds")
 
 
 DETECTORS = (
