@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from http.client import HTTPConnection
 
 from playwright.sync_api import Page, WebSocket, expect
 
@@ -42,3 +43,14 @@ def test_text_of_a_failure_is_shown_and_does_nothing(server: Server, open_page: 
     page = open_page(f"{server.url}/?why=retrieve")
     expect(page.locator(".fl").get_by_text("![pixel](http://tracker.invalid/p.png)")).to_be_attached()
     assert page.evaluate("window.hacked") is None
+
+
+def test_script_of_another_page_gets_no_connection(server: Server) -> None:
+    for origin, answer in ((server.url, 101), ("https://elsewhere.example", 403)):
+        connection = HTTPConnection("127.0.0.1", server.port, timeout=20)
+        connection.request("GET", "/_stcore/stream", headers={
+            "Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
+            "Sec-WebSocket-Key": "c3RhZ2VnYXAtc3RhZ2VnYQ==", "Origin": origin,
+        })  # fmt: skip
+        assert connection.getresponse().status == answer
+        connection.close()

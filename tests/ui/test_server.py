@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,8 @@ class Interrupted:
 
     started: dict[str, Any]
 
-    def __init__(self, script: Path) -> None:
-        Interrupted.started = {"script": script}
+    def __init__(self, script: Path, middleware: Sequence[Any]) -> None:
+        Interrupted.started = {"script": script, "hosts": middleware[0].kwargs["hosts"]}
 
     def run(self, *, config: dict[str, Any]) -> None:
         Interrupted.started["config"] = config
@@ -74,6 +75,7 @@ def test_serve_hands_folder_and_pages_to_the_script(
     server.serve(tmp_path, port=port, open_browser=True, pages="label")
     assert (os.environ[server.FOLDER], os.environ[server.PAGES]) == (str(tmp_path.resolve()), "label")
     assert Interrupted.started["script"].name == "script.py"
+    assert Interrupted.started["hosts"] == {"localhost", "127.0.0.1"}
     quiet = {"server.headless": False, "logger.hideWelcomeMessage": True}
     assert Interrupted.started["config"] == {**server.settings(), "server.port": port, **quiet}
     said = capsys.readouterr().out

@@ -47,18 +47,23 @@ def serve(
 
     Raises: ConfigurationError when the port is taken.
     """
+    from starlette.middleware import Middleware
     from streamlit import App
+
+    from stagegap.ui.origins import KnownOrigins
 
     _check_free(port)
     os.environ[FOLDER] = str(folder.resolve())
     os.environ[PAGES] = pages
-    app = App(script if script is not None else Path(__file__).with_name("script.py"))
+    known = {**settings(), **_identity(folder.resolve())}
+    guard = Middleware(KnownOrigins, hosts=frozenset(known["server.allowedHosts"]))
+    app = App(script if script is not None else Path(__file__).with_name("script.py"), middleware=[guard])
     if open_browser:
         sys.stdout.write(f"\n  URL: http://{ADDRESS}:{port}\n")
         sys.stdout.flush()
     quiet = {"server.headless": not open_browser, "logger.hideWelcomeMessage": open_browser}  # and no advice on agents
     try:
-        app.run(config={**settings(), **_identity(folder.resolve()), "server.port": port, **quiet})
+        app.run(config={**known, "server.port": port, **quiet})
     except KeyboardInterrupt:
         sys.stdout.write("\n  Stopped. Your labels are saved.\n")
 
