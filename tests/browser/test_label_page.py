@@ -330,6 +330,19 @@ def test_nobody_labels_without_a_name(server: Server, open_page: Callable[..., P
     expect(page).to_have_url(f"{server.url}/label?stage=route&who=cd")
 
 
+def test_link_of_label_mode_is_answered_by_keys_at_once(
+    serve: Callable[..., Server], open_page: Callable[..., Page]
+) -> None:
+    server = serve(pages="label")
+    page = open_page(f"{server.url}/label?stage=route&who=ab")
+    expect(page.locator(".card[data-record='m0000']")).to_be_visible()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.keyboard.press("2")
+    page.keyboard.press("Enter")
+    all_saved(page)
+    assert [event["values"]["value"] for event in stored(server)] == ["refund"]
+
+
 def test_label_mode_serves_no_other_page(serve: Callable[..., Server], open_page: Callable[..., Page]) -> None:
     server = serve(pages="label")
     for path in ("/label?stage=retrieve&who=ab", "/gap?stage=retrieve&who=ab", "/?stage=retrieve&who=ab"):

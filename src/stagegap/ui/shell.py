@@ -61,8 +61,13 @@ def show(opener: Callable[[Path], Workspace], folder: Path, *, only_label: bool 
     def odd() -> None:
         odd_page.draw(workspace)
 
-    pages = [streamlit.Page(label, title="Label", url_path="label", default=only_label)]
-    if not only_label:
+    def start() -> None:
+        label_page.draw(workspace)
+
+    pages = [streamlit.Page(label, title="Label", url_path="label")]
+    if only_label:  # the first page has no address of its own, and links name this one
+        pages.append(streamlit.Page(start, title="Label", default=True))
+    else:
         pages.insert(0, streamlit.Page(gap, title="Gap", url_path="gap", default=True))
         pages.insert(1, streamlit.Page(failures, title="Failures", url_path="failures"))
         pages.append(streamlit.Page(agree, title="Agree", url_path="agree"))

@@ -1,4 +1,4 @@
-"""Any text that a person wrote in another program arrives as it was, goes out in our formats, and comes back the same."""
+"""Any text that somebody wrote in another program arrives as it was, goes out in our formats, and comes back."""
 
 from __future__ import annotations
 
