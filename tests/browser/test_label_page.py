@@ -74,6 +74,31 @@ def test_typing_does_not_press_the_keys_of_the_card(server: Server, open_page: C
     assert stored(server)[0]["values"]["value"] == "z s u f g n c r ? / 1 2 3\n"
 
 
+def test_text_and_what_it_must_contain_are_written_by_keys_and_come_back(
+    server: Server, open_page: Callable[..., Page]
+) -> None:
+    page = open_card(server, open_page, "draft")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.type("You have 30 days.")
+    page.keyboard.press("Escape")
+    page.keyboard.press("ArrowDown")
+    facts = page.get_by_role("textbox", name="What must every good answer contain?")
+    expect(facts).to_be_focused()
+    page.keyboard.type("30 days | thirty days\nsend it back")
+    page.keyboard.press("Control+Enter")
+    all_saved(page)
+    assert stored(server)[0]["values"] == {"value": "You have 30 days.", "facts": "30 days | thirty days\nsend it back"}
+    page.reload()
+    expect(page.locator(".card")).to_have_attribute("data-record", "m0001")
+    page.locator(".card").focus()
+    page.keyboard.press("z")
+    expect(facts).to_have_value("30 days | thirty days\nsend it back")
+    page.keyboard.press("0")
+    page.keyboard.press("Control+Enter")
+    all_saved(page)
+    assert stored(server)[-1]["values"]["value"] is None
+
+
 def test_enter_without_an_answer_says_what_is_missing(server: Server, open_page: Callable[..., Page]) -> None:
     page = open_card(server, open_page)
     page.keyboard.press("Enter")

@@ -194,7 +194,7 @@ class View {
       card.set(field, text === "" ? undefined : text)
       count.replaceChildren(words(text))
     }
-    const hint = field.hint ?? "Write it as you would send it. You do not see the system's answer."
+    const hint = field.hint ?? "Write it as you would send it. ↓ goes into this box, Ctrl ⏎ saves."
     const box = this.written("textarea", card.values[field.name] ?? "", take,
       { "aria-label": field.label, "data-focus": field.name, placeholder: hint }, field)
     return make("div", {}, box, make("div", { class: "meta" },
