@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from conftest import Command, Said
 from sixty import replace_in
 
 ROOT = Path(__file__).parents[2]
-Stagegap = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
@@ -29,73 +24,67 @@ def demo(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def stagegap(demo: Path) -> Stagegap:
-    """Run a command as people do, in a process of its own."""
+def day(stagegap: Command) -> Command:
+    """Run a command and hold its exit code to what is told, 0 unless something else is."""
 
-    def command(*words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-        said = subprocess.run(
-            [sys.executable, "-m", "stagegap", *words], cwd=demo.parents[1], capture_output=True, text=True, check=False
-        )
-        assert said.returncode == code, said.stdout + said.stderr
+    def command(*words: str, code: int = 0) -> Said:
+        said = stagegap(*words)
+        assert said.code == code, said.out + said.error
         return said
 
     return command
 
 
-def read(said: subprocess.CompletedProcess[str]) -> Any:
-    return json.loads(said.stdout)
-
-
 @pytest.mark.timeout(900)
-def test_a_day_from_expectation_to_report(demo: Path, stagegap: Stagegap, tmp_path: Path) -> None:
+def test_a_day_from_expectation_to_report(demo: Path, day: Command, tmp_path: Path) -> None:
     file = str(demo / "cascade.yaml")
     run = ("run", file, "--json")
-    stagegap(*run)
-    stagegap("bless", "v1")
-    stagegap("runs", "tag", "v1", "before the new search")
+    day(*run)
+    day("bless", "v1")
+    day("runs", "tag", "v1", "before the new search")
 
-    stagegap("expect", "retrieve=+3", "--because", "rare words should count more")
+    day("expect", "retrieve=+3", "--because", "rare words should count more")
     replace_in(demo / "cascade.yaml", "method: bm25", "method: tfidf")
-    system = read(stagegap("plan", file, "--json"))["cells"][0]
+    system = day("plan", file, "--json").json["cells"][0]
     assert [(stage["stage"], stage["calls"] > 0) for stage in system["stages"]] == [
         ("route", False), ("retrieve", True), ("draft", True),
     ]  # fmt: skip
-    stagegap(*run)
+    day(*run)
 
-    compared = read(stagegap("compare", "v1", "v2", "--json"))
+    compared = day("compare", "v1", "v2", "--json").json
     assert compared["n"] == 285
     assert {row["stage"]: row["claim"]["verdict"] for row in compared["stages"]} == {
         "route": "tied", "retrieve": "tied", "draft": "tied",
     }  # fmt: skip
     assert "stages.retrieve.with.method" in [one["path"] for one in compared["config"]]
-    changed = read(stagegap("changed", "v1", "v2", "--json"))
+    changed = day("changed", "v1", "v2", "--json").json
     assert [row["stage"] for row in changed["stages"] if row["status"] == "changed"] == ["retrieve"]
     assert changed["headline"] == "No measurable difference (n = 285)"
-    ledger = read(stagegap("ledger", "--json"))
+    ledger = day("ledger", "--json").json
     assert [(row["run"], row["expectation"]["place"]) for row in ledger["rows"]] == [
         ("v2", "outcome"), ("v2", "retrieve"),
     ]  # fmt: skip
     assert ledger["calibration"]["n"] == 2
-    stagegap("check")
+    day("check")
 
     replace_in(demo / "stages.py", "QUOTED = 6", "QUOTED = 1")
-    stagegap(*run)
-    failed = read(stagegap("check", "--json", "--junit", str(tmp_path / "junit.xml"), code=1))
+    day(*run)
+    failed = day("check", "--json", "--junit", str(tmp_path / "junit.xml"), code=1).json
     assert {one["name"] for one in failed["results"] if one["status"] == "failed"} == {
         "regression outcome", "regression draft",
     }  # fmt: skip
     assert 'failures="2"' in (tmp_path / "junit.xml").read_text()
-    broken = read(stagegap("changed", "v2", "v3", "--json"))
+    broken = day("changed", "v2", "v3", "--json").json
     assert {row["stage"]: row["claim"]["verdict"] for row in broken["stages"] if row["status"] == "changed"} == {
         "draft": "regressed"
     }
     replace_in(demo / "stages.py", "QUOTED = 1", "QUOTED = 6")
-    stagegap(*run)
-    assert read(stagegap("check", "--json"))["verdict"].startswith("Passed")
+    day(*run)
+    assert day("check", "--json").json["verdict"].startswith("Passed")
 
-    again = read(stagegap("reproduce", "v3", "--json"))
+    again = day("reproduce", "v3", "--json").json
     assert again["is_identical"] is True
     assert [one["name"] for one in again["differences"]] == ["stages.py"]
-    stagegap("report", "-o", str(tmp_path / "report.html"))
+    day("report", "-o", str(tmp_path / "report.html"))
     assert "<h1" in (tmp_path / "report.html").read_text()
-    assert [row["run"] for row in read(stagegap("runs", "--tag", "before the new search", "--json"))["rows"]] == ["v1"]
+    assert [row["run"] for row in day("runs", "--tag", "before the new search", "--json").json["rows"]] == ["v1"]

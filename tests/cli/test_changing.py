@@ -9,6 +9,7 @@ from xml.etree.ElementTree import parse
 import pytest
 
 from cli.conftest import Command
+from conftest import Copied
 from sixty import mend, replace_in, spoil, write_sixty
 from stagegap.analysis.changes.history import Blessed
 from stagegap.cli.drawing_changes import draw_blessed
@@ -18,6 +19,12 @@ from stagegap.model.estimate import Estimate
 @pytest.fixture
 def made(tmp_path: Path) -> Path:
     return write_sixty(tmp_path)
+
+
+@pytest.fixture
+def ran(tmp_path: Path, once: Copied) -> Path:
+    """With the run v1."""
+    return once(tmp_path)
 
 
 def test_planted_regression_is_found_and_passes_after_the_fix(stagegap: Command, made: Path, tmp_path: Path) -> None:
@@ -64,19 +71,17 @@ def test_planted_regression_is_found_and_passes_after_the_fix(stagegap: Command,
     assert stagegap("compare", "v2", "v3").out.splitlines()[0].startswith("v3 is better than v2: +30 points")
 
 
-def test_checks_for_programs(stagegap: Command, made: Path) -> None:
-    stagegap("run")
+def test_checks_for_programs(stagegap: Command, ran: Path) -> None:
     said = stagegap("check", "--against", "v1", "--json")
     assert (said.code, said.json["exit_code"], said.json["run"], said.json["against"]) == (0, 0, "v1", "v1")
     assert {result["kind"] for result in said.json["results"]} >= {"labels", "regression"}
     assert stagegap("bless", "v1", "--json").json["run"] == "v1"
-    taken = (made / "stages.py").relative_to(Path.cwd())
+    taken = (ran / "stages.py").relative_to(Path.cwd())
     wrong = stagegap("check", "--junit", f"{taken}/checks.xml")
     assert (wrong.code, wrong.error) == (2, f"{taken}/checks.xml can't be written: File exists.\n")
 
 
-def test_what_is_not_measured_says_so_and_is_no_pass(stagegap: Command, made: Path) -> None:
-    stagegap("run")
+def test_what_is_not_measured_says_so_and_is_no_pass(stagegap: Command, ran: Path) -> None:
     said = stagegap("check")
     assert said.code == 5
     assert "!   No run is blessed  (not measured)" in said.out
@@ -87,8 +92,7 @@ def test_what_is_not_measured_says_so_and_is_no_pass(stagegap: Command, made: Pa
     assert (few.code, few.out.splitlines()[-1]) == (5, "Next:  stagegap need   or   stagegap app")
 
 
-def test_refused_comparison_gives_reasons_and_an_offer(stagegap: Command, made: Path) -> None:
-    stagegap("run")
+def test_refused_comparison_gives_reasons_and_an_offer(stagegap: Command, ran: Path) -> None:
     stagegap("run", "--limit", "40")
     refused = stagegap("compare", "v1", "v2")
     assert refused.out.splitlines() == [
@@ -116,13 +120,12 @@ def test_two_newest_runs_are_compared_where_none_is_named(stagegap: Command, mad
     assert "2 mixtures" not in stagegap("changed").out
 
 
-def test_stage_that_one_run_lacks_is_not_compared(stagegap: Command, made: Path) -> None:
-    stagegap("run")
-    replace_in(made / "cascade.yaml", "  topic: ", "  subject: ")
-    replace_in(made / "cascade.yaml", "topic: topic}", "topic: subject}")
-    references = made / "references.jsonl"
+def test_stage_that_one_run_lacks_is_not_compared(stagegap: Command, ran: Path) -> None:
+    replace_in(ran / "cascade.yaml", "  topic: ", "  subject: ")
+    replace_in(ran / "cascade.yaml", "topic: topic}", "topic: subject}")
+    references = ran / "references.jsonl"
     references.write_text(references.read_text().replace('"stage": "topic"', '"stage": "subject"'))
-    replace_in(made / "cascade.yaml", 'good: ">= 1"', 'good: ">= 0.5"')
+    replace_in(ran / "cascade.yaml", 'good: ">= 1"', 'good: ">= 0.5"')
     stagegap("run")
     said = stagegap("compare", "v1", "v2", "--shared")
     assert re.search(r"^subject +- +- +- +- +- +not compared$", said.out, re.MULTILINE)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import Command
+from conftest import Copied
 from sixty import replace_in, spoil, write_sixty
 from stagegap.analysis.so_far import SoFar
 from stagegap.cli import following
@@ -21,12 +22,9 @@ def made(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def ran(stagegap: Command, made: Path) -> Path:
+def ran(tmp_path: Path, twice: Copied) -> Path:
     """Two runs: the second one lost a fact."""
-    stagegap("run")
-    spoil(made)
-    stagegap("run")
-    return made
+    return twice(tmp_path)
 
 
 def test_tags_are_put_on_found_by_and_taken_off(stagegap: Command, ran: Path) -> None:

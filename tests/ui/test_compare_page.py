@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from sixty import replace_in, spoil, write_sixty
+from conftest import Copied
+from sixty import replace_in
 from stagegap.model.live import LiveRun, LiveStage
 from stagegap.model.run import RunStatus
 from stagegap.runner import RunOptions
@@ -25,23 +26,17 @@ def compare(workspace):  # AppTest runs the source of this function alone: no an
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Path:
-    return write_sixty(tmp_path)
-
-
-@pytest.fixture
-def workspace(made: Path) -> Iterator[Workspace]:
-    with Workspace.open(made) as opened:
-        opened.run(None)
+def workspace(tmp_path: Path, once: Copied) -> Iterator[Workspace]:
+    """With the run v1."""
+    with Workspace.open(once(tmp_path)) as opened:
         yield opened
 
 
 @pytest.fixture
-def two(workspace: Workspace, made: Path) -> Workspace:
-    """A second run, which lost a fact."""
-    spoil(made)
-    workspace.run(None)
-    return workspace
+def two(tmp_path: Path, twice: Copied) -> Iterator[Workspace]:
+    """With a second run, which lost a fact."""
+    with Workspace.open(twice(tmp_path)) as opened:
+        yield opened
 
 
 def opened(workspace: Workspace, **parameters: str) -> AppTest:
@@ -201,8 +196,8 @@ def test_expectation_beyond_a_perfect_score_is_refused_with_a_sentence(two: Work
     assert "below a perfect score" in texts(test)
 
 
-def test_many_runs_stand_in_a_table_and_two_plots(two: Workspace, made: Path) -> None:
-    replace_in(made / "cascade.yaml", "noun: question", "noun: request")
+def test_many_runs_stand_in_a_table_and_two_plots(two: Workspace) -> None:
+    replace_in(two.files()["first"], "noun: question", "noun: request")
     two.run(None)
     test = opened(two, x="noun", y="reply")
     assert "v1 is the best of 3 runs so far" in texts(test)

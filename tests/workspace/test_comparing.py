@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sixty import replace_in, spoil, write_sixty
+from conftest import Copied
+from sixty import replace_in
 from stagegap.analysis.changes.compare import accept
 from stagegap.errors import NotFound
 from stagegap.model.run import RunStatus
@@ -18,27 +19,26 @@ from stagegap.workspace.comparing import history, on_shared_records
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Path:
-    return write_sixty(tmp_path)
+def made(tmp_path: Path, once: Copied) -> Path:
+    return once(tmp_path)
 
 
 @pytest.fixture
 def workspace(made: Path) -> Iterator[Workspace]:
+    """With the run v1."""
     with Workspace.open(made) as opened:
-        opened.run(None)
         yield opened
 
 
-def test_spoilt_stage_is_told_with_its_records(workspace: Workspace, made: Path) -> None:
-    spoil(made)
-    workspace.run(None)
-    view = workspace.compare("first", "v1", "v2")
+def test_spoilt_stage_is_told_with_its_records(tmp_path: Path, twice: Copied) -> None:
+    with Workspace.open(twice(tmp_path)) as workspace:
+        view = workspace.compare("first", "v1", "v2")
+        back = workspace.compare("first", "v2", "v1")
     assert view.headline == "v2 is worse than v1: −30 points (95% interval −43 to −20)"
     assert {row.stage: row.claim.verdict for row in view.stages} == {"topic": "tied", "reply": "regressed"}
     (broken,) = {one.n_worse for one in view.lists if one.stage == "outcome"}
     assert (broken, view.outcome.flips.broken, view.outcome.flips.fixed) == (18, 18, 0)
     assert "some places" in view.lists[0].worse[0].after
-    back = workspace.compare("first", "v2", "v1")
     assert back.outcome.claim.verdict == "improved"
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from conftest import Copied
 from sixty import RIGHT, WRONG, mend, replace_in, spoil, write_sixty
 from stagegap.analysis.changes.reproduced import Reproduction
 from stagegap.errors import ConfigurationError, NotFound, RunStopped
@@ -22,14 +23,21 @@ from stagegap.workspace.reproducing import reproduce
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Path:
-    return write_sixty(tmp_path / "project")
+def made(tmp_path: Path, once: Copied) -> Path:
+    return once(tmp_path / "project")
 
 
 @pytest.fixture
 def workspace(made: Path) -> Iterator[Workspace]:
+    """With the run v1."""
     with Workspace.open(made) as opened:
-        opened.run(None)
+        yield opened
+
+
+@pytest.fixture
+def two(tmp_path: Path, twice: Copied) -> Iterator[Workspace]:
+    """With a second run, which lost a fact."""
+    with Workspace.open(twice(tmp_path / "two")) as opened:
         yield opened
 
 
@@ -290,14 +298,13 @@ def test_expectation_that_can_not_be_is_refused(past: Past, hopes: dict[str, Hop
         past.expect(hopes)
 
 
-def test_expectation_needs_a_run_to_start_from(made: Path) -> None:
-    with Workspace.open(made) as opened, pytest.raises(NotFound, match="has no run that is done"):
+def test_expectation_needs_a_run_to_start_from(tmp_path: Path) -> None:
+    with Workspace.open(write_sixty(tmp_path)) as opened, pytest.raises(NotFound, match="has no run that is done"):
         Past(opened, "first").expect({"reply": Hope(value=0.1)})
 
 
-def test_comparison_is_computed_once_for_the_same_labels(workspace: Workspace, past: Past, made: Path) -> None:
-    spoil(made)
-    workspace.run(None)
+def test_comparison_is_computed_once_for_the_same_labels(two: Workspace) -> None:
+    workspace, past = two, Past(two, "first")
     view = past.comparison("v1", "v2")
     assert view.outcome.claim.verdict == "regressed"
     name = next(name for (name,) in _rows(workspace, "select name from run_view where name like 'compared with v1%'"))
@@ -311,9 +318,8 @@ def _rows(workspace: Workspace, query: str) -> list[tuple[str]]:
         return session.rows(query)
 
 
-def test_many_runs_stand_beside_each_other_by_knobs(workspace: Workspace, past: Past, made: Path) -> None:
-    spoil(made)
-    workspace.run(None)
+def test_many_runs_stand_beside_each_other_by_knobs(two: Workspace) -> None:
+    workspace, past = two, Past(two, "first")
     workspace.run(None, RunOptions(seed=3, limit=30))
     view = past.compared_runs()
     assert view.knobs == ("file stages.py",)
