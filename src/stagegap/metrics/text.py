@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 
-from stagegap.metrics.folding import contains, folded
+from stagegap.metrics.folding import folded, holds
 from stagegap.model.answer import Answer
 from stagegap.model.values import Json
 
@@ -17,8 +17,8 @@ def fact_recall(value: Json, answer: Answer) -> float:
     """
     if not answer.facts:
         return math.nan
-    text = _text(value)
-    found = sum(any(contains(text, wording) for wording in fact.wordings) for fact in answer.facts)
+    text = folded(_text(value))
+    found = sum(any(holds(text, wording) for wording in fact.wordings) for fact in answer.facts)
     return found / len(answer.facts)
 
 
