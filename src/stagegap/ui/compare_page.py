@@ -65,7 +65,7 @@ def draw(workspace: Workspace) -> None:
         with head:
             view = _headed(past, view)
         if view.headline:
-            with tools:
+            with tools, streamlit.container(horizontal=True, horizontal_alignment="right"):
                 share.button(partial(offers.of_comparison, workspace, view), before=before, run=after)
         if no_before or no_after:
             note("The link names a run that is not here.")

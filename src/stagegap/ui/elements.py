@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache, wraps
 from html import escape
 from importlib.resources import files
-from typing import Any, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 import streamlit
 from streamlit.components.v2 import component
@@ -57,9 +57,9 @@ def errors_as_sentences(draw: Drawn) -> Drawn:
     return cast(Drawn, safely)
 
 
-def note(text: str) -> None:
+def note(text: str, *, width: Literal["stretch", "content"] = "stretch") -> None:
     """Write a small line; `st.caption` has too little contrast."""
-    streamlit.markdown(f":small[{plain(text)}]")
+    streamlit.markdown(f":small[{plain(text)}]", width=width)
 
 
 def field(name: str, text: str) -> None:

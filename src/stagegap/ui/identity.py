@@ -12,9 +12,17 @@ import streamlit
 
 from stagegap.ui import elements, state
 
+WIDTH = 150
+"""Pixels of the box for initials, as wide as the picker of runs above it."""
+
 
 def annotator() -> tuple[str | None, bool]:
     """Give the annotator, and whether the identity was checked; None until somebody says who they are."""
+    with streamlit.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
+        return _annotator()
+
+
+def _annotator() -> tuple[str | None, bool]:
     email = streamlit.user.get("email")
     signs_in, is_proxied = "is_logged_in" in streamlit.user, _trusts_a_proxy()
     checked = streamlit.user.get("is_logged_in") is True or is_proxied
@@ -39,9 +47,10 @@ def annotator() -> tuple[str | None, bool]:
         placeholder="Your initials",
         label_visibility="collapsed",
         max_chars=40,
+        width=WIDTH,
     )
     if state.asked("who") is not None:
-        elements.note("not verified")
+        elements.note("not verified", width="content")
     return state.asked("who"), False
 
 
