@@ -9,6 +9,7 @@ from llm_server import LlmServer
 from runner.making import TEXT, Build, Memory, run
 from stagegap.errors import ConfigurationError
 from stagegap.model.answer import Status
+from stagegap.model.cascade import Kind, OutputType
 from stagegap.model.record import Record
 from stagegap.model.values import Json
 from stagegap.runner import lanes
@@ -94,3 +95,44 @@ def test_async_functions_run_like_models(making: Build, records: Records, memory
     run(making.work(records("a", "b", "a")), memory)
     assert memory.values("draft") == {"r0": "a", "r1": "b", "r2": "a"}
     assert sum(output.cached for output in memory.outputs) == 1
+
+
+def test_stages_that_share_a_resource_never_work_at_the_same_time(
+    making: Build, records: Callable[..., list[Record]], memory: Memory
+) -> None:
+    making.code = (
+        "import asyncio, threading\nBUSY = threading.Lock()\n"
+        "def held():\n    assert BUSY.acquire(blocking=False), 'both at once'\n"
+    )
+    making.python("first", "text", "held()\n    BUSY.release()\n    return text", resources={"gpu": 1}, batch=1)
+    making.code += (
+        "async def second(text):\n    held()\n    await asyncio.sleep(0)\n    BUSY.release()\n    return text\n"
+    )
+    making.add("second", "python", "text", TEXT, {"function": "stages.py:second"}, resources={"gpu": 1})
+    work = making.work(records(*"abcdefgh"))
+    summary = run(dataclasses.replace(work, cascade=dataclasses.replace(work.cascade, resources={"gpu": 1})), memory)
+    assert [tally.errors for tally in summary.tallies] == [0, 0]
+
+
+def test_a_stage_is_got_ready_once_before_its_first_call_and_not_at_all_without_one(
+    making: Build, records: Callable[..., list[Record]], memory: Memory
+) -> None:
+    making.code = "READY = []\ndef load():\n    READY.append(1)\n"
+    making.code += "def plain(text):\n    return len(READY)\nasync def waiting(text):\n    return len(READY)\n"
+    number = OutputType(kind=Kind.NUMBER)
+    for name in ("plain", "waiting"):
+        settings = {"function": f"stages.py:{name}", "warm_up": "stages.py:load"}
+        making.add(name, "python", "text", number, settings, batch=2)
+    run(making.work(records(*"abcde")), memory)
+    assert set(memory.values("plain").values()) | set(memory.values("waiting").values()) <= {1, 2}
+    before = making.work(records(*"abcde"), run="2")
+    assert run(before, memory).calls == 0
+
+
+def test_a_stage_that_cannot_be_got_ready_ends_the_run_with_a_sentence(
+    making: Build, records: Callable[..., list[Record]], memory: Memory
+) -> None:
+    making.code = "def load():\n    raise OSError('no model here')\ndef plain(text):\n    return text\n"
+    making.add("plain", "python", "text", TEXT, {"function": "stages.py:plain", "warm_up": "stages.py:load"})
+    with pytest.raises(ConfigurationError, match=r"could not get the stage ready: OSError: no model here\."):
+        run(making.work(records("a")), memory)

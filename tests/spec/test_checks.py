@@ -100,6 +100,8 @@ LLM = """\
          "stages.draft.limits. Did you mean calls_per_minute"),
         ("type: text}", "type: text}\n    limits: {calls_per_minute: 0}", "stages.draft.limits.calls_per_minute should be "
          "greater than 0, found 0."),
+        ("type: text}", "type: text}\n    resources: {gpu: 1}", "the cascade has no resource 'gpu'. Write `resources: {gpu: "
+         "1}` at the top."),
         # the whole
         ("cascade: mails", "cascde: mails", "unknown key 'cascde'. Did you mean cascade?"),
         ("cascade: mails", "cascade: 3", "cascade must be text, found 3. Quote it: \"3\"."),
@@ -116,6 +118,12 @@ LLM = """\
 def test_what_does_not_fit_is_named(problems, folder, old, new, expected):
     found = [p.partition(": ")[2].replace(f"'{folder.path}'", "'.'") for p in problems(old, new)]
     assert any(p.startswith(expected) for p in found), found
+
+
+def test_a_stage_takes_no_more_than_there_is(problems):
+    text = BASE.replace("outcome:", "resources: {gpu: 2}\noutcome:", 1)
+    (found,) = problems(text.replace("type: text}", "type: text}\n    resources: {gpu: 3}", 1))
+    assert found.endswith("it takes 3 of 'gpu', which has 2. Take fewer.")
 
 
 @pytest.mark.parametrize(

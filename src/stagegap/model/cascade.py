@@ -102,6 +102,8 @@ class Stage:
     silence_timeout_s: float | None = None
     """Without a byte from a provider, before the first as between two; None is as long as the call."""
     limits: Limits | None = None
+    resources: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Units that a call, or a batch, takes from the cascade's pools."""
 
     @property
     def parents(self) -> tuple[str, ...]:
@@ -141,6 +143,8 @@ class Cascade:
     human_baseline: Mapping[str, Json] = field(default_factory=dict[str, Json])
     providers: Mapping[str, Limits] = field(default_factory=dict[str, Limits])
     """What all stages together may ask of a host, by host."""
+    resources: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Pools that stages share, with their units."""
     fingerprint: str = ""
     """Hash of the resolved file, secrets by name only."""
 

@@ -19,6 +19,7 @@ from stagegap.runner.fresh import Fresh
 from stagegap.runner.inputs import Wiring
 from stagegap.runner.lanes import AsyncLane, Pair, Surroundings, run_batches
 from stagegap.runner.progress import Progress
+from stagegap.runner.resources import Pools
 from stagegap.runner.scope import repeats_of, scope_of
 from stagegap.runner.stopping import Stop, interrupts
 from stagegap.runner.work import Cache, CellSummary, CellWork, Sink, Summary, Tally, Work
@@ -106,6 +107,7 @@ class _CellRun:
         carries = () if work.carrier is None else cell_work.carries
         self._cases = Cases(scope, records=work.records, given=cell_work.given, repeats=most, carries=carries)
         self._run, self._carrier = work.run, work.carrier
+        self._pools = Pools(cascade.resources)
         taken = len(self._cases.taken_in)
         tallies = {stage.name: Tally(total=taken * self._repeats[stage.name]) for stage in scope.runs}
         self.summary = CellSummary(cell=cell_work.cell, tallies=tallies, left_out=self._cases.left_out)
@@ -147,6 +149,7 @@ class _CellRun:
             stop=self._stop.request,
             meter=self._meter,
             threads=threads,
+            pools=self._pools,
             clock=clock,
         )
         if self._carrier is not None:

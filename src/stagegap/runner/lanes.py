@@ -14,7 +14,8 @@ from stagegap.runner.answers import Known, Sorted
 from stagegap.runner.budget import Meter
 from stagegap.runner.cases import Case, Ready
 from stagegap.runner.inputs import Call
-from stagegap.stages.protocol import AsyncStage, BatchStage
+from stagegap.runner.resources import Pools
+from stagegap.stages.protocol import AsyncStage, BatchStage, warm
 
 Pair: TypeAlias = tuple[Case, Output]
 LOOKUP = 8_192
@@ -35,6 +36,7 @@ class Surroundings:
     """Asks for the end of the run."""
     meter: Meter
     threads: ThreadPoolExecutor
+    pools: Pools
     clock: Callable[[], float]
     """Seconds from any start, never going back."""
 
@@ -59,7 +61,8 @@ async def run_batches(code: BatchStage, known: Known, ready: Ready, around: Surr
             if not batch:
                 return
             try:
-                pairs = await loop.run_in_executor(threads, _answered, code, known, work, batch, around.clock)
+                async with around.pools.hold(stage.resources):
+                    pairs = await loop.run_in_executor(threads, _answered, code, known, work, batch, around.clock)
             except RunStopped as reason:
                 around.stop(str(reason))
                 return
@@ -71,6 +74,7 @@ async def run_batches(code: BatchStage, known: Known, ready: Ready, around: Surr
 def _answered(
     code: BatchStage, known: Known, work: Sorted, calls: Sequence[Call], clock: Callable[[], float]
 ) -> Sequence[Pair]:
+    warm(code)
     start = clock()
     replies = code.answer_batch([call.inputs for call in calls])
     each_ms = round((clock() - start) * 1000 / len(calls), 4)
@@ -89,6 +93,7 @@ class AsyncLane:
         self._slots = asyncio.Semaphore(self._stage.concurrency)
         self._in_flight: dict[str, list[Case]] = {}
         self._is_stopping = False
+        self._is_warm = False
 
     def stop(self) -> None:
         """Begin no further call; those in flight are awaited."""
@@ -102,9 +107,17 @@ class AsyncLane:
                 work = await loop.run_in_executor(self._around.threads, self._known.sort, cases)
                 self._around.pass_on(self._stage.name, work.carried)
                 self._around.deliver(self._stage.name, work.decided)
+                if work.calls:
+                    await self._warm_up()
                 for call in work.calls:
                     await self._begin(calls, call, work.open[call.key])
                 await self._around.room()
+
+    async def _warm_up(self) -> None:
+        """Get the stage ready before its first call, in a thread; what it takes counts with no call."""
+        if not self._is_warm:
+            self._is_warm = True
+            await asyncio.get_running_loop().run_in_executor(self._around.threads, warm, self._code)
 
     async def _begin(self, calls: asyncio.TaskGroup, call: Call, cases: list[Case]) -> None:
         if call.key in self._in_flight:
@@ -126,9 +139,10 @@ class AsyncLane:
     async def _call(self, call: Call) -> None:
         cost = 0.0
         try:
-            start = self._around.clock()
-            reply = await self._code.answer(call.inputs)
-            each_ms = round((self._around.clock() - start) * 1000, 4)
+            async with self._around.pools.hold(self._stage.resources):
+                start = self._around.clock()
+                reply = await self._code.answer(call.inputs)
+                each_ms = round((self._around.clock() - start) * 1000, 4)
             cost = reply.cost or 0.0
         except RunStopped as reason:
             self._around.stop(str(reason))

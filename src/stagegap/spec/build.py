@@ -46,6 +46,7 @@ def build(sections: Sections, links: Links, *, path: Path, guidelines: Mapping[s
         targets={name: _written(target) for name, target in sections.targets.items()},
         human_baseline=_written(sections.human_baseline),
         providers={host: Limits(**one.model_dump()) for host, one in sections.providers.items() if one},
+        resources=sections.head.resources,
         fingerprint=fingerprint(resolved),
     )
     return CascadeFile(
@@ -103,6 +104,7 @@ def _stage(name: str, sections: Sections, links: Links, guidelines: Mapping[str,
         connect_timeout_s=stage.connect_timeout,
         silence_timeout_s=stage.silence_timeout,
         limits=Limits(**stage.limits.model_dump()) if stage.limits else None,
+        resources=stage.resources,
     )
 
 

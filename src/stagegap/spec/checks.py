@@ -98,14 +98,19 @@ class _Checks:
             self._files(stage.warmup, "the warm-up", *here, "warmup")
         if stage.form is not None:
             self._files(stage.form, "the form", *here, "form")
-        if stage.limits and not isinstance(stage, LlmStage | HttpStage):
+        is_asking = isinstance(stage, LlmStage | HttpStage) or (
+            isinstance(stage, RetrievalStage) and stage.with_.method == "embeddings"
+        )
+        if stage.limits and not is_asking:
             self._add((*here, "limits"), "limits are for stages that ask a provider: llm and http.", "Remove it.")
+        self._resources(name, stage)
         self._output(name, stage)
         self._scores(name, stage)
         match stage:
             case PythonStage():
-                at = mark(self._sections, *here, "with", "function")
-                check_function(stage.with_.function, at, self._findings)
+                for key, function in (("function", stage.with_.function), ("warm_up", stage.with_.warm_up)):
+                    if function is not None:
+                        check_function(function, mark(self._sections, *here, "with", key), self._findings)
             case SklearnStage():
                 self._sklearn(name, stage)
             case RetrievalStage():
@@ -126,6 +131,16 @@ class _Checks:
                 self._files(stage.with_.files, "the file", *here, "with", "files")
             case _:
                 pass
+
+    def _resources(self, name: str, stage: StageBase) -> None:
+        pools = self._sections.head.resources if self._sections.head else {}
+        for pool, units in stage.resources.items():
+            here = ("stages", name, "resources", pool)
+            if pool not in pools:
+                hint = near_names(pool, pools) or f"Write `resources: {{{pool}: {units}}}` at the top."
+                self._add(here, f"the cascade has no resource {pool!r}.", hint)
+            elif units > pools[pool]:
+                self._add(here, f"it takes {units} of {pool!r}, which has {pools[pool]}.", "Take fewer.")
 
     def _output(self, name: str, stage: StageBase) -> None:
         here = ("stages", name, "output")

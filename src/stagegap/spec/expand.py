@@ -25,6 +25,7 @@ _PATHS = (
     ("stages", "*", "with", "path"),
     ("stages", "*", "with", "prompt"),
     ("stages", "*", "with", "function"),
+    ("stages", "*", "with", "warm_up"),
     ("stages", "*", "with", "saved"),
     ("stages", "*", "with", "files"),
 )
@@ -128,7 +129,7 @@ def _path(text: str, key: str, change: Callable[[str], str]) -> str:
     if key == "score":
         prefix, _, rest = text.partition(":")
         return f"python:{_path(rest, 'function', change)}" if prefix == "python" else text
-    if key == "function":
+    if key in ("function", "warm_up"):
         file, colon, name = text.rpartition(":")
         return f"{change(file)}:{name}" if file and colon else text
     return change(text)

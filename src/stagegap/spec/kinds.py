@@ -14,6 +14,8 @@ class PythonWith(Block):
 
     function: Text
     """`file.py:function`, the file relative to this one. It is called with the inputs by name."""
+    warm_up: Text | None = None
+    """A function without arguments that is called once before the first record, as to load a model."""
 
 
 class SklearnWith(Block):
@@ -44,7 +46,7 @@ class RetrievalWith(Block):
     corpus: Text
     """Name of one of the `corpora`."""
     method: Literal["bm25", "tfidf", "embeddings"]
-    """How documents are ranked: by words, or by the vectors of a model behind an OpenAI-compatible endpoint."""
+    """How documents are ranked."""
     k: Annotated[int, Field(ge=1, le=1000)]
     """How many documents it gives."""
     query: Annotated[list[Name], Field(min_length=1)]
@@ -52,7 +54,7 @@ class RetrievalWith(Block):
     filter: dict[Text, Name] = Field(default_factory=dict[str, str])
     """Field of the documents -> input: only documents are ranked whose field equals, or holds, the input."""
     model: Text | None = None
-    """Name of the model; with embeddings only, as all that follows."""
+    """Name of the model behind an OpenAI-compatible endpoint; with embeddings only, as all that follows."""
     base_url: Text | None = None
     """Address of the endpoint; OPENAI_BASE_URL or the official one when not given."""
     api_key: Secret | None = None

@@ -92,6 +92,8 @@ class StageBase(Block):
     """Seconds without a byte from a provider, before the first as between two; then the call is tried again."""
     limits: Limits | None = None
     """Calls and tokens a minute, for stages that ask a provider."""
+    resources: dict[Name, Annotated[int, Field(ge=1)]] = Field(default_factory=dict[str, int])
+    """Units that a call, or a batch, takes from the cascade's `resources`."""
 
 
 class PythonStage(StageBase):
@@ -215,6 +217,8 @@ class Head(Block):
     """What a record is called on screen: mail, request."""
     evaluate: Text | None = None
     """The split that is scored; all records when not given."""
+    resources: dict[Name, Annotated[int, Field(ge=1)]] = Field(default_factory=dict[str, int])
+    """Pools that stages share, as `gpu: 1`: stages that take from one wait for each other."""
 
 
 class Document(Head):

@@ -81,4 +81,19 @@ class AsyncStage(Protocol):
         ...
 
 
+@runtime_checkable
+class Warming(Protocol):
+    """A stage that needs something before its first answer: a model that is read, trained or indexed."""
+
+    def warm_up(self) -> None:
+        """Get it ready, in a worker thread; the second time does nothing. Raises: StagegapError where it can't."""
+        ...
+
+
+def warm(code: object) -> None:
+    """Get a stage ready, so that no answer's time holds what is done once. Raises: StagegapError."""
+    if isinstance(code, Warming):
+        code.warm_up()
+
+
 StageCode: TypeAlias = BatchStage | AsyncStage

@@ -6,6 +6,7 @@ import importlib.util
 import inspect
 import math
 import sys
+import threading
 import traceback
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from dataclasses import replace
@@ -42,6 +43,7 @@ def build_python(stage: Stage, *, folder: Path, corpora: Mapping[str, Corpus]) -
     corpus = corpora.get(stage.output.of or "")
     parts: Json = ["python", function.__name__, code, output_identity(stage.output, corpus)]
     made = _Function(stage, path, function, check_for(stage.output, corpus.documents if corpus else ()))
+    ready = _Readying(stage, folder)
     if inspect.isasyncgenfunction(function):
         raise ConfigurationError(f"Stage {stage.name!r}: an async function can't yield; write `def` and `yield`.")
     if inspect.isgeneratorfunction(function) and is_batch(function):
@@ -49,8 +51,8 @@ def build_python(stage: Stage, *, folder: Path, corpora: Mapping[str, Corpus]) -
     if inspect.iscoroutinefunction(function):
         if is_batch(function):
             raise ConfigurationError(f"Stage {stage.name!r}: an async function can't be marked with stagegap.batch.")
-        return AsyncPythonStage(made, digest(parts))
-    return PythonStage(made, digest(parts), takes_lists=is_batch(function))
+        return AsyncPythonStage(made, digest(parts), ready)
+    return PythonStage(made, digest(parts), ready, takes_lists=is_batch(function))
 
 
 class PythonStage:
@@ -58,8 +60,9 @@ class PythonStage:
 
     reads_record = False
 
-    def __init__(self, function: _Function, fingerprint: str, *, takes_lists: bool) -> None:
+    def __init__(self, function: _Function, fingerprint: str, ready: _Readying, *, takes_lists: bool) -> None:
         self.fingerprint = fingerprint
+        self.warm_up = ready
         self._function = function
         self._takes_lists = takes_lists
 
@@ -101,8 +104,9 @@ class AsyncPythonStage:
 
     reads_record = False
 
-    def __init__(self, function: _Function, fingerprint: str) -> None:
+    def __init__(self, function: _Function, fingerprint: str, ready: _Readying) -> None:
         self.fingerprint = fingerprint
+        self.warm_up = ready
         self._function = function
 
     async def answer(self, inputs: Inputs) -> Reply:
@@ -115,6 +119,28 @@ class AsyncPythonStage:
 
     async def close(self) -> None:
         """Nothing is held open."""
+
+
+class _Readying:
+    """The user's function that gets a stage ready, called once."""
+
+    def __init__(self, stage: Stage, folder: Path) -> None:
+        """Raises: ConfigurationError for a function that can't be had."""
+        where = stage.parameters.get("warm_up")
+        self._start = f"Stage {stage.name!r}: the function {where!r}"
+        self._lock = threading.Lock()
+        self._call = None if where is None else function_at(str(where), folder, start=self._start)[1]
+
+    def __call__(self) -> None:
+        """Call it, the first time. Raises: ConfigurationError with what it raised: no answer can follow."""
+        with self._lock:
+            call, self._call = self._call, None
+            if call is not None:
+                try:
+                    call()
+                except (Exception, SystemExit) as error:
+                    what = f"{type(error).__name__}: {error}"
+                    raise ConfigurationError(f"{self._start} could not get the stage ready: {what}.") from error
 
 
 class _Function:

@@ -53,18 +53,27 @@ class RetrievalStage:
         settings = {key: value for key, value in parameters.items() if key != "corpus" and value is not None}
         self.fingerprint = digest(["retrieval", settings, shelf.corpus.hash, library, version(library)])
 
+    def warm_up(self) -> None:
+        """Index the documents. Raises: ConfigurationError for a corpus without words."""
+        if self._shelf.documents:
+            self._index()
+
     def answer_batch(self, inputs: Sequence[Inputs]) -> Sequence[Reply]:
         """Rank for all queries at once, as sparse matrix products."""
         if not self._shelf.documents:
             return [Reply(value=[]) for _ in inputs]
-        with self._lock:
-            index = self._made = self._made or self._build()
+        index = self._index()
         group = max(1, MAX_CELLS // len(self._shelf.documents))
         return [
             reply
             for start in range(0, len(inputs), group)
             for reply in self._ranked(index, inputs[start : start + group])
         ]
+
+    def _index(self) -> _Index:
+        with self._lock:
+            self._made = self._made or self._build()
+            return self._made
 
     def _ranked(self, index: _Index, inputs: Sequence[Inputs]) -> list[Reply]:
         queries: Untyped = index.words.transform([self._shelf.query(one) for one in inputs])

@@ -75,11 +75,15 @@ class SklearnStage:
         parts = [stage.parameters, output_identity(stage.output, None), digest(self._examples), version("scikit-learn")]
         self.fingerprint = digest(["sklearn", *parts])
 
-    def answer_batch(self, inputs: Sequence[Inputs]) -> Sequence[Reply]:
-        """Predict all inputs at once."""
+    def warm_up(self) -> None:
+        """Train the estimator, or read the saved one. Raises: ConfigurationError where that fails."""
         with self._lock:
             if self._model is None:
                 self._model = self._saved.read() if self._saved else self._trained()
+
+    def answer_batch(self, inputs: Sequence[Inputs]) -> Sequence[Reply]:
+        """Predict all inputs at once."""
+        self.warm_up()
         texts = [joined(one.values()) for one in inputs]
         if self._stage.output.kind is Kind.NUMBER:
             return [self._number(float(found)) for found in self._model.predict(texts)]

@@ -108,7 +108,7 @@ def pointed_at(file: CascadeFile) -> dict[str, Role]:
         found |= dict.fromkeys(_many(_mapping(corpus).get("path")), "corpus")
     for stage in map(_mapping, _entries(file.resolved, "stages").values()):
         settings = _entries(stage, "with")
-        functions = (*_many(settings.get("function")), *_metrics(stage))
+        functions = (*_many(settings.get("function")), *_many(settings.get("warm_up")), *_metrics(stage))
         words = (word for word in _many(settings.get("command")) if _is_own(file.folder, word))
         found |= dict.fromkeys(_many(settings.get("prompt")), "prompt")
         found |= dict.fromkeys((function.rpartition(":")[0] for function in functions), "code")

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from stagegap.errors import ConfigurationError, StagegapError
 from stagegap.runner.engines.protocol import Chunk, ChunkResult, Recipe
-from stagegap.stages.protocol import AsyncStage, BatchStage, Inputs, Reply, StageCode
+from stagegap.stages.protocol import AsyncStage, BatchStage, Inputs, Reply, StageCode, warm
 
 
 class Worker:
@@ -28,6 +28,7 @@ class Worker:
             if self._codes is None:
                 self._codes = self._built()
             code = self._codes[chunk.stage]
+            await asyncio.get_running_loop().run_in_executor(self._thread, warm, code)
             if isinstance(code, AsyncStage):
                 replies = await asyncio.gather(*(_asked(code, one) for one in chunk.inputs))
             else:
