@@ -32,9 +32,9 @@ def oddity_plot(plot: Plot) -> str:
     if plot.expected_name:
         key.append(f'<span><i class="open"></i>{escape(plot.expected_name)}</span>')
     if plot.level is not None and plot.level.is_measured:
-        key.append(f'<span><i class="band"></i>{escape(plot.level_name)} {percent(plot.level.value)}</span>')
+        key.append(f'<span><i class="band hum"></i>{escape(plot.level_name)} {percent(plot.level.value)}</span>')
     drawn = table(kind="sl", caption=plot.title, rows=[*rows, _SCALE.axis()], heading_width=24)
-    return f'<div class="bc"><div class="key">{"".join(key)}</div></div>{curve(plot)}<div class="bc">{drawn}</div>'
+    return f'<div class="bc"><div class="key">{"".join(key)}</div></div>{curve(plot)}<div class="bc od">{drawn}</div>'
 
 
 def _mark(mark: Mark, plot: Plot) -> str:

@@ -17,8 +17,8 @@ from stagegap.ui.protocol import Workspace
 if TYPE_CHECKING:
     from stagegap.analysis.oddities.noticed import Noticed, Noticing
 
-LEARN = "whether more data would close the gap (`stagegap odd --learn`)"
-WITHOUT = "whether a stage is better without an input, a paragraph or a document (`stagegap odd --without`)"
+LEARN = "whether more data would close the gap (stagegap odd --learn)"
+WITHOUT = "whether a stage is better without an input, a paragraph or a document (stagegap odd --without)"
 LONGEST = 300
 """Characters of a reason."""
 

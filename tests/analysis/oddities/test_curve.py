@@ -9,7 +9,7 @@ import pytest
 
 import odd_runs
 from stagegap.analysis.oddities.card import Finding
-from stagegap.analysis.oddities.curve import DETECTORS, fitted, level_of, more_data, taught
+from stagegap.analysis.oddities.curve import DETECTORS, ahead_of, fitted, more_data, taught
 from stagegap.stats.clusters import Clusters
 from stagegap.stats.intervals import wilson
 
@@ -39,9 +39,12 @@ def test_more_data_closes_the_gap_does_not_or_is_not_known() -> None:
         (0.1, 0.1, "Whether more data would close this gap can't be told yet."),
     ):
         curve = replace(odd_runs.curve(rng, 300, level=level, sizes=wide), human=wilson(human, n=400))
-        law, found = level_of(curve, UNITS, rng=rng)
-        assert more_data(curve, law, found).startswith(words)
-    assert more_data(replace(curve, human=None), law, found) == "How far people are is not measured."
+        ahead = ahead_of(curve, UNITS, rng=rng)
+        assert more_data(curve, ahead.law, ahead.level).startswith(words)
+        assert ahead.size == 65_536
+        assert ahead.level.value <= ahead.error.value == pytest.approx(ahead.law.at(65_536))
+        assert ahead.error.low <= ahead.error.value <= ahead.error.high
+    assert more_data(replace(curve, human=None), ahead.law, ahead.level) == "How far people are is not measured."
 
 
 def test_interval_of_the_level_holds_the_truth() -> None:
@@ -49,7 +52,7 @@ def test_interval_of_the_level_holds_the_truth() -> None:
     wide = (16, 64, 256, 1024, 4096, 16384)
     held = 0
     for _ in range(20):
-        _, level = level_of(odd_runs.curve(rng, 300, level=0.2, sizes=wide), UNITS, rng=rng)
+        level = ahead_of(odd_runs.curve(rng, 300, level=0.2, sizes=wide), UNITS, rng=rng).level
         held += level.low <= 0.2 <= level.high
     assert held >= 17
 

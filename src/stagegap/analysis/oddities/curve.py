@@ -45,6 +45,19 @@ class PowerLaw:
         return math.inf if left <= 0 or self.drop <= 0 else (self.drop / left) ** (1 / self.rate)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ahead:
+    """Where a curve leads if it goes on as it began."""
+
+    law: PowerLaw
+    level: Estimate
+    """What is left however much is added."""
+    size: int
+    """Four times the largest that was tried."""
+    error: Estimate
+    """At that size."""
+
+
 def fitted(sizes: Sequence[float], errors: Floats) -> PowerLaw:
     """Fit the power law by least squares: level and drop at least 0, the rate one of 80 between 0.05 and 3.
 
@@ -146,7 +159,8 @@ def _plateau(run: RunColumns) -> Iterator[Finding]:
     for curve in _usable(run):
         if curve.human is None or not curve.human.is_measured:
             continue
-        law, level = level_of(curve, run.units, rng=run.rng())
+        ahead = ahead_of(curve, run.units, rng=run.rng())
+        level = ahead.level
         human = curve.human
         spread = math.hypot((level.high - level.low) / 3.92, (human.high - human.low) / 3.92)
         above = level.value - human.value
@@ -155,7 +169,7 @@ def _plateau(run: RunColumns) -> Iterator[Finding]:
         )
         yield claim(
             curve.stage, lead, 1 - normal_cdf(above / spread) if spread > 0 else math.nan,
-            told(run, curve, law, level),
+            told(run, curve, ahead),
             plot=_plot(run, curve),
         )  # fmt: skip
 
@@ -165,7 +179,7 @@ def taught(run: RunColumns) -> Iterator[Taught]:
     usable = list(_usable(run))
     for curve in run.curves:
         if any(curve is one for one in usable):
-            said = told(run, curve, *level_of(curve, run.units, rng=run.rng()))
+            said = told(run, curve, ahead_of(curve, run.units, rng=run.rng()))
         else:
             seeds, sizes, _ = curve.dev.shape
             said = (
@@ -176,12 +190,13 @@ def taught(run: RunColumns) -> Iterator[Taught]:
         yield Taught(run=run.run, stage=curve.stage, sentence=said, plot=_plot(run, curve))
 
 
-def told(run: RunColumns, curve: LearningCurve, law: PowerLaw, level: Estimate) -> str:
+def told(run: RunColumns, curve: LearningCurve, ahead: Ahead) -> str:
     """Say where the curve leads, where people are, and what that means."""
     people = f", people make {shown(curve.human)}" if curve.human is not None and curve.human.is_measured else ""
     return (
-        f"{more_data(curve, law, level)} If it goes on like this, the error of {curve.stage} levels off at "
-        f"{shown(level)}{people} ({counted(level.n, run.cascade.noun)}, {len(curve.dev)} seeds)."
+        f"{more_data(curve, ahead.law, ahead.level)} If it goes on as it began, the error of {curve.stage} is "
+        f"{shown(ahead.error)} with {ahead.size:,} {curve.unit} and levels off at {shown(ahead.level)}{people} "
+        f"({counted(ahead.level.n, run.cascade.noun)}, {len(curve.dev)} seeds)."
     )
 
 
@@ -198,8 +213,8 @@ def more_data(curve: LearningCurve, law: PowerLaw, level: Estimate) -> str:
     return "Whether more data would close this gap can't be told yet."
 
 
-def level_of(curve: LearningCurve, units: Clusters, *, rng: np.random.Generator) -> tuple[PowerLaw, Estimate]:
-    """Give the fitted curve and its level, the interval from resampled seeds and clusters at once."""
+def ahead_of(curve: LearningCurve, units: Clusters, *, rng: np.random.Generator) -> Ahead:
+    """Fit the curve and say where it leads, with intervals from resampled seeds and clusters at once."""
     known = np.flatnonzero(_known(curve))
     dev = curve.dev[:, :, known]
     law = fitted(curve.sizes, dev.mean(axis=(0, 2)))
@@ -213,13 +228,20 @@ def level_of(curve: LearningCurve, units: Clusters, *, rng: np.random.Generator)
         picked = rng.integers(0, count, count)
         errors = (sums[:, picked].sum(axis=1) / sizes[picked].sum()).reshape(shape)
         drawn[draw] = errors[rng.integers(0, shape[0], shape[0])].mean(axis=0)
-    levels, _, _ = _fits(curve.sizes, drawn)
-    low, high = np.quantile(levels, [0.025, 0.975])
-    level = Estimate(
-        value=law.level, low=min(float(low), law.level), high=max(float(high), law.level), n=len(known),
-        method=f"bootstrap of seeds and clusters, {BOOTSTRAPS} resamples",
-    )  # fmt: skip
-    return law, level
+    levels, drops, rates = _fits(curve.sizes, drawn)
+    size = AHEAD * curve.sizes[-1]
+
+    def between(value: float, draws: Floats) -> Estimate:
+        low, high = np.quantile(draws, [0.025, 0.975]).tolist()
+        method = f"bootstrap of seeds and clusters, {BOOTSTRAPS} resamples"
+        return Estimate(value=value, low=min(low, value), high=max(high, value), n=len(known), method=method)
+
+    return Ahead(
+        law=law,
+        level=between(law.level, levels),
+        size=size,
+        error=between(law.at(size), levels + drops * float(size) ** -rates),
+    )
 
 
 def _jumps(run: RunColumns) -> Iterator[Finding]:
@@ -272,7 +294,7 @@ def _plot(run: RunColumns, curve: LearningCurve) -> Plot:
         level=curve.human,
         level_name="people",
         line=tuple((float(size), law.at(float(size))) for size in np.geomspace(curve.sizes[0], last, LINE)),
-        x_name=f"{curve.unit}, each step a factor",
+        x_name=f"{curve.unit}, logarithmic",
         is_log=True,
     )
 
