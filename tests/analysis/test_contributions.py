@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from stagegap.analysis.contributions import hunt_sentence, hunted_rate, identity_sentence, own_work
+from stagegap.analysis.contributions import doubt_sentence, hunt_sentence, hunted_rate, identity_sentence, own_work
 from stagegap.metrics import metric
 from stagegap.model.answer import Answer, Label, Output, Status
 from stagegap.model.cascade import Kind
@@ -83,3 +83,19 @@ def test_answers_under_initials_are_counted_and_those_from_files_left_out():
     said = "2 of 3 answers given here carry initials that nobody checked: not verified."
     assert identity_sentence(both) == said
     assert identity_sentence(both[1:2]) == "Every answer given here (1) carries a name that was checked."
+
+
+def test_unsure_answers_and_records_that_several_people_skipped_are_said():
+    def made(record: str, who: str, at: float, *, skips: bool = False, unsure: bool = False) -> Label:
+        answer = None if skips else Answer(value="a")
+        return Label(id=f"{record}{who}{at}", record=record, stage="s", annotator=who, answer=answer,
+                     action="skip" if skips else "label", at=at, unsure=unsure)  # fmt: skip
+
+    answered = [made("r1", "ab", 1), made("r1", "cd", 1, unsure=True)]
+    assert doubt_sentence(answered[:1], noun="mail") == ""
+    assert doubt_sentence(answered, noun="mail") == "1 of 2 answers marked unsure."
+    skipped = [made(f"r{n}", who, 2, skips=True) for n in range(2, 8) for who in ("ab", "cd")]
+    came_back = made("r7", "ab", 3)
+    said = doubt_sentence([came_back, *skipped], noun="mail")
+    assert said == "5 mails skipped by several people, who could not answer: r2, r3, r4, r5, r6."
+    assert doubt_sentence(skipped, noun="mail").endswith("r5, r6 and more.")

@@ -110,6 +110,7 @@ class FakeNotes:
     judged: tuple[str, ...] = ("Judged blind by quality: no difference can be told.",)
     hunts: tuple[str, ...] = ()
     own: str = ""
+    doubts: str = "1 of 3 answers marked unsure."
     identity: str = "3 of 3 answers given here carry initials that nobody checked: not verified."
 
 

@@ -260,6 +260,7 @@ def test_first_visit_to_agree_says_that_answers_are_compared_and_then_shows_them
     assert "Comparing" not in then
     assert "Judged blind by quality" in then
     assert "You: 3 labels at route." in then
+    assert "1 of 3 answers marked unsure." in then
     assert "carry initials that nobody checked: not verified." in then
     assert "3 disagreements to settle at route" in then
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -23,6 +24,8 @@ from stagegap.stats.resample import resample
 from stagegap.stats.weighted import hajek
 
 RESAMPLES = 2_000
+NAMED = 5
+"""Records that a sentence names at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +98,20 @@ def identity_sentence(labels: Sequence[Label]) -> str:
     if not claimed:
         return f"Every answer given here ({len(made):,}) carries a name that was checked."
     return f"{claimed:,} of {counted(len(made), 'answer')} given here carry initials that nobody checked: not verified."
+
+
+def doubt_sentence(labels: Sequence[Label], *, noun: str) -> str:
+    """Say how many answers in force are unsure, and what several people could not answer; empty without either."""
+    in_force = [label for people in latest(labels).values() for label in people.values()]
+    unsure = sum(label.unsure for label in in_force)
+    last = {(one.record, one.annotator): one for one in sorted(labels, key=lambda label: label.at)}
+    skips = Counter(record for (record, _), one in last.items() if one.action == "skip")
+    hard = sorted(record for record, people in skips.items() if people > 1)
+    parts = [f"{unsure:,} of {counted(len(in_force), 'answer')} marked unsure."] if unsure else []
+    if hard:
+        named = ", ".join(hard[:NAMED]) + (" and more" if len(hard) > NAMED else "")
+        parts.append(f"{counted(len(hard), noun)} skipped by several people, who could not answer: {named}.")
+    return " ".join(parts)
 
 
 def hunt_sentence(

@@ -63,7 +63,7 @@ def draw(workspace: Workspace) -> None:
         return note(problem)
     if notes is None:
         return empty.comparing(workspace, cascade, stage, who or "")
-    for sentence in (notes.beyond, notes.identity, *notes.judged, *notes.hunts, notes.own):
+    for sentence in (notes.beyond, notes.doubts, notes.identity, *notes.judged, *notes.hunts, notes.own):
         if sentence:
             note(sentence)
     settling = workspace.bench.settling(cascade, stage, who or "")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from stagegap.analysis.chance import chance_corrected
-from stagegap.analysis.contributions import hunt_sentence, identity_sentence, own_work
+from stagegap.analysis.contributions import doubt_sentence, hunt_sentence, identity_sentence, own_work
 from stagegap.analysis.judging import judged_gap, judging_of
 from stagegap.analysis.rated import RatedGap
 from stagegap.analysis.references import latest
@@ -35,6 +35,8 @@ class PeopleNotes:
     """What hunts tell of all records, by weights."""
     own: str
     """The reader's own work; empty for nobody in particular."""
+    doubts: str
+    """Answers marked unsure, and records that several people skipped; empty without either."""
     identity: str
     """How far it was checked who people are; empty where nobody answered here."""
 
@@ -68,6 +70,7 @@ class People:
             judged=tuple(f"Judged blind by {one.criterion}: {one.sentence}" for one in self.judged(cascade, stage)),
             hunts=self._hunts(cascade, stage, labels),
             own=self._own(cascade, stage, who, labels) if who else "",
+            doubts=doubt_sentence(labels, noun=self._load(cascade).cascade.noun),
             identity=identity_sentence(labels),
         )
         self._kept[cascade, stage, who] = (mark, notes)
