@@ -72,6 +72,8 @@ def test_who_was_shown_the_answer_as_an_input_is_not_asked_for_it(project: Works
     assert offered(project, "topic", "yz") == {"q1", "q2", "q5", "q6"}, "q4 showed the topic that the system gave"
     assert offered(project, "topic", "xx") == {f"q{i}" for i in range(1, 7)}
     assert offered(project, "reply", "yz") == {"q1", "q2", "q5", "q6"}
+    assert project.reading.waiting("first", "q1", "yz") == ("topic", "reply")
+    assert project.reading.waiting("first", "q4", "yz") == (), "what is not offered does not wait"
     with Workspace.open(project.folder) as again:  # a program that has opened no queue yet
         queue = project.desk.queue("first", "topic")
         assert again.desk.progress_of(queue, "yz").total == 5

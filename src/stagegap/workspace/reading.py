@@ -6,12 +6,14 @@ import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from stagegap.analysis.exposure import told_since
 from stagegap.analysis.record_view import RecordView, record_view
 from stagegap.analysis.references import settle
 from stagegap.analysis.tags import OwnTags, TagTally, own_tags, tag_from_event, tag_tally
 from stagegap.analysis.views import Scorecard
 from stagegap.errors import NotFound
 from stagegap.model.answer import Label
+from stagegap.model.cascade import Cascade
 from stagegap.model.failure import Failure, FailurePage, Wanted
 from stagegap.model.reading import Seen
 from stagegap.model.run import SYSTEM, Run
@@ -70,7 +72,7 @@ class Reading:
     def waiting(self, cascade: str, record: str, viewer: str) -> tuple[str, ...]:
         """Give the stages at which a person is still to label a record, in queues that the person works in."""
         labels = self._store.labels(cascade, annotator=viewer)
-        return self._open(cascade, viewer, labels, [record]).get(record, ())
+        return self._open(cascade, viewer, labels, [record], self._shape(cascade)).get(record, ())
 
     def waiting_for_anybody(self, cascade: str, records: Collection[str]) -> frozenset[str]:
         """Give those of the records that some person is still to label, in a queue that the person works in.
@@ -80,15 +82,23 @@ class Reading:
         people: dict[str, list[Label]] = {}
         for label in self._store.labels(cascade):
             people.setdefault(label.annotator, []).append(label)
-        wanted = sorted(records)
+        wanted, shape = sorted(records), self._shape(cascade)
         return frozenset(
-            record for person, labels in people.items() for record in self._open(cascade, person, labels, wanted)
+            record for person, labels in people.items() for record in self._open(cascade, person, labels, wanted, shape)
         )
 
+    def _shape(self, cascade: str) -> Cascade | None:
+        """Give the cascade as it was run last: which stage shows which answers; None before a run."""
+        run = self._store.run(cascade)
+        return self._restored(run).cascade if run else None
+
     def _open(
-        self, cascade: str, viewer: str, labels: Sequence[Label], records: Sequence[str]
+        self, cascade: str, viewer: str, labels: Sequence[Label], records: Sequence[str], shape: Cascade | None
     ) -> dict[str, tuple[str, ...]]:
-        """Give the records that a person is still to label, each with its stages; `labels` are that person's."""
+        """Give the records that a person is still to label, each with its stages; `labels` are that person's.
+
+        A record whose answer a later stage showed them does not wait: it is not offered.
+        """
         queues: dict[str, str] = {}
         done: set[tuple[str, str]] = set()
         for label in labels:
@@ -100,10 +110,13 @@ class Reading:
         if not queues:
             return {}
         seen = self._store.failing.seen(cascade, viewer)
+        wanted = frozenset(records)
+        told = told_since((label for label in labels if label.record in wanted), (), shape) if shape else {}
         found: dict[str, dict[str, None]] = {}
         for queue, stage in queues.items():
             for item in self._store.queue_items_of(queue, records):
-                if (item.record, stage) not in done and item.record not in seen:
+                is_known = item.record in seen or (item.record, stage, viewer) in told
+                if (item.record, stage) not in done and not is_known:
                     found.setdefault(item.record, {})[stage] = None
         return {record: tuple(stages) for record, stages in found.items()}
 
