@@ -51,7 +51,7 @@ class View {
       make("span", { class: "blind" }, this.card.data.words?.badge ?? "◐ Blind: you see only what the stage saw"),
       make("span", {}, make("b", {}, String(now)), ` of ${total} ${this.card.data.words?.done ?? "done"}`),
       make("span", bar, make("i", { style: `width:${total ? Math.min(100, (100 * now) / total) : 0}%` })),
-      median_ms && make("span", {}, make("b", {}, `${Math.round(median_ms / 1000)} s`), ` per record, about ${left} min left`),
+      median_ms && make("span", {}, make("b", {}, `${Math.max(1, Math.round(median_ms / 1000))} s`), ` per record, about ${left} min left`),
       make("span", { class: "saved", "data-state": state }, saved))
   }
 
