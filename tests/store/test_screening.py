@@ -199,6 +199,16 @@ def test_record_that_somebody_flagged_or_two_skipped_is_known(store: Store) -> N
         assert reader.flagged(LABELLED).tolist() == [1, 1, 0, 0]  # the last event of ann takes her flag of r3 back
 
 
+def test_text_that_most_people_answered_is_given(store: Store) -> None:
+    filled(store, [output(i, "spam", "route") for i in range(4)])
+    who = ("ann", "bob", "eve")
+    said = [person(f"a{i}", 0, value, annotator=who[i]) for i, value in enumerate(("one", "two", "two"))]
+    store.append_labels("mail", [*said, person("b", 1, "three"), person("c", 2, 4), person("d", 3, "five")])
+    with store.screening(material.RUN) as reader:
+        reader.labels()
+        assert reader.answered(LABELLED, [0, 1, 2]) == {0: "two", 1: "three"}
+
+
 def test_judgement_of_answers_is_no_answer(store: Store) -> None:
     filled(store, [output(i, "spam", "route") for i in range(4)])
     judged = [person(str(i), 0, {"score": 1}, task="judge", at=9_000.0 * i, active_ms=10, odd=True) for i in range(2)]

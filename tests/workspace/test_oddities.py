@@ -12,8 +12,9 @@ import pytest
 import sixty
 from stagegap.errors import NotFound
 from stagegap.model.answer import Answer, Label
+from stagegap.store.screening import StageTable
 from stagegap.workspace import Workspace
-from stagegap.workspace.gathering import differing, run_columns
+from stagegap.workspace.gathering import differing, foreign_texts, run_columns
 
 
 @pytest.fixture
@@ -87,6 +88,15 @@ def test_several_runs_share_one_limit(workspace: Workspace) -> None:
     assert both.tests > one.tests
     kept = workspace.oddities.kept("first", "v2")
     assert kept is None  # a screen of several runs belongs to none of them
+
+
+def test_answer_in_the_language_that_people_answer_in_is_not_foreign() -> None:
+    english, german = "Where is the parcel that you sent to me?", "Wo ist das Paket, das Sie mir geschickt haben?"
+    read = ((0, english, german), (1, english, german), (2, english, english), (3, "ok", german))
+    table = StageTable(numbers={"status": np.zeros(5)}, shapes=(), texts=read)
+    found = foreign_texts(table, {0: english, 1: german})
+    assert found[:3].tolist() == [0, 1, 0]
+    assert np.isnan(found[3:]).all()
 
 
 def test_same_system_twice_is_no_second_opinion(workspace: Workspace) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,6 +80,19 @@ def people(session: Session, stage: Stage, cascade: int) -> PeopleTable:
         },
         names=tuple(names[key] for key in known.tolist()),
     )
+
+
+def answered(session: Session, stage: Stage, cascade: int, positions: Sequence[int]) -> dict[int, str]:
+    """Give the text that people answered most to each of these records; reads what `prepare` made."""
+    rows = session.rows(
+        """select position, mode(value ->> '$') from screened_label
+        where stage = (select id from stage where name = ? and cascade = ?) and value like '"%'
+            and position in (select unnest(?::bigint[])) group by position""",
+        text.plain(stage.name),
+        cascade,
+        list(positions),
+    )
+    return dict(rows)
 
 
 def flagged(session: Session, stage: Stage, cascade: int, *, n: int) -> Column:

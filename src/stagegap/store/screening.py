@@ -197,6 +197,10 @@ class RunReader:
         """Read the labels of one stage where several people answered or a time is known."""
         return labelled.people(self._session, stage, self._cascade)
 
+    def answered(self, stage: Stage, positions: Sequence[int]) -> dict[int, str]:
+        """Give the text that people answered most to each of these records."""
+        return labelled.answered(self._session, stage, self._cascade, positions)
+
     def flagged(self, stage: Stage) -> Column:
         """Give 1 where somebody flagged the record as odd or two people skipped it, 0 where people looked at it."""
         return labelled.flagged(self._session, stage, self._cascade, n=self.n)

@@ -98,7 +98,8 @@ def _stages(
     for stage in cascade.stages:
         table = reader.stage(stage, run=run, with_texts=run is None)
         inputs = received(stage, table.numbers["given"], found)
-        found[stage.name] = stage_columns(stage, table, inputs, bars[stage.name], references[stage.name])
+        foreign = foreign_texts(table, reader.answered(stage, [at for at, _, _ in table.texts]) if table.texts else {})
+        found[stage.name] = stage_columns(stage, table, inputs, bars[stage.name], references[stage.name], foreign)
     return found
 
 
@@ -112,16 +113,16 @@ def received(stage: Stage, given: Hashes, before: Mapping[str, StageColumns]) ->
 
 
 def stage_columns(
-    stage: Stage, table: StageTable, inputs: Hashes, bar: float, reference: NDArray[np.int64]
+    stage: Stage,
+    table: StageTable,
+    inputs: Hashes,
+    bar: float,
+    reference: NDArray[np.int64],
+    foreign: NDArray[np.float64],
 ) -> StageColumns:
     """Put one stage's arrays into the form that detectors read."""
     numbers = table.numbers
     score = numbers["score"]
-    foreign = np.full(len(score), np.nan)
-    for position, answer, read in table.texts:
-        said, heard = language(answer), language(read)
-        if said and heard:
-            foreign[position] = said != heard
     return StageColumns(
         stage=stage,
         status=numbers["status"],
@@ -145,6 +146,19 @@ def stage_columns(
         reference=reference,
         answers=answers_of(stage),
     )
+
+
+def foreign_texts(table: StageTable, people: Mapping[int, str]) -> NDArray[np.float64]:
+    """Give 1 where an answer is in another language than its input, though people did not answer in it; else 0.
+
+    NaN where the language of either is not plain.
+    """
+    foreign = np.full(len(table.numbers["status"]), np.nan)
+    for position, answer, read in table.texts:
+        said, heard = language(answer), language(read)
+        if said and heard:
+            foreign[position] = said != heard and said != language(people.get(position, ""))
+    return foreign
 
 
 def people_columns(table: PeopleTable) -> PeopleColumns:

@@ -9,7 +9,8 @@ import pytest
 
 import odd_runs
 from stagegap.analysis.oddities.card import Finding
-from stagegap.analysis.oddities.curve import DETECTORS, ahead_of, fitted, more_data, taught
+from stagegap.analysis.oddities.curve import DETECTORS, more_data, taught
+from stagegap.analysis.oddities.power_law import ahead_of, fitted
 from stagegap.stats.clusters import Clusters
 from stagegap.stats.intervals import wilson
 

@@ -58,7 +58,7 @@ class StageColumns:
     outside: Floats
     """A label that is not in the declared set."""
     foreign: Floats
-    """The answer is in another language than the inputs; NaN where either language is not plain."""
+    """The answer is in another language than the inputs and than people's; NaN where it is not plain."""
     unstable: Floats
     """Answers to repeated calls differ; NaN where the stage was asked once."""
     answer: Codes

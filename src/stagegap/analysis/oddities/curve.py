@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stagegap.analysis.oddities.card import Detector, Family, Finding, Mark, Plot, Taught
 from stagegap.analysis.oddities.columns import Floats, LearningCurve, RunColumns
+from stagegap.analysis.oddities.power_law import AHEAD, Ahead, PowerLaw, ahead_of, fitted, scored
 from stagegap.analysis.oddities.saying import claim, shown
 from stagegap.analysis.rounding import percent, whole
 from stagegap.analysis.wording import counted, points, span
@@ -19,84 +18,18 @@ from stagegap.stats.clusters import Clusters, distinct
 from stagegap.stats.distributions import normal_cdf, t_cdf, t_quantile
 from stagegap.stats.screening import mean, share, standard_error
 
-BOOTSTRAPS = 200
-RATES = np.geomspace(0.05, 3.0, 80)
 FEWEST_SIZES, FEWEST_SEEDS = 4, 3
-AHEAD, LINE = 4, 40
-"""How many times the largest size a drawn curve goes on to, and its points."""
+LINE = 40
+"""Points of a drawn curve."""
 JUMP = 3.0
 """Standard deviations between seeds by which one size may leave the fitted curve."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PowerLaw:
-    """error = level + drop x size^-rate; the level is what is left however much is added."""
-
-    level: float
-    drop: float
-    rate: float
-
-    def at(self, size: float) -> float:
-        return self.level + self.drop * size**-self.rate
-
-    def size_for(self, error: float) -> float:
-        """Give the size at which the curve comes down to an error; infinite where it never does."""
-        left = error - self.level
-        return math.inf if left <= 0 or self.drop <= 0 else (self.drop / left) ** (1 / self.rate)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ahead:
-    """Where a curve leads if it goes on as it began."""
-
-    law: PowerLaw
-    level: Estimate
-    """What is left however much is added."""
-    size: int
-    """Four times the largest that was tried."""
-    error: Estimate
-    """At that size."""
-
-
-def fitted(sizes: Sequence[float], errors: Floats) -> PowerLaw:
-    """Fit the power law by least squares: level and drop at least 0, the rate one of 80 between 0.05 and 3.
-
-    >>> law = fitted([10, 30, 100, 300], np.array([0.1 + n**-0.5 for n in (10, 30, 100, 300)]))
-    >>> round(law.level, 2), round(law.rate, 1)
-    (0.1, 0.5)
-    """
-    level, drop, rate = _fits(sizes, errors[None, :])
-    return PowerLaw(level=float(level[0]), drop=float(drop[0]), rate=float(rate[0]))
-
-
-def _fits(sizes: Sequence[float], errors: Floats) -> tuple[Floats, Floats, Floats]:
-    """Fit each row of errors; for a given rate the other two are a straight line, kept from going below 0."""
-    basis = np.array(sizes, dtype=float)[None, :] ** -RATES[:, None]
-    centre = basis.mean(axis=1, keepdims=True)
-    spread = ((basis - centre) ** 2).sum(axis=1)
-    middle = errors.mean(axis=1)
-    drop: Floats = np.maximum(
-        ((errors[:, None, :] - middle[:, None, None]) * (basis - centre)).sum(axis=2) / spread, 0.0
-    )
-    level: Floats = middle[:, None] - drop * centre[:, 0]
-    through: Floats = np.maximum((errors[:, None, :] * basis).sum(axis=2) / (basis**2).sum(axis=1), 0.0)
-    drop = np.asarray(np.where(level < 0, through, drop), dtype=np.float64)
-    level = np.maximum(level, 0.0)
-    left: Floats = ((errors[:, None, :] - level[:, :, None] - drop[:, :, None] * basis) ** 2).sum(axis=2)
-    best: NDArray[np.intp] = left.argmin(axis=1)
-    rows = np.arange(len(errors))
-    return level[rows, best], drop[rows, best], RATES[best]
 
 
 def _usable(run: RunColumns) -> Iterator[LearningCurve]:
     for curve in run.curves:
         seeds, sizes, _ = curve.dev.shape
-        if sizes >= FEWEST_SIZES and seeds >= FEWEST_SEEDS and distinct(run.units.codes[_known(curve)]) >= 10:
+        if sizes >= FEWEST_SIZES and seeds >= FEWEST_SEEDS and distinct(run.units.codes[scored(curve)]) >= 10:
             yield curve
-
-
-def _known(curve: LearningCurve) -> NDArray[np.bool_]:
-    return ~np.isnan(curve.dev.sum(axis=(0, 1)))
 
 
 def _rises(run: RunColumns) -> Iterator[Finding]:
@@ -185,7 +118,7 @@ def taught(run: RunColumns) -> Iterator[Taught]:
             said = (
                 f"Too few to say whether more data would close the gap of {curve.stage}: {counted(sizes, 'size')} of "
                 f"{FEWEST_SIZES}, {counted(seeds, 'seed')} of {FEWEST_SEEDS}, "
-                f"{counted(int(_known(curve).sum()), run.cascade.noun)} with a reference."
+                f"{counted(int(scored(curve).sum()), run.cascade.noun)} with a reference."
             )
         yield Taught(run=run.run, stage=curve.stage, sentence=said, plot=_plot(run, curve))
 
@@ -213,37 +146,6 @@ def more_data(curve: LearningCurve, law: PowerLaw, level: Estimate) -> str:
     return "Whether more data would close this gap can't be told yet."
 
 
-def ahead_of(curve: LearningCurve, units: Clusters, *, rng: np.random.Generator) -> Ahead:
-    """Fit the curve and say where it leads, with intervals from resampled seeds and clusters at once."""
-    known = np.flatnonzero(_known(curve))
-    dev = curve.dev[:, :, known]
-    law = fitted(curve.sizes, dev.mean(axis=(0, 2)))
-    codes = np.unique(units.codes[known], return_inverse=True)[1]
-    count = int(codes.max()) + 1
-    sums = np.stack([np.bincount(codes, weights=row, minlength=count) for row in dev.reshape(-1, len(known))])
-    sizes = np.bincount(codes, minlength=count)
-    shape = dev.shape[:2]
-    drawn = np.empty((BOOTSTRAPS, shape[1]))
-    for draw in range(BOOTSTRAPS):
-        picked = rng.integers(0, count, count)
-        errors = (sums[:, picked].sum(axis=1) / sizes[picked].sum()).reshape(shape)
-        drawn[draw] = errors[rng.integers(0, shape[0], shape[0])].mean(axis=0)
-    levels, drops, rates = _fits(curve.sizes, drawn)
-    size = AHEAD * curve.sizes[-1]
-
-    def between(value: float, draws: Floats) -> Estimate:
-        low, high = np.quantile(draws, [0.025, 0.975]).tolist()
-        method = f"bootstrap of seeds and clusters, {BOOTSTRAPS} resamples"
-        return Estimate(value=value, low=min(low, value), high=max(high, value), n=len(known), method=method)
-
-    return Ahead(
-        law=law,
-        level=between(law.level, levels),
-        size=size,
-        error=between(law.at(size), levels + drops * float(size) ** -rates),
-    )
-
-
 def _jumps(run: RunColumns) -> Iterator[Finding]:
     for curve in _usable(run):
         means = np.nanmean(curve.dev, axis=2)
@@ -256,7 +158,7 @@ def _jumps(run: RunColumns) -> Iterator[Finding]:
         far = abs(float(away[worst])) > JUMP * spread
         p = min(1.0, count * 2 * t_cdf(-abs(float(away[worst])) / error, (seeds - 1) * count)) if error > 0 else 1.0
         value, half = float(away[worst]), t_quantile(0.975, (seeds - 1) * count) * error
-        found = Estimate(value=value, low=value - half, high=value + half, n=int(_known(curve).sum()), method="seeds")
+        found = Estimate(value=value, low=value - half, high=value + half, n=int(scored(curve).sum()), method="seeds")
         yield claim(
             curve.stage, found, p if far else 1.0,
             f"At {curve.sizes[worst]:,} {curve.unit} the error of {curve.stage} lies {points(value)} points from "
@@ -267,7 +169,7 @@ def _jumps(run: RunColumns) -> Iterator[Finding]:
 
 def _plot(run: RunColumns, curve: LearningCurve) -> Plot:
     title = f"Error of {curve.stage} by number of {curve.unit}"
-    if not _known(curve).any():
+    if not scored(curve).any():
         return Plot(title=title, marks=(), y_name="error on scored records")
     law = fitted(curve.sizes, np.nanmean(curve.dev, axis=(0, 2)))
     marks: list[Mark] = []
