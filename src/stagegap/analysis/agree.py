@@ -13,6 +13,8 @@ from stagegap.analysis import evidence as ev
 from stagegap.analysis.architecture import Architecture, architecture
 from stagegap.analysis.baseline import missing_baseline_fields
 from stagegap.analysis.chance import ChanceCorrected, Share, chance_corrected, prevalence
+from stagegap.analysis.judged_outcome import JudgedOutcome
+from stagegap.analysis.weighed import Weighed, weighed
 from stagegap.analysis.wording import plural
 from stagegap.metrics import answer_as_output, score
 from stagegap.model.answer import Label, Output, Reference
@@ -53,6 +55,8 @@ class AgreeRow:
     """May the system stand in for one of the people? None with fewer than 3 people of 30 records."""
     no_alternative: str
     """Why the test was not made; empty when it was."""
+    weighed: Weighed
+    """Consensus that weighs people by their care, beside the majority: a suggestion, in no other number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +72,8 @@ class AgreeView:
     missing_baseline_fields: tuple[str, ...]
     epsilon: float
     """Of the alternative annotator test."""
+    judged: tuple[JudgedOutcome, ...] = ()
+    """What people who judged some of the system's answers say of all of them."""
 
 
 def agree_view(evidence: ev.Evidence, *, resamples: int = RESAMPLES, epsilon: float = EPSILON) -> AgreeView:
@@ -123,6 +129,7 @@ def _row(evidence: ev.Evidence, drawn: Resamples, units: Clusters, stage: str, *
         gap=_measured(gap, evidence, stage),
         alternative=test,
         no_alternative=why,
+        weighed=weighed(answers, {r: one for (r, at), one in evidence.references.items() if at == stage}, kind),
     )
 
 

@@ -118,6 +118,9 @@ def _of_agree(view: AgreeView) -> Iterator[Row]:
             yield figure_row(row.stage, figure, getattr(row, figure))
         for one in row.coefficients:
             yield figure_row(row.stage, one.name, one.value)
+    for one in view.judged:
+        for figure in ("people", "helped", "corrected", "passed"):
+            yield figure_row(one.stage, f"judged by {one.criterion}: {figure}", getattr(one, figure))
     for figure in ("end_to_end", "stage_by_stage", "loss", "staged_gap"):
         yield figure_row("", f"architecture_{figure}", getattr(view.architecture, figure))
 

@@ -161,7 +161,7 @@ def values_of_judgement(label: Label, queue: Queue, item: QueueItem) -> dict[str
     if label.answer is None:
         return values
     form, sides = _opened(queue, item)
-    ratings = _ratings(label)
+    ratings = ratings_of(label)
     points = {side: int(ratings[sides[side]]) for side in SIDES}
     if form["judge"] == "rate":
         return values | points
@@ -172,7 +172,8 @@ def _opened(queue: Queue, item: QueueItem) -> tuple[dict[str, str], dict[str, st
     return json.loads(queue.form), json.loads(item.sealed)
 
 
-def _ratings(label: Label) -> Mapping[str, float]:
+def ratings_of(label: Label) -> Mapping[str, float]:
+    """Give what a judgement in force says of each source."""
     assert label.answer is not None, "a judgement in force has an answer"
     return cast("Mapping[str, Mapping[str, float]]", label.answer.value)["ratings"]
 
@@ -193,7 +194,7 @@ def judged_gap(
     ratings = [
         Rating(system=source, record=one.record, criterion=judging.criterion, rater=one.annotator, value=float(value))
         for one in in_force
-        for source, value in _ratings(one).items()
+        for source, value in ratings_of(one).items()
     ]
     if not ratings:
         return None

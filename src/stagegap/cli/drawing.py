@@ -10,9 +10,11 @@ from rich.table import Table
 from stagegap.analysis.agree import AgreeRow, AgreeView
 from stagegap.analysis.blame import Blame
 from stagegap.analysis.faults import FaultsView
+from stagegap.analysis.judged_outcome import JudgedOutcome
 from stagegap.analysis.need import NeedView
 from stagegap.analysis.planting import Selfcheck
 from stagegap.analysis.slices import SlicesView
+from stagegap.analysis.weighed import Weighed
 from stagegap.analysis.wording import counted, listed
 from stagegap.charts.words import signed
 from stagegap.cli.printing import percent, say, with_interval
@@ -22,6 +24,8 @@ from stagegap.model.estimate import Estimate
 
 ROWS_SHOWN = 12
 """Rows of a long list on a terminal; `--json` has them all."""
+CONSENSUS_SHOWN = 5
+"""Records that a weighed consensus would settle otherwise."""
 PAIRS_SHOWN = 3
 """Pairs of neighbours of each stage."""
 
@@ -146,6 +150,8 @@ def draw_agree(view: AgreeView) -> None:
     for row in view.stages:
         _draw_agreement(row)
     reasons([(row.stage, row.person) for row in view.stages])
+    for one in view.judged:
+        _draw_judged(one)
     whole = view.architecture
     if whole.loss.is_measured:
         say(
@@ -166,6 +172,8 @@ def _draw_agreement(row: AgreeRow) -> None:
         say(f"{row.stage}: answers {shares}")
     if row.person.is_measured:
         say(f"{row.stage}: {row.person.method}.")
+    if not row.weighed.problem:
+        _draw_weighed(row.stage, row.weighed)
     if row.alternative is not None:
         test = row.alternative
         held = sum(one.rejected for one in test.annotators)
@@ -176,6 +184,31 @@ def _draw_agreement(row: AgreeRow) -> None:
         )
     elif row.people:
         say(f"{row.stage}: alternative annotator test {row.no_alternative}.")
+
+
+def _draw_weighed(stage: str, found: Weighed) -> None:
+    """Print where weighing people by their care would settle otherwise than the majority."""
+    start = f"{stage}: weighing people by how careful they are (Dawid-Skene)"
+    if not found.count:
+        return say(f"{start} settles all {found.n:,} as the majority does.")
+    say(f"{start} would settle {found.count:,} of {found.n:,} otherwise than the majority:")
+    for one in found.differ[:CONSENSUS_SHOWN]:
+        say(f"  {one.record}: {one.majority} → {one.likely} (chance {100 * one.chance:.0f}%)")
+    return None
+
+
+def _draw_judged(one: JudgedOutcome) -> None:
+    """Print what the judged answers say of all."""
+    say(
+        f"{one.stage}, judged by {one.criterion}: {share(one.people)} on {one.people.n:,} judged; with {one.metric} of "
+        f"all as a helper {share(one.helped)} (PPI++)."
+    )
+    if one.corrected.is_measured:
+        say(
+            f"  {share(one.passed)} pass {one.metric}; what people call good, corrected for its errors, "
+            f"{share(one.corrected)} (Rogan-Gladen)."
+        )
+    reasons([(f"{one.stage}, PPI++", one.helped), (f"{one.stage}, Rogan-Gladen", one.corrected)])
 
 
 def draw_need(view: NeedView) -> None:

@@ -69,6 +69,20 @@ def wilson_of(values: NDArray[np.float64], units: Clusters, *, level: float = 0.
     )
 
 
+def mean_of(values: NDArray[np.float64], units: Clusters, *, level: float = 0.95) -> Estimate:
+    """Give the mean of values, NaN ones left out: Wilson's interval for 0/1 values, Student's t for others.
+
+    With clusters on the effective number of records, as `wilson_of`.
+    """
+    there = ~np.isnan(values)
+    present, codes = values[there], units.codes[there]
+    if not len(present) or bool(((present == 0) | (present == 1)).all()):
+        return wilson_of(values, units, level=level)
+    if units.are_records:
+        return mean_t(present, level=level)
+    return mean_t(present, effective_n=effective_n(present, codes), clusters=distinct(codes), level=level)
+
+
 def _quantile(level: float, clusters: int | None) -> float:
     tail = (1 + level) / 2
     return normal_quantile(tail) if clusters is None else t_quantile(tail, clusters - 1)

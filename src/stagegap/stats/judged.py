@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stagegap.model.estimate import Estimate, unmeasured
+from stagegap.stats.clusters import distinct, few_clusters
 from stagegap.stats.distributions import normal_quantile, t_quantile
 
 Floats = NDArray[np.float64]
@@ -64,13 +65,21 @@ def _variance(right: int, n: int) -> float:
     return share * (1 - share) / (n + 2)
 
 
-def ppi_mean(labels: Floats, judged: Floats, unlabelled: Floats, *, level: float = 0.95) -> Estimate:
+def ppi_mean(
+    labels: Floats,
+    judged: Floats,
+    unlabelled: Floats,
+    *,
+    units: NDArray[np.int64] | None = None,
+    level: float = 0.95,
+) -> Estimate:
     """Give the mean of people's labels, sharpened by a judge on many more records (PPI++, Angelopoulos et al. 2023).
 
     `judged` are the judge's scores of the labelled records, `unlabelled` those of the others. The weight of the
     judge is tuned to the variance, so a judge that tells nothing does no harm. Needs a random labelled sample, the
     same judge on both, and no tuning of the judge on these labels. Student's quantile, for below 200 labels the
-    normal one covers too little.
+    normal one covers too little. `units` are the codes of the clusters of the labelled records, then of the others:
+    whole clusters, with labels or without, are then what is independent.
     """
     n, more = len(labels), len(unlabelled)
     if n < 3:
@@ -79,19 +88,34 @@ def ppi_mean(labels: Floats, judged: Floats, unlabelled: Floats, *, level: float
         raise ValueError(f"{n} labels need {n} judged scores, got {len(judged)}")
     weight = _weight(labels, judged, unlabelled)
     value = float((labels - weight * judged).mean()) + (weight * float(unlabelled.mean()) if more else 0.0)
-    variance = float((labels - weight * judged).var(ddof=1)) / n
-    variance += weight**2 * float(unlabelled.var(ddof=1)) / more if more > 1 else 0.0
-    if variance == 0:
+    freedom, variance = n - 1, _variance_of(labels - weight * judged, weight * unlabelled, units)
+    if units is not None:
+        freedom = distinct(units[:n]) - 1
+        if freedom < 1:
+            return unmeasured(f"too few: all {n} labelled records belong to one cluster", n=n)
+    if variance <= 1e-18:
         return unmeasured("too few: all values are equal, so their spread is unknown", n=n)
-    half = t_quantile((1 + level) / 2, n - 1) * math.sqrt(variance)
+    half = t_quantile((1 + level) / 2, freedom) * math.sqrt(variance)
+    few = "" if units is None else few_clusters(freedom + 1)
     return Estimate(
         value=value,
         low=value - half,
         high=value + half,
         n=n,
-        method=f"PPI++, {more} judged records, weight {weight:.2f}",
+        method=f"PPI++, {more} judged records, weight {weight:.2f}{few}",
         level=level,
+        clusters=None if units is None else freedom + 1,
     )
+
+
+def _variance_of(corrected: Floats, judged: Floats, units: NDArray[np.int64] | None) -> float:
+    """Give the variance of mean(corrected) + mean(judged), whole clusters being the units where they are given."""
+    n, more = len(corrected), len(judged)
+    if units is None:
+        return float(corrected.var(ddof=1)) / n + (float(judged.var(ddof=1)) / more if more > 1 else 0.0)
+    parts = np.concatenate([(corrected - corrected.mean()) / n, (judged - judged.mean()) / more if more else judged])
+    count = distinct(units)
+    return float((np.bincount(units, weights=parts) ** 2).sum()) * count / max(1, count - 1)
 
 
 def _weight(labels: Floats, judged: Floats, unlabelled: Floats) -> float:

@@ -16,6 +16,8 @@ from stagegap.analysis.escalation import EscalationView, escalation
 from stagegap.analysis.evidence import Evidence
 from stagegap.analysis.evidence import gather as gather_evidence
 from stagegap.analysis.faults import FaultsView, faults_view
+from stagegap.analysis.judged_outcome import JudgedOutcome, judged_outcome
+from stagegap.analysis.judging import judging_of
 from stagegap.analysis.need import NeedView, need_view
 from stagegap.analysis.planting import Selfcheck
 from stagegap.analysis.slices import SlicesView, slices_view
@@ -125,7 +127,21 @@ class Attribution:
     def agree(self, *, epsilon: float = EPSILON) -> AgreeView:
         """Compare people with each other and with the system; epsilon is the price of a person in the test."""
         name = f"agree {epsilon!r}"
-        return self._keeper.kept(name, AgreeView, lambda: agree_view(self.evidence, epsilon=epsilon))
+        view = self._keeper.kept(name, AgreeView, lambda: agree_view(self.evidence, epsilon=epsilon))
+        return replace(view, judged=self._judged())
+
+    def _judged(self) -> tuple[JudgedOutcome, ...]:
+        """Give what people who judged this run's answers say of all of them; judgements make no kept view old."""
+        made = self._store.judgements(self.cascade.name)
+        queues = [one for one in self._store.queues(self.cascade.name) if one.purpose == "judge"] if made else []
+        found = [
+            judged_outcome(
+                self.evidence, one.stage, judging_of(one), [label for label in made if label.queue == one.id]
+            )
+            for one in queues
+            if one.run == self.run.id
+        ]
+        return tuple(one for one in found if one is not None)
 
     def escalation(self, cheap: str = "", strong: str = "") -> EscalationView:
         """Say what asking a stronger stage about more records would buy and cost. Raises: ConfigurationError."""
