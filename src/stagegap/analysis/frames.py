@@ -46,6 +46,7 @@ def rows(view: Scorecard) -> list[Row]:
             if figure == "gain" and estimate.is_measured:
                 row |= {"p": stage.p, "p_adj": adjusted[stage.stage], "verdict": direction(estimate)}
             found.append(row)
+    found += [figure_row(one.stage, "variance from repeat to repeat", one.sigma2) for one in view.repeats]
     if view.verdict.picked is not None:
         found.append(figure_row(view.verdict.stage or "", "named_gain", view.verdict.picked))
     return found

@@ -155,6 +155,23 @@ class OutcomeBounds:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RepeatNoise:
+    """Where the uncertainty of one stage's mean score comes from."""
+
+    stage: str
+    repeats: int
+    n: int
+    """Records whose every repeat has a score."""
+    omega2: float
+    """Variance over records of the expected score; NaN where there are too few records."""
+    sigma2: Estimate
+    """Mean variance of one record's score from repeat to repeat."""
+    repeats_pay: bool
+    """More repeats would make the mean surer; else only more records would."""
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scorecard:
     """The Gap view of one run."""
 
@@ -191,6 +208,8 @@ class Scorecard:
     """Number of labels that the view was made from; the app refreshes it when there are more."""
     resamples: int
     seed: int
+    repeats: tuple[RepeatNoise, ...] = ()
+    """Of each stage that was asked several times: how much of its score is chance from one time to the next."""
     bounds: OutcomeBounds | None = None
     """In place of the ceiling, where outputs are recorded and swaps can't be run."""
 

@@ -63,7 +63,7 @@ def notices(scorecard: Scorecard) -> list[str]:
         if bad:
             counts = listed([f"{n:,} {status}" for status, n in bad.items()])
             sentences.append(f"{sentence(stage.stage)} calls without an answer: {counts}. They count as bad.")
-    return sentences
+    return [*sentences, *(f"{sentence(one.sentence)}" for one in scorecard.repeats)]
 
 
 def method(scorecard: Scorecard) -> list[str]:

@@ -166,6 +166,8 @@ def draw_scorecard(card: Scorecard) -> None:
         bar = [_bar(row.gain, largest)] if has_bars else []
         table.add_row(*cells, *bar, gain, style=style)
     out.print(table)
+    for one in card.repeats:
+        say(one.sentence)
     if card.verdict.advice:
         out.print(Text(card.verdict.advice))
 

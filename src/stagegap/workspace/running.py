@@ -17,6 +17,7 @@ from stagegap.analysis.evidence import gather as gather_evidence
 from stagegap.analysis.need import need_view
 from stagegap.analysis.pooled import PooledScore, pooled_scores
 from stagegap.analysis.references import settle
+from stagegap.analysis.repeated import repeat_noise
 from stagegap.analysis.scorecard import measure
 from stagegap.errors import ConfigurationError, NotFound
 from stagegap.model.answer import Label, Output, Status
@@ -30,6 +31,7 @@ from stagegap.runner import CellWork, Plan, Progress, RunOptions, Silent, Stop, 
 from stagegap.runner.carrying import Basis, identities
 from stagegap.runner.engines import Choice, spread
 from stagegap.runner.prepare import Materials, WorkerRecipe, cell_works, custom_metrics, read_materials, stage_codes
+from stagegap.runner.scope import repeats_of
 from stagegap.stages.prices import Priced
 from stagegap.stages.protocol import StageCode
 from stagegap.store import Store
@@ -259,12 +261,16 @@ def score(store: Store, run: Run, file: CascadeFile, records: Sequence[Record]) 
     }
     labels, custom = store.labels(cascade.name), custom_metrics(file)
     found = measure(cascade, run, records, outputs, labels, seed=run.seed, custom=custom)
-    need = need_view(gather_evidence(cascade, records, outputs, labels, custom=custom, run=run.name, seed=run.seed))
+    evidence = gather_evidence(cascade, records, outputs, labels, custom=custom, run=run.name, seed=run.seed)
+    need = need_view(evidence)
+    several = [name for name, count in repeats_of(cascade).items() if count > 1]
+    noise = [repeat_noise(evidence, name, store.outputs(run.id, SYSTEM, name)) for name in several]
+    card = replace(found.scorecard, repeats=tuple(one for one in noise if one is not None))
     for stage in cascade.stages:
         store.put_scores(run.id, SYSTEM, stage.name, stage.metrics[0], found.scores[stage.name])
     store.failing.put(run.id, found.failures)
     store.put_view(run.id, NEED, codec.to_json(need), found.scorecard.labels_seq)
-    store.put_view(run.id, SCORECARD, codec.to_json(found.scorecard), found.scorecard.labels_seq)
+    store.put_view(run.id, SCORECARD, codec.to_json(card), card.labels_seq)
 
 
 def pooled(store: Store, run: Run, file: CascadeFile) -> tuple[PooledScore, ...]:
