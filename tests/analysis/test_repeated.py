@@ -40,7 +40,7 @@ def test_the_planted_variances_are_found():
     assert found.omega2 == pytest.approx(0.16, abs=0.01)
     assert (found.n, found.repeats, found.repeats_pay) == (4_000, 3, False)
     assert found.sentence == (
-        "B was asked 3 times for the same input: the score of one record moves by 30 points (29 to 31) from time to "
+        "B was asked 3 times for the same input: the score of one record moves by 30 points (30 to 31) from time to "
         "time, and by 40 from record to record (standard deviations, n = 4,000); only more records would make the "
         "mean surer."
     )
@@ -84,7 +84,5 @@ def test_a_run_with_repeats_keeps_it_with_the_scorecard(tmp_path: Path):
         opened.run(None)
         card = opened.scorecard("first")
     assert card is not None
-    assert [(one.stage, one.repeats, one.sigma2.value) for one in card.repeats] == [
-        ("topic", 2, 0.0),
-        ("reply", 2, 0.0),
-    ]
+    kept = [(one.stage, one.repeats, one.sigma2.value) for one in card.repeats]
+    assert kept == [("topic", 2, 0.0), ("reply", 2, 0.0)]

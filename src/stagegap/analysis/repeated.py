@@ -68,10 +68,9 @@ def _sentence(stage: str, repeats: int, omega2: float, sigma2: Estimate, noun: s
     if not sigma2.is_measured:
         return f"{start}; how far its answers differ is {sigma2.method}."
     value, low, high = (100 * math.sqrt(max(0.0, x)) for x in (sigma2.value, sigma2.low, sigma2.high))
-    advice = (
-        "more repeats would make the mean surer" if pays else f"only more {plural(noun, 2)} would make the mean surer"
-    )
+    what = "more repeats" if pays else f"only more {plural(noun, 2)}"
     return (
-        f"{start}: the score of one {noun} moves by {value:.0f} points ({low:.0f} to {high:.0f}) from time to time, and "
-        f"by {100 * math.sqrt(omega2):.0f} from {noun} to {noun} (standard deviations, n = {sigma2.n:,}); {advice}."
+        f"{start}: the score of one {noun} moves by {value:.0f} points ({low:.0f} to {high:.0f}) from time to time, "
+        f"and by {100 * math.sqrt(omega2):.0f} from {noun} to {noun} (standard deviations, n = {sigma2.n:,}); "
+        f"{what} would make the mean surer."
     )
