@@ -27,6 +27,18 @@ def once(text):
         os.kill(os.getpid(), signal.SIGKILL)
     return text
 
+async def node(text):
+    pids = pathlib.Path(__file__).parent / "pids"
+    pids.mkdir(exist_ok=True)
+    (pids / str(os.getpid())).touch()
+    there = [int(path.name) for path in pids.iterdir()]
+    flag = pathlib.Path(__file__).parent / "died"
+    if len(there) > 1 and not flag.exists():
+        flag.touch()
+        for pid in sorted(there, key=lambda pid: pid == os.getpid()):
+            os.kill(pid, signal.SIGKILL)
+    return text
+
 def poison(text):
     if text == "3":
         os.kill(os.getpid(), signal.SIGKILL)

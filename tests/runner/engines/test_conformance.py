@@ -83,6 +83,18 @@ def test_a_worker_that_is_killed_costs_nothing_but_time(making: Build, records: 
     assert len(memory.outputs) == 200
 
 
+def test_a_node_whose_workers_are_all_lost_at_once_costs_nothing_but_time(
+    making: Build, records: Records, engine: Engine
+) -> None:
+    stages(making, "node")
+    making.stages[0] = replace(making.stages[0], concurrency=200)
+    memory = Memory()
+    run(on(engine, making.work(records(*map(str, range(400)))), making), memory)
+    assert (making.folder / "died").exists()
+    assert memory.values("node") == {f"r{n}": str(n) for n in range(400)}
+    assert len(memory.outputs) == 400
+
+
 def test_a_call_that_kills_every_worker_ends_alone(making: Build, records: Records, engine: Engine) -> None:
     stages(making, "poison")
     memory = Memory()
