@@ -188,6 +188,21 @@ def test_half_an_answer_is_tried_again(service: Service) -> None:
     assert len(service.requests) == 3
 
 
+def test_half_an_answer_and_then_silence_is_tried_again_and_named_where_it_stays(service: Service) -> None:
+    async def half(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"content-length": "20"})
+        await response.prepare(request)
+        await response.write(b'{"label":')
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    service.answers = [half, says("fine")]
+    assert service.ask(silence_s=0.1) == [Reply(value="fine")]
+    service.answers = [half]
+    [reply] = service.ask(silence_s=0.05)
+    assert (reply.status, reply.error) == (Status.INFRASTRUCTURE, "no byte for 0.05 s (6 attempts)")
+
+
 def test_a_fault_that_stays_is_infrastructure(service: Service) -> None:
     service.answers = [says("down", status=503)]
     [reply] = service.ask()

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import cast
 
 import joblib
 import pytest
+import skops.io
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 from stagegap.errors import ConfigurationError
 from stagegap.model.cascade import Kind, OutputType, Stage
@@ -85,9 +87,35 @@ def test_a_class_that_is_no_value_of_the_stage_is_named(model: Path, make_stage:
         saved(model.parent, make_stage, "route.joblib", output).answer_batch([{"text": "a"}])
 
 
-def test_skops_is_asked_for_where_it_is_missing(tmp_path: Path, make_stage: MakeStage) -> None:
+def test_a_skops_file_answers_as_the_joblib_file_of_the_same_estimator(model: Path, make_stage: MakeStage) -> None:
+    skops.io.dump(joblib.load(model), model.with_suffix(".skops"))
+    asked = [{"text": "my parcel"}, {"text": "win a prize"}]
+    by_kind = [saved(model.parent, make_stage, f"route.{kind}").answer_batch(asked) for kind in ("skops", "joblib")]
+    assert by_kind[0] == by_kind[1]
+
+
+def test_a_skops_file_with_a_strangers_type_is_refused_by_its_name(tmp_path: Path, make_stage: MakeStage) -> None:
+    labels = ["orders", "orders", "spam", "spam"]
+    strange = make_pipeline(FunctionTransformer(strangers), TfidfVectorizer(), LogisticRegression())
+    skops.io.dump(strange.fit(TEXTS, labels), tmp_path / "m.skops")
+    with pytest.raises(ConfigurationError, match=r"types that are not known to be safe: .*strangers"):
+        saved(tmp_path, make_stage, "m.skops").answer_batch([{"text": "a"}])
+
+
+def strangers(texts: list[str]) -> list[str]:
+    return texts
+
+
+def test_a_skops_file_that_can_not_be_read_is_named(tmp_path: Path, make_stage: MakeStage) -> None:
+    (tmp_path / "m.skops").write_bytes(b"no estimator")
+    with pytest.raises(ConfigurationError, match=r"the saved estimator 'm\.skops' can't be read: BadZipFile"):
+        saved(tmp_path, make_stage, "m.skops").answer_batch([{"text": "a"}])
+
+
+def test_skops_is_asked_for_where_it_is_missing(
+    tmp_path: Path, make_stage: MakeStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "skops", None)
     (tmp_path / "m.skops").write_bytes(b"")
-    if find_spec("skops") is not None:
-        pytest.skip("skops is installed")
     with pytest.raises(ConfigurationError, match="needs the package skops: pip install skops"):
         saved(tmp_path, make_stage, "m.skops").answer_batch([{"text": "a"}])

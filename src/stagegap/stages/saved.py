@@ -49,7 +49,11 @@ class Saved:
         if find_spec("skops") is None:
             raise ConfigurationError(f"{start} needs the package skops: pip install skops.")
         skops: Untyped = import_module("skops.io")
-        strange = skops.get_untrusted_types(file=self._path)
+        try:
+            strange = skops.get_untrusted_types(file=self._path)
+            loaded: Untyped = None if strange else skops.load(self._path, trusted=[])
+        except Exception as error:  # no archive, or one whose parts do not fit
+            raise ConfigurationError(f"{start} can't be read: {type(error).__name__}: {error}.") from error
         if strange:
             raise ConfigurationError(f"{start} holds types that are not known to be safe: {', '.join(strange)}.")
-        return skops.load(self._path, trusted=[])
+        return loaded

@@ -35,7 +35,6 @@ Records = Callable[..., list[Record]]
             marks=[
                 pytest.mark.skipif(not HAS_RAY, reason="ray is not installed: pip install 'stagegap[ray]'"),
                 pytest.mark.slow,
-                pytest.mark.filterwarnings("ignore"),
             ],
         ),
     ]
