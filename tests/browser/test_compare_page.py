@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -72,7 +73,8 @@ def test_a_day_from_expectation_to_report(
 
     stagegap(demo, "bless", "v1")
     replace_in(made / "cascade.yaml", "method: bm25", "method: tfidf")
-    assert "draft" in stagegap(demo, "plan")
+    system = json.loads(stagegap(demo, "plan", "--json"))["cells"][0]
+    assert [one["stage"] for one in system["stages"] if one["calls"]] == ["retrieve", "draft"]
     stagegap(demo, "run", "--json")
     page.reload()
     headline(page, "No measurable difference between v1 and v2 (n = 285)")
@@ -103,9 +105,15 @@ def test_a_day_from_expectation_to_report(
     headline(page, "No measurable difference between v1 and v4 (n = 285)")
     expect(page.locator(".rt tbody tr")).to_have_count(4)
     expect(page.get_by_role("img", name="draft of 4 runs over stages.retrieve.with.method")).to_be_visible()
+    page.get_by_role("button", name="Share").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download report").click()
+    assert download.value.suggested_filename == "support-email-v1-v4.html"
+    page.set_content(download.value.path().read_text(encoding="utf-8"))
+    headline(page, "No measurable difference between v1 and v4 (n = 285)")
     stagegap(demo, "report", "-o", "report.html")
     page.set_content((demo / "report.html").read_text())
-    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    headline(page, "Draft holds this system back")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -112,8 +112,13 @@ def test_two_newest_runs_are_compared_where_none_is_named(stagegap: Command, mad
     stagegap("run")
     few = stagegap("compare")
     assert (few.code, few.error) == (2, "Cascade 'first' has no two runs that are done. `stagegap run` makes one.\n")
-    for _ in range(2):
-        stagegap("run")
+    stagegap("run")
+    same = stagegap("compare", "v1", "v1")
+    assert (same.code, same.error) == (2, "v1 is one run: name two to compare.\n")
+    assert stagegap("report", "--compare", "v2").error == same.error.replace("v1", "v2")
+    other = stagegap("ledger", "--cascade", "firts")
+    assert (other.code, other.error) == (2, "There is no cascade 'firts' here. Did you mean first?\n")
+    stagegap("run")
     for words, runs in (((), ("v2", "v3")), (("v1",), ("v1", "v3")), (("v3",), ("v3", "v2"))):
         said = stagegap("compare", *words, "--json").json
         assert (said["before"], said["after"]) == runs

@@ -12,10 +12,11 @@ from conftest import Copied
 from sixty import replace_in
 from stagegap.analysis.changes.compare import accept
 from stagegap.errors import NotFound
-from stagegap.model.run import RunStatus
+from stagegap.model.answer import Output, Status
+from stagegap.model.run import SYSTEM, RunStatus
 from stagegap.runner import RunOptions
 from stagegap.workspace import Workspace
-from stagegap.workspace.comparing import history, on_shared_records
+from stagegap.workspace.comparing import facts, history, on_shared_records
 
 
 @pytest.fixture
@@ -68,6 +69,22 @@ def test_runs_on_other_records_offer_the_shared_ones(workspace: Workspace) -> No
     assert taken == accept(view)
     assert taken.n == 40
     assert on_shared_records(taken) == taken
+
+
+def test_price_and_time_of_each_stage_are_named_where_they_differ(workspace: Workspace) -> None:
+    first = workspace.runs("first")[0]
+    runs = [workspace.store.create_run(replace(first, id=str(i) * 32, name="")) for i in (5, 6)]
+    for run, cost, latency in zip(runs, (0.002, 0.004), (200.0, 500.0), strict=True):
+        for stage, price, took in (("reply", cost, latency), ("topic", None, latency / 1000)):
+            output = Output(record="q01", stage=stage, status=Status.OK, value="x", cost=price, latency_ms=took)
+            workspace.store.append_outputs(run.id, SYSTEM, [output])
+    told = {one.path: (one.before, one.after) for one in facts(workspace.store, *runs)}
+    assert told["reply: cost of an answer"] == ("$0.002 on average, n 1", "$0.004 on average, n 1")
+    assert told["reply: time of an answer"] == ("median 0.2 s, n 1", "median 0.5 s, n 1")
+    assert "topic: time of an answer" not in told, "a clock's noise"
+    bare = workspace.store.create_run(replace(first, id="7" * 32, name=""))
+    only = {one.path: (one.before, one.after) for one in facts(workspace.store, bare, runs[0])}
+    assert only["reply: time of an answer"] == (None, "median 0.2 s, n 1")
 
 
 def test_comparison_with_a_run_that_is_not_there_names_those_that_are(workspace: Workspace) -> None:

@@ -100,7 +100,7 @@ def test_git_clone_without_a_store_makes_the_run_again_from_that_of_who_made_it(
         spoil(clone / "pipelines" / "first")
         view = past.reproduce("v1", kept_in=folder, progress=Silent())
         assert (view.is_identical, kinds(view)) == (True, [("code", "stages.py")])
-        with pytest.raises(NotFound, match=r"has no run 'v9' of 'first'\. Known: v1"):
+        with pytest.raises(NotFound, match=r"holds 'first' with no run 'v9'\. Known: v1"):
             past.reproduce("v9", kept_in=folder, progress=Silent())
         with pytest.raises(NotFound, match="There is no store in"):
             past.reproduce("v1", kept_in=tmp_path, progress=Silent())

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from stagegap.analysis.changes.views import Comparison
 from stagegap.analysis.views import Scorecard
-from stagegap.errors import ConfigurationError, NotFound
+from stagegap.errors import ConfigurationError, NotFound, near_names
 from stagegap.model.run import RunStatus
 from stagegap.workspace import Workspace
 from stagegap.workspace.attributing import Attribution
@@ -29,10 +29,13 @@ def folder() -> Path:
 
 def cascade_name(opened: Workspace, cascade: str | None) -> str:
     """Give the name, by default that of the cascade that ran last. Raises: NotFound where there is none."""
-    names = [cascade] if cascade else opened.cascades()
-    if not names:
+    names = opened.cascades()
+    known = dict.fromkeys([*names, *opened.files()])
+    if not known:
         raise NotFound("There is no cascade here. `stagegap init` makes one.")
-    return names[0]
+    if cascade is not None and cascade not in known:
+        raise NotFound(f"There is no cascade {cascade!r} here. {near_names(cascade, known)}".strip())
+    return cascade or next(iter(known))
 
 
 def scorecard(opened: Workspace, cascade: str | None, run: str | None) -> Scorecard:
@@ -50,7 +53,12 @@ def attribution(opened: Workspace, cascade: str | None, run: str | None) -> Attr
 
 
 def comparison(opened: Workspace, cascade: str | None, before: str, after: str, *, shared: bool) -> Comparison:
-    """Compare two runs; `shared` takes the offer where they can't be compared as they are. Raises: NotFound."""
+    """Compare two runs; `shared` takes the offer where they can't be compared as they are.
+
+    Raises: NotFound, ConfigurationError where both are the same run.
+    """
+    if before == after:
+        raise ConfigurationError(f"{before} is one run: name two to compare.")
     view = opened.compare(cascade_name(opened, cascade), before, after)
     return on_shared_records(view) if shared else view
 

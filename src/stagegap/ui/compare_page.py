@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 
 import streamlit
+from streamlit.delta_generator import DeltaGenerator
 
 from stagegap import charts
 from stagegap.analysis.changes.views import Comparison
@@ -22,7 +23,6 @@ from stagegap.ui import (
     run_strip,
     share,
     state,
-    toolbar,
 )
 from stagegap.ui.elements import note
 from stagegap.ui.past_protocol import Past
@@ -54,7 +54,7 @@ def draw(workspace: Workspace) -> None:
     assert after is not None, "a pair has a later run"
     head, tools = streamlit.columns([4, 3.2], vertical_alignment="top")
     with tools:
-        _tools(names, cascades, cascade, before, after)
+        row = _tools(names, cascades, cascade, before, after)
     if before == after:
         with head:
             streamlit.title("Choose two runs", anchor=False)
@@ -65,7 +65,7 @@ def draw(workspace: Workspace) -> None:
         with head:
             view = _headed(past, view)
         if view.headline:
-            with tools, streamlit.container(horizontal=True, horizontal_alignment="right"):
+            with row:
                 share.button(partial(offers.of_comparison, workspace, view), before=before, run=after)
         if no_before or no_after:
             note("The link names a run that is not here.")
@@ -76,11 +76,15 @@ def draw(workspace: Workspace) -> None:
     return compare_ledger.draw(workspace, past, cascade, after)
 
 
-def _tools(names: dict[str, str], cascades: Sequence[str], cascade: str, before: str, after: str) -> None:
-    with streamlit.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
-        toolbar.cascade_picker(cascades, cascade, drop=("before", *PLACE))
+def _tools(names: dict[str, str], cascades: Sequence[str], cascade: str, before: str, after: str) -> DeltaGenerator:
+    """Draw the pickers, and give the row that they stand in."""
+    row = streamlit.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center")
+    with row:
+        if len(cascades) > 1:
+            elements.picker("Cascade", "cascade", dict(zip(cascades, cascades, strict=True)), cascade)
         elements.picker("Earlier run", "before", names, before, drop=PLACE)
         elements.picker("Later run", "run", names, after, drop=PLACE)
+    return row
 
 
 def _headed(past: Past, view: Comparison) -> Comparison:

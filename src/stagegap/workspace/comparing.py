@@ -59,8 +59,8 @@ def _of_stages(store: Store, before: Run, after: Run) -> Iterator[tuple[str, str
     for stage in _keys(*(json.loads(run.resolved)["stages"] for run in (before, after))):
         old, new = (took.get((run.id, stage)) for run in (before, after))
         yield f"{stage}: cost of an answer", _price(old), _price(new)
-        times = [one.latency_ms or 0.0 for one in (old, new) if one is not None]
-        if times and max(times) >= FASTEST_MS and max(times) > (1 + NOISE) * min(times):
+        times = [0.0 if one is None else one.latency_ms or 0.0 for one in (old, new)]
+        if max(times) >= FASTEST_MS and max(times) > (1 + NOISE) * min(times):
             yield f"{stage}: time of an answer", _latency(old), _latency(new)
 
 

@@ -141,7 +141,7 @@ class Gate:
         found = self._workspace.store.run(self._cascade, name)
         if found is None:
             known = [run.name for run in self._workspace.runs(self._cascade)]
-            wanted = f"no run {name!r}. {near_names(name, known)}" if name else "no run that is done."
+            wanted = f"no run {name!r}. {near_names(name, known)}".strip() if name else "no run that is done."
             raise NotFound(f"Cascade {self._cascade!r} has {wanted} `stagegap run` makes one.")
         return found
 

@@ -249,7 +249,8 @@ class Past:
         found = self._store.run(self._cascade, name)
         if found is None:
             known = [run.name for run in self._workspace.runs(self._cascade)]
-            raise NotFound(f"Cascade {self._cascade!r} has no run {name!r}. {near_names(name, known)}".strip())
+            hint = near_names(name, known) if known else "`stagegap run` makes one."
+            raise NotFound(f"Cascade {self._cascade!r} has no run {name!r}. {hint}".strip())
         return found
 
     def _newest(self) -> Run:
@@ -284,8 +285,8 @@ def _named(store: Store, cascade: str, name: str, *, is_own: bool) -> Run:
         return found
     known = [run.name for run in store.runs(cascade)]
     if known or not is_own:
-        where = f"Cascade {cascade!r}" if is_own else f"The store in {store.folder}"
-        raise NotFound(f"{where} has no run {name!r} of {cascade!r}. {near_names(name, known)}".strip())
+        where = f"Cascade {cascade!r} has" if is_own else f"The store in {store.folder} holds {cascade!r} with"
+        raise NotFound(f"{where} no run {name!r}. {near_names(name, known)}".strip())
     raise NotFound(
         f"This store has no run of {cascade!r}: it is a clone of the project, or nothing was run here yet. "
         f"`stagegap reproduce {name} --from FOLDER` takes the run from the project folder, or a copy of the folder "
