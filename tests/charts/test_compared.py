@@ -160,7 +160,11 @@ def test_numbers_of_a_knob_stand_to_scale_and_words_side_by_side() -> None:
     assert abs((x[1] - x[0]) / (x[2] - x[0]) - 2 / 7) < 0.01
     words = replace(RUNS, rows=tuple(point(f"v{i}", word, 0.5) for i, word in enumerate(("bm25", "tfidf", "bm25"))))
     y = places(charts.scatter(words, knob="stages.B.with.k", measure="outcome"))
-    assert y[0] == y[2] != y[1]
+    assert y[2] - y[0] == 12, "side by side, so that none hides the other"
+    assert y[1] > y[2]
+    crowd = replace(RUNS, rows=tuple(point(f"v{i}", str(i % 2), 0.5) for i in range(200)))
+    drawn = places(charts.scatter(crowd, knob="stages.B.with.k", measure="outcome"))
+    assert 60 < min(drawn) < max(drawn[::2]) < min(drawn[1::2]) < max(drawn) < 640
     one = charts.scatter(replace(RUNS, rows=RUNS.rows[:1]), knob="stages.B.with.k", measure="outcome")
     assert len(places(one)) == 1
     assert "v1: 40% (30 to 50), n 40" in one

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
 
 from stagegap.analysis.changes.knobs import RunPoint, RunsView
 from stagegap.analysis.changes.views import OUTCOME
@@ -16,6 +18,10 @@ MOST_LABELS = 12
 """Names under an axis; of more values every second, third, ... is named."""
 WIDEST = 18
 """Characters of a value that an axis shows."""
+APART = 12.0
+"""Between two runs of the same value, where there is room."""
+WIDEST_CROWD = 120.0
+"""That the runs of one value take at most."""
 
 
 def runs_table(view: RunsView, *, measure: str) -> str:
@@ -67,9 +73,10 @@ def scatter(view: RunsView, *, knob: str, measure: str) -> str:
     points = [(one, one.estimates[measure]) for one in view.rows if _has(one, measure)]
     if not points:
         return f'<div class="bc"><p class="none">No run has {escape(measure)}.</p></div>'
-    axis = _Knob.of([one.knobs.get(knob, "") for one, _ in points])
+    values = [one.knobs.get(knob, "") for one, _ in points]
+    axis = _Knob.of(values)
     plot = Upright.of([found for _, found in points])
-    marks = "".join(mark(axis.at(one.knobs.get(knob, "")), found, one.run, plot) for one, found in points)
+    marks = "".join(mark(x, found, one.run, plot) for x, (one, found) in zip(axis.beside(values), points, strict=True))
     names = "".join(
         f'<text x="{axis.at(value):.1f}" y="{HEIGHT - 16}" text-anchor="middle">{escape(_short(value))}</text>'
         for value in axis.named
@@ -116,22 +123,35 @@ class _Knob:
     def of(cls, values: Sequence[str]) -> _Knob:
         distinct = list(dict.fromkeys(values))
         numbers = {value: _number(value) for value in distinct}
-        room = WIDTH - LEFT - RIGHT - 40
+        half = min(WIDEST_CROWD, (max(Counter(values).values()) - 1) * APART) / 2
+        start, room = LEFT + 20 + half, WIDTH - LEFT - RIGHT - 40 - 2 * half
         if len(distinct) > 1 and all(number is not None for number in numbers.values()):
             scaled = {value: number for value, number in numbers.items() if number is not None}
             low, high = min(scaled.values()), max(scaled.values())
-            places = {value: LEFT + 20 + room * (number - low) / (high - low) for value, number in scaled.items()}
+            places = {value: start + room * (number - low) / (high - low) for value, number in scaled.items()}
             distinct = sorted(places, key=lambda value: places[value])
         else:
             step = room / max(len(distinct) - 1, 1)
-            places = {value: LEFT + 20 + i * step for i, value in enumerate(distinct)}
+            places = {value: start + i * step for i, value in enumerate(distinct)}
         if len(distinct) == 1:
-            places = {distinct[0]: LEFT + 20 + room / 2}
+            places = {distinct[0]: start + room / 2}
         every = -(-len(distinct) // MOST_LABELS)
         return cls(places, tuple(distinct[::every]))
 
     def at(self, value: str) -> float:
         return self.places[value]
+
+    def beside(self, values: Sequence[str]) -> list[float]:
+        """Give a place for each run: runs of the same value stand side by side around it and hide none."""
+        ordered = sorted(self.places.values())
+        room = min([WIDEST_CROWD, *(0.8 * (b - a) for a, b in pairwise(ordered))])
+        counts, met = Counter(values), Counter[str]()
+        step = min(APART, room / max(1, max(counts.values()) - 1))
+        found: list[float] = []
+        for value in values:
+            found.append(self.places[value] + (met[value] - (counts[value] - 1) / 2) * step)
+            met[value] += 1
+        return found
 
 
 def _number(text: str) -> float | None:
