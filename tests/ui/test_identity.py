@@ -89,3 +89,30 @@ def test_who_is_not_signed_in_is_asked_to_and_not_for_initials(
     test = ran(monkeypatch, {"is_logged_in": False}, who="ab")
     assert said(test) == "(None, False)"
     assert [button.label for button in test.button] == buttons
+
+
+def returning() -> None:
+    import streamlit
+
+    from stagegap.ui import identity
+
+    identity.come_back()
+    streamlit.text(identity.invitation())
+
+
+@pytest.mark.parametrize(
+    ("user", "parts", "words"),
+    [
+        ({"is_logged_in": True}, 1, "Sign in above"),
+        ({"is_logged_in": False}, 0, "Sign in above"),
+        ({}, 0, "Write your initials above"),
+    ],
+)
+def test_who_has_signed_in_is_led_back_and_others_are_asked_who_they_are(
+    monkeypatch: pytest.MonkeyPatch, user: dict[str, Any], parts: int, words: str
+) -> None:
+    monkeypatch.setattr(streamlit, "user", user)
+    test = AppTest.from_function(returning, default_timeout=60).run()
+    assert not test.exception
+    assert len(test.get("bidi_component")) == parts
+    assert said(test) == words
