@@ -114,6 +114,7 @@ def test_screen_older_than_the_labels_is_made_again(workspace: FakeWorkspace) ->
 def test_empty_states_say_what_to_do(workspace: FakeWorkspace) -> None:
     assert "The card in the link is not on this screen." in texts(opened(workspace, check="no/such/"))
     assert "Run v99 in the link is not here. This is the newest." in texts(opened(workspace, run="v99"))
+    assert "Shown when more than 1% of the calls were refused." in texts(opened(workspace, check="refused"))
     assert "is none of these mails" in texts(opened(workspace, check="refused/draft/", record="m9999", who="ab"))
     whole = opened(workspace, check="weak-agreement/route/", who="ab")
     assert "so it names no mail" in texts(whole)
