@@ -4,10 +4,13 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import planted
 import versions
 import views_of_runs
+from analysis.test_degenerate_views import honest
 from stagegap.analysis import codec, frames
 from stagegap.analysis import evidence as ev
 from stagegap.analysis.coalitions import named, sampled_orders, set_masks
@@ -208,3 +211,21 @@ def test_waiting_inputs_stand_in_the_view():
     people = PeopleAt(players=("B",), masks=(0, 1), orders=(), respondents={}, answered={"B": 40}, unanswered=waiting)
     table = outcomes(people, 40)
     assert person_swaps(evidence, people, table, table, resamples=200).unanswered == waiting
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    n=st.integers(0, 40), per_cluster=st.sampled_from([1, 3, 40]), seed=st.integers(0, 99),
+    lost=st.sampled_from([0.0, 0.3, 1.0]), stages=st.sampled_from(["", "B", "AB", "ABC"]),
+)  # fmt: skip
+def test_whatever_people_answered_the_view_is_honest(n: int, per_cluster: int, seed: int, lost: float, stages: str):
+    """None, one or all right or wrong, one cluster, answers that are missing: named, never a number that lies."""
+    evidence = found(n, per_cluster=per_cluster)
+    people = at(evidence, stages)
+    rng = np.random.default_rng(seed)
+    share = rng.choice([0.0, 0.5, 1.0])
+    table = {
+        mask: np.where(rng.random(n) < lost * (mask > 0), math.nan, (rng.random(n) < share).astype(float))
+        for mask in people.masks
+    }
+    honest(person_swaps(evidence, people, table, table, resamples=20))

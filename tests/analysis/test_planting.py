@@ -85,3 +85,13 @@ def test_a_fault_that_the_outcome_does_not_see_changes_nothing():
     wrong = wrong_answers(found, "A", rng=np.random.default_rng(0))
     made = planted(found, "A", wrong, {}, clean)
     assert made.spoilt[0].tolist() == made.clean[0].tolist()
+
+
+def test_a_stage_with_a_condition_also_goes_wrong_by_keeping_silent():
+    found = evidence(CHAIN, 200)
+    stages = tuple(replace(s, when="true") if s.name == "B" else s for s in found.cascade.stages)
+    changed = replace(found, cascade=replace(found.cascade, stages=stages))
+    wrong = wrong_answers(changed, "B", rng=np.random.default_rng(0))
+    assert {answer.value for answer in wrong.values()} == {"wrong", None}
+    assert len(wrong) == 200
+    assert {answer.value for answer in wrong_answers(changed, "C", rng=np.random.default_rng(0)).values()} == {"wrong"}

@@ -20,6 +20,8 @@ from stagegap.model.run import SYSTEM, Cell
 from stagegap.model.values import Json
 
 Floats = NDArray[np.float64]
+SILENT = 4
+"""One wrong answer in about so many is no answer, at a stage that has a condition."""
 TRIES = 30
 """Values that are tried for a record until one is wrong."""
 
@@ -65,6 +67,13 @@ def wrong_answers(evidence: ev.Evidence, stage: str, *, rng: np.random.Generator
 
 
 def _pool(evidence: ev.Evidence, stage: str) -> Sequence[Json]:
+    """Give the answers to choose from; at a stage with a condition also none at all, its own way to go wrong."""
+    made = _answers(evidence, stage)
+    silent = [None] * max(1, len(made) // SILENT) if evidence.cascade.stage(stage).when and made else []
+    return [*made, *silent]
+
+
+def _answers(evidence: ev.Evidence, stage: str) -> Sequence[Json]:
     output = evidence.cascade.stage(stage).output
     if output.kind is Kind.LABEL:
         return output.values
