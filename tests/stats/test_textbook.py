@@ -78,7 +78,7 @@ def test_holm_and_benjamini_hochberg_on_four_p_values():
 
 
 def test_power_in_the_council_of_the_six_of_1958():
-    """Weights 4, 4, 4, 2, 2, 1, quota 12: Luxembourg is a dummy (Banzhaf 5/21, 1/7, 0; Shapley-Shubik 14, 9, 0 of 60)."""
+    """Weights 4, 4, 4, 2, 2, 1, quota 12: Luxembourg is a dummy (Banzhaf 5/21, 1/7, 0, Shapley 14, 9, 0 of 60)."""
     weights, quota = (4, 4, 4, 2, 2, 1), 12
     v = np.array([float(sum(w for i, w in enumerate(weights) if mask >> i & 1) >= quota) for mask in range(1 << 6)])
     assert shapley_matrix(6) @ v * 60 == pytest.approx([14, 14, 14, 9, 9, 0])
