@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stagegap.model.answer import Output
@@ -21,7 +21,7 @@ from stagegap.model.record import Record
 from stagegap.model.run import Cell, Run, RunStatus
 from stagegap.runner import Cache, CellWork, Silent, Sink, Summary, Work, execute
 from stagegap.runner.carrying import Basis, identities
-from stagegap.stages import build
+from stagegap.stages import StageCode, build
 from stagegap.store.store import Store
 from stagegap.workspace.carrying import keep_basis, with_carries
 from stagegap.workspace.provenance import labels_digest
@@ -39,6 +39,17 @@ def answer(text, words, kind):
     return kind + ": " + " ".join(sorted(set(words.split()))[:20])
 """
 ROUNDS = 5
+
+
+@dataclass(frozen=True)
+class FromFolder:
+    """Builds the stages on a worker."""
+
+    stages: tuple[Stage, ...]
+    folder: Path
+
+    def __call__(self) -> dict[str, StageCode]:
+        return {s.name: build(s, folder=self.folder, corpora={}, environment={}) for s in self.stages}
 
 
 class Memory:
