@@ -164,6 +164,8 @@ def test_numbers_of_a_knob_stand_to_scale_and_words_side_by_side() -> None:
     assert y[1] > y[2]
     crowd = replace(RUNS, rows=tuple(point(f"v{i}", str(i % 2), 0.5) for i in range(200)))
     drawn = places(charts.scatter(crowd, knob="stages.B.with.k", measure="outcome"))
+    assert 'class="thin"' in charts.scatter(crowd, knob="stages.B.with.k", measure="outcome")
+    assert "thin" not in charts.best_so_far(RUNS)
     assert 60 < min(drawn) < max(drawn[::2]) < min(drawn[1::2]) < max(drawn) < 640
     one = charts.scatter(replace(RUNS, rows=RUNS.rows[:1]), knob="stages.B.with.k", measure="outcome")
     assert len(places(one)) == 1

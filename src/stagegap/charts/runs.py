@@ -76,7 +76,8 @@ def scatter(view: RunsView, *, knob: str, measure: str) -> str:
     values = [one.knobs.get(knob, "") for one, _ in points]
     axis = _Knob.of(values)
     plot = Upright.of([found for _, found in points])
-    marks = "".join(mark(x, found, one.run, plot) for x, (one, found) in zip(axis.beside(values), points, strict=True))
+    drawn = [mark(x, found, one.run, plot) for x, (one, found) in zip(axis.beside(values), points, strict=True)]
+    marks = _together(drawn)
     names = "".join(
         f'<text x="{axis.at(value):.1f}" y="{HEIGHT - 16}" text-anchor="middle">{escape(_short(value))}</text>'
         for value in axis.named
@@ -92,7 +93,7 @@ def best_so_far(view: RunsView) -> str:
         return '<div class="bc"><p class="none">No run has an outcome yet.</p></div>'
     plot = Upright.of([found for _, found in points])
     at = _Knob.of([one.run for one, _ in points]).at
-    marks = "".join(mark(at(one.run), found, one.run, plot) for one, found in points)
+    marks = _together([mark(at(one.run), found, one.run, plot) for one, found in points])
     steps, best = "", None
     for one, found in points:
         x, y = at(one.run), plot.y(max(found.value, best if best is not None else found.value))
@@ -106,6 +107,12 @@ def best_so_far(view: RunsView) -> str:
     )
     says = f"{view.outcome_name} of {len(points)} runs in order, and the best so far"
     return svg(says, f"{plot.grid}{line}{marks}{names}", under="runs in order; the line is the best so far")
+
+
+def _together(marks: Sequence[str]) -> str:
+    """Give the marks, with thin bands where there are so many that they would run into each other."""
+    drawn = "".join(marks)
+    return f'<g class="thin">{drawn}</g>' if len(marks) > 2 * MOST_LABELS else drawn
 
 
 def _has(one: RunPoint, measure: str) -> bool:
