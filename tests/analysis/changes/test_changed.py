@@ -10,10 +10,13 @@ from hypothesis import strategies as st
 
 import planted
 from stagegap.analysis.changes.changed import cell_outcomes, what_changed
+from stagegap.analysis.changes.frames import changed_rows
 from stagegap.analysis.changes.swaps import swap_plan
 from stagegap.analysis.changes.views import StageShare, WhatChanged
 from stagegap.analysis.codec import from_json, to_json
 from stagegap.analysis.evidence import outcome_scores
+from stagegap.analysis.frames import COLUMNS
+from stagegap.analysis.rounding import percent
 from stagegap.attribution.shapley import shapley_matrix
 from stagegap.model.run import SYSTEM, Cell
 from versions import Floats, Versions, evidence
@@ -219,3 +222,22 @@ def test_outcomes_of_a_mixture_are_scored_like_the_systems():
     found = evidence(BASE, BASE.luck(50, np.random.default_rng(0)), records)
     assert cell_outcomes(found, found.system("C")).tolist() == outcome_scores(found, SYSTEM).tolist()
     assert np.isnan(cell_outcomes(found, {})).all()
+
+
+def test_what_changed_has_the_columns_of_every_view_with_banzhaf_and_harm():
+    rows = changed_rows(made(CLASH))
+    assert {tuple(row) for row in rows} == {COLUMNS}
+    figures = {row["figure"] for row in rows if row["stage"] == "C"}
+    assert {"contribution", "banzhaf", "harm", "gain alone", "gain last"} <= figures
+    harmed = shares(made(CLASH))["C"].harm
+    assert harmed is not None
+    assert harmed.count == shares(made(CLASH))["C"].broken
+    (pair,) = made(CLASH).pairs
+    assert pair.table is not None
+    assert pair.table.n == made(CLASH).n
+
+
+def test_printed_contributions_add_up_to_the_printed_difference():
+    for seed in range(20):
+        view = made(CLASH, 170, seed=seed)
+        assert sum(view.printed.values()) == percent(view.total.change.value)
