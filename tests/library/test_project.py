@@ -13,6 +13,7 @@ import pytest
 
 import stagegap
 from sixty import replace_in, spoil, write_sixty
+from stagegap.analysis.frames import COLUMNS
 from stagegap.errors import NotFound, RunStopped
 from stagegap.library import Project, Shown
 
@@ -33,6 +34,8 @@ VIEWS: dict[str, Callable[[Project], Shown[Any]]] = {
     "reproduce": lambda project: project.reproduce("v1"),
     "check": lambda project: project.check("v2", against="v1"),
 }
+
+FIGURELESS = {"answers", "reproduce", "check"}
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +64,9 @@ def test_every_view_is_a_frame(project: Project, name: str) -> None:
     frame = view.to_frame()
     assert isinstance(frame, pandas.DataFrame)
     assert len(frame) == len(view.rows) > 0
-    if "estimate" in frame:
+    assert (name in FIGURELESS) == ("estimate" not in frame)
+    if name not in FIGURELESS:
+        assert set(COLUMNS) <= set(frame.columns)
         known = frame[frame.estimate.notna()]
         assert (known.low <= known.estimate).all()
         assert (known.estimate <= known.high).all()
