@@ -103,5 +103,5 @@ def test_question_that_is_mapped_is_not_the_stage_of_its_own_name(tmp_path: Path
 
 
 def test_every_format_is_in_the_guide() -> None:
-    guide = (Path(__file__).parents[3] / "docs" / "guide.md").read_text()
+    guide = (Path(__file__).parents[3] / "docs" / "people.md").read_text()
     assert all(f"| `{name}` |" in guide for name in FORMATS)
