@@ -4,8 +4,9 @@ A: 2,000 records through two Python stages and a model that answers at once. B: 
 64 calls at a time. C: 20,000 records through three Python stages. D: C again, nothing changed. E: C in three variants
 that differ in the last stage. All in one run, one
 after the other in each round, medians over the rounds; the model is `tests/llm_server.py`, a process of its own.
-Ours is stored durably; the floor keeps nothing (or, in C, makes one Arrow insert at its end). Other tools take part
-where they can be imported (`pip install pydantic-evals sf-hamilton` in an environment of your own).
+Ours is stored durably; the floor keeps nothing (or, in C, makes one Arrow insert at its end). In A and B other
+tools get our client over aiohttp, in A also the official client as it comes, which is what their users have. They take
+part where they can be imported (`pip install pydantic-evals sf-hamilton` in an environment of your own).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -50,6 +52,7 @@ def answer_c(text, words, kind):
     return answer(text, words, kind) + "!"
 """
 BARE = "official client over aiohttp, bare"
+BARE_CLIENT = "client as it comes"
 OURS = "stagegap"
 Rows = dict[str, Callable[[], None]]
 Ask = Callable[[str], Awaitable[str]]
@@ -92,12 +95,15 @@ class Bench:
             db.register("outputs", table)
             db.execute("create or replace table o as select * from outputs")
 
-    def asking(self, run: Callable[[Ask], Awaitable[None]]) -> None:
-        """Await `run` with a function that asks the model through one official client, opened and closed in here."""
+    def asking(self, run: Callable[[Ask], Awaitable[None]], *, as_it_comes: bool = False) -> None:
+        """Await `run` with a function that asks the model through one official client, opened and closed in here.
+
+        Over aiohttp, or with the transport that `AsyncOpenAI()` has as it comes.
+        """
         from openai import AsyncOpenAI, DefaultAioHttpClient
 
         async def opened() -> None:
-            http = DefaultAioHttpClient(timeout=60)
+            http = None if as_it_comes else DefaultAioHttpClient(timeout=60)
             url = self.server.base_url
             async with AsyncOpenAI(base_url=url, api_key="none", max_retries=0, http_client=http) as client:
 
@@ -164,16 +170,19 @@ def peers() -> Iterator[object]:
             yield importlib.import_module(f"peers.{path.stem}")
 
 
-def model_rows(bench: Bench, store: Store) -> Rows:
+def model_rows(bench: Bench, store: Store, *, which: str) -> Rows:
     rows: Rows = {
         "Python stages alone": lambda: void(bench.work(alone=False)),
         BARE: lambda: bench.asking(bench.bare),
         OURS: lambda: void(bench.ours(store, 1, with_model(bench.server))),
     }
+    if which == "A":
+        rows[f"{BARE_CLIENT}, bare"] = lambda: bench.asking(bench.bare, as_it_comes=True)
     for name, peer in bench.peers.items():
-        rows[name] = lambda peer=peer: bench.asking(
-            lambda ask: peer.with_model(bench.texts, bench.functions, ask, AT_ONCE)
-        )
+        run = partial(peer.with_model, bench.texts, bench.functions, at_once=AT_ONCE)
+        rows[f"{name}, our client"] = partial(bench.asking, run)
+        if which == "A":
+            rows[f"{name}, {BARE_CLIENT}"] = partial(bench.asking, run, as_it_comes=True)
     return rows
 
 
@@ -205,7 +214,7 @@ def measured(which: str, server: LlmServer) -> dict[str, float]:
                       for n, f in enumerate(("answer_b", "answer_c"), 2)]  # fmt: skip
             assert calls == [SIZES[which]] * 2, "a variant calls its own stage only"
             return {"one variant": first, OURS: first + sum(others)}
-        rows = model_rows(bench, store) if which in "AB" else python_rows(bench, store)
+        rows = model_rows(bench, store, which=which) if which in "AB" else python_rows(bench, store)
         return {label: timed(row) for label, row in rows.items()}
 
 
