@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
+
+from stagegap.workspace import Workspace
 
 TESTS = Path(__file__).parent.parent
 SWITCHES = [
@@ -75,6 +78,17 @@ class Server:
         assert self.process is not None
         self.process.send_signal(signal.SIGINT)
         return self.process.communicate(timeout=60)[0]
+
+
+def run_once(folder: Path) -> None:
+    """Run the cascade of a project; Playwright's event loop runs in this thread, and a run brings its own."""
+
+    def run() -> None:
+        with Workspace.open(folder) as workspace:
+            workspace.run(None)
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(run).result()
 
 
 @pytest.fixture(scope="session")

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, WebSocket, expect
 
-from browser.conftest import Server
+from browser.conftest import Server, run_once
 from browser.test_label_page import all_saved, open_card, stored
 from stagegap.workspace import Workspace
 from stagegap.workspace.starter import write_starter
@@ -46,13 +45,7 @@ def hostile(tmp_path: Path) -> Path:
     (home / "questions.jsonl").write_text("\n".join(rows) + "\n")
     (home / "references.jsonl").write_text("")
     (home / "stages.py").write_text(ANSWERS.replace("def topic(text)", "def topic(question)"))
-
-    def run() -> None:
-        with Workspace.open(folder) as workspace:
-            workspace.run(None)
-
-    with ThreadPoolExecutor(1) as pool:  # Playwright's event loop runs in this thread, and a run brings its own
-        pool.submit(run).result()
+    run_once(folder)
     return folder
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from browser.conftest import Server
+from browser.conftest import Server, run_once
+from sixty import write_sixty
 from stagegap.workspace import Workspace
 from stagegap.workspace.starter import write_starter
 
@@ -19,13 +20,7 @@ def project(tmp_path: Path) -> Path:
     folder = tmp_path / "support-mail"
     folder.mkdir()
     write_starter(folder)
-
-    def run() -> None:
-        with Workspace.open(folder) as workspace:
-            workspace.run(None)
-
-    with ThreadPoolExecutor(1) as pool:  # Playwright's event loop runs in this thread, and a run brings its own
-        pool.submit(run).result()
+    run_once(folder)
     return folder
 
 
@@ -65,6 +60,32 @@ def test_two_people_label_at_once_and_every_label_is_in_the_store(
         *[("yz", "opening")] * 6,
     ]
     assert {label.probability for label in made} == {1.0}
+
+
+def test_planner_leads_to_the_records_that_decide_and_their_labels_say_so(
+    tmp_path: Path, serve: Callable[..., Server], open_page: Callable[..., Page]
+) -> None:
+    folder = tmp_path / "support-mail"
+    folder.mkdir()
+    references = write_sixty(folder) / "references.jsonl"
+    rows = [json.loads(line) for line in references.read_text().splitlines()]
+    few = [row for row in rows if row["record"] < "q20"]
+    references.write_text("".join(json.dumps(row) + "\n" for row in few))
+    run_once(folder)
+    page = open_page(f"{serve(is_real=True).url}/label?stage=topic&who=yz")
+    expect(page.get_by_text("10 questions more, labelled at every stage, make it possible")).to_be_visible()
+    page.get_by_role("button", name="Label these at topic").click()
+    expect(page.get_by_text("These records decide which stage is worst.")).to_be_visible()
+    expect(page.get_by_text("0 of 10 done")).to_be_visible()
+    page.locator(".card").focus()
+    page.keyboard.press("1")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("1 of 10 done")).to_be_visible()
+    expect(page.locator(".saved")).to_have_text("All saved")
+    with Workspace.open(folder) as workspace:
+        (label,) = [one for one in workspace.store.labels("first", stage="topic") if one.queue]
+    assert label.record >= "q20", "those that are labelled already decide nothing"
+    assert label.probability is not None
 
 
 def test_new_labels_update_the_numbers_on_the_page(
