@@ -101,3 +101,13 @@ def test_what_was_tried_is_shown_odd_or_not() -> None:
     assert charts.trials(replace(view, curves=(), tried=())) == ""
     unknown = replace(view.tried[0], change=unmeasured("too few: 1 unit"))
     assert charts.change(unknown) == "too few: 1 unit"
+
+
+@pytest.mark.parametrize(("slowest_ms", "found"), [(9.0, False), (900.0, True)])
+def test_slow_is_what_somebody_waits_for(slowest_ms: float, found: bool) -> None:
+    run = odd_runs.clean(np.random.default_rng(1), 300)
+    draft = run.stages["draft"]
+    latency = np.full(300, 0.05)
+    latency[:3] = slowest_ms
+    changed = replace(run, stages={**run.stages, "draft": replace(draft, latency=latency)})
+    assert any(card.key.startswith("slow/draft") for card in odd_screens.screened(changed).cards) == found

@@ -25,6 +25,8 @@ TIMES = 3.0
 LEAST_SPREAD = 0.05
 """Of the logarithm, where most calls take the same."""
 FEWEST_CALLS = 30
+FELT_MS = 100.0
+"""What nobody waits for is not slow, however much faster the other calls are."""
 TO_SD = 1.4826
 """Median absolute deviation to standard deviation of a normal."""
 
@@ -108,7 +110,9 @@ def _doubled(run: RunColumns) -> Iterator[Finding | None]:
 
 def _slow(run: RunColumns) -> Iterator[Finding | None]:
     for stage in run.stages.values():
-        yield _outliers(run, stage, stage.latency, f"{stage.name} took far longer than usual ({{usual}} ms) on")
+        yield _outliers(
+            run, stage, stage.latency, f"{stage.name} took far longer than usual ({{usual}} ms) on", least=FELT_MS
+        )
 
 
 def _dear(run: RunColumns) -> Iterator[Finding | None]:
@@ -116,15 +120,17 @@ def _dear(run: RunColumns) -> Iterator[Finding | None]:
         yield _outliers(run, stage, stage.cost, f"{stage.name} cost far more than usual (${{usual}}) on")
 
 
-def _outliers(run: RunColumns, stage: StageColumns, amounts: Floats, words: str) -> Finding | None:
-    """Find amounts far above the median on the scale of their logarithm."""
+def _outliers(
+    run: RunColumns, stage: StageColumns, amounts: Floats, words: str, *, least: float = 0.0
+) -> Finding | None:
+    """Find amounts far above the median on the scale of their logarithm, and of `least` or more."""
     known = amounts > 0
     if known.sum() < FEWEST_CALLS:
         return None
     logs = np.log(np.where(known, amounts, 1.0))
     centre = float(np.median(logs[known]))
     spread = max(TO_SD * float(np.median(np.abs(logs[known] - centre))), LEAST_SPREAD)
-    far = (logs > centre + FAR * spread) & (logs > centre + np.log(TIMES))
+    far = (logs > centre + FAR * spread) & (logs > centre + np.log(TIMES)) & (amounts >= least)
     usual = f"{np.exp(centre):.3g}"
     hits = np.where(known, far.astype(np.float64), np.nan)
     return there(run, stage.name, hits, words.replace("{usual}", usual) + " {found}.", order=amounts)
@@ -184,7 +190,7 @@ DETECTORS = (
     ),
     Detector(
         name="slow", family=Family.CASCADE, title="Calls that took far longer",
-        rule="6 robust standard deviations of the logarithm above the median, and three times the median",
+        rule="6 robust standard deviations of the logarithm above the median, and three times the median, and 100 ms",
         why="Such calls are retried, loop, or wait for something.", look=_slow,
     ),
     Detector(
