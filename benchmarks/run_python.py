@@ -98,10 +98,8 @@ def functions(folder: Path) -> Mapping[str, Callable[..., str]]:
     return names
 
 
-def whole_run(
-    store: Store, number: int, cascade: Cascade, *, folder: Path, records: Sequence[Record], digest: str
-) -> Summary:
-    """Run as the workspace does, with what earlier runs answered and nothing has changed since."""
+def begun(store: Store, number: int) -> Run:
+    """Begin a run in the store."""
     run = Run(
         id=f"{number:032x}",
         name="",
@@ -112,6 +110,14 @@ def whole_run(
         started_at=0.0,
     )
     store.create_run(run)
+    return run
+
+
+def whole_run(
+    store: Store, number: int, cascade: Cascade, *, folder: Path, records: Sequence[Record], digest: str
+) -> Summary:
+    """Run as the workspace does, with what earlier runs answered and nothing has changed since."""
+    run = begun(store, number)
     codes = {s.name: build(s, folder=folder, corpora={}, environment={}) for s in cascade.stages}
     basis = Basis(stages=identities(cascade, codes, {}), records=digest, labels=0, labels_digest=labels_digest([]))
     keep_basis(store, run.id, basis)
@@ -141,16 +147,7 @@ class Bench:
             answer(text=text, words=words, kind=kind(text=text, words=words))
 
     def run(self, number: int, *, sink: Sink, cache: Cache) -> None:
-        run = Run(
-            id=f"{number:032x}",
-            name="",
-            cascade="bench",
-            fingerprint="",
-            resolved="{}",
-            status=RunStatus.RUNNING,
-            started_at=0.0,
-        )
-        self.store.create_run(run)
+        run = begun(self.store, number)
         work = Work(run=run.id, cascade=self.cascade, codes=self.codes, corpora={}, records=self.records)
         execute(work, sink=sink, cache=cache, progress=Silent())
 
