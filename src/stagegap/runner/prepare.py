@@ -21,10 +21,11 @@ from stagegap.model.values import Json
 from stagegap.runner.inputs import Settled, given_output, reader
 from stagegap.runner.work import CellWork
 from stagegap.stages.building import build
+from stagegap.stages.canonical import digest
 from stagegap.stages.corpus import Corpus
 from stagegap.stages.pacing import Providers
 from stagegap.stages.protocol import Inputs, StageCode
-from stagegap.stages.python import function_at
+from stagegap.stages.python import UserFunction, function_at
 
 CUSTOM = "python:"
 """Begin of the name of a metric that is a user's function."""
@@ -156,11 +157,23 @@ def cell_works(cascade: Cascade, references: Iterable[Reference], *, rounds: int
 
 
 def custom_metrics(file: CascadeFile) -> dict[str, CustomMetric]:
-    """Give the user's own metric functions by metric name. Raises: ConfigurationError when one can't be loaded."""
+    """The user's own metric functions by metric name. Raises: ConfigurationError when one can't be loaded."""
+    return {name: function.call for name, function in _metric_functions(file).items()}
+
+
+def metrics_digest(file: CascadeFile) -> str:
+    """One hash for the code of the user's own metrics, with the project's modules and packages that they import.
+
+    Empty where the cascade has none. Raises: ConfigurationError when one can't be loaded.
+    """
+    codes: dict[str, Json] = {name: function.code.digest for name, function in _metric_functions(file).items()}
+    return digest(codes) if codes else ""
+
+
+def _metric_functions(file: CascadeFile) -> dict[str, UserFunction]:
     named = dict.fromkeys(name for stage in file.cascade.stages for name in stage.metrics if name.startswith(CUSTOM))
     return {
-        name: function_at(name.removeprefix(CUSTOM), Path(file.folder), start=f"The metric {name!r}")[1]
-        for name in named
+        name: function_at(name.removeprefix(CUSTOM), Path(file.folder), start=f"The metric {name!r}") for name in named
     }
 
 

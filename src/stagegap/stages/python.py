@@ -9,10 +9,11 @@ import sys
 import threading
 import traceback
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
+from types import ModuleType
 from typing import cast
 
 from stagegap.errors import ConfigurationError, near_names
@@ -23,6 +24,7 @@ from stagegap.model.values import Json
 from stagegap.stages.acceptance import Accepted, Check, Rejected, check_for, plain
 from stagegap.stages.answered import Answered, is_batch
 from stagegap.stages.canonical import digest
+from stagegap.stages.code import Code, code_of, forget_changed, mark_loaded
 from stagegap.stages.corpus import Corpus
 from stagegap.stages.kinds import output_identity
 from stagegap.stages.protocol import Inputs, Reply
@@ -39,10 +41,11 @@ def build_python(stage: Stage, *, folder: Path, corpora: Mapping[str, Corpus]) -
 
     Raises: ConfigurationError when there is no such function, or its arguments are not the stage's inputs.
     """
-    path, function, code = _loaded(stage, folder)
+    loaded = _loaded(stage, folder)
+    function = loaded.call
     corpus = corpora.get(stage.output.of or "")
-    parts: Json = ["python", function.__name__, code, output_identity(stage.output, corpus)]
-    made = _Function(stage, path, function, check_for(stage.output, corpus.documents if corpus else ()))
+    parts: Json = ["python", function.__name__, loaded.code.digest, output_identity(stage.output, corpus)]
+    made = _Function(stage, loaded.path, function, check_for(stage.output, corpus.documents if corpus else ()))
     ready = _Readying(stage, folder)
     if inspect.isasyncgenfunction(function):
         raise ConfigurationError(f"Stage {stage.name!r}: an async function can't yield; write `def` and `yield`.")
@@ -129,7 +132,7 @@ class _Readying:
         where = stage.parameters.get("warm_up")
         self._start = f"Stage {stage.name!r}: the function {where!r}"
         self._lock = threading.Lock()
-        self._call = None if where is None else function_at(str(where), folder, start=self._start)[1]
+        self._call = None if where is None else function_at(str(where), folder, start=self._start).call
 
     def __call__(self) -> None:
         """Call it, the first time. Raises: ConfigurationError with what it raised: no answer can follow."""
@@ -212,21 +215,30 @@ def _raw(found: object) -> str:
     return repr(found)[:2_000]
 
 
-def _loaded(stage: Stage, folder: Path) -> tuple[Path, Callable[..., object], str]:
-    """Give the file, the function and the hash of the file's code."""
+def _loaded(stage: Stage, folder: Path) -> UserFunction:
+    """The function that a stage names. Raises: ConfigurationError when it can't be called with the stage's inputs."""
     where = str(stage.parameters["function"])
     start = f"Stage {stage.name!r}: the function {where!r}"
-    path, function, code = function_at(where, folder, start=start)
+    function = function_at(where, folder, start=start)
     try:
-        inspect.signature(function).bind(**dict.fromkeys(stage.inputs))
+        inspect.signature(function.call).bind(**dict.fromkeys(stage.inputs))
     except TypeError as error:
         inputs = ", ".join(stage.inputs)
         raise ConfigurationError(f"{start} can't be called with the inputs {inputs}: {error}.") from None
-    return path, function, code
+    return function
 
 
-def function_at(where: str, folder: Path, *, start: str) -> tuple[Path, Callable[..., object], str]:
-    """Give the file, the function and the hash of the file's code for `file.py:function`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserFunction:
+    """A function of the user's own, with the code that it rests on."""
+
+    path: Path
+    call: Callable[..., object]
+    code: Code
+
+
+def function_at(where: str, folder: Path, *, start: str) -> UserFunction:
+    """The function that `file.py:function` names, loaded afresh when its file or a module that it imports changed.
 
     `start` begins the sentence of the error. Raises: ConfigurationError when the file or the function can't be had.
     """
@@ -236,25 +248,34 @@ def function_at(where: str, folder: Path, *, start: str) -> tuple[Path, Callable
         raise ConfigurationError(
             f"{start} can't be loaded, because {str(path)!r} is no file. Write `file.py:function`."
         )
-    code = sha256(path.read_bytes()).hexdigest()
+    code = code_of(path)
     module = _module(path, code, start)
-    function = module.get(name)
+    if code.missing:  # what the file itself did to the search path shows where they are
+        code = code_of(path)
+        mark_loaded(code)
+        sys.modules[_name(path, code)] = module
+    function = vars(module).get(name)
     if not callable(function):
-        own = [key for key, value in module.items() if inspect.isfunction(value)]
+        own = [key for key, value in vars(module).items() if inspect.isfunction(value)]
         raise ConfigurationError(f"{start} does not stand in {path}. {near_names(name, own)}")
-    return path, function, code
+    return UserFunction(path=path, call=function, code=code)
 
 
-def _module(path: Path, code: str, start: str) -> dict[str, object]:
-    """Run the file as a module of its own, under a private name, and give its names."""
-    name = f"_stagegap_{sha256(str(path).encode()).hexdigest()[:8]}_{code[:8]}"
+def _name(path: Path, code: Code) -> str:
+    return f"_stagegap_{sha256(str(path).encode()).hexdigest()[:8]}_{code.digest[:8]}"
+
+
+def _module(path: Path, code: Code, start: str) -> ModuleType:
+    """The file, run as a module of its own under a private name."""
+    name = _name(path, code)
     known = sys.modules.get(name)
     if known is not None:
-        return vars(known)
+        return known
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ConfigurationError(f"{start} can't be loaded, because {str(path)!r} is no Python file.")
     module = importlib.util.module_from_spec(spec)
+    forget_changed(code)
     # Dataclasses and the like look their module up by name while it runs.
     sys.modules[name] = module
     try:
@@ -265,4 +286,5 @@ def _module(path: Path, code: str, start: str) -> dict[str, object]:
         line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
         place = f"{path}:{line}" if line else str(path)
         raise ConfigurationError(f"{start} can't be loaded: {place} raised {type(error).__name__}: {error}.") from error
-    return vars(module)
+    mark_loaded(code)
+    return module

@@ -1,0 +1,257 @@
+"""The code that a user's function rests on: its file, the project's modules that it imports, installed packages."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.util
+import sys
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
+from importlib import metadata
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
+from types import ModuleType
+
+from stagegap.model.values import Json
+from stagegap.stages.canonical import digest
+
+OURS = "stagegap"
+"""Our own package: a function that marks itself with `batch` keeps its answers when stagegap is updated."""
+INSTALLED = ("site-packages", "dist-packages")
+"""Folders of installed packages; modules that lie elsewhere are the project's own, editable installs among them."""
+LOADED = "__stagegap_loaded__"
+"""Attribute of a loaded module with the hash of what its file held."""
+PROJECT_MARKS = (".stagegap", "pyproject.toml", ".git")
+"""A folder that holds one of them is where a project begins."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Code:
+    """What decides what a user's function does, as far as reading can tell."""
+
+    digest: str
+    """Equal for equal code; the hash of the file's bytes where it imports nothing but the standard library."""
+    files: tuple[Path, ...]
+    """The project's files that it imports, directly or through each other, besides its own."""
+    modules: tuple[str, ...]
+    """Their names as modules."""
+    packages: Mapping[str, str]
+    """Version of each installed package that the project's files import, by name of the import."""
+    unseen: tuple[str, ...]
+    """Imports that can't be followed, as `stages.py:12`: their names are made while the code runs."""
+    missing: tuple[str, ...]
+    """Imports that are found nowhere, optional ones perhaps."""
+
+
+def code_of(path: Path) -> Code:
+    """Code that a Python file rests on, transitively; the file is read and never run. Raises: OSError.
+
+    A module is looked for beside the file that imports it, in the folders above it up to where the project begins, and
+    where Python looks. One that stands in several of these places counts with each: what a file does to `sys.path`
+    decides between them.
+    """
+    source = path.read_bytes()
+    walk = _Walk(path)
+    walk.follow(path, source, package="")
+    own, missing = sha256(source).hexdigest(), tuple(sorted(walk.missing))
+    is_alone = not walk.contents and not walk.packages and not missing
+    contents: Json = {name: sorted(files.values()) for name, files in walk.contents.items()}
+    return Code(
+        digest=own if is_alone else digest([own, contents, walk.packages, missing]),
+        files=tuple(sorted(file for files in walk.contents.values() for file in files)),
+        modules=tuple(sorted(walk.contents)),
+        packages=dict(sorted(walk.packages.items())),
+        unseen=tuple(walk.unseen),
+        missing=missing,
+    )
+
+
+def forget_changed(code: Code) -> None:
+    """Let the project's modules be imported afresh where the file of one is no longer the one that was loaded.
+
+    All of them: those that did not change may hold on to what did.
+    """
+    loaded = {name: module for name in code.modules if (module := sys.modules.get(name)) is not None}
+    if any(vars(module).get(LOADED, content) != content for module, content in _with_contents(loaded)):
+        importlib.invalidate_caches()
+        for name in loaded:
+            del sys.modules[name]
+
+
+def mark_loaded(code: Code) -> None:
+    """Note at each of the project's modules what its file held when it was loaded."""
+    loaded = {name: module for name in code.modules if (module := sys.modules.get(name)) is not None}
+    for module, content in _with_contents(loaded):
+        vars(module).setdefault(LOADED, content)
+
+
+def _with_contents(modules: Mapping[str, ModuleType]) -> Iterator[tuple[ModuleType, str]]:
+    for module in modules.values():
+        file = module.__file__
+        if file and Path(file).is_file():
+            yield module, sha256(Path(file).read_bytes()).hexdigest()
+
+
+class _Walk:
+    """Follows imports from file to file, each once."""
+
+    def __init__(self, path: Path) -> None:
+        self.contents: dict[str, dict[Path, str]] = {}
+        """Module -> its file, or the several that it may be -> hash of the bytes."""
+        self.packages: dict[str, str] = {}
+        self.unseen: list[str] = []
+        self.missing: set[str] = set()
+        self._folders = [str(folder) for folder in _folders(path)]
+        self._read = {path.resolve()}
+
+    def follow(self, path: Path, source: bytes, *, package: str) -> None:
+        """Take in what the file imports. `package` is the one that it belongs to, for relative imports."""
+        imports = _imports(source)
+        self.unseen += [f"{path.name}:{line}" for line in imports.unseen]
+        for name, level, members in imports.names:
+            whole = _absolute(name, level, package)
+            if whole is not None and whole.partition(".")[0] != OURS and self._module(whole):
+                for member in members:
+                    self._module(f"{whole}.{member}")
+
+    def _module(self, name: str) -> bool:
+        """Take in a module and the packages above it; False where it is not the project's own."""
+        top, *rest = name.split(".")
+        specs = list(_beside(top, self._folders))
+        if top in sys.stdlib_module_names:
+            if not specs:
+                return False
+        elif (known := _known(top)) is not None:
+            specs.append(known)
+        own = [spec for spec in specs if not _is_installed(spec)]
+        if specs and len(own) < len(specs):
+            self.packages.setdefault(top, _version(top))
+        if not specs:
+            self._look_into_loaded(top)
+        for spec in own:
+            self._take(top, spec)
+            self._descend(top, spec, rest)
+        return bool(own)
+
+    def _descend(self, name: str, spec: ModuleSpec, rest: Sequence[str]) -> None:
+        """Take in the modules inside a package, one below the other."""
+        if not rest or spec.submodule_search_locations is None:
+            return
+        inner = f"{name}.{rest[0]}"
+        found = PathFinder.find_spec(inner, list(spec.submodule_search_locations))
+        if found is not None:
+            self._take(inner, found)
+            self._descend(inner, found, rest[1:])
+
+    def _look_into_loaded(self, top: str) -> None:
+        """Take in a module that only the running code could find, through a path or a finder of its own."""
+        file = getattr(sys.modules.get(top), "__file__", None)
+        if isinstance(file, str) and Path(file).is_file():
+            self._take(top, importlib.util.spec_from_file_location(top, file))
+        else:
+            self.missing.add(top)
+
+    def _take(self, name: str, spec: ModuleSpec | None) -> None:
+        origin = spec.origin if spec else None
+        if spec is None or origin is None or not Path(origin).is_file():
+            return  # a namespace package has no code of its own
+        path = Path(origin).resolve()
+        if path in self._read:
+            return
+        self._read.add(path)
+        source = path.read_bytes()
+        self.contents.setdefault(name, {})[path] = sha256(source).hexdigest()
+        if path.suffix == ".py":
+            is_package = spec.submodule_search_locations is not None
+            self.follow(path, source, package=name if is_package else name.rpartition(".")[0])
+
+
+@dataclass(frozen=True, slots=True)
+class _Imports:
+    names: tuple[tuple[str, int, tuple[str, ...]], ...]
+    """Module, level of a relative import, and what is taken from it, which may be modules too."""
+    unseen: tuple[int, ...]
+    """Lines that import a name made at run time."""
+
+
+@lru_cache(maxsize=4_096)
+def _imports(source: bytes) -> _Imports:
+    """All that a file imports, wherever in it; nothing of one that is no Python: loading it says so."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return _Imports((), ())
+    names: list[tuple[str, int, tuple[str, ...]]] = []
+    unseen: list[int] = []
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=aliases):
+                names += [(alias.name, 0, ()) for alias in aliases]
+            case ast.ImportFrom(module=module, names=aliases, level=level):
+                names.append((module or "", level, tuple(alias.name for alias in aliases if alias.name != "*")))
+            case (
+                ast.Call(func=ast.Name(id="__import__" | "import_module"), args=[first, *_])
+                | ast.Call(func=ast.Attribute(attr="import_module"), args=[first, *_])
+            ):
+                if isinstance(first, ast.Constant) and isinstance(first.value, str):
+                    names.append((first.value.lstrip("."), 0, ()))
+                else:
+                    unseen.append(node.lineno)
+            case _:
+                pass
+    return _Imports(tuple(names), tuple(unseen))
+
+
+def _absolute(name: str, level: int, package: str) -> str | None:
+    """Name of what is imported; None for a relative import outside of a package."""
+    if not level:
+        return name or None
+    parts = package.split(".") if package else []
+    if level > len(parts):
+        return None
+    return ".".join([*parts[: len(parts) - level + 1], *([name] if name else [])])
+
+
+def _folders(path: Path) -> Iterator[Path]:
+    """The file's folder and those above it, up to where the project begins; only its own where it has no project."""
+    above = path.resolve().parents
+    last = next((n for n, folder in enumerate(above) if any((folder / mark).exists() for mark in PROJECT_MARKS)), 0)
+    yield from above[: last + 1]
+    yield above[last] / "src"
+
+
+def _beside(top: str, folders: list[str]) -> Iterator[ModuleSpec]:
+    for folder in folders:
+        spec = PathFinder.find_spec(top, [folder])
+        # A folder without code is a namespace package wherever somebody looks for it: only files are certain here.
+        if spec is not None and spec.origin is not None:
+            yield spec
+
+
+def _known(top: str) -> ModuleSpec | None:
+    """Where Python finds the module, whoever asks."""
+    try:
+        return importlib.util.find_spec(top)
+    except (ImportError, ValueError, AttributeError):
+        return PathFinder.find_spec(top)  # a loaded module may have no spec of its own
+
+
+def _is_installed(spec: ModuleSpec) -> bool:
+    places = [spec.origin] if spec.origin else list(spec.submodule_search_locations or ())
+    return any(part in INSTALLED for place in places for part in Path(place).parts)
+
+
+@lru_cache(maxsize=1_024)
+def _version(top: str) -> str:
+    """Version of the installed distribution that gives an import; empty where none says that it does."""
+    try:
+        return metadata.version(top)
+    except metadata.PackageNotFoundError:
+        names = metadata.packages_distributions().get(top, ())  # reads the lists of all distributions: 100 ms
+        return ", ".join(f"{name} {metadata.version(name)}" for name in sorted(set(names)))

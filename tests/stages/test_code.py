@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from stagegap.stages.code import code_of
+from stagegap.stages.python import function_at
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project whose stages stand two folders down."""
+    (tmp_path / "pyproject.toml").touch()
+    place = tmp_path / "pipelines" / "mail"
+    place.mkdir(parents=True)
+    return place
+
+
+def write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def changes(stages: Path, other: Path, text: str) -> bool:
+    before = code_of(stages).digest
+    write(other, text)
+    return code_of(stages).digest != before
+
+
+def test_a_module_beside_the_file_is_part_of_it(project: Path) -> None:
+    helper = write(project / "rules.py", "N = 1")
+    stages = write(project / "stages.py", "from rules import N")
+    assert code_of(stages).files == (helper,)
+    assert changes(stages, helper, "N = 2")
+
+
+def test_modules_are_followed_through_each_other_and_around_circles(project: Path) -> None:
+    write(project / "first.py", "import second")
+    second = write(project / "second.py", "import first, stages")
+    stages = write(project / "stages.py", "def draft(text):\n    import first")
+    assert code_of(stages).modules == ("first", "second")
+    assert changes(stages, second, "import first\nN = 2")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import pkg.inner.deep",
+        "from pkg.inner import deep",
+        "from pkg.inner.deep import N",
+        "import importlib\nimportlib.import_module('pkg.inner.deep')",
+        "from pkg.outer import *",
+    ],
+)
+def test_packages_of_the_project_count_with_every_module_that_is_reached(project: Path, line: str) -> None:
+    root = project.parent.parent / "src" / "pkg"
+    write(root / "__init__.py", "")
+    write(root / "inner" / "__init__.py", "")
+    write(root / "outer.py", "from .inner import deep")
+    deep = write(root / "inner" / "deep.py", "from .. import outer\nN = 1")
+    stages = write(project / "stages.py", line)
+    assert deep in code_of(stages).files
+    assert root / "__init__.py" in code_of(stages).files
+    assert changes(stages, deep, "N = 2")
+
+
+def test_a_module_that_stands_in_two_places_counts_with_both(project: Path) -> None:
+    near, far = write(project / "rules.py", "N = 1"), write(project.parent / "rules.py", "N = 1")
+    stages = write(project / "stages.py", "import rules")
+    assert changes(stages, near, "N = 2")
+    assert changes(stages, far, "N = 2")
+
+
+def test_installed_packages_count_with_their_version_and_not_with_their_files(project: Path) -> None:
+    stages = write(project / "stages.py", "import json, numpy, yaml\nfrom stagegap import batch")
+    code = code_of(stages)
+    assert (code.files, set(code.packages)) == ((), {"numpy", "yaml"})
+    assert code.packages["yaml"].lower().startswith("pyyaml ")
+
+
+def test_another_version_of_an_installed_package_is_other_code(project: Path) -> None:
+    installed = project.parent / "site-packages"
+    write(installed / "stagegap_other_library.py", "")
+    info = write(installed / "stagegap_other_library-1.0.dist-info" / "METADATA", "Name: x\nVersion: 1.0\n")
+    stages = write(project / "stages.py", "import stagegap_other_library")
+    sys.path.insert(0, str(installed))
+    try:
+        assert code_of(stages).packages == {"stagegap_other_library": "1.0"}
+        assert code_of(stages).files == ()
+    finally:
+        sys.path.remove(str(installed))
+    assert info.is_file()
+
+
+def test_a_file_that_imports_only_the_standard_library_is_told_by_its_bytes(project: Path) -> None:
+    from hashlib import sha256
+
+    stages = write(project / "stages.py", "import json, os.path\nfrom collections import abc")
+    assert code_of(stages).digest == sha256(stages.read_bytes()).hexdigest()
+
+
+def test_names_that_are_made_at_run_time_and_modules_that_are_nowhere_are_named(project: Path) -> None:
+    text = (
+        "import importlib\ntry:\n    import nowhere_at_all\nexcept ImportError: pass\nimportlib.import_module(input())"
+    )
+    code = code_of(write(project / "stages.py", text))
+    assert (code.unseen, code.missing) == (("stages.py:5",), ("nowhere_at_all",))
+
+
+def test_a_module_found_through_a_path_that_the_file_adds_is_part_of_it_once_loaded(
+    project: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    helper = write(elsewhere / "stagegap_far_rules.py", "def rule(): return 1")
+    text = f"import sys\nsys.path.insert(0, {str(elsewhere)!r})\nimport stagegap_far_rules\n"
+    write(project / "stages.py", text + "def draft(): return stagegap_far_rules.rule()")
+    try:
+        first = function_at("stages.py:draft", project, start="It")
+        assert first.code.files == (helper,)
+        assert function_at("stages.py:draft", project, start="It").code == first.code
+        write(helper, "def rule(): return 22")
+        second = function_at("stages.py:draft", project, start="It")
+        assert (first.call(), second.call()) == (1, 22)
+        assert first.code.digest != second.code.digest
+    finally:
+        sys.path.remove(str(elsewhere))
+        del sys.modules["stagegap_far_rules"]
+
+
+def test_a_changed_module_is_loaded_afresh_with_all_that_hold_on_to_it(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(project))
+    write(project / "stagegap_inner_rules.py", "N = 1")
+    write(project / "stagegap_outer_rules.py", "from stagegap_inner_rules import N")
+    write(project / "stages.py", "from stagegap_outer_rules import N\ndef draft(): return N")
+    write(project / "more.py", "from stagegap_outer_rules import N\ndef draft(): return N")
+    assert function_at("stages.py:draft", project, start="It").call() == 1
+    write(project / "stagegap_inner_rules.py", "N = 23")
+    # A file that was never loaded gets the module as it is now too.
+    assert function_at("more.py:draft", project, start="It").call() == 23
+    assert function_at("stages.py:draft", project, start="It").call() == 23
