@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -77,6 +78,22 @@ def sources(text: str) -> dict[str, Source]:
 async def run_async(work: Work, memory: Memory) -> Summary:
     """The same inside a running loop, as a front end with a loop of its own would have it."""
     return await execute_async(work, sink=memory, cache=memory, progress=Silent(), clock=time.perf_counter, stop=Stop())
+
+
+class JumpingLoop(asyncio.SelectorEventLoop):
+    """A loop whose clock a test can set forward, so that what is to happen in an hour happens at once."""
+
+    ahead = 0.0
+
+    def time(self) -> float:
+        return super().time() + self.ahead
+
+
+def jump(seconds: float) -> None:
+    """Set the clock of the running loop forward."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, JumpingLoop)
+    loop.ahead += seconds
 
 
 @dataclass

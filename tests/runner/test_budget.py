@@ -1,18 +1,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import pytest
 
 from llm_server import LlmServer
-from runner.making import TEXT, Build, Memory, run
+from runner.making import TEXT, Build, JumpingLoop, Memory, jump, run
 from stagegap.errors import ConfigurationError
 from stagegap.model.record import Record
 from stagegap.model.run import RunStatus
-from stagegap.runner import Budget, Summary
+from stagegap.model.values import Json
+from stagegap.runner import Budget, Silent, Stop, Summary, Work
 from stagegap.runner.budget import Meter
+from stagegap.runner.execute import execute_async
+from stagegap.stages import Reply
 
 Records = Callable[..., list[Record]]
 PRICE = {"input": 1e5, "output": 0.0}
@@ -85,13 +89,69 @@ def test_no_more_money_is_spent_than_told(ask: Callable[..., Summary], server: L
     assert server.counters()["calls"] == 3
 
 
-def test_what_is_under_way_when_the_time_is_over_is_kept(
-    ask: Callable[..., Summary], server: LlmServer, memory: Memory
-) -> None:
-    server.answers(latency_s=0.2)
-    stopped = ask(Budget(seconds=0.1), 1_000)
-    assert (stopped.status, stopped.error) == (RunStatus.STOPPED, "The budget of 0.1 s is used up.")
-    assert len(memory.of("model")) == server.counters()["calls"] == 4
+class Patient:
+    """A stage that waits for somebody else, until the run is asked to end; then an hour has gone by."""
+
+    fingerprint, reads_record = "patient", False
+
+    def __init__(self) -> None:
+        self.let_go = asyncio.Event()
+        self.begun = 0
+
+    async def answer(self, inputs: Mapping[str, Json]) -> Reply:
+        self.begun += 1
+        if self.begun == 4:
+            jump(3600)
+        await self.let_go.wait()
+        return Reply(value=str(inputs["text"]))
+
+    async def close(self) -> None:
+        pass
+
+
+class Told(Stop):
+    """Lets the stage answer once the end is asked for."""
+
+    def __init__(self, stage: Patient) -> None:
+        super().__init__()
+        self.stage = stage
+
+    def request(self, reason: str) -> None:
+        super().request(reason)
+        self.stage.let_go.set()
+
+
+async def timed(work: Work, memory: Memory, stop: Stop) -> Summary:
+    return await execute_async(work, sink=memory, cache=memory, progress=Silent(), clock=time.perf_counter, stop=stop)
+
+
+def test_what_is_under_way_when_the_time_is_over_is_kept(making: Build, records: Records, memory: Memory) -> None:
+    making.python("reply", "text", "return text", concurrency=4)
+    work = replace(making.work(records(*map(str, range(20)))), budget=Budget(seconds=3600))
+    with asyncio.Runner(loop_factory=JumpingLoop) as runner:
+        patient = Patient()
+        work.codes["reply"] = patient  # type: ignore[index]  # the stage of a test in place of the user's
+        stopped = runner.run(timed(work, memory, Told(patient)))
+    assert (stopped.status, stopped.error) == (RunStatus.STOPPED, "The budget of 60 min is used up.")
+    assert len(memory.of("reply")) == patient.begun == 4
+
+
+def test_a_run_that_is_done_in_time_is_not_asked_to_end_later(making: Build, records: Records, memory: Memory) -> None:
+    making.python("reply", "text", "return text")
+    work = replace(making.work(records("a")), budget=Budget(seconds=3600))
+    stop = Stop()
+
+    async def and_then_the_time_is_over() -> Summary:
+        summary = await timed(work, memory, stop)
+        jump(7200)
+        over = asyncio.Event()
+        asyncio.get_running_loop().call_later(0, over.set)
+        await over.wait()
+        return summary
+
+    with asyncio.Runner(loop_factory=JumpingLoop) as runner:
+        assert runner.run(and_then_the_time_is_over()).status is RunStatus.DONE
+    assert stop.reason == ""
 
 
 def test_without_paid_stages_every_call_counts(making: Build, records: Records, memory: Memory) -> None:

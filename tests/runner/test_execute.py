@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from importlib import import_module
 
 import pytest
 
@@ -13,10 +14,11 @@ from stagegap.model.cascade import Kind, OutputType, Source
 from stagegap.model.record import Record
 from stagegap.model.run import Cell, RunStatus
 from stagegap.model.sources import Document
-from stagegap.runner import CellWork
+from stagegap.runner import CellSummary, CellWork, Silent, execute
 from stagegap.runner.work import Tally
 from stagegap.stages import Corpus
 
+executing = import_module("stagegap.runner.execute")  # the package has a function of this name
 Records = Callable[..., list[Record]]
 
 
@@ -125,9 +127,8 @@ def test_records_beyond_the_window_are_all_answered(
 ) -> None:
     from stagegap.runner import lanes, writing
 
-    module = __import__("stagegap.runner.execute", fromlist=["WINDOW"])
-    monkeypatch.setattr(module, "WINDOW", 16)
-    monkeypatch.setattr(module, "REFILL", 5)
+    monkeypatch.setattr(executing, "WINDOW", 16)
+    monkeypatch.setattr(executing, "REFILL", 5)
     monkeypatch.setattr(lanes, "LOOKUP", 7)
     monkeypatch.setattr(writing, "GROUP", 10)
     monkeypatch.setattr(writing, "BACKLOG", 20)
@@ -135,6 +136,57 @@ def test_records_beyond_the_window_are_all_answered(
     run(chain.work(records(*texts)), memory)
     assert memory.values("reply") == {f"r{number}": f"{text} is long" for number, text in enumerate(texts)}
     assert len(memory.outputs) == 1000
+
+
+class Counting(Silent):
+    """Notes at each word of progress how far the stages are."""
+
+    def __init__(self) -> None:
+        self.seen: list[dict[str, int]] = []
+
+    def begin(self, cell: CellSummary) -> None:
+        self.cell = cell
+
+    def update(self) -> None:
+        self.seen.append({name: tally.done for name, tally in self.cell.tallies.items()})
+
+
+def test_progress_is_told_at_each_delivery(making: Build, records: Records, memory: Memory) -> None:
+    making.python("size", "text", "return text", batch=2)
+    counting = Counting()
+    execute(making.work(records(*"abcdef")), sink=memory, cache=memory, progress=counting)
+    assert counting.seen == [{"size": 2}, {"size": 4}, {"size": 6}]
+
+
+class Watched(list[Record]):
+    """Counts how many records were taken from it."""
+
+    taken = 0
+
+    def __iter__(self) -> Iterator[Record]:
+        for record in super().__iter__():
+            self.taken += 1
+            yield record
+
+
+def test_no_more_records_are_on_their_way_than_the_window_holds(
+    chain: Build, records: Records, memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executing, "WINDOW", 16)
+    monkeypatch.setattr(executing, "REFILL", 5)
+    texts = Watched(records(*map(str, range(200))))
+    work = chain.work(texts)
+    on_their_way: list[int] = []
+
+    class Beside(Counting):
+        def update(self) -> None:
+            super().update()
+            on_their_way.append(texts.taken - self.seen[-1]["reply"])
+
+    texts.taken = 0
+    execute(work, sink=memory, cache=memory, progress=Beside())
+    assert texts.taken == 200
+    assert max(on_their_way) == 15
 
 
 REFERENCE = Cell("reference", ("size",))

@@ -2,16 +2,20 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
-from runner.making import Memory
+from llm_server import LlmServer
+from runner.making import TEXT, Build, Memory, run
 from stagegap.errors import StoreBusy
 from stagegap.model.answer import Output, Status
+from stagegap.model.record import Record
 from stagegap.model.run import SYSTEM, Cell
+from stagegap.model.values import Json
 from stagegap.runner import writing
 from stagegap.runner.writing import Writer
+from stagegap.stages import Reply
 
 
 def outputs(n: int, start: int = 0) -> list[Output]:
@@ -72,6 +76,53 @@ def test_a_full_group_does_not_wait(memory: Memory, monkeypatch: pytest.MonkeyPa
 
     asyncio.run(scenario())
     assert len(memory.outputs) == 5
+
+
+def test_what_was_paid_for_does_not_wait_for_company(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writing, "DELAY_S", 1e6)
+
+    async def scenario() -> None:
+        writer = Writer(memory, run="1", cell=SYSTEM)
+        task = asyncio.create_task(writer.run())
+        writer.put(outputs(1))
+        writer.put(outputs(1, start=1), is_paid=True)
+        assert await asyncio.to_thread(memory.wrote.wait, 60)
+        writer.close()
+        await task
+
+    asyncio.run(scenario())
+    assert [len(group) for _, _, group in memory.groups] == [2]
+
+
+class Reading:
+    """A stage that answers once something was written, and says whether it was."""
+
+    fingerprint, reads_record = "reading", False
+
+    def __init__(self, memory: Memory) -> None:
+        self.memory = memory
+
+    def answer_batch(self, inputs: Sequence[Mapping[str, Json]]) -> list[Reply]:
+        was_written = self.memory.wrote.wait(60)
+        return [Reply(value=str(was_written)) for _ in inputs]
+
+
+def test_a_run_writes_what_a_model_answered_while_it_goes_on(
+    making: Build,
+    records: Callable[..., list[Record]],
+    memory: Memory,
+    server: LlmServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(writing, "DELAY_S", 1e6)
+    (making.folder / "prompt.j2").write_text("{{ text }}")
+    given = {"model": "m", "prompt": "prompt.j2", "base_url": server.base_url}
+    making.add("model", "llm", "text", TEXT, given)
+    making.python("reply", "model=model", "return model")
+    work = making.work(records("a"))
+    work.codes["reply"] = Reading(memory)  # type: ignore[index]  # the stage of a test in place of the user's
+    run(work, memory)
+    assert memory.values("reply") == {"r0": "True"}
 
 
 class Slow(Memory):

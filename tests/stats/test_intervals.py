@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
+from scipy.stats import t as student
 from statsmodels.stats.proportion import proportion_confint
 
 from stagegap.stats.intervals import mean_t, paired_difference, predicted_total, wilson
@@ -88,6 +89,25 @@ def test_paired_difference_contains_its_value_and_mirrors(n: int, data: st.DataO
     mirrored = paired_difference(up=down / n, down=up / n, n=n)
     assert -1 <= found.low <= found.value <= found.high <= 1
     assert found.low == pytest.approx(-mirrored.high, abs=1e-9)
+
+
+@given(st.integers(2, 200), st.data())
+def test_paired_difference_on_an_effective_number_has_the_limits_of_so_many_records(n: int, data: st.DataObject):
+    up = data.draw(st.integers(0, n))
+    down = data.draw(st.integers(0, n - up))
+    worth = data.draw(st.integers(1, n))
+    together = paired_difference(up=up / n, down=down / n, n=n, effective_n=worth)
+    alone = paired_difference(up=up / n, down=down / n, n=worth)
+    assert (together.low, together.high) == (alone.low, alone.high)
+    assert (together.n, alone.n) == (n, worth)
+    assert together.high - together.low >= (whole := paired_difference(up=up / n, down=down / n, n=n)).high - whole.low
+
+
+@pytest.mark.parametrize(("clusters", "level"), [(2, 0.95), (10, 0.95), (10, 0.9), (400, 0.95)])
+def test_paired_difference_of_clusters_has_students_quantile(clusters: int, level: float):
+    # With nothing moved the limits are -/+ q^2 / (n + q^2), so the quantile can be read off them.
+    high = paired_difference(up=0.0, down=0.0, n=900, effective_n=100, clusters=clusters, level=level).high
+    assert math.sqrt(100 * high / (1 - high)) == pytest.approx(student.ppf((1 + level) / 2, clusters - 1), rel=1e-6)
 
 
 def test_one_cluster_has_no_interval():

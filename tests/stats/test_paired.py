@@ -28,10 +28,23 @@ def test_negative_counts_are_refused():
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "word"), [(0.01, 0.1, "improved"), (-0.1, -0.01, "regressed"), (-0.1, 0.1, "tied"), (0, 1, "tied")]
+    ("value", "low", "high", "word"),
+    [
+        (0.05, 0.01, 0.1, "improved"),
+        (-0.05, -0.1, -0.01, "regressed"),
+        # the value lies on one side, the interval's end does not
+        (0.05, -0.01, 0.1, "tied"),
+        (-0.05, -0.1, 0.01, "tied"),
+        # 0 itself is inside
+        (0.05, 0.0, 0.1, "tied"),
+        (-0.05, -0.1, 0.0, "tied"),
+        # the ends decide, wherever the value stands between them
+        (0.02, 0.02, 0.1, "improved"),
+        (-0.02, -0.1, -0.02, "regressed"),
+    ],
 )
-def test_a_direction_is_named_only_when_the_interval_is_on_one_side(low: float, high: float, word: str):
-    change = Estimate(value=(low + high) / 2, low=low, high=high, n=9, method="t")
+def test_a_direction_is_named_only_when_the_interval_is_on_one_side(value: float, low: float, high: float, word: str):
+    change = Estimate(value=value, low=low, high=high, n=9, method="t")
     assert direction(change) == word
 
 
