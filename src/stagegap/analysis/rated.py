@@ -9,9 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stagegap.analysis.views import Bounds
 from stagegap.analysis.wording import counted
-from stagegap.model.estimate import Estimate
+from stagegap.model.estimate import Bounds, Estimate
 from stagegap.model.rating import Rating
 from stagegap.model.record import Record
 from stagegap.stats.agreement import alpha_bootstrap

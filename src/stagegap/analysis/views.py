@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from stagegap.analysis.rounding import printed_gains
-from stagegap.model.estimate import Estimate, unmeasured
+from stagegap.model.estimate import Bounds, Estimate, unmeasured
 
 _NO_ALPHA = unmeasured("not measured")
 VerdictKind = Literal["holds back", "none stands out", "none behind", "close", "too few", "not measured"]
@@ -116,20 +116,6 @@ class StageDetail:
     groups_checked: int
     rows: tuple[FailureRow, ...]
     """Most typical first, at most 200."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
-    """What a figure is if every unknown outcome is wrong, and if every one is right.
-
-    From `worst.low` to `best.high` is an interval for the figure: it covers whatever the unknown outcomes are
-    (Horowitz & Manski 2000; Imbens & Manski 2004).
-    """
-
-    worst: Estimate
-    best: Estimate
-    unknown: int
-    """Records whose outcome is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

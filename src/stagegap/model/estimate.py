@@ -44,3 +44,17 @@ def unmeasured(reason: str, *, n: int = 0) -> Estimate:
     False
     """
     return Estimate(value=math.nan, low=math.nan, high=math.nan, n=n, method=reason)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """What a figure is if every unknown outcome is wrong, and if every one is right.
+
+    From `worst.low` to `best.high` is an interval for the figure: it covers whatever the unknown outcomes are
+    (Horowitz & Manski 2000; Imbens & Manski 2004).
+    """
+
+    worst: Estimate
+    best: Estimate
+    unknown: int
+    """Records whose outcome is not known."""
