@@ -8,6 +8,7 @@ import pytest
 import planted
 from stagegap.analysis.rated import RatedGap, rated_gap
 from stagegap.model.rating import Rating
+from stagegap.tables.figures import Unit, between, interval, number
 
 RECORDS = planted.records(120)
 
@@ -63,11 +64,11 @@ def test_unrated_answers_are_bounded_and_not_filled_in():
     assert view.bounds.best.value == pytest.approx(best + 30 * 4 / 120)
     assert view.bounds.worst.value < view.gap.value < view.bounds.best.value
     assert view.sentence == (
-        f"Person minus system is {view.gap.value:.2f} (95% interval {view.gap.low:.2f} to {view.gap.high:.2f}) on the "
+        f"Person minus system is {number(view.gap.value)} ({interval(view.gap, Unit.NUMBER)}) on the "
         "90 records with ratings of both: people are rated higher. On 30 records the system gave no answer to rate: "
-        f"over all 120 the gap lies between {view.bounds.worst.value:.2f} (each of them rated best) and "
-        f"{view.bounds.best.value:.2f} (each rated worst), with 95% intervals from {view.bounds.worst.low:.2f} to "
-        f"{view.bounds.best.high:.2f}."
+        f"over all 120 the gap lies between {number(view.bounds.worst.value)} (each of them rated best) and "
+        f"{number(view.bounds.best.value)} (each rated worst), with 95% intervals from "
+        f"{between(view.bounds.worst.low, view.bounds.best.high, Unit.NUMBER)}."
     )
 
 

@@ -212,7 +212,7 @@ def test_a_single_stage_that_may_gain_nothing_is_not_named():
     assert 0 < view.stages[0].gain.value < 0.1
     assert view.stages[0].p_first == 1.0
     assert view.verdict.kind == "none stands out"
-    assert view.verdict.advice.startswith("What A would gain can't be told from nothing: 95% interval -")
+    assert view.verdict.advice.startswith("What A would gain can't be told from nothing: 95% interval −")
 
 
 def test_first_faults_and_the_matrix_of_faults():

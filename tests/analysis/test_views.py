@@ -7,9 +7,9 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stagegap import charts, report
-from stagegap.analysis.rounding import percent
+from stagegap import report
 from stagegap.model.estimate import Estimate, unmeasured
+from stagegap.tables.figures import percent, signed
 from ui import views
 
 SHARES = st.floats(0.0, 0.3)
@@ -29,7 +29,7 @@ def test_printed_gains_lead_from_the_printed_outcome_to_the_printed_ceiling(
     assert percent(card.system.value) + sum(card.printed_gains) == percent(card.ceiling.value)
     table = report.markdown(card)
     for gain in card.printed_gains:
-        assert f"| {charts.signed(gain)} |" in table
+        assert f"| {signed(gain)} |" in table
 
 
 def test_gain_that_is_not_measured_is_no_part_of_a_sum() -> None:

@@ -134,7 +134,7 @@ def test_ledger_puts_what_was_expected_beside_what_came() -> None:
     assert "not measured: v2 has no X" in found.rows[1]
     assert "not yet" in found.rows[2]
     assert "less than expected" in found.rows[3]
-    assert "(+80 to +100)" in found.rows[3]
+    assert "(80 to 100)" in found.rows[3]
     assert "&lt;u&gt;" in html
     assert "Nothing was expected yet." in charts.ledger(ledger("mail", []))
 

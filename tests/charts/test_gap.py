@@ -21,13 +21,15 @@ def test_row_says_system_person_and_gap_with_intervals() -> None:
     ) in row
 
 
-def test_printed_gap_is_the_difference_of_the_printed_numbers() -> None:
+def test_printed_gap_is_rounded_from_itself_and_no_difference_of_rounded_numbers() -> None:
     card = views.scorecard()
     odd = replace(
         card.stages[0], system=est(0.944, 0.93, 0.96), person=est(0.976, 0.96, 0.99), gap=est(0.032, 0.01, 0.06)
     )
     chart = charts.gap(replace(card, stages=(odd, *card.stages[1:])))
-    assert "\n4\n" in read(chart).row("1  route")  # 98% - 94%, though the exact gap is 3.2
+    row = read(chart).row("1  route")
+    assert "\n+3\n" in row  # 98% and 94% are printed, the gap itself is 3.2
+    assert "gap +3 points" in row
 
 
 def test_circle_and_diamond_stand_where_the_scores_are() -> None:

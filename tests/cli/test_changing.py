@@ -48,7 +48,7 @@ def test_planted_regression_is_found_and_passes_after_the_fix(stagegap: Command,
     assert told.out.splitlines()[0] == "v2 is worse than v1: −30 points (95% interval −43 to −20)."
     assert re.search(r"^reply .* 0 +18 +regressed$", told.out, re.MULTILINE)
     assert "Got worse at outcome: 18, the worst 10:" in told.out
-    assert told.out.count("1.00 → 0.00") == 10
+    assert told.out.count("100% → 0%") == 10
     assert re.search(r"^file stages\.py +[0-9a-f]{12} +[0-9a-f]{12}$", told.out, re.MULTILINE)
 
     failed = stagegap("check", "--junit", "checks.xml", "--markdown", "checks.md")

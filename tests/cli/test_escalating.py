@@ -92,4 +92,4 @@ def test_without_the_condition_the_whole_curve_is_measured(stagegap: Command, pr
 
 def test_money_is_of_a_thousand_records() -> None:
     estimate = Estimate(value=0.0123, low=0.01, high=0.015, n=9, method="Student t")
-    assert dollars(estimate) == "$12.30 (10.00 to 15.00)"
+    assert dollars(estimate) == "$12.30 ($10.00 to $15.00)"

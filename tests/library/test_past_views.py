@@ -38,7 +38,7 @@ def test_curve_of_escalation_is_a_frame_with_intervals() -> None:
     frame = shown.to_frame()
     assert frame.figure.tolist() == ["score", "gain", "dollars a record", "extra dollars a record"]
     assert frame.low.tolist()[:2] == [0.4, 0.4]
-    assert "<b>50%</b> (40% to 60%), n 90" in shown._repr_html_()
+    assert "<b>50%</b> (40 to 60), n 90" in shown._repr_html_()
 
 
 def test_empty_ledger_has_its_sentence() -> None:

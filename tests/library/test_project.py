@@ -86,7 +86,7 @@ def test_every_view_draws_itself_escaped_and_without_scripts(project: Project, n
 
 def test_figures_carry_interval_and_n(project: Project) -> None:
     text = project.groups("reply")._repr_html_()
-    assert re.search(r"<b>60%</b> \(\d+% to \d+%\), n 60", text)
+    assert re.search(r"<b>60%</b> \(\d+ to \d+\), n 60", text)
     assert "−30 points" in project.compare("v1", "v2").sentences[0] + project.compare("v1", "v2").headline
 
 

@@ -101,9 +101,9 @@ def test_markdown_is_the_verdict_and_a_table() -> None:
         "retrieve (95% interval 16 to 24), 7 from draft, 1 from route.\n\n"
         "| stage | system | person | gap | gain at the end | 95% interval |\n"
         "| --- | ---: | ---: | ---: | ---: | :---: |\n"
-        "| route | 94% | 97% | 3 | +1 | 0 to 3 |\n"
-        "| retrieve | 63% | 92% | 29 | +20 | 16 to 24 |\n"
-        "| draft | 87% | 95% | 8 | +7 | 4 to 10 |\n\n"
+        "| route | 94% | 97% | +3 | +1 | 0 to 3 |\n"
+        "| retrieve | 63% | 92% | +29 | +20 | 16 to 24 |\n"
+        "| draft | 87% | 95% | +8 | +7 | 4 to 10 |\n\n"
         "600 mails labelled by 3 people. Two people agree on 94% of the 120 mails both labelled (95% interval 88 to "
         "97).\n\n"
         "Draft calls without an answer: 3 refused. They count as bad.\n\n"
@@ -179,7 +179,7 @@ def test_numbers_for_programs_hold_no_text_of_a_record() -> None:
     card = views.scorecard()
     table = report.numbers_csv(replace(card, stages=(replace(card.stages[0], stage="=1+1"), *card.stages[1:])))
     lines = table.splitlines()
-    assert lines[0] == "stage,figure,estimate,low,high,n,clusters,method,p,p_adj,verdict"
+    assert lines[0] == "stage,figure,estimate,low,high,n,clusters,method,p,p_adj,verdict,unit"
     assert lines[1].startswith(",system,0.56,")
     assert "'=1+1,in_place,0.94,0.92,0.955,600" in table
     assert "NaN" not in table

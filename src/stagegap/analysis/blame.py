@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from stagegap.analysis import evidence as ev
 from stagegap.analysis.contest import Contest, contest
 from stagegap.analysis.order_free import order_free
-from stagegap.analysis.rounding import printed_gains
 from stagegap.analysis.verdict import ENOUGH_RECORDS
 from stagegap.attribution.causes import hazard_column
 from stagegap.attribution.ceiling import Ceiling, ceiling
@@ -22,6 +21,7 @@ from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.stats.multiple import holm
 from stagegap.stats.ranks import rank_sets
 from stagegap.stats.resample import RESAMPLES, Resamples, resample
+from stagegap.tables import figures
 
 Floats = NDArray[np.float64]
 
@@ -111,7 +111,7 @@ def blame(evidence: ev.Evidence, *, resamples: int = RESAMPLES) -> Blame:
     best, worst = _ranks(drawn, gains)
     p = np.array([step.p for step in stairs.steps])
     p_adjusted = holm(p)
-    points = printed_gains(stairs.system, gains, stairs.ceiling)
+    points = figures.printed_gains(stairs.system, gains, stairs.ceiling)
     free_points = _points_of(free.gains, stairs)
     rows = tuple(
         BlameRow(
@@ -188,7 +188,9 @@ def _unmeasured(evidence: ev.Evidence, reason: str) -> Blame:
 def _points_of(gains: Sequence[Estimate], stairs: Ceiling) -> tuple[int, ...]:
     """Round order-free gains together where they rest on the records of the ceiling, else each alone."""
     adds_up = abs(sum(gain.value for gain in gains) - stairs.headroom.value) < 1e-6
-    return printed_gains(stairs.system, gains, stairs.ceiling if adds_up else unmeasured("another set of records"))
+    return figures.printed_gains(
+        stairs.system, gains, stairs.ceiling if adds_up else unmeasured("another set of records")
+    )
 
 
 def _hazard(found: Estimate) -> Estimate:

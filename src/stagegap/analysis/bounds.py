@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stagegap.analysis import evidence as ev
-from stagegap.analysis.rounding import percent
 from stagegap.analysis.views import OutcomeBounds, StepBounds
 from stagegap.analysis.wording import counted, listed
 from stagegap.attribution.swaps import prefix_cells
 from stagegap.model.estimate import Bounds, Estimate
 from stagegap.model.run import SYSTEM
 from stagegap.stats.resample import RESAMPLES, resample
+from stagegap.tables import figures
 
 Floats = NDArray[np.float64]
 
@@ -75,9 +75,10 @@ _NOTHING = Estimate(value=0.0, low=0.0, high=0.0, n=0, method="exact: this stage
 
 def _sentence(steps: Sequence[StepBounds], *, noun: str, n: int) -> str:
     parts = [
-        f"{step.stage} {percent(step.gain.worst.value)} to {percent(step.gain.best.value)} points (with "
-        f"{percent(step.gain.worst.level)}% intervals {percent(step.gain.worst.low)} to "
-        f"{percent(step.gain.best.high)}; unknown: {step.gain.unknown:,} of {counted(n, noun)})"
+        f"{step.stage} {figures.between(step.gain.worst.value, step.gain.best.value)} points (with "
+        f"{figures.share(step.gain.worst.level)} intervals "
+        f"{figures.between(step.gain.worst.low, step.gain.best.high)}; unknown: {step.gain.unknown:,} of "
+        f"{counted(n, noun)})"
         for step in steps
         if step.gain.worst.is_measured and step.gain.best.is_measured
     ]

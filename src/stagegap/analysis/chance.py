@@ -17,6 +17,7 @@ from stagegap.model.estimate import Estimate
 from stagegap.model.values import Json
 from stagegap.stats.agreement import alpha_bootstrap, cohen_kappa, counts_of, crossed, gwet_ac1, item_bootstrap
 from stagegap.stats.consensus import human_limit
+from stagegap.tables import figures
 
 Floats = NDArray[np.float64]
 Answers = Mapping[str, Mapping[str, Label]]
@@ -101,15 +102,10 @@ def is_weak(found: Estimate) -> bool:
 def weak_sentence(found: Estimate, noun: str, *, place: str) -> str:
     """Say how little people agree, and what that means; `place` is `at route` or `by accuracy`."""
     return (
-        f"People hardly agree {place}: Krippendorff's alpha {found.value:.2f} ({interval_of(found)}) on "
+        f"People hardly agree {place}: Krippendorff's alpha {figures.figure(found, figures.Unit.NUMBER)} on "
         f"{counted(found.n, noun)}, where 1 is full agreement and 0 what chance gives. A gap measured with these "
         "labels is mostly noise."
     )
-
-
-def interval_of(found: Estimate) -> str:
-    """Give the interval of a coefficient: `0.01 to 0.12`."""
-    return f"{found.low:.2f} to {found.high:.2f}"
 
 
 _SCALES = {Kind.NUMBER: "interval", Kind.LABELS: "nominal, whole sets"}

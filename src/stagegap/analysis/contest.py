@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stagegap.analysis.rounding import percent
 from stagegap.analysis.wording import plural
 from stagegap.attribution.ceiling import Ceiling
 from stagegap.model.estimate import Estimate
@@ -17,6 +16,7 @@ from stagegap.stats.naming import Budget, Pilot, records_to_name
 from stagegap.stats.ranks import rank_sets
 from stagegap.stats.resample import Resamples
 from stagegap.stats.winners import covariance_of_means, picked
+from stagegap.tables import figures
 
 Floats = NDArray[np.float64]
 NAMED_FROM = 0.90
@@ -122,5 +122,5 @@ def promised_at(budget: Budget, noun: str) -> str:
     near, middle, *_ = budget.promises
     return (
         f"{middle.records:,} {plural(noun, 2)} in all name the worst stage in 95% of cases if it leads by "
-        f"{percent(middle.lead)} points or more, {near.records:,} if it leads by {percent(near.lead)}."
+        f"{figures.percent(middle.lead)} points or more, {near.records:,} if it leads by {figures.percent(near.lead)}."
     )

@@ -12,8 +12,7 @@ import numpy as np
 
 from stagegap.analysis.people import agreement
 from stagegap.analysis.references import latest, settled
-from stagegap.analysis.rounding import percent
-from stagegap.analysis.wording import counted, interval
+from stagegap.analysis.wording import counted
 from stagegap.metrics import Metric, score
 from stagegap.model.answer import Label, Output
 from stagegap.model.cascade import Kind
@@ -22,6 +21,7 @@ from stagegap.model.queue import Queue
 from stagegap.stats.clusters import clusters
 from stagegap.stats.resample import resample
 from stagegap.stats.weighted import hajek
+from stagegap.tables import figures
 
 RESAMPLES = 2_000
 NAMED = 5
@@ -84,7 +84,7 @@ def _own_sentence(count: int, pace: float | None, found: Estimate, *, stage: str
     if not found.is_measured:
         return f"{start}. Your agreement with the others is {found.method}."
     return (
-        f"{start}. You agree with the others on {percent(found.value)}% ({interval(found)}) of the "
+        f"{start}. You agree with the others on {figures.share(found.value)} ({figures.interval(found)}) of the "
         f"{counted(found.n, noun)} that they labelled too."
     )
 
@@ -135,8 +135,8 @@ def hunt_sentence(
     if not found.is_measured:
         return f"{head}. Their rate by weights is {found.method}."
     return (
-        f"{head}. Weighted by their chances, the system scores {percent(found.value)}% ({interval(found)}) on all that "
-        "the hunt could have drawn."
+        f"{head}. Weighted by their chances, the system scores {figures.share(found.value)} "
+        f"({figures.interval(found)}) on all that the hunt could have drawn."
     )
 
 

@@ -19,12 +19,22 @@ from stagegap.analysis.views import Scorecard
 from stagegap.model.estimate import Estimate
 from stagegap.stats.multiple import holm
 from stagegap.stats.paired import direction
+from stagegap.tables.figures import Unit
 
 Row = dict[str, str | float | int | bool | None]
 
 ESTIMATE_COLUMNS = ("estimate", "low", "high", "n", "clusters", "method")
-FIGURES = ("in_place", "alone", "system", "person", "gap", "agreement", "gain")
-COLUMNS = ("stage", "figure", *ESTIMATE_COLUMNS, "p", "p_adj", "verdict")
+FIGURES = {
+    "in_place": Unit.SHARE,
+    "alone": Unit.SHARE,
+    "system": Unit.SHARE,
+    "person": Unit.SHARE,
+    "gap": Unit.POINTS,
+    "agreement": Unit.SHARE,
+    "gain": Unit.POINTS,
+}
+"""Figures of a stage, in the order of the rows."""
+COLUMNS = ("stage", "figure", *ESTIMATE_COLUMNS, "p", "p_adj", "verdict", "unit")
 
 
 def rows(view: Scorecard) -> list[Row]:
@@ -38,17 +48,17 @@ def rows(view: Scorecard) -> list[Row]:
         zip([stage.stage for stage in measured], holm(np.array([stage.p for stage in measured])).tolist(), strict=True)
     )
     whole: list[tuple[str, Estimate]] = [("system", view.system), ("ceiling", view.ceiling), ("person", view.person)]
-    found = [figure_row("", figure, estimate) for figure, estimate in whole]
+    found = [figure_row("", figure, estimate, Unit.SHARE) for figure, estimate in whole]
     for stage in view.stages:
-        for figure in FIGURES:
+        for figure, unit in FIGURES.items():
             estimate: Estimate = getattr(stage, figure)
-            row = figure_row(stage.stage, figure, estimate)
+            row = figure_row(stage.stage, figure, estimate, unit)
             if figure == "gain" and estimate.is_measured:
                 row |= {"p": stage.p, "p_adj": adjusted[stage.stage], "verdict": direction(estimate)}
             found.append(row)
-    found += [figure_row(one.stage, "variance from repeat to repeat", one.sigma2) for one in view.repeats]
+    found += [figure_row(one.stage, "variance from repeat to repeat", one.sigma2, Unit.NUMBER) for one in view.repeats]
     if view.verdict.picked is not None:
-        found.append(figure_row(view.verdict.stage or "", "named_gain", view.verdict.picked))
+        found.append(figure_row(view.verdict.stage or "", "named_gain", view.verdict.picked, Unit.POINTS))
     return found
 
 
@@ -62,7 +72,7 @@ def figures(view: RunView) -> list[Row]:
         return rows(view)
     if isinstance(view, Selfcheck):
         return [
-            figure_row(row.stage, f"{row.method}: {figure}", getattr(row, figure))
+            figure_row(row.stage, f"{row.method}: {figure}", getattr(row, figure), Unit.SHARE)
             for row in view.rows
             for figure in ("booked", "coverage", "finds_worst")
         ]
@@ -72,68 +82,76 @@ def figures(view: RunView) -> list[Row]:
         return list(_of_blame(view))
     if isinstance(view, FaultsView):
         return [
-            figure_row(r.stage, figure, getattr(r, figure)) for r in view.stages for figure in ("fault_rate", "hazard")
+            figure_row(row.stage, figure, getattr(row, figure), Unit.SHARE)
+            for row in view.stages
+            for figure in ("fault_rate", "hazard")
         ]
     if isinstance(view, AgreeView):
         return list(_of_agree(view))
     if isinstance(view, NeedView):
-        return [figure_row(row.stage, "gain", row.gain) | {"verdict": direction(row.gain)} for row in view.stages]
+        return [
+            figure_row(row.stage, "gain", row.gain, Unit.POINTS) | {"verdict": direction(row.gain)}
+            for row in view.stages
+        ]
     return list(_of_slices(view))
 
 
 def _of_blame(view: Blame) -> Iterator[Row]:
     for row in view.stages:
-        gain = figure_row(row.stage, "gain", row.gain)
+        gain = figure_row(row.stage, "gain", row.gain, Unit.POINTS)
         if row.gain.is_measured:
             gain |= {"p": row.p, "p_adj": row.p_adj, "verdict": direction(row.gain)}
         yield gain
-        for figure in ("order_free", "first_fault", "hazard", "answers_for"):
-            yield figure_row(row.stage, figure, getattr(row, figure))
-    yield figure_row(view.named, "named_gain", view.named_gain)
+        yield figure_row(row.stage, "order_free", row.order_free, Unit.POINTS)
+        for figure in ("first_fault", "hazard", "answers_for"):
+            yield figure_row(row.stage, figure, getattr(row, figure), Unit.SHARE)
+    yield figure_row(view.named, "named_gain", view.named_gain, Unit.POINTS)
 
 
 def _of_person_swaps(view: PersonSwaps) -> Iterator[Row]:
-    yield figure_row("", "system", view.system)
-    yield figure_row("", "people", view.people)
+    yield figure_row("", "system", view.system, Unit.SHARE)
+    yield figure_row("", "people", view.people, Unit.SHARE)
     yield claim_row("", "total", view.total)
     for row in view.stages:
         yield claim_row(row.stage, "alone", row.alone)
         yield claim_row(row.stage, "shapley", row.share)
-        yield figure_row(row.stage, "banzhaf", row.banzhaf)
+        yield figure_row(row.stage, "banzhaf", row.banzhaf, Unit.POINTS)
         if row.harm is not None:
-            yield figure_row(row.stage, "harm", row.harm.rate)
+            yield figure_row(row.stage, "harm", row.harm.rate, Unit.SHARE)
     for pair in view.pairs:
         yield claim_row(pair.later, f"together with {pair.earlier}", pair.together)
-        yield figure_row(pair.later, f"interaction with {pair.earlier}", pair.interaction)
+        yield figure_row(pair.later, f"interaction with {pair.earlier}", pair.interaction, Unit.POINTS)
 
 
 def claim_row(stage: str, figure: str, claim: Claim) -> Row:
     """Give the columns of a change that is claimed or not."""
     tested = {"p": claim.p, "p_adj": claim.p_adjusted} if not math.isnan(claim.p) else {}
-    return figure_row(stage, figure, claim.change) | tested | {"verdict": claim.verdict}
+    return figure_row(stage, figure, claim.change, Unit.POINTS) | tested | {"verdict": claim.verdict}
 
 
 def _of_agree(view: AgreeView) -> Iterator[Row]:
     for row in view.stages:
         for figure in ("agreement", "person", "system", "gap"):
-            yield figure_row(row.stage, figure, getattr(row, figure))
+            yield figure_row(row.stage, figure, getattr(row, figure), FIGURES[figure])
         for one in row.coefficients:
-            yield figure_row(row.stage, one.name, one.value)
+            yield figure_row(row.stage, one.name, one.value, Unit.NUMBER)
     for one in view.judged:
         for figure in ("people", "helped", "corrected", "passed"):
-            yield figure_row(one.stage, f"judged by {one.criterion}: {figure}", getattr(one, figure))
-    for figure in ("end_to_end", "stage_by_stage", "loss", "staged_gap"):
-        yield figure_row("", f"architecture_{figure}", getattr(view.architecture, figure))
+            yield figure_row(one.stage, f"judged by {one.criterion}: {figure}", getattr(one, figure), Unit.SHARE)
+    for figure in ("end_to_end", "stage_by_stage"):
+        yield figure_row("", f"architecture_{figure}", getattr(view.architecture, figure), Unit.SHARE)
+    for figure in ("loss", "staged_gap"):
+        yield figure_row("", f"architecture_{figure}", getattr(view.architecture, figure), Unit.POINTS)
 
 
 def _of_slices(view: SlicesView) -> Iterator[Row]:
     for one in view.findings:
         p = {"p": one.p, "p_adj": one.p_adj} if not math.isnan(one.p) else {}
-        yield figure_row(one.stage, f"failure rate of {one.group}", one.rate) | p | {"verdict": one.verdict}
+        yield figure_row(one.stage, f"failure rate of {one.group}", one.rate, Unit.SHARE) | p | {"verdict": one.verdict}
     for one in view.bottlenecks:
-        yield figure_row(one.stage, f"largest gain in {one.group}", one.gain) | {"verdict": one.verdict}
+        yield figure_row(one.stage, f"largest gain in {one.group}", one.gain, Unit.POINTS) | {"verdict": one.verdict}
         if one.picked is not None:
-            yield figure_row(one.stage, f"named gain in {one.group}", one.picked)
+            yield figure_row(one.stage, f"named gain in {one.group}", one.picked, Unit.POINTS)
 
 
 def group_rows(view: Scorecard) -> list[Row]:
@@ -169,9 +187,10 @@ def failure_table(view: Scorecard) -> list[Row]:
     ]
 
 
-def figure_row(stage: str, figure: str, estimate: Estimate) -> Row:
-    """Give the columns of one figure; what else there is to say of it is added to them."""
-    return {"stage": stage, "figure": figure, **_numbers(estimate), "p": None, "p_adj": None, "verdict": None}
+def figure_row(stage: str, figure: str, estimate: Estimate, unit: Unit) -> Row:
+    """Columns of one figure; what else there is to say of it is added to them."""
+    tested: Row = {"p": None, "p_adj": None, "verdict": None}
+    return {"stage": stage, "figure": figure, **_numbers(estimate), **tested, "unit": unit.value}
 
 
 def _numbers(estimate: Estimate) -> Row:

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from stagegap.analysis import evidence as ev
 from stagegap.analysis.contest import contest, outlook, promised_at
-from stagegap.analysis.rounding import percent, printed_gains
 from stagegap.analysis.verdict import ENOUGH_RECORDS
 from stagegap.analysis.wording import counted, listed, plural, sentence
 from stagegap.attribution.ceiling import ceiling
@@ -22,6 +21,7 @@ from stagegap.stats.naming import Budget, Chance, Promise
 from stagegap.stats.planning import detectable_difference
 from stagegap.stats.resample import RESAMPLES, resample
 from stagegap.stats.sequential import DECIDES, evidence_of_lead
+from stagegap.tables import figures
 
 Floats = NDArray[np.float64]
 MOST_NEXT = 50
@@ -202,7 +202,7 @@ def _standing(evidence: ev.Evidence, steps: Sequence[Floats], *, rng: np.random.
         gains=gains,
         best=ahead_of.best,
         worst=ahead_of.worst,
-        points=printed_gains(stairs.system, gains, stairs.ceiling),
+        points=figures.printed_gains(stairs.system, gains, stairs.ceiling),
     )
 
 
@@ -302,7 +302,7 @@ def _advice(cascade: Cascade, standing: _Standing, *, unlabelled: int) -> str:
     if shown == budget.promises[0].lead:
         return f"{stop} {promised}"
     if shown is None:
-        return (
-            f"{stop} {promised} {left} not even a lead of {percent(budget.promises[-1].lead)} points is sure to show."
-        )
-    return f"{stop} {promised} {left} a lead of {percent(shown)} points or more is sure to show, a smaller one is not."
+        lead = figures.percent(budget.promises[-1].lead)
+        return f"{stop} {promised} {left} not even a lead of {lead} points is sure to show."
+    lead = figures.percent(shown)
+    return f"{stop} {promised} {left} a lead of {lead} points or more is sure to show, a smaller one is not."

@@ -16,6 +16,8 @@ from stagegap.model.record import Record
 from stagegap.stats.agreement import alpha_bootstrap
 from stagegap.stats.clusters import Clusters, clusters
 from stagegap.stats.resample import RESAMPLES, Resamples, resample
+from stagegap.tables import figures
+from stagegap.tables.figures import Unit
 
 Floats = NDArray[np.float64]
 
@@ -132,14 +134,15 @@ def _sentence(drawn: Resamples, gap: Estimate, bounds: Bounds, *, noun: str) -> 
         return f"The gap is {gap.method}."
     said = {True: "people are rated higher", False: "people are rated lower"}[gap.value > 0]
     start = (
-        f"Person minus system is {gap.value:.2f} (95% interval {gap.low:.2f} to {gap.high:.2f}) on the "
+        f"Person minus system is {figures.number(gap.value)} ({figures.interval(gap, Unit.NUMBER)}) on the "
         f"{counted(gap.n, noun)} with ratings of both: {said if gap.excludes_zero else 'no difference can be told'}."
     )
     if not bounds.unknown:
         return start
     return (
         f"{start} On {counted(bounds.unknown, noun)} the system gave no answer to rate: over all "
-        f"{int((~np.isnan(drawn.columns['person'])).sum()):,} the gap lies between {bounds.worst.value:.2f} (each of "
-        f"them rated best) and {bounds.best.value:.2f} (each rated worst), with 95% intervals from "
-        f"{bounds.worst.low:.2f} to {bounds.best.high:.2f}."
+        f"{int((~np.isnan(drawn.columns['person'])).sum()):,} the gap lies between "
+        f"{figures.number(bounds.worst.value)} (each of them rated best) and {figures.number(bounds.best.value)} "
+        f"(each rated worst), with 95% intervals from "
+        f"{figures.between(bounds.worst.low, bounds.best.high, Unit.NUMBER)}."
     )

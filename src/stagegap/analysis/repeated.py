@@ -16,6 +16,7 @@ from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.stats.clusters import clusters
 from stagegap.stats.repeats import variance_parts
 from stagegap.stats.resample import RESAMPLES, resample
+from stagegap.tables import figures
 
 
 def repeat_noise(
@@ -67,10 +68,10 @@ def _sentence(stage: str, repeats: int, omega2: float, sigma2: Estimate, noun: s
     start = f"{stage} was asked {repeats} times for the same input"
     if not sigma2.is_measured:
         return f"{start}; how far its answers differ is {sigma2.method}."
-    value, low, high = (100 * math.sqrt(max(0.0, x)) for x in (sigma2.value, sigma2.low, sigma2.high))
+    value, low, high = (math.sqrt(max(0.0, x)) for x in (sigma2.value, sigma2.low, sigma2.high))
     what = "more repeats" if pays else f"only more {plural(noun, 2)}"
     return (
-        f"{start}: the score of one {noun} moves by {value:.0f} points ({low:.0f} to {high:.0f}) from time to time, "
-        f"and by {100 * math.sqrt(omega2):.0f} from {noun} to {noun} (standard deviations, n = {sigma2.n:,}); "
-        f"{what} would make the mean surer."
+        f"{start}: the score of one {noun} moves by {figures.percent(value)} points ({figures.between(low, high)}) "
+        f"from time to time, and by {figures.percent(math.sqrt(omega2))} from {noun} to {noun} "
+        f"(standard deviations, n = {sigma2.n:,}); {what} would make the mean surer."
     )

@@ -11,13 +11,13 @@ from hashlib import sha256
 
 from stagegap.analysis.chance import ChanceCorrected
 from stagegap.analysis.people import agreement
-from stagegap.analysis.rounding import percent
 from stagegap.analysis.worklist import answer_from_values, guideline_hash
 from stagegap.errors import ConfigurationError
 from stagegap.metrics import Metric
 from stagegap.model.answer import REASONS, Answer, Label
 from stagegap.model.queue import Queue, QueueItem
 from stagegap.model.values import Json
+from stagegap.tables import figures
 
 NEITHER = "neither"
 
@@ -212,13 +212,12 @@ def beyond_chance(found: ChanceCorrected) -> str:
     value = found.value
     if not value.is_measured:
         return ""
-    share = percent(value.value)
     meaning = (
         "no more than chance gives"
         if value.value <= 0
-        else f"of the way from what chance gives to full agreement, people go {share}%"
+        else f"of the way from what chance gives to full agreement, people go {figures.share(value.value)}"
     )
-    return f"{found.name} {value.value:.2f} ({value.low:.2f} to {value.high:.2f}): {meaning}."
+    return f"{found.name} {figures.figure(value, figures.Unit.NUMBER)}: {meaning}."
 
 
 def most_cited(settled: Sequence[Label]) -> list[tuple[str, int]]:

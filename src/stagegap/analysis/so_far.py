@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from stagegap.analysis import evidence as ev
-from stagegap.analysis.rounding import percent
 from stagegap.analysis.scorecard import outcome_name
-from stagegap.analysis.wording import counted, interval, plural, sentence
+from stagegap.analysis.wording import counted, plural, sentence
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.run import SYSTEM
 from stagegap.stats.resample import resample
 from stagegap.stats.sequential import confidence_sequence
+from stagegap.tables import figures
 
 MOST = 2_000
 """Records that are looked at, the first ones: a look must cost nothing beside the run."""
@@ -67,7 +67,8 @@ def _told(evidence: ev.Evidence, found: Estimate, *, of: int, is_safe: bool) -> 
     cascade, n = evidence.cascade, len(evidence.records)
     if not found.is_measured:
         return f"{sentence(outcome_name(cascade))} so far: {found.method}."
-    told = f"{sentence(outcome_name(cascade))} so far: {percent(found.value)}% ({interval(found)}), n {found.n:,}"
+    share = f"{figures.share(found.value)} ({figures.interval(found)}), n {found.n:,}"
+    told = f"{sentence(outcome_name(cascade))} so far: {share}"
     nouns = plural(cascade.noun, 2)
     first = (
         f"of all {counted(of, cascade.noun)}."

@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from stagegap.analysis import evidence as ev
 from stagegap.analysis.recorded import Outputs
-from stagegap.analysis.rounding import percent
 from stagegap.analysis.scorecard import outcome_name
-from stagegap.analysis.wording import counted, interval, listed, sentence
+from stagegap.analysis.wording import counted, listed, sentence
 from stagegap.attribution.ceiling import complete_cases
 from stagegap.metrics import CustomMetric
 from stagegap.model.answer import Label
@@ -24,6 +23,7 @@ from stagegap.model.run import SYSTEM
 from stagegap.stats.clusters import clusters
 from stagegap.stats.ranks import rank_sets
 from stagegap.stats.resample import RESAMPLES, Resamples, resample
+from stagegap.tables import figures
 
 Floats = NDArray[np.float64]
 
@@ -209,7 +209,7 @@ def _headline(rows: Sequence[VariantRow], leaders: Sequence[str], shared: int, n
         return f"{sentence(rows[0].variant)} is the only variant"
     if len(leaders) == 1:
         first = rows[0]
-        share = f"{percent(first.outcome.value)}% ({interval(first.outcome)})"
+        share = f"{figures.share(first.outcome.value)} ({figures.interval(first.outcome)})"
         return f"{sentence(first.variant)} is the best variant: {share}"
     if len(leaders) == len(rows):
         return f"No variant stands out: {listed(leaders)} can't be told apart"

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 from stagegap.analysis.chance import is_weak, weak_sentence
 from stagegap.analysis.contest import Contest, Outlook, promised_at
-from stagegap.analysis.rounding import percent, staircase
 from stagegap.analysis.views import StageRow, Verdict
-from stagegap.analysis.wording import counted, interval, listed, plural, sentence, span
+from stagegap.analysis.wording import counted, listed, plural, sentence
 from stagegap.attribution.ceiling import Ceiling
 from stagegap.model.estimate import Estimate
+from stagegap.tables import figures
 
 ENOUGH_RECORDS = 30
 CLOSE = 0.02
@@ -101,10 +101,10 @@ def _chosen(facts: Facts) -> Verdict:
 
 def _allowing(gain: Estimate, picked: Estimate | None) -> str:
     """Say what the named stage's gain is without what being picked adds, where that shows in whole points."""
-    if picked is None or interval(picked) == interval(gain):
+    if picked is None or figures.interval(picked) == figures.interval(gain):
         return ""
-    points = counted(percent(picked.value), "point")
-    return f" Allowing for its being picked as the largest: {points} ({interval(picked)})."
+    points = counted(figures.percent(picked.value), "point")
+    return f" Allowing for its being picked as the largest: {points} ({figures.interval(picked)})."
 
 
 def _is_not_behind(row: StageRow) -> bool:
@@ -116,11 +116,11 @@ def _who(rows: Sequence[StageRow]) -> str:
 
 
 def _lost(ceiling: Ceiling) -> str:
-    return f"{100 - percent(ceiling.ceiling.value)}% are lost even with references at every stage"
+    return f"{100 - figures.percent(ceiling.ceiling.value)}% are lost even with references at every stage"
 
 
 def _summary(facts: Facts, ceiling: Ceiling) -> str:
-    today, points, top = staircase(
+    today, points, top = figures.staircase(
         ceiling.system.value, [step.gain.value for step in ceiling.steps], ceiling.ceiling.value
     )
     many = plural(facts.noun, 2)
@@ -131,7 +131,7 @@ def _summary(facts: Facts, ceiling: Ceiling) -> str:
     order = sorted(range(len(points)), key=lambda i: -ceiling.steps[i].gain.value)
     lead = ceiling.steps[order[0]]
     comes = "comes" if points[order[0]] == 1 else "come"
-    parts = [f"{points[order[0]]} {comes} from {lead.stage} ({interval(lead.gain)})"]
+    parts = [f"{points[order[0]]} {comes} from {lead.stage} ({figures.interval(lead.gain)})"]
     parts += [f"{points[i]} from {ceiling.steps[i].stage}" for i in order[1:]]
     if top <= today:
         return f"{start} There is nothing to win that shows in whole points."
@@ -151,8 +151,8 @@ def _basis(facts: Facts) -> str:
     chosen = next((row for row in measured if best is not None and row.position == best + 1), measured[-1])
     both = chosen.agreement
     return (
-        f"{start} At {chosen.stage} two people agree on {percent(both.value)}% of the "
-        f"{counted(both.n, facts.noun)} that several labelled ({span(both)})."
+        f"{start} At {chosen.stage} two people agree on {figures.share(both.value)} of the "
+        f"{counted(both.n, facts.noun)} that several labelled ({figures.span(both)})."
     )
 
 
@@ -194,7 +194,7 @@ def _undecided(facts: Facts, ceiling: Ceiling, match: Contest) -> str:
     steps = ceiling.steps
     best = steps[match.best]
     if match.rival is None or (match.lead is not None and match.lead.low > 0):
-        start = f"What {best.stage} would gain can't be told from nothing: {interval(best.gain)} points."
+        start = f"What {best.stage} would gain can't be told from nothing: {figures.interval(best.gain)} points."
     else:
         start = f"{sentence(listed([best.stage, steps[match.rival].stage]))} overlap."
     if facts.outlook is None:
@@ -205,7 +205,7 @@ def _undecided(facts: Facts, ceiling: Ceiling, match: Contest) -> str:
 def _ranks(ceiling: Ceiling, outlook: Outlook) -> str:
     """Say which stages can be first, all at once, and how often each is in the resamples."""
     first = [
-        f"{step.stage} (first in {percent(step.p_first)}% of resamples)"
+        f"{step.stage} (first in {figures.share(step.p_first)} of resamples)"
         for step, best in zip(ceiling.steps, outlook.best, strict=True)
         if best == 1
     ]

@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from stagegap.analysis.rounding import printed_gains
 from stagegap.model.estimate import Bounds, Estimate, unmeasured
+from stagegap.tables import figures
 
 _NO_ALPHA = unmeasured("not measured")
 VerdictKind = Literal["holds back", "none stands out", "none behind", "close", "too few", "not measured"]
@@ -205,4 +205,4 @@ class Scorecard:
 
         Where a gain or the ceiling is not measured nothing adds up, and each is rounded alone; 0 where there is none.
         """
-        return printed_gains(self.system, [stage.gain for stage in self.stages], self.ceiling)
+        return figures.printed_gains(self.system, [stage.gain for stage in self.stages], self.ceiling)

@@ -1,11 +1,8 @@
-"""Numbers and counts as words of a sentence."""
+"""Counts, lists and names as words of a sentence; figures are printed by `tables.figures`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-from stagegap.analysis.rounding import percent
-from stagegap.model.estimate import Estimate
 
 
 def plural(noun: str, count: int) -> str:
@@ -28,25 +25,6 @@ def counted(count: int, noun: str) -> str:
     '1,200 mails'
     """
     return f"{count:,} {plural(noun, count)}"
-
-
-def span(estimate: Estimate) -> str:
-    """Give the interval in whole percents or points, as `16 to 24`."""
-    return f"{percent(estimate.low)} to {percent(estimate.high)}"
-
-
-def points(difference: float) -> str:
-    """Give a difference of shares in whole points with its sign.
-
-    >>> points(0.125), points(-0.005), points(0.001)
-    ('+13', '-1', '+0')
-    """
-    return f"{percent(difference):+d}"
-
-
-def interval(estimate: Estimate) -> str:
-    """Give the interval with its level, as `95% interval 16 to 24`."""
-    return f"{percent(estimate.level)}% interval {span(estimate)}"
 
 
 def listed(parts: Sequence[str]) -> str:

@@ -32,7 +32,7 @@ from stagegap.charts.sentences import (
 )
 from stagegap.charts.trials import change, judged, trials
 from stagegap.charts.variants import rank, variants
-from stagegap.charts.words import emphasised, percent, points, signed, span
+from stagegap.charts.words import emphasised
 
 __all__ = [
     "agreement",
@@ -73,15 +73,11 @@ __all__ = [
     "oddity_plot",
     "oddity_records",
     "own_labels",
-    "percent",
-    "points",
     "rank",
     "record_blocks",
     "runs_table",
     "scatter",
     "settings",
-    "signed",
-    "span",
     "steps",
     "style",
     "style_of",

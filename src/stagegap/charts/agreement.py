@@ -7,7 +7,7 @@ from html import escape
 
 from stagegap.analysis.views import Scorecard, StageRow
 from stagegap.charts.marks import Scale, row, table
-from stagegap.charts.words import percent, span
+from stagegap.tables import figures
 
 
 def agreement(
@@ -52,11 +52,11 @@ def _row(stage: StageRow, scale: Scale, noun: str, *, chosen: bool, beyond: str,
         scale.grid()
         + f'<i class="band hum" style="{scale.between(found.low, found.high)}"></i>'
         + f'<i class="c dia" style="{scale.left(found.value)}"></i>'
-        + f'<span class="txt" style="{scale.left(found.high)}" title="{escape(beyond)}">{percent(found.value)} '
+        + f'<span class="txt" style="{scale.left(found.high)}" title="{escape(beyond)}">{figures.share(found.value)} '
         + f"<small>n = {found.n:,}</small></span>"
     )
     says = (
-        f"{stage.stage}: two people agree on {percent(found.value)}, 95% interval {span(found)}, "
+        f"{stage.stage}: two people agree on {figures.share(found.value)}, {figures.interval(found)}, "
         f"{found.n:,} {noun} records. {beyond}"
     )
     return row(head=stage.stage, says=says.strip(), drawing=drawing, value=value, chosen=chosen)

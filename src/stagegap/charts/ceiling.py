@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from html import escape
 
-from stagegap.analysis.rounding import percent as whole_percent
 from stagegap.analysis.views import Scorecard
 from stagegap.charts.marks import Scale, row, table
-from stagegap.charts.words import minus, percent, points, signed, span
 from stagegap.model.estimate import Estimate
+from stagegap.tables import figures
 
 _SCALE = Scale()
 
@@ -42,9 +41,9 @@ def _total(head: str, estimate: Estimate, colour: str, base: str) -> str:
     drawing = (
         _bar(0.0, estimate.value, colour, base)
         + _whisker(estimate.low, estimate.high)
-        + f'<span class="txt" style="{_SCALE.left(estimate.high)}">{percent(estimate.value)}</span>'
+        + f'<span class="txt" style="{_SCALE.left(estimate.high)}">{figures.share(estimate.value)}</span>'
     )
-    says = f"{percent(estimate.value)}, 95% interval {span(estimate)}, {estimate.n} records."
+    says = f"{figures.share(estimate.value)}, {figures.interval(estimate)}, {estimate.n} records."
     return row(head=head, says=says, drawing=drawing)
 
 
@@ -55,15 +54,15 @@ def _steps(scorecard: Scorecard, chosen: str | None, *, pickable: bool, base: st
         gain, is_chosen = stage.gain, stage.stage == chosen
         if gain.is_measured:
             end = reached + gain.value
-            text = signed(printed)
+            text = figures.signed(printed)
             low, high = sorted((reached + gain.low, reached + gain.high))
             drawing = (
                 _bar(reached, end, "hot" if is_chosen else "mute", base)
                 + _whisker(low, high)
                 + f'<span class="txt" style="{_SCALE.left(max(reached, end, high))}">{text} '
-                + f"<small>({span(gain)})</small></span>"
+                + f"<small>({figures.span(gain)})</small></span>"
             )
-            says = f"{text} points, 95% interval {span(gain)}; {stage.fixed} become good, {stage.broken} become bad."
+            says = f"{text} points, {figures.interval(gain)}; {stage.fixed} become good, {stage.broken} become bad."
             reached = end
         else:
             drawing = f'{_SCALE.grid()}{base}<span class="note left">{escape(gain.method)}</span>'
@@ -87,7 +86,7 @@ def _bounded(scorecard: Scorecard, chosen: str | None, *, pickable: bool, base: 
     for step in scorecard.bounds.steps:
         worst, best = step.outcome.worst, step.outcome.best
         if step.gain.worst.is_measured and step.gain.best.is_measured:
-            text = f"{points(step.gain.worst.value)} to {points(step.gain.best.value)}"
+            text = f"{figures.points(step.gain.worst.value)} to {figures.points(step.gain.best.value)}"
             colour = "hot" if step.stage == chosen else "mute"
             drawing = (
                 f'{_SCALE.grid()}<i class="bar open {colour}" style="{_SCALE.between(worst.value, best.value)}"></i>'
@@ -96,8 +95,7 @@ def _bounded(scorecard: Scorecard, chosen: str | None, *, pickable: bool, base: 
             )
             says = (
                 f"{text} points: all unknown outcomes wrong, or all right; {step.gain.unknown} unknown. "
-                f"With intervals {minus(str(whole_percent(step.gain.worst.low)))} to "
-                f"{minus(str(whole_percent(step.gain.best.high)))}."
+                f"With intervals {figures.between(step.gain.worst.low, step.gain.best.high)}."
             )
         else:
             drawing = f'{_SCALE.grid()}{base}<span class="note left">{escape(step.gain.worst.method)}</span>'

@@ -6,7 +6,7 @@ from html import escape
 
 from stagegap.analysis.changes.views import ChangeLists, ChangeRow, Comparison, StageChange
 from stagegap.charts.marks import Scale, row, table
-from stagegap.charts.words import percent, points, span
+from stagegap.tables import figures
 
 _WORDS = {"improved": "better", "regressed": "worse", "tied": "no measurable difference", "too few": "too few to read"}
 _HALVES = (0.05, 0.1, 0.2, 0.5, 1.0)
@@ -20,7 +20,7 @@ def changes(view: Comparison) -> str:
     rows = (view.outcome, *view.stages)
     scale = _scale([one for one in rows if _is_drawn(one)])
     drawn = [_row(one, scale) for one in rows]
-    ticks = "".join(f'<span style="{scale.left(tick)}">{points(tick)}</span>' for tick in scale.ticks)
+    ticks = "".join(f'<span style="{scale.left(tick)}">{figures.points(tick)}</span>' for tick in scale.ticks)
     axis = f'<tr aria-hidden="true"><td></td><td><div class="t ax">{ticks}</div></td></tr>'
     sides = f"{escape(view.before)} to {escape(view.after)}, in points. Left of 0: worse. Right: better."
     key = (
@@ -48,15 +48,16 @@ def _row(one: StageChange, scale: Scale) -> str:
         drawing = f'{scale.grid()}<span class="note left">{escape(why)}</span>'
         return row(head=head, says=f"{head}: {why}.", drawing=drawing)
     change, word = one.claim.change, _WORDS[one.claim.verdict]
-    sides = f"{percent(one.before.value)} to {percent(one.after.value)}"
-    says = f"{head}: {sides}, {points(change.value)} points, 95% interval {span(change)}, {change.n:,} records: {word}."
+    sides = f"{figures.share(one.before.value)} to {figures.share(one.after.value)}"
+    says = f"{head}: {sides}, {figures.points(change.value)} points, {figures.interval(change)}, "
+    says += f"{change.n:,} records: {word}."
     hot = " hot" if one.claim.verdict == "regressed" else "" if one.claim.verdict == "improved" else " soft"
     drawing = (
         f'{scale.grid()}<i class="base" style="{scale.left(0.0)}"></i>'
         f'<i class="band{hot}" style="{scale.between(change.low, change.high)}"></i>'
         f'<i class="c dot{hot}" style="{scale.left(change.value)}"></i>'
-        f'<span class="n up" style="{scale.left(change.value)}">{points(change.value)}</span>'
-        f'<span class="note end">{escape(word)}<br>{span(change)}, n {change.n:,}<br>{sides}</span>'
+        f'<span class="n up" style="{scale.left(change.value)}">{figures.points(change.value)}</span>'
+        f'<span class="note end">{escape(word)}<br>{figures.span(change)}, n {change.n:,}<br>{sides}</span>'
     )
     return row(head=head, says=says, drawing=drawing, classes=("few",) if one.claim.verdict == "too few" else ())
 
@@ -85,11 +86,11 @@ def _counts(one: StageChange) -> tuple[int, int, int, int]:
 
 def changed_record(found: ChangeRow, view: Comparison) -> str:
     """Draw one record whose output changed: before, after and what is right, to be opened."""
-    scores = f"{percent(found.score_before)} to {percent(found.score_after)}"
+    scores = f"{figures.share(found.score_before)} to {figures.share(found.score_after)}"
     return (
         f"<details><summary><code>{escape(found.record)}</code> {escape(found.title)} ({scores})</summary><dl>"
-        f"<dt>{escape(view.before)}, score {percent(found.score_before)}</dt><dd>{escape(found.before)}</dd>"
-        f"<dt>{escape(view.after)}, score {percent(found.score_after)}</dt><dd>{escape(found.after)}</dd>"
+        f"<dt>{escape(view.before)}, score {figures.share(found.score_before)}</dt><dd>{escape(found.before)}</dd>"
+        f"<dt>{escape(view.after)}, score {figures.share(found.score_after)}</dt><dd>{escape(found.after)}</dd>"
         f"<dt>Reference</dt><dd>{escape(found.reference)}</dd></dl></details>"
     )
 

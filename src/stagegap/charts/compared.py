@@ -7,7 +7,7 @@ from html import escape
 
 from stagegap.analysis.changes.views import ChangeRow, Comparison, ConfigChange, StageChange
 from stagegap.analysis.differences import Mark, word_difference
-from stagegap.charts.words import percent, points
+from stagegap.tables import figures
 
 _SIGNS = {"extra": "+", "missing": "−"}
 _FLIPS = {"broken": "right to wrong", "fixed": "wrong to right", "none": ""}
@@ -29,12 +29,12 @@ def change_list(rows: Sequence[ChangeRow], *, what: str, noun: str, chosen: str 
 def _row(one: ChangeRow, *, is_chosen: bool) -> str:
     current = ' aria-current="true"' if is_chosen else ""
     flip = f'<small class="hot">{_FLIPS[one.flip]}</small>' if one.flip != "none" else ""
-    change = points(one.score_after - one.score_before)
+    change = figures.points(one.score_after - one.score_before)
     return (
         f'<tr class="pick{" on" if is_chosen else ""}"><th scope="row"><button type="button" '
         f'data-v="{escape(one.record)}"{current}>{escape(one.title)}</button>'
         f'<div class="notes"><code>{escape(one.record)}</code> {flip}</div></th>'
-        f"<td>{percent(one.score_before)} → {percent(one.score_after)}<br><small>{change}</small></td></tr>"
+        f"<td>{figures.share(one.score_before)} → {figures.share(one.score_after)}<br><small>{change}</small></td></tr>"
     )
 
 
@@ -70,8 +70,8 @@ def answers_of_both(one: ChangeRow, view: Comparison, *, stage: str, marked: boo
     new = _marked(difference.system, {"extra": "new"}) if difference else escape(one.after)
     old = _marked(difference.reference, {"missing": "gone"}) if difference else escape(one.before)
     return (
-        f'<div class="bc"><section class="sb"><h3>{escape(stage)} <small>score {percent(one.score_before)} → '
-        f'{percent(one.score_after)}</small></h3><div class="two"><div><h4>{escape(view.before)}</h4>'
+        f'<div class="bc"><section class="sb"><h3>{escape(stage)} <small>score {figures.share(one.score_before)} → '
+        f'{figures.share(one.score_after)}</small></h3><div class="two"><div><h4>{escape(view.before)}</h4>'
         f'<div class="ans">{old}</div></div><div><h4>{escape(view.after)}</h4><div class="ans">{new}</div></div></div>'
         f'<h4>Reference</h4><div class="ans">{escape(one.reference) or "none"}</div></section></div>'
     )

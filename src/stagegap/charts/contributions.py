@@ -7,7 +7,7 @@ from html import escape
 from stagegap.analysis.changes.views import Claim, StageShare, WhatChanged
 from stagegap.analysis.wording import counted
 from stagegap.charts.marks import Scale, row, table
-from stagegap.charts.words import points, signed, span
+from stagegap.tables import figures
 
 _WORDS = {"improved": "better", "regressed": "worse", "tied": "no measurable difference", "too few": "too few to read"}
 _STEPS = (0.025, 0.05, 0.1, 0.25, 0.5)
@@ -22,7 +22,7 @@ def contributions(view: WhatChanged) -> str:
     whole = view.printed
     drawn = [_row(one.stage, one.claim, scale, _more(one), whole.get(one.stage)) for one in rows]
     drawn.append(_row("in all", view.total, scale, "", None))
-    ticks = "".join(f'<span style="{scale.left(tick)}">{points(tick)}</span>' for tick in scale.ticks)
+    ticks = "".join(f'<span style="{scale.left(tick)}">{figures.points(tick)}</span>' for tick in scale.ticks)
     axis = f'<tr aria-hidden="true"><td></td><td><div class="t ax">{ticks}</div></td></tr>'
     sides = (
         f"points of the outcome from {escape(view.before)} to {escape(view.after)}. Left of 0: worse. Right: better."
@@ -40,8 +40,8 @@ def contributions_note(view: WhatChanged) -> str:
     how = f"{view.orders:,} sampled orders" if view.orders else "every mixture of the two versions"
     start = f"Shapley values over {how}, on {counted(view.n, view.noun)}; they add up to the difference."
     pairs = [
-        f"{pair.later} gains {points(pair.claim.change.value)} ({span(pair.claim.change)}) more beside the new "
-        f"{pair.earlier} than beside the old one."
+        f"{pair.later} gains {figures.points(pair.claim.change.value)} ({figures.span(pair.claim.change)}) more "
+        f"beside the new {pair.earlier} than beside the old one."
         for pair in view.pairs
         if pair.claim.verdict in ("improved", "regressed")
     ]
@@ -68,14 +68,14 @@ def _row(head: str, claim: Claim, scale: Scale, more: str, whole: int | None) ->
             says=f"{head}: {change.method}.",
             drawing=f'{scale.grid()}<span class="note left">{escape(change.method)}</span>',
         )
-    shown = points(change.value) if whole is None else signed(whole)
+    shown = figures.points(change.value) if whole is None else figures.signed(whole)
     hot = " hot" if claim.verdict == "regressed" else "" if claim.verdict == "improved" else " soft"
     drawing = (
         f'{scale.grid()}<i class="base" style="{scale.left(0.0)}"></i>'
         f'<i class="band{hot}" style="{scale.between(change.low, change.high)}"></i>'
         f'<i class="c dot{hot}" style="{scale.left(change.value)}"></i>'
         f'<span class="n up" style="{scale.left(change.value)}">{shown}</span>'
-        f'<span class="note end">{escape(word)}<br>{span(change)}, n {change.n:,}{more}</span>'
+        f'<span class="note end">{escape(word)}<br>{figures.span(change)}, n {change.n:,}{more}</span>'
     )
-    says = f"{head}: {shown} points, 95% interval {span(change)}, {change.n:,} records: {word}."
+    says = f"{head}: {shown} points, {figures.interval(change)}, {change.n:,} records: {word}."
     return row(head=head, says=says, drawing=drawing, classes=("few",) if claim.verdict == "too few" else ())

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from stagegap.analysis.rounding import percent as whole_percent
 from stagegap.analysis.tags import TagRow, TagTally
 from stagegap.analysis.wording import counted, plural, sentence
-from stagegap.charts.words import percent, points, span
 from stagegap.model.failure import Failure, FailurePage
+from stagegap.tables import figures
 
 
 def failure_list(
@@ -38,7 +37,7 @@ def _row(failure: Failure, is_chosen: bool, tags: Sequence[str]) -> str:
         f'<tr class="pick{" on" if is_chosen else ""}"><th scope="row"><button type="button" '
         f'data-v="{escape(failure.record)}"{current}>{escape(failure.title)}</button>'
         f'<div class="notes"><code>{escape(failure.record)}</code> {" ".join(notes)}</div></th>'
-        f"<td>{percent(failure.score)}</td></tr>"
+        f"<td>{figures.share(failure.score)}</td></tr>"
     )
 
 
@@ -59,14 +58,14 @@ def tag_share(row: TagRow) -> str:
     """Give how frequent a tag is: `7, 18% (9 to 32)`."""
     if not row.share.is_measured:
         return f"{row.count:,}"
-    return f"{row.count:,}, {percent(row.share.value)} ({span(row.share)})"
+    return f"{row.count:,}, {figures.share(row.share.value)} ({figures.span(row.share)})"
 
 
 def tag_win(row: TagRow) -> str:
     """Give what mending a tag would win at most: `at most +14 points (10 to 18)`."""
     if not row.win.is_measured:
         return row.win.method
-    return f"at most {points(row.win.value)} points ({span(row.win)})"
+    return f"at most {figures.points(row.win.value)} points ({figures.span(row.win)})"
 
 
 def win_sentence(tally: TagTally) -> str:
@@ -75,5 +74,5 @@ def win_sentence(tally: TagTally) -> str:
     if not measured:
         return ""
     top = max(measured, key=lambda row: row.win.value)
-    won = whole_percent(top.win.value)
-    return f"Fixing all of {top.tag} would win at most {won} {plural('point', won)} ({span(top.win)})."
+    won = figures.percent(top.win.value)
+    return f"Fixing all of {top.tag} would win at most {won} {plural('point', won)} ({figures.span(top.win)})."

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from html import escape
 
 from stagegap.analysis.views import FailureRow, StageDetail
-from stagegap.charts.words import percent
+from stagegap.tables import figures
 
 
 def failures(detail: StageDetail, *, noun: str, link: Callable[[str], str]) -> str:
@@ -29,5 +29,5 @@ def _row(failure: FailureRow, link: str) -> str:
     first = ' <small class="hot">first fault</small>' if failure.first_fault else ""
     return (
         f'<tr class="pick"><th scope="row"><a href="{escape(link)}" target="_self">{escape(failure.title)}</a>{first}'
-        f"</th><td>{percent(failure.score)}</td><td><code>{escape(failure.record)}</code></td></tr>"
+        f"</th><td>{figures.share(failure.score)}</td><td><code>{escape(failure.record)}</code></td></tr>"
     )

@@ -7,7 +7,7 @@ from html import escape
 from stagegap.analysis.views import Scorecard
 from stagegap.analysis.wording import sentence
 from stagegap.charts.marks import Scale, row, table
-from stagegap.charts.words import percent
+from stagegap.tables import figures
 
 ENOUGH = 10
 """Records below which a cell of the matrix prints its count only."""
@@ -60,7 +60,7 @@ def _cell(matrix: tuple[tuple[int, ...], ...], i: int, j: int) -> str:
         return f"<td>{count} <small>of {failed}</small></td>"
     share = count / failed
     return (
-        f'<td><i class="shade" style="opacity:{0.35 * share:.2f}"></i><b>{percent(share)}</b> '
+        f'<td><i class="shade" style="opacity:{0.35 * share:.2f}"></i><b>{figures.share(share)}</b> '
         f"<small>({count} of {failed})</small></td>"
     )
 

@@ -7,22 +7,14 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from stagegap.charts.marks import packaged, style
-from stagegap.charts.words import minus, percent, points
+from stagegap.tables import figures
+from stagegap.tables.figures import Unit
 
 SHOWN = 50
 """Rows that a table shows; what is left out is counted."""
 WIDEST = 120
 """Characters of a text in a cell."""
-_NUMBERS = ("estimate", "low", "high", "n", "clusters", "method")
-_SHARES = (
-    "in_place", "alone", "system", "person", "agreement", "ceiling", "before", "after", "score", "fault_rate", "hazard",
-    "first_fault", "answers_for", "architecture_end_to_end", "architecture_stage_by_stage", "failure rate",
-)  # fmt: skip
-_DIFFERENCES = (
-    "gap", "gain", "change", "contribution", "order_free", "named_gain", "architecture_loss", "architecture_staged_gap",
-    "largest gain", "named gain",
-)  # fmt: skip
-
+_NUMBERS = ("estimate", "low", "high", "n", "clusters", "method", "unit")
 Cell = str | float | int | bool | None
 
 
@@ -35,7 +27,7 @@ def figures_table(rows: Sequence[Mapping[str, Cell]]) -> str:
     heads = [*names, *(["value (95% interval), n"] if has_estimate else [])]
     body = "".join(
         "<tr>"
-        + "".join(f"<td>{_cell(row[name])}</td>" for name in names)
+        + "".join(f"<td>{_cell(name, row[name])}</td>" for name in names)
         + (f"<td>{_estimate(row)}</td>" if has_estimate else "")
         + "</tr>"
         for row in rows[:SHOWN]
@@ -59,22 +51,18 @@ def _estimate(row: Mapping[str, Cell]) -> str:
     value, low, high = (float(row[name] or 0) for name in ("estimate", "low", "high"))
     if math.isnan(value):
         return f"<small>{escape(str(row['method']))}</small>"
-    figure = str(row.get("figure", ""))
-    if figure.startswith(_DIFFERENCES):
-        shown, span = f"{points(value)} points", f"{points(low)} to {points(high)}"
-    elif figure.startswith(_SHARES):
-        shown, span = percent(value), f"{percent(low)} to {percent(high)}"
-    else:
-        shown, span = minus(f"{value:.2f}"), minus(f"{low:.2f} to {high:.2f}")
-    return f"<b>{shown}</b> ({span}), n {row['n']:,}"
+    unit = Unit(str(row["unit"]))
+    points = " points" if unit is Unit.POINTS else ""
+    span = figures.between(low, high, unit)
+    return f"<b>{figures.printed(value, unit)}{points}</b> ({span}), n {row['n']:,}"
 
 
-def _cell(value: Cell) -> str:
+def _cell(name: str, value: Cell) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.3g}"
+        return figures.p_value(value) if name in ("p", "p_adj") else figures.number(value, 3)
     text = " ".join(str(value).split())
     return escape(text if len(text) <= WIDEST else f"{text[: WIDEST - 1].rstrip()}…")

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from html import escape
 
-from stagegap.analysis import rounding
 from stagegap.analysis.views import Scorecard, StageRow
 from stagegap.charts.marks import Scale, row, table
-from stagegap.charts.words import minus, percent, points, span
 from stagegap.model.estimate import Estimate
+from stagegap.tables import figures
 
 ENOUGH = 30
 """Records below which a stage is drawn pale, with the count."""
@@ -21,7 +20,7 @@ _NEAR = 0.11
 def gap(scorecard: Scorecard, *, chosen: str | None = None, pickable: bool = False) -> str:
     """Draw every stage's score against a person's, where a person was measured; `pickable` makes rows clickable."""
     scale = _scale(scorecard)
-    gaps = [_printed(stage) for stage in scorecard.stages if stage.gap.is_measured]
+    gaps = [stage.gap.value for stage in scorecard.stages if stage.gap.is_measured]
     rows = [_row(stage, scale, chosen=stage.stage == chosen, pickable=pickable) for stage in scorecard.stages]
     chart = table(
         kind="gap", caption="Score of each stage, system against person", rows=[*rows, scale.axis()], heading_width=20
@@ -42,14 +41,9 @@ def _scale(scorecard: Scorecard) -> Scale:
     return Scale(low=math.floor(10 * low) / 10, step=0.1) if low < 0.9 else Scale(low=0.9, step=0.02)
 
 
-def _printed(stage: StageRow) -> int:
-    """The gap in points as the difference of the two printed numbers."""
-    return rounding.percent(stage.person.value) - rounding.percent(stage.system.value)
-
-
-def _key(gaps: list[int]) -> str:
+def _key(gaps: list[float]) -> str:
     if gaps:
-        person = f'<span><i class="dia"></i>person</span><span><b>{max(gaps)}</b> gap in points</span>'
+        person = f'<span><i class="dia"></i>person</span><span><b>{figures.points(max(gaps))}</b> gap in points</span>'
     else:
         person = '<span><i class="open"></i>to 100%: person not measured</span>'
     return (
@@ -86,7 +80,7 @@ def _with_person(stage: StageRow, scale: Scale, chosen: bool) -> tuple[str, str,
     apart = 0.026 * (scale.high - scale.low) if high - low < _NEAR * (scale.high - scale.low) else 0.0
     side = -apart if system.value <= person.value else apart
     note, classes = _few(difference.n)
-    exact = f"{points(difference.value)} points, 95% interval {span(difference)}, {difference.n} records"
+    exact = f"{figures.points(difference.value)} points, {figures.interval(difference)}, {difference.n} records"
     drawing = (
         _band(scale, system, "sys")
         + _band(scale, person, "hum")
@@ -94,15 +88,15 @@ def _with_person(stage: StageRow, scale: Scale, chosen: bool) -> tuple[str, str,
         + f'<i class="c dot" style="{scale.left(system.value)}"></i>'
         + f'<i class="c dia" style="{scale.left(person.value)}"></i>'
         + f'<span class="n up" style="{scale.left((low + high) / 2)}" title="{escape(exact)}">'
-        + minus(str(_printed(stage)))
+        + figures.points(difference.value)
         + "</span>"
-        + f'<span class="n dn sys" style="{scale.left(system.value + side)}">{percent(system.value)}</span>'
-        + f'<span class="n dn" style="{scale.left(person.value - side)}">{percent(person.value)}</span>'
+        + f'<span class="n dn sys" style="{scale.left(system.value + side)}">{figures.share(system.value)}</span>'
+        + f'<span class="n dn" style="{scale.left(person.value - side)}">{figures.share(person.value)}</span>'
         + note
     )
     says = (
-        f"{stage.stage}: system {percent(system.value)}, 95% interval {span(system)}; "
-        f"person {percent(person.value)}, {span(person)}; gap {exact}."
+        f"{stage.stage}: system {figures.share(system.value)}, {figures.interval(system)}; "
+        f"person {figures.share(person.value)}, {figures.span(person)}; gap {exact}."
     )
     return drawing, says, classes
 
@@ -118,11 +112,11 @@ def _alone(stage: StageRow, scale: Scale) -> tuple[str, str, list[str]]:
         _band(scale, system, "sys")
         + f'<i class="line open" style="{scale.between(system.value, 1.0)}"></i>'
         + f'<i class="c dot" style="{scale.left(system.value)}"></i>'
-        + f'<span class="n dn sys" style="{scale.left(system.value)}">{percent(system.value)}</span>'
+        + f'<span class="n dn sys" style="{scale.left(system.value)}">{figures.share(system.value)}</span>'
         + (note or f'<span class="note right">person not measured: {escape(person)}</span>')
     )
     says = (
-        f"{stage.stage}: system {percent(system.value)}, 95% interval {span(system)}, {system.n} records; "
+        f"{stage.stage}: system {figures.share(system.value)}, {figures.interval(system)}, {system.n} records; "
         f"person not measured: {person}."
     )
     return drawing, says, classes

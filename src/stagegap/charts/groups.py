@@ -7,7 +7,7 @@ from html import escape
 
 from stagegap.analysis.views import SliceRow, StageDetail
 from stagegap.charts.marks import Scale, row, table
-from stagegap.charts.words import percent, span
+from stagegap.tables import figures
 
 SHOWN = 6
 _SCALE = Scale()
@@ -38,12 +38,12 @@ def _row(group: SliceRow, base: str, link: str | None) -> str:
     drawing = (
         f'{_SCALE.grid()}{base}<i class="band {colour}" style="{_SCALE.between(rate.low, rate.high)}"></i>'
         f'<i class="c dot {colour}" style="{_SCALE.left(rate.value)}"></i>'
-        f'<span class="txt" style="{_SCALE.left(rate.high)}">{percent(rate.value)} <small>{count}</small></span>'
+        f'<span class="txt" style="{_SCALE.left(rate.high)}">{figures.share(rate.value)} <small>{count}</small></span>'
     )
     above = ", above the average with its whole interval" if group.stands_out else ""
     return row(
         head=group.group,
-        says=f"fails {percent(rate.value)} {count}, 95% interval {span(rate)}{above}.",
+        says=f"fails {figures.share(rate.value)} {count}, {figures.interval(rate)}{above}.",
         drawing=drawing,
         link=link,
     )

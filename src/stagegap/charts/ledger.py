@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from stagegap.analysis.changes.ledger import Ledger, LedgerRow
-from stagegap.charts.words import points, span
+from stagegap.tables import figures
 
 
 def ledger(view: Ledger) -> str:
@@ -24,8 +24,14 @@ def ledger(view: Ledger) -> str:
 
 def _row(one: LedgerRow) -> str:
     hope = one.expectation
-    between = "" if hope.low is None or hope.high is None else f" <small>({_between(hope.low, hope.high)})</small>"
-    came = f"{points(one.came.value)} <small>({span(one.came)})</small>" if one.came.is_measured else "not yet"
+    between = (
+        "" if hope.low is None or hope.high is None else f" <small>({figures.between(hope.low, hope.high)})</small>"
+    )
+    came = (
+        f"{figures.points(one.came.value)} <small>({figures.span(one.came)})</small>"
+        if one.came.is_measured
+        else "not yet"
+    )
     if one.run and not one.came.is_measured:
         came = escape(one.came.method)
     hot = ' class="hot"' if one.verdict == "less than expected" else ""
@@ -33,10 +39,6 @@ def _row(one: LedgerRow) -> str:
     who = f"<br><small>{escape(hope.who)}</small>" if hope.who else ""
     return (
         f'<tr><th scope="row">{escape(hope.place)}<br><small>{escape(hope.baseline)} → {escape(one.run or "?")}</small>'
-        f"</th><td>{points(hope.predicted)}{between}</td><td>{came}</td><td>{verdict}</td>"
+        f"</th><td>{figures.points(hope.predicted)}{between}</td><td>{came}</td><td>{verdict}</td>"
         f"<td>{escape(hope.reason)}{who}</td></tr>"
     )
-
-
-def _between(low: float, high: float) -> str:
-    return f"{points(low)} to {points(high)}"

@@ -9,7 +9,7 @@ from functools import cache
 from html import escape
 from importlib.resources import files
 
-from stagegap.charts.words import percent
+from stagegap.tables import figures
 
 
 @cache
@@ -73,7 +73,7 @@ class Scale:
 
     def axis(self) -> str:
         """Give the last row of a chart: the values at the grid lines."""
-        marks = "".join(f'<span style="{self.left(tick)}">{percent(tick)}</span>' for tick in self.ticks)
+        marks = "".join(f'<span style="{self.left(tick)}">{figures.share(tick)}</span>' for tick in self.ticks)
         return f'<tr aria-hidden="true"><td></td><td><div class="t ax">{marks}</div></td></tr>'
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from stagegap.analysis.wording import counted
 from stagegap.charts.curves import curve
 from stagegap.charts.marks import Scale, row, table
-from stagegap.charts.words import percent, span
+from stagegap.tables import figures
 
 if TYPE_CHECKING:  # the screen's own modules bring numpy along, which a first page does without
     from stagegap.analysis.oddities.card import Checked, Mark, Oddity, Plot
@@ -32,7 +32,7 @@ def oddity_plot(plot: Plot) -> str:
     if plot.expected_name:
         key.append(f'<span><i class="open"></i>{escape(plot.expected_name)}</span>')
     if plot.level is not None and plot.level.is_measured:
-        key.append(f'<span><i class="band hum"></i>{escape(plot.level_name)} {percent(plot.level.value)}</span>')
+        key.append(f'<span><i class="band hum"></i>{escape(plot.level_name)} {figures.share(plot.level.value)}</span>')
     drawn = table(kind="sl", caption=plot.title, rows=[*rows, _SCALE.axis()], heading_width=24)
     return f'<div class="bc"><div class="key">{"".join(key)}</div></div>{curve(plot)}<div class="bc od">{drawn}</div>'
 
@@ -50,17 +50,17 @@ def _mark(mark: Mark, plot: Plot) -> str:
     expected = "" if math.isnan(mark.expected) else f'<i class="base" style="{_SCALE.left(mark.expected)}"></i>'
     other = mark.other
     diamond = f'<i class="c dia" style="{_SCALE.left(other.value)}"></i>' if other and other.is_measured else ""
-    says = f"{plot.y_name} {percent(mark.y.value)}, 95% interval {span(mark.y)}, n = {mark.y.n}"
+    says = f"{plot.y_name} {figures.share(mark.y.value)}, {figures.interval(mark.y)}, n = {mark.y.n}"
     if other is not None and other.is_measured:
-        says += f"; {plot.other_name} {percent(other.value)}"
+        says += f"; {plot.other_name} {figures.share(other.value)}"
     if expected:
-        says += f"; {plot.expected_name} {percent(mark.expected)}"
+        says += f"; {plot.expected_name} {figures.share(mark.expected)}"
     return row(
         head=mark.name,
         says=f"{says}.",
         drawing=f'{_SCALE.grid()}{band}{expected}<i class="band" style="{_SCALE.between(mark.y.low, mark.y.high)}"></i>'
         f'<i class="c dot" style="{_SCALE.left(mark.y.value)}"></i>{diamond}'
-        f'<span class="txt" style="{_SCALE.left(mark.y.high)}">{percent(mark.y.value)} '
+        f'<span class="txt" style="{_SCALE.left(mark.y.high)}">{figures.share(mark.y.value)} '
         f"<small>({mark.y.n:,})</small></span>",
     )
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from stagegap.charts.words import percent, span
 from stagegap.model.estimate import Estimate
+from stagegap.tables import figures
 
 WIDTH, HEIGHT = 560, 260
 """Of a plot, in its own units; it is drawn as wide as there is room."""
@@ -41,14 +41,14 @@ class Upright:
         ticks = [self.low + i / 10 for i in range(0, count + 1, every)]
         return "".join(
             f'<line class="gl" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{self.y(tick):.1f}" y2="{self.y(tick):.1f}"/>'
-            f'<text x="{LEFT - 6}" y="{self.y(tick) + 4:.1f}" text-anchor="end">{percent(tick)}</text>'
+            f'<text x="{LEFT - 6}" y="{self.y(tick) + 4:.1f}" text-anchor="end">{figures.share(tick)}</text>'
             for tick in ticks
         )
 
 
 def mark(x: float, found: Estimate, name: str, plot: Upright) -> str:
     """Draw an estimate as a dot on its interval; its numbers are shown by the pointer."""
-    said = f"{name}: {percent(found.value)} ({span(found)}), n {found.n:,}"
+    said = f"{name}: {figures.share(found.value)} ({figures.span(found)}), n {found.n:,}"
     return (
         f'<g><title>{escape(said)}</title><line class="iv" x1="{x:.1f}" x2="{x:.1f}" y1="{plot.y(found.low):.1f}" '
         f'y2="{plot.y(found.high):.1f}"/><circle class="pt" cx="{x:.1f}" cy="{plot.y(found.value):.1f}" r="5"/></g>'

@@ -9,7 +9,7 @@ from html import escape
 from stagegap.analysis.differences import Mark
 from stagegap.analysis.record_view import RecordView, StageBlock
 from stagegap.analysis.wording import counted
-from stagegap.charts.words import percent
+from stagegap.tables import figures
 
 _HOT = ("first fault", "inherits the fault", "own fault")
 _SIGNS = {"extra": "+", "missing": "−"}
@@ -23,7 +23,7 @@ def record_blocks(view: RecordView, *, marked: bool = True) -> str:
 
 def _block(position: int, block: StageBlock, *, marked: bool) -> str:
     hot = " hot" if block.badge in _HOT else ""
-    score = "" if math.isnan(block.score) else f" <small>score {percent(block.score)}</small>"
+    score = "" if math.isnan(block.score) else f" <small>score {figures.share(block.score)}</small>"
     return (
         f'<section class="sb"><h3>{position} {escape(block.stage)} <span class="badge{hot}">{block.badge}</span>{score}'
         f'</h3>{_saw(block)}<div class="two"><div><h4>System</h4>{_side(block, "system", marked=marked)}</div>'

@@ -11,8 +11,8 @@ from itertools import pairwise
 from stagegap.analysis.changes.knobs import RunPoint, RunsView
 from stagegap.analysis.changes.views import OUTCOME
 from stagegap.charts.plots import HEIGHT, LEFT, RIGHT, WIDTH, Upright, mark, svg
-from stagegap.charts.words import percent, span
 from stagegap.model.estimate import Estimate
+from stagegap.tables import figures
 
 MOST_LABELS = 12
 """Names under an axis; of more values every second, third, ... is named."""
@@ -65,7 +65,7 @@ def _row(one: RunPoint, view: RunsView, *, is_best: bool) -> str:
 def _estimate(found: Estimate | None) -> str:
     if found is None or not found.is_measured:
         return "–"
-    return f"{percent(found.value)} <small>({span(found)}, n {found.n:,})</small>"
+    return f"{figures.share(found.value)} <small>({figures.span(found)}, n {found.n:,})</small>"
 
 
 def scatter(view: RunsView, *, knob: str, measure: str) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from stagegap.analysis.rounding import percent as whole_percent
 from stagegap.analysis.views import Scorecard, StageDetail
 from stagegap.analysis.wording import counted, listed, plural, sentence
 from stagegap.charts.groups import SHOWN
-from stagegap.charts.words import percent
 from stagegap.model.answer import Status
+from stagegap.tables import figures
 
 
 def first_fault_sentence(scorecard: Scorecard, detail: StageDetail) -> str:
@@ -23,7 +22,7 @@ def groups_note(detail: StageDetail) -> str:
     """Say what the marks of the groups chart mean, and how many groups were looked at."""
     if not detail.groups:
         return "Declare `slices` in the cascade file to see groups here."
-    average = f"Dashed: average, {percent(detail.average.value)}. " if detail.average.is_measured else ""
+    average = f"Dashed: average, {figures.share(detail.average.value)}. " if detail.average.is_measured else ""
     checked = f"{counted(detail.groups_checked, 'group')} checked, so one alone is a hint, not proof."
     more = f" The first {SHOWN} are shown." if len(detail.groups) > SHOWN else ""
     return f"{average}Orange: the whole interval is above it. {checked}{more}"
@@ -43,7 +42,7 @@ def lost_anyway(scorecard: Scorecard) -> str:
         return f"With references everywhere: {scorecard.ceiling.method}."
     if scorecard.good is None:
         return f"References replace stages one after another. Outcome: {scorecard.outcome_name}."
-    lost = 100 - whole_percent(scorecard.ceiling.value)
+    lost = 100 - figures.percent(scorecard.ceiling.value)
     if not lost:
         return f"With references at every stage every {scorecard.noun} is good: each miss can be won at some stage."
     nouns = plural(scorecard.noun, 2)

@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from stagegap.charts.oddities import oddity_plot
-from stagegap.charts.words import points, span
+from stagegap.tables import figures
 
 if TYPE_CHECKING:  # the screen's own modules bring numpy along, which a first page does without
     from stagegap.analysis.oddities.card import Screen, Taught, Tried
@@ -46,4 +46,6 @@ def judged(one: Tried) -> str:
 def change(one: Tried) -> str:
     """Give the change with its interval and n: `−3 (−6 to 0; n = 120)`."""
     found = one.change
-    return f"{points(found.value)} ({span(found)}; n = {found.n:,})" if found.is_measured else found.method
+    return (
+        f"{figures.points(found.value)} ({figures.span(found)}; n = {found.n:,})" if found.is_measured else found.method
+    )

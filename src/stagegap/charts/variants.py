@@ -6,7 +6,7 @@ from html import escape
 
 from stagegap.analysis.variants import VariantRow, VariantsView
 from stagegap.charts.marks import Scale, row, table
-from stagegap.charts.words import percent, span
+from stagegap.tables import figures
 
 _SCALE = Scale()
 
@@ -40,11 +40,11 @@ def _row(one: VariantRow, *, leads: bool) -> str:
             drawing=f'{_SCALE.grid()}<span class="note left">{escape(why)}</span>',
         )
     soft = "" if leads else " soft"
-    shown = f"{percent(outcome.value)}, 95% interval {span(outcome)}, {outcome.n:,} records, rank {rank(one)}"
+    shown = f"{figures.share(outcome.value)}, {figures.interval(outcome)}, {outcome.n:,} records, rank {rank(one)}"
     drawing = (
         f'{_SCALE.grid()}<i class="band{soft}" style="{_SCALE.between(outcome.low, outcome.high)}"></i>'
         f'<i class="c dot{soft}" style="{_SCALE.left(outcome.value)}"></i>'
-        f'<span class="n up" style="{_SCALE.left(outcome.value)}">{percent(outcome.value)}</span>'
-        f'<span class="note end">rank {escape(rank(one))}<br>{span(outcome)}, n {outcome.n:,}</span>'
+        f'<span class="n up" style="{_SCALE.left(outcome.value)}">{figures.share(outcome.value)}</span>'
+        f'<span class="note end">rank {escape(rank(one))}<br>{figures.span(outcome)}, n {outcome.n:,}</span>'
     )
     return row(head=one.variant, says=f"{one.variant}: {shown}.", drawing=drawing)

@@ -16,11 +16,11 @@ from stagegap.analysis.planting import Selfcheck
 from stagegap.analysis.slices import SlicesView
 from stagegap.analysis.weighed import Weighed
 from stagegap.analysis.wording import counted, listed
-from stagegap.charts.words import signed
-from stagegap.cli.printing import percent, say, with_interval
-from stagegap.cli.printing import points as in_points
+from stagegap.cli.printing import say
 from stagegap.cli.sheets import Sheet
 from stagegap.model.estimate import Estimate
+from stagegap.tables import figures
+from stagegap.tables.figures import Unit
 
 ROWS_SHOWN = 12
 """Rows of a long list on a terminal; `--json` has them all."""
@@ -40,20 +40,17 @@ def table(*headings: str, texts: int = 1) -> Table:
 
 def share(estimate: Estimate) -> str:
     """Give a share with its interval."""
-    return with_interval(percent(estimate), estimate)
+    return figures.figure(estimate, Unit.SHARE)
 
 
 def gain(estimate: Estimate, *, points: int | None = None) -> str:
     """Give a difference with its interval; `points` where it was rounded together with others."""
-    shown = in_points(estimate) if points is None or not estimate.is_measured else signed(points)
-    return with_interval(shown, estimate)
+    return figures.figure(estimate, Unit.POINTS, rounded=points)
 
 
 def coefficient(estimate: Estimate) -> str:
     """Give a coefficient of agreement with its interval, or a dash."""
-    if not estimate.is_measured:
-        return "-"
-    return f"{estimate.value:.2f} ({estimate.low:.2f} to {estimate.high:.2f})".replace("-", "−")
+    return figures.figure(estimate, Unit.NUMBER)
 
 
 def reasons(estimates: Sequence[tuple[str, Estimate]]) -> None:
@@ -81,7 +78,7 @@ def draw_blame(view: Blame) -> None:
             share(row.hazard),
             share(row.answers_for),
             _span(row.best_rank, row.worst_rank),
-            _p(row.p_adj) if row.gain.is_measured else "-",
+            figures.printed(row.p_adj if row.gain.is_measured else math.nan, Unit.P),
         )
     made.show()
     say(
@@ -93,13 +90,6 @@ def draw_blame(view: Blame) -> None:
     for note in (view.sampled, *view.disagreements) if view.sampled else view.disagreements:
         say(note)
     reasons([(row.stage, figure) for row in view.stages for figure in (row.gain, row.order_free, row.hazard)])
-
-
-def _p(value: float) -> str:
-    """Give a p-value with three digits, never as 0; a dash where there is none."""
-    if math.isnan(value):
-        return "-"
-    return "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _span(low: int, high: int) -> str:
@@ -168,7 +158,7 @@ def _draw_agreement(row: AgreeRow) -> None:
     if row.coefficients:
         say(f"{row.stage}: " + "; ".join(f"{one.name} {coefficient(one.value)}" for one in row.coefficients))
     if row.prevalence:
-        shares = ", ".join(f"{one.answer} {100 * one.share:.0f}%" for one in row.prevalence)
+        shares = ", ".join(f"{one.answer} {figures.share(one.share)}" for one in row.prevalence)
         say(f"{row.stage}: answers {shares}")
     if row.person.is_measured:
         say(f"{row.stage}: {row.person.method}.")
@@ -193,7 +183,7 @@ def _draw_weighed(stage: str, found: Weighed) -> None:
         return say(f"{start} settles all {found.n:,} as the majority does.")
     say(f"{start} would settle {found.count:,} of {found.n:,} otherwise than the majority:")
     for one in found.differ[:CONSENSUS_SHOWN]:
-        say(f"  {one.record}: {one.majority} → {one.likely} (chance {100 * one.chance:.0f}%)")
+        say(f"  {one.record}: {one.majority} → {one.likely} (chance {figures.share(one.chance)})")
     return None
 
 
@@ -221,7 +211,7 @@ def draw_need(view: NeedView) -> None:
         spare=("Seconds a label", "Gain that would show"),
     )
     for row in view.stages:
-        shows = "-" if row.detectable != row.detectable else f"{100 * row.detectable:.0f}"
+        shows = "-" if math.isnan(row.detectable) else str(figures.percent(row.detectable))
         pace = "-" if row.seconds is None else f"{row.seconds:,.0f}"
         ranks = _span(row.best_rank, row.worst_rank)
         counts = (f"{row.labelled:,}", f"{row.missing:,}")
@@ -229,7 +219,7 @@ def draw_need(view: NeedView) -> None:
     made.show()
     if view.chances and not view.is_decided:
         picked = view.chances[:: max(1, len(view.chances) // 5)]
-        odds = ", ".join(f"{one.records:,} records {100 * one.share:.0f}%" for one in picked)
+        odds = ", ".join(f"{one.records:,} records {figures.share(one.share)}" for one in picked)
         say(f"Chance of naming the worst stage: {odds}.")
     for one in view.next[:ROWS_SHOWN]:
         say(f"{one.record}: {', '.join(one.stages)}")
@@ -243,8 +233,13 @@ def draw_slices(view: SlicesView) -> None:
         spare=("Shrunk", "Excess", "p, adjusted", "Failures"),
     )
     for one in view.findings[:ROWS_SHOWN]:
-        rate = (f"{one.failures:,} of {one.n:,}", share(one.rate), f"{100 * one.shrunk:.0f}%", f"{one.excess:+.1f}")
-        made.add(one.group, one.stage, *rate, _p(one.p_adj), one.verdict)
+        rate = (
+            f"{one.failures:,} of {one.n:,}",
+            share(one.rate),
+            figures.share(one.shrunk),
+            figures.change(one.excess),
+        )
+        made.add(one.group, one.stage, *rate, figures.printed(one.p_adj, Unit.P), one.verdict)
     made.show()
     found = Sheet("Group", "Records", "Largest gain at", "Gain", "Verdict", spare=("Records",))
     for one in view.bottlenecks:
@@ -269,11 +264,11 @@ def draw_selfcheck(view: Selfcheck) -> None:
         spare=("Damage", "Finds the worst"),
     )
     for row in view.rows:
-        bias = f"{100 * row.bias:+.1f}".replace("-", "−") if row.bias == row.bias else "-"
+        bias = "-" if math.isnan(row.bias) else figures.change(100 * row.bias)
         shares = (share(row.booked), bias, share(row.coverage), share(row.finds_worst))
-        made.add(row.stage, row.method, f"{100 * row.damage:.0f}", *shares)
+        made.add(row.stage, row.method, str(figures.percent(row.damage)), *shares)
     made.show()
-    planted = f"{100 * view.rows[0].planted:.0f}% of " if view.rows else ""
+    planted = f"{figures.share(view.rows[0].planted)} of " if view.rows else ""
     say(
         f"Faults in {planted}{counted(view.n, view.noun)}, {view.calls:,} calls, nothing stored. All figures in points."
     )

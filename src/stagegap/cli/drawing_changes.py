@@ -12,8 +12,9 @@ from stagegap.analysis.changes.check_output import SYMBOLS
 from stagegap.analysis.changes.history import Blessed, History
 from stagegap.analysis.changes.views import OUTCOME, Comparison, StageChange
 from stagegap.cli.drawing import gain, share, table
-from stagegap.cli.printing import console, dollars, printable, say
+from stagegap.cli.printing import console, printable, say
 from stagegap.model.run import RunStatus
+from stagegap.tables import figures
 from stagegap.workspace.holding import Checked
 
 WORST_SHOWN = 10
@@ -28,7 +29,7 @@ def draw_history(view: History) -> None:
     made = table("Run", "When (UTC)", "Status", "Records", "Commit", "Cost", "Outcome", "Tags", texts=3)
     for row in view.rows:
         when = datetime.fromtimestamp(row.started_at, UTC).strftime("%Y-%m-%d %H:%M")
-        cost = dollars(row.cost) if row.cost else "-"
+        cost = figures.money(row.cost) if row.cost else "-"
         tags = printable(", ".join((*(["blessed"] if row.is_blessed else []), *row.tags)))
         made.add_row(row.run, when, row.status, f"{row.records:,}", row.commit or "-", cost, share(row.outcome), tags)
     return console().print(made)
@@ -71,7 +72,7 @@ def _draw_worst(view: Comparison) -> None:
     )
     made = table("Record", "Score", view.before, view.after, texts=4)
     for row in shown:
-        score = f"{row.score_before:.2f} → {row.score_after:.2f}"
+        score = f"{figures.share(row.score_before)} → {figures.share(row.score_after)}"
         made.add_row(_short(row.record), score, _short(row.before), _short(row.after))
     console().print(made)
 

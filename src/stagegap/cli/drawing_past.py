@@ -7,11 +7,9 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from stagegap.analysis.changes.claims import signed
 from stagegap.analysis.changes.ledger import Ledger
 from stagegap.analysis.changes.reproduced import Reproduction
 from stagegap.analysis.changes.views import WhatChanged
-from stagegap.analysis.rounding import percent
 from stagegap.analysis.wording import counted
 from stagegap.cli.drawing import gain, table
 from stagegap.cli.drawing_swaps import draw_harm, draw_pair
@@ -20,6 +18,7 @@ from stagegap.model.expectation import Expectation
 from stagegap.model.provenance import Provenance
 from stagegap.model.run import Run
 from stagegap.runner.plan import Plan
+from stagegap.tables import figures
 
 MOST_SHOWN = 12
 """Differences of a kind that are printed; `--json` has all."""
@@ -116,7 +115,7 @@ def draw_changed(view: WhatChanged) -> None:
 def draw_expected(made: Sequence[Expectation]) -> None:
     """Print what was written down."""
     for one in made:
-        between = "" if one.low is None or one.high is None else f" ({_points(one.low)} to {_points(one.high)})"
+        between = "" if one.low is None or one.high is None else f" ({figures.between(one.low, one.high)})"
         why = f": {one.reason}" if one.reason else ""
         say(f"Expected of the change after {one.baseline}: {one.place} {_points(one.predicted)} points{between}{why}")
 
@@ -141,4 +140,4 @@ def draw_ledger(view: Ledger) -> None:
 
 
 def _points(share: float) -> str:
-    return signed(percent(share))
+    return figures.points(share)

@@ -9,6 +9,7 @@ import typer
 from stagegap.analysis.escalation import EscalationView
 from stagegap.cli.options import CascadeOption, JsonOption, RunOption
 from stagegap.model.estimate import Estimate
+from stagegap.tables import figures
 
 escalating = typer.Typer()
 
@@ -43,20 +44,25 @@ def draw(view: EscalationView) -> None:
         drawn = table("Escalated", "Confidence below", "Score", "Gain", "Cost a 1,000", "Extra", texts=0)
         for point in view.points:
             at = "-" if point.threshold is None else f"{point.threshold:.3g}"
-            figures = (share(point.score), gain(point.gain), dollars(point.cost), dollars(point.extra))
-            drawn.add_row(f"{point.share:.0%}", at, *figures)
+            drawn.add_row(
+                figures.share(point.share),
+                at,
+                share(point.score),
+                gain(point.gain),
+                dollars(point.cost),
+                dollars(point.extra),
+            )
         console().print(drawn)
     if view.note:
         say(view.note)
     if view.next is not None:
         more = view.next.share - view.now
-        say(f"Now {view.now:.0%} are escalated. {more:.0%} more: {gain(view.next.gain)} points a record;"
-            f" {dollars(view.next.extra)} a 1,000 records.")  # fmt: skip
+        say(
+            f"Now {figures.share(view.now)} are escalated. {figures.share(more)} more: {gain(view.next.gain)} points "
+            f"a record; {dollars(view.next.extra)} a 1,000 records."
+        )
 
 
 def dollars(estimate: Estimate) -> str:
     """Give US dollars for 1,000 records with their interval, or a dash."""
-    if not estimate.is_measured:
-        return "-"
-    value, low, high = (one * 1000 for one in (estimate.value, estimate.low, estimate.high))
-    return f"${value:,.2f} ({low:,.2f} to {high:,.2f})"
+    return figures.figure(estimate.times(1000), figures.Unit.MONEY)

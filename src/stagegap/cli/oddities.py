@@ -10,6 +10,7 @@ import typer
 from stagegap.analysis.oddities.card import Oddity, Screen
 from stagegap.analysis.oddities.noticed import Noticing
 from stagegap.cli.options import CascadeOption, JsonOption
+from stagegap.tables import figures
 
 oddities = typer.Typer()
 UNTAUGHT = (
@@ -110,7 +111,6 @@ def draw_screen(found: Noticing, *, rules: bool) -> None:
     from rich.text import Text
 
     from stagegap import charts
-    from stagegap.charts.words import percent, span
     from stagegap.cli import printing
 
     out, view = printing.console(), found.screen
@@ -123,7 +123,12 @@ def draw_screen(found: Noticing, *, rules: bool) -> None:
         out.print(Text.assemble("\n", ("Learning curve", "bold"), (f"  {one.stage}", "dim")))
         out.print(Text(f"  {printing.printable(one.sentence)}"))
         for mark in one.plot.marks:
-            out.print(Text(f"  {mark.name:>9} {one.plot.y_name} {percent(mark.y.value)} ({span(mark.y)})", style="dim"))
+            out.print(
+                Text(
+                    f"  {mark.name:>9} {one.plot.y_name} {figures.share(mark.y.value)} ({figures.span(mark.y)})",
+                    style="dim",
+                )
+            )
     if view.tried:
         out.print(Text("\nWithout something: points of the score, better, worse", style="bold"))
     for one in view.tried:

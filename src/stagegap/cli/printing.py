@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import orjson
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from stagegap import charts
 from stagegap.analysis import codec
-from stagegap.analysis.rounding import percent as whole
 from stagegap.analysis.views import Scorecard, StageRow
-from stagegap.charts.words import dollars
 from stagegap.model.estimate import Estimate
 from stagegap.model.values import Json
 from stagegap.runner.plan import Plan, PlannedStage
-from stagegap.runner.progress import Progress, Silent, progress_on, span
+from stagegap.runner.progress import Progress, Silent, progress_on
 from stagegap.store import Finding, Rebuilt
+from stagegap.tables import figures
+from stagegap.tables.figures import Unit
 
 BAR_WIDTH = 14
 WIDE = 100
@@ -62,23 +61,6 @@ def printable(text: str) -> str:
     return "".join(c if c in "\n\t" or c.isprintable() else f"\\x{ord(c):02x}" for c in text)
 
 
-def percent(estimate: Estimate) -> str:
-    """Give a share as a whole per cent, or a dash where it is not measured."""
-    return f"{whole(estimate.value)}%" if estimate.is_measured else "-"
-
-
-def points(estimate: Estimate) -> str:
-    """Give a difference in whole points with its sign, or a dash."""
-    return charts.points(estimate.value) if estimate.is_measured else "-"
-
-
-def with_interval(shown: str, estimate: Estimate) -> str:
-    """Give the shown value with its interval in whole points: `45% (39 to 52)`."""
-    if not estimate.is_measured:
-        return shown
-    return f"{shown} ({charts.span(estimate)})"
-
-
 def draw_plan(plan: Plan) -> None:
     """Print one row a stage and cell, and what it comes to."""
     table = Table(box=None, pad_edge=False, header_style="dim")
@@ -97,14 +79,14 @@ def draw_plan(plan: Plan) -> None:
     many = f"{plan.calls:,}" if plan.is_exact else f"at most {plan.calls:,}"
     out.print(Text(f"{many} calls, {plan.paid_calls:,} of them to a paid service."))
     if plan.calls:
-        cost = f"Cost {_between(plan.dollars, dollars)}, time" if plan.paid_calls else "Time"
-        out.print(Text(f"{cost} {_between(plan.seconds, span)}."))
+        cost = f"Cost {_between(plan.dollars, Unit.MONEY)}, time" if plan.paid_calls else "Time"
+        out.print(Text(f"{cost} {_between(plan.seconds, Unit.SECONDS)}."))
 
 
 def span_of(plan: Plan) -> str:
     """Give what the calls of a plan cost and take, as the end of a sentence."""
-    cost = f", cost {_between(plan.dollars, dollars)}" if plan.paid_calls else ""
-    return f"{cost}, time {_between(plan.seconds, span)}"
+    cost = f", cost {_between(plan.dollars, Unit.MONEY)}" if plan.paid_calls else ""
+    return f"{cost}, time {_between(plan.seconds, Unit.SECONDS)}"
 
 
 def progress(as_json: bool) -> Progress:
@@ -117,15 +99,13 @@ def _ahead(stage: PlannedStage) -> tuple[str, str, str]:
     if not stage.calls:
         return "", "", ""
     tokens = f"{stage.tokens.value:,.0f}" if stage.tokens.is_measured else "?"
-    cost = dollars(stage.dollars.value) if stage.dollars.is_measured else "?"
-    time = span(stage.seconds.value) if stage.seconds.is_measured else "?"
+    cost = figures.money(stage.dollars.value) if stage.dollars.is_measured else "?"
+    time = figures.seconds(stage.seconds.value) if stage.seconds.is_measured else "?"
     return (tokens, cost, time) if stage.is_paid else ("", "", time)
 
 
-def _between(estimate: Estimate, shown: Callable[[float], str]) -> str:
-    if not estimate.is_measured:
-        return f"unknown ({estimate.method})"
-    return f"about {shown(estimate.value)} ({shown(estimate.low)} to {shown(estimate.high)})"
+def _between(estimate: Estimate, unit: Unit) -> str:
+    return f"about {figures.figure(estimate, unit)}" if estimate.is_measured else f"unknown ({estimate.method})"
 
 
 def draw_findings(findings: Sequence[Finding]) -> None:
@@ -172,13 +152,6 @@ def draw_scorecard(card: Scorecard) -> None:
         out.print(Text(card.verdict.advice))
 
 
-def _gap(row: StageRow) -> str:
-    """Give the difference of the two shares as they are printed, so that nobody finds the sum wrong."""
-    if not row.gap.is_measured:
-        return "-"
-    return str(whole(row.person.value) - whole(row.system.value)).replace("-", "−")
-
-
 def _bar(gain: Estimate, largest: float) -> str:
     if not gain.is_measured or largest <= 0:
         return ""
@@ -189,8 +162,8 @@ def _cells(row: StageRow, gain: int) -> Sequence[str]:
     shared = row.system if row.person.is_measured else row.in_place
     return (
         row.stage,
-        with_interval(percent(shared), shared),
-        with_interval(percent(row.person), row.person),
-        with_interval(_gap(row), row.gap),
-        with_interval(charts.signed(gain) if row.gain.is_measured else "-", row.gain),
+        figures.figure(shared, Unit.SHARE),
+        figures.figure(row.person, Unit.SHARE),
+        figures.figure(row.gap, Unit.POINTS),
+        figures.figure(row.gain, Unit.POINTS, rounded=gain),
     )

@@ -9,7 +9,8 @@ from stagegap.cli import printing
 from stagegap.errors import RunStopped
 from stagegap.model.run import RunStatus
 from stagegap.runner import Budget, RunOptions, Silent
-from stagegap.runner.progress import progress_on, span
+from stagegap.runner.progress import progress_on
+from stagegap.tables import figures
 from stagegap.workspace import Workspace
 
 
@@ -64,5 +65,7 @@ def run_and_show(opened: Workspace, file: Path | None, options: RunOptions | Non
     if as_json:
         return printing.print_view(card)
     cost = f", ${summary.cost:,.2f}" if summary.cost else ""
-    printing.say(f"Run {run.name}: {run.records:,} records, {summary.calls:,} calls{cost}, {span(summary.seconds)}.\n")
+    printing.say(
+        f"Run {run.name}: {run.records:,} records, {summary.calls:,} calls{cost}, {figures.seconds(summary.seconds)}.\n"
+    )
     return printing.draw_scorecard(card)

@@ -17,6 +17,7 @@ from stagegap.cli.reporting import write_file
 from stagegap.errors import RunStopped
 from stagegap.runner import RunOptions, Silent
 from stagegap.runner.progress import progress_on
+from stagegap.tables import figures
 from stagegap.workspace import Workspace
 
 HEADINGS = ("Variant", "Run", "Outcome", "Rank", "Cost a record", "Calls", "Paid")
@@ -108,21 +109,21 @@ def _basis(view: VariantsView) -> str:
     return (
         f"By {view.outcome}, on {counted(view.records, view.noun)} that every variant answered. "
         f"A rank is the range that the data do not exclude (95%, all variants at once). "
-        f"{view.calls:,} calls that count, {printing.dollars(view.dollars)} paid."
+        f"{view.calls:,} calls that count, {figures.money(view.dollars)} paid."
     )
 
 
 def _cells(row: VariantRow) -> tuple[str, ...]:
     rank = "" if row.best is None else f"{row.best}" if row.best == row.worst else f"{row.best} to {row.worst}"
-    price = printing.dollars(row.price.value) if row.price.is_measured else "?" if row.is_paid else ""
+    price = figures.money(row.price.value) if row.price.is_measured else "?" if row.is_paid else ""
     return (
         row.variant,
         row.run,
-        printing.with_interval(printing.percent(row.outcome), row.outcome),
+        figures.figure(row.outcome, figures.Unit.SHARE),
         rank,
         price,
         f"{row.calls:,}",
-        printing.dollars(row.dollars),
+        figures.money(row.dollars),
     )
 
 

@@ -14,10 +14,10 @@ from stagegap.analysis.changes.views import WhatChanged
 from stagegap.analysis.escalation import EscalationView
 from stagegap.analysis.oddities.noticed import Noticing
 from stagegap.analysis.oddities.rows import card_rows
-from stagegap.analysis.rounding import percent
 from stagegap.analysis.wording import counted, sentence
 from stagegap.library.shown import Shown
 from stagegap.model.expectation import Expectation
+from stagegap.tables import figures
 
 
 def changed(view: WhatChanged) -> Shown[WhatChanged]:
@@ -45,7 +45,7 @@ def ledger(view: Ledger) -> Shown[Ledger]:
 
 def expected(made: Sequence[Expectation]) -> Shown[tuple[Expectation, ...]]:
     """Show what was written down."""
-    places = ", ".join(f"{one.place} {charts.signed(percent(one.predicted))} points" for one in made)
+    places = ", ".join(f"{one.place} {figures.points(one.predicted)} points" for one in made)
     return Shown(
         view=tuple(made),
         headline=f"Expected of the change after {made[0].baseline}: {places}",

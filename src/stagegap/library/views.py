@@ -18,10 +18,10 @@ from stagegap.analysis.person_swaps import PersonSwaps
 from stagegap.analysis.slices import SlicesView
 from stagegap.analysis.variants import VariantsView
 from stagegap.analysis.views import Scorecard
-from stagegap.analysis.wording import counted, interval, sentence
-from stagegap.charts.words import percent
+from stagegap.analysis.wording import counted, sentence
 from stagegap.library.shown import Shown
 from stagegap.model.estimate import Estimate
+from stagegap.tables import figures
 from stagegap.workspace.holding import Checked
 
 
@@ -133,4 +133,4 @@ def checked(view: Checked) -> Shown[Checked]:
 def _share(estimate: Estimate) -> str:
     if not estimate.is_measured:
         return estimate.method
-    return f"{percent(estimate.value)} ({interval(estimate)}), {counted(estimate.n, 'record')}"
+    return f"{figures.share(estimate.value)} ({figures.interval(estimate)}), {counted(estimate.n, 'record')}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +30,10 @@ class Estimate:
     @property
     def is_measured(self) -> bool:
         return not math.isnan(self.value)
+
+    def times(self, factor: float) -> Estimate:
+        """The estimate of a multiple, such as the price of 1,000 records from that of one; `factor` is above 0."""
+        return replace(self, value=self.value * factor, low=self.low * factor, high=self.high * factor)
 
     @property
     def excludes_zero(self) -> bool:

@@ -12,6 +12,7 @@ from stagegap.analysis import codec
 from stagegap.analysis.changes.views import ChangeRow, Comparison, StageChange
 from stagegap.analysis.wording import counted, plural
 from stagegap.report.page import literal, page, section, small
+from stagegap.tables import figures
 
 SHOWN = 25
 """Changed records whose texts the report shows."""
@@ -117,10 +118,10 @@ def _markdown_row(one: StageChange) -> str:
         return f"| {literal(one.stage)} | | | | | | | | not compared |"
     cells = [
         literal(one.stage),
-        charts.percent(one.before.value),
-        charts.percent(one.after.value),
-        charts.points(change.value),
-        charts.span(change),
+        figures.share(one.before.value),
+        figures.share(one.after.value),
+        figures.points(change.value),
+        figures.span(change),
         f"{change.n:,}",
         f"{one.flips.fixed:,}",
         f"{one.flips.broken:,}",

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from stagegap import charts
 from stagegap.analysis import codec, frames
-from stagegap.analysis.rounding import percent
 from stagegap.analysis.views import FailureRow, Scorecard, StageDetail, StageRow
-from stagegap.analysis.wording import counted, interval
+from stagegap.analysis.wording import counted
 from stagegap.charts.groups import SHOWN as GROUPS_SHOWN
 from stagegap.report.numbers import rows_csv
 from stagegap.report.oddities import nameless, odd_markdown, without_words
 from stagegap.report.page import literal, page, section, small
+from stagegap.tables import figures
 
 if TYPE_CHECKING:
     from stagegap.analysis.oddities.noticed import Noticing
@@ -144,7 +144,7 @@ def _failure(row: FailureRow) -> str:
     first = " (first fault)" if row.first_fault else ""
     return (
         f"<details><summary><code>{escape(row.record)}</code> {escape(row.title)}{first}</summary><dl>"
-        f"<dt>System, score {charts.percent(row.score)}</dt><dd>{escape(row.system)}</dd>"
+        f"<dt>System, score {figures.share(row.score)}</dt><dd>{escape(row.system)}</dd>"
         f"<dt>Reference</dt><dd>{escape(row.reference)}</dd></dl></details>"
     )
 
@@ -184,10 +184,10 @@ def _markdown_row(stage: StageRow, gain: int) -> str:
     system = stage.system if stage.gap.is_measured else stage.in_place
     cells = [
         literal(stage.stage),
-        charts.percent(system.value) if system.is_measured else "not measured",
-        charts.percent(stage.person.value) if stage.person.is_measured else "not measured",
-        str(percent(stage.person.value) - percent(system.value)) if stage.gap.is_measured else "",
-        charts.signed(gain) if stage.gain.is_measured else "not measured",
-        interval(stage.gain).partition("interval ")[2] if stage.gain.is_measured else "",
+        figures.share(system.value) if system.is_measured else "not measured",
+        figures.share(stage.person.value) if stage.person.is_measured else "not measured",
+        figures.points(stage.gap.value) if stage.gap.is_measured else "",
+        figures.signed(gain) if stage.gain.is_measured else "not measured",
+        figures.span(stage.gain) if stage.gain.is_measured else "",
     ]
     return f"| {' | '.join(cells)} |"

@@ -8,8 +8,8 @@ from stagegap import charts
 from stagegap.analysis import codec
 from stagegap.analysis.variants import VariantRow, VariantsView
 from stagegap.analysis.wording import counted
-from stagegap.charts.words import dollars
 from stagegap.report.page import page, section, small
+from stagegap.tables import figures
 
 
 def variants_html(view: VariantsView) -> str:
@@ -25,8 +25,8 @@ def variants_html(view: VariantsView) -> str:
             small(
                 "A rank is the range that the data do not exclude (95%, all variants at once). Intervals are 95%, all "
                 "from the same resamples of whole clusters.",
-                f"{view.calls:,} calls that count, {dollars(view.dollars)} paid. A call that two variants have in "
-                "common was made once, for the first that needed it.",
+                f"{view.calls:,} calls that count, {figures.money(view.dollars)} paid. A call that two variants have "
+                "in common was made once, for the first that needed it.",
             ),
         ),
     ]
@@ -50,7 +50,7 @@ def _costs(view: VariantsView) -> str:
 def _cost(row: VariantRow) -> str:
     price = "not known" if row.is_paid else "nothing"
     if row.price.is_measured:
-        low, high = dollars(row.price.low), dollars(row.price.high)
-        price = f"{dollars(row.price.value)} ({low} to {high}), n {row.price.n:,}"
-    cells = (escape(row.run), f"{row.calls:,}", dollars(row.dollars), price)
+        low, high = figures.money(row.price.low), figures.money(row.price.high)
+        price = f"{figures.money(row.price.value)} ({low} to {high}), n {row.price.n:,}"
+    cells = (escape(row.run), f"{row.calls:,}", figures.money(row.dollars), price)
     return f'<tr><th scope="row">{escape(row.variant)}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from stagegap.runner.work import CellSummary, Tally
+from stagegap.tables import figures
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -147,27 +148,14 @@ def table(cell: CellSummary, *, seconds: float) -> Table:
             f"{tally.cached:,}",
             f"{tally.errors:,}",
             _mean(tally),
-            f"${tally.cost:,.2f}" if tally.cost else "",
-            "" if is_done or not tally.done else span(seconds * (tally.total - tally.done) / tally.done),
+            figures.money(tally.cost) if tally.cost else "",
+            "" if is_done or not tally.done else figures.seconds(seconds * (tally.total - tally.done) / tally.done),
         )
     return drawn
 
 
-def span(seconds: float) -> str:
-    """Give a length of time in the unit that people would use.
-
-    >>> span(0.004), span(2.44), span(150), span(9000)
-    ('4 ms', '2.4 s', '2 min', '2.5 h')
-    """
-    if seconds < 0.1:
-        return f"{seconds * 1000:.2g} ms"
-    if seconds < 100:
-        return f"{seconds:.1f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
-
-
 def _mean(tally: Tally) -> str:
-    return span(tally.latency_ms / tally.calls / 1000) if tally.calls else ""
+    return figures.seconds(tally.latency_ms / tally.calls / 1000) if tally.calls else ""
 
 
 def _sums(cell: CellSummary) -> tuple[int, int]:
@@ -179,4 +167,4 @@ def _line(cell: CellSummary, percent: int) -> str:
     errors = sum(tally.errors for tally in cell.tallies.values())
     cost = sum(tally.cost for tally in cell.tallies.values())
     end = f", {errors:,} errors" if errors else ""
-    return f"{cell.cell} {percent}%: {stages}{end}" + (f", ${cost:,.2f}" if cost else "")
+    return f"{cell.cell} {percent}%: {stages}{end}" + (f", {figures.money(cost)}" if cost else "")

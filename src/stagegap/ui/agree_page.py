@@ -8,7 +8,8 @@ import streamlit
 
 from stagegap import charts
 from stagegap.analysis.views import Scorecard
-from stagegap.analysis.wording import counted, interval
+from stagegap.analysis.wording import counted
+from stagegap.tables import figures
 from stagegap.ui import (
     agree_card,
     agree_history,
@@ -95,7 +96,7 @@ def _headline(scorecard: Scorecard | None, stage: str) -> str:
     if row is None or not row.agreement.is_measured:
         return f"Agreement at {stage} is not measured yet"
     found = row.agreement
-    return f"Two people agree on {charts.percent(found.value)} at {stage} ({interval(found)}, n = {found.n:,})"
+    return f"Two people agree on {figures.share(found.value)} at {stage} ({figures.interval(found)}, n = {found.n:,})"
 
 
 def _what_was_learned(settling: Settling) -> None:

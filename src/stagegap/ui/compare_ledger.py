@@ -7,6 +7,7 @@ import streamlit
 from stagegap import charts
 from stagegap.analysis.changes.views import OUTCOME
 from stagegap.errors import StagegapError
+from stagegap.tables import figures
 from stagegap.ui import elements
 from stagegap.ui.elements import note
 from stagegap.ui.past_protocol import Past
@@ -32,8 +33,8 @@ def draw(workspace: Workspace, past: Past, cascade: str, baseline: str | None) -
         for row in card.stages:
             if row.gain.is_measured:
                 note(
-                    f"A perfect {row.stage} would bring the outcome {charts.points(row.gain.value)} points "
-                    f"({charts.span(row.gain)})."
+                    f"A perfect {row.stage} would bring the outcome {figures.points(row.gain.value)} points "
+                    f"({figures.span(row.gain)})."
                 )
         with streamlit.form("expect", border=False):
             # No list that pops up: it would close again at once while the expander still moves what is below it.

@@ -10,7 +10,7 @@ import streamlit
 from stagegap.analysis.wording import counted
 from stagegap.model.live import LiveRun
 from stagegap.model.run import Run, RunStatus
-from stagegap.runner.progress import span
+from stagegap.tables import figures
 from stagegap.ui.elements import note
 from stagegap.ui.protocol import Workspace
 
@@ -55,7 +55,7 @@ def sentence(live: LiveRun) -> str:
     parts += [counted(errors, "error")] if errors else []
     parts += [f"${cost:,.2f}"] if cost else []
     if done:
-        parts.append(f"about {span(live.seconds * (1 - live.share) / live.share)} left of this part")
+        parts.append(f"about {figures.seconds(live.seconds * (1 - live.share) / live.share)} left of this part")
     return f"{where}: {', '.join(parts)}."
 
 

@@ -12,12 +12,11 @@ from stagegap.analysis.changes.compare import compare as compared
 from stagegap.analysis.changes.history import History, RunRow
 from stagegap.analysis.changes.shared import Side
 from stagegap.analysis.changes.views import Comparison, ConfigChange
-from stagegap.charts.words import dollars
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.past import StageSpending
 from stagegap.model.run import Run
-from stagegap.runner.progress import span
 from stagegap.store import Store
+from stagegap.tables import figures
 from stagegap.workspace.attributing import Attribution
 from stagegap.workspace.provenance import read as read_provenance
 from stagegap.workspace.stored import SCORECARD
@@ -67,13 +66,13 @@ def _of_stages(store: Store, before: Run, after: Run) -> Iterator[tuple[str, str
 def _price(found: StageSpending | None) -> str | None:
     if found is None or found.cost is None:
         return None
-    return f"{dollars(found.cost)} on average, n {found.priced:,}"
+    return f"{figures.money(found.cost)} on average, n {found.priced:,}"
 
 
 def _latency(found: StageSpending | None) -> str | None:
     if found is None or found.latency_ms is None:
         return None
-    return f"median {span(found.latency_ms / 1000)}, n {found.timed:,}"
+    return f"median {figures.seconds(found.latency_ms / 1000)}, n {found.timed:,}"
 
 
 def _keys(then: Mapping[str, object], now: Mapping[str, object]) -> list[str]:
@@ -81,7 +80,7 @@ def _keys(then: Mapping[str, object], now: Mapping[str, object]) -> list[str]:
 
 
 def _time(run: Run) -> str | None:
-    return None if run.finished_at is None else span(run.finished_at - run.started_at)
+    return None if run.finished_at is None else figures.seconds(run.finished_at - run.started_at)
 
 
 def on_shared_records(view: Comparison) -> Comparison:

@@ -16,9 +16,9 @@ from stagegap.analysis.changes.views import StageShare, WhatChanged
 from stagegap.analysis.codec import from_json, to_json
 from stagegap.analysis.evidence import outcome_scores
 from stagegap.analysis.frames import COLUMNS
-from stagegap.analysis.rounding import percent
 from stagegap.attribution.shapley import shapley_matrix
 from stagegap.model.run import SYSTEM, Cell
+from stagegap.tables.figures import percent
 from versions import Floats, Versions, evidence
 
 BASE = planted.Planted(shape=planted.CHAIN[3], skill={"A": 0.95, "B": 0.7, "C": 0.9})

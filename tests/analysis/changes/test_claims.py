@@ -5,11 +5,12 @@ import math
 import numpy as np
 import pytest
 
-from stagegap.analysis.changes.claims import claims, no_change, not_claimed, signed_interval, told
+from stagegap.analysis.changes.claims import claims, no_change, not_claimed, told
 from stagegap.analysis.changes.views import Claim
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.stats.clusters import clusters
 from stagegap.stats.resample import resample
+from stagegap.tables.figures import interval
 
 
 def made(**columns: list[float]) -> dict[str, Claim]:
@@ -81,4 +82,4 @@ def test_each_claim_has_its_sentence(claim: Claim, sentence: str):
 
 
 def test_an_interval_has_true_minus_signs():
-    assert signed_interval(Estimate(value=0.0, low=-0.5, high=0.25, n=3, method="m")) == "95% interval −50 to 25"
+    assert interval(Estimate(value=0.0, low=-0.5, high=0.25, n=3, method="m")) == "95% interval −50 to 25"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from stagegap.analysis.changes.claims import signed, told
+from stagegap.analysis.changes.claims import told
 from stagegap.analysis.changes.views import StageShare, WhatChanged
-from stagegap.analysis.rounding import percent
 from stagegap.analysis.verdict import ENOUGH_RECORDS
 from stagegap.analysis.wording import listed, plural, sentence
 from stagegap.model.cascade import Cascade
+from stagegap.tables import figures
 
 
 def headline(view: WhatChanged, cascade: Cascade) -> str:
@@ -20,12 +20,12 @@ def headline(view: WhatChanged, cascade: Cascade) -> str:
     changed = [row for row in view.stages if row.status == "changed"]
     if not changed:
         return "No stage that reaches the outcome changed"
-    points, parts_of = percent(total.change.value), view.printed
+    points, parts_of = figures.percent(total.change.value), view.printed
     told_of = [row for row in changed if row.claim.verdict in ("improved", "regressed")]
     named = [(row, parts_of[row.stage]) for row in told_of]
     named.sort(key=lambda pair: (-abs(pair[0].claim.change.value), pair[0].stage))
-    parts = [f"{signed(part)} from {row.stage}{_why(view, cascade, row)}" for row, part in named]
-    start = f"{signed(points)} {plural('point', abs(points))}"
+    parts = [f"{figures.signed(part)} from {row.stage}{_why(view, cascade, row)}" for row, part in named]
+    start = f"{figures.signed(points)} {plural('point', abs(points))}"
     if total.verdict == "tied":
         nothing = f"No measurable difference (n = {total.change.n:,})"
         return f"{nothing}, but {', '.join(parts)}" if parts else nothing

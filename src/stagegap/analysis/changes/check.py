@@ -8,19 +8,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, cast
 
-from stagegap.analysis.changes.claims import signed_interval
 from stagegap.analysis.changes.views import OUTCOME, Comparison, StageChange
 from stagegap.analysis.exposure import is_told, told_since
 from stagegap.analysis.references import latest
-from stagegap.analysis.rounding import percent
 from stagegap.analysis.verdict import ENOUGH_RECORDS
 from stagegap.analysis.views import Scorecard
-from stagegap.analysis.wording import counted, interval, listed, plural
+from stagegap.analysis.wording import counted, listed, plural
 from stagegap.analysis.worklist import form_hash
 from stagegap.model.answer import Label
 from stagegap.model.cascade import Cascade, Kind, Stage
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.reading import Seen
+from stagegap.tables import figures
 
 CheckKind = Literal["infrastructure", "labels", "blindness", "validity", "target", "regression"]
 CheckStatus = Literal["passed", "failed", "too few", "not measured"]
@@ -139,8 +138,8 @@ def targets(cascade: Cascade, card: Scorecard) -> tuple[CheckResult, ...]:
 
 
 def _at_least(name: str, score: Estimate, least: float, noun: str) -> CheckResult:
-    wanted = f"wanted at least {percent(least)}%"
-    shown = f"{name}: {percent(score.value)}% ({interval(score)}), {wanted}" if score.is_measured else ""
+    wanted = f"wanted at least {figures.share(least)}"
+    shown = f"{name}: {figures.share(score.value)} ({figures.interval(score)}), {wanted}" if score.is_measured else ""
     meets, may_meet = score.value >= least - SLACK, score.high >= least - SLACK
     is_sure = score.low >= least - SLACK
     return _target(f"target {name} at_least", score, shown, meets=meets, may_meet=may_meet, is_sure=is_sure, noun=noun)
@@ -151,8 +150,8 @@ def _gap_at_most(name: str, gap: Estimate, points: float, noun: str) -> CheckRes
     wanted = f"wanted at most {points:g}"
     shown = ""
     if gap.is_measured:
-        behind = f"{percent(gap.value)} points behind people".replace("-", "−")
-        shown = f"{name}: {behind} ({signed_interval(gap)}), {wanted}"
+        behind = f"{figures.minus(str(figures.percent(gap.value)))} points behind people"
+        shown = f"{name}: {behind} ({figures.interval(gap)}), {wanted}"
     meets, may_meet, is_sure = (x <= most + SLACK for x in (gap.value, gap.low, gap.high))
     return _target(f"target {name} gap", gap, shown, meets=meets, may_meet=may_meet, is_sure=is_sure, noun=noun)
 

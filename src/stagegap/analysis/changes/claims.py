@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stagegap.analysis.changes.views import Claim
-from stagegap.analysis.rounding import percent
 from stagegap.analysis.verdict import ENOUGH_RECORDS
 from stagegap.analysis.wording import plural
 from stagegap.model.estimate import Estimate
@@ -17,6 +16,7 @@ from stagegap.stats.multiple import holm
 from stagegap.stats.paired import Direction, direction
 from stagegap.stats.resample import Resamples
 from stagegap.stats.signflip import sign_flip_p
+from stagegap.tables import figures
 
 Floats = NDArray[np.float64]
 
@@ -65,21 +65,6 @@ def not_claimed(change: Estimate) -> Claim:
     return Claim(change=change, p=math.nan, p_adjusted=math.nan, verdict="too few")
 
 
-def signed(points: int) -> str:
-    """Give whole points with their sign.
-
-    >>> signed(6), signed(-3), signed(0)
-    ('+6', '−3', '0')
-    """
-    return f"{points:+d}".replace("-", "−") if points else "0"
-
-
-def signed_interval(estimate: Estimate) -> str:
-    """Give the interval in points as `95% interval −7 to −1`."""
-    low, high = percent(estimate.low), percent(estimate.high)
-    return f"{percent(estimate.level)}% interval {low} to {high}".replace("-", "−")
-
-
 def told(name: str, claim: Claim, *, noun: str, points: int | None = None) -> str:
     """Give a claim as a sentence without its full stop: `draft: −4 points (95% interval −7 to −1), worse`.
 
@@ -94,7 +79,7 @@ def told(name: str, claim: Claim, *, noun: str, points: int | None = None) -> st
         return f"{name}: no difference, {change.method.removeprefix('exact: ')}"
     if claim.verdict != "tied":
         better = "better" if claim.verdict == "improved" else "worse"
-        whole = percent(change.value) if points is None else points
-        return f"{name}: {signed(whole)} {plural('point', abs(whole))} ({signed_interval(change)}), {better}"
+        whole = figures.percent(change.value) if points is None else points
+        return f"{name}: {figures.signed(whole)} {plural('point', abs(whole))} ({figures.interval(change)}), {better}"
     doubt = f"; its own interval leaves out 0, p = {claim.p_adjusted:.2f} among all claims" * change.excludes_zero
-    return f"{name}: no measurable difference (n = {change.n:,}, {signed_interval(change)}{doubt})"
+    return f"{name}: no measurable difference (n = {change.n:,}, {figures.interval(change)}{doubt})"

@@ -15,6 +15,7 @@ from stagegap.analysis.changes.views import Comparison, StageChange, WhatChanged
 from stagegap.analysis.escalation import EscalationView
 from stagegap.analysis.frames import Row, claim_row, figure_row
 from stagegap.analysis.variants import VariantsView
+from stagegap.tables.figures import Unit
 
 
 def comparison_rows(view: Comparison) -> list[Row]:
@@ -26,8 +27,8 @@ def comparison_rows(view: Comparison) -> list[Row]:
 
 def _of_change(row: StageChange) -> Iterator[Row]:
     flips = {"fixed": row.flips.fixed, "broken": row.flips.broken}
-    yield figure_row(row.stage, "before", row.before) | {"fixed": None, "broken": None}
-    yield figure_row(row.stage, "after", row.after) | {"fixed": None, "broken": None}
+    yield figure_row(row.stage, "before", row.before, Unit.SHARE) | {"fixed": None, "broken": None}
+    yield figure_row(row.stage, "after", row.after, Unit.SHARE) | {"fixed": None, "broken": None}
     yield claim_row(row.stage, "change", row.claim) | flips
 
 
@@ -37,12 +38,12 @@ def changed_rows(view: WhatChanged) -> list[Row]:
     for one in view.stages:
         if one.status == "changed":
             found.append(claim_row(one.stage, "contribution", one.claim))
-            found.append(figure_row(one.stage, "gain alone", one.alone))
-            found.append(figure_row(one.stage, "gain last", one.last))
+            found.append(figure_row(one.stage, "gain alone", one.alone, Unit.POINTS))
+            found.append(figure_row(one.stage, "gain last", one.last, Unit.POINTS))
             if one.banzhaf is not None:
-                found.append(figure_row(one.stage, "banzhaf", one.banzhaf))
+                found.append(figure_row(one.stage, "banzhaf", one.banzhaf, Unit.POINTS))
             if one.harm is not None:
-                found.append(figure_row(one.stage, "harm", one.harm.rate))
+                found.append(figure_row(one.stage, "harm", one.harm.rate, Unit.SHARE))
     for pair in view.pairs:
         figure = f"gain with the new {pair.earlier} rather than the old"
         found.append(claim_row(pair.later, figure, pair.claim))
@@ -62,7 +63,7 @@ def ledger_rows(view: Ledger) -> list[Row]:
             "because": row.expectation.reason,
             "who": row.expectation.who,
             "is_safe_to_peek": row.peek.is_safe,
-            **figure_row(row.expectation.place, "change", row.came),
+            **figure_row(row.expectation.place, "change", row.came, Unit.POINTS),
             "verdict": row.verdict,
         }
         for row in view.rows
@@ -94,7 +95,7 @@ def runs_rows(view: RunsView) -> list[Row]:
             "is_best_so_far": one.is_best_so_far,
             "cost": one.cost,
             **{f"knob {name}": one.knobs.get(name, "") for name in view.knobs},
-            **figure_row(measure, "in_place", one.estimates[measure]),
+            **figure_row(measure, "in_place", one.estimates[measure], Unit.SHARE),
         }
         for one in view.rows
         for measure in view.measures
@@ -108,14 +109,14 @@ def escalation_rows(view: EscalationView) -> list[Row]:
         {
             "share": point.share,
             "threshold": point.threshold,
-            **figure_row(view.cheap, figure, estimate),
+            **figure_row(view.cheap, figure, estimate, unit),
         }
         for point in view.points
-        for figure, estimate in (
-            ("score", point.score),
-            ("gain", point.gain),
-            ("dollars a record", point.cost),
-            ("extra dollars a record", point.extra),
+        for figure, estimate, unit in (
+            ("score", point.score, Unit.SHARE),
+            ("gain", point.gain, Unit.POINTS),
+            ("dollars a record", point.cost, Unit.MONEY),
+            ("extra dollars a record", point.extra, Unit.MONEY),
         )
     ]
 
@@ -131,7 +132,7 @@ def history_rows(view: History) -> list[Row]:
             "commit": row.commit,
             "cost": row.cost,
             "is_blessed": row.is_blessed,
-            **figure_row("outcome", "after", row.outcome),
+            **figure_row("outcome", "after", row.outcome, Unit.SHARE),
         }
         for row in view.rows
     ]
@@ -148,7 +149,7 @@ def variant_rows(view: VariantsView) -> list[Row]:
             "dollars": row.dollars,
             "calls": row.calls,
             "error": row.error,
-            **figure_row("outcome", "after", row.outcome),
+            **figure_row("outcome", "after", row.outcome, Unit.SHARE),
         }
         for row in view.rows
     ]
@@ -186,7 +187,7 @@ def group_score_rows(groups: Sequence[GroupScore]) -> list[Row]:
             "group": one.group,
             "records": one.n_records,
             "lost": one.n_lost,
-            **figure_row(one.stage, "score", one.score),
+            **figure_row(one.stage, "score", one.score, Unit.SHARE),
         }
         for one in groups
     ]

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from stagegap.analysis.changes.config import config_differences
 from stagegap.analysis.changes.views import OUTCOME
-from stagegap.analysis.rounding import percent
 from stagegap.analysis.views import Scorecard
 from stagegap.analysis.wording import counted
 from stagegap.model.estimate import Estimate
 from stagegap.model.provenance import Provenance
 from stagegap.model.run import Run
+from stagegap.tables import figures
 
 FILE = "file "
 """Begin of the name of a knob that is a file's content."""
@@ -129,9 +129,8 @@ def _headline(rows: Sequence[RunPoint]) -> str:
     best = next((row for row in reversed(rows) if row.is_best_so_far), None)
     if best is None:
         return "No run has an outcome yet"
-    found = best.estimates[OUTCOME]
-    share = f"{percent(found.value)}% ({percent(found.low)} to {percent(found.high)})"
-    return f"{best.run} is the best of {counted(len(rows), 'run')} so far: {share}"
+    outcome = figures.figure(best.estimates[OUTCOME], figures.Unit.SHARE)
+    return f"{best.run} is the best of {counted(len(rows), 'run')} so far: {outcome}"
 
 
 def _warning(tried: Sequence[Tried], noun: str) -> str:

@@ -9,15 +9,14 @@ from typing import Literal
 
 import numpy as np
 
-from stagegap.analysis.changes.claims import signed, signed_interval
 from stagegap.analysis.changes.views import Comparison, StageChange
-from stagegap.analysis.rounding import percent
 from stagegap.analysis.views import StageRow
 from stagegap.analysis.wording import plural
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.expectation import Expectation
 from stagegap.stats.intervals import mean_t, wilson
 from stagegap.stats.sequential import e_value
+from stagegap.tables import figures
 
 SIGNIFICANCE = 0.05
 Came = Literal["as expected", "more than expected", "less than expected", "not measured"]
@@ -142,10 +141,10 @@ def _came(expectation: Expectation, came: Estimate) -> Came:
 
 
 def _told(expectation: Expectation, came: Estimate, verdict: Came) -> str:
-    start = f"{expectation.place}: expected {signed(percent(expectation.predicted))}"
+    start = f"{expectation.place}: expected {figures.points(expectation.predicted)}"
     if verdict == "not measured":
         return f"{start}, {came.method}"
-    return f"{start}, came {signed(percent(came.value))} ({signed_interval(came)}): {verdict}"
+    return f"{start}, came {figures.points(came.value)} ({figures.interval(came)}): {verdict}"
 
 
 def peek(row: StageChange, *, watched: int = 1) -> Peek:
@@ -201,11 +200,11 @@ def _share(hits: Sequence[bool]) -> Estimate:
 def _summed(n: int, bias: Estimate, inside: Estimate) -> str:
     if not n:
         return "No prediction has been held against a run yet."
-    held = f"{percent(inside.value)}% of {n} {plural('prediction', n)} lay inside the interval of what came"
+    held = f"{figures.share(inside.value)} of {n} {plural('prediction', n)} lay inside the interval of what came"
     if not bias.is_measured:
         return f"{held}."
     lean = "on average too hopeful" if bias.high < 0 else "on average too cautious" if bias.low > 0 else "no clear lean"
-    return f"{held}; mean error {signed(percent(bias.value))} ({signed_interval(bias)}), {lean}."
+    return f"{held}; mean error {figures.points(bias.value)} ({figures.interval(bias)}), {lean}."
 
 
 def proposed_outcome(row: StageRow, improvement: float) -> Estimate:
@@ -228,7 +227,7 @@ def proposed_outcome(row: StageRow, improvement: float) -> Estimate:
         low=ends[0],
         high=ends[1],
         n=row.gain.n,
-        method=f"guess: {percent(part)}% of the gain with references",
+        method=f"guess: {figures.share(part)} of the gain with references",
         level=row.gain.level,
         clusters=row.gain.clusters,
     )

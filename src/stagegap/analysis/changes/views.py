@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from stagegap.analysis.rounding import percent, whole_points
 from stagegap.attribution.entanglement import Harm, PairTable
 from stagegap.model.estimate import Estimate
 from stagegap.stats.paired import Direction
+from stagegap.tables import figures
 
 OUTCOME = "outcome"
 """The name of the outcome's row among the stages; no stage can be called so."""
@@ -223,6 +223,6 @@ class WhatChanged:
         changed = [row for row in self.stages if row.status == "changed"]
         measured = {row.stage: row.claim.change.value for row in changed if row.claim.change.is_measured}
         if len(measured) < len(changed) or not self.total.change.is_measured:
-            return {stage: percent(value) for stage, value in measured.items()}
-        points = whole_points(list(measured.values()), percent(self.total.change.value))
+            return {stage: figures.percent(value) for stage, value in measured.items()}
+        points = figures.whole_points(list(measured.values()), figures.percent(self.total.change.value))
         return dict(zip(measured, points, strict=True))

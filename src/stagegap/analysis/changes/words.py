@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from stagegap.analysis.changes.claims import signed, signed_interval
 from stagegap.analysis.changes.views import Comparison, StageChange
-from stagegap.analysis.rounding import percent
 from stagegap.analysis.verdict import ENOUGH_RECORDS
 from stagegap.analysis.wording import counted, listed, plural, sentence
+from stagegap.tables import figures
 
 
 def headline(view: Comparison) -> str:
@@ -26,10 +25,10 @@ def headline(view: Comparison) -> str:
             f"No measurable difference between {view.before} and {view.after} (n = {change.n:,}){_moved(view.stages)}"
         )
     word = "better" if claim.verdict == "improved" else "worse"
-    points = percent(change.value)
+    points = figures.percent(change.value)
     return (
-        f"{view.after} is {word} than {view.before}: {signed(points)} {plural('point', abs(points))}"
-        f" ({signed_interval(change)})"
+        f"{view.after} is {word} than {view.before}: {figures.signed(points)} {plural('point', abs(points))}"
+        f" ({figures.interval(change)})"
     )
 
 

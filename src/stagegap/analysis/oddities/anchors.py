@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from stagegap.analysis.oddities.card import Mark, Plot
 from stagegap.analysis.oddities.columns import Floats, RunColumns, StageColumns
-from stagegap.analysis.rounding import percent
 from stagegap.model.estimate import Estimate
 from stagegap.stats.screening import mean, share
+from stagegap.tables import figures
 
 BINS = 10
 
@@ -72,7 +72,7 @@ def calibration_curve(run: RunColumns, stage: StageColumns) -> Plot:
         if inside.any():
             right = share(np.where(inside, stage.good, np.nan), run.units)
             sure = float(stage.confidence[inside].mean())
-            marks.append(Mark(name=f"{percent(sure)}% sure", y=right, expected=sure, x=sure))
+            marks.append(Mark(name=f"{figures.share(sure)} sure", y=right, expected=sure, x=sure))
     return Plot(
         title=f"How often {stage.name} is right, by how sure it is",
         marks=tuple(marks),

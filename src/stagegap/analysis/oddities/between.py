@@ -9,12 +9,12 @@ import numpy as np
 from stagegap.analysis.oddities.card import MOST_RECORDS, Detector, Family, Finding
 from stagegap.analysis.oddities.columns import Codes, Floats, Hashes, RunColumns, StageColumns
 from stagegap.analysis.oddities.saying import beyond, claim, shown, there
-from stagegap.analysis.rounding import whole
 from stagegap.analysis.wording import plural
 from stagegap.model.cascade import Kind
 from stagegap.stats.clusters import Clusters
 from stagegap.stats.contrast import excess_p
 from stagegap.stats.screening import share
+from stagegap.tables import figures
 
 MASKED = 0.05
 """So many of the right answers may rest on a wrong input before it is odd."""
@@ -164,7 +164,7 @@ def _shift(run: RunColumns) -> Iterator[Finding]:
 
 
 def _middle(sizes: Floats) -> str:
-    return f"{whole(float(np.median(sizes))):,}"
+    return f"{figures.whole(float(np.median(sizes))):,}"
 
 
 DETECTORS = (

@@ -11,12 +11,12 @@ from stagegap.analysis.oddities.card import Detector, Family, Finding, Mark, Plo
 from stagegap.analysis.oddities.columns import Floats, LearningCurve, RunColumns
 from stagegap.analysis.oddities.power_law import AHEAD, Ahead, PowerLaw, ahead_of, fitted, scored
 from stagegap.analysis.oddities.saying import claim, shown
-from stagegap.analysis.rounding import percent, whole
-from stagegap.analysis.wording import counted, points, span
+from stagegap.analysis.wording import counted
 from stagegap.model.estimate import Estimate
 from stagegap.stats.clusters import Clusters, distinct
 from stagegap.stats.distributions import normal_cdf, t_cdf, t_quantile
 from stagegap.stats.screening import mean, share, standard_error
+from stagegap.tables import figures
 
 FEWEST_SIZES, FEWEST_SEEDS = 4, 3
 LINE = 40
@@ -39,8 +39,8 @@ def _rises(run: RunColumns) -> Iterator[Finding]:
         tilt, p = _two_way(np.einsum("k,skn->sn", weights, curve.dev), run.units)
         yield claim(
             curve.stage, tilt, p,
-            f"The error of {curve.stage} changes by {points(tilt.value)} points (interval "
-            f"{span(tilt)}) from {curve.sizes[0]:,} to {curve.sizes[-1]:,} {curve.unit} (n = {tilt.n:,}).",
+            f"The error of {curve.stage} changes by {figures.points(tilt.value)} points (interval "
+            f"{figures.span(tilt)}) from {curve.sizes[0]:,} to {curve.sizes[-1]:,} {curve.unit} (n = {tilt.n:,}).",
             plot=_plot(run, curve),
         )  # fmt: skip
 
@@ -82,7 +82,7 @@ def _train_worse(run: RunColumns) -> Iterator[Finding]:
         dev = mean(last.mean(axis=0), run.units)
         yield claim(
             curve.stage, wider, 1 - normal_cdf(lead.value / half) if half > 0 else math.nan,
-            f"{curve.stage} is wrong on {percent(train)}% of the {curve.sizes[-1]:,} {curve.unit} that it learned "
+            f"{curve.stage} is wrong on {figures.share(train)} of the {curve.sizes[-1]:,} {curve.unit} that it learned "
             f"from, and on {shown(dev)} of the {dev.n:,} scored ones.",
             plot=_plot(run, curve),
         )  # fmt: skip
@@ -142,7 +142,7 @@ def more_data(curve: LearningCurve, law: PowerLaw, level: Estimate) -> str:
         return "More data would not close this gap."
     size = law.size_for(human.value)
     if level.high < human.value and math.isfinite(size):
-        return f"More data would close this gap, at about {whole(size):,} {curve.unit} of them."
+        return f"More data would close this gap, at about {figures.whole(size):,} {curve.unit} of them."
     return "Whether more data would close this gap can't be told yet."
 
 
@@ -161,8 +161,8 @@ def _jumps(run: RunColumns) -> Iterator[Finding]:
         found = Estimate(value=value, low=value - half, high=value + half, n=int(scored(curve).sum()), method="seeds")
         yield claim(
             curve.stage, found, p if far else 1.0,
-            f"At {curve.sizes[worst]:,} {curve.unit} the error of {curve.stage} lies {points(value)} points from "
-            f"the fitted curve (interval {span(found)}; seeds differ by {100 * spread:.1f}).",
+            f"At {curve.sizes[worst]:,} {curve.unit} the error of {curve.stage} lies {figures.points(value)} points "
+            f"from the fitted curve (interval {figures.span(found)}; seeds differ by {100 * spread:.1f}).",
             plot=_plot(run, curve),
         )  # fmt: skip
 

@@ -11,11 +11,11 @@ from stagegap.analysis.oddities.anchors import always_commonest, anchors, calibr
 from stagegap.analysis.oddities.card import Detector, Family, Finding, places
 from stagegap.analysis.oddities.columns import Floats, RunColumns
 from stagegap.analysis.oddities.saying import claim, shown
-from stagegap.analysis.rounding import percent
-from stagegap.analysis.wording import plural, points, span
+from stagegap.analysis.wording import plural
 from stagegap.stats.clusters import distinct
 from stagegap.stats.screening import mean, mean_p, share, trend
 from stagegap.stats.signflip import sign_flip_p
+from stagegap.tables import figures
 
 RELEVANT = 0.03
 """A difference below is not worth anybody's time, however certain."""
@@ -81,7 +81,7 @@ def _backwards(run: RunColumns) -> Iterator[Finding]:
         yield claim(
             stage.name, slope, p,
             f"The surer {stage.name} is, the more often it is wrong: from a confidence of 0 to one of 1 its failure "
-            f"rate would rise by {percent(slope.value)} points (interval {span(slope)}; {slope.n:,} "
+            f"rate would rise by {figures.percent(slope.value)} points (interval {figures.span(slope)}; {slope.n:,} "
             f"{plural(run.cascade.noun, slope.n)}).",
             positions=places(wrong, order=stage.confidence), count=int(wrong.sum()), plot=calibration_curve(run, stage),
         )  # fmt: skip
@@ -98,7 +98,7 @@ def _empty_confidence(run: RunColumns) -> Iterator[Finding]:
         yield claim(
             stage.name, found, mean_p(worse, run.units),
             f"The confidence of {stage.name} predicts less than one number for all would: its squared error is higher "
-            f"by {found.value:.3f} ({found.low:.3f} to {found.high:.3f}; {found.n:,} "
+            f"by {figures.number(found.value, 3)} ({figures.span(found, figures.Unit.NUMBER)}; {found.n:,} "
             f"{plural(run.cascade.noun, found.n)}).",
             scale="number", positions=places((worse > 0).astype(np.float64), order=worse), count=int((worse > 0).sum()),
             plot=calibration_curve(run, stage),
@@ -118,7 +118,7 @@ def _moved(run: RunColumns) -> Iterator[Finding]:
         yield claim(
             name, found, sign_flip_p(moved, run.units, rng=run.rng()),
             f"Nothing about {name} or its inputs changed since run {run.earlier.run}, yet its score moved by "
-            f"{points(found.value)} points (interval {span(found)}; {found.n:,} "
+            f"{figures.points(found.value)} points (interval {figures.span(found)}; {found.n:,} "
             f"{plural(run.cascade.noun, found.n)}).",
             positions=places((np.abs(moved) > 0).astype(np.float64), order=np.abs(moved)),
             count=int((np.abs(moved) > 0).sum()),

@@ -11,11 +11,12 @@ from stagegap.analysis.oddities.card import Detector, Family, Finding, Tried, pl
 from stagegap.analysis.oddities.columns import RunColumns
 from stagegap.analysis.oddities.saying import claim
 from stagegap.analysis.oddities.too_good import above_zero_p
-from stagegap.analysis.wording import plural, points, span
+from stagegap.analysis.wording import plural
 from stagegap.model.estimate import Estimate
 from stagegap.stats.distributions import binomial_cdf
 from stagegap.stats.screening import mean
 from stagegap.stats.signflip import sign_flip_p
+from stagegap.tables import figures
 
 FEWEST = 30
 
@@ -36,8 +37,8 @@ def _right_answers_hurt(run: RunColumns) -> Iterator[Finding]:
         yield claim(
             row.stage, loss, p,
             f"With right answers at {row.stage}, {row.broken:,} {plural(run.cascade.noun, row.broken)} get worse at "
-            f"the end and {row.fixed:,} get better: {points(gain.value)} "
-            f"points (interval {span(gain)}; n = {gain.n:,}).",
+            f"the end and {row.fixed:,} get better: {figures.points(gain.value)} "
+            f"points (interval {figures.span(gain)}; n = {gain.n:,}).",
             count=row.broken,
         )  # fmt: skip
 
@@ -51,8 +52,9 @@ def _helper_hurts(run: RunColumns) -> Iterator[Finding]:
         better, worse = int((one.change > 0).sum()), int((one.change < 0).sum())
         yield claim(
             one.stage, found, both / 2 if found.value > 0 else 1 - both / 2,
-            f"Without {one.what}, {one.judged} scores {points(found.value)} points (interval {span(found)}): "
-            f"{better:,} of {found.n:,} {plural(run.cascade.noun, found.n)} get better, {worse:,} get worse.",
+            f"Without {one.what}, {one.judged} scores {figures.points(found.value)} points "
+            f"(interval {figures.span(found)}): {better:,} of {found.n:,} "
+            f"{plural(run.cascade.noun, found.n)} get better, {worse:,} get worse.",
             subject=one.what, positions=places((one.change > 0).astype(np.float64), order=one.change), count=better,
         )  # fmt: skip
 

@@ -10,11 +10,11 @@ import numpy as np
 from stagegap.analysis.oddities.card import Detector, Family, Finding, places
 from stagegap.analysis.oddities.columns import Codes, Floats, RunColumns
 from stagegap.analysis.oddities.saying import claim, shown, there
-from stagegap.analysis.rounding import percent
 from stagegap.analysis.wording import plural
 from stagegap.model.estimate import Estimate
 from stagegap.stats.contrast import excess_p
 from stagegap.stats.screening import share, trend
+from stagegap.tables import figures
 
 TELLS = 0.98
 """Share of the answers that one field may tell by itself before it is odd (METHODS: AUC above 0.98)."""
@@ -71,7 +71,7 @@ def _one_field(run: RunColumns) -> Iterator[Finding | None]:
             stage=name, subject=what, statistic=found, scale="share", p=None,
             is_found=found.value >= TELLS and found.low > common,
             sentence=f"The field {what} alone tells the answer of {name} on {shown(found)} of {found.n:,} "
-            f"{plural(run.cascade.noun, found.n)}; the commonest answer is right on {percent(float(common))}%.",
+            f"{plural(run.cascade.noun, found.n)}; the commonest answer is right on {figures.share(float(common))}.",
             positions=places(hits), count=int(np.nansum(hits)),
         )  # fmt: skip
 

@@ -20,6 +20,7 @@ from stagegap.analysis.wording import plural
 from stagegap.model.estimate import Estimate
 from stagegap.stats.clusters import distinct
 from stagegap.stats.screening import mean, mean_p
+from stagegap.tables import figures
 
 FEWEST = 30
 SMALLEST = 1e-4
@@ -90,7 +91,7 @@ def entropy(run: RunColumns, stage: str) -> Floats:
 
 def nats(found: Estimate) -> str:
     """Give a loss with its interval: `0.52 (0.44 to 0.60)`."""
-    return f"{found.value:.2f} ({found.low:.2f} to {found.high:.2f})" if found.is_measured else found.method
+    return figures.figure(found, figures.Unit.NUMBER) if found.is_measured else found.method
 
 
 DETECTORS = (

@@ -12,10 +12,10 @@ from stagegap.analysis.oddities.anchors import best_share, calibration_curve
 from stagegap.analysis.oddities.card import Detector, Family, Finding, places
 from stagegap.analysis.oddities.columns import RunColumns
 from stagegap.analysis.oddities.saying import beyond, claim, shown, there
-from stagegap.analysis.rounding import percent, whole
 from stagegap.analysis.wording import plural
 from stagegap.model.estimate import Estimate
 from stagegap.stats.screening import mean, mean_p, share
+from stagegap.tables import figures
 
 FEWEST = 30
 FIFTH = 5
@@ -63,7 +63,8 @@ def _hasty(run: RunColumns) -> Iterator[Finding | None]:
             usual = float(np.median(people.active_ms[own]))
             hits = np.full(run.n, np.nan)
             hits[people.record[own]] = people.active_ms[own] < usual / FIFTH
-            words = f"{person} answered {name} in under a fifth of their usual {whole(usual / 1000)} s on {{found}}."
+            pace = figures.whole(usual / 1000)
+            words = f"{person} answered {name} in under a fifth of their usual {pace} s on {{found}}."
             yield beyond(run, name, hits, HASTE, words, subject=person)
 
 
@@ -124,8 +125,8 @@ def _contradicted(run: RunColumns) -> Iterator[Finding | None]:
         alone = _all_wrong([1 - float(np.nanmean(one.good)) for one in systems], needed)
         chance = max(ALIKE * alone, LEAST_CHANCE)
         words = (
-            f"At least {needed} of {len(systems)} systems that are right on {percent(STRONG)}% or more give {name} "
-            f"the same other answer than the reference on {{found}}; errors that are independent would meet on "
+            f"At least {needed} of {len(systems)} systems that are right on {figures.share(STRONG)} or more give "
+            f"{name} the same other answer than the reference on {{found}}; errors that are independent would meet on "
             f"{100 * alone:.1f}%. Probably wrong references: label these again first."
         )
         yield beyond(run, name, hits, chance, words, order=votes.astype(np.float64))

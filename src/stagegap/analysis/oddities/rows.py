@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from stagegap.analysis.frames import Row, figure_row
 from stagegap.analysis.oddities.noticed import Noticing
+from stagegap.tables.figures import Unit
 
 
 def card_rows(found: Noticing) -> list[Row]:
@@ -17,7 +18,7 @@ def card_rows(found: Noticing) -> list[Row]:
             "count": row.card.count,
             "sentence": row.card.sentence,
             "why": row.card.why,
-            **figure_row(row.card.stage, row.card.detector, row.card.statistic),
+            **figure_row(row.card.stage, row.card.detector, row.card.statistic, Unit(row.card.scale)),
             "p": row.card.p,
             "p_adj": row.card.q,
         }

@@ -9,23 +9,27 @@ import numpy as np
 
 from stagegap.analysis.oddities.card import Finding, Plot, Scale, places
 from stagegap.analysis.oddities.columns import Floats, RunColumns
-from stagegap.analysis.rounding import percent
-from stagegap.analysis.wording import plural, span
+from stagegap.analysis.wording import plural
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.stats.clusters import Clusters
 from stagegap.stats.distributions import normal_cdf
 from stagegap.stats.screening import above_p, share, standard_error
+from stagegap.tables import figures
 
 
 def share_of(estimate: Estimate, hits: int, noun: str) -> str:
     """Give a count with its share: `3 of 120 mails (2%, interval 1 to 7)`."""
     whole = f"{hits:,} of {estimate.n:,} {plural(noun, estimate.n)}"
-    return f"{whole} ({percent(estimate.value)}%, interval {span(estimate)})" if estimate.is_measured else whole
+    return (
+        f"{whole} ({figures.share(estimate.value)}, interval {figures.span(estimate)})"
+        if estimate.is_measured
+        else whole
+    )
 
 
 def shown(estimate: Estimate) -> str:
     """Give a share with its interval: `12% (8 to 17)`."""
-    return f"{percent(estimate.value)}% ({span(estimate)})" if estimate.is_measured else estimate.method
+    return figures.figure(estimate, figures.Unit.SHARE) if estimate.is_measured else estimate.method
 
 
 def beyond(

@@ -12,10 +12,11 @@ from stagegap.analysis.oddities.anchors import anchors, best_share
 from stagegap.analysis.oddities.card import Detector, Family, Finding
 from stagegap.analysis.oddities.columns import RunColumns
 from stagegap.analysis.oddities.saying import claim, lead_over, shown
-from stagegap.analysis.wording import plural, points, span
+from stagegap.analysis.wording import plural
 from stagegap.model.estimate import Estimate
 from stagegap.stats.distributions import t_cdf, t_quantile
 from stagegap.stats.screening import mean
+from stagegap.tables import figures
 
 FEWEST = 30
 
@@ -31,7 +32,8 @@ def _above_people(run: RunColumns) -> Iterator[Finding]:
         yield claim(
             row.stage, lead, above_zero_p(lead),
             f"{row.stage} scores {shown(row.system)} where people score {shown(row.person)} against the same people: "
-            f"{points(lead.value)} points (interval {span(lead)}; {lead.n:,} {plural(run.cascade.noun, lead.n)}).",
+            f"{figures.points(lead.value)} points (interval {figures.span(lead)}; {lead.n:,} "
+            f"{plural(run.cascade.noun, lead.n)}).",
             count=lead.n, plot=anchors(run, row.stage),
         )  # fmt: skip
 

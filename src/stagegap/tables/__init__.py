@@ -1,0 +1,1 @@
+"""What a view prints, as data, and the only place that prints an estimate. Pure."""
