@@ -120,8 +120,8 @@ def make(folder: Path, n: int) -> None:
 
     def run() -> None:
         with Workspace.open(folder) as workspace:
-            workspace.run(None)
-            workspace.desk.queue("many", "topic")
+            workspace.runs.new(None)
+            workspace.labels.queue("many", "topic")
 
     with ThreadPoolExecutor(1) as pool:  # Playwright's event loop runs in this thread, and a run brings its own
         pool.submit(run).result()

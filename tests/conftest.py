@@ -33,8 +33,8 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Copied:
     folder = tmp_path_factory.mktemp("once")
     made = write_sixty(folder)
     with Workspace.open(made) as workspace:
-        workspace.run(None)
-        workspace.store.cells(workspace.runs("first")[0].id)  # moves everything from the journal into the file
+        workspace.runs.new(None)
+        workspace.store.cells(workspace.runs.of("first")[0].id)  # moves everything from the journal into the file
     return _copier(folder)
 
 
@@ -45,7 +45,7 @@ def twice(tmp_path_factory: pytest.TempPathFactory, once: Copied) -> Copied:
     made = once(folder)
     spoil(made)
     with Workspace.open(made) as workspace:
-        workspace.run(None)
+        workspace.runs.new(None)
         workspace.past("first").comparison("v1", "v2")
     return _copier(folder)
 

@@ -66,14 +66,14 @@ class Project:
 
     def runs(self) -> list[Run]:
         with Workspace.open(self.folder) as opened:
-            return opened.runs("killed")
+            return opened.runs.of("killed")
 
     def acknowledged(self) -> set[str]:
         """Give the prompts whose answers are durable."""
         with Workspace.open(self.folder) as opened:
             return {
                 str(output.value)
-                for run in opened.runs("killed")
+                for run in opened.runs.of("killed")
                 for output in opened.store.outputs(run.id, SYSTEM, "draft")
                 if output.key
             }
@@ -82,7 +82,7 @@ class Project:
         """Give the newest finished run as bytes: outputs in order and the scorecard, without clocks and run names."""
         with Workspace.open(self.folder) as opened:
             run = opened.store.run("killed")
-            card = opened.scorecard("killed")
+            card = opened.runs.scorecard("killed")
             assert run is not None
             assert card is not None
             outputs = [

@@ -61,7 +61,7 @@ def made(pytester: pytest.Pytester) -> Path:
 
 def runs(pytester: pytest.Pytester) -> list[str]:
     with Workspace.open(pytester.path) as workspace:
-        return [run.name for run in workspace.runs("first")]
+        return [run.name for run in workspace.runs.of("first")]
 
 
 def inner(pytester: pytest.Pytester, *words: str) -> pytest.RunResult:

@@ -19,8 +19,7 @@ import pytest
 
 if TYPE_CHECKING:
     from stagegap.analysis.answers import GroupScore, ScoredAnswer
-    from stagegap.workspace import Workspace
-    from stagegap.workspace.testing import Case, Wanted
+    from stagegap.workspace import Case, Wanted, Workspace
 
 MARKER = "stagegap"
 CASE = "stagegap_case"
@@ -52,7 +51,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if marker is None:
         return
     from stagegap.errors import StagegapError
-    from stagegap.workspace.testing import case_names
+    from stagegap.workspace import case_names
 
     if CASE not in metafunc.fixturenames:
         pytest.fail(f"{metafunc.function.__name__} has the marker {MARKER} and takes no {CASE}.", pytrace=False)
@@ -71,7 +70,7 @@ def stagegap_case(
 ) -> ScoredAnswer | GroupScore:
     """What the cascade answered at one record, or how good it is on one slice."""
     from stagegap.errors import StagegapError
-    from stagegap.workspace.testing import NotAsked, cases, one_run
+    from stagegap.workspace import NotAsked, cases, one_run
 
     marker = request.node.get_closest_marker(MARKER)
     if marker is None:
@@ -115,7 +114,7 @@ def _readable(case: Case | None, name: str) -> ScoredAnswer | GroupScore:
 def _wanted(marker: pytest.Mark) -> Wanted:
     """Read the marker. Raises: ConfigurationError for what it can't say."""
     from stagegap.errors import ConfigurationError
-    from stagegap.workspace.testing import wanted
+    from stagegap.workspace import wanted
 
     try:
         return wanted(*marker.args, **marker.kwargs)

@@ -141,9 +141,9 @@ def test_the_whole_way_through_run_and_store_gives_the_published_scores(
     data: Path, published: dict[str, dict[str, float]], tmp_path: Path, system: str
 ):
     with opened(tmp_path, DSTC10=str(data), SYSTEM=system) as workspace:
-        _, summary = workspace.run(tmp_path / "pipelines" / "dstc10" / "recorded.yaml")
+        _, summary = workspace.runs.new(tmp_path / "pipelines" / "dstc10" / "recorded.yaml")
         assert summary.error == ""
-        found = workspace.pooled("dstc10-recorded")
+        found = workspace.runs.pooled("dstc10-recorded")
     assert max(differences(found, published[system])) <= 1e-6
     for one in found:
         for estimate in (one.precision, one.recall, one.f1):
@@ -155,9 +155,9 @@ def test_the_whole_way_through_run_and_store_gives_the_published_scores(
 
 def test_what_a_missed_turn_would_have_become_is_bounded(data: Path, tmp_path: Path):
     with opened(tmp_path, DSTC10=str(data), SYSTEM="teamB00-entry0") as workspace:
-        workspace.run(tmp_path / "pipelines" / "dstc10" / "recorded.yaml")
-        card = workspace.scorecard("dstc10-recorded")
-        detect = next(one for one in workspace.pooled("dstc10-recorded") if one.stage == "detect")
+        workspace.runs.new(tmp_path / "pipelines" / "dstc10" / "recorded.yaml")
+        card = workspace.runs.scorecard("dstc10-recorded")
+        detect = next(one for one in workspace.runs.pooled("dstc10-recorded") if one.stage == "detect")
     assert card is not None
     assert card.bounds is not None
     missed, false_alarms = detect.wanted - detect.both, detect.answered - detect.both
@@ -228,7 +228,7 @@ def test_the_raters_hardly_agree(ratings: list[Rating]):
 @pytest.fixture(scope="module")
 def live(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     with opened(tmp_path_factory.mktemp("live"), DSTC10=str(data)) as workspace:
-        workspace.run(cascade_file(workspace, "live"))
+        workspace.runs.new(cascade_file(workspace, "live"))
         yield workspace
 
 
@@ -237,7 +237,7 @@ def cascade_file(workspace: Workspace, name: str) -> Path:
 
 
 def test_a_live_cascade_has_a_verdict_with_intervals(live: Workspace):
-    card = live.scorecard("dstc10-live")
+    card = live.runs.scorecard("dstc10-live")
     assert card is not None
     assert (card.n_records, card.n_scored, card.n_infrastructure, card.bounds) == (263, 263, 0, None)
     assert card.verdict.kind in ("holds back", "none stands out")
@@ -253,11 +253,11 @@ def test_a_live_cascade_has_a_verdict_with_intervals(live: Workspace):
 
 
 def test_the_scores_of_a_live_cascade_are_those_of_its_outputs(live: Workspace):
-    card = live.scorecard("dstc10-live")
+    card = live.runs.scorecard("dstc10-live")
     run = live.store.run("dstc10-live")
     assert card is not None
     assert run is not None
-    file = live.load(cascade_file(live, "live"))
+    file = live.files.load(cascade_file(live, "live"))
     right = {r.record: r.accepted[0].value for r in references(file) if r.stage == "detect"}
     outputs = {output.record: output for output in live.store.outputs(run.id, SYSTEM, "detect")}
     agreed = sum(outputs[record].value == value for record, value in right.items())
@@ -273,7 +273,7 @@ def references(file: CascadeFile):
 
 
 def test_swaps_run_only_what_they_change_and_a_second_run_calls_nothing(live: Workspace):
-    _, again = live.run(cascade_file(live, "live"))
+    _, again = live.runs.new(cascade_file(live, "live"))
     assert sum(tally.calls for tally in again.tallies) == 0
     stages = {str(cell.cell): list(cell.tallies) for cell in again.cells}
     assert stages["system"] == ["detect", "select", "draft"]
@@ -283,8 +283,8 @@ def test_swaps_run_only_what_they_change_and_a_second_run_calls_nothing(live: Wo
 
 def test_a_swap_calls_a_stage_only_for_turns_whose_input_it_changes(data: Path, tmp_path: Path):
     with opened(tmp_path, DSTC10=str(data)) as workspace:
-        _, summary = workspace.run(cascade_file(workspace, "live"))
-        detect = next(one for one in workspace.pooled("dstc10-live") if one.stage == "detect")
+        _, summary = workspace.runs.new(cascade_file(workspace, "live"))
+        detect = next(one for one in workspace.runs.pooled("dstc10-live") if one.stage == "detect")
     cells = {str(cell.cell): cell for cell in summary.cells}
     system, swapped = cells["system"], cells["reference:detect"]
     assert system.tallies["select"].calls + system.tallies["select"].cached == detect.answered
@@ -294,8 +294,8 @@ def test_a_swap_calls_a_stage_only_for_turns_whose_input_it_changes(data: Path, 
 
 
 def test_a_variant_with_another_detector_shares_the_calls_of_the_other_stages(live: Workspace):
-    _, summary = live.run(cascade_file(live, "learned"))
-    card = live.scorecard("dstc10-learned")
+    _, summary = live.runs.new(cascade_file(live, "learned"))
+    card = live.runs.scorecard("dstc10-learned")
     assert card is not None
     assert (card.n_records, card.stages[0].in_place.n) == (187, 187)
     assert card.stages[0].in_place.low > 0.75

@@ -40,7 +40,7 @@ def project(tmp_path: Path, made: list[dict], fields: TraceFields) -> Workspace:
     source.write_text("".join(json.dumps(row) + "\n" for row in made), encoding="utf-8")
     written = write_traces(source, tmp_path / "pipelines" / "t", name="t", fields=fields, annotator="people")
     opened = Workspace.open(tmp_path)
-    opened.run(written.cascade)
+    opened.runs.new(written.cascade)
     return opened
 
 
@@ -73,7 +73,7 @@ def test_failed_traces_of_agents_are_taken_in_with_their_first_fault(tmp_path: P
     )  # fmt: skip
     failed: list[dict] = [{**row, "right": False} for row in rows(AGENTS)]  # all of them did
     with project(tmp_path, failed, fields) as opened:
-        card = opened.scorecard("t")
+        card = opened.runs.scorecard("t")
         assert card is not None
         assert (card.n_records, card.stages[1].in_place.value) == (184, 0.0)
         assert card.stages[0].first_faults == 184

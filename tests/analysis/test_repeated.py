@@ -81,8 +81,8 @@ def test_a_run_with_repeats_keeps_it_with_the_scorecard(tmp_path: Path):
     made = write_sixty(tmp_path / "project")
     replace_in(made / "cascade.yaml", "    ask: What is", "    repeats: 2\n    ask: What is")
     with Workspace.open(made) as opened:
-        opened.run(None)
-        card = opened.scorecard("first")
+        opened.runs.new(None)
+        card = opened.runs.scorecard("first")
     assert card is not None
     kept = [(one.stage, one.repeats, one.sigma2.value) for one in card.repeats]
     assert kept == [("topic", 2, 0.0), ("reply", 2, 0.0)]

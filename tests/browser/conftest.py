@@ -85,7 +85,7 @@ def run_once(folder: Path) -> None:
 
     def run() -> None:
         with Workspace.open(folder) as workspace:
-            workspace.run(None)
+            workspace.runs.new(None)
 
     with ThreadPoolExecutor(1) as pool:
         pool.submit(run).result()

@@ -90,8 +90,8 @@ def test_wire_and_queue_hold_no_output_of_the_stage(
     assert HOSTILE["emoji"].encode() in received or json.dumps(HOSTILE["emoji"])[1:-1].encode() in received
     assert SECRET.encode() not in received
     with Workspace.open(hostile) as workspace:
-        queue = workspace.desk.queue("first", "reply")
-        items = workspace.desk.queue_items(queue, "nobody", 99)
+        queue = workspace.labels.queue("first", "reply")
+        items = workspace.labels.queue_items(queue, "nobody", 99)
         made = workspace.store.run("first")
         assert made is not None
     assert len(items) == len(HOSTILE)

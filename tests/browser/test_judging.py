@@ -19,7 +19,7 @@ __all__ = ["project"]
 
 def drawn(folder: Path, mode: Mode) -> str:
     with Workspace.open(folder) as workspace:
-        return workspace.desk.judge("first", "reply", Judging(mode=mode, criterion="quality")).id
+        return workspace.labels.judge("first", "reply", Judging(mode=mode, criterion="quality")).id
 
 
 def opened(server: Server, open_page: Callable[..., Page], queue: str, frames: list[bytes]) -> Page:

@@ -28,7 +28,7 @@ def test_page_shows_the_stored_verdict(
     project: Path, serve: Callable[..., Server], open_page: Callable[..., Page]
 ) -> None:
     with Workspace.open(project) as workspace:
-        card = workspace.scorecard("first")
+        card = workspace.runs.scorecard("first")
     assert card is not None
     page = open_page(serve(is_real=True).url)
     expect(page.locator("h1")).to_have_text(card.verdict.headline)
@@ -102,6 +102,6 @@ def test_new_labels_update_the_numbers_on_the_page(
     expect(page.get_by_text("1 new label since these numbers. Updating…")).to_be_visible()
     expect(page.get_by_text("Updating…")).to_have_count(0)
     with Workspace.open(project) as workspace:
-        card = workspace.scorecard("first")
+        card = workspace.runs.scorecard("first")
         assert card is not None
-        assert workspace.stale_labels(card) == 0
+        assert workspace.runs.stale_labels(card) == 0

@@ -24,12 +24,12 @@ def made(tmp_path: Path, stagegap: Command) -> Path:
 def begin_labelling(folder: Path, *, labelled: int) -> list[str]:
     """Let somebody label so many records of the random queue; give the records that wait for that person."""
     with Workspace.open(folder) as workspace:
-        queue = workspace.desk.queue("first", "topic")
+        queue = workspace.labels.queue("first", "topic")
         for _ in range(labelled):
-            item = workspace.desk.queue_items(queue, "cd", 1)[0]
+            item = workspace.labels.queue_items(queue, "cd", 1)[0]
             event = {"id": f"e-{item.record}", "record": item.record, "action": "label", "values": {"value": "other"}}
-            workspace.desk.save_labels(queue, [event], "cd")
-        return [item.record for item in workspace.desk.queue_items(queue, "cd", 100)]
+            workspace.labels.save_labels(queue, [event], "cd")
+        return [item.record for item in workspace.labels.queue_items(queue, "cd", 100)]
 
 
 def test_report_of_a_run_in_every_form(stagegap: Command, made: Path, tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_records_that_somebody_is_still_to_label_are_in_no_file(stagegap: Comman
 def test_what_was_seen_anyway_and_what_is_labelled_may_be_sent(tmp_path: Path, made: Path) -> None:
     waiting = begin_labelling(tmp_path, labelled=5)
     with Workspace.open(tmp_path) as workspace:
-        reading = workspace.reading
+        reading = workspace.failures
         assert reading.waiting_for_anybody("first", waiting) == set(waiting)
         reading.look("first", "v2", waiting[0], "cd")
         everything = [f"q{i:02d}" for i in range(60)]

@@ -28,10 +28,10 @@ def test_history_is_printed_and_the_look_is_noted(begun: Command) -> None:
 
 def test_record_that_still_waits_is_shown_on_request_only(begun: Command) -> None:
     with Workspace.open(Path.cwd()) as workspace:
-        queue = workspace.desk.queue("first", "topic")
+        queue = workspace.labels.queue("first", "topic")
         said_before = {"action": "label", "values": {"value": "other"}, "note": "two", "active_ms": 4_000}
         event = {"id": "e", "record": "q2", **said_before}
-        workspace.desk.save_labels(queue, [event], "yz")
+        workspace.labels.save_labels(queue, [event], "yz")
     said = begun("history", "topic", "q1", "--as", "yz")
     assert said.code == 2
     assert "q1 still waits for your answer at topic. --look shows the answers all the same" in said.error

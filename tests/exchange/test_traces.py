@@ -30,8 +30,8 @@ def test_traces_are_run_and_their_masked_fault_counted(tmp_path: Path) -> None:
     made = write_traces(file(tmp_path, TRACES), folder, name="traces", fields=TraceFields(), annotator="people")
     assert (made.traces, made.faulty) == (3, 2)
     with Workspace.open(tmp_path) as opened:
-        opened.run(made.cascade)
-        card = opened.scorecard("traces")
+        opened.runs.new(made.cascade)
+        card = opened.runs.scorecard("traces")
         assert card is not None
         assert [row.in_place.value for row in card.stages] == [pytest.approx(1 / 3), pytest.approx(2 / 3)]
         found = opened.record("traces", "c")

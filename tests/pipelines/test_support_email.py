@@ -41,7 +41,7 @@ def run_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(ROOT / "pipelines" / "support_email", made / "pipelines" / "support_email")
     shutil.copytree(DATA, made / "data" / "support_email")
     with Workspace(made, environment={}, clock=time.time) as opened:
-        opened.run(made / "pipelines" / "support_email" / "cascade.yaml")
+        opened.runs.new(made / "pipelines" / "support_email" / "cascade.yaml")
     return made
 
 
@@ -114,7 +114,7 @@ def test_every_reply_holds_the_facts_that_its_writer_asks_for() -> None:
 
 def test_the_demo_gives_a_verdict_that_its_own_outputs_bear_out(workspace: Workspace) -> None:
     (run,) = workspace.store.runs("support-email")
-    card = workspace.scorecard("support-email", run.name)
+    card = workspace.runs.scorecard("support-email", run.name)
     assert card is not None
     assert (card.n_records, card.n_scored, card.n_infrastructure, card.annotators) == (285, 285, 0, 5)
     gains = sum(row.gain.value for row in card.stages)
@@ -135,11 +135,11 @@ def test_variant_with_a_language_model_shares_all_but_the_draft(folder: Path) ->
         environment = {"OPENAI_BASE_URL": server.base_url, "OPENAI_API_KEY": "sk-canary-7f3a"}
         with Workspace(folder, environment=environment, clock=time.time) as workspace:
             pipelines = folder / "pipelines" / "support_email"
-            planned = workspace.plan(pipelines / "llm.yaml")
+            planned = workspace.runs.plan(pipelines / "llm.yaml")
             called = {stage.stage for cell in planned.cells for stage in cell.stages if stage.calls}
-            run, summary = workspace.run(pipelines / "llm.yaml")
+            run, summary = workspace.runs.new(pipelines / "llm.yaml")
             drafts = workspace.store.outputs(run.id, SYSTEM, "draft")
-            card = workspace.scorecard("support-email-llm")
+            card = workspace.runs.scorecard("support-email-llm")
     assert called == {"draft"}
     assert summary.calls <= planned.paid_calls
     assert {draft.value for draft in drafts if draft.status.has_value} == {"Returns are free within 30 days."}
@@ -153,7 +153,7 @@ def test_variant_with_a_language_model_shares_all_but_the_draft(folder: Path) ->
 def test_faults_planted_in_the_demo_are_found_by_gain_and_parts_and_not_by_first_fault(workspace: Workspace) -> None:
     (run,) = workspace.store.runs("support-email")
     before = workspace.store.mark(run)
-    view = workspace.attribution("support-email").selfcheck(records=60, simulations=60)
+    view = workspace.runs.attribution("support-email").selfcheck(records=60, simulations=60)
     assert workspace.store.mark(run) == before, "planted faults are not stored"
     assert (view.left_out, view.n) == ((), 60)
     assert view.calls < 4 * 60, "only what a fault changes is called"

@@ -48,6 +48,19 @@ class FakeSettling:
 class FakeBench:
     workspace: FakeWorkspace
 
+    @property
+    def may_go_on(self) -> Event:
+        return self.workspace.noted.may_go_on
+
+    def notes(self, cascade: str, stage: str, who: str) -> FakeNotes | None:
+        return self.workspace.noted.notes(cascade, stage, who)
+
+    def is_current(self, cascade: str, stage: str, who: str) -> bool:
+        return self.workspace.noted.is_current(cascade, stage, who)
+
+    def prepare(self, cascade: str, stage: str, who: str) -> None:
+        self.workspace.noted.prepare(cascade, stage, who)
+
     def settling(self, cascade: str, stage: str, who: str = "") -> FakeSettling:
         queue = self.workspace.queue(cascade, stage)
         done = self.decisions(queue)

@@ -16,7 +16,7 @@ from stagegap.model.failure import Failure, FailurePage, Wanted
 from stagegap.model.reading import TagEvent
 from stagegap.model.record import Record
 from stagegap.model.values import Json
-from stagegap.workspace.reading import OwnTally
+from stagegap.workspace.failures import OwnTally
 
 PAGE = 8
 """A short page, so that a test comes to its end."""
@@ -99,7 +99,7 @@ class FakeReading:
             and (wanted.text is None or wanted.text.lower() in one.title.lower())
         ]
 
-    def failures(self, cascade: str, run: str, wanted: Wanted, *, after: int = 0) -> FailurePage:
+    def page(self, cascade: str, run: str, wanted: Wanted, *, after: int = 0) -> FailurePage:
         found = self._failures(wanted)
         rows = found[after : after + PAGE]
         end = after + PAGE

@@ -210,7 +210,7 @@ class FakeWorkspace:
     """A screen of the run is kept."""
     odd: FakeOddities | None = None
 
-    people: FakePeople = field(default_factory=FakePeople)
+    noted: FakePeople = field(default_factory=FakePeople)
 
     def close(self) -> None:
         """There is nothing to let go of."""
@@ -218,7 +218,11 @@ class FakeWorkspace:
     def cascades(self) -> list[str]:
         return self.names
 
-    def runs(self, cascade: str) -> list[Run]:
+    @property
+    def runs(self) -> FakeWorkspace:
+        return self
+
+    def of(self, cascade: str) -> list[Run]:
         listed = [("v15", RunStatus.RUNNING)] if self.running else []
         if self.shown is not None:
             listed += [(self.shown.run, RunStatus.DONE), ("v13", RunStatus.DONE)]
@@ -248,7 +252,7 @@ class FakeWorkspace:
         return FakePast()
 
     @property
-    def desk(self) -> FakeWorkspace:
+    def labels(self) -> FakeWorkspace:
         return self
 
     @property
@@ -258,14 +262,14 @@ class FakeWorkspace:
         return self.odd
 
     @property
-    def reading(self) -> FakeReading:
+    def failures(self) -> FakeReading:
         return FakeReading(folder=self.folder, shown=self.shown, waits=self.waits)
 
     def next_labels(self, cascade: str, annotator: str) -> NextLabels | None:
         return self.asked
 
     def own_labels(self, cascade: str, stage: str, annotator: str) -> list[OwnLabel]:
-        return own_labels(self.labels(self.queue(cascade, stage), annotator))
+        return own_labels(self.labels_in(self.queue(cascade, stage), annotator))
 
     def queue_ids(self, cascade: str) -> list[str]:
         return [f"queue-{name}" for name in STAGES]
@@ -315,7 +319,7 @@ class FakeWorkspace:
         times = [label.active_ms for label in latest.values() if label.action == "label" and label.active_ms]
         done = sum(label.action == "label" for label in latest.values())
         last = next(reversed(latest.values()), None)
-        had = [label.guideline for label in self.labels(queue, annotator) if label.guideline]
+        had = [label.guideline for label in self.labels_in(queue, annotator) if label.guideline]
         pace = median(times) if times else None
         return Sitting(
             items=[*fresh, *skipped][:limit],
@@ -347,14 +351,14 @@ class FakeWorkspace:
         return [(who, event) for name, who, event in map(json.loads, lines) if name == queue]
 
     @property
-    def bench(self) -> FakeBench:
+    def people(self) -> FakeBench:
         return FakeBench(self)
 
     @property
     def _file(self) -> Path:
         return self.folder / "labels.jsonl"
 
-    def labels(self, queue: Queue, annotator: str) -> list[Label]:
+    def labels_in(self, queue: Queue, annotator: str) -> list[Label]:
         if not self._file.exists():
             return []
         rows = [json.loads(line) for line in self._file.read_text(encoding="utf-8").splitlines()]
@@ -367,7 +371,7 @@ class FakeWorkspace:
 
     def _latest(self, queue: Queue, annotator: str) -> dict[str, Label]:
         latest: dict[str, Label] = {}
-        for label in self.labels(queue, annotator):
+        for label in self.labels_in(queue, annotator):
             latest.pop(label.record, None)
             if label.action != "undo":
                 latest[label.record] = label

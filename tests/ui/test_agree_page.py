@@ -53,9 +53,9 @@ def test_agreement_stands_in_the_heading_with_its_interval_and_n(workspace: Fake
 
 
 def test_record_is_traced_to_who_said_what_by_somebody_who_may_see_it(workspace: FakeWorkspace) -> None:
-    queue = workspace.desk.queue("support_email", "route")
+    queue = workspace.labels.queue("support_email", "route")
     event = {"id": "d1", "action": "label", "record": "m0001", "values": {"verdict": "neither", "value": "other"}}
-    workspace.bench.settle(queue, [event], "dan", False)
+    workspace.people.settle(queue, [event], "dan", False)
     nobody = compared(workspace, trace="m0001")
     assert "Write your initials above to see the answers." in texts(nobody)
     assert "m0001" in charts_of(nobody), "what was settled is listed"
@@ -63,7 +63,7 @@ def test_record_is_traced_to_who_said_what_by_somebody_who_may_see_it(workspace:
     traced = charts_of(compared(workspace, trace="m0001", who="eve"))
     assert "first-person" in traced
     assert "settled</b>: other" in traced
-    assert workspace.reading.looks() == [["m0001", "eve"]]
+    assert workspace.failures.looks() == [["m0001", "eve"]]
     waiting = compared(workspace, trace="m0000", who="eve")
     assert "m0000 waits to be settled." in texts(waiting)
     assert "first-person" not in charts_of(waiting)

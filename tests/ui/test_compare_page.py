@@ -94,9 +94,9 @@ def test_list_names_records_and_no_answer_until_somebody_says_who_looks(two: Wor
 
 
 def test_record_that_still_waits_for_an_answer_shows_none(two: Workspace) -> None:
-    queue = two.desk.queue("first", "topic")
+    queue = two.labels.queue("first", "topic")
     event = {"id": "e1", "record": "q02", "action": "label", "values": {"value": "other"}, "active_ms": 9}
-    two.desk.save_labels(queue, [event], "cd")
+    two.labels.save_labels(queue, [event], "cd")
     test = opened(two, who="cd", record="q01")
     assert "still waits for your answer at topic" in texts(test)
     assert not data(test, "both")
@@ -121,7 +121,7 @@ def test_plain_texts_carry_no_marks(two: Workspace) -> None:
 
 
 def test_runs_on_other_records_have_no_headline_until_the_shared_ones_are_taken(workspace: Workspace) -> None:
-    workspace.run(None, RunOptions(limit=40))
+    workspace.runs.new(None, RunOptions(limit=40))
     test = opened(workspace)
     assert test.title[0].value.replace("\\", "") == "v1 and v2 can't be compared as they are"
     assert "v2 saw 40 of the 60 questions of v1." in texts(test)
@@ -197,8 +197,8 @@ def test_expectation_beyond_a_perfect_score_is_refused_with_a_sentence(two: Work
 
 
 def test_many_runs_stand_in_a_table_and_two_plots(two: Workspace) -> None:
-    replace_in(two.files()["first"], "noun: question", "noun: request")
-    two.run(None)
+    replace_in(two.files.by_name()["first"], "noun: question", "noun: request")
+    two.runs.new(None)
     test = opened(two, x="noun", y="reply")
     assert "v1 is the best of 3 runs so far" in texts(test)
     assert "reply of 3 runs over noun" in data(test, "scatter")
@@ -206,7 +206,7 @@ def test_many_runs_stand_in_a_table_and_two_plots(two: Workspace) -> None:
 
 
 def test_runs_without_a_knob_say_so(workspace: Workspace) -> None:
-    workspace.run(None)
+    workspace.runs.new(None)
     assert "No setting and no file differs among the runs." in texts(opened(workspace))
 
 
@@ -230,7 +230,7 @@ def test_strip_says_how_far_a_run_is() -> None:
 
 
 def test_strip_stands_on_the_page_while_a_run_goes_on(two: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = two.runs("first")[0]
+    run = two.runs.of("first")[0]
     two.store.create_run(replace(run, id="5" * 32, name="", status=RunStatus.RUNNING))
     assert "Run v3 has started and not ended yet." in texts(opened(two))
     monkeypatch.setattr(Past, "live", lambda self: [LIVE])

@@ -47,7 +47,7 @@ def workspace(tmp_path: Path) -> FakeWorkspace:
 
 
 def tagged(workspace: FakeWorkspace, *tags: tuple[str, str]) -> None:
-    workspace.reading.save_tags(
+    workspace.failures.save_tags(
         "support_email",
         "v14",
         "retrieve",
@@ -155,7 +155,7 @@ def test_answers_stand_beside_the_reference_and_the_person_is_noted(workspace: F
     shown = data(test, "record")
     assert "KB-014" in shown
     assert "ab and cd, settled by what most said" in shown
-    assert workspace.reading.looks() == [["m0000", "ab"]]
+    assert workspace.failures.looks() == [["m0000", "ab"]]
 
 
 def test_nobody_sees_answers_before_they_say_who_they_are(workspace: FakeWorkspace) -> None:
@@ -163,7 +163,7 @@ def test_nobody_sees_answers_before_they_say_who_they_are(workspace: FakeWorkspa
     assert "This is mail m0000." in texts(test)
     assert "KB-014" not in data(test, "")
     assert "billing" not in data(test, "")
-    assert workspace.reading.looks() == []
+    assert workspace.failures.looks() == []
     assert "Write your initials above to see the answers." in texts(test)
 
 
@@ -183,10 +183,10 @@ def test_answers_to_a_record_that_waits_for_that_person_are_shown_on_request_onl
     assert "This mail still waits for your answer at retrieve." in texts(test)
     assert "This is mail m0000." in texts(test)
     assert "KB-014" not in data(test, "")
-    assert workspace.reading.looks() == []
+    assert workspace.failures.looks() == []
     next(button for button in test.button if button.label == "Show the answers").click().run()
     assert "KB-014" in data(test, "record")
-    assert ["m0000", "ab"] in workspace.reading.looks()
+    assert ["m0000", "ab"] in workspace.failures.looks()
 
 
 def test_marks_can_be_switched_off(workspace: FakeWorkspace) -> None:
@@ -242,4 +242,4 @@ def test_tags_that_arrive_are_stored_one_by_one(workspace: FakeWorkspace) -> Non
     assert stored == ["a", "c"]
     assert len(troubles) == 1
     assert "can't be changed by 'burn'" in troubles[0]
-    assert workspace.reading.tally(workspace.shown, "retrieve", "ab").own.by_record == {"m0000": ("2 topics",)}
+    assert workspace.failures.tally(workspace.shown, "retrieve", "ab").own.by_record == {"m0000": ("2 topics",)}

@@ -266,7 +266,7 @@ def test_event_that_cannot_be_stored_holds_up_no_other(tmp_path: Path) -> None:
     from stagegap.ui import label_card
 
     picky = Picky(folder=tmp_path, shown=None)
-    queue = picky.desk.queue("support_email", "route")
+    queue = picky.labels.queue("support_email", "route")
     events = [
         {"id": f"e{i}", "action": "label", "record": f"m{i:04d}", "values": {"value": "refund"}, "active_ms": 5}
         for i in range(3)
@@ -280,17 +280,17 @@ def test_event_that_cannot_be_stored_holds_up_no_other(tmp_path: Path) -> None:
 def test_event_of_another_stage_goes_to_its_own_queue(workspace: FakeWorkspace) -> None:
     from stagegap.ui import label_card
 
-    here, there = (workspace.desk.queue("support_email", stage) for stage in ("route", "urgent"))
+    here, there = (workspace.labels.queue("support_email", stage) for stage in ("route", "urgent"))
     event = {"id": "e", "queue": there.id, "action": "label", "record": "m0000", "values": {"value": True}}
     assert label_card.store(workspace, here, [event], who="ab", verified=False) == (["e"], [])
-    assert [len(workspace.labels(queue, "ab")) for queue in (here, there)] == [0, 1]
+    assert [len(workspace.labels_in(queue, "ab")) for queue in (here, there)] == [0, 1]
 
 
 def test_card_is_given_payloads_and_nothing_of_the_system(workspace: FakeWorkspace) -> None:
     from stagegap.ui import label_card
     from ui.fake_workspace import SECRET
 
-    queue = workspace.desk.queue("support_email", "retrieve")
+    queue = workspace.labels.queue("support_email", "retrieve")
     data = label_card.given(workspace, queue, "ab", acknowledged=[])
     assert len(data["items"]) == label_card.PREFETCH
     assert all(set(item) == {"id", "inputs", "options"} for item in data["items"])
@@ -301,7 +301,7 @@ def test_card_is_given_payloads_and_nothing_of_the_system(workspace: FakeWorkspa
 def test_card_is_given_the_last_answer_for_undo(workspace: FakeWorkspace) -> None:
     from stagegap.ui import label_card
 
-    queue = workspace.desk.queue("support_email", "route")
+    queue = workspace.labels.queue("support_email", "route")
     event = {"id": "e", "action": "label", "record": "m0000", "values": {"value": "refund"}, "active_ms": 9000}
     label_card.store(workspace, queue, [event], who="ab", verified=False)
     data = label_card.given(workspace, queue, "ab", acknowledged=["e"])

@@ -37,7 +37,7 @@ def test_outbox_is_stored_and_acknowledged(tmp_path: Path) -> None:
 
         from stagegap.ui import label_card, state
 
-        queue = workspace.desk.queue("support_email", "route")
+        queue = workspace.labels.queue("support_email", "route")
         good = {"id": "e1", "action": "label", "record": "m0000", "values": {"value": "refund"}, "active_ms": 5}
         bad = {**good, "id": "e2", "values": {"value": "no such team"}}
         for sent in ({"events": [good, bad]}, None):
@@ -56,7 +56,7 @@ def test_trouble_is_a_line_under_the_card(tmp_path: Path) -> None:
     def script(workspace):
         from stagegap.ui import label_card, state
 
-        queue = workspace.desk.queue("support_email", "route")
+        queue = workspace.labels.queue("support_email", "route")
         state.settle(label_card.key_of(queue, "ab"), stored=[], troubles=["The disk is full."])
         label_card.draw(workspace, queue, "ab", False)
 

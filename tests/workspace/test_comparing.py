@@ -33,8 +33,8 @@ def workspace(made: Path) -> Iterator[Workspace]:
 
 def test_spoilt_stage_is_told_with_its_records(tmp_path: Path, twice: Copied) -> None:
     with Workspace.open(twice(tmp_path)) as workspace:
-        view = workspace.compare("first", "v1", "v2")
-        back = workspace.compare("first", "v2", "v1")
+        view = workspace.runs.compare("first", "v1", "v2")
+        back = workspace.runs.compare("first", "v2", "v1")
     assert view.headline == "v2 is worse than v1: −30 points (95% interval −43 to −20)"
     assert {row.stage: row.claim.verdict for row in view.stages} == {"topic": "tied", "reply": "regressed"}
     (broken,) = {one.n_worse for one in view.lists if one.stage == "outcome"}
@@ -44,16 +44,16 @@ def test_spoilt_stage_is_told_with_its_records(tmp_path: Path, twice: Copied) ->
 
 
 def test_same_run_twice_gives_the_same_answers(workspace: Workspace) -> None:
-    workspace.run(None)
-    view = workspace.compare("first", "v1", "v2")
+    workspace.runs.new(None)
+    view = workspace.runs.compare("first", "v1", "v2")
     settings = [change for change in view.config if change.path != "run.time"]
     assert (view.headline, settings) == ("v2 gives the same answers as v1", [])
 
 
 def test_each_side_is_scored_by_the_cascade_it_was_made_with(workspace: Workspace, made: Path) -> None:
     replace_in(made / "cascade.yaml", "score: fact_recall", "score: [chrf, fact_recall]")
-    workspace.run(None)
-    view = workspace.compare("first", "v1", "v2")
+    workspace.runs.new(None)
+    view = workspace.runs.compare("first", "v1", "v2")
     assert view.refusal is not None
     assert view.refusal.reasons == ("reply is scored by fact_recall in v1 and by chrf in v2.",)
     assert "stages.reply.score" in {change.path for change in view.config}
@@ -61,8 +61,8 @@ def test_each_side_is_scored_by_the_cascade_it_was_made_with(workspace: Workspac
 
 
 def test_runs_on_other_records_offer_the_shared_ones(workspace: Workspace) -> None:
-    workspace.run(None, RunOptions(limit=40))
-    view = workspace.compare("first", "v1", "v2")
+    workspace.runs.new(None, RunOptions(limit=40))
+    view = workspace.runs.compare("first", "v1", "v2")
     assert view.refusal is not None
     assert view.refusal.offer == "Compare the 40 questions that are the same in both?"
     taken = on_shared_records(view)
@@ -72,7 +72,7 @@ def test_runs_on_other_records_offer_the_shared_ones(workspace: Workspace) -> No
 
 
 def test_price_and_time_of_each_stage_are_named_where_they_differ(workspace: Workspace) -> None:
-    first = workspace.runs("first")[0]
+    first = workspace.runs.of("first")[0]
     runs = [workspace.store.create_run(replace(first, id=str(i) * 32, name="")) for i in (5, 6)]
     for run, cost, latency in zip(runs, (0.002, 0.004), (200.0, 500.0), strict=True):
         for stage, price, took in (("reply", cost, latency), ("topic", None, latency / 1000)):
@@ -89,11 +89,11 @@ def test_price_and_time_of_each_stage_are_named_where_they_differ(workspace: Wor
 
 def test_comparison_with_a_run_that_is_not_there_names_those_that_are(workspace: Workspace) -> None:
     with pytest.raises(NotFound, match="no run 'v9'"):
-        workspace.compare("first", "v1", "v9")
+        workspace.runs.compare("first", "v1", "v9")
 
 
 def test_history_has_the_newest_first_with_outcome_and_cost(workspace: Workspace) -> None:
-    second, _ = workspace.run(None, RunOptions(limit=40))
+    second, _ = workspace.runs.new(None, RunOptions(limit=40))
     view = history(workspace.store, "first", blessed=second)
     assert [(row.run, row.records, row.is_blessed) for row in view.rows] == [("v2", 40, True), ("v1", 60, False)]
     assert [row.outcome.n for row in view.rows] == [40, 60]
@@ -103,7 +103,7 @@ def test_history_has_the_newest_first_with_outcome_and_cost(workspace: Workspace
 
 
 def test_run_without_a_scorecard_is_listed_without_an_outcome(workspace: Workspace) -> None:
-    run = workspace.runs("first")[0]
+    run = workspace.runs.of("first")[0]
     workspace.store.create_run(replace(run, id="5" * 32, name="", status=RunStatus.STOPPED))
     row = history(workspace.store, "first", blessed=None).rows[0]
     assert (row.run, row.status, row.outcome.method) == ("v2", "stopped", "not measured: the run has no scorecard")

@@ -31,15 +31,15 @@ def test_worker_processes_change_no_verdict_and_no_key(tmp_path: Path) -> None:
     write_starter(tmp_path)
     with Workspace(tmp_path, environment={}, clock=lambda: 0.0) as opened:
         options = RunOptions(engine="processes:2")
-        run, summary = opened.run(None, options)
-        assert (run.status, opened.options(run)) == (RunStatus.DONE, options)
-        again, repeated = opened.run(None)
+        run, summary = opened.runs.new(None, options)
+        assert (run.status, opened.runs.options(run)) == (RunStatus.DONE, options)
+        again, repeated = opened.runs.new(None)
         assert (summary.calls, repeated.calls) == (14, 0)
-        first, second = (opened.scorecard("first", one.name) for one in (run, again))
+        first, second = (opened.runs.scorecard("first", one.name) for one in (run, again))
         assert first is not None
         assert second is not None
         assert first.stages == second.stages
-        assert opened.plan(None, options).calls == 0
+        assert opened.runs.plan(None, options).calls == 0
 
 
 def test_script_without_a_guard_begins_once_whatever_its_workers(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def living(folder: Path) -> list[str]:
 def test_each_worker_may_ask_its_share_of_the_limits(tmp_path: Path) -> None:
     write_starter(tmp_path)
     with Workspace(tmp_path, environment={}, clock=lambda: 0.0) as opened:
-        file = opened.load(None)
+        file = opened.files.load(None)
     limits = Limits(calls_per_minute=60.0)
     first, *others = file.cascade.stages
     limited = replace(file.cascade, stages=(replace(first, limits=limits), *others), providers={"h": limits})

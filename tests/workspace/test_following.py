@@ -10,7 +10,6 @@ from stagegap.model.run import SYSTEM, Run, RunStatus
 from stagegap.runner import CellSummary, Silent, Tally
 from stagegap.workspace import Workspace
 from stagegap.workspace.following import NOTES, live_runs, noted
-from stagegap.workspace.past import Past
 from stagegap.workspace.starter import write_starter
 
 RUN = Run(
@@ -96,8 +95,8 @@ def test_run_notes_how_far_it_is_while_it_goes_on(tmp_path: Path) -> None:
             told.append(past.so_far(seen[-1]))
 
     with Workspace.open(tmp_path) as workspace:
-        past = Past(workspace, "first")
-        workspace.run(None, progress=Watching())
+        past = workspace.past("first")
+        workspace.runs.new(None, progress=Watching())
         assert told[0] is None
         assert told[1] == told[-1]
         assert (told[1].finished, told[1].of, told[1].estimate.n, told[1].is_safe) == (6, 6, 6, True)

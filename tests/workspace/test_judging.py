@@ -18,56 +18,56 @@ RATE = Judging(mode="rate", criterion="quality")
 def project(tmp_path: Path) -> Iterator[Workspace]:
     write_starter(tmp_path)
     with Workspace.open(tmp_path) as opened:
-        opened.run(None)
+        opened.runs.new(None)
         yield opened
 
 
 def judge(project: Workspace, queue: Queue, record: str, a: int, b: int, *, who: str = "eve", **more: object) -> None:
     event = {"id": f"{who}{record}{a}{b}", "record": record, "action": "label", "values": {"a": a, "b": b}} | more
-    project.desk.save_labels(queue, [event], who)
+    project.labels.save_labels(queue, [event], who)
 
 
 def records(project: Workspace, queue: Queue, who: str) -> list[str]:
-    return [item.record for item in project.desk.queue_items(queue, who, 99)]
+    return [item.record for item in project.labels.queue_items(queue, who, 99)]
 
 
 def test_judges_get_what_the_system_and_somebody_else_answered(project: Workspace) -> None:
-    queue = project.desk.judge("first", "reply", RATE)
+    queue = project.labels.judge("first", "reply", RATE)
     assert (queue.purpose, queue.drawn) == ("judge", "rate by quality")
     assert len(records(project, queue, "eve")) == 6
     assert records(project, queue, "ab") == [], "nobody judges their own answer"
-    assert project.desk.judge("first", "reply", RATE).id == queue.id
-    assert project.desk.judge("first", "reply", Judging(mode="prefer", criterion="quality")).id != queue.id
+    assert project.labels.judge("first", "reply", RATE).id == queue.id
+    assert project.labels.judge("first", "reply", Judging(mode="prefer", criterion="quality")).id != queue.id
 
 
 def test_judgements_are_no_answers_and_make_the_record_known(project: Workspace) -> None:
     before = project.store.label_count("first")
-    card = project.scorecard("first")
-    queue = project.desk.judge("first", "reply", RATE)
+    card = project.runs.scorecard("first")
+    queue = project.labels.judge("first", "reply", RATE)
     first, second, *_ = records(project, queue, "eve")
     judge(project, queue, first, 2, 5)
     judge(project, queue, second, 2, 5)
     judge(project, queue, second, 0, 0, action="undo", values=None)
     assert project.store.label_count("first") == before
     assert card is not None
-    assert project.stale_labels(card) == 0
+    assert project.runs.stale_labels(card) == 0
     assert len(project.store.labels("first", stage="reply", annotator="eve")) == 0
     assert first not in records(project, queue, "eve")
     assert second in records(project, queue, "eve"), "an undo brings it back to the judge"
-    produce = project.desk.queue("first", "reply")
+    produce = project.labels.queue("first", "reply")
     assert {first, second}.isdisjoint(records(project, produce, "eve")), "its answers were seen"
     assert len(records(project, produce, "xx")) == 6
-    own = project.desk.label_of(queue, "eve", first)
+    own = project.labels.label_of(queue, "eve", first)
     assert own is not None
     assert own.task == "judge"
-    assert project.desk.label_of(queue, "eve", second) is None
-    progress = project.desk.progress_of(queue, "eve")
+    assert project.labels.label_of(queue, "eve", second) is None
+    progress = project.labels.progress_of(queue, "eve")
     assert (progress.done, progress.total) == (1, 6)
 
 
 def test_judgements_are_compared_by_criterion(project: Workspace) -> None:
     assert project.people.judged("first", "reply") == ()
-    queue = project.desk.judge("first", "reply", RATE)
+    queue = project.labels.judge("first", "reply", RATE)
     for record in records(project, queue, "eve"):
         judge(project, queue, record, 3, 3)
     (found,) = project.people.judged("first", "reply")
@@ -75,22 +75,22 @@ def test_judgements_are_compared_by_criterion(project: Workspace) -> None:
 
 
 def test_judgements_come_back_from_a_file_with_everything(project: Workspace, tmp_path: Path) -> None:
-    queue = project.desk.judge("first", "reply", RATE)
+    queue = project.labels.judge("first", "reply", RATE)
     judge(project, queue, records(project, queue, "eve")[0], 2, 5)
     made = project.store.judgements("first")
     other = tmp_path / "other"
     write_starter(other)
     for ending in ("jsonl", "csv", "parquet"):
         path = tmp_path / f"labels.{ending}"
-        project.export_labels("first", path)
+        project.labels.export("first", path)
         with Workspace.open(other) as again:
-            again.import_labels(path, None)
+            again.labels.import_file(path, None)
             assert again.store.judgements("first") == made
 
 
 def test_without_two_answers_there_is_nothing_to_judge(project: Workspace) -> None:
     path = project.folder / "pipelines" / "first" / "cascade.yaml"
     path.write_text(path.read_text().replace("cascade: first", "cascade: bare").replace("references:", "# "))
-    project.run(None)
+    project.runs.new(None)
     with pytest.raises(NotFound, match="There is nothing to judge at 'reply'"):
-        project.desk.judge("bare", "reply", RATE)
+        project.labels.judge("bare", "reply", RATE)

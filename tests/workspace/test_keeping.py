@@ -19,13 +19,13 @@ from stagegap.workspace.attributing import Attribution
 @pytest.fixture
 def workspace(tmp_path: Path) -> Iterator[Workspace]:
     with Workspace.open(write_sixty(tmp_path)) as opened:
-        opened.run(None)
+        opened.runs.new(None)
         yield opened
 
 
 def view(workspace: Workspace, name: str) -> tuple[object, bool]:
     """Give the view of a fresh reader, and whether it had to read the evidence for it."""
-    read = workspace.attribution("first")
+    read = workspace.runs.attribution("first")
     return getattr(read, name)(), "evidence" in vars(read)
 
 
@@ -38,10 +38,10 @@ def test_the_second_look_reads_nothing_and_gives_the_same(workspace: Workspace) 
 
 
 def test_another_price_of_a_person_is_another_view(workspace: Workspace) -> None:
-    read = workspace.attribution("first")
+    read = workspace.runs.attribution("first")
     assert read.agree(epsilon=0.1).epsilon == 0.1
     assert read.agree(epsilon=0.2).epsilon == 0.2
-    assert workspace.attribution("first").agree(epsilon=0.1).epsilon == 0.1
+    assert workspace.runs.attribution("first").agree(epsilon=0.1).epsilon == 0.1
 
 
 def test_a_new_label_makes_it_again(workspace: Workspace) -> None:
@@ -53,7 +53,7 @@ def test_a_new_label_makes_it_again(workspace: Workspace) -> None:
 
 
 def test_a_reader_that_is_older_than_a_label_keeps_nothing_wrong(workspace: Workspace) -> None:
-    old = workspace.attribution("first")
+    old = workspace.runs.attribution("first")
     before = old.agree()
     label = Label(id="new", record="q01", stage="topic", annotator="zz", answer=Answer(value="other"), at=1.0)
     workspace.store.append_labels("first", [label])
@@ -87,7 +87,7 @@ def test_another_metric_of_the_users_own_makes_it_again(tmp_path: Path) -> None:
     asked = "    ask: What is this question about?"
     replace_in(made / "cascade.yaml", asked, f'    score: "python:stages.py:same"\n{asked}')
     with Workspace.open(made) as opened:
-        opened.run(None)
+        opened.runs.new(None)
         view(opened, "faults")
         assert not view(opened, "faults")[1]
         with (made / "stages.py").open("a") as file:
@@ -120,6 +120,6 @@ def test_a_store_that_takes_nothing_gives_the_view_all_the_same(workspace: Works
         def put_view(self, *_: object) -> None:
             raise StoreBusy("the file is held by another program")
 
-    file = workspace.load(None)
+    file = workspace.files.load(None)
     read = Attribution(Full(), run, file, environment={})  # type: ignore[arg-type]
     assert read.blame().run == "v1"

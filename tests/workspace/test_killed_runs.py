@@ -72,13 +72,13 @@ def test_two_processes_never_work_on_the_same_run(tmp_path: Path, server: llm_se
     project = Project(tmp_path, server)
     project.write(2)
     with Workspace.open(tmp_path) as opened:
-        run, _ = opened.run(None)
+        run, _ = opened.runs.new(None)
         with opened.store.leasing(run):
             with project.start("--retry") as other:
                 _, error = other.communicate()
             with pytest.raises(StoreBusy, match="Run v1 is under way in another process"):
-                opened.run(None, RunOptions(retry=True))
-        assert opened.run(None, RunOptions(retry=True))[0].id == run.id
+                opened.runs.new(None, RunOptions(retry=True))
+        assert opened.runs.new(None, RunOptions(retry=True))[0].id == run.id
     assert other.returncode == 3
     assert error == "Run v1 is under way in another process; wait until it has ended, or stop it there.\n"
     assert not list((tmp_path / ".stagegap").glob("lock.run.*"))
@@ -95,7 +95,7 @@ def test_a_run_that_is_under_way_is_not_taken_for_killed(tmp_path: Path, server:
         first.wait()
         [ended] = opened.store.end_killed("killed", now=5.0)
         assert (ended.status, ended.finished_at, ended.error) == (RunStatus.STOPPED, 5.0, KILLED)
-        assert opened.runs("killed") == [ended]
+        assert opened.runs.of("killed") == [ended]
 
 
 def test_a_budget_stops_hard_and_never_begins_a_call_beyond_it(tmp_path: Path, server: llm_server.LlmServer) -> None:

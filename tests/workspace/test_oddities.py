@@ -21,7 +21,7 @@ from stagegap.workspace.gathering import differing, foreign_texts, run_columns
 def workspace(tmp_path: Path) -> Iterator[Workspace]:
     sixty.write_sixty(tmp_path)
     with Workspace.open(tmp_path) as opened:
-        opened.run(None)
+        opened.runs.new(None)
         yield opened
 
 
@@ -41,7 +41,7 @@ def test_sound_run_shows_nothing_and_its_screen_is_kept(workspace: Workspace) ->
 
 def test_score_that_moved_without_a_change_is_not_claimed_of_a_stage_that_changed(workspace: Workspace) -> None:
     sixty.spoil(workspace.folder / "pipelines" / "first")
-    workspace.run(None)
+    workspace.runs.new(None)
     view = workspace.oddities.screen("first")
     assert not [card for card in view.cards if card.detector == "moved"]
     assert {check.detector: check.looked for check in view.checks}["moved"] == 0  # both stages' code did
@@ -58,14 +58,14 @@ def test_people_who_answer_by_dice_are_reported_before_all_else(workspace: Works
             for who in ("x", "y", "z") for i in range(60)
         ],
     )  # fmt: skip
-    workspace.refresh("first", "v1")
+    workspace.runs.refresh("first", "v1")
     card = workspace.oddities.screen("first").cards[0]
     assert (card.detector, card.stage, card.kind) == ("weak-agreement", "topic", "found")
     assert card.sentence.startswith("People hardly agree at topic: Krippendorff's alpha")
-    shown = workspace.scorecard("first", "v1")
+    shown = workspace.runs.scorecard("first", "v1")
     assert shown is not None
     assert shown.verdict.caution == card.sentence  # one number on every page
-    (people,) = [one for one in workspace.attribution("first").agree().stages if one.stage == "topic"]
+    (people,) = [one for one in workspace.runs.attribution("first").agree().stages if one.stage == "topic"]
     assert people.coefficients[0].value == card.statistic == shown.stages[0].alpha
 
 
@@ -74,7 +74,7 @@ def test_records_of_a_card_are_named_and_the_first_is_shown(workspace: Workspace
     sixty.replace_in(made, "def reply", "def broken(question, topic):\n    return ''\n\n\ndef reply")
     file = workspace.folder / "pipelines" / "first" / "cascade.yaml"
     sixty.replace_in(file, "stages.py:reply", "stages.py:broken")
-    workspace.run(None)
+    workspace.runs.new(None)
     card = next(card for card in workspace.oddities.screen("first").cards if card.detector == "empty")
     assert (card.stage, card.count, len(card.records)) == ("reply", 60, 50)
     assert card.records[0] == "q00"
@@ -82,7 +82,7 @@ def test_records_of_a_card_are_named_and_the_first_is_shown(workspace: Workspace
 
 
 def test_several_runs_share_one_limit(workspace: Workspace) -> None:
-    workspace.run(None)
+    workspace.runs.new(None)
     one, both = workspace.oddities.screen("first", ["v1"]), workspace.oddities.screen("first", ["v1", "v2"])
     assert both.runs == ("v1", "v2")
     assert both.tests > one.tests
@@ -101,9 +101,9 @@ def test_answer_in_the_language_that_people_answer_in_is_not_foreign() -> None:
 
 def test_same_system_twice_is_no_second_opinion(workspace: Workspace) -> None:
     for _ in range(2):
-        workspace.run(None)
+        workspace.runs.new(None)
     runs = workspace.store.runs("first")
-    cascade = workspace.load(None).cascade
+    cascade = workspace.files.load(None).cascade
     columns = run_columns(workspace.store, runs[0], cascade, card=None, earlier=None, others=runs[1:], custom={})
     assert {name: len(found) for name, found in columns.others.items()} == {"topic": 1, "reply": 1}
     assert differing(columns.stages["topic"], []) == [columns.stages["topic"]]
@@ -166,7 +166,7 @@ def trained(tmp_path: Path) -> Iterator[Workspace]:
     (folder / "stages.py").write_text("def same(topic, text):\n    return 'short'\n")
     (folder / "cascade.yaml").write_text(TRAINED)
     with Workspace.open(tmp_path) as opened:
-        opened.run(None)
+        opened.runs.new(None)
         yield opened
 
 

@@ -81,22 +81,22 @@ def night(workspace: Workspace) -> Path:
 
 def test_every_variant_is_a_run_and_common_calls_are_made_once(workspace: Workspace, night: Path) -> None:
     heard = Heard()
-    view = workspace.overnight(night, listener=heard)
+    view = workspace.runs.overnight(night, listener=heard)
     assert {row.variant: row.run for row in view.rows} == {"plain": "v1", "lazy": "v2", "wise": "v3"}
-    runs = workspace.runs("first")
+    runs = workspace.runs.of("first")
     assert [run.status for run in runs] == [RunStatus.DONE] * 3
-    assert {workspace.options(run).variant for run in runs} == {"plain", "lazy", "wise"}
+    assert {workspace.runs.options(run).variant for run in runs} == {"plain", "lazy", "wise"}
     calls = {row.variant: row.calls for row in view.rows}
     # The topics of `plain` are those of `lazy`; the replies of `wise` are known where its topic is.
     assert calls["plain"] > calls["lazy"] == 240 + 80
-    assert workspace.overnight(night, listener=Heard()).calls == 0
-    card = workspace.scorecard("first", "v2")
+    assert workspace.runs.overnight(night, listener=Heard()).calls == 0
+    card = workspace.runs.scorecard("first", "v2")
     assert card is not None
     assert card.n_records == 240
 
 
 def test_the_table_ranks_by_outcome_with_those_that_can_not_be_told_apart(workspace: Workspace, night: Path) -> None:
-    view = workspace.overnight(night, listener=Heard())
+    view = workspace.runs.overnight(night, listener=Heard())
     assert [row.variant for row in view.rows] == ["wise", "plain", "lazy"]
     assert view.leaders == ("wise",)
     assert view.headline.startswith("Wise is the best variant: ")
@@ -107,7 +107,7 @@ def test_the_table_ranks_by_outcome_with_those_that_can_not_be_told_apart(worksp
 
 def test_early_answers_come_from_the_same_few_records_of_all(workspace: Workspace, night: Path) -> None:
     heard = Heard()
-    workspace.overnight(night, listener=heard)
+    workspace.runs.overnight(night, listener=heard)
     assert heard.going == [(name, n) for n in (32, 96, 112) for name in ("plain", "lazy", "wise")]
     assert [view.records for view in heard.views] == [32, 128, 240]
 
@@ -124,35 +124,35 @@ def test_waves_grow_and_hold_each_record_once() -> None:
 
 def test_a_budget_ends_the_night_and_the_next_goes_on(workspace: Workspace, night: Path) -> None:
     whole = Budget(calls=100)
-    view = workspace.overnight(night, RunOptions(budget=whole), listener=Heard())
+    view = workspace.runs.overnight(night, RunOptions(budget=whole), listener=Heard())
     assert view.calls == 100
     assert {row.error for row in view.rows} == {"The budget of 100 calls is used up."}
-    assert {run.status for run in workspace.runs("first")} == {RunStatus.STOPPED}
-    again = workspace.overnight(night, listener=Heard())
+    assert {run.status for run in workspace.runs.of("first")} == {RunStatus.STOPPED}
+    again = workspace.runs.overnight(night, listener=Heard())
     assert not any(row.error for row in again.rows)
 
 
 def test_an_interruption_ends_the_night(workspace: Workspace, night: Path) -> None:
     stop = Stop()
     stop.interrupt()
-    view = workspace.overnight(night, listener=Heard(), stop=stop)
+    view = workspace.runs.overnight(night, listener=Heard(), stop=stop)
     assert {row.error for row in view.rows} == {"It was interrupted."}
     assert view.headline.startswith("Nothing to rank: 0 questions")
-    assert {run.status for run in workspace.runs("first")} == {RunStatus.STOPPED}
+    assert {run.status for run in workspace.runs.of("first")} == {RunStatus.STOPPED}
 
 
 def test_a_variant_that_can_not_go_on_ends_alone(workspace: Workspace, night: Path) -> None:
     night.write_text(NIGHT.replace('lazy: {stages: {reply: {with: {function: "stages.py:lazy"}}}}',
         "lazy: {stages: {reply: {uses: command, with: {command: [false]}}}}"))  # fmt: skip
     night.write_text(night.read_text().replace("[false]", '["false"]'))
-    view = workspace.overnight(night, listener=Heard())
+    view = workspace.runs.overnight(night, listener=Heard())
     errors = {row.variant: row.error for row in view.rows}
     assert (errors["plain"], errors["wise"]) == ("", "")
     assert "the program ended with exit code 1, 3 times before its first answer" in errors["lazy"]
     assert view.rows[-1].variant == "lazy"
     assert view.rows[-1].best is None
     assert view.leaders == ("wise",)
-    assert {run.name: run.status for run in workspace.runs("first")}["v2"] is RunStatus.STOPPED
+    assert {run.name: run.status for run in workspace.runs.of("first")}["v2"] is RunStatus.STOPPED
 
 
 def test_a_fault_of_our_own_fails_the_runs_that_are_not_done(workspace: Workspace, night: Path) -> None:
@@ -161,5 +161,5 @@ def test_a_fault_of_our_own_fails_the_runs_that_are_not_done(workspace: Workspac
             raise KeyError("listener")
 
     with pytest.raises(KeyError):
-        workspace.overnight(night, listener=Broken())
-    assert {run.status for run in workspace.runs("first")} == {RunStatus.FAILED}
+        workspace.runs.overnight(night, listener=Broken())
+    assert {run.status for run in workspace.runs.of("first")} == {RunStatus.FAILED}

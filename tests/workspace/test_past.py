@@ -43,7 +43,7 @@ def two(tmp_path: Path, twice: Copied) -> Iterator[Workspace]:
 
 @pytest.fixture
 def past(workspace: Workspace) -> Past:
-    return Past(workspace, "first")
+    return workspace.past("first")
 
 
 def apart(made: Path) -> None:
@@ -65,7 +65,7 @@ def test_run_comes_out_the_same_to_the_byte(past: Past, workspace: Workspace) ->
         ("system", "topic", 60), ("system", "reply", 60), ("reference:topic", "reply", 60),
     ]  # fmt: skip
     assert view.differences == ()
-    assert [run.name for run in workspace.runs("first")] == ["v1"]
+    assert [run.name for run in workspace.runs.of("first")] == ["v1"]
 
 
 def test_run_of_a_copied_folder_comes_out_the_same(workspace: Workspace, made: Path, tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_git_clone_without_a_store_makes_the_run_again_from_that_of_who_made_it(
     git(tmp_path, "clone", "-q", str(folder), "clone")
     clone = tmp_path / "clone"
     with Workspace.open(clone) as opened:
-        past = Past(opened, "first")
+        past = opened.past("first")
         with pytest.raises(NotFound, match="reproduce v1 --from FOLDER"):
             past.reproduce("v1", progress=Silent())
         for kept_in in (folder, folder / ".stagegap"):
@@ -104,7 +104,7 @@ def test_git_clone_without_a_store_makes_the_run_again_from_that_of_who_made_it(
             past.reproduce("v9", kept_in=folder, progress=Silent())
         with pytest.raises(NotFound, match="There is no store in"):
             past.reproduce("v1", kept_in=tmp_path, progress=Silent())
-        assert opened.runs("first") == []
+        assert opened.runs.of("first") == []
 
 
 def git(folder: Path, *words: str) -> None:
@@ -124,7 +124,7 @@ def test_code_of_then_is_run_and_its_difference_shown(past: Past, made: Path) ->
 
 def test_records_of_then_are_used(past: Past, workspace: Workspace, made: Path) -> None:
     replace_in(made / "questions.jsonl", "Do you open on Saturday, 0?", "Can I park here?")
-    workspace.run(None)
+    workspace.runs.new(None)
     assert past.reproduce("v1", progress=Silent()).is_identical
     assert past.reproduce("v2", progress=Silent()).is_identical
     view = past.comparison("v1", "v2")
@@ -134,7 +134,7 @@ def test_records_of_then_are_used(past: Past, workspace: Workspace, made: Path) 
 
 def test_function_that_draws_by_chance_does_not_come_out_the_same(workspace: Workspace, past: Past, made: Path) -> None:
     replace_in(made / "stages.py", 'return "A librarian will call you back."', "return str(__import__('uuid').uuid4())")
-    workspace.run(None)
+    workspace.runs.new(None)
     view = past.reproduce("v2", progress=Silent())
     assert not view.is_identical
     assert view.headline == "40 of 180 outputs of v2 come out otherwise, at reply"
@@ -147,7 +147,7 @@ def test_file_that_was_not_kept_is_named_and_the_one_of_today_read(
     workspace: Workspace, past: Past, made: Path
 ) -> None:
     (made / "stages.py").write_text((made / "stages.py").read_text() + "# token: abcdefgh1234\n")
-    workspace.run(None)
+    workspace.runs.new(None)
     spoil(made)
     view = past.reproduce("v2", progress=Silent())
     assert not view.is_identical
@@ -166,7 +166,7 @@ def test_labels_that_are_others_by_now_are_named(workspace: Workspace, past: Pas
 
 
 def _body(workspace: Workspace) -> dict[str, object]:
-    run = workspace.runs("first")[0]
+    run = workspace.runs.of("first")[0]
     return json.loads(workspace.store.origins.body(run.id) or "")
 
 
@@ -191,10 +191,10 @@ def test_reproducing_that_is_stopped_says_so(workspace: Workspace, past: Past, m
 
 def test_what_changed_runs_the_mixtures_and_names_the_stage(workspace: Workspace, past: Past, made: Path) -> None:
     apart(made)
-    workspace.run(None)
+    workspace.runs.new(None)
     spoil(made)
     replace_in(made / "topics.py", '"open" in words', '"opens" in words or "open" in words')
-    workspace.run(None)
+    workspace.runs.new(None)
     with past.versions("v2", "v3") as versions:
         plan = versions.plan()
         assert [str(cell.cell) for cell in plan.cells] == ["version@v2:topic", "version@v2:reply"]
@@ -207,8 +207,8 @@ def test_what_changed_runs_the_mixtures_and_names_the_stage(workspace: Workspace
     assert Cell("version", ("reply",), "v2") in cells
     with past.versions("v2", "v3") as versions:
         assert versions.plan().calls == 0
-    workspace.refresh("first", "v3")
-    card = workspace.scorecard("first", "v3")
+    workspace.runs.refresh("first", "v3")
+    card = workspace.runs.scorecard("first", "v3")
     assert card is not None
     assert card.n_scored == 60
 
@@ -217,7 +217,7 @@ def test_what_changed_refuses_other_records_until_the_shared_ones_are_taken(
     workspace: Workspace, past: Past, made: Path
 ) -> None:
     spoil(made)
-    workspace.run(None, RunOptions(limit=40))
+    workspace.runs.new(None, RunOptions(limit=40))
     with pytest.raises(ConfigurationError, match="v2 saw 40 of the 60 questions of v1"), past.versions("v1", "v2"):
         pass
     with past.versions("v1", "v2", use_shared=True) as versions:
@@ -230,7 +230,7 @@ def test_what_changed_refuses_other_records_until_the_shared_ones_are_taken(
 def test_stages_that_one_version_lacks_can_not_be_mixed(workspace: Workspace, past: Past, made: Path) -> None:
     text = (made / "cascade.yaml").read_text()
     (made / "cascade.yaml").write_text(text.replace('good: ">= 1"', 'good: ">= 0.5"'))
-    workspace.run(None)
+    workspace.runs.new(None)
     with (
         pytest.raises(ConfigurationError, match="different outcomes"),
         past.versions("v1", "v2", use_shared=True),
@@ -263,9 +263,9 @@ def test_expectation_is_held_against_the_next_run(workspace: Workspace, past: Pa
     assert [row.run for row in waiting.rows] == ["", ""]
     assert waiting.calibration.sentence == "No prediction has been held against a run yet."
     spoil(made)
-    workspace.run(None)
+    workspace.runs.new(None)
     mend(made)
-    workspace.run(None)
+    workspace.runs.new(None)
     held = past.ledger()
     assert [(row.run, row.expectation.place, row.verdict) for row in held.rows] == [
         ("v2", "outcome", "less than expected"), ("v2", "reply", "as expected"),
@@ -300,7 +300,7 @@ def test_expectation_that_can_not_be_is_refused(past: Past, hopes: dict[str, Hop
 
 def test_expectation_needs_a_run_to_start_from(tmp_path: Path) -> None:
     with Workspace.open(write_sixty(tmp_path)) as opened, pytest.raises(NotFound, match="has no run that is done"):
-        Past(opened, "first").expect({"reply": Hope(value=0.1)})
+        opened.past("first").expect({"reply": Hope(value=0.1)})
 
 
 def test_comparison_is_computed_once_for_the_same_labels(two: Workspace) -> None:
@@ -320,7 +320,7 @@ def _rows(workspace: Workspace, query: str) -> list[tuple[str]]:
 
 def test_many_runs_stand_beside_each_other_by_knobs(two: Workspace) -> None:
     workspace, past = two, Past(two, "first")
-    workspace.run(None, RunOptions(seed=3, limit=30))
+    workspace.runs.new(None, RunOptions(seed=3, limit=30))
     view = past.compared_runs()
     assert view.knobs == ("file stages.py",)
     assert [row.records for row in view.rows] == [60, 60, 30]

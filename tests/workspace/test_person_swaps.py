@@ -16,7 +16,6 @@ from stagegap.model.queue import Queue
 from stagegap.model.run import Cell
 from stagegap.runner import Silent, Stop
 from stagegap.workspace import Workspace
-from stagegap.workspace.past import Past
 
 FACTS = {"open": "10 to 14", "park": "12 places", "room": "call you back"}
 
@@ -26,24 +25,24 @@ def project(tmp_path: Path) -> Iterator[Workspace]:
     made = write_sixty(tmp_path / "project")
     replace_in(made / "stages.py", '"open" in words', '"shut" in words')
     with Workspace.open(made) as opened:
-        opened.run(None)
+        opened.runs.new(None)
         yield opened
 
 
 def swapped(project: Workspace) -> PersonSwaps:
-    with Past(project, "first").person_swaps() as people:
+    with project.past("first").person_swaps() as people:
         return people.swapped(progress=Silent())
 
 
 def answered(project: Workspace, stage: str, value: object, *, who: str = "yz") -> Queue:
     """Answer the whole swap queue of a stage; `value` may be a function of what is shown."""
-    queue = project.desk.queue("first", stage, "swap")
+    queue = project.labels.queue("first", stage, "swap")
     events = [
         {"id": f"{who}{queue.id}{item.record}", "record": item.record, "action": "label",
          "values": {"value": value(item.payload) if callable(value) else value}}
-        for item in project.desk.queue_items(queue, who, 99)
+        for item in project.labels.queue_items(queue, who, 99)
     ]  # fmt: skip
-    project.desk.save_labels(queue, events, who)
+    project.labels.save_labels(queue, events, who)
     return queue
 
 
@@ -85,13 +84,15 @@ def test_people_who_answer_every_input_show_what_they_change_alone_and_together(
 
 
 def test_labels_of_a_swap_settle_no_reference_and_answer_no_other_queue(project: Workspace) -> None:
-    before = project.attribution("first").evidence.references
+    before = project.runs.attribution("first").evidence.references
     answered(project, "reply", "nonsense", who="ab")
-    assert project.attribution("first").evidence.references == before
-    assert len(project.desk.queue_items(project.desk.queue("first", "reply"), "ab", 99)) == 0, "ab has labelled them"
-    assert len(project.desk.queue_items(project.desk.queue("first", "reply"), "yz", 99)) == 60
+    assert project.runs.attribution("first").evidence.references == before
+    assert len(project.labels.queue_items(project.labels.queue("first", "reply"), "ab", 99)) == 0, (
+        "ab has labelled them"
+    )
+    assert len(project.labels.queue_items(project.labels.queue("first", "reply"), "yz", 99)) == 60
     answered(project, "reply", "nonsense")
-    assert len(project.desk.queue_items(project.desk.queue("first", "reply"), "yz", 99)) == 60
+    assert len(project.labels.queue_items(project.labels.queue("first", "reply"), "yz", 99)) == 60
 
 
 def test_a_harmful_person_is_told_with_the_records(project: Workspace) -> None:
@@ -103,18 +104,18 @@ def test_a_harmful_person_is_told_with_the_records(project: Workspace) -> None:
 
 
 def test_nothing_of_it_changes_the_run(project: Workspace) -> None:
-    card = project.scorecard("first")
+    card = project.runs.scorecard("first")
     answered(project, "reply", right)
     swapped(project)
     assert Cell("person", ("reply",)) in project.store.cells(project.store.run("first").id)
-    project.refresh("first", "v1")
-    again = project.scorecard("first")
+    project.runs.refresh("first", "v1")
+    again = project.runs.scorecard("first")
     assert (again.stages, again.system) == (card.stages, card.system)
-    assert Past(project, "first").reproduce("v1", progress=Silent()).is_identical
+    assert project.past("first").reproduce("v1", progress=Silent()).is_identical
 
 
 def test_what_is_planned_is_what_comes_after_people_and_is_known_the_second_time(project: Workspace) -> None:
-    with Past(project, "first").person_swaps("v1") as people:
+    with project.past("first").person_swaps("v1") as people:
         plan = people.plan()
     assert [(str(cell.cell), [stage.stage for stage in cell.stages]) for cell in plan.cells] == [
         ("person:topic", ["reply"])
@@ -154,12 +155,12 @@ def test_a_paid_stage_after_people_needs_leave_and_is_paid_once(tmp_path: Path) 
     with llm_server.running() as server, Workspace.open(tmp_path) as opened:
         server.answers()
         (folder / "cascade.yaml").write_text(PAYING.format(url=server.base_url))
-        opened.run(None)
-        queue = opened.desk.queue("a", "pick", "swap")
+        opened.runs.new(None)
+        queue = opened.labels.queue("a", "pick", "swap")
         events = [
             {"id": row["id"], "record": row["id"], "action": "label", "values": {"value": "y"}} for row in rows
         ]  # fmt: skip
-        opened.desk.save_labels(queue, events, "yz")
+        opened.labels.save_labels(queue, events, "yz")
         with opened.past("a").person_swaps() as people:
             with pytest.raises(ConfigurationError, match="needs up to 1 calls to a paid service"):
                 people.swapped(progress=Silent())
@@ -172,5 +173,5 @@ def test_a_paid_stage_after_people_needs_leave_and_is_paid_once(tmp_path: Path) 
 def test_a_swap_that_is_stopped_says_so(project: Workspace) -> None:
     stop = Stop()
     stop.request("Ctrl-C.")
-    with Past(project, "first").person_swaps() as people, pytest.raises(RunStopped, match="What was answered is kept"):
+    with project.past("first").person_swaps() as people, pytest.raises(RunStopped, match="What was answered is kept"):
         people.swapped(progress=Silent(), stop=stop)

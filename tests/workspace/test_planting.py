@@ -32,8 +32,8 @@ def conditional(tmp_path: Path) -> Path:
 
 def test_faults_planted_at_a_condition_and_behind_it_are_recovered(conditional: Path) -> None:
     with Workspace(conditional, environment={}, clock=time.time) as workspace:
-        workspace.run(None)
-        view = workspace.attribution("first").selfcheck(simulations=120)
+        workspace.runs.new(None)
+        view = workspace.runs.attribution("first").selfcheck(simulations=120)
     assert (view.left_out, view.n) == ((), 60)
     rows = {(row.stage, row.method): row for row in view.rows}
     assert {stage for stage, _ in rows} == {"topic", "reply"}

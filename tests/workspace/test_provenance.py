@@ -33,7 +33,7 @@ def workspace(folder: Path) -> Iterator[Workspace]:
 
 
 def of_new_run(workspace: Workspace) -> Provenance:
-    run, _ = workspace.run(None)
+    run, _ = workspace.runs.new(None)
     found = made_from.read(workspace.store, run.id)
     assert found is not None
     return found
@@ -111,7 +111,7 @@ def test_long_difference_is_cut_and_says_so(
 def test_file_that_is_not_kept_says_why(workspace: Workspace, folder: Path, content: bytes, kept: str) -> None:
     first = folder / "pipelines" / "first"
     (first / "more.txt").write_bytes(content)
-    file = workspace.load(None)
+    file = workspace.files.load(None)
     source = made_from._source(file, "corpus", "more.txt", [], {})
     assert (source.kept, source.size) == (kept, len(content))
     assert made_from._source(file, "corpus", "gone.txt", [], {}).digest == ""
@@ -125,7 +125,7 @@ def test_every_file_that_a_cascade_points_at_has_a_role(workspace: Workspace, fo
         "c": {"with": {"path": "outputs.jsonl"}},
     }
     resolved = {"corpora": {"shop": {"path": ["shop.jsonl"]}}, "stages": stages}
-    assert made_from.pointed_at(replace(workspace.load(None), resolved=resolved)) == {
+    assert made_from.pointed_at(replace(workspace.files.load(None), resolved=resolved)) == {
         "shop.jsonl": "corpus", "a.md.j2": "prompt", "own.py": "code", "a.md": "guideline", "rank.py": "code",
         "words.txt": "code", "outputs.jsonl": "recorded",
     }  # fmt: skip

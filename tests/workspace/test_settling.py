@@ -19,47 +19,47 @@ def project(tmp_path: Path) -> Iterator[Workspace]:
     """The starter, with a second person who says `other` to every question."""
     write_starter(tmp_path)
     with Workspace.open(tmp_path) as opened:
-        opened.run(None)
-        queue = opened.desk.queue("first", "topic")
+        opened.runs.new(None)
+        queue = opened.labels.queue("first", "topic")
         for i in range(1, 7):
             event = {"id": f"e{i}", "record": f"q{i}", "action": "label", "values": {"value": "other"}}
-            opened.desk.save_labels(queue, [event], "yz")
+            opened.labels.save_labels(queue, [event], "yz")
         yield opened
 
 
 def decide(project: Workspace, record: str, verdict: str, who: str = "eve", key: str = "d", **values: str) -> None:
-    queue = project.bench.settling("first", "topic").queue
+    queue = project.people.settling("first", "topic").queue
     event = {"id": f"{key}{record}", "record": record, "action": "label", "values": {"verdict": verdict} | values}
-    project.bench.settle(queue, [event, {"id": "s", "record": "q1", "action": "skip"}], who)
+    project.people.settle(queue, [event, {"id": "s", "record": "q1", "action": "skip"}], who)
 
 
 def reference(project: Workspace, record: str) -> tuple[list[object], str, tuple[str, ...]]:
     labels = project.store.labels("first")
-    found = settle(labels, project.load(None).cascade)
+    found = settle(labels, project.files.load(None).cascade)
     (one,) = [r for r in found if (r.record, r.stage) == (record, "topic")]
     return [answer.value for answer in one.accepted], one.settled, one.annotators
 
 
 def test_only_records_that_people_disagree_on_wait(project: Workspace) -> None:
-    settling = project.bench.settling("first", "topic")
+    settling = project.people.settling("first", "topic")
     agreed = {label.record for label in project.store.labels("first", stage="topic", annotator="ab")
               if label.answer == Answer(value="other")}  # fmt: skip
     assert set(settling.open) == {f"q{i}" for i in range(1, 7)} - agreed
-    shown = project.bench.payloads(settling, [*settling.open, "q99"])
+    shown = project.people.payloads(settling, [*settling.open, "q99"])
     assert [one["id"] for one in shown] == list(settling.open)
 
 
 def test_decision_settles_the_reference_and_leaves_the_list(project: Workspace) -> None:
-    record = project.bench.settling("first", "topic").open[0]
+    record = project.people.settling("first", "topic").open[0]
     decide(project, record, digest(Answer(value="other")), reason="slip")
-    settling = project.bench.settling("first", "topic")
+    settling = project.people.settling("first", "topic")
     assert record not in settling.open
     assert (settling.settled, settling.reasons) == (1, [("slip", 1)])
     assert reference(project, record) == (["other"], "adjudicated", ("ab", "yz", "eve"))
 
 
 def test_both_are_fine_widens_what_is_accepted_and_a_later_decision_replaces_it(project: Workspace) -> None:
-    record = project.bench.settling("first", "topic").open[0]
+    record = project.people.settling("first", "topic").open[0]
     before = reference(project, record)[0]
     there = [digest(Answer(value=value)) for value in before]
     decide(project, record, " ".join(there))
@@ -71,7 +71,7 @@ def test_both_are_fine_widens_what_is_accepted_and_a_later_decision_replaces_it(
 
 
 def test_decision_sent_twice_is_one(project: Workspace) -> None:
-    record = project.bench.settling("first", "topic").open[0]
+    record = project.people.settling("first", "topic").open[0]
     decide(project, record, digest(Answer(value="other")))
     decide(project, record, digest(Answer(value="other")))
     assert sum(label.action == "adjudicate" for label in project.store.labels("first")) == 1
@@ -83,12 +83,12 @@ def test_decision_on_a_record_outside_every_queue_is_refused(project: Workspace)
 
 
 def test_record_of_a_hunt_is_shown_with_the_payload_of_the_hunt(project: Workspace) -> None:
-    hunt = project.desk.hunt("first", "topic", Hunt(where="true"))
-    assert hunt.id in project.desk.queue_ids("first")
+    hunt = project.labels.hunt("first", "topic", Hunt(where="true"))
+    assert hunt.id in project.labels.queue_ids("first")
     project.store.append_labels("first", [_label("q1", "ab", "opening"), _label("q1", "cd", "parking")])
-    settling = project.bench.settling("first", "topic")
+    settling = project.people.settling("first", "topic")
     assert "q1" in settling.open
-    assert project.bench.payloads(settling, ["q1"])[0]["id"] == "q1"
+    assert project.people.payloads(settling, ["q1"])[0]["id"] == "q1"
 
 
 def _label(record: str, who: str, value: str) -> Label:

@@ -33,7 +33,7 @@ def test_cases_are_named_before_anything_runs(workspace: Workspace) -> None:
     assert case_names(workspace, wanted("first", "topic", limit=2)) == ("q00", "q01")
     assert case_names(workspace, wanted("first", "topic", by="slice")) == ("length: short",)
     assert case_names(workspace, wanted("first", by="stage")) == ("all records",)
-    assert workspace.runs("first") == []
+    assert workspace.runs.of("first") == []
 
 
 def test_outcome_is_right_or_wrong_and_a_stage_has_its_score(workspace: Workspace, tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_run_that_a_provider_refuses_is_the_same_error_for_all(made: Path, works
         for _ in range(2):
             with pytest.raises(RunStopped, match=r"Run v1: Stage 'reply': .* refuses every call"):
                 one_run(workspace, wanted("first"), shared=made, offline=False)
-    assert [run.name for run in workspace.runs("first")] == ["v1"]
+    assert [run.name for run in workspace.runs.of("first")] == ["v1"]
 
 
 def test_interrupt_ends_the_run_and_the_session(made: Path, workspace: Workspace) -> None:
@@ -73,7 +73,7 @@ def test_interrupt_ends_the_run_and_the_session(made: Path, workspace: Workspace
     path.write_text(path.read_text().partition("def reply")[0] + INTERRUPTING)
     with pytest.raises(KeyboardInterrupt):
         one_run(workspace, wanted("first"), shared=made, offline=False)
-    assert [run.status.value for run in workspace.runs("first")] == ["stopped"]
+    assert [run.status.value for run in workspace.runs.of("first")] == ["stopped"]
 
 
 def test_tests_may_have_an_event_loop_of_their_own(made: Path, workspace: Workspace) -> None:

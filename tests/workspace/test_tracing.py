@@ -18,27 +18,27 @@ from stagegap.workspace.starter import write_starter
 def project(tmp_path: Path) -> Iterator[Workspace]:
     write_starter(tmp_path)
     with Workspace.open(tmp_path) as opened:
-        opened.run(None)
+        opened.runs.new(None)
         yield opened
 
 
 def say(project: Workspace, stage: str, record: str, who: str, **values: object) -> None:
-    queue = project.desk.queue("first", stage)
+    queue = project.labels.queue("first", stage)
     event = {"id": f"{who}{stage}{record}", "record": record, "action": "label", "values": values}
-    project.desk.save_labels(queue, [event], who)
+    project.labels.save_labels(queue, [event], who)
 
 
 def offered(project: Workspace, stage: str, who: str) -> set[str]:
-    return {item.record for item in project.desk.queue_items(project.desk.queue("first", stage), who, 99)}
+    return {item.record for item in project.labels.queue_items(project.labels.queue("first", stage), who, 99)}
 
 
 def test_history_names_everybody_with_what_was_before_them(project: Workspace) -> None:
     say(project, "topic", "q1", "yz", value="other")
-    queue = project.bench.settling("first", "topic").queue
+    queue = project.people.settling("first", "topic").queue
     event = {"id": "d", "record": "q1", "action": "label", "values": {"verdict": digest(Answer(value="opening"))}}
-    project.bench.settle(queue, [event], "eve")
-    project.reading.look("first", "v1", "q1", "yz")
-    found = project.bench.history("first", "topic", "q1")
+    project.people.settle(queue, [event], "eve")
+    project.failures.look("first", "v1", "q1", "yz")
+    found = project.people.history("first", "topic", "q1")
     assert [(one.who, one.did, one.said) for one in found.events] == [
         ("ab", "answered", "opening"),
         ("yz", "answered", "other"),
@@ -52,17 +52,17 @@ def test_history_names_everybody_with_what_was_before_them(project: Workspace) -
 
 
 def test_look_without_a_run_is_noted_too(project: Workspace) -> None:
-    project.reading.look("first", "", "q2", "yz")
-    assert [one.saw for one in project.bench.history("first", "topic", "q2").events][-1] == "of people"
+    project.failures.look("first", "", "q2", "yz")
+    assert [one.saw for one in project.people.history("first", "topic", "q2").events][-1] == "of people"
     assert "q2" not in offered(project, "topic", "yz")
 
 
 def test_record_and_stage_that_are_not_there_are_named(project: Workspace) -> None:
     with pytest.raises(NotFound, match=r"has no stage 'topc'\. Did you mean topic\?"):
-        project.bench.history("first", "topc", "q1")
+        project.people.history("first", "topc", "q1")
     with pytest.raises(NotFound, match="has no record 'q11'"):
-        project.bench.history("first", "topic", "q11")
-    assert project.bench.history("first", "reply", "q1").events
+        project.people.history("first", "topic", "q11")
+    assert project.people.history("first", "reply", "q1").events
 
 
 def test_who_was_shown_the_answer_as_an_input_is_not_asked_for_it(project: Workspace) -> None:
@@ -72,16 +72,16 @@ def test_who_was_shown_the_answer_as_an_input_is_not_asked_for_it(project: Works
     assert offered(project, "topic", "yz") == {"q1", "q2", "q5", "q6"}, "q4 showed the topic that the system gave"
     assert offered(project, "topic", "xx") == {f"q{i}" for i in range(1, 7)}
     assert offered(project, "reply", "yz") == {"q1", "q2", "q5", "q6"}
-    assert project.reading.waiting("first", "q1", "yz") == ("topic", "reply")
-    assert project.reading.waiting("first", "q4", "yz") == (), "what is not offered does not wait"
+    assert project.failures.waiting("first", "q1", "yz") == ("topic", "reply")
+    assert project.failures.waiting("first", "q4", "yz") == (), "what is not offered does not wait"
     with Workspace.open(project.folder) as again:  # a program that has opened no queue yet
-        queue = project.desk.queue("first", "topic")
-        assert again.desk.progress_of(queue, "yz").total == 5
+        queue = project.labels.queue("first", "topic")
+        assert again.labels.progress_of(queue, "yz").total == 5
 
 
 def test_settling_is_left_to_somebody_who_has_not_seen_the_answers(project: Workspace) -> None:
     say(project, "topic", "q1", "yz", value="other")
-    project.reading.look("first", "v1", "q1", "eve")
-    mine, others = (project.bench.settling("first", "topic", who) for who in ("eve", "dan"))
+    project.failures.look("first", "v1", "q1", "eve")
+    mine, others = (project.people.settling("first", "topic", who) for who in ("eve", "dan"))
     assert ("q1" in mine.open, mine.known) == (False, 1)
     assert ("q1" in others.open, others.known) == (True, 0)

@@ -83,7 +83,7 @@ def test_block_that_does_harm_and_fewer_examples_are_tried_at_the_service(
     folder = written(tmp_path / "pipelines" / "a", ASKING.format(url=echo.base_url), rows=records, labels=labels)
     (folder / "say.md.j2").write_text("Say {{ text }}\n\nBe kind.")
     with Workspace.open(tmp_path) as opened:
-        opened.run(None)
+        opened.runs.new(None)
         with pytest.raises(ConfigurationError, match=r"paid service at say\. `--paid` allows it"):
             opened.oddities.attempt("asking", without=True, learn=False)
         made = opened.oddities.attempt("asking", without=True, learn=True, may_pay=True)
@@ -106,7 +106,7 @@ def test_document_that_does_harm_is_found(tmp_path: Path) -> None:
     folder = written(tmp_path / "pipelines" / "r", READING, rows=records, labels=labels, docs=docs)
     (folder / "stages.py").write_text("def first(found):\n    return found[0]['title'] if found else 'none'\n")
     with Workspace.open(tmp_path) as opened:
-        opened.run(None)
+        opened.runs.new(None)
         made = opened.oddities.attempt("reading", without=True, learn=False)
         cards = {card.key for card in opened.oddities.screen("reading").cards}
     changes = {(one.stage, one.what): sum(one.change) for one in made.ablations}
@@ -136,7 +136,7 @@ def test_what_can_not_be_tried_is_left_out(tmp_path: Path, echo: llm_server.LlmS
     (folder / "whole.md.j2").write_text("Say {{ text }}")
     (folder / "loop.md.j2").write_text("{% for w in [text] %}\n\nSay {{ w }}\n\n{% endfor %}")
     with Workspace.open(tmp_path) as opened:
-        opened.run(None)
+        opened.runs.new(None)
         made = opened.oddities.attempt("asking", without=True, learn=False, may_pay=True)
     tried = [(one.stage, one.what) for one in made.ablations]
     assert ("say", "block 1 of the prompt") not in tried

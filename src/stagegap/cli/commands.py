@@ -57,7 +57,7 @@ def init(
 ) -> None:
     """Write a small cascade to change: two stages, six records, references."""
     from stagegap.cli import printing
-    from stagegap.workspace.starter import write_starter
+    from stagegap.workspace import write_starter
 
     paths = write_starter(folder)
     if as_json:
@@ -74,7 +74,7 @@ def validate(file: FileArgument = None, as_json: JsonOption = False) -> None:
     from stagegap.cli.opening import workspace
 
     with workspace() as opened:
-        loaded = opened.load(file)
+        loaded = opened.files.load(file)
     if as_json:
         return printing.print_json({"cascade": loaded.cascade.name, "stages": list(loaded.cascade.names)})
     printing.say(
@@ -174,7 +174,7 @@ def import_(
     from stagegap.cli.opening import workspace
 
     with workspace() as opened:
-        report = opened.import_labels(file, cascade, exchanging.foreign(source, stage or [], record_id))
+        report = opened.labels.import_file(file, cascade, exchanging.foreign(source, stage or [], record_id))
     if as_json:
         return printing.print_json(exchanging.as_json(report))
     exchanging.draw_import(report)
@@ -196,7 +196,7 @@ def export(
     from stagegap.cli.opening import cascade_name, workspace
 
     with workspace() as opened:
-        rows = opened.export_labels(cascade_name(opened, cascade), path, references=references, raw=raw)
+        rows = opened.labels.export(cascade_name(opened, cascade), path, references=references, raw=raw)
     if as_json:
         return printing.print_json({"path": str(path), "rows": rows})
     printing.say(f"{path}  {rows:,} {'accepted answers' if references else 'labels'}")

@@ -15,7 +15,7 @@ from stagegap.cli.drawing import gain, share, table
 from stagegap.cli.printing import console, printable, say
 from stagegap.model.run import RunStatus
 from stagegap.tables import figures
-from stagegap.workspace.holding import Checked
+from stagegap.workspace import Checked
 
 WORST_SHOWN = 10
 WIDEST = 60

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from stagegap.cli import printing
 from stagegap.errors import ConfigurationError
 from stagegap.model.values import Json
-from stagegap.workspace.exchanging import Foreign, ImportReport
+from stagegap.workspace import Foreign, ImportReport
 
 
 def foreign(source: str | None, stages: Sequence[str], record_id: str | None) -> Foreign:

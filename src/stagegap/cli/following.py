@@ -22,7 +22,7 @@ from stagegap.model.run import Cell
 from stagegap.model.values import Json
 from stagegap.runner.progress import table
 from stagegap.runner.work import CellSummary, Tally
-from stagegap.workspace.past import Hope, Past
+from stagegap.workspace import Hope, Past
 
 EVERY_S = 0.5
 _AGO = re.compile(r"(?P<number>\d+)(?P<unit>[dh])")

@@ -61,7 +61,7 @@ def label(
     if len(asked) > 1:
         raise ConfigurationError("Choose one queue: --overlap, --swap, --next, --hunt, --unsure or --judge.")
     with workspace() as opened:
-        name, desk = cascade_name(opened, cascade), opened.desk
+        name, desk = cascade_name(opened, cascade), opened.labels
         stages = {one.stage for one in desk.label_stages(name)}
         if stage not in stages:
             raise ConfigurationError(

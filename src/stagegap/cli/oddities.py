@@ -50,7 +50,7 @@ def odd(
     from stagegap.analysis.oddities.noticed import noticed
     from stagegap.cli import printing
     from stagegap.cli.opening import cascade_name, workspace
-    from stagegap.workspace.oddities import printed_scores, rated
+    from stagegap.workspace import printed_scores, rated
 
     if scores is not None or ratings is not None:
         view = printed_scores(scores) if scores is not None else rated(ratings or Path())

@@ -8,11 +8,7 @@ from stagegap.analysis.changes.views import Comparison
 from stagegap.analysis.views import Scorecard
 from stagegap.errors import ConfigurationError, NotFound, near_names
 from stagegap.model.run import RunStatus
-from stagegap.workspace import Workspace
-from stagegap.workspace.attributing import Attribution
-from stagegap.workspace.comparing import on_shared_records
-from stagegap.workspace.holding import Gate
-from stagegap.workspace.past import Past
+from stagegap.workspace import Attribution, Gate, Past, Workspace, on_shared_records
 
 DEMO = Path("pipelines", "support_email", "cascade.yaml")
 
@@ -30,7 +26,7 @@ def folder() -> Path:
 def cascade_name(opened: Workspace, cascade: str | None) -> str:
     """Give the name, by default that of the cascade that ran last. Raises: NotFound where there is none."""
     names = opened.cascades()
-    known = dict.fromkeys([*names, *opened.files()])
+    known = dict.fromkeys([*names, *opened.files.by_name()])
     if not known:
         raise NotFound("There is no cascade here. `stagegap init` makes one.")
     if cascade is not None and cascade not in known:
@@ -41,7 +37,7 @@ def cascade_name(opened: Workspace, cascade: str | None) -> str:
 def scorecard(opened: Workspace, cascade: str | None, run: str | None) -> Scorecard:
     """Give a scorecard, by default that of the newest run of the cascade that ran last. Raises: NotFound."""
     name = cascade_name(opened, cascade)
-    card = opened.scorecard(name, run)
+    card = opened.runs.scorecard(name, run)
     if card is None:
         raise NotFound(f"Cascade {name!r} has no finished run{f' {run!r}' if run else ''}. `stagegap run` makes one.")
     return card
@@ -49,7 +45,7 @@ def scorecard(opened: Workspace, cascade: str | None, run: str | None) -> Scorec
 
 def attribution(opened: Workspace, cascade: str | None, run: str | None) -> Attribution:
     """Look into a run, by default the newest of the cascade that ran last. Raises: NotFound."""
-    return opened.attribution(cascade_name(opened, cascade), run)
+    return opened.runs.attribution(cascade_name(opened, cascade), run)
 
 
 def comparison(opened: Workspace, cascade: str | None, before: str, after: str, *, shared: bool) -> Comparison:
@@ -59,7 +55,7 @@ def comparison(opened: Workspace, cascade: str | None, before: str, after: str, 
     """
     if before == after:
         raise ConfigurationError(f"{before} is one run: name two to compare.")
-    view = opened.compare(cascade_name(opened, cascade), before, after)
+    view = opened.runs.compare(cascade_name(opened, cascade), before, after)
     return on_shared_records(view) if shared else view
 
 
@@ -68,7 +64,7 @@ def pair(opened: Workspace, cascade: str | None, before: str | None, after: str 
     if before and after:
         return before, after
     name = cascade_name(opened, cascade)
-    done = [run.name for run in opened.runs(name) if run.status is RunStatus.DONE]
+    done = [run.name for run in opened.runs.of(name) if run.status is RunStatus.DONE]
     others = [run for run in done if run != before]
     found = [before, *others[:1]] if before else others[1::-1]
     if len(found) < 2:
@@ -83,12 +79,12 @@ def newest(opened: Workspace, cascade: str | None, run: str | None) -> str:
 
 def gate(opened: Workspace, cascade: str | None) -> Gate:
     """Give what holds the line, by default of the cascade that ran last. Raises: NotFound."""
-    return Gate(opened, cascade_name(opened, cascade))
+    return opened.gate(cascade_name(opened, cascade))
 
 
 def past(opened: Workspace, cascade: str | None) -> Past:
     """Give the past runs, by default of the cascade that ran last. Raises: NotFound."""
-    return Past(opened, cascade_name(opened, cascade))
+    return opened.past(cascade_name(opened, cascade))
 
 
 def demo_file(opened: Workspace) -> Path:

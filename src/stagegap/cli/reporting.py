@@ -14,8 +14,7 @@ from stagegap.analysis.changes.views import Comparison
 from stagegap.analysis.views import Scorecard
 from stagegap.errors import ConfigurationError
 from stagegap.report.bundle import INDEX, reveals
-from stagegap.workspace import Workspace
-from stagegap.workspace.holding import Checked
+from stagegap.workspace import Checked, Workspace
 
 Form = Literal["html", "md", "json"]
 
@@ -64,7 +63,7 @@ def write_comparison(
     if not records:
         bare = report.textless_changes(view)
         return _written(path, report.comparison_html(view, records=False) if form == "html" else codec.to_json(bare))
-    waiting = workspace.reading.waiting_for_anybody(view.cascade, report.changed_records(view))
+    waiting = workspace.failures.waiting_for_anybody(view.cascade, report.changed_records(view))
     shown = report.without_changes(view, waiting)
     if form == "json":
         count = len(report.changed_records(shown))
@@ -77,7 +76,7 @@ def write_bundle(workspace: Workspace, card: Scorecard, folder: Path) -> Written
     """Write a scorecard as a folder with a page for each failure that it lists. Raises: ConfigurationError."""
     waiting = _waiting(workspace, card, ())
     found = {row.record for detail in card.details for row in detail.rows} - waiting
-    views = [workspace.reading.record(card.cascade, card.run, record) for record in sorted(found)]
+    views = [workspace.failures.record(card.cascade, card.run, record) for record in sorted(found)]
     shown = [view for view in views if view is not None]
     files = report.bundle(card, shown, left_out=len(waiting))
     for name, text in files.items():
@@ -95,7 +94,7 @@ def write_bundle(workspace: Workspace, card: Scorecard, folder: Path) -> Written
 
 def _waiting(workspace: Workspace, card: Scorecard, examples: Collection[str]) -> frozenset[str]:
     listed = {row.record for detail in card.details for row in detail.rows} | set(examples)
-    return workspace.reading.waiting_for_anybody(card.cascade, listed)
+    return workspace.failures.waiting_for_anybody(card.cascade, listed)
 
 
 def _written(path: Path, text: str, *, records: int = 0, waiting: int = 0) -> Written:

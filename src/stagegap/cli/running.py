@@ -47,7 +47,7 @@ def options_of(
 
 def plan_and_show(opened: Workspace, file: Path | None, options: RunOptions, *, as_json: bool) -> None:
     """Print what a run would call."""
-    planned = opened.plan(file, options)
+    planned = opened.runs.plan(file, options)
     if as_json:
         return printing.print_view(planned)
     printing.draw_plan(planned)
@@ -57,10 +57,10 @@ def plan_and_show(opened: Workspace, file: Path | None, options: RunOptions, *, 
 def run_and_show(opened: Workspace, file: Path | None, options: RunOptions | None = None, *, as_json: bool) -> None:
     """Run a cascade and print its verdict. Raises: RunStopped when it ended early."""
     progress = Silent() if as_json else progress_on(printing.console(), clock=time.monotonic)
-    run, summary = opened.run(file, options, progress=progress)
+    run, summary = opened.runs.new(file, options, progress=progress)
     if run.status is not RunStatus.DONE:
         raise RunStopped(f"Run {run.name} stopped: {summary.error} What was answered is kept; run it again to go on.")
-    card = opened.scorecard(run.cascade, run.name)
+    card = opened.runs.scorecard(run.cascade, run.name)
     assert card is not None, "a finished run has a scorecard"
     if as_json:
         return printing.print_view(card)

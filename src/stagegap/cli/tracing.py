@@ -28,14 +28,14 @@ def history(
 
     with workspace() as opened:
         name = cascade_name(opened, cascade)
-        found = opened.bench.history(name, stage, record)
-        waiting = opened.reading.waiting(name, record, who)
+        found = opened.people.history(name, stage, record)
+        waiting = opened.failures.waiting(name, record, who)
         if waiting and not look:
             raise ConfigurationError(
                 f"{record} still waits for your answer at {', '.join(waiting)}. --look shows the answers all the same, "
                 "and takes it out of your queue, because you would not be blind to them."
             )
-        opened.reading.look(name, "", record, who)
+        opened.failures.look(name, "", record, who)
     if as_json:
         return printing.print_view(found)
     for line in lines(found):

@@ -50,7 +50,7 @@ def overnight_and_show(
 ) -> None:
     """Run all variants and print their table. Raises: RunStopped when one of them ended early."""
     progress = Silent() if as_json else progress_on(printing.console(), clock=time.monotonic)
-    view = opened.overnight(file, options, listener=Untold() if as_json else Told(), progress=progress)
+    view = opened.runs.overnight(file, options, listener=Untold() if as_json else Told(), progress=progress)
     if output is not None:
         write_file(output, _as_file(view, output.suffix))
     if as_json:

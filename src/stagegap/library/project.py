@@ -31,10 +31,7 @@ if TYPE_CHECKING:
     from stagegap.analysis.views import Scorecard
     from stagegap.exchange.frames import Frame
     from stagegap.model.expectation import Expectation
-    from stagegap.workspace.attributing import Attribution
-    from stagegap.workspace.exchanging import ImportReport
-    from stagegap.workspace.holding import Checked, Gate
-    from stagegap.workspace.past import Past
+    from stagegap.workspace import Attribution, Checked, Gate, ImportReport, Past
 
 
 def open_project(folder: str | Path = ".", *, cascade: str | None = None) -> Project:
@@ -111,7 +108,7 @@ class Project:
 
     def gap(self, run: str | None = None) -> Shown[Scorecard]:
         """Give the verdict of a run: how far each stage is from a person, and what correcting it would buy."""
-        card = self.workspace.scorecard(self.cascade, run)
+        card = self.workspace.runs.scorecard(self.cascade, run)
         if card is None:
             which = f"no run {run!r} that is done" if run else "no run that is done"
             raise NotFound(f"Cascade {self.cascade!r} has {which}. `project.run()` makes one.")
@@ -159,9 +156,9 @@ class Project:
 
     def compare(self, before: str, after: str, *, shared: bool = False) -> Shown[Comparison]:
         """Compare two runs; `shared` takes the records that are the same in both where the runs differ."""
-        from stagegap.workspace.comparing import on_shared_records
+        from stagegap.workspace import on_shared_records
 
-        view = self.workspace.compare(self.cascade, before, after)
+        view = self.workspace.runs.compare(self.cascade, before, after)
         return views.comparison(on_shared_records(view) if shared else view)
 
     def changed(self, before: str, after: str, *, shared: bool = False, paid: bool = False) -> Shown[WhatChanged]:
@@ -184,7 +181,7 @@ class Project:
 
         Raises: NotFound for a place that is not there, ConfigurationError for points that can't be.
         """
-        from stagegap.workspace.past import Hope
+        from stagegap.workspace import Hope
 
         hopes = {place: Hope(value=value / 100) for place, value in points.items()}
         return past_views.expected(self._past.expect(hopes, reason=because, baseline=baseline))
@@ -223,18 +220,18 @@ class Project:
 
     def labels(self) -> Frame:
         """Give all labels as a pandas frame. Raises: ConfigurationError without pandas."""
-        return self.workspace.labels_frame(self.cascade)
+        return self.workspace.labels.frame(self.cascade)
 
     def label(self, labels: Frame) -> ImportReport:
         """Take labels in from a frame: record, stage, annotator, value; what is there already is not taken twice.
 
         Raises: InputError with every problem, rows counted from 1.
         """
-        return self.workspace.import_frame(labels, self._path)
+        return self.workspace.labels.import_frame(labels, self._path)
 
     @property
     def _path(self) -> Path:
-        files = self.workspace.files()
+        files = self.workspace.files.by_name()
         if self.cascade not in files:
             raise NotFound(f"No file under {self.workspace.folder / 'pipelines'} holds the cascade {self.cascade!r}.")
         return files[self.cascade]
@@ -245,9 +242,7 @@ class Project:
 
     @property
     def _gate(self) -> Gate:
-        from stagegap.workspace.holding import Gate
-
-        return Gate(self.workspace, self.cascade)
+        return self.workspace.gate(self.cascade)
 
     def _look(self, run: str | None) -> Attribution:
-        return self.workspace.attribution(self.cascade, run)
+        return self.workspace.runs.attribution(self.cascade, run)

@@ -12,8 +12,7 @@ from stagegap.analysis.variants import VariantsView
 from stagegap.errors import RunStopped
 from stagegap.model.run import RunStatus
 from stagegap.runner import Budget, RunOptions, Silent
-from stagegap.workspace import Workspace
-from stagegap.workspace.past import Past
+from stagegap.workspace import Past, Workspace
 
 
 class Quiet:
@@ -47,7 +46,7 @@ def run_now(
         fresh=fresh,
     )
     with ThreadPoolExecutor(1) as pool:
-        run, summary = pool.submit(workspace.run, path, options).result()
+        run, summary = pool.submit(workspace.runs.new, path, options).result()
     if run.status is not RunStatus.DONE:
         raise RunStopped(f"Run {run.name} stopped: {summary.error} What was answered is kept; run it again to go on.")
     return run.name
@@ -56,7 +55,7 @@ def run_now(
 def night_now(workspace: Workspace, file: Path) -> VariantsView:
     """Run every variant of a matrix file. Raises: SpecError, ConfigurationError."""
     with ThreadPoolExecutor(1) as pool:
-        return pool.submit(workspace.overnight, file, listener=Quiet()).result()
+        return pool.submit(workspace.runs.overnight, file, listener=Quiet()).result()
 
 
 def apart(past: Past, before: str, after: str, *, use_shared: bool, may_pay: bool) -> WhatChanged:

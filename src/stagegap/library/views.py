@@ -22,7 +22,7 @@ from stagegap.analysis.wording import counted, sentence
 from stagegap.library.shown import Shown
 from stagegap.model.estimate import Estimate
 from stagegap.tables import figures
-from stagegap.workspace.holding import Checked
+from stagegap.workspace import Checked
 
 
 def gap(view: Scorecard) -> Shown[Scorecard]:

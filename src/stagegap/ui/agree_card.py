@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import streamlit
 
 from stagegap.analysis.worklist import guideline_hash
 from stagegap.errors import StagegapError
 from stagegap.model.values import Json
+from stagegap.workspace import Workspace
+
+if TYPE_CHECKING:
+    from stagegap.workspace import Settling
 from stagegap.ui import elements, label_card, state
-from stagegap.ui.protocol import Settling, Workspace
 
 
 @streamlit.fragment
 @elements.errors_as_sentences
 def draw(workspace: Workspace, cascade: str, stage: str, who: str, verified: bool, record: str | None = None) -> None:
     """Draw the card on the disagreements of a stage that wait."""
-    settling = workspace.bench.settling(cascade, stage, who)
+    settling = workspace.people.settling(cascade, stage, who)
     key = f"agree {settling.queue.id} {who}"
     data = given(workspace, settling, who, acknowledged=state.acknowledged(key), record=record)
     elements.card(key, data, on_outbox=partial(take_in, workspace, settling, who, verified, key))
@@ -43,7 +46,7 @@ def given(
     return {
         "context": f"{own}/{who}/{settling.form['hash']}",
         "queue": own,
-        "queues": [f"settle {key}" for key in workspace.desk.queue_ids(queue.cascade)],
+        "queues": [f"settle {key}" for key in workspace.labels.queue_ids(queue.cascade)],
         "purpose": "settle",
         "who": who,
         "form": {**settling.form, "question": queue.question},
@@ -53,7 +56,7 @@ def given(
         "changed": None,
         "warmup": [],
         "opened": None,
-        "items": list(workspace.bench.payloads(settling, wanted)),
+        "items": list(workspace.people.payloads(settling, wanted)),
         "last": None,
         "acknowledged": list(acknowledged),
         "progress": {"done": settling.settled, "total": settling.settled + len(settling.open), "median_ms": None},
@@ -75,8 +78,8 @@ def store(
     for event in events:
         key = str(event.get("queue")).removeprefix("settle ")
         try:
-            own = settling.queue if key == settling.queue.id else workspace.desk.queue_of(settling.queue.cascade, key)
-            workspace.bench.settle(own or settling.queue, [event], who, verified)
+            own = settling.queue if key == settling.queue.id else workspace.labels.queue_of(settling.queue.cascade, key)
+            workspace.people.settle(own or settling.queue, [event], who, verified)
             stored.append(str(event["id"]))
         except StagegapError as error:
             troubles.append(str(error))

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import streamlit
 
 from stagegap import charts
 from stagegap.errors import NotFound
+from stagegap.workspace import Workspace
+
+if TYPE_CHECKING:
+    from stagegap.workspace import Settling
 from stagegap.ui import elements, looking, state
-from stagegap.ui.protocol import Settling, Workspace
 
 
 def draw(workspace: Workspace, settling: Settling, *, who: str | None, run: str, noun: str) -> None:
@@ -32,7 +37,7 @@ def draw(workspace: Workspace, settling: Settling, *, who: str | None, run: str,
         )
         return
     try:
-        found = workspace.bench.history(cascade, stage, record)
+        found = workspace.people.history(cascade, stage, record)
     except NotFound as error:
         elements.note(str(error))
         return

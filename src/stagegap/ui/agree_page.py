@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 import streamlit
 
@@ -23,7 +24,10 @@ from stagegap.ui import (
     toolbar,
 )
 from stagegap.ui.elements import note
-from stagegap.ui.protocol import Settling, Workspace
+from stagegap.workspace import Workspace
+
+if TYPE_CHECKING:
+    from stagegap.workspace import Settling
 from stagegap.ui.share import Offer
 
 
@@ -34,7 +38,7 @@ def draw(workspace: Workspace) -> None:
     if opened is None:
         return None
     cascade, scorecard = opened.cascade, opened.scorecard
-    stages = [one.stage for one in workspace.desk.label_stages(cascade)]
+    stages = [one.stage for one in workspace.labels.label_stages(cascade)]
     stage, unknown = state.chosen("stage", stages, next(iter(stages), None))
     if stage is None:
         return empty.nothing_to_label()
@@ -48,7 +52,7 @@ def draw(workspace: Workspace) -> None:
     if unknown:
         note("The stage in the link is not one that people can label here.")
     opening.say_if_elsewhere(opened)
-    workspace.desk.queue(cascade, stage)  # says in a sentence why a stage can't be asked about yet
+    workspace.labels.queue(cascade, stage)  # says in a sentence why a stage can't be asked about yet
     notes = workspace.people.notes(cascade, stage, who or "")
     problem = background.people_failure(cascade, stage, who or "")
     if not workspace.people.is_current(cascade, stage, who or ""):
@@ -67,7 +71,7 @@ def draw(workspace: Workspace) -> None:
     for sentence in (notes.beyond, notes.doubts, notes.identity, *notes.judged, *notes.hunts, notes.own):
         if sentence:
             note(sentence)
-    settling = workspace.bench.settling(cascade, stage, who or "")
+    settling = workspace.people.settling(cascade, stage, who or "")
     _what_was_learned(settling)
     waiting = counted(len(settling.open), "disagreement")
     streamlit.header(elements.plain(f"{waiting} to settle at {stage}"), anchor=False)

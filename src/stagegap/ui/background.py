@@ -11,7 +11,7 @@ from functools import partial
 import streamlit
 
 from stagegap.errors import StagegapError
-from stagegap.ui.protocol import Workspace
+from stagegap.workspace import Workspace
 
 Key = tuple[str, ...]
 
@@ -54,7 +54,7 @@ def failure(key: Key) -> str:
 
 def refresh(workspace: Workspace, cascade: str, run: str) -> None:
     """Start the refresh of a run's view, unless it is on its way; a failed one is tried again."""
-    start(("refresh", cascade, run), partial(workspace.refresh, cascade, run))
+    start(("refresh", cascade, run), partial(workspace.runs.refresh, cascade, run))
 
 
 def compare_people(workspace: Workspace, cascade: str, stage: str, who: str) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 import streamlit
 
 from stagegap import charts
 from stagegap.analysis.changes.views import Comparison
 from stagegap.ui import background, elements, empty
+
+if TYPE_CHECKING:
+    from stagegap.workspace import Past
 from stagegap.ui.elements import note
-from stagegap.ui.past_protocol import Past
 
 
 def draw(past: Past, view: Comparison) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import streamlit
 
 from stagegap import charts
@@ -9,9 +11,11 @@ from stagegap.analysis.changes.views import OUTCOME
 from stagegap.errors import StagegapError
 from stagegap.tables import figures
 from stagegap.ui import elements
+from stagegap.workspace import Workspace
+
+if TYPE_CHECKING:
+    from stagegap.workspace import Past
 from stagegap.ui.elements import note
-from stagegap.ui.past_protocol import Past
-from stagegap.ui.protocol import Workspace
 
 
 def draw(workspace: Workspace, past: Past, cascade: str, baseline: str | None) -> None:
@@ -25,7 +29,7 @@ def draw(workspace: Workspace, past: Past, cascade: str, baseline: str | None) -
             note(sentence)
     else:
         note("Nothing was written down yet. A guess made before a run says more than a reason found after it.")
-    card = workspace.scorecard(cascade, baseline)
+    card = workspace.runs.scorecard(cascade, baseline)
     if card is None:
         return
     with streamlit.expander(f"Expect something of the change after {card.run}"):

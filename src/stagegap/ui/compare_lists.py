@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import streamlit
 
 from stagegap import charts
@@ -9,8 +11,10 @@ from stagegap.analysis.changes.views import OUTCOME, ChangeLists, ChangeRow, Com
 from stagegap.analysis.wording import counted
 from stagegap.ui import elements, identity, looking, state
 from stagegap.ui.elements import note
-from stagegap.ui.past_protocol import Past
-from stagegap.ui.protocol import Workspace
+from stagegap.workspace import Workspace
+
+if TYPE_CHECKING:
+    from stagegap.workspace import Past
 
 LISTS = {"worse": "got worse", "better": "got better", "text": "changed text only", "all": "all that changed"}
 
@@ -80,7 +84,7 @@ def _record(workspace: Workspace, view: Comparison, one: ChangeRow, at: str) -> 
         streamlit.header(elements.plain(one.record), anchor=False)
     with right:
         who, _ = identity.annotator()
-    found = workspace.reading.record(view.cascade, view.after, one.record)
+    found = workspace.failures.record(view.cascade, view.after, one.record)
     for name, text in found.fields if found else ():
         if " " in text:
             elements.field(name, text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 import streamlit
 from streamlit.delta_generator import DeltaGenerator
@@ -25,8 +26,10 @@ from stagegap.ui import (
     state,
 )
 from stagegap.ui.elements import note
-from stagegap.ui.past_protocol import Past
-from stagegap.ui.protocol import Workspace
+from stagegap.workspace import Workspace
+
+if TYPE_CHECKING:
+    from stagegap.workspace import Past
 
 PLACE = ("record", "list", "at")
 """What another pair of runs takes out of the URL: the place in the lists that it was for."""
@@ -47,7 +50,7 @@ def draw(workspace: Workspace) -> None:
         streamlit.markdown("Two runs that are done make a comparison. Change something, then `stagegap run`.")
         run_strip.draw(workspace, cascade, shown=None)
         return compare_ledger.draw(workspace, past, cascade, None)
-    names = {run.name: days.dated(run) for run in workspace.runs(cascade) if run.status.value == "done"}
+    names = {run.name: days.dated(run) for run in workspace.runs.of(cascade) if run.status.value == "done"}
     before, no_before = state.chosen("before", list(names), pair[0])
     after, no_after = state.chosen("run", list(names), pair[1])
     assert before is not None, "a pair has an earlier run"

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import streamlit
 
 from stagegap import charts
 from stagegap.analysis.changes.views import OUTCOME
 from stagegap.ui import elements, state
 from stagegap.ui.elements import note
-from stagegap.ui.past_protocol import Past
+
+if TYPE_CHECKING:
+    from stagegap.workspace import Past
 
 FEWEST = 2
 

@@ -13,7 +13,7 @@ from stagegap.analysis.wording import counted, plural
 from stagegap.model.failure import Wanted
 from stagegap.ui import background, elements, run_strip
 from stagegap.ui.elements import note
-from stagegap.ui.protocol import Workspace
+from stagegap.workspace import Workspace
 
 POLL = 2.0
 """Seconds between two looks at a store that is expected to change."""
@@ -52,7 +52,7 @@ def strips(workspace: Workspace, scorecard: Scorecard) -> None:
 
 def newer_labels(workspace: Workspace, scorecard: Scorecard) -> None:
     """Say that labels came since the numbers, have them computed again, and look until they are there."""
-    newer = workspace.stale_labels(scorecard)
+    newer = workspace.runs.stale_labels(scorecard)
     if newer:
         note(f"{counted(newer, 'new label')} since these numbers. Updating…")
         background.refresh(workspace, scorecard.cascade, scorecard.run)
@@ -99,15 +99,15 @@ def _is_compared(workspace: Workspace, cascade: str, stage: str, who: str) -> bo
 
 
 def _has_list(workspace: Workspace, cascade: str, run: str, stage: str) -> bool:
-    return workspace.reading.failures(cascade, run, Wanted(stage=stage)).total > 0
+    return workspace.failures.page(cascade, run, Wanted(stage=stage)).total > 0
 
 
 def _has_numbers(workspace: Workspace, cascade: str, run: str | None) -> bool:
-    return workspace.scorecard(cascade, run) is not None
+    return workspace.runs.scorecard(cascade, run) is not None
 
 
 def _has_newer(workspace: Workspace, shown: Scorecard) -> bool:
-    stored = workspace.scorecard(shown.cascade, shown.run)
+    stored = workspace.runs.scorecard(shown.cascade, shown.run)
     return stored is not None and stored.labels_seq > shown.labels_seq
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 import streamlit
 
@@ -23,8 +24,10 @@ from stagegap.ui import (
     toolbar,
 )
 from stagegap.ui.elements import note
-from stagegap.ui.failures_protocol import OwnTally
-from stagegap.ui.protocol import Workspace
+from stagegap.workspace import Workspace
+
+if TYPE_CHECKING:
+    from stagegap.workspace import OwnTally
 
 
 @streamlit.fragment
@@ -45,7 +48,7 @@ def draw(workspace: Workspace) -> None:
         offer = partial(offers.of_failures, workspace, scorecard, detail.stage)
         toolbar.draw(opened, offer, run=scorecard.run, drop=("record", "after", "group", "tag"))
         who, verified = identity.annotator()
-    found = workspace.reading.tally(scorecard, detail.stage, who or "")
+    found = workspace.failures.tally(scorecard, detail.stage, who or "")
     with head:
         streamlit.title(elements.plain(found.tally.headline), anchor=False)
     opening.say_if_elsewhere(opened)
@@ -64,14 +67,14 @@ def _lists(
         wanted = replace(wanted, among=found.own.records(tag))
     run, asked = scorecard.run, state.asked("record")
     after = int(text) if (text := state.asked("after") or "").isdecimal() else 0
-    page = workspace.reading.failures(scorecard.cascade, run, wanted, after=after)
+    page = workspace.failures.page(scorecard.cascade, run, wanted, after=after)
     ids = [row.record for row in page.rows]
     if asked is not None and asked not in ids:
-        place = workspace.reading.place(scorecard.cascade, run, wanted, asked)
+        place = workspace.failures.place(scorecard.cascade, run, wanted, asked)
         if place is None:
             problems.append(f"Record {asked} is not among these failures of {detail.stage} in run {run}.")
         else:
-            page = workspace.reading.failures(scorecard.cascade, run, wanted, after=place - 1)
+            page = workspace.failures.page(scorecard.cascade, run, wanted, after=place - 1)
             ids = [row.record for row in page.rows]
     failures_filters.describe(problems)
     if not page.total and detail.failures and wanted.is_open:

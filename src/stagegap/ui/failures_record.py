@@ -10,12 +10,12 @@ from stagegap import charts
 from stagegap.analysis.views import Scorecard
 from stagegap.ui import elements, looking, state
 from stagegap.ui.elements import note
-from stagegap.ui.protocol import Workspace
+from stagegap.workspace import Workspace
 
 
 def draw(workspace: Workspace, scorecard: Scorecard, record: str, ids: Sequence[str], who: str | None) -> None:
     """Draw the record, and its answers to somebody who may see them."""
-    view = workspace.reading.record(scorecard.cascade, scorecard.run, record)
+    view = workspace.failures.record(scorecard.cascade, scorecard.run, record)
     if view is None:
         return note(f"Record {record} is not in run {scorecard.run}.")
     _head(record, ids)
@@ -32,7 +32,7 @@ def draw(workspace: Workspace, scorecard: Scorecard, record: str, ids: Sequence[
     elements.chart("record", charts.record_blocks(view, marked=marked))
     streamlit.checkbox("Who said what, and when", key=state.flag_key("history"), on_change=state.take_over("history"))
     if state.asked("history") == "1":
-        found = [workspace.bench.history(scorecard.cascade, block.stage, record) for block in view.blocks]
+        found = [workspace.people.history(scorecard.cascade, block.stage, record) for block in view.blocks]
         elements.chart("history", charts.label_histories(found))
     return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from stagegap import charts
 from stagegap.analysis.tags import LONGEST
@@ -11,9 +12,11 @@ from stagegap.analysis.views import Scorecard
 from stagegap.errors import StagegapError
 from stagegap.model.values import Json
 from stagegap.ui import elements, identity, state
+from stagegap.workspace import Workspace
+
+if TYPE_CHECKING:
+    from stagegap.workspace import OwnTally
 from stagegap.ui.elements import note
-from stagegap.ui.failures_protocol import OwnTally
-from stagegap.ui.protocol import Workspace
 
 
 def draw(
@@ -69,7 +72,9 @@ def store(
     troubles: list[str] = []
     for event in events:
         try:
-            workspace.reading.save_tags(scorecard.cascade, scorecard.run, stage, [event], viewer=who, verified=verified)
+            workspace.failures.save_tags(
+                scorecard.cascade, scorecard.run, stage, [event], viewer=who, verified=verified
+            )
             stored.append(str(event["id"]))
         except StagegapError as error:
             troubles.append(f"Not saved: {error}")

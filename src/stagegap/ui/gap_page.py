@@ -10,7 +10,7 @@ from stagegap import charts, report
 from stagegap.analysis.views import Scorecard
 from stagegap.ui import elements, empty, offers, opening, state, toolbar, why_section
 from stagegap.ui.elements import note
-from stagegap.ui.protocol import Workspace
+from stagegap.workspace import Workspace
 
 
 @streamlit.fragment

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from difflib import ndiff
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import streamlit
 
@@ -18,7 +18,10 @@ from stagegap.model.answer import Label
 from stagegap.model.queue import Queue, QueueItem
 from stagegap.model.values import Json
 from stagegap.ui import elements, state
-from stagegap.ui.protocol import GuidelineChange, Workspace
+from stagegap.workspace import Workspace
+
+if TYPE_CHECKING:
+    from stagegap.workspace import GuidelineChange
 
 PREFETCH = 12
 """Records that the card holds ahead, so that going on waits for nobody."""
@@ -60,7 +63,7 @@ def given(
 
     `record` is the one that the link asks for: it comes first, with the person's own answer where there is one.
     """
-    desk = workspace.desk
+    desk = workspace.labels
     form, sitting = json.loads(queue.form), desk.sitting(queue, who, PREFETCH)
     progress, last = sitting.progress, sitting.last
     return {
@@ -85,10 +88,10 @@ def given(
 
 
 def _opened(workspace: Workspace, queue: Queue, who: str, record: str | None) -> dict[str, Any] | None:
-    item = workspace.desk.queue_item(queue, record) if record else None
+    item = workspace.labels.queue_item(queue, record) if record else None
     if item is None:
         return None
-    own = workspace.desk.label_of(queue, who, item.record)
+    own = workspace.labels.label_of(queue, who, item.record)
     return {"item": json.loads(item.payload), "values": _values(queue, item, own) if own else None}
 
 
@@ -117,8 +120,8 @@ def store(
     for event in events:
         name = str(event.get("queue"))
         try:
-            own = queue if name == queue.id else workspace.desk.queue_of(queue.cascade, name) or queue
-            workspace.desk.save_labels(own, [event], who, verified)
+            own = queue if name == queue.id else workspace.labels.queue_of(queue.cascade, name) or queue
+            workspace.labels.save_labels(own, [event], who, verified)
             stored.append(str(event["id"]))
         except StagegapError as error:
             troubles.append(str(error))

@@ -10,7 +10,7 @@ from stagegap import charts
 from stagegap.analysis.own_labels import MOST, OwnLabel
 from stagegap.model.queue import Queue
 from stagegap.ui import background, elements, empty, identity, label_card, opening, share, state
-from stagegap.ui.protocol import Workspace
+from stagegap.workspace import Workspace
 
 KINDS = {
     "overlap": "Everybody labels these records, each in their own order: this is how agreement is measured.",
@@ -29,7 +29,7 @@ def draw(workspace: Workspace) -> None:
     if there is None:
         return None
     _, cascade = there
-    stages = {stage.stage: stage for stage in workspace.desk.label_stages(cascade)}
+    stages = {stage.stage: stage for stage in workspace.labels.label_stages(cascade)}
     stage, unknown = state.chosen("stage", list(stages), next(iter(stages), None))
     if stage is None:
         return empty.nothing_to_label()
@@ -53,7 +53,7 @@ def draw(workspace: Workspace) -> None:
     record = state.asked("record")
     if queue.purpose in KINDS:
         elements.note(KINDS[queue.purpose] if queue.purpose != "judge" else f"{queue.question} {KINDS['judge']}")
-    if record and workspace.desk.queue_item(queue, record) is None:
+    if record and workspace.labels.queue_item(queue, record) is None:
         elements.note(f"Record {record} in the link is not in this queue.")
     label_card.draw(workspace, queue, who, verified, record)
     return _own(workspace, cascade, stage, who)
@@ -67,7 +67,7 @@ def _own(workspace: Workspace, cascade: str, stage: str, who: str) -> None:
         return f"label?{urlencode(parts)}" if row.queue else None
 
     with streamlit.expander("My labels"):
-        rows = workspace.desk.own_labels(cascade, stage, who)
+        rows = workspace.labels.own_labels(cascade, stage, who)
         elements.chart("own labels", charts.own_labels(rows, noun="record", link=link))
         elements.note(
             f"The newest {MOST}, as they were when the page was opened. A click opens one again: what you save then is "
@@ -77,7 +77,7 @@ def _own(workspace: Workspace, cascade: str, stage: str, who: str) -> None:
 
 def _planner(workspace: Workspace, cascade: str, stage: str, queue: Queue, who: str) -> None:
     """Say what decides which stage is worst, and offer to begin with exactly those records."""
-    found = workspace.desk.next_labels(cascade, who)
+    found = workspace.labels.next_labels(cascade, who)
     if found is None:
         return
     if found.newer:
@@ -96,5 +96,5 @@ def _planner(workspace: Workspace, cascade: str, stage: str, queue: Queue, who: 
 def _queue(workspace: Workspace, cascade: str, stage: str) -> Queue:
     """Give the queue that the link names; that of another stage stays behind when the stage is switched."""
     name = state.asked("queue") or "random"
-    known = workspace.desk.queue_of(cascade, name)
-    return workspace.desk.queue(cascade, stage, "random" if known and known.stage != stage else name)
+    known = workspace.labels.queue_of(cascade, name)
+    return workspace.labels.queue(cascade, stage, "random" if known and known.stage != stage else name)

@@ -6,7 +6,7 @@ import streamlit
 
 from stagegap.analysis.wording import listed
 from stagegap.ui import elements, identity
-from stagegap.ui.protocol import Workspace
+from stagegap.workspace import Workspace
 
 
 def may_see(workspace: Workspace, cascade: str, run: str, record: str, *, who: str | None, noun: str) -> bool:
@@ -19,7 +19,7 @@ def may_see(workspace: Workspace, cascade: str, run: str, record: str, *, who: s
             f"{identity.invitation()} to see the answers. Who saw them is not asked to label this {noun} afterwards."
         )
         return False
-    waiting = workspace.reading.waiting(cascade, record, who)
+    waiting = workspace.failures.waiting(cascade, record, who)
     if waiting:
         streamlit.markdown(
             elements.plain(
@@ -27,7 +27,7 @@ def may_see(workspace: Workspace, cascade: str, run: str, record: str, *, who: s
                 "Looking at the answers takes it out of your queue, because you would not be blind to them."
             )
         )
-        streamlit.button("Show the answers", on_click=workspace.reading.look, args=(cascade, run, record, who))
+        streamlit.button("Show the answers", on_click=workspace.failures.look, args=(cascade, run, record, who))
         return False
-    workspace.reading.look(cascade, run, record, who)
+    workspace.failures.look(cascade, run, record, who)
     return True

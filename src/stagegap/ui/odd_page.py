@@ -12,7 +12,7 @@ from stagegap.analysis.views import Scorecard
 from stagegap.analysis.wording import counted
 from stagegap.ui import background, days, elements, empty, identity, odd_record, offers, opening, state, toolbar
 from stagegap.ui.elements import note
-from stagegap.ui.protocol import Workspace
+from stagegap.workspace import Workspace
 
 if TYPE_CHECKING:
     from stagegap.analysis.oddities.noticed import Noticed, Noticing

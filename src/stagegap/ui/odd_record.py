@@ -11,7 +11,7 @@ from stagegap.analysis.views import Scorecard
 from stagegap.analysis.wording import counted, plural
 from stagegap.ui import elements, failures_record, state
 from stagegap.ui.elements import note
-from stagegap.ui.protocol import Workspace
+from stagegap.workspace import Workspace
 
 if TYPE_CHECKING:
     from stagegap.analysis.oddities.card import Oddity

@@ -11,8 +11,8 @@ from stagegap.analysis import codec, frames
 from stagegap.analysis.views import Scorecard
 from stagegap.analysis.wording import counted
 from stagegap.ui import background
-from stagegap.ui.protocol import Workspace
 from stagegap.ui.share import Offer
+from stagegap.workspace import Workspace
 
 if TYPE_CHECKING:
     from stagegap.analysis.changes.views import Comparison
@@ -30,7 +30,7 @@ def of_run(workspace: Workspace, scorecard: Scorecard, stage: str | None = None)
     if odd is None:
         background.screen(workspace, scorecard.cascade, scorecard.run)
     listed = {row.record for detail in scorecard.details for row in detail.rows}
-    waiting = workspace.reading.waiting_for_anybody(
+    waiting = workspace.failures.waiting_for_anybody(
         scorecard.cascade, listed | (report.odd_examples(odd) if odd else set())
     )
     shown, strange = report.without(scorecard, waiting), report.without_words(odd, waiting) if odd else None
@@ -77,7 +77,7 @@ def of_comparison(workspace: Workspace, view: Comparison) -> Offer:
     """Give a comparison of two runs."""
     from stagegap.analysis.changes.frames import comparison_rows
 
-    waiting = workspace.reading.waiting_for_anybody(view.cascade, report.changed_records(view))
+    waiting = workspace.failures.waiting_for_anybody(view.cascade, report.changed_records(view))
     shown = report.without_changes(view, waiting)
     count = counted(report.shown_changes(shown), view.noun)
     return Offer(

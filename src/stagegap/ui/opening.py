@@ -9,7 +9,7 @@ from stagegap.analysis.views import Scorecard
 from stagegap.model.run import Run
 from stagegap.ui import empty, state
 from stagegap.ui.elements import note
-from stagegap.ui.protocol import Workspace
+from stagegap.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,13 +43,13 @@ def opened(workspace: Workspace) -> Opening | None:
     if there is None:
         return None
     cascades, cascade = there
-    runs = workspace.runs(cascade)
+    runs = workspace.runs.of(cascade)
     run, no_run = state.chosen("run", [one.name for one in runs], None)
     return Opening(
         cascades=cascades,
         cascade=cascade,
         runs=runs,
-        scorecard=workspace.scorecard(cascade, run),
+        scorecard=workspace.runs.scorecard(cascade, run),
         elsewhere=_elsewhere(cascade, is_run_here=not no_run),
     )
 

@@ -12,7 +12,7 @@ from stagegap.model.live import LiveRun
 from stagegap.model.run import Run, RunStatus
 from stagegap.tables import figures
 from stagegap.ui.elements import note
-from stagegap.ui.protocol import Workspace
+from stagegap.workspace import Workspace
 
 EVERY = 2.0
 """Seconds between two looks while a run goes on."""
@@ -60,5 +60,5 @@ def sentence(live: LiveRun) -> str:
 
 
 def _active(workspace: Workspace, cascade: str, shown: str | None) -> Sequence[Run]:
-    newer = takewhile(lambda run: run.name != shown, workspace.runs(cascade))
+    newer = takewhile(lambda run: run.name != shown, workspace.runs.of(cascade))
     return [run for run in newer if run.status is RunStatus.RUNNING]

@@ -21,7 +21,7 @@ from stagegap.ui import (
     odd_page,
     state,
 )
-from stagegap.ui.protocol import Workspace
+from stagegap.workspace import Workspace
 
 CHOSEN_ONCE = ("who", "cascade", "run")
 """What somebody who goes on to another page means there, too; the Compare page has two runs of its own."""

@@ -10,139 +10,170 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from stagegap.analysis import codec
-from stagegap.analysis.views import Scorecard
-from stagegap.errors import NotFound, near_names
 from stagegap.store import Store
 from stagegap.workspace.files import CascadeFiles
-from stagegap.workspace.stored import OPTIONS, SCORECARD
-
-if TYPE_CHECKING:  # The pages open a workspace to read: what runs and loads cascades is imported where it is used.
-    from stagegap.analysis.changes.views import Comparison
-    from stagegap.analysis.pooled import PooledScore
-    from stagegap.analysis.variants import VariantsView
-    from stagegap.exchange.frames import Frame
-    from stagegap.model.record import Record
-    from stagegap.model.run import Run
-    from stagegap.model.sources import CascadeFile
-    from stagegap.runner import Progress, RunOptions, Stop, Summary
-    from stagegap.runner.plan import Plan
-    from stagegap.workspace.attributing import Attribution
-    from stagegap.workspace.exchanging import Foreign, ImportReport
-    from stagegap.workspace.labelling import Desk
-    from stagegap.workspace.oddities import Oddities
-    from stagegap.workspace.overnight import Listener
-    from stagegap.workspace.peopling import People
-    from stagegap.workspace.reading import Reading
-    from stagegap.workspace.running import Job
-    from stagegap.workspace.settling import Bench
+from stagegap.workspace.foundation import STORE, Foundation
+from stagegap.workspace.runs import Runs
 
 if TYPE_CHECKING:
-    from stagegap.workspace.past import Past
+    from stagegap.workspace.attributing import Attribution
+    from stagegap.workspace.comparing import on_shared_records
+    from stagegap.workspace.exchanging import Foreign, ImportReport
+    from stagegap.workspace.failures import Failures, OwnTally
+    from stagegap.workspace.gate import Checked, Gate
+    from stagegap.workspace.labels import GuidelineChange, Labels, LabelStage
+    from stagegap.workspace.oddities import Oddities, printed_scores, rated
+    from stagegap.workspace.past import Hope, Past
+    from stagegap.workspace.people import People, PeopleNotes, Settling
+    from stagegap.workspace.starter import write_starter
+    from stagegap.workspace.testing import Case, NotAsked, Wanted, case_names, cases, one_run, wanted
 
-__all__ = ["Workspace"]
+__all__ = [
+    "Attribution",
+    "Case",
+    "Checked",
+    "Failures",
+    "Foreign",
+    "Gate",
+    "GuidelineChange",
+    "Hope",
+    "ImportReport",
+    "LabelStage",
+    "Labels",
+    "NotAsked",
+    "Oddities",
+    "OwnTally",
+    "Past",
+    "People",
+    "PeopleNotes",
+    "Runs",
+    "Settling",
+    "Wanted",
+    "Workspace",
+    "case_names",
+    "cases",
+    "on_shared_records",
+    "one_run",
+    "printed_scores",
+    "rated",
+    "wanted",
+    "write_starter",
+]
 
-STORE = ".stagegap"
-"""Folder of the store inside a workspace."""
+_HOMES = {
+    "attributing": ("Attribution",),
+    "comparing": ("on_shared_records",),
+    "exchanging": ("Foreign", "ImportReport"),
+    "failures": ("Failures", "OwnTally"),
+    "gate": ("Checked", "Gate"),
+    "labels": ("GuidelineChange", "LabelStage", "Labels"),
+    "oddities": ("Oddities", "printed_scores", "rated"),
+    "past": ("Hope", "Past"),
+    "people": ("People", "PeopleNotes", "Settling"),
+    "starter": ("write_starter",),
+    "testing": ("Case", "NotAsked", "Wanted", "case_names", "cases", "one_run", "wanted"),
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import what is asked for when it is asked for: a page or a command needs one part or two."""
+    from importlib import import_module
+
+    home = next((module for module, names in _HOMES.items() if name in names), None)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{home}"), name)
 
 
 class Workspace:
-    """A project folder: cascades under `pipelines/`, the store in `.stagegap/`."""
+    """A project folder: cascades under `pipelines/`, the store in `.stagegap/`.
+
+    What can be done with it stands in its parts, each made once and let go of with the store.
+    """
 
     def __init__(self, folder: Path, *, environment: Mapping[str, str], clock: Callable[[], float]) -> None:
         self.folder = folder
-        self._environment = environment
+        self.files = CascadeFiles(folder=folder, environment=environment)
         self._clock = clock
-        self._files = CascadeFiles(folder=folder, environment=environment)
 
     @classmethod
     def open(cls, folder: Path) -> Self:
         """Open the workspace that `folder` lies in: the nearest folder upwards with `.stagegap` or `pipelines`."""
         start = folder.resolve()
         marks = (STORE, "pipelines")
-        found = next((p for p in (start, *start.parents) if any((p / m).is_dir() for m in marks)), start)
-        return cls(found, environment=os.environ, clock=time.time)
+        root = next((p for p in (start, *start.parents) if any((p / m).is_dir() for m in marks)), start)
+        return cls(root, environment=os.environ, clock=time.time)
 
-    @cached_property
+    @property
     def store(self) -> Store:
         """The store, made on first use. Raises: StoreError."""
-        return Store.open(self.folder / STORE)
+        return self._base.store
 
-    def store_as_found(self) -> Store:
-        """Give the store even when it is damaged, to look at it or rebuild it. Raises: NotFound without one."""
-        self.close()
-        return Store.open_as_found(self.folder / STORE)
+    @cached_property
+    def runs(self) -> Runs:
+        """Runs: planned, made, listed, scored, looked into."""
+        return Runs(self._base)
 
-    @property
-    def environment(self) -> Mapping[str, str]:
-        """What `${NAME}` and secrets are looked up in."""
-        return self._environment
+    @cached_property
+    def labels(self) -> Labels:
+        """Where people are asked and answer, and how labels come in and go out as files."""
+        from stagegap.workspace.labels import Labels
 
-    @property
-    def clock(self) -> Callable[[], float]:
-        """Gives seconds since 1970, UTC."""
-        return self._clock
+        return Labels(self._base)
 
-    @property
-    def desk(self) -> Desk:
-        """Where people are asked and answer."""
-        return self._desk
-
-    @property
-    def bench(self) -> Bench:
-        """Where disagreements of people are settled."""
-        return self._bench
-
-    @property
+    @cached_property
     def people(self) -> People:
-        """What is said of people: how far they agree, how answers were judged, what hunts tell."""
-        return self._people
+        """How far people agree, what is said of them, and where their disagreements are settled."""
+        from stagegap.workspace.people import People
+
+        return People(self._base, self.labels)
 
     @cached_property
-    def _people(self) -> People:
-        from stagegap.workspace.peopling import People
+    def failures(self) -> Failures:
+        """What people read of a run's failures, and note while they read."""
+        from stagegap.workspace.failures import Failures
 
-        return People(self.store, self.bench, load=self._files.load_named)
-
-    @cached_property
-    def _desk(self) -> Desk:
-        from stagegap.workspace.labelling import Desk
-
-        return Desk(self.store, load=self._files.load_named, clock=self._clock)
+        return Failures(self._base)
 
     @cached_property
-    def _bench(self) -> Bench:
-        from stagegap.workspace.settling import Bench
-
-        return Bench(self.store, self.desk, load=self._files.load_named, clock=self._clock)
-
-    @property
-    def reading(self) -> Reading:
-        """What people read of a run, and note while they read."""
-        from stagegap.workspace.reading import Reading
-
-        return Reading(self.store, restored=self._files.restored, clock=self._clock)
-
-    @property
     def oddities(self) -> Oddities:
         """What looks strange in a run."""
         from stagegap.workspace.oddities import Oddities
 
-        return Oddities(
-            self.store,
-            restored=self._files.restored,
-            scorecard=self.scorecard,
-            clock=self._clock,
-            environment=self._environment,
-        )
+        return Oddities(self._base)
+
+    def past(self, cascade: str) -> Past:
+        """Past runs of a cascade: listed, compared, made again, and what was expected of each change."""
+        from stagegap.workspace.past import Past
+
+        return Past(self._base, cascade)
+
+    def gate(self, cascade: str) -> Gate:
+        """What holds the line of a cascade: its blessed run, and the checks of a run against it."""
+        from stagegap.workspace.gate import Gate
+
+        return Gate(self._base, cascade)
+
+    def cascades(self) -> list[str]:
+        """Names of all cascades: those that were run, newest first, then those whose file could be run here.
+
+        A file that asks for a variable the environment does not have could not.
+        """
+        ran = [run.cascade for run in self.store.runs()]
+        return list(dict.fromkeys([*ran, *self.files.that_could_run()]))
+
+    def store_as_found(self) -> Store:
+        """The store even when it is damaged, to look at it or rebuild it. Raises: NotFound without one."""
+        self.close()
+        return Store.open_as_found(self.folder / STORE)
 
     def close(self) -> None:
-        """Let go of the store if it was used."""
-        for made in ("_desk", "_bench", "_people"):
-            self.__dict__.pop(made, None)
-        store = self.__dict__.pop("store", None)
-        if store is not None:
-            store.close()
+        """Let go of the store, and of the parts that stand on it, if it was used."""
+        base = self.__dict__.get("_base")
+        for part in ("_base", "runs", "labels", "people", "failures", "oddities"):
+            self.__dict__.pop(part, None)
+        if base is not None:
+            base.store.close()
 
     def __enter__(self) -> Self:
         return self
@@ -152,162 +183,6 @@ class Workspace:
     ) -> None:
         self.close()
 
-    def files(self) -> dict[str, Path]:
-        """Give the cascade files under `pipelines/` by the name of their cascade, those called cascade.yaml first."""
-        return self._files.by_name()
-
-    def load(self, path: Path | None) -> CascadeFile:
-        """Load a cascade file, or the first under `pipelines/`. Raises: SpecError with all its problems, NotFound."""
-        return self._files.load(path)
-
-    def cascades(self) -> list[str]:
-        """Names of all cascades: those that were run, newest first, then those whose file could be run here.
-
-        A file that asks for a variable the environment does not have could not.
-        """
-        ran = [run.cascade for run in self.store.runs()]
-        return list(dict.fromkeys([*ran, *self._files.that_could_run()]))
-
-    def plan(self, path: Path | None, options: RunOptions | None = None) -> Plan:
-        """Say which calls a run would make, without making one. Raises: ConfigurationError."""
-        from stagegap.workspace import running
-
-        job = self._job(path, options)
-        return running.planned(self.store, running.mended(self.store, job)[1] if job.options.retry else job)
-
-    def run(
-        self,
-        path: Path | None,
-        options: RunOptions | None = None,
-        *,
-        progress: Progress | None = None,
-        stop: Stop | None = None,
-    ) -> tuple[Run, Summary]:
-        """Run the cascade and every swap cell that its scorecard needs; compute and store the scorecard.
-
-        Only calls that were never made before are made. Raises: ConfigurationError, StoreError.
-        """
-        from stagegap.workspace import running
-
-        job = self._job(path, options)
-        return running.run(self.store, job, folder=self.folder, clock=self._clock, progress=progress, stop=stop)
-
-    def overnight(
-        self,
-        path: Path,
-        options: RunOptions | None = None,
-        *,
-        listener: Listener,
-        progress: Progress | None = None,
-        stop: Stop | None = None,
-    ) -> VariantsView:
-        """Run every variant of a matrix file, each as a run of its own, and rank them.
-
-        A call that two variants have in common is made once. Raises: SpecError, ConfigurationError, StoreError.
-        """
-        from stagegap.workspace.overnight import planned_night
-
-        night = planned_night(
-            self.store, path, options, folder=self.folder, environment=self._environment, clock=self._clock
-        )
-        return night.run(listener, progress, stop)
-
-    def options(self, run: Run) -> RunOptions:
-        """Give what a run was told besides its file."""
-        from stagegap.runner import RunOptions
-
-        kept = self.store.view(run.id, OPTIONS)
-        return codec.from_json(RunOptions, kept[0]) if kept else RunOptions()
-
-    def runs(self, cascade: str) -> list[Run]:
-        """Runs of a cascade, newest first."""
-        return self.store.runs(cascade)
-
-    def scorecard(self, cascade: str, run: str | None = None) -> Scorecard | None:
-        """Give the stored scorecard of a run, by default the newest that is done; None when there is none."""
-        found = self.store.run(cascade, run)
-        view = self.store.view(found.id, SCORECARD) if found else None
-        return codec.from_json(Scorecard, view[0]) if view else None
-
-    def stale_labels(self, scorecard: Scorecard) -> int:
-        """Labels that were made since the scorecard was computed."""
-        return max(0, self.store.label_count(scorecard.cascade) - scorecard.labels_seq)
-
-    def pooled(self, cascade: str, run: str | None = None) -> tuple[PooledScore, ...]:
-        """Give precision, recall and F1 of each stage of a run, by default the newest that is done. Raises: NotFound.
-
-        For stages that should answer some records and leave others alone: their mean score also rewards silence.
-        """
-        from stagegap.workspace import running
-
-        found = self._run(cascade, run)
-        return running.pooled(self.store, found, self._files.restored(found))
-
-    def attribution(self, cascade: str, run: str | None = None) -> Attribution:
-        """Look into a run, by default the newest that is done: blame, faults, people, next labels."""
-        from stagegap.workspace.attributing import Attribution
-
-        found = self._run(cascade, run)
-        return Attribution(self.store, found, self._files.restored(found), environment=self._environment)
-
-    def compare(self, cascade: str, before: str, after: str) -> Comparison:
-        """Compare two runs, each scored by the cascade that it was made with. Raises: NotFound, SpecError."""
-        from stagegap.workspace import comparing
-
-        return comparing.compare(self.store, self.attribution(cascade, before), self.attribution(cascade, after))
-
-    def past(self, cascade: str) -> Past:
-        """Look at the past runs of a cascade: listed, compared, made again, and what was expected of each change."""
-        from stagegap.workspace.past import Past
-
-        return Past(self, cascade)
-
-    def refresh(self, cascade: str, run: str) -> None:
-        """Compute a run's scorecard again, from all labels that there are by now. Raises: NotFound."""
-        from stagegap.workspace import running
-
-        found = self._run(cascade, run)
-        file = self._files.restored(found)
-        running.score(self.store, found, file, running.run_records(self.store, found, file.cascade))
-
-    def record(self, cascade: str, record: str) -> Record | None:
-        """Give one record as it was taken in; None when there is none of that id."""
-        return next(iter(self.store.records(cascade, ids=[record])), None)
-
-    def import_labels(self, path: Path, cascade: Path | None, foreign: Foreign | None = None) -> ImportReport:
-        """Take the labels of a file in, of ours or another program's; what is there already is not taken twice."""
-        from stagegap.workspace import exchanging
-
-        return exchanging.import_labels(self.store, self.load(cascade), path, foreign or exchanging.Foreign())
-
-    def import_frame(self, labels: Frame, cascade: Path | None = None) -> ImportReport:
-        """Take the labels of a pandas frame in: the columns that `labels_frame` gives, the four of a file at least."""
-        from stagegap.workspace import exchanging
-
-        return exchanging.import_frame(self.store, self.load(cascade), labels)
-
-    def export_labels(self, cascade: str, path: Path, *, references: bool = False, raw: bool = False) -> int:
-        """Write labels, or the references settled from them, as JSONL, CSV or Parquet. Give the number of rows."""
-        from stagegap.workspace import exchanging
-
-        chosen = self._files.load_named(cascade).cascade
-        return exchanging.export_labels(self.store, chosen, path, references=references, raw=raw)
-
-    def labels_frame(self, cascade: str) -> Frame:
-        """Give the labels of a cascade as a pandas frame. Raises: ConfigurationError without pandas."""
-        from stagegap.workspace import exchanging
-
-        return exchanging.labels_frame(self.store, cascade)
-
-    def _job(self, path: Path | None, options: RunOptions | None) -> Job:
-        from stagegap.workspace import running
-
-        return running.gather(self.store, self.load(path), environment=self._environment, options=options)
-
-    def _run(self, cascade: str, run: str | None) -> Run:
-        found = self.store.run(cascade, run)
-        if found is None:
-            known = [one.name for one in self.store.runs(cascade)]
-            wanted = "run that is done" if run is None else f"run {run!r}"
-            raise NotFound(f"Cascade {cascade!r} has no {wanted}. {near_names(run or '', known)}".strip())
-        return found
+    @cached_property
+    def _base(self) -> Foundation:
+        return Foundation(store=Store.open(self.folder / STORE), files=self.files, clock=self._clock)

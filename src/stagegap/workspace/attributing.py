@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import takewhile
@@ -28,14 +28,13 @@ from stagegap.exchange.tables import Column
 from stagegap.model.answer import Label
 from stagegap.model.cascade import Cascade
 from stagegap.model.run import SYSTEM, Run
-from stagegap.model.sources import CascadeFile
 from stagegap.runner import RunOptions
 from stagegap.runner.prepare import custom_metrics
-from stagegap.store import Store
+from stagegap.workspace.foundation import Foundation
 from stagegap.workspace.keeping import Keeper
 from stagegap.workspace.planting import MOST_RECORDS, RATE, SIMULATIONS, selfcheck
 from stagegap.workspace.provenance import read as read_provenance
-from stagegap.workspace.running import first_outputs, gather, own_cells, run_records
+from stagegap.workspace.running import first_outputs, own_cells, run_records
 from stagegap.workspace.stored import OPTIONS
 
 
@@ -45,12 +44,12 @@ class Attribution:
     A view is kept with the run until something it rests on changes, so that a second look costs nothing.
     """
 
-    def __init__(self, store: Store, run: Run, file: CascadeFile, *, environment: Mapping[str, str]) -> None:
+    def __init__(self, base: Foundation, run: Run) -> None:
         self.run = run
-        self._store = store
-        self._file = file
-        self._environment = environment
-        self._keeper = Keeper(store, run, file)
+        self._base = base
+        self._store = base.store
+        self._file = base.files.of_run(run)
+        self._keeper = Keeper(base.store, run, self._file)
 
     @property
     def cascade(self) -> Cascade:
@@ -176,16 +175,16 @@ class Attribution:
         scored = self.evidence.records
         order: list[int] = np.random.default_rng(self.run.seed).permutation(len(scored)).tolist()
         chosen = tuple(scored[i] for i in sorted(order[:records]))
-        job = gather(self._store, self._file, environment=self._environment, options=RunOptions())
-        return selfcheck(
-            self._store,
-            self.run,
-            replace(self.evidence, records=chosen),
-            job.work(self.run.id),
-            rate=rate,
-            may_pay=may_pay,
-            simulations=simulations,
-        )
+        with self._base.restored(self.run) as then:
+            return selfcheck(
+                self._store,
+                self.run,
+                replace(self.evidence, records=chosen),
+                then.work(chosen),
+                rate=rate,
+                may_pay=may_pay,
+                simulations=simulations,
+            )
 
 
 _NUMBERS = ("estimate", "low", "high", "p", "p_adj")

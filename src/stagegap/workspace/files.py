@@ -50,19 +50,27 @@ class CascadeFiles:
             raise NotFound(f"There is no cascade file under {self.folder / 'pipelines'}. `stagegap init` makes one.")
         return spec.load(path, environment=self.environment)
 
-    def load_named(self, cascade: str) -> CascadeFile:
-        """Load the file that holds a cascade. Raises: SpecError with all its problems, NotFound."""
+    def named(self, cascade: str) -> Path:
+        """The file that holds a cascade. Raises: NotFound."""
         files = self.by_name()
         if cascade not in files:
-            raise NotFound(f"No file under pipelines/ holds the cascade {cascade!r}. {near_names(cascade, files)}")
-        return self.load(files[cascade])
+            hint = near_names(cascade, files)
+            raise NotFound(f"No file under pipelines/ holds the cascade {cascade!r}. {hint}".strip())
+        return files[cascade]
 
-    def restored(self, run: Run) -> CascadeFile:
-        """Give the file as it was when the run was made."""
+    def load_named(self, cascade: str) -> CascadeFile:
+        """Load the file that holds a cascade. Raises: SpecError with all its problems, NotFound."""
+        return self.load(self.named(cascade))
+
+    def path_of(self, cascade: str) -> Path:
+        """Where a cascade's file stands, or would stand were it not gone."""
+        return self.by_name().get(cascade, self.folder / "cascade.yaml")
+
+    def of_run(self, run: Run) -> CascadeFile:
+        """The file as it was when the run was made."""
         from stagegap import spec
 
-        path = self.by_name().get(run.cascade, self.folder / "cascade.yaml")
-        return spec.restore(run.resolved, path=path)
+        return spec.restore(run.resolved, path=self.path_of(run.cascade))
 
     def _has_all(self, path: Path) -> bool:
         asked = _ASKED.findall(path.read_text(encoding="utf-8", errors="replace"))

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
-
-import numpy as np
 
 from stagegap.analysis import codec
 from stagegap.analysis.failures import title
@@ -17,20 +14,17 @@ from stagegap.analysis.oddities.grim import score_table
 from stagegap.analysis.oddities.noticed import Noticing, noticed
 from stagegap.analysis.oddities.raters import ratings_screen
 from stagegap.analysis.oddities.screen import DETECTORS, Looked, look, screen
-from stagegap.analysis.views import Scorecard
 from stagegap.errors import ConfigurationError, NotFound, near_names
 from stagegap.exchange.printed import read_printed
 from stagegap.exchange.ratings import read_ratings
 from stagegap.model.noticing import OddityEvent
 from stagegap.model.run import Run, RunStatus
-from stagegap.model.sources import CascadeFile
-from stagegap.runner import CellWork, RunOptions
 from stagegap.runner.prepare import custom_metrics
-from stagegap.store import Store
+from stagegap.workspace.foundation import Foundation
 from stagegap.workspace.gathering import run_columns
-from stagegap.workspace.running import gather, run_records
+from stagegap.workspace.runs import Runs
 from stagegap.workspace.trials import NO_TRIALS, TRIALS, KeptAblation, KeptCurve, Trials
-from stagegap.workspace.trying import Trial, ablations, curves
+from stagegap.workspace.trying import ablations, curves, trial_of
 
 MOST_TRIED = 2_000
 ODDITIES = "oddities"
@@ -40,31 +34,21 @@ ODDITIES = "oddities"
 class Oddities:
     """The screen of a cascade's runs; a run is named as on screen, `v3`."""
 
-    def __init__(
-        self,
-        store: Store,
-        *,
-        restored: Callable[[Run], CascadeFile],
-        scorecard: Callable[[str, str | None], Scorecard | None],
-        clock: Callable[[], float],
-        environment: Mapping[str, str],
-    ) -> None:
-        self._store = store
-        self._restored = restored
-        self._scorecard = scorecard
-        self._clock = clock
-        self._environment = environment
+    def __init__(self, base: Foundation) -> None:
+        self._base = base
+        self._store = base.store
+        self._runs = Runs(base)
 
     def screen(self, cascade: str, runs: Sequence[str] = ()) -> Screen:
         """Screen these runs together, by default the newest that is done; one run's screen is kept. Raises: NotFound.
 
         Without a call to any stage: only what is stored is looked at.
         """
-        chosen = [self._run(cascade, name) for name in runs] or [self._run(cascade, None)]
+        chosen = [self._base.run(cascade, name) for name in runs] or [self._base.run(cascade, None)]
         labels = self._store.label_count(cascade)
         looked = [one for run in chosen for one in self._looked(run)]
         names = self._names(chosen, looked)
-        file = self._restored(chosen[0]).cascade
+        file = self._base.files.of_run(chosen[0]).cascade
         titles = {
             record.id: title(record, file) for record in self._store.records(cascade, ids=_first_of(looked, names))
         }
@@ -93,32 +77,19 @@ class Oddities:
         At most 2,000 records, drawn at random; nothing else is stored. Raises: NotFound, ConfigurationError where
         that would call a paid service without leave.
         """
-        found = self._run(cascade, run)
-        file = self._restored(found)
-        job = gather(self._store, file, environment=self._environment, options=RunOptions())
-        records = run_records(self._store, found, file.cascade)
-        order: list[int] = np.random.default_rng(found.seed).permutation(len(records)).tolist()
-        chosen = [records[i] for i in sorted(order[:MOST_TRIED])]
-        trial = Trial(
-            store=self._store,
-            work=replace(job.work(found.id), records=chosen, cells=(CellWork(),)),
-            file_folder=Path(file.folder),
-            materials=job.materials,
-            labels=self._store.labels(cascade),
-            custom=custom_metrics(file),
-            environment=self._environment,
-            may_pay=may_pay,
-        )
-        card = self._scorecard(cascade, found.name)
+        found = self._base.run(cascade, run)
+        card = self._runs.scorecard(cascade, found.name)
         people = {row.stage: row.person for row in card.stages} if card else {}
-        before = self._trials(found)
-        ids = tuple(record.id for record in chosen)
-        kept = before if before.records == ids else Trials(records=ids)
-        made = Trials(
-            records=ids,
-            ablations=tuple(map(KeptAblation.of, ablations(trial))) if without else kept.ablations,
-            curves=tuple(map(KeptCurve.of, curves(trial, people))) if learn else kept.curves,
-        )
+        with self._base.restored(found) as then:
+            trial = trial_of(then, self._base, most=MOST_TRIED, may_pay=may_pay)
+            before = self._trials(found)
+            ids = tuple(record.id for record in trial.work.records)
+            kept = before if before.records == ids else Trials(records=ids)
+            made = Trials(
+                records=ids,
+                ablations=tuple(map(KeptAblation.of, ablations(trial))) if without else kept.ablations,
+                curves=tuple(map(KeptCurve.of, curves(trial, people))) if learn else kept.curves,
+            )
         self._store.put_view(found.id, TRIALS, codec.to_json(made), 0)
         return made
 
@@ -128,7 +99,7 @@ class Oddities:
 
     def kept(self, cascade: str, run: str | None = None) -> Screen | None:
         """Give the kept screen of a run, by default the newest that is done; None without one. Raises: NotFound."""
-        view = self._store.view(self._run(cascade, run).id, ODDITIES)
+        view = self._store.view(self._base.run(cascade, run).id, ODDITIES)
         return codec.from_json(Screen, view[0]) if view else None
 
     def noticed(self, cascade: str, run: str | None = None) -> Noticing | None:
@@ -177,21 +148,21 @@ class Oddities:
             action=action,
             reason=reason.strip(),
             bound=about.statistic.high if about.statistic.is_measured else None,
-            run=self._run(screen.cascade, about.run).id,
-            at=self._clock(),
+            run=self._base.run(screen.cascade, about.run).id,
+            at=self._base.clock(),
             verified=verified,
         )
         self._store.failing.append_oddity(screen.cascade, event)
 
     def _looked(self, run: Run) -> list[Looked]:
-        file = self._restored(run)
+        file = self._base.files.of_run(run)
         done = [one for one in self._store.runs(run.cascade) if one.status is RunStatus.DONE and one.id != run.id]
         before = next((one for one in done if one.started_at <= run.started_at), None)
         columns = run_columns(
             self._store,
             run,
             file.cascade,
-            card=self._scorecard(run.cascade, run.name),
+            card=self._runs.scorecard(run.cascade, run.name),
             earlier=before,
             others=done,
             custom=custom_metrics(file),
@@ -207,14 +178,6 @@ class Oddities:
             if wanted:
                 with self._store.screening(run.id) as reader:
                     found |= {(run.name, p): name for p, name in zip(wanted, reader.names(wanted), strict=True)}
-        return found
-
-    def _run(self, cascade: str, name: str | None) -> Run:
-        found = self._store.run(cascade, name)
-        if found is None:
-            known = [run.name for run in self._store.runs(cascade)]
-            wanted = f"no run {name!r}. {near_names(name, known)}" if name else "no run that is done."
-            raise NotFound(f"Cascade {cascade!r} has {wanted} `stagegap run` makes one.")
         return found
 
 

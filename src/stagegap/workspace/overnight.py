@@ -20,7 +20,7 @@ from stagegap.runner.stopping import INTERRUPTED
 from stagegap.spec import load_matrix
 from stagegap.store import Store
 from stagegap.workspace.following import noted
-from stagegap.workspace.running import Job, begin, carrying, first_outputs, gather, score
+from stagegap.workspace.running import Job, TakenIn, begin, carrying, first_outputs, score, take_in
 
 FIRST_WAVE = 32
 """Records that every variant answers before any variant goes on."""
@@ -33,11 +33,16 @@ class _Candidate:
     """A variant on its way."""
 
     name: str
-    job: Job
+    taken_in: TakenIn
     run: Run
     calls: int = 0
     dollars: float = 0.0
     error: str = ""
+
+    @property
+    def job(self) -> Job:
+        """What is executed for it."""
+        return self.taken_in.job
 
 
 class Listener(Protocol):
@@ -61,7 +66,7 @@ class Night:
     """
 
     store: Store
-    jobs: Mapping[str, Job]
+    jobs: Mapping[str, TakenIn]
     folder: Path
     clock: Callable[[], float]
     seed: int
@@ -72,17 +77,17 @@ class Night:
 
     def run(self, listener: Listener, progress: Progress | None = None, stop: Stop | None = None) -> VariantsView:
         """Run everything and give the table. Raises: StoreError, ConfigurationError from a stage that can't work."""
-        with ExitStack() as held:
+        with ExitStack() as lease:
             self._started = self.clock()
             self._candidates = [
-                _Candidate(name, job, begin(self.store, job, folder=self.folder, now=self.clock(), held=held))
+                _Candidate(name, job, begin(self.store, job, folder=self.folder, now=self.clock(), lease=lease))
                 for name, job in self.jobs.items()
             ]
             return self._carried_out(listener, progress or Silent(), stop or Stop())
 
     def _carried_out(self, listener: Listener, progress: Progress, stop: Stop) -> VariantsView:
         try:
-            for wave in waves(next(iter(self.jobs.values())).records, seed=self.seed):
+            for wave in waves(next(iter(self.jobs.values())).job.records, seed=self.seed):
                 for one in self._left():
                     listener.going_on(one.name, len(wave))
                     self._go_on(one, wave, (SYSTEM,), progress, stop)
@@ -118,7 +123,7 @@ class Night:
         left = self._budget_left()
         own = Stop()
         stop.watch(on_request=lambda: own.request(stop.reason), on_force=own.interrupt)
-        offered = [work for work in carrying(self.store, one.job, one.run) if work.cell in cells]
+        offered = [work for work in carrying(self.store, one.taken_in, one.run) if work.cell in cells]
         work = replace(
             one.job.work(one.run.id), records=records, cells=offered, budget=left, carrier=self.store.carrying
         )
@@ -181,7 +186,7 @@ def planned_night(
     options = options or RunOptions()
     variants = load_matrix(path, environment=environment).variants
     jobs = {
-        name: gather(store, file, environment=environment, options=replace(options, variant=name))
+        name: take_in(store, file, environment=environment, options=replace(options, variant=name))
         for name, file in variants.items()
     }
     return Night(store=store, jobs=jobs, folder=folder, clock=clock, seed=options.seed, budget=options.budget)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import uuid
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -32,13 +32,15 @@ from stagegap.model.provenance import Provenance, RunTag
 from stagegap.model.run import Run, RunStatus
 from stagegap.runner import Progress, Silent
 from stagegap.store import Store
-from stagegap.workspace import STORE, Workspace, provenance
+from stagegap.workspace import provenance
 from stagegap.workspace.comparing import history, on_shared_records
 from stagegap.workspace.following import live_runs
-from stagegap.workspace.holding import Gate
-from stagegap.workspace.person_swaps import PersonSwapping
+from stagegap.workspace.foundation import STORE, Foundation
+from stagegap.workspace.gate import Gate
+from stagegap.workspace.person_swaps import PeopleInPlace, people_in_place
 from stagegap.workspace.reproducing import reproduce
-from stagegap.workspace.versions import Versions, kept_view
+from stagegap.workspace.runs import Runs
+from stagegap.workspace.versions import Versions, kept_view, versions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,14 +56,15 @@ class Hope:
 class Past:
     """The past of one cascade."""
 
-    def __init__(self, workspace: Workspace, cascade: str) -> None:
-        self._workspace = workspace
-        self._store: Store = workspace.store
+    def __init__(self, base: Foundation, cascade: str) -> None:
+        self._base = base
+        self._store = base.store
+        self._runs = Runs(base)
         self._cascade = cascade
 
     def history(self) -> History:
         """List the runs, newest first."""
-        return history(self._store, self._cascade, blessed=Gate(self._workspace, self._cascade).blessed_run())
+        return history(self._store, self._cascade, blessed=Gate(self._base, self._cascade).blessed_run())
 
     def live(self) -> list[LiveRun]:
         """Give the runs of this cascade that go on, in whatever process."""
@@ -69,7 +72,7 @@ class Past:
 
     def so_far(self, live: LiveRun) -> SoFar | None:
         """Say what the finished records of a run that goes on tell of its outcome; None before the first is."""
-        return self._workspace.attribution(self._cascade, live.name).so_far()
+        return self._runs.attribution(self._cascade, live.name).so_far()
 
     def made_from(self, run: str) -> Provenance:
         """Give what a run was made from. Raises: NotFound, ConfigurationError for a run that did not keep it."""
@@ -87,7 +90,7 @@ class Past:
         held = self._store.origins.tags(self._cascade).get(found.id, ())
         if not is_on and name not in held:
             raise NotFound(f"Run {run} does not carry the tag {name!r}. {near_names(name, held)}".strip())
-        at = self._workspace.clock()
+        at = self._base.clock()
         self._store.origins.tag(RunTag(run=found.id, tag=name, who=getpass.getuser(), at=at, is_on=is_on))
         return self._store.origins.tags(self._cascade).get(found.id, ())
 
@@ -101,7 +104,7 @@ class Past:
             then, _, body = kept[0].partition("\n")
             if then == rests_on:
                 return codec.from_json(Comparison, body)
-        view = self._workspace.compare(self._cascade, old.name, new.name)
+        view = self._runs.compare(self._cascade, old.name, new.name)
         self._store.put_view(new.id, name, f"{rests_on}\n{codec.to_json(view)}", 0)
         return view
 
@@ -114,10 +117,10 @@ class Past:
 
         The later one is the newest that is done; the earlier one the blessed run, or else the one before.
         """
-        done = [run for run in self._workspace.runs(self._cascade) if run.status is RunStatus.DONE]
+        done = [run for run in self._runs.of(self._cascade) if run.status is RunStatus.DONE]
         if len(done) < 2:
             return None
-        blessed = Gate(self._workspace, self._cascade).blessed_run()
+        blessed = Gate(self._base, self._cascade).blessed_run()
         before = blessed if blessed is not None and blessed.id != done[0].id else done[1]
         return before.name, done[0].name
 
@@ -133,24 +136,17 @@ class Past:
         with self.versions(before, after, use_shared=use_shared) as versions:
             return versions.changed(progress=Silent())
 
-    def versions(self, before: str, after: str, *, use_shared: bool = False) -> Versions:
+    def versions(self, before: str, after: str, *, use_shared: bool = False) -> AbstractContextManager[Versions]:
         """Give two runs as two versions whose stages can be mixed; a context. Raises: NotFound, ConfigurationError."""
         old, new = self.run(before), self.run(after)
         if old.id == new.id:
             raise ConfigurationError(f"{before} is one run: name two to tell apart.")
-        return Versions(
-            self._store,
-            self._workspace.attribution(self._cascade, old.name),
-            self._workspace.attribution(self._cascade, new.name),
-            path=self._path,
-            environment=self._workspace.environment,
-            use_shared=use_shared,
-        )
+        looks = (self._runs.attribution(self._cascade, name) for name in (old.name, new.name))
+        return versions(self._base, *looks, use_shared=use_shared)
 
-    def person_swaps(self, run: str | None = None) -> PersonSwapping:
+    def person_swaps(self, run: str | None = None) -> AbstractContextManager[PeopleInPlace]:
         """Give a run, by default the newest that is done, with people in place of stages; a context."""
-        read = self._workspace.attribution(self._cascade, run)
-        return PersonSwapping(self._store, read, path=self._path, environment=self._workspace.environment)
+        return people_in_place(self._base, self._runs.attribution(self._cascade, run))
 
     def changed(self, before: str, after: str) -> WhatChanged | None:
         """Give what was worked out of two runs; None while nobody did. Raises: NotFound."""
@@ -169,8 +165,8 @@ class Past:
             return reproduce(
                 store,
                 _named(store, self._cascade, run, is_own=kept_in is None),
-                path=self._path,
-                environment=self._workspace.environment,
+                path=self._base.files.path_of(self._cascade),
+                environment=self._base.environment,
                 may_pay=may_pay,
                 progress=progress,
             )
@@ -183,13 +179,13 @@ class Past:
         Where one stage is named and the outcome is not, the outcome is filled in from the stage's swap, unless `guess`
         is False. Raises: NotFound for a place or run that is not there, ConfigurationError for numbers that can't be.
         """
-        found = self._newest() if baseline is None else self.run(baseline)
-        card = self._workspace.scorecard(self._cascade, found.name)
+        found = self._base.run(self._cascade, baseline)
+        card = self._runs.scorecard(self._cascade, found.name)
         rows = {row.stage: row for row in card.stages} if card else {}
         for place in hopes:
             if place not in (OUTCOME, *rows):
                 raise NotFound(f"{place!r} is no stage of run {found.name}. {near_names(place, (OUTCOME, *rows))}")
-        who, at = getpass.getuser(), self._workspace.clock()
+        who, at = getpass.getuser(), self._base.clock()
 
         def written(place: str, hope: Hope, why: str) -> Expectation:
             try:
@@ -220,7 +216,7 @@ class Past:
     def ledger(self) -> Ledger:
         """Give what was expected beside what came: of the first run after it that is done."""
         expected = self._store.origins.expectations(self._cascade)
-        done = [run for run in reversed(self._workspace.runs(self._cascade)) if run.status is RunStatus.DONE]
+        done = [run for run in reversed(self._runs.of(self._cascade)) if run.status is RunStatus.DONE]
         places: dict[str, int] = {}
         for one in expected:
             places[one.baseline] = places.get(one.baseline, 0) + 1
@@ -230,8 +226,8 @@ class Past:
         """Lay all runs that are done beside each other, by knobs and estimates."""
         spent, tags = self._store.spent(self._cascade), self._store.origins.tags(self._cascade)
         tried: list[Tried] = []
-        for run in self._workspace.runs(self._cascade):
-            card = self._workspace.scorecard(self._cascade, run.name) if run.status is RunStatus.DONE else None
+        for run in self._runs.of(self._cascade):
+            card = self._runs.scorecard(self._cascade, run.name) if run.status is RunStatus.DONE else None
             if card is not None:
                 tried.append(
                     Tried(
@@ -246,18 +242,7 @@ class Past:
 
     def run(self, name: str) -> Run:
         """Give the run of that name. Raises: NotFound."""
-        found = self._store.run(self._cascade, name)
-        if found is None:
-            known = [run.name for run in self._workspace.runs(self._cascade)]
-            hint = near_names(name, known) if known else "`stagegap run` makes one."
-            raise NotFound(f"Cascade {self._cascade!r} has no run {name!r}. {hint}".strip())
-        return found
-
-    def _newest(self) -> Run:
-        found = self._store.run(self._cascade)
-        if found is None:
-            raise NotFound(f"Cascade {self._cascade!r} has no run that is done. `stagegap run` makes one.")
-        return found
+        return self._base.run(self._cascade, name)
 
     def _held(self, expected: Expectation, done: list[Run], *, watched: int) -> LedgerRow:
         known = {run.name for run in done}
@@ -265,11 +250,6 @@ class Past:
         if after is None or expected.baseline not in known:
             return waiting_row(expected)
         return ledger_row(expected, self.comparison(expected.baseline, after.name), watched=watched)
-
-    @property
-    def _path(self) -> Path:
-        """Where the cascade file stands."""
-        return self._workspace.files().get(self._cascade, self._workspace.folder / "cascade.yaml")
 
 
 def _store_in(folder: Path) -> Store:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
-from types import TracebackType
-from typing import Self, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
@@ -21,7 +19,7 @@ from stagegap.analysis.person_swaps import PeopleAt, PersonSwaps, Unanswered, pe
 from stagegap.analysis.references import Place, of_their_type
 from stagegap.analysis.respondents import Respondent, respondents
 from stagegap.attribution.shapley import EXACT_UP_TO
-from stagegap.errors import ConfigurationError, RunStopped
+from stagegap.errors import RunStopped
 from stagegap.model.answer import Output, Status
 from stagegap.model.cascade import Cascade
 from stagegap.model.record import Record
@@ -34,7 +32,8 @@ from stagegap.stages.person import ANY_INPUT, PersonStage, shown, shown_by
 from stagegap.stages.protocol import StageCode
 from stagegap.store import Store
 from stagegap.workspace.attributing import Attribution
-from stagegap.workspace.restoring import Restored, restored
+from stagegap.workspace.foundation import Foundation
+from stagegap.workspace.restored import Restored, refuse_to_pay
 from stagegap.workspace.stored import PERSON_SWAPS
 from stagegap.workspace.versions import PAIRS_OF_ORDERS
 
@@ -44,46 +43,11 @@ PERSON = "person"
 """Kind of a stage that people answer."""
 
 
-class PersonSwapping:
+@contextmanager
+def people_in_place(base: Foundation, read: Attribution) -> Generator[PeopleInPlace]:
     """One run with people in place of stages; a context, because code of then stands in a folder meanwhile."""
-
-    def __init__(self, store: Store, read: Attribution, *, path: Path, environment: Mapping[str, str]) -> None:
-        self._store = store
-        self._read = read
-        self._path = path
-        self._environment = environment
-        self._open = ExitStack()
-
-    def __enter__(self) -> Self:
-        try:
-            made = restored(self._store, self._read.run, path=self._path, environment=self._environment)
-            self._swapping = _Swapping(store=self._store, read=self._read, then=self._open.enter_context(made))
-        except BaseException:
-            self._open.close()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._open.close()
-
-    def plan(self) -> Plan:
-        """Give the calls that the stages after people's answers need, with what is paid; nothing is called."""
-        return self._swapping.plan()
-
-    def swapped(self, *, may_pay: bool = False, progress: Progress, stop: Stop | None = None) -> PersonSwaps:
-        """Run what comes after people's answers, compare, and keep the view at the run.
-
-        Raises: ConfigurationError when that would call a paid service without leave, RunStopped, StoreError.
-        """
-        paid = self.plan().paid_calls
-        if paid and not may_pay:
-            raise ConfigurationError(
-                f"What comes after people's answers needs up to {paid:,} calls to a paid service. "
-                "`--plan` says which, `--paid` allows them."
-            )
-        return self._swapping.swapped(progress=progress, stop=stop or Stop())
+    with base.restored(read.run) as then:
+        yield PeopleInPlace(store=base.store, read=read, then=then)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +75,7 @@ class _Asked:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Swapping:
+class PeopleInPlace:
     """A restored run with the people who can stand in its stages."""
 
     store: Store
@@ -124,9 +88,7 @@ class _Swapping:
 
     @cached_property
     def _cascade(self) -> Cascade:
-        """The run's cascade, every stage asked once: repeats are no part of a swap."""
-        whole = self.then.job.file.cascade
-        return replace(whole, stages=tuple(replace(stage, repeats=1) for stage in whole.stages))
+        return self.then.asked_once
 
     @cached_property
     def _actual(self) -> dict[Place, str]:
@@ -178,6 +140,7 @@ class _Swapping:
         return [(mask, named(self._players, mask)) for mask in masks if mask]
 
     def plan(self) -> Plan:
+        """Calls that the stages after people's answers need, with what is paid; nothing is called."""
         works = [self._work(stages, _Asked()) for _, stages in self._sets]
         cells = plan_several(works, cache=self.store).cells
         return Plan(
@@ -191,7 +154,18 @@ class _Swapping:
             )
         )
 
-    def swapped(self, *, progress: Progress, stop: Stop) -> PersonSwaps:
+    def swapped(self, *, may_pay: bool = False, progress: Progress, stop: Stop | None = None) -> PersonSwaps:
+        """Run what comes after people's answers, compare, and keep the view at the run.
+
+        Raises: ConfigurationError when that would call a paid service without leave, RunStopped, StoreError.
+        """
+        refuse_to_pay(
+            self.plan(),
+            may_pay=may_pay,
+            what="Running what comes after people's answers",
+            ways="`--plan` says which, `--paid` allows them.",
+        )
+        stop = stop or Stop()
         evidence, fair = self._evidence, without_own(self._evidence, self._people)
         outcomes = {0: ev.outcome_scores(evidence, SYSTEM)}
         fairly = {0: ev.outcome_scores(fair, SYSTEM)}

@@ -16,6 +16,7 @@ from stagegap.model.answer import Answer, Output
 from stagegap.model.run import Cell, Run
 from stagegap.runner import CellWork, Silent, Work, execute, plan
 from stagegap.store import Store
+from stagegap.workspace.restored import refuse_to_pay
 
 MOST_RECORDS = 200
 RATE = 0.2
@@ -93,12 +94,12 @@ def _outputs(
             for cell in planted_cells(evidence.cascade, name)
         ]
         todo = replace(work, records=evidence.records, cells=cells)
-        paid = plan(todo, cache=store).paid_calls
-        if paid and not may_pay:
-            raise ConfigurationError(
-                f"Faults at {name} would make up to {paid:,} calls to a paid service. "
-                "`--paid` allows it, `--records` takes fewer records."
-            )
+        refuse_to_pay(
+            plan(todo, cache=store),
+            may_pay=may_pay,
+            what=f"A self-check of {name}",
+            ways="`--paid` allows them, `--records` takes fewer records.",
+        )
         kept = Kept(store)
         calls += execute(todo, sink=kept, cache=kept, progress=Silent()).calls
         # The planted stage is the last of its cells' stages, so no two stages share a cell.

@@ -25,7 +25,7 @@ from stagegap.runner.scope import scope_of
 from stagegap.stages.protocol import Inputs, Reply, StageCode
 from stagegap.store import Store
 from stagegap.workspace import provenance
-from stagegap.workspace.restoring import Restored, restored
+from stagegap.workspace.restored import Restored, restored
 
 NOT_CALLED = "not called again: it would be paid, and its input is not the one that was answered"
 MOST_LINES = 40

@@ -55,8 +55,6 @@ class Job:
     options: RunOptions
     labels: Sequence[Label]
     """Those that the references of this job were settled from."""
-    records_digest: str
-    """Of all records of the cascade's files, as taken in."""
     environment: Mapping[str, str]
 
     def work(self, run: str) -> Work:
@@ -79,34 +77,73 @@ class Job:
         return spread(alone, chosen.made(), recipe)
 
 
-def gather(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenIn:
+    """A job whose records and references the store has."""
+
+    job: Job
+    records_digest: str
+    """Of all records of the cascade's files."""
+
+
+def read_job(
     store: Store, file: CascadeFile, *, environment: Mapping[str, str], options: RunOptions | None = None
 ) -> Job:
-    """Read all that a cascade file points at, and take its records and references into the store.
+    """Job of a cascade file as a run would have it; nothing is stored: for whoever plans.
 
     Without options every record is run, with all that is known used again.
     Raises: ConfigurationError for options that can't be had with this file.
     """
+    file, materials, options = _read(file, options)
+    labels = with_new(store.labels(file.cascade.name), materials.labels)
+    return _job(file, materials, labels, environment=environment, options=options)
+
+
+def take_in(
+    store: Store, file: CascadeFile, *, environment: Mapping[str, str], options: RunOptions | None = None
+) -> TakenIn:
+    """Job of a cascade file whose records and references go into the store: for whoever runs. Raises: as `read_job`."""
+    file, materials, options = _read(file, options)
+    name = file.cascade.name
+    imported = store.put_records(name, materials.records)
+    store.append_labels(name, materials.labels)
+    job = _job(file, materials, store.labels(name), environment=environment, options=options)
+    return TakenIn(job=job, records_digest=imported.digest)
+
+
+def _read(file: CascadeFile, options: RunOptions | None) -> tuple[CascadeFile, Materials, RunOptions]:
     options = options or RunOptions()
     file = replace(file, cascade=options.changed(file.cascade))
-    materials = read_materials(file)
-    cascade = file.cascade
-    taken = store.put_records(cascade.name, materials.records)
-    store.append_labels(cascade.name, materials.labels)
-    labels = store.labels(cascade.name)
-    references = settle(labels, cascade)
+    return file, read_materials(file), options
+
+
+def with_new(stored: Sequence[Label], given: Sequence[Label]) -> list[Label]:
+    """Labels as the store would have them after taking `given` in."""
+    ids = {label.id for label in stored}
+    added = {label.id: label for label in given if label.id not in ids and label.task == "produce"}
+    return [*stored, *added.values()]
+
+
+def _job(
+    file: CascadeFile,
+    materials: Materials,
+    labels: Sequence[Label],
+    *,
+    environment: Mapping[str, str],
+    options: RunOptions,
+) -> Job:
+    references = settle(labels, file.cascade)
     codes = stage_codes(file, materials, references, environment=environment)
     if options.budget and options.budget.dollars is not None:
         _check_prices(codes)
     return Job(
         file=file,
         materials=materials,
-        records=options.chosen(materials.scored(cascade)),
+        records=options.chosen(materials.scored(file.cascade)),
         codes=codes,
-        cells=cell_works(cascade, references, rounds=options.rounds),
+        cells=cell_works(file.cascade, references, rounds=options.rounds),
         options=options,
         labels=labels,
-        records_digest=taken.digest,
         environment=environment,
     )
 
@@ -121,20 +158,26 @@ def _check_prices(codes: Mapping[str, StageCode]) -> None:
 
 
 def run(
-    store: Store, job: Job, *, folder: Path, clock: Callable[[], float], progress: Progress | None, stop: Stop | None
+    store: Store,
+    taken_in: TakenIn,
+    *,
+    folder: Path,
+    clock: Callable[[], float],
+    progress: Progress | None,
+    stop: Stop | None,
 ) -> tuple[Run, Summary]:
     """Execute the job as a new run; when it is done, compute and store its scorecard.
 
     With `retry` it goes on in the newest run that is done. Raises: NotFound, ConfigurationError; StoreBusy when
     another process works on that run.
     """
-    with ExitStack() as held:
-        if job.options.retry:
-            begun, job = mended(store, job)
-            held.enter_context(store.leasing(begun))
+    with ExitStack() as lease:
+        if taken_in.job.options.retry:
+            begun, job = mended(store, taken_in.job)
+            lease.enter_context(store.leasing(begun))
         else:
-            begun = begin(store, job, folder=folder, now=clock(), held=held)
-            job = replace(job, cells=carrying(store, job, begun))
+            begun = begin(store, taken_in, folder=folder, now=clock(), lease=lease)
+            job = replace(taken_in.job, cells=carrying(store, taken_in, begun))
         return _carried_out(store, job, begun, clock=clock, progress=progress or Silent(), stop=stop)
 
 
@@ -157,43 +200,46 @@ def _carried_out(
     return ended, summary
 
 
-def begin(store: Store, job: Job, *, folder: Path, now: float, held: ExitStack) -> Run:
+def begin(store: Store, taken_in: TakenIn, *, folder: Path, now: float, lease: ExitStack) -> Run:
     """Store the beginning of a new run, with what it is made from and what it is told besides its file.
 
-    `held` keeps the run to this process. Runs that were killed are noted as ended.
+    `lease` keeps the run to this process. Runs that were killed are noted as ended.
     """
+    job = taken_in.job
     store.end_killed(job.file.cascade.name, now=now)
     new = _new_run(job, folder, now)
-    held.enter_context(store.leasing(new))
+    lease.enter_context(store.leasing(new))
     begun = store.create_run(new)
     made_from, texts = provenance(
         job.file,
         job.materials,
         job.codes,
         job.labels,
-        records_digest=job.records_digest,
+        records_digest=taken_in.records_digest,
         folder=folder,
         is_dirty=begun.commit.endswith("+"),
         environment=job.environment,
     )
-    store.origins.keep_records(begun.cascade, job.records_digest, job.materials.records)
+    store.origins.keep_records(begun.cascade, taken_in.records_digest, job.materials.records)
     store.origins.put(begun.id, codec.to_json(made_from), texts)
-    keep_basis(store, begun.id, _basis(job))
+    keep_basis(store, begun.id, _basis(taken_in))
     if job.options != RunOptions():
         store.put_view(begun.id, OPTIONS, codec.to_json(job.options), 0)
     return begun
 
 
-def carrying(store: Store, job: Job, begun: Run) -> tuple[CellWork, ...]:
-    """Give the cells of a run with what they may take over from other runs, as far as those have come."""
-    return with_carries(store, begun.id, job.file.cascade, job.cells, basis=_basis(job), labels=job.labels)
+def carrying(store: Store, taken_in: TakenIn, begun: Run) -> tuple[CellWork, ...]:
+    """Cells of a run with what they may take over from other runs, as far as those have come."""
+    job = taken_in.job
+    return with_carries(store, begun.id, job.file.cascade, job.cells, basis=_basis(taken_in), labels=job.labels)
 
 
-def _basis(job: Job) -> Basis:
+def _basis(taken_in: TakenIn) -> Basis:
+    job = taken_in.job
     cascade = job.file.cascade
     return Basis(
         stages=identities(cascade, job.codes, job.materials.corpora),
-        records=job.records_digest,
+        records=taken_in.records_digest,
         labels=len(job.labels),
         labels_digest=labels_digest(job.labels),
         fresh=tuple(sorted(job.options.fresh_of(cascade))),

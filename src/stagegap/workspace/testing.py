@@ -43,7 +43,7 @@ class Wanted:
         """Give the cascade file. Raises: NotFound."""
         if self.cascade.endswith((".yaml", ".yml")):
             return workspace.folder / self.cascade
-        files = workspace.files()
+        files = workspace.files.by_name()
         if self.cascade not in files:
             hint = near_names(self.cascade, files)
             raise NotFound(f"No file under pipelines/ holds the cascade {self.cascade!r}. {hint}".strip())
@@ -73,7 +73,7 @@ def wanted(
 
 def case_names(workspace: Workspace, wanted: Wanted) -> tuple[str, ...]:
     """Give the names of the cases, without running anything. Raises: ConfigurationError."""
-    file = workspace.load(wanted.path(workspace))
+    file = workspace.files.load(wanted.path(workspace))
     known = (*file.cascade.names, OUTCOME)
     if wanted.stage not in known:
         hint = near_names(wanted.stage, known)
@@ -87,7 +87,7 @@ def case_names(workspace: Workspace, wanted: Wanted) -> tuple[str, ...]:
 
 def cases(workspace: Workspace, wanted: Wanted, run: str) -> Mapping[str, Case]:
     """Give what a run answered, by the names of the cases."""
-    evidence = workspace.attribution(workspace.load(wanted.path(workspace)).cascade.name, run).evidence
+    evidence = workspace.runs.attribution(workspace.files.load(wanted.path(workspace)).cascade.name, run).evidence
     if wanted.by == "record":
         return {row.record: row for row in answers(evidence, wanted.stage)}
     return {row.group: row for row in group_scores(evidence, wanted.stage)}
@@ -116,7 +116,7 @@ def one_run(workspace: Workspace, wanted: Wanted, *, shared: Path, offline: bool
 def _answer(workspace: Workspace, path: Path, options: RunOptions, *, offline: bool) -> tuple[str, str]:
     """Give the run that is there or is made, or why there is none."""
     try:
-        plan = workspace.plan(path, options)
+        plan = workspace.runs.plan(path, options)
         there = None if plan.calls else _same(workspace, path, options)
         if there is not None:
             return "run", there
@@ -130,7 +130,7 @@ def _answer(workspace: Workspace, path: Path, options: RunOptions, *, offline: b
 
 def _same(workspace: Workspace, path: Path, options: RunOptions) -> str | None:
     """Give the newest run that would be made again as it is, and that no service left with a gap."""
-    file = workspace.load(path)
+    file = workspace.files.load(path)
     resolved, records = (
         json.dumps(file.resolved, ensure_ascii=False),
         len(options.chosen(read_materials(file).scored(file.cascade))),
@@ -138,11 +138,11 @@ def _same(workspace: Workspace, path: Path, options: RunOptions) -> str | None:
     return next(
         (
             run.name
-            for run in workspace.runs(file.cascade.name)
+            for run in workspace.runs.of(file.cascade.name)
             if run.status is RunStatus.DONE
             and (run.resolved, run.records) == (resolved, records)
-            and workspace.options(run) == options
-            and (card := workspace.scorecard(run.cascade, run.name)) is not None
+            and workspace.runs.options(run) == options
+            and (card := workspace.runs.scorecard(run.cascade, run.name)) is not None
             and not card.n_infrastructure
         ),
         None,
@@ -154,10 +154,10 @@ def _made(workspace: Workspace, path: Path, options: RunOptions) -> tuple[str, s
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        run, summary = workspace.run(path, options)
+        run, summary = workspace.runs.new(path, options)
     else:
         with ThreadPoolExecutor(1) as pool:
-            run, summary = pool.submit(workspace.run, path, options).result()
+            run, summary = pool.submit(workspace.runs.new, path, options).result()
     if summary.error == INTERRUPTED:
         raise KeyboardInterrupt
     return ("run", run.name) if run.status is RunStatus.DONE else ("stopped", f"Run {run.name}: {summary.error}")

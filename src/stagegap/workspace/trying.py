@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from stagegap.analysis.evidence import gather as gather_evidence
 from stagegap.analysis.evidence import stage_scores
 from stagegap.analysis.oddities.columns import Ablation, LearningCurve
-from stagegap.errors import ConfigurationError, StagegapError
+from stagegap.errors import StagegapError
 from stagegap.metrics import CustomMetric
 from stagegap.model.answer import Answer, Label, Output
 from stagegap.model.cascade import Cascade, Kind, Outcome, Source, Stage
@@ -24,13 +24,15 @@ from stagegap.model.run import SYSTEM, Cell
 from stagegap.model.values import Json
 from stagegap.runner import CellWork, Silent, Work, execute, plan
 from stagegap.runner.inputs import given_output
-from stagegap.runner.prepare import Materials, given_answers, seen_inputs
+from stagegap.runner.prepare import Materials, custom_metrics, given_answers, seen_inputs
 from stagegap.stages.building import build
 from stagegap.stages.pacing import Providers
 from stagegap.stages.protocol import Inputs, StageCode
 from stagegap.store import Store
+from stagegap.workspace.foundation import Foundation
 from stagegap.workspace.gathering import bar_of
 from stagegap.workspace.planting import Kept
+from stagegap.workspace.restored import Restored, refuse_to_pay
 
 Floats = NDArray[np.float64]
 NOTHING = "\x00nothing"
@@ -62,11 +64,7 @@ class Trial:
 
         Raises: ConfigurationError when that would call a paid service without leave.
         """
-        paid = plan(work, cache=self.store).paid_calls
-        if paid and not self.may_pay:
-            raise ConfigurationError(
-                f"That would make up to {paid:,} calls to a paid service at {judged}. `--paid` allows it."
-            )
+        refuse_to_pay(plan(work, cache=self.store), may_pay=self.may_pay, what=f"A trial at {judged}")
         kept = Kept(self.store)
         execute(work, sink=kept, cache=kept, progress=Silent())
         evidence = gather_evidence(work.cascade, self.work.records, kept.outputs, self.labels, custom=self.custom)
@@ -75,6 +73,23 @@ class Trial:
             bar = bar_of(self.work.cascade, self.work.cascade.stage(judged), self.custom)
             return np.where(np.isnan(scores), np.nan, (scores >= bar - 1e-9).astype(np.float64))
         return scores
+
+
+def trial_of(then: Restored, base: Foundation, *, most: int, may_pay: bool) -> Trial:
+    """Material of a run for trials on at most so many of its records, drawn at random."""
+    records = then.job.records
+    order: list[int] = np.random.default_rng(then.run.seed).permutation(len(records)).tolist()
+    file = then.job.file
+    return Trial(
+        store=base.store,
+        work=replace(then.work([records[i] for i in sorted(order[:most])]), cells=(CellWork(),)),
+        file_folder=Path(file.folder),
+        materials=then.job.materials,
+        labels=base.store.labels(file.cascade.name),
+        custom=custom_metrics(file),
+        environment=base.environment,
+        may_pay=may_pay,
+    )
 
 
 def ablations(trial: Trial) -> Iterator[Ablation]:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 
@@ -20,106 +17,66 @@ from stagegap.analysis.evidence import good_from
 from stagegap.attribution.shapley import EXACT_UP_TO
 from stagegap.errors import ConfigurationError, RunStopped
 from stagegap.model.answer import Output
-from stagegap.model.run import SYSTEM, Cell, Run, RunStatus
+from stagegap.model.run import SYSTEM, Cell, RunStatus
 from stagegap.runner import CellSummary, Plan, Progress, Stop, Work, execute, forecast
 from stagegap.runner.plan import PlannedCell, plan_several
 from stagegap.store import Store
 from stagegap.workspace.attributing import Attribution
 from stagegap.workspace.comparing import side
-from stagegap.workspace.restoring import Restored, restored
+from stagegap.workspace.foundation import Foundation
+from stagegap.workspace.restored import Restored, refuse_to_pay
 from stagegap.workspace.running import first_outputs, past_of
 
 PAIRS_OF_ORDERS = 20
 """Orders and their reverses that are drawn where more than 10 stages changed."""
 
 
-class Versions:
-    """Two runs as two versions of one cascade; a context, because code of then stands in a folder meanwhile."""
+@contextmanager
+def versions(
+    base: Foundation, before: Attribution, after: Attribution, *, use_shared: bool = False
+) -> Generator[Versions]:
+    """Two runs as two versions of one cascade; a context, because code of then stands in a folder meanwhile.
 
-    def __init__(
-        self,
-        store: Store,
-        before: Attribution,
-        after: Attribution,
-        *,
-        path: Path,
-        environment: Mapping[str, str],
-        use_shared: bool = False,
-    ) -> None:
-        self._store = store
-        self._before, self._after = before, after
-        self._path = path
-        self._environment = environment
-        self._use_shared = use_shared
-        self._open = ExitStack()
+    Raises: ConfigurationError where the runs differ in more than the system, or kept too little.
+    """
+    with base.restored(before.run) as old, base.restored(after.run) as new:
+        both = shared(side(before), side(after))
+        swaps = _swaps(old, new, both, use_shared=use_shared)
+        yield Versions(old=old, new=new, both=both, swaps=swaps, store=base.store)
 
-    def __enter__(self) -> Self:
-        try:
-            old, new = self._restored(self._before.run), self._restored(self._after.run)
-            both = shared(side(self._before), side(self._after))
-            self._mixing = _Mixing(old=old, new=new, both=both, swaps=self._swaps(old, new, both), store=self._store)
-        except BaseException:
-            self._open.close()
-            raise
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._open.close()
-
-    def plan(self) -> Plan:
-        """Give the calls that telling them apart needs, with their price; nothing is called."""
-        return self._mixing.plan()
-
-    def changed(self, *, may_pay: bool = False, progress: Progress, stop: Stop | None = None) -> WhatChanged:
-        """Run the mixtures, share the difference out among the stages, and keep the view at the later run.
-
-        Raises: ConfigurationError when that would call a paid service without leave, RunStopped, StoreError.
-        """
-        paid = self.plan().paid_calls
-        if paid and not may_pay:
-            raise ConfigurationError(
-                f"Telling the stages apart needs up to {paid:,} calls to a paid service. "
-                "`--plan` says what they cost, `--paid` allows them."
-            )
-        return self._mixing.changed(progress=progress, stop=stop or Stop())
-
-    def _restored(self, run: Run) -> Restored:
-        return self._open.enter_context(restored(self._store, run, path=self._path, environment=self._environment))
-
-    def _swaps(self, old: Restored, new: Restored, both: Shared) -> SwapPlan:
-        reasons = both.refusal.reasons if both.refusal and not self._use_shared else ()
-        names = old.run.name, new.run.name
-        if reasons:
-            offer = "`--shared` takes the records that are the same in both." if both.refusal else ""
-            raise ConfigurationError(
-                " ".join([f"{names[0]} and {names[1]} differ in more than the system.", *reasons, offer])
-            )
-        corpora = [restored.job.materials.corpora for restored in (old, new)]
-        for name in corpora[0].keys() & corpora[1].keys():
-            if corpora[0][name].hash != corpora[1][name].hash:
-                raise ConfigurationError(
-                    f"The corpus {name} is another one in {names[1]}, so stages of {names[0]} can't be mixed in."
-                )
-        cascades = old.job.file.cascade, new.job.file.cascade
-        changed = {name: origin.fingerprint for name, origin in new.made_from.stages.items()}
-        many = len(changed) > EXACT_UP_TO
-        found = swap_plan(
-            *cascades,
-            {name: origin.fingerprint for name, origin in old.made_from.stages.items()},
-            changed,
-            pairs_of_orders=PAIRS_OF_ORDERS if many else None,
-            rng=np.random.default_rng(new.run.seed) if many else None,
+def _swaps(old: Restored, new: Restored, both: Shared, *, use_shared: bool) -> SwapPlan:
+    reasons = both.refusal.reasons if both.refusal and not use_shared else ()
+    names = old.run.name, new.run.name
+    if reasons:
+        offer = "`--shared` takes the records that are the same in both." if both.refusal else ""
+        raise ConfigurationError(
+            " ".join([f"{names[0]} and {names[1]} differ in more than the system.", *reasons, offer])
         )
-        if found.problem:
-            raise ConfigurationError(found.problem)
-        return found
+    corpora = [restored.job.materials.corpora for restored in (old, new)]
+    for name in corpora[0].keys() & corpora[1].keys():
+        if corpora[0][name].hash != corpora[1][name].hash:
+            raise ConfigurationError(
+                f"The corpus {name} is another one in {names[1]}, so stages of {names[0]} can't be mixed in."
+            )
+    cascades = old.job.file.cascade, new.job.file.cascade
+    changed = {name: origin.fingerprint for name, origin in new.made_from.stages.items()}
+    many = len(changed) > EXACT_UP_TO
+    swaps = swap_plan(
+        *cascades,
+        {name: origin.fingerprint for name, origin in old.made_from.stages.items()},
+        changed,
+        pairs_of_orders=PAIRS_OF_ORDERS if many else None,
+        rng=np.random.default_rng(new.run.seed) if many else None,
+    )
+    if swaps.problem:
+        raise ConfigurationError(swaps.problem)
+    return swaps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Mixing:
-    """The mixtures of two restored runs."""
+class Versions:
+    """Two restored runs and the mixtures that tell their stages apart."""
 
     old: Restored
     new: Restored
@@ -128,6 +85,7 @@ class _Mixing:
     store: Store
 
     def plan(self) -> Plan:
+        """Calls that telling them apart needs, with their price; nothing is called."""
         works = [self._work(cell) for cell in self.swaps.cells]
         planned = plan_several(works, cache=self.store)
         old, new = past_of(self.store, self.old.job.file), past_of(self.store, self.new.job.file)
@@ -138,7 +96,18 @@ class _Mixing:
             cells.append(replace(predicted, cell=self._stored_as(cell)))
         return Plan(cells=tuple(cells))
 
-    def changed(self, *, progress: Progress, stop: Stop) -> WhatChanged:
+    def changed(self, *, may_pay: bool = False, progress: Progress, stop: Stop | None = None) -> WhatChanged:
+        """Run the mixtures, share the difference out among the stages, and keep the view at the later run.
+
+        Raises: ConfigurationError when that would call a paid service without leave, RunStopped, StoreError.
+        """
+        refuse_to_pay(
+            self.plan(),
+            may_pay=may_pay,
+            what="Telling the stages apart",
+            ways="`--plan` says what they cost, `--paid` allows them.",
+        )
+        stop = stop or Stop()
         outcome = self.new.job.file.cascade.outcome.stage
         outputs: dict[Cell, Mapping[str, Output]] = {
             self.swaps.start: first_outputs(self.store, self.old.run, SYSTEM, outcome),

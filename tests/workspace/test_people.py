@@ -8,7 +8,7 @@ import pytest
 from stagegap.analysis.judging import Judging
 from stagegap.runner.hunting import Hunt
 from stagegap.workspace import Workspace
-from stagegap.workspace.peopling import PeopleNotes
+from stagegap.workspace.people import PeopleNotes
 from stagegap.workspace.starter import write_starter
 
 
@@ -17,16 +17,16 @@ def project(tmp_path: Path) -> Iterator[Workspace]:
     """The starter, with a second person who says `other` to every question."""
     write_starter(tmp_path)
     with Workspace.open(tmp_path) as opened:
-        opened.run(None)
+        opened.runs.new(None)
         answer(opened, "random", "yz")
         yield opened
 
 
 def answer(project: Workspace, queue: str, who: str, value: str = "other") -> None:
-    found = project.desk.queue("first", "topic", queue)
-    for item in project.desk.queue_items(found, who, 99):
+    found = project.labels.queue("first", "topic", queue)
+    for item in project.labels.queue_items(found, who, 99):
         event = {"id": f"{who}{item.record}", "record": item.record, "action": "label", "values": {"value": value}}
-        project.desk.save_labels(found, [{**event, "active_ms": 4_000}], who)
+        project.labels.save_labels(found, [{**event, "active_ms": 4_000}], who)
 
 
 def notes(project: Workspace, stage: str = "topic", who: str = "yz") -> PeopleNotes:
@@ -59,7 +59,7 @@ def test_a_person_reads_of_their_own_work_and_of_nobody_elses(project: Workspace
 
 
 def test_hunt_with_unknown_chances_enters_no_rate(project: Workspace) -> None:
-    hunt = project.desk.hunt("first", "topic", Hunt(where="true"))
+    hunt = project.labels.hunt("first", "topic", Hunt(where="true"))
     assert notes(project).hunts == ()
     answer(project, hunt.id, "xx")
     (said,) = notes(project).hunts
@@ -67,10 +67,10 @@ def test_hunt_with_unknown_chances_enters_no_rate(project: Workspace) -> None:
 
 
 def test_judgements_are_said_by_criterion(project: Workspace) -> None:
-    queue = project.desk.judge("first", "reply", Judging(mode="prefer", criterion="tone"))
+    queue = project.labels.judge("first", "reply", Judging(mode="prefer", criterion="tone"))
     assert notes(project, "reply").judged == ()
-    for item in project.desk.queue_items(queue, "eve", 99):
+    for item in project.labels.queue_items(queue, "eve", 99):
         event = {"id": item.record, "record": item.record, "action": "label", "values": {"verdict": "both"}}
-        project.desk.save_labels(queue, [event], "eve")
+        project.labels.save_labels(queue, [event], "eve")
     (said,) = notes(project, "reply").judged
     assert said.startswith("Judged blind by tone: ")

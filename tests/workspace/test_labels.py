@@ -18,7 +18,7 @@ WARMUP = '{"record": "q2", "value": "parking", "explanation": "It is about the c
 def project(tmp_path: Path) -> Iterator[Workspace]:
     write_starter(tmp_path)
     with Workspace.open(tmp_path) as opened:
-        opened.run(None)
+        opened.runs.new(None)
         yield opened
 
 
@@ -31,50 +31,50 @@ def change(project: Workspace, **lines: str) -> None:
 
 def answer(project: Workspace, queue: Queue, record: str, who: str = "yz", **more: object) -> None:
     event = {"id": f"{who}{record}{more}", "record": record, "action": "label", "values": {"value": "other"}} | more
-    project.desk.save_labels(queue, [event], who)
+    project.labels.save_labels(queue, [event], who)
 
 
 def records(project: Workspace, queue: Queue, who: str = "yz") -> list[str]:
-    return [item.record for item in project.desk.queue_items(queue, who, 99)]
+    return [item.record for item in project.labels.queue_items(queue, who, 99)]
 
 
 def test_overlap_is_a_fifth_of_the_random_sample_and_the_same_for_everybody(project: Workspace) -> None:
-    sample, overlap = project.desk.queue("first", "topic"), project.desk.queue("first", "topic", "overlap")
+    sample, overlap = project.labels.queue("first", "topic"), project.labels.queue("first", "topic", "overlap")
     assert set(records(project, overlap)) == set(records(project, overlap, "xx"))
     assert set(records(project, overlap)) == set(records(project, sample)[:2])
-    (chance,) = {item.probability for item in project.desk.queue_items(overlap, "yz", 99)}
+    (chance,) = {item.probability for item in project.labels.queue_items(overlap, "yz", 99)}
     assert chance == pytest.approx(2 / 6)
-    assert project.desk.queue("first", "topic", "overlap").id == overlap.id
+    assert project.labels.queue("first", "topic", "overlap").id == overlap.id
 
 
 def test_overlap_of_another_size_is_a_new_one(project: Workspace) -> None:
-    first = project.desk.queue("first", "topic", "overlap")
-    drawn = project.desk.overlap("first", "topic", 99)
+    first = project.labels.queue("first", "topic", "overlap")
+    drawn = project.labels.overlap("first", "topic", 99)
     assert len(records(project, drawn)) == 6
-    assert project.desk.queue("first", "topic", "overlap").id == drawn.id != first.id
-    assert project.desk.queue("first", "topic", first.id).id == first.id
+    assert project.labels.queue("first", "topic", "overlap").id == drawn.id != first.id
+    assert project.labels.queue("first", "topic", first.id).id == first.id
 
 
 def test_hunted_labels_say_so_and_leave_the_numbers_alone(project: Workspace) -> None:
-    before = project.scorecard("first")
+    before = project.runs.scorecard("first")
     assert before is not None
-    hunt = project.desk.hunt("first", "topic", Hunt(where="true"))
+    hunt = project.labels.hunt("first", "topic", Hunt(where="true"))
     assert (hunt.purpose, hunt.drawn) == ("hunting", "true")
     answer(project, hunt, "q1")
     (made,) = [label for label in project.store.labels("first") if label.queue == hunt.id]
     assert (made.targeted, made.probability) == (True, None)
-    project.refresh("first", before.run)
-    after = project.scorecard("first")
+    project.runs.refresh("first", before.run)
+    after = project.runs.scorecard("first")
     assert after is not None
     assert (after.stages, after.system, after.annotators) == (before.stages, before.system, before.annotators)
-    assert "q1" in records(project, project.desk.queue("first", "topic")), "the fair sample still asks for it"
+    assert "q1" in records(project, project.labels.queue("first", "topic")), "the fair sample still asks for it"
 
 
 def test_swap_is_drawn_again_for_a_new_run_and_its_labels_name_the_run(project: Workspace) -> None:
-    first = project.desk.queue("first", "reply", "swap")
-    assert project.desk.queue("first", "reply", "swap").id == first.id
-    run, _ = project.run(None)
-    second = project.desk.queue("first", "reply", "swap")
+    first = project.labels.queue("first", "reply", "swap")
+    assert project.labels.queue("first", "reply", "swap").id == first.id
+    run, _ = project.runs.new(None)
+    second = project.labels.queue("first", "reply", "swap")
     assert second.run == run.id != first.run
     answer(project, second, "q3", values={"value": "Yes."})
     (made,) = [label for label in project.store.labels("first") if label.queue == second.id]
@@ -83,42 +83,42 @@ def test_swap_is_drawn_again_for_a_new_run_and_its_labels_name_the_run(project: 
 
 def test_unknown_queue_is_named(project: Workspace) -> None:
     with pytest.raises(NotFound, match="Stage 'topic' has no queue 'hunting'"):
-        project.desk.queue("first", "topic", "hunting")
-    assert project.desk.queue_of("first", "gone") is None
+        project.labels.queue("first", "topic", "hunting")
+    assert project.labels.queue_of("first", "gone") is None
 
 
 def test_record_of_a_link_comes_with_the_persons_own_label(project: Workspace) -> None:
-    queue = project.desk.queue("first", "topic")
-    found = project.desk.queue_item(queue, "q4")
+    queue = project.labels.queue("first", "topic")
+    found = project.labels.queue_item(queue, "q4")
     assert found is not None
     assert found.record == "q4"
-    assert project.desk.queue_item(queue, "q99") is None
-    assert project.desk.label_of(queue, "yz", "q4") is None
+    assert project.labels.queue_item(queue, "q99") is None
+    assert project.labels.label_of(queue, "yz", "q4") is None
     answer(project, queue, "q4")
-    made = project.desk.label_of(queue, "yz", "q4")
+    made = project.labels.label_of(queue, "yz", "q4")
     assert made is not None
     assert made.answer is not None
     assert made.answer.value == "other"
     answer(project, queue, "q4", action="undo")
-    assert project.desk.label_of(queue, "yz", "q4") is None
+    assert project.labels.label_of(queue, "yz", "q4") is None
 
 
 def test_every_guideline_version_is_kept_and_a_change_is_told_until_the_next_label(project: Workspace) -> None:
     text = project.folder / "pipelines" / "first" / "topic.md"
     text.write_text("Read it.")
     change(project, guideline="topic.md")
-    queue = project.desk.queue("first", "topic")
+    queue = project.labels.queue("first", "topic")
     answer(project, queue, "q1")
-    assert project.desk.guideline_change(queue, project.desk.sitting(queue, "yz", 0).guideline) is None
+    assert project.labels.guideline_change(queue, project.labels.sitting(queue, "yz", 0).guideline) is None
     text.write_text("Read it twice.")
-    newer = project.desk.queue("first", "topic")
+    newer = project.labels.queue("first", "topic")
     assert (newer.id, newer.guideline) == (queue.id, "Read it twice.")
-    told = project.desk.guideline_change(newer, project.desk.sitting(newer, "yz", 0).guideline)
+    told = project.labels.guideline_change(newer, project.labels.sitting(newer, "yz", 0).guideline)
     assert told is not None
     assert (told.before, told.now) == ("Read it.", "Read it twice.")
-    assert project.desk.guideline_change(newer, project.desk.sitting(newer, "xx", 0).guideline) is None
+    assert project.labels.guideline_change(newer, project.labels.sitting(newer, "xx", 0).guideline) is None
     answer(project, newer, "q2")
-    assert project.desk.guideline_change(newer, project.desk.sitting(newer, "yz", 0).guideline) is None
+    assert project.labels.guideline_change(newer, project.labels.sitting(newer, "yz", 0).guideline) is None
     versions = project.store.guidelines("first", "topic")
     assert [version.text for version in versions] == ["Read it.", "Read it twice."]
     made = [label.guideline for label in project.store.labels("first", annotator="yz")]
@@ -126,7 +126,7 @@ def test_every_guideline_version_is_kept_and_a_change_is_told_until_the_next_lab
 
 
 def test_label_from_a_page_of_yesterday_keeps_the_version_that_was_on_it(project: Workspace) -> None:
-    queue = project.desk.queue("first", "topic")
+    queue = project.labels.queue("first", "topic")
     answer(project, queue, "q1", guideline="0123456789abcdef")
     answer(project, queue, "q2", guideline="<script>")
     made = [label.guideline for label in project.store.labels("first", annotator="yz")]
@@ -136,7 +136,7 @@ def test_label_from_a_page_of_yesterday_keeps_the_version_that_was_on_it(project
 def test_warm_up_comes_with_the_queue_and_is_not_in_the_sample(project: Workspace) -> None:
     (project.folder / "pipelines" / "first" / "warmup.jsonl").write_text(WARMUP)
     change(project, warmup="warmup.jsonl")
-    queue = project.desk.queue("first", "topic")
+    queue = project.labels.queue("first", "topic")
     assert '"explanation": "It is about the car park."' in queue.warmup
     assert '"id": "q2"' in queue.warmup
     assert "q2" not in records(project, queue)
@@ -154,14 +154,14 @@ def test_warm_up_that_does_not_fit_is_one_sentence_with_its_line(project: Worksp
     (project.folder / "pipelines" / "first" / "warmup.jsonl").write_text(row)
     change(project, warmup="warmup.jsonl")
     with pytest.raises(InputError, match=r"warmup\.jsonl:1") as caught:
-        project.desk.queue("first", "topic")
+        project.labels.queue("first", "topic")
     assert message in str(caught.value)
 
 
 def test_warm_up_file_that_is_not_there_is_a_problem_of_the_cascade(project: Workspace) -> None:
     change(project, warmup="gone.jsonl")
     with pytest.raises(ConfigurationError, match=r"gone\.jsonl"):
-        project.load(None)
+        project.files.load(None)
 
 
 @pytest.fixture
@@ -174,36 +174,36 @@ def partly(tmp_path: Path) -> Iterator[Workspace]:
     ]
     path.write_text("\n".join(lines) + "\n")
     with Workspace.open(tmp_path) as opened:
-        opened.run(None)
+        opened.runs.new(None)
         yield opened
 
 
 def test_what_decides_the_ranking_is_a_queue_of_exactly_those_records(partly: Workspace) -> None:
-    told = partly.desk.next_labels("first", "yz")
+    told = partly.labels.next_labels("first", "yz")
     assert told is not None
     assert told.wanted == {"topic": 3}
-    queue = partly.desk.queue("first", "topic", "next")
+    queue = partly.labels.queue("first", "topic", "next")
     assert (queue.purpose, queue.drawn) == ("next", "3 of 3 without a label")
     assert set(records(partly, queue)) == set(records(partly, queue, "xx")) == {"q4", "q5", "q6"}
-    assert {item.probability for item in partly.desk.queue_items(queue, "yz", 9)} == {1.0}
-    assert partly.desk.queue("first", "topic", "next").id == queue.id, "while a record waits it stays the same"
+    assert {item.probability for item in partly.labels.queue_items(queue, "yz", 9)} == {1.0}
+    assert partly.labels.queue("first", "topic", "next").id == queue.id, "while a record waits it stays the same"
     with pytest.raises(NotFound, match="needs no further label at 'reply'"):
-        partly.desk.queue("first", "reply", "next")
+        partly.labels.queue("first", "reply", "next")
 
 
 def test_labels_of_that_queue_count_and_end_it(partly: Workspace) -> None:
-    queue = partly.desk.queue("first", "topic", "next")
+    queue = partly.labels.queue("first", "topic", "next")
     for record in ("q4", "q5", "q6"):
         answer(partly, queue, record, active_ms=4_000)
-    before = partly.desk.next_labels("first", "yz")
+    before = partly.labels.next_labels("first", "yz")
     assert before is not None
     assert before.newer == 3
-    partly.refresh("first", before.run)
-    after = partly.desk.next_labels("first", "yz")
+    partly.runs.refresh("first", before.run)
+    after = partly.labels.next_labels("first", "yz")
     assert after is not None
     assert (after.newer, after.wanted) == (0, {})
-    assert partly.desk.queue("first", "topic", "next").id == queue.id, "its end is shown, nothing new is drawn"
-    card = partly.scorecard("first")
+    assert partly.labels.queue("first", "topic", "next").id == queue.id, "its end is shown, nothing new is drawn"
+    card = partly.runs.scorecard("first")
     assert card is not None
     assert card.stages[0].in_place.n == 6
 
@@ -211,9 +211,9 @@ def test_labels_of_that_queue_count_and_end_it(partly: Workspace) -> None:
 def test_before_a_run_nothing_is_planned(tmp_path: Path) -> None:
     write_starter(tmp_path)
     with Workspace.open(tmp_path) as opened:
-        assert opened.desk.next_labels("first", "yz") is None
+        assert opened.labels.next_labels("first", "yz") is None
         with pytest.raises(NotFound, match="needs no further label at 'topic'"):
-            opened.desk.queue("first", "topic", "next")
+            opened.labels.queue("first", "topic", "next")
 
 
 SCHEMA = "{type: object, required: [kind], properties: {kind: {enum: [open, closed]}, n: {type: integer}}}"
@@ -226,12 +226,12 @@ def with_object(project: Workspace, schema: str = SCHEMA, more: str = "") -> Que
         "{type: label, values: [opening, parking, other]}", f"{{type: object, schema: {schema}}}{more}"
     )
     path.write_text(text.replace("cascade: first", "cascade: objects").replace("references:", "# "))
-    return project.desk.queue("objects", "topic")
+    return project.labels.queue("objects", "topic")
 
 
 def test_object_is_asked_for_and_held_to_its_schema(project: Workspace) -> None:
     queue = with_object(project)
-    assert [one.stage for one in project.desk.label_stages("objects")] == ["topic", "reply"]
+    assert [one.stage for one in project.labels.label_stages("objects")] == ["topic", "reply"]
     answer(project, queue, "q1", values={"/kind": "open", "/n": 3})
     (made,) = project.store.labels("objects")
     assert made.answer is not None
@@ -243,7 +243,7 @@ def test_object_is_asked_for_and_held_to_its_schema(project: Workspace) -> None:
 def test_stage_whose_object_has_no_form_is_not_offered(project: Workspace) -> None:
     with pytest.raises(ConfigurationError, match="Write a form of your own"):
         with_object(project, "{type: object, properties: {x: {type: array}}}")
-    assert [one.stage for one in project.desk.label_stages("objects")] == ["reply"]
+    assert [one.stage for one in project.labels.label_stages("objects")] == ["reply"]
 
 
 def test_form_of_the_users_own_is_kept_with_the_queue(project: Workspace) -> None:
@@ -256,10 +256,10 @@ def test_form_of_the_users_own_is_kept_with_the_queue(project: Workspace) -> Non
         answer(project, queue, "q2", values={"value": {"kind": 1}})
     module.write_bytes(b"\xff")
     with pytest.raises(ConfigurationError, match="The form of stage 'topic' can't be read"):
-        project.desk.hunt("objects", "topic", Hunt(where="true"))
+        project.labels.hunt("objects", "topic", Hunt(where="true"))
 
 
 def test_form_file_that_is_not_there_is_a_problem_of_the_cascade(project: Workspace) -> None:
     change(project, form="gone.js")
     with pytest.raises(ConfigurationError, match=r"gone\.js"):
-        project.load(None)
+        project.files.load(None)

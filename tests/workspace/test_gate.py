@@ -17,7 +17,7 @@ from stagegap.model.answer import Answer, Fact, Label
 from stagegap.model.run import RunStatus
 from stagegap.runner import RunOptions
 from stagegap.workspace import Workspace
-from stagegap.workspace.holding import Checked, Gate
+from stagegap.workspace.gate import Checked, Gate
 
 
 @pytest.fixture
@@ -36,12 +36,12 @@ def workspace(made: Path) -> Iterator[Workspace]:
 def spoilt(tmp_path: Path, twice: Copied) -> Iterator[Gate]:
     """With a second run, which lost a fact."""
     with Workspace.open(twice(tmp_path)) as opened:
-        yield Gate(opened, "first")
+        yield opened.gate("first")
 
 
 @pytest.fixture
 def gate(workspace: Workspace) -> Gate:
-    return Gate(workspace, "first")
+    return workspace.gate("first")
 
 
 def aim(made: Path, least: float) -> None:
@@ -116,13 +116,13 @@ def test_run_of_a_system_that_is_no_more_is_not_checked_unless_named(gate: Gate,
 
 
 def test_options_of_the_run_do_not_make_it_another_system(workspace: Workspace, gate: Gate) -> None:
-    workspace.run(None, RunOptions(limit=40, fresh=True))
+    workspace.runs.new(None, RunOptions(limit=40, fresh=True))
     assert gate.check().run == "v2"
 
 
 def test_runs_on_other_records_decide_nothing_until_the_shared_ones_are_taken(workspace: Workspace, gate: Gate) -> None:
     gate.bless("v1")
-    workspace.run(None, RunOptions(limit=40))
+    workspace.runs.new(None, RunOptions(limit=40))
     refused = gate.check()
     assert (refused.exit_code, status(refused, "regression")) == (5, "not measured")
     assert gate.check(shared=True).exit_code == 0
@@ -147,23 +147,23 @@ def test_labels_made_since_are_in_the_check(workspace: Workspace, gate: Gate, ma
     workspace.store.append_labels("first", others)
     checked = gate.check("v1", against="v1")
     assert next(r.message for r in checked.results if r.name == "labels outcome") == "outcome: 60 questions scored"
-    card = workspace.scorecard("first", "v1")
+    card = workspace.runs.scorecard("first", "v1")
     assert card is not None
-    assert workspace.stale_labels(card) == 0
+    assert workspace.runs.stale_labels(card) == 0
 
 
 def test_labels_made_on_the_card_are_found_blind_and_valid(workspace: Workspace, gate: Gate) -> None:
-    queue = workspace.desk.queue("first", "topic")
-    record = workspace.desk.queue_items(queue, "cd", 1)[0].record
+    queue = workspace.labels.queue("first", "topic")
+    record = workspace.labels.queue_items(queue, "cd", 1)[0].record
     event = {"id": "e1", "record": record, "action": "label", "values": {"value": "other"}}
-    workspace.desk.save_labels(queue, [event], "cd")
+    workspace.labels.save_labels(queue, [event], "cd")
     checked = gate.check("v1", against="v1")
     assert (status(checked, "blindness"), status(checked, "validity")) == ("passed", "passed")
     assert next(r.message for r in checked.results if r.kind == "blindness") == "1 label made blind"
 
 
 def test_run_that_did_not_end_is_neither_blessed_nor_checked(workspace: Workspace, gate: Gate) -> None:
-    run = workspace.runs("first")[0]
+    run = workspace.runs.of("first")[0]
     workspace.store.create_run(replace(run, id="5" * 32, name="", status=RunStatus.STOPPED))
     with pytest.raises(ConfigurationError, match="Run v2 is stopped; only a run that is done can be blessed"):
         gate.bless("v2")
@@ -175,9 +175,9 @@ def test_what_is_not_there_is_named(workspace: Workspace, gate: Gate, made: Path
     with pytest.raises(NotFound, match=r"no run 'v9'\. Known: v1\."):
         gate.bless("v9")
     with pytest.raises(NotFound, match="Cascade 'other' has no run that is done"):
-        Gate(workspace, "other").check()
+        workspace.gate("other").check()
     with pytest.raises(NotFound, match="holds the cascade 'other'"):
-        _ = Gate(workspace, "other").path
+        _ = workspace.gate("other").path
     (made / "cascade.blessed.json").write_text("{}")
     with pytest.raises(ConfigurationError, match="names no blessed run"):
         gate.check()
@@ -202,18 +202,18 @@ def test_another_clone_finds_the_blessed_run_when_it_was_made_again_at_its_commi
     git(first, "add", ".")
     git(first, "commit", "-q", "-m", "start")
     with Workspace.open(made) as opened:
-        opened.run(None)
-        assert Gate(opened, "first").bless("v1").is_reproducible
+        opened.runs.new(None)
+        assert opened.gate("first").bless("v1").is_reproducible
     git(tmp_path, "clone", "-q", "first", "second")
     blessed = (made / "cascade.blessed.json").read_text()
     second = tmp_path / "second" / "pipelines" / "first"
     with Workspace.open(second) as opened:
-        gate = Gate(opened, "first")
-        opened.run(None, RunOptions(limit=40))
-        opened.run(None)
+        gate = opened.gate("first")
+        opened.runs.new(None, RunOptions(limit=40))
+        opened.runs.new(None)
         (second / "cascade.blessed.json").write_text(blessed)
         spoil(second)
-        opened.run(None)
+        opened.runs.new(None)
         checked = gate.check()
         assert (checked.run, checked.against, checked.exit_code) == ("v3", "v2", 1)
         elsewhere = blessed.replace(json.loads(blessed)["commit"], "0" * 12)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from stagegap.analysis import codec
 from stagegap.analysis.judging import Judging, judged_answer, pairs
@@ -16,6 +17,7 @@ from stagegap.analysis.person_swaps import PersonSwaps
 from stagegap.analysis.references import latest
 from stagegap.analysis.worklist import form, guideline_hash, label_from_event, output_of
 from stagegap.errors import ConfigurationError, NotFound
+from stagegap.exchange.frames import Frame
 from stagegap.model.answer import SWAP_QUEUE, Label
 from stagegap.model.cascade import OutputType, Stage
 from stagegap.model.queue import GuidelineVersion, Progress, Queue, QueueItem, Sitting
@@ -35,7 +37,9 @@ from stagegap.runner.asking import (
 from stagegap.runner.hunting import Hunt
 from stagegap.runner.prepare import read_materials
 from stagegap.stages.acceptance import Rejected, accept
-from stagegap.store import Store
+from stagegap.workspace import exchanging
+from stagegap.workspace.exchanging import Foreign, ImportReport
+from stagegap.workspace.foundation import Foundation
 from stagegap.workspace.running import first_outputs
 from stagegap.workspace.stored import NEED, PERSON_SWAPS
 
@@ -61,13 +65,14 @@ class GuidelineChange:
     now: str
 
 
-class Desk:
-    """Hands out records and takes labels in, with what it handed out kept in memory."""
+class Labels:
+    """Where people are asked and answer; what was handed out is kept in memory. Labels also come and go as files."""
 
-    def __init__(self, store: Store, *, load: Callable[[str], CascadeFile], clock: Callable[[], float]) -> None:
-        self._store = store
-        self._load = load
-        self._clock = clock
+    def __init__(self, base: Foundation) -> None:
+        self._base = base
+        self._store = base.store
+        self._load = base.files.load_named
+        self._clock = base.clock
         self._handed_out: dict[str, dict[str, QueueItem]] = {}
         self._guidelines: set[tuple[str, str, str]] = set()
         self._readers: dict[tuple[str, str], tuple[str, ...]] = {}
@@ -237,6 +242,24 @@ class Desk:
             if output is not None and label.answer is not None and queue.purpose != "judge":
                 _check(label, output, items[label.record])
         self._store.append_labels(queue.cascade, labels)
+
+    def import_file(self, path: Path, cascade: Path | None, foreign: Foreign | None = None) -> ImportReport:
+        """Take the labels of a file in, of ours or another program's; what is there already is not taken twice."""
+        return exchanging.import_labels(
+            self._store, self._base.files.load(cascade), path, foreign or exchanging.Foreign()
+        )
+
+    def import_frame(self, labels: Frame, cascade: Path | None = None) -> ImportReport:
+        """Take the labels of a pandas frame in: the columns that `frame` gives, the four of a file at least."""
+        return exchanging.import_frame(self._store, self._base.files.load(cascade), labels)
+
+    def export(self, cascade: str, path: Path, *, references: bool = False, raw: bool = False) -> int:
+        """Write labels, or the references settled from them, as JSONL, CSV or Parquet. Give the number of rows."""
+        return exchanging.export_labels(self._store, self._load(cascade).cascade, path, references=references, raw=raw)
+
+    def frame(self, cascade: str) -> Frame:
+        """Labels of a cascade as a pandas frame. Raises: ConfigurationError without pandas."""
+        return exchanging.labels_frame(self._store, cascade)
 
     def _stored(self, cascade: str, stage: str, name: str) -> Queue | None:
         there = self._store.queues(cascade, stage)

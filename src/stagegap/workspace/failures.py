@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from stagegap.analysis.exposure import told_since
@@ -11,15 +11,13 @@ from stagegap.analysis.record_view import RecordView, record_view
 from stagegap.analysis.references import settle
 from stagegap.analysis.tags import OwnTags, TagTally, own_tags, tag_from_event, tag_tally
 from stagegap.analysis.views import Scorecard
-from stagegap.errors import NotFound
 from stagegap.model.answer import Label
 from stagegap.model.cascade import Cascade
 from stagegap.model.failure import Failure, FailurePage, Wanted
 from stagegap.model.reading import Seen
-from stagegap.model.run import SYSTEM, Run
-from stagegap.model.sources import CascadeFile
+from stagegap.model.run import SYSTEM
 from stagegap.model.values import Json
-from stagegap.store import Store
+from stagegap.workspace.foundation import Foundation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,26 +28,25 @@ class OwnTally:
     own: OwnTags
 
 
-class Reading:
+class Failures:
     """What the Failures page asks for; a run is named as on screen, `v3`."""
 
-    def __init__(self, store: Store, *, restored: Callable[[Run], CascadeFile], clock: Callable[[], float]) -> None:
-        self._store = store
-        self._restored = restored
-        self._clock = clock
+    def __init__(self, base: Foundation) -> None:
+        self._base = base
+        self._store = base.store
 
-    def failures(self, cascade: str, run: str, wanted: Wanted, *, after: int = 0) -> FailurePage:
+    def page(self, cascade: str, run: str, wanted: Wanted, *, after: int = 0) -> FailurePage:
         """Give at most 200 failures of a stage, those after a place, most typical first."""
-        return self._store.failing.page(self._run(cascade, run).id, wanted, after=after)
+        return self._store.failing.page(self._base.run(cascade, run).id, wanted, after=after)
 
     def place(self, cascade: str, run: str, wanted: Wanted, record: str) -> int | None:
         """Give the place of a record in a list, None when it is not in it."""
-        return self._store.failing.place(self._run(cascade, run).id, wanted, record)
+        return self._store.failing.place(self._base.run(cascade, run).id, wanted, record)
 
     def record(self, cascade: str, run: str, record: str) -> RecordView | None:
         """Give one record stage by stage; None when the run does not have it."""
-        found = self._run(cascade, run)
-        file = self._restored(found).cascade
+        found = self._base.run(cascade, run)
+        file = self._base.files.of_run(found).cascade
         records = self._store.records(cascade, ids=[record])
         outputs = {
             stage: output
@@ -90,7 +87,7 @@ class Reading:
     def _shape(self, cascade: str) -> Cascade | None:
         """Give the cascade as it was run last: which stage shows which answers; None before a run."""
         run = self._store.run(cascade)
-        return self._restored(run).cascade if run else None
+        return self._base.files.of_run(run).cascade if run else None
 
     def _open(
         self, cascade: str, viewer: str, labels: Sequence[Label], records: Sequence[str], shape: Cascade | None
@@ -130,8 +127,8 @@ class Reading:
                 id=uuid.uuid4().hex,
                 record=record,
                 annotator=viewer,
-                at=self._clock(),
-                run=self._run(cascade, run).id if run else "",
+                at=self._base.clock(),
+                run=self._base.run(cascade, run).id if run else "",
             )
             self._store.failing.append_seen(cascade, seen)
 
@@ -157,7 +154,7 @@ class Reading:
 
         Raises: ConfigurationError for an event that the page can't have made.
         """
-        key, at = self._run(cascade, run).id, self._clock()
+        key, at = self._base.run(cascade, run).id, self._base.clock()
         made = [
             tag_from_event(event, stage=stage, annotator=viewer, at=at, run=key, verified=verified) for event in events
         ]
@@ -167,13 +164,7 @@ class Reading:
         found: list[Failure] = []
         after: int | None = 0
         while records and after is not None:
-            page = self.failures(scorecard.cascade, scorecard.run, Wanted(stage=stage, among=records), after=after)
+            page = self.page(scorecard.cascade, scorecard.run, Wanted(stage=stage, among=records), after=after)
             found += page.rows
             after = page.next
-        return found
-
-    def _run(self, cascade: str, run: str) -> Run:
-        found = self._store.run(cascade, run)
-        if found is None:
-            raise NotFound(f"Cascade {cascade!r} has no run {run!r}.")
         return found

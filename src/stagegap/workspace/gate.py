@@ -13,12 +13,13 @@ from stagegap.analysis.changes.check_output import verdict_line
 from stagegap.analysis.changes.history import Blessed, History
 from stagegap.analysis.changes.views import Comparison
 from stagegap.analysis.views import Scorecard
-from stagegap.errors import ConfigurationError, NotFound, near_names
+from stagegap.errors import ConfigurationError
 from stagegap.model.cascade import Cascade
 from stagegap.model.run import Run, RunStatus
 from stagegap.model.values import Json
-from stagegap.workspace import Workspace
 from stagegap.workspace.comparing import history, on_shared_records
+from stagegap.workspace.foundation import Foundation
+from stagegap.workspace.runs import Runs
 from stagegap.workspace.tracing import payloads
 
 
@@ -39,8 +40,9 @@ class Checked:
 class Gate:
     """What holds the line of one cascade. The baseline is a file beside the cascade file, and moves by `bless` only."""
 
-    def __init__(self, workspace: Workspace, cascade: str) -> None:
-        self._workspace = workspace
+    def __init__(self, base: Foundation, cascade: str) -> None:
+        self._base = base
+        self._runs = Runs(base)
         self._cascade = cascade
 
     @property
@@ -50,16 +52,12 @@ class Gate:
 
     @property
     def _file(self) -> Path:
-        files = self._workspace.files()
-        if self._cascade not in files:
-            hint = near_names(self._cascade, files)
-            raise NotFound(f"No file under pipelines/ holds the cascade {self._cascade!r}. {hint}".strip())
-        return files[self._cascade]
+        return self._base.files.named(self._cascade)
 
     def bless(self, run: str) -> Blessed:
         """Hold later runs against this one, from now on. Raises: NotFound, ConfigurationError."""
-        found = self._run(run)
-        card = self._workspace.scorecard(self._cascade, found.name)
+        found = self._base.run(self._cascade, run)
+        card = self._runs.scorecard(self._cascade, found.name)
         if found.status is not RunStatus.DONE or card is None:
             raise ConfigurationError(
                 f"Run {found.name} is {found.status.value}; only a run that is done can be blessed."
@@ -79,7 +77,7 @@ class Gate:
 
     def blessed(self) -> Blessed | None:
         """Give what the file says; None when no run is blessed. Raises: ConfigurationError for a spoilt file."""
-        if self._cascade not in self._workspace.files() or not self.path.is_file():
+        if self._cascade not in self._base.files.by_name() or not self.path.is_file():
             return None
         try:
             return codec.from_json(Blessed, self.path.read_text(encoding="utf-8"))
@@ -93,7 +91,7 @@ class Gate:
         wanted = self.blessed()
         if wanted is None:
             return None
-        runs = [run for run in self._workspace.runs(self._cascade) if run.status is RunStatus.DONE]
+        runs = [run for run in self._runs.of(self._cascade) if run.status is RunStatus.DONE]
         itself = next((run for run in runs if run.id == wanted.id), None)
         if itself is not None or not wanted.is_reproducible:
             return itself
@@ -102,7 +100,7 @@ class Gate:
 
     def history(self) -> History:
         """List the runs."""
-        return history(self._workspace.store, self._cascade, blessed=self.blessed_run())
+        return history(self._base.store, self._cascade, blessed=self.blessed_run())
 
     def check(self, run: str | None = None, *, against: str | None = None, shared: bool = False) -> Checked:
         """Check a run, by default the newest that is done, against `against`, by default the blessed one.
@@ -111,13 +109,13 @@ class Gate:
         its own targets. `shared` compares the records that are the same in both where the runs can't be compared as
         they are. Raises: NotFound, ConfigurationError.
         """
-        found = self._run(run)
+        found = self._base.run(self._cascade, run)
         card = self._card(found)
-        read = self._workspace.attribution(self._cascade, found.name)
+        read = self._runs.attribution(self._cascade, found.name)
         cascade = read.cascade if run is not None else self._as_it_stands(found, read.cascade, card)
-        held = self._run(against) if against is not None else self.blessed_run()
+        held = self._base.run(self._cascade, against) if against is not None else self.blessed_run()
         view = self._compared(held, found, shared=shared)
-        store = self._workspace.store
+        store = self._base.store
         results = check(
             cascade,
             card,
@@ -137,20 +135,12 @@ class Gate:
             results=results,
         )
 
-    def _run(self, name: str | None) -> Run:
-        found = self._workspace.store.run(self._cascade, name)
-        if found is None:
-            known = [run.name for run in self._workspace.runs(self._cascade)]
-            wanted = f"no run {name!r}. {near_names(name, known)}".strip() if name else "no run that is done."
-            raise NotFound(f"Cascade {self._cascade!r} has {wanted} `stagegap run` makes one.")
-        return found
-
     def _card(self, run: Run) -> Scorecard:
         """Give the scorecard with all labels that there are."""
-        card = self._workspace.scorecard(self._cascade, run.name)
-        if card is not None and self._workspace.stale_labels(card):
-            self._workspace.refresh(self._cascade, run.name)
-            card = self._workspace.scorecard(self._cascade, run.name)
+        card = self._runs.scorecard(self._cascade, run.name)
+        if card is not None and self._runs.stale_labels(card):
+            self._runs.refresh(self._cascade, run.name)
+            card = self._runs.scorecard(self._cascade, run.name)
         if card is None:
             raise ConfigurationError(f"Run {run.name} is {run.status.value}; only a run that is done can be checked.")
         return card
@@ -158,7 +148,7 @@ class Gate:
     def _as_it_stands(self, run: Run, cascade: Cascade, card: Scorecard) -> Cascade:
         """Give the run's cascade with the targets of the file. Raises: ConfigurationError when the file is another."""
         path = self._file
-        file = self._workspace.load(path)
+        file = self._base.files.load(path)
         stale = _system(file.resolved) != _system(json.loads(run.resolved))
         if stale or (not card.n_infrastructure and self._calls(path, run)):
             raise ConfigurationError(
@@ -169,14 +159,14 @@ class Gate:
 
     def _calls(self, path: Path, run: Run) -> int:
         """Count the calls that the same run would make today: none, unless code, prompts, data or labels changed."""
-        told = self._workspace.options(run)
+        told = self._runs.options(run)
         plain = replace(told, fresh=False, fresh_stages=(), retry=False, budget=None)
-        return self._workspace.plan(path, plain).calls
+        return self._runs.plan(path, plain).calls
 
     def _compared(self, held: Run | None, run: Run, *, shared: bool) -> Comparison | None:
         if held is None:
             return None
-        view = self._workspace.compare(self._cascade, held.name, run.name)
+        view = self._runs.compare(self._cascade, held.name, run.name)
         return on_shared_records(view) if shared else view
 
     def _not_held(self, run: Run) -> CheckResult:

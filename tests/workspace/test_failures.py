@@ -21,13 +21,13 @@ from stagegap.workspace.starter import write_starter
 def workspace(tmp_path: Path) -> Iterator[Workspace]:
     write_starter(tmp_path)
     with Workspace.open(tmp_path) as opened:
-        opened.run(None)
+        opened.runs.new(None)
         yield opened
 
 
 @pytest.fixture
 def card(workspace: Workspace) -> Scorecard:
-    found = workspace.scorecard("first")
+    found = workspace.runs.scorecard("first")
     assert found is not None
     return found
 
@@ -42,7 +42,7 @@ def failing(card: Scorecard) -> tuple[str, str]:
 def test_list_of_failures_is_that_of_the_scorecard(workspace: Workspace, card: Scorecard) -> None:
     assert any(detail.failures for detail in card.details)
     for detail in card.details:
-        page = workspace.reading.failures("first", card.run, Wanted(stage=detail.stage))
+        page = workspace.failures.page("first", card.run, Wanted(stage=detail.stage))
         assert page.total == detail.failures
         assert [(row.record, row.title, row.score, row.first_fault) for row in page.rows] == [
             (row.record, row.title, row.score, row.first_fault) for row in detail.rows
@@ -61,7 +61,7 @@ def test_labels_made_later_change_the_list_when_the_view_is_refreshed(
     workspace: Workspace, card: Scorecard, failing: tuple[str, str]
 ) -> None:
     stage, record = failing
-    view = workspace.reading.record("first", card.run, record)
+    view = workspace.failures.record("first", card.run, record)
     assert view is not None
     run = workspace.store.run("first")
     assert run is not None
@@ -71,42 +71,42 @@ def test_labels_made_later_change_the_list_when_the_view_is_refreshed(
         for i in range(5)
     ]
     workspace.store.append_labels("first", labels)
-    workspace.refresh("first", card.run)
-    page = workspace.reading.failures("first", card.run, Wanted(stage=stage))
+    workspace.runs.refresh("first", card.run)
+    page = workspace.failures.page("first", card.run, Wanted(stage=stage))
     assert record not in [row.record for row in page.rows]
 
 
 def test_record_is_shown_stage_by_stage(workspace: Workspace, card: Scorecard, failing: tuple[str, str]) -> None:
     stage, record = failing
-    view = workspace.reading.record("first", card.run, record)
+    view = workspace.failures.record("first", card.run, record)
     assert view is not None
     blocks = {block.stage: block for block in view.blocks}
     assert list(blocks) == [row.stage for row in card.stages]
     assert blocks[stage].badge in ("first fault", "inherits the fault", "own fault")
     assert blocks[stage].people
-    assert workspace.reading.record("first", card.run, "nobody") is None
+    assert workspace.failures.record("first", card.run, "nobody") is None
 
 
 def test_record_is_in_the_list_at_its_place(workspace: Workspace, card: Scorecard, failing: tuple[str, str]) -> None:
     stage, record = failing
     wanted = Wanted(stage=stage)
-    place = workspace.reading.place("first", card.run, wanted, record)
+    place = workspace.failures.place("first", card.run, wanted, record)
     assert place is not None
-    assert workspace.reading.failures("first", card.run, wanted, after=place - 1).rows[0].record == record
-    assert workspace.reading.place("first", card.run, replace(wanted, group="no: such"), record) is None
+    assert workspace.failures.page("first", card.run, wanted, after=place - 1).rows[0].record == record
+    assert workspace.failures.place("first", card.run, replace(wanted, group="no: such"), record) is None
 
 
 def test_tags_are_counted_for_their_owner(workspace: Workspace, card: Scorecard, failing: tuple[str, str]) -> None:
     stage, record = failing
     event = {"id": "e1", "action": "add", "record": record, "tag": "two  topics"}
     for _ in range(2):  # sent twice, it is one
-        workspace.reading.save_tags("first", card.run, stage, [event], viewer="ab", verified=False)
-    mine = workspace.reading.tally(card, stage, "ab")
+        workspace.failures.save_tags("first", card.run, stage, [event], viewer="ab", verified=False)
+    mine = workspace.failures.tally(card, stage, "ab")
     assert mine.own.by_record == {record: ("two topics",)}
     assert [(row.tag, row.count) for row in mine.tally.rows] == [("two topics", 1)]
-    assert workspace.reading.tally(card, stage, "cd").tally.rows == ()
+    assert workspace.failures.tally(card, stage, "cd").tally.rows == ()
     with pytest.raises(ConfigurationError, match="can't be changed by 'burn'"):
-        workspace.reading.save_tags(
+        workspace.failures.save_tags(
             "first", card.run, stage, [{**event, "action": "burn"}], viewer="ab", verified=False
         )
 
@@ -115,37 +115,37 @@ def test_tag_of_a_record_that_is_no_failure_any_more_does_not_count(
     workspace: Workspace, card: Scorecard, failing: tuple[str, str]
 ) -> None:
     event = {"id": "e1", "action": "add", "record": "gone", "tag": "old"}
-    workspace.reading.save_tags("first", card.run, failing[0], [event], viewer="ab", verified=True)
-    tally = workspace.reading.tally(card, failing[0], "ab").tally
+    workspace.failures.save_tags("first", card.run, failing[0], [event], viewer="ab", verified=True)
+    tally = workspace.failures.tally(card, failing[0], "ab").tally
     assert (tally.read, tally.rows[0].count) == (0, 0)
 
 
 def test_record_that_was_looked_at_waits_for_that_person_no_more(workspace: Workspace, card: Scorecard) -> None:
-    queue = workspace.desk.queue("first", "topic")
-    first, second, *_ = workspace.desk.queue_items(queue, "ef", 5)
-    assert workspace.reading.waiting("first", second.record, "ef") == ()  # who never labelled has nothing waiting
+    queue = workspace.labels.queue("first", "topic")
+    first, second, *_ = workspace.labels.queue_items(queue, "ef", 5)
+    assert workspace.failures.waiting("first", second.record, "ef") == ()  # who never labelled has nothing waiting
     event = {"id": "l1", "action": "skip", "record": first.record, "values": None}
-    workspace.desk.save_labels(queue, [event], "ef")
-    assert workspace.reading.waiting("first", second.record, "ef") == ("topic",)
-    assert workspace.reading.waiting("first", first.record, "ef") == ("topic",)  # skipped: still to be done
-    assert workspace.reading.waiting("first", second.record, "gh") == ()
+    workspace.labels.save_labels(queue, [event], "ef")
+    assert workspace.failures.waiting("first", second.record, "ef") == ("topic",)
+    assert workspace.failures.waiting("first", first.record, "ef") == ("topic",)  # skipped: still to be done
+    assert workspace.failures.waiting("first", second.record, "gh") == ()
     for _ in range(2):
-        workspace.reading.look("first", card.run, second.record, "ef")
-    assert workspace.reading.waiting("first", second.record, "ef") == ()
-    assert second.record not in [item.record for item in workspace.desk.queue_items(queue, "ef", 20)]
-    assert second.record in [item.record for item in workspace.desk.queue_items(queue, "gh", 20)]
+        workspace.failures.look("first", card.run, second.record, "ef")
+    assert workspace.failures.waiting("first", second.record, "ef") == ()
+    assert second.record not in [item.record for item in workspace.labels.queue_items(queue, "ef", 20)]
+    assert second.record in [item.record for item in workspace.labels.queue_items(queue, "gh", 20)]
 
 
 def test_record_that_was_labelled_waits_no_more(workspace: Workspace) -> None:
-    queue = workspace.desk.queue("first", "topic")
-    record = workspace.desk.queue_items(queue, "ef", 1)[0].record
+    queue = workspace.labels.queue("first", "topic")
+    record = workspace.labels.queue_items(queue, "ef", 1)[0].record
     event = {"id": "l1", "action": "label", "record": record, "values": {"value": "opening"}}
-    workspace.desk.save_labels(queue, [event], "ef")
-    assert workspace.reading.waiting("first", record, "ef") == ()
-    workspace.desk.save_labels(queue, [{"id": "l2", "action": "undo", "record": record, "values": None}], "ef")
-    assert workspace.reading.waiting("first", record, "ef") == ("topic",)
+    workspace.labels.save_labels(queue, [event], "ef")
+    assert workspace.failures.waiting("first", record, "ef") == ()
+    workspace.labels.save_labels(queue, [{"id": "l2", "action": "undo", "record": record, "values": None}], "ef")
+    assert workspace.failures.waiting("first", record, "ef") == ("topic",)
 
 
 def test_unknown_run_is_named(workspace: Workspace) -> None:
     with pytest.raises(NotFound, match="no run 'v9'"):
-        workspace.reading.failures("first", "v9", Wanted(stage="topic"))
+        workspace.failures.page("first", "v9", Wanted(stage="topic"))

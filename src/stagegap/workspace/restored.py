@@ -1,4 +1,4 @@
-"""A stored run -> the job that made it: its code, prompts, corpora, records and labels as they were."""
+"""A stored run -> the job that made it, with code, prompts, records and labels as they were."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from stagegap import spec
 from stagegap.analysis import codec
 from stagegap.analysis.references import settle
 from stagegap.errors import ConfigurationError
+from stagegap.model.cascade import Cascade
 from stagegap.model.provenance import Provenance
 from stagegap.model.record import Record
 from stagegap.model.run import Run
 from stagegap.model.sources import CascadeFile
-from stagegap.runner import RunOptions
+from stagegap.runner import Plan, RunOptions, Work
 from stagegap.runner.prepare import Materials, cell_works, read_corpora, stage_codes
 from stagegap.store import Store
 from stagegap.workspace import provenance
@@ -38,6 +39,23 @@ class Restored:
     """Present digest of each file that the cascade points at, by path; empty for one that is gone."""
     texts: Mapping[str, str]
     """Texts as they were, by digest."""
+
+    @property
+    def asked_once(self) -> Cascade:
+        """The run's cascade, every stage asked once: repeats are no part of a swap or a trial."""
+        whole = self.job.file.cascade
+        return replace(whole, stages=tuple(replace(stage, repeats=1) for stage in whole.stages))
+
+    def work(self, records: Sequence[Record]) -> Work:
+        """Work of a swap or a trial on these records: every stage asked once, what is known used again."""
+        alone = replace(self.job, options=RunOptions()).work(self.run.id)
+        return replace(alone, cascade=self.asked_once, records=records)
+
+
+def refuse_to_pay(plan: Plan, *, may_pay: bool, what: str, ways: str = "`--paid` allows them.") -> None:
+    """Ask for leave before `what` calls a paid service. Raises: ConfigurationError where it would, without leave."""
+    if plan.paid_calls and not may_pay:
+        raise ConfigurationError(f"{what} needs up to {plan.paid_calls:,} calls to a paid service. {ways}")
 
 
 @contextmanager
@@ -98,7 +116,6 @@ def _job(store: Store, run: Run, file: CascadeFile, made_from: Provenance, envir
         cells=cell_works(file.cascade, references, rounds=options.rounds),
         options=options,
         labels=labels,
-        records_digest=made_from.records_digest,
         environment=environment,
     )
 

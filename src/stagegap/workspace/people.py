@@ -1,0 +1,253 @@
+"""People at a stage: how far they agree, what is said of them, and how their disagreements are settled."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from stagegap.analysis.chance import chance_corrected
+from stagegap.analysis.contributions import doubt_sentence, hunt_sentence, identity_sentence, own_work
+from stagegap.analysis.judging import judged_gap, judging_of
+from stagegap.analysis.label_history import LabelHistory
+from stagegap.analysis.rated import RatedGap
+from stagegap.analysis.references import adjudications, latest
+from stagegap.analysis.settling import (
+    Decision,
+    Disagreement,
+    adjudication,
+    beyond_chance,
+    decisions,
+    disagreement,
+    most_cited,
+    reasons,
+    settling_form,
+    settling_payload,
+)
+from stagegap.errors import ConfigurationError
+from stagegap.metrics import metric
+from stagegap.model.answer import Label
+from stagegap.model.queue import Queue, QueueItem
+from stagegap.model.record import Record
+from stagegap.model.run import SYSTEM
+from stagegap.model.values import Json
+from stagegap.runner.prepare import custom_metrics
+from stagegap.stats.clusters import clusters
+from stagegap.workspace.foundation import Foundation
+from stagegap.workspace.labels import Labels
+from stagegap.workspace.running import first_outputs
+from stagegap.workspace.tracing import history
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settling:
+    """What is to be settled at a stage."""
+
+    queue: Queue
+    """Whose payloads are shown."""
+    form: Mapping[str, Json]
+    open: tuple[str, ...]
+    """Records that people disagree on and that nobody has settled."""
+    settled: int
+    cited: Sequence[tuple[str, int]]
+    """Guideline lines that decisions rest on, with how often, the most cited first."""
+    reasons: Sequence[tuple[str, int]]
+    decisions: Sequence[Decision] = ()
+    """Those in force, newest first."""
+    known: int = 0
+    """Disagreements that wait for somebody else: the one who asks has seen the answers there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeopleNotes:
+    """Sentences about the people at a stage, for one reader."""
+
+    beyond: str
+    """How much of the agreement chance would not give; empty where that has no meaning."""
+    judged: tuple[str, ...]
+    """How the system's answers were judged beside those of people."""
+    hunts: tuple[str, ...]
+    """What hunts tell of all records, by weights."""
+    own: str
+    """The reader's own work; empty for nobody in particular."""
+    doubts: str
+    """Answers marked unsure, and records that several people skipped; empty without either."""
+    identity: str
+    """How far it was checked who people are; empty where nobody answered here."""
+
+
+class People:
+    """Computes what is said of people and keeps it in memory; the first time takes as long as it takes.
+
+    Disagreements are put before whoever settles them, names and the system's answer hidden.
+    """
+
+    def __init__(self, base: Foundation, labels: Labels) -> None:
+        self._store = base.store
+        self._load = base.files.load_named
+        self._clock = base.clock
+        self._labels = labels
+        self._kept: dict[tuple[str, str, str], tuple[tuple[int, int], PeopleNotes]] = {}
+        self._compared: dict[tuple[str, ...], Disagreement | None] = {}
+        """By metric and ids of the labels: labels never change, so that nothing is compared twice."""
+
+    def notes(self, cascade: str, stage: str, who: str) -> PeopleNotes | None:
+        """Give the notes as they were computed last; None before that."""
+        kept = self._kept.get((cascade, stage, who))
+        return kept[1] if kept else None
+
+    def is_current(self, cascade: str, stage: str, who: str) -> bool:
+        """Say whether nothing was labelled or judged since the notes were computed."""
+        kept = self._kept.get((cascade, stage, who))
+        return kept is not None and kept[0] == self._mark(cascade, stage)
+
+    def prepare(self, cascade: str, stage: str, who: str) -> None:
+        """Compute the notes, and compare what people answered, so that the page finds both. Raises: NotFound."""
+        mark = self._mark(cascade, stage)
+        self.settling(cascade, stage)
+        labels = self._store.labels(cascade, stage=stage)
+        notes = PeopleNotes(
+            beyond=self._beyond(cascade, stage, [label for label in labels if not label.targeted]),
+            judged=tuple(f"Judged blind by {one.criterion}: {one.sentence}" for one in self.judged(cascade, stage)),
+            hunts=self._hunts(cascade, stage, labels),
+            own=self._own(cascade, stage, who, labels) if who else "",
+            doubts=doubt_sentence(labels, noun=self._load(cascade).cascade.noun),
+            identity=identity_sentence(labels),
+        )
+        self._kept[cascade, stage, who] = (mark, notes)
+
+    def judged(self, cascade: str, stage: str) -> tuple[RatedGap, ...]:
+        """Give how the answers of the newest run that is done were judged beside those of people, by criterion."""
+        run = self._store.run(cascade)
+        made = self._store.judgements(cascade, stage=stage)
+        if not made or run is None:
+            return ()
+        queues = [q for q in self._store.queues(cascade, stage) if q.purpose == "judge" and q.run == run.id]
+        records, noun = self._records(cascade, made), self._load(cascade).cascade.noun
+        found = [
+            judged_gap(
+                [label for label in made if label.queue == queue.id],
+                records,
+                judging_of(queue),
+                noun=noun,
+                seed=run.seed,
+            )
+            for queue in queues
+        ]
+        return tuple(one for one in found if one is not None)
+
+    def settling(self, cascade: str, stage: str, who: str = "") -> Settling:
+        """Give the disagreements of a stage that wait, in the order of the records' ids. Raises: NotFound.
+
+        Those whose answers `who` has seen on another page are left to somebody else: settling is blind.
+        """
+        queue = self._labels.queue(cascade, stage)
+        labels = self._store.labels(cascade, stage=stage)
+        done = [label for (_, at), label in adjudications(labels).items() if at == stage]
+        waiting = self._disagreements(cascade, stage, labels)
+        known = self._store.failing.seen(cascade, who).intersection(waiting) if who else frozenset[str]()
+        return Settling(
+            queue=queue,
+            form=settling_form(json.loads(queue.form), queue.guideline),
+            open=tuple(sorted(waiting.keys() - known)),
+            settled=len(done),
+            cited=most_cited(done),
+            reasons=reasons(done),
+            decisions=decisions(done),
+            known=len(known),
+        )
+
+    def history(self, cascade: str, stage: str, record: str) -> LabelHistory:
+        """Give who said what at a stage of a record, when, having seen what. Raises: NotFound."""
+        return history(self._store, self._load(cascade).cascade, stage, record)
+
+    def payloads(self, settling: Settling, records: Sequence[str]) -> list[dict[str, Json]]:
+        """Give what is shown of these records; one that no queue of the stage holds is left out."""
+        queue = settling.queue
+        found = self._disagreements(queue.cascade, queue.stage, self._store.labels(queue.cascade, stage=queue.stage))
+        items = self._items(queue, records)
+        return [settling_payload(found[name], items[name]) for name in records if name in items and name in found]
+
+    def settle(
+        self, queue: Queue, events: Sequence[Mapping[str, Json]], annotator: str, verified: bool = False
+    ) -> None:
+        """Store decisions as labels of their own; sent twice, it is stored once. Raises: ConfigurationError."""
+        kept = [event for event in events if event.get("action") == "label"]
+        items = self._items(queue, [str(event.get("record")) for event in kept])
+        in_force = latest(self._store.labels(queue.cascade, stage=queue.stage))
+        made: list[Label] = []
+        for event in kept:
+            record = str(event.get("record"))
+            if record not in items:
+                raise ConfigurationError(f"The queue of stage {queue.stage!r} has no record {record!r}.")
+            people = list(in_force.get((record, queue.stage), {}).values())
+            at = self._clock()
+            made.append(
+                adjudication(event, people, queue, items[record], annotator=annotator, at=at, verified=verified)
+            )
+        self._store.append_labels(queue.cascade, made)
+
+    def _mark(self, cascade: str, stage: str) -> tuple[int, int]:
+        return self._store.label_count(cascade), len(self._store.judgements(cascade, stage=stage))
+
+    def _records(self, cascade: str, labels: Iterable[Label]) -> list[Record]:
+        """Give the records of labels, and no others: there may be a million."""
+        return self._store.records(cascade, ids=sorted({label.record for label in labels}))
+
+    def _beyond(self, cascade: str, stage: str, labels: Sequence[Label]) -> str:
+        answers: dict[str, dict[str, Label]] = {}
+        for (record, _), people in latest(labels).items():
+            for person, label in people.items():
+                answers.setdefault(person, {})[record] = label
+        records = [one for one in self._records(cascade, labels) if any(one.id in own for own in answers.values())]
+        output = self._load(cascade).cascade.stage(stage).output
+        codes = clusters(record.unit for record in records).codes
+        found = chance_corrected(answers, [one.id for one in records], output, codes, seed=0)
+        return beyond_chance(found[0]) if found else ""
+
+    def _own(self, cascade: str, stage: str, who: str, labels: Sequence[Label]) -> str:
+        file = self._load(cascade)
+        name = file.cascade.stage(stage).metrics[0]
+        by = metric(name, custom=custom_metrics(file).get(name))
+        units = {record.id: record.unit for record in self._records(cascade, labels)}
+        return own_work(labels, who, by, units, stage=stage, noun=file.cascade.noun, seed=0).sentence
+
+    def _hunts(self, cascade: str, stage: str, labels: Sequence[Label]) -> tuple[str, ...]:
+        run = self._store.run(cascade)
+        used = {label.queue for label in labels if label.targeted}
+        queues = [queue for queue in self._store.queues(cascade, stage) if queue.id in used]
+        if run is None or not queues:
+            return ()
+        file = self._load(cascade)
+        found = file.cascade.stage(stage)
+        by = metric(found.metrics[0], custom=custom_metrics(file).get(found.metrics[0]))
+        outputs = first_outputs(self._store, run, SYSTEM, stage)
+        units = {record.id: record.unit for record in self._records(cascade, labels)}
+        return tuple(
+            hunt_sentence(queue, labels, outputs, by, found.output.kind, units, noun=file.cascade.noun)
+            for queue in queues
+        )
+
+    def _items(self, queue: Queue, records: Sequence[str]) -> dict[str, QueueItem]:
+        """Give the items of records, of the random queue where it has them, otherwise of another of the stage."""
+        found: dict[str, QueueItem] = {}
+        for one in (queue, *self._store.queues(queue.cascade, queue.stage)):
+            missing = [record for record in records if record not in found]
+            if missing:
+                found.update({item.record: item for item in self._store.queue_items_of(one.id, missing)})
+        return found
+
+    def _disagreements(self, cascade: str, stage: str, labels: Sequence[Label]) -> dict[str, Disagreement]:
+        file = self._load(cascade)
+        name = file.cascade.stage(stage).metrics[0]
+        by = metric(name, custom=custom_metrics(file).get(name))
+        done = adjudications(labels)
+        found: dict[str, Disagreement] = {}
+        for place, people in latest(labels).items():
+            key = (name, *(label.id for label in people.values()))
+            if key not in self._compared:
+                self._compared[key] = disagreement(list(people.values()), by)
+            differ = self._compared[key]
+            if differ is not None and place not in done:
+                found[differ.record] = differ
+        return found
