@@ -34,7 +34,7 @@ def test_traces_are_run_and_their_masked_fault_counted(tmp_path: Path) -> None:
         card = opened.runs.scorecard("traces")
         assert card is not None
         assert [row.in_place.value for row in card.stages] == [pytest.approx(1 / 3), pytest.approx(2 / 3)]
-        found = opened.record("traces", "c")
+        [found] = opened.store.records("traces", ids=["c"])
         assert found is not None
         assert (found.fields["steps"], found.fields["first_fault"]) == ('{"say": "x"}', "step 1")
 

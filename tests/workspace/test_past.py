@@ -304,7 +304,7 @@ def test_expectation_needs_a_run_to_start_from(tmp_path: Path) -> None:
 
 
 def test_comparison_is_computed_once_for_the_same_labels(two: Workspace) -> None:
-    workspace, past = two, Past(two, "first")
+    workspace, past = two, two.past("first")
     view = past.comparison("v1", "v2")
     assert view.outcome.claim.verdict == "regressed"
     name = next(name for (name,) in _rows(workspace, "select name from run_view where name like 'compared with v1%'"))
@@ -319,7 +319,7 @@ def _rows(workspace: Workspace, query: str) -> list[tuple[str]]:
 
 
 def test_many_runs_stand_beside_each_other_by_knobs(two: Workspace) -> None:
-    workspace, past = two, Past(two, "first")
+    workspace, past = two, two.past("first")
     workspace.runs.new(None, RunOptions(seed=3, limit=30))
     view = past.compared_runs()
     assert view.knobs == ("file stages.py",)

@@ -84,7 +84,7 @@ def test_block_that_does_harm_and_fewer_examples_are_tried_at_the_service(
     (folder / "say.md.j2").write_text("Say {{ text }}\n\nBe kind.")
     with Workspace.open(tmp_path) as opened:
         opened.runs.new(None)
-        with pytest.raises(ConfigurationError, match=r"paid service at say\. `--paid` allows it"):
+        with pytest.raises(ConfigurationError, match=r"A trial at say needs up to .* `--paid` allows them"):
             opened.oddities.attempt("asking", without=True, learn=False)
         made = opened.oddities.attempt("asking", without=True, learn=True, may_pay=True)
         card = next(card for card in opened.oddities.screen("asking").cards if card.detector == "helper-hurts")

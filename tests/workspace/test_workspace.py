@@ -52,11 +52,12 @@ def test_only_what_changed_is_called_again(workspace: Workspace) -> None:
     assert (run.name, summary.calls) == ("v3", 14)
 
 
-def test_a_plan_in_a_fresh_project_stores_nothing_and_foretells_the_calls_of_the_run(workspace: Workspace) -> None:
+def test_a_plan_in_a_fresh_project_stores_nothing_and_bounds_the_calls_of_the_run(workspace: Workspace) -> None:
     planned = workspace.runs.plan(None)
     assert workspace.store.records("first") == []
     assert workspace.store.label_count("first") == 0
-    assert workspace.runs.new(None)[1].calls == planned.calls
+    assert (planned.is_exact, planned.calls) == (False, 18)
+    assert workspace.runs.new(None)[1].calls == 14
 
 
 def test_a_plan_reckons_with_references_that_only_the_next_run_takes_in(workspace: Workspace) -> None:
@@ -76,7 +77,7 @@ def test_a_self_check_of_a_run_stores_no_record_that_came_since(workspace: Works
     path = workspace.folder / "pipelines" / "first" / "questions.jsonl"
     path.write_text(path.read_text() + '{"id": "q7", "text": "Are dogs allowed?", "length": "short"}\n')
     workspace.runs.attribution("first").selfcheck(simulations=20)
-    assert workspace.record("first", "q7") is None
+    assert workspace.store.records("first", ids=["q7"]) == []
 
 
 def test_scorecard_is_read_as_it_was_stored(workspace: Workspace) -> None:
@@ -229,7 +230,7 @@ def test_unknown_names_come_with_the_known_ones(workspace: Workspace) -> None:
 
 
 def test_pooled_scores_of_a_run_come_from_its_outputs_and_all_labels(workspace: Workspace) -> None:
-    with pytest.raises(NotFound, match=r"^Cascade 'first' has no run that is done\.$"):
+    with pytest.raises(NotFound, match=r"^Cascade 'first' has no run that is done\. `stagegap run` makes one\.$"):
         workspace.runs.pooled("first")
     workspace.runs.new(None)
     card = workspace.runs.scorecard("first")

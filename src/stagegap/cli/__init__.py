@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import sys
 
+__all__ = ["main"]
+
 
 def main() -> None:
     """Run the command line; errors that are no bugs are printed without a traceback."""

@@ -227,7 +227,7 @@ def app(
 ) -> None:
     """Serve the app on 127.0.0.1 until Ctrl-C."""
     from stagegap.cli.opening import folder
-    from stagegap.ui.server import serve
+    from stagegap.ui import serve
 
     serve(folder(), port=port, open_browser=browser)
 

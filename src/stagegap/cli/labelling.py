@@ -52,7 +52,7 @@ def label(
     from stagegap.cli import printing
     from stagegap.cli.opening import cascade_name, workspace
     from stagegap.runner.hunting import Hunt
-    from stagegap.ui.server import ADDRESS, serve
+    from stagegap.ui import ADDRESS, serve
 
     who = who.strip()
     if not who:

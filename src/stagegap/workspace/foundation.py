@@ -46,8 +46,8 @@ class Foundation:
             return run
         known = [other.name for other in self.store.runs(cascade)]
         wanted = "run that is done" if name is None else f"run {name!r}"
-        hint = near_names(name or "", known) or "`stagegap run` makes one."
-        raise NotFound(f"Cascade {cascade!r} has no {wanted}. {hint}")
+        hints = f"{near_names(name, known) if name else ''} `stagegap run` makes one.".strip()
+        raise NotFound(f"Cascade {cascade!r} has no {wanted}. {hints}")
 
     def restored(self, run: Run) -> AbstractContextManager[Restored]:
         """Job that made a run, as it was then; a context, because code of then stands in a folder meanwhile.
