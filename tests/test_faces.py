@@ -1,4 +1,4 @@
-"""What other packages may import of a package stands in the `__all__` of its `__init__`: nobody imports past the face."""
+"""What other packages may import of a package stands in `__all__` of its `__init__`: nobody imports past the face."""
 
 from __future__ import annotations
 
