@@ -38,14 +38,14 @@ def keyed(cascade: Cascade, outputs: Mapping[tuple[str, str], Mapping[str, Outpu
     return found
 
 
-def recorded(*, uses: str = "recorded", seed: int = 5) -> tuple[Cascade, dict[tuple[str, str], dict[str, Output]]]:
+def recorded(*, is_recorded: bool = True, seed: int = 5) -> tuple[Cascade, dict[tuple[str, str], dict[str, Output]]]:
     live = TRUTH.cascade()
     outputs = keyed(live, TRUTH.outputs(TRUTH.luck(N, np.random.default_rng(seed)), IDS))
-    return replace(live, stages=tuple(replace(stage, uses=uses) for stage in live.stages)), outputs
+    return replace(live, stages=tuple(replace(stage, is_recorded=is_recorded) for stage in live.stages)), outputs
 
 
-def evidence(*, uses: str = "recorded", seed: int = 5) -> Evidence:
-    cascade, outputs = recorded(uses=uses, seed=seed)
+def evidence(*, is_recorded: bool = True, seed: int = 5) -> Evidence:
+    cascade, outputs = recorded(is_recorded=is_recorded, seed=seed)
     return gather(cascade, ROWS, outputs, LABELS, custom={})
 
 
@@ -57,7 +57,7 @@ def bounds(*, seed: int = 5) -> OutcomeBounds:
 
 @pytest.mark.parametrize("seed", [5, 6, 7])
 def test_the_bounds_hold_what_a_live_run_of_the_same_cascade_gives(seed: int):
-    cascade, outputs = recorded(uses="python", seed=seed)
+    cascade, outputs = recorded(is_recorded=False, seed=seed)
     live = scorecard(cascade, planted.run(), ROWS, outputs, LABELS, seed=1, resamples=200)
     for step, row in zip(bounds(seed=seed).steps, live.stages, strict=True):
         assert step.gain.worst.value <= row.gain.value <= step.gain.best.value
@@ -78,7 +78,7 @@ def test_unknown_is_what_reads_a_changed_input():
 
 
 def test_where_everything_can_be_run_there_are_no_bounds():
-    assert outcome_bounds(evidence(uses="python"), seed=1) is None
+    assert outcome_bounds(evidence(is_recorded=False), seed=1) is None
 
 
 def test_the_sentence_says_what_was_assumed():
@@ -93,7 +93,7 @@ def test_the_sentence_says_what_was_assumed():
 def test_a_stage_that_cannot_change_the_outcome_gains_exactly_nothing():
     shape = replace(TRUTH, shape="A B BC")
     live = shape.cascade()
-    cascade = replace(live, stages=tuple(replace(stage, uses="recorded") for stage in live.stages))
+    cascade = replace(live, stages=tuple(replace(stage, is_recorded=True) for stage in live.stages))
     outputs = keyed(live, shape.outputs(shape.luck(N, np.random.default_rng(2)), IDS))
     found = outcome_bounds(gather(cascade, ROWS, outputs, LABELS, custom={}), seed=1, resamples=200)
     assert found is not None

@@ -10,8 +10,8 @@ from pathlib import Path
 from llm_server import LlmServer
 from stagegap.model.cascade import Kind, Limits, OutputType, Stage
 from stagegap.model.values import Json
-from stagegap.stages import Reply
-from stagegap.stages.llm import LlmStage, build_llm
+from stagegap.stages import Reply, build
+from stagegap.stages.llm import LlmStage
 from stagegap.stages.pacing import Providers
 from stages.timing import Clock
 
@@ -57,7 +57,9 @@ class Model:
             described, timeout_s=timeout_s, connect_timeout_s=connect_s, silence_timeout_s=silence_s, limits=limits
         )
         environment = {"KEY": KEY} if environment is None else environment
-        return build_llm(described, folder=self.folder, corpora={}, environment=environment, providers=self.providers)
+        built = build(described, folder=self.folder, corpora={}, environment=environment, providers=self.providers)
+        assert isinstance(built, LlmStage)
+        return built
 
     def ask(self, stage: LlmStage, *texts: str) -> list[Reply]:
         async def together() -> list[Reply]:

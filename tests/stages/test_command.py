@@ -14,7 +14,7 @@ from stagegap.model.answer import Status
 from stagegap.model.cascade import Kind, OutputType, Stage
 from stagegap.model.values import Json
 from stagegap.stages import AsyncStage, Reply, build
-from stagegap.stages.command import STARTS, CommandStage, build_command
+from stagegap.stages.command import STARTS, CommandStage
 
 TEXT = OutputType(kind=Kind.TEXT)
 RANKING = OutputType(kind=Kind.LABELS, values=("a", "b"))
@@ -51,7 +51,9 @@ class Program:
     ) -> CommandStage:
         command = list(words) or [sys.executable, "worker.py"]
         described = self.make_stage("command", output, command=command, **({"files": files} if files else {}))
-        return build_command(replace(described, timeout_s=timeout_s), folder=self.folder, corpora={})
+        built = build(replace(described, timeout_s=timeout_s), folder=self.folder, corpora={}, environment={})
+        assert isinstance(built, CommandStage)
+        return built
 
     def ask(self, *texts: Json, stage: CommandStage | None = None, output: OutputType = TEXT) -> list[Reply]:
         """Ask for all texts at the same time."""

@@ -15,7 +15,7 @@ from stagegap.model.answer import Status
 from stagegap.model.cascade import Kind, OutputType, Stage
 from stagegap.model.values import Json
 from stagegap.stages import AsyncStage, Reply, build
-from stagegap.stages.http import MOST_BYTES, HttpStage, build_http
+from stagegap.stages.http import MOST_BYTES, HttpStage
 from stagegap.stages.pacing import Providers
 from stages.timing import Clock
 
@@ -65,7 +65,15 @@ class Service:
         environment = settings.pop("environment", {"KEY": HUSH})
         described = self.make_stage("http", output, **{"url": url, **settings})
         described = replace(described, timeout_s=timeout_s, silence_timeout_s=silence_s)  # type: ignore[arg-type]
-        return build_http(described, corpora={}, environment=environment, providers=Providers(self.clock))  # type: ignore[arg-type]
+        built = build(
+            described,
+            folder=Path(),
+            corpora={},
+            environment=environment,  # type: ignore[arg-type]
+            providers=Providers(self.clock),
+        )
+        assert isinstance(built, HttpStage)
+        return built
 
 
 def says(value: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:

@@ -12,7 +12,8 @@ import pytest
 from llm_server import LlmServer
 from stagegap.errors import ConfigurationError
 from stagegap.model.cascade import Kind, Limits, OutputType, Stage
-from stagegap.stages.llm import LlmStage, build_llm
+from stagegap.stages import build
+from stagegap.stages.llm import LlmStage
 from stagegap.stages.pacing import LONGEST_HOLD_S, LoopTimer, Provider, Providers, Rate
 from stages.timing import Clock
 
@@ -167,13 +168,10 @@ def model(tmp_path: Path, server: LlmServer, make_stage: Callable[..., Stage], c
 
     def make(**changes: object) -> LlmStage:
         stage = make_stage("llm", OutputType(kind=Kind.TEXT), model="m", prompt="prompt.j2", base_url=server.base_url)
-        return build_llm(
-            replace(stage, **changes),  # type: ignore[arg-type]
-            folder=tmp_path,
-            corpora={},
-            environment={},
-            providers=providers,
-        )
+        described = replace(stage, **changes)  # type: ignore[arg-type]
+        built = build(described, folder=tmp_path, corpora={}, environment={}, providers=providers)
+        assert isinstance(built, LlmStage)
+        return built
 
     return make
 

@@ -28,7 +28,7 @@ def known_outputs(cascade: Cascade, outputs: Outputs, references: Mapping[tuple[
     A recorded stage can't be run again: for a changed input it has either no output or the one that belongs to the
     old input. A skip by `when` is known, and so is an output whose call is the system's own (same key).
     """
-    if not any(stage.uses == "recorded" for stage in cascade.stages):
+    if not any(stage.is_recorded for stage in cascade.stages):
         return Sorted(outputs=outputs, unknown={})
     found = dict(outputs)
     unknown: dict[tuple[str, str], frozenset[str]] = {}
@@ -62,7 +62,7 @@ class _Place:
         own = self._system(self.stage.name, record)
         if own is not None and output.key and output.key == own.key:
             return True
-        if self.stage.uses != "recorded" or output.status is Status.BLOCKED:
+        if not self.stage.is_recorded or output.status is Status.BLOCKED:
             return True
         if output.status is Status.SKIPPED and own is not None and own.status is not Status.SKIPPED:
             return True

@@ -17,6 +17,7 @@ from stagegap.model.estimate import Estimate
 from stagegap.model.values import Json
 from stagegap.runner.plan import Plan, PlannedStage
 from stagegap.runner.progress import Progress, Silent, progress_on
+from stagegap.stages.foundation import Foundation
 from stagegap.store import Finding, Rebuilt
 from stagegap.tables import figures
 from stagegap.tables.figures import Unit
@@ -81,6 +82,20 @@ def draw_plan(plan: Plan) -> None:
     if plan.calls:
         cost = f"Cost {_between(plan.dollars, Unit.MONEY)}, time" if plan.paid_calls else "Time"
         out.print(Text(f"{cost} {_between(plan.seconds, Unit.SECONDS)}."))
+    for stage, foundation in plan.foundations.items():
+        out.print(Text(f"{stage} rests on {_listed(foundation)}."), style="dim")
+        if foundation.unseen:
+            out.print(Text(f"  What {', '.join(foundation.unseen)} imports by a name of its own is not noticed."))
+    if any(foundation.packages or foundation.files for foundation in plan.foundations.values()):
+        out.print(
+            Text("Other files and variables that code reads are noticed where `rests_on` names them."), style="dim"
+        )
+
+
+def _listed(foundation: Foundation) -> str:
+    """Give what a stage rests on in words."""
+    variables = [f"the variable {name}" for name in foundation.variables]
+    return ", ".join([*foundation.files, *foundation.packages, *variables]) or "its settings alone"
 
 
 def span_of(plan: Plan) -> str:

@@ -72,13 +72,19 @@ class Stage:
 
     name: str
     uses: str
-    """Kind of stage: python, sklearn, retrieval, llm, http, command or recorded."""
+    """Kind of stage, as `python` or `llm`; what it means is asked of the kind."""
     inputs: Mapping[str, Source]
     output: OutputType
     metrics: tuple[str, ...]
     """Metrics by name, the first being the stage's headline; `recall@3`, `python:module:function`."""
+    is_recorded: bool = False
+    """True when its outputs were written down by another system: it can't be asked anything else."""
     parameters: Mapping[str, Json] = field(default_factory=dict[str, Json])
     """The `with` block, environment references already replaced by `Secret` names where secret."""
+    rests_on: tuple[str, ...] = ()
+    """What else decides its answers: files, folders, patterns, and `env:NAME` for variables."""
+    score_rests_on: tuple[str, ...] = ()
+    """The same for the user's own metrics of the stage."""
     when: str | None = None
     """CEL condition on record fields and stage names; the stage is skipped where it is false."""
     when_reads: tuple[Source, ...] = ()

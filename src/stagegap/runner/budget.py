@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 
 from stagegap.errors import ConfigurationError, near_names
 from stagegap.model.cascade import Cascade, Stage
+from stagegap.stages.kinds import kind_of
 
-PAID = ("llm", "http")
-"""Kinds of stages whose calls may cost money, beside searches by embeddings."""
 _PART = re.compile(r"(?P<dollar>\$)?\s*(?P<number>\d+(?:[._,]\d+)*)\s*(?P<unit>[A-Za-z$]*)")
 _UNITS = {
     "calls": ("calls", 1),
@@ -148,7 +147,7 @@ class Meter:
 
 def is_paid(stage: Stage) -> bool:
     """Say whether a call of the stage may cost money."""
-    return stage.uses in PAID or (stage.uses == "retrieval" and stage.parameters.get("method") == "embeddings")
+    return kind_of(stage).is_paid(stage.parameters)
 
 
 def counted(cascade: Cascade) -> frozenset[str]:

@@ -11,6 +11,7 @@ from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.past import PastCall
 from stagegap.runner.plan import Plan, PlannedStage
 from stagegap.runner.work import Work
+from stagegap.stages.kinds import kind_of
 from stagegap.stages.prices import Priced
 from stagegap.stages.protocol import AsyncStage
 from stagegap.stats.intervals import predicted_total
@@ -30,8 +31,7 @@ def forecast(plan: Plan, work: Work, past: Mapping[str, Sequence[PastCall]]) -> 
 
 def _predicted(planned: PlannedStage, work: Work, past: Sequence[PastCall]) -> PlannedStage:
     code, stage = work.codes[planned.stage], work.cascade.stage(planned.stage)
-    # A program answers one call at a time.
-    at_once = stage.concurrency if isinstance(code, AsyncStage) and stage.uses != "command" else 1
+    at_once = stage.concurrency if isinstance(code, AsyncStage) and not kind_of(stage).is_one_by_one else 1
     seconds = _total([call.latency_ms / 1000 / at_once for call in past], planned.calls)
     tokens = _total([_sum(call) for call in past], planned.calls)
     if not planned.is_paid:

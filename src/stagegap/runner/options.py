@@ -15,9 +15,7 @@ from stagegap.model.record import Record
 from stagegap.runner.budget import Budget
 from stagegap.runner.engines.choosing import Choice
 from stagegap.spec.expressions import Condition, ConditionError
-
-DRAWING = ("llm", "http", "command")
-"""Kinds that may answer the same input otherwise the next time."""
+from stagegap.stages.kinds import kind_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +89,7 @@ class RunOptions:
         return frozenset(cascade.names if self.fresh else self.fresh_stages)
 
     def _stage(self, stage: Stage) -> Stage:
-        draws = stage.uses in DRAWING or stage.repeats > 1
+        draws = kind_of(stage).draws or stage.repeats > 1
         return replace(
             stage,
             repeats=self.repeats if self.repeats is not None and draws else stage.repeats,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.run import Cell
@@ -14,6 +14,7 @@ from stagegap.runner.fresh import Nothing
 from stagegap.runner.inputs import Wiring
 from stagegap.runner.scope import repeats_of, scope_of
 from stagegap.runner.work import Cache, CellWork, Work
+from stagegap.stages.foundation import Foundation
 from stagegap.stages.person import PersonStage
 
 CHUNK = 4_096
@@ -60,6 +61,8 @@ class Plan:
     """What a run needs."""
 
     cells: tuple[PlannedCell, ...]
+    foundations: Mapping[str, Foundation] = field(default_factory=dict[str, Foundation])
+    """What each stage rests on, where that is known."""
 
     @property
     def calls(self) -> int:

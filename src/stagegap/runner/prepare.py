@@ -23,6 +23,8 @@ from stagegap.runner.work import CellWork
 from stagegap.stages.building import build
 from stagegap.stages.canonical import digest
 from stagegap.stages.corpus import Corpus
+from stagegap.stages.foundation import named_digest
+from stagegap.stages.kinds import kind_of
 from stagegap.stages.pacing import Providers
 from stagegap.stages.protocol import Inputs, StageCode
 from stagegap.stages.python import UserFunction, function_at
@@ -109,7 +111,7 @@ class WorkerRecipe:
         Only records that a stage is trained on travel.
         """
         cascade = file.cascade
-        splits = {str(stage.parameters.get("train")) for stage in cascade.stages if stage.uses == "sklearn"}
+        splits = {kind_of(stage).learns_from(stage.parameters) for stage in cascade.stages} - {None}
         shared = replace(
             cascade,
             stages=tuple(replace(stage, limits=_share(stage.limits, workers)) for stage in cascade.stages),
@@ -167,7 +169,12 @@ def metrics_digest(file: CascadeFile) -> str:
     Empty where the cascade has none. Raises: ConfigurationError when one can't be loaded.
     """
     codes: dict[str, Json] = {name: function.code.digest for name, function in _metric_functions(file).items()}
-    return digest(codes) if codes else ""
+    named = {
+        stage.name: named_digest(stage.score_rests_on, folder=Path(file.folder), environment=os.environ)
+        for stage in file.cascade.stages
+        if stage.score_rests_on
+    }
+    return digest([codes, named]) if codes or named else ""
 
 
 def _metric_functions(file: CascadeFile) -> dict[str, UserFunction]:
@@ -202,8 +209,8 @@ def _examples(
     cascade: Cascade, stage: Stage, materials: Materials, answers: Mapping[str, Mapping[str, Answer]]
 ) -> Sequence[tuple[Inputs, Json]]:
     """Give inputs and reference values of the records that a stage is trained on, in record order."""
-    split = stage.parameters.get("train")
-    if stage.uses != "sklearn" or split is None:
+    split = kind_of(stage).learns_from(stage.parameters)
+    if split is None:
         return ()
     examples: list[tuple[Inputs, Json]] = []
     for record in materials.records:
@@ -224,7 +231,7 @@ def _reference_outputs(
 
 
 def _recorded(stage: Stage) -> dict[str, Json] | None:
-    if stage.uses != "recorded":
+    if not kind_of(stage).is_recorded:
         return None
     named = {key: str(value) for key in ("record", "value", "status") if (value := stage.parameters.get(key))}
     return read_recorded(Path(str(stage.parameters["path"])), RecordedFields(**named), stage=stage.name)

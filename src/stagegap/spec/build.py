@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
-from stagegap.model.cascade import Cascade, Kind, Limits, Outcome, OutputType, Stage
+from stagegap.model.cascade import Cascade, Limits, Outcome, Stage
 from stagegap.model.sources import CascadeFile, CorpusSource, RecordsSource, ReferencesSource
 from stagegap.model.values import Json
 from stagegap.spec import schema
-from stagegap.spec.checks import bar_of, metrics_of, names_of
+from stagegap.spec.checks import bar_of, is_recorded, metrics_of, names_of, written
 from stagegap.spec.documents import Sections
 from stagegap.spec.expand import relative
-from stagegap.spec.fields import many
 from stagegap.spec.links import Links
 from stagegap.spec.nodes import plain
 from stagegap.spec.order import ordered
-from stagegap.spec.outputs import LabelOutput, LabelsOutput, NumberOutput, ObjectOutput, Output, RankingOutput
+from stagegap.spec.outputs import LabelOutput, LabelsOutput, Output, output_type
 from stagegap.stages.canonical import canonical
+from stagegap.stages.settings import many
 
 
 def build(sections: Sections, links: Links, *, path: Path, guidelines: Mapping[str, str]) -> CascadeFile:
@@ -43,8 +42,8 @@ def build(sections: Sections, links: Links, *, path: Path, guidelines: Mapping[s
             metric=names_of(metrics_of(judged))[metric],
             good=None if sections.outcome.good is None else bar_of(sections.outcome.good),
         ),
-        targets={name: _written(target) for name, target in sections.targets.items()},
-        human_baseline=_written(sections.human_baseline),
+        targets={name: written(target) for name, target in sections.targets.items()},
+        human_baseline=written(sections.human_baseline),
         providers={host: Limits(**one.model_dump()) for host, one in sections.providers.items() if one},
         resources=sections.head.resources,
         fingerprint=fingerprint(resolved),
@@ -82,14 +81,17 @@ def _corpus(name: str, corpus: schema.Corpus) -> CorpusSource:
 
 def _stage(name: str, sections: Sections, links: Links, guidelines: Mapping[str, str]) -> Stage:
     stage = sections.stages[name]
-    assert isinstance(stage, schema.AnyStage), "a file with a problem is not built"
+    assert isinstance(stage, schema.Stage), "a file with a problem is not built"
     return Stage(
         name=name,
         uses=stage.uses,
+        is_recorded=is_recorded(stage),
         inputs=links.inputs[name],
         output=output_type(stage.output),
         metrics=metrics_of(stage),
-        parameters=_written(stage.with_, with_defaults=True),
+        parameters=written(stage.with_, with_defaults=True),
+        rests_on=tuple(stage.rests_on),
+        score_rests_on=tuple(stage.score_rests_on),
         when=stage.when,
         when_reads=links.when_reads[name],
         ask=stage.ask,
@@ -108,30 +110,6 @@ def _stage(name: str, sections: Sections, links: Links, guidelines: Mapping[str,
     )
 
 
-def output_type(output: Output) -> OutputType:
-    """Give the type of the model."""
-    kind = Kind(output.type)
-    match output:
-        case LabelOutput(values=values) | LabelsOutput(values=values):
-            return OutputType(kind=kind, values=tuple(values))
-        case RankingOutput(of=corpus, k=k):
-            return OutputType(kind=kind, of=corpus, k=k)
-        case NumberOutput(low=low, high=high):
-            return OutputType(kind=kind, low=low, high=high)
-        case ObjectOutput(schema_=shape):
-            return OutputType(kind=kind, schema=json.dumps(shape, sort_keys=True, separators=(",", ":")))
-        case _:
-            return OutputType(kind=kind)
-
-
 def _help(output: Output) -> dict[str, str]:
     values = output.values if isinstance(output, LabelOutput | LabelsOutput) else None
     return {value: text for value, text in values.items() if text} if isinstance(values, dict) else {}
-
-
-def _written(block: schema.Block | None, *, with_defaults: bool = False) -> dict[str, Json]:
-    """Give the keys of a block that have a value; with defaults, also those that the file leaves out."""
-    if block is None:
-        return {}
-    values = cast("dict[str, Json]", block.model_dump(by_alias=True, exclude_unset=not with_defaults))
-    return {key: value for key, value in values.items() if value is not None}

@@ -4,30 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import cast
-from urllib.parse import urlsplit
 
 from stagegap.errors import near_names
 from stagegap.model.cascade import Kind
 from stagegap.model.values import Json
 from stagegap.spec.documents import Sections
-from stagegap.spec.fields import many
+from stagegap.spec.environment import is_secret
 from stagegap.spec.files import check_file, check_function
-from stagegap.spec.kinds import RetrievalWith
 from stagegap.spec.links import mark
 from stagegap.spec.nodes import Findings
-from stagegap.spec.outputs import LabelOutput, LabelsOutput, NumberOutput, ObjectOutput, RankingOutput
-from stagegap.spec.schema import (
-    CommandStage,
-    HttpStage,
-    LlmStage,
-    PythonStage,
-    RecordedStage,
-    RetrievalStage,
-    SklearnStage,
-    StageBase,
-)
+from stagegap.spec.outputs import LabelOutput, LabelsOutput, NumberOutput, ObjectOutput, RankingOutput, output_type
+from stagegap.spec.schema import Stage, StageBase
 from stagegap.spec.scores import default_for, mismatch
+from stagegap.stages.foundation import VARIABLE, named_files
+from stagegap.stages.kinds import Draft, named
+from stagegap.stages.settings import Block, many, texts
 
 
 def check(sections: Sections, findings: Findings) -> None:
@@ -38,6 +31,20 @@ def check(sections: Sections, findings: Findings) -> None:
 def metrics_of(stage: StageBase) -> tuple[str, ...]:
     """Give the stage's metrics, those of its type where it names none."""
     return many(stage.score) if stage.score is not None else (default_for(Kind(stage.output.type), k=_k(stage)),)
+
+
+def is_recorded(stage: StageBase) -> bool:
+    """True for a stage whose outputs were written down."""
+    kind = named(stage.uses) if isinstance(stage, Stage) else None
+    return kind is not None and kind.is_recorded
+
+
+def written(block: Block | None, *, with_defaults: bool = False) -> dict[str, Json]:
+    """The keys of a block that have a value; with defaults, also those that the file leaves out."""
+    if block is None:
+        return {}
+    values = cast("dict[str, Json]", block.model_dump(by_alias=True, exclude_unset=not with_defaults))
+    return {key: value for key, value in values.items() if value is not None}
 
 
 def names_of(metrics: Sequence[str]) -> dict[str, str]:
@@ -90,7 +97,7 @@ class _Checks:
 
     def _stage(self, name: str, stage: StageBase) -> None:
         here = ("stages", name)
-        if not stage.inputs and not isinstance(stage, RecordedStage):
+        if not stage.inputs and not is_recorded(stage):
             self._add((*here, "inputs"), f"the stage {name!r} has no inputs.", "Write `inputs: {NAME: record.FIELD}`.")
         if stage.guideline is not None:
             self._files(stage.guideline, "the guideline", *here, "guideline")
@@ -98,39 +105,55 @@ class _Checks:
             self._files(stage.warmup, "the warm-up", *here, "warmup")
         if stage.form is not None:
             self._files(stage.form, "the form", *here, "form")
-        is_asking = isinstance(stage, LlmStage | HttpStage) or (
-            isinstance(stage, RetrievalStage) and stage.with_.method == "embeddings"
-        )
-        if stage.limits and not is_asking:
-            self._add((*here, "limits"), "limits are for stages that ask a provider: llm and http.", "Remove it.")
+        for key, names in (("rests_on", stage.rests_on), ("score_rests_on", stage.score_rests_on)):
+            for text in names:
+                self._named(text, (*here, key))
+        if isinstance(stage, Stage):
+            self._kind(name, stage)
         self._resources(name, stage)
         self._output(name, stage)
         self._scores(name, stage)
-        match stage:
-            case PythonStage():
-                for key, function in (("function", stage.with_.function), ("warm_up", stage.with_.warm_up)):
-                    if function is not None:
-                        check_function(function, mark(self._sections, *here, "with", key), self._findings)
-            case SklearnStage():
-                self._sklearn(name, stage)
-            case RetrievalStage():
-                self._retrieval(name, stage)
-            case RecordedStage():
-                self._files(stage.with_.path, "the file of recorded outputs", *here, "with", "path")
-            case LlmStage():
-                self._files(stage.with_.prompt, "the prompt", *here, "with", "prompt")
-                self._address(stage.with_.base_url, (*here, "with", "base_url"), like="https://HOST/v1")
-                if stage.with_.structured and stage.output.type == "text":
-                    self._add((*here, "with", "structured"), "a text has no structure.", "Remove the key.")
-                if stage.with_.api == "responses" and stage.with_.seed is not None:
-                    self._add((*here, "with", "seed"), "the responses interface takes no seed.", "Remove the key.")
-            case HttpStage():
-                self._address(stage.with_.url, (*here, "with", "url"), like="https://HOST/PATH")
-                self._body(name, stage)
-            case CommandStage():
-                self._files(stage.with_.files, "the file", *here, "with", "files")
-            case _:
-                pass
+
+    def _named(self, text: str, keys: tuple[str, ...]) -> None:
+        """Report what nothing can rest on: files that are not there, and secrets, which no hash may hold."""
+        if not text.startswith(VARIABLE):
+            try:
+                is_there = bool(named_files(text, Path()))
+            except (OSError, ValueError):
+                is_there = False
+            if not is_there:
+                check_file(text, "the file", mark(self._sections, *keys), self._findings)
+        elif is_secret(text.removeprefix(VARIABLE)):
+            self._add(keys, f"{text!r} looks like a secret, whose value is never kept.", "Name what it stands for.")
+
+    def _kind(self, name: str, stage: Stage) -> None:
+        """Report what the stage's kind finds in its settings, and the files that they point at."""
+        kind, here, sections = named(stage.uses), ("stages", name), self._sections
+        assert kind, "the model of a stage is made from its kind"
+        settings = written(stage.with_, with_defaults=True)
+        for key, points in kind.pointers.items():
+            for text in texts(settings.get(key)):
+                at = mark(sections, *here, "with", key)
+                if points.form == "function":
+                    check_function(text, at, self._findings)
+                elif points.form == "file":
+                    check_file(text, points.what, at, self._findings)
+        if stage.limits and not kind.is_paid(settings):
+            self._add((*here, "limits"), "limits are for stages that ask a provider: llm and http.", "Remove it.")
+        draft = Draft(
+            settings=stage.with_,
+            inputs=stage.inputs,
+            output=output_type(stage.output),
+            corpora={
+                corpus: (found.id, found.title, *many(found.text)) if found else ()
+                for corpus, found in sections.corpora.items()
+            },
+            has_references="references" in sections.root.entries,
+            has_split=sections.records is None or sections.records.split is not None,
+            evaluates=sections.head.evaluate if sections.head else None,
+        )
+        for problem in kind.check(draft):
+            self._add((*here, *problem.keys), problem.message, problem.hint)
 
     def _resources(self, name: str, stage: StageBase) -> None:
         pools = self._sections.head.resources if self._sections.head else {}
@@ -171,122 +194,6 @@ class _Checks:
             wrong = mismatch(metric, Kind(stage.output.type), k=_k(stage))
             if wrong:
                 self._add(keys, *wrong)
-
-    def _sklearn(self, name: str, stage: SklearnStage) -> None:
-        from stagegap.stages.sklearn import CLASSIFIERS, REGRESSORS
-
-        here, settings, sections = ("stages", name, "with"), stage.with_, self._sections
-        kind = stage.output.type
-        if settings.saved is not None:
-            if settings.train or settings.estimator:
-                self._add((*here, "saved"), "a saved estimator learns nothing.", "Remove train and estimator.")
-            self._files(settings.saved, "the saved estimator", *here, "saved")
-            return
-        if settings.estimator is None or settings.train is None:
-            self._add(here, "sklearn needs `train` and `estimator`, or `saved`, the file of an estimator.")
-            return
-        estimators = REGRESSORS if kind == "number" else CLASSIFIERS
-        if kind not in ("label", "boolean", "number"):
-            self._add(
-                ("stages", name, "output"),
-                f"sklearn can't learn an output of type {kind}.",
-                "It learns label, boolean and number.",
-            )
-        elif settings.estimator not in estimators:
-            self._add(
-                (*here, "estimator"),
-                f"{settings.estimator!r} can't learn an output of type {kind}.",
-                near_names(settings.estimator, estimators),
-            )
-        if "references" not in sections.root.entries:
-            self._add((*here, "train"), "sklearn learns from references, and the file has none.", "Add `references`.")
-        if sections.records and not sections.records.split:
-            self._add((*here, "train"), "train names a split, and records has no key split.", "Add `split: FIELD`.")
-        if sections.head and sections.head.evaluate == settings.train:
-            self._add(
-                (*here, "train"),
-                f"the stage learns from the split {settings.train!r}, which is the one that is scored.",
-                "Learn from another split.",
-            )
-
-    def _body(self, name: str, stage: HttpStage) -> None:
-        from stagegap.stages.templates import TemplateError, ValueTemplate
-
-        keys = ("stages", name, "with", "body")
-        if stage.with_.body is None:
-            return
-        if stage.with_.method == "GET":
-            self._add(keys, "GET sends no body.", "Remove it: the inputs are sent in the address.")
-        try:
-            reads = ValueTemplate(cast("Json", stage.with_.body)).reads
-        except TemplateError as error:
-            self._add(keys, f"{error}.")
-            return
-        for read in sorted(reads - set(stage.inputs)):
-            self._add(keys, f"body uses {read!r}, which is no input of the stage.", near_names(read, stage.inputs))
-
-    def _address(self, address: str | None, keys: tuple[str, ...], *, like: str) -> None:
-        """Report what is no address of an endpoint; the address is not shown, for it may hold a password."""
-        if address is None:
-            return
-        try:
-            parts = urlsplit(address)
-            has_password, is_web = "@" in parts.netloc, parts.scheme in ("http", "https") and bool(parts.hostname)
-        except ValueError:
-            has_password, is_web = False, False
-        if has_password:
-            hint = "Give the key by `api_key: ${NAME}`." if keys[-1] == "base_url" else "Use `token` or `headers`."
-            self._add(keys, f"{keys[-1]} holds a name or password.", hint)
-        elif not is_web:
-            self._add(keys, f"{keys[-1]} is no address.", f"Write it as {like}.")
-
-    def _embeddings(self, here: tuple[str, str, str], settings: RetrievalWith) -> None:
-        if settings.method == "embeddings":
-            self._address(settings.base_url, (*here, "base_url"), like="https://HOST/v1")
-            if settings.model is None:
-                self._add((*here, "method"), "embeddings need a model.", "Write its name as `model`.")
-            return
-        for key in ("model", "base_url", "api_key", "price"):
-            if getattr(settings, key) is not None:
-                message = f"{settings.method} ranks by words and asks nobody."
-                self._add((*here, key), message, "Remove the key, or write `method: embeddings`.")
-
-    def _retrieval(self, name: str, stage: RetrievalStage) -> None:
-        here, settings, output = ("stages", name, "with"), stage.with_, stage.output
-        if settings.corpus not in self._sections.corpora:
-            hint = near_names(settings.corpus, self._sections.corpora) or "Describe it under `corpora`."
-            self._add((*here, "corpus"), f"unknown corpus {settings.corpus!r}.", hint)
-        for key, inputs in (("query", settings.query), ("filter", list(settings.filter.values()))):
-            for input_name in inputs:
-                if input_name not in stage.inputs:
-                    hint = near_names(input_name, stage.inputs)
-                    self._add((*here, key), f"{key} names the unknown input {input_name!r}.", hint)
-        self._embeddings(here, settings)
-        corpus = self._sections.corpora.get(settings.corpus)
-        shown = (corpus.id, corpus.title, *many(corpus.text)) if corpus else ()
-        for field in settings.filter:
-            if field in shown:
-                message = f"the filter compares {field!r}, which the corpus shows as id, title or text."
-                self._add((*here, "filter"), message, "Filter by another field of the documents.")
-        if not isinstance(output, RankingOutput):
-            self._add(
-                ("stages", name, "output"),
-                f"retrieval puts out a ranking, found type {output.type}.",
-                f"Write `output: {{type: ranking, of: {settings.corpus}, k: {settings.k}}}`.",
-            )
-            return
-        if output.of != settings.corpus:
-            self._add(
-                ("stages", name, "output", "of"),
-                f"the stage searches {settings.corpus!r} and says that it ranks {output.of!r}.",
-                f"Write `of: {settings.corpus}`.",
-            )
-        if output.k is not None and settings.k > output.k:
-            self._add(
-                (*here, "k"),
-                f"the search gives {settings.k} documents, and the output holds {output.k} at most.",
-                f"Write `k: {output.k}`.",
-            )
 
     def _outcome(self) -> None:
         outcome = self._sections.outcome

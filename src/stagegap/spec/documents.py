@@ -13,18 +13,10 @@ from stagegap.errors import near_names
 from stagegap.spec import schema
 from stagegap.spec.nodes import Entries, Entry, Findings, Node, Scalar, child, plain, shown, without
 from stagegap.spec.validate import keys_of, lenient, validated
+from stagegap.stages.kinds import kinds
 
 M = TypeVar("M", bound=BaseModel)
 
-KINDS: Mapping[str, type[schema.AnyStage]] = {
-    "python": schema.PythonStage,
-    "sklearn": schema.SklearnStage,
-    "retrieval": schema.RetrievalStage,
-    "recorded": schema.RecordedStage,
-    "llm": schema.LlmStage,
-    "http": schema.HttpStage,
-    "command": schema.CommandStage,
-}
 RESERVED = ("record", "confidence", "outcome")
 """Words that a stage can't be called by: sources and targets use them."""
 _NAME = re.compile(r"[A-Za-z_][\w-]{0,63}", re.ASCII)
@@ -129,11 +121,12 @@ def _stage(name: str, entry: Entry, findings: Findings) -> schema.StageBase | No
         return validated(schema.StageBase, entry, where, findings)
     common = Entry(entry.key_mark, without(node, ("uses", "with")))
     uses = plain(child(node, "uses") or Scalar(None, node.mark))
-    if isinstance(uses, str) and uses in KINDS:
-        return validated(KINDS[uses], entry, where, findings) or lenient(schema.StageBase, common.node)
+    model = schema.stage_model(uses) if isinstance(uses, str) else None
+    if model is not None:
+        return validated(model, entry, where, findings) or lenient(schema.StageBase, common.node)
     mark = node.entries["uses"].key_mark if "uses" in node.entries else entry.key_mark
     if uses is None:
-        findings.add(mark, f"the key stages.{name}.uses is missing.", f"Known: {', '.join(KINDS)}.")
+        findings.add(mark, f"the key stages.{name}.uses is missing.", f"Known: {', '.join(kinds())}.")
     else:
-        findings.add(mark, f"stages.{name}.uses can't be {shown(uses)}.", near_names(str(uses), KINDS))
+        findings.add(mark, f"stages.{name}.uses can't be {shown(uses)}.", near_names(str(uses), kinds()))
     return validated(schema.StageBase, common, where, findings)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeAlias, cast
 
 from stagegap.model.values import Json
-from stagegap.spec.schema import Document
+from stagegap.spec.schema import document_model
 
 _Schema: TypeAlias = dict[str, Json]
 _VARIABLE = r"^\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\}$"
@@ -19,7 +19,7 @@ def json_schema() -> dict[str, Json]:
 
     A file with `extends` holds only what differs, so nothing is required in it and null removes a key.
     """
-    full = _edited(cast(_Schema, Document.model_json_schema(by_alias=True)))
+    full = _edited(cast(_Schema, document_model().model_json_schema(by_alias=True)))
     definitions = cast(dict[str, _Schema], full.pop("$defs"))
     definitions["Secret"] = {
         "type": "string",

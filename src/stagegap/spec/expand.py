@@ -7,9 +7,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from stagegap.spec.environment import substitute
-from stagegap.spec.nodes import Entries, Entry, Findings, Items, Node, Scalar, plain, shown, without
+from stagegap.spec.nodes import Entries, Entry, Findings, Items, Node, Scalar, child, plain, shown, without
 from stagegap.spec.reading import read_text
 from stagegap.spec.yaml import parse
+from stagegap.stages.foundation import VARIABLE
+from stagegap.stages.kinds import named
+from stagegap.stages.settings import Points
 
 LONGEST_CHAIN = 16
 """Files that extend each other."""
@@ -22,13 +25,10 @@ _PATHS = (
     ("stages", "*", "warmup"),
     ("stages", "*", "form"),
     ("stages", "*", "score"),
-    ("stages", "*", "with", "path"),
-    ("stages", "*", "with", "prompt"),
-    ("stages", "*", "with", "function"),
-    ("stages", "*", "with", "warm_up"),
-    ("stages", "*", "with", "saved"),
-    ("stages", "*", "with", "files"),
+    ("stages", "*", "rests_on"),
+    ("stages", "*", "score_rests_on"),
 )
+"""Where paths stand in every file; a kind of stage says which of its settings name files."""
 
 
 def expand(path: Path, *, environment: Mapping[str, str], findings: Findings) -> Entries | None:
@@ -36,7 +36,7 @@ def expand(path: Path, *, environment: Mapping[str, str], findings: Findings) ->
 
     Paths in it are absolute: each is relative to the file that it stands in.
     """
-    chain: list[Entries] = []
+    chain: list[tuple[Entries, Path]] = []
     seen: list[Path] = []
     named = str(path)
     while True:
@@ -48,7 +48,7 @@ def expand(path: Path, *, environment: Mapping[str, str], findings: Findings) ->
             return None
         node = substitute(root, environment, findings)
         assert isinstance(node, Entries), "substitution keeps the shape"
-        chain.append(absolute(node, real.parent))
+        chain.append((node, real.parent))
         base = node.entries.get("extends")
         if base is None:
             break
@@ -65,10 +65,10 @@ def expand(path: Path, *, environment: Mapping[str, str], findings: Findings) ->
         if len(chain) == LONGEST_CHAIN:
             findings.add(base.node.mark, f"more than {LONGEST_CHAIN} files extend each other, at {shown(target)}.")
             return None
-    merged = chain[-1]
-    for node in reversed(chain[:-1]):
-        merged = merge(merged, node)
-    return Entries({k: e for k, e in merged.entries.items() if k != "extends"}, chain[0].mark)
+    merged = absolute(*chain[-1])
+    for node, folder in reversed(chain[:-1]):
+        merged = merge(merged, absolute(node, folder, base=merged))
+    return Entries({k: e for k, e in merged.entries.items() if k != "extends"}, chain[0][0].mark)
 
 
 def merge(base: Entries, change: Entries) -> Entries:
@@ -103,36 +103,58 @@ def _differs(base: Entries, change: Entries, key: str) -> bool:
     return old is not None and new is not None and plain(old.node) != plain(new.node)
 
 
-def absolute(root: Entries, folder: Path) -> Entries:
-    """Give the mapping with every path absolute: `stages.py:draft` becomes `/.../stages.py:draft`."""
-    for keys in _PATHS:
-        root = _changed(root, keys, lambda text, key=keys[-1]: _path(text, key, lambda p: _joined(p, folder)))
-    return root
+def absolute(root: Entries, folder: Path, *, base: Entries | None = None) -> Entries:
+    """Give the mapping with every path absolute: `stages.py:draft` becomes `/.../stages.py:draft`.
+
+    `base` is what the mapping changes: there stand the kinds of stages that it says nothing of.
+    """
+    return _with_paths(root, base, lambda path: _joined(path, folder))
 
 
 def relative(root: Entries, folder: Path) -> Entries:
     """Give the mapping with every path relative to `folder`: the same on every machine."""
-    for keys in _PATHS:
-        root = _changed(root, keys, lambda text, key=keys[-1]: _path(text, key, lambda p: os.path.relpath(p, folder)))
-    return root
+    return _with_paths(root, None, lambda path: os.path.relpath(path, folder))
 
 
 def elsewhere(root: Entries, places: Mapping[str, str]) -> Entries:
     """Give the mapping with the paths that `places` names replaced by what it gives for them."""
+    return _with_paths(root, None, lambda path: places.get(path, path))
+
+
+def _with_paths(root: Entries, base: Entries | None, change: Callable[[str], str]) -> Entries:
     for keys in _PATHS:
-        root = _changed(root, keys, lambda text, key=keys[-1]: _path(text, key, lambda p: places.get(p, p)))
+        root = _changed(root, keys, lambda text, key=keys[-1]: _path(text, key, change))
+    stages = child(root, "stages")
+    for name, entry in stages.entries.items() if isinstance(stages, Entries) else ():
+        for key, points in _pointers(name, entry.node, base).items():
+            is_function = points.form == "function"
+            root = _changed(
+                root,
+                ("stages", name, "with", key),
+                lambda text, is_function=is_function: _function(text, change) if is_function else change(text),
+            )
     return root
 
 
+def _pointers(name: str, stage: Node, base: Entries | None) -> Mapping[str, Points]:
+    """The settings of a stage that name files."""
+    uses = child(stage, "uses") or (child(base, "stages", name, "uses") if base else None)
+    kind = named(uses.value) if isinstance(uses, Scalar) and isinstance(uses.value, str) else None
+    return {key: points for key, points in kind.pointers.items() if points.form != "word"} if kind else {}
+
+
 def _path(text: str, key: str, change: Callable[[str], str]) -> str:
-    """Give the text with the path in it changed: of `python:file.py:metric` and `file.py:function` only the file."""
+    """Give the text with the path in it changed: of `python:file.py:metric` only the file; `env:NAME` has none."""
+    prefix, _, rest = text.partition(":")
     if key == "score":
-        prefix, _, rest = text.partition(":")
-        return f"python:{_path(rest, 'function', change)}" if prefix == "python" else text
-    if key in ("function", "warm_up"):
-        file, colon, name = text.rpartition(":")
-        return f"{change(file)}:{name}" if file and colon else text
-    return change(text)
+        return f"python:{_function(rest, change)}" if prefix == "python" else text
+    return text if key.endswith("rests_on") and text.startswith(VARIABLE) else change(text)
+
+
+def _function(text: str, change: Callable[[str], str]) -> str:
+    """Give `file.py:function` with the file changed."""
+    file, colon, name = text.rpartition(":")
+    return f"{change(file)}:{name}" if file and colon else text
 
 
 def _joined(path: str, folder: Path) -> str:

@@ -14,12 +14,12 @@ from stagegap.errors import SpecError, near_names
 from stagegap.model.sources import CascadeFile
 from stagegap.spec.environment import substitute
 from stagegap.spec.expand import absolute, expand, merge
-from stagegap.spec.fields import Block, Free, Text
 from stagegap.spec.load import loaded
 from stagegap.spec.nodes import Entries, Entry, Findings, Scalar, child, shown
 from stagegap.spec.reading import read_text
 from stagegap.spec.validate import validated
 from stagegap.spec.yaml import parse
+from stagegap.stages.settings import Block, Free, Text
 
 MOST_VARIANTS = 50
 
@@ -70,7 +70,8 @@ def load_matrix(path: Path, *, environment: Mapping[str, str]) -> Matrix:
         node = substitute(changes, environment, findings)
         assert isinstance(node, Entries), "substitution keeps the shape"
         try:
-            found[name] = loaded(merge(base, absolute(node, Path(os.path.realpath(path)).parent)), place, findings)
+            folder = Path(os.path.realpath(path)).parent
+            found[name] = loaded(merge(base, absolute(node, folder, base=base)), place, findings)
         except SpecError:
             # Its problems are among the findings; the other variants are looked at first.
             continue

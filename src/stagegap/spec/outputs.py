@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from stagegap.spec.fields import Block, Free, Text, Values
+from stagegap.model.cascade import Kind, OutputType
+from stagegap.stages.settings import Block, Free, Text, Values
 
 
 class LabelOutput(Block):
@@ -76,3 +78,19 @@ Output = Annotated[
     LabelOutput | LabelsOutput | RankingOutput | TextOutput | NumberOutput | BooleanOutput | ObjectOutput,
     Field(discriminator="type"),
 ]
+
+
+def output_type(output: Output) -> OutputType:
+    """The type of the model."""
+    kind = Kind(output.type)
+    match output:
+        case LabelOutput(values=values) | LabelsOutput(values=values):
+            return OutputType(kind=kind, values=tuple(values))
+        case RankingOutput(of=corpus, k=k):
+            return OutputType(kind=kind, of=corpus, k=k)
+        case NumberOutput(low=low, high=high):
+            return OutputType(kind=kind, low=low, high=high)
+        case ObjectOutput(schema_=shape):
+            return OutputType(kind=kind, schema=json.dumps(shape, sort_keys=True, separators=(",", ":")))
+        case _:
+            return OutputType(kind=kind)

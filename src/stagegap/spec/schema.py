@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from functools import cache
+from typing import Annotated, Any, Literal, Union, cast
 
-from pydantic import Field
+from pydantic import Field, create_model
 
-from stagegap.spec.fields import Block, Name, OneOrMore, Text
-from stagegap.spec.kinds import CommandWith, HttpWith, LlmWith, PythonWith, RecordedWith, RetrievalWith, SklearnWith
 from stagegap.spec.outputs import Output
+from stagegap.stages.kinds import kinds, named
+from stagegap.stages.settings import Block, Name, OneOrMore, Text
 
 MOST_STAGES = 32
+StageName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$")]
 
 
 class Records(Block):
@@ -70,6 +72,10 @@ class StageBase(Block):
     """CEL condition on record fields and stages; the stage is skipped where it is false."""
     score: OneOrMore | None = None
     """Metric or metrics, the headline first; by the output's type when not given."""
+    rests_on: list[Text] = Field(default_factory=list[str])
+    """What else decides the answers: files, folders or patterns, and `env:NAME`; its change makes every call new."""
+    score_rests_on: list[Text] = Field(default_factory=list[str])
+    """The same for metrics of your own; its change makes every score new."""
     ask: str = ""
     """The question put to a person."""
     guideline: Text | None = None
@@ -96,71 +102,34 @@ class StageBase(Block):
     """Units that a call, or a batch, takes from the cascade's `resources`."""
 
 
-class PythonStage(StageBase):
-    """Answers by a function of your own."""
+class Stage(StageBase):
+    """A stage of a kind; each kind has a model of its own, with its name and its settings."""
 
-    uses: Literal["python"]
+    uses: str
     """Kind of stage."""
-    with_: Annotated[PythonWith, Field(alias="with")]
+    with_: Annotated[Block, Field(alias="with")]
     """Settings of this kind of stage."""
 
 
-class SklearnStage(StageBase):
-    """Answers by a scikit-learn estimator."""
-
-    uses: Literal["sklearn"]
-    """Kind of stage."""
-    with_: Annotated[SklearnWith, Field(alias="with")]
-    """Settings of this kind of stage."""
-
-
-class RetrievalStage(StageBase):
-    """Answers by a search in a corpus."""
-
-    uses: Literal["retrieval"]
-    """Kind of stage."""
-    with_: Annotated[RetrievalWith, Field(alias="with")]
-    """Settings of this kind of stage."""
+@cache
+def stage_model(name: str) -> type[Stage] | None:
+    """The model of stages of a kind; None for a kind that no file can name."""
+    kind = named(name)
+    if kind is None or kind.settings is None:
+        return None
+    described = Stage.model_fields
+    return create_model(
+        f"{name.capitalize()}Stage",
+        __base__=Stage,
+        __doc__=kind.summary,
+        uses=(_only(name), Field(description=described["uses"].description)),
+        with_=(kind.settings, Field(alias="with", description=described["with_"].description)),
+    )
 
 
-class RecordedStage(StageBase):
-    """Answers with what another system has written down."""
-
-    uses: Literal["recorded"]
-    """Kind of stage."""
-    with_: Annotated[RecordedWith, Field(alias="with")]
-    """Settings of this kind of stage."""
-
-
-class LlmStage(StageBase):
-    """Answers by a language model."""
-
-    uses: Literal["llm"]
-    """Kind of stage."""
-    with_: Annotated[LlmWith, Field(alias="with")]
-    """Settings of this kind of stage."""
-
-
-class HttpStage(StageBase):
-    """Answers by a service that speaks JSON."""
-
-    uses: Literal["http"]
-    """Kind of stage."""
-    with_: Annotated[HttpWith, Field(alias="with")]
-    """Settings of this kind of stage."""
-
-
-class CommandStage(StageBase):
-    """Answers by a program of any language."""
-
-    uses: Literal["command"]
-    """Kind of stage."""
-    with_: Annotated[CommandWith, Field(alias="with")]
-    """Settings of this kind of stage."""
-
-
-AnyStage: TypeAlias = PythonStage | SklearnStage | RetrievalStage | RecordedStage | LlmStage | HttpStage | CommandStage
-Stage = Annotated[AnyStage, Field(discriminator="uses")]
+def _only(name: str) -> type[str]:
+    """The type that holds this one text."""
+    return cast("type[str]", Literal[name])  # pyright: ignore  # a type made at run time: no checker can know it
 
 
 class Outcome(Block):
@@ -233,7 +202,7 @@ class Document(Head):
     references: References | None = None
     """Answers that people gave, to score against and to learn from."""
     stages: Annotated[
-        dict[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$")], Stage],
+        dict[StageName, Stage],
         Field(min_length=1, max_length=MOST_STAGES),
     ]
     """The steps of the cascade, by name."""
@@ -245,3 +214,13 @@ class Document(Head):
     """How the people's answers came about; what is missing is listed in reports."""
     providers: dict[Text, Limits] = Field(default_factory=dict[str, Limits])
     """Host, as api.openai.com, -> what all stages together may ask of it."""
+
+
+def document_model() -> type[Document]:
+    """The model of a cascade file in which every stage is of one of the known kinds: what the schema is made from."""
+    models = tuple(model for name in kinds() if (model := stage_model(name)) is not None)
+    # The kinds are known at run time only, so no type checker can know the type of the union.
+    stage: Any = Annotated[Union[models], Field(discriminator="uses")]  # noqa: UP007
+    stages: Any = Annotated[dict[StageName, stage], Field(min_length=1, max_length=MOST_STAGES)]
+    described = Field(description=Document.model_fields["stages"].description)
+    return create_model("Document", __base__=Document, __doc__=Document.__doc__, stages=(stages, described))

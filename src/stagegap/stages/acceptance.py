@@ -13,6 +13,7 @@ from stagegap.errors import ConfigurationError, near_names
 from stagegap.model.cascade import Kind, OutputType
 from stagegap.model.making import maker
 from stagegap.model.values import Json
+from stagegap.stages.corpus import Corpus
 
 MAX_DEPTH = 100
 """Levels that an object's lists and mappings may nest."""
@@ -35,6 +36,12 @@ class Rejected:
 
 _accepted = maker(Accepted)
 Check: TypeAlias = "Callable[[object], Accepted | Rejected]"
+
+
+def output_identity(output: OutputType, corpus: Corpus | None) -> Json:
+    """All of an output type that decides whether a value is accepted."""
+    ids = corpus.ids_hash if corpus else None
+    return [output.kind.value, list(output.values), ids, output.k, output.low, output.high, output.schema]
 
 
 def accept(output: OutputType, value: object, known_ids: Collection[str]) -> Accepted | Rejected:

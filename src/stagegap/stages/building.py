@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from stagegap.errors import ConfigurationError, near_names
 from stagegap.model.cascade import Stage
 from stagegap.model.values import Json
+from stagegap.stages.canonical import digest
 from stagegap.stages.corpus import Corpus
+from stagegap.stages.foundation import named_digest
+from stagegap.stages.kinds import Surroundings, kind_of
 from stagegap.stages.pacing import Providers
 from stagegap.stages.protocol import Inputs, StageCode
-
-KINDS = ("python", "sklearn", "retrieval", "llm", "http", "command", "recorded")
 
 
 def build(
@@ -25,51 +25,23 @@ def build(
     environment: Mapping[str, str],
     providers: Providers | None = None,
 ) -> StageCode:
-    """Give the code that answers the stage; nothing is trained, indexed or called yet.
+    """The code that answers the stage; nothing is trained, indexed or called yet.
 
-    `folder` is where relative paths start. `examples` are inputs and references of the split that a sklearn stage
-    learns from; `recorded` the outputs of a recorded stage by record id, None where it was skipped. `environment` is
-    where secrets are looked up, at the first call. `providers` are shared by the stages of a cascade.
+    `folder` is where relative paths start. `examples` are inputs and references of the split that a stage learns
+    from; `recorded` the outputs of a recorded stage by record id, None where it was skipped. `environment` is where
+    secrets are looked up, at the first call. `providers` are shared by the stages of a cascade.
     Raises: ConfigurationError when the stage can't work as it stands.
     """
-    match stage.uses:
-        case "python":
-            from stagegap.stages.python import build_python
-
-            return build_python(stage, folder=folder, corpora=corpora)
-        case "sklearn":
-            from stagegap.stages.sklearn import SklearnStage
-
-            return SklearnStage(stage, examples=examples, folder=folder)
-        case "retrieval" if stage.parameters.get("method") == "embeddings":
-            from stagegap.stages.embedding import build_embedding
-
-            return build_embedding(
-                stage, folder=folder, corpora=corpora, environment=environment, providers=providers or Providers()
-            )
-        case "retrieval":
-            from stagegap.stages.retrieval import RetrievalStage
-
-            return RetrievalStage(stage, corpora=corpora)
-        case "recorded":
-            from stagegap.stages.recorded import RecordedStage
-
-            return RecordedStage(stage, recorded=recorded or {}, corpora=corpora)
-        case "llm":
-            from stagegap.stages.llm import build_llm
-
-            return build_llm(
-                stage, folder=folder, corpora=corpora, environment=environment, providers=providers or Providers()
-            )
-        case "http":
-            from stagegap.stages.http import build_http
-
-            return build_http(stage, corpora=corpora, environment=environment, providers=providers or Providers())
-        case "command":
-            from stagegap.stages.command import build_command
-
-            return build_command(stage, folder=folder, corpora=corpora)
-        case other:
-            raise ConfigurationError(
-                f"Stage {stage.name!r} uses the unknown kind {other!r}. {near_names(other, KINDS)}"
-            )
+    surroundings = Surroundings(
+        folder=folder,
+        corpora=corpora,
+        environment=environment,
+        providers=providers or Providers(),
+        examples=examples,
+        recorded=recorded or {},
+    )
+    code = kind_of(stage).build(stage, surroundings)
+    if stage.rests_on:
+        named = named_digest(stage.rests_on, folder=folder, environment=environment)
+        code.fingerprint = digest([code.fingerprint, named])
+    return code

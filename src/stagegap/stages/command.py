@@ -11,21 +11,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import cast
+from typing import Annotated, cast
 
 import orjson
+from pydantic import Field
 
 from stagegap.errors import ConfigurationError, RunStopped
 from stagegap.model.answer import Status
 from stagegap.model.cascade import Stage
 from stagegap.model.values import Json
-from stagegap.stages.acceptance import Check, Rejected, check_for
+from stagegap.stages.acceptance import Check, Rejected, check_for, output_identity
 from stagegap.stages.answered import Answered
 from stagegap.stages.canonical import canonical, digest
-from stagegap.stages.corpus import Corpus
-from stagegap.stages.kinds import output_identity
+from stagegap.stages.kinds import StageKind, Surroundings
 from stagegap.stages.protocol import Inputs, Reply
 from stagegap.stages.python import with_knowledge
+from stagegap.stages.settings import Block, Points, Text
 
 STARTS = 3
 """Times that a program is started for one input, when it dies of it."""
@@ -39,12 +40,22 @@ GOODBYE_S = 2.0
 """Seconds that a program has to end by itself once its input is closed."""
 
 
-def build_command(stage: Stage, *, folder: Path, corpora: Mapping[str, Corpus]) -> CommandStage:
+class CommandWith(Block):
+    """A program of any language that reads and writes a JSON line a call."""
+
+    command: Annotated[list[Text], Field(min_length=1), Points("the program", role="code", form="word")]
+    """The program and its arguments; it runs in the folder of the cascade file."""
+    files: Annotated[list[Text], Points("the file", role="code")] = Field(default_factory=list[str])
+    """Files whose change makes every call a new one; those that the command names are among them."""
+
+
+def build_command(stage: Stage, around: Surroundings) -> CommandStage:
     """Give the stage that talks to a program.
 
     Words of the command that name files of the folder, and the listed files, count with their content.
     Raises: ConfigurationError for a listed file that is not there.
     """
+    folder = around.folder
     words = tuple(cast("Sequence[str]", stage.parameters["command"]))
     listed = tuple(cast("Sequence[str]", stage.parameters.get("files") or ()))
     missing = [name for name in listed if not (folder / name).is_file()]
@@ -52,7 +63,7 @@ def build_command(stage: Stage, *, folder: Path, corpora: Mapping[str, Corpus]) 
         raise ConfigurationError(f"Stage {stage.name!r}: {str(folder / missing[0])!r} is no file.")
     own = [word for word in words if not Path(word).is_absolute() and (folder / word).is_file()]
     contents = {Path(name).name: sha256((folder / name).read_bytes()).hexdigest() for name in (*own, *listed)}
-    corpus = corpora.get(stage.output.of or "")
+    corpus = around.corpora.get(stage.output.of or "")
     return CommandStage(
         stage,
         words=words,
@@ -234,3 +245,12 @@ def _knowledge(value: Json, answer: Mapping[str, Json]) -> Answered:
         scores=cast("Sequence[float]", answer.get("scores") or ()),
         alternatives=cast("Sequence[object]", answer.get("alternatives") or ()),
     )
+
+
+KIND = StageKind(
+    summary="Answers by a program of any language.",
+    settings=CommandWith,
+    build=build_command,
+    draws=True,
+    is_one_by_one=True,
+)

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 from urllib.parse import urlsplit
 
 import orjson
+from pydantic import Discriminator, Field, StringConstraints, Tag
 
-from stagegap.errors import ConfigurationError, RunStopped
+from stagegap.errors import ConfigurationError, RunStopped, near_names
 from stagegap.model.answer import Status
 from stagegap.model.cascade import Stage
 from stagegap.model.values import Json
-from stagegap.stages.acceptance import Check, Rejected, check_for
+from stagegap.stages.acceptance import Check, Rejected, check_for, output_identity
 from stagegap.stages.attempts import Attempts
 from stagegap.stages.canonical import canonical, digest
-from stagegap.stages.corpus import Corpus
 from stagegap.stages.failures import LIMITS, UNREADABLE, Failure, Meaning, may_pass
-from stagegap.stages.kinds import output_identity
+from stagegap.stages.kinds import Draft, StageKind, Surroundings
 from stagegap.stages.pacing import Providers
 from stagegap.stages.patience import Patience
 from stagegap.stages.picking import NotThere, picked
 from stagegap.stages.protocol import Inputs, Reply
 from stagegap.stages.secrets import redacted, value_of, variable, variables
+from stagegap.stages.settings import Block, Free, Parameters, Problem, Secret, Text, address_problem, shape
 from stagegap.stages.templates import TemplateError, ValueTemplate
 
 if TYPE_CHECKING:
@@ -38,19 +39,39 @@ INPUT_REFUSED = frozenset({400, 409, 413, 422})
 """Statuses that speak of one input; other 4xx speak of every call."""
 
 
-def build_http(
-    stage: Stage,
-    *,
-    corpora: Mapping[str, Corpus],
-    environment: Mapping[str, str],
-    providers: Providers,
-) -> HttpStage:
+Path = Annotated[str, StringConstraints(pattern=r"^[^.]+(\.[^.]+)*$")]
+"""Keys and positions with dots between."""
+Header = Annotated[Annotated[Text, Tag("<one>")] | Annotated[Secret, Tag("<mapping>")], Discriminator(shape)]
+
+
+class HttpWith(Block):
+    """Any service that answers with JSON."""
+
+    url: Text
+    """Where it answers."""
+    method: Literal["POST", "GET", "PUT", "PATCH"] = "POST"
+    """GET sends the inputs in the address; the others send JSON."""
+    headers: dict[Text, Header] = Field(default_factory=dict[str, Header])
+    """Header -> value; ${NAME} is read at the first call and never stored."""
+    token: Secret | None = None
+    """Only as ${NAME}; sent as the header `Authorization: Bearer ...`."""
+    body: dict[Text, Free] | None = None
+    """What is sent, with inputs as "{{ NAME }}"; the inputs by name when not given."""
+    answer: Path | None = None
+    """Where the answer stands in the JSON, as data.items.0.label; the whole of it when not given."""
+    confidence: Path | None = None
+    """Where a confidence in [0, 1] stands."""
+    price: Annotated[float, Field(ge=0)] | None = None
+    """US dollars a call, for the plan and the budget."""
+
+
+def build_http(stage: Stage, around: Surroundings) -> HttpStage:
     """Give the stage that asks a service; `providers` are those that all stages of the cascade share.
 
     Raises: ConfigurationError for a body that is no template, or that reads what is no input.
     """
     given = stage.parameters
-    corpus = corpora.get(stage.output.of or "")
+    corpus = around.corpora.get(stage.output.of or "")
     try:
         body = ValueTemplate(given.get("body"))
     except TemplateError as error:
@@ -58,11 +79,11 @@ def build_http(
     settings = {name: given.get(name) for name in ("url", "method", "headers", "body", "answer", "confidence")}
     return HttpStage(
         stage,
-        service=Service(stage, environment),
+        service=Service(stage, around.environment),
         body=body if given.get("body") is not None else None,
         check=check_for(stage.output, corpus.documents if corpus else ()),
         fingerprint=digest(["http", settings, output_identity(stage.output, corpus)]),
-        providers=providers,
+        providers=around.providers,
     )
 
 
@@ -260,3 +281,38 @@ def _as_text(value: Json) -> str:
 
 def _lower(headers: Mapping[str, str]) -> dict[str, str]:
     return {name.lower(): value for name, value in headers.items()}
+
+
+def check_http(draft: Draft) -> Iterator[Problem]:
+    """Whether it has an address, and a body that reads inputs only."""
+    settings = draft.of(HttpWith)
+    problem = address_problem(settings.url, "url", like="https://HOST/PATH")
+    if problem:
+        yield problem
+    if settings.body is None:
+        return
+    keys = ("with", "body")
+    if settings.method == "GET":
+        yield Problem(keys, "GET sends no body.", "Remove it: the inputs are sent in the address.")
+    try:
+        reads = ValueTemplate(cast("Json", settings.body)).reads
+    except TemplateError as error:
+        yield Problem(keys, f"{error}.")
+        return
+    for read in sorted(reads - set(draft.inputs)):
+        message = f"body uses {read!r}, which is no input of the stage."
+        yield Problem(keys, message, near_names(read, draft.inputs))
+
+
+def _always(_: Parameters) -> bool:
+    return True
+
+
+KIND = StageKind(
+    summary="Answers by a service that speaks JSON.",
+    settings=HttpWith,
+    build=build_http,
+    check=check_http,
+    is_paid=_always,
+    draws=True,
+)

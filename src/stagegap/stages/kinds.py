@@ -1,13 +1,131 @@
-"""What all kinds of stages need: which kinds there are, and the part of a fingerprint that the output type gives."""
+"""Kinds of stages: what each says about itself, and where it is found by the word behind `uses`."""
 
 from __future__ import annotations
 
-from stagegap.model.cascade import OutputType
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from pkgutil import iter_modules
+from typing import TypeVar
+
+from stagegap.errors import ConfigurationError, near_names
+from stagegap.model.cascade import OutputType, Stage
 from stagegap.model.values import Json
 from stagegap.stages.corpus import Corpus
+from stagegap.stages.pacing import Providers
+from stagegap.stages.protocol import Inputs, StageCode
+from stagegap.stages.settings import Block, Parameters, Points, Problem, pointers
+
+PACKAGE = "stagegap.stages"
+"""A module of it that holds `KIND` is a kind of stage, called as the module is."""
+S = TypeVar("S", bound=Block)
 
 
-def output_identity(output: OutputType, corpus: Corpus | None) -> Json:
-    """Give all of an output type that decides whether a value is accepted."""
-    ids = corpus.ids_hash if corpus else None
-    return [output.kind.value, list(output.values), ids, output.k, output.low, output.high, output.schema]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What a stage is built in."""
+
+    folder: Path
+    """Where relative paths start."""
+    corpora: Mapping[str, Corpus]
+    environment: Mapping[str, str]
+    """Where secrets are looked up, at the first call."""
+    providers: Providers
+    """Shared by the stages of a cascade."""
+    examples: Sequence[tuple[Inputs, Json]] = ()
+    """Inputs and references of the split that the stage learns from."""
+    recorded: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    """Outputs that were written down, by record id; None where the stage was skipped."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A stage as it stands in a cascade file, with what its checks need to know of the rest."""
+
+    settings: Block
+    inputs: Mapping[str, str]
+    output: OutputType
+    corpora: Mapping[str, tuple[str, ...]]
+    """Fields of the documents that each corpus shows: id, title and text."""
+    has_references: bool
+    has_split: bool
+    """True when the records say which split they belong to."""
+    evaluates: str | None
+    """The split that is scored."""
+
+    def of(self, settings: type[S]) -> S:
+        """The settings as those of a kind."""
+        assert isinstance(self.settings, settings), "a kind is handed settings of its own"
+        return self.settings
+
+
+def _never(_: Parameters, /) -> bool:
+    return False
+
+
+def _nothing(_: Parameters, /) -> str | None:
+    return None
+
+
+def _no_problem(_: Draft, /) -> Iterator[Problem]:
+    return iter(())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageKind:
+    """All that the rest of the program asks about a kind of stage."""
+
+    summary: str
+    """One sentence for the schema: how it answers."""
+    settings: type[Block] | None
+    """What may stand under `with`; None for a kind that no cascade file can name."""
+    build: Callable[[Stage, Surroundings], StageCode]
+    """The code that answers; nothing is trained, indexed or called yet. Raises: ConfigurationError."""
+    check: Callable[[Draft], Iterator[Problem]] = _no_problem
+    """What does not fit between its settings and the rest of the file."""
+    is_paid: Callable[[Parameters], bool] = _never
+    """Whether a call asks a provider, which may cost money and has limits."""
+    learns_from: Callable[[Parameters], str | None] = _nothing
+    """The split whose references it is trained on."""
+    draws: bool = False
+    """True when the same inputs may get another answer."""
+    is_recorded: bool = False
+    """True when its outputs were written down: it reads no inputs, and can't answer others."""
+    is_one_by_one: bool = False
+    """True when it answers one call at a time, whatever its concurrency."""
+
+    @property
+    def pointers(self) -> Mapping[str, Points]:
+        """Which settings name files."""
+        return pointers(self.settings) if self.settings else {}
+
+
+def kind_of(stage: Stage) -> StageKind:
+    """The kind of a stage. Raises: ConfigurationError for one that is not known."""
+    kind = named(stage.uses)
+    if kind is None:
+        raise ConfigurationError(
+            f"Stage {stage.name!r} uses the unknown kind {stage.uses!r}. {near_names(stage.uses, kinds())}"
+        )
+    return kind
+
+
+@cache
+def named(name: str) -> StageKind | None:
+    """The kind of that name; None where there is none."""
+    home = f"{PACKAGE}.{name}"
+    if not name.isidentifier() or find_spec(home) is None:
+        return None
+    kind: object = getattr(import_module(home), "KIND", None)
+    return kind if isinstance(kind, StageKind) else None
+
+
+@cache
+def kinds() -> Mapping[str, StageKind]:
+    """Every kind that a cascade file can name, in alphabetical order."""
+    modules = sorted(module.name for module in iter_modules(import_module(PACKAGE).__path__))
+    found = {name: named(name) for name in modules}
+    return {name: kind for name, kind in found.items() if kind is not None and kind.settings is not None}

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import orjson
+from pydantic import Field
 
 from stagegap.model.answer import Status
 from stagegap.model.cascade import Kind, Stage
 from stagegap.model.values import Json
-from stagegap.stages.acceptance import Check, Rejected, check_for
+from stagegap.stages.acceptance import Check, Rejected, check_for, output_identity
 from stagegap.stages.attempts import Attempts
 from stagegap.stages.canonical import digest
 from stagegap.stages.conversing import ANSWER, Chat, Conversation, Responses, Said, Settings, answer_schema, confidence
-from stagegap.stages.corpus import Corpus
 from stagegap.stages.endpoint import Endpoint
 from stagegap.stages.failures import FAILED, UNREADABLE, Failure, failure_of
-from stagegap.stages.kinds import output_identity
+from stagegap.stages.kinds import Draft, StageKind, Surroundings
 from stagegap.stages.mending import read_answer
 from stagegap.stages.pacing import Providers
 from stagegap.stages.patience import Patience
 from stagegap.stages.prices import token_price
 from stagegap.stages.prompts import Prompt, PromptError
 from stagegap.stages.protocol import Inputs, Reply
+from stagegap.stages.settings import Block, Parameters, Points, Problem, Secret, Text, address_problem
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -33,21 +33,63 @@ KEPT = 20_000
 """Characters of an answer that are kept beside a value that had to be mended, or in place of one."""
 
 
-def build_llm(
-    stage: Stage,
-    *,
-    folder: Path,
-    corpora: Mapping[str, Corpus],
-    environment: Mapping[str, str],
-    providers: Providers,
-) -> LlmStage:
+class Price(Block):
+    """What tokens cost."""
+
+    input: Annotated[float, Field(ge=0)]
+    """US dollars for a million tokens read."""
+    output: Annotated[float, Field(ge=0)]
+    """US dollars for a million tokens written."""
+
+
+class Shot(Block):
+    """A question with its answer, shown to the model before the prompt."""
+
+    user: Text
+    """What is asked."""
+    assistant: Text
+    """What the model is to answer."""
+
+
+class LlmWith(Block):
+    """A language model behind an OpenAI-compatible endpoint."""
+
+    model: Text
+    """Name of the model."""
+    prompt: Annotated[Text, Points("the prompt", role="prompt")]
+    """File with the Jinja2 template of the prompt; the inputs are its variables."""
+    system: Text | None = None
+    """The system message, as text."""
+    examples: list[Shot] | None = None
+    """Few-shot examples, in order, between the system message and the prompt."""
+    api: Literal["chat", "responses"] | None = None
+    """`chat` completions, which every compatible server speaks, when not given; or the `responses` interface."""
+    structured: bool | None = None
+    """True asks for JSON by a schema made from the output type; not for a text."""
+    confidence: Literal["logprobs"] | None = None
+    """`logprobs` makes it from the log probabilities of the answer's tokens, where the endpoint gives them."""
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    """Left to the endpoint when not given."""
+    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    """How many tokens an answer may have."""
+    base_url: Text | None = None
+    """Address of the endpoint; OPENAI_BASE_URL or the official one when not given."""
+    api_key: Secret | None = None
+    """Only as ${NAME}; OPENAI_API_KEY when not given."""
+    seed: int | None = None
+    """Passed to the endpoint, which may honour it."""
+    price: Price | None = None
+    """For the plan and the budget; without it the cost is unknown."""
+
+
+def build_llm(stage: Stage, around: Surroundings) -> LlmStage:
     """Give the stage that asks a model; `providers` are those that all stages of the cascade share.
 
     Raises: ConfigurationError for a prompt or an address that can't be used.
     """
-    corpus = corpora.get(stage.output.of or "")
-    prompt = Prompt(stage, path=folder / str(stage.parameters["prompt"]))
-    endpoint = Endpoint(stage, environment)
+    corpus = around.corpora.get(stage.output.of or "")
+    prompt = Prompt(stage, path=around.folder / str(stage.parameters["prompt"]))
+    endpoint = Endpoint(stage, around.environment)
     return LlmStage(
         stage,
         prompt=prompt,
@@ -57,7 +99,7 @@ def build_llm(
         fingerprint=digest(
             ["llm", _decisive(stage), prompt.text, endpoint.address, output_identity(stage.output, corpus)]
         ),
-        providers=providers,
+        providers=around.providers,
     )
 
 
@@ -208,3 +250,29 @@ def _member(text: str) -> object:
     except orjson.JSONDecodeError:
         return None
     return cast("Mapping[str, object]", found).get(ANSWER) if isinstance(found, Mapping) else None
+
+
+def check_llm(draft: Draft) -> Iterator[Problem]:
+    """Whether it has an address, and settings that its interface and its output know."""
+    settings = draft.of(LlmWith)
+    problem = address_problem(settings.base_url, "base_url", like="https://HOST/v1")
+    if problem:
+        yield problem
+    if settings.structured and draft.output.kind is Kind.TEXT:
+        yield Problem(("with", "structured"), "a text has no structure.", "Remove the key.")
+    if settings.api == "responses" and settings.seed is not None:
+        yield Problem(("with", "seed"), "the responses interface takes no seed.", "Remove the key.")
+
+
+def _always(_: Parameters) -> bool:
+    return True
+
+
+KIND = StageKind(
+    summary="Answers by a language model.",
+    settings=LlmWith,
+    build=build_llm,
+    check=check_llm,
+    is_paid=_always,
+    draws=True,
+)

@@ -6,11 +6,13 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 
 from stagegap.analysis.worklist import payload
+from stagegap.errors import ConfigurationError
 from stagegap.model.answer import Answer, Status
 from stagegap.model.cascade import Stage
 from stagegap.model.values import Json
 from stagegap.stages.canonical import digest
-from stagegap.stages.protocol import RECORD_INPUT, Inputs, Reply
+from stagegap.stages.kinds import StageKind, Surroundings
+from stagegap.stages.protocol import RECORD_INPUT, Inputs, Reply, StageCode
 
 NOBODY = "nobody has answered this input yet"
 ANY_INPUT = ""
@@ -63,3 +65,10 @@ def shown_by(item: str) -> str:
 
 def _text(inputs: Json) -> str:
     return digest(inputs)
+
+
+def _from_labels_only(stage: Stage, _: Surroundings) -> StageCode:
+    raise ConfigurationError(f"Stage {stage.name!r} is answered by people: it is made from their labels.")
+
+
+KIND = StageKind(summary="Answers with what people said.", settings=None, build=_from_labels_only)

@@ -8,6 +8,7 @@ from typing import Protocol, TypeAlias, runtime_checkable
 
 from stagegap.model.answer import Status
 from stagegap.model.values import Json
+from stagegap.stages.code import Code
 
 Inputs: TypeAlias = Mapping[str, Json]
 """A stage's inputs by name."""
@@ -43,10 +44,8 @@ class Reply:
 class BatchStage(Protocol):
     """A stage that answers many inputs at once, in a worker thread."""
 
-    @property
-    def fingerprint(self) -> str:
-        """Hash of all that decides an answer besides the inputs; secrets enter by name only."""
-        ...
+    fingerprint: str
+    """Hash of all that decides an answer besides the inputs; secrets enter by name only."""
 
     @property
     def reads_record(self) -> bool:
@@ -62,10 +61,8 @@ class BatchStage(Protocol):
 class AsyncStage(Protocol):
     """A stage that waits for somebody else: many calls at once, each on its own."""
 
-    @property
-    def fingerprint(self) -> str:
-        """Hash of all that decides an answer besides the inputs; secrets enter by name only."""
-        ...
+    fingerprint: str
+    """Hash of all that decides an answer besides the inputs; secrets enter by name only."""
 
     @property
     def reads_record(self) -> bool:
@@ -94,6 +91,16 @@ def warm(code: object) -> None:
     """Get a stage ready, so that no answer's time holds what is done once. Raises: StagegapError."""
     if isinstance(code, Warming):
         code.warm_up()
+
+
+@runtime_checkable
+class Coded(Protocol):
+    """A stage that is a user's function."""
+
+    @property
+    def code(self) -> Code:
+        """The code that it rests on."""
+        ...
 
 
 StageCode: TypeAlias = BatchStage | AsyncStage

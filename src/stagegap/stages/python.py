@@ -8,26 +8,26 @@ import math
 import sys
 import threading
 import traceback
-from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 from types import ModuleType
-from typing import cast
+from typing import Annotated, cast
 
 from stagegap.errors import ConfigurationError, near_names
 from stagegap.model.answer import Status
 from stagegap.model.cascade import Stage
 from stagegap.model.making import maker
 from stagegap.model.values import Json
-from stagegap.stages.acceptance import Accepted, Check, Rejected, check_for, plain
+from stagegap.stages.acceptance import Accepted, Check, Rejected, check_for, output_identity, plain
 from stagegap.stages.answered import Answered, is_batch
 from stagegap.stages.canonical import digest
 from stagegap.stages.code import Code, code_of, forget_changed, mark_loaded
-from stagegap.stages.corpus import Corpus
-from stagegap.stages.kinds import output_identity
+from stagegap.stages.kinds import StageKind, Surroundings
 from stagegap.stages.protocol import Inputs, Reply
+from stagegap.stages.settings import Block, Points, Text
 
 _reply = maker(Reply)
 MAX_ERROR = 500
@@ -36,17 +36,26 @@ MOST_CANDIDATES = 100
 """Values that are taken from a function that yields."""
 
 
-def build_python(stage: Stage, *, folder: Path, corpora: Mapping[str, Corpus]) -> PythonStage | AsyncPythonStage:
+class PythonWith(Block):
+    """A function of your own."""
+
+    function: Annotated[Text, Points("the Python file", role="code", form="function")]
+    """`file.py:function`, the file relative to this one. It is called with the inputs by name."""
+    warm_up: Annotated[Text | None, Points("the Python file", role="code", form="function")] = None
+    """A function without arguments that is called once before the first record, as to load a model."""
+
+
+def build_python(stage: Stage, around: Surroundings) -> PythonStage | AsyncPythonStage:
     """Give the stage that calls a function.
 
     Raises: ConfigurationError when there is no such function, or its arguments are not the stage's inputs.
     """
-    loaded = _loaded(stage, folder)
+    loaded = _loaded(stage, around.folder)
     function = loaded.call
-    corpus = corpora.get(stage.output.of or "")
+    corpus = around.corpora.get(stage.output.of or "")
     parts: Json = ["python", function.__name__, loaded.code.digest, output_identity(stage.output, corpus)]
     made = _Function(stage, loaded.path, function, check_for(stage.output, corpus.documents if corpus else ()))
-    ready = _Readying(stage, folder)
+    ready = _Readying(stage, around.folder)
     if inspect.isasyncgenfunction(function):
         raise ConfigurationError(f"Stage {stage.name!r}: an async function can't yield; write `def` and `yield`.")
     if inspect.isgeneratorfunction(function) and is_batch(function):
@@ -54,8 +63,8 @@ def build_python(stage: Stage, *, folder: Path, corpora: Mapping[str, Corpus]) -
     if inspect.iscoroutinefunction(function):
         if is_batch(function):
             raise ConfigurationError(f"Stage {stage.name!r}: an async function can't be marked with stagegap.batch.")
-        return AsyncPythonStage(made, digest(parts), ready)
-    return PythonStage(made, digest(parts), ready, takes_lists=is_batch(function))
+        return AsyncPythonStage(made, digest(parts), ready, loaded.code)
+    return PythonStage(made, digest(parts), ready, loaded.code, takes_lists=is_batch(function))
 
 
 class PythonStage:
@@ -63,8 +72,11 @@ class PythonStage:
 
     reads_record = False
 
-    def __init__(self, function: _Function, fingerprint: str, ready: _Readying, *, takes_lists: bool) -> None:
+    def __init__(
+        self, function: _Function, fingerprint: str, ready: _Readying, code: Code, *, takes_lists: bool
+    ) -> None:
         self.fingerprint = fingerprint
+        self.code = code
         self.warm_up = ready
         self._function = function
         self._takes_lists = takes_lists
@@ -107,8 +119,9 @@ class AsyncPythonStage:
 
     reads_record = False
 
-    def __init__(self, function: _Function, fingerprint: str, ready: _Readying) -> None:
+    def __init__(self, function: _Function, fingerprint: str, ready: _Readying, code: Code) -> None:
         self.fingerprint = fingerprint
+        self.code = code
         self.warm_up = ready
         self._function = function
 
@@ -288,3 +301,6 @@ def _module(path: Path, code: Code, start: str) -> ModuleType:
         raise ConfigurationError(f"{start} can't be loaded: {place} raised {type(error).__name__}: {error}.") from error
     mark_loaded(code)
     return module
+
+
+KIND = StageKind(summary="Answers by a function of your own.", settings=PythonWith, build=build_python)

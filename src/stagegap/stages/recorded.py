@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Annotated
 
 from stagegap.model.answer import Status
 from stagegap.model.cascade import Stage
 from stagegap.model.values import Json
-from stagegap.stages.acceptance import Rejected, check_for
+from stagegap.stages.acceptance import Rejected, check_for, output_identity
 from stagegap.stages.canonical import digest
 from stagegap.stages.corpus import Corpus
-from stagegap.stages.kinds import output_identity
+from stagegap.stages.kinds import StageKind, Surroundings
 from stagegap.stages.protocol import RECORD_INPUT, Inputs, Reply
+from stagegap.stages.settings import Block, Points, Text
+
+
+class RecordedWith(Block):
+    """Outputs that another system has written down."""
+
+    path: Annotated[Text, Points("the file of recorded outputs", role="recorded")]
+    """File with one output a row."""
+    record: Text = "record"
+    """Field with the record's id."""
+    value: Text = "value"
+    """Field with the output."""
+    status: Text | None = None
+    """Field that says how the call ended; without it every row is ok."""
 
 
 class RecordedStage:
@@ -40,3 +55,16 @@ class RecordedStage:
             error = f"the recorded output does not fit: {accepted.reason}"
             return Reply(status=Status.UNPARSABLE, error=error, raw=str(value)[:2_000])
         return Reply(value=accepted.value)
+
+
+def build_recorded(stage: Stage, around: Surroundings) -> RecordedStage:
+    """The stage that looks up what was written down."""
+    return RecordedStage(stage, recorded=around.recorded, corpora=around.corpora)
+
+
+KIND = StageKind(
+    summary="Answers with what another system has written down.",
+    settings=RecordedWith,
+    build=build_recorded,
+    is_recorded=True,
+)

@@ -4,26 +4,53 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import version
-from typing import Any, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
-from stagegap.errors import ConfigurationError
-from stagegap.model.cascade import Stage
+from stagegap.errors import ConfigurationError, near_names
+from stagegap.model.cascade import Kind, Stage
 from stagegap.stages.canonical import digest
 from stagegap.stages.corpus import Corpus
-from stagegap.stages.protocol import Inputs, Reply
+from stagegap.stages.embedding import build_embedding
+from stagegap.stages.kinds import Draft, StageKind, Surroundings
+from stagegap.stages.protocol import Inputs, Reply, StageCode
+from stagegap.stages.settings import Block, Name, Parameters, Problem, Secret, Text, address_problem
 from stagegap.stages.shelf import Shelf
 
 Untyped: TypeAlias = Any
 """An object of scipy, scikit-learn or bm25s: they ship no types."""
 MAX_CELLS = 4_000_000
 """Scores held at once: queries are taken in groups so that queries times documents stay below (32 MB)."""
+
+
+class RetrievalWith(Block):
+    """Search in a corpus."""
+
+    corpus: Text
+    """Name of one of the `corpora`."""
+    method: Literal["bm25", "tfidf", "embeddings"]
+    """How documents are ranked."""
+    k: Annotated[int, Field(ge=1, le=1000)]
+    """How many documents it gives."""
+    query: Annotated[list[Name], Field(min_length=1)]
+    """Inputs whose texts are searched for."""
+    filter: dict[Text, Name] = Field(default_factory=dict[str, str])
+    """Field of the documents -> input: only documents are ranked whose field equals, or holds, the input."""
+    model: Text | None = None
+    """Name of the model behind an OpenAI-compatible endpoint; with embeddings only, as all that follows."""
+    base_url: Text | None = None
+    """Address of the endpoint; OPENAI_BASE_URL or the official one when not given."""
+    api_key: Secret | None = None
+    """Only as ${NAME}; OPENAI_API_KEY when not given."""
+    price: Annotated[float, Field(ge=0)] | None = None
+    """US dollars for a million tokens, for the plan and the budget."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,3 +150,74 @@ def _tfidf(words: Untyped, counts: Untyped) -> _Index:
 
 def _unit_length(rows: Untyped) -> Untyped:
     return import_module("sklearn.preprocessing").normalize(rows)
+
+
+def build_retrieval(stage: Stage, around: Surroundings) -> StageCode:
+    """The stage that ranks documents, by words or by vectors."""
+    if asks_for_vectors(stage.parameters):
+        return build_embedding(
+            stage,
+            folder=around.folder,
+            corpora=around.corpora,
+            environment=around.environment,
+            providers=around.providers,
+        )
+    return RetrievalStage(stage, corpora=around.corpora)
+
+
+def asks_for_vectors(parameters: Parameters) -> bool:
+    """True for a search by embeddings, whose vectors come from a provider."""
+    return parameters.get("method") == "embeddings"
+
+
+def check_retrieval(draft: Draft) -> Iterator[Problem]:
+    """Whether corpus, query, filter and output fit each other."""
+    settings, output = draft.of(RetrievalWith), draft.output
+    shown = draft.corpora.get(settings.corpus)
+    if shown is None:
+        hint = near_names(settings.corpus, draft.corpora) or "Describe it under `corpora`."
+        yield Problem(("with", "corpus"), f"unknown corpus {settings.corpus!r}.", hint)
+    for key, inputs in (("query", settings.query), ("filter", list(settings.filter.values()))):
+        for name in inputs:
+            if name not in draft.inputs:
+                message = f"{key} names the unknown input {name!r}."
+                yield Problem(("with", key), message, near_names(name, draft.inputs))
+    yield from _check_method(settings)
+    for field in settings.filter:
+        if field in (shown or ()):
+            message = f"the filter compares {field!r}, which the corpus shows as id, title or text."
+            yield Problem(("with", "filter"), message, "Filter by another field of the documents.")
+    if output.kind is not Kind.RANKING:
+        message = f"retrieval puts out a ranking, found type {output.kind}."
+        hint = f"Write `output: {{type: ranking, of: {settings.corpus}, k: {settings.k}}}`."
+        yield Problem(("output",), message, hint)
+        return
+    if output.of != settings.corpus:
+        message = f"the stage searches {settings.corpus!r} and says that it ranks {output.of!r}."
+        yield Problem(("output", "of"), message, f"Write `of: {settings.corpus}`.")
+    if output.k is not None and settings.k > output.k:
+        message = f"the search gives {settings.k} documents, and the output holds {output.k} at most."
+        yield Problem(("with", "k"), message, f"Write `k: {output.k}`.")
+
+
+def _check_method(settings: RetrievalWith) -> Iterator[Problem]:
+    if settings.method == "embeddings":
+        problem = address_problem(settings.base_url, "base_url", like="https://HOST/v1")
+        if problem:
+            yield problem
+        if settings.model is None:
+            yield Problem(("with", "method"), "embeddings need a model.", "Write its name as `model`.")
+        return
+    for key in ("model", "base_url", "api_key", "price"):
+        if getattr(settings, key) is not None:
+            message = f"{settings.method} ranks by words and asks nobody."
+            yield Problem(("with", key), message, "Remove the key, or write `method: embeddings`.")
+
+
+KIND = StageKind(
+    summary="Answers by a search in a corpus.",
+    settings=RetrievalWith,
+    build=build_retrieval,
+    check=check_retrieval,
+    is_paid=asks_for_vectors,
+)

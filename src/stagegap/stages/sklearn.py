@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeAlias, cast
+from typing import Annotated, Any, Literal, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from stagegap.errors import ConfigurationError, near_names
 from stagegap.model.cascade import Kind, Stage
 from stagegap.model.values import Json
-from stagegap.stages.acceptance import Rejected, check_for
+from stagegap.stages.acceptance import Rejected, check_for, output_identity
 from stagegap.stages.canonical import canonical, digest
-from stagegap.stages.kinds import output_identity
+from stagegap.stages.kinds import Draft, StageKind, Surroundings
 from stagegap.stages.protocol import Inputs, Reply
 from stagegap.stages.saved import Saved
+from stagegap.stages.settings import Block, Free, Parameters, Points, Problem, Text
 from stagegap.stages.texts import joined
 
 Untyped: TypeAlias = Any
@@ -46,6 +48,28 @@ REGRESSORS: Mapping[str, Recipe] = {
 }
 ALTERNATIVES = 2
 """Labels given besides the chosen one."""
+
+
+class SklearnWith(Block):
+    """A scikit-learn estimator that learns from references, or one that was saved."""
+
+    train: Text | None = None
+    """The split whose references it learns from; not with `saved`."""
+    estimator: (
+        Literal[
+            "logistic_regression", "linear_svc", "naive_bayes", "nearest_neighbours", "random_forest", "ridge", "dummy"
+        ]
+        | None
+    ) = None
+    """Which estimator learns; not with `saved`."""
+    saved: Annotated[Text | None, Points("the saved estimator", role="other")] = None
+    """File of a saved estimator that takes texts, .skops or .joblib, inside the folder of this file."""
+    features: Literal["tfidf_words", "tfidf_characters", "tfidf_both"] = "tfidf_words"
+    """What the estimator sees of the inputs' text."""
+    parameters: dict[Text, Free] = Field(default_factory=dict[str, Free])
+    """Passed to the estimator as they stand."""
+    seed: int = 0
+    """Seed of what the estimator draws at random."""
 
 
 class SklearnStage:
@@ -164,3 +188,48 @@ def _features(name: str) -> Untyped:
     if name == "tfidf_both":
         return import_module("sklearn.pipeline").FeatureUnion([("words", words), ("characters", characters)])
     return characters if name == "tfidf_characters" else words
+
+
+def build_sklearn(stage: Stage, around: Surroundings) -> SklearnStage:
+    """The stage that is trained on the examples, or read from its file."""
+    return SklearnStage(stage, examples=around.examples, folder=around.folder)
+
+
+def check_sklearn(draft: Draft) -> Iterator[Problem]:
+    """What it can't learn, and what it would learn from."""
+    settings, kind = draft.of(SklearnWith), draft.output.kind
+    if settings.saved is not None:
+        if settings.train or settings.estimator:
+            yield Problem(("with", "saved"), "a saved estimator learns nothing.", "Remove train and estimator.")
+        return
+    if settings.estimator is None or settings.train is None:
+        yield Problem(("with",), "sklearn needs `train` and `estimator`, or `saved`, the file of an estimator.")
+        return
+    estimators = REGRESSORS if kind is Kind.NUMBER else CLASSIFIERS
+    if kind not in (Kind.LABEL, Kind.BOOLEAN, Kind.NUMBER):
+        message = f"sklearn can't learn an output of type {kind}."
+        yield Problem(("output",), message, "It learns label, boolean and number.")
+    elif settings.estimator not in estimators:
+        message = f"{settings.estimator!r} can't learn an output of type {kind}."
+        yield Problem(("with", "estimator"), message, near_names(settings.estimator, estimators))
+    train = ("with", "train")
+    if not draft.has_references:
+        yield Problem(train, "sklearn learns from references, and the file has none.", "Add `references`.")
+    if not draft.has_split:
+        yield Problem(train, "train names a split, and records has no key split.", "Add `split: FIELD`.")
+    if draft.evaluates == settings.train:
+        message = f"the stage learns from the split {settings.train!r}, which is the one that is scored."
+        yield Problem(train, message, "Learn from another split.")
+
+
+def _split(parameters: Parameters) -> str | None:
+    return cast("str | None", parameters.get("train"))
+
+
+KIND = StageKind(
+    summary="Answers by a scikit-learn estimator.",
+    settings=SklearnWith,
+    build=build_sklearn,
+    check=check_sklearn,
+    learns_from=_split,
+)

@@ -229,7 +229,7 @@ class PeopleInPlace:
             cascade=replace(
                 self._cascade,
                 stages=tuple(
-                    replace(one, uses=PERSON, limits=None) if one.name in stages else one
+                    replace(one, uses=PERSON, is_recorded=False, limits=None) if one.name in stages else one
                     for one in self._cascade.stages
                 ),
             ),

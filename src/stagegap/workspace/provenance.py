@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal
 
 from stagegap.analysis import codec
 from stagegap.model.answer import Label
@@ -20,7 +20,9 @@ from stagegap.model.sources import CascadeFile
 from stagegap.model.values import Json
 from stagegap.runner.prepare import CUSTOM, Materials
 from stagegap.spec.environment import is_secret
+from stagegap.stages.kinds import named
 from stagegap.stages.protocol import StageCode
+from stagegap.stages.settings import texts
 from stagegap.store import Store
 
 MOST_BYTES = 1_000_000
@@ -105,16 +107,16 @@ def pointed_at(file: CascadeFile) -> dict[str, Role]:
     """Give every file that a cascade points at, by path; records and references are kept by the store."""
     found: dict[str, Role] = {}
     for corpus in _entries(file.resolved, "corpora").values():
-        found |= dict.fromkeys(_many(_mapping(corpus).get("path")), "corpus")
+        found |= dict.fromkeys(texts(_mapping(corpus).get("path")), "corpus")
     for stage in map(_mapping, _entries(file.resolved, "stages").values()):
-        settings = _entries(stage, "with")
-        functions = (*_many(settings.get("function")), *_many(settings.get("warm_up")), *_metrics(stage))
-        words = (word for word in _many(settings.get("command")) if _is_own(file.folder, word))
-        found |= dict.fromkeys(_many(settings.get("prompt")), "prompt")
-        found |= dict.fromkeys((function.rpartition(":")[0] for function in functions), "code")
-        found |= dict.fromkeys((*words, *_many(settings.get("files"))), "code")
-        found |= dict.fromkeys(_many(settings.get("path")), "recorded")
-        found |= dict.fromkeys(_many(stage.get("guideline")), "guideline")
+        kind, settings = named(str(stage.get("uses"))), _entries(stage, "with")
+        for key, points in kind.pointers.items() if kind else ():
+            for text in texts(settings.get(key)):
+                path = text.rpartition(":")[0] if points.form == "function" else text
+                if points.form != "word" or _is_own(file.folder, path):
+                    found[path] = points.role
+        found |= dict.fromkeys((function.rpartition(":")[0] for function in _metrics(stage)), "code")
+        found |= dict.fromkeys(texts(stage.get("guideline")), "guideline")
     return found
 
 
@@ -198,12 +200,6 @@ def _mapping(value: Json) -> Mapping[str, Json]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _many(value: Json) -> tuple[str, ...]:
-    if isinstance(value, str):
-        return (value,)
-    return tuple(map(str, cast("Sequence[Json]", value))) if isinstance(value, Sequence) else ()
-
-
 def _metrics(stage: Mapping[str, Json]) -> Iterator[str]:
     """Give `file.py:function` of each metric that is a user's function."""
-    yield from (name.removeprefix(CUSTOM) for name in _many(stage.get("score")) if name.startswith(CUSTOM))
+    yield from (name.removeprefix(CUSTOM) for name in texts(stage.get("score")) if name.startswith(CUSTOM))

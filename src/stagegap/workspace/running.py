@@ -32,6 +32,7 @@ from stagegap.runner.carrying import Basis, identities
 from stagegap.runner.engines import Choice, spread
 from stagegap.runner.prepare import Materials, WorkerRecipe, cell_works, custom_metrics, read_materials, stage_codes
 from stagegap.runner.scope import repeats_of
+from stagegap.stages.foundation import foundation_of
 from stagegap.stages.prices import Priced
 from stagegap.stages.protocol import StageCode
 from stagegap.store import Store
@@ -272,7 +273,11 @@ def mended(store: Store, job: Job) -> tuple[Run, Job]:
 def planned(store: Store, job: Job) -> Plan:
     """Give the calls that the job needs, and what they will take by what earlier ones with the same settings took."""
     work = replace(job, options=replace(job.options, engine="")).work("")
-    return forecast(plan(work, cache=store), work, past_of(store, job.file))
+    folder = Path(job.file.folder)
+    foundations = {
+        stage.name: foundation_of(stage, work.codes[stage.name], folder) for stage in job.file.cascade.stages
+    }
+    return replace(forecast(plan(work, cache=store), work, past_of(store, job.file)), foundations=foundations)
 
 
 def past_of(store: Store, file: CascadeFile) -> dict[str, Sequence[PastCall]]:

@@ -26,6 +26,7 @@ from stagegap.runner import CellWork, Silent, Work, execute, plan
 from stagegap.runner.inputs import given_output
 from stagegap.runner.prepare import Materials, custom_metrics, given_answers, seen_inputs
 from stagegap.stages.building import build
+from stagegap.stages.kinds import kind_of
 from stagegap.stages.pacing import Providers
 from stagegap.stages.protocol import Inputs, StageCode
 from stagegap.store import Store
@@ -96,7 +97,7 @@ def ablations(trial: Trial) -> Iterator[Ablation]:
     """Take away each input, each block of a prompt, each document and each inner stage, one at a time."""
     cascade = trial.work.cascade
     for stage in cascade.stages:
-        if stage.uses == "recorded":
+        if stage.is_recorded:
             continue
         own = replace(trial.work, cascade=upto(cascade, stage.name))
         whole = trial.scores(own, stage.name)
@@ -107,7 +108,7 @@ def ablations(trial: Trial) -> Iterator[Ablation]:
             without = replace(own, codes={**own.codes, stage.name: code})
             changed = trial.scores(without, stage.name) - whole
             yield _change(stage.name, f"block {place} of the prompt", stage.name, changed)
-        if stage.uses == "sklearn":
+        if kind_of(stage).learns_from(stage.parameters):
             yield from _shuffles(trial, own, stage, whole)
     yield from _documents(trial)
     yield from _stages(trial)
@@ -132,9 +133,10 @@ def with_stage(work: Work, stage: Stage) -> Work:
 
 def _blocks(trial: Trial, stage: Stage) -> Iterator[tuple[int, StageCode]]:
     """Give the stage's code without each paragraph of its prompt; what is no prompt any more is left out."""
-    if stage.uses != "llm":
+    key = next((key for key, points in kind_of(stage).pointers.items() if points.role == "prompt"), None)
+    if key is None:
         return
-    text = (trial.file_folder / str(stage.parameters["prompt"])).read_text(encoding="utf-8")
+    text = (trial.file_folder / str(stage.parameters[key])).read_text(encoding="utf-8")
     parts = [part for part in text.split("\n\n") if part.strip()]
     if len(parts) < 2:
         return
@@ -143,7 +145,7 @@ def _blocks(trial: Trial, stage: Stage) -> Iterator[tuple[int, StageCode]]:
             path = Path(folder) / "prompt.md.j2"
             path.write_text("\n\n".join(parts[:place] + parts[place + 1 :]), encoding="utf-8")
             try:
-                code = _built(trial, replace(stage, parameters={**stage.parameters, "prompt": str(path)}))
+                code = _built(trial, replace(stage, parameters={**stage.parameters, key: str(path)}))
             except StagegapError:
                 continue
         yield place + 1, code
@@ -224,8 +226,8 @@ def curves(trial: Trial, people: Mapping[str, Estimate]) -> Iterator[LearningCur
     """Teach each trained stage with less than there is, and each prompt with fewer examples; several seeds each."""
     answers = given_answers_of(trial)
     for stage in trial.work.cascade.stages:
-        shots = cast("Sequence[Json]", stage.parameters.get("examples") or ()) if stage.uses == "llm" else ()
-        taught = _examples(trial, stage, answers) if stage.uses == "sklearn" else []
+        shots = cast("Sequence[Json]", stage.parameters.get("examples") or ())
+        taught = _examples(trial, stage, answers) if kind_of(stage).learns_from(stage.parameters) else []
         total = len(taught) or len(shots)
         if total < (SMALLEST * 2 if taught else 4):
             continue

@@ -27,7 +27,7 @@ def _below_prior(run: RunColumns) -> Iterator[Finding]:
         known = (stage.reference >= 0) & ~np.isnan(stage.good)
         if known.sum() < FEWEST or not independent(run, known):
             continue
-        if stage.stage.uses == "recorded" and np.ptp(stage.answer[known]) == 0:
+        if stage.stage.is_recorded and np.ptp(stage.answer[known]) == 0:
             continue  # it was put down as one answer everywhere, so it never chose
         always, common = always_commonest(stage, known)
         loss = always - stage.good
