@@ -102,6 +102,10 @@ LLM = """\
          "greater than 0, found 0."),
         ("type: text}", "type: text}\n    resources: {gpu: 1}", "the cascade has no resource 'gpu'. Write `resources: {gpu: "
          "1}` at the top."),
+        ("type: text}", "type: text}\n    rests_on: [words.json]", "the file 'words.json' is not there."),
+        ("type: text}", "type: text}\n    score_rests_on: [data/*.json]", "the file 'data/*.json' is not there."),
+        ("type: text}", "type: text}\n    rests_on: ['env:API_KEY']", "'env:API_KEY' looks like a secret, whose value is "
+         "never kept. Name what it stands for."),
         # the whole
         ("cascade: mails", "cascde: mails", "unknown key 'cascde'. Did you mean cascade?"),
         ("cascade: mails", "cascade: 3", "cascade must be text, found 3. Quote it: \"3\"."),

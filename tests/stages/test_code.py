@@ -41,7 +41,7 @@ def test_modules_are_followed_through_each_other_and_around_circles(project: Pat
     write(project / "first.py", "import second")
     second = write(project / "second.py", "import first, stages")
     stages = write(project / "stages.py", "def draft(text):\n    import first")
-    assert code_of(stages).modules == ("first", "second")
+    assert list(code_of(stages).modules) == ["first", "second"]
     assert changes(stages, second, "import first\nN = 2")
 
 
@@ -128,6 +128,19 @@ def test_a_module_found_through_a_path_that_the_file_adds_is_part_of_it_once_loa
     finally:
         sys.path.remove(str(elsewhere))
         del sys.modules["stagegap_far_rules"]
+
+
+def test_a_module_of_the_same_name_in_another_project_is_another(tmp_path: Path) -> None:
+    start = "import sys, pathlib\nsys.path.insert(0, str(pathlib.Path(__file__).parent))\n"
+    for number in (1, 2):
+        write(tmp_path / f"p{number}" / "stagegap_same_rules.py", f"N = {number}")
+        write(tmp_path / f"p{number}" / "stages.py", start + "from stagegap_same_rules import N\ndef draft(): return N")
+    path = list(sys.path)
+    try:
+        one, two = (function_at("stages.py:draft", tmp_path / f"p{n}", start="It") for n in (1, 2))
+        assert (one.call(), two.call()) == (1, 2)
+    finally:
+        sys.path[:] = path
 
 
 def test_a_changed_module_is_loaded_afresh_with_all_that_hold_on_to_it(

@@ -120,12 +120,31 @@ def test_file_that_is_not_kept_says_why(workspace: Workspace, folder: Path, cont
 def test_every_file_that_a_cascade_points_at_has_a_role(workspace: Workspace, folder: Path) -> None:
     (folder / "pipelines" / "first" / "rank.py").write_text("")
     stages = {
-        "a": {"with": {"prompt": "a.md.j2", "model": "m"}, "guideline": "a.md", "score": "python:own.py:kind"},
-        "b": {"with": {"command": ["python3", "rank.py", "/bin/sh"], "files": ["words.txt"]}, "score": ["accuracy"]},
-        "c": {"with": {"path": "outputs.jsonl"}},
+        "a": {
+            "uses": "llm",
+            "with": {"prompt": "a.md.j2", "model": "m"},
+            "guideline": "a.md",
+            "score": "python:own.py:kind",
+        },
+        "b": {
+            "uses": "command",
+            "with": {"command": ["python3", "rank.py", "/bin/sh"], "files": ["words.txt"]},
+            "score": ["accuracy"],
+        },
+        "c": {"uses": "recorded", "with": {"path": "outputs.jsonl"}},
     }
     resolved = {"corpora": {"shop": {"path": ["shop.jsonl"]}}, "stages": stages}
     assert made_from.pointed_at(replace(workspace.files.load(None), resolved=resolved)) == {
         "shop.jsonl": "corpus", "a.md.j2": "prompt", "own.py": "code", "a.md": "guideline", "rank.py": "code",
         "words.txt": "code", "outputs.jsonl": "recorded",
     }  # fmt: skip
+
+
+def test_modules_that_a_function_imports_are_kept_with_it(workspace: Workspace, folder: Path) -> None:
+    place = folder / "pipelines" / "first"
+    (place / "stagegap_kept_words.py").write_text("HELLO = 'Good day.'\n")
+    stages = place / "stages.py"
+    path = "import sys, pathlib\nsys.path.insert(0, str(pathlib.Path(__file__).parent))\nimport stagegap_kept_words\n"
+    stages.write_text(path + stages.read_text())
+    source = next(source for source in of_new_run(workspace).sources if source.path == "stagegap_kept_words.py")
+    assert (source.role, source.kept) == ("code", "text")

@@ -160,7 +160,7 @@ def cell_works(cascade: Cascade, references: Iterable[Reference], *, rounds: int
 
 def custom_metrics(file: CascadeFile) -> dict[str, CustomMetric]:
     """The user's own metric functions by metric name. Raises: ConfigurationError when one can't be loaded."""
-    return {name: function.call for name, function in _metric_functions(file).items()}
+    return {name: function.call for name, function in metric_functions(file).items()}
 
 
 def metrics_digest(file: CascadeFile) -> str:
@@ -168,7 +168,7 @@ def metrics_digest(file: CascadeFile) -> str:
 
     Empty where the cascade has none. Raises: ConfigurationError when one can't be loaded.
     """
-    codes: dict[str, Json] = {name: function.code.digest for name, function in _metric_functions(file).items()}
+    codes: dict[str, Json] = {name: function.code.digest for name, function in metric_functions(file).items()}
     named = {
         stage.name: named_digest(stage.score_rests_on, folder=Path(file.folder), environment=os.environ)
         for stage in file.cascade.stages
@@ -177,7 +177,8 @@ def metrics_digest(file: CascadeFile) -> str:
     return digest([codes, named]) if codes or named else ""
 
 
-def _metric_functions(file: CascadeFile) -> dict[str, UserFunction]:
+def metric_functions(file: CascadeFile) -> dict[str, UserFunction]:
+    """The functions behind the user's own metrics, by metric name. Raises: ConfigurationError."""
     named = dict.fromkeys(name for stage in file.cascade.stages for name in stage.metrics if name.startswith(CUSTOM))
     return {
         name: function_at(name.removeprefix(CUSTOM), Path(file.folder), start=f"The metric {name!r}") for name in named

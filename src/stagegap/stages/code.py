@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import importlib
 import importlib.util
 import sys
@@ -35,16 +36,19 @@ class Code:
 
     digest: str
     """Equal for equal code; the hash of the file's bytes where it imports nothing but the standard library."""
-    files: tuple[Path, ...]
-    """The project's files that it imports, directly or through each other, besides its own."""
-    modules: tuple[str, ...]
-    """Their names as modules."""
+    modules: Mapping[str, tuple[Path, ...]]
+    """The project's modules that it imports, directly or through each other: name -> file, or all that it may be."""
     packages: Mapping[str, str]
     """Version of each installed package that the project's files import, by name of the import."""
     unseen: tuple[str, ...]
     """Imports that can't be followed, as `stages.py:12`: their names are made while the code runs."""
     missing: tuple[str, ...]
     """Imports that are found nowhere, optional ones perhaps."""
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files of its modules."""
+        return tuple(sorted(path for paths in self.modules.values() for path in paths))
 
 
 def code_of(path: Path) -> Code:
@@ -62,8 +66,7 @@ def code_of(path: Path) -> Code:
     contents: Json = {name: sorted(files.values()) for name, files in walk.contents.items()}
     return Code(
         digest=own if is_alone else digest([own, contents, walk.packages, missing]),
-        files=tuple(sorted(file for files in walk.contents.values() for file in files)),
-        modules=tuple(sorted(walk.contents)),
+        modules={name: tuple(files) for name, files in sorted(walk.contents.items())},
         packages=dict(sorted(walk.packages.items())),
         unseen=tuple(walk.unseen),
         missing=missing,
@@ -71,12 +74,13 @@ def code_of(path: Path) -> Code:
 
 
 def forget_changed(code: Code) -> None:
-    """Let the project's modules be imported afresh where the file of one is no longer the one that was loaded.
+    """Let the project's modules be imported afresh where one changed, or may have been loaded for somebody else.
 
     All of them: those that did not change may hold on to what did.
     """
     loaded = {name: module for name in code.modules if (module := sys.modules.get(name)) is not None}
-    if any(vars(module).get(LOADED, content) != content for module, content in _with_contents(loaded)):
+    is_certain = all(code.modules[name] == (_file(module),) for name, module in loaded.items())
+    if not is_certain or any(vars(module).get(LOADED, now) != now for module, now in _with_contents(loaded)):
         importlib.invalidate_caches()
         for name in loaded:
             del sys.modules[name]
@@ -91,9 +95,13 @@ def mark_loaded(code: Code) -> None:
 
 def _with_contents(modules: Mapping[str, ModuleType]) -> Iterator[tuple[ModuleType, str]]:
     for module in modules.values():
-        file = module.__file__
-        if file and Path(file).is_file():
-            yield module, sha256(Path(file).read_bytes()).hexdigest()
+        file = _file(module)
+        if file is not None and file.is_file():
+            yield module, sha256(file.read_bytes()).hexdigest()
+
+
+def _file(module: ModuleType) -> Path | None:
+    return Path(module.__file__).resolve() if module.__file__ else None
 
 
 class _Walk:
@@ -235,11 +243,13 @@ def _beside(top: str, folders: list[str]) -> Iterator[ModuleSpec]:
 
 
 def _known(top: str) -> ModuleSpec | None:
-    """Where Python finds the module, whoever asks."""
-    try:
-        return importlib.util.find_spec(top)
-    except (ImportError, ValueError, AttributeError):
-        return PathFinder.find_spec(top)  # a loaded module may have no spec of its own
+    """Where Python would find the module now, whatever it has loaded under that name."""
+    for finder in sys.meta_path:
+        with contextlib.suppress(ImportError, AttributeError, ValueError):
+            spec = finder.find_spec(top, None)
+            if spec is not None:
+                return spec
+    return None
 
 
 def _is_installed(spec: ModuleSpec) -> bool:

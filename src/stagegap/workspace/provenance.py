@@ -18,10 +18,10 @@ from stagegap.model.answer import Label
 from stagegap.model.provenance import Environment, Provenance, Role, Source, StageOrigin
 from stagegap.model.sources import CascadeFile
 from stagegap.model.values import Json
-from stagegap.runner.prepare import CUSTOM, Materials
+from stagegap.runner.prepare import CUSTOM, Materials, metric_functions
 from stagegap.spec.environment import is_secret
 from stagegap.stages.kinds import named
-from stagegap.stages.protocol import StageCode
+from stagegap.stages.protocol import Coded, StageCode
 from stagegap.stages.settings import texts
 from stagegap.store import Store
 
@@ -57,7 +57,8 @@ def provenance(
     """Give what a run is made from, and the texts to keep by their digest."""
     secrets = [value for name, value in environment.items() if is_secret(name) and len(value) >= SHORTEST_SECRET]
     texts: dict[str, str] = {}
-    sources = tuple(_source(file, role, path, secrets, texts) for path, role in pointed_at(file).items())
+    pointed = {**imported(file, codes), **pointed_at(file)}
+    sources = tuple(_source(file, role, path, secrets, texts) for path, role in pointed.items())
     diff = without_secrets(_diff(folder), secrets) if is_dirty else ""
     stages = {
         stage.name: StageOrigin(
@@ -118,6 +119,13 @@ def pointed_at(file: CascadeFile) -> dict[str, Role]:
         found |= dict.fromkeys((function.rpartition(":")[0] for function in _metrics(stage)), "code")
         found |= dict.fromkeys(texts(stage.get("guideline")), "guideline")
     return found
+
+
+def imported(file: CascadeFile, codes: Mapping[str, StageCode]) -> dict[str, Role]:
+    """Give the project's modules that functions of stages and metrics import, by path relative to the file."""
+    functions = [code.code for code in codes.values() if isinstance(code, Coded)]
+    functions += [function.code for function in metric_functions(file).values()]
+    return dict.fromkeys((os.path.relpath(path, file.folder) for code in functions for path in code.files), "code")
 
 
 def without_secrets(text: str, secrets: Sequence[str]) -> str:

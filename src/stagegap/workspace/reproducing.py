@@ -117,16 +117,18 @@ def _differences(store: Store, found: Restored) -> tuple[Difference, ...]:
 
 def _files(found: Restored) -> Iterator[Difference]:
     """Give the files that are others by now. Those whose text is kept were read as they were."""
+    named = provenance.pointed_at(found.job.file)
     for source in found.made_from.sources:
         now = found.now[source.path]
         if now == source.digest:
             continue
         text = found.texts.get(source.digest)
-        detail = (
-            f"Its content of then is not kept ({source.kept}): the file of today was read."
-            if text is None
-            else _line_by_line(text, found.path.parent / source.path)
-        )
+        if source.path not in named:
+            detail = "Code imports it, from where it stands: the file of today was read."
+        elif text is None:
+            detail = f"Its content of then is not kept ({source.kept}): the file of today was read."
+        else:
+            detail = _line_by_line(text, found.path.parent / source.path)
         yield Difference(
             kind="code" if source.role == "code" else "prompt" if source.role == "prompt" else "data",
             name=source.path,
