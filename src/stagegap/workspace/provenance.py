@@ -57,7 +57,7 @@ def provenance(
     """Give what a run is made from, and the texts to keep by their digest."""
     secrets = [value for name, value in environment.items() if is_secret(name) and len(value) >= SHORTEST_SECRET]
     texts: dict[str, str] = {}
-    pointed = {**imported(file, codes), **pointed_at(file)}
+    pointed = imported(file, codes) | pointed_at(file)
     sources = tuple(_source(file, role, path, secrets, texts) for path, role in pointed.items())
     diff = without_secrets(_diff(folder), secrets) if is_dirty else ""
     stages = {
@@ -125,7 +125,10 @@ def imported(file: CascadeFile, codes: Mapping[str, StageCode]) -> dict[str, Rol
     """Give the project's modules that functions of stages and metrics import, by path relative to the file."""
     functions = [code.code for code in codes.values() if isinstance(code, Coded)]
     functions += [function.code for function in metric_functions(file).values()]
-    return dict.fromkeys((os.path.relpath(path, file.folder) for code in functions for path in code.files), "code")
+    found: dict[str, Role] = {}
+    for code in functions:
+        found |= dict.fromkeys((os.path.relpath(path, file.folder) for path in code.files), "code")
+    return found
 
 
 def without_secrets(text: str, secrets: Sequence[str]) -> str:
