@@ -27,8 +27,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stagegap.analysis.contest import contest, outlook
+from stagegap.analysis.gains import Gains, ceiling_of
 from stagegap.attribution.causes import hazard_column
-from stagegap.attribution.ceiling import ceiling
+from stagegap.attribution.ceiling import rises
 from stagegap.attribution.faults import account
 from stagegap.attribution.parts import error_parts
 from stagegap.stats.clusters import Clusters
@@ -82,15 +83,17 @@ def whole(case: Case, columns: dict[str, Floats]) -> None:
     cause = error_parts(names, good).cause
     more: dict[str, Floats] = {}
     for i, name in enumerate(names):
-        more[f"first {name}"] = np.where(bad == 1, (first == i).astype(np.float64), np.nan)
+        more[f"first {name}"] = np.where(bad == 1, first[name].astype(np.float64), np.nan)
         more[f"parts {name}"] = np.where(bad == 1, (cause == i).astype(np.float64), np.nan)
-        more[f"hazard {name}"] = hazard_column(accepted, name)
+        more[f"hazard {name}"] = hazard_column(accepted, name, above[name])
     drawn = resample(columns | more, codes, rng=np.random.default_rng(1))
-    steps = ceiling(drawn, stages=names, columns=list(columns))
+    outcomes = list(columns)
+    won = Gains(columns=columns, weights=rises(names, outcomes), top=outcomes[-1], steps=tuple(columns.values()))
+    steps = ceiling_of(drawn, won)
     for name in more:
         drawn.mean(name)
-    contest(drawn, steps, list(columns))
-    outlook(drawn, list(columns), rng=np.random.default_rng(2))
+    contest(drawn, steps, won)
+    outlook(drawn, won, rng=np.random.default_rng(2))
 
 
 def resampled(case: Case, columns: dict[str, Floats]) -> None:

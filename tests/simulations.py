@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 import planted
 from stagegap.analysis.contest import Contest, contest, outlook
-from stagegap.attribution.ceiling import ceiling
+from stagegap.analysis.gains import Gains, along, ceiling_of
 from stagegap.stats.clusters import Clusters
 from stagegap.stats.resample import Resamples, resample
 from stagegap.stats.sequential import DECIDES, evidence_of_lead
@@ -34,14 +34,14 @@ def looked_at(
     *,
     resamples: int,
     units: NDArray[np.int64] | None = None,
-) -> tuple[Contest, Resamples, list[str]]:
+) -> tuple[Contest, Resamples, Gains]:
     """Give the contest of one sample."""
     columns = made.outcomes(luck)
     n = len(columns["outcome 0"])
     codes = np.arange(n) if units is None else units
     drawn = resample(columns, Clusters(codes=codes, count=int(codes.max()) + 1), rng=rng, resamples=resamples)
-    names = list(columns)
-    return contest(drawn, ceiling(drawn, stages=made.names, columns=names), names), drawn, names
+    won = along(made.cascade(), list(columns.values()))
+    return contest(drawn, ceiling_of(drawn, won), won), drawn, won
 
 
 def named_although_equal(
@@ -94,11 +94,11 @@ def promise(made: planted.Planted, pilot: int, *, simulations: int, resamples: i
     decided, named, wrong, budgets = 0, 0, 0, list[int]()
     for _ in range(simulations):
         luck = made.luck(pilot, rng)
-        match, drawn, names = looked_at(made, luck, rng, resamples=resamples)
+        match, drawn, won = looked_at(made, luck, rng, resamples=resamples)
         if match.is_decided:
             decided += 1
             continue
-        budget = outlook(drawn, names, rng=rng).budget.records
+        budget = outlook(drawn, won, rng=rng).budget.records
         if budget is not None:
             more = made.luck(budget - pilot, rng)
             both = {stage: np.concatenate([luck[stage], more[stage]]) for stage in luck}

@@ -33,8 +33,7 @@ DIAMOND = planted.Planted(shape=planted.DIAMOND, skill={"A": 0.95, "B": 0.7, "C"
 
 def test_on_a_chain_order_changes_nothing():
     for row in made_blame(CHAIN).stages:
-        assert row.order_free.value == pytest.approx(row.gain.value)
-        assert (row.order_free.low, row.order_free.high) == pytest.approx((row.gain.low, row.gain.high), abs=1e-9)
+        assert row.step == row.gain
 
 
 def test_printed_gains_are_those_of_the_scorecard_and_of_the_labels_to_come():
@@ -42,7 +41,6 @@ def test_printed_gains_are_those_of_the_scorecard_and_of_the_labels_to_come():
     view, need = blame(evidence(material), resamples=300), need_view(evidence(material), resamples=300)
     card = scorecard(*material[:1], planted.run(), *material[1:], seed=0, resamples=300)
     assert [row.points for row in view.stages] == list(card.printed_gains)
-    assert [row.order_free_points for row in view.stages] == list(card.printed_gains)
     assert [row.points for row in need.stages] == list(card.printed_gains)
     alone = [percent(row.gain.value) for row in view.stages]
     assert alone != list(card.printed_gains), "rounded alone they would not add up here"
@@ -74,17 +72,17 @@ def test_the_gain_of_the_named_stage_stands_there_without_what_picking_adds():
 
 def test_parallel_branches_share_what_they_win_together():
     b, c = made_blame(DIAMOND, 1500).stages[1:3]
-    assert c.gain.value > b.gain.value + 0.05, "in order, the later branch gets what both win together"
-    assert c.order_free.value == pytest.approx(b.order_free.value, abs=0.05)
+    assert c.step.value > b.step.value + 0.05, "along one order, the later branch gets what both win together"
+    assert c.gain.value == pytest.approx(b.gain.value, abs=0.05)
     view = made_blame(DIAMOND, 300)
-    free = sum(row.order_free.value for row in view.stages)
-    assert free == pytest.approx(sum(row.gain.value for row in view.stages))
+    free = sum(row.gain.value for row in view.stages)
+    assert free == pytest.approx(sum(row.step.value for row in view.stages))
+    assert (view.staircase, view.is_chain) == (("A", "B", "C", "D"), False)
 
 
-def test_without_the_cells_of_the_lattice_the_order_free_gain_is_not_measured():
+def test_without_the_cells_of_the_lattice_no_gain_is_measured():
     row = made_blame(DIAMOND, 60, lattice=False).stages[1]
-    assert row.order_free.method == "not measured: the run holds no outcome with references at A and C"
-    assert row.gain.is_measured
+    assert row.gain.method == "not measured: the run holds no outcome with references at A and C"
 
 
 def test_a_stage_that_recovers_makes_first_fault_and_gain_disagree():
@@ -115,17 +113,18 @@ def test_references_that_break_records_make_parts_and_gain_disagree():
     assert any(note.startswith("References up to A first make most bad records good") for note in view.disagreements)
 
 
-def test_order_matters_where_branches_win_together():
+def test_the_order_of_the_staircase_decides_nothing():
     made = planted.Planted(shape=planted.DIAMOND, skill={"A": 1.0, "B": 0.55, "C": 0.62, "D": 1.0})
     view = made_blame(made, 600)
-    start = "Averaged over the orders of parallel branches, B gains most"
-    assert any(note.startswith(start) for note in view.disagreements)
+    b, c = view.stages[1:3]
+    assert (b.gain.value > c.gain.value, b.step.value < c.step.value) == (True, True)
+    assert view.disagreements == ()
 
 
 @pytest.mark.parametrize("n", [0, 1])
 def test_too_little_is_named(n: int):
     view = made_blame(CHAIN, n)
-    assert not any(row.gain.is_measured or row.order_free.is_measured for row in view.stages)
+    assert not any(row.gain.is_measured or row.step.is_measured for row in view.stages)
     assert [(row.best_rank, row.worst_rank) for row in view.stages] == [(1, 3)] * 3
     assert view.disagreements == ()
     assert to_json(from_json(Blame, to_json(view))) == to_json(view)
@@ -141,20 +140,19 @@ def test_a_chain_is_exact_however_long():
     made = planted.Planted(shape=shape, skill=dict.fromkeys("ABCDEFGHIJK", 0.97))
     view = made_blame(made, 60, lattice=False)
     for row in view.stages:
-        assert row.order_free.value == pytest.approx(row.gain.value)
+        assert row.gain.is_measured
     assert view.sampled == ""
 
 
 def test_more_branches_than_a_run_swaps_are_said():
     made = planted.Planted(shape="A AB AC AD AE AF BCDEFG", skill=dict.fromkeys("ABCDEFG", 0.9))
     view = made_blame(made, 60)
-    assert view.stages[0].order_free.method == (
+    assert view.stages[0].gain.method == (
         "not measured: parallel branches need 34 swap sets; a run with --orders 40 samples their orders"
     )
-    assert view.stages[0].gain.is_measured
 
 
 def test_a_stage_beside_the_way_gains_nothing_in_any_order():
     made = planted.Planted(shape="A B BC", skill={"A": 0.5, "B": 0.8, "C": 0.9})
     row = made_blame(made, 80).stages[0]
-    assert (row.order_free.value, row.gain.value) == (0.0, 0.0)
+    assert (row.gain.value, row.gain.method) == (0.0, "exact: this stage can't change the outcome")

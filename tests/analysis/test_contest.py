@@ -5,7 +5,7 @@ import pytest
 
 import planted
 from stagegap.analysis.contest import contest
-from stagegap.attribution.ceiling import ceiling
+from stagegap.analysis.gains import along, ceiling_of
 from stagegap.stats.clusters import clusters
 from stagegap.stats.planning import errors_to_separate_shares
 from stagegap.stats.resample import resample
@@ -14,7 +14,8 @@ from stagegap.stats.resample import resample
 def decided(made: planted.Planted, n: int, seed: int) -> str | None:
     columns = made.outcomes(made.luck(n, np.random.default_rng(seed)))
     drawn = resample(columns, clusters(range(n)), rng=np.random.default_rng(seed), resamples=400)
-    match = contest(drawn, ceiling(drawn, stages=made.names, columns=list(columns)), list(columns))
+    won = along(made.cascade(), list(columns.values()))
+    match = contest(drawn, ceiling_of(drawn, won), won)
     return made.names[match.best] if match.is_decided else None
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import planted
-from stagegap.attribution.ceiling import Ceiling, ceiling, complete_cases, increments, share_first
+from stagegap.attribution.ceiling import Ceiling, ceiling, complete_cases, increments, rises, share_first
 from stagegap.stats.clusters import clusters
 from stagegap.stats.resample import resample
 
@@ -18,7 +18,8 @@ def staircase(columns: dict[str, np.ndarray], stages: str, *, units: list[str] |
     drawn = resample(
         columns, clusters(units or [str(i) for i in range(n)]), rng=np.random.default_rng(0), resamples=400
     )
-    return ceiling(drawn, stages=list(stages), columns=list(columns))
+    names = list(columns)
+    return ceiling(drawn, gains=rises(stages, names), system=names[0], top=names[-1])
 
 
 @pytest.mark.parametrize(
@@ -67,7 +68,7 @@ def test_a_stage_that_can_not_change_the_outcome_gains_exactly_0():
         rng=np.random.default_rng(0),
         resamples=50,
     )
-    found = ceiling(drawn, stages=["A", "B"], columns=["0", "0", "2"])
+    found = ceiling(drawn, gains=rises("AB", ["0", "0", "2"]), system="0", top="2")
     assert (found.steps[0].gain.low, found.steps[0].gain.high) == (0.0, 0.0)
     assert found.steps[0].gain.method == "exact: this stage can't change the outcome"
     assert (found.steps[0].p_first, found.steps[1].p_first) == (0.0, 1.0)

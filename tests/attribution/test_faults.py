@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import planted
-from stagegap.attribution.faults import NO_FAULT, UNKNOWN, acceptable, account
+from stagegap.attribution.faults import acceptable, account
 
 NAN = math.nan
 
@@ -38,7 +38,29 @@ def found():
 
 
 def test_first_faults():
-    assert found().first.tolist() == [NO_FAULT, 0, 1, 2, 0, NO_FAULT, UNKNOWN]
+    assert {name: np.flatnonzero(here).tolist() for name, here in found().first.items()} == {
+        "route": [1, 4],
+        "retrieve": [2],
+        "draft": [3],
+    }
+    assert np.flatnonzero(found().is_unknown).tolist() == [6]
+
+
+def test_every_bad_record_is_a_first_fault_or_unexplained_or_of_unknown_first_fault():
+    counted = found()
+    assert sum(row.first for row in counted.stages) + counted.unexplained + counted.unknown == 5
+
+
+def test_what_cannot_be_known_is_counted_at_each_stage_that_may_be_first():
+    assert [row.unknown for row in found().stages] == [0, 1, 1]
+
+
+def test_branches_go_wrong_beside_each_other_and_both_are_first():
+    accepted = {"a": np.array([0.0, 0, 1]), "b": np.array([0.0, 1, 0]), "c": np.array([0.0, 0, 0])}
+    for names in ("abc", "bac"):
+        counted = account({name: accepted[name] for name in names}, {"a": (), "b": (), "c": ("a", "b")}, bad=np.ones(3))
+        assert {row.stage: row.first for row in counted.stages} == {"a": 2, "b": 2, "c": 0}
+        assert counted.several == 1
 
 
 def test_what_is_not_explained_is_said():
@@ -68,7 +90,8 @@ def test_a_stage_without_any_reference_does_not_make_every_record_unknown():
     blind = account(
         {"A": np.array([NAN, NAN]), "B": np.array([0.0, 1.0])}, {"A": (), "B": ("A",)}, bad=np.array([1.0, 0.0])
     )
-    assert blind.first.tolist() == [1, NO_FAULT]
+    assert blind.first["B"].tolist() == [True, False]
+    assert not blind.is_unknown.any()
 
 
 def test_no_record_has_no_faults_and_no_hazard():

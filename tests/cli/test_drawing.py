@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from analysis.test_architecture import two_ways
-from analysis.test_order_free import EVERY, ran
+from analysis.test_gains import EVERY, ran
 from stagegap.analysis.agree import agree_view
 from stagegap.analysis.blame import blame
 from stagegap.cli.drawing import draw_agree, draw_blame

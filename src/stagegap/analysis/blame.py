@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stagegap.analysis import evidence as ev
-from stagegap.analysis.contest import Contest, contest
-from stagegap.analysis.order_free import order_free
+from stagegap.analysis.contest import Contest, contest, drawn_gains
+from stagegap.analysis.gains import SYSTEM_OUTCOME, Gains, ceiling_of, gains, staircase
 from stagegap.analysis.verdict import ENOUGH_RECORDS
+from stagegap.analysis.wording import listed
 from stagegap.attribution.causes import hazard_column
-from stagegap.attribution.ceiling import Ceiling, ceiling
-from stagegap.attribution.faults import UNKNOWN, account
 from stagegap.attribution.parts import error_parts
+from stagegap.attribution.swaps import is_chain, staircase_order
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.stats.multiple import holm
 from stagegap.stats.ranks import rank_sets
 from stagegap.stats.resample import RESAMPLES, Resamples, resample
 from stagegap.tables import figures
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,23 +29,23 @@ class BlameRow:
 
     stage: str
     gain: Estimate
-    """References at this stage, those at all earlier stages being there: depends on the order of parallel branches."""
+    """What references at this stage add, those at all that it depends on being there: the mean over all orders that
+    the edges allow (precedence Shapley), or over a sample of them."""
     points: int
     """The gain in whole points as every view prints it; 0 where it is not measured."""
     p: float
     """That the gain is 0: McNemar's exact p, for clusters and graded outcomes its sign-flip test."""
     p_adj: float
     """The same after Holm over the stages."""
-    order_free: Estimate
-    """The same, averaged over all orders that the cascade allows (precedence Shapley), or over a sample of them."""
-    order_free_points: int
-    """The same in whole points, which add up as the gains do."""
+    step: Estimate
+    """The same along the one order of the staircase; on a chain it is the gain."""
     first_fault: Estimate
-    """Share of the bad records in which this stage was the first that was not acceptable."""
+    """Share of the bad records in which this stage was not acceptable though all that it depends on were."""
     hazard: Estimate
     """Share of the records still right at this stage that first go wrong here."""
     answers_for: Estimate
-    """Share of the bad records that this stage's reference, with those before it, makes good: analysis by parts."""
+    """Share of the bad records that this stage's reference, with those before it on the staircase, makes good:
+    analysis by parts."""
     best_rank: int
     """By gain; the best and the worst rank that the data do not exclude, all stages at once."""
     worst_rank: int
@@ -77,56 +74,58 @@ class Blame:
     """Its gain without what being picked as the largest adds: shown beside it, because the largest of several noisy
     figures is too large."""
     sampled: str
-    """How far a sample of orders decides the order-free gains; empty where all orders are weighed."""
+    """How far a sample of orders decides the gains; empty where all orders are weighed."""
+    staircase: tuple[str, ...]
+    """The stages in the one order along which `step` and `answers_for` are counted."""
+    is_chain: bool
+    """The edges leave no other order."""
     disagreements: tuple[str, ...]
     """Where two methods point at different stages, and why they may."""
 
 
 def blame(evidence: ev.Evidence, *, resamples: int = RESAMPLES) -> Blame:
-    """Compare the methods on one run; `order_free` needs the outputs of `swaps.lattice_cells`."""
+    """Compare the methods on one run; with parallel branches that needs the outputs of `swaps.lattice_cells`."""
     cascade = evidence.cascade
-    units = evidence.units
-    steps, reason = ev.prefix_outcomes(evidence)
-    if not steps:
-        return _unmeasured(evidence, reason)
-    names = cascade.names
-    reached = [ev.good(evidence, step) for step in steps]
+    won = gains(evidence)
+    if not won.is_measured:
+        return _unmeasured(evidence, won.reason)
+    names, order = cascade.names, staircase_order(cascade)
+    reached = [ev.good(evidence, step) for step in won.steps]
     bad = 1 - reached[0]
-    parts = error_parts(names, reached)
+    parts = error_parts(order, reached)
+    faults = evidence.faults
     accepted = {name: ev.accepted(evidence, name) for name in names}
-    faults = account(accepted, evidence.ancestors, bad=bad)
-    columns = {f"outcome {i}": step for i, step in enumerate(steps)}
-    for position, name in enumerate(names):
-        known = (bad == 1) & (faults.first != UNKNOWN)
-        columns[f"first {name}"] = np.where(known, (faults.first == position).astype(np.float64), math.nan)
-        columns[f"hazard {name}"] = hazard_column(accepted, name)
+    columns = dict(won.columns)
+    for position, name in enumerate(order):
+        known = (bad == 1) & ~faults.is_unknown
+        columns[f"first {name}"] = np.where(known, faults.first[name].astype(np.float64), math.nan)
+        columns[f"hazard {name}"] = hazard_column(accepted, name, evidence.ancestors[name])
         columns[f"parts {name}"] = np.where(bad == 1, (parts.cause == position).astype(np.float64), math.nan)
-    drawn = resample(columns, units, rng=np.random.default_rng(evidence.seed), resamples=resamples)
-    free = order_free(evidence, resamples=resamples)
-    outcomes = ev.outcome_columns(cascade)
-    stairs = ceiling(drawn, stages=names, columns=outcomes)
-    gains = [step.gain for step in stairs.steps]
-    is_measured = all(gain.is_measured for gain in gains)
-    match = contest(drawn, stairs, outcomes) if is_measured and _scored(steps) >= ENOUGH_RECORDS else None
-    best, worst = _ranks(drawn, gains)
-    p = np.array([step.p for step in stairs.steps])
-    p_adjusted = holm(p)
-    points = figures.printed_gains(stairs.system, gains, stairs.ceiling)
-    free_points = _points_of(free.gains, stairs)
+    drawn = resample(columns, evidence.units, rng=np.random.default_rng(evidence.seed), resamples=resamples)
+    stairs = ceiling_of(drawn, won)
+    is_measured = all(step.gain.is_measured for step in stairs.steps)
+    match = contest(drawn, stairs, won) if is_measured and won.n >= ENOUGH_RECORDS else None
+    best, worst = _ranks(drawn, won, is_measured=is_measured)
+    by_stage = [stairs.step(name) for name in names]
+    p_adjusted = holm(np.array([step.p for step in by_stage]))
+    is_one_order = is_chain(cascade)
+    points = figures.printed_gains(
+        stairs.system, [step.gain for step in by_stage], stairs.ceiling, is_staircase=is_one_order
+    )
+    steps = {step.stage: step.gain for step in staircase(evidence, won, stairs, resamples=resamples)}
     rows = tuple(
         BlameRow(
             stage=name,
-            gain=gains[i],
+            gain=by_stage[i].gain,
             points=points[i],
-            p=float(p[i]),
+            p=by_stage[i].p,
             p_adj=float(p_adjusted[i]),
-            order_free=free.gains[i],
-            order_free_points=free_points[i],
+            step=steps[name],
             first_fault=drawn.mean(f"first {name}"),
             hazard=_hazard(drawn.mean(f"hazard {name}")),
             answers_for=drawn.mean(f"parts {name}"),
-            best_rank=best[i],
-            worst_rank=worst[i],
+            best_rank=best[order.index(name)],
+            worst_rank=worst[order.index(name)],
         )
         for i, name in enumerate(names)
     )
@@ -135,14 +134,16 @@ def blame(evidence: ev.Evidence, *, resamples: int = RESAMPLES) -> Blame:
         run=evidence.run,
         noun=cascade.noun,
         stages=rows,
-        n=_scored(steps),
+        n=won.n,
         bad=int((bad == 1).sum()),
         beyond=parts.beyond,
         unexplained=faults.unexplained,
         unknown=faults.unknown,
-        named=names[match.best] if match is not None and match.is_decided else "",
+        named=order[match.best] if match is not None and match.is_decided else "",
         named_gain=_named_gain(match),
-        sampled=free.note,
+        sampled=won.note,
+        staircase=order,
+        is_chain=is_one_order,
         disagreements=_disagreements(rows),
     )
 
@@ -158,8 +159,7 @@ def _unmeasured(evidence: ev.Evidence, reason: str) -> Blame:
             points=0,
             p=math.nan,
             p_adj=math.nan,
-            order_free=nothing,
-            order_free_points=0,
+            step=nothing,
             first_fault=nothing,
             hazard=nothing,
             answers_for=nothing,
@@ -181,24 +181,14 @@ def _unmeasured(evidence: ev.Evidence, reason: str) -> Blame:
         named="",
         named_gain=nothing,
         sampled="",
+        staircase=staircase_order(cascade),
+        is_chain=is_chain(cascade),
         disagreements=(),
-    )
-
-
-def _points_of(gains: Sequence[Estimate], stairs: Ceiling) -> tuple[int, ...]:
-    """Round order-free gains together where they rest on the records of the ceiling, else each alone."""
-    adds_up = abs(sum(gain.value for gain in gains) - stairs.headroom.value) < 1e-6
-    return figures.printed_gains(
-        stairs.system, gains, stairs.ceiling if adds_up else unmeasured("another set of records")
     )
 
 
 def _hazard(found: Estimate) -> Estimate:
     return found if found.n else unmeasured("not measured: no record is still right here")
-
-
-def _scored(steps: Sequence[Floats]) -> int:
-    return int((~np.isnan(steps[0])).sum())
 
 
 def _named_gain(match: Contest | None) -> Estimate:
@@ -207,44 +197,50 @@ def _named_gain(match: Contest | None) -> Estimate:
     return match.picked or unmeasured("not measured: no stage stands out")
 
 
-def _ranks(drawn: Resamples, gains: Sequence[Estimate]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    k = len(gains)
-    if not all(gain.is_measured for gain in gains):
+def _ranks(drawn: Resamples, won: Gains, *, is_measured: bool) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    k = len(won.weights)
+    if not is_measured:
         return (1,) * k, (k,) * k
-    means = np.stack([drawn.means[f"outcome {i}"] for i in range(k + 1)], axis=1)
-    found = rank_sets(np.array([gain.value for gain in gains]), np.diff(means, axis=1), units=drawn.units("outcome 0"))
-    return found.best, found.worst
+    table = won.table
+    values = table[~np.isnan(table).any(axis=1)].mean(axis=0)
+    ranks = rank_sets(values, drawn_gains(drawn, won), units=drawn.units(SYSTEM_OUTCOME))
+    return ranks.best, ranks.worst
 
 
 def _disagreements(rows: Sequence[BlameRow]) -> tuple[str, ...]:
-    """Say where the stage with the largest gain is not the one that another method points at."""
+    """Say where the stage with the largest gain is not the one that another method points at.
+
+    Where several share the largest figure, the methods disagree only when no stage is among both.
+    """
     by_gain = _top([row.gain for row in rows])
-    if by_gain is None:
+    if not by_gain:
         return ()
-    gain = rows[by_gain].stage
+    gain = _names(rows, by_gain)
     notes: list[str] = []
     by_fault = _top([row.first_fault for row in rows])
-    if by_fault is not None and by_fault != by_gain:
+    if by_fault and not by_fault & by_gain:
+        there = _names(rows, by_fault)
         notes.append(
-            f"Bad records most often first go wrong at {rows[by_fault].stage}, but references at {gain} gain most: "
-            f"a later stage recovers from {rows[by_fault].stage}'s faults, or fails on its own as well."
+            f"Bad records most often first go wrong at {there}, but references at {gain} gain most: "
+            f"a later stage recovers from {there}'s faults, or fails on its own as well."
         )
     by_parts = _top([row.answers_for for row in rows])
-    if by_parts is not None and by_parts != by_gain:
+    if by_parts and not by_parts & by_gain:
+        there = _names(rows, by_parts)
         notes.append(
-            f"References up to {rows[by_parts].stage} first make most bad records good, but the gain of {gain} is "
-            f"larger: references at {rows[by_parts].stage} also break records."
-        )
-    by_order = _top([row.order_free for row in rows])
-    if by_order is not None and by_order != by_gain:
-        notes.append(
-            f"Averaged over the orders of parallel branches, {rows[by_order].stage} gains most, not {gain}: "
-            "what they win together is booked on the later one."
+            f"References up to {there} first make most bad records good, but the gain of {gain} is "
+            f"larger: references at {there} also break records."
         )
     return tuple(notes)
 
 
-def _top(estimates: Sequence[Estimate]) -> int | None:
+def _names(rows: Sequence[BlameRow], places: Collection[int]) -> str:
+    return listed(sorted(rows[i].stage for i in places))
+
+
+def _top(estimates: Sequence[Estimate]) -> frozenset[int]:
+    """Where the largest value stands, each place of an exact tie; nothing where one is not measured."""
     if not all(estimate.is_measured for estimate in estimates):
-        return None
-    return max(range(len(estimates)), key=lambda i: estimates[i].value)
+        return frozenset()
+    largest = max(estimate.value for estimate in estimates)
+    return frozenset(i for i, estimate in enumerate(estimates) if estimate.value >= largest - 1e-9)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from stagegap.analysis import evidence as ev
 from stagegap.analysis.views import OutcomeBounds, StepBounds
 from stagegap.analysis.wording import counted, listed
-from stagegap.attribution.swaps import prefix_cells
+from stagegap.attribution.swaps import prefix_cells, staircase_order
 from stagegap.model.estimate import Bounds, Estimate
 from stagegap.model.run import SYSTEM
 from stagegap.stats.resample import RESAMPLES, resample
@@ -45,7 +45,7 @@ def outcome_bounds(evidence: ev.Evidence, *, seed: int, resamples: int = RESAMPL
         resamples=resamples,
     )
     steps: list[StepBounds] = []
-    for stage, before, after in zip(cascade.names, cells, cells[1:], strict=False):
+    for stage, before, after in zip(staircase_order(cascade), cells, cells[1:], strict=False):
         here = int((gone[after] & usable).sum())
         either = int(((gone[after] | gone[before]) & usable).sum())
         gain = (

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stagegap.analysis.gains import SYSTEM_OUTCOME, Gains
 from stagegap.analysis.wording import plural
-from stagegap.attribution.ceiling import Ceiling
+from stagegap.attribution.ceiling import Ceiling, weighed
 from stagegap.model.estimate import Estimate
 from stagegap.stats.naming import Budget, Pilot, records_to_name
 from stagegap.stats.ranks import rank_sets
@@ -51,64 +51,74 @@ class Outlook:
     budget: Budget
 
 
-def contest(resamples: Resamples, staircase: Ceiling, columns: Sequence[str]) -> Contest:
+def contest(resamples: Resamples, stairs: Ceiling, gains: Gains) -> Contest:
     """Find whether one stage leads: it must beat each other stage, not only come first often.
 
     With equal stages some stage comes first in 90% of the resamples far too often (with two stages: one time in
     five). So its lead over every other stage must exclude 0 as well: an intersection-union test (Berger 1982), which
-    names a stage in at most 5% of cases also when the two best are equal.
+    names a stage in at most 5% of cases also when the two best are equal. Of stages that gain exactly the same the
+    first by name is held against the others, so that the order of a file has no part in it.
     """
-    gains = [step.gain for step in staircase.steps]
-    best = max(range(len(gains)), key=lambda i: gains[i].value)
-    leads = {i: _lead(resamples, columns, best, i) for i in range(len(gains)) if i != best}
-    rival = min(leads, key=lambda i: leads[i].low, default=None)
+    steps = stairs.steps
+    best = by_gain(stairs)[0]
+    leads = {i: _lead(resamples, gains, best, i) for i in range(len(steps)) if i != best}
+    rival = min(leads, key=lambda i: (round(leads[i].low, 9), steps[i].stage), default=None)
     is_decided = (
-        gains[best].low > 0
-        and staircase.steps[best].p_first >= NAMED_FROM
-        and all(lead.low > 0 for lead in leads.values())
+        steps[best].gain.low > 0 and steps[best].p_first >= NAMED_FROM and all(lead.low > 0 for lead in leads.values())
     )
     return Contest(
         best=best,
         rival=rival,
         lead=None if rival is None else leads[rival],
         is_decided=is_decided,
-        picked=_picked(resamples, gains, columns, best) if is_decided else None,
+        picked=_picked(resamples, stairs, gains, best) if is_decided else None,
     )
 
 
-def _picked(resamples: Resamples, gains: Sequence[Estimate], columns: Sequence[str], best: int) -> Estimate:
-    table = np.stack([resamples.columns[name] for name in columns], axis=1)
+def by_gain(stairs: Ceiling) -> list[int]:
+    """Positions of the stages, the largest gain first; equal ones by name."""
+    return sorted(
+        range(len(stairs.steps)), key=lambda i: (-round(stairs.steps[i].gain.value, 9), stairs.steps[i].stage)
+    )
+
+
+def _picked(resamples: Resamples, stairs: Ceiling, gains: Gains, best: int) -> Estimate:
+    table = gains.table
     there = ~np.isnan(table).any(axis=1)
+    figures = [step.gain for step in stairs.steps]
     return picked(
-        gains[best],
-        np.array([gain.value for gain in gains]),
-        covariance_of_means(np.diff(table[there], axis=1), resamples.clusters.codes[there]),
+        figures[best],
+        np.array([gain.value for gain in figures]),
+        covariance_of_means(table[there], resamples.clusters.codes[there]),
         best=best,
-        level=gains[best].level,
+        level=figures[best].level,
         lead_level=NAMING_LEVEL,
     )
 
 
-def _drawn_gains(resamples: Resamples, columns: Sequence[str]) -> Floats:
-    """Give the gains in each resample, one column a stage."""
-    return np.diff(np.stack([resamples.means[name] for name in columns], axis=1), axis=1)
+def drawn_gains(resamples: Resamples, gains: Gains) -> Floats:
+    """The gains in each resample, one column a stage."""
+    sums = [weighed(resamples.means, weights, SYSTEM_OUTCOME) for weights in gains.weights.values()]
+    return np.stack(sums, axis=1)
 
 
-def _lead(resamples: Resamples, columns: Sequence[str], a: int, b: int) -> Estimate:
-    """Give the gain of stage a minus the gain of stage b."""
-    weights: Counter[str] = Counter()
-    for name, sign in ((columns[a + 1], 1), (columns[a], -1), (columns[b + 1], -1), (columns[b], 1)):
-        weights[name] += sign
-    return resamples.contrast({name: float(weight) for name, weight in weights.items()}, level=NAMING_LEVEL)
+def _lead(resamples: Resamples, gains: Gains, a: int, b: int) -> Estimate:
+    """Gain of stage a minus gain of stage b."""
+    by_stage = list(gains.weights.values())
+    weights = Counter(by_stage[a])
+    weights.subtract(by_stage[b])
+    lead = resamples.contrast({**weights} or {SYSTEM_OUTCOME: 0.0}, level=NAMING_LEVEL)
+    return lead if gains.drawn is None else gains.drawn.widened(lead, float(gains.drawn.leads[a, b]))
 
 
-def outlook(resamples: Resamples, columns: Sequence[str], *, rng: np.random.Generator) -> Outlook:
+def outlook(resamples: Resamples, gains: Gains, *, rng: np.random.Generator) -> Outlook:
     """Give the ranks that stay possible and the budget that would name the worst stage."""
-    values = np.diff(np.array([resamples.point(name) for name in columns]))
-    drawn = _drawn_gains(resamples, columns)
-    units = resamples.units(columns[0])
+    table = gains.table
+    there = ~np.isnan(table).any(axis=1)
+    values = table[there].mean(axis=0)
+    drawn = drawn_gains(resamples, gains)
+    units = resamples.units(SYSTEM_OUTCOME)
     ranks = rank_sets(values, drawn, units=units)
-    there = ~np.isnan(resamples.columns[columns[0]])
     pilot = Pilot(gains=values, drawn=drawn, n=int(there.sum()), units=units)
     return Outlook(
         best=ranks.best,

@@ -15,8 +15,8 @@ from stagegap.analysis.recorded import Outputs, known_outputs
 from stagegap.analysis.references import fitting, latest, references
 from stagegap.analysis.wording import counted, listed
 from stagegap.attribution.ceiling import complete_cases
-from stagegap.attribution.faults import BAR_SLACK, acceptable
-from stagegap.attribution.swaps import alone_cell, prefix_cells
+from stagegap.attribution.faults import BAR_SLACK, Faults, acceptable, account
+from stagegap.attribution.swaps import alone_cell, closed_cell, prefix_cells
 from stagegap.metrics import CustomMetric, Metric, answer_as_output, metric, score
 from stagegap.model.answer import Label, Output, Reference, Status
 from stagegap.model.cascade import Cascade
@@ -60,7 +60,13 @@ class Evidence:
     @property
     def ancestors(self) -> Mapping[str, tuple[str, ...]]:
         """The stages that each stage depends on."""
-        return {name: tuple(self.cascade.ancestors(name)) for name in self.cascade.names}
+        return {name: tuple(sorted(self.cascade.ancestors(name))) for name in self.cascade.names}
+
+    @property
+    def faults(self) -> Faults:
+        """Where each record first went wrong: the one account that every page, command and report takes its from."""
+        bad = 1 - good(self, outcome_scores(self, SYSTEM))
+        return account({name: accepted(self, name) for name in self.cascade.names}, self.ancestors, bad=bad)
 
     def column(self, value: Callable[[Record], float]) -> Floats:
         """Give one number for each record."""
@@ -130,6 +136,14 @@ def outcome_scores(evidence: Evidence, cell: Cell) -> Floats:
     return np.where(np.isnan(scores), math.nan, (scores >= good - BAR_SLACK).astype(np.float64))
 
 
+def closed_outcome(evidence: Evidence, stage: str) -> Floats | None:
+    """The outcome with references at a stage and at all that it depends on; None where the run does not hold it."""
+    cell = closed_cell(evidence.cascade, stage)
+    end = evidence.cascade.outcome.stage
+    is_there = end in cell.stages or bool(evidence.outputs.get((str(cell), end)))
+    return outcome_scores(evidence, cell) if is_there else None
+
+
 def _scores(evidence: Evidence, outputs: Mapping[str, Output], stage: str, by: Metric) -> Floats:
     def one(record: Record) -> float:
         output, reference = outputs.get(record.id), evidence.references.get((record.id, stage))
@@ -162,7 +176,7 @@ def good_from(evidence: Evidence) -> float:
 
 
 def prefix_outcomes(evidence: Evidence) -> tuple[list[Floats], str]:
-    """Give complete-case outcomes along the ceiling, or no columns and the reason why there are none."""
+    """Give complete-case outcomes along the staircase, or no columns and the reason why there are none."""
     cells = prefix_cells(evidence.cascade)
     stage = evidence.cascade.outcome.stage
     bare = unlabelled_stages(evidence)
@@ -226,13 +240,16 @@ def beyond_chance(evidence: Evidence, stage: str) -> Estimate:
     noun, output = evidence.cascade.noun, evidence.cascade.stage(stage).output
     if output.kind not in COUNTABLE:
         return unmeasured(f"not measured: answers of type {output.kind.value} have no agreement by chance")
-    places = [i for i, one in enumerate(evidence.records) if len(evidence.labels.get((one.id, stage), {})) > 1]
-    ids = [evidence.records[i].id for i in places]
+    # By id, so that the resamples of clusters are the same however the records are listed.
+    several = sorted(
+        (one for one in evidence.records if len(evidence.labels.get((one.id, stage), {})) > 1), key=lambda one: one.id
+    )
+    ids = [one.id for one in several]
     answers: dict[str, dict[str, Label]] = {}
     for record in ids:
         for person, label in evidence.labels[record, stage].items():
             answers.setdefault(person, {})[record] = label
-    found = alpha(answers, ids, output, evidence.units.codes[places], seed=evidence.seed)
+    found = alpha(answers, ids, output, clusters(one.unit for one in several).codes, seed=evidence.seed)
     return found or unmeasured(f"not measured: no {noun} has labels of two people at {stage}")
 
 

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from stagegap.analysis import evidence as ev
 from stagegap.analysis.failures import title
+from stagegap.analysis.wording import listed
 from stagegap.attribution.causes import Transition, hazard_column, root_causes, transitions
-from stagegap.attribution.faults import UNKNOWN, Faults, account
+from stagegap.attribution.faults import Faults
 from stagegap.attribution.parts import BEYOND, Parts, error_parts
-from stagegap.attribution.swaps import swap_cell
+from stagegap.attribution.swaps import staircase_order
 from stagegap.model.answer import Status
 from stagegap.model.estimate import Estimate
 from stagegap.stats.resample import RESAMPLES, Resamples, resample
@@ -37,31 +38,37 @@ class FaultRow:
     recovered: int
     """Acceptable although an ancestor is not."""
     reached: int
-    """Records whose earlier stages are all acceptable."""
+    """Scored records of which all that the stage depends on is acceptable."""
     hazard: Estimate
     """Share of these that first go wrong here: the rate to hold against a person's."""
     first_faults: int
     """Bad records that first went wrong here."""
+    unknown: int
+    """Bad records of which nobody can say whether they first went wrong here: no score here, or none above."""
     masked: int
     """First fault here, and yet the record ended good."""
     root_causes: int
-    """Bad records in which this is the first fault that nothing recovered from."""
+    """Bad records in which this is a first fault that nothing recovered from."""
     answers_for: int | None
-    """Bad records that this stage's reference, with those before it, makes good; None without a ceiling."""
+    """Bad records that this stage's reference, with those before it on the staircase, makes good; None without a
+    ceiling."""
     joint: int | None
     """Of these, records that also need a reference on another branch; None where that was not run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultRecord:
-    """One bad record with its three causes; empty where there is none or it is not known."""
+    """One bad record with its three causes; empty where there is none or it is not known.
+
+    Where branches went wrong beside each other, a cause names each of them.
+    """
 
     record: str
     title: str
     first_fault: str
     root_cause: str
     counterfactual: str
-    """The first stage whose reference, with those before it, makes the record good: measured by running."""
+    """The first stage of the staircase whose reference, with those before it, makes the record good: measured."""
     is_joint: bool
 
 
@@ -79,6 +86,8 @@ class FaultsView:
     """Bad records in which every stage is acceptable: the references or the bars miss something."""
     unknown: int
     """Bad records whose first fault can't be said for want of references."""
+    several: int
+    """Bad records in which several stages were first, each on a branch of its own."""
     beyond: int | None
     """Bad records that stay bad with references at every stage; None without a ceiling."""
     no_ceiling: str
@@ -94,7 +103,7 @@ class FaultsView:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Causes:
     faults: Faults
-    roots: NDArray[np.int64]
+    roots: Mapping[str, NDArray[np.bool_]]
     parts: Parts | None
     joint: Mapping[str, Floats]
     """Per stage where it was run: the outcome with references at the stage and at all that it depends on."""
@@ -107,14 +116,17 @@ def faults_view(evidence: ev.Evidence, *, resamples: int = RESAMPLES) -> FaultsV
     accepted = {name: ev.accepted(evidence, name) for name in cascade.names}
     bad = 1 - ev.good(evidence, ev.outcome_scores(evidence, ev.SYSTEM))
     found = _causes(evidence, accepted, bad)
-    columns = {f"fault {name}": 1 - column for name, column in accepted.items()}
-    columns |= {f"hazard {name}": hazard_column(accepted, name) for name in accepted}
+    order = staircase_order(cascade)
+    columns = {f"fault {name}": 1 - accepted[name] for name in order}
+    columns |= {f"hazard {name}": hazard_column(accepted, name, evidence.ancestors[name]) for name in order}
     drawn = resample(
         columns,
         evidence.units,
         rng=np.random.default_rng(evidence.seed),
         resamples=resamples,
     )
+    ran = {name: _ran(evidence, name) for name in cascade.names}
+    parents = {stage.name: stage.parents for stage in cascade.stages}
     return FaultsView(
         cascade=cascade.name,
         run=evidence.run,
@@ -123,11 +135,12 @@ def faults_view(evidence: ev.Evidence, *, resamples: int = RESAMPLES) -> FaultsV
         bad=int((bad == 1).sum()),
         unexplained=found.faults.unexplained,
         unknown=found.faults.unknown,
+        several=found.faults.several,
         beyond=found.parts.beyond if found.parts else None,
         no_ceiling=found.no_ceiling,
         stages=tuple(_row(found, drawn, position, name) for position, name in enumerate(cascade.names)),
         together=found.faults.together,
-        edges=transitions(accepted, {name: _ran(evidence, name) for name in cascade.names}),
+        edges=transitions(accepted, ran, parents, evidence.ancestors),
         records=_records(evidence, found, bad),
     )
 
@@ -135,18 +148,14 @@ def faults_view(evidence: ev.Evidence, *, resamples: int = RESAMPLES) -> FaultsV
 def _causes(evidence: ev.Evidence, accepted: Mapping[str, Floats], bad: Floats) -> _Causes:
     cascade = evidence.cascade
     steps, reason = ev.prefix_outcomes(evidence)
-    closed = {name: swap_cell(cascade, {name, *cascade.ancestors(name)}) for name in cascade.names}
-    end = cascade.outcome.stage
-    ran = {
-        name: ev.good(evidence, ev.outcome_scores(evidence, cell))
-        for name, cell in closed.items()
-        if end in cell.stages or evidence.outputs.get((str(cell), end))
-    }
+    closed = {name: ev.closed_outcome(evidence, name) for name in cascade.names}
+    ran = {name: ev.good(evidence, outcome) for name, outcome in closed.items() if outcome is not None}
     reached = [ev.good(evidence, step) for step in steps]
+    children = {name: cascade.children(name) for name in cascade.names}
     return _Causes(
-        faults=account(accepted, evidence.ancestors, bad=bad),
-        roots=root_causes(accepted, {name: cascade.children(name) for name in cascade.names}, outcome=end, bad=bad),
-        parts=error_parts(cascade.names, reached, alone=ran) if steps else None,
+        faults=evidence.faults,
+        roots=root_causes(accepted, children, evidence.ancestors, outcome=cascade.outcome.stage, bad=bad),
+        parts=error_parts(staircase_order(cascade), reached, alone=ran) if steps else None,
         joint=ran,
         no_ceiling=reason,
     )
@@ -160,7 +169,7 @@ def _ran(evidence: ev.Evidence, stage: str) -> NDArray[np.bool_]:
 
 def _row(found: _Causes, drawn: Resamples, position: int, stage: str) -> FaultRow:
     counts = found.faults.stages[position]
-    part = found.parts.parts[position] if found.parts else None
+    part = next(part for part in found.parts.parts if part.stage == stage) if found.parts else None
     return FaultRow(
         stage=stage,
         scored=counts.scored,
@@ -171,33 +180,31 @@ def _row(found: _Causes, drawn: Resamples, position: int, stage: str) -> FaultRo
         reached=counts.reached,
         hazard=drawn.mean(f"hazard {stage}"),
         first_faults=counts.first,
+        unknown=counts.unknown,
         masked=counts.masked,
-        root_causes=int((found.roots == position).sum()),
+        root_causes=int(found.roots[stage].sum()),
         answers_for=part.count if part else None,
         joint=part.joint if part and stage in found.joint else None,
     )
 
 
 def _records(evidence: ev.Evidence, found: _Causes, bad: Floats) -> tuple[FaultRecord, ...]:
-    names = evidence.cascade.names
-    first = found.faults.first
-
-    def name(position: int) -> str:
-        return names[position] if position >= 0 else ""
-
-    rows = np.flatnonzero(bad == 1).tolist()
-    rows.sort(key=lambda i: (first[i] if first[i] >= 0 else len(names), evidence.records[i].id))
+    order = staircase_order(evidence.cascade)
+    first = {i: [name for name in order if found.faults.first[name][i]] for i in np.flatnonzero(bad == 1).tolist()}
+    places = {name: place for place, name in enumerate(order)}
+    rows = sorted(first, key=lambda i: ([places[name] for name in first[i]] or [len(order)], evidence.records[i].id))
     made: list[FaultRecord] = []
     for i in rows[:MOST_ROWS]:
         cause = int(found.parts.cause[i]) if found.parts else BEYOND
-        stage = name(cause)
+        stage = order[cause] if cause >= 0 else ""
         alone = found.joint.get(stage)
+        roots = [name for name in order if found.roots[name][i]]
         made.append(
             FaultRecord(
                 record=evidence.records[i].id,
                 title=title(evidence.records[i], evidence.cascade),
-                first_fault="not known" if first[i] == UNKNOWN else name(int(first[i])),
-                root_cause=name(int(found.roots[i])),
+                first_fault="not known" if found.faults.is_unknown[i] else listed(first[i]) if first[i] else "",
+                root_cause=listed(roots) if roots else "",
                 counterfactual=stage,
                 is_joint=alone is not None and bool(alone[i] == 0),
             )

@@ -102,7 +102,7 @@ def _of_blame(view: Blame) -> Iterator[Row]:
         if row.gain.is_measured:
             gain |= {"p": row.p, "p_adj": row.p_adj, "verdict": direction(row.gain)}
         yield gain
-        yield figure_row(row.stage, "order_free", row.order_free, Unit.POINTS)
+        yield figure_row(row.stage, "step", row.step, Unit.POINTS)
         for figure in ("first_fault", "hazard", "answers_for"):
             yield figure_row(row.stage, figure, getattr(row, figure), Unit.SHARE)
     yield figure_row(view.named, "named_gain", view.named_gain, Unit.POINTS)

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from stagegap.analysis import evidence as ev
 from stagegap.analysis.contest import contest, outlook, promised_at
+from stagegap.analysis.gains import Gains, ceiling_of, gains
 from stagegap.analysis.verdict import ENOUGH_RECORDS
 from stagegap.analysis.wording import counted, listed, plural, sentence
-from stagegap.attribution.ceiling import ceiling
+from stagegap.attribution.swaps import is_chain, staircase_order
 from stagegap.model.cascade import Cascade
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.stats.naming import Budget, Chance, Promise
@@ -99,9 +100,11 @@ class NeedView:
 def need_view(evidence: ev.Evidence, *, resamples: int = RESAMPLES) -> NeedView:
     """Plan the next labels of one run."""
     cascade = evidence.cascade
-    steps, reason = ev.prefix_outcomes(evidence)
+    won = gains(evidence)
     rng = np.random.default_rng(evidence.seed)
-    standing = _standing(evidence, steps, rng=rng, resamples=resamples) if steps else _unknown(cascade, reason)
+    standing = (
+        _standing(evidence, won, rng=rng, resamples=resamples) if won.is_measured else _unknown(cascade, won.reason)
+    )
     lacking = _lacking(evidence)
     unlabelled = np.flatnonzero(lacking.any(axis=1))
     order: list[int] = unlabelled[rng.permutation(len(unlabelled))].tolist()
@@ -176,33 +179,26 @@ def _unknown(cascade: Cascade, reason: str) -> _Standing:
     )
 
 
-def _standing(evidence: ev.Evidence, steps: Sequence[Floats], *, rng: np.random.Generator, resamples: int) -> _Standing:
+def _standing(evidence: ev.Evidence, won: Gains, *, rng: np.random.Generator, resamples: int) -> _Standing:
     cascade = evidence.cascade
-    columns = [f"outcome {i}" for i in range(len(steps))]
-    drawn = resample(
-        dict(zip(columns, steps, strict=True)),
-        evidence.units,
-        rng=rng,
-        resamples=resamples,
-    )
-    stairs = ceiling(drawn, stages=cascade.names, columns=columns)
-    gains = [step.gain for step in stairs.steps]
-    n = int((~np.isnan(steps[0])).sum())
-    if not all(gain.is_measured for gain in gains):
-        return _unknown(cascade, next(gain.method for gain in gains if not gain.is_measured))
-    match = contest(drawn, stairs, columns)
-    ahead_of = outlook(drawn, columns, rng=rng)
-    is_decided = match.is_decided and n >= ENOUGH_RECORDS
+    order = list(won.weights)
+    drawn = resample(won.columns, evidence.units, rng=rng, resamples=resamples)
+    stairs = ceiling_of(drawn, won)
+    by_stage = [stairs.step(name).gain for name in cascade.names]
+    if not all(gain.is_measured for gain in by_stage):
+        return _unknown(cascade, next(gain.method for gain in by_stage if not gain.is_measured))
+    match = contest(drawn, stairs, won)
+    ahead_of = outlook(drawn, won, rng=rng)
     return _Standing(
-        n=n,
-        is_decided=is_decided,
-        leader=cascade.names[match.best],
+        n=won.n,
+        is_decided=match.is_decided and won.n >= ENOUGH_RECORDS,
+        leader=order[match.best],
         budget=ahead_of.budget,
-        e=evidence_of_lead(np.diff(np.stack(steps, axis=1), axis=1), evidence.units.codes, match.best),
-        gains=gains,
-        best=ahead_of.best,
-        worst=ahead_of.worst,
-        points=figures.printed_gains(stairs.system, gains, stairs.ceiling),
+        e=evidence_of_lead(won.table, evidence.units.codes, match.best),
+        gains=by_stage,
+        best=[ahead_of.best[order.index(name)] for name in cascade.names],
+        worst=[ahead_of.worst[order.index(name)] for name in cascade.names],
+        points=figures.printed_gains(stairs.system, by_stage, stairs.ceiling, is_staircase=is_chain(cascade)),
     )
 
 
@@ -279,7 +275,8 @@ def _sentence(evidence: ev.Evidence, standing: _Standing, more: int, *, unlabell
         return f"{sentence(standing.reason)}."
     if standing.n < ENOUGH_RECORDS:
         return f"Label {counted(more, noun)} more at every stage: below {ENOUGH_RECORDS} no stage is named."
-    first = [name for name, best in zip(evidence.cascade.names, standing.best, strict=True) if best == 1]
+    firsts = [name for name, best in zip(evidence.cascade.names, standing.best, strict=True) if best == 1]
+    first = [name for name in staircase_order(evidence.cascade) if name in firsts]
     start = (
         f"{sentence(listed(first))} can each be first." if len(first) > 1 else f"{sentence(first[0])} leads narrowly."
     )

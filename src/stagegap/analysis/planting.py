@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from stagegap.analysis import evidence as ev
 from stagegap.attribution.faults import BAR_SLACK
 from stagegap.attribution.selfcheck import Planted, Recovery
-from stagegap.attribution.swaps import effective_set
+from stagegap.attribution.swaps import effective_set, staircase_order
 from stagegap.metrics import answer_as_output, score
 from stagegap.model.answer import Answer, Output
 from stagegap.model.cascade import Cascade, Kind
@@ -85,8 +85,9 @@ def _answers(evidence: ev.Evidence, stage: str) -> Sequence[Json]:
 
 
 def planted_sets(cascade: Cascade, stage: str) -> tuple[tuple[str, ...], ...]:
-    """Give, along the ceiling up to the stage, the effective sets: references before it, the planted fault at it."""
-    before = cascade.names[: cascade.names.index(stage) + 1]
+    """Give, along the staircase up to the stage, the effective sets: references before it, the planted fault at it."""
+    order = staircase_order(cascade)
+    before = order[: order.index(stage) + 1]
     return tuple(effective_set(cascade, {*before[:count], stage}) for count in range(len(before)))
 
 
@@ -116,7 +117,7 @@ def planted(
 ) -> Planted:
     """Put outcomes and acceptability with and without the planted faults beside each other.
 
-    `outputs` are those of the cells of `planted_cells`; `clean` the outcomes along the ceiling.
+    `outputs` are those of the cells of `planted_cells`; `clean` the outcomes along the staircase.
     """
     cascade = evidence.cascade
     steps = [ev.good(evidence, step) for step in clean]
@@ -137,7 +138,7 @@ def planted(
 
 
 def _accepted(evidence: ev.Evidence) -> dict[str, Floats]:
-    return {name: ev.accepted(evidence, name) for name in evidence.cascade.names}
+    return {name: ev.accepted(evidence, name) for name in staircase_order(evidence.cascade)}
 
 
 def _world(

@@ -15,14 +15,15 @@ from stagegap.analysis.bounds import outcome_bounds
 from stagegap.analysis.contest import contest, outlook
 from stagegap.analysis.failure_list import StageFaults, failures_of
 from stagegap.analysis.failures import failure_rows
+from stagegap.analysis.gains import SYSTEM_OUTCOME, Gains, ceiling_of, gains, staircase
 from stagegap.analysis.people import annotators
 from stagegap.analysis.verdict import Facts, verdict
-from stagegap.analysis.views import OutcomeBounds, Scorecard, StageDetail, StageRow
+from stagegap.analysis.views import OutcomeBounds, Scorecard, StageDetail, StageRow, StairStep
 from stagegap.analysis.why import groups_of, slice_rows
 from stagegap.analysis.wording import counted, metric_title, plural
-from stagegap.attribution.ceiling import Ceiling, ceiling
-from stagegap.attribution.faults import Faults, account
-from stagegap.attribution.swaps import alone_cell
+from stagegap.attribution.ceiling import Ceiling
+from stagegap.attribution.faults import Faults
+from stagegap.attribution.swaps import alone_cell, is_chain, staircase_order
 from stagegap.metrics import CustomMetric
 from stagegap.model.answer import Label, Status
 from stagegap.model.cascade import Cascade, Stage
@@ -41,9 +42,11 @@ class _Parts:
 
     evidence: ev.Evidence
     resamples: Resamples
+    gains: Gains
     ceiling: Ceiling | None
     no_ceiling: str
     """Why there is no ceiling."""
+    staircase: tuple[StairStep, ...]
     bounds: OutcomeBounds | None
     faults: Faults
     failed: Mapping[str, Floats]
@@ -97,17 +100,16 @@ def measure(
     evidence = ev.gather(cascade, records, outputs, labels, custom=custom or {})
     parts = _compute(evidence, seed=seed, resamples=resamples)
     rows = tuple(_row(parts, stage, position) for position, stage in enumerate(cascade.stages, start=1))
-    drawn = parts.resamples
-    columns = _outcome_names(len(cascade.stages))
-    match = contest(drawn, parts.ceiling, columns) if parts.ceiling is not None else None
+    drawn, gains = parts.resamples, parts.gains
+    match = contest(drawn, parts.ceiling, gains) if parts.ceiling is not None else None
     is_open = match is not None and not match.is_decided
-    system = drawn.mean(columns[0])
+    system = drawn.mean(SYSTEM_OUTCOME)
     top = parts.ceiling.ceiling if parts.ceiling is not None else unmeasured(parts.no_ceiling)
-    if top.is_measured and (drawn.columns[columns[-1]] >= 1).sum() == top.n:
+    if top.is_measured and (drawn.columns[gains.top] >= 1).sum() == top.n:
         top = Estimate(value=1.0, low=1.0, high=1.0, n=top.n, method="exact: a reference is right by definition")
-    n_scored = int((~np.isnan(drawn.columns[columns[0]])).sum())
-    beyond = parts.is_bad & (ev.good(evidence, drawn.columns[columns[-1]]) == 0) if parts.ceiling else np.zeros(0)
-    read = [_detail(parts, stage, position) for position, stage in enumerate(cascade.names)]
+    n_scored = int((~np.isnan(drawn.columns[SYSTEM_OUTCOME])).sum())
+    beyond = parts.is_bad & (ev.good(evidence, drawn.columns[gains.top]) == 0) if parts.ceiling else np.zeros(0)
+    read = [_detail(parts, stage) for stage in cascade.names]
     card = Scorecard(
         cascade=cascade.name,
         run=run.name,
@@ -139,7 +141,8 @@ def measure(
                 is_recorded=bool(parts.evidence.unknown),
                 rows=rows,
                 contest=match,
-                outlook=outlook(drawn, columns, rng=np.random.default_rng(seed)) if is_open else None,
+                outlook=outlook(drawn, gains, rng=np.random.default_rng(seed)) if is_open else None,
+                is_chain=is_chain(cascade),
                 unlabelled=ev.unlabelled_stages(evidence),
             )
         ),
@@ -148,6 +151,10 @@ def measure(
         resamples=resamples,
         seed=seed,
         bounds=parts.bounds,
+        staircase=parts.staircase,
+        is_chain=is_chain(cascade),
+        with_first_fault=int((np.any([*parts.faults.first.values()], axis=0) & parts.is_bad).sum()),
+        sampled=gains.note,
     )
     ids = [record.id for record in evidence.records]
     return Measured(
@@ -166,16 +173,12 @@ def outcome_name(cascade: Cascade) -> str:
     return f"mean {score}" if outcome.good is None else f"good {plural(cascade.noun, 2)} ({score} >= {outcome.good:g})"
 
 
-def _outcome_names(stages: int) -> list[str]:
-    return [f"outcome {count}" for count in range(stages + 1)]
-
-
 def _compute(evidence: ev.Evidence, *, seed: int, resamples: int) -> _Parts:
     cascade = evidence.cascade
-    names = cascade.names
     columns: dict[str, Floats] = {}
     failed: dict[str, Floats] = {}
-    for name in names:
+    # Columns in an order that the file has no part in: so the same records give the same resamples.
+    for name in staircase_order(cascade):
         by = evidence.metrics[name]
         in_place = ev.stage_scores(evidence, name, ev.SYSTEM)
         person, system = ev.people_scores(evidence, name, by=by, good=None)
@@ -189,12 +192,11 @@ def _compute(evidence: ev.Evidence, *, seed: int, resamples: int) -> _Parts:
             f"failed {name}": failed[name],
         }
     bounds = outcome_bounds(evidence, seed=seed, resamples=resamples)
-    steps, no_ceiling = ([], _bounded(bounds)) if bounds else ev.prefix_outcomes(evidence)
-    outcome = _outcome_names(len(names))
-    if steps:
-        columns |= dict(zip(outcome, steps, strict=True))
+    won = Gains(columns={}, weights={}, reason=_bounded(bounds)) if bounds else gains(evidence)
+    if won.is_measured:
+        columns |= won.columns
     else:
-        columns[outcome[0]] = ev.outcome_scores(evidence, ev.SYSTEM)
+        columns[SYSTEM_OUTCOME] = ev.outcome_scores(evidence, ev.SYSTEM)
     columns["outcome person"], _ = ev.people_scores(
         evidence, cascade.outcome.stage, by=evidence.outcome, good=cascade.outcome.good
     )
@@ -204,20 +206,18 @@ def _compute(evidence: ev.Evidence, *, seed: int, resamples: int) -> _Parts:
         rng=np.random.default_rng(seed),
         resamples=resamples,
     )
-    bad = 1 - ev.good(evidence, columns[outcome[0]])
+    stairs = ceiling_of(drawn, won) if won.is_measured else None
     return _Parts(
         evidence=evidence,
         resamples=drawn,
-        ceiling=_ceiling(evidence, drawn) if steps else None,
-        no_ceiling=no_ceiling,
+        gains=won,
+        ceiling=stairs,
+        no_ceiling=won.reason,
+        staircase=staircase(evidence, won, stairs, resamples=resamples) if stairs is not None else (),
         bounds=bounds,
-        faults=account(
-            {name: 1 - failed[name] for name in names},
-            evidence.ancestors,
-            bad=bad,
-        ),
+        faults=evidence.faults,
         failed=failed,
-        is_bad=bad == 1,
+        is_bad=1 - ev.good(evidence, columns[SYSTEM_OUTCOME]) == 1,
     )
 
 
@@ -226,15 +226,11 @@ def _bounded(bounds: OutcomeBounds) -> str:
     return f"not measured: {bounds.sentence[:1].lower()}{bounds.sentence[1:].removesuffix('.')}"
 
 
-def _ceiling(evidence: ev.Evidence, drawn: Resamples) -> Ceiling:
-    return ceiling(drawn, stages=evidence.cascade.names, columns=ev.outcome_columns(evidence.cascade))
-
-
 def _row(parts: _Parts, stage: Stage, position: int) -> StageRow:
     drawn, name = parts.resamples, stage.name
     outputs = parts.evidence.system(name)
     statuses = Counter(outputs[r.id].status for r in parts.evidence.records if r.id in outputs)
-    step = parts.ceiling.steps[position - 1] if parts.ceiling is not None else None
+    step = parts.ceiling.step(name) if parts.ceiling is not None else None
     person = _people(parts, f"person {name}", name)
     return StageRow(
         stage=name,
@@ -251,7 +247,7 @@ def _row(parts: _Parts, stage: Stage, position: int) -> StageRow:
         gain=step.gain if step is not None else unmeasured(parts.no_ceiling),
         fixed=step.fixed if step is not None else 0,
         broken=step.broken if step is not None else 0,
-        first_faults=parts.faults.stages[position - 1].first,
+        first_faults=int((parts.faults.first[name] & parts.is_bad).sum()),
         p_first=step.p_first if step is not None else float("nan"),
         p=step.p if step is not None else float("nan"),
         alpha=ev.beyond_chance(parts.evidence, name),
@@ -277,12 +273,12 @@ def _people(parts: _Parts, column: str, stage: str) -> Estimate:
     return unmeasured(f"not measured: no {noun} has labels of two people at {stage}")
 
 
-def _detail(parts: _Parts, stage: str, position: int) -> tuple[StageDetail, list[Failure]]:
+def _detail(parts: _Parts, stage: str) -> tuple[StageDetail, list[Failure]]:
     evidence, failed = parts.evidence, parts.failed[stage]
     groups = groups_of(evidence.records, evidence.cascade, evidence.references, stage=stage)
     slices = slice_rows(failed, parts.resamples.clusters, groups)
     columns = parts.resamples.columns
-    first_fault = (parts.faults.first == position) & parts.is_bad
+    first_fault = parts.faults.first[stage] & parts.is_bad
     detail = StageDetail(
         stage=stage,
         failures=int((failed == 1).sum()),
@@ -311,6 +307,14 @@ def _detail(parts: _Parts, stage: str, position: int) -> tuple[StageDetail, list
         first_fault=first_fault,
         inherits=np.any(above, axis=0) if above else np.zeros(len(failed), dtype=np.bool_),
         disagreed=columns[f"agreement {stage}"] < 1,
-        win=columns[f"outcome {position + 1}"] - columns["outcome 0"] if parts.ceiling is not None else None,
+        win=_win(parts, stage),
     )
     return detail, failures_of(faults, evidence.records, evidence.cascade, groups=groups, slices=slices)
+
+
+def _win(parts: _Parts, stage: str) -> Floats | None:
+    """What references at the stage and at all that it depends on add to each record; None where that was not run."""
+    if parts.ceiling is None:
+        return None
+    mended = ev.closed_outcome(parts.evidence, stage)
+    return None if mended is None else mended - parts.resamples.columns[SYSTEM_OUTCOME]

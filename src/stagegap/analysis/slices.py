@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from stagegap.analysis import evidence as ev
 from stagegap.analysis.contest import contest
+from stagegap.analysis.gains import Gains, ceiling_of, gains
 from stagegap.analysis.neighbours import Neighbour, neighbours
 from stagegap.analysis.verdict import ENOUGH_RECORDS
 from stagegap.analysis.why import groups_of, slice_rows
-from stagegap.attribution.ceiling import ceiling
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.stats.clusters import Clusters, clusters
 from stagegap.stats.contrast import excess_p
@@ -98,9 +98,9 @@ def slices_view(evidence: ev.Evidence, *, resamples: int = RESAMPLES) -> SlicesV
     """Look at every group that is known before a stage runs: slices, difficulty, references at earlier stages."""
     cascade = evidence.cascade
     units = evidence.units
-    steps, reason = ev.prefix_outcomes(evidence)
+    won = gains(evidence)
     everyone = np.arange(len(evidence.records))
-    whole = _bottleneck("", everyone, evidence, steps, reason, resamples=resamples)
+    whole = _bottleneck("", everyone, evidence, won, resamples=resamples)
     groups = groups_of(evidence.records, cascade, {}, stage=cascade.names[0])
     return SlicesView(
         cascade=cascade.name,
@@ -109,7 +109,7 @@ def slices_view(evidence: ev.Evidence, *, resamples: int = RESAMPLES) -> SlicesV
         overall=whole.stage,
         findings=_findings(evidence, units),
         bottlenecks=tuple(
-            _bottleneck(group, rows, evidence, steps, reason, resamples=resamples, overall=whole.stage)
+            _bottleneck(group, rows, evidence, won, resamples=resamples, overall=whole.stage)
             for group, rows in sorted(groups.items())
         ),
         neighbours=tuple(
@@ -189,34 +189,33 @@ def _bottleneck(
     group: str,
     rows: NDArray[np.int64],
     evidence: ev.Evidence,
-    steps: Sequence[Floats],
-    reason: str,
+    won: Gains,
     *,
     resamples: int,
     overall: str = "",
 ) -> SliceBottleneck:
-    if not steps:
+    if not won.is_measured:
+        nothing = unmeasured(won.reason)
         return SliceBottleneck(
-            group=group, n=0, stage="", gain=unmeasured(reason), verdict="not measured", picked=None, differs=False
+            group=group, n=0, stage="", gain=nothing, verdict="not measured", picked=None, differs=False
         )
-    columns = {f"outcome {i}": step[rows] for i, step in enumerate(steps)}
+    part = won.of(rows)
     positions: list[int] = rows.tolist()
     units = clusters(evidence.records[i].unit for i in positions)
-    drawn = resample(columns, units, rng=np.random.default_rng(evidence.seed), resamples=resamples)
-    stairs = ceiling(drawn, stages=evidence.cascade.names, columns=list(columns))
-    n = int((~np.isnan(columns["outcome 0"])).sum())
-    gains = [step.gain for step in stairs.steps]
-    if n < ENOUGH_RECORDS or not all(gain.is_measured for gain in gains):
+    drawn = resample(part.columns, units, rng=np.random.default_rng(evidence.seed), resamples=resamples)
+    stairs = ceiling_of(drawn, part)
+    n = part.n
+    if n < ENOUGH_RECORDS or not all(step.gain.is_measured for step in stairs.steps):
         nothing = unmeasured(f"too few: {n} of {ENOUGH_RECORDS} records", n=n)
         return SliceBottleneck(group=group, n=n, stage="", gain=nothing, verdict="too few", picked=None, differs=False)
-    match = contest(drawn, stairs, list(columns))
-    stage = evidence.cascade.names[match.best]
+    match = contest(drawn, stairs, part)
+    best = stairs.steps[match.best]
     return SliceBottleneck(
         group=group,
         n=n,
-        stage=stage,
-        gain=gains[match.best],
+        stage=best.stage,
+        gain=best.gain,
         verdict="holds back" if match.is_decided else "none stands out",
         picked=match.picked,
-        differs=match.is_decided and bool(overall) and stage != overall,
+        differs=match.is_decided and bool(overall) and best.stage != overall,
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from stagegap.analysis.chance import is_weak, weak_sentence
-from stagegap.analysis.contest import Contest, Outlook, promised_at
+from stagegap.analysis.contest import Contest, Outlook, by_gain, promised_at
 from stagegap.analysis.views import StageRow, Verdict
 from stagegap.analysis.wording import counted, listed, plural, sentence
 from stagegap.attribution.ceiling import Ceiling
@@ -39,6 +39,8 @@ class Facts:
     """What would decide the contest; None where it is decided or there is none."""
     unlabelled: Sequence[str] = ()
     """Stages without a single reference."""
+    is_chain: bool = True
+    """The edges leave one order: what stages gain are the steps of a staircase, and add up on paper."""
     is_recorded: bool = False
     """The system's outputs are recorded, and what they would be on references can't be known."""
 
@@ -120,15 +122,16 @@ def _lost(ceiling: Ceiling) -> str:
 
 
 def _summary(facts: Facts, ceiling: Ceiling) -> str:
-    today, points, top = figures.staircase(
-        ceiling.system.value, [step.gain.value for step in ceiling.steps], ceiling.ceiling.value
+    today, top = figures.percent(ceiling.system.value), figures.percent(ceiling.ceiling.value)
+    points = figures.printed_gains(
+        ceiling.system, [step.gain for step in ceiling.steps], ceiling.ceiling, is_staircase=facts.is_chain
     )
     many = plural(facts.noun, 2)
     if facts.has_bar:
         start = f"The system gets {today}% of the {many} right. With references at every stage it gets {top}%."
     else:
         start = f"The system reaches {today}% ({facts.outcome}). With references at every stage it reaches {top}%."
-    order = sorted(range(len(points)), key=lambda i: -ceiling.steps[i].gain.value)
+    order = by_gain(ceiling)
     lead = ceiling.steps[order[0]]
     comes = "comes" if points[order[0]] == 1 else "come"
     parts = [f"{points[order[0]]} {comes} from {lead.stage} ({figures.interval(lead.gain)})"]
@@ -148,7 +151,8 @@ def _basis(facts: Facts) -> str:
     if not measured:
         return f"{start} How far people agree is not measured: no {facts.noun} has enough labels of two people."
     best = facts.contest.best if facts.contest is not None else None
-    chosen = next((row for row in measured if best is not None and row.position == best + 1), measured[-1])
+    named = facts.ceiling.steps[best].stage if best is not None and facts.ceiling is not None else ""
+    chosen = next((row for row in measured if row.stage == named), measured[-1])
     both = chosen.agreement
     return (
         f"{start} At {chosen.stage} two people agree on {figures.share(both.value)} of the "

@@ -58,19 +58,29 @@ class StageRow:
     agreement: Estimate
     """Mean agreement of two people on the records that both labelled."""
     gain: Estimate
-    """What references at this stage add to the outcome, references at all earlier stages being there already."""
+    """What references at this stage add to the outcome, those at all stages that it depends on being there already:
+    the mean over all orders that the edges allow. On a chain there is one order."""
     fixed: int
-    """Records that became good through that step (for an outcome without a bar: rose)."""
+    """Records that became good through that (for an outcome without a bar, or on the mean of several orders: rose)."""
     broken: int
     """Records that became bad (fell)."""
     first_faults: int
-    """Bad records in which this stage was the first whose output was not acceptable."""
+    """Bad records in which this stage was not acceptable though all that it depends on were."""
     p_first: float
     """Share of resamples in which this stage has the largest gain."""
     p: float = math.nan
     """That the gain is 0: McNemar's exact p, for clusters and graded outcomes its sign-flip test."""
     alpha: Estimate = _NO_ALPHA
     """Krippendorff's alpha of the people: their agreement beyond chance, before any gap is made of what they say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StairStep:
+    """One step of the staircase from the system to references everywhere."""
+
+    stage: str
+    gain: Estimate
+    """What references here add, those at all stages before it in the order of the staircase being there already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,6 +208,19 @@ class Scorecard:
     """Of each stage that was asked several times: how much of its score is chance from one time to the next."""
     bounds: OutcomeBounds | None = None
     """In place of the ceiling, where outputs are recorded and swaps can't be run."""
+    staircase: tuple[StairStep, ...] = ()
+    """The steps in the one order along which they are drawn; empty without a ceiling."""
+    is_chain: bool = True
+    """The edges leave one order only, so that the steps of the staircase are the gains."""
+    with_first_fault: int | None = None
+    """Bad records in which some stage was first; several may be, each on a branch of its own."""
+    sampled: str = ""
+    """How far a sample of orders decides which stage gains most; empty where all orders are weighed."""
+
+    @property
+    def printed_steps(self) -> tuple[int, ...]:
+        """The steps of the staircase in whole points, from the printed outcome to the printed ceiling."""
+        return figures.printed_gains(self.system, [step.gain for step in self.staircase], self.ceiling)
 
     @property
     def printed_gains(self) -> tuple[int, ...]:
@@ -205,4 +228,5 @@ class Scorecard:
 
         Where a gain or the ceiling is not measured nothing adds up, and each is rounded alone; 0 where there is none.
         """
-        return figures.printed_gains(self.system, [stage.gain for stage in self.stages], self.ceiling)
+        found = [stage.gain for stage in self.stages]
+        return figures.printed_gains(self.system, found, self.ceiling, is_staircase=self.is_chain)

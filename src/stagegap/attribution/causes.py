@@ -8,50 +8,47 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from stagegap.attribution.faults import arrivals
+
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-NO_CAUSE = -1
-"""Not bad, or no stage that is not acceptable leads to the end."""
 
-
-def hazard_column(accepted: Mapping[str, Floats], stage: str) -> Floats:
+def hazard_column(accepted: Mapping[str, Floats], stage: str, ancestors: Sequence[str]) -> Floats:
     """Give 1 where a record that was right so far first goes wrong at the stage, 0 where it stays right, else NaN.
 
-    Its mean is the hazard: first faults / records whose earlier stages are all acceptable. Stages without a single
-    reference are left out, as in `faults.account`.
+    Its mean is the hazard: first faults / records whose ancestors are all acceptable, as in `faults.account`.
     """
-    own = accepted[stage]
-    arrives = ~np.isnan(own)
-    for name, column in accepted.items():
-        if name == stage:
-            break
-        if not np.isnan(column).all():
-            arrives &= column == 1
-    return np.where(arrives, 1 - own, np.nan)
+    return np.where(arrivals(accepted, ancestors), 1 - accepted[stage], np.nan)
 
 
 def root_causes(
-    accepted: Mapping[str, Floats], children: Mapping[str, Sequence[str]], *, outcome: str, bad: Floats
-) -> NDArray[np.int64]:
-    """Give, per bad record, the position of the first fault from which nothing recovered, or `NO_CAUSE`.
+    accepted: Mapping[str, Floats],
+    children: Mapping[str, Sequence[str]],
+    ancestors: Mapping[str, Sequence[str]],
+    *,
+    outcome: str,
+    bad: Floats,
+) -> dict[str, Bools]:
+    """Give, per stage, the bad records in which it is the first fault from which nothing recovered.
 
     Walking back from the end, a stage belongs to the failure when it is not acceptable and what reads it belongs to
-    it too; the first such stage is the root. It lies later than the first fault where a stage recovered in between
-    (in 17 of 44 annotated agent traces people marked it later, AgentRx 2026).
+    it too; the ones above which no other belongs to it are roots. A root lies later than the first fault where a stage
+    recovered in between (in 17 of 44 annotated agent traces people marked it later, AgentRx 2026).
     """
-    names = list(accepted)
     leads: dict[str, Bools] = {}
-    root = np.full(len(bad), NO_CAUSE, dtype=np.int64)
-    for position in reversed(range(len(names))):
-        name = names[position]
+    wrong: dict[str, Bools] = {}
+    for name in reversed(list(accepted)):
         reaches = bad == 1 if name == outcome else np.zeros(len(bad), dtype=np.bool_)
         for child in children[name]:
             reaches = reaches | leads[child]
         # The end itself counts as failed when the record is bad, also where its own score has another bar.
         leads[name] = reaches if name == outcome else reaches & (accepted[name] == 0)
-        root[reaches & (accepted[name] == 0)] = position
-    return root
+        wrong[name] = reaches & (accepted[name] == 0)
+    return {
+        name: wrong[name] & ~np.any([np.zeros(len(bad), dtype=np.bool_), *(wrong[a] for a in ancestors[name])], axis=0)
+        for name in accepted
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +56,7 @@ class Transition:
     """One edge that records went along while they were right."""
 
     last: str
-    """The last stage that ran and was acceptable; empty before the first."""
+    """A stage that this one reads, through an input or its condition; empty where it reads none."""
     stage: str
     attempts: int
     """Records still right that came from `last` to this stage."""
@@ -67,29 +64,28 @@ class Transition:
     """Of these, records that first went wrong at this stage."""
 
 
-def transitions(accepted: Mapping[str, Floats], ran: Mapping[str, Bools]) -> tuple[Transition, ...]:
-    """Count first faults by the last stage that went well (transition failure matrix, Husain & Bischof 2025).
+def transitions(
+    accepted: Mapping[str, Floats],
+    ran: Mapping[str, Bools],
+    parents: Mapping[str, Sequence[str]],
+    ancestors: Mapping[str, Sequence[str]],
+) -> tuple[Transition, ...]:
+    """Count first faults by the edge on which they came (transition failure matrix, Husain & Bischof 2025).
 
-    `ran` says at which stages a record was not skipped, so that branching cascades show the way that was taken. A
-    skip that is not acceptable is a fault. Where a score is missing the record is followed no further.
+    Only edges of the cascade: a record comes along each one whose stage ran, and along all of them where each was
+    skipped. `ran` says at which stages a record was not skipped, so that branching cascades show the way that was
+    taken. A skip that is not acceptable is a fault. A record counts while all ancestors of the stage are acceptable.
     """
-    names = list(accepted)
-    size = len(next(iter(accepted.values()))) if names else 0
-    active = np.ones(size, dtype=np.bool_)
-    last = np.full(size, -1, dtype=np.int64)
-    found: list[Transition] = []
-    for position, name in enumerate(names):
-        own = accepted[name]
+    edges: list[Transition] = []
+    for name, own in accepted.items():
         if np.isnan(own).all():
             continue
-        here = active & ~np.isnan(own) & (ran[name] | (own == 0))
-        came_from: list[int] = np.unique(last[here]).tolist()
-        for before in came_from:
-            edge = here & (last == before)
-            attempts, faults = int(edge.sum()), int((edge & (own == 0)).sum())
-            found.append(
-                Transition(last=names[before] if before >= 0 else "", stage=name, attempts=attempts, faults=faults)
-            )
-        active &= own == 1
-        last[here & (own == 1)] = position
-    return tuple(found)
+        here = arrivals(accepted, ancestors[name]) & ~np.isnan(own) & (ran[name] | (own == 0))
+        none_ran = ~np.any([np.zeros(len(own), dtype=np.bool_), *(ran[parent] for parent in parents[name])], axis=0)
+        ways = {parent: here & (ran[parent] | none_ran) for parent in parents[name]} or {"": here}
+        edges += [
+            Transition(last=last, stage=name, attempts=int(way.sum()), faults=int((way & (own == 0)).sum()))
+            for last, way in ways.items()
+            if way.any()
+        ]
+    return tuple(edges)

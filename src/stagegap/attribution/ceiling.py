@@ -1,15 +1,16 @@
-"""Ceiling analysis: what references at one stage more add to the outcome, along the order of the cascade."""
+"""Ceiling analysis: what references at one stage more add to the outcome, and how far all of them bring it."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stagegap.attribution.sampling import SampledOrders
 from stagegap.model.estimate import Estimate
 from stagegap.stats.clusters import Clusters
 from stagegap.stats.paired import mcnemar
@@ -17,18 +18,20 @@ from stagegap.stats.resample import Resamples
 from stagegap.stats.signflip import sign_flip_p
 
 Floats = NDArray[np.float64]
+Weights = Mapping[str, float]
+"""A figure as a weighted sum of columns, by their names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """What one more stage with references adds, references at all earlier stages being there already."""
+    """What a stage's references add, those of all that it depends on being there already."""
 
     stage: str
     gain: Estimate
     share: float
     """Of the headroom (gain / headroom); NaN when there is no headroom. Negative gains are kept."""
     fixed: int
-    """Records that became good (for an outcome that is not 0/1: rose)."""
+    """Records that became good (for an outcome that is not 0/1, or on the mean over several orders: rose)."""
     broken: int
     """Records that became bad (fell)."""
     p: float
@@ -39,12 +42,16 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ceiling:
-    """The whole staircase from the system to references everywhere."""
+    """The way from the system to references everywhere."""
 
     system: Estimate
     ceiling: Estimate
     headroom: Estimate
     steps: tuple[Step, ...]
+
+    def step(self, stage: str) -> Step:
+        """The step of a stage. Raises: StopIteration where there is none of that name."""
+        return next(step for step in self.steps if step.stage == stage)
 
 
 def increments(prefix_scores: Sequence[float]) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -67,22 +74,39 @@ def complete_cases(outcomes: Sequence[Floats]) -> tuple[Floats, ...]:
     return tuple(np.where(missing, math.nan, outcome) for outcome in outcomes)
 
 
-def ceiling(resamples: Resamples, *, stages: Sequence[str], columns: Sequence[str]) -> Ceiling:
-    """Give the staircase from columns of complete-case outcomes: the system first, then one a stage.
+def rises(stages: Sequence[str], columns: Sequence[str]) -> dict[str, Weights]:
+    """Give each stage's step between columns with 0, 1, ... k stages right, by the names of the columns.
 
-    The same column twice in a row says that the stage can't change the outcome: its gain is exactly 0.
-    All figures come from the resamples handed in. Raises: ValueError when the columns hold different records.
+    The same column twice in a row says that the stage can't change the outcome. Raises: ValueError.
     """
     if len(columns) != len(stages) + 1:
         raise ValueError(f"{len(stages)} stages need {len(stages) + 1} outcome columns, got {len(columns)}")
-    pairs = list(pairwise(columns))
-    gains = [_gain(resamples, before, after) for before, after in pairs]
-    drawn = np.stack([resamples.means[after] - resamples.means[before] for before, after in pairs], axis=1)
-    first = share_first(drawn)
-    headroom = resamples.difference(columns[-1], columns[0])
+    return {
+        stage: {after: 1.0, before: -1.0} if before != after else {}
+        for stage, (before, after) in zip(stages, pairwise(columns), strict=True)
+    }
+
+
+def ceiling(
+    resamples: Resamples, *, gains: Mapping[str, Weights], system: str, top: str, drawn: SampledOrders | None = None
+) -> Ceiling:
+    """Give what each stage gains from columns of complete-case outcomes; `system` and `top` name the two ends.
+
+    A gain without weights says that the stage can't change the outcome: it is exactly 0. `drawn` is what the sampling
+    of orders leaves open. Raises: ValueError when the columns hold different records.
+    """
+    figures = [_gain(resamples, weights, system) for weights in gains.values()]
+    if drawn is not None:
+        halves = drawn.halves.tolist()
+        figures = [
+            drawn.widened(gain, half) if weights else gain
+            for gain, half, weights in zip(figures, halves, gains.values(), strict=True)
+        ]
+    first = share_first(np.stack([weighed(resamples.means, weights, system) for weights in gains.values()], axis=1))
+    headroom = resamples.difference(top, system)
     steps: list[Step] = []
-    for stage, (before, after), gain, p_first in zip(stages, pairs, gains, first, strict=True):
-        change = resamples.columns[after] - resamples.columns[before]
+    for (stage, weights), gain, p_first in zip(gains.items(), figures, first, strict=True):
+        change = weighed(resamples.columns, weights, system)
         fixed, broken = int((change > 1e-12).sum()), int((change < -1e-12).sum())
         steps.append(
             Step(
@@ -95,12 +119,13 @@ def ceiling(resamples: Resamples, *, stages: Sequence[str], columns: Sequence[st
                 p_first=p_first if gain.is_measured else math.nan,
             )
         )
-    return Ceiling(
-        system=resamples.mean(columns[0]),
-        ceiling=resamples.mean(columns[-1]),
-        headroom=headroom,
-        steps=tuple(steps),
-    )
+    return Ceiling(system=resamples.mean(system), ceiling=resamples.mean(top), headroom=headroom, steps=tuple(steps))
+
+
+def weighed(columns: Mapping[str, Floats], weights: Weights, like: str) -> Floats:
+    """The weighted sum of columns; where there are no weights 0, with the gaps of the column `like`."""
+    nothing = np.where(np.isnan(columns[like]), np.nan, 0.0)
+    return sum((weight * columns[name] for name, weight in weights.items()), nothing)
 
 
 def _p(change: Floats, clusters: Clusters, *, fixed: int, broken: int) -> float:
@@ -110,9 +135,9 @@ def _p(change: Floats, clusters: Clusters, *, fixed: int, broken: int) -> float:
     return sign_flip_p(change, clusters, rng=np.random.default_rng(0))
 
 
-def _gain(resamples: Resamples, before: str, after: str) -> Estimate:
-    gain = resamples.difference(after, before)
-    if before != after or not gain.is_measured:
+def _gain(resamples: Resamples, weights: Weights, system: str) -> Estimate:
+    gain = resamples.contrast(weights or {system: 0.0})
+    if weights or not gain.is_measured:
         return gain
     return Estimate(value=0.0, low=0.0, high=0.0, n=gain.n, method="exact: this stage can't change the outcome")
 

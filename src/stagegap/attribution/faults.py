@@ -1,8 +1,12 @@
-"""Where a record first went wrong, from outputs that are there already: no stage is called."""
+"""Where a record first went wrong, from outputs that are there already: no stage is called.
+
+A first fault is a fault all of whose ancestors are acceptable. It follows the edges and not the order in which a file
+lists its stages, so several stages may be first in one record.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,11 +14,6 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
-
-NO_FAULT = -1
-"""Every stage is acceptable."""
-UNKNOWN = -2
-"""A stage before the first known fault has no score: what happened there can't be said."""
 
 BAR_SLACK = 1e-9
 """Scores such as 4/5 must reach a bar of 0.8 in spite of binary rounding."""
@@ -38,7 +37,9 @@ class StageFaults:
     masked: int
     """First fault here, and yet the record ended good."""
     reached: int
-    """Records whose earlier stages are all acceptable: the denominator of the hazard."""
+    """Scored records whose ancestors are all acceptable: the denominator of the hazard."""
+    unknown: int
+    """Bad records of which nobody can say whether they first went wrong here: no score here, or none above."""
 
     @property
     def hazard(self) -> float | None:
@@ -50,15 +51,19 @@ class StageFaults:
 class Faults:
     """Fault accounting over all records."""
 
-    first: NDArray[np.int64]
-    """Per record: position of the first stage that is not acceptable, `NO_FAULT` or `UNKNOWN`."""
+    first: Mapping[str, Bools]
+    """Per stage: the records that first went wrong there."""
+    is_unknown: Bools
+    """Records without a known first fault in which a stage without a score may be the first."""
     stages: tuple[StageFaults, ...]
     together: tuple[tuple[int, ...], ...]
     """Row i, column j: records at which both are not acceptable; the diagonal holds each alone."""
     unexplained: int
     """Bad records in which every stage is acceptable."""
     unknown: int
-    """Bad records whose first fault can't be said for want of references."""
+    """Bad records whose first fault can't be said for want of scores."""
+    several: int
+    """Bad records in which more than one stage is first, each on a branch of its own."""
 
 
 def acceptable(scores: Floats, bar: float) -> Floats:
@@ -67,31 +72,41 @@ def acceptable(scores: Floats, bar: float) -> Floats:
 
 
 def account(accepted: Mapping[str, Floats], ancestors: Mapping[str, Sequence[str]], *, bad: Floats) -> Faults:
-    """Count faults per stage, stages in cascade order.
+    """Count faults per stage, in the order of `accepted`.
 
-    `accepted` holds 1, 0 or NaN per record; a stage without a single reference is left out of the search for the
-    first fault, because it would make every record unknown. `bad` is 1 where the outcome is not good, NaN where it
-    has no score. First fault says where something first went wrong, not what would have saved the record.
+    `accepted` holds 1, 0 or NaN per record; a stage without a single score is left out of the search for the first
+    fault, because it would make every record unknown. `bad` is 1 where the outcome is not good, NaN where it has no
+    score. First fault says where something first went wrong, not what would have saved the record.
     """
-    found = {name: _Verdicts(right=column == 1, wrong=column == 0) for name, column in accepted.items()}
-    first = _first_faults(found.values(), n=len(bad))
+    verdicts = {name: _Verdicts(right=column == 1, wrong=column == 0) for name, column in accepted.items()}
     is_bad, is_good = bad == 1, bad == 0
-    earlier = np.ones(len(bad), dtype=np.bool_)
-    rows: list[StageFaults] = []
-    for position, (name, own) in enumerate(found.items()):
-        above = [found[a] for a in ancestors[name] if a in found]
-        rows.append(_row(name, own, above, here=first == position, earlier=earlier, is_bad=is_bad, is_good=is_good))
-        if own.is_known:
-            earlier = earlier & own.right
+    above = {name: _above(verdicts, ancestors[name], n=len(bad)) for name in verdicts}
+    first = {name: own.wrong & above[name].right for name, own in verdicts.items()}
+    open_ = {name: ~own.right & ~above[name].wrong & ~first[name] & own.is_known for name, own in verdicts.items()}
+    times = np.sum([*first.values()], axis=0) if first else np.zeros(len(bad), dtype=np.int64)
+    may_be = np.any([*open_.values()], axis=0) if open_ else np.zeros(len(bad), dtype=np.bool_)
+    is_unknown = (times == 0) & may_be
     return Faults(
         first=first,
-        stages=tuple(rows),
-        together=tuple(
-            tuple(int((one.wrong & other.wrong).sum()) for other in found.values()) for one in found.values()
+        is_unknown=is_unknown,
+        stages=tuple(
+            _row(name, own, above[name], first=first[name], may_be=open_[name], is_bad=is_bad, is_good=is_good)
+            for name, own in verdicts.items()
         ),
-        unexplained=int(((first == NO_FAULT) & is_bad).sum()),
-        unknown=int(((first == UNKNOWN) & is_bad).sum()),
+        together=tuple(
+            tuple(int((one.wrong & other.wrong).sum()) for other in verdicts.values()) for one in verdicts.values()
+        ),
+        unexplained=int((is_bad & (times == 0) & ~may_be).sum()),
+        unknown=int((is_bad & is_unknown).sum()),
+        several=int((is_bad & (times > 1)).sum()),
     )
+
+
+def arrivals(accepted: Mapping[str, Floats], ancestors: Sequence[str]) -> Bools:
+    """Records whose ancestors are all acceptable; ancestors without a single score are left out."""
+    known = [accepted[name] == 1 for name in ancestors if name in accepted and not np.isnan(accepted[name]).all()]
+    size = len(next(iter(accepted.values()), ()))
+    return np.all(known, axis=0) if known else np.ones(size, dtype=np.bool_)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,40 +122,29 @@ class _Verdicts:
         return bool(self.right.any() or self.wrong.any())
 
 
-def _first_faults(stages: Iterable[_Verdicts], *, n: int) -> NDArray[np.int64]:
-    first = np.full(n, NO_FAULT, dtype=np.int64)
-    searching = np.ones(n, dtype=np.bool_)
-    for position, one in enumerate(stages):
-        if one.is_known:
-            first[searching & one.wrong] = position
-            first[searching & ~one.right & ~one.wrong] = UNKNOWN
-            searching &= one.right
-    return first
+def _above(verdicts: Mapping[str, _Verdicts], ancestors: Sequence[str], *, n: int) -> _Verdicts:
+    """What is known of all ancestors together: all right, or one of them wrong."""
+    known = [verdicts[name] for name in ancestors if name in verdicts and verdicts[name].is_known]
+    if not known:
+        return _Verdicts(right=np.ones(n, dtype=np.bool_), wrong=np.zeros(n, dtype=np.bool_))
+    return _Verdicts(
+        right=np.all([one.right for one in known], axis=0), wrong=np.any([one.wrong for one in known], axis=0)
+    )
 
 
 def _row(
-    name: str,
-    own: _Verdicts,
-    above: Sequence[_Verdicts],
-    *,
-    here: Bools,
-    earlier: Bools,
-    is_bad: Bools,
-    is_good: Bools,
+    name: str, own: _Verdicts, above: _Verdicts, *, first: Bools, may_be: Bools, is_bad: Bools, is_good: Bools
 ) -> StageFaults:
-    clean, tainted = np.ones(len(here), dtype=np.bool_), np.zeros(len(here), dtype=np.bool_)
-    for one in above:
-        clean &= one.right
-        tainted |= one.wrong
     scored = own.right | own.wrong
     return StageFaults(
         stage=name,
         scored=int(scored.sum()),
         not_acceptable=int(own.wrong.sum()),
-        introduced=int((own.wrong & clean).sum()),
-        inherited=int((own.wrong & tainted).sum()),
-        recovered=int((own.right & tainted).sum()),
-        first=int((here & is_bad).sum()),
-        masked=int((here & is_good).sum()),
-        reached=int((earlier & scored).sum()),
+        introduced=int(first.sum()),
+        inherited=int((own.wrong & above.wrong).sum()),
+        recovered=int((own.right & above.wrong).sum()),
+        first=int((first & is_bad).sum()),
+        masked=int((first & is_good).sum()),
+        reached=int((above.right & scored).sum()),
+        unknown=int((may_be & is_bad).sum()),
     )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
+
+from stagegap.model.estimate import Estimate
 
 Floats = NDArray[np.float64]
 SEPARATION = 2.0
@@ -113,3 +116,27 @@ def summary(rounds: Floats, *, separation: float = SEPARATION) -> Rounds:
     lead = values[first] - values[second]
     is_decided = bool(lead > separation * differences[first, second])
     return Rounds(values=values, errors=errors, differences=differences, is_decided=is_decided)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampledOrders:
+    """What is not known of gains because their orders were sampled, at a level of 95%."""
+
+    halves: Floats
+    """Per stage: half the width of the interval that comes from the sampling alone."""
+    leads: Floats
+    """Stages x stages: the same of the difference of two gains."""
+    orders: int
+    of: int
+    """How many orders there are."""
+
+    def widened(self, estimate: Estimate, half: float) -> Estimate:
+        """Put which orders were drawn into an interval: independent of the records, so squares add."""
+        if not estimate.is_measured:
+            return estimate
+        return replace(
+            estimate,
+            low=max(-2.0, estimate.value - math.hypot(estimate.value - estimate.low, half)),
+            high=min(2.0, estimate.value + math.hypot(estimate.high - estimate.value, half)),
+            method=f"{estimate.method}; {self.orders:,} of {self.of:,} orders sampled",
+        )

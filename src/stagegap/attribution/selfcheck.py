@@ -31,11 +31,11 @@ class Planted:
 
     stage: str
     clean: tuple[Floats, ...]
-    """0/1 outcomes along the ceiling as the system is: references at the first 0, 1, ... k stages."""
+    """0/1 outcomes along the staircase as the system is: references at the first 0, 1, ... k stages."""
     spoilt: tuple[Floats, ...]
     """The same with the planted fault wherever the stage is not replaced by its reference."""
     accepted: Mapping[str, Floats]
-    """Per stage, as the system is: 1 acceptable, 0 not, NaN without a score."""
+    """Per stage in the order of the staircase, as the system is: 1 acceptable, 0 not, NaN without a score."""
     accepted_spoilt: Mapping[str, Floats]
 
 
@@ -149,7 +149,7 @@ def _columns(
     cause = error_parts(names, steps).cause
     columns = {f"outcome {i}": step for i, step in enumerate(steps)}
     for position, name in enumerate(names):
-        columns[f"first fault {name}"] = np.where(bad == 1, (first == position).astype(np.float64), math.nan)
+        columns[f"first fault {name}"] = np.where(bad == 1, first[name].astype(np.float64), math.nan)
         columns[f"parts {name}"] = np.where(bad == 1, (cause == position).astype(np.float64), math.nan)
     return columns
 

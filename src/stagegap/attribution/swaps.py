@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Literal
 
 from stagegap.attribution.orders import Lattice, lattice, named, prefixes, sampled
@@ -14,8 +14,7 @@ SwapKind = Literal["reference", "person", "version"]
 
 LATTICE_UP_TO = 32
 """Swap sets up to which a run makes gains free of the order of parallel branches: four branches beside each other.
-Each further branch doubles the sets, and every set costs calls of what comes after it. Beyond it orders are sampled,
-when a run is told how many."""
+Each further branch doubles the sets, and every set costs calls of what comes after it. Beyond it orders are sampled."""
 
 
 def effective_set(cascade: Cascade, stages: Collection[str], *, target: str | None = None) -> tuple[str, ...]:
@@ -49,18 +48,41 @@ def swap_cell(
     return Cell(kind, effective) if effective else SYSTEM
 
 
+def staircase_order(cascade: Cascade) -> tuple[str, ...]:
+    """Stages in the one order along which the staircase climbs: by the edges, and by name where these leave a choice.
+
+    The order in which a file lists parallel branches has no part in it. On a chain it is the cascade's own order.
+    """
+    parents = {stage.name: stage.parents for stage in cascade.stages}
+    order: list[str] = []
+    while len(order) < len(parents):
+        order.append(min(name for name, needed in parents.items() if name not in order and {*needed} <= {*order}))
+    return tuple(order)
+
+
+def is_chain(cascade: Cascade) -> bool:
+    """True when the edges leave one order only, so that gains along it and gains free of order are the same."""
+    order = staircase_order(cascade)
+    return all(before in cascade.ancestors(after) for before, after in pairwise(order))
+
+
 def prefix_cells(cascade: Cascade) -> tuple[Cell, ...]:
-    """Give the cells of the ceiling in order: the system, then references at the first 1, 2, ... k stages.
+    """Give the cells of the staircase in its order: the system, then references at the first 1, 2, ... k stages.
 
     Equal neighbours are the rule where a stage does not reach the outcome.
     """
-    names = cascade.names
+    names = staircase_order(cascade)
     return tuple(swap_cell(cascade, names[:count]) for count in range(len(names) + 1))
 
 
 def ceiling_cells(cascade: Cascade) -> tuple[Cell, ...]:
     """Give the distinct swap cells of the ceiling, without the system's own."""
     return tuple(cell for cell in dict.fromkeys(prefix_cells(cascade)) if cell != SYSTEM)
+
+
+def closed_cell(cascade: Cascade, stage: str) -> Cell:
+    """The cell with references at a stage and at all that it depends on."""
+    return swap_cell(cascade, {stage, *cascade.ancestors(stage)})
 
 
 def alone_cell(cascade: Cascade, stage: str) -> Cell:
@@ -98,9 +120,9 @@ def stages_between(cascade: Cascade, cell: Cell, *, target: str) -> tuple[str, .
 
 
 def run_cells(cascade: Cascade, *, rounds: int = 0) -> tuple[Cell, ...]:
-    """Give every distinct swap cell that a run makes: ceiling, alone, and what parallel branches need beyond these.
+    """Give every distinct swap cell that a run makes: staircase, alone, and what parallel branches need beyond these.
 
-    Where branches need too many sets, `rounds` of sampled orders take their place; none by default, for they cost.
+    Where branches need too many sets, `rounds` of sampled orders take their place.
     """
     return tuple(dict.fromkeys((*scorecard_cells(cascade), *lattice_cells(cascade, rounds=rounds))))
 
@@ -130,17 +152,18 @@ def lattice_cells(cascade: Cascade, *, rounds: int = 0) -> tuple[Cell, ...]:
     if sets is not None:
         walks = [walk for one in islice(sampled(sets), rounds) for walk in one]
         masks = sorted({mask for walk in walks for mask in prefixes(walk)})
-        swapped = tuple(named(cascade.names, mask) for mask in masks)
+        swapped = tuple(named(staircase_order(cascade), mask) for mask in masks)
     cells = dict.fromkeys(swap_cell(cascade, one) for one in swapped)
     return tuple(cell for cell in cells if cell != SYSTEM)
 
 
 def whole_lattice(cascade: Cascade) -> Lattice | None:
-    """Give the sets of stages that any allowed order passes; None when they are too many to count."""
-    return lattice(cascade.names, {stage.name: stage.parents for stage in cascade.stages})
+    """Give the sets of stages that any allowed order passes, bits by `staircase_order`; None when they are too many."""
+    return lattice(staircase_order(cascade), {stage.name: stage.parents for stage in cascade.stages})
 
 
 def lattice_sets(cascade: Cascade) -> tuple[tuple[str, ...], ...]:
     """Give the swap sets behind the exact `lattice_cells`; empty when there are too many to run."""
-    sets = lattice(cascade.names, {stage.name: stage.parents for stage in cascade.stages}, at_most=LATTICE_UP_TO)
-    return () if sets is None else tuple(named(cascade.names, mask) for mask in sorted(sets.to))
+    order = staircase_order(cascade)
+    sets = lattice(order, {stage.name: stage.parents for stage in cascade.stages}, at_most=LATTICE_UP_TO)
+    return () if sets is None else tuple(named(order, mask) for mask in sorted(sets.to))

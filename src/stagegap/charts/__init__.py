@@ -29,6 +29,7 @@ from stagegap.charts.sentences import (
     lost_anyway,
     method,
     notices,
+    one_order,
 )
 from stagegap.charts.trials import change, judged, trials
 from stagegap.charts.variants import rank, variants
@@ -72,6 +73,7 @@ __all__ = [
     "oddity_list",
     "oddity_plot",
     "oddity_records",
+    "one_order",
     "own_labels",
     "rank",
     "record_blocks",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from stagegap.analysis.views import Scorecard
+from stagegap.analysis.views import Scorecard, StairStep
 from stagegap.charts.marks import Scale, row, table
 from stagegap.model.estimate import Estimate
 from stagegap.tables import figures
@@ -13,7 +13,7 @@ _SCALE = Scale()
 
 
 def ceiling(scorecard: Scorecard, *, chosen: str | None = None, pickable: bool = False) -> str:
-    """Draw the outcome today, what references at each stage add in cascade order, and the outcome with all of them."""
+    """Draw the outcome today, what references at one stage after another add, and the outcome with all of them."""
     today = scorecard.system
     if not today.is_measured:
         return f'<div class="bc"><p class="none">No outcome yet: {escape(today.method)}.</p></div>'
@@ -50,8 +50,8 @@ def _total(head: str, estimate: Estimate, colour: str, base: str) -> str:
 def _steps(scorecard: Scorecard, chosen: str | None, *, pickable: bool, base: str) -> list[str]:
     rows: list[str] = []
     reached = scorecard.system.value
-    for stage, printed in zip(scorecard.stages, scorecard.printed_gains, strict=True):
-        gain, is_chosen = stage.gain, stage.stage == chosen
+    for step, printed in _climb(scorecard):
+        gain, is_chosen = step.gain, step.stage == chosen
         if gain.is_measured:
             end = reached + gain.value
             text = figures.signed(printed)
@@ -62,21 +62,37 @@ def _steps(scorecard: Scorecard, chosen: str | None, *, pickable: bool, base: st
                 + f'<span class="txt" style="{_SCALE.left(max(reached, end, high))}">{text} '
                 + f"<small>({figures.span(gain)})</small></span>"
             )
-            says = f"{text} points, {figures.interval(gain)}; {stage.fixed} become good, {stage.broken} become bad."
+            says = f"{text} points, {figures.interval(gain)}{_moved(scorecard, step.stage)}."
             reached = end
         else:
             drawing = f'{_SCALE.grid()}{base}<span class="note left">{escape(gain.method)}</span>'
             says = f"No gain: {gain.method}."
         rows.append(
             row(
-                head=f"+ references at {stage.stage}",
+                head=f"+ references at {step.stage}",
                 says=says,
                 drawing=drawing,
-                value=stage.stage if pickable else None,
+                value=step.stage if pickable else None,
                 chosen=is_chosen,
             )
         )
     return rows
+
+
+def _climb(scorecard: Scorecard) -> list[tuple[StairStep, int]]:
+    """The steps with their whole points; without a staircase what each stage's row says of its gain."""
+    steps = scorecard.staircase
+    if not steps:
+        return [(StairStep(stage=row.stage, gain=row.gain), 0) for row in scorecard.stages]
+    return list(zip(steps, scorecard.printed_steps, strict=True))
+
+
+def _moved(scorecard: Scorecard, stage: str) -> str:
+    """How many records a step moved: only where the step is the stage's gain, which the counts belong to."""
+    if not scorecard.is_chain:
+        return ""
+    row = next(row for row in scorecard.stages if row.stage == stage)
+    return f"; {row.fixed} become good, {row.broken} become bad"
 
 
 def _bounded(scorecard: Scorecard, chosen: str | None, *, pickable: bool, base: str) -> list[str]:

@@ -7,6 +7,7 @@ from html import escape
 from stagegap.analysis.views import Scorecard
 from stagegap.analysis.wording import sentence
 from stagegap.charts.marks import Scale, row, table
+from stagegap.charts.sentences import first_faults_of
 from stagegap.tables import figures
 
 ENOUGH = 10
@@ -15,7 +16,7 @@ ENOUGH = 10
 
 def first_faults(scorecard: Scorecard) -> str:
     """Draw in how many bad records each stage was the first to go wrong."""
-    total = sum(stage.first_faults for stage in scorecard.stages)
+    total = first_faults_of(scorecard)
     if not total:
         return '<div class="bc"><p class="none">No stage went wrong first in any bad record.</p></div>'
     scale = Scale()
@@ -66,7 +67,7 @@ def _cell(matrix: tuple[tuple[int, ...], ...], i: int, j: int) -> str:
 
 
 def steps(scorecard: Scorecard) -> str:
-    """Draw, per step of the ceiling, how many records became good and how many became bad."""
+    """Draw, per stage, how many records its references make good and how many bad."""
     rows = "".join(
         f'<tr><th scope="row">+ references at {escape(stage.stage)}</th><td>{stage.fixed}</td>'
         f"<td>{stage.broken}</td></tr>"

@@ -12,10 +12,16 @@ from stagegap.tables import figures
 def first_fault_sentence(scorecard: Scorecard, detail: StageDetail) -> str:
     """Say in how many bad records the stage went wrong first."""
     row = next(stage for stage in scorecard.stages if stage.stage == detail.stage)
-    total = sum(stage.first_faults for stage in scorecard.stages)
-    bad = counted(total, f"bad {scorecard.noun}")
+    bad = counted(first_faults_of(scorecard), f"bad {scorecard.noun}")
     lead = f"{sentence(detail.stage)} is the first stage to go wrong in {row.first_faults} of {bad}."
     return f"{lead} It fails most on:" if detail.groups else lead
+
+
+def first_faults_of(scorecard: Scorecard) -> int:
+    """Bad records in which some stage was first, each counted once; on branches of its own, several may be."""
+    if scorecard.with_first_fault is not None:
+        return scorecard.with_first_fault
+    return sum(stage.first_faults for stage in scorecard.stages)
 
 
 def groups_note(detail: StageDetail) -> str:
@@ -32,6 +38,17 @@ def failures_sentence(detail: StageDetail) -> str:
     """Say how many failures there are to read."""
     shown = f" (the first {len(detail.rows)} are here)" if len(detail.rows) < detail.failures else ""
     return f"Read the {counted(detail.failures, 'failure')} of {detail.n:,}, most typical first{shown}:"
+
+
+def one_order(scorecard: Scorecard) -> str:
+    """Say along which order the staircase climbs; empty on a chain, which has one."""
+    if scorecard.is_chain or not scorecard.staircase:
+        return ""
+    order = ", ".join(step.stage for step in scorecard.staircase)
+    return (
+        f"Branches can be mended in any order. The bars climb along one of them ({order}); the gains in the verdict "
+        "and in the tables are the mean over all."
+    )
 
 
 def lost_anyway(scorecard: Scorecard) -> str:
@@ -71,7 +88,8 @@ def method(scorecard: Scorecard) -> list[str]:
         f"Outcome: {scorecard.outcome_name}. {counted(scorecard.n_scored, scorecard.noun)} of "
         f"{scorecard.n_records:,} scored.",
         f"Intervals: 95%, from {scorecard.resamples:,} paired resamples of whole clusters, seed {scorecard.seed}.",
-        "References replace stages in the order of the cascade; later stages run again on them.",
+        "References replace stages one after another, in every order that the edges allow; later stages run again "
+        "on them, and a stage's gain is the mean over the orders.",
         f"{counted(scorecard.beyond_references, scorecard.noun)} bad even with references everywhere.",
     ]
     if scorecard.missing_baseline_fields:

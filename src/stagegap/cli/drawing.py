@@ -66,14 +66,14 @@ def reasons(estimates: Sequence[tuple[str, Estimate]]) -> None:
 def draw_blame(view: Blame) -> None:
     """Print one row a stage, one column a method."""
     made = Sheet(
-        *("Stage", "Gain", "Order-free gain", "First fault", "Hazard", "Answers for", "Rank", "p, adjusted"),
-        spare=("p, adjusted", "Hazard", "Order-free gain", "Answers for", "First fault"),
+        *("Stage", "Gain", "Along one order", "First fault", "Hazard", "Answers for", "Rank", "p, adjusted"),
+        spare=("p, adjusted", "Hazard", "Along one order", "Answers for", "First fault"),
     )
     for row in view.stages:
         made.add(
             row.stage,
             gain(row.gain, points=row.points),
-            gain(row.order_free, points=row.order_free_points),
+            gain(row.step),
             share(row.first_fault),
             share(row.hazard),
             share(row.answers_for),
@@ -87,9 +87,14 @@ def draw_blame(view: Blame) -> None:
     )
     if view.named:
         say(f"{view.named} is named; allowing for its being picked as the largest, it gains {gain(view.named_gain)}.")
+    if not view.is_chain:
+        say(
+            'Gain is the mean over all orders in which branches can be mended; "Along one order" and "Answers for" '
+            f"follow {', '.join(view.staircase)}."
+        )
     for note in (view.sampled, *view.disagreements) if view.sampled else view.disagreements:
         say(note)
-    reasons([(row.stage, figure) for row in view.stages for figure in (row.gain, row.order_free, row.hazard)])
+    reasons([(row.stage, figure) for row in view.stages for figure in (row.gain, row.step, row.hazard)])
 
 
 def _span(low: int, high: int) -> str:
@@ -102,10 +107,18 @@ def _known(count: int | None) -> str:
 
 def draw_faults(view: FaultsView) -> None:
     """Print the accounts, the funnel, the edges and the first records."""
-    counted_ = ("First", "Masked", "Introduced", "Inherited", "Recovered", "Root", "By swap", "Joint")
+    counted_ = ("First", "Not known", "Masked", "Introduced", "Inherited", "Recovered", "Root", "By swap", "Joint")
     made = Sheet("Stage", "Reached", "Hazard", *counted_, spare=("Joint", "Masked", "Inherited", "Introduced"))
     for row in view.stages:
-        counts = (row.first_faults, row.masked, row.introduced, row.inherited, row.recovered, row.root_causes)
+        counts = (
+            row.first_faults,
+            row.unknown,
+            row.masked,
+            row.introduced,
+            row.inherited,
+            row.recovered,
+            row.root_causes,
+        )
         last = (_known(row.answers_for), _known(row.joint))
         made.add(row.stage, f"{row.reached:,}", share(row.hazard), *(f"{count:,}" for count in counts), *last)
     made.show()
@@ -118,7 +131,7 @@ def draw_faults(view: FaultsView) -> None:
         say(f"By swap: {view.no_ceiling}.")
     edges = Sheet("From", "To", "Faults", "Of", texts=2)
     for edge in view.edges:
-        edges.add(edge.last or "(start)", edge.stage, f"{edge.faults:,}", f"{edge.attempts:,}")
+        edges.add(edge.last or "(record)", edge.stage, f"{edge.faults:,}", f"{edge.attempts:,}")
     edges.show()
     causes = Sheet("Record", "First fault", "Root cause", "By swap", "Begins", texts=5, cut="Begins")
     for one in view.records[:ROWS_SHOWN]:

@@ -37,7 +37,7 @@ FreshStageOption = Annotated[
 JobsOption = Annotated[int | None, typer.Option("--jobs", help="Calls at the same time, a stage.")]
 OrdersOption = Annotated[
     int | None,
-    typer.Option("--orders", help="Sampled orders for order-free gains, where branches have too many to run."),
+    typer.Option("--orders", help="Sampled orders where branches have too many to run; 40 unless told, 0 for none."),
 ]
 BudgetOption = Annotated[str | None, typer.Option("--budget", help="Hard stop: 200 calls, 5 min, $3.")]
 EngineOption = Annotated[

@@ -17,7 +17,10 @@ class Status(StrEnum):
     REPAIRED = "repaired"
     """The output needed mending (fences, prose around JSON); it is scored before and after."""
     UNPARSABLE = "unparsable"
+    """Something came back that is not of the stage's output type."""
     REFUSED = "refused"
+    ERROR = "error"
+    """The stage's own code raised: no answer of the system, good or bad, but a program that is broken."""
     INFRASTRUCTURE = "infrastructure"
     """Time-out, 5xx, 429 after retries: never enters a quality rate."""
     SKIPPED = "skipped"
@@ -59,6 +62,8 @@ class Output:
     """Key of the call: hash of the stage's fingerprint and its canonical inputs, 32 hex digits."""
     cached: bool = False
     repeat: int = 0
+    at: float | None = None
+    """Seconds since 1970, UTC, at which it was made, where a recorded output says so."""
 
 
 @dataclass(frozen=True, slots=True)

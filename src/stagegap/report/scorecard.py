@@ -59,7 +59,7 @@ def head(scorecard: Scorecard, why: str) -> list[str]:
         section("How far is each stage from a person?", charts.gap(scorecard, chosen=why)),
         section(
             "What would fixing it buy, end to end?",
-            charts.ceiling(scorecard, chosen=why) + small(charts.lost_anyway(scorecard)),
+            charts.ceiling(scorecard, chosen=why) + small(charts.one_order(scorecard), charts.lost_anyway(scorecard)),
         ),
     ]
 

@@ -141,6 +141,7 @@ class Known:
             cost=reply.cost,
             key=key if reply.is_reusable else "",
             repeat=first.repeat,
+            at=reply.at,
         )
         return [output] if len(cases) == 1 else [output, *(self.shared(output, case) for case in cases[1:])]
 
@@ -163,4 +164,5 @@ class Known:
             key=output.key,
             cached=True,
             repeat=case.repeat,
+            at=output.at,
         )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from stagegap.attribution.orders import ROUND
+from stagegap.attribution.sampling import FEWEST_ROUNDS
 from stagegap.errors import ConfigurationError, near_names
 from stagegap.model.cascade import Cascade, Stage
 from stagegap.model.record import Record
@@ -41,24 +42,25 @@ class RunOptions:
     """Calls at the same time, in the place of the file's `concurrency`."""
     budget: Budget | None = None
     orders: int | None = None
-    """So many sampled orders, rounded up to whole rounds, where parallel branches have too many swap sets to run."""
+    """So many sampled orders, rounded up to whole rounds, where parallel branches have too many swap sets to run; 40
+    unless told, and none with 0: then no stage's gain is measured there."""
     engine: str = ""
     """Where calls are made, as `processes:4` or `ray:8`; empty makes them in this process."""
     variant: str = ""
     """Name of the variant in a matrix file."""
 
     def __post_init__(self) -> None:
-        for name in ("sample", "limit", "repeats", "jobs", "orders"):
+        for name, least in (("sample", 1), ("limit", 1), ("repeats", 1), ("jobs", 1), ("orders", 0)):
             number: int | None = getattr(self, name)
-            if number is not None and number < 1:
-                raise ConfigurationError(f"{name} must be at least 1, found {number}.")
+            if number is not None and number < least:
+                raise ConfigurationError(f"{name} must be at least {least}, found {number}.")
         if self.engine:
             Choice.parse(self.engine)
 
     @property
     def rounds(self) -> int:
         """Rounds of sampled orders."""
-        return math.ceil((self.orders or 0) / ROUND)
+        return FEWEST_ROUNDS if self.orders is None else math.ceil(self.orders / ROUND)
 
     @property
     def is_whole(self) -> bool:

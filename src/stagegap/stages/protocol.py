@@ -36,6 +36,8 @@ class Reply:
     """US dollars; None when unknown."""
     latency_ms: float | None = None
     """None leaves the measuring to the runner."""
+    at: float | None = None
+    """Seconds since 1970, UTC, at which it was made, where that is recorded."""
     is_reusable: bool = True
     """False when the same call may well end otherwise (a time-out, an exception): it is never served from the cache."""
 

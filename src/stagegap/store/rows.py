@@ -54,7 +54,7 @@ def pack(run: str, cell: Cell, outputs: Sequence[Output]) -> tuple[str, bytes]:
         "because": [o.because for o in outputs],
         "error": [o.error or None for o in outputs],
         "raw": [o.raw or None for o in outputs],
-        "extra": _extra([o.scores for o in outputs], [o.alternatives for o in outputs]),
+        "extra": _extra(outputs),
         "latency_ms": [o.latency_ms for o in outputs],
         "tokens_in": [o.tokens_in for o in outputs],
         "tokens_out": [o.tokens_out for o in outputs],
@@ -89,7 +89,7 @@ def output(row: Sequence[Any]) -> Output:
             repeat=repeat,
         )
     because = more["because"]
-    extra = cast("dict[str, list[Any]]", text.read(more["extra"])) if more["extra"] else {}
+    extra = cast("dict[str, Any]", text.read(more["extra"])) if more["extra"] else {}
     return _made(
         record=record,
         stage=stage,
@@ -108,6 +108,7 @@ def output(row: Sequence[Any]) -> Output:
         key=key or "",
         cached=was_cached,
         repeat=repeat,
+        at=extra.get("at"),
     )
 
 
@@ -136,7 +137,7 @@ def answer(
             repeat=repeat,
             because=None if because is None else _STATUS[because],
         )
-    extra = cast("dict[str, list[Any]]", text.read(more["extra"])) if more["extra"] else {}
+    extra = cast("dict[str, Any]", text.read(more["extra"])) if more["extra"] else {}
     return _made(
         record=record,
         stage=stage,
@@ -154,6 +155,7 @@ def answer(
         key=key or "",
         repeat=repeat,
         because=None if because is None else _STATUS[because],
+        at=extra.get("at"),
     )
 
 
@@ -201,17 +203,17 @@ def _values(values: Sequence[Json]) -> dict[str, Sequence[Any]]:
     return {"form": forms, "short": short, "number": number, "body": body}
 
 
-def _extra(
-    scores: Sequence[tuple[float, ...]], alternatives: Sequence[tuple[Json, ...]]
-) -> Sequence[str | None] | None:
+def _extra(outputs: Sequence[Output]) -> Sequence[str | None] | None:
     """Give what few outputs have, as JSON text; None when no output of the batch has it."""
-    if not any(scores) and not any(alternatives):
+    if not any(o.scores or o.alternatives or o.at is not None for o in outputs):
         return None
     column: list[str | None] = []
-    for pair in zip(scores, alternatives, strict=True):
-        text.refuse_odd_numbers(pair)
-        written = text.write(dict(zip(("scores", "alternatives"), pair, strict=True))).decode()
-        column.append(written if any(pair) else None)
+    for o in outputs:
+        parts: dict[str, Json] = {"scores": o.scores, "alternatives": o.alternatives}
+        if o.at is not None:
+            parts["at"] = o.at
+        text.refuse_odd_numbers(tuple(parts.values()))
+        column.append(text.write(parts).decode() if o.scores or o.alternatives or o.at is not None else None)
     return column
 
 

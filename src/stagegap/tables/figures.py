@@ -250,11 +250,14 @@ def staircase(system: float, gains: Sequence[float], ceiling: float) -> tuple[in
     return first, whole_points(gains, last - first), last
 
 
-def printed_gains(system: Estimate, gains: Sequence[Estimate], ceiling: Estimate) -> tuple[int, ...]:
+def printed_gains(
+    system: Estimate, gains: Sequence[Estimate], ceiling: Estimate, *, is_staircase: bool = True
+) -> tuple[int, ...]:
     """Gains in whole points, as every view prints them: from the printed outcome to the printed ceiling.
 
-    Where a gain or the ceiling is not measured nothing adds up, and each is rounded alone; 0 where there is none.
+    Each is rounded alone, so that equal gains print as equal, where they are no steps of a staircase; and where a gain
+    or the ceiling is not measured, for then nothing adds up. 0 where there is none.
     """
-    if ceiling.is_measured and all(gain.is_measured for gain in gains):
+    if is_staircase and ceiling.is_measured and all(gain.is_measured for gain in gains):
         return staircase(system.value, [gain.value for gain in gains], ceiling.value)[1]
     return tuple(percent(gain.value) if gain.is_measured else 0 for gain in gains)

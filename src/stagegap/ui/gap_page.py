@@ -54,4 +54,5 @@ def _charts(scorecard: Scorecard, why: str | None) -> None:
     with right:
         streamlit.header("What would fixing it buy, end to end?", anchor=False)
         elements.chart("ceiling", charts.ceiling(scorecard, chosen=why, pickable=True), picks="why")
+        note(charts.one_order(scorecard))
         note(charts.lost_anyway(scorecard))

@@ -5,10 +5,12 @@ import pytest
 
 import planted
 from stagegap.analysis import evidence as ev
-from stagegap.analysis.order_free import OrderFree, order_free, widened
-from stagegap.attribution.swaps import lattice_cells, run_cells, stages_between
+from stagegap.analysis.gains import Gains, ceiling_of, gains
+from stagegap.attribution.sampling import SampledOrders
+from stagegap.attribution.swaps import lattice_cells, prefix_cells, run_cells, stages_between
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.run import SYSTEM
+from stagegap.stats.resample import resample
 from views_of_runs import evidence
 
 WIDE = "A AB AC AD AE AF AG BCDEFGH"
@@ -43,68 +45,79 @@ def exact(made: planted.Planted) -> list[float]:
     return np.sum([values[mask] * weight for mask, weight in weights(sets).items()], axis=0).tolist()
 
 
-def view(found: ev.Evidence) -> OrderFree:
-    return order_free(found, resamples=200)
+def figures(found: ev.Evidence) -> tuple[list[Estimate], Gains]:
+    """The gains in the order of the staircase, with what they rest on."""
+    won = gains(found)
+    assert won.is_measured
+    drawn = resample(won.columns, found.units, rng=np.random.default_rng(0), resamples=200)
+    return [step.gain for step in ceiling_of(drawn, won).steps], won
 
 
 def test_sampled_orders_find_the_true_gains_and_say_how_many_there_were():
-    found = view(ran(EVERY, 600, rounds=6))
-    for gain, truth in zip(found.gains, exact(EVERY), strict=True):
+    found, won = figures(ran(EVERY, 600, rounds=6))
+    for gain, truth in zip(found, exact(EVERY), strict=True):
         assert gain.low - 0.01 <= truth <= gain.high + 0.01
         assert gain.method.endswith("; 48 of 720 orders sampled")
-    steps, _ = ev.prefix_outcomes(ran(EVERY, 600, rounds=6))
-    assert sum(gain.value for gain in found.gains) == pytest.approx(steps[-1].mean() - steps[0].mean())
+    assert sum(gain.value for gain in found) == pytest.approx(won.steps[-1].mean() - won.steps[0].mean())
 
 
 def test_the_stop_rule_says_when_the_difference_of_the_first_two_was_clear():
-    found = view(ran(EVERY, 400, rounds=6))
-    assert found.note == "Order-free gains rest on 48 of 720 orders; to part B and C, the first 40 were enough."
+    found = gains(ran(EVERY, 400, rounds=6))
+    assert found.note == "Gains rest on 48 of 720 orders; to part B and C, the first 40 were enough."
 
 
 def test_too_few_rounds_say_how_many_orders_would_do():
-    found = view(ran(EVERY, 400, rounds=2))
-    assert found.note == "Order-free gains rest on 16 of 720 orders, which do not part B and C; about 40 would."
-    assert all(gain.is_measured for gain in found.gains)
+    found = gains(ran(EVERY, 400, rounds=2))
+    assert found.note == "Gains rest on 16 of 720 orders, which do not part B and C; about 40 would."
+    assert found.is_measured
 
 
 def test_branches_that_are_equal_are_not_told_apart():
     same = planted.Planted(shape=WIDE, skill={**SKILL, "B": 0.7, "C": 0.7})
-    found = view(ran(same, 200, rounds=5, twins="BC"))
+    found = gains(ran(same, 200, rounds=5, twins="BC"))
     assert found.note.endswith("of 720 orders, which do not part B and C.")
 
 
 def test_a_run_that_holds_every_swap_set_weighs_every_order():
-    found = view(ran(EVERY, 300, rounds=120))
-    assert found.note == ""
-    assert not found.gains[1].method.endswith("sampled")
+    found, won = figures(ran(EVERY, 300, rounds=120))
+    assert (won.note, won.drawn) == ("", None)
+    assert not found[1].method.endswith("sampled")
 
 
 def test_which_orders_were_drawn_is_part_of_the_interval():
     gain = Estimate(value=0.2, low=0.14, high=0.26, n=50, method="Tango score")
-    wider = widened(gain, 0.08, "; 16 of 720 orders sampled")
+    drawn = SampledOrders(halves=np.zeros(2), leads=np.zeros((2, 2)), orders=16, of=720)
+    wider = drawn.widened(gain, 0.08)
     assert (wider.low, wider.high) == pytest.approx((0.1, 0.3))
+    assert wider.method == "Tango score; 16 of 720 orders sampled"
     nothing = unmeasured("too few: 1 record", n=1)
-    assert widened(nothing, 0.08, "") is nothing
+    assert drawn.widened(nothing, 0.08) is nothing
 
 
 def test_one_round_alone_has_no_spread():
-    found = view(ran(EVERY, 60, rounds=1))
-    assert found.gains[0].method == (
+    found = gains(ran(EVERY, 60, rounds=1))
+    assert found.reason == (
         "not measured: parallel branches need 66 swap sets; a run with --orders 40 samples their orders"
     )
 
 
 def test_too_many_branches_to_count_are_said():
     letters = "BCDEFGHIJKLMNOPQ"
-    made = planted.Planted(shape="A " + " ".join("A" + x for x in letters) + " " + letters + "R", skill={})
-    bare = evidence((made.cascade(), (), {}, ()))
-    assert view(bare).gains[0].method == "not measured: parallel branches have more than 20,000 swap sets"
+    made = planted.Planted(
+        shape="A " + " ".join("A" + x for x in letters) + " " + letters + "R",
+        skill=dict.fromkeys("A" + letters + "R", 0.9),
+    )
+    cells = {name: {} for name in map(str, (SYSTEM, *prefix_cells(made.cascade())))}
+    rows = planted.records(2)
+    ids = [row.id for row in rows]
+    end = {(name, "R"): made._outputs(made.luck(2, np.random.default_rng(0)), ids, SYSTEM, "R") for name in cells}
+    bare = evidence((made.cascade(), rows, end, planted.labels(ids, made.names)))
+    assert gains(bare).reason == "not measured: parallel branches have more than 20,000 swap sets"
 
 
 def test_records_without_an_outcome_everywhere_leave_nothing_to_say():
-    found = view(ran(EVERY, 0, rounds=3))
-    assert found.note == ""
-    assert not any(gain.is_measured for gain in found.gains)
+    found = gains(ran(EVERY, 0, rounds=3))
+    assert (found.is_measured, found.note, found.n) == (False, "", 0)
 
 
 def test_twelve_stages_are_sampled_in_a_fraction_of_their_swap_sets():
@@ -112,9 +125,9 @@ def test_twelve_stages_are_sampled_in_a_fraction_of_their_swap_sets():
     shape = "A " + " ".join("A" + x for x in letters) + " " + letters + "L"
     skill = dict.fromkeys("A" + letters + "L", 0.97) | {"D": 0.75}
     made = planted.Planted(shape=shape, skill=skill)
-    found = view(ran(made, 60, rounds=5))
+    found, won = figures(ran(made, 60, rounds=5))
     cells = lattice_cells(made.cascade(), rounds=5)
     assert len(cells) < 400, "of 1,025"
-    assert max(range(12), key=lambda i: found.gains[i].value) == 3
-    assert found.note.startswith("Order-free gains rest on 40 of 3,628,800 orders; to part D and ")
+    assert max(range(12), key=lambda i: found[i].value) == 3
+    assert won.note.startswith("Gains rest on 40 of 3,628,800 orders; to part D and ")
     assert str(SYSTEM) not in map(str, cells)

@@ -1,0 +1,254 @@
+"""What each stage's reference adds to the outcome, record by record: the mean over all orders that the edges allow."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice, takewhile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stagegap.analysis import evidence as ev
+from stagegap.analysis.views import StairStep
+from stagegap.analysis.wording import listed
+from stagegap.attribution.ceiling import Ceiling, Weights, ceiling, complete_cases, rises
+from stagegap.attribution.orders import MOST_SETS, ROUND, Lattice, Walk, named, prefixes, sampled, walked, weights
+from stagegap.attribution.sampling import FEWEST_ROUNDS, SEPARATION, Rounds, SampledOrders, summary
+from stagegap.attribution.swaps import LATTICE_UP_TO, is_chain, staircase_order, swap_cell, whole_lattice
+from stagegap.model.cascade import Cascade
+from stagegap.model.run import Cell
+from stagegap.stats.distributions import t_quantile
+from stagegap.stats.resample import Resamples, resample
+
+Floats = NDArray[np.float64]
+MOST_ROUNDS = 250
+"""Rounds beyond which more of them change nothing that shows: 2,000 orders."""
+SYSTEM_OUTCOME = "outcome 0"
+"""Name of the column with the system's own outcome."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gains:
+    """Columns of outcomes, and each stage's gain as a weighted sum of them.
+
+    Precedence Shapley (Faigle & Kern 1992): the mean, over the orders that the edges allow, of what a stage's
+    reference adds. On a chain there is one order and the columns are the steps of the staircase.
+    """
+
+    columns: Mapping[str, Floats]
+    """Complete cases: every column has the same records, NaN at the others. Empty where nothing is measured."""
+    weights: Mapping[str, Weights]
+    """Per stage in the order of the staircase; nothing where the stage can't change the outcome."""
+    top: str = ""
+    """Name of the column with references at every stage."""
+    reason: str = ""
+    """Why nothing is measured."""
+    drawn: SampledOrders | None = None
+    """How sure the gains are where orders were sampled; None where every order is weighed."""
+    note: str = ""
+    """How far the sample of orders decides which stage gains most; empty where all orders are weighed."""
+    steps: tuple[Floats, ...] = field(default=())
+    """Outcomes of the same records along the staircase: the system first, then one a stage in its order."""
+
+    @property
+    def is_measured(self) -> bool:
+        return bool(self.columns)
+
+    @property
+    def n(self) -> int:
+        """Records with an outcome in every swap set."""
+        return int((~np.isnan(self.columns[SYSTEM_OUTCOME])).sum()) if self.columns else 0
+
+    @property
+    def table(self) -> Floats:
+        """Records x stages, in the order of the staircase."""
+        nothing = np.where(np.isnan(self.columns[SYSTEM_OUTCOME]), np.nan, 0.0)
+        sums = (
+            sum((weight * self.columns[name] for name, weight in one.items()), nothing) for one in self.weights.values()
+        )
+        return np.stack(list(sums), axis=1)
+
+    def of(self, rows: NDArray[np.int64]) -> Gains:
+        """The same of some records."""
+        columns = {name: column[rows] for name, column in self.columns.items()}
+        return replace(self, columns=columns, steps=tuple(step[rows] for step in self.steps))
+
+
+def gains(evidence: ev.Evidence) -> Gains:
+    """Weigh every order where the run holds every swap set, which it makes up to `LATTICE_UP_TO`; else a sample.
+
+    The sample is that of `orders.sampled`, as far as the run holds its rounds.
+    """
+    cascade = evidence.cascade
+    steps, reason = ev.prefix_outcomes(evidence)
+    if not steps:
+        return _nothing(reason)
+    if is_chain(cascade):
+        return along(cascade, steps)
+    sets = whole_lattice(cascade)
+    if sets is None:
+        return _nothing(f"not measured: parallel branches have more than {MOST_SETS:,} swap sets")
+    missing = next((cell for cell in _cells(cascade, sets.to) if not _has_outcome(evidence, cell)), None)
+    if missing is None:
+        return _weighed(evidence, weights(sets), steps)
+    if len(sets.to) <= LATTICE_UP_TO:
+        return _nothing(f"not measured: the run holds no outcome with references at {' and '.join(missing.stages)}")
+    rounds = _rounds(evidence, sets)
+    if len(rounds) < 2:
+        advice = f"a run with --orders {FEWEST_ROUNDS * ROUND} samples their orders"
+        return _nothing(f"not measured: parallel branches need {len(sets.to):,} swap sets; {advice}")
+    return _sampled(evidence, sets, rounds, steps)
+
+
+def _nothing(reason: str) -> Gains:
+    return Gains(columns={}, weights={}, reason=reason)
+
+
+def ceiling_of(resamples: Resamples, found: Gains) -> Ceiling:
+    """The gains as figures, from resamples that hold their columns."""
+    return ceiling(resamples, gains=found.weights, system=SYSTEM_OUTCOME, top=found.top, drawn=found.drawn)
+
+
+def along(cascade: Cascade, steps: Sequence[Floats]) -> Gains:
+    """The gains along the one order of the staircase, from the outcomes on its steps."""
+    names = ev.outcome_columns(cascade)
+    columns = {f"outcome {i}": step for i, step in enumerate(steps)}
+    return Gains(
+        columns=columns,
+        weights=rises(staircase_order(cascade), names),
+        top=f"outcome {len(names) - 1}",
+        steps=tuple(steps),
+    )
+
+
+def staircase(evidence: ev.Evidence, found: Gains, stairs: Ceiling, *, resamples: int) -> tuple[StairStep, ...]:
+    """The gains along one order; where branches leave others, from resamples of their own on the same records."""
+    cascade = evidence.cascade
+    if not is_chain(cascade):
+        one_order = along(cascade, found.steps)
+        rng = np.random.default_rng(evidence.seed)
+        stairs = ceiling_of(resample(one_order.columns, evidence.units, rng=rng, resamples=resamples), one_order)
+    return tuple(StairStep(stage=step.stage, gain=step.gain) for step in stairs.steps)
+
+
+def _cells(cascade: Cascade, masks: Iterable[int]) -> Iterator[Cell]:
+    order = staircase_order(cascade)
+    return (swap_cell(cascade, named(order, mask)) for mask in masks)
+
+
+def _has_outcome(evidence: ev.Evidence, cell: Cell) -> bool:
+    end = evidence.cascade.outcome.stage
+    return end in cell.stages or bool(evidence.outputs.get((str(cell), end)))
+
+
+def _rounds(evidence: ev.Evidence, sets: Lattice) -> list[tuple[Walk, ...]]:
+    """The first rounds of orders all of whose swap sets the run holds."""
+    order = staircase_order(evidence.cascade)
+    known: dict[int, bool] = {}
+
+    def is_there(mask: int) -> bool:
+        if mask not in known:
+            known[mask] = _has_outcome(evidence, swap_cell(evidence.cascade, named(order, mask)))
+        return known[mask]
+
+    whole = takewhile(
+        lambda walks: all(is_there(mask) for walk in walks for mask in prefixes(walk)),
+        islice(sampled(sets), MOST_ROUNDS),
+    )
+    return list(whole)
+
+
+def _table(evidence: ev.Evidence, masks: Sequence[int]) -> Floats:
+    """Swap sets x records of complete-case outcomes."""
+    cells = list(_cells(evidence.cascade, masks))
+    by_cell = {cell: ev.outcome_scores(evidence, cell) for cell in dict.fromkeys(cells)}
+    return np.stack(complete_cases([by_cell[cell] for cell in cells]))
+
+
+def _weighed(
+    evidence: ev.Evidence,
+    by_set: Mapping[int, Floats],
+    steps: Sequence[Floats],
+    *,
+    drawn: SampledOrders | None = None,
+    note: str = "",
+) -> Gains:
+    """The weighted sums of outcomes, record by record, so that they add up to the headroom."""
+    cascade = evidence.cascade
+    order = staircase_order(cascade)
+    masks = sorted(by_set)
+    table = _table(evidence, masks)
+    added = np.round(np.stack([by_set[mask] for mask in masks]).T @ table, 12)
+    can_change = _can_change(cascade, by_set)
+    columns = {SYSTEM_OUTCOME: table[0], **{f"gain {name}": added[i] for i, name in enumerate(order)}}
+    top = f"outcome {len(order)}"
+    unusable = np.isnan(table[0])
+    return Gains(
+        columns={**columns, top: table[-1]},
+        weights={name: {f"gain {name}": 1.0} if name in can_change else {} for name in order},
+        top=top,
+        drawn=drawn,
+        note=note,
+        steps=tuple(np.where(unusable, math.nan, step) for step in steps),
+    )
+
+
+def _can_change(cascade: Cascade, by_set: Mapping[int, Floats]) -> frozenset[str]:
+    """The stages whose reference makes another cell of some set."""
+    order = staircase_order(cascade)
+    by_cell: dict[Cell, Floats] = {}
+    for mask, cell in zip(by_set, _cells(cascade, by_set), strict=True):
+        by_cell[cell] = by_cell.get(cell, np.zeros(len(order))) + by_set[mask]
+    moved = np.any([np.abs(total) > 1e-9 for total in by_cell.values()], axis=0)
+    return frozenset(name for name, is_moved in zip(order, moved.tolist(), strict=True) if is_moved)
+
+
+def _sampled(
+    evidence: ev.Evidence, sets: Lattice, rounds: Sequence[tuple[Walk, ...]], steps: Sequence[Floats]
+) -> Gains:
+    cascade = evidence.cascade
+    order = staircase_order(cascade)
+    masks = sorted({mask for walks in rounds for walk in walks for mask in prefixes(walk)})
+    table = _table(evidence, masks)
+    usable = table[:, ~np.isnan(table).any(axis=0)]
+    if not usable.size:
+        return _nothing(f"not measured: no {cascade.noun} has an outcome in every swap set")
+    means = dict(zip(masks, usable.mean(axis=1).tolist(), strict=True))
+    by_round = np.array([_of_round(walks, means, sets.k) for walks in rounds])
+    rates = summary(by_round)
+    t = t_quantile(0.975, len(rounds) - 1)
+    return _weighed(
+        evidence,
+        walked([walk for walks in rounds for walk in walks], sets.k),
+        steps,
+        drawn=SampledOrders(
+            halves=t * rates.errors,
+            leads=t * rates.differences,
+            orders=len(rounds) * ROUND,
+            of=sets.orders,
+        ),
+        note=_note(order, by_round, rates, sets),
+    )
+
+
+def _of_round(walks: Sequence[Walk], means: Mapping[int, float], k: int) -> Floats:
+    return np.sum([means[mask] * weight for mask, weight in walked(walks, k).items()], axis=0)
+
+
+def _note(names: Sequence[str], by_round: Floats, rates: Rounds, sets: Lattice) -> str:
+    """Say whether the orders that were sampled tell the first stage from the second, and how many would."""
+    orders = len(by_round) * ROUND
+    places: list[int] = np.argsort(-rates.values, kind="stable").tolist()
+    first, second = places[:2]
+    pair = listed([names[first], names[second]])
+    start = f"Gains rest on {orders:,} of {sets.orders:,} orders"
+    if rates.is_decided and len(by_round) >= FEWEST_ROUNDS:
+        enough = next(n for n in range(FEWEST_ROUNDS, len(by_round) + 1) if summary(by_round[:n]).is_decided)
+        return f"{start}; to part {pair}, the first {enough * ROUND:,} were enough."
+    lead, error = float(rates.values[first] - rates.values[second]), float(rates.differences[first, second])
+    wanted = max(FEWEST_ROUNDS, math.ceil(len(by_round) * (SEPARATION * error / lead) ** 2)) if lead > 0 else 0
+    if not wanted or wanted * ROUND > sets.orders:
+        return f"{start}, which do not part {pair}."
+    return f"{start}, which do not part {pair}; about {wanted * ROUND:,} would."
