@@ -40,7 +40,7 @@ def ran(stagegap: Command, tmp_path: Path) -> Command:
 
 
 COMMANDS = {
-    "blame": ("Order-free gain", "stages"),
+    "blame": ("First fault", "stages"),
     "swaps": ("A person at topic:", "unanswered"),
     "faults": ("Hazard", "edges"),
     "agree": ("Krippendorff's alpha", "missing_baseline_fields"),

@@ -44,4 +44,4 @@ def test_a_named_stage_has_its_gain_without_what_picking_adds(capsys: Captured) 
 
 def test_sampled_orders_say_how_far_they_decide(capsys: Captured) -> None:
     draw_blame(blame(ran(EVERY, 80, rounds=2), resamples=50))
-    assert "Order-free gains rest on 16 of 720 orders" in capsys.readouterr().out
+    assert "Gains rest on 16 of 720 orders" in capsys.readouterr().out

@@ -80,11 +80,11 @@ def _steps(scorecard: Scorecard, chosen: str | None, *, pickable: bool, base: st
 
 
 def _climb(scorecard: Scorecard) -> list[tuple[StairStep, int]]:
-    """The steps with their whole points; without a staircase what each stage's row says of its gain."""
-    steps = scorecard.staircase
-    if not steps:
-        return [(StairStep(stage=row.stage, gain=row.gain), 0) for row in scorecard.stages]
-    return list(zip(steps, scorecard.printed_steps, strict=True))
+    """The steps with their whole points: on a chain, and where nothing is measured, what each stage's row says."""
+    if not scorecard.is_chain and scorecard.staircase:
+        return list(zip(scorecard.staircase, scorecard.printed_steps, strict=True))
+    steps = [StairStep(stage=row.stage, gain=row.gain) for row in scorecard.stages]
+    return list(zip(steps, scorecard.printed_gains, strict=True))
 
 
 def _moved(scorecard: Scorecard, stage: str) -> str:

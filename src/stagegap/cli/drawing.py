@@ -65,15 +65,16 @@ def reasons(estimates: Sequence[tuple[str, Estimate]]) -> None:
 
 def draw_blame(view: Blame) -> None:
     """Print one row a stage, one column a method."""
+    one_order = () if view.is_chain else ("Along one order",)
     made = Sheet(
-        *("Stage", "Gain", "Along one order", "First fault", "Hazard", "Answers for", "Rank", "p, adjusted"),
-        spare=("p, adjusted", "Hazard", "Along one order", "Answers for", "First fault"),
+        *("Stage", "Gain", *one_order, "First fault", "Hazard", "Answers for", "Rank", "p, adjusted"),
+        spare=("p, adjusted", "Hazard", *one_order, "Answers for", "First fault"),
     )
     for row in view.stages:
         made.add(
             row.stage,
             gain(row.gain, points=row.points),
-            gain(row.step),
+            *([gain(row.step)] if one_order else []),
             share(row.first_fault),
             share(row.hazard),
             share(row.answers_for),
