@@ -108,10 +108,8 @@ def blame(evidence: ev.Evidence, *, resamples: int = RESAMPLES) -> Blame:
     best, worst = _ranks(drawn, won, is_measured=is_measured)
     by_stage = [stairs.step(name) for name in names]
     p_adjusted = holm(np.array([step.p for step in by_stage]))
-    is_one_order = is_chain(cascade)
-    points = figures.printed_gains(
-        stairs.system, [step.gain for step in by_stage], stairs.ceiling, is_staircase=is_one_order
-    )
+    is_one_order, by_gain = is_chain(cascade), [step.gain for step in by_stage]
+    points = figures.printed_gains(stairs.system, by_gain, stairs.ceiling, is_staircase=is_one_order)
     steps = {step.stage: step.gain for step in staircase(evidence, won, stairs, resamples=resamples)}
     rows = tuple(
         BlameRow(
@@ -144,7 +142,7 @@ def blame(evidence: ev.Evidence, *, resamples: int = RESAMPLES) -> Blame:
         sampled=won.note,
         staircase=order,
         is_chain=is_one_order,
-        disagreements=_disagreements(rows),
+        disagreements=_disagreements(rows, is_chain=is_one_order),
     )
 
 
@@ -207,10 +205,11 @@ def _ranks(drawn: Resamples, won: Gains, *, is_measured: bool) -> tuple[tuple[in
     return ranks.best, ranks.worst
 
 
-def _disagreements(rows: Sequence[BlameRow]) -> tuple[str, ...]:
+def _disagreements(rows: Sequence[BlameRow], *, is_chain: bool) -> tuple[str, ...]:
     """Say where the stage with the largest gain is not the one that another method points at.
 
-    Where several share the largest figure, the methods disagree only when no stage is among both.
+    Where several share the largest figure, the methods disagree only when no stage is among both. Analysis by parts is
+    asked on chains only: with branches it follows one of several orders.
     """
     by_gain = _top([row.gain for row in rows])
     if not by_gain:
@@ -224,7 +223,7 @@ def _disagreements(rows: Sequence[BlameRow]) -> tuple[str, ...]:
             f"Bad records most often first go wrong at {there}, but references at {gain} gain most: "
             f"a later stage recovers from {there}'s faults, or fails on its own as well."
         )
-    by_parts = _top([row.answers_for for row in rows])
+    by_parts = _top([row.answers_for for row in rows]) if is_chain else frozenset[int]()
     if by_parts and not by_parts & by_gain:
         there = _names(rows, by_parts)
         notes.append(
