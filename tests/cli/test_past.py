@@ -107,7 +107,7 @@ def test_expectation_is_written_down_and_held_against_what_comes(stagegap: Comma
     said = stagegap("expect", "reply=+5", "--because", "a better fact")
     assert said.out.splitlines()[:2] == [
         "Expected of the change after v1: reply +5 points: a better fact",
-        "Expected of the change after v1: outcome +5 points (+2 to +10): guess: 50% of the gain with references",
+        "Expected of the change after v1: outcome +5 points (2 to 10): guess: 50% of the gain with references",
     ]
     spoil(made)
     stagegap("run")
