@@ -1,8 +1,9 @@
-# `make demo` shows what it is, `make test` runs everything that the gate runs, `make slow` the long simulations.
+# `make demo` shows what it is, `make test` runs everything that the gate runs, `make slow` the long simulations,
+# `make lowest` some tests on the oldest versions of the libraries that pyproject.toml allows.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test setup browser format lint types layers tests slow clean
+.PHONY: demo test setup browser format lint types layers tests slow lowest clean
 
 demo: setup
 	$(BIN)/stagegap demo
@@ -23,6 +24,7 @@ browser:
 lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/ast-grep scan --rule .ci/javascript.yml src/stagegap/ui/static
 
 layers: setup
 	$(BIN)/lint-imports
@@ -31,12 +33,15 @@ types: setup
 	$(BIN)/pyright
 
 tests: setup
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --ignore tests/browser --cov --cov-report=
-	$(BIN)/python -m pytest tests/browser --cov --cov-append --cov-report=term
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --ignore tests/browser --cov --cov-report=term
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/browser
 
 slow: setup
 	$(BIN)/python benchmarks/coverage.py
 	$(BIN)/python -m pytest -m slow --timeout 3600
+
+lowest:
+	$(PYTHON) .ci/lowest.py
 
 format: setup
 	$(BIN)/ruff format .

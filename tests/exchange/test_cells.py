@@ -1,11 +1,8 @@
 from __future__ import annotations
 
-import doctest
-
 from hypothesis import given
 
 from exchange.material import texts
-from stagegap.exchange import cells, instants
 from stagegap.exchange.cells import bare, cell, guarded, unguarded
 
 
@@ -22,8 +19,3 @@ def test_cell_holds_nothing_a_text_or_json() -> None:
         "", "", "'-1", "-1", "0.1", "true", '["=a"]', '{"a": null}',
     ]  # fmt: skip
     assert cell("-1", raw=True) == "-1"
-
-
-def test_examples_in_the_docstrings_hold() -> None:
-    for module in (cells, instants):
-        assert doctest.testmod(module).failed == 0

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import false_discovery_control
 from statsmodels.stats.multitest import multipletests
 
 from stagegap.stats.multiple import benjamini_hochberg, benjamini_yekutieli, bonferroni, holm
@@ -34,3 +35,8 @@ def test_holm_is_closed_testing_with_bonferroni(p: list[float]):
 @pytest.mark.parametrize("adjust", [*METHODS.values(), holm])
 def test_no_claim_needs_no_adjustment(adjust):
     assert adjust(np.array([])).tolist() == []
+
+
+@given(p=st.lists(st.floats(0, 1), min_size=1, max_size=20))
+def test_benjamini_hochberg_is_scipys_to_the_last_digit(p: list[float]):
+    assert benjamini_hochberg(np.array(p)).tolist() == false_discovery_control(p).tolist()

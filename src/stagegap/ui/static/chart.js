@@ -5,6 +5,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
   if (box.dataset.shown !== data.html) {
     const focused = parentElement.activeElement?.dataset?.v
     const scrolled = box.querySelector(".scroll")?.scrollTop
+    // The app's own drawing, in which every text is escaped.
+    // ast-grep-ignore: no-markup-from-strings
     box.innerHTML = data.html
     box.dataset.shown = data.html
     if (scrolled) box.querySelector(".scroll")?.scrollTo(0, scrolled)
