@@ -49,7 +49,7 @@ def test_script_without_a_guard_begins_once_whatever_its_workers(tmp_path: Path)
         "from pathlib import Path\nfrom stagegap.runner.options import RunOptions\n"
         "from stagegap.workspace import Workspace\nprint('begun')\n"
         "with Workspace.open(Path('.')) as opened:\n"
-        "    print(opened.run(None, RunOptions(engine='processes:2'))[1].calls)\n"
+        "    print(opened.runs.new(None, RunOptions(engine='processes:2'))[1].calls)\n"
     )
     done = subprocess.run([sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["begun", "14"]
