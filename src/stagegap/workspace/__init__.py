@@ -61,17 +61,17 @@ __all__ = [
 ]
 
 _HOMES = {
-    "attributing": ("Attribution",),
-    "comparing": ("on_shared_records",),
-    "exchanging": ("Foreign", "ImportReport"),
-    "failures": ("Failures", "OwnTally"),
-    "gate": ("Checked", "Gate"),
-    "labels": ("GuidelineChange", "LabelStage", "Labels"),
-    "oddities": ("Oddities", "printed_scores", "rated"),
-    "past": ("Hope", "Past"),
-    "people": ("People", "PeopleNotes", "Settling"),
-    "starter": ("write_starter",),
-    "testing": ("Case", "NotAsked", "Wanted", "case_names", "cases", "one_run", "wanted"),
+    "stagegap.workspace.attributing": ("Attribution",),
+    "stagegap.workspace.comparing": ("on_shared_records",),
+    "stagegap.workspace.exchanging": ("Foreign", "ImportReport"),
+    "stagegap.workspace.failures": ("Failures", "OwnTally"),
+    "stagegap.workspace.gate": ("Checked", "Gate"),
+    "stagegap.workspace.labels": ("GuidelineChange", "LabelStage", "Labels"),
+    "stagegap.workspace.oddities": ("Oddities", "printed_scores", "rated"),
+    "stagegap.workspace.past": ("Hope", "Past"),
+    "stagegap.workspace.people": ("People", "PeopleNotes", "Settling"),
+    "stagegap.workspace.starter": ("write_starter",),
+    "stagegap.workspace.testing": ("Case", "NotAsked", "Wanted", "case_names", "cases", "one_run", "wanted"),
 }
 
 
@@ -82,7 +82,7 @@ def __getattr__(name: str) -> object:
     home = next((module for module, names in _HOMES.items() if name in names), None)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{home}"), name)
+    return getattr(import_module(home), name)
 
 
 class Workspace:
