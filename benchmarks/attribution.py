@@ -124,7 +124,7 @@ def by_scipy(case: Case, columns: dict[str, Floats], resamples: int) -> None:
 
 
 def measured(case: Case, work: Callable[[Case, dict[str, Floats]], None], rounds: int) -> tuple[float, float]:
-    """Give median seconds of processor time and the highest use of memory in MB, in this process."""
+    """Median seconds of processor time and the highest use of memory in MB, in this process."""
     columns = outcomes(case)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     seconds: list[float] = []

@@ -40,7 +40,7 @@ class Clock:
 
 
 def cascade_of(blocking_ms: float) -> Cascade:
-    """Give the three stages of real work, or one that holds its worker for so long and computes nothing."""
+    """The three stages of real work, or one that holds its worker for so long and computes nothing."""
     cascade = run_python.cascade()
     if not blocking_ms:
         return cascade
@@ -49,11 +49,11 @@ def cascade_of(blocking_ms: float) -> Cascade:
 
 
 def measured(folder: Path, records: int, engine: str, cascade: Cascade) -> float:
-    """Give the seconds of all outputs after the first group: the start of the workers is no part of it."""
+    """The seconds of all outputs after the first group: the start of the workers is no part of it."""
     recipe = run_python.FromFolder(cascade.stages, folder)
     work = Work(run=RUN, cascade=cascade, codes=recipe(), corpora={}, records=run_python.records(records))
     if engine:
-        work = spread(work, Choice.parse(engine).made(), recipe)
+        work = spread(work, Choice.parse(engine).engine(), recipe)
     clock = Clock()
     execute(work, sink=clock, cache=clock, progress=Silent())  # type: ignore[arg-type]
     (first, _), *_, (last, _) = clock.came

@@ -141,14 +141,14 @@ class Bench:
 
 
 def variant(function: str) -> Cascade:
-    """Give the cascade of C with another function at its last stage."""
+    """The cascade of C with another function at its last stage."""
     plain = run_python.cascade()
     last = dataclasses.replace(plain.stages[-1], parameters={"function": f"stages.py:{function}"})
     return dataclasses.replace(plain, stages=(*plain.stages[:-1], last))
 
 
 def with_model(server: LlmServer) -> Cascade:
-    """Give split -> kind -> draft, where draft asks the model."""
+    """Split -> kind -> draft, where draft asks the model."""
     split, kind, _ = run_python.cascade().stages
     draft = dataclasses.replace(
         split,
@@ -164,7 +164,7 @@ def with_model(server: LlmServer) -> Cascade:
 
 
 def peers() -> Iterator[object]:
-    """Give the adapters of the tools that are installed."""
+    """The adapters of the tools that are installed."""
     for path in sorted((Path(__file__).parent / "peers").glob("with_*.py")):
         with contextlib.suppress(ImportError):
             yield importlib.import_module(f"peers.{path.stem}")
@@ -198,7 +198,7 @@ def python_rows(bench: Bench, store: Store) -> Rows:
 
 
 def measured(which: str, server: LlmServer) -> dict[str, float]:
-    """Give the seconds of each row of a case, once, in a fresh store."""
+    """The seconds of each row of a case, once, in a fresh store."""
     server.answers(latency_s=LATENCY_S if which == "B" else 0.0)
     with tempfile.TemporaryDirectory() as name, Store.open(Path(name) / "store") as store:
         bench = Bench(Path(name), server, SIZES[which])
@@ -229,7 +229,7 @@ def void(_: object) -> None:
 
 
 def report(which: str, medians: Mapping[str, float]) -> Iterator[str]:
-    """Give the lines of one case."""
+    """The lines of one case."""
     n = SIZES[which]
     ideal = n * LATENCY_S / AT_ONCE
     yield f"\n{which}: {n:,} records, {TITLES[which]}"

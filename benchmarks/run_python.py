@@ -92,7 +92,7 @@ def records(n: int) -> list[Record]:
 
 
 def functions(folder: Path) -> Mapping[str, Callable[..., str]]:
-    """Give the stages' functions as plain Python has them."""
+    """The stages' functions as plain Python has them."""
     names: dict[str, Callable[..., str]] = {}
     exec(compile(CODE, str(folder / "stages.py"), "exec"), names)
     return names
@@ -164,7 +164,7 @@ class Bench:
 
 
 def measured(n: int) -> dict[str, float]:
-    """Give the seconds of each row, once."""
+    """The seconds of each row, once."""
     with tempfile.TemporaryDirectory() as name, Store.open(Path(name) / "store") as store:
         bench, memory = Bench(Path(name), store, n), Memory()
         rows: dict[str, Callable[[], None]] = {

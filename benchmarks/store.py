@@ -86,7 +86,7 @@ def bare(folder: Path, rows: int, *, arrow: bool) -> float:
 
 
 def ours(folder: Path, rows: int, *, drain: bool) -> tuple[float, float]:
-    """Give rows/s until all are acknowledged, and until all are in DuckDB."""
+    """rows/s until all are acknowledged, and until all are in DuckDB."""
     made = [outputs(n * BATCH) for n in range(rows // BATCH)]
     with Store.open(folder, drain=drain) as store:
         store.put_records("c", [Record(id=f"mail-{i:07}", fields={}) for i in range(rows)])

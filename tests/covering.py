@@ -187,7 +187,7 @@ def coverage(setting: Setting, *, simulations: int, resamples: int) -> Coverage:
 
 
 def exact(setting: Setting) -> float | None:
-    """Give the coverage by enumerating every count that a sample can show."""
+    """The coverage by enumerating every count that a sample can show."""
     n, rates = setting.n, setting.rates
     if n is None or not rates:
         return None

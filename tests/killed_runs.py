@@ -69,7 +69,7 @@ class Project:
             return opened.runs.of("killed")
 
     def acknowledged(self) -> set[str]:
-        """Give the prompts whose answers are durable."""
+        """The prompts whose answers are durable."""
         with Workspace.open(self.folder) as opened:
             return {
                 str(output.value)
@@ -79,7 +79,7 @@ class Project:
             }
 
     def result(self) -> bytes:
-        """Give the newest finished run as bytes: outputs in order and the scorecard, without clocks and run names."""
+        """The newest finished run as bytes: outputs in order and the scorecard, without clocks and run names."""
         with Workspace.open(self.folder) as opened:
             run = opened.store.run("killed")
             card = opened.runs.scorecard("killed")

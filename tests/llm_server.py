@@ -50,7 +50,7 @@ class LlmServer:
         urllib.request.urlopen(request, timeout=30).close()
 
     def counters(self, *, calls: int = 0) -> dict[str, Any]:
-        """Give the counters, as soon as so many calls have come."""
+        """The counters, as soon as so many calls have come."""
         with urllib.request.urlopen(f"{self.root}/control?calls={calls}", timeout=100) as response:
             return json.load(response)
 
@@ -89,7 +89,7 @@ STATE = web.AppKey("state", dict[str, State])
 
 
 def shaped(request: web.Request, text: str, **more: object) -> web.Response:
-    """Give the answer in the form that was asked in."""
+    """The answer in the form that was asked in."""
     make = response if request.path.endswith("/responses") else completion
     return web.json_response(make(text, **more))  # type: ignore[arg-type]
 
@@ -289,7 +289,7 @@ async def chat(request: web.Request) -> web.StreamResponse:
 
 
 def answered(request: web.Request, state: State, text: str) -> web.Response:
-    """Give an answer without a fault."""
+    """An answer without a fault."""
     tokens = [{"token": "x", "logprob": one, "bytes": [], "top_logprobs": []} for one in state.logprobs]
     if request.path.endswith("/responses"):
         made = response(text)
@@ -327,7 +327,7 @@ async def set_control(request: web.Request) -> web.Response:
 
 
 async def get_control(request: web.Request) -> web.Response:
-    """Give the counters; `?calls=N` waits until N calls have come."""
+    """The counters; `?calls=N` waits until N calls have come."""
     state = request.app[STATE]["now"]
     wanted = int(request.query.get("calls", "0"))
     if state.calls < wanted:

@@ -19,13 +19,13 @@ def screened(run: RunColumns) -> Screen:
 
 
 def clean_cards(simulations: int, *, n: int, per_cluster: int, seed: int = 5) -> list[tuple[Oddity, ...]]:
-    """Give the cards of screens of runs in which nothing is odd."""
+    """The cards of screens of runs in which nothing is odd."""
     rng = np.random.default_rng(seed)
     return [screened(odd_runs.clean(rng, n, per_cluster=per_cluster)).cards for _ in range(simulations)]
 
 
 def found(detector: str, simulations: int, *, per_cluster: int = 1, seed: int = 7) -> float:
-    """Give the share of simulated runs with one planted oddity in which its detector shows it."""
+    """The share of simulated runs with one planted oddity in which its detector shows it."""
     rng = np.random.default_rng(seed)
     shown = 0
     for _ in range(simulations):

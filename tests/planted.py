@@ -29,7 +29,7 @@ SKIP = "A AB ABC"
 
 
 def chain(k: int) -> str:
-    """Give the shape of a chain of 1 to 12 stages."""
+    """The shape of a chain of 1 to 12 stages."""
     names = "ABCDEFGHIJKL"
     return " ".join(names[max(0, i - 1) : i + 1] for i in range(k))
 
@@ -71,7 +71,7 @@ class Planted:
         return self.skill[name] if inputs_right else self.recovery.get(name, 0.0)
 
     def expected(self, swapped: Sequence[str]) -> float:
-        """Give the true P(the last stage is right) with references at the swapped stages."""
+        """The true P(the last stage is right) with references at the swapped stages."""
         free = [name for name in self.names if name not in swapped]
         total = 0.0
         for outcome in itertools.product((True, False), repeat=len(free)):
@@ -84,7 +84,7 @@ class Planted:
         return total
 
     def prefix(self) -> list[float]:
-        """Give the true outcome with references at the first 0, 1, ... k stages."""
+        """The true outcome with references at the first 0, 1, ... k stages."""
         return [self.expected(self.names[:count]) for count in range(len(self.names) + 1)]
 
     def luck(self, n: int, rng: np.random.Generator, *, clusters: NDArray[np.int64] | None = None) -> Luck:
@@ -99,7 +99,7 @@ class Planted:
         return draws
 
     def right(self, luck: Luck, swapped: Sequence[str]) -> dict[str, NDArray[np.bool_]]:
-        """Give whether each stage is right on each record; the same luck in every cell, as a cache would give."""
+        """Whether each stage is right on each record; the same luck in every cell, as a cache would give."""
         state: dict[str, NDArray[np.bool_]] = {}
         n = len(next(iter(luck.values())))
         for name in self.names:
@@ -113,7 +113,7 @@ class Planted:
         return state
 
     def outcomes(self, luck: Luck) -> dict[str, NDArray[np.float64]]:
-        """Give the outcome columns along the ceiling."""
+        """The outcome columns along the ceiling."""
         last = self.names[-1]
         return {
             f"outcome {count}": self.right(luck, self.names[:count])[last].astype(np.float64)
@@ -121,7 +121,7 @@ class Planted:
         }
 
     def outputs(self, luck: Luck, ids: Sequence[str]) -> dict[tuple[str, str], dict[str, Output]]:
-        """Give outputs as a run would: the system's everywhere, and in swap cells only the stages that must run."""
+        """Outputs as a run would: the system's everywhere, and in swap cells only the stages that must run."""
         cascade = self.cascade()
         found = {(str(SYSTEM), name): self._outputs(luck, ids, SYSTEM, name) for name in self.names}
         for cell in run_cells(cascade):

@@ -35,7 +35,7 @@ def looked_at(
     resamples: int,
     units: NDArray[np.int64] | None = None,
 ) -> tuple[Contest, Resamples, Gains]:
-    """Give the contest of one sample."""
+    """The contest of one sample."""
     columns = made.outcomes(luck)
     n = len(columns["outcome 0"])
     codes = np.arange(n) if units is None else units
@@ -47,7 +47,7 @@ def looked_at(
 def named_although_equal(
     k: int, n: int | None, *, simulations: int, resamples: int, clusters: int | None = None
 ) -> float:
-    """Give how often a stage is named when all are equal; with clusters of 1 to 8, half of the records share luck."""
+    """How often a stage is named when all are equal; with clusters of 1 to 8, half of the records share luck."""
     made, rng = equal(k), np.random.default_rng(7)
     named = 0
     for _ in range(simulations):

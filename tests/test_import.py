@@ -11,7 +11,7 @@ HEAVY = ("numpy", "scipy", "pandas", "duckdb", "pydantic", "sklearn", "openai", 
 
 
 def loaded(code: str) -> set[str]:
-    """Give the modules that are loaded after running the code in a fresh interpreter."""
+    """The modules that are loaded after running the code in a fresh interpreter."""
     said = subprocess.run(
         [sys.executable, "-c", f"{code}\nimport sys; print(*sys.modules)"], capture_output=True, text=True, check=True
     )

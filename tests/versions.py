@@ -31,7 +31,7 @@ class Versions:
     """(earlier, later) -> what the new `later` loses in skill beside the new `earlier`."""
 
     def mixed(self, taken: Collection[str]) -> planted.Planted:
-        """Give the cascade with these stages at their new version."""
+        """The cascade with these stages at their new version."""
         skill = {name: self.new[name] if name in taken and name in self.new else p for name, p in self._old()}
         for (earlier, later), loss in self.clash.items():
             if earlier in taken and later in taken:
@@ -51,7 +51,7 @@ class Versions:
         return {name: lucks[name in taken][name] for name in self.base.names}
 
     def outcome(self, lucks: tuple[planted.Luck, planted.Luck], taken: Collection[str]) -> Floats:
-        """Give the outcome of each record with these stages at their new version."""
+        """The outcome of each record with these stages at their new version."""
         state = self.mixed(taken).right(self.luck_of(lucks, taken), ())
         return state[self.base.names[-1]].astype(np.float64)
 

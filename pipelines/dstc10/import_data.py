@@ -45,7 +45,7 @@ def convert(source: Path, target: Path) -> dict[str, int]:
 
 
 def _references(found: Published, is_wanted: Callable[[str], bool]) -> list[Row]:
-    """Give the references, and "no answer is right" at the later stages of turns that need no knowledge."""
+    """The references, and "no answer is right" at the later stages of turns that need no knowledge."""
     rows: list[Row] = []
     for row in found.references:
         if is_wanted(row["record"]):
@@ -69,7 +69,7 @@ def _repeats() -> list[Row]:
 
 
 def _live(found: Published) -> list[Row]:
-    """Give the turns that have a dialogue; turns of one dialogue share its first turn and form a cluster."""
+    """The turns that have a dialogue; turns of one dialogue share its first turn and form a cluster."""
     places = _places(found.snippets)
     rows: list[Row] = []
     for row in found.turns:
@@ -91,7 +91,7 @@ def _live(found: Published) -> list[Row]:
 
 
 def last_named(places: Mapping[str, str], turns: Sequence[str]) -> str | None:
-    """Give the place whose name is said last, and of those that end at the same word the longest name."""
+    """The place whose name is said last, and of those that end at the same word the longest name."""
     for turn in reversed(turns):
         words = f" {folded(turn)} "
         said = [(words.rfind(f" {name} ") + len(name), len(name), place) for name, place in places.items()]
@@ -102,7 +102,7 @@ def last_named(places: Mapping[str, str], turns: Sequence[str]) -> str | None:
 
 
 def _places(snippets: Sequence[Row]) -> dict[str, str]:
-    """Give the places of the knowledge base by each form of their name, folded, that people may say."""
+    """The places of the knowledge base by each form of their name, folded, that people may say."""
     named: dict[str, str] = {}
     for place in dict.fromkeys(row["entity"] for row in snippets if row["entity"]):
         whole = folded(place)

@@ -48,7 +48,7 @@ def read_published(source: Path) -> Published:
 
 
 def published_scores(source: Path) -> dict[str, dict[str, float]]:
-    """Give the organisers' own scores of each system by the name of their column."""
+    """The organisers' own scores of each system by the name of their column."""
     paths = (source / "published_scores.csv", source / "results" / "scores.csv", source / "task2/results/scores.csv")
     with next(path for path in paths if path.exists()).open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))

@@ -41,7 +41,7 @@ def draft(turn: str, snippets: Sequence[Mapping[str, str]] | None) -> str:  # no
 
 
 def said(reply: object, person: object) -> float:
-    """Give the share of a person's content words that the reply says too; 0 where one denies and the other does not."""
+    """The share of a person's content words that the reply says too; 0 where one denies and the other does not."""
     mine, theirs = str(reply).lower(), str(person).lower()
     if bool(NEGATIVE.search(mine)) != bool(NEGATIVE.search(theirs)):
         return 0.0
@@ -50,5 +50,5 @@ def said(reply: object, person: object) -> float:
 
 
 def _content(text: str) -> set[str]:
-    """Give the words that carry meaning, cut to five letters so that endings matter less."""
+    """The words that carry meaning, cut to five letters so that endings matter less."""
     return {word[:5] for word in re.findall(r"[a-z0-9]+", text.replace("'", "")) if word not in FILLER}

@@ -27,7 +27,7 @@ def draft(subject: str, body: str, documents: Sequence[Mapping[str, str]] | None
 
 
 def words(text: str) -> set[str]:
-    """Give the words of a text that carry meaning, cut to six letters so that endings matter less."""
+    """The words of a text that carry meaning, cut to six letters so that endings matter less."""
     return {word[:6] for word in re.findall(r"\w+", text.lower()) if word not in COMMON}
 
 

@@ -28,5 +28,5 @@ def __getattr__(name: str) -> object:
 
     if name not in _HOMES:
         raise AttributeError(f"module 'stagegap' has no attribute {name!r}")
-    home, _, there = _HOMES[name].partition(":")
-    return getattr(import_module(home), there)
+    home, _, attribute = _HOMES[name].partition(":")
+    return getattr(import_module(home), attribute)

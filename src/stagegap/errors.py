@@ -96,8 +96,8 @@ class RunStopped(StagegapError):
     exit_code = 4
 
 
-def near_names(found: str, known: Iterable[str]) -> str:
-    """Give a hint with the known names most like `found`, or with all of them when they are few.
+def near_names(unknown: str, known: Iterable[str]) -> str:
+    """A hint with the known names most like `unknown`, or with all of them when they are few.
 
     Among more than 5,000 names none is looked for: the search would take longer than the reader.
 
@@ -111,10 +111,10 @@ def near_names(found: str, known: Iterable[str]) -> str:
     names = sorted(set(known))
     if len(names) > MOST_NAMES:
         return ""
-    close = get_close_matches(found, names, n=2, cutoff=0.6)
+    close = get_close_matches(unknown, names, n=2, cutoff=0.6)
     if close:
         return f"Did you mean {' or '.join(close)}?"
     if not names:
         return ""
-    shown = names[:12]
-    return f"Known: {', '.join(shown)}{', ...' if len(names) > len(shown) else ''}."
+    first = names[:12]
+    return f"Known: {', '.join(first)}{', ...' if len(names) > len(first) else ''}."

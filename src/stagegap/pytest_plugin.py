@@ -91,7 +91,7 @@ def stagegap_case(
 
 
 def _readable(case: Case | None, name: str) -> ScoredAnswer | GroupScore:
-    """Give a case of which something can be told: an error where a service failed, a skip where too little is known."""
+    """A case of which something can be told: an error where a service failed, a skip where too little is known."""
     from stagegap.analysis.answers import ScoredAnswer
     from stagegap.analysis.changes.check import LOST_AT_MOST
     from stagegap.analysis.verdict import ENOUGH_RECORDS
@@ -119,8 +119,8 @@ def _wanted(marker: pytest.Mark) -> Wanted:
     try:
         return wanted(*marker.args, **marker.kwargs)
     except TypeError as error:
-        told = str(error).replace("wanted()", "The marker")
-        raise ConfigurationError(f"{told}. It is {_HELP.partition(':')[0]}.") from None
+        complaint = str(error).replace("wanted()", "The marker")
+        raise ConfigurationError(f"{complaint}. It is {_HELP.partition(':')[0]}.") from None
 
 
 def _workspace(config: pytest.Config) -> Workspace:

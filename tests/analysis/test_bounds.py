@@ -24,7 +24,7 @@ LABELS = planted.labels(IDS, TRUTH.names)
 
 
 def keyed(cascade: Cascade, outputs: Mapping[tuple[str, str], Mapping[str, Output]]):
-    """Give every output the key of its call: what its parents said in that cell."""
+    """The key of each output's call: what its parents said in that cell."""
     found: dict[tuple[str, str], dict[str, Output]] = {}
     for (name, stage), records in outputs.items():
         cell = Cell.parse(name)

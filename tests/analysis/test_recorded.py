@@ -48,7 +48,7 @@ LOST = out("select", None, status=Status.INFRASTRUCTURE)
 def unknown(
     system: dict[str, Output], swapped: str, cell: dict[str, Output], *, given: object, cascade: Cascade = CASCADE
 ) -> set[str]:
-    """Give the stages whose output in the cell is not known, with one record and one swap."""
+    """The stages whose output in the cell is not known, with one record and one swap."""
     outputs = {("system", name): {"r": output} for name, output in system.items()}
     outputs |= {(f"reference:{swapped}", name): {"r": output} for name, output in cell.items()}
     reference = Reference(record="r", stage=swapped, accepted=(Answer(value=given),))  # type: ignore[arg-type]

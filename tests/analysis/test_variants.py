@@ -23,7 +23,7 @@ CASCADE = Cascade(name="mails", noun="mail", stages=(STAGE,), outcome=Outcome(st
 
 
 def variant(name: str, right: Sequence[bool | None], cost: float | None = None) -> Variant:
-    """Give a variant that is right, wrong, or lost to infrastructure at each record."""
+    """A variant that is right, wrong, or lost to infrastructure at each record."""
     outputs = {
         f"r{i}": Output(
             record=f"r{i}",

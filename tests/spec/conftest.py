@@ -16,7 +16,7 @@ def folder(tmp_path: Path) -> Folder:
 
 @pytest.fixture
 def problems(folder: Folder) -> Problems:
-    """Give the problems of a text, or of BASE with one thing changed, as `line: message hint`."""
+    """The problems of a text, or of BASE with one thing changed, as `line: message hint`."""
 
     def found(*change: str, environment: Mapping[str, str] | None = None) -> list[str]:
         load = folder.load if len(change) == 1 else folder.changed

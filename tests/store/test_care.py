@@ -53,7 +53,7 @@ def test_rebuild_of_a_file_that_cannot_be_read_gives_every_label_back(store: Sto
     filled(store)
     break_blocks(folder / "store.duckdb")
     rebuilt = store.rebuild()
-    assert rebuilt.kept == folder / "store.duckdb.damaged-1"
+    assert rebuilt.old_file == folder / "store.duckdb.damaged-1"
     assert (rebuilt.outputs, "output" in rebuilt.lost, "run" in rebuilt.lost) == (0, True, True)
     assert store.labels("mail") == [label(str(n)) for n in range(5)]
     assert wrong(store) == {}

@@ -35,8 +35,8 @@ def test_move_of_a_list_is_taken_into_the_address(sent: dict[str, Any], address:
 
         streamlit.session_state["list"] = {"move": {"at": 7, **sent}}
         state.take_move("list")()
-        streamlit.text(state.taken("list"))
-        streamlit.text(state.taken("another list"))
+        streamlit.text(state.moves("list"))
+        streamlit.text(state.moves("another list"))
 
     test = AppTest.from_function(script, kwargs={"sent": sent}, default_timeout=60)
     test.query_params["record"] = "m0"
@@ -55,7 +55,7 @@ def test_choice_by_anything_but_the_list_is_counted() -> None:
 
         state.choose("record", "m1")
         state.choose_several(after="8", record=None)
-        streamlit.text(state.taken("list"))
+        streamlit.text(state.moves("list"))
 
     assert ran(script).text[0].value == "(0, 3)"
 

@@ -120,7 +120,7 @@ class History:
 
 
 def rows(store: Store, run: str) -> list[tuple[object, ...]]:
-    """Give all that a run stored, the newest of each, without how long it took and when it came."""
+    """All that a run stored, the newest of each, without how long it took and when it came."""
     store.cells(run)
     with store._file.reading() as session:
         return session.rows(

@@ -84,7 +84,7 @@ def test_a_killed_driver_takes_its_workers_along_and_the_next_run_completes(
 
 
 def living(folder: Path) -> list[str]:
-    """Give the processes that work in a folder."""
+    """The processes that work in a folder."""
     found: list[str] = []
     for process in Path("/proc").glob("[0-9]*"):
         try:

@@ -24,7 +24,7 @@ def workspace(tmp_path: Path) -> Iterator[Workspace]:
 
 
 def view(workspace: Workspace, name: str) -> tuple[object, bool]:
-    """Give the view of a fresh reader, and whether it had to read the evidence for it."""
+    """The view of a fresh reader, and whether it had to read the evidence for it."""
     read = workspace.runs.attribution("first")
     return getattr(read, name)(), "evidence" in vars(read)
 

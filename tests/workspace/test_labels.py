@@ -23,7 +23,7 @@ def project(tmp_path: Path) -> Iterator[Workspace]:
 
 
 def change(project: Workspace, **lines: str) -> None:
-    """Give the stage `topic` further lines."""
+    """The stage `topic` further lines."""
     path = project.folder / "pipelines" / "first" / "cascade.yaml"
     more = "".join(f"    {name}: {value}\n" for name, value in lines.items())
     path.write_text(path.read_text().replace("    ask: What is", f"{more}    ask: What is", 1))
@@ -220,7 +220,7 @@ SCHEMA = "{type: object, required: [kind], properties: {kind: {enum: [open, clos
 
 
 def with_object(project: Workspace, schema: str = SCHEMA, more: str = "") -> Queue:
-    """Give the stage `topic` an object as output."""
+    """The stage `topic` an object as output."""
     path = project.folder / "pipelines" / "first" / "cascade.yaml"
     text = path.read_text().replace(
         "{type: label, values: [opening, parking, other]}", f"{{type: object, schema: {schema}}}{more}"

@@ -26,7 +26,7 @@ def workspace(tmp_path: Path) -> Iterator[Workspace]:
 
 
 def test_sound_run_shows_nothing_and_its_screen_is_kept(workspace: Workspace) -> None:
-    assert workspace.oddities.kept("first") is None
+    assert workspace.oddities.stored_screen("first") is None
     view = workspace.oddities.screen("first")
     assert (view.headline, view.cards, view.runs, view.records) == (
         "Nothing strange found by 13 checks",
@@ -34,7 +34,7 @@ def test_sound_run_shows_nothing_and_its_screen_is_kept(workspace: Workspace) ->
         ("v1",),
         60,
     )
-    kept = workspace.oddities.kept("first")
+    kept = workspace.oddities.stored_screen("first")
     assert kept is not None
     assert (kept.basis, kept.tests) == (view.basis, view.tests)
 
@@ -86,7 +86,7 @@ def test_several_runs_share_one_limit(workspace: Workspace) -> None:
     one, both = workspace.oddities.screen("first", ["v1"]), workspace.oddities.screen("first", ["v1", "v2"])
     assert both.runs == ("v1", "v2")
     assert both.tests > one.tests
-    kept = workspace.oddities.kept("first", "v2")
+    kept = workspace.oddities.stored_screen("first", "v2")
     assert kept is None  # a screen of several runs belongs to none of them
 
 

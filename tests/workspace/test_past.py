@@ -47,7 +47,7 @@ def past(workspace: Workspace) -> Past:
 
 
 def apart(made: Path) -> None:
-    """Give each stage a file of its own, so that a change of one is no change of the other."""
+    """A file of its own for each stage, so that a change of one is no change of the other."""
     text = (made / "stages.py").read_text()
     (made / "topics.py").write_text(text)
     replace_in(made / "cascade.yaml", "stages.py:topic", "topics.py:topic")

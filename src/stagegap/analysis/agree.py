@@ -103,12 +103,12 @@ def agree_view(evidence: ev.Evidence, *, resamples: int = RESAMPLES, epsilon: fl
 def _row(evidence: ev.Evidence, drawn: Resamples, units: Clusters, stage: str, *, epsilon: float) -> AgreeRow:
     people = _people(evidence, stage)
     without = [_without(evidence, stage, name) for name in people]
-    person = over_people(drawn, {f"person {stage}": 1.0}, without=[one for one, _ in without], lowest=0.0)
+    person = over_people(drawn, {f"person {stage}": 1.0}, without=[human for human, _ in without], lowest=0.0)
     system = over_people(drawn, {f"system {stage}": 1.0}, without=[other for _, other in without], lowest=0.0)
     gap = over_people(
         drawn,
         {f"person {stage}": 1.0, f"system {stage}": -1.0},
-        without=[one - other for one, other in without],
+        without=[human - other for human, other in without],
         lowest=-1.0,
     )
     kind = evidence.cascade.stage(stage).output
@@ -129,13 +129,15 @@ def _row(evidence: ev.Evidence, drawn: Resamples, units: Clusters, stage: str, *
         gap=_measured(gap, evidence, stage),
         alternative=test,
         no_alternative=why,
-        weighed=weighed(answers, {r: one for (r, at), one in evidence.references.items() if at == stage}, kind),
+        weighed=weighed(
+            answers, {r: reference for (r, at), reference in evidence.references.items() if at == stage}, kind
+        ),
     )
 
 
 def _people(evidence: ev.Evidence, stage: str) -> list[str]:
-    found = {name: None for (_, at), people in evidence.labels.items() if at == stage for name in people}
-    return sorted(found)
+    names = {name: None for (_, at), people in evidence.labels.items() if at == stage for name in people}
+    return sorted(names)
 
 
 def _answers(evidence: ev.Evidence, stage: str, person: str) -> list[tuple[str, Label]]:
@@ -143,16 +145,16 @@ def _answers(evidence: ev.Evidence, stage: str, person: str) -> list[tuple[str, 
 
 
 def _without(evidence: ev.Evidence, stage: str, person: str) -> tuple[float, float]:
-    """Give the mean scores of the other people and of the system with this person's labels gone altogether."""
+    """The mean scores of the other people and of the system with this person's labels gone altogether."""
     labels = {
         place: {name: label for name, label in people.items() if name != person}
         for place, people in evidence.labels.items()
         if place[1] == stage
     }
     fewer = replace(evidence, labels=labels)
-    found = ev.people_scores(fewer, stage, by=evidence.metrics[stage], good=None)
-    known = ~np.isnan(found[0])
-    return (float(found[0][known].mean()), float(found[1][known].mean())) if known.any() else (math.nan, math.nan)
+    scores = ev.people_scores(fewer, stage, by=evidence.metrics[stage], good=None)
+    known = ~np.isnan(scores[0])
+    return (float(scores[0][known].mean()), float(scores[1][known].mean())) if known.any() else (math.nan, math.nan)
 
 
 def _measured(estimate: Estimate, evidence: ev.Evidence, stage: str) -> Estimate:
@@ -167,8 +169,8 @@ def _alternative(
     by = evidence.metrics[stage]
 
     def alignment(rating: Output, others: Sequence[Output]) -> float:
-        found = [score(rating, _as_reference(other, given[id(other)]), by) for other in others]
-        known = [value for value in found if not math.isnan(value)]
+        scores = [score(rating, _as_reference(other, given[id(other)]), by) for other in others]
+        known = [value for value in scores if not math.isnan(value)]
         return sum(known) / len(known) if known else 0.0
 
     people: dict[str, dict[str, Output]] = {}
@@ -180,13 +182,13 @@ def _alternative(
             people[name][record] = answer_as_output(label.answer, record=record, stage=stage)
             given[id(people[name][record])] = label
     units = {record.id: record.unit for record in evidence.records}
-    found = alternative_test(
+    test = alternative_test(
         evidence.system(stage), people, epsilon=epsilon, alignment=alignment, unit=lambda record: units[record]
     )
-    if found.problem:
-        return None, f"{found.problem} with 30 {plural(evidence.cascade.noun, 30)} that others labelled too"
-    assert len(found.annotators) >= FEWEST_ANNOTATORS
-    return found, ""
+    if test.problem:
+        return None, f"{test.problem} with 30 {plural(evidence.cascade.noun, 30)} that others labelled too"
+    assert len(test.annotators) >= FEWEST_ANNOTATORS
+    return test, ""
 
 
 def _as_reference(other: Output, label: Label) -> Reference:

@@ -71,7 +71,7 @@ class GroupScore:
 
 
 def answers(evidence: Evidence, stage: str) -> tuple[ScoredAnswer, ...]:
-    """Give one row a record, in the order of the records. Raises: NotFound."""
+    """One row a record, in the order of the records. Raises: NotFound."""
     name, scores, goods = _measured(evidence, stage)
     outputs = evidence.system(name)
     return tuple(
@@ -91,7 +91,7 @@ def answers(evidence: Evidence, stage: str) -> tuple[ScoredAnswer, ...]:
 
 
 def group_scores(evidence: Evidence, stage: str) -> tuple[GroupScore, ...]:
-    """Give the mean score of all records, then of each group, in the order of `group_names`. Raises: NotFound."""
+    """The mean score of all records, then of each group, in the order of `group_names`. Raises: NotFound."""
     name, scores, _ = _measured(evidence, stage)
     lost = np.array([_status(evidence.system(name).get(r.id)) == Status.INFRASTRUCTURE for r in evidence.records])
     members = {group: np.array([group in groups_of(r) for r in evidence.records]) for group in group_names(evidence)}
@@ -110,17 +110,17 @@ def group_scores(evidence: Evidence, stage: str) -> tuple[GroupScore, ...]:
 
 
 def group_names(evidence: Evidence) -> tuple[str, ...]:
-    """Give the groups of the scored records."""
+    """The groups of the scored records."""
     return names_of_groups(evidence.records)
 
 
 def names_of_groups(records: Sequence[Record]) -> tuple[str, ...]:
-    """Give `all records`, then the groups that the records name themselves: slices and difficulty, sorted."""
+    """`all records`, then the groups that the records name themselves: slices and difficulty, sorted."""
     return EVERYTHING, *sorted({group for record in records for group in groups_of(record)} - {EVERYTHING})
 
 
 def groups_of(record: Record) -> tuple[str, ...]:
-    """Give the groups of one record.
+    """The groups of one record.
 
     >>> groups_of(Record(id="a", fields={}, slices={"language": "de"}, difficulty="hard"))
     ('all records', 'language: de', 'difficulty: hard')
@@ -130,7 +130,7 @@ def groups_of(record: Record) -> tuple[str, ...]:
 
 
 def _measured(evidence: Evidence, stage: str) -> tuple[str, Floats, Floats]:
-    """Give the stage whose outputs are meant, its scores, and which of them are good."""
+    """The stage whose outputs are meant, its scores, and which of them are good."""
     cascade = evidence.cascade
     if stage == OUTCOME:
         scores = outcome_scores(evidence, SYSTEM)

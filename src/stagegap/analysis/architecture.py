@@ -53,15 +53,15 @@ def architecture(evidence: ev.Evidence, *, resamples: int = RESAMPLES) -> Archit
             "human_baseline does not say who answered from the whole record (end_to_end), apart from people who "
             "answered stage by stage"
         )
-    found = _scores(evidence, whole)
-    if np.isnan(found[:, 0]).all():
+    scores = _scores(evidence, whole)
+    if np.isnan(scores[:, 0]).all():
         return _nothing(
             f"no {noun} was answered at {stage} by a person from the whole record, by one who answered every stage, "
             "and settled or answered by a third"
         )
-    columns = {"whole": found[:, 0], "staged": found[:, 1]}
-    system = np.where(np.isnan(found).any(axis=1), math.nan, found[:, 2])
-    columns |= {"system": system, "staged with system": np.where(np.isnan(system), math.nan, found[:, 1])}
+    columns = {"whole": scores[:, 0], "staged": scores[:, 1]}
+    system = np.where(np.isnan(scores).any(axis=1), math.nan, scores[:, 2])
+    columns |= {"system": system, "staged with system": np.where(np.isnan(system), math.nan, scores[:, 1])}
     drawn = resample(columns, evidence.units, rng=np.random.default_rng(evidence.seed), resamples=resamples)
     means = _without(evidence, whole)
 
@@ -79,7 +79,7 @@ def architecture(evidence: ev.Evidence, *, resamples: int = RESAMPLES) -> Archit
 
 
 def end_to_end(cascade: Cascade) -> frozenset[str]:
-    """Give the people who answered at the outcome's stage from the whole record, as the cascade file says."""
+    """The people who answered at the outcome's stage from the whole record, as the cascade file says."""
     named = cascade.human_baseline.get(END_TO_END)
     people = [named] if isinstance(named, str) else named if isinstance(named, Sequence) else ()
     return frozenset(str(name) for name in people)
@@ -91,7 +91,7 @@ def _nothing(why: str) -> Architecture:
 
 
 def _scores(evidence: ev.Evidence, whole: Collection[str], *, without: str = "") -> Floats:
-    """Give one row a record: score end to end, stage by stage, and of the system; NaN without both kinds of people."""
+    """One row a record: score end to end, stage by stage, and of the system; NaN without both kinds of people."""
     return np.array([_of(evidence, record.id, whole, without) for record in evidence.records]).reshape(-1, 3)
 
 
@@ -111,24 +111,24 @@ def _of(evidence: ev.Evidence, record: str, whole: Collection[str], without: str
     known = np.array([row for row in rows if not math.isnan(row[0]) and not math.isnan(row[1])])
     if not len(known):
         return math.nan, math.nan, math.nan
-    one, other, system = known.mean(axis=0).tolist()
-    return one, other, system
+    whole_score, other, system = known.mean(axis=0).tolist()
+    return whole_score, other, system
 
 
 def _worked_stage_by_stage(evidence: ev.Evidence, record: str, who: str) -> bool:
     """True for a label at every stage before the outcome's, none of them made on a run's outputs."""
     cascade = evidence.cascade
     path = [name for name in cascade.names if name in cascade.ancestors(cascade.outcome.stage)]
-    found = [evidence.labels.get((record, name), {}).get(who) for name in (*path, cascade.outcome.stage)]
+    labels = [evidence.labels.get((record, name), {}).get(who) for name in (*path, cascade.outcome.stage)]
     stages = (*path, cascade.outcome.stage)
     return all(
         label is not None and not (label.run and cascade.stage(name).parents)
-        for name, label in zip(stages, found, strict=True)
+        for name, label in zip(stages, labels, strict=True)
     )
 
 
 def _targets(evidence: ev.Evidence, record: str, others: Sequence[Label]) -> list[Reference]:
-    """Give what two people are held to: the adjudicated reference, or what the others' labels settle to."""
+    """What two people are held to: the adjudicated reference, or what the others' labels settle to."""
     stage = evidence.cascade.outcome.stage
     reference = evidence.references.get((record, stage))
     if reference is not None and reference.settled == "adjudicated":
@@ -141,16 +141,16 @@ def _one(evidence: ev.Evidence, output: Output | None, target: Reference) -> flo
 
 
 def _without(evidence: ev.Evidence, whole: Collection[str]) -> list[tuple[float, float, float]]:
-    """Give the three means with each person's labels gone; nothing where a way of working rests on one person."""
+    """The three means with each person's labels gone; nothing where a way of working rests on one person."""
     stage = evidence.cascade.outcome.stage
     people = sorted({who for (_, at), own in evidence.labels.items() if at == stage for who in own})
     if min(sum(who in whole for who in people), sum(who not in whole for who in people)) < 2:
         return []
-    found: list[tuple[float, float, float]] = []
+    means: list[tuple[float, float, float]] = []
     for who in people:
         scores = _scores(evidence, whole, without=who)
         known = scores[~np.isnan(scores[:, :2]).any(axis=1)]
         if len(known):
-            one, other, system = known.mean(axis=0).tolist()
-            found.append((one, other, system))
-    return found
+            whole_score, other, system = known.mean(axis=0).tolist()
+            means.append((whole_score, other, system))
+    return means

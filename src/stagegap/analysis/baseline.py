@@ -23,5 +23,5 @@ outputs)."""
 
 
 def missing_baseline_fields(cascade: Cascade) -> tuple[str, ...]:
-    """Give the reporting fields that the cascade file leaves out or leaves empty."""
+    """The reporting fields that the cascade file leaves out or leaves empty."""
     return tuple(name for name in BASELINE_FIELDS if cascade.human_baseline.get(name) in (None, ""))

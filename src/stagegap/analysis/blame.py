@@ -185,8 +185,8 @@ def _unmeasured(evidence: ev.Evidence, reason: str) -> Blame:
     )
 
 
-def _hazard(found: Estimate) -> Estimate:
-    return found if found.n else unmeasured("not measured: no record is still right here")
+def _hazard(estimate: Estimate) -> Estimate:
+    return estimate if estimate.n else unmeasured("not measured: no record is still right here")
 
 
 def _named_gain(match: Contest | None) -> Estimate:
@@ -218,17 +218,17 @@ def _disagreements(rows: Sequence[BlameRow], *, is_chain: bool) -> tuple[str, ..
     notes: list[str] = []
     by_fault = _top([row.first_fault for row in rows])
     if by_fault and not by_fault & by_gain:
-        there = _names(rows, by_fault)
+        lead = _names(rows, by_fault)
         notes.append(
-            f"Bad records most often first go wrong at {there}, but references at {gain} gain most: "
-            f"a later stage recovers from {there}'s faults, or fails on its own as well."
+            f"Bad records most often first go wrong at {lead}, but references at {gain} gain most: "
+            f"a later stage recovers from {lead}'s faults, or fails on its own as well."
         )
     by_parts = _top([row.answers_for for row in rows]) if is_chain else frozenset[int]()
     if by_parts and not by_parts & by_gain:
-        there = _names(rows, by_parts)
+        lead = _names(rows, by_parts)
         notes.append(
-            f"References up to {there} first make most bad records good, but the gain of {gain} is "
-            f"larger: references at {there} also break records."
+            f"References up to {lead} first make most bad records good, but the gain of {gain} is "
+            f"larger: references at {lead} also break records."
         )
     return tuple(notes)
 

@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 
 
 def outcome_bounds(evidence: ev.Evidence, *, seed: int, resamples: int = RESAMPLES) -> OutcomeBounds | None:
-    """Give bounds along the ceiling, or None where every outcome is known: then the scorecard has the numbers.
+    """Bounds along the ceiling, or None where every outcome is known: then the scorecard has the numbers.
 
     They rest on the records whose own outcome is known and that have a reference at each swapped stage.
     """
@@ -31,11 +31,11 @@ def outcome_bounds(evidence: ev.Evidence, *, seed: int, resamples: int = RESAMPL
     lost = {cell: evidence.unknown.get((str(cell), outcome), frozenset[str]()) for cell in cells}
     if not any(lost.values()):
         return None
-    found = {cell: ev.outcome_scores(evidence, cell) for cell in dict.fromkeys(cells)}
-    gone = {cell: evidence.column(lambda r, cell=cell: r.id in lost[cell]) == 1 for cell in found}
-    usable = np.logical_and.reduce([~np.isnan(found[cell]) | gone[cell] for cell in found])
+    by_cell = {cell: ev.outcome_scores(evidence, cell) for cell in dict.fromkeys(cells)}
+    gone = {cell: evidence.column(lambda r, cell=cell: r.id in lost[cell]) == 1 for cell in by_cell}
+    usable = np.logical_and.reduce([~np.isnan(by_cell[cell]) | gone[cell] for cell in by_cell])
     columns: dict[str, Floats] = {}
-    for cell, scores in found.items():
+    for cell, scores in by_cell.items():
         columns[f"worst {cell}"] = np.where(usable, np.where(gone[cell], 0.0, scores), math.nan)
         columns[f"best {cell}"] = np.where(usable, np.where(gone[cell], 1.0, scores), math.nan)
     drawn = resample(

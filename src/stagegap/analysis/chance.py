@@ -55,7 +55,7 @@ class Share:
 def chance_corrected(
     answers: Answers, records: Sequence[str], output: OutputType, codes: NDArray[np.int64], *, seed: int
 ) -> tuple[ChanceCorrected, ...]:
-    """Give the coefficients that fit the type, on the records that several people labelled; items are resampled.
+    """The coefficients that fit the type, on the records that several people labelled; items are resampled.
 
     Categories: Krippendorff's alpha, Gwet's AC1 (steadier where one answer dominates), Cohen's kappa of two people,
     and the best score that always giving the most common answer could reach. Numbers: alpha on the interval scale.
@@ -66,12 +66,12 @@ def chance_corrected(
         return ()
     rated, units = _rated(answers, records, output, codes)
     rng = np.random.default_rng(seed)
-    found = _coefficients(output, categories=_categories(answers, output), people=len(answers))
+    coefficients = _coefficients(output, categories=_categories(answers, output), people=len(answers))
     return (
         ChanceCorrected(name=f"Krippendorff's alpha ({_SCALES.get(output.kind, 'nominal')})", value=first),
         *(
             ChanceCorrected(name=name, value=item_bootstrap(coefficient, rated, units, rng=rng, resamples=RESAMPLES))
-            for name, coefficient in found.items()
+            for name, coefficient in coefficients.items()
         ),
     )
 
@@ -79,7 +79,7 @@ def chance_corrected(
 def alpha(
     answers: Answers, records: Sequence[str], output: OutputType, codes: NDArray[np.int64], *, seed: int
 ) -> Estimate | None:
-    """Give Krippendorff's alpha of the records that several people labelled, the same on every page.
+    """Krippendorff's alpha of the records that several people labelled, the same on every page.
 
     None for answers that have no chance agreement, and without a record that two people labelled.
     """
@@ -94,16 +94,16 @@ def alpha(
     )  # fmt: skip
 
 
-def is_weak(found: Estimate) -> bool:
+def is_weak(coefficient: Estimate) -> bool:
     """Say whether people agree too little for a gap that is measured with their labels to mean anything."""
-    return found.is_measured and found.n >= FEWEST and found.high < TOO_LOW
+    return coefficient.is_measured and coefficient.n >= FEWEST and coefficient.high < TOO_LOW
 
 
-def weak_sentence(found: Estimate, noun: str, *, place: str) -> str:
+def weak_sentence(coefficient: Estimate, noun: str, *, place: str) -> str:
     """Say how little people agree, and what that means; `place` is `at route` or `by accuracy`."""
     return (
-        f"People hardly agree {place}: Krippendorff's alpha {figures.figure(found, figures.Unit.NUMBER)} on "
-        f"{counted(found.n, noun)}, where 1 is full agreement and 0 what chance gives. A gap measured with these "
+        f"People hardly agree {place}: Krippendorff's alpha {figures.figure(coefficient, figures.Unit.NUMBER)} on "
+        f"{counted(coefficient.n, noun)}, where 1 is full agreement and 0 what chance gives. A gap measured with these "
         "labels is mostly noise."
     )
 
@@ -129,13 +129,13 @@ def _categories(answers: Answers, output: OutputType) -> int:
 def _coefficients(output: OutputType, *, categories: int, people: int) -> dict[str, Callable[[Floats], float]]:
     if output.kind not in (Kind.LABEL, Kind.BOOLEAN):
         return {}
-    found: dict[str, Callable[[Floats], float]] = {
+    coefficients: dict[str, Callable[[Floats], float]] = {
         "Gwet's AC1": lambda ratings: gwet_ac1(_with_all(counts_of(ratings), categories)),
         "Best possible against one person": lambda ratings: human_limit(counts_of(ratings)).best_possible,
     }
     if people == 2:
-        found["Cohen's kappa"] = lambda ratings: cohen_kappa(crossed(ratings[0], ratings[1]))
-    return found
+        coefficients["Cohen's kappa"] = lambda ratings: cohen_kappa(crossed(ratings[0], ratings[1]))
+    return coefficients
 
 
 def _with_all(counts: Floats, categories: int) -> Floats:
@@ -152,26 +152,26 @@ def _matrix(answers: Answers, records: Sequence[str], *, numbers: bool) -> Float
         given = label.answer.value
         if numbers:
             return float(given) if isinstance(given, int | float) else math.nan
-        return codes.setdefault(shown(given), float(len(codes)))
+        return codes.setdefault(category(given), float(len(codes)))
 
     return np.array([[value(labels.get(record)) for record in records] for labels in answers.values()])
 
 
 def prevalence(answers: Answers, output: OutputType) -> tuple[Share, ...]:
-    """Give the shares of the answers that people gave, for a closed set; the most common first."""
+    """The shares of the answers that people gave, for a closed set; the most common first."""
     if output.kind not in (Kind.LABEL, Kind.BOOLEAN):
         return ()
-    found = Counter(
-        shown(label.answer.value) for labels in answers.values() for label in labels.values() if label.answer
+    counts = Counter(
+        category(label.answer.value) for labels in answers.values() for label in labels.values() if label.answer
     )
-    total = sum(found.values())
+    total = sum(counts.values())
     return tuple(
-        Share(answer=answer, count=count, share=count / total) for answer, count in found.most_common(MOST_SHARES)
+        Share(answer=answer, count=count, share=count / total) for answer, count in counts.most_common(MOST_SHARES)
     )
 
 
-def shown(value: Json) -> str:
-    """Give a category as text; a set in one order."""
+def category(value: Json) -> str:
+    """A category as text; a set in one order."""
     if isinstance(value, list):
         return " + ".join(sorted(map(str, value)))
     return NO_ANSWER if value is None else str(value)

@@ -41,43 +41,43 @@ class Coalitions:
         return np.where(np.isnan(self.table).any(axis=0), np.nan, self.table)
 
     def outcome(self, mask: int) -> Floats | None:
-        """Give the outcome of each record in a set; None where that set was not run."""
+        """The outcome of each record in a set; None where that set was not run."""
         return self.table[self.masks.index(mask)] if mask in self.masks else None
 
     def columns(self) -> dict[str, Floats]:
-        """Give what each record adds to every figure that rests on all sets: `total`, `share X`, `banzhaf X`."""
-        found = {TOTAL: self._applied(np.array([1.0, -1.0]), [len(self.table) - 1, 0])}
+        """What each record adds to every figure that rests on all sets: `total`, `share X`, `banzhaf X`."""
+        columns = {TOTAL: self._applied(np.array([1.0, -1.0]), [len(self.table) - 1, 0])}
         shares, powers = contribution_matrix(len(self.players), self.masks, self.orders), self.banzhaf()
         for i, name in enumerate(self.players):
-            found[f"share {name}"] = self._applied(shares[i], range(len(self.table)))
+            columns[f"share {name}"] = self._applied(shares[i], range(len(self.table)))
             if powers is not None:
-                found[f"banzhaf {name}"] = self._applied(powers[i], range(len(self.table)))
+                columns[f"banzhaf {name}"] = self._applied(powers[i], range(len(self.table)))
             for kind, (low, high) in self.steps(i).items():
-                found[f"{kind} {name}"] = self._applied(np.array([1.0, -1.0]), [high, low])
+                columns[f"{kind} {name}"] = self._applied(np.array([1.0, -1.0]), [high, low])
         for earlier, later, row in self.interactions():
             is_new = np.array([bool(mask >> earlier & 1) for mask in self.masks])
             for kind, weights in (("both", row), ("new", row * is_new), ("old", -row * ~is_new)):
-                found[f"{kind} {earlier} {later}"] = self._applied(weights, range(len(self.table)))
-        return found
+                columns[f"{kind} {earlier} {later}"] = self._applied(weights, range(len(self.table)))
+        return columns
 
     def banzhaf(self) -> Floats | None:
-        """Give the matrix of the Banzhaf value; None where not every set was run."""
+        """The matrix of the Banzhaf value; None where not every set was run."""
         return None if self.orders or not self.players else banzhaf_matrix(len(self.players))
 
     def steps(self, player: int) -> dict[str, tuple[int, int]]:
-        """Give the rows before and after swapping a player alone and last, where the method has run both."""
+        """The rows before and after swapping a player alone and last, where the method has run both."""
         bit, whole = 1 << player, (1 << len(self.players)) - 1
         masks = {"alone": (0, bit), "last": (whole & ~bit, whole)}
         rows = {mask: row for row, mask in enumerate(self.masks)}
         return {kind: (rows[a], rows[b]) for kind, (a, b) in masks.items() if a in rows and b in rows}
 
     def interactions(self) -> list[tuple[int, int, Floats]]:
-        """Give each pair of players with its row of the interaction index; none where orders were sampled."""
+        """Each pair of players with its row of the interaction index; none where orders were sampled."""
         k = len(self.players)
         if k < 2 or self.orders:
             return []
-        found = interaction_matrix(k)
-        return [(i, j, found.matrix[row]) for row, (i, j) in enumerate(found.pairs)]
+        interaction = interaction_matrix(k)
+        return [(i, j, interaction.matrix[row]) for row, (i, j) in enumerate(interaction.pairs)]
 
     def harm(self, player: int, records: Sequence[Record], *, bar: float) -> Harm | None:
         """List the records that swapping one stage alone makes bad; None where that was not run."""
@@ -89,7 +89,7 @@ class Coalitions:
         return harm(ids, acceptable(self.table[0], bar), acceptable(fixed, bar), units)
 
     def four(self, i: int, j: int) -> tuple[Floats, Floats, Floats, Floats] | None:
-        """Give the outcomes with neither, the first, the second and both swaps; None where one was not run."""
+        """The outcomes with neither, the first, the second and both swaps; None where one was not run."""
         first, second, both = self.outcome(1 << i), self.outcome(1 << j), self.outcome(1 << i | 1 << j)
         if first is None or second is None or both is None:
             return None
@@ -106,12 +106,12 @@ class Coalitions:
         )
 
     def _applied(self, weights: Floats, rows: Sequence[int]) -> Floats:
-        """Give a weighted sum of outcomes; rounded so that thirds of 0/1 outcomes that add up to 1 are 1."""
+        """A weighted sum of outcomes; rounded so that thirds of 0/1 outcomes that add up to 1 are 1."""
         return np.round(weights @ self.table[list(rows)], 12)
 
 
 def contribution_matrix(k: int, masks: Sequence[int], orders: Sequence[Sequence[int]]) -> Floats:
-    """Give the matrix of the Shapley value of k swaps, or of its mean over the sampled orders, by set.
+    """The matrix of the Shapley value of k swaps, or of its mean over the sampled orders, by set.
 
     Each row's weights add up to 0, all rows' to all - none.
     """
@@ -127,17 +127,17 @@ def contribution_matrix(k: int, masks: Sequence[int], orders: Sequence[Sequence[
 
 
 def set_masks(k: int, orders: Sequence[Sequence[int]]) -> tuple[int, ...]:
-    """Give the sets to run: those that the orders pass, or all of them where none were drawn."""
+    """The sets to run: those that the orders pass, or all of them where none were drawn."""
     return tuple(sorted({mask for walk in orders for mask in prefixes(walk)}) if orders else range(1 << k))
 
 
 def named(players: Sequence[str], mask: int) -> tuple[str, ...]:
-    """Give the players of a set."""
+    """The players of a set."""
     return tuple(name for i, name in enumerate(players) if mask >> i & 1)
 
 
 def prefixes(walk: Sequence[int]) -> list[int]:
-    """Give the sets that an order passes, from none to all."""
+    """The sets that an order passes, from none to all."""
     masks = [0]
     for player in walk:
         masks.append(masks[-1] | 1 << player)

@@ -14,28 +14,28 @@ View = TypeVar("View")
 
 
 def to_json(view: object) -> str:
-    """Give a view as JSON text: fields in their order, NaN as null. Raises: TypeError for what a view can't hold."""
+    """A view as JSON text: fields in their order, NaN as null. Raises: TypeError for what a view can't hold."""
     return json.dumps(_plain(view), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def from_json(kind: type[View], text: str) -> View:
     """Read what `to_json` wrote. Raises: ValueError when the text is not such a view."""
     try:
-        found = json.loads(text)
-        made = _typed(kind, found)
+        content = json.loads(text)
+        view = _typed(kind, content)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"this is not a {kind.__name__}: {error}") from error
-    assert isinstance(made, kind)
-    return made
+    assert isinstance(view, kind)
+    return view
 
 
 def plain(view: object) -> dict[str, Any]:  # Any: JSON of any depth, for callers that embed a view in a larger JSON
-    """Give a view as dicts and lists of JSON values."""
+    """A view as dicts and lists of JSON values."""
     return json.loads(to_json(view))
 
 
 def lean(view: object) -> dict[str, Any]:  # Any: as above
-    """Give what `plain` gives without the fields that have their default; `from_json` reads it all the same."""
+    """What `plain` gives without the fields that have their default; `from_json` reads it all the same."""
     return json.loads(json.dumps(_plain(view, is_lean=True), allow_nan=False))
 
 
@@ -61,48 +61,48 @@ def _plain(value: object, *, is_lean: bool = False) -> object:
     raise TypeError(f"a view can't hold {type(value).__name__}")
 
 
-def _typed(kind: Any, found: Any) -> Any:  # Any: type expressions have no common type, and JSON is of any shape
+def _typed(kind: Any, content: Any) -> Any:  # Any: type expressions have no common type, and JSON is of any shape
     origin, arguments = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType):
-        return _typed_union(arguments, found)
+        return _typed_union(arguments, content)
     if origin is Literal:
-        if found not in arguments:
-            raise ValueError(f"{found!r} is none of {arguments}")
-        return found
+        if content not in arguments:
+            raise ValueError(f"{content!r} is none of {arguments}")
+        return content
     if origin is tuple:
-        if not isinstance(found, list):
-            raise TypeError(f"expected a list, found {found!r}")
-        entries = cast("list[Any]", found)  # JSON of any shape
+        if not isinstance(content, list):
+            raise TypeError(f"expected a list, found {content!r}")
+        entries = cast("list[Any]", content)  # JSON of any shape
         return tuple(_typed(arguments[0], entry) for entry in entries)
     if origin in (dict, Mapping):
-        return {key: _typed(arguments[1], entry) for key, entry in found.items()}
+        return {key: _typed(arguments[1], entry) for key, entry in content.items()}
     if is_dataclass(kind):
         hints = get_type_hints(kind)
-        if not isinstance(found, dict):
-            raise TypeError(f"expected an object, found {found!r}")
+        if not isinstance(content, dict):
+            raise TypeError(f"expected an object, found {content!r}")
         # A view stored before a field with a default came to be lacks it.
-        there = [field for field in fields(kind) if field.name in found or field.default is MISSING]
-        values = {field.name: _typed(hints[field.name], found[field.name]) for field in there}
+        present = [field for field in fields(kind) if field.name in content or field.default is MISSING]
+        values = {field.name: _typed(hints[field.name], content[field.name]) for field in present}
         return cast("type[Any]", kind)(**values)  # is_dataclass narrows to an instance
-    return _scalar(kind, found)
+    return _scalar(kind, content)
 
 
-def _typed_union(arguments: tuple[Any, ...], found: Any) -> Any:  # Any: as `_typed`
-    if found is None and type(None) in arguments:
+def _typed_union(arguments: tuple[Any, ...], content: Any) -> Any:  # Any: as `_typed`
+    if content is None and type(None) in arguments:
         return None
     rest = [argument for argument in arguments if argument is not type(None)]
-    return _typed(rest[0], found)
+    return _typed(rest[0], content)
 
 
-def _scalar(kind: Any, found: Any) -> Any:  # Any: as `_typed`
+def _scalar(kind: Any, content: Any) -> Any:  # Any: as `_typed`
     if kind is float:
-        if found is None:
+        if content is None:
             return math.nan
-        if isinstance(found, bool) or not isinstance(found, int | float):
-            raise TypeError(f"expected a number, found {found!r}")
-        return float(found)
+        if isinstance(content, bool) or not isinstance(content, int | float):
+            raise TypeError(f"expected a number, found {content!r}")
+        return float(content)
     if issubclass(kind, Enum):
-        return kind(found)
-    if not isinstance(found, kind) or (kind is int and isinstance(found, bool)):
-        raise TypeError(f"expected {kind.__name__}, found {found!r}")
-    return found
+        return kind(content)
+    if not isinstance(content, kind) or (kind is int and isinstance(content, bool)):
+        raise TypeError(f"expected {kind.__name__}, found {content!r}")
+    return content

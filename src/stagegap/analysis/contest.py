@@ -84,12 +84,12 @@ def by_gain(stairs: Ceiling) -> list[int]:
 
 def _picked(resamples: Resamples, stairs: Ceiling, gains: Gains, best: int) -> Estimate:
     table = gains.table
-    there = ~np.isnan(table).any(axis=1)
+    known = ~np.isnan(table).any(axis=1)
     figures = [step.gain for step in stairs.steps]
     return picked(
         figures[best],
         np.array([gain.value for gain in figures]),
-        covariance_of_means(table[there], resamples.clusters.codes[there]),
+        covariance_of_means(table[known], resamples.clusters.codes[known]),
         best=best,
         level=figures[best].level,
         lead_level=NAMING_LEVEL,
@@ -112,14 +112,14 @@ def _lead(resamples: Resamples, gains: Gains, a: int, b: int) -> Estimate:
 
 
 def outlook(resamples: Resamples, gains: Gains, *, rng: np.random.Generator) -> Outlook:
-    """Give the ranks that stay possible and the budget that would name the worst stage."""
+    """The ranks that stay possible and the budget that would name the worst stage."""
     table = gains.table
-    there = ~np.isnan(table).any(axis=1)
-    values = table[there].mean(axis=0)
+    known = ~np.isnan(table).any(axis=1)
+    values = table[known].mean(axis=0)
     drawn = drawn_gains(resamples, gains)
     units = resamples.units(SYSTEM_OUTCOME)
     ranks = rank_sets(values, drawn, units=units)
-    pilot = Pilot(gains=values, drawn=drawn, n=int(there.sum()), units=units)
+    pilot = Pilot(gains=values, drawn=drawn, n=int(known.sum()), units=units)
     return Outlook(
         best=ranks.best,
         worst=ranks.worst,

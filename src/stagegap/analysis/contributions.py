@@ -51,7 +51,7 @@ def own_work(
     times = [label.active_ms for label in own if label.active_ms is not None]
     fair = [label for label in own if not label.targeted]
     column = np.array([_alike(label, in_force[label.record], by) for label in fair], dtype=np.float64)
-    found = (
+    estimate = (
         resample(
             {"own": column},
             clusters(units[label.record] for label in fair),
@@ -65,47 +65,49 @@ def own_work(
     return OwnWork(
         labels=len(own),
         median_ms=pace,
-        agreement=found,
-        sentence=_own_sentence(len(own), pace, found, stage=stage, noun=noun),
+        agreement=estimate,
+        sentence=_own_sentence(len(own), pace, estimate, stage=stage, noun=noun),
     )
 
 
 def _alike(own: Label, people: Mapping[str, Label], by: Metric) -> float:
     others = [label for label in people.values() if label.annotator != own.annotator and not label.targeted]
-    known = [one for one in (agreement([own, other], by) for other in others) if not math.isnan(one)]
+    known = [alike for alike in (agreement([own, other], by) for other in others) if not math.isnan(alike)]
     return sum(known) / len(known) if known else math.nan
 
 
-def _own_sentence(count: int, pace: float | None, found: Estimate, *, stage: str, noun: str) -> str:
+def _own_sentence(count: int, pace: float | None, estimate: Estimate, *, stage: str, noun: str) -> str:
     if not count:
         return f"You have no label at {stage} yet."
     took = "" if pace is None else f", {max(1, round(pace / 1000)):,} s each"
     start = f"You: {counted(count, 'label')} at {stage}{took}"
-    if not found.is_measured:
-        return f"{start}. Your agreement with the others is {found.method}."
+    if not estimate.is_measured:
+        return f"{start}. Your agreement with the others is {estimate.method}."
     return (
-        f"{start}. You agree with the others on {figures.share(found.value)} ({figures.interval(found)}) of the "
-        f"{counted(found.n, noun)} that they labelled too."
+        f"{start}. You agree with the others on {figures.share(estimate.value)} ({figures.interval(estimate)}) of the "
+        f"{counted(estimate.n, noun)} that they labelled too."
     )
 
 
 def identity_sentence(labels: Sequence[Label]) -> str:
     """Say how many of the answers that people gave here carry a name that nobody checked; empty without any."""
-    made = [label for label in labels if label.action in ("label", "adjudicate") and label.seen]
-    claimed = sum(not label.verified for label in made)
-    if not made:
+    answers = [label for label in labels if label.action in ("label", "adjudicate") and label.seen]
+    claimed = sum(not label.verified for label in answers)
+    if not answers:
         return ""
     if not claimed:
-        return f"Every answer given here ({len(made):,}) carries a name that was checked."
-    return f"{claimed:,} of {counted(len(made), 'answer')} given here carry initials that nobody checked: not verified."
+        return f"Every answer given here ({len(answers):,}) carries a name that was checked."
+    return (
+        f"{claimed:,} of {counted(len(answers), 'answer')} given here carry initials that nobody checked: not verified."
+    )
 
 
 def doubt_sentence(labels: Sequence[Label], *, noun: str) -> str:
     """Say how many answers in force are unsure, and what several people could not answer; empty without either."""
     in_force = [label for people in latest(labels).values() for label in people.values()]
     unsure = sum(label.unsure for label in in_force)
-    last = {(one.record, one.annotator): one for one in sorted(labels, key=lambda label: label.at)}
-    skips = Counter(record for (record, _), one in last.items() if one.action == "skip")
+    last = {(label.record, label.annotator): label for label in sorted(labels, key=lambda label: label.at)}
+    skips = Counter(record for (record, _), label in last.items() if label.action == "skip")
     hard = sorted(record for record, people in skips.items() if people > 1)
     parts = [f"{unsure:,} of {counted(len(in_force), 'answer')} marked unsure."] if unsure else []
     if hard:
@@ -125,18 +127,18 @@ def hunt_sentence(
     noun: str,
 ) -> str:
     """Say what the labels of a hunt tell of all records: a rate by weights where the chances are known, or none."""
-    made = [label for label in labels if label.queue == queue.id]
-    in_force = {record: people for (record, _), people in latest(made).items()}
+    hunted = [label for label in labels if label.queue == queue.id]
+    in_force = {record: people for (record, _), people in latest(hunted).items()}
     head = f"Hunt {queue.drawn} at {queue.stage}: {counted(len(in_force), noun)} labelled"
     chances = {record: next(iter(people.values())).probability for record, people in in_force.items()}
     if any(chance is None for chance in chances.values()):
         return f"{head}, in no rate, because the chance of each is unknown."
-    found = hunted_rate(list(in_force.values()), outputs, by, kind, units)
-    if not found.is_measured:
-        return f"{head}. Their rate by weights is {found.method}."
+    rate = hunted_rate(list(in_force.values()), outputs, by, kind, units)
+    if not rate.is_measured:
+        return f"{head}. Their rate by weights is {rate.method}."
     return (
-        f"{head}. Weighted by their chances, the system scores {figures.share(found.value)} "
-        f"({figures.interval(found)}) on all that the hunt could have drawn."
+        f"{head}. Weighted by their chances, the system scores {figures.share(rate.value)} "
+        f"({figures.interval(rate)}) on all that the hunt could have drawn."
     )
 
 
@@ -147,7 +149,7 @@ def hunted_rate(
     kind: Kind,
     units: Mapping[str, str],
 ) -> Estimate:
-    """Give the system's mean score over all records from labels that were drawn with known chances."""
+    """The system's mean score over all records from labels that were drawn with known chances."""
     values: list[float] = []
     chances: list[float] = []
     of: list[str] = []

@@ -34,7 +34,7 @@ class Difference:
 
 
 def list_difference(system: Sequence[str], reference: Sequence[str]) -> Difference:
-    """Give which items are extra and which are missing; the order does not count.
+    """Which items are extra and which are missing; the order does not count.
 
     >>> [mark.kind for mark in list_difference(["a", "b"], ["b", "c"]).reference]
     ['same', 'missing']
@@ -46,7 +46,7 @@ def list_difference(system: Sequence[str], reference: Sequence[str]) -> Differen
 
 
 def word_difference(system: str, reference: str) -> Difference | None:
-    """Give the longest common runs of words, and what stands between them; None for texts that are too long.
+    """The longest common runs of words, and what stands between them; None for texts that are too long.
 
     Joined, the pieces of a side are its text, blanks included. Words with other blanks behind them are the same.
 

@@ -68,7 +68,7 @@ class EscalationView:
 
 
 def escalation_pairs(cascade: Cascade) -> tuple[tuple[str, str], ...]:
-    """Give the stages that are asked depending on how sure another one is, as (that other one, stage)."""
+    """The stages that are asked depending on how sure another one is, as (that other one, stage)."""
     return tuple(
         (source.name, stage.name)
         for stage in cascade.stages
@@ -78,7 +78,7 @@ def escalation_pairs(cascade: Cascade) -> tuple[tuple[str, str], ...]:
 
 
 def escalation(evidence: Evidence, cheap: str = "", strong: str = "") -> EscalationView:
-    """Give the curve; without names, that of the one pair of stages in which the cascade escalates.
+    """The curve; without names, that of the one pair of stages in which the cascade escalates.
 
     Both are scored by the cheap stage's headline metric; where the stronger one has no reference of its own, it
     answered the same question. Thresholds are quantiles of the confidences in this run.
@@ -123,8 +123,8 @@ def _chosen(cascade: Cascade, cheap: str, strong: str) -> tuple[str, str]:
     if cheap and strong:
         return cheap, strong
     if len(pairs) != 1:
-        found = "several pairs of stages" if pairs else "no stage whose `when` reads the confidence of another"
-        raise ConfigurationError(f"The cascade has {found}; name the cheap stage and the stronger one.")
+        candidates = "several pairs of stages" if pairs else "no stage whose `when` reads the confidence of another"
+        raise ConfigurationError(f"The cascade has {candidates}; name the cheap stage and the stronger one.")
     return pairs[0]
 
 
@@ -180,7 +180,7 @@ def _cost(output: Output) -> float:
 
 
 def _thresholds(sure: Floats) -> list[float | None]:
-    """Give the thresholds that escalate about 0, 10, ... 100% of the records, each once."""
+    """The thresholds that escalate about 0, 10, ... 100% of the records, each once."""
     if not len(sure):
         return []
     ordered = np.sort(sure)
@@ -188,7 +188,7 @@ def _thresholds(sure: Floats) -> list[float | None]:
     inner = [float(ordered[place]) for place in places if place]
     return [
         None,
-        *dict.fromkeys(one for one in inner if one > ordered[0]),
+        *dict.fromkeys(threshold for threshold in inner if threshold > ordered[0]),
         math.nextafter(float(ordered[-1]), math.inf),
     ]
 
@@ -239,8 +239,10 @@ def _point(
 
 
 def _money(values: Floats, units: Clusters) -> Estimate:
-    """Give US dollars a record, or say that a price is unknown."""
+    """US dollars a record, or that a price is unknown."""
     if np.isnan(values).any():
         return unmeasured("not measured: the cost of a call is unknown", n=len(values))
-    shown = None if units.are_records else units.count
-    return mean_t(values, effective_n=effective_n(values, units.codes) if len(values) > 1 else None, clusters=shown)
+    cluster_count = None if units.are_records else units.count
+    return mean_t(
+        values, effective_n=effective_n(values, units.codes) if len(values) > 1 else None, clusters=cluster_count
+    )

@@ -49,7 +49,7 @@ class Evidence:
     """Of every draw that a view of this evidence makes: the same evidence gives the same view."""
 
     def system(self, stage: str) -> Mapping[str, Output]:
-        """Give the system's outputs at a stage, by record."""
+        """The system's outputs at a stage, by record."""
         return self.outputs.get((str(SYSTEM), stage), {})
 
     @property
@@ -69,7 +69,7 @@ class Evidence:
         return account({name: accepted(self, name) for name in self.cascade.names}, self.ancestors, bad=bad)
 
     def column(self, value: Callable[[Record], float]) -> Floats:
-        """Give one number for each record."""
+        """One number for each record."""
         return np.fromiter((value(record) for record in self.records), dtype=np.float64, count=len(self.records))
 
 
@@ -87,18 +87,18 @@ def gather(
 
     Labels of records that were hunted for are left out: whatever rate they entered would be that of the hunt.
     """
-    kept = tuple(r for r in records if cascade.evaluate is None or r.split == cascade.evaluate)
-    ids = {record.id for record in kept}
+    evaluated = tuple(r for r in records if cascade.evaluate is None or r.split == cascade.evaluate)
+    ids = {record.id for record in evaluated}
     kinds = {stage.name: stage.output.kind for stage in cascade.stages}
     fair = [label for label in fitting(labels, cascade) if not label.targeted]
     in_force = {place: people for place, people in latest(fair).items() if place[0] in ids and place[1] in kinds}
-    settled = {place: one for place, one in references(fair, kinds).items() if place[0] in ids}
-    found = known_outputs(cascade, outputs, settled)
+    settled = {place: reference for place, reference in references(fair, kinds).items() if place[0] in ids}
+    known = known_outputs(cascade, outputs, settled)
     return Evidence(
         cascade=cascade,
-        records=kept,
-        outputs=found.outputs,
-        unknown=found.unknown,
+        records=evaluated,
+        outputs=known.outputs,
+        unknown=known.unknown,
         references=settled,
         labels=in_force,
         metrics={s.name: metric(s.metrics[0], custom=custom.get(s.metrics[0])) for s in cascade.stages},
@@ -109,27 +109,27 @@ def gather(
 
 
 def stage_scores(evidence: Evidence, stage: str, cell: Cell) -> Floats:
-    """Give the stage's score of each record in a cell, NaN without an output, a reference or after infrastructure."""
+    """The stage's score of each record in a cell, NaN without an output, a reference or after infrastructure."""
     return _scores(evidence, evidence.outputs.get((str(cell), stage), {}), stage, evidence.metrics[stage])
 
 
 def alone_scores(evidence: Evidence, stage: str) -> Floats:
-    """Give the stage's score of each record when it works on references."""
+    """The stage's score of each record when it works on references."""
     return stage_scores(evidence, stage, alone_cell(evidence.cascade, stage))
 
 
 def outcome_scores(evidence: Evidence, cell: Cell) -> Floats:
-    """Give the outcome of each record in a cell: 1 or 0 against the bar where the cascade has one."""
+    """The outcome of each record in a cell: 1 or 0 against the bar where the cascade has one."""
     stage = evidence.cascade.outcome.stage
     if stage in cell.stages:
-        found = {
+        outputs = {
             record: answer_as_output(reference.first, record=record, stage=stage)
             for (record, name), reference in evidence.references.items()
             if name == stage
         }
     else:
-        found = evidence.outputs.get((str(cell), stage), {})
-    scores = _scores(evidence, found, stage, evidence.outcome)
+        outputs = evidence.outputs.get((str(cell), stage), {})
+    scores = _scores(evidence, outputs, stage, evidence.outcome)
     good = evidence.cascade.outcome.good
     if good is None:
         return scores
@@ -145,15 +145,15 @@ def closed_outcome(evidence: Evidence, stage: str) -> Floats | None:
 
 
 def _scores(evidence: Evidence, outputs: Mapping[str, Output], stage: str, by: Metric) -> Floats:
-    def one(record: Record) -> float:
+    def score_of(record: Record) -> float:
         output, reference = outputs.get(record.id), evidence.references.get((record.id, stage))
         return math.nan if output is None or reference is None else score(output, reference, by)
 
-    return evidence.column(one)
+    return evidence.column(score_of)
 
 
 def score_bar(evidence: Evidence, stage: str, by: Metric) -> float:
-    """Give the score from which a stage's output is acceptable: the outcome's own bar where it is the same score."""
+    """The score from which a stage's output is acceptable: the outcome's own bar where it is the same score."""
     outcome = evidence.cascade.outcome
     if stage == outcome.stage and by.name == outcome.metric and outcome.good is not None:
         return outcome.good
@@ -161,22 +161,22 @@ def score_bar(evidence: Evidence, stage: str, by: Metric) -> float:
 
 
 def accepted(evidence: Evidence, stage: str) -> Floats:
-    """Give 1 where the system's output at a stage is acceptable, 0 where it is not, NaN where it has no score."""
+    """1 where the system's output at a stage is acceptable, 0 where it is not, NaN where it has no score."""
     return acceptable(stage_scores(evidence, stage, SYSTEM), score_bar(evidence, stage, evidence.metrics[stage]))
 
 
 def good(evidence: Evidence, outcome: Floats) -> Floats:
-    """Give 1 where an outcome as `outcome_scores` gives it is good, 0 where it is bad, NaN where there is none."""
+    """1 where an outcome as `outcome_scores` gives it is good, 0 where it is bad, NaN where there is none."""
     return acceptable(outcome, good_from(evidence))
 
 
 def good_from(evidence: Evidence) -> float:
-    """Give the outcome, as `outcome_scores` gives it, from which a record is good."""
+    """The outcome, as `outcome_scores` gives it, from which a record is good."""
     return evidence.outcome.bar if evidence.cascade.outcome.good is None else 1.0
 
 
 def prefix_outcomes(evidence: Evidence) -> tuple[list[Floats], str]:
-    """Give complete-case outcomes along the staircase, or no columns and the reason why there are none."""
+    """Complete-case outcomes along the staircase, or no columns and the reason why there are none."""
     cells = prefix_cells(evidence.cascade)
     stage = evidence.cascade.outcome.stage
     bare = unlabelled_stages(evidence)
@@ -206,51 +206,52 @@ def outcome_columns(cascade: Cascade) -> list[str]:
 
 
 def unlabelled_stages(evidence: Evidence) -> tuple[str, ...]:
-    """Give the stages whose references the ceiling needs and that have none of any record."""
-    there = {stage for _, stage in evidence.references}
+    """The stages whose references the ceiling needs and that have none of any record."""
+    referenced = {stage for _, stage in evidence.references}
     cells = prefix_cells(evidence.cascade)
     needed = {name for cell in cells for name in cell.stages}
-    return tuple(name for name in evidence.cascade.names if name in needed and name not in there)
+    return tuple(name for name in evidence.cascade.names if name in needed and name not in referenced)
 
 
 def people_scores(evidence: Evidence, stage: str, *, by: Metric, good: float | None) -> tuple[Floats, Floats]:
-    """Give each record's leave-one-out score of people and of the system, NaN in both unless both exist."""
+    """Each record's leave-one-out score of people and of the system, NaN in both unless both exist."""
     kind = evidence.cascade.stage(stage).output.kind
     outputs = evidence.system(stage)
 
-    def one(record: Record) -> tuple[float, float]:
+    def scores_of(record: Record) -> tuple[float, float]:
         people = list(evidence.labels.get((record.id, stage), {}).values())
-        found = leave_one_out(people, outputs.get(record.id), kind=kind, metric=by, good=good)
-        if math.isnan(found.person) or math.isnan(found.system):
+        pair = leave_one_out(people, outputs.get(record.id), kind=kind, metric=by, good=good)
+        if math.isnan(pair.person) or math.isnan(pair.system):
             return math.nan, math.nan
-        return found.person, found.system
+        return pair.person, pair.system
 
-    pairs = np.array([one(record) for record in evidence.records], dtype=np.float64).reshape(-1, 2)
+    pairs = np.array([scores_of(record) for record in evidence.records], dtype=np.float64).reshape(-1, 2)
     return pairs[:, 0].copy(), pairs[:, 1].copy()
 
 
 def agreement_scores(evidence: Evidence, stage: str) -> Floats:
-    """Give the mean agreement of two people on each record that several labelled."""
+    """The mean agreement of two people on each record that several labelled."""
     by = evidence.metrics[stage]
     return evidence.column(lambda record: agreement(list(evidence.labels.get((record.id, stage), {}).values()), by))
 
 
 def beyond_chance(evidence: Evidence, stage: str) -> Estimate:
-    """Give Krippendorff's alpha of the people at a stage; unmeasured where it has none or nobody overlaps."""
+    """Krippendorff's alpha of the people at a stage; unmeasured where it has none or nobody overlaps."""
     noun, output = evidence.cascade.noun, evidence.cascade.stage(stage).output
     if output.kind not in COUNTABLE:
         return unmeasured(f"not measured: answers of type {output.kind.value} have no agreement by chance")
     # By id, so that the resamples of clusters are the same however the records are listed.
     several = sorted(
-        (one for one in evidence.records if len(evidence.labels.get((one.id, stage), {})) > 1), key=lambda one: one.id
+        (record for record in evidence.records if len(evidence.labels.get((record.id, stage), {})) > 1),
+        key=lambda record: record.id,
     )
-    ids = [one.id for one in several]
+    ids = [record.id for record in several]
     answers: dict[str, dict[str, Label]] = {}
     for record in ids:
         for person, label in evidence.labels[record, stage].items():
             answers.setdefault(person, {})[record] = label
-    found = alpha(answers, ids, output, clusters(one.unit for one in several).codes, seed=evidence.seed)
-    return found or unmeasured(f"not measured: no {noun} has labels of two people at {stage}")
+    coefficient = alpha(answers, ids, output, clusters(record.unit for record in several).codes, seed=evidence.seed)
+    return coefficient or unmeasured(f"not measured: no {noun} has labels of two people at {stage}")
 
 
 def infrastructure_failures(evidence: Evidence) -> int:

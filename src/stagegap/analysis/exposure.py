@@ -13,7 +13,7 @@ Told = tuple[str, str, str]
 
 
 def told_since(labels: Iterable[Label], looks: Iterable[Seen], cascade: Cascade) -> dict[Told, float]:
-    """Give the time at which each person first saw an answer of somebody else, in seconds since 1970, UTC.
+    """The time at which each person first saw an answer of somebody else, in seconds since 1970, UTC.
 
     By looking at the record on another page, by settling or judging, or because a later stage that the person was asked
     about has the answer among its inputs.

@@ -44,7 +44,7 @@ def failures_of(
     groups: Mapping[str, NDArray[np.int64]],
     slices: Sequence[SliceRow],
 ) -> list[Failure]:
-    """Give the failures of a stage, most typical first."""
+    """The failures of a stage, most typical first."""
     order = typical_first(records, failed=faults.failed, scores=faults.scores, groups=groups, slices=slices)
     memberships: dict[int, list[str]] = {position: [] for position in order}
     for group, positions in groups.items():

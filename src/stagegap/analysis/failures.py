@@ -33,7 +33,7 @@ def failure_rows(
     groups: Mapping[str, NDArray[np.int64]],
     slices: Sequence[SliceRow],
 ) -> tuple[FailureRow, ...]:
-    """Give at most 200 failures, most typical first."""
+    """At most 200 failures, most typical first."""
     positions = typical_first(records, failed=failed, scores=scores, groups=groups, slices=slices)
     return tuple(
         FailureRow(
@@ -56,7 +56,7 @@ def typical_first(
     groups: Mapping[str, NDArray[np.int64]],
     slices: Sequence[SliceRow],
 ) -> list[int]:
-    """Give the positions of the failures; typical is what lies in groups that fail more than the average.
+    """The positions of the failures; typical is what lies in groups that fail more than the average.
 
     A record's typicality is the sum of (rate - average) over its groups; ties by lower score, then by id.
     """
@@ -69,7 +69,7 @@ def typical_first(
 
 
 def title(record: Record, cascade: Cascade) -> str:
-    """Give the first words of a record: the first text field that a stage reads, or else any text field, or the id."""
+    """The first words of a record: the first text field that a stage reads, or else any text field, or the id."""
     read = [s.name for stage in cascade.stages for s in stage.inputs.values() if s.origin == "record"]
     for name in (*read, *record.fields):
         value = record.fields.get(name)
@@ -79,7 +79,7 @@ def title(record: Record, cascade: Cascade) -> str:
 
 
 def shown_output(output: Output | None) -> str:
-    """Give an output in one line of plain text; a failure by its name."""
+    """An output in one line of plain text; a failure by its name."""
     if output is None:
         return "no output"
     if output.status is Status.SKIPPED or (output.status.has_value and output.value is None):
@@ -90,7 +90,7 @@ def shown_output(output: Output | None) -> str:
 
 
 def shown_reference(reference: Reference | None) -> str:
-    """Give the accepted answers in one line of plain text; a text with facts by its facts."""
+    """The accepted answers in one line of plain text; a text with facts by its facts."""
     if reference is None or not reference.accepted:
         return "no reference"
     return _line(" | ".join(_shown_answer(answer) for answer in reference.accepted), LINE)
@@ -105,7 +105,7 @@ def _shown_answer(answer: Answer) -> str:
 
 
 def shown_value(value: Json) -> str:
-    """Give a value in one line of plain text."""
+    """A value in one line of plain text."""
     if isinstance(value, str):
         return _line(value, LINE)
     if isinstance(value, Sequence):

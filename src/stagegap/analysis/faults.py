@@ -115,7 +115,7 @@ def faults_view(evidence: ev.Evidence, *, resamples: int = RESAMPLES) -> FaultsV
     cascade = evidence.cascade
     accepted = {name: ev.accepted(evidence, name) for name in cascade.names}
     bad = 1 - ev.good(evidence, ev.outcome_scores(evidence, ev.SYSTEM))
-    found = _causes(evidence, accepted, bad)
+    causes = _causes(evidence, accepted, bad)
     order = staircase_order(cascade)
     columns = {f"fault {name}": 1 - accepted[name] for name in order}
     columns |= {f"hazard {name}": hazard_column(accepted, name, evidence.ancestors[name]) for name in order}
@@ -133,15 +133,15 @@ def faults_view(evidence: ev.Evidence, *, resamples: int = RESAMPLES) -> FaultsV
         noun=cascade.noun,
         n=int((~np.isnan(bad)).sum()),
         bad=int((bad == 1).sum()),
-        unexplained=found.faults.unexplained,
-        unknown=found.faults.unknown,
-        several=found.faults.several,
-        beyond=found.parts.beyond if found.parts else None,
-        no_ceiling=found.no_ceiling,
-        stages=tuple(_row(found, drawn, position, name) for position, name in enumerate(cascade.names)),
-        together=found.faults.together,
+        unexplained=causes.faults.unexplained,
+        unknown=causes.faults.unknown,
+        several=causes.faults.several,
+        beyond=causes.parts.beyond if causes.parts else None,
+        no_ceiling=causes.no_ceiling,
+        stages=tuple(_row(causes, drawn, position, name) for position, name in enumerate(cascade.names)),
+        together=causes.faults.together,
         edges=transitions(accepted, ran, parents, evidence.ancestors),
-        records=_records(evidence, found, bad),
+        records=_records(evidence, causes, bad),
     )
 
 
@@ -167,9 +167,9 @@ def _ran(evidence: ev.Evidence, stage: str) -> NDArray[np.bool_]:
     return evidence.column(lambda r: r.id in outputs and outputs[r.id].status not in skipped) == 1
 
 
-def _row(found: _Causes, drawn: Resamples, position: int, stage: str) -> FaultRow:
-    counts = found.faults.stages[position]
-    part = next(part for part in found.parts.parts if part.stage == stage) if found.parts else None
+def _row(causes: _Causes, drawn: Resamples, position: int, stage: str) -> FaultRow:
+    counts = causes.faults.stages[position]
+    part = next(part for part in causes.parts.parts if part.stage == stage) if causes.parts else None
     return FaultRow(
         stage=stage,
         scored=counts.scored,
@@ -182,31 +182,31 @@ def _row(found: _Causes, drawn: Resamples, position: int, stage: str) -> FaultRo
         first_faults=counts.first,
         unknown=counts.unknown,
         masked=counts.masked,
-        root_causes=int(found.roots[stage].sum()),
+        root_causes=int(causes.roots[stage].sum()),
         answers_for=part.count if part else None,
-        joint=part.joint if part and stage in found.joint else None,
+        joint=part.joint if part and stage in causes.joint else None,
     )
 
 
-def _records(evidence: ev.Evidence, found: _Causes, bad: Floats) -> tuple[FaultRecord, ...]:
+def _records(evidence: ev.Evidence, causes: _Causes, bad: Floats) -> tuple[FaultRecord, ...]:
     order = staircase_order(evidence.cascade)
-    first = {i: [name for name in order if found.faults.first[name][i]] for i in np.flatnonzero(bad == 1).tolist()}
+    first = {i: [name for name in order if causes.faults.first[name][i]] for i in np.flatnonzero(bad == 1).tolist()}
     places = {name: place for place, name in enumerate(order)}
     rows = sorted(first, key=lambda i: ([places[name] for name in first[i]] or [len(order)], evidence.records[i].id))
-    made: list[FaultRecord] = []
+    records: list[FaultRecord] = []
     for i in rows[:MOST_ROWS]:
-        cause = int(found.parts.cause[i]) if found.parts else BEYOND
+        cause = int(causes.parts.cause[i]) if causes.parts else BEYOND
         stage = order[cause] if cause >= 0 else ""
-        alone = found.joint.get(stage)
-        roots = [name for name in order if found.roots[name][i]]
-        made.append(
+        alone = causes.joint.get(stage)
+        roots = [name for name in order if causes.roots[name][i]]
+        records.append(
             FaultRecord(
                 record=evidence.records[i].id,
                 title=title(evidence.records[i], evidence.cascade),
-                first_fault="not known" if found.faults.is_unknown[i] else listed(first[i]) if first[i] else "",
+                first_fault="not known" if causes.faults.is_unknown[i] else listed(first[i]) if first[i] else "",
                 root_cause=listed(roots) if roots else "",
                 counterfactual=stage,
                 is_joint=alone is not None and bool(alone[i] == 0),
             )
         )
-    return tuple(made)
+    return tuple(records)

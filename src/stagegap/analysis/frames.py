@@ -38,7 +38,7 @@ COLUMNS = ("stage", "figure", *ESTIMATE_COLUMNS, "p", "p_adj", "verdict", "unit"
 
 
 def rows(view: Scorecard) -> list[Row]:
-    """Give one row a figure: the outcome's first (stage empty), then seven for each stage in cascade order.
+    """One row a figure: the outcome's first (stage empty), then seven for each stage in cascade order.
 
     `p` is that of a gain of 0, `p_adj` the same after Holm over the stages; `verdict` is the direction of a gain. NaN
     marks what was not measured. Where a stage is named, its gain without what picking adds comes last.
@@ -48,18 +48,21 @@ def rows(view: Scorecard) -> list[Row]:
         zip([stage.stage for stage in measured], holm(np.array([stage.p for stage in measured])).tolist(), strict=True)
     )
     whole: list[tuple[str, Estimate]] = [("system", view.system), ("ceiling", view.ceiling), ("person", view.person)]
-    found = [figure_row("", figure, estimate, Unit.SHARE) for figure, estimate in whole]
+    rows = [figure_row("", figure, estimate, Unit.SHARE) for figure, estimate in whole]
     for stage in view.stages:
         for figure, unit in FIGURES.items():
             estimate: Estimate = getattr(stage, figure)
             row = figure_row(stage.stage, figure, estimate, unit)
             if figure == "gain" and estimate.is_measured:
                 row |= {"p": stage.p, "p_adj": adjusted[stage.stage], "verdict": direction(estimate)}
-            found.append(row)
-    found += [figure_row(one.stage, "variance from repeat to repeat", one.sigma2, Unit.NUMBER) for one in view.repeats]
+            rows.append(row)
+    rows += [
+        figure_row(repeat.stage, "variance from repeat to repeat", repeat.sigma2, Unit.NUMBER)
+        for repeat in view.repeats
+    ]
     if view.verdict.picked is not None:
-        found.append(figure_row(view.verdict.stage or "", "named_gain", view.verdict.picked, Unit.POINTS))
-    return found
+        rows.append(figure_row(view.verdict.stage or "", "named_gain", view.verdict.picked, Unit.POINTS))
+    return rows
 
 
 RunView = PersonSwaps | Blame | FaultsView | AgreeView | NeedView | SlicesView | Selfcheck | Scorecard
@@ -67,7 +70,7 @@ RunView = PersonSwaps | Blame | FaultsView | AgreeView | NeedView | SlicesView |
 
 
 def figures(view: RunView) -> list[Row]:
-    """Give one row a figure of a view of a run; what was not measured has NaN and says why in `method`."""
+    """One row a figure of a view of a run; what was not measured has NaN and says why in `method`."""
     if isinstance(view, Scorecard):
         return rows(view)
     if isinstance(view, Selfcheck):
@@ -124,7 +127,7 @@ def _of_person_swaps(view: PersonSwaps) -> Iterator[Row]:
 
 
 def claim_row(stage: str, figure: str, claim: Claim) -> Row:
-    """Give the columns of a change that is claimed or not."""
+    """The columns of a change that is claimed or not."""
     tested = {"p": claim.p, "p_adj": claim.p_adjusted} if not math.isnan(claim.p) else {}
     return figure_row(stage, figure, claim.change, Unit.POINTS) | tested | {"verdict": claim.verdict}
 
@@ -133,11 +136,13 @@ def _of_agree(view: AgreeView) -> Iterator[Row]:
     for row in view.stages:
         for figure in ("agreement", "person", "system", "gap"):
             yield figure_row(row.stage, figure, getattr(row, figure), FIGURES[figure])
-        for one in row.coefficients:
-            yield figure_row(row.stage, one.name, one.value, Unit.NUMBER)
-    for one in view.judged:
+        for coefficient in row.coefficients:
+            yield figure_row(row.stage, coefficient.name, coefficient.value, Unit.NUMBER)
+    for judgement in view.judged:
         for figure in ("people", "helped", "corrected", "passed"):
-            yield figure_row(one.stage, f"judged by {one.criterion}: {figure}", getattr(one, figure), Unit.SHARE)
+            yield figure_row(
+                judgement.stage, f"judged by {judgement.criterion}: {figure}", getattr(judgement, figure), Unit.SHARE
+            )
     for figure in ("end_to_end", "stage_by_stage"):
         yield figure_row("", f"architecture_{figure}", getattr(view.architecture, figure), Unit.SHARE)
     for figure in ("loss", "staged_gap"):
@@ -145,17 +150,23 @@ def _of_agree(view: AgreeView) -> Iterator[Row]:
 
 
 def _of_slices(view: SlicesView) -> Iterator[Row]:
-    for one in view.findings:
-        p = {"p": one.p, "p_adj": one.p_adj} if not math.isnan(one.p) else {}
-        yield figure_row(one.stage, f"failure rate of {one.group}", one.rate, Unit.SHARE) | p | {"verdict": one.verdict}
-    for one in view.bottlenecks:
-        yield figure_row(one.stage, f"largest gain in {one.group}", one.gain, Unit.POINTS) | {"verdict": one.verdict}
-        if one.picked is not None:
-            yield figure_row(one.stage, f"named gain in {one.group}", one.picked, Unit.POINTS)
+    for finding in view.findings:
+        p = {"p": finding.p, "p_adj": finding.p_adj} if not math.isnan(finding.p) else {}
+        yield (
+            figure_row(finding.stage, f"failure rate of {finding.group}", finding.rate, Unit.SHARE)
+            | p
+            | {"verdict": finding.verdict}
+        )
+    for bottleneck in view.bottlenecks:
+        yield figure_row(bottleneck.stage, f"largest gain in {bottleneck.group}", bottleneck.gain, Unit.POINTS) | {
+            "verdict": bottleneck.verdict
+        }
+        if bottleneck.picked is not None:
+            yield figure_row(bottleneck.stage, f"named gain in {bottleneck.group}", bottleneck.picked, Unit.POINTS)
 
 
 def group_rows(view: Scorecard) -> list[Row]:
-    """Give one row a group of records at a stage, in the order of the view."""
+    """One row a group of records at a stage, in the order of the view."""
     return [
         {
             "stage": detail.stage,
@@ -171,7 +182,7 @@ def group_rows(view: Scorecard) -> list[Row]:
 
 
 def failure_table(view: Scorecard) -> list[Row]:
-    """Give one row a failure that the view lists."""
+    """One row a failure that the view lists."""
     return [
         {
             "stage": detail.stage,

@@ -66,7 +66,8 @@ class Gains:
         """Records x stages, in the order of the staircase."""
         nothing = np.where(np.isnan(self.columns[SYSTEM_OUTCOME]), np.nan, 0.0)
         sums = (
-            sum((weight * self.columns[name] for name, weight in one.items()), nothing) for one in self.weights.values()
+            sum((weight * self.columns[name] for name, weight in by_column.items()), nothing)
+            for by_column in self.weights.values()
         )
         return np.stack(list(sums), axis=1)
 
@@ -106,9 +107,9 @@ def _nothing(reason: str) -> Gains:
     return Gains(columns={}, weights={}, reason=reason)
 
 
-def ceiling_of(resamples: Resamples, found: Gains) -> Ceiling:
+def ceiling_of(resamples: Resamples, gains: Gains) -> Ceiling:
     """The gains as figures, from resamples that hold their columns."""
-    return ceiling(resamples, gains=found.weights, system=SYSTEM_OUTCOME, top=found.top, drawn=found.drawn)
+    return ceiling(resamples, gains=gains.weights, system=SYSTEM_OUTCOME, top=gains.top, drawn=gains.drawn)
 
 
 def along(cascade: Cascade, steps: Sequence[Floats]) -> Gains:
@@ -123,11 +124,11 @@ def along(cascade: Cascade, steps: Sequence[Floats]) -> Gains:
     )
 
 
-def staircase(evidence: ev.Evidence, found: Gains, stairs: Ceiling, *, resamples: int) -> tuple[StairStep, ...]:
+def staircase(evidence: ev.Evidence, gains: Gains, stairs: Ceiling, *, resamples: int) -> tuple[StairStep, ...]:
     """The gains along one order; where branches leave others, from resamples of their own on the same records."""
     cascade = evidence.cascade
     if not is_chain(cascade):
-        one_order = along(cascade, found.steps)
+        one_order = along(cascade, gains.steps)
         rng = np.random.default_rng(evidence.seed)
         stairs = ceiling_of(resample(one_order.columns, evidence.units, rng=rng, resamples=resamples), one_order)
     return tuple(StairStep(stage=step.stage, gain=step.gain) for step in stairs.steps)

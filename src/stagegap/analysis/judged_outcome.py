@@ -37,14 +37,16 @@ class JudgedOutcome:
     """Share of the scored records that pass the metric's own bar, as it stands."""
 
 
-def judged_outcome(evidence: ev.Evidence, stage: str, judging: Judging, made: Sequence[Label]) -> JudgedOutcome | None:
+def judged_outcome(
+    evidence: ev.Evidence, stage: str, judging: Judging, judgements: Sequence[Label]
+) -> JudgedOutcome | None:
     """Put people's judgements of the system's answers beside the metric; None without a judgement.
 
     The judged records are a fair sample of those with two answers; several judges of a record are averaged.
     """
     low, high = judging.scale
     given: dict[str, list[float]] = {}
-    for label in judgements_in_force(made):
+    for label in judgements_in_force(judgements):
         given.setdefault(label.record, []).append((float(ratings_of(label)[SYSTEM]) - low) / (high - low))
     people = evidence.column(lambda record: float(np.mean(given[record.id])) if record.id in given else math.nan)
     scores, passed = ev.stage_scores(evidence, stage, ev.SYSTEM), ev.accepted(evidence, stage)

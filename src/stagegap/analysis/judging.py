@@ -63,20 +63,22 @@ class Pair:
 
 
 def pairs(labels: Iterable[Label], answers: Mapping[str, Json], stage: str) -> dict[str, Pair]:
-    """Give the records that both the system and somebody answered; of several people, one drawn by the record's id."""
-    found: dict[str, Pair] = {}
+    """The records that both the system and somebody answered; of several people, one drawn by the record's id."""
+    pairs: dict[str, Pair] = {}
     for (record, at), people in latest(labels).items():
-        spoken = sorted(name for name, one in people.items() if one.answer is not None and one.answer.value is not None)
+        spoken = sorted(
+            name for name, label in people.items() if label.answer is not None and label.answer.value is not None
+        )
         if at == stage and spoken and answers.get(record) is not None:
             author = spoken[_draw(f"author {record}") % len(spoken)]
             answer = people[author].answer
             assert answer is not None, "who has spoken has an answer"
-            found[record] = Pair(system=Answer(value=answers[record]), person=Answer(value=answer.value), author=author)
-    return found
+            pairs[record] = Pair(system=Answer(value=answers[record]), person=Answer(value=answer.value), author=author)
+    return pairs
 
 
 def judging_form(form: Mapping[str, Json], judging: Judging) -> dict[str, Json]:
-    """Give the judge's form: an answer each to rate, or one to prefer. The criterion stands in the question."""
+    """The judge's form: an answer each to rate, or one to prefer. The criterion stands in the question."""
     if judging.mode == "rate":
         points: list[Json] = [{"value": point, "help": text} for point, text in SCALE.items()]
         fields: list[Json] = [
@@ -105,9 +107,9 @@ def judging_form(form: Mapping[str, Json], judging: Judging) -> dict[str, Json]:
 
 def judging_item(item: QueueItem, pair: Pair, judging: Judging) -> QueueItem:
     """Put the two answers into an item, on sides that say nothing, and seal who gave which."""
-    shown: dict[str, Json] = json.loads(item.payload)
-    options = cast("dict[str, Any]", shown["options"])
-    titles = {str(one["value"]): str(one.get("title", "")) for one in options.get("value", ())}
+    content: dict[str, Json] = json.loads(item.payload)
+    options = cast("dict[str, Any]", content["options"])
+    titles = {str(option["value"]): str(option.get("title", "")) for option in options.get("value", ())}
     sources = (SYSTEM, PERSON) if _draw(f"side {item.record}") % 2 else (PERSON, SYSTEM)
     given = {SYSTEM: pair.system, PERSON: pair.person}
     a, b = (in_words(given[source], titles) for source in sources)
@@ -121,20 +123,20 @@ def judging_item(item: QueueItem, pair: Pair, judging: Judging) -> QueueItem:
             {"value": "neither", "text": "Neither is good"},
         ]
         body = {"options": {"verdict": verdicts}}
-    answers = [digest(Answer(value=one.value)) for one in (pair.system, pair.person)]
+    answers = [digest(Answer(value=answer.value)) for answer in (pair.system, pair.person)]
     sealed = json.dumps({"a": sources[0], "b": sources[1], "author": pair.author, "answers": answers})
-    payload = json.dumps({"id": item.record, "inputs": shown["inputs"], **body}, ensure_ascii=False)
+    payload = json.dumps({"id": item.record, "inputs": content["inputs"], **body}, ensure_ascii=False)
     return replace(item, payload=payload, sealed=sealed)
 
 
 def judging_of(queue: Queue) -> Judging:
-    """Give how the answers of a queue are judged."""
+    """How the answers of a queue are judged."""
     form = json.loads(queue.form)
     return Judging(mode=form["judge"], criterion=form["criterion"])
 
 
 def judged_answer(queue: Queue, item: QueueItem, values: Json) -> Answer:
-    """Give what the values of the form say of the two answers, with the sources in place of the sides.
+    """What the values of the form say of the two answers, with the sources in place of the sides.
 
     Raises: ConfigurationError for values that the queue's form can't have made.
     """
@@ -145,18 +147,18 @@ def judged_answer(queue: Queue, item: QueueItem, values: Json) -> Answer:
 
 
 def _given(mode: str, values: Json) -> dict[str, int]:
-    said: Mapping[str, Json] = values if isinstance(values, Mapping) else {}
+    given: Mapping[str, Json] = values if isinstance(values, Mapping) else {}
     if mode == "rate":
-        points = {side: said.get(side) for side in SIDES}
+        points = {side: given.get(side) for side in SIDES}
         if all(type(point) is int and point in SCALE for point in points.values()):
             return cast("dict[str, int]", points)
-    elif said.get("verdict") in VERDICTS:
-        return dict(zip(SIDES, VERDICTS[str(said["verdict"])], strict=True))
+    elif given.get("verdict") in VERDICTS:
+        return dict(zip(SIDES, VERDICTS[str(given["verdict"])], strict=True))
     raise ConfigurationError(f"The card sent a judgement that can't be stored: {values!r} is no answer of the form.")
 
 
 def values_of_judgement(label: Label, queue: Queue, item: QueueItem) -> dict[str, Json]:
-    """Give the values that the form shows again: the reverse of `judgement`."""
+    """The values that the form shows again: the reverse of `judgement`."""
     values: dict[str, Json] = {"_unsure": label.unsure, "_odd": label.odd, "_note": label.note}
     if label.answer is None:
         return values
@@ -173,28 +175,34 @@ def _opened(queue: Queue, item: QueueItem) -> tuple[dict[str, str], dict[str, st
 
 
 def ratings_of(label: Label) -> Mapping[str, float]:
-    """Give what a judgement in force says of each source."""
+    """What a judgement in force says of each source."""
     assert label.answer is not None, "a judgement in force has an answer"
     return cast("Mapping[str, Mapping[str, float]]", label.answer.value)["ratings"]
 
 
-def judgements_in_force(made: Iterable[Label]) -> list[Label]:
-    """Give each judge's last word on each record: nothing after a skip or an undo."""
+def judgements_in_force(judgements: Iterable[Label]) -> list[Label]:
+    """Each judge's last word on each record: nothing after a skip or an undo."""
     last: dict[tuple[str, str, str], Label] = {}
-    for label in sorted(made, key=lambda label: label.at):
+    for label in sorted(judgements, key=lambda label: label.at):
         last[label.queue, label.record, label.annotator] = label
     return [label for label in last.values() if label.action == "label" and label.answer is not None]
 
 
 def judged_gap(
-    made: Sequence[Label], records: Sequence[Record], judging: Judging, *, noun: str, seed: int
+    judgements: Sequence[Label], records: Sequence[Record], judging: Judging, *, noun: str, seed: int
 ) -> RatedGap | None:
     """Compare how the system's and people's answers were judged, paired by record; None without a judgement."""
-    in_force = judgements_in_force(made)
+    in_force = judgements_in_force(judgements)
     ratings = [
-        Rating(system=source, record=one.record, criterion=judging.criterion, rater=one.annotator, value=float(value))
-        for one in in_force
-        for source, value in ratings_of(one).items()
+        Rating(
+            system=source,
+            record=judgement.record,
+            criterion=judging.criterion,
+            rater=judgement.annotator,
+            value=float(value),
+        )
+        for judgement in in_force
+        for source, value in ratings_of(judgement).items()
     ]
     if not ratings:
         return None
@@ -211,5 +219,5 @@ def judged_gap(
 
 
 def _draw(text: str) -> int:
-    """Give a number that a text determines and that nothing can be told from."""
+    """A number that a text determines and that nothing can be told from."""
     return sha256(text.encode("utf-8", "surrogatepass")).digest()[0]

@@ -71,19 +71,19 @@ def label_history(
     runs: Mapping[str, str],
     guidelines: Iterable[GuidelineVersion],
 ) -> LabelHistory:
-    """Give the history of one record at one stage.
+    """The history of one record at one stage.
 
     `labels` has judgements too, and other stages' labels, which may have shown this one's answer; `payloads` what
     people saw by the hash that labels carry, `runs` names by id.
     """
-    here = sorted((one for one in labels if one.record == record), key=lambda one: one.at)
-    own = [one for one in here if one.stage == stage]
-    looked = [one for one in looks if one.record == record]
-    kinds = {one.name: one.output.kind for one in cascade.stages}
-    made = fitting([label for label in own if label.task == "produce"], cascade)
-    reference = references(made, kinds).get((record, stage))
-    told = told_since(here, looked, cascade)
-    events = [*_deeds(own, payloads, runs, told), *(_look(one, runs) for one in looked)]
+    here = sorted((label for label in labels if label.record == record), key=lambda label: label.at)
+    own = [label for label in here if label.stage == stage]
+    looked = [look for look in looks if look.record == record]
+    kinds = {declared.name: declared.output.kind for declared in cascade.stages}
+    produced = fitting([label for label in own if label.task == "produce"], cascade)
+    reference = references(produced, kinds).get((record, stage))
+    disclosures = told_since(here, looked, cascade)
+    events = [*_deeds(own, payloads, runs, disclosures), *(_look(look, runs) for look in looked)]
     used = {event.guideline for event in events}
     return LabelHistory(
         record=record,
@@ -96,20 +96,20 @@ def label_history(
 
 
 def _deeds(
-    labels: Sequence[Label], payloads: Mapping[str, str], runs: Mapping[str, str], told: Mapping[Told, float]
+    labels: Sequence[Label], payloads: Mapping[str, str], runs: Mapping[str, str], disclosures: Mapping[Told, float]
 ) -> list[PastEvent]:
-    found: list[PastEvent] = []
+    events: list[PastEvent] = []
     has_answered: set[str] = set()
     for label in labels:
         inputs = _inputs(payloads.get(label.seen, ""))
-        found.append(
+        events.append(
             PastEvent(
                 at=label.at,
                 who=label.annotator,
                 verified=label.verified,
                 did=_deed(label, again=label.annotator in has_answered),
                 said=_said(label),
-                remarks=_remarks(label, was_told=is_told(label, told)),
+                remarks=_remarks(label, was_told=is_told(label, disclosures)),
                 saw=_saw(label, [name for name, _ in inputs], runs),
                 inputs=inputs,
                 guideline=label.guideline,
@@ -118,7 +118,7 @@ def _deeds(
         )
         if label.action == "label" and label.task == "produce":
             has_answered.add(label.annotator)
-    return found
+    return events
 
 
 def _deed(label: Label, *, again: bool) -> Deed:
@@ -144,9 +144,9 @@ def _said(label: Label) -> str:
 
 
 def _judgement(answer: Answer) -> str:
-    said = cast("Mapping[str, Any]", answer.value)  # as `judging.judged_answer` made it
-    points = ", ".join(f"{source} {point}" for source, point in sorted(said["ratings"].items()))
-    return f"by {said['criterion']}: {points}"
+    judgement = cast("Mapping[str, Any]", answer.value)  # as `judging.judged_answer` made it
+    points = ", ".join(f"{source} {point}" for source, point in sorted(judgement["ratings"].items()))
+    return f"by {judgement['criterion']}: {points}"
 
 
 def _remarks(label: Label, *, was_told: bool) -> tuple[str, ...]:
@@ -185,16 +185,18 @@ def _look(look: Seen, runs: Mapping[str, str]) -> PastEvent:
 
 
 def _inputs(payload: str) -> tuple[tuple[str, str], ...]:
-    """Give what a payload put before a person, by name."""
+    """What a payload put before a person, by name."""
     if not payload:
         return ()
-    shown = cast("dict[str, Any]", json.loads(payload))  # as `worklist.payload` and `judging_item` made it
-    found = [(str(one["label"]), _text(one["value"])) for one in shown["inputs"]]
-    for name, offered in shown["options"].items():
-        lines = [str(one.get("text") or one["value"]) if name == "verdict" else _offer(one) for one in offered]
-        found.append(("answers" if name == "verdict" else "candidates", "\n".join(lines)))
-    found += [(f"answer {side.upper()}", text) for side, text in shown.get("texts", {}).items()]
-    return tuple((name, _cut(text)) for name, text in found)
+    content = cast("dict[str, Any]", json.loads(payload))  # as `worklist.payload` and `judging_item` made it
+    inputs = [(str(entry["label"]), _text(entry["value"])) for entry in content["inputs"]]
+    for name, offered in content["options"].items():
+        lines = [
+            str(option.get("text") or option["value"]) if name == "verdict" else _offer(option) for option in offered
+        ]
+        inputs.append(("answers" if name == "verdict" else "candidates", "\n".join(lines)))
+    inputs += [(f"answer {side.upper()}", text) for side, text in content.get("texts", {}).items()]
+    return tuple((name, _cut(text)) for name, text in inputs)
 
 
 def _offer(option: Mapping[str, Json]) -> str:
@@ -205,11 +207,13 @@ def _text(value: Json) -> str:
     if isinstance(value, str):
         return value
     assert isinstance(value, list | tuple), "an input is a text or documents"
-    return "\n".join(_offer({**one, "value": one["id"]}) for one in value if isinstance(one, Mapping))
+    return "\n".join(
+        _offer({**candidate, "value": candidate["id"]}) for candidate in value if isinstance(candidate, Mapping)
+    )
 
 
 def when(at: float) -> str:
-    """Give a time as a history shows it, in UTC.
+    """A time as a history shows it, in UTC.
 
     >>> when(12.5), when(0)
     ('1970-01-01 00:00:12', 'no time given')

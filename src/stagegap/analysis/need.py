@@ -218,8 +218,10 @@ def _proposed(standing: _Standing, more: int) -> int:
 def _lacking(evidence: ev.Evidence) -> NDArray[np.bool_]:
     """Say of each record (row) and stage (column) whether it has no reference."""
     names, records = evidence.cascade.names, evidence.records
-    there = evidence.references
-    columns = [np.fromiter(((one.id, name) not in there for one in records), bool, len(records)) for name in names]
+    references = evidence.references
+    columns = [
+        np.fromiter(((record.id, name) not in references for record in records), bool, len(records)) for name in names
+    ]
     return np.stack(columns, axis=1)
 
 
@@ -229,7 +231,7 @@ def _next(evidence: ev.Evidence, lacking: NDArray[np.bool_], row: int) -> NextLa
 
 
 def _pace(evidence: ev.Evidence, stage: str) -> float | None:
-    """Give the median active seconds of a label at a stage."""
+    """The median active seconds of a label at a stage."""
     times: list[int] = [
         label.active_ms
         for (_, at), people in evidence.labels.items()
@@ -240,7 +242,7 @@ def _pace(evidence: ev.Evidence, stage: str) -> float | None:
 
 
 def minutes(wanted: Sequence[int], pace: Sequence[float | None], *, fresh: int = 0) -> float | None:
-    """Give the time that so many labels at each stage take, at so many seconds each; None where a pace is missing.
+    """The time that so many labels at each stage take, at so many seconds each; None where a pace is missing.
 
     `fresh` records beyond those of the run take a label at every stage.
     """
@@ -254,7 +256,7 @@ def minutes(wanted: Sequence[int], pace: Sequence[float | None], *, fresh: int =
 
 
 def _detectable(gain: Estimate, *, n: int) -> float:
-    """Give the smallest gain that n records show, from the spread of the gain, or before there is one from `MOVED`."""
+    """The smallest gain that n records show, from the spread of the gain, or before there is one from `MOVED`."""
     if n < 2:
         return math.nan
     if not gain.is_measured or gain.high <= gain.low:
@@ -294,12 +296,12 @@ def _advice(cascade: Cascade, standing: _Standing, *, unlabelled: int) -> str:
     if not unlabelled:
         return f"{stop} {promised} All of them must be new."
     reach = standing.n + unlabelled
-    shown = next((one.lead for one in budget.promises if one.records <= reach), None)
+    sure = next((promise.lead for promise in budget.promises if promise.records <= reach), None)
     left = f"With the {unlabelled:,} left in this run"
-    if shown == budget.promises[0].lead:
+    if sure == budget.promises[0].lead:
         return f"{stop} {promised}"
-    if shown is None:
+    if sure is None:
         lead = figures.percent(budget.promises[-1].lead)
         return f"{stop} {promised} {left} not even a lead of {lead} points is sure to show."
-    lead = figures.percent(shown)
+    lead = figures.percent(sure)
     return f"{stop} {promised} {left} a lead of {lead} points or more is sure to show, a smaller one is not."

@@ -34,7 +34,7 @@ class Neighbour:
 
 
 def nearest_passing(vectors: Floats, failed: Floats) -> tuple[NDArray[np.int64], Floats]:
-    """Give, per record, the passing one with the largest cosine and that cosine; -1 and NaN where there is none.
+    """Per record, the passing one with the largest cosine and that cosine; -1 and NaN where there is none.
 
     `vectors` is records x features, from any embedding; `failed` is 1, 0 or NaN.
     """
@@ -51,7 +51,7 @@ def nearest_passing(vectors: Floats, failed: Floats) -> tuple[NDArray[np.int64],
 
 
 def neighbours(records: Sequence[Record], failed: Floats, *, most: int = 200) -> tuple[Neighbour, ...]:
-    """Give failing records with their nearest passing neighbour by TF-IDF cosine of their texts, the closest first.
+    """Failing records with their nearest passing neighbour by TF-IDF cosine of their texts, the closest first.
 
     A pair that is nearly alike and ends differently says more about a fault than a list of failures (contrast set,
     Gardner et al. 2020). At most `most` failing records are looked at, in the order of their ids.
@@ -65,7 +65,7 @@ def neighbours(records: Sequence[Record], failed: Floats, *, most: int = 200) ->
     for i in passing:
         for word, weight in vectors[i].items():
             postings.setdefault(word, []).append((i, weight))
-    found: list[Neighbour] = []
+    neighbours: list[Neighbour] = []
     for i in failing:
         scores: Counter[int] = Counter()
         for word, weight in vectors[i].items():
@@ -75,7 +75,7 @@ def neighbours(records: Sequence[Record], failed: Floats, *, most: int = 200) ->
             continue
         other = max(scores, key=lambda place: (scores[place], records[place].id))
         if scores[other] >= FEWEST_ALIKE:
-            found.append(
+            neighbours.append(
                 Neighbour(
                     record=records[i].id,
                     passing=records[other].id,
@@ -84,7 +84,7 @@ def neighbours(records: Sequence[Record], failed: Floats, *, most: int = 200) ->
                     only_there=_rarest(words[other].keys() - words[i].keys(), weights),
                 )
             )
-    return tuple(sorted(found, key=lambda one: (-one.similarity, one.record)))
+    return tuple(sorted(neighbours, key=lambda neighbour: (-neighbour.similarity, neighbour.record)))
 
 
 def _text(record: Record) -> str:
@@ -92,13 +92,13 @@ def _text(record: Record) -> str:
 
 
 def _rarity(words: Sequence[Mapping[str, int]]) -> dict[str, float]:
-    """Give the smoothed inverse document frequency of each word."""
-    seen = Counter(word for one in words for word in one)
+    """The smoothed inverse document frequency of each word."""
+    seen = Counter(word for counts in words for word in counts)
     return {word: math.log((1 + len(words)) / (1 + count)) + 1 for word, count in seen.items()}
 
 
 def _weighted(words: Mapping[str, int], weights: Mapping[str, float]) -> dict[str, float]:
-    """Give the TF-IDF vector of one record with length 1; how often a word occurs counts by its logarithm."""
+    """The TF-IDF vector of one record with length 1; how often a word occurs counts by its logarithm."""
     raw = {word: (1 + math.log(count)) * weights[word] for word, count in words.items()}
     length = math.sqrt(math.fsum(value**2 for value in raw.values()))
     return {word: value / length for word, value in raw.items()}

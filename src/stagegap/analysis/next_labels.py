@@ -37,24 +37,24 @@ def next_labels(view: NeedView, own: Iterable[Label], *, newer: int = 0) -> Next
     mine = _pace(own)
     seconds = {row.stage: mine.get(row.stage, row.seconds) for row in view.stages}
     takes = minutes(list(wanted.values()), [seconds[stage] for stage in wanted]) if wanted else None
-    said = _sentence(view, wanted, takes, is_own=all(stage in mine for stage in wanted))
+    advice = _sentence(view, wanted, takes, is_own=all(stage in mine for stage in wanted))
     return NextLabels(
         run=view.run,
         newer=newer,
         is_decided=view.is_decided,
         wanted=wanted,
         minutes=takes,
-        sentence=f"{said} {counted(newer, 'newer label')} not counted yet." if newer else said,
+        sentence=f"{advice} {counted(newer, 'newer label')} not counted yet." if newer else advice,
     )
 
 
 def _pace(own: Iterable[Label]) -> dict[str, float]:
-    """Give a person's median active seconds a label by stage."""
+    """A person's median active seconds a label by stage."""
     times: dict[str, list[int]] = {}
     for label in own:
         if label.action == "label" and label.active_ms is not None:
             times.setdefault(label.stage, []).append(label.active_ms)
-    return {stage: median(found) / 1000 for stage, found in times.items()}
+    return {stage: median(durations) / 1000 for stage, durations in times.items()}
 
 
 def _sentence(view: NeedView, wanted: Mapping[str, int], takes: float | None, *, is_own: bool) -> str:

@@ -26,7 +26,7 @@ KNOWN = frozenset((
 
 
 def object_fields(schema: Schema, *, few: int) -> list[dict[str, Json]]:
-    """Give the fields of an object's form, groups in the order of the schema; at most `few` choices are buttons.
+    """The fields of an object's form, groups in the order of the schema; at most `few` choices are buttons.
 
     Raises: ConfigurationError for what no field can be made from.
     """
@@ -38,39 +38,39 @@ def object_fields(schema: Schema, *, few: int) -> list[dict[str, Json]]:
 
 def object_from_values(fields: Sequence[Mapping[str, Json]], values: Mapping[str, Json]) -> dict[str, Json]:
     """Put the object together; what was not answered is left out, or null where it must be there."""
-    found: dict[str, Json] = {}
+    content: dict[str, Json] = {}
     for field in fields:
         name, path = str(field["name"]), cast("Sequence[str]", field["path"])
         value = values.get(name)
         if value is None and not field.get("null"):
             continue
-        inside = found
+        inside = content
         for part in path[:-1]:
             inside = cast("dict[str, Json]", inside.setdefault(part, {}))
         inside[path[-1]] = value
-    return found
+    return content
 
 
 def values_from_object(value: Json, path: Path = ()) -> dict[str, Json]:
-    """Give the values of a form from an object: the reverse of `object_from_values`."""
+    """The values of a form from an object: the reverse of `object_from_values`."""
     if not isinstance(value, Mapping):
         return {field_name(path): value} if path and value is not None else {}
-    found: dict[str, Json] = {}
+    values: dict[str, Json] = {}
     for key, inside in value.items():
-        found |= values_from_object(inside, (*path, key))
-    return found
+        values |= values_from_object(inside, (*path, key))
+    return values
 
 
 def field_name(path: Path) -> str:
-    """Give the name of the field at a path: a JSON pointer, which no two paths share."""
+    """The name of the field at a path: a JSON pointer, which no two paths share."""
     return "/" + "/".join(part.replace("~", "~0").replace("/", "~1") for part in path)
 
 
 def _fields(
-    root: Schema, found: Schema, path: Path, titles: Path, *, is_needed: bool, few: int, base: Path = ()
+    root: Schema, unresolved: Schema, path: Path, titles: Path, *, is_needed: bool, few: int, base: Path = ()
 ) -> Iterator[dict[str, Json]]:
-    """Give the fields below a place; `base` is the nearest group around it that may be left out, `()` without one."""
-    schema, may_be_null = _resolved(root, found, path)
+    """The fields below a place; `base` is the nearest group around it that may be left out, `()` without one."""
+    schema, may_be_null = _resolved(root, unresolved, path)
     strange = sorted(set(schema) - KNOWN)
     if strange:
         raise _no_field(path, f"the form knows no {strange[0]!r}")
@@ -188,13 +188,13 @@ def _resolved(root: Schema, schema: Schema, path: Path) -> tuple[Schema, bool]:
 
 
 def _at(root: Schema, ref: str, path: Path) -> Schema:
-    found: Any = root  # Any: JSON of any shape
+    node: Any = root  # Any: JSON of any shape
     for part in ref.removeprefix("#/").split("/") if ref.startswith("#/") else [ref]:
         key = part.replace("~1", "/").replace("~0", "~")
-        if not isinstance(found, Mapping) or key not in found:
+        if not isinstance(node, Mapping) or key not in node:
             raise _no_field(path, f"the reference {ref!r} leads nowhere in the schema")
-        found = cast("Mapping[str, Any]", found)[key]
-    return cast("Schema", found)
+        node = cast("Mapping[str, Any]", node)[key]
+    return cast("Schema", node)
 
 
 def _no_field(path: Path, why: str) -> ConfigurationError:

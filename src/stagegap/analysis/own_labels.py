@@ -26,22 +26,22 @@ class OwnLabel:
 
 
 def own_labels(labels: Iterable[Label], *, most: int = MOST) -> list[OwnLabel]:
-    """Give the records that a person labelled or skipped at one stage, at most so many; what is undone says so."""
+    """The records that a person labelled or skipped at one stage, at most so many; what is undone says so."""
     events: dict[str, list[Label]] = {}
-    for label in sorted(labels, key=lambda one: one.at):
+    for label in sorted(labels, key=lambda label: label.at):
         if label.action != "adjudicate":
             earlier = events.pop(label.record, [])
             events[label.record] = [*earlier, label]
     newest = list(reversed(events.values()))[:most]
     return [
         OwnLabel(
-            record=made[-1].record,
-            said=_words(made[-1]),
-            at=made[-1].at,
-            queue=next((one.queue for one in reversed(made) if one.queue), ""),
-            before=tuple(_words(one) for one in reversed(made[:-1])),
+            record=history[-1].record,
+            said=_words(history[-1]),
+            at=history[-1].at,
+            queue=next((label.queue for label in reversed(history) if label.queue), ""),
+            before=tuple(_words(label) for label in reversed(history[:-1])),
         )
-        for made in newest
+        for history in newest
     ]
 
 
@@ -49,5 +49,5 @@ def _words(label: Label) -> str:
     if label.answer is None:
         return {"skip": "skipped"}.get(label.action, "undone")
     marks = [name for name, is_set in (("unsure", label.unsure), ("odd", label.odd)) if is_set]
-    said = in_words(label.answer, {})
-    return f"{said} ({', '.join(marks)})" if marks else said
+    words = in_words(label.answer, {})
+    return f"{words} ({', '.join(marks)})" if marks else words

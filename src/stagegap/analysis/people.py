@@ -57,12 +57,12 @@ def _one(output: Output | None, target: Reference, position: int, metric: Metric
     if output is None:
         return math.nan
     single = Reference(record=target.record, stage=target.stage, accepted=(target.accepted[position],))
-    found = score(output, single, metric)
-    return found if good is None or math.isnan(found) else float(found >= good - BAR_SLACK)
+    own_score = score(output, single, metric)
+    return own_score if good is None or math.isnan(own_score) else float(own_score >= good - BAR_SLACK)
 
 
 def mean_score(output: Output | None, target: Reference, metric: Metric, *, good: float | None = None) -> float:
-    """Give the mean score against each answer that a target accepts, or the best where people settled that both are
+    """The mean score against each answer that a target accepts, or the best where people settled that both are
     fine; NaN where nothing can be compared. With `good` each score becomes 1 or 0 first.
     """
     if target.settled == "adjudicated":
@@ -74,7 +74,7 @@ def mean_score(output: Output | None, target: Reference, metric: Metric, *, good
 
 
 def agreement(labels: Sequence[Label], metric: Metric) -> float:
-    """Give the mean score of one person's answer against another's, over all ordered pairs, for one record.
+    """The mean score of one person's answer against another's, over all ordered pairs, for one record.
 
     NaN when fewer than two people labelled.
     """
@@ -88,5 +88,5 @@ def agreement(labels: Sequence[Label], metric: Metric) -> float:
 
 
 def annotators(labels: Mapping[tuple[str, str], Mapping[str, Label]]) -> int:
-    """Give how many different people have a label in force."""
+    """How many different people have a label in force."""
     return len({person for people in labels.values() for person in people})

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stagegap.analysis import evidence as ev
-from stagegap.analysis.changes.claims import Claim, claims, not_claimed, told
+from stagegap.analysis.changes.claims import Claim, claim_sentence, claims, not_claimed
 from stagegap.analysis.coalitions import TOTAL, Coalitions
 from stagegap.analysis.references import Place, settled
 from stagegap.analysis.respondents import Respondent
@@ -111,24 +111,24 @@ class PeopleAt:
 
 
 def without_own(evidence: ev.Evidence, respondents: Mapping[Place, Respondent]) -> ev.Evidence:
-    """Give the evidence in which nobody's answer at the outcome's stage is held to their own label.
+    """The evidence in which nobody's answer at the outcome's stage is held to their own label.
 
     Each such record's reference is the adjudicated one, or what the labels of all other people settle to; where there
     is none, the record has no reference. The system is then held to the same.
     """
     stage = evidence.cascade.outcome.stage
     kind = evidence.cascade.stage(stage).output.kind
-    found = dict(evidence.references)
-    for (record, at), one in respondents.items():
-        reference = found.get((record, at))
+    references = dict(evidence.references)
+    for (record, at), respondent in respondents.items():
+        reference = references.get((record, at))
         if at != stage or reference is None or reference.settled == "adjudicated":
             continue
-        others = [label for name, label in evidence.labels.get((record, at), {}).items() if name != one.name]
+        others = [label for name, label in evidence.labels.get((record, at), {}).items() if name != respondent.name]
         if others:
-            found[record, at] = settled(others, kind)
+            references[record, at] = settled(others, kind)
         else:
-            del found[record, at]
-    return replace(evidence, references=found)
+            del references[record, at]
+    return replace(evidence, references=references)
 
 
 def person_swaps(
@@ -153,11 +153,11 @@ def person_swaps(
     for i, name in enumerate(people.players):
         columns[f"alone {name}"] = _alone(sides[name == end], i)
     pairs = _pairs_of(people, sides, end, bar)
-    columns |= {f"pair {i} {j}": found.together for (i, j), found in pairs.items()}
+    columns |= {f"pair {i} {j}": four.together for (i, j), four in pairs.items()}
     drawn = resample(columns, evidence.units, rng=np.random.default_rng(evidence.seed), resamples=resamples)
     alone = _claims(drawn, people.players, "alone", evidence.seed, 1)
     shares = _claims(drawn, people.players, "share", evidence.seed, 2)
-    made = PersonSwaps(
+    view = PersonSwaps(
         cascade=evidence.cascade.name,
         run=evidence.run,
         noun=evidence.cascade.noun,
@@ -179,7 +179,7 @@ def person_swaps(
         resamples=resamples,
         seed=evidence.seed,
     )
-    return replace(made, sentence=_sentence(made))
+    return replace(view, sentence=_sentence(view))
 
 
 def _coalitions(people: PeopleAt, table: Mapping[int, Floats]) -> Coalitions:
@@ -201,15 +201,15 @@ class _Four:
 
 
 def _pairs_of(people: PeopleAt, sides: Mapping[bool, Coalitions], end: str, bar: float) -> dict[tuple[int, int], _Four]:
-    """Give the pairs of stages whose four cells were run, each by the outcomes that it is held to."""
-    found: dict[tuple[int, int], _Four] = {}
+    """The pairs of stages whose four cells were run, each by the outcomes that it is held to."""
+    pairs: dict[tuple[int, int], _Four] = {}
     for i, j in combinations(range(len(people.players)), 2):
         side = sides[end in (people.players[i], people.players[j])]
         cells, table = side.four(i, j), side.pair(i, j, bar=bar)
         if cells is not None and table is not None:
             neither, first, second, both = cells
-            found[i, j] = _Four(table, both - first - second + neither)
-    return found
+            pairs[i, j] = _Four(table, both - first - second + neither)
+    return pairs
 
 
 def _claims(drawn: Resamples, names: Sequence[str], kind: str, seed: int, place: int) -> Mapping[str, Claim]:
@@ -228,7 +228,7 @@ def _stage(
     *,
     bar: float,
 ) -> PersonStage:
-    names = {one.name for (_, at), one in people.respondents.items() if at == stage}
+    names = {respondent.name for (_, at), respondent in people.respondents.items() if at == stage}
     answered = people.answered.get(stage, 0)
     if stage not in people.players:
         nothing = _nobody()
@@ -253,16 +253,16 @@ def _stage(
 def _pairs(
     people: PeopleAt, drawn: Resamples, pairs: Mapping[tuple[int, int], _Four], *, seed: int
 ) -> tuple[PersonPair, ...]:
-    made = claims(drawn, {f"{i} {j}": f"pair {i} {j}" for i, j in pairs}, rng=np.random.default_rng([seed, 4]))
+    pair_claims = claims(drawn, {f"{i} {j}": f"pair {i} {j}" for i, j in pairs}, rng=np.random.default_rng([seed, 4]))
     return tuple(
         PersonPair(
             earlier=people.players[i],
             later=people.players[j],
-            table=found.table,
-            together=made[f"{i} {j}"],
+            table=four.table,
+            together=pair_claims[f"{i} {j}"],
             interaction=_over_sets(drawn, f"both {i} {j}", people),
         )
-        for (i, j), found in pairs.items()
+        for (i, j), four in pairs.items()
     )
 
 
@@ -302,4 +302,4 @@ def _sentence(view: PersonSwaps) -> str:
     if not view.players:
         return "Not measured: nobody has answered what a stage of this run received."
     answered = [row for row in view.stages if row.stage in view.players]
-    return " ".join(f"A person at {told(row.stage, row.alone, noun=view.noun)}." for row in answered)
+    return " ".join(f"A person at {claim_sentence(row.stage, row.alone, noun=view.noun)}." for row in answered)

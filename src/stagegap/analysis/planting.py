@@ -43,7 +43,7 @@ class Selfcheck:
 
 
 def wrong_answers(evidence: ev.Evidence, stage: str, *, rng: np.random.Generator) -> dict[str, Answer]:
-    """Give, per record with a reference, an answer of the declared type that is not acceptable, drawn at random.
+    """Per record with a reference, an answer of the declared type that is not acceptable, drawn at random.
 
     Closed sets give their values; every other type what the system or people answered for other records. A record
     for which no tried value is wrong gets none.
@@ -51,7 +51,7 @@ def wrong_answers(evidence: ev.Evidence, stage: str, *, rng: np.random.Generator
     by = evidence.metrics[stage]
     bar = ev.score_bar(evidence, stage, by)
     pool = _pool(evidence, stage)
-    found: dict[str, Answer] = {}
+    wrong: dict[str, Answer] = {}
     for record in evidence.records if pool else ():
         reference = evidence.references.get((record.id, stage))
         if reference is None:
@@ -61,16 +61,16 @@ def wrong_answers(evidence: ev.Evidence, stage: str, *, rng: np.random.Generator
             answer = Answer(value=pool[place])
             reached = score(answer_as_output(answer, record=record.id, stage=stage), reference, by)
             if not math.isnan(reached) and reached < bar - BAR_SLACK:
-                found[record.id] = answer
+                wrong[record.id] = answer
                 break
-    return found
+    return wrong
 
 
 def _pool(evidence: ev.Evidence, stage: str) -> Sequence[Json]:
-    """Give the answers to choose from; at a stage with a condition also none at all, its own way to go wrong."""
-    made = _answers(evidence, stage)
-    silent = [None] * max(1, len(made) // SILENT) if evidence.cascade.stage(stage).when and made else []
-    return [*made, *silent]
+    """The answers to choose from; at a stage with a condition also none at all, its own way to go wrong."""
+    answers = _answers(evidence, stage)
+    silent = [None] * max(1, len(answers) // SILENT) if evidence.cascade.stage(stage).when and answers else []
+    return [*answers, *silent]
 
 
 def _answers(evidence: ev.Evidence, stage: str) -> Sequence[Json]:
@@ -85,14 +85,14 @@ def _answers(evidence: ev.Evidence, stage: str) -> Sequence[Json]:
 
 
 def planted_sets(cascade: Cascade, stage: str) -> tuple[tuple[str, ...], ...]:
-    """Give, along the staircase up to the stage, the effective sets: references before it, the planted fault at it."""
+    """Along the staircase up to the stage, the effective sets: references before it, the planted fault at it."""
     order = staircase_order(cascade)
     before = order[: order.index(stage) + 1]
     return tuple(effective_set(cascade, {*before[:count], stage}) for count in range(len(before)))
 
 
 def planted_cells(cascade: Cascade, stage: str) -> tuple[Cell, ...]:
-    """Give the distinct cells that must run for faults at a stage; none where the outcome can't see them."""
+    """The distinct cells that must run for faults at a stage; none where the outcome can't see them."""
     sets = dict.fromkeys(swapped for swapped in planted_sets(cascade, stage) if stage in swapped)
     return tuple(Cell("version", swapped) for swapped in sets)
 
@@ -100,12 +100,12 @@ def planted_cells(cascade: Cascade, stage: str) -> tuple[Cell, ...]:
 def given_answers(
     evidence: ev.Evidence, cell: Cell, stage: str, wrong: Mapping[str, Answer]
 ) -> dict[str, dict[str, Answer]]:
-    """Give what answers at the swapped stages of such a cell: planted faults at one, references at the others."""
-    found: dict[str, dict[str, Answer]] = {name: {} for name in cell.stages}
+    """What answers at the swapped stages of such a cell: planted faults at one, references at the others."""
+    given: dict[str, dict[str, Answer]] = {name: {} for name in cell.stages}
     for (record, at), reference in evidence.references.items():
-        if at in found and at != stage:
-            found[at][record] = reference.first
-    return found | {stage: dict(wrong)}
+        if at in given and at != stage:
+            given[at][record] = reference.first
+    return given | {stage: dict(wrong)}
 
 
 def planted(
@@ -148,15 +148,15 @@ def _world(
     outputs: Mapping[tuple[str, str], Mapping[str, Output]],
     swapped: tuple[str, ...],
 ) -> ev.Evidence | None:
-    """Give the evidence as if the outputs of a cell had been the system's; None where the fault is not seen."""
+    """The evidence as if the outputs of a cell had been the system's; None where the fault is not seen."""
     if stage not in swapped:
         return None
     cell = Cell("version", swapped)
-    found = dict(evidence.outputs)
+    planted = dict(evidence.outputs)
     for name, answers in given_answers(evidence, cell, stage, wrong).items():
-        made = {record: answer_as_output(answer, record=record, stage=name) for record, answer in answers.items()}
-        found[str(SYSTEM), name] = {**evidence.system(name), **made}
+        forced = {record: answer_as_output(answer, record=record, stage=name) for record, answer in answers.items()}
+        planted[str(SYSTEM), name] = {**evidence.system(name), **forced}
     for (where, name), rows in outputs.items():
         if where == str(cell):
-            found[str(SYSTEM), name] = {**evidence.system(name), **rows}
-    return replace(evidence, outputs=found)
+            planted[str(SYSTEM), name] = {**evidence.system(name), **rows}
+    return replace(evidence, outputs=planted)

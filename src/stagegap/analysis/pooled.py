@@ -48,7 +48,7 @@ def pooled_scores(
     custom: Mapping[str, CustomMetric] | None = None,
     resamples: int = RESAMPLES,
 ) -> tuple[PooledScore, ...]:
-    """Give the pooled scores of every stage and metric, all intervals from the same resamples of whole clusters.
+    """The pooled scores of every stage and metric, all intervals from the same resamples of whole clusters.
 
     Infrastructure failures and records without a reference or an output are in no figure.
     """
@@ -56,8 +56,8 @@ def pooled_scores(
     wanted = [(stage.name, name) for stage in evidence.cascade.stages for name in stage.metrics]
     sums = {pair: _sums(evidence, *pair, functions) for pair in wanted}
     columns: dict[str, Floats] = {}
-    for pair, found in sums.items():
-        is_wanted, is_answered, scores = found.T
+    for pair, table in sums.items():
+        is_wanted, is_answered, scores = table.T
         columns |= {
             _column("precision", pair): np.where(is_answered == 1, scores, math.nan),
             _column("recall", pair): np.where(is_wanted == 1, scores, math.nan),
@@ -74,14 +74,14 @@ def pooled_scores(
         PooledScore(
             stage=pair[0],
             metric=pair[1],
-            wanted=int(np.nansum(found[:, 0])),
-            answered=int(np.nansum(found[:, 1])),
-            both=int(np.nansum(found[:, 0] * found[:, 1])),
+            wanted=int(np.nansum(table[:, 0])),
+            answered=int(np.nansum(table[:, 1])),
+            both=int(np.nansum(table[:, 0] * table[:, 1])),
             precision=drawn.mean(_column("precision", pair)),
             recall=drawn.mean(_column("recall", pair)),
             f1=ratio(drawn, _column("sum", pair), _column("half", pair)),
         )
-        for pair, found in sums.items()
+        for pair, table in sums.items()
     )
 
 
@@ -90,7 +90,7 @@ def _column(name: str, pair: tuple[str, str]) -> str:
 
 
 def _sums(evidence: Evidence, stage: str, name: str, custom: Mapping[str, CustomMetric]) -> Floats:
-    """Give per record: wanted an answer, got one, score where both; NaN throughout where there is nothing to say."""
+    """Per record: wanted an answer, got one, score where both; NaN throughout where there is nothing to say."""
     by = metric(name, custom=custom.get(name))
     outputs = evidence.system(stage)
     table = np.full((len(evidence.records), 3), math.nan)
@@ -100,9 +100,9 @@ def _sums(evidence: Evidence, stage: str, name: str, custom: Mapping[str, Custom
             continue
         wanted = any(_is_answer(answer.value) for answer in reference.accepted)
         answered = output.status.has_value and _is_answer(output.value)
-        found = score(output, reference, by) if wanted and answered else 0.0
-        if not math.isnan(found):
-            table[row] = wanted, answered, found
+        record_score = score(output, reference, by) if wanted and answered else 0.0
+        if not math.isnan(record_score):
+            table[row] = wanted, answered, record_score
     return table
 
 

@@ -98,12 +98,12 @@ def rated_gap(
 
 
 def _filled(human: Floats, machine: Floats, unknown: NDArray[np.bool_], value: float) -> Floats:
-    """Give the system's ratings on the records of the person's, with the same number for each unknown one."""
+    """The system's ratings on the records of the person's, with the same number for each unknown one."""
     return np.where(np.isnan(human), math.nan, np.where(unknown, value, machine))
 
 
 def _matrix(ratings: Sequence[Rating], records: Sequence[Record]) -> Floats:
-    """Give raters x records, NaN where a rater did not rate."""
+    """Raters x records, NaN where a rater did not rate."""
     places = {record.id: place for place, record in enumerate(records)}
     raters = {name: row for row, name in enumerate(sorted({rating.rater for rating in ratings}))}
     table = np.full((len(raters), len(records)), math.nan)
@@ -120,7 +120,7 @@ def _means(table: Floats) -> Floats:
 
 
 def _agreement(a: Floats, b: Floats, groups: Clusters, *, rng: np.random.Generator) -> Estimate:
-    """Give alpha over the answers of both, those of one record being resampled together."""
+    """Alpha over the answers of both, those of one record being resampled together."""
     rows = max(len(a), len(b))
     padded = [np.vstack([table, np.full((rows - len(table), table.shape[1]), math.nan)]) for table in (a, b)]
     ratings = np.hstack(padded)
@@ -132,10 +132,10 @@ def _agreement(a: Floats, b: Floats, groups: Clusters, *, rng: np.random.Generat
 def _sentence(drawn: Resamples, gap: Estimate, bounds: Bounds, *, noun: str) -> str:
     if not gap.is_measured:
         return f"The gap is {gap.method}."
-    said = {True: "people are rated higher", False: "people are rated lower"}[gap.value > 0]
+    lean = {True: "people are rated higher", False: "people are rated lower"}[gap.value > 0]
     start = (
         f"Person minus system is {figures.number(gap.value)} ({figures.interval(gap, Unit.NUMBER)}) on the "
-        f"{counted(gap.n, noun)} with ratings of both: {said if gap.excludes_zero else 'no difference can be told'}."
+        f"{counted(gap.n, noun)} with ratings of both: {lean if gap.excludes_zero else 'no difference can be told'}."
     )
     if not bounds.unknown:
         return start

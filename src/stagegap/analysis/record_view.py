@@ -72,7 +72,7 @@ def record_view(
     faults: Mapping[str, Failure],
     scores: Mapping[str, float],
 ) -> RecordView:
-    """Give the record with a block for each stage; all mappings are by stage, for this record."""
+    """The record with a block for each stage; all mappings are by stage, for this record."""
     return RecordView(
         record=record.id,
         fields=tuple((name, _cut(text_of(value), LONGEST_FIELD)) for name, value in record.fields.items()),
@@ -132,7 +132,7 @@ def _badge(fault: Failure | None, *, is_compared: bool, is_same: bool) -> Badge:
 
 
 def _nearest(value: Json, accepted: Sequence[Answer]) -> Answer | None:
-    """Give the accepted answer that is the system's own if there is one, otherwise the first."""
+    """The accepted answer that is the system's own if there is one, otherwise the first."""
     same = (answer for answer in accepted if answer.value == value)
     return next(same, accepted[0] if accepted else None)
 
@@ -164,19 +164,19 @@ def _people(reference: Reference | None) -> str:
 
 def _saw(source: Source, record: Record, outputs: Mapping[str, Output]) -> str:
     if source.origin == "record":
-        there = record.fields.get(source.name)
-        return f"record.{source.name}" if there is not None else f"record.{source.name}, which is empty"
+        field = record.fields.get(source.name)
+        return f"record.{source.name}" if field is not None else f"record.{source.name}, which is empty"
     output = outputs.get(source.name)
     if source.part == "confidence":
         return f"confidence of {source.name}"
     if source.part == "scores":
         return f"scores of {source.name}"
-    said = shown_output(output)
-    return said if len(said) <= SHORT else f"{said[: SHORT - 1].rstrip()}…"
+    text = shown_output(output)
+    return text if len(text) <= SHORT else f"{text[: SHORT - 1].rstrip()}…"
 
 
 def text_of(value: Json) -> str:
-    """Give a value as people read it: a text as it is, anything else as JSON."""
+    """A value as people read it: a text as it is, anything else as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
 
 

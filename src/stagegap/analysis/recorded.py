@@ -30,7 +30,7 @@ def known_outputs(cascade: Cascade, outputs: Outputs, references: Mapping[tuple[
     """
     if not any(stage.is_recorded for stage in cascade.stages):
         return Sorted(outputs=outputs, unknown={})
-    found = dict(outputs)
+    known = dict(outputs)
     unknown: dict[tuple[str, str], frozenset[str]] = {}
     for cell in {name: Cell.parse(name) for name, _ in outputs}.values():
         for stage in cascade.stages:
@@ -41,8 +41,8 @@ def known_outputs(cascade: Cascade, outputs: Outputs, references: Mapping[tuple[
             lost = frozenset(record for record, output in outputs[place].items() if not at.is_known(record, output))
             if lost:
                 unknown[place] = lost
-                found[place] = {record: output for record, output in outputs[place].items() if record not in lost}
-    return Sorted(outputs=found, unknown=unknown)
+                known[place] = {record: output for record, output in outputs[place].items() if record not in lost}
+    return Sorted(outputs=known, unknown=unknown)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ HOW_SETTLED: Mapping[str, str] = {
 
 
 def latest(labels: Iterable[Label]) -> dict[Place, dict[str, Label]]:
-    """Give the label in force of each person at each record and stage, persons in the order of their first event.
+    """The label in force of each person at each record and stage, persons in the order of their first event.
 
     Adjudications are no person's own answer and are left out, and so are labels of swap queues: they answer an input
     that may be wrong, of one run.
@@ -46,9 +46,9 @@ def latest(labels: Iterable[Label]) -> dict[Place, dict[str, Label]]:
 
 
 def adjudications(labels: Iterable[Label]) -> dict[Place, Label]:
-    """Give the adjudication in force at each record and stage: the last one made."""
-    made = (label for label in labels if label.action == "adjudicate" and label.answer)
-    return {(label.record, label.stage): label for label in sorted(made, key=lambda label: label.at)}
+    """The adjudication in force at each record and stage: the last one made."""
+    adjudicated = (label for label in labels if label.action == "adjudicate" and label.answer)
+    return {(label.record, label.stage): label for label in sorted(adjudicated, key=lambda label: label.at)}
 
 
 def settle(labels: Iterable[Label], cascade: Cascade) -> list[Reference]:
@@ -69,7 +69,9 @@ def of_their_type(labels: Iterable[Label], cascade: Cascade) -> list[Label]:
         label
         for label in labels
         if label.stage not in outputs
-        or all(_is_of(outputs[label.stage], one.value) for one in (label.answer, *label.also) if one is not None)
+        or all(
+            _is_of(outputs[label.stage], answer.value) for answer in (label.answer, *label.also) if answer is not None
+        )
     ]
 
 
@@ -81,7 +83,9 @@ def _is_of(output: OutputType, value: Json) -> bool:
         case Kind.LABEL:
             return isinstance(value, str) and (not output.values or value in output.values)
         case Kind.LABELS:
-            return isinstance(value, list | tuple) and (not output.values or all(one in output.values for one in value))
+            return isinstance(value, list | tuple) and (
+                not output.values or all(entry in output.values for entry in value)
+            )
         case Kind.RANKING:
             return isinstance(value, list | tuple)
         case Kind.TEXT:
@@ -95,19 +99,21 @@ def _is_of(output: OutputType, value: Json) -> bool:
 
 
 def references(labels: Sequence[Label], kinds: Mapping[str, Kind]) -> dict[Place, Reference]:
-    """Give the reference of each record and stage: what an adjudication says, otherwise what `settled` gives."""
+    """The reference of each record and stage: what an adjudication says, otherwise what `settled` gives."""
     decided, people = adjudications(labels), latest(labels)
-    found = {place: settled(list(own.values()), kinds[place[1]]) for place, own in people.items() if place[1] in kinds}
+    by_place = {
+        place: settled(list(own.values()), kinds[place[1]]) for place, own in people.items() if place[1] in kinds
+    }
     for place, label in decided.items():
         if place[1] in kinds and label.answer is not None:
-            found[place] = Reference(
+            by_place[place] = Reference(
                 record=label.record,
                 stage=label.stage,
                 accepted=(label.answer, *label.also),
                 annotators=tuple(dict.fromkeys([*people.get(place, {}), label.annotator])),
                 settled="adjudicated",
             )
-    return found
+    return by_place
 
 
 def settled(labels: Sequence[Label], kind: Kind) -> Reference:
@@ -159,12 +165,12 @@ def _chosen_by_half(answers: Sequence[Answer]) -> list[Answer]:
     chosen = [ids(answer.value) for answer in answers]
     votes = Counter(item for items in chosen for item in items)
     order = {item: place for place, item in enumerate(dict.fromkeys(item for items in chosen for item in items))}
-    kept = [item for item, count in votes.items() if 2 * count >= len(answers)]
+    majority = [item for item, count in votes.items() if 2 * count >= len(answers)]
     silent = sum(not items for items in chosen)
-    if not kept and 2 * silent < len(answers):
+    if not majority and 2 * silent < len(answers):
         return []
-    kept.sort(key=lambda item: (-votes[item], order[item]))
-    return [Answer(value=kept, facts=answers[0].facts)]
+    majority.sort(key=lambda item: (-votes[item], order[item]))
+    return [Answer(value=majority, facts=answers[0].facts)]
 
 
 def _distinct(answers: Sequence[Answer]) -> list[Answer]:

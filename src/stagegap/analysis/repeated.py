@@ -23,16 +23,16 @@ def repeat_noise(
     evidence: ev.Evidence, stage: str, outputs: Iterable[Output], *, resamples: int = RESAMPLES
 ) -> RepeatNoise | None:
     """Split the variance of a stage's scores over records and over repeats; None where it was asked once."""
-    found: dict[str, dict[int, float]] = {}
+    by_record: dict[str, dict[int, float]] = {}
     for output in outputs:
         reference = evidence.references.get((output.record, stage))
         if reference is not None:
-            found.setdefault(output.record, {})[output.repeat] = score(output, reference, evidence.metrics[stage])
-    repeats = 1 + max((repeat for own in found.values() for repeat in own), default=0)
+            by_record.setdefault(output.record, {})[output.repeat] = score(output, reference, evidence.metrics[stage])
+    repeats = 1 + max((repeat for own in by_record.values() for repeat in own), default=0)
     if repeats < 2:
         return None
-    whole = [record for record in evidence.records if _is_whole(found.get(record.id, {}), repeats)]
-    scores = [[found[record.id][repeat] for repeat in range(repeats)] for record in whole]
+    whole = [record for record in evidence.records if _is_whole(by_record.get(record.id, {}), repeats)]
+    scores = [[by_record[record.id][repeat] for repeat in range(repeats)] for record in whole]
     table = np.array(scores, dtype=np.float64).reshape(-1, repeats)
     noun = evidence.cascade.noun
     if len(table) < 2:
@@ -61,7 +61,7 @@ def repeat_noise(
 
 
 def _is_whole(scores: Mapping[int, float], repeats: int) -> bool:
-    return len(scores) == repeats and not any(math.isnan(one) for one in scores.values())
+    return len(scores) == repeats and not any(math.isnan(repeat_score) for repeat_score in scores.values())
 
 
 def _sentence(stage: str, repeats: int, omega2: float, sigma2: Estimate, noun: str, *, pays: bool) -> str:

@@ -22,7 +22,7 @@ class Respondent:
 
 def respondents(
     labels: Iterable[Label],
-    shown: Mapping[tuple[str, str], str],
+    put: Mapping[tuple[str, str], str],
     cascade: Cascade,
     actual: Mapping[Place, str],
     *,
@@ -30,7 +30,7 @@ def respondents(
 ) -> dict[Place, Respondent]:
     """Choose one person for each record and stage, of those whose input is known.
 
-    `shown` says what a queue put before people, by queue and record; `actual` what the stage received in the run. A
+    `put` says what a queue put before people, by queue and record; `actual` what the stage received in the run. A
     label of no queue counts where the stage reads nothing but the record (as `anything`). Of several people the one
     who answered what the stage received comes first; the rest is drawn by the record's id, so that nobody's labels
     are preferred. Hunted labels are left out: their records are no fair sample.
@@ -40,22 +40,22 @@ def respondents(
     for label in sorted(labels, key=lambda label: label.at):
         if label.action == "adjudicate" or label.targeted or label.task != "produce":
             continue
-        what = shown.get((label.queue, label.record)) if label.queue else anything
+        what = put.get((label.queue, label.record)) if label.queue else anything
         if what is not None and (label.queue or label.stage in roots):
             own = people.setdefault((label.record, label.stage), {}).setdefault(label.annotator, {})
             own[what] = label.answer if label.action == "label" else None
-    found: dict[Place, Respondent] = {}
+    by_place: dict[Place, Respondent] = {}
     for place, own in people.items():
         answered = {
-            name: kept
+            name: answers
             for name, given in own.items()
-            if (kept := {what: answer for what, answer in given.items() if answer is not None})
+            if (answers := {what: answer for what, answer in given.items() if answer is not None})
         }
         fits = {actual.get(place), anything}
         first = min(answered, key=lambda name: (not fits & answered[name].keys(), _draw(place, name)), default=None)
         if first is not None:
-            found[place] = Respondent(name=first, answers=answered[first])
-    return found
+            by_place[place] = Respondent(name=first, answers=answered[first])
+    return by_place
 
 
 def _draw(place: Place, name: str) -> bytes:

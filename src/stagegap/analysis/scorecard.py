@@ -167,7 +167,7 @@ def measure(
 
 
 def outcome_name(cascade: Cascade) -> str:
-    """Give the outcome in words: `good mails (draft.fact_recall >= 0.8)` or `mean draft.fact_recall`."""
+    """The outcome in words: `good mails (draft.fact_recall >= 0.8)` or `mean draft.fact_recall`."""
     outcome = cascade.outcome
     score = f"{outcome.stage}.{metric_title(outcome.metric)}"
     return f"mean {score}" if outcome.good is None else f"good {plural(cascade.noun, 2)} ({score} >= {outcome.good:g})"
@@ -222,7 +222,7 @@ def _compute(evidence: ev.Evidence, *, seed: int, resamples: int) -> _Parts:
 
 
 def _bounded(bounds: OutcomeBounds) -> str:
-    """Give the bounds as the reason why there is no ceiling."""
+    """The bounds as the reason why there is no ceiling."""
     return f"not measured: {bounds.sentence[:1].lower()}{bounds.sentence[1:].removesuffix('.')}"
 
 
@@ -259,16 +259,16 @@ def _alone(parts: _Parts, stage: str) -> Estimate:
     if unknown:
         noun = parts.evidence.cascade.noun
         return unmeasured(f"not measured: {counted(len(unknown), noun)} have no recorded output on references")
-    found = parts.resamples.mean(f"alone {stage}")
-    if found.n:
-        return found
+    estimate = parts.resamples.mean(f"alone {stage}")
+    if estimate.n:
+        return estimate
     return unmeasured(f"not measured: the run holds no output of {stage} on references")
 
 
 def _people(parts: _Parts, column: str, stage: str) -> Estimate:
-    found = parts.resamples.mean(column)
-    if found.n:
-        return found
+    estimate = parts.resamples.mean(column)
+    if estimate.n:
+        return estimate
     noun = parts.evidence.cascade.noun
     return unmeasured(f"not measured: no {noun} has labels of two people at {stage}")
 

@@ -50,43 +50,43 @@ class Decision:
 def decisions(settled: Sequence[Label]) -> tuple[Decision, ...]:
     """List adjudications in force, newest first."""
     return tuple(
-        Decision(record=one.record, who=one.annotator, verified=one.verified, at=one.at, reason=one.reason)
-        for one in sorted(settled, key=lambda label: label.at, reverse=True)
+        Decision(record=label.record, who=label.annotator, verified=label.verified, at=label.at, reason=label.reason)
+        for label in sorted(settled, key=lambda label: label.at, reverse=True)
     )
 
 
 def disagreement(labels: Sequence[Label], by: Metric) -> Disagreement | None:
-    """Give the disagreement of the labels in force of one record; None where people agree by the stage's metric.
+    """The disagreement of the labels in force of one record; None where people agree by the stage's metric.
 
     Where the metric can't compare two answers they differ when they are not the same. The two answers that most people
     gave stand against each other.
     """
     votes: Counter[str] = Counter()
-    found: dict[str, Answer] = {}
+    answers: dict[str, Answer] = {}
     for label in labels:
         if label.answer is not None:
             votes[digest(label.answer)] += 1
-            found[digest(label.answer)] = label.answer
+            answers[digest(label.answer)] = label.answer
     alike = agreement(labels, by)
-    if len(found) < 2 or (not math.isnan(alike) and alike >= 1):
+    if len(answers) < 2 or (not math.isnan(alike) and alike >= 1):
         return None
     record = labels[0].record
-    first, second = (found[key] for key, _ in votes.most_common(2))
+    first, second = (answers[key] for key, _ in votes.most_common(2))
     if sha256(record.encode("utf-8", "surrogatepass")).digest()[0] % 2:
         first, second = second, first
     return Disagreement(
-        record=record, a=first, b=second, others=len(found) - 2, targeted=all(label.targeted for label in labels)
+        record=record, a=first, b=second, others=len(answers) - 2, targeted=all(label.targeted for label in labels)
     )
 
 
 def digest(answer: Answer) -> str:
-    """Give a name of an answer that says nothing about who gave it: 16 hex digits."""
+    """A name of an answer that says nothing about who gave it: 16 hex digits."""
     text = json.dumps([answer.value, [fact.wordings for fact in answer.facts]], sort_keys=True)
     return sha256(text.encode()).hexdigest()[:16]
 
 
 def settling_form(form: Mapping[str, Json], guideline: str) -> dict[str, Json]:
-    """Give the form of the one who settles: which answer is right, their own where neither is, why, and by which line.
+    """The form of the one who settles: which answer is right, their own where neither is, why, and by which line.
 
     Keys 1 to 4 are A, B, both and neither.
     """
@@ -114,35 +114,35 @@ def settling_form(form: Mapping[str, Json], guideline: str) -> dict[str, Json]:
 
 
 def guideline_lines(guideline: str) -> list[str]:
-    """Give the lines of a guideline that can be cited, each once."""
+    """The lines of a guideline that can be cited, each once."""
     return list(dict.fromkeys(line.strip() for line in guideline.splitlines() if line.strip()))
 
 
-def settling_payload(found: Disagreement, item: QueueItem) -> dict[str, Json]:
-    """Give what the one who settles sees: the inputs as in labelling, and the two answers without names."""
-    shown: dict[str, Json] = json.loads(item.payload)
-    options = shown["options"]
+def settling_payload(disagreement: Disagreement, item: QueueItem) -> dict[str, Json]:
+    """What the one who settles sees: the inputs as in labelling, and the two answers without names."""
+    content: dict[str, Json] = json.loads(item.payload)
+    options = content["options"]
     assert isinstance(options, dict), "a payload has its options by field"
     titles = {str(o["value"]): str(o.get("title", "")) for o in options.get("value", ()) if isinstance(o, Mapping)}  # type: ignore[union-attr]
-    a, b = digest(found.a), digest(found.b)
+    a, b = digest(disagreement.a), digest(disagreement.b)
     verdict: list[Json] = [
-        {"value": a, "text": f"A:  {in_words(found.a, titles)}"},
-        {"value": b, "text": f"B:  {in_words(found.b, titles)}"},
+        {"value": a, "text": f"A:  {in_words(disagreement.a, titles)}"},
+        {"value": b, "text": f"B:  {in_words(disagreement.b, titles)}"},
         {"value": f"{a} {b}", "text": "Both are fine"},
         {"value": NEITHER, "text": "Neither: write it"},
     ]
-    return {**shown, "options": {**options, "verdict": verdict}}
+    return {**content, "options": {**options, "verdict": verdict}}
 
 
 def in_words(answer: Answer, titles: Mapping[str, str]) -> str:
-    """Give an answer as a person reads it."""
+    """An answer as a person reads it."""
     match answer.value:
         case None:
             text = "no answer is the right one"
         case bool(value):
             text = "yes" if value else "no"
         case list(entries):
-            text = ", ".join(f"{one} {titles.get(str(one), '')}".strip() for one in entries) or "none of these"
+            text = ", ".join(f"{entry} {titles.get(str(entry), '')}".strip() for entry in entries) or "none of these"
         case Mapping():
             text = json.dumps(answer.value, ensure_ascii=False)
         case value:
@@ -161,7 +161,7 @@ def adjudication(
     at: float,
     verified: bool,
 ) -> Label:
-    """Give the label that settles a record from the card's event and the labels in force there.
+    """The label that settles a record from the card's event and the labels in force there.
 
     Raises: ConfigurationError for an event that the form can't have made, or an answer that nobody has given.
     """
@@ -171,11 +171,11 @@ def adjudication(
     verdict, reason, cites = (str(values.get(name) or "") for name in ("verdict", "reason", "cites"))
     if reason and reason not in REASONS:
         raise ConfigurationError(f"The card sent a decision that can't be stored: {reason!r} is no reason.")
-    there = {digest(label.answer): label.answer for label in labels if label.answer is not None}
+    answers = {digest(label.answer): label.answer for label in labels if label.answer is not None}
     if verdict == NEITHER:
         accepted = [answer_from_values(queue, item, values)]
     else:
-        accepted = [there[key] for key in verdict.split() if key in there]
+        accepted = [answers[key] for key in verdict.split() if key in answers]
         if not accepted or len(accepted) < len(verdict.split()):
             raise ConfigurationError(
                 f"The answers to {item.record!r} were changed while they were settled. Open the record again."
@@ -207,9 +207,9 @@ def adjudication(
     )
 
 
-def beyond_chance(found: ChanceCorrected) -> str:
+def beyond_chance(coefficient: ChanceCorrected) -> str:
     """Say what a coefficient means in one plain sentence."""
-    value = found.value
+    value = coefficient.value
     if not value.is_measured:
         return ""
     meaning = (
@@ -217,14 +217,14 @@ def beyond_chance(found: ChanceCorrected) -> str:
         if value.value <= 0
         else f"of the way from what chance gives to full agreement, people go {figures.share(value.value)}"
     )
-    return f"{found.name} {figures.figure(value, figures.Unit.NUMBER)}: {meaning}."
+    return f"{coefficient.name} {figures.figure(value, figures.Unit.NUMBER)}: {meaning}."
 
 
 def most_cited(settled: Sequence[Label]) -> list[tuple[str, int]]:
-    """Give the guideline lines that adjudications in force rest on, the most cited first: what to write better."""
+    """The guideline lines that adjudications in force rest on, the most cited first: what to write better."""
     return Counter(label.cites for label in settled if label.cites).most_common(5)
 
 
 def reasons(settled: Sequence[Label]) -> list[tuple[str, int]]:
-    """Give how often each reason was named, the most common first."""
+    """How often each reason was named, the most common first."""
     return Counter(label.reason for label in settled if label.reason).most_common()

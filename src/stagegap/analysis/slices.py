@@ -124,7 +124,7 @@ def _failed(evidence: ev.Evidence, stage: str) -> Floats:
 
 
 def _findings(evidence: ev.Evidence, units: Clusters) -> tuple[SliceFinding, ...]:
-    found: list[tuple[str, SliceFinding]] = []
+    findings: list[tuple[str, SliceFinding]] = []
     for stage in evidence.cascade.names:
         failed = _failed(evidence, stage)
         groups = groups_of(evidence.records, evidence.cascade, evidence.references, stage=stage)
@@ -150,19 +150,19 @@ def _findings(evidence: ev.Evidence, units: Clusters) -> tuple[SliceFinding, ...
                 p_adj=math.nan,
                 verdict="tied",
             )
-            found.append((stage, finding))
-    adjusted = _adjusted([finding.p for _, finding in found])
-    decided = [_decided(finding, p) for (_, finding), p in zip(found, adjusted, strict=True)]
-    return tuple(sorted(decided, key=lambda one: (-one.excess, one.group, one.stage)))
+            findings.append((stage, finding))
+    adjusted = _adjusted([finding.p for _, finding in findings])
+    decided = [_decided(finding, p) for (_, finding), p in zip(findings, adjusted, strict=True)]
+    return tuple(sorted(decided, key=lambda finding: (-finding.excess, finding.group, finding.stage)))
 
 
 def _adjusted(p: Sequence[float]) -> list[float]:
     """Adjust the p-values that there are; NaN stays NaN."""
-    known = [i for i, one in enumerate(p) if not math.isnan(one)]
-    found = list(p)
+    known = [i for i, p_value in enumerate(p) if not math.isnan(p_value)]
+    adjusted = list(p)
     for i, value in zip(known, benjamini_hochberg(np.array([p[i] for i in known])).tolist(), strict=True):
-        found[i] = value
-    return found
+        adjusted[i] = value
+    return adjusted
 
 
 def _decided(finding: SliceFinding, p_adj: float) -> SliceFinding:

@@ -47,28 +47,28 @@ def so_far(evidence: ev.Evidence, *, of: int) -> SoFar:
     measured = ~np.isnan(scores)
     is_safe = units.count == len(evidence.records)
     if not measured.any():
-        found = unmeasured(f"not measured: no finished {cascade.noun} has a score yet")
+        estimate = unmeasured(f"not measured: no finished {cascade.noun} has a score yet")
     elif is_safe:
-        found = confidence_sequence(scores[measured])
+        estimate = confidence_sequence(scores[measured])
     else:
         drawn = resample({"outcome": scores}, units, rng=np.random.default_rng(evidence.seed), resamples=RESAMPLES)
-        found = drawn.mean("outcome")
+        estimate = drawn.mean("outcome")
     return SoFar(
         outcome=outcome_name(cascade),
-        estimate=found,
+        estimate=estimate,
         finished=len(evidence.records),
         of=of,
         is_safe=is_safe,
-        sentence=_told(evidence, found, of=of, is_safe=is_safe),
+        sentence=_told(evidence, estimate, of=of, is_safe=is_safe),
     )
 
 
-def _told(evidence: ev.Evidence, found: Estimate, *, of: int, is_safe: bool) -> str:
+def _told(evidence: ev.Evidence, estimate: Estimate, *, of: int, is_safe: bool) -> str:
     cascade, n = evidence.cascade, len(evidence.records)
-    if not found.is_measured:
-        return f"{sentence(outcome_name(cascade))} so far: {found.method}."
-    share = f"{figures.share(found.value)} ({figures.interval(found)}), n {found.n:,}"
-    told = f"{sentence(outcome_name(cascade))} so far: {share}"
+    if not estimate.is_measured:
+        return f"{sentence(outcome_name(cascade))} so far: {estimate.method}."
+    share = f"{figures.share(estimate.value)} ({figures.interval(estimate)}), n {estimate.n:,}"
+    progress = f"{sentence(outcome_name(cascade))} so far: {share}"
     nouns = plural(cascade.noun, 2)
     first = (
         f"of all {counted(of, cascade.noun)}."
@@ -80,4 +80,4 @@ def _told(evidence: ev.Evidence, found: Estimate, *, of: int, is_safe: bool) -> 
         if is_safe
         else f"{sentence(nouns)} come in clusters: the interval is for one look, so stop nothing because of it."
     )
-    return f"{told}, {first} {looking}"
+    return f"{progress}, {first} {looking}"

@@ -37,7 +37,7 @@ class OwnTags:
     """Records with at least one tag."""
 
     def records(self, tag: str) -> tuple[str, ...]:
-        """Give the records that carry a tag."""
+        """The records that carry a tag."""
         return tuple(record for record, tags in self.by_record.items() if tag in tags)
 
 
@@ -84,8 +84,8 @@ def own_tags(events: Iterable[TagEvent]) -> OwnTags:
                 into = event.into if event.action == "rename" else None
                 tags = _replaced(tags, event.tag, into)
                 by_record = {record: _replaced(own, event.tag, into) for record, own in by_record.items()}
-    kept = {record: tuple(name for name in tags if name in own) for record, own in by_record.items() if own}
-    return OwnTags(tags=tuple(tags), by_record=kept)
+    tagged = {record: tuple(name for name in tags if name in own) for record, own in by_record.items() if own}
+    return OwnTags(tags=tuple(tags), by_record=tagged)
 
 
 def _replaced(tags: Mapping[str, None], tag: str, into: str | None) -> dict[str, None]:
@@ -99,7 +99,7 @@ def _replaced(tags: Mapping[str, None], tag: str, into: str | None) -> dict[str,
 def tag_from_event(
     event: Mapping[str, Json], *, stage: str, annotator: str, at: float, run: str, verified: bool
 ) -> TagEvent:
-    """Give the event that the page sent. Raises: ConfigurationError for one that the page can't have made."""
+    """The event that the page sent. Raises: ConfigurationError for one that the page can't have made."""
     action = event.get("action")
     if action not in ("add", "remove", "rename", "drop"):
         raise ConfigurationError(f"A tag can't be changed by {action!r}; it can be added, removed, renamed or dropped.")
@@ -160,7 +160,9 @@ def _row(tag: str, own: OwnTags, read: Sequence[Failure], rate: Estimate) -> Tag
         tag=tag,
         count=int(carries.sum()),
         share=_mean(carries, units),
-        win=product(_mean_win(wins[known], [unit for unit, there in zip(units, known, strict=True) if there]), rate)
+        win=product(
+            _mean_win(wins[known], [unit for unit, is_known in zip(units, known, strict=True) if is_known]), rate
+        )
         if known.any()
         else unmeasured("not measured: there is no ceiling" if len(read) else "too few: nothing is tagged"),
     )
@@ -181,7 +183,7 @@ def _mean(values: Floats, units: Sequence[str]) -> Estimate:
 
 
 def _mean_win(values: Floats, units: Sequence[str]) -> Estimate:
-    """Give the mean of wins in [-1, 1]: a reference may also break a record that was good."""
+    """The mean of wins in [-1, 1]: a reference may also break a record that was good."""
     if ((values == 0) | (values == 1)).all():
         return _mean(values, units)
     grouped = clusters(units)
@@ -197,8 +199,8 @@ def _headline(stage: str, noun: str, failures: int, n: int, read: int, rows: Seq
     if top is None or not top.count:
         if not n:
             return f"No {noun} was scored at {stage}"
-        said = f"fails on {failures:,}" if failures else "never fails: 0"
-        return f"{sentence(stage)} {said} of {counted(n, noun)}"
+        fails = f"fails on {failures:,}" if failures else "never fails: 0"
+        return f"{sentence(stage)} {fails} of {counted(n, noun)}"
     of = f"{read:,} {stage} failures" if read == failures else f"the {read:,} {stage} failures that you tagged"
     return f"{top.count:,} of {of}: {top.tag}"
 

@@ -109,31 +109,34 @@ def variants_view(
     All intervals come from the same resamples of whole clusters, so variants are compared in pairs. A variant that has
     no outcome at all is left out of the ranking and keeps its row.
     """
-    found = {one.name: ev.gather(one.cascade, records, one.outputs, labels, custom=custom) for one in variants}
-    scores = {name: ev.outcome_scores(one, SYSTEM) for name, one in found.items()}
+    by_variant = {
+        variant.name: ev.gather(variant.cascade, records, variant.outputs, labels, custom=custom)
+        for variant in variants
+    }
+    scores = {name: ev.outcome_scores(evidence, SYSTEM) for name, evidence in by_variant.items()}
     ranked = [name for name, values in scores.items() if not np.isnan(values).all()]
     columns = dict(zip(ranked, complete_cases([scores[name] for name in ranked]), strict=True)) if ranked else {}
     columns |= {name: values for name, values in scores.items() if name not in columns}
-    kept = next(iter(found.values())).records
-    prices = {f"price of {one.name}": _prices(one, kept) for one in variants}
-    units = clusters(record.unit for record in kept)
+    evaluated = next(iter(by_variant.values())).records
+    prices = {f"price of {variant.name}": _prices(variant, evaluated) for variant in variants}
+    units = clusters(record.unit for record in evaluated)
     drawn = resample({**columns, **prices}, units, rng=np.random.default_rng(seed), resamples=resamples)
     shared = int((~np.isnan(columns[ranked[0]])).sum()) if ranked else 0
     ranks = _ranks(ranked if shared > 1 else [], drawn)
     rows = [
         VariantRow(
-            variant=one.name,
-            run=one.run,
-            outcome=drawn.mean(one.name),
-            best=ranks.get(one.name, (None, None))[0],
-            worst=ranks.get(one.name, (None, None))[1],
-            price=drawn.mean(f"price of {one.name}"),
-            is_paid=one.is_paid,
-            calls=one.calls,
-            dollars=one.dollars,
-            error=one.error,
+            variant=variant.name,
+            run=variant.run,
+            outcome=drawn.mean(variant.name),
+            best=ranks.get(variant.name, (None, None))[0],
+            worst=ranks.get(variant.name, (None, None))[1],
+            price=drawn.mean(f"price of {variant.name}"),
+            is_paid=variant.is_paid,
+            calls=variant.calls,
+            dollars=variant.dollars,
+            error=variant.error,
         )
-        for one in variants
+        for variant in variants
     ]
     rows.sort(key=lambda row: -math.inf if math.isnan(row.outcome.value) else row.outcome.value, reverse=True)
     leaders = tuple(row.variant for row in rows if row.best == 1)
@@ -154,36 +157,36 @@ def variants_view(
 
 
 def groups_of(rows: Sequence[VariantRow]) -> tuple[tuple[str, ...], ...]:
-    """Give the variants in groups whose ranks do not overlap, best group first; those without a rank are in none."""
-    found: list[list[str]] = []
+    """The variants in groups whose ranks do not overlap, best group first; those without a rank are in none."""
+    groups: list[list[str]] = []
     end = 0
     for row in sorted((row for row in rows if row.best is not None), key=lambda row: row.best or 0):
         assert row.best is not None, "rows without a rank are left out"
         assert row.worst is not None, "a best rank comes with a worst"
         if row.best > end:
-            found.append([])
-        found[-1].append(row.variant)
+            groups.append([])
+        groups[-1].append(row.variant)
         end = max(end, row.worst)
-    return tuple(map(tuple, found))
+    return tuple(map(tuple, groups))
 
 
 def _look_first(rows: Sequence[VariantRow], leaders: Sequence[str]) -> tuple[str, ...]:
     """Say what stopped, which of the leaders costs least, and which two runs to compare."""
-    said = [f"{row.variant} stopped: {row.error}" for row in rows if row.error]
+    sentences = [f"{row.variant} stopped: {row.error}" for row in rows if row.error]
     ahead = [row for row in rows if row.variant in leaders]
     priced = [row for row in ahead if row.price.is_measured]
     if len(ahead) > 1 and len(priced) == len(ahead):
         cheapest = min(priced, key=lambda row: row.price.value)
-        said.append(f"{sentence(cheapest.variant)} costs least of those that are ahead.")
+        sentences.append(f"{sentence(cheapest.variant)} costs least of those that are ahead.")
     ranked = [row for row in rows if row.best is not None]
     if len(ranked) > 1:
         best, other = ranked[0], next((row for row in ranked[1:] if row.variant not in leaders), ranked[1])
-        said.append(f"Read what {best.variant} changes: `stagegap compare {other.run} {best.run}`.")
-    return tuple(said)
+        sentences.append(f"Read what {best.variant} changes: `stagegap compare {other.run} {best.run}`.")
+    return tuple(sentences)
 
 
 def _prices(variant: Variant, records: Sequence[Record]) -> Floats:
-    """Give what each record cost in US dollars, NaN where nothing with a price was asked."""
+    """What each record cost in US dollars, NaN where nothing with a price was asked."""
     costs: dict[str, float] = {}
     for (cell, _), outputs in variant.outputs.items():
         for record, output in outputs.items() if cell == str(SYSTEM) else ():
@@ -202,7 +205,7 @@ def _ranks(names: Sequence[str], drawn: Resamples) -> dict[str, tuple[int, int]]
 
 
 def _headline(rows: Sequence[VariantRow], leaders: Sequence[str], shared: int, noun: str) -> str:
-    """Give the verdict: one variant, or those that can't be told apart."""
+    """The verdict: one variant, or those that can't be told apart."""
     if not leaders:
         return f"Nothing to rank: {counted(shared, noun)} with an outcome in every variant"
     if len(rows) == 1:

@@ -228,5 +228,5 @@ class Scorecard:
 
         Where a gain or the ceiling is not measured nothing adds up, and each is rounded alone; 0 where there is none.
         """
-        found = [stage.gain for stage in self.stages]
-        return figures.printed_gains(self.system, found, self.ceiling, is_staircase=self.is_chain)
+        gains = [stage.gain for stage in self.stages]
+        return figures.printed_gains(self.system, gains, self.ceiling, is_staircase=self.is_chain)

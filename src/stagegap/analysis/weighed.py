@@ -91,7 +91,7 @@ def weighed(
     return Weighed(
         n=len(given),
         people=tuple(_care(name, counts[i], fit) for i, name in enumerate(names)),
-        differ=tuple(sorted(differ, key=lambda one: (-one.chance, one.record))[:MOST_LISTED]),
+        differ=tuple(sorted(differ, key=lambda difference: (-difference.chance, difference.record))[:MOST_LISTED]),
         count=len(differ),
         problem="",
     )
@@ -111,10 +111,10 @@ def _value(label: Label) -> Json:
 
 
 def _values(given: Mapping[str, Mapping[str, Label]]) -> list[Json]:
-    found: list[Json] = []
+    values: list[Json] = []
     for own in given.values():
-        found += [value for value in map(_value, own.values()) if value not in found]
-    return sorted(found, key=str)
+        values += [value for value in map(_value, own.values()) if value not in values]
+    return sorted(values, key=str)
 
 
 def _care(person: str, counts: Floats, fit: DawidSkene) -> Care:
@@ -125,7 +125,7 @@ def _care(person: str, counts: Floats, fit: DawidSkene) -> Care:
 def _differences(
     records: Sequence[str], values: Sequence[Json], fit: DawidSkene, references: Mapping[str, Reference]
 ) -> list[Differs]:
-    found: list[Differs] = []
+    differences: list[Differs] = []
     for item, record in enumerate(records):
         likely = int(np.argmax(fit.chances[item]))
         reference = references.get(record)
@@ -133,10 +133,12 @@ def _differences(
             continue
         accepted = [answer.value for answer in reference.accepted]
         if accepted != [values[likely]]:
-            said = " or ".join(in_words(Answer(value=value), {}) for value in accepted)
+            majority = " or ".join(in_words(Answer(value=value), {}) for value in accepted)
             word = in_words(Answer(value=values[likely]), {})
-            found.append(Differs(record=record, majority=said, likely=word, chance=float(fit.chances[item, likely])))
-    return found
+            differences.append(
+                Differs(record=record, majority=majority, likely=word, chance=float(fit.chances[item, likely]))
+            )
+    return differences
 
 
 def _none(problem: str, *, n: int = 0) -> Weighed:

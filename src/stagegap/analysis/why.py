@@ -18,14 +18,14 @@ from stagegap.stats.intervals import wilson
 def groups_of(
     records: Sequence[Record], cascade: Cascade, references: Mapping[tuple[str, str], Reference], *, stage: str
 ) -> dict[str, NDArray[np.int64]]:
-    """Give, per group as `language: de`, the positions of its records.
+    """Per group as `language: de`, the positions of its records.
 
     Groups come from slices, difficulty, and the reference at earlier `label` or `boolean` stages; never from what
     the system answered. A group that holds every record, or one alone of its name, says nothing and is left out.
     """
     earlier = cascade.ancestors(stage)
     labels = [s.name for s in cascade.stages if s.name in earlier and s.output.kind in (Kind.LABEL, Kind.BOOLEAN)]
-    found: dict[str, list[int]] = {}
+    groups: dict[str, list[int]] = {}
     for position, record in enumerate(records):
         names = dict(record.slices)
         if record.difficulty is not None:
@@ -35,10 +35,10 @@ def groups_of(
             if reference is not None and len(reference.accepted) == 1:
                 names[name] = str(reference.first.value)
         for name, value in names.items():
-            found.setdefault(f"{name}: {value}", []).append(position)
+            groups.setdefault(f"{name}: {value}", []).append(position)
     return {
         group: np.array(positions, dtype=np.int64)
-        for group, positions in found.items()
+        for group, positions in groups.items()
         if len(positions) < len(records)
     }
 
@@ -46,7 +46,7 @@ def groups_of(
 def slice_rows(
     failed: NDArray[np.float64], clusters: Clusters, groups: Mapping[str, NDArray[np.int64]]
 ) -> tuple[SliceRow, ...]:
-    """Give the groups with the most excess failures first.
+    """The groups with the most excess failures first.
 
     `failed` is 1, 0 or NaN per record. Excess = (rate of the group - rate of all) x n of the group: a small group
     with a high rate explains little. The interval is Wilson's on the effective number of records.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 def plural(noun: str, count: int) -> str:
-    """Give the noun as it stands after a count.
+    """The noun as it stands after a count.
 
     >>> plural("mail", 2), plural("query", 2), plural("batch", 2), plural("mail", 1)
     ('mails', 'queries', 'batches', 'mail')
@@ -19,7 +19,7 @@ def plural(noun: str, count: int) -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """Give a count with its noun.
+    """A count with its noun.
 
     >>> counted(1200, "mail")
     '1,200 mails'
@@ -37,7 +37,7 @@ def listed(parts: Sequence[str]) -> str:
 
 
 def metric_title(name: str) -> str:
-    """Give a metric as people call it: a user's function by its own name.
+    """A metric as people call it: a user's function by its own name.
 
     >>> metric_title("recall@3"), metric_title("python:stages.py:short")
     ('recall@3', 'short')

@@ -47,7 +47,7 @@ def sample(records: Sequence[str], size: int, *, seed: int) -> Sample:
 
 
 def form_hash(stage: Stage) -> str:
-    """Give the hash of the output type, which every label carries: 16 hex digits."""
+    """The hash of the output type, which every label carries: 16 hex digits."""
     return _hash(json.dumps(_parts(stage.output), ensure_ascii=False))
 
 
@@ -56,7 +56,7 @@ def _parts(output: OutputType) -> list[Json]:
 
 
 def form(stage: Stage, catalogue: Sequence[Document] = (), *, module: str = "") -> dict[str, Json]:
-    """Give the form of the label card for a stage's output type.
+    """The form of the label card for a stage's output type.
 
     `catalogue` is what a ranking's search may find beyond the candidates; a large one is left out. `module` is the
     text of a form of the user's own, which then takes the place of the field.
@@ -75,12 +75,12 @@ def form(stage: Stage, catalogue: Sequence[Document] = (), *, module: str = "") 
                 "required": False,
             }
         )
-    found: list[Json] = [[d.id, d.title] for d in catalogue] if len(catalogue) <= CATALOGUE else []
+    offered: list[Json] = [[d.id, d.title] for d in catalogue] if len(catalogue) <= CATALOGUE else []
     return {
         "question": stage.ask or f"What is right at {stage.name}?",
         "hash": form_hash(stage),
         "fields": fields,
-        "catalogue": found,
+        "catalogue": offered,
         **({"object": True} if is_object else {}),
         **({"module": module} if module else {}),
         **({"output": _parts(stage.output)} if is_object or module else {}),
@@ -88,7 +88,7 @@ def form(stage: Stage, catalogue: Sequence[Document] = (), *, module: str = "") 
 
 
 def output_of(form: Mapping[str, Any]) -> OutputType | None:
-    """Give the type that a form's whole answer is checked against; None where its one field checks all."""
+    """The type that a form's whole answer is checked against; None where its one field checks all."""
     if "output" not in form:
         return None
     kind, values, of, k, low, high, schema = form["output"]
@@ -164,11 +164,11 @@ def _zip_longest(a: Sequence[str], b: Sequence[str]) -> list[list[str]]:
 def payload(
     stage: Stage, record: str, inputs: Mapping[str, Json], documents: Mapping[str, Document], pool: Sequence[str]
 ) -> dict[str, Json]:
-    """Give all that a person may see of a record: exactly `id`, `inputs` and `options`.
+    """All that a person may see of a record: exactly `id`, `inputs` and `options`.
 
     Only inputs that the stage declares are taken from `inputs`, whatever else it holds.
     """
-    shown: list[Json] = [
+    entries: list[Json] = [
         {"label": name, **_display(name, inputs[name], from_stage=source.origin == "stage")}
         for name, source in stage.inputs.items()
         if name in inputs
@@ -176,7 +176,7 @@ def payload(
     options: list[Json] = [
         {"value": name, "title": documents[name].title, "text": documents[name].text} for name in pool
     ]
-    return {"id": record, "inputs": shown, "options": {"value": options} if options else {}}
+    return {"id": record, "inputs": entries, "options": {"value": options} if options else {}}
 
 
 def _display(name: str, value: Json, *, from_stage: bool) -> dict[str, Json]:
@@ -214,7 +214,7 @@ def label_from_event(
     verified: bool = False,
     read: Callable[[Queue, QueueItem, Json], Answer] | None = None,
 ) -> Label:
-    """Give the label that the card's event says, with what the person saw and by which guideline.
+    """The label that the card's event says, with what the person saw and by which guideline.
 
     `read` gives the answer that the values of the form say; by default it is the stage's own form.
 
@@ -254,13 +254,13 @@ _VERSION = re.compile(r"[0-9a-f]{16}")
 
 
 def _guideline(event: Mapping[str, Json], queue: Queue) -> str:
-    """Give the version that the person had open, which on a page of yesterday is not the newest."""
+    """The version that the person had open, which on a page of yesterday is not the newest."""
     had = event.get("guideline")
     return had if isinstance(had, str) and _VERSION.fullmatch(had) else guideline_hash(queue.guideline)
 
 
 def guideline_hash(text: str) -> str:
-    """Give the version of a guideline's text: 16 hex digits, empty where there is no guideline."""
+    """The version of a guideline's text: 16 hex digits, empty where there is no guideline."""
     return _hash(text) if text else ""
 
 
@@ -268,13 +268,13 @@ _ACTIONS: dict[str, Literal["label", "skip", "undo"]] = {"label": "label", "skip
 
 
 def values_from_label(label: Label) -> dict[str, Json]:
-    """Give the values that a form shows again when a label is opened: the reverse of `label_from_event`."""
+    """The values that a form shows again when a label is opened: the reverse of `label_from_event`."""
     values: dict[str, Json] = {"_unsure": label.unsure, "_odd": label.odd, "_note": label.note}
     return values | values_of(label.answer) if label.answer is not None else values
 
 
 def values_of(answer: Answer) -> dict[str, Json]:
-    """Give an answer as the values of a form."""
+    """An answer as the values of a form."""
     return {
         **values_from_object(answer.value),
         "value": answer.value,
@@ -283,7 +283,7 @@ def values_of(answer: Answer) -> dict[str, Json]:
 
 
 def answer_from_values(queue: Queue, item: QueueItem, values: Json) -> Answer:
-    """Give the answer that the values of a form say. Raises: ConfigurationError for one that the form can't give."""
+    """The answer that the values of a form say. Raises: ConfigurationError for one that the form can't give."""
     asked = cast("dict[str, Any]", json.loads(queue.form))  # the form that `form` gave; checked when made
     if not isinstance(values, Mapping) or ("value" not in values and not asked.get("object")):
         raise _wrong("it has no value")
@@ -295,8 +295,8 @@ def answer_from_values(queue: Queue, item: QueueItem, values: Json) -> Answer:
         problem = _problem(_Form.of(queue), _candidates(item), value)
         if problem:
             raise _wrong(problem)
-    found = [tuple(w.strip() for w in line.split("|") if w.strip()) for line in facts.splitlines()]
-    return Answer(value=value, facts=tuple(Fact(wordings) for wordings in found if wordings))
+    alternatives = [tuple(w.strip() for w in line.split("|") if w.strip()) for line in facts.splitlines()]
+    return Answer(value=value, facts=tuple(Fact(wordings) for wordings in alternatives if wordings))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ Bools = NDArray[np.bool_]
 
 
 def hazard_column(accepted: Mapping[str, Floats], stage: str, ancestors: Sequence[str]) -> Floats:
-    """Give 1 where a record that was right so far first goes wrong at the stage, 0 where it stays right, else NaN.
+    """1 where a record that was right so far first goes wrong at the stage, 0 where it stays right, else NaN.
 
     Its mean is the hazard: first faults / records whose ancestors are all acceptable, as in `faults.account`.
     """
@@ -30,7 +30,7 @@ def root_causes(
     outcome: str,
     bad: Floats,
 ) -> dict[str, Bools]:
-    """Give, per stage, the bad records in which it is the first fault from which nothing recovered.
+    """Per stage, the bad records in which it is the first fault from which nothing recovered.
 
     Walking back from the end, a stage belongs to the failure when it is not acceptable and what reads it belongs to
     it too; the ones above which no other belongs to it are roots. A root lies later than the first fault where a stage

@@ -55,7 +55,7 @@ class Ceiling:
 
 
 def increments(prefix_scores: Sequence[float]) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Give the steps between scores with 0, 1, ... k stages right, and their shares of the headroom.
+    """The steps between scores with 0, 1, ... k stages right, and their shares of the headroom.
 
     Source: Ng, Machine Learning (Coursera 2011), lecture 18, ceiling analysis.
 
@@ -69,13 +69,13 @@ def increments(prefix_scores: Sequence[float]) -> tuple[tuple[float, ...], tuple
 
 
 def complete_cases(outcomes: Sequence[Floats]) -> tuple[Floats, ...]:
-    """Give the outcomes with NaN at every record that lacks one of them, so that the steps add up exactly."""
+    """The outcomes with NaN at every record that lacks one of them, so that the steps add up exactly."""
     missing = np.isnan(np.stack(outcomes)).any(axis=0)
     return tuple(np.where(missing, math.nan, outcome) for outcome in outcomes)
 
 
 def rises(stages: Sequence[str], columns: Sequence[str]) -> dict[str, Weights]:
-    """Give each stage's step between columns with 0, 1, ... k stages right, by the names of the columns.
+    """Each stage's step between columns with 0, 1, ... k stages right, by the names of the columns.
 
     The same column twice in a row says that the stage can't change the outcome. Raises: ValueError.
     """
@@ -90,7 +90,7 @@ def rises(stages: Sequence[str], columns: Sequence[str]) -> dict[str, Weights]:
 def ceiling(
     resamples: Resamples, *, gains: Mapping[str, Weights], system: str, top: str, drawn: SampledOrders | None = None
 ) -> Ceiling:
-    """Give what each stage gains from columns of complete-case outcomes; `system` and `top` name the two ends.
+    """What each stage gains from columns of complete-case outcomes; `system` and `top` name the two ends.
 
     A gain without weights says that the stage can't change the outcome: it is exactly 0. `drawn` is what the sampling
     of orders leaves open. Raises: ValueError when the columns hold different records.
@@ -143,7 +143,7 @@ def _gain(resamples: Resamples, weights: Weights, system: str) -> Estimate:
 
 
 def share_first(drawn: Floats) -> tuple[float, ...]:
-    """Give, per column, the share of rows in which it is the largest; rows with ties are split evenly.
+    """Per column, the share of rows in which it is the largest; rows with ties are split evenly.
 
     >>> share_first(np.array([[2.0, 1.0], [3.0, 3.0]]))
     (0.75, 0.25)

@@ -67,7 +67,7 @@ class Faults:
 
 
 def acceptable(scores: Floats, bar: float) -> Floats:
-    """Give 1 where a score reaches the bar, 0 where it does not, NaN where there is none."""
+    """1 where a score reaches the bar, 0 where it does not, NaN where there is none."""
     return np.where(np.isnan(scores), np.nan, (scores >= bar - BAR_SLACK).astype(np.float64))
 
 
@@ -94,7 +94,8 @@ def account(accepted: Mapping[str, Floats], ancestors: Mapping[str, Sequence[str
             for name, own in verdicts.items()
         ),
         together=tuple(
-            tuple(int((one.wrong & other.wrong).sum()) for other in verdicts.values()) for one in verdicts.values()
+            tuple(int((verdict.wrong & other.wrong).sum()) for other in verdicts.values())
+            for verdict in verdicts.values()
         ),
         unexplained=int((is_bad & (times == 0) & ~may_be).sum()),
         unknown=int((is_bad & is_unknown).sum()),
@@ -128,7 +129,8 @@ def _above(verdicts: Mapping[str, _Verdicts], ancestors: Sequence[str], *, n: in
     if not known:
         return _Verdicts(right=np.ones(n, dtype=np.bool_), wrong=np.zeros(n, dtype=np.bool_))
     return _Verdicts(
-        right=np.all([one.right for one in known], axis=0), wrong=np.any([one.wrong for one in known], axis=0)
+        right=np.all([verdict.right for verdict in known], axis=0),
+        wrong=np.any([verdict.wrong for verdict in known], axis=0),
     )
 
 

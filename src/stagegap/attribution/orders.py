@@ -43,25 +43,25 @@ class Lattice:
         return self.onward[0]
 
     def free(self, mask: int) -> Iterator[int]:
-        """Give the stages that can come next, in cascade order."""
+        """The stages that can come next, in cascade order."""
         return (i for i in range(self.k) if not mask >> i & 1 and self.needs[i] & ~mask == 0)
 
     def walk(self, rank: int) -> Walk:
-        """Give the order of that rank, 0 being cascade order where nothing forbids it."""
-        found: list[int] = []
+        """The order of that rank, 0 being cascade order where nothing forbids it."""
+        walk: list[int] = []
         mask = 0
-        while len(found) < self.k:
+        while len(walk) < self.k:
             for i in self.free(mask):
                 ways = self.onward[mask | 1 << i]
                 if rank < ways:
-                    found.append(i)
+                    walk.append(i)
                     mask |= 1 << i
                     break
                 rank -= ways
-        return tuple(found)
+        return tuple(walk)
 
     def mirrored(self, walk: Walk) -> Walk:
-        """Give the order that turns every pair round that may be turned round, or the order itself.
+        """The order that turns every pair round that may be turned round, or the order itself.
 
         Taken back to front as far as the cascade allows. Where doing so twice does not lead back, the order is its own
         mirror image: so mirror images of orders that are all as likely are all as likely too.
@@ -71,16 +71,16 @@ class Lattice:
 
     def _turned(self, walk: Walk) -> Walk:
         place = {i: at for at, i in enumerate(walk)}
-        found: list[int] = []
+        turned: list[int] = []
         mask = 0
-        while len(found) < self.k:
-            found.append(max(self.free(mask), key=place.__getitem__))
-            mask |= 1 << found[-1]
-        return tuple(found)
+        while len(turned) < self.k:
+            turned.append(max(self.free(mask), key=place.__getitem__))
+            mask |= 1 << turned[-1]
+        return tuple(turned)
 
 
 def lattice(names: Sequence[str], parents: Mapping[str, Sequence[str]], *, at_most: int = MOST_SETS) -> Lattice | None:
-    """Give the sets with their counts of orders; None when there are more than `at_most`."""
+    """The sets with their counts of orders; None when there are more than `at_most`."""
     k = len(names)
     needs = tuple(sum(1 << names.index(p) for p in set(parents[name])) for name in names)
     to: dict[int, int] = {}
@@ -103,34 +103,34 @@ def lattice(names: Sequence[str], parents: Mapping[str, Sequence[str]], *, at_mo
 
 
 def down_sets(names: Sequence[str], parents: Mapping[str, Sequence[str]]) -> tuple[tuple[str, ...], ...]:
-    """Give the sets that hold, with a stage, all that it depends on: those that gains free of order need."""
-    found = lattice(names, parents)
-    if found is None:
+    """The sets that hold, with a stage, all that it depends on: those that gains free of order need."""
+    sets = lattice(names, parents)
+    if sets is None:
         raise ValueError(f"the stages have more than {MOST_SETS:,} sets of this kind")
-    return tuple(named(names, mask) for mask in sorted(found.to))
+    return tuple(named(names, mask) for mask in sorted(sets.to))
 
 
 def named(names: Sequence[str], mask: int) -> tuple[str, ...]:
-    """Give the stages of a set, in cascade order."""
+    """The stages of a set, in cascade order."""
     return tuple(name for i, name in enumerate(names) if mask >> i & 1)
 
 
 def weights(sets: Lattice) -> dict[int, Floats]:
-    """Give, per set, its weight in the gain of each stage under precedence (Faigle & Kern 1992).
+    """Per set, its weight in the gain of each stage under precedence (Faigle & Kern 1992).
 
     The mean over all orders of what a stage adds: e(S) e(S + i onward) / e(all), e counting orders.
     """
-    found = {mask: np.zeros(sets.k) for mask in sets.to}
+    weights = {mask: np.zeros(sets.k) for mask in sets.to}
     for mask, ways in sets.to.items():
         for i in sets.free(mask):
             weight = ways * sets.onward[mask | 1 << i] / sets.orders
-            found[mask | 1 << i][i] += weight
-            found[mask][i] -= weight
-    return found
+            weights[mask | 1 << i][i] += weight
+            weights[mask][i] -= weight
+    return weights
 
 
 def sampled(sets: Lattice) -> Iterator[tuple[Walk, ...]]:
-    """Give rounds of orders without end, each order as likely as any other; always the same ones for the same sets.
+    """Rounds of orders without end, each order as likely as any other; always the same ones for the same sets.
 
     A round takes one order from each of `STRATA` equal parts of all orders (stratified by which stages come first) and
     its mirror image (antithetic; Mitchell et al. 2022). The draw depends on nothing but the shape of the cascade, so
@@ -140,11 +140,11 @@ def sampled(sets: Lattice) -> Iterator[tuple[Walk, ...]]:
     while True:
         places = (np.arange(STRATA) + rng.random(STRATA)) / STRATA
         ranks = [min(int(place * sets.orders), sets.orders - 1) for place in places.tolist()]
-        yield tuple(one for walk in map(sets.walk, ranks) for one in (walk, sets.mirrored(walk)))
+        yield tuple(order for walk in map(sets.walk, ranks) for order in (walk, sets.mirrored(walk)))
 
 
 def prefixes(walk: Walk) -> tuple[int, ...]:
-    """Give the sets that an order passes, from none to all."""
+    """The sets that an order passes, from none to all."""
     masks = [0]
     for i in walk:
         masks.append(masks[-1] | 1 << i)
@@ -152,10 +152,10 @@ def prefixes(walk: Walk) -> tuple[int, ...]:
 
 
 def walked(walks: Sequence[Walk], k: int) -> dict[int, Floats]:
-    """Give, per set, its weight in the mean over these orders of what each stage adds."""
-    found: dict[int, Floats] = {}
+    """Per set, its weight in the mean over these orders of what each stage adds."""
+    weights: dict[int, Floats] = {}
     for walk in walks:
         for i, (low, high) in zip(walk, pairwise(prefixes(walk)), strict=True):
             for mask, sign in ((high, 1.0), (low, -1.0)):
-                found.setdefault(mask, np.zeros(k))[i] += sign / len(walks)
-    return found
+                weights.setdefault(mask, np.zeros(k))[i] += sign / len(walks)
+    return weights

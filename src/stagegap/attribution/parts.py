@@ -69,7 +69,7 @@ def error_parts(
 
 
 def category_ceiling(errors: int, counts: Mapping[str, int], *, error_rate: float) -> dict[str, float]:
-    """Give what mending each category of errors would win at most: its share of the errors times the error rate.
+    """What mending each category of errors would win at most: its share of the errors times the error rate.
 
     Categories may overlap, so the gains may add up to more than the error rate (Machine Learning Yearning, ch. 15).
 

@@ -64,15 +64,15 @@ def sampled_shapley(
             total += _walk(known, order, k) + _walk(known, order[::-1], k)
             orders += 2
         rounds.append(total / (2 * k))
-        found = summary(np.array(rounds), separation=separation)
-        if orders >= at_most or (orders >= at_least and len(rounds) >= FEWEST_ROUNDS and found.is_decided):
+        spread = summary(np.array(rounds), separation=separation)
+        if orders >= at_most or (orders >= at_least and len(rounds) >= FEWEST_ROUNDS and spread.is_decided):
             return SampledShapley(
-                values=found.values,
-                standard_errors=found.errors,
-                difference_errors=found.differences,
+                values=spread.values,
+                standard_errors=spread.errors,
+                difference_errors=spread.differences,
                 orders=orders,
                 sets=known.cache_info().currsize,
-                is_decided=found.is_decided,
+                is_decided=spread.is_decided,
             )
 
 

@@ -82,7 +82,7 @@ def recover(
     at = names.index(planted.stage)
     worst = int(np.argmax(truth["gain"]))
     booked = _booked(planted, usable, units, names, ancestors)
-    found: dict[str, list[tuple[float, bool, bool]]] = {method: [] for method in METHODS}
+    recovered: dict[str, list[tuple[float, bool, bool]]] = {method: [] for method in METHODS}
     places: NDArray[np.intp] = np.flatnonzero(usable)
     codes: NDArray[np.int64] = units.codes[places]
     members: list[NDArray[np.intp]] = [places[codes == code] for code in np.unique(codes)]
@@ -95,12 +95,12 @@ def recover(
             mine = figures[at]
             if mine.is_measured:
                 holds = mine.low - 1e-12 <= truth[method][at] <= mine.high + 1e-12
-                top = int(np.argmax([one.value for one in figures]))
-                found[method].append((mine.value, holds, top == worst))
+                top = int(np.argmax([figure.value for figure in figures]))
+                recovered[method].append((mine.value, holds, top == worst))
     damage = rate * float((planted.clean[0] - planted.spoilt[0])[usable].mean())
     return tuple(
         _recovery(planted.stage, method, rows, truth[method][at], booked[method], rate=rate, damage=damage)
-        for method, rows in found.items()
+        for method, rows in recovered.items()
     )
 
 
@@ -128,7 +128,7 @@ def _recovery(
 
 
 def _mixed(planted: Planted, rows: NDArray[np.intp], hit: NDArray[np.bool_]) -> tuple[list[Floats], dict[str, Floats]]:
-    """Give outcomes and acceptability of a data set in which some records got their fault."""
+    """Outcomes and acceptability of a data set in which some records got their fault."""
     steps = [np.where(hit, bad[rows], good[rows]) for good, bad in zip(planted.clean, planted.spoilt, strict=True)]
     accepted = {
         name: np.where(hit, planted.accepted_spoilt[name][rows], column[rows])
@@ -143,7 +143,7 @@ def _columns(
     names: Sequence[str],
     ancestors: Mapping[str, Sequence[str]],
 ) -> dict[str, Floats]:
-    """Give outcomes, and per stage whether a bad record is booked on it by first fault and by parts."""
+    """Outcomes, and per stage whether a bad record is booked on it by first fault and by parts."""
     bad = 1 - steps[0]
     first = account(accepted, ancestors, bad=bad).first
     cause = error_parts(names, steps).cause
@@ -180,7 +180,7 @@ def _truth(
     names: Sequence[str],
     ancestors: Mapping[str, Sequence[str]],
 ) -> dict[str, list[float]]:
-    """Give the figures of the population: every record with its fault by `rate`, without it by the rest."""
+    """The figures of the population: every record with its fault by `rate`, without it by the rest."""
     rows = np.flatnonzero(usable)
     sides = [_columns(*_mixed(planted, rows, np.full(len(rows), hit)), names, ancestors) for hit in (False, True)]
 
@@ -204,7 +204,7 @@ def _booked(
     names: Sequence[str],
     ancestors: Mapping[str, Sequence[str]],
 ) -> dict[str, Estimate]:
-    """Give, of the records that only the planted fault made bad, the share that each method books on its stage.
+    """Of the records that only the planted fault made bad, the share that each method books on its stage.
 
     For the gain: the share of the damage by which the stage's own gain grows.
     """

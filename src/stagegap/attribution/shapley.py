@@ -26,7 +26,7 @@ EXACT_UP_TO = 10
 
 
 def shapley_matrix(k: int) -> Floats:
-    """Give the k x 2^k matrix of the Shapley value (Shapley 1953): mean marginal contribution over all orders.
+    """The k x 2^k matrix of the Shapley value (Shapley 1953): mean marginal contribution over all orders.
 
     >>> airport = np.array([0, 8, 11, 11, 13, 13, 13, 13], dtype=float)
     >>> [round(float(x), 4) for x in shapley_matrix(3) @ airport]
@@ -36,7 +36,7 @@ def shapley_matrix(k: int) -> Floats:
 
 
 def banzhaf_matrix(k: int) -> Floats:
-    """Give the k x 2^k matrix of the Banzhaf value (Banzhaf 1965): mean marginal contribution over all sets.
+    """The k x 2^k matrix of the Banzhaf value (Banzhaf 1965): mean marginal contribution over all sets.
 
     Steadier when v is noisy; the values do not add up to v(all) - v(none).
     """
@@ -64,7 +64,7 @@ class PairMatrix:
 
 
 def interaction_matrix(k: int) -> PairMatrix:
-    """Give the Shapley interaction index of all pairs (Grabisch & Roubens 1999).
+    """The Shapley interaction index of all pairs (Grabisch & Roubens 1999).
 
     Positive: the two fixes only pay together. Negative: each makes the other superfluous.
     """
@@ -72,7 +72,7 @@ def interaction_matrix(k: int) -> PairMatrix:
 
 
 def banzhaf_interaction_matrix(k: int) -> PairMatrix:
-    """Give the Banzhaf interaction index of all pairs: the plain mean of the second differences."""
+    """The Banzhaf interaction index of all pairs: the plain mean of the second differences."""
     return _pairs(k, [0.5 ** (k - 2)] * max(0, k - 1))
 
 
@@ -93,7 +93,7 @@ def _pairs(k: int, weights: Sequence[float]) -> PairMatrix:
 
 
 def precedence_matrix(names: Sequence[str], parents: Mapping[str, Sequence[str]]) -> Floats:
-    """Give the k x 2^k matrix of the Shapley value under precedence (Faigle & Kern 1992).
+    """The k x 2^k matrix of the Shapley value under precedence (Faigle & Kern 1992).
 
     The mean marginal contribution over the orders in which no stage comes before a stage that it depends on. On a
     chain there is one such order and the value is the ceiling analysis; parallel branches share by all their orders.
@@ -115,7 +115,7 @@ def _check(k: int) -> None:
 
 
 def mask_of(names: Sequence[str], swapped: Sequence[str]) -> int:
-    """Give the bit mask of a swap set.
+    """The bit mask of a swap set.
 
     >>> mask_of(["route", "retrieve", "draft"], ["draft", "route"])
     5

@@ -18,7 +18,7 @@ Each further branch doubles the sets, and every set costs calls of what comes af
 
 
 def effective_set(cascade: Cascade, stages: Collection[str], *, target: str | None = None) -> tuple[str, ...]:
-    """Give the swapped stages that the target can tell apart from no swap, in cascade order.
+    """The swapped stages that the target can tell apart from no swap, in cascade order.
 
     A swapped stage is dropped when every path from it to the target (the outcome's stage unless given) passes
     another swapped stage, and when there is no path at all.
@@ -32,18 +32,18 @@ def effective_set(cascade: Cascade, stages: Collection[str], *, target: str | No
 
 
 def _reaching(cascade: Cascade, stages: Collection[str], end: str) -> frozenset[str]:
-    """Give the end and the unswapped stages from which it is reached through unswapped stages only."""
-    found = {end}
+    """The end and the unswapped stages from which it is reached through unswapped stages only."""
+    reaching = {end}
     for name in reversed(cascade.names):
-        if name in found:
-            found.update(parent for parent in cascade.stage(name).parents if parent not in stages)
-    return frozenset(found)
+        if name in reaching:
+            reaching.update(parent for parent in cascade.stage(name).parents if parent not in stages)
+    return frozenset(reaching)
 
 
 def swap_cell(
     cascade: Cascade, stages: Collection[str], *, kind: SwapKind = "reference", target: str | None = None
 ) -> Cell:
-    """Give the cell of a swap set, reduced to its effective set; the system's own where nothing is left."""
+    """The cell of a swap set, reduced to its effective set; the system's own where nothing is left."""
     effective = effective_set(cascade, stages, target=target)
     return Cell(kind, effective) if effective else SYSTEM
 
@@ -67,7 +67,7 @@ def is_chain(cascade: Cascade) -> bool:
 
 
 def prefix_cells(cascade: Cascade) -> tuple[Cell, ...]:
-    """Give the cells of the staircase in its order: the system, then references at the first 1, 2, ... k stages.
+    """The cells of the staircase in its order: the system, then references at the first 1, 2, ... k stages.
 
     Equal neighbours are the rule where a stage does not reach the outcome.
     """
@@ -76,7 +76,7 @@ def prefix_cells(cascade: Cascade) -> tuple[Cell, ...]:
 
 
 def ceiling_cells(cascade: Cascade) -> tuple[Cell, ...]:
-    """Give the distinct swap cells of the ceiling, without the system's own."""
+    """The distinct swap cells of the ceiling, without the system's own."""
     return tuple(cell for cell in dict.fromkeys(prefix_cells(cascade)) if cell != SYSTEM)
 
 
@@ -86,23 +86,23 @@ def closed_cell(cascade: Cascade, stage: str) -> Cell:
 
 
 def alone_cell(cascade: Cascade, stage: str) -> Cell:
-    """Give the cell in which a stage works on references at all its ancestors; the system's for a first stage."""
+    """The cell in which a stage works on references at all its ancestors; the system's for a first stage."""
     return swap_cell(cascade, cascade.ancestors(stage), target=stage)
 
 
 def alone_cells(cascade: Cascade) -> tuple[Cell, ...]:
-    """Give the distinct swap cells in which some stage works on references, without the system's own."""
+    """The distinct swap cells in which some stage works on references, without the system's own."""
     cells = dict.fromkeys(alone_cell(cascade, name) for name in cascade.names)
     return tuple(cell for cell in cells if cell != SYSTEM)
 
 
 def scorecard_cells(cascade: Cascade) -> tuple[Cell, ...]:
-    """Give every distinct swap cell that a scorecard needs: ceiling and alone."""
+    """Every distinct swap cell that a scorecard needs: ceiling and alone."""
     return tuple(dict.fromkeys((*ceiling_cells(cascade), *alone_cells(cascade))))
 
 
 def stages_between(cascade: Cascade, cell: Cell, *, target: str) -> tuple[str, ...]:
-    """Give the stages that must run in a cell so that the target has an output there, in cascade order.
+    """The stages that must run in a cell so that the target has an output there, in cascade order.
 
     These read a swapped stage, directly or through each other. Every other input is the system's own output,
     because nothing upstream of it was swapped. Empty when the target itself is swapped or is not touched.
@@ -120,7 +120,7 @@ def stages_between(cascade: Cascade, cell: Cell, *, target: str) -> tuple[str, .
 
 
 def run_cells(cascade: Cascade, *, rounds: int = 0) -> tuple[Cell, ...]:
-    """Give every distinct swap cell that a run makes: staircase, alone, and what parallel branches need beyond these.
+    """Every distinct swap cell that a run makes: staircase, alone, and what parallel branches need beyond these.
 
     Where branches need too many sets, `rounds` of sampled orders take their place.
     """
@@ -128,7 +128,7 @@ def run_cells(cascade: Cascade, *, rounds: int = 0) -> tuple[Cell, ...]:
 
 
 def needed_stages(cascade: Cascade, cell: Cell) -> tuple[str, ...]:
-    """Give the stages that the views of a run want outputs of in a cell, in cascade order.
+    """The stages that the views of a run want outputs of in a cell, in cascade order.
 
     For a cell of the ceiling or the lattice those up to the outcome; for an alone cell the stages that work on
     exactly those references. Empty for a cell that `run_cells` does not hold.
@@ -141,7 +141,7 @@ def needed_stages(cascade: Cascade, cell: Cell) -> tuple[str, ...]:
 
 
 def lattice_cells(cascade: Cascade, *, rounds: int = 0) -> tuple[Cell, ...]:
-    """Give the distinct reference cells that gains free of the order of parallel branches need, without the system's.
+    """The distinct reference cells that gains free of the order of parallel branches need, without the system's.
 
     The swap sets that hold, with a stage, all that it depends on. On a chain they are those of the ceiling. What must
     run in them is `stages_between(cascade, cell, target=outcome)`. Where there are more than `LATTICE_UP_TO`, those
@@ -150,20 +150,20 @@ def lattice_cells(cascade: Cascade, *, rounds: int = 0) -> tuple[Cell, ...]:
     swapped = lattice_sets(cascade)
     sets = whole_lattice(cascade) if rounds and not swapped else None
     if sets is not None:
-        walks = [walk for one in islice(sampled(sets), rounds) for walk in one]
+        walks = [walk for pair in islice(sampled(sets), rounds) for walk in pair]
         masks = sorted({mask for walk in walks for mask in prefixes(walk)})
         swapped = tuple(named(staircase_order(cascade), mask) for mask in masks)
-    cells = dict.fromkeys(swap_cell(cascade, one) for one in swapped)
+    cells = dict.fromkeys(swap_cell(cascade, stages) for stages in swapped)
     return tuple(cell for cell in cells if cell != SYSTEM)
 
 
 def whole_lattice(cascade: Cascade) -> Lattice | None:
-    """Give the sets of stages that any allowed order passes, bits by `staircase_order`; None when they are too many."""
+    """The sets of stages that any allowed order passes, bits by `staircase_order`; None when they are too many."""
     return lattice(staircase_order(cascade), {stage.name: stage.parents for stage in cascade.stages})
 
 
 def lattice_sets(cascade: Cascade) -> tuple[tuple[str, ...], ...]:
-    """Give the swap sets behind the exact `lattice_cells`; empty when there are too many to run."""
+    """The swap sets behind the exact `lattice_cells`; empty when there are too many to run."""
     order = staircase_order(cascade)
     sets = lattice(order, {stage.name: stage.parents for stage in cascade.stages}, at_most=LATTICE_UP_TO)
     return () if sets is None else tuple(named(order, mask) for mask in sorted(sets.to))

@@ -38,9 +38,9 @@ def agreement(
 
 def _row(stage: StageRow, scale: Scale, noun: str, *, chosen: bool, beyond: str, pickable: bool) -> str:
     value = stage.stage if pickable else None
-    found = stage.agreement
-    if not found.is_measured:
-        why = found.method.removeprefix("not measured: ")
+    alike = stage.agreement
+    if not alike.is_measured:
+        why = alike.method.removeprefix("not measured: ")
         return row(
             head=stage.stage,
             says=f"{stage.stage}: agreement not measured, {why}.",
@@ -50,13 +50,13 @@ def _row(stage: StageRow, scale: Scale, noun: str, *, chosen: bool, beyond: str,
         )
     drawing = (
         scale.grid()
-        + f'<i class="band hum" style="{scale.between(found.low, found.high)}"></i>'
-        + f'<i class="c dia" style="{scale.left(found.value)}"></i>'
-        + f'<span class="txt" style="{scale.left(found.high)}" title="{escape(beyond)}">{figures.share(found.value)} '
-        + f"<small>n = {found.n:,}</small></span>"
+        + f'<i class="band hum" style="{scale.between(alike.low, alike.high)}"></i>'
+        + f'<i class="c dia" style="{scale.left(alike.value)}"></i>'
+        + f'<span class="txt" style="{scale.left(alike.high)}" title="{escape(beyond)}">{figures.share(alike.value)} '
+        + f"<small>n = {alike.n:,}</small></span>"
     )
     says = (
-        f"{stage.stage}: two people agree on {figures.share(found.value)}, {figures.interval(found)}, "
-        f"{found.n:,} {noun} records. {beyond}"
+        f"{stage.stage}: two people agree on {figures.share(alike.value)}, {figures.interval(alike)}, "
+        f"{alike.n:,} {noun} records. {beyond}"
     )
     return row(head=stage.stage, says=says.strip(), drawing=drawing, value=value, chosen=chosen)

@@ -17,7 +17,7 @@ def change_list(rows: Sequence[ChangeRow], *, what: str, noun: str, chosen: str 
     """Draw the records behind a change; nothing in the list says what anybody answered."""
     if not rows:
         return f'<div class="bc"><p class="none">No {escape(noun)}: {escape(what)}.</p></div>'
-    body = "".join(_row(one, is_chosen=one.record == chosen) for one in rows)
+    body = "".join(_row(row, is_chosen=row.record == chosen) for row in rows)
     heads = f'<th scope="col">{escape(noun.capitalize())}</th><th scope="col">Score</th>'
     return (
         f'<div class="bc"><div class="scroll long" tabindex="0" role="region" aria-label="{escape(what)}">'
@@ -26,21 +26,21 @@ def change_list(rows: Sequence[ChangeRow], *, what: str, noun: str, chosen: str 
     )
 
 
-def _row(one: ChangeRow, *, is_chosen: bool) -> str:
+def _row(row: ChangeRow, *, is_chosen: bool) -> str:
     current = ' aria-current="true"' if is_chosen else ""
-    flip = f'<small class="hot">{_FLIPS[one.flip]}</small>' if one.flip != "none" else ""
-    change = figures.points(one.score_after - one.score_before)
+    flip = f'<small class="hot">{_FLIPS[row.flip]}</small>' if row.flip != "none" else ""
+    change = figures.points(row.score_after - row.score_before)
     return (
         f'<tr class="pick{" on" if is_chosen else ""}"><th scope="row"><button type="button" '
-        f'data-v="{escape(one.record)}"{current}>{escape(one.title)}</button>'
-        f'<div class="notes"><code>{escape(one.record)}</code> {flip}</div></th>'
-        f"<td>{figures.share(one.score_before)} → {figures.share(one.score_after)}<br><small>{change}</small></td></tr>"
+        f'data-v="{escape(row.record)}"{current}>{escape(row.title)}</button>'
+        f'<div class="notes"><code>{escape(row.record)}</code> {flip}</div></th>'
+        f"<td>{figures.share(row.score_before)} → {figures.share(row.score_after)}<br><small>{change}</small></td></tr>"
     )
 
 
-def flip_table(one: StageChange, view: Comparison, *, chosen: str | None) -> str:
+def flip_table(row: StageChange, view: Comparison, *, chosen: str | None) -> str:
     """Draw the 2x2 table of a stage: was right or wrong, is right or wrong; the changed counts lead to their lists."""
-    found = one.flips
+    flips = row.flips
     was, now = escape(view.before), escape(view.after)
 
     def cell(count: int, value: str) -> str:
@@ -52,28 +52,28 @@ def flip_table(one: StageChange, view: Comparison, *, chosen: str | None) -> str
         )
 
     heads = f'<th scope="col">right in {now}</th><th scope="col">wrong in {now}</th>'
-    right = f'<th scope="row">right in {was}</th><td><b>{found.stayed_right:,}</b></td>{cell(found.broken, "worse")}'
-    wrong = f'<th scope="row">wrong in {was}</th>{cell(found.fixed, "better")}<td><b>{found.stayed_wrong:,}</b></td>'
+    right = f'<th scope="row">right in {was}</th><td><b>{flips.stayed_right:,}</b></td>{cell(flips.broken, "worse")}'
+    wrong = f'<th scope="row">wrong in {was}</th>{cell(flips.fixed, "better")}<td><b>{flips.stayed_wrong:,}</b></td>'
     return (
-        f'<div class="bc"><table class="mx four"><caption class="sr">{escape(one.stage)}: right and wrong in {was} and '
+        f'<div class="bc"><table class="mx four"><caption class="sr">{escape(row.stage)}: right and wrong in {was} and '
         f"{now}</caption><thead><tr><td></td>{heads}</tr></thead>"
         f"<tbody><tr>{right}</tr><tr>{wrong}</tr></tbody></table></div>"
     )
 
 
-def answers_of_both(one: ChangeRow, view: Comparison, *, stage: str, marked: bool = True) -> str:
+def answers_of_both(row: ChangeRow, view: Comparison, *, stage: str, marked: bool = True) -> str:
     """Draw what a stage answered to a record in both runs, side by side, with the reference under them.
 
     What only the earlier answer has is marked `−` (gone), what only the later one has `+` (new).
     """
-    difference = word_difference(one.after, one.before) if marked else None
-    new = _marked(difference.system, {"extra": "new"}) if difference else escape(one.after)
-    old = _marked(difference.reference, {"missing": "gone"}) if difference else escape(one.before)
+    difference = word_difference(row.after, row.before) if marked else None
+    new = _marked(difference.system, {"extra": "new"}) if difference else escape(row.after)
+    old = _marked(difference.reference, {"missing": "gone"}) if difference else escape(row.before)
     return (
-        f'<div class="bc"><section class="sb"><h3>{escape(stage)} <small>score {figures.share(one.score_before)} → '
-        f'{figures.share(one.score_after)}</small></h3><div class="two"><div><h4>{escape(view.before)}</h4>'
+        f'<div class="bc"><section class="sb"><h3>{escape(stage)} <small>score {figures.share(row.score_before)} → '
+        f'{figures.share(row.score_after)}</small></h3><div class="two"><div><h4>{escape(view.before)}</h4>'
         f'<div class="ans">{old}</div></div><div><h4>{escape(view.after)}</h4><div class="ans">{new}</div></div></div>'
-        f'<h4>Reference</h4><div class="ans">{escape(one.reference) or "none"}</div></section></div>'
+        f'<h4>Reference</h4><div class="ans">{escape(row.reference) or "none"}</div></section></div>'
     )
 
 
@@ -91,9 +91,9 @@ def settings(rows: Sequence[ConfigChange], view: Comparison) -> str:
     """Draw settings of both runs beside each other; what differs is marked by a word, too."""
     if not rows:
         return '<div class="bc"><p class="none">No setting differs.</p></div>'
-    differ = [one.before != one.after for one in rows]
+    differ = [setting.before != setting.after for setting in rows]
     body = "".join(
-        _setting(one, says_so=differs and not all(differ)) for one, differs in zip(rows, differ, strict=True)
+        _setting(setting, says_so=differs and not all(differ)) for setting, differs in zip(rows, differ, strict=True)
     )
     head = f'<th scope="col">{escape(view.before)}</th><th scope="col">{escape(view.after)}</th>'
     return (
@@ -103,7 +103,7 @@ def settings(rows: Sequence[ConfigChange], view: Comparison) -> str:
     )
 
 
-def _setting(one: ConfigChange, *, says_so: bool) -> str:
-    before, after = ("not there" if value is None else escape(value) for value in (one.before, one.after))
+def _setting(setting: ConfigChange, *, says_so: bool) -> str:
+    before, after = ("not there" if value is None else escape(value) for value in (setting.before, setting.after))
     note = " <small>differs</small>" if says_so else ""
-    return f'<tr><th scope="row">{escape(one.path)}{note}</th><td>{before}</td><td>{after}</td></tr>'
+    return f'<tr><th scope="row">{escape(setting.path)}{note}</th><td>{before}</td><td>{after}</td></tr>'

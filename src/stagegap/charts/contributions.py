@@ -18,9 +18,9 @@ def contributions(view: WhatChanged) -> str:
     rows = [row_ for row_ in view.stages if row_.status == "changed"]
     if not rows:
         return '<div class="bc"><p class="none">No stage that reaches the outcome changed.</p></div>'
-    scale = _scale([one.claim for one in rows] + [view.total])
+    scale = _scale([share.claim for share in rows] + [view.total])
     whole = view.printed
-    drawn = [_row(one.stage, one.claim, scale, _more(one), whole.get(one.stage)) for one in rows]
+    drawn = [_row(share.stage, share.claim, scale, _more(share), whole.get(share.stage)) for share in rows]
     drawn.append(_row("in all", view.total, scale, "", None))
     ticks = "".join(f'<span style="{scale.left(tick)}">{figures.points(tick)}</span>' for tick in scale.ticks)
     axis = f'<tr aria-hidden="true"><td></td><td><div class="t ax">{ticks}</div></td></tr>'
@@ -50,14 +50,15 @@ def contributions_note(view: WhatChanged) -> str:
 
 def _scale(claims: list[Claim]) -> Scale:
     reach = max(
-        (abs(end) for one in claims if one.change.is_measured for end in (one.change.low, one.change.high)), default=0
+        (abs(end) for claim in claims if claim.change.is_measured for end in (claim.change.low, claim.change.high)),
+        default=0,
     )
     step = next(step for step in _STEPS if reach <= 2 * step or step == _STEPS[-1])
     return Scale(low=-2 * step, high=2 * step, step=step)
 
 
-def _more(one: StageShare) -> str:
-    return f"<br>{one.fixed:,} fixed, {one.broken:,} broken"
+def _more(share: StageShare) -> str:
+    return f"<br>{share.fixed:,} fixed, {share.broken:,} broken"
 
 
 def _row(head: str, claim: Claim, scale: Scale, more: str, whole: int | None) -> str:
@@ -68,14 +69,14 @@ def _row(head: str, claim: Claim, scale: Scale, more: str, whole: int | None) ->
             says=f"{head}: {change.method}.",
             drawing=f'{scale.grid()}<span class="note left">{escape(change.method)}</span>',
         )
-    shown = figures.points(change.value) if whole is None else figures.signed(whole)
+    figure = figures.points(change.value) if whole is None else figures.signed(whole)
     hot = " hot" if claim.verdict == "regressed" else "" if claim.verdict == "improved" else " soft"
     drawing = (
         f'{scale.grid()}<i class="base" style="{scale.left(0.0)}"></i>'
         f'<i class="band{hot}" style="{scale.between(change.low, change.high)}"></i>'
         f'<i class="c dot{hot}" style="{scale.left(change.value)}"></i>'
-        f'<span class="n up" style="{scale.left(change.value)}">{shown}</span>'
+        f'<span class="n up" style="{scale.left(change.value)}">{figure}</span>'
         f'<span class="note end">{escape(word)}<br>{figures.span(change)}, n {change.n:,}{more}</span>'
     )
-    says = f"{head}: {shown} points, {figures.interval(change)}, {change.n:,} records: {word}."
+    says = f"{head}: {figure} points, {figures.interval(change)}, {change.n:,} records: {word}."
     return row(head=head, says=says, drawing=drawing, classes=("few",) if claim.verdict == "too few" else ())

@@ -18,14 +18,20 @@ APART = 44
 
 def curve(plot: Plot) -> str:
     """Draw the marks of a plot at their places, what is expected as a line; empty where a mark has no place."""
-    marks = [one for one in plot.marks if not math.isnan(one.x) and one.y.is_measured]
+    marks = [point for point in plot.marks if not math.isnan(point.x) and point.y.is_measured]
     if len(marks) < 2 or len(marks) < len(plot.marks):
         return ""
     level = plot.level if plot.level is not None and plot.level.is_measured else None
-    others = [one.other for one in marks if one.other is not None and one.other.is_measured]
-    shown = [*(one.y for one in marks), *others, *([level] if level else [])]
-    up = Upright.over([*(one.low for one in shown), *(one.high for one in shown), *(y for _, y in plot.line)])
-    places = [*(one.x for one in marks), *(x for x, _ in plot.line)]
+    others = [point.other for point in marks if point.other is not None and point.other.is_measured]
+    estimates = [*(point.y for point in marks), *others, *([level] if level else [])]
+    up = Upright.over(
+        [
+            *(estimate.low for estimate in estimates),
+            *(estimate.high for estimate in estimates),
+            *(y for _, y in plot.line),
+        ]
+    )
+    places = [*(point.x for point in marks), *(x for x, _ in plot.line)]
     across = _Across(low=min(places), high=max(places), is_log=plot.is_log)
     drawn = [up.grid]
     if level is not None:
@@ -38,11 +44,11 @@ def curve(plot: Plot) -> str:
     if plot.line:
         steps = "L".join(f"{across.at(x):.1f} {up.y(min(max(y, up.low), up.high)):.1f}" for x, y in plot.line)
         drawn.append(f'<path class="fit" d="M{steps}"/>')
-    for one in marks:
-        x = across.at(one.x)
-        drawn.append(mark(x, one.y, one.name, up))
-        if one.other is not None and one.other.is_measured:
-            drawn.append(f'<path class="ot" d="M{x:.1f} {up.y(one.other.value) - 6:.1f}l6 6l-6 6l-6 -6z"/>')
+    for point in marks:
+        x = across.at(point.x)
+        drawn.append(mark(x, point.y, point.name, up))
+        if point.other is not None and point.other.is_measured:
+            drawn.append(f'<path class="ot" d="M{x:.1f} {up.y(point.other.value) - 6:.1f}l6 6l-6 6l-6 -6z"/>')
     return svg(plot.title, "".join(drawn) + _names(marks, across), under=plot.x_name)
 
 
@@ -55,16 +61,16 @@ class _Across:
     is_log: bool
 
     def at(self, value: float) -> float:
-        low, high, here = (math.log(one) if self.is_log else one for one in (self.low, self.high, value))
+        low, high, here = (math.log(end) if self.is_log else end for end in (self.low, self.high, value))
         share = (here - low) / (high - low) if high > low else 0.5
         return LEFT + 20 + (WIDTH - LEFT - RIGHT - 40) * share
 
 
 def _names(marks: list[Mark], across: _Across) -> str:
     named, last = "", -math.inf
-    for one in sorted(marks, key=lambda one: one.x):
-        x = across.at(one.x)
+    for point in sorted(marks, key=lambda point: point.x):
+        x = across.at(point.x)
         if x - last >= APART:
-            named += f'<text x="{x:.1f}" y="{HEIGHT - 16}" text-anchor="middle">{escape(one.name)}</text>'
+            named += f'<text x="{x:.1f}" y="{HEIGHT - 16}" text-anchor="middle">{escape(point.name)}</text>'
             last = x
     return named

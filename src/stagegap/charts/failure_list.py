@@ -55,14 +55,14 @@ def list_sentence(page: FailurePage, *, noun: str) -> str:
 
 
 def tag_share(row: TagRow) -> str:
-    """Give how frequent a tag is: `7, 18% (9 to 32)`."""
+    """How frequent a tag is: `7, 18% (9 to 32)`."""
     if not row.share.is_measured:
         return f"{row.count:,}"
     return f"{row.count:,}, {figures.share(row.share.value)} ({figures.span(row.share)})"
 
 
 def tag_win(row: TagRow) -> str:
-    """Give what mending a tag would win at most: `at most +14 points (10 to 18)`."""
+    """What mending a tag would win at most: `at most +14 points (10 to 18)`."""
     if not row.win.is_measured:
         return row.win.method
     return f"at most {figures.points(row.win.value)} points ({figures.span(row.win)})"

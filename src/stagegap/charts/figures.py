@@ -38,12 +38,12 @@ def figures_table(rows: Sequence[Mapping[str, Cell]]) -> str:
 
 
 def notebook_card(headline: str, sentences: Sequence[str], drawn: str) -> str:
-    """Give what a notebook shows of a view: its answer, the sentences behind it, and the drawing."""
-    said = "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences if sentence)
+    """What a notebook shows of a view: its answer, the sentences behind it, and the drawing."""
+    paragraphs = "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences if sentence)
     charted = style() if 'class="bc"' in drawn else ""
     return (
         f"<style>{packaged('notebook.css')}{charted}</style>"
-        f'<div class="stagegap"><p><b>{escape(headline)}</b></p>{said}{drawn}</div>'
+        f'<div class="stagegap"><p><b>{escape(headline)}</b></p>{paragraphs}{drawn}</div>'
     )
 
 

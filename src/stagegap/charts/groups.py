@@ -13,15 +13,15 @@ SHOWN = 6
 _SCALE = Scale()
 
 
-def groups(detail: StageDetail, *, shown: int = SHOWN, link: Callable[[str], str] | None = None) -> str:
-    """Draw the failure rate of the first `shown` groups against the stage's average.
+def groups(detail: StageDetail, *, limit: int = SHOWN, link: Callable[[str], str] | None = None) -> str:
+    """Draw the failure rate of the first `limit` groups against the stage's average.
 
     `link` gives the address of a group's failures; without it the rows lead nowhere.
     """
     if not detail.groups:
         return '<div class="bc"><p class="none">No groups to compare: no slices are declared for the records.</p></div>'
     base = f'<i class="base" style="{_SCALE.left(detail.average.value)}"></i>' if detail.average.is_measured else ""
-    rows = [_row(group, base, link(group.group) if link else None) for group in detail.groups[:shown]]
+    rows = [_row(group, base, link(group.group) if link else None) for group in detail.groups[:limit]]
     caption = f"Failure rate of {detail.stage} by group"
     return f'<div class="bc">{table(kind="sl", caption=caption, rows=[*rows, _SCALE.axis()], heading_width=32)}</div>'
 

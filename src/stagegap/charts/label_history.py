@@ -12,46 +12,46 @@ from stagegap.analysis.wording import counted
 from stagegap.model.queue import GuidelineVersion
 
 
-def label_histories(found: Sequence[LabelHistory]) -> str:
+def label_histories(histories: Sequence[LabelHistory]) -> str:
     """Draw the history of each stage, oldest first; what a person saw and the guidelines unfold."""
-    return f'<div class="bc">{"".join(_stage(one) for one in found)}</div>'
+    return f'<div class="bc">{"".join(_stage(history) for history in histories)}</div>'
 
 
-def _stage(found: LabelHistory) -> str:
-    name = escape(found.stage)
-    right = "".join(f'<p class="saw">Held to be right: {escape(text)}</p>' for text in found.accepted)
-    how = f'<p class="saw">{escape(found.settled)}</p>' if found.settled else '<p class="saw">No reference yet.</p>'
-    if not found.events:
+def _stage(history: LabelHistory) -> str:
+    name = escape(history.stage)
+    right = "".join(f'<p class="saw">Held to be right: {escape(text)}</p>' for text in history.accepted)
+    how = f'<p class="saw">{escape(history.settled)}</p>' if history.settled else '<p class="saw">No reference yet.</p>'
+    if not history.events:
         return f'<section class="sb"><h3>{name}</h3>{right}{how}<p class="saw">Nobody did anything here.</p></section>'
     heads = "".join(f'<th scope="col">{head}</th>' for head in ("When, UTC", "Who", "What"))
-    rows = "".join(_row(event) for event in found.events)
+    rows = "".join(_row(event) for event in history.events)
     return (
-        f'<section class="sb"><h3>{name} <small>{counted(len(found.events), "event")}</small></h3>{right}{how}'
+        f'<section class="sb"><h3>{name} <small>{counted(len(history.events), "event")}</small></h3>{right}{how}'
         f'<div class="scroll long" tabindex="0" role="region" aria-label="History at {name}"><table class="fl hist">'
         f'<caption class="sr">Who did what at {name}, oldest first</caption><thead><tr>{heads}</tr></thead>'
-        f"<tbody>{rows}</tbody></table></div>{''.join(_guideline(one) for one in found.guidelines)}</section>"
+        f"<tbody>{rows}</tbody></table></div>{''.join(_guideline(version) for version in history.guidelines)}</section>"
     )
 
 
 def _row(event: PastEvent) -> str:
     is_look = event.did == "saw the answers"
     checked = "" if is_look else f"<br><small>{'verified' if event.verified else 'not verified'}</small>"
-    said = f": {escape(event.said)}" if event.said else ""
+    words = f": {escape(event.said)}" if event.said else ""
     remarks = "".join(f"<br><small>{escape(remark)}</small>" for remark in event.remarks)
     took = "" if event.active_ms is None else f", {max(1, round(event.active_ms / 1000)):,} s"
     by = f", guideline {escape(event.guideline)}" if event.guideline else ""
     return (
         f'<tr><th scope="row">{when(event.at)}</th><td>{escape(event.who)}{checked}</td>'
-        f"<td><b>{escape(event.did)}</b>{said}{remarks}{_saw(event, took + by)}</td></tr>"
+        f"<td><b>{escape(event.did)}</b>{words}{remarks}{_saw(event, took + by)}</td></tr>"
     )
 
 
 def _saw(event: PastEvent, rest: str) -> str:
-    told = f"{escape(event.saw)}{rest}"
+    summary = f"{escape(event.saw)}{rest}"
     if not event.inputs:
-        return f"<br>{told}"
+        return f"<br>{summary}"
     fields = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in event.inputs)
-    return f"<details><summary>{told}</summary><dl>{fields}</dl></details>"
+    return f"<details><summary>{summary}</summary><dl>{fields}</dl></details>"
 
 
 def _guideline(version: GuidelineVersion) -> str:

@@ -14,7 +14,7 @@ def ledger(view: Ledger) -> str:
         return '<div class="bc"><p class="none">Nothing was expected yet.</p></div>'
     heads = ("Change", "Expected", "Came", "Verdict", "Because")
     head = "".join(f'<th scope="col">{text}</th>' for text in heads)
-    body = "".join(_row(one) for one in view.rows)
+    body = "".join(_row(row) for row in view.rows)
     return (
         '<div class="bc"><div class="scroll" tabindex="0" role="region" aria-label="What was expected, what came">'
         f'<table class="an led"><caption class="sr">What was expected beside what came, newest first</caption>'
@@ -22,23 +22,23 @@ def ledger(view: Ledger) -> str:
     )
 
 
-def _row(one: LedgerRow) -> str:
-    hope = one.expectation
+def _row(row: LedgerRow) -> str:
+    hope = row.expectation
     between = (
         "" if hope.low is None or hope.high is None else f" <small>({figures.between(hope.low, hope.high)})</small>"
     )
     came = (
-        f"{figures.points(one.came.value)} <small>({figures.span(one.came)})</small>"
-        if one.came.is_measured
+        f"{figures.points(row.came.value)} <small>({figures.span(row.came)})</small>"
+        if row.came.is_measured
         else "not yet"
     )
-    if one.run and not one.came.is_measured:
-        came = escape(one.came.method)
-    hot = ' class="hot"' if one.verdict == "less than expected" else ""
-    verdict = "" if one.verdict == "not measured" else f"<small{hot}>{one.verdict}</small>"
+    if row.run and not row.came.is_measured:
+        came = escape(row.came.method)
+    hot = ' class="hot"' if row.verdict == "less than expected" else ""
+    verdict = "" if row.verdict == "not measured" else f"<small{hot}>{row.verdict}</small>"
     who = f"<br><small>{escape(hope.who)}</small>" if hope.who else ""
     return (
-        f'<tr><th scope="row">{escape(hope.place)}<br><small>{escape(hope.baseline)} → {escape(one.run or "?")}</small>'
+        f'<tr><th scope="row">{escape(hope.place)}<br><small>{escape(hope.baseline)} → {escape(row.run or "?")}</small>'
         f"</th><td>{figures.points(hope.predicted)}{between}</td><td>{came}</td><td>{verdict}</td>"
         f"<td>{escape(hope.reason)}{who}</td></tr>"
     )

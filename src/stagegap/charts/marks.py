@@ -14,18 +14,18 @@ from stagegap.tables import figures
 
 @cache
 def packaged(name: str) -> str:
-    """Give the text of a style sheet that lies beside this module."""
+    """The text of a style sheet that lies beside this module."""
     return files("stagegap.charts").joinpath(name).read_text(encoding="utf-8")
 
 
 def style() -> str:
-    """Give the style sheet of all charts; light and dark by the `color-scheme` of the page around them."""
+    """The style sheet of all charts; light and dark by the `color-scheme` of the page around them."""
     return packaged("style.css")
 
 
 def style_of(html: str, *sheets: str) -> str:
-    """Give the rules that a drawing uses, by default of the charts' style sheet, for a file that is sent around."""
-    used = {name for found in re.findall(r'class="([^"]*)"', html) for name in found.split()}
+    """The rules that a drawing uses, by default of the charts' style sheet, for a file that is sent around."""
+    used = {name for classes in re.findall(r'class="([^"]*)"', html) for name in classes.split()}
     return "".join(rule for sheet in sheets or ("style.css",) for rule in _used_rules(packaged(sheet), used))
 
 
@@ -33,15 +33,15 @@ def _used_rules(sheet: str, used: set[str]) -> Iterator[str]:
     for rule in re.finditer(r"(?:/\*.*?\*/\s*)?(@media[^{]*)\{((?:[^{}]|\{[^{}]*\})*)\}|([^{}]+)\{([^{}]*)\}", sheet):
         query, inner, selectors, body = rule.groups()
         if query:
-            found = "".join(_used_rules(inner, used))
-            if found:
-                yield f"{query}{{{found}}}\n"
+            rules = "".join(_used_rules(inner, used))
+            if rules:
+                yield f"{query}{{{rules}}}\n"
             continue
-        kept = [one.strip() for one in re.sub(r"/\*.*?\*/", "", selectors).split(",")]
-        kept = [one for one in kept if set(re.findall(r"\.([A-Za-z][\w-]*)", one)) <= used]
-        if kept:
-            told = re.sub(r"\s*([:;,])\s*", r"\1", " ".join(body.split())).rstrip(";")
-            yield f"{','.join(kept)}{{{told}}}\n"
+        parts = [part.strip() for part in re.sub(r"/\*.*?\*/", "", selectors).split(",")]
+        parts = [part for part in parts if set(re.findall(r"\.([A-Za-z][\w-]*)", part)) <= used]
+        if parts:
+            declarations = re.sub(r"\s*([:;,])\s*", r"\1", " ".join(body.split())).rstrip(";")
+            yield f"{','.join(parts)}{{{declarations}}}\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +58,7 @@ class Scale:
         return [self.low + i * self.step for i in range(count + 1)]
 
     def at(self, value: float) -> float:
-        """Give the place of a value in per cent of the width, kept on the axis."""
+        """The place of a value in per cent of the width, kept on the axis."""
         return 100 * (min(max(value, self.low), self.high) - self.low) / (self.high - self.low)
 
     def left(self, value: float) -> str:
@@ -68,17 +68,17 @@ class Scale:
         return f"left:{_short(self.at(low))}%;width:{_short(self.at(high) - self.at(low))}%"
 
     def grid(self) -> str:
-        """Give the lines at the ticks, spread evenly by the style sheet: a row's lines would be half of its markup."""
+        """The lines at the ticks, spread evenly by the style sheet: a row's lines would be half of its markup."""
         return f'<u class="g">{"<i></i>" * len(self.ticks)}</u>'
 
     def axis(self) -> str:
-        """Give the last row of a chart: the values at the grid lines."""
+        """The last row of a chart: the values at the grid lines."""
         marks = "".join(f'<span style="{self.left(tick)}">{figures.share(tick)}</span>' for tick in self.ticks)
         return f'<tr aria-hidden="true"><td></td><td><div class="t ax">{marks}</div></td></tr>'
 
 
 def _short(number: float) -> str:
-    """Give a number to a hundredth, without zeros at its end.
+    """A number to a hundredth, without zeros at its end.
 
     >>> _short(20.0), _short(33.337)
     ('20', '33.34')
@@ -96,7 +96,7 @@ def row(
     chosen: bool = False,
     classes: Sequence[str] = (),
 ) -> str:
-    """Give a table row: its head, the sentence that a screen reader reads, and the drawing.
+    """A table row: its head, the sentence that a screen reader reads, and the drawing.
 
     With `value` the head becomes a button that carries it, with `link` a link to another page; then the whole row can
     be clicked.
@@ -116,7 +116,7 @@ def row(
 
 
 def table(*, kind: str, caption: str, rows: Sequence[str], heading_width: int) -> str:
-    """Give a chart: a table of two columns, the first `heading_width` per cent wide."""
+    """A chart: a table of two columns, the first `heading_width` per cent wide."""
     return (
         f'<table class="{kind}"><caption class="sr">{escape(caption)}</caption>'
         f'<colgroup><col style="width:{heading_width}%"><col></colgroup><tbody>{"".join(rows)}</tbody></table>'

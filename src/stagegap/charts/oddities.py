@@ -79,15 +79,15 @@ def oddity_records(card: Oddity, *, chosen: str | None) -> str:
     )
 
 
-def oddity_list(found: Noticing, *, records: bool) -> str:
+def oddity_list(noticing: Noticing, *, records: bool) -> str:
     """Draw the open cards as text, for a file; without `records` no word of a record stands in it."""
-    rows = "".join(_paragraph(row.card, records=records) for row in found.open)
+    rows = "".join(_paragraph(row.card, records=records) for row in noticing.open)
     away = "".join(
         f'<p class="small">Not odd: {escape(row.card.title)}. “{escape(row.dismissed.reason)}”</p>'
-        for row in found.dismissed
+        for row in noticing.dismissed
         if row.dismissed is not None
     )
-    return f'<p>{escape(found.headline)}.</p>{rows}{away}<p class="small">{escape(found.screen.basis)}</p>'
+    return f'<p>{escape(noticing.headline)}.</p>{rows}{away}<p class="small">{escape(noticing.screen.basis)}</p>'
 
 
 def _paragraph(card: Oddity, *, records: bool) -> str:

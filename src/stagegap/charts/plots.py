@@ -22,8 +22,8 @@ class Upright:
     high: float
 
     @classmethod
-    def of(cls, found: Sequence[Estimate]) -> Upright:
-        return cls.over([value for one in found for value in (one.low, one.high)])
+    def of(cls, estimates: Sequence[Estimate]) -> Upright:
+        return cls.over([value for estimate in estimates for value in (estimate.low, estimate.high)])
 
     @classmethod
     def over(cls, values: Sequence[float]) -> Upright:
@@ -46,17 +46,17 @@ class Upright:
         )
 
 
-def mark(x: float, found: Estimate, name: str, plot: Upright) -> str:
+def mark(x: float, share: Estimate, name: str, plot: Upright) -> str:
     """Draw an estimate as a dot on its interval; its numbers are shown by the pointer."""
-    said = f"{name}: {figures.share(found.value)} ({figures.span(found)}), n {found.n:,}"
+    label = f"{name}: {figures.share(share.value)} ({figures.span(share)}), n {share.n:,}"
     return (
-        f'<g><title>{escape(said)}</title><line class="iv" x1="{x:.1f}" x2="{x:.1f}" y1="{plot.y(found.low):.1f}" '
-        f'y2="{plot.y(found.high):.1f}"/><circle class="pt" cx="{x:.1f}" cy="{plot.y(found.value):.1f}" r="5"/></g>'
+        f'<g><title>{escape(label)}</title><line class="iv" x1="{x:.1f}" x2="{x:.1f}" y1="{plot.y(share.low):.1f}" '
+        f'y2="{plot.y(share.high):.1f}"/><circle class="pt" cx="{x:.1f}" cy="{plot.y(share.value):.1f}" r="5"/></g>'
     )
 
 
 def svg(says: str, drawing: str, *, under: str) -> str:
-    """Give a plot: the sentence that a screen reader reads, what is drawn, and the name of the horizontal axis."""
+    """A plot: the sentence that a screen reader reads, what is drawn, and the name of the horizontal axis."""
     label = f'<text x="{(LEFT + WIDTH) / 2:.0f}" y="{HEIGHT - 1}" text-anchor="middle">{escape(under)}</text>'
     return (
         f'<div class="bc"><svg class="pl" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(says)}">'

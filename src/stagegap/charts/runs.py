@@ -30,8 +30,8 @@ def runs_table(view: RunsView, *, measure: str) -> str:
         return '<div class="bc"><p class="none">No run is done yet.</p></div>'
     heads = ["Run", *view.measures, *map(knob_title, view.knobs), "Cost"]
     head = "".join(f'<th scope="col"{_on(name == measure)}>{escape(name)}</th>' for name in heads)
-    best = next((one.run for one in reversed(view.rows) if one.is_best_so_far), "")
-    body = "".join(_row(one, view, is_best=one.run == best) for one in reversed(view.rows))
+    best = next((point.run for point in reversed(view.rows) if point.is_best_so_far), "")
+    body = "".join(_row(point, view, is_best=point.run == best) for point in reversed(view.rows))
     return (
         '<div class="bc"><div class="scroll wide" tabindex="0" role="region" aria-label="All runs">'
         f'<table class="rt"><caption class="sr">Runs by knobs and estimates, newest first</caption>'
@@ -40,7 +40,7 @@ def runs_table(view: RunsView, *, measure: str) -> str:
 
 
 def knob_title(name: str) -> str:
-    """Give a knob as people call it.
+    """A knob as people call it.
 
     >>> knob_title("stages.retrieve.with.k"), knob_title("file stages.py")
     ('retrieve k', 'file stages.py')
@@ -53,30 +53,32 @@ def _on(marked: bool) -> str:
     return ' class="on"' if marked else ""
 
 
-def _row(one: RunPoint, view: RunsView, *, is_best: bool) -> str:
+def _row(point: RunPoint, view: RunsView, *, is_best: bool) -> str:
     best = ' <small class="hot">best so far</small>' if is_best else ""
-    tags = "".join(f' <small class="tag">{escape(tag)}</small>' for tag in one.tags)
-    knobs = "".join(f"<td>{escape(one.knobs.get(name) or '–')}</td>" for name in view.knobs)
-    estimates = "".join(f"<td>{_estimate(one.estimates.get(name))}</td>" for name in view.measures)
-    cost = f"${one.cost:,.2f}" if one.cost else "–"
-    return f'<tr><th scope="row">{escape(one.run)}{best}{tags}</th>{estimates}{knobs}<td>{cost}</td></tr>'
+    tags = "".join(f' <small class="tag">{escape(tag)}</small>' for tag in point.tags)
+    knobs = "".join(f"<td>{escape(point.knobs.get(name) or '–')}</td>" for name in view.knobs)
+    estimates = "".join(f"<td>{_estimate(point.estimates.get(name))}</td>" for name in view.measures)
+    cost = f"${point.cost:,.2f}" if point.cost else "–"
+    return f'<tr><th scope="row">{escape(point.run)}{best}{tags}</th>{estimates}{knobs}<td>{cost}</td></tr>'
 
 
-def _estimate(found: Estimate | None) -> str:
-    if found is None or not found.is_measured:
+def _estimate(estimate: Estimate | None) -> str:
+    if estimate is None or not estimate.is_measured:
         return "–"
-    return f"{figures.share(found.value)} <small>({figures.span(found)}, n {found.n:,})</small>"
+    return f"{figures.share(estimate.value)} <small>({figures.span(estimate)}, n {estimate.n:,})</small>"
 
 
 def scatter(view: RunsView, *, knob: str, measure: str) -> str:
     """Draw each run's estimate, with its interval, over the value of a knob; numbers stand to scale."""
-    points = [(one, one.estimates[measure]) for one in view.rows if _has(one, measure)]
+    points = [(point, point.estimates[measure]) for point in view.rows if _has(point, measure)]
     if not points:
         return f'<div class="bc"><p class="none">No run has {escape(measure)}.</p></div>'
-    values = [one.knobs.get(knob, "") for one, _ in points]
+    values = [point.knobs.get(knob, "") for point, _ in points]
     axis = _Knob.of(values)
-    plot = Upright.of([found for _, found in points])
-    drawn = [mark(x, found, one.run, plot) for x, (one, found) in zip(axis.beside(values), points, strict=True)]
+    plot = Upright.of([estimate for _, estimate in points])
+    drawn = [
+        mark(x, estimate, point.run, plot) for x, (point, estimate) in zip(axis.beside(values), points, strict=True)
+    ]
     marks = _together(drawn)
     names = "".join(
         f'<text x="{axis.at(value):.1f}" y="{HEIGHT - 16}" text-anchor="middle">{escape(_short(value))}</text>'
@@ -88,35 +90,35 @@ def scatter(view: RunsView, *, knob: str, measure: str) -> str:
 
 def best_so_far(view: RunsView) -> str:
     """Draw the outcome of each run in the order in which they were made, and the best up to each."""
-    points = [(one, one.estimates[OUTCOME]) for one in view.rows if _has(one, OUTCOME)]
+    points = [(point, point.estimates[OUTCOME]) for point in view.rows if _has(point, OUTCOME)]
     if not points:
         return '<div class="bc"><p class="none">No run has an outcome yet.</p></div>'
-    plot = Upright.of([found for _, found in points])
-    at = _Knob.of([one.run for one, _ in points]).at
-    marks = _together([mark(at(one.run), found, one.run, plot) for one, found in points])
+    plot = Upright.of([estimate for _, estimate in points])
+    at = _Knob.of([point.run for point, _ in points]).at
+    marks = _together([mark(at(point.run), estimate, point.run, plot) for point, estimate in points])
     steps, best = "", None
-    for one, found in points:
-        x, y = at(one.run), plot.y(max(found.value, best if best is not None else found.value))
+    for point, estimate in points:
+        x, y = at(point.run), plot.y(max(estimate.value, best if best is not None else estimate.value))
         steps += f"M{x:.1f} {y:.1f}" if best is None else f"H{x:.1f}V{y:.1f}"
-        best = max(found.value, best) if best is not None else found.value
+        best = max(estimate.value, best) if best is not None else estimate.value
     line = f'<path class="best" d="{steps}"/>'
     every = -(-len(points) // MOST_LABELS)
     names = "".join(
-        f'<text x="{at(one.run):.1f}" y="{HEIGHT - 16}" text-anchor="middle">{escape(one.run)}</text>'
-        for one, _ in points[::every]
+        f'<text x="{at(point.run):.1f}" y="{HEIGHT - 16}" text-anchor="middle">{escape(point.run)}</text>'
+        for point, _ in points[::every]
     )
     says = f"{view.outcome_name} of {len(points)} runs in order, and the best so far"
     return svg(says, f"{plot.grid}{line}{marks}{names}", under="runs in order; the line is the best so far")
 
 
 def _together(marks: Sequence[str]) -> str:
-    """Give the marks, with thin bands where there are so many that they would run into each other."""
+    """The marks, with thin bands where there are so many that they would run into each other."""
     drawn = "".join(marks)
     return f'<g class="thin">{drawn}</g>' if len(marks) > 2 * MOST_LABELS else drawn
 
 
-def _has(one: RunPoint, measure: str) -> bool:
-    return measure in one.estimates and one.estimates[measure].is_measured
+def _has(point: RunPoint, measure: str) -> bool:
+    return measure in point.estimates and point.estimates[measure].is_measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,16 +151,16 @@ class _Knob:
         return self.places[value]
 
     def beside(self, values: Sequence[str]) -> list[float]:
-        """Give a place for each run: runs of the same value stand side by side around it and hide none."""
+        """A place for each run: runs of the same value stand side by side around it and hide none."""
         ordered = sorted(self.places.values())
         room = min([WIDEST_CROWD, *(0.8 * (b - a) for a, b in pairwise(ordered))])
         counts, met = Counter(values), Counter[str]()
         step = min(APART, room / max(1, max(counts.values()) - 1))
-        found: list[float] = []
+        places: list[float] = []
         for value in values:
-            found.append(self.places[value] + (met[value] - (counts[value] - 1) / 2) * step)
+            places.append(self.places[value] + (met[value] - (counts[value] - 1) / 2) * step)
             met[value] += 1
-        return found
+        return places
 
 
 def _number(text: str) -> float | None:

@@ -36,8 +36,8 @@ def groups_note(detail: StageDetail) -> str:
 
 def failures_sentence(detail: StageDetail) -> str:
     """Say how many failures there are to read."""
-    shown = f" (the first {len(detail.rows)} are here)" if len(detail.rows) < detail.failures else ""
-    return f"Read the {counted(detail.failures, 'failure')} of {detail.n:,}, most typical first{shown}:"
+    note = f" (the first {len(detail.rows)} are here)" if len(detail.rows) < detail.failures else ""
+    return f"Read the {counted(detail.failures, 'failure')} of {detail.n:,}, most typical first{note}:"
 
 
 def one_order(scorecard: Scorecard) -> str:
@@ -79,7 +79,7 @@ def notices(scorecard: Scorecard) -> list[str]:
         if bad:
             counts = listed([f"{n:,} {status}" for status, n in bad.items()])
             sentences.append(f"{sentence(stage.stage)} calls without an answer: {counts}. They count as bad.")
-    return [*sentences, *(f"{sentence(one.sentence)}" for one in scorecard.repeats)]
+    return [*sentences, *(f"{sentence(repeat.sentence)}" for repeat in scorecard.repeats)]
 
 
 def method(scorecard: Scorecard) -> list[str]:

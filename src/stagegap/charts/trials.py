@@ -18,8 +18,8 @@ def trials(screen: Screen) -> str:
     return "".join([*map(_curve, screen.curves), _without(screen.tried)])
 
 
-def _curve(one: Taught) -> str:
-    return f"<p>{escape(one.sentence)}</p>{oddity_plot(one.plot)}"
+def _curve(taught: Taught) -> str:
+    return f"<p>{escape(taught.sentence)}</p>{oddity_plot(taught.plot)}"
 
 
 def _without(rows: Sequence[Tried]) -> str:
@@ -27,9 +27,9 @@ def _without(rows: Sequence[Tried]) -> str:
         return ""
     heads = "".join(f'<th scope="col">{head}</th>' for head in ("Without", "Change in points", "Better", "Worse"))
     body = "".join(
-        f'<tr><th scope="row">{escape(one.what)} <div class="notes">{escape(judged(one))}</div></th>'
-        f"<td>{change(one)}</td><td>{one.better:,}</td><td>{one.worse:,}</td></tr>"
-        for one in rows
+        f'<tr><th scope="row">{escape(trial.what)} <div class="notes">{escape(judged(trial))}</div></th>'
+        f"<td>{change(trial)}</td><td>{trial.better:,}</td><td>{trial.worse:,}</td></tr>"
+        for trial in rows
     )
     return (
         '<div class="bc"><div class="scroll" tabindex="0" role="region" aria-label="What was taken away">'
@@ -38,14 +38,16 @@ def _without(rows: Sequence[Tried]) -> str:
     )
 
 
-def judged(one: Tried) -> str:
+def judged(trial: Tried) -> str:
     """Say of which stage it was taken, and whose score is compared: `of draft; score of draft`."""
-    return f"of {one.stage}; score of {one.judged}"
+    return f"of {trial.stage}; score of {trial.judged}"
 
 
-def change(one: Tried) -> str:
-    """Give the change with its interval and n: `−3 (−6 to 0; n = 120)`."""
-    found = one.change
+def change(trial: Tried) -> str:
+    """The change with its interval and n: `−3 (−6 to 0; n = 120)`."""
+    estimate = trial.change
     return (
-        f"{figures.points(found.value)} ({figures.span(found)}; n = {found.n:,})" if found.is_measured else found.method
+        f"{figures.points(estimate.value)} ({figures.span(estimate)}; n = {estimate.n:,})"
+        if estimate.is_measured
+        else estimate.method
     )

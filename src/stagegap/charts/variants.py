@@ -14,7 +14,7 @@ _SCALE = Scale()
 def variants(view: VariantsView) -> str:
     """Draw a dot and an interval for each variant; the ranks that the data do not exclude stand beside it."""
     caption = f"{view.outcome}, variant by variant, best first"
-    rows = [_row(one, leads=one.variant in view.leaders) for one in view.rows]
+    rows = [_row(variant, leads=variant.variant in view.leaders) for variant in view.rows]
     key = (
         '<div class="key" aria-hidden="true"><span><i class="dot"></i>may be the best</span>'
         '<span><i class="dot soft"></i>behind</span><span><i class="band"></i>95% interval</span></div>'
@@ -23,28 +23,30 @@ def variants(view: VariantsView) -> str:
     return f'<div class="bc">{key}{drawn}</div>'
 
 
-def rank(one: VariantRow) -> str:
-    """Give the ranks of a variant that the data do not exclude: `1`, `1 to 3`; empty where nothing was measured."""
-    if one.best is None or one.worst is None:
+def rank(variant: VariantRow) -> str:
+    """The ranks of a variant that the data do not exclude: `1`, `1 to 3`; empty where nothing was measured."""
+    if variant.best is None or variant.worst is None:
         return ""
-    return f"{one.best}" if one.best == one.worst else f"{one.best} to {one.worst}"
+    return f"{variant.best}" if variant.best == variant.worst else f"{variant.best} to {variant.worst}"
 
 
-def _row(one: VariantRow, *, leads: bool) -> str:
-    outcome = one.outcome
+def _row(variant: VariantRow, *, leads: bool) -> str:
+    outcome = variant.outcome
     if not outcome.is_measured:
-        why = one.error or outcome.method
+        why = variant.error or outcome.method
         return row(
-            head=one.variant,
-            says=f"{one.variant}: {why}.",
+            head=variant.variant,
+            says=f"{variant.variant}: {why}.",
             drawing=f'{_SCALE.grid()}<span class="note left">{escape(why)}</span>',
         )
     soft = "" if leads else " soft"
-    shown = f"{figures.share(outcome.value)}, {figures.interval(outcome)}, {outcome.n:,} records, rank {rank(one)}"
+    numbers = (
+        f"{figures.share(outcome.value)}, {figures.interval(outcome)}, {outcome.n:,} records, rank {rank(variant)}"
+    )
     drawing = (
         f'{_SCALE.grid()}<i class="band{soft}" style="{_SCALE.between(outcome.low, outcome.high)}"></i>'
         f'<i class="c dot{soft}" style="{_SCALE.left(outcome.value)}"></i>'
         f'<span class="n up" style="{_SCALE.left(outcome.value)}">{figures.share(outcome.value)}</span>'
-        f'<span class="note end">rank {escape(rank(one))}<br>{figures.span(outcome)}, n {outcome.n:,}</span>'
+        f'<span class="note end">rank {escape(rank(variant))}<br>{figures.span(outcome)}, n {outcome.n:,}</span>'
     )
-    return row(head=one.variant, says=f"{one.variant}: {shown}.", drawing=drawing)
+    return row(head=variant.variant, says=f"{variant.variant}: {numbers}.", drawing=drawing)

@@ -47,11 +47,11 @@ def bless(
     from stagegap.cli.opening import gate, workspace
 
     with workspace() as opened:
-        held = gate(opened, cascade)
-        made = held.bless(run)
+        cascade_gate = gate(opened, cascade)
+        blessed = cascade_gate.bless(run)
     if as_json:
-        return printing.print_view(made)
-    drawing_changes.draw_blessed(made, held.path)
+        return printing.print_view(blessed)
+    drawing_changes.draw_blessed(blessed, cascade_gate.path)
     return printing.advise("stagegap check")
 
 

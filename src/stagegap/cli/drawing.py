@@ -31,47 +31,47 @@ PAIRS_SHOWN = 3
 
 
 def table(*headings: str, texts: int = 1) -> Table:
-    """Give an empty table; the first `texts` columns are text, the others figures."""
-    made = Table(box=None, pad_edge=False, header_style="dim")
+    """An empty table; the first `texts` columns are text, the others figures."""
+    grid = Table(box=None, pad_edge=False, header_style="dim")
     for position, heading in enumerate(headings):
-        made.add_column(heading, no_wrap=position < texts, justify="left" if position < texts else "right")
-    return made
+        grid.add_column(heading, no_wrap=position < texts, justify="left" if position < texts else "right")
+    return grid
 
 
 def share(estimate: Estimate) -> str:
-    """Give a share with its interval."""
+    """A share with its interval."""
     return figures.figure(estimate, Unit.SHARE)
 
 
 def gain(estimate: Estimate, *, points: int | None = None) -> str:
-    """Give a difference with its interval; `points` where it was rounded together with others."""
+    """A difference with its interval; `points` where it was rounded together with others."""
     return figures.figure(estimate, Unit.POINTS, rounded=points)
 
 
 def coefficient(estimate: Estimate) -> str:
-    """Give a coefficient of agreement with its interval, or a dash."""
+    """A coefficient of agreement with its interval, or a dash."""
     return figures.figure(estimate, Unit.NUMBER)
 
 
 def reasons(estimates: Sequence[tuple[str, Estimate]]) -> None:
     """Print why figures are missing, each reason once."""
-    found: dict[str, list[str]] = {}
+    by_reason: dict[str, list[str]] = {}
     for name, estimate in estimates:
         if not estimate.is_measured:
-            found.setdefault(estimate.method, []).append(name)
-    for why, names in found.items():
+            by_reason.setdefault(estimate.method, []).append(name)
+    for why, names in by_reason.items():
         say(f"{listed(list(dict.fromkeys(names)))}: {why}.")
 
 
 def draw_blame(view: Blame) -> None:
     """Print one row a stage, one column a method."""
     one_order = () if view.is_chain else ("Along one order",)
-    made = Sheet(
+    sheet = Sheet(
         *("Stage", "Gain", *one_order, "First fault", "Hazard", "Answers for", "Rank", "p, adjusted"),
         spare=("p, adjusted", "Hazard", *one_order, "Answers for", "First fault"),
     )
     for row in view.stages:
-        made.add(
+        sheet.add(
             row.stage,
             gain(row.gain, points=row.points),
             *([gain(row.step)] if one_order else []),
@@ -81,7 +81,7 @@ def draw_blame(view: Blame) -> None:
             _span(row.best_rank, row.worst_rank),
             figures.printed(row.p_adj if row.gain.is_measured else math.nan, Unit.P),
         )
-    made.show()
+    sheet.show()
     say(
         f"{counted(view.n, view.noun)} scored, {view.bad:,} bad: {view.beyond:,} beyond references, "
         f"{view.unexplained:,} with every stage acceptable, {view.unknown:,} whose first fault is not known."
@@ -109,7 +109,7 @@ def _known(count: int | None) -> str:
 def draw_faults(view: FaultsView) -> None:
     """Print the accounts, the funnel, the edges and the first records."""
     counted_ = ("First", "Not known", "Masked", "Introduced", "Inherited", "Recovered", "Root", "By swap", "Joint")
-    made = Sheet("Stage", "Reached", "Hazard", *counted_, spare=("Joint", "Masked", "Inherited", "Introduced"))
+    sheet = Sheet("Stage", "Reached", "Hazard", *counted_, spare=("Joint", "Masked", "Inherited", "Introduced"))
     for row in view.stages:
         counts = (
             row.first_faults,
@@ -121,8 +121,8 @@ def draw_faults(view: FaultsView) -> None:
             row.root_causes,
         )
         last = (_known(row.answers_for), _known(row.joint))
-        made.add(row.stage, f"{row.reached:,}", share(row.hazard), *(f"{count:,}" for count in counts), *last)
-    made.show()
+        sheet.add(row.stage, f"{row.reached:,}", share(row.hazard), *(f"{count:,}" for count in counts), *last)
+    sheet.show()
     beyond = "" if view.beyond is None else f", {view.beyond:,} beyond references"
     say(
         f"{counted(view.n, view.noun)} scored, {view.bad:,} bad: {view.unexplained:,} with every stage acceptable, "
@@ -135,27 +135,27 @@ def draw_faults(view: FaultsView) -> None:
         edges.add(edge.last or "(record)", edge.stage, f"{edge.faults:,}", f"{edge.attempts:,}")
     edges.show()
     causes = Sheet("Record", "First fault", "Root cause", "By swap", "Begins", texts=5, cut="Begins")
-    for one in view.records[:ROWS_SHOWN]:
-        cells = (one.record, one.first_fault, one.root_cause, one.counterfactual)
-        causes.add(*(cell or "-" for cell in cells), one.title)
+    for record in view.records[:ROWS_SHOWN]:
+        cells = (record.record, record.first_fault, record.root_cause, record.counterfactual)
+        causes.add(*(cell or "-" for cell in cells), record.title)
     causes.show()
 
 
 def draw_agree(view: AgreeView) -> None:
     """Print one row a stage, then what the people's answers rest on."""
-    made = Sheet(
+    sheet = Sheet(
         *("Stage", "People", "Overlap", "Agreement", "Person", "System", "Gap"),
         spare=("People", "Agreement", "Overlap"),
     )
     for row in view.stages:
         counts = (f"{row.people:,}", f"{row.overlap:,}")
-        made.add(row.stage, *counts, share(row.agreement), share(row.person), share(row.system), gain(row.gap))
-    made.show()
+        sheet.add(row.stage, *counts, share(row.agreement), share(row.person), share(row.system), gain(row.gap))
+    sheet.show()
     for row in view.stages:
         _draw_agreement(row)
     reasons([(row.stage, row.person) for row in view.stages])
-    for one in view.judged:
-        _draw_judged(one)
+    for judged in view.judged:
+        _draw_judged(judged)
     whole = view.architecture
     if whole.loss.is_measured:
         say(
@@ -170,9 +170,9 @@ def draw_agree(view: AgreeView) -> None:
 
 def _draw_agreement(row: AgreeRow) -> None:
     if row.coefficients:
-        say(f"{row.stage}: " + "; ".join(f"{one.name} {coefficient(one.value)}" for one in row.coefficients))
+        say(f"{row.stage}: " + "; ".join(f"{named.name} {coefficient(named.value)}" for named in row.coefficients))
     if row.prevalence:
-        shares = ", ".join(f"{one.answer} {figures.share(one.share)}" for one in row.prevalence)
+        shares = ", ".join(f"{answer.answer} {figures.share(answer.share)}" for answer in row.prevalence)
         say(f"{row.stage}: answers {shares}")
     if row.person.is_measured:
         say(f"{row.stage}: {row.person.method}.")
@@ -180,39 +180,39 @@ def _draw_agreement(row: AgreeRow) -> None:
         _draw_weighed(row.stage, row.weighed)
     if row.alternative is not None:
         test = row.alternative
-        held = sum(one.rejected for one in test.annotators)
+        rejected = sum(annotator.rejected for annotator in test.annotators)
         may = "may stand in for one of them" if test.passes else "may not stand in for one of them"
         say(
-            f"{row.stage}: the system holds against {held} of {len(test.annotators)} people and {may} "
+            f"{row.stage}: the system holds against {rejected} of {len(test.annotators)} people and {may} "
             "(alternative annotator test)."
         )
     elif row.people:
         say(f"{row.stage}: alternative annotator test {row.no_alternative}.")
 
 
-def _draw_weighed(stage: str, found: Weighed) -> None:
+def _draw_weighed(stage: str, consensus: Weighed) -> None:
     """Print where weighing people by their care would settle otherwise than the majority."""
     start = f"{stage}: weighing people by how careful they are (Dawid-Skene)"
-    if not found.count:
-        return say(f"{start} settles all {found.n:,} as the majority does.")
-    say(f"{start} would settle {found.count:,} of {found.n:,} otherwise than the majority:")
-    for one in found.differ[:CONSENSUS_SHOWN]:
-        say(f"  {one.record}: {one.majority} → {one.likely} (chance {figures.share(one.chance)})")
+    if not consensus.count:
+        return say(f"{start} settles all {consensus.n:,} as the majority does.")
+    say(f"{start} would settle {consensus.count:,} of {consensus.n:,} otherwise than the majority:")
+    for case in consensus.differ[:CONSENSUS_SHOWN]:
+        say(f"  {case.record}: {case.majority} → {case.likely} (chance {figures.share(case.chance)})")
     return None
 
 
-def _draw_judged(one: JudgedOutcome) -> None:
+def _draw_judged(row: JudgedOutcome) -> None:
     """Print what the judged answers say of all."""
     say(
-        f"{one.stage}, judged by {one.criterion}: {share(one.people)} on {one.people.n:,} judged; with {one.metric} of "
-        f"all as a helper {share(one.helped)} (PPI++)."
+        f"{row.stage}, judged by {row.criterion}: {share(row.people)} on {row.people.n:,} judged; with {row.metric} of "
+        f"all as a helper {share(row.helped)} (PPI++)."
     )
-    if one.corrected.is_measured:
+    if row.corrected.is_measured:
         say(
-            f"  {share(one.passed)} pass {one.metric}; what people call good, corrected for its errors, "
-            f"{share(one.corrected)} (Rogan-Gladen)."
+            f"  {share(row.passed)} pass {row.metric}; what people call good, corrected for its errors, "
+            f"{share(row.corrected)} (Rogan-Gladen)."
         )
-    reasons([(f"{one.stage}, PPI++", one.helped), (f"{one.stage}, Rogan-Gladen", one.corrected)])
+    reasons([(f"{row.stage}, PPI++", row.helped), (f"{row.stage}, Rogan-Gladen", row.corrected)])
 
 
 def draw_need(view: NeedView) -> None:
@@ -220,7 +220,7 @@ def draw_need(view: NeedView) -> None:
     say(view.sentence)
     if view.minutes is not None and view.proposed:
         say(f"At the pace of the labels so far {view.proposed:,} more take about {view.minutes:,.0f} minutes.")
-    made = Sheet(
+    sheet = Sheet(
         *("Stage", "Labelled", "Missing", "Gain", "Rank", "Gain that would show", "Seconds a label"),
         spare=("Seconds a label", "Gain that would show"),
     )
@@ -229,37 +229,37 @@ def draw_need(view: NeedView) -> None:
         pace = "-" if row.seconds is None else f"{row.seconds:,.0f}"
         ranks = _span(row.best_rank, row.worst_rank)
         counts = (f"{row.labelled:,}", f"{row.missing:,}")
-        made.add(row.stage, *counts, gain(row.gain, points=row.points), ranks, shows, pace)
-    made.show()
+        sheet.add(row.stage, *counts, gain(row.gain, points=row.points), ranks, shows, pace)
+    sheet.show()
     if view.chances and not view.is_decided:
         picked = view.chances[:: max(1, len(view.chances) // 5)]
-        odds = ", ".join(f"{one.records:,} records {figures.share(one.share)}" for one in picked)
+        odds = ", ".join(f"{promise.records:,} records {figures.share(promise.share)}" for promise in picked)
         say(f"Chance of naming the worst stage: {odds}.")
-    for one in view.next[:ROWS_SHOWN]:
-        say(f"{one.record}: {', '.join(one.stages)}")
+    for unlabelled in view.next[:ROWS_SHOWN]:
+        say(f"{unlabelled.record}: {', '.join(unlabelled.stages)}")
 
 
 def draw_slices(view: SlicesView) -> None:
     """Print the groups that fail most, then the bottleneck of each group."""
-    made = Sheet(
+    sheet = Sheet(
         *("Group", "Stage", "Failures", "Rate", "Shrunk", "Excess", "p, adjusted", "Verdict"),
         texts=2,
         spare=("Shrunk", "Excess", "p, adjusted", "Failures"),
     )
-    for one in view.findings[:ROWS_SHOWN]:
+    for finding in view.findings[:ROWS_SHOWN]:
         rate = (
-            f"{one.failures:,} of {one.n:,}",
-            share(one.rate),
-            figures.share(one.shrunk),
-            figures.change(one.excess),
+            f"{finding.failures:,} of {finding.n:,}",
+            share(finding.rate),
+            figures.share(finding.shrunk),
+            figures.change(finding.excess),
         )
-        made.add(one.group, one.stage, *rate, figures.printed(one.p_adj, Unit.P), one.verdict)
-    made.show()
-    found = Sheet("Group", "Records", "Largest gain at", "Gain", "Verdict", spare=("Records",))
-    for one in view.bottlenecks:
-        note = f"{one.verdict}, unlike overall" if one.differs else one.verdict
-        found.add(one.group, f"{one.n:,}", one.stage or "-", gain(one.gain), note)
-    found.show()
+        sheet.add(finding.group, finding.stage, *rate, figures.printed(finding.p_adj, Unit.P), finding.verdict)
+    sheet.show()
+    bottlenecks = Sheet("Group", "Records", "Largest gain at", "Gain", "Verdict", spare=("Records",))
+    for bottleneck in view.bottlenecks:
+        note = f"{bottleneck.verdict}, unlike overall" if bottleneck.differs else bottleneck.verdict
+        bottlenecks.add(bottleneck.group, f"{bottleneck.n:,}", bottleneck.stage or "-", gain(bottleneck.gain), note)
+    bottlenecks.show()
     why = "Only in the failing one"
     pairs = Sheet("Fails", "At", "Nearest that does not", "Alike", why, texts=3, cut=why)
     for stage in view.neighbours:
@@ -272,7 +272,7 @@ def draw_slices(view: SlicesView) -> None:
 
 def draw_selfcheck(view: Selfcheck) -> None:
     """Print one row a stage and method."""
-    made = Sheet(
+    sheet = Sheet(
         *("Planted at", "Method", "Damage", "Booked there", "Bias", "Interval holds", "Finds the worst"),
         texts=2,
         spare=("Damage", "Finds the worst"),
@@ -280,8 +280,8 @@ def draw_selfcheck(view: Selfcheck) -> None:
     for row in view.rows:
         bias = "-" if math.isnan(row.bias) else figures.change(100 * row.bias)
         shares = (share(row.booked), bias, share(row.coverage), share(row.finds_worst))
-        made.add(row.stage, row.method, str(figures.percent(row.damage)), *shares)
-    made.show()
+        sheet.add(row.stage, row.method, str(figures.percent(row.damage)), *shares)
+    sheet.show()
     planted = f"{figures.share(view.rows[0].planted)} of " if view.rows else ""
     say(
         f"Faults in {planted}{counted(view.n, view.noun)}, {view.calls:,} calls, nothing stored. All figures in points."

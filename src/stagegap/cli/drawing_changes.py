@@ -26,13 +26,13 @@ def draw_history(view: History) -> None:
     """Print one row a run, newest first."""
     if not view.rows:
         return say(f"Cascade {view.cascade!r} has no such run.")
-    made = table("Run", "When (UTC)", "Status", "Records", "Commit", "Cost", "Outcome", "Tags", texts=3)
+    grid = table("Run", "When (UTC)", "Status", "Records", "Commit", "Cost", "Outcome", "Tags", texts=3)
     for row in view.rows:
         when = datetime.fromtimestamp(row.started_at, UTC).strftime("%Y-%m-%d %H:%M")
         cost = figures.money(row.cost) if row.cost else "-"
         tags = printable(", ".join((*(["blessed"] if row.is_blessed else []), *row.tags)))
-        made.add_row(row.run, when, row.status, f"{row.records:,}", row.commit or "-", cost, share(row.outcome), tags)
-    return console().print(made)
+        grid.add_row(row.run, when, row.status, f"{row.records:,}", row.commit or "-", cost, share(row.outcome), tags)
+    return console().print(grid)
 
 
 def draw_comparison(view: Comparison) -> None:
@@ -45,10 +45,10 @@ def draw_comparison(view: Comparison) -> None:
         return
     out.print(Text(printable(f"{view.headline}."), style="bold"))
     out.print(Text(printable(view.summary)))
-    made = table("Stage", view.before, view.after, "Change", "Fixed", "Broken", "Verdict")
+    grid = table("Stage", view.before, view.after, "Change", "Fixed", "Broken", "Verdict")
     for row in (view.outcome, *view.stages):
-        made.add_row(*_cells(row), style="bold" if row.stage == OUTCOME else "")
-    out.print(made)
+        grid.add_row(*_cells(row), style="bold" if row.stage == OUTCOME else "")
+    out.print(grid)
     _draw_worst(view)
     _draw_config(view)
 
@@ -62,29 +62,29 @@ def _cells(row: StageChange) -> tuple[str, ...]:
 
 def _draw_worst(view: Comparison) -> None:
     """Print the records that got worse at the end, or else at the first stage where some did."""
-    found = next((one for one in view.lists if one.worse), None)
-    if found is None:
+    lists = next((lists for lists in view.lists if lists.worse), None)
+    if lists is None:
         return
-    shown = found.worse[:WORST_SHOWN]
+    worst = lists.worse[:WORST_SHOWN]
     say(
-        f"\nGot worse at {found.stage}: {found.n_worse:,}"
-        + (f", the worst {len(shown)}:" if found.n_worse > len(shown) else ":")
+        f"\nGot worse at {lists.stage}: {lists.n_worse:,}"
+        + (f", the worst {len(worst)}:" if lists.n_worse > len(worst) else ":")
     )
-    made = table("Record", "Score", view.before, view.after, texts=4)
-    for row in shown:
+    grid = table("Record", "Score", view.before, view.after, texts=4)
+    for row in worst:
         score = f"{figures.share(row.score_before)} → {figures.share(row.score_after)}"
-        made.add_row(_short(row.record), score, _short(row.before), _short(row.after))
-    console().print(made)
+        grid.add_row(_short(row.record), score, _short(row.before), _short(row.after))
+    console().print(grid)
 
 
 def _draw_config(view: Comparison) -> None:
     if not view.config:
         return say("\nNo setting differs. Code and prompts may: see the commits.")
     say("\nDifferences:")
-    made = table("Key", view.before, view.after, texts=3)
-    for one in view.config:
-        made.add_row(_short(one.path), _short(one.before or "-"), _short(one.after or "-"))
-    console().print(made)
+    grid = table("Key", view.before, view.after, texts=3)
+    for setting in view.config:
+        grid.add_row(_short(setting.path), _short(setting.before or "-"), _short(setting.after or "-"))
+    console().print(grid)
     return None
 
 
@@ -105,15 +105,15 @@ def _short(text: str) -> Text:
     return Text(printable(line if len(line) <= WIDEST else f"{line[: WIDEST - 1].rstrip()}…"))
 
 
-def draw_blessed(made: Blessed, path: Path) -> None:
+def draw_blessed(blessed: Blessed, path: Path) -> None:
     """Print which run is blessed, and who can use it."""
-    say(f"Later runs are held against {made.run}: outcome {share(made.outcome)}. Commit {path}.")
-    if not made.is_reproducible:
+    say(f"Later runs are held against {blessed.run}: outcome {share(blessed.outcome)}. Commit {path}.")
+    if not blessed.is_reproducible:
         say("No commit holds what was run: only this store can be held against it.")
 
 
 def after_history(view: History) -> tuple[str, ...]:
-    """Give the commands to type after the list of runs."""
+    """The commands to type after the list of runs."""
     names = [row.run for row in view.rows if row.status == RunStatus.DONE]
     if len(names) < 2:
         return ("stagegap run",)
@@ -121,14 +121,14 @@ def after_history(view: History) -> tuple[str, ...]:
 
 
 def after_comparison(view: Comparison) -> tuple[str, ...]:
-    """Give the commands to type after a comparison."""
+    """The commands to type after a comparison."""
     if view.refusal is not None and not view.is_accepted:
         return (f"stagegap compare {view.before} {view.after} --shared",) if view.refusal.offer else ("stagegap runs",)
     return f"stagegap bless {view.after}", "stagegap check"
 
 
 def after_checks(checked: Checked) -> tuple[str, ...]:
-    """Give the commands to type after the checks."""
+    """The commands to type after the checks."""
     if not checked.against:
         return "stagegap runs", f"stagegap bless {checked.run}"
     following = {

@@ -33,11 +33,11 @@ def draw_made_from(run: Run, made_from: Provenance) -> None:
     say(f"stagegap {here.program}, Python {here.python}, {here.platform}, {len(here.packages):,} packages.")
     records, labels = counted(made_from.records, "record"), counted(made_from.labels, "label")
     say(f"{records} ({made_from.records_digest[:12]}), {labels} ({made_from.labels_digest[:12]}).")
-    made = table("Stage", "Kind", "Model", "Fingerprint", texts=4)
+    grid = table("Stage", "Kind", "Model", "Fingerprint", texts=4)
     for name in json.loads(run.resolved)["stages"]:
         origin = made_from.stages[name]
-        made.add_row(printable(name), origin.uses, printable(origin.model or "-"), origin.fingerprint[:12])
-    console().print(made)
+        grid.add_row(printable(name), origin.uses, printable(origin.model or "-"), origin.fingerprint[:12])
+    console().print(grid)
     files = table("File", "What", "SHA-256", "Kept", texts=4)
     for source in made_from.sources:
         files.add_row(printable(source.path), source.role, source.digest[:12] or "gone", source.kept)
@@ -50,23 +50,23 @@ def draw_reproduction(view: Reproduction) -> None:
     """Print whether a run comes out the same, and every difference."""
     console().print(Text(printable(f"{view.headline}."), style="bold"))
     say(f"{counted(view.calls, 'call')} made again; nothing of it was stored.")
-    made = table("Cell", "Stage", "Outputs", "Same", "Other", "Missing", "")
+    grid = table("Cell", "Stage", "Outputs", "Same", "Other", "Missing", "")
     for row in view.stages:
         other = row.n - row.same - row.missing - row.not_called
         note = "from the store" if not row.is_asked else ""
         if row.not_called:
             note = f"{row.not_called:,} not called again (--paid)"
-        made.add_row(row.cell, row.stage, f"{row.n:,}", f"{row.same:,}", f"{other:,}", f"{row.missing:,}", note)
-    console().print(made)
+        grid.add_row(row.cell, row.stage, f"{row.n:,}", f"{row.same:,}", f"{other:,}", f"{row.missing:,}", note)
+    console().print(grid)
     for row in view.stages:
-        for one in row.examples[:2]:
-            say(f"\n{row.cell} {row.stage}, record {one.record}: from byte {one.byte:,}")
-            say(f"  then  {one.then}\n  now   {one.now}")
+        for example in row.examples[:2]:
+            say(f"\n{row.cell} {row.stage}, record {example.record}: from byte {example.byte:,}")
+            say(f"  then  {example.then}\n  now   {example.now}")
     if view.differences:
         say("\nWhat differs besides:")
-    for one in view.differences[:MOST_SHOWN]:
-        say(f"  {one.kind:<12} {one.name}: {one.then or '-'} → {one.now or '-'}")
-        for line in one.detail.splitlines():
+    for difference in view.differences[:MOST_SHOWN]:
+        say(f"  {difference.kind:<12} {difference.name}: {difference.then or '-'} → {difference.now or '-'}")
+        for line in difference.detail.splitlines():
             say(f"    {line}")
     if len(view.differences) > MOST_SHOWN:
         say(f"  and {len(view.differences) - MOST_SHOWN:,} more: --json has them.")
@@ -85,16 +85,16 @@ def draw_changed(view: WhatChanged) -> None:
     """Print which stages a difference comes from."""
     console().print(Text(printable(f"{view.headline}."), style="bold"))
     say(view.summary)
-    made = table("Stage", "Contribution", "Banzhaf", "Alone", "Last", "Fixed", "Broken", "Verdict")
+    grid = table("Stage", "Contribution", "Banzhaf", "Alone", "Last", "Fixed", "Broken", "Verdict")
     for row in view.stages:
         if row.status == "changed":
             power = gain(row.banzhaf) if row.banzhaf is not None else "-"
             gains = gain(row.claim.change, points=view.printed.get(row.stage)), power, gain(row.alone), gain(row.last)
-            made.add_row(row.stage, *gains, f"{row.fixed:,}", f"{row.broken:,}", row.claim.verdict)
+            grid.add_row(row.stage, *gains, f"{row.fixed:,}", f"{row.broken:,}", row.claim.verdict)
         else:
-            made.add_row(row.stage, "-", "-", "-", "-", "-", "-", row.status)
-    made.add_row("in all", gain(view.total.change), "", "", "", "", "", view.total.verdict, style="bold")
-    console().print(made)
+            grid.add_row(row.stage, "-", "-", "-", "-", "-", "-", row.status)
+    grid.add_row("in all", gain(view.total.change), "", "", "", "", "", view.total.verdict, style="bold")
+    console().print(grid)
     for pair in view.pairs:
         if not pair.claim.change.is_measured or pair.claim.change.low == pair.claim.change.high == 0:
             continue
@@ -112,12 +112,14 @@ def draw_changed(view: WhatChanged) -> None:
     say(f"Shapley values over {how}, {counted(view.n, view.noun)}, 95% intervals from {view.resamples:,} resamples.")
 
 
-def draw_expected(made: Sequence[Expectation]) -> None:
+def draw_expected(expectations: Sequence[Expectation]) -> None:
     """Print what was written down."""
-    for one in made:
-        between = "" if one.low is None or one.high is None else f" ({figures.between(one.low, one.high)})"
-        why = f": {one.reason}" if one.reason else ""
-        say(f"Expected of the change after {one.baseline}: {one.place} {_points(one.predicted)} points{between}{why}")
+    for hope in expectations:
+        between = "" if hope.low is None or hope.high is None else f" ({figures.between(hope.low, hope.high)})"
+        why = f": {hope.reason}" if hope.reason else ""
+        say(
+            f"Expected of the change after {hope.baseline}: {hope.place} {_points(hope.predicted)} points{between}{why}"
+        )
 
 
 def draw_ledger(view: Ledger) -> None:
@@ -125,14 +127,14 @@ def draw_ledger(view: Ledger) -> None:
     if not view.rows:
         return say("Nothing was expected yet. Write it down before the next change.")
     console().print(Text(printable(view.calibration.sentence), style="bold"))
-    made = table("Change", "Place", "Expected", "Came", "Verdict", "Because", texts=2)
+    grid = table("Change", "Place", "Expected", "Came", "Verdict", "Because", texts=2)
     for row in view.rows:
-        one = row.expectation
-        change = f"{one.baseline} → {row.run or '?'}"
-        made.add_row(
-            change, one.place, _points(one.predicted), gain(row.came), row.verdict, printable(one.reason or "-"),
+        hope = row.expectation
+        change = f"{hope.baseline} → {row.run or '?'}"
+        grid.add_row(
+            change, hope.place, _points(hope.predicted), gain(row.came), row.verdict, printable(hope.reason or "-"),
         )  # fmt: skip
-    console().print(made)
+    console().print(grid)
     for row in view.rows:
         if row.run:
             say(f"{row.expectation.baseline} → {row.run}, {row.expectation.place}. {row.peek.sentence}")

@@ -20,7 +20,7 @@ HARMED_SHOWN = 5
 def draw_person_swaps(view: PersonSwaps) -> None:
     """Print what a person at each stage changes at the end, how stages hang together, and whom it harms."""
     console().print(Text(printable(view.sentence), style="bold"))
-    made = Sheet(
+    sheet = Sheet(
         *("Stage", "People", "Answered", "Alone", "Fixed", "Broken", "Harm", "Shapley", "Banzhaf", "Verdict"),
         spare=("People", "Banzhaf", "Broken", "Fixed", "Answered"),
     )
@@ -29,8 +29,8 @@ def draw_person_swaps(view: PersonSwaps) -> None:
         harmed = share(row.harm.rate) if row.harm else "-"
         values = (gain(row.share.change), gain(row.banzhaf))
         counts = (f"{row.people:,}", f"{row.answered:,}")
-        made.add(row.stage, *counts, gain(row.alone.change), *moved, harmed, *values, row.alone.verdict)
-    made.show()
+        sheet.add(row.stage, *counts, gain(row.alone.change), *moved, harmed, *values, row.alone.verdict)
+    sheet.show()
     if view.people.is_measured:
         say(
             f"People at {listed(list(view.players))}: {view.outcome_name} {share(view.people)} where the system has "
@@ -39,15 +39,15 @@ def draw_person_swaps(view: PersonSwaps) -> None:
     for pair in view.pairs:
         draw_pair(pair.earlier, pair.later, pair.table, noun=view.noun)
         if pair.together.change.is_measured:
-            said = f"{gain(pair.together.change)} points, {pair.together.verdict}"
-            say(f"  both minus each alone {said}; over all sets {gain(pair.interaction)}")
+            together = f"{gain(pair.together.change)} points, {pair.together.verdict}"
+            say(f"  both minus each alone {together}; over all sets {gain(pair.interaction)}")
     for row in view.stages:
         _draw_harm(row, noun=view.noun)
     if view.no_target:
         say(f"{counted(view.no_target, view.noun)}: nobody else has said what is right at the end.")
     reasons([(row.stage, figure) for row in view.stages for figure in (row.alone.change, row.share.change)])
-    for one in view.unanswered:
-        say(_waiting(one, view.noun))
+    for waiting in view.unanswered:
+        say(_waiting(waiting, view.noun))
 
 
 def draw_pair(earlier: str, later: str, table: PairTable, *, noun: str) -> None:
@@ -78,13 +78,13 @@ def _draw_harm(row: PersonStage, *, noun: str) -> None:
         draw_harm(row.stage, row.harm, noun=noun, who="A person at")
 
 
-def _waiting(one: Unanswered, noun: str) -> str:
-    after = f" after people at {listed(list(one.after))}" if one.after else ""
-    return f"{one.stage}: nobody has answered what it receives{after} for {counted(len(one.records), noun)}."
+def _waiting(waiting: Unanswered, noun: str) -> str:
+    after = f" after people at {listed(list(waiting.after))}" if waiting.after else ""
+    return f"{waiting.stage}: nobody has answered what it receives{after} for {counted(len(waiting.records), noun)}."
 
 
 def after_person_swaps(view: PersonSwaps) -> Sequence[str]:
-    """Give the commands to type after the view: the inputs that wait, the most first."""
-    most = sorted(view.unanswered, key=lambda one: (bool(one.after), -len(one.records)))
-    stages = list(dict.fromkeys(one.stage for one in most))[:2]
+    """The commands to type after the view: the inputs that wait, the most first."""
+    most = sorted(view.unanswered, key=lambda waiting: (bool(waiting.after), -len(waiting.records)))
+    stages = list(dict.fromkeys(waiting.stage for waiting in most))[:2]
     return [f"stagegap label {stage} --swap --as NAME" for stage in stages] or ["stagegap blame", "stagegap need"]

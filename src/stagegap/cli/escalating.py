@@ -64,5 +64,5 @@ def draw(view: EscalationView) -> None:
 
 
 def dollars(estimate: Estimate) -> str:
-    """Give US dollars for 1,000 records with their interval, or a dash."""
+    """US dollars for 1,000 records with their interval, or a dash."""
     return figures.figure(estimate.times(1000), figures.Unit.MONEY)

@@ -23,7 +23,7 @@ def foreign(source: str | None, stages: Sequence[str], record_id: str | None) ->
 
 
 def as_json(report: ImportReport) -> Json:
-    """Give the report for programs."""
+    """The report for programs."""
     return {
         "added": report.added,
         "known": report.known,
@@ -36,9 +36,9 @@ def as_json(report: ImportReport) -> Json:
 
 def draw_import(report: ImportReport) -> None:
     """Print what is new, and everything that became no label."""
-    there = f" {report.known:,} were there already." if report.known else ""
+    known = f" {report.known:,} were there already." if report.known else ""
     read = f" (read as {report.source})" if report.source else ""
-    printing.say(f"{report.added:,} labels are new{read}.{there}")
+    printing.say(f"{report.added:,} labels are new{read}.{known}")
     for part in report.unmapped:
         printing.say(f"{part.count:,} became no label: {part.reason}")
         for example in part.examples:

@@ -39,10 +39,10 @@ def since(text: str, *, now: float) -> float:
     if ago:
         return now - int(ago["number"]) * _SECONDS[ago["unit"]]
     try:
-        found = datetime.fromisoformat(text.strip())
+        moment = datetime.fromisoformat(text.strip())
     except ValueError:
         raise ConfigurationError(f"--since takes a day such as 2026-11-20, or 3d or 12h ago, found {text!r}.") from None
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def hopes(texts: Sequence[str]) -> dict[str, Hope]:
@@ -51,7 +51,7 @@ def hopes(texts: Sequence[str]) -> dict[str, Hope]:
     >>> hopes(["retrieve=+5", "outcome=3,1,6"])["outcome"]
     Hope(value=0.03, low=0.01, high=0.06)
     """
-    found: dict[str, Hope] = {}
+    hopes: dict[str, Hope] = {}
     for text in texts:
         place, equals, numbers = text.partition("=")
         try:
@@ -60,16 +60,16 @@ def hopes(texts: Sequence[str]) -> dict[str, Hope]:
             values = []
         if not place or not equals or len(values) not in (1, 3) or not all(map(math.isfinite, values)):
             raise ConfigurationError(f"Write what you expect as retrieve=+5 or retrieve=5,2,8, found {text!r}.")
-        if place in found:
+        if place in hopes:
             raise ConfigurationError(f"{place} stands twice.")
-        found[place] = (
+        hopes[place] = (
             Hope(value=values[0]) if len(values) == 1 else Hope(value=values[0], low=values[1], high=values[2])
         )
-    return found
+    return hopes
 
 
 def as_json(expected: Expectation) -> Json:
-    """Give an expectation as a JSON value."""
+    """An expectation as a JSON value."""
     return codec.plain(expected)
 
 
@@ -90,12 +90,12 @@ def follow(past: Past, *, pause: Callable[[float], object]) -> None:
                 pause(EVERY_S)
                 seen = past.live()
     else:
-        told: dict[str, str] = {}
+        last_lines: dict[str, str] = {}
         while seen:
             for note in seen:
                 line = f"{note.name} {note.cell} {math.floor(10 * note.share) * 10}%"
-                if told.get(note.run) != line:
-                    told[note.run] = line
+                if last_lines.get(note.run) != line:
+                    last_lines[note.run] = line
                     printing.say(" ".join([f"{line}.", *_so_far(past.so_far(note))]))
             pause(EVERY_S)
             seen = past.live()
@@ -107,15 +107,15 @@ def _place(note: LiveRun) -> str:
     return f"{note.run} {note.cell} {math.floor(100 * note.share)}"
 
 
-def _so_far(found: SoFar | None) -> tuple[str, ...]:
-    return (printing.printable(found.sentence),) if found is not None else ()
+def _so_far(progress: SoFar | None) -> tuple[str, ...]:
+    return (printing.printable(progress.sentence),) if progress is not None else ()
 
 
-def _drawn(note: LiveRun, found: SoFar | None) -> tuple[RenderableType, ...]:
+def _drawn(note: LiveRun, progress: SoFar | None) -> tuple[RenderableType, ...]:
     tallies = {stage.stage: _tally(stage) for stage in note.stages}
     cell = CellSummary(cell=Cell.parse(note.cell), tallies=tallies, left_out=0)
     head = Text(f"Run {note.name}, part {min(note.cells + 1, note.of)} of {note.of}: {note.cell}", style="bold")
-    return head, table(cell, seconds=note.seconds), *map(Text, _so_far(found))
+    return head, table(cell, seconds=note.seconds), *map(Text, _so_far(progress))
 
 
 def _tally(stage: LiveStage) -> Tally:

@@ -62,7 +62,7 @@ def label(
         raise ConfigurationError("Choose one queue: --overlap, --swap, --next, --hunt, --unsure or --judge.")
     with workspace() as opened:
         name, desk = cascade_name(opened, cascade), opened.labels
-        stages = {one.stage for one in desk.label_stages(name)}
+        stages = {each.stage for each in desk.label_stages(name)}
         if stage not in stages:
             raise ConfigurationError(
                 f"Nobody can be asked about a stage {stage!r}. {near_names(stage, stages)}".strip()
@@ -92,7 +92,7 @@ def label(
 
 
 def _fair(*, overlap: bool, swap: bool, following: bool) -> str:
-    """Give the name of the queue that an option asks for, the random one without any."""
+    """The name of the queue that an option asks for, the random one without any."""
     asked = {"overlap": overlap, "swap": swap, "next": following}
     return next((name for name, is_asked in asked.items() if is_asked), "random")
 
@@ -105,9 +105,9 @@ def left(progress: Progress) -> str:
     """
     if not progress.left:
         return f"Nothing is left of {progress.total:,}."
-    found = f"{progress.left:,} of {progress.total:,} left"
+    rest = f"{progress.left:,} of {progress.total:,} left"
     if progress.median_ms is None:
-        return f"{found}; your pace is known after the first label."
+        return f"{rest}; your pace is known after the first label."
     seconds = progress.median_ms / 1000
     minutes = math.ceil(progress.left * seconds / 60)
-    return f"{found}, about {minutes} min at your pace ({max(1, round(seconds))} s each)."
+    return f"{rest}, about {minutes} min at your pace ({max(1, round(seconds))} s each)."

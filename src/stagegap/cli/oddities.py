@@ -58,17 +58,17 @@ def odd(
     with workspace() as opened:
         name = cascade_name(opened, cascade)
         for tried in (run or [None]) if without or learn else ():
-            made = opened.oddities.attempt(name, tried, without=without, learn=learn, may_pay=paid)
-            if learn and not made.curves and not as_json:
+            attempted = opened.oddities.attempt(name, tried, without=without, learn=learn, may_pay=paid)
+            if learn and not attempted.curves and not as_json:
                 printing.say(UNTAUGHT)
-        found = opened.oddities.seen(name, run or ())
+        noticing = opened.oddities.seen(name, run or ())
         if dismiss is not None:
-            opened.oddities.say(found.screen, dismiss, "dismiss", who=who, reason=because)
+            opened.oddities.say(noticing.screen, dismiss, "dismiss", who=who, reason=because)
             return printing.say(f"{dismiss} is kept away. The Oddities page shows it again.")
     if as_json:
-        return printing.print_view(found)
-    draw_screen(found, rules=rules)
-    first = next((row.card.key for row in found.open), None)
+        return printing.print_view(noticing)
+    draw_screen(noticing, rules=rules)
+    first = next((row.card.key for row in noticing.open), None)
     away = [f"stagegap odd --dismiss {first} --because REASON --as YOU"] if first else ["stagegap odd --rules"]
     return printing.advise("stagegap app", *away)
 
@@ -99,47 +99,51 @@ def traces(
         record=record, input=input_, steps=steps, first_fault=first_fault, answer=answer, target=target, right=right,
         group=group,
     )  # fmt: skip
-    made = write_traces(file, folder, name=folder.name, fields=fields, annotator="people")
+    written = write_traces(file, folder, name=folder.name, fields=fields, annotator="people")
     if as_json:
-        return printing.print_json({"cascade": str(made.cascade), "traces": made.traces, "faulty": made.faulty})
-    printing.say(f"{made.cascade}  {made.traces:,} traces, {made.faulty:,} with a step that people marked as wrong")
-    return printing.advise(f"stagegap run {made.cascade}", f"stagegap odd --cascade {folder.name}")
+        return printing.print_json(
+            {"cascade": str(written.cascade), "traces": written.traces, "faulty": written.faulty}
+        )
+    printing.say(
+        f"{written.cascade}  {written.traces:,} traces, {written.faulty:,} with a step that people marked as wrong"
+    )
+    return printing.advise(f"stagegap run {written.cascade}", f"stagegap odd --cascade {folder.name}")
 
 
-def draw_screen(found: Noticing, *, rules: bool) -> None:
+def draw_screen(noticing: Noticing, *, rules: bool) -> None:
     """Print one paragraph a card, and with `rules` one line a check."""
     from rich.text import Text
 
     from stagegap import charts
     from stagegap.cli import printing
 
-    out, view = printing.console(), found.screen
-    out.print(Text(f"{found.headline}.", style="bold"))
-    for card in (row.card for row in found.open):
+    out, view = printing.console(), noticing.screen
+    out.print(Text(f"{noticing.headline}.", style="bold"))
+    for card in (row.card for row in noticing.open):
         out.print(Text.assemble("\n", (printing.printable(card.title), "bold"), (f"  {where(card, view)}", "dim")))
         for line in lines(card):
             out.print(Text(f"  {printing.printable(line)}"))
-    for one in view.curves:
-        out.print(Text.assemble("\n", ("Learning curve", "bold"), (f"  {one.stage}", "dim")))
-        out.print(Text(f"  {printing.printable(one.sentence)}"))
-        for mark in one.plot.marks:
+    for curve in view.curves:
+        out.print(Text.assemble("\n", ("Learning curve", "bold"), (f"  {curve.stage}", "dim")))
+        out.print(Text(f"  {printing.printable(curve.sentence)}"))
+        for mark in curve.plot.marks:
             out.print(
                 Text(
-                    f"  {mark.name:>9} {one.plot.y_name} {figures.share(mark.y.value)} ({figures.span(mark.y)})",
+                    f"  {mark.name:>9} {curve.plot.y_name} {figures.share(mark.y.value)} ({figures.span(mark.y)})",
                     style="dim",
                 )
             )
     if view.tried:
         out.print(Text("\nWithout something: points of the score, better, worse", style="bold"))
-    for one in view.tried:
-        said = f"{one.what}, {charts.judged(one)}: {charts.change(one)}, {one.better:,} better, {one.worse:,} worse"
-        out.print(Text(f"  {printing.printable(said)}"))
+    for cut in view.tried:
+        text = f"{cut.what}, {charts.judged(cut)}: {charts.change(cut)}, {cut.better:,} better, {cut.worse:,} worse"
+        out.print(Text(f"  {printing.printable(text)}"))
     if rules:
         out.print()
         for check in view.checks:
             seen = f"{check.looked} looked at, up to {check.n:,} records" if check.looked else "nothing to look at"
             out.print(Text.assemble((check.title, "bold"), f": {check.rule}. ", (seen, "dim")))
-    for row in found.dismissed:
+    for row in noticing.dismissed:
         out.print(Text(f"\nNot odd: {printing.printable(row.card.title)} ({row.card.key})", style="dim"))
         if row.dismissed is not None:
             out.print(Text(f"  “{printing.printable(row.dismissed.reason)}” ({row.dismissed.annotator})", style="dim"))
@@ -154,11 +158,11 @@ def where(card: Oddity, view: Screen) -> str:
 
 
 def lines(card: Oddity) -> list[str]:
-    """Give what a card says, line by line."""
-    said = [card.sentence, card.why]
+    """What a card says, line by line."""
+    lines = [card.sentence, card.why]
     if card.records:
         more = f" and {card.count - FEW:,} more" if card.count > FEW else ""
-        said.append(f"Records: {', '.join(card.records[:FEW])}{more}")
+        lines.append(f"Records: {', '.join(card.records[:FEW])}{more}")
     if card.example:
-        said.append(f"Such as: {card.example}")
-    return said
+        lines.append(f"Such as: {card.example}")
+    return lines

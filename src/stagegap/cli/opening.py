@@ -19,12 +19,12 @@ def workspace() -> Workspace:
 
 
 def folder() -> Path:
-    """Give the folder of that workspace."""
+    """The folder of that workspace."""
     return workspace().folder
 
 
 def cascade_name(opened: Workspace, cascade: str | None) -> str:
-    """Give the name, by default that of the cascade that ran last. Raises: NotFound where there is none."""
+    """The name, by default that of the cascade that ran last. Raises: NotFound where there is none."""
     names = opened.cascades()
     known = dict.fromkeys([*names, *opened.files.by_name()])
     if not known:
@@ -35,7 +35,7 @@ def cascade_name(opened: Workspace, cascade: str | None) -> str:
 
 
 def scorecard(opened: Workspace, cascade: str | None, run: str | None) -> Scorecard:
-    """Give a scorecard, by default that of the newest run of the cascade that ran last. Raises: NotFound."""
+    """A scorecard, by default that of the newest run of the cascade that ran last. Raises: NotFound."""
     name = cascade_name(opened, cascade)
     card = opened.runs.scorecard(name, run)
     if card is None:
@@ -60,35 +60,35 @@ def comparison(opened: Workspace, cascade: str | None, before: str, after: str, 
 
 
 def pair(opened: Workspace, cascade: str | None, before: str | None, after: str | None) -> tuple[str, str]:
-    """Give two runs by name: by default the newest that is done, and the one before it. Raises: NotFound."""
+    """Two runs by name: by default the newest that is done, and the one before it. Raises: NotFound."""
     if before and after:
         return before, after
     name = cascade_name(opened, cascade)
     done = [run.name for run in opened.runs.of(name) if run.status is RunStatus.DONE]
     others = [run for run in done if run != before]
-    found = [before, *others[:1]] if before else others[1::-1]
-    if len(found) < 2:
+    runs = [before, *others[:1]] if before else others[1::-1]
+    if len(runs) < 2:
         raise NotFound(f"Cascade {name!r} has no two runs that are done. `stagegap run` makes one.")
-    return found[0], found[1]
+    return runs[0], runs[1]
 
 
 def newest(opened: Workspace, cascade: str | None, run: str | None) -> str:
-    """Give the name of a run, by default that of the newest that is done. Raises: NotFound."""
+    """The name of a run, by default that of the newest that is done. Raises: NotFound."""
     return run or scorecard(opened, cascade, None).run
 
 
 def gate(opened: Workspace, cascade: str | None) -> Gate:
-    """Give what holds the line, by default of the cascade that ran last. Raises: NotFound."""
+    """What holds the line, by default of the cascade that ran last. Raises: NotFound."""
     return opened.gate(cascade_name(opened, cascade))
 
 
 def past(opened: Workspace, cascade: str | None) -> Past:
-    """Give the past runs, by default of the cascade that ran last. Raises: NotFound."""
+    """The past runs, by default of the cascade that ran last. Raises: NotFound."""
     return opened.past(cascade_name(opened, cascade))
 
 
 def demo_file(opened: Workspace) -> Path:
-    """Give the demo's cascade file. Raises: ConfigurationError where it is not."""
+    """The demo's cascade file. Raises: ConfigurationError where it is not."""
     path = opened.folder / DEMO
     if not path.is_file():
         raise ConfigurationError(

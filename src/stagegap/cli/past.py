@@ -35,12 +35,12 @@ def list_runs(
     if context.invoked_subcommand:
         return None
     with workspace() as opened:
-        found = opened_past(opened, cascade)
+        past = opened_past(opened, cascade)
         if follow:
-            return following.follow(found, pause=time.sleep)
+            return following.follow(past, pause=time.sleep)
         began = following.since(since, now=time.time()) if since else None
-        view = found.history().filtered(tag=tag, since=began, text=text)
-        live = found.live()
+        view = past.history().filtered(tag=tag, since=began, text=text)
+        live = past.live()
     if as_json:
         return printing.print_view(view)
     drawing_changes.draw_history(view)
@@ -56,7 +56,7 @@ def tag_run(
     cascade: CascadeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Give a run a name of your own."""
+    """A name of your own for a run."""
     _tagged(run, name, cascade, is_on=True, as_json=as_json)
 
 
@@ -92,11 +92,11 @@ def show_run(run: RunArgument, cascade: CascadeOption = None, as_json: JsonOptio
     from stagegap.cli.opening import workspace
 
     with workspace() as opened:
-        found = opened_past(opened, cascade)
-        view, made = found.made_from(run), found.run(run)
+        past = opened_past(opened, cascade)
+        view, shown_run = past.made_from(run), past.run(run)
     if as_json:
         return printing.print_view(view)
-    drawing_past.draw_made_from(made, view)
+    drawing_past.draw_made_from(shown_run, view)
     return printing.advise(f"stagegap reproduce {run}")
 
 
@@ -180,10 +180,10 @@ def expect_change(
 
     named = following.hopes(hopes)
     with workspace() as opened:
-        made = opened_past(opened, cascade).expect(named, reason=because, baseline=baseline, guess=guess)
+        expectations = opened_past(opened, cascade).expect(named, reason=because, baseline=baseline, guess=guess)
     if as_json:
-        return printing.print_json([following.as_json(one) for one in made])
-    drawing_past.draw_expected(made)
+        return printing.print_json([following.as_json(hope) for hope in expectations])
+    drawing_past.draw_expected(expectations)
     return printing.advise("change the cascade, then `stagegap run`", "stagegap ledger")
 
 

@@ -28,7 +28,7 @@ WIDE = 100
 
 
 def console() -> Console:
-    """Give the console of standard output; plain where it is no terminal or NO_COLOR is set."""
+    """The console of standard output; plain where it is no terminal or NO_COLOR is set."""
     return Console(highlight=False, soft_wrap=True)
 
 
@@ -93,24 +93,24 @@ def draw_plan(plan: Plan) -> None:
 
 
 def _listed(foundation: Foundation) -> str:
-    """Give what a stage rests on in words."""
+    """What a stage rests on in words."""
     variables = [f"the variable {name}" for name in foundation.variables]
     return ", ".join([*foundation.files, *foundation.packages, *variables]) or "its settings alone"
 
 
 def span_of(plan: Plan) -> str:
-    """Give what the calls of a plan cost and take, as the end of a sentence."""
+    """What the calls of a plan cost and take, as the end of a sentence."""
     cost = f", cost {_between(plan.dollars, Unit.MONEY)}" if plan.paid_calls else ""
     return f"{cost}, time {_between(plan.seconds, Unit.SECONDS)}"
 
 
 def progress(as_json: bool) -> Progress:
-    """Give what shows how far a run is: nothing where JSON is asked for."""
+    """What shows how far a run is: nothing where JSON is asked for."""
     return Silent() if as_json else progress_on(console(), clock=time.monotonic)
 
 
 def _ahead(stage: PlannedStage) -> tuple[str, str, str]:
-    """Give tokens, cost and time of the calls to come; a question mark where they are unknown."""
+    """Tokens, cost and time of the calls to come; a question mark where they are unknown."""
     if not stage.calls:
         return "", "", ""
     tokens = f"{stage.tokens.value:,.0f}" if stage.tokens.is_measured else "?"
@@ -132,8 +132,8 @@ def draw_findings(findings: Sequence[Finding]) -> None:
 def draw_rebuilt(rebuilt: Rebuilt) -> None:
     """Print what a rebuild saved, and where the old file is."""
     say(f"Made a new file with all labels and {rebuilt.outputs:,} outputs.")
-    if rebuilt.kept:
-        say(f"The old file is kept as {rebuilt.kept}.")
+    if rebuilt.old_file:
+        say(f"The old file is kept as {rebuilt.old_file}.")
     if rebuilt.lost:
         say(f"These tables could not be read: {', '.join(rebuilt.lost)}. `stagegap run` fills them again.")
 
@@ -161,8 +161,8 @@ def draw_scorecard(card: Scorecard) -> None:
         bar = [_bar(row.gain, largest)] if has_bars else []
         table.add_row(*cells, *bar, gain, style=style)
     out.print(table)
-    for one in card.repeats:
-        say(one.sentence)
+    for repeat in card.repeats:
+        say(repeat.sentence)
     if card.verdict.advice:
         out.print(Text(card.verdict.advice))
 

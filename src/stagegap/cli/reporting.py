@@ -37,20 +37,20 @@ class Written:
 def write_report(workspace: Workspace, card: Scorecard, output: Path | None, *, form: Form, records: bool) -> Written:
     """Write a scorecard as a file, by default named after cascade and run. Raises: ConfigurationError."""
     path = output or Path(f"{card.cascade}-{card.run}.{form}")
-    found = workspace.oddities.current(card.cascade, card.run)
+    noticing = workspace.oddities.current(card.cascade, card.run)
     if form == "md":
-        return _written(path, report.markdown(card, oddities=found))
+        return _written(path, report.markdown(card, oddities=noticing))
     if not records:
-        bare = report.html(card, records=False, oddities=found) if form == "html" else None
-        return _written(path, bare or report.numbers_json(card, oddities=found))
-    waiting = _waiting(workspace, card, report.odd_examples(found))
-    shown, strange = report.without(card, waiting), report.without_words(found, waiting)
+        bare = report.html(card, records=False, oddities=noticing) if form == "html" else None
+        return _written(path, bare or report.numbers_json(card, oddities=noticing))
+    waiting = _waiting(workspace, card, report.odd_examples(noticing))
+    safe, strange = report.without(card, waiting), report.without_words(noticing, waiting)
     if form == "json":
-        listed = {row.record for detail in shown.details for row in detail.rows} | report.odd_examples(strange)
-        text = report.whole_json(shown, oddities=strange)
+        listed = {row.record for detail in safe.details for row in detail.rows} | report.odd_examples(strange)
+        text = report.whole_json(safe, oddities=strange)
         return _written(path, text, records=len(listed), waiting=len(waiting))
-    text = report.html(shown, records=True, left_out=len(waiting), oddities=strange)
-    return _written(path, text, records=report.shown_records(shown), waiting=len(waiting))
+    text = report.html(safe, records=True, left_out=len(waiting), oddities=strange)
+    return _written(path, text, records=report.shown_records(safe), waiting=len(waiting))
 
 
 def write_comparison(
@@ -64,31 +64,31 @@ def write_comparison(
         bare = report.textless_changes(view)
         return _written(path, report.comparison_html(view, records=False) if form == "html" else codec.to_json(bare))
     waiting = workspace.failures.waiting_for_anybody(view.cascade, report.changed_records(view))
-    shown = report.without_changes(view, waiting)
+    safe = report.without_changes(view, waiting)
     if form == "json":
-        count = len(report.changed_records(shown))
-        return _written(path, codec.to_json(shown), records=count, waiting=len(waiting))
-    text = report.comparison_html(shown, records=True, left_out=len(waiting))
-    return _written(path, text, records=report.shown_changes(shown), waiting=len(waiting))
+        count = len(report.changed_records(safe))
+        return _written(path, codec.to_json(safe), records=count, waiting=len(waiting))
+    text = report.comparison_html(safe, records=True, left_out=len(waiting))
+    return _written(path, text, records=report.shown_changes(safe), waiting=len(waiting))
 
 
 def write_bundle(workspace: Workspace, card: Scorecard, folder: Path) -> Written:
     """Write a scorecard as a folder with a page for each failure that it lists. Raises: ConfigurationError."""
     waiting = _waiting(workspace, card, ())
-    found = {row.record for detail in card.details for row in detail.rows} - waiting
-    views = [workspace.failures.record(card.cascade, card.run, record) for record in sorted(found)]
-    shown = [view for view in views if view is not None]
-    files = report.bundle(card, shown, left_out=len(waiting))
+    records = {row.record for detail in card.details for row in detail.rows} - waiting
+    views = [workspace.failures.record(card.cascade, card.run, record) for record in sorted(records)]
+    readable = [view for view in views if view is not None]
+    files = report.bundle(card, readable, left_out=len(waiting))
     for name, text in files.items():
         write_file(folder / name, text)
     size = sum(len(text.encode("utf-8")) for text in files.values())
-    told = reveals(card, len(shown), left_out=len(waiting))
+    disclosure = reveals(card, len(readable), left_out=len(waiting))
     return Written(
         path=folder,
         open=folder / INDEX,
         size=size,
-        records=len(shown),
-        sentence=f"{folder}  {size / 1000:,.0f} KB, {len(files):,} files, no scripts, opens offline. {told}",
+        records=len(readable),
+        sentence=f"{folder}  {size / 1000:,.0f} KB, {len(files):,} files, no scripts, opens offline. {disclosure}",
     )
 
 
@@ -100,10 +100,10 @@ def _waiting(workspace: Workspace, card: Scorecard, examples: Collection[str]) -
 def _written(path: Path, text: str, *, records: int = 0, waiting: int = 0) -> Written:
     write_file(path, text)
     size = len(text.encode("utf-8"))
-    shown = f"Texts of records: {records} shown (--no-records leaves them out)." if records else ""
+    texts = f"Texts of records: {records} shown (--no-records leaves them out)." if records else ""
     left = f"{waiting} left out: people are still to label them." if waiting else ""
-    said = f"{path}  {size / 1000:.0f} KB, one file, no scripts, opens offline. {shown} {left}".split()
-    return Written(path=path, open=path, size=size, records=records, sentence=" ".join(said).replace(" ", "  ", 1))
+    words = f"{path}  {size / 1000:.0f} KB, one file, no scripts, opens offline. {texts} {left}".split()
+    return Written(path=path, open=path, size=size, records=records, sentence=" ".join(words).replace(" ", "  ", 1))
 
 
 def write_file(path: Path, text: str) -> None:

@@ -28,7 +28,7 @@ def options_of(
     orders: int | None = None,
     engine: str = "",
 ) -> RunOptions:
-    """Give the options of a run from those of a command. Raises: ConfigurationError."""
+    """The options of a run from those of a command. Raises: ConfigurationError."""
     return RunOptions(
         limit=limit,
         filter=filter,

@@ -47,8 +47,8 @@ class Sheet:
             self._shorten(lacking)
         out.print(self._drawn(left_out))
         if left_out:
-            there = [name for name in self._headings if name in left_out]
-            say(f"No room here for {listed(there)}: a wider terminal shows it all, --json has it.")
+            hidden = [name for name in self._headings if name in left_out]
+            say(f"No room here for {listed(hidden)}: a wider terminal shows it all, --json has it.")
 
     def _shorten(self, lacking: int) -> None:
         place = self._headings.index(self._cut)
@@ -59,18 +59,18 @@ class Sheet:
             self._rows[number] = (*row[:place], text.plain, *row[place + 1 :])
 
     def _drawn(self, left_out: Sequence[str]) -> Table:
-        made = Table(box=None, pad_edge=False, header_style="dim")
-        kept = [place for place, heading in enumerate(self._headings) if heading not in left_out]
-        for place in kept:
+        grid = Table(box=None, pad_edge=False, header_style="dim")
+        places = [place for place, heading in enumerate(self._headings) if heading not in left_out]
+        for place in places:
             side = "left" if place < self._texts else "right"
-            made.add_column(self._headings[place], no_wrap=True, justify=side)
+            grid.add_column(self._headings[place], no_wrap=True, justify=side)
         for row in self._rows:
-            made.add_row(
-                *(row[place] if isinstance(row[place], Text) else printable(str(row[place])) for place in kept)
+            grid.add_row(
+                *(row[place] if isinstance(row[place], Text) else printable(str(row[place])) for place in places)
             )
-        return made
+        return grid
 
 
-def _width(made: Table, out: Console) -> int:
-    """Give the columns of the terminal that a table would like to have."""
-    return Measurement.get(out, out.options.update(max_width=10_000), made).maximum
+def _width(grid: Table, out: Console) -> int:
+    """The columns of the terminal that a table would like to have."""
+    return Measurement.get(out, out.options.update(max_width=10_000), grid).maximum

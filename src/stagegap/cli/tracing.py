@@ -28,7 +28,7 @@ def history(
 
     with workspace() as opened:
         name = cascade_name(opened, cascade)
-        found = opened.people.history(name, stage, record)
+        past = opened.people.history(name, stage, record)
         waiting = opened.failures.waiting(name, record, who)
         if waiting and not look:
             raise ConfigurationError(
@@ -37,26 +37,31 @@ def history(
             )
         opened.failures.look(name, "", record, who)
     if as_json:
-        return printing.print_view(found)
-    for line in lines(found):
+        return printing.print_view(past)
+    for line in lines(past):
         printing.say(line)
     return printing.advise("stagegap app", f"stagegap label {stage} --as {who}")
 
 
-def lines(found: LabelHistory) -> list[str]:
-    """Give a history as lines of text."""
-    right = [f"Held to be right: {text}" for text in found.accepted]
-    how = [found.settled or "No reference yet."]
-    return [f"{found.record} at {found.stage}", *right, *how, *(line for one in found.events for line in _event(one))]
+def lines(history: LabelHistory) -> list[str]:
+    """A history as lines of text."""
+    right = [f"Held to be right: {text}" for text in history.accepted]
+    how = [history.settled or "No reference yet."]
+    return [
+        f"{history.record} at {history.stage}",
+        *right,
+        *how,
+        *(line for event in history.events for line in _event(event)),
+    ]
 
 
 def _event(event: PastEvent) -> list[str]:
     checked = "" if event.did == "saw the answers" else f" ({'verified' if event.verified else 'not verified'})"
-    said = f": {event.said}" if event.said else ""
+    words = f": {event.said}" if event.said else ""
     took = "" if event.active_ms is None else f", {max(1, round(event.active_ms / 1000)):,} s"
     by = f", guideline {event.guideline}" if event.guideline else ""
     return [
-        f"{when(event.at)}  {event.who}{checked} {event.did}{said}",
+        f"{when(event.at)}  {event.who}{checked} {event.did}{words}",
         *(f"    {remark}" for remark in event.remarks),
         f"    {event.saw}{took}{by}",
     ]

@@ -31,7 +31,7 @@ class Told:
         printing.say(f"{variant}: {records:,} more records")
 
     def so_far(self, view: VariantsView) -> None:
-        """Give the verdict on the records that all variants have answered."""
+        """The verdict on the records that all variants have answered."""
         printing.say(f"After {counted(view.records, view.noun)}: {view.headline}.")
 
 
@@ -66,7 +66,7 @@ def overnight_and_show(
 
 
 def _as_file(view: VariantsView, ending: str) -> str:
-    """Give the ranking in the form that a file's ending says: .html, .json, anything else is Markdown."""
+    """The ranking in the form that a file's ending says: .html, .json, anything else is Markdown."""
     if ending == ".html":
         return report.variants_html(view)
     return codec.to_json(view) if ending == ".json" else markdown(view)
@@ -88,7 +88,7 @@ def draw(view: VariantsView) -> None:
 
 
 def markdown(view: VariantsView) -> str:
-    """Give the table of the morning as a Markdown file."""
+    """The table of the morning as a Markdown file."""
     lines = [
         f"# Variants of {_escaped(view.cascade)}",
         "",
@@ -128,5 +128,5 @@ def _cells(row: VariantRow) -> tuple[str, ...]:
 
 
 def _escaped(text: str) -> str:
-    """Give the text so that Markdown shows it as it is."""
+    """The text so that Markdown shows it as it is."""
     return "".join(f"\\{sign}" if sign in "\\`*_[]<>|#!&" else sign for sign in " ".join(text.split()))

@@ -31,7 +31,7 @@ def unguarded(text: str) -> str:
 
 
 def bare(text: str) -> str:
-    """Give the text without protection; only one that `unguarded` would change gets an apostrophe.
+    """The text without protection; only one that `unguarded` would change gets an apostrophe.
 
     >>> bare("=1+1"), bare("'=1")
     ('=1+1', "''=1")
@@ -49,7 +49,7 @@ def escaped(text: str) -> str:
 
 
 def cell(value: Json, *, raw: bool) -> str:
-    """Give the text of a cell: texts as they are but guarded (unless `raw`), None empty, the rest as JSON."""
+    """The text of a cell: texts as they are but guarded (unless `raw`), None empty, the rest as JSON."""
     if value is None:
         return ""
     if isinstance(value, str):

@@ -19,7 +19,7 @@ _TYPES = {Column.TEXT: "str", Column.NUMBER: "float64", Column.WHOLE: "Int64", C
 
 
 def frame(columns: Mapping[str, Column], rows: Iterable[Mapping[str, Json]], *, values: str = "value") -> Frame:
-    """Give the rows as a frame with typed columns; the column `values` holds what Python has, of any type.
+    """The rows as a frame with typed columns; the column `values` holds what Python has, of any type.
 
     Raises: ConfigurationError without pandas.
     """
@@ -36,7 +36,7 @@ def frame(columns: Mapping[str, Column], rows: Iterable[Mapping[str, Json]], *, 
 
 
 def frame_of(rows: Sequence[Mapping[str, Json]]) -> Frame:
-    """Give the rows as a frame whose columns are typed by what stands in them; what is missing is missing.
+    """The rows as a frame whose columns are typed by what stands in them; what is missing is missing.
 
     Raises: ConfigurationError without pandas.
     """
@@ -44,7 +44,7 @@ def frame_of(rows: Sequence[Mapping[str, Json]]) -> Frame:
     names = list(rows[0]) if rows else []
     columns = {name: [row[name] for row in rows] for name in names}
     return pandas.DataFrame(
-        {name: pandas.Series(found, dtype=_type_of(name, found)) for name, found in columns.items()}
+        {name: pandas.Series(values, dtype=_type_of(name, values)) for name, values in columns.items()}
     )
 
 
@@ -62,7 +62,7 @@ def _type_of(name: str, values: Sequence[Json]) -> str:
 
 
 def frame_rows(given: Frame, problems: Problems) -> list[Row]:
-    """Give the rows of a frame, counted from 1; what pandas calls missing is None, what is no JSON a problem.
+    """The rows of a frame, counted from 1; what pandas calls missing is None, what is no JSON a problem.
 
     Raises: ConfigurationError without pandas.
     """
@@ -70,10 +70,10 @@ def frame_rows(given: Frame, problems: Problems) -> list[Row]:
     names = [str(name) for name in given.columns]
 
     def cell(value: Any) -> Json:
-        found = _python(value)
-        if type(found) is str:
-            return found
-        return None if type(found) not in (list, dict) and missing(found) else plain(found)
+        native = _python(value)
+        if type(native) is str:
+            return native
+        return None if type(native) not in (list, dict) and missing(native) else plain(native)
 
     rows: list[Row] = []
     for number, values in enumerate(given.itertuples(index=False, name=None), start=1):
@@ -85,7 +85,7 @@ def frame_rows(given: Frame, problems: Problems) -> list[Row]:
 
 
 def _python(value: Any) -> Any:
-    """Give lists for arrays, which is what pandas reads the lists of a Parquet file as."""
+    """Lists for arrays, which is what pandas reads the lists of a Parquet file as."""
     if type(value).__name__ in ("list", "tuple", "ndarray"):
         return [_python(part) for part in value]
     return value

@@ -9,7 +9,7 @@ from stagegap.model.values import Json
 
 
 def seconds(value: Json) -> float | None:
-    """Give seconds since 1970, UTC, of a number of seconds or an ISO 8601 text; None of nothing.
+    """Seconds since 1970, UTC, of a number of seconds or an ISO 8601 text; None of nothing.
 
     A text without a zone is UTC.
     Raises: ValueError with one sentence for anything else.

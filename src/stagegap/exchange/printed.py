@@ -12,14 +12,14 @@ FIELDS = ("name", "value", "n")
 
 
 def read_printed(path: Path) -> list[PrintedScore]:
-    """Give the scores of a file, one a row: a file with the fields name, value, n and perhaps runs.
+    """The scores of a file, one a row: a file with the fields name, value, n and perhaps runs.
 
     Raises: InputError with every problem: missing fields, values that are no number, an n that is none.
     """
     problems = Problems(path)
-    found = [score for row in read_rows(path) if (score := _score(row, problems)) is not None]
+    scores = [score for row in read_rows(path) if (score := _score(row, problems)) is not None]
     problems.raise_if_any()
-    return found
+    return scores
 
 
 def _score(row: Row, problems: Problems) -> PrintedScore | None:

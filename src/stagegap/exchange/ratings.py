@@ -14,7 +14,7 @@ FIELDS = ("system", "record", "criterion", "rater", "value")
 
 
 def read_ratings(path: Path) -> list[Rating]:
-    """Give the ratings of a file: one a row, with the fields system, record, criterion, rater and value.
+    """The ratings of a file: one a row, with the fields system, record, criterion, rater and value.
 
     Raises: InputError with every problem: missing fields, values that are no number, one rater twice.
     """
@@ -39,13 +39,13 @@ def _rating(row: Row, problems: Problems) -> Rating | None:
     if missing:
         problems.add(row.line, f"The field {missing[0]!r} is missing.", near_names(missing[0], row.values))
         return None
-    found = row.values["value"]
+    raw = row.values["value"]
     try:
-        value = math.nan if isinstance(found, bool) else float(found)  # type: ignore[arg-type]  # refused just below
+        value = math.nan if isinstance(raw, bool) else float(raw)  # type: ignore[arg-type]  # refused just below
     except (TypeError, ValueError):
         value = math.nan
     if not math.isfinite(value):
-        problems.add(row.line, f"A rating is a number, found {found!r}.")
+        problems.add(row.line, f"A rating is a number, found {raw!r}.")
         return None
     system, record, criterion, rater = (identity(row.values[name]) for name in FIELDS[:4])
     return Rating(system=system, record=record, criterion=criterion, rater=rater, value=value)

@@ -14,7 +14,7 @@ from stagegap.model.values import Json
 
 
 def read_records(source: RecordsSource) -> list[Record]:
-    """Give the records of all files, in file order.
+    """The records of all files, in file order.
 
     Raises: InputError with every problem: missing or doubled ids, fields that are not there.
     """
@@ -22,7 +22,7 @@ def read_records(source: RecordsSource) -> list[Record]:
 
 
 def read_documents(source: CorpusSource) -> dict[str, Document]:
-    """Give the documents of a corpus by id, in file order.
+    """The documents of a corpus by id, in file order.
 
     Raises: InputError with every problem: missing or doubled ids, an id that stands in two files, no text.
     """
@@ -58,11 +58,11 @@ def _identified(path: Path, id_field: str, needed: tuple[str, ...]) -> list[Row]
     problems.raise_if_any()
     first_seen: dict[str, int] = {}
     for row in rows:
-        found = row.values.get(id_field)
-        if isinstance(found, bool) or not isinstance(found, str | int) or found == "":
-            problems.add(row.line, f"The id {id_field!r} must be a text that is not empty, found {found!r}.")
+        identity = row.values.get(id_field)
+        if isinstance(identity, bool) or not isinstance(identity, str | int) or identity == "":
+            problems.add(row.line, f"The id {id_field!r} must be a text that is not empty, found {identity!r}.")
             continue
-        key = unicodedata.normalize("NFC", str(found))
+        key = unicodedata.normalize("NFC", str(identity))
         if key in first_seen:
             problems.add(row.line, f"The id {key!r} stands on line {first_seen[key]} already.")
         first_seen.setdefault(key, row.line)
@@ -71,13 +71,13 @@ def _identified(path: Path, id_field: str, needed: tuple[str, ...]) -> list[Row]
 
 
 def identity(value: Json) -> str:
-    """Give the text form of an id: as it stands, in Unicode form NFC, so that the same id compares equal everywhere."""
+    """The text form of an id: as it stands, in Unicode form NFC, so that the same id compares equal everywhere."""
     return unicodedata.normalize("NFC", str(value))
 
 
 def _group(values: Mapping[str, Json], name: str | None) -> str | None:
-    found = values.get(name) if name else None
-    return None if found is None else str(found)
+    group = values.get(name) if name else None
+    return None if group is None else str(group)
 
 
 def _record(row: Row, source: RecordsSource) -> Record:
@@ -93,11 +93,11 @@ def _record(row: Row, source: RecordsSource) -> Record:
 
 
 def _document(row: Row, source: CorpusSource) -> Document:
-    shown = {source.id, source.title, *source.text}
+    used = {source.id, source.title, *source.text}
     parts = [str(row.values[name]) for name in source.text if row.values.get(name) is not None]
     return Document(
         id=identity(row.values[source.id]),
         title=str(row.values.get(source.title) or ""),
         text="\n".join(parts),
-        fields={name: value for name, value in row.values.items() if name not in shown},
+        fields={name: value for name, value in row.values.items() if name not in used},
     )

@@ -65,7 +65,7 @@ class Problems:
 
 
 def read_rows(path: Path) -> list[Row]:
-    """Give all rows of the file; its ending says the format.
+    """All rows of the file; its ending says the format.
 
     Raises: InputError with every problem of the file.
     """
@@ -109,12 +109,12 @@ def _text(path: Path, problems: Problems) -> str:
 
 
 def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
-    found: dict[str, Json] = {}
+    members: dict[str, Json] = {}
     for key, value in pairs:
-        if key in found:
+        if key in members:
             raise ValueError(f"The key {key!r} stands twice.")
-        found[key] = value
-    return found
+        members[key] = value
+    return members
 
 
 def _no_constant(name: str) -> NoReturn:
@@ -135,7 +135,7 @@ def parse_json(text: str) -> Json:
 
 
 def read_json(path: Path) -> Json:
-    """Give the one JSON value of a file. Raises: InputError."""
+    """The one JSON value of a file. Raises: InputError."""
     problems = Problems(path)
     if not path.is_file():
         problems.fail(None, "There is no such file.")
@@ -203,7 +203,7 @@ def _csv(path: Path, problems: Problems) -> Iterator[Row]:
 
 
 def _plain(cell: object) -> Json:
-    """Give a Parquet cell as JSON: dates, decimals and the like as the text that they are printed as."""
+    """A Parquet cell as JSON: dates, decimals and the like as the text that they are printed as."""
     if cell is None or isinstance(cell, bool | int | float | str):
         return cell
     if isinstance(cell, list):

@@ -39,7 +39,7 @@ Rows = Iterable[Mapping[str, Json]]
 
 
 def ending_of(path: Path) -> str:
-    """Give the format that a path names: `.jsonl`, `.csv` or `.parquet`. Raises: ConfigurationError."""
+    """The format that a path names: `.jsonl`, `.csv` or `.parquet`. Raises: ConfigurationError."""
     endings = [ending.lower() for ending in path.suffixes if ending.lower() != ".gz"]
     ending = {".ndjson": ".jsonl"}.get(endings[-1], endings[-1]) if endings else ""
     if ending not in (".jsonl", ".csv", ".parquet") or (ending == ".parquet" and path.suffix.lower() == ".gz"):
@@ -127,16 +127,16 @@ def _escaped(value: Json) -> Json:
 
 
 def _texts(row: Mapping[str, Json], columns: Mapping[str, Column]) -> dict[str, Json]:
-    def shown(value: Json, kind: Column) -> Json:
+    def as_cell(value: Json, kind: Column) -> Json:
         as_json = kind is Column.TEXT and value is not None and not isinstance(value, str)
         return json.dumps(value, ensure_ascii=False) if as_json else value
 
-    return {name: shown(row[name], kind) for name, kind in columns.items()}
+    return {name: as_cell(row[name], kind) for name, kind in columns.items()}
 
 
 @contextmanager
 def _replacing(path: Path) -> Generator[Path, None, None]:
-    """Give a path beside `path` that takes its place when all is written, and goes away when that fails."""
+    """A path beside `path` that takes its place when all is written, and goes away when that fails."""
     if not path.parent.is_dir():
         raise ConfigurationError(f"There is no folder {path.parent}. Make it first, or choose another path.")
     part = path.with_name(f".{path.name}.part")

@@ -75,7 +75,7 @@ class _Trace:
 
 def _is_whole(row: Row, fields: TraceFields, problems: Problems) -> bool:
     end = [fields.right] if fields.right else [fields.answer, fields.target]
-    wanted = [fields.record, fields.input, fields.steps, fields.first_fault, *(one for one in end if one)]
+    wanted = [fields.record, fields.input, fields.steps, fields.first_fault, *(name for name in end if name)]
     missing = [name for name in wanted if name not in row.values]
     if missing:
         problems.add(row.line, f"The field {missing[0]!r} is missing.", near_names(missing[0], row.values))

@@ -14,7 +14,7 @@ FIELDS = ("record", "value", "explanation")
 
 
 def read_warmup(path: Path, known: Known, *, stage: str) -> list[WarmUp]:
-    """Give the examples of a stage, one a row: record, value and, for texts, facts as in a file of labels, explanation.
+    """The examples of a stage, one a row: record, value and, for texts, facts as in a file of labels, explanation.
 
     Raises: InputError with every problem: missing fields, unknown records, values outside the declared type.
     """
@@ -34,5 +34,5 @@ def read_warmup(path: Path, known: Known, *, stage: str) -> list[WarmUp]:
 
 
 def _as_label(row: Row, stage: str) -> Row:
-    kept = {name: row.values[name] for name in ("record", "value", "facts") if name in row.values}
-    return replace(row, values={**kept, "stage": stage, "annotator": "warm-up"})
+    values = {name: row.values[name] for name in ("record", "value", "facts") if name in row.values}
+    return replace(row, values={**values, "stage": stage, "annotator": "warm-up"})

@@ -33,32 +33,33 @@ def changed(view: WhatChanged) -> Shown[WhatChanged]:
 
 def ledger(view: Ledger) -> Shown[Ledger]:
     """Show what was expected beside what came."""
-    told = dict.fromkeys(row.peek.sentence for row in view.rows if row.run)
+    peeks = dict.fromkeys(row.peek.sentence for row in view.rows if row.run)
     return Shown(
         view=view,
         headline=view.calibration.sentence,
-        sentences=tuple(told),
+        sentences=tuple(peeks),
         rows=frames.ledger_rows(view),
         picture=charts.ledger if view.rows else None,
     )
 
 
-def expected(made: Sequence[Expectation]) -> Shown[tuple[Expectation, ...]]:
+def expected(expectations: Sequence[Expectation]) -> Shown[tuple[Expectation, ...]]:
     """Show what was written down."""
-    places = ", ".join(f"{one.place} {figures.points(one.predicted)} points" for one in made)
+    places = ", ".join(f"{hope.place} {figures.points(hope.predicted)} points" for hope in expectations)
     return Shown(
-        view=tuple(made),
-        headline=f"Expected of the change after {made[0].baseline}: {places}",
-        rows=[codec.plain(one) for one in made],
+        view=tuple(expectations),
+        headline=f"Expected of the change after {expectations[0].baseline}: {places}",
+        rows=[codec.plain(hope) for hope in expectations],
     )
 
 
 def reproduction(view: Reproduction) -> Shown[Reproduction]:
     """Show whether a run comes out the same, and what differs besides."""
-    told = tuple(
-        f"{one.kind} {one.name}: {one.then or 'not there'}, now {one.now or 'not there'}" for one in view.differences
+    differences = tuple(
+        f"{difference.kind} {difference.name}: {difference.then or 'not there'}, now {difference.now or 'not there'}"
+        for difference in view.differences
     )
-    return Shown(view=view, headline=view.headline, sentences=told, rows=frames.reproduced_rows(view))
+    return Shown(view=view, headline=view.headline, sentences=differences, rows=frames.reproduced_rows(view))
 
 
 def compared_runs(view: RunsView) -> Shown[RunsView]:
@@ -74,8 +75,8 @@ def compared_runs(view: RunsView) -> Shown[RunsView]:
 
 def escalation(view: EscalationView) -> Shown[EscalationView]:
     """Show what asking the stronger stage about more records buys and costs."""
-    said = f"{sentence(view.cheap)}, and {view.strong} where it is unsure, on {counted(view.n, 'record')}"
-    return Shown(view=view, headline=said, sentences=(view.note,), rows=frames.escalation_rows(view))
+    headline = f"{sentence(view.cheap)}, and {view.strong} where it is unsure, on {counted(view.n, 'record')}"
+    return Shown(view=view, headline=headline, sentences=(view.note,), rows=frames.escalation_rows(view))
 
 
 def oddities(view: Noticing) -> Shown[Noticing]:
@@ -84,5 +85,5 @@ def oddities(view: Noticing) -> Shown[Noticing]:
         view=view,
         headline=view.headline,
         rows=card_rows(view),
-        picture=lambda found: charts.oddity_list(found, records=False),
+        picture=lambda noticing: charts.oddity_list(noticing, records=False),
     )

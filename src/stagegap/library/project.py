@@ -103,11 +103,11 @@ class Project:
         return views.variants(night_now(self.workspace, Path(file)))
 
     def runs(self) -> Shown[History]:
-        """Give the runs, newest first."""
+        """The runs, newest first."""
         return views.history(self._gate.history())
 
     def gap(self, run: str | None = None) -> Shown[Scorecard]:
-        """Give the verdict of a run: how far each stage is from a person, and what correcting it would buy."""
+        """The verdict of a run: how far each stage is from a person, and what correcting it would buy."""
         card = self.workspace.runs.scorecard(self.cascade, run)
         if card is None:
             which = f"no run {run!r} that is done" if run else "no run that is done"
@@ -132,7 +132,7 @@ class Project:
         return views.faults(self._look(run).faults())
 
     def slices(self, run: str | None = None) -> Shown[SlicesView]:
-        """Give the groups that fail more than the others, and the bottleneck of each."""
+        """The groups that fail more than the others, and the bottleneck of each."""
         return views.slices(self._look(run).slices())
 
     def agree(self, run: str | None = None) -> Shown[AgreeView]:
@@ -144,14 +144,14 @@ class Project:
         return views.need(self._look(run).need())
 
     def answers(self, stage: str = "outcome", run: str | None = None) -> Shown[tuple[ScoredAnswer, ...]]:
-        """Give what the system answered at a stage, record by record, beside what is right.
+        """What the system answered at a stage, record by record, beside what is right.
 
         Whoever reads this is no longer blind to these records.
         """
         return views.answers(self._look(run).evidence, stage)
 
     def groups(self, stage: str = "outcome", run: str | None = None) -> Shown[tuple[GroupScore, ...]]:
-        """Give the score at a stage on all records, then on each slice."""
+        """The score at a stage on all records, then on each slice."""
         return views.groups(self._look(run).evidence, stage)
 
     def compare(self, before: str, after: str, *, shared: bool = False) -> Shown[Comparison]:
@@ -203,8 +203,8 @@ class Project:
 
     def oddities(self, run: str | None = None) -> Shown[Noticing]:
         """Say what looks strange in a run; a screen, never a verdict."""
-        found = self.gap(run).view
-        return past_views.oddities(self.workspace.oddities.current(self.cascade, found.run))
+        card = self.gap(run).view
+        return past_views.oddities(self.workspace.oddities.current(self.cascade, card.run))
 
     def escalation(self, cheap: str = "", strong: str = "", *, run: str | None = None) -> Shown[EscalationView]:
         """Say what asking a stronger stage about more records buys and costs. Raises: ConfigurationError."""
@@ -219,7 +219,7 @@ class Project:
         return views.checked(self._gate.check(run, against=against))
 
     def labels(self) -> Frame:
-        """Give all labels as a pandas frame. Raises: ConfigurationError without pandas."""
+        """All labels as a pandas frame. Raises: ConfigurationError without pandas."""
         return self.workspace.labels.frame(self.cascade)
 
     def label(self, labels: Frame) -> ImportReport:

@@ -32,13 +32,13 @@ class Shown(Generic[View]):
     """Draws the view where it has a chart of its own; otherwise the rows are drawn as a table."""
 
     def to_frame(self) -> Frame:
-        """Give the rows as a pandas frame. Raises: ConfigurationError without pandas."""
+        """The rows as a pandas frame. Raises: ConfigurationError without pandas."""
         from stagegap.exchange.frames import frame_of
 
         return frame_of(self.rows)
 
     def to_json(self) -> str:
-        """Give the view as JSON text, as the command line prints it with `--json`."""
+        """The view as JSON text, as the command line prints it with `--json`."""
         from stagegap.analysis import codec
 
         return codec.to_json(self.view)

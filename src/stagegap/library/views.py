@@ -64,9 +64,9 @@ def faults(view: FaultsView) -> Shown[FaultsView]:
 
 def slices(view: SlicesView) -> Shown[SlicesView]:
     """Show the groups of records."""
-    found = [one for one in view.findings if one.verdict == "stands out"]
-    said = f"{counted(len(found), 'group')} of {len(view.findings)} fail more than the others"
-    return Shown(view=view, headline=said, rows=frames.figures(view))
+    notable = [finding for finding in view.findings if finding.verdict == "stands out"]
+    headline = f"{counted(len(notable), 'group')} of {len(view.findings)} fail more than the others"
+    return Shown(view=view, headline=headline, rows=frames.figures(view))
 
 
 def agree(view: AgreeView) -> Shown[AgreeView]:
@@ -81,29 +81,29 @@ def need(view: NeedView) -> Shown[NeedView]:
 
 def answers(evidence: Evidence, stage: str) -> Shown[tuple[ScoredAnswer, ...]]:
     """Show what was answered at a stage, record by record."""
-    found = scored_answers(evidence, stage)
-    scored = [one for one in found if one.is_scored]
-    right = sum(one.is_good is True for one in scored)
+    rows = scored_answers(evidence, stage)
+    scored = [answer for answer in rows if answer.is_scored]
+    right = sum(answer.is_good is True for answer in scored)
     return Shown(
-        view=found,
-        headline=f"{right:,} of {len(scored):,} scored at {stage} are good, {len(found) - len(scored):,} have no score",
-        rows=several.answer_rows(found),
+        view=rows,
+        headline=f"{right:,} of {len(scored):,} scored at {stage} are good, {len(rows) - len(scored):,} have no score",
+        rows=several.answer_rows(rows),
     )
 
 
 def groups(evidence: Evidence, stage: str) -> Shown[tuple[GroupScore, ...]]:
     """Show the score at a stage, on all records and on each slice."""
-    found = group_scores(evidence, stage)
+    groups = group_scores(evidence, stage)
     return Shown(
-        view=found, headline=f"{sentence(stage)}: {_share(found[0].score)}", rows=several.group_score_rows(found)
+        view=groups, headline=f"{sentence(stage)}: {_share(groups[0].score)}", rows=several.group_score_rows(groups)
     )
 
 
 def comparison(view: Comparison) -> Shown[Comparison]:
     """Show what is better and worse between two runs; a refused comparison shows why and no figure."""
     if view.refusal is not None and not view.is_accepted:
-        said = f"{view.before} and {view.after} can't be compared as they are"
-        return Shown(view=view, headline=said, sentences=(*view.refusal.reasons, view.refusal.offer), rows=[])
+        headline = f"{view.before} and {view.after} can't be compared as they are"
+        return Shown(view=view, headline=headline, sentences=(*view.refusal.reasons, view.refusal.offer), rows=[])
     return Shown(
         view=view,
         headline=view.headline,

@@ -54,7 +54,7 @@ _HALF = "half of the full score, a convention: full marks are out of reach for t
 
 
 def names_for(kind: Kind) -> tuple[str, ...]:
-    """Give the names of the metrics for a type of output, the default first; `k` and `TOL` stand for numbers.
+    """The names of the metrics for a type of output, the default first; `k` and `TOL` stand for numbers.
 
     `python:FILE:FUNCTION` is possible for every type.
     """
@@ -62,7 +62,7 @@ def names_for(kind: Kind) -> tuple[str, ...]:
 
 
 def metric(name: str, *, custom: CustomMetric | None = None) -> Metric:
-    """Give the metric of that name; `custom` is the function behind a `python:...` name.
+    """The metric of that name; `custom` is the function behind a `python:...` name.
 
     Raises: ValueError for an unknown name, a bad number after `@`, or a `python:` name without its function.
 
@@ -112,9 +112,9 @@ def _tolerance(name: str, number: str) -> tuple[float, bool]:
 
 def _checked(name: str, custom: CustomMetric) -> Callable[[Json, Answer], float]:
     def compare(value: Json, answer: Answer) -> float:
-        found = custom(value, answer.value)
-        if isinstance(found, bool | int | float) and 0 <= found <= 1:
-            return float(found)
-        raise ValueError(f"the metric {name!r} must give a number from 0 to 1, got {found!r}")
+        score = custom(value, answer.value)
+        if isinstance(score, bool | int | float) and 0 <= score <= 1:
+            return float(score)
+        raise ValueError(f"the metric {name!r} must give a number from 0 to 1, got {score!r}")
 
     return compare

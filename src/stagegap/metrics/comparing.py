@@ -10,7 +10,7 @@ from stagegap.model.values import Json
 
 
 def same(value: Json, answer: Answer) -> float:
-    """Give 1 when both are the same value, otherwise 0; lists are compared as sets, texts without outer spaces.
+    """1 when both are the same value, otherwise 0; lists are compared as sets, texts without outer spaces.
 
     `True` is not 1; 1 and 1.0 are the same number.
     """
@@ -18,7 +18,7 @@ def same(value: Json, answer: Answer) -> float:
 
 
 def canonical(value: Json) -> object:
-    """Give a hashable that is equal for equal answers: lists as sets, `True` apart from 1."""
+    """A hashable that is equal for equal answers: lists as sets, `True` apart from 1."""
     if isinstance(value, str):
         return value.strip()
     if isinstance(value, bool):
@@ -31,11 +31,11 @@ def canonical(value: Json) -> object:
 
 
 def set_f1(value: Json, answer: Answer) -> float:
-    """Give 2 |A and B| / (|A| + |B|) of two sets; two empty sets are alike."""
-    found, wanted = _members(value), _members(answer.value)
-    if not found and not wanted:
+    """2 |A and B| / (|A| + |B|) of two sets; two empty sets are alike."""
+    given, wanted = _members(value), _members(answer.value)
+    if not given and not wanted:
         return 1.0
-    return 2 * len(found & wanted) / (len(found) + len(wanted))
+    return 2 * len(given & wanted) / (len(given) + len(wanted))
 
 
 def _members(value: Json) -> frozenset[object]:
@@ -45,7 +45,7 @@ def _members(value: Json) -> frozenset[object]:
 
 
 def within(tolerance: tuple[float, bool]) -> Callable[[Json, Answer], float]:
-    """Give 1 when a number lies within the tolerance of the reference; the flag says "as a share of it"."""
+    """1 when a number lies within the tolerance of the reference; the flag says "as a share of it"."""
     size, is_relative = tolerance
 
     def compare(value: Json, answer: Answer) -> float:
@@ -62,14 +62,14 @@ def within(tolerance: tuple[float, bool]) -> Callable[[Json, Answer], float]:
 
 
 def field_f1(value: Json, answer: Answer) -> float:
-    """Give F1 of the leaves of two JSON objects: a leaf counts when its path and value agree.
+    """F1 of the leaves of two JSON objects: a leaf counts when its path and value agree.
 
     Positions in lists do not matter; repeats count.
     """
-    found, wanted = Counter(_leaves(value, "")), Counter(_leaves(answer.value, ""))
-    if not found and not wanted:
+    given, wanted = Counter(_leaves(value, "")), Counter(_leaves(answer.value, ""))
+    if not given and not wanted:
         return 1.0
-    return 2 * (found & wanted).total() / (found.total() + wanted.total())
+    return 2 * (given & wanted).total() / (given.total() + wanted.total())
 
 
 def _leaves(value: Json, path: str) -> Iterator[tuple[str, object]]:

@@ -9,15 +9,15 @@ class _Kept(dict[int, str]):
     """What becomes of each character, worked out when it is first met: `str.translate` then takes it at once."""
 
     def __missing__(self, point: int) -> str:
-        found = self[point] = _kept(chr(point))
-        return found
+        folded = self[point] = _kept(chr(point))
+        return folded
 
 
 _KEPT = _Kept()
 
 
 def folded(text: str) -> str:
-    """Give lower-case words with single spaces: NFKC, casefold, punctuation and symbols as spaces.
+    """Lower-case words with single spaces: NFKC, casefold, punctuation and symbols as spaces.
 
     Letters of scripts written without spaces (Han, Kana) are words of their own.
 

@@ -9,15 +9,15 @@ from stagegap.model.values import Json
 
 
 def ids(value: Json) -> list[str]:
-    """Give the ids of a ranking, each once, best first; documents count by their `id`."""
+    """The ids of a ranking, each once, best first; documents count by their `id`."""
     if isinstance(value, str) or not isinstance(value, Sequence):
         return []
-    found = [str(entry["id"]) if isinstance(entry, Mapping) and "id" in entry else str(entry) for entry in value]
-    return list(dict.fromkeys(found))
+    names = [str(entry["id"]) if isinstance(entry, Mapping) and "id" in entry else str(entry) for entry in value]
+    return list(dict.fromkeys(names))
 
 
 def recall_at(k: int) -> Callable[[Json, Answer], float]:
-    """Give the share of the relevant ids that stand among the first k; 1 when none is relevant.
+    """The share of the relevant ids that stand among the first k; 1 when none is relevant.
 
     The denominator is all relevant ids, also where there are more than k (trec_eval).
     """
@@ -30,26 +30,26 @@ def recall_at(k: int) -> Callable[[Json, Answer], float]:
 
 
 def precision_at(k: int) -> Callable[[Json, Answer], float]:
-    """Give how many of the first k ids are relevant, over k, also where fewer came back (trec_eval).
+    """How many of the first k ids are relevant, over k, also where fewer came back (trec_eval).
 
     Where no id is relevant: 1 if nothing came back, otherwise 0.
     """
 
     def compare(value: Json, answer: Answer) -> float:
-        relevant, found = set(ids(answer.value)), ids(value)[:k]
+        relevant, given = set(ids(answer.value)), ids(value)[:k]
         if not relevant:
-            return float(not found)
-        return len(relevant & set(found)) / k
+            return float(not given)
+        return len(relevant & set(given)) / k
 
     return compare
 
 
 def reciprocal_rank(value: Json, answer: Answer) -> float:
-    """Give 1 / rank of the first relevant id, 0 without one; the mean over records is the MRR.
+    """1 / rank of the first relevant id, 0 without one; the mean over records is the MRR.
 
     Where no id is relevant: 1 if nothing came back, otherwise 0.
     """
-    relevant, found = set(ids(answer.value)), ids(value)
+    relevant, given = set(ids(answer.value)), ids(value)
     if not relevant:
-        return float(not found)
-    return next((1 / rank for rank, entry in enumerate(found, start=1) if entry in relevant), 0.0)
+        return float(not given)
+    return next((1 / rank for rank, entry in enumerate(given, start=1) if entry in relevant), 0.0)

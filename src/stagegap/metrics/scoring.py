@@ -9,7 +9,7 @@ from stagegap.model.answer import Answer, Label, Output, Reference, Status
 
 
 def score(output: Output, reference: Reference, metric: Metric) -> float:
-    """Give the score in [0, 1], or NaN where there is nothing to score.
+    """The score in [0, 1], or NaN where there is nothing to score.
 
     - infrastructure, here or at the stage that blocks this one: NaN (its own count, in no rate);
     - no answer on purpose (skipped, a null value, blocked by a skipped stage): 1 where "no answer" is accepted,
@@ -38,13 +38,13 @@ def _is_silent(output: Output) -> bool:
 
 
 def label_as_output(label: Label) -> Output:
-    """Give a person's label in the form of a system's output. Raises: ValueError for a skip or an undo."""
+    """A person's label in the form of a system's output. Raises: ValueError for a skip or an undo."""
     if label.answer is None:
         raise ValueError(f"the {label.action} {label.id!r} holds no answer to score")
     return answer_as_output(label.answer, record=label.record, stage=label.stage)
 
 
 def answer_as_output(answer: Answer, *, record: str, stage: str) -> Output:
-    """Give an answer in the form of a system's output; "no answer" becomes `skipped`."""
+    """An answer in the form of a system's output; "no answer" becomes `skipped`."""
     status = Status.SKIPPED if answer.value is None else Status.OK
     return Output(record=record, stage=stage, status=status, value=answer.value)

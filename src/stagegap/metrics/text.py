@@ -11,19 +11,19 @@ from stagegap.model.values import Json
 
 
 def fact_recall(value: Json, answer: Answer) -> float:
-    """Give the share of the reference's facts of which any wording occurs in the text as whole words.
+    """The share of the reference's facts of which any wording occurs in the text as whole words.
 
     NaN when the reference names no facts: then there is nothing to measure by.
     """
     if not answer.facts:
         return math.nan
     text = folded(_text(value))
-    found = sum(any(holds(text, wording) for wording in fact.wordings) for fact in answer.facts)
-    return found / len(answer.facts)
+    stated = sum(any(holds(text, wording) for wording in fact.wordings) for fact in answer.facts)
+    return stated / len(answer.facts)
 
 
 def chrf(value: Json, answer: Answer) -> float:
-    """Give chrF2 of the sentence, over 100 (Popovic 2015, as sacrebleu computes it); two empty texts are alike."""
+    """chrF2 of the sentence, over 100 (Popovic 2015, as sacrebleu computes it); two empty texts are alike."""
     from sacrebleu.metrics.chrf import CHRF
 
     text, reference = _text(value).strip(), _text(answer.value).strip()
@@ -33,7 +33,7 @@ def chrf(value: Json, answer: Answer) -> float:
 
 
 def token_f1(value: Json, answer: Answer) -> float:
-    """Give F1 of the folded words, repeats counted (SQuAD, Rajpurkar et al. 2016, but articles are kept)."""
+    """F1 of the folded words, repeats counted (SQuAD, Rajpurkar et al. 2016, but articles are kept)."""
     words, wanted = Counter(folded(_text(value)).split()), Counter(folded(_text(answer.value)).split())
     if not words or not wanted:
         return float(words == wanted)

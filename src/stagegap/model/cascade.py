@@ -171,7 +171,7 @@ class Cascade:
         return tuple(stage.name for stage in self.stages)
 
     def stage(self, name: str) -> Stage:
-        """Give the stage of that name. Raises: KeyError."""
+        """The stage of that name. Raises: KeyError."""
         for stage in self.stages:
             if stage.name == name:
                 return stage
@@ -187,7 +187,7 @@ class Cascade:
 
     def ancestors(self, name: str) -> frozenset[str]:
         """Names of all stages that this one depends on."""
-        found: set[str] = set()
+        above: set[str] = set()
         for parent in self.stage(name).parents:
-            found |= {parent} | self.ancestors(parent)
-        return frozenset(found)
+            above |= {parent} | self.ancestors(parent)
+        return frozenset(above)

@@ -42,7 +42,7 @@ class Estimate:
 
 
 def unmeasured(reason: str, *, n: int = 0) -> Estimate:
-    """Give the estimate that says why there is no number.
+    """The estimate that says why there is no number.
 
     >>> unmeasured("too few: 1 record").is_measured
     False

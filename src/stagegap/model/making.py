@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 def maker(kind: Callable[P, T]) -> Callable[P, T]:
-    """Give a constructor of a frozen, slotted dataclass, by keyword, in a fifth of the time of the class itself.
+    """A constructor of a frozen, slotted dataclass, by keyword, in a fifth of the time of the class itself.
 
     A frozen class sets each field through `object.__setattr__`, which is most of what a large one costs. Here the
     fields are set on a draft that has the same slots and is not frozen yet; then it takes on its class.
@@ -26,13 +26,13 @@ def maker(kind: Callable[P, T]) -> Callable[P, T]:
     """
     cls = cast("type[Any]", kind)
     given = fields(cls)
-    if hasattr(cls, "__post_init__") or any(one.default_factory is not MISSING for one in given):
+    if hasattr(cls, "__post_init__") or any(field.default_factory is not MISSING for field in given):
         raise ValueError(f"{cls.__name__} is not made of plain values, or checks them")
-    draft = make_dataclass(cls.__name__, [one.name for one in given], slots=True)
+    draft = make_dataclass(cls.__name__, [field.name for field in given], slots=True)
     names: dict[str, Any] = {"_new": object.__new__, "_draft": draft, "_cls": cls}
-    names |= {f"_{one.name}": one.default for one in given}
-    takes = ", ".join(one.name if one.default is MISSING else f"{one.name}=_{one.name}" for one in given)
-    sets = "".join(f"    _made.{one.name} = {one.name}\n" for one in given)
+    names |= {f"_{field.name}": field.default for field in given}
+    takes = ", ".join(field.name if field.default is MISSING else f"{field.name}=_{field.name}" for field in given)
+    sets = "".join(f"    _made.{field.name} = {field.name}\n" for field in given)
     code = f"def make(*, {takes}):\n    _made = _new(_draft)\n{sets}    _made.__class__ = _cls\n    return _made\n"
     exec(code, names)  # as dataclasses themselves do: only names of fields enter
     return names["make"]

@@ -51,7 +51,7 @@ class Document:
     fields: Mapping[str, Json] = field(default_factory=dict[str, Json])
 
     def as_input(self) -> dict[str, Json]:
-        """Give what a later stage receives: id, title, text and every other field."""
+        """What a later stage receives: id, title, text and every other field."""
         return {**self.fields, "id": self.id, "title": self.title, "text": self.text}
 
 

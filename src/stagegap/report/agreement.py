@@ -15,7 +15,7 @@ FIGURES = ("agreement", "person", "system", "gap")
 
 
 def agreement_html(scorecard: Scorecard, *, headline: str, stage: str, notes: Sequence[str]) -> str:
-    """Give the agreement at every stage as one HTML document; it holds no text of a record and names no person.
+    """The agreement at every stage as one HTML document; it holds no text of a record and names no person.
 
     `notes` are sentences about `stage`.
     """
@@ -30,5 +30,5 @@ def agreement_html(scorecard: Scorecard, *, headline: str, stage: str, notes: Se
 
 
 def agreement_rows(scorecard: Scorecard) -> list[Row]:
-    """Give the figures of people at every stage, one a row."""
+    """The figures of people at every stage, one a row."""
     return [row for row in frames.rows(scorecard) if row["stage"] and row["figure"] in FIGURES]

@@ -17,7 +17,7 @@ INDEX = "index.html"
 
 
 def bundle(scorecard: Scorecard, records: Sequence[RecordView], *, left_out: int) -> dict[str, str]:
-    """Give the files of the folder by their path: the first page, and one page a record, without the people's names.
+    """The files of the folder by their path: the first page, and one page a record, without the people's names.
 
     `left_out` counts the failures that people are still to label; they must not be among `records`.
     """
@@ -35,21 +35,21 @@ def bundle(scorecard: Scorecard, records: Sequence[RecordView], *, left_out: int
 
 def reveals(scorecard: Scorecard, records: int, *, left_out: int) -> str:
     """Say what whoever gets the folder can read."""
-    said = (
+    disclosure = (
         f"Shows the texts of {counted(records, scorecard.noun)}, what the system answered at each stage, and what is "
         "right. No person is named."
     )
-    return said + (
+    return disclosure + (
         f" {counted(left_out, scorecard.noun)} left out: people are still to label them." if left_out else ""
     )
 
 
 def _list(detail: StageDetail, places: Mapping[str, str]) -> str:
-    shown = [row for row in detail.rows if row.record in places]
-    heading = f"{detail.stage}: {counted(len(shown), 'failure')} of {detail.failures:,}, most typical first"
-    if not shown:
+    readable = [row for row in detail.rows if row.record in places]
+    heading = f"{detail.stage}: {counted(len(readable), 'failure')} of {detail.failures:,}, most typical first"
+    if not readable:
         return section(f"{detail.stage}: {counted(detail.failures, 'failure')}", "")
-    return section(heading, f'<ul class="records">{"".join(_link(row, places) for row in shown)}</ul>')
+    return section(heading, f'<ul class="records">{"".join(_link(row, places) for row in readable)}</ul>')
 
 
 def _link(row: FailureRow, places: Mapping[str, str]) -> str:

@@ -19,7 +19,7 @@ SHOWN = 25
 
 
 def comparison_html(view: Comparison, *, records: bool, left_out: int = 0) -> str:
-    """Give the whole report as one HTML document; without `records` it holds no text of a record.
+    """The whole report as one HTML document; without `records` it holds no text of a record.
 
     `left_out` counts records that people are still to label, taken out by `without_changes`. A comparison that is
     refused says why, and shows no figure.
@@ -41,7 +41,7 @@ def comparison_html(view: Comparison, *, records: bool, left_out: int = 0) -> st
 
 
 def comparison_markdown(view: Comparison) -> str:
-    """Give the headline and one table as Markdown, for a pull request; it holds no text of a record."""
+    """The headline and one table as Markdown, for a pull request; it holds no text of a record."""
     if view.refusal is not None and not view.is_accepted:
         lines = [f"## {literal(_refused(view))}", *map(literal, (*view.refusal.reasons, view.refusal.offer))]
         return "\n\n".join(line for line in lines if line) + "\n"
@@ -49,7 +49,7 @@ def comparison_markdown(view: Comparison) -> str:
     rows = [
         f"| stage | {runs} | change | 95% interval | n | fixed | broken | verdict |",
         "| --- | ---: | ---: | ---: | :---: | ---: | ---: | ---: | --- |",
-        *(_markdown_row(one) for one in (view.outcome, *view.stages)),
+        *(_markdown_row(change) for change in (view.outcome, *view.stages)),
     ]
     lines = [f"## {literal(view.headline)}", literal(view.summary), "\n".join(rows)]
     return "\n\n".join([*lines, f"{literal(view.cascade)}. {literal(' '.join(_method(view)))}"]) + "\n"
@@ -62,8 +62,8 @@ def _refused(view: Comparison) -> str:
 def without_changes(view: Comparison, records: Collection[str]) -> Comparison:
     """Take records out of the lists of changes; no figure changes."""
     lists = (
-        replace(one, **{name: _kept(getattr(one, name), records) for name in ("worse", "better", "changed_only")})
-        for one in view.lists
+        replace(lists, **{name: _kept(getattr(lists, name), records) for name in ("worse", "better", "changed_only")})
+        for lists in view.lists
     )
     return replace(view, lists=tuple(lists))
 
@@ -74,8 +74,8 @@ def textless_changes(view: Comparison) -> Comparison:
 
 
 def changed_records(view: Comparison) -> frozenset[str]:
-    """Give the records that the lists of changes hold."""
-    rows = (row for one in view.lists for row in (*one.worse, *one.better, *one.changed_only))
+    """The records that the lists of changes hold."""
+    rows = (row for lists in view.lists for row in (*lists.worse, *lists.better, *lists.changed_only))
     return frozenset(row.record for row in rows)
 
 
@@ -85,8 +85,8 @@ def _kept(rows: tuple[ChangeRow, ...], left_out: Collection[str]) -> tuple[Chang
 
 def shown_changes(view: Comparison) -> int:
     """Count the records whose texts `comparison_html` shows when it is asked for records."""
-    found = charts.worst_list(view)
-    return len(found.worse[:SHOWN]) if found is not None and _is_readable(view) else 0
+    lists = charts.worst_list(view)
+    return len(lists.worse[:SHOWN]) if lists is not None and _is_readable(view) else 0
 
 
 def _is_readable(view: Comparison) -> bool:
@@ -95,12 +95,12 @@ def _is_readable(view: Comparison) -> bool:
 
 def _worst(view: Comparison, left_out: int) -> list[str]:
     why = f"{counted(left_out, view.noun)} left out: people are still to label them." if left_out else ""
-    found = charts.worst_list(view)
-    if found is None:
+    lists = charts.worst_list(view)
+    if lists is None:
         return [small(why)]
-    shown = found.worse[:SHOWN]
-    heading = f"Got worse at {found.stage}: {found.n_worse:,}, the worst {len(shown)} first"
-    rows = "\n".join(charts.changed_record(row, view) for row in shown)
+    worst = lists.worse[:SHOWN]
+    heading = f"Got worse at {lists.stage}: {lists.n_worse:,}, the worst {len(worst)} first"
+    rows = "\n".join(charts.changed_record(row, view) for row in worst)
     return [section(heading, small(why) + rows)]
 
 
@@ -112,29 +112,29 @@ def _method(view: Comparison) -> list[str]:
     ]
 
 
-def _markdown_row(one: StageChange) -> str:
-    change = one.claim.change
-    if not one.is_compared or not change.is_measured:
-        return f"| {literal(one.stage)} | | | | | | | | not compared |"
+def _markdown_row(stage: StageChange) -> str:
+    change = stage.claim.change
+    if not stage.is_compared or not change.is_measured:
+        return f"| {literal(stage.stage)} | | | | | | | | not compared |"
     cells = [
-        literal(one.stage),
-        figures.share(one.before.value),
-        figures.share(one.after.value),
+        literal(stage.stage),
+        figures.share(stage.before.value),
+        figures.share(stage.after.value),
         figures.points(change.value),
         figures.span(change),
         f"{change.n:,}",
-        f"{one.flips.fixed:,}",
-        f"{one.flips.broken:,}",
-        one.claim.verdict,
+        f"{stage.flips.fixed:,}",
+        f"{stage.flips.broken:,}",
+        stage.claim.verdict,
     ]
     return f"| {' | '.join(cells)} |"
 
 
 def _data(view: Comparison, *, records: bool) -> dict[str, Any]:  # Any: JSON of any depth
     plain = codec.plain(view)
-    found = charts.worst_list(view)
-    for one in plain["lists"]:
+    worst = charts.worst_list(view)
+    for lists in plain["lists"]:
         for name in ("worse", "better", "changed_only"):
-            is_shown = records and found is not None and one["stage"] == found.stage and name == "worse"
-            one[name] = one[name][:SHOWN] if is_shown else []
+            is_shown = records and worst is not None and lists["stage"] == worst.stage and name == "worse"
+            lists[name] = lists[name][:SHOWN] if is_shown else []
     return plain

@@ -12,7 +12,7 @@ from stagegap.exchange.cells import cell
 
 
 def rows_csv(rows: Sequence[Row]) -> str:
-    """Give one line a row; what was not measured is an empty cell, and no cell is a formula."""
+    """One line a row; what was not measured is an empty cell, and no cell is a formula."""
     lines = io.StringIO()
     table = csv.writer(lines, lineterminator="\n")
     table.writerow(rows[0] if rows else ())

@@ -19,22 +19,22 @@ PERSONAL = frozenset({"hasty", "wavering"})
 """Detectors whose cards are about one person, named in `subject` and at the start of the sentence."""
 
 
-def odd_examples(found: Noticing) -> set[str]:
-    """Give the records whose first words stand on cards."""
-    return {row.card.records[0] for row in (*found.open, *found.dismissed) if row.card.example}
+def odd_examples(noticing: Noticing) -> set[str]:
+    """The records whose first words stand on cards."""
+    return {row.card.records[0] for row in (*noticing.open, *noticing.dismissed) if row.card.example}
 
 
-def without_words(found: Noticing, records: Collection[str] | None = None) -> Noticing:
+def without_words(noticing: Noticing, records: Collection[str] | None = None) -> Noticing:
     """Take the first words of these records out, by default of all; no figure changes."""
 
     def silent(card: Oddity) -> Oddity:
         hides = bool(card.example) and (records is None or card.records[0] in records)
         return replace(card, example="") if hides else card
 
-    return _with_cards(found, silent)
+    return _with_cards(noticing, silent)
 
 
-def nameless(found: Noticing) -> Noticing:
+def nameless(noticing: Noticing) -> Noticing:
     """Take out who is meant and who said what: a report names no person."""
 
     def unnamed(card: Oddity) -> Oddity:
@@ -46,43 +46,43 @@ def nameless(found: Noticing) -> Noticing:
     def unsigned(event: OddityEvent | None, card: str) -> OddityEvent | None:
         return replace(event, annotator="", card=card) if event else None
 
-    made = _with_cards(found, unnamed)
+    without_names = _with_cards(noticing, unnamed)
     return replace(
-        made,
-        open=tuple(replace(row, flagged=unsigned(row.flagged, row.card.key)) for row in made.open),
+        without_names,
+        open=tuple(replace(row, flagged=unsigned(row.flagged, row.card.key)) for row in without_names.open),
         dismissed=tuple(
             replace(row, dismissed=unsigned(row.dismissed, row.card.key), flagged=unsigned(row.flagged, row.card.key))
-            for row in made.dismissed
+            for row in without_names.dismissed
         ),
     )
 
 
-def _with_cards(found: Noticing, change: Callable[[Oddity], Oddity]) -> Noticing:
+def _with_cards(noticing: Noticing, change: Callable[[Oddity], Oddity]) -> Noticing:
     return replace(
-        found,
-        screen=replace(found.screen, cards=tuple(map(change, found.screen.cards))),
-        open=tuple(replace(row, card=change(row.card)) for row in found.open),
-        dismissed=tuple(replace(row, card=change(row.card)) for row in found.dismissed),
+        noticing,
+        screen=replace(noticing.screen, cards=tuple(map(change, noticing.screen.cards))),
+        open=tuple(replace(row, card=change(row.card)) for row in noticing.open),
+        dismissed=tuple(replace(row, card=change(row.card)) for row in noticing.dismissed),
     )
 
 
-def odd_markdown(found: Noticing) -> str:
-    """Give the open cards as a Markdown section; it holds no text of a record."""
-    lines = [f"### {literal(found.headline)}"]
-    cards = [row.card for row in found.open]
+def odd_markdown(noticing: Noticing) -> str:
+    """The open cards as a Markdown section; it holds no text of a record."""
+    lines = [f"### {literal(noticing.headline)}"]
+    cards = [row.card for row in noticing.open]
     if cards:
         lines.append("\n".join(map(_line, cards)))
     lines += [
         f"Not odd: {literal(row.card.title)}. “{literal(row.dismissed.reason)}”"
-        for row in found.dismissed
+        for row in noticing.dismissed
         if row.dismissed is not None
     ]
-    lines += [f"Learning curve: {literal(one.sentence)}" for one in found.screen.curves]
+    lines += [f"Learning curve: {literal(curve.sentence)}" for curve in noticing.screen.curves]
     lines += [
-        f"Without {literal(one.what)} ({literal(charts.judged(one))}): {literal(charts.change(one))}"
-        for one in found.screen.tried
+        f"Without {literal(trial.what)} ({literal(charts.judged(trial))}): {literal(charts.change(trial))}"
+        for trial in noticing.screen.tried
     ]
-    return "\n\n".join([*lines, literal(found.screen.basis)]) + "\n"
+    return "\n\n".join([*lines, literal(noticing.screen.basis)]) + "\n"
 
 
 def _line(card: Oddity) -> str:

@@ -11,21 +11,21 @@ from stagegap import charts
 
 
 def page(title: str, parts: Sequence[str], *, data: object = None) -> str:
-    """Give the document; `data` is kept inside for programs."""
+    """The document; `data` is kept inside for programs."""
     body = "\n".join(part for part in parts if part)
-    kept = "" if data is None else _data(data)
+    script = "" if data is None else _data(data)
     policy = "default-src 'none'; style-src 'unsafe-inline'"
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         f"<title>{escape(title)}</title>\n<style>\n{charts.style_of(body, 'report.css', 'style.css')}</style>\n"
-        f"</head>\n<body>\n<main>\n{body}\n{kept}</main>\n</body>\n</html>\n"
+        f"</head>\n<body>\n<main>\n{body}\n{script}</main>\n</body>\n</html>\n"
     )
 
 
 def _data(view: object) -> str:
-    """Give the numbers for programs, to six digits; `<` cannot end the block early."""
+    """The numbers for programs, to six digits; `<` cannot end the block early."""
     text = json.dumps(_short(view), ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     return f'<script type="application/json" id="data">{text}</script>\n'
 
@@ -41,12 +41,12 @@ def _short(value: Any) -> Any:  # Any: JSON of any depth
 
 
 def section(heading: str, body: str) -> str:
-    """Give a part with its heading."""
+    """A part with its heading."""
     return f"<section>\n<h2>{escape(heading)}</h2>\n{body}\n</section>"
 
 
 def small(*sentences: str) -> str:
-    """Give sentences in small type; empty ones are left out."""
+    """Sentences in small type; empty ones are left out."""
     return "\n".join(f'<p class="small">{escape(sentence)}</p>' for sentence in sentences if sentence)
 
 

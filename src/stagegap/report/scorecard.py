@@ -34,7 +34,7 @@ def html(
     stage: str | None = None,
     oddities: Noticing | None = None,
 ) -> str:
-    """Give the whole report as one HTML document; without `records` it holds no text of a record.
+    """The whole report as one HTML document; without `records` it holds no text of a record.
 
     `stage` is the one whose failures are explained, by default that of `explained`. `left_out` counts records that
     people are still to label, taken out by `without` and `without_words`. Same view, same bytes.
@@ -48,7 +48,7 @@ def html(
 
 
 def head(scorecard: Scorecard, why: str) -> list[str]:
-    """Give the verdict and the two charts, with the stage that is explained marked."""
+    """The verdict and the two charts, with the stage that is explained marked."""
     verdict = scorecard.verdict
     return [
         f"<h1>{escape(verdict.headline)}</h1>",
@@ -75,7 +75,7 @@ def _rest(scorecard: Scorecard, strange: str) -> list[str]:
 
 
 def markdown(scorecard: Scorecard, *, oddities: Noticing | None = None) -> str:
-    """Give the verdict and one table as Markdown, for a pull request; it holds no text of a record."""
+    """The verdict and one table as Markdown, for a pull request; it holds no text of a record."""
     verdict = scorecard.verdict
     rows = [
         "| stage | system | person | gap | gain at the end | 95% interval |",
@@ -103,7 +103,7 @@ def shown_records(scorecard: Scorecard, stage: str | None = None) -> int:
 
 
 def explained(scorecard: Scorecard) -> str:
-    """Give the stage to explain first: the one that holds back, else the likeliest, else the largest gain."""
+    """The stage to explain first: the one that holds back, else the likeliest, else the largest gain."""
     likeliest = max(scorecard.stages, key=lambda stage: stage.p_first if stage.gain.is_measured else -1.0)
     return scorecard.verdict.stage or likeliest.stage
 
@@ -123,12 +123,12 @@ def _why(scorecard: Scorecard, stage: str, *, records: bool, left_out: int) -> l
 
 
 def _failures(scorecard: Scorecard, detail: StageDetail, left_out: int) -> list[str]:
-    shown = detail.rows[:SHOWN]
+    rows = detail.rows[:SHOWN]
     why = f"{counted(left_out, scorecard.noun)} left out: people are still to label them." if left_out else ""
-    if not shown:
+    if not rows:
         return [small(why)]
-    heading = f"{counted(len(shown), 'failure')} of {detail.failures:,} at {detail.stage}, most typical first"
-    return [section(heading, small(why) + "\n".join(_failure(row) for row in shown))]
+    heading = f"{counted(len(rows), 'failure')} of {detail.failures:,} at {detail.stage}, most typical first"
+    return [section(heading, small(why) + "\n".join(_failure(row) for row in rows))]
 
 
 def without(scorecard: Scorecard, records: Collection[str]) -> Scorecard:
@@ -155,23 +155,23 @@ def textless(scorecard: Scorecard) -> Scorecard:
 
 
 def whole_json(scorecard: Scorecard, *, oddities: Noticing | None = None) -> str:
-    """Give every figure of the view as JSON, what looks strange under `oddities`; null where nobody looked."""
-    found = codec.plain(nameless(oddities)) if oddities else None
-    return json.dumps(codec.plain(scorecard) | {"oddities": found}, ensure_ascii=False, separators=(",", ":"))
+    """Every figure of the view as JSON, what looks strange under `oddities`; null where nobody looked."""
+    screen = codec.plain(nameless(oddities)) if oddities else None
+    return json.dumps(codec.plain(scorecard) | {"oddities": screen}, ensure_ascii=False, separators=(",", ":"))
 
 
 def numbers_json(scorecard: Scorecard, *, oddities: Noticing | None = None) -> str:
-    """Give what `whole_json` gives without any text of a record."""
+    """What `whole_json` gives without any text of a record."""
     return whole_json(textless(scorecard), oddities=without_words(oddities) if oddities else None)
 
 
 def numbers_csv(scorecard: Scorecard) -> str:
-    """Give one line a figure, with interval, n and method; it holds no text of a record."""
+    """One line a figure, with interval, n and method; it holds no text of a record."""
     return rows_csv(frames.rows(scorecard))
 
 
 def _data(scorecard: Scorecard, stage: str, *, records: bool) -> dict[str, Any]:  # Any: JSON of any depth
-    """Give the view for programs: of the groups and failures those that are shown."""
+    """The view for programs: of the groups and failures those that are shown."""
     view = codec.lean(scorecard)
     for detail in view["details"]:
         is_shown = detail["stage"] == stage

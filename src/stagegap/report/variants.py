@@ -13,7 +13,7 @@ from stagegap.tables import figures
 
 
 def variants_html(view: VariantsView) -> str:
-    """Give the ranking as one HTML document; it holds no text of a record."""
+    """The ranking as one HTML document; it holds no text of a record."""
     parts = [
         f"<h1>{escape(view.headline)}</h1>",
         small(f"{view.cascade}, by {view.outcome}, on {counted(view.records, view.noun)} that every variant answered."),

@@ -46,8 +46,8 @@ class Known:
 
     def sort(self, cases: Iterable[Case]) -> Sorted:
         """Say for each case what is to be done; the cache is asked once."""
-        found = Sorted()
-        decided, waiting, prepare = found.decided, found.open, self.wiring.prepare
+        sorted_cases = Sorted()
+        decided, waiting, prepare = sorted_cases.decided, sorted_cases.open, self.wiring.prepare
         name = self.wiring.stage.name
         taken_over: dict[str, tuple[Carry, list[Case]]] = {}
         calls: dict[str, Call] = {}
@@ -68,21 +68,21 @@ class Known:
             del calls[key]
             for case in waiting.pop(key):
                 decided.append((case, self.shared(output, case)))
-        found.calls.extend(calls.values())
+        sorted_cases.calls.extend(calls.values())
         for carry, its_cases in taken_over.values():
-            found.carried.extend(self._carried(carry, its_cases))
-        return found
+            sorted_cases.carried.extend(self._carried(carry, its_cases))
+        return sorted_cases
 
     def _carried(self, carry: Carry, cases: Sequence[Case]) -> Iterator[tuple[Case, Output]]:
-        """Give what an earlier run answered for these cases."""
+        """What an earlier run answered for these cases."""
         if self._carrier is not None:
             names = list(dict.fromkeys(case.record.id for case in cases))
-            there = self._carrier.carried(carry, self.wiring.stage.name, names)
-            answers = {(output.record, output.repeat): output for output in there}
+            carried = self._carrier.carried(carry, self.wiring.stage.name, names)
+            answers = {(output.record, output.repeat): output for output in carried}
             yield from ((case, answers[case.record.id, case.repeat]) for case in cases)
 
     def recent(self, key: str) -> Output | None:
-        """Give the answer to a call of this run, if it is remembered."""
+        """The answer to a call of this run, if it is remembered."""
         return self._recent.get(key) or self._older.get(key)
 
     def remember(self, outputs: Iterable[Output]) -> None:
@@ -97,7 +97,7 @@ class Known:
     def answered(
         self, work: Sorted, calls: Sequence[Call], replies: Sequence[Reply], *, latency_ms: float
     ) -> list[tuple[Case, Output]]:
-        """Give the outputs of all cases that waited for these calls, and remember the answers."""
+        """The outputs of all cases that waited for these calls, whose answers are remembered."""
         pairs: list[tuple[Case, Output]] = []
         firsts: list[Output] = []
         for call, reply in zip(calls, replies, strict=True):
@@ -110,20 +110,20 @@ class Known:
 
     def _lookup(self, keys: Sequence[str]) -> Mapping[str, Output]:
         recent, older = self._recent, self._older
-        found: dict[str, Output] = {}
+        outputs: dict[str, Output] = {}
         missing: list[str] = []
         for key in keys:
             output = recent.get(key) or older.get(key)
             if output is None:
                 missing.append(key)
             else:
-                found[key] = output
+                outputs[key] = output
         if missing:
-            found.update(self._cache.cached(missing))
-        return found
+            outputs.update(self._cache.cached(missing))
+        return outputs
 
     def outputs(self, key: str, reply: Reply, cases: Sequence[Case], *, latency_ms: float) -> list[Output]:
-        """Give the output of each case that waited for the same call: the first made it, the others share it."""
+        """The output of each case that waited for the same call: the first made it, the others share it."""
         first = cases[0]
         output = _made(
             record=first.record.id,
@@ -146,7 +146,7 @@ class Known:
         return [output] if len(cases) == 1 else [output, *(self.shared(output, case) for case in cases[1:])]
 
     def shared(self, output: Output, case: Case) -> Output:
-        """Give the same answer for another case, marked as cached."""
+        """The same answer for another case, marked as cached."""
         return _made(
             record=case.record.id,
             stage=self.wiring.stage.name,

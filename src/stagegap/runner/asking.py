@@ -45,29 +45,29 @@ class Asking:
     warmup: Sequence[WarmUp] = ()
 
     def population(self) -> dict[str, Record]:
-        """Give the scored records that the stage was asked about, those of the warm-up aside.
+        """The scored records that the stage was asked about, those of the warm-up aside.
 
         A record whose earlier stages have no value is not in it: a person can only be asked what the stage was asked.
         """
-        shown = {example.record for example in self.warmup}
+        examples = {example.record for example in self.warmup}
         scored = self.materials.scored(self.file.cascade)
-        return {r.id: r for r in scored if r.id not in shown and was_asked(self.stage, r, self.outputs)}
+        return {r.id: r for r in scored if r.id not in examples and was_asked(self.stage, r, self.outputs)}
 
 
 def asking_about(
     file: CascadeFile, materials: Materials, stage: str, outputs: Mapping[str, Mapping[str, Output]], *, run: str
 ) -> Asking:
     """Gather what a queue is made from. Raises: InputError for what is wrong in the warm-up file."""
-    found = file.cascade.stage(stage)
+    asked = file.cascade.stage(stage)
     known = materials.known(file.cascade)
-    warmup = read_warmup(Path(found.warmup), known, stage=stage) if found.warmup else ()
-    return Asking(file=file, materials=materials, stage=found, outputs=outputs, run=run, warmup=warmup)
+    warmup = read_warmup(Path(asked.warmup), known, stage=stage) if asked.warmup else ()
+    return Asking(file=file, materials=materials, stage=asked, outputs=outputs, run=run, warmup=warmup)
 
 
 def random_queue(
     asking: Asking, *, id: str, created_at: float, seed: int = 0, purpose: Literal["random", "swap"] = "random"
 ) -> tuple[Queue, list[QueueItem]]:
-    """Give a fair sample of what a stage was asked: any prefix of it is a fair sample of the scored records.
+    """A fair sample of what a stage was asked: any prefix of it is a fair sample of the scored records.
 
     Raises: ConfigurationError for a stage whose output no form exists for.
     """
@@ -79,23 +79,23 @@ def random_queue(
 def overlap_queue(
     queue: Queue, items: Sequence[QueueItem], *, size: int | None, id: str, created_at: float
 ) -> tuple[Queue, list[QueueItem]]:
-    """Give the records that everybody labels: the first of the random sample, a fifth of it where no size is said."""
+    """The records that everybody labels: the first of the random sample, a fifth of it where no size is said."""
     count = min(len(items), size if size is not None else math.ceil(OVERLAP * len(items)))
     chance = count / len(items) if items else 0.0
-    kept = [
+    members = [
         replace(item, probability=None if item.probability is None else item.probability * chance)
         for item in items[:count]
     ]
-    return replace(queue, id=id, created_at=created_at, purpose="overlap"), kept
+    return replace(queue, id=id, created_at=created_at, purpose="overlap"), members
 
 
 def next_queue(
     asking: Asking, records: Sequence[str], *, of: int, id: str, created_at: float
 ) -> tuple[Queue, list[QueueItem]]:
-    """Give records that were drawn by chance from `of` that nobody has answered, as far as the stage was asked."""
-    there = asking.population()
+    """Records that were drawn by chance from `of` that nobody has answered, as far as the stage was asked."""
+    population = asking.population()
     chance = min(1.0, len(records) / of) if of else None
-    picked = {record: chance for record in records if record in there}
+    picked = {record: chance for record in records if record in population}
     drawn = f"{len(records):,} of {of:,} without a label"
     return _queue(asking, picked, Queue(**_start(asking, id, created_at), purpose="next", drawn=drawn))
 
@@ -103,9 +103,9 @@ def next_queue(
 def after_queue(
     asking: Asking, records: Sequence[str], *, after: Sequence[str], id: str, created_at: float
 ) -> tuple[Queue, list[QueueItem]]:
-    """Give what a stage receives after people answered at earlier stages, at these records, in random order."""
-    there = asking.population()
-    drawn = sample([record for record in records if record in there], SAMPLE, seed=0)
+    """What a stage receives after people answered at earlier stages, at these records, in random order."""
+    population = asking.population()
+    drawn = sample([record for record in records if record in population], SAMPLE, seed=0)
     start = _start(asking, id, created_at)
     queue = Queue(**start, purpose="swap", drawn=f"after {' and '.join(after)}")
     return _queue(asking, dict.fromkeys(drawn.records, drawn.probability), queue)
@@ -114,27 +114,27 @@ def after_queue(
 def hunting_queue(
     asking: Asking, hunt: Hunt, *, id: str, created_at: float, seed: int = 0
 ) -> tuple[Queue, list[QueueItem]]:
-    """Give the records that a hunt picks, in random order, each with its chance where the hunt knows it.
+    """The records that a hunt picks, in random order, each with its chance where the hunt knows it.
 
     Raises: ConfigurationError for a filter that can't be used, and where the hunt finds nothing.
     """
-    found = picked(hunt, asking.population(), asking.stage.name, asking.outputs, seed=seed)
+    hunted = picked(hunt, asking.population(), asking.stage.name, asking.outputs, seed=seed)
     start = _start(asking, id, created_at)
-    return _queue(asking, found, Queue(**start, purpose="hunting", seed=seed, drawn=str(hunt)))
+    return _queue(asking, hunted, Queue(**start, purpose="hunting", seed=seed, drawn=str(hunt)))
 
 
 def judging_queue(
-    asking: Asking, found: Mapping[str, Pair], judging: Judging, *, id: str, created_at: float, seed: int = 0
+    asking: Asking, pairs: Mapping[str, Pair], judging: Judging, *, id: str, created_at: float, seed: int = 0
 ) -> tuple[Queue, list[QueueItem]]:
-    """Give a fair sample of the records that both the system and a person answered, each with its two answers."""
-    there = asking.population()
-    drawn = sample([record for record in found if record in there], SAMPLE, seed=seed)
+    """A fair sample of the records that both the system and a person answered, each with its two answers."""
+    population = asking.population()
+    drawn = sample([record for record in pairs if record in population], SAMPLE, seed=seed)
     start = _start(asking, id, created_at)
-    made = judging_form(json.loads(start["form"]), judging)
-    start["form"], start["question"] = json.dumps(made, ensure_ascii=False), str(made["question"])
+    judged_form = judging_form(json.loads(start["form"]), judging)
+    start["form"], start["question"] = json.dumps(judged_form, ensure_ascii=False), str(judged_form["question"])
     chances = dict.fromkeys(drawn.records, drawn.probability)
     queue, items = _queue(asking, chances, Queue(**start, purpose="judge", seed=seed, drawn=str(judging)))
-    return replace(queue, warmup="[]"), [judging_item(item, found[item.record], judging) for item in items]
+    return replace(queue, warmup="[]"), [judging_item(item, pairs[item.record], judging) for item in items]
 
 
 class _Start(TypedDict):
@@ -165,7 +165,7 @@ def _start(asking: Asking, id: str, created_at: float) -> _Start:
 
 
 def _module(stage: Stage) -> str:
-    """Give the text of the user's own form. Raises: ConfigurationError when it can't be read."""
+    """The text of the user's own form. Raises: ConfigurationError when it can't be read."""
     if stage.form is None:
         return ""
     try:
@@ -240,7 +240,7 @@ def _pools(
     seen: Mapping[str, Mapping[str, Json]],
     outputs: Mapping[str, Output],
 ) -> dict[str, tuple[str, ...]]:
-    """Give the candidates of each record for a ranking of a corpus: the system's, another method's, random ones."""
+    """The candidates of each record for a ranking of a corpus: the system's, another method's, random ones."""
     corpus = materials.corpora.get(stage.output.of or "")
     if stage.output.kind is not Kind.RANKING or corpus is None:
         return {}

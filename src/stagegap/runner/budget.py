@@ -40,7 +40,7 @@ class Budget:
         >>> Budget.parse("$1.50, 2 h")
         Budget(calls=None, seconds=7200.0, dollars=1.5)
         """
-        found: dict[str, float] = {}
+        limits: dict[str, float] = {}
         for part in re.split(r",\s+|;", text.strip()):
             match = _PART.fullmatch(part.strip())
             unit = ("$" if match["dollar"] else match["unit"].lower()) if match else ""
@@ -48,14 +48,14 @@ class Budget:
                 near = f" {near_names(unit, _UNITS)}" if unit and unit not in _UNITS else ""
                 raise ConfigurationError(f"{part.strip()!r} is no budget. Write 200 calls, 5 min, 2 h or $3.{near}")
             name, factor = _UNITS[unit]
-            found[name] = float(match["number"].replace(",", "").replace("_", "")) * factor
-        calls = found.get("calls")
+            limits[name] = float(match["number"].replace(",", "").replace("_", "")) * factor
+        calls = limits.get("calls")
         return cls(
-            calls=None if calls is None else int(calls), seconds=found.get("seconds"), dollars=found.get("dollars")
+            calls=None if calls is None else int(calls), seconds=limits.get("seconds"), dollars=limits.get("dollars")
         )
 
     def less(self, *, calls: int, seconds: float, dollars: float) -> Budget:
-        """Give what is left after so much was spent, never below 0."""
+        """What is left after so much was spent, never below 0."""
         return Budget(
             calls=None if self.calls is None else max(0, self.calls - calls),
             seconds=None if self.seconds is None else max(0.0, self.seconds - seconds),
@@ -108,7 +108,7 @@ class Meter:
     _settled: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def admit(self, stage: str, calls: int = 1) -> int:
-        """Give how many of the calls may begin, and ask for the end of the run when it is not all of them."""
+        """How many of the calls may begin, and ask for the end of the run when it is not all of them."""
         if stage not in self.counted or (self.budget.calls is None and self.budget.dollars is None):
             return calls
         spent = self._spent.setdefault(stage, _Spent())
@@ -134,12 +134,12 @@ class Meter:
         self._settled.set()
 
     def _left(self, spent: _Spent) -> int:
-        """Give how many further calls of a stage fit into the budget."""
+        """How many further calls of a stage fit into the budget."""
         left = 1_000_000_000
         if self.budget.calls is not None:
             left = max(0, self.budget.calls - self._calls)
         if self.budget.dollars is not None:
-            bound = sum(one.under_way * one.most for one in self._spent.values())
+            bound = sum(spent.under_way * spent.most for spent in self._spent.values())
             free = self.budget.dollars - self._dollars - bound
             left = min(left, int(free / spent.most + 1e-9) if spent.most else left) if free > 0 else 0
         return left
@@ -151,6 +151,6 @@ def is_paid(stage: Stage) -> bool:
 
 
 def counted(cascade: Cascade) -> frozenset[str]:
-    """Give the stages whose calls a budget counts: those of paid services, or all where there is none."""
+    """The stages whose calls a budget counts: those of paid services, or all where there is none."""
     paid = frozenset(stage.name for stage in cascade.stages if is_paid(stage))
     return paid or frozenset(cascade.names)

@@ -36,7 +36,7 @@ class Basis:
 
 
 def identities(cascade: Cascade, codes: Mapping[str, StageCode], corpora: Mapping[str, Corpus]) -> dict[str, str]:
-    """Give what each stage makes of what it reads."""
+    """What each stage makes of what it reads."""
     return {stage.name: identity(cascade, stage, codes[stage.name], corpora) for stage in cascade.stages}
 
 
@@ -49,7 +49,7 @@ def unchanged(
     now: Mapping[str, str],
     fresh: frozenset[str] = frozenset(),
 ) -> dict[str, int]:
-    """Give the stages of a cell that answer as then and read only such stages or what is put in, with their repeats.
+    """The stages of a cell that answer as then and read only such stages or what is put in, with their repeats.
 
     Nothing where only some are the same and stages differ in how often they answer: a later stage would then read
     combinations of repeats that were never stored.
@@ -80,10 +80,10 @@ class Carrying:
             size = max(1, OUTPUTS // sum(carry.repeats.values()))
             for part in self._cases.untaken(carry, size):
                 names = list(part.values())
-                found = await loop.run_in_executor(threads, self._carrier.carry, self._run, carry, names)
+                carried = await loop.run_in_executor(threads, self._carrier.carry, self._run, carry, names)
                 for place, record in enumerate(part):
-                    if place not in found.left:
+                    if place not in carried.left:
                         self._cases.carried_by[record] = number
-                for (stage, status, is_answer), n in found.counts.items():
+                for (stage, status, is_answer), n in carried.counts.items():
                     self._tallies[stage].carry(status, n, is_answer=is_answer)
                 yield

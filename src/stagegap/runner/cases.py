@@ -64,7 +64,9 @@ class Cases:
         self._given = {name: given.get(name, {}) for name in scope.reads}
         self.taken_in = records
         if self._given:
-            self.taken_in = [record for record in records if all(record.id in one for one in self._given.values())]
+            self.taken_in = [
+                record for record in records if all(record.id in answers for answers in self._given.values())
+            ]
         self.left_out = len(records) - len(self.taken_in)
         self.carried_by = bytearray(len(self.taken_in))
         """For each record the number of the carry that took its outputs over, counted from 1; 0 for none."""
@@ -75,27 +77,29 @@ class Cases:
             for record, number in zip(self.taken_in, self.carried_by, strict=True):
                 route = self._routes[number]
                 if route.left:
-                    given = {name: given_output(record.id, name, one[record.id]) for name, one in self._given.items()}
+                    given = {
+                        name: given_output(record.id, name, answers[record.id]) for name, answers in self._given.items()
+                    }
                     yield Case(record, repeat, given, dict(route.waits), route.left, route)
 
     def untaken(self, carry: Carry, size: int) -> Iterator[Mapping[int, str]]:
-        """Give place and id of the records that nobody has taken over yet and that have not changed, in parts."""
+        """Place and id of the records that nobody has taken over yet and that have not changed, in parts."""
         for start in range(0, len(self.taken_in), size):
             part = enumerate(self.taken_in[start : start + size], start)
-            found = {n: record.id for n, record in part if not self.carried_by[n] and record.id not in carry.without}
-            if found:
-                yield found
+            chunk = {n: record.id for n, record in part if not self.carried_by[n] and record.id not in carry.without}
+            if chunk:
+                yield chunk
 
     def take(self, limit: int) -> list[Case]:
-        """Give the next cases, at most `limit`; none when all were given."""
+        """The next cases, at most `limit`; none when all were given."""
         return list(islice(self._order, limit))
 
     def beginnings(self, cases: Sequence[Case]) -> Iterator[tuple[str, Sequence[Case]]]:
-        """Give each stage at which some of these cases begin, with those cases."""
+        """Each stage at which some of these cases begin, with those cases."""
         for route in self._routes:
-            there = cases if len(self._routes) == 1 else [case for case in cases if case.route is route]
-            for root in route.roots if there else ():
-                yield root, there
+            cases_here = cases if len(self._routes) == 1 else [case for case in cases if case.route is route]
+            for root in route.roots if cases_here else ():
+                yield root, cases_here
 
 
 def _route(scope: Scope) -> Route:
@@ -105,7 +109,7 @@ def _route(scope: Scope) -> Route:
 
 
 def _shorter(scope: Scope, carry: Carry) -> Route:
-    """Give the way of a case whose outputs at some stages are there: through the others, and what they read."""
+    """The way of a case whose outputs at some stages are there: through the others, and what they read."""
     others = [stage for stage in scope.runs if stage.name not in carry.repeats]
     read = {parent for stage in others for parent in stage.parents if parent in carry.repeats}
     on_the_way = {stage.name for stage in others} | read

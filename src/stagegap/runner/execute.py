@@ -108,13 +108,13 @@ class _CellRun:
         self._cases = Cases(scope, records=work.records, given=cell_work.given, repeats=most, carries=carries)
         self._run, self._carrier = work.run, work.carrier
         self._pools = Pools(cascade.resources)
-        taken = len(self._cases.taken_in)
-        tallies = {stage.name: Tally(total=taken * self._repeats[stage.name]) for stage in scope.runs}
+        count = len(self._cases.taken_in)
+        tallies = {stage.name: Tally(total=count * self._repeats[stage.name]) for stage in scope.runs}
         self.summary = CellSummary(cell=cell_work.cell, tallies=tallies, left_out=self._cases.left_out)
         self._known = {stage.name: known[stage.name] for stage in scope.runs}
         self._ready = {stage.name: Ready() for stage in scope.runs}
         children = {name: cascade.children(name) for name in self._ready}
-        self._children = {name: [child for child in found if child in self._ready] for name, found in children.items()}
+        self._children = {name: [child for child in below if child in self._ready] for name, below in children.items()}
         self._paid = frozenset(stage.name for stage in scope.runs if is_paid(stage))
         self._lanes: list[AsyncLane] = []
         self._on_their_way = 0
@@ -247,6 +247,6 @@ def _cancel(task: asyncio.Task[None]) -> None:
 
 
 def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Give the first of the exceptions inside, however deep: the others followed from it or came too late."""
+    """The first of the exceptions inside, however deep: the others followed from it or came too late."""
     first: BaseException = failures.exceptions[0]
     return _first(cast("BaseExceptionGroup[BaseException]", first)) if isinstance(first, BaseExceptionGroup) else first

@@ -18,7 +18,7 @@ from stagegap.stats.intervals import predicted_total
 
 
 def forecast(plan: Plan, work: Work, past: Mapping[str, Sequence[PastCall]]) -> Plan:
-    """Give the plan with tokens, US dollars and seconds of each stage, as totals of its calls.
+    """The plan with tokens, US dollars and seconds of each stage, as totals of its calls.
 
     `past` holds calls of each stage with the same settings; where there are none, the plan says that it is unknown.
     """

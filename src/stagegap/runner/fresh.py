@@ -24,12 +24,12 @@ class Fresh:
         self._own.update(output.key for output in outputs if output.key and output.stage in self._stages)
 
     def cached(self, keys: Sequence[str]) -> Mapping[str, Output]:
-        """Give the stored output of each key that this run has answered."""
+        """The stored output of each key that this run has answered."""
         own = [key for key in keys if key in self._own]
         return self._cache.cached(own) if own else {}
 
     def cache_of(self, stage: str) -> Cache:
-        """Give what a stage's calls are looked up in."""
+        """What a stage's calls are looked up in."""
         return self if stage in self._stages else self._cache
 
 
@@ -37,6 +37,6 @@ class Nothing:
     """A cache that knows nothing."""
 
     def cached(self, keys: Sequence[str]) -> Mapping[str, Output]:
-        """Give nothing."""
+        """Nothing."""
         del keys
         return {}

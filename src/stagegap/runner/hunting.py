@@ -42,23 +42,23 @@ class Hunt:
 def picked(
     hunt: Hunt, population: Mapping[str, Record], stage: str, outputs: Mapping[str, Mapping[str, Output]], *, seed: int
 ) -> dict[str, float | None]:
-    """Give the records in random order, each with its chance; None where every match was taken.
+    """The records in random order, each with its chance; None where every match was taken.
 
     Raises: ConfigurationError for a filter that can't be used, and when nothing is found.
     """
     rng = np.random.default_rng(seed)
     names = sorted(population)
     order = [names[int(i)] for i in rng.permutation(len(names))]
-    found: dict[str, float | None]
+    drawn: dict[str, float | None]
     if hunt.unsure is None:
-        kept = _matching(hunt.where, population, outputs)
-        found = {name: None for name in order if name in kept}
+        matching = _matching(hunt.where, population, outputs)
+        drawn = {name: None for name in order if name in matching}
     else:
         chances = _chances(hunt.unsure, order, outputs.get(stage, {}), stage)
-        found = {name: chance for name, chance in chances.items() if rng.random() < chance}
-    if not found:
+        drawn = {name: chance for name, chance in chances.items() if rng.random() < chance}
+    if not drawn:
         raise ConfigurationError(f"The hunt for {hunt} finds none of {len(names):,} records.")
-    return found
+    return drawn
 
 
 def _matching(
@@ -74,15 +74,15 @@ def _matching(
 
 
 def _answers(record: str, outputs: Mapping[str, Mapping[str, Output]]) -> tuple[dict[str, Json], dict[str, Json]]:
-    there = {stage: found[record] for stage, found in outputs.items() if record in found}
+    own = {stage: outputs_of[record] for stage, outputs_of in outputs.items() if record in outputs_of}
     return (
-        {stage: output.value for stage, output in there.items()},
-        {stage: output.confidence for stage, output in there.items()},
+        {stage: output.value for stage, output in own.items()},
+        {stage: output.confidence for stage, output in own.items()},
     )
 
 
 def _chances(size: int, order: list[str], outputs: Mapping[str, Output], stage: str) -> dict[str, float]:
-    """Give each record's chance, proportional to doubt; an answer without a confidence counts as full doubt."""
+    """Each record's chance, proportional to doubt; an answer without a confidence counts as full doubt."""
     sure = {name: outputs[name].confidence for name in order if name in outputs}
     if all(confidence is None for confidence in sure.values()):
         raise ConfigurationError(f"Stage {stage!r} gives no confidence to hunt by. Give a filter instead.")

@@ -43,7 +43,7 @@ class Wiring:
             if source.origin == "stage"
         ]
         self._values = [(name, source) for name, source, read in readers if read is _read_value]
-        self._readers = [one for one in readers if one[2] is not _read_value]
+        self._readers = [reader for reader in readers if reader[2] is not _read_value]
         self._sources = tuple(dict.fromkeys(s.name for s in stage.inputs.values() if s.origin == "stage"))
         self._condition = Condition(stage.when) if stage.when else None
         self._condition_sources = tuple(dict.fromkeys(s.name for s in stage.when_reads if s.origin == "stage"))
@@ -52,7 +52,7 @@ class Wiring:
         self._repeats = stage.repeats
 
     def prepare(self, record: Record, settled: Settled, repeat: int) -> Call | Output:
-        """Give the call to make, or the output that is decided without one: skipped, blocked, a broken condition."""
+        """The call to make, or the output that is decided without one: skipped, blocked, a broken condition."""
         if self._condition is not None:
             decided = self._undecided(self._condition, record, settled, repeat)
             if decided is not None:
@@ -74,7 +74,7 @@ class Wiring:
         return Call(inputs, call_key(self._fingerprint, material, repeat % self._repeats))
 
     def _undecided(self, condition: Condition, record: Record, settled: Settled, repeat: int) -> Output | None:
-        """Give None when the condition holds, otherwise the output that it decides."""
+        """None when the condition holds, otherwise the output that it decides."""
         read = {name: settled[name] for name in self._condition_sources}
         for output in read.values():
             if _is_failed(output):
@@ -101,7 +101,7 @@ class Wiring:
 
 
 def identity(cascade: Cascade, stage: Stage, code: StageCode, corpora: Mapping[str, Corpus]) -> str:
-    """Give 32 hex digits that stand for what a stage makes of its record and of the stages that it reads.
+    """32 hex digits that stand for what a stage makes of its record and of the stages that it reads.
 
     Where they are the same in two runs, and what the stage reads is the same too, its calls have the same keys and
     its conditions the same results.
@@ -122,13 +122,13 @@ def _is_failed(output: Output) -> bool:
 
 
 def given_output(record: str, stage: str, answer: Answer) -> Output:
-    """Give a swapped answer the form in which later stages read it; no answer counts as skipped."""
+    """The form in which later stages read a swapped answer; no answer counts as skipped."""
     status = Status.SKIPPED if answer.value is None else Status.OK
     return Output(record=record, stage=stage, status=status, value=answer.value)
 
 
 def reader(cascade: Cascade, source: Source, corpora: Mapping[str, Corpus]) -> _Reader:
-    """Give the function that reads one part of an earlier stage's output, and what stands for it in a key."""
+    """The function that reads one part of an earlier stage's output, and what stands for it in a key."""
     output = cascade.stage(source.name).output
     if source.part == "confidence":
         return _read_confidence
@@ -152,8 +152,8 @@ def _read_scores(output: Output) -> tuple[Json, Json]:
 
 
 def _read_candidates(output: Output) -> tuple[Json, Json]:
-    found = [output.value, *output.alternatives] if output.status.has_value else None
-    return found, found
+    candidates = [output.value, *output.alternatives] if output.status.has_value else None
+    return candidates, candidates
 
 
 def _read_confidence(output: Output) -> tuple[Json, Json]:

@@ -9,7 +9,7 @@ from stagegap.stages.canonical import canonical
 
 
 def call_key(fingerprint: str, material: Json, repeat: int) -> str:
-    """Give 32 hex digits: a hash of the stage's fingerprint, its inputs in canonical form, and the repeat.
+    """32 hex digits: a hash of the stage's fingerprint, its inputs in canonical form, and the repeat.
 
     `material` is the inputs, with documents replaced by the hashes of their content.
 

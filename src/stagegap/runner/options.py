@@ -68,21 +68,21 @@ class RunOptions:
         return not (self.filter or self.sample or self.limit or self.retry)
 
     def changed(self, cascade: Cascade) -> Cascade:
-        """Give the cascade with repeats and concurrency as told."""
+        """The cascade with repeats and concurrency as told."""
         return replace(cascade, stages=tuple(self._stage(stage) for stage in cascade.stages))
 
     def chosen(self, records: Sequence[Record]) -> tuple[Record, ...]:
-        """Give the records to run, in their order. Raises: ConfigurationError for a filter that can't be used."""
-        found = tuple(records)
+        """The records to run, in their order. Raises: ConfigurationError for a filter that can't be used."""
+        chosen = tuple(records)
         if self.filter:
-            found = _filtered(found, self.filter)
-        if self.sample is not None and self.sample < len(found):
-            drawn = np.random.default_rng(self.seed).permutation(len(found))[: self.sample]
-            found = tuple(found[int(place)] for place in np.sort(drawn))
-        return found[: self.limit]
+            chosen = _filtered(chosen, self.filter)
+        if self.sample is not None and self.sample < len(chosen):
+            drawn = np.random.default_rng(self.seed).permutation(len(chosen))[: self.sample]
+            chosen = tuple(chosen[int(place)] for place in np.sort(drawn))
+        return chosen[: self.limit]
 
     def fresh_of(self, cascade: Cascade) -> frozenset[str]:
-        """Give the stages of which nothing known is used. Raises: ConfigurationError for a name that is none."""
+        """The stages of which nothing known is used. Raises: ConfigurationError for a name that is none."""
         for name in self.fresh_stages:
             if name not in cascade.names:
                 raise ConfigurationError(
@@ -110,11 +110,11 @@ def _filtered(records: Sequence[Record], text: str) -> tuple[Record, ...]:
             raise ConfigurationError(f"The filter reads {read.root!r}. It can read fields of a record: record.FIELD.")
         if read.member is not None and known and read.member not in known:
             raise ConfigurationError(f"No record has the field {read.member!r}. {near_names(read.member, known)}")
-    kept: list[Record] = []
+    matching: list[Record] = []
     for record in records:
         try:
             if condition.holds(record.fields, {}, {}):
-                kept.append(record)
+                matching.append(record)
         except ConditionError as error:
             raise ConfigurationError(f"The filter can't be used at the record {record.id!r}. {error}") from None
-    return tuple(kept)
+    return tuple(matching)

@@ -96,7 +96,7 @@ class Plan:
             if unknown is not None:
                 return unmeasured(f"stage {unknown.stage}: {unknown.seconds.method}")
             if called:
-                longest.append(max((stage.seconds for stage in called), key=lambda one: one.value))
+                longest.append(max((stage.seconds for stage in called), key=lambda estimate: estimate.value))
         every = [stage.seconds for cell in self.cells for stage in cell.stages if stage.calls]
         return _sum(longest, every)
 
@@ -106,23 +106,23 @@ class Plan:
 
 
 def _sum(lower: Sequence[Estimate], upper: Sequence[Estimate]) -> Estimate:
-    """Give the sum of `lower`, with the high end of the sum of `upper`."""
+    """The sum of `lower`, with the high end of the sum of `upper`."""
     return Estimate(
-        value=sum(one.value for one in lower),
-        low=sum(one.low for one in lower),
-        high=sum(one.high for one in upper),
-        n=min((one.n for one in upper), default=0),
+        value=sum(estimate.value for estimate in lower),
+        low=sum(estimate.low for estimate in lower),
+        high=sum(estimate.high for estimate in upper),
+        n=min((estimate.n for estimate in upper), default=0),
         method="sum of t predictions",
     )
 
 
 def plan(work: Work, *, cache: Cache) -> Plan:
-    """Give the calls that `execute` would make, stage by stage; nothing is called."""
+    """The calls that `execute` would make, stage by stage; nothing is called."""
     return plan_several([work], cache=cache)
 
 
 def plan_several(works: Sequence[Work], *, cache: Cache) -> Plan:
-    """Give the calls of several works that are executed one after the other: a call that two have in common is one."""
+    """The calls of several works that are executed one after the other: a call that two have in common is one."""
     planned: set[str] = set()
     return Plan(cells=tuple(cell for work in works for cell in _cells(work, cache, planned)))
 
@@ -182,8 +182,8 @@ def _walk(known: Known, cases: Sequence[Case], count: _Count, planned: set[str])
     if len(determined) < len(cases):
         count.calls += len(cases) - len(determined)
         count.is_exact = False
-    found = known.sort(determined)
-    for case, output in found.decided:
+    sorted_cases = known.sort(determined)
+    for case, output in sorted_cases.decided:
         case.outputs[known.wiring.stage.name] = output
         if output.key:
             count.known += 1
@@ -191,12 +191,12 @@ def _walk(known: Known, cases: Sequence[Case], count: _Count, planned: set[str])
             count.skipped += 1
     code = known.wiring.code
     if isinstance(code, PersonStage):
-        replies = code.answer_batch([call.inputs for call in found.calls])
-        for case, output in known.answered(found, found.calls, replies, latency_ms=0.0):
+        replies = code.answer_batch([call.inputs for call in sorted_cases.calls])
+        for case, output in known.answered(sorted_cases, sorted_cases.calls, replies, latency_ms=0.0):
             case.outputs[known.wiring.stage.name] = output
             count.known += 1
         return
-    for key, waiting in found.open.items():
+    for key, waiting in sorted_cases.open.items():
         is_planned = key in planned
         planned.add(key)
         count.calls += not is_planned

@@ -43,11 +43,11 @@ class Materials:
     """From the reference files; the store may hold more."""
 
     def scored(self, cascade: Cascade) -> tuple[Record, ...]:
-        """Give the records that a run is made on: those of the split that the cascade evaluates."""
+        """The records that a run is made on: those of the split that the cascade evaluates."""
         return tuple(r for r in self.records if cascade.evaluate in (None, r.split))
 
     def known(self, cascade: Cascade) -> Known:
-        """Give what labels are checked against."""
+        """What labels are checked against."""
         return _known(cascade, self.records, self.corpora)
 
 
@@ -74,7 +74,7 @@ def _known(cascade: Cascade, records: Iterable[Record], corpora: Mapping[str, Co
 def stage_codes(
     file: CascadeFile, materials: Materials, references: Iterable[Reference], *, environment: Mapping[str, str]
 ) -> dict[str, StageCode]:
-    """Give the code of every stage; a trained one learns from the references of its split.
+    """The code of every stage; a trained one learns from the references of its split.
 
     Raises: ConfigurationError when a stage can't work as it stands, InputError for a file of recorded outputs.
     """
@@ -106,7 +106,7 @@ class WorkerRecipe:
 
     @classmethod
     def of(cls, file: CascadeFile, materials: Materials, references: Iterable[Reference], *, workers: int) -> Self:
-        """Give the recipe for one of so many workers: each may ask its share of what the limits allow.
+        """The recipe for one of so many workers: each may ask its share of what the limits allow.
 
         Only records that a stage is trained on travel.
         """
@@ -126,7 +126,7 @@ class WorkerRecipe:
         )
 
     def __call__(self) -> dict[str, StageCode]:
-        """Give the code of every stage. Raises: ConfigurationError, InputError."""
+        """The code of every stage. Raises: ConfigurationError, InputError."""
         return stage_codes(self.file, self.materials, self.references, environment=os.environ)
 
 
@@ -141,7 +141,7 @@ def _share(limits: Limits | None, workers: int) -> Limits | None:
 
 
 def cell_works(cascade: Cascade, references: Iterable[Reference], *, rounds: int = 0) -> tuple[CellWork, ...]:
-    """Give the system's own cell and each swap cell of a run with the references that it puts in.
+    """The system's own cell and each swap cell of a run with the references that it puts in.
 
     `rounds` of sampled orders where parallel branches need too many swap sets.
     """
@@ -186,7 +186,7 @@ def metric_functions(file: CascadeFile) -> dict[str, UserFunction]:
 
 
 def given_answers(references: Iterable[Reference]) -> dict[str, dict[str, Answer]]:
-    """Give the answer that a reference swap puts in, by stage and record."""
+    """The answer that a reference swap puts in, by stage and record."""
     answers: dict[str, dict[str, Answer]] = {}
     for reference in references:
         answers.setdefault(reference.stage, {})[reference.record] = reference.first
@@ -196,7 +196,7 @@ def given_answers(references: Iterable[Reference]) -> dict[str, dict[str, Answer
 def seen_inputs(
     cascade: Cascade, stage: Stage, record: Record, settled: Settled, corpora: Mapping[str, Corpus]
 ) -> dict[str, Json]:
-    """Give what a stage sees of a record when the outputs before it are as in `settled`."""
+    """What a stage sees of a record when the outputs before it are as in `settled`."""
     inputs: dict[str, Json] = {}
     for name, source in stage.inputs.items():
         if source.origin == "record":
@@ -209,7 +209,7 @@ def seen_inputs(
 def _examples(
     cascade: Cascade, stage: Stage, materials: Materials, answers: Mapping[str, Mapping[str, Answer]]
 ) -> Sequence[tuple[Inputs, Json]]:
-    """Give inputs and reference values of the records that a stage is trained on, in record order."""
+    """Inputs and reference values of the records that a stage is trained on, in record order."""
     split = kind_of(stage).learns_from(stage.parameters)
     if split is None:
         return ()
@@ -225,7 +225,7 @@ def _examples(
 def _reference_outputs(
     record: str, stages: Sequence[str], answers: Mapping[str, Mapping[str, Answer]]
 ) -> dict[str, Output] | None:
-    """Give the references at the stages in the form of outputs; None where one is missing."""
+    """The references at the stages in the form of outputs; None where one is missing."""
     if any(record not in answers.get(name, {}) for name in stages):
         return None
     return {name: given_output(record, name, answers[name][record]) for name in stages}

@@ -113,7 +113,7 @@ class LiveTable:
 
 
 def progress_on(console: Console, *, clock: Callable[[], float]) -> Progress:
-    """Give the live table on a terminal, lines elsewhere."""
+    """The live table on a terminal, lines elsewhere."""
     if console.is_terminal:
         return LiveTable(console, clock)
 
@@ -126,7 +126,7 @@ def progress_on(console: Console, *, clock: Callable[[], float]) -> Progress:
 
 
 def table(cell: CellSummary, *, seconds: float) -> Table:
-    """Give the table of one cell after so many seconds."""
+    """The table of one cell after so many seconds."""
     from rich.table import Table
 
     drawn = Table(

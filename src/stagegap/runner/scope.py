@@ -21,7 +21,7 @@ class Scope:
 
 
 def scope_of(cascade: Cascade, cell: Cell, *, wants: Sequence[str] = ()) -> Scope:
-    """Give the stages of a cell; `wants` are stages whose outputs are wanted beside those that every run needs.
+    """The stages of a cell; `wants` are stages whose outputs are wanted beside those that every run needs.
 
     The system runs every stage, because each is scored. With swaps, only what the wanted outputs depend on runs, cut
     at the swapped stages: what reaches them only through a swapped stage is hidden by it. Wanted are the stages that
@@ -44,13 +44,13 @@ def scope_of(cascade: Cascade, cell: Cell, *, wants: Sequence[str] = ()) -> Scop
 
 
 def _wanted(cascade: Cascade, cell: Cell) -> tuple[str, ...]:
-    found = needed_stages(cascade, cell) if cell.kind == "reference" else ()
-    return found or (cascade.outcome.stage,)
+    needed = needed_stages(cascade, cell) if cell.kind == "reference" else ()
+    return needed or (cascade.outcome.stage,)
 
 
 def repeats_of(cascade: Cascade) -> Mapping[str, int]:
-    """Give how many outputs each stage has for a record: its own repeats, or those of a stage that it rests on."""
-    found: dict[str, int] = {}
+    """How many outputs each stage has for a record: its own repeats, or those of a stage that it rests on."""
+    repeats: dict[str, int] = {}
     for stage in cascade.stages:
-        found[stage.name] = max([stage.repeats, *(found[parent] for parent in stage.parents)])
-    return found
+        repeats[stage.name] = max([stage.repeats, *(repeats[parent] for parent in stage.parents)])
+    return repeats

@@ -28,7 +28,7 @@ class Cache(Protocol):
     """What earlier calls answered."""
 
     def cached(self, keys: Sequence[str]) -> Mapping[str, Output]:
-        """Give the stored answer to each key that is known; its record, stage and repeat need not be said."""
+        """The stored answer to each key that is known; its record, stage and repeat need not be said."""
         ...
 
 
@@ -40,7 +40,7 @@ class Carrier(Protocol):
         ...
 
     def carried(self, carry: Carry, stage: str, records: Sequence[str], /) -> Sequence[Output]:
-        """Give what was taken over of a stage and these records."""
+        """What was taken over of a stage and these records."""
         ...
 
 

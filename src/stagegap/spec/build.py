@@ -23,7 +23,7 @@ from stagegap.stages.settings import many
 
 
 def build(sections: Sections, links: Links, *, path: Path, guidelines: Mapping[str, str]) -> CascadeFile:
-    """Give the loaded file. `guidelines` holds the text of each stage's guideline file."""
+    """The loaded file. `guidelines` holds the text of each stage's guideline file."""
     folder = path.parent
     resolved = cast("Mapping[str, Json]", plain(relative(sections.root, folder)))
     assert sections.head, "a file with a problem is not built"
@@ -44,7 +44,7 @@ def build(sections: Sections, links: Links, *, path: Path, guidelines: Mapping[s
         ),
         targets={name: written(target) for name, target in sections.targets.items()},
         human_baseline=written(sections.human_baseline),
-        providers={host: Limits(**one.model_dump()) for host, one in sections.providers.items() if one},
+        providers={host: Limits(**limits.model_dump()) for host, limits in sections.providers.items() if limits},
         resources=sections.head.resources,
         fingerprint=fingerprint(resolved),
     )
@@ -60,7 +60,7 @@ def build(sections: Sections, links: Links, *, path: Path, guidelines: Mapping[s
 
 
 def fingerprint(resolved: Mapping[str, Json]) -> str:
-    """Give the hash of a resolved file: 64 hex digits, the same for the same content in any order of keys."""
+    """The hash of a resolved file: 64 hex digits, the same for the same content in any order of keys."""
     return hashlib.sha256(canonical(resolved)).hexdigest()
 
 

@@ -29,7 +29,7 @@ def check(sections: Sections, findings: Findings) -> None:
 
 
 def metrics_of(stage: StageBase) -> tuple[str, ...]:
-    """Give the stage's metrics, those of its type where it names none."""
+    """The stage's metrics, those of its type where it names none."""
     return many(stage.score) if stage.score is not None else (default_for(Kind(stage.output.type), k=_k(stage)),)
 
 
@@ -48,7 +48,7 @@ def written(block: Block | None, *, with_defaults: bool = False) -> dict[str, Js
 
 
 def names_of(metrics: Sequence[str]) -> dict[str, str]:
-    """Give the name by which an outcome may call each metric: a user's function by its own name.
+    """The name by which an outcome may call each metric: a user's function by its own name.
 
     >>> names_of(["chrf", "python:/a/stages.py:short"])
     {'chrf': 'chrf', 'short': 'python:/a/stages.py:short'}
@@ -145,8 +145,8 @@ class _Checks:
             inputs=stage.inputs,
             output=output_type(stage.output),
             corpora={
-                corpus: (found.id, found.title, *many(found.text)) if found else ()
-                for corpus, found in sections.corpora.items()
+                corpus: (source.id, source.title, *many(source.text)) if source else ()
+                for corpus, source in sections.corpora.items()
             },
             has_references="references" in sections.root.entries,
             has_split=sections.records is None or sections.records.split is not None,
@@ -217,7 +217,7 @@ class _Checks:
 
 
 def bar_of(good: str) -> float:
-    """Give the number of `>= 0.8`."""
+    """The number of `>= 0.8`."""
     return float(good.strip().removeprefix(">="))
 
 
@@ -236,7 +236,7 @@ def _schema_problem(schema: dict[str, object]) -> str | None:
 def _references(value: Json) -> list[str]:
     if isinstance(value, Mapping):
         own = [v for k, v in value.items() if k in ("$ref", "$dynamicRef") and isinstance(v, str)]
-        return own + [found for inner in value.values() for found in _references(inner)]
+        return own + [reference for inner in value.values() for reference in _references(inner)]
     if isinstance(value, list):
-        return [found for inner in value for found in _references(inner)]
+        return [reference for inner in value for reference in _references(inner)]
     return []

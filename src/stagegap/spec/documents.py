@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from stagegap.errors import near_names
 from stagegap.spec import schema
-from stagegap.spec.nodes import Entries, Entry, Findings, Node, Scalar, child, plain, shown, without
+from stagegap.spec.nodes import Entries, Entry, Findings, Node, Scalar, child, plain, quoted, without
 from stagegap.spec.validate import keys_of, lenient, validated
 from stagegap.stages.kinds import kinds
 
@@ -40,7 +40,7 @@ class Sections:
 
 
 def read(root: Entries, findings: Findings) -> Sections:
-    """Give the sections of a file and report what is wrong with each on its own."""
+    """The sections of a file and report what is wrong with each on its own."""
     known = [key for key in keys_of(schema.Document) if key != "extends"]
     for key, entry in root.entries.items():
         if key not in known:
@@ -50,7 +50,7 @@ def read(root: Entries, findings: Findings) -> Sections:
             description = schema.Document.model_fields[key].description
             findings.add(root.mark, f"the key {key} is missing.", f"It holds: {description or key}")
 
-    def one(key: str, model: type[M]) -> M | None:
+    def section(key: str, model: type[M]) -> M | None:
         entry = root.entries.get(key)
         if entry is None or (_is_null(entry.node) and not schema.Document.model_fields[key].is_required()):
             return None
@@ -60,19 +60,19 @@ def read(root: Entries, findings: Findings) -> Sections:
     return Sections(
         root=root,
         head=validated(schema.Head, head, (), findings) if "cascade" in root.entries else None,
-        records=one("records", schema.Records),
-        references=one("references", schema.References),
+        records=section("records", schema.Records),
+        references=section("references", schema.References),
         corpora={
             name: validated(schema.Corpus, entry, ("corpora", name), findings)
             for name, entry in _named(root, "corpora", findings).items()
         },
         stages=_stages(root, findings),
-        outcome=one("outcome", schema.Outcome),
+        outcome=section("outcome", schema.Outcome),
         targets={
             name: validated(schema.Target, entry, ("targets", name), findings)
             for name, entry in _named(root, "targets", findings).items()
         },
-        human_baseline=one("human_baseline", schema.HumanBaseline),
+        human_baseline=section("human_baseline", schema.HumanBaseline),
         providers={
             host: validated(schema.Limits, entry, ("providers", host), findings)
             for host, entry in _named(root, "providers", findings).items()
@@ -85,27 +85,27 @@ def _is_null(node: Node) -> bool:
 
 
 def _named(root: Entries, key: str, findings: Findings) -> Mapping[str, Entry]:
-    """Give the entries of a mapping whose keys are the user's names."""
+    """The entries of a mapping whose keys are the user's names."""
     entry = root.entries.get(key)
     if entry is None or (_is_null(entry.node) and key != "stages"):
         return {}
     if not isinstance(entry.node, Entries):
-        findings.add(entry.key_mark, f"{key} must be a mapping from names, found {shown(plain(entry.node))}.")
+        findings.add(entry.key_mark, f"{key} must be a mapping from names, found {quoted(plain(entry.node))}.")
         return {}
     return entry.node.entries
 
 
 def _stages(root: Entries, findings: Findings) -> dict[str, schema.StageBase | None]:
-    found = _named(root, "stages", findings)
-    if isinstance(child(root, "stages"), Entries) and not 1 <= len(found) <= schema.MOST_STAGES:
+    entries = _named(root, "stages", findings)
+    if isinstance(child(root, "stages"), Entries) and not 1 <= len(entries) <= schema.MOST_STAGES:
         mark = root.entries["stages"].key_mark
-        findings.add(mark, f"found {len(found)} stages.", f"A cascade has 1 to {schema.MOST_STAGES} of them.")
+        findings.add(mark, f"found {len(entries)} stages.", f"A cascade has 1 to {schema.MOST_STAGES} of them.")
     result: dict[str, schema.StageBase | None] = {}
-    for name, entry in found.items():
+    for name, entry in entries.items():
         if not _NAME.fullmatch(name):
             findings.add(
                 entry.key_mark,
-                f"{shown(name)} can't be the name of a stage.",
+                f"{quoted(name)} can't be the name of a stage.",
                 "Use letters, digits, _ and -, a letter or _ first, at most 64.",
             )
         elif name in RESERVED:
@@ -115,7 +115,7 @@ def _stages(root: Entries, findings: Findings) -> dict[str, schema.StageBase | N
 
 
 def _stage(name: str, entry: Entry, findings: Findings) -> schema.StageBase | None:
-    """Give the model of a stage by its kind; of a kind that is unknown, what every stage has."""
+    """The model of a stage by its kind; of a kind that is unknown, what every stage has."""
     node, where = entry.node, ("stages", name)
     if not isinstance(node, Entries):
         return validated(schema.StageBase, entry, where, findings)
@@ -128,5 +128,5 @@ def _stage(name: str, entry: Entry, findings: Findings) -> schema.StageBase | No
     if uses is None:
         findings.add(mark, f"the key stages.{name}.uses is missing.", f"Known: {', '.join(kinds())}.")
     else:
-        findings.add(mark, f"stages.{name}.uses can't be {shown(uses)}.", near_names(str(uses), kinds()))
+        findings.add(mark, f"stages.{name}.uses can't be {quoted(uses)}.", near_names(str(uses), kinds()))
     return validated(schema.StageBase, common, where, findings)

@@ -15,7 +15,7 @@ _VARIABLE = r"^\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\}$"
 
 
 def json_schema() -> dict[str, Json]:
-    """Give the JSON schema (2020-12), with a description for every key.
+    """The JSON schema (2020-12), with a description for every key.
 
     A file with `extends` holds only what differs, so nothing is required in it and null removes a key.
     """
@@ -61,7 +61,7 @@ def _edited(schema: _Schema) -> _Schema:
 
 
 def _partial(schema: _Schema) -> _Schema:
-    """Give the schema of a part of the same thing."""
+    """The schema of a part of the same thing."""
     result: _Schema = {}
     for key, value in schema.items():
         match key, value:

@@ -29,7 +29,7 @@ def _is_secret_header(name: str) -> bool:
 
 
 def substitute(node: Node, environment: Mapping[str, str], findings: Findings) -> Node:
-    """Give the node with every variable replaced; a secret becomes `{"$env": NAME}` and its value is not looked at."""
+    """The node with every variable replaced; a secret becomes `{"$env": NAME}` and its value is not looked at."""
     return _Substitution(environment, findings).node(node, in_with=False)
 
 
@@ -60,7 +60,7 @@ class _Substitution:
         return Entry(entry.key_mark, self.node(entry.node, in_with=inside))
 
     def _headers(self, node: Entries) -> Entries:
-        """Give headers with every `${NAME}` kept as a name: it may be a key, whatever the header is called."""
+        """Headers with every `${NAME}` kept as a name: it may be a key, whatever the header is called."""
         entries: dict[str, Entry] = {}
         for key, entry in node.entries.items():
             value = entry.node.value if isinstance(entry.node, Scalar) else None
@@ -73,7 +73,7 @@ class _Substitution:
         return Entries(entries, node.mark)
 
     def _secret(self, key: str, node: Scalar) -> Node:
-        """Give the name of the variable; what stands there instead is never shown."""
+        """The name of the variable; what stands there instead is never shown."""
         match = _VARIABLE.fullmatch(node.value) if isinstance(node.value, str) else None
         if match is None or match["name"] is None or match["default"] is not None:
             self._findings.add(

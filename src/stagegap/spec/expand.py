@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from stagegap.spec.environment import substitute
-from stagegap.spec.nodes import Entries, Entry, Findings, Items, Node, Scalar, child, plain, shown, without
+from stagegap.spec.nodes import Entries, Entry, Findings, Items, Node, Scalar, child, plain, quoted, without
 from stagegap.spec.reading import read_text
 from stagegap.spec.yaml import parse
 from stagegap.stages.foundation import VARIABLE
@@ -32,7 +32,7 @@ _PATHS = (
 
 
 def expand(path: Path, *, environment: Mapping[str, str], findings: Findings) -> Entries | None:
-    """Give the whole cascade of a file: its base files merged, nearest last; None where a file can't be read.
+    """The whole cascade of a file: its base files merged, nearest last; None where a file can't be read.
 
     Paths in it are absolute: each is relative to the file that it stands in.
     """
@@ -63,7 +63,7 @@ def expand(path: Path, *, environment: Mapping[str, str], findings: Findings) ->
             findings.add(base.node.mark, f"extends runs in a circle: {circle}.", "Remove one of them.")
             return None
         if len(chain) == LONGEST_CHAIN:
-            findings.add(base.node.mark, f"more than {LONGEST_CHAIN} files extend each other, at {shown(target)}.")
+            findings.add(base.node.mark, f"more than {LONGEST_CHAIN} files extend each other, at {quoted(target)}.")
             return None
     merged = absolute(*chain[-1])
     for node, folder in reversed(chain[:-1]):
@@ -72,7 +72,7 @@ def expand(path: Path, *, environment: Mapping[str, str], findings: Findings) ->
 
 
 def merge(base: Entries, change: Entries) -> Entries:
-    """Give `base` with the changes: mappings are merged, anything else replaces, null removes a key.
+    """`base` with the changes: mappings are merged, anything else replaces, null removes a key.
 
     Where `uses` changes, `with` is replaced: settings of another kind mean nothing. So is an output of another type.
     """
@@ -93,7 +93,7 @@ def merge(base: Entries, change: Entries) -> Entries:
 
 
 def _kept(new: Entries, old: Entries) -> Entries:
-    """Give `new` without the keys that it removes from `old`."""
+    """`new` without the keys that it removes from `old`."""
     return without(new, [k for k, e in new.entries.items() if plain(e.node) is None and k in old.entries])
 
 
@@ -104,7 +104,7 @@ def _differs(base: Entries, change: Entries, key: str) -> bool:
 
 
 def absolute(root: Entries, folder: Path, *, base: Entries | None = None) -> Entries:
-    """Give the mapping with every path absolute: `stages.py:draft` becomes `/.../stages.py:draft`.
+    """The mapping with every path absolute: `stages.py:draft` becomes `/.../stages.py:draft`.
 
     `base` is what the mapping changes: there stand the kinds of stages that it says nothing of.
     """
@@ -112,12 +112,12 @@ def absolute(root: Entries, folder: Path, *, base: Entries | None = None) -> Ent
 
 
 def relative(root: Entries, folder: Path) -> Entries:
-    """Give the mapping with every path relative to `folder`: the same on every machine."""
+    """The mapping with every path relative to `folder`: the same on every machine."""
     return _with_paths(root, None, lambda path: os.path.relpath(path, folder))
 
 
 def elsewhere(root: Entries, places: Mapping[str, str]) -> Entries:
-    """Give the mapping with the paths that `places` names replaced by what it gives for them."""
+    """The mapping with the paths that `places` names replaced by what it gives for them."""
     return _with_paths(root, None, lambda path: places.get(path, path))
 
 
@@ -144,7 +144,7 @@ def _pointers(name: str, stage: Node, base: Entries | None) -> Mapping[str, Poin
 
 
 def _path(text: str, key: str, change: Callable[[str], str]) -> str:
-    """Give the text with the path in it changed: of `python:file.py:metric` only the file; `env:NAME` has none."""
+    """The text with the path in it changed: of `python:file.py:metric` only the file; `env:NAME` has none."""
     prefix, _, rest = text.partition(":")
     if key == "score":
         return f"python:{_function(rest, change)}" if prefix == "python" else text
@@ -152,7 +152,7 @@ def _path(text: str, key: str, change: Callable[[str], str]) -> str:
 
 
 def _function(text: str, change: Callable[[str], str]) -> str:
-    """Give `file.py:function` with the file changed."""
+    """`file.py:function` with the file changed."""
     file, colon, name = text.rpartition(":")
     return f"{change(file)}:{name}" if file and colon else text
 
@@ -162,7 +162,7 @@ def _joined(path: str, folder: Path) -> str:
 
 
 def _changed(node: Entries, keys: tuple[str, ...], change: Callable[[str], str]) -> Entries:
-    """Give the mapping with the texts under `keys` changed; `*` stands for every key."""
+    """The mapping with the texts under `keys` changed; `*` stands for every key."""
     key, *rest = keys
     entries = dict(node.entries)
     for name, entry in node.entries.items():

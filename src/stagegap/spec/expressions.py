@@ -42,12 +42,12 @@ class Condition:
             self._program = cel.compile(text)
         except ValueError as error:
             raise ConditionError(f"{text!r} is no condition: {_syntax(str(error))}.") from None
-        found = tokens(text)
-        self.binds: frozenset[str] = bound_names(found)
+        parsed = tokens(text)
+        self.binds: frozenset[str] = bound_names(parsed)
         """Names that the condition gives itself, as `i` in `record.tags.exists(i, i == "new")`."""
-        self.reads: tuple[Read, ...] = read_names(found, self.binds)
-        self.calls: tuple[str, ...] = called(found)
-        self.comparisons: tuple[Comparison, ...] = compared(found)
+        self.reads: tuple[Read, ...] = read_names(parsed, self.binds)
+        self.calls: tuple[str, ...] = called(parsed)
+        self.comparisons: tuple[Comparison, ...] = compared(parsed)
         """Names compared with fixed texts."""
         self._fields = tuple(r.member for r in self.reads if r.root == "record" and r.member)
         self._confidences = tuple(r.member for r in self.reads if r.root == "confidence" and r.member)
@@ -77,7 +77,7 @@ class Condition:
     def _variables(
         self, record_fields: Mapping[str, Json], values: Mapping[str, Json], confidences: Mapping[str, Json]
     ) -> dict[str, Json]:
-        """Give only what is read: the engine copies every value that it is handed."""
+        """Only what is read: the engine copies every value that it is handed."""
         variables: dict[str, Json] = {name: values[name] for name in self._stages if name in values}
         if self._fields:
             variables["record"] = {name: record_fields[name] for name in self._fields if name in record_fields}
@@ -99,7 +99,7 @@ class Condition:
 
 
 def _syntax(message: str) -> str:
-    """Give the engine's first complaint without its list of everything that could stand there."""
+    """The engine's first complaint without its list of everything that could stand there."""
     match = _PLACE.search(message)
     if match is None:
         return " ".join(message.split())[:200]

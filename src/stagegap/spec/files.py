@@ -9,7 +9,7 @@ import warnings
 from pathlib import Path
 
 from stagegap.errors import near_names
-from stagegap.spec.nodes import Findings, Mark, shown
+from stagegap.spec.nodes import Findings, Mark, quoted
 from stagegap.spec.reading import LARGEST, siblings
 
 
@@ -27,7 +27,7 @@ def check_file(path: str, what: str, mark: Mark, findings: Findings) -> bool:
     except FileNotFoundError:
         findings.add(mark, f"{what} {path!r} is not there.", near_names(os.path.basename(path), siblings(Path(path))))
     except (OSError, ValueError) as error:
-        findings.add(mark, f"{what} {shown(path)} can't be read: {getattr(error, 'strerror', None) or error}.")
+        findings.add(mark, f"{what} {quoted(path)} can't be read: {getattr(error, 'strerror', None) or error}.")
     return False
 
 
@@ -45,7 +45,7 @@ def check_function(where: str, mark: Mark, findings: Findings) -> None:
 
 
 def _names(path: Path, mark: Mark, findings: Findings) -> list[str] | None:
-    """Give what a Python file defines at its top level; None with a problem where it is no Python."""
+    """What a Python file defines at its top level; None with a problem where it is no Python."""
     with path.open("rb") as file:
         source = file.read(LARGEST + 1)
     if len(source) > LARGEST:

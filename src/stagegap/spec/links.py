@@ -35,7 +35,7 @@ class Links:
 
 
 def links(sections: Sections, findings: Findings) -> Links:
-    """Give what every stage reads, and report what can't be read, circles and stages that nobody needs."""
+    """What every stage reads, and report what can't be read, circles and stages that nobody needs."""
     inputs: dict[str, dict[str, Source]] = {}
     conditions: dict[str, tuple[Source, ...]] = {}
     before = len(findings)
@@ -49,13 +49,13 @@ def links(sections: Sections, findings: Findings) -> Links:
         when = _texts(child(sections.root, "stages", name)).get("when")
         at = mark(sections, "stages", name, "when")
         conditions[name] = _condition(when, sections, at, findings) if when else ()
-    found = Links(inputs=inputs, when_reads=conditions, is_complete=len(findings) == before)
-    _check_circles(found, sections, findings)
-    return found
+    wired = Links(inputs=inputs, when_reads=conditions, is_complete=len(findings) == before)
+    _check_circles(wired, sections, findings)
+    return wired
 
 
 def _texts(node: Node | None) -> dict[str, str]:
-    """Give the texts of a mapping, also of one that has problems."""
+    """The texts of a mapping, also of one that has problems."""
     if not isinstance(node, Entries):
         return {}
     values = {key: entry.node.value for key, entry in node.entries.items() if isinstance(entry.node, Scalar)}
@@ -63,15 +63,15 @@ def _texts(node: Node | None) -> dict[str, str]:
 
 
 def mark(sections: Sections, *keys: str) -> Mark:
-    """Give the place of the deepest of these keys that the file has."""
+    """The place of the deepest of these keys that the file has."""
     return place(Entry(sections.root.mark, sections.root), keys)
 
 
-def check_use(found: Links, sections: Sections, outcome: str, findings: Findings) -> None:
+def check_use(wired: Links, sections: Sections, outcome: str, findings: Findings) -> None:
     """Report stages from which no way leads to the outcome."""
-    if outcome not in sections.stages or not found.is_complete:
+    if outcome not in sections.stages or not wired.is_complete:
         return
-    needed = reaching(outcome, found.parents)
+    needed = reaching(outcome, wired.parents)
     for name in sections.stages:
         if name not in needed:
             findings.add(
@@ -162,8 +162,8 @@ def _read(root: str, member: str | None, sections: Sections, at: Mark, findings:
     return None
 
 
-def _check_circles(found: Links, sections: Sections, findings: Findings) -> None:
-    parents = found.parents
+def _check_circles(wired: Links, sections: Sections, findings: Findings) -> None:
+    parents = wired.parents
     for name, above in parents.items():
         if name in above:
             findings.add(mark(sections, "stages", name), f"the stage {name!r} reads itself.", "Read an earlier stage.")

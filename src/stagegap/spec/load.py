@@ -29,7 +29,7 @@ def load(path: Path, *, environment: Mapping[str, str]) -> CascadeFile:
 
 
 def restore(resolved: str, *, path: Path, places: Mapping[str, str] | None = None) -> CascadeFile:
-    """Give the cascade that a run was made with, from its resolved file as JSON text.
+    """The cascade that a run was made with, from its resolved file as JSON text.
 
     `path` is where the file stood: relative paths start in its folder, those aside that `places` gives another place.
     Raises: SpecError, for example when a data file is gone.
@@ -41,22 +41,22 @@ def restore(resolved: str, *, path: Path, places: Mapping[str, str] | None = Non
 
 
 def loaded(root: Entries | None, path: Path, findings: Findings) -> CascadeFile:
-    """Give the cascade of a mapping with absolute paths. Raises: SpecError with every problem found so far."""
+    """The cascade of a mapping with absolute paths. Raises: SpecError with every problem found so far."""
     if root is None:
         raise SpecError(findings.problems)
     sections = read(root, findings)
-    found = links(sections, findings)
+    wired = links(sections, findings)
     check(sections, findings)
     if sections.outcome:
-        check_use(found, sections, sections.outcome.score.partition(".")[0], findings)
+        check_use(wired, sections, sections.outcome.score.partition(".")[0], findings)
     guidelines = _guidelines(sections, findings)
     if findings.problems:
         raise SpecError(findings.problems)
-    return build(sections, found, path=Path(os.path.abspath(path)), guidelines=guidelines)
+    return build(sections, wired, path=Path(os.path.abspath(path)), guidelines=guidelines)
 
 
 def _guidelines(sections: Sections, findings: Findings) -> dict[str, str]:
-    """Give the text of each stage's guideline, as people will read it."""
+    """The text of each stage's guideline, as people will read it."""
     texts: dict[str, str] = {}
     for name, stage in sections.stages.items():
         if stage and stage.guideline and Path(stage.guideline).is_file():

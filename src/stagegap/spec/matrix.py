@@ -15,7 +15,7 @@ from stagegap.model.sources import CascadeFile
 from stagegap.spec.environment import substitute
 from stagegap.spec.expand import absolute, expand, merge
 from stagegap.spec.load import loaded
-from stagegap.spec.nodes import Entries, Entry, Findings, Scalar, child, shown
+from stagegap.spec.nodes import Entries, Entry, Findings, Scalar, child, quoted
 from stagegap.spec.reading import read_text
 from stagegap.spec.validate import validated
 from stagegap.spec.yaml import parse
@@ -62,7 +62,7 @@ def load_matrix(path: Path, *, environment: Mapping[str, str]) -> Matrix:
     base = expand(place, environment=environment, findings=findings)
     if base is None:
         raise SpecError(findings.problems)
-    found: dict[str, CascadeFile] = {}
+    cascade_files: dict[str, CascadeFile] = {}
     for name, entry in variants.entries.items():
         changes = _changes(name, entry, base, findings)
         if changes is None:
@@ -71,17 +71,17 @@ def load_matrix(path: Path, *, environment: Mapping[str, str]) -> Matrix:
         assert isinstance(node, Entries), "substitution keeps the shape"
         try:
             folder = Path(os.path.realpath(path)).parent
-            found[name] = loaded(merge(base, absolute(node, folder, base=base)), place, findings)
+            cascade_files[name] = loaded(merge(base, absolute(node, folder, base=base)), place, findings)
         except SpecError:
             # Its problems are among the findings; the other variants are looked at first.
             continue
     if findings.problems:
         raise SpecError(findings.problems)
-    return Matrix(path=os.path.abspath(path), variants=found)
+    return Matrix(path=os.path.abspath(path), variants=cascade_files)
 
 
 def _changes(name: str, entry: Entry, base: Entries, findings: Findings) -> Entries | None:
-    """Give what a variant changes; None where it makes no sense."""
+    """What a variant changes; None where it makes no sense."""
     node = entry.node
     if isinstance(node, Scalar) and node.value is None:
         return Entries({}, node.mark)
@@ -92,7 +92,7 @@ def _changes(name: str, entry: Entry, base: Entries, findings: Findings) -> Entr
         if key != "stages":
             findings.add(
                 changed.key_mark,
-                f"the variant {name!r} changes {shown(key)}, and variants change stages only.",
+                f"the variant {name!r} changes {quoted(key)}, and variants change stages only.",
                 "Records and outcome are common to all.",
             )
             return None

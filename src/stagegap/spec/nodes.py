@@ -78,7 +78,7 @@ class Findings:
 
 
 def plain(node: Node) -> Json:
-    """Give the JSON value of a node."""
+    """The JSON value of a node."""
     match node:
         case Scalar():
             return node.value
@@ -89,7 +89,7 @@ def plain(node: Node) -> Json:
 
 
 def child(node: Node | None, *keys: str) -> Node | None:
-    """Give what stands under these keys, one level a key; None where there is no such entry."""
+    """What stands under these keys, one level a key; None where there is no such entry."""
     for key in keys:
         entry = node.entries.get(key) if isinstance(node, Entries) else None
         node = entry.node if entry else None
@@ -97,7 +97,7 @@ def child(node: Node | None, *keys: str) -> Node | None:
 
 
 def place(entry: Entry, location: Iterable[int | str]) -> Mark:
-    """Give the mark of the deepest key or item on the way of `location`; parts that the file doesn't have are skipped.
+    """The mark of the deepest key or item on the way of `location`; parts that the file doesn't have are skipped.
 
     Skipping is what pydantic's locations need: they also name the branch of a union.
     """
@@ -115,37 +115,37 @@ def place(entry: Entry, location: Iterable[int | str]) -> Mark:
 
 
 def without(node: Entries, keys: Iterable[str]) -> Entries:
-    """Give the mapping without these keys."""
+    """The mapping without these keys."""
     dropped = set(keys)
     return Entries({key: entry for key, entry in node.entries.items() if key not in dropped}, node.mark)
 
 
 def pruned(node: Node, ways: Sequence[Sequence[int | str]]) -> Node:
-    """Give the node without what stands at these locations; a location that it doesn't have takes nothing away."""
+    """The node without what stands at these locations; a location that it doesn't have takes nothing away."""
     here = {way[0] for way in ways if len(way) == 1}
     match node:
         case Entries():
-            kept = {key: entry for key, entry in node.entries.items() if key not in here}
+            rest = {key: entry for key, entry in node.entries.items() if key not in here}
             return Entries(
                 {
                     key: Entry(entry.key_mark, pruned(entry.node, [way[1:] for way in ways if way[:1] == (key,)]))
-                    for key, entry in kept.items()
+                    for key, entry in rest.items()
                 },
                 node.mark,
             )
         case Items():
-            kept = [(i, item) for i, item in enumerate(node.nodes) if i not in here]
+            rest = [(i, item) for i, item in enumerate(node.nodes) if i not in here]
             return Items(
-                tuple(pruned(item, [way[1:] for way in ways if way[:1] == (i,)]) for i, item in kept), node.mark
+                tuple(pruned(item, [way[1:] for way in ways if way[:1] == (i,)]) for i, item in rest), node.mark
             )
         case _:
             return node
 
 
-def shown(value: object, *, limit: int = 60) -> str:
-    """Give a value as a message shows it: its `repr`, cut where it is long.
+def quoted(value: object, *, limit: int = 60) -> str:
+    """A value as a message shows it: its `repr`, cut where it is long.
 
-    >>> shown("no")
+    >>> quoted("no")
     "'no'"
     """
     text = repr(value)
@@ -153,7 +153,7 @@ def shown(value: object, *, limit: int = 60) -> str:
 
 
 def dotted(location: Sequence[int | str]) -> str:
-    """Give a location as people write it.
+    """A location as people write it.
 
     >>> dotted(["stages", "route", "score", 0])
     'stages.route.score[0]'

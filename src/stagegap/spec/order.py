@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 
 def ordered(parents: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    """Give the names so that each stands after its parents, otherwise in the given order; circles are left out.
+    """The names so that each stands after its parents, otherwise in the given order; circles are left out.
 
     >>> ordered({"draft": ["route"], "route": []})
     ('route', 'draft')
@@ -20,7 +20,7 @@ def ordered(parents: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
 
 
 def circles(parents: Mapping[str, Sequence[str]]) -> list[tuple[str, ...]]:
-    """Give circles, each name in one at most: `("a", "b")` says that b reads a and a reads b.
+    """Circles, each name in one at most: `("a", "b")` says that b reads a and a reads b.
 
     >>> circles({"a": ["b"], "b": ["a"], "c": ["a"]})
     [('a', 'b')]
@@ -28,7 +28,7 @@ def circles(parents: Mapping[str, Sequence[str]]) -> list[tuple[str, ...]]:
     placed = set(ordered(parents))
     left = {name: [p for p in needed if p not in placed and p in parents] for name, needed in parents.items()}
     left = {name: needed for name, needed in left.items() if name not in placed}
-    found: list[tuple[str, ...]] = []
+    circles: list[tuple[str, ...]] = []
     while left:
         way: list[str] = []
         name = next(iter(left))
@@ -40,18 +40,18 @@ def circles(parents: Mapping[str, Sequence[str]]) -> list[tuple[str, ...]]:
         if name:
             circle = way[way.index(name) :][::-1]
             first = min(range(len(circle)), key=lambda i: list(parents).index(circle[i]))
-            found.append((*circle[first:], *circle[:first]))
+            circles.append((*circle[first:], *circle[:first]))
         left = {n: needed for n, needed in left.items() if n not in way}
-    return found
+    return circles
 
 
 def reaching(name: str, parents: Mapping[str, Sequence[str]]) -> frozenset[str]:
-    """Give the stages on whose outputs this one depends, itself included."""
-    found: set[str] = set()
+    """The stages on whose outputs this one depends, itself included."""
+    reached: set[str] = set()
     ahead = [name]
     while ahead:
         current = ahead.pop()
-        if current not in found:
-            found.add(current)
+        if current not in reached:
+            reached.add(current)
             ahead.extend(parents.get(current, ()))
-    return frozenset(found)
+    return frozenset(reached)

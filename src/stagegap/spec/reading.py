@@ -13,7 +13,7 @@ LARGEST = 1_000_000
 
 
 def read_text(path: Path, named: str, findings: Findings) -> str | None:
-    """Give the text of a file of moderate size; None with a problem where that is not possible."""
+    """The text of a file of moderate size; None with a problem where that is not possible."""
     place = Mark(named, None)
     try:
         if not stat.S_ISREG(path.stat().st_mode):
@@ -41,7 +41,7 @@ def read_text(path: Path, named: str, findings: Findings) -> str | None:
 
 
 def siblings(path: Path) -> list[str]:
-    """Give the names that stand in the folder of `path`; none where it can't be listed."""
+    """The names that stand in the folder of `path`; none where it can't be listed."""
     try:
         return sorted(entry.name for entry in path.parent.iterdir())
     except OSError:

@@ -38,7 +38,7 @@ class Surprise:
 
 
 def resolve(text: str) -> bool | int | float | str | Surprise | None:
-    """Give the value of a scalar that was written without quotes.
+    """The value of a scalar that was written without quotes.
 
     >>> resolve("3"), resolve("3e2"), resolve("orders")
     (3, 300.0, 'orders')

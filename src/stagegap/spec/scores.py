@@ -8,7 +8,7 @@ from stagegap.model.cascade import Kind
 
 
 def default_for(kind: Kind, *, k: int | None) -> str:
-    """Give the metric of a stage that names none: the first of its type that needs no number, or recall@k."""
+    """The metric of a stage that names none: the first of its type that needs no number, or recall@k."""
     if kind is Kind.RANKING and k is not None:
         return f"recall@{k}"
     return next(name for name in names_for(kind) if "@" not in name)

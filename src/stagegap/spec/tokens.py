@@ -59,71 +59,71 @@ def tokens(expression: str) -> tuple[Token, ...]:
     )
 
 
-def bound_names(found: Sequence[Token]) -> frozenset[str]:
-    """Give the names that macros such as `exists(i, ...)` bind."""
+def bound_names(tokens: Sequence[Token]) -> frozenset[str]:
+    """The names that macros such as `exists(i, ...)` bind."""
     bound: set[str] = set()
-    for place, token in enumerate(found):
-        if token.text in _MACROS and _text(found, place - 1) == "." and _text(found, place + 1) == "(":
+    for place, token in enumerate(tokens):
+        if token.text in _MACROS and _text(tokens, place - 1) == "." and _text(tokens, place + 1) == "(":
             after = place + 2
-            while _kind(found, after) == "name" and _text(found, after + 1) == ",":
-                bound.add(found[after].text)
+            while _kind(tokens, after) == "name" and _text(tokens, after + 1) == ",":
+                bound.add(tokens[after].text)
                 after += 2
     return frozenset(bound)
 
 
-def read_names(found: Sequence[Token], bound: frozenset[str]) -> tuple[Read, ...]:
-    """Give what is read, each once, in the order of the expression."""
+def read_names(tokens: Sequence[Token], bound: frozenset[str]) -> tuple[Read, ...]:
+    """What is read, each once, in the order of the expression."""
     reads: dict[Read, None] = {}
-    for place, token in enumerate(found):
-        if _is_variable(found, place) and token.text not in bound:
-            reads[Read(token.text, _member(found, place))] = None
+    for place, token in enumerate(tokens):
+        if _is_variable(tokens, place) and token.text not in bound:
+            reads[Read(token.text, _member(tokens, place))] = None
     return tuple(reads)
 
 
-def called(found: Sequence[Token]) -> tuple[str, ...]:
-    """Give the names of functions and macros that are called."""
-    names = (t.text for place, t in enumerate(found) if t.kind == "name" and _text(found, place + 1) == "(")
+def called(tokens: Sequence[Token]) -> tuple[str, ...]:
+    """The names of functions and macros that are called."""
+    names = (t.text for place, t in enumerate(tokens) if t.kind == "name" and _text(tokens, place + 1) == "(")
     return tuple(dict.fromkeys(name for name in names if name not in _NO_NAMES))
 
 
-def compared(found: Sequence[Token]) -> tuple[Comparison, ...]:
-    """Give the names that stand beside a fixed text, as in `route == "spam"` or `route in ["spam"]`."""
+def compared(tokens: Sequence[Token]) -> tuple[Comparison, ...]:
+    """The names that stand beside a fixed text, as in `route == "spam"` or `route in ["spam"]`."""
     pairs: list[tuple[str, str | None]] = []
-    for place, token in enumerate(found):
-        if not _is_variable(found, place):
+    for place, token in enumerate(tokens):
+        if not _is_variable(tokens, place):
             continue
-        if _text(found, place + 1) in _EQUAL and _text(found, place + 3) in _AFTER:
-            pairs.append((token.text, _fixed(found, place + 2)))
+        if _text(tokens, place + 1) in _EQUAL and _text(tokens, place + 3) in _AFTER:
+            pairs.append((token.text, _fixed(tokens, place + 2)))
         if (
-            _text(found, place - 1) in _EQUAL
-            and _text(found, place - 3) in _BEFORE
-            and _text(found, place + 1) in _AFTER
+            _text(tokens, place - 1) in _EQUAL
+            and _text(tokens, place - 3) in _BEFORE
+            and _text(tokens, place + 1) in _AFTER
         ):
-            pairs.append((token.text, _fixed(found, place - 2)))
-        if _text(found, place + 1) == "in" and _text(found, place + 2) == "[":
+            pairs.append((token.text, _fixed(tokens, place - 2)))
+        if _text(tokens, place + 1) == "in" and _text(tokens, place + 2) == "[":
             after = place + 3
-            while _fixed(found, after) is not None:
-                pairs.append((token.text, _fixed(found, after)))
+            while _fixed(tokens, after) is not None:
+                pairs.append((token.text, _fixed(tokens, after)))
                 after += 2
     return tuple(Comparison(name, text) for name, text in pairs if text is not None)
 
 
-def _fixed(found: Sequence[Token], place: int) -> str | None:
-    return _literal(found[place]) if 0 <= place < len(found) else None
+def _fixed(tokens: Sequence[Token], place: int) -> str | None:
+    return _literal(tokens[place]) if 0 <= place < len(tokens) else None
 
 
-def _is_variable(found: Sequence[Token], place: int) -> bool:
-    token = found[place]
+def _is_variable(tokens: Sequence[Token], place: int) -> bool:
+    token = tokens[place]
     return (
         token.kind == "name"
         and token.text not in _NO_NAMES
-        and _text(found, place - 1) != "."
-        and _text(found, place + 1) != "("
+        and _text(tokens, place - 1) != "."
+        and _text(tokens, place + 1) != "("
     )
 
 
-def _member(found: Sequence[Token], place: int) -> str | None:
-    after = found[place + 1 : place + 4]
+def _member(tokens: Sequence[Token], place: int) -> str | None:
+    after = tokens[place + 1 : place + 4]
     match [token.text for token in after]:
         case [".", name, *rest] if rest[:1] != ["("]:
             return name
@@ -134,16 +134,16 @@ def _member(found: Sequence[Token], place: int) -> str | None:
 
 
 def _literal(token: Token) -> str | None:
-    """Give the value of a text that is written as it is read: no bytes, no escapes; None for others."""
+    """The value of a text that is written as it is read: no bytes, no escapes; None for others."""
     if token.kind != "text" or token.text[0] in "bB" or "\\" in token.text:
         return None
     edge = 3 if token.text[:3] in ('"""', "'''") else 1
     return token.text[edge:-edge]
 
 
-def _text(found: Sequence[Token], place: int) -> str:
-    return found[place].text if 0 <= place < len(found) else ""
+def _text(tokens: Sequence[Token], place: int) -> str:
+    return tokens[place].text if 0 <= place < len(tokens) else ""
 
 
-def _kind(found: Sequence[Token], place: int) -> str:
-    return found[place].kind if 0 <= place < len(found) else ""
+def _kind(tokens: Sequence[Token], place: int) -> str:
+    return tokens[place].kind if 0 <= place < len(tokens) else ""

@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 
 from stagegap.errors import near_names
 from stagegap.model.values import Json
-from stagegap.spec.nodes import Entries, Entry, Findings, Items, Node, dotted, place, plain, pruned, shown
+from stagegap.spec.nodes import Entries, Entry, Findings, Items, Node, dotted, place, plain, pruned, quoted
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -31,7 +31,7 @@ _BRANCH = ("<", "[")
 
 
 def validated(model: type[M], entry: Entry, where: Iterable[str], findings: Findings) -> M | None:
-    """Give the model of a section with its problems reported; None where it makes no sense without what is wrong.
+    """The model of a section with its problems reported; None where it makes no sense without what is wrong.
 
     What is wrong is left out and the rest read again, so that later checks still see the rest.
     """
@@ -48,7 +48,7 @@ def validated(model: type[M], entry: Entry, where: Iterable[str], findings: Find
 
 
 def lenient(model: type[M], node: Node) -> M | None:
-    """Give the model of a section, or None where it does not fit; nothing is reported."""
+    """The model of a section, or None where it does not fit; nothing is reported."""
     try:
         return model.model_validate(plain(node))
     except ValidationError:
@@ -56,12 +56,12 @@ def lenient(model: type[M], node: Node) -> M | None:
 
 
 def keys_of(model: type[BaseModel]) -> list[str]:
-    """Give the keys that a mapping of this model may have."""
+    """The keys that a mapping of this model may have."""
     return [info.alias or name for name, info in model.model_fields.items()]
 
 
 def _steps(node: Node, location: Sequence[int | str]) -> tuple[int | str, ...]:
-    """Give a location of pydantic as keys and positions of the file: without the branches of unions."""
+    """A location of pydantic as keys and positions of the file: without the branches of unions."""
     steps: list[int | str] = []
     for position, part in enumerate(location):
         match node:
@@ -89,7 +89,7 @@ class _Report:
     def add(self, detail: ErrorDetails, steps: tuple[int | str, ...]) -> None:
         """Report one error; `steps` is its location in the file."""
         add = self._findings.add
-        kind, found, context = detail["type"], cast("Json", detail["input"]), detail.get("ctx", {})
+        kind, value, context = detail["type"], cast("Json", detail["input"]), detail.get("ctx", {})
         mark, name = place(self._entry, steps), dotted([*self._where, *steps])
         parent, last = dotted([*self._where, *steps[:-1]]), str(steps[-1]) if steps else ""
         match kind:
@@ -106,25 +106,25 @@ class _Report:
                 tag = str(context["discriminator"]).strip("'")
                 choices = str(context["expected_tags"]).replace("'", "").split(", ")
                 mark = place(self._entry, (*steps, tag))
-                add(mark, f"{name}.{tag} can't be {shown(context['tag'])}.", near_names(str(context["tag"]), choices))
+                add(mark, f"{name}.{tag} can't be {quoted(context['tag'])}.", near_names(str(context["tag"]), choices))
             case "string_pattern_mismatch" if detail["loc"][-1:] == ("[key]",):
                 add(mark, f"{last!r} can't be a name in {parent}.", "Use letters, digits and _, no digit first.")
             case "string_pattern_mismatch":
-                add(mark, f"{name} can't be {shown(found)}.", _FORMS.get(last, ""))
-            case _ if found is None:
+                add(mark, f"{name} can't be {quoted(value)}.", _FORMS.get(last, ""))
+            case _ if value is None:
                 add(mark, f"{name} has no value.", f"It needs {_NEEDED.get(kind, 'one')}.")
             case "too_short":
-                add(mark, f"{name} needs at least {context['min_length']} entries, found {shown(found)}.")
+                add(mark, f"{name} needs at least {context['min_length']} entries, found {quoted(value)}.")
             case "literal_error":
                 choices = str(context["expected"]).replace("'", "").replace(" or ", ", ").split(", ")
-                add(mark, f"{name} can't be {shown(found)}.", near_names(str(found), choices))
+                add(mark, f"{name} can't be {quoted(value)}.", near_names(str(value), choices))
             case _ if kind in _NEEDED:
-                is_scalar = kind == "string_type" and isinstance(found, bool | int | float)
-                quote = f'Quote it: "{str(found).lower() if isinstance(found, bool) else found}".' if is_scalar else ""
-                add(mark, f"{name} must be {_NEEDED[kind]}, found {shown(found)}.", quote)
+                is_scalar = kind == "string_type" and isinstance(value, bool | int | float)
+                quote = f'Quote it: "{str(value).lower() if isinstance(value, bool) else value}".' if is_scalar else ""
+                add(mark, f"{name} must be {_NEEDED[kind]}, found {quoted(value)}.", quote)
             case _:
                 wanted = detail["msg"].removeprefix("Input ").removeprefix("String ").removeprefix("Value ")
-                add(mark, f"{name} {_lower(wanted)}, found {shown(found)}.")
+                add(mark, f"{name} {_lower(wanted)}, found {quoted(value)}.")
 
 
 def _lower(text: str) -> str:
@@ -132,13 +132,13 @@ def _lower(text: str) -> str:
 
 
 def _described(owner: type[BaseModel] | None, key: str) -> str:
-    """Give the description of a key."""
+    """The description of a key."""
     fields = owner.model_fields if owner else {}
     return next((info.description or "" for name, info in fields.items() if (info.alias or name) == key), "")
 
 
 def _at(model: type[BaseModel], location: Iterable[int | str]) -> type[BaseModel] | None:
-    """Give the model that stands at a location of pydantic, which also names the branches of unions."""
+    """The model that stands at a location of pydantic, which also names the branches of unions."""
     current: list[type[BaseModel]] = [model]
     for part in location:
         fields = [i for m in current for n, i in m.model_fields.items() if (i.alias or n) == part]
@@ -150,7 +150,7 @@ def _at(model: type[BaseModel], location: Iterable[int | str]) -> type[BaseModel
 
 
 def _models(annotation: object) -> list[type[BaseModel]]:
-    """Give the models that an annotation names, through unions and containers."""
+    """The models that an annotation names, through unions and containers."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     return [model for part in get_args(annotation) for model in _models(part)]

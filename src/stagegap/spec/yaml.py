@@ -10,7 +10,7 @@ from typing import cast
 import yaml
 
 from stagegap.spec.environment import is_secret
-from stagegap.spec.nodes import Entries, Entry, Findings, Items, Mark, Node, Scalar, shown
+from stagegap.spec.nodes import Entries, Entry, Findings, Items, Mark, Node, Scalar, quoted
 from stagegap.spec.scalars import Surprise, resolve
 
 DEEPEST = 50
@@ -21,7 +21,7 @@ _WRITE_OUT = "Write the value out; variants use `extends`."
 
 
 def parse(text: str, named: str, findings: Findings) -> Entries | None:
-    """Give the mapping that the text holds; None where there is none.
+    """The mapping that the text holds; None where there is none.
 
     Problems (duplicate keys, anchors, tags, surprises) do not end the reading unless the text has no further sense.
     """
@@ -42,12 +42,12 @@ def parse(text: str, named: str, findings: Findings) -> Entries | None:
         return None
     if isinstance(root, Entries):
         return root
-    found = "nothing" if root is None or (isinstance(root, Scalar) and root.value is None) else None
-    if found is None:
-        found = f"the value {shown(root.value)}" if isinstance(root, Scalar) else "a list"
+    content = "nothing" if root is None or (isinstance(root, Scalar) and root.value is None) else None
+    if content is None:
+        content = f"the value {quoted(root.value)}" if isinstance(root, Scalar) else "a list"
     findings.add(
         root.mark if root else Mark(named, 1),
-        f"found {found} where a cascade is needed.",
+        f"found {content} where a cascade is needed.",
         "Begin with `cascade: NAME`.",
     )
     return None
@@ -142,7 +142,7 @@ class _Reading:
         mark = self._mark(event)
         if any("\ud800" <= character <= "\udfff" for character in text):
             self._findings.add(
-                mark, f"found {shown(text)}, which holds half a character.", "Write the character itself."
+                mark, f"found {quoted(text)}, which holds half a character.", "Write the character itself."
             )
             text = text.encode("ascii", "replace").decode()
         if event.style is not None or event.tag is not None:

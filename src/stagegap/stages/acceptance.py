@@ -45,7 +45,7 @@ def output_identity(output: OutputType, corpus: Corpus | None) -> Json:
 
 
 def accept(output: OutputType, value: object, known_ids: Collection[str]) -> Accepted | Rejected:
-    """Give the value in its canonical form, or say why it is not of the type.
+    """The value in its canonical form, or why it is not of the type.
 
     Sets of labels are put in the declared order, numpy scalars and tuples become plain values. `known_ids` are the ids
     of the corpus that a ranking refers to.
@@ -57,7 +57,7 @@ def accept(output: OutputType, value: object, known_ids: Collection[str]) -> Acc
 
 
 def check_for(output: OutputType, known_ids: Collection[str]) -> Check:
-    """Give the check of one output type, for many values."""
+    """The check of one output type, for many values."""
     match output.kind:
         case Kind.LABEL:
             return _label_check(output.values)
@@ -76,7 +76,7 @@ def check_for(output: OutputType, known_ids: Collection[str]) -> Check:
 
 
 def plain(value: object, depth: int = MAX_DEPTH) -> Json:
-    """Give a JSON value made of dict, list, str, int, float, bool and None only.
+    """A JSON value made of dict, list, str, int, float, bool and None only.
 
     Raises: ValueError for NaN, infinity, keys that are no text, other types and too deep nesting.
     """
@@ -118,7 +118,7 @@ def _key(key: object) -> str:
 
 
 def _unwrapped(value: object) -> object:
-    """Give the Python scalar inside a numpy scalar or one-element array; anything else as it is."""
+    """The Python scalar inside a numpy scalar or one-element array; anything else as it is."""
     item = getattr(value, "item", None)
     if not callable(item):
         return value
@@ -150,11 +150,11 @@ def _labels_check(values: tuple[str, ...]) -> Check:
     def check(value: object) -> Accepted | Rejected:
         if not isinstance(value, list | tuple | set | frozenset):
             return Rejected(f"A list of labels was expected, found {_shown(value)}.")
-        found = list(cast("Collection[object]", value))
-        for label in found:
+        members = list(cast("Collection[object]", value))
+        for label in members:
             if not isinstance(label, str) or label not in place:
                 return Rejected(f"{_shown(label)} is none of the labels. {near_names(str(label), values)}")
-        labels = cast("list[str]", found)
+        labels = cast("list[str]", members)
         if len(set(labels)) < len(labels):
             return Rejected(f"A label stands twice in {_shown(labels)}.")
         return Accepted(sorted(labels, key=place.__getitem__))
@@ -207,10 +207,10 @@ def _number_check(output: OutputType) -> Check:
 
 
 def _check_boolean(value: object) -> Accepted | Rejected:
-    found = _unwrapped(value)
-    if not isinstance(found, bool):
+    unwrapped = _unwrapped(value)
+    if not isinstance(unwrapped, bool):
         return Rejected(f"True or false was expected, found {_shown(value)}.")
-    return Accepted(found)
+    return Accepted(unwrapped)
 
 
 @lru_cache(maxsize=64)
@@ -221,17 +221,17 @@ def _object_check(schema: str | None) -> Check:
         if not isinstance(value, Mapping):
             return Rejected(f"An object was expected, found {_shown(value)}.")
         try:
-            found = plain(cast("object", value))
+            content = plain(cast("object", value))
         except ValueError as error:
             return Rejected(str(error))
-        reason = violation(found) if violation else ""
-        return Rejected(reason) if reason else Accepted(found)
+        reason = violation(content) if violation else ""
+        return Rejected(reason) if reason else Accepted(content)
 
     return check
 
 
 def _violation_finder(schema: str) -> Callable[[Json], str]:
-    """Give a function that says where a value breaks the JSON schema, "" where it does not."""
+    """A function that says where a value breaks the JSON schema, "" where it does not."""
     import jsonschema.exceptions
     import referencing.exceptions
 

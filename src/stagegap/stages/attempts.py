@@ -44,29 +44,29 @@ class Attempts:
                 start = self._timer.now()
                 try:
                     async with asyncio.timeout(left):
-                        found = await ask()
+                        reply = await ask()
                 except TimeoutError:
                     self._rate.settle(expected, 0)
                     provider.rate.settle(shared, 0)
                     tried = f", after {failures[-1].message}" if failures else ""
                     return self._failed(f"no answer within {self._timeout_s:g} s{tried}")
                 left -= self._timer.now() - start
-            if isinstance(found, Reply):
-                used = (found.tokens_in or 0) + (found.tokens_out or 0)
+            if isinstance(reply, Reply):
+                used = (reply.tokens_in or 0) + (reply.tokens_out or 0)
                 provider.answered(used)
                 self._rate.settle(expected, used)
                 provider.rate.settle(shared, used)
-                return found
+                return reply
             self._rate.settle(expected, 0)
             provider.rate.settle(shared, 0)
-            failures.append(found)
-            wait_s = wait_before(len(failures) - 1, found.headers, self._draw)
-            if found.is_limit:
+            failures.append(reply)
+            wait_s = wait_before(len(failures) - 1, reply.headers, self._draw)
+            if reply.is_limit:
                 provider.hold(wait_s)
             if len(failures) > RETRIES or wait_s > left:
-                return self._failed(f"{found.message} ({len(failures)} attempts)")
+                return self._failed(f"{reply.message} ({len(failures)} attempts)")
             left -= wait_s
-            if not found.is_limit:
+            if not reply.is_limit:
                 await self._timer.sleep(wait_s)
 
     def heed(self, headers: Mapping[str, str]) -> None:

@@ -13,7 +13,7 @@ from stagegap.model.values import Json
 
 
 def canonical(value: Json) -> bytes:
-    """Give the value as JSON with sorted keys, equal for equal values.
+    """The value as JSON with sorted keys, equal for equal values.
 
     Raises: TypeError when it is no JSON value.
 
@@ -28,7 +28,7 @@ def canonical(value: Json) -> bytes:
 
 
 def digest(value: Json) -> str:
-    """Give 32 hex digits that stand for the value."""
+    """32 hex digits that stand for the value."""
     return sha256(canonical(value)).hexdigest()[:32]
 
 

@@ -150,10 +150,10 @@ class _Walk:
         if not rest or spec.submodule_search_locations is None:
             return
         inner = f"{name}.{rest[0]}"
-        found = PathFinder.find_spec(inner, list(spec.submodule_search_locations))
-        if found is not None:
-            self._take(inner, found)
-            self._descend(inner, found, rest[1:])
+        inner_spec = PathFinder.find_spec(inner, list(spec.submodule_search_locations))
+        if inner_spec is not None:
+            self._take(inner, inner_spec)
+            self._descend(inner, inner_spec, rest[1:])
 
     def _look_into_loaded(self, top: str) -> None:
         """Take in a module that only the running code could find, through a path or a finder of its own."""

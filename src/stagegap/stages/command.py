@@ -50,7 +50,7 @@ class CommandWith(Block):
 
 
 def build_command(stage: Stage, around: Surroundings) -> CommandStage:
-    """Give the stage that talks to a program.
+    """The stage that talks to a program.
 
     Words of the command that name files of the folder, and the listed files, count with their content.
     Raises: ConfigurationError for a listed file that is not there.
@@ -119,8 +119,8 @@ class CommandStage:
             else:
                 if line:
                     return await self._read(line)
-                said = await self._ended(at_once=False)
-                ended = f"the program ended with {process.exit}{said}"
+                words = await self._ended(at_once=False)
+                ended = f"the program ended with {process.exit}{words}"
         if not self._has_answered:
             raise RunStopped(f"Stage {self._stage.name!r}: {ended}, {STARTS} times before its first answer.")
         return _infrastructure(f"{ended} ({STARTS} times)")
@@ -140,17 +140,17 @@ class CommandStage:
         return f": {tail[-SHOWN:]}" if tail else ""
 
     async def _read(self, line: bytes) -> Reply:
-        """Give the reply in a line; after one that answers something else nobody knows what the next answers."""
+        """The reply in a line; after one that answers something else nobody knows what the next answers."""
         try:
-            found: object = orjson.loads(line)
+            content: object = orjson.loads(line)
         except orjson.JSONDecodeError:
-            found = None
-        answer: Mapping[str, Json] = cast("Mapping[str, Json]", found) if isinstance(found, Mapping) else {}
+            content = None
+        answer: Mapping[str, Json] = cast("Mapping[str, Json]", content) if isinstance(content, Mapping) else {}
         if answer.get("id") != self._number or not ("value" in answer or "error" in answer):
             await self._ended(at_once=True)
-            shown = line.decode(errors="replace").strip()[:200]
-            error = f'{shown!r} on standard output is no answer: {{"id": {self._number}, "value": ...}} was expected'
-            return Reply(status=Status.UNPARSABLE, error=error, raw=shown, is_reusable=False)
+            excerpt = line.decode(errors="replace").strip()[:200]
+            error = f'{excerpt!r} on standard output is no answer: {{"id": {self._number}, "value": ...}} was expected'
+            return Reply(status=Status.UNPARSABLE, error=error, raw=excerpt, is_reusable=False)
         self._has_answered = True
         if answer.get("error"):
             return Reply(status=Status.UNPARSABLE, error=str(answer["error"])[:TAIL], is_reusable=False)

@@ -75,7 +75,7 @@ class Chat:
         from openai import omit
 
         given = self._settings
-        found = await client.chat.completions.create(
+        completion = await client.chat.completions.create(
             model=given.model,
             messages=[*self._opening, {"role": "user", "content": prompt}],
             temperature=omit if given.temperature is None else given.temperature,
@@ -87,7 +87,7 @@ class Chat:
             if self._format
             else omit,
         )
-        return _said_in_chat(found) if _has_message(found) else None
+        return _said_in_chat(completion) if _has_message(completion) else None
 
 
 class Responses:
@@ -104,7 +104,7 @@ class Responses:
         from openai import omit
 
         given = self._settings
-        found = await client.responses.create(
+        response = await client.responses.create(
             model=given.model,
             input=[*self._opening, {"role": "user", "content": prompt}],
             temperature=omit if given.temperature is None else given.temperature,
@@ -115,11 +115,11 @@ class Responses:
             if self._format
             else omit,
         )
-        return _said_in_response(found) if isinstance(getattr(found, "output", None), list) else None
+        return _said_in_response(response) if isinstance(getattr(response, "output", None), list) else None
 
 
 def answer_schema(output: OutputType) -> tuple[Mapping[str, object], bool] | None:
-    """Give the JSON schema of a structured answer, and whether it can be held strictly; None for a text.
+    """The JSON schema of a structured answer, and whether it can be held strictly; None for a text.
 
     >>> answer_schema(OutputType(kind=Kind.BOOLEAN))[0]["properties"]
     {'answer': {'type': 'boolean'}}
@@ -144,7 +144,7 @@ def answer_schema(output: OutputType) -> tuple[Mapping[str, object], bool] | Non
 
 
 def confidence(kind: Kind, chances: Sequence[float]) -> float | None:
-    """Give the probability that a model gave to its answer; None where it did not say.
+    """The probability that a model gave to its answer; None where it did not say.
 
     Of a label, number or truth value it is the product over all tokens. Longer answers are compared across lengths:
     the geometric mean of a token.
@@ -166,42 +166,42 @@ def _format(settings: Settings) -> dict[str, object]:
     return {"name": ANSWER, "schema": settings.schema, "strict": settings.is_strict}
 
 
-def _has_message(found: object) -> bool:
+def _has_message(completion: object) -> bool:
     """Say whether what the client gave is a completion with a message: it checks nothing itself."""
-    choices = cast("object", getattr(found, "choices", None))
+    choices = cast("object", getattr(completion, "choices", None))
     if not isinstance(choices, list) or not choices:
         return False
     return getattr(cast("list[object]", choices)[0], "message", None) is not None
 
 
-def _said_in_chat(found: ChatCompletion) -> Said:
-    choice = found.choices[0]
+def _said_in_chat(completion: ChatCompletion) -> Said:
+    choice = completion.choices[0]
     tokens = choice.logprobs.content if choice.logprobs else None
     return Said(
         text=choice.message.content or "",
         ending={"length": "cut", "content_filter": "withheld"}.get(choice.finish_reason, "whole"),  # pyright: ignore[reportArgumentType]  # one of the literals
         refusal=choice.message.refusal or "",
-        tokens_in=_count(found.usage.prompt_tokens if found.usage else None),
-        tokens_out=_count(found.usage.completion_tokens if found.usage else None),
+        tokens_in=_count(completion.usage.prompt_tokens if completion.usage else None),
+        tokens_out=_count(completion.usage.completion_tokens if completion.usage else None),
         chances=tuple(token.logprob for token in tokens or ()),
     )
 
 
-def _said_in_response(found: Response) -> Said:
-    parts = [part for item in found.output if item.type == "message" for part in item.content]
+def _said_in_response(response: Response) -> Said:
+    parts = [part for item in response.output if item.type == "message" for part in item.content]
     texts = [part for part in parts if part.type == "output_text"]
-    reason = found.incomplete_details.reason if found.incomplete_details else None
-    ending = "withheld" if reason == "content_filter" else "cut" if found.status == "incomplete" else "whole"
+    reason = response.incomplete_details.reason if response.incomplete_details else None
+    ending = "withheld" if reason == "content_filter" else "cut" if response.status == "incomplete" else "whole"
     return Said(
         text="".join(part.text for part in texts),
-        ending="failed" if found.status == "failed" else ending,
+        ending="failed" if response.status == "failed" else ending,
         refusal=" ".join(part.refusal for part in parts if part.type == "refusal"),
-        tokens_in=_count(found.usage.input_tokens if found.usage else None),
-        tokens_out=_count(found.usage.output_tokens if found.usage else None),
+        tokens_in=_count(response.usage.input_tokens if response.usage else None),
+        tokens_out=_count(response.usage.output_tokens if response.usage else None),
         chances=tuple(token.logprob for part in texts for token in part.logprobs or ()),
     )
 
 
 def _count(tokens: int | None) -> int | None:
-    """Give a number of tokens; None for what can be none, as the client checks nothing."""
+    """A number of tokens; None for what can be none, as the client checks nothing."""
     return tokens if isinstance(tokens, int) and tokens >= 0 else None

@@ -46,7 +46,7 @@ def build_embedding(
     environment: Mapping[str, str],
     providers: Providers,
 ) -> EmbeddingStage:
-    """Give the stage; `providers` are those that all stages of the cascade share.
+    """The stage; `providers` are those that all stages of the cascade share.
 
     Raises: ConfigurationError for an unknown corpus or input, or an address that can't be used.
     """
@@ -59,13 +59,13 @@ def build_embedding(
         shelf=shelf,
         endpoint=endpoint,
         fingerprint=digest(["retrieval", settings, model]),
-        kept=_kept(folder, model),
+        store=_kept(folder, model),
         providers=providers,
     )
 
 
 def _kept(folder: Path, name: str) -> Path | None:
-    """Give the file that vectors are kept in; None outside a project that has a store."""
+    """The file that vectors are kept in; None outside a project that has a store."""
     stores = (place / ".stagegap" for place in (folder.resolve(), *folder.resolve().parents))
     store = next((place for place in stores if place.is_dir()), None)
     return store / FOLDER / f"{name}.npy" if store else None
@@ -86,14 +86,14 @@ class EmbeddingStage:
         shelf: Shelf,
         endpoint: Endpoint,
         fingerprint: str,
-        kept: Path | None,
+        store: Path | None,
         providers: Providers,
     ) -> None:
         self.fingerprint = fingerprint
         self._model = str(stage.parameters["model"])
         self._shelf = shelf
         self._endpoint = endpoint
-        self._kept = kept
+        self._kept = store
         self._patience = Patience.of(stage)
         price = cast("float | None", stage.parameters.get("price"))
         self._price = None if price is None else TokenPrice(price, 0.0)
@@ -108,7 +108,7 @@ class EmbeddingStage:
         return self._price is not None
 
     def call_cost(self, tokens_in: int | None, tokens_out: int | None) -> float | None:
-        """Give US dollars; None where the price or the tokens are unknown."""
+        """US dollars; None where the price or the tokens are unknown."""
         del tokens_out
         return None if self._price is None or tokens_in is None else self._price.cost(tokens_in, 0)
 
@@ -166,38 +166,38 @@ class EmbeddingStage:
         return Reply(tokens_in=tokens)
 
     async def _asked(self, client: AsyncOpenAI, texts: Sequence[str]) -> Reply:
-        """Give the vectors of some texts as the value of a reply, or how it failed."""
+        """The vectors of some texts as the value of a reply, or how it failed."""
         return await self._attempts.until_answered(lambda: self._ask(client, texts))
 
     async def _ask(self, client: AsyncOpenAI, texts: Sequence[str]) -> Reply | Failure:
         from openai.types import CreateEmbeddingResponse
 
         try:
-            said = await client.embeddings.create(model=self._model, input=list(texts), encoding_format="float")
+            response = await client.embeddings.create(model=self._model, input=list(texts), encoding_format="float")
         except Exception as error:
             failure = failure_of(error, self._patience)
             if failure is None:
                 raise
             return self._endpoint.ended(failure)
         # A page in place of JSON comes as text, and what a server leaves out as None, whatever the client's types say.
-        if not isinstance(cast("object", said), CreateEmbeddingResponse):
+        if not isinstance(cast("object", response), CreateEmbeddingResponse):
             return UNREADABLE
-        data = sorted(said.data or (), key=lambda one: one.index)
-        vectors: list[Json] = [one.embedding for one in data]
-        if len(vectors) != len(texts) or len({len(one.embedding) for one in data}) != 1:
+        data = sorted(response.data or (), key=lambda vector: vector.index)
+        vectors: list[Json] = [vector.embedding for vector in data]
+        if len(vectors) != len(texts) or len({len(vector.embedding) for vector in data}) != 1:
             return UNREADABLE
-        usage = cast("object", said.usage)
-        return Reply(value=vectors, tokens_in=None if usage is None else said.usage.prompt_tokens)
+        usage = cast("object", response.usage)
+        return Reply(value=vectors, tokens_in=None if usage is None else response.usage.prompt_tokens)
 
     def _read(self) -> Vectors | None:
-        """Give the kept vectors of the documents; None where there are none, or they are not whole."""
+        """The kept vectors of the documents; None where there are none, or they are not whole."""
         if self._kept is None:
             return None
         try:
-            found = cast("Vectors", np.load(self._kept, allow_pickle=False))
+            vectors = cast("Vectors", np.load(self._kept, allow_pickle=False))
         except (OSError, ValueError, EOFError):
             return None
-        return found if found.ndim == 2 and len(found) == len(self._shelf.documents) else None
+        return vectors if vectors.ndim == 2 and len(vectors) == len(self._shelf.documents) else None
 
     def _write(self, vectors: Vectors) -> None:
         """Keep the vectors, all or nothing."""
@@ -210,7 +210,7 @@ class EmbeddingStage:
 
 
 def _vectors(reply: Reply) -> Vectors:
-    """Give vectors of length 1; one of zeros stays, and is like nothing."""
-    found = np.asarray(reply.value, dtype=np.float32)
-    length = np.linalg.norm(found, axis=1, keepdims=True)
-    return (found / np.where(length > 0, length, 1)).astype(np.float32)
+    """Vectors of length 1; one of zeros stays, and is like nothing."""
+    vectors = np.asarray(reply.value, dtype=np.float32)
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return (vectors / np.where(length > 0, length, 1)).astype(np.float32)

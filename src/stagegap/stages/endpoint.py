@@ -49,7 +49,7 @@ class Endpoint:
         self._is_key_named = stage.parameters.get("api_key") is not None
 
     def open(self, *, patience: Patience, heed: Heed) -> AsyncOpenAI:
-        """Give a client that hands the headers of each answer to `heed`.
+        """A client that hands the headers of each answer to `heed`.
 
         Raises: ConfigurationError when the key is not set.
         """
@@ -79,7 +79,7 @@ class Endpoint:
         )
 
     def ended(self, failure: Failure) -> Reply | Failure:
-        """Give how a failed attempt ends the call, or the failure itself where another attempt may help.
+        """How a failed attempt ends the call, or the failure itself where another attempt may help.
 
         Raises: RunStopped when no call of the stage can succeed.
         """
@@ -91,5 +91,5 @@ class Endpoint:
         return Reply(status=failure.status, error=message)
 
     def redacted(self, text: str) -> str:
-        """Give the text on one line, without the key or credentials that a provider may have repeated."""
+        """The text on one line, without the key or credentials that a provider may have repeated."""
         return redacted(text, (self._environment.get(self._key_name, ""), self._credentials))

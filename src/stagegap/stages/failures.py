@@ -49,7 +49,7 @@ PASSING = frozenset({408, 409, 425, 429})
 
 
 def failure_of(error: Exception, patience: Patience) -> Failure | None:
-    """Give the meaning of an error that the client raised; None for what is no fault of the provider."""
+    """The meaning of an error that the client raised; None for what is no fault of the provider."""
     import openai
 
     from stagegap.stages.wire import TooLarge, Unasked
@@ -91,14 +91,14 @@ def _failed_with(error: openai.APIStatusError) -> Failure:
 
 
 def _root(error: BaseException) -> BaseException:
-    """Give the error under all wrappings: the client takes a refused connection for a time-out."""
+    """The error under all wrappings: the client takes a refused connection for a time-out."""
     while error.__cause__ is not None:
         error = error.__cause__
     return error
 
 
 def _said(error: openai.APIStatusError) -> str:
-    """Give the provider's own words, where it used the usual form."""
+    """The provider's own words, where it used the usual form."""
     body = error.body
-    said = cast("Mapping[str, object]", body).get("message") if isinstance(body, Mapping) else None
-    return str(said or error.message)
+    message = cast("Mapping[str, object]", body).get("message") if isinstance(body, Mapping) else None
+    return str(message or error.message)

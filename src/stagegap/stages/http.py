@@ -66,7 +66,7 @@ class HttpWith(Block):
 
 
 def build_http(stage: Stage, around: Surroundings) -> HttpStage:
-    """Give the stage that asks a service; `providers` are those that all stages of the cascade share.
+    """The stage that asks a service; `providers` are those that all stages of the cascade share.
 
     Raises: ConfigurationError for a body that is no template, or that reads what is no input.
     """
@@ -105,14 +105,14 @@ class Service:
         self._names = variables([given.get("token"), given.get("headers"), given.get("body")])
 
     def headers(self) -> dict[str, str]:
-        """Give the headers with their secrets. Raises: ConfigurationError when one is not set."""
+        """The headers with their secrets. Raises: ConfigurationError when one is not set."""
         sent = {name: str(self.with_secrets(value)) for name, value in self._headers.items()}
         if self._token:
             sent["Authorization"] = f"Bearer {value_of(self._token, self._environment, stage=self._stage)}"
         return sent
 
     def with_secrets(self, value: Json) -> Json:
-        """Give the value with each `{"$env": NAME}` replaced. Raises: ConfigurationError when one is not set."""
+        """The value with each `{"$env": NAME}` replaced. Raises: ConfigurationError when one is not set."""
         if isinstance(value, Mapping):
             name = variable(value)
             if name:
@@ -123,7 +123,7 @@ class Service:
         return value
 
     def redacted(self, text: str) -> str:
-        """Give the text on one line without the secrets."""
+        """The text on one line without the secrets."""
         return redacted(text, [self._environment.get(name, "") for name in self._names])
 
 
@@ -166,7 +166,7 @@ class HttpStage:
         return self._price is not None
 
     def call_cost(self, tokens_in: int | None, tokens_out: int | None) -> float | None:
-        """Give US dollars of any call; None where the file does not say."""
+        """US dollars of any call; None where the file does not say."""
         del tokens_in, tokens_out
         return self._price
 
@@ -219,32 +219,32 @@ class HttpStage:
             return Failure(meaning=Meaning.AGAIN, message=self._patience.exceeded(error) or f"no connection: {what}")
 
     def _failed(self, response: ClientResponse, content: bytes | None) -> Reply | Failure:
-        """Give what a status other than 2xx means. Raises: RunStopped."""
+        """What a status other than 2xx means. Raises: RunStopped."""
         status = response.status
-        said = f"HTTP {status}: {(content or b'')[:2_000].decode(errors='replace').strip() or response.reason or ''}"
+        message = f"HTTP {status}: {(content or b'')[:2_000].decode(errors='replace').strip() or response.reason or ''}"
         if may_pass(status):
             headers, is_limit = _lower(response.headers), status in LIMITS
-            return Failure(meaning=Meaning.AGAIN, message=said, headers=headers, is_limit=is_limit)
+            return Failure(meaning=Meaning.AGAIN, message=message, headers=headers, is_limit=is_limit)
         if status in INPUT_REFUSED:
-            return Reply(status=Status.UNPARSABLE, error=self._service.redacted(f"the input was refused: {said}"))
+            return Reply(status=Status.UNPARSABLE, error=self._service.redacted(f"the input was refused: {message}"))
         if status < 400:
             host = urlsplit(response.headers.get("Location", "")).netloc or self._service.host
-            said = f"HTTP {status} points to {host}; redirects are not followed, so write the final address as url."
+            message = f"HTTP {status} points to {host}; redirects are not followed, so write the final address as url."
         raise RunStopped(
-            self._service.redacted(f"Stage {self._stage.name!r}: {self._service.address} refuses every call. {said}")
+            self._service.redacted(f"Stage {self._stage.name!r}: {self._service.address} refuses every call. {message}")
         )
 
     def _answered(self, content: bytes | None) -> Reply | Failure:
         if content is None:
             return Reply(status=Status.UNPARSABLE, error=f"the answer is larger than {MOST_BYTES:,} bytes")
         try:
-            found: Json = orjson.loads(content)
+            body: Json = orjson.loads(content)
         except orjson.JSONDecodeError:
             return UNREADABLE
         given = self._stage.parameters
         try:
-            value = picked(found, str(given["answer"])) if given.get("answer") else found
-            confidence = _confidence(picked(found, str(given["confidence"]))) if given.get("confidence") else None
+            value = picked(body, str(given["answer"])) if given.get("answer") else body
+            confidence = _confidence(picked(body, str(given["confidence"]))) if given.get("confidence") else None
         except NotThere as error:
             return self._no_value(str(error), content)
         accepted = self._check(value)
@@ -258,7 +258,7 @@ class HttpStage:
 
 
 async def _read(response: ClientResponse) -> bytes | None:
-    """Give the whole answer; None when it is too large."""
+    """The whole answer; None when it is too large."""
     parts: list[bytes] = []
     size = 0
     async for part in response.content.iter_chunked(CHUNK):
@@ -269,10 +269,10 @@ async def _read(response: ClientResponse) -> bytes | None:
     return b"".join(parts)
 
 
-def _confidence(found: Json) -> float:
-    if isinstance(found, bool) or not isinstance(found, int | float) or not 0 <= found <= 1:
-        raise NotThere(f"the confidence is {str(found)[:40]!r}, where a number in [0, 1] is needed")
-    return float(found)
+def _confidence(value: Json) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise NotThere(f"the confidence is {str(value)[:40]!r}, where a number in [0, 1] is needed")
+    return float(value)
 
 
 def _as_text(value: Json) -> str:

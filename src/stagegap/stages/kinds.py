@@ -127,5 +127,5 @@ def named(name: str) -> StageKind | None:
 def kinds() -> Mapping[str, StageKind]:
     """Every kind that a cascade file can name, in alphabetical order."""
     modules = sorted(module.name for module in iter_modules(import_module(PACKAGE).__path__))
-    found = {name: named(name) for name in modules}
-    return {name: kind for name, kind in found.items() if kind is not None and kind.settings is not None}
+    by_name = {name: named(name) for name in modules}
+    return {name: kind for name, kind in by_name.items() if kind is not None and kind.settings is not None}

@@ -83,7 +83,7 @@ class LlmWith(Block):
 
 
 def build_llm(stage: Stage, around: Surroundings) -> LlmStage:
-    """Give the stage that asks a model; `providers` are those that all stages of the cascade share.
+    """The stage that asks a model; `providers` are those that all stages of the cascade share.
 
     Raises: ConfigurationError for a prompt or an address that can't be used.
     """
@@ -104,7 +104,7 @@ def build_llm(stage: Stage, around: Surroundings) -> LlmStage:
 
 
 def _decisive(stage: Stage) -> dict[str, Json]:
-    """Give the settings that decide an answer; those that came later only where they are used."""
+    """The settings that decide an answer; those that came later only where they are used."""
     given = stage.parameters
     settings = {name: given.get(name) for name in ("model", "system", "temperature", "max_tokens", "seed")}
     if given.get("api") == "responses":
@@ -113,7 +113,7 @@ def _decisive(stage: Stage) -> dict[str, Json]:
 
 
 def _conversation(stage: Stage, *, is_official: bool) -> Conversation:
-    """Give the form of the interface that the stage asks in."""
+    """The form of the interface that the stage asks in."""
     given = stage.parameters
     shots = cast("Sequence[Mapping[str, str]]", given.get("examples") or ())
     opening: list[tuple[Literal["system", "user", "assistant"], str]] = []
@@ -122,15 +122,15 @@ def _conversation(stage: Stage, *, is_official: bool) -> Conversation:
     for shot in shots:
         opening.append(("user", shot["user"]))
         opening.append(("assistant", shot["assistant"]))
-    held = answer_schema(stage.output) if given.get("structured") else None
+    schema = answer_schema(stage.output) if given.get("structured") else None
     settings = Settings(
         model=str(given["model"]),
         opening=tuple(opening),
         temperature=cast("float | None", given.get("temperature")),
         limit=cast("int | None", given.get("max_tokens")),
         seed=cast("int | None", given.get("seed")),
-        schema=held[0] if held else None,
-        is_strict=held[1] if held else True,
+        schema=schema[0] if schema else None,
+        is_strict=schema[1] if schema else True,
         wants_chances=given.get("confidence") == "logprobs",
         is_official=is_official,
     )
@@ -171,7 +171,7 @@ class LlmStage:
         return self._price is not None
 
     def call_cost(self, tokens_in: int | None, tokens_out: int | None) -> float | None:
-        """Give US dollars; None where the price or the tokens are unknown."""
+        """US dollars; None where the price or the tokens are unknown."""
         if self._price is None or tokens_in is None or tokens_out is None:
             return None
         return self._price.cost(tokens_in, tokens_out)
@@ -200,56 +200,56 @@ class LlmStage:
     async def _ask(self, client: AsyncOpenAI, prompt: str) -> Reply | Failure:
         """Make one attempt; give a failure only where another attempt may help."""
         try:
-            said = await self._conversation.ask(client, prompt)
+            message = await self._conversation.ask(client, prompt)
         except Exception as error:
             failure = failure_of(error, self._patience)
             if failure is None:
                 raise
         else:
-            if said is not None and said.ending != "failed":
-                return self._reply(said)
-            return UNREADABLE if said is None else FAILED
+            if message is not None and message.ending != "failed":
+                return self._reply(message)
+            return UNREADABLE if message is None else FAILED
         return self._endpoint.ended(failure)
 
-    def _reply(self, said: Said) -> Reply:
-        status, value, error = self._judged(said)
+    def _reply(self, message: Said) -> Reply:
+        status, value, error = self._judged(message)
         return Reply(
             status=status,
             value=value,
             error=error,
-            confidence=confidence(self._stage.output.kind, said.chances) if status.has_value else None,
-            raw="" if status is Status.OK else (said.text or said.refusal)[:KEPT],
-            tokens_in=said.tokens_in,
-            tokens_out=said.tokens_out,
-            cost=self.call_cost(said.tokens_in, said.tokens_out),
+            confidence=confidence(self._stage.output.kind, message.chances) if status.has_value else None,
+            raw="" if status is Status.OK else (message.text or message.refusal)[:KEPT],
+            tokens_in=message.tokens_in,
+            tokens_out=message.tokens_out,
+            cost=self.call_cost(message.tokens_in, message.tokens_out),
         )
 
-    def _judged(self, said: Said) -> tuple[Status, Json, str]:
-        """Give status, value and error of an answer."""
-        if said.refusal or said.ending == "withheld":
-            error = self._endpoint.redacted(said.refusal) or "the provider's filter withheld the answer"
+    def _judged(self, message: Said) -> tuple[Status, Json, str]:
+        """Status, value and error of an answer."""
+        if message.refusal or message.ending == "withheld":
+            error = self._endpoint.redacted(message.refusal) or "the provider's filter withheld the answer"
             return Status.REFUSED, None, error
-        if said.ending == "cut":
+        if message.ending == "cut":
             return Status.UNPARSABLE, None, "the answer was cut off at the most tokens it may have"
-        if not said.text.strip():
+        if not message.text.strip():
             return Status.UNPARSABLE, None, "the answer is empty"
         if self._stage.parameters.get("structured") and self._stage.output.kind is not Kind.OBJECT:
-            inner = self._check(_member(said.text))
+            inner = self._check(_member(message.text))
             if not isinstance(inner, Rejected):
                 return Status.OK, inner.value, ""
-        read = read_answer(self._stage.output, said.text, self._check)
+        read = read_answer(self._stage.output, message.text, self._check)
         if isinstance(read.answer, Rejected):
             return Status.UNPARSABLE, None, read.answer.reason
         return Status.REPAIRED if read.is_mended else Status.OK, read.answer.value, ""
 
 
 def _member(text: str) -> object:
-    """Give what stands under `answer` in a JSON object; None where the text is none."""
+    """What stands under `answer` in a JSON object; None where the text is none."""
     try:
-        found: object = orjson.loads(text)
+        content: object = orjson.loads(text)
     except orjson.JSONDecodeError:
         return None
-    return cast("Mapping[str, object]", found).get(ANSWER) if isinstance(found, Mapping) else None
+    return cast("Mapping[str, object]", content).get(ANSWER) if isinstance(content, Mapping) else None
 
 
 def check_llm(draft: Draft) -> Iterator[Problem]:

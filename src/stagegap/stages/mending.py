@@ -37,7 +37,7 @@ def read_answer(output: OutputType, text: str, check: Check) -> Read:
     if output.kind is Kind.LABEL:
         candidates = [_like(text, output.values), *_label_inside(_found_json(text), output.values)]
     elif output.kind is Kind.NUMBER:
-        candidates = [float(one) for one in _NUMBER.findall(text)]
+        candidates = [float(number) for number in _NUMBER.findall(text)]
         candidates = candidates if len(candidates) == 1 else []
     elif output.kind is Kind.BOOLEAN:
         candidates = [{"true": True, "yes": True, "false": False, "no": False}.get(_bare(text))]
@@ -55,30 +55,30 @@ def _bare(text: str) -> str:
 
 
 def _like(text: str, values: Sequence[str]) -> str | None:
-    """Give the one value that the text is, but for case, quotes and a full stop."""
-    found = [value for value in values if _bare(value) == _bare(text)]
-    return found[0] if len(found) == 1 else None
+    """The one value that the text is, but for case, quotes and a full stop."""
+    matches = [value for value in values if _bare(value) == _bare(text)]
+    return matches[0] if len(matches) == 1 else None
 
 
-def _label_inside(found: object, values: Sequence[str]) -> list[str | None]:
-    """Give the label in a JSON text, or in an object with one text in it."""
-    if isinstance(found, Mapping):
-        texts = [one for one in cast("Mapping[object, object]", found).values() if isinstance(one, str)]
+def _label_inside(content: object, values: Sequence[str]) -> list[str | None]:
+    """The label in a JSON text, or in an object with one text in it."""
+    if isinstance(content, Mapping):
+        texts = [member for member in cast("Mapping[object, object]", content).values() if isinstance(member, str)]
         return [_like(texts[0], values)] if len(texts) == 1 else []
-    return [_like(found, values)] if isinstance(found, str) else []
+    return [_like(content, values)] if isinstance(content, str) else []
 
 
-def _inside(found: object, kind: Kind) -> list[object]:
-    """Give what was found where it has the right shape; a list may be the only member of an object."""
-    if isinstance(found, Mapping):
-        members = list(cast("Mapping[object, object]", found).values())
+def _inside(content: object, kind: Kind) -> list[object]:
+    """What was found where it has the right shape; a list may be the only member of an object."""
+    if isinstance(content, Mapping):
+        members = list(cast("Mapping[object, object]", content).values())
         wrapped = members[:1] if len(members) == 1 and isinstance(members[0], list) else []
-        return [cast("object", found)] if kind is Kind.OBJECT else wrapped
-    return [cast("object", found)] if isinstance(found, list) and kind is not Kind.OBJECT else []
+        return [cast("object", content)] if kind is Kind.OBJECT else wrapped
+    return [cast("object", content)] if isinstance(content, list) and kind is not Kind.OBJECT else []
 
 
 def _parsed(text: str) -> object:
-    """Give the JSON value that the whole text is; a text that is none stays as it is."""
+    """The JSON value that the whole text is; a text that is none stays as it is."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -86,7 +86,7 @@ def _parsed(text: str) -> object:
 
 
 def _found_json(text: str) -> object:
-    """Give the first JSON object or list in a text, mended where it is broken; "" where there is none."""
+    """The first JSON object or list in a text, mended where it is broken; "" where there is none."""
     if not any(sign in text for sign in '{["'):
         return ""
     import json_repair

@@ -22,7 +22,7 @@ class Timer(Protocol):
     """A clock, and waiting by it."""
 
     def now(self) -> float:
-        """Give seconds from any start, never going back."""
+        """Seconds from any start, never going back."""
         ...
 
     async def sleep(self, seconds: float, /) -> None:
@@ -34,7 +34,7 @@ class LoopTimer:
     """The time of this machine."""
 
     def now(self) -> float:
-        """Give seconds from any start, never going back."""
+        """Seconds from any start, never going back."""
         return time.monotonic()
 
     async def sleep(self, seconds: float, /) -> None:
@@ -142,12 +142,12 @@ class Providers:
         self._by_host: dict[str, Provider] = {}
 
     def of(self, host: str, concurrency: int) -> Provider:
-        """Give the provider at a host, with one more stage that makes so many calls at once."""
-        found = self._by_host.get(host)
-        if found is None:
-            found = self._by_host[host] = Provider(self.timer, self._limits.get(host))
-        found.join(concurrency)
-        return found
+        """The provider at a host, with one more stage that makes so many calls at once."""
+        provider = self._by_host.get(host)
+        if provider is None:
+            provider = self._by_host[host] = Provider(self.timer, self._limits.get(host))
+        provider.join(concurrency)
+        return provider
 
     def refuse_unused(self) -> None:
         """Name limits of a host that no stage calls. Raises: ConfigurationError."""

@@ -20,7 +20,7 @@ class Patience:
 
     @classmethod
     def of(cls, stage: Stage) -> Self:
-        """Give the time-outs of a stage; what it does not say is the one of the whole call."""
+        """The time-outs of a stage; what it does not say is the one of the whole call."""
         call_s = stage.timeout_s
         return cls(
             call_s=call_s,

@@ -32,7 +32,7 @@ class PersonStage:
     ) -> None:
         """Take answers by record and by what was shown; `asks` receives the record and what it would be shown."""
         answers: Mapping[str, Json] = {
-            record: {shown: answer.value for shown, answer in own.items()} for record, own in given.items()
+            record: {seen: answer.value for seen, answer in own.items()} for record, own in given.items()
         }
         self.fingerprint = digest(["person", stage.name, digest(answers)])
         self._stage = stage
@@ -41,11 +41,11 @@ class PersonStage:
 
     def answer_batch(self, inputs: Sequence[Inputs]) -> Sequence[Reply]:
         """Look each input up."""
-        return [self._answer(one) for one in inputs]
+        return [self._answer(record_inputs) for record_inputs in inputs]
 
     def _answer(self, inputs: Inputs) -> Reply:
         record = str(inputs[RECORD_INPUT])
-        own, what = self._given.get(record, {}), shown(self._stage, inputs)
+        own, what = self._given.get(record, {}), inputs_digest(self._stage, inputs)
         answer = own.get(what, None if self._stage.parents else own.get(ANY_INPUT))
         if answer is None:
             self._asks(record, what)
@@ -53,13 +53,13 @@ class PersonStage:
         return Reply(status=Status.SKIPPED if answer.value is None else Status.OK, value=answer.value)
 
 
-def shown(stage: Stage, inputs: Inputs) -> str:
-    """Give a text that is equal for inputs that look the same to a person."""
+def inputs_digest(stage: Stage, inputs: Inputs) -> str:
+    """A text that is equal for inputs that look the same to a person."""
     return _text(payload(stage, "", inputs, {}, ())["inputs"])
 
 
 def shown_by(item: str) -> str:
-    """Give the same text from the payload of a queue's item, as JSON text."""
+    """The same text from the payload of a queue's item, as JSON text."""
     return _text(json.loads(item)["inputs"])
 
 

@@ -12,18 +12,18 @@ class NotThere(ValueError):
 
 
 def picked(value: Json, path: str) -> Json:
-    """Give what stands at the path: keys of objects and positions of lists, with dots between. Raises: NotThere.
+    """What stands at the path: keys of objects and positions of lists, with dots between. Raises: NotThere.
 
     >>> picked({"data": [{"label": "spam"}]}, "data.0.label")
     'spam'
     """
-    found = value
+    member = value
     parts = path.split(".")
     for number, part in enumerate(parts, 1):
-        if isinstance(found, Mapping) and part in found:
-            found = found[part]
-        elif isinstance(found, list) and part.isdecimal() and int(part) < len(found):
-            found = found[int(part)]
+        if isinstance(member, Mapping) and part in member:
+            member = member[part]
+        elif isinstance(member, list) and part.isdecimal() and int(part) < len(member):
+            member = member[int(part)]
         else:
             raise NotThere(f"the answer has no {'.'.join(parts[:number])}")
-    return found
+    return member

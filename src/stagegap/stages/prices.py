@@ -19,7 +19,7 @@ class TokenPrice:
     written: float
 
     def cost(self, tokens_in: int, tokens_out: int) -> float:
-        """Give US dollars.
+        """US dollars.
 
         >>> TokenPrice(2.0, 8.0).cost(1_000, 500)
         0.006
@@ -54,12 +54,12 @@ class Priced(Protocol):
         ...
 
     def call_cost(self, tokens_in: int | None, tokens_out: int | None) -> float | None:
-        """Give US dollars of a call with so many tokens; None where it can't be known."""
+        """US dollars of a call with so many tokens; None where it can't be known."""
         ...
 
 
 def token_price(given: Json, model: str, *, is_official: bool) -> TokenPrice | None:
-    """Give the price of a model: the file's own, otherwise that of the list; None when it is unknown.
+    """The price of a model: the file's own, otherwise that of the list; None when it is unknown.
 
     A name of the list behind another address says nothing about the price there. A dated model, as
     gpt-4o-2024-08-06, costs what its name without the date costs.

@@ -48,7 +48,7 @@ class Prompt:
         self._failures = (TemplateError, TypeError, ValueError, LookupError, ArithmeticError)
 
     def fill(self, inputs: Inputs) -> str:
-        """Give the prompt for one record. Raises: PromptError."""
+        """The prompt for one record. Raises: PromptError."""
         try:
             return self._template.render({CHOICES: self._choices, **inputs})
         except self._failures as error:

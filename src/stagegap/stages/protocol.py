@@ -76,7 +76,7 @@ class AsyncStage(Protocol):
         ...
 
     async def close(self) -> None:
-        """Give back what the stage holds open; the next call opens it again."""
+        """Close what the stage holds open; the next call opens it again."""
         ...
 
 

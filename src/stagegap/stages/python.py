@@ -46,7 +46,7 @@ class PythonWith(Block):
 
 
 def build_python(stage: Stage, around: Surroundings) -> PythonStage | AsyncPythonStage:
-    """Give the stage that calls a function.
+    """The stage that calls a function.
 
     Raises: ConfigurationError when there is no such function, or its arguments are not the stage's inputs.
     """
@@ -54,7 +54,7 @@ def build_python(stage: Stage, around: Surroundings) -> PythonStage | AsyncPytho
     function = loaded.call
     corpus = around.corpora.get(stage.output.of or "")
     parts: Json = ["python", function.__name__, loaded.code.digest, output_identity(stage.output, corpus)]
-    made = _Function(stage, loaded.path, function, check_for(stage.output, corpus.documents if corpus else ()))
+    wrapped = _Function(stage, loaded.path, function, check_for(stage.output, corpus.documents if corpus else ()))
     ready = _Readying(stage, around.folder)
     if inspect.isasyncgenfunction(function):
         raise ConfigurationError(f"Stage {stage.name!r}: an async function can't yield; write `def` and `yield`.")
@@ -63,8 +63,8 @@ def build_python(stage: Stage, around: Surroundings) -> PythonStage | AsyncPytho
     if inspect.iscoroutinefunction(function):
         if is_batch(function):
             raise ConfigurationError(f"Stage {stage.name!r}: an async function can't be marked with stagegap.batch.")
-        return AsyncPythonStage(made, digest(parts), ready, loaded.code)
-    return PythonStage(made, digest(parts), ready, loaded.code, takes_lists=is_batch(function))
+        return AsyncPythonStage(wrapped, digest(parts), ready, loaded.code)
+    return PythonStage(wrapped, digest(parts), ready, loaded.code, takes_lists=is_batch(function))
 
 
 class PythonStage:
@@ -87,31 +87,31 @@ class PythonStage:
             return self._answer_lists(inputs)
         call, reply_of, reply_to = self._function.call, self._function.reply, self._function.failure
         replies: list[Reply] = []
-        for one in inputs:
+        for call_inputs in inputs:
             try:
-                found = call(**one)
+                value = call(**call_inputs)
             except (Exception, SystemExit) as error:  # noqa: BLE001  # a foreign function may raise anything; it is data here
                 replies.append(reply_to(error))
             else:
-                replies.append(reply_of(found))
+                replies.append(reply_of(value))
         return replies
 
     def _answer_lists(self, inputs: Sequence[Inputs]) -> Sequence[Reply]:
         """Call the function once for all; where that fails, once for each record, to find the culprit."""
-        lists = {name: [one[name] for one in inputs] for name in inputs[0]}
+        lists = {name: [call_inputs[name] for call_inputs in inputs] for name in inputs[0]}
         try:
-            found = self._function.call(**lists)
+            values = self._function.call(**lists)
             if (
-                not isinstance(found, Sequence)
-                or isinstance(found, str)
-                or len(cast("list[object]", found)) != len(inputs)
+                not isinstance(values, Sequence)
+                or isinstance(values, str)
+                or len(cast("list[object]", values)) != len(inputs)
             ):
                 raise TypeError(f"a batch function gives a list with one entry a record, {len(inputs)} here")
         except (Exception, SystemExit) as error:  # noqa: BLE001  # a foreign function may raise anything; it is data here
             if len(inputs) == 1:
                 return [self._function.failure(error)]
-            return [reply for one in inputs for reply in self._answer_lists([one])]
-        return [self._function.reply(one) for one in cast("Sequence[object]", found)]
+            return [reply for call_inputs in inputs for reply in self._answer_lists([call_inputs])]
+        return [self._function.reply(value) for value in cast("Sequence[object]", values)]
 
 
 class AsyncPythonStage:
@@ -128,10 +128,10 @@ class AsyncPythonStage:
     async def answer(self, inputs: Inputs) -> Reply:
         """Answer one input; an exception of the function is the answer `unparsable`."""
         try:
-            found = await cast("Awaitable[object]", self._function.call(**inputs))
+            value = await cast("Awaitable[object]", self._function.call(**inputs))
         except (Exception, SystemExit) as error:  # noqa: BLE001  # a foreign function may raise anything; it is data here
             return self._function.failure(error)
-        return self._function.reply(found)
+        return self._function.reply(value)
 
     async def close(self) -> None:
         """Nothing is held open."""
@@ -168,41 +168,44 @@ class _Function:
         self._path = path
         self._check = check
 
-    def reply(self, found: object) -> Reply:
-        """Give the reply for what the function returned; of one that yields, the first is the value."""
-        if isinstance(found, Generator):
-            return self._yielded(cast("Generator[object]", found))
-        answered = found if isinstance(found, Answered) else None
-        accepted = self._check(answered.value if answered else found)
+    def reply(self, value: object) -> Reply:
+        """The reply for what the function returned; of one that yields, the first is the value."""
+        if isinstance(value, Generator):
+            return self._yielded(cast("Generator[object]", value))
+        answered = value if isinstance(value, Answered) else None
+        accepted = self._check(answered.value if answered else value)
         if isinstance(accepted, Rejected):
             return Reply(
-                status=Status.UNPARSABLE, error=f"{self.call.__name__} gave: {accepted.reason}", raw=_raw(found)
+                status=Status.UNPARSABLE, error=f"{self.call.__name__} gave: {accepted.reason}", raw=_raw(value)
             )
         if answered is None:
             return _reply(value=accepted.value)
         try:
             return with_knowledge(accepted.value, answered)
         except (TypeError, ValueError) as error:
-            return Reply(status=Status.UNPARSABLE, error=f"{self.call.__name__} gave: {error}", raw=_raw(found))
+            return Reply(status=Status.UNPARSABLE, error=f"{self.call.__name__} gave: {error}", raw=_raw(value))
 
-    def _yielded(self, found: Generator[object]) -> Reply:
+    def _yielded(self, generator: Generator[object]) -> Reply:
         try:
-            candidates = list(islice(found, MOST_CANDIDATES))
+            candidates = list(islice(generator, MOST_CANDIDATES))
         except (Exception, SystemExit) as error:  # noqa: BLE001  # a foreign function may raise anything; it is data here
             return self.failure(error)
         if not candidates:
             return Reply(status=Status.UNPARSABLE, error=f"{self.call.__name__} yielded nothing")
         first = candidates[0] if isinstance(candidates[0], Answered) else Answered(candidates[0])
-        accepted = [self._check(one.value if isinstance(one, Answered) else one) for one in candidates[1:]]
-        for one in accepted:
-            if isinstance(one, Rejected):
-                reason = f"{self.call.__name__} yielded: {one.reason}"
+        accepted = [
+            self._check(candidate.value if isinstance(candidate, Answered) else candidate)
+            for candidate in candidates[1:]
+        ]
+        for checked in accepted:
+            if isinstance(checked, Rejected):
+                reason = f"{self.call.__name__} yielded: {checked.reason}"
                 return Reply(status=Status.UNPARSABLE, error=reason, raw=_raw(candidates))
-        others = [one.value for one in accepted if isinstance(one, Accepted)]
+        others = [checked.value for checked in accepted if isinstance(checked, Accepted)]
         return self.reply(replace(first, alternatives=others))
 
     def failure(self, error: BaseException) -> Reply:
-        """Give the reply for an exception: its type, its message and the line of the user's file it came through."""
+        """The reply for an exception: its type, its message and the line of the user's file it came through."""
         frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(self._path)]
         place = f" ({self._path.name}:{frames[-1].lineno})" if frames else ""
         what = " ".join(f"{type(error).__name__}: {error}".split())[:MAX_ERROR]
@@ -211,7 +214,7 @@ class _Function:
 
 
 def with_knowledge(value: Json, answered: Answered) -> Reply:
-    """Give the reply with an accepted value and what else is known about it. Raises: ValueError, TypeError."""
+    """The reply with an accepted value and what else is known about it. Raises: ValueError, TypeError."""
     confidence = None if answered.confidence is None else float(answered.confidence)
     if confidence is not None and not 0 <= confidence <= 1:
         raise ValueError(f"A confidence lies in [0, 1], found {confidence}.")
@@ -220,12 +223,12 @@ def with_knowledge(value: Json, answered: Answered) -> Reply:
         raise ValueError(f"Scores are finite numbers, found {list(scores)}.")
     if scores and len(scores) != (len(value) if isinstance(value, list) else 0):
         raise ValueError(f"A ranking has one score for each id, found {len(scores)}.")
-    alternatives = tuple(plain(one) for one in answered.alternatives)
+    alternatives = tuple(plain(candidate) for candidate in answered.alternatives)
     return Reply(value=value, confidence=confidence, scores=scores, alternatives=alternatives)
 
 
-def _raw(found: object) -> str:
-    return repr(found)[:2_000]
+def _raw(value: object) -> str:
+    return repr(value)[:2_000]
 
 
 def _loaded(stage: Stage, folder: Path) -> UserFunction:

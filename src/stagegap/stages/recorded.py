@@ -42,7 +42,7 @@ class RecordedStage:
 
     def answer_batch(self, inputs: Sequence[Inputs]) -> Sequence[Reply]:
         """Look each record up."""
-        return [self._answer(str(one[RECORD_INPUT])) for one in inputs]
+        return [self._answer(str(call_inputs[RECORD_INPUT])) for call_inputs in inputs]
 
     def _answer(self, record: str) -> Reply:
         if record not in self._recorded:

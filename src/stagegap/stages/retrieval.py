@@ -103,13 +103,13 @@ class RetrievalStage:
             return self._made
 
     def _ranked(self, index: _Index, inputs: Sequence[Inputs]) -> list[Reply]:
-        queries: Untyped = index.words.transform([self._shelf.query(one) for one in inputs])
+        queries: Untyped = index.words.transform([self._shelf.query(call_inputs) for call_inputs in inputs])
         queries = queries.astype(np.float64)
         if index.idf is not None:
             queries = _unit_length(queries.multiply(index.idf).tocsr())
         scores: NDArray[np.float64] = (queries @ index.weights).toarray()
-        for row, one in zip(scores, inputs, strict=True):
-            row[~self._shelf.allowed(one)] = 0.0
+        for row, call_inputs in zip(scores, inputs, strict=True):
+            row[~self._shelf.allowed(call_inputs)] = 0.0
         return [self._shelf.best(row, above=0.0) for row in scores]
 
     def _build(self) -> _Index:
@@ -173,8 +173,8 @@ def asks_for_vectors(parameters: Parameters) -> bool:
 def check_retrieval(draft: Draft) -> Iterator[Problem]:
     """Whether corpus, query, filter and output fit each other."""
     settings, output = draft.of(RetrievalWith), draft.output
-    shown = draft.corpora.get(settings.corpus)
-    if shown is None:
+    corpus = draft.corpora.get(settings.corpus)
+    if corpus is None:
         hint = near_names(settings.corpus, draft.corpora) or "Describe it under `corpora`."
         yield Problem(("with", "corpus"), f"unknown corpus {settings.corpus!r}.", hint)
     for key, inputs in (("query", settings.query), ("filter", list(settings.filter.values()))):
@@ -184,7 +184,7 @@ def check_retrieval(draft: Draft) -> Iterator[Problem]:
                 yield Problem(("with", key), message, near_names(name, draft.inputs))
     yield from _check_method(settings)
     for field in settings.filter:
-        if field in (shown or ()):
+        if field in (corpus or ()):
             message = f"the filter compares {field!r}, which the corpus shows as id, title or text."
             yield Problem(("with", "filter"), message, "Filter by another field of the documents.")
     if output.kind is not Kind.RANKING:

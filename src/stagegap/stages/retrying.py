@@ -19,7 +19,7 @@ _SPAN = re.compile(rf"(?:{_PART.pattern})+")
 
 
 def wait_before(attempt: int, headers: Mapping[str, str], draw: random.Random) -> float:
-    """Give the seconds to wait before the next attempt; `attempt` counts from 0.
+    """The seconds to wait before the next attempt; `attempt` counts from 0.
 
     What the provider asks for counts. Otherwise full jitter: uniform between 0 and a limit that doubles up to a cap,
     so that calls that failed together do not come back together (Brooker, AWS Architecture Blog, 2015).
@@ -41,18 +41,18 @@ def wait_before(attempt: int, headers: Mapping[str, str], draw: random.Random) -
 
 
 def remaining(headers: Mapping[str, str]) -> dict[str, tuple[float, float]]:
-    """Give what is left of a provider's limits by kind, `requests` and `tokens`, and the seconds until all is back.
+    """What is left of a provider's limits by kind, `requests` and `tokens`, and the seconds until all is back.
 
     >>> remaining({"x-ratelimit-remaining-requests": "59", "x-ratelimit-reset-requests": "1m0.5s"})
     {'requests': (59.0, 60.5)}
     """
-    found: dict[str, tuple[float, float]] = {}
+    limits: dict[str, tuple[float, float]] = {}
     for kind in ("requests", "tokens"):
         left = _seconds(headers.get(f"x-ratelimit-remaining-{kind}", ""))
         reset_s = _span(headers.get(f"x-ratelimit-reset-{kind}", ""))
         if left is not None and reset_s is not None:
-            found[kind] = (left, reset_s)
-    return found
+            limits[kind] = (left, reset_s)
+    return limits
 
 
 def _span(text: str) -> float | None:
@@ -65,17 +65,17 @@ def _span(text: str) -> float | None:
 def _seconds(text: str) -> float | None:
     """Read a number of seconds."""
     try:
-        found = float(text)
+        seconds = float(text)
     except ValueError:
         return None
-    return found if math.isfinite(found) and found >= 0 else None
+    return seconds if math.isfinite(seconds) and seconds >= 0 else None
 
 
 def _until(moment: str, now: str) -> float | None:
     """Read a date as seconds from the date of the answer itself: the provider's clock may differ from this one's."""
     try:
-        found = (parsedate_to_datetime(moment) - parsedate_to_datetime(now)).total_seconds()
+        seconds = (parsedate_to_datetime(moment) - parsedate_to_datetime(now)).total_seconds()
     except (ValueError, TypeError):
         # TypeError: one date has a time zone and the other none.
         return None
-    return max(0.0, found)
+    return max(0.0, seconds)

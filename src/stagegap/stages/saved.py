@@ -38,14 +38,14 @@ class Saved:
         self.digest = sha256(self._path.read_bytes()).hexdigest()
 
     def read(self) -> Untyped:
-        """Give the estimator. Raises: ConfigurationError where it can't be read, or holds what can't be trusted."""
+        """The estimator. Raises: ConfigurationError where it can't be read, or holds what can't be trusted."""
         start = f"Stage {self._stage!r}: the saved estimator {self._path.name!r}"
         if self._path.suffix == ".joblib":
             try:
-                found: Untyped = import_module("joblib").load(self._path)
+                model: Untyped = import_module("joblib").load(self._path)
             except Exception as error:  # what a pickle holds may raise anything
                 raise ConfigurationError(f"{start} can't be read: {type(error).__name__}: {error}.") from error
-            return found
+            return model
         if find_spec("skops") is None:
             raise ConfigurationError(f"{start} needs the package skops: pip install skops.")
         skops: Untyped = import_module("skops.io")

@@ -11,7 +11,7 @@ MOST_CHARACTERS = 500
 
 
 def variable(reference: Json) -> str:
-    """Give the name of the environment variable that a secret stands for; "" where there is none.
+    """The name of the environment variable that a secret stands for; "" where there is none.
 
     >>> variable({"$env": "KEY"}), variable("text")
     ('KEY', '')
@@ -20,25 +20,25 @@ def variable(reference: Json) -> str:
 
 
 def variables(value: Json) -> set[str]:
-    """Give the names of all secrets in a value."""
+    """The names of all secrets in a value."""
     if isinstance(value, Mapping):
         name = variable(value)
-        return {name} if name else {found for item in value.values() for found in variables(item)}
+        return {name} if name else {variable for item in value.values() for variable in variables(item)}
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return {found for item in value for found in variables(item)}
+        return {variable for item in value for variable in variables(item)}
     return set()
 
 
 def value_of(name: str, environment: Mapping[str, str], *, stage: str) -> str:
-    """Give the value of a secret. Raises: ConfigurationError when it is not set."""
-    found = environment.get(name, "")
-    if not found:
+    """The value of a secret. Raises: ConfigurationError when it is not set."""
+    value = environment.get(name, "")
+    if not value:
         raise ConfigurationError(f"Stage {stage!r} needs the environment variable {name}, which is not set.")
-    return found
+    return value
 
 
 def redacted(text: str, secrets: Iterable[str]) -> str:
-    """Give the text on one line, at most 500 characters, without the secrets.
+    """The text on one line, at most 500 characters, without the secrets.
 
     >>> redacted("wrong key:\\n sk-1", ["sk-1", ""])
     'wrong key: ***'

@@ -26,7 +26,7 @@ class Block(BaseModel):
 
 
 def shape(value: object) -> str:
-    """Give the branch of a union that a value is for."""
+    """The branch of a union that a value is for."""
     return "<list>" if isinstance(value, list) else "<mapping>" if isinstance(value, Mapping | BaseModel) else "<one>"
 
 
@@ -56,7 +56,7 @@ class Secret(BaseModel):
 
 
 def many(value: str | list[str]) -> tuple[str, ...]:
-    """Give one text or several as a tuple."""
+    """One text or several as a tuple."""
     return (value,) if isinstance(value, str) else tuple(value)
 
 

@@ -46,25 +46,25 @@ class Shelf:
         return [f"{document.title}\n{document.text}" for document in self.documents]
 
     def query(self, inputs: Inputs) -> str:
-        """Give what is searched for."""
+        """What is searched for."""
         return joined(inputs[name] for name in self._query)
 
     def allowed(self, inputs: Inputs) -> NDArray[np.bool_]:
         """Say for each document whether it passes the filter; an input of null filters nothing."""
-        found = np.ones(len(self.documents), dtype=np.bool_)
-        for field, input_name in self._filter.items():
+        allowed = np.ones(len(self.documents), dtype=np.bool_)
+        for name, input_name in self._filter.items():
             if inputs[input_name] is not None:
-                found &= self._mask(field, inputs[input_name])
-        return found
+                allowed &= self._mask(name, inputs[input_name])
+        return allowed
 
     def best(self, scores: NDArray[np.float64], *, above: float) -> Reply:
-        """Give the documents of the best scores above a bar; those of equal score in the order of their ids."""
-        found = np.flatnonzero(scores > above)
-        if len(found) > self._k:
-            bar = np.partition(scores[found], -self._k)[-self._k]
-            found = found[scores[found] >= bar]
+        """The documents of the best scores above a bar; those of equal score in the order of their ids."""
+        places = np.flatnonzero(scores > above)
+        if len(places) > self._k:
+            bar = np.partition(scores[places], -self._k)[-self._k]
+            places = places[scores[places] >= bar]
         # A stable sort keeps the order of the ids where scores are equal.
-        best = found[np.argsort(-scores[found], kind="stable")][: self._k]
+        best = places[np.argsort(-scores[places], kind="stable")][: self._k]
         ids = [self.documents[int(place)].id for place in best]
         return Reply(value=ids, scores=tuple(round(float(score), 6) for score in scores[best]))
 
@@ -75,7 +75,7 @@ class Shelf:
         return self._masks[key]
 
 
-def _holds(found: Json, wanted: Json) -> bool:
-    if isinstance(found, Sequence) and not isinstance(found, str):
-        return wanted in found
-    return found == wanted
+def _holds(value: Json, wanted: Json) -> bool:
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return wanted in value
+    return value == wanted

@@ -108,13 +108,13 @@ class SklearnStage:
     def answer_batch(self, inputs: Sequence[Inputs]) -> Sequence[Reply]:
         """Predict all inputs at once."""
         self.warm_up()
-        texts = [joined(one.values()) for one in inputs]
+        texts = [joined(call_inputs.values()) for call_inputs in inputs]
         if self._stage.output.kind is Kind.NUMBER:
-            return [self._number(float(found)) for found in self._model.predict(texts)]
+            return [self._number(float(number)) for number in self._model.predict(texts)]
         return self._chosen(texts)
 
     def _usable(self, examples: Sequence[Example]) -> list[Json]:
-        """Give text and reference of each example in an order of their own, so that files may be re-ordered."""
+        """Text and reference of each example in an order of their own, so that files may be re-ordered."""
         check = check_for(self._stage.output, ())
         learned: list[Json] = []
         for inputs, reference in examples:
@@ -124,7 +124,7 @@ class SklearnStage:
             if isinstance(accepted, Rejected):
                 raise ConfigurationError(f"Stage {self._stage.name!r} can't learn from a reference: {accepted.reason}")
             learned.append([joined(inputs.values()), accepted.value])
-        kinds = {canonical(cast("Sequence[Json]", one)[1]) for one in learned}
+        kinds = {canonical(cast("Sequence[Json]", example)[1]) for example in learned}
         if len(kinds) < 2:
             split = self._stage.parameters.get("train")
             raise ConfigurationError(
@@ -170,15 +170,15 @@ class SklearnStage:
     def _refuse_strange(self, classes: Sequence[Json]) -> None:
         """Name a class of a saved estimator that is no value of the stage. Raises: ConfigurationError."""
         check = check_for(self._stage.output, ())
-        for one in classes:
-            accepted = check(one)
+        for label in classes:
+            accepted = check(label)
             if isinstance(accepted, Rejected):
                 raise ConfigurationError(f"Stage {self._stage.name!r}: a saved estimator's class: {accepted.reason}")
 
-    def _number(self, found: float) -> Reply:
-        """Give the number, moved to the nearest end where the declared range ends."""
+    def _number(self, number: float) -> Reply:
+        """The number, moved to the nearest end where the declared range ends."""
         low, high = self._stage.output.low, self._stage.output.high
-        return Reply(value=float(np.clip(found, -np.inf if low is None else low, np.inf if high is None else high)))
+        return Reply(value=float(np.clip(number, -np.inf if low is None else low, np.inf if high is None else high)))
 
 
 def _features(name: str) -> Untyped:

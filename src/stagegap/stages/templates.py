@@ -40,7 +40,7 @@ class ValueTemplate:
             self._add(text)
 
     def fill(self, inputs: Inputs) -> Json:
-        """Give the value for one record. Raises: TemplateError."""
+        """The value for one record. Raises: TemplateError."""
         return self._filled(self._value, inputs)
 
     def _add(self, text: str) -> None:
@@ -82,7 +82,7 @@ class ValueTemplate:
 
 
 def _texts(value: Json) -> list[str]:
-    """Give the texts in a value that are templates."""
+    """The texts in a value that are templates."""
     if isinstance(value, str):
         return [value] if "{{" in value or "{%" in value else []
     if isinstance(value, Mapping):

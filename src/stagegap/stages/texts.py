@@ -8,7 +8,7 @@ from stagegap.model.values import Json
 
 
 def joined(values: Iterable[Json]) -> str:
-    """Give all text in the values, one line a value; null adds nothing.
+    """All text in the values, one line a value; null adds nothing.
 
     >>> joined(["Tent", None, ["a", {"b": 2}]])
     'Tent\\na\\n2'

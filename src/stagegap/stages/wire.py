@@ -27,7 +27,7 @@ class Unasked(Exception):
 
 
 def bounded(heed: Heed) -> Callable[[httpx2.Response], Awaitable[None]]:
-    """Give a response hook of the client that hands the headers on and lets no more than the limit through."""
+    """A response hook of the client that hands the headers on and lets no more than the limit through."""
 
     async def hook(response: httpx2.Response) -> None:
         heed(response.headers)
@@ -65,13 +65,13 @@ class _Bounded(httpx2.AsyncByteStream):
         left, inflater = MOST_BYTES, zlib.decompressobj(_ANY_HEADER)
         async for part in self._stream:
             try:
-                found = inflater.decompress(part, left + 1)
+                piece = inflater.decompress(part, left + 1)
             except zlib.error as error:
                 raise Unasked(f"the answer can't be decompressed: {error}") from None
-            left -= len(found)
+            left -= len(piece)
             if left < 0:
                 raise TooLarge
-            yield found
+            yield piece
 
     async def aclose(self) -> None:
         await self._stream.aclose()

@@ -31,7 +31,7 @@ Scale = Literal["nominal", "ordinal", "interval", "ratio"]
 
 
 def counts_of(ratings: Floats) -> Floats:
-    """Give items x categories: how many raters put the item there; categories in ascending order."""
+    """Items x categories: how many raters put the item there; categories in ascending order."""
     known = ~np.isnan(ratings)
     categories = np.unique(ratings[known])
     return (
@@ -42,7 +42,7 @@ def counts_of(ratings: Floats) -> Floats:
 
 
 def raw_agreement(counts: Floats) -> float:
-    """Give the share of agreeing pairs of raters, averaged over the items that two or more rated."""
+    """The share of agreeing pairs of raters, averaged over the items that two or more rated."""
     per_item = _agreeing_pairs(counts)
     return float(per_item.mean()) if len(per_item) else math.nan
 
@@ -55,7 +55,7 @@ def _agreeing_pairs(counts: Floats) -> Floats:
 
 
 def cohen_kappa(table: Floats) -> float:
-    """Give Cohen's kappa (1960) from the table of two raters: rows the first, columns the second.
+    """Cohen's kappa (1960) from the table of two raters: rows the first, columns the second.
 
     >>> round(cohen_kappa(np.array([[20, 5], [10, 15]])), 4)
     0.4
@@ -69,7 +69,7 @@ def cohen_kappa(table: Floats) -> float:
 
 
 def crossed(a: Floats, b: Floats) -> Floats:
-    """Give the table of two raters over the items that both rated; categories in ascending order."""
+    """The table of two raters over the items that both rated; categories in ascending order."""
     both = ~np.isnan(a) & ~np.isnan(b)
     categories = np.unique(np.concatenate([a[both], b[both]]))
     table = np.zeros((len(categories), len(categories)))
@@ -78,7 +78,7 @@ def crossed(a: Floats, b: Floats) -> Floats:
 
 
 def fleiss_kappa(counts: Floats) -> float:
-    """Give Fleiss' kappa (1971) from items x categories; every item must have as many ratings as the others.
+    """Fleiss' kappa (1971) from items x categories; every item must have as many ratings as the others.
 
     Raises: ValueError when the numbers of ratings differ (use Krippendorff's alpha then).
     """
@@ -94,7 +94,7 @@ def fleiss_kappa(counts: Floats) -> float:
 
 
 def gwet_ac1(counts: Floats) -> float:
-    """Give Gwet's AC1 (2008) from items x categories: steadier than kappa where one category dominates.
+    """Gwet's AC1 (2008) from items x categories: steadier than kappa where one category dominates.
 
     The categories are those of `counts`: give a column of zeros for one that nobody chose.
     """
@@ -112,7 +112,7 @@ def _corrected(observed: float, expected: float) -> float:
 
 
 def krippendorff_alpha(ratings: Floats, *, scale: Scale = "nominal") -> float:
-    """Give Krippendorff's alpha = 1 - observed / expected disagreement, from raters x items with NaN for missing.
+    """Krippendorff's alpha = 1 - observed / expected disagreement, from raters x items with NaN for missing.
 
     Source: Krippendorff, Computing Krippendorff's Alpha-Reliability (2011), by the coincidence matrix. NaN when
     fewer than two ratings can be paired, or when only one value occurs (nothing to disagree about).
@@ -133,7 +133,7 @@ def krippendorff_alpha(ratings: Floats, *, scale: Scale = "nominal") -> float:
 
 
 def _distances(values: Floats, totals: Floats, scale: Scale) -> Floats:
-    """Give the squared distance between each two values on the scale."""
+    """The squared distance between each two values on the scale."""
     difference = values[:, None] - values[None, :]
     if scale == "nominal":
         return (difference != 0).astype(np.float64)
@@ -162,7 +162,7 @@ def item_bootstrap(
     resamples: int = 2_000,
     level: float = 0.95,
 ) -> Estimate:
-    """Give a coefficient with its interval from resampled items (whole clusters of them), raters kept.
+    """A coefficient with its interval from resampled items (whole clusters of them), raters kept.
 
     `coefficient` takes raters x items. Where it is not defined in more than one resample of twenty (nearly all items
     got one answer), the others are no fair sample of what could have come, and there is no interval.
@@ -193,7 +193,7 @@ def alpha_bootstrap(
     resamples: int = 2_000,
     level: float = 0.95,
 ) -> Estimate:
-    """Give Krippendorff's alpha with the interval of `item_bootstrap`, all resamples at once.
+    """Krippendorff's alpha with the interval of `item_bootstrap`, all resamples at once.
 
     Both disagreements are made of sums over items, so a resample is a row of weights: thousands of items cost
     milliseconds.
@@ -219,7 +219,7 @@ def alpha_bootstrap(
 
 
 def _sums_of_items(ratings: Floats, scale: Literal["nominal", "interval"]) -> tuple[Floats, Floats]:
-    """Give each item's observed disagreement, and what the expected one is summed from.
+    """Each item's observed disagreement, and what the expected one is summed from.
 
     Nominal: how often each category occurs; interval: ratings, their sum and the sum of their squares.
     """
@@ -233,7 +233,7 @@ def _sums_of_items(ratings: Floats, scale: Literal["nominal", "interval"]) -> tu
 
 
 def _alphas(sums: Floats, scale: Literal["nominal", "interval"]) -> Floats:
-    """Give alpha of each column of sums: the observed disagreement, then those of `_sums_of_items`."""
+    """Alpha of each column of sums: the observed disagreement, then those of `_sums_of_items`."""
     observed, rest = sums[0], sums[1:]
     if scale == "nominal":
         total = rest.sum(axis=0)
@@ -246,7 +246,7 @@ def _alphas(sums: Floats, scale: Literal["nominal", "interval"]) -> Floats:
 
 
 def _from_draws(value: float, drawn: Floats, *, n: int, count: int, level: float) -> Estimate:
-    """Give the expanded percentile interval of resampled coefficients, or why there is none."""
+    """The expanded percentile interval of resampled coefficients, or why there is none."""
     usable = drawn[~np.isnan(drawn)]
     lost = 1 - len(usable) / len(drawn)
     if lost > UNDEFINED_AT_MOST:

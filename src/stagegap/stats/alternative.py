@@ -86,7 +86,7 @@ def alternative_test(
         for row, p in zip(usable, adjusted.tolist(), strict=True)
     )
     rate = sum(row.rejected for row in decided) / len(decided) if decided else math.nan
-    found = len(decided)
+    n = len(decided)
     advantage = sum(row.judge_wins for row in decided) / len(decided) if decided else math.nan
     return AlternativeTest(
         winning_rate=rate,
@@ -94,7 +94,7 @@ def alternative_test(
         passes=bool(decided) and rate >= 0.5,
         annotators=decided,
         left_out=len(rows) - len(decided),
-        problem="" if found >= FEWEST_ANNOTATORS else f"too few: {found} of {FEWEST_ANNOTATORS} annotators",
+        problem="" if n >= FEWEST_ANNOTATORS else f"too few: {n} of {FEWEST_ANNOTATORS} annotators",
     )
 
 
@@ -135,7 +135,7 @@ def _itself(item: Hashable) -> Hashable:
 
 
 def _below(values: NDArray[np.float64], codes: NDArray[np.int64], bound: float) -> float:
-    """Give the one-sided t-test's p that the mean is not below the bound, whole clusters being the units.
+    """The one-sided t-test's p that the mean is not below the bound, whole clusters being the units.
 
     Without a spread it is that of the sign test, so that few equal units are not taken for proof; NaN for one unit.
     """
@@ -149,10 +149,10 @@ def _below(values: NDArray[np.float64], codes: NDArray[np.int64], bound: float) 
 
 
 def agreeing(rating: object, others: Sequence[object]) -> float:
-    """Give the share of the others who gave the same rating."""
+    """The share of the others who gave the same rating."""
     return sum(rating == other for other in others) / len(others)
 
 
 def closeness(rating: float, others: Sequence[float]) -> float:
-    """Give minus the root mean squared distance to the others' ratings."""
+    """Minus the root mean squared distance to the others' ratings."""
     return -math.sqrt(sum((rating - other) ** 2 for other in others) / len(others))

@@ -28,7 +28,7 @@ class Clusters:
 
 
 def clusters(units: Iterable[Hashable]) -> Clusters:
-    """Give each record the code of its unit (`Record.unit`: the cluster, or the record where none is given).
+    """The code of each record's unit (`Record.unit`: the cluster, or the record where none is given).
 
     >>> clusters(["ann", "bob", "ann"]).codes.tolist()
     [0, 1, 0]
@@ -39,17 +39,17 @@ def clusters(units: Iterable[Hashable]) -> Clusters:
 
 
 def distinct(codes: NDArray[np.int64]) -> int:
-    """Give how many different codes there are."""
+    """How many different codes there are."""
     return int(np.count_nonzero(np.bincount(codes))) if len(codes) else 0
 
 
 def few_clusters(count: int) -> str:
-    """Give the warning that goes into `method`, empty when there are enough clusters."""
+    """The warning that goes into `method`, empty when there are enough clusters."""
     return f"; only {count} clusters, the interval may be too narrow" if count < FEW_CLUSTERS else ""
 
 
 def kish_n(codes: NDArray[np.int64]) -> float:
-    """Give the effective number of records when those of a cluster are perfectly alike: (sum m)^2 / sum m^2.
+    """The effective number of records when those of a cluster are perfectly alike: (sum m)^2 / sum m^2.
 
     The cautious choice where the data show no variation to estimate a design effect from (Kish 1965, ch. 5).
 
@@ -61,7 +61,7 @@ def kish_n(codes: NDArray[np.int64]) -> float:
 
 
 def clustered_error(values: NDArray[np.float64], codes: NDArray[np.int64]) -> float:
-    """Give the standard error of a mean with whole clusters as units, NaN for one (Miller 2024).
+    """The standard error of a mean with whole clusters as units, NaN for one (Miller 2024).
 
     sqrt(C / (C - 1) x the sum over clusters of their summed deviations squared) / n.
 
@@ -76,7 +76,7 @@ def clustered_error(values: NDArray[np.float64], codes: NDArray[np.int64]) -> fl
 
 
 def effective_n(values: NDArray[np.float64], codes: NDArray[np.int64]) -> float:
-    """Give the number of independent records that would make the mean as uncertain as the clusters do.
+    """The number of independent records that would make the mean as uncertain as the clusters do.
 
     n divided by the design effect: variance of the mean with whole clusters as units, over its variance with
     records as units. Never above n, never below the Kish number; the Kish number where the values are all equal.

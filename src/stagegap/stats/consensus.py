@@ -84,7 +84,7 @@ class HumanLimit:
 
 
 def human_limit(counts: Floats) -> HumanLimit:
-    """Give the Bayes-error proxy from items x categories: mean max share, and the agreement of two raters.
+    """The Bayes-error proxy from items x categories: mean max share, and the agreement of two raters.
 
     The best possible accuracy is too high with few labels an item (below about 10): a maximum of noisy shares is.
     The agreement is unbiased: it counts pairs of different raters. Items with one rating are left out.

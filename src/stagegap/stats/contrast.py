@@ -16,7 +16,7 @@ FEWEST = 5
 
 
 def excess_p(failed: Floats, inside: NDArray[np.bool_], clusters: Clusters) -> float:
-    """Give the one-sided p that records inside the group fail no more often than the others; NaN with too few.
+    """The one-sided p that records inside the group fail no more often than the others; NaN with too few.
 
     Fisher's exact test where records are independent. With clusters a score test: the difference of the two rates
     over its standard error when all fail alike, whole clusters as units, Student's t with one less than the clusters.

@@ -9,7 +9,7 @@ import math
 
 
 def normal_quantile(p: float) -> float:
-    """Give the standard normal's quantile.
+    """The standard normal's quantile.
 
     >>> round(normal_quantile(0.975), 4)
     1.96
@@ -20,14 +20,14 @@ def normal_quantile(p: float) -> float:
 
 
 def normal_cdf(x: float) -> float:
-    """Give the probability that a standard normal is at most x."""
+    """The probability that a standard normal is at most x."""
     from scipy.special import ndtr
 
     return float(ndtr(x))
 
 
 def t_quantile(p: float, df: float) -> float:
-    """Give Student's t quantile.
+    """Student's t quantile.
 
     >>> round(t_quantile(0.975, 14), 3)
     2.145
@@ -38,28 +38,28 @@ def t_quantile(p: float, df: float) -> float:
 
 
 def t_cdf(x: float, df: float) -> float:
-    """Give the probability that Student's t is at most x."""
+    """The probability that Student's t is at most x."""
     from scipy.special import stdtr
 
     return float(stdtr(df, x))
 
 
 def binomial_cdf(k: int, n: int, p: float) -> float:
-    """Give the probability of at most k successes in n trials."""
+    """The probability of at most k successes in n trials."""
     from scipy.special import bdtr
 
     return float(bdtr(k, n, p))
 
 
 def chi2_tail(x: float, df: float) -> float:
-    """Give the probability that a chi-squared exceeds x."""
+    """The probability that a chi-squared exceeds x."""
     from scipy.special import chdtrc
 
     return float(chdtrc(df, x))
 
 
 def chi2_quantile(p: float, df: float) -> float:
-    """Give the quantile of a chi-squared.
+    """The quantile of a chi-squared.
 
     >>> round(chi2_quantile(0.95, 10), 3)
     18.307
@@ -70,25 +70,25 @@ def chi2_quantile(p: float, df: float) -> float:
 
 
 def log_beta(a: float, b: float) -> float:
-    """Give the logarithm of the Beta function."""
+    """The logarithm of the Beta function."""
     from scipy.special import betaln
 
     return float(betaln(a, b))
 
 
 def hypergeometric_tail(k: int, n: int, *, marked: int, total: int) -> float:
-    """Give the probability that n drawn of `total` hold at least k of the `marked` ones (Fisher's exact test).
+    """The probability that n drawn of `total` hold at least k of the `marked` ones (Fisher's exact test).
 
     >>> round(hypergeometric_tail(3, 4, marked=4, total=8), 4)
     0.2429
     """
     chances = (
-        math.exp(_ways(marked, found) + _ways(total - marked, n - found) - _ways(total, n))
-        for found in range(max(k, n + marked - total, 0), min(n, marked) + 1)
+        math.exp(_ways(marked, hits) + _ways(total - marked, n - hits) - _ways(total, n))
+        for hits in range(max(k, n + marked - total, 0), min(n, marked) + 1)
     )
     return min(1.0, math.fsum(chances))
 
 
 def _ways(of: int, some: int) -> float:
-    """Give the logarithm of the binomial coefficient."""
+    """The logarithm of the binomial coefficient."""
     return math.lgamma(of + 1) - math.lgamma(some + 1) - math.lgamma(of - some + 1)

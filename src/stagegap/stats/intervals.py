@@ -21,7 +21,7 @@ def wilson(
     level: float = 0.95,
     method: str = "Wilson",
 ) -> Estimate:
-    """Give a proportion with Wilson's score interval (Wilson 1927; Brown, Cai & DasGupta 2001).
+    """A proportion with Wilson's score interval (Wilson 1927; Brown, Cai & DasGupta 2001).
 
     When records hang together, `effective_n` replaces n, and Student's quantile with `clusters` - 1 degrees of
     freedom the normal one (Korn & Graubard 1998). For a mean of scores in [0, 1] the interval is cautious: no such
@@ -46,14 +46,14 @@ def wilson(
 
 
 def wilson_of(values: NDArray[np.float64], units: Clusters, *, level: float = 0.95) -> Estimate:
-    """Give the share of 1 among 0/1 values, NaN ones left out, with Wilson's interval on the effective n.
+    """The share of 1 among 0/1 values, NaN ones left out, with Wilson's interval on the effective n.
 
     >>> e = wilson_of(np.array([1.0, 0.0, 0.0, np.nan]), Clusters(codes=np.arange(4), count=4))
     >>> e.n, round(e.value, 2), round(e.low, 2), round(e.high, 2)
     (3, 0.33, 0.06, 0.79)
     """
-    there = ~np.isnan(values)
-    present, codes = values[there], units.codes[there]
+    known = ~np.isnan(values)
+    present, codes = values[known], units.codes[known]
     if not len(present):
         return unmeasured("too few: no record")
     if units.are_records:
@@ -70,12 +70,12 @@ def wilson_of(values: NDArray[np.float64], units: Clusters, *, level: float = 0.
 
 
 def mean_of(values: NDArray[np.float64], units: Clusters, *, level: float = 0.95) -> Estimate:
-    """Give the mean of values, NaN ones left out: Wilson's interval for 0/1 values, Student's t for others.
+    """The mean of values, NaN ones left out: Wilson's interval for 0/1 values, Student's t for others.
 
     With clusters on the effective number of records, as `wilson_of`.
     """
-    there = ~np.isnan(values)
-    present, codes = values[there], units.codes[there]
+    known = ~np.isnan(values)
+    present, codes = values[known], units.codes[known]
     if not len(present) or bool(((present == 0) | (present == 1)).all()):
         return wilson_of(values, units, level=level)
     if units.are_records:
@@ -89,7 +89,7 @@ def _quantile(level: float, clusters: int | None) -> float:
 
 
 def _score_limits(share: float, n: float, *, z: float) -> tuple[float, float]:
-    """Give the two shares at which a score test on n records just does not reject `share`."""
+    """The two shares at which a score test on n records just does not reject `share`."""
     z2 = z**2
     centre = (share + z2 / (2 * n)) / (1 + z2 / n)
     half = math.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n * n))) / (1 + z2 / n)
@@ -103,7 +103,7 @@ def mean_t(
     clusters: int | None = None,
     level: float = 0.95,
 ) -> Estimate:
-    """Give the mean of values with Student's t interval; NaN values are left out. Clusters as in `wilson`.
+    """The mean of values with Student's t interval; NaN values are left out. Clusters as in `wilson`.
 
     >>> e = mean_t(np.array([1.0, 2.0, 3.0, 4.0]))
     >>> round(e.low, 4), round(e.high, 4)
@@ -127,7 +127,7 @@ def mean_t(
 
 
 def predicted_total(values: NDArray[np.float64], n: int, *, level: float = 0.95) -> Estimate:
-    """Give the total of the next n values, none below 0, from independent earlier ones (Student's t prediction).
+    """The total of the next n values, none below 0, from independent earlier ones (Student's t prediction).
 
     The interval holds both what is unknown of the mean and the chance of the next draws
     (Hahn & Meeker 1991, Statistical Intervals, section 4.8).
@@ -158,7 +158,7 @@ def paired_difference(
     level: float = 0.95,
     method: str = "Tango score",
 ) -> Estimate:
-    """Give the difference of two paired proportions, up - down, with Tango's score interval (Tango 1998).
+    """The difference of two paired proportions, up - down, with Tango's score interval (Tango 1998).
 
     `up` and `down` are the shares of records that went from wrong to right and from right to wrong. Holds its
     level where few records moved, and has a width when none did: then it is 0 -/+ z^2 / (n + z^2). Clusters as in

@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 
 
 def rogan_gladen_point(passed: float, tpr: float, tnr: float) -> float:
-    """Give the true rate behind a judge's rate: (p + TNR - 1) / (TPR + TNR - 1) (Rogan & Gladen 1978); unclipped.
+    """The true rate behind a judge's rate: (p + TNR - 1) / (TPR + TNR - 1) (Rogan & Gladen 1978); unclipped.
 
     >>> round(rogan_gladen_point(0.80, 0.92, 0.88), 9)
     0.85
@@ -33,7 +33,7 @@ def rogan_gladen(
     negatives: int,
     level: float = 0.95,
 ) -> Estimate:
-    """Give the true rate behind `passed` of n judged records, corrected by a calibration against people's labels.
+    """The true rate behind `passed` of n judged records, corrected by a calibration against people's labels.
 
     The judge passed `right_positives` of `positives` good records and failed `right_negatives` of `negatives` bad
     ones. The interval holds the uncertainty of all three counts (Lang & Reiczigel 2014). Not measured when the
@@ -73,7 +73,7 @@ def ppi_mean(
     units: NDArray[np.int64] | None = None,
     level: float = 0.95,
 ) -> Estimate:
-    """Give the mean of people's labels, sharpened by a judge on many more records (PPI++, Angelopoulos et al. 2023).
+    """The mean of people's labels, sharpened by a judge on many more records (PPI++, Angelopoulos et al. 2023).
 
     `judged` are the judge's scores of the labelled records, `unlabelled` those of the others. The weight of the
     judge is tuned to the variance, so a judge that tells nothing does no harm. Needs a random labelled sample, the
@@ -109,7 +109,7 @@ def ppi_mean(
 
 
 def _variance_of(corrected: Floats, judged: Floats, units: NDArray[np.int64] | None) -> float:
-    """Give the variance of mean(corrected) + mean(judged), whole clusters being the units where they are given."""
+    """The variance of mean(corrected) + mean(judged), whole clusters being the units where they are given."""
     n, more = len(corrected), len(judged)
     if units is None:
         return float(corrected.var(ddof=1)) / n + (float(judged.var(ddof=1)) / more if more > 1 else 0.0)
@@ -119,7 +119,7 @@ def _variance_of(corrected: Floats, judged: Floats, units: NDArray[np.int64] | N
 
 
 def _weight(labels: Floats, judged: Floats, unlabelled: Floats) -> float:
-    """Give the judge's weight Cov(y, f) / ((1 + n / N) Var f); 0 without unlabelled records."""
+    """The judge's weight Cov(y, f) / ((1 + n / N) Var f); 0 without unlabelled records."""
     n, more = len(labels), len(unlabelled)
     if more < 2:
         return 0.0
@@ -130,7 +130,7 @@ def _weight(labels: Floats, judged: Floats, unlabelled: Floats) -> float:
 def weighted_mean(
     labels: Floats, predicted: Floats, chances: Floats, others: Floats, *, level: float = 0.95
 ) -> Estimate:
-    """Give the mean over all records when each was labelled with its own known chance (Zrnic & Candes 2024).
+    """The mean over all records when each was labelled with its own known chance (Zrnic & Candes 2024).
 
     mean over all N records of f + (y - f) / pi where labelled, f elsewhere: unbiased whatever f is. `labels`,
     `predicted` and `chances` are of the labelled records, `others` the predictions of the rest. Predictions of 0

@@ -46,6 +46,6 @@ def _step_up(p: Floats, penalty: float) -> Floats:
 
 
 def _placed(adjusted: Floats, order: NDArray[np.intp]) -> Floats:
-    found = np.empty(len(order))
-    found[order] = np.minimum(1.0, adjusted)
-    return found
+    placed = np.empty(len(order))
+    placed[order] = np.minimum(1.0, adjusted)
+    return placed

@@ -61,7 +61,7 @@ class Budget:
 
     @property
     def records(self) -> int | None:
-        """Give the promise for the least lead; None without a pilot."""
+        """The promise for the least lead; None without a pilot."""
         return self.promises[0].records if self.promises else None
 
 
@@ -78,7 +78,7 @@ class Pilot:
 
 
 def records_to_name(pilot: Pilot, *, rng: np.random.Generator, level: float, power: float = POWER) -> Budget:
-    """Give the budgets at which the truly worst stage is named with this power, if it leads by so much or more.
+    """The budgets at which the truly worst stage is named with this power, if it leads by so much or more.
 
     The indifference zone (Bechhofer 1954): the lead that the pilot shows is not believed, because pilots with a lucky
     lead would be promised too little. Each rival is as near as the pilot allows, but never nearer than the lead in
@@ -126,7 +126,7 @@ def records_to_name(pilot: Pilot, *, rng: np.random.Generator, level: float, pow
 
 
 def _until_evidence(truth: Floats, errors: Floats, *, n: int) -> Floats:
-    """Give, for each truth, how many times the pilot's records it takes until the evidence decides.
+    """For each truth, how many times the pilot's records it takes until the evidence decides.
 
     Evidence z standard errors away from nothing, of m records that moved, is about exp(z^2 / 2) sqrt(pi / (2 m)).
     """
@@ -140,7 +140,7 @@ def _until_evidence(truth: Floats, errors: Floats, *, n: int) -> Floats:
 
 
 def _factor(gains: Floats, errors: Floats, worst: int, *, level: float, power: float, least: float) -> float:
-    """Give how many times the pilot's records name `worst`, its rivals being as near as they can be."""
+    """How many times the pilot's records name `worst`, its rivals being as near as they can be."""
     near = gains[worst] - gains
     near[worst] = gains[worst]
     leads = np.maximum(least, near - _SURE * errors[worst])
@@ -157,15 +157,15 @@ def _factor(gains: Floats, errors: Floats, worst: int, *, level: float, power: f
 
 
 def _share(values: Floats, truth: Floats, later: Floats, errors: Floats, *, factor: float, level: float) -> float:
-    """Give the share of truths whose worst stage would be named, the pilot being part of the records."""
-    shown = truth + (values - truth) / factor + later * math.sqrt(factor - 1) / factor
-    best, leads = _leads(shown)
+    """The share of truths whose worst stage would be named, the pilot being part of the records."""
+    rescaled = truth + (values - truth) / factor + later * math.sqrt(factor - 1) / factor
+    best, leads = _leads(rescaled)
     limits = _critical(len(errors), best, level=level) * errors[best] / math.sqrt(factor)
     return float(((leads > limits).all(axis=1) & (best == truth.argmax(axis=1))).mean())
 
 
 def _leads(gains: Floats) -> tuple[NDArray[np.intp], Floats]:
-    """Give the place of the largest gain in each row, and its lead over every other; over nothing in its own place."""
+    """The place of the largest gain in each row, and its lead over every other; over nothing in its own place."""
     rows, best = np.arange(len(gains)), gains.argmax(axis=1)
     leads = gains[rows, best][:, None] - gains
     leads[rows, best] = gains[rows, best]
@@ -173,10 +173,10 @@ def _leads(gains: Floats) -> tuple[NDArray[np.intp], Floats]:
 
 
 def _critical(k: int, best: NDArray[np.intp], *, level: float) -> Floats:
-    """Give the quantiles that the leads must pass: the naming level for a lead, 95% for the gain itself."""
-    found = np.full((len(best), k), normal_quantile((1 + level) / 2))
-    found[np.arange(len(best)), best] = normal_quantile(0.975)
-    return found
+    """The quantiles that the leads must pass: the naming level for a lead, 95% for the gain itself."""
+    critical = np.full((len(best), k), normal_quantile((1 + level) / 2))
+    critical[np.arange(len(best)), best] = normal_quantile(0.975)
+    return critical
 
 
 def _tens(records: float) -> int:

@@ -44,7 +44,7 @@ def mcnemar(fixed: int, broken: int) -> McNemar:
 
 
 def direction(change: Estimate) -> Direction:
-    """Give the word for a change in a score (plus is always better): never a direction that the interval doubts."""
+    """The word for a change in a score (plus is always better): never a direction that the interval doubts."""
     if not change.is_measured:
         return "too few"
     if change.low > 0:

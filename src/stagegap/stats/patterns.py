@@ -38,7 +38,7 @@ class Patterns:
 
 
 def collapse(columns: Sequence[Floats | Bools], *, rng: np.random.Generator) -> Patterns:
-    """Give the distinct rows of these columns with their counts, sorted by value from the first column on.
+    """The distinct rows of these columns with their counts, sorted by value from the first column on.
 
     Random pools of rows where nearly every row is distinct.
     """
@@ -61,7 +61,7 @@ def _rows(columns: Sequence[Floats | Bools]) -> Floats:
 
 
 def _coded(columns: Sequence[Floats | Bools]) -> tuple[Ints, int]:
-    """Give the place of every row among the distinct rows in ascending order, and how many these are."""
+    """The place of every row among the distinct rows in ascending order, and how many these are."""
     code: Ints = np.zeros(len(columns[0]), dtype=np.int32)
     radix = 1
     for column in columns:
@@ -86,7 +86,7 @@ def _dense(code: Ints, radix: int) -> tuple[Ints, int]:
 
 
 def _codes(column: Floats | Bools) -> tuple[int, Ints]:
-    """Give the number of possible codes and the code of each value; small whole numbers are their own code."""
+    """The number of possible codes and the code of each value; small whole numbers are their own code."""
     if column.dtype == np.bool_:
         return 2, column.astype(np.int32)
     if len(column) and column.min() >= 0 and column.max() < 64:

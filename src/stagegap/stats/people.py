@@ -18,7 +18,7 @@ FEW_PEOPLE = 10
 
 
 def over_people(drawn: Resamples, weights: Mapping[str, float], *, without: Sequence[float], lowest: float) -> Estimate:
-    """Give a mean, or a paired difference of means, over records and people: `two_way` on resamples.
+    """A mean, or a paired difference of means, over records and people: `two_way` on resamples.
 
     `weights` are one column of weight 1, or columns that hold the same records; `without` is the same figure with each
     person left out.

@@ -18,7 +18,7 @@ def records_for_mean_difference(
     alpha: float = 0.05,
     power: float = 0.8,
 ) -> int:
-    """Give the records needed to see a paired difference of `delta` (Miller 2024, section 5).
+    """The records needed to see a paired difference of `delta` (Miller 2024, section 5).
 
     n = (z_{a/2} + z_b)^2 (w^2 + s_A^2 / K_A + s_B^2 / K_B) / delta^2, with w^2 the variance over records of the
     difference of expected scores and s^2 the variance of a single answer when the same record is asked again.
@@ -31,12 +31,12 @@ def records_for_mean_difference(
 
 
 def detectable_difference(n: int, *, variance: float, alpha: float = 0.05, power: float = 0.8) -> float:
-    """Give the smallest paired difference that n records show with this power."""
+    """The smallest paired difference that n records show with this power."""
     return _z(alpha, power) * math.sqrt(variance / n)
 
 
 def errors_to_separate_shares(p1: float, p2: float, *, alpha: float = 0.05, power: float = 0.8) -> int:
-    """Give the labelled errors needed to tell the shares of two causes apart (multinomial difference).
+    """The labelled errors needed to tell the shares of two causes apart (multinomial difference).
 
     n = (z_{a/2} + z_b)^2 (p1 + p2 - (p1 - p2)^2) / (p1 - p2)^2.
 
@@ -48,7 +48,7 @@ def errors_to_separate_shares(p1: float, p2: float, *, alpha: float = 0.05, powe
 
 
 def pairs_for_mcnemar(fixed: float, broken: float, *, alpha: float = 0.05, power: float = 0.8) -> int:
-    """Give the records needed for McNemar's test when these shares go from wrong to right and back (Connor 1987).
+    """The records needed for McNemar's test when these shares go from wrong to right and back (Connor 1987).
 
     n = (z_{a/2} sqrt(b + c) + z_b sqrt(b + c - (b - c)^2))^2 / (b - c)^2.
 
@@ -62,7 +62,7 @@ def pairs_for_mcnemar(fixed: float, broken: float, *, alpha: float = 0.05, power
 
 
 def records_for_interval(half_width: float, *, share: float = 0.5, level: float = 0.95) -> int:
-    """Give the records needed for a share's interval of this half-width; the default share is the worst case.
+    """The records needed for a share's interval of this half-width; the default share is the worst case.
 
     >>> records_for_interval(0.05)
     385
@@ -72,7 +72,7 @@ def records_for_interval(half_width: float, *, share: float = 0.5, level: float 
 
 
 def chance_of_missing(rate: float, n: int) -> float:
-    """Give the probability that n records show no case of something that befalls this share of them."""
+    """The probability that n records show no case of something that befalls this share of them."""
     return binomial_cdf(0, n, rate)
 
 

@@ -8,7 +8,7 @@ from stagegap.model.estimate import Estimate, unmeasured
 
 
 def product(a: Estimate, b: Estimate) -> Estimate:
-    """Give a times b for two independent estimates, b a share, with an interval from their intervals.
+    """A times b for two independent estimates, b a share, with an interval from their intervals.
 
     MOVER: the squares of the distances of the limits add up, each weighted by the other value (Zou & Donner 2008).
     Where one of the two is certain, the interval is the other's, times it. A negative a turns the limits of b round.

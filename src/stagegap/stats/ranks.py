@@ -29,7 +29,7 @@ class Ranks:
 
 
 def rank_sets(values: Floats, drawn: Floats, *, units: int, level: float = 0.95) -> Ranks:
-    """Give each figure's ranks not excluded by simultaneous intervals of all differences (Mogstad et al. 2024).
+    """Each figure's ranks not excluded by simultaneous intervals of all differences (Mogstad et al. 2024).
 
     `drawn` is resamples x figures, paired, from that many independent `units`; a resample that lacks a figure is left
     out. The critical value is the quantile of the largest studentised deviation over all pairs, so all rank sets are

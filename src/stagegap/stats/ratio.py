@@ -10,7 +10,7 @@ from stagegap.stats.resample import Resamples, expanded_tail
 
 
 def ratio(resamples: Resamples, numerator: str, denominator: str) -> Estimate:
-    """Give the sum of one column over the sum of another, both resampled together (a ratio estimate).
+    """The sum of one column over the sum of another, both resampled together (a ratio estimate).
 
     Records for which both are 0 carry nothing and are not counted in `n`. Source: Efron & Tibshirani 1993, ch. 10.
     Raises: ValueError when a record is in one column only.

@@ -20,7 +20,7 @@ class VarianceParts:
     repeats: int
 
     def of_mean(self, n: int, repeats: int) -> float:
-        """Give the variance of the mean of n records with so many repeats each."""
+        """The variance of the mean of n records with so many repeats each."""
         return self.omega2 / n + self.sigma2 / (n * repeats)
 
     @property

@@ -29,7 +29,7 @@ class Resamples:
     columns: Mapping[str, Floats]
     """Per record, NaN where the record is not in that mean."""
     clusters: Clusters
-    there: Mapping[str, Bools]
+    known: Mapping[str, Bools]
     """Per record, whether it is in that mean; columns with the same records share one array."""
     means: Mapping[str, Floats]
     """Per column, its mean in each resample; NaN in a resample that has no record of that column."""
@@ -37,16 +37,16 @@ class Resamples:
     level: float = 0.95
 
     def units(self, name: str) -> int:
-        """Give how many independent units have a value in a column."""
+        """How many independent units have a value in a column."""
         return self._present(name)[2]
 
     def point(self, name: str) -> float:
-        """Give the mean of a column over the records that have it, NaN when there is none."""
-        present = _kept(self.columns[name], self.there[name])
+        """The mean of a column over the records that have it, NaN when there is none."""
+        present = _kept(self.columns[name], self.known[name])
         return float(present.mean()) if len(present) else math.nan
 
     def mean(self, name: str) -> Estimate:
-        """Give the mean of a column with its interval: Wilson's for 0/1 values, the bootstrap's for others.
+        """The mean of a column with its interval: Wilson's for 0/1 values, the bootstrap's for others.
 
         Wilson's also where every resample gives the same mean (all scores or all clusters are alike): an interval of
         width 0 would be a lie.
@@ -72,14 +72,14 @@ class Resamples:
         return self._percentile(value, self.means[name], n=len(values), count=count)
 
     def difference(self, a: str, b: str) -> Estimate:
-        """Give mean of `a` minus mean of `b`, paired: both columns must hold the same records.
+        """Mean of `a` minus mean of `b`, paired: both columns must hold the same records.
 
         Raises: ValueError when a record is in one column only.
         """
         return self.contrast({a: 0.0} if a == b else {a: 1.0, b: -1.0})
 
     def contrast(self, weights: Mapping[str, float], *, level: float | None = None) -> Estimate:
-        """Give a weighted sum of means, paired: all columns must hold the same records.
+        """A weighted sum of means, paired: all columns must hold the same records.
 
         Tango's score interval where each record changes by -1, 0 or 1, the bootstrap's otherwise.
 
@@ -112,8 +112,8 @@ class Resamples:
         level = self.level if level is None else level
         tail = expanded_tail(count, level=level)
         low, high = np.nanquantile(drawn, [tail, 1 - tail])
-        shown = self._count(count)
-        kind = "cluster bootstrap" if shown is not None else "bootstrap"
+        cluster_count = self._count(count)
+        kind = "cluster bootstrap" if cluster_count is not None else "bootstrap"
         return Estimate(
             value=value,
             low=min(float(low), value),
@@ -121,15 +121,15 @@ class Resamples:
             n=n,
             method=f"{kind}, expanded percentile, {self.resamples} resamples{few_clusters(count)}",
             level=level,
-            clusters=shown,
+            clusters=cluster_count,
         )
 
     def _present(self, name: str) -> tuple[Floats, NDArray[np.int64], int]:
-        there = self.there[name]
-        if there.all():
+        known = self.known[name]
+        if known.all():
             return self.columns[name], self.clusters.codes, self.clusters.count
-        codes = self.clusters.codes[there]
-        return self.columns[name][there], codes, len(codes) if self.clusters.are_records else distinct(codes)
+        codes = self.clusters.codes[known]
+        return self.columns[name][known], codes, len(codes) if self.clusters.are_records else distinct(codes)
 
     def _effective(self, values: Floats, codes: NDArray[np.int64]) -> float:
         return float(len(values)) if self.clusters.are_records else effective_n(values, codes)
@@ -138,17 +138,17 @@ class Resamples:
         return None if self.clusters.are_records else count
 
     def _named(self, method: str, n_eff: float, count: int) -> str:
-        """Give the name of a score interval; with clusters also the effective n that it was computed on."""
+        """The name of a score interval; with clusters also the effective n that it was computed on."""
         return method if self._count(count) is None else f"{method}, effective n {n_eff:.0f}{few_clusters(count)}"
 
     def _contrasted(self, weights: Mapping[str, float]) -> tuple[Floats, NDArray[np.int64], int]:
         names = list(weights)
-        there = self.there[names[0]]
+        known = self.known[names[0]]
         for name in names[1:]:
-            if self.there[name] is not there:
+            if self.known[name] is not known:
                 raise ValueError(f"{names[0]!r} and {name!r} hold different records, so they are not paired")
         _, codes, count = self._present(names[0])
-        values = np.sum([weight * _kept(self.columns[name], there) for name, weight in weights.items()], axis=0)
+        values = np.sum([weight * _kept(self.columns[name], known) for name, weight in weights.items()], axis=0)
         return values, codes, count
 
 
@@ -167,19 +167,19 @@ def resample(
     the cost does not grow with n while outcomes are few-valued.
     """
     names = list(columns)
-    there = _there(columns)
+    known = _there(columns)
     if not names or not clusters.count:
         return Resamples(
             columns=columns,
             clusters=clusters,
-            there=there,
+            known=known,
             means={name: np.full(resamples, math.nan) for name in names},
             resamples=resamples,
             level=level,
         )
-    totals = [one for name in names for one in _totals(columns[name], there[name], clusters)]
+    totals = [column for name in names for column in _totals(columns[name], known[name], clusters)]
     counted = np.logical_or.reduce([count > 0 for count in totals[1::2]])
-    patterns = collapse([_kept(one, counted) for one in totals], rng=rng)
+    patterns = collapse([_kept(column, counted) for column in totals], rng=rng)
     parts = (
         [weights.astype(np.float64) @ patterns.rows for weights in draws(patterns, resamples=resamples, rng=rng)]
         if len(patterns.counts)
@@ -189,11 +189,11 @@ def resample(
     with np.errstate(invalid="ignore"):
         ratios = drawn[:, 0::2] / drawn[:, 1::2]
     means = {name: np.ascontiguousarray(ratios[:, i]) for i, name in enumerate(names)}
-    return Resamples(columns=columns, clusters=clusters, there=there, means=means, resamples=resamples, level=level)
+    return Resamples(columns=columns, clusters=clusters, known=known, means=means, resamples=resamples, level=level)
 
 
 def expanded_tail(count: int, *, level: float = 0.95) -> float:
-    """Give the tail probability at which to cut a bootstrap distribution of `count` independent units.
+    """The tail probability at which to cut a bootstrap distribution of `count` independent units.
 
     The plain percentile interval is too narrow for few units: it lacks the factor count / (count - 1) in the
     variance and Student's tails. Cutting further out mends both (Hesterberg 2015, "expanded percentile").
@@ -206,27 +206,27 @@ def expanded_tail(count: int, *, level: float = 0.95) -> float:
 
 
 def _there(columns: Mapping[str, Floats]) -> dict[str, Bools]:
-    """Give where each column has a value, one array for all columns that have it at the same records."""
+    """Where each column has a value, one array for all columns that have it at the same records."""
     known: list[Bools] = []
-    found: dict[str, Bools] = {}
+    masks: dict[str, Bools] = {}
     for name, column in columns.items():
         mask = ~np.isnan(column)
-        found[name] = next((one for one in reversed(known) if np.array_equal(one, mask)), mask)
-        if found[name] is mask:
+        masks[name] = next((earlier for earlier in reversed(known) if np.array_equal(earlier, mask)), mask)
+        if masks[name] is mask:
             known.append(mask)
-    return found
+    return masks
 
 
-def _kept(values: NDArray[Any], there: Bools) -> NDArray[Any]:  # Any: any kind of number
-    return values if there.all() else values[there]
+def _kept(values: NDArray[Any], known: Bools) -> NDArray[Any]:  # Any: any kind of number
+    return values if known.all() else values[known]
 
 
-def _totals(values: Floats, there: Bools, clusters: Clusters) -> tuple[Floats, Floats | Bools]:
-    filled = values if there.all() else np.where(there, values, 0.0)
+def _totals(values: Floats, known: Bools, clusters: Clusters) -> tuple[Floats, Floats | Bools]:
+    filled = values if known.all() else np.where(known, values, 0.0)
     if clusters.are_records:
-        return filled, there
+        return filled, known
     sums = np.bincount(clusters.codes, weights=filled, minlength=clusters.count).astype(np.float64)
-    return sums, np.bincount(clusters.codes[there], minlength=clusters.count).astype(np.float64)
+    return sums, np.bincount(clusters.codes[known], minlength=clusters.count).astype(np.float64)
 
 
 def _too_few(n: int, count: int) -> Estimate | None:

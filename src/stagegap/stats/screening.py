@@ -18,7 +18,7 @@ FEWEST = 10
 
 
 def share(hits: Floats, clusters: Clusters) -> Estimate:
-    """Give the share of records that are 1, NaN ones left out, with Wilson's interval on the effective n."""
+    """The share of records that are 1, NaN ones left out, with Wilson's interval on the effective n."""
     known = ~np.isnan(hits)
     values, codes = hits[known], clusters.codes[known]
     if not len(values):
@@ -32,7 +32,7 @@ def share(hits: Floats, clusters: Clusters) -> Estimate:
 
 
 def above_p(hits: Floats, tolerance: float, clusters: Clusters) -> float:
-    """Give the one-sided p that records are 1 with a chance of at most `tolerance`; NaN values left out.
+    """The one-sided p that records are 1 with a chance of at most `tolerance`; NaN values left out.
 
     Exact binomial for independent records. With clusters the units are clusters with any hit: under the claim the
     chance of one is at most min(1, tolerance x records) however its records hang together (union bound), and the
@@ -45,19 +45,19 @@ def above_p(hits: Floats, tolerance: float, clusters: Clusters) -> float:
     """
     known = ~np.isnan(hits)
     sizes = np.bincount(clusters.codes[known], minlength=clusters.count)
-    found = np.bincount(clusters.codes[known], weights=hits[known], minlength=clusters.count) > 0
-    there = sizes > 0
-    n, k = int(there.sum()), int(found.sum())
+    is_hit = np.bincount(clusters.codes[known], weights=hits[known], minlength=clusters.count) > 0
+    occupied = sizes > 0
+    n, k = int(occupied.sum()), int(is_hit.sum())
     if not n or not k:
         return 1.0
-    chance = float(np.minimum(1.0, tolerance * sizes[there]).mean())
+    chance = float(np.minimum(1.0, tolerance * sizes[occupied]).mean())
     if k < n * chance + 1 and not clusters.are_records:
         return 1.0
     return min(1.0, max(0.0, 1 - binomial_cdf(k - 1, n, chance))) if chance < 1 else 1.0
 
 
 def mean_p(values: Floats, clusters: Clusters) -> float:
-    """Give the one-sided p that the mean is at most 0; NaN values left out, NaN with fewer than 10 units.
+    """The one-sided p that the mean is at most 0; NaN values left out, NaN with fewer than 10 units.
 
     Student's t of the cluster sums with one less than the clusters as degrees of freedom (Miller 2024).
     """
@@ -69,18 +69,18 @@ def mean_p(values: Floats, clusters: Clusters) -> float:
 
 
 def standard_error(values: Floats, clusters: Clusters) -> float:
-    """Give the standard error of the mean with whole clusters as units; NaN with fewer than two."""
+    """The standard error of the mean with whole clusters as units; NaN with fewer than two."""
     known = ~np.isnan(values)
-    kept = values[known]
+    present = values[known]
     count = distinct(clusters.codes[known])
     if count < 2:
         return math.nan
-    sums = np.bincount(clusters.codes[known], weights=kept - kept.mean())
-    return math.sqrt(float((sums**2).sum()) * count / (count - 1)) / len(kept)
+    sums = np.bincount(clusters.codes[known], weights=present - present.mean())
+    return math.sqrt(float((sums**2).sum()) * count / (count - 1)) / len(present)
 
 
 def mean(values: Floats, clusters: Clusters, *, level: float = 0.95) -> Estimate:
-    """Give the mean with Student's t interval, whole clusters as units; NaN values left out."""
+    """The mean with Student's t interval, whole clusters as units; NaN values left out."""
     known = ~np.isnan(values)
     n, count = int(known.sum()), distinct(clusters.codes[known])
     if count < 2:
@@ -95,7 +95,7 @@ def mean(values: Floats, clusters: Clusters, *, level: float = 0.95) -> Estimate
 
 
 def trend(y: Floats, x: Floats, clusters: Clusters) -> tuple[Estimate, float]:
-    """Give the slope of y on x, and the one-sided p that it is at most 0; pairs with a NaN left out.
+    """The slope of y on x, and the one-sided p that it is at most 0; pairs with a NaN left out.
 
     The score test of Cochran (1954) and Armitage (1955) with the variance from whole clusters, Student's t with one
     less than the clusters; the interval belongs to the same test. NaN with fewer than 10 units, or without any
@@ -113,10 +113,10 @@ def trend(y: Floats, x: Floats, clusters: Clusters) -> tuple[Estimate, float]:
     about_slope = _sums(residual * away, clusters.codes[known], count) / spread
     half = t_quantile(0.975, count - 1) * about_slope
     kind = "slope, Student t" if count == n else f"slope, Student t of clusters{few_clusters(count)}"
-    found = Estimate(
+    slope_estimate = Estimate(
         value=slope, low=slope - half, high=slope + half, n=n, method=kind, clusters=None if count == n else count
     )
-    return found, _upper_tail(slope, under_claim, count - 1)
+    return slope_estimate, _upper_tail(slope, under_claim, count - 1)
 
 
 def _sums(terms: Floats, codes: NDArray[np.int64], count: int) -> float:

@@ -19,7 +19,7 @@ _CHUNK = 10_000
 
 
 def e_value(fixed: int, broken: int) -> float:
-    """Give the evidence that fixed and broken are not equally likely: 2^(b+c) Beta(b+1, c+1).
+    """The evidence that fixed and broken are not equally likely: 2^(b+c) Beta(b+1, c+1).
 
     A bet on every discordant record with a uniform prior on its side. Stop when it reaches 1 / alpha (20 for 5%):
     by Ville's inequality that happens in at most alpha of all cases without a difference, however often one looks.
@@ -34,7 +34,7 @@ def e_value(fixed: int, broken: int) -> float:
 
 
 def mean_evidence(values: Floats, codes: NDArray[np.int64], *, bound: float) -> float:
-    """Give the evidence that the mean of values in [-bound, bound] is not 0, whole clusters being one bet.
+    """The evidence that the mean of values in [-bound, bound] is not 0, whole clusters being one bet.
 
     1/2 the integral over l from -1 to 1 of the product of 1 + l x, where x is the sum of a cluster over the largest
     that it could be: the wealth of all steady bets at once (Cover 1991; Waudby-Smith & Ramdas 2024, section 4). Each
@@ -57,20 +57,20 @@ def mean_evidence(values: Floats, codes: NDArray[np.int64], *, bound: float) -> 
 
 
 def evidence_of_lead(gains: Floats, codes: NDArray[np.int64], best: int) -> float:
-    """Give the evidence that a stage gains more than each other one; the weakest counts (intersection-union).
+    """The evidence that a stage gains more than each other one; the weakest counts (intersection-union).
 
     `gains` is records x stages, each in [-1, 1], NaN where a record has none. A stage alone is held against nothing.
     """
-    there = ~np.isnan(gains).any(axis=1)
-    own, codes = gains[there, best], codes[there]
-    leads = [own - gains[there, i] for i in range(gains.shape[1]) if i != best]
+    known = ~np.isnan(gains).any(axis=1)
+    own, codes = gains[known, best], codes[known]
+    leads = [own - gains[known, i] for i in range(gains.shape[1]) if i != best]
     if not leads:
         return mean_evidence(own, codes, bound=1.0)
     return min(mean_evidence(lead, codes, bound=2.0) for lead in leads)
 
 
 def confidence_sequence(values: Floats, *, level: float = 0.95, grid: int = 1_000) -> Estimate:
-    """Give the mean of values in [0, 1], in the order they came, with an interval that holds at every look at once.
+    """The mean of values in [0, 1], in the order they came, with an interval that holds at every look at once.
 
     Hedged betting with predictable plug-in stakes (Waudby-Smith & Ramdas 2024, theorem 3): a candidate mean is kept
     while neither bet against it has multiplied its stake by 2 / alpha. The records must come in random order.
@@ -89,13 +89,13 @@ def confidence_sequence(values: Floats, *, level: float = 0.95, grid: int = 1_00
     candidates = (np.arange(grid) + 0.5) / grid
     up = np.zeros(grid)
     down = np.zeros(grid)
-    kept = np.ones(grid, dtype=np.bool_)
+    plausible = np.ones(grid, dtype=np.bool_)
     for value, stake in zip(values.tolist(), stakes.tolist(), strict=True):
         distance = value - candidates
         up += np.log1p(np.minimum(stake, 0.5 / candidates) * distance)
         down += np.log1p(-np.minimum(stake, 0.5 / (1 - candidates)) * distance)
-        kept &= np.maximum(up, down) + math.log(0.5) < math.log(1 / alpha)
-    inside = candidates[kept]
+        plausible &= np.maximum(up, down) + math.log(0.5) < math.log(1 / alpha)
+    inside = candidates[plausible]
     mean = float(values.mean())
     half = 0.5 / grid
     low, high = (float(inside[0]) - half, float(inside[-1]) + half) if len(inside) else (mean, mean)

@@ -22,7 +22,7 @@ _SLACK = 1e-9
 
 
 def sign_flip_p(differences: Floats, clusters: Clusters, *, rng: np.random.Generator) -> float:
-    """Give the two-sided p of the sum of paired differences, NaN ones left out; 1 when nothing moved.
+    """The two-sided p of the sum of paired differences, NaN ones left out; 1 when nothing moved.
 
     Fisher's randomisation test (1935, section 21): had the two answers been exchanged in a cluster, its sum of
     differences would have changed its sign. Exact for 0/1 scores of independent records (it is McNemar's test then)
@@ -33,8 +33,8 @@ def sign_flip_p(differences: Floats, clusters: Clusters, *, rng: np.random.Gener
     >>> sign_flip_p(np.array([1.0, 1, 1, 1, 1, 0]), units, rng=np.random.default_rng(0))
     0.0625
     """
-    there = ~np.isnan(differences)
-    sums = np.bincount(clusters.codes[there], weights=differences[there], minlength=clusters.count)
+    known = ~np.isnan(differences)
+    sums = np.bincount(clusters.codes[known], weights=differences[known], minlength=clusters.count)
     moved = np.sort(np.abs(sums[np.abs(sums) > _SLACK]))
     observed = abs(float(sums.sum()))
     if not len(moved):

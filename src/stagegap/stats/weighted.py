@@ -16,7 +16,7 @@ Floats = NDArray[np.float64]
 
 
 def hajek(values: Floats, chances: Floats, units: Clusters, *, level: float = 0.95) -> Estimate:
-    """Give the mean of all records from those that were drawn, each weighted by one over its chance (Hájek 1971).
+    """The mean of all records from those that were drawn, each weighted by one over its chance (Hájek 1971).
 
     The sum of the weights stands in for the number of records, which the Horvitz-Thompson mean would need and which
     makes that mean the noisier one (Särndal, Swensson & Wretman 1992, section 5.7). The spread is that of the

@@ -23,7 +23,7 @@ _STEPS = 60
 def picked(
     estimate: Estimate, values: Floats, covariance: Floats, *, best: int, level: float, lead_level: float
 ) -> Estimate:
-    """Give the picked figure as it would be estimated had nobody picked.
+    """The picked figure as it would be estimated had nobody picked.
 
     The largest of several noisy figures is too large on average, and more so when it is only shown because it was
     clearly ahead. Given that figure `best` passed 0 by an interval of `level` and every other one by an interval of
@@ -43,7 +43,7 @@ def picked(
     reach = _reach(covariance) * spread
 
     def reached(mean: float) -> float:
-        """Give the chance of a figure below the one seen, were this the truth and the stage picked."""
+        """The chance of a figure below the one seen, were this the truth and the stage picked."""
         return _truncated_cdf(seen, mean, spread, max(low, mean - reach), min(high, mean + reach))
 
     tail = (1 - level - OUTER) / (1 - OUTER) / 2
@@ -67,7 +67,7 @@ def _widening(units: int | None, level: float) -> float:
 
 
 def _bounds(values: Floats, covariance: Floats, best: int, *, level: float, lead_level: float) -> tuple[float, float]:
-    """Give the interval in which the picked figure lies, given what is independent of it and that it was picked."""
+    """The interval in which the picked figure lies, given what is independent of it and that it was picked."""
     seen, variance = float(values[best]), float(covariance[best, best])
     lead_z = normal_quantile((1 + lead_level) / 2)
     low, high = min(seen, normal_quantile((1 + level) / 2) * math.sqrt(variance)), math.inf
@@ -87,7 +87,7 @@ def _bounds(values: Floats, covariance: Floats, best: int, *, level: float, lead
 
 
 def _reach(covariance: Floats) -> float:
-    """Give how many standard errors hold all figures at once with error `OUTER`, by always the same draws."""
+    """How many standard errors hold all figures at once with error `OUTER`, by always the same draws."""
     sizes, axes = np.linalg.eigh(covariance)
     drawn = np.random.default_rng(0).standard_normal((DRAWS, len(sizes))) * np.sqrt(np.maximum(sizes, 0.0)) @ axes.T
     errors = np.sqrt(np.diag(covariance))
@@ -96,7 +96,7 @@ def _reach(covariance: Floats) -> float:
 
 
 def covariance_of_means(rows: Floats, clusters: NDArray[np.int64]) -> Floats:
-    """Give the covariance of the means of records x figures, whole clusters being the units of independence.
+    """The covariance of the means of records x figures, whole clusters being the units of independence.
 
     C / (C - 1) times the sum over clusters of (their summed deviations)(the same)' / n^2 (Miller 2024).
     """
@@ -114,7 +114,7 @@ def _truncated_cdf(x: float, mean: float, spread: float, low: float, high: float
 
 
 def _solved(falling: Callable[[float], float], share: float, low: float, high: float) -> float:
-    """Give where a falling function takes a value, by halving; the end beyond which it would."""
+    """Where a falling function takes a value, by halving; the end beyond which it would."""
     for _ in range(_STEPS):
         middle = (low + high) / 2
         low, high = (middle, high) if falling(middle) > share else (low, middle)

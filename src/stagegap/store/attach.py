@@ -163,7 +163,7 @@ class Attachment:
 
 
 def quoted(path: Path) -> str:
-    """Give the path as an SQL string."""
+    """The path as an SQL string."""
     return "'" + str(path).replace("'", "''") + "'"
 
 

@@ -57,14 +57,14 @@ class Calls:
                 if seq is not None:
                     self._note(seq, _heads(keys))
 
-    def _note(self, seq: int, found: _Heads) -> None:
+    def _note(self, seq: int, heads: _Heads) -> None:
         if seq > self._upto:
             if seq > self._seen:
                 self._own.add(seq)
-            self._late.add(found, np.full(len(found), seq, dtype=np.int64))
+            self._late.add(heads, np.full(len(heads), seq, dtype=np.int64))
 
     def places(self, keys: Sequence[str]) -> dict[str, int]:
-        """Give the row of the answer to each call that has one; the second half of its key is left to be compared."""
+        """The row of the answer to each call that has one; the second half of its key is left to be compared."""
         wanted = _heads(keys)
         with self._mutex:
             rebuilt = self._journal.note("rebuilt")
@@ -72,8 +72,8 @@ class Calls:
                 self._forget(rebuilt)
             if not self._is_up_to_date() or (self._late.find(wanted) >= 0).any():
                 self._read_newer()
-            found = self._filed.find(wanted)
-        return {key: place for key, place in zip(keys, found.tolist(), strict=True) if place >= 0}
+            numbers = self._filed.find(wanted)
+        return {key: place for key, place in zip(keys, numbers.tolist(), strict=True) if place >= 0}
 
     def _is_up_to_date(self) -> bool:
         """Say whether all that the journal was given since is people's and this process's own."""
@@ -110,18 +110,18 @@ class _Index:
             parts[-2:] = [_ordered(heads.astype(np.uint64), numbers.astype(np.int64))]
 
     def find(self, wanted: _Heads) -> _Numbers:
-        """Give the number of each wanted one, -1 where there is none."""
-        found = np.full(len(wanted), -1, dtype=np.int64)
+        """The number of each wanted one, -1 where there is none."""
+        places = np.full(len(wanted), -1, dtype=np.int64)
         for heads, numbers in self._parts:
             if len(heads):
                 at = np.minimum(np.searchsorted(heads, wanted), len(heads) - 1)
-                np.copyto(found, numbers[at], where=heads[at] == wanted)
-        return found
+                np.copyto(places, numbers[at], where=heads[at] == wanted)
+        return places
 
     def keep_above(self, number: int) -> None:
         """Forget those with this number or a lower one."""
-        kept = [(numbers > number, heads, numbers) for heads, numbers in self._parts]
-        self._parts = [(heads[mask], numbers[mask]) for mask, heads, numbers in kept if mask.any()]
+        parts = [(numbers > number, heads, numbers) for heads, numbers in self._parts]
+        self._parts = [(heads[mask], numbers[mask]) for mask, heads, numbers in parts if mask.any()]
 
 
 def _ordered(heads: _Heads, numbers: _Numbers) -> tuple[_Heads, _Numbers]:
@@ -138,7 +138,7 @@ def _heads(keys: Sequence[str]) -> _Heads:
 
 
 def _newest(session: Session, upto: int) -> tuple[_Heads, _Numbers]:
-    """Give the answers in operations after `upto`, oldest first."""
+    """The answers in operations after `upto`, oldest first."""
     columns = session.columns(NEWER, upto)
     order = np.argsort(columns["seq"], kind="stable")
     return columns["head"][order], columns["place"][order]

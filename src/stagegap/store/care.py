@@ -122,7 +122,7 @@ def pair(file: Attachment, journal: Journal) -> None:
 
 
 def _copies(session: Session) -> list[tuple[Kind, list[tuple[str, bytes]]]]:
-    """Give all that people made, by kind, as operations for a journal that does not have it."""
+    """All that people made, by kind, as operations for a journal that does not have it."""
     return [
         ("label", labels.copies(session)),
         ("tag", tags.copies(session)),
@@ -138,37 +138,37 @@ def rebuild(file: Attachment, journal: Journal, schema: Schema) -> Rebuilt:
     labels are known by their id, and batches come again when the journal has not dropped them.
     """
     with file.locks.exclusive():
-        kept = _set_aside(file.path)
+        damaged = _set_aside(file.path)
         schema.create(file, journal=journal.id)
         lost: tuple[str, ...] = ()
         saved = 0
-        if kept is not None:
+        if damaged is not None:
             with file.opened(file.path, "read_write") as session:
-                lost = _salvage(session, kept, journal.machine_seqs())
+                lost = _salvage(session, damaged, journal.machine_seqs())
                 saved = session.rows("select count(*) from output")[0][0]
         journal.retry()
         journal.put_note("rebuilt", uuid.uuid4().hex)
-    return Rebuilt(kept=kept, outputs=saved, lost=lost)
+    return Rebuilt(old_file=damaged, outputs=saved, lost=lost)
 
 
 def _set_aside(path: Path) -> Path | None:
     if not path.exists():
         return None
     number = 1
-    while (kept := path.with_name(f"{path.name}.damaged-{number}")).exists():
+    while (damaged := path.with_name(f"{path.name}.damaged-{number}")).exists():
         number += 1
-    os.rename(path, kept)
+    os.rename(path, damaged)
     log = path.with_name(f"{path.name}.wal")
     if log.exists():
-        os.rename(log, kept.with_name(f"{kept.name}.wal"))
-    return kept
+        os.rename(log, damaged.with_name(f"{damaged.name}.wal"))
+    return damaged
 
 
-def _salvage(session: Session, kept: Path, waiting: Sequence[int]) -> tuple[str, ...]:
+def _salvage(session: Session, damaged: Path, waiting: Sequence[int]) -> tuple[str, ...]:
     """Copy table by table; give the names of those that could not be read."""
     everything = (*NAMES, *CONTENT)
     try:
-        session.run(f"attach {quoted(kept)} as old (read_only)")
+        session.run(f"attach {quoted(damaged)} as old (read_only)")
     except duckdb.Error:
         return everything
     try:

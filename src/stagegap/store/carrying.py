@@ -21,7 +21,7 @@ class Carrying:
         self._drainer = drainer
 
     def sources(self, cascade: str, name: str, *, limit: int) -> list[tuple[str, str]]:
-        """Give the views of that name of the newest runs that have any output: id of the run, JSON text."""
+        """The views of that name of the newest runs that have any output: id of the run, JSON text."""
         self._drainer.drain_all()
         with self._file.reading() as session:
             return runs.views_of_runs_with_outputs(session, cascade, name, limit)
@@ -41,6 +41,6 @@ class Carrying:
         return Carried(left=everything - offer.places, counts=offer.counts)
 
     def carried(self, carry: Carry, stage: str, records: Sequence[str], /) -> Sequence[Output]:
-        """Give what the earlier run answered at a stage for records that were taken over from it."""
+        """What the earlier run answered at a stage for records that were taken over from it."""
         with self._file.reading() as session:
             return outputs.of_records(session, carry.source, carry.cell, stage, records)

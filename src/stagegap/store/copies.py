@@ -144,7 +144,7 @@ def apply(session: Session, op: Op) -> None:
 
 
 def _id(body: _Body) -> str:
-    """Give an id that is the same whenever the same is taken over."""
+    """An id that is the same whenever the same is taken over."""
     named = text.write([body["run"], body["source"], body["cell"], body["repeats"], body["records"]])
     return hashlib.blake2b(named, digest_size=16).hexdigest()
 
@@ -161,6 +161,6 @@ def _ask(session: Session, cascade: int, records: Sequence[str]) -> None:
 
 
 def _wanted(repeats: Mapping[str, int]) -> tuple[list[str], list[int], list[int]]:
-    """Give names, outputs a record, and the place of the first of them among the bits of a record."""
+    """Names, outputs a record, and the place of the first of them among the bits of a record."""
     numbers = list(repeats.values())
     return [text.plain(name) for name in repeats], numbers, [0, *accumulate(numbers[:-1])]

@@ -86,7 +86,7 @@ class Drainer:
             return more
 
     def _reached(self) -> int:
-        """Give the watermark as last seen; a rebuilt file begins again at 0."""
+        """The watermark as last seen; a rebuilt file begins again at 0."""
         rebuilt = self._journal.note("rebuilt")
         if rebuilt != self._rebuilt:
             self._known, self._rebuilt = 0, rebuilt
@@ -152,9 +152,9 @@ class Drainer:
                 if op.kind == "carry":
                     copies.apply(session, op)
             for kind, apply in _PEOPLE:
-                made = [op for op in ops if op.kind == kind]
-                if made:
-                    apply(session, made)
+                of_kind = [op for op in ops if op.kind == kind]
+                if of_kind:
+                    apply(session, of_kind)
             _set_applied(session, ops[-1].seq)
 
     def _loop(self) -> None:

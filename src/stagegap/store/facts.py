@@ -40,7 +40,7 @@ class Finding:
 class Rebuilt:
     """What a rebuild saved."""
 
-    kept: Path | None
+    old_file: Path | None
     """The old file, beside the new one; None when there was none."""
     outputs: int
     """Outputs read from the old file; labels come back from the journal, all of them."""

@@ -21,28 +21,28 @@ class Failing:
         self._file = file
         self._drainer = drainer
 
-    def put(self, run: str, found: Sequence[Failure]) -> None:
+    def put(self, run: str, failed: Sequence[Failure]) -> None:
         """Keep a run's failures in the place of older ones; per stage in the order given. Raises: NotFound."""
         with self._file.writing() as session:
-            failures.put(session, run, found)
+            failures.put(session, run, failed)
 
     def page(self, run: str, wanted: Wanted, *, after: int = 0) -> FailurePage:
-        """Give at most 200 failures whose place comes after `after`, with the number of all that are wanted."""
+        """At most 200 failures whose place comes after `after`, with the number of all that are wanted."""
         with self._file.reading() as session:
             return failures.page(session, run, wanted, after=after)
 
     def place(self, run: str, wanted: Wanted, record: str) -> int | None:
-        """Give the place of a record among the wanted ones, None when it is none of them."""
+        """The place of a record among the wanted ones, None when it is none of them."""
         with self._file.reading() as session:
             return failures.place(session, run, wanted, record)
 
     def of_record(self, run: str, record: str) -> list[Failure]:
-        """Give the stages at which a record is not acceptable."""
+        """The stages at which a record is not acceptable."""
         with self._file.reading() as session:
             return failures.of_record(session, run, record)
 
     def scores_of(self, run: str, record: str) -> dict[str, float]:
-        """Give the kept scores of a record in the system cell, by stage."""
+        """The kept scores of a record in the system cell, by stage."""
         with self._file.reading() as session:
             return failures.scores_of(session, run, record)
 
@@ -53,7 +53,7 @@ class Failing:
             self._drainer.wake()
 
     def tags(self, cascade: str, *, stage: str, annotator: str) -> list[TagEvent]:
-        """Give every event of a person's tags at a stage, in order."""
+        """Every event of a person's tags at a stage, in order."""
         with self._file.reading() as session:
             return tags.find(session, self._journal, cascade, stage=stage, annotator=annotator)
 
@@ -63,12 +63,12 @@ class Failing:
         self._drainer.wake()
 
     def seen(self, cascade: str, annotator: str) -> frozenset[str]:
-        """Give the records of a cascade whose answers that person has seen."""
+        """The records of a cascade whose answers that person has seen."""
         with self._file.reading() as session:
             return seen.records(session, self._journal, cascade, annotator)
 
     def looks(self, cascade: str, record: str | None = None) -> list[Seen]:
-        """Give every look of somebody at the answers to a record, or to any record of a cascade."""
+        """Every look of somebody at the answers to a record, or to any record of a cascade."""
         with self._file.reading() as session:
             return seen.looks(session, self._journal, cascade, record)
 
@@ -78,6 +78,6 @@ class Failing:
         self._drainer.wake()
 
     def oddities(self, cascade: str) -> list[OddityEvent]:
-        """Give everything that people said of cards of a cascade, in order."""
+        """Everything that people said of cards of a cascade, in order."""
         with self._file.reading() as session:
             return noticing.find(session, self._journal, cascade)

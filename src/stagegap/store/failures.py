@@ -55,7 +55,7 @@ def _insert(session: Session, key: int, cascade: int, failures: Sequence[Failure
 
 
 def page(session: Session, run: str, wanted: Wanted, *, after: int) -> FailurePage:
-    """Give at most 200 failures whose place comes after `after`, with the number of all that are wanted."""
+    """At most 200 failures whose place comes after `after`, with the number of all that are wanted."""
     chosen, values = _chosen(wanted)
     total, before = session.rows(
         f"select count(*), count(*) filter (f.place <= ?) {chosen}", after, text.plain(run), *values
@@ -66,30 +66,30 @@ def page(session: Session, run: str, wanted: Wanted, *, after: int) -> FailurePa
         *values,
         after,
     )
-    shown = rows[:PAGE]
+    first = rows[:PAGE]
     return FailurePage(
         total=total,
         before=before,
-        rows=tuple(_failure(row[1:]) for row in shown),
-        next=shown[-1][0] if len(rows) > PAGE else None,
+        rows=tuple(_failure(row[1:]) for row in first),
+        next=first[-1][0] if len(rows) > PAGE else None,
     )
 
 
 def place(session: Session, run: str, wanted: Wanted, record: str) -> int | None:
-    """Give the place of a record among the wanted ones, None when it is none of them."""
+    """The place of a record among the wanted ones, None when it is none of them."""
     chosen, values = _chosen(wanted)
     rows = session.rows(f"select f.place {chosen} and r.name = ?", text.plain(run), *values, text.plain(record))
     return rows[0][0] if rows else None
 
 
 def of_record(session: Session, run: str, record: str) -> list[Failure]:
-    """Give the stages at which a record is not acceptable."""
+    """The stages at which a record is not acceptable."""
     rows = session.rows(f"select {_ROW} {_FROM} and r.name = ? order by f.place", text.plain(run), text.plain(record))
     return [_failure(row) for row in rows]
 
 
 def scores_of(session: Session, run: str, record: str) -> dict[str, float]:
-    """Give the kept scores of a record in the system cell, by stage."""
+    """The kept scores of a record in the system cell, by stage."""
     return dict(
         session.rows(
             """select s.name, v.value from score v join stage s on s.id = v.stage join run u on u.id = v.run
@@ -111,7 +111,7 @@ _TEXT = """ and f.record in (
 
 
 def _chosen(wanted: Wanted) -> tuple[str, list[object]]:
-    """Give `from ... where ...` with the values after the run's key."""
+    """`from ... where ...` with the values after the run's key."""
     sql, values = f"{_FROM} and s.name = ?", [text.plain(wanted.stage)]
     more: list[object] = [*values]
     if wanted.only_first_faults:

@@ -19,7 +19,7 @@ def put(session: Session, cascade: str, stage: str, version: GuidelineVersion) -
 
 
 def find(session: Session, cascade: str, stage: str) -> list[GuidelineVersion]:
-    """Give the versions of a stage's guideline, oldest first."""
+    """The versions of a stage's guideline, oldest first."""
     rows = session.rows(
         "select g.hash, g.body, g.since from guideline g join cascade c on c.id = g.cascade"
         " join stage s on s.id = g.stage where c.name = ? and s.name = ? order by g.since, g.rowid",

@@ -14,7 +14,7 @@ NEWEST = 1_000
 
 
 def past_calls(session: Session, runs: Sequence[str], stage: str) -> list[PastCall]:
-    """Give the newest calls of a stage that were made in these runs and answered, newest first."""
+    """The newest calls of a stage that were made in these runs and answered, newest first."""
     rows = session.rows(
         f"""select o.latency_ms, o.tokens_in, o.tokens_out from output o
         where o.run in (select id from run where replace(key::varchar, '-', '') in

@@ -54,7 +54,7 @@ class Op:
 
 
 def checksum(op_id: str, kind: str, ts: float, body: bytes) -> int:
-    """Give the CRC-32 over everything of an operation that must not change."""
+    """The CRC-32 over everything of an operation that must not change."""
     return zlib.crc32(body, zlib.crc32(f"{op_id}|{kind}|{ts!r}|".encode()))
 
 
@@ -94,11 +94,11 @@ class Journal:
             )
 
     def last(self) -> int:
-        """Give the sequence number of the newest operation that is still here; 0 when there is none."""
+        """The sequence number of the newest operation that is still here; 0 when there is none."""
         return self._rows("select coalesce(max(seq), 0) from op")[0][0]
 
     def given(self) -> int:
-        """Give the highest sequence number that was ever given, the one of an operation that is gone included."""
+        """The highest sequence number that was ever given, the one of an operation that is gone included."""
         rows = self._rows("select seq from sqlite_sequence where name = 'op'")
         return rows[0][0] if rows else 0
 
@@ -107,12 +107,12 @@ class Journal:
         return self._rows("select count(*) from op where kind <> 'batch' and seq > ? and seq <= ?", [after, upto])[0][0]
 
     def seq_of(self, op_id: str) -> int | None:
-        """Give the sequence number of an operation; None when it is not here (any more)."""
+        """The sequence number of an operation; None when it is not here (any more)."""
         rows = self._rows("select seq from op where op_id = ?", [op_id])
         return rows[0][0] if rows else None
 
     def note(self, key: str) -> str:
-        """Give what was noted under `key`; empty when nothing was."""
+        """What was noted under `key`; empty when nothing was."""
         rows = self._rows("select v from identity where k = ?", [key])
         return rows[0][0] if rows else ""
 
@@ -129,7 +129,7 @@ class Journal:
             db.execute("update sqlite_sequence set seq = max(seq, ?) where name = 'op'", [seq])
 
     def after(self, seq: int, *, size: int, count: int) -> list[Op]:
-        """Give the next operations that are not set aside: at least one, up to about `size` bytes of bodies."""
+        """The next operations that are not set aside: at least one, up to about `size` bytes of bodies."""
         heads = self._rows(
             "select seq, length(body) from op where seq > ? and aside = 0 order by seq limit ?", [seq, count]
         )
@@ -141,15 +141,15 @@ class Journal:
         return self._ops("seq > ? and seq <= ? and aside = 0", [seq, upto])
 
     def labels(self, applied: int) -> list[Op]:
-        """Give the labels that DuckDB does not hold: those after the watermark, and those set aside."""
-        return self.kept("label", applied)
+        """The labels that DuckDB does not hold: those after the watermark, and those set aside."""
+        return self.pending("label", applied)
 
-    def kept(self, kind: Kind, applied: int) -> list[Op]:
-        """Give the operations of a kind that DuckDB does not hold: those after the watermark, and those set aside."""
+    def pending(self, kind: Kind, applied: int) -> list[Op]:
+        """The operations of a kind that DuckDB does not hold: those after the watermark, and those set aside."""
         return self._ops("kind = ? and (seq > ? or aside = 1)", [kind, applied])
 
     def aside(self) -> list[tuple[Op, str]]:
-        """Give the operations that were set aside, with the reason."""
+        """The operations that were set aside, with the reason."""
         errors: dict[int, str] = dict(self._rows("select seq, last_error from op where aside = 1"))
         return [(op, errors[op.seq]) for op in self._ops("aside = 1", [])]
 
@@ -165,11 +165,11 @@ class Journal:
         return self._rows("select count(*), min(ts) from op where seq > ? or aside = 1", [applied])[0]
 
     def label_ids(self) -> frozenset[str]:
-        """Give the id of every label that is here."""
+        """The id of every label that is here."""
         return frozenset(row[0] for row in self._rows("select op_id from op where kind = 'label'"))
 
     def machine_seqs(self) -> list[int]:
-        """Give the sequence numbers of the operations of runs that are still here."""
+        """The sequence numbers of the operations of runs that are still here."""
         return [row[0] for row in self._rows("select seq from op where kind in ('batch', 'carry') order by seq")]
 
     def failed(self, seq: int, reason: str) -> bool:
@@ -185,7 +185,7 @@ class Journal:
             db.execute("update op set aside = 1, last_error = ? where seq = ?", [reason[:500], seq])
 
     def retry(self) -> None:
-        """Give what was set aside its tries back: the file is new, or the program is."""
+        """What was set aside its tries back: the file is new, or the program is."""
         with self._writing() as db:
             db.execute("update op set aside = 0, attempts = 0 where aside = 1")
 

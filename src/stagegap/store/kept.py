@@ -38,11 +38,11 @@ def arrive(session: Session, ops: Sequence[Op], *, shape: str, table: str) -> No
 
 
 def tail(session: Session, journal: Journal, kind: Kind, *, applied: int, table: str) -> list[dict[str, Any]]:
-    """Give the bodies of the operations that the journal holds and the table does not, in order."""
-    ops = [op for op in journal.kept(kind, applied) if op.is_whole]
+    """The bodies of the operations that the journal holds and the table does not, in order."""
+    ops = [op for op in journal.pending(kind, applied) if op.is_whole]
     if not ops:
         return []
     ids = [op.id for op in ops]
     rows = session.rows(f"select id from {table} where id in (select unnest(?::varchar[]))", ids)
-    there = {row[0] for row in rows}
-    return [cast("dict[str, Any]", text.read(op.body)) for op in ops if op.id not in there]
+    applied_ids = {row[0] for row in rows}
+    return [cast("dict[str, Any]", text.read(op.body)) for op in ops if op.id not in applied_ids]

@@ -83,7 +83,7 @@ def people(session: Session, stage: Stage, cascade: int) -> PeopleTable:
 
 
 def answered(session: Session, stage: Stage, cascade: int, positions: Sequence[int]) -> dict[int, str]:
-    """Give the text that people answered most to each of these records; reads what `prepare` made."""
+    """The text that people answered most to each of these records; reads what `prepare` made."""
     rows = session.rows(
         """select position, mode(value ->> '$') from screened_label
         where stage = (select id from stage where name = ? and cascade = ?) and value like '"%'
@@ -96,7 +96,7 @@ def answered(session: Session, stage: Stage, cascade: int, positions: Sequence[i
 
 
 def flagged(session: Session, stage: Stage, cascade: int, *, n: int) -> Column:
-    """Give 1 where somebody flagged the record as odd or two people skipped it, 0 where people looked at it.
+    """1 where somebody flagged the record as odd or two people skipped it, 0 where people looked at it.
 
     The last event of each person decides; a flag counts however the record came before that person.
     """
@@ -107,13 +107,13 @@ def flagged(session: Session, stage: Stage, cascade: int, *, n: int) -> Column:
         *where,
     )[0][0]
     if not any_flag:
-        found = session.columns(
+        columns = session.columns(
             """select distinct position, 0.0::double as flagged from screened_label
             where stage = (select id from stage where name = ? and cascade = ?)""",
             *where[1:],
         )
     else:
-        found = session.columns(
+        columns = session.columns(
             f"""select s.position,
                 (bool_or(l.odd) or count(*) filter (where l.action = 'skip') >= 2)::double as flagged from
                 (select record, action, odd from label
@@ -124,4 +124,4 @@ def flagged(session: Session, stage: Stage, cascade: int, *, n: int) -> Column:
             where l.action in ('label', 'skip') group by s.position""",
             *where,
         )
-    return floats(found["position"], found["flagged"], n=n)
+    return floats(columns["position"], columns["flagged"], n=n)

@@ -33,15 +33,15 @@ _OWN = tuple(name for name in LABEL_FIELDS if name not in ("record", "stage", "a
 
 
 def pack(cascade: str, label: Label) -> tuple[str, bytes]:
-    """Give the operation (id, body). Raises: ValueError for NaN or an infinity, and for an empty id."""
+    """The operation (id, body). Raises: ValueError for NaN or an infinity, and for an empty id."""
     if not label.id:
         raise ValueError("a label needs an id: the same id twice is one label")
     for number in (label.at, label.probability):
         if number is not None and not math.isfinite(number):
             raise ValueError(f"{number} is no number that can be stored with a label")
     answer = label.answer
-    for one in (*([answer] if answer else []), *label.also):
-        text.refuse_odd_numbers(one.value)
+    for given in (*([answer] if answer else []), *label.also):
+        text.refuse_odd_numbers(given.value)
     fields: dict[str, Json] = {
         "cascade": cascade,
         **{name: getattr(label, name) for name in LABEL_FIELDS},
@@ -95,7 +95,7 @@ def find(
     record: str | None = None,
     task: Literal["produce", "judge"] | None = None,
 ) -> list[Label]:
-    """Give every label ever made there, in order, the undrained ones included; of one task where it is named."""
+    """Every label ever made there, in order, the undrained ones included; of one task where it is named."""
     filters = {"s.name": stage, "p.name": annotator, "l.queue": queue, "r.name": record}
     chosen = {column: text.plain(value) for column, value in filters.items() if value is not None}
     condition = "".join(f" and {column} = ?" for column in chosen)
@@ -105,7 +105,7 @@ def find(
         text.plain(cascade),
         *chosen.values(),
     )
-    found = [(row[0], _row(row[1:])) for row in rows]
+    numbered = [(row[0], _row(row[1:])) for row in rows]
     wanted = (stage, annotator, queue, record)
     late = [
         (seq, label)
@@ -116,12 +116,14 @@ def find(
             for want, have in zip(wanted, (label.stage, label.annotator, label.queue, label.record), strict=True)
         )
     ]
-    ordered = sorted([*found, *late], key=lambda pair: pair[0]) if late else found
+    ordered = sorted([*numbered, *late], key=lambda pair: pair[0]) if late else numbered
     return [label for _, label in ordered if task in (None, label.task)]
 
 
-def shown(session: Session, journal: Journal, cascade: str, *, stages: Sequence[str], annotator: str) -> set[str]:
-    """Give the records at which that person was asked at one of the stages about the outputs of a run."""
+def asked_records(
+    session: Session, journal: Journal, cascade: str, *, stages: Sequence[str], annotator: str
+) -> set[str]:
+    """The records at which that person was asked at one of the stages about the outputs of a run."""
     owner, person = text.plain(cascade), text.plain(annotator)
     rows = session.rows(
         f"select distinct r.name from label l {_JOINS} where l.cascade = (select id from cascade where name = ?)"
@@ -130,8 +132,8 @@ def shown(session: Session, journal: Journal, cascade: str, *, stages: Sequence[
         person,
         list(stages),
     )
-    late = (one for _, of, one in tail(session, journal) if of == owner and one.stage in stages and one.run)
-    return {row[0] for row in rows} | {one.record for one in late if one.annotator == person}
+    late = (label for _, of, label in tail(session, journal) if of == owner and label.stage in stages and label.run)
+    return {row[0] for row in rows} | {label.record for label in late if label.annotator == person}
 
 
 def count(session: Session, journal: Journal, cascade: str) -> int:
@@ -146,7 +148,7 @@ def count(session: Session, journal: Journal, cascade: str) -> int:
 
 
 def copies(session: Session) -> list[tuple[str, bytes]]:
-    """Give every label of the file as an operation for a journal that does not have it."""
+    """Every label of the file as an operation for a journal that does not have it."""
     rows = session.rows(
         f"select c.name, {_ROW} from label l {_JOINS} join cascade c on c.id = l.cascade order by l.seq"
     )
@@ -154,18 +156,20 @@ def copies(session: Session) -> list[tuple[str, bytes]]:
 
 
 def tail(session: Session, journal: Journal) -> list[tuple[int, str, Label]]:
-    """Give (seq, cascade, label) of what the journal holds and the file does not; damaged ones are left to `check`."""
+    """(seq, cascade, label) of what the journal holds and the file does not; damaged ones are left to `check`."""
     ops = [op for op in journal.labels(applied(session)) if op.is_whole]
     if not ops:
         return []
     ids = [op.id for op in ops]
-    there = {row[0] for row in session.rows("select id from label where id in (select unnest(?::varchar[]))", ids)}
-    fresh = [(op.seq, cast("dict[str, Any]", text.read(op.body))) for op in ops if op.id not in there]
+    applied_ids = {
+        row[0] for row in session.rows("select id from label where id in (select unnest(?::varchar[]))", ids)
+    }
+    fresh = [(op.seq, cast("dict[str, Any]", text.read(op.body))) for op in ops if op.id not in applied_ids]
     return [(seq, fields["cascade"], _label(fields)) for seq, fields in fresh]
 
 
 def applied(session: Session) -> int:
-    """Give the watermark: operations of the journal up to this one are in the file."""
+    """The watermark: operations of the journal up to this one are in the file."""
     rows = session.rows("select max(v::ubigint) from meta where k = 'applied'")
     return rows[0][0] or 0
 
@@ -187,4 +191,4 @@ def _label(fields: Mapping[str, Any]) -> Label:
 
 def _answer(value: Json, facts: Any) -> Answer:  # Any: JSON as `pack` wrote it
     wordings = cast("list[list[str]]", facts)
-    return Answer(value=value, facts=tuple(Fact(tuple(one)) for one in wordings))
+    return Answer(value=value, facts=tuple(Fact(tuple(alternatives)) for alternatives in wordings))

@@ -47,21 +47,21 @@ class OtherRecords:
         self.count: int = session.rows("select count(*) from other")[0][0]
 
     def exact_copies(self, fields: Sequence[str]) -> Column:
-        """Give 1 where a record of the run says the same as another one, signs and capitals aside."""
-        said = _same(fields)
-        found = self._session.columns(
-            f"""select position, ({said} in (select {said} from other))::double as copied from screened_version"""
+        """1 where a record of the run says the same as another one, signs and capitals aside."""
+        content = _same(fields)
+        columns = self._session.columns(
+            f"""select position, ({content} in (select {content} from other))::double as copied from screened_version"""
         )
-        return floats(found["position"], found["copied"], n=self._n)
+        return floats(columns["position"], columns["copied"], n=self._n)
 
     def texts(self, fields: Sequence[str]) -> tuple[SampledTexts, SampledTexts]:
-        """Give texts of the run's records and of the others."""
-        said = _joined(fields)
+        """Texts of the run's records and of the others."""
+        content = _joined(fields)
         unit = "if(cluster = '', 'r' || record, 'c' || cluster)"
         ours = self._session.rows(
-            f"select position, {said}, {unit} from screened_version order by hash(position) limit {SCORED}"
+            f"select position, {content}, {unit} from screened_version order by hash(position) limit {SCORED}"
         )
-        theirs = self._session.rows(f"select {said}, {unit} from other order by hash(record) limit {OTHERS}")
+        theirs = self._session.rows(f"select {content}, {unit} from other order by hash(record) limit {OTHERS}")
         return (
             SampledTexts(
                 positions=tuple(row[0] for row in ours),
@@ -72,15 +72,15 @@ class OtherRecords:
         )
 
     def shared_groups(self) -> Column:
-        """Give 1 where a record's cluster also has other records, NaN without clusters."""
-        found = self._session.columns(
+        """1 where a record's cluster also has other records, NaN without clusters."""
+        columns = self._session.columns(
             """select position, (cluster in (select cluster from other))::double as shared from screened_version
             where cluster <> ''"""
         )
-        return floats(found["position"], found["shared"], n=self._n)
+        return floats(columns["position"], columns["shared"], n=self._n)
 
     def older(self) -> Column:
-        """Give 1 where a record is older than the newest other, NaN without a field that is a time in every record."""
+        """1 where a record is older than the newest other, NaN without a field that is a time in every record."""
         rows = self._session.rows(
             r"""select key from (select unnest(json_keys(fields)) as key, fields from
                 (select fields from screened_version order by hash(position) limit 50))
@@ -90,18 +90,18 @@ class OtherRecords:
         if not rows:
             return np.full(self._n, np.nan)
         path = path_of(rows[0][0])
-        found = self._session.columns(
+        columns = self._session.columns(
             f"""select position, (fields ->> {path} < (select max(fields ->> {path}) from other))::double as older
             from screened_version where fields ->> {path} is not null"""
         )
-        return floats(found["position"], found["older"], n=self._n)
+        return floats(columns["position"], columns["older"], n=self._n)
 
 
 def holding(session: Session, stage: str, cascade: int, fields: Sequence[str], *, n: int) -> Column:
-    """Give 1 where a reference of the stage stands word for word in these fields; reads `screened_label`."""
+    """1 where a reference of the stage stands word for word in these fields; reads `screened_label`."""
     if not fields:
         return np.full(n, np.nan)
-    found = session.columns(
+    columns = session.columns(
         f"""select position, max(contains(lower({_joined(fields)}), lower(l.value ->> '$'))::double) as holds
         from screened_label l join screened_version v using (position)
         where l.stage = (select id from stage where name = ? and cascade = ?) and l.value like '"%'
@@ -109,12 +109,12 @@ def holding(session: Session, stage: str, cascade: int, fields: Sequence[str], *
         text.plain(stage),
         cascade,
     )
-    return floats(found["position"], found["holds"], n=n)
+    return floats(columns["position"], columns["holds"], n=n)
 
 
 def field_codes(session: Session, fields: Sequence[str], *, n: int) -> dict[str, Column]:
-    """Give a code for each value of a field, -1 where it is empty; only of fields whose values come again."""
-    found: dict[str, Column] = {}
+    """A code for each value of a field, -1 where it is empty; only of fields whose values come again."""
+    columns: dict[str, Column] = {}
     for name in list(fields)[:MOST_FIELDS]:
         path = path_of(name)
         values, records = session.rows(
@@ -127,8 +127,8 @@ def field_codes(session: Session, fields: Sequence[str], *, n: int) -> dict[str,
             )
             column = np.full(n, -1, dtype=np.int64)
             column[codes["position"]] = codes["code"]
-            found[name] = column
-    return found
+            columns[name] = column
+    return columns
 
 
 def _joined(fields: Sequence[str]) -> str:
@@ -140,6 +140,6 @@ def _same(fields: Sequence[str]) -> str:
 
 
 def path_of(field: str) -> str:
-    """Give the JSON path of a field as an SQL string."""
+    """The JSON path of a field as an SQL string."""
     inner = text.plain(field).replace("\\", "\\\\").replace('"', '\\"').replace("'", "''")
     return f"'$.\"{inner}\"'"

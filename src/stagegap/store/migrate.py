@@ -31,12 +31,12 @@ class Migration:
 
 def shipped() -> tuple[Migration, ...]:
     """Read the migrations that this program brings along, in order."""
-    found = sorted(
+    scripts = sorted(
         (entry for entry in (files("stagegap.store") / "schema").iterdir() if entry.name.endswith(".sql")),
         key=lambda entry: entry.name,
     )
     return tuple(
-        Migration(version=int(entry.name[:4]), name=entry.name[5:-4], sql=entry.read_text("utf-8")) for entry in found
+        Migration(version=int(entry.name[:4]), name=entry.name[5:-4], sql=entry.read_text("utf-8")) for entry in scripts
     )
 
 
@@ -97,11 +97,11 @@ class Schema:
         shutil.copyfile(file.path, new)
         with file.creating(new) as session:
             self._apply(session, have=have)
-        kept = file.path.with_name(f"{file.path.name}.schema-{max(have, default=0)}")
-        kept.unlink(missing_ok=True)
-        os.link(file.path, kept)
+        backup = file.path.with_name(f"{file.path.name}.schema-{max(have, default=0)}")
+        backup.unlink(missing_ok=True)
+        os.link(file.path, backup)
         _move_in(new, file.path)
-        return kept
+        return backup
 
     def _apply(self, session: Session, *, have: frozenset[int]) -> None:
         with session.transaction():
@@ -122,7 +122,7 @@ class Schema:
 
 
 def _fresh(path: Path) -> Path:
-    """Give the name that a store is built under, without what a killed build left there."""
+    """The name that a store is built under, without what a killed build left there."""
     new = path.with_name(f"{path.name}.new")
     for leftover in (new, new.with_name(f"{new.name}.wal")):
         leftover.unlink(missing_ok=True)

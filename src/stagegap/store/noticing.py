@@ -17,7 +17,7 @@ _FIELDS = ("id", "card", "annotator", "action", "reason", "bound", "run", "at", 
 
 
 def pack(cascade: str, event: OddityEvent) -> tuple[str, bytes]:
-    """Give the operation (id, body).
+    """The operation (id, body).
 
     Raises: ValueError for an empty id or card, a dismissal without a reason, or a number that cannot be stored.
     """
@@ -49,7 +49,7 @@ _ROW = """e.id, e.card, p.name, e.action, e.reason, e.bound, e.run, e.made_at, e
 
 
 def find(session: Session, journal: Journal, cascade: str) -> list[OddityEvent]:
-    """Give every event of a cascade, in order, the undrained ones included."""
+    """Every event of a cascade, in order, the undrained ones included."""
     owner = text.plain(cascade)
     rows = session.rows(f"select {_ROW} where c.name = ? order by e.seq", owner)
     late = kept.tail(session, journal, "oddity", applied=applied(session), table="oddity_event")
@@ -58,7 +58,7 @@ def find(session: Session, journal: Journal, cascade: str) -> list[OddityEvent]:
 
 
 def copies(session: Session) -> list[tuple[str, bytes]]:
-    """Give every event of the file as an operation for a journal that does not have it."""
+    """Every event of the file as an operation for a journal that does not have it."""
     return [pack(row[0], _event(row[1:])) for row in session.rows(f"select c.name, {_ROW} order by e.seq")]
 
 

@@ -41,13 +41,13 @@ class Origins:
                     )  # fmt: skip
 
     def body(self, run: str) -> str | None:
-        """Give the provenance of a run as JSON text; None for a run that was made before there was any."""
+        """The provenance of a run as JSON text; None for a run that was made before there was any."""
         with self._file.reading() as session:
             rows = session.rows("select body from provenance where run = (select id from run where key = ?::uuid)", run)
         return rows[0][0] if rows else None
 
     def texts(self, digests: Sequence[str]) -> dict[str, str]:
-        """Give the texts that are kept of these digests."""
+        """The texts that are kept of these digests."""
         with self._file.reading() as session:
             return dict(
                 session.rows(
@@ -57,7 +57,7 @@ class Origins:
                 )
             )
 
-    def keep_records(self, cascade: str, digest: str, found: Sequence[Record]) -> None:
+    def keep_records(self, cascade: str, digest: str, members: Sequence[Record]) -> None:
         """Remember these records under the digest of their contents; a set is kept once.
 
         They were taken in before; another process may have taken in other versions since, so content decides.
@@ -68,18 +68,18 @@ class Origins:
         with self._file.writing() as session, session.transaction():
             if session.rows("select 1 from record_set where digest = ?::uuid limit 1", digest):
                 return
-            for start in range(0, len(found), CHUNK):
+            for start in range(0, len(members), CHUNK):
                 session.run(
                     f"""insert into record_set
                     select ?::uuid, n.place + ?, r.id, max(v.version) from ({_NAMED}) n
                     join record r on r.name = n.name and r.cascade = (select id from cascade where name = ?)
                     join record_version v on v.record = r.id and v.digest = n.digest
                     group by all order by 2""",
-                    digest, start, records.pack(found[start : start + CHUNK]).named(), text.plain(cascade),
+                    digest, start, records.pack(members[start : start + CHUNK]).named(), text.plain(cascade),
                 )  # fmt: skip
 
     def changed(self, then: str, now: str) -> list[str]:
-        """Give the ids of the records of one set that another set does not have, or has with another content."""
+        """The ids of the records of one set that another set does not have, or has with another content."""
         if then == now:
             return []
         with self._file.reading() as session:
@@ -92,7 +92,7 @@ class Origins:
         return [row[0] for row in rows]
 
     def records(self, digest: str) -> list[Record]:
-        """Give the records of a set as they were, in their order."""
+        """The records of a set as they were, in their order."""
         with self._file.reading() as session:
             return records.find_set(session, digest)
 
@@ -106,7 +106,7 @@ class Origins:
             )  # fmt: skip
 
     def tags(self, cascade: str) -> dict[str, tuple[str, ...]]:
-        """Give the tags of a cascade's runs by the run's id, in the order in which they were put on."""
+        """The tags of a cascade's runs by the run's id, in the order in which they were put on."""
         with self._file.reading() as session:
             rows = session.rows(
                 """select replace(r.key::varchar, '-', ''), t.tag, t.is_on
@@ -114,28 +114,29 @@ class Origins:
                 where c.name = ? order by t.rowid""",
                 text.plain(cascade),
             )
-        found: dict[str, dict[str, None]] = {}
+        by_run: dict[str, dict[str, None]] = {}
         for run, tag, is_on in rows:
-            held = found.setdefault(run, {})
-            held.pop(tag, None)
+            tags = by_run.setdefault(run, {})
+            tags.pop(tag, None)
             if is_on:
-                held[tag] = None
-        return {run: tuple(held) for run, held in found.items() if held}
+                tags[tag] = None
+        return {run: tuple(tags) for run, tags in by_run.items() if tags}
 
     def expect(self, cascade: str, expected: Sequence[Expectation]) -> None:
         """Keep what somebody expects; the same id again is no second expectation."""
         with self._file.writing() as session, session.transaction():
             owner = intern(session, "cascade", cascade)
-            for one in expected:
+            for hope in expected:
                 session.run(
                     "insert into expectation select ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
                     " where not exists (from expectation where id = ?)",
-                    one.id, owner, text.plain(one.place), one.predicted, one.low, one.high, text.plain(one.reason),
-                    text.plain(one.who), one.at, one.baseline, one.id,
+                    hope.id, owner, text.plain(hope.place), hope.predicted, hope.low, hope.high,
+                    text.plain(hope.reason),
+                    text.plain(hope.who), hope.at, hope.baseline, hope.id,
                 )  # fmt: skip
 
     def expectations(self, cascade: str) -> list[Expectation]:
-        """Give everything that was ever expected of a cascade's changes, in order."""
+        """Everything that was ever expected of a cascade's changes, in order."""
         with self._file.reading() as session:
             rows = session.rows(
                 """select e.id, e.place, e.predicted, e.low, e.high, e.reason, e.who, e.made_at, e.baseline

@@ -78,7 +78,7 @@ order by r.id, c.id, s.id, n.id, b.repeat, b.seq
 
 
 def _intern(session: Session) -> None:
-    """Give ids to the names of a batch that have none yet."""
+    """Number the names of a batch that have no id yet."""
     session.run("""
         insert into cell select (select coalesce(max(id), 0) from cell) + row_number() over (), cell
         from (select distinct cell from batch) where cell not in (select name from cell);
@@ -101,7 +101,7 @@ def _intern(session: Session) -> None:
 
 
 def _texts(*, look_back: bool) -> str:
-    """Give the statements that store each text of a batch once.
+    """The statements that store each text of a batch once.
 
     Only a batch that holds cached answers is compared with all older texts: what was computed afresh is rarely known.
     """
@@ -147,7 +147,7 @@ JOINS = """
 
 
 def find(session: Session, run: str, cell: Cell, stage: str, records: Sequence[str] | None) -> list[Output]:
-    """Give the newest output of each record and repeat, in the order in which records were taken in."""
+    """The newest output of each record and repeat, in the order in which records were taken in."""
     chosen = "" if records is None else " and n.name in (select unnest(from_json_strict(?::varchar, '[\"VARCHAR\"]')))"
     rows = session.rows(
         f"""select {ROW} from output o {JOINS}
@@ -164,15 +164,15 @@ def find(session: Session, run: str, cell: Cell, stage: str, records: Sequence[s
 
 
 def at(session: Session, places: Mapping[str, int]) -> dict[str, Output]:
-    """Give the answers to calls; `places` has the row where each is found, unless two keys begin alike.
+    """The answers to calls; `places` has the row where each is found, unless two keys begin alike.
 
     Of whose record and stage they are is not said: who asks has its own, and names would cost as much as the rest.
     """
     wanted = {place: key for key, place in places.items()}
-    found = _range(session, f"select {ANSWER}, o.rowid from output o", "o.rowid", list(wanted))
-    texts = _bodies(session, found)
+    rows = _range(session, f"select {ANSWER}, o.rowid from output o", "o.rowid", list(wanted))
+    texts = _bodies(session, rows)
     answers: dict[str, Output] = {}
-    for row in found:
+    for row in rows:
         key = wanted.get(row[-1])
         if key is not None and key == row[CALL]:
             answers[key] = answer(row, texts)
@@ -181,7 +181,7 @@ def at(session: Session, places: Mapping[str, int]) -> dict[str, Output]:
 
 
 def of_records(session: Session, run: str, cell: Cell, stage: str, records: Sequence[str]) -> list[Output]:
-    """Give the outputs of these records, each of which has one for each repeat; in no particular order.
+    """The outputs of these records, each of which has one for each repeat; in no particular order.
 
     Like `find`, without a look at all texts and names: for a few thousand records of a run of many.
     """
@@ -193,25 +193,25 @@ def of_records(session: Session, run: str, cell: Cell, stage: str, records: Sequ
             text.write(list(records)).decode(),
         )
     )
-    found = session.rows(
+    rows = session.rows(
         f"""select {ANSWER}, o.record, o.repeat, o.because::varchar from output o
             semi join (select unnest(?::uinteger[]) as id) w on o.record = w.id
         where o.run = (select id from run where key = ?::uuid) and o.cell = (select id from cell where name = ?)
             and o.stage in (select id from stage where name = ?) and o.record between ? and ?""",
         list(names), run, str(cell), text.plain(stage), min(names), max(names),
     )  # fmt: skip
-    texts = _bodies(session, found)
-    return [answer(row, texts, record=names[row[-3]], stage=stage, repeat=row[-2], because=row[-1]) for row in found]
+    texts = _bodies(session, rows)
+    return [answer(row, texts, record=names[row[-3]], stage=stage, repeat=row[-2], because=row[-1]) for row in rows]
 
 
-def _bodies(session: Session, found: Sequence[Any]) -> dict[int, str]:
-    """Give the texts that rows of `ANSWER` name, by id."""
-    ids = {text_id for row in found for text_id in (row[BODY], row[MORE] and row[MORE]["raw"]) if text_id is not None}
+def _bodies(session: Session, rows: Sequence[Any]) -> dict[int, str]:
+    """The texts that rows of `ANSWER` name, by id."""
+    ids = {text_id for row in rows for text_id in (row[BODY], row[MORE] and row[MORE]["raw"]) if text_id is not None}
     return dict(_range(session, "select o.id, o.body from blob o", "o.id", list(ids))) if ids else {}
 
 
 def _range(session: Session, select: str, column: str, numbers: Sequence[int]) -> list[Any]:
-    """Give the rows with these numbers, and others between them where that costs less than picking.
+    """The rows with these numbers, and others between them where that costs less than picking.
 
     Rows and texts that were written together stand together: a range of numbers lets DuckDB skip all other parts.
     """
@@ -224,7 +224,7 @@ def _range(session: Session, select: str, column: str, numbers: Sequence[int]) -
 
 
 def _searched(session: Session, keys: Sequence[str]) -> dict[str, Output]:
-    """Give the newest answer to each of these calls by a search through all outputs."""
+    """The newest answer to each of these calls by a search through all outputs."""
     rows = session.rows(
         f"""select {ROW} from
         (select * from output semi join (select unnest(?::uuid[]) as call_key) using (call_key)
@@ -232,11 +232,11 @@ def _searched(session: Session, keys: Sequence[str]) -> dict[str, Output]:
          qualify row_number() over (partition by call_key order by seq desc) = 1) o {JOINS}""",
         keys,
     )
-    return {found.key: found for found in map(output, rows)}
+    return {cached.key: cached for cached in map(output, rows)}
 
 
 def cells(session: Session, run: str) -> list[Cell]:
-    """Give the cells that a run has outputs in, in the order of their first output."""
+    """The cells that a run has outputs in, in the order of their first output."""
     rows = session.rows(
         "select c.name from (select cell, min(seq) as first from output"
         " where run = (select id from run where key = ?::uuid) group by cell) o join cell c on c.id = o.cell"

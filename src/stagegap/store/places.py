@@ -22,12 +22,12 @@ def refuse_network(folder: Path, mounts: str) -> None:
 
 
 def file_system(folder: Path, mounts: str) -> str:
-    """Give the kind of file system that a folder lies on; "" where the table doesn't say.
+    """The kind of file system that a folder lies on; "" where the table doesn't say.
 
     >>> file_system(Path("/home/me/p"), "srv:/home /home nfs4 rw 0 0\\n/dev/sda / ext4 rw 0 0")
     'nfs4'
     """
-    found, depth = "", -1
+    system, depth = "", -1
     for line in mounts.splitlines():
         parts = line.split(" ")
         if len(parts) > 2:
@@ -35,12 +35,12 @@ def file_system(folder: Path, mounts: str) -> str:
             place = Path(parts[1].replace("\\040", " ").replace("\\011", "\t"))
             # A later mount at the same place hides the earlier one.
             if folder.is_relative_to(place) and len(place.parts) >= depth:
-                found, depth = parts[2], len(place.parts)
-    return found
+                system, depth = parts[2], len(place.parts)
+    return system
 
 
 def mounts() -> str:
-    """Give the table of mounts; empty where the system has none."""
+    """The table of mounts; empty where the system has none."""
     try:
         return MOUNTS.read_text(encoding="utf-8", errors="replace")
     except OSError:

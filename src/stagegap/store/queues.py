@@ -61,7 +61,7 @@ def create(session: Session, queue: Queue, items: Sequence[QueueItem]) -> None:
 
 
 def find(session: Session, cascade: str, stage: str | None) -> list[Queue]:
-    """Give the queues of a cascade, oldest first."""
+    """The queues of a cascade, oldest first."""
     rows = session.rows(
         """select q.id, c.name, s.name, q.purpose, q.created_at, q.form, q.question, q.guideline,
             q.seed, q.run, q.drawn, q.warmup
@@ -73,7 +73,7 @@ def find(session: Session, cascade: str, stage: str | None) -> list[Queue]:
 
 
 def names(session: Session, cascade: str) -> list[str]:
-    """Give the ids of the queues of a cascade, oldest first."""
+    """The ids of the queues of a cascade, oldest first."""
     rows = session.rows(
         "select q.id from queue q join cascade c on c.id = q.cascade where c.name = ? order by q.rowid", cascade
     )
@@ -83,7 +83,7 @@ def names(session: Session, cascade: str) -> list[str]:
 def sitting(
     session: Session, journal: Journal, queue: str, annotator: str, limit: int, readers: Sequence[str] = ()
 ) -> Sitting:
-    """Give where that person is, with the next items: open ones in the person's order, then the skipped ones.
+    """Where that person is, with the next items: open ones in the person's order, then the skipped ones.
 
     The order is that of the sample; in an overlap and in what decides the ranking it is the person's own. Left out are
     records that the person has labelled already, and those whose answers the person has seen elsewhere: on another
@@ -98,22 +98,22 @@ def sitting(
     times = [label.active_ms for label in done if label.active_ms is not None]
     own = next((label for label in reversed(desk.latest.values()) if label.queue == queue), None)
     place = desk.places.get(own.record) if own else None
-    found = _payloads(session, queue, wanted if place is None else [*wanted, place])
+    items = _payloads(session, queue, wanted if place is None else [*wanted, place])
     return Sitting(
-        items=found[: len(wanted)],
+        items=items[: len(wanted)],
         progress=Progress(
             done=len(done),
             skipped=len(desk.skipped),
             total=len(desk.order),
             median_ms=median(times) if times else None,
         ),
-        last=(found[-1], own) if own is not None and place is not None else None,
+        last=(items[-1], own) if own is not None and place is not None else None,
         guideline=desk.guideline,
     )
 
 
 def items_of(session: Session, queue: str, records: Sequence[str]) -> list[QueueItem]:
-    """Give the items of these records, in the order of the sample; a record that is not in the queue is left out."""
+    """The items of these records, in the order of the sample; a record that is not in the queue is left out."""
     rows = session.rows(
         "select i.position from queue_item i join record r on r.id = i.record"
         " where i.queue = ? and r.name in (select unnest(?::varchar[])) order by i.position",
@@ -146,24 +146,24 @@ def _desk(session: Session, journal: Journal, queue: str, annotator: str, reader
     if not owner:
         raise NotFound(f"The store knows no queue {queue!r}.")
     cascade, stage, purpose = owner[0]
-    made = labels.find(session, journal, cascade, stage=stage, annotator=annotator)
+    own_labels = labels.find(session, journal, cascade, stage=stage, annotator=annotator)
     latest: dict[str, Label] = {}
-    for label in made:
+    for label in own_labels:
         if label.action != "adjudicate" and _counts(label, queue, purpose):
             latest.pop(label.record, None)
             if label.action == "label" or (label.action == "skip" and label.queue == queue):
                 latest[label.record] = label
     answered = {record for record, label in latest.items() if label.action == "label"}
-    known = seen.records(session, journal, cascade, annotator) | _shown(made, purpose)
+    known = seen.records(session, journal, cascade, annotator) | _shown(own_labels, purpose)
     if readers:
-        known |= labels.shown(session, journal, cascade, stages=readers, annotator=annotator)
+        known |= labels.asked_records(session, journal, cascade, stages=readers, annotator=annotator)
     known -= answered
     rows = session.rows(
         "select i.position, r.name, i.sealed from queue_item i join record r on r.id = i.record"
         " where i.queue = ? order by i.position",
         queue,
     )
-    own = _own_answers(made) if purpose == "judge" else {}
+    own = _own_answers(own_labels) if purpose == "judge" else {}
     if purpose in ("overlap", "next"):
         rows.sort(key=lambda row: sha256(text.plain(f"{queue}/{annotator}/{row[1]}").encode()).digest())
     return _Desk(
@@ -173,33 +173,33 @@ def _desk(session: Session, journal: Journal, queue: str, annotator: str, reader
         latest=latest,
         skipped=frozenset(latest.keys() - answered - known),
         places={row[1]: row[0] for row in rows},
-        guideline=next((label.guideline for label in reversed(made) if label.guideline), ""),
+        guideline=next((label.guideline for label in reversed(own_labels) if label.guideline), ""),
     )
 
 
-def _shown(made: Sequence[Label], purpose: str) -> set[str]:
-    """Give the records at which a person has seen what others answered, by settling or judging it."""
-    others = {label.record for label in made if label.action == "adjudicate"}
-    return others if purpose == "judge" else others | {label.record for label in made if label.task == "judge"}
+def _shown(own_labels: Sequence[Label], purpose: str) -> set[str]:
+    """The records at which a person has seen what others answered, by settling or judging it."""
+    others = {label.record for label in own_labels if label.action == "adjudicate"}
+    return others if purpose == "judge" else others | {label.record for label in own_labels if label.task == "judge"}
 
 
-def _is_own(sealed: str | None, annotator: str, said: str | None) -> bool:
+def _is_own(sealed: str | None, annotator: str, own: str | None) -> bool:
     """Say whether a person gave one of the two answers that are judged, or the same one: nobody judges their own."""
     if not sealed:
         return False
-    kept = cast("dict[str, Any]", text.read(sealed))
-    return kept.get("author") == annotator or (said is not None and said in kept.get("answers", ()))
+    secret = cast("dict[str, Any]", text.read(sealed))
+    return secret.get("author") == annotator or (own is not None and own in secret.get("answers", ()))
 
 
-def _own_answers(made: Sequence[Label]) -> dict[str, str]:
-    """Give the digest of what the person answers at each record, as far as it stands."""
-    said: dict[str, str] = {}
-    for label in made:
+def _own_answers(own_labels: Sequence[Label]) -> dict[str, str]:
+    """The digest of what the person answers at each record, as far as it stands."""
+    answers: dict[str, str] = {}
+    for label in own_labels:
         if label.task == "produce" and label.action != "adjudicate":
-            said.pop(label.record, None)
+            answers.pop(label.record, None)
             if label.answer is not None:
-                said[label.record] = digest(Answer(value=label.answer.value))
-    return said
+                answers[label.record] = digest(Answer(value=label.answer.value))
+    return answers
 
 
 def _counts(label: Label, queue: str, purpose: str) -> bool:
@@ -224,8 +224,8 @@ def _payloads(session: Session, queue: str, positions: Sequence[int]) -> list[Qu
         queue,
         list(positions),
     )
-    found = {row[0]: _item(row) for row in rows}
-    return [found[position] for position in positions]
+    items = {row[0]: _item(row) for row in rows}
+    return [items[position] for position in positions]
 
 
 def _queue(row: Sequence[Any]) -> Queue:

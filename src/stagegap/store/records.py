@@ -33,25 +33,25 @@ class Packed:
     records: Sequence[Record]
 
     def named(self) -> str:
-        """Give what says which records are new or changed, as JSON text."""
+        """What says which records are new or changed, as JSON text."""
         return text.write({"name": self.names, "digest": self.digests}).decode()
 
     def chosen(self, places: Sequence[int]) -> str:
-        """Give the content of these records as JSON text."""
-        found = [self.records[place] for place in places]
+        """The content of these records as JSON text."""
+        records = [self.records[place] for place in places]
         columns = {
             "place": places,
-            "cluster": [record.cluster for record in found],
-            "split": [record.split for record in found],
-            "difficulty": [record.difficulty for record in found],
+            "cluster": [record.cluster for record in records],
+            "split": [record.split for record in records],
+            "difficulty": [record.difficulty for record in records],
             "slices": [self.slices[place] for place in places],
-            "fields": [text.write(dict(record.fields)).decode() for record in found],
+            "fields": [text.write(dict(record.fields)).decode() for record in records],
         }
         return text.write(columns).decode()
 
 
 def pack(records: Sequence[Record]) -> Packed:
-    """Give the columns of a chunk. Raises: ValueError for NaN, an infinity, or an id that stands twice."""
+    """The columns of a chunk. Raises: ValueError for NaN, an infinity, or an id that stands twice."""
     names = [record.id for record in records]
     if len(set(names)) != len(names):
         double = next(name for place, name in enumerate(names) if name in names[:place])
@@ -119,7 +119,7 @@ def _write(session: Session, owner: int, chunk: Packed) -> None:
 
 
 def find(session: Session, cascade: str, ids: Sequence[str] | None) -> list[Record]:
-    """Give the records as they are, in the order in which they were taken in."""
+    """The records as they are, in the order in which they were taken in."""
     chosen = "" if ids is None else " and r.name in (select unnest(from_json_strict(?::varchar, '[\"VARCHAR\"]')))"
     rows = session.rows(
         f"""select r.name, v.cluster, v.split, v.difficulty, v.slices, v.fields
@@ -134,15 +134,15 @@ def find(session: Session, cascade: str, ids: Sequence[str] | None) -> list[Reco
 
 
 def set_digest(chunks: Sequence[Packed]) -> str:
-    """Give one hash for all records of these chunks, in their order: of their ids and contents."""
-    found = hashlib.blake2b(digest_size=16)
+    """One hash for all records of these chunks, in their order: of their ids and contents."""
+    hasher = hashlib.blake2b(digest_size=16)
     for chunk in chunks:
-        found.update(text.write([chunk.names, chunk.digests]))
-    return found.hexdigest()
+        hasher.update(text.write([chunk.names, chunk.digests]))
+    return hasher.hexdigest()
 
 
 def find_set(session: Session, digest: str) -> list[Record]:
-    """Give the records of a set that was kept, as they were, in their order."""
+    """The records of a set that was kept, as they were, in their order."""
     rows = session.rows(
         """select r.name, v.cluster, v.split, v.difficulty, v.slices, v.fields
         from record_set s join record r on r.id = s.record

@@ -39,7 +39,7 @@ SAME = frozenset({"stage", "repeat", "status", "form", "cached"})
 
 
 def pack(run: str, cell: Cell, outputs: Sequence[Output]) -> tuple[str, bytes]:
-    """Give the operation (id, body): the id names what was answered, so that a repeated write is no second one.
+    """The operation (id, body): the id names what was answered, so that a repeated write is no second one.
 
     A column without any value is null, and one of equal values in `SAME` holds one: `outputs.apply` spreads them.
     Raises: ValueError for NaN, an infinity, a key that is not 32 hex digits, or one answer twice.
@@ -204,7 +204,7 @@ def _values(values: Sequence[Json]) -> dict[str, Sequence[Any]]:
 
 
 def _extra(outputs: Sequence[Output]) -> Sequence[str | None] | None:
-    """Give what few outputs have, as JSON text; None when no output of the batch has it."""
+    """What few outputs have, as JSON text; None when no output of the batch has it."""
     if not any(o.scores or o.alternatives or o.at is not None for o in outputs):
         return None
     column: list[str | None] = []
@@ -232,7 +232,7 @@ def _refuse_odd_numbers(name: str, column: Sequence[float | None] | None) -> Non
 
 
 def hex_keys(column: list[str | None]) -> list[str | None]:
-    """Give the keys of calls back. Raises: ValueError for one that is not 32 hex digits."""
+    """The keys of calls back. Raises: ValueError for one that is not 32 hex digits."""
     present = [key for key in column if key]
     try:
         whole = all(len(key) == 32 for key in present) and len(bytes.fromhex("".join(present))) == 16 * len(present)

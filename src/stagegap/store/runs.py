@@ -20,7 +20,7 @@ _FIELDS = (
 
 
 def intern(session: Session, table: str, name: str) -> int:
-    """Give the id of a name in a table of names, a new one where there is none."""
+    """The id of a name in a table of names, a new one where there is none."""
     plain = text.plain(name)
     session.run(
         f"insert into {table} select (select coalesce(max(id), 0) + 1 from {table}), ?"
@@ -32,7 +32,7 @@ def intern(session: Session, table: str, name: str) -> int:
 
 
 def intern_stage(session: Session, cascade: int, name: str) -> int:
-    """Give the id of a cascade's stage, a new one where there is none."""
+    """The id of a cascade's stage, a new one where there is none."""
     plain = text.plain(name)
     session.run(
         "insert into stage select (select coalesce(max(id), 0) + 1 from stage), ?, ?"
@@ -47,9 +47,9 @@ def intern_stage(session: Session, cascade: int, name: str) -> int:
 
 def create(session: Session, run: Run) -> Run:
     """Store the run under its next name; a run that is there already is given back as it is."""
-    there = find(session, key=run.id)
-    if there:
-        return there[0]
+    existing = find(session, key=run.id)
+    if existing:
+        return existing[0]
     with session.transaction():
         cascade = intern(session, "cascade", run.cascade)
         number, key = session.rows(
@@ -73,7 +73,7 @@ def update(session: Session, run: Run) -> None:
 
 
 def find(session: Session, *, cascade: str | None = None, key: str | None = None) -> list[Run]:
-    """Give the runs, newest first."""
+    """The runs, newest first."""
     rows = session.rows(
         f"select {_FIELDS} from run r join cascade c on c.id = r.cascade"
         " where (?::varchar is null or c.name = ?) and (?::varchar is null or r.key = ?::uuid) order by r.id desc",
@@ -83,7 +83,7 @@ def find(session: Session, *, cascade: str | None = None, key: str | None = None
 
 
 def identify(session: Session, run: str) -> tuple[int, int]:
-    """Give the run's and its cascade's integer ids. Raises: NotFound."""
+    """The run's and its cascade's integer ids. Raises: NotFound."""
     rows = session.rows("select id, cascade from run where replace(key::varchar, '-', '') = ?", text.plain(run))
     if not rows:
         known = [row[0] for row in session.rows("select replace(key::varchar, '-', '') from run")]
@@ -100,7 +100,7 @@ def put_view(session: Session, run: str, name: str, body: str, labels_seq: int) 
 
 
 def view(session: Session, run: str, name: str) -> tuple[str, int] | None:
-    """Give a view's JSON text and the number of labels it was made from."""
+    """A view's JSON text and the number of labels it was made from."""
     rows = session.rows(
         "select body, labels_seq from run_view where name = ? and run = (select id from run where key = ?::uuid)",
         name,
@@ -110,7 +110,7 @@ def view(session: Session, run: str, name: str) -> tuple[str, int] | None:
 
 
 def views_of_runs_with_outputs(session: Session, cascade: str, name: str, limit: int) -> list[tuple[str, str]]:
-    """Give the views of that name of a cascade's newest runs that have any output: id of the run, JSON text."""
+    """The views of that name of a cascade's newest runs that have any output: id of the run, JSON text."""
     return session.rows(
         "select replace(r.key::varchar, '-', ''), v.body from run_view v join run r on r.id = v.run"
         " join cascade c on c.id = r.cascade where v.name = ? and c.name = ?"
@@ -165,7 +165,7 @@ def _put_scores(session: Session, place: tuple[int, int, int, int], cascade: int
 
 
 def scores(session: Session, run: str, cell: Cell, *, stage: str, metric: str) -> dict[str, float]:
-    """Give the stored scores by record, in the order in which records were taken in."""
+    """The stored scores by record, in the order in which records were taken in."""
     rows = session.rows(
         """select r.name, s.value from score s join record r on r.id = s.record
         where s.run = (select id from run where key = ?::uuid) and s.cell = (select id from cell where name = ?)

@@ -69,7 +69,7 @@ class RunReader:
     def records(self) -> RecordsTable:
         """Read units, difficulty and slices."""
         session = self._session
-        found = session.columns(
+        columns = session.columns(
             """select position, dense_rank() over (order by if(cluster = '', 'r' || record, 'c' || cluster)) - 1 as unit
             from screened_version"""
         )
@@ -88,7 +88,7 @@ class RunReader:
             )
             difficulty[given["position"]] = given["level"]
         return RecordsTable(
-            unit=placed(found["position"], found["unit"], np.arange(self.n, 2 * self.n, dtype=np.int64)),
+            unit=placed(columns["position"], columns["unit"], np.arange(self.n, 2 * self.n, dtype=np.int64)),
             difficulty=difficulty,
             difficulties=levels,
             groups=self._groups() if levels else {},
@@ -107,24 +107,24 @@ class RunReader:
         return {name: np.array(positions, dtype=np.int64) for name, positions in rows}
 
     def names(self, positions: Sequence[int]) -> list[str]:
-        """Give the ids of the records at these positions, in that order."""
+        """The ids of the records at these positions, in that order."""
         rows = self._session.rows(
             """select s.position, r.name from screened s join record r on r.id = s.record
             where s.position in (select unnest(?::bigint[]))""",
             list(positions),
         )
-        found = dict(rows)
-        return [found[position] for position in positions]
+        names = dict(rows)
+        return [names[position] for position in positions]
 
     def positions(self, names: Sequence[str]) -> list[int]:
-        """Give the positions of these records, -1 for one that the run does not have."""
+        """The positions of these records, -1 for one that the run does not have."""
         rows = self._session.rows(
             """select r.name, s.position from screened s join record r on r.id = s.record
             where r.name in (select unnest(?::varchar[]))""",
             [text.plain(name) for name in names],
         )
-        found = dict(rows)
-        return [found.get(text.plain(name), -1) for name in names]
+        positions = dict(rows)
+        return [positions.get(text.plain(name), -1) for name in names]
 
     def stage(self, stage: Stage, *, run: str | None = None, with_texts: bool = True) -> StageTable:
         """Read one stage of this run, or of another on the records of this one."""
@@ -198,15 +198,15 @@ class RunReader:
         return labelled.people(self._session, stage, self._cascade)
 
     def answered(self, stage: Stage, positions: Sequence[int]) -> dict[int, str]:
-        """Give the text that people answered most to each of these records."""
+        """The text that people answered most to each of these records."""
         return labelled.answered(self._session, stage, self._cascade, positions)
 
     def flagged(self, stage: Stage) -> Column:
-        """Give 1 where somebody flagged the record as odd or two people skipped it, 0 where people looked at it."""
+        """1 where somebody flagged the record as odd or two people skipped it, 0 where people looked at it."""
         return labelled.flagged(self._session, stage, self._cascade, n=self.n)
 
     def reference(self, stage: Stage) -> Column:
-        """Give the answer that most people gave, as its place among the stage's values, -1 without one."""
+        """The answer that most people gave, as its place among the stage's values, -1 without one."""
         return self._coded(
             stage,
             """select position, arg_max(value ->> '$', votes) as said from
@@ -218,7 +218,7 @@ class RunReader:
         )
 
     def field_sizes(self, names: Sequence[str], *, against: str) -> tuple[dict[str, Column], dict[str, Column]]:
-        """Give characters by field of the records that only this run has, and of those that only `against` has.
+        """Characters by field of the records that only this run has, and of those that only `against` has.
 
         Under `unit` stands the code of the unit of independence, the same in both.
         """
@@ -238,17 +238,17 @@ class RunReader:
         sizes = ", ".join(f"length(fields ->> {path_of(name)})::double as size_{i}" for i, name in enumerate(names))
         both: list[dict[str, Column]] = []
         for wanted in ("now", "not now"):
-            found = self._session.columns(f"select unit, {sizes} from lone where {wanted} order by record")
+            columns = self._session.columns(f"select unit, {sizes} from lone where {wanted} order by record")
             both.append(
                 {
-                    "unit": plain(found["unit"], 0).astype(np.int64),
-                    **{name: plain(found[f"size_{i}"], 0.0).astype(np.float64) for i, name in enumerate(names)},
+                    "unit": plain(columns["unit"], 0).astype(np.int64),
+                    **{name: plain(columns[f"size_{i}"], 0.0).astype(np.float64) for i, name in enumerate(names)},
                 }
             )
         return both[0], both[1]
 
     def splits(self) -> list[str]:
-        """Give the splits that the cascade's records stand in."""
+        """The splits that the cascade's records stand in."""
         rows = self._session.rows(
             """select distinct v.split from record_version v join record r on r.id = v.record
             where r.cascade = ? and v.split is not null order by 1""",
@@ -257,15 +257,15 @@ class RunReader:
         return [row[0] for row in rows]
 
     def others(self, splits: Sequence[str]) -> OtherRecords:
-        """Give the records of these splits that the run does not have."""
+        """The records of these splits that the run does not have."""
         return OtherRecords(self._session, self._cascade, splits, n=self.n)
 
     def holding(self, stage: Stage, fields: Sequence[str]) -> Column:
-        """Give 1 where a reference of the stage stands word for word in these fields."""
+        """1 where a reference of the stage stands word for word in these fields."""
         return holding(self._session, stage.name, self._cascade, fields, n=self.n)
 
     def field_codes(self, fields: Sequence[str]) -> dict[str, Column]:
-        """Give a code for each value of fields whose values come again."""
+        """A code for each value of fields whose values come again."""
         return field_codes(self._session, fields, n=self.n)
 
     def shared(self, run: str) -> int:
@@ -277,14 +277,14 @@ class RunReader:
         )[0][0]
 
     def _coded(self, stage: Stage, sql: str, *values: object) -> Column:
-        """Give the place of `said` among the stage's values; of labels and booleans only."""
+        """The place of `said` among the stage's values; of labels and booleans only."""
         blank = np.full(self.n, -1, dtype=np.int64)
         answers = answers_of(stage)
         if not answers:
             return blank
-        found = self._session.columns(
+        columns = self._session.columns(
             f"select position, coalesce(list_position(?::varchar[], said), 0) - 1 as code from ({sql})",
             list(answers),
             *values,
         )
-        return placed(found["position"], found["code"], blank)
+        return placed(columns["position"], columns["code"], blank)

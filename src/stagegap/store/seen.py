@@ -15,7 +15,7 @@ _SHAPE = '{"cascade":"VARCHAR","id":"VARCHAR","record":"VARCHAR","annotator":"VA
 
 
 def pack(cascade: str, seen: Seen) -> tuple[str, bytes]:
-    """Give the operation (id, body). Raises: ValueError for an empty id or record, or a time that is no number."""
+    """The operation (id, body). Raises: ValueError for an empty id or record, or a time that is no number."""
     if not seen.id or not seen.record:
         raise ValueError("an event of a record that was seen needs an id and the record")
     if not math.isfinite(seen.at):
@@ -45,7 +45,7 @@ def apply(session: Session, ops: Sequence[Op]) -> None:
 
 
 def records(session: Session, journal: Journal, cascade: str, annotator: str) -> frozenset[str]:
-    """Give the records of a cascade whose answers that person has seen, the undrained ones included."""
+    """The records of a cascade whose answers that person has seen, the undrained ones included."""
     owner, person = text.plain(cascade), text.plain(annotator)
     rows = session.rows(
         """select distinct r.name from seen e join record r on r.id = e.record
@@ -60,7 +60,7 @@ def records(session: Session, journal: Journal, cascade: str, annotator: str) ->
 
 
 def looks(session: Session, journal: Journal, cascade: str, record: str | None) -> list[Seen]:
-    """Give every look at the answers to a record, or at those of all records, the undrained ones included."""
+    """Every look at the answers to a record, or at those of all records, the undrained ones included."""
     owner = text.plain(cascade)
     rows = session.rows(
         """select e.id, r.name, p.name, e.made_at, e.run from seen e join record r on r.id = e.record
@@ -71,13 +71,16 @@ def looks(session: Session, journal: Journal, cascade: str, record: str | None) 
         None if record is None else text.plain(record),
     )
     late = kept.tail(session, journal, "seen", applied=applied(session), table="seen")
-    found = [*rows, *((e["id"], e["record"], e["annotator"], e["at"], e["run"]) for e in late if e["cascade"] == owner)]
-    made = [Seen(id=key, record=name, annotator=who, at=at, run=run) for key, name, who, at, run in found]
-    return [one for one in made if record in (None, one.record)]
+    entries = [
+        *rows,
+        *((e["id"], e["record"], e["annotator"], e["at"], e["run"]) for e in late if e["cascade"] == owner),
+    ]
+    looks = [Seen(id=key, record=name, annotator=who, at=at, run=run) for key, name, who, at, run in entries]
+    return [look for look in looks if record in (None, look.record)]
 
 
 def copies(session: Session) -> list[tuple[str, bytes]]:
-    """Give every event of the file as an operation for a journal that does not have it."""
+    """Every event of the file as an operation for a journal that does not have it."""
     rows = session.rows(
         """select c.name, e.id, r.name, p.name, e.made_at, e.run from seen e join cascade c on c.id = e.cascade
         join record r on r.id = e.record join annotator p on p.id = e.annotator order by e.seq"""

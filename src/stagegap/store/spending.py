@@ -11,7 +11,7 @@ from stagegap.store.attach import Session
 
 
 def spent(session: Session, cascade: str) -> dict[str, float]:
-    """Give US dollars by run, of all calls that were made for it; answers from the cache cost nothing."""
+    """US dollars by run, of all calls that were made for it; answers from the cache cost nothing."""
     rows = session.rows(
         """select replace(r.key::varchar, '-', ''), sum(o.cost) from output o
             join run r on r.id = o.run join cascade c on c.id = r.cascade
@@ -22,7 +22,7 @@ def spent(session: Session, cascade: str) -> dict[str, float]:
 
 
 def by_stage(session: Session, runs: Sequence[str]) -> dict[tuple[str, str], StageSpending]:
-    """Give what the system's answers cost and took when they were made, by run and stage, cached answers included.
+    """What the system's answers cost and took when they were made, by run and stage, cached answers included.
 
     An answer that came from the cache carries what it took then, so that a stage's price is the same in every run.
     """

@@ -13,7 +13,7 @@ LONG = 40
 
 
 def answers_of(stage: Stage) -> tuple[str, ...]:
-    """Give the values that a label or boolean can take, as the store's text; empty for other types."""
+    """The values that a label or boolean can take, as the store's text; empty for other types."""
     match stage.output.kind:
         case Kind.LABEL:
             return stage.output.values
@@ -36,7 +36,7 @@ _OPENING = r"^(sure|certainly|of course|here is|here are|here''s|okay|gerne|natÃ
 
 
 def rows_of(stage: Stage, *, again: bool, mended: bool) -> str:
-    """Give the statement that lays out the newest row of each record and repeat, its text hashed and looked at.
+    """The statement that lays out the newest row of each record and repeat, its text hashed and looked at.
 
     `again` says that some record may stand twice, `mended` that some answer was; what is not there costs nothing.
     """
@@ -85,7 +85,7 @@ def rows_of(stage: Stage, *, again: bool, mended: bool) -> str:
 
 
 def inputs_of(stage: Stage) -> str:
-    """Give the query of the hash of everything that the stage reads of a record."""
+    """The query of the hash of everything that the stage reads of a record."""
     fields = [path_of(source.name) for source in stage.inputs.values() if source.origin == "record"]
     if not fields:
         return "select position, 0::ubigint as given from screened_version limit 0"
@@ -94,6 +94,6 @@ def inputs_of(stage: Stage) -> str:
 
 
 def joined(stage: Stage) -> str:
-    """Give what the stage reads of a record as one text, as an SQL expression."""
+    """What the stage reads of a record as one text, as an SQL expression."""
     fields = [path_of(source.name) for source in stage.inputs.values() if source.origin == "record"]
     return f"concat_ws(' ', {', '.join(f'v.fields ->> {field}' for field in fields)})" if fields else "''"

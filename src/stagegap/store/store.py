@@ -124,16 +124,16 @@ class Store:
         ]
         for chunk in chunks:
             with self._file.writing() as session:
-                one = records.put(session, cascade, chunk)
+                imported = records.put(session, cascade, chunk)
             done = RecordsImport(
-                added=done.added + one.added,
-                changed=done.changed + one.changed,
-                unchanged=done.unchanged + one.unchanged,
+                added=done.added + imported.added,
+                changed=done.changed + imported.changed,
+                unchanged=done.unchanged + imported.unchanged,
             )
         return replace(done, digest=records.set_digest(chunks))
 
     def records(self, cascade: str, *, ids: Sequence[str] | None = None) -> list[Record]:
-        """Give the records as they are, in the order in which they were taken in."""
+        """The records as they are, in the order in which they were taken in."""
         with self._file.reading() as session:
             return records.find(session, cascade, ids)
 
@@ -170,14 +170,14 @@ class Store:
         return ended
 
     def runs(self, cascade: str | None = None) -> list[Run]:
-        """Give the runs, newest first."""
+        """The runs, newest first."""
         with self._file.reading() as session:
             return run_tables.find(session, cascade=cascade)
 
     def run(self, cascade: str, name: str | None = None) -> Run | None:
-        """Give the run of that name, without a name the newest that is done; None when there is none."""
-        found = self.runs(cascade)
-        return next((r for r in found if (r.status is RunStatus.DONE if name is None else r.name == name)), None)
+        """The run of that name, without a name the newest that is done; None when there is none."""
+        runs = self.runs(cascade)
+        return next((r for r in runs if (r.status is RunStatus.DONE if name is None else r.name == name)), None)
 
     def append_outputs(self, run: str, cell: Cell, outputs_: Sequence[Output]) -> None:
         """Make outputs durable; the same answers to the same run and cell again are no second ones.
@@ -201,37 +201,37 @@ class Store:
             self._drainer.wake()
 
     def outputs(self, run: str, cell: Cell, stage: str, *, records: Sequence[str] | None = None) -> list[Output]:
-        """Give the newest output of each record and repeat, in the order of the records."""
+        """The newest output of each record and repeat, in the order of the records."""
         self._drainer.drain_all()
         with self._file.reading() as session:
             return outputs.find(session, run, cell, stage, records)
 
     def past_calls(self, runs: Sequence[str], stage: str) -> list[PastCall]:
-        """Give the newest calls of a stage in these runs that were made and answered, at most 1,000."""
+        """The newest calls of a stage in these runs that were made and answered, at most 1,000."""
         self._drainer.drain_all()
         with self._file.reading() as session:
             return past_calls(session, runs, stage)
 
     def spent(self, cascade: str) -> dict[str, float]:
-        """Give US dollars by run, of all calls that were made for it."""
+        """US dollars by run, of all calls that were made for it."""
         self._drainer.drain_all()
         with self._file.reading() as session:
             return spending.spent(session, cascade)
 
     def spent_by_stage(self, runs: Sequence[str]) -> dict[tuple[str, str], StageSpending]:
-        """Give what the system's answers cost and took when they were made, by id of the run and stage."""
+        """What the system's answers cost and took when they were made, by id of the run and stage."""
         self._drainer.drain_all()
         with self._file.reading() as session:
             return spending.by_stage(session, runs)
 
     def cells(self, run: str) -> list[Cell]:
-        """Give the cells that a run has outputs in."""
+        """The cells that a run has outputs in."""
         self._drainer.drain_all()
         with self._file.reading() as session:
             return outputs.cells(session, run)
 
     def cached(self, keys: Sequence[str]) -> dict[str, Output]:
-        """Give the newest answer to each of these calls, over all runs and cells; failures to answer are no answer.
+        """The newest answer to each of these calls, over all runs and cells; failures to answer are no answer.
 
         Of whose record and stage they are is not said.
         """
@@ -244,14 +244,14 @@ class Store:
     def labels(
         self, cascade: str, *, stage: str | None = None, annotator: str | None = None, record: str | None = None
     ) -> list[Label]:
-        """Give every label ever made, judgements aside, in order."""
+        """Every label ever made, judgements aside, in order."""
         with self._file.reading() as session:
             return labels.find(
                 session, self._journal, cascade, stage=stage, annotator=annotator, record=record, task="produce"
             )
 
     def judgements(self, cascade: str, *, stage: str | None = None) -> list[Label]:
-        """Give every judgement of answers ever made, in order."""
+        """Every judgement of answers ever made, in order."""
         with self._file.reading() as session:
             return labels.find(session, self._journal, cascade, stage=stage, task="judge")
 
@@ -266,16 +266,16 @@ class Store:
             run_tables.put_view(session, run, name, body, labels_seq)
 
     def view(self, run: str, name: str) -> tuple[str, int] | None:
-        """Give a kept view with the number of labels it was made from."""
+        """A kept view with the number of labels it was made from."""
         with self._file.reading() as session:
             return run_tables.view(session, run, name)
 
     def mark(self, run: Run) -> str:
-        """Give a short text that is the same until outputs of the run, records or labels of its cascade are added."""
+        """A short text that is the same until outputs of the run, records or labels of its cascade are added."""
         self._drainer.drain_all()
         with self._file.reading() as session:
-            found = marks.mark(session, run.id, run.cascade)
-            return f"{found}.{labels.count(session, self._journal, run.cascade)}"
+            run_mark = marks.mark(session, run.id, run.cascade)
+            return f"{run_mark}.{labels.count(session, self._journal, run.cascade)}"
 
     def put_scores(self, run: str, cell: Cell, stage: str, metric: str, scores: Mapping[str, float]) -> None:
         """Keep scores of records; NaN is left out: a record without a score is absent. Raises: NotFound, ValueError."""
@@ -283,7 +283,7 @@ class Store:
             run_tables.put_scores(session, run, cell, stage=stage, metric=metric, scores=scores)
 
     def scores(self, run: str, cell: Cell, stage: str, metric: str) -> dict[str, float]:
-        """Give the kept scores by record."""
+        """The kept scores by record."""
         with self._file.reading() as session:
             return run_tables.scores(session, run, cell, stage=stage, metric=metric)
 
@@ -302,17 +302,17 @@ class Store:
             queues.create(session, queue, items)
 
     def queues(self, cascade: str, stage: str | None = None) -> list[Queue]:
-        """Give the queues of a cascade, oldest first."""
+        """The queues of a cascade, oldest first."""
         with self._file.reading() as session:
             return queues.find(session, cascade, stage)
 
     def queue_ids(self, cascade: str) -> list[str]:
-        """Give the ids of the queues of a cascade, oldest first."""
+        """The ids of the queues of a cascade, oldest first."""
         with self._file.reading() as session:
             return queues.names(session, cascade)
 
     def sitting(self, queue: str, annotator: str, limit: int, readers: Sequence[str] = ()) -> Sitting:
-        """Give where that person is in the queue, with the next items, skipped ones last. Raises: NotFound.
+        """Where that person is in the queue, with the next items, skipped ones last. Raises: NotFound.
 
         `readers` are the stages that read this one: who was asked there about a record has seen this one's answer.
         """
@@ -320,11 +320,11 @@ class Store:
             return queues.sitting(session, self._journal, queue, annotator, limit, readers)
 
     def queue_items(self, queue: str, annotator: str, limit: int) -> Sequence[QueueItem]:
-        """Give the next items for that person, skipped ones last. Raises: NotFound."""
+        """The next items for that person, skipped ones last. Raises: NotFound."""
         return self.sitting(queue, annotator, limit).items
 
     def queue_items_of(self, queue: str, records_: Sequence[str]) -> list[QueueItem]:
-        """Give the items of these records; a record that is not in the queue is left out."""
+        """The items of these records; a record that is not in the queue is left out."""
         with self._file.reading() as session:
             return queues.items_of(session, queue, records_)
 
@@ -334,7 +334,7 @@ class Store:
             guidelines.put(session, cascade, stage, version)
 
     def guidelines(self, cascade: str, stage: str) -> list[GuidelineVersion]:
-        """Give every version of a stage's guideline, oldest first."""
+        """Every version of a stage's guideline, oldest first."""
         with self._file.reading() as session:
             return guidelines.find(session, cascade, stage)
 

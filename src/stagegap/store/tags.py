@@ -17,7 +17,7 @@ _FIELDS = ("id", "stage", "record", "annotator", "action", "tag", "into", "at", 
 
 
 def pack(cascade: str, event: TagEvent) -> tuple[str, bytes]:
-    """Give the operation (id, body). Raises: ValueError for an empty id or tag, or a time that is no number."""
+    """The operation (id, body). Raises: ValueError for an empty id or tag, or a time that is no number."""
     if not event.id or not event.tag:
         raise ValueError("an event of a tag needs an id and the tag")
     if not math.isfinite(event.at):
@@ -50,7 +50,7 @@ _ROW = """e.id, s.name, coalesce(r.name, ''), p.name, e.action, e.tag, e.other, 
 
 
 def find(session: Session, journal: Journal, cascade: str, *, stage: str, annotator: str) -> list[TagEvent]:
-    """Give every event of a person's tags at a stage, in order, the undrained ones included."""
+    """Every event of a person's tags at a stage, in order, the undrained ones included."""
     wanted = tuple(map(text.plain, (cascade, stage, annotator)))
     rows = session.rows(f"select {_ROW} where c.name = ? and s.name = ? and p.name = ? order by e.seq", *wanted)
     late = kept.tail(session, journal, "tag", applied=applied(session), table="tag_event")
@@ -59,7 +59,7 @@ def find(session: Session, journal: Journal, cascade: str, *, stage: str, annota
 
 
 def copies(session: Session) -> list[tuple[str, bytes]]:
-    """Give every event of the file as an operation for a journal that does not have it."""
+    """Every event of the file as an operation for a journal that does not have it."""
     return [pack(row[0], _event(row[1:])) for row in session.rows(f"select c.name, {_ROW} order by e.seq")]
 
 

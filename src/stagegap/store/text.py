@@ -12,7 +12,7 @@ from stagegap.model.values import Json
 
 
 def write(value: object) -> bytes:
-    """Give the value as JSON; lone surrogates become their escape (`\\ud800` as six characters).
+    """The value as JSON; lone surrogates become their escape (`\\ud800` as six characters).
 
     The caller refuses NaN before (`refuse_odd_numbers`): this writes them as null.
     Raises: ValueError for what JSON cannot carry here: integers beyond 64 bits, nesting beyond 250 levels.
@@ -27,7 +27,7 @@ def write(value: object) -> bytes:
 
 
 def canonical(value: Json) -> bytes:
-    """Give the value as JSON with sorted keys, so that equal values have equal text."""
+    """The value as JSON with sorted keys, so that equal values have equal text."""
     refuse_odd_numbers(value)
     try:
         return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
@@ -41,7 +41,7 @@ def read(text: str | bytes) -> Json:
 
 
 def plain(text: str) -> str:
-    """Give the text with lone surrogates escaped, as the store holds it.
+    """The text with lone surrogates escaped, as the store holds it.
 
     >>> plain("a\\ud800b")
     'a\\\\ud800b'

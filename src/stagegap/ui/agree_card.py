@@ -39,7 +39,7 @@ def take_in(workspace: Workspace, settling: Settling, who: str, verified: bool, 
 def given(
     workspace: Workspace, settling: Settling, who: str, *, acknowledged: Sequence[str], record: str | None = None
 ) -> dict[str, Any]:
-    """Give all that the card gets; the record that the link asks for comes first."""
+    """All that the card gets; the record that the link asks for comes first."""
     queue = settling.queue
     wanted = sorted(settling.open, key=lambda name: name != record)[: label_card.PREFETCH]
     own = f"settle {queue.id}"

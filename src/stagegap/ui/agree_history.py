@@ -37,9 +37,9 @@ def draw(workspace: Workspace, settling: Settling, *, who: str | None, run: str,
         )
         return
     try:
-        found = workspace.people.history(cascade, stage, record)
+        history = workspace.people.history(cascade, stage, record)
     except NotFound as error:
         elements.note(str(error))
         return
     if looking.may_see(workspace, cascade, run, record, who=who, noun=noun):
-        elements.chart("history", charts.label_histories([found]))
+        elements.chart("history", charts.label_histories([history]))

@@ -38,7 +38,7 @@ def draw(workspace: Workspace) -> None:
     if opened is None:
         return None
     cascade, scorecard = opened.cascade, opened.scorecard
-    stages = [one.stage for one in workspace.labels.label_stages(cascade)]
+    stages = [stage.stage for stage in workspace.labels.label_stages(cascade)]
     stage, unknown = state.chosen("stage", stages, next(iter(stages), None))
     if stage is None:
         return empty.nothing_to_label()
@@ -89,18 +89,18 @@ def draw(workspace: Workspace) -> None:
 
 
 def _offer(workspace: Workspace, scorecard: Scorecard, stage: str) -> Offer:
-    """Give what is said of people at all, and nothing of the reader."""
-    found = workspace.people.notes(scorecard.cascade, stage, "")
-    notes = (found.beyond, *found.judged, *found.hunts) if found else ()
+    """What is said of people at all, and nothing of the reader."""
+    prepared = workspace.people.notes(scorecard.cascade, stage, "")
+    notes = (prepared.beyond, *prepared.judged, *prepared.hunts) if prepared else ()
     return offers.of_agreement(scorecard, headline=_headline(scorecard, stage), stage=stage, notes=notes)
 
 
 def _headline(scorecard: Scorecard | None, stage: str) -> str:
-    row = next((one for one in scorecard.stages if one.stage == stage), None) if scorecard else None
+    row = next((row for row in scorecard.stages if row.stage == stage), None) if scorecard else None
     if row is None or not row.agreement.is_measured:
         return f"Agreement at {stage} is not measured yet"
-    found = row.agreement
-    return f"Two people agree on {figures.share(found.value)} at {stage} ({figures.interval(found)}, n = {found.n:,})"
+    alike = row.agreement
+    return f"Two people agree on {figures.share(alike.value)} at {stage} ({figures.interval(alike)}, n = {alike.n:,})"
 
 
 def _what_was_learned(settling: Settling) -> None:

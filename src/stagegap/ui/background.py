@@ -37,14 +37,14 @@ def start(key: Key, work: Callable[[], object]) -> None:
 
 def is_working(key: Key) -> bool:
     """True while a piece of work is on its way."""
-    found = _working().running.get(key)
-    return found is not None and not found.done()
+    future = _working().running.get(key)
+    return future is not None and not future.done()
 
 
 def failure(key: Key) -> str:
-    """Give the sentence with which a piece of work ended; empty where it did not fail. A bug is raised again."""
-    found = _working().running.get(key)
-    error = found.exception() if found is not None and found.done() else None
+    """The sentence with which a piece of work ended; empty where it did not fail. A bug is raised again."""
+    future = _working().running.get(key)
+    error = future.exception() if future is not None and future.done() else None
     if error is None:
         return ""
     if isinstance(error, StagegapError):
@@ -63,7 +63,7 @@ def compare_people(workspace: Workspace, cascade: str, stage: str, who: str) -> 
 
 
 def people_failure(cascade: str, stage: str, who: str) -> str:
-    """Give the sentence with which the last comparison of answers ended; empty where it did not fail."""
+    """The sentence with which the last comparison of answers ended; empty where it did not fail."""
     return failure(("people", cascade, stage, who))
 
 

@@ -19,11 +19,11 @@ from stagegap.ui.elements import note
 def draw(past: Past, view: Comparison) -> None:
     """Draw the contributions where they are worked out; else offer to, as long as that costs nothing."""
     streamlit.header("Which stage made the difference?", anchor=False)
-    found = past.changed(view.before, view.after)
-    if found is not None:
-        streamlit.markdown(elements.plain(f"{found.headline}."))
-        elements.chart("contributions", charts.contributions(found))
-        return note(charts.contributions_note(found))
+    changed = past.changed(view.before, view.after)
+    if changed is not None:
+        streamlit.markdown(elements.plain(f"{changed.headline}."))
+        elements.chart("contributions", charts.contributions(changed))
+        return note(charts.contributions_note(changed))
     key = ("changed", view.cascade, view.before, view.after)
     if background.is_working(key):
         note("Mixing the versions. This part fills itself.")

@@ -21,23 +21,23 @@ LISTS = {"worse": "got worse", "better": "got better", "text": "changed text onl
 
 def draw(workspace: Workspace, view: Comparison) -> None:
     """Draw the flips of the chosen stage, the list that the URL names, and the chosen record's two answers."""
-    names = [one.stage for one in view.lists]
-    start = next((one.stage for one in view.lists if one.worse), names[0] if names else None)
+    names = [lists.stage for lists in view.lists]
+    start = next((lists.stage for lists in view.lists if lists.worse), names[0] if names else None)
     at, _ = state.chosen("at", names, start)
     if at is None:
         return
-    found = next(one for one in view.lists if one.stage == at)
+    lists = next(lists for lists in view.lists if lists.stage == at)
     with streamlit.container(horizontal=True, vertical_alignment="center", gap="medium"):
         streamlit.header("Which records changed?", anchor=False, width="content")
         elements.switch("Stage", "at", names, at, drop=("record", "list"))
-    kind, _ = state.chosen("list", list(LISTS), "worse" if found.worse else "better" if found.better else "all")
+    kind, _ = state.chosen("list", list(LISTS), "worse" if lists.worse else "better" if lists.better else "all")
     assert kind is not None, "a list has a default"
-    rows, total = _rows(found, kind)
+    rows, total = _rows(lists, kind)
     left, right = streamlit.columns([1, 1.4], gap="large")
     with left:
-        change = view.outcome if at == OUTCOME else next(one for one in view.stages if one.stage == at)
+        change = view.outcome if at == OUTCOME else next(stage for stage in view.stages if stage.stage == at)
         elements.chart("flips", charts.flip_table(change, view, chosen=kind), picks="list")
-        _tabs(found, kind)
+        _tabs(lists, kind)
         ids = [row.record for row in rows]
         record, unknown = state.chosen("record", ids, ids[0] if ids else None)
         html = charts.change_list(rows, what=LISTS[kind], noun=view.noun, chosen=record)
@@ -47,16 +47,16 @@ def draw(workspace: Workspace, view: Comparison) -> None:
         if unknown:
             note("The record in the link is not in this list.")
     with right:
-        one = next((row for row in rows if row.record == record), None)
-        if one is not None:
-            _record(workspace, view, one, at)
+        row = next((row for row in rows if row.record == record), None)
+        if row is not None:
+            _record(workspace, view, row, at)
 
 
-def _rows(found: ChangeLists, kind: str) -> tuple[tuple[ChangeRow, ...], int]:
+def _rows(changed: ChangeLists, kind: str) -> tuple[tuple[ChangeRow, ...], int]:
     lists = {
-        "worse": (found.worse, found.n_worse),
-        "better": (found.better, found.n_better),
-        "text": (found.changed_only, found.n_changed_only),
+        "worse": (changed.worse, changed.n_worse),
+        "better": (changed.better, changed.n_better),
+        "text": (changed.changed_only, changed.n_changed_only),
     }
     if kind in lists:
         return lists[kind]
@@ -64,8 +64,8 @@ def _rows(found: ChangeLists, kind: str) -> tuple[tuple[ChangeRow, ...], int]:
     return whole, sum(n for _, n in lists.values())
 
 
-def _tabs(found: ChangeLists, kind: str) -> None:
-    counts = {name: _rows(found, name)[1] for name in LISTS}
+def _tabs(lists: ChangeLists, kind: str) -> None:
+    counts = {name: _rows(lists, name)[1] for name in LISTS}
     streamlit.segmented_control(
         "List",
         list(LISTS),
@@ -77,24 +77,24 @@ def _tabs(found: ChangeLists, kind: str) -> None:
     )
 
 
-def _record(workspace: Workspace, view: Comparison, one: ChangeRow, at: str) -> None:
+def _record(workspace: Workspace, view: Comparison, row: ChangeRow, at: str) -> None:
     """Draw what both runs answered, only to somebody who says who they are and is not still to label the record."""
     head, right = streamlit.columns([2, 1], vertical_alignment="center")
     with head:
-        streamlit.header(elements.plain(one.record), anchor=False)
+        streamlit.header(elements.plain(row.record), anchor=False)
     with right:
         who, _ = identity.annotator()
-    found = workspace.failures.record(view.cascade, view.after, one.record)
-    for name, text in found.fields if found else ():
+    record_view = workspace.failures.record(view.cascade, view.after, row.record)
+    for name, text in record_view.fields if record_view else ():
         if " " in text:
             elements.field(name, text)
-    if not looking.may_see(workspace, view.cascade, view.after, one.record, who=who, noun=view.noun):
+    if not looking.may_see(workspace, view.cascade, view.after, row.record, who=who, noun=view.noun):
         return
     streamlit.checkbox(
         "Mark differences", key=state.flag_key("show", off="plain"), on_change=state.take_over("show", off="plain")
     )
     marked = state.asked("show") != "plain"
-    elements.chart("both", charts.answers_of_both(one, view, stage=at, marked=marked))
+    elements.chart("both", charts.answers_of_both(row, view, stage=at, marked=marked))
 
 
 def settings(past: Past, view: Comparison) -> None:
@@ -111,4 +111,4 @@ def settings(past: Past, view: Comparison) -> None:
 
 
 def _equal(past: Past, view: Comparison) -> list[ConfigChange]:
-    return [one for one in past.settings(view.before, view.after) if one.before == one.after]
+    return [setting for setting in past.settings(view.before, view.after) if setting.before == setting.after]

@@ -39,16 +39,16 @@ PLACE = ("record", "list", "at")
 @elements.errors_as_sentences
 def draw(workspace: Workspace) -> None:
     """Draw the comparison of the two runs that the URL names; or the sentence that says what to do first."""
-    there = opening.chosen(workspace)
-    if there is None:
+    choice = opening.chosen(workspace)
+    if choice is None:
         return None
-    cascades, cascade = there
+    cascades, cascade = choice
     past = workspace.past(cascade)
     pair = past.pair()
     if pair is None:
         streamlit.title("Nothing to compare yet", anchor=False)
         streamlit.markdown("Two runs that are done make a comparison. Change something, then `stagegap run`.")
-        run_strip.draw(workspace, cascade, shown=None)
+        run_strip.draw(workspace, cascade, current=None)
         return compare_ledger.draw(workspace, past, cascade, None)
     names = {run.name: days.dated(run) for run in workspace.runs.of(cascade) if run.status.value == "done"}
     before, no_before = state.chosen("before", list(names), pair[0])
@@ -72,7 +72,7 @@ def draw(workspace: Workspace) -> None:
                 share.button(partial(offers.of_comparison, workspace, view), before=before, run=after)
         if no_before or no_after:
             note("The link names a run that is not here.")
-        run_strip.draw(workspace, cascade, shown=after)
+        run_strip.draw(workspace, cascade, current=after)
         if view.headline:
             _figures(workspace, past, view)
     compare_runs.draw(past)

@@ -8,7 +8,7 @@ from stagegap.model.run import Run
 
 
 def dated(run: Run) -> str:
-    """Give the run's name with its day: `v14, 18 Nov`.
+    """The run's name with its day: `v14, 18 Nov`.
 
     The day is that of UTC, so that two people see the same.
     """
@@ -17,6 +17,6 @@ def dated(run: Run) -> str:
 
 
 def day(at: float) -> str:
-    """Give a day of UTC: `18 Nov 2026`."""
+    """A day of UTC: `18 Nov 2026`."""
     moment = datetime.fromtimestamp(at, UTC)
     return f"{moment.day} {moment:%b %Y}"

@@ -21,7 +21,7 @@ _MARK = 'style="font-style:normal;font-weight:700;color:light-dark(#B34700,#F58A
 
 @cache
 def asset(name: str) -> str:
-    """Give the text of a file in `static/`."""
+    """The text of a file in `static/`."""
     return files("stagegap.ui").joinpath("static", *name.split("/")).read_text(encoding="utf-8")
 
 
@@ -84,12 +84,12 @@ def address(url: str) -> None:
 
 def lead(*, caution: str, summary: str, stage: str | None, basis: str, advice: str) -> None:
     """Write the sentences under the verdict, what to know before it first, the finding marked."""
-    found = charts.emphasised(summary, stage=stage).replace("<em>", f"<em {_MARK}>")
+    html = charts.emphasised(summary, stage=stage).replace("<em>", f"<em {_MARK}>")
     small = "".join(
         f'<p style="margin:0;font-size:0.9em;opacity:0.9">{escape(text)}</p>' for text in (basis, advice) if text
     )
     first = f'<p style="margin:0 0 0.5rem"><b>{escape(caution)}</b></p>' if caution else ""
-    streamlit.html(f'{first}<p style="margin:0 0 0.5rem">{found}</p>{small}')
+    streamlit.html(f'{first}<p style="margin:0 0 0.5rem">{html}</p>{small}')
 
 
 def question(text: str) -> None:
@@ -149,7 +149,7 @@ def failure_list(stage: str, html: str, *, record: str | None, before: int, next
     script = _module("presence", "failures/list")
     render = component("stagegap.failures", html='<div id="list"></div>', css=charts.style(), js=script)
     key = f"failures {stage}"
-    at, turn = state.taken(key)
+    at, turn = state.moves(key)
     render(
         key=key,
         data={"html": html, "record": record, "before": before, "next": next_after, "at": at, "turn": turn},

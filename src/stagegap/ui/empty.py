@@ -37,13 +37,13 @@ def no_run(workspace: Workspace, cascade: str, run: str | None) -> None:
     if run is not None:
         note(f"Run {run} has no numbers.")
     streamlit.markdown("Run `stagegap run` in the project folder. This page fills itself when the run ends.")
-    run_strip.draw(workspace, cascade, shown=None)
+    run_strip.draw(workspace, cascade, current=None)
     wait(partial(_has_numbers, workspace, cascade, run))
 
 
 def strips(workspace: Workspace, scorecard: Scorecard) -> None:
     """Write the lines that qualify the numbers below: an active run, newer labels, failures."""
-    if run_strip.draw(workspace, scorecard.cascade, shown=scorecard.run):
+    if run_strip.draw(workspace, scorecard.cascade, current=scorecard.run):
         note(f"The numbers below are those of run {scorecard.run}.")
     newer_labels(workspace, scorecard)
     for sentence in charts.notices(scorecard):
@@ -84,8 +84,8 @@ def no_screen(workspace: Workspace, scorecard: Scorecard, *, is_older: bool) -> 
 
 
 def _has_screen(workspace: Workspace, scorecard: Scorecard) -> bool:
-    found = workspace.oddities.noticed(scorecard.cascade, scorecard.run)
-    return found is not None and not workspace.oddities.is_stale(found.screen)
+    noticing = workspace.oddities.noticed(scorecard.cascade, scorecard.run)
+    return noticing is not None and not workspace.oddities.is_stale(noticing.screen)
 
 
 def comparing(workspace: Workspace, cascade: str, stage: str, who: str) -> None:
@@ -106,9 +106,9 @@ def _has_numbers(workspace: Workspace, cascade: str, run: str | None) -> bool:
     return workspace.runs.scorecard(cascade, run) is not None
 
 
-def _has_newer(workspace: Workspace, shown: Scorecard) -> bool:
-    stored = workspace.runs.scorecard(shown.cascade, shown.run)
-    return stored is not None and stored.labels_seq > shown.labels_seq
+def _has_newer(workspace: Workspace, scorecard: Scorecard) -> bool:
+    stored = workspace.runs.scorecard(scorecard.cascade, scorecard.run)
+    return stored is not None and stored.labels_seq > scorecard.labels_seq
 
 
 def wait(is_there: Callable[[], bool], *, every: float = POLL) -> None:

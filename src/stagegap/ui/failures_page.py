@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 @elements.errors_as_sentences
 def draw(workspace: Workspace) -> None:
     """Draw list, record and tags of the stage that the URL names; or the sentence that says what to do first."""
-    there = opening.scored(workspace)
-    if there is None:
+    scored = opening.scored(workspace)
+    if scored is None:
         return None
-    opened, scorecard = there
+    opened, scorecard = scored
     stages = [row.stage for row in scorecard.stages]
     stage, no_stage = state.chosen("stage", stages, report.explained(scorecard))
     detail = next((detail for detail in scorecard.details if detail.stage == stage), None)
@@ -48,23 +48,28 @@ def draw(workspace: Workspace) -> None:
         offer = partial(offers.of_failures, workspace, scorecard, detail.stage)
         toolbar.draw(opened, offer, run=scorecard.run, drop=("record", "after", "group", "tag"))
         who, verified = identity.annotator()
-    found = workspace.failures.tally(scorecard, detail.stage, who or "")
+    own_tally = workspace.failures.tally(scorecard, detail.stage, who or "")
     with head:
-        streamlit.title(elements.plain(found.tally.headline), anchor=False)
+        streamlit.title(elements.plain(own_tally.tally.headline), anchor=False)
     opening.say_if_elsewhere(opened)
     if no_stage:
         note(f"The stage in the link is not in run {scorecard.run}.")
     failures_filters.stage_switch(stages, detail.stage)
-    return _lists(workspace, scorecard, detail, found, who, verified)
+    return _lists(workspace, scorecard, detail, own_tally, who, verified)
 
 
 def _lists(
-    workspace: Workspace, scorecard: Scorecard, detail: StageDetail, found: OwnTally, who: str | None, verified: bool
+    workspace: Workspace,
+    scorecard: Scorecard,
+    detail: StageDetail,
+    own_tally: OwnTally,
+    who: str | None,
+    verified: bool,
 ) -> None:
     groups = [row.group for row in detail.groups]
-    wanted, tag, problems = failures_filters.draw(stage=detail.stage, groups=groups, tags=found.own.tags)
+    wanted, tag, problems = failures_filters.draw(stage=detail.stage, groups=groups, tags=own_tally.own.tags)
     if tag is not None:
-        wanted = replace(wanted, among=found.own.records(tag))
+        wanted = replace(wanted, among=own_tally.own.records(tag))
     run, asked = scorecard.run, state.asked("record")
     after = int(text) if (text := state.asked("after") or "").isdecimal() else 0
     page = workspace.failures.page(scorecard.cascade, run, wanted, after=after)
@@ -82,16 +87,16 @@ def _lists(
     record = asked if asked in ids else (ids[0] if ids else None)
     left, middle, rail = streamlit.columns([3.6, 4.6, 2.2], gap="medium")
     with left:
-        _list(page, detail.stage, scorecard.noun, record, found)
+        _list(page, detail.stage, scorecard.noun, record, own_tally)
     with middle:
         if record is not None:
             failures_record.draw(workspace, scorecard, record, ids, who)
     with rail:
-        failures_tags.draw(workspace, scorecard, found, record, who, verified)
+        failures_tags.draw(workspace, scorecard, own_tally, record, who, verified)
 
 
-def _list(page: FailurePage, stage: str, noun: str, record: str | None, found: OwnTally) -> None:
-    html = charts.failure_list(page, stage=stage, noun=noun, chosen=None, tags=found.own.by_record)
+def _list(page: FailurePage, stage: str, noun: str, record: str | None, own_tally: OwnTally) -> None:
+    html = charts.failure_list(page, stage=stage, noun=noun, chosen=None, tags=own_tally.own.by_record)
     elements.failure_list(stage, html, record=record, before=page.before, next_after=page.next)
     note(charts.list_sentence(page, noun=noun))
     with streamlit.container(horizontal=True):

@@ -32,8 +32,8 @@ def draw(workspace: Workspace, scorecard: Scorecard, record: str, ids: Sequence[
     elements.chart("record", charts.record_blocks(view, marked=marked))
     streamlit.checkbox("Who said what, and when", key=state.flag_key("history"), on_change=state.take_over("history"))
     if state.asked("history") == "1":
-        found = [workspace.people.history(scorecard.cascade, block.stage, record) for block in view.blocks]
-        elements.chart("history", charts.label_histories(found))
+        histories = [workspace.people.history(scorecard.cascade, block.stage, record) for block in view.blocks]
+        elements.chart("history", charts.label_histories(histories))
     return None
 
 
@@ -42,11 +42,11 @@ def _head(record: str, ids: Sequence[str]) -> None:
     with streamlit.container(horizontal=True, vertical_alignment="center"):
         streamlit.header(elements.plain(record), anchor=False, width="content")
         for name, to in (("Previous", place - 1), ("Next", place + 1)):
-            there = 0 <= to < len(ids)
+            exists = 0 <= to < len(ids)
             streamlit.button(
                 name,
                 key=f"failure {name}",
-                disabled=not there,
+                disabled=not exists,
                 on_click=state.choose,
-                args=("record", ids[to] if there else None),
+                args=("record", ids[to] if exists else None),
             )

@@ -22,7 +22,7 @@ from stagegap.ui.elements import note
 def draw(
     workspace: Workspace,
     scorecard: Scorecard,
-    found: OwnTally,
+    own_tally: OwnTally,
     record: str | None,
     who: str | None,
     verified: bool,
@@ -31,12 +31,12 @@ def draw(
     elements.subheading("Your reasons")
     if who is None:
         return note(f"{identity.invitation()} to note why each fails.")
-    stage = found.tally.stage
+    stage = own_tally.tally.stage
     key = f"tags {scorecard.cascade} {scorecard.run} {stage} {who}"
-    here = found.own.by_record.get(record or "", ())
+    here = own_tally.own.by_record.get(record or "", ())
     rows = [
         {"tag": row.tag, "share": charts.tag_share(row), "win": charts.tag_win(row), "on": row.tag in here}
-        for row in found.tally.rows
+        for row in own_tally.tally.rows
     ]
     data = {
         "context": f"tags/{scorecard.cascade}/{scorecard.run}/{stage}",
@@ -47,7 +47,7 @@ def draw(
         "longest": LONGEST,
     }
     elements.tags(key, data, on_outbox=partial(_take_in, workspace, scorecard, stage, who, verified, key))
-    for sentence in (charts.win_sentence(found.tally), found.tally.basis, *state.troubles(key)):
+    for sentence in (charts.win_sentence(own_tally.tally), own_tally.tally.basis, *state.troubles(key)):
         if sentence:
             note(sentence)
     return None

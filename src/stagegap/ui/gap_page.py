@@ -17,14 +17,14 @@ from stagegap.workspace import Workspace
 @elements.errors_as_sentences
 def draw(workspace: Workspace) -> None:
     """Draw the verdict, both charts and the reasons; or the sentence that says what to do first."""
-    there = opening.scored(workspace)
-    if there is None:
+    scored = opening.scored(workspace)
+    if scored is None:
         return None
-    found, scorecard = there
+    opened, scorecard = scored
     verdict = scorecard.verdict
-    head, tools = streamlit.columns([6, 1.9] if len(found.cascades) == 1 else [5, 3], vertical_alignment="top")
+    head, tools = streamlit.columns([6, 1.9] if len(opened.cascades) == 1 else [5, 3], vertical_alignment="top")
     with tools:
-        toolbar.draw(found, partial(offers.of_run, workspace, scorecard), run=scorecard.run)
+        toolbar.draw(opened, partial(offers.of_run, workspace, scorecard), run=scorecard.run)
     with head:
         streamlit.title(elements.plain(verdict.headline), anchor=False)
     elements.lead(
@@ -34,7 +34,7 @@ def draw(workspace: Workspace) -> None:
         basis=verdict.basis,
         advice=verdict.advice,
     )
-    opening.say_if_elsewhere(found)
+    opening.say_if_elsewhere(opened)
     empty.strips(workspace, scorecard)
     stages = [stage.stage for stage in scorecard.stages]
     why, no_stage = state.chosen("why", stages, report.explained(scorecard))

@@ -17,7 +17,7 @@ WIDTH = 150
 
 
 def annotator() -> tuple[str | None, bool]:
-    """Give the annotator, and whether the identity was checked; None until somebody says who they are."""
+    """The annotator, and whether the identity was checked; None until somebody says who they are."""
     with streamlit.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
         return _annotator()
 
@@ -55,7 +55,7 @@ def _annotator() -> tuple[str | None, bool]:
 
 
 def invitation() -> str:
-    """Give the words that ask somebody to say who they are."""
+    """The words that ask somebody to say who they are."""
     return "Sign in above" if "is_logged_in" in streamlit.user else "Write your initials above"
 
 
@@ -66,7 +66,7 @@ def come_back() -> None:
 
 
 def _providers() -> list[str | None]:
-    """Give the providers that are configured by name; None is the one that has no name."""
+    """The providers that are configured by name; None is the one that has no name."""
     auth = streamlit.secrets.get("auth", {})
     return [name for name, section in auth.items() if isinstance(section, Mapping)] or [None]
 

@@ -46,7 +46,7 @@ def draw(workspace: Workspace, queue: Queue, who: str, verified: bool, record: s
 
 
 def key_of(queue: Queue, who: str) -> str:
-    """Give the key of that person's card."""
+    """The key of that person's card."""
     return f"card {queue.id} {who}"
 
 
@@ -59,7 +59,7 @@ def take_in(workspace: Workspace, queue: Queue, who: str, verified: bool, key: s
 def given(
     workspace: Workspace, queue: Queue, who: str, *, acknowledged: Sequence[str], record: str | None = None
 ) -> dict[str, Any]:
-    """Give all that the card gets: its form, the next payloads, the last answer for undo, how far the person is.
+    """All that the card gets: its form, the next payloads, the last answer for undo, how far the person is.
 
     `record` is the one that the link asks for: it comes first, with the person's own answer where there is one.
     """
@@ -96,7 +96,7 @@ def _opened(workspace: Workspace, queue: Queue, who: str, record: str | None) ->
 
 
 def _values(queue: Queue, item: QueueItem, label: Label) -> dict[str, Json]:
-    """Give the values that the form shows again."""
+    """The values that the form shows again."""
     return values_of_judgement(label, queue, item) if queue.purpose == "judge" else values_from_label(label)
 
 

@@ -25,10 +25,10 @@ KINDS = {
 @elements.errors_as_sentences
 def draw(workspace: Workspace) -> None:
     """Draw the card for the stage, the person, the queue and the record that the URL names."""
-    there = opening.chosen(workspace)
-    if there is None:
+    choice = opening.chosen(workspace)
+    if choice is None:
         return None
-    _, cascade = there
+    _, cascade = choice
     stages = {stage.stage: stage for stage in workspace.labels.label_stages(cascade)}
     stage, unknown = state.chosen("stage", list(stages), next(iter(stages), None))
     if stage is None:
@@ -77,14 +77,14 @@ def _own(workspace: Workspace, cascade: str, stage: str, who: str) -> None:
 
 def _planner(workspace: Workspace, cascade: str, stage: str, queue: Queue, who: str) -> None:
     """Say what decides which stage is worst, and offer to begin with exactly those records."""
-    found = workspace.labels.next_labels(cascade, who)
-    if found is None:
+    planned = workspace.labels.next_labels(cascade, who)
+    if planned is None:
         return
-    if found.newer:
-        background.refresh(workspace, cascade, found.run)
+    if planned.newer:
+        background.refresh(workspace, cascade, planned.run)
     with streamlit.container(horizontal=True, vertical_alignment="center", gap="small"):
-        elements.note(found.sentence)
-        at = stage if stage in found.wanted else next(iter(found.wanted), None)
+        elements.note(planned.sentence)
+        at = stage if stage in planned.wanted else next(iter(planned.wanted), None)
         if at is not None and (queue.purpose != "next" or at != stage):
             streamlit.button(
                 f"Label these at {at}",
@@ -94,7 +94,7 @@ def _planner(workspace: Workspace, cascade: str, stage: str, queue: Queue, who: 
 
 
 def _queue(workspace: Workspace, cascade: str, stage: str) -> Queue:
-    """Give the queue that the link names; that of another stage stays behind when the stage is switched."""
+    """The queue that the link names; that of another stage stays behind when the stage is switched."""
     name = state.asked("queue") or "random"
     known = workspace.labels.queue_of(cascade, name)
     return workspace.labels.queue(cascade, stage, "random" if known and known.stage != stage else name)

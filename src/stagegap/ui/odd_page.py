@@ -27,52 +27,52 @@ LONGEST = 300
 @elements.errors_as_sentences
 def draw(workspace: Workspace) -> None:
     """Draw the cards of the run that the URL names, or one card with its records."""
-    there = opening.scored(workspace)
-    if there is None:
+    scored = opening.scored(workspace)
+    if scored is None:
         return None
-    opened, scorecard = there
-    found = workspace.oddities.noticed(scorecard.cascade, scorecard.run)
+    opened, scorecard = scored
+    noticing = workspace.oddities.noticed(scorecard.cascade, scorecard.run)
     head, right = streamlit.columns(toolbar.widths(opened), vertical_alignment="top")
     with right:
-        offer = partial(offers.of_oddities if found else offers.of_run, workspace, scorecard, found)
+        offer = partial(offers.of_oddities if noticing else offers.of_run, workspace, scorecard, noticing)
         toolbar.draw(opened, offer, run=scorecard.run, drop=("check", "record"))
         who, verified = identity.annotator()
     with head:
-        streamlit.title(elements.plain(found.headline if found else "Looking for what is strange"), anchor=False)
+        streamlit.title(elements.plain(noticing.headline if noticing else "Looking for what is strange"), anchor=False)
     opening.say_if_elsewhere(opened)
-    if found is None or workspace.oddities.is_stale(found.screen):
+    if noticing is None or workspace.oddities.is_stale(noticing.screen):
         background.screen(workspace, scorecard.cascade, scorecard.run)
-        empty.no_screen(workspace, scorecard, is_older=found is not None)
-    if found is None:
+        empty.no_screen(workspace, scorecard, is_older=noticing is not None)
+    if noticing is None:
         return None
     key = state.asked("check")
-    row = next((row for row in (*found.open, *found.dismissed) if key in (row.card.key, row.card.detector)), None)
+    row = next((row for row in (*noticing.open, *noticing.dismissed) if key in (row.card.key, row.card.detector)), None)
     if row is not None:
-        return _one(workspace, scorecard, found, row, who, verified)
+        return _one(workspace, scorecard, noticing, row, who, verified)
     if key is not None:
         note("The card in the link is not on this screen.")
-    return _all(workspace, found, who, verified)
+    return _all(workspace, noticing, who, verified)
 
 
-def _all(workspace: Workspace, found: Noticing, who: str | None, verified: bool) -> None:
-    note(found.screen.basis)
-    if who is None and found.open:
+def _all(workspace: Workspace, noticing: Noticing, who: str | None, verified: bool) -> None:
+    note(noticing.screen.basis)
+    if who is None and noticing.open:
         note(f"{identity.invitation()} to say that a card is not odd, or to flag it.")
-    for row in found.open:
+    for row in noticing.open:
         with streamlit.container(border=True, gap="xsmall"):
             _card(row)
-            _actions(workspace, found, row, who, verified, opens=True)
-    if found.dismissed:
-        with streamlit.expander(f"{counted(len(found.dismissed), 'card')} said to be not odd"):
-            for row in found.dismissed:
-                _dismissed(workspace, found, row, who, verified)
-    _trials(found)
-    with streamlit.expander(f"{counted(len(found.screen.checks), 'check')} and their rules"):
-        elements.chart("checks", charts.checks(found.screen.checks))
+            _actions(workspace, noticing, row, who, verified, opens=True)
+    if noticing.dismissed:
+        with streamlit.expander(f"{counted(len(noticing.dismissed), 'card')} said to be not odd"):
+            for row in noticing.dismissed:
+                _dismissed(workspace, noticing, row, who, verified)
+    _trials(noticing)
+    with streamlit.expander(f"{counted(len(noticing.screen.checks), 'check')} and their rules"):
+        elements.chart("checks", charts.checks(noticing.screen.checks))
 
 
-def _trials(found: Noticing) -> None:
-    screen = found.screen
+def _trials(noticing: Noticing) -> None:
+    screen = noticing.screen
     if screen.curves or screen.tried:
         streamlit.header("What was tried", anchor=False)
         elements.chart("trials", charts.trials(screen))
@@ -82,14 +82,14 @@ def _trials(found: Noticing) -> None:
 
 
 def _one(
-    workspace: Workspace, scorecard: Scorecard, found: Noticing, row: Noticed, who: str | None, verified: bool
+    workspace: Workspace, scorecard: Scorecard, noticing: Noticing, row: Noticed, who: str | None, verified: bool
 ) -> None:
     streamlit.button("All cards", icon=":material/arrow_back:", on_click=_leave)
     _card(row)
     note(f"Shown when {row.card.rule}.")
     if row.card.plot is not None:
         elements.chart("plot", charts.oddity_plot(row.card.plot))
-    _actions(workspace, found, row, who, verified, opens=False)
+    _actions(workspace, noticing, row, who, verified, opens=False)
     odd_record.draw(workspace, scorecard, row.card, who)
 
 
@@ -109,10 +109,10 @@ def _card(row: Noticed) -> None:
 
 
 def _actions(
-    workspace: Workspace, found: Noticing, row: Noticed, who: str | None, verified: bool, *, opens: bool
+    workspace: Workspace, noticing: Noticing, row: Noticed, who: str | None, verified: bool, *, opens: bool
 ) -> None:
     key = row.card.key
-    say = partial(workspace.oddities.say, found.screen, key, who=who or "", verified=verified)
+    say = partial(workspace.oddities.say, noticing.screen, key, who=who or "", verified=verified)
     with streamlit.container(horizontal=True):
         if opens:
             streamlit.button(
@@ -138,7 +138,7 @@ def _actions(
         )
 
 
-def _dismissed(workspace: Workspace, found: Noticing, row: Noticed, who: str | None, verified: bool) -> None:
+def _dismissed(workspace: Workspace, noticing: Noticing, row: Noticed, who: str | None, verified: bool) -> None:
     event = row.dismissed
     assert event is not None, "only dismissed cards stand here"
     streamlit.markdown(elements.plain(row.card.sentence))
@@ -148,7 +148,7 @@ def _dismissed(workspace: Workspace, found: Noticing, row: Noticed, who: str | N
         key=f"show {row.card.key}",
         disabled=who is None,
         on_click=workspace.oddities.say,
-        args=(found.screen, row.card.key, "show"),
+        args=(noticing.screen, row.card.key, "show"),
         kwargs={"who": who or "", "verified": verified},
     )
 

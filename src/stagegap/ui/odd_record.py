@@ -25,9 +25,9 @@ def draw(workspace: Workspace, scorecard: Scorecard, card: Oddity, who: str | No
     assert record is not None, "the first record is the default"
     left, right = streamlit.columns([2, 5], gap="medium")
     with left:
-        shown = len(card.records)
-        more = f"The plainest {shown} of {counted(card.count, scorecard.noun)}." if card.count > shown else ""
-        note(more or f"{counted(shown, scorecard.noun)}.")
+        n = len(card.records)
+        more = f"The plainest {n} of {counted(card.count, scorecard.noun)}." if card.count > n else ""
+        note(more or f"{counted(n, scorecard.noun)}.")
         elements.chart("odd records", charts.oddity_records(card, chosen=record), picks="record")
     with right:
         if unknown:

@@ -22,7 +22,7 @@ NOT_LOOKED = "Without what looks strange: nobody looked yet. It is being looked 
 
 
 def of_run(workspace: Workspace, scorecard: Scorecard, stage: str | None = None) -> Offer:
-    """Give a run: its report, which explains the failures of a stage, and its figures.
+    """A run: its report, which explains the failures of a stage, and its figures.
 
     Where nobody looked for what is strange yet, that begins beside the page, and the offer says so.
     """
@@ -33,16 +33,14 @@ def of_run(workspace: Workspace, scorecard: Scorecard, stage: str | None = None)
     waiting = workspace.failures.waiting_for_anybody(
         scorecard.cascade, listed | (report.odd_examples(odd) if odd else set())
     )
-    shown, strange = report.without(scorecard, waiting), report.without_words(odd, waiting) if odd else None
-    count = counted(report.shown_records(shown, stage), "failure")
+    safe, strange = report.without(scorecard, waiting), report.without_words(odd, waiting) if odd else None
+    count = counted(report.shown_records(safe, stage), "failure")
     return Offer(
         name=f"{scorecard.cascade}-{scorecard.run}",
         texts=f"{count}: what the system answered, and what is right",
         left_out=_left_out(waiting, scorecard.noun),
         lacks="" if odd else NOT_LOOKED,
-        report=lambda records: report.html(
-            shown, records=records, left_out=len(waiting), stage=stage, oddities=strange
-        ),
+        report=lambda records: report.html(safe, records=records, left_out=len(waiting), stage=stage, oddities=strange),
         json=report.numbers_json(scorecard, oddities=strange),
         csv=report.numbers_csv(scorecard),
         markdown=report.markdown(scorecard, oddities=strange),
@@ -50,8 +48,8 @@ def of_run(workspace: Workspace, scorecard: Scorecard, stage: str | None = None)
 
 
 def of_failures(workspace: Workspace, scorecard: Scorecard, stage: str) -> Offer:
-    """Give the failures of a stage: the report that explains them, and how often each group of records fails."""
-    detail = next(one for one in scorecard.details if one.stage == stage)
+    """The failures of a stage: the report that explains them, and how often each group of records fails."""
+    detail = next(detail for detail in scorecard.details if detail.stage == stage)
     rows = [row for row in frames.group_rows(scorecard) if row["stage"] == stage]
     return replace(
         of_run(workspace, scorecard, stage),
@@ -63,7 +61,7 @@ def of_failures(workspace: Workspace, scorecard: Scorecard, stage: str) -> Offer
 
 
 def of_agreement(scorecard: Scorecard, *, headline: str, stage: str, notes: Sequence[str]) -> Offer:
-    """Give how far people agree at every stage."""
+    """How far people agree at every stage."""
     rows = report.agreement_rows(scorecard)
     return Offer(
         name=f"{scorecard.cascade}-{scorecard.run}-agreement",
@@ -74,34 +72,34 @@ def of_agreement(scorecard: Scorecard, *, headline: str, stage: str, notes: Sequ
 
 
 def of_comparison(workspace: Workspace, view: Comparison) -> Offer:
-    """Give a comparison of two runs."""
+    """A comparison of two runs."""
     from stagegap.analysis.changes.frames import comparison_rows
 
     waiting = workspace.failures.waiting_for_anybody(view.cascade, report.changed_records(view))
-    shown = report.without_changes(view, waiting)
-    count = counted(report.shown_changes(shown), view.noun)
+    safe = report.without_changes(view, waiting)
+    count = counted(report.shown_changes(safe), view.noun)
     return Offer(
         name=f"{view.cascade}-{view.before}-{view.after}",
         texts=f"{count} that got worse: what both runs answered, and what is right",
         left_out=_left_out(waiting, view.noun),
-        report=lambda records: report.comparison_html(shown, records=records, left_out=len(waiting)),
+        report=lambda records: report.comparison_html(safe, records=records, left_out=len(waiting)),
         json=codec.to_json(report.textless_changes(view)),
         csv=report.rows_csv(comparison_rows(view)),
         markdown=report.comparison_markdown(view),
     )
 
 
-def of_oddities(workspace: Workspace, scorecard: Scorecard, found: Noticing) -> Offer:
-    """Give what looks strange in a run: its report with the open cards, and the figures of all."""
+def of_oddities(workspace: Workspace, scorecard: Scorecard, noticing: Noticing) -> Offer:
+    """What looks strange in a run: its report with the open cards, and the figures of all."""
     from stagegap.analysis.oddities.rows import card_rows
 
-    rows = card_rows(report.nameless(found))
+    rows = card_rows(report.nameless(noticing))
     return replace(
         of_run(workspace, scorecard),
         name=f"{scorecard.cascade}-{scorecard.run}-oddities",
         json=codec.to_json(rows),
         csv=report.rows_csv(rows),
-        markdown=report.odd_markdown(report.nameless(found)),
+        markdown=report.odd_markdown(report.nameless(noticing)),
     )
 
 

@@ -28,7 +28,7 @@ class Opening:
 
 
 def chosen(workspace: Workspace) -> tuple[Sequence[str], str] | None:
-    """Give all cascades and the one that the URL names, else the first; without any, say how to get one."""
+    """All cascades and the one that the URL names, else the first; without any, say how to get one."""
     cascades = workspace.cascades()
     if not cascades:
         empty.no_cascade()
@@ -38,13 +38,13 @@ def chosen(workspace: Workspace) -> tuple[Sequence[str], str] | None:
 
 
 def opened(workspace: Workspace) -> Opening | None:
-    """Give the cascade and the run that the URL names, else the first and its newest; None without a cascade."""
-    there = chosen(workspace)
-    if there is None:
+    """The cascade and the run that the URL names, else the first and its newest; None without a cascade."""
+    choice = chosen(workspace)
+    if choice is None:
         return None
-    cascades, cascade = there
+    cascades, cascade = choice
     runs = workspace.runs.of(cascade)
-    run, no_run = state.chosen("run", [one.name for one in runs], None)
+    run, no_run = state.chosen("run", [run.name for run in runs], None)
     return Opening(
         cascades=cascades,
         cascade=cascade,
@@ -55,21 +55,21 @@ def opened(workspace: Workspace) -> Opening | None:
 
 
 def scored(workspace: Workspace) -> tuple[Opening, Scorecard] | None:
-    """Give the same and the run's numbers; without numbers, say how to get them, and wait for them."""
-    found = opened(workspace)
-    if found is None:
+    """The same and the run's numbers; without numbers, how to get them, and wait for them."""
+    opening = opened(workspace)
+    if opening is None:
         return None
-    if found.scorecard is None:
+    if opening.scorecard is None:
         run = state.asked("run")
-        empty.no_run(workspace, found.cascade, run if run in [one.name for one in found.runs] else None)
+        empty.no_run(workspace, opening.cascade, run if run in [known.name for known in opening.runs] else None)
         return None
-    return found, found.scorecard
+    return opening, opening.scorecard
 
 
-def say_if_elsewhere(found: Opening) -> None:
+def say_if_elsewhere(opening: Opening) -> None:
     """Say that the link names something else than what the page shows."""
-    if found.elsewhere:
-        note(found.elsewhere)
+    if opening.elsewhere:
+        note(opening.elsewhere)
 
 
 def _elsewhere(cascade: str, *, is_run_here: bool) -> str:

@@ -38,7 +38,7 @@ class KnownOrigins:
         if origin is None:
             return True
         try:
-            found = urlsplit(origin.decode("latin-1"))
-            return found.hostname in self._hosts or found.netloc.encode("latin-1") == headers.get(b"host")
+            address = urlsplit(origin.decode("latin-1"))
+            return address.hostname in self._hosts or address.netloc.encode("latin-1") == headers.get(b"host")
         except ValueError:
             return False

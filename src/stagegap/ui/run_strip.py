@@ -18,26 +18,26 @@ EVERY = 2.0
 """Seconds between two looks while a run goes on."""
 
 
-def draw(workspace: Workspace, cascade: str, *, shown: str | None) -> bool:
+def draw(workspace: Workspace, cascade: str, *, current: str | None) -> bool:
     """Write a line for each run that goes on, newer than the one that is shown; give whether there is one."""
-    if not _active(workspace, cascade, shown):
+    if not _active(workspace, cascade, current):
         return False
 
     @streamlit.fragment(run_every=EVERY)
     def strip() -> None:
-        active = _active(workspace, cascade, shown)
+        active = _active(workspace, cascade, current)
         if not active:
             streamlit.rerun()
         past = workspace.past(cascade)
-        live = {one.name: one for one in past.live()}
+        live = {live_run.name: live_run for live_run in past.live()}
         for run in active:
             if run.name not in live:
                 note(f"Run {run.name} has started and not ended yet.")
                 continue
             note(sentence(live[run.name]))
-            found = past.so_far(live[run.name])
-            if found is not None:
-                note(found.sentence)
+            so_far = past.so_far(live[run.name])
+            if so_far is not None:
+                note(so_far.sentence)
 
     strip()
     return True
@@ -45,12 +45,12 @@ def draw(workspace: Workspace, cascade: str, *, shown: str | None) -> bool:
 
 def sentence(live: LiveRun) -> str:
     """Say how far a run is: `Run v3, system: draft 412 of 1,000, 3 errors, $1.31, about 2 min left.`"""
-    stage = next((one for one in live.stages if one.done < one.total), None)
+    stage = next((stage for stage in live.stages if stage.done < stage.total), None)
     where = f"Run {live.name}, part {min(live.cells + 1, live.of)} of {live.of}, {live.cell}"
     if stage is None:
         return f"{where}: done, computing its numbers."
-    done, errors = sum(one.done for one in live.stages), sum(one.errors for one in live.stages)
-    cost = sum(one.cost for one in live.stages)
+    done, errors = sum(stage.done for stage in live.stages), sum(stage.errors for stage in live.stages)
+    cost = sum(stage.cost for stage in live.stages)
     parts = [f"{stage.stage} {stage.done:,} of {stage.total:,}"]
     parts += [counted(errors, "error")] if errors else []
     parts += [f"${cost:,.2f}"] if cost else []
@@ -59,6 +59,6 @@ def sentence(live: LiveRun) -> str:
     return f"{where}: {', '.join(parts)}."
 
 
-def _active(workspace: Workspace, cascade: str, shown: str | None) -> Sequence[Run]:
-    newer = takewhile(lambda run: run.name != shown, workspace.runs.of(cascade))
+def _active(workspace: Workspace, cascade: str, current: str | None) -> Sequence[Run]:
+    newer = takewhile(lambda run: run.name != current, workspace.runs.of(cascade))
     return [run for run in newer if run.status is RunStatus.RUNNING]

@@ -26,7 +26,7 @@ HOST = "STAGEGAP_HOST"
 
 
 def settings() -> dict[str, Any]:
-    """Give the settings by their dotted names.
+    """The settings by their dotted names.
 
     >>> settings()["browser.gatherUsageStats"]
     False
@@ -69,16 +69,16 @@ def serve(
 
 
 def _identity(folder: Path) -> dict[str, Any]:
-    """Give the settings by which people are known: a proxy's header and its name, and the secrets of the project."""
+    """The settings by which people are known: a proxy's header and its name, and the secrets of the project."""
     header, host = (os.environ.get(name, "").strip() for name in (HEADER, HOST))
-    found: dict[str, Any] = {"server.trustedUserHeaders": {header: "email"}} if header else {}
+    options: dict[str, Any] = {"server.trustedUserHeaders": {header: "email"}} if header else {}
     if host:
         allowed = [*settings()["server.allowedHosts"], host]
-        found |= {"server.allowedHosts": allowed, "browser.serverAddress": host}
+        options |= {"server.allowedHosts": allowed, "browser.serverAddress": host}
     secrets = folder / ".streamlit" / "secrets.toml"
     if secrets.is_file():
-        found["secrets.files"] = [str(Path.home() / ".streamlit" / "secrets.toml"), str(secrets)]
-    return found
+        options["secrets.files"] = [str(Path.home() / ".streamlit" / "secrets.toml"), str(secrets)]
+    return options
 
 
 def _check_free(port: int) -> None:

@@ -55,19 +55,19 @@ def _link(why: str) -> None:
 def _dialog(offer: Callable[[], Offer], link: dict[str, str]) -> None:
     """Offer a link, the report and the numbers; texts of records leave the machine only when asked for."""
     _address(link)
-    found = offer()
-    if found.lacks:
-        elements.note(found.lacks)
-    with_records = bool(found.texts) and streamlit.checkbox(f"With the texts of {found.texts}")
-    if found.left_out:
-        elements.note(found.left_out)
-    _download("Download report", found.report(with_records), f"{found.name}.html", "text/html")
+    offered = offer()
+    if offered.lacks:
+        elements.note(offered.lacks)
+    with_records = bool(offered.texts) and streamlit.checkbox(f"With the texts of {offered.texts}")
+    if offered.left_out:
+        elements.note(offered.left_out)
+    _download("Download report", offered.report(with_records), f"{offered.name}.html", "text/html")
     elements.note("One file for any browser and for paper: no script, nothing loaded from outside.")
     with streamlit.container(horizontal=True):
-        _download("Numbers (JSON)", found.json, f"{found.name}.json", "application/json")
-        _download("Numbers (CSV)", found.csv, f"{found.name}.csv", "text/csv")
-        if found.markdown:
-            _download("Markdown", found.markdown, f"{found.name}.md", "text/markdown")
+        _download("Numbers (JSON)", offered.json, f"{offered.name}.json", "application/json")
+        _download("Numbers (CSV)", offered.csv, f"{offered.name}.csv", "text/csv")
+        if offered.markdown:
+            _download("Markdown", offered.markdown, f"{offered.name}.md", "text/markdown")
     elements.note("These hold no text of a record.")
 
 

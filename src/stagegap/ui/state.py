@@ -20,7 +20,7 @@ _PAGE = "page"
 
 
 def chosen(name: str, allowed: Sequence[str], default: str | None) -> tuple[str | None, bool]:
-    """Give the value of a URL parameter, or the default; and whether the URL asked for something unknown."""
+    """The value of a URL parameter, or the default; and whether the URL asked for something unknown."""
     wanted = asked(name)
     if wanted in allowed:
         return wanted, False
@@ -28,12 +28,12 @@ def chosen(name: str, allowed: Sequence[str], default: str | None) -> tuple[str 
 
 
 def asked(name: str) -> str | None:
-    """Give the value of a URL parameter as it stands there, None when it is empty."""
+    """The value of a URL parameter as it stands there, None when it is empty."""
     return (streamlit.query_params.get(name) or "").strip() or None
 
 
 def carry_over(page: str, *names: str) -> None:
-    """Give a page that the top bar leads to, whose address is bare, what the page before had chosen of `names`."""
+    """A page that the top bar leads to, whose address is bare, what the page before had chosen of `names`."""
     is_arriving = streamlit.session_state.get(_PAGE) not in (None, page)
     streamlit.session_state[_PAGE] = page
     for name in names:
@@ -59,12 +59,12 @@ def _write(name: str, value: str | None) -> None:
 
 
 def link(**fixed: str) -> str:
-    """Give the address of the page as it is shown, with some parameters written out that are left to a default.
+    """The address of the page as it is shown, with some parameters written out that are left to a default.
 
     Who looks is not in it: whoever opens the link is somebody else.
     """
-    shown = {name: value for name, value in streamlit.query_params.to_dict().items() if name != "who"}
-    return f"{streamlit.context.url or ''}?{urlencode({**shown, **fixed})}"
+    query = {name: value for name, value in streamlit.query_params.to_dict().items() if name != "who"}
+    return f"{streamlit.context.url or ''}?{urlencode({**query, **fixed})}"
 
 
 def picker_key(name: str, value: str | bool | None) -> str:
@@ -75,7 +75,7 @@ def picker_key(name: str, value: str | bool | None) -> str:
 
 
 def take_over(name: str, *, drop: Sequence[str] = (), off: str | None = None) -> Callable[[], None]:
-    """Give the callback by which a control writes its value into the URL and takes others out of it.
+    """The callback by which a control writes its value into the URL and takes others out of it.
 
     A box that is ticked writes `1`, or nothing where `off` is what an empty one writes. Streamlit also calls it for a
     control whose page was interrupted while it was drawn: one that holds what the page set changes nothing.
@@ -104,7 +104,7 @@ def flag_key(name: str, *, off: str | None = None) -> str:
 
 
 def take_move(component: str) -> Callable[[], None]:
-    """Give the callback by which a list writes the record, or the place after which its page begins, into the URL."""
+    """The callback by which a list writes the record, or the place after which its page begins, into the URL."""
 
     def callback() -> None:
         move = _last_move(component)
@@ -117,8 +117,8 @@ def take_move(component: str) -> Callable[[], None]:
     return callback
 
 
-def taken(component: str) -> tuple[int, int]:
-    """Give the number of the last move that the URL has in it, and how often something else chose since the start.
+def moves(component: str) -> tuple[int, int]:
+    """The number of the last move that the URL has in it, and how often something else chose since the start.
 
     A component that is ahead of the server tells by them whether what it is given is older than its own last move.
     """
@@ -132,12 +132,12 @@ def _last_move(component: str) -> Mapping[str, Json]:
 
 
 def chart_key(chart: str) -> str:
-    """Give the key of a chart's component."""
+    """The key of a chart's component."""
     return _CHART + chart
 
 
 def take_pick(chart: str, name: str) -> Callable[[], None]:
-    """Give the callback by which a clicked chart row writes its value into the URL."""
+    """The callback by which a clicked chart row writes its value into the URL."""
 
     def callback() -> None:
         picked = streamlit.session_state[chart_key(chart)].get("pick")
@@ -148,7 +148,7 @@ def take_pick(chart: str, name: str) -> Callable[[], None]:
 
 
 def outbox(card: str) -> list[Mapping[str, Json]]:
-    """Give the events that the card holds and that are not acknowledged yet."""
+    """The events that the card holds and that are not acknowledged yet."""
     sent = streamlit.session_state[card].get("outbox")
     return list(sent["events"]) if sent else []
 
@@ -160,10 +160,10 @@ def settle(card: str, *, stored: Sequence[str], troubles: Sequence[str]) -> None
 
 
 def acknowledged(card: str) -> list[str]:
-    """Give the ids that were stored last; the card drops them."""
+    """The ids that were stored last; the card drops them."""
     return streamlit.session_state.get(_ACKNOWLEDGED + card, [])
 
 
 def troubles(card: str) -> list[str]:
-    """Give the reasons why events could not be stored."""
+    """The reasons why events could not be stored."""
     return streamlit.session_state.get(_TROUBLES + card, [])

@@ -10,17 +10,17 @@ from stagegap.ui import days, elements, share
 from stagegap.ui.opening import Opening
 
 
-def draw(found: Opening, offer: Callable[[], share.Offer], *, run: str, drop: Sequence[str] = ()) -> None:
+def draw(opened: Opening, offer: Callable[[], share.Offer], *, run: str, drop: Sequence[str] = ()) -> None:
     """Draw the pickers and Share; another run takes the parameters of `drop` out of the address."""
     with streamlit.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
-        cascade_picker(found.cascades, found.cascade, drop=drop)
-        elements.picker("Run", "run", {one.name: days.dated(one) for one in found.runs}, run, drop=drop)
+        cascade_picker(opened.cascades, opened.cascade, drop=drop)
+        elements.picker("Run", "run", {listed.name: days.dated(listed) for listed in opened.runs}, run, drop=drop)
         share.button(offer, run=run)
 
 
-def widths(found: Opening) -> tuple[float, float]:
-    """Give how the width of a page is shared between its title and the toolbar."""
-    return (4, 1.6) if len(found.cascades) == 1 else (4, 2.6)
+def widths(opened: Opening) -> tuple[float, float]:
+    """How the width of a page is shared between its title and the toolbar."""
+    return (4, 1.6) if len(opened.cascades) == 1 else (4, 2.6)
 
 
 def cascade_picker(cascades: Sequence[str], cascade: str, *, drop: Sequence[str] = ()) -> None:

@@ -36,13 +36,13 @@ def draw(scorecard: Scorecard, stages: list[str], why: str | None) -> None:
 
 
 def _failures(scorecard: Scorecard, stage: str, group: str | None = None) -> str:
-    """Give the address of a stage's failures, of one group where it is named."""
+    """The address of a stage's failures, of one group where it is named."""
     parts = {"cascade": scorecard.cascade, "run": scorecard.run, "stage": stage, **({"group": group} if group else {})}
     return f"failures?{urlencode(parts)}"
 
 
 def _record(scorecard: Scorecard, stage: str, record: str) -> str:
-    """Give the address of one failure: answers are shown where it is known who looks, and nowhere else."""
+    """The address of one failure: answers are shown where it is known who looks, and nowhere else."""
     return f"{_failures(scorecard, stage)}&{urlencode({'record': record})}"
 
 

@@ -87,13 +87,13 @@ class Attribution:
         if made_from is None:
             return None
         cascade, stage = self.cascade, self.cascade.outcome.stage
-        kept = self._store.view(self.run.id, OPTIONS)
-        options = codec.from_json(RunOptions, kept[0]) if kept else RunOptions()
+        view = self._store.view(self.run.id, OPTIONS)
+        options = codec.from_json(RunOptions, view[0]) if view else RunOptions()
         records = options.chosen(
             [
-                one
-                for one in self._store.origins.records(made_from.records_digest)
-                if cascade.evaluate in (None, one.split)
+                record
+                for record in self._store.origins.records(made_from.records_digest)
+                if cascade.evaluate in (None, record.split)
             ]
         )
         ids = [record.id for record in records[:MOST]]
@@ -117,43 +117,48 @@ class Attribution:
 
     def blame(self) -> Blame:
         """Put the methods of attribution side by side."""
-        return self._keeper.kept("blame", Blame, lambda: blame(self.evidence))
+        return self._keeper.view("blame", Blame, lambda: blame(self.evidence))
 
     def faults(self) -> FaultsView:
         """Account for faults per stage and for the causes of each bad record."""
-        return self._keeper.kept("faults", FaultsView, lambda: faults_view(self.evidence))
+        return self._keeper.view("faults", FaultsView, lambda: faults_view(self.evidence))
 
     def agree(self, *, epsilon: float = EPSILON) -> AgreeView:
         """Compare people with each other and with the system; epsilon is the price of a person in the test."""
         name = f"agree {epsilon!r}"
-        view = self._keeper.kept(name, AgreeView, lambda: agree_view(self.evidence, epsilon=epsilon))
+        view = self._keeper.view(name, AgreeView, lambda: agree_view(self.evidence, epsilon=epsilon))
         return replace(view, judged=self._judged())
 
     def _judged(self) -> tuple[JudgedOutcome, ...]:
-        """Give what people who judged this run's answers say of all of them; judgements make no kept view old."""
-        made = self._store.judgements(self.cascade.name)
-        queues = [one for one in self._store.queues(self.cascade.name) if one.purpose == "judge"] if made else []
-        found = [
+        """What people who judged this run's answers say of all of them; judgements make no kept view old."""
+        judgements = self._store.judgements(self.cascade.name)
+        queues = (
+            [queue for queue in self._store.queues(self.cascade.name) if queue.purpose == "judge"] if judgements else []
+        )
+        outcomes = [
             judged_outcome(
-                self.evidence, one.stage, judging_of(one), [label for label in made if label.queue == one.id]
+                self.evidence,
+                queue.stage,
+                judging_of(queue),
+                [label for label in judgements if label.queue == queue.id],
             )
-            for one in queues
-            if one.run == self.run.id
+            for queue in queues
+            if queue.run == self.run.id
         ]
-        return tuple(one for one in found if one is not None)
+        return tuple(outcome for outcome in outcomes if outcome is not None)
 
     def escalation(self, cheap: str = "", strong: str = "") -> EscalationView:
         """Say what asking a stronger stage about more records would buy and cost. Raises: ConfigurationError."""
         name = f"escalation {cheap} {strong}"
-        return self._keeper.kept(name, EscalationView, lambda: escalation(self.evidence, cheap, strong))
+        return self._keeper.view(name, EscalationView, lambda: escalation(self.evidence, cheap, strong))
 
     def need(self) -> NeedView:
         """Plan the labels that decide which stage is worst."""
-        return self._keeper.kept("need", NeedView, lambda: need_view(self.evidence))
+        return self._keeper.view("need", NeedView, lambda: need_view(self.evidence))
 
     def slices(self) -> SlicesView:
         """Look for the bottleneck of each group of records."""
-        return self._keeper.kept("slices", SlicesView, lambda: slices_view(self.evidence))
+        return self._keeper.view("slices", SlicesView, lambda: slices_view(self.evidence))
 
     def selfcheck(
         self,
@@ -192,7 +197,7 @@ _WHOLE = ("n", "clusters")
 
 
 def to_frame(view: frames.RunView) -> Frame:
-    """Give the figures of a view as a pandas frame, one a row. Raises: ConfigurationError without pandas."""
+    """The figures of a view as a pandas frame, one a row. Raises: ConfigurationError without pandas."""
     columns: dict[str, Column] = dict.fromkeys(frames.COLUMNS, Column.TEXT)
     columns |= dict.fromkeys(_NUMBERS, Column.NUMBER) | dict.fromkeys(_WHOLE, Column.WHOLE)
     return frame(columns, frames.figures(view))

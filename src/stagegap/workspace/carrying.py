@@ -35,7 +35,7 @@ class _Earlier:
     """What was put in then, by stage and record; None where the labels of then can't be told."""
 
     def since(self, cell: CellWork) -> frozenset[str] | None:
-        """Give the records that have changed or that another answer is put in for; None where that is unknown."""
+        """The records that have changed or that another answer is put in for; None where that is unknown."""
         if not cell.given:
             return self.changed
         if self.given is None:
@@ -57,13 +57,13 @@ def keep_basis(store: Store, run: str, basis: Basis) -> None:
 def with_carries(
     store: Store, run: str, cascade: Cascade, cells: Sequence[CellWork], *, basis: Basis, labels: Sequence[Label]
 ) -> tuple[CellWork, ...]:
-    """Give the cells of a run with what they may take over from others, as far as those have come."""
-    earlier = [one for one in _earlier(store, cascade, basis, labels) if one.run != run]
+    """The cells of a run with what they may take over from others, as far as those have come."""
+    earlier = [other for other in _earlier(store, cascade, basis, labels) if other.run != run]
     return tuple(replace(cell, carries=tuple(_carries(cascade, cell, basis, earlier))) for cell in cells)
 
 
 def _earlier(store: Store, cascade: Cascade, now: Basis, labels: Sequence[Label]) -> Iterator[_Earlier]:
-    """Give the newest runs, up to one that called stages again: before it other answers may have been given."""
+    """The newest runs, up to one that called stages again: before it other answers may have been given."""
     for run, body in store.carrying.sources(cascade.name, BASIS, limit=LOOK_BACK):
         then = codec.from_json(Basis, body)
         yield _Earlier(
@@ -82,16 +82,16 @@ def _given(then: Basis, cascade: Cascade, labels: Sequence[Label]) -> Mapping[st
 
 
 def _carries(cascade: Cascade, cell: CellWork, now: Basis, earlier: Sequence[_Earlier]) -> Iterator[Carry]:
-    """Give the carries of the runs that share the most stages with this one, the newest first."""
-    found: list[tuple[_Earlier, dict[str, int]]] = []
-    for one in earlier:
+    """The carries of the runs that share the most stages with this one, the newest first."""
+    matches: list[tuple[_Earlier, dict[str, int]]] = []
+    for source in earlier:
         same = unchanged(
-            cascade, cell.cell, wants=cell.wants, then=one.basis.stages, now=now.stages, fresh=frozenset(now.fresh)
+            cascade, cell.cell, wants=cell.wants, then=source.basis.stages, now=now.stages, fresh=frozenset(now.fresh)
         )
         if same:
-            found.append((one, same))
-    most = max((len(same) for _, same in found), default=0)
-    for one, same in [pair for pair in found if len(pair[1]) == most][:SOURCES]:
-        without = one.since(cell)
+            matches.append((source, same))
+    most = max((len(same) for _, same in matches), default=0)
+    for source, same in [pair for pair in matches if len(pair[1]) == most][:SOURCES]:
+        without = source.since(cell)
         if without is not None:
-            yield Carry(source=one.run, cell=cell.cell, repeats=same, without=without)
+            yield Carry(source=source.run, cell=cell.cell, repeats=same, without=without)

@@ -34,7 +34,7 @@ def compare(store: Store, before: Attribution, after: Attribution) -> Comparison
 
 
 def facts(store: Store, before: Run, after: Run) -> tuple[ConfigChange, ...]:
-    """Give what differs between two runs besides their settings: files, cost and time by stage and in all, versions."""
+    """What differs between two runs besides their settings: files, cost and time by stage and in all, versions."""
     spent = store.spent(after.cascade)
     pairs = [
         *_of_stages(store, before, after),
@@ -53,26 +53,26 @@ def facts(store: Store, before: Run, after: Run) -> tuple[ConfigChange, ...]:
 
 
 def _of_stages(store: Store, before: Run, after: Run) -> Iterator[tuple[str, str | None, str | None]]:
-    """Give what an answer of each stage costs and takes; times that only a clock would tell apart are left out."""
+    """What an answer of each stage costs and takes; times that only a clock would tell apart are left out."""
     took = store.spent_by_stage([before.id, after.id])
     for stage in _keys(*(json.loads(run.resolved)["stages"] for run in (before, after))):
         old, new = (took.get((run.id, stage)) for run in (before, after))
         yield f"{stage}: cost of an answer", _price(old), _price(new)
-        times = [0.0 if one is None else one.latency_ms or 0.0 for one in (old, new)]
+        times = [0.0 if spending is None else spending.latency_ms or 0.0 for spending in (old, new)]
         if max(times) >= FASTEST_MS and max(times) > (1 + NOISE) * min(times):
             yield f"{stage}: time of an answer", _latency(old), _latency(new)
 
 
-def _price(found: StageSpending | None) -> str | None:
-    if found is None or found.cost is None:
+def _price(spending: StageSpending | None) -> str | None:
+    if spending is None or spending.cost is None:
         return None
-    return f"{figures.money(found.cost)} on average, n {found.priced:,}"
+    return f"{figures.money(spending.cost)} on average, n {spending.priced:,}"
 
 
-def _latency(found: StageSpending | None) -> str | None:
-    if found is None or found.latency_ms is None:
+def _latency(spending: StageSpending | None) -> str | None:
+    if spending is None or spending.latency_ms is None:
         return None
-    return f"median {figures.seconds(found.latency_ms / 1000)}, n {found.timed:,}"
+    return f"median {figures.seconds(spending.latency_ms / 1000)}, n {spending.timed:,}"
 
 
 def _keys(then: Mapping[str, object], now: Mapping[str, object]) -> list[str]:
@@ -89,7 +89,7 @@ def on_shared_records(view: Comparison) -> Comparison:
 
 
 def side(read: Attribution) -> Side:
-    """Give one side of a comparison."""
+    """One side of a comparison."""
     return Side(run=read.run, evidence=read.evidence)
 
 
@@ -119,7 +119,7 @@ def history(store: Store, cascade: str, *, blessed: Run | None) -> History:
 
 def _outcome(store: Store, run: Run) -> Estimate:
     """Read the outcome alone: a scorecard holds hundreds of rows that the list does not show."""
-    kept = store.view(run.id, SCORECARD)
-    if kept is None:
+    view = store.view(run.id, SCORECARD)
+    if view is None:
         return unmeasured("not measured: the run has no scorecard")
-    return codec.from_json(Estimate, json.dumps(json.loads(kept[0])["system"]))
+    return codec.from_json(Estimate, json.dumps(json.loads(view[0])["system"]))

@@ -92,7 +92,7 @@ def export_labels(store: Store, cascade: Cascade, path: Path, *, references: boo
 
 
 def labels_frame(store: Store, cascade: str) -> Frame:
-    """Give all labels of a cascade as a data frame."""
+    """All labels of a cascade as a data frame."""
     return frame(LABEL_COLUMNS, frame_rows_of(_all(store, cascade), cascade=cascade))
 
 

@@ -36,22 +36,22 @@ class Failures:
         self._store = base.store
 
     def page(self, cascade: str, run: str, wanted: Wanted, *, after: int = 0) -> FailurePage:
-        """Give at most 200 failures of a stage, those after a place, most typical first."""
+        """At most 200 failures of a stage, those after a place, most typical first."""
         return self._store.failing.page(self._base.run(cascade, run).id, wanted, after=after)
 
     def place(self, cascade: str, run: str, wanted: Wanted, record: str) -> int | None:
-        """Give the place of a record in a list, None when it is not in it."""
+        """The place of a record in a list, None when it is not in it."""
         return self._store.failing.place(self._base.run(cascade, run).id, wanted, record)
 
     def record(self, cascade: str, run: str, record: str) -> RecordView | None:
-        """Give one record stage by stage; None when the run does not have it."""
-        found = self._base.run(cascade, run)
-        file = self._base.files.of_run(found).cascade
+        """One record stage by stage; None when the run does not have it."""
+        stored = self._base.run(cascade, run)
+        file = self._base.files.of_run(stored).cascade
         records = self._store.records(cascade, ids=[record])
         outputs = {
             stage: output
             for stage in file.names
-            for output in self._store.outputs(found.id, SYSTEM, stage, records=[record])
+            for output in self._store.outputs(stored.id, SYSTEM, stage, records=[record])
             if output.repeat == 0
         }
         if not records or not outputs:
@@ -62,17 +62,17 @@ class Failures:
             file,
             outputs=outputs,
             references={reference.stage: reference for reference in references},
-            faults={failure.stage: failure for failure in self._store.failing.of_record(found.id, record)},
-            scores=self._store.failing.scores_of(found.id, record),
+            faults={failure.stage: failure for failure in self._store.failing.of_record(stored.id, record)},
+            scores=self._store.failing.scores_of(stored.id, record),
         )
 
     def waiting(self, cascade: str, record: str, viewer: str) -> tuple[str, ...]:
-        """Give the stages at which a person is still to label a record, in queues that the person works in."""
+        """The stages at which a person is still to label a record, in queues that the person works in."""
         labels = self._store.labels(cascade, annotator=viewer)
         return self._open(cascade, viewer, labels, [record], self._shape(cascade)).get(record, ())
 
     def waiting_for_anybody(self, cascade: str, records: Collection[str]) -> frozenset[str]:
-        """Give those of the records that some person is still to label, in a queue that the person works in.
+        """Those of the records that some person is still to label, in a queue that the person works in.
 
         What is sent around can't know who reads it, so these have no place in it.
         """
@@ -85,14 +85,14 @@ class Failures:
         )
 
     def _shape(self, cascade: str) -> Cascade | None:
-        """Give the cascade as it was run last: which stage shows which answers; None before a run."""
+        """The cascade as it was run last: which stage shows which answers; None before a run."""
         run = self._store.run(cascade)
         return self._base.files.of_run(run).cascade if run else None
 
     def _open(
         self, cascade: str, viewer: str, labels: Sequence[Label], records: Sequence[str], shape: Cascade | None
     ) -> dict[str, tuple[str, ...]]:
-        """Give the records that a person is still to label, each with its stages; `labels` are that person's.
+        """The records that a person is still to label, each with its stages; `labels` are that person's.
 
         A record whose answer a later stage showed them does not wait: it is not offered.
         """
@@ -108,14 +108,14 @@ class Failures:
             return {}
         seen = self._store.failing.seen(cascade, viewer)
         wanted = frozenset(records)
-        told = told_since((label for label in labels if label.record in wanted), (), shape) if shape else {}
-        found: dict[str, dict[str, None]] = {}
+        disclosures = told_since((label for label in labels if label.record in wanted), (), shape) if shape else {}
+        waiting: dict[str, dict[str, None]] = {}
         for queue, stage in queues.items():
             for item in self._store.queue_items_of(queue, records):
-                is_known = item.record in seen or (item.record, stage, viewer) in told
+                is_known = item.record in seen or (item.record, stage, viewer) in disclosures
                 if (item.record, stage) not in done and not is_known:
-                    found.setdefault(item.record, {})[stage] = None
-        return {record: tuple(stages) for record, stages in found.items()}
+                    waiting.setdefault(item.record, {})[stage] = None
+        return {record: tuple(stages) for record, stages in waiting.items()}
 
     def look(self, cascade: str, run: str, record: str, viewer: str) -> None:
         """Note that a person sees the answers to a record: no queue offers it to that person from here on.
@@ -155,16 +155,16 @@ class Failures:
         Raises: ConfigurationError for an event that the page can't have made.
         """
         key, at = self._base.run(cascade, run).id, self._base.clock()
-        made = [
+        tag_events = [
             tag_from_event(event, stage=stage, annotator=viewer, at=at, run=key, verified=verified) for event in events
         ]
-        self._store.failing.append_tags(cascade, made)
+        self._store.failing.append_tags(cascade, tag_events)
 
     def _tagged(self, scorecard: Scorecard, stage: str, records: tuple[str, ...]) -> list[Failure]:
-        found: list[Failure] = []
+        failures: list[Failure] = []
         after: int | None = 0
         while records and after is not None:
             page = self.page(scorecard.cascade, scorecard.run, Wanted(stage=stage, among=records), after=after)
-            found += page.rows
+            failures += page.rows
             after = page.next
-        return found
+        return failures

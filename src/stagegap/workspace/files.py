@@ -28,17 +28,17 @@ class CascadeFiles:
     environment: Mapping[str, str]
 
     def by_name(self) -> dict[str, Path]:
-        """Give the cascade files by the name of their cascade, those called cascade.yaml first."""
-        found: dict[str, Path] = {}
+        """The cascade files by the name of their cascade, those called cascade.yaml first."""
+        by_cascade: dict[str, Path] = {}
         paths = (self.folder / "pipelines").rglob("*.y*ml")
         for path in sorted(paths, key=lambda path: (path.stem != "cascade", path)):
             named = _NAME.search(path.read_text(encoding="utf-8", errors="replace"))
             if named:
-                found.setdefault(named[1], path)
-        return found
+                by_cascade.setdefault(named[1], path)
+        return by_cascade
 
     def that_could_run(self) -> list[str]:
-        """Give the cascades whose files ask for no variable that the environment does not have."""
+        """The cascades whose files ask for no variable that the environment does not have."""
         return [name for name, path in self.by_name().items() if self._has_all(path)]
 
     def load(self, path: Path | None) -> CascadeFile:

@@ -99,19 +99,19 @@ def noted(progress: Progress, folder: Path, run: Run, *, cells: int, clock: Call
 
 
 def live_runs(folder: Path) -> list[LiveRun]:
-    """Give the runs that go on in the project of this store, those first that began first.
+    """The runs that go on in the project of this store, those first that began first.
 
     The note of a process that has ended without taking it away is left out.
     """
-    found: list[LiveRun] = []
+    runs: list[LiveRun] = []
     for path in sorted((folder / NOTES).glob("*.json")):
         try:
             note = codec.from_json(LiveRun, path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             continue
         if _is_alive(note.pid):
-            found.append(note)
-    return sorted(found, key=lambda note: note.name)
+            runs.append(note)
+    return sorted(runs, key=lambda note: note.name)
 
 
 def _is_alive(pid: int) -> bool:

@@ -56,27 +56,27 @@ class Gate:
 
     def bless(self, run: str) -> Blessed:
         """Hold later runs against this one, from now on. Raises: NotFound, ConfigurationError."""
-        found = self._base.run(self._cascade, run)
-        card = self._runs.scorecard(self._cascade, found.name)
-        if found.status is not RunStatus.DONE or card is None:
+        stored = self._base.run(self._cascade, run)
+        card = self._runs.scorecard(self._cascade, stored.name)
+        if stored.status is not RunStatus.DONE or card is None:
             raise ConfigurationError(
-                f"Run {found.name} is {found.status.value}; only a run that is done can be blessed."
+                f"Run {stored.name} is {stored.status.value}; only a run that is done can be blessed."
             )
-        made = Blessed(
+        blessed = Blessed(
             cascade=self._cascade,
-            run=found.name,
-            id=found.id,
-            fingerprint=found.fingerprint,
-            commit=found.commit,
-            started_at=found.started_at,
+            run=stored.name,
+            id=stored.id,
+            fingerprint=stored.fingerprint,
+            commit=stored.commit,
+            started_at=stored.started_at,
             outcome=card.system,
             stages={row.stage: row.in_place for row in card.stages},
         )
-        self.path.write_text(json.dumps(codec.plain(made), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        return made
+        self.path.write_text(json.dumps(codec.plain(blessed), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        return blessed
 
     def blessed(self) -> Blessed | None:
-        """Give what the file says; None when no run is blessed. Raises: ConfigurationError for a spoilt file."""
+        """What the file says; None when no run is blessed. Raises: ConfigurationError for a spoilt file."""
         if self._cascade not in self._base.files.by_name() or not self.path.is_file():
             return None
         try:
@@ -87,7 +87,7 @@ class Gate:
             ) from None
 
     def blessed_run(self) -> Run | None:
-        """Give the blessed run in this store: itself, else the largest of the same file at the same commit."""
+        """The blessed run in this store: itself, else the largest of the same file at the same commit."""
         wanted = self.blessed()
         if wanted is None:
             return None
@@ -109,12 +109,12 @@ class Gate:
         its own targets. `shared` compares the records that are the same in both where the runs can't be compared as
         they are. Raises: NotFound, ConfigurationError.
         """
-        found = self._base.run(self._cascade, run)
-        card = self._card(found)
-        read = self._runs.attribution(self._cascade, found.name)
-        cascade = read.cascade if run is not None else self._as_it_stands(found, read.cascade, card)
-        held = self._base.run(self._cascade, against) if against is not None else self.blessed_run()
-        view = self._compared(held, found, shared=shared)
+        stored = self._base.run(self._cascade, run)
+        card = self._card(stored)
+        read = self._runs.attribution(self._cascade, stored.name)
+        cascade = read.cascade if run is not None else self._as_it_stands(stored, read.cascade, card)
+        baseline = self._base.run(self._cascade, against) if against is not None else self.blessed_run()
+        view = self._compared(baseline, stored, shared=shared)
         store = self._base.store
         results = check(
             cascade,
@@ -124,19 +124,19 @@ class Gate:
             payloads=payloads(store, read.labels),
             looks=store.failing.looks(self._cascade),
         )
-        if held is None:
-            results = (*results, self._not_held(found))
+        if baseline is None:
+            results = (*results, self._not_held(stored))
         return Checked(
             cascade=self._cascade,
-            run=found.name,
-            against=held.name if held else "",
+            run=stored.name,
+            against=baseline.name if baseline else "",
             exit_code=exit_code(results),
             verdict=verdict_line(results),
             results=results,
         )
 
     def _card(self, run: Run) -> Scorecard:
-        """Give the scorecard with all labels that there are."""
+        """The scorecard with all labels that there are."""
         card = self._runs.scorecard(self._cascade, run.name)
         if card is not None and self._runs.stale_labels(card):
             self._runs.refresh(self._cascade, run.name)
@@ -146,7 +146,7 @@ class Gate:
         return card
 
     def _as_it_stands(self, run: Run, cascade: Cascade, card: Scorecard) -> Cascade:
-        """Give the run's cascade with the targets of the file. Raises: ConfigurationError when the file is another."""
+        """The run's cascade with the targets of the file. Raises: ConfigurationError when the file is another."""
         path = self._file
         file = self._base.files.load(path)
         stale = _system(file.resolved) != _system(json.loads(run.resolved))
@@ -159,14 +159,14 @@ class Gate:
 
     def _calls(self, path: Path, run: Run) -> int:
         """Count the calls that the same run would make today: none, unless code, prompts, data or labels changed."""
-        told = self._runs.options(run)
-        plain = replace(told, fresh=False, fresh_stages=(), retry=False, budget=None)
+        options = self._runs.options(run)
+        plain = replace(options, fresh=False, fresh_stages=(), retry=False, budget=None)
         return self._runs.plan(path, plain).calls
 
-    def _compared(self, held: Run | None, run: Run, *, shared: bool) -> Comparison | None:
-        if held is None:
+    def _compared(self, baseline: Run | None, run: Run, *, shared: bool) -> Comparison | None:
+        if baseline is None:
             return None
-        view = self._runs.compare(self._cascade, held.name, run.name)
+        view = self._runs.compare(self._cascade, baseline.name, run.name)
         return on_shared_records(view) if shared else view
 
     def _not_held(self, run: Run) -> CheckResult:

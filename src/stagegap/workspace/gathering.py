@@ -71,19 +71,19 @@ def run_columns(
         people={name: own for name, own in people.items() if len(own.record) or len(own.changed)},
         flagged=flagged,
         earlier=before,
-        others={name: differing(stages[name], [one[name] for one in more]) for name in cascade.names},
+        others={name: differing(stages[name], [columns[name] for columns in more]) for name in cascade.names},
         fields=fields[0],
         fields_before=fields[1],
         leaks=leaks,
-        curves=tuple(one.placed(at, reader.n) for one in trials.curves),
-        ablations=tuple(one.placed(at, reader.n) for one in trials.ablations),
+        curves=tuple(curve.placed(at, reader.n) for curve in trials.curves),
+        ablations=tuple(ablation.placed(at, reader.n) for ablation in trials.ablations),
         rows=card.stages if card else (),
         seed=run.seed,
     )
 
 
 def bar_of(cascade: Cascade, stage: Stage, custom: Mapping[str, CustomMetric]) -> float:
-    """Give the score from which an output is acceptable, as `evidence.stage_bar` does."""
+    """The score from which an output is acceptable, as `evidence.stage_bar` does."""
     outcome, name = cascade.outcome, stage.metrics[0]
     if stage.name == outcome.stage and name == outcome.metric and outcome.good is not None:
         return outcome.good
@@ -94,17 +94,17 @@ def _stages(
     reader: RunReader, cascade: Cascade, bars: Bars, references: Mapping[str, NDArray[np.int64]], *, run: str | None
 ) -> dict[str, StageColumns]:
     """Read all stages in their order, so that what a stage received is known from the values before it."""
-    found: dict[str, StageColumns] = {}
+    stages: dict[str, StageColumns] = {}
     for stage in cascade.stages:
         table = reader.stage(stage, run=run, with_texts=run is None)
-        inputs = received(stage, table.numbers["given"], found)
+        inputs = received(stage, table.numbers["given"], stages)
         foreign = foreign_texts(table, reader.answered(stage, [at for at, _, _ in table.texts]) if table.texts else {})
-        found[stage.name] = stage_columns(stage, table, inputs, bars[stage.name], references[stage.name], foreign)
-    return found
+        stages[stage.name] = stage_columns(stage, table, inputs, bars[stage.name], references[stage.name], foreign)
+    return stages
 
 
 def received(stage: Stage, given: Hashes, before: Mapping[str, StageColumns]) -> Hashes:
-    """Give a hash of everything that a stage received: of the record, and of the stages before it."""
+    """A hash of everything that a stage received: of the record, and of the stages before it."""
     mixed = given.astype(np.uint64)
     parts = [before[source.name].value for source in stage.inputs.values() if source.origin == "stage"]
     for part in parts:
@@ -149,15 +149,15 @@ def stage_columns(
 
 
 def foreign_texts(table: StageTable, people: Mapping[int, str]) -> NDArray[np.float64]:
-    """Give 1 where an answer is in another language than its input, though people did not answer in it; else 0.
+    """1 where an answer is in another language than its input, though people did not answer in it; else 0.
 
     NaN where the language of either is not plain.
     """
     foreign = np.full(len(table.numbers["status"]), np.nan)
     for position, answer, read in table.texts:
-        said, heard = language(answer), language(read)
-        if said and heard:
-            foreign[position] = said != heard and said != language(people.get(position, ""))
+        spoken, heard = language(answer), language(read)
+        if spoken and heard:
+            foreign[position] = spoken != heard and spoken != language(people.get(position, ""))
     return foreign
 
 
@@ -200,11 +200,11 @@ def is_unchanged(now: StageColumns, then: StageColumns) -> bool:
 
 def differing(own: StageColumns, others: Sequence[StageColumns]) -> list[StageColumns]:
     """Keep systems that answered differently somewhere, this one first: the same system twice is no second opinion."""
-    kept: list[StageColumns] = []
-    for one in (own, *others):
-        if (one.value != 0).any() and all((one.value != other.value).any() for other in kept):
-            kept.append(one)
-    return kept
+    distinct: list[StageColumns] = []
+    for columns in (own, *others):
+        if (columns.value != 0).any() and all((columns.value != other.value).any() for other in distinct):
+            distinct.append(columns)
+    return distinct
 
 
 def _fields(reader: RunReader, cascade: Cascade, earlier: Run) -> tuple[Fields | None, Fields | None]:
@@ -212,7 +212,7 @@ def _fields(reader: RunReader, cascade: Cascade, earlier: Run) -> tuple[Fields |
     if not names:
         return None, None
     pair = reader.field_sizes(names, against=earlier.id)
-    made = [
+    both = [
         Fields(
             names=tuple(names),
             size={name: part[name] for name in names},
@@ -221,4 +221,4 @@ def _fields(reader: RunReader, cascade: Cascade, earlier: Run) -> tuple[Fields |
         for part in pair
         if len(part["unit"])
     ]
-    return (made[0], made[1]) if len(made) == 2 else (None, None)
+    return (both[0], both[1]) if len(both) == 2 else (None, None)

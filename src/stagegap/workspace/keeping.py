@@ -31,15 +31,15 @@ class Keeper:
         self._run = run
         self._file = file
 
-    def kept(self, name: str, kind: type[View], make: Callable[[], View]) -> View:
-        """Give the kept view where what it rests on is the same, else make it and keep it.
+    def view(self, name: str, kind: type[View], make: Callable[[], View]) -> View:
+        """The kept view where what it rests on is the same, else one made anew and kept.
 
         It rests on the run's outputs, the cascade's records and labels, the code of the user's own metrics, and the
         program itself. A view that can't be kept, because the file is busy or full, is given all the same.
         """
         name = f"kept {name}"
-        found = self._store.view(self._run.id, name)
-        view = _read(kind, found[0], self._rests_on) if found else None
+        stored = self._store.view(self._run.id, name)
+        view = _read(kind, stored[0], self._rests_on) if stored else None
         if view is not None:
             return view
         # What the view rests on is noted before it is made: what comes in meanwhile makes it old, never wrong.
@@ -63,11 +63,11 @@ class Keeper:
 
 
 def _read(kind: type[View], body: str, rests_on: str) -> View | None:
-    """Give the view of a kept text; None for one that rests on something else, or of another form."""
+    """The view of a kept text; None for one that rests on something else, or of another form."""
     try:
-        kept = json.loads(body)
-        if kept["rests_on"] != rests_on:
+        stored = json.loads(body)
+        if stored["rests_on"] != rests_on:
             return None
-        return codec.from_json(kind, json.dumps(kept["view"]))
+        return codec.from_json(kind, json.dumps(stored["view"]))
     except (KeyError, TypeError, ValueError):
         return None

@@ -78,7 +78,7 @@ class Labels:
         self._readers: dict[tuple[str, str], tuple[str, ...]] = {}
 
     def label_stages(self, cascade: str) -> list[LabelStage]:
-        """Give the stages that the label card has a form for. Raises: NotFound."""
+        """The stages that the label card has a form for. Raises: NotFound."""
         queues = {queue.stage: queue.id for queue in self._store.queues(cascade) if queue.purpose == "random"}
         return [
             LabelStage(
@@ -92,31 +92,31 @@ class Labels:
         ]
 
     def queue_ids(self, cascade: str) -> list[str]:
-        """Give the ids of all queues of a cascade, oldest first."""
+        """The ids of all queues of a cascade, oldest first."""
         return self._store.queue_ids(cascade)
 
     def queue(self, cascade: str, stage: str, name: str = "random") -> Queue:
-        """Give a queue of a stage with the guideline as it stands: by its id, or the newest of that purpose.
+        """A queue of a stage with the guideline as it stands: by its id, or the newest of that purpose.
 
         The random queue, the overlap, the swap of the newest run and what its ranking needs next are drawn on first
         use, a hunt is not. Raises: NotFound for an unknown one, and without a run when the stage reads earlier stages.
         """
         file = self._load(cascade)
         self._readers[cascade, stage] = file.cascade.readers(stage)
-        found = self._stored(cascade, stage, name)
-        if found is None and name == "overlap":
-            found = self.overlap(cascade, stage)
+        queue = self._stored(cascade, stage, name)
+        if queue is None and name == "overlap":
+            queue = self.overlap(cascade, stage)
         elif name == "next":
-            found = self._next(file, stage, found)
+            queue = self._next(file, stage, queue)
         elif name == "swap":
-            found = self._swap(file, stage, found)
-        elif found is None and name == "random":
-            found = self._keep(*random_queue(self._asking(file, stage), id=_id(), created_at=self._clock()))
-        elif found is None:
+            queue = self._swap(file, stage, queue)
+        elif queue is None and name == "random":
+            queue = self._keep(*random_queue(self._asking(file, stage), id=_id(), created_at=self._clock()))
+        elif queue is None:
             raise NotFound(f"Stage {stage!r} has no queue {name!r}. `stagegap label {stage} --hunt ...` makes a hunt.")
         current = file.cascade.stage(stage).guideline
         self._keep_guideline(cascade, stage, current)
-        return replace(found, guideline=current)
+        return replace(queue, guideline=current)
 
     def next_labels(self, cascade: str, annotator: str) -> NextLabels | None:
         """Say what decides the ranking of the newest run that is done, at that person's pace; None without a run."""
@@ -127,11 +127,11 @@ class Labels:
         return next_labels(need, self._store.labels(cascade, annotator=annotator), newer=newer)
 
     def own_labels(self, cascade: str, stage: str, annotator: str) -> list[OwnLabel]:
-        """Give what that person said at a stage, newest first, with what it replaced."""
+        """What that person said at a stage, newest first, with what it replaced."""
         return own_labels(self._store.labels(cascade, stage=stage, annotator=annotator))
 
     def queue_of(self, cascade: str, key: str) -> Queue | None:
-        """Give the queue of that id; None when there is none."""
+        """The queue of that id; None when there is none."""
         return next((queue for queue in self._store.queues(cascade) if queue.id == key), None)
 
     def overlap(self, cascade: str, stage: str, size: int | None = None) -> Queue:
@@ -146,41 +146,41 @@ class Labels:
         return self._keep(*hunting_queue(asking, hunt, id=_id(), created_at=self._clock()))
 
     def judge(self, cascade: str, stage: str, judging: Judging) -> Queue:
-        """Give the queue in which people judge the answers of the newest run that is done beside those of people.
+        """The queue in which people judge the answers of the newest run that is done beside those of people.
 
         It is drawn once for each run and way of judging. Raises: NotFound without a run, or without two answers.
         """
         file, run = self._load(cascade), self._store.run(cascade)
-        there = reversed(self._store.queues(cascade, stage))
-        drawn = (queue for queue in there if queue.purpose == "judge" and queue.drawn == str(judging))
-        found = next((queue for queue in drawn if run is not None and queue.run == run.id), None)
-        if found is None:
+        queues = reversed(self._store.queues(cascade, stage))
+        drawn = (queue for queue in queues if queue.purpose == "judge" and queue.drawn == str(judging))
+        queue = next((queue for queue in drawn if run is not None and queue.run == run.id), None)
+        if queue is None:
             asking = self._asking(file, stage)
             answers = {r: output.value for r, output in asking.outputs[stage].items() if output.status.has_value}
             fair = [label for label in self._store.labels(cascade, stage=stage) if not label.targeted]
-            made = judging_queue(asking, pairs(fair, answers, stage), judging, id=_id(), created_at=self._clock())
-            if not made[1]:
+            proposed = judging_queue(asking, pairs(fair, answers, stage), judging, id=_id(), created_at=self._clock())
+            if not proposed[1]:
                 raise NotFound(
                     f"There is nothing to judge at {stage!r}: no record has an answer of the system and a person's."
                 )
-            found = self._keep(*made)
-        return replace(found, guideline=file.cascade.stage(stage).guideline)
+            queue = self._keep(*proposed)
+        return replace(queue, guideline=file.cascade.stage(stage).guideline)
 
     def sitting(self, queue: Queue, annotator: str, limit: int) -> Sitting:
-        """Give where that person is, with the next records: what the stage saw and nothing else."""
+        """Where that person is, with the next records: what the stage saw and nothing else."""
         place = (queue.cascade, queue.stage)
         if place not in self._readers:
             self._readers[place] = self._load(queue.cascade).cascade.readers(queue.stage)
-        found = self._store.sitting(queue.id, annotator, limit, self._readers[place])
-        self._handed_out.setdefault(queue.id, {}).update({item.record: item for item in found.items})
-        return found
+        sitting = self._store.sitting(queue.id, annotator, limit, self._readers[place])
+        self._handed_out.setdefault(queue.id, {}).update({item.record: item for item in sitting.items})
+        return sitting
 
     def queue_items(self, queue: Queue, annotator: str, limit: int) -> Sequence[QueueItem]:
-        """Give the next records for that person."""
+        """The next records for that person."""
         return self.sitting(queue, annotator, limit).items
 
     def queue_item(self, queue: Queue, record: str) -> QueueItem | None:
-        """Give one record of a queue; None when it is not in it."""
+        """One record of a queue; None when it is not in it."""
         return next(iter(self._store.queue_items_of(queue.id, [record])), None)
 
     def progress_of(self, queue: Queue, annotator: str) -> Progress:
@@ -188,13 +188,17 @@ class Labels:
         return self.sitting(queue, annotator, 0).progress
 
     def label_of(self, queue: Queue, annotator: str, record: str) -> Label | None:
-        """Give that person's label of a record in force, made in this queue or elsewhere."""
+        """That person's label of a record in force, made in this queue or elsewhere."""
         if queue.purpose == "judge":
             judged = self._store.judgements(queue.cascade, stage=queue.stage)
-            made = [one for one in judged if (one.queue, one.annotator, one.record) == (queue.id, annotator, record)]
+            labels = [
+                label
+                for label in judged
+                if (label.queue, label.annotator, label.record) == (queue.id, annotator, record)
+            ]
         else:
-            made = self._store.labels(queue.cascade, stage=queue.stage, annotator=annotator, record=record)
-        own = [label for label in made if label.action != "adjudicate"]
+            labels = self._store.labels(queue.cascade, stage=queue.stage, annotator=annotator, record=record)
+        own = [label for label in labels if label.action != "adjudicate"]
         return own[-1] if own and own[-1].action == "label" else None
 
     def guideline_change(self, queue: Queue, had: str) -> GuidelineChange | None:
@@ -262,54 +266,62 @@ class Labels:
         return exchanging.labels_frame(self._store, cascade)
 
     def _stored(self, cascade: str, stage: str, name: str) -> Queue | None:
-        there = self._store.queues(cascade, stage)
+        queues = self._store.queues(cascade, stage)
         if name in ("swap", "next"):
             run = self._store.run(cascade)
-            there = [queue for queue in there if run is not None and queue.run == run.id]
-        return next((queue for queue in reversed(there) if name in (queue.id, queue.purpose)), None)
+            queues = [queue for queue in queues if run is not None and queue.run == run.id]
+        return next((queue for queue in reversed(queues) if name in (queue.id, queue.purpose)), None)
 
     def _need(self, cascade: str) -> tuple[NeedView | None, int]:
-        """Give what the newest run that is done needs, and of how many labels that was computed."""
+        """What the newest run that is done needs, and of how many labels that was computed."""
         run = self._store.run(cascade)
-        kept = self._store.view(run.id, NEED) if run else None
-        return (codec.from_json(NeedView, kept[0]), kept[1]) if kept else (None, 0)
+        view = self._store.view(run.id, NEED) if run else None
+        return (codec.from_json(NeedView, view[0]), view[1]) if view else (None, 0)
 
-    def _next(self, file: CascadeFile, stage: str, found: Queue | None) -> Queue:
+    def _next(self, file: CascadeFile, stage: str, queue: Queue | None) -> Queue:
         """Go on with the queue that was drawn while one of its records waits; then draw what is needed after it."""
         cascade = file.cascade.name
-        if found is not None:
-            items = self._store.queue_items(found.id, "", limit=2**31)
+        if queue is not None:
+            items = self._store.queue_items(queue.id, "", limit=2**31)
             answered = latest(label for label in self._store.labels(cascade, stage=stage) if not label.targeted)
             if any((item.record, stage) not in answered for item in items):
-                return found
+                return queue
         need, _ = self._need(cascade)
-        records = [one.record for one in need.next[: need.proposed] if stage in one.stages] if need else []
+        records = (
+            [unlabelled.record for unlabelled in need.next[: need.proposed] if stage in unlabelled.stages]
+            if need
+            else []
+        )
         missing = next((row.missing for row in need.stages if row.stage == stage), 0) if need else 0
         if records:
             asking = self._asking(file, stage)
             drawn = next_queue(asking, records, of=missing, id=_id(), created_at=self._clock())
-            return self._keep(*drawn) if drawn[1] else found or self._nothing(stage)
-        return found or self._nothing(stage)
+            return self._keep(*drawn) if drawn[1] else queue or self._nothing(stage)
+        return queue or self._nothing(stage)
 
-    def _swap(self, file: CascadeFile, stage: str, found: Queue | None) -> Queue:
+    def _swap(self, file: CascadeFile, stage: str, queue: Queue | None) -> Queue:
         """Go on with the queue that was drawn while one of its inputs waits; then what people before it would send."""
         key = f"{SWAP_QUEUE}{_id()}"
-        if found is None:
+        if queue is None:
             asking = self._asking(file, stage)
             return self._keep(*random_queue(asking, id=key, created_at=self._clock(), purpose="swap"))
-        made = self._store.labels(file.cascade.name, stage=stage)
-        answered = {label.record for label in made if label.queue == found.id and label.action == "label"}
-        items = self._store.queue_items(found.id, "", limit=2**31)
-        kept = self._store.view(found.run, PERSON_SWAPS)
-        if kept is None or any(item.record not in answered for item in items):
-            return found
-        waiting = [one for one in codec.from_json(PersonSwaps, kept[0]).unanswered if one.stage == stage and one.after]
+        labels = self._store.labels(file.cascade.name, stage=stage)
+        answered = {label.record for label in labels if label.queue == queue.id and label.action == "label"}
+        items = self._store.queue_items(queue.id, "", limit=2**31)
+        view = self._store.view(queue.run, PERSON_SWAPS)
+        if view is None or any(item.record not in answered for item in items):
+            return queue
+        waiting = [
+            unanswered
+            for unanswered in codec.from_json(PersonSwaps, view[0]).unanswered
+            if unanswered.stage == stage and unanswered.after
+        ]
         if not waiting:
-            return found
-        most = max(waiting, key=lambda one: len(one.records))
+            return queue
+        most = max(waiting, key=lambda unanswered: len(unanswered.records))
         asking = self._asking(file, stage, Cell("person", most.after))
         drawn = after_queue(asking, most.records, after=most.after, id=key, created_at=self._clock())
-        return self._keep(*drawn) if drawn[1] else found
+        return self._keep(*drawn) if drawn[1] else queue
 
     def _nothing(self, stage: str) -> Queue:
         raise NotFound(f"The ranking of the stages needs no further label at {stage!r}.")
@@ -330,9 +342,9 @@ class Labels:
     def _keep_guideline(self, cascade: str, stage: str, text: str) -> None:
         version = guideline_hash(text)
         if version and (cascade, stage, version) not in self._guidelines:
-            kept = GuidelineVersion(hash=version, text=text, since=self._clock())
-            if version not in {one.hash for one in self._store.guidelines(cascade, stage)}:
-                self._store.put_guideline(cascade, stage, kept)
+            guideline = GuidelineVersion(hash=version, text=text, since=self._clock())
+            if version not in {known.hash for known in self._store.guidelines(cascade, stage)}:
+                self._store.put_guideline(cascade, stage, guideline)
             self._guidelines.add((cascade, stage, version))
 
 
@@ -347,10 +359,12 @@ def _has_form(stage: Stage) -> bool:
 def _check(label: Label, output: OutputType, item: QueueItem) -> None:
     """Hold a whole answer to the type. Raises: ConfigurationError."""
     assert label.answer is not None, "a label has an answer"
-    shown = json.loads(item.payload)["options"].get("value", ())
-    found = accept(output, label.answer.value, {str(option["value"]) for option in shown})
-    if label.answer.value is not None and isinstance(found, Rejected):
-        raise ConfigurationError(f"The answer to {label.record!r} does not fit stage {label.stage!r}: {found.reason}")
+    options = json.loads(item.payload)["options"].get("value", ())
+    accepted = accept(output, label.answer.value, {str(option["value"]) for option in options})
+    if label.answer.value is not None and isinstance(accepted, Rejected):
+        raise ConfigurationError(
+            f"The answer to {label.record!r} does not fit stage {label.stage!r}: {accepted.reason}"
+        )
 
 
 def _id() -> str:

@@ -27,12 +27,12 @@ FEWEST = 60
 def leaks_of(reader: RunReader, cascade: Cascade, stages: dict[str, StageColumns], *, seed: int) -> Leaks | None:
     """Look at the splits that stages learn from, otherwise at all splits that are not evaluated; None without any."""
     trained = {s.name: str(s.parameters["train"]) for s in cascade.stages if s.parameters.get("train")}
-    splits = sorted(set(trained.values())) or [one for one in reader.splits() if one != cascade.evaluate]
+    splits = sorted(set(trained.values())) or [split for split in reader.splits() if split != cascade.evaluate]
     names = sorted({s.name for stage in cascade.stages for s in stage.inputs.values() if s.origin == "record"})
     others = reader.others(splits) if splits and (trained or cascade.evaluate) else None
     if not names:
         return None
-    held = {s.name: reader.holding(s, _read(cascade, s.name)) for s in cascade.stages if s.output.kind is Kind.TEXT}
+    holds = {s.name: reader.holding(s, _read(cascade, s.name)) for s in cascade.stages if s.output.kind is Kind.TEXT}
     telling = {
         (s.name, name): telling_hits(codes, stages[s.name].reference)
         for s in cascade.stages
@@ -41,7 +41,7 @@ def leaks_of(reader: RunReader, cascade: Cascade, stages: dict[str, StageColumns
     }
     nothing = np.full(reader.n, np.nan)
     if others is None or not others.count:
-        return Leaks(split="", copies=nothing, shares_group=nothing, older=nothing, holds_answer=held, telling=telling)
+        return Leaks(split="", copies=nothing, shares_group=nothing, older=nothing, holds_answer=holds, telling=telling)
     ours, theirs = others.texts(names)
     near = others.exact_copies(names)
     sampled = near_copies(ours.texts, theirs.texts)
@@ -53,7 +53,7 @@ def leaks_of(reader: RunReader, cascade: Cascade, stages: dict[str, StageColumns
         copies=near,
         shares_group=others.shared_groups(),
         older=others.older(),
-        holds_answer=held,
+        holds_answer=holds,
         telling=telling,
         trained=frozenset(trained),
         told_apart=score,
@@ -73,9 +73,9 @@ def told_apart(
     pairs = [(text, unit, 1.0) for text, unit in zip(ours.texts, ours.units, strict=True)][:EACH_SIDE]
     pairs += [(text, unit, 0.0) for text, unit in zip(theirs.texts, theirs.units, strict=True)][:EACH_SIDE]
     units = clusters(unit for _, unit, _ in pairs)
-    kind = np.array([one for _, _, one in pairs])
-    held = (rng.permutation(units.count) < units.count / 2)[units.codes]
-    sides = [kind[held], kind[~held]]
+    kind = np.array([side for _, _, side in pairs])
+    held_out = (rng.permutation(units.count) < units.count / 2)[units.codes]
+    sides = [kind[held_out], kind[~held_out]]
     empty = np.zeros(0)
     if len(pairs) < FEWEST or any(not 0 < side.sum() < len(side) for side in sides):
         return empty, empty, Clusters(codes=np.zeros(0, dtype=np.int64), count=0)
@@ -84,9 +84,9 @@ def told_apart(
     estimator: Any = import_module("sklearn.linear_model").LogisticRegression(max_iter=200)
     model: Any = import_module("sklearn.pipeline").make_pipeline(vectorizer, estimator)
     try:
-        model.fit([text for text, out in zip(texts, held, strict=True) if not out], kind[~held])
+        model.fit([text for text, out in zip(texts, held_out, strict=True) if not out], kind[~held_out])
     except ValueError:  # no word is left of any text
         return empty, empty, Clusters(codes=np.zeros(0, dtype=np.int64), count=0)
-    score = np.asarray(model.decision_function([text for text, out in zip(texts, held, strict=True) if out]))
-    _, codes = np.unique(units.codes[held], return_inverse=True)
-    return score, kind[held], Clusters(codes=codes.astype(np.int64), count=int(codes.max()) + 1)
+    score = np.asarray(model.decision_function([text for text, out in zip(texts, held_out, strict=True) if out]))
+    _, codes = np.unique(units.codes[held_out], return_inverse=True)
+    return score, kind[held_out], Clusters(codes=codes.astype(np.int64), count=int(codes.max()) + 1)

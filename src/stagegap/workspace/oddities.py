@@ -46,7 +46,7 @@ class Oddities:
         """
         chosen = [self._base.run(cascade, name) for name in runs] or [self._base.run(cascade, None)]
         labels = self._store.label_count(cascade)
-        looked = [one for run in chosen for one in self._looked(run)]
+        looked = [check for run in chosen for check in self._looked(run)]
         names = self._names(chosen, looked)
         file = self._base.files.of_run(chosen[0]).cascade
         titles = {
@@ -57,7 +57,7 @@ class Oddities:
             ids = tuple(names[run, position] for position in positions)
             return ids, titles.get(ids[0], "") if ids else ""
 
-        found = screen(
+        screened = screen(
             looked,
             cascade=cascade,
             noun=file.noun,
@@ -66,8 +66,8 @@ class Oddities:
             labels_seq=labels,
         )
         if len(chosen) == 1:
-            self._store.put_view(chosen[0].id, ODDITIES, codec.to_json(found), labels)
-        return found
+            self._store.put_view(chosen[0].id, ODDITIES, codec.to_json(screened), labels)
+        return screened
 
     def attempt(
         self, cascade: str, run: str | None = None, *, without: bool, learn: bool, may_pay: bool = False
@@ -77,40 +77,40 @@ class Oddities:
         At most 2,000 records, drawn at random; nothing else is stored. Raises: NotFound, ConfigurationError where
         that would call a paid service without leave.
         """
-        found = self._base.run(cascade, run)
-        card = self._runs.scorecard(cascade, found.name)
+        stored = self._base.run(cascade, run)
+        card = self._runs.scorecard(cascade, stored.name)
         people = {row.stage: row.person for row in card.stages} if card else {}
-        with self._base.restored(found) as then:
+        with self._base.restored(stored) as then:
             trial = trial_of(then, self._base, most=MOST_TRIED, may_pay=may_pay)
-            before = self._trials(found)
+            before = self._trials(stored)
             ids = tuple(record.id for record in trial.work.records)
-            kept = before if before.records == ids else Trials(records=ids)
-            made = Trials(
+            earlier = before if before.records == ids else Trials(records=ids)
+            trials = Trials(
                 records=ids,
-                ablations=tuple(map(KeptAblation.of, ablations(trial))) if without else kept.ablations,
-                curves=tuple(map(KeptCurve.of, curves(trial, people))) if learn else kept.curves,
+                ablations=tuple(map(KeptAblation.of, ablations(trial))) if without else earlier.ablations,
+                curves=tuple(map(KeptCurve.of, curves(trial, people))) if learn else earlier.curves,
             )
-        self._store.put_view(found.id, TRIALS, codec.to_json(made), 0)
-        return made
+        self._store.put_view(stored.id, TRIALS, codec.to_json(trials), 0)
+        return trials
 
     def _trials(self, run: Run) -> Trials:
         view = self._store.view(run.id, TRIALS)
         return codec.from_json(Trials, view[0]) if view else NO_TRIALS
 
-    def kept(self, cascade: str, run: str | None = None) -> Screen | None:
-        """Give the kept screen of a run, by default the newest that is done; None without one. Raises: NotFound."""
+    def stored_screen(self, cascade: str, run: str | None = None) -> Screen | None:
+        """The kept screen of a run, by default the newest that is done; None without one. Raises: NotFound."""
         view = self._store.view(self._base.run(cascade, run).id, ODDITIES)
         return codec.from_json(Screen, view[0]) if view else None
 
     def noticed(self, cascade: str, run: str | None = None) -> Noticing | None:
-        """Give the kept screen with what people said of its cards; None without a screen. Raises: NotFound."""
-        found = self.kept(cascade, run)
-        return noticed(found, self._store.failing.oddities(cascade)) if found else None
+        """The kept screen with what people said of its cards; None without a screen. Raises: NotFound."""
+        stored = self.stored_screen(cascade, run)
+        return noticed(stored, self._store.failing.oddities(cascade)) if stored else None
 
     def current(self, cascade: str, run: str) -> Noticing:
-        """Give what `noticed` gives, screened first where it is missing or stale. Raises: NotFound."""
-        found = self.noticed(cascade, run)
-        return self.seen(cascade, [run]) if found is None or self.is_stale(found.screen) else found
+        """What `noticed` gives, screened first where it is missing or stale. Raises: NotFound."""
+        noticing = self.noticed(cascade, run)
+        return self.seen(cascade, [run]) if noticing is None or self.is_stale(noticing.screen) else noticing
 
     def seen(self, cascade: str, runs: Sequence[str] = ()) -> Noticing:
         """Screen these runs, by default the newest, and lay over it what people said. Raises: NotFound."""
@@ -133,9 +133,9 @@ class Oddities:
         verified: bool = False,
     ) -> None:
         """Keep what a person says of a card. Raises: NotFound for a card that is not there, ConfigurationError."""
-        about = next((one for one in screen.cards if one.key == card), None)
+        about = next((oddity for oddity in screen.cards if oddity.key == card), None)
         if about is None:
-            hint = near_names(card, [one.key for one in screen.cards])
+            hint = near_names(card, [oddity.key for oddity in screen.cards])
             raise NotFound(f"Nothing strange is called {card!r} in {', '.join(screen.runs)}. {hint}".strip())
         if not who.strip():
             raise ConfigurationError("Who says so is kept with what is said: give your initials.")
@@ -156,8 +156,10 @@ class Oddities:
 
     def _looked(self, run: Run) -> list[Looked]:
         file = self._base.files.of_run(run)
-        done = [one for one in self._store.runs(run.cascade) if one.status is RunStatus.DONE and one.id != run.id]
-        before = next((one for one in done if one.started_at <= run.started_at), None)
+        done = [
+            other for other in self._store.runs(run.cascade) if other.status is RunStatus.DONE and other.id != run.id
+        ]
+        before = next((other for other in done if other.started_at <= run.started_at), None)
         columns = run_columns(
             self._store,
             run,
@@ -172,17 +174,17 @@ class Oddities:
 
     def _names(self, runs: Sequence[Run], looked: Sequence[Looked]) -> dict[tuple[str, int], str]:
         """Read the ids of the records that findings name."""
-        found: dict[tuple[str, int], str] = {}
+        names: dict[tuple[str, int], str] = {}
         for run in runs:
-            wanted = sorted({p for one in looked if one.run.run == run.name for p in one.finding.positions})
+            wanted = sorted({p for check in looked if check.run.run == run.name for p in check.finding.positions})
             if wanted:
                 with self._store.screening(run.id) as reader:
-                    found |= {(run.name, p): name for p, name in zip(wanted, reader.names(wanted), strict=True)}
-        return found
+                    names |= {(run.name, p): name for p, name in zip(wanted, reader.names(wanted), strict=True)}
+        return names
 
 
 def _first_of(looked: Sequence[Looked], names: dict[tuple[str, int], str]) -> list[str]:
-    return list(dict.fromkeys(names[one.run.run, p] for one in looked for p in one.finding.positions[:1]))
+    return list(dict.fromkeys(names[check.run.run, p] for check in looked for p in check.finding.positions[:1]))
 
 
 def printed_scores(path: Path) -> Screen:

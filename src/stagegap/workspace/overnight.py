@@ -88,88 +88,92 @@ class Night:
     def _carried_out(self, listener: Listener, progress: Progress, stop: Stop) -> VariantsView:
         try:
             for wave in waves(next(iter(self.jobs.values())).job.records, seed=self.seed):
-                for one in self._left():
-                    listener.going_on(one.name, len(wave))
-                    self._go_on(one, wave, (SYSTEM,), progress, stop)
+                for candidate in self._left():
+                    listener.going_on(candidate.name, len(wave))
+                    self._go_on(candidate, wave, (SYSTEM,), progress, stop)
                 if not self._reason:
                     listener.so_far(self._view())
-            for one in self._left():
-                swaps = [work.cell for work in one.job.cells if work.cell != SYSTEM]
-                self._go_on(one, one.job.records, swaps, progress, stop)
-                if not one.error and not self._reason:
-                    self._end(one, RunStatus.DONE)
+            for candidate in self._left():
+                swaps = [work.cell for work in candidate.job.cells if work.cell != SYSTEM]
+                self._go_on(candidate, candidate.job.records, swaps, progress, stop)
+                if not candidate.error and not self._reason:
+                    self._end(candidate, RunStatus.DONE)
         except BaseException as error:
-            for one in self._running():
-                one.error = one.error or str(error) or type(error).__name__
-                self._end(one, RunStatus.FAILED)
+            for candidate in self._running():
+                candidate.error = candidate.error or str(error) or type(error).__name__
+                self._end(candidate, RunStatus.FAILED)
             raise
-        for one in self._running():
-            one.error = one.error or self._reason
-            self._end(one, RunStatus.STOPPED)
+        for candidate in self._running():
+            candidate.error = candidate.error or self._reason
+            self._end(candidate, RunStatus.STOPPED)
         return self._view()
 
     def _left(self) -> Iterator[_Candidate]:
-        """Give the variants that go on, one by one, as long as the night does."""
-        for one in self._candidates:
-            if not one.error and not self._reason:
-                yield one
+        """The variants that go on, one by one, as long as the night does."""
+        for candidate in self._candidates:
+            if not candidate.error and not self._reason:
+                yield candidate
 
     def _running(self) -> list[_Candidate]:
-        return [one for one in self._candidates if one.run.status is RunStatus.RUNNING]
+        return [candidate for candidate in self._candidates if candidate.run.status is RunStatus.RUNNING]
 
     def _go_on(
-        self, one: _Candidate, records: Sequence[Record], cells: Sequence[Cell], progress: Progress, stop: Stop
+        self, candidate: _Candidate, records: Sequence[Record], cells: Sequence[Cell], progress: Progress, stop: Stop
     ) -> None:
         left = self._budget_left()
         own = Stop()
         stop.watch(on_request=lambda: own.request(stop.reason), on_force=own.interrupt)
-        offered = [work for work in carrying(self.store, one.taken_in, one.run) if work.cell in cells]
+        offered = [work for work in carrying(self.store, candidate.taken_in, candidate.run) if work.cell in cells]
         work = replace(
-            one.job.work(one.run.id), records=records, cells=offered, budget=left, carrier=self.store.carrying
+            candidate.job.work(candidate.run.id),
+            records=records,
+            cells=offered,
+            budget=left,
+            carrier=self.store.carrying,
         )
-        with noted(progress, self.store.folder, one.run, cells=len(cells), clock=self.clock) as told:
-            summary = execute(work, sink=self.store, cache=self.store, progress=told, stop=own)
-        one.calls += _counted(summary, one.job)
-        one.dollars += summary.cost
+        with noted(progress, self.store.folder, candidate.run, cells=len(cells), clock=self.clock) as watched:
+            summary = execute(work, sink=self.store, cache=self.store, progress=watched, stop=own)
+        candidate.calls += _counted(summary, candidate.job)
+        candidate.dollars += summary.cost
         if left is not None and self.budget is not None and summary.error == left.used_up:
             self._reason = self.budget.used_up
         elif summary.error and summary.error in (INTERRUPTED, stop.reason):
             self._reason = summary.error
         else:
-            one.error = summary.error
+            candidate.error = summary.error
 
     def _budget_left(self) -> Budget | None:
         if self.budget is None:
             return None
         return self.budget.less(
-            calls=sum(one.calls for one in self._candidates),
+            calls=sum(candidate.calls for candidate in self._candidates),
             seconds=self.clock() - self._started,
-            dollars=sum(one.dollars for one in self._candidates),
+            dollars=sum(candidate.dollars for candidate in self._candidates),
         )
 
-    def _end(self, one: _Candidate, status: RunStatus) -> None:
-        one.run = replace(one.run, status=status, finished_at=self.clock(), error=one.error)
+    def _end(self, candidate: _Candidate, status: RunStatus) -> None:
+        candidate.run = replace(candidate.run, status=status, finished_at=self.clock(), error=candidate.error)
         if status is RunStatus.DONE:
-            score(self.store, one.run, one.job.file, one.job.records)
-        self.store.update_run(one.run)
+            score(self.store, candidate.run, candidate.job.file, candidate.job.records)
+        self.store.update_run(candidate.run)
 
     def _view(self) -> VariantsView:
         first = self._candidates[0].job
         labels = self.store.labels(first.file.cascade.name)
-        variants = [self._variant(one) for one in self._candidates]
+        variants = [self._variant(candidate) for candidate in self._candidates]
         return variants_view(variants, first.records, labels, custom=custom_metrics(first.file), seed=self.seed)
 
-    def _variant(self, one: _Candidate) -> Variant:
-        cascade = one.job.file.cascade
+    def _variant(self, candidate: _Candidate) -> Variant:
+        cascade = candidate.job.file.cascade
         return Variant(
-            name=one.name,
-            run=one.run.name,
+            name=candidate.name,
+            run=candidate.run.name,
             cascade=cascade,
-            outputs={(str(SYSTEM), s): first_outputs(self.store, one.run, SYSTEM, s) for s in cascade.names},
-            calls=one.calls,
-            dollars=one.dollars,
+            outputs={(str(SYSTEM), s): first_outputs(self.store, candidate.run, SYSTEM, s) for s in cascade.names},
+            calls=candidate.calls,
+            dollars=candidate.dollars,
             is_paid=any(is_paid(stage) for stage in cascade.stages),
-            error=one.error,
+            error=candidate.error,
         )
 
 
@@ -193,7 +197,7 @@ def planned_night(
 
 
 def waves(records: Sequence[Record], *, seed: int) -> Iterator[tuple[Record, ...]]:
-    """Give all records in growing random parts, each in the order of the records."""
+    """All records in growing random parts, each in the order of the records."""
     order = np.random.default_rng(seed).permutation(len(records))
     start, end = 0, min(FIRST_WAVE, len(records))
     while start < len(records):
@@ -202,6 +206,6 @@ def waves(records: Sequence[Record], *, seed: int) -> Iterator[tuple[Record, ...
 
 
 def _counted(summary: Summary, job: Job) -> int:
-    """Give the calls that a budget counts."""
+    """The calls that a budget counts."""
     names = counted(job.file.cascade)
     return sum(tally.calls for cell in summary.cells for name, tally in cell.tallies.items() if name in names)

@@ -67,7 +67,7 @@ class Past:
         return history(self._store, self._cascade, blessed=Gate(self._base, self._cascade).blessed_run())
 
     def live(self) -> list[LiveRun]:
-        """Give the runs of this cascade that go on, in whatever process."""
+        """The runs of this cascade that go on, in whatever process."""
         return [note for note in live_runs(self._store.folder) if note.cascade == self._cascade]
 
     def so_far(self, live: LiveRun) -> SoFar | None:
@@ -75,33 +75,33 @@ class Past:
         return self._runs.attribution(self._cascade, live.name).so_far()
 
     def made_from(self, run: str) -> Provenance:
-        """Give what a run was made from. Raises: NotFound, ConfigurationError for a run that did not keep it."""
-        found = provenance.read(self._store, self.run(run).id)
-        if found is None:
+        """What a run was made from. Raises: NotFound, ConfigurationError for a run that did not keep it."""
+        made_from = provenance.read(self._store, self.run(run).id)
+        if made_from is None:
             raise ConfigurationError(f"Run {run} is older than the keeping of what runs are made from.")
-        return found
+        return made_from
 
     def tag(self, run: str, tag: str, *, is_on: bool = True) -> tuple[str, ...]:
         """Put a tag on a run or take it off; give the tags that it has then. Raises: NotFound, ConfigurationError."""
-        found = self.run(run)
+        stored = self.run(run)
         name = tag.strip()
         if not name:
             raise ConfigurationError("A tag needs a name.")
-        held = self._store.origins.tags(self._cascade).get(found.id, ())
-        if not is_on and name not in held:
-            raise NotFound(f"Run {run} does not carry the tag {name!r}. {near_names(name, held)}".strip())
+        tags = self._store.origins.tags(self._cascade).get(stored.id, ())
+        if not is_on and name not in tags:
+            raise NotFound(f"Run {run} does not carry the tag {name!r}. {near_names(name, tags)}".strip())
         at = self._base.clock()
-        self._store.origins.tag(RunTag(run=found.id, tag=name, who=getpass.getuser(), at=at, is_on=is_on))
-        return self._store.origins.tags(self._cascade).get(found.id, ())
+        self._store.origins.tag(RunTag(run=stored.id, tag=name, who=getpass.getuser(), at=at, is_on=is_on))
+        return self._store.origins.tags(self._cascade).get(stored.id, ())
 
     def comparison(self, before: str, after: str) -> Comparison:
         """Compare two runs; what was computed from the same outputs and labels is read. Raises: NotFound, SpecError."""
         old, new = self.run(before), self.run(after)
         name = f"compared with {old.name}"
         rests_on = f"{version('stagegap')} {self._store.mark(old)} {self._store.mark(new)}"
-        kept = self._store.view(new.id, name)
-        if kept:
-            then, _, body = kept[0].partition("\n")
+        stored = self._store.view(new.id, name)
+        if stored:
+            then, _, body = stored[0].partition("\n")
             if then == rests_on:
                 return codec.from_json(Comparison, body)
         view = self._runs.compare(self._cascade, old.name, new.name)
@@ -113,7 +113,7 @@ class Past:
         return on_shared_records(view)
 
     def pair(self) -> tuple[str, str] | None:
-        """Give the two runs that are compared unless somebody names others; None with fewer than two.
+        """The two runs that are compared unless somebody names others; None with fewer than two.
 
         The later one is the newest that is done; the earlier one the blessed run, or else the one before.
         """
@@ -125,7 +125,7 @@ class Past:
         return before.name, done[0].name
 
     def settings(self, before: str, after: str) -> tuple[ConfigChange, ...]:
-        """Give every setting of two runs, the equal ones included. Raises: NotFound."""
+        """Every setting of two runs, the equal ones included. Raises: NotFound."""
         return all_settings(self.run(before).resolved, self.run(after).resolved)
 
     def work_out(self, before: str, after: str, *, use_shared: bool) -> WhatChanged:
@@ -137,7 +137,7 @@ class Past:
             return versions.changed(progress=Silent())
 
     def versions(self, before: str, after: str, *, use_shared: bool = False) -> AbstractContextManager[Versions]:
-        """Give two runs as two versions whose stages can be mixed; a context. Raises: NotFound, ConfigurationError."""
+        """Two runs as two versions whose stages can be mixed; a context. Raises: NotFound, ConfigurationError."""
         old, new = self.run(before), self.run(after)
         if old.id == new.id:
             raise ConfigurationError(f"{before} is one run: name two to tell apart.")
@@ -145,11 +145,11 @@ class Past:
         return versions(self._base, *looks, use_shared=use_shared)
 
     def person_swaps(self, run: str | None = None) -> AbstractContextManager[PeopleInPlace]:
-        """Give a run, by default the newest that is done, with people in place of stages; a context."""
+        """A run, by default the newest that is done, with people in place of stages; a context."""
         return people_in_place(self._base, self._runs.attribution(self._cascade, run))
 
     def changed(self, before: str, after: str) -> WhatChanged | None:
-        """Give what was worked out of two runs; None while nobody did. Raises: NotFound."""
+        """What was worked out of two runs; None while nobody did. Raises: NotFound."""
         return kept_view(self._store, self.run(before).name, self.run(after).id)
 
     def reproduce(
@@ -160,8 +160,8 @@ class Past:
         `kept_in` is the project folder, or the store, of whoever made the run: in a clone of the project the run is
         made again from there. Raises: NotFound, ConfigurationError, SpecError, RunStopped.
         """
-        with ExitStack() as held:
-            store = self._store if kept_in is None else held.enter_context(_store_in(kept_in))
+        with ExitStack() as stack:
+            store = self._store if kept_in is None else stack.enter_context(_store_in(kept_in))
             return reproduce(
                 store,
                 _named(store, self._cascade, run, is_own=kept_in is None),
@@ -179,24 +179,24 @@ class Past:
         Where one stage is named and the outcome is not, the outcome is filled in from the stage's swap, unless `guess`
         is False. Raises: NotFound for a place or run that is not there, ConfigurationError for numbers that can't be.
         """
-        found = self._base.run(self._cascade, baseline)
-        card = self._runs.scorecard(self._cascade, found.name)
+        start = self._base.run(self._cascade, baseline)
+        card = self._runs.scorecard(self._cascade, start.name)
         rows = {row.stage: row for row in card.stages} if card else {}
         for place in hopes:
             if place not in (OUTCOME, *rows):
-                raise NotFound(f"{place!r} is no stage of run {found.name}. {near_names(place, (OUTCOME, *rows))}")
+                raise NotFound(f"{place!r} is no stage of run {start.name}. {near_names(place, (OUTCOME, *rows))}")
         who, at = getpass.getuser(), self._base.clock()
 
         def written(place: str, hope: Hope, why: str) -> Expectation:
             try:
                 return Expectation(
                     id=uuid.uuid4().hex, place=place, predicted=hope.value, low=hope.low, high=hope.high, reason=why,
-                    who=who, at=at, baseline=found.name,
+                    who=who, at=at, baseline=start.name,
                 )  # fmt: skip
             except ValueError as error:
                 raise ConfigurationError(f"{place}: {error}.") from None
 
-        made = [written(place, hope, reason) for place, hope in hopes.items()]
+        expectations = [written(place, hope, reason) for place, hope in hopes.items()]
         named = [place for place in hopes if place != OUTCOME]
         if guess and len(named) == 1 and OUTCOME not in hopes:
             try:
@@ -205,22 +205,25 @@ class Past:
                 raise ConfigurationError(f"{error}.") from None
             if proposed.is_measured:
                 hope = Hope(value=proposed.value, low=proposed.low, high=proposed.high)
-                made.append(written(OUTCOME, hope, proposed.method))
-        self._store.origins.expect(self._cascade, made)
-        return tuple(made)
+                expectations.append(written(OUTCOME, hope, proposed.method))
+        self._store.origins.expect(self._cascade, expectations)
+        return tuple(expectations)
 
     def expect_points(self, place: str, points: float, *, reason: str, baseline: str) -> tuple[Expectation, ...]:
         """Write down what somebody expects at one place, in points. Raises: as `expect`."""
         return self.expect({place: Hope(value=points / 100)}, reason=reason, baseline=baseline)
 
     def ledger(self) -> Ledger:
-        """Give what was expected beside what came: of the first run after it that is done."""
+        """What was expected beside what came: of the first run after it that is done."""
         expected = self._store.origins.expectations(self._cascade)
         done = [run for run in reversed(self._runs.of(self._cascade)) if run.status is RunStatus.DONE]
         places: dict[str, int] = {}
-        for one in expected:
-            places[one.baseline] = places.get(one.baseline, 0) + 1
-        return ledger(self._cascade, [self._held(one, done, watched=places[one.baseline]) for one in expected])
+        for expectation in expected:
+            places[expectation.baseline] = places.get(expectation.baseline, 0) + 1
+        return ledger(
+            self._cascade,
+            [self._held(expectation, done, watched=places[expectation.baseline]) for expectation in expected],
+        )
 
     def compared_runs(self) -> RunsView:
         """Lay all runs that are done beside each other, by knobs and estimates."""
@@ -241,7 +244,7 @@ class Past:
         return runs_view(self._cascade, tried)
 
     def run(self, name: str) -> Run:
-        """Give the run of that name. Raises: NotFound."""
+        """The run of that name. Raises: NotFound."""
         return self._base.run(self._cascade, name)
 
     def _held(self, expected: Expectation, done: list[Run], *, watched: int) -> LedgerRow:
@@ -259,10 +262,10 @@ def _store_in(folder: Path) -> Store:
 
 
 def _named(store: Store, cascade: str, name: str, *, is_own: bool) -> Run:
-    """Give a run of a store. Raises: NotFound."""
-    found = store.run(cascade, name)
-    if found is not None:
-        return found
+    """A run of a store. Raises: NotFound."""
+    stored = store.run(cascade, name)
+    if stored is not None:
+        return stored
     known = [run.name for run in store.runs(cascade)]
     if known or not is_own:
         where = f"Cascade {cascade!r} has" if is_own else f"The store in {store.folder} holds {cascade!r} with"

@@ -92,14 +92,14 @@ class People:
         """By metric and ids of the labels: labels never change, so that nothing is compared twice."""
 
     def notes(self, cascade: str, stage: str, who: str) -> PeopleNotes | None:
-        """Give the notes as they were computed last; None before that."""
-        kept = self._kept.get((cascade, stage, who))
-        return kept[1] if kept else None
+        """The notes as they were computed last; None before that."""
+        prepared = self._kept.get((cascade, stage, who))
+        return prepared[1] if prepared else None
 
     def is_current(self, cascade: str, stage: str, who: str) -> bool:
         """Say whether nothing was labelled or judged since the notes were computed."""
-        kept = self._kept.get((cascade, stage, who))
-        return kept is not None and kept[0] == self._mark(cascade, stage)
+        prepared = self._kept.get((cascade, stage, who))
+        return prepared is not None and prepared[0] == self._mark(cascade, stage)
 
     def prepare(self, cascade: str, stage: str, who: str) -> None:
         """Compute the notes, and compare what people answered, so that the page finds both. Raises: NotFound."""
@@ -108,7 +108,7 @@ class People:
         labels = self._store.labels(cascade, stage=stage)
         notes = PeopleNotes(
             beyond=self._beyond(cascade, stage, [label for label in labels if not label.targeted]),
-            judged=tuple(f"Judged blind by {one.criterion}: {one.sentence}" for one in self.judged(cascade, stage)),
+            judged=tuple(f"Judged blind by {gap.criterion}: {gap.sentence}" for gap in self.judged(cascade, stage)),
             hunts=self._hunts(cascade, stage, labels),
             own=self._own(cascade, stage, who, labels) if who else "",
             doubts=doubt_sentence(labels, noun=self._load(cascade).cascade.noun),
@@ -117,16 +117,16 @@ class People:
         self._kept[cascade, stage, who] = (mark, notes)
 
     def judged(self, cascade: str, stage: str) -> tuple[RatedGap, ...]:
-        """Give how the answers of the newest run that is done were judged beside those of people, by criterion."""
+        """How the answers of the newest run that is done were judged beside those of people, by criterion."""
         run = self._store.run(cascade)
-        made = self._store.judgements(cascade, stage=stage)
-        if not made or run is None:
+        judgements = self._store.judgements(cascade, stage=stage)
+        if not judgements or run is None:
             return ()
         queues = [q for q in self._store.queues(cascade, stage) if q.purpose == "judge" and q.run == run.id]
-        records, noun = self._records(cascade, made), self._load(cascade).cascade.noun
-        found = [
+        records, noun = self._records(cascade, judgements), self._load(cascade).cascade.noun
+        gaps = [
             judged_gap(
-                [label for label in made if label.queue == queue.id],
+                [label for label in judgements if label.queue == queue.id],
                 records,
                 judging_of(queue),
                 noun=noun,
@@ -134,10 +134,10 @@ class People:
             )
             for queue in queues
         ]
-        return tuple(one for one in found if one is not None)
+        return tuple(gap for gap in gaps if gap is not None)
 
     def settling(self, cascade: str, stage: str, who: str = "") -> Settling:
-        """Give the disagreements of a stage that wait, in the order of the records' ids. Raises: NotFound.
+        """The disagreements of a stage that wait, in the order of the records' ids. Raises: NotFound.
 
         Those whose answers `who` has seen on another page are left to somebody else: settling is blind.
         """
@@ -158,40 +158,46 @@ class People:
         )
 
     def history(self, cascade: str, stage: str, record: str) -> LabelHistory:
-        """Give who said what at a stage of a record, when, having seen what. Raises: NotFound."""
+        """Who said what at a stage of a record, when, having seen what. Raises: NotFound."""
         return history(self._store, self._load(cascade).cascade, stage, record)
 
     def payloads(self, settling: Settling, records: Sequence[str]) -> list[dict[str, Json]]:
-        """Give what is shown of these records; one that no queue of the stage holds is left out."""
+        """What is shown of these records; one that no queue of the stage holds is left out."""
         queue = settling.queue
-        found = self._disagreements(queue.cascade, queue.stage, self._store.labels(queue.cascade, stage=queue.stage))
+        disagreements = self._disagreements(
+            queue.cascade, queue.stage, self._store.labels(queue.cascade, stage=queue.stage)
+        )
         items = self._items(queue, records)
-        return [settling_payload(found[name], items[name]) for name in records if name in items and name in found]
+        return [
+            settling_payload(disagreements[name], items[name])
+            for name in records
+            if name in items and name in disagreements
+        ]
 
     def settle(
         self, queue: Queue, events: Sequence[Mapping[str, Json]], annotator: str, verified: bool = False
     ) -> None:
         """Store decisions as labels of their own; sent twice, it is stored once. Raises: ConfigurationError."""
-        kept = [event for event in events if event.get("action") == "label"]
-        items = self._items(queue, [str(event.get("record")) for event in kept])
+        answers = [event for event in events if event.get("action") == "label"]
+        items = self._items(queue, [str(event.get("record")) for event in answers])
         in_force = latest(self._store.labels(queue.cascade, stage=queue.stage))
-        made: list[Label] = []
-        for event in kept:
+        labels: list[Label] = []
+        for event in answers:
             record = str(event.get("record"))
             if record not in items:
                 raise ConfigurationError(f"The queue of stage {queue.stage!r} has no record {record!r}.")
             people = list(in_force.get((record, queue.stage), {}).values())
             at = self._clock()
-            made.append(
+            labels.append(
                 adjudication(event, people, queue, items[record], annotator=annotator, at=at, verified=verified)
             )
-        self._store.append_labels(queue.cascade, made)
+        self._store.append_labels(queue.cascade, labels)
 
     def _mark(self, cascade: str, stage: str) -> tuple[int, int]:
         return self._store.label_count(cascade), len(self._store.judgements(cascade, stage=stage))
 
     def _records(self, cascade: str, labels: Iterable[Label]) -> list[Record]:
-        """Give the records of labels, and no others: there may be a million."""
+        """The records of labels, and no others: there may be a million."""
         return self._store.records(cascade, ids=sorted({label.record for label in labels}))
 
     def _beyond(self, cascade: str, stage: str, labels: Sequence[Label]) -> str:
@@ -199,11 +205,13 @@ class People:
         for (record, _), people in latest(labels).items():
             for person, label in people.items():
                 answers.setdefault(person, {})[record] = label
-        records = [one for one in self._records(cascade, labels) if any(one.id in own for own in answers.values())]
+        records = [
+            record for record in self._records(cascade, labels) if any(record.id in own for own in answers.values())
+        ]
         output = self._load(cascade).cascade.stage(stage).output
         codes = clusters(record.unit for record in records).codes
-        found = chance_corrected(answers, [one.id for one in records], output, codes, seed=0)
-        return beyond_chance(found[0]) if found else ""
+        coefficients = chance_corrected(answers, [record.id for record in records], output, codes, seed=0)
+        return beyond_chance(coefficients[0]) if coefficients else ""
 
     def _own(self, cascade: str, stage: str, who: str, labels: Sequence[Label]) -> str:
         file = self._load(cascade)
@@ -219,35 +227,35 @@ class People:
         if run is None or not queues:
             return ()
         file = self._load(cascade)
-        found = file.cascade.stage(stage)
-        by = metric(found.metrics[0], custom=custom_metrics(file).get(found.metrics[0]))
+        declared = file.cascade.stage(stage)
+        by = metric(declared.metrics[0], custom=custom_metrics(file).get(declared.metrics[0]))
         outputs = first_outputs(self._store, run, SYSTEM, stage)
         units = {record.id: record.unit for record in self._records(cascade, labels)}
         return tuple(
-            hunt_sentence(queue, labels, outputs, by, found.output.kind, units, noun=file.cascade.noun)
+            hunt_sentence(queue, labels, outputs, by, declared.output.kind, units, noun=file.cascade.noun)
             for queue in queues
         )
 
     def _items(self, queue: Queue, records: Sequence[str]) -> dict[str, QueueItem]:
-        """Give the items of records, of the random queue where it has them, otherwise of another of the stage."""
-        found: dict[str, QueueItem] = {}
-        for one in (queue, *self._store.queues(queue.cascade, queue.stage)):
-            missing = [record for record in records if record not in found]
+        """The items of records, of the random queue where it has them, otherwise of another of the stage."""
+        items: dict[str, QueueItem] = {}
+        for source in (queue, *self._store.queues(queue.cascade, queue.stage)):
+            missing = [record for record in records if record not in items]
             if missing:
-                found.update({item.record: item for item in self._store.queue_items_of(one.id, missing)})
-        return found
+                items.update({item.record: item for item in self._store.queue_items_of(source.id, missing)})
+        return items
 
     def _disagreements(self, cascade: str, stage: str, labels: Sequence[Label]) -> dict[str, Disagreement]:
         file = self._load(cascade)
         name = file.cascade.stage(stage).metrics[0]
         by = metric(name, custom=custom_metrics(file).get(name))
         done = adjudications(labels)
-        found: dict[str, Disagreement] = {}
+        disagreements: dict[str, Disagreement] = {}
         for place, people in latest(labels).items():
             key = (name, *(label.id for label in people.values()))
             if key not in self._compared:
                 self._compared[key] = disagreement(list(people.values()), by)
             differ = self._compared[key]
             if differ is not None and place not in done:
-                found[differ.record] = differ
-        return found
+                disagreements[differ.record] = differ
+        return disagreements

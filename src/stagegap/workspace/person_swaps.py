@@ -28,7 +28,7 @@ from stagegap.runner import Plan, Progress, Stop, Work, execute
 from stagegap.runner.asking import was_asked
 from stagegap.runner.plan import plan_several
 from stagegap.runner.prepare import seen_inputs
-from stagegap.stages.person import ANY_INPUT, PersonStage, shown, shown_by
+from stagegap.stages.person import ANY_INPUT, PersonStage, inputs_digest, shown_by
 from stagegap.stages.protocol import StageCode
 from stagegap.store import Store
 from stagegap.workspace.attributing import Attribution
@@ -54,19 +54,19 @@ def people_in_place(base: Foundation, read: Attribution) -> Generator[PeopleInPl
 class _Asked:
     """Inputs that nobody has answered, each under the first set of stages in which it came up."""
 
-    found: dict[tuple[str, str, str], tuple[str, ...]] = field(
+    first_set: dict[tuple[str, str, str], tuple[str, ...]] = field(
         default_factory=dict[tuple[str, str, str], tuple[str, ...]]
     )
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def note(self, stage: str, record: str, what: str, after: tuple[str, ...]) -> None:
         with self.lock:
-            self.found.setdefault((stage, record, what), after)
+            self.first_set.setdefault((stage, record, what), after)
 
     def rows(self, untouched: Mapping[str, Sequence[str]]) -> tuple[Unanswered, ...]:
-        """Give them by stage and set; `untouched` are records whose input in the run nobody has answered at all."""
+        """Rows by stage and set; `untouched` are records whose input in the run nobody has answered at all."""
         grouped = {(stage, tuple[str, ...]()): list(records) for stage, records in untouched.items()}
-        for (stage, record, _), after in self.found.items():
+        for (stage, record, _), after in self.first_set.items():
             grouped.setdefault((stage, after), []).append(record)
         return tuple(
             Unanswered(stage=stage, after=after, records=tuple(sorted(set(records))))
@@ -96,7 +96,7 @@ class PeopleInPlace:
         corpora = self.then.job.materials.corpora
         outputs = {name: self._evidence.system(name) for name in self._cascade.names}
         return {
-            (record.id, stage.name): shown(stage, seen_inputs(self._cascade, stage, record, settled, corpora))
+            (record.id, stage.name): inputs_digest(stage, seen_inputs(self._cascade, stage, record, settled, corpora))
             for stage in self._cascade.stages
             for record in self._evidence.records
             if was_asked(stage, record, outputs) and _was_called(outputs[stage.name].get(record.id))
@@ -115,17 +115,17 @@ class PeopleInPlace:
             for queue, records in queues.items()
             for item in self.store.queue_items_of(queue, sorted(records))
         }
-        found = respondents(labels, put, self._cascade, self._actual, anything=ANY_INPUT)
+        by_place = respondents(labels, put, self._cascade, self._actual, anything=ANY_INPUT)
         scored = {record.id for record in self._evidence.records}
-        return {place: one for place, one in found.items() if place[0] in scored}
+        return {place: respondent for place, respondent in by_place.items() if place[0] in scored}
 
     @cached_property
     def _players(self) -> tuple[str, ...]:
         """Stages at which somebody answered and that the outcome can see."""
         end = self._cascade.outcome.stage
         reach = {end, *self._cascade.ancestors(end)}
-        there = {stage for _, stage in self._people}
-        return tuple(name for name in self._cascade.names if name in there & reach)
+        answered = {stage for _, stage in self._people}
+        return tuple(name for name in self._cascade.names if name in answered & reach)
 
     @cached_property
     def _orders(self) -> tuple[tuple[int, ...], ...]:
@@ -172,7 +172,7 @@ class PeopleInPlace:
         asked = _Asked()
         for mask, stages in self._sets:
             outputs = self._ran(stages, asked, progress, stop)
-            outcomes[mask], fairly[mask] = (cell_outcomes(one, outputs) for one in (evidence, fair))
+            outcomes[mask], fairly[mask] = (cell_outcomes(world, outputs) for world in (evidence, fair))
         answered = {
             name: sum(
                 bool({what, ANY_INPUT} & self._people[place].answers.keys())
@@ -195,14 +195,14 @@ class PeopleInPlace:
         return view
 
     def _untouched(self) -> dict[str, list[str]]:
-        """Give the records, by stage, whose input in the run nobody has answered at all."""
+        """The records, by stage, whose input in the run nobody has answered at all."""
         end = self._cascade.outcome.stage
         reach = {end, *self._cascade.ancestors(end)}
-        found: dict[str, list[str]] = {}
+        untouched: dict[str, list[str]] = {}
         for record, stage in self._actual:
             if stage in reach and (record, stage) not in self._people:
-                found.setdefault(stage, []).append(record)
-        return found
+                untouched.setdefault(stage, []).append(record)
+        return untouched
 
     def _ran(self, stages: tuple[str, ...], asked: _Asked, progress: Progress, stop: Stop) -> Mapping[str, Output]:
         """Run one set of stages with people there, and give the outputs at the outcome's stage."""
@@ -214,11 +214,13 @@ class PeopleInPlace:
         return into.outputs.get(self._cascade.outcome.stage, {})
 
     def _work(self, stages: tuple[str, ...], asked: _Asked) -> Work:
-        people = [one for one in self._cascade.stages if one.name in stages]
+        people = [declared for declared in self._cascade.stages if declared.name in stages]
         codes: dict[str, StageCode] = dict(self.then.job.codes)
         for stage in people:
             after = tuple(name for name in stages if name in self._cascade.ancestors(stage.name))
-            given = {record: one.answers for (record, at), one in self._people.items() if at == stage.name}
+            given = {
+                record: respondent.answers for (record, at), respondent in self._people.items() if at == stage.name
+            }
 
             def note(record: str, what: str, stage: str = stage.name, after: tuple[str, ...] = after) -> None:
                 asked.note(stage, record, what, after)
@@ -229,8 +231,10 @@ class PeopleInPlace:
             cascade=replace(
                 self._cascade,
                 stages=tuple(
-                    replace(one, uses=PERSON, is_recorded=False, limits=None) if one.name in stages else one
-                    for one in self._cascade.stages
+                    replace(declared, uses=PERSON, is_recorded=False, limits=None)
+                    if declared.name in stages
+                    else declared
+                    for declared in self._cascade.stages
                 ),
             ),
             codes=codes,
@@ -239,7 +243,7 @@ class PeopleInPlace:
         )
 
     def _with_people(self, stages: tuple[str, ...]) -> Sequence[Record]:
-        """Give the records that somebody answered at every one of the stages."""
+        """The records that somebody answered at every one of the stages."""
         return [
             record for record in self._evidence.records if all((record.id, name) in self._people for name in stages)
         ]

@@ -40,7 +40,7 @@ class Kept:
                     self.outputs.setdefault((str(cell), output.stage), {})[output.record] = output
 
     def cached(self, keys: Sequence[str]) -> Mapping[str, Output]:
-        """Give what the store knows, so that only inputs that a fault changed are called."""
+        """What the store knows, so that only inputs that a fault changed are called."""
         return self._store.cached(keys)
 
 
@@ -57,14 +57,16 @@ def selfcheck(
         raise ConfigurationError(f"The methods can't be checked on run {run.name}: {reason}.")
     rng = np.random.default_rng(run.seed)
     wrong = {name: wrong_answers(evidence, name, rng=rng) for name in cascade.names}
-    kept, calls = _outputs(store, evidence, work, wrong, may_pay=may_pay)
+    outputs, calls = _outputs(store, evidence, work, wrong, may_pay=may_pay)
     rows: list[Recovery] = []
     left_out: list[str] = []
     for name in cascade.names:
-        made = planted(evidence, name, wrong[name], kept, clean)
-        found = recover(made, evidence.units, evidence.ancestors, rate=rate, rng=rng, simulations=simulations)
-        rows.extend(found)
-        if not found:
+        planted_world = planted(evidence, name, wrong[name], outputs, clean)
+        recoveries = recover(
+            planted_world, evidence.units, evidence.ancestors, rate=rate, rng=rng, simulations=simulations
+        )
+        rows.extend(recoveries)
+        if not recoveries:
             left_out.append(f"{name}: no record with references everywhere could be given a wrong answer")
     return Selfcheck(
         cascade=cascade.name,
@@ -86,7 +88,7 @@ def _outputs(
     may_pay: bool,
 ) -> tuple[Mapping[tuple[str, str], Mapping[str, Output]], int]:
     """Run what comes after the planted faults, stage after stage, and give its outputs by cell."""
-    found: dict[tuple[str, str], Mapping[str, Output]] = {}
+    outputs: dict[tuple[str, str], Mapping[str, Output]] = {}
     calls = 0
     for name, answers in wrong.items():
         cells = [
@@ -100,8 +102,8 @@ def _outputs(
             what=f"A self-check of {name}",
             ways="`--paid` allows them, `--records` takes fewer records.",
         )
-        kept = Kept(store)
-        calls += execute(todo, sink=kept, cache=kept, progress=Silent()).calls
+        sink = Kept(store)
+        calls += execute(todo, sink=sink, cache=sink, progress=Silent()).calls
         # The planted stage is the last of its cells' stages, so no two stages share a cell.
-        found |= kept.outputs
-    return found, calls
+        outputs |= sink.outputs
+    return outputs, calls

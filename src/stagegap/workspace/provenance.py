@@ -54,7 +54,7 @@ def provenance(
     is_dirty: bool,
     environment: Mapping[str, str],
 ) -> tuple[Provenance, dict[str, str]]:
-    """Give what a run is made from, and the texts to keep by their digest."""
+    """What a run is made from, and the texts to keep by their digest."""
     secrets = [value for name, value in environment.items() if is_secret(name) and len(value) >= SHORTEST_SECRET]
     texts: dict[str, str] = {}
     pointed = imported(file, codes) | pointed_at(file)
@@ -68,7 +68,7 @@ def provenance(
         )
         for stage in file.cascade.stages
     }
-    found = Provenance(
+    made_from = Provenance(
         environment=here(),
         records=len(materials.records),
         records_digest=records_digest,
@@ -80,17 +80,17 @@ def provenance(
         diff=diff[:MOST_DIFF],
         diff_is_cut=len(diff) > MOST_DIFF,
     )
-    return found, texts
+    return made_from, texts
 
 
 def read(store: Store, run: str) -> Provenance | None:
-    """Give what a run was made from; None for a run that is older than the keeping of it."""
+    """What a run was made from; None for a run that is older than the keeping of it."""
     body = store.origins.body(run)
     return None if body is None else codec.from_json(Provenance, body)
 
 
 def labels_digest(labels: Sequence[Label]) -> str:
-    """Give one hash for labels in their order: a label's id is made from its content."""
+    """One hash for labels in their order: a label's id is made from its content."""
     return hashlib.blake2b("\n".join(label.id for label in labels).encode(), digest_size=16).hexdigest()
 
 
@@ -105,34 +105,34 @@ def here() -> Environment:
 
 
 def pointed_at(file: CascadeFile) -> dict[str, Role]:
-    """Give every file that a cascade points at, by path; records and references are kept by the store."""
-    found: dict[str, Role] = {}
+    """Every file that a cascade points at, by path; records and references are kept by the store."""
+    roles: dict[str, Role] = {}
     for corpus in _entries(file.resolved, "corpora").values():
-        found |= dict.fromkeys(texts(_mapping(corpus).get("path")), "corpus")
+        roles |= dict.fromkeys(texts(_mapping(corpus).get("path")), "corpus")
     for stage in map(_mapping, _entries(file.resolved, "stages").values()):
         kind, settings = named(str(stage.get("uses"))), _entries(stage, "with")
         for key, points in kind.pointers.items() if kind else ():
             for text in texts(settings.get(key)):
                 path = text.rpartition(":")[0] if points.form == "function" else text
                 if points.form != "word" or _is_own(file.folder, path):
-                    found[path] = points.role
-        found |= dict.fromkeys((function.rpartition(":")[0] for function in _metrics(stage)), "code")
-        found |= dict.fromkeys(texts(stage.get("guideline")), "guideline")
-    return found
+                    roles[path] = points.role
+        roles |= dict.fromkeys((function.rpartition(":")[0] for function in _metrics(stage)), "code")
+        roles |= dict.fromkeys(texts(stage.get("guideline")), "guideline")
+    return roles
 
 
 def imported(file: CascadeFile, codes: Mapping[str, StageCode]) -> dict[str, Role]:
-    """Give the project's modules that functions of stages and metrics import, by path relative to the file."""
+    """The project's modules that functions of stages and metrics import, by path relative to the file."""
     functions = [code.code for code in codes.values() if isinstance(code, Coded)]
     functions += [function.code for function in metric_functions(file).values()]
-    found: dict[str, Role] = {}
+    roles: dict[str, Role] = {}
     for code in functions:
-        found |= dict.fromkeys((os.path.relpath(path, file.folder) for path in code.files), "code")
-    return found
+        roles |= dict.fromkeys((os.path.relpath(path, file.folder) for path in code.files), "code")
+    return roles
 
 
 def without_secrets(text: str, secrets: Sequence[str]) -> str:
-    """Give the text with every secret value blotted out, known or by its look.
+    """The text with every secret value blotted out, known or by its look.
 
     >>> without_secrets("api_key: abcdefgh1234, name: x", [])
     'api_key: ***, name: x'
@@ -143,7 +143,7 @@ def without_secrets(text: str, secrets: Sequence[str]) -> str:
 
 
 def digest_of(path: Path) -> str:
-    """Give the SHA-256 of a file's bytes; empty where it can't be read."""
+    """The SHA-256 of a file's bytes; empty where it can't be read."""
     try:
         with path.open("rb") as opened:
             return hashlib.file_digest(opened, "sha256").hexdigest()
@@ -155,10 +155,10 @@ def _source(file: CascadeFile, role: Role, path: str, secrets: Sequence[str], te
     place = Path(file.folder, path)
     digest = digest_of(place)
     size = place.stat().st_size if digest else 0
-    kept, text = _text(place, size, secrets) if digest else ("not text", "")
-    if kept == "text":
+    state, text = _text(place, size, secrets) if digest else ("not text", "")
+    if state == "text":
         texts[digest] = text
-    return Source(role=role, path=path, digest=digest, size=size, kept=kept)
+    return Source(role=role, path=path, digest=digest, size=size, kept=state)
 
 
 def _text(
@@ -176,26 +176,26 @@ def _text(
 
 
 def _diff(folder: Path) -> str:
-    """Give how the work tree under the folder differs from the commit; empty where git can't say."""
+    """How the work tree under the folder differs from the commit; empty where git can't say."""
     command = ["git", "-C", str(folder), "diff", "--no-ext-diff", "--no-color", "HEAD", "--", ".", *_NO_SECRETS]
     try:
-        said = subprocess.run(command, capture_output=True, timeout=20, check=True)
+        process = subprocess.run(command, capture_output=True, timeout=20, check=True)
     except (OSError, subprocess.SubprocessError):
         return ""
-    return said.stdout.decode("utf-8", "replace")
+    return process.stdout.decode("utf-8", "replace")
 
 
 def _packages() -> Iterator[tuple[str, str]]:
-    """Give name and version of what is installed, from the names of folders: reading their files takes 50 ms."""
+    """Name and version of what is installed, from the names of folders: reading their files takes 50 ms."""
     for place in reversed(sys.path):
         try:
             names = os.listdir(place or ".")
         except OSError:
             continue
         for name in names:
-            found = _DISTRIBUTION.fullmatch(name)
-            if found:
-                yield found["name"].lower().replace("_", "-"), found["version"]
+            match = _DISTRIBUTION.fullmatch(name)
+            if match:
+                yield match["name"].lower().replace("_", "-"), match["version"]
 
 
 def _is_own(folder: str, word: str) -> bool:
@@ -212,5 +212,5 @@ def _mapping(value: Json) -> Mapping[str, Json]:
 
 
 def _metrics(stage: Mapping[str, Json]) -> Iterator[str]:
-    """Give `file.py:function` of each metric that is a user's function."""
+    """`file.py:function` of each metric that is a user's function."""
     yield from (name.removeprefix(CUSTOM) for name in texts(stage.get("score")) if name.startswith(CUSTOM))

@@ -48,13 +48,13 @@ class _Unasked:
 class _Both:
     """Answers of this making first, then those that were stored."""
 
-    made: Store
+    scratch: Store
     stored: Store
 
     def cached(self, keys: Sequence[str]) -> Mapping[str, Output]:
-        """Give what either knows."""
-        found = self.made.cached(keys)
-        return found | self.stored.cached([key for key in keys if key not in found])
+        """What either knows."""
+        outputs = self.scratch.cached(keys)
+        return outputs | self.stored.cached([key for key in keys if key not in outputs])
 
 
 def reproduce(
@@ -73,18 +73,20 @@ def reproduce(
     `may_pay`. Raises: ConfigurationError for a run that kept too little, SpecError, RunStopped.
     """
     with (
-        restored(store, run, path=path, environment=environment) as found,
+        restored(store, run, path=path, environment=environment) as restored_run,
         tempfile.TemporaryDirectory(prefix="stagegap-") as folder,
-        Store.open(Path(folder)) as made,
+        Store.open(Path(folder)) as scratch,
     ):
-        cascade = found.job.file.cascade
+        cascade = restored_run.job.file.cascade
         unasked = {s.name for s in cascade.stages if is_paid(s) and not may_pay}
-        codes = {name: _Unasked(code) if name in unasked else code for name, code in found.job.codes.items()}
-        made.put_records(cascade.name, found.job.records)
-        again = made.create_run(replace(run, name="", status=RunStatus.RUNNING, finished_at=None, error=""))
-        work = replace(found.job.work(again.id), codes=codes, fresh=frozenset(cascade.names) - unasked, budget=None)
-        summary = execute(work, sink=made, cache=_Both(made, store), progress=progress, stop=stop)
-        rows = tuple(_rows(store, made, run, found, unasked))
+        codes = {name: _Unasked(code) if name in unasked else code for name, code in restored_run.job.codes.items()}
+        scratch.put_records(cascade.name, restored_run.job.records)
+        again = scratch.create_run(replace(run, name="", status=RunStatus.RUNNING, finished_at=None, error=""))
+        work = replace(
+            restored_run.job.work(again.id), codes=codes, fresh=frozenset(cascade.names) - unasked, budget=None
+        )
+        summary = execute(work, sink=scratch, cache=_Both(scratch, store), progress=progress, stop=stop)
+        rows = tuple(_rows(store, scratch, run, restored_run, unasked))
     if summary.status is not RunStatus.DONE:
         raise RunStopped(f"{run.name} was not made again to its end: {summary.error}")
     return reproduction(
@@ -92,43 +94,43 @@ def reproduce(
         run.name,
         calls=summary.calls - sum(row.not_called for row in rows),
         stages=rows,
-        differences=_differences(store, found),
+        differences=_differences(store, restored_run),
     )
 
 
-def _rows(store: Store, made: Store, run: Run, found: Restored, unasked: set[str]) -> Iterator[StageOutputs]:
-    cascade = found.job.file.cascade
-    for work in found.job.cells:
+def _rows(store: Store, scratch: Store, run: Run, restored_run: Restored, unasked: set[str]) -> Iterator[StageOutputs]:
+    cascade = restored_run.job.file.cascade
+    for work in restored_run.job.cells:
         for stage in scope_of(cascade, work.cell).runs:
             then = store.outputs(run.id, work.cell, stage.name)
-            now = made.outputs(run.id, work.cell, stage.name)
+            now = scratch.outputs(run.id, work.cell, stage.name)
             yield stage_outputs(str(work.cell), stage.name, then, now, is_asked=stage.name not in unasked)
 
 
-def _differences(store: Store, found: Restored) -> tuple[Difference, ...]:
-    then = found.made_from
+def _differences(store: Store, restored_run: Restored) -> tuple[Difference, ...]:
+    then = restored_run.made_from
     return (
-        *_files(found),
-        *_data(store, found),
-        *_stages(found),
+        *_files(restored_run),
+        *_data(store, restored_run),
+        *_stages(restored_run),
         *environment_differences(then.environment, provenance.here()),
     )
 
 
-def _files(found: Restored) -> Iterator[Difference]:
-    """Give the files that are others by now. Those whose text is kept were read as they were."""
-    named = provenance.pointed_at(found.job.file)
-    for source in found.made_from.sources:
-        now = found.now[source.path]
+def _files(restored_run: Restored) -> Iterator[Difference]:
+    """The files that are others by now. Those whose text is kept were read as they were."""
+    named = provenance.pointed_at(restored_run.job.file)
+    for source in restored_run.made_from.sources:
+        now = restored_run.now[source.path]
         if now == source.digest:
             continue
-        text = found.texts.get(source.digest)
+        text = restored_run.texts.get(source.digest)
         if source.path not in named:
             detail = "Code imports it, from where it stands: the file of today was read."
         elif text is None:
             detail = f"Its content of then is not kept ({source.kept}): the file of today was read."
         else:
-            detail = _line_by_line(text, found.path.parent / source.path)
+            detail = _line_by_line(text, restored_run.path.parent / source.path)
         yield Difference(
             kind="code" if source.role == "code" else "prompt" if source.role == "prompt" else "data",
             name=source.path,
@@ -138,9 +140,9 @@ def _files(found: Restored) -> Iterator[Difference]:
         )
 
 
-def _data(store: Store, found: Restored) -> Iterator[Difference]:
-    """Give what of records and labels could not be had back as it was."""
-    then, job = found.made_from, found.job
+def _data(store: Store, restored_run: Restored) -> Iterator[Difference]:
+    """What of records and labels could not be had back as it was."""
+    then, job = restored_run.made_from, restored_run.job
     if len(job.materials.records) != then.records:
         yield Difference(
             kind="data",
@@ -154,15 +156,15 @@ def _data(store: Store, found: Restored) -> Iterator[Difference]:
             kind="labels",
             name="labels",
             then=f"{then.labels:,} labels",
-            now=f"{len(store.labels(found.run.cascade)):,} labels",
+            now=f"{len(store.labels(restored_run.run.cascade)):,} labels",
             detail="The labels of then are not the first ones of this store.",
         )
 
 
-def _stages(found: Restored) -> Iterator[Difference]:
-    """Give the stages that answer by something else than then, although their files are as they were."""
-    for name, origin in found.made_from.stages.items():
-        now = found.job.codes[name].fingerprint
+def _stages(restored_run: Restored) -> Iterator[Difference]:
+    """The stages that answer by something else than then, although their files are as they were."""
+    for name, origin in restored_run.made_from.stages.items():
+        now = restored_run.job.codes[name].fingerprint
         if now != origin.fingerprint:
             yield Difference(
                 kind="stage",

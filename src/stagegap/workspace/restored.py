@@ -60,7 +60,7 @@ def refuse_to_pay(plan: Plan, *, may_pay: bool, what: str, ways: str = "`--paid`
 
 @contextmanager
 def restored(store: Store, run: Run, *, path: Path, environment: Mapping[str, str]) -> Generator[Restored]:
-    """Give the job of a stored run, from what the store keeps; files of the project are read where they are the same.
+    """The job of a stored run, from what the store keeps; files of the project are read where they are the same.
 
     `path` is where the cascade file stands. Code, prompts and corpora that have changed since stand in a temporary
     folder as long as the context lasts. Raises: ConfigurationError for a run that kept too little, SpecError.
@@ -93,13 +93,13 @@ def _written(made_from: Provenance, now: Mapping[str, str], texts: Mapping[str, 
 
 
 def _as_it_was(run: Run, file: CascadeFile) -> CascadeFile:
-    """Give the file with what the run was named by: no place of this machine."""
+    """The file with what the run was named by: no place of this machine."""
     return replace(file, cascade=replace(file.cascade, fingerprint=run.fingerprint), resolved=json.loads(run.resolved))
 
 
 def _job(store: Store, run: Run, file: CascadeFile, made_from: Provenance, environment: Mapping[str, str]) -> Job:
-    kept = store.view(run.id, OPTIONS)
-    options = replace(codec.from_json(RunOptions, kept[0]) if kept else RunOptions(), retry=False, budget=None)
+    view = store.view(run.id, OPTIONS)
+    options = replace(codec.from_json(RunOptions, view[0]) if view else RunOptions(), retry=False, budget=None)
     file = replace(file, cascade=options.changed(file.cascade))
     labels = store.labels(run.cascade)[: made_from.labels]
     references = settle(labels, file.cascade)
@@ -120,7 +120,7 @@ def _job(store: Store, run: Run, file: CascadeFile, made_from: Provenance, envir
     )
 
 
-def _own(ran: Sequence[Record], kept: Sequence[Record]) -> tuple[Record, ...]:
-    """Give the records of a run as they were."""
+def _own(ran: Sequence[Record], stored: Sequence[Record]) -> tuple[Record, ...]:
+    """The records of a run as they were."""
     ids = {record.id for record in ran}
-    return tuple(record for record in kept if record.id in ids)
+    return tuple(record for record in stored if record.id in ids)

@@ -59,7 +59,7 @@ class Job:
     environment: Mapping[str, str]
 
     def work(self, run: str) -> Work:
-        """Give what the runner executes under that run's id."""
+        """What the runner executes under that run's id."""
         alone = Work(
             run=run,
             cascade=self.file.cascade,
@@ -75,7 +75,7 @@ class Job:
         chosen = Choice.parse(self.options.engine)
         references = settle(self.labels, self.file.cascade)
         recipe = WorkerRecipe.of(self.file, self.materials, references, workers=chosen.workers)
-        return spread(alone, chosen.made(), recipe)
+        return spread(alone, chosen.engine(), recipe)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,9 +186,9 @@ def _carried_out(
     store: Store, job: Job, begun: Run, *, clock: Callable[[], float], progress: Progress, stop: Stop | None
 ) -> tuple[Run, Summary]:
     try:
-        with noted(progress, store.folder, begun, cells=len(job.cells), clock=clock) as told:
+        with noted(progress, store.folder, begun, cells=len(job.cells), clock=clock) as watched:
             work = replace(job.work(begun.id), carrier=store.carrying)
-            summary = execute(work, sink=store, cache=store, progress=told, stop=stop)
+            summary = execute(work, sink=store, cache=store, progress=watched, stop=stop)
     except BaseException as error:
         reason = str(error) or type(error).__name__
         store.update_run(replace(begun, status=RunStatus.FAILED, finished_at=clock(), error=reason))
@@ -248,30 +248,30 @@ def _basis(taken_in: TakenIn) -> Basis:
 
 
 def mended(store: Store, job: Job) -> tuple[Run, Job]:
-    """Give the newest run that is done, and the job for its records that a service failed.
+    """The newest run that is done, and the job for its records that a service failed.
 
     Raises: NotFound without such a run, ConfigurationError where the cascade file has changed since.
     """
     cascade = job.file.cascade
-    found = store.run(cascade.name)
-    if found is None:
+    last = store.run(cascade.name)
+    if last is None:
         raise NotFound(f"Cascade {cascade.name!r} has no run that is done, so there is nothing to mend.")
-    if found.fingerprint != cascade.fingerprint:
+    if last.fingerprint != cascade.fingerprint:
         raise ConfigurationError(
-            f"The cascade file has changed since run {found.name}, so that run can't be mended. Make a new one."
+            f"The cascade file has changed since run {last.name}, so that run can't be mended. Make a new one."
         )
     failed = {
         output.record
-        for cell in own_cells(store, found)
+        for cell in own_cells(store, last)
         for stage in cascade.names
-        for output in store.outputs(found.id, cell, stage)
+        for output in store.outputs(last.id, cell, stage)
         if Status.INFRASTRUCTURE in (output.status, output.because)
     }
-    return found, replace(job, records=[record for record in job.records if record.id in failed])
+    return last, replace(job, records=[record for record in job.records if record.id in failed])
 
 
 def planned(store: Store, job: Job) -> Plan:
-    """Give the calls that the job needs, and what they will take by what earlier ones with the same settings took."""
+    """The calls that the job needs, and what they will take by what earlier ones with the same settings took."""
     work = replace(job, options=replace(job.options, engine="")).work("")
     folder = Path(job.file.folder)
     foundations = {
@@ -281,7 +281,7 @@ def planned(store: Store, job: Job) -> Plan:
 
 
 def past_of(store: Store, file: CascadeFile) -> dict[str, Sequence[PastCall]]:
-    """Give earlier calls of each stage with the same settings."""
+    """Earlier calls of each stage with the same settings."""
     now = _settings(file.resolved)
     runs = {run.id: _settings(json.loads(run.resolved)) for run in store.runs(file.cascade.name)}
     alike = {name: [run for run, then in runs.items() if then.get(name) == now[name]] for name in now}
@@ -289,7 +289,7 @@ def past_of(store: Store, file: CascadeFile) -> dict[str, Sequence[PastCall]]:
 
 
 def _settings(resolved: Mapping[str, Json]) -> dict[str, Json]:
-    """Give kind and settings of each stage, prices aside: they change nothing in a call."""
+    """Kind and settings of each stage, prices aside: they change nothing in a call."""
     stages = cast("Mapping[str, Mapping[str, Json]]", resolved.get("stages", {}))
     return {
         name: [stage["uses"], {key: value for key, value in _with(stage).items() if key != "price"}]
@@ -311,21 +311,21 @@ def score(store: Store, run: Run, file: CascadeFile, records: Sequence[Record]) 
         if name not in cell.stages
     }
     labels, custom = store.labels(cascade.name), custom_metrics(file)
-    found = measure(cascade, run, records, outputs, labels, seed=run.seed, custom=custom)
+    measured = measure(cascade, run, records, outputs, labels, seed=run.seed, custom=custom)
     evidence = gather_evidence(cascade, records, outputs, labels, custom=custom, run=run.name, seed=run.seed)
     need = need_view(evidence)
     several = [name for name, count in repeats_of(cascade).items() if count > 1]
     noise = [repeat_noise(evidence, name, store.outputs(run.id, SYSTEM, name)) for name in several]
-    card = replace(found.scorecard, repeats=tuple(one for one in noise if one is not None))
+    card = replace(measured.scorecard, repeats=tuple(repeat for repeat in noise if repeat is not None))
     for stage in cascade.stages:
-        store.put_scores(run.id, SYSTEM, stage.name, stage.metrics[0], found.scores[stage.name])
-    store.failing.put(run.id, found.failures)
-    store.put_view(run.id, NEED, codec.to_json(need), found.scorecard.labels_seq)
+        store.put_scores(run.id, SYSTEM, stage.name, stage.metrics[0], measured.scores[stage.name])
+    store.failing.put(run.id, measured.failures)
+    store.put_view(run.id, NEED, codec.to_json(need), measured.scorecard.labels_seq)
     store.put_view(run.id, SCORECARD, codec.to_json(card), card.labels_seq)
 
 
 def pooled(store: Store, run: Run, file: CascadeFile) -> tuple[PooledScore, ...]:
-    """Give precision, recall and F1 of every stage and metric of a run, from all labels that there are."""
+    """Precision, recall and F1 of every stage and metric of a run, from all labels that there are."""
     cascade = file.cascade
     custom = custom_metrics(file)
     evidence = gather_evidence(
@@ -339,21 +339,21 @@ def pooled(store: Store, run: Run, file: CascadeFile) -> tuple[PooledScore, ...]
 
 
 def own_cells(store: Store, run: Run) -> list[Cell]:
-    """Give the cells of the run itself, without mixtures with another run and without people's answers."""
+    """The cells of the run itself, without mixtures with another run and without people's answers."""
     return [cell for cell in store.cells(run.id) if not cell.base and cell.kind != "person"]
 
 
 def first_outputs(store: Store, run: Run, cell: Cell, stage: str) -> dict[str, Output]:
-    """Give the first repeat of a stage's outputs by record."""
+    """The first repeat of a stage's outputs by record."""
     return {output.record: output for output in store.outputs(run.id, cell, stage) if output.repeat == 0}
 
 
 def run_records(store: Store, run: Run, cascade: Cascade) -> list[Record]:
-    """Give the records that a run was made on, as they were then where the run kept that."""
-    made = {output.record for output in store.outputs(run.id, SYSTEM, cascade.stages[0].name)}
+    """The records that a run was made on, as they were then where the run kept that."""
+    ran = {output.record for output in store.outputs(run.id, SYSTEM, cascade.stages[0].name)}
     made_from = read_provenance(store, run.id)
     then = store.origins.records(made_from.records_digest) if made_from else store.records(cascade.name)
-    return [record for record in then if record.id in made]
+    return [record for record in then if record.id in ran]
 
 
 def _new_run(job: Job, folder: Path, now: float) -> Run:
@@ -373,9 +373,9 @@ def _new_run(job: Job, folder: Path, now: float) -> Run:
 
 
 def _commit(folder: Path) -> str:
-    """Give the git commit of the project, with `+` where the work tree differs; empty outside git."""
+    """The git commit of the project, with `+` where the work tree differs; empty outside git."""
     try:
-        said = subprocess.run(
+        process = subprocess.run(
             ["git", "-C", str(folder), "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"],
             capture_output=True,
             text=True,
@@ -384,4 +384,4 @@ def _commit(folder: Path) -> str:
         )
     except (OSError, subprocess.SubprocessError):
         return ""
-    return said.stdout.strip()
+    return process.stdout.strip()

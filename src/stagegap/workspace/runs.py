@@ -83,8 +83,8 @@ class Runs:
         """What a run was told besides its file."""
         from stagegap.runner import RunOptions
 
-        kept = self._base.store.view(run.id, OPTIONS)
-        return codec.from_json(RunOptions, kept[0]) if kept else RunOptions()
+        view = self._base.store.view(run.id, OPTIONS)
+        return codec.from_json(RunOptions, view[0]) if view else RunOptions()
 
     def scorecard(self, cascade: str, run: str | None = None) -> Scorecard | None:
         """Stored scorecard of a run; None when there is none."""

@@ -17,9 +17,9 @@ def write_starter(folder: Path) -> list[Path]:
     """
     target = folder / "pipelines" / "first"
     paths = [target / name for name in FILES]
-    there = [path for path in paths if path.exists()]
-    if there:
-        raise ConfigurationError(f"{there[0]} is there already, and nothing was written. Choose another folder.")
+    existing = [path for path in paths if path.exists()]
+    if existing:
+        raise ConfigurationError(f"{existing[0]} is there already, and nothing was written. Choose another folder.")
     target.mkdir(parents=True, exist_ok=True)
     source = files("stagegap.workspace").joinpath("starter_files")
     for path in paths:

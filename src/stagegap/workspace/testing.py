@@ -40,7 +40,7 @@ class Wanted:
     options: RunOptions
 
     def path(self, workspace: Workspace) -> Path:
-        """Give the cascade file. Raises: NotFound."""
+        """The cascade file. Raises: NotFound."""
         if self.cascade.endswith((".yaml", ".yml")):
             return workspace.folder / self.cascade
         files = workspace.files.by_name()
@@ -60,7 +60,7 @@ def wanted(
     sample: int | None = None,
     seed: int = 0,
 ) -> Wanted:
-    """Give the cases that a test function asks for. Raises: ConfigurationError."""
+    """The cases that a test function asks for. Raises: ConfigurationError."""
     if by not in get_args(By):
         raise ConfigurationError(f"by={by!r} is none of {', '.join(get_args(By))}.")
     return Wanted(
@@ -72,7 +72,7 @@ def wanted(
 
 
 def case_names(workspace: Workspace, wanted: Wanted) -> tuple[str, ...]:
-    """Give the names of the cases, without running anything. Raises: ConfigurationError."""
+    """The names of the cases, without running anything. Raises: ConfigurationError."""
     file = workspace.files.load(wanted.path(workspace))
     known = (*file.cascade.names, OUTCOME)
     if wanted.stage not in known:
@@ -86,7 +86,7 @@ def case_names(workspace: Workspace, wanted: Wanted) -> tuple[str, ...]:
 
 
 def cases(workspace: Workspace, wanted: Wanted, run: str) -> Mapping[str, Case]:
-    """Give what a run answered, by the names of the cases."""
+    """What a run answered, by the names of the cases."""
     evidence = workspace.runs.attribution(workspace.files.load(wanted.path(workspace)).cascade.name, run).evidence
     if wanted.by == "record":
         return {row.record: row for row in answers(evidence, wanted.stage)}
@@ -94,7 +94,7 @@ def cases(workspace: Workspace, wanted: Wanted, run: str) -> Mapping[str, Case]:
 
 
 def one_run(workspace: Workspace, wanted: Wanted, *, shared: Path, offline: bool) -> str:
-    """Give the name of the one run that all tests of a session look at, whatever process asks.
+    """The name of the one run that all tests of a session look at, whatever process asks.
 
     `shared` is a folder that the processes of the session have in common: who comes first runs the cascade, the others
     wait. Raises: NotAsked, RunStopped, ConfigurationError; all who ask again get the same.
@@ -104,22 +104,22 @@ def one_run(workspace: Workspace, wanted: Wanted, *, shared: Path, offline: bool
     with place.open("a+", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         file.seek(0)
-        said = file.read() or json.dumps(_answer(workspace, path, wanted.options, offline=offline))
+        content = file.read() or json.dumps(_answer(workspace, path, wanted.options, offline=offline))
         file.truncate(0)
-        file.write(said)
-    how, text = json.loads(said)
+        file.write(content)
+    how, text = json.loads(content)
     if how == "run":
         return text
     raise {"not asked": NotAsked, "stopped": RunStopped}.get(how, ConfigurationError)(text)
 
 
 def _answer(workspace: Workspace, path: Path, options: RunOptions, *, offline: bool) -> tuple[str, str]:
-    """Give the run that is there or is made, or why there is none."""
+    """The run that is there or is made, or why there is none."""
     try:
         plan = workspace.runs.plan(path, options)
-        there = None if plan.calls else _same(workspace, path, options)
-        if there is not None:
-            return "run", there
+        same_run = None if plan.calls else _same(workspace, path, options)
+        if same_run is not None:
+            return "run", same_run
         if offline and plan.paid_calls:
             many = f"{plan.paid_calls:,}" if plan.is_exact else f"up to {plan.paid_calls:,}"
             return "not asked", f"Offline: {many} calls to a service would have to be made."
@@ -129,7 +129,7 @@ def _answer(workspace: Workspace, path: Path, options: RunOptions, *, offline: b
 
 
 def _same(workspace: Workspace, path: Path, options: RunOptions) -> str | None:
-    """Give the newest run that would be made again as it is, and that no service left with a gap."""
+    """The newest run that would be made again as it is, and that no service left with a gap."""
     file = workspace.files.load(path)
     resolved, records = (
         json.dumps(file.resolved, ensure_ascii=False),

@@ -12,7 +12,7 @@ from stagegap.store import Store
 
 
 def payloads(store: Store, labels: Sequence[Label]) -> dict[str, str]:
-    """Give what people saw, by the hash that their labels carry."""
+    """What people saw, by the hash that their labels carry."""
     queues: dict[str, dict[str, str]] = {}
     for label in labels:
         if label.seen and label.queue:
@@ -25,23 +25,23 @@ def payloads(store: Store, labels: Sequence[Label]) -> dict[str, str]:
 
 
 def history(store: Store, cascade: Cascade, stage: str, record: str) -> LabelHistory:
-    """Give who said what at a stage of a record. Raises: NotFound for an unknown stage, or a record nobody knows."""
+    """Who said what at a stage of a record. Raises: NotFound for an unknown stage, or a record nobody knows."""
     if stage not in cascade.names:
         raise NotFound(f"Cascade {cascade.name!r} has no stage {stage!r}. {near_names(stage, cascade.names)}".strip())
-    made = [
+    labels = [
         *store.labels(cascade.name, record=record),
-        *(one for one in store.judgements(cascade.name, stage=stage) if one.record == record),
+        *(label for label in store.judgements(cascade.name, stage=stage) if label.record == record),
     ]
-    if not made and not store.records(cascade.name, ids=[record]):
+    if not labels and not store.records(cascade.name, ids=[record]):
         known = {label.record for label in store.labels(cascade.name, stage=stage)}
         raise NotFound(f"Cascade {cascade.name!r} has no record {record!r}. {near_names(record, known)}".strip())
     return label_history(
         record,
         stage,
         cascade,
-        labels=made,
+        labels=labels,
         looks=store.failing.looks(cascade.name, record),
-        payloads=payloads(store, [label for label in made if label.stage == stage]),
+        payloads=payloads(store, [label for label in labels if label.stage == stage]),
         runs={run.id: run.name for run in store.runs(cascade.name)},
         guidelines=store.guidelines(cascade.name, stage),
     )

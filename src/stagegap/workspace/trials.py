@@ -24,8 +24,10 @@ class KeptAblation:
     change: tuple[float, ...]
 
     @classmethod
-    def of(cls, one: Ablation) -> KeptAblation:
-        return cls(stage=one.stage, what=one.what, judged=one.judged, change=tuple(one.change.tolist()))
+    def of(cls, ablation: Ablation) -> KeptAblation:
+        return cls(
+            stage=ablation.stage, what=ablation.what, judged=ablation.judged, change=tuple(ablation.change.tolist())
+        )
 
     def placed(self, at: NDArray[np.int64], n: int) -> Ablation:
         """Put the numbers at the positions of their records."""
@@ -46,10 +48,10 @@ class KeptCurve:
     human: Estimate | None
 
     @classmethod
-    def of(cls, one: LearningCurve) -> KeptCurve:
+    def of(cls, curve: LearningCurve) -> KeptCurve:
         return cls(
-            stage=one.stage, unit=one.unit, sizes=one.sizes, dev=tuple(one.dev.ravel().tolist()),
-            train=tuple(one.train.ravel().tolist()), human=one.human,
+            stage=curve.stage, unit=curve.unit, sizes=curve.sizes, dev=tuple(curve.dev.ravel().tolist()),
+            train=tuple(curve.train.ravel().tolist()), human=curve.human,
         )  # fmt: skip
 
     def placed(self, at: NDArray[np.int64], n: int) -> LearningCurve:
@@ -74,7 +76,7 @@ NO_TRIALS = Trials()
 
 
 def _spread(values: NDArray[np.float64], at: NDArray[np.int64], n: int) -> NDArray[np.float64]:
-    found = np.full((*values.shape[:-1], n), np.nan)
-    there = at >= 0
-    found[..., at[there]] = values[..., there]
-    return found
+    spread = np.full((*values.shape[:-1], n), np.nan)
+    inside = at >= 0
+    spread[..., at[inside]] = values[..., inside]
+    return spread

@@ -66,9 +66,9 @@ class Trial:
         Raises: ConfigurationError when that would call a paid service without leave.
         """
         refuse_to_pay(plan(work, cache=self.store), may_pay=self.may_pay, what=f"A trial at {judged}")
-        kept = Kept(self.store)
-        execute(work, sink=kept, cache=kept, progress=Silent())
-        evidence = gather_evidence(work.cascade, self.work.records, kept.outputs, self.labels, custom=self.custom)
+        sink = Kept(self.store)
+        execute(work, sink=sink, cache=sink, progress=Silent())
+        evidence = gather_evidence(work.cascade, self.work.records, sink.outputs, self.labels, custom=self.custom)
         scores = stage_scores(evidence, judged, cell)
         if judged == self.work.cascade.outcome.stage:
             bar = bar_of(self.work.cascade, self.work.cascade.stage(judged), self.custom)
@@ -119,20 +119,20 @@ def _change(stage: str, what: str, judged: str, change: Floats) -> Ablation:
 
 
 def upto(cascade: Cascade, name: str) -> Cascade:
-    """Give the cascade that ends at a stage."""
-    kept = cascade.ancestors(name) | {name}
+    """The cascade that ends at a stage."""
+    needed = cascade.ancestors(name) | {name}
     outcome = Outcome(stage=name, metric=cascade.stage(name).metrics[0])
-    return replace(cascade, stages=tuple(s for s in cascade.stages if s.name in kept), outcome=outcome)
+    return replace(cascade, stages=tuple(s for s in cascade.stages if s.name in needed), outcome=outcome)
 
 
 def with_stage(work: Work, stage: Stage) -> Work:
-    """Give the work with another description of one stage."""
-    stages = tuple(stage if one.name == stage.name else one for one in work.cascade.stages)
+    """The work with another description of one stage."""
+    stages = tuple(stage if other.name == stage.name else other for other in work.cascade.stages)
     return replace(work, cascade=replace(work.cascade, stages=stages))
 
 
 def _blocks(trial: Trial, stage: Stage) -> Iterator[tuple[int, StageCode]]:
-    """Give the stage's code without each paragraph of its prompt; what is no prompt any more is left out."""
+    """The stage's code without each paragraph of its prompt; what is no prompt any more is left out."""
     key = next((key for key, points in kind_of(stage).pointers.items() if points.role == "prompt"), None)
     if key is None:
         return
@@ -164,7 +164,7 @@ def _built(trial: Trial, stage: Stage, examples: Sequence[tuple[Inputs, Json]] =
 
 
 def _shuffles(trial: Trial, own: Work, stage: Stage, whole: Floats) -> Iterator[Ablation]:
-    """Give a trained stage the input of other records (permutation importance, Breiman 2001), many times."""
+    """Feed a trained stage the input of other records (permutation importance, Breiman 2001), many times."""
     rng = np.random.default_rng(0)
     for name, source in stage.inputs.items():
         if source.origin != "record":
@@ -195,17 +195,19 @@ def _documents(trial: Trial) -> Iterator[Ablation]:
         whole = trial.scores(trial.work, end) if whole is None else whole
         ranked = _answered(trial, stage.name)
         for place in range(stage.output.k or 3):
-            given = {record: Answer(value=[*found[:place], *found[place + 1 :]]) for record, found in ranked.items()}
+            given = {
+                record: Answer(value=[*ranking[:place], *ranking[place + 1 :]]) for record, ranking in ranked.items()
+            }
             cell = CellWork(cell=Cell("version", (stage.name,)), given={stage.name: given}, wants=(end,))
             work = replace(trial.work, cells=[cell])
             yield _change(stage.name, f"document {place + 1}", end, trial.scores(work, end, cell.cell) - whole)
 
 
 def _answered(trial: Trial, stage: str) -> dict[str, list[Json]]:
-    kept = Kept(trial.store)
-    execute(replace(trial.work, cascade=upto(trial.work.cascade, stage)), sink=kept, cache=kept, progress=Silent())
-    outputs = kept.outputs.get((str(SYSTEM), stage), {})
-    return {name: one.value for name, one in outputs.items() if isinstance(one.value, list)}
+    sink = Kept(trial.store)
+    execute(replace(trial.work, cascade=upto(trial.work.cascade, stage)), sink=sink, cache=sink, progress=Silent())
+    outputs = sink.outputs.get((str(SYSTEM), stage), {})
+    return {name: output.value for name, output in outputs.items() if isinstance(output.value, list)}
 
 
 def _stages(trial: Trial) -> Iterator[Ablation]:
@@ -257,7 +259,7 @@ def curves(trial: Trial, people: Mapping[str, Estimate]) -> Iterator[LearningCur
 
 
 def sizes_of(total: int, *, smallest: int) -> tuple[int, ...]:
-    """Give sizes from the smallest to all there is, each about the same factor above the last.
+    """Sizes from the smallest to all there is, each about the same factor above the last.
 
     >>> sizes_of(512, smallest=16)
     (16, 32, 64, 128, 256, 512)
@@ -267,15 +269,15 @@ def sizes_of(total: int, *, smallest: int) -> tuple[int, ...]:
 
 
 def given_answers_of(trial: Trial) -> Mapping[str, Mapping[str, Answer]]:
-    """Give the references by stage and record, of all splits."""
+    """The references by stage and record, of all splits."""
     from stagegap.analysis.references import settle
 
     return given_answers(settle(trial.labels, trial.work.cascade))
 
 
 def _examples(trial: Trial, stage: Stage, answers: Mapping[str, Mapping[str, Answer]]) -> list[tuple[Inputs, Json]]:
-    """Give what the stage learns from: inputs made of references, and the reference."""
-    split, found = stage.parameters.get("train"), list[tuple[Inputs, Json]]()
+    """What the stage learns from: inputs made of references, and the reference."""
+    split, examples = stage.parameters.get("train"), list[tuple[Inputs, Json]]()
     for record in trial.materials.records:
         answer = answers.get(stage.name, {}).get(record.id)
         if record.split != split or answer is None or answer.value is None:
@@ -286,12 +288,12 @@ def _examples(trial: Trial, stage: Stage, answers: Mapping[str, Mapping[str, Ans
             parent: given_output(record.id, parent, answers[parent][record.id]) for parent in stage.parents
         }
         inputs = seen_inputs(trial.work.cascade, stage, record, before, trial.materials.corpora)
-        found.append((inputs, answer.value))
-    return found
+        examples.append((inputs, answer.value))
+    return examples
 
 
 def _own_error(code: StageCode, examples: Sequence[tuple[Inputs, Json]]) -> float:
-    """Give the share of what was learned from that comes out otherwise."""
+    """The share of what was learned from that comes out otherwise."""
     from stagegap.stages.protocol import BatchStage
 
     assert isinstance(code, BatchStage), "a trained stage answers in batches"

@@ -128,7 +128,7 @@ class Versions:
         evidence = self.both.after.evidence
         view = what_changed(
             self.swaps,
-            {cell: cell_outcomes(evidence, found) for cell, found in outputs.items()},
+            {cell: cell_outcomes(evidence, of_cell) for cell, of_cell in outputs.items()},
             evidence.records,
             evidence.cascade,
             before=self.old.run.name,
@@ -187,11 +187,11 @@ class _Into:
 
 
 def view_name(before: str) -> str:
-    """Give the name under which a run keeps what changed since another."""
+    """The name under which a run keeps what changed since another."""
     return f"changed since {before}"
 
 
 def kept_view(store: Store, before: str, after: str) -> WhatChanged | None:
-    """Give what was worked out of two runs, the later one by its id; None while nobody did."""
-    kept = store.view(after, view_name(before))
-    return codec.from_json(WhatChanged, kept[0]) if kept else None
+    """What was worked out of two runs, the later one by its id; None while nobody did."""
+    view = store.view(after, view_name(before))
+    return codec.from_json(WhatChanged, view[0]) if view else None

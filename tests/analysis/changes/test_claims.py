@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from stagegap.analysis.changes.claims import claims, no_change, not_claimed, told
+from stagegap.analysis.changes.claims import claim_sentence, claims, no_change, not_claimed
 from stagegap.analysis.changes.views import Claim
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.stats.clusters import clusters
@@ -41,7 +41,7 @@ def test_a_claim_needs_four_percent():
 
 def test_the_sentence_says_that_the_interval_alone_would_claim_more():
     beside = made(a=moved(8, 1), b=moved(3, 3), c=moved(4, 4))["a"]
-    assert told("a", beside, noun="mail") == (
+    assert claim_sentence("a", beside, noun="mail") == (
         "a: no measurable difference (n = 100, 95% interval 1 to 14; its own interval leaves out 0, "
         "p = 0.12 among all claims)"
     )
@@ -51,7 +51,7 @@ def test_fewer_than_thirty_records_claim_nothing_and_count_nothing():
     found = made(a=[1.0] * 29, b=[1.0] * 29)
     assert [claim.verdict for claim in found.values()] == ["too few", "too few"]
     assert math.isnan(found["a"].p)
-    assert told("a", found["a"], noun="mail") == "a: too few to read, 29 of 30 mails"
+    assert claim_sentence("a", found["a"], noun="mail") == "a: too few to read, 29 of 30 mails"
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_fewer_than_thirty_records_claim_nothing_and_count_nothing():
     ],
 )  # fmt: skip
 def test_each_claim_has_its_sentence(claim: Claim, sentence: str):
-    assert told("draft", claim, noun="mail") == sentence
+    assert claim_sentence("draft", claim, noun="mail") == sentence
 
 
 def test_an_interval_has_true_minus_signs():

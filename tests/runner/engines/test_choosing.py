@@ -12,7 +12,7 @@ from stagegap.runner.engines.processes import Processes
 
 
 def test_an_engine_is_named_with_its_workers() -> None:
-    made = Choice.parse("processes:3").made()
+    made = Choice.parse("processes:3").engine()
     assert isinstance(made, Processes)
     assert made.workers == 3
     assert Choice.parse("processes").workers >= 1
@@ -39,7 +39,7 @@ def test_what_is_no_engine_is_named(text: str, message: str) -> None:
 def test_a_cluster_without_a_token_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
     with pytest.raises(ConfigurationError, match="so it needs a token: set RAY_AUTH_MODE=token"):
-        Choice.parse("ray:2@head:6379").made()
+        Choice.parse("ray:2@head:6379").engine()
 
 
 def test_ray_that_is_missing_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,7 +47,7 @@ def test_ray_that_is_missing_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("sys.path_importer_cache", {})
     monkeypatch.delitem(sys.modules, "ray", raising=False)
     with pytest.raises(ConfigurationError, match=r"The engine ray is an extra: pip install 'stagegap\[ray\]'"):
-        Choice.parse("ray:2").made()
+        Choice.parse("ray:2").engine()
 
 
 def test_ray_that_was_imported_without_a_token_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,4 +56,4 @@ def test_ray_that_was_imported_without_a_token_is_refused(monkeypatch: pytest.Mo
     monkeypatch.setitem(sys.modules, "ray", found)
     monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
     with pytest.raises(ConfigurationError, match="imported before its token could be set"):
-        Choice.parse("ray:2").made()
+        Choice.parse("ray:2").engine()

@@ -28,7 +28,7 @@ Floats = NDArray[np.float64]
 
 
 def cell_outcomes(evidence: ev.Evidence, outputs: Mapping[str, Output]) -> Floats:
-    """Give the outcome of each record of `evidence` from the outcome stage's outputs in one mixture, by record."""
+    """The outcome of each record of `evidence` from the outcome stage's outputs in one mixture, by record."""
     placed = replace(evidence, outputs={(str(SYSTEM), evidence.cascade.outcome.stage): outputs})
     return ev.outcome_scores(placed, SYSTEM)
 
@@ -68,9 +68,9 @@ def what_changed(
     units = clusters(record.unit for record in records)
     drawn = resample(columns, units, rng=np.random.default_rng(seed), resamples=resamples)
     n = int((~lost).sum())
-    found = _claims(plan, drawn, n, seed=seed)
+    stage_claims = _claims(plan, drawn, n, seed=seed)
     harms = {name: values.harm(i, records, bar=bar) for i, name in enumerate(plan.players)}
-    shares = tuple(_share(plan, values, drawn, found, harms.get(name), name, n) for name in cascade.names)
+    shares = tuple(_share(plan, values, drawn, stage_claims, harms.get(name), name, n) for name in cascade.names)
     view = WhatChanged(
         cascade=cascade.name,
         before=before,
@@ -79,9 +79,9 @@ def what_changed(
         outcome_name=outcome_name(cascade),
         n=n,
         left_out=int(lost.sum()),
-        total=found[TOTAL],
+        total=stage_claims[TOTAL],
         stages=shares,
-        pairs=_pairs(plan, values, drawn, found, seed=seed, bar=bar),
+        pairs=_pairs(plan, values, drawn, stage_claims, seed=seed, bar=bar),
         headline="",
         summary="",
         orders=len(plan.orders) or None,
@@ -102,7 +102,7 @@ def _share(
     plan: SwapPlan,
     values: Coalitions,
     drawn: Resamples,
-    found: Mapping[str, Claim],
+    stage_claims: Mapping[str, Claim],
     harmed: Harm | None,
     name: str,
     n: int,
@@ -124,7 +124,7 @@ def _share(
     return StageShare(
         stage=name,
         status="changed",
-        claim=found[name],
+        claim=stage_claims[name],
         alone=_step(drawn, "alone", name, steps),
         last=_step(drawn, "last", name, steps),
         fixed=int((alone > 1e-9).sum()),
@@ -143,12 +143,12 @@ def _step(drawn: Resamples, kind: str, name: str, steps: Mapping[str, tuple[int,
 def _pairs(
     plan: SwapPlan, values: Coalitions, drawn: Resamples, shares: Mapping[str, Claim], *, seed: int, bar: float
 ) -> tuple[PairEffect, ...]:
-    """Give the pairs, which are a question of their own: Holm's correction counts them apart from the shares."""
+    """The pairs, which are a question of their own: Holm's correction counts them apart from the shares."""
     pairs = [(i, j) for i, j, _ in values.interactions()]
-    found = claims(drawn, {f"{i} {j}": f"both {i} {j}" for i, j in pairs}, rng=np.random.default_rng([seed, 2]))
+    pair_claims = claims(drawn, {f"{i} {j}": f"both {i} {j}" for i, j in pairs}, rng=np.random.default_rng([seed, 2]))
     rows: list[PairEffect] = []
     for i, j in pairs:
-        claim, old = found[f"{i} {j}"], drawn.contrast({f"old {i} {j}": 1.0})
+        claim, old = pair_claims[f"{i} {j}"], drawn.contrast({f"old {i} {j}": 1.0})
         later = plan.players[j]
         rows.append(
             PairEffect(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stagegap.analysis.changes.claims import told
+from stagegap.analysis.changes.claims import claim_sentence
 from stagegap.analysis.changes.views import StageShare, WhatChanged
 from stagegap.analysis.verdict import ENOUGH_RECORDS
 from stagegap.analysis.wording import listed, plural, sentence
@@ -11,7 +11,7 @@ from stagegap.tables import figures
 
 
 def headline(view: WhatChanged, cascade: Cascade) -> str:
-    """Give the difference with the stages that it comes from: only those that can be told from no change."""
+    """The difference with the stages that it comes from: only those that can be told from no change."""
     total = view.total
     if not total.change.is_measured:
         return sentence(total.change.method)
@@ -34,23 +34,25 @@ def headline(view: WhatChanged, cascade: Cascade) -> str:
 
 def _why(view: WhatChanged, cascade: Cascade, row: StageShare) -> str:
     """Say on which other change a contribution depends, where the interaction is beyond doubt."""
-    found = [pair for pair in view.pairs if pair.later == row.stage and pair.earlier in cascade.ancestors(row.stage)]
-    used = [pair for pair in found if pair.is_used_to_old]
+    pairs = [pair for pair in view.pairs if pair.later == row.stage and pair.earlier in cascade.ancestors(row.stage)]
+    used = [pair for pair in pairs if pair.is_used_to_old]
     if used:
         return f", which had got used to the old {min(used, key=lambda pair: pair.claim.change.value).earlier}"
-    needs = [pair for pair in found if pair.claim.verdict == row.claim.verdict == "improved" and pair.with_old.low <= 0]
+    needs = [pair for pair in pairs if pair.claim.verdict == row.claim.verdict == "improved" and pair.with_old.low <= 0]
     if needs:
         return f", which pays only with the new {max(needs, key=lambda pair: pair.claim.change.value).earlier}"
     return ""
 
 
 def summary(view: WhatChanged) -> str:
-    """Give every contribution with its interval, and what did not change."""
+    """Every contribution with its interval, and what did not change."""
     changed = [row for row in view.stages if row.status == "changed"]
     same = [row.stage for row in view.stages if row.status != "changed"]
     points = view.printed
-    parts = [f"{told(row.stage, row.claim, noun=view.noun, points=points.get(row.stage))}." for row in changed]
-    parts += [f"{told('in all', view.total, noun=view.noun)}."] if changed else []
+    parts = [
+        f"{claim_sentence(row.stage, row.claim, noun=view.noun, points=points.get(row.stage))}." for row in changed
+    ]
+    parts += [f"{claim_sentence('in all', view.total, noun=view.noun)}."] if changed else []
     parts += [f"{sentence(listed(same))} {'is' if len(same) == 1 else 'are'} the same or can't matter."] if same else []
     parts += [f"{view.left_out:,} {plural(view.noun, view.left_out)} left out for lack of an outcome."] * bool(
         view.left_out

@@ -47,7 +47,7 @@ class CheckResult:
 
 
 def exit_code(results: Sequence[CheckResult]) -> int:
-    """Give the exit code of all checks together: 1 failed, 6 infrastructure, 5 undecided, 0 passed.
+    """The exit code of all checks together: 1 failed, 6 infrastructure, 5 undecided, 0 passed.
 
     The first that fits. A quality that failed is found, whatever else is missing; lost calls come before "too few",
     because a retry may mend both. Codes 2, 3 and 4 belong to configuration, store and stopped runs.
@@ -92,12 +92,12 @@ def check(
 def infrastructure(card: Scorecard) -> CheckResult:
     """Check that time-outs and the like cost at most 1% of the records; those lost are in no rate."""
     lost, n = card.n_infrastructure, card.n_records
-    found = f"{lost:,} of {counted(n, card.noun)} lost to infrastructure"
+    summary = f"{lost:,} of {counted(n, card.noun)} lost to infrastructure"
     return CheckResult(
         kind="infrastructure",
         name="infrastructure",
         status="passed" if lost <= LOST_AT_MOST * n else "failed",
-        message=found if lost else f"No {card.noun} lost to infrastructure",
+        message=summary if lost else f"No {card.noun} lost to infrastructure",
         detail="They are in no rate. `stagegap run --retry` asks again." if lost else "",
     )
 
@@ -125,43 +125,45 @@ def targets(cascade: Cascade, card: Scorecard) -> tuple[CheckResult, ...]:
     interval does not is undecided: nothing passes that misses, and nothing fails without evidence.
     """
     rows = {row.stage: row for row in card.stages}
-    found: list[CheckResult] = []
+    checks: list[CheckResult] = []
     for name, target in cascade.targets.items():
         wanted = cast("Mapping[str, float]", target)  # the spec lets nothing but numbers through
         if "at_least" in wanted:
             score = card.system if name == OUTCOME else rows[name].in_place
-            found.append(_at_least(name, score, wanted["at_least"], card.noun))
+            checks.append(_at_least(name, score, wanted["at_least"], card.noun))
         if "gap" in wanted:
             gap = rows[name].gap if name in rows else unmeasured("not measured: a gap is measured at stages only")
-            found.append(_gap_at_most(name, gap, wanted["gap"], card.noun))
-    return tuple(found)
+            checks.append(_gap_at_most(name, gap, wanted["gap"], card.noun))
+    return tuple(checks)
 
 
 def _at_least(name: str, score: Estimate, least: float, noun: str) -> CheckResult:
     wanted = f"wanted at least {figures.share(least)}"
-    shown = f"{name}: {figures.share(score.value)} ({figures.interval(score)}), {wanted}" if score.is_measured else ""
+    message = f"{name}: {figures.share(score.value)} ({figures.interval(score)}), {wanted}" if score.is_measured else ""
     meets, may_meet = score.value >= least - SLACK, score.high >= least - SLACK
     is_sure = score.low >= least - SLACK
-    return _target(f"target {name} at_least", score, shown, meets=meets, may_meet=may_meet, is_sure=is_sure, noun=noun)
+    return _target(
+        f"target {name} at_least", score, message, meets=meets, may_meet=may_meet, is_sure=is_sure, noun=noun
+    )
 
 
 def _gap_at_most(name: str, gap: Estimate, points: float, noun: str) -> CheckResult:
     most = points / 100
     wanted = f"wanted at most {points:g}"
-    shown = ""
+    message = ""
     if gap.is_measured:
         behind = f"{figures.minus(str(figures.percent(gap.value)))} points behind people"
-        shown = f"{name}: {behind} ({figures.interval(gap)}), {wanted}"
+        message = f"{name}: {behind} ({figures.interval(gap)}), {wanted}"
     meets, may_meet, is_sure = (x <= most + SLACK for x in (gap.value, gap.low, gap.high))
-    return _target(f"target {name} gap", gap, shown, meets=meets, may_meet=may_meet, is_sure=is_sure, noun=noun)
+    return _target(f"target {name} gap", gap, message, meets=meets, may_meet=may_meet, is_sure=is_sure, noun=noun)
 
 
 def _target(
-    name: str, estimate: Estimate, shown: str, *, meets: bool, may_meet: bool, is_sure: bool, noun: str
+    name: str, estimate: Estimate, message: str, *, meets: bool, may_meet: bool, is_sure: bool, noun: str
 ) -> CheckResult:
     status: CheckStatus
     if not estimate.is_measured:
-        status, shown, detail = "not measured", f"{name.split()[1]}: {estimate.method}", ""
+        status, message, detail = "not measured", f"{name.split()[1]}: {estimate.method}", ""
     elif estimate.n < ENOUGH_RECORDS:
         status, detail = "too few", f"{estimate.n} of {ENOUGH_RECORDS} {plural(noun, 2)}"
     elif meets:
@@ -170,7 +172,7 @@ def _target(
         status, detail = "too few", "The value misses the target, its interval does not: more labels would decide."
     else:
         status, detail = "failed", "The whole interval misses the target."
-    return CheckResult(kind="target", name=name, status=status, message=shown, detail=detail)
+    return CheckResult(kind="target", name=name, status=status, message=message, detail=detail)
 
 
 def regressions(comparison: Comparison) -> tuple[CheckResult, ...]:
@@ -217,14 +219,14 @@ def blindness(
 
     Labels whose payload is not there (imported ones have none) can't be checked and are counted.
     """
-    made = [label for label in labels if label.action == "label" and label.stage in cascade.names]
-    seen = [label for label in made if label.seen in payloads]
+    answered = [label for label in labels if label.action == "label" and label.stage in cascade.names]
+    seen = [label for label in answered if label.seen in payloads]
     leaks = {
         (payload, stage): leak(payloads[payload], cascade.stage(stage))
         for payload, stage in {(label.seen, label.stage) for label in seen}
     }
     bad = [label for label in seen if leaks[label.seen, label.stage]]
-    unknown = len(made) - len(seen)
+    unknown = len(answered) - len(seen)
     rest = f"{counted(unknown, 'label')} without a stored payload can't be checked." if unknown else ""
     if bad:
         first = bad[0]
@@ -232,9 +234,9 @@ def blindness(
         return _labels(
             "blindness", "failed", f"{counted(len(bad), 'label')} not made blind", f"{example} {rest}".strip()
         )
-    told = told_since(labels, looks, cascade)
+    disclosures = told_since(labels, looks, cascade)
     in_force = [label for people in latest(labels).values() for label in people.values()]
-    late = [label for label in in_force if label.seen in payloads and is_told(label, told)]
+    late = [label for label in in_force if label.seen in payloads and is_told(label, disclosures)]
     if late:
         first = late[0]
         example = f"{first.annotator} at {first.record}, {first.stage}. `stagegap history` says when; Z takes it back."
@@ -248,13 +250,13 @@ def blindness(
 def leak(payload: str, stage: Stage) -> str:
     """Say what a payload shows beyond the stage's inputs; empty when nothing."""
     try:
-        found = json.loads(payload)
-        shown = [str(entry["label"]) for entry in found["inputs"]]
-        extra = [key for key in found if key not in ("id", "inputs", "options")]
-        offers = bool(found["options"])
+        content = json.loads(payload)
+        inputs = [str(entry["label"]) for entry in content["inputs"]]
+        extra = [key for key in content if key not in ("id", "inputs", "options")]
+        offers = bool(content["options"])
     except (KeyError, TypeError, ValueError):
         return "what was shown can't be read"
-    extra += [label for label in shown if label not in stage.inputs]
+    extra += [label for label in inputs if label not in stage.inputs]
     if extra:
         return f"showed {listed([repr(key) for key in extra])}, which {stage.name} does not read"
     return (
@@ -265,8 +267,8 @@ def leak(payload: str, stage: Stage) -> str:
 def validity(labels: Sequence[Label], cascade: Cascade) -> CheckResult:
     """Check that no label was made with a form for another output type than the stage's; imported ones have no form."""
     forms = {stage.name: form_hash(stage) for stage in cascade.stages}
-    made = [label for label in labels if label.action == "label" and label.form and label.stage in forms]
-    stale = Counter(label.stage for label in made if label.form != forms[label.stage])
+    answered = [label for label in labels if label.action == "label" and label.form and label.stage in forms]
+    stale = Counter(label.stage for label in answered if label.form != forms[label.stage])
     if stale:
         where = listed([f"{n:,} at {stage}" for stage, n in sorted(stale.items())])
         return _labels(
@@ -275,9 +277,9 @@ def validity(labels: Sequence[Label], cascade: Cascade) -> CheckResult:
             f"{counted(stale.total(), 'label')} made with another form: {where}",
             "The output type changed since. Label these records again, or take the change back.",
         )
-    if not made:
+    if not answered:
         return _labels("validity", "not measured", "No label was made with a form")
-    return _labels("validity", "passed", f"{counted(len(made), 'label')} fit the form they were made with")
+    return _labels("validity", "passed", f"{counted(len(answered), 'label')} fit the form they were made with")
 
 
 def _labels(kind: CheckKind, status: CheckStatus, message: str, detail: str = "") -> CheckResult:

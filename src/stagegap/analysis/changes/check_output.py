@@ -30,7 +30,7 @@ def verdict_line(results: Sequence[CheckResult]) -> str:
 
 
 def junit(results: Sequence[CheckResult], *, suite: str) -> str:
-    """Give the checks as JUnit XML: quality that failed is a failure, infrastructure an error, undecided is skipped."""
+    """The checks as JUnit XML: quality that failed is a failure, infrastructure an error, undecided is skipped."""
     from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
     outcomes = [_outcome(result) for result in results]
@@ -46,10 +46,10 @@ def junit(results: Sequence[CheckResult], *, suite: str) -> str:
     for result, outcome in zip(results, outcomes, strict=True):
         case = SubElement(root, "testcase", classname=f"stagegap.{result.kind}", name=_clean(result.name), time="0")
         if outcome:
-            told = SubElement(case, outcome, message=_clean(result.message))
+            element = SubElement(case, outcome, message=_clean(result.message))
             if outcome != "skipped":
-                told.set("type", result.kind)
-            told.text = _clean(result.detail)
+                element.set("type", result.kind)
+            element.text = _clean(result.detail)
         else:
             SubElement(case, "system-out").text = _clean(result.message)
     indent(root)
@@ -65,7 +65,7 @@ def _outcome(result: CheckResult) -> str:
 
 
 def markdown(results: Sequence[CheckResult], *, title: str) -> str:
-    """Give the checks as a comment: the verdict first, then what is not in order, then the rest folded away.
+    """The checks as a comment: the verdict first, then what is not in order, then the rest folded away.
 
     Nothing in it is taken as Markdown, HTML or a mention, whatever a stage or a record is called.
     """
@@ -94,5 +94,5 @@ def _clean(text: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Give text that Markdown shows as it is, in one line; a mention is broken by a zero-width joiner."""
+    """Text that Markdown shows as it is, in one line; a mention is broken by a zero-width joiner."""
     return _MARKS.sub(r"\\\1", " ".join(text.split())).replace("\\@", "@\u200d")

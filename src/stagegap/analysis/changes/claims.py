@@ -27,7 +27,7 @@ not there; with 0.05 it was 5.3% of 400 simulated pairs in which one stage of th
 
 
 def claims(resamples: Resamples, columns: Mapping[str, str], *, rng: np.random.Generator) -> dict[str, Claim]:
-    """Give the claim behind each column of paired differences, by the keys of `columns`.
+    """The claim behind each column of paired differences, by the keys of `columns`.
 
     A direction needs three things: 30 records, a 95% interval without 0, and a sign-flip p that is at most 4% after
     Holm's correction over the claims. So at most 5% of the comparisons claim a change that is not there.
@@ -55,18 +55,18 @@ def _word(change: Estimate, p_adjusted: float | None) -> Direction:
 
 
 def no_change(n: int, why: str) -> Claim:
-    """Give the claim that needs no statistics: the two sides can't differ."""
+    """The claim that needs no statistics: the two sides can't differ."""
     zero = Estimate(value=0.0, low=0.0, high=0.0, n=n, method=f"exact: {why}")
     return Claim(change=zero, p=math.nan, p_adjusted=math.nan, verdict="tied")
 
 
 def not_claimed(change: Estimate) -> Claim:
-    """Give the claim that is not made."""
+    """The claim that is not made."""
     return Claim(change=change, p=math.nan, p_adjusted=math.nan, verdict="too few")
 
 
-def told(name: str, claim: Claim, *, noun: str, points: int | None = None) -> str:
-    """Give a claim as a sentence without its full stop: `draft: −4 points (95% interval −7 to −1), worse`.
+def claim_sentence(name: str, claim: Claim, *, noun: str, points: int | None = None) -> str:
+    """A claim as a sentence without its full stop: `draft: −4 points (95% interval −7 to −1), worse`.
 
     `points` is the change where it was rounded together with others.
     """

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stagegap.analysis import evidence as ev
-from stagegap.analysis.changes.claims import claims, no_change, not_claimed, told
+from stagegap.analysis.changes.claims import claim_sentence, claims, no_change, not_claimed
 from stagegap.analysis.changes.config import run_differences
 from stagegap.analysis.changes.lists import change_lists, flips, same_outputs
 from stagegap.analysis.changes.shared import Shared, Side, shared
@@ -51,9 +51,9 @@ def compare(before: Side, after: Side, *, seed: int, resamples: int = RESAMPLES)
     both = shared(before, after)
     places = _places(both)
     drawn = _resampled(both, places, seed=seed, resamples=resamples)
-    found = _claims(both, places, drawn, seed=seed)
+    stage_claims = _claims(both, places, drawn, seed=seed)
     cascade = after.evidence.cascade
-    stages = tuple(_stage(both, places, drawn, found, name) for name in _all_stages(both))
+    stages = tuple(_stage(both, places, drawn, stage_claims, name) for name in _all_stages(both))
     view = Comparison(
         cascade=cascade.name,
         before=before.run.name,
@@ -65,11 +65,11 @@ def compare(before: Side, after: Side, *, seed: int, resamples: int = RESAMPLES)
         is_accepted=False,
         headline="",
         summary="",
-        outcome=_stage(both, places, drawn, found, OUTCOME),
+        outcome=_stage(both, places, drawn, stage_claims, OUTCOME),
         stages=stages,
         lists=tuple(_lists(both, place) for place in places.values()),
         config=run_differences(before.run, after.run),
-        claims=sum(not math.isnan(claim.p) for claim in found.values()),
+        claims=sum(not math.isnan(claim.p) for claim in stage_claims.values()),
         resamples=resamples,
         seed=seed,
     )
@@ -88,12 +88,12 @@ def _headed(view: Comparison) -> Comparison:
 
 
 def _places(both: Shared) -> Mapping[str, _Place]:
-    """Give the outcome first, then the comparable stages."""
+    """The outcome first, then the comparable stages."""
     a, b = both.before.evidence, both.after.evidence
     outcome = b.cascade.outcome
-    found: dict[str, _Place] = {}
+    places: dict[str, _Place] = {}
     if both.has_same_outcome:
-        found[OUTCOME] = _Place(
+        places[OUTCOME] = _Place(
             name=OUTCOME,
             stage=outcome.stage,
             metric=outcome.metric,
@@ -104,7 +104,7 @@ def _places(both: Shared) -> Mapping[str, _Place]:
     for name in both.stages:
         scores = _paired((ev.stage_scores(a, name, ev.SYSTEM), ev.stage_scores(b, name, ev.SYSTEM)))
         by = b.metrics[name]
-        found[name] = _Place(
+        places[name] = _Place(
             name=name,
             stage=name,
             metric=by.name,
@@ -112,7 +112,7 @@ def _places(both: Shared) -> Mapping[str, _Place]:
             raw=scores,
             scores=scores,
         )
-    return found
+    return places
 
 
 def _without_bar(evidence: ev.Evidence) -> ev.Evidence:
@@ -137,18 +137,18 @@ def _resampled(both: Shared, places: Mapping[str, _Place], *, seed: int, resampl
 
 
 def _change(was: Floats, now: Floats) -> Floats:
-    """Give differences in which equal fractions are equal: 0.9 - 0.8 and 0.8 - 0.7."""
+    """Differences in which equal fractions are equal: 0.9 - 0.8 and 0.8 - 0.7."""
     return np.round(now - was, 12)
 
 
 def _claims(both: Shared, places: Mapping[str, _Place], drawn: Resamples, *, seed: int) -> dict[str, Claim]:
-    """Give a claim for each place; places where every output is the same are settled and counted in no correction."""
+    """A claim for each place; places where every output is the same are settled and counted in no correction."""
     sides = both.before.evidence, both.after.evidence
     n = len(both.after.evidence.records)
     same = {name for name, place in places.items() if n and same_outputs(*sides, place.stage).all()}
     open_ = {name: f"change {name}" for name in places if name not in same}
-    found = claims(drawn, open_, rng=np.random.default_rng([seed, 1]))
-    return {name: no_change(n, "every output is the same") if name in same else found[name] for name in places}
+    stage_claims = claims(drawn, open_, rng=np.random.default_rng([seed, 1]))
+    return {name: no_change(n, "every output is the same") if name in same else stage_claims[name] for name in places}
 
 
 def _all_stages(both: Shared) -> list[str]:
@@ -157,11 +157,11 @@ def _all_stages(both: Shared) -> list[str]:
 
 
 def _stage(
-    both: Shared, places: Mapping[str, _Place], drawn: Resamples, found: Mapping[str, Claim], name: str
+    both: Shared, places: Mapping[str, _Place], drawn: Resamples, stage_claims: Mapping[str, Claim], name: str
 ) -> StageChange:
     if name not in places:
         return _not_compared(both, name)
-    place, claim = places[name], found[name]
+    place, claim = places[name], stage_claims[name]
     sides = both.before.evidence, both.after.evidence
     return StageChange(
         stage=name,
@@ -175,14 +175,14 @@ def _stage(
         same=int(same_outputs(*sides, place.stage).sum()),
         infrastructure_before=_infrastructure(sides[0], place.stage),
         infrastructure_after=_infrastructure(sides[1], place.stage),
-        sentence=told(name, claim, noun=sides[1].cascade.noun),
+        sentence=claim_sentence(name, claim, noun=sides[1].cascade.noun),
     )
 
 
 def _infrastructure(evidence: ev.Evidence, stage: str) -> int:
     outputs = evidence.system(stage)
-    found = (outputs[record.id] for record in evidence.records if record.id in outputs)
-    return sum(Status.INFRASTRUCTURE in (output.status, output.because) for output in found)
+    recorded = (outputs[record.id] for record in evidence.records if record.id in outputs)
+    return sum(Status.INFRASTRUCTURE in (output.status, output.because) for output in recorded)
 
 
 def _not_compared(both: Shared, name: str) -> StageChange:

@@ -12,14 +12,14 @@ from stagegap.model.values import Json
 
 
 def run_differences(before: Run, after: Run) -> tuple[ConfigChange, ...]:
-    """Give the differences of two runs: commit and seed first, then the resolved cascade."""
+    """The differences of two runs: commit and seed first, then the resolved cascade."""
     facts = (("run.commit", before.commit, after.commit), ("run.seed", str(before.seed), str(after.seed)))
-    told = tuple(ConfigChange(path=path, before=a or None, after=b or None) for path, a, b in facts if a != b)
-    return told + config_differences(before.resolved, after.resolved)
+    changes = tuple(ConfigChange(path=path, before=a or None, after=b or None) for path, a, b in facts if a != b)
+    return changes + config_differences(before.resolved, after.resolved)
 
 
 def config_differences(before: str, after: str) -> tuple[ConfigChange, ...]:
-    """Give the keys in which two JSON texts differ, in the order of the keys.
+    """The keys in which two JSON texts differ, in the order of the keys.
 
     Lists of plain values are one value; lists of objects are compared entry by entry. Raises: ValueError for a text
     that is no JSON.
@@ -31,7 +31,7 @@ def config_differences(before: str, after: str) -> tuple[ConfigChange, ...]:
 
 
 def all_settings(before: str, after: str) -> tuple[ConfigChange, ...]:
-    """Give every key of two resolved cascades, the equal ones included, in the order of the keys.
+    """Every key of two resolved cascades, the equal ones included, in the order of the keys.
 
     >>> [(c.path, c.before, c.after) for c in all_settings('{"a": {"k": 3}}', '{"a": {"k": 3}, "b": "x"}')]
     [('a.k', '3', '3'), ('b', None, 'x')]
@@ -70,7 +70,7 @@ def _differences(path: str, before: Json, after: Json) -> Iterator[ConfigChange]
 
 
 def _entries(value: Json) -> Mapping[str, Json] | None:
-    """Give what is compared key by key; None for a value that is compared as a whole."""
+    """What is compared key by key; None for a value that is compared as a whole."""
     if isinstance(value, Mapping):
         return value
     if isinstance(value, Sequence) and not isinstance(value, str):

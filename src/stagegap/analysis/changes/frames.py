@@ -19,10 +19,10 @@ from stagegap.tables.figures import Unit
 
 
 def comparison_rows(view: Comparison) -> list[Row]:
-    """Give before, after and change of the outcome, then of each stage; a refused comparison has none."""
+    """Before, after and change of the outcome, then of each stage; a refused comparison has none."""
     if view.refusal is not None and not view.is_accepted:
         return []
-    return [row for one in (view.outcome, *view.stages) for row in _of_change(one)]
+    return [row for change in (view.outcome, *view.stages) for row in _of_change(change)]
 
 
 def _of_change(row: StageChange) -> Iterator[Row]:
@@ -33,25 +33,25 @@ def _of_change(row: StageChange) -> Iterator[Row]:
 
 
 def changed_rows(view: WhatChanged) -> list[Row]:
-    """Give the total, then contribution and gains of each changed stage, then how stages depend on each other."""
-    found = [claim_row("outcome", "change", view.total)]
-    for one in view.stages:
-        if one.status == "changed":
-            found.append(claim_row(one.stage, "contribution", one.claim))
-            found.append(figure_row(one.stage, "gain alone", one.alone, Unit.POINTS))
-            found.append(figure_row(one.stage, "gain last", one.last, Unit.POINTS))
-            if one.banzhaf is not None:
-                found.append(figure_row(one.stage, "banzhaf", one.banzhaf, Unit.POINTS))
-            if one.harm is not None:
-                found.append(figure_row(one.stage, "harm", one.harm.rate, Unit.SHARE))
+    """The total, then contribution and gains of each changed stage, then how stages depend on each other."""
+    rows = [claim_row("outcome", "change", view.total)]
+    for share in view.stages:
+        if share.status == "changed":
+            rows.append(claim_row(share.stage, "contribution", share.claim))
+            rows.append(figure_row(share.stage, "gain alone", share.alone, Unit.POINTS))
+            rows.append(figure_row(share.stage, "gain last", share.last, Unit.POINTS))
+            if share.banzhaf is not None:
+                rows.append(figure_row(share.stage, "banzhaf", share.banzhaf, Unit.POINTS))
+            if share.harm is not None:
+                rows.append(figure_row(share.stage, "harm", share.harm.rate, Unit.SHARE))
     for pair in view.pairs:
         figure = f"gain with the new {pair.earlier} rather than the old"
-        found.append(claim_row(pair.later, figure, pair.claim))
-    return found
+        rows.append(claim_row(pair.later, figure, pair.claim))
+    return rows
 
 
 def ledger_rows(view: Ledger) -> list[Row]:
-    """Give one row an expectation, newest first: what was written down, and the change that came with its interval."""
+    """One row an expectation, newest first: what was written down, and the change that came with its interval."""
     return [
         {
             "baseline": row.expectation.baseline,
@@ -71,7 +71,7 @@ def ledger_rows(view: Ledger) -> list[Row]:
 
 
 def reproduced_rows(view: Reproduction) -> list[Row]:
-    """Give one row a stage and cell, in counts of outputs."""
+    """One row a stage and cell, in counts of outputs."""
     return [
         {
             "cell": row.cell,
@@ -88,23 +88,23 @@ def reproduced_rows(view: Reproduction) -> list[Row]:
 
 
 def runs_rows(view: RunsView) -> list[Row]:
-    """Give one row a figure of a run, oldest run first, with every knob that differs as a column of its own."""
+    """One row a figure of a run, oldest run first, with every knob that differs as a column of its own."""
     return [
         {
-            "run": one.run,
-            "is_best_so_far": one.is_best_so_far,
-            "cost": one.cost,
-            **{f"knob {name}": one.knobs.get(name, "") for name in view.knobs},
-            **figure_row(measure, "in_place", one.estimates[measure], Unit.SHARE),
+            "run": point.run,
+            "is_best_so_far": point.is_best_so_far,
+            "cost": point.cost,
+            **{f"knob {name}": point.knobs.get(name, "") for name in view.knobs},
+            **figure_row(measure, "in_place", point.estimates[measure], Unit.SHARE),
         }
-        for one in view.rows
+        for point in view.rows
         for measure in view.measures
-        if measure in one.estimates
+        if measure in point.estimates
     ]
 
 
 def escalation_rows(view: EscalationView) -> list[Row]:
-    """Give score, gain and US dollars a record at each threshold, one a row."""
+    """Score, gain and US dollars a record at each threshold, one a row."""
     return [
         {
             "share": point.share,
@@ -122,7 +122,7 @@ def escalation_rows(view: EscalationView) -> list[Row]:
 
 
 def history_rows(view: History) -> list[Row]:
-    """Give one row a run with its outcome, newest first."""
+    """One row a run with its outcome, newest first."""
     return [
         {
             "run": row.run,
@@ -139,7 +139,7 @@ def history_rows(view: History) -> list[Row]:
 
 
 def variant_rows(view: VariantsView) -> list[Row]:
-    """Give one row a variant, best first; `best` and `worst` are the ranks that the data do not exclude."""
+    """One row a variant, best first; `best` and `worst` are the ranks that the data do not exclude."""
     return [
         {
             "variant": row.variant,
@@ -156,38 +156,44 @@ def variant_rows(view: VariantsView) -> list[Row]:
 
 
 def check_rows(results: Sequence[CheckResult]) -> list[Row]:
-    """Give one row a check."""
+    """One row a check."""
     return [
-        {"kind": one.kind, "name": one.name, "status": one.status, "message": one.message, "detail": one.detail}
-        for one in results
+        {
+            "kind": check.kind,
+            "name": check.name,
+            "status": check.status,
+            "message": check.message,
+            "detail": check.detail,
+        }
+        for check in results
     ]
 
 
 def answer_rows(answers: Sequence[ScoredAnswer]) -> list[Row]:
-    """Give one row a record."""
+    """One row a record."""
     return [
         {
-            "record": one.record,
-            "title": one.title,
-            "stage": one.stage,
-            "status": one.status,
-            "output": one.shown,
-            "reference": one.reference,
-            "score": one.score,
-            "is_good": one.is_good,
+            "record": answer.record,
+            "title": answer.title,
+            "stage": answer.stage,
+            "status": answer.status,
+            "output": answer.shown,
+            "reference": answer.reference,
+            "score": answer.score,
+            "is_good": answer.is_good,
         }
-        for one in answers
+        for answer in answers
     ]
 
 
 def group_score_rows(groups: Sequence[GroupScore]) -> list[Row]:
-    """Give one row a group of records."""
+    """One row a group of records."""
     return [
         {
-            "group": one.group,
-            "records": one.n_records,
-            "lost": one.n_lost,
-            **figure_row(one.stage, "score", one.score, Unit.SHARE),
+            "group": group.group,
+            "records": group.n_records,
+            "lost": group.n_lost,
+            **figure_row(group.stage, "score", group.score, Unit.SHARE),
         }
-        for one in groups
+        for group in groups
     ]

@@ -32,8 +32,8 @@ class RunRow:
 
     def mentions(self, text: str) -> bool:
         """True when name, tags, commit, person or error hold the text, whatever its case."""
-        held = (self.run, *self.tags, self.commit, self.who, self.error)
-        return any(text.casefold() in part.casefold() for part in held)
+        texts = (self.run, *self.tags, self.commit, self.who, self.error)
+        return any(text.casefold() in part.casefold() for part in texts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,13 +44,13 @@ class History:
     rows: tuple[RunRow, ...]
 
     def filtered(self, *, tag: str | None = None, since: float | None = None, text: str = "") -> History:
-        """Give the runs that carry the tag, began at that time or later, and mention the text."""
-        kept = (
+        """The runs that carry the tag, began at that time or later, and mention the text."""
+        rows = (
             row
             for row in self.rows
             if (tag is None or tag in row.tags) and (since is None or row.started_at >= since) and row.mentions(text)
         )
-        return replace(self, rows=tuple(kept))
+        return replace(self, rows=tuple(rows))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -67,24 +67,24 @@ class RunsView:
 
 def runs_view(cascade: str, tried: Sequence[Tried]) -> RunsView:
     """Lay the runs beside each other, in the order in which they were made."""
-    ordered = sorted(tried, key=lambda one: one.run.started_at)
+    ordered = sorted(tried, key=lambda attempt: attempt.run.started_at)
     knobs = _knobs(ordered)
     best = float("-inf")
     rows: list[RunPoint] = []
-    for one in ordered:
-        outcome = one.card.system
+    for attempt in ordered:
+        outcome = attempt.card.system
         ahead = outcome.is_measured and outcome.value > best
         best = max(best, outcome.value) if outcome.is_measured else best
-        stages = {row.stage: row.in_place for row in one.card.stages}
+        stages = {row.stage: row.in_place for row in attempt.card.stages}
         rows.append(
             RunPoint(
-                run=one.run.name,
-                started_at=one.run.started_at,
-                knobs={name: values.get(one.run.name, "") for name, values in knobs.items()},
+                run=attempt.run.name,
+                started_at=attempt.run.started_at,
+                knobs={name: values.get(attempt.run.name, "") for name, values in knobs.items()},
                 estimates={OUTCOME: outcome, **stages},
-                records=one.run.records,
-                cost=one.cost,
-                tags=one.tags,
+                records=attempt.run.records,
+                cost=attempt.cost,
+                tags=attempt.tags,
                 is_best_so_far=ahead,
             )
         )
@@ -102,22 +102,27 @@ def runs_view(cascade: str, tried: Sequence[Tried]) -> RunsView:
 
 
 def _knobs(tried: Sequence[Tried]) -> dict[str, dict[str, str]]:
-    """Give every key and file that differs among the runs, with its value by run."""
+    """Every key and file that differs among the runs, with its value by run."""
     if not tried:
         return {}
     first = tried[0].run
-    changes = {one.run.name: config_differences(first.resolved, one.run.resolved) for one in tried}
-    usual = {change.path: change.before or "" for found in changes.values() for change in found}
-    found: dict[str, dict[str, str]] = {}
+    changes = {attempt.run.name: config_differences(first.resolved, attempt.run.resolved) for attempt in tried}
+    usual = {change.path: change.before or "" for differences in changes.values() for change in differences}
+    knobs: dict[str, dict[str, str]] = {}
     for path in sorted(usual):
-        turned = {run: one.after or "" for run, made in changes.items() for one in made if one.path == path}
-        found[path] = {one.run.name: turned.get(one.run.name, usual[path]) for one in tried}
-    files = {source.path for one in tried if one.made_from for source in one.made_from.sources}
+        turned = {
+            run: change.after or ""
+            for run, differences in changes.items()
+            for change in differences
+            if change.path == path
+        }
+        knobs[path] = {attempt.run.name: turned.get(attempt.run.name, usual[path]) for attempt in tried}
+    files = {source.path for attempt in tried if attempt.made_from for source in attempt.made_from.sources}
     for path in sorted(files):
-        values = {one.run.name: _digest(one.made_from, path) for one in tried}
+        values = {attempt.run.name: _digest(attempt.made_from, path) for attempt in tried}
         if len(set(values.values())) > 1:
-            found[FILE + path] = values
-    return found
+            knobs[FILE + path] = values
+    return knobs
 
 
 def _digest(made_from: Provenance | None, path: str) -> str:
@@ -134,8 +139,8 @@ def _headline(rows: Sequence[RunPoint]) -> str:
 
 
 def _warning(tried: Sequence[Tried], noun: str) -> str:
-    sizes = {one.run.records for one in tried}
-    sets = {one.made_from.records_digest for one in tried if one.made_from}
+    sizes = {attempt.run.records for attempt in tried}
+    sets = {attempt.made_from.records_digest for attempt in tried if attempt.made_from}
     if len(sizes) > 1:
         return f"The runs saw between {min(sizes):,} and {counted(max(sizes), noun)}: compare two of them to be fair."
     if len(sets) > 1:

@@ -101,12 +101,12 @@ def ledger_row(expectation: Expectation, comparison: Comparison, *, watched: int
 
 
 def waiting_row(expectation: Expectation) -> LedgerRow:
-    """Give the row of an expectation that no run has answered yet."""
+    """The row of an expectation that no run has answered yet."""
     return _row(expectation, "", unmeasured("not measured: no run yet"), _unsafe("There is no run to look at yet."))
 
 
 def place_of(comparison: Comparison, place: str) -> StageChange | None:
-    """Give the row of a stage or of the outcome; None when the comparison has none."""
+    """The row of a stage or of the outcome; None when the comparison has none."""
     return next((row for row in (comparison.outcome, *comparison.stages) if row.stage == place), None)
 
 
@@ -200,15 +200,15 @@ def _share(hits: Sequence[bool]) -> Estimate:
 def _summed(n: int, bias: Estimate, inside: Estimate) -> str:
     if not n:
         return "No prediction has been held against a run yet."
-    held = f"{figures.share(inside.value)} of {n} {plural('prediction', n)} lay inside the interval of what came"
+    coverage = f"{figures.share(inside.value)} of {n} {plural('prediction', n)} lay inside the interval of what came"
     if not bias.is_measured:
-        return f"{held}."
+        return f"{coverage}."
     lean = "on average too hopeful" if bias.high < 0 else "on average too cautious" if bias.low > 0 else "no clear lean"
-    return f"{held}; mean error {figures.points(bias.value)} ({figures.interval(bias)}), {lean}."
+    return f"{coverage}; mean error {figures.points(bias.value)} ({figures.interval(bias)}), {lean}."
 
 
 def proposed_outcome(row: StageRow, improvement: float) -> Estimate:
-    """Give a first guess of what improving a stage buys at the end, to prefill an expectation.
+    """A first guess of what improving a stage buys at the end, to prefill an expectation.
 
     The gain of the swap with references is what a perfect stage would bring (earlier stages being right); an
     improvement that closes a part of the stage's distance to a perfect score gets that part of the gain. A guess: it

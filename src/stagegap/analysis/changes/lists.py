@@ -21,7 +21,7 @@ MOST_TEXT = 2_000
 
 
 def same_outputs(before: Evidence, after: Evidence, stage: str) -> Bools:
-    """Give, per record, whether the stage ended in the same way with the same value; two absent outputs are alike."""
+    """Per record, whether the stage ended in the same way with the same value; two absent outputs are alike."""
     a, b = before.system(stage), after.system(stage)
     pairs = ((a.get(record.id), b.get(record.id)) for record in after.records)
     return np.fromiter((_ending(x) == _ending(y) for x, y in pairs), dtype=np.bool_, count=len(after.records))
@@ -92,7 +92,7 @@ def _flip(was: bool, now: bool) -> Literal["broken", "fixed", "none"]:
 
 
 def plain_text(output: Output | None) -> str:
-    """Give an output as plain text: a text with its line breaks, anything else in one line, a failure by its name."""
+    """An output as plain text: a text with its line breaks, anything else in one line, a failure by its name."""
     if output is not None and output.status.has_value and isinstance(output.value, str):
         text = output.value.strip()
         return text if len(text) <= MOST_TEXT else f"{text[: MOST_TEXT - 1].rstrip()}…"

@@ -90,12 +90,12 @@ def stage_outputs(
     cell: str, stage: str, then: Sequence[Output], now: Sequence[Output], *, is_asked: bool
 ) -> StageOutputs:
     """Compare the outputs of one stage in one cell."""
-    made = {(output.record, output.repeat): output for output in now}
+    reproduced = {(output.record, output.repeat): output for output in now}
     stored = {(output.record, output.repeat) for output in then}
     same = missing = not_called = 0
     examples: list[OutputExample] = []
     for output in then:
-        again = made.get((output.record, output.repeat))
+        again = reproduced.get((output.record, output.repeat))
         if again is None:
             missing += 1
         elif (was := canonical(output)) == (comes := canonical(again)):
@@ -110,7 +110,7 @@ def stage_outputs(
         n=len(then),
         same=same,
         missing=missing,
-        extra=sum(key not in stored for key in made),
+        extra=sum(key not in stored for key in reproduced),
         not_called=not_called,
         is_asked=is_asked,
         examples=tuple(examples),
@@ -118,12 +118,12 @@ def stage_outputs(
 
 
 def canonical(output: Output) -> bytes:
-    """Give all that an output says, as bytes; what it took and where it came from is left out.
+    """All that an output says, as bytes; what it took and where it came from is left out.
 
     >>> canonical(Output(record="r", stage="s", status=Status.OK, value={"b": 1, "a": 2.0}))
     b'{"status":"ok","value":{"a":2.0,"b":1}}'
     """
-    said: dict[str, object] = {
+    content: dict[str, object] = {
         "status": output.status.value,
         "value": output.value,
         "scores": list(output.scores),
@@ -133,23 +133,23 @@ def canonical(output: Output) -> bytes:
         "error": output.error,
         "raw": output.raw,
     }
-    kept = {key: value for key, value in said.items() if key in ("status", "value") or value not in (None, "", [])}
-    return json.dumps(kept, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode("utf-8", "replace")
+    filled = {key: value for key, value in content.items() if key in ("status", "value") or value not in (None, "", [])}
+    return json.dumps(filled, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode("utf-8", "replace")
 
 
 def _example(output: Output, then: bytes, now: bytes) -> OutputExample:
     byte = next((i for i, (a, b) in enumerate(zip(then, now, strict=False)) if a != b), min(len(then), len(now)))
     start = max(0, byte - BEFORE)
 
-    def shown(text: bytes) -> str:
+    def excerpt(text: bytes) -> str:
         part = text[start:].decode("utf-8", "replace")[:MOST_TEXT]
         return f"{'…' if start else ''}{part}"
 
-    return OutputExample(record=output.record, repeat=output.repeat, byte=byte, then=shown(then), now=shown(now))
+    return OutputExample(record=output.record, repeat=output.repeat, byte=byte, then=excerpt(then), now=excerpt(now))
 
 
 def environment_differences(then: Environment, now: Environment) -> tuple[Difference, ...]:
-    """Give what differs between two environments: program, Python, platform, packages."""
+    """What differs between two environments: program, Python, platform, packages."""
     facts: list[tuple[str, str, str]] = [
         ("stagegap", then.program, now.program),
         ("Python", then.python, now.python),
@@ -178,11 +178,11 @@ def reproduction(
 
 def _headline(run: str, stages: Sequence[StageOutputs], differences: Sequence[Difference]) -> str:
     n, same = sum(row.n for row in stages), sum(row.same for row in stages)
-    taken = list(dict.fromkeys(row.stage for row in stages if not row.is_asked))
-    note = f"; answers of {listed(taken)} were taken from the store" if taken else ""
+    from_store = list(dict.fromkeys(row.stage for row in stages if not row.is_asked))
+    note = f"; answers of {listed(from_store)} were taken from the store" if from_store else ""
     if all(row.is_identical for row in stages):
         return f"{run} comes out the same to the byte: {counted(n, 'output')}{note}"
     where = list(dict.fromkeys(row.stage for row in stages if not row.is_identical))
-    kinds = list(dict.fromkeys(one.kind for one in differences))
+    kinds = list(dict.fromkeys(difference.kind for difference in differences))
     why = f"; {listed(kinds)} {'differs' if len(kinds) == 1 else 'differ'}" if kinds else ""
     return f"{n - same:,} of {n:,} {plural('output', n)} of {run} come out otherwise, at {listed(where)}{why}{note}"

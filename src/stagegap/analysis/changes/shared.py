@@ -47,7 +47,7 @@ def shared(before: Side, after: Side) -> Shared:
     content = {r.id for r in both if _content(seen_a[r.id]) != _content(r)}
     places = tuple(dict.fromkeys((*stages, *_outcome_stage(old, new))))
     moved = {r.id for r in both if _references(a, r.id, places) != _references(b, r.id, places)} - content
-    kept = [r for r in both if r.id not in content | moved]
+    common = [r for r in both if r.id not in content | moved]
     noun = new.noun
     reasons = (
         *_record_reasons(before.run.name, after.run.name, seen_a, seen_b, noun),
@@ -57,11 +57,13 @@ def shared(before: Side, after: Side) -> Shared:
     )
     same_outcome = has_same_outcome(old, new)
     return Shared(
-        before=replace(before, evidence=_cut(a, [seen_a[r.id] for r in kept])),
-        after=replace(after, evidence=_cut(b, kept)),
+        before=replace(before, evidence=_cut(a, [seen_a[r.id] for r in common])),
+        after=replace(after, evidence=_cut(b, common)),
         stages=stages,
         has_same_outcome=same_outcome,
-        refusal=Refusal(reasons=reasons, offer=_offer(len(kept), noun, stages), shared=len(kept)) if reasons else None,
+        refusal=Refusal(reasons=reasons, offer=_offer(len(common), noun, stages), shared=len(common))
+        if reasons
+        else None,
     )
 
 
@@ -88,9 +90,9 @@ def _type(output: OutputType) -> OutputType:
 
 def _seen(evidence: Evidence) -> dict[str, Record]:
     ids: set[str] = set()
-    for (cell, _), found in evidence.outputs.items():
+    for (cell, _), outputs in evidence.outputs.items():
         if cell == str(SYSTEM):
-            ids.update(found)
+            ids.update(outputs)
     return {record.id: record for record in evidence.records if record.id in ids}
 
 
@@ -99,8 +101,8 @@ def _content(record: Record) -> tuple[object, ...]:
 
 
 def _references(evidence: Evidence, record: str, stages: Sequence[str]) -> list[object]:
-    found = (evidence.references.get((record, stage)) for stage in stages)
-    return [None if reference is None else reference.accepted for reference in found]
+    references = (evidence.references.get((record, stage)) for stage in stages)
+    return [None if reference is None else reference.accepted for reference in references]
 
 
 def _cut(evidence: Evidence, records: Sequence[Record]) -> Evidence:
@@ -119,18 +121,18 @@ def _record_reasons(
 
 
 def _type_reasons(before: str, after: str, old: Cascade, new: Cascade) -> list[str]:
-    found = [f"{name} stands in {before} only." for name in old.names if name not in new.names]
+    reasons = [f"{name} stands in {before} only." for name in old.names if name not in new.names]
     for name in new.names:
         if name not in old.names:
-            found.append(f"{name} stands in {after} only.")
+            reasons.append(f"{name} stands in {after} only.")
         elif _type(old.stage(name).output) != _type(new.stage(name).output):
-            found.append(f"The output type of {name} is another one in {after}.")
+            reasons.append(f"The output type of {name} is another one in {after}.")
         elif not is_comparable(old, new, name):
             a, b = (metric_title(cascade.stage(name).metrics[0]) for cascade in (old, new))
-            found.append(f"{name} is scored by {a} in {before} and by {b} in {after}.")
+            reasons.append(f"{name} is scored by {a} in {before} and by {b} in {after}.")
     if old.outcome != new.outcome:
-        found.append(f"The outcome of {after} is another one than that of {before}.")
-    return found
+        reasons.append(f"The outcome of {after} is another one than that of {before}.")
+    return reasons
 
 
 def _offer(n: int, noun: str, stages: Sequence[str]) -> str:

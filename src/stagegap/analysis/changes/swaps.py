@@ -100,7 +100,7 @@ def swap_plan(
 
 
 def mixture(before: Cascade, after: Cascade, cell: Cell) -> Cascade:
-    """Give the old cascade with the new versions of a cell's stages, as far as the outcome depends on them."""
+    """The old cascade with the new versions of a cell's stages, as far as the outcome depends on them."""
     versions = [(after if name in cell.stages else before).stage(name) for name in _order(before, after)]
     needed = {after.outcome.stage}
     for stage in reversed(versions):
@@ -118,42 +118,42 @@ class _Mixture:
     players: frozenset[str]
     order: tuple[str, ...]
 
-    def cell(self, taken: Collection[str]) -> Cell:
-        """Give the cell of a coalition: only the new stages that the outcome depends on in this very mixture."""
-        deciding = self._deciding(frozenset(taken))[self.after.outcome.stage]
-        stages = tuple(name for name in self.order if name in taken and name in deciding)
+    def cell(self, swapped: Collection[str]) -> Cell:
+        """The cell of a coalition: only the new stages that the outcome depends on in this very mixture."""
+        deciding = self._deciding(frozenset(swapped))[self.after.outcome.stage]
+        stages = tuple(name for name in self.order if name in swapped and name in deciding)
         return Cell("version", stages) if stages else SYSTEM
 
     def calls(self, cell: Cell) -> list[SwapCall]:
-        """Give the calls up to the outcome that neither version of the whole cascade has made."""
-        taken = frozenset(cell.stages)
-        deciding = self._deciding(taken)
-        found: list[SwapCall] = []
+        """The calls up to the outcome that neither version of the whole cascade has made."""
+        swapped = frozenset(cell.stages)
+        deciding = self._deciding(swapped)
+        calls: list[SwapCall] = []
         for name in self.order:
-            new, old = deciding[name] & taken, deciding[name] - taken
-            if new and old and name in self._upstream(taken):
-                found.append(SwapCall(stage=name, new=self._ordered(new), old=self._ordered(old)))
-        return found
+            new, old = deciding[name] & swapped, deciding[name] - swapped
+            if new and old and name in self._upstream(swapped):
+                calls.append(SwapCall(stage=name, new=self._ordered(new), old=self._ordered(old)))
+        return calls
 
     def _ordered(self, names: frozenset[str]) -> tuple[str, ...]:
         return tuple(name for name in self.order if name in names)
 
-    def _parents(self, name: str, taken: frozenset[str]) -> tuple[str, ...]:
-        return (self.after if name in taken else self.before).stage(name).parents
+    def _parents(self, name: str, swapped: frozenset[str]) -> tuple[str, ...]:
+        return (self.after if name in swapped else self.before).stage(name).parents
 
-    def _deciding(self, taken: frozenset[str]) -> dict[str, frozenset[str]]:
-        """Give, for each stage, the players whose version can show in its output."""
-        found: dict[str, frozenset[str]] = {}
+    def _deciding(self, swapped: frozenset[str]) -> dict[str, frozenset[str]]:
+        """For each stage, the players whose version can show in its output."""
+        deciding: dict[str, frozenset[str]] = {}
         for name in self.order:
-            inherited = frozenset[str]().union(*(found[parent] for parent in self._parents(name, taken)))
-            found[name] = inherited | ({name} & self.players)
-        return found
+            inherited = frozenset[str]().union(*(deciding[parent] for parent in self._parents(name, swapped)))
+            deciding[name] = inherited | ({name} & self.players)
+        return deciding
 
-    def _upstream(self, taken: frozenset[str]) -> frozenset[str]:
+    def _upstream(self, swapped: frozenset[str]) -> frozenset[str]:
         needed = {self.after.outcome.stage}
         for name in reversed(self.order):
             if name in needed:
-                needed.update(self._parents(name, taken))
+                needed.update(self._parents(name, swapped))
         return frozenset(needed)
 
 
@@ -182,15 +182,15 @@ def _union_parents(before: Cascade, after: Cascade, name: str) -> frozenset[str]
 
 
 def _all_ancestors(before: Cascade, after: Cascade, name: str) -> frozenset[str]:
-    """Give the stage and all that it depends on in some mixture."""
-    found = {name}
+    """The stage and all that it depends on in some mixture."""
+    ancestors = {name}
     for parent in _union_parents(before, after, name):
-        found |= _all_ancestors(before, after, parent)
-    return frozenset(found)
+        ancestors |= _all_ancestors(before, after, parent)
+    return frozenset(ancestors)
 
 
 def _order(before: Cascade, after: Cascade) -> tuple[str, ...]:
-    """Give an order of the stages that every mixture keeps; empty when there is none."""
+    """An order of the stages that every mixture keeps; empty when there is none."""
     placed: list[str] = []
     left = list(after.names)
     while left:

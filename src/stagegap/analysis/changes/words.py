@@ -41,7 +41,7 @@ def _moved(stages: tuple[StageChange, ...]) -> str:
 
 
 def summary(view: Comparison) -> str:
-    """Give what the comparison rests on, and each stage that says something; the others by name."""
+    """What the comparison rests on, and each stage that says something; the others by name."""
     both = counted(view.n, view.noun)
     start = f"Paired on {both}, judged by {view.outcome_name}."
     moved = [row for row in view.stages if row.claim.verdict in ("improved", "regressed")]

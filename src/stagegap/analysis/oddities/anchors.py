@@ -36,24 +36,24 @@ def anchors(run: RunColumns, name: str) -> Plot | None:
 
 
 def always_commonest(stage: StageColumns, known: NDArray[np.bool_]) -> tuple[Floats, str]:
-    """Give where the commonest reference answer would be right, NaN where it is not known, and that answer."""
+    """Where the commonest reference answer would be right, NaN where it is not known, and that answer."""
     code = int(np.bincount(stage.reference[known]).argmax())
     return np.where(known, (stage.reference == code).astype(np.float64), np.nan), stage.answers[code]
 
 
 def best_share(run: RunColumns, stage: str) -> Floats:
-    """Give the share of people who gave the commonest answer, of records that several labelled; NaN elsewhere."""
+    """The share of people who gave the commonest answer, of records that several labelled; NaN elsewhere."""
     record, votes = ballots(run, stage)
-    found = np.full(run.n, np.nan)
+    shares = np.full(run.n, np.nan)
     if not len(record):
-        return found
+        return shares
     most, total = np.zeros(run.n), np.bincount(record, weights=votes, minlength=run.n)
     np.maximum.at(most, record, votes)
     return np.where(total >= 2, most / np.maximum(total, 1), np.nan)
 
 
 def ballots(run: RunColumns, stage: str) -> tuple[NDArray[np.int64], Floats]:
-    """Give one entry a record and different answer: the record, and how many people gave that answer."""
+    """One entry a record and different answer: the record, and how many people gave that answer."""
     people = run.people[stage]
     order = np.lexsort((people.answer, people.record))
     record, answer = people.record[order], people.answer[order]

@@ -8,7 +8,7 @@ import numpy as np
 
 from stagegap.analysis.oddities.card import MOST_RECORDS, Detector, Family, Finding
 from stagegap.analysis.oddities.columns import Codes, Floats, Hashes, RunColumns, StageColumns
-from stagegap.analysis.oddities.saying import beyond, claim, shown, there
+from stagegap.analysis.oddities.saying import beyond, claim, figure, occurrence
 from stagegap.analysis.wording import plural
 from stagegap.model.cascade import Kind
 from stagegap.stats.clusters import Clusters
@@ -55,8 +55,8 @@ def _against_all(run: RunColumns) -> Iterator[Finding | None]:
             share(np.where(plain, np.nan, looked), run.units),
         )
         hits = np.where(plain, failed, np.nan)
-        words = f"Where everybody agrees and its input is right, {name} is wrong on {shown(here)}" if here.n else ""
-        other = f"; elsewhere on {shown(rest)} of {rest.n:,}." if rest.n else "."
+        words = f"Where everybody agrees and its input is right, {name} is wrong on {figure(here)}" if here.n else ""
+        other = f"; elsewhere on {figure(rest)} of {rest.n:,}." if rest.n else "."
         yield claim(
             name, here, p, words + f" of {here.n:,}" + other, scale="share",
             positions=tuple(np.flatnonzero(hits == 1)[:MOST_RECORDS].tolist()), count=int(np.nansum(hits)),
@@ -64,7 +64,7 @@ def _against_all(run: RunColumns) -> Iterator[Finding | None]:
 
 
 def unanimous(run: RunColumns, stage: str) -> Floats:
-    """Give 1 where two or more people all answered the same, 0 where they did not, NaN with fewer than two."""
+    """1 where two or more people all answered the same, 0 where they did not, NaN with fewer than two."""
     people = run.people[stage]
     least = np.full(run.n, np.iinfo(np.uint64).max, dtype=np.uint64)
     most = np.zeros(run.n, dtype=np.uint64)
@@ -78,34 +78,36 @@ def _same_input(run: RunColumns) -> Iterator[Finding | None]:
     for stage in run.stages.values():
         hits = differing(stage.inputs, stage.value)
         words = f"{stage.name} got an input that it also got on another {run.cascade.noun}, and answered otherwise, on "
-        yield there(run, stage.name, hits, words + "{found} whose input occurs several times.")
+        yield occurrence(run, stage.name, hits, words + "{found} whose input occurs several times.")
         if run.earlier is not None and stage.name in run.earlier.stages:
             before = run.earlier.stages[stage.name]
             same = (stage.call != 0) & (stage.call == before.call) & (stage.value != 0) & (before.value != 0)
             again = np.where(same, (stage.value != before.value).astype(np.float64), np.nan)
             words = f"Same settings, same input, another answer of {stage.name} than in run {run.earlier.run} on "
-            yield there(run, stage.name, again, words + "{found}.", subject="between runs")
+            yield occurrence(run, stage.name, again, words + "{found}.", subject="between runs")
 
 
 def differing(inputs: Hashes, values: Hashes) -> Floats:
-    """Give 1 where the same input has another answer elsewhere, 0 where all are the same, NaN for a lone input."""
+    """1 where the same input has another answer elsewhere, 0 where all are the same, NaN for a lone input."""
     known = np.flatnonzero((inputs != 0) & (values != 0))
-    found = np.full(len(inputs), np.nan)
+    flags = np.full(len(inputs), np.nan)
     if not len(known):
-        return found
+        return flags
     order = known[np.argsort(inputs[known], kind="stable")]
     keys = inputs[order]
     starts = np.flatnonzero(np.r_[True, keys[1:] != keys[:-1]])
     sizes = np.diff(np.r_[starts, len(order)])
     differs = np.minimum.reduceat(values[order], starts) != np.maximum.reduceat(values[order], starts)
-    found[order] = np.where(np.repeat(sizes, sizes) > 1, np.repeat(differs, sizes).astype(np.float64), np.nan)
-    return found
+    flags[order] = np.where(np.repeat(sizes, sizes) > 1, np.repeat(differs, sizes).astype(np.float64), np.nan)
+    return flags
 
 
 def _doubled(run: RunColumns) -> Iterator[Finding | None]:
     for stage in run.stages.values():
         if stage.kind is Kind.RANKING:
-            yield there(run, stage.name, stage.doubled, f"{stage.name} found the same document twice on {{found}}.")
+            yield occurrence(
+                run, stage.name, stage.doubled, f"{stage.name} found the same document twice on {{found}}."
+            )
 
 
 def _slow(run: RunColumns) -> Iterator[Finding | None]:
@@ -133,7 +135,7 @@ def _outliers(
     far = (logs > centre + FAR * spread) & (logs > centre + np.log(TIMES)) & (amounts >= least)
     usual = f"{np.exp(centre):.3g}"
     hits = np.where(known, far.astype(np.float64), np.nan)
-    return there(run, stage.name, hits, words.replace("{usual}", usual) + " {found}.", order=amounts)
+    return occurrence(run, stage.name, hits, words.replace("{usual}", usual) + " {found}.", order=amounts)
 
 
 def _shift(run: RunColumns) -> Iterator[Finding]:

@@ -210,9 +210,9 @@ class Screen:
 
 
 def places(hits: Floats, *, order: Floats | None = None) -> tuple[int, ...]:
-    """Give the first positions that are 1, those with the highest `order` first."""
-    found: Codes = np.flatnonzero(hits == 1)
-    if order is not None and len(found):
-        found = found[np.argsort(-np.nan_to_num(order[found], nan=-np.inf), kind="stable")]
-    shown: list[int] = found[:MOST_RECORDS].tolist()
-    return tuple(shown)
+    """The first positions that are 1, those with the highest `order` first."""
+    positions: Codes = np.flatnonzero(hits == 1)
+    if order is not None and len(positions):
+        positions = positions[np.argsort(-np.nan_to_num(order[positions], nan=-np.inf), kind="stable")]
+    first: list[int] = positions[:MOST_RECORDS].tolist()
+    return tuple(first)

@@ -78,14 +78,14 @@ class StageColumns:
     @property
     def asked(self) -> NDArray[np.bool_]:
         """Records on which the stage was called, infrastructure failures left out: they say nothing of quality."""
-        there = self.status >= 0
-        for one in (Status.SKIPPED, Status.BLOCKED, Status.INFRASTRUCTURE):
-            there &= self.status != STATUSES.index(one)
-        return there
+        asked = self.status >= 0
+        for status in (Status.SKIPPED, Status.BLOCKED, Status.INFRASTRUCTURE):
+            asked &= self.status != STATUSES.index(status)
+        return asked
 
     def has(self, *statuses: Status) -> Floats:
-        """Give 1 where the call ended so, 0 where it ended otherwise, NaN where there was none."""
-        places = [STATUSES.index(one) for one in statuses]
+        """1 where the call ended so, 0 where it ended otherwise, NaN where there was none."""
+        places = [STATUSES.index(status) for status in statuses]
         return np.where(self.asked, np.isin(self.status, places).astype(np.float64), np.nan)
 
 
@@ -223,17 +223,17 @@ class RunColumns:
         return len(self.units.codes)
 
     def rng(self) -> np.random.Generator:
-        """Give the source of a detector's draws: the same in every screen of this run."""
+        """The source of a detector's draws: the same in every screen of this run."""
         return np.random.default_rng(self.seed)
 
     def inputs_right(self, stage: str) -> Floats:
-        """Give 1 where everything that the stage read from other stages is acceptable, 0 where something is not.
+        """1 where everything that the stage read from other stages is acceptable, 0 where something is not.
 
         NaN where that is not known, and at a stage that reads no other.
         """
         parents = [self.stages[name].good for name in self.cascade.stage(stage).parents]
         if not parents:
             return np.full(self.n, np.nan)
-        wrong = np.any([one == 0 for one in parents], axis=0)
-        unknown = np.any([np.isnan(one) for one in parents], axis=0)
+        wrong = np.any([parent == 0 for parent in parents], axis=0)
+        unknown = np.any([np.isnan(parent) for parent in parents], axis=0)
         return np.where(wrong, 0.0, np.where(unknown, np.nan, 1.0))

@@ -10,7 +10,7 @@ import numpy as np
 from stagegap.analysis.oddities.card import Detector, Family, Finding, Mark, Plot, Taught
 from stagegap.analysis.oddities.columns import Floats, LearningCurve, RunColumns
 from stagegap.analysis.oddities.power_law import AHEAD, Ahead, PowerLaw, ahead_of, fitted, scored
-from stagegap.analysis.oddities.saying import claim, shown
+from stagegap.analysis.oddities.saying import claim, figure
 from stagegap.analysis.wording import counted
 from stagegap.model.estimate import Estimate
 from stagegap.stats.clusters import Clusters, distinct
@@ -46,7 +46,7 @@ def _rises(run: RunColumns) -> Iterator[Finding]:
 
 
 def _two_way(values: Floats, units: Clusters) -> tuple[Estimate, float]:
-    """Give the mean over seeds x records, and the one-sided p that it is at most 0.
+    """The mean over seeds x records, and the one-sided p that it is at most 0.
 
     The variance is the sum of that of records (whole clusters) and that of seeds, the degrees of freedom are
     Welch's and Satterthwaite's.
@@ -60,11 +60,11 @@ def _two_way(values: Floats, units: Clusters) -> tuple[Estimate, float]:
     spread = v_records**2 / (count - 1) + v_seeds**2 / (seeds - 1)
     df = (v_records + v_seeds) ** 2 / spread if spread > 0 else 1.0
     half = t_quantile(0.975, df) * error
-    found = Estimate(
+    estimate = Estimate(
         value=value, low=value - half, high=value + half, n=n, method="Student t of records and seeds",
         clusters=None if count == n else count,
     )  # fmt: skip
-    return found, (t_cdf(-value / error, df) if error > 1e-12 else 0.0 if value > 0 else 1.0)
+    return estimate, (t_cdf(-value / error, df) if error > 1e-12 else 0.0 if value > 0 else 1.0)
 
 
 def _train_worse(run: RunColumns) -> Iterator[Finding]:
@@ -83,7 +83,7 @@ def _train_worse(run: RunColumns) -> Iterator[Finding]:
         yield claim(
             curve.stage, wider, 1 - normal_cdf(lead.value / half) if half > 0 else math.nan,
             f"{curve.stage} is wrong on {figures.share(train)} of the {curve.sizes[-1]:,} {curve.unit} that it learned "
-            f"from, and on {shown(dev)} of the {dev.n:,} scored ones.",
+            f"from, and on {figure(dev)} of the {dev.n:,} scored ones.",
             plot=_plot(run, curve),
         )  # fmt: skip
 
@@ -102,7 +102,7 @@ def _plateau(run: RunColumns) -> Iterator[Finding]:
         )
         yield claim(
             curve.stage, lead, 1 - normal_cdf(above / spread) if spread > 0 else math.nan,
-            told(run, curve, ahead),
+            curve_sentence(run, curve, ahead),
             plot=_plot(run, curve),
         )  # fmt: skip
 
@@ -111,24 +111,24 @@ def taught(run: RunColumns) -> Iterator[Taught]:
     """Say of each curve, odd or not, whether more data would close the gap, or that there is too little to tell."""
     usable = list(_usable(run))
     for curve in run.curves:
-        if any(curve is one for one in usable):
-            said = told(run, curve, ahead_of(curve, run.units, rng=run.rng()))
+        if any(curve is other for other in usable):
+            sentence = curve_sentence(run, curve, ahead_of(curve, run.units, rng=run.rng()))
         else:
             seeds, sizes, _ = curve.dev.shape
-            said = (
+            sentence = (
                 f"Too few to say whether more data would close the gap of {curve.stage}: {counted(sizes, 'size')} of "
                 f"{FEWEST_SIZES}, {counted(seeds, 'seed')} of {FEWEST_SEEDS}, "
                 f"{counted(int(scored(curve).sum()), run.cascade.noun)} with a reference."
             )
-        yield Taught(run=run.run, stage=curve.stage, sentence=said, plot=_plot(run, curve))
+        yield Taught(run=run.run, stage=curve.stage, sentence=sentence, plot=_plot(run, curve))
 
 
-def told(run: RunColumns, curve: LearningCurve, ahead: Ahead) -> str:
+def curve_sentence(run: RunColumns, curve: LearningCurve, ahead: Ahead) -> str:
     """Say where the curve leads, where people are, and what that means."""
-    people = f", people make {shown(curve.human)}" if curve.human is not None and curve.human.is_measured else ""
+    people = f", people make {figure(curve.human)}" if curve.human is not None and curve.human.is_measured else ""
     return (
         f"{more_data(curve, ahead.law, ahead.level)} If it goes on as it began, the error of {curve.stage} is "
-        f"{shown(ahead.error)} with {ahead.size:,} {curve.unit} and levels off at {shown(ahead.level)}{people} "
+        f"{figure(ahead.error)} with {ahead.size:,} {curve.unit} and levels off at {figure(ahead.level)}{people} "
         f"({counted(ahead.level.n, run.cascade.noun)}, {len(curve.dev)} seeds)."
     )
 
@@ -158,11 +158,11 @@ def _jumps(run: RunColumns) -> Iterator[Finding]:
         far = abs(float(away[worst])) > JUMP * spread
         p = min(1.0, count * 2 * t_cdf(-abs(float(away[worst])) / error, (seeds - 1) * count)) if error > 0 else 1.0
         value, half = float(away[worst]), t_quantile(0.975, (seeds - 1) * count) * error
-        found = Estimate(value=value, low=value - half, high=value + half, n=int(scored(curve).sum()), method="seeds")
+        jump = Estimate(value=value, low=value - half, high=value + half, n=int(scored(curve).sum()), method="seeds")
         yield claim(
-            curve.stage, found, p if far else 1.0,
+            curve.stage, jump, p if far else 1.0,
             f"At {curve.sizes[worst]:,} {curve.unit} the error of {curve.stage} lies {figures.points(value)} points "
-            f"from the fitted curve (interval {figures.span(found)}; seeds differ by {100 * spread:.1f}).",
+            f"from the fitted curve (interval {figures.span(jump)}; seeds differ by {100 * spread:.1f}).",
             plot=_plot(run, curve),
         )  # fmt: skip
 

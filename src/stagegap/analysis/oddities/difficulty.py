@@ -14,7 +14,7 @@ _ORDERS = (
 
 
 def ranks(levels: Sequence[str]) -> tuple[float, ...] | None:
-    """Give a number for each level, higher being harder; None where no order is known.
+    """A number for each level, higher being harder; None where no order is known.
 
     Numbers stand for themselves; otherwise every level must be one of a known row of words.
 

@@ -10,7 +10,7 @@ from stagegap.analysis.oddities.anchors import calibration_curve
 from stagegap.analysis.oddities.between import unanimous
 from stagegap.analysis.oddities.card import Detector, Family, Finding, Mark, Plot, places
 from stagegap.analysis.oddities.columns import Floats, RunColumns, StageColumns
-from stagegap.analysis.oddities.saying import claim, shown
+from stagegap.analysis.oddities.saying import claim, figure
 from stagegap.analysis.wording import plural
 from stagegap.stats.screening import mean, mean_p, share, trend
 
@@ -42,7 +42,7 @@ def _by_time(run: RunColumns) -> Iterator[Finding]:
 
 
 def seconds(run: RunColumns, stage: str) -> Floats:
-    """Give how long people took for each record on average, each person's time beside their own median; NaN without.
+    """How long people took for each record on average, each person's time beside their own median; NaN without.
 
     Persons differ in pace, so a time counts by its logarithm over that person's median.
     """
@@ -71,8 +71,8 @@ def _inverted(run: RunColumns, stage: StageColumns, hard: Floats, words: str, *,
     difference = worse.value - better.value
     yield claim(
         stage.name, slope, p if difference >= RELEVANT else 1.0,
-        f"{stage.name} fails on {shown(worse)} of {worse.n:,} {plural(run.cascade.noun, worse.n)} {words}, and on "
-        f"{shown(better)} of the {better.n:,} that should be harder.",
+        f"{stage.name} fails on {figure(worse)} of {worse.n:,} {plural(run.cascade.noun, worse.n)} {words}, and on "
+        f"{figure(better)} of the {better.n:,} that should be harder.",
         scale="number", subject=subject, positions=places(np.where(easy, failed, 0.0), order=stage.confidence),
         count=int(failed[easy].sum()), plot=_levels(run, failed, hard, known),
     )  # fmt: skip
@@ -81,7 +81,7 @@ def _inverted(run: RunColumns, stage: StageColumns, hard: Floats, words: str, *,
 def thirds(
     hard: Floats,
 ) -> tuple[np.ndarray[tuple[int], np.dtype[np.bool_]], np.ndarray[tuple[int], np.dtype[np.bool_]]]:
-    """Give the easier and the harder end: all records up to the lower and from the upper third, ties together."""
+    """The easier and the harder end: all records up to the lower and from the upper third, ties together."""
     low, high = np.nanquantile(hard, [1 / 3, 2 / 3])
     if low == high:
         return hard < high if (hard < high).any() else hard <= low, hard > low if (hard > low).any() else hard >= high
@@ -110,15 +110,15 @@ def _sure_and_wrong(run: RunColumns) -> Iterator[Finding]:
         stage, pace = run.stages[name], seconds(run, name)
         easy = (unanimous(run, name) == 1) & (np.isnan(pace) | (pace <= 0)) & (stage.confidence >= SURE)
         excess = np.where(easy, (1 - stage.good) - (1 - stage.confidence), np.nan)
-        found = mean(excess, run.units)
-        if found.n < FEWEST or not found.is_measured:
+        mean_excess = mean(excess, run.units)
+        if mean_excess.n < FEWEST or not mean_excess.is_measured:
             continue
         failed = np.where(easy, 1 - stage.good, np.nan)
         yield claim(
-            name, found, mean_p(excess, run.units),
+            name, mean_excess, mean_p(excess, run.units),
             f"Where people agree quickly and {name} is at least 90% sure, it is wrong on "
-            f"{shown(share(failed, run.units))} of {found.n:,}; its confidence promises "
-            f"{shown(mean(np.where(easy, 1 - stage.confidence, np.nan), run.units))}.",
+            f"{figure(share(failed, run.units))} of {mean_excess.n:,}; its confidence promises "
+            f"{figure(mean(np.where(easy, 1 - stage.confidence, np.nan), run.units))}.",
             positions=places(failed, order=stage.confidence), count=int(np.nansum(failed)),
             plot=calibration_curve(run, stage),
         )  # fmt: skip

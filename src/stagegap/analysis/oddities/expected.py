@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from stagegap.analysis.oddities.anchors import always_commonest, anchors, calibration_curve
 from stagegap.analysis.oddities.card import Detector, Family, Finding, places
 from stagegap.analysis.oddities.columns import Floats, RunColumns
-from stagegap.analysis.oddities.saying import claim, shown
+from stagegap.analysis.oddities.saying import claim, figure
 from stagegap.analysis.wording import plural
 from stagegap.stats.clusters import distinct
 from stagegap.stats.screening import mean, mean_p, share, trend
@@ -34,8 +34,8 @@ def _below_prior(run: RunColumns) -> Iterator[Finding]:
         lost = mean(loss, run.units)
         yield claim(
             stage.name, lost, _one_sided(loss, run),
-            f"{stage.name} is right on {shown(share(np.where(known, stage.good, np.nan), run.units))}; always "
-            f"answering {common!r} would be right on {shown(share(always, run.units))} of the same "
+            f"{stage.name} is right on {figure(share(np.where(known, stage.good, np.nan), run.units))}; always "
+            f"answering {common!r} would be right on {figure(share(always, run.units))} of the same "
             f"{int(known.sum()):,} {plural(run.cascade.noun, 2)}.",
             positions=places((loss == 1).astype(np.float64)), count=int((loss == 1).sum()),
             plot=anchors(run, stage.name),
@@ -48,7 +48,7 @@ def independent(run: RunColumns, known: NDArray[np.bool_]) -> bool:
 
 
 def _one_sided(differences: Floats, run: RunColumns) -> float:
-    """Give the one-sided p that the sum of paired differences is at most 0."""
+    """The one-sided p that the sum of paired differences is at most 0."""
     both = sign_flip_p(differences, run.units, rng=run.rng())
     return both / 2 if np.nansum(differences) > 0 else 1 - both / 2
 
@@ -59,14 +59,14 @@ def _calibration(run: RunColumns) -> Iterator[Finding]:
         known = ~np.isnan(gap)
         if known.sum() < FEWEST or not independent(run, known):
             continue
-        found = mean(gap, run.units)
+        mean_gap = mean(gap, run.units)
         p = min(1.0, 2 * min(mean_p(gap - RELEVANT, run.units), mean_p(-gap - RELEVANT, run.units)))
         sure = mean(np.where(known, stage.confidence, np.nan), run.units)
         right = share(np.where(known, stage.good, np.nan), run.units)
         wrong = np.where(known & (stage.good == 0), 1.0, 0.0)
         yield Finding(
-            stage=stage.name, statistic=found, scale="points", p=p,
-            sentence=f"{stage.name} is {shown(sure)} sure and right on {shown(right)} of {int(known.sum()):,} "
+            stage=stage.name, statistic=mean_gap, scale="points", p=p,
+            sentence=f"{stage.name} is {figure(sure)} sure and right on {figure(right)} of {int(known.sum()):,} "
             f"{plural(run.cascade.noun, 2)}.",
             positions=places(wrong, order=stage.confidence), count=int(wrong.sum()), plot=calibration_curve(run, stage),
         )  # fmt: skip
@@ -94,12 +94,12 @@ def _empty_confidence(run: RunColumns) -> Iterator[Finding]:
             continue
         base = float(stage.good[known].mean())
         worse = (stage.confidence - stage.good) ** 2 - (base - stage.good) ** 2
-        found = mean(worse, run.units)
+        rise = mean(worse, run.units)
         yield claim(
-            stage.name, found, mean_p(worse, run.units),
+            stage.name, rise, mean_p(worse, run.units),
             f"The confidence of {stage.name} predicts less than one number for all would: its squared error is higher "
-            f"by {figures.number(found.value, 3)} ({figures.span(found, figures.Unit.NUMBER)}; {found.n:,} "
-            f"{plural(run.cascade.noun, found.n)}).",
+            f"by {figures.number(rise.value, 3)} ({figures.span(rise, figures.Unit.NUMBER)}; {rise.n:,} "
+            f"{plural(run.cascade.noun, rise.n)}).",
             scale="number", positions=places((worse > 0).astype(np.float64), order=worse), count=int((worse > 0).sum()),
             plot=calibration_curve(run, stage),
         )  # fmt: skip
@@ -112,14 +112,14 @@ def _moved(run: RunColumns) -> Iterator[Finding]:
         now, then = run.stages[name], run.earlier.stages[name]
         same = (now.inputs == then.inputs) & (now.inputs != 0)
         moved = np.where(same, now.score - then.score, np.nan)
-        found = mean(moved, run.units)
-        if found.n < FEWEST or not found.is_measured:
+        shift = mean(moved, run.units)
+        if shift.n < FEWEST or not shift.is_measured:
             continue
         yield claim(
-            name, found, sign_flip_p(moved, run.units, rng=run.rng()),
+            name, shift, sign_flip_p(moved, run.units, rng=run.rng()),
             f"Nothing about {name} or its inputs changed since run {run.earlier.run}, yet its score moved by "
-            f"{figures.points(found.value)} points (interval {figures.span(found)}; {found.n:,} "
-            f"{plural(run.cascade.noun, found.n)}).",
+            f"{figures.points(shift.value)} points (interval {figures.span(shift)}; {shift.n:,} "
+            f"{plural(run.cascade.noun, shift.n)}).",
             positions=places((np.abs(moved) > 0).astype(np.float64), order=np.abs(moved)),
             count=int((np.abs(moved) > 0).sum()),
         )  # fmt: skip

@@ -8,7 +8,7 @@ import numpy as np
 
 from stagegap.analysis.oddities.card import Detector, Family, Finding, places
 from stagegap.analysis.oddities.columns import Floats, RunColumns, StageColumns
-from stagegap.analysis.oddities.saying import beyond, share_of, shown, there
+from stagegap.analysis.oddities.saying import beyond, figure, occurrence, share_of
 from stagegap.model.answer import Status
 from stagegap.model.cascade import Kind
 from stagegap.stats.screening import share
@@ -45,7 +45,7 @@ def _both_ways(run: RunColumns, stage: StageColumns, mended: Floats) -> str:
     if not np.nansum(mended) or not (~np.isnan(stage.score)).any():
         return ""
     after, before = share(stage.good, run.units), share(np.where(mended == 1, 0.0, stage.good), run.units)
-    return f" Acceptable after mending {shown(after)}, as it came {shown(before)}."
+    return f" Acceptable after mending {figure(after)}, as it came {figure(before)}."
 
 
 def _refused(run: RunColumns) -> Iterator[Finding | None]:
@@ -86,7 +86,9 @@ def _shapes(run: RunColumns) -> Iterator[Finding | None]:
 def _outside(run: RunColumns) -> Iterator[Finding | None]:
     for stage in run.stages.values():
         if stage.kind is Kind.LABEL:
-            yield there(run, stage.name, stage.outside, f"{stage.name} answered outside its declared set on {{found}}.")
+            yield occurrence(
+                run, stage.name, stage.outside, f"{stage.name} answered outside its declared set on {{found}}."
+            )
 
 
 def _foreign(run: RunColumns) -> Iterator[Finding | None]:
@@ -111,15 +113,15 @@ def _drift(run: RunColumns) -> Iterator[Finding]:
             both = ~np.isnan(moved)
             if both.sum() < FEWEST_TEXTS:
                 continue
-            found, was = (share(np.where(both, one, np.nan), run.units) for one in (hits, before))
+            now, was = (share(np.where(both, flags, np.nan), run.units) for flags in (hits, before))
             yield Finding(
                 stage=name,
                 subject=what,
-                statistic=found,
+                statistic=now,
                 scale="share",
                 p=sign_flip_p(moved, run.units, rng=run.rng()),
-                sentence=f"{name}: {what} on {share_of(found, int(hits[both].sum()), run.cascade.noun)}; in run "
-                f"{run.earlier.run}, with the same settings and records, {shown(was)}.",
+                sentence=f"{name}: {what} on {share_of(now, int(hits[both].sum()), run.cascade.noun)}; in run "
+                f"{run.earlier.run}, with the same settings and records, {figure(was)}.",
                 positions=places(np.abs(moved)),
                 count=int(np.nansum(np.abs(moved))),
             )

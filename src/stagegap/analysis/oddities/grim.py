@@ -48,7 +48,7 @@ def is_possible(score: PrintedScore) -> bool:
 
 
 def nearest(score: PrintedScore) -> str:
-    """Give the attainable shares on both sides, with one digit more than is printed.
+    """The attainable shares on both sides, with one digit more than is printed.
 
     >>> nearest(PrintedScore(name="a", printed="12.50%", n=126))
     '15 of 126 (11.905%) or 16 of 126 (12.698%)'

@@ -44,27 +44,27 @@ def _right_answers_hurt(run: RunColumns) -> Iterator[Finding]:
 
 
 def _helper_hurts(run: RunColumns) -> Iterator[Finding]:
-    for one in run.ablations:
-        found = mean(one.change, run.units)
-        if found.n < FEWEST or not found.is_measured:
+    for cut in run.ablations:
+        change = mean(cut.change, run.units)
+        if change.n < FEWEST or not change.is_measured:
             continue
-        both = sign_flip_p(one.change, run.units, rng=run.rng())
-        better, worse = int((one.change > 0).sum()), int((one.change < 0).sum())
+        both = sign_flip_p(cut.change, run.units, rng=run.rng())
+        better, worse = int((cut.change > 0).sum()), int((cut.change < 0).sum())
         yield claim(
-            one.stage, found, both / 2 if found.value > 0 else 1 - both / 2,
-            f"Without {one.what}, {one.judged} scores {figures.points(found.value)} points "
-            f"(interval {figures.span(found)}): {better:,} of {found.n:,} "
-            f"{plural(run.cascade.noun, found.n)} get better, {worse:,} get worse.",
-            subject=one.what, positions=places((one.change > 0).astype(np.float64), order=one.change), count=better,
+            cut.stage, change, both / 2 if change.value > 0 else 1 - both / 2,
+            f"Without {cut.what}, {cut.judged} scores {figures.points(change.value)} points "
+            f"(interval {figures.span(change)}): {better:,} of {change.n:,} "
+            f"{plural(run.cascade.noun, change.n)} get better, {worse:,} get worse.",
+            subject=cut.what, positions=places((cut.change > 0).astype(np.float64), order=cut.change), count=better,
         )  # fmt: skip
 
 
 def tried(run: RunColumns) -> Iterator[Tried]:
     """Say of everything that was taken away what it did, odd or not."""
-    for one in run.ablations:
+    for cut in run.ablations:
         yield Tried(
-            run=run.run, stage=one.stage, what=one.what, judged=one.judged, change=mean(one.change, run.units),
-            better=int((one.change > 0).sum()), worse=int((one.change < 0).sum()),
+            run=run.run, stage=cut.stage, what=cut.what, judged=cut.judged, change=mean(cut.change, run.units),
+            better=int((cut.change > 0).sum()), worse=int((cut.change < 0).sum()),
         )  # fmt: skip
 
 

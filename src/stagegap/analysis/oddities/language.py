@@ -38,7 +38,7 @@ LONGEST = 2_000
 
 
 def language(text: str) -> str:
-    """Give the language as two letters, empty where it is not plain.
+    """The language as two letters, empty where it is not plain.
 
     By script where a fifth of the letters are in it; otherwise at least three of a language's commonest words, and
     twice as many as of any other.

@@ -9,7 +9,7 @@ import numpy as np
 
 from stagegap.analysis.oddities.card import Detector, Family, Finding, places
 from stagegap.analysis.oddities.columns import Codes, Floats, RunColumns
-from stagegap.analysis.oddities.saying import claim, shown, there
+from stagegap.analysis.oddities.saying import claim, figure, occurrence
 from stagegap.analysis.wording import plural
 from stagegap.model.estimate import Estimate
 from stagegap.stats.contrast import excess_p
@@ -29,15 +29,15 @@ def _copies(run: RunColumns) -> Iterator[Finding | None]:
         return
     hits = np.where(np.isnan(leaks.copies), np.nan, (leaks.copies > 0).astype(np.float64))
     words = f"{{found}} are copies or near-copies of a record in {leaks.split}."
-    yield there(run, "", hits, words, order=leaks.copies)
+    yield occurrence(run, "", hits, words, order=leaks.copies)
     for name in sorted(leaks.trained):
         good = run.stages[name].good
         looked = np.where(np.isnan(hits), np.nan, good)
-        alike, others = (share(np.where(hits == one, good, np.nan), run.units) for one in (1.0, 0.0))
+        alike, others = (share(np.where(hits == is_copy, good, np.nan), run.units) for is_copy in (1.0, 0.0))
         yield claim(
             name, alike, excess_p(looked, hits == 1, run.units),
-            f"{name} learned from {leaks.split}: right on {shown(alike)} of the {alike.n:,} that it may have seen, "
-            f"on {shown(others)} of the {others.n:,} others.",
+            f"{name} learned from {leaks.split}: right on {figure(alike)} of the {alike.n:,} that it may have seen, "
+            f"on {figure(others)} of the {others.n:,} others.",
             scale="share", subject="copies pay", positions=places(hits, order=leaks.copies), count=int(np.nansum(hits)),
         )  # fmt: skip
 
@@ -45,33 +45,33 @@ def _copies(run: RunColumns) -> Iterator[Finding | None]:
 def _groups(run: RunColumns) -> Iterator[Finding | None]:
     if run.leaks is not None:
         words = f"{{found}} belong to a cluster that also stands in {run.leaks.split}."
-        yield there(run, "", run.leaks.shares_group, words)
+        yield occurrence(run, "", run.leaks.shares_group, words)
 
 
 def _times(run: RunColumns) -> Iterator[Finding | None]:
     if run.leaks is not None:
         words = f"{{found}} are older than the newest record in {run.leaks.split}."
-        yield there(run, "", run.leaks.older, words)
+        yield occurrence(run, "", run.leaks.older, words)
 
 
 def _answer_inside(run: RunColumns) -> Iterator[Finding | None]:
     for name, hits in run.leaks.holds_answer.items() if run.leaks else ():
         words = f"The right answer of {name} stands word for word in what it reads on {{found}}."
-        yield there(run, name, hits, words)
+        yield occurrence(run, name, hits, words)
 
 
 def _one_field(run: RunColumns) -> Iterator[Finding | None]:
     for (name, what), hits in run.leaks.telling.items() if run.leaks else ():
-        found = share(hits, run.units)
-        if found.n < FEWEST or not found.is_measured:
+        right = share(hits, run.units)
+        if right.n < FEWEST or not right.is_measured:
             continue
         reference = run.stages[name].reference
-        common = np.bincount(reference[(reference >= 0) & ~np.isnan(hits)], minlength=1).max() / found.n
+        common = np.bincount(reference[(reference >= 0) & ~np.isnan(hits)], minlength=1).max() / right.n
         yield Finding(
-            stage=name, subject=what, statistic=found, scale="share", p=None,
-            is_found=found.value >= TELLS and found.low > common,
-            sentence=f"The field {what} alone tells the answer of {name} on {shown(found)} of {found.n:,} "
-            f"{plural(run.cascade.noun, found.n)}; the commonest answer is right on {figures.share(float(common))}.",
+            stage=name, subject=what, statistic=right, scale="share", p=None,
+            is_found=right.value >= TELLS and right.low > common,
+            sentence=f"The field {what} alone tells the answer of {name} on {figure(right)} of {right.n:,} "
+            f"{plural(run.cascade.noun, right.n)}; the commonest answer is right on {figures.share(float(common))}.",
             positions=places(hits), count=int(np.nansum(hits)),
         )  # fmt: skip
 
@@ -85,13 +85,13 @@ def _adversarial(run: RunColumns) -> Iterator[Finding | None]:
     yield claim(
         "", area, p if area.value >= APART else 1.0,
         f"A classifier tells the scored records from those in {leaks.split}: of a pair it picks the scored one in "
-        f"{shown(area)} ({area.n:,} held out; 50% would be chance).",
+        f"{figure(area)} ({area.n:,} held out; 50% would be chance).",
         scale="share", count=area.n,
     )  # fmt: skip
 
 
 def telling_hits(values: Codes, reference: Codes) -> Floats:
-    """Give 1 where the other records with the same value have this reference most often, NaN without a reference.
+    """1 where the other records with the same value have this reference most often, NaN without a reference.
 
     A value that stands in one record alone tells nothing (0).
     """
@@ -111,7 +111,7 @@ def telling_hits(values: Codes, reference: Codes) -> Floats:
 
 
 def area_under_curve(scores: Floats, positive: Floats) -> Estimate:
-    """Give the chance that a positive scores above a negative, ties half, with Hanley and McNeil's interval (1982).
+    """The chance that a positive scores above a negative, ties half, with Hanley and McNeil's interval (1982).
 
     >>> area_under_curve(np.array([0.1, 0.4, 0.35, 0.8]), np.array([0.0, 0, 1, 1])).value
     0.75

@@ -30,7 +30,7 @@ RELEVANT = 0.02
 
 
 def log_loss(stage: StageColumns, *, shared_by: int) -> Floats:
-    """Give minus the logarithm of the chance of the right answer (nats), what a wrong one left shared by so many."""
+    """Minus the logarithm of the chance of the right answer (nats), what a wrong one left shared by so many."""
     chance = np.where(stage.good == 1, stage.confidence, (1 - stage.confidence) / max(shared_by, 1))
     known = ~np.isnan(stage.good) & ~np.isnan(stage.confidence) & (stage.reference >= 0)
     return np.where(known, -np.log(np.maximum(chance, SMALLEST)), np.nan)
@@ -64,21 +64,21 @@ def _below_people(run: RunColumns) -> Iterator[Finding]:
         alone = np.bincount(people.record, minlength=run.n) <= 1
         loss = np.where(alone, log_loss(stage, shared_by=len(stage.answers) - 1), np.nan)
         floor = entropy(run, name)
-        least, found = mean(floor, run.units), mean(loss, run.units)
-        if least.n < FEWEST or found.n < FEWEST or not (least.is_measured and found.is_measured):
+        least, score = mean(floor, run.units), mean(loss, run.units)
+        if least.n < FEWEST or score.n < FEWEST or not (least.is_measured and score.is_measured):
             continue
         below, p = lead_over(floor, loss, run.units)
         yield claim(
             name, below, p,
-            f"The log loss of {name} is {nats(found)} on {found.n:,} {plural(run.cascade.noun, found.n)} with one "
+            f"The log loss of {name} is {nats(score)} on {score.n:,} {plural(run.cascade.noun, score.n)} with one "
             f"person's label. Where several answered, people differ by {nats(least)} ({least.n:,}): nobody can be "
             "surer than that of what one person says.",
-            scale="number", count=found.n, plot=calibration_curve(run, stage),
+            scale="number", count=score.n, plot=calibration_curve(run, stage),
         )  # fmt: skip
 
 
 def entropy(run: RunColumns, stage: str) -> Floats:
-    """Give the entropy (nats) of people's answers to each record that several labelled; NaN elsewhere.
+    """The entropy (nats) of people's answers to each record that several labelled; NaN elsewhere.
 
     Of a few answers it comes out too low, so that what lies below lies below the true one too.
     """
@@ -89,9 +89,9 @@ def entropy(run: RunColumns, stage: str) -> Floats:
     return np.where(total >= 2, np.log(many) - inside / many, np.nan)
 
 
-def nats(found: Estimate) -> str:
-    """Give a loss with its interval: `0.52 (0.44 to 0.60)`."""
-    return figures.figure(found, figures.Unit.NUMBER) if found.is_measured else found.method
+def nats(loss: Estimate) -> str:
+    """A loss with its interval: `0.52 (0.44 to 0.60)`."""
+    return figures.figure(loss, figures.Unit.NUMBER) if loss.is_measured else loss.method
 
 
 DETECTORS = (

@@ -25,7 +25,7 @@ _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
 def normalised(text: str) -> str:
-    """Give the text in lower case, with one space between words and no other signs.
+    """The text in lower case, with one space between words and no other signs.
 
     >>> normalised("Hello,  WORLD!")
     'hello world'
@@ -34,8 +34,8 @@ def normalised(text: str) -> str:
 
 
 def near_copies(texts: Sequence[str], among: Sequence[str]) -> NDArray[np.float64]:
-    """Give, for each text, the largest share in common with one of `among`, where it is at least 0.8; else 0."""
-    ours, theirs = ([normalised(text) for text in one] for one in (texts, among))
+    """For each text, the largest share in common with one of `among`, where it is at least 0.8; else 0."""
+    ours, theirs = ([normalised(text) for text in side] for side in (texts, among))
     best = np.zeros(len(ours))
     known = {text for text in theirs if text}
     for place, text in enumerate(ours):
@@ -64,25 +64,25 @@ def _jaccard(a: frozenset[str], b: frozenset[str]) -> float:
 
 
 def _signatures(texts: Sequence[str]) -> NDArray[np.uint64]:
-    """Give texts x bins: the smallest hash of each bin, the largest number where it holds none."""
+    """Texts x bins: the smallest hash of each bin, the largest number where it holds none."""
     empty = np.iinfo(np.uint64).max
-    found = np.full((len(texts), BINS), empty, dtype=np.uint64)
+    signatures = np.full((len(texts), BINS), empty, dtype=np.uint64)
     for place, text in enumerate(texts):
         raw = np.frombuffer(text.encode("utf-8"), dtype=np.uint8).astype(np.uint64)
         if len(raw) < GRAM:
-            found[place, 0] = zlib.crc32(text.encode())
+            signatures[place, 0] = zlib.crc32(text.encode())
             continue
         rolled = np.zeros(len(raw) - GRAM + 1, dtype=np.uint64)
         for offset in range(GRAM):
             rolled = rolled * np.uint64(257) + raw[offset : len(raw) - GRAM + 1 + offset]
         hashed = rolled * _MIX
         hashed ^= hashed >> np.uint64(29)
-        np.minimum.at(found[place], (hashed % np.uint64(BINS)).astype(np.int64), hashed // np.uint64(BINS))
-    return found
+        np.minimum.at(signatures[place], (hashed % np.uint64(BINS)).astype(np.int64), hashed // np.uint64(BINS))
+    return signatures
 
 
 def _candidates(a: NDArray[np.uint64], b: NDArray[np.uint64]) -> Iterator[tuple[int, int]]:
-    """Give each pair that agrees on a band, once; a bounded number of them."""
+    """Each pair that agrees on a band, once; a bounded number of them."""
     seen: set[tuple[int, int]] = set()
     for first in range(0, BINS, BAND):
         places: dict[bytes, list[int]] = {}

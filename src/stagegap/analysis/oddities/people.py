@@ -11,7 +11,7 @@ from stagegap.analysis.chance import COUNTABLE, is_weak, weak_sentence
 from stagegap.analysis.oddities.anchors import best_share, calibration_curve
 from stagegap.analysis.oddities.card import Detector, Family, Finding, places
 from stagegap.analysis.oddities.columns import RunColumns
-from stagegap.analysis.oddities.saying import beyond, claim, shown, there
+from stagegap.analysis.oddities.saying import beyond, claim, figure, occurrence
 from stagegap.analysis.wording import plural
 from stagegap.model.estimate import Estimate
 from stagegap.stats.screening import mean, mean_p, share
@@ -82,7 +82,7 @@ def _wavering(run: RunColumns) -> Iterator[Finding | None]:
 def _flagged(run: RunColumns) -> Iterator[Finding | None]:
     for name, hits in run.flagged.items():
         words = f"At {name}, {{found}} that people looked at were flagged as odd, or skipped by two of them."
-        yield there(run, name, hits, words)
+        yield occurrence(run, name, hits, words)
 
 
 def _sure_where_split(run: RunColumns) -> Iterator[Finding]:
@@ -92,15 +92,15 @@ def _sure_where_split(run: RunColumns) -> Iterator[Finding]:
             continue
         split = best_share(run, name) < 1
         excess = np.where(split, stage.confidence - stage.good, np.nan)
-        found = mean(excess, run.units)
-        if found.n < FEWEST or not found.is_measured:
+        mean_excess = mean(excess, run.units)
+        if mean_excess.n < FEWEST or not mean_excess.is_measured:
             continue
         known = ~np.isnan(excess)
-        sure, right = (np.where(known, one, np.nan) for one in (stage.confidence, stage.good))
+        sure, right = (np.where(known, column, np.nan) for column in (stage.confidence, stage.good))
         yield claim(
-            name, found, mean_p(excess - RELEVANT, run.units),
-            f"Where people disagree, {name} is {shown(mean(sure, run.units))} sure and right on "
-            f"{shown(share(right, run.units))} of {found.n:,} {plural(run.cascade.noun, found.n)}.",
+            name, mean_excess, mean_p(excess - RELEVANT, run.units),
+            f"Where people disagree, {name} is {figure(mean(sure, run.units))} sure and right on "
+            f"{figure(share(right, run.units))} of {mean_excess.n:,} {plural(run.cascade.noun, mean_excess.n)}.",
             positions=places((known & (stage.good == 0)).astype(np.float64), order=stage.confidence),
             count=int((known & (stage.good == 0)).sum()), plot=calibration_curve(run, stage),
         )  # fmt: skip
@@ -109,20 +109,20 @@ def _sure_where_split(run: RunColumns) -> Iterator[Finding]:
 def _contradicted(run: RunColumns) -> Iterator[Finding | None]:
     """Find references that most strong systems contradict with one and the same answer."""
     for name, every in run.others.items():
-        known = [one for one in every if (~np.isnan(one.good)).sum() >= FEWEST]
-        systems = [one for one in known if float(np.nanmean(one.good)) >= STRONG]
+        known = [columns for columns in every if (~np.isnan(columns.good)).sum() >= FEWEST]
+        systems = [columns for columns in known if float(np.nanmean(columns.good)) >= STRONG]
         if len(systems) < FEWEST_SYSTEMS:
             continue
         needed = math.ceil(MOST * len(systems))
-        values = np.stack([one.value for one in systems])
-        wrong = np.stack([(one.good == 0) & (one.value != 0) for one in systems])
-        scored = np.stack([~np.isnan(one.good) for one in systems]).all(axis=0)
+        values = np.stack([columns.value for columns in systems])
+        wrong = np.stack([(columns.good == 0) & (columns.value != 0) for columns in systems])
+        scored = np.stack([~np.isnan(columns.good) for columns in systems]).all(axis=0)
         votes = np.zeros(run.n, dtype=np.int64)
         for place in range(len(systems)):
             alike = ((values == values[place]) & wrong & wrong[place]).sum(axis=0)
             votes = np.maximum(votes, alike)
         hits = np.where(scored, (votes >= needed).astype(np.float64), np.nan)
-        alone = _all_wrong([1 - float(np.nanmean(one.good)) for one in systems], needed)
+        alone = _all_wrong([1 - float(np.nanmean(columns.good)) for columns in systems], needed)
         chance = max(ALIKE * alone, LEAST_CHANCE)
         words = (
             f"At least {needed} of {len(systems)} systems that are right on {figures.share(STRONG)} or more give "
@@ -133,7 +133,7 @@ def _contradicted(run: RunColumns) -> Iterator[Finding | None]:
 
 
 def _all_wrong(errors: list[float], needed: int) -> float:
-    """Give the chance that so many systems are wrong at once when they err independently."""
+    """The chance that so many systems are wrong at once when they err independently."""
     chances = np.array([1.0])
     for error in errors:
         chances = np.convolve(chances, [1 - error, error])

@@ -31,7 +31,7 @@ class PowerLaw:
         return self.level + self.drop * size**-self.rate
 
     def size_for(self, error: float) -> float:
-        """Give the size at which the curve comes down to an error; infinite where it never does."""
+        """The size at which the curve comes down to an error; infinite where it never does."""
         left = error - self.level
         return math.inf if left <= 0 or self.drop <= 0 else (self.drop / left) ** (1 / self.rate)
 
@@ -111,5 +111,5 @@ def ahead_of(curve: LearningCurve, units: Clusters, *, rng: np.random.Generator)
 
 
 def scored(curve: LearningCurve) -> NDArray[np.bool_]:
-    """Give the records that have an error at every size and seed."""
+    """The records that have an error at every size and seed."""
     return ~np.isnan(curve.dev.sum(axis=(0, 1)))

@@ -19,7 +19,7 @@ WEAK = next(detector for detector in DETECTORS if detector.name == "weak-agreeme
 
 
 def ratings_screen(ratings: Sequence[Rating], *, name: str, seed: int = 0) -> Screen:
-    """Give a card for each criterion by which raters hardly agree (Krippendorff's alpha, interval scale)."""
+    """A card for each criterion by which raters hardly agree (Krippendorff's alpha, interval scale)."""
     findings: list[Finding] = []
     for criterion in dict.fromkeys(rating.criterion for rating in ratings):
         chosen = [rating for rating in ratings if rating.criterion == criterion]
@@ -30,7 +30,7 @@ def ratings_screen(ratings: Sequence[Rating], *, name: str, seed: int = 0) -> Sc
 
 
 def alpha(ratings: Sequence[Rating], *, seed: int) -> Estimate:
-    """Give alpha of one criterion, the answers to one record resampled together."""
+    """Alpha of one criterion, the answers to one record resampled together."""
     items = {place: i for i, place in enumerate(dict.fromkeys((r.system, r.record) for r in ratings))}
     raters = {rater: i for i, rater in enumerate(dict.fromkeys(r.rater for r in ratings))}
     records = {record: i for i, record in enumerate(dict.fromkeys(record for _, record in items))}

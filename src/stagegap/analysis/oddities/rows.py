@@ -7,8 +7,8 @@ from stagegap.analysis.oddities.noticed import Noticing
 from stagegap.tables.figures import Unit
 
 
-def card_rows(found: Noticing) -> list[Row]:
-    """Give one row a card, the open ones first; `p_adj` is q. No row names a record or holds a text of one."""
+def card_rows(noticing: Noticing) -> list[Row]:
+    """One row a card, the open ones first; `p_adj` is q. No row names a record or holds a text of one."""
     return [
         {
             "card": row.card.title,
@@ -22,5 +22,5 @@ def card_rows(found: Noticing) -> list[Row]:
             "p": row.card.p,
             "p_adj": row.card.q,
         }
-        for row in (*found.open, *found.dismissed)
+        for row in (*noticing.open, *noticing.dismissed)
     ]

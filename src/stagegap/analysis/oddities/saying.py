@@ -18,7 +18,7 @@ from stagegap.tables import figures
 
 
 def share_of(estimate: Estimate, hits: int, noun: str) -> str:
-    """Give a count with its share: `3 of 120 mails (2%, interval 1 to 7)`."""
+    """A count with its share: `3 of 120 mails (2%, interval 1 to 7)`."""
     whole = f"{hits:,} of {estimate.n:,} {plural(noun, estimate.n)}"
     return (
         f"{whole} ({figures.share(estimate.value)}, interval {figures.span(estimate)})"
@@ -27,8 +27,8 @@ def share_of(estimate: Estimate, hits: int, noun: str) -> str:
     )
 
 
-def shown(estimate: Estimate) -> str:
-    """Give a share with its interval: `12% (8 to 17)`."""
+def figure(estimate: Estimate) -> str:
+    """A share with its interval: `12% (8 to 17)`."""
     return figures.figure(estimate, figures.Unit.SHARE) if estimate.is_measured else estimate.method
 
 
@@ -46,35 +46,35 @@ def beyond(
 
     None where no record tells anything.
     """
-    found = _of_share(run, stage, hits, sentence, order=order, subject=subject)
-    if found is None or not found.statistic.is_measured:
-        return found
-    return replace(found, p=above_p(hits, tolerance, run.units))
+    finding = _of_share(run, stage, hits, sentence, order=order, subject=subject)
+    if finding is None or not finding.statistic.is_measured:
+        return finding
+    return replace(finding, p=above_p(hits, tolerance, run.units))
 
 
-def there(
+def occurrence(
     run: RunColumns, stage: str, hits: Floats, sentence: str, *, order: Floats | None = None, subject: str = ""
 ) -> Finding | None:
     """Say what is there: found where any record shows it, with n and Wilson's interval; None without a record."""
-    found = _of_share(run, stage, hits, sentence, order=order, subject=subject)
-    return replace(found, p=None, is_found=found.count > 0) if found else None
+    finding = _of_share(run, stage, hits, sentence, order=order, subject=subject)
+    return replace(finding, p=None, is_found=finding.count > 0) if finding else None
 
 
 def _of_share(
     run: RunColumns, stage: str, hits: Floats, sentence: str, *, order: Floats | None, subject: str
 ) -> Finding | None:
-    """Give a share with its records, not tested; None without a record."""
-    found = share(hits, run.units)
-    if not found.n:
+    """A share with its records, not tested; None without a record."""
+    rate = share(hits, run.units)
+    if not rate.n:
         return None
     count = int(np.nansum(hits))
     return Finding(
         stage=stage,
         subject=subject,
-        statistic=found,
+        statistic=rate,
         scale="share",
         p=math.nan,
-        sentence=sentence.replace("{found}", share_of(found, count, run.cascade.noun)),
+        sentence=sentence.replace("{found}", share_of(rate, count, run.cascade.noun)),
         positions=places(hits, order=order),
         count=count,
     )
@@ -92,7 +92,7 @@ def claim(
     subject: str = "",
     plot: Plot | None = None,
 ) -> Finding:
-    """Give the finding of a test; with too little data its p is NaN and it is in no count."""
+    """The finding of a test; with too little data its p is NaN and it is in no count."""
     return Finding(
         stage=stage,
         subject=subject,
@@ -107,11 +107,11 @@ def claim(
 
 
 def lead_over(values: Floats, others: Floats, units: Clusters) -> tuple[Estimate, float]:
-    """Give how far one mean lies above another of other records, and the one-sided p that it does not."""
+    """How far one mean lies above another of other records, and the one-sided p that it does not."""
     error = math.hypot(standard_error(values, units), standard_error(others, units))
     lead, n = float(np.nanmean(values) - np.nanmean(others)), int((~np.isnan(values)).sum())
     if not error > 0:
         return unmeasured("too few: nothing varies", n=n), math.nan
     half = 1.96 * error
-    found = Estimate(value=lead, low=lead - half, high=lead + half, n=n, method="normal, two samples")
-    return found, 1 - normal_cdf(lead / error)
+    estimate = Estimate(value=lead, low=lead - half, high=lead + half, n=n, method="normal, two samples")
+    return estimate, 1 - normal_cdf(lead / error)

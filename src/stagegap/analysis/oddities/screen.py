@@ -64,16 +64,16 @@ def screen(
     labels_seq: int = 0,
 ) -> Screen:
     """Adjust all tests together, and make a card of what a rule found and of each test whose q is below 0.05."""
-    tests = [i for i, one in enumerate(looked) if one.finding.p is not None and not math.isnan(one.finding.p)]
+    tests = [i for i, look in enumerate(looked) if look.finding.p is not None and not math.isnan(look.finding.p)]
     q = np.full(len(looked), math.nan)
     q[tests] = benjamini_hochberg(np.array([looked[i].finding.p for i in tests], dtype=np.float64))
     cards = [
-        (one.detector, _card(one, adjusted, naming))
-        for one, adjusted in zip(looked, q.tolist(), strict=True)
-        if one.finding.is_found or adjusted < LEVEL
+        (look.detector, _card(look, adjusted, naming))
+        for look, adjusted in zip(looked, q.tolist(), strict=True)
+        if look.finding.is_found or adjusted < LEVEL
     ]
     cards.sort(key=lambda pair: (not pair[0].comes_first, -_surprise(pair[1]), pair[1].key))
-    columns = {one.run.run: one.run for one in looked}
+    columns = {look.run.run: look.run for look in looked}
     runs = tuple(columns)
     checks = tuple(_checked(detector, looked, [card for _, card in cards]) for detector in detectors)
     return Screen(
@@ -87,25 +87,25 @@ def screen(
         tests=len(tests),
         records=records,
         labels_seq=labels_seq,
-        curves=tuple(one for run in columns.values() for one in curve.taught(run)),
-        tried=tuple(one for run in columns.values() for one in hurts.tried(run)),
+        curves=tuple(taught for run in columns.values() for taught in curve.taught(run)),
+        tried=tuple(trial for run in columns.values() for trial in hurts.tried(run)),
     )
 
 
 def headline(cards: int, checks: Sequence[Checked]) -> str:
-    """Give the first line: `4 things look strange`, or how many checks found nothing."""
+    """The first line: `4 things look strange`, or how many checks found nothing."""
     if not cards:
         had = sum(check.looked > 0 for check in checks)
         return f"Nothing strange found by {counted(had, 'check')}" if had else "No check had anything to look at"
     return f"{counted(cards, 'thing')} {'looks' if cards == 1 else 'look'} strange"
 
 
-def _card(one: Looked, q: float, naming: Naming) -> Oddity:
-    finding, detector = one.finding, one.detector
-    records, example = naming(one.run.run, finding.positions)
+def _card(look: Looked, q: float, naming: Naming) -> Oddity:
+    finding, detector = look.finding, look.detector
+    records, example = naming(look.run.run, finding.positions)
     return Oddity(
         key="/".join([detector.name, finding.stage, finding.subject]),
-        run=one.run.run,
+        run=look.run.run,
         detector=detector.name,
         family=detector.family.value,
         title=detector.title,
@@ -134,15 +134,15 @@ def _surprise(card: Oddity) -> float:
 
 
 def _checked(detector: Detector, looked: Sequence[Looked], cards: Sequence[Oddity]) -> Checked:
-    own = [one.finding for one in looked if one.detector.name == detector.name]
-    enough = [one for one in own if one.p is None or not math.isnan(one.p)]
+    own = [look.finding for look in looked if look.detector.name == detector.name]
+    enough = [finding for finding in own if finding.p is None or not math.isnan(finding.p)]
     return Checked(
         detector=detector.name,
         family=detector.family.value,
         title=detector.title,
         rule=detector.rule,
         looked=len(enough),
-        n=max((one.statistic.n for one in enough), default=0),
+        n=max((finding.statistic.n for finding in enough), default=0),
         shown=sum(card.detector == detector.name for card in cards),
     )
 
@@ -151,9 +151,9 @@ def _basis(checks: Sequence[Checked], tests: int, runs: Sequence[str]) -> str:
     could = sum(check.looked > 0 for check in checks)
     of = f" of {len(checks)}" if could < len(checks) else ""
     where = f"run {runs[0]}" if len(runs) == 1 else f"runs {listed(runs)}" if runs else "no run"
-    said = f"{could}{of} checks had something to look at in {where}."
+    basis = f"{could}{of} checks had something to look at in {where}."
     if tests:
-        said += (
+        basis += (
             f" {counted(tests, 'test')} share one limit: of what they show, at most 5% is expected to be chance (q)."
         )
-    return said + " A screen says where to look, it is no verdict."
+    return basis + " A screen says where to look, it is no verdict."

@@ -11,36 +11,36 @@ from stagegap.analysis.oddities.screen import headline
 
 
 def nothing_in_a_run(_run: RunColumns) -> Iterator[Finding | None]:
-    """Give nothing: what such a detector looks at stands in no run."""
+    """Nothing: what such a detector looks at stands in no run."""
     return iter(())
 
 
 def table_screen(detector: Detector, findings: Sequence[Finding], *, name: str, basis: str) -> Screen:
     """Make a card of each finding of one detector, in their order."""
-    found = [one for one in findings if one.is_found]
+    notable = [finding for finding in findings if finding.is_found]
     cards = tuple(
         Oddity(
-            key=f"{detector.name}/{one.stage}/{one.subject}",
+            key=f"{detector.name}/{finding.stage}/{finding.subject}",
             run=name,
             detector=detector.name,
             family=detector.family.value,
             title=detector.title,
-            stage=one.stage,
-            subject=one.subject,
+            stage=finding.stage,
+            subject=finding.subject,
             kind="found",
-            statistic=one.statistic,
-            scale=one.scale,
-            n=one.statistic.n,
+            statistic=finding.statistic,
+            scale=finding.scale,
+            n=finding.statistic.n,
             p=math.nan,
             q=math.nan,
             rule=detector.rule,
-            sentence=one.sentence,
+            sentence=finding.sentence,
             why=detector.why,
-            count=one.count,
+            count=finding.count,
             records=(),
             example="",
         )
-        for one in found
+        for finding in notable
     )
     check = Checked(
         detector=detector.name,
@@ -48,7 +48,7 @@ def table_screen(detector: Detector, findings: Sequence[Finding], *, name: str, 
         title=detector.title,
         rule=detector.rule,
         looked=len(findings),
-        n=max((one.statistic.n for one in findings), default=0),
+        n=max((finding.statistic.n for finding in findings), default=0),
         shown=len(cards),
     )
     return Screen(

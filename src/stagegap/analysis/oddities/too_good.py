@@ -11,7 +11,7 @@ from stagegap.analysis.chance import COUNTABLE
 from stagegap.analysis.oddities.anchors import anchors, best_share
 from stagegap.analysis.oddities.card import Detector, Family, Finding
 from stagegap.analysis.oddities.columns import RunColumns
-from stagegap.analysis.oddities.saying import claim, lead_over, shown
+from stagegap.analysis.oddities.saying import claim, figure, lead_over
 from stagegap.analysis.wording import plural
 from stagegap.model.estimate import Estimate
 from stagegap.stats.distributions import t_cdf, t_quantile
@@ -31,7 +31,7 @@ def _above_people(run: RunColumns) -> Iterator[Finding]:
         )  # fmt: skip
         yield claim(
             row.stage, lead, above_zero_p(lead),
-            f"{row.stage} scores {shown(row.system)} where people score {shown(row.person)} against the same people: "
+            f"{row.stage} scores {figure(row.system)} where people score {figure(row.person)} against the same people: "
             f"{figures.points(lead.value)} points (interval {figures.span(lead)}; {lead.n:,} "
             f"{plural(run.cascade.noun, lead.n)}).",
             count=lead.n, plot=anchors(run, row.stage),
@@ -39,7 +39,7 @@ def _above_people(run: RunColumns) -> Iterator[Finding]:
 
 
 def above_zero_p(estimate: Estimate) -> float:
-    """Give the one-sided p that the true value is at most 0, from an interval that was made for its level."""
+    """The one-sided p that the true value is at most 0, from an interval that was made for its level."""
     tail = (1 + estimate.level) / 2
     df = (estimate.clusters or estimate.n) - 1
     error = (estimate.high - estimate.low) / (2 * t_quantile(tail, df)) if df > 0 else math.nan
@@ -57,16 +57,16 @@ def _above_noise(run: RunColumns) -> Iterator[Finding]:
         ceiling = best_share(run, name)
         labelled = np.bincount(people.record, minlength=run.n)
         single = np.where((labelled <= 1) & (stage.reference >= 0), stage.good, np.nan)
-        top, found = mean(ceiling, run.units), mean(single, run.units)
-        if top.n < FEWEST or found.n < FEWEST:
+        top, right = mean(ceiling, run.units), mean(single, run.units)
+        if top.n < FEWEST or right.n < FEWEST:
             continue
         above, p = lead_over(single, ceiling, run.units)
         yield claim(
             name, above, p,
-            f"{name} is right on {shown(found)} of {found.n:,} {plural(run.cascade.noun, found.n)} with one person's "
-            f"label. Where several answered, the best possible answer agrees with {shown(top)} of them: nobody can be "
+            f"{name} is right on {figure(right)} of {right.n:,} {plural(run.cascade.noun, right.n)} with one person's "
+            f"label. Where several answered, the best possible answer agrees with {figure(top)} of them: nobody can be "
             "better than that against one person's labels.",
-            count=found.n, plot=anchors(run, name),
+            count=right.n, plot=anchors(run, name),
         )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from stagegap.exchange.foreign.label_studio import LABEL_STUDIO
 from stagegap.exchange.foreign.langfuse import LANGFUSE
 from stagegap.exchange.foreign.mlflow import MLFLOW
 from stagegap.exchange.foreign.protocol import Format, Object, Wanted, objects
-from stagegap.exchange.foreign.taking import taken
+from stagegap.exchange.foreign.taking import labels_of
 from stagegap.exchange.foreign.unmapped import Leftovers, Unmapped
 from stagegap.exchange.labels.reading import Known
 from stagegap.exchange.rows import MAX_LINE, Problems, parse_json, read_json, read_rows
@@ -34,12 +34,12 @@ class Taken(NamedTuple):
 
 
 def detected(path: Path) -> str | None:
-    """Give the name of the format that the file's content leaves no doubt of; None for our own files of labels.
+    """The name of the format that the file's content leaves no doubt of; None for our own files of labels.
 
     Raises: InputError for a file that can't be read, ConfigurationError for one that is neither.
     """
-    found = _objects(path) if _is_json(path) else _first_row(path)
-    seen = {form.name: _unwrapped(found, form)[:ENOUGH] for form in FORMATS.values()}
+    entries = _objects(path) if _is_json(path) else _first_row(path)
+    seen = {form.name: _unwrapped(entries, form)[:ENOUGH] for form in FORMATS.values()}
     certain = [name for name, first in seen.items() if first and FORMATS[name].is_certain(first)]
     if len(certain) == 1:
         return certain[0]
@@ -51,7 +51,7 @@ def detected(path: Path) -> str | None:
 
 
 def read_foreign(path: Path, source: str, known: Known, wanted: Wanted) -> Taken:
-    """Give the labels of another program's file, and what became none, by reason.
+    """The labels of another program's file, and what became none, by reason.
 
     Raises: ConfigurationError for an unknown format or stage, InputError for a file that can't be read.
     """
@@ -66,19 +66,19 @@ def read_foreign(path: Path, source: str, known: Known, wanted: Wanted) -> Taken
         raise ConfigurationError(f"The answers to {doubled[0]!r} can be those of one stage only.")
     leftovers = Leftovers()
     given = list(form.read(_unwrapped(_objects(path), form), wanted, leftovers))
-    labels = taken(given, known, wanted, leftovers, source=source)
+    labels = labels_of(given, known, wanted, leftovers, source=source)
     return Taken(labels, leftovers.all())
 
 
 def _objects(path: Path) -> list[Object]:
-    """Give the objects of a JSON, JSONL or CSV file. Raises: InputError when a JSON file holds none."""
+    """The objects of a JSON, JSONL or CSV file. Raises: InputError when a JSON file holds none."""
     if not _is_json(path):
         return [row.values for row in read_rows(path)]
     value = read_json(path)
-    found = objects(value) or objects([value])
-    if not found:
+    entries = objects(value) or objects([value])
+    if not entries:
         Problems(path).fail(None, "A list of JSON objects was expected, and there is none.")
-    return found
+    return entries
 
 
 def _is_json(path: Path) -> bool:
@@ -86,7 +86,7 @@ def _is_json(path: Path) -> bool:
 
 
 def _first_row(path: Path) -> list[Object]:
-    """Give the first row of a JSONL or CSV file, where it can be read without the rest; for CSV only its names."""
+    """The first row of a JSONL or CSV file, where it can be read without the rest; for CSV only its names."""
     ending = path.suffix.lower()
     if ending not in (".csv", ".jsonl", ".ndjson") or not path.is_file():
         return []
@@ -100,7 +100,7 @@ def _first_row(path: Path) -> list[Object]:
         return []
 
 
-def _unwrapped(found: list[Object], form: Format) -> list[Object]:
-    """Give what stands under the wrapper where the file is one object that has it."""
-    wrapped = len(found) == 1 and form.wrapper is not None and form.wrapper in found[0]
-    return objects(found[0][form.wrapper]) if wrapped and form.wrapper is not None else found
+def _unwrapped(entries: list[Object], form: Format) -> list[Object]:
+    """What stands under the wrapper where the file is one object that has it."""
+    wrapped = len(entries) == 1 and form.wrapper is not None and form.wrapper in entries[0]
+    return objects(entries[0][form.wrapper]) if wrapped and form.wrapper is not None else entries

@@ -22,18 +22,18 @@ def _is_certain(records: Sequence[Object]) -> bool:
 def _read(records: Sequence[Object], wanted: Wanted, leftovers: Leftovers) -> Iterator[Given]:
     for record in records:
         place = f"record {text(record.get('external_id')) or text(record.get('id'))}"
-        found = ids_in([inside(record.get("metadata")), inside(record.get("fields"))], wanted, root=record)
+        ids = ids_in([inside(record.get("metadata")), inside(record.get("fields"))], wanted, root=record)
         if wanted.record_id is None:
-            found += [text(record.get(name)) for name in ("external_id", "id") if text(record.get(name))]
+            ids += [text(record.get(name)) for name in ("external_id", "id") if text(record.get(name))]
         suggestions = record.get("suggestions")
         for name in suggestions if isinstance(suggestions, Mapping | list) else ():
-            shown = name if isinstance(name, str) else text(inside(name).get("question_name"))
-            leftovers.add("A suggestion is a model's answer, not a person's.", f"{place}, {shown}")
+            question = name if isinstance(name, str) else text(inside(name).get("question_name"))
+            leftovers.add("A suggestion is a model's answer, not a person's.", f"{place}, {question}")
         responses = record.get("responses")
         if isinstance(responses, Mapping):
-            yield from _by_question(responses, found, place)
+            yield from _by_question(responses, ids, place)
         else:
-            yield from _by_person(objects(responses), found, place, leftovers)
+            yield from _by_person(objects(responses), ids, place, leftovers)
 
 
 def _by_question(responses: Object, records: Sequence[str], place: str) -> Iterator[Given]:
@@ -67,7 +67,7 @@ def _by_person(
 
 
 def _value(value: Json) -> Json:
-    """Give a ranking as the list of its values, best first; other values as they are."""
+    """A ranking as the list of its values, best first; other values as they are."""
     ranked = objects(value)
     if ranked and all(isinstance(item.get("rank"), int) and "value" in item for item in ranked):
         return [item["value"] for item in sorted(ranked, key=lambda item: float(text(item["rank"])))]

@@ -55,14 +55,14 @@ def _annotation(annotation: Object, records: Sequence[str], place: str, leftover
 
 
 def _value(value: Object, kind: str) -> Json:
-    found = value.get(_KEYS.get(kind, kind))
-    if kind == "taxonomy" and isinstance(found, list):
-        return [path[-1] if isinstance(path, list) and path else path for path in found]
-    if kind == "ranker" and isinstance(found, dict):
+    content = value.get(_KEYS.get(kind, kind))
+    if kind == "taxonomy" and isinstance(content, list):
+        return [path[-1] if isinstance(path, list) and path else path for path in content]
+    if kind == "ranker" and isinstance(content, dict):
         # A ranker names its buckets; with one bucket the order is the answer.
-        buckets = list(found.values())
-        return buckets[0] if len(buckets) == 1 else found
-    return found
+        buckets = list(content.values())
+        return buckets[0] if len(buckets) == 1 else content
+    return content
 
 
 def _person(value: Json) -> str:

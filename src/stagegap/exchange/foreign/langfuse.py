@@ -47,7 +47,7 @@ _AUTHORS = ("authorUserId", "authorUserName", "author")
 
 
 def _value(score: Object) -> Json:
-    """Give the answer: what stands in words goes before its number, a truth value is one."""
+    """The answer: what stands in words goes before its number, a truth value is one."""
     kind, value = text(score.get("dataType")).upper(), score.get("value")
     if kind == "BOOLEAN":
         return {"1": True, "0": False, "1.0": True, "0.0": False, "true": True, "false": False}.get(

@@ -64,10 +64,10 @@ def _assessment(
         )
 
 
-def _value(held: Object) -> Json:
-    """Give the value; lists and objects come as JSON text in `serialized_value`."""
-    serialized = inside(held.get("serialized_value"))
-    return _parsed(serialized.get("value")) if serialized else held.get("value")
+def _value(metadata: Object) -> Json:
+    """The value; lists and objects come as JSON text in `serialized_value`."""
+    serialized = inside(metadata.get("serialized_value"))
+    return _parsed(serialized.get("value")) if serialized else metadata.get("value")
 
 
 def _parsed(value: Json) -> Json:

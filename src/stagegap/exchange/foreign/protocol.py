@@ -63,32 +63,32 @@ class Format:
 
 
 def objects(value: Json) -> list[Object]:
-    """Give the objects of a list; what is no object, or no list, is left out."""
-    found = value if isinstance(value, Sequence) and not isinstance(value, str) else ()
-    return [cast("Object", item) for item in found if isinstance(item, Mapping)]
+    """The objects of a list; what is no object, or no list, is left out."""
+    entries = value if isinstance(value, Sequence) and not isinstance(value, str) else ()
+    return [cast("Object", item) for item in entries if isinstance(item, Mapping)]
 
 
 def inside(value: Json) -> Object:
-    """Give the object, or an empty one for anything else."""
+    """The object, or an empty one for anything else."""
     return value if isinstance(value, Mapping) else {}
 
 
 def text(value: Json) -> str:
-    """Give a text or a number as text, and an empty text for anything else."""
+    """A text or a number as text, and an empty text for anything else."""
     return str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
 
 
 def ids_in(places: Sequence[Object], wanted: Wanted, *, root: Object) -> list[str]:
-    """Give what may be the record's id: the wanted field in one of the places or on its path from the root.
+    """What may be the record's id: the wanted field in one of the places or on its path from the root.
 
     Without a wanted field the usual names are tried in the places.
     """
     if wanted.record_id is not None:
-        found = [place.get(wanted.record_id) for place in (*places, root)] + [_at_path(root, wanted.record_id)]
+        values = [place.get(wanted.record_id) for place in (*places, root)] + [_at_path(root, wanted.record_id)]
     else:
         names = dict.fromkeys((wanted.id_field, "record_id", "record", "id"))
-        found = [place.get(name) for name in names for place in places]
-    return list(dict.fromkeys(name for value in found if (name := text(value))))
+        values = [place.get(name) for name in names for place in places]
+    return list(dict.fromkeys(name for value in values if (name := text(value))))
 
 
 def _at_path(root: Object, path: str) -> Json:

@@ -17,13 +17,15 @@ from stagegap.model.values import Json
 from stagegap.stages.acceptance import Rejected, accept
 
 
-def taken(given: Sequence[Given], known: Known, wanted: Wanted, leftovers: Leftovers, *, source: str) -> list[Label]:
-    """Give the labels; what becomes none goes to `leftovers`. A skip of all questions is one of every stage asked."""
+def labels_of(
+    given: Sequence[Given], known: Known, wanted: Wanted, leftovers: Leftovers, *, source: str
+) -> list[Label]:
+    """The labels; what becomes none goes to `leftovers`. A skip of all questions is one of every stage asked."""
     same = {stage.name: stage for stage in known.cascade.stages if stage.name not in wanted.stages}
     stages = same | {name: known.cascade.stage(stage) for stage, name in wanted.stages.items()}
-    asked = [name for name in stages if name in wanted.names or any(one.name == name for one in given)]
-    whole = [part for one in given for part in _parts(one, asked, leftovers)]
-    labels = (_label(one, name, stages, known, leftovers, source=source) for one, name in whole)
+    asked = [name for name in stages if name in wanted.names or any(answer.name == name for answer in given)]
+    whole = [part for answer in given for part in _parts(answer, asked, leftovers)]
+    labels = (_label(answer, name, stages, known, leftovers, source=source) for answer, name in whole)
     return [label for label in labels if label is not None]
 
 
@@ -43,12 +45,12 @@ def _label(
     if stage is None:
         leftovers.add(f"No stage is called {name!r}; --stage NAME={name} gives its answers to a stage.", given.key)
         return None
-    ids = [identity(one) for one in given.records]
-    record = next((one for one in ids if one in known.records), None)
+    ids = [identity(name) for name in given.records]
+    record = next((name for name in ids if name in known.records), None)
     if record is None:
         reason = "The record is not one of the cascade's" if ids else "No field holds the id of a record"
-        shown = f"{given.key}: {ids[0]!r}" if ids else given.key
-        leftovers.add(f"{reason}; --record-id FIELD says where its id stands.", shown)
+        example = f"{given.key}: {ids[0]!r}" if ids else given.key
+        leftovers.add(f"{reason}; --record-id FIELD says where its id stands.", example)
         return None
     if not given.annotator.strip():
         leftovers.add("It does not say who made it, and a label needs to.", given.key)
@@ -104,7 +106,7 @@ def _unpacked(text: str, kind: Kind) -> Json:
 
 
 def _milliseconds(spent: Json) -> int | None:
-    """Give an active time in milliseconds; None where the file has none that can be stored."""
+    """An active time in milliseconds; None where the file has none that can be stored."""
     if isinstance(spent, bool) or not isinstance(spent, int | float) or not 0 <= spent <= MOST_MS / 1000:
         return None
     return round(1000 * spent)

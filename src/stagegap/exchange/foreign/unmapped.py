@@ -32,12 +32,12 @@ class Leftovers:
         """Note one thing that became no label."""
         self._counts[reason] = self._counts.get(reason, 0) + 1
         examples = self._found.setdefault(reason, [])
-        shown = example if len(example) <= SHOWN else f"{example[: SHOWN - 3]}..."
-        if len(examples) < MAX_EXAMPLES and shown not in examples:
-            examples.append(shown)
+        short = example if len(example) <= SHOWN else f"{example[: SHOWN - 3]}..."
+        if len(examples) < MAX_EXAMPLES and short not in examples:
+            examples.append(short)
 
     def all(self) -> Sequence[Unmapped]:
-        """Give every reason, the most frequent first."""
+        """Every reason, the most frequent first."""
         return tuple(
             Unmapped(reason=reason, count=count, examples=tuple(self._found[reason]))
             for reason, count in sorted(self._counts.items(), key=lambda pair: (-pair[1], pair[0]))

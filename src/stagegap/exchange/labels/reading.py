@@ -50,7 +50,7 @@ class Known:
 
 
 def read_labels(path: Path, known: Known) -> list[Label]:
-    """Give the labels of a file: one a row, with the fields record, stage, annotator, value and, for texts, facts.
+    """The labels of a file: one a row, with the fields record, stage, annotator, value and, for texts, facts.
 
     `facts` is a list with, per fact, the list of wordings of which any will do (or one wording). A `value` of null says
     that no answer is the right answer; an `action` of `skip` or `undo` has none. The other fields of a label are read
@@ -69,7 +69,7 @@ def read_labels(path: Path, known: Known) -> list[Label]:
 
 
 def labels_of_rows(rows: Iterable[Row], known: Known, problems: Problems, *, tabular: bool) -> list[Label]:
-    """Give the labels of rows; what is wrong goes to `problems`.
+    """The labels of rows; what is wrong goes to `problems`.
 
     In `tabular` rows a value of a stage that answers neither with a label nor with a text may stand as JSON.
     """
@@ -110,7 +110,7 @@ def _checked(row: Row, known: Known, problems: Problems, *, tabular: bool) -> La
 
 def _label(values: typed.Values, stage: Stage, known: Known, *, tabular: bool) -> Label:
     """Make the label of a row whose record and stage are known. Raises: ValueError with one sentence."""
-    kept = typed.text(values, "id")
+    own_id = typed.text(values, "id")
     annotator = escaped(str(values["annotator"]))
     at = seconds(values.get("at"))
     action = ACTIONS.get(typed.text(values, "action"))
@@ -123,26 +123,26 @@ def _label(values: typed.Values, stage: Stage, known: Known, *, tabular: bool) -
     if task == "judge":
         answer = _judged(values, tabular=tabular)
     else:
-        answer = _answer(values, stage, known, tabular=tabular, canonical=not kept)
+        answer = _answer(values, stage, known, tabular=tabular, canonical=not own_id)
     if action not in ANSWERS and (answer.value not in (None, "") or answer.facts):
         raise ValueError(f"The action {action!r} comes without a value, found {answer.value!r}.")
     read: dict[str, Any] = {  # Any: what `typed` gives has the types of the fields
         **plain,
-        "id": _own_id(kept, values, known.cascade.name) if kept else content_id(known.cascade.name, values),
+        "id": _own_id(own_id, values, known.cascade.name) if own_id else content_id(known.cascade.name, values),
         "record": identity(values["record"]),
         "stage": stage.name,
-        "annotator": annotator if kept else annotator.strip(),
+        "annotator": annotator if own_id else annotator.strip(),
         "action": action,
         "task": task,
         "at": 0.0 if at is None else at,
         "reason": _reason(values),
     }
-    also = _also(values, stage, known, canonical=not kept)
+    also = _also(values, stage, known, canonical=not own_id)
     return Label(**read, answer=answer if action in ANSWERS else None, also=also)
 
 
 def _judged(values: typed.Values, *, tabular: bool) -> Answer:
-    """Give what a judgement says: an object of its own, whatever the stage answers. Raises: ValueError."""
+    """What a judgement says: an object of its own, whatever the stage answers. Raises: ValueError."""
     value = values.get("value")
     if tabular and isinstance(value, str):
         value = parse_json(value) if value else None
@@ -152,14 +152,14 @@ def _judged(values: typed.Values, *, tabular: bool) -> Answer:
 
 
 def content_id(cascade: str, content: object) -> str:
-    """Give the same id to the same content in the same cascade: variants that share a file each have their labels."""
+    """The same id to the same content in the same cascade: variants that share a file each have their labels."""
     text = json.dumps([cascade, content], sort_keys=True, ensure_ascii=False, default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def _own_id(kept: str, values: typed.Values, cascade: str) -> str:
+def _own_id(own_id: str, values: typed.Values, cascade: str) -> str:
     """Keep the id that a label came with; a label of another cascade gets one of its own beside it."""
-    return kept if typed.text(values, "cascade") in ("", cascade) else content_id(cascade, kept)
+    return own_id if typed.text(values, "cascade") in ("", cascade) else content_id(cascade, own_id)
 
 
 def _answer(values: typed.Values, stage: Stage, known: Known, *, tabular: bool, canonical: bool) -> Answer:
@@ -170,11 +170,11 @@ def _answer(values: typed.Values, stage: Stage, known: Known, *, tabular: bool, 
 
 
 def _also(values: typed.Values, stage: Stage, known: Known, *, canonical: bool) -> tuple[Answer, ...]:
-    """Give the further answers that an adjudication accepts, from their JSON text. Raises: ValueError."""
-    found = values.get("also")
-    rows = parse_json(found) if isinstance(found, str) and found else found or ()
+    """The further answers that an adjudication accepts, from their JSON text. Raises: ValueError."""
+    also = values.get("also")
+    rows = parse_json(also) if isinstance(also, str) and also else also or ()
     if not isinstance(rows, Sequence) or not all(isinstance(row, Mapping) and "value" in row for row in rows):
-        raise ValueError(f"The field 'also' is a list of answers with value and facts, found {found!r}.")
+        raise ValueError(f"The field 'also' is a list of answers with value and facts, found {also!r}.")
     return tuple(_answer(cast("typed.Values", row), stage, known, tabular=False, canonical=canonical) for row in rows)
 
 
@@ -207,7 +207,7 @@ def _value(values: typed.Values, stage: Stage, known: Known, *, tabular: bool, c
 
 
 def _from_cell(value: str, kind: Kind, *, canonical: bool) -> Json:
-    """Give the value of a cell; what is no JSON where JSON is expected stays a text in a label that was made before."""
+    """The value of a cell; what is no JSON where JSON is expected stays a text in a label that was made before."""
     if kind in (Kind.LABEL, Kind.TEXT):
         return value
     try:
@@ -219,7 +219,7 @@ def _from_cell(value: str, kind: Kind, *, canonical: bool) -> Json:
 
 
 def unfit(labels: Iterable[Label], known: Known) -> list[Label]:
-    """Give the labels whose answers do not fit their stage as it is now: made with another type, and kept as made."""
+    """The labels whose answers do not fit their stage as it is now: made with another type, and kept as made."""
     return [label for label in labels if label.task == "produce" and not _fits(label, known)]
 
 
@@ -227,7 +227,9 @@ def _fits(label: Label, known: Known) -> bool:
     output = known.cascade.stage(label.stage).output
     ids = known.documents.get(output.of or "", ())
     answers = (*([label.answer] if label.answer else []), *label.also)
-    return not any(one.value is not None and isinstance(accept(output, one.value, ids), Rejected) for one in answers)
+    return not any(
+        answer.value is not None and isinstance(accept(output, answer.value, ids), Rejected) for answer in answers
+    )
 
 
 def _facts(facts: Json) -> tuple[Fact, ...]:

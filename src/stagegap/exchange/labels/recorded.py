@@ -21,22 +21,22 @@ class RecordedFields:
 
 
 def read_recorded(path: Path, fields: RecordedFields, *, stage: str) -> dict[str, Json]:
-    """Give the recorded value of each record; where the file has a field `stage`, only the rows of this stage.
+    """The recorded value of each record; where the file has a field `stage`, only the rows of this stage.
 
     A row whose status is `skipped`, or whose value is null, is a skip: its value is None.
     Raises: InputError for missing fields and doubled records.
     """
     problems = Problems(path)
-    found: dict[str, Json] = {}
+    answers: dict[str, Json] = {}
     for row in read_rows(path):
         missing = [name for name in (fields.record, fields.value) if name not in row.values]
         if missing:
             problems.add(row.line, f"The field {missing[0]!r} is missing.", near_names(missing[0], row.values))
         elif row.values.get("stage", stage) == stage:
             record = identity(row.values[fields.record])
-            if record in found:
+            if record in answers:
                 problems.add(row.line, f"The record {record!r} has an output at stage {stage!r} already.")
             skipped = fields.status is not None and row.values.get(fields.status) == "skipped"
-            found[record] = None if skipped else row.values[fields.value]
+            answers[record] = None if skipped else row.values[fields.value]
     problems.raise_if_any()
-    return found
+    return answers

@@ -14,28 +14,28 @@ MOST_MS = 2**32 - 1
 
 
 def text(values: Values, name: str) -> str:
-    """Give a text as the store holds it, empty where there is none. Raises: ValueError with one sentence."""
-    found = values.get(name)
-    if found is None:
+    """A text as the store holds it, empty where there is none. Raises: ValueError with one sentence."""
+    value = values.get(name)
+    if value is None:
         return ""
-    if not isinstance(found, str):
-        raise ValueError(f"The field {name!r} is a text, found {found!r}.")
-    return escaped(found)
+    if not isinstance(value, str):
+        raise ValueError(f"The field {name!r} is a text, found {value!r}.")
+    return escaped(value)
 
 
 def flag(values: Values, name: str) -> bool:
-    """Give true or false, false where there is nothing. Raises: ValueError with one sentence."""
-    found = values.get(name)
+    """True or false, false where there is nothing. Raises: ValueError with one sentence."""
+    value = values.get(name)
     known = {"true": True, "false": False, "": False}
-    if found is None or isinstance(found, bool):
-        return bool(found)
-    if not isinstance(found, str) or found.lower() not in known:
-        raise ValueError(f"The field {name!r} is true or false, found {found!r}.")
-    return known[found.lower()]
+    if value is None or isinstance(value, bool):
+        return bool(value)
+    if not isinstance(value, str) or value.lower() not in known:
+        raise ValueError(f"The field {name!r} is true or false, found {value!r}.")
+    return known[value.lower()]
 
 
 def share(values: Values, name: str) -> float | None:
-    """Give a number in [0, 1], or None where there is none. Raises: ValueError with one sentence."""
+    """A number in [0, 1], or None where there is none. Raises: ValueError with one sentence."""
     number = _number(values.get(name))
     if number is not None and not 0 <= number <= 1:
         raise ValueError(f"The field {name!r} is a number from 0 to 1, found {values.get(name)!r}.")
@@ -43,7 +43,7 @@ def share(values: Values, name: str) -> float | None:
 
 
 def milliseconds(values: Values, name: str) -> int | None:
-    """Give a whole number of milliseconds, or None where there is none. Raises: ValueError with one sentence."""
+    """A whole number of milliseconds, or None where there is none. Raises: ValueError with one sentence."""
     number = _number(values.get(name))
     if number is None:
         return None
@@ -63,13 +63,13 @@ def refuse_large(value: Json) -> None:
             refuse_large(part)
 
 
-def _number(found: Json) -> float | None:
-    """Give the number; NaN, which lies in no range, for what is none."""
-    if found is None or found == "":
+def _number(value: Json) -> float | None:
+    """The number; NaN, which lies in no range, for what is none."""
+    if value is None or value == "":
         return None
-    if isinstance(found, bool) or not isinstance(found, int | float | str):
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
         return math.nan
     try:
-        return float(found)
+        return float(value)
     except (ValueError, OverflowError):
         return math.nan

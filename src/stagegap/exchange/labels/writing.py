@@ -62,7 +62,7 @@ def write_references(path: Path, references: Iterable[Reference], *, cascade: st
 
 
 def label_frame_rows(labels: Iterable[Label], *, cascade: str) -> Iterator[dict[str, Json]]:
-    """Give the rows of a data frame: every column of `LABEL_COLUMNS`, values as Python has them."""
+    """The rows of a data frame: every column of `LABEL_COLUMNS`, values as Python has them."""
     for label in labels:
         yield {"value": None, **_label_row(label, cascade)}
 
@@ -89,21 +89,21 @@ def _csv_row(row: Mapping[str, Json]) -> dict[str, Json]:
 
 
 def _label_row(label: Label, cascade: str) -> dict[str, Json]:
-    """Give a label as a row; `value` is left out where there is no answer at all (skip, undo)."""
+    """A label as a row; `value` is left out where there is no answer at all (skip, undo)."""
     answer = label.answer
-    found: dict[str, Json] = {
+    columns: dict[str, Json] = {
         **{name: getattr(label, name) for name in LABEL_FIELDS},
         **({} if answer is None else {"value": answer.value}),
         "facts": _facts(answer),
         "also": _also(label),
         "cascade": cascade,
     }
-    return {name: found[name] for name in LABEL_COLUMNS if name in found}
+    return {name: columns[name] for name in LABEL_COLUMNS if name in columns}
 
 
 def _also(label: Label) -> str:
-    """Give the further answers of an adjudication as JSON text, empty where there are none."""
-    rows = [{"value": one.value, "facts": _facts(one)} for one in label.also]
+    """The further answers of an adjudication as JSON text, empty where there are none."""
+    rows = [{"value": answer.value, "facts": _facts(answer)} for answer in label.also]
     return json.dumps(rows, ensure_ascii=False) if rows else ""
 
 

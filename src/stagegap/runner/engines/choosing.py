@@ -42,8 +42,8 @@ class Choice:
             address=match["address"] or "",
         )
 
-    def made(self) -> Engine:
-        """Give the engine. Raises: ConfigurationError where its extra is missing."""
+    def engine(self) -> Engine:
+        """The engine. Raises: ConfigurationError where its extra is missing."""
         if self.kind == "processes":
             from stagegap.runner.engines.processes import Processes
 

@@ -26,7 +26,7 @@ MOST_AT_ONCE = 4_000
 
 
 def spread(work: Work, engine: Engine, recipe: Recipe, *, margin_s: float = MARGIN_S) -> Work:
-    """Give the same work with every call made by the engine's workers."""
+    """The same work with every call made by the engine's workers."""
     fingerprints = {name: code.fingerprint for name, code in work.codes.items()}
     dispatcher = _Dispatcher(engine, recipe, fingerprints, margin_s)
     stages = tuple(_wider(stage, work.codes[stage.name], engine.workers) for stage in work.cascade.stages)
@@ -37,7 +37,7 @@ def spread(work: Work, engine: Engine, recipe: Recipe, *, margin_s: float = MARG
 
 
 def _wider(stage: Stage, code: StageCode, workers: int) -> Stage:
-    """Give a stage that takes batches enough calls at once for two chunks a worker; others keep their own limit."""
+    """Enough calls at once for two chunks a worker, of a stage that takes batches; others keep their own limit."""
     if isinstance(code, AsyncStage):
         return stage
     return replace(stage, concurrency=min(MOST_AT_ONCE, 2 * workers * CHUNK))
@@ -185,7 +185,7 @@ class _Dispatcher:
 
 
 def _settle(pending: _Pending, result: ChunkResult) -> None:
-    """Give each call its reply, or the error."""
+    """The reply of each call, or the error."""
     for place, future in enumerate(pending.futures):
         if future.done():
             continue

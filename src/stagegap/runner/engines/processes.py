@@ -29,13 +29,13 @@ def _without_main_file() -> Generator[None]:
     A script without `if __name__ == "__main__"` would otherwise begin its work again in every worker.
     """
     main = sys.modules["__main__"]
-    kept = {name: value for name, value in vars(main).items() if name in ("__file__", "__spec__")}
-    for name in kept:
+    attributes = {name: value for name, value in vars(main).items() if name in ("__file__", "__spec__")}
+    for name in attributes:
         setattr(main, name, None)
     try:
         yield
     finally:
-        for name, value in kept.items():
+        for name, value in attributes.items():
             setattr(main, name, value)
 
 
@@ -62,14 +62,14 @@ class Processes:
 
     async def submit(self, chunk: Chunk) -> None:
         """Hand a chunk to the process that has the least to do."""
-        process = min(self._made, key=lambda one: len(one.open))
+        process = min(self._made, key=lambda process: len(process.open))
         process.open.add(chunk.id)
         # A process that is gone is noticed by who listens to it.
         with contextlib.suppress(OSError):
             await self._loop.run_in_executor(self._senders, process.send, chunk)
 
     async def results(self) -> AsyncIterator[ChunkResult]:
-        """Give what came back, for ever."""
+        """What came back, for ever."""
         while True:
             yield await self._results.get()
 
@@ -98,10 +98,10 @@ class Processes:
         with _without_main_file():
             process.start()
         theirs.close()
-        made = _Process(process, ours)
-        made.listener = threading.Thread(target=self._listen, args=(made,), name="stagegap-listen")
-        self._made.append(made)
-        made.listener.start()
+        worker = _Process(process, ours)
+        worker.listener = threading.Thread(target=self._listen, args=(worker,), name="stagegap-listen")
+        self._made.append(worker)
+        worker.listener.start()
 
     def _listen(self, process: _Process) -> None:
         """Take results in until the process is gone."""
@@ -131,7 +131,7 @@ class Processes:
         self._stillborn = 0 if process.is_born else self._stillborn + 1
         if self._stillborn > self.workers:
             error = StagegapError(f"The worker processes can't be started: one after the other ended with code {code}.")
-            for chunk in [*process.open, *(chunk for one in self._made for chunk in one.open)]:
+            for chunk in [*process.open, *(chunk for other in self._made for chunk in other.open)]:
                 self._results.put_nowait(ChunkResult(chunk, error=error))
             return
         self._add()

@@ -32,7 +32,7 @@ class Recipe(Protocol):
     """Makes the code of all stages on a worker; it travels there, and holds no secret: those are read there."""
 
     def __call__(self) -> Mapping[str, StageCode]:
-        """Give the code of every stage. Raises: ConfigurationError."""
+        """The code of every stage. Raises: ConfigurationError."""
         ...
 
 
@@ -53,7 +53,7 @@ class Engine(Protocol):
         ...
 
     def results(self) -> AsyncIterator[ChunkResult]:
-        """Give what came back, for ever."""
+        """What came back, for ever."""
         ...
 
     async def close(self) -> None:

@@ -54,14 +54,14 @@ class Ray:
 
     async def submit(self, chunk: Chunk) -> None:
         """Hand a chunk to the actor that has the least to do."""
-        actor = min(self._actors, key=lambda one: len(one.open))
+        actor = min(self._actors, key=lambda actor: len(actor.open))
         actor.open.add(chunk.id)
         waiting = asyncio.create_task(self._awaited(actor, chunk))
         self._waiting.add(waiting)
         waiting.add_done_callback(self._waiting.discard)
 
     async def results(self) -> AsyncIterator[ChunkResult]:
-        """Give what came back, for ever."""
+        """What came back, for ever."""
         while True:
             yield await self._results.get()
 

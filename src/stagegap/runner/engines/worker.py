@@ -23,22 +23,22 @@ class Worker:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="stagegap-worker")
 
     async def answer(self, chunk: Chunk) -> ChunkResult:
-        """Give the replies; an error that no other call can get past is a value too."""
+        """The replies; an error that no other call can get past is a value too."""
         try:
             if self._codes is None:
                 self._codes = self._built()
             code = self._codes[chunk.stage]
             await asyncio.get_running_loop().run_in_executor(self._thread, warm, code)
             if isinstance(code, AsyncStage):
-                replies = await asyncio.gather(*(_asked(code, one) for one in chunk.inputs))
+                replies = await asyncio.gather(*(_asked(code, call) for call in chunk.inputs))
             else:
                 work = asyncio.get_running_loop().run_in_executor(self._thread, _batch, code, chunk.inputs)
                 replies = await work
         except Exception as error:  # noqa: BLE001  # it travels to the driver, which raises it
             # Only plain errors travel: others may hold what can't be sent.
             kind = type(error) if isinstance(error, StagegapError) else RuntimeError
-            said = str(error) if isinstance(error, StagegapError) else f"{type(error).__name__}: {error}"
-            return ChunkResult(chunk.id, error=kind(said))
+            message = str(error) if isinstance(error, StagegapError) else f"{type(error).__name__}: {error}"
+            return ChunkResult(chunk.id, error=kind(message))
         return ChunkResult(chunk.id, replies=tuple(replies))
 
     def _built(self) -> Mapping[str, StageCode]:
