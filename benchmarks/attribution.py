@@ -28,10 +28,8 @@ from numpy.typing import NDArray
 
 from stagegap.analysis.contest import contest, outlook
 from stagegap.analysis.gains import Gains, ceiling_of
-from stagegap.attribution.causes import hazard_column
 from stagegap.attribution.ceiling import rises
-from stagegap.attribution.faults import account
-from stagegap.attribution.parts import error_parts
+from stagegap.attribution.faults import account, error_parts, hazard_column
 from stagegap.stats.clusters import Clusters
 from stagegap.stats.resample import RESAMPLES, resample
 

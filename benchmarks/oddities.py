@@ -14,13 +14,13 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from stagegap.analysis.oddities.screen import look, screen
 from stagegap.model.answer import Answer, Label, Output, Status
 from stagegap.model.cascade import Cascade, Kind, Outcome, OutputType, Source, Stage
 from stagegap.model.record import Record
 from stagegap.model.run import SYSTEM, Run, RunStatus
+from stagegap.oddities.screen import look, screen
 from stagegap.store import Store
-from stagegap.workspace.gathering import run_columns
+from stagegap.workspace.columns import run_columns
 
 CHUNK = 20_000
 LABELS = ("apparel", "electronics", "garden", "spam", "billing")

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from odd_runs import ablation, alpha_of, curve, difference
-from stagegap.analysis.oddities.columns import STATUSES, Floats, RunColumns
 from stagegap.model.answer import Status
+from stagegap.oddities.columns import STATUSES, Floats, RunColumns
 
 Plant = Callable[[RunColumns, np.random.Generator], RunColumns]
 
@@ -62,7 +62,7 @@ def masked(run: RunColumns, rng: np.random.Generator) -> RunColumns:
 
 
 def against_all(run: RunColumns, rng: np.random.Generator) -> RunColumns:
-    from stagegap.analysis.oddities.between import unanimous
+    from stagegap.oddities.between import unanimous
 
     agreed = (unanimous(run, "route") == 1) & (rng.random(run.n) < 0.6)
     good = np.where(agreed, 0.0, np.where(rng.random(run.n) < 0.1, 0.0, 1.0))
@@ -94,14 +94,14 @@ def easier_in_group(run: RunColumns, rng: np.random.Generator) -> RunColumns:
 
 
 def easier_agreed(run: RunColumns, rng: np.random.Generator) -> RunColumns:
-    from stagegap.analysis.oddities.between import unanimous
+    from stagegap.oddities.between import unanimous
 
     good = (rng.random(run.n) < np.where(unanimous(run, "route") == 1, 0.55, 0.95)).astype(float)
     return on(run, "route", good=good, score=good)
 
 
 def easier_quick(run: RunColumns, rng: np.random.Generator) -> RunColumns:
-    from stagegap.analysis.oddities.easier import seconds
+    from stagegap.oddities.easier import seconds
 
     pace = np.nan_to_num(seconds(run, "route"))
     good = (rng.random(run.n) < np.clip(0.7 + 0.6 * pace, 0.05, 1)).astype(float)
@@ -109,7 +109,7 @@ def easier_quick(run: RunColumns, rng: np.random.Generator) -> RunColumns:
 
 
 def sure_and_wrong(run: RunColumns, rng: np.random.Generator) -> RunColumns:
-    from stagegap.analysis.oddities.between import unanimous
+    from stagegap.oddities.between import unanimous
 
     route = run.stages["route"]
     easy = unanimous(run, "route") == 1
@@ -197,7 +197,7 @@ def wavering(run: RunColumns, rng: np.random.Generator) -> RunColumns:
 
 
 def sure_where_split(run: RunColumns, rng: np.random.Generator) -> RunColumns:
-    from stagegap.analysis.oddities.anchors import best_share
+    from stagegap.oddities.expected import best_share
 
     split = best_share(run, "route") < 1
     good = np.where(split, (rng.random(run.n) < 0.35).astype(float), run.stages["route"].good)

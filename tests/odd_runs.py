@@ -11,7 +11,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from stagegap.analysis.oddities.columns import (
+from stagegap.analysis.views import StageRow
+from stagegap.model.cascade import Cascade, Kind, Outcome, OutputType, Source, Stage
+from stagegap.model.estimate import Estimate, unmeasured
+from stagegap.oddities.columns import (
     Ablation,
     Earlier,
     Fields,
@@ -22,9 +25,6 @@ from stagegap.analysis.oddities.columns import (
     RunColumns,
     StageColumns,
 )
-from stagegap.analysis.views import StageRow
-from stagegap.model.cascade import Cascade, Kind, Outcome, OutputType, Source, Stage
-from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.stats.agreement import alpha_bootstrap
 from stagegap.stats.clusters import Clusters
 from stagegap.stats.intervals import paired_difference, wilson

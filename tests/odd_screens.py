@@ -6,9 +6,9 @@ import numpy as np
 
 import odd_plants
 import odd_runs
-from stagegap.analysis.oddities.card import Oddity, Screen
-from stagegap.analysis.oddities.columns import RunColumns
-from stagegap.analysis.oddities.screen import look, screen
+from stagegap.oddities.card import Oddity, Screen
+from stagegap.oddities.columns import RunColumns
+from stagegap.oddities.screen import look, screen
 
 
 def screened(run: RunColumns) -> Screen:

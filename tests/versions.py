@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 import planted
-from stagegap.analysis.changes.changed import what_changed
-from stagegap.analysis.changes.shared import Side
-from stagegap.analysis.changes.swaps import SwapPlan, swap_plan
+from stagegap.analysis.changed import what_changed
+from stagegap.analysis.coalitions import SwapPlan, swap_plan
 from stagegap.analysis.evidence import Evidence, gather
+from stagegap.analysis.paired_records import Side
 from stagegap.model.answer import Label
 from stagegap.model.record import Record
 from stagegap.model.run import Cell

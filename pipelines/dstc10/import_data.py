@@ -13,7 +13,7 @@ from pathlib import Path
 from published import Published, Row, read_published
 
 from stagegap.errors import ConfigurationError
-from stagegap.metrics.folding import folded
+from stagegap.metrics.formulas import folded
 
 FIRST = 5
 """Snippets of a recorded ranking that are taken over: the organisers score no further."""

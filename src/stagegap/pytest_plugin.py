@@ -93,7 +93,7 @@ def stagegap_case(
 def _readable(case: Case | None, name: str) -> ScoredAnswer | GroupScore:
     """A case of which something can be told: an error where a service failed, a skip where too little is known."""
     from stagegap.analysis.answers import ScoredAnswer
-    from stagegap.analysis.changes.check import LOST_AT_MOST
+    from stagegap.analysis.checks import LOST_AT_MOST
     from stagegap.analysis.verdict import ENOUGH_RECORDS
 
     if case is None:

@@ -19,15 +19,14 @@ import numpy as np
 import pytest
 
 from stagegap import spec
+from stagegap.analysis.answers import PooledScore, pooled_scores
 from stagegap.analysis.evidence import gather
-from stagegap.analysis.pooled import PooledScore, pooled_scores
-from stagegap.analysis.rated import rated_gap
 from stagegap.exchange.ratings import read_ratings
 from stagegap.exchange.records import read_records
-from stagegap.model.answer import Output, Status
-from stagegap.model.rating import Rating
+from stagegap.model.answer import Output, Rating, Status
 from stagegap.model.run import SYSTEM, Cell
 from stagegap.model.sources import CascadeFile, RecordsSource
+from stagegap.people.judgements import rated_gap
 from stagegap.runner import Silent, Work, execute
 from stagegap.runner.prepare import custom_metrics, read_materials, stage_codes
 from stagegap.stats.agreement import krippendorff_alpha
@@ -267,7 +266,7 @@ def test_the_scores_of_a_live_cascade_are_those_of_its_outputs(live: Workspace):
 
 
 def references(file: CascadeFile):
-    from stagegap.analysis.references import settle
+    from stagegap.people.references import settle
 
     return settle(read_materials(file).labels, file.cascade)
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from stagegap.analysis.oddities.grim import PrintedScore, is_possible
 from stagegap.exchange.traces import TraceFields, write_traces
+from stagegap.oddities.tables import PrintedScore, is_possible
 from stagegap.workspace import Workspace
 from stagegap.workspace.oddities import rated
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from stagegap.attribution.ceiling import increments
-from stagegap.attribution.parts import category_ceiling
+from stagegap.attribution.faults import category_ceiling
 from stagegap.attribution.shapley import (
     banzhaf_matrix,
     interaction_matrix,
@@ -21,13 +21,13 @@ from stagegap.attribution.shapley import (
     shapley_matrix,
 )
 from stagegap.stats.agreement import Scale, cohen_kappa, fleiss_kappa, krippendorff_alpha, raw_agreement
-from stagegap.stats.consensus import dawid_skene
 from stagegap.stats.intervals import wilson
-from stagegap.stats.judged import rogan_gladen_point
-from stagegap.stats.multiple import benjamini_hochberg, benjamini_yekutieli, bonferroni, holm
+from stagegap.stats.judge import rogan_gladen_point
 from stagegap.stats.paired import mcnemar
-from stagegap.stats.planning import errors_to_separate_shares, records_for_mean_difference
+from stagegap.stats.raters import dawid_skene
+from stagegap.stats.sample_size import errors_to_separate_shares, records_for_mean_difference
 from stagegap.stats.sequential import e_value
+from stagegap.stats.significance import benjamini_hochberg, benjamini_yekutieli, bonferroni, holm
 
 TABLES = Path(__file__).parents[2].parent / "shared" / "acceptance" / "published-tables.json"
 

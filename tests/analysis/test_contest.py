@@ -7,8 +7,8 @@ import planted
 from stagegap.analysis.contest import contest
 from stagegap.analysis.gains import along, ceiling_of
 from stagegap.stats.clusters import clusters
-from stagegap.stats.planning import errors_to_separate_shares
 from stagegap.stats.resample import resample
+from stagegap.stats.sample_size import errors_to_separate_shares
 
 
 def decided(made: planted.Planted, n: int, seed: int) -> str | None:

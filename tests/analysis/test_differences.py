@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stagegap.analysis.differences import MOST_WORDS, Mark, list_difference, word_difference
+from stagegap.analysis.record_view import MOST_WORDS, Mark, list_difference, word_difference
 
 
 def test_lists_say_what_is_missing_and_what_is_extra() -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from stagegap.analysis.failure_list import StageFaults, failures_of
+from stagegap.analysis.failures import StageFaults, failures_of
 from stagegap.analysis.views import SliceRow
 from stagegap.model.cascade import Cascade, Kind, Outcome, OutputType, Source, Stage
 from stagegap.model.estimate import unmeasured

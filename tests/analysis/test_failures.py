@@ -5,8 +5,7 @@ import pytest
 from stagegap.analysis.failures import shown_output, shown_reference, shown_value, title
 from stagegap.model.answer import Answer, Fact, Output, Reference, Status
 from stagegap.model.cascade import Cascade, Kind, Outcome, OutputType, Source, Stage
-from stagegap.model.record import Record
-from stagegap.model.values import Json
+from stagegap.model.record import Json, Record
 
 STAGE = Stage(
     name="s",

@@ -11,7 +11,7 @@ from stagegap.analysis.blame import blame
 from stagegap.analysis.faults import faults_view
 from stagegap.analysis.need import need_view
 from stagegap.analysis.slices import slices_view
-from stagegap.workspace.attributing import to_frame
+from stagegap.workspace.attribution import to_frame
 from views_of_runs import CHAIN, evidence, material
 
 VIEWS = {"blame": blame, "faults": faults_view, "agree": agree_view, "need": need_view, "slices": slices_view}
@@ -51,7 +51,7 @@ def test_slices_have_adjusted_p_values():
 
 
 def test_a_scorecard_and_a_self_check_have_the_same_columns():
-    from stagegap.analysis.planting import Selfcheck
+    from stagegap.analysis.planted import Selfcheck
     from stagegap.analysis.scorecard import scorecard
     from stagegap.attribution.selfcheck import Recovery
     from stagegap.stats.intervals import wilson

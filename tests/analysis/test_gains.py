@@ -6,7 +6,7 @@ import pytest
 import planted
 from stagegap.analysis import evidence as ev
 from stagegap.analysis.gains import Gains, ceiling_of, gains
-from stagegap.attribution.sampling import SampledOrders
+from stagegap.attribution.shapley import SampledOrders
 from stagegap.attribution.swaps import lattice_cells, prefix_cells, run_cells, stages_between
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.run import SYSTEM

@@ -7,9 +7,9 @@ import pytest
 
 import planted
 import views_of_runs
-from stagegap.analysis.judged_outcome import JudgedOutcome, judged_outcome
-from stagegap.analysis.judging import Judging
+from stagegap.analysis.agree import JudgedOutcome, judged_outcome
 from stagegap.model.answer import Answer, Label
+from stagegap.people.judgements import Judging
 
 PREFER = Judging(mode="prefer", criterion="quality")
 RATE = Judging(mode="rate", criterion="quality")

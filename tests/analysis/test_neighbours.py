@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from stagegap.analysis.neighbours import nearest_passing, neighbours
+from stagegap.analysis.slices import nearest_passing, neighbours
 from stagegap.model.record import Record
 
 TEXTS = [

@@ -3,8 +3,7 @@ from __future__ import annotations
 import pytest
 
 import planted
-from stagegap.analysis.need import NeedView, minutes, need_view
-from stagegap.analysis.next_labels import next_labels
+from stagegap.analysis.need import NeedView, minutes, need_view, next_labels
 from stagegap.model.answer import Answer, Label
 from views_of_runs import CHAIN, evidence, material, timed
 

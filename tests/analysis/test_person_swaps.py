@@ -15,11 +15,11 @@ from stagegap.analysis import codec, frames
 from stagegap.analysis import evidence as ev
 from stagegap.analysis.coalitions import named, sampled_orders, set_masks
 from stagegap.analysis.person_swaps import PeopleAt, PersonSwaps, Unanswered, person_swaps, without_own
-from stagegap.analysis.respondents import Respondent, respondents
 from stagegap.attribution.shapley import banzhaf_matrix, interaction_matrix, shapley_matrix
 from stagegap.charts import figures_table
 from stagegap.model.answer import Answer, Label
 from stagegap.model.cascade import Source
+from stagegap.people.references import Respondent, respondents
 from stagegap.tables.figures import between, points
 
 BASE = planted.Planted(shape=planted.CHAIN[3], skill={"A": 0.95, "B": 0.6, "C": 0.9})

@@ -3,11 +3,11 @@ from __future__ import annotations
 import pytest
 
 import planted
+from stagegap.analysis.answers import PooledScore, pooled_scores
 from stagegap.analysis.evidence import Evidence, gather
-from stagegap.analysis.pooled import PooledScore, pooled_scores
 from stagegap.model.answer import Answer, Label, Output, Status
 from stagegap.model.cascade import Cascade, Kind, Outcome, OutputType, Source, Stage
-from stagegap.model.values import Json
+from stagegap.model.record import Json
 
 CASCADE = Cascade(
     name="gate",

@@ -7,8 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from stagegap.analysis.differences import Mark
-from stagegap.analysis.record_view import LONGEST, RecordView, StageBlock, record_view
+from stagegap.analysis.record_view import LONGEST, Mark, RecordView, StageBlock, record_view
 from stagegap.model.answer import Answer, Fact, Output, Reference, Status
 from stagegap.model.cascade import Cascade, Kind, Outcome, OutputType, Source, Stage
 from stagegap.model.failure import Failure

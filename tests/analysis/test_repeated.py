@@ -9,7 +9,7 @@ import pytest
 import planted
 import views_of_runs
 from sixty import replace_in, write_sixty
-from stagegap.analysis.repeated import repeat_noise
+from stagegap.analysis.answers import repeat_noise
 from stagegap.analysis.views import RepeatNoise
 from stagegap.model.answer import Output, Status
 from stagegap.workspace import Workspace

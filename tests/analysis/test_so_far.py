@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 import planted
-from stagegap.analysis.so_far import so_far
+from stagegap.analysis.runs import so_far
 from versions import evidence
 
 MADE = planted.Planted(shape=planted.CHAIN[3], skill={"A": 0.95, "B": 0.75, "C": 0.9})

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import planted
-from stagegap.analysis.why import groups_of, slice_rows
+from stagegap.analysis.failures import groups_of, slice_rows
 from stagegap.model.answer import Answer, Reference
 from stagegap.model.record import Record
 from stagegap.stats.clusters import clusters

@@ -10,17 +10,15 @@ import pytest
 from numpy.typing import NDArray
 
 import planted
-from stagegap.attribution.causes import root_causes
 from stagegap.attribution.ceiling import ceiling, rises
-from stagegap.attribution.faults import account
-from stagegap.attribution.parts import error_parts
-from stagegap.attribution.sampling import sampled_shapley
+from stagegap.attribution.faults import account, error_parts, root_causes
 from stagegap.attribution.shapley import (
     EXACT_UP_TO,
     banzhaf_matrix,
     interaction_matrix,
     mask_of,
     precedence_matrix,
+    sampled_shapley,
     shapley_matrix,
 )
 from stagegap.stats.clusters import Clusters, clusters

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stagegap.attribution.causes import Transition, hazard_column, root_causes, transitions
+from stagegap.attribution.faults import Transition, hazard_column, root_causes, transitions
 
 NAN = float("nan")
 

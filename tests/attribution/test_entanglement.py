@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from stagegap.attribution.entanglement import harm, pair_table
+from stagegap.attribution.shapley import harm, pair_table
 from stagegap.stats.clusters import clusters
 
 # system, first fix, second fix, both

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import planted
-from stagegap.attribution.parts import BEYOND, NOT_FAILED, category_ceiling, error_parts
+from stagegap.attribution.faults import BEYOND, NOT_FAILED, category_ceiling, error_parts
 
 # Each column: outcome with references at 0, 1, 2, 3 stages, and why it is here.
 CASES = [

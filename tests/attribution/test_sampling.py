@@ -3,8 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stagegap.attribution.sampling import sampled_shapley
-from stagegap.attribution.shapley import shapley_matrix
+from stagegap.attribution.shapley import sampled_shapley, shapley_matrix
 
 
 def game(k: int, seed: int = 0):

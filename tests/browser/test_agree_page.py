@@ -10,7 +10,7 @@ from playwright.sync_api import Page, WebSocket, expect
 
 from browser.conftest import Server
 from browser.test_label_page import all_saved, stored
-from stagegap.analysis.settling import digest
+from stagegap.people.disagreements import digest
 from ui.fake_bench import ANSWERS, PEOPLE
 from ui.fake_workspace import SECRET
 

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, WebSocket, expect
 from browser.conftest import Server
 from browser.test_label_page import all_saved
 from browser.test_real_workspace import project
-from stagegap.analysis.judging import Judging, Mode
+from stagegap.people.judgements import Judging, Mode
 from stagegap.workspace import Workspace
 
 __all__ = ["project"]

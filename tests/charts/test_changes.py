@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from stagegap import charts
-from stagegap.analysis.changes.views import ChangeRow, Comparison, StageChange
+from stagegap.analysis.changes import ChangeRow, Comparison, StageChange
 from stagegap.analysis.variants import VariantRow, VariantsView
 from stagegap.model.estimate import Estimate, unmeasured
 from ui.changes import comparison, est, variants_view

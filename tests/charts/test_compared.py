@@ -9,13 +9,13 @@ import numpy as np
 import planted
 from charts.reading import left, read
 from stagegap import charts
-from stagegap.analysis.changes.changed import what_changed
-from stagegap.analysis.changes.compare import compare
-from stagegap.analysis.changes.knobs import RunPoint, RunsView
-from stagegap.analysis.changes.ledger import ledger, ledger_row, waiting_row
-from stagegap.analysis.changes.views import ChangeRow, ConfigChange
+from stagegap.analysis.changed import what_changed
+from stagegap.analysis.changes import ChangeRow, ConfigChange
+from stagegap.analysis.compare import compare
+from stagegap.analysis.ledger import ledger, ledger_row, waiting_row
+from stagegap.analysis.runs import RunPoint, RunsView
 from stagegap.model.estimate import Estimate, unmeasured
-from stagegap.model.expectation import Expectation
+from stagegap.model.run import Expectation
 from versions import Versions, evidence, side
 
 BASE = planted.Planted(shape=planted.CHAIN[3], skill={"A": 0.95, "B": 0.6, "C": 0.95})

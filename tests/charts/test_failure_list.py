@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from stagegap import charts
-from stagegap.analysis.tags import TagRow, TagTally
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.failure import Failure, FailurePage
+from stagegap.people.tags import TagRow, TagTally
 
 EVIL = "<script>alert(1)</script>"
 ROW = Failure(stage="s", record="r1", title="Hello", score=0.5, first_fault=True, inherits=False, disagreed=True)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 
 from stagegap import charts
-from stagegap.analysis.differences import Difference, Mark
-from stagegap.analysis.record_view import RecordView, StageBlock
+from stagegap.analysis.record_view import Difference, Mark, RecordView, StageBlock
 from ui import changes, views
 
 WORDS_OF_MEANING = {"few", "ls", "ch", "va", "gap", "same"}

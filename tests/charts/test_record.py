@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 
-from stagegap.analysis.differences import Difference, Mark
-from stagegap.analysis.record_view import RecordView, StageBlock
+from stagegap.analysis.record_view import Difference, Mark, RecordView, StageBlock
 from stagegap.charts import record_blocks
 
 EVIL = "<script>alert(1)</script>"

@@ -11,7 +11,7 @@ import pytest
 from cli.conftest import Command
 from conftest import Copied
 from sixty import mend, replace_in, spoil, write_sixty
-from stagegap.analysis.changes.history import Blessed
+from stagegap.analysis.runs import Blessed
 from stagegap.cli.drawing_changes import draw_blessed
 from stagegap.model.estimate import Estimate
 

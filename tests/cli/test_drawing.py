@@ -11,7 +11,7 @@ from analysis.test_gains import EVERY, ran
 from stagegap.analysis.agree import agree_view
 from stagegap.analysis.blame import blame
 from stagegap.cli.drawing import draw_agree, draw_blame
-from stagegap.cli.printing import draw_scorecard
+from stagegap.cli.printed import draw_scorecard
 from ui import views
 from views_of_runs import CHAIN, evidence, material
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import Command
-from stagegap.cli.escalating import dollars
+from stagegap.cli.attribution import dollars
 from stagegap.model.estimate import Estimate
 
 CASCADE = """

@@ -7,7 +7,7 @@ from rich.cells import cell_len
 
 from cli.conftest import Command
 from cli.test_attributing import ran
-from stagegap.cli.sheets import Sheet
+from stagegap.cli.printed import Sheet
 
 __all__ = ["ran"]
 WIDEST = {"blame": "Stage", "slices": "Group", "faults": "Stage", "agree": "Stage", "need": "Stage"}

@@ -7,7 +7,7 @@ import pytest
 
 from stagegap.errors import InputError
 from stagegap.exchange.ratings import read_ratings
-from stagegap.model.rating import Rating
+from stagegap.model.answer import Rating
 
 GOOD = {"system": "a", "record": 7, "criterion": "accuracy", "rater": 0, "value": 4}
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stagegap.analysis.changes.ledger import ledger
 from stagegap.analysis.escalation import EscalationPoint, EscalationView
+from stagegap.analysis.ledger import ledger
 from stagegap.library import past_views
 from stagegap.model.estimate import Estimate, unmeasured
 from ui.fake_oddities import EVIL, FakeOddities, made

@@ -8,7 +8,7 @@ from sacrebleu.metrics.chrf import CHRF
 from stagegap.metrics import metric, names_for
 from stagegap.model.answer import Answer, Fact
 from stagegap.model.cascade import Kind
-from stagegap.model.values import Json
+from stagegap.model.record import Json
 
 
 def compared(name: str, value: Json, wanted: Json, facts: tuple[str, ...] = ()) -> float:

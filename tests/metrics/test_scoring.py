@@ -6,7 +6,7 @@ import pytest
 
 from stagegap.metrics import label_as_output, metric, score
 from stagegap.model.answer import Answer, Label, Output, Reference, Status
-from stagegap.model.values import Json
+from stagegap.model.record import Json
 
 ACCURACY = metric("accuracy")
 

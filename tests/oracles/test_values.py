@@ -17,9 +17,9 @@ from stagegap.attribution.shapley import (
     shapley_matrix,
 )
 from stagegap.stats.agreement import krippendorff_alpha
-from stagegap.stats.consensus import dawid_skene
 from stagegap.stats.distributions import normal_quantile, t_quantile
-from stagegap.stats.judged import ppi_mean
+from stagegap.stats.judge import ppi_mean
+from stagegap.stats.raters import dawid_skene
 
 STORED = json.loads(make.VALUES.read_text())
 

@@ -10,7 +10,7 @@ import pytest
 
 from stagegap import report
 from stagegap.analysis import codec
-from stagegap.analysis.changes.views import Comparison, Refusal
+from stagegap.analysis.changes import Comparison, Refusal
 from stagegap.model.estimate import unmeasured
 from ui.changes import comparison, variants_view
 

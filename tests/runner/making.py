@@ -11,9 +11,8 @@ from pathlib import Path
 
 from stagegap.model.answer import Output
 from stagegap.model.cascade import Cascade, Kind, Outcome, OutputType, Source, Stage
-from stagegap.model.record import Record
+from stagegap.model.record import Json, Record
 from stagegap.model.run import Cell
-from stagegap.model.values import Json
 from stagegap.runner import CellWork, Silent, Stop, Summary, Work, execute
 from stagegap.runner.execute import execute_async
 from stagegap.stages import Corpus, build

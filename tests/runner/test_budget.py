@@ -10,9 +10,8 @@ import pytest
 from llm_server import LlmServer
 from runner.making import TEXT, Build, JumpingLoop, Memory, jump, run
 from stagegap.errors import ConfigurationError
-from stagegap.model.record import Record
+from stagegap.model.record import Json, Record
 from stagegap.model.run import RunStatus
-from stagegap.model.values import Json
 from stagegap.runner import Budget, Silent, Stop, Summary, Work
 from stagegap.runner.budget import Meter
 from stagegap.runner.execute import execute_async

@@ -4,7 +4,7 @@ import gc
 
 import pytest
 
-from stagegap.runner.collecting import YOUNG, rare_collections
+from stagegap.runner.execute import YOUNG, rare_collections
 
 
 def test_collector_is_as_before_after_a_run_that_failed() -> None:

@@ -125,13 +125,13 @@ def test_a_run_without_records_is_done(chain: Build, memory: Memory) -> None:
 def test_records_beyond_the_window_are_all_answered(
     chain: Build, records: Records, memory: Memory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from stagegap.runner import lanes, writing
+    from stagegap.runner import lanes, writer
 
     monkeypatch.setattr(executing, "WINDOW", 16)
     monkeypatch.setattr(executing, "REFILL", 5)
     monkeypatch.setattr(lanes, "LOOKUP", 7)
-    monkeypatch.setattr(writing, "GROUP", 10)
-    monkeypatch.setattr(writing, "BACKLOG", 20)
+    monkeypatch.setattr(writer, "GROUP", 10)
+    monkeypatch.setattr(writer, "BACKLOG", 20)
     texts = [f"text {number}" for number in range(500)]
     run(chain.work(records(*texts)), memory)
     assert memory.values("reply") == {f"r{number}": f"{text} is long" for number, text in enumerate(texts)}

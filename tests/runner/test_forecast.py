@@ -7,8 +7,8 @@ import pytest
 
 from runner.making import TEXT, Build, Memory
 from stagegap.model.estimate import Estimate
-from stagegap.model.past import PastCall
 from stagegap.model.record import Record
+from stagegap.model.run import PastCall
 from stagegap.runner import Plan, forecast, plan
 
 Records = Callable[..., list[Record]]

@@ -5,7 +5,7 @@ import pytest
 from stagegap.errors import ConfigurationError
 from stagegap.model.answer import Output, Status
 from stagegap.model.record import Record
-from stagegap.runner.hunting import Hunt, picked
+from stagegap.runner.queues import Hunt, picked
 
 RECORDS = {f"r{i}": Record(id=f"r{i}", fields={"language": "de" if i % 2 else "en"}) for i in range(200)}
 

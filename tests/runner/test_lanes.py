@@ -10,8 +10,7 @@ from runner.making import TEXT, Build, Memory, run
 from stagegap.errors import ConfigurationError
 from stagegap.model.answer import Status
 from stagegap.model.cascade import Kind, OutputType
-from stagegap.model.record import Record
-from stagegap.model.values import Json
+from stagegap.model.record import Json, Record
 from stagegap.runner import lanes
 
 Records = Callable[..., list[Record]]

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from stagegap.runner.resources import Pools
+from stagegap.runner.prepare import Pools
 
 
 def order(*wishes: dict[str, int], cancel: int | None = None, **sizes: int) -> list[str]:

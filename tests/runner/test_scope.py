@@ -4,7 +4,7 @@ import pytest
 
 from stagegap.model.cascade import Cascade, Kind, Outcome, OutputType, Source, Stage
 from stagegap.model.run import SYSTEM, Cell
-from stagegap.runner.scope import repeats_of, scope_of
+from stagegap.runner.cases import repeats_of, scope_of
 
 
 def stage(name: str, *parents: str, repeats: int = 1, when: tuple[str, ...] = ()) -> Stage:

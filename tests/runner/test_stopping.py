@@ -11,9 +11,8 @@ from llm_server import LlmServer
 from runner.making import TEXT, Build, Memory, run
 from stagegap.errors import RunStopped, StoreBusy
 from stagegap.model.answer import Output
-from stagegap.model.record import Record
+from stagegap.model.record import Json, Record
 from stagegap.model.run import Cell, RunStatus
-from stagegap.model.values import Json
 from stagegap.runner import CellWork, Silent, Stop, execute
 from stagegap.stages import Reply
 

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from stagegap.spec.files import LARGEST, read_text, siblings
 from stagegap.spec.nodes import Findings
-from stagegap.spec.reading import LARGEST, read_text, siblings
 
 
 def read(path):

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from llm_server import LlmServer
 from stagegap.model.cascade import Kind, Limits, OutputType, Stage
-from stagegap.model.values import Json
+from stagegap.model.record import Json
 from stagegap.stages import Reply, build
 from stagegap.stages.llm import LlmStage
-from stagegap.stages.pacing import Providers
+from stagegap.stages.pace import Providers
 from stages.timing import Clock
 
 TEXT = OutputType(kind=Kind.TEXT)

@@ -9,8 +9,8 @@ import pytest
 
 import llm_server
 from stagegap.model.cascade import Kind, OutputType, Source, Stage
+from stagegap.model.record import Json
 from stagegap.model.sources import Document
-from stagegap.model.values import Json
 from stagegap.stages import Corpus, StageCode, build
 
 MakeStage = Callable[..., Stage]

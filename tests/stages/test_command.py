@@ -12,7 +12,7 @@ import pytest
 from stagegap.errors import ConfigurationError, RunStopped
 from stagegap.model.answer import Status
 from stagegap.model.cascade import Kind, OutputType, Stage
-from stagegap.model.values import Json
+from stagegap.model.record import Json
 from stagegap.stages import AsyncStage, Reply, build
 from stagegap.stages.command import STARTS, CommandStage
 

@@ -11,7 +11,7 @@ from llm_server import LlmServer
 from stagegap.model.answer import Status
 from stagegap.model.cascade import Kind, OutputType, Stage
 from stagegap.stages import Reply
-from stagegap.stages.conversing import answer_schema
+from stagegap.stages.conversation import answer_schema
 from stages.asking import LABEL, TEXT, Model
 
 OBJECT = OutputType(kind=Kind.OBJECT, schema='{"type":"object","properties":{"a":{"type":"integer"}}}')

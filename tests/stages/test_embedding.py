@@ -14,12 +14,12 @@ from llm_server import LlmServer
 from stagegap.errors import ConfigurationError, RunStopped
 from stagegap.model.answer import Status
 from stagegap.model.cascade import Kind, OutputType, Stage
+from stagegap.model.record import Json
 from stagegap.model.sources import Document
-from stagegap.model.values import Json
 from stagegap.runner.budget import is_paid
 from stagegap.stages import Corpus, Reply, build, embedding
 from stagegap.stages.embedding import EmbeddingStage
-from stagegap.stages.prices import Priced
+from stagegap.stages.endpoint import Priced
 
 RANKING = OutputType(kind=Kind.RANKING, of="shop", k=2)
 Search = Callable[..., EmbeddingStage]

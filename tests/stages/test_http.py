@@ -13,10 +13,10 @@ from aiohttp import web
 from stagegap.errors import ConfigurationError, RunStopped
 from stagegap.model.answer import Status
 from stagegap.model.cascade import Kind, OutputType, Stage
-from stagegap.model.values import Json
+from stagegap.model.record import Json
 from stagegap.stages import AsyncStage, Reply, build
 from stagegap.stages.http import MOST_BYTES, HttpStage
-from stagegap.stages.pacing import Providers
+from stagegap.stages.pace import Providers
 from stages.timing import Clock
 
 TEXT = OutputType(kind=Kind.TEXT)

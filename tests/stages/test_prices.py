@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from stagegap.stages.prices import OFFICIAL, TokenPrice, token_price
+from stagegap.stages.endpoint import LIST_PRICES, TokenPrice, token_price
 
 
 def test_the_file_overrides_the_list() -> None:
@@ -14,7 +14,7 @@ def test_the_file_overrides_the_list() -> None:
     [("gpt-4o", "gpt-4o"), ("gpt-4o-2024-08-06", "gpt-4o"), ("gpt-4.1-mini-2025-04-14", "gpt-4.1-mini")],
 )
 def test_a_model_costs_what_the_list_says(model: str, named: str) -> None:
-    assert token_price(None, model, is_official=True) == OFFICIAL[named]
+    assert token_price(None, model, is_official=True) == LIST_PRICES[named]
 
 
 def test_what_is_unknown_stays_unknown() -> None:

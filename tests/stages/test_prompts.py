@@ -7,7 +7,7 @@ import pytest
 
 from stagegap.errors import ConfigurationError
 from stagegap.model.cascade import Kind, OutputType, Stage
-from stagegap.stages.prompts import Prompt, PromptError
+from stagegap.stages.templates import Prompt, PromptError
 
 LABEL = OutputType(kind=Kind.LABEL, values=("orders", "spam"))
 

@@ -7,7 +7,7 @@ import pytest
 
 from stagegap.errors import ConfigurationError
 from stagegap.model.cascade import Kind, OutputType, Stage
-from stagegap.model.values import Json
+from stagegap.model.record import Json
 from stagegap.stages import BatchStage, build
 
 LABEL = OutputType(kind=Kind.LABEL, values=("orders", "returns", "spam"))

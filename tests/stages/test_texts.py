@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from stagegap.model.values import Json
-from stagegap.stages.texts import joined
+from stagegap.model.record import Json
+from stagegap.stages.templates import joined
 
 
 @pytest.mark.parametrize(

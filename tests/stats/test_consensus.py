@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from stagegap.stats.consensus import dawid_skene, human_limit
+from stagegap.stats.raters import dawid_skene, human_limit
 
 
 def simulated(n: int = 400, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -7,8 +7,8 @@ import pytest
 from scipy.stats import fisher_exact, hypergeom
 
 from stagegap.stats.clusters import Clusters, clusters
-from stagegap.stats.contrast import excess_p
 from stagegap.stats.distributions import hypergeometric_tail
+from stagegap.stats.significance import excess_p
 
 
 @pytest.mark.parametrize(("k", "n", "marked", "total"), [(0, 5, 3, 12), (3, 4, 4, 8), (7, 30, 40, 300), (5, 5, 5, 9)])

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import false_discovery_control
 from statsmodels.stats.multitest import multipletests
 
-from stagegap.stats.multiple import benjamini_hochberg, benjamini_yekutieli, bonferroni, holm
+from stagegap.stats.significance import benjamini_hochberg, benjamini_yekutieli, bonferroni, holm
 
 METHODS = {"bonferroni": bonferroni, "fdr_bh": benjamini_hochberg, "fdr_by": benjamini_yekutieli}
 

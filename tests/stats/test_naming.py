@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import simulations as simulated
-from stagegap.stats.naming import DRAWS, LEADS, Budget, Pilot, records_to_name
+from stagegap.stats.sample_size import DRAWS, LEADS, Budget, Pilot, records_to_name
 
 
 def budget(values: list[float], error: float, *, n: int = 100, seed: int = 0) -> Budget:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stagegap.model.estimate import Estimate, unmeasured
-from stagegap.stats.people import two_way
+from stagegap.stats.raters import two_way
 
 SCORE = Estimate(value=0.9, low=0.85, high=0.95, n=100, method="Wilson")
 

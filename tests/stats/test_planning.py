@@ -8,7 +8,7 @@ from statsmodels.stats.power import NormalIndPower
 from statsmodels.stats.proportion import samplesize_confint_proportion
 
 from stagegap.stats.paired import mcnemar
-from stagegap.stats.planning import (
+from stagegap.stats.sample_size import (
     chance_of_missing,
     detectable_difference,
     errors_to_separate_shares,

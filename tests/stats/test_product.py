@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from stagegap.model.estimate import Estimate, unmeasured
-from stagegap.stats.intervals import wilson
-from stagegap.stats.product import product
+from stagegap.stats.intervals import product, wilson
 
 
 def test_certain_factor_scales_the_interval_of_the_other() -> None:

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from stagegap.stats.clusters import clusters
-from stagegap.stats.ratio import ratio
-from stagegap.stats.resample import Resamples, resample
+from stagegap.stats.resample import Resamples, ratio, resample
 
 
 def drawn(above: list[float], below: list[float], units: list[str] | None = None) -> Resamples:

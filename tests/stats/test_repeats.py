@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stagegap.stats.repeats import variance_parts
+from stagegap.stats.sample_size import variance_parts
 
 
 def test_the_two_sources_of_variance_are_told_apart():

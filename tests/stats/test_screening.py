@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from stagegap.stats.clusters import Clusters
-from stagegap.stats.screening import above_p, mean, mean_p, share, trend
+from stagegap.stats.significance import above_p, mean, mean_p, share, trend
 
 
 def alone(n: int) -> Clusters:

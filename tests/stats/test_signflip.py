@@ -6,8 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stagegap.stats.clusters import Clusters, clusters
-from stagegap.stats.paired import mcnemar
-from stagegap.stats.signflip import sign_flip_p
+from stagegap.stats.paired import mcnemar, sign_flip_p
 
 
 def p_of(values: list[float], units: list[int] | None = None, *, seed: int = 0) -> float:

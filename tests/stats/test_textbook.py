@@ -10,8 +10,8 @@ import pytest
 from stagegap.attribution.shapley import banzhaf_matrix, shapley_matrix
 from stagegap.stats.agreement import cohen_kappa, counts_of, fleiss_kappa, gwet_ac1, krippendorff_alpha, raw_agreement
 from stagegap.stats.intervals import wilson
-from stagegap.stats.multiple import benjamini_hochberg, holm
 from stagegap.stats.paired import mcnemar
+from stagegap.stats.significance import benjamini_hochberg, holm
 
 _ = math.nan
 FOUR_OBSERVERS = np.array([

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from stagegap.stats.clusters import clusters
-from stagegap.stats.intervals import wilson
-from stagegap.stats.weighted import hajek
+from stagegap.stats.intervals import hajek, wilson
 
 
 def test_equal_chances_give_the_plain_mean_with_wilsons_interval():

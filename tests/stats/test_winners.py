@@ -11,8 +11,8 @@ from stagegap.analysis.contest import contest
 from stagegap.attribution.ceiling import ceiling
 from stagegap.model.estimate import Estimate
 from stagegap.stats.clusters import clusters
+from stagegap.stats.ranks import covariance_of_means, picked
 from stagegap.stats.resample import resample
-from stagegap.stats.winners import covariance_of_means, picked
 
 
 @dataclass(frozen=True)

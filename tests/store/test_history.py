@@ -1,10 +1,9 @@
 from __future__ import annotations
 
 from stagegap.model.answer import Status
-from stagegap.model.past import PastCall
-from stagegap.model.run import SYSTEM
+from stagegap.model.run import SYSTEM, PastCall
 from stagegap.store import Store
-from stagegap.store.history import NEWEST
+from stagegap.store.calls import NEWEST
 from store.material import RUN, output, run
 
 OTHER = "6" * 32

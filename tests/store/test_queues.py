@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from stagegap.analysis.settling import digest
 from stagegap.errors import NotFound, StoreError
 from stagegap.model.answer import Answer, Label
+from stagegap.model.notes import Seen
 from stagegap.model.queue import Progress, Queue, QueueItem
-from stagegap.model.reading import Seen
+from stagegap.people.disagreements import digest
 from stagegap.store import Store
 from store.material import label
 

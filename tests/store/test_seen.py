@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stagegap.model.reading import Seen
+from stagegap.model.notes import Seen
 from stagegap.store import Store
 
 LOOK = Seen(id="s1", record="r0", annotator="ab", at=3.5, run="v1")

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from stagegap.model.past import StageSpending
-from stagegap.model.run import SYSTEM
+from stagegap.model.run import SYSTEM, StageSpending
 from stagegap.store import Store
 from store.material import RUN, output, run
 

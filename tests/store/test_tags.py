@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from stagegap.model.reading import TagEvent
+from stagegap.model.notes import TagEvent
 from stagegap.store import Store
 
 ADD = TagEvent(

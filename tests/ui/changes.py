@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-from stagegap.analysis.changes.views import (
-    ChangeLists,
-    ChangeRow,
-    Claim,
-    Comparison,
-    ConfigChange,
-    Flips,
-    StageChange,
-)
+from stagegap.analysis.changes import ChangeLists, ChangeRow, Claim, Comparison, ConfigChange, Flips, StageChange
 from stagegap.analysis.variants import VariantRow, VariantsView
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.stats.paired import Direction

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from threading import Event
 from typing import TYPE_CHECKING
 
-from stagegap.analysis import settling
-from stagegap.analysis.label_history import LabelHistory, label_history
 from stagegap.errors import NotFound
 from stagegap.metrics import metric
 from stagegap.model.answer import Answer, Fact, Label
 from stagegap.model.queue import Queue
-from stagegap.model.values import Json
+from stagegap.model.record import Json
+from stagegap.people import disagreements
+from stagegap.people.histories import LabelHistory, label_history
 from ui.fake_reading import CASCADE
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class FakeSettling:
     settled: int
     cited: Sequence[tuple[str, int]]
     reasons: Sequence[tuple[str, int]]
-    decisions: Sequence[settling.Decision] = ()
+    decisions: Sequence[disagreements.Decision] = ()
     known: int = 0
 
 
@@ -66,12 +66,12 @@ class FakeBench:
         done = self.decisions(queue)
         return FakeSettling(
             queue=queue,
-            form=settling.settling_form(json.loads(queue.form), queue.guideline),
+            form=disagreements.settling_form(json.loads(queue.form), queue.guideline),
             open=tuple(r for r in RECORDS if stage in ANSWERS and r not in {label.record for label in done}),
             settled=len(done),
-            cited=settling.most_cited(done),
-            reasons=settling.reasons(done),
-            decisions=settling.decisions(done),
+            cited=disagreements.most_cited(done),
+            reasons=disagreements.reasons(done),
+            decisions=disagreements.decisions(done),
             known=1 if who == "curious" else 0,
         )
 
@@ -87,10 +87,10 @@ class FakeBench:
         shown: list[dict[str, Json]] = []
         for record in records:
             item = self.workspace.queue_item(found.queue, record)
-            differ = settling.disagreement(self._labels(found.queue.stage, record), by)
+            differ = disagreements.disagreement(self._labels(found.queue.stage, record), by)
             assert item is not None
             assert differ is not None
-            shown.append(settling.settling_payload(differ, item))
+            shown.append(disagreements.settling_payload(differ, item))
         return shown
 
     def settle(self, queue: Queue, events: Sequence[Mapping[str, Json]], annotator: str, verified: bool) -> None:
@@ -108,7 +108,7 @@ class FakeBench:
         item = self.workspace.queue_item(queue, str(event["record"]))
         assert item is not None
         people = self._labels(queue.stage, item.record)
-        return settling.adjudication(event, people, queue, item, annotator=who, at=0.0, verified=False)
+        return disagreements.adjudication(event, people, queue, item, annotator=who, at=0.0, verified=False)
 
     def _labels(self, stage: str, record: str) -> list[Label]:
         return [

@@ -12,10 +12,10 @@ import numpy as np
 import odd_plants
 import odd_runs
 import odd_screens
-from stagegap.analysis.oddities.card import Screen
-from stagegap.analysis.oddities.noticed import Noticing, noticed
 from stagegap.analysis.views import Scorecard
-from stagegap.model.noticing import OddityEvent
+from stagegap.model.notes import OddityEvent
+from stagegap.oddities.card import Screen
+from stagegap.oddities.screen import Noticing, noticed
 
 EVIL = "<img src=http://tracker.invalid/p onerror='window.hacked=1'>![x](http://tracker.invalid/q)"
 PLANTED = ("calibration", "outside", "refused", "weak-agreement")

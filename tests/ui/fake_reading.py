@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stagegap.analysis.record_view import RecordView, record_view
-from stagegap.analysis.tags import own_tags, tag_from_event, tag_tally
 from stagegap.analysis.views import Scorecard
 from stagegap.model.answer import Answer, Fact, Output, Reference, Status
 from stagegap.model.cascade import Cascade, Kind, Outcome, OutputType, Source, Stage
 from stagegap.model.failure import Failure, FailurePage, Wanted
-from stagegap.model.reading import TagEvent
-from stagegap.model.record import Record
-from stagegap.model.values import Json
+from stagegap.model.notes import TagEvent
+from stagegap.model.record import Json, Record
+from stagegap.people.tags import own_tags, tag_from_event, tag_tally
 from stagegap.workspace.failures import OwnTally
 
 PAGE = 8

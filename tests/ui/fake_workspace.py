@@ -9,17 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from stagegap.analysis import worklist
-from stagegap.analysis.next_labels import NextLabels
-from stagegap.analysis.own_labels import OwnLabel, own_labels
+from stagegap.analysis.need import NextLabels
 from stagegap.analysis.views import Scorecard
 from stagegap.model.answer import Label
 from stagegap.model.cascade import Kind, OutputType, Source, Stage
-from stagegap.model.live import LiveRun
 from stagegap.model.queue import Progress, Queue, QueueItem, Sitting
-from stagegap.model.run import Run, RunStatus
+from stagegap.model.record import Json
+from stagegap.model.run import LiveRun, Run, RunStatus
 from stagegap.model.sources import Document
-from stagegap.model.values import Json
+from stagegap.people import card
+from stagegap.people.histories import OwnLabel, own_labels
 from ui.fake_bench import FakeBench, FakePeople
 from ui.fake_oddities import FakeOddities, made
 from ui.fake_reading import FakeReading
@@ -152,10 +151,10 @@ def _item(stage: Stage, i: int) -> QueueItem:
     }
     pool: Sequence[str] = ()
     if stage.output.kind is Kind.RANKING:
-        pool = worklist.candidate_pool(
+        pool = card.candidate_pool(
             record, system=["KB-044", "KB-043"], other=["KB-041", "KB-052"], corpus=list(DOCUMENTS), size=8
         )
-    body = worklist.payload(stage, record, inputs, DOCUMENTS, pool)
+    body = card.payload(stage, record, inputs, DOCUMENTS, pool)
     return QueueItem(position=i, record=record, payload=json.dumps(body), probability=0.12)
 
 
@@ -286,7 +285,7 @@ class FakeWorkspace:
         return found if found and found.action == "label" else None
 
     def guideline_change(self, queue: Queue, had: str) -> Change | None:
-        if had in ("", worklist.guideline_hash(queue.guideline)):
+        if had in ("", card.guideline_hash(queue.guideline)):
             return None
         return Change(since=1763460000.0, before="Read the whole mail.\nOne topic only.", now=queue.guideline)
 
@@ -298,7 +297,7 @@ class FakeWorkspace:
 
     def queue(self, cascade: str, stage: str, name: str = "random") -> Queue:
         module = OWN_FORM if stage == "triage" else ""
-        form = worklist.form(STAGES[stage], list(DOCUMENTS.values()), module=module)
+        form = card.form(STAGES[stage], list(DOCUMENTS.values()), module=module)
         return Queue(
             id=f"queue-{stage}",
             cascade=cascade,
@@ -325,7 +324,7 @@ class FakeWorkspace:
             items=[*fresh, *skipped][:limit],
             progress=Progress(done=done, skipped=len(latest) - done, total=SIZE, median_ms=pace),
             last=(_item(STAGES[queue.stage], int(last.record[1:])), last) if last else None,
-            guideline=had[-1] if had else "" if annotator == "new" else worklist.guideline_hash(queue.guideline),
+            guideline=had[-1] if had else "" if annotator == "new" else card.guideline_hash(queue.guideline),
         )
 
     def save_labels(
@@ -367,7 +366,7 @@ class FakeWorkspace:
 
     def _label(self, queue: Queue, annotator: str, event: Mapping[str, Json]) -> Label:
         item = _item(STAGES[queue.stage], int(str(event["record"])[1:]))
-        return worklist.label_from_event(event, queue, item, annotator=annotator, at=0.0)
+        return card.label_from_event(event, queue, item, annotator=annotator, at=0.0)
 
     def _latest(self, queue: Queue, annotator: str) -> dict[str, Label]:
         latest: dict[str, Label] = {}

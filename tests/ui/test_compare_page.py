@@ -11,10 +11,10 @@ from streamlit.testing.v1 import AppTest
 
 from conftest import Copied
 from sixty import replace_in
-from stagegap.model.live import LiveRun, LiveStage
-from stagegap.model.run import RunStatus
+from stagegap.model.run import LiveRun, LiveStage, RunStatus
 from stagegap.runner import RunOptions
-from stagegap.ui import background, run_strip
+from stagegap.ui import background
+from stagegap.ui import empty as run_strip
 from stagegap.workspace import Workspace
 from stagegap.workspace.past import Past
 

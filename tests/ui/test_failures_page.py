@@ -230,7 +230,7 @@ def test_errors_of_ours_are_a_sentence(workspace: FakeWorkspace, monkeypatch: py
 
 
 def test_tags_that_arrive_are_stored_one_by_one(workspace: FakeWorkspace) -> None:
-    from stagegap.ui.failures_tags import store
+    from stagegap.ui.failures_page import store
 
     assert workspace.shown is not None
     events = [

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from stagegap.ui.origins import KnownOrigins
+from stagegap.ui.server import KnownOrigins
 
 
 def connected(kind: str, **headers: str) -> list[str]:

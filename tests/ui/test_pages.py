@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from stagegap.analysis.next_labels import NextLabels
+from stagegap.analysis.need import NextLabels
 from stagegap.analysis.views import Scorecard
 from stagegap.errors import NotFound, StoreBusy
 from stagegap.model.queue import Queue
-from stagegap.model.values import Json
+from stagegap.model.record import Json
 from ui import views
 from ui.fake_workspace import FakeWorkspace
 from ui.pages import charts_of, opened, texts
@@ -263,7 +263,7 @@ class Picky(FakeWorkspace):
 
 
 def test_event_that_cannot_be_stored_holds_up_no_other(tmp_path: Path) -> None:
-    from stagegap.ui import label_card
+    from stagegap.ui import label_page
 
     picky = Picky(folder=tmp_path, shown=None)
     queue = picky.labels.queue("support_email", "route")
@@ -271,40 +271,40 @@ def test_event_that_cannot_be_stored_holds_up_no_other(tmp_path: Path) -> None:
         {"id": f"e{i}", "action": "label", "record": f"m{i:04d}", "values": {"value": "refund"}, "active_ms": 5}
         for i in range(3)
     ]
-    stored, troubles = label_card.store(picky, queue, events, who="ab", verified=False)
+    stored, troubles = label_page.store(picky, queue, events, who="ab", verified=False)
     assert (stored, troubles) == (["e0", "e2"], ["Another program holds the store."])
     lines = (tmp_path / "labels.jsonl").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line)[2]["id"] for line in lines] == ["e0", "e2"]
 
 
 def test_event_of_another_stage_goes_to_its_own_queue(workspace: FakeWorkspace) -> None:
-    from stagegap.ui import label_card
+    from stagegap.ui import label_page
 
     here, there = (workspace.labels.queue("support_email", stage) for stage in ("route", "urgent"))
     event = {"id": "e", "queue": there.id, "action": "label", "record": "m0000", "values": {"value": True}}
-    assert label_card.store(workspace, here, [event], who="ab", verified=False) == (["e"], [])
+    assert label_page.store(workspace, here, [event], who="ab", verified=False) == (["e"], [])
     assert [len(workspace.labels_in(queue, "ab")) for queue in (here, there)] == [0, 1]
 
 
 def test_card_is_given_payloads_and_nothing_of_the_system(workspace: FakeWorkspace) -> None:
-    from stagegap.ui import label_card
+    from stagegap.ui import label_page
     from ui.fake_workspace import SECRET
 
     queue = workspace.labels.queue("support_email", "retrieve")
-    data = label_card.given(workspace, queue, "ab", acknowledged=[])
-    assert len(data["items"]) == label_card.PREFETCH
+    data = label_page.given(workspace, queue, "ab", acknowledged=[])
+    assert len(data["items"]) == label_page.PREFETCH
     assert all(set(item) == {"id", "inputs", "options"} for item in data["items"])
     assert SECRET not in json.dumps(data)
     assert data["last"] is None
 
 
 def test_card_is_given_the_last_answer_for_undo(workspace: FakeWorkspace) -> None:
-    from stagegap.ui import label_card
+    from stagegap.ui import label_page
 
     queue = workspace.labels.queue("support_email", "route")
     event = {"id": "e", "action": "label", "record": "m0000", "values": {"value": "refund"}, "active_ms": 9000}
-    label_card.store(workspace, queue, [event], who="ab", verified=False)
-    data = label_card.given(workspace, queue, "ab", acknowledged=["e"])
+    label_page.store(workspace, queue, [event], who="ab", verified=False)
+    data = label_page.given(workspace, queue, "ab", acknowledged=["e"])
     assert data["last"]["item"]["id"] == "m0000"
     assert data["last"]["values"]["value"] == "refund"
     assert data["progress"] == {"done": 1, "total": 120, "median_ms": 9000}

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from stagegap.ui import offers
+from stagegap.ui import share
 from ui import changes, views
 from ui.fake_workspace import FakeWorkspace
 
@@ -70,7 +70,7 @@ def read(text: str) -> list[dict[str, str]]:
 
 
 def test_failures_are_shared_by_their_stage(workspace: FakeWorkspace) -> None:
-    found = offers.of_failures(workspace, views.scorecard(), "draft")
+    found = share.of_failures(workspace, views.scorecard(), "draft")
     assert found.name == "support_email-v14-draft"
     assert "<h2>Why draft?</h2>" in found.report(False)
     assert {row["stage"] for row in read(found.csv)} == {"draft"}
@@ -78,18 +78,18 @@ def test_failures_are_shared_by_their_stage(workspace: FakeWorkspace) -> None:
 
 
 def test_agreement_is_shared_without_names(workspace: FakeWorkspace) -> None:
-    found = offers.of_agreement(views.scorecard(), headline="Two people <agree>", stage="route", notes=("Better.", ""))
+    found = share.of_agreement(views.scorecard(), headline="Two people <agree>", stage="route", notes=("Better.", ""))
     html = found.report(True)
     assert "<h1>Two people &lt;agree&gt;</h1>" in html
     assert "<h2>At route</h2>" in html
     assert "<button" not in html
     assert {row["figure"] for row in read(found.csv)} == {"agreement", "person", "system", "gap"}
-    assert "At route" not in offers.of_agreement(views.scorecard(), headline="x", stage="route", notes=()).report(True)
+    assert "At route" not in share.of_agreement(views.scorecard(), headline="x", stage="route", notes=()).report(True)
 
 
 def test_oddities_are_shared_without_records_unless_asked(workspace: FakeWorkspace) -> None:
     noticing = workspace.oddities.noticed("support_email", "v14")
-    found = offers.of_oddities(workspace, views.scorecard(), noticing)
+    found = share.of_oddities(workspace, views.scorecard(), noticing)
     assert "What looks strange?" in found.report(False)
     rows = read(found.csv)
     assert [row["is_open"] for row in rows] == ["true"] * 4
@@ -100,7 +100,7 @@ def test_oddities_are_shared_without_records_unless_asked(workspace: FakeWorkspa
 
 def test_comparison_is_shared_without_records_unless_asked(workspace: FakeWorkspace) -> None:
     workspace.waits = ("m0001",)
-    found = offers.of_comparison(workspace, changes.comparison())  # type: ignore[arg-type]
+    found = share.of_comparison(workspace, changes.comparison())  # type: ignore[arg-type]
     assert (found.name, found.left_out) == (
         "support_email-v13-v14",
         "1 mail left out: people are still to label them.",

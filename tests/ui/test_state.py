@@ -35,14 +35,14 @@ def test_outbox_is_stored_and_acknowledged(tmp_path: Path) -> None:
     def script(workspace):
         import streamlit
 
-        from stagegap.ui import label_card, state
+        from stagegap.ui import label_page, state
 
         queue = workspace.labels.queue("support_email", "route")
         good = {"id": "e1", "action": "label", "record": "m0000", "values": {"value": "refund"}, "active_ms": 5}
         bad = {**good, "id": "e2", "values": {"value": "no such team"}}
         for sent in ({"events": [good, bad]}, None):
             streamlit.session_state["card"] = {"outbox": sent}
-            label_card.take_in(workspace, queue, "ab", False, "card")
+            label_page.take_in(workspace, queue, "ab", False, "card")
             streamlit.text(" ".join(state.acknowledged("card")))
             streamlit.text(" ".join(state.troubles("card")))
 
@@ -54,11 +54,11 @@ def test_outbox_is_stored_and_acknowledged(tmp_path: Path) -> None:
 
 def test_trouble_is_a_line_under_the_card(tmp_path: Path) -> None:
     def script(workspace):
-        from stagegap.ui import label_card, state
+        from stagegap.ui import label_page, state
 
         queue = workspace.labels.queue("support_email", "route")
-        state.settle(label_card.key_of(queue, "ab"), stored=[], troubles=["The disk is full."])
-        label_card.draw(workspace, queue, "ab", False)
+        state.settle(label_page.key_of(queue, "ab"), stored=[], troubles=["The disk is full."])
+        label_page.draw_card(workspace, queue, "ab", False)
 
     test = ran(script, workspace=FakeWorkspace(folder=tmp_path, shown=None))
     assert "Not saved yet" in test.markdown[0].value

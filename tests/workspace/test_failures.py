@@ -14,7 +14,7 @@ from stagegap.model.answer import Answer, Label
 from stagegap.model.failure import Wanted
 from stagegap.model.run import SYSTEM
 from stagegap.workspace import Workspace
-from stagegap.workspace.starter import write_starter
+from stagegap.workspace.files import write_starter
 
 
 @pytest.fixture

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from stagegap.analysis.judging import Judging
 from stagegap.errors import NotFound
 from stagegap.model.queue import Queue
+from stagegap.people.judgements import Judging
 from stagegap.workspace import Workspace
-from stagegap.workspace.starter import write_starter
+from stagegap.workspace.files import write_starter
 
 RATE = Judging(mode="rate", criterion="quality")
 

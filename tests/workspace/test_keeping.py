@@ -13,7 +13,7 @@ from sixty import replace_in, write_sixty
 from stagegap.errors import StoreBusy
 from stagegap.model.answer import Answer, Label
 from stagegap.workspace import Workspace
-from stagegap.workspace.attributing import Attribution
+from stagegap.workspace.attribution import Attribution
 
 
 @pytest.fixture

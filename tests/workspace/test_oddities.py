@@ -12,9 +12,9 @@ import pytest
 import sixty
 from stagegap.errors import NotFound
 from stagegap.model.answer import Answer, Label
-from stagegap.store.screening import StageTable
+from stagegap.store.columns import StageTable
 from stagegap.workspace import Workspace
-from stagegap.workspace.gathering import differing, foreign_texts, run_columns
+from stagegap.workspace.columns import differing, foreign_texts, run_columns
 
 
 @pytest.fixture

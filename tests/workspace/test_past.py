@@ -13,13 +13,13 @@ import pytest
 
 from conftest import Copied
 from sixty import RIGHT, WRONG, mend, replace_in, spoil, write_sixty
-from stagegap.analysis.changes.reproduced import Reproduction
+from stagegap.analysis.reproduced import Reproduction
 from stagegap.errors import ConfigurationError, NotFound, RunStopped
 from stagegap.model.run import SYSTEM, Cell
 from stagegap.runner import RunOptions, Silent, Stop
 from stagegap.workspace import Workspace
 from stagegap.workspace.past import Hope, Past
-from stagegap.workspace.reproducing import reproduce
+from stagegap.workspace.reproduced import reproduce
 
 
 @pytest.fixture

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from stagegap.analysis.judging import Judging
-from stagegap.runner.hunting import Hunt
+from stagegap.people.judgements import Judging
+from stagegap.runner.queues import Hunt
 from stagegap.workspace import Workspace
+from stagegap.workspace.files import write_starter
 from stagegap.workspace.people import PeopleNotes
-from stagegap.workspace.starter import write_starter
 
 
 @pytest.fixture

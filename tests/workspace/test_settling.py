@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from stagegap.analysis.references import settle
-from stagegap.analysis.settling import digest
 from stagegap.errors import ConfigurationError
 from stagegap.model.answer import Answer, Label
-from stagegap.runner.hunting import Hunt
+from stagegap.people.disagreements import digest
+from stagegap.people.references import settle
+from stagegap.runner.queues import Hunt
 from stagegap.workspace import Workspace
-from stagegap.workspace.starter import write_starter
+from stagegap.workspace.files import write_starter
 
 
 @pytest.fixture

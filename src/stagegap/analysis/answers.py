@@ -1,28 +1,36 @@
-"""What a run answered at one stage: record by record with its score, and the mean score of groups of records."""
+"""What a run answered at one stage: scores of records and groups, precision and recall, and chance from one time
+to the next.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from stagegap.analysis import evidence as ev
 from stagegap.analysis.evidence import Evidence, Floats, accepted, good, outcome_scores, stage_scores
 from stagegap.analysis.failures import shown_output, shown_reference, title
+from stagegap.analysis.views import RepeatNoise
 from stagegap.errors import NotFound, near_names
+from stagegap.metrics import CustomMetric, metric, score
 from stagegap.model.answer import Output, Status
-from stagegap.model.estimate import Estimate
-from stagegap.model.record import Record
+from stagegap.model.estimate import Estimate, unmeasured
+from stagegap.model.record import Json, Record
 from stagegap.model.run import SYSTEM
-from stagegap.model.values import Json
-from stagegap.stats.resample import resample
+from stagegap.model.wording import counted, plural
+from stagegap.stats.clusters import clusters
+from stagegap.stats.resample import RESAMPLES, ratio, resample
+from stagegap.stats.sample_size import variance_parts
+from stagegap.tables import figures
 
 OUTCOME = "outcome"
 """In place of a stage: the end of the cascade, by the outcome's own score."""
 EVERYTHING = "all records"
 """The group that every record is in."""
-RESAMPLES = 2_000
+GROUP_RESAMPLES = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +104,7 @@ def group_scores(evidence: Evidence, stage: str) -> tuple[GroupScore, ...]:
     lost = np.array([_status(evidence.system(name).get(r.id)) == Status.INFRASTRUCTURE for r in evidence.records])
     members = {group: np.array([group in groups_of(r) for r in evidence.records]) for group in group_names(evidence)}
     columns = {group: np.where(inside, scores, math.nan) for group, inside in members.items()}
-    drawn = resample(columns, evidence.units, rng=np.random.default_rng(evidence.seed), resamples=RESAMPLES)
+    drawn = resample(columns, evidence.units, rng=np.random.default_rng(evidence.seed), resamples=GROUP_RESAMPLES)
     return tuple(
         GroupScore(
             group=group,
@@ -149,3 +157,151 @@ def _status(output: Output | None) -> str:
 
 def _value(output: Output | None) -> Json:
     return output.value if output is not None and output.status.has_value else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PooledScore:
+    """One metric of a conditional stage, pooled over records.
+
+    The metric's sum over the records that wanted an answer and got one, over all that got one (precision) and over
+    all that wanted one (recall), and the harmonic mean of the two (F1). The definition of DSTC9 track 1 and DSTC10
+    track 2 (Kim et al. 2021): it does not reward leaving alone what is to be left alone, as the mean score does.
+    """
+
+    stage: str
+    metric: str
+    wanted: int
+    """Records whose reference is an answer; for a boolean, true."""
+    answered: int
+    """Records that the stage answered; for a boolean, with true."""
+    both: int
+    precision: Estimate
+    recall: Estimate
+    f1: Estimate
+
+
+def pooled_scores(
+    evidence: Evidence,
+    *,
+    seed: int,
+    custom: Mapping[str, CustomMetric] | None = None,
+    resamples: int = RESAMPLES,
+) -> tuple[PooledScore, ...]:
+    """The pooled scores of every stage and metric, all intervals from the same resamples of whole clusters.
+
+    Infrastructure failures and records without a reference or an output are in no figure.
+    """
+    functions = custom or {}
+    wanted = [(stage.name, name) for stage in evidence.cascade.stages for name in stage.metrics]
+    sums = {pair: _sums(evidence, *pair, functions) for pair in wanted}
+    columns: dict[str, Floats] = {}
+    for pair, table in sums.items():
+        is_wanted, is_answered, scores = table.T
+        columns |= {
+            _column("precision", pair): np.where(is_answered == 1, scores, math.nan),
+            _column("recall", pair): np.where(is_wanted == 1, scores, math.nan),
+            _column("sum", pair): scores,
+            _column("half", pair): (is_wanted + is_answered) / 2,
+        }
+    drawn = resample(
+        columns,
+        evidence.units,
+        rng=np.random.default_rng(seed),
+        resamples=resamples,
+    )
+    return tuple(
+        PooledScore(
+            stage=pair[0],
+            metric=pair[1],
+            wanted=int(np.nansum(table[:, 0])),
+            answered=int(np.nansum(table[:, 1])),
+            both=int(np.nansum(table[:, 0] * table[:, 1])),
+            precision=drawn.mean(_column("precision", pair)),
+            recall=drawn.mean(_column("recall", pair)),
+            f1=ratio(drawn, _column("sum", pair), _column("half", pair)),
+        )
+        for pair, table in sums.items()
+    )
+
+
+def _column(name: str, pair: tuple[str, str]) -> str:
+    return " ".join((name, *pair))
+
+
+def _sums(evidence: Evidence, stage: str, name: str, custom: Mapping[str, CustomMetric]) -> Floats:
+    """Per record: wanted an answer, got one, score where both; NaN throughout where there is nothing to say."""
+    by = metric(name, custom=custom.get(name))
+    outputs = evidence.system(stage)
+    table = np.full((len(evidence.records), 3), math.nan)
+    for row, record in enumerate(evidence.records):
+        output, reference = outputs.get(record.id), evidence.references.get((record.id, stage))
+        if output is None or reference is None or Status.INFRASTRUCTURE in (output.status, output.because):
+            continue
+        wanted = any(_is_answer(answer.value) for answer in reference.accepted)
+        answered = output.status.has_value and _is_answer(output.value)
+        record_score = score(output, reference, by) if wanted and answered else 0.0
+        if not math.isnan(record_score):
+            table[row] = wanted, answered, record_score
+    return table
+
+
+def _is_answer(value: Json) -> bool:
+    return value is not None and value is not False
+
+
+def repeat_noise(
+    evidence: ev.Evidence, stage: str, outputs: Iterable[Output], *, resamples: int = RESAMPLES
+) -> RepeatNoise | None:
+    """Split the variance of a stage's scores over records and over repeats; None where it was asked once."""
+    by_record: dict[str, dict[int, float]] = {}
+    for output in outputs:
+        reference = evidence.references.get((output.record, stage))
+        if reference is not None:
+            by_record.setdefault(output.record, {})[output.repeat] = score(output, reference, evidence.metrics[stage])
+    repeats = 1 + max((repeat for own in by_record.values() for repeat in own), default=0)
+    if repeats < 2:
+        return None
+    whole = [record for record in evidence.records if _is_whole(by_record.get(record.id, {}), repeats)]
+    scores = [[by_record[record.id][repeat] for repeat in range(repeats)] for record in whole]
+    table = np.array(scores, dtype=np.float64).reshape(-1, repeats)
+    noun = evidence.cascade.noun
+    if len(table) < 2:
+        why = f"too few: {counted(len(table), noun)} with a score in each of {repeats} repeats"
+        return RepeatNoise(
+            stage=stage, repeats=repeats, n=len(table), omega2=math.nan, sigma2=unmeasured(why, n=len(table)),
+            repeats_pay=False, sentence=f"{stage} was asked {repeats} times; {why}.",
+        )  # fmt: skip
+    parts = variance_parts(table)
+    drawn = resample(
+        {"within": table.var(axis=1, ddof=1)},
+        clusters(record.unit for record in whole),
+        rng=np.random.default_rng(evidence.seed),
+        resamples=resamples,
+    )
+    sigma2 = drawn.mean("within")
+    return RepeatNoise(
+        stage=stage,
+        repeats=repeats,
+        n=len(table),
+        omega2=parts.omega2,
+        sigma2=sigma2,
+        repeats_pay=parts.repeats_pay,
+        sentence=_sentence(stage, repeats, parts.omega2, sigma2, noun, pays=parts.repeats_pay),
+    )
+
+
+def _is_whole(scores: Mapping[int, float], repeats: int) -> bool:
+    return len(scores) == repeats and not any(math.isnan(repeat_score) for repeat_score in scores.values())
+
+
+def _sentence(stage: str, repeats: int, omega2: float, sigma2: Estimate, noun: str, *, pays: bool) -> str:
+    start = f"{stage} was asked {repeats} times for the same input"
+    if not sigma2.is_measured:
+        return f"{start}; how far its answers differ is {sigma2.method}."
+    value, low, high = (math.sqrt(max(0.0, x)) for x in (sigma2.value, sigma2.low, sigma2.high))
+    what = "more repeats" if pays else f"only more {plural(noun, 2)}"
+    return (
+        f"{start}: the score of one {noun} moves by {figures.percent(value)} points ({figures.between(low, high)}) "
+        f"from time to time, and by {figures.percent(math.sqrt(omega2))} from {noun} to {noun} "
+        f"(standard deviations, n = {sigma2.n:,}); {what} would make the mean surer."
+    )

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stagegap.analysis import evidence as ev
-from stagegap.analysis.people import mean_score
-from stagegap.analysis.references import settled
 from stagegap.metrics import label_as_output
 from stagegap.model.answer import Label, Output, Reference
 from stagegap.model.cascade import Cascade
 from stagegap.model.estimate import Estimate, unmeasured
-from stagegap.stats.people import over_people
+from stagegap.people.agreement import mean_score
+from stagegap.people.references import settled
+from stagegap.stats.raters import over_people
 from stagegap.stats.resample import RESAMPLES, resample
 
 Floats = NDArray[np.float64]

@@ -12,14 +12,13 @@ from stagegap.analysis import evidence as ev
 from stagegap.analysis.contest import Contest, contest, drawn_gains
 from stagegap.analysis.gains import SYSTEM_OUTCOME, Gains, ceiling_of, gains, staircase
 from stagegap.analysis.verdict import ENOUGH_RECORDS
-from stagegap.analysis.wording import listed
-from stagegap.attribution.causes import hazard_column
-from stagegap.attribution.parts import error_parts
+from stagegap.attribution.faults import error_parts, hazard_column
 from stagegap.attribution.swaps import is_chain, staircase_order
 from stagegap.model.estimate import Estimate, unmeasured
-from stagegap.stats.multiple import holm
+from stagegap.model.wording import listed
 from stagegap.stats.ranks import rank_sets
 from stagegap.stats.resample import RESAMPLES, Resamples, resample
+from stagegap.stats.significance import holm
 from stagegap.tables import figures
 
 

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from stagegap.analysis import evidence as ev
 from stagegap.analysis.views import OutcomeBounds, StepBounds
-from stagegap.analysis.wording import counted, listed
 from stagegap.attribution.swaps import prefix_cells, staircase_order
 from stagegap.model.estimate import Bounds, Estimate
 from stagegap.model.run import SYSTEM
+from stagegap.model.wording import counted, listed
 from stagegap.stats.resample import RESAMPLES, resample
 from stagegap.tables import figures
 

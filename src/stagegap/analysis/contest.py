@@ -9,13 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stagegap.analysis.gains import SYSTEM_OUTCOME, Gains
-from stagegap.analysis.wording import plural
 from stagegap.attribution.ceiling import Ceiling, weighed
 from stagegap.model.estimate import Estimate
-from stagegap.stats.naming import Budget, Pilot, records_to_name
-from stagegap.stats.ranks import rank_sets
+from stagegap.model.wording import plural
+from stagegap.stats.ranks import covariance_of_means, picked, rank_sets
 from stagegap.stats.resample import Resamples
-from stagegap.stats.winners import covariance_of_means, picked
+from stagegap.stats.sample_size import Budget, Pilot, records_to_name
 from stagegap.tables import figures
 
 Floats = NDArray[np.float64]

@@ -1,19 +1,23 @@
-"""The records at which a stage was not acceptable, most typical first."""
+"""The records at which a stage was not acceptable, most typical first, and what they have in common."""
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stagegap.analysis.views import FailureRow, SliceRow
-from stagegap.metrics.ranking import ids
+from stagegap.metrics.formulas import ids
 from stagegap.model.answer import Answer, Output, Reference, Status
-from stagegap.model.cascade import Cascade
-from stagegap.model.record import Record
-from stagegap.model.values import Json
+from stagegap.model.cascade import Cascade, Kind
+from stagegap.model.failure import Failure
+from stagegap.model.record import Json, Record
+from stagegap.stats.clusters import Clusters, distinct, effective_n
+from stagegap.stats.intervals import wilson
 
 MOST_ROWS = 200
 LINE = 160
@@ -116,3 +120,128 @@ def shown_value(value: Json) -> str:
 def _line(text: str, width: int) -> str:
     words = " ".join(text.split())
     return words if len(words) <= width else f"{words[: width - 1].rstrip()}…"
+
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageFaults:
+    """What is known of each record at one stage."""
+
+    stage: str
+    failed: Floats
+    """1 where the output is not acceptable, 0 where it is, NaN where it has no score."""
+    scores: Floats
+    first_fault: Bools
+    inherits: Bools
+    """A stage that this one depends on is not acceptable."""
+    disagreed: Bools
+    """Two people answered differently."""
+    win: Floats | None
+    """Outcome with references at this stage and all before it, minus the system's; None without a ceiling."""
+
+
+def failures_of(
+    faults: StageFaults,
+    records: Sequence[Record],
+    cascade: Cascade,
+    *,
+    groups: Mapping[str, NDArray[np.int64]],
+    slices: Sequence[SliceRow],
+) -> list[Failure]:
+    """The failures of a stage, most typical first."""
+    order = typical_first(records, failed=faults.failed, scores=faults.scores, groups=groups, slices=slices)
+    memberships: dict[int, list[str]] = {position: [] for position in order}
+    for group, positions in groups.items():
+        for position in positions[faults.failed[positions] == 1].tolist():
+            memberships[position].append(group)
+    return [
+        Failure(
+            stage=faults.stage,
+            record=records[i].id,
+            title=title(records[i], cascade),
+            score=float(faults.scores[i]),
+            first_fault=bool(faults.first_fault[i]),
+            inherits=bool(faults.inherits[i]),
+            disagreed=bool(faults.disagreed[i]),
+            groups=tuple(memberships[i]),
+            win=_win(faults, i),
+            unit=records[i].unit,
+        )
+        for i in order
+    ]
+
+
+def _win(faults: StageFaults, position: int) -> float | None:
+    if faults.win is None or math.isnan(faults.win[position]):
+        return None
+    return max(0.0, float(faults.win[position]))
+
+
+def groups_of(
+    records: Sequence[Record], cascade: Cascade, references: Mapping[tuple[str, str], Reference], *, stage: str
+) -> dict[str, NDArray[np.int64]]:
+    """Per group as `language: de`, the positions of its records.
+
+    Groups come from slices, difficulty, and the reference at earlier `label` or `boolean` stages; never from what
+    the system answered. A group that holds every record, or one alone of its name, says nothing and is left out.
+    """
+    earlier = cascade.ancestors(stage)
+    labels = [s.name for s in cascade.stages if s.name in earlier and s.output.kind in (Kind.LABEL, Kind.BOOLEAN)]
+    groups: dict[str, list[int]] = {}
+    for position, record in enumerate(records):
+        names = dict(record.slices)
+        if record.difficulty is not None:
+            names["difficulty"] = record.difficulty
+        for name in labels:
+            reference = references.get((record.id, name))
+            if reference is not None and len(reference.accepted) == 1:
+                names[name] = str(reference.first.value)
+        for name, value in names.items():
+            groups.setdefault(f"{name}: {value}", []).append(position)
+    return {
+        group: np.array(positions, dtype=np.int64)
+        for group, positions in groups.items()
+        if len(positions) < len(records)
+    }
+
+
+def slice_rows(
+    failed: NDArray[np.float64], clusters: Clusters, groups: Mapping[str, NDArray[np.int64]]
+) -> tuple[SliceRow, ...]:
+    """The groups with the most excess failures first.
+
+    `failed` is 1, 0 or NaN per record. Excess = (rate of the group - rate of all) x n of the group: a small group
+    with a high rate explains little. The interval is Wilson's on the effective number of records.
+    """
+    known = ~np.isnan(failed)
+    if not known.any():
+        return ()
+    average = float(failed[known].mean())
+    rows: list[SliceRow] = []
+    for group, positions in groups.items():
+        here = positions[known[positions]]
+        if not len(here) or len(here) == int(known.sum()):
+            continue
+        values, codes = failed[here], clusters.codes[here]
+        n_eff = effective_n(values, codes)
+        rate = wilson(
+            float(values.mean()),
+            n=len(here),
+            effective_n=n_eff,
+            clusters=None if clusters.are_records else distinct(codes),
+            method="Wilson" if clusters.are_records else f"Wilson, effective n {n_eff:.0f}",
+        )
+        rows.append(
+            SliceRow(
+                group=group,
+                failures=int(values.sum()),
+                n=len(here),
+                rate=rate,
+                excess=(float(values.mean()) - average) * len(here),
+                stands_out=rate.is_measured and rate.low > average,
+            )
+        )
+    return tuple(sorted(rows, key=lambda row: (-row.excess, row.group)))

@@ -10,13 +10,20 @@ from numpy.typing import NDArray
 
 from stagegap.analysis import evidence as ev
 from stagegap.analysis.failures import title
-from stagegap.analysis.wording import listed
-from stagegap.attribution.causes import Transition, hazard_column, root_causes, transitions
-from stagegap.attribution.faults import Faults
-from stagegap.attribution.parts import BEYOND, Parts, error_parts
+from stagegap.attribution.faults import (
+    BEYOND,
+    Faults,
+    Parts,
+    Transition,
+    error_parts,
+    hazard_column,
+    root_causes,
+    transitions,
+)
 from stagegap.attribution.swaps import staircase_order
 from stagegap.model.answer import Status
 from stagegap.model.estimate import Estimate
+from stagegap.model.wording import listed
 from stagegap.stats.resample import RESAMPLES, Resamples, resample
 
 Floats = NDArray[np.float64]

@@ -9,16 +9,16 @@ import numpy as np
 
 from stagegap.analysis.agree import AgreeView
 from stagegap.analysis.blame import Blame
-from stagegap.analysis.changes.views import Claim
+from stagegap.analysis.changes import Claim
 from stagegap.analysis.faults import FaultsView
 from stagegap.analysis.need import NeedView
 from stagegap.analysis.person_swaps import PersonSwaps
-from stagegap.analysis.planting import Selfcheck
+from stagegap.analysis.planted import Selfcheck
 from stagegap.analysis.slices import SlicesView
 from stagegap.analysis.views import Scorecard
 from stagegap.model.estimate import Estimate
-from stagegap.stats.multiple import holm
 from stagegap.stats.paired import direction
+from stagegap.stats.significance import holm
 from stagegap.tables.figures import Unit
 
 Row = dict[str, str | float | int | bool | None]

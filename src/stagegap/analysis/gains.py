@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from stagegap.analysis import evidence as ev
 from stagegap.analysis.views import StairStep
-from stagegap.analysis.wording import listed
 from stagegap.attribution.ceiling import Ceiling, Weights, ceiling, complete_cases, rises
 from stagegap.attribution.orders import MOST_SETS, ROUND, Lattice, Walk, named, prefixes, sampled, walked, weights
-from stagegap.attribution.sampling import FEWEST_ROUNDS, SEPARATION, Rounds, SampledOrders, summary
+from stagegap.attribution.shapley import FEWEST_ROUNDS, SEPARATION, Rounds, SampledOrders, summary
 from stagegap.attribution.swaps import LATTICE_UP_TO, is_chain, staircase_order, swap_cell, whole_lattice
 from stagegap.model.cascade import Cascade
 from stagegap.model.run import Cell
+from stagegap.model.wording import listed
 from stagegap.stats.distributions import t_quantile
 from stagegap.stats.resample import Resamples, resample
 

@@ -10,14 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stagegap.analysis import evidence as ev
-from stagegap.analysis.changes.claims import Claim, claim_sentence, claims, not_claimed
+from stagegap.analysis.changes import Claim, claim_sentence, claims, not_claimed
 from stagegap.analysis.coalitions import TOTAL, Coalitions
-from stagegap.analysis.references import Place, settled
-from stagegap.analysis.respondents import Respondent
 from stagegap.analysis.scorecard import outcome_name
-from stagegap.analysis.wording import listed
-from stagegap.attribution.entanglement import Harm, PairTable
+from stagegap.attribution.shapley import Harm, PairTable
 from stagegap.model.estimate import Estimate, unmeasured
+from stagegap.model.wording import listed
+from stagegap.people.references import Place, Respondent, settled
 from stagegap.stats.resample import RESAMPLES, Resamples, resample
 
 Floats = NDArray[np.float64]

@@ -10,17 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stagegap.analysis import evidence as ev
-from stagegap.analysis.baseline import missing_baseline_fields
 from stagegap.analysis.bounds import outcome_bounds
 from stagegap.analysis.contest import contest, outlook
-from stagegap.analysis.failure_list import StageFaults, failures_of
-from stagegap.analysis.failures import failure_rows
+from stagegap.analysis.failures import StageFaults, failure_rows, failures_of, groups_of, slice_rows
 from stagegap.analysis.gains import SYSTEM_OUTCOME, Gains, ceiling_of, gains, staircase
-from stagegap.analysis.people import annotators
 from stagegap.analysis.verdict import Facts, verdict
 from stagegap.analysis.views import OutcomeBounds, Scorecard, StageDetail, StageRow, StairStep
-from stagegap.analysis.why import groups_of, slice_rows
-from stagegap.analysis.wording import counted, metric_title, plural
 from stagegap.attribution.ceiling import Ceiling
 from stagegap.attribution.faults import Faults
 from stagegap.attribution.swaps import alone_cell, is_chain, staircase_order
@@ -31,7 +26,32 @@ from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.failure import Failure
 from stagegap.model.record import Record
 from stagegap.model.run import Run
+from stagegap.model.wording import counted, metric_title, plural
+from stagegap.people.agreement import annotators
 from stagegap.stats.resample import RESAMPLES, Resamples, resample
+
+BASELINE_FIELDS = (
+    "population",
+    "recruitment",
+    "instructions",
+    "sample",
+    "scoring",
+    "effort",
+    "power",
+    "quality_control",
+    "uncertainty",
+    "exclusions",
+)
+"""After Wei et al., recommendations for human baselines (ICML 2025): who the people are, how they were found, what
+they were told, which records they had, how they were scored, how much effort they could spend, why that many are
+enough, how their work was checked, how sure the numbers are, and who was kept out (authors, people who had seen the
+outputs)."""
+
+
+def missing_baseline_fields(cascade: Cascade) -> tuple[str, ...]:
+    """The reporting fields that the cascade file leaves out or leaves empty."""
+    return tuple(name for name in BASELINE_FIELDS if cascade.human_baseline.get(name) in (None, ""))
+
 
 Floats = NDArray[np.float64]
 

@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stagegap.analysis import evidence as ev
-from stagegap.analysis.recorded import Outputs
+from stagegap.analysis.evidence import Outputs
 from stagegap.analysis.scorecard import outcome_name
-from stagegap.analysis.wording import counted, listed, sentence
 from stagegap.attribution.ceiling import complete_cases
 from stagegap.metrics import CustomMetric
 from stagegap.model.answer import Label
@@ -20,6 +19,7 @@ from stagegap.model.cascade import Cascade
 from stagegap.model.estimate import Estimate
 from stagegap.model.record import Record
 from stagegap.model.run import SYSTEM
+from stagegap.model.wording import counted, listed, sentence
 from stagegap.stats.clusters import clusters
 from stagegap.stats.ranks import rank_sets
 from stagegap.stats.resample import RESAMPLES, Resamples, resample

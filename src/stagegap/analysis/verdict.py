@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from stagegap.analysis.chance import is_weak, weak_sentence
 from stagegap.analysis.contest import Contest, Outlook, by_gain, promised_at
 from stagegap.analysis.views import StageRow, Verdict
-from stagegap.analysis.wording import counted, listed, plural, sentence
 from stagegap.attribution.ceiling import Ceiling
 from stagegap.model.estimate import Estimate
+from stagegap.model.wording import counted, listed, plural, sentence
+from stagegap.people.agreement import is_weak, weak_sentence
 from stagegap.tables import figures
 
 ENOUGH_RECORDS = 30

@@ -10,12 +10,11 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from stagegap.attribution.sampling import SampledOrders
+from stagegap.attribution.shapley import SampledOrders
 from stagegap.model.estimate import Estimate
 from stagegap.stats.clusters import Clusters
-from stagegap.stats.paired import mcnemar
+from stagegap.stats.paired import mcnemar, sign_flip_p
 from stagegap.stats.resample import Resamples
-from stagegap.stats.signflip import sign_flip_p
 
 Floats = NDArray[np.float64]
 Weights = Mapping[str, float]

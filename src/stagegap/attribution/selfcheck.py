@@ -14,8 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stagegap.attribution.faults import account
-from stagegap.attribution.parts import error_parts
+from stagegap.attribution.faults import account, error_parts
 from stagegap.model.estimate import Estimate
 from stagegap.stats.clusters import Clusters, clusters, distinct, effective_n
 from stagegap.stats.intervals import wilson

@@ -4,24 +4,27 @@ A screen reader reads its rows and numbers, Ctrl-F finds them, a printer prints 
 string. No function here computes a statistic; every value that comes from outside is escaped.
 """
 
-from stagegap.charts.agreement import agreement
-from stagegap.charts.ceiling import ceiling
-from stagegap.charts.changes import changed_record, changes, flips, worst_list
-from stagegap.charts.compared import answers_of_both, change_list, flip_table, settings
-from stagegap.charts.contributions import contributions, contributions_note
-from stagegap.charts.failure_list import failure_list, list_sentence, tag_share, tag_win, win_sentence
-from stagegap.charts.failures import failures
+from stagegap.charts.ceiling import ceiling, contributions, contributions_note
+from stagegap.charts.compare import (
+    answers_of_both,
+    change_list,
+    changed_record,
+    changes,
+    flip_table,
+    flips,
+    ledger,
+    settings,
+    worst_list,
+)
+from stagegap.charts.failures import failure_list, failures, groups, list_sentence, tag_share, tag_win, win_sentence
 from stagegap.charts.faults import first_faults, steps, together
 from stagegap.charts.figures import figures_table, notebook_card
 from stagegap.charts.gap import gap
-from stagegap.charts.groups import groups
-from stagegap.charts.label_history import decisions, label_histories
-from stagegap.charts.ledger import ledger
 from stagegap.charts.marks import style, style_of
-from stagegap.charts.oddities import certainty, checks, oddity_list, oddity_plot, oddity_records
-from stagegap.charts.own_labels import own_labels
+from stagegap.charts.oddities import certainty, change, checks, judged, oddity_list, oddity_plot, oddity_records, trials
+from stagegap.charts.people import agreement, decisions, label_histories, own_labels
 from stagegap.charts.record import record_blocks
-from stagegap.charts.runs import best_so_far, knob_title, runs_table, scatter
+from stagegap.charts.runs import best_so_far, knob_title, rank, runs_table, scatter, variants
 from stagegap.charts.sentences import (
     failures_sentence,
     first_fault_sentence,
@@ -31,8 +34,6 @@ from stagegap.charts.sentences import (
     notices,
     one_order,
 )
-from stagegap.charts.trials import change, judged, trials
-from stagegap.charts.variants import rank, variants
 from stagegap.charts.words import emphasised
 
 __all__ = [

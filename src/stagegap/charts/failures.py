@@ -1,14 +1,15 @@
-"""The records at which a stage was not acceptable, most typical first.
-
-Nothing in the list says what anybody answered: a person who is still to label a record must not see that here.
-"""
+"""Failures: the list to read, the groups that fail most, and the typical records."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 
-from stagegap.analysis.views import FailureRow, StageDetail
+from stagegap.analysis.views import FailureRow, SliceRow, StageDetail
+from stagegap.charts.marks import Scale, row, table
+from stagegap.model.failure import Failure, FailurePage
+from stagegap.model.wording import counted, plural, sentence
+from stagegap.people.tags import TagRow, TagTally
 from stagegap.tables import figures
 
 
@@ -17,7 +18,7 @@ def failures(detail: StageDetail, *, noun: str, link: Callable[[str], str]) -> s
     if not detail.rows:
         return '<div class="bc"><p class="none">No failures at this stage.</p></div>'
     heads = "".join(f'<th scope="col">{escape(head)}</th>' for head in (noun.capitalize(), "Score", "Id"))
-    rows = "".join(_row(failure, link(failure.record)) for failure in detail.rows)
+    rows = "".join(_typical_row(failure, link(failure.record)) for failure in detail.rows)
     return (
         f'<div class="bc"><div class="scroll"><table class="fl"><caption class="sr">Failures of {escape(detail.stage)}'
         f", most typical first</caption><thead><tr>{heads}</tr></thead>"
@@ -25,9 +26,116 @@ def failures(detail: StageDetail, *, noun: str, link: Callable[[str], str]) -> s
     )
 
 
-def _row(failure: FailureRow, link: str) -> str:
+def _typical_row(failure: FailureRow, link: str) -> str:
     first = ' <small class="hot">first fault</small>' if failure.first_fault else ""
     return (
         f'<tr class="pick"><th scope="row"><a href="{escape(link)}" target="_self">{escape(failure.title)}</a>{first}'
         f"</th><td>{figures.share(failure.score)}</td><td><code>{escape(failure.record)}</code></td></tr>"
+    )
+
+
+def failure_list(
+    page: FailurePage, *, stage: str, noun: str, chosen: str | None, tags: Mapping[str, Sequence[str]]
+) -> str:
+    """Draw a page of the list; a click anywhere on a row chooses its record."""
+    if not page.rows:
+        return f'<div class="bc"><p class="none">No {escape(noun)} fits these filters.</p></div>'
+    rows = "".join(_list_row(failure, failure.record == chosen, tags.get(failure.record, ())) for failure in page.rows)
+    return (
+        f'<div class="bc"><div class="scroll long" tabindex="0" role="region" aria-label="Failures of {escape(stage)}">'
+        f'<table class="fl ls"><caption class="sr">Failures of {escape(stage)}, most typical first</caption>'
+        f'<thead><tr><th scope="col">{escape(sentence(noun))}</th><th scope="col">Score</th></tr></thead>'
+        f"<tbody>{rows}</tbody></table></div></div>"
+    )
+
+
+def _list_row(failure: Failure, is_chosen: bool, tags: Sequence[str]) -> str:
+    current = ' aria-current="true"' if is_chosen else ""
+    notes = [
+        *(['<small class="hot">first fault</small>'] if failure.first_fault else []),
+        *(["<small>people disagree</small>"] if failure.disagreed else []),
+        *(f'<small class="tag">{escape(tag)}</small>' for tag in tags),
+    ]
+    return (
+        f'<tr class="pick{" on" if is_chosen else ""}"><th scope="row"><button type="button" '
+        f'data-v="{escape(failure.record)}"{current}>{escape(failure.title)}</button>'
+        f'<div class="notes"><code>{escape(failure.record)}</code> {" ".join(notes)}</div></th>'
+        f"<td>{figures.share(failure.score)}</td></tr>"
+    )
+
+
+def list_sentence(page: FailurePage, *, noun: str) -> str:
+    """Say which part of the list is here."""
+    if not page.rows:
+        return ""
+    first, last = page.before + 1, page.before + len(page.rows)
+    all_here = len(page.rows) == page.total
+    return (
+        f"{counted(page.total, noun)}, most typical first."
+        if all_here
+        else f"{first:,} to {last:,} of {page.total:,} {plural(noun, page.total)}, most typical first."
+    )
+
+
+def tag_share(row: TagRow) -> str:
+    """How frequent a tag is: `7, 18% (9 to 32)`."""
+    if not row.share.is_measured:
+        return f"{row.count:,}"
+    return f"{row.count:,}, {figures.share(row.share.value)} ({figures.span(row.share)})"
+
+
+def tag_win(row: TagRow) -> str:
+    """What mending a tag would win at most: `at most +14 points (10 to 18)`."""
+    if not row.win.is_measured:
+        return row.win.method
+    return f"at most {figures.points(row.win.value)} points ({figures.span(row.win)})"
+
+
+def win_sentence(tally: TagTally) -> str:
+    """Say what mending the tag that promises most would win; empty when no tag has a number."""
+    measured = [row for row in tally.rows if row.win.is_measured and row.count]
+    if not measured:
+        return ""
+    top = max(measured, key=lambda row: row.win.value)
+    won = figures.percent(top.win.value)
+    return f"Fixing all of {top.tag} would win at most {won} {plural('point', won)} ({figures.span(top.win)})."
+
+
+SHOWN = 6
+_SCALE = Scale()
+
+
+def groups(detail: StageDetail, *, limit: int = SHOWN, link: Callable[[str], str] | None = None) -> str:
+    """Draw the failure rate of the first `limit` groups against the stage's average.
+
+    `link` gives the address of a group's failures; without it the rows lead nowhere.
+    """
+    if not detail.groups:
+        return '<div class="bc"><p class="none">No groups to compare: no slices are declared for the records.</p></div>'
+    base = f'<i class="base" style="{_SCALE.left(detail.average.value)}"></i>' if detail.average.is_measured else ""
+    rows = [_group_row(group, base, link(group.group) if link else None) for group in detail.groups[:limit]]
+    caption = f"Failure rate of {detail.stage} by group"
+    return f'<div class="bc">{table(kind="sl", caption=caption, rows=[*rows, _SCALE.axis()], heading_width=32)}</div>'
+
+
+def _group_row(group: SliceRow, base: str, link: str | None) -> str:
+    count = f"({group.failures} of {group.n})"
+    if not group.rate.is_measured:
+        note = f'<span class="note left">{escape(group.rate.method)} {count}</span>'
+        return row(
+            head=group.group, says=f"{group.rate.method} {count}.", drawing=f"{_SCALE.grid()}{base}{note}", link=link
+        )
+    colour = "hot" if group.stands_out else "soft"
+    rate = group.rate
+    drawing = (
+        f'{_SCALE.grid()}{base}<i class="band {colour}" style="{_SCALE.between(rate.low, rate.high)}"></i>'
+        f'<i class="c dot {colour}" style="{_SCALE.left(rate.value)}"></i>'
+        f'<span class="txt" style="{_SCALE.left(rate.high)}">{figures.share(rate.value)} <small>{count}</small></span>'
+    )
+    above = ", above the average with its whole interval" if group.stands_out else ""
+    return row(
+        head=group.group,
+        says=f"fails {figures.share(rate.value)} {count}, {figures.interval(rate)}{above}.",
+        drawing=drawing,
+        link=link,
     )

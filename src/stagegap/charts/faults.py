@@ -5,9 +5,9 @@ from __future__ import annotations
 from html import escape
 
 from stagegap.analysis.views import Scorecard
-from stagegap.analysis.wording import sentence
 from stagegap.charts.marks import Scale, row, table
 from stagegap.charts.sentences import first_faults_of
+from stagegap.model.wording import sentence
 from stagegap.tables import figures
 
 ENOUGH = 10

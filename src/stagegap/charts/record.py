@@ -6,9 +6,8 @@ import math
 from collections.abc import Sequence
 from html import escape
 
-from stagegap.analysis.differences import Mark
-from stagegap.analysis.record_view import RecordView, StageBlock
-from stagegap.analysis.wording import counted
+from stagegap.analysis.record_view import Mark, RecordView, StageBlock
+from stagegap.model.wording import counted
 from stagegap.tables import figures
 
 _HOT = ("first fault", "inherits the fault", "own fault")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from stagegap.analysis.views import Scorecard, StageDetail
-from stagegap.analysis.wording import counted, listed, plural, sentence
-from stagegap.charts.groups import SHOWN
+from stagegap.charts.failures import SHOWN
 from stagegap.model.answer import Status
+from stagegap.model.wording import counted, listed, plural, sentence
 from stagegap.tables import figures
 
 

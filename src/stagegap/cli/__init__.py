@@ -14,7 +14,7 @@ __all__ = ["main"]
 def main() -> None:
     """Run the command line; errors that are no bugs are printed without a traceback."""
     from stagegap.cli.commands import application
-    from stagegap.cli.printing import complain
+    from stagegap.cli.printed import complain
     from stagegap.errors import StagegapError
 
     try:

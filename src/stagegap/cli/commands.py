@@ -7,10 +7,9 @@ from typing import Annotated
 
 import typer
 
-from stagegap.cli import labelling
-from stagegap.cli.attributing import attributing
-from stagegap.cli.changing import changing
-from stagegap.cli.escalating import escalating
+from stagegap.cli import labels
+from stagegap.cli.attribution import attributing, escalating, swapping, tracing
+from stagegap.cli.night import nights
 from stagegap.cli.oddities import oddities
 from stagegap.cli.options import (
     BudgetOption,
@@ -29,12 +28,9 @@ from stagegap.cli.options import (
     SampleOption,
     SeedOption,
 )
-from stagegap.cli.overnight import nights
-from stagegap.cli.past import past
+from stagegap.cli.past import changing, past
 from stagegap.cli.sections import Sections
 from stagegap.cli.sharing import sharing
-from stagegap.cli.swapping import swapping
-from stagegap.cli.tracing import tracing
 
 application = typer.Typer(
     cls=Sections,
@@ -56,31 +52,31 @@ def init(
     folder: Annotated[Path, typer.Argument(help="Folder of the project.")] = Path(), as_json: JsonOption = False
 ) -> None:
     """Write a small cascade to change: two stages, six records, references."""
-    from stagegap.cli import printing
+    from stagegap.cli import printed
     from stagegap.workspace import write_starter
 
     paths = write_starter(folder)
     if as_json:
-        return printing.print_json({"written": [str(path) for path in paths]})
+        return printed.print_json({"written": [str(path) for path in paths]})
     for path in paths:
-        printing.say(f"Made {path}")
-    return printing.advise("stagegap run" if folder == Path() else f"cd {folder} && stagegap run")
+        printed.say(f"Made {path}")
+    return printed.advise("stagegap run" if folder == Path() else f"cd {folder} && stagegap run")
 
 
 @application.command()
 def validate(file: FileArgument = None, as_json: JsonOption = False) -> None:
     """Report all problems of a cascade file at once, each with its line."""
-    from stagegap.cli import printing
-    from stagegap.cli.opening import workspace
+    from stagegap.cli import printed
+    from stagegap.cli.start import workspace
 
     with workspace() as opened:
         loaded = opened.files.load(file)
     if as_json:
-        return printing.print_json({"cascade": loaded.cascade.name, "stages": list(loaded.cascade.names)})
-    printing.say(
+        return printed.print_json({"cascade": loaded.cascade.name, "stages": list(loaded.cascade.names)})
+    printed.say(
         f"{loaded.path} is a cascade of {len(loaded.cascade.stages)} stages: {', '.join(loaded.cascade.names)}."
     )
-    return printing.advise("stagegap plan", "stagegap run")
+    return printed.advise("stagegap plan", "stagegap run")
 
 
 @application.command()
@@ -90,13 +86,13 @@ def schema(
 ) -> None:
     """Print the JSON Schema of cascade files, for editors."""
     from stagegap import spec
-    from stagegap.cli import printing
+    from stagegap.cli import printed
 
     if output is None or as_json:
-        return printing.print_json(spec.json_schema())
+        return printed.print_json(spec.json_schema())
     spec.write_schema(output)
-    printing.say(f"Wrote {output}.")
-    return printing.advise(f"put `# yaml-language-server: $schema={output}` on the first line of your cascade file")
+    printed.say(f"Wrote {output}.")
+    return printed.advise(f"put `# yaml-language-server: $schema={output}` on the first line of your cascade file")
 
 
 @application.command()
@@ -113,8 +109,8 @@ def plan(
     as_json: JsonOption = False,
 ) -> None:
     """Say which calls a run would make, and which are known already; nothing is called."""
-    from stagegap.cli.opening import workspace
-    from stagegap.cli.running import options_of, plan_and_show
+    from stagegap.cli.runs import options_of, plan_and_show
+    from stagegap.cli.start import workspace
 
     options = options_of(limit, filter, sample, seed, repeat, fresh, fresh_stage, orders=orders)
     with workspace() as opened:
@@ -140,16 +136,16 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Run the cascade and the swaps that its verdict needs; only calls that were never made are made."""
-    from stagegap.cli import printing
-    from stagegap.cli.opening import workspace
-    from stagegap.cli.running import options_of, plan_and_show, run_and_show
+    from stagegap.cli import printed
+    from stagegap.cli.runs import options_of, plan_and_show, run_and_show
+    from stagegap.cli.start import workspace
 
     options = options_of(limit, filter, sample, seed, repeat, fresh, fresh_stage, retry, jobs, budget, orders, engine)
     with workspace() as opened:
         if dry_run:
             return plan_and_show(opened, file, options, as_json=as_json)
         run_and_show(opened, file, options, as_json=as_json)
-    return None if as_json else printing.advise("stagegap app", "stagegap report")
+    return None if as_json else printed.advise("stagegap app", "stagegap report")
 
 
 @application.command(name="import")
@@ -170,15 +166,15 @@ def import_(
     as_json: JsonOption = False,
 ) -> None:
     """Take labels in from a file, ours or another program's; what is there already is not taken twice."""
-    from stagegap.cli import exchanging, printing
-    from stagegap.cli.opening import workspace
+    from stagegap.cli import labels, printed
+    from stagegap.cli.start import workspace
 
     with workspace() as opened:
-        report = opened.labels.import_file(file, cascade, exchanging.foreign(source, stage or [], record_id))
+        report = opened.labels.import_file(file, cascade, labels.foreign(source, stage or [], record_id))
     if as_json:
-        return printing.print_json(exchanging.as_json(report))
-    exchanging.draw_import(report)
-    return printing.advise("stagegap run", "stagegap show")
+        return printed.print_json(labels.as_json(report))
+    labels.draw_import(report)
+    return printed.advise("stagegap run", "stagegap show")
 
 
 @application.command()
@@ -192,32 +188,32 @@ def export(
     as_json: JsonOption = False,
 ) -> None:
     """Write all labels of a cascade to a file, with every field; `stagegap import` takes them in again."""
-    from stagegap.cli import printing
-    from stagegap.cli.opening import cascade_name, workspace
+    from stagegap.cli import printed
+    from stagegap.cli.start import cascade_name, workspace
 
     with workspace() as opened:
         rows = opened.labels.export(cascade_name(opened, cascade), path, references=references, raw=raw)
     if as_json:
-        return printing.print_json({"path": str(path), "rows": rows})
-    printing.say(f"{path}  {rows:,} {'accepted answers' if references else 'labels'}")
-    return printing.advise(f"stagegap import {path}" if not references else f"stagegap export {path}")
+        return printed.print_json({"path": str(path), "rows": rows})
+    printed.say(f"{path}  {rows:,} {'accepted answers' if references else 'labels'}")
+    return printed.advise(f"stagegap import {path}" if not references else f"stagegap export {path}")
 
 
 @application.command()
 def show(cascade: CascadeOption = None, run: RunOption = None, as_json: JsonOption = False) -> None:
     """Print the verdict of a run."""
-    from stagegap.cli import printing
-    from stagegap.cli.opening import scorecard, workspace
+    from stagegap.cli import printed
+    from stagegap.cli.start import scorecard, workspace
 
     with workspace() as opened:
         card = scorecard(opened, cascade, run)
     if as_json:
-        return printing.print_view(card)
-    printing.draw_scorecard(card)
-    return printing.advise("stagegap app", "stagegap report")
+        return printed.print_view(card)
+    printed.draw_scorecard(card)
+    return printed.advise("stagegap app", "stagegap report")
 
 
-application.command()(labelling.label)
+application.command()(labels.label)
 
 
 @application.command()
@@ -226,7 +222,7 @@ def app(
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = True,
 ) -> None:
     """Serve the app on 127.0.0.1 until Ctrl-C."""
-    from stagegap.cli.opening import folder
+    from stagegap.cli.start import folder
     from stagegap.ui import serve
 
     serve(folder(), port=port, open_browser=browser)
@@ -239,16 +235,16 @@ def demo(
     as_json: JsonOption = False,
 ) -> None:
     """Run the demo cascade, print its verdict and serve the app."""
-    from stagegap.cli import printing
-    from stagegap.cli.opening import demo_file, workspace
-    from stagegap.cli.running import run_and_show
+    from stagegap.cli import printed
+    from stagegap.cli.runs import run_and_show
+    from stagegap.cli.start import demo_file, workspace
 
     with workspace() as opened:
         run_and_show(opened, demo_file(opened), as_json=as_json)
     if serve_app:
-        printing.say(f"The app is on http://127.0.0.1:{port}  (Ctrl-C stops it)")
+        printed.say(f"The app is on http://127.0.0.1:{port}  (Ctrl-C stops it)")
         return app(port=port, browser=False)
-    return None if as_json else printing.advise("stagegap app", "stagegap report")
+    return None if as_json else printed.advise("stagegap app", "stagegap report")
 
 
 @application.command()
@@ -257,18 +253,18 @@ def doctor(
     as_json: JsonOption = False,
 ) -> None:
     """Look at everything that can be wrong with the store; exit code 3 when something is."""
-    from stagegap.cli import printing
-    from stagegap.cli.opening import workspace
+    from stagegap.cli import printed
+    from stagegap.cli.start import workspace
 
     with workspace() as opened, opened.store_as_found() as store:
         if rebuild:
-            printing.draw_rebuilt(store.rebuild())
+            printed.draw_rebuilt(store.rebuild())
         findings = store.check()
     if as_json:
-        printing.print_json([{"what": f.what, "good": f.is_good, "message": f.message} for f in findings])
+        printed.print_json([{"what": f.what, "good": f.is_good, "message": f.message} for f in findings])
     else:
-        printing.draw_findings(findings)
-        printing.advise("stagegap show" if all(f.is_good for f in findings) else "stagegap doctor --rebuild")
+        printed.draw_findings(findings)
+        printed.advise("stagegap show" if all(f.is_good for f in findings) else "stagegap doctor --rebuild")
     if not all(f.is_good for f in findings):
         raise typer.Exit(3)
 

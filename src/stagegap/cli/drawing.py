@@ -7,18 +7,16 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from stagegap.analysis.agree import AgreeRow, AgreeView
+from stagegap.analysis.agree import AgreeRow, AgreeView, JudgedOutcome
 from stagegap.analysis.blame import Blame
 from stagegap.analysis.faults import FaultsView
-from stagegap.analysis.judged_outcome import JudgedOutcome
 from stagegap.analysis.need import NeedView
-from stagegap.analysis.planting import Selfcheck
+from stagegap.analysis.planted import Selfcheck
 from stagegap.analysis.slices import SlicesView
-from stagegap.analysis.weighed import Weighed
-from stagegap.analysis.wording import counted, listed
-from stagegap.cli.printing import say
-from stagegap.cli.sheets import Sheet
+from stagegap.cli.printed import Sheet, say
 from stagegap.model.estimate import Estimate
+from stagegap.model.wording import counted, listed
+from stagegap.people.disagreements import Weighed
 from stagegap.tables import figures
 from stagegap.tables.figures import Unit
 

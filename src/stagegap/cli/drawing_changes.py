@@ -7,12 +7,11 @@ from pathlib import Path
 
 from rich.text import Text
 
-from stagegap.analysis.changes.check import FAILED, INFRASTRUCTURE, UNDECIDED
-from stagegap.analysis.changes.check_output import SYMBOLS
-from stagegap.analysis.changes.history import Blessed, History
-from stagegap.analysis.changes.views import OUTCOME, Comparison, StageChange
+from stagegap.analysis.changes import OUTCOME, Comparison, StageChange
+from stagegap.analysis.checks import FAILED, INFRASTRUCTURE, SYMBOLS, UNDECIDED
+from stagegap.analysis.runs import Blessed, History
 from stagegap.cli.drawing import gain, share, table
-from stagegap.cli.printing import console, printable, say
+from stagegap.cli.printed import console, printable, say
 from stagegap.model.run import RunStatus
 from stagegap.tables import figures
 from stagegap.workspace import Checked

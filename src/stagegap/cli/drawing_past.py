@@ -7,16 +7,15 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from stagegap.analysis.changes.ledger import Ledger
-from stagegap.analysis.changes.reproduced import Reproduction
-from stagegap.analysis.changes.views import WhatChanged
-from stagegap.analysis.wording import counted
+from stagegap.analysis.changes import WhatChanged
+from stagegap.analysis.ledger import Ledger
+from stagegap.analysis.reproduced import Reproduction
 from stagegap.cli.drawing import gain, table
 from stagegap.cli.drawing_swaps import draw_harm, draw_pair
-from stagegap.cli.printing import console, printable, say, span_of
-from stagegap.model.expectation import Expectation
+from stagegap.cli.printed import console, printable, say, span_of
 from stagegap.model.provenance import Provenance
-from stagegap.model.run import Run
+from stagegap.model.run import Expectation, Run
+from stagegap.model.wording import counted
 from stagegap.runner.plan import Plan
 from stagegap.tables import figures
 

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from stagegap.analysis.person_swaps import PersonStage, PersonSwaps, Unanswered
-from stagegap.analysis.wording import counted, listed
-from stagegap.attribution.entanglement import Harm, PairTable
+from stagegap.attribution.shapley import Harm, PairTable
 from stagegap.cli.drawing import gain, reasons, share
-from stagegap.cli.printing import console, printable, say
-from stagegap.cli.sheets import Sheet
+from stagegap.cli.printed import Sheet, console, printable, say
+from stagegap.model.wording import counted, listed
 
 HARMED_SHOWN = 5
 """Records of a harm list that are named; `--json` has up to 200."""

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from stagegap.analysis.oddities.card import Oddity, Screen
-from stagegap.analysis.oddities.noticed import Noticing
 from stagegap.cli.options import CascadeOption, JsonOption
+from stagegap.oddities.card import Oddity, Screen
+from stagegap.oddities.screen import Noticing
 from stagegap.tables import figures
 
 oddities = typer.Typer()
@@ -47,30 +47,30 @@ def odd(
     as_json: JsonOption = False,
 ) -> None:
     """Notice what looks strange in a run: a screen with false alarms held to 5%, never a verdict."""
-    from stagegap.analysis.oddities.noticed import noticed
-    from stagegap.cli import printing
-    from stagegap.cli.opening import cascade_name, workspace
+    from stagegap.cli import printed
+    from stagegap.cli.start import cascade_name, workspace
+    from stagegap.oddities.screen import noticed
     from stagegap.workspace import printed_scores, rated
 
     if scores is not None or ratings is not None:
         view = printed_scores(scores) if scores is not None else rated(ratings or Path())
-        return printing.print_view(view) if as_json else draw_screen(noticed(view, ()), rules=rules)
+        return printed.print_view(view) if as_json else draw_screen(noticed(view, ()), rules=rules)
     with workspace() as opened:
         name = cascade_name(opened, cascade)
         for tried in (run or [None]) if without or learn else ():
             attempted = opened.oddities.attempt(name, tried, without=without, learn=learn, may_pay=paid)
             if learn and not attempted.curves and not as_json:
-                printing.say(UNTAUGHT)
+                printed.say(UNTAUGHT)
         noticing = opened.oddities.seen(name, run or ())
         if dismiss is not None:
             opened.oddities.say(noticing.screen, dismiss, "dismiss", who=who, reason=because)
-            return printing.say(f"{dismiss} is kept away. The Oddities page shows it again.")
+            return printed.say(f"{dismiss} is kept away. The Oddities page shows it again.")
     if as_json:
-        return printing.print_view(noticing)
+        return printed.print_view(noticing)
     draw_screen(noticing, rules=rules)
     first = next((row.card.key for row in noticing.open), None)
     away = [f"stagegap odd --dismiss {first} --because REASON --as YOU"] if first else ["stagegap odd --rules"]
-    return printing.advise("stagegap app", *away)
+    return printed.advise("stagegap app", *away)
 
 
 @oddities.command()
@@ -92,7 +92,7 @@ def traces(
     as_json: JsonOption = False,
 ) -> None:
     """Make a cascade of recorded chains of steps with the first fault that people marked."""
-    from stagegap.cli import printing
+    from stagegap.cli import printed
     from stagegap.exchange.traces import TraceFields, write_traces
 
     fields = TraceFields(
@@ -101,13 +101,11 @@ def traces(
     )  # fmt: skip
     written = write_traces(file, folder, name=folder.name, fields=fields, annotator="people")
     if as_json:
-        return printing.print_json(
-            {"cascade": str(written.cascade), "traces": written.traces, "faulty": written.faulty}
-        )
-    printing.say(
+        return printed.print_json({"cascade": str(written.cascade), "traces": written.traces, "faulty": written.faulty})
+    printed.say(
         f"{written.cascade}  {written.traces:,} traces, {written.faulty:,} with a step that people marked as wrong"
     )
-    return printing.advise(f"stagegap run {written.cascade}", f"stagegap odd --cascade {folder.name}")
+    return printed.advise(f"stagegap run {written.cascade}", f"stagegap odd --cascade {folder.name}")
 
 
 def draw_screen(noticing: Noticing, *, rules: bool) -> None:
@@ -115,17 +113,17 @@ def draw_screen(noticing: Noticing, *, rules: bool) -> None:
     from rich.text import Text
 
     from stagegap import charts
-    from stagegap.cli import printing
+    from stagegap.cli import printed
 
-    out, view = printing.console(), noticing.screen
+    out, view = printed.console(), noticing.screen
     out.print(Text(f"{noticing.headline}.", style="bold"))
     for card in (row.card for row in noticing.open):
-        out.print(Text.assemble("\n", (printing.printable(card.title), "bold"), (f"  {where(card, view)}", "dim")))
+        out.print(Text.assemble("\n", (printed.printable(card.title), "bold"), (f"  {where(card, view)}", "dim")))
         for line in lines(card):
-            out.print(Text(f"  {printing.printable(line)}"))
+            out.print(Text(f"  {printed.printable(line)}"))
     for curve in view.curves:
         out.print(Text.assemble("\n", ("Learning curve", "bold"), (f"  {curve.stage}", "dim")))
-        out.print(Text(f"  {printing.printable(curve.sentence)}"))
+        out.print(Text(f"  {printed.printable(curve.sentence)}"))
         for mark in curve.plot.marks:
             out.print(
                 Text(
@@ -137,16 +135,16 @@ def draw_screen(noticing: Noticing, *, rules: bool) -> None:
         out.print(Text("\nWithout something: points of the score, better, worse", style="bold"))
     for cut in view.tried:
         text = f"{cut.what}, {charts.judged(cut)}: {charts.change(cut)}, {cut.better:,} better, {cut.worse:,} worse"
-        out.print(Text(f"  {printing.printable(text)}"))
+        out.print(Text(f"  {printed.printable(text)}"))
     if rules:
         out.print()
         for check in view.checks:
             seen = f"{check.looked} looked at, up to {check.n:,} records" if check.looked else "nothing to look at"
             out.print(Text.assemble((check.title, "bold"), f": {check.rule}. ", (seen, "dim")))
     for row in noticing.dismissed:
-        out.print(Text(f"\nNot odd: {printing.printable(row.card.title)} ({row.card.key})", style="dim"))
+        out.print(Text(f"\nNot odd: {printed.printable(row.card.title)} ({row.card.key})", style="dim"))
         if row.dismissed is not None:
-            out.print(Text(f"  “{printing.printable(row.dismissed.reason)}” ({row.dismissed.annotator})", style="dim"))
+            out.print(Text(f"  “{printed.printable(row.dismissed.reason)}” ({row.dismissed.annotator})", style="dim"))
     out.print(Text(f"\n{view.basis}", style="dim"))
 
 

@@ -1,4 +1,4 @@
-"""The verbs for past runs: runs (with tag, untag, show), reproduce, changed, expect, ledger."""
+"""The verbs for past runs: runs, reproduce, changed, expect, ledger, compare, bless, check."""
 
 from __future__ import annotations
 
@@ -8,7 +8,81 @@ from typing import Annotated
 
 import typer
 
-from stagegap.cli.options import CascadeOption, EarlierArgument, JsonOption, LaterArgument, PaidOption
+from stagegap.cli.options import CascadeOption, EarlierArgument, JsonOption, LaterArgument, PaidOption, RunOption
+
+changing = typer.Typer()
+
+SharedOption = Annotated[
+    bool, typer.Option("--shared", help="Compare the records that are the same in both, where the runs differ.")
+]
+
+
+@changing.command()
+def compare(
+    before: EarlierArgument = None,
+    after: LaterArgument = None,
+    cascade: CascadeOption = None,
+    shared: SharedOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare two runs on the records that both have: what got better, what got worse, what differs."""
+    from stagegap.cli import drawing_changes, printed
+    from stagegap.cli.start import comparison, pair, workspace
+
+    with workspace() as opened:
+        view = comparison(opened, cascade, *pair(opened, cascade, before, after), shared=shared)
+    if as_json:
+        return printed.print_view(view)
+    drawing_changes.draw_comparison(view)
+    return printed.advise(*drawing_changes.after_comparison(view))
+
+
+@changing.command()
+def bless(
+    run: Annotated[str, typer.Argument(help="Name of the run that later ones are held against.")],
+    cascade: CascadeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Hold later runs against this one: writes a small file beside the cascade file, to be committed."""
+    from stagegap.cli import drawing_changes, printed
+    from stagegap.cli.start import gate, workspace
+
+    with workspace() as opened:
+        cascade_gate = gate(opened, cascade)
+        blessed = cascade_gate.bless(run)
+    if as_json:
+        return printed.print_view(blessed)
+    drawing_changes.draw_blessed(blessed, cascade_gate.path)
+    return printed.advise("stagegap check")
+
+
+@changing.command()
+def check(
+    cascade: CascadeOption = None,
+    run: RunOption = None,
+    against: Annotated[
+        str | None, typer.Option("--against", help="Run to hold it against; by default the blessed one.")
+    ] = None,
+    shared: SharedOption = False,
+    junit: Annotated[Path | None, typer.Option("--junit", help="Write JUnit XML to this file.")] = None,
+    markdown: Annotated[Path | None, typer.Option("--markdown", help="Write a comment to this file.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check a run: targets, not worse than the blessed run, enough labels, made blind. Made for CI: see exit codes."""
+    from stagegap.cli import drawing_changes, printed
+    from stagegap.cli.reports import write_checks
+    from stagegap.cli.start import gate, workspace
+
+    with workspace() as opened:
+        checked = gate(opened, cascade).check(run, against=against, shared=shared)
+    write_checks(checked, junit=junit, markdown=markdown)
+    if as_json:
+        printed.print_view(checked)
+    else:
+        drawing_changes.draw_checks(checked)
+        printed.advise(*drawing_changes.after_checks(checked))
+    raise typer.Exit(checked.exit_code)
+
 
 past = typer.Typer()
 runs = typer.Typer(invoke_without_command=True, help="List the runs of a cascade, filter them, tag them, follow one.")
@@ -28,9 +102,10 @@ def list_runs(
     as_json: JsonOption = False,
 ) -> None:
     """List the runs of a cascade: when, how many records, commit, cost, outcome, tags."""
-    from stagegap.cli import drawing_changes, following, printing
-    from stagegap.cli.opening import past as opened_past
-    from stagegap.cli.opening import workspace
+    from stagegap.cli import drawing_changes, printed
+    from stagegap.cli import runs as following
+    from stagegap.cli.start import past as opened_past
+    from stagegap.cli.start import workspace
 
     if context.invoked_subcommand:
         return None
@@ -42,11 +117,11 @@ def list_runs(
         view = past.history().filtered(tag=tag, since=began, text=text)
         live = past.live()
     if as_json:
-        return printing.print_view(view)
+        return printed.print_view(view)
     drawing_changes.draw_history(view)
     if live:
-        return printing.advise("stagegap runs --follow")
-    return printing.advise(*drawing_changes.after_history(view))
+        return printed.advise("stagegap runs --follow")
+    return printed.advise(*drawing_changes.after_history(view))
 
 
 @runs.command(name="tag")
@@ -72,32 +147,32 @@ def untag_run(
 
 
 def _tagged(run: str, name: str, cascade: str | None, *, is_on: bool, as_json: bool) -> None:
-    from stagegap.cli import printing
-    from stagegap.cli.opening import past as opened_past
-    from stagegap.cli.opening import workspace
+    from stagegap.cli import printed
+    from stagegap.cli.start import past as opened_past
+    from stagegap.cli.start import workspace
 
     with workspace() as opened:
         tags = opened_past(opened, cascade).tag(run, name, is_on=is_on)
     if as_json:
-        return printing.print_json({"run": run, "tags": list(tags)})
-    printing.say(f"{run} has the tags: {', '.join(tags)}." if tags else f"{run} has no tag.")
-    return printing.advise(f"stagegap runs --tag {name}" if is_on else "stagegap runs")
+        return printed.print_json({"run": run, "tags": list(tags)})
+    printed.say(f"{run} has the tags: {', '.join(tags)}." if tags else f"{run} has no tag.")
+    return printed.advise(f"stagegap runs --tag {name}" if is_on else "stagegap runs")
 
 
 @runs.command(name="show")
 def show_run(run: RunArgument, cascade: CascadeOption = None, as_json: JsonOption = False) -> None:
     """Say what a run was made from: files, stages, records, labels, versions, the difference from the commit."""
-    from stagegap.cli import drawing_past, printing
-    from stagegap.cli.opening import past as opened_past
-    from stagegap.cli.opening import workspace
+    from stagegap.cli import drawing_past, printed
+    from stagegap.cli.start import past as opened_past
+    from stagegap.cli.start import workspace
 
     with workspace() as opened:
         past = opened_past(opened, cascade)
         view, shown_run = past.made_from(run), past.run(run)
     if as_json:
-        return printing.print_view(view)
+        return printed.print_view(view)
     drawing_past.draw_made_from(shown_run, view)
-    return printing.advise(f"stagegap reproduce {run}")
+    return printed.advise(f"stagegap reproduce {run}")
 
 
 @past.command(name="reproduce")
@@ -112,19 +187,19 @@ def reproduce_run(
     as_json: JsonOption = False,
 ) -> None:
     """Make a run again from what was stored, and say to the byte what differs. Exit code 1 when an output does."""
-    from stagegap.cli import drawing_past, printing
-    from stagegap.cli.opening import past as opened_past
-    from stagegap.cli.opening import workspace
+    from stagegap.cli import drawing_past, printed
+    from stagegap.cli.start import past as opened_past
+    from stagegap.cli.start import workspace
 
     with workspace() as opened:
         view = opened_past(opened, cascade).reproduce(
-            run, kept_in=kept_in, may_pay=paid, progress=printing.progress(as_json)
+            run, kept_in=kept_in, may_pay=paid, progress=printed.progress(as_json)
         )
     if as_json:
-        printing.print_view(view)
+        printed.print_view(view)
     else:
         drawing_past.draw_reproduction(view)
-        printing.advise("stagegap run" if kept_in else f"stagegap runs show {run}")
+        printed.advise("stagegap run" if kept_in else f"stagegap runs show {run}")
     raise typer.Exit(0 if view.is_identical else 1)
 
 
@@ -139,22 +214,22 @@ def changed_between(
     as_json: JsonOption = False,
 ) -> None:
     """Say which stages the difference between two runs comes from, by mixing their versions stage by stage."""
-    from stagegap.cli import drawing_past, printing
-    from stagegap.cli.opening import pair, workspace
-    from stagegap.cli.opening import past as opened_past
+    from stagegap.cli import drawing_past, printed
+    from stagegap.cli.start import pair, workspace
+    from stagegap.cli.start import past as opened_past
 
     with workspace() as opened:
         before, after = pair(opened, cascade, before, after)
         with opened_past(opened, cascade).versions(before, after, use_shared=shared) as versions:
             if plan:
-                return printing.print_view(versions.plan()) if as_json else printing.draw_plan(versions.plan())
+                return printed.print_view(versions.plan()) if as_json else printed.draw_plan(versions.plan())
             if not as_json:
                 drawing_past.draw_price(versions.plan())
-            view = versions.changed(may_pay=paid, progress=printing.progress(as_json))
+            view = versions.changed(may_pay=paid, progress=printed.progress(as_json))
     if as_json:
-        return printing.print_view(view)
+        return printed.print_view(view)
     drawing_past.draw_changed(view)
-    return printing.advise(f"stagegap compare {before} {after}", "stagegap ledger")
+    return printed.advise(f"stagegap compare {before} {after}", "stagegap ledger")
 
 
 @past.command(name="expect")
@@ -174,29 +249,30 @@ def expect_change(
     as_json: JsonOption = False,
 ) -> None:
     """Write down what you expect of a change, before you run it; the ledger holds it against what comes."""
-    from stagegap.cli import drawing_past, following, printing
-    from stagegap.cli.opening import past as opened_past
-    from stagegap.cli.opening import workspace
+    from stagegap.cli import drawing_past, printed
+    from stagegap.cli import runs as following
+    from stagegap.cli.start import past as opened_past
+    from stagegap.cli.start import workspace
 
     named = following.hopes(hopes)
     with workspace() as opened:
         expectations = opened_past(opened, cascade).expect(named, reason=because, baseline=baseline, guess=guess)
     if as_json:
-        return printing.print_json([following.as_json(hope) for hope in expectations])
+        return printed.print_json([following.as_json(hope) for hope in expectations])
     drawing_past.draw_expected(expectations)
-    return printing.advise("change the cascade, then `stagegap run`", "stagegap ledger")
+    return printed.advise("change the cascade, then `stagegap run`", "stagegap ledger")
 
 
 @past.command(name="ledger")
 def show_ledger(cascade: CascadeOption = None, as_json: JsonOption = False) -> None:
     """Put what was expected of each change beside what came of it, and say how well this team predicts."""
-    from stagegap.cli import drawing_past, printing
-    from stagegap.cli.opening import past as opened_past
-    from stagegap.cli.opening import workspace
+    from stagegap.cli import drawing_past, printed
+    from stagegap.cli.start import past as opened_past
+    from stagegap.cli.start import workspace
 
     with workspace() as opened:
         view = opened_past(opened, cascade).ledger()
     if as_json:
-        return printing.print_view(view)
+        return printed.print_view(view)
     drawing_past.draw_ledger(view)
-    return printing.advise('stagegap expect retrieve=+5 --because "..."', "stagegap runs")
+    return printed.advise('stagegap expect retrieve=+5 --because "..."', "stagegap runs")

@@ -29,19 +29,19 @@ def report(
     as_json: JsonOption = False,
 ) -> None:
     """Write the verdict, or with --compare what changed, as one file without scripts, to send around."""
-    from stagegap.cli import printing, reporting
-    from stagegap.cli.opening import comparison, newest, scorecard, workspace
+    from stagegap.cli import printed, reports
+    from stagegap.cli.start import comparison, newest, scorecard, workspace
 
     with workspace() as opened:
         if compare is not None:
             view = comparison(opened, cascade, compare, newest(opened, cascade, run), shared=shared)
-            written = reporting.write_comparison(opened, view, output, form=form, records=records)
+            written = reports.write_comparison(opened, view, output, form=form, records=records)
         elif bundle is not None:
-            written = reporting.write_bundle(opened, scorecard(opened, cascade, run), bundle)
+            written = reports.write_bundle(opened, scorecard(opened, cascade, run), bundle)
         else:
             card = scorecard(opened, cascade, run)
-            written = reporting.write_report(opened, card, output, form=form, records=records)
+            written = reports.write_report(opened, card, output, form=form, records=records)
     if as_json:
-        return printing.print_json({"path": str(written.path), "bytes": written.size, "records": written.records})
-    printing.say(written.sentence)
-    return printing.advise(f"open {written.open}", "stagegap report --no-records")
+        return printed.print_json({"path": str(written.path), "bytes": written.size, "records": written.records})
+    printed.say(written.sentence)
+    return printed.advise(f"open {written.open}", "stagegap report --no-records")

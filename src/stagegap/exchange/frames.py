@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from stagegap.errors import ConfigurationError
 from stagegap.exchange.rows import Problems, Row
 from stagegap.exchange.tables import Column
-from stagegap.model.values import Json
+from stagegap.model.record import Json
 from stagegap.stages.acceptance import plain
 
 Frame: TypeAlias = Any

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 
-from stagegap.model.values import Json
+from stagegap.model.record import Json
 
 
 def seconds(value: Json) -> float | None:

@@ -8,9 +8,8 @@ from pathlib import Path
 
 from stagegap.errors import near_names
 from stagegap.exchange.rows import Problems, Row, read_rows
-from stagegap.model.record import Record
+from stagegap.model.record import Json, Record
 from stagegap.model.sources import CorpusSource, Document, RecordsSource
-from stagegap.model.values import Json
 
 
 def read_records(source: RecordsSource) -> list[Record]:

@@ -16,8 +16,8 @@ from pathlib import Path
 import duckdb
 
 from stagegap.errors import ConfigurationError
-from stagegap.exchange.cells import cell, escaped
-from stagegap.model.values import Json
+from stagegap.exchange.rows import cell, escaped
+from stagegap.model.record import Json
 
 LEAST_OBJECT = 16 * 1024**2
 """DuckDB's own limit for one JSON object, in bytes; raised where a row is longer."""

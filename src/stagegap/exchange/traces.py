@@ -14,7 +14,7 @@ from pathlib import Path
 from stagegap.errors import near_names
 from stagegap.exchange.records import identity
 from stagegap.exchange.rows import Problems, Row, read_rows
-from stagegap.model.values import Json
+from stagegap.model.record import Json
 
 SOUND, FAULTY = "sound", "faulty"
 

@@ -1,6 +1,6 @@
 """stagegap in a notebook: open a project, run it, label, and look at every view as a picture or a data frame."""
 
 from stagegap.library.project import Project, open_project
-from stagegap.library.shown import Shown
+from stagegap.library.views import Shown
 
 __all__ = ["Project", "Shown", "open_project"]

@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from stagegap import charts
-from stagegap.analysis import codec
-from stagegap.analysis.changes import frames
-from stagegap.analysis.changes.knobs import RunsView
-from stagegap.analysis.changes.ledger import Ledger
-from stagegap.analysis.changes.reproduced import Reproduction
-from stagegap.analysis.changes.views import WhatChanged
+from stagegap.analysis import codec, run_rows
+from stagegap.analysis.changes import WhatChanged
 from stagegap.analysis.escalation import EscalationView
-from stagegap.analysis.oddities.noticed import Noticing
-from stagegap.analysis.oddities.rows import card_rows
-from stagegap.analysis.wording import counted, sentence
-from stagegap.library.shown import Shown
-from stagegap.model.expectation import Expectation
+from stagegap.analysis.ledger import Ledger
+from stagegap.analysis.reproduced import Reproduction
+from stagegap.analysis.runs import RunsView
+from stagegap.library.views import Shown
+from stagegap.model.run import Expectation
+from stagegap.model.wording import counted, sentence
+from stagegap.oddities.screen import Noticing, card_rows
 from stagegap.tables import figures
 
 
@@ -26,7 +24,7 @@ def changed(view: WhatChanged) -> Shown[WhatChanged]:
         view=view,
         headline=view.headline,
         sentences=(view.summary, charts.contributions_note(view)),
-        rows=frames.changed_rows(view),
+        rows=run_rows.changed_rows(view),
         picture=charts.contributions,
     )
 
@@ -38,7 +36,7 @@ def ledger(view: Ledger) -> Shown[Ledger]:
         view=view,
         headline=view.calibration.sentence,
         sentences=tuple(peeks),
-        rows=frames.ledger_rows(view),
+        rows=run_rows.ledger_rows(view),
         picture=charts.ledger if view.rows else None,
     )
 
@@ -59,7 +57,7 @@ def reproduction(view: Reproduction) -> Shown[Reproduction]:
         f"{difference.kind} {difference.name}: {difference.then or 'not there'}, now {difference.now or 'not there'}"
         for difference in view.differences
     )
-    return Shown(view=view, headline=view.headline, sentences=differences, rows=frames.reproduced_rows(view))
+    return Shown(view=view, headline=view.headline, sentences=differences, rows=run_rows.reproduced_rows(view))
 
 
 def compared_runs(view: RunsView) -> Shown[RunsView]:
@@ -68,7 +66,7 @@ def compared_runs(view: RunsView) -> Shown[RunsView]:
         view=view,
         headline=view.headline,
         sentences=(view.warning,),
-        rows=frames.runs_rows(view),
+        rows=run_rows.runs_rows(view),
         picture=lambda view: f"{charts.runs_table(view, measure='outcome')}{charts.best_so_far(view)}",
     )
 
@@ -76,7 +74,7 @@ def compared_runs(view: RunsView) -> Shown[RunsView]:
 def escalation(view: EscalationView) -> Shown[EscalationView]:
     """Show what asking the stronger stage about more records buys and costs."""
     headline = f"{sentence(view.cheap)}, and {view.strong} where it is unsure, on {counted(view.n, 'record')}"
-    return Shown(view=view, headline=headline, sentences=(view.note,), rows=frames.escalation_rows(view))
+    return Shown(view=view, headline=headline, sentences=(view.note,), rows=run_rows.escalation_rows(view))
 
 
 def oddities(view: Noticing) -> Shown[Noticing]:

@@ -3,35 +3,104 @@
 from __future__ import annotations
 
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from stagegap.errors import NotFound
+from stagegap.analysis.changes import WhatChanged
+from stagegap.analysis.person_swaps import PersonSwaps
+from stagegap.analysis.reproduced import Reproduction
+from stagegap.analysis.variants import VariantsView
+from stagegap.errors import NotFound, RunStopped
 from stagegap.library import past_views, views
-from stagegap.library.shown import Shown
-from stagegap.workspace import Workspace
+from stagegap.library.views import Shown
+from stagegap.model.run import RunStatus
+from stagegap.runner import Budget, RunOptions, Silent
+from stagegap.workspace import Past, Workspace
 
 if TYPE_CHECKING:
     from stagegap.analysis.agree import AgreeView
     from stagegap.analysis.answers import GroupScore, ScoredAnswer
     from stagegap.analysis.blame import Blame
-    from stagegap.analysis.changes.history import Blessed, History
-    from stagegap.analysis.changes.knobs import RunsView
-    from stagegap.analysis.changes.ledger import Ledger
-    from stagegap.analysis.changes.reproduced import Reproduction
-    from stagegap.analysis.changes.views import Comparison, WhatChanged
+    from stagegap.analysis.changes import Comparison, WhatChanged
     from stagegap.analysis.escalation import EscalationView
     from stagegap.analysis.faults import FaultsView
+    from stagegap.analysis.ledger import Ledger
     from stagegap.analysis.need import NeedView
-    from stagegap.analysis.oddities.noticed import Noticing
-    from stagegap.analysis.person_swaps import PersonSwaps
+    from stagegap.analysis.runs import Blessed, History, RunsView
     from stagegap.analysis.slices import SlicesView
-    from stagegap.analysis.variants import VariantsView
     from stagegap.analysis.views import Scorecard
     from stagegap.exchange.frames import Frame
-    from stagegap.model.expectation import Expectation
+    from stagegap.model.run import Expectation
+    from stagegap.oddities.screen import Noticing
     from stagegap.workspace import Attribution, Checked, Gate, ImportReport, Past
+
+
+class Quiet:
+    """Listens to a night of variants and says nothing."""
+
+    def going_on(self, variant: str, records: int) -> None:
+        """Do nothing."""
+
+    def so_far(self, view: VariantsView) -> None:
+        """Do nothing."""
+
+
+def run_now(
+    workspace: Workspace,
+    path: Path,
+    limit: int | None,
+    filter: str,
+    sample: int | None,
+    *,
+    seed: int,
+    budget: str | None,
+    fresh: bool,
+) -> str:
+    """Run the cascade and give the name of the run. Raises: RunStopped, ConfigurationError."""
+    options = RunOptions(
+        limit=limit,
+        filter=filter,
+        sample=sample,
+        seed=seed,
+        budget=Budget.parse(budget) if budget else None,
+        fresh=fresh,
+    )
+    with ThreadPoolExecutor(1) as pool:
+        run, summary = pool.submit(workspace.runs.new, path, options).result()
+    if run.status is not RunStatus.DONE:
+        raise RunStopped(f"Run {run.name} stopped: {summary.error} What was answered is kept; run it again to go on.")
+    return run.name
+
+
+def night_now(workspace: Workspace, file: Path) -> VariantsView:
+    """Run every variant of a matrix file. Raises: SpecError, ConfigurationError."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(workspace.runs.overnight, file, listener=Quiet()).result()
+
+
+def apart(past: Past, before: str, after: str, *, use_shared: bool, may_pay: bool) -> WhatChanged:
+    """Run the mixtures of two versions. Raises: NotFound, ConfigurationError."""
+
+    def mixed() -> WhatChanged:
+        with past.versions(before, after, use_shared=use_shared) as versions:
+            return versions.changed(may_pay=may_pay, progress=Silent())
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(mixed).result()
+
+
+def again(past: Past, run: str, *, kept_in: Path | None, may_pay: bool) -> Reproduction:
+    """Make a run again. Raises: NotFound, ConfigurationError."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(past.reproduce, run, kept_in=kept_in, may_pay=may_pay, progress=Silent()).result()
+
+
+def swapped_now(workspace: Workspace, cascade: str, run: str | None, *, may_pay: bool) -> PersonSwaps:
+    """Put people in place of the stages of a run. Raises: ConfigurationError, RunStopped."""
+    with ThreadPoolExecutor(1) as pool, workspace.past(cascade).person_swaps(run) as people:
+        return pool.submit(people.swapped, may_pay=may_pay, progress=Silent()).result()
 
 
 def open_project(folder: str | Path = ".", *, cascade: str | None = None) -> Project:
@@ -91,14 +160,12 @@ class Project:
 
         Raises: RunStopped when it ended before its last call, ConfigurationError.
         """
-        from stagegap.library.running import run_now
 
         run = run_now(self.workspace, self._path, limit, filter, sample, seed=seed, budget=budget, fresh=fresh)
         return self.gap(run)
 
     def overnight(self, file: str | Path) -> Shown[VariantsView]:
         """Run every variant of a matrix file, and rank them. Raises: SpecError, ConfigurationError."""
-        from stagegap.library.running import night_now
 
         return views.variants(night_now(self.workspace, Path(file)))
 
@@ -123,7 +190,6 @@ class Project:
 
         Raises: ConfigurationError where paid calls are needed and not allowed, RunStopped.
         """
-        from stagegap.library.running import swapped_now
 
         return views.swaps(swapped_now(self.workspace, self.cascade, run, may_pay=paid))
 
@@ -166,7 +232,6 @@ class Project:
 
         Raises: ConfigurationError where a paid service would be asked and `paid` is not set.
         """
-        from stagegap.library.running import apart
 
         return past_views.changed(apart(self._past, before, after, use_shared=shared, may_pay=paid))
 
@@ -195,7 +260,6 @@ class Project:
 
         Raises: NotFound, ConfigurationError for a run that kept too little.
         """
-        from stagegap.library.running import again
 
         return past_views.reproduction(
             again(self._past, run, kept_in=None if kept_in is None else Path(kept_in), may_pay=paid)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from stagegap.metrics.catalogue import CustomMetric, Metric, metric, names_for
-from stagegap.metrics.scoring import answer_as_output, label_as_output, score
+from stagegap.metrics.catalogue import CustomMetric, Metric, answer_as_output, label_as_output, metric, names_for, score
 
 __all__ = ["CustomMetric", "Metric", "answer_as_output", "label_as_output", "metric", "names_for", "score"]

@@ -1,4 +1,4 @@
-"""The metrics by name."""
+"""The metrics by name, and the one place where an answer meets its reference."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from stagegap.errors import near_names
-from stagegap.metrics import comparing, ranking, text
-from stagegap.model.answer import Answer
+from stagegap.metrics import formulas
+from stagegap.model.answer import Answer, Label, Output, Reference, Status
 from stagegap.model.cascade import Kind
-from stagegap.model.values import Json
+from stagegap.model.record import Json
 
 CustomMetric = Callable[[Json, Json], object]
 """Called with the output's value and one accepted value; gives a score in [0, 1]."""
@@ -39,14 +39,14 @@ _NAMES: dict[Kind, tuple[str, ...]] = {
 }
 
 _PLAIN: dict[str, Callable[[Json, Answer], float]] = {
-    "accuracy": comparing.same,
-    "exact": comparing.same,
-    "set_f1": comparing.set_f1,
-    "field_f1": comparing.field_f1,
-    "mrr": ranking.reciprocal_rank,
-    "fact_recall": text.fact_recall,
-    "chrf": text.chrf,
-    "token_f1": text.token_f1,
+    "accuracy": formulas.same,
+    "exact": formulas.same,
+    "set_f1": formulas.set_f1,
+    "field_f1": formulas.field_f1,
+    "mrr": formulas.reciprocal_rank,
+    "fact_recall": formulas.fact_recall,
+    "chrf": formulas.chrf,
+    "token_f1": formulas.token_f1,
 }
 
 _WHOLE = "nothing of what was asked may be missing or wrong"
@@ -77,7 +77,7 @@ def metric(name: str, *, custom: CustomMetric | None = None) -> Metric:
     if at and base in ("recall", "precision"):
         return _at_k(name, base, number)
     if at and base == "within":
-        return Metric(name=name, compare=comparing.within(_tolerance(name, number)), bar=1.0, why_bar=_WHOLE)
+        return Metric(name=name, compare=formulas.within(_tolerance(name, number)), bar=1.0, why_bar=_WHOLE)
     if name not in _PLAIN:
         known = {n for names in _NAMES.values() for n in names}
         raise ValueError(f"there is no metric {name!r}. {near_names(name, known)}")
@@ -90,10 +90,10 @@ def _at_k(name: str, base: str, number: str) -> Metric:
         raise ValueError(f"{name!r} needs a whole number from 1 after the @, as in {base}@3")
     k = int(number)
     if base == "recall":
-        return Metric(name=name, compare=ranking.recall_at(k), bar=1.0, why_bar=_WHOLE)
+        return Metric(name=name, compare=formulas.recall_at(k), bar=1.0, why_bar=_WHOLE)
     return Metric(
         name=name,
-        compare=ranking.precision_at(k),
+        compare=formulas.precision_at(k),
         bar=1 / k,
         why_bar="one relevant entry: how many there can be differs from record to record",
     )
@@ -118,3 +118,45 @@ def _checked(name: str, custom: CustomMetric) -> Callable[[Json, Answer], float]
         raise ValueError(f"the metric {name!r} must give a number from 0 to 1, got {score!r}")
 
     return compare
+
+
+def score(output: Output, reference: Reference, metric: Metric) -> float:
+    """The score in [0, 1], or NaN where there is nothing to score.
+
+    - infrastructure, here or at the stage that blocks this one: NaN (its own count, in no rate);
+    - no answer on purpose (skipped, a null value, blocked by a skipped stage): 1 where "no answer" is accepted,
+      otherwise 0;
+    - an answer where only "no answer" is accepted: 0;
+    - unparsable, refused, blocked by such a failure: 0, also where "no answer" is accepted, for nobody chose it;
+    - an answer against several accepted ones: the best score. NaN when none of them can be compared.
+    """
+    if not reference.accepted or Status.INFRASTRUCTURE in (output.status, output.because):
+        return math.nan
+    if _is_silent(output):
+        return float(any(answer.value is None for answer in reference.accepted))
+    if not output.status.has_value:
+        return 0.0
+    spoken = [answer for answer in reference.accepted if answer.value is not None]
+    if not spoken:
+        return 0.0
+    scores = [metric.compare(output.value, answer) for answer in spoken]
+    return max((s for s in scores if not math.isnan(s)), default=math.nan)
+
+
+def _is_silent(output: Output) -> bool:
+    if output.status is Status.SKIPPED or (output.status.has_value and output.value is None):
+        return True
+    return output.status is Status.BLOCKED and output.because is Status.SKIPPED
+
+
+def label_as_output(label: Label) -> Output:
+    """A person's label in the form of a system's output. Raises: ValueError for a skip or an undo."""
+    if label.answer is None:
+        raise ValueError(f"the {label.action} {label.id!r} holds no answer to score")
+    return answer_as_output(label.answer, record=label.record, stage=label.stage)
+
+
+def answer_as_output(answer: Answer, *, record: str, stage: str) -> Output:
+    """An answer in the form of a system's output; "no answer" becomes `skipped`."""
+    status = Status.SKIPPED if answer.value is None else Status.OK
+    return Output(record=record, stage=stage, status=status, value=answer.value)

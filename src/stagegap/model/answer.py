@@ -1,4 +1,6 @@
-"""Answers to a stage's input: the system's (output), a person's (label), and what counts as right (reference)."""
+"""Answers to a stage's input: the system's (output), a person's (label), what counts as right (reference), and
+ratings of any.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-from stagegap.model.values import Json
+from stagegap.model.record import Json
 
 
 class Status(StrEnum):
@@ -197,3 +199,16 @@ class Reference:
     def first(self) -> Answer:
         """The answer that a reference swap puts into the cascade."""
         return self.accepted[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rating:
+    """One rater's number for one answer by one criterion."""
+
+    system: str
+    """Who gave the answer: a system, or a person."""
+    record: str
+    criterion: str
+    rater: str
+    """The rater, or their slot where raters are anonymous: a slot is not one person."""
+    value: float

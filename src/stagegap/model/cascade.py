@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
-from stagegap.model.values import Json
+from stagegap.model.record import Json
 
 
 class Kind(StrEnum):

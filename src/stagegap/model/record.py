@@ -1,11 +1,13 @@
-"""One case that goes through the cascade."""
+"""One case that goes through the cascade, and the JSON values that it is made of."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
-from stagegap.model.values import Json
+Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
+"""A value that JSON can carry; never NaN or infinity."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,10 +1,15 @@
-"""Runs and the cells they hold."""
+"""Runs: the cells they hold, how far they are, what they take over, what earlier ones took and what was expected
+of them.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
+
+from stagegap.model.answer import Status
 
 
 class RunStatus(StrEnum):
@@ -82,3 +87,124 @@ class Run:
     """Git commit of the project, with `+` when the work tree differs; empty outside git."""
     seed: int = 0
     error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveStage:
+    """How far one stage of one cell is."""
+
+    stage: str
+    done: int
+    total: int
+    cached: int
+    errors: int
+    calls: int
+    latency_ms: float
+    """Sum over the calls."""
+    cost: float
+    """US dollars, as far as known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveRun:
+    """How far a run is."""
+
+    run: str
+    """Id of the run."""
+    name: str
+    cascade: str
+    pid: int
+    """Process that makes it."""
+    cell: str
+    """The cell that it is at."""
+    cells: int
+    """Cells that it has done."""
+    of: int
+    """Cells that it has to do."""
+    seconds: float
+    """Since the cell began."""
+    at: float
+    """When this was noted, in seconds since 1970, UTC."""
+    stages: tuple[LiveStage, ...]
+
+    @property
+    def share(self) -> float:
+        """Share of the cell's outputs that are there."""
+        total = sum(stage.total for stage in self.stages)
+        return sum(stage.done for stage in self.stages) / total if total else 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carry:
+    """Outputs of an earlier run that would come out the same: of stages that are as they were and read only such."""
+
+    source: str
+    """Id of the earlier run."""
+    cell: Cell = SYSTEM
+    """The cell that they stand in, there and here."""
+    repeats: Mapping[str, int]
+    """Outputs of a record at each of these stages."""
+    without: frozenset[str] = frozenset()
+    """Records that have changed since, in themselves or in an answer that is put in."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carried:
+    """What became of an offer to take over the outputs of some records."""
+
+    left: frozenset[int]
+    """Places, among the records asked for, of those that lack an output there or have one that must be made again."""
+    counts: Mapping[tuple[str, Status, bool], int] = field(default_factory=dict[tuple[str, Status, bool], int])
+    """Outputs taken over by stage, status, and whether a call was answered."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastCall:
+    """One call that was made, not served from the cache."""
+
+    latency_ms: float
+    """Of a batch, its share."""
+    tokens_in: int | None
+    tokens_out: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageSpending:
+    """What the answers of one stage in one run cost and took when they were made."""
+
+    cost: float | None
+    """Mean US dollars of an answer; None where none has a price."""
+    priced: int
+    """Answers that have a price."""
+    latency_ms: float | None
+    """Median of the answers that have one; None where none has."""
+    timed: int
+    """Answers that have a latency."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expectation:
+    """What somebody expects of a change, written down before the run."""
+
+    id: str
+    place: str
+    """Name of a stage, or `outcome`."""
+    predicted: float
+    """Difference of the mean score, as a share: 0.05 is +5 points."""
+    low: float | None = None
+    """Range that the person gives, where they give one; meant to hold in 95% of cases."""
+    high: float | None = None
+    reason: str = ""
+    who: str = ""
+    at: float = 0.0
+    """Seconds since 1970, UTC, handed in by the caller."""
+    baseline: str = ""
+    """Name of the run that the change starts from: `v13`."""
+
+    def __post_init__(self) -> None:
+        if not -1 <= self.predicted <= 1:
+            raise ValueError(f"a difference of scores lies between -1 and 1, got {self.predicted}")
+        if (self.low is None) != (self.high is None):
+            raise ValueError("a range needs both of its ends")
+        if self.low is not None and self.high is not None and not self.low <= self.predicted <= self.high:
+            raise ValueError(f"the range {self.low} to {self.high} leaves out the prediction {self.predicted}")

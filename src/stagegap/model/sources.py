@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from stagegap.model.cascade import Cascade
-from stagegap.model.values import Json
+from stagegap.model.record import Json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

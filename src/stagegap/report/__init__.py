@@ -1,6 +1,5 @@
 """Views as files to send around: one HTML file without script or network, or Markdown. Same view, same bytes."""
 
-from stagegap.report.agreement import agreement_html, agreement_rows
 from stagegap.report.bundle import bundle
 from stagegap.report.comparison import (
     changed_records,
@@ -8,12 +7,15 @@ from stagegap.report.comparison import (
     comparison_markdown,
     shown_changes,
     textless_changes,
+    variants_html,
     without_changes,
 )
-from stagegap.report.numbers import rows_csv
 from stagegap.report.oddities import nameless, odd_examples, odd_markdown, without_words
+from stagegap.report.page import rows_csv
 from stagegap.report.scorecard import (
     SHOWN,
+    agreement_html,
+    agreement_rows,
     explained,
     html,
     markdown,
@@ -23,7 +25,6 @@ from stagegap.report.scorecard import (
     whole_json,
     without,
 )
-from stagegap.report.variants import variants_html
 
 __all__ = [
     "SHOWN",

@@ -9,7 +9,7 @@ from html import escape
 from stagegap import charts
 from stagegap.analysis.record_view import RecordView
 from stagegap.analysis.views import FailureRow, Scorecard, StageDetail
-from stagegap.analysis.wording import counted
+from stagegap.model.wording import counted
 from stagegap.report.page import page, section, small
 from stagegap.report.scorecard import explained, head
 

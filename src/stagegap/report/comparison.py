@@ -1,4 +1,4 @@
-"""Two runs as one file: what is better and worse, what became of the records, which settings differ."""
+"""Two runs, or a night of variants, as one file."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any
 
 from stagegap import charts
 from stagegap.analysis import codec
-from stagegap.analysis.changes.views import ChangeRow, Comparison, StageChange
-from stagegap.analysis.wording import counted, plural
+from stagegap.analysis.changes import ChangeRow, Comparison, StageChange
+from stagegap.analysis.variants import VariantRow, VariantsView
+from stagegap.model.wording import counted, plural
 from stagegap.report.page import literal, page, section, small
 from stagegap.tables import figures
 
@@ -138,3 +139,47 @@ def _data(view: Comparison, *, records: bool) -> dict[str, Any]:  # Any: JSON of
             is_shown = records and worst is not None and lists["stage"] == worst.stage and name == "worse"
             lists[name] = lists[name][:SHOWN] if is_shown else []
     return plain
+
+
+def variants_html(view: VariantsView) -> str:
+    """The ranking as one HTML document; it holds no text of a record."""
+    parts = [
+        f"<h1>{escape(view.headline)}</h1>",
+        small(f"{view.cascade}, by {view.outcome}, on {counted(view.records, view.noun)} that every variant answered."),
+        section("What to look at first", _morning(view)) if view.morning else "",
+        section("Variants, best first", charts.variants(view)),
+        section("What they cost", _costs(view)),
+        section(
+            "How these numbers were made",
+            small(
+                "A rank is the range that the data do not exclude (95%, all variants at once). Intervals are 95%, all "
+                "from the same resamples of whole clusters.",
+                f"{view.calls:,} calls that count, {figures.money(view.dollars)} paid. A call that two variants have "
+                "in common was made once, for the first that needed it.",
+            ),
+        ),
+    ]
+    return page(view.headline, parts, data=codec.plain(view))
+
+
+def _morning(view: VariantsView) -> str:
+    return f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in view.morning)}</ul>"
+
+
+def _costs(view: VariantsView) -> str:
+    heads = ("Run", "Calls", "Paid", "A record alone")
+    head = "".join(f'<th scope="col">{text}</th>' for text in heads)
+    rows = "".join(_cost(row) for row in view.rows)
+    return (
+        '<div class="bc"><table class="mx"><caption class="sr">What each variant cost</caption>'
+        f"<thead><tr><td></td>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _cost(row: VariantRow) -> str:
+    price = "not known" if row.is_paid else "nothing"
+    if row.price.is_measured:
+        low, high = figures.money(row.price.low), figures.money(row.price.high)
+        price = f"{figures.money(row.price.value)} ({low} to {high}), n {row.price.n:,}"
+    cells = (escape(row.run), f"{row.calls:,}", figures.money(row.dollars), price)
+    return f'<tr><th scope="row">{escape(row.variant)}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'

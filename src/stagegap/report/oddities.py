@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from stagegap import charts
-from stagegap.model.noticing import OddityEvent
+from stagegap.model.notes import OddityEvent
 from stagegap.report.page import literal
 
 if TYPE_CHECKING:  # the screen's own modules bring numpy along, which a first page does without
-    from stagegap.analysis.oddities.card import Oddity
-    from stagegap.analysis.oddities.noticed import Noticing
+    from stagegap.oddities.card import Oddity
+    from stagegap.oddities.screen import Noticing
 
 
 PERSONAL = frozenset({"hasty", "wavering"})

@@ -1,9 +1,9 @@
-"""A run as one file: its verdict, its charts, why, and the failures to read first."""
+"""A run as one file: its verdict, its charts, why, agreement, and the failures to read first."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from html import escape
@@ -11,16 +11,40 @@ from typing import TYPE_CHECKING, Any
 
 from stagegap import charts
 from stagegap.analysis import codec, frames
+from stagegap.analysis.frames import Row
 from stagegap.analysis.views import FailureRow, Scorecard, StageDetail, StageRow
-from stagegap.analysis.wording import counted
-from stagegap.charts.groups import SHOWN as GROUPS_SHOWN
-from stagegap.report.numbers import rows_csv
+from stagegap.charts.failures import SHOWN as GROUPS_SHOWN
+from stagegap.model.wording import counted
 from stagegap.report.oddities import nameless, odd_markdown, without_words
-from stagegap.report.page import literal, page, section, small
+from stagegap.report.page import literal, page, rows_csv, section, small
 from stagegap.tables import figures
 
 if TYPE_CHECKING:
-    from stagegap.analysis.oddities.noticed import Noticing
+    from stagegap.oddities.screen import Noticing
+
+
+FIGURES = ("agreement", "person", "system", "gap")
+
+
+def agreement_html(scorecard: Scorecard, *, headline: str, stage: str, notes: Sequence[str]) -> str:
+    """The agreement at every stage as one HTML document; it holds no text of a record and names no person.
+
+    `notes` are sentences about `stage`.
+    """
+    parts = [
+        f"<h1>{escape(headline)}</h1>",
+        small(f"{scorecard.cascade}, run {scorecard.run}.", scorecard.verdict.basis),
+        section("How far two people agree, stage by stage", charts.agreement(scorecard, chosen=stage, pickable=False)),
+        section(f"At {stage}", small(*notes)) if any(notes) else "",
+        section("How these numbers were made", small(*charts.method(scorecard))),
+    ]
+    return page(headline, parts, data=codec.plain(agreement_rows(scorecard)))
+
+
+def agreement_rows(scorecard: Scorecard) -> list[Row]:
+    """The figures of people at every stage, one a row."""
+    return [row for row in frames.rows(scorecard) if row["stage"] and row["figure"] in FIGURES]
+
 
 SHOWN = 25
 """Failures whose texts the report shows."""

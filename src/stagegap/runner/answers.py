@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from stagegap.model.answer import Output
-from stagegap.model.carry import Carry
-from stagegap.model.making import maker
+from stagegap.model.frozen import maker
+from stagegap.model.run import Carry
 from stagegap.runner.cases import Case
 from stagegap.runner.inputs import Call, Wiring
 from stagegap.runner.work import Cache, Carrier
-from stagegap.runner.writing import BACKLOG
+from stagegap.runner.writer import BACKLOG
 from stagegap.stages.protocol import Reply
 
 REMEMBERED = 2 * BACKLOG

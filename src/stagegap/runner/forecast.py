@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 
 from stagegap.model.estimate import Estimate, unmeasured
-from stagegap.model.past import PastCall
+from stagegap.model.run import PastCall
 from stagegap.runner.plan import Plan, PlannedStage
 from stagegap.runner.work import Work
+from stagegap.stages.endpoint import Priced
 from stagegap.stages.kinds import kind_of
-from stagegap.stages.prices import Priced
 from stagegap.stages.protocol import AsyncStage
 from stagegap.stats.intervals import predicted_total
 

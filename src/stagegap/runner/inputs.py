@@ -1,20 +1,33 @@
-"""What a stage is called with for a record: the one place where sources, conditions and failures meet."""
+"""What a stage is called with for a record, and the key of the call: sources, conditions and failures meet here
+only.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TypeAlias, cast
 
 from stagegap.model.answer import Answer, Output, Status
 from stagegap.model.cascade import Cascade, Kind, Source, Stage
-from stagegap.model.record import Record
-from stagegap.model.values import Json
-from stagegap.runner.keys import call_key
+from stagegap.model.record import Json, Record
 from stagegap.spec.expressions import Condition, ConditionError
-from stagegap.stages.canonical import digest
+from stagegap.stages.canonical import canonical, digest
 from stagegap.stages.corpus import Corpus
 from stagegap.stages.protocol import RECORD_INPUT, StageCode
+
+
+def call_key(fingerprint: str, material: Json, repeat: int) -> str:
+    """32 hex digits: a hash of the stage's fingerprint, its inputs in canonical form, and the repeat.
+
+    `material` is the inputs, with documents replaced by the hashes of their content.
+
+    >>> call_key("f", {"a": 1, "b": 2}, 0) == call_key("f", {"b": 2, "a": 1}, 0)
+    True
+    """
+    return sha256(canonical([fingerprint, material, repeat])).hexdigest()[:32]
+
 
 Settled: TypeAlias = Mapping[str, Output]
 """Outputs of a record by stage, as far as they are there."""

@@ -14,7 +14,7 @@ from stagegap.runner.answers import Known, Sorted
 from stagegap.runner.budget import Meter
 from stagegap.runner.cases import Case, Ready
 from stagegap.runner.inputs import Call
-from stagegap.runner.resources import Pools
+from stagegap.runner.prepare import Pools
 from stagegap.stages.protocol import AsyncStage, BatchStage, warm
 
 Pair: TypeAlias = tuple[Case, Output]

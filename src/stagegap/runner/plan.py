@@ -9,10 +9,9 @@ from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.run import Cell
 from stagegap.runner.answers import Known
 from stagegap.runner.budget import is_paid
-from stagegap.runner.cases import Case, Cases
-from stagegap.runner.fresh import Nothing
+from stagegap.runner.cases import Case, Cases, repeats_of, scope_of
 from stagegap.runner.inputs import Wiring
-from stagegap.runner.scope import repeats_of, scope_of
+from stagegap.runner.reuse import Nothing
 from stagegap.runner.work import Cache, CellWork, Work
 from stagegap.stages.foundation import Foundation
 from stagegap.stages.person import PersonStage

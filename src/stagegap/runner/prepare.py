@@ -1,9 +1,12 @@
-"""From a cascade file to what a run executes: its records, corpora, stage code and cells."""
+"""From a cascade file to what a run executes: records, corpora, stage code, cells, and what stages share."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -14,10 +17,9 @@ from stagegap.exchange.records import read_documents, read_records
 from stagegap.metrics import CustomMetric
 from stagegap.model.answer import Answer, Label, Output, Reference
 from stagegap.model.cascade import Cascade, Limits, Stage
-from stagegap.model.record import Record
+from stagegap.model.record import Json, Record
 from stagegap.model.run import SYSTEM
 from stagegap.model.sources import CascadeFile
-from stagegap.model.values import Json
 from stagegap.runner.inputs import Settled, given_output, reader
 from stagegap.runner.work import CellWork
 from stagegap.stages.building import build
@@ -25,9 +27,59 @@ from stagegap.stages.canonical import digest
 from stagegap.stages.corpus import Corpus
 from stagegap.stages.foundation import named_digest
 from stagegap.stages.kinds import kind_of
-from stagegap.stages.pacing import Providers
+from stagegap.stages.pace import Providers
 from stagegap.stages.protocol import Inputs, StageCode
 from stagegap.stages.python import UserFunction, function_at
+
+
+class Pools:
+    """The pools of one run; who came first is served first, so that a large wish is not starved by small ones."""
+
+    def __init__(self, sizes: Mapping[str, int]) -> None:
+        self._free = dict(sizes)
+        self._waiting: deque[tuple[Mapping[str, int], asyncio.Future[None]]] = deque()
+
+    @contextlib.asynccontextmanager
+    async def hold(self, wanted: Mapping[str, int]) -> AsyncGenerator[None]:
+        """Wait until all that is wanted is free, and keep it meanwhile; nothing wanted waits for nobody."""
+        if not wanted:
+            yield
+            return
+        await self._take(wanted)
+        try:
+            yield
+        finally:
+            self._give_back(wanted)
+
+    async def _take(self, wanted: Mapping[str, int]) -> None:
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((wanted, turn))
+        self._serve()
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.cancelled():
+                self._serve()
+            else:
+                self._give_back(wanted)
+            raise
+
+    def _give_back(self, wanted: Mapping[str, int]) -> None:
+        for name, units in wanted.items():
+            self._free[name] += units
+        self._serve()
+
+    def _serve(self) -> None:
+        while self._waiting:
+            wanted, turn = self._waiting[0]
+            if not turn.done() and any(self._free[name] < units for name, units in wanted.items()):
+                return
+            self._waiting.popleft()
+            if not turn.done():
+                for name, units in wanted.items():
+                    self._free[name] -= units
+                turn.set_result(None)
+
 
 CUSTOM = "python:"
 """Begin of the name of a metric that is a user's function."""

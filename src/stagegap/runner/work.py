@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from stagegap.model.answer import Answer, Output, Status
-from stagegap.model.carry import Carried, Carry
 from stagegap.model.cascade import Cascade
 from stagegap.model.record import Record
-from stagegap.model.run import SYSTEM, Cell, RunStatus
+from stagegap.model.run import SYSTEM, Carried, Carry, Cell, RunStatus
 from stagegap.runner.budget import Budget
 from stagegap.stages.corpus import Corpus
 from stagegap.stages.protocol import StageCode

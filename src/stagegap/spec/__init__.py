@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stagegap.spec.editors import json_schema, write_schema
+from stagegap.spec.json_schema import json_schema, write_schema
 from stagegap.spec.load import load, restore
 from stagegap.spec.matrix import Matrix, load_matrix
 

@@ -9,15 +9,23 @@ from typing import cast
 
 from stagegap.errors import near_names
 from stagegap.model.cascade import Kind
-from stagegap.model.values import Json
+from stagegap.model.record import Json
 from stagegap.spec.documents import Sections
 from stagegap.spec.environment import is_secret
 from stagegap.spec.files import check_file, check_function
 from stagegap.spec.links import mark
 from stagegap.spec.nodes import Findings
-from stagegap.spec.outputs import LabelOutput, LabelsOutput, NumberOutput, ObjectOutput, RankingOutput, output_type
+from stagegap.spec.outputs import (
+    LabelOutput,
+    LabelsOutput,
+    NumberOutput,
+    ObjectOutput,
+    RankingOutput,
+    default_for,
+    mismatch,
+    output_type,
+)
 from stagegap.spec.schema import Stage, StageBase
-from stagegap.spec.scores import default_for, mismatch
 from stagegap.stages.foundation import VARIABLE, named_files
 from stagegap.stages.kinds import Draft, named
 from stagegap.stages.settings import Block, many, texts

@@ -2,20 +2,120 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import cast
 
 from stagegap.errors import SpecError
-from stagegap.model.sources import CascadeFile
-from stagegap.spec.build import build
-from stagegap.spec.checks import check
+from stagegap.model.cascade import Cascade, Limits, Outcome, Stage
+from stagegap.model.record import Json
+from stagegap.model.sources import CascadeFile, CorpusSource, RecordsSource, ReferencesSource
+from stagegap.spec import schema
+from stagegap.spec.checks import bar_of, check, is_recorded, metrics_of, names_of, written
 from stagegap.spec.documents import Sections, read
-from stagegap.spec.expand import absolute, elsewhere, expand
-from stagegap.spec.links import check_use, links
-from stagegap.spec.nodes import Entries, Findings
-from stagegap.spec.reading import read_text
+from stagegap.spec.expand import absolute, elsewhere, expand, relative
+from stagegap.spec.files import read_text
+from stagegap.spec.links import Links, check_use, links, ordered
+from stagegap.spec.nodes import Entries, Findings, plain
+from stagegap.spec.outputs import LabelOutput, LabelsOutput, Output, output_type
 from stagegap.spec.yaml import parse
+from stagegap.stages.canonical import canonical
+from stagegap.stages.settings import many
+
+
+def build(sections: Sections, links: Links, *, path: Path, guidelines: Mapping[str, str]) -> CascadeFile:
+    """The loaded file. `guidelines` holds the text of each stage's guideline file."""
+    folder = path.parent
+    resolved = cast("Mapping[str, Json]", plain(relative(sections.root, folder)))
+    assert sections.head, "a file with a problem is not built"
+    assert sections.records, "a file with a problem is not built"
+    assert sections.outcome, "a file with a problem is not built"
+    stage, _, metric = sections.outcome.score.partition(".")
+    judged = sections.stages[stage]
+    assert judged, "a file with a problem is not built"
+    cascade = Cascade(
+        name=sections.head.cascade,
+        noun=sections.head.noun,
+        evaluate=sections.head.evaluate,
+        stages=tuple(_stage(name, sections, links, guidelines) for name in ordered(links.parents)),
+        outcome=Outcome(
+            stage=stage,
+            metric=names_of(metrics_of(judged))[metric],
+            good=None if sections.outcome.good is None else bar_of(sections.outcome.good),
+        ),
+        targets={name: written(target) for name, target in sections.targets.items()},
+        human_baseline=written(sections.human_baseline),
+        providers={host: Limits(**limits.model_dump()) for host, limits in sections.providers.items() if limits},
+        resources=sections.head.resources,
+        fingerprint=fingerprint(resolved),
+    )
+    return CascadeFile(
+        path=str(path),
+        folder=str(folder),
+        cascade=cascade,
+        records=_records(sections.records),
+        corpora={name: _corpus(name, corpus) for name, corpus in sections.corpora.items() if corpus},
+        references=ReferencesSource(paths=many(sections.references.path)) if sections.references else None,
+        resolved=resolved,
+    )
+
+
+def fingerprint(resolved: Mapping[str, Json]) -> str:
+    """The hash of a resolved file: 64 hex digits, the same for the same content in any order of keys."""
+    return hashlib.sha256(canonical(resolved)).hexdigest()
+
+
+def _records(records: schema.Records) -> RecordsSource:
+    return RecordsSource(
+        paths=many(records.path),
+        id=records.id,
+        cluster=records.cluster,
+        split=records.split,
+        difficulty=records.difficulty,
+        slices=tuple(records.slices),
+    )
+
+
+def _corpus(name: str, corpus: schema.Corpus) -> CorpusSource:
+    return CorpusSource(name=name, paths=many(corpus.path), id=corpus.id, title=corpus.title, text=many(corpus.text))
+
+
+def _stage(name: str, sections: Sections, links: Links, guidelines: Mapping[str, str]) -> Stage:
+    stage = sections.stages[name]
+    assert isinstance(stage, schema.Stage), "a file with a problem is not built"
+    return Stage(
+        name=name,
+        uses=stage.uses,
+        is_recorded=is_recorded(stage),
+        inputs=links.inputs[name],
+        output=output_type(stage.output),
+        metrics=metrics_of(stage),
+        parameters=written(stage.with_, with_defaults=True),
+        rests_on=tuple(stage.rests_on),
+        score_rests_on=tuple(stage.score_rests_on),
+        when=stage.when,
+        when_reads=links.when_reads[name],
+        ask=stage.ask,
+        guideline=guidelines.get(name, ""),
+        warmup=stage.warmup,
+        form=stage.form,
+        choices_help=_help(stage.output),
+        repeats=stage.repeats,
+        batch=stage.batch,
+        concurrency=stage.concurrency,
+        timeout_s=stage.timeout,
+        connect_timeout_s=stage.connect_timeout,
+        silence_timeout_s=stage.silence_timeout,
+        limits=Limits(**stage.limits.model_dump()) if stage.limits else None,
+        resources=stage.resources,
+    )
+
+
+def _help(output: Output) -> dict[str, str]:
+    values = output.values if isinstance(output, LabelOutput | LabelsOutput) else None
+    return {value: text for value, text in values.items() if text} if isinstance(values, dict) else {}
 
 
 def load(path: Path, *, environment: Mapping[str, str]) -> CascadeFile:

@@ -12,12 +12,12 @@ from pydantic import Field
 
 from stagegap.errors import SpecError, near_names
 from stagegap.model.sources import CascadeFile
+from stagegap.spec.documents import validated
 from stagegap.spec.environment import substitute
 from stagegap.spec.expand import absolute, expand, merge
+from stagegap.spec.files import read_text
 from stagegap.spec.load import loaded
 from stagegap.spec.nodes import Entries, Entry, Findings, Scalar, child, quoted
-from stagegap.spec.reading import read_text
-from stagegap.spec.validate import validated
 from stagegap.spec.yaml import parse
 from stagegap.stages.settings import Block, Free, Text
 

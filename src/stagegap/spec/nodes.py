@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from stagegap.errors import Problem
-from stagegap.model.values import Json
+from stagegap.model.record import Json
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from typing import TypeAlias, cast
 
 from stagegap.errors import ConfigurationError, near_names
 from stagegap.model.cascade import Kind, OutputType
-from stagegap.model.making import maker
-from stagegap.model.values import Json
+from stagegap.model.frozen import maker
+from stagegap.model.record import Json
 from stagegap.stages.corpus import Corpus
 
 MAX_DEPTH = 100

@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from stagegap.model.answer import Status
 from stagegap.model.cascade import Stage
 from stagegap.stages.failures import Failure
-from stagegap.stages.pacing import Providers, Rate
+from stagegap.stages.pace import Providers, Rate
 from stagegap.stages.protocol import Reply
-from stagegap.stages.retrying import RETRIES, wait_before
+from stagegap.stages.retries import RETRIES, wait_before
 
 Ask = Callable[[], Awaitable[Reply | Failure]]
 

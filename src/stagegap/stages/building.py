@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from stagegap.model.cascade import Stage
-from stagegap.model.values import Json
+from stagegap.model.record import Json
 from stagegap.stages.canonical import digest
 from stagegap.stages.corpus import Corpus
 from stagegap.stages.foundation import named_digest
 from stagegap.stages.kinds import Surroundings, kind_of
-from stagegap.stages.pacing import Providers
+from stagegap.stages.pace import Providers
 from stagegap.stages.protocol import Inputs, StageCode
 
 

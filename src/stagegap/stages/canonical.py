@@ -9,7 +9,7 @@ from typing import cast
 
 import orjson
 
-from stagegap.model.values import Json
+from stagegap.model.record import Json
 
 
 def canonical(value: Json) -> bytes:

@@ -17,7 +17,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import ModuleType
 
-from stagegap.model.values import Json
+from stagegap.model.record import Json
 from stagegap.stages.canonical import digest
 
 OURS = "stagegap"

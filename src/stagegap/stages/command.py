@@ -19,7 +19,7 @@ from pydantic import Field
 from stagegap.errors import ConfigurationError, RunStopped
 from stagegap.model.answer import Status
 from stagegap.model.cascade import Stage
-from stagegap.model.values import Json
+from stagegap.model.record import Json
 from stagegap.stages.acceptance import Check, Rejected, check_for, output_identity
 from stagegap.stages.answered import Answered
 from stagegap.stages.canonical import canonical, digest

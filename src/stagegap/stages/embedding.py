@@ -15,17 +15,15 @@ from numpy.typing import NDArray
 
 from stagegap.model.answer import Status
 from stagegap.model.cascade import Stage
-from stagegap.model.values import Json
+from stagegap.model.record import Json
 from stagegap.stages.attempts import Attempts
 from stagegap.stages.canonical import digest
-from stagegap.stages.corpus import Corpus
-from stagegap.stages.endpoint import Endpoint
+from stagegap.stages.corpus import Corpus, Shelf
+from stagegap.stages.endpoint import Endpoint, TokenPrice
 from stagegap.stages.failures import UNREADABLE, Failure, failure_of
-from stagegap.stages.pacing import Providers
+from stagegap.stages.pace import Providers
 from stagegap.stages.patience import Patience
-from stagegap.stages.prices import TokenPrice
 from stagegap.stages.protocol import Inputs, Reply
-from stagegap.stages.shelf import Shelf
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI

@@ -1,22 +1,130 @@
-"""Where a model answers: the address, and the key that is read at the first call and never shown."""
+"""Where a model answers, what its tokens cost, and the key that is read at the first call and never shown."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 from urllib.parse import urlsplit, urlunsplit
 
 from stagegap.errors import ConfigurationError, RunStopped
 from stagegap.model.cascade import Stage
+from stagegap.model.record import Json
 from stagegap.stages.failures import Failure, Meaning
 from stagegap.stages.patience import Patience
 from stagegap.stages.protocol import Reply
-from stagegap.stages.secrets import redacted, variable
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
-    from stagegap.stages.wire import Heed
+    from stagegap.stages.conversation import Heed
+
+
+MOST_CHARACTERS = 500
+
+
+def variable(reference: Json) -> str:
+    """The name of the environment variable that a secret stands for; "" where there is none.
+
+    >>> variable({"$env": "KEY"}), variable("text")
+    ('KEY', '')
+    """
+    return str(reference.get("$env", "")) if isinstance(reference, Mapping) else ""
+
+
+def variables(value: Json) -> set[str]:
+    """The names of all secrets in a value."""
+    if isinstance(value, Mapping):
+        name = variable(value)
+        return {name} if name else {variable for item in value.values() for variable in variables(item)}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return {variable for item in value for variable in variables(item)}
+    return set()
+
+
+def value_of(name: str, environment: Mapping[str, str], *, stage: str) -> str:
+    """The value of a secret. Raises: ConfigurationError when it is not set."""
+    value = environment.get(name, "")
+    if not value:
+        raise ConfigurationError(f"Stage {stage!r} needs the environment variable {name}, which is not set.")
+    return value
+
+
+def redacted(text: str, secrets: Iterable[str]) -> str:
+    """The text on one line, at most 500 characters, without the secrets.
+
+    >>> redacted("wrong key:\\n sk-1", ["sk-1", ""])
+    'wrong key: ***'
+    """
+    for secret in secrets:
+        if secret:
+            text = text.replace(secret, "***")
+    return " ".join(text.split())[:MOST_CHARACTERS]
+
+
+MILLION = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPrice:
+    """US dollars for a million tokens."""
+
+    read: float
+    written: float
+
+    def cost(self, tokens_in: int, tokens_out: int) -> float:
+        """US dollars.
+
+        >>> TokenPrice(2.0, 8.0).cost(1_000, 500)
+        0.006
+        """
+        return (self.read * tokens_in + self.written * tokens_out) / MILLION
+
+
+LIST_PRICES = {
+    "gpt-4o": TokenPrice(2.5, 10.0),
+    "gpt-4o-mini": TokenPrice(0.15, 0.6),
+    "gpt-4.1": TokenPrice(2.0, 8.0),
+    "gpt-4.1-mini": TokenPrice(0.4, 1.6),
+    "gpt-4.1-nano": TokenPrice(0.1, 0.4),
+    "gpt-5": TokenPrice(1.25, 10.0),
+    "gpt-5.1": TokenPrice(1.25, 10.0),
+    "gpt-5.4": TokenPrice(2.5, 15.0),
+    "gpt-5-mini": TokenPrice(0.25, 2.0),
+    "gpt-5-nano": TokenPrice(0.05, 0.4),
+    "o3": TokenPrice(2.0, 8.0),
+    "o4-mini": TokenPrice(1.1, 4.4),
+}
+"""List prices of api.openai.com in March 2026, uncached input, standard tier; a stage's `price` overrides them."""
+
+
+@runtime_checkable
+class Priced(Protocol):
+    """Code of a stage whose calls may cost money."""
+
+    @property
+    def has_price(self) -> bool:
+        """True when what a call cost is known afterwards."""
+        ...
+
+    def call_cost(self, tokens_in: int | None, tokens_out: int | None) -> float | None:
+        """US dollars of a call with so many tokens; None where it can't be known."""
+        ...
+
+
+def token_price(given: Json, model: str, *, is_official: bool) -> TokenPrice | None:
+    """The price of a model: the file's own, otherwise that of the list; None when it is unknown.
+
+    A name of the list behind another address says nothing about the price there. A dated model, as
+    gpt-4o-2024-08-06, costs what its name without the date costs.
+    """
+    if isinstance(given, Mapping):
+        return TokenPrice(cast("float", given["input"]), cast("float", given["output"]))
+    if not is_official:
+        return None
+    undated = model.rstrip("0123456789-") if model[-11:-10] == "-" and model[-10:].count("-") == 2 else model
+    return LIST_PRICES.get(model) or LIST_PRICES.get(undated)
+
 
 OFFICIAL = "https://api.openai.com/v1"
 ADDRESS = "OPENAI_BASE_URL"
@@ -56,7 +164,7 @@ class Endpoint:
         import httpx2
         from openai import AsyncOpenAI, DefaultAioHttpClient
 
-        from stagegap.stages.wire import bounded
+        from stagegap.stages.conversation import bounded
 
         key = self._environment.get(self._key_name, "")
         if not key and (self._is_key_named or self.is_official):

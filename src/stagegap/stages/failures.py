@@ -52,7 +52,7 @@ def failure_of(error: Exception, patience: Patience) -> Failure | None:
     """The meaning of an error that the client raised; None for what is no fault of the provider."""
     import openai
 
-    from stagegap.stages.wire import TooLarge, Unasked
+    from stagegap.stages.conversation import TooLarge, Unasked
 
     match error:
         case openai.APIStatusError():

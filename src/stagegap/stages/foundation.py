@@ -11,7 +11,7 @@ from hashlib import file_digest
 from pathlib import Path
 
 from stagegap.model.cascade import Stage
-from stagegap.model.values import Json
+from stagegap.model.record import Json
 from stagegap.stages.canonical import digest
 from stagegap.stages.kinds import kind_of
 from stagegap.stages.protocol import Coded, StageCode

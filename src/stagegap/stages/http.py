@@ -13,19 +13,18 @@ from pydantic import Discriminator, Field, StringConstraints, Tag
 from stagegap.errors import ConfigurationError, RunStopped, near_names
 from stagegap.model.answer import Status
 from stagegap.model.cascade import Stage
-from stagegap.model.values import Json
+from stagegap.model.record import Json
 from stagegap.stages.acceptance import Check, Rejected, check_for, output_identity
 from stagegap.stages.attempts import Attempts
 from stagegap.stages.canonical import canonical, digest
+from stagegap.stages.endpoint import redacted, value_of, variable, variables
 from stagegap.stages.failures import LIMITS, UNREADABLE, Failure, Meaning, may_pass
 from stagegap.stages.kinds import Draft, StageKind, Surroundings
-from stagegap.stages.pacing import Providers
+from stagegap.stages.pace import Providers
 from stagegap.stages.patience import Patience
-from stagegap.stages.picking import NotThere, picked
 from stagegap.stages.protocol import Inputs, Reply
-from stagegap.stages.secrets import redacted, value_of, variable, variables
 from stagegap.stages.settings import Block, Free, Parameters, Problem, Secret, Text, address_problem, shape
-from stagegap.stages.templates import TemplateError, ValueTemplate
+from stagegap.stages.templates import NotThere, TemplateError, ValueTemplate, picked
 
 if TYPE_CHECKING:
     from aiohttp import ClientResponse, ClientSession

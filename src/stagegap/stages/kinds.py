@@ -13,9 +13,9 @@ from typing import TypeVar
 
 from stagegap.errors import ConfigurationError, near_names
 from stagegap.model.cascade import OutputType, Stage
-from stagegap.model.values import Json
+from stagegap.model.record import Json
 from stagegap.stages.corpus import Corpus
-from stagegap.stages.pacing import Providers
+from stagegap.stages.pace import Providers
 from stagegap.stages.protocol import Inputs, StageCode
 from stagegap.stages.settings import Block, Parameters, Points, Problem, pointers
 

@@ -10,21 +10,29 @@ from pydantic import Field
 
 from stagegap.model.answer import Status
 from stagegap.model.cascade import Kind, Stage
-from stagegap.model.values import Json
+from stagegap.model.record import Json
 from stagegap.stages.acceptance import Check, Rejected, check_for, output_identity
 from stagegap.stages.attempts import Attempts
 from stagegap.stages.canonical import digest
-from stagegap.stages.conversing import ANSWER, Chat, Conversation, Responses, Said, Settings, answer_schema, confidence
-from stagegap.stages.endpoint import Endpoint
+from stagegap.stages.conversation import (
+    ANSWER,
+    Chat,
+    Conversation,
+    Responses,
+    Said,
+    Settings,
+    answer_schema,
+    confidence,
+)
+from stagegap.stages.endpoint import Endpoint, token_price
 from stagegap.stages.failures import FAILED, UNREADABLE, Failure, failure_of
 from stagegap.stages.kinds import Draft, StageKind, Surroundings
-from stagegap.stages.mending import read_answer
-from stagegap.stages.pacing import Providers
+from stagegap.stages.pace import Providers
 from stagegap.stages.patience import Patience
-from stagegap.stages.prices import token_price
-from stagegap.stages.prompts import Prompt, PromptError
 from stagegap.stages.protocol import Inputs, Reply
+from stagegap.stages.repair import read_answer
 from stagegap.stages.settings import Block, Parameters, Points, Problem, Secret, Text, address_problem
+from stagegap.stages.templates import Prompt, PromptError
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI

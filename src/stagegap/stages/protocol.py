@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias, runtime_checkable
 
 from stagegap.model.answer import Status
-from stagegap.model.values import Json
+from stagegap.model.record import Json
 from stagegap.stages.code import Code
 
 Inputs: TypeAlias = Mapping[str, Json]

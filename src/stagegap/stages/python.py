@@ -19,8 +19,8 @@ from typing import Annotated, cast
 from stagegap.errors import ConfigurationError, near_names
 from stagegap.model.answer import Status
 from stagegap.model.cascade import Stage
-from stagegap.model.making import maker
-from stagegap.model.values import Json
+from stagegap.model.frozen import maker
+from stagegap.model.record import Json
 from stagegap.stages.acceptance import Accepted, Check, Rejected, check_for, output_identity, plain
 from stagegap.stages.answered import Answered, is_batch
 from stagegap.stages.canonical import digest

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from stagegap.model.answer import Status
 from stagegap.model.cascade import Stage
-from stagegap.model.values import Json
+from stagegap.model.record import Json
 from stagegap.stages.acceptance import Rejected, check_for, output_identity
 from stagegap.stages.canonical import digest
 from stagegap.stages.corpus import Corpus

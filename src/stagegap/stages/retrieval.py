@@ -17,12 +17,11 @@ from pydantic import Field
 from stagegap.errors import ConfigurationError, near_names
 from stagegap.model.cascade import Kind, Stage
 from stagegap.stages.canonical import digest
-from stagegap.stages.corpus import Corpus
+from stagegap.stages.corpus import Corpus, Shelf
 from stagegap.stages.embedding import build_embedding
 from stagegap.stages.kinds import Draft, StageKind, Surroundings
 from stagegap.stages.protocol import Inputs, Reply, StageCode
 from stagegap.stages.settings import Block, Name, Parameters, Problem, Secret, Text, address_problem
-from stagegap.stages.shelf import Shelf
 
 Untyped: TypeAlias = Any
 """An object of scipy, scikit-learn or bm25s: they ship no types."""

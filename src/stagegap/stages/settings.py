@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag
 
 from stagegap.model.provenance import Role
-from stagegap.model.values import Json
+from stagegap.model.record import Json
 
 
 class Block(BaseModel):

@@ -1,18 +1,108 @@
-"""Values made from a stage's inputs: the body of a request, with Jinja2 in its texts."""
+"""Prompts and request bodies from a stage's inputs, by Jinja2 in a sandbox, and one place of an answer by a path."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stagegap.model.values import Json
+from stagegap.errors import ConfigurationError, near_names
+from stagegap.model.cascade import Stage
+from stagegap.model.record import Json
 from stagegap.stages.protocol import Inputs
 
 if TYPE_CHECKING:
     from jinja2 import Template
     from jinja2.sandbox import SandboxedEnvironment
+
+
+def joined(values: Iterable[Json]) -> str:
+    """All text in the values, one line a value; null adds nothing.
+
+    >>> joined(["Tent", None, ["a", {"b": 2}]])
+    'Tent\\na\\n2'
+    """
+    return "\n".join(part for value in values for part in _parts(value))
+
+
+def _parts(value: Json) -> Iterable[str]:
+    if value is None:
+        return ()
+    if isinstance(value, str):
+        return (value,)
+    if isinstance(value, Mapping):
+        return (part for item in value.values() for part in _parts(item))
+    if isinstance(value, Sequence):
+        return (part for item in value for part in _parts(item))
+    return (str(value),)
+
+
+class NotThere(ValueError):
+    """A place that a value does not have; the message names it."""
+
+
+def picked(value: Json, path: str) -> Json:
+    """What stands at the path: keys of objects and positions of lists, with dots between. Raises: NotThere.
+
+    >>> picked({"data": [{"label": "spam"}]}, "data.0.label")
+    'spam'
+    """
+    member = value
+    parts = path.split(".")
+    for number, part in enumerate(parts, 1):
+        if isinstance(member, Mapping) and part in member:
+            member = member[part]
+        elif isinstance(member, list) and part.isdecimal() and int(part) < len(member):
+            member = member[int(part)]
+        else:
+            raise NotThere(f"the answer has no {'.'.join(parts[:number])}")
+    return member
+
+
+CHOICES = "choices"
+"""Variable with the values of a `label` or `labels` stage, for prompts that list them."""
+
+
+class PromptError(ValueError):
+    """A template that can't be filled for a record; the message is one sentence."""
+
+
+class Prompt:
+    """A template of one stage."""
+
+    def __init__(self, stage: Stage, *, path: Path) -> None:
+        """Read and compile. Raises: ConfigurationError for a missing file, a syntax error, an unknown variable."""
+        from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, meta
+        from jinja2.sandbox import SandboxedEnvironment
+
+        start = f"Stage {stage.name!r}: the prompt {path}"
+        try:
+            self.text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigurationError(f"{start} can't be read: {error}.") from None
+        sandbox = SandboxedEnvironment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+        variables = {*stage.inputs, CHOICES}
+        try:
+            unknown = sorted(meta.find_undeclared_variables(sandbox.parse(self.text)) - variables)
+            self._template: Template = sandbox.from_string(self.text)
+        except TemplateSyntaxError as error:
+            raise ConfigurationError(f"{start}:{error.lineno} is no template: {error.message}") from None
+        if unknown:
+            near = near_names(unknown[0], variables)
+            raise ConfigurationError(f"{start} uses {unknown[0]!r}, which is no input of the stage. {near}")
+        self._name = path.name
+        self._choices = list(stage.output.values)
+        self._failures = (TemplateError, TypeError, ValueError, LookupError, ArithmeticError)
+
+    def fill(self, inputs: Inputs) -> str:
+        """The prompt for one record. Raises: PromptError."""
+        try:
+            return self._template.render({CHOICES: self._choices, **inputs})
+        except self._failures as error:
+            raise PromptError(f"the prompt {self._name} can't be filled: {error}") from None
+
 
 _WHOLE = re.compile(r"\s*\{\{\s*([A-Za-z_]\w*)\s*\}\}\s*", re.ASCII)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from stagegap.stats.clusters import clustered_error, clusters, distinct
 from stagegap.stats.distributions import t_cdf
-from stagegap.stats.multiple import benjamini_yekutieli
+from stagegap.stats.significance import benjamini_yekutieli
 
 FEWEST_ANNOTATORS = 3
 FEWEST_ITEMS = 30

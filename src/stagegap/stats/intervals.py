@@ -1,4 +1,4 @@
-"""Intervals of one proportion, one mean, and one difference of paired proportions."""
+"""Intervals of one proportion, mean or product, of weighted means, and of differences of paired proportions."""
 
 from __future__ import annotations
 
@@ -202,3 +202,75 @@ def _tango_statistic(up: float, down: float, n: float, delta: float) -> float:
     if variance <= 0:
         return 0.0 if abs(distance) < 1e-15 else math.copysign(math.inf, distance)
     return distance / math.sqrt(variance)
+
+
+def product(a: Estimate, b: Estimate) -> Estimate:
+    """A times b for two independent estimates, b a share, with an interval from their intervals.
+
+    MOVER: the squares of the distances of the limits add up, each weighted by the other value (Zou & Donner 2008).
+    Where one of the two is certain, the interval is the other's, times it. A negative a turns the limits of b round.
+
+    >>> def share(value, low, high): return Estimate(value=value, low=low, high=high, n=50, method="x")
+    >>> e = product(share(0.5, 0.4, 0.6), share(0.2, 0.2, 0.2))
+    >>> round(e.low, 3), round(e.value, 3), round(e.high, 3)
+    (0.08, 0.1, 0.12)
+    """
+    for part in (a, b):
+        if not part.is_measured:
+            return unmeasured(part.method, n=part.n)
+    value = a.value * b.value
+    down, up = (b.value - b.low, b.high - b.value) if a.value >= 0 else (b.high - b.value, b.value - b.low)
+    below = math.hypot(b.value * (a.value - a.low), a.value * down)
+    above = math.hypot(b.value * (a.high - a.value), a.value * up)
+    return Estimate(
+        value=value,
+        low=max(0.0 if a.low >= 0 else -1.0, value - below),
+        high=min(1.0, value + above),
+        n=a.n,
+        method=f"product of two estimates (MOVER): {a.method}; {b.method}",
+        level=a.level,
+        clusters=a.clusters,
+    )
+
+
+Floats = NDArray[np.float64]
+
+
+def hajek(values: Floats, chances: Floats, units: Clusters, *, level: float = 0.95) -> Estimate:
+    """The mean of all records from those that were drawn, each weighted by one over its chance (Hájek 1971).
+
+    The sum of the weights stands in for the number of records, which the Horvitz-Thompson mean would need and which
+    makes that mean the noisier one (Särndal, Swensson & Wretman 1992, section 5.7). The spread is that of the
+    linearised sum over independent units, as if they were drawn with replacement, which is cautious. 0/1 values get
+    Wilson's interval on the effective n (Korn & Graubard 1998), other scores Student's, cut off at 0 and 1.
+    NaN in `values` is left out. Raises: ValueError for a chance that is not above 0 and at most 1.
+
+    >>> from stagegap.stats.clusters import clusters
+    >>> found = hajek(np.array([1.0, 1.0, 0.0]), np.array([0.5, 0.5, 0.1]), clusters("abc"))
+    >>> round(found.value, 4)
+    0.2857
+    """
+    known = ~np.isnan(values)
+    values, chances, codes = values[known], chances[known], units.codes[known]
+    if not ((chances > 0) & (chances <= 1)).all():
+        raise ValueError("a chance lies above 0 and is at most 1")
+    n, count = len(values), distinct(codes)
+    if count < 2:
+        return unmeasured(f"too few: {n} {'record' if n == 1 else 'records'} of {count} independent units", n=n)
+    weights = 1 / chances
+    total = float(weights.sum())
+    value = float((weights * values).sum()) / total
+    sums = np.bincount(codes, weights=weights * (values - value) / total)
+    variance = float((sums**2).sum()) * count / (count - 1)
+    independent = None if units.are_records else count
+    method = f"Hájek{few_clusters(count) if independent else ''}"
+    if np.isin(values, (0.0, 1.0)).all():
+        kish = total**2 / float((weights**2).sum())
+        effective = min(float(n), kish if variance == 0 else value * (1 - value) / variance)
+        named = f"{method}, Wilson on the effective n"
+        return wilson(value, n=n, effective_n=effective, clusters=independent, level=level, method=named)
+    half = t_quantile((1 + level) / 2, count - 1) * math.sqrt(variance)
+    low, high = max(0.0, value - half), min(1.0, value + half)
+    return Estimate(
+        value=value, low=low, high=high, n=n, method=f"{method}, Student", level=level, clusters=independent
+    )

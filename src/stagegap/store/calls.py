@@ -1,4 +1,4 @@
-"""Which calls were ever answered, kept in memory: a look-up of an unknown call never touches the file."""
+"""Which calls were ever answered, what they took and cost; a look-up of an unknown call never touches the file."""
 
 from __future__ import annotations
 
@@ -9,11 +9,65 @@ from contextlib import contextmanager
 import numpy as np
 from numpy.typing import NDArray
 
+from stagegap.model.run import SYSTEM, PastCall, StageSpending
+from stagegap.store import json_text
 from stagegap.store.attach import Attachment, Session
 from stagegap.store.drain import Drainer
 from stagegap.store.journal import Journal
 from stagegap.store.labels import applied
-from stagegap.store.outputs import NEWER
+from stagegap.store.outputs import CACHEABLE, NEWER
+
+NEWEST = 1_000
+"""Calls that are looked at: enough for a mean within a few per cent, and young."""
+
+
+def past_calls(session: Session, runs: Sequence[str], stage: str) -> list[PastCall]:
+    """The newest calls of a stage that were made in these runs and answered, newest first."""
+    rows = session.rows(
+        f"""select o.latency_ms, o.tokens_in, o.tokens_out from output o
+        where o.run in (select id from run where replace(key::varchar, '-', '') in
+                (select unnest(from_json_strict(?::varchar, '["VARCHAR"]'))))
+            and o.stage in (select id from stage where name = ?)
+            and not o.cached and o.latency_ms is not null and o.status in {CACHEABLE}
+        order by o.seq desc limit {NEWEST}""",
+        json_text.write(list(runs)).decode(),
+        json_text.plain(stage),
+    )
+    return [PastCall(latency_ms=ms, tokens_in=read, tokens_out=written) for ms, read, written in rows]
+
+
+def spent(session: Session, cascade: str) -> dict[str, float]:
+    """US dollars by run, of all calls that were made for it; answers from the cache cost nothing."""
+    rows = session.rows(
+        """select replace(r.key::varchar, '-', ''), sum(o.cost) from output o
+            join run r on r.id = o.run join cascade c on c.id = r.cascade
+        where c.name = ? and not o.cached and o.cost is not null group by all""",
+        json_text.plain(cascade),
+    )
+    return dict(rows)
+
+
+def by_stage(session: Session, runs: Sequence[str]) -> dict[tuple[str, str], StageSpending]:
+    """What the system's answers cost and took when they were made, by run and stage, cached answers included.
+
+    An answer that came from the cache carries what it took then, so that a stage's price is the same in every run.
+    """
+    rows = session.rows(
+        """select replace(r.key::varchar, '-', ''), s.name,
+            avg(o.cost), count(o.cost), median(o.latency_ms), count(o.latency_ms)
+        from (select * from output
+              where run in (select id from run where key in (select unnest(?::uuid[])))
+                  and cell in (select id from cell where name = ?)
+              qualify row_number() over (partition by run, stage, record, repeat order by seq desc) = 1) o
+            join run r on r.id = o.run join stage s on s.id = o.stage group by all""",
+        list(runs),
+        str(SYSTEM),
+    )
+    return {
+        (run, stage): StageSpending(cost=cost, priced=priced, latency_ms=latency, timed=timed)
+        for run, stage, cost, priced, latency, timed in rows
+    }
+
 
 _Heads = NDArray[np.uint64]
 _Numbers = NDArray[np.int64]

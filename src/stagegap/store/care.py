@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 
 from stagegap.errors import StoreError
-from stagegap.store import labels, noticing, seen, tags
+from stagegap.store import card_events, labels, seen, tags
 from stagegap.store.attach import Attachment, Session, explained, quoted
 from stagegap.store.facts import Finding, Rebuilt
 from stagegap.store.journal import Journal, Kind
@@ -127,7 +127,7 @@ def _copies(session: Session) -> list[tuple[Kind, list[tuple[str, bytes]]]]:
         ("label", labels.copies(session)),
         ("tag", tags.copies(session)),
         ("seen", seen.copies(session)),
-        ("oddity", noticing.copies(session)),
+        ("oddity", card_events.copies(session)),
     ]
 
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 import duckdb
 
 from stagegap.errors import StoreError
-from stagegap.store import copies, labels, noticing, outputs, seen, tags
+from stagegap.store import card_events, copies, labels, outputs, seen, tags
 from stagegap.store.attach import Attachment, Session
 from stagegap.store.journal import Journal, Op
 
@@ -179,7 +179,7 @@ class Drainer:
         self._wake.clear()
 
 
-_PEOPLE = (("label", labels.apply), ("tag", tags.apply), ("seen", seen.apply), ("oddity", noticing.apply))
+_PEOPLE = (("label", labels.apply), ("tag", tags.apply), ("seen", seen.apply), ("oddity", card_events.apply))
 
 
 class _Flipped(Exception):

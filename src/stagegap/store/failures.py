@@ -1,4 +1,4 @@
-"""The list of failures of a run: derived, replaced as a whole, read in pages by key."""
+"""The list of failures of a run, read in pages by key, with all that reading them needs."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from dataclasses import fields
 
 from stagegap.model.failure import Failure, FailurePage, Wanted
-from stagegap.store import text
-from stagegap.store.attach import Session
+from stagegap.model.notes import OddityEvent, Seen, TagEvent
+from stagegap.store import card_events, json_text, seen, tags
+from stagegap.store.attach import Attachment, Session
+from stagegap.store.drain import Drainer
+from stagegap.store.journal import Journal
 from stagegap.store.runs import identify, intern_stage
 
 PAGE = 200
@@ -50,7 +53,7 @@ def _insert(session: Session, key: int, cascade: int, failures: Sequence[Failure
         order by s.id, f.place""",
         key,
         cascade,
-        text.write({"place": places, **columns}).decode(),
+        json_text.write({"place": places, **columns}).decode(),
     )
 
 
@@ -58,11 +61,11 @@ def page(session: Session, run: str, wanted: Wanted, *, after: int) -> FailurePa
     """At most 200 failures whose place comes after `after`, with the number of all that are wanted."""
     chosen, values = _chosen(wanted)
     total, before = session.rows(
-        f"select count(*), count(*) filter (f.place <= ?) {chosen}", after, text.plain(run), *values
+        f"select count(*), count(*) filter (f.place <= ?) {chosen}", after, json_text.plain(run), *values
     )[0]
     rows = session.rows(
         f"select f.place, {_ROW} {chosen} and f.place > ? order by f.place limit {PAGE + 1}",
-        text.plain(run),
+        json_text.plain(run),
         *values,
         after,
     )
@@ -78,13 +81,17 @@ def page(session: Session, run: str, wanted: Wanted, *, after: int) -> FailurePa
 def place(session: Session, run: str, wanted: Wanted, record: str) -> int | None:
     """The place of a record among the wanted ones, None when it is none of them."""
     chosen, values = _chosen(wanted)
-    rows = session.rows(f"select f.place {chosen} and r.name = ?", text.plain(run), *values, text.plain(record))
+    rows = session.rows(
+        f"select f.place {chosen} and r.name = ?", json_text.plain(run), *values, json_text.plain(record)
+    )
     return rows[0][0] if rows else None
 
 
 def of_record(session: Session, run: str, record: str) -> list[Failure]:
     """The stages at which a record is not acceptable."""
-    rows = session.rows(f"select {_ROW} {_FROM} and r.name = ? order by f.place", text.plain(run), text.plain(record))
+    rows = session.rows(
+        f"select {_ROW} {_FROM} and r.name = ? order by f.place", json_text.plain(run), json_text.plain(record)
+    )
     return [_failure(row) for row in rows]
 
 
@@ -95,8 +102,8 @@ def scores_of(session: Session, run: str, record: str) -> dict[str, float]:
             """select s.name, v.value from score v join stage s on s.id = v.stage join run u on u.id = v.run
             join cell c on c.id = v.cell join record r on r.id = v.record
             where u.key = ?::uuid and c.name = 'system' and r.name = ? order by s.id""",
-            text.plain(run),
-            text.plain(record),
+            json_text.plain(run),
+            json_text.plain(record),
         )
     )
 
@@ -112,7 +119,7 @@ _TEXT = """ and f.record in (
 
 def _chosen(wanted: Wanted) -> tuple[str, list[object]]:
     """`from ... where ...` with the values after the run's key."""
-    sql, values = f"{_FROM} and s.name = ?", [text.plain(wanted.stage)]
+    sql, values = f"{_FROM} and s.name = ?", [json_text.plain(wanted.stage)]
     more: list[object] = [*values]
     if wanted.only_first_faults:
         sql += " and f.first_fault"
@@ -120,13 +127,13 @@ def _chosen(wanted: Wanted) -> tuple[str, list[object]]:
         sql += " and f.disagreed"
     if wanted.group is not None:
         sql += " and list_contains(f.groups, ?)"
-        more.append(text.plain(wanted.group))
+        more.append(json_text.plain(wanted.group))
     if wanted.among is not None:
         sql += " and r.name in (select unnest(?::varchar[]))"
-        more.append([text.plain(name) for name in wanted.among])
+        more.append([json_text.plain(name) for name in wanted.among])
     if wanted.text is not None:
         sql += _TEXT
-        more.append(text.write(wanted.text).decode()[1:-1])
+        more.append(json_text.write(wanted.text).decode()[1:-1])
     return sql, more
 
 
@@ -134,3 +141,73 @@ def _failure(row: Sequence[object]) -> Failure:
     named = dict(zip(_FIELDS, row, strict=True))
     # The columns have the types of the fields that they were put from.
     return Failure(**{**named, "groups": tuple(named["groups"])})  # pyright: ignore
+
+
+class Failing:
+    """The part of a store that the Failures page reads and writes; the same errors as `Store`."""
+
+    def __init__(self, journal: Journal, file: Attachment, drainer: Drainer) -> None:
+        self._journal = journal
+        self._file = file
+        self._drainer = drainer
+
+    def put(self, run: str, failed: Sequence[Failure]) -> None:
+        """Keep a run's failures in the place of older ones; per stage in the order given. Raises: NotFound."""
+        with self._file.writing() as session:
+            put(session, run, failed)
+
+    def page(self, run: str, wanted: Wanted, *, after: int = 0) -> FailurePage:
+        """At most 200 failures whose place comes after `after`, with the number of all that are wanted."""
+        with self._file.reading() as session:
+            return page(session, run, wanted, after=after)
+
+    def place(self, run: str, wanted: Wanted, record: str) -> int | None:
+        """The place of a record among the wanted ones, None when it is none of them."""
+        with self._file.reading() as session:
+            return place(session, run, wanted, record)
+
+    def of_record(self, run: str, record: str) -> list[Failure]:
+        """The stages at which a record is not acceptable."""
+        with self._file.reading() as session:
+            return of_record(session, run, record)
+
+    def scores_of(self, run: str, record: str) -> dict[str, float]:
+        """The kept scores of a record in the system cell, by stage."""
+        with self._file.reading() as session:
+            return scores_of(session, run, record)
+
+    def append_tags(self, cascade: str, events: Sequence[TagEvent]) -> None:
+        """Make events of tags durable, all or none; the same id again is no second one."""
+        if events:
+            self._journal.append("tag", [tags.pack(cascade, event) for event in events])
+            self._drainer.wake()
+
+    def tags(self, cascade: str, *, stage: str, annotator: str) -> list[TagEvent]:
+        """Every event of a person's tags at a stage, in order."""
+        with self._file.reading() as session:
+            return tags.find(session, self._journal, cascade, stage=stage, annotator=annotator)
+
+    def append_seen(self, cascade: str, event: Seen) -> None:
+        """Make durable that a person saw the answers to a record."""
+        self._journal.append("seen", [seen.pack(cascade, event)])
+        self._drainer.wake()
+
+    def seen(self, cascade: str, annotator: str) -> frozenset[str]:
+        """The records of a cascade whose answers that person has seen."""
+        with self._file.reading() as session:
+            return seen.records(session, self._journal, cascade, annotator)
+
+    def looks(self, cascade: str, record: str | None = None) -> list[Seen]:
+        """Every look of somebody at the answers to a record, or to any record of a cascade."""
+        with self._file.reading() as session:
+            return seen.looks(session, self._journal, cascade, record)
+
+    def append_oddity(self, cascade: str, event: OddityEvent) -> None:
+        """Make durable what a person said of a card. Raises: ValueError for a dismissal without a reason."""
+        self._journal.append("oddity", [card_events.pack(cascade, event)])
+        self._drainer.wake()
+
+    def oddities(self, cascade: str) -> list[OddityEvent]:
+        """Everything that people said of cards of a cascade, in order."""
+        with self._file.reading() as session:
+            return card_events.find(session, self._journal, cascade)

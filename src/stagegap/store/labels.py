@@ -1,4 +1,6 @@
-"""Labels: one operation each, which stays in the journal for ever; readers see the undrained tail at once."""
+"""Labels: one operation each, kept in the journal for ever, with every version of the guidelines they were made
+by.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +10,34 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, cast
 
 from stagegap.model.answer import LABEL_FIELDS, Answer, Fact, Field, Label
-from stagegap.model.values import Json
-from stagegap.store import kept, text
+from stagegap.model.queue import GuidelineVersion
+from stagegap.model.record import Json
+from stagegap.store import events, json_text
 from stagegap.store.attach import Session
 from stagegap.store.journal import Journal, Op
+from stagegap.store.runs import intern, intern_stage
+
+
+def put_guideline(session: Session, cascade: str, stage: str, version: GuidelineVersion) -> None:
+    """Keep a version; one that is there already keeps its time."""
+    with session.transaction():
+        owner = intern(session, "cascade", cascade)
+        session.run(
+            "insert into guideline select $1, $2, $3, $4, $5 where not exists"
+            " (from guideline where cascade = $1 and stage = $2 and hash = $3)",
+            owner, intern_stage(session, owner, stage), version.hash, version.text, version.since,
+        )  # fmt: skip
+
+
+def guideline_versions(session: Session, cascade: str, stage: str) -> list[GuidelineVersion]:
+    """The versions of a stage's guideline, oldest first."""
+    rows = session.rows(
+        "select g.hash, g.body, g.since from guideline g join cascade c on c.id = g.cascade"
+        " join stage s on s.id = g.stage where c.name = ? and s.name = ? order by g.since, g.rowid",
+        cascade, stage,
+    )  # fmt: skip
+    return [GuidelineVersion(hash=row[0], text=row[1], since=row[2]) for row in rows]
+
 
 _SQL_TYPES: Mapping[Field, str] = {
     Field.TEXT: "VARCHAR",
@@ -41,28 +67,28 @@ def pack(cascade: str, label: Label) -> tuple[str, bytes]:
             raise ValueError(f"{number} is no number that can be stored with a label")
     answer = label.answer
     for given in (*([answer] if answer else []), *label.also):
-        text.refuse_odd_numbers(given.value)
+        json_text.refuse_odd_numbers(given.value)
     fields: dict[str, Json] = {
         "cascade": cascade,
         **{name: getattr(label, name) for name in LABEL_FIELDS},
-        "value": None if answer is None else text.write(answer.value).decode(),
-        "facts": text.write([f.wordings for f in answer.facts]).decode() if answer and answer.facts else None,
+        "value": None if answer is None else json_text.write(answer.value).decode(),
+        "facts": json_text.write([f.wordings for f in answer.facts]).decode() if answer and answer.facts else None,
         "also": _answers(label.also),
     }
-    return text.plain(label.id), text.write(fields)
+    return json_text.plain(label.id), json_text.write(fields)
 
 
 def _answers(answers: Sequence[Answer]) -> str | None:
     rows: list[Json] = [[answer.value, [list(fact.wordings) for fact in answer.facts]] for answer in answers]
-    return text.write(rows).decode() if rows else None
+    return json_text.write(rows).decode() if rows else None
 
 
 def apply(session: Session, ops: Sequence[Op]) -> None:
     """Write label operations into the tables, inside the caller's transaction."""
-    kept.arrive(session, ops, shape=_SHAPE, table="label")
+    events.arrive(session, ops, shape=_SHAPE, table="label")
     own = ", ".join(_OWN)
     session.run(f"""
-        {kept.NAMES}
+        {events.NAMES}
         insert into stage select (select coalesce(max(id), 0) from stage) + row_number() over (order by seq), id, name
         from (select c.id, a.stage as name, min(a.seq) as seq from arrived a join cascade c on c.name = a.cascade
               group by all) n
@@ -97,12 +123,12 @@ def find(
 ) -> list[Label]:
     """Every label ever made there, in order, the undrained ones included; of one task where it is named."""
     filters = {"s.name": stage, "p.name": annotator, "l.queue": queue, "r.name": record}
-    chosen = {column: text.plain(value) for column, value in filters.items() if value is not None}
+    chosen = {column: json_text.plain(value) for column, value in filters.items() if value is not None}
     condition = "".join(f" and {column} = ?" for column in chosen)
     rows = session.rows(
         f"select l.seq, {_ROW} from label l {_JOINS}"
         f" where l.cascade = (select id from cascade where name = ?){condition} order by l.seq",
-        text.plain(cascade),
+        json_text.plain(cascade),
         *chosen.values(),
     )
     numbered = [(row[0], _row(row[1:])) for row in rows]
@@ -110,9 +136,9 @@ def find(
     late = [
         (seq, label)
         for seq, owner, label in tail(session, journal)
-        if owner == text.plain(cascade)
+        if owner == json_text.plain(cascade)
         and all(
-            want is None or text.plain(want) == have
+            want is None or json_text.plain(want) == have
             for want, have in zip(wanted, (label.stage, label.annotator, label.queue, label.record), strict=True)
         )
     ]
@@ -124,7 +150,7 @@ def asked_records(
     session: Session, journal: Journal, cascade: str, *, stages: Sequence[str], annotator: str
 ) -> set[str]:
     """The records at which that person was asked at one of the stages about the outputs of a run."""
-    owner, person = text.plain(cascade), text.plain(annotator)
+    owner, person = json_text.plain(cascade), json_text.plain(annotator)
     rows = session.rows(
         f"select distinct r.name from label l {_JOINS} where l.cascade = (select id from cascade where name = ?)"
         " and p.name = ? and l.run <> '' and s.name in (select unnest(?::varchar[]))",
@@ -141,10 +167,10 @@ def count(session: Session, journal: Journal, cascade: str) -> int:
     stored = session.rows(
         "select count(*) from label"
         " where cascade = (select id from cascade where name = ?) and task is distinct from 'judge'",
-        text.plain(cascade),
+        json_text.plain(cascade),
     )[0][0]
     late = tail(session, journal)
-    return stored + sum(owner == text.plain(cascade) and label.task == "produce" for _, owner, label in late)
+    return stored + sum(owner == json_text.plain(cascade) and label.task == "produce" for _, owner, label in late)
 
 
 def copies(session: Session) -> list[tuple[str, bytes]]:
@@ -164,7 +190,7 @@ def tail(session: Session, journal: Journal) -> list[tuple[int, str, Label]]:
     applied_ids = {
         row[0] for row in session.rows("select id from label where id in (select unnest(?::varchar[]))", ids)
     }
-    fresh = [(op.seq, cast("dict[str, Any]", text.read(op.body))) for op in ops if op.id not in applied_ids]
+    fresh = [(op.seq, cast("dict[str, Any]", json_text.read(op.body))) for op in ops if op.id not in applied_ids]
     return [(seq, fields["cascade"], _label(fields)) for seq, fields in fresh]
 
 
@@ -183,8 +209,10 @@ def _label(fields: Mapping[str, Any]) -> Label:
     plain = {name: fields[name] for name in LABEL_FIELDS if fields.get(name) is not None}
     answer = None
     if fields["value"] is not None:
-        answer = _answer(text.read(fields["value"]), text.read(fields["facts"]) if fields.get("facts") else [])
-    also = cast("list[tuple[Json, Any]]", text.read(fields["also"]) if fields.get("also") else [])
+        answer = _answer(
+            json_text.read(fields["value"]), json_text.read(fields["facts"]) if fields.get("facts") else []
+        )
+    also = cast("list[tuple[Json, Any]]", json_text.read(fields["also"]) if fields.get("also") else [])
     # The columns have the types of the fields that they were packed from.
     return Label(**plain, answer=answer, also=tuple(_answer(value, facts) for value, facts in also))
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from stagegap.model.expectation import Expectation
 from stagegap.model.provenance import RunTag
 from stagegap.model.record import Record
-from stagegap.store import records, text
+from stagegap.model.run import Expectation
+from stagegap.store import json_text, records
 from stagegap.store.attach import Attachment
 from stagegap.store.runs import identify, intern
 
@@ -33,11 +33,11 @@ class Origins:
             key = identify(session, run)[0]
             with session.transaction():
                 session.run("delete from provenance where run = ?", key)
-                session.run("insert into provenance values (?, ?)", key, text.plain(body))
+                session.run("insert into provenance values (?, ?)", key, json_text.plain(body))
                 for digest, content in texts.items():
                     session.run(
                         "insert into source_text select ?, ? where not exists (from source_text where digest = ?)",
-                        digest, text.plain(content), digest,
+                        digest, json_text.plain(content), digest,
                     )  # fmt: skip
 
     def body(self, run: str) -> str | None:
@@ -53,7 +53,7 @@ class Origins:
                 session.rows(
                     "select digest, body from source_text where digest in"
                     " (select unnest(from_json_strict(?::varchar, '[\"VARCHAR\"]')))",
-                    text.write(list(digests)).decode(),
+                    json_text.write(list(digests)).decode(),
                 )
             )
 
@@ -75,7 +75,7 @@ class Origins:
                     join record r on r.name = n.name and r.cascade = (select id from cascade where name = ?)
                     join record_version v on v.record = r.id and v.digest = n.digest
                     group by all order by 2""",
-                    digest, start, records.pack(members[start : start + CHUNK]).named(), text.plain(cascade),
+                    digest, start, records.pack(members[start : start + CHUNK]).named(), json_text.plain(cascade),
                 )  # fmt: skip
 
     def changed(self, then: str, now: str) -> list[str]:
@@ -102,7 +102,7 @@ class Origins:
             key = identify(session, event.run)[0]
             session.run(
                 "insert into run_tag values (?, ?, ?, ?, ?)",
-                key, text.plain(event.tag), text.plain(event.who), event.at, event.is_on,
+                key, json_text.plain(event.tag), json_text.plain(event.who), event.at, event.is_on,
             )  # fmt: skip
 
     def tags(self, cascade: str) -> dict[str, tuple[str, ...]]:
@@ -112,7 +112,7 @@ class Origins:
                 """select replace(r.key::varchar, '-', ''), t.tag, t.is_on
                 from run_tag t join run r on r.id = t.run join cascade c on c.id = r.cascade
                 where c.name = ? order by t.rowid""",
-                text.plain(cascade),
+                json_text.plain(cascade),
             )
         by_run: dict[str, dict[str, None]] = {}
         for run, tag, is_on in rows:
@@ -130,9 +130,9 @@ class Origins:
                 session.run(
                     "insert into expectation select ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
                     " where not exists (from expectation where id = ?)",
-                    hope.id, owner, text.plain(hope.place), hope.predicted, hope.low, hope.high,
-                    text.plain(hope.reason),
-                    text.plain(hope.who), hope.at, hope.baseline, hope.id,
+                    hope.id, owner, json_text.plain(hope.place), hope.predicted, hope.low, hope.high,
+                    json_text.plain(hope.reason),
+                    json_text.plain(hope.who), hope.at, hope.baseline, hope.id,
                 )  # fmt: skip
 
     def expectations(self, cascade: str) -> list[Expectation]:
@@ -141,7 +141,7 @@ class Origins:
             rows = session.rows(
                 """select e.id, e.place, e.predicted, e.low, e.high, e.reason, e.who, e.made_at, e.baseline
                 from expectation e join cascade c on c.id = e.cascade where c.name = ? order by e.rowid""",
-                text.plain(cascade),
+                json_text.plain(cascade),
             )
         # The columns have the types of the fields that they were written from.
         return [Expectation(**dict(zip(_EXPECTED, row, strict=True))) for row in rows]

@@ -9,7 +9,7 @@ from typing import Any
 
 from stagegap.model.answer import Output
 from stagegap.model.run import Cell
-from stagegap.store import text
+from stagegap.store import json_text
 from stagegap.store.attach import Session
 from stagegap.store.journal import Op
 from stagegap.store.rows import COLUMNS, SAME, SHAPE, answer, output
@@ -157,8 +157,8 @@ def find(session: Session, run: str, cell: Cell, stage: str, records: Sequence[s
         order by o.record, o.repeat""",
         run,
         str(cell),
-        text.plain(stage),
-        *([] if records is None else [text.write(list(records)).decode()]),
+        json_text.plain(stage),
+        *([] if records is None else [json_text.write(list(records)).decode()]),
     )
     return [output(row) for row in rows]
 
@@ -190,7 +190,7 @@ def of_records(session: Session, run: str, cell: Cell, stage: str, records: Sequ
             "select r.id, r.name from record r where r.cascade = (select cascade from run where key = ?::uuid)"
             " and r.name in (select unnest(from_json_strict(?::varchar, '[\"VARCHAR\"]')))",
             run,
-            text.write(list(records)).decode(),
+            json_text.write(list(records)).decode(),
         )
     )
     rows = session.rows(
@@ -198,7 +198,7 @@ def of_records(session: Session, run: str, cell: Cell, stage: str, records: Sequ
             semi join (select unnest(?::uinteger[]) as id) w on o.record = w.id
         where o.run = (select id from run where key = ?::uuid) and o.cell = (select id from cell where name = ?)
             and o.stage in (select id from stage where name = ?) and o.record between ? and ?""",
-        list(names), run, str(cell), text.plain(stage), min(names), max(names),
+        list(names), run, str(cell), json_text.plain(stage), min(names), max(names),
     )  # fmt: skip
     texts = _bodies(session, rows)
     return [answer(row, texts, record=names[row[-3]], stage=stage, repeat=row[-2], because=row[-1]) for row in rows]

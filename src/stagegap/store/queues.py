@@ -8,11 +8,11 @@ from hashlib import sha256
 from statistics import median
 from typing import Any, cast
 
-from stagegap.analysis.settling import digest
 from stagegap.errors import NotFound, StoreError
 from stagegap.model.answer import Answer, Label
 from stagegap.model.queue import Progress, Queue, QueueItem, Sitting
-from stagegap.store import labels, seen, text
+from stagegap.people.disagreements import digest
+from stagegap.store import json_text, labels, seen
 from stagegap.store.attach import Session
 from stagegap.store.journal import Journal
 from stagegap.store.runs import intern, intern_stage
@@ -36,7 +36,7 @@ def create(session: Session, queue: Queue, items: Sequence[QueueItem]) -> None:
                 unnest(p.sealed) as sealed
             from (select from_json_strict(?::varchar, '{"position":["UINTEGER"],"record":["VARCHAR"],
                 "payload":["VARCHAR"],"probability":["DOUBLE"],"sealed":["VARCHAR"]}') as p)""",
-            text.write(
+            json_text.write(
                 {
                     "position": [item.position for item in items],
                     "record": [item.record for item in items],
@@ -165,7 +165,7 @@ def _desk(session: Session, journal: Journal, queue: str, annotator: str, reader
     )
     own = _own_answers(own_labels) if purpose == "judge" else {}
     if purpose in ("overlap", "next"):
-        rows.sort(key=lambda row: sha256(text.plain(f"{queue}/{annotator}/{row[1]}").encode()).digest())
+        rows.sort(key=lambda row: sha256(json_text.plain(f"{queue}/{annotator}/{row[1]}").encode()).digest())
     return _Desk(
         order=[
             (row[0], row[1]) for row in rows if row[1] not in known and not _is_own(row[2], annotator, own.get(row[1]))
@@ -187,7 +187,7 @@ def _is_own(sealed: str | None, annotator: str, own: str | None) -> bool:
     """Say whether a person gave one of the two answers that are judged, or the same one: nobody judges their own."""
     if not sealed:
         return False
-    secret = cast("dict[str, Any]", text.read(sealed))
+    secret = cast("dict[str, Any]", json_text.read(sealed))
     return secret.get("author") == annotator or (own is not None and own in secret.get("answers", ()))
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from stagegap.model.record import Record
-from stagegap.store import text
+from stagegap.store import json_text
 from stagegap.store.attach import Session
 from stagegap.store.facts import RecordsImport
 from stagegap.store.runs import intern
@@ -34,7 +34,7 @@ class Packed:
 
     def named(self) -> str:
         """What says which records are new or changed, as JSON text."""
-        return text.write({"name": self.names, "digest": self.digests}).decode()
+        return json_text.write({"name": self.names, "digest": self.digests}).decode()
 
     def chosen(self, places: Sequence[int]) -> str:
         """The content of these records as JSON text."""
@@ -45,9 +45,9 @@ class Packed:
             "split": [record.split for record in records],
             "difficulty": [record.difficulty for record in records],
             "slices": [self.slices[place] for place in places],
-            "fields": [text.write(dict(record.fields)).decode() for record in records],
+            "fields": [json_text.write(dict(record.fields)).decode() for record in records],
         }
-        return text.write(columns).decode()
+        return json_text.write(columns).decode()
 
 
 def pack(records: Sequence[Record]) -> Packed:
@@ -56,7 +56,7 @@ def pack(records: Sequence[Record]) -> Packed:
     if len(set(names)) != len(names):
         double = next(name for place, name in enumerate(names) if name in names[:place])
         raise ValueError(f"the record {double!r} stands twice")
-    slices = [text.canonical(record.slices).decode() for record in records]
+    slices = [json_text.canonical(record.slices).decode() for record in records]
     digests = [_digest(record, of_slices) for record, of_slices in zip(records, slices, strict=True)]
     return Packed(names=names, digests=digests, slices=slices, records=records)
 
@@ -127,8 +127,8 @@ def find(session: Session, cascade: str, ids: Sequence[str] | None) -> list[Reco
         where r.cascade = (select id from cascade where name = ?) {chosen}
         qualify row_number() over (partition by r.id order by v.version desc) = 1
         order by v.position""",
-        text.plain(cascade),
-        *([] if ids is None else [text.write(list(ids)).decode()]),
+        json_text.plain(cascade),
+        *([] if ids is None else [json_text.write(list(ids)).decode()]),
     )
     return [_record(row) for row in rows]
 
@@ -137,7 +137,7 @@ def set_digest(chunks: Sequence[Packed]) -> str:
     """One hash for all records of these chunks, in their order: of their ids and contents."""
     hasher = hashlib.blake2b(digest_size=16)
     for chunk in chunks:
-        hasher.update(text.write([chunk.names, chunk.digests]))
+        hasher.update(json_text.write([chunk.names, chunk.digests]))
     return hasher.hexdigest()
 
 
@@ -154,8 +154,8 @@ def find_set(session: Session, digest: str) -> list[Record]:
 
 
 def _digest(record: Record, slices: str) -> str:
-    content = text.write(
-        [record.cluster, record.split, record.difficulty, slices, text.canonical(record.fields).decode()]
+    content = json_text.write(
+        [record.cluster, record.split, record.difficulty, slices, json_text.canonical(record.fields).decode()]
     )
     return hashlib.blake2b(content, digest_size=16).hexdigest()
 
@@ -164,9 +164,9 @@ def _record(row: Sequence[Any]) -> Record:
     name, cluster, split, difficulty, slices, fields = row
     return Record(
         id=name,
-        fields=cast("dict[str, Any]", text.read(fields)),
+        fields=cast("dict[str, Any]", json_text.read(fields)),
         cluster=cluster,
         split=split,
         difficulty=difficulty,
-        slices=cast("dict[str, str]", text.read(slices)),
+        slices=cast("dict[str, str]", json_text.read(slices)),
     )

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from stagegap.model.answer import Output, Status
-from stagegap.model.making import maker
+from stagegap.model.frozen import maker
+from stagegap.model.record import Json
 from stagegap.model.run import Cell
-from stagegap.model.values import Json
-from stagegap.store import text
+from stagegap.store import json_text
 
 _made = maker(Output)
 _STATUS = {status.value: status for status in Status}
@@ -67,8 +67,8 @@ def pack(run: str, cell: Cell, outputs: Sequence[Output]) -> tuple[str, bytes]:
     short = {name: _shortened(name, column) for name, column in columns.items()}
     if len(set(records)) != len(outputs):
         _refuse_doubles(outputs)
-    identity = text.write([run, str(cell), *(short[name] for name in ("stage", "record", "repeat", "status"))])
-    body = text.write({"run": run, "cell": str(cell), "n": len(outputs), **short})
+    identity = json_text.write([run, str(cell), *(short[name] for name in ("stage", "record", "repeat", "status"))])
+    body = json_text.write({"run": run, "cell": str(cell), "n": len(outputs), **short})
     return hashlib.blake2b(identity, digest_size=16).hexdigest(), body
 
 
@@ -89,7 +89,7 @@ def output(row: Sequence[Any]) -> Output:
             repeat=repeat,
         )
     because = more["because"]
-    extra = cast("dict[str, Any]", text.read(more["extra"])) if more["extra"] else {}
+    extra = cast("dict[str, Any]", json_text.read(more["extra"])) if more["extra"] else {}
     return _made(
         record=record,
         stage=stage,
@@ -137,7 +137,7 @@ def answer(
             repeat=repeat,
             because=None if because is None else _STATUS[because],
         )
-    extra = cast("dict[str, Any]", text.read(more["extra"])) if more["extra"] else {}
+    extra = cast("dict[str, Any]", json_text.read(more["extra"])) if more["extra"] else {}
     return _made(
         record=record,
         stage=stage,
@@ -162,7 +162,7 @@ def answer(
 def _value(form: str, number: float | None, words: str | None) -> Json:
     match form:
         case "json":
-            return text.read(words or "null")
+            return json_text.read(words or "null")
         case "number":
             return number
         case _:
@@ -194,8 +194,8 @@ def _values(values: Sequence[Json]) -> dict[str, Sequence[Any]]:
         elif isinstance(value, int) and -EXACT <= value <= EXACT:
             form, as_number = "integer", float(value)
         else:
-            text.refuse_odd_numbers(value)
-            form, apart = "json", text.write(value).decode()
+            json_text.refuse_odd_numbers(value)
+            form, apart = "json", json_text.write(value).decode()
         forms.append(form)
         short.append(in_row)
         number.append(as_number)
@@ -212,8 +212,8 @@ def _extra(outputs: Sequence[Output]) -> Sequence[str | None] | None:
         parts: dict[str, Json] = {"scores": o.scores, "alternatives": o.alternatives}
         if o.at is not None:
             parts["at"] = o.at
-        text.refuse_odd_numbers(tuple(parts.values()))
-        column.append(text.write(parts).decode() if o.scores or o.alternatives or o.at is not None else None)
+        json_text.refuse_odd_numbers(tuple(parts.values()))
+        column.append(json_text.write(parts).decode() if o.scores or o.alternatives or o.at is not None else None)
     return column
 
 

@@ -1,4 +1,6 @@
-"""Runs, records, views and scores: the control plane, written under the exclusive lock in chunks."""
+"""Runs, records, views and scores: the control plane, written under the exclusive lock in chunks, and what a view
+rests on.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +10,27 @@ from typing import Any
 
 from stagegap.errors import NotFound, near_names
 from stagegap.model.run import Cell, Run, RunStatus
-from stagegap.store import text
+from stagegap.store import json_text
 from stagegap.store.attach import Session
+
+
+def mark(session: Session, run: str, cascade: str) -> str:
+    """Count the run's batches of outputs with the newest of them, and the versions of the cascade's records.
+
+    Both tables only grow, so the counts change with whatever is added, and a rebuilt file has other ones.
+    """
+    batches, newest = session.rows(
+        "select count(*), coalesce(max(seq), 0) from batch_applied"
+        " where run = (select id from run where replace(key::varchar, '-', '') = ?)",
+        json_text.plain(run),
+    )[0]
+    records = session.rows(
+        "select count(*) from record_version v join record r on r.id = v.record"
+        " where r.cascade = (select id from cascade where name = ?)",
+        json_text.plain(cascade),
+    )[0][0]
+    return f"{batches}.{newest}.{records}"
+
 
 CHUNK = 50_000
 """Scores that are handed to DuckDB at once: memory does not grow with the run."""
@@ -21,7 +42,7 @@ _FIELDS = (
 
 def intern(session: Session, table: str, name: str) -> int:
     """The id of a name in a table of names, a new one where there is none."""
-    plain = text.plain(name)
+    plain = json_text.plain(name)
     session.run(
         f"insert into {table} select (select coalesce(max(id), 0) + 1 from {table}), ?"
         f" where not exists (from {table} where name = ?)",
@@ -33,7 +54,7 @@ def intern(session: Session, table: str, name: str) -> int:
 
 def intern_stage(session: Session, cascade: int, name: str) -> int:
     """The id of a cascade's stage, a new one where there is none."""
-    plain = text.plain(name)
+    plain = json_text.plain(name)
     session.run(
         "insert into stage select (select coalesce(max(id), 0) + 1 from stage), ?, ?"
         " where not exists (from stage where cascade = ? and name = ?)",
@@ -58,7 +79,7 @@ def create(session: Session, run: Run) -> Run:
         session.run(
             "insert into run values (?, ?::uuid, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             key, run.id, cascade, f"v{number}", run.fingerprint, run.resolved, run.status.value, run.started_at,
-            run.finished_at, run.records, run.who, run.commit, run.seed, text.plain(run.error),
+            run.finished_at, run.records, run.who, run.commit, run.seed, json_text.plain(run.error),
         )  # fmt: skip
     return find(session, key=run.id)[0]
 
@@ -68,7 +89,7 @@ def update(session: Session, run: Run) -> None:
     key = identify(session, run.id)[0]
     session.run(
         "update run set status = ?, finished_at = ?, records = ?, error = ? where id = ?",
-        run.status.value, run.finished_at, run.records, text.plain(run.error), key,
+        run.status.value, run.finished_at, run.records, json_text.plain(run.error), key,
     )  # fmt: skip
 
 
@@ -84,7 +105,7 @@ def find(session: Session, *, cascade: str | None = None, key: str | None = None
 
 def identify(session: Session, run: str) -> tuple[int, int]:
     """The run's and its cascade's integer ids. Raises: NotFound."""
-    rows = session.rows("select id, cascade from run where replace(key::varchar, '-', '') = ?", text.plain(run))
+    rows = session.rows("select id, cascade from run where replace(key::varchar, '-', '') = ?", json_text.plain(run))
     if not rows:
         known = [row[0] for row in session.rows("select replace(key::varchar, '-', '') from run")]
         raise NotFound(f"The store knows no run with the id {run!r}. {near_names(run, known)}".strip())
@@ -96,7 +117,7 @@ def put_view(session: Session, run: str, name: str, body: str, labels_seq: int) 
     key = identify(session, run)[0]
     with session.transaction():
         session.run("delete from run_view where run = ? and name = ?", key, name)
-        session.run("insert into run_view values (?, ?, ?, ?)", key, name, labels_seq, text.plain(body))
+        session.run("insert into run_view values (?, ?, ?, ?)", key, name, labels_seq, json_text.plain(body))
 
 
 def view(session: Session, run: str, name: str) -> tuple[str, int] | None:
@@ -115,7 +136,7 @@ def views_of_runs_with_outputs(session: Session, cascade: str, name: str, limit:
         "select replace(r.key::varchar, '-', ''), v.body from run_view v join run r on r.id = v.run"
         " join cascade c on c.id = r.cascade where v.name = ? and c.name = ?"
         " and r.id in (select run from batch_applied) order by r.id desc limit ?",
-        name, text.plain(cascade), limit,
+        name, json_text.plain(cascade), limit,
     )  # fmt: skip
 
 
@@ -150,7 +171,7 @@ def _put_scores(session: Session, place: tuple[int, int, int, int], cascade: int
         (select unnest(from_json_strict(?::varchar, '["VARCHAR"]')) as name,
             unnest(from_json_strict(?::varchar, '["DOUBLE"]')) as value) s
         join record r on r.name = s.name and r.cascade = ?""",
-        text.write(list(scores)).decode(), text.write(list(scores.values())).decode(), cascade,
+        json_text.write(list(scores)).decode(), json_text.write(list(scores.values())).decode(), cascade,
     )  # fmt: skip
     session.run(
         "delete from score where run = ? and cell = ? and stage = ? and metric = ?"
@@ -171,7 +192,7 @@ def scores(session: Session, run: str, cell: Cell, *, stage: str, metric: str) -
         where s.run = (select id from run where key = ?::uuid) and s.cell = (select id from cell where name = ?)
             and s.stage in (select id from stage where name = ?) and s.metric = (select id from metric where name = ?)
         order by s.record""",
-        run, str(cell), text.plain(stage), text.plain(metric),
+        run, str(cell), json_text.plain(stage), json_text.plain(metric),
     )  # fmt: skip
     return dict(rows)
 

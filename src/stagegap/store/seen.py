@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from stagegap.model.reading import Seen
-from stagegap.store import kept, text
+from stagegap.model.notes import Seen
+from stagegap.store import events, json_text
 from stagegap.store.attach import Session
 from stagegap.store.journal import Journal, Op
 from stagegap.store.labels import applied
@@ -28,14 +28,14 @@ def pack(cascade: str, seen: Seen) -> tuple[str, bytes]:
         "at": seen.at,
         "run": seen.run,
     }
-    return text.plain(seen.id), text.write(fields)
+    return json_text.plain(seen.id), json_text.write(fields)
 
 
 def apply(session: Session, ops: Sequence[Op]) -> None:
     """Write operations into the table, inside the caller's transaction."""
-    kept.arrive(session, ops, shape=_SHAPE, table="seen")
+    events.arrive(session, ops, shape=_SHAPE, table="seen")
     session.run(
-        kept.NAMES
+        events.NAMES
         + """
         insert into seen select a.seq, a.id, c.id, r.id, p.id, a."at", a.run from arrived a
             join cascade c on c.name = a.cascade join record r on r.cascade = c.id and r.name = a.record
@@ -46,7 +46,7 @@ def apply(session: Session, ops: Sequence[Op]) -> None:
 
 def records(session: Session, journal: Journal, cascade: str, annotator: str) -> frozenset[str]:
     """The records of a cascade whose answers that person has seen, the undrained ones included."""
-    owner, person = text.plain(cascade), text.plain(annotator)
+    owner, person = json_text.plain(cascade), json_text.plain(annotator)
     rows = session.rows(
         """select distinct r.name from seen e join record r on r.id = e.record
         where e.cascade = (select id from cascade where name = ?)
@@ -54,23 +54,23 @@ def records(session: Session, journal: Journal, cascade: str, annotator: str) ->
         owner,
         person,
     )
-    late = kept.tail(session, journal, "seen", applied=applied(session), table="seen")
+    late = events.tail(session, journal, "seen", applied=applied(session), table="seen")
     fresh = {e["record"] for e in late if e["cascade"] == owner and e["annotator"] == person}
     return frozenset(row[0] for row in rows) | fresh
 
 
 def looks(session: Session, journal: Journal, cascade: str, record: str | None) -> list[Seen]:
     """Every look at the answers to a record, or at those of all records, the undrained ones included."""
-    owner = text.plain(cascade)
+    owner = json_text.plain(cascade)
     rows = session.rows(
         """select e.id, r.name, p.name, e.made_at, e.run from seen e join record r on r.id = e.record
         join annotator p on p.id = e.annotator
         where e.cascade = (select id from cascade where name = $1) and ($2::varchar is null or r.name = $2)
         order by e.seq""",
         owner,
-        None if record is None else text.plain(record),
+        None if record is None else json_text.plain(record),
     )
-    late = kept.tail(session, journal, "seen", applied=applied(session), table="seen")
+    late = events.tail(session, journal, "seen", applied=applied(session), table="seen")
     entries = [
         *rows,
         *((e["id"], e["record"], e["annotator"], e["at"], e["run"]) for e in late if e["cascade"] == owner),

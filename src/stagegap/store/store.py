@@ -13,25 +13,24 @@ from typing import TYPE_CHECKING, Self
 import stagegap.store.runs as run_tables
 from stagegap.errors import NotFound, StoreBusy, StoreError
 from stagegap.model.answer import Label, Output
-from stagegap.model.past import PastCall, StageSpending
 from stagegap.model.queue import GuidelineVersion, Queue, QueueItem, Sitting
 from stagegap.model.record import Record
-from stagegap.model.run import Cell, Run, RunStatus
-from stagegap.store import care, guidelines, labels, marks, outputs, places, queues, records, rows, spending
+from stagegap.model.run import Cell, PastCall, Run, RunStatus, StageSpending
+from stagegap.store import calls, care, labels, locks, outputs, queues, records, rows
+from stagegap.store import runs as marks
 from stagegap.store.attach import Attachment
-from stagegap.store.calls import Calls
-from stagegap.store.carrying import Carrying
+from stagegap.store.calls import Calls, past_calls
 from stagegap.store.drain import Drainer
 from stagegap.store.facts import Finding, Rebuilt, RecordsImport, Waiting
-from stagegap.store.failing import Failing
-from stagegap.store.history import past_calls
+from stagegap.store.failures import Failing
 from stagegap.store.journal import Journal
 from stagegap.store.locks import Locks
 from stagegap.store.migrate import Schema
 from stagegap.store.origins import Origins
+from stagegap.store.takeovers import Carrying
 
 if TYPE_CHECKING:
-    from stagegap.store.screening import RunReader
+    from stagegap.store.columns import RunReader
 
 PATIENCE_S = 5.0
 KILLED = "Its process ended without a word."
@@ -81,7 +80,7 @@ class Store:
         path = folder / "store.duckdb"
         if not create and not path.exists():
             raise NotFound(f"There is no store in {folder}.")
-        places.refuse_network(folder.resolve(), places.mounts())
+        locks.refuse_network(folder.resolve(), locks.mounts())
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             folder.chmod(0o700)
@@ -216,13 +215,13 @@ class Store:
         """US dollars by run, of all calls that were made for it."""
         self._drainer.drain_all()
         with self._file.reading() as session:
-            return spending.spent(session, cascade)
+            return calls.spent(session, cascade)
 
     def spent_by_stage(self, runs: Sequence[str]) -> dict[tuple[str, str], StageSpending]:
         """What the system's answers cost and took when they were made, by id of the run and stage."""
         self._drainer.drain_all()
         with self._file.reading() as session:
-            return spending.by_stage(session, runs)
+            return calls.by_stage(session, runs)
 
     def cells(self, run: str) -> list[Cell]:
         """The cells that a run has outputs in."""
@@ -235,11 +234,11 @@ class Store:
 
         Of whose record and stage they are is not said.
         """
-        places = self._calls.places(keys) if keys else {}
-        if not places:
+        locks = self._calls.places(keys) if keys else {}
+        if not locks:
             return {}
         with self._file.reading() as session:
-            return outputs.at(session, places)
+            return outputs.at(session, locks)
 
     def labels(
         self, cascade: str, *, stage: str | None = None, annotator: str | None = None, record: str | None = None
@@ -290,7 +289,7 @@ class Store:
     @contextmanager
     def screening(self, run: str) -> Generator[RunReader]:
         """Read the columns of a run, for as long as the block lasts; writers wait meanwhile. Raises: NotFound."""
-        from stagegap.store.screening import RunReader
+        from stagegap.store.columns import RunReader
 
         self._drainer.drain_all()
         with self._file.reading() as session:
@@ -331,12 +330,12 @@ class Store:
     def put_guideline(self, cascade: str, stage: str, version: GuidelineVersion) -> None:
         """Keep the text of a guideline's version; a version is kept once."""
         with self._file.writing() as session:
-            guidelines.put(session, cascade, stage, version)
+            labels.put_guideline(session, cascade, stage, version)
 
     def guidelines(self, cascade: str, stage: str) -> list[GuidelineVersion]:
         """Every version of a stage's guideline, oldest first."""
         with self._file.reading() as session:
-            return guidelines.find(session, cascade, stage)
+            return labels.guideline_versions(session, cascade, stage)
 
     def check(self) -> list[Finding]:
         """Look at everything that can be wrong with the store, and say also what is right."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from stagegap.model.reading import TagEvent
-from stagegap.store import kept, text
+from stagegap.model.notes import TagEvent
+from stagegap.store import events, json_text
 from stagegap.store.attach import Session
 from stagegap.store.journal import Journal, Op
 from stagegap.store.labels import applied
@@ -23,14 +23,14 @@ def pack(cascade: str, event: TagEvent) -> tuple[str, bytes]:
     if not math.isfinite(event.at):
         raise ValueError(f"{event.at} is no time that can be stored")
     fields = {"cascade": cascade, **{name: getattr(event, name) for name in _FIELDS}}
-    return text.plain(event.id), text.write(fields)
+    return json_text.plain(event.id), json_text.write(fields)
 
 
 def apply(session: Session, ops: Sequence[Op]) -> None:
     """Write operations into the table, inside the caller's transaction."""
-    kept.arrive(session, ops, shape=_SHAPE, table="tag_event")
+    events.arrive(session, ops, shape=_SHAPE, table="tag_event")
     session.run(
-        kept.NAMES
+        events.NAMES
         + """
         insert into stage select (select coalesce(max(id), 0) from stage) + row_number() over (order by seq), id, name
         from (select c.id, a.stage as name, min(a.seq) as seq from arrived a join cascade c on c.name = a.cascade
@@ -51,9 +51,9 @@ _ROW = """e.id, s.name, coalesce(r.name, ''), p.name, e.action, e.tag, e.other, 
 
 def find(session: Session, journal: Journal, cascade: str, *, stage: str, annotator: str) -> list[TagEvent]:
     """Every event of a person's tags at a stage, in order, the undrained ones included."""
-    wanted = tuple(map(text.plain, (cascade, stage, annotator)))
+    wanted = tuple(map(json_text.plain, (cascade, stage, annotator)))
     rows = session.rows(f"select {_ROW} where c.name = ? and s.name = ? and p.name = ? order by e.seq", *wanted)
-    late = kept.tail(session, journal, "tag", applied=applied(session), table="tag_event")
+    late = events.tail(session, journal, "tag", applied=applied(session), table="tag_event")
     fresh = [e for e in late if (e["cascade"], e["stage"], e["annotator"]) == wanted]
     return [_event(row) for row in (*rows, *([e[name] for name in _FIELDS] for e in fresh))]
 

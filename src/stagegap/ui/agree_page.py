@@ -1,40 +1,133 @@
-"""The Agree page: do people agree, and what is right where they don't?"""
+"""The Agree page: do people agree, what is right where they don't, and where a reference comes from."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit
 
 from stagegap import charts
 from stagegap.analysis.views import Scorecard
-from stagegap.analysis.wording import counted
+from stagegap.errors import NotFound, StagegapError
+from stagegap.model.record import Json
+from stagegap.model.wording import counted
+from stagegap.people.card import guideline_hash
 from stagegap.tables import figures
-from stagegap.ui import (
-    agree_card,
-    agree_history,
-    background,
-    elements,
-    empty,
-    identity,
-    offers,
-    opening,
-    state,
-    toolbar,
-)
+from stagegap.ui import background, choice, elements, empty, identity, label_page, share, state
 from stagegap.ui.elements import note
+from stagegap.ui.share import Offer
 from stagegap.workspace import Workspace
 
 if TYPE_CHECKING:
     from stagegap.workspace import Settling
-from stagegap.ui.share import Offer
+
+
+@streamlit.fragment
+@elements.errors_as_sentences
+def draw_card(
+    workspace: Workspace, cascade: str, stage: str, who: str, verified: bool, record: str | None = None
+) -> None:
+    """Draw the card on the disagreements of a stage that wait."""
+    settling = workspace.people.settling(cascade, stage, who)
+    key = f"agree {settling.queue.id} {who}"
+    data = given(workspace, settling, who, acknowledged=state.acknowledged(key), record=record)
+    elements.card(key, data, on_outbox=partial(take_in, workspace, settling, who, verified, key))
+    for trouble in state.troubles(key):
+        elements.note(f"Not saved yet, and kept on this device: {trouble}")
+
+
+def take_in(workspace: Workspace, settling: Settling, who: str, verified: bool, key: str) -> None:
+    """Store the decisions that the card holds, before the page is drawn again."""
+    stored, troubles = store(workspace, settling, state.outbox(key), who=who, verified=verified)
+    state.settle(key, stored=stored, troubles=troubles)
+
+
+def given(
+    workspace: Workspace, settling: Settling, who: str, *, acknowledged: Sequence[str], record: str | None = None
+) -> dict[str, Any]:
+    """All that the card gets; the record that the link asks for comes first."""
+    queue = settling.queue
+    wanted = sorted(settling.open, key=lambda name: name != record)[: label_page.PREFETCH]
+    own = f"settle {queue.id}"
+    return {
+        "context": f"{own}/{who}/{settling.form['hash']}",
+        "queue": own,
+        "queues": [f"settle {key}" for key in workspace.labels.queue_ids(queue.cascade)],
+        "purpose": "settle",
+        "who": who,
+        "form": {**settling.form, "question": queue.question},
+        "guideline": queue.guideline,
+        "version": guideline_hash(queue.guideline),
+        "read": True,
+        "changed": None,
+        "warmup": [],
+        "opened": None,
+        "items": list(workspace.people.payloads(settling, wanted)),
+        "last": None,
+        "acknowledged": list(acknowledged),
+        "progress": {"done": settling.settled, "total": settling.settled + len(settling.open), "median_ms": None},
+        "words": {
+            "badge": "◐ Blind: names and the system's answer are hidden",
+            "done": "settled",
+            "end": "Nothing left to settle",
+            "did": "Settled are",
+        },
+    }
+
+
+def store(
+    workspace: Workspace, settling: Settling, events: Sequence[Mapping[str, Json]], *, who: str, verified: bool
+) -> tuple[list[str], list[str]]:
+    """Store decisions one by one, so that one that can't be stored holds up no other; give ids stored, and reasons."""
+    stored: list[str] = []
+    troubles: list[str] = []
+    for event in events:
+        key = str(event.get("queue")).removeprefix("settle ")
+        try:
+            own = settling.queue if key == settling.queue.id else workspace.labels.queue_of(settling.queue.cascade, key)
+            workspace.people.settle(own or settling.queue, [event], who, verified)
+            stored.append(str(event["id"]))
+        except StagegapError as error:
+            troubles.append(str(error))
+    return stored, list(dict.fromkeys(troubles))
+
+
+def draw_history(workspace: Workspace, settling: Settling, *, who: str | None, run: str, noun: str) -> None:
+    """List the decisions, and draw the history of the record that the URL names to somebody who may see it."""
+    cascade, stage = settling.queue.cascade, settling.queue.stage
+    streamlit.header("Who said what?", anchor=False)
+    record = state.asked("trace")
+    if settling.decisions:
+        elements.chart("decisions", charts.decisions(settling.decisions, noun=noun, chosen=record), picks="trace")
+    streamlit.text_input(
+        f"{noun.capitalize()} to trace",
+        key=state.picker_key("trace", record),
+        on_change=state.take_over("trace"),
+        placeholder=f"Id of a {noun}",
+        width=260,
+    )
+    if record is None:
+        return
+    if record in settling.open:
+        elements.note(
+            f"{record} waits to be settled. Its history is shown afterwards, so that whoever settles it sees no names."
+        )
+        return
+    try:
+        history = workspace.people.history(cascade, stage, record)
+    except NotFound as error:
+        elements.note(str(error))
+        return
+    if identity.may_see(workspace, cascade, run, record, who=who, noun=noun):
+        elements.chart("history", charts.label_histories([history]))
 
 
 @elements.errors_as_sentences
 def draw(workspace: Workspace) -> None:
     """Draw agreement per stage, and the disagreements of the stage that the URL names to settle."""
-    opened = opening.opened(workspace)
+    opened = choice.opened(workspace)
     if opened is None:
         return None
     cascade, scorecard = opened.cascade, opened.scorecard
@@ -42,16 +135,18 @@ def draw(workspace: Workspace) -> None:
     stage, unknown = state.chosen("stage", stages, next(iter(stages), None))
     if stage is None:
         return empty.nothing_to_label()
-    head, right = streamlit.columns(toolbar.widths(opened), vertical_alignment="top")
+    head, right = streamlit.columns(choice.widths(opened), vertical_alignment="top")
     with right:
         if scorecard is not None:
-            toolbar.draw(opened, partial(_offer, workspace, scorecard, stage), run=scorecard.run, drop=("record",))
+            choice.draw_toolbar(
+                opened, partial(_offer, workspace, scorecard, stage), run=scorecard.run, drop=("record",)
+            )
         who, verified = identity.annotator()
     with head:
         streamlit.title(elements.plain(_headline(scorecard, stage)), anchor=False)
     if unknown:
         note("The stage in the link is not one that people can label here.")
-    opening.say_if_elsewhere(opened)
+    choice.say_if_elsewhere(opened)
     workspace.labels.queue(cascade, stage)  # says in a sentence why a stage can't be asked about yet
     notes = workspace.people.notes(cascade, stage, who or "")
     problem = background.people_failure(cascade, stage, who or "")
@@ -83,16 +178,16 @@ def draw(workspace: Workspace) -> None:
         record = state.asked("record")
         if record and record not in settling.open:
             note(f"People do not disagree on record {record} at {stage}, or it is settled.")
-        agree_card.draw(workspace, cascade, stage, who, verified, record)
+        draw_card(workspace, cascade, stage, who, verified, record)
     run, noun = (scorecard.run, scorecard.noun) if scorecard else ("", "record")
-    return agree_history.draw(workspace, settling, who=who, run=run, noun=noun)
+    return draw_history(workspace, settling, who=who, run=run, noun=noun)
 
 
 def _offer(workspace: Workspace, scorecard: Scorecard, stage: str) -> Offer:
     """What is said of people at all, and nothing of the reader."""
     prepared = workspace.people.notes(scorecard.cascade, stage, "")
     notes = (prepared.beyond, *prepared.judged, *prepared.hunts) if prepared else ()
-    return offers.of_agreement(scorecard, headline=_headline(scorecard, stage), stage=stage, notes=notes)
+    return share.of_agreement(scorecard, headline=_headline(scorecard, stage), stage=stage, notes=notes)
 
 
 def _headline(scorecard: Scorecard | None, stage: str) -> str:

@@ -10,26 +10,214 @@ import streamlit
 from streamlit.delta_generator import DeltaGenerator
 
 from stagegap import charts
-from stagegap.analysis.changes.views import Comparison
-from stagegap.analysis.wording import counted
-from stagegap.ui import (
-    compare_changed,
-    compare_ledger,
-    compare_lists,
-    compare_runs,
-    days,
-    elements,
-    offers,
-    opening,
-    run_strip,
-    share,
-    state,
-)
+from stagegap.analysis.changes import OUTCOME, ChangeLists, ChangeRow, Comparison, ConfigChange
+from stagegap.errors import StagegapError
+from stagegap.model.wording import counted
+from stagegap.tables import figures
+from stagegap.ui import background, elements, empty, identity, share, state
+from stagegap.ui import choice as opening
 from stagegap.ui.elements import note
 from stagegap.workspace import Workspace
 
 if TYPE_CHECKING:
     from stagegap.workspace import Past
+
+
+def draw_changed(past: Past, view: Comparison) -> None:
+    """Draw the contributions where they are worked out; else offer to, as long as that costs nothing."""
+    streamlit.header("Which stage made the difference?", anchor=False)
+    changed = past.changed(view.before, view.after)
+    if changed is not None:
+        streamlit.markdown(elements.plain(f"{changed.headline}."))
+        elements.chart("contributions", charts.contributions(changed))
+        return note(charts.contributions_note(changed))
+    key = ("changed", view.cascade, view.before, view.after)
+    if background.is_working(key):
+        note("Mixing the versions. This part fills itself.")
+        return empty.wait(lambda: not background.is_working(key))
+    failed = background.failure(key)
+    if failed:
+        streamlit.markdown(elements.plain(failed))
+    note(
+        "Each stage's new version is tried with the old versions of the others and the other way round; "
+        "answers that are known are not asked for again."
+    )
+    work = partial(past.work_out, view.before, view.after, use_shared=view.is_accepted)
+    streamlit.button("Work it out", on_click=background.start, args=(key, work))
+    note(f"In the terminal: stagegap changed {view.before} {view.after}. It says the price first, with --plan.")
+    return None
+
+
+def draw_ledger(workspace: Workspace, past: Past, cascade: str, baseline: str | None) -> None:
+    """Draw the ledger, and offer to write down what the next change should bring."""
+    view = past.ledger()
+    streamlit.header("What did we expect?", anchor=False)
+    if view.rows:
+        note(view.calibration.sentence)
+        elements.chart("ledger", charts.ledger(view))
+        for sentence in dict.fromkeys(row.peek.sentence for row in view.rows if row.run):
+            note(sentence)
+    else:
+        note("Nothing was written down yet. A guess made before a run says more than a reason found after it.")
+    card = workspace.runs.scorecard(cascade, baseline)
+    if card is None:
+        return
+    with streamlit.expander(f"Expect something of the change after {card.run}"):
+        stages = [row.stage for row in card.stages]
+        for row in card.stages:
+            if row.gain.is_measured:
+                note(
+                    f"A perfect {row.stage} would bring the outcome {figures.points(row.gain.value)} points "
+                    f"({figures.span(row.gain)})."
+                )
+        with streamlit.form("expect", border=False):
+            # No list that pops up: it would close again at once while the expander still moves what is below it.
+            place = streamlit.segmented_control("Where", [*stages, OUTCOME], default=stages[0], required=True)
+            with streamlit.container(horizontal=True, vertical_alignment="bottom"):
+                points = streamlit.number_input("Points", -100, 100, 0, step=1, width=140)
+                reason = streamlit.text_input("Because", width=340)
+            if streamlit.form_submit_button("Write it down"):
+                _write(past, place, points, reason, card.run)
+
+
+def _write(past: Past, place: str, points: int, reason: str, baseline: str) -> None:
+    try:
+        past.expect_points(place, points, reason=reason, baseline=baseline)
+    except StagegapError as error:
+        streamlit.markdown(elements.plain(str(error)))
+        return
+    streamlit.rerun()
+
+
+LISTS = {"worse": "got worse", "better": "got better", "text": "changed text only", "all": "all that changed"}
+
+
+def draw_lists(workspace: Workspace, view: Comparison) -> None:
+    """Draw the flips of the chosen stage, the list that the URL names, and the chosen record's two answers."""
+    names = [lists.stage for lists in view.lists]
+    start = next((lists.stage for lists in view.lists if lists.worse), names[0] if names else None)
+    at, _ = state.chosen("at", names, start)
+    if at is None:
+        return
+    lists = next(lists for lists in view.lists if lists.stage == at)
+    with streamlit.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        streamlit.header("Which records changed?", anchor=False, width="content")
+        elements.switch("Stage", "at", names, at, drop=("record", "list"))
+    kind, _ = state.chosen("list", list(LISTS), "worse" if lists.worse else "better" if lists.better else "all")
+    assert kind is not None, "a list has a default"
+    rows, total = _rows(lists, kind)
+    left, right = streamlit.columns([1, 1.4], gap="large")
+    with left:
+        change = view.outcome if at == OUTCOME else next(stage for stage in view.stages if stage.stage == at)
+        elements.chart("flips", charts.flip_table(change, view, chosen=kind), picks="list")
+        _tabs(lists, kind)
+        ids = [row.record for row in rows]
+        record, unknown = state.chosen("record", ids, ids[0] if ids else None)
+        html = charts.change_list(rows, what=LISTS[kind], noun=view.noun, chosen=record)
+        elements.chart(f"records {at} {kind}", html, picks="record")
+        if len(rows) < total:
+            note(f"The first {len(rows):,} of {counted(total, view.noun)}, largest change first.")
+        if unknown:
+            note("The record in the link is not in this list.")
+    with right:
+        row = next((row for row in rows if row.record == record), None)
+        if row is not None:
+            _record(workspace, view, row, at)
+
+
+def _rows(changed: ChangeLists, kind: str) -> tuple[tuple[ChangeRow, ...], int]:
+    lists = {
+        "worse": (changed.worse, changed.n_worse),
+        "better": (changed.better, changed.n_better),
+        "text": (changed.changed_only, changed.n_changed_only),
+    }
+    if kind in lists:
+        return lists[kind]
+    whole = tuple(row for rows, _ in lists.values() for row in rows)
+    return whole, sum(n for _, n in lists.values())
+
+
+def _tabs(lists: ChangeLists, kind: str) -> None:
+    counts = {name: _rows(lists, name)[1] for name in LISTS}
+    streamlit.segmented_control(
+        "List",
+        list(LISTS),
+        required=True,
+        format_func=lambda name: f"{LISTS[name]} ({counts[name]:,})",
+        key=state.picker_key("list", kind),
+        on_change=state.take_over("list", drop=("record",)),
+        label_visibility="collapsed",
+    )
+
+
+def _record(workspace: Workspace, view: Comparison, row: ChangeRow, at: str) -> None:
+    """Draw what both runs answered, only to somebody who says who they are and is not still to label the record."""
+    head, right = streamlit.columns([2, 1], vertical_alignment="center")
+    with head:
+        streamlit.header(elements.plain(row.record), anchor=False)
+    with right:
+        who, _ = identity.annotator()
+    record_view = workspace.failures.record(view.cascade, view.after, row.record)
+    for name, text in record_view.fields if record_view else ():
+        if " " in text:
+            elements.field(name, text)
+    if not identity.may_see(workspace, view.cascade, view.after, row.record, who=who, noun=view.noun):
+        return
+    streamlit.checkbox(
+        "Mark differences", key=state.flag_key("show", off="plain"), on_change=state.take_over("show", off="plain")
+    )
+    marked = state.asked("show") != "plain"
+    elements.chart("both", charts.answers_of_both(row, view, stage=at, marked=marked))
+
+
+def settings(past: Past, view: Comparison) -> None:
+    """Draw the settings that differ, or all of them."""
+    streamlit.header("What is different?", anchor=False)
+    streamlit.checkbox(
+        "Show differences only",
+        key=state.flag_key("settings", off="all"),
+        on_change=state.take_over("settings", off="all"),
+    )
+    only = state.asked("settings") != "all"
+    rows = view.config if only else (*view.config, *_equal(past, view))
+    elements.chart("settings", charts.settings(rows, view))
+
+
+def _equal(past: Past, view: Comparison) -> list[ConfigChange]:
+    return [setting for setting in past.settings(view.before, view.after) if setting.before == setting.after]
+
+
+FEWEST = 2
+
+
+def draw_runs(past: Past) -> None:
+    """Draw table, scatter and line of all runs that are done."""
+    view = past.compared_runs()
+    if len(view.rows) < FEWEST:
+        return
+    streamlit.header(elements.plain(f"{view.headline}."), anchor=False)
+    if view.warning:
+        note(view.warning)
+    measure, _ = state.chosen("y", view.measures, OUTCOME)
+    knob, _ = state.chosen(
+        "x", view.knobs, next((name for name in view.knobs if ".with." in name), view.knobs[0] if view.knobs else None)
+    )
+    elements.chart("runs", charts.runs_table(view, measure=measure or OUTCOME))
+    left, right = streamlit.columns([1, 1], gap="large")
+    with left:
+        streamlit.header("The best so far", anchor=False)
+        elements.chart("best", charts.best_so_far(view))
+    with right:
+        streamlit.header("One knob against one figure", anchor=False)
+        if knob is None:
+            note("No setting and no file differs among the runs.")
+            return
+        with streamlit.container(horizontal=True, vertical_alignment="center"):
+            elements.picker("Figure", "y", {name: name for name in view.measures}, measure or OUTCOME)
+            elements.picker("Knob", "x", {name: charts.knob_title(name) for name in view.knobs}, knob, width=260)
+        elements.chart("scatter", charts.scatter(view, knob=knob, measure=measure or OUTCOME))
+        note("A dot is a run, the band its 95% interval. Runs that lie apart by chance lie apart here, too.")
+
 
 PLACE = ("record", "list", "at")
 """What another pair of runs takes out of the URL: the place in the lists that it was for."""
@@ -48,9 +236,9 @@ def draw(workspace: Workspace) -> None:
     if pair is None:
         streamlit.title("Nothing to compare yet", anchor=False)
         streamlit.markdown("Two runs that are done make a comparison. Change something, then `stagegap run`.")
-        run_strip.draw(workspace, cascade, current=None)
-        return compare_ledger.draw(workspace, past, cascade, None)
-    names = {run.name: days.dated(run) for run in workspace.runs.of(cascade) if run.status.value == "done"}
+        empty.draw_run_strip(workspace, cascade, current=None)
+        return draw_ledger(workspace, past, cascade, None)
+    names = {run.name: elements.dated(run) for run in workspace.runs.of(cascade) if run.status.value == "done"}
     before, no_before = state.chosen("before", list(names), pair[0])
     after, no_after = state.chosen("run", list(names), pair[1])
     assert before is not None, "a pair has an earlier run"
@@ -69,14 +257,14 @@ def draw(workspace: Workspace) -> None:
             view = _headed(past, view)
         if view.headline:
             with row:
-                share.button(partial(offers.of_comparison, workspace, view), before=before, run=after)
+                share.button(partial(share.of_comparison, workspace, view), before=before, run=after)
         if no_before or no_after:
             note("The link names a run that is not here.")
-        run_strip.draw(workspace, cascade, current=after)
+        empty.draw_run_strip(workspace, cascade, current=after)
         if view.headline:
             _figures(workspace, past, view)
-    compare_runs.draw(past)
-    return compare_ledger.draw(workspace, past, cascade, after)
+    draw_runs(past)
+    return draw_ledger(workspace, past, cascade, after)
 
 
 def _tools(names: dict[str, str], cascades: Sequence[str], cascade: str, before: str, after: str) -> DeltaGenerator:
@@ -120,6 +308,6 @@ def _figures(workspace: Workspace, past: Past, view: Comparison) -> None:
             f"{view.claims} figures at once (Holm)."
         )
     with right:
-        compare_changed.draw(past, view)
-    compare_lists.draw(workspace, view)
-    compare_lists.settings(past, view)
+        draw_changed(past, view)
+    draw_lists(workspace, view)
+    settings(past, view)

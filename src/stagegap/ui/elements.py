@@ -1,9 +1,10 @@
-"""Small drawn things that several pages use: escaped text, the lead under a title, charts, the label card."""
+"""Small drawn things that several pages use: escaped text, days, the lead under a title, charts, the label card."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import cache, wraps
 from html import escape
 from importlib.resources import files
@@ -14,7 +15,24 @@ from streamlit.components.v2 import component
 
 from stagegap import charts
 from stagegap.errors import StagegapError
+from stagegap.model.run import Run
 from stagegap.ui import state
+
+
+def dated(run: Run) -> str:
+    """The run's name with its day: `v14, 18 Nov`.
+
+    The day is that of UTC, so that two people see the same.
+    """
+    day = datetime.fromtimestamp(run.started_at, UTC)
+    return f"{run.name}, {day.day} {day:%b}"
+
+
+def day(at: float) -> str:
+    """A day of UTC: `18 Nov 2026`."""
+    moment = datetime.fromtimestamp(at, UTC)
+    return f"{moment.day} {moment:%b %Y}"
+
 
 _MARK = 'style="font-style:normal;font-weight:700;color:light-dark(#B34700,#F58A4B)"'
 

@@ -1,30 +1,78 @@
-"""The Gap page: which stage holds the system back, and by how much."""
+"""The Gap page: which stage holds the system back, by how much, and why."""
 
 from __future__ import annotations
 
 from functools import partial
+from urllib.parse import urlencode
 
 import streamlit
 
 from stagegap import charts, report
 from stagegap.analysis.views import Scorecard
-from stagegap.ui import elements, empty, offers, opening, state, toolbar, why_section
+from stagegap.ui import choice, elements, empty, share, state
 from stagegap.ui.elements import note
 from stagegap.workspace import Workspace
+
+
+def draw_why(scorecard: Scorecard, stages: list[str], why: str | None) -> None:
+    """Draw the stage switch, the groups that the stage fails most on, and its failures."""
+    with streamlit.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        streamlit.header(elements.plain(f"Why {why}?"), anchor=False, width="content")
+        elements.switch("Stage", "why", stages, why)
+    detail = next((detail for detail in scorecard.details if detail.stage == why), None)
+    if detail is None:
+        return note(f"No record was scored at {why}.")
+    left, right = streamlit.columns([1, 1.12], gap="large")
+    with left:
+        streamlit.markdown(elements.plain(charts.first_fault_sentence(scorecard, detail)))
+        elements.chart("groups", charts.groups(detail, link=partial(_failures, scorecard, detail.stage)))
+        note(charts.groups_note(detail))
+    with right:
+        streamlit.markdown(elements.plain(charts.failures_sentence(detail)))
+        elements.chart(
+            "failures", charts.failures(detail, noun=scorecard.noun, link=partial(_record, scorecard, detail.stage))
+        )
+        elements.link("Read them stage by stage, and note why.", "All failures", _failures(scorecard, detail.stage))
+    return None
+
+
+def _failures(scorecard: Scorecard, stage: str, group: str | None = None) -> str:
+    """The address of a stage's failures, of one group where it is named."""
+    parts = {"cascade": scorecard.cascade, "run": scorecard.run, "stage": stage, **({"group": group} if group else {})}
+    return f"failures?{urlencode(parts)}"
+
+
+def _record(scorecard: Scorecard, stage: str, record: str) -> str:
+    """The address of one failure: answers are shown where it is known who looks, and nowhere else."""
+    return f"{_failures(scorecard, stage)}&{urlencode({'record': record})}"
+
+
+def draw_below_why(scorecard: Scorecard) -> None:
+    """Draw the sections that are closed by default."""
+    with streamlit.expander("First fault, stage by stage"):
+        elements.chart("first faults", charts.first_faults(scorecard))
+    with streamlit.expander("Which stages fail together"):
+        elements.chart("together", charts.together(scorecard))
+        note("Later stages cannot cause earlier faults, so the lower triangle is empty.")
+    with streamlit.expander("What each step fixes and breaks"):
+        elements.chart("steps", charts.steps(scorecard))
+    with streamlit.expander("How this was measured"):
+        for sentence in charts.method(scorecard):
+            note(sentence)
 
 
 @streamlit.fragment
 @elements.errors_as_sentences
 def draw(workspace: Workspace) -> None:
     """Draw the verdict, both charts and the reasons; or the sentence that says what to do first."""
-    scored = opening.scored(workspace)
+    scored = choice.scored(workspace)
     if scored is None:
         return None
     opened, scorecard = scored
     verdict = scorecard.verdict
     head, tools = streamlit.columns([6, 1.9] if len(opened.cascades) == 1 else [5, 3], vertical_alignment="top")
     with tools:
-        toolbar.draw(opened, partial(offers.of_run, workspace, scorecard), run=scorecard.run)
+        choice.draw_toolbar(opened, partial(share.of_run, workspace, scorecard), run=scorecard.run)
     with head:
         streamlit.title(elements.plain(verdict.headline), anchor=False)
     elements.lead(
@@ -34,15 +82,15 @@ def draw(workspace: Workspace) -> None:
         basis=verdict.basis,
         advice=verdict.advice,
     )
-    opening.say_if_elsewhere(opened)
+    choice.say_if_elsewhere(opened)
     empty.strips(workspace, scorecard)
     stages = [stage.stage for stage in scorecard.stages]
     why, no_stage = state.chosen("why", stages, report.explained(scorecard))
     _charts(scorecard, why)
     if no_stage:
         note(f"The stage in the link is not in run {scorecard.run}.")
-    why_section.draw(scorecard, stages, why)
-    return why_section.draw_below(scorecard)
+    draw_why(scorecard, stages, why)
+    return draw_below_why(scorecard)
 
 
 def _charts(scorecard: Scorecard, why: str | None) -> None:

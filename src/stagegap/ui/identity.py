@@ -1,8 +1,4 @@
-"""Who is labelling: an identity that was checked, or initials that nobody has checked.
-
-Checked is who signed in (OIDC, `[auth]` in `.streamlit/secrets.toml`) or whom a proxy names in a header that the server
-was told to trust. Where either is configured, initials are not taken.
-"""
+"""Who is there: an identity that was checked or initials, and whose answers they may see."""
 
 from __future__ import annotations
 
@@ -10,7 +6,9 @@ from collections.abc import Mapping
 
 import streamlit
 
+from stagegap.model.wording import listed
 from stagegap.ui import elements, state
+from stagegap.workspace import Workspace
 
 WIDTH = 150
 """Pixels of the box for initials, as wide as the picker of runs above it."""
@@ -75,3 +73,25 @@ def _trusts_a_proxy() -> bool:
     """Say whether the server takes the e-mail from a header."""
     headers = streamlit.get_option("server.trustedUserHeaders")
     return isinstance(headers, dict) and "email" in headers.values()
+
+
+def may_see(workspace: Workspace, cascade: str, run: str, record: str, *, who: str | None, noun: str) -> bool:
+    """Say whether the page may draw the answers, and draw what stands in their place where it may not.
+
+    Nobody sees them without a name: who sees them is noted, so that no queue offers them the record afterwards.
+    """
+    if who is None:
+        elements.note(f"{invitation()} to see the answers. Who saw them is not asked to label this {noun} afterwards.")
+        return False
+    waiting = workspace.failures.waiting(cascade, record, who)
+    if waiting:
+        streamlit.markdown(
+            elements.plain(
+                f"This {noun} still waits for your answer at {listed(waiting)}. "
+                "Looking at the answers takes it out of your queue, because you would not be blind to them."
+            )
+        )
+        streamlit.button("Show the answers", on_click=workspace.failures.look, args=(cascade, run, record, who))
+        return False
+    workspace.failures.look(cascade, run, record, who)
+    return True

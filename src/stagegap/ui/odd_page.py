@@ -9,13 +9,34 @@ import streamlit
 
 from stagegap import charts
 from stagegap.analysis.views import Scorecard
-from stagegap.analysis.wording import counted
-from stagegap.ui import background, days, elements, empty, identity, odd_record, offers, opening, state, toolbar
+from stagegap.model.wording import counted, plural
+from stagegap.ui import background, choice, elements, empty, failures_page, identity, share, state
 from stagegap.ui.elements import note
 from stagegap.workspace import Workspace
 
 if TYPE_CHECKING:
-    from stagegap.analysis.oddities.noticed import Noticed, Noticing
+    from stagegap.oddities.card import Oddity
+    from stagegap.oddities.screen import Noticed, Noticing
+
+
+def draw_record(workspace: Workspace, scorecard: Scorecard, card: Oddity, who: str | None) -> None:
+    """Draw the list beside the record that the URL names, by default the first."""
+    if not card.records:
+        return note(f"This is about the whole run, so it names no {scorecard.noun}.")
+    record, unknown = state.chosen("record", card.records, card.records[0])
+    assert record is not None, "the first record is the default"
+    left, right = streamlit.columns([2, 5], gap="medium")
+    with left:
+        n = len(card.records)
+        more = f"The plainest {n} of {counted(card.count, scorecard.noun)}." if card.count > n else ""
+        note(more or f"{counted(n, scorecard.noun)}.")
+        elements.chart("odd records", charts.oddity_records(card, chosen=record), picks="record")
+    with right:
+        if unknown:
+            note(f"The {scorecard.noun} in the link is none of these {plural(scorecard.noun, 2)}.")
+        failures_page.draw_record(workspace, scorecard, record, card.records, who)
+    return None
+
 
 LEARN = "whether more data would close the gap (stagegap odd --learn)"
 WITHOUT = "whether a stage is better without an input, a paragraph or a document (stagegap odd --without)"
@@ -27,19 +48,19 @@ LONGEST = 300
 @elements.errors_as_sentences
 def draw(workspace: Workspace) -> None:
     """Draw the cards of the run that the URL names, or one card with its records."""
-    scored = opening.scored(workspace)
+    scored = choice.scored(workspace)
     if scored is None:
         return None
     opened, scorecard = scored
     noticing = workspace.oddities.noticed(scorecard.cascade, scorecard.run)
-    head, right = streamlit.columns(toolbar.widths(opened), vertical_alignment="top")
+    head, right = streamlit.columns(choice.widths(opened), vertical_alignment="top")
     with right:
-        offer = partial(offers.of_oddities if noticing else offers.of_run, workspace, scorecard, noticing)
-        toolbar.draw(opened, offer, run=scorecard.run, drop=("check", "record"))
+        offer = partial(share.of_oddities if noticing else share.of_run, workspace, scorecard, noticing)
+        choice.draw_toolbar(opened, offer, run=scorecard.run, drop=("check", "record"))
         who, verified = identity.annotator()
     with head:
         streamlit.title(elements.plain(noticing.headline if noticing else "Looking for what is strange"), anchor=False)
-    opening.say_if_elsewhere(opened)
+    choice.say_if_elsewhere(opened)
     if noticing is None or workspace.oddities.is_stale(noticing.screen):
         background.screen(workspace, scorecard.cascade, scorecard.run)
         empty.no_screen(workspace, scorecard, is_older=noticing is not None)
@@ -90,7 +111,7 @@ def _one(
     if row.card.plot is not None:
         elements.chart("plot", charts.oddity_plot(row.card.plot))
     _actions(workspace, noticing, row, who, verified, opens=False)
-    odd_record.draw(workspace, scorecard, row.card, who)
+    draw_record(workspace, scorecard, row.card, who)
 
 
 def _card(row: Noticed) -> None:
@@ -142,7 +163,7 @@ def _dismissed(workspace: Workspace, noticing: Noticing, row: Noticed, who: str 
     event = row.dismissed
     assert event is not None, "only dismissed cards stand here"
     streamlit.markdown(elements.plain(row.card.sentence))
-    note(f"“{event.reason}” ({event.annotator}, {days.day(event.at)})")
+    note(f"“{event.reason}” ({event.annotator}, {elements.day(event.at)})")
     streamlit.button(
         "Show it again",
         key=f"show {row.card.key}",

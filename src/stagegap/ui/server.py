@@ -1,4 +1,4 @@
-"""Start the app in this process: Streamlit as a library, look and safety from `settings.toml`, 127.0.0.1 only."""
+"""Start the app in this process: 127.0.0.1 only, which pages may connect, look and safety from `settings.toml`."""
 
 from __future__ import annotations
 
@@ -6,12 +6,51 @@ import os
 import socket
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, MutableMapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, cast
+from urllib.parse import urlsplit
 
 from stagegap.errors import ConfigurationError
+
+Message = MutableMapping[str, Any]  # Any: as ASGI defines its messages
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Asgi = Callable[[Message, Receive, Send], Awaitable[None]]
+REFUSED = 1008
+"""Code of a connection that is against the rules; before it is accepted, it is answered with 403."""
+
+
+class KnownOrigins:
+    """Refuse connections from other pages' scripts.
+
+    Streamlit refuses them too, but first it asks a service outside for the address of this machine, and nothing may
+    leave it.
+    """
+
+    def __init__(self, app: Asgi, hosts: Collection[str]) -> None:
+        self._app = app
+        self._hosts = hosts
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Hand the connection on, or close it."""
+        if scope["type"] == "websocket" and not self._is_known(dict(scope["headers"])):
+            await send({"type": "websocket.close", "code": REFUSED})
+        else:
+            await self._app(scope, receive, send)
+
+    def _is_known(self, headers: Mapping[bytes, bytes]) -> bool:
+        """Say whether a page of the app's own connects; programs that are no browser name no origin."""
+        origin = headers.get(b"origin")
+        if origin is None:
+            return True
+        try:
+            address = urlsplit(origin.decode("latin-1"))
+            return address.hostname in self._hosts or address.netloc.encode("latin-1") == headers.get(b"host")
+        except ValueError:
+            return False
+
 
 ADDRESS = "127.0.0.1"
 FOLDER = "STAGEGAP_APP_FOLDER"
@@ -49,8 +88,6 @@ def serve(
     """
     from starlette.middleware import Middleware
     from streamlit import App
-
-    from stagegap.ui.origins import KnownOrigins
 
     _check_free(port)
     os.environ[FOLDER] = str(folder.resolve())

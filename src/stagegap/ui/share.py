@@ -2,12 +2,112 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import streamlit
 
-from stagegap.ui import elements, state
+from stagegap import report
+from stagegap.analysis import codec, frames
+from stagegap.analysis.views import Scorecard
+from stagegap.model.wording import counted
+from stagegap.ui import background, elements, state
+from stagegap.workspace import Workspace
+
+if TYPE_CHECKING:
+    from stagegap.analysis.changes import Comparison
+    from stagegap.oddities.screen import Noticing
+
+
+NOT_LOOKED = "Without what looks strange: nobody looked yet. It is being looked at; share again in a moment."
+
+
+def of_run(workspace: Workspace, scorecard: Scorecard, stage: str | None = None) -> Offer:
+    """A run: its report, which explains the failures of a stage, and its figures.
+
+    Where nobody looked for what is strange yet, that begins beside the page, and the offer says so.
+    """
+    odd = workspace.oddities.noticed(scorecard.cascade, scorecard.run)
+    if odd is None:
+        background.screen(workspace, scorecard.cascade, scorecard.run)
+    listed = {row.record for detail in scorecard.details for row in detail.rows}
+    waiting = workspace.failures.waiting_for_anybody(
+        scorecard.cascade, listed | (report.odd_examples(odd) if odd else set())
+    )
+    safe, strange = report.without(scorecard, waiting), report.without_words(odd, waiting) if odd else None
+    count = counted(report.shown_records(safe, stage), "failure")
+    return Offer(
+        name=f"{scorecard.cascade}-{scorecard.run}",
+        texts=f"{count}: what the system answered, and what is right",
+        left_out=_left_out(waiting, scorecard.noun),
+        lacks="" if odd else NOT_LOOKED,
+        report=lambda records: report.html(safe, records=records, left_out=len(waiting), stage=stage, oddities=strange),
+        json=report.numbers_json(scorecard, oddities=strange),
+        csv=report.numbers_csv(scorecard),
+        markdown=report.markdown(scorecard, oddities=strange),
+    )
+
+
+def of_failures(workspace: Workspace, scorecard: Scorecard, stage: str) -> Offer:
+    """The failures of a stage: the report that explains them, and how often each group of records fails."""
+    detail = next(detail for detail in scorecard.details if detail.stage == stage)
+    rows = [row for row in frames.group_rows(scorecard) if row["stage"] == stage]
+    return replace(
+        of_run(workspace, scorecard, stage),
+        name=f"{scorecard.cascade}-{scorecard.run}-{stage}",
+        json=codec.to_json(replace(detail, rows=())),
+        csv=report.rows_csv(rows),
+        markdown="",
+    )
+
+
+def of_agreement(scorecard: Scorecard, *, headline: str, stage: str, notes: Sequence[str]) -> Offer:
+    """How far people agree at every stage."""
+    rows = report.agreement_rows(scorecard)
+    return Offer(
+        name=f"{scorecard.cascade}-{scorecard.run}-agreement",
+        report=lambda _: report.agreement_html(scorecard, headline=headline, stage=stage, notes=notes),
+        json=codec.to_json(rows),
+        csv=report.rows_csv(rows),
+    )
+
+
+def of_comparison(workspace: Workspace, view: Comparison) -> Offer:
+    """A comparison of two runs."""
+    from stagegap.analysis.run_rows import comparison_rows
+
+    waiting = workspace.failures.waiting_for_anybody(view.cascade, report.changed_records(view))
+    safe = report.without_changes(view, waiting)
+    count = counted(report.shown_changes(safe), view.noun)
+    return Offer(
+        name=f"{view.cascade}-{view.before}-{view.after}",
+        texts=f"{count} that got worse: what both runs answered, and what is right",
+        left_out=_left_out(waiting, view.noun),
+        report=lambda records: report.comparison_html(safe, records=records, left_out=len(waiting)),
+        json=codec.to_json(report.textless_changes(view)),
+        csv=report.rows_csv(comparison_rows(view)),
+        markdown=report.comparison_markdown(view),
+    )
+
+
+def of_oddities(workspace: Workspace, scorecard: Scorecard, noticing: Noticing) -> Offer:
+    """What looks strange in a run: its report with the open cards, and the figures of all."""
+    from stagegap.oddities.screen import card_rows
+
+    rows = card_rows(report.nameless(noticing))
+    return replace(
+        of_run(workspace, scorecard),
+        name=f"{scorecard.cascade}-{scorecard.run}-oddities",
+        json=codec.to_json(rows),
+        csv=report.rows_csv(rows),
+        markdown=report.odd_markdown(report.nameless(noticing)),
+    )
+
+
+def _left_out(waiting: Collection[str], noun: str) -> str:
+    return f"{counted(len(waiting), noun)} left out: people are still to label them." if waiting else ""
+
 
 ICON = ":material/ios_share:"
 

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 import streamlit
 
-from stagegap.model.values import Json
+from stagegap.model.record import Json
 
 _ACKNOWLEDGED = "acknowledged "
 _TROUBLES = "troubles "

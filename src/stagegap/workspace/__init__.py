@@ -16,17 +16,17 @@ from stagegap.workspace.foundation import STORE, Foundation
 from stagegap.workspace.runs import Runs
 
 if TYPE_CHECKING:
-    from stagegap.workspace.attributing import Attribution
-    from stagegap.workspace.comparing import on_shared_records
-    from stagegap.workspace.exchanging import Foreign, ImportReport
+    from stagegap.workspace.attribution import Attribution
+    from stagegap.workspace.cases import Case, NotAsked, Wanted, case_names, cases, one_run, wanted
+    from stagegap.workspace.comparison import on_shared_records
+    from stagegap.workspace.exchange import Foreign, ImportReport
     from stagegap.workspace.failures import Failures, OwnTally
+    from stagegap.workspace.files import write_starter
     from stagegap.workspace.gate import Checked, Gate
     from stagegap.workspace.labels import GuidelineChange, Labels, LabelStage
     from stagegap.workspace.oddities import Oddities, printed_scores, rated
     from stagegap.workspace.past import Hope, Past
     from stagegap.workspace.people import People, PeopleNotes, Settling
-    from stagegap.workspace.starter import write_starter
-    from stagegap.workspace.testing import Case, NotAsked, Wanted, case_names, cases, one_run, wanted
 
 __all__ = [
     "Attribution",
@@ -61,17 +61,17 @@ __all__ = [
 ]
 
 _HOMES = {
-    "stagegap.workspace.attributing": ("Attribution",),
-    "stagegap.workspace.comparing": ("on_shared_records",),
-    "stagegap.workspace.exchanging": ("Foreign", "ImportReport"),
+    "stagegap.workspace.attribution": ("Attribution",),
+    "stagegap.workspace.comparison": ("on_shared_records",),
+    "stagegap.workspace.exchange": ("Foreign", "ImportReport"),
     "stagegap.workspace.failures": ("Failures", "OwnTally"),
     "stagegap.workspace.gate": ("Checked", "Gate"),
     "stagegap.workspace.labels": ("GuidelineChange", "LabelStage", "Labels"),
     "stagegap.workspace.oddities": ("Oddities", "printed_scores", "rated"),
     "stagegap.workspace.past": ("Hope", "Past"),
     "stagegap.workspace.people": ("People", "PeopleNotes", "Settling"),
-    "stagegap.workspace.starter": ("write_starter",),
-    "stagegap.workspace.testing": ("Case", "NotAsked", "Wanted", "case_names", "cases", "one_run", "wanted"),
+    "stagegap.workspace.files": ("write_starter",),
+    "stagegap.workspace.cases": ("Case", "NotAsked", "Wanted", "case_names", "cases", "one_run", "wanted"),
 }
 
 

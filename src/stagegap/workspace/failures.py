@@ -6,17 +6,17 @@ import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from stagegap.analysis.exposure import told_since
 from stagegap.analysis.record_view import RecordView, record_view
-from stagegap.analysis.references import settle
-from stagegap.analysis.tags import OwnTags, TagTally, own_tags, tag_from_event, tag_tally
 from stagegap.analysis.views import Scorecard
 from stagegap.model.answer import Label
 from stagegap.model.cascade import Cascade
 from stagegap.model.failure import Failure, FailurePage, Wanted
-from stagegap.model.reading import Seen
+from stagegap.model.notes import Seen
+from stagegap.model.record import Json
 from stagegap.model.run import SYSTEM
-from stagegap.model.values import Json
+from stagegap.people.histories import told_since
+from stagegap.people.references import settle
+from stagegap.people.tags import OwnTags, TagTally, own_tags, tag_from_event, tag_tally
 from stagegap.workspace.foundation import Foundation
 
 

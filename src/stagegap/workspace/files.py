@@ -1,18 +1,22 @@
-"""The cascade files of a workspace: found by name, loaded, and as they were when a run was made."""
+"""The cascade files of a workspace: found by name, loaded, as they were when a run was made, and a small one to
+start from.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stagegap.errors import NotFound, near_names
+from stagegap.errors import ConfigurationError, NotFound, near_names
 
 if TYPE_CHECKING:
     from stagegap.model.run import Run
     from stagegap.model.sources import CascadeFile
+
 
 _NAME = re.compile(r"""^cascade:\s*["']?([\w.-]+)""", re.MULTILINE)
 _ASKED = re.compile(r"(?<!\$)\$\{(\w+)\}")
@@ -75,3 +79,23 @@ class CascadeFiles:
     def _has_all(self, path: Path) -> bool:
         asked = _ASKED.findall(path.read_text(encoding="utf-8", errors="replace"))
         return all(name in self.environment for name in asked)
+
+
+FILES = ("cascade.yaml", "stages.py", "questions.jsonl", "references.jsonl")
+
+
+def write_starter(folder: Path) -> list[Path]:
+    """Write a cascade of two stages with six records into `folder`/pipelines/first. Give the files.
+
+    Raises: ConfigurationError when one of them is there already; then nothing is written.
+    """
+    target = folder / "pipelines" / "first"
+    paths = [target / name for name in FILES]
+    existing = [path for path in paths if path.exists()]
+    if existing:
+        raise ConfigurationError(f"{existing[0]} is there already, and nothing was written. Choose another folder.")
+    target.mkdir(parents=True, exist_ok=True)
+    source = files("stagegap.workspace").joinpath("starter_files")
+    for path in paths:
+        path.write_bytes(source.joinpath(path.name).read_bytes())
+    return paths

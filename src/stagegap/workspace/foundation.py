@@ -14,7 +14,7 @@ from stagegap.workspace.files import CascadeFiles
 
 if TYPE_CHECKING:  # The pages open a workspace to read: what makes runs again is imported where it is used.
     from stagegap.model.run import Run
-    from stagegap.workspace.restored import Restored
+    from stagegap.workspace.reproduced import Restored
 
 STORE = ".stagegap"
 """Folder of the store inside a workspace."""
@@ -54,6 +54,6 @@ class Foundation:
 
         Raises: ConfigurationError for a run that kept too little, SpecError.
         """
-        from stagegap.workspace.restored import restored
+        from stagegap.workspace.reproduced import restored
 
         return restored(self.store, run, path=self.files.path_of(run.cascade), environment=self.environment)

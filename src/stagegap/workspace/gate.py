@@ -8,19 +8,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stagegap.analysis import codec
-from stagegap.analysis.changes.check import CheckResult, check, exit_code
-from stagegap.analysis.changes.check_output import verdict_line
-from stagegap.analysis.changes.history import Blessed, History
-from stagegap.analysis.changes.views import Comparison
+from stagegap.analysis.changes import Comparison
+from stagegap.analysis.checks import CheckResult, check, exit_code, verdict_line
+from stagegap.analysis.runs import Blessed, History
 from stagegap.analysis.views import Scorecard
 from stagegap.errors import ConfigurationError
 from stagegap.model.cascade import Cascade
+from stagegap.model.record import Json
 from stagegap.model.run import Run, RunStatus
-from stagegap.model.values import Json
-from stagegap.workspace.comparing import history, on_shared_records
+from stagegap.workspace.comparison import history, on_shared_records
 from stagegap.workspace.foundation import Foundation
+from stagegap.workspace.origins import payloads
 from stagegap.workspace.runs import Runs
-from stagegap.workspace.tracing import payloads
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

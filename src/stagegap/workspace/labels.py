@@ -9,23 +9,24 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stagegap.analysis import codec
-from stagegap.analysis.judging import Judging, judged_answer, pairs
-from stagegap.analysis.need import NeedView
-from stagegap.analysis.next_labels import NextLabels, next_labels
-from stagegap.analysis.own_labels import OwnLabel, own_labels
+from stagegap.analysis.need import NeedView, NextLabels, next_labels
 from stagegap.analysis.person_swaps import PersonSwaps
-from stagegap.analysis.references import latest
-from stagegap.analysis.worklist import form, guideline_hash, label_from_event, output_of
 from stagegap.errors import ConfigurationError, NotFound
 from stagegap.exchange.frames import Frame
 from stagegap.model.answer import SWAP_QUEUE, Label
 from stagegap.model.cascade import OutputType, Stage
 from stagegap.model.queue import GuidelineVersion, Progress, Queue, QueueItem, Sitting
+from stagegap.model.record import Json
 from stagegap.model.run import SYSTEM, Cell
 from stagegap.model.sources import CascadeFile
-from stagegap.model.values import Json
-from stagegap.runner.asking import (
+from stagegap.people.card import form, guideline_hash, label_from_event, output_of
+from stagegap.people.histories import OwnLabel, own_labels
+from stagegap.people.judgements import Judging, judged_answer, pairs
+from stagegap.people.references import latest
+from stagegap.runner.prepare import read_materials
+from stagegap.runner.queues import (
     Asking,
+    Hunt,
     after_queue,
     asking_about,
     hunting_queue,
@@ -34,14 +35,12 @@ from stagegap.runner.asking import (
     overlap_queue,
     random_queue,
 )
-from stagegap.runner.hunting import Hunt
-from stagegap.runner.prepare import read_materials
 from stagegap.stages.acceptance import Rejected, accept
-from stagegap.workspace import exchanging
-from stagegap.workspace.exchanging import Foreign, ImportReport
+from stagegap.workspace import exchange
+from stagegap.workspace.exchange import Foreign, ImportReport
+from stagegap.workspace.execution import first_outputs
 from stagegap.workspace.foundation import Foundation
-from stagegap.workspace.running import first_outputs
-from stagegap.workspace.stored import NEED, PERSON_SWAPS
+from stagegap.workspace.kept_views import NEED, PERSON_SWAPS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,21 +248,19 @@ class Labels:
 
     def import_file(self, path: Path, cascade: Path | None, foreign: Foreign | None = None) -> ImportReport:
         """Take the labels of a file in, of ours or another program's; what is there already is not taken twice."""
-        return exchanging.import_labels(
-            self._store, self._base.files.load(cascade), path, foreign or exchanging.Foreign()
-        )
+        return exchange.import_labels(self._store, self._base.files.load(cascade), path, foreign or exchange.Foreign())
 
     def import_frame(self, labels: Frame, cascade: Path | None = None) -> ImportReport:
         """Take the labels of a pandas frame in: the columns that `frame` gives, the four of a file at least."""
-        return exchanging.import_frame(self._store, self._base.files.load(cascade), labels)
+        return exchange.import_frame(self._store, self._base.files.load(cascade), labels)
 
     def export(self, cascade: str, path: Path, *, references: bool = False, raw: bool = False) -> int:
         """Write labels, or the references settled from them, as JSONL, CSV or Parquet. Give the number of rows."""
-        return exchanging.export_labels(self._store, self._load(cascade).cascade, path, references=references, raw=raw)
+        return exchange.export_labels(self._store, self._load(cascade).cascade, path, references=references, raw=raw)
 
     def frame(self, cascade: str) -> Frame:
         """Labels of a cascade as a pandas frame. Raises: ConfigurationError without pandas."""
-        return exchanging.labels_frame(self._store, cascade)
+        return exchange.labels_frame(self._store, cascade)
 
     def _stored(self, cascade: str, stage: str, name: str) -> Queue | None:
         queues = self._store.queues(cascade, stage)

@@ -9,22 +9,19 @@ from typing import Literal
 
 from stagegap.analysis import codec
 from stagegap.analysis.failures import title
-from stagegap.analysis.oddities.card import Screen
-from stagegap.analysis.oddities.grim import score_table
-from stagegap.analysis.oddities.noticed import Noticing, noticed
-from stagegap.analysis.oddities.raters import ratings_screen
-from stagegap.analysis.oddities.screen import DETECTORS, Looked, look, screen
 from stagegap.errors import ConfigurationError, NotFound, near_names
-from stagegap.exchange.printed import read_printed
-from stagegap.exchange.ratings import read_ratings
-from stagegap.model.noticing import OddityEvent
+from stagegap.exchange.ratings import read_printed, read_ratings
+from stagegap.model.notes import OddityEvent
 from stagegap.model.run import Run, RunStatus
+from stagegap.oddities.card import Screen
+from stagegap.oddities.screen import DETECTORS, Looked, Noticing, look, noticed, screen
+from stagegap.oddities.tables import ratings_screen, score_table
 from stagegap.runner.prepare import custom_metrics
+from stagegap.workspace.ablations import ablations, curves, trial_of
+from stagegap.workspace.columns import run_columns
 from stagegap.workspace.foundation import Foundation
-from stagegap.workspace.gathering import run_columns
 from stagegap.workspace.runs import Runs
 from stagegap.workspace.trials import NO_TRIALS, TRIALS, KeptAblation, KeptCurve, Trials
-from stagegap.workspace.trying import ablations, curves, trial_of
 
 MOST_TRIED = 2_000
 ODDITIES = "oddities"

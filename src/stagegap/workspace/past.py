@@ -11,34 +11,22 @@ from importlib.metadata import version
 from pathlib import Path
 
 from stagegap.analysis import codec
-from stagegap.analysis.changes.config import all_settings
-from stagegap.analysis.changes.history import History
-from stagegap.analysis.changes.knobs import RunsView, Tried, runs_view
-from stagegap.analysis.changes.ledger import (
-    Ledger,
-    LedgerRow,
-    ledger,
-    ledger_row,
-    proposed_outcome,
-    waiting_row,
-)
-from stagegap.analysis.changes.reproduced import Reproduction
-from stagegap.analysis.changes.views import OUTCOME, Comparison, ConfigChange, WhatChanged
-from stagegap.analysis.so_far import SoFar
+from stagegap.analysis.changes import OUTCOME, Comparison, ConfigChange, WhatChanged
+from stagegap.analysis.ledger import Ledger, LedgerRow, ledger, ledger_row, proposed_outcome, waiting_row
+from stagegap.analysis.reproduced import Reproduction
+from stagegap.analysis.runs import History, RunsView, SoFar, Tried, all_settings, runs_view
 from stagegap.errors import ConfigurationError, NotFound, near_names
-from stagegap.model.expectation import Expectation
-from stagegap.model.live import LiveRun
 from stagegap.model.provenance import Provenance, RunTag
-from stagegap.model.run import Run, RunStatus
+from stagegap.model.run import Expectation, LiveRun, Run, RunStatus
 from stagegap.runner import Progress, Silent
 from stagegap.store import Store
 from stagegap.workspace import provenance
-from stagegap.workspace.comparing import history, on_shared_records
-from stagegap.workspace.following import live_runs
+from stagegap.workspace.comparison import history, on_shared_records
 from stagegap.workspace.foundation import STORE, Foundation
 from stagegap.workspace.gate import Gate
+from stagegap.workspace.live import live_runs
 from stagegap.workspace.person_swaps import PeopleInPlace, people_in_place
-from stagegap.workspace.reproducing import reproduce
+from stagegap.workspace.reproduced import reproduce
 from stagegap.workspace.runs import Runs
 from stagegap.workspace.versions import Versions, kept_view, versions
 

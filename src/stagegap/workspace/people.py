@@ -6,13 +6,15 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from stagegap.analysis.chance import chance_corrected
-from stagegap.analysis.contributions import doubt_sentence, hunt_sentence, identity_sentence, own_work
-from stagegap.analysis.judging import judged_gap, judging_of
-from stagegap.analysis.label_history import LabelHistory
-from stagegap.analysis.rated import RatedGap
-from stagegap.analysis.references import adjudications, latest
-from stagegap.analysis.settling import (
+from stagegap.errors import ConfigurationError
+from stagegap.metrics import metric
+from stagegap.model.answer import Label
+from stagegap.model.queue import Queue, QueueItem
+from stagegap.model.record import Json, Record
+from stagegap.model.run import SYSTEM
+from stagegap.people.agreement import chance_corrected
+from stagegap.people.contributions import doubt_sentence, hunt_sentence, identity_sentence, own_work
+from stagegap.people.disagreements import (
     Decision,
     Disagreement,
     adjudication,
@@ -24,19 +26,15 @@ from stagegap.analysis.settling import (
     settling_form,
     settling_payload,
 )
-from stagegap.errors import ConfigurationError
-from stagegap.metrics import metric
-from stagegap.model.answer import Label
-from stagegap.model.queue import Queue, QueueItem
-from stagegap.model.record import Record
-from stagegap.model.run import SYSTEM
-from stagegap.model.values import Json
+from stagegap.people.histories import LabelHistory
+from stagegap.people.judgements import RatedGap, judged_gap, judging_of
+from stagegap.people.references import adjudications, latest
 from stagegap.runner.prepare import custom_metrics
 from stagegap.stats.clusters import clusters
+from stagegap.workspace.execution import first_outputs
 from stagegap.workspace.foundation import Foundation
 from stagegap.workspace.labels import Labels
-from stagegap.workspace.running import first_outputs
-from stagegap.workspace.tracing import history
+from stagegap.workspace.origins import history
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,28 +13,27 @@ import numpy as np
 
 from stagegap.analysis import codec
 from stagegap.analysis import evidence as ev
-from stagegap.analysis.changes.changed import cell_outcomes
+from stagegap.analysis.changed import cell_outcomes
 from stagegap.analysis.coalitions import named, sampled_orders, set_masks
 from stagegap.analysis.person_swaps import PeopleAt, PersonSwaps, Unanswered, person_swaps, without_own
-from stagegap.analysis.references import Place, of_their_type
-from stagegap.analysis.respondents import Respondent, respondents
 from stagegap.attribution.shapley import EXACT_UP_TO
 from stagegap.errors import RunStopped
 from stagegap.model.answer import Output, Status
 from stagegap.model.cascade import Cascade
 from stagegap.model.record import Record
 from stagegap.model.run import SYSTEM, Cell, RunStatus
+from stagegap.people.references import Place, Respondent, of_their_type, respondents
 from stagegap.runner import Plan, Progress, Stop, Work, execute
-from stagegap.runner.asking import was_asked
 from stagegap.runner.plan import plan_several
 from stagegap.runner.prepare import seen_inputs
+from stagegap.runner.queues import was_asked
 from stagegap.stages.person import ANY_INPUT, PersonStage, inputs_digest, shown_by
 from stagegap.stages.protocol import StageCode
 from stagegap.store import Store
-from stagegap.workspace.attributing import Attribution
+from stagegap.workspace.attribution import Attribution
 from stagegap.workspace.foundation import Foundation
-from stagegap.workspace.restored import Restored, refuse_to_pay
-from stagegap.workspace.stored import PERSON_SWAPS
+from stagegap.workspace.kept_views import PERSON_SWAPS
+from stagegap.workspace.reproduced import Restored, refuse_to_pay
 from stagegap.workspace.versions import PAIRS_OF_ORDERS
 
 _Input: TypeAlias = tuple[str, str, str]

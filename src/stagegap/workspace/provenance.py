@@ -16,8 +16,8 @@ from typing import Literal
 from stagegap.analysis import codec
 from stagegap.model.answer import Label
 from stagegap.model.provenance import Environment, Provenance, Role, Source, StageOrigin
+from stagegap.model.record import Json
 from stagegap.model.sources import CascadeFile
-from stagegap.model.values import Json
 from stagegap.runner.prepare import CUSTOM, Materials, metric_functions
 from stagegap.spec.environment import is_secret
 from stagegap.stages.kinds import named

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 from stagegap.analysis import codec
 from stagegap.analysis.views import Scorecard
 from stagegap.workspace.foundation import Foundation
-from stagegap.workspace.stored import OPTIONS, SCORECARD
+from stagegap.workspace.kept_views import OPTIONS, SCORECARD
 
 if TYPE_CHECKING:  # The pages read scorecards: what makes runs and compares them is imported where it is used.
-    from stagegap.analysis.changes.views import Comparison
-    from stagegap.analysis.pooled import PooledScore
+    from stagegap.analysis.answers import PooledScore
+    from stagegap.analysis.changes import Comparison
     from stagegap.analysis.variants import VariantsView
     from stagegap.model.run import Run
     from stagegap.runner import Progress, RunOptions, Stop, Summary
     from stagegap.runner.plan import Plan
-    from stagegap.workspace.attributing import Attribution
-    from stagegap.workspace.overnight import Listener
+    from stagegap.workspace.attribution import Attribution
+    from stagegap.workspace.night import Listener
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +30,11 @@ class Runs:
 
     def plan(self, path: Path | None, options: RunOptions | None = None) -> Plan:
         """Calls that a run would make; none is made and nothing is stored. Raises: ConfigurationError."""
-        from stagegap.workspace import running
+        from stagegap.workspace import execution
 
         base = self._base
-        job = running.read_job(base.store, base.files.load(path), environment=base.environment, options=options)
-        return running.planned(base.store, running.mended(base.store, job)[1] if job.options.retry else job)
+        job = execution.read_job(base.store, base.files.load(path), environment=base.environment, options=options)
+        return execution.planned(base.store, execution.mended(base.store, job)[1] if job.options.retry else job)
 
     def new(
         self,
@@ -48,11 +48,11 @@ class Runs:
 
         Only calls that were never made before are made. Raises: ConfigurationError, StoreError.
         """
-        from stagegap.workspace import running
+        from stagegap.workspace import execution
 
         base = self._base
-        taken_in = running.take_in(base.store, base.files.load(path), environment=base.environment, options=options)
-        return running.run(base.store, taken_in, folder=base.folder, clock=base.clock, progress=progress, stop=stop)
+        taken_in = execution.take_in(base.store, base.files.load(path), environment=base.environment, options=options)
+        return execution.run(base.store, taken_in, folder=base.folder, clock=base.clock, progress=progress, stop=stop)
 
     def overnight(
         self,
@@ -67,7 +67,7 @@ class Runs:
 
         A call that two variants have in common is made once. Raises: SpecError, ConfigurationError, StoreError.
         """
-        from stagegap.workspace.overnight import planned_night
+        from stagegap.workspace.night import planned_night
 
         base = self._base
         night = planned_night(
@@ -99,30 +99,30 @@ class Runs:
 
     def refresh(self, cascade: str, run: str) -> None:
         """Compute a run's scorecard again, from all labels that there are by now. Raises: NotFound."""
-        from stagegap.workspace import running
+        from stagegap.workspace import execution
 
         base, scored = self._base, self._base.run(cascade, run)
         file = base.files.of_run(scored)
-        running.score(base.store, scored, file, running.run_records(base.store, scored, file.cascade))
+        execution.score(base.store, scored, file, execution.run_records(base.store, scored, file.cascade))
 
     def pooled(self, cascade: str, run: str | None = None) -> tuple[PooledScore, ...]:
         """Precision, recall and F1 of each stage of a run. Raises: NotFound.
 
         For stages that should answer some records and leave others alone: their mean score also rewards silence.
         """
-        from stagegap.workspace import running
+        from stagegap.workspace import execution
 
         scored = self._base.run(cascade, run)
-        return running.pooled(self._base.store, scored, self._base.files.of_run(scored))
+        return execution.pooled(self._base.store, scored, self._base.files.of_run(scored))
 
     def attribution(self, cascade: str, run: str | None = None) -> Attribution:
         """One run looked into: blame, faults, people, next labels. Raises: NotFound."""
-        from stagegap.workspace.attributing import Attribution
+        from stagegap.workspace.attribution import Attribution
 
         return Attribution(self._base, self._base.run(cascade, run))
 
     def compare(self, cascade: str, before: str, after: str) -> Comparison:
         """Comparison of two runs, each scored by the cascade that it was made with. Raises: NotFound, SpecError."""
-        from stagegap.workspace import comparing
+        from stagegap.workspace import comparison
 
-        return comparing.compare(self._base.store, self.attribution(cascade, before), self.attribution(cascade, after))
+        return comparison.compare(self._base.store, self.attribution(cascade, before), self.attribution(cascade, after))

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stagegap.analysis.oddities.columns import Ablation, LearningCurve
 from stagegap.model.estimate import Estimate
+from stagegap.oddities.columns import Ablation, LearningCurve
 
 TRIALS = "trials"
 """Name of the kept view."""

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from stagegap.analysis import codec
-from stagegap.analysis.changes.changed import cell_outcomes, what_changed
-from stagegap.analysis.changes.shared import Shared, shared
-from stagegap.analysis.changes.swaps import SwapPlan, mixture, swap_plan
-from stagegap.analysis.changes.views import WhatChanged
+from stagegap.analysis.changed import cell_outcomes, what_changed
+from stagegap.analysis.changes import WhatChanged
+from stagegap.analysis.coalitions import SwapPlan, mixture, swap_plan
 from stagegap.analysis.evidence import good_from
+from stagegap.analysis.paired_records import Shared, shared
 from stagegap.attribution.shapley import EXACT_UP_TO
 from stagegap.errors import ConfigurationError, RunStopped
 from stagegap.model.answer import Output
@@ -21,11 +21,11 @@ from stagegap.model.run import SYSTEM, Cell, RunStatus
 from stagegap.runner import CellSummary, Plan, Progress, Stop, Work, execute, forecast
 from stagegap.runner.plan import PlannedCell, plan_several
 from stagegap.store import Store
-from stagegap.workspace.attributing import Attribution
-from stagegap.workspace.comparing import side
+from stagegap.workspace.attribution import Attribution
+from stagegap.workspace.comparison import side
+from stagegap.workspace.execution import first_outputs, past_of
 from stagegap.workspace.foundation import Foundation
-from stagegap.workspace.restored import Restored, refuse_to_pay
-from stagegap.workspace.running import first_outputs, past_of
+from stagegap.workspace.reproduced import Restored, refuse_to_pay
 
 PAIRS_OF_ORDERS = 20
 """Orders and their reverses that are drawn where more than 10 stages changed."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from stagegap.exchange.foreign.protocol import Format, Given, Object, Wanted, ids_in, inside, objects, text
 from stagegap.exchange.foreign.unmapped import Leftovers
-from stagegap.model.values import Json
+from stagegap.model.record import Json
 
 
 def _is_certain(records: Sequence[Object]) -> bool:

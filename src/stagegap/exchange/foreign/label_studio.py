@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from stagegap.exchange.foreign.protocol import Format, Given, Object, Wanted, ids_in, inside, objects, text
 from stagegap.exchange.foreign.unmapped import Leftovers
-from stagegap.model.values import Json
+from stagegap.model.record import Json
 
 # Type of a result -> key of its answer in `value`, where they differ.
 _KEYS = {"textarea": "text", "ranker": "ranker"}

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from stagegap.exchange.foreign.protocol import Format, Given, Object, Wanted, ids_in, inside, text
 from stagegap.exchange.foreign.unmapped import Leftovers
 from stagegap.exchange.rows import parse_json
-from stagegap.model.values import Json
+from stagegap.model.record import Json
 
 _MARKS = frozenset({"name", "source", "dataType"})
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from stagegap.exchange.foreign.protocol import Format, Given, Object, Wanted, ids_in, inside, objects, text
 from stagegap.exchange.foreign.unmapped import Leftovers
 from stagegap.exchange.rows import parse_json
-from stagegap.model.values import Json
+from stagegap.model.record import Json
 
 
 def _is_certain(traces: Sequence[Object]) -> bool:

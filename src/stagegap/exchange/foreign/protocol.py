@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, cast
 
 from stagegap.exchange.foreign.unmapped import Leftovers
-from stagegap.model.values import Json
+from stagegap.model.record import Json
 
 Object: TypeAlias = "Mapping[str, Json]"
 

@@ -1,8 +1,8 @@
 """Labels (answers as people gave them) and recorded outputs, from files and to files."""
 
-from stagegap.exchange.labels.reading import Known, labels_of_rows, read_labels, unfit
+from stagegap.exchange.labels.reader import Known, labels_of_rows, read_labels, unfit
 from stagegap.exchange.labels.recorded import RecordedFields, read_recorded
-from stagegap.exchange.labels.writing import LABEL_COLUMNS, label_frame_rows, write_labels, write_references
+from stagegap.exchange.labels.writer import LABEL_COLUMNS, label_frame_rows, write_labels, write_references
 
 __all__ = [
     "LABEL_COLUMNS",

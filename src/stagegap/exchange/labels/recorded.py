@@ -8,7 +8,7 @@ from pathlib import Path
 from stagegap.errors import near_names
 from stagegap.exchange.records import identity
 from stagegap.exchange.rows import Problems, read_rows
-from stagegap.model.values import Json
+from stagegap.model.record import Json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

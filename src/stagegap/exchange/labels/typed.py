@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from stagegap.exchange.cells import escaped
-from stagegap.model.values import Json
+from stagegap.exchange.rows import escaped
+from stagegap.model.record import Json
 
 Values = Mapping[str, Json]
 MOST_MS = 2**32 - 1

@@ -1,11 +1,14 @@
-"""What an engine does: it takes chunks of calls and gives their replies, in any order, at least once."""
+"""What an engine does with chunks of calls, and which one a run is told to use."""
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol, Self, cast
 
+from stagegap.errors import ConfigurationError, near_names
 from stagegap.stages.protocol import Inputs, Reply, StageCode
 
 
@@ -59,3 +62,46 @@ class Engine(Protocol):
     async def close(self) -> None:
         """End the workers, whatever they do."""
         ...
+
+
+KINDS = ("processes", "ray")
+_CHOICE = re.compile(r"(?P<kind>[a-z]+)(?::(?P<workers>\d+))?(?:@(?P<address>\S+))?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """An engine that is not started yet."""
+
+    kind: Literal["processes", "ray"]
+    workers: int
+    address: str = ""
+    """Of a running Ray cluster; empty starts one on this machine."""
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read the name, workers and address of an engine. Raises: ConfigurationError.
+
+        >>> Choice.parse("ray:8@head:6379")
+        Choice(kind='ray', workers=8, address='head:6379')
+        """
+        match = _CHOICE.fullmatch(text.strip())
+        if match is None or match["kind"] not in KINDS or match["workers"] == "0":
+            near = f" {near_names(match['kind'], KINDS)}" if match and match["kind"] not in KINDS else ""
+            raise ConfigurationError(f"{text!r} is no engine. Write processes:4, ray:4 or ray:4@HOST:PORT.{near}")
+        if match["address"] and match["kind"] != "ray":
+            raise ConfigurationError(f"{text!r}: only ray has an address; processes are of this machine.")
+        return cls(
+            kind=cast("Literal['processes', 'ray']", match["kind"]),
+            workers=int(match["workers"] or os.cpu_count() or 1),
+            address=match["address"] or "",
+        )
+
+    def engine(self) -> Engine:
+        """The engine. Raises: ConfigurationError where its extra is missing."""
+        if self.kind == "processes":
+            from stagegap.runner.engines.processes import Processes
+
+            return Processes(self.workers)
+        from stagegap.runner.engines.ray import Ray
+
+        return Ray(self.workers, address=self.address)

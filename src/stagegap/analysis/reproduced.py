@@ -1,0 +1,188 @@
+"""A run made again: what differs from what was stored, to the byte."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from stagegap.model.answer import Output, Status
+from stagegap.model.provenance import Environment
+from stagegap.model.wording import counted, listed, plural
+
+MOST_EXAMPLES = 5
+MOST_TEXT = 300
+"""Characters of an output that an example shows, from shortly before the first byte that differs."""
+BEFORE = 40
+"""Characters of it that are equal."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputExample:
+    """One output that came out otherwise."""
+
+    record: str
+    repeat: int
+    byte: int
+    """Place of the first byte that differs, in the canonical JSON of the output."""
+    then: str
+    """From shortly before that byte."""
+    now: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageOutputs:
+    """The outputs of one stage in one cell, then and now."""
+
+    cell: str
+    stage: str
+    n: int
+    """Outputs that were stored."""
+    same: int
+    """Of these, the ones that came out the same to the byte."""
+    missing: int
+    """Stored, and not made again."""
+    extra: int
+    """Made now, and not stored."""
+    not_called: int
+    """Would have needed a paid call that nobody allowed."""
+    is_asked: bool
+    """False where answers were taken from the store, because the stage asks a paid service."""
+    examples: tuple[OutputExample, ...]
+
+    @property
+    def is_identical(self) -> bool:
+        return self.same == self.n and not self.extra
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """One thing besides the outputs that is not as it was."""
+
+    kind: Literal["code", "prompt", "data", "labels", "environment", "stage"]
+    name: str
+    """A path, a package, a stage."""
+    then: str
+    now: str
+    detail: str = ""
+    """What that means for the outputs, or the difference line by line."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reproduction:
+    """What became of a run that was made again from what was stored."""
+
+    cascade: str
+    run: str
+    is_identical: bool
+    """Every output is the same to the byte."""
+    n: int
+    """Outputs that were compared."""
+    calls: int
+    """Calls that were made."""
+    stages: tuple[StageOutputs, ...]
+    differences: tuple[Difference, ...]
+    headline: str
+
+
+def stage_outputs(
+    cell: str, stage: str, then: Sequence[Output], now: Sequence[Output], *, is_asked: bool
+) -> StageOutputs:
+    """Compare the outputs of one stage in one cell."""
+    reproduced = {(output.record, output.repeat): output for output in now}
+    stored = {(output.record, output.repeat) for output in then}
+    same = missing = not_called = 0
+    examples: list[OutputExample] = []
+    for output in then:
+        again = reproduced.get((output.record, output.repeat))
+        if again is None:
+            missing += 1
+        elif (was := canonical(output)) == (comes := canonical(again)):
+            same += 1
+        elif Status.INFRASTRUCTURE in (again.status, again.because) and not is_asked:
+            not_called += 1
+        elif len(examples) < MOST_EXAMPLES:
+            examples.append(_example(output, was, comes))
+    return StageOutputs(
+        cell=cell,
+        stage=stage,
+        n=len(then),
+        same=same,
+        missing=missing,
+        extra=sum(key not in stored for key in reproduced),
+        not_called=not_called,
+        is_asked=is_asked,
+        examples=tuple(examples),
+    )
+
+
+def canonical(output: Output) -> bytes:
+    """All that an output says, as bytes; what it took and where it came from is left out.
+
+    >>> canonical(Output(record="r", stage="s", status=Status.OK, value={"b": 1, "a": 2.0}))
+    b'{"status":"ok","value":{"a":2.0,"b":1}}'
+    """
+    content: dict[str, object] = {
+        "status": output.status.value,
+        "value": output.value,
+        "scores": list(output.scores),
+        "confidence": output.confidence,
+        "alternatives": list(output.alternatives),
+        "because": output.because.value if output.because else None,
+        "error": output.error,
+        "raw": output.raw,
+    }
+    filled = {key: value for key, value in content.items() if key in ("status", "value") or value not in (None, "", [])}
+    return json.dumps(filled, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode("utf-8", "replace")
+
+
+def _example(output: Output, then: bytes, now: bytes) -> OutputExample:
+    byte = next((i for i, (a, b) in enumerate(zip(then, now, strict=False)) if a != b), min(len(then), len(now)))
+    start = max(0, byte - BEFORE)
+
+    def excerpt(text: bytes) -> str:
+        part = text[start:].decode("utf-8", "replace")[:MOST_TEXT]
+        return f"{'…' if start else ''}{part}"
+
+    return OutputExample(record=output.record, repeat=output.repeat, byte=byte, then=excerpt(then), now=excerpt(now))
+
+
+def environment_differences(then: Environment, now: Environment) -> tuple[Difference, ...]:
+    """What differs between two environments: program, Python, platform, packages."""
+    facts: list[tuple[str, str, str]] = [
+        ("stagegap", then.program, now.program),
+        ("Python", then.python, now.python),
+        ("platform", then.platform, now.platform),
+    ]
+    names = sorted(then.packages.keys() | now.packages.keys())
+    facts += [(name, then.packages.get(name, ""), now.packages.get(name, "")) for name in names if name != "stagegap"]
+    return tuple(Difference(kind="environment", name=name, then=a, now=b) for name, a, b in facts if a != b)
+
+
+def reproduction(
+    cascade: str, run: str, *, calls: int, stages: Sequence[StageOutputs], differences: Sequence[Difference]
+) -> Reproduction:
+    """Sum up what came out."""
+    return Reproduction(
+        cascade=cascade,
+        run=run,
+        is_identical=all(row.is_identical for row in stages),
+        n=sum(row.n for row in stages),
+        calls=calls,
+        stages=tuple(stages),
+        differences=tuple(differences),
+        headline=_headline(run, stages, differences),
+    )
+
+
+def _headline(run: str, stages: Sequence[StageOutputs], differences: Sequence[Difference]) -> str:
+    n, same = sum(row.n for row in stages), sum(row.same for row in stages)
+    from_store = list(dict.fromkeys(row.stage for row in stages if not row.is_asked))
+    note = f"; answers of {listed(from_store)} were taken from the store" if from_store else ""
+    if all(row.is_identical for row in stages):
+        return f"{run} comes out the same to the byte: {counted(n, 'output')}{note}"
+    where = list(dict.fromkeys(row.stage for row in stages if not row.is_identical))
+    kinds = list(dict.fromkeys(difference.kind for difference in differences))
+    why = f"; {listed(kinds)} {'differs' if len(kinds) == 1 else 'differ'}" if kinds else ""
+    return f"{n - same:,} of {n:,} {plural('output', n)} of {run} come out otherwise, at {listed(where)}{why}{note}"

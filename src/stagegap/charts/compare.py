@@ -1,0 +1,239 @@
+"""Two runs: differences around 0, the records behind them, and what was expected beside what came."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+from stagegap.analysis.changes import ChangeLists, ChangeRow, Comparison, ConfigChange, StageChange
+from stagegap.analysis.ledger import Ledger, LedgerRow
+from stagegap.analysis.record_view import Mark, word_difference
+from stagegap.charts.marks import Scale, row, table
+from stagegap.tables import figures
+
+_WORDS = {"improved": "better", "regressed": "worse", "tied": "no measurable difference", "too few": "too few to read"}
+_HALVES = (0.05, 0.1, 0.2, 0.5, 1.0)
+"""What the axis may reach to both sides: 5 points at least, so that a change of a point does not fill the page."""
+_LEAST = 0.05
+"""Between two grid lines."""
+
+
+def changes(view: Comparison) -> str:
+    """Draw the change of the outcome, then of each stage, in points around 0; to the right is better."""
+    rows = (view.outcome, *view.stages)
+    scale = _scale([stage for stage in rows if _is_drawn(stage)])
+    drawn = [_stage_row(stage, scale) for stage in rows]
+    ticks = "".join(f'<span style="{scale.left(tick)}">{figures.points(tick)}</span>' for tick in scale.ticks)
+    axis = f'<tr aria-hidden="true"><td></td><td><div class="t ax">{ticks}</div></td></tr>'
+    sides = f"{escape(view.before)} to {escape(view.after)}, in points. Left of 0: worse. Right: better."
+    key = (
+        '<div class="key"><span><i class="dot"></i>change</span><span><i class="band"></i>95% interval</span>'
+        f"<span>{sides}</span></div>"
+    )
+    caption = f"Change of the outcome and of each stage from {view.before} to {view.after}"
+    return f'<div class="bc">{key}{table(kind="ch", caption=caption, rows=[*drawn, axis], heading_width=20)}</div>'
+
+
+def _is_drawn(stage: StageChange) -> bool:
+    return stage.is_compared and stage.claim.change.is_measured
+
+
+def _scale(rows: list[StageChange]) -> Scale:
+    reach = max((abs(end) for stage in rows for end in (stage.claim.change.low, stage.claim.change.high)), default=0.0)
+    half = next((half for half in _HALVES if reach <= half), 1.0)
+    return Scale(low=-half, high=half, step=max(half / 2, _LEAST))
+
+
+def _stage_row(stage: StageChange, scale: Scale) -> str:
+    head = stage.stage
+    if not _is_drawn(stage):
+        why = stage.sentence if not stage.is_compared else stage.claim.change.method
+        drawing = f'{scale.grid()}<span class="note left">{escape(why)}</span>'
+        return row(head=head, says=f"{head}: {why}.", drawing=drawing)
+    change, word = stage.claim.change, _WORDS[stage.claim.verdict]
+    sides = f"{figures.share(stage.before.value)} to {figures.share(stage.after.value)}"
+    says = f"{head}: {sides}, {figures.points(change.value)} points, {figures.interval(change)}, "
+    says += f"{change.n:,} records: {word}."
+    hot = " hot" if stage.claim.verdict == "regressed" else "" if stage.claim.verdict == "improved" else " soft"
+    drawing = (
+        f'{scale.grid()}<i class="base" style="{scale.left(0.0)}"></i>'
+        f'<i class="band{hot}" style="{scale.between(change.low, change.high)}"></i>'
+        f'<i class="c dot{hot}" style="{scale.left(change.value)}"></i>'
+        f'<span class="n up" style="{scale.left(change.value)}">{figures.points(change.value)}</span>'
+        f'<span class="note end">{escape(word)}<br>{figures.span(change)}, n {change.n:,}<br>{sides}</span>'
+    )
+    return row(head=head, says=says, drawing=drawing, classes=("few",) if stage.claim.verdict == "too few" else ())
+
+
+def flips(view: Comparison) -> str:
+    """Draw what became of the records: right or wrong before, right or wrong after."""
+    heads = ("stayed right", "right to wrong", "wrong to right", "stayed wrong")
+    body = "".join(
+        f'<tr><th scope="row">{escape(stage.stage)}</th>'
+        + "".join(f"<td>{count:,}</td>" for count in _counts(stage))
+        + "</tr>"
+        for stage in (view.outcome, *view.stages)
+        if stage.is_compared
+    )
+    head = "".join(f'<th scope="col">{text}</th>' for text in heads)
+    between = f"{escape(view.before)} and are in {escape(view.after)}"
+    return (
+        f'<div class="bc"><table class="mx"><caption class="sr">Records by what they were in {between}</caption>'
+        f"<thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def _counts(stage: StageChange) -> tuple[int, int, int, int]:
+    return stage.flips.stayed_right, stage.flips.broken, stage.flips.fixed, stage.flips.stayed_wrong
+
+
+def changed_record(record: ChangeRow, view: Comparison) -> str:
+    """Draw one record whose output changed: before, after and what is right, to be opened."""
+    scores = f"{figures.share(record.score_before)} to {figures.share(record.score_after)}"
+    return (
+        f"<details><summary><code>{escape(record.record)}</code> {escape(record.title)} ({scores})</summary><dl>"
+        f"<dt>{escape(view.before)}, score {figures.share(record.score_before)}</dt><dd>{escape(record.before)}</dd>"
+        f"<dt>{escape(view.after)}, score {figures.share(record.score_after)}</dt><dd>{escape(record.after)}</dd>"
+        f"<dt>Reference</dt><dd>{escape(record.reference)}</dd></dl></details>"
+    )
+
+
+def worst_list(view: Comparison) -> ChangeLists | None:
+    """The records to read first: what got worse at the end, or else at the first stage where some did."""
+    return next((lists for lists in view.lists if lists.worse), None)
+
+
+_SIGNS = {"extra": "+", "missing": "−"}
+_FLIPS = {"broken": "right to wrong", "fixed": "wrong to right", "none": ""}
+
+
+def change_list(rows: Sequence[ChangeRow], *, what: str, noun: str, chosen: str | None) -> str:
+    """Draw the records behind a change; nothing in the list says what anybody answered."""
+    if not rows:
+        return f'<div class="bc"><p class="none">No {escape(noun)}: {escape(what)}.</p></div>'
+    body = "".join(_record_row(row, is_chosen=row.record == chosen) for row in rows)
+    heads = f'<th scope="col">{escape(noun.capitalize())}</th><th scope="col">Score</th>'
+    return (
+        f'<div class="bc"><div class="scroll long" tabindex="0" role="region" aria-label="{escape(what)}">'
+        f'<table class="fl ls cl"><caption class="sr">{escape(what)}</caption><thead><tr>{heads}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div></div>"
+    )
+
+
+def _record_row(row: ChangeRow, *, is_chosen: bool) -> str:
+    current = ' aria-current="true"' if is_chosen else ""
+    flip = f'<small class="hot">{_FLIPS[row.flip]}</small>' if row.flip != "none" else ""
+    change = figures.points(row.score_after - row.score_before)
+    return (
+        f'<tr class="pick{" on" if is_chosen else ""}"><th scope="row"><button type="button" '
+        f'data-v="{escape(row.record)}"{current}>{escape(row.title)}</button>'
+        f'<div class="notes"><code>{escape(row.record)}</code> {flip}</div></th>'
+        f"<td>{figures.share(row.score_before)} → {figures.share(row.score_after)}<br><small>{change}</small></td></tr>"
+    )
+
+
+def flip_table(row: StageChange, view: Comparison, *, chosen: str | None) -> str:
+    """Draw the 2x2 table of a stage: was right or wrong, is right or wrong; the changed counts lead to their lists."""
+    flips = row.flips
+    was, now = escape(view.before), escape(view.after)
+
+    def cell(count: int, value: str) -> str:
+        on = ' aria-current="true"' if value == chosen else ""
+        word = "broken" if value == "worse" else "fixed"
+        return (
+            f'<td class="go{" on" if value == chosen else ""}"><button type="button" data-v="{value}"{on}>'
+            f"<b>{count:,}</b> <small>{word}</small></button></td>"
+        )
+
+    heads = f'<th scope="col">right in {now}</th><th scope="col">wrong in {now}</th>'
+    right = f'<th scope="row">right in {was}</th><td><b>{flips.stayed_right:,}</b></td>{cell(flips.broken, "worse")}'
+    wrong = f'<th scope="row">wrong in {was}</th>{cell(flips.fixed, "better")}<td><b>{flips.stayed_wrong:,}</b></td>'
+    return (
+        f'<div class="bc"><table class="mx four"><caption class="sr">{escape(row.stage)}: right and wrong in {was} and '
+        f"{now}</caption><thead><tr><td></td>{heads}</tr></thead>"
+        f"<tbody><tr>{right}</tr><tr>{wrong}</tr></tbody></table></div>"
+    )
+
+
+def answers_of_both(row: ChangeRow, view: Comparison, *, stage: str, marked: bool = True) -> str:
+    """Draw what a stage answered to a record in both runs, side by side, with the reference under them.
+
+    What only the earlier answer has is marked `−` (gone), what only the later one has `+` (new).
+    """
+    difference = word_difference(row.after, row.before) if marked else None
+    new = _marked(difference.system, {"extra": "new"}) if difference else escape(row.after)
+    old = _marked(difference.reference, {"missing": "gone"}) if difference else escape(row.before)
+    return (
+        f'<div class="bc"><section class="sb"><h3>{escape(stage)} <small>score {figures.share(row.score_before)} → '
+        f'{figures.share(row.score_after)}</small></h3><div class="two"><div><h4>{escape(view.before)}</h4>'
+        f'<div class="ans">{old}</div></div><div><h4>{escape(view.after)}</h4><div class="ans">{new}</div></div></div>'
+        f'<h4>Reference</h4><div class="ans">{escape(row.reference) or "none"}</div></section></div>'
+    )
+
+
+def _marked(marks: Sequence[Mark], words: dict[str, str]) -> str:
+    return "".join(
+        escape(mark.text)
+        if mark.kind == "same"
+        else f'<span class="w {mark.kind}"><span class="sr">{words[mark.kind]}: </span><b aria-hidden="true">'
+        f"{_SIGNS[mark.kind]}</b>{escape(mark.text.rstrip())}</span>{escape(mark.text[len(mark.text.rstrip()) :])}"
+        for mark in marks
+    )
+
+
+def settings(rows: Sequence[ConfigChange], view: Comparison) -> str:
+    """Draw settings of both runs beside each other; what differs is marked by a word, too."""
+    if not rows:
+        return '<div class="bc"><p class="none">No setting differs.</p></div>'
+    differ = [setting.before != setting.after for setting in rows]
+    body = "".join(
+        _setting(setting, says_so=differs and not all(differ)) for setting, differs in zip(rows, differ, strict=True)
+    )
+    head = f'<th scope="col">{escape(view.before)}</th><th scope="col">{escape(view.after)}</th>'
+    return (
+        '<div class="bc"><div class="scroll long" tabindex="0" role="region" aria-label="Settings of both runs">'
+        f'<table class="an set"><caption class="sr">Settings of both runs</caption>'
+        f"<thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table></div></div>"
+    )
+
+
+def _setting(setting: ConfigChange, *, says_so: bool) -> str:
+    before, after = ("not there" if value is None else escape(value) for value in (setting.before, setting.after))
+    note = " <small>differs</small>" if says_so else ""
+    return f'<tr><th scope="row">{escape(setting.path)}{note}</th><td>{before}</td><td>{after}</td></tr>'
+
+
+def ledger(view: Ledger) -> str:
+    """Draw one row an expectation, newest first."""
+    if not view.rows:
+        return '<div class="bc"><p class="none">Nothing was expected yet.</p></div>'
+    heads = ("Change", "Expected", "Came", "Verdict", "Because")
+    head = "".join(f'<th scope="col">{text}</th>' for text in heads)
+    body = "".join(_ledger_row(row) for row in view.rows)
+    return (
+        '<div class="bc"><div class="scroll" tabindex="0" role="region" aria-label="What was expected, what came">'
+        f'<table class="an led"><caption class="sr">What was expected beside what came, newest first</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div></div>"
+    )
+
+
+def _ledger_row(row: LedgerRow) -> str:
+    hope = row.expectation
+    between = (
+        "" if hope.low is None or hope.high is None else f" <small>({figures.between(hope.low, hope.high)})</small>"
+    )
+    came = (
+        f"{figures.points(row.came.value)} <small>({figures.span(row.came)})</small>"
+        if row.came.is_measured
+        else "not yet"
+    )
+    if row.run and not row.came.is_measured:
+        came = escape(row.came.method)
+    hot = ' class="hot"' if row.verdict == "less than expected" else ""
+    verdict = "" if row.verdict == "not measured" else f"<small{hot}>{row.verdict}</small>"
+    who = f"<br><small>{escape(hope.who)}</small>" if hope.who else ""
+    return (
+        f'<tr><th scope="row">{escape(hope.place)}<br><small>{escape(hope.baseline)} → {escape(row.run or "?")}</small>'
+        f"</th><td>{figures.points(hope.predicted)}{between}</td><td>{came}</td><td>{verdict}</td>"
+        f"<td>{escape(hope.reason)}{who}</td></tr>"
+    )

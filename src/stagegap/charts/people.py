@@ -1,0 +1,164 @@
+"""How far people agree at each stage, and who said what when."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from html import escape
+
+from stagegap.analysis.views import Scorecard, StageRow
+from stagegap.charts.marks import Scale, row, table
+from stagegap.model.queue import GuidelineVersion
+from stagegap.model.wording import counted
+from stagegap.people.disagreements import Decision
+from stagegap.people.histories import LabelHistory, OwnLabel, PastEvent, when
+from stagegap.tables import figures
+
+
+def agreement(
+    scorecard: Scorecard,
+    *,
+    chosen: str | None = None,
+    beyond: Mapping[str, str] | None = None,
+    pickable: bool = True,
+) -> str:
+    """Draw every stage's agreement of two people; `beyond` has a sentence a stage on agreement beyond chance."""
+    scale = Scale()
+    rows = [
+        _stage_row(
+            stage,
+            scale,
+            scorecard.noun,
+            chosen=stage.stage == chosen,
+            beyond=(beyond or {}).get(stage.stage, ""),
+            pickable=pickable,
+        )
+        for stage in scorecard.stages
+    ]
+    chart = table(
+        kind="sl", caption="Agreement of two people at each stage", rows=[*rows, scale.axis()], heading_width=20
+    )
+    return f'<div class="bc">{chart}</div>'
+
+
+def _stage_row(stage: StageRow, scale: Scale, noun: str, *, chosen: bool, beyond: str, pickable: bool) -> str:
+    value = stage.stage if pickable else None
+    alike = stage.agreement
+    if not alike.is_measured:
+        why = alike.method.removeprefix("not measured: ")
+        return row(
+            head=stage.stage,
+            says=f"{stage.stage}: agreement not measured, {why}.",
+            drawing=scale.grid() + f'<span class="note left">not measured: {escape(why)}</span>',
+            value=value,
+            chosen=chosen,
+        )
+    drawing = (
+        scale.grid()
+        + f'<i class="band hum" style="{scale.between(alike.low, alike.high)}"></i>'
+        + f'<i class="c dia" style="{scale.left(alike.value)}"></i>'
+        + f'<span class="txt" style="{scale.left(alike.high)}" title="{escape(beyond)}">{figures.share(alike.value)} '
+        + f"<small>n = {alike.n:,}</small></span>"
+    )
+    says = (
+        f"{stage.stage}: two people agree on {figures.share(alike.value)}, {figures.interval(alike)}, "
+        f"{alike.n:,} {noun} records. {beyond}"
+    )
+    return row(head=stage.stage, says=says.strip(), drawing=drawing, value=value, chosen=chosen)
+
+
+def own_labels(rows: Sequence[OwnLabel], *, noun: str, link: Callable[[OwnLabel], str | None]) -> str:
+    """Draw the list; `link` gives the address at which a record is opened again, None where it can't be."""
+    if not rows:
+        return '<div class="bc"><p class="none">You have no label here yet.</p></div>'
+    heads = "".join(f'<th scope="col">{head}</th>' for head in (escape(noun.capitalize()), "You said", "When, UTC"))
+    body = "".join(_own_row(row, link(row)) for row in rows)
+    return (
+        '<div class="bc"><div class="scroll" tabindex="0" role="region" aria-label="Your labels"><table class="fl own">'
+        '<caption class="sr">Your labels, newest first</caption>'
+        f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div></div>"
+    )
+
+
+def _own_row(row: OwnLabel, link: str | None) -> str:
+    name = f"<code>{escape(row.record)}</code>"
+    head = f'<a href="{escape(link)}" target="_self">{name}</a>' if link else name
+    before = f"<br><small>before: {escape('; '.join(row.before))}</small>" if row.before else ""
+    at = datetime.fromtimestamp(row.at, UTC)
+    return (
+        f'<tr{" class=pick" if link else ""}><th scope="row">{head}</th><td>{escape(row.said)}{before}</td>'
+        f"<td>{at.day} {at:%b %H:%M}</td></tr>"
+    )
+
+
+def label_histories(histories: Sequence[LabelHistory]) -> str:
+    """Draw the history of each stage, oldest first; what a person saw and the guidelines unfold."""
+    return f'<div class="bc">{"".join(_stage(history) for history in histories)}</div>'
+
+
+def _stage(history: LabelHistory) -> str:
+    name = escape(history.stage)
+    right = "".join(f'<p class="saw">Held to be right: {escape(text)}</p>' for text in history.accepted)
+    how = f'<p class="saw">{escape(history.settled)}</p>' if history.settled else '<p class="saw">No reference yet.</p>'
+    if not history.events:
+        return f'<section class="sb"><h3>{name}</h3>{right}{how}<p class="saw">Nobody did anything here.</p></section>'
+    heads = "".join(f'<th scope="col">{head}</th>' for head in ("When, UTC", "Who", "What"))
+    rows = "".join(_event_row(event) for event in history.events)
+    return (
+        f'<section class="sb"><h3>{name} <small>{counted(len(history.events), "event")}</small></h3>{right}{how}'
+        f'<div class="scroll long" tabindex="0" role="region" aria-label="History at {name}"><table class="fl hist">'
+        f'<caption class="sr">Who did what at {name}, oldest first</caption><thead><tr>{heads}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>{''.join(_guideline(version) for version in history.guidelines)}</section>"
+    )
+
+
+def _event_row(event: PastEvent) -> str:
+    is_look = event.did == "saw the answers"
+    checked = "" if is_look else f"<br><small>{'verified' if event.verified else 'not verified'}</small>"
+    words = f": {escape(event.said)}" if event.said else ""
+    remarks = "".join(f"<br><small>{escape(remark)}</small>" for remark in event.remarks)
+    took = "" if event.active_ms is None else f", {max(1, round(event.active_ms / 1000)):,} s"
+    by = f", guideline {escape(event.guideline)}" if event.guideline else ""
+    return (
+        f'<tr><th scope="row">{when(event.at)}</th><td>{escape(event.who)}{checked}</td>'
+        f"<td><b>{escape(event.did)}</b>{words}{remarks}{_saw(event, took + by)}</td></tr>"
+    )
+
+
+def _saw(event: PastEvent, rest: str) -> str:
+    summary = f"{escape(event.saw)}{rest}"
+    if not event.inputs:
+        return f"<br>{summary}"
+    fields = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in event.inputs)
+    return f"<details><summary>{summary}</summary><dl>{fields}</dl></details>"
+
+
+def _guideline(version: GuidelineVersion) -> str:
+    since = datetime.fromtimestamp(version.since, UTC)
+    return (
+        f"<details><summary>Guideline {escape(version.hash)}, used since {since:%Y-%m-%d %H:%M} UTC</summary>"
+        f"<dl><dd>{escape(version.text)}</dd></dl></details>"
+    )
+
+
+def decisions(rows: Sequence[Decision], *, noun: str, chosen: str | None) -> str:
+    """List what was settled, newest first, without what was decided; a click chooses the record."""
+    heads = "".join(f'<th scope="col">{head}</th>' for head in (escape(noun.capitalize()), "Settled by", "When, UTC"))
+    body = "".join(_decision(row, row.record == chosen) for row in rows)
+    return (
+        '<div class="bc"><div class="scroll" tabindex="0" role="region" aria-label="Decisions"><table class="fl dec">'
+        '<caption class="sr">Decisions, newest first</caption>'
+        f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div></div>"
+    )
+
+
+def _decision(row: Decision, is_chosen: bool) -> str:
+    current = ' aria-current="true"' if is_chosen else ""
+    reason = f" <small>{escape(row.reason)}</small>" if row.reason else ""
+    at = datetime.fromtimestamp(row.at, UTC)
+    return (
+        f'<tr class="pick{" on" if is_chosen else ""}"><th scope="row"><button type="button" '
+        f'data-v="{escape(row.record)}"{current}>{escape(row.record)}</button>{reason}</th>'
+        f"<td>{escape(row.who)} <small>{'verified' if row.verified else 'not verified'}</small></td>"
+        f"<td>{at:%Y-%m-%d %H:%M}</td></tr>"
+    )

@@ -1,0 +1,153 @@
+"""Labels from the command line: which queue, how much is left, the link, and labels in."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Annotated
+from urllib.parse import urlencode
+
+import typer
+
+from stagegap.cli import printed
+from stagegap.errors import ConfigurationError, near_names
+from stagegap.model.queue import Progress
+from stagegap.model.record import Json
+from stagegap.workspace import Foreign, ImportReport
+
+
+def foreign(source: str | None, stages: Sequence[str], record_id: str | None) -> Foreign:
+    """Read the options of an import. Raises: ConfigurationError for a stage without its foreign name."""
+    pairs = [stage.partition("=") for stage in stages]
+    for name, sign, other in pairs:
+        if not name or not other:
+            raise ConfigurationError(
+                f"--stage takes the stage and the question's name in the other program, as in --stage route=topic; "
+                f"found {name + sign + other!r}."
+            )
+    return Foreign(source=source, stages=tuple((name, other) for name, _, other in pairs), record_id=record_id)
+
+
+def as_json(report: ImportReport) -> Json:
+    """The report for programs."""
+    return {
+        "added": report.added,
+        "known": report.known,
+        "from": report.source,
+        "unmapped": [
+            {"reason": part.reason, "count": part.count, "examples": list(part.examples)} for part in report.unmapped
+        ],
+    }
+
+
+def draw_import(report: ImportReport) -> None:
+    """Print what is new, and everything that became no label."""
+    known = f" {report.known:,} were there already." if report.known else ""
+    read = f" (read as {report.source})" if report.source else ""
+    printed.say(f"{report.added:,} labels are new{read}.{known}")
+    for part in report.unmapped:
+        printed.say(f"{part.count:,} became no label: {part.reason}")
+        for example in part.examples:
+            printed.say(f"    {example}")
+
+
+CascadeOption = Annotated[
+    str | None, typer.Option("--cascade", help="Name of the cascade; by default the one that ran last.")
+]
+
+
+class Judge(StrEnum):
+    """Ways to judge answers."""
+
+    RATE = "rate"
+    PREFER = "prefer"
+
+
+def label(
+    stage: Annotated[str, typer.Argument(help="Stage to answer for.")],
+    who: Annotated[str, typer.Option("--as", help="Your initials; every label carries them.")],
+    cascade: CascadeOption = None,
+    overlap: Annotated[bool, typer.Option("--overlap", help="The records that everybody labels.")] = False,
+    size: Annotated[
+        int | None, typer.Option("--size", min=1, help="Draw a new overlap of so many records, not of a fifth.")
+    ] = None,
+    swap: Annotated[bool, typer.Option("--swap", help="The inputs that the stage received in the newest run.")] = False,
+    following: Annotated[bool, typer.Option("--next", help="The records that decide which stage is worst.")] = False,
+    hunt: Annotated[str, typer.Option("--hunt", help="Draw a hunt: records where this CEL is true. In no rate.")] = "",
+    unsure: Annotated[
+        int | None, typer.Option("--unsure", help="Draw a hunt: about so many records, the unsure ones more often.")
+    ] = None,
+    judge: Annotated[
+        Judge | None, typer.Option("--judge", help="Judge answers: the system's beside a person's, names hidden.")
+    ] = None,
+    criterion: Annotated[str, typer.Option("--criterion", help="What --judge goes by.")] = "quality",
+    port: Annotated[int, typer.Option("--port", help="Port on 127.0.0.1.")] = 8501,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = False,
+    serve_page: Annotated[bool, typer.Option("--serve/--no-serve", help="Serve the label page.")] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs, and serve nothing.")] = False,
+) -> None:
+    """Answer a stage's question yourself, blind: serves the label page and no other."""
+    from stagegap.cli import printed
+    from stagegap.cli.start import cascade_name, workspace
+    from stagegap.people.judgements import Judging
+    from stagegap.runner.queues import Hunt
+    from stagegap.ui import ADDRESS, serve
+
+    who = who.strip()
+    if not who:
+        raise ConfigurationError("A label says who made it: give your initials with --as.")
+    asked = [option for option in (overlap or size, swap, following, hunt, unsure, judge) if option]
+    if len(asked) > 1:
+        raise ConfigurationError("Choose one queue: --overlap, --swap, --next, --hunt, --unsure or --judge.")
+    with workspace() as opened:
+        name, desk = cascade_name(opened, cascade), opened.labels
+        stages = {each.stage for each in desk.label_stages(name)}
+        if stage not in stages:
+            raise ConfigurationError(
+                f"Nobody can be asked about a stage {stage!r}. {near_names(stage, stages)}".strip()
+            )
+        if hunt or unsure is not None:
+            queue = desk.hunt(name, stage, Hunt(where=hunt, unsure=unsure))
+        elif judge is not None:
+            queue = desk.judge(name, stage, Judging(mode=judge.value, criterion=criterion))
+        elif size is not None:
+            queue = desk.overlap(name, stage, size)
+        else:
+            queue = desk.queue(name, stage, _fair(overlap=overlap, swap=swap, following=following))
+        progress = desk.progress_of(queue, who)
+        folder = opened.folder
+    asks = {"cascade": name} if cascade else {}
+    if queue.purpose != "random":
+        asks["queue"] = queue.id if queue.purpose in ("hunting", "judge") else queue.purpose
+    link = f"http://{ADDRESS}:{port}/label?{urlencode({'stage': stage, 'who': who, **asks})}"
+    if as_json:
+        return printed.print_json(
+            {"link": link, "queue": queue.id, "purpose": queue.purpose, "done": progress.done, "left": progress.left}
+        )
+    doing = "Judging" if queue.purpose == "judge" else "Labelling"
+    printed.say(f"{doing} {stage} as {who}, blind. {left(progress)}")
+    printed.say(f"Open {link}   Ctrl-C stops; every label is already saved.")
+    return serve(folder, port=port, open_browser=browser, pages="label") if serve_page else None
+
+
+def _fair(*, overlap: bool, swap: bool, following: bool) -> str:
+    """The name of the queue that an option asks for, the random one without any."""
+    asked = {"overlap": overlap, "swap": swap, "next": following}
+    return next((name for name, is_asked in asked.items() if is_asked), "random")
+
+
+def left(progress: Progress) -> str:
+    """Say what is left of a queue, and how long it takes at the person's own pace.
+
+    >>> left(Progress(done=37, skipped=0, total=120, median_ms=17_000.0))
+    '83 of 120 left, about 24 min at your pace (17 s each).'
+    """
+    if not progress.left:
+        return f"Nothing is left of {progress.total:,}."
+    rest = f"{progress.left:,} of {progress.total:,} left"
+    if progress.median_ms is None:
+        return f"{rest}; your pace is known after the first label."
+    seconds = progress.median_ms / 1000
+    minutes = math.ceil(progress.left * seconds / 60)
+    return f"{rest}, about {minutes} min at your pace ({max(1, round(seconds))} s each)."

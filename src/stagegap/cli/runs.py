@@ -1,0 +1,197 @@
+"""Runs from the terminal: progress while they go on, the verdict when they are done, watching from a second
+terminal.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from stagegap.analysis import codec
+from stagegap.analysis.runs import SoFar
+from stagegap.cli import printed
+from stagegap.errors import ConfigurationError, RunStopped
+from stagegap.model.answer import Status
+from stagegap.model.record import Json
+from stagegap.model.run import Cell, Expectation, LiveRun, LiveStage, RunStatus
+from stagegap.runner import Budget, RunOptions, Silent
+from stagegap.runner.progress import progress_on, table
+from stagegap.runner.work import CellSummary, Tally
+from stagegap.tables import figures
+from stagegap.workspace import Hope, Past, Workspace
+
+
+def options_of(
+    limit: int | None,
+    filter: str,
+    sample: int | None,
+    seed: int,
+    repeat: int | None = None,
+    fresh: bool = False,
+    fresh_stages: list[str] | None = None,
+    retry: bool = False,
+    jobs: int | None = None,
+    budget: str | None = None,
+    orders: int | None = None,
+    engine: str = "",
+) -> RunOptions:
+    """The options of a run from those of a command. Raises: ConfigurationError."""
+    return RunOptions(
+        limit=limit,
+        filter=filter,
+        sample=sample,
+        seed=seed,
+        repeats=repeat,
+        fresh=fresh,
+        fresh_stages=tuple(fresh_stages or ()),
+        retry=retry,
+        jobs=jobs,
+        budget=Budget.parse(budget) if budget is not None else None,
+        orders=orders,
+        engine=engine,
+    )
+
+
+def plan_and_show(opened: Workspace, file: Path | None, options: RunOptions, *, as_json: bool) -> None:
+    """Print what a run would call."""
+    planned = opened.runs.plan(file, options)
+    if as_json:
+        return printed.print_view(planned)
+    printed.draw_plan(planned)
+    return printed.advise("stagegap run")
+
+
+def run_and_show(opened: Workspace, file: Path | None, options: RunOptions | None = None, *, as_json: bool) -> None:
+    """Run a cascade and print its verdict. Raises: RunStopped when it ended early."""
+    progress = Silent() if as_json else progress_on(printed.console(), clock=time.monotonic)
+    run, summary = opened.runs.new(file, options, progress=progress)
+    if run.status is not RunStatus.DONE:
+        raise RunStopped(f"Run {run.name} stopped: {summary.error} What was answered is kept; run it again to go on.")
+    card = opened.runs.scorecard(run.cascade, run.name)
+    assert card is not None, "a finished run has a scorecard"
+    if as_json:
+        return printed.print_view(card)
+    cost = f", ${summary.cost:,.2f}" if summary.cost else ""
+    printed.say(
+        f"Run {run.name}: {run.records:,} records, {summary.calls:,} calls{cost}, {figures.seconds(summary.seconds)}.\n"
+    )
+    return printed.draw_scorecard(card)
+
+
+EVERY_S = 0.5
+_AGO = re.compile(r"(?P<number>\d+)(?P<unit>[dh])")
+_SECONDS = {"d": 86_400.0, "h": 3_600.0}
+
+
+def since(text: str, *, now: float) -> float:
+    """Read a day, or so many days or hours ago, as seconds since 1970, UTC. Raises: ConfigurationError.
+
+    >>> since("2026-11-20", now=0.0), since("2h", now=10_000.0)
+    (1795132800.0, 2800.0)
+    """
+    ago = _AGO.fullmatch(text.strip())
+    if ago:
+        return now - int(ago["number"]) * _SECONDS[ago["unit"]]
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise ConfigurationError(f"--since takes a day such as 2026-11-20, or 3d or 12h ago, found {text!r}.") from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def hopes(texts: Sequence[str]) -> dict[str, Hope]:
+    """Read `PLACE=POINTS` or `PLACE=POINTS,LOW,HIGH`; points are hundredths of the score. Raises: ConfigurationError.
+
+    >>> hopes(["retrieve=+5", "outcome=3,1,6"])["outcome"]
+    Hope(value=0.03, low=0.01, high=0.06)
+    """
+    hopes: dict[str, Hope] = {}
+    for text in texts:
+        place, equals, numbers = text.partition("=")
+        try:
+            values = [float(part.replace("−", "-")) / 100 for part in numbers.split(",")]
+        except ValueError:
+            values = []
+        if not place or not equals or len(values) not in (1, 3) or not all(map(math.isfinite, values)):
+            raise ConfigurationError(f"Write what you expect as retrieve=+5 or retrieve=5,2,8, found {text!r}.")
+        if place in hopes:
+            raise ConfigurationError(f"{place} stands twice.")
+        hopes[place] = (
+            Hope(value=values[0]) if len(values) == 1 else Hope(value=values[0], low=values[1], high=values[2])
+        )
+    return hopes
+
+
+def as_json(expected: Expectation) -> Json:
+    """An expectation as a JSON value."""
+    return codec.plain(expected)
+
+
+def follow(past: Past, *, pause: Callable[[float], object]) -> None:
+    """Show the runs that go on until none does; lines in place of tables where there is no terminal."""
+    out = printed.console()
+    seen = past.live()
+    if not seen:
+        return printed.say("No run goes on.")
+    if out.is_terminal:
+        looks: dict[str, SoFar | None] = {}  # by a hundredth of a part: a look must cost little beside the run
+        with Live(console=out, refresh_per_second=4, transient=True) as live:
+            while seen:
+                for note in seen:
+                    if _place(note) not in looks:
+                        looks[_place(note)] = past.so_far(note)
+                live.update(Group(*(part for note in seen for part in _drawn(note, looks[_place(note)]))))
+                pause(EVERY_S)
+                seen = past.live()
+    else:
+        last_lines: dict[str, str] = {}
+        while seen:
+            for note in seen:
+                line = f"{note.name} {note.cell} {math.floor(10 * note.share) * 10}%"
+                if last_lines.get(note.run) != line:
+                    last_lines[note.run] = line
+                    printed.say(" ".join([f"{line}.", *_so_far(past.so_far(note))]))
+            pause(EVERY_S)
+            seen = past.live()
+    printed.say("No run goes on any more.")
+    return printed.advise("stagegap runs", "stagegap show")
+
+
+def _place(note: LiveRun) -> str:
+    return f"{note.run} {note.cell} {math.floor(100 * note.share)}"
+
+
+def _so_far(progress: SoFar | None) -> tuple[str, ...]:
+    return (printed.printable(progress.sentence),) if progress is not None else ()
+
+
+def _drawn(note: LiveRun, progress: SoFar | None) -> tuple[RenderableType, ...]:
+    tallies = {stage.stage: _tally(stage) for stage in note.stages}
+    cell = CellSummary(cell=Cell.parse(note.cell), tallies=tallies, left_out=0)
+    head = Text(f"Run {note.name}, part {min(note.cells + 1, note.of)} of {note.of}: {note.cell}", style="bold")
+    return head, table(cell, seconds=note.seconds), *map(Text, _so_far(progress))
+
+
+def _tally(stage: LiveStage) -> Tally:
+    without_call = stage.done - stage.cached - stage.calls
+    by_status = {
+        Status.OK: stage.done - stage.errors - without_call,
+        Status.INFRASTRUCTURE: stage.errors,
+        Status.SKIPPED: without_call,
+    }
+    return Tally(
+        total=stage.total,
+        done=stage.done,
+        cached=stage.cached,
+        by_status=by_status,
+        cost=stage.cost,
+        latency_ms=stage.latency_ms,
+    )

@@ -1,0 +1,97 @@
+"""What commands find before they begin: the workspace, a scorecard, the demo's file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from stagegap.analysis.changes import Comparison
+from stagegap.analysis.views import Scorecard
+from stagegap.errors import ConfigurationError, NotFound, near_names
+from stagegap.model.run import RunStatus
+from stagegap.workspace import Attribution, Gate, Past, Workspace, on_shared_records
+
+DEMO = Path("pipelines", "support_email", "cascade.yaml")
+
+
+def workspace() -> Workspace:
+    """Open the workspace that the current folder lies in."""
+    return Workspace.open(Path.cwd())
+
+
+def folder() -> Path:
+    """The folder of that workspace."""
+    return workspace().folder
+
+
+def cascade_name(opened: Workspace, cascade: str | None) -> str:
+    """The name, by default that of the cascade that ran last. Raises: NotFound where there is none."""
+    names = opened.cascades()
+    known = dict.fromkeys([*names, *opened.files.by_name()])
+    if not known:
+        raise NotFound("There is no cascade here. `stagegap init` makes one.")
+    if cascade is not None and cascade not in known:
+        raise NotFound(f"There is no cascade {cascade!r} here. {near_names(cascade, known)}".strip())
+    return cascade or next(iter(known))
+
+
+def scorecard(opened: Workspace, cascade: str | None, run: str | None) -> Scorecard:
+    """A scorecard, by default that of the newest run of the cascade that ran last. Raises: NotFound."""
+    name = cascade_name(opened, cascade)
+    card = opened.runs.scorecard(name, run)
+    if card is None:
+        raise NotFound(f"Cascade {name!r} has no finished run{f' {run!r}' if run else ''}. `stagegap run` makes one.")
+    return card
+
+
+def attribution(opened: Workspace, cascade: str | None, run: str | None) -> Attribution:
+    """Look into a run, by default the newest of the cascade that ran last. Raises: NotFound."""
+    return opened.runs.attribution(cascade_name(opened, cascade), run)
+
+
+def comparison(opened: Workspace, cascade: str | None, before: str, after: str, *, shared: bool) -> Comparison:
+    """Compare two runs; `shared` takes the offer where they can't be compared as they are.
+
+    Raises: NotFound, ConfigurationError where both are the same run.
+    """
+    if before == after:
+        raise ConfigurationError(f"{before} is one run: name two to compare.")
+    view = opened.runs.compare(cascade_name(opened, cascade), before, after)
+    return on_shared_records(view) if shared else view
+
+
+def pair(opened: Workspace, cascade: str | None, before: str | None, after: str | None) -> tuple[str, str]:
+    """Two runs by name: by default the newest that is done, and the one before it. Raises: NotFound."""
+    if before and after:
+        return before, after
+    name = cascade_name(opened, cascade)
+    done = [run.name for run in opened.runs.of(name) if run.status is RunStatus.DONE]
+    others = [run for run in done if run != before]
+    runs = [before, *others[:1]] if before else others[1::-1]
+    if len(runs) < 2:
+        raise NotFound(f"Cascade {name!r} has no two runs that are done. `stagegap run` makes one.")
+    return runs[0], runs[1]
+
+
+def newest(opened: Workspace, cascade: str | None, run: str | None) -> str:
+    """The name of a run, by default that of the newest that is done. Raises: NotFound."""
+    return run or scorecard(opened, cascade, None).run
+
+
+def gate(opened: Workspace, cascade: str | None) -> Gate:
+    """What holds the line, by default of the cascade that ran last. Raises: NotFound."""
+    return opened.gate(cascade_name(opened, cascade))
+
+
+def past(opened: Workspace, cascade: str | None) -> Past:
+    """The past runs, by default of the cascade that ran last. Raises: NotFound."""
+    return opened.past(cascade_name(opened, cascade))
+
+
+def demo_file(opened: Workspace) -> Path:
+    """The demo's cascade file. Raises: ConfigurationError where it is not."""
+    path = opened.folder / DEMO
+    if not path.is_file():
+        raise ConfigurationError(
+            f"The demo is part of a clone of stagegap, and {path} is not here. Try `stagegap init`."
+        )
+    return path

@@ -1,0 +1,246 @@
+"""Labels from files: what people answered, checked against the cascade."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from stagegap.errors import near_names
+from stagegap.exchange.instants import seconds
+from stagegap.exchange.labels import typed
+from stagegap.exchange.records import identity
+from stagegap.exchange.rows import Problems, Row, escaped, parse_json, read_rows, unguarded
+from stagegap.model.answer import LABEL_FIELDS, REASONS, Answer, Fact, Field, Label
+from stagegap.model.cascade import Cascade, Kind, Stage
+from stagegap.model.record import Json
+from stagegap.stages.acceptance import Rejected, accept
+
+FIELDS = ("record", "stage", "annotator", "value")
+ACTIONS: Mapping[str, Literal["label", "skip", "undo", "adjudicate"]] = {
+    "": "label",
+    "label": "label",
+    "skip": "skip",
+    "undo": "undo",
+    "adjudicate": "adjudicate",
+}
+ANSWERS = ("label", "adjudicate")
+TASKS: Mapping[str, Literal["produce", "judge"]] = {"": "produce", "produce": "produce", "judge": "judge"}
+_READ: Mapping[Field, Callable[[typed.Values, str], str | bool | int | float | None]] = {
+    Field.TEXT: lambda values, name: "" if name in ("record", "stage", "annotator", "id") else typed.text(values, name),
+    Field.FLAG: typed.flag,
+    Field.MILLISECONDS: typed.milliseconds,
+    Field.SHARE: typed.share,
+}
+"""How a field is read; an instant has more forms than one and is read apart."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What rows are checked against."""
+
+    cascade: Cascade
+    records: Collection[str]
+    documents: Mapping[str, Collection[str]]
+    """Ids of each corpus."""
+
+
+def read_labels(path: Path, known: Known) -> list[Label]:
+    """The labels of a file: one a row, with the fields record, stage, annotator, value and, for texts, facts.
+
+    `facts` is a list with, per fact, the list of wordings of which any will do (or one wording). A `value` of null says
+    that no answer is the right answer; an `action` of `skip` or `undo` has none. The other fields of a label are read
+    where the file has them. A label that comes with its id keeps it, and its value as it stands; the others get an id
+    from the cascade's name and their content. Either way importing twice adds nothing.
+    Raises: InputError with every problem: unknown records, stages, values outside the declared type.
+    """
+    problems = Problems(path)
+    endings = {ending.lower() for ending in path.suffixes}
+    rows = read_rows(path)
+    if ".csv" in endings:
+        rows = [replace(row, values={name: _unguarded(value) for name, value in row.values.items()}) for row in rows]
+    labels = labels_of_rows(rows, known, problems, tabular=bool(endings & {".csv", ".parquet"}))
+    problems.raise_if_any()
+    return labels
+
+
+def labels_of_rows(rows: Iterable[Row], known: Known, problems: Problems, *, tabular: bool) -> list[Label]:
+    """The labels of rows; what is wrong goes to `problems`.
+
+    In `tabular` rows a value of a stage that answers neither with a label nor with a text may stand as JSON.
+    """
+    return [label for row in rows if (label := _checked(row, known, problems, tabular=tabular))]
+
+
+def _unguarded(value: Json) -> Json:
+    return unguarded(value) if isinstance(value, str) else value
+
+
+def _checked(row: Row, known: Known, problems: Problems, *, tabular: bool) -> Label | None:
+    values = row.values
+    if "settled" in values and "annotators" in values:
+        problems.fail(
+            row.line,
+            "This file holds settled references, which are made from labels.",
+            "Export without --references to bring labels over.",
+        )
+    needed = FIELDS if values.get("action") in (None, "", *ANSWERS) else FIELDS[:3]
+    missing = [name for name in needed if name not in values]
+    if missing:
+        problems.add(row.line, f"The field {missing[0]!r} is missing.", near_names(missing[0], values))
+        return None
+    record, name = identity(values["record"]), str(values["stage"])
+    if name not in known.cascade.names:
+        problems.add(row.line, f"There is no stage {name!r}.", near_names(name, known.cascade.names))
+    elif record not in known.records:
+        problems.add(row.line, f"There is no record {record!r}.", near_names(record, known.records))
+    elif not str(values["annotator"] or "").strip():
+        problems.add(row.line, "The annotator is empty: a label needs to say who made it.")
+    else:
+        try:
+            return _label(values, known.cascade.stage(name), known, tabular=tabular)
+        except ValueError as error:
+            problems.add(row.line, str(error))
+    return None
+
+
+def _label(values: typed.Values, stage: Stage, known: Known, *, tabular: bool) -> Label:
+    """Make the label of a row whose record and stage are known. Raises: ValueError with one sentence."""
+    own_id = typed.text(values, "id")
+    annotator = escaped(str(values["annotator"]))
+    at = seconds(values.get("at"))
+    action = ACTIONS.get(typed.text(values, "action"))
+    if action is None:
+        raise ValueError(f"The action {values['action']!r} is none of label, skip, undo, adjudicate.")
+    plain = {name: _READ[kind](values, name) for name, kind in LABEL_FIELDS.items() if kind in _READ}
+    task = TASKS.get(typed.text(values, "task"))
+    if task is None:
+        raise ValueError(f"The task {values['task']!r} is none of produce, judge.")
+    if task == "judge":
+        answer = _judged(values, tabular=tabular)
+    else:
+        answer = _answer(values, stage, known, tabular=tabular, canonical=not own_id)
+    if action not in ANSWERS and (answer.value not in (None, "") or answer.facts):
+        raise ValueError(f"The action {action!r} comes without a value, found {answer.value!r}.")
+    read: dict[str, Any] = {  # Any: what `typed` gives has the types of the fields
+        **plain,
+        "id": _own_id(own_id, values, known.cascade.name) if own_id else content_id(known.cascade.name, values),
+        "record": identity(values["record"]),
+        "stage": stage.name,
+        "annotator": annotator if own_id else annotator.strip(),
+        "action": action,
+        "task": task,
+        "at": 0.0 if at is None else at,
+        "reason": _reason(values),
+    }
+    also = _also(values, stage, known, canonical=not own_id)
+    return Label(**read, answer=answer if action in ANSWERS else None, also=also)
+
+
+def _judged(values: typed.Values, *, tabular: bool) -> Answer:
+    """What a judgement says: an object of its own, whatever the stage answers. Raises: ValueError."""
+    value = values.get("value")
+    if tabular and isinstance(value, str):
+        value = parse_json(value) if value else None
+    if value is not None and not (isinstance(value, Mapping) and isinstance(value.get("ratings"), Mapping)):
+        raise ValueError(f"A judgement is an object with ratings, found {values.get('value')!r}.")
+    return Answer(value=value)
+
+
+def content_id(cascade: str, content: object) -> str:
+    """The same id to the same content in the same cascade: variants that share a file each have their labels."""
+    text = json.dumps([cascade, content], sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def _own_id(own_id: str, values: typed.Values, cascade: str) -> str:
+    """Keep the id that a label came with; a label of another cascade gets one of its own beside it."""
+    return own_id if typed.text(values, "cascade") in ("", cascade) else content_id(cascade, own_id)
+
+
+def _answer(values: typed.Values, stage: Stage, known: Known, *, tabular: bool, canonical: bool) -> Answer:
+    """Check a row's value and facts. Raises: ValueError with one sentence."""
+    return Answer(
+        value=_value(values, stage, known, tabular=tabular, canonical=canonical), facts=_facts(values.get("facts"))
+    )
+
+
+def _also(values: typed.Values, stage: Stage, known: Known, *, canonical: bool) -> tuple[Answer, ...]:
+    """The further answers that an adjudication accepts, from their JSON text. Raises: ValueError."""
+    also = values.get("also")
+    rows = parse_json(also) if isinstance(also, str) and also else also or ()
+    if not isinstance(rows, Sequence) or not all(isinstance(row, Mapping) and "value" in row for row in rows):
+        raise ValueError(f"The field 'also' is a list of answers with value and facts, found {also!r}.")
+    return tuple(_answer(cast("typed.Values", row), stage, known, tabular=False, canonical=canonical) for row in rows)
+
+
+def _reason(values: typed.Values) -> str:
+    reason = typed.text(values, "reason")
+    if reason and reason not in REASONS:
+        raise ValueError(f"The reason {reason!r} is none of {', '.join(REASONS)}.")
+    return reason
+
+
+def _value(values: typed.Values, stage: Stage, known: Known, *, tabular: bool, canonical: bool) -> Json:
+    value = values.get("value")
+    if typed.flag(values, "no_answer"):
+        if value not in (None, ""):
+            raise ValueError(f"The row says that no answer is right, and has the value {value!r}.")
+        return None
+    if value == "" and values.get("action") not in (None, "", *ANSWERS):
+        return None
+    if tabular and isinstance(value, str):
+        value = _from_cell(value, stage.output.kind, canonical=canonical)
+    if value is None:
+        return None
+    accepted = accept(stage.output, value, known.documents.get(stage.output.of or "", ()))
+    typed.refuse_large(value)
+    if not canonical:
+        return value  # as it was made, even where the type has changed since
+    if isinstance(accepted, Rejected):
+        raise ValueError(f"The value does not fit stage {stage.name!r}: {accepted.reason}")
+    return accepted.value
+
+
+def _from_cell(value: str, kind: Kind, *, canonical: bool) -> Json:
+    """The value of a cell; what is no JSON where JSON is expected stays a text in a label that was made before."""
+    if kind in (Kind.LABEL, Kind.TEXT):
+        return value
+    try:
+        return parse_json(value.lower() if kind is Kind.BOOLEAN else value)
+    except ValueError:
+        if canonical:
+            raise
+        return value
+
+
+def unfit(labels: Iterable[Label], known: Known) -> list[Label]:
+    """The labels whose answers do not fit their stage as it is now: made with another type, and kept as made."""
+    return [label for label in labels if label.task == "produce" and not _fits(label, known)]
+
+
+def _fits(label: Label, known: Known) -> bool:
+    output = known.cascade.stage(label.stage).output
+    ids = known.documents.get(output.of or "", ())
+    answers = (*([label.answer] if label.answer else []), *label.also)
+    return not any(
+        answer.value is not None and isinstance(accept(output, answer.value, ids), Rejected) for answer in answers
+    )
+
+
+def _facts(facts: Json) -> tuple[Fact, ...]:
+    if isinstance(facts, str):
+        facts = parse_json(facts) if facts else ()
+    if not isinstance(facts, Sequence | None) or isinstance(facts, str):
+        raise ValueError(f"Facts are a list, found {facts!r}.")
+    return tuple(_fact(fact) for fact in facts or ())
+
+
+def _fact(fact: Json) -> Fact:
+    wordings = (fact,) if isinstance(fact, str) else fact
+    if not isinstance(wordings, Sequence) or not all(isinstance(wording, str) for wording in wordings):
+        raise ValueError(f"A fact is a wording or a list of wordings, found {fact!r}.")
+    return Fact(tuple(cast("Sequence[str]", wordings)))

@@ -1,0 +1,213 @@
+"""The metrics: labels, sets, numbers, objects, rankings and texts against their references."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from stagegap.model.answer import Answer
+from stagegap.model.record import Json
+
+
+class _Kept(dict[int, str]):
+    """What becomes of each character, worked out when it is first met: `str.translate` then takes it at once."""
+
+    def __missing__(self, point: int) -> str:
+        folded = self[point] = _kept(chr(point))
+        return folded
+
+
+_KEPT = _Kept()
+
+
+def folded(text: str) -> str:
+    """Lower-case words with single spaces: NFKC, casefold, punctuation and symbols as spaces.
+
+    Letters of scripts written without spaces (Han, Kana) are words of their own.
+
+    >>> folded("Don't  PAY €24,90!")
+    'don t pay 24 90'
+    """
+    normal = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return " ".join(normal.translate(_KEPT).split())
+
+
+def _kept(character: str) -> str:
+    category = unicodedata.category(character)
+    if category[0] in "PSZC":
+        return " "
+    if category == "Lo" and unicodedata.east_asian_width(character) == "W":
+        return f" {character} "
+    return character
+
+
+def contains(text: str, wording: str) -> bool:
+    """True when the folded text has the folded wording as whole words; a wording without any word is in no text.
+
+    >>> contains("Returns within 30 days.", "30 Days"), contains("130 days", "30 days")
+    (True, False)
+    """
+    return holds(folded(text), wording)
+
+
+def holds(folded_text: str, wording: str) -> bool:
+    """Say what `contains` says, of a text that is folded already."""
+    needle = folded(wording)
+    return bool(needle) and f" {needle} " in f" {folded_text} "
+
+
+def same(value: Json, answer: Answer) -> float:
+    """1 when both are the same value, otherwise 0; lists are compared as sets, texts without outer spaces.
+
+    `True` is not 1; 1 and 1.0 are the same number.
+    """
+    return float(canonical(value) == canonical(answer.value))
+
+
+def canonical(value: Json) -> object:
+    """A hashable that is equal for equal answers: lists as sets, `True` apart from 1."""
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, bool):
+        return ("boolean", value)
+    if isinstance(value, Mapping):
+        return ("object", frozenset((key, canonical(entry)) for key, entry in value.items()))
+    if isinstance(value, Sequence):
+        return ("set", frozenset(canonical(entry) for entry in value))
+    return value
+
+
+def set_f1(value: Json, answer: Answer) -> float:
+    """2 |A and B| / (|A| + |B|) of two sets; two empty sets are alike."""
+    given, wanted = _members(value), _members(answer.value)
+    if not given and not wanted:
+        return 1.0
+    return 2 * len(given & wanted) / (len(given) + len(wanted))
+
+
+def _members(value: Json) -> frozenset[object]:
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        return frozenset()
+    return frozenset(canonical(entry) for entry in value)
+
+
+def within(tolerance: tuple[float, bool]) -> Callable[[Json, Answer], float]:
+    """1 when a number lies within the tolerance of the reference; the flag says "as a share of it"."""
+    size, is_relative = tolerance
+
+    def compare(value: Json, answer: Answer) -> float:
+        wanted = answer.value
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return 0.0
+        if isinstance(wanted, bool) or not isinstance(wanted, int | float):
+            return 0.0
+        allowed = size * abs(wanted) if is_relative else size
+        # Decimal input such as 0.3 against 0.2 within 0.1 must not fail on binary rounding.
+        return float(abs(value - wanted) <= allowed + 1e-12 * max(1.0, abs(wanted)))
+
+    return compare
+
+
+def field_f1(value: Json, answer: Answer) -> float:
+    """F1 of the leaves of two JSON objects: a leaf counts when its path and value agree.
+
+    Positions in lists do not matter; repeats count.
+    """
+    given, wanted = Counter(_leaves(value, "")), Counter(_leaves(answer.value, ""))
+    if not given and not wanted:
+        return 1.0
+    return 2 * (given & wanted).total() / (given.total() + wanted.total())
+
+
+def _leaves(value: Json, path: str) -> Iterator[tuple[str, object]]:
+    if isinstance(value, Mapping):
+        for key, entry in value.items():
+            yield from _leaves(entry, f"{path}/{key}")
+    elif isinstance(value, Sequence) and not isinstance(value, str):
+        for entry in value:
+            yield from _leaves(entry, f"{path}/*")
+    else:
+        yield path, canonical(value)
+
+
+def ids(value: Json) -> list[str]:
+    """The ids of a ranking, each once, best first; documents count by their `id`."""
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        return []
+    names = [str(entry["id"]) if isinstance(entry, Mapping) and "id" in entry else str(entry) for entry in value]
+    return list(dict.fromkeys(names))
+
+
+def recall_at(k: int) -> Callable[[Json, Answer], float]:
+    """The share of the relevant ids that stand among the first k; 1 when none is relevant.
+
+    The denominator is all relevant ids, also where there are more than k (trec_eval).
+    """
+
+    def compare(value: Json, answer: Answer) -> float:
+        relevant = set(ids(answer.value))
+        return len(relevant & set(ids(value)[:k])) / len(relevant) if relevant else 1.0
+
+    return compare
+
+
+def precision_at(k: int) -> Callable[[Json, Answer], float]:
+    """How many of the first k ids are relevant, over k, also where fewer came back (trec_eval).
+
+    Where no id is relevant: 1 if nothing came back, otherwise 0.
+    """
+
+    def compare(value: Json, answer: Answer) -> float:
+        relevant, given = set(ids(answer.value)), ids(value)[:k]
+        if not relevant:
+            return float(not given)
+        return len(relevant & set(given)) / k
+
+    return compare
+
+
+def reciprocal_rank(value: Json, answer: Answer) -> float:
+    """1 / rank of the first relevant id, 0 without one; the mean over records is the MRR.
+
+    Where no id is relevant: 1 if nothing came back, otherwise 0.
+    """
+    relevant, given = set(ids(answer.value)), ids(value)
+    if not relevant:
+        return float(not given)
+    return next((1 / rank for rank, entry in enumerate(given, start=1) if entry in relevant), 0.0)
+
+
+def fact_recall(value: Json, answer: Answer) -> float:
+    """The share of the reference's facts of which any wording occurs in the text as whole words.
+
+    NaN when the reference names no facts: then there is nothing to measure by.
+    """
+    if not answer.facts:
+        return math.nan
+    text = folded(_text(value))
+    stated = sum(any(holds(text, wording) for wording in fact.wordings) for fact in answer.facts)
+    return stated / len(answer.facts)
+
+
+def chrf(value: Json, answer: Answer) -> float:
+    """chrF2 of the sentence, over 100 (Popovic 2015, as sacrebleu computes it); two empty texts are alike."""
+    from sacrebleu.metrics.chrf import CHRF
+
+    text, reference = _text(value).strip(), _text(answer.value).strip()
+    if not text or not reference:
+        return float(text == reference)
+    return min(1.0, CHRF().sentence_score(text, [reference]).score / 100)
+
+
+def token_f1(value: Json, answer: Answer) -> float:
+    """F1 of the folded words, repeats counted (SQuAD, Rajpurkar et al. 2016, but articles are kept)."""
+    words, wanted = Counter(folded(_text(value)).split()), Counter(folded(_text(answer.value)).split())
+    if not words or not wanted:
+        return float(words == wanted)
+    return 2 * (words & wanted).total() / (words.total() + wanted.total())
+
+
+def _text(value: Json) -> str:
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,50 @@
+"""Numbers and counts as words of a sentence, and whole percents and points that add up on paper."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def plural(noun: str, count: int) -> str:
+    """The noun as it stands after a count.
+
+    >>> plural("mail", 2), plural("query", 2), plural("batch", 2), plural("mail", 1)
+    ('mails', 'queries', 'batches', 'mail')
+    """
+    if count == 1:
+        return noun
+    if noun.endswith("y") and noun[-2:-1] not in ("a", "e", "i", "o", "u"):
+        return f"{noun[:-1]}ies"
+    return f"{noun}es" if noun.endswith(("s", "x", "ch", "sh")) else f"{noun}s"
+
+
+def counted(count: int, noun: str) -> str:
+    """A count with its noun.
+
+    >>> counted(1200, "mail")
+    '1,200 mails'
+    """
+    return f"{count:,} {plural(noun, count)}"
+
+
+def listed(parts: Sequence[str]) -> str:
+    """Join with commas and a last `and`.
+
+    >>> listed(["a", "b", "c"])
+    'a, b and c'
+    """
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def metric_title(name: str) -> str:
+    """A metric as people call it: a user's function by its own name.
+
+    >>> metric_title("recall@3"), metric_title("python:stages.py:short")
+    ('recall@3', 'short')
+    """
+    return name.rpartition(":")[2]
+
+
+def sentence(text: str) -> str:
+    """Start with a capital, leaving the rest as it is (stage names keep their form)."""
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,259 @@
+"""People against each other and the system against the same targets; agreement beyond chance."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import permutations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stagegap.attribution.faults import BAR_SLACK
+from stagegap.metrics import Metric, label_as_output, score
+from stagegap.model.answer import Label, Output, Reference
+from stagegap.model.cascade import Kind, OutputType
+from stagegap.model.estimate import Estimate
+from stagegap.model.record import Json
+from stagegap.model.wording import counted
+from stagegap.people.references import settled
+from stagegap.stats.agreement import alpha_bootstrap, cohen_kappa, counts_of, crossed, gwet_ac1, item_bootstrap
+from stagegap.stats.raters import human_limit
+from stagegap.tables import figures
+
+Floats = NDArray[np.float64]
+Answers = Mapping[str, Mapping[str, Label]]
+"""Person -> record -> label in force."""
+RESAMPLES = 500
+MOST_SHARES = 12
+NO_ANSWER = "no answer"
+COUNTABLE = (Kind.LABEL, Kind.LABELS, Kind.BOOLEAN, Kind.NUMBER)
+"""Types of answers that are the same or not, or so far apart; two good texts may differ."""
+TOO_LOW = 0.4
+"""Alpha whose whole interval lies below says that answers are mostly not shared (Krippendorff asks for 0.667)."""
+FEWEST = 30
+"""Records below which no agreement is called weak."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChanceCorrected:
+    """One coefficient of agreement."""
+
+    name: str
+    """`Krippendorff's alpha (nominal)`"""
+    value: Estimate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """How common one answer is among the labels."""
+
+    answer: str
+    count: int
+    share: float
+    """Of all labels of the stage: a count of the labels there are, not an estimate."""
+
+
+def chance_corrected(
+    answers: Answers, records: Sequence[str], output: OutputType, codes: NDArray[np.int64], *, seed: int
+) -> tuple[ChanceCorrected, ...]:
+    """The coefficients that fit the type, on the records that several people labelled; items are resampled.
+
+    Categories: Krippendorff's alpha, Gwet's AC1 (steadier where one answer dominates), Cohen's kappa of two people,
+    and the best score that always giving the most common answer could reach. Numbers: alpha on the interval scale.
+    Sets: alpha of whole sets.
+    """
+    first = alpha(answers, records, output, codes, seed=seed)
+    if first is None:
+        return ()
+    rated, units = _rated(answers, records, output, codes)
+    rng = np.random.default_rng(seed)
+    coefficients = _coefficients(output, categories=_categories(answers, output), people=len(answers))
+    return (
+        ChanceCorrected(name=f"Krippendorff's alpha ({_SCALES.get(output.kind, 'nominal')})", value=first),
+        *(
+            ChanceCorrected(name=name, value=item_bootstrap(coefficient, rated, units, rng=rng, resamples=RESAMPLES))
+            for name, coefficient in coefficients.items()
+        ),
+    )
+
+
+def alpha(
+    answers: Answers, records: Sequence[str], output: OutputType, codes: NDArray[np.int64], *, seed: int
+) -> Estimate | None:
+    """Krippendorff's alpha of the records that several people labelled, the same on every page.
+
+    None for answers that have no chance agreement, and without a record that two people labelled.
+    """
+    if len(answers) < 2 or output.kind not in COUNTABLE:
+        return None
+    rated, units = _rated(answers, records, output, codes)
+    if not rated.shape[1]:
+        return None
+    return alpha_bootstrap(
+        rated, units, scale="interval" if output.kind is Kind.NUMBER else "nominal", rng=np.random.default_rng(seed),
+        resamples=RESAMPLES,
+    )  # fmt: skip
+
+
+def is_weak(coefficient: Estimate) -> bool:
+    """Say whether people agree too little for a gap that is measured with their labels to mean anything."""
+    return coefficient.is_measured and coefficient.n >= FEWEST and coefficient.high < TOO_LOW
+
+
+def weak_sentence(coefficient: Estimate, noun: str, *, place: str) -> str:
+    """Say how little people agree, and what that means; `place` is `at route` or `by accuracy`."""
+    return (
+        f"People hardly agree {place}: Krippendorff's alpha {figures.figure(coefficient, figures.Unit.NUMBER)} on "
+        f"{counted(coefficient.n, noun)}, where 1 is full agreement and 0 what chance gives. A gap measured with these "
+        "labels is mostly noise."
+    )
+
+
+_SCALES = {Kind.NUMBER: "interval", Kind.LABELS: "nominal, whole sets"}
+
+
+def _rated(
+    answers: Answers, records: Sequence[str], output: OutputType, codes: NDArray[np.int64]
+) -> tuple[Floats, NDArray[np.int64]]:
+    ratings = _matrix(answers, records, numbers=output.kind is Kind.NUMBER)
+    several = (~np.isnan(ratings)).sum(axis=0) >= 2
+    return ratings[:, several], codes[several]
+
+
+def _categories(answers: Answers, output: OutputType) -> int:
+    """Count the answers that people could give; "no answer" is one where somebody gave it."""
+    given = (label.answer for labels in answers.values() for label in labels.values())
+    declared = 2 if output.kind is Kind.BOOLEAN else len(output.values)
+    return declared + any(answer is not None and answer.value is None for answer in given)
+
+
+def _coefficients(output: OutputType, *, categories: int, people: int) -> dict[str, Callable[[Floats], float]]:
+    if output.kind not in (Kind.LABEL, Kind.BOOLEAN):
+        return {}
+    coefficients: dict[str, Callable[[Floats], float]] = {
+        "Gwet's AC1": lambda ratings: gwet_ac1(_with_all(counts_of(ratings), categories)),
+        "Best possible against one person": lambda ratings: human_limit(counts_of(ratings)).best_possible,
+    }
+    if people == 2:
+        coefficients["Cohen's kappa"] = lambda ratings: cohen_kappa(crossed(ratings[0], ratings[1]))
+    return coefficients
+
+
+def _with_all(counts: Floats, categories: int) -> Floats:
+    """Add columns of zeros for the declared answers that nobody gave."""
+    return np.pad(counts, ((0, 0), (0, max(0, categories - counts.shape[1]))))
+
+
+def _matrix(answers: Answers, records: Sequence[str], *, numbers: bool) -> Floats:
+    codes: dict[str, float] = {}
+
+    def value(label: Label | None) -> float:
+        if label is None or label.answer is None:
+            return math.nan
+        given = label.answer.value
+        if numbers:
+            return float(given) if isinstance(given, int | float) else math.nan
+        return codes.setdefault(category(given), float(len(codes)))
+
+    return np.array([[value(labels.get(record)) for record in records] for labels in answers.values()])
+
+
+def prevalence(answers: Answers, output: OutputType) -> tuple[Share, ...]:
+    """The shares of the answers that people gave, for a closed set; the most common first."""
+    if output.kind not in (Kind.LABEL, Kind.BOOLEAN):
+        return ()
+    counts = Counter(
+        category(label.answer.value) for labels in answers.values() for label in labels.values() if label.answer
+    )
+    total = sum(counts.values())
+    return tuple(
+        Share(answer=answer, count=count, share=count / total) for answer, count in counts.most_common(MOST_SHARES)
+    )
+
+
+def category(value: Json) -> str:
+    """A category as text; a set in one order."""
+    if isinstance(value, list):
+        return " + ".join(sorted(map(str, value)))
+    return NO_ANSWER if value is None else str(value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """Mean scores on one record that several people labelled; NaN where there is nothing to compare."""
+
+    person: float
+    """Of each person against the consensus of the others, averaged over the persons."""
+    system: float
+    """Of the system's output against the same consensuses, averaged in the same way."""
+
+
+def leave_one_out(
+    labels: Sequence[Label], output: Output | None, *, kind: Kind, metric: Metric, good: float | None = None
+) -> LeftOut:
+    """Score each person and the system against the consensus of the other persons, for one record.
+
+    Where the others' consensus accepts several answers, their scores are averaged and not maximised: a target that
+    grows with disagreement would flatter whoever is measured. With `good` each score becomes 1 or 0 first.
+    Both are NaN when fewer than two people labelled; system is NaN without an output or after infrastructure.
+    """
+    people: list[float] = []
+    system: list[float] = []
+    for out in labels:
+        others = [label for label in labels if label is not out]
+        if not others:
+            break
+        target = settled(others, kind)
+        pair = [
+            (_one(label_as_output(out), target, i, metric, good), _one(output, target, i, metric, good))
+            for i in range(len(target.accepted))
+        ]
+        usable = [p for p in pair if not math.isnan(p[0])]
+        if usable:
+            people.append(sum(p for p, _ in usable) / len(usable))
+            system.append(sum(s for _, s in usable) / len(usable))
+    if not people:
+        return LeftOut(person=math.nan, system=math.nan)
+    return LeftOut(person=sum(people) / len(people), system=sum(system) / len(system))
+
+
+def _one(output: Output | None, target: Reference, position: int, metric: Metric, good: float | None) -> float:
+    if output is None:
+        return math.nan
+    single = Reference(record=target.record, stage=target.stage, accepted=(target.accepted[position],))
+    own_score = score(output, single, metric)
+    return own_score if good is None or math.isnan(own_score) else float(own_score >= good - BAR_SLACK)
+
+
+def mean_score(output: Output | None, target: Reference, metric: Metric, *, good: float | None = None) -> float:
+    """The mean score against each answer that a target accepts, or the best where people settled that both are
+    fine; NaN where nothing can be compared. With `good` each score becomes 1 or 0 first.
+    """
+    if target.settled == "adjudicated":
+        best = math.nan if output is None else score(output, target, metric)
+        return best if good is None or math.isnan(best) else float(best >= good - BAR_SLACK)
+    scores = [_one(output, target, i, metric, good) for i in range(len(target.accepted))]
+    known = [value for value in scores if not math.isnan(value)]
+    return sum(known) / len(known) if known else math.nan
+
+
+def agreement(labels: Sequence[Label], metric: Metric) -> float:
+    """The mean score of one person's answer against another's, over all ordered pairs, for one record.
+
+    NaN when fewer than two people labelled.
+    """
+    scores = [
+        score(label_as_output(a), Reference(record=b.record, stage=b.stage, accepted=(b.answer,)), metric)
+        for a, b in permutations(labels, 2)
+        if b.answer is not None
+    ]
+    known = [s for s in scores if not math.isnan(s)]
+    return sum(known) / len(known) if known else math.nan
+
+
+def annotators(labels: Mapping[tuple[str, str], Mapping[str, Label]]) -> int:
+    """How many different people have a label in force."""
+    return len({person for people in labels.values() for person in people})

@@ -1,0 +1,237 @@
+"""Labels -> references: what is held to be right at a stage, and who answers for people at which input."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+from stagegap.metrics.formulas import ids
+from stagegap.model.answer import Answer, Label, Reference
+from stagegap.model.cascade import Cascade, Kind, OutputType
+from stagegap.model.record import Json
+
+Place = tuple[str, str]
+"""Record and stage."""
+
+
+HOW_SETTLED: Mapping[str, str] = {
+    "single": "one answer",
+    "consensus": "settled by what most said",
+    "adjudicated": "adjudicated",
+}
+"""The ways in which a reference comes about, as people read them."""
+
+
+def latest(labels: Iterable[Label]) -> dict[Place, dict[str, Label]]:
+    """The label in force of each person at each record and stage, persons in the order of their first event.
+
+    Adjudications are no person's own answer and are left out, and so are labels of swap queues: they answer an input
+    that may be wrong, of one run.
+
+    A person's last event decides: after a skip or an undo there is no label. Events are ordered by their time, those
+    of the same time as they come; the same id twice is one event.
+    """
+    last: dict[Place, dict[str, Label]] = {}
+    ids: set[str] = set()
+    for event in sorted(labels, key=lambda label: label.at):
+        if event.id not in ids and event.action != "adjudicate" and not event.is_swap:
+            ids.add(event.id)
+            last.setdefault((event.record, event.stage), {})[event.annotator] = event
+    in_force = {
+        place: {person: label for person, label in people.items() if label.action == "label" and label.answer}
+        for place, people in last.items()
+    }
+    return {place: people for place, people in in_force.items() if people}
+
+
+def adjudications(labels: Iterable[Label]) -> dict[Place, Label]:
+    """The adjudication in force at each record and stage: the last one made."""
+    adjudicated = (label for label in labels if label.action == "adjudicate" and label.answer)
+    return {(label.record, label.stage): label for label in sorted(adjudicated, key=lambda label: label.at)}
+
+
+def settle(labels: Iterable[Label], cascade: Cascade) -> list[Reference]:
+    """Settle one reference for each record and stage that has a label; stages that the cascade lacks are left out."""
+    kinds = {stage.name: stage.output.kind for stage in cascade.stages}
+    return list(references(fitting(labels, cascade), kinds).values())
+
+
+def fitting(labels: Iterable[Label], cascade: Cascade) -> list[Label]:
+    """Leave out what settles nothing: answers of another type than their stage's, and labels of swap queues."""
+    return [label for label in of_their_type(labels, cascade) if not label.is_swap]
+
+
+def of_their_type(labels: Iterable[Label], cascade: Cascade) -> list[Label]:
+    """Leave out answers that are not of their stage's type as it is now: made with another one, kept, not counted."""
+    outputs = {stage.name: stage.output for stage in cascade.stages}
+    return [
+        label
+        for label in labels
+        if label.stage not in outputs
+        or all(
+            _is_of(outputs[label.stage], answer.value) for answer in (label.answer, *label.also) if answer is not None
+        )
+    ]
+
+
+def _is_of(output: OutputType, value: Json) -> bool:
+    """Say whether a value has the form of a type; ids of a corpus and the schema of an object are not looked at."""
+    match output.kind:
+        case _ if value is None:
+            return True
+        case Kind.LABEL:
+            return isinstance(value, str) and (not output.values or value in output.values)
+        case Kind.LABELS:
+            return isinstance(value, list | tuple) and (
+                not output.values or all(entry in output.values for entry in value)
+            )
+        case Kind.RANKING:
+            return isinstance(value, list | tuple)
+        case Kind.TEXT:
+            return isinstance(value, str)
+        case Kind.NUMBER:
+            return isinstance(value, int | float) and not isinstance(value, bool)
+        case Kind.BOOLEAN:
+            return isinstance(value, bool)
+        case Kind.OBJECT:
+            return isinstance(value, Mapping)
+
+
+def references(labels: Sequence[Label], kinds: Mapping[str, Kind]) -> dict[Place, Reference]:
+    """The reference of each record and stage: what an adjudication says, otherwise what `settled` gives."""
+    decided, people = adjudications(labels), latest(labels)
+    by_place = {
+        place: settled(list(own.values()), kinds[place[1]]) for place, own in people.items() if place[1] in kinds
+    }
+    for place, label in decided.items():
+        if place[1] in kinds and label.answer is not None:
+            by_place[place] = Reference(
+                record=label.record,
+                stage=label.stage,
+                accepted=(label.answer, *label.also),
+                annotators=tuple(dict.fromkeys([*people.get(place, {}), label.annotator])),
+                settled="adjudicated",
+            )
+    return by_place
+
+
+def settled(labels: Sequence[Label], kind: Kind) -> Reference:
+    """Settle the labels of one record and stage, one a person.
+
+    - "no answer" against an answer: the majority; both are accepted when they tie;
+    - label, boolean: the majority; all tied values are accepted, in the order of the persons;
+    - labels, ranking: the items that at least half chose, by votes, then by the first person's order; where no item
+      reaches half, every distinct answer is accepted;
+    - text, number, object: every distinct answer is accepted.
+
+    The first accepted answer is the one that a reference swap uses.
+    """
+    answers = [label.answer for label in labels if label.answer is not None]
+    spoken = [answer for answer in answers if answer.value is not None]
+    silent = len(answers) - len(spoken)
+    accepted: list[Answer] = []
+    if 2 * len(spoken) >= len(answers) and spoken:
+        accepted += _content(spoken, kind)
+    if 2 * silent >= len(answers) and silent:
+        accepted.append(next(answer for answer in answers if answer.value is None))
+    return Reference(
+        record=labels[0].record,
+        stage=labels[0].stage,
+        accepted=tuple(accepted),
+        annotators=tuple(label.annotator for label in labels),
+        settled="single" if len(labels) == 1 else "consensus",
+    )
+
+
+def _content(answers: Sequence[Answer], kind: Kind) -> list[Answer]:
+    if len(answers) == 1:
+        return list(answers)
+    if kind in (Kind.LABEL, Kind.BOOLEAN):
+        return _most_voted(answers)
+    if kind in (Kind.LABELS, Kind.RANKING):
+        return _chosen_by_half(answers) or _distinct(answers)
+    return _distinct(answers)
+
+
+def _most_voted(answers: Sequence[Answer]) -> list[Answer]:
+    votes = Counter(_key(answer.value) for answer in answers)
+    most = max(votes.values())
+    first = {_key(answer.value): answer for answer in reversed(answers)}
+    return [first[key] for key in dict.fromkeys(_key(answer.value) for answer in answers) if votes[key] == most]
+
+
+def _chosen_by_half(answers: Sequence[Answer]) -> list[Answer]:
+    chosen = [ids(answer.value) for answer in answers]
+    votes = Counter(item for items in chosen for item in items)
+    order = {item: place for place, item in enumerate(dict.fromkeys(item for items in chosen for item in items))}
+    majority = [item for item, count in votes.items() if 2 * count >= len(answers)]
+    silent = sum(not items for items in chosen)
+    if not majority and 2 * silent < len(answers):
+        return []
+    majority.sort(key=lambda item: (-votes[item], order[item]))
+    return [Answer(value=majority, facts=answers[0].facts)]
+
+
+def _distinct(answers: Sequence[Answer]) -> list[Answer]:
+    first: dict[tuple[str, object], Answer] = {}
+    for answer in answers:
+        first.setdefault((_key(answer.value), answer.facts), answer)
+    return list(first.values())
+
+
+def _key(value: Json) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Respondent:
+    """One person at one stage of one record."""
+
+    name: str
+    answers: Mapping[str, Answer]
+    """By what was shown."""
+
+
+def respondents(
+    labels: Iterable[Label],
+    put: Mapping[tuple[str, str], str],
+    cascade: Cascade,
+    actual: Mapping[Place, str],
+    *,
+    anything: str,
+) -> dict[Place, Respondent]:
+    """Choose one person for each record and stage, of those whose input is known.
+
+    `put` says what a queue put before people, by queue and record; `actual` what the stage received in the run. A
+    label of no queue counts where the stage reads nothing but the record (as `anything`). Of several people the one
+    who answered what the stage received comes first; the rest is drawn by the record's id, so that nobody's labels
+    are preferred. Hunted labels are left out: their records are no fair sample.
+    """
+    roots = {stage.name for stage in cascade.stages if not stage.parents}
+    people: dict[Place, dict[str, dict[str, Answer | None]]] = {}
+    for label in sorted(labels, key=lambda label: label.at):
+        if label.action == "adjudicate" or label.targeted or label.task != "produce":
+            continue
+        what = put.get((label.queue, label.record)) if label.queue else anything
+        if what is not None and (label.queue or label.stage in roots):
+            own = people.setdefault((label.record, label.stage), {}).setdefault(label.annotator, {})
+            own[what] = label.answer if label.action == "label" else None
+    by_place: dict[Place, Respondent] = {}
+    for place, own in people.items():
+        answered = {
+            name: answers
+            for name, given in own.items()
+            if (answers := {what: answer for what, answer in given.items() if answer is not None})
+        }
+        fits = {actual.get(place), anything}
+        first = min(answered, key=lambda name: (not fits & answered[name].keys(), _draw(place, name)), default=None)
+        if first is not None:
+            by_place[place] = Respondent(name=first, answers=answered[first])
+    return by_place
+
+
+def _draw(place: Place, name: str) -> bytes:
+    return sha256("\0".join((*place, name)).encode("utf-8", "surrogatepass")).digest()

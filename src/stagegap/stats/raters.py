@@ -1,0 +1,173 @@
+"""People of different care: what most likely is right, and means over records and people at once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stagegap.model.estimate import Estimate
+from stagegap.stats.clusters import distinct, few_clusters
+from stagegap.stats.distributions import t_quantile
+from stagegap.stats.resample import Resamples
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DawidSkene:
+    """A fitted model: how common each category is, how each rater errs, and what each item is."""
+
+    shares: Floats
+    """Per category: estimated share of the items."""
+    confusion: Floats
+    """Raters x true category x given category; each row adds up to 1, NaN for a category no item can be."""
+    chances: Floats
+    """Items x categories: probability of each category."""
+    log_likelihood: float
+    """Of the ratings, natural logarithm, without constants for repeats."""
+    rounds: int
+    converged: bool
+
+
+def dawid_skene(
+    counts: Floats, *, smoothing: float = 0.01, most_rounds: int = 1_000, tolerance: float = 1e-9
+) -> DawidSkene:
+    """Fit by EM from vote shares; `counts` is raters x items x categories (how often the rater said so).
+
+    `smoothing` is added to each cell of each rater's table so that a rater with few ratings is not taken to be
+    infallible; 0 gives the model as published. Needs overlap: with one rating an item nothing can be learned.
+    Raises: ValueError when an item has no rating.
+    """
+    per_item = counts.sum(axis=(0, 2))
+    if not len(per_item) or (per_item == 0).any():
+        raise ValueError("every item needs a rating")
+    fit = _fit(counts, counts.sum(axis=0) / per_item[:, None], smoothing=smoothing)
+    for done in range(1, most_rounds):
+        after = _fit(counts, fit.chances, smoothing=smoothing)
+        if after.log_likelihood - fit.log_likelihood < tolerance:
+            return replace(after, rounds=done + 1, converged=True)
+        fit = after
+    return replace(fit, rounds=most_rounds)
+
+
+def _fit(counts: Floats, chances: Floats, *, smoothing: float) -> DawidSkene:
+    """Do one round of EM: tables from the items' chances, then the chances from the tables."""
+    shares = chances.mean(axis=0)
+    table = np.einsum("ik,ril->rkl", chances, counts) + smoothing
+    totals = table.sum(axis=2, keepdims=True)
+    confusion = np.divide(table, totals, out=np.full_like(table, np.nan), where=totals > 0)
+    with np.errstate(divide="ignore"):
+        logs = np.log(np.where(np.isnan(confusion), 1.0, confusion))
+        prior = np.log(shares)
+    # A rating that nobody gave says nothing, also where its logarithm is minus infinity.
+    given = counts[:, :, None, :] > 0
+    nothing = np.zeros((*counts.shape, counts.shape[2]))
+    per_rating = np.multiply(counts[:, :, None, :], logs[:, None], out=nothing, where=given)
+    joint = prior + per_rating.sum(axis=(0, 3))
+    top = joint.max(axis=1, keepdims=True)
+    scaled = np.exp(joint - top)
+    return DawidSkene(
+        shares=shares,
+        confusion=confusion,
+        chances=scaled / scaled.sum(axis=1, keepdims=True),
+        log_likelihood=float((np.log(scaled.sum(axis=1)) + top[:, 0]).sum()),
+        rounds=1,
+        converged=False,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HumanLimit:
+    """What soft labels say about the best possible score."""
+
+    best_possible: float
+    """Accuracy, against a person drawn at random, of always giving the most common answer."""
+    people: float
+    """Accuracy of one person drawn at random against another."""
+
+
+def human_limit(counts: Floats) -> HumanLimit:
+    """The Bayes-error proxy from items x categories: mean max share, and the agreement of two raters.
+
+    The best possible accuracy is too high with few labels an item (below about 10): a maximum of noisy shares is.
+    The agreement is unbiased: it counts pairs of different raters. Items with one rating are left out.
+    """
+    raters = counts.sum(axis=1)
+    rated = counts[raters >= 2]
+    if not len(rated):
+        return HumanLimit(best_possible=float("nan"), people=float("nan"))
+    m = rated.sum(axis=1)
+    return HumanLimit(
+        best_possible=float((rated.max(axis=1) / m).mean()),
+        people=float(((rated * (rated - 1)).sum(axis=1) / (m * (m - 1))).mean()),
+    )
+
+
+FEW_PEOPLE = 10
+"""Below this many people the interval says so: the spread between people is estimated from very few."""
+
+
+def over_people(drawn: Resamples, weights: Mapping[str, float], *, without: Sequence[float], lowest: float) -> Estimate:
+    """A mean, or a paired difference of means, over records and people: `two_way` on resamples.
+
+    `weights` are one column of weight 1, or columns that hold the same records; `without` is the same figure with each
+    person left out.
+    """
+    names = list(weights)
+    units = distinct(drawn.clusters.codes[~np.isnan(drawn.columns[names[0]])])
+    means = np.sum([weight * drawn.means[name] for name, weight in weights.items()], axis=0)
+    known = means[~np.isnan(means)]
+    enough = len(known) > 1 and units > 1
+    return two_way(
+        drawn.mean(names[0]) if len(names) == 1 else drawn.contrast(weights),
+        spread=float(known.std()) * math.sqrt(units / (units - 1)) if enough else math.nan,
+        without=np.array(without),
+        units=units,
+        lowest=lowest,
+    )
+
+
+def two_way(records: Estimate, *, spread: float, without: NDArray[np.float64], units: int, lowest: float) -> Estimate:
+    """Widen the interval of a mean over records by the uncertainty of which people were asked.
+
+    `spread` is the standard error over records (or clusters of them), `without` the same mean with each person left
+    out. The variances add up (Owen 2007, Cameron, Gelbach & Miller 2011; their overlap is not taken off, which errs
+    on the wide side); Student's quantile with one less than the number of people. With two people nobody can be left
+    out, and the interval holds the records alone, as `method` says.
+    """
+    known = without[~np.isnan(without)]
+    people = len(known)
+    if not records.is_measured:
+        return records
+    if people < 3:
+        return _named(records, f"{records.method}; over records only: fewer than 3 people can't be jackknifed")
+    between = (people - 1) / people * float(((known - known.mean()) ** 2).sum())
+    total = spread**2 + between
+    freedom = total**2 / (spread**4 / (units - 1) + between**2 / (people - 1)) if total > 0 else 1.0
+    half = t_quantile((1 + records.level) / 2, freedom) * math.sqrt(total)
+    few = f", only {people} of them" if people < FEW_PEOPLE else f", {people} of them"
+    return Estimate(
+        value=records.value,
+        low=max(lowest, min(records.low, records.value - half)),
+        high=min(1.0, max(records.high, records.value + half)),
+        n=records.n,
+        method=f"records by bootstrap, people by jackknife{few}, Student t{few_clusters(units)}",
+        level=records.level,
+        clusters=records.clusters,
+    )
+
+
+def _named(estimate: Estimate, method: str) -> Estimate:
+    return Estimate(
+        value=estimate.value,
+        low=estimate.low,
+        high=estimate.high,
+        n=estimate.n,
+        method=method,
+        level=estimate.level,
+        clusters=estimate.clusters,
+    )

@@ -1,0 +1,201 @@
+"""One run, looked into: which stage is to blame, where records go wrong, how far people agree, what to label next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+from itertools import takewhile
+
+import numpy as np
+
+from stagegap.analysis import codec, frames
+from stagegap.analysis.agree import EPSILON, AgreeView, JudgedOutcome, agree_view, judged_outcome
+from stagegap.analysis.blame import Blame, blame
+from stagegap.analysis.escalation import EscalationView, escalation
+from stagegap.analysis.evidence import Evidence
+from stagegap.analysis.evidence import gather as gather_evidence
+from stagegap.analysis.faults import FaultsView, faults_view
+from stagegap.analysis.need import NeedView, need_view
+from stagegap.analysis.planted import Selfcheck
+from stagegap.analysis.runs import MOST, SoFar, so_far
+from stagegap.analysis.slices import SlicesView, slices_view
+from stagegap.errors import ConfigurationError
+from stagegap.exchange.frames import Frame, frame
+from stagegap.exchange.tables import Column
+from stagegap.model.answer import Label
+from stagegap.model.cascade import Cascade
+from stagegap.model.run import SYSTEM, Run
+from stagegap.people.judgements import judging_of
+from stagegap.runner import RunOptions
+from stagegap.runner.prepare import custom_metrics
+from stagegap.workspace.execution import first_outputs, own_cells, run_records
+from stagegap.workspace.foundation import Foundation
+from stagegap.workspace.kept_views import OPTIONS, Keeper
+from stagegap.workspace.planted import MOST_RECORDS, RATE, SIMULATIONS, selfcheck
+from stagegap.workspace.provenance import read as read_provenance
+
+
+class Attribution:
+    """A run with its outputs and all labels that there are, read once when first asked; each method gives one view.
+
+    A view is kept with the run until something it rests on changes, so that a second look costs nothing.
+    """
+
+    def __init__(self, base: Foundation, run: Run) -> None:
+        self.run = run
+        self._base = base
+        self._store = base.store
+        self._file = base.files.of_run(run)
+        self._keeper = Keeper(base.store, run, self._file)
+
+    @property
+    def cascade(self) -> Cascade:
+        """The cascade as it was when the run was made."""
+        return self._file.cascade
+
+    @cached_property
+    def labels(self) -> Sequence[Label]:
+        """All labels of the cascade that there are."""
+        return self._store.labels(self.cascade.name)
+
+    @cached_property
+    def evidence(self) -> Evidence:
+        """What the run and the labels say about the records that are scored."""
+        store, run, cascade = self._store, self.run, self.cascade
+        outputs = {
+            (str(cell), name): first_outputs(store, run, cell, name)
+            for cell in own_cells(store, run)
+            for name in cascade.names
+            if name not in cell.stages
+        }
+        return gather_evidence(
+            cascade,
+            run_records(store, run, cascade),
+            outputs,
+            self.labels,
+            custom=custom_metrics(self._file),
+            run=run.name,
+            seed=run.seed,
+        )
+
+    def so_far(self) -> SoFar | None:
+        """Say what the first records tell of the outcome while the run goes on; None before the first is finished."""
+        made_from = read_provenance(self._store, self.run.id)
+        if made_from is None:
+            return None
+        cascade, stage = self.cascade, self.cascade.outcome.stage
+        view = self._store.view(self.run.id, OPTIONS)
+        options = codec.from_json(RunOptions, view[0]) if view else RunOptions()
+        records = options.chosen(
+            [
+                record
+                for record in self._store.origins.records(made_from.records_digest)
+                if cascade.evaluate in (None, record.split)
+            ]
+        )
+        ids = [record.id for record in records[:MOST]]
+        outputs = {
+            output.record: output
+            for output in self._store.outputs(self.run.id, SYSTEM, stage, records=ids)
+            if output.repeat == 0
+        }
+        first = tuple(takewhile(lambda record: record.id in outputs, records[:MOST]))
+        if not first:
+            return None
+        evidence = gather_evidence(
+            cascade,
+            first,
+            {(str(SYSTEM), stage): outputs},
+            self._store.labels(cascade.name, stage=stage),
+            custom=custom_metrics(self._file),
+            seed=self.run.seed,
+        )
+        return so_far(evidence, of=len(records))
+
+    def blame(self) -> Blame:
+        """Put the methods of attribution side by side."""
+        return self._keeper.view("blame", Blame, lambda: blame(self.evidence))
+
+    def faults(self) -> FaultsView:
+        """Account for faults per stage and for the causes of each bad record."""
+        return self._keeper.view("faults", FaultsView, lambda: faults_view(self.evidence))
+
+    def agree(self, *, epsilon: float = EPSILON) -> AgreeView:
+        """Compare people with each other and with the system; epsilon is the price of a person in the test."""
+        name = f"agree {epsilon!r}"
+        view = self._keeper.view(name, AgreeView, lambda: agree_view(self.evidence, epsilon=epsilon))
+        return replace(view, judged=self._judged())
+
+    def _judged(self) -> tuple[JudgedOutcome, ...]:
+        """What people who judged this run's answers say of all of them; judgements make no kept view old."""
+        judgements = self._store.judgements(self.cascade.name)
+        queues = (
+            [queue for queue in self._store.queues(self.cascade.name) if queue.purpose == "judge"] if judgements else []
+        )
+        outcomes = [
+            judged_outcome(
+                self.evidence,
+                queue.stage,
+                judging_of(queue),
+                [label for label in judgements if label.queue == queue.id],
+            )
+            for queue in queues
+            if queue.run == self.run.id
+        ]
+        return tuple(outcome for outcome in outcomes if outcome is not None)
+
+    def escalation(self, cheap: str = "", strong: str = "") -> EscalationView:
+        """Say what asking a stronger stage about more records would buy and cost. Raises: ConfigurationError."""
+        name = f"escalation {cheap} {strong}"
+        return self._keeper.view(name, EscalationView, lambda: escalation(self.evidence, cheap, strong))
+
+    def need(self) -> NeedView:
+        """Plan the labels that decide which stage is worst."""
+        return self._keeper.view("need", NeedView, lambda: need_view(self.evidence))
+
+    def slices(self) -> SlicesView:
+        """Look for the bottleneck of each group of records."""
+        return self._keeper.view("slices", SlicesView, lambda: slices_view(self.evidence))
+
+    def selfcheck(
+        self,
+        *,
+        rate: float = RATE,
+        records: int = MOST_RECORDS,
+        may_pay: bool = False,
+        simulations: int = SIMULATIONS,
+    ) -> Selfcheck:
+        """Plant faults at each stage and report what the methods recover; only what the faults change is called.
+
+        `rate` is the share of records that get a fault, `records` how many records are used, drawn at random, and
+        `simulations` how many planted data sets each stage is checked on. Raises: ConfigurationError.
+        """
+        if not 0 < rate <= 1 or records < 1:
+            raise ConfigurationError(
+                f"The rate must lie between 0 and 1 and records above 0, not {rate} and {records}."
+            )
+        scored = self.evidence.records
+        order: list[int] = np.random.default_rng(self.run.seed).permutation(len(scored)).tolist()
+        chosen = tuple(scored[i] for i in sorted(order[:records]))
+        with self._base.restored(self.run) as then:
+            return selfcheck(
+                self._store,
+                self.run,
+                replace(self.evidence, records=chosen),
+                then.work(chosen),
+                rate=rate,
+                may_pay=may_pay,
+                simulations=simulations,
+            )
+
+
+_NUMBERS = ("estimate", "low", "high", "p", "p_adj")
+_WHOLE = ("n", "clusters")
+
+
+def to_frame(view: frames.RunView) -> Frame:
+    """The figures of a view as a pandas frame, one a row. Raises: ConfigurationError without pandas."""
+    columns: dict[str, Column] = dict.fromkeys(frames.COLUMNS, Column.TEXT)
+    columns |= dict.fromkeys(_NUMBERS, Column.NUMBER) | dict.fromkeys(_WHOLE, Column.WHOLE)
+    return frame(columns, frames.figures(view))

@@ -1,0 +1,131 @@
+"""Labels in and out: files of ours and of other programs, and data frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from stagegap.errors import ConfigurationError
+from stagegap.exchange.foreign import Unmapped, Wanted, detected, read_foreign
+from stagegap.exchange.frames import Frame, frame, frame_rows
+from stagegap.exchange.labels import (
+    LABEL_COLUMNS,
+    Known,
+    labels_of_rows,
+    read_labels,
+    unfit,
+    write_labels,
+    write_references,
+)
+from stagegap.exchange.labels import label_frame_rows as frame_rows_of
+from stagegap.exchange.rows import Problems
+from stagegap.model.answer import Label
+from stagegap.model.cascade import Cascade
+from stagegap.model.sources import CascadeFile
+from stagegap.people.references import settle
+from stagegap.runner.prepare import read_materials
+from stagegap.store import Store
+
+OTHER_CASCADE = "A label of another cascade has this id already."
+UNFIT = "The value does not fit the stage as it is now: the label is kept as it was made and enters no number."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportReport:
+    """What an import brought."""
+
+    added: int
+    known: int
+    """Labels that were there already, or stood twice in the file."""
+    unmapped: tuple[Unmapped, ...] = ()
+    """What became no label, by reason."""
+    source: str | None = None
+    """Name of the foreign format; None for our own files."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foreign:
+    """How a file of another program is read, as far as the caller says so."""
+
+    source: str | None = None
+    """Name of its format; None finds it out from the content."""
+    stages: tuple[tuple[str, str], ...] = ()
+    """Stage and the foreign name of its question."""
+    record_id: str | None = None
+    """Field that holds the record's id."""
+
+
+def import_labels(store: Store, file: CascadeFile, path: Path, foreign: Foreign) -> ImportReport:
+    """Take the labels of a file in; those that are there already are not taken twice.
+
+    Raises: InputError with every problem of our own files, ConfigurationError for what can't be mapped at all.
+    """
+    known = read_materials(file).known(file.cascade)
+    source = foreign.source or detected(path)
+    if source is None:
+        if foreign.stages or foreign.record_id is not None:
+            raise ConfigurationError(
+                f"{path} is read as labels of our own, which name stage and record themselves. "
+                "If it is of another program, name it with --from."
+            )
+        return _append(store, known, read_labels(path, known))
+    wanted = Wanted(stages=dict(foreign.stages), record_id=foreign.record_id, id_field=file.records.id)
+    labels, unmapped = read_foreign(path, source, known, wanted)
+    return _append(store, known, labels, unmapped=unmapped, source=source)
+
+
+def import_frame(store: Store, file: CascadeFile, given: Frame) -> ImportReport:
+    """Take the labels of a data frame in, one a row. Raises: InputError with every problem, rows counted from 1."""
+    problems = Problems(Path("data frame"))
+    known = read_materials(file).known(file.cascade)
+    labels = labels_of_rows(frame_rows(given, problems), known, problems, tabular=True)
+    problems.raise_if_any()
+    return _append(store, known, labels)
+
+
+def export_labels(store: Store, cascade: Cascade, path: Path, *, references: bool, raw: bool) -> int:
+    """Write all labels of a cascade, or what is settled from them, to a file. Give the number of rows."""
+    if references:
+        return write_references(path, settle(store.labels(cascade.name), cascade), cascade=cascade.name, raw=raw)
+    return write_labels(path, _all(store, cascade.name), cascade=cascade.name, raw=raw)
+
+
+def labels_frame(store: Store, cascade: str) -> Frame:
+    """All labels of a cascade as a data frame."""
+    return frame(LABEL_COLUMNS, frame_rows_of(_all(store, cascade), cascade=cascade))
+
+
+def _append(
+    store: Store,
+    known: Known,
+    labels: Sequence[Label],
+    *,
+    unmapped: Sequence[Unmapped] = (),
+    source: str | None = None,
+) -> ImportReport:
+    cascade = known.cascade
+    before = _ids(store, cascade)
+    store.append_labels(cascade.name, labels)
+    after = _ids(store, cascade)
+    ids = {label.id for label in labels}
+    added, elsewhere = len((ids & after) - before), sorted(ids - after)
+    strange = [f"{label.record} at {label.stage}: {label.id}" for label in unfit(labels, known)]
+    left = [(OTHER_CASCADE, elsewhere), (UNFIT, strange)]
+    return ImportReport(
+        added=added,
+        known=len(labels) - added - len(elsewhere),
+        unmapped=(
+            *unmapped,
+            *(Unmapped(reason=why, count=len(which), examples=tuple(which[:5])) for why, which in left if which),
+        ),
+        source=source,
+    )
+
+
+def _ids(store: Store, cascade: Cascade) -> set[str]:
+    return {label.id for label in _all(store, cascade.name)}
+
+
+def _all(store: Store, cascade: str) -> list[Label]:
+    return [*store.labels(cascade), *store.judgements(cascade)]

@@ -1,0 +1,384 @@
+"""What happens between a cascade file and a stored scorecard."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import subprocess
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
+
+from stagegap.analysis import codec
+from stagegap.analysis.answers import PooledScore, pooled_scores, repeat_noise
+from stagegap.analysis.evidence import gather as gather_evidence
+from stagegap.analysis.need import need_view
+from stagegap.analysis.scorecard import measure
+from stagegap.errors import ConfigurationError, NotFound
+from stagegap.model.answer import Label, Output, Status
+from stagegap.model.cascade import Cascade
+from stagegap.model.record import Json, Record
+from stagegap.model.run import SYSTEM, Cell, PastCall, Run, RunStatus
+from stagegap.model.sources import CascadeFile
+from stagegap.people.references import settle
+from stagegap.runner import CellWork, Plan, Progress, RunOptions, Silent, Stop, Summary, Work, execute, forecast, plan
+from stagegap.runner.cases import repeats_of
+from stagegap.runner.engines import Choice, spread
+from stagegap.runner.prepare import Materials, WorkerRecipe, cell_works, custom_metrics, read_materials, stage_codes
+from stagegap.runner.reuse import Basis, identities
+from stagegap.stages.endpoint import Priced
+from stagegap.stages.foundation import foundation_of
+from stagegap.stages.protocol import StageCode
+from stagegap.store import Store
+from stagegap.workspace.kept_views import NEED, OPTIONS, SCORECARD
+from stagegap.workspace.live import noted
+from stagegap.workspace.provenance import labels_digest, provenance
+from stagegap.workspace.provenance import read as read_provenance
+from stagegap.workspace.reuse import keep_basis, with_carries
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A cascade file with all that running it needs."""
+
+    file: CascadeFile
+    materials: Materials
+    records: Sequence[Record]
+    """Those that are run and scored."""
+    codes: Mapping[str, StageCode]
+    cells: Sequence[CellWork]
+    options: RunOptions
+    labels: Sequence[Label]
+    """Those that the references of this job were settled from."""
+    environment: Mapping[str, str]
+
+    def work(self, run: str) -> Work:
+        """What the runner executes under that run's id."""
+        alone = Work(
+            run=run,
+            cascade=self.file.cascade,
+            codes=self.codes,
+            corpora=self.materials.corpora,
+            records=self.records,
+            cells=self.cells,
+            fresh=self.options.fresh_of(self.file.cascade),
+            budget=self.options.budget,
+        )
+        if not self.options.engine:
+            return alone
+        chosen = Choice.parse(self.options.engine)
+        references = settle(self.labels, self.file.cascade)
+        recipe = WorkerRecipe.of(self.file, self.materials, references, workers=chosen.workers)
+        return spread(alone, chosen.engine(), recipe)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenIn:
+    """A job whose records and references the store has."""
+
+    job: Job
+    records_digest: str
+    """Of all records of the cascade's files."""
+
+
+def read_job(
+    store: Store, file: CascadeFile, *, environment: Mapping[str, str], options: RunOptions | None = None
+) -> Job:
+    """Job of a cascade file as a run would have it; nothing is stored: for whoever plans.
+
+    Without options every record is run, with all that is known used again.
+    Raises: ConfigurationError for options that can't be had with this file.
+    """
+    file, materials, options = _read(file, options)
+    labels = with_new(store.labels(file.cascade.name), materials.labels)
+    return _job(file, materials, labels, environment=environment, options=options)
+
+
+def take_in(
+    store: Store, file: CascadeFile, *, environment: Mapping[str, str], options: RunOptions | None = None
+) -> TakenIn:
+    """Job of a cascade file whose records and references go into the store: for whoever runs. Raises: as `read_job`."""
+    file, materials, options = _read(file, options)
+    name = file.cascade.name
+    imported = store.put_records(name, materials.records)
+    store.append_labels(name, materials.labels)
+    job = _job(file, materials, store.labels(name), environment=environment, options=options)
+    return TakenIn(job=job, records_digest=imported.digest)
+
+
+def _read(file: CascadeFile, options: RunOptions | None) -> tuple[CascadeFile, Materials, RunOptions]:
+    options = options or RunOptions()
+    file = replace(file, cascade=options.changed(file.cascade))
+    return file, read_materials(file), options
+
+
+def with_new(stored: Sequence[Label], given: Sequence[Label]) -> list[Label]:
+    """Labels as the store would have them after taking `given` in."""
+    ids = {label.id for label in stored}
+    added = {label.id: label for label in given if label.id not in ids and label.task == "produce"}
+    return [*stored, *added.values()]
+
+
+def _job(
+    file: CascadeFile,
+    materials: Materials,
+    labels: Sequence[Label],
+    *,
+    environment: Mapping[str, str],
+    options: RunOptions,
+) -> Job:
+    references = settle(labels, file.cascade)
+    codes = stage_codes(file, materials, references, environment=environment)
+    if options.budget and options.budget.dollars is not None:
+        _check_prices(codes)
+    return Job(
+        file=file,
+        materials=materials,
+        records=options.chosen(materials.scored(file.cascade)),
+        codes=codes,
+        cells=cell_works(file.cascade, references, rounds=options.rounds),
+        options=options,
+        labels=labels,
+        environment=environment,
+    )
+
+
+def _check_prices(codes: Mapping[str, StageCode]) -> None:
+    for name, code in codes.items():
+        if isinstance(code, Priced) and not code.has_price:
+            raise ConfigurationError(
+                f"A budget in dollars can't be held: what a call of the stage {name!r} costs is unknown. "
+                "Write `price` under its `with`, or give the budget in calls."
+            )
+
+
+def run(
+    store: Store,
+    taken_in: TakenIn,
+    *,
+    folder: Path,
+    clock: Callable[[], float],
+    progress: Progress | None,
+    stop: Stop | None,
+) -> tuple[Run, Summary]:
+    """Execute the job as a new run; when it is done, compute and store its scorecard.
+
+    With `retry` it goes on in the newest run that is done. Raises: NotFound, ConfigurationError; StoreBusy when
+    another process works on that run.
+    """
+    with ExitStack() as lease:
+        if taken_in.job.options.retry:
+            begun, job = mended(store, taken_in.job)
+            lease.enter_context(store.leasing(begun))
+        else:
+            begun = begin(store, taken_in, folder=folder, now=clock(), lease=lease)
+            job = replace(taken_in.job, cells=carrying(store, taken_in, begun))
+        return _carried_out(store, job, begun, clock=clock, progress=progress or Silent(), stop=stop)
+
+
+def _carried_out(
+    store: Store, job: Job, begun: Run, *, clock: Callable[[], float], progress: Progress, stop: Stop | None
+) -> tuple[Run, Summary]:
+    try:
+        with noted(progress, store.folder, begun, cells=len(job.cells), clock=clock) as watched:
+            work = replace(job.work(begun.id), carrier=store.carrying)
+            summary = execute(work, sink=store, cache=store, progress=watched, stop=stop)
+    except BaseException as error:
+        reason = str(error) or type(error).__name__
+        store.update_run(replace(begun, status=RunStatus.FAILED, finished_at=clock(), error=reason))
+        raise
+    ended = replace(begun, status=summary.status, finished_at=clock(), error=summary.error)
+    if summary.status is RunStatus.DONE:
+        records = run_records(store, ended, job.file.cascade) if job.options.retry else job.records
+        score(store, ended, job.file, records)
+    store.update_run(ended)
+    return ended, summary
+
+
+def begin(store: Store, taken_in: TakenIn, *, folder: Path, now: float, lease: ExitStack) -> Run:
+    """Store the beginning of a new run, with what it is made from and what it is told besides its file.
+
+    `lease` keeps the run to this process. Runs that were killed are noted as ended.
+    """
+    job = taken_in.job
+    store.end_killed(job.file.cascade.name, now=now)
+    new = _new_run(job, folder, now)
+    lease.enter_context(store.leasing(new))
+    begun = store.create_run(new)
+    made_from, texts = provenance(
+        job.file,
+        job.materials,
+        job.codes,
+        job.labels,
+        records_digest=taken_in.records_digest,
+        folder=folder,
+        is_dirty=begun.commit.endswith("+"),
+        environment=job.environment,
+    )
+    store.origins.keep_records(begun.cascade, taken_in.records_digest, job.materials.records)
+    store.origins.put(begun.id, codec.to_json(made_from), texts)
+    keep_basis(store, begun.id, _basis(taken_in))
+    if job.options != RunOptions():
+        store.put_view(begun.id, OPTIONS, codec.to_json(job.options), 0)
+    return begun
+
+
+def carrying(store: Store, taken_in: TakenIn, begun: Run) -> tuple[CellWork, ...]:
+    """Cells of a run with what they may take over from other runs, as far as those have come."""
+    job = taken_in.job
+    return with_carries(store, begun.id, job.file.cascade, job.cells, basis=_basis(taken_in), labels=job.labels)
+
+
+def _basis(taken_in: TakenIn) -> Basis:
+    job = taken_in.job
+    cascade = job.file.cascade
+    return Basis(
+        stages=identities(cascade, job.codes, job.materials.corpora),
+        records=taken_in.records_digest,
+        labels=len(job.labels),
+        labels_digest=labels_digest(job.labels),
+        fresh=tuple(sorted(job.options.fresh_of(cascade))),
+    )
+
+
+def mended(store: Store, job: Job) -> tuple[Run, Job]:
+    """The newest run that is done, and the job for its records that a service failed.
+
+    Raises: NotFound without such a run, ConfigurationError where the cascade file has changed since.
+    """
+    cascade = job.file.cascade
+    last = store.run(cascade.name)
+    if last is None:
+        raise NotFound(f"Cascade {cascade.name!r} has no run that is done, so there is nothing to mend.")
+    if last.fingerprint != cascade.fingerprint:
+        raise ConfigurationError(
+            f"The cascade file has changed since run {last.name}, so that run can't be mended. Make a new one."
+        )
+    failed = {
+        output.record
+        for cell in own_cells(store, last)
+        for stage in cascade.names
+        for output in store.outputs(last.id, cell, stage)
+        if Status.INFRASTRUCTURE in (output.status, output.because)
+    }
+    return last, replace(job, records=[record for record in job.records if record.id in failed])
+
+
+def planned(store: Store, job: Job) -> Plan:
+    """The calls that the job needs, and what they will take by what earlier ones with the same settings took."""
+    work = replace(job, options=replace(job.options, engine="")).work("")
+    folder = Path(job.file.folder)
+    foundations = {
+        stage.name: foundation_of(stage, work.codes[stage.name], folder) for stage in job.file.cascade.stages
+    }
+    return replace(forecast(plan(work, cache=store), work, past_of(store, job.file)), foundations=foundations)
+
+
+def past_of(store: Store, file: CascadeFile) -> dict[str, Sequence[PastCall]]:
+    """Earlier calls of each stage with the same settings."""
+    now = _settings(file.resolved)
+    runs = {run.id: _settings(json.loads(run.resolved)) for run in store.runs(file.cascade.name)}
+    alike = {name: [run for run, then in runs.items() if then.get(name) == now[name]] for name in now}
+    return {name: store.past_calls(same, name) for name, same in alike.items() if same}
+
+
+def _settings(resolved: Mapping[str, Json]) -> dict[str, Json]:
+    """Kind and settings of each stage, prices aside: they change nothing in a call."""
+    stages = cast("Mapping[str, Mapping[str, Json]]", resolved.get("stages", {}))
+    return {
+        name: [stage["uses"], {key: value for key, value in _with(stage).items() if key != "price"}]
+        for name, stage in stages.items()
+    }
+
+
+def _with(stage: Mapping[str, Json]) -> Mapping[str, Json]:
+    return cast("Mapping[str, Json]", stage["with"])
+
+
+def score(store: Store, run: Run, file: CascadeFile, records: Sequence[Record]) -> None:
+    """Compute and store what is known of a run from all labels: scorecard, scores, failures, which labels come next."""
+    cascade = file.cascade
+    outputs = {
+        (str(cell), name): first_outputs(store, run, cell, name)
+        for cell in own_cells(store, run)
+        for name in cascade.names
+        if name not in cell.stages
+    }
+    labels, custom = store.labels(cascade.name), custom_metrics(file)
+    measured = measure(cascade, run, records, outputs, labels, seed=run.seed, custom=custom)
+    evidence = gather_evidence(cascade, records, outputs, labels, custom=custom, run=run.name, seed=run.seed)
+    need = need_view(evidence)
+    several = [name for name, count in repeats_of(cascade).items() if count > 1]
+    noise = [repeat_noise(evidence, name, store.outputs(run.id, SYSTEM, name)) for name in several]
+    card = replace(measured.scorecard, repeats=tuple(repeat for repeat in noise if repeat is not None))
+    for stage in cascade.stages:
+        store.put_scores(run.id, SYSTEM, stage.name, stage.metrics[0], measured.scores[stage.name])
+    store.failing.put(run.id, measured.failures)
+    store.put_view(run.id, NEED, codec.to_json(need), measured.scorecard.labels_seq)
+    store.put_view(run.id, SCORECARD, codec.to_json(card), card.labels_seq)
+
+
+def pooled(store: Store, run: Run, file: CascadeFile) -> tuple[PooledScore, ...]:
+    """Precision, recall and F1 of every stage and metric of a run, from all labels that there are."""
+    cascade = file.cascade
+    custom = custom_metrics(file)
+    evidence = gather_evidence(
+        cascade,
+        run_records(store, run, cascade),
+        {(str(SYSTEM), name): first_outputs(store, run, SYSTEM, name) for name in cascade.names},
+        store.labels(cascade.name),
+        custom=custom,
+    )
+    return pooled_scores(evidence, seed=run.seed, custom=custom)
+
+
+def own_cells(store: Store, run: Run) -> list[Cell]:
+    """The cells of the run itself, without mixtures with another run and without people's answers."""
+    return [cell for cell in store.cells(run.id) if not cell.base and cell.kind != "person"]
+
+
+def first_outputs(store: Store, run: Run, cell: Cell, stage: str) -> dict[str, Output]:
+    """The first repeat of a stage's outputs by record."""
+    return {output.record: output for output in store.outputs(run.id, cell, stage) if output.repeat == 0}
+
+
+def run_records(store: Store, run: Run, cascade: Cascade) -> list[Record]:
+    """The records that a run was made on, as they were then where the run kept that."""
+    ran = {output.record for output in store.outputs(run.id, SYSTEM, cascade.stages[0].name)}
+    made_from = read_provenance(store, run.id)
+    then = store.origins.records(made_from.records_digest) if made_from else store.records(cascade.name)
+    return [record for record in then if record.id in ran]
+
+
+def _new_run(job: Job, folder: Path, now: float) -> Run:
+    return Run(
+        id=uuid.uuid4().hex,
+        name="",
+        cascade=job.file.cascade.name,
+        fingerprint=job.file.cascade.fingerprint,
+        resolved=json.dumps(job.file.resolved, ensure_ascii=False),
+        status=RunStatus.RUNNING,
+        started_at=now,
+        records=len(job.records),
+        who=getpass.getuser(),
+        commit=_commit(folder),
+        seed=job.options.seed,
+    )
+
+
+def _commit(folder: Path) -> str:
+    """The git commit of the project, with `+` where the work tree differs; empty outside git."""
+    try:
+        process = subprocess.run(
+            ["git", "-C", str(folder), "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return process.stdout.strip()

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError, dataclass, field
+
+import pytest
+
+from stagegap.model.answer import Output, Status
+from stagegap.model.frozen import maker
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    parts: list[str] = field(default_factory=list[str])
+
+
+def test_made_object_is_one_of_its_class_equal_and_frozen() -> None:
+    made = maker(Output)(record="r", stage="s", status=Status.OK, value=["p"], repeat=2)
+    assert made == Output(record="r", stage="s", status=Status.OK, value=["p"], repeat=2)
+    assert type(made) is Output
+    with pytest.raises(FrozenInstanceError):
+        made.record = "other"  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_missing_field_is_refused() -> None:
+    with pytest.raises(TypeError, match="record"):
+        maker(Output)(stage="s", status=Status.OK)  # pyright: ignore[reportCallIssue]
+
+
+def test_class_with_a_default_of_its_own_for_each_object_is_refused() -> None:
+    with pytest.raises(ValueError, match="Listed is not made of plain values"):
+        maker(Listed)

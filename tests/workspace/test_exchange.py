@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pandas
+import pytest
+
+from stagegap.errors import ConfigurationError, InputError, NotFound
+from stagegap.exchange.foreign import Unmapped
+from stagegap.model.answer import Answer, Label
+from stagegap.workspace import Workspace
+from stagegap.workspace.exchange import Foreign, ImportReport
+from stagegap.workspace.files import write_starter
+
+OWN = {"record": "q1", "stage": "reply", "annotator": "cd", "value": "=1+1"}
+LANGFUSE = {
+    "id": "s1", "traceId": "q1", "name": "topic", "source": "ANNOTATION", "dataType": "CATEGORICAL", "value": 1,
+    "stringValue": "parking", "authorUserId": "u1", "timestamp": "2026-01-02T03:04:05Z",
+}  # fmt: skip
+
+
+def opened(folder: Path) -> Workspace:
+    folder.mkdir(exist_ok=True)
+    write_starter(folder)
+    ticks = count(1_000)
+    return Workspace(folder, environment={}, clock=lambda: float(next(ticks)))
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Iterator[Workspace]:
+    """The starter project with labels of every kind: from files, from the card, a skip, an undo."""
+    with opened(tmp_path / "first") as found:
+        queue = found.labels.queue("first", "topic")
+        events = [
+            {"id": "e1", "record": "q1", "action": "label", "values": {"value": "other"}, "note": "=x\n\u202e\x00",
+             "active_ms": 1200, "unsure": True, "odd": True},
+            {"id": "e2", "record": "q2", "action": "skip"},
+            {"id": "e3", "record": "q1", "action": "undo"},
+        ]  # fmt: skip
+        found.labels.save_labels(queue, events, "@cd", verified=True)
+        found.labels.import_file(found.folder / "pipelines" / "first" / "references.jsonl", None)
+        found.labels.import_file(written(tmp_path, OWN), None)
+        yield found
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Iterator[Workspace]:
+    with opened(tmp_path / "empty") as found:
+        yield found
+
+
+def written(folder: Path, *rows: object, name: str = "own.jsonl") -> Path:
+    path = folder / name
+    path.write_text("\n".join(map(json.dumps, rows)))
+    return path
+
+
+def labels(workspace: Workspace) -> list[Label]:
+    return workspace.store.labels("first")
+
+
+@pytest.mark.parametrize("raw", [False, True])
+@pytest.mark.parametrize("name", ["l.jsonl", "l.csv", "l.csv.gz", "l.parquet"])
+def test_export_into_an_empty_workspace_loses_nothing(
+    workspace: Workspace, empty: Workspace, tmp_path: Path, name: str, raw: bool
+) -> None:
+    rows = workspace.labels.export("first", tmp_path / name, references=False, raw=raw)
+    assert rows == len(labels(workspace)) > 10
+    assert empty.labels.import_file(tmp_path / name, None) == ImportReport(added=rows, known=0)
+    assert labels(empty) == labels(workspace)
+    assert empty.labels.import_file(tmp_path / name, None) == ImportReport(added=0, known=rows)
+    empty.labels.export("first", tmp_path / f"again-{name}", references=False, raw=raw)
+    assert (tmp_path / f"again-{name}").read_bytes() == (tmp_path / name).read_bytes()
+
+
+def test_run_after_an_import_takes_the_references_for_the_same_labels(
+    workspace: Workspace, empty: Workspace, tmp_path: Path
+) -> None:
+    workspace.labels.export("first", tmp_path / "l.jsonl", references=False, raw=False)
+    empty.labels.import_file(tmp_path / "l.jsonl", None)
+    before = len(labels(empty))
+    empty.runs.new(None)
+    assert len(labels(empty)) == before
+
+
+def test_references_are_what_the_labels_settle_to(workspace: Workspace, tmp_path: Path) -> None:
+    workspace.labels.export("first", tmp_path / "r.jsonl", references=True, raw=False)
+    rows = [json.loads(line) for line in (tmp_path / "r.jsonl").read_text().splitlines()]
+    found = [row for row in rows if (row["record"], row["stage"]) == ("q1", "reply")]
+    assert [(row["place"], row["annotators"], row["settled"]) for row in found] == [
+        (1, ["ab", "cd"], "consensus"), (2, ["ab", "cd"], "consensus"),
+    ]  # fmt: skip
+    with pytest.raises(InputError, match="holds settled references"):
+        workspace.labels.import_file(tmp_path / "r.jsonl", None)
+
+
+def test_frame_holds_every_label_and_goes_into_an_empty_workspace(workspace: Workspace, empty: Workspace) -> None:
+    frame = workspace.labels.frame("first")
+    assert isinstance(frame, pandas.DataFrame)
+    assert len(frame) == len(labels(workspace))
+    assert empty.labels.import_frame(frame) == ImportReport(added=len(frame), known=0)
+    assert labels(empty) == labels(workspace)
+    with pytest.raises(InputError, match=r"^data frame:1: There is no record 'q77'\."):
+        empty.labels.import_frame(frame.assign(record="q77"))
+
+
+def test_file_of_another_program_is_told_by_its_content(workspace: Workspace, tmp_path: Path) -> None:
+    path = written(tmp_path, [LANGFUSE, LANGFUSE | {"name": "tone", "id": "s2"}], name="scores.json")
+    lost = Unmapped(
+        reason="No stage is called 'tone'; --stage NAME=tone gives its answers to a stage.",
+        count=1,
+        examples=("score s2 'tone'",),
+    )
+    report = ImportReport(added=1, known=0, unmapped=(lost,), source="langfuse")
+    assert workspace.labels.import_file(path, None) == report
+    assert labels(workspace)[-1].answer == Answer(value="parking")
+    again = workspace.labels.import_file(path, None, Foreign(source="langfuse"))
+    assert (again.added, again.known, again.unmapped) == (0, 1, (lost,))
+
+
+def test_options_say_which_question_is_which_stage_and_where_the_record_is(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    score = LANGFUSE | {"name": "theme", "traceId": "f00", "metadata": {"mail": "q2"}}
+    path = written(tmp_path, [score], name="scores.json")
+    foreign = Foreign(stages=(("topic", "theme"),), record_id="mail")
+    assert workspace.labels.import_file(path, None, foreign).added == 1
+    assert labels(workspace)[-1].record == "q2"
+    with pytest.raises(ConfigurationError, match="There is no format 'langfus'"):
+        workspace.labels.import_file(path, None, Foreign(source="langfus"))
+
+
+def test_options_for_other_programs_are_refused_for_our_own_files(workspace: Workspace, tmp_path: Path) -> None:
+    path = written(tmp_path, OWN)
+    for foreign in (Foreign(stages=(("topic", "x"),)), Foreign(record_id="mail")):
+        with pytest.raises(ConfigurationError, match=r"own\.jsonl is read as labels of our own, .* --from"):
+            workspace.labels.import_file(path, None, foreign)
+
+
+def test_id_that_another_cascade_has_is_told(workspace: Workspace, tmp_path: Path) -> None:
+    other = workspace.folder / "pipelines" / "first" / "other.yaml"
+    other.write_text("extends: cascade.yaml\ncascade: another\n")
+    path = written(tmp_path, OWN | {"id": "op1"}, OWN | {"id": "op2"})
+    assert workspace.labels.import_file(path, None) == ImportReport(added=2, known=0)
+    (lost,) = workspace.labels.import_file(path, other).unmapped
+    assert (lost.reason, lost.count, lost.examples) == (
+        "A label of another cascade has this id already.", 2, ("op1", "op2"),
+    )  # fmt: skip
+
+
+def test_labels_of_a_cascade_without_a_file_are_not_written(workspace: Workspace, tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="holds the cascade 'firts'"):
+        workspace.labels.export("firts", tmp_path / "l.csv", references=False, raw=False)
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "csv", "parquet"])
+def test_label_that_no_longer_fits_its_stage_comes_back_as_it_was_is_reported_and_enters_no_number(
+    workspace: Workspace, empty: Workspace, tmp_path: Path, ending: str
+) -> None:
+    path = tmp_path / f"old.{ending}"
+    workspace.labels.export("first", path)
+    made = workspace.store.labels("first")
+    cascade = empty.folder / "pipelines" / "first" / "cascade.yaml"
+    text = cascade.read_text().replace(
+        "{type: label, values: [opening, parking, other]}", "{type: labels, values: [a, b]}"
+    )
+    cascade.write_text(text.replace("references:", "# ").replace("stages.py:topic", "stages.py:topics"))
+    code = empty.folder / "pipelines" / "first" / "stages.py"
+    code.write_text(code.read_text() + "\n\ndef topics(question):\n    return ['a']\n")
+    report = empty.labels.import_file(path, None)
+    assert empty.store.labels("first") == made, "nothing is lost"
+    (left,) = report.unmapped
+    assert left.reason.startswith("The value does not fit the stage as it is now")
+    topics = [label for label in made if label.stage == "topic" and label.answer is not None]
+    assert left.count == len(topics)
+    empty.runs.new(None)
+    card = empty.runs.scorecard("first")
+    assert card is not None
+    assert card.stages[0].in_place.n == 0
+    assert card.stages[1].in_place.n > 0
+    fresh = written(
+        tmp_path, {"record": "q1", "stage": "topic", "annotator": "cd", "value": "parking"}, name="new.jsonl"
+    )
+    with pytest.raises(InputError, match="The value does not fit stage 'topic'"):
+        empty.labels.import_file(fresh, None)
