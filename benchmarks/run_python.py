@@ -24,7 +24,8 @@ from stagegap.runner.reuse import Basis, identities
 from stagegap.stages import StageCode, build
 from stagegap.store.store import Store
 from stagegap.workspace.provenance import labels_digest
-from stagegap.workspace.reuse import keep_basis, with_carries
+from stagegap.workspace.reuse import with_carries
+from stagegap.workspace.run_facts import put_basis
 
 CODE = """
 import re
@@ -120,7 +121,7 @@ def whole_run(
     run = begun(store, number)
     codes = {s.name: build(s, folder=folder, corpora={}, environment={}) for s in cascade.stages}
     basis = Basis(stages=identities(cascade, codes, {}), records=digest, labels=0, labels_digest=labels_digest([]))
-    keep_basis(store, run.id, basis)
+    put_basis(store, run.id, basis)
     cells = with_carries(store, run.id, cascade, [CellWork()], basis=basis, labels=[])
     work = Work(run=run.id, cascade=cascade, codes=codes, corpora={}, records=records, cells=cells)
     return execute(replace(work, carrier=store.carrying), sink=store, cache=store, progress=Silent())

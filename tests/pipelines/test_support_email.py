@@ -152,9 +152,9 @@ def test_variant_with_a_language_model_shares_all_but_the_draft(folder: Path) ->
 
 def test_faults_planted_in_the_demo_are_found_by_gain_and_parts_and_not_by_first_fault(workspace: Workspace) -> None:
     (run,) = workspace.store.runs("support-email")
-    before = workspace.store.mark(run)
+    before = workspace.store.views.marks(run.cascade).runs[run.id]
     view = workspace.runs.attribution("support-email").selfcheck(records=60, simulations=60)
-    assert workspace.store.mark(run) == before, "planted faults are not stored"
+    assert workspace.store.views.marks(run.cascade).runs[run.id] == before, "planted faults are not stored"
     assert (view.left_out, view.n) == ((), 60)
     assert view.calls < 4 * 60, "only what a fault changes is called"
     rows = {(row.stage, row.method): row for row in view.rows}

@@ -9,14 +9,18 @@ import pytest
 from stagegap.errors import StoreDamaged, StoreError
 from stagegap.model.run import SYSTEM
 from stagegap.store import Store
+from stagegap.store.views import StoredView
 from store.material import RUN, label, output, records
+
+VIEW = StoredView(body="{}", rests_on="these", labels=5)
 
 
 def filled(store: Store) -> Store:
     store.append_outputs(RUN, SYSTEM, [output(f"r{n}", value="A long answer. " * 20) for n in range(10)])
     store.append_labels("mail", [label(str(n)) for n in range(5)])
     store.cells(RUN)
-    store.put_view(RUN, "gap", "{}", 5)
+    store.put_fact(RUN, "options", "{}")
+    store.views.put("mail", RUN, "gap", VIEW)
     return store
 
 
@@ -68,7 +72,8 @@ def test_rebuild_of_a_readable_file_keeps_everything(store: Store, folder: Path)
     assert len(store.outputs(RUN, SYSTEM, "route")) == 10
     assert store.outputs(RUN, SYSTEM, "draft") == [output("r3", stage="draft")]
     assert store.labels("mail") == [label(str(n)) for n in range(5)]
-    assert store.view(RUN, "gap") == ("{}", 5)
+    assert store.fact(RUN, "options") == "{}"
+    assert store.views.find("mail", RUN, "gap") == VIEW
     assert wrong(store) == {}
     assert store.rebuild().kept == folder / "store.duckdb.damaged-2"
 

@@ -41,14 +41,14 @@ def test_update_of_an_unknown_run_is_refused(store: Store) -> None:
         store.update_run(run("9" * 32))
 
 
-def test_view_is_replaced_and_given_with_the_labels_it_was_made_from(store: Store) -> None:
-    assert store.view(RUN, "gap") is None
-    store.put_view(RUN, "gap", '{"a":1}', 3)
-    store.put_view(RUN, "swap", "{}", 4)
-    store.put_view(RUN, "gap", '{"a":2}', 5)
-    assert store.view(RUN, "gap") == ('{"a":2}', 5)
-    assert store.view(RUN, "swap") == ("{}", 4)
-    assert store.view("9" * 32, "gap") is None
+def test_fact_of_a_run_is_replaced(store: Store) -> None:
+    assert store.fact(RUN, "options") is None
+    store.put_fact(RUN, "options", '{"a":1}')
+    store.put_fact(RUN, "basis", "{}")
+    store.put_fact(RUN, "options", '{"a":2}')
+    assert store.fact(RUN, "options") == '{"a":2}'
+    assert store.fact(RUN, "basis") == "{}"
+    assert store.fact("9" * 32, "options") is None
 
 
 def test_scores_are_merged_by_record_and_nan_takes_one_away(store: Store) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from stagegap.errors import NotFound
-from stagegap.model.answer import Answer, Label, Output, Status
+from stagegap.model.answer import Answer, Label, Output, Reference, Status
 from stagegap.model.cascade import Kind, OutputType, Source, Stage
 from stagegap.model.record import Record
 from stagegap.model.run import SYSTEM
@@ -152,9 +152,8 @@ def test_last_event_of_a_person_is_the_label_in_force(store: Store) -> None:
     filled(store, [output(i, "spam", "route") for i in range(4)])
     store.append_labels("mail", labels)
     with store.screening(material.RUN) as reader:
-        reader.labels()
+        reader.labels([])
         people = reader.people(LABELLED)
-        assert reader.reference(LABELLED).tolist()[1:] == [-1, -1, 0]
     rows = sorted(zip(people.labels["position"].tolist(), [people.names[p] for p in people.labels["person"]],
                       people.labels["active_ms"].tolist(), strict=True), key=str)  # fmt: skip
     assert [row[:2] for row in rows] == [(0, "ann"), (0, "bob"), (3, "ann"), (3, "bob")]
@@ -171,7 +170,7 @@ def test_answers_an_hour_apart_are_compared(store: Store) -> None:
     filled(store, [output(i, "spam", "route") for i in range(4)])
     store.append_labels("mail", labels)
     with store.screening(material.RUN) as reader:
-        reader.labels()
+        reader.labels([])
         changed = reader.people(LABELLED).changed
     assert sorted(zip(changed["position"].tolist(), changed["changed"].tolist(), strict=True)) == [(0, 1.0), (2, 0.0)]
 
@@ -187,26 +186,34 @@ def test_record_that_somebody_flagged_or_two_skipped_is_known(store: Store) -> N
     ]  # fmt: skip
     filled(store, [output(i, "spam", "route") for i in range(4)])
     with store.screening(material.RUN) as reader:
-        reader.labels()
+        reader.labels([])
         assert np.isnan(reader.flagged(LABELLED)).all()
     store.append_labels("mail", [person("0", 2, "spam", annotator="eve")])
     with store.screening(material.RUN) as reader:
-        reader.labels()
+        reader.labels([])
         assert reader.flagged(LABELLED).tolist()[2] == 0
     store.append_labels("mail", labels)
     with store.screening(material.RUN) as reader:
-        reader.labels()
+        reader.labels([])
         assert reader.flagged(LABELLED).tolist() == [1, 1, 0, 0]  # the last event of ann takes her flag of r3 back
 
 
-def test_text_that_most_people_answered_is_given(store: Store) -> None:
+def test_what_is_held_to_be_right_stands_at_the_positions_of_records(store: Store) -> None:
+    def right(record: int, *values: object, name: str = "route") -> Reference:
+        answers = tuple(Answer(value=value) for value in values)  # type: ignore[arg-type]
+        return Reference(record=f"r{record}", stage=name, accepted=answers, annotators=("ann",), settled="single")
+
     filled(store, [output(i, "spam", "route") for i in range(4)])
-    who = ("ann", "bob", "eve")
-    said = [person(f"a{i}", 0, value, annotator=who[i]) for i, value in enumerate(("one", "two", "two"))]
-    store.append_labels("mail", [*said, person("b", 1, "three"), person("c", 2, 4), person("d", 3, "five")])
+    store.append_outputs(material.RUN, SYSTEM, [output(0, LONG)])
+    texts = [right(0, LONG, "short", name="draft"), right(1, "mail", name="draft"), right(9, "x", name="draft")]
     with store.screening(material.RUN) as reader:
-        reader.labels()
-        assert reader.answered(LABELLED, [0, 1, 2]) == {0: "two", 1: "three"}
+        reader.labels([right(0, "it's", "spam"), right(1, "spam"), right(2, None), *texts])
+        assert reader.reference(LABELLED).tolist() == [1, 0, -1, -1]
+        assert reader.reference_texts(TEXTS, [0, 1, 2]) == {0: LONG, 1: "mail"}
+        assert reader.holding(TEXTS, ["body"]).tolist()[:1] == [0]
+    with store.screening(material.RUN) as reader:
+        reader.labels([])
+        assert reader.reference(LABELLED).tolist() == [-1, -1, -1, -1]
 
 
 def test_judgement_of_answers_is_no_answer(store: Store) -> None:
@@ -214,7 +221,7 @@ def test_judgement_of_answers_is_no_answer(store: Store) -> None:
     judged = [person(str(i), 0, {"score": 1}, task="judge", at=9_000.0 * i, active_ms=10, odd=True) for i in range(2)]
     store.append_labels("mail", [person("p", 0, "spam", active_ms=20), *judged])
     with store.screening(material.RUN) as reader:
-        reader.labels()
+        reader.labels([])
         people = reader.people(LABELLED)
         assert people.labels["active_ms"].tolist() == [20.0]
         assert not len(people.changed["position"])

@@ -19,6 +19,7 @@ from stagegap.model.run import LiveRun, Run, RunStatus
 from stagegap.model.sources import Document
 from stagegap.people import card
 from stagegap.people.histories import OwnLabel, own_labels
+from stagegap.workspace.kept_views import Kept
 from ui.fake_bench import FakeBench, FakePeople
 from ui.fake_oddities import FakeOddities, made
 from ui.fake_reading import FakeReading
@@ -238,8 +239,11 @@ class FakeWorkspace:
             for name, status in listed
         ]
 
-    def scorecard(self, cascade: str, run: str | None) -> Scorecard | None:
-        return self.shown
+    def kept_scorecard(self, cascade: str, run: str | None) -> Kept[Scorecard] | None:
+        return Kept(view=self.shown, is_old=self.stale > 0, labels=0) if self.shown else None
+
+    def is_old(self, scorecard: Scorecard) -> bool:
+        return self.stale > 0
 
     def stale_labels(self, scorecard: Scorecard) -> int:
         return self.stale

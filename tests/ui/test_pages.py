@@ -15,6 +15,7 @@ from stagegap.analysis.views import Scorecard
 from stagegap.errors import NotFound, StoreBusy
 from stagegap.model.queue import Queue
 from stagegap.model.record import Json
+from stagegap.workspace.kept_views import Kept
 from ui import views
 from ui.fake_workspace import FakeWorkspace
 from ui.pages import charts_of, opened, texts
@@ -186,7 +187,7 @@ def test_share_leaves_out_what_somebody_is_still_to_label(tmp_path: Path) -> Non
 class Broken(FakeWorkspace):
     """A workspace whose store is held by another program."""
 
-    def scorecard(self, cascade: str, run: str | None) -> Scorecard | None:
+    def kept_scorecard(self, cascade: str, run: str | None) -> Kept[Scorecard] | None:
         raise StoreBusy("Another program holds the store: a notebook, process 12.")
 
     def queue(self, cascade: str, stage: str, name: str = "random") -> Queue:
@@ -317,9 +318,9 @@ class Filling(FakeWorkspace):
 
     looks: int = 0
 
-    def scorecard(self, cascade: str, run: str | None) -> Scorecard | None:
+    def kept_scorecard(self, cascade: str, run: str | None) -> Kept[Scorecard] | None:
         self.looks += 1
-        return super().scorecard(cascade, run) if self.looks > 1 else None
+        return super().kept_scorecard(cascade, run) if self.looks > 1 else None
 
 
 def test_page_fills_itself_when_the_numbers_arrive(tmp_path: Path) -> None:

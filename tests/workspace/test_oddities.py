@@ -36,7 +36,7 @@ def test_sound_run_shows_nothing_and_its_screen_is_kept(workspace: Workspace) ->
     )
     kept = workspace.oddities.stored_screen("first")
     assert kept is not None
-    assert (kept.basis, kept.tests) == (view.basis, view.tests)
+    assert (kept.view.basis, kept.view.tests) == (view.basis, view.tests)
 
 
 def test_score_that_moved_without_a_change_is_not_claimed_of_a_stage_that_changed(workspace: Workspace) -> None:
@@ -79,6 +79,33 @@ def test_records_of_a_card_are_named_and_the_first_is_shown(workspace: Workspace
     assert (card.stage, card.count, len(card.records)) == ("reply", 60, 50)
     assert card.records[0] == "q00"
     assert card.example.startswith("Do you open on Saturday")
+
+
+def test_screen_reads_the_references_that_the_scores_rest_on(workspace: Workspace) -> None:
+    decided = [
+        Label(id=f"d{i}", record=f"q{i:02d}", stage="topic", annotator="boss", at=9.0, action="adjudicate",
+              answer=Answer(value="other"))
+        for i in range(60)
+    ]  # fmt: skip
+    workspace.store.append_labels("first", decided)
+    read, run = workspace.runs.attribution("first"), workspace.store.runs("first")[0]
+    assert {one.first.value for (_, at), one in read.evidence.references.items() if at == "topic"} == {"other"}
+    columns = run_columns(workspace.store, run, read.cascade, card=None, earlier=None, custom={})
+    topic = columns.stages["topic"]
+    assert {topic.answers[code] for code in topic.reference.tolist()} == {"other"}
+    view = workspace.oddities.screen("first")
+    assert ("below-prior", "topic") in {(card.detector, card.stage) for card in view.cards}
+
+
+def test_a_screen_is_old_when_another_run_or_a_metric_or_a_trial_came(workspace: Workspace) -> None:
+    view = workspace.oddities.screen("first")
+    assert not workspace.oddities.is_stale(view)
+    workspace.oddities.attempt("first", without=True, learn=False)
+    assert workspace.oddities.is_stale(view)
+    view = workspace.oddities.screen("first", ["v1"])
+    assert not workspace.oddities.is_stale(view)
+    workspace.runs.new(None)
+    assert workspace.oddities.is_stale(view), "other systems on the same records are looked at, too"
 
 
 def test_several_runs_share_one_limit(workspace: Workspace) -> None:

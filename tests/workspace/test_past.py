@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from stagegap.errors import ConfigurationError, NotFound, RunStopped
 from stagegap.model.run import SYSTEM, Cell
 from stagegap.runner import RunOptions, Silent, Stop
 from stagegap.workspace import Workspace
+from stagegap.workspace.kept_views import Kept
 from stagegap.workspace.past import Hope, Past
 from stagegap.workspace.reproduced import reproduce
 
@@ -202,7 +204,7 @@ def test_what_changed_runs_the_mixtures_and_names_the_stage(workspace: Workspace
         view = versions.changed(progress=Silent())
     assert view.headline == "−30 points: −30 from reply"
     assert {row.stage: row.claim.verdict for row in view.stages} == {"topic": "tied", "reply": "regressed"}
-    assert past.changed("v2", "v3") == view
+    assert past.changed("v2", "v3") == Kept(view=view, is_old=False, labels=120)
     cells = workspace.store.cells(past.run("v3").id)
     assert Cell("version", ("reply",), "v2") in cells
     with past.versions("v2", "v3") as versions:
@@ -307,15 +309,12 @@ def test_comparison_is_computed_once_for_the_same_labels(two: Workspace) -> None
     workspace, past = two, two.past("first")
     view = past.comparison("v1", "v2")
     assert view.outcome.claim.verdict == "regressed"
-    name = next(name for (name,) in _rows(workspace, "select name from run_view where name like 'compared with v1%'"))
-    workspace.store.put_view(past.run("v2").id, name, json.dumps({"spoilt": 1}), 0)
+    run = past.run("v2").id
+    kept = workspace.store.views.find("first", run, "compared with v1")
+    assert kept is not None
+    workspace.store.views.put("first", run, "compared with v1", replace(kept, body=json.dumps({"spoilt": 1})))
     assert past.comparison("v1", "v2") == view
     assert past.comparison("v1", "v2") == view
-
-
-def _rows(workspace: Workspace, query: str) -> list[tuple[str]]:
-    with workspace.store._file.reading() as session:
-        return session.rows(query)
 
 
 def test_many_runs_stand_beside_each_other_by_knobs(two: Workspace) -> None:

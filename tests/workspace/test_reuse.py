@@ -19,7 +19,8 @@ from stagegap.runner.prepare import given_answers
 from stagegap.runner.reuse import Basis, identities
 from stagegap.store import Store
 from stagegap.workspace.provenance import labels_digest
-from stagegap.workspace.reuse import keep_basis, with_carries
+from stagegap.workspace.reuse import with_carries
+from stagegap.workspace.run_facts import put_basis
 
 SWAPPED = Cell("reference", ("size",))
 TEXTS = ("abcd", "ab", "bad", "abcde", "a")
@@ -105,7 +106,7 @@ class History:
                 labels_digest=labels_digest(self.labels),
                 fresh=tuple(work.fresh),
             )
-            keep_basis(store, work.run, basis)
+            put_basis(store, work.run, basis)
             cells = with_carries(store, work.run, work.cascade, work.cells, basis=basis, labels=self.labels)
             work = replace(work, cells=cells, carrier=store.carrying)
         cache = Counted(store)

@@ -8,6 +8,8 @@ import types
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
+from functools import cache
+from hashlib import sha256
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 View = TypeVar("View")
@@ -37,6 +39,22 @@ def plain(view: object) -> dict[str, Any]:  # Any: JSON of any depth, for caller
 def lean(view: object) -> dict[str, Any]:  # Any: as above
     """What `plain` gives without the fields that have their default; `from_json` reads it all the same."""
     return json.loads(json.dumps(_plain(view, is_lean=True), allow_nan=False))
+
+
+@cache
+def shape(kind: type) -> str:
+    """A hash of the fields of a view and of all that it holds: another one when a field comes, goes or changes type."""
+    waiting: list[Any] = [kind]  # Any: type expressions have no common type
+    seen: dict[str, None] = {}
+    while waiting:
+        one = waiting.pop()
+        waiting += get_args(one)
+        if is_dataclass(one) and str(one) not in seen:
+            hints = get_type_hints(one)
+            seen[str(one)] = None
+            seen |= dict.fromkeys(f"{one} {field.name} {hints[field.name]}" for field in fields(one))
+            waiting += [hints[field.name] for field in fields(one)]
+    return sha256("\n".join(seen).encode()).hexdigest()[:16]
 
 
 def _plain(value: object, *, is_lean: bool = False) -> object:

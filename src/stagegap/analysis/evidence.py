@@ -22,7 +22,7 @@ from stagegap.model.record import Record
 from stagegap.model.run import SYSTEM, Cell
 from stagegap.model.wording import counted, listed
 from stagegap.people.agreement import COUNTABLE, agreement, alpha, leave_one_out
-from stagegap.people.references import fitting, latest, references
+from stagegap.people.references import fair, fair_references, latest
 from stagegap.stats.clusters import Clusters, clusters
 
 Outputs = Mapping[tuple[str, str], Mapping[str, Output]]
@@ -160,10 +160,13 @@ def gather(
     """
     evaluated = tuple(r for r in records if cascade.evaluate is None or r.split == cascade.evaluate)
     ids = {record.id for record in evaluated}
-    kinds = {stage.name: stage.output.kind for stage in cascade.stages}
-    fair = [label for label in fitting(labels, cascade) if not label.targeted]
-    in_force = {place: people for place, people in latest(fair).items() if place[0] in ids and place[1] in kinds}
-    settled = {place: reference for place, reference in references(fair, kinds).items() if place[0] in ids}
+    names = frozenset(cascade.names)
+    in_force = {
+        place: people
+        for place, people in latest(fair(labels, cascade)).items()
+        if place[0] in ids and place[1] in names
+    }
+    settled = {place: reference for place, reference in fair_references(labels, cascade).items() if place[0] in ids}
     known = known_outputs(cascade, outputs, settled)
     return Evidence(
         cascade=cascade,

@@ -19,7 +19,7 @@ from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.provenance import Provenance
 from stagegap.model.record import Json
 from stagegap.model.run import SYSTEM, Run
-from stagegap.model.wording import counted, plural, sentence
+from stagegap.model.wording import counted, listed, plural, sentence
 from stagegap.stats.resample import resample
 from stagegap.stats.sequential import confidence_sequence
 from stagegap.tables import figures
@@ -46,6 +46,8 @@ class RunRow:
     is_blessed: bool
     error: str
     tags: tuple[str, ...] = ()
+    is_old: bool = False
+    """What the outcome rests on (labels, records, code of a metric) has changed since it was computed."""
 
     def mentions(self, text: str) -> bool:
         """True when name, tags, commit, person or error hold the text, whatever its case."""
@@ -60,6 +62,11 @@ class History:
     cascade: str
     rows: tuple[RunRow, ...]
 
+    @property
+    def note(self) -> str:
+        """Says which outcomes are old; empty where none is."""
+        return older([row.run for row in self.rows if row.is_old])
+
     def filtered(self, *, tag: str | None = None, since: float | None = None, text: str = "") -> History:
         """The runs that carry the tag, began at that time or later, and mention the text."""
         rows = (
@@ -68,6 +75,21 @@ class History:
             if (tag is None or tag in row.tags) and (since is None or row.started_at >= since) and row.mentions(text)
         )
         return replace(self, rows=tuple(rows))
+
+
+def older(runs: Sequence[str]) -> str:
+    """The sentence that says which runs have figures that are old; empty without any.
+
+    >>> older(["v3"])
+    'The figures of v3 are older than what they rest on; `stagegap show --run v3` computes them again.'
+    """
+    if not runs:
+        return ""
+    them = "them" if len(runs) == 1 else "those of that run"
+    return (
+        f"The figures of {listed(runs)} are older than what they rest on; "
+        f"`stagegap show --run {runs[0]}` computes {them} again."
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,6 +204,8 @@ class Tried:
     """US dollars."""
     tags: tuple[str, ...]
     made_from: Provenance | None
+    is_old: bool = False
+    """Labels, code or records have changed since the scorecard was computed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,7 +238,7 @@ class RunsView:
     """The outcome first."""
     headline: str
     warning: str
-    """Says that the runs did not see the same records; empty when they did."""
+    """Says that the runs did not see the same records, or that figures are old; empty otherwise."""
 
 
 def runs_view(cascade: str, tried: Sequence[Tried]) -> RunsView:
@@ -249,7 +273,9 @@ def runs_view(cascade: str, tried: Sequence[Tried]) -> RunsView:
         knobs=tuple(knobs),
         measures=tuple(dict.fromkeys(name for row in reversed(rows) for name in row.estimates)),
         headline=_headline(rows),
-        warning=_warning(ordered, newest.noun if newest else "record"),
+        warning=" ".join(
+            filter(None, (_warning(ordered, newest.noun if newest else "record"), older(_names_of_old(ordered))))
+        ),
     )
 
 
@@ -288,6 +314,10 @@ def _headline(rows: Sequence[RunPoint]) -> str:
         return "No run has an outcome yet"
     outcome = figures.figure(best.estimates[OUTCOME], figures.Unit.SHARE)
     return f"{best.run} is the best of {counted(len(rows), 'run')} so far: {outcome}"
+
+
+def _names_of_old(tried: Sequence[Tried]) -> list[str]:
+    return [one.run.name for one in tried if one.is_old]
 
 
 def _warning(tried: Sequence[Tried], noun: str) -> str:

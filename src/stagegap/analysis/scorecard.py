@@ -117,7 +117,13 @@ def measure(
     scored. The outcome and its steps rest on the records that have an outcome in every swap cell, so that the steps
     add up. `custom` holds the functions of `python:...` metrics by metric name.
     """
-    evidence = ev.gather(cascade, records, outputs, labels, custom=custom or {})
+    evidence = ev.gather(cascade, records, outputs, labels, custom=custom or {}, run=run.name, seed=seed)
+    return measured(evidence, run, labels_seq=len(labels), resamples=resamples)
+
+
+def measured(evidence: ev.Evidence, run: Run, *, labels_seq: int, resamples: int = RESAMPLES) -> Measured:
+    """Compute the scorecard of evidence that is gathered, with its failures; `labels_seq` labels went into it."""
+    cascade, seed = evidence.cascade, evidence.seed
     parts = _compute(evidence, seed=seed, resamples=resamples)
     rows = tuple(_row(parts, stage, position) for position, stage in enumerate(cascade.stages, start=1))
     drawn, gains = parts.resamples, parts.gains
@@ -167,7 +173,7 @@ def measure(
             )
         ),
         missing_baseline_fields=missing_baseline_fields(cascade),
-        labels_seq=len(labels),
+        labels_seq=labels_seq,
         resamples=resamples,
         seed=seed,
         bounds=parts.bounds,

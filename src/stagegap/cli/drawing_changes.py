@@ -31,7 +31,8 @@ def draw_history(view: History) -> None:
         cost = figures.money(row.cost) if row.cost else "-"
         tags = printable(", ".join((*(["blessed"] if row.is_blessed else []), *row.tags)))
         grid.add_row(row.run, when, row.status, f"{row.records:,}", row.commit or "-", cost, share(row.outcome), tags)
-    return console().print(grid)
+    console().print(grid)
+    return say(view.note) if view.note else None
 
 
 def draw_comparison(view: Comparison) -> None:

@@ -64,6 +64,16 @@ def fitting(labels: Iterable[Label], cascade: Cascade) -> list[Label]:
     return [label for label in of_their_type(labels, cascade) if not label.is_swap]
 
 
+def fair(labels: Iterable[Label], cascade: Cascade) -> list[Label]:
+    """Leave out also what enters no rate: labels of records that were hunted for."""
+    return [label for label in fitting(labels, cascade) if not label.targeted]
+
+
+def fair_references(labels: Iterable[Label], cascade: Cascade) -> dict[Place, Reference]:
+    """The references that scores rest on, and whatever else speaks of what is right: settled from all but hunts."""
+    return {(one.record, one.stage): one for one in settle(fair(labels, cascade), cascade)}
+
+
 def of_their_type(labels: Iterable[Label], cascade: Cascade) -> list[Label]:
     """Leave out answers that are not of their stage's type as it is now: made with another one, kept, not counted."""
     outputs = {stage.name: stage.output for stage in cascade.stages}

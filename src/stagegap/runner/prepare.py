@@ -23,9 +23,7 @@ from stagegap.model.sources import CascadeFile
 from stagegap.runner.inputs import Settled, given_output, reader
 from stagegap.runner.work import CellWork
 from stagegap.stages.building import build
-from stagegap.stages.canonical import digest
 from stagegap.stages.corpus import Corpus
-from stagegap.stages.foundation import named_digest
 from stagegap.stages.kinds import kind_of
 from stagegap.stages.pace import Providers
 from stagegap.stages.protocol import Inputs, StageCode
@@ -213,20 +211,6 @@ def cell_works(cascade: Cascade, references: Iterable[Reference], *, rounds: int
 def custom_metrics(file: CascadeFile) -> dict[str, CustomMetric]:
     """The user's own metric functions by metric name. Raises: ConfigurationError when one can't be loaded."""
     return {name: function.call for name, function in metric_functions(file).items()}
-
-
-def metrics_digest(file: CascadeFile) -> str:
-    """One hash for the code of the user's own metrics, with the project's modules and packages that they import.
-
-    Empty where the cascade has none. Raises: ConfigurationError when one can't be loaded.
-    """
-    codes: dict[str, Json] = {name: function.code.digest for name, function in metric_functions(file).items()}
-    named = {
-        stage.name: named_digest(stage.score_rests_on, folder=Path(file.folder), environment=os.environ)
-        for stage in file.cascade.stages
-        if stage.score_rests_on
-    }
-    return digest([codes, named]) if codes or named else ""
 
 
 def metric_functions(file: CascadeFile) -> dict[str, UserFunction]:

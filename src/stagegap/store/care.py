@@ -21,8 +21,8 @@ NAMES = ("cascade", "stage", "cell", "metric", "annotator", "record", "run")
 """Tables without which no other table can be read."""
 CONTENT = (
     "record_version", "blob", "output", "batch_applied", "label", "queue", "queue_item", "guideline", "score",
-    "run_view", "oddity_event", "tag_event", "seen", "failure", "provenance", "source_text", "record_set", "run_tag",
-    "expectation",
+    "run_view", "kept_view", "oddity_event", "tag_event", "seen", "failure", "provenance", "source_text", "record_set",
+    "run_tag", "expectation",
 )  # fmt: skip
 
 

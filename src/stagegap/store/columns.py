@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import nan
 
 import numpy as np
 
+from stagegap.model.answer import Reference
 from stagegap.model.cascade import Kind, Stage
 from stagegap.store import json_text, people_columns
 from stagegap.store.attach import Session
@@ -276,30 +277,29 @@ class RunReader:
         numbers["shape"] = placed(codes["position"], codes["shape"], np.full(self.n, -1, dtype=np.int64))
         return shapes
 
-    def labels(self) -> None:
-        """Prepare the labels in force, for `people`, `reference` and `holding`."""
+    def labels(self, references: Iterable[Reference]) -> None:
+        """Prepare the labels in force, and what is held to be right, for the methods that say what people said."""
         people_columns.prepare(self._session, self._cascade)
+        people_columns.put_references(self._session, self._cascade, references)
 
     def people(self, stage: Stage) -> PeopleTable:
         """Read the labels of one stage where several people answered or a time is known."""
         return people_columns.people(self._session, stage, self._cascade)
 
-    def answered(self, stage: Stage, positions: Sequence[int]) -> dict[int, str]:
-        """The text that people answered most to each of these records."""
-        return people_columns.answered(self._session, stage, self._cascade, positions)
+    def reference_texts(self, stage: Stage, positions: Sequence[int]) -> dict[int, str]:
+        """The text that is held to be right at each of these records."""
+        return people_columns.reference_texts(self._session, stage, self._cascade, positions)
 
     def flagged(self, stage: Stage) -> Column:
         """1 where somebody flagged the record as odd or two people skipped it, 0 where people looked at it."""
         return people_columns.flagged(self._session, stage, self._cascade, n=self.n)
 
     def reference(self, stage: Stage) -> Column:
-        """The answer that most people gave, as its place among the stage's values, -1 without one."""
+        """The answer that is held to be right, the first of several: its place among the stage's values, or -1."""
         return self._coded(
             stage,
-            """select position, arg_max(value ->> '$', votes) as said from
-            (select position, value, count(*) as votes from screened_label
-             where stage = (select id from stage where name = ? and cascade = ?) and value <> 'null' group by all)
-            group by position""",
+            """select position, value ->> '$' as said from screened_reference
+            where stage = (select id from stage where name = ? and cascade = ?) and place = 0 and value <> 'null'""",
             json_text.plain(stage.name),
             self._cascade,
         )

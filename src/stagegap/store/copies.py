@@ -140,7 +140,11 @@ def apply(session: Session, op: Op) -> None:
     )[0][0]  # fmt: skip
     if copied != body["n"]:
         raise SourceLost(f"it takes over {body['n']:,} outputs of another run, of which the file has {copied:,}")
-    session.run("insert into batch_applied (op_id, seq, run, n) values (?::uuid, ?, ?, ?)", op.id, op.seq, run, copied)
+    session.run(
+        "insert into batch_applied (op_id, seq, run, n, cell)"
+        " values (?::uuid, ?, ?, ?, (select id from cell where name = ?))",
+        op.id, op.seq, run, copied, body["cell"],
+    )  # fmt: skip
 
 
 def _id(body: _Body) -> str:

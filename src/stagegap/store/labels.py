@@ -162,15 +162,16 @@ def asked_records(
     return {row[0] for row in rows} | {label.record for label in late if label.annotator == person}
 
 
-def count(session: Session, journal: Journal, cascade: str) -> int:
-    """Count every label ever made there, judgements aside, the undrained ones included."""
+def count(session: Session, journal: Journal, cascade: str, *, task: Literal["produce", "judge"] = "produce") -> int:
+    """Count every label of one task ever made there, the undrained ones included."""
     stored = session.rows(
-        "select count(*) from label"
-        " where cascade = (select id from cascade where name = ?) and task is distinct from 'judge'",
+        "select count(*) from label where cascade = (select id from cascade where name = ?)"
+        " and (task is not distinct from 'judge') = ?",
         json_text.plain(cascade),
+        task == "judge",
     )[0][0]
     late = tail(session, journal)
-    return stored + sum(owner == json_text.plain(cascade) and label.task == "produce" for _, owner, label in late)
+    return stored + sum(owner == json_text.plain(cascade) and label.task == task for _, owner, label in late)
 
 
 def copies(session: Session) -> list[tuple[str, bytes]]:

@@ -98,12 +98,12 @@ class OtherRecords:
 
 
 def holding(session: Session, stage: str, cascade: int, fields: Sequence[str], *, n: int) -> Column:
-    """1 where a reference of the stage stands word for word in these fields; reads `screened_label`."""
+    """1 where a reference of the stage stands word for word in these fields; reads `screened_reference`."""
     if not fields:
         return np.full(n, np.nan)
     columns = session.columns(
         f"""select position, max(contains(lower({_joined(fields)}), lower(l.value ->> '$'))::double) as holds
-        from screened_label l join screened_version v using (position)
+        from screened_reference l join screened_version v using (position)
         where l.stage = (select id from stage where name = ? and cascade = ?) and l.value like '"%'
             and length(l.value) >= {SHORTEST_ANSWER + 2} group by position""",
         json_text.plain(stage),

@@ -52,9 +52,10 @@ def apply(session: Session, ops: Sequence[Op]) -> None:
         session.run(_texts(look_back=bool(cached)))
     session.run(_INSERT if texts else _INSERT.replace(_WITH_TEXTS, _WITHOUT_TEXTS))
     session.run(
-        "insert into batch_applied (op_id, seq, run, n) select o.id, o.seq, r.id, b.n"
+        "insert into batch_applied (op_id, seq, run, n, cell) select o.id, o.seq, r.id, b.n, c.id"
         " from (select unnest(?::uuid[]) as id, unnest(?::ubigint[]) as seq) o"
-        " join (select seq, run_key, count(*) n from batch group by all) b using (seq) join run r on r.key = b.run_key",
+        " join (select seq, run_key, cell, count(*) n from batch group by all) b using (seq)"
+        " join run r on r.key = b.run_key join cell c on c.name = b.cell",
         [op.id for op in fresh],
         [op.seq for op in fresh],
     )

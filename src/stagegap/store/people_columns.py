@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 # The arrays have the types of the columns, which each query names.
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stagegap.model.answer import SWAP_QUEUE
+from stagegap.model.answer import SWAP_QUEUE, Reference
 from stagegap.model.cascade import Stage
 from stagegap.store import json_text
 from stagegap.store.attach import Session
@@ -105,12 +105,34 @@ def people(session: Session, stage: Stage, cascade: int) -> PeopleTable:
     )
 
 
-def answered(session: Session, stage: Stage, cascade: int, positions: Sequence[int]) -> dict[int, str]:
-    """The text that people answered most to each of these records; reads what `prepare` made."""
+def put_references(session: Session, cascade: int, references: Iterable[Reference]) -> None:
+    """Lay out what is held to be right, for all readers of it: `screened_reference`, a row for each accepted answer."""
+    rows = [
+        (reference.record, reference.stage, place, json_text.write(answer.value).decode())
+        for reference in references
+        for place, answer in enumerate(reference.accepted)
+    ]
+    session.run(
+        """create or replace temp table screened_reference as
+        select s.position, t.id as stage, a.place, a.value
+        from (select unnest(from_json_strict(?::varchar, '["VARCHAR"]')) as record,
+                unnest(from_json_strict(?::varchar, '["VARCHAR"]')) as stage,
+                unnest(?::usmallint[]) as place, unnest(from_json_strict(?::varchar, '["VARCHAR"]')) as value) a
+            join record r on r.cascade = ? and r.name = a.record join stage t on t.cascade = ? and t.name = a.stage
+            join screened s on s.record = r.id""",
+        *(json_text.write([row[part] for row in rows]).decode() for part in (0, 1)),
+        [row[2] for row in rows],
+        json_text.write([row[3] for row in rows]).decode(),
+        cascade, cascade,
+    )  # fmt: skip
+
+
+def reference_texts(session: Session, stage: Stage, cascade: int, positions: Sequence[int]) -> dict[int, str]:
+    """The text that is held to be right at each of these records, the first where several are."""
     rows = session.rows(
-        """select position, mode(value ->> '$') from screened_label
-        where stage = (select id from stage where name = ? and cascade = ?) and value like '"%'
-            and position in (select unnest(?::bigint[])) group by position""",
+        """select position, value ->> '$' from screened_reference
+        where stage = (select id from stage where name = ? and cascade = ?) and value like '"%' and place = 0
+            and position in (select unnest(?::bigint[]))""",
         json_text.plain(stage.name),
         cascade,
         list(positions),

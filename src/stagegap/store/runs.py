@@ -13,25 +13,6 @@ from stagegap.model.run import Cell, Run, RunStatus
 from stagegap.store import json_text
 from stagegap.store.attach import Session
 
-
-def mark(session: Session, run: str, cascade: str) -> str:
-    """Count the run's batches of outputs with the newest of them, and the versions of the cascade's records.
-
-    Both tables only grow, so the counts change with whatever is added, and a rebuilt file has other ones.
-    """
-    batches, newest = session.rows(
-        "select count(*), coalesce(max(seq), 0) from batch_applied"
-        " where run = (select id from run where replace(key::varchar, '-', '') = ?)",
-        json_text.plain(run),
-    )[0]
-    records = session.rows(
-        "select count(*) from record_version v join record r on r.id = v.record"
-        " where r.cascade = (select id from cascade where name = ?)",
-        json_text.plain(cascade),
-    )[0][0]
-    return f"{batches}.{newest}.{records}"
-
-
 CHUNK = 50_000
 """Scores that are handed to DuckDB at once: memory does not grow with the run."""
 _FIELDS = (
@@ -112,26 +93,24 @@ def identify(session: Session, run: str) -> tuple[int, int]:
     return rows[0]
 
 
-def put_view(session: Session, run: str, name: str, body: str, labels_seq: int) -> None:
-    """Replace a view of a run."""
+def put_fact(session: Session, run: str, name: str, body: str) -> None:
+    """Replace a fact of a run: what it was told, what it rests on, what was tried with it."""
     key = identify(session, run)[0]
     with session.transaction():
         session.run("delete from run_view where run = ? and name = ?", key, name)
-        session.run("insert into run_view values (?, ?, ?, ?)", key, name, labels_seq, json_text.plain(body))
+        session.run("insert into run_view values (?, ?, 0, ?)", key, name, json_text.plain(body))
 
 
-def view(session: Session, run: str, name: str) -> tuple[str, int] | None:
-    """A view's JSON text and the number of labels it was made from."""
+def fact(session: Session, run: str, name: str) -> str | None:
+    """A fact's JSON text; None where it was never written."""
     rows = session.rows(
-        "select body, labels_seq from run_view where name = ? and run = (select id from run where key = ?::uuid)",
-        name,
-        run,
+        "select body from run_view where name = ? and run = (select id from run where key = ?::uuid)", name, run
     )
-    return rows[0] if rows else None
+    return rows[0][0] if rows else None
 
 
-def views_of_runs_with_outputs(session: Session, cascade: str, name: str, limit: int) -> list[tuple[str, str]]:
-    """The views of that name of a cascade's newest runs that have any output: id of the run, JSON text."""
+def facts_of_runs_with_outputs(session: Session, cascade: str, name: str, limit: int) -> list[tuple[str, str]]:
+    """The facts of that name of a cascade's newest runs that have any output: id of the run, JSON text."""
     return session.rows(
         "select replace(r.key::varchar, '-', ''), v.body from run_view v join run r on r.id = v.run"
         " join cascade c on c.id = r.cascade where v.name = ? and c.name = ?"

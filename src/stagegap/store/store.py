@@ -17,7 +17,6 @@ from stagegap.model.queue import GuidelineVersion, Queue, QueueItem, Sitting
 from stagegap.model.record import Record
 from stagegap.model.run import Cell, PastCall, Run, RunStatus, StageSpending
 from stagegap.store import calls, care, labels, locks, outputs, queues, records, rows
-from stagegap.store import runs as marks
 from stagegap.store.attach import Attachment
 from stagegap.store.calls import Calls, past_calls
 from stagegap.store.drain import Drainer
@@ -28,6 +27,7 @@ from stagegap.store.locks import Locks
 from stagegap.store.migrate import Schema
 from stagegap.store.origins import Origins
 from stagegap.store.takeovers import Carrying
+from stagegap.store.views import Views
 
 if TYPE_CHECKING:
     from stagegap.store.columns import RunReader
@@ -52,6 +52,7 @@ class Store:
         self.failing = Failing(journal, file, drainer)
         self.origins = Origins(file)
         self.carrying = Carrying(journal, file, drainer)
+        self.views = Views(journal, file, drainer)
         self._runs: set[str] = set()
 
     @classmethod
@@ -259,22 +260,15 @@ class Store:
         with self._file.reading() as session:
             return labels.count(session, self._journal, cascade)
 
-    def put_view(self, run: str, name: str, body: str, labels_seq: int) -> None:
-        """Keep a view's JSON text, made from so many labels, in the place of an older one. Raises: NotFound."""
+    def put_fact(self, run: str, name: str, body: str) -> None:
+        """Keep a fact of a run as JSON text, in the place of an older one. Raises: NotFound."""
         with self._file.writing() as session:
-            run_tables.put_view(session, run, name, body, labels_seq)
+            run_tables.put_fact(session, run, name, body)
 
-    def view(self, run: str, name: str) -> tuple[str, int] | None:
-        """A kept view with the number of labels it was made from."""
+    def fact(self, run: str, name: str) -> str | None:
+        """A fact of a run as JSON text; None where it was never written."""
         with self._file.reading() as session:
-            return run_tables.view(session, run, name)
-
-    def mark(self, run: Run) -> str:
-        """A short text that is the same until outputs of the run, records or labels of its cascade are added."""
-        self._drainer.drain_all()
-        with self._file.reading() as session:
-            run_mark = marks.mark(session, run.id, run.cascade)
-            return f"{run_mark}.{labels.count(session, self._journal, run.cascade)}"
+            return run_tables.fact(session, run, name)
 
     def put_scores(self, run: str, cell: Cell, stage: str, metric: str, scores: Mapping[str, float]) -> None:
         """Keep scores of records; NaN is left out: a record without a score is absent. Raises: NotFound, ValueError."""

@@ -21,10 +21,10 @@ class Carrying:
         self._drainer = drainer
 
     def sources(self, cascade: str, name: str, *, limit: int) -> list[tuple[str, str]]:
-        """The views of that name of the newest runs that have any output: id of the run, JSON text."""
+        """The facts of that name of the newest runs that have any output: id of the run, JSON text."""
         self._drainer.drain_all()
         with self._file.reading() as session:
-            return runs.views_of_runs_with_outputs(session, cascade, name, limit)
+            return runs.facts_of_runs_with_outputs(session, cascade, name, limit)
 
     def carry(self, run: str, carry: Carry, records: Sequence[str], /) -> Carried:
         """Take over what can be had of these records; durable when this returns. Raises: NotFound."""

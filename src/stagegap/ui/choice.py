@@ -69,11 +69,12 @@ def opened(workspace: Workspace) -> Opening | None:
     cascades, cascade = choice
     runs = workspace.runs.of(cascade)
     run, no_run = state.chosen("run", [run.name for run in runs], None)
+    kept = workspace.runs.kept_scorecard(cascade, run)
     return Opening(
         cascades=cascades,
         cascade=cascade,
         runs=runs,
-        scorecard=workspace.runs.scorecard(cascade, run),
+        scorecard=kept.view if kept else None,
         elsewhere=_elsewhere(cascade, is_run_here=not no_run),
     )
 

@@ -27,10 +27,10 @@ def draw_changed(past: Past, view: Comparison) -> None:
     """Draw the contributions where they are worked out; else offer to, as long as that costs nothing."""
     streamlit.header("Which stage made the difference?", anchor=False)
     changed = past.changed(view.before, view.after)
-    if changed is not None:
-        streamlit.markdown(elements.plain(f"{changed.headline}."))
-        elements.chart("contributions", charts.contributions(changed))
-        return note(charts.contributions_note(changed))
+    if changed is not None and not changed.is_old:
+        streamlit.markdown(elements.plain(f"{changed.view.headline}."))
+        elements.chart("contributions", charts.contributions(changed.view))
+        return note(charts.contributions_note(changed.view))
     key = ("changed", view.cascade, view.before, view.after)
     if background.is_working(key):
         note("Mixing the versions. This part fills itself.")
@@ -38,6 +38,8 @@ def draw_changed(past: Past, view: Comparison) -> None:
     failed = background.failure(key)
     if failed:
         streamlit.markdown(elements.plain(failed))
+    if changed is not None:
+        note("This was worked out before labels, records or the code of a metric changed.")
     note(
         "Each stage's new version is tried with the old versions of the others and the other way round; "
         "answers that are known are not asked for again."
@@ -59,9 +61,10 @@ def draw_ledger(workspace: Workspace, past: Past, cascade: str, baseline: str | 
             note(sentence)
     else:
         note("Nothing was written down yet. A guess made before a run says more than a reason found after it.")
-    card = workspace.runs.scorecard(cascade, baseline)
-    if card is None:
+    kept = workspace.runs.kept_scorecard(cascade, baseline)
+    if kept is None:
         return
+    card = kept.view
     with streamlit.expander(f"Expect something of the change after {card.run}"):
         stages = [row.stage for row in card.stages]
         for row in card.stages:

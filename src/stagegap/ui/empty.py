@@ -104,12 +104,13 @@ def strips(workspace: Workspace, scorecard: Scorecard) -> None:
 
 
 def newer_labels(workspace: Workspace, scorecard: Scorecard) -> None:
-    """Say that labels came since the numbers, have them computed again, and look until they are there."""
-    newer = workspace.runs.stale_labels(scorecard)
-    if newer:
-        note(f"{counted(newer, 'new label')} since these numbers. Updating…")
+    """Say that what the numbers rest on has changed, have them computed again, and look until they are there."""
+    if workspace.runs.is_old(scorecard):
+        newer = workspace.runs.stale_labels(scorecard)
+        what = counted(newer, "new label") if newer else "Another output, record or metric"
+        note(f"{what} since these numbers. Updating…")
         background.refresh(workspace, scorecard.cascade, scorecard.run)
-        wait(partial(_has_newer, workspace, scorecard))
+        wait(partial(_is_current, workspace, scorecard))
 
 
 def person_note(scorecard: Scorecard) -> None:
@@ -156,12 +157,11 @@ def _has_list(workspace: Workspace, cascade: str, run: str, stage: str) -> bool:
 
 
 def _has_numbers(workspace: Workspace, cascade: str, run: str | None) -> bool:
-    return workspace.runs.scorecard(cascade, run) is not None
+    return workspace.runs.kept_scorecard(cascade, run) is not None
 
 
-def _has_newer(workspace: Workspace, scorecard: Scorecard) -> bool:
-    stored = workspace.runs.scorecard(scorecard.cascade, scorecard.run)
-    return stored is not None and stored.labels_seq > scorecard.labels_seq
+def _is_current(workspace: Workspace, shown: Scorecard) -> bool:
+    return not workspace.runs.is_old(shown)
 
 
 def wait(is_there: Callable[[], bool], *, every: float = POLL) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import takewhile
 
 import numpy as np
 
-from stagegap.analysis import codec, frames
+from stagegap.analysis import frames
 from stagegap.analysis.agree import EPSILON, AgreeView, JudgedOutcome, agree_view, judged_outcome
 from stagegap.analysis.blame import Blame, blame
 from stagegap.analysis.escalation import EscalationView, escalation
@@ -27,13 +27,14 @@ from stagegap.model.answer import Label
 from stagegap.model.cascade import Cascade
 from stagegap.model.run import SYSTEM, Run
 from stagegap.people.judgements import judging_of
-from stagegap.runner import RunOptions
 from stagegap.runner.prepare import custom_metrics
-from stagegap.workspace.execution import first_outputs, own_cells, run_records
 from stagegap.workspace.foundation import Foundation
-from stagegap.workspace.kept_views import OPTIONS, Keeper
+from stagegap.workspace.kept_views import Now, View
 from stagegap.workspace.planted import MOST_RECORDS, RATE, SIMULATIONS, selfcheck
 from stagegap.workspace.provenance import read as read_provenance
+from stagegap.workspace.questions import need_of, of_run
+from stagegap.workspace.run_facts import options
+from stagegap.workspace.run_outputs import own_outputs, run_records
 
 
 class Attribution:
@@ -47,7 +48,7 @@ class Attribution:
         self._base = base
         self._store = base.store
         self._file = base.files.of_run(run)
-        self._keeper = Keeper(base.store, run, self._file)
+        self._views = base.views
 
     @property
     def cascade(self) -> Cascade:
@@ -55,25 +56,26 @@ class Attribution:
         return self._file.cascade
 
     @cached_property
+    def _now(self) -> Now:
+        """What its views rest on: asked before anything is read, so that what comes meanwhile makes them old."""
+        return self._views.now(self.run.cascade, [self.run])
+
+    @cached_property
     def labels(self) -> Sequence[Label]:
         """All labels of the cascade that there are."""
+        assert self._now, "what views rest on is noted first"
         return self._store.labels(self.cascade.name)
 
     @cached_property
     def evidence(self) -> Evidence:
         """What the run and the labels say about the records that are scored."""
         store, run, cascade = self._store, self.run, self.cascade
-        outputs = {
-            (str(cell), name): first_outputs(store, run, cell, name)
-            for cell in own_cells(store, run)
-            for name in cascade.names
-            if name not in cell.stages
-        }
+        labels = self.labels
         return gather_evidence(
             cascade,
             run_records(store, run, cascade),
-            outputs,
-            self.labels,
+            own_outputs(store, run, cascade),
+            labels,
             custom=custom_metrics(self._file),
             run=run.name,
             seed=run.seed,
@@ -85,9 +87,7 @@ class Attribution:
         if made_from is None:
             return None
         cascade, stage = self.cascade, self.cascade.outcome.stage
-        view = self._store.view(self.run.id, OPTIONS)
-        options = codec.from_json(RunOptions, view[0]) if view else RunOptions()
-        records = options.chosen(
+        records = options(self._store, self.run).chosen(
             [
                 record
                 for record in self._store.origins.records(made_from.records_digest)
@@ -115,21 +115,23 @@ class Attribution:
 
     def blame(self) -> Blame:
         """Put the methods of attribution side by side."""
-        return self._keeper.view("blame", Blame, lambda: blame(self.evidence))
+        return self._current(Blame, "blame", lambda: blame(self.evidence))
 
     def faults(self) -> FaultsView:
         """Account for faults per stage and for the causes of each bad record."""
-        return self._keeper.view("faults", FaultsView, lambda: faults_view(self.evidence))
+        return self._current(FaultsView, "faults", lambda: faults_view(self.evidence))
 
     def agree(self, *, epsilon: float = EPSILON) -> AgreeView:
         """Compare people with each other and with the system; epsilon is the price of a person in the test."""
-        name = f"agree {epsilon!r}"
-        view = self._keeper.view(name, AgreeView, lambda: agree_view(self.evidence, epsilon=epsilon))
-        return replace(view, judged=self._judged())
 
-    def _judged(self) -> tuple[JudgedOutcome, ...]:
-        """What people who judged this run's answers say of all of them; judgements make no kept view old."""
-        judgements = self._store.judgements(self.cascade.name)
+        def make() -> AgreeView:
+            judgements = self._store.judgements(self.cascade.name)
+            return replace(agree_view(self.evidence, epsilon=epsilon), judged=self._judged(judgements))
+
+        return self._current(AgreeView, f"agree {epsilon!r}", make, reads_judgements=True)
+
+    def _judged(self, judgements: Sequence[Label]) -> tuple[JudgedOutcome, ...]:
+        """What people who judged this run's answers say of all of them."""
         queues = (
             [queue for queue in self._store.queues(self.cascade.name) if queue.purpose == "judge"] if judgements else []
         )
@@ -148,15 +150,21 @@ class Attribution:
     def escalation(self, cheap: str = "", strong: str = "") -> EscalationView:
         """Say what asking a stronger stage about more records would buy and cost. Raises: ConfigurationError."""
         name = f"escalation {cheap} {strong}"
-        return self._keeper.view(name, EscalationView, lambda: escalation(self.evidence, cheap, strong))
+        return self._current(EscalationView, name, lambda: escalation(self.evidence, cheap, strong))
 
     def need(self) -> NeedView:
         """Plan the labels that decide which stage is worst."""
-        return self._keeper.view("need", NeedView, lambda: need_view(self.evidence))
+        return self._views.current(need_of(self.run), lambda: need_view(self.evidence), now=self._now)
 
     def slices(self) -> SlicesView:
         """Look for the bottleneck of each group of records."""
-        return self._keeper.view("slices", SlicesView, lambda: slices_view(self.evidence))
+        return self._current(SlicesView, "slices", lambda: slices_view(self.evidence))
+
+    def _current(
+        self, kind: type[View], name: str, make: Callable[[], View], *, reads_judgements: bool = False
+    ) -> View:
+        question = of_run(kind, name, self.run, reads_judgements=reads_judgements)
+        return self._views.current(question, make, now=self._now)
 
     def selfcheck(
         self,

@@ -19,6 +19,7 @@ from stagegap.model.run import Run
 from stagegap.oddities.columns import Earlier, Fields, Leaks, PeopleColumns, RunColumns, StageColumns, ranks
 from stagegap.oddities.format import language
 from stagegap.oddities.leaks import near_copies, telling_hits
+from stagegap.people.references import fair_references
 from stagegap.stats.clusters import Clusters, clusters
 from stagegap.store import Store
 from stagegap.store.columns import RunReader, StageTable, answers_of
@@ -121,10 +122,11 @@ def run_columns(
 ) -> RunColumns:
     """Read a run, the one before it and others on its records."""
     bars = {stage.name: bar_of(cascade, stage, custom) for stage in cascade.stages}
+    settled = fair_references(store.labels(cascade.name), cascade)
     with store.screening(run.id) as reader:
         known = reader.records()
         _, unit = np.unique(known.unit, return_inverse=True)
-        reader.labels()
+        reader.labels(settled.values())
         references = {stage.name: reader.reference(stage) for stage in cascade.stages}
         stages = _stages(reader, cascade, bars, references, run=None)
         people = {stage.name: people_columns(reader.people(stage)) for stage in cascade.stages}
@@ -175,7 +177,9 @@ def _stages(
     for stage in cascade.stages:
         table = reader.stage(stage, run=run, with_texts=run is None)
         inputs = received(stage, table.numbers["given"], stages)
-        foreign = foreign_texts(table, reader.answered(stage, [at for at, _, _ in table.texts]) if table.texts else {})
+        foreign = foreign_texts(
+            table, reader.reference_texts(stage, [at for at, _, _ in table.texts]) if table.texts else {}
+        )
         stages[stage.name] = stage_columns(stage, table, inputs, bars[stage.name], references[stage.name], foreign)
     return stages
 

@@ -6,22 +6,23 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from stagegap.analysis import codec
 from stagegap.analysis.changes import Comparison, ConfigChange
 from stagegap.analysis.compare import accept
 from stagegap.analysis.compare import compare as compared
 from stagegap.analysis.paired_records import Side
 from stagegap.analysis.runs import History, RunRow
-from stagegap.model.estimate import Estimate, unmeasured
+from stagegap.model.estimate import unmeasured
 from stagegap.model.run import Run, StageSpending
 from stagegap.store import Store
 from stagegap.tables import figures
 from stagegap.workspace.attribution import Attribution
-from stagegap.workspace.kept_views import SCORECARD
+from stagegap.workspace.foundation import Foundation
 from stagegap.workspace.provenance import read as read_provenance
+from stagegap.workspace.scorecards import Scorecards
 
 FASTEST_MS = 1.0
 """Times of an answer below it differ between two runs of the same code."""
+NO_OUTCOME = unmeasured("not measured: the run has no scorecard")
 NOISE = 0.1
 """Share by which the median time of a stage has to differ before it is named."""
 
@@ -92,10 +93,11 @@ def side(read: Attribution) -> Side:
     return Side(run=read.run, evidence=read.evidence)
 
 
-def history(store: Store, cascade: str, *, blessed: Run | None) -> History:
+def history(base: Foundation, cascade: str, *, blessed: Run | None) -> History:
     """List the runs of a cascade with what they cost and the outcome that their scorecards have."""
-    spent = store.spent(cascade)
-    tags = store.origins.tags(cascade)
+    store = base.store
+    runs, spent, tags = store.runs(cascade), store.spent(cascade), store.origins.tags(cascade)
+    outcomes = Scorecards(base).outcomes(cascade, runs)
     rows = (
         RunRow(
             run=run.name,
@@ -106,19 +108,12 @@ def history(store: Store, cascade: str, *, blessed: Run | None) -> History:
             who=run.who,
             commit=run.commit,
             cost=spent.get(run.id, 0.0),
-            outcome=_outcome(store, run),
+            outcome=outcomes[run.id].view if run.id in outcomes else NO_OUTCOME,
+            is_old=run.id in outcomes and outcomes[run.id].is_old,
             is_blessed=blessed is not None and run.id == blessed.id,
             error=run.error,
             tags=tags.get(run.id, ()),
         )
-        for run in store.runs(cascade)
+        for run in runs
     )
     return History(cascade=cascade, rows=tuple(rows))
-
-
-def _outcome(store: Store, run: Run) -> Estimate:
-    """Read the outcome alone: a scorecard holds hundreds of rows that the list does not show."""
-    view = store.view(run.id, SCORECARD)
-    if view is None:
-        return unmeasured("not measured: the run has no scorecard")
-    return codec.from_json(Estimate, json.dumps(json.loads(view[0])["system"]))

@@ -13,19 +13,15 @@ from pathlib import Path
 from typing import cast
 
 from stagegap.analysis import codec
-from stagegap.analysis.answers import PooledScore, pooled_scores, repeat_noise
+from stagegap.analysis.answers import PooledScore, pooled_scores
 from stagegap.analysis.evidence import gather as gather_evidence
-from stagegap.analysis.need import need_view
-from stagegap.analysis.scorecard import measure
 from stagegap.errors import ConfigurationError, NotFound
-from stagegap.model.answer import Label, Output, Status
-from stagegap.model.cascade import Cascade
+from stagegap.model.answer import Label, Status
 from stagegap.model.record import Json, Record
-from stagegap.model.run import SYSTEM, Cell, PastCall, Run, RunStatus
+from stagegap.model.run import SYSTEM, PastCall, Run, RunStatus
 from stagegap.model.sources import CascadeFile
 from stagegap.people.references import settle
 from stagegap.runner import CellWork, Plan, Progress, RunOptions, Silent, Stop, Summary, Work, execute, forecast, plan
-from stagegap.runner.cases import repeats_of
 from stagegap.runner.engines import Choice, spread
 from stagegap.runner.prepare import Materials, WorkerRecipe, cell_works, custom_metrics, read_materials, stage_codes
 from stagegap.runner.reuse import Basis, identities
@@ -33,11 +29,13 @@ from stagegap.stages.endpoint import Priced
 from stagegap.stages.foundation import foundation_of
 from stagegap.stages.protocol import StageCode
 from stagegap.store import Store
-from stagegap.workspace.kept_views import NEED, OPTIONS, SCORECARD
+from stagegap.workspace.kept_views import KeptViews
 from stagegap.workspace.live import noted
 from stagegap.workspace.provenance import labels_digest, provenance
-from stagegap.workspace.provenance import read as read_provenance
-from stagegap.workspace.reuse import keep_basis, with_carries
+from stagegap.workspace.reuse import with_carries
+from stagegap.workspace.run_facts import put_basis, put_options
+from stagegap.workspace.run_outputs import first_outputs, own_cells, run_records
+from stagegap.workspace.scorecards import score
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +52,10 @@ class Job:
     labels: Sequence[Label]
     """Those that the references of this job were settled from."""
     environment: Mapping[str, str]
+
+    def views(self, store: Store) -> KeptViews:
+        """The views of the cascade, which rest on what lies beside its file."""
+        return KeptViews(store, lambda _: Path(self.file.path), self.environment)
 
     def work(self, run: str) -> Work:
         """What the runner executes under that run's id."""
@@ -193,7 +195,7 @@ def _carried_out(
     ended = replace(begun, status=summary.status, finished_at=clock(), error=summary.error)
     if summary.status is RunStatus.DONE:
         records = run_records(store, ended, job.file.cascade) if job.options.retry else job.records
-        score(store, ended, job.file, records)
+        score(store, ended, job.file, records, views=job.views(store))
     store.update_run(ended)
     return ended, summary
 
@@ -220,9 +222,9 @@ def begin(store: Store, taken_in: TakenIn, *, folder: Path, now: float, lease: E
     )
     store.origins.keep_records(begun.cascade, taken_in.records_digest, job.materials.records)
     store.origins.put(begun.id, codec.to_json(made_from), texts)
-    keep_basis(store, begun.id, _basis(taken_in))
+    put_basis(store, begun.id, _basis(taken_in))
     if job.options != RunOptions():
-        store.put_view(begun.id, OPTIONS, codec.to_json(job.options), 0)
+        put_options(store, begun, job.options)
     return begun
 
 
@@ -298,29 +300,6 @@ def _with(stage: Mapping[str, Json]) -> Mapping[str, Json]:
     return cast("Mapping[str, Json]", stage["with"])
 
 
-def score(store: Store, run: Run, file: CascadeFile, records: Sequence[Record]) -> None:
-    """Compute and store what is known of a run from all labels: scorecard, scores, failures, which labels come next."""
-    cascade = file.cascade
-    outputs = {
-        (str(cell), name): first_outputs(store, run, cell, name)
-        for cell in own_cells(store, run)
-        for name in cascade.names
-        if name not in cell.stages
-    }
-    labels, custom = store.labels(cascade.name), custom_metrics(file)
-    measured = measure(cascade, run, records, outputs, labels, seed=run.seed, custom=custom)
-    evidence = gather_evidence(cascade, records, outputs, labels, custom=custom, run=run.name, seed=run.seed)
-    need = need_view(evidence)
-    several = [name for name, count in repeats_of(cascade).items() if count > 1]
-    noise = [repeat_noise(evidence, name, store.outputs(run.id, SYSTEM, name)) for name in several]
-    card = replace(measured.scorecard, repeats=tuple(repeat for repeat in noise if repeat is not None))
-    for stage in cascade.stages:
-        store.put_scores(run.id, SYSTEM, stage.name, stage.metrics[0], measured.scores[stage.name])
-    store.failing.put(run.id, measured.failures)
-    store.put_view(run.id, NEED, codec.to_json(need), measured.scorecard.labels_seq)
-    store.put_view(run.id, SCORECARD, codec.to_json(card), card.labels_seq)
-
-
 def pooled(store: Store, run: Run, file: CascadeFile) -> tuple[PooledScore, ...]:
     """Precision, recall and F1 of every stage and metric of a run, from all labels that there are."""
     cascade = file.cascade
@@ -333,24 +312,6 @@ def pooled(store: Store, run: Run, file: CascadeFile) -> tuple[PooledScore, ...]
         custom=custom,
     )
     return pooled_scores(evidence, seed=run.seed, custom=custom)
-
-
-def own_cells(store: Store, run: Run) -> list[Cell]:
-    """The cells of the run itself, without mixtures with another run and without people's answers."""
-    return [cell for cell in store.cells(run.id) if not cell.base and cell.kind != "person"]
-
-
-def first_outputs(store: Store, run: Run, cell: Cell, stage: str) -> dict[str, Output]:
-    """The first repeat of a stage's outputs by record."""
-    return {output.record: output for output in store.outputs(run.id, cell, stage) if output.repeat == 0}
-
-
-def run_records(store: Store, run: Run, cascade: Cascade) -> list[Record]:
-    """The records that a run was made on, as they were then where the run kept that."""
-    ran = {output.record for output in store.outputs(run.id, SYSTEM, cascade.stages[0].name)}
-    made_from = read_provenance(store, run.id)
-    then = store.origins.records(made_from.records_digest) if made_from else store.records(cascade.name)
-    return [record for record in then if record.id in ran]
 
 
 def _new_run(job: Job, folder: Path, now: float) -> Run:

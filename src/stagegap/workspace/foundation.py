@@ -14,6 +14,7 @@ from stagegap.workspace.files import CascadeFiles
 
 if TYPE_CHECKING:  # The pages open a workspace to read: what makes runs again is imported where it is used.
     from stagegap.model.run import Run
+    from stagegap.workspace.kept_views import KeptViews
     from stagegap.workspace.reproduced import Restored
 
 STORE = ".stagegap"
@@ -48,6 +49,13 @@ class Foundation:
         wanted = "run that is done" if name is None else f"run {name!r}"
         hints = f"{near_names(name, known) if name else ''} `stagegap run` makes one.".strip()
         raise NotFound(f"Cascade {cascade!r} has no {wanted}. {hints}")
+
+    @property
+    def views(self) -> KeptViews:
+        """Every view that is kept, by one rule."""
+        from stagegap.workspace.kept_views import KeptViews
+
+        return KeptViews(self.store, self.files.path_of, self.environment)
 
     def restored(self, run: Run) -> AbstractContextManager[Restored]:
         """Job that made a run, as it was then; a context, because code of then stands in a folder meanwhile.

@@ -99,7 +99,7 @@ class Gate:
 
     def history(self) -> History:
         """List the runs."""
-        return history(self._base.store, self._cascade, blessed=self.blessed_run())
+        return history(self._base, self._cascade, blessed=self.blessed_run())
 
     def check(self, run: str | None = None, *, against: str | None = None, shared: bool = False) -> Checked:
         """Check a run, by default the newest that is done, against `against`, by default the blessed one.
@@ -137,9 +137,6 @@ class Gate:
     def _card(self, run: Run) -> Scorecard:
         """The scorecard with all labels that there are."""
         card = self._runs.scorecard(self._cascade, run.name)
-        if card is not None and self._runs.stale_labels(card):
-            self._runs.refresh(self._cascade, run.name)
-            card = self._runs.scorecard(self._cascade, run.name)
         if card is None:
             raise ConfigurationError(f"Run {run.name} is {run.status.value}; only a run that is done can be checked.")
         return card

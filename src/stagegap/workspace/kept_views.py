@@ -1,84 +1,188 @@
-"""Views of runs that are computed once and kept until something they rest on changes."""
+"""The one rule for views that are kept: what is asked, what the answer rests on, and whether it is old."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from functools import cached_property
+from dataclasses import dataclass
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from stagegap.analysis import codec
 from stagegap.errors import StoreError
+from stagegap.model.record import Json
 from stagegap.model.run import Run
-from stagegap.model.sources import CascadeFile
+from stagegap.stages.canonical import digest
 from stagegap.store import Store
-
-SCORECARD = "scorecard"
-NEED = "need"
-"""Which labels to make next."""
-OPTIONS = "options"
-"""What a run was told besides its file."""
-BASIS = "basis"
-"""What its outputs rest on, so that a later run knows which of them still stand."""
-PERSON_SWAPS = "person swaps"
-"""What people in place of stages would change."""
-
+from stagegap.store.views import Marks, StoredView
 
 View = TypeVar("View")
 CUSTOM = "python:"
-_FORM = 1
-"""Raised when a view is computed in another way, so that no kept one of before is shown."""
+"""Begin of the name of a metric that is a user's function."""
+FORM = 2
+"""Raised when views are computed in another way, so that no kept one of before passes for new."""
 
 
-class Keeper:
-    """Keeps the views of one run, as it stands when it is first asked."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question(Generic[View]):
+    """What is asked, and of what: two questions with the same name, run and cascade have the same answer."""
 
-    def __init__(self, store: Store, run: Run, file: CascadeFile) -> None:
+    kind: type[View]
+    name: str
+    """Kind and parameters: `blame`, `agree 0.2`, `compared with v1`."""
+    cascade: str
+    run: Run | None
+    """At which the view is kept; None for a view of the cascade."""
+    beside: tuple[Run, ...] = ()
+    """Further runs whose outputs it reads."""
+    reads_judgements: bool = False
+    also: str = ""
+    """What else it rests on, as a short text."""
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """All runs involved."""
+        return (*([self.run] if self.run else []), *self.beside)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept(Generic[View]):
+    """A view as it was made."""
+
+    view: View
+    is_old: bool
+    """Something that it rests on has changed since."""
+    labels: int
+    """Labels that there were when it was made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """What views of a cascade rest on at one moment."""
+
+    marks: Marks
+    code: str
+    """Of the metrics of the user's own, and of what that code imports from the project."""
+
+
+class KeptViews:
+    """Keeps every view that is kept. It is old when anything it rests on has changed.
+
+    That is: outputs of a run involved, records, labels, judgements where it reads them, code of the user's metrics,
+    the program, the form of the view itself.
+    """
+
+    def __init__(self, store: Store, path_of: Callable[[str], Path], environment: Mapping[str, str]) -> None:
+        """`path_of` says where a cascade's file stands; files that it names lie beside it."""
         self._store = store
-        self._run = run
-        self._file = file
+        self._path_of = path_of
+        self._environment = environment
 
-    def view(self, name: str, kind: type[View], make: Callable[[], View]) -> View:
-        """The kept view where what it rests on is the same, else one made anew and kept.
+    def now(self, cascade: str, runs: Sequence[Run]) -> Now:
+        """What views of these runs rest on; asked before a view is made, so that what comes meanwhile makes it old."""
+        return Now(self._store.views.marks(cascade), self._code(cascade, runs))
 
-        It rests on the run's outputs, the cascade's records and labels, the code of the user's own metrics, and the
-        program itself. A view that can't be kept, because the file is busy or full, is given all the same.
+    def kept(self, question: Question[View], *, now: Now | None = None) -> Kept[View] | None:
+        """The view as it is kept; None where none is, or what is kept can't be read."""
+        stored = self._store.views.find(question.cascade, question.run.id if question.run else None, question.name)
+        return None if stored is None else self._read(question, stored, now or self._now(question))
+
+    def kept_of_runs(self, kind: type[View], name: str, cascade: str, runs: Sequence[Run]) -> dict[str, Kept[View]]:
+        """The views of one name of many runs, by id of the run; none of them rests on further runs."""
+        stored, marks = self._store.views.of_runs(cascade, name), self._store.views.marks(cascade)
+        codes: dict[object, str] = {}
+        found: dict[str, Kept[View]] = {}
+        for run in runs:
+            if run.id in stored:
+                own = own_metrics(run)
+                if own not in codes:
+                    codes[own] = self._code(cascade, [run])
+                question = Question(kind=kind, name=name, cascade=cascade, run=run)
+                view = self._read(question, stored[run.id], Now(marks, codes[own]))
+                if view is not None:
+                    found[run.id] = view
+        return found
+
+    def keep(self, question: Question[View], view: View, *, now: Now) -> None:
+        """Keep a view that was made from what there was at `now`. Raises: StoreError."""
+        made = StoredView(body=codec.to_json(view), rests_on=_rests_on(question, now), labels=now.marks.labels)
+        self._store.views.put(question.cascade, question.run.id if question.run else None, question.name, made)
+
+    def current(self, question: Question[View], make: Callable[[], View], *, now: Now | None = None) -> View:
+        """The kept view where it is not old, else a new one, which is kept.
+
+        One that can't be kept, because the file is busy or full, is given all the same.
         """
-        name = f"kept {name}"
-        stored = self._store.view(self._run.id, name)
-        view = _read(kind, stored[0], self._rests_on) if stored else None
-        if view is not None:
-            return view
-        # What the view rests on is noted before it is made: what comes in meanwhile makes it old, never wrong.
-        rests_on = self._rests_on
+        now = now or self._now(question)
+        found = self.kept(question, now=now)
+        if found is not None and not found.is_old:
+            return found.view
         view = make()
-        body = {"rests_on": rests_on, "view": codec.plain(view)}
         with suppress(StoreError):
-            count = self._store.label_count(self._run.cascade)
-            self._store.put_view(self._run.id, name, json.dumps(body, ensure_ascii=False), count)
+            self.keep(question, view, now=now)
         return view
 
-    @cached_property
-    def _rests_on(self) -> str:
-        code = sha256()
-        for stage in self._file.cascade.stages:
-            for metric in stage.metrics:
-                path = Path(self._file.folder) / metric.removeprefix(CUSTOM).rpartition(":")[0]
-                if metric.startswith(CUSTOM) and path.is_file():
-                    code.update(path.read_bytes())
-        return f"{version('stagegap')}/{_FORM}/{self._store.mark(self._run)}/{code.hexdigest()[:16]}"
+    def _now(self, question: Question[Any]) -> Now:  # Any: of whatever view
+        return self.now(question.cascade, question.runs)
 
-
-def _read(kind: type[View], body: str, rests_on: str) -> View | None:
-    """The view of a kept text; None for one that rests on something else, or of another form."""
-    try:
-        stored = json.loads(body)
-        if stored["rests_on"] != rests_on:
-            return None
-        return codec.from_json(kind, json.dumps(stored["view"]))
-    except (KeyError, TypeError, ValueError):
+    def _read(self, question: Question[View], stored: StoredView, now: Now) -> Kept[View] | None:
+        with suppress(ValueError):
+            view = codec.from_json(question.kind, stored.body)
+            return Kept(view=view, is_old=stored.rests_on != _rests_on(question, now), labels=stored.labels)
         return None
+
+    def _code(self, cascade: str, runs: Sequence[Run]) -> str:
+        own = sorted({metrics for run in runs for metrics in own_metrics(run)})
+        if not own:
+            return ""
+        from stagegap.stages.foundation import named_digest
+
+        folder = self._path_of(cascade).parent
+        parts: list[Json] = [
+            [list(files), [_code_of(folder / file) for file in files],
+             named_digest(named, folder=folder, environment=self._environment)]
+            for files, named in own
+        ]  # fmt: skip
+        return digest(parts)
+
+
+def _code_of(path: Path) -> str:
+    """The digest of a file's code and of what it imports from the project; nothing is run."""
+    from stagegap.stages.code import code_of
+
+    try:
+        return code_of(path).digest
+    except OSError:
+        return "missing"
+
+
+def own_metrics(run: Run) -> tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]:
+    """What the scores of each stage rest on besides the program: files of functions, and what the file names."""
+    stages = cast("dict[str, dict[str, Any]]", json.loads(run.resolved).get("stages") or {})  # Any: JSON of any shape
+    found: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
+    for stage in stages.values():
+        files = {name.removeprefix(CUSTOM).rpartition(":")[0] for name in _texts(stage, "score") if CUSTOM in name}
+        if files or stage.get("score_rests_on"):
+            found.append((tuple(sorted(files)), _texts(stage, "score_rests_on")))
+    return tuple(found)
+
+
+def _texts(stage: Mapping[str, Any], key: str) -> tuple[str, ...]:  # Any: JSON of any shape
+    value = stage.get(key) or ()
+    return (value,) if isinstance(value, str) else tuple(map(str, value))
+
+
+def _rests_on(question: Question[Any], now: Now) -> str:  # Any: of whatever view
+    parts = (
+        f"stagegap {version('stagegap')} {FORM} {codec.shape(question.kind)}",
+        *(f"{run.id} {now.marks.runs.get(run.id, '')}" for run in question.runs),
+        f"records {now.marks.records}",
+        f"labels {now.marks.labels}",
+        f"judgements {now.marks.judgements}" if question.reads_judgements else "",
+        f"code {now.code}",
+        question.also,
+    )
+    return sha256("\n".join(parts).encode()).hexdigest()[:32]

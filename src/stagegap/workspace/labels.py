@@ -8,9 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stagegap.analysis import codec
 from stagegap.analysis.need import NeedView, NextLabels, next_labels
-from stagegap.analysis.person_swaps import PersonSwaps
 from stagegap.errors import ConfigurationError, NotFound
 from stagegap.exchange.frames import Frame
 from stagegap.model.answer import SWAP_QUEUE, Label
@@ -38,9 +36,10 @@ from stagegap.runner.queues import (
 from stagegap.stages.acceptance import Rejected, accept
 from stagegap.workspace import exchange
 from stagegap.workspace.exchange import Foreign, ImportReport
-from stagegap.workspace.execution import first_outputs
 from stagegap.workspace.foundation import Foundation
-from stagegap.workspace.kept_views import NEED, PERSON_SWAPS
+from stagegap.workspace.kept_views import Kept
+from stagegap.workspace.questions import need_of, swaps_of
+from stagegap.workspace.run_outputs import first_outputs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,11 +118,11 @@ class Labels:
 
     def next_labels(self, cascade: str, annotator: str) -> NextLabels | None:
         """Say what decides the ranking of the newest run that is done, at that person's pace; None without a run."""
-        need, counted = self._need(cascade)
+        need = self._need(cascade)
         if need is None:
             return None
-        newer = max(0, self._store.label_count(cascade) - counted)
-        return next_labels(need, self._store.labels(cascade, annotator=annotator), newer=newer)
+        newer = max(0, self._store.label_count(cascade) - need.labels)
+        return next_labels(need.view, self._store.labels(cascade, annotator=annotator), newer=newer)
 
     def own_labels(self, cascade: str, stage: str, annotator: str) -> list[OwnLabel]:
         """What that person said at a stage, newest first, with what it replaced."""
@@ -269,11 +268,10 @@ class Labels:
             queues = [queue for queue in queues if run is not None and queue.run == run.id]
         return next((queue for queue in reversed(queues) if name in (queue.id, queue.purpose)), None)
 
-    def _need(self, cascade: str) -> tuple[NeedView | None, int]:
-        """What the newest run that is done needs, and of how many labels that was computed."""
+    def _need(self, cascade: str) -> Kept[NeedView] | None:
+        """What the newest run that is done needs, as it was computed last."""
         run = self._store.run(cascade)
-        view = self._store.view(run.id, NEED) if run else None
-        return (codec.from_json(NeedView, view[0]), view[1]) if view else (None, 0)
+        return self._base.views.kept(need_of(run)) if run else None
 
     def _next(self, file: CascadeFile, stage: str, queue: Queue | None) -> Queue:
         """Go on with the queue that was drawn while one of its records waits; then draw what is needed after it."""
@@ -283,7 +281,8 @@ class Labels:
             answered = latest(label for label in self._store.labels(cascade, stage=stage) if not label.targeted)
             if any((item.record, stage) not in answered for item in items):
                 return queue
-        need, _ = self._need(cascade)
+        kept = self._need(cascade)
+        need = kept.view if kept else None
         records = (
             [unlabelled.record for unlabelled in need.next[: need.proposed] if stage in unlabelled.stages]
             if need
@@ -305,14 +304,12 @@ class Labels:
         labels = self._store.labels(file.cascade.name, stage=stage)
         answered = {label.record for label in labels if label.queue == queue.id and label.action == "label"}
         items = self._store.queue_items(queue.id, "", limit=2**31)
-        view = self._store.view(queue.run, PERSON_SWAPS)
+        run = next((run for run in self._store.runs(file.cascade.name) if run.id == queue.run), None)
+        # Old by each answer, and right all the same: it says what was asked for and not what came of it.
+        view = self._base.views.kept(swaps_of(run)) if run else None
         if view is None or any(item.record not in answered for item in items):
             return queue
-        waiting = [
-            unanswered
-            for unanswered in codec.from_json(PersonSwaps, view[0]).unanswered
-            if unanswered.stage == stage and unanswered.after
-        ]
+        waiting = [one for one in view.view.unanswered if one.stage == stage and one.after]
         if not waiting:
             return queue
         most = max(waiting, key=lambda unanswered: len(unanswered.records))

@@ -19,8 +19,10 @@ from stagegap.runner.options import INTERRUPTED
 from stagegap.runner.prepare import custom_metrics
 from stagegap.spec import load_matrix
 from stagegap.store import Store
-from stagegap.workspace.execution import Job, TakenIn, begin, carrying, first_outputs, score, take_in
+from stagegap.workspace.execution import Job, TakenIn, begin, carrying, take_in
 from stagegap.workspace.live import noted
+from stagegap.workspace.run_outputs import first_outputs
+from stagegap.workspace.scorecards import score
 
 FIRST_WAVE = 32
 """Records that every variant answers before any variant goes on."""
@@ -154,7 +156,13 @@ class Night:
     def _end(self, candidate: _Candidate, status: RunStatus) -> None:
         candidate.run = replace(candidate.run, status=status, finished_at=self.clock(), error=candidate.error)
         if status is RunStatus.DONE:
-            score(self.store, candidate.run, candidate.job.file, candidate.job.records)
+            score(
+                self.store,
+                candidate.run,
+                candidate.job.file,
+                candidate.job.records,
+                views=candidate.job.views(self.store),
+            )
         self.store.update_run(candidate.run)
 
     def _view(self) -> VariantsView:

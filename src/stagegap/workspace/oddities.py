@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from stagegap.analysis import codec
 from stagegap.analysis.failures import title
 from stagegap.errors import ConfigurationError, NotFound, near_names
 from stagegap.exchange.ratings import read_printed, read_ratings
@@ -17,15 +16,16 @@ from stagegap.oddities.card import Screen
 from stagegap.oddities.screen import DETECTORS, Looked, Noticing, look, noticed, screen
 from stagegap.oddities.tables import ratings_screen, score_table
 from stagegap.runner.prepare import custom_metrics
+from stagegap.workspace import run_facts
 from stagegap.workspace.ablations import ablations, curves, trial_of
 from stagegap.workspace.columns import run_columns
 from stagegap.workspace.foundation import Foundation
+from stagegap.workspace.kept_views import Kept, Question
+from stagegap.workspace.questions import oddities_of
 from stagegap.workspace.runs import Runs
-from stagegap.workspace.trials import NO_TRIALS, TRIALS, KeptAblation, KeptCurve, Trials
+from stagegap.workspace.trials import KeptAblation, KeptCurve, Trials
 
 MOST_TRIED = 2_000
-ODDITIES = "oddities"
-"""Name of the kept view."""
 
 
 class Oddities:
@@ -34,6 +34,7 @@ class Oddities:
     def __init__(self, base: Foundation) -> None:
         self._base = base
         self._store = base.store
+        self._views = base.views
         self._runs = Runs(base)
 
     def screen(self, cascade: str, runs: Sequence[str] = ()) -> Screen:
@@ -42,7 +43,7 @@ class Oddities:
         Without a call to any stage: only what is stored is looked at.
         """
         chosen = [self._base.run(cascade, name) for name in runs] or [self._base.run(cascade, None)]
-        labels = self._store.label_count(cascade)
+        question, now = self._question(chosen[0]), self._views.now(cascade, [chosen[0], *self._runs_beside(chosen[0])])
         looked = [check for run in chosen for check in self._looked(run)]
         names = self._names(chosen, looked)
         file = self._base.files.of_run(chosen[0]).cascade
@@ -60,10 +61,10 @@ class Oddities:
             noun=file.noun,
             records=sum(run.records for run in chosen),
             naming=naming,
-            labels_seq=labels,
+            labels_seq=now.marks.labels,
         )
         if len(chosen) == 1:
-            self._store.put_view(chosen[0].id, ODDITIES, codec.to_json(screened), labels)
+            self._views.keep(question, screened, now=now)
         return screened
 
     def attempt(
@@ -79,7 +80,7 @@ class Oddities:
         people = {row.stage: row.person for row in card.stages} if card else {}
         with self._base.restored(stored) as then:
             trial = trial_of(then, self._base, most=MOST_TRIED, may_pay=may_pay)
-            before = self._trials(stored)
+            before = run_facts.trials(self._store, stored)
             ids = tuple(record.id for record in trial.work.records)
             earlier = before if before.records == ids else Trials(records=ids)
             trials = Trials(
@@ -87,37 +88,42 @@ class Oddities:
                 ablations=tuple(map(KeptAblation.of, ablations(trial))) if without else earlier.ablations,
                 curves=tuple(map(KeptCurve.of, curves(trial, people))) if learn else earlier.curves,
             )
-        self._store.put_view(stored.id, TRIALS, codec.to_json(trials), 0)
+        run_facts.put_trials(self._store, stored, trials)
         return trials
 
-    def _trials(self, run: Run) -> Trials:
-        view = self._store.view(run.id, TRIALS)
-        return codec.from_json(Trials, view[0]) if view else NO_TRIALS
-
-    def stored_screen(self, cascade: str, run: str | None = None) -> Screen | None:
-        """The kept screen of a run, by default the newest that is done; None without one. Raises: NotFound."""
-        view = self._store.view(self._base.run(cascade, run).id, ODDITIES)
-        return codec.from_json(Screen, view[0]) if view else None
+    def stored_screen(self, cascade: str, run: str | None = None) -> Kept[Screen] | None:
+        """The screen of a run as it was made last, by default the newest that is done. Raises: NotFound."""
+        return self._views.kept(self._question(self._base.run(cascade, run)))
 
     def noticed(self, cascade: str, run: str | None = None) -> Noticing | None:
         """The kept screen with what people said of its cards; None without a screen. Raises: NotFound."""
         stored = self.stored_screen(cascade, run)
-        return noticed(stored, self._store.failing.oddities(cascade)) if stored else None
+        return noticed(stored.view, self._store.failing.oddities(cascade)) if stored else None
 
     def current(self, cascade: str, run: str) -> Noticing:
-        """What `noticed` gives, screened first where it is missing or stale. Raises: NotFound."""
-        noticing = self.noticed(cascade, run)
-        return self.seen(cascade, [run]) if noticing is None or self.is_stale(noticing.screen) else noticing
+        """What `noticed` gives, screened first where it is missing or old. Raises: NotFound."""
+        noticing = self.stored_screen(cascade, run)
+        if noticing is None or noticing.is_old:
+            return self.seen(cascade, [run])
+        return noticed(noticing.view, self._store.failing.oddities(cascade))
 
     def seen(self, cascade: str, runs: Sequence[str] = ()) -> Noticing:
         """Screen these runs, by default the newest, and lay over it what people said. Raises: NotFound."""
         return noticed(self.screen(cascade, runs), self._store.failing.oddities(cascade))
 
     def is_stale(self, screen: Screen) -> bool:
-        """Say whether labels were made since, or the screen is of a program with other checks."""
-        if {check.detector for check in screen.checks} != {detector.name for detector in DETECTORS}:
-            return True
-        return self._store.label_count(screen.cascade) > screen.labels_seq
+        """True where what the kept screen of that run rests on has changed since."""
+        kept = self.stored_screen(screen.cascade, screen.runs[0])
+        return kept is None or kept.is_old
+
+    def _question(self, run: Run) -> Question[Screen]:
+        checks = " ".join(sorted(detector.name for detector in DETECTORS))
+        also = f"{run_facts.trials_digest(self._store, run)} {checks}"
+        return oddities_of(run, self._runs_beside(run), also=also)
+
+    def _runs_beside(self, run: Run) -> tuple[Run, ...]:
+        """Other runs that are done, the newest first."""
+        return tuple(one for one in self._store.runs(run.cascade) if one.status is RunStatus.DONE and one.id != run.id)
 
     def say(
         self,
@@ -153,9 +159,7 @@ class Oddities:
 
     def _looked(self, run: Run) -> list[Looked]:
         file = self._base.files.of_run(run)
-        done = [
-            other for other in self._store.runs(run.cascade) if other.status is RunStatus.DONE and other.id != run.id
-        ]
+        done = self._runs_beside(run)
         before = next((other for other in done if other.started_at <= run.started_at), None)
         columns = run_columns(
             self._store,
@@ -165,7 +169,7 @@ class Oddities:
             earlier=before,
             others=done,
             custom=custom_metrics(file),
-            trials=self._trials(run),
+            trials=run_facts.trials(self._store, run),
         )
         return look(columns)
 

@@ -7,10 +7,8 @@ import uuid
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
-from stagegap.analysis import codec
 from stagegap.analysis.changes import OUTCOME, Comparison, ConfigChange, WhatChanged
 from stagegap.analysis.ledger import Ledger, LedgerRow, ledger, ledger_row, proposed_outcome, waiting_row
 from stagegap.analysis.reproduced import Reproduction
@@ -24,11 +22,13 @@ from stagegap.workspace import provenance
 from stagegap.workspace.comparison import history, on_shared_records
 from stagegap.workspace.foundation import STORE, Foundation
 from stagegap.workspace.gate import Gate
+from stagegap.workspace.kept_views import Kept
 from stagegap.workspace.live import live_runs
 from stagegap.workspace.person_swaps import PeopleInPlace, people_in_place
+from stagegap.workspace.questions import changed_since
 from stagegap.workspace.reproduced import reproduce
 from stagegap.workspace.runs import Runs
-from stagegap.workspace.versions import Versions, kept_view, versions
+from stagegap.workspace.versions import Versions, versions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +52,7 @@ class Past:
 
     def history(self) -> History:
         """List the runs, newest first."""
-        return history(self._store, self._cascade, blessed=Gate(self._base, self._cascade).blessed_run())
+        return history(self._base, self._cascade, blessed=Gate(self._base, self._cascade).blessed_run())
 
     def live(self) -> list[LiveRun]:
         """The runs of this cascade that go on, in whatever process."""
@@ -83,18 +83,8 @@ class Past:
         return self._store.origins.tags(self._cascade).get(stored.id, ())
 
     def comparison(self, before: str, after: str) -> Comparison:
-        """Compare two runs; what was computed from the same outputs and labels is read. Raises: NotFound, SpecError."""
-        old, new = self.run(before), self.run(after)
-        name = f"compared with {old.name}"
-        rests_on = f"{version('stagegap')} {self._store.mark(old)} {self._store.mark(new)}"
-        stored = self._store.view(new.id, name)
-        if stored:
-            then, _, body = stored[0].partition("\n")
-            if then == rests_on:
-                return codec.from_json(Comparison, body)
-        view = self._runs.compare(self._cascade, old.name, new.name)
-        self._store.put_view(new.id, name, f"{rests_on}\n{codec.to_json(view)}", 0)
-        return view
+        """Compare two runs. Raises: NotFound, SpecError."""
+        return self._runs.compare(self._cascade, before, after)
 
     def accepted(self, view: Comparison) -> Comparison:
         """Take the offer of a refused comparison, where there is one."""
@@ -136,9 +126,9 @@ class Past:
         """A run, by default the newest that is done, with people in place of stages; a context."""
         return people_in_place(self._base, self._runs.attribution(self._cascade, run))
 
-    def changed(self, before: str, after: str) -> WhatChanged | None:
-        """What was worked out of two runs; None while nobody did. Raises: NotFound."""
-        return kept_view(self._store, self.run(before).name, self.run(after).id)
+    def changed(self, before: str, after: str) -> Kept[WhatChanged] | None:
+        """What was worked out of two runs, and whether it is old; None while nobody did. Raises: NotFound."""
+        return self._base.views.kept(changed_since(self.run(before), self.run(after)))
 
     def reproduce(
         self, run: str, *, kept_in: Path | None = None, may_pay: bool = False, progress: Progress
@@ -218,12 +208,13 @@ class Past:
         spent, tags = self._store.spent(self._cascade), self._store.origins.tags(self._cascade)
         tried: list[Tried] = []
         for run in self._runs.of(self._cascade):
-            card = self._runs.scorecard(self._cascade, run.name) if run.status is RunStatus.DONE else None
-            if card is not None:
+            kept = self._runs.kept_scorecard(self._cascade, run.name) if run.status is RunStatus.DONE else None
+            if kept is not None:
                 tried.append(
                     Tried(
                         run=run,
-                        card=card,
+                        card=kept.view,
+                        is_old=kept.is_old,
                         cost=spent.get(run.id, 0.0),
                         tags=tags.get(run.id, ()),
                         made_from=provenance.read(self._store, run.id),

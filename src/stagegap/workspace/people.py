@@ -31,10 +31,11 @@ from stagegap.people.judgements import RatedGap, judged_gap, judging_of
 from stagegap.people.references import adjudications, latest
 from stagegap.runner.prepare import custom_metrics
 from stagegap.stats.clusters import clusters
-from stagegap.workspace.execution import first_outputs
 from stagegap.workspace.foundation import Foundation
+from stagegap.workspace.kept_views import Question
 from stagegap.workspace.labels import Labels
 from stagegap.workspace.origins import history
+from stagegap.workspace.run_outputs import first_outputs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +76,7 @@ class PeopleNotes:
 
 
 class People:
-    """Computes what is said of people and keeps it in memory; the first time takes as long as it takes.
+    """Computes what is said of people and keeps it; the first time takes as long as it takes.
 
     Disagreements are put before whoever settles them, names and the system's answer hidden.
     """
@@ -85,23 +86,29 @@ class People:
         self._load = base.files.load_named
         self._clock = base.clock
         self._labels = labels
-        self._kept: dict[tuple[str, str, str], tuple[tuple[int, int], PeopleNotes]] = {}
+        self._views = base.views
         self._compared: dict[tuple[str, ...], Disagreement | None] = {}
         """By metric and ids of the labels: labels never change, so that nothing is compared twice."""
 
     def notes(self, cascade: str, stage: str, who: str) -> PeopleNotes | None:
         """The notes as they were computed last; None before that."""
-        prepared = self._kept.get((cascade, stage, who))
-        return prepared[1] if prepared else None
+        prepared = self._views.kept(self._question(cascade, stage, who))
+        return prepared.view if prepared else None
 
     def is_current(self, cascade: str, stage: str, who: str) -> bool:
-        """Say whether nothing was labelled or judged since the notes were computed."""
-        prepared = self._kept.get((cascade, stage, who))
-        return prepared is not None and prepared[0] == self._mark(cascade, stage)
+        """True where nothing that the notes rest on has changed since they were computed."""
+        prepared = self._views.kept(self._question(cascade, stage, who))
+        return prepared is not None and not prepared.is_old
+
+    def _question(self, cascade: str, stage: str, who: str) -> Question[PeopleNotes]:
+        name = f"people at {stage} for {who}"
+        run = self._store.run(cascade)
+        return Question(kind=PeopleNotes, name=name, cascade=cascade, run=run, reads_judgements=True)
 
     def prepare(self, cascade: str, stage: str, who: str) -> None:
         """Compute the notes, and compare what people answered, so that the page finds both. Raises: NotFound."""
-        mark = self._mark(cascade, stage)
+        question = self._question(cascade, stage, who)
+        now = self._views.now(cascade, question.runs)
         self.settling(cascade, stage)
         labels = self._store.labels(cascade, stage=stage)
         notes = PeopleNotes(
@@ -112,7 +119,7 @@ class People:
             doubts=doubt_sentence(labels, noun=self._load(cascade).cascade.noun),
             identity=identity_sentence(labels),
         )
-        self._kept[cascade, stage, who] = (mark, notes)
+        self._views.keep(question, notes, now=now)
 
     def judged(self, cascade: str, stage: str) -> tuple[RatedGap, ...]:
         """How the answers of the newest run that is done were judged beside those of people, by criterion."""
@@ -190,9 +197,6 @@ class People:
                 adjudication(event, people, queue, items[record], annotator=annotator, at=at, verified=verified)
             )
         self._store.append_labels(queue.cascade, labels)
-
-    def _mark(self, cascade: str, stage: str) -> tuple[int, int]:
-        return self._store.label_count(cascade), len(self._store.judgements(cascade, stage=stage))
 
     def _records(self, cascade: str, labels: Iterable[Label]) -> list[Record]:
         """The records of labels, and no others: there may be a million."""

@@ -11,7 +11,6 @@ from typing import TypeAlias
 
 import numpy as np
 
-from stagegap.analysis import codec
 from stagegap.analysis import evidence as ev
 from stagegap.analysis.changed import cell_outcomes
 from stagegap.analysis.coalitions import named, sampled_orders, set_masks
@@ -32,7 +31,8 @@ from stagegap.stages.protocol import StageCode
 from stagegap.store import Store
 from stagegap.workspace.attribution import Attribution
 from stagegap.workspace.foundation import Foundation
-from stagegap.workspace.kept_views import PERSON_SWAPS
+from stagegap.workspace.kept_views import KeptViews, Now
+from stagegap.workspace.questions import swaps_of
 from stagegap.workspace.reproduced import Restored, refuse_to_pay
 from stagegap.workspace.versions import PAIRS_OF_ORDERS
 
@@ -46,7 +46,8 @@ PERSON = "person"
 def people_in_place(base: Foundation, read: Attribution) -> Generator[PeopleInPlace]:
     """One run with people in place of stages; a context, because code of then stands in a folder meanwhile."""
     with base.restored(read.run) as then:
-        yield PeopleInPlace(store=base.store, read=read, then=then)
+        now = base.views.now(read.run.cascade, [read.run])
+        yield PeopleInPlace(store=base.store, read=read, then=then, views=base.views, now=now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,9 @@ class PeopleInPlace:
     store: Store
     read: Attribution
     then: Restored
+    views: KeptViews
+    now: Now
+    """What the view rests on, noted before the evidence was read."""
 
     @cached_property
     def _evidence(self) -> ev.Evidence:
@@ -189,8 +193,7 @@ class PeopleInPlace:
             unanswered=asked.rows(self._untouched()),
         )
         view = person_swaps(evidence, people, outcomes, fairly)
-        seq = self.store.label_count(self._cascade.name)
-        self.store.put_view(self.read.run.id, PERSON_SWAPS, codec.to_json(view), seq)
+        self.views.keep(swaps_of(self.read.run), view, now=self.now)
         return view
 
     def _untouched(self) -> dict[str, list[str]]:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stagegap import spec
-from stagegap.analysis import codec
 from stagegap.analysis.reproduced import (
     Difference,
     Reproduction,
@@ -34,9 +33,9 @@ from stagegap.runner.cases import scope_of
 from stagegap.runner.prepare import Materials, cell_works, read_corpora, stage_codes
 from stagegap.stages.protocol import Inputs, Reply, StageCode
 from stagegap.store import Store
-from stagegap.workspace import provenance
-from stagegap.workspace.execution import Job, run_records
-from stagegap.workspace.kept_views import OPTIONS
+from stagegap.workspace import provenance, run_facts
+from stagegap.workspace.execution import Job
+from stagegap.workspace.run_outputs import run_records
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,8 +110,7 @@ def _as_it_was(run: Run, file: CascadeFile) -> CascadeFile:
 
 
 def _job(store: Store, run: Run, file: CascadeFile, made_from: Provenance, environment: Mapping[str, str]) -> Job:
-    view = store.view(run.id, OPTIONS)
-    options = replace(codec.from_json(RunOptions, view[0]) if view else RunOptions(), retry=False, budget=None)
+    options = replace(run_facts.options(store, run), retry=False, budget=None)
     file = replace(file, cascade=options.changed(file.cascade))
     labels = store.labels(run.cascade)[: made_from.labels]
     references = settle(labels, file.cascade)

@@ -14,8 +14,8 @@ from stagegap.runner import CellWork
 from stagegap.runner.prepare import given_answers
 from stagegap.runner.reuse import Basis, unchanged
 from stagegap.store import Store
-from stagegap.workspace.kept_views import BASIS
 from stagegap.workspace.provenance import labels_digest
+from stagegap.workspace.run_facts import BASIS
 
 LOOK_BACK = 20
 """Runs that are looked at, the newest first."""
@@ -47,11 +47,6 @@ class _Earlier:
             if (then := self.given.get(stage, {}).get(record)) is None or then.value != answer.value
         }
         return self.changed | other
-
-
-def keep_basis(store: Store, run: str, basis: Basis) -> None:
-    """Keep what the outputs of a run rest on, so that later runs know which of them still stand."""
-    store.put_view(run, BASIS, codec.to_json(basis), basis.labels)
 
 
 def with_carries(

@@ -6,20 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stagegap.analysis import codec
-from stagegap.analysis.views import Scorecard
 from stagegap.workspace.foundation import Foundation
-from stagegap.workspace.kept_views import OPTIONS, SCORECARD
 
 if TYPE_CHECKING:  # The pages read scorecards: what makes runs and compares them is imported where it is used.
     from stagegap.analysis.answers import PooledScore
     from stagegap.analysis.changes import Comparison
     from stagegap.analysis.variants import VariantsView
+    from stagegap.analysis.views import Scorecard
     from stagegap.model.run import Run
     from stagegap.runner import Progress, RunOptions, Stop, Summary
     from stagegap.runner.plan import Plan
     from stagegap.workspace.attribution import Attribution
+    from stagegap.workspace.kept_views import Kept
     from stagegap.workspace.night import Listener
+    from stagegap.workspace.scorecards import Scorecards
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,17 +81,31 @@ class Runs:
 
     def options(self, run: Run) -> RunOptions:
         """What a run was told besides its file."""
-        from stagegap.runner import RunOptions
+        from stagegap.workspace import run_facts
 
-        view = self._base.store.view(run.id, OPTIONS)
-        return codec.from_json(RunOptions, view[0]) if view else RunOptions()
+        return run_facts.options(self._base.store, run)
+
+    @property
+    def cards(self) -> Scorecards:
+        """What is known of each run."""
+        from stagegap.workspace.scorecards import Scorecards
+
+        return Scorecards(self._base)
 
     def scorecard(self, cascade: str, run: str | None = None) -> Scorecard | None:
-        """Stored scorecard of a run; None when there is none."""
-        store = self._base.store
-        scored = store.run(cascade, run)
-        view = store.view(scored.id, SCORECARD) if scored else None
-        return codec.from_json(Scorecard, view[0]) if view else None
+        """Scorecard of a run, of all that there is by now: one that is old is computed again; None without one."""
+        scored = self._base.store.run(cascade, run)
+        return self.cards.current(scored) if scored else None
+
+    def kept_scorecard(self, cascade: str, run: str | None = None) -> Kept[Scorecard] | None:
+        """The same as it was made last, at once, and whether it is old."""
+        scored = self._base.store.run(cascade, run)
+        return self.cards.kept(scored) if scored else None
+
+    def is_old(self, scorecard: Scorecard) -> bool:
+        """True where what the kept scorecard of that run rests on has changed since it was made."""
+        kept = self.kept_scorecard(scorecard.cascade, scorecard.run)
+        return kept is None or kept.is_old
 
     def stale_labels(self, scorecard: Scorecard) -> int:
         """Number of labels that were made since the scorecard was computed."""
@@ -99,11 +113,7 @@ class Runs:
 
     def refresh(self, cascade: str, run: str) -> None:
         """Compute a run's scorecard again, from all labels that there are by now. Raises: NotFound."""
-        from stagegap.workspace import execution
-
-        base, scored = self._base, self._base.run(cascade, run)
-        file = base.files.of_run(scored)
-        execution.score(base.store, scored, file, execution.run_records(base.store, scored, file.cascade))
+        self.cards.refresh(self._base.run(cascade, run))
 
     def pooled(self, cascade: str, run: str | None = None) -> tuple[PooledScore, ...]:
         """Precision, recall and F1 of each stage of a run. Raises: NotFound.
@@ -124,5 +134,12 @@ class Runs:
     def compare(self, cascade: str, before: str, after: str) -> Comparison:
         """Comparison of two runs, each scored by the cascade that it was made with. Raises: NotFound, SpecError."""
         from stagegap.workspace import comparison
+        from stagegap.workspace.questions import compared_with
 
-        return comparison.compare(self._base.store, self.attribution(cascade, before), self.attribution(cascade, after))
+        base = self._base
+        runs = base.run(cascade, before), base.run(cascade, after)
+
+        def make() -> Comparison:
+            return comparison.compare(base.store, self.attribution(cascade, before), self.attribution(cascade, after))
+
+        return base.views.current(compared_with(*runs), make)

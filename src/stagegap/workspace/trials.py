@@ -1,4 +1,4 @@
-"""What trials of a run showed, kept as a view of it: each number by the id of its record."""
+"""What trials of a run showed, kept as a fact of it: each number by the id of its record."""
 
 from __future__ import annotations
 
@@ -9,9 +9,6 @@ from numpy.typing import NDArray
 
 from stagegap.model.estimate import Estimate
 from stagegap.oddities.columns import Ablation, LearningCurve
-
-TRIALS = "trials"
-"""Name of the kept view."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

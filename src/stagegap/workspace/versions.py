@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from stagegap.analysis import codec
 from stagegap.analysis.changed import cell_outcomes, what_changed
 from stagegap.analysis.changes import WhatChanged
 from stagegap.analysis.coalitions import SwapPlan, mixture, swap_plan
@@ -23,9 +22,12 @@ from stagegap.runner.plan import PlannedCell, plan_several
 from stagegap.store import Store
 from stagegap.workspace.attribution import Attribution
 from stagegap.workspace.comparison import side
-from stagegap.workspace.execution import first_outputs, past_of
+from stagegap.workspace.execution import past_of
 from stagegap.workspace.foundation import Foundation
+from stagegap.workspace.kept_views import KeptViews, Now
+from stagegap.workspace.questions import changed_since
 from stagegap.workspace.reproduced import Restored, refuse_to_pay
+from stagegap.workspace.run_outputs import first_outputs
 
 PAIRS_OF_ORDERS = 20
 """Orders and their reverses that are drawn where more than 10 stages changed."""
@@ -40,9 +42,10 @@ def versions(
     Raises: ConfigurationError where the runs differ in more than the system, or kept too little.
     """
     with base.restored(before.run) as old, base.restored(after.run) as new:
+        now = base.views.now(after.run.cascade, [after.run, before.run])
         both = shared(side(before), side(after))
         swaps = _swaps(old, new, both, use_shared=use_shared)
-        yield Versions(old=old, new=new, both=both, swaps=swaps, store=base.store)
+        yield Versions(old=old, new=new, both=both, swaps=swaps, store=base.store, views=base.views, now=now)
 
 
 def _swaps(old: Restored, new: Restored, both: Shared, *, use_shared: bool) -> SwapPlan:
@@ -83,6 +86,9 @@ class Versions:
     both: Shared
     swaps: SwapPlan
     store: Store
+    views: KeptViews
+    now: Now
+    """What the view rests on, noted before the evidence was read."""
 
     def plan(self) -> Plan:
         """Calls that telling them apart needs, with their price; nothing is called."""
@@ -136,8 +142,7 @@ class Versions:
             seed=self.new.run.seed,
             bar=good_from(evidence),
         )
-        seq = self.store.label_count(evidence.cascade.name)
-        self.store.put_view(self.new.run.id, view_name(self.old.run.name), codec.to_json(view), seq)
+        self.views.keep(changed_since(self.old.run, self.new.run), view, now=self.now)
         return view
 
     def _stored_as(self, cell: Cell) -> Cell:
@@ -184,14 +189,3 @@ class _Into:
     def append_outputs(self, run: str, _cell: Cell, outputs: Sequence[Output], /) -> None:
         """Keep the outputs. Raises: StoreError."""
         self.store.append_outputs(run, self.cell, outputs)
-
-
-def view_name(before: str) -> str:
-    """The name under which a run keeps what changed since another."""
-    return f"changed since {before}"
-
-
-def kept_view(store: Store, before: str, after: str) -> WhatChanged | None:
-    """What was worked out of two runs, the later one by its id; None while nobody did."""
-    view = store.view(after, view_name(before))
-    return codec.from_json(WhatChanged, view[0]) if view else None
