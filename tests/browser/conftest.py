@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -12,11 +15,11 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Request, expect, sync_playwright
 
 from stagegap.workspace import Workspace
 
@@ -34,50 +37,116 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 expect.set_options(timeout=20_000)
 
 
+class Host:
+    """The process that servers are forked from; the profile that pages are opened in knows them all by one address."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        # what a server imports must be that of this checkout, and the invented workspace stands among the tests
+        path = os.pathsep.join(part for part in (str(TESTS), os.environ.get("PYTHONPATH")) if part)
+        self.environment = {"PYTHONPATH": path}
+        command = [sys.executable, "-u", str(Path(__file__).with_name("server_host.py"))]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, **self.environment}
+        )
+
+    def fork(self, **order: Any) -> int:
+        """Start a server; the id of its process."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps(order) + "\n")
+        self.process.stdin.flush()
+        return int(self.process.stdout.readline())
+
+    def close(self) -> None:
+        self.process.communicate()
+
+
 @dataclass
 class Server:
     """The app in its own process; `kill` ends it without a word, `start` brings it back on the same port."""
 
     folder: Path
-    port: int
+    host: Host = field(repr=False)
     scorecard: str = "scorecard"
     pages: str = "all"
     is_real: bool = False
     """Serve the real workspace in the folder, not the invented one."""
-    process: subprocess.Popen[str] | None = field(default=None, repr=False)
+    process: int = 0
+    output: IO[str] | None = field(default=None, repr=False)
+
+    @property
+    def port(self) -> int:
+        return self.host.port
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        script = None if self.is_real else f"Path({str(TESTS / 'ui' / 'fake_app.py')!r})"
-        code = (
-            # a parent in the background of a shell hands down that SIGINT is ignored
-            "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-            "from pathlib import Path; from stagegap.ui.server import serve; "
-            f"serve(Path({str(self.folder)!r}), port={self.port}, pages={self.pages!r}, script={script})"
+        pipe = self.folder.parent / "output"
+        pipe.unlink(missing_ok=True)
+        os.mkfifo(pipe)
+        self.process = self.host.fork(
+            folder=str(self.folder),
+            port=self.port,
+            pages=self.pages,
+            script=None if self.is_real else str(TESTS / "ui" / "fake_app.py"),
+            environment={**os.environ, **self.host.environment, "FAKE_SCORECARD": self.scorecard},
+            output=str(pipe),
         )
-        environment = {**os.environ, "PYTHONPATH": str(TESTS), "FAKE_SCORECARD": self.scorecard}
-        self.process = subprocess.Popen(
-            [sys.executable, "-u", "-c", code], stdout=subprocess.PIPE, text=True, env=environment, cwd=self.folder
-        )
-        assert self.process.stdout is not None
-        said = ""
-        while "URL:" not in said:
-            said = self.process.stdout.readline()
-            assert said, "the server ended before it listened"
+        self.output = pipe.open()
+        line = ""
+        while "URL:" not in line:
+            line = self.output.readline()
+            assert line, "the server ended before it listened"
 
     def kill(self) -> None:
-        assert self.process is not None
-        self.process.kill()
-        self.process.communicate()
+        self._signal(signal.SIGKILL)
 
     def interrupt(self) -> str:
         """Press Ctrl-C and give what the server still says."""
-        assert self.process is not None
-        self.process.send_signal(signal.SIGINT)
-        return self.process.communicate(timeout=60)[0]
+        return self._signal(signal.SIGINT)
+
+    def _signal(self, number: signal.Signals) -> str:
+        """Send a signal, and give what was written until the process had ended."""
+        assert self.output is not None
+        if self.output.closed:
+            return ""
+        os.kill(self.process, number)
+        with self.output as output:
+            return output.read()
+
+
+@dataclass
+class Profile:
+    """A profile of the browser that tests use one after the other: what pages load and compile stays, nothing else."""
+
+    context: BrowserContext
+    outside: list[str] = field(default_factory=list)
+    """Addresses outside this machine that a page asked for."""
+
+    def __post_init__(self) -> None:
+        self.context.on("request", self._check)
+
+    def _check(self, request: Request) -> None:
+        parts = urlsplit(request.url)
+        if parts.scheme not in ("data", "blob") and parts.hostname != "127.0.0.1":
+            self.outside.append(request.url)
+
+    def forget(self, origin: str) -> None:
+        """Close all pages, and forget all that they stored."""
+        keeper = self.context.new_page()
+        line = self.context.new_cdp_session(keeper)
+        stored = "cookies,local_storage,indexeddb,service_workers,cache_storage"
+        for page in self.context.pages:
+            if page != keeper:
+                page.close()
+        line.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": stored})
+        self.context.clear_cookies()
+        self.context.set_offline(False)
+        keeper.close()
+        self.outside.clear()
 
 
 def run_once(folder: Path) -> None:
@@ -116,18 +185,34 @@ def browser(playwright: Playwright, chromium: str) -> Iterator[Browser]:
     running.close()
 
 
+@pytest.fixture(scope="session")
+def host() -> Iterator[Host]:
+    """The process that servers are forked from. Their port lies where the machine gives none away by itself."""
+    for port in random.SystemRandom().sample(range(20_000, 30_000), 100):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            break
+    running = Host(port)
+    yield running
+    running.close()
+
+
+@pytest.fixture(scope="session")
+def profile(browser: Browser) -> Iterator[Profile]:
+    running = Profile(browser.new_context(reduced_motion="reduce"))
+    yield running
+    running.context.close()
+
+
 @pytest.fixture
-def serve(tmp_path: Path, chromium: str) -> Iterator[Callable[..., Server]]:
-    """Start servers that end with the test."""
+def serve(tmp_path: Path, chromium: str, host: Host) -> Iterator[Callable[..., Server]]:
+    """Start a server that ends with the test."""
     started: list[Server] = []
 
     def start(**options: Any) -> Server:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
         folder = tmp_path / "support-mail"
         folder.mkdir(exist_ok=True)
-        server = Server(folder=folder, port=port, **options)
+        server = Server(folder=folder, host=host, **options)
         server.start()
         started.append(server)
         return server
@@ -143,30 +228,24 @@ def server(serve: Callable[..., Server]) -> Server:
 
 
 @pytest.fixture
-def outside() -> list[str]:
-    """Addresses outside this machine that a page asked for."""
-    return []
-
-
-@pytest.fixture
-def open_page(browser: Browser, outside: list[str]) -> Iterator[Callable[..., Page]]:
-    """Open a page in a fresh profile; every request that leaves the machine fails the test."""
-    contexts: list[BrowserContext] = []
-
-    def check(url: str) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("data", "blob") and parts.hostname != "127.0.0.1":
-            outside.append(url)
+def open_page(browser: Browser, profile: Profile, host: Host) -> Iterator[Callable[..., Page]]:
+    """Open a page as somebody who was never here; every request that leaves the machine fails the test."""
+    others: list[Profile] = []
 
     def new(url: str, *, width: int = 1440, height: int = 900, scheme: str = "light") -> Page:
-        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
-        context.on("request", lambda request: check(request.url))
-        contexts.append(context)
-        page = context.new_page()
+        own = profile
+        if profile.context.pages:  # somebody else, on another machine
+            own = Profile(browser.new_context())
+            others.append(own)
+        page = own.context.new_page()
+        page.set_viewport_size({"width": width, "height": height})
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # "light" or "dark"
         page.goto(url)
         return page
 
     yield new
-    for context in contexts:
-        context.close()
+    outside = [url for one in (profile, *others) for url in one.outside]
+    for other in others:
+        other.context.close()
+    profile.forget(f"http://127.0.0.1:{host.port}")
     assert outside == []
