@@ -24,7 +24,6 @@ BEFOREHAND = (
     "uvicorn",
     "starlette.middleware",
     "stagegap.ui.server",
-    "stagegap.ui.server",
     "stagegap.ui.shell",
     "stagegap.workspace",
 )

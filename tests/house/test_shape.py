@@ -20,21 +20,17 @@ SCHEMA = next((ROOT / "src" / "stagegap").rglob("cascade.schema.json"))
 LINES = 500
 VAGUE = frozenset({"found", "one", "made", "kept", "told", "there", "said", "held", "taken", "shown"})
 """Words that say nothing of what they hold."""
-VAGUE_PER_1000_LINES = 68.0
-"""What is so today; to be 12."""
-OF_THE_FIELD = frozenset({"ceiling", "embedding", "ranking", "rating", "rounding", "sampling", "scoring"})
-"""Nouns of the domain that end as a gerund does."""
-STILL_GERUNDS = frozenset(
-    re.findall(
-        r"\w+",
-        "asking attributing building carrying changing choosing collecting comparing conversing drawing escalating "
-        "exchanging failing folding following gathering holding hunting judging keeping labelling leaking looking "
-        "making mending naming noticing opening pacing peopling picking placing planning planting printing reading "
-        "reporting reproducing restoring retrying running saying screening settling sharing spending stopping swapping "
-        "taking testing tracing trying wording writing",
-    )
+VAGUE_PER_1000_LINES = 3.0
+"""They stand at 0 to 3 in the projects whose form is a model for this one."""
+NOUNS_IN_ING = frozenset(
+    {"ceiling", "drawing", "embedding", "mapping", "ranking", "rating", "rounding", "sampling", "wording"}
 )
+STILL_GERUNDS = frozenset({"building", "sharing"})
 """Modules that are still to be called what they hold; none may be added."""
+SAME_NAME = 3
+"""Modules of one name at most, so that a name finds its module."""
+STILL_SAME = {"failures": 5, "runs": 5, "oddities": 4}
+"""What is so today."""
 
 
 def test_no_module_is_longer_than_500_lines() -> None:
@@ -44,7 +40,18 @@ def test_no_module_is_longer_than_500_lines() -> None:
 
 def test_a_module_is_a_noun() -> None:
     gerunds = {path.stem for path in SOURCE if path.stem.endswith("ing")}
-    assert gerunds <= OF_THE_FIELD | STILL_GERUNDS
+    assert gerunds <= NOUNS_IN_ING | STILL_GERUNDS
+
+
+def test_a_name_finds_its_module() -> None:
+    names = Counter(path.stem for path in SOURCE if not path.stem.startswith("__"))
+    assert {name: count for name, count in names.items() if count > STILL_SAME.get(name, SAME_NAME)} == {}
+
+
+def test_docstrings_say_the_thing_itself() -> None:
+    begin = re.compile(r'"""Give[s ]')
+    lines = sum(len(begin.findall(path.read_text("utf-8"))) for path in SOURCE)
+    assert lines <= 10
 
 
 def test_identifiers_say_what_they_hold() -> None:
