@@ -30,7 +30,6 @@ def convert(source: Path, target: Path) -> dict[str, int]:
         "snippets.jsonl": found.snippets,
         "recorded/records.jsonl": [{"record": record, "split": "test"} for record in test],
         "recorded/references.jsonl": _references(found, lambda record: record in wanted),
-        "recorded/repeats.jsonl": _repeats(),
         "recorded/ratings.jsonl": found.ratings,
         "live/records.jsonl": _live(found),
         "live/references.jsonl": _references(found, lambda record: record not in wanted),
@@ -56,16 +55,8 @@ def _references(found: Published, is_wanted: Callable[[str], bool]) -> list[Row]
 
 
 def _output(row: Row) -> Row:
-    """Keep the first five snippets; a repeat holds its place without being a snippet, as the organisers count it."""
-    if row["stage"] != "select":
-        return row
-    ids = row["value"][:FIRST]
-    return {**row, "value": [name if name not in ids[:i] else f"repeat/{i}" for i, name in enumerate(ids)]}
-
-
-def _repeats() -> list[Row]:
-    text = "A place in a recorded ranking that repeats an earlier snippet."
-    return [{"snippet": f"repeat/{i}", "entity": "", "title": "Repeat", "body": text} for i in range(1, FIRST)]
+    """Keep the first five snippets, as they were recorded: a repeat holds its place, as the organisers count it."""
+    return {**row, "value": row["value"][:FIRST]} if row["stage"] == "select" else row
 
 
 def _live(found: Published) -> list[Row]:

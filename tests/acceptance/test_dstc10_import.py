@@ -87,7 +87,6 @@ def test_a_checkout_of_the_organisers_repository_is_converted(checkout: Path, tm
         f"{target}/snippets.jsonl: 3 rows",
         f"{target}/recorded/records.jsonl: 2 rows",
         f"{target}/recorded/references.jsonl: 6 rows",
-        f"{target}/recorded/repeats.jsonl: 4 rows",
         f"{target}/recorded/ratings.jsonl: 12 rows",
         f"{target}/live/records.jsonl: 2 rows",
         f"{target}/live/references.jsonl: 6 rows",
@@ -104,7 +103,7 @@ def test_a_checkout_of_the_organisers_repository_is_converted(checkout: Path, tm
     }
 
 
-def test_a_repeated_snippet_holds_its_place_without_being_one(checkout: Path, tmp_path: Path):
+def test_a_repeated_snippet_stays_where_it_was_recorded(checkout: Path, tmp_path: Path):
     run(str(checkout), str(tmp_path / "data"))
     outputs = rows(tmp_path / "data" / "recorded" / "outputs" / "teamB01-entry0.jsonl")
     assert [(row["record"][-1], row["stage"]) for row in outputs] == [
@@ -113,7 +112,7 @@ def test_a_repeated_snippet_holds_its_place_without_being_one(checkout: Path, tm
         ("0", "draft"),
         ("1", "detect"),
     ]
-    assert outputs[1]["value"] == ["hotel/2/0", "hotel/1/0", "repeat/2", "repeat/3"]
+    assert outputs[1]["value"] == ["hotel/2/0", "hotel/1/0", "hotel/2/0", "hotel/1/0"]
 
 
 def test_no_answer_is_right_after_a_turn_that_needs_no_knowledge(checkout: Path, tmp_path: Path):

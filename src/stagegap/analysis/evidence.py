@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from stagegap.analysis.troubles import Trouble, troubles
 from stagegap.attribution.ceiling import complete_cases
 from stagegap.attribution.faults import BAR_SLACK, Faults, acceptable, account
 from stagegap.attribution.swaps import alone_cell, closed_cell, prefix_cells
@@ -54,10 +55,12 @@ def known_outputs(cascade: Cascade, outputs: Outputs, references: Mapping[tuple[
             if cell == SYSTEM or place not in outputs:
                 continue
             at = _Place(cascade, stage, cell, outputs, references, unknown)
-            lost = frozenset(record for record, output in outputs[place].items() if not at.is_known(record, output))
+            facts = {record: at.fact(record, output) for record, output in outputs[place].items()}
+            lost = frozenset(record for record, output in facts.items() if output is None)
             if lost:
                 unknown[place] = lost
-                known[place] = {record: output for record, output in outputs[place].items() if record not in lost}
+            if stage.uses == "recorded" or lost:
+                known[place] = {record: output for record, output in facts.items() if output is not None}
     return Sorted(outputs=known, unknown=unknown)
 
 
@@ -72,6 +75,17 @@ class _Place:
     references: Mapping[tuple[str, str], Reference]
     unknown: Mapping[tuple[str, str], frozenset[str]]
 
+    def fact(self, record: str, output: Output) -> Output | None:
+        """The output in the cell; the system's own where a recorded stage reads the same; None where none is known."""
+        own = self._system(self.stage.name, record)
+        is_skip = output.status is Status.SKIPPED and own is not None and own.status is not Status.SKIPPED
+        if self.stage.uses == "recorded" and is_skip and self._reads_the_same(record):
+            return own
+        return output if self.is_known(record, output) else None
+
+    def _reads_the_same(self, record: str) -> bool:
+        return all(self._is_unchanged(parent, record) for parent in self.stage.parents)
+
     def is_known(self, record: str, output: Output) -> bool:
         if any(record in self.unknown.get((str(self.cell), parent), ()) for parent in self.stage.parents):
             return False
@@ -82,7 +96,7 @@ class _Place:
             return True
         if output.status is Status.SKIPPED and own is not None and own.status is not Status.SKIPPED:
             return True
-        return all(self._is_unchanged(parent, record) for parent in self.stage.parents)
+        return self._reads_the_same(record)
 
     def _is_unchanged(self, parent: str, record: str) -> bool:
         before = self._system(parent, record)
@@ -132,6 +146,12 @@ class Evidence:
     def ancestors(self) -> Mapping[str, tuple[str, ...]]:
         """The stages that each stage depends on."""
         return {name: tuple(sorted(self.cascade.ancestors(name))) for name in self.cascade.names}
+
+    @property
+    def troubles(self) -> tuple[Trouble, ...]:
+        """What went wrong with outputs before anything is said of their quality, what forbids a verdict first."""
+        by_stage = {name: self.system(name) for name in self.cascade.names}
+        return troubles(self.cascade, by_stage, [record.id for record in self.records])
 
     @property
     def faults(self) -> Faults:

@@ -169,6 +169,7 @@ def measured(evidence: ev.Evidence, run: Run, *, labels_seq: int, resamples: int
                 contest=match,
                 outlook=outlook(drawn, gains, rng=np.random.default_rng(seed)) if is_open else None,
                 is_chain=is_chain(cascade),
+                broken=next((one for one in evidence.troubles if one.forbids_verdict), None),
                 unlabelled=ev.unlabelled_stages(evidence),
             )
         ),
@@ -181,6 +182,7 @@ def measured(evidence: ev.Evidence, run: Run, *, labels_seq: int, resamples: int
         is_chain=is_chain(cascade),
         with_first_fault=int((np.any([*parts.faults.first.values()], axis=0) & parts.is_bad).sum()),
         sampled=gains.note,
+        troubles=parts.evidence.troubles,
     )
     ids = [record.id for record in evidence.records]
     return Measured(

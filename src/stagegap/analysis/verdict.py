@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from stagegap.analysis.contest import Contest, Outlook, by_gain, promised_at
+from stagegap.analysis.troubles import Trouble
 from stagegap.analysis.views import StageRow, Verdict
 from stagegap.attribution.ceiling import Ceiling
 from stagegap.model.estimate import Estimate
@@ -41,12 +42,16 @@ class Facts:
     """Stages without a single reference."""
     is_chain: bool = True
     """The edges leave one order: what stages gain are the steps of a staircase, and add up on paper."""
+    broken: Trouble | None = None
+    """What forbids a verdict: more than a small share of a stage's calls are errors."""
     is_recorded: bool = False
     """The system's outputs are recorded, and what they would be on references can't be known."""
 
 
 def verdict(facts: Facts) -> Verdict:
-    """Choose the sentence: not measured, too few, none behind, close, holds back, none stands out, in this order.
+    """Choose the sentence, the first that fits.
+
+    Errors, not measured, too few, none behind, close, holds back, none stands out.
 
     Where people hardly agree, that is said before anything.
     """
@@ -58,6 +63,8 @@ def verdict(facts: Facts) -> Verdict:
 def _chosen(facts: Facts) -> Verdict:
     basis = _basis(facts)
     ceiling = facts.ceiling
+    if facts.broken is not None:
+        return _broken(facts.broken, basis)
     if ceiling is None or facts.contest is None or not ceiling.headroom.is_measured:
         return _without_ceiling(facts, basis)
     summary = _summary(facts, ceiling)
@@ -157,6 +164,17 @@ def _basis(facts: Facts) -> str:
     return (
         f"{start} At {chosen.stage} two people agree on {figures.share(both.value)} of the "
         f"{counted(both.n, facts.noun)} that several labelled ({figures.span(both)})."
+    )
+
+
+def _broken(trouble: Trouble, basis: str) -> Verdict:
+    return Verdict(
+        kind="errors",
+        stage=None,
+        headline=f"No verdict: {trouble.stage} raised an error in {trouble.count:,} of {trouble.n:,} calls",
+        summary=trouble.sentence,
+        basis=basis,
+        advice=trouble.next_step,
     )
 
 

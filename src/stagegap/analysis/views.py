@@ -6,11 +6,12 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from stagegap.analysis.troubles import Trouble
 from stagegap.model.estimate import Bounds, Estimate, unmeasured
 from stagegap.tables import figures
 
 _NO_ALPHA = unmeasured("not measured")
-VerdictKind = Literal["holds back", "none stands out", "none behind", "close", "too few", "not measured"]
+VerdictKind = Literal["holds back", "none stands out", "none behind", "close", "too few", "not measured", "errors"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,6 +217,8 @@ class Scorecard:
     """Bad records in which some stage was first; several may be, each on a branch of its own."""
     sampled: str = ""
     """How far a sample of orders decides which stage gains most; empty where all orders are weighed."""
+    troubles: tuple[Trouble, ...] = ()
+    """What went wrong with outputs before anything is said of their quality: said first, everywhere."""
 
     @property
     def printed_steps(self) -> tuple[int, ...]:

@@ -68,14 +68,16 @@ def lost_anyway(scorecard: Scorecard) -> str:
 
 def notices(scorecard: Scorecard) -> list[str]:
     """Say what failed on the way to the numbers: failures are counted, never dropped in silence."""
-    sentences: list[str] = []
+    sentences = [trouble.sentence for trouble in scorecard.troubles if trouble.sentence != scorecard.verdict.summary]
     if scorecard.n_infrastructure:
         sentences.append(
             f"{counted(scorecard.n_infrastructure, scorecard.noun)} not scored: a call ended without an answer "
             "(time-out, 5xx, rate limit). They are in no rate; the next run tries them again."
         )
     for stage in scorecard.stages:
-        bad = {s: n for s, n in stage.failures.items() if s in (Status.UNPARSABLE, Status.REFUSED) and n}
+        said = {trouble.kind for trouble in scorecard.troubles if trouble.stage == stage.stage}
+        left = (Status.REFUSED, *([] if "do not fit" in said else [Status.UNPARSABLE]))
+        bad = {s: n for s, n in stage.failures.items() if s in left and n}
         if bad:
             counts = listed([f"{n:,} {status}" for status, n in bad.items()])
             sentences.append(f"{sentence(stage.stage)} calls without an answer: {counts}. They count as bad.")

@@ -204,13 +204,20 @@ def draw_rebuilt(rebuilt: Rebuilt) -> None:
         say(f"These tables could not be read: {', '.join(rebuilt.lost)}. `stagegap run` fills them again.")
 
 
-def draw_scorecard(card: Scorecard) -> None:
-    """Print the verdict and one row a stage."""
+def draw_scorecard(card: Scorecard, *, begins: str = "") -> None:
+    """Print what went wrong with outputs, then the verdict and one row a stage; `begins` stands before the verdict."""
     out = console()
+    for trouble in card.troubles:
+        if trouble.sentence != card.verdict.summary:
+            out.print(Text(printable(trouble.sentence), style="bold"))
+    if begins and card.verdict.kind != "errors":
+        say(begins)
     if card.verdict.caution:
         out.print(Text(card.verdict.caution, style="bold"))
     out.print(Text(f"{card.verdict.headline}.", style="bold"))
-    out.print(Text(card.verdict.summary))
+    out.print(Text(printable(card.verdict.summary)))
+    if begins and card.verdict.kind == "errors":
+        say(begins)
     out.print(Text(card.verdict.basis, style="dim"))
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("Stage", no_wrap=True)

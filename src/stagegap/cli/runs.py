@@ -80,10 +80,9 @@ def run_and_show(opened: Workspace, file: Path | None, options: RunOptions | Non
     if as_json:
         return printed.print_view(card)
     cost = f", ${summary.cost:,.2f}" if summary.cost else ""
-    printed.say(
-        f"Run {run.name}: {run.records:,} records, {summary.calls:,} calls{cost}, {figures.seconds(summary.seconds)}.\n"
-    )
-    return printed.draw_scorecard(card)
+    took = figures.seconds(summary.seconds)
+    begins = f"Run {run.name}: {run.records:,} records, {summary.calls:,} calls{cost}, {took}.\n"
+    return printed.draw_scorecard(card, begins=begins)
 
 
 EVERY_S = 0.5

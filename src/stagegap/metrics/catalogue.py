@@ -127,7 +127,8 @@ def score(output: Output, reference: Reference, metric: Metric) -> float:
     - no answer on purpose (skipped, a null value, blocked by a skipped stage): 1 where "no answer" is accepted,
       otherwise 0;
     - an answer where only "no answer" is accepted: 0;
-    - unparsable, refused, blocked by such a failure: 0, also where "no answer" is accepted, for nobody chose it;
+    - unparsable, refused, an error, blocked by such a failure: 0, also where "no answer" is accepted, for nobody chose
+      it;
     - an answer against several accepted ones: the best score. NaN when none of them can be compared.
     """
     if not reference.accepted or Status.INFRASTRUCTURE in (output.status, output.because):

@@ -56,7 +56,7 @@ class Known:
             if carry is not None and name in carry.repeats:
                 taken_over.setdefault(carry.source, (carry, []))[1].append(case)
                 continue
-            prepared = prepare(case.record, case.outputs, case.repeat)
+            prepared = prepare(case.record, case.outputs, case.repeat, case.route.swapped)
             if isinstance(prepared, Output):
                 decided.append((case, prepared))
             elif prepared.key in waiting:

@@ -24,6 +24,8 @@ class Scope:
     """Stages to call, in cascade order."""
     reads: tuple[str, ...]
     """Swapped stages whose answers the called ones, or the outcome, rest on."""
+    swapped: frozenset[str] = frozenset()
+    """The swapped stages and all that depend on one."""
 
 
 def scope_of(cascade: Cascade, cell: Cell, *, wants: Sequence[str] = ()) -> Scope:
@@ -46,6 +48,9 @@ def scope_of(cascade: Cascade, cell: Cell, *, wants: Sequence[str] = ()) -> Scop
     return Scope(
         runs=tuple(stage for stage in cascade.stages if stage.name in needed and stage.name not in cell.stages),
         reads=tuple(name for name in cell.stages if name in needed),
+        swapped=frozenset(
+            name for name in cascade.names if name in cell.stages or cascade.ancestors(name) & {*cell.stages}
+        ),
     )
 
 
@@ -74,6 +79,8 @@ class Route:
     """Stages on the way."""
     carry: Carry | None = None
     """What was taken over from an earlier run: those of its outputs that others read are fetched, not made."""
+    swapped: frozenset[str] = frozenset()
+    """Stages that the swap of the cell may have changed."""
 
 
 NEVER = 1 << 30
@@ -152,7 +159,7 @@ class Cases:
 def _route(scope: Scope) -> Route:
     running = {stage.name for stage in scope.runs}
     waits = {stage.name: sum(parent in running for parent in stage.parents) for stage in scope.runs}
-    return Route(roots=_roots(waits), waits=waits, left=len(waits))
+    return Route(roots=_roots(waits), waits=waits, left=len(waits), swapped=scope.swapped)
 
 
 def _shorter(scope: Scope, carry: Carry) -> Route:
@@ -162,7 +169,7 @@ def _shorter(scope: Scope, carry: Carry) -> Route:
     on_the_way = {stage.name for stage in others} | read
     waits = {stage.name: NEVER for stage in scope.runs} | dict.fromkeys(read, 0)
     waits |= {stage.name: sum(parent in on_the_way for parent in stage.parents) for stage in others}
-    return Route(roots=_roots(waits), waits=waits, left=len(on_the_way), carry=carry)
+    return Route(roots=_roots(waits), waits=waits, left=len(on_the_way), carry=carry, swapped=scope.swapped)
 
 
 def _roots(waits: Mapping[str, int]) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from stagegap.model.record import Json, Record
 from stagegap.spec.expressions import Condition, ConditionError
 from stagegap.stages.canonical import canonical, digest
 from stagegap.stages.corpus import Corpus
-from stagegap.stages.protocol import RECORD_INPUT, StageCode
+from stagegap.stages.protocol import RECORD_INPUT, Recorded, StageCode
 
 
 def call_key(fingerprint: str, material: Json, repeat: int) -> str:
@@ -60,19 +60,28 @@ class Wiring:
         self._sources = tuple(dict.fromkeys(s.name for s in stage.inputs.values() if s.origin == "stage"))
         self._condition = Condition(stage.when) if stage.when else None
         self._condition_sources = tuple(dict.fromkeys(s.name for s in stage.when_reads if s.origin == "stage"))
+        self._recorded = code if isinstance(code, Recorded) else None
         self._fingerprint = code.fingerprint
         self._reads_record = code.reads_record
         self._repeats = stage.repeats
 
-    def prepare(self, record: Record, settled: Settled, repeat: int) -> Call | Output:
-        """The call to make, or the output that is decided without one: skipped, blocked, a broken condition."""
-        if self._condition is not None:
+    def prepare(
+        self, record: Record, settled: Settled, repeat: int, swapped: frozenset[str] = frozenset()
+    ) -> Call | Output:
+        """The call to make, or the output that is decided without one: skipped, blocked, a broken condition.
+
+        What was recorded is a fact: no failure before it blocks it, and its condition is asked only where it reads one
+        of `swapped`, the stages that a swap may have changed.
+        """
+        is_fact = self._recorded is not None and self._recorded.holds(record.id)
+        if self._condition is not None and not (is_fact and swapped.isdisjoint(self._condition_sources)):
             decided = self._undecided(self._condition, record, settled, repeat)
-            if decided is not None:
+            if decided is not None and not (is_fact and decided.status is not Status.SKIPPED):
                 return decided
-        for name in self._sources:
-            if _is_failed(settled[name]):
-                return self._blocked(record, settled[name], repeat)
+        if not is_fact:
+            for name in self._sources:
+                if _is_failed(settled[name]):
+                    return self._blocked(record, settled[name], repeat)
         fields = record.fields
         inputs = {name: fields.get(source) for name, source in self._fields}
         if self._reads_record:

@@ -7,7 +7,7 @@ import contextlib
 import os
 from collections import deque
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Self
 
@@ -26,7 +26,7 @@ from stagegap.stages.building import build
 from stagegap.stages.corpus import Corpus
 from stagegap.stages.kinds import kind_of
 from stagegap.stages.pace import Providers
-from stagegap.stages.protocol import Inputs, StageCode
+from stagegap.stages.protocol import Inputs, Reply, StageCode
 from stagegap.stages.python import UserFunction, function_at
 
 
@@ -267,8 +267,10 @@ def _reference_outputs(
     return {name: given_output(record, name, answers[name][record]) for name in stages}
 
 
-def _recorded(stage: Stage) -> dict[str, Json] | None:
+def _recorded(stage: Stage) -> dict[str, Reply] | None:
     if not kind_of(stage).is_recorded:
         return None
-    named = {key: str(value) for key in ("record", "value", "status") if (value := stage.parameters.get(key))}
-    return read_recorded(Path(str(stage.parameters["path"])), RecordedFields(**named), stage=stage.name)
+    keys = (field.name for field in fields(RecordedFields))
+    named = {key: str(value) for key in keys if (value := stage.parameters.get(key))}
+    path = Path(str(stage.parameters["path"]))
+    return read_recorded(path, RecordedFields(**named), stage=stage.name, kind=stage.output.kind)

@@ -133,6 +133,16 @@ def _shown(value: object) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
+def check_recorded(output: OutputType, known_ids: Collection[str]) -> Check:
+    """The check of outputs that another system has written down: a ranking may name an id twice.
+
+    What was answered is a fact; scores read a repeat as a place that wins nothing more.
+    """
+    if output.kind is Kind.RANKING:
+        return _ranking_check(output, known_ids, may_repeat=True)
+    return check_for(output, known_ids)
+
+
 def _label_check(values: tuple[str, ...]) -> Check:
     accepted = {value: Accepted(value) for value in values}
 
@@ -162,7 +172,7 @@ def _labels_check(values: tuple[str, ...]) -> Check:
     return check
 
 
-def _ranking_check(output: OutputType, known_ids: Collection[str]) -> Check:
+def _ranking_check(output: OutputType, known_ids: Collection[str], *, may_repeat: bool = False) -> Check:
     def check(value: object) -> Accepted | Rejected:
         if not isinstance(value, list | tuple):
             return Rejected(f"A list of ids was expected, found {_shown(value)}.")
@@ -174,7 +184,7 @@ def _ranking_check(output: OutputType, known_ids: Collection[str]) -> Check:
                 return Rejected(f"An id is a text, found {_shown(name)}.")
             if name not in known_ids:
                 return Rejected(f"The corpus {output.of!r} has no document {_shown(name)}.")
-        if len(set(ids)) < len(ids):
+        if not may_repeat and len(set(ids)) < len(ids):
             return Rejected(f"An id stands twice in {_shown(ids)}.")
         return Accepted(cast("list[str]", ids))
 

@@ -12,7 +12,7 @@ from stagegap.stages.corpus import Corpus
 from stagegap.stages.foundation import named_digest
 from stagegap.stages.kinds import Surroundings, kind_of
 from stagegap.stages.pace import Providers
-from stagegap.stages.protocol import Inputs, StageCode
+from stagegap.stages.protocol import Inputs, Reply, StageCode
 
 
 def build(
@@ -21,14 +21,14 @@ def build(
     folder: Path,
     corpora: Mapping[str, Corpus],
     examples: Sequence[tuple[Inputs, Json]] = (),
-    recorded: Mapping[str, Json] | None = None,
+    recorded: Mapping[str, Reply] | None = None,
     environment: Mapping[str, str],
     providers: Providers | None = None,
 ) -> StageCode:
     """The code that answers the stage; nothing is trained, indexed or called yet.
 
     `folder` is where relative paths start. `examples` are inputs and references of the split that a stage learns
-    from; `recorded` the outputs of a recorded stage by record id, None where it was skipped. `environment` is where
+    from; `recorded` what was written down of a recorded stage, by record id. `environment` is where
     secrets are looked up, at the first call. `providers` are shared by the stages of a cascade.
     Raises: ConfigurationError when the stage can't work as it stands.
     """

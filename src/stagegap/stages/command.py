@@ -153,7 +153,7 @@ class CommandStage:
             return Reply(status=Status.UNPARSABLE, error=error, raw=excerpt, is_reusable=False)
         self._has_answered = True
         if answer.get("error"):
-            return Reply(status=Status.UNPARSABLE, error=str(answer["error"])[:TAIL], is_reusable=False)
+            return Reply(status=Status.ERROR, error=str(answer["error"])[:TAIL], is_reusable=False)
         accepted = self._check(answer.get("value"))
         raw = line.decode(errors="replace").strip()[:20_000]
         if isinstance(accepted, Rejected):

@@ -16,7 +16,7 @@ from stagegap.model.cascade import OutputType, Stage
 from stagegap.model.record import Json
 from stagegap.stages.corpus import Corpus
 from stagegap.stages.pace import Providers
-from stagegap.stages.protocol import Inputs, StageCode
+from stagegap.stages.protocol import Inputs, Reply, StageCode
 from stagegap.stages.settings import Block, Parameters, Points, Problem, pointers
 
 PACKAGE = "stagegap.stages"
@@ -37,8 +37,8 @@ class Surroundings:
     """Shared by the stages of a cascade."""
     examples: Sequence[tuple[Inputs, Json]] = ()
     """Inputs and references of the split that the stage learns from."""
-    recorded: Mapping[str, Json] = field(default_factory=dict[str, Json])
-    """Outputs that were written down, by record id; None where the stage was skipped."""
+    recorded: Mapping[str, Reply] = field(default_factory=dict[str, Reply])
+    """What was written down, by record id; values are as they stand in the file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -81,6 +81,15 @@ class AsyncStage(Protocol):
 
 
 @runtime_checkable
+class Recorded(Protocol):
+    """A stage whose outputs are facts: what was written down is so, whatever became of what it read."""
+
+    def holds(self, record: str) -> bool:
+        """True when an output of the record was written down."""
+        ...
+
+
+@runtime_checkable
 class Warming(Protocol):
     """A stage that needs something before its first answer: a model that is read, trained or indexed."""
 

@@ -210,7 +210,7 @@ class _Function:
         place = f" ({self._path.name}:{frames[-1].lineno})" if frames else ""
         what = " ".join(f"{type(error).__name__}: {error}".split())[:MAX_ERROR]
         message = f"{self.call.__name__} raised {what}{place}"
-        return Reply(status=Status.UNPARSABLE, error=message, is_reusable=False)
+        return Reply(status=Status.ERROR, error=message, is_reusable=False)
 
 
 def with_knowledge(value: Json, answered: Answered) -> Reply:

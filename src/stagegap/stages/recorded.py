@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated
 
 from stagegap.model.answer import Status
 from stagegap.model.cascade import Stage
 from stagegap.model.record import Json
-from stagegap.stages.acceptance import Rejected, check_for, output_identity
+from stagegap.stages.acceptance import Rejected, check_recorded, output_identity
 from stagegap.stages.canonical import digest
 from stagegap.stages.corpus import Corpus
 from stagegap.stages.kinds import StageKind, Surroundings
 from stagegap.stages.protocol import RECORD_INPUT, Inputs, Reply
 from stagegap.stages.settings import Block, Points, Text
+
+MOST_RAW = 2_000
+"""Characters that are kept of a value that does not fit."""
 
 
 class RecordedWith(Block):
@@ -26,35 +30,64 @@ class RecordedWith(Block):
     value: Text = "value"
     """Field with the output."""
     status: Text | None = None
-    """Field that says how the call ended; without it every row is ok."""
+    """Field that says how the call ended, in our words or those of others (success, error, timeout, refusal, ...);
+    without it every row is ok."""
+    latency_ms: Text | None = None
+    """Field with the milliseconds that the answer took."""
+    tokens_in: Text | None = None
+    """Field with the tokens read."""
+    tokens_out: Text | None = None
+    """Field with the tokens written."""
+    cost: Text | None = None
+    """Field with the US dollars that the answer cost."""
+    raw: Text | None = None
+    """Field with the text that came back before it was parsed."""
+    error: Text | None = None
+    """Field with what went wrong."""
+    at: Text | None = None
+    """Field with the time at which it was made: seconds since 1970, or ISO 8601."""
 
 
 class RecordedStage:
-    """Gives each record the output that was recorded for it; None means that the stage was skipped there."""
+    """Gives each record the output that was recorded for it."""
 
     reads_record = True
 
-    def __init__(self, stage: Stage, *, recorded: Mapping[str, Json], corpora: Mapping[str, Corpus]) -> None:
+    def __init__(self, stage: Stage, *, recorded: Mapping[str, Reply], corpora: Mapping[str, Corpus]) -> None:
         corpus = corpora.get(stage.output.of or "")
-        self.fingerprint = digest(["recorded", digest(recorded), output_identity(stage.output, corpus)])
+        rows: dict[str, Json] = {record: _written(reply) for record, reply in recorded.items()}
+        self.fingerprint = digest(["recorded facts", digest(rows), output_identity(stage.output, corpus)])
         self._recorded = recorded
-        self._check = check_for(stage.output, corpus.documents if corpus else ())
+        self._check = check_recorded(stage.output, corpus.documents if corpus else ())
 
     def answer_batch(self, inputs: Sequence[Inputs]) -> Sequence[Reply]:
         """Look each record up."""
         return [self._answer(str(call_inputs[RECORD_INPUT])) for call_inputs in inputs]
 
+    def holds(self, record: str) -> bool:
+        """True when an output of the record was written down."""
+        return record in self._recorded
+
     def _answer(self, record: str) -> Reply:
-        if record not in self._recorded:
+        reply = self._recorded.get(record)
+        if reply is None:
             return Reply(status=Status.INFRASTRUCTURE, error="no recorded output", is_reusable=False)
-        value = self._recorded[record]
-        if value is None:
-            return Reply(status=Status.SKIPPED, is_reusable=False)
-        accepted = self._check(value)
+        if not reply.status.has_value:
+            return replace(reply, is_reusable=reply.status in (Status.UNPARSABLE, Status.REFUSED))
+        accepted = self._check(reply.value)
         if isinstance(accepted, Rejected):
             error = f"the recorded output does not fit: {accepted.reason}"
-            return Reply(status=Status.UNPARSABLE, error=error, raw=str(value)[:2_000])
-        return Reply(value=accepted.value)
+            return replace(
+                reply, status=Status.UNPARSABLE, value=None, error=error, raw=reply.raw or str(reply.value)[:MOST_RAW]
+            )
+        return replace(reply, value=accepted.value)
+
+
+def _written(reply: Reply) -> Json:
+    return [
+        reply.status.value, reply.value, reply.error, reply.raw, reply.latency_ms, reply.tokens_in, reply.tokens_out,
+        reply.cost, reply.at,
+    ]  # fmt: skip
 
 
 def build_recorded(stage: Stage, around: Surroundings) -> RecordedStage:

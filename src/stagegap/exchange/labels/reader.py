@@ -207,14 +207,9 @@ def _value(values: typed.Values, stage: Stage, known: Known, *, tabular: bool, c
 
 def _from_cell(value: str, kind: Kind, *, canonical: bool) -> Json:
     """The value of a cell; what is no JSON where JSON is expected stays a text in a label that was made before."""
-    if kind in (Kind.LABEL, Kind.TEXT):
-        return value
-    try:
-        return parse_json(value.lower() if kind is Kind.BOOLEAN else value)
-    except ValueError:
-        if canonical:
-            raise
-        return value
+    if not canonical or kind in (Kind.LABEL, Kind.TEXT):
+        return typed.value_of_cell(value, kind) if value else value
+    return parse_json(value.lower() if kind is Kind.BOOLEAN else value)
 
 
 def unfit(labels: Iterable[Label], known: Known) -> list[Label]:

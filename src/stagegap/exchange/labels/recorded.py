@@ -2,41 +2,117 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stagegap.errors import near_names
+from stagegap.exchange.instants import seconds
+from stagegap.exchange.labels import typed
 from stagegap.exchange.records import identity
-from stagegap.exchange.rows import Problems, read_rows
+from stagegap.exchange.rows import Problems, Row, read_rows, unguarded
+from stagegap.model.answer import Status
+from stagegap.model.cascade import Kind
 from stagegap.model.record import Json
+from stagegap.stages.protocol import Reply
+
+STATUS_WORDS: dict[Status, tuple[str, ...]] = {
+    Status.OK: ("ok", "success", "succeeded", "successful", "complete", "completed", "done", "finished", "stop", "200"),
+    Status.REPAIRED: ("repaired", "fixed"),
+    Status.UNPARSABLE: ("unparsable", "unparseable", "invalid", "malformed", "parse_error", "invalid_json", "length"),
+    Status.REFUSED: ("refused", "refusal", "declined", "content_filter", "filtered", "safety"),
+    Status.ERROR: ("error", "errored", "failed", "failure", "exception", "crashed", "400", "500"),
+    Status.INFRASTRUCTURE: (
+        "infrastructure", "timeout", "timed_out", "rate_limit", "rate_limited", "ratelimited", "unavailable",
+        "overloaded", "connection_error", "network_error", "408", "429", "502", "503", "504",
+    ),
+    Status.SKIPPED: ("skipped", "skip", "not_run", "not_applicable", "n/a"),
+    Status.BLOCKED: ("blocked", "upstream_failed", "upstream_error"),
+}  # fmt: skip
+"""What other programs write for how a call ended; case, blanks and hyphens make no difference."""
+_BY_WORD = {word: status for status, words in STATUS_WORDS.items() for word in words}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedFields:
-    """Which fields of a file of recorded outputs mean what."""
+    """Which fields of a file of recorded outputs mean what; None where the file does not say it."""
 
     record: str = "record"
     value: str = "value"
     status: str | None = None
+    latency_ms: str | None = None
+    tokens_in: str | None = None
+    tokens_out: str | None = None
+    cost: str | None = None
+    """US dollars."""
+    raw: str | None = None
+    """What came back before it was parsed."""
+    error: str | None = None
+    at: str | None = None
+    """When it was made: seconds since 1970, or ISO 8601."""
 
 
-def read_recorded(path: Path, fields: RecordedFields, *, stage: str) -> dict[str, Json]:
-    """The recorded value of each record; where the file has a field `stage`, only the rows of this stage.
+def read_recorded(path: Path, fields: RecordedFields, *, stage: str, kind: Kind) -> dict[str, Reply]:
+    """What was recorded for each record; where the file has a field `stage`, only the rows of this stage.
 
-    A row whose status is `skipped`, or whose value is null, is a skip: its value is None.
-    Raises: InputError for missing fields and doubled records.
+    A row whose status says so, or whose value is null, is a skip. Cells of CSV and Parquet files are read by the
+    declared kind: lists, objects, numbers and booleans as JSON. Whether a value fits its type is left to the stage.
+    Raises: InputError for missing fields, doubled records, unknown words for a status and odd numbers.
     """
     problems = Problems(path)
-    answers: dict[str, Json] = {}
+    endings = {ending.lower() for ending in path.suffixes}
+    replies: dict[str, Reply] = {}
     for row in read_rows(path):
-        missing = [name for name in (fields.record, fields.value) if name not in row.values]
+        missing = [name for name in _needed(row, fields) if name not in row.values]
         if missing:
             problems.add(row.line, f"The field {missing[0]!r} is missing.", near_names(missing[0], row.values))
         elif row.values.get("stage", stage) == stage:
             record = identity(row.values[fields.record])
-            if record in answers:
+            if record in replies:
                 problems.add(row.line, f"The record {record!r} has an output at stage {stage!r} already.")
-            skipped = fields.status is not None and row.values.get(fields.status) == "skipped"
-            answers[record] = None if skipped else row.values[fields.value]
+            try:
+                replies[record] = _reply(row.values, fields, kind=kind, endings=endings)
+            except ValueError as error:
+                problems.add(row.line, str(error))
     problems.raise_if_any()
-    return answers
+    return replies
+
+
+def _needed(row: Row, fields: RecordedFields) -> tuple[str, ...]:
+    """The value is not asked of a call that failed."""
+    failed = fields.status is not None and row.values.get(fields.status) not in (None, "", "ok")
+    named = [name for name in (fields.status,) if name]
+    return (fields.record, *named) if failed else (fields.record, fields.value, *named)
+
+
+def _reply(values: typed.Values, fields: RecordedFields, *, kind: Kind, endings: set[str]) -> Reply:
+    """What a row says. Raises: ValueError with one sentence."""
+    if ".csv" in endings:
+        values = {name: unguarded(value) if isinstance(value, str) else value for name, value in values.items()}
+    status = _status(values.get(fields.status)) if fields.status else Status.OK
+    value: Json = values.get(fields.value)
+    if isinstance(value, str) and endings & {".csv", ".parquet"}:
+        value = typed.value_of_cell(value, kind)
+    reply = Reply(
+        status=status,
+        value=value if status.has_value else None,
+        error=typed.text(values, fields.error) if fields.error else "",
+        raw=typed.text(values, fields.raw) if fields.raw else "",
+        latency_ms=typed.amount(values, fields.latency_ms) if fields.latency_ms else None,
+        tokens_in=typed.count(values, fields.tokens_in) if fields.tokens_in else None,
+        tokens_out=typed.count(values, fields.tokens_out) if fields.tokens_out else None,
+        cost=typed.amount(values, fields.cost) if fields.cost else None,
+        at=seconds(values.get(fields.at)) if fields.at else None,
+    )
+    return replace(reply, status=Status.SKIPPED) if status.has_value and value is None else reply
+
+
+def _status(word: Json) -> Status:
+    """How a call ended, in the words of whoever recorded it. Raises: ValueError with the words that are known."""
+    if word is None or word == "":
+        return Status.OK
+    plain = str(word).strip().lower().replace(" ", "_").replace("-", "_")
+    status = _BY_WORD.get(plain)
+    if status is None:
+        known = ", ".join(words[0] for words in STATUS_WORDS.values())
+        raise ValueError(f"The status {word!r} is none that is known. {near_names(plain, _BY_WORD)} In short: {known}.")
+    return status

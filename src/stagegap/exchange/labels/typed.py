@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from stagegap.exchange.rows import escaped
+from stagegap.exchange.rows import escaped, parse_json
+from stagegap.model.cascade import Kind
 from stagegap.model.record import Json
 
 Values = Mapping[str, Json]
@@ -50,6 +51,34 @@ def milliseconds(values: Values, name: str) -> int | None:
     if not 0 <= number <= MOST_MS or number != int(number):
         raise ValueError(f"The field {name!r} is a whole number of milliseconds, found {values.get(name)!r}.")
     return int(number)
+
+
+def amount(values: Values, name: str) -> float | None:
+    """A number from 0 on, or None where there is none. Raises: ValueError with one sentence."""
+    number = _number(values.get(name))
+    if number is not None and not 0 <= number < math.inf:
+        raise ValueError(f"The field {name!r} is a number from 0 on, found {values.get(name)!r}.")
+    return number
+
+
+def count(values: Values, name: str) -> int | None:
+    """A whole number from 0 on, or None where there is none. Raises: ValueError with one sentence."""
+    number = amount(values, name)
+    if number is not None and (number != int(number) or number > MOST_MS):
+        raise ValueError(f"The field {name!r} is a whole number from 0 on, found {values.get(name)!r}.")
+    return None if number is None else int(number)
+
+
+def value_of_cell(text: str, kind: Kind) -> Json:
+    """The value of a cell of a table: JSON for all kinds but label and text, what is no JSON as the text it is."""
+    if kind in (Kind.LABEL, Kind.TEXT):
+        return text
+    if not text:
+        return None
+    try:
+        return parse_json(text.lower() if kind is Kind.BOOLEAN else text)
+    except ValueError:
+        return text
 
 
 def refuse_large(value: Json) -> None:

@@ -12,7 +12,7 @@ from stagegap.model.answer import Status
 from stagegap.model.cascade import Stage
 from stagegap.runner.engines.protocol import Chunk, ChunkResult, Engine, Recipe
 from stagegap.runner.work import Work
-from stagegap.stages.protocol import AsyncStage, Inputs, Reply, StageCode
+from stagegap.stages.protocol import AsyncStage, Inputs, Recorded, Reply, StageCode
 
 CHUNK = 50
 """Calls that travel together at most."""
@@ -31,7 +31,9 @@ def spread(work: Work, engine: Engine, recipe: Recipe, *, margin_s: float = MARG
     dispatcher = _Dispatcher(engine, recipe, fingerprints, margin_s)
     stages = tuple(_wider(stage, work.codes[stage.name], engine.workers) for stage in work.cascade.stages)
     remote: dict[str, StageCode] = {
-        stage.name: _Remote(stage, work.codes[stage.name], dispatcher) for stage in work.cascade.stages
+        stage.name: code if isinstance(code, Recorded) else _Remote(stage, code, dispatcher)
+        for stage in work.cascade.stages
+        for code in (work.codes[stage.name],)
     }
     return replace(work, cascade=replace(work.cascade, stages=stages), codes=remote)
 

@@ -1,0 +1,144 @@
+"""What went wrong with a stage's own outputs before anything is said of their quality: which, how many, an example."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from stagegap.model.answer import Output, Status
+from stagegap.model.cascade import Cascade, Kind, Stage
+from stagegap.model.wording import counted, plural
+
+TroubleKind = Literal["errors", "do not fit", "name twice", "no row"]
+SMALL_SHARE = 0.05
+"""Share of a stage's calls up to which errors leave a verdict: then they are bad answers, counted aloud."""
+A_FEW = 0.05
+"""Share of a stage's calls beyond which answers that do not fit are said first, where they were not recorded."""
+NO_ROW = "no recorded output"
+"""The error of a recorded stage for a record that its file does not hold."""
+_UNFIT = "the recorded output does not fit: "
+_UNCALLED = (Status.SKIPPED, Status.BLOCKED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """One kind of trouble at one stage."""
+
+    stage: str
+    kind: TroubleKind
+    count: int
+    n: int
+    """Outputs of the stage, skipped and blocked ones aside."""
+    record: str
+    """The first record, by id, that shows it."""
+    sentence: str
+    forbids_verdict: bool = False
+    """More than a small share of the stage are errors: what its figures are worth is not known."""
+    next_step: str = ""
+
+
+def troubles(
+    cascade: Cascade, outputs: Mapping[str, Mapping[str, Output]], records: Collection[str]
+) -> tuple[Trouble, ...]:
+    """What is to be said first: what forbids a verdict, then the most frequent; `outputs` are the system's."""
+    wanted = frozenset(records)
+    found = [
+        trouble
+        for stage in cascade.stages
+        for trouble in _of_stage(
+            stage,
+            sorted(
+                (one for name, one in outputs.get(stage.name, {}).items() if name in wanted), key=lambda one: one.record
+            ),
+            noun=cascade.noun,
+        )
+    ]
+    return tuple(sorted(found, key=lambda one: (not one.forbids_verdict, -one.count, one.stage, one.kind)))
+
+
+def _of_stage(stage: Stage, outputs: Sequence[Output], *, noun: str) -> Iterator[Trouble]:
+    called = [one for one in outputs if one.status not in _UNCALLED]
+    n = len(called)
+    errors = [one for one in called if one.status is Status.ERROR]
+    unfit = [one for one in called if one.status is Status.UNPARSABLE]
+    absent = [one for one in called if one.status is Status.INFRASTRUCTURE and one.error == NO_ROW]
+    is_recorded = stage.uses == "recorded"
+    if errors:
+        yield _errors(stage.name, errors, n, is_recorded=is_recorded)
+    if unfit and (is_recorded or len(unfit) > A_FEW * n):
+        what = "recorded outputs" if is_recorded else "answers"
+        reason = unfit[0].error.removeprefix(_UNFIT) or "not of the declared type"
+        yield _trouble(
+            stage.name,
+            "do not fit",
+            unfit,
+            n,
+            f"{what} do not fit their type, for example {unfit[0].record}: {_ended(reason)}",
+        )
+    doubled = [(one, twice) for one in called if (twice := _twice(stage, one))] if is_recorded else []
+    if doubled:
+        first, twice = doubled[0]
+        yield _trouble(
+            stage.name,
+            "name twice",
+            [one for one, _ in doubled],
+            n,
+            f"recorded outputs name an id twice, for example {first.record}: {twice}.",
+        )
+    if absent:
+        yield _trouble(
+            stage.name,
+            "no row",
+            absent,
+            n,
+            f"{plural(noun, 2)} have no recorded output, for example {absent[0].record}.",
+        )
+
+
+def _trouble(stage: str, kind: TroubleKind, rows: Sequence[Output], n: int, rest: str) -> Trouble:
+    return Trouble(
+        stage=stage,
+        kind=kind,
+        count=len(rows),
+        n=n,
+        record=rows[0].record,
+        sentence=f"{stage}: {len(rows):,} of {n:,} {rest}",
+    )
+
+
+def _errors(stage: str, rows: Sequence[Output], n: int, *, is_recorded: bool) -> Trouble:
+    what = _ended(rows[0].error or "no message was recorded")
+    verb = "recorded outputs are errors" if is_recorded else "calls raised an error"
+    return Trouble(
+        stage=stage,
+        kind="errors",
+        count=len(rows),
+        n=n,
+        record=rows[0].record,
+        sentence=f"{stage}: {len(rows):,} of {n:,} {verb}, for example {rows[0].record}: {what}",
+        forbids_verdict=len(rows) > SMALL_SHARE * n,
+        next_step=(
+            f"Record the outputs of {stage} again, then `stagegap run`."
+            if is_recorded
+            else f"Mend the code of {stage}, then `stagegap run`: only {counted(len(rows), 'call')} and what rests on "
+            "them are made again."
+        ),
+    )
+
+
+def _ended(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def _twice(stage: Stage, output: Output) -> str:
+    """The first id that a recorded ranking names twice; empty where there is none."""
+    value = output.value
+    if stage.output.kind is not Kind.RANKING or not isinstance(value, Sequence) or isinstance(value, str):
+        return ""
+    seen: set[str] = set()
+    for name in value:
+        if str(name) in seen:
+            return str(name)
+        seen.add(str(name))
+    return ""
