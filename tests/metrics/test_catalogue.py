@@ -30,7 +30,7 @@ def compared(name: str, value: Json, wanted: Json, facts: tuple[str, ...] = ()) 
         ("set_f1", [], [], 1),
         ("set_f1", "no list", ["a"], 0),
         ("recall@2", ["a", "b", "c"], ["b", "c"], 0.5),
-        ("recall@2", ["a", "a", "c"], ["c"], 1),
+        ("recall@2", ["a", "a", "c"], ["c"], 0),  # a repeat holds its place
         ("recall@3", [{"id": "x", "title": "t"}], ["x"], 1),
         ("recall@3", ["a"], [], 1),
         ("recall@3", "a", ["a"], 0),
@@ -132,3 +132,11 @@ def test_a_metric_of_ones_own_must_give_a_score(result: object):
 )
 def test_every_metric_says_from_where_an_output_is_acceptable_and_why(name: str, bar: float):
     assert (metric(name).bar, bool(metric(name).why_bar)) == (bar, True)
+
+
+def test_an_id_that_a_recorded_ranking_repeats_holds_its_place_and_wins_nothing():
+    right = Answer(value=["b"])
+    assert metric("mrr").compare(["a", "a", "b"], right) == 1 / 3
+    assert metric("recall@2").compare(["a", "a", "b"], right) == 0
+    assert metric("recall@3").compare(["b", "b", "b"], right) == 1
+    assert metric("precision@2").compare(["b", "b"], right) == 0.5

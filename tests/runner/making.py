@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stagegap.model.answer import Output
+from stagegap.model.answer import Output, Status
 from stagegap.model.cascade import Cascade, Kind, Outcome, OutputType, Source, Stage
 from stagegap.model.record import Json, Record
 from stagegap.model.run import Cell
 from stagegap.runner import CellWork, Silent, Stop, Summary, Work, execute
 from stagegap.runner.execute import execute_async
-from stagegap.stages import Corpus, build
+from stagegap.stages import Corpus, Reply, build
 
 TEXT = OutputType(kind=Kind.TEXT)
 LABEL = OutputType(kind=Kind.LABEL, values=("long", "short"))
@@ -138,7 +138,10 @@ class Build:
                 stage,
                 folder=self.folder,
                 corpora=self.corpora,
-                recorded=self.recorded.get(stage.name),
+                recorded={
+                    record: Reply(value=value) if value is not None else Reply(status=Status.SKIPPED)
+                    for record, value in self.recorded.get(stage.name, {}).items()
+                },
                 environment=self.environment,
             )
             for stage in self.stages

@@ -49,9 +49,9 @@ def test_an_output_carries_key_and_latency(chain: Build, records: Records, memor
 
 def test_a_failure_blocks_what_rests_on_it_and_nothing_else(chain: Build, records: Records, memory: Memory) -> None:
     summary = run(chain.work(records("bad", "ab")), memory)
-    assert memory.of("size")["r0"].status is Status.UNPARSABLE
+    assert memory.of("size")["r0"].status is Status.ERROR
     blocked = memory.of("reply")["r0"]
-    assert (blocked.status, blocked.because, blocked.key) == (Status.BLOCKED, Status.UNPARSABLE, "")
+    assert (blocked.status, blocked.because, blocked.key) == (Status.BLOCKED, Status.ERROR, "")
     assert memory.values("reply")["r1"] == "ab is short"
     tally = summary.cells[0].tallies["reply"]
     assert (tally.total, tally.done, tally.errors, tally.calls) == (2, 2, 1, 1)

@@ -25,7 +25,7 @@ def test_an_exception_is_the_answer_of_that_record_with_the_line_it_came_from(py
     stage = python("def draft(text):\n    if not text:\n        raise ValueError('no\\ntext')\n    return text")
     fine, failed, again = stage.answer_batch([{"text": "a"}, {"text": ""}, {"text": "b"}])
     assert (fine, again) == (Reply(value="a"), Reply(value="b"))
-    assert failed.status is Status.UNPARSABLE
+    assert failed.status is Status.ERROR
     assert failed.error == "draft raised ValueError: no text (stages.py:3)"
     assert not failed.is_reusable
 
@@ -198,12 +198,17 @@ def test_a_function_that_yields_for_ever_is_taken_up_to_a_limit(python: Make) ->
     [
         ("if False:\n        yield text", "draft yielded nothing"),
         ("yield text\n    yield 3", "draft yielded: A text was expected, found 3."),
-        ("yield text\n    raise ValueError('no more')", "draft raised ValueError: no more (stages.py:3)"),
     ],
 )
 def test_candidates_that_are_none_are_named(python: Make, body: str, error: str) -> None:
     [reply] = python(f"def draft(text):\n    {body}\n").answer_batch([{"text": "a"}])
     assert (reply.status, reply.error) == (Status.UNPARSABLE, error)
+
+
+def test_what_is_raised_between_two_candidates_is_an_error(python: Make) -> None:
+    code = "def draft(text):\n    yield text\n    raise ValueError('no more')\n"
+    [reply] = python(code).answer_batch([{"text": "a"}])
+    assert (reply.status, reply.error) == (Status.ERROR, "draft raised ValueError: no more (stages.py:3)")
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,16 @@ LABEL = OutputType(kind=Kind.LABEL, values=("long", "short"))
 
 
 def recorded(stage: Stage, outputs: dict[str, object] | None, shop: Corpus) -> BatchStage:
-    return build(stage, folder=Path(), corpora={"shop": shop}, recorded=outputs, environment={})  # type: ignore[arg-type]
+    rows = outputs and {
+        name: value if isinstance(value, Reply) else Reply(value=value)  # type: ignore[arg-type]
+        for name, value in outputs.items()
+    }
+    return build(stage, folder=Path(), corpora={"shop": shop}, recorded=rows, environment={})
 
 
 def test_each_record_gets_what_was_recorded_for_it(make_stage: Callable[..., Stage], shop: Corpus) -> None:
-    stage = recorded(make_stage("recorded", LABEL), {"a": "long", "b": None, "c": "medium"}, shop)
+    rows: dict[str, object] = {"a": "long", "b": Reply(status=Status.SKIPPED), "c": "medium"}
+    stage = recorded(make_stage("recorded", LABEL), rows, shop)
     assert stage.reads_record
     given, skipped, odd, missing = stage.answer_batch([{"__record__": name} for name in "abcd"])
     assert given == Reply(value="long")

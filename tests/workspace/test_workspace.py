@@ -164,11 +164,16 @@ def test_failing_stage_is_a_named_failure_of_its_records(workspace: Workspace) -
     )
     run, _ = workspace.runs.new(None)
     outputs = {o.record: o for o in workspace.store.outputs(run.id, SYSTEM, "topic")}
-    assert outputs["q2"].status == "unparsable"
+    assert outputs["q2"].status == "error"
     assert "AssertionError" in outputs["q2"].error
     card = workspace.runs.scorecard("first")
     assert card is not None
-    assert card.stages[0].failures == {"unparsable": 2}
+    assert card.stages[0].failures == {"error": 2}
+    assert (card.verdict.kind, card.verdict.stage) == ("errors", None)
+    assert card.verdict.headline == f"No verdict: topic raised an error in 2 of {card.n_records} calls"
+    assert card.verdict.summary.endswith("for example q2: topic raised AssertionError (stages.py:6).")
+    assert card.verdict.advice.startswith("Mend the code of topic, then `stagegap run`")
+    assert not any(stage.gain.is_measured for stage in card.stages)
 
 
 class Gone(Silent):
@@ -187,7 +192,7 @@ def test_function_that_exits_fails_its_record_and_not_the_run(workspace: Workspa
     )
     run, _ = workspace.runs.new(None)
     outputs = {o.record: o for o in workspace.store.outputs(run.id, SYSTEM, "topic")}
-    assert (run.status, outputs["q2"].status) == (RunStatus.DONE, "unparsable")
+    assert (run.status, outputs["q2"].status) == (RunStatus.DONE, "error")
     assert "SystemExit" in outputs["q2"].error
 
 

@@ -134,10 +134,18 @@ def _leaves(value: Json, path: str) -> Iterator[tuple[str, object]]:
 
 def ids(value: Json) -> list[str]:
     """The ids of a ranking, each once, best first; documents count by their `id`."""
+    return list(dict.fromkeys(places(value)))
+
+
+def places(value: Json) -> list[str]:
+    """The ids of a ranking by place, best first: one that a recorded ranking repeats holds its place and wins nothing.
+
+    >>> places(["a", "a", "b"])
+    ['a', 'a', 'b']
+    """
     if isinstance(value, str) or not isinstance(value, Sequence):
         return []
-    names = [str(entry["id"]) if isinstance(entry, Mapping) and "id" in entry else str(entry) for entry in value]
-    return list(dict.fromkeys(names))
+    return [str(entry["id"]) if isinstance(entry, Mapping) and "id" in entry else str(entry) for entry in value]
 
 
 def recall_at(k: int) -> Callable[[Json, Answer], float]:
@@ -148,7 +156,7 @@ def recall_at(k: int) -> Callable[[Json, Answer], float]:
 
     def compare(value: Json, answer: Answer) -> float:
         relevant = set(ids(answer.value))
-        return len(relevant & set(ids(value)[:k])) / len(relevant) if relevant else 1.0
+        return len(relevant & set(places(value)[:k])) / len(relevant) if relevant else 1.0
 
     return compare
 
@@ -160,7 +168,7 @@ def precision_at(k: int) -> Callable[[Json, Answer], float]:
     """
 
     def compare(value: Json, answer: Answer) -> float:
-        relevant, given = set(ids(answer.value)), ids(value)[:k]
+        relevant, given = set(ids(answer.value)), places(value)[:k]
         if not relevant:
             return float(not given)
         return len(relevant & set(given)) / k
@@ -173,7 +181,7 @@ def reciprocal_rank(value: Json, answer: Answer) -> float:
 
     Where no id is relevant: 1 if nothing came back, otherwise 0.
     """
-    relevant, given = set(ids(answer.value)), ids(value)
+    relevant, given = set(ids(answer.value)), places(value)
     if not relevant:
         return float(not given)
     return next((1 / rank for rank, entry in enumerate(given, start=1) if entry in relevant), 0.0)

@@ -208,7 +208,7 @@ class _Function:
         """The reply for an exception: its type, its message and the line of the user's file it came through."""
         frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(self._path)]
         place = f" ({self._path.name}:{frames[-1].lineno})" if frames else ""
-        what = " ".join(f"{type(error).__name__}: {error}".split())[:MAX_ERROR]
+        what = " ".join(f"{type(error).__name__}: {error}".split()).strip(": ")[:MAX_ERROR]
         message = f"{self.call.__name__} raised {what}{place}"
         return Reply(status=Status.ERROR, error=message, is_reusable=False)
 

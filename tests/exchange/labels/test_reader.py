@@ -8,8 +8,9 @@ import pytest
 from exchange import material
 from stagegap.errors import InputError
 from stagegap.exchange.labels import Known, RecordedFields, read_labels, read_recorded
-from stagegap.model.answer import Answer, Fact
+from stagegap.model.answer import Answer, Fact, Status
 from stagegap.model.cascade import Cascade, Kind, Outcome, OutputType, Source, Stage
+from stagegap.stages import Reply
 
 CASCADE = Cascade(
     name="mail",
@@ -178,11 +179,12 @@ def test_recorded_outputs_are_those_of_the_stage_and_null_is_a_skip(tmp_path: Pa
         {"record": "m1", "stage": "draft", "value": "Hi", "how": "ok"},
     )
     fields = RecordedFields(status="how")
-    assert read_recorded(path, fields, stage="route") == {"m1": "orders", "m2": None}
+    found = read_recorded(path, fields, stage="route", kind=Kind.LABEL)
+    assert found == {"m1": Reply(value="orders"), "m2": Reply(status=Status.SKIPPED)}
 
 
 def test_doubled_and_incomplete_recorded_rows_are_refused(tmp_path: Path) -> None:
     path = written(tmp_path, {"record": "m1", "value": 1}, {"record": "m1", "value": 2}, {"record": "m2", "valu": 1})
     with pytest.raises(InputError) as caught:
-        read_recorded(path, RecordedFields(), stage="route")
+        read_recorded(path, RecordedFields(), stage="route", kind=Kind.NUMBER)
     assert [problem.line for problem in caught.value.problems] == [2, 3]
