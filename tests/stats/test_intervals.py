@@ -1,16 +1,18 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
-from scipy.stats import t as student
 from statsmodels.stats.proportion import proportion_confint
 
-from stagegap.stats.intervals import mean_t, paired_difference, predicted_total, wilson
+from stagegap.stats.clusters import clusters
+from stagegap.stats.intervals import mean_of, mean_t, paired_difference, predicted_total, wilson
+from stagegap.stats.spread import spread
 
 
 @given(st.integers(1, 500), st.data())
@@ -28,9 +30,10 @@ def test_wilson_of_all_right_has_a_width():
 
 
 def test_wilson_on_a_smaller_effective_number_is_wider_but_keeps_the_true_n():
-    found = wilson(0.8, n=100, effective_n=20, clusters=10)
-    assert found.low < wilson(0.8, n=100).low
-    assert (found.n, found.clusters) == (100, 10)
+    tens = spread(np.repeat([1.0, 1, 1, 1, 0, 1, 1, 1, 1, 0], 10), np.arange(100) // 10)
+    found = wilson(0.8, n=100, within=tens)
+    assert found.low < wilson(0.8, n=100, effective_n=tens.effective_n).low < wilson(0.8, n=100).low
+    assert (found.n, found.clusters, found.method[:24]) == (100, 10, "Wilson, effective n 10; ")
 
 
 def test_wilson_of_no_record_is_too_few():
@@ -96,28 +99,27 @@ def test_paired_difference_on_an_effective_number_has_the_limits_of_so_many_reco
     up = data.draw(st.integers(0, n))
     down = data.draw(st.integers(0, n - up))
     worth = data.draw(st.integers(1, n))
-    together = paired_difference(up=up / n, down=down / n, n=n, effective_n=worth)
+    sure = replace(spread(np.array([0.0, 1.0]), np.arange(2)), n=10**9, effective_n=worth)
+    together = paired_difference(up=up / n, down=down / n, n=n, within=sure)
     alone = paired_difference(up=up / n, down=down / n, n=worth)
-    assert (together.low, together.high) == (alone.low, alone.high)
+    assert (together.low, together.high) == pytest.approx((alone.low, alone.high), abs=1e-6)
     assert (together.n, alone.n) == (n, worth)
-    assert together.high - together.low >= (whole := paired_difference(up=up / n, down=down / n, n=n)).high - whole.low
 
 
-@pytest.mark.parametrize(("clusters", "level"), [(2, 0.95), (10, 0.95), (10, 0.9), (400, 0.95)])
-def test_paired_difference_of_clusters_has_students_quantile(clusters: int, level: float):
+@pytest.mark.parametrize(("clusters", "level"), [(3, 0.95), (10, 0.95), (10, 0.9), (400, 0.95)])
+def test_paired_difference_of_clusters_has_the_quantile_of_their_spread(clusters: int, level: float):
+    values = np.repeat(np.random.default_rng(clusters).random(clusters), 3) + np.tile([0.1, 0.5, 0.7], clusters)
+    within = replace(spread(values, np.arange(3 * clusters) // 3), effective_n=100.0)
     # With nothing moved the limits are -/+ q^2 / (n + q^2), so the quantile can be read off them.
-    high = paired_difference(up=0.0, down=0.0, n=900, effective_n=100, clusters=clusters, level=level).high
-    assert math.sqrt(100 * high / (1 - high)) == pytest.approx(student.ppf((1 + level) / 2, clusters - 1), rel=1e-6)
+    high = paired_difference(up=0.0, down=0.0, n=900, within=within, level=level).high
+    assert math.sqrt(100 * high / (1 - high)) == pytest.approx(within.quantile(level), rel=1e-6)
 
 
 def test_one_cluster_has_no_interval():
     reason = "too few: all 9 records belong to one cluster"
-    assert wilson(0.5, n=9, effective_n=1, clusters=1).method == reason
-    assert paired_difference(up=0.1, down=0.0, n=9, effective_n=1, clusters=1).method == reason
-
-
-def test_clusters_bring_students_quantile():
-    assert wilson(0.5, n=100, clusters=10).high > wilson(0.5, n=100).high
+    units = clusters(["a"] * 9)
+    assert mean_of(np.array([0.0, 1.0] * 4 + [1.0]), units).method == reason
+    assert mean_of(np.linspace(0.1, 0.9, 9), units).method == reason
 
 
 def test_predicted_total_holds_the_next_total_as_often_as_it_says():
@@ -148,6 +150,6 @@ def test_equal_values_have_no_t_interval():
 
 def test_clusters_widen_the_t_interval_and_one_cluster_has_none():
     values = np.array([0.1, 0.1, 0.5, 0.5, 0.9, 0.9])
-    together = mean_t(values, effective_n=3.0, clusters=3)
-    assert together.high - together.low > 2 * (mean_t(values).high - mean_t(values).low)
-    assert mean_t(values, clusters=1).method == "too few: all 6 values belong to one cluster"
+    together = mean_t(values, within=spread(values, np.array([0, 0, 1, 1, 2, 2])))
+    assert together.high - together.low > 1.1 * (mean_t(values).high - mean_t(values).low)
+    assert together.method == "Student t of clusters; only 3 clusters, the interval may be too narrow"

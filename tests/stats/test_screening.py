@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from stagegap.stats.clusters import Clusters
-from stagegap.stats.significance import above_p, mean, mean_p, share, trend
+from stagegap.stats.intervals import wilson_of
+from stagegap.stats.significance import above_p, mean, mean_p, trend
 
 
 def alone(n: int) -> Clusters:
@@ -52,10 +53,10 @@ def test_tolerance_is_claimed_to_be_exceeded_in_at_most_5_percent(linked: float)
 
 def test_share_of_linked_records_is_wider() -> None:
     hits = np.repeat([1.0, 0.0, 0.0, 1.0, 0.0] * 10, 2)
-    linked, single = share(hits, in_pairs(100)), share(hits, alone(100))
+    linked, single = wilson_of(hits, in_pairs(100)), wilson_of(hits, alone(100))
     assert linked.high - linked.low > single.high - single.low
     assert (linked.n, linked.clusters, single.clusters) == (100, 50, None)
-    assert not share(np.full(4, np.nan), alone(4)).is_measured
+    assert not wilson_of(np.full(4, np.nan), alone(4)).is_measured
 
 
 def test_mean_of_independent_records_is_students_t() -> None:

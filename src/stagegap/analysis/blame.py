@@ -10,7 +10,7 @@ import numpy as np
 
 from stagegap.analysis import evidence as ev
 from stagegap.analysis.contest import Contest, contest, drawn_gains
-from stagegap.analysis.gains import SYSTEM_OUTCOME, Gains, ceiling_of, gains, staircase
+from stagegap.analysis.gains import Gains, ceiling_of, gains, staircase
 from stagegap.analysis.verdict import ENOUGH_RECORDS
 from stagegap.attribution.faults import error_parts, hazard_column
 from stagegap.attribution.swaps import is_chain, staircase_order
@@ -200,7 +200,7 @@ def _ranks(drawn: Resamples, won: Gains, *, is_measured: bool) -> tuple[tuple[in
         return (1,) * k, (k,) * k
     table = won.table
     values = table[~np.isnan(table).any(axis=1)].mean(axis=0)
-    ranks = rank_sets(values, drawn_gains(drawn, won), units=drawn.units(SYSTEM_OUTCOME))
+    ranks = rank_sets(values, drawn_gains(drawn, won), rows=table, codes=drawn.clusters.codes)
     return ranks.best, ranks.worst
 
 

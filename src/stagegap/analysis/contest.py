@@ -117,7 +117,7 @@ def outlook(resamples: Resamples, gains: Gains, *, rng: np.random.Generator) -> 
     values = table[known].mean(axis=0)
     drawn = drawn_gains(resamples, gains)
     units = resamples.units(SYSTEM_OUTCOME)
-    ranks = rank_sets(values, drawn, units=units)
+    ranks = rank_sets(values, drawn, rows=table, codes=resamples.clusters.codes)
     pilot = Pilot(gains=values, drawn=drawn, n=int(known.sum()), units=units)
     return Outlook(
         best=ranks.best,

@@ -15,9 +15,10 @@ from stagegap.metrics import score
 from stagegap.model.answer import Output, Status
 from stagegap.model.cascade import Cascade
 from stagegap.model.estimate import Estimate, unmeasured
-from stagegap.stats.clusters import Clusters, clusters, effective_n
-from stagegap.stats.intervals import mean_t
+from stagegap.stats.clusters import Clusters, clusters
+from stagegap.stats.intervals import mean_t, one_cluster
 from stagegap.stats.resample import Resamples, resample
+from stagegap.stats.spread import spread
 
 Floats = NDArray[np.float64]
 STEPS = 10
@@ -242,7 +243,6 @@ def _money(values: Floats, units: Clusters) -> Estimate:
     """US dollars a record, or that a price is unknown."""
     if np.isnan(values).any():
         return unmeasured("not measured: the cost of a call is unknown", n=len(values))
-    cluster_count = None if units.are_records else units.count
-    return mean_t(
-        values, effective_n=effective_n(values, units.codes) if len(values) > 1 else None, clusters=cluster_count
-    )
+    if units.are_records:
+        return mean_t(values)
+    return mean_t(values, within=spread(values, units.codes)) if units.count > 1 else one_cluster(len(values))

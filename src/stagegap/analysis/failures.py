@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +16,8 @@ from stagegap.model.answer import Answer, Output, Reference, Status
 from stagegap.model.cascade import Cascade, Kind
 from stagegap.model.failure import Failure
 from stagegap.model.record import Json, Record
-from stagegap.stats.clusters import Clusters, distinct, effective_n
-from stagegap.stats.intervals import wilson
+from stagegap.stats.clusters import Clusters
+from stagegap.stats.intervals import wilson_of
 
 MOST_ROWS = 200
 LINE = 160
@@ -226,14 +226,7 @@ def slice_rows(
         if not len(here) or len(here) == int(known.sum()):
             continue
         values, codes = failed[here], clusters.codes[here]
-        n_eff = effective_n(values, codes)
-        rate = wilson(
-            float(values.mean()),
-            n=len(here),
-            effective_n=n_eff,
-            clusters=None if clusters.are_records else distinct(codes),
-            method="Wilson" if clusters.are_records else f"Wilson, effective n {n_eff:.0f}",
-        )
+        rate = wilson_of(values, replace(clusters, codes=codes))
         rows.append(
             SliceRow(
                 group=group,

@@ -200,7 +200,8 @@ def _ranks(names: Sequence[str], drawn: Resamples) -> dict[str, tuple[int, int]]
         return {}
     values = np.array([drawn.point(name) for name in names])
     means = np.stack([drawn.means[name] for name in names], axis=1)
-    ranks = rank_sets(values, means, units=drawn.units(names[0]))
+    rows = np.stack([drawn.columns[name] for name in names], axis=1)
+    ranks = rank_sets(values, means, rows=rows, codes=drawn.clusters.codes)
     return {name: (ranks.best[i], ranks.worst[i]) for i, name in enumerate(names)}
 
 

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stagegap.attribution.faults import account, error_parts
 from stagegap.model.estimate import Estimate
-from stagegap.stats.clusters import Clusters, clusters, distinct, effective_n
-from stagegap.stats.intervals import wilson
+from stagegap.stats.clusters import Clusters, clusters
+from stagegap.stats.intervals import wilson, wilson_of
 from stagegap.stats.resample import resample
 
 Floats = NDArray[np.float64]
@@ -216,14 +216,5 @@ def _booked(
         "first fault": columns[f"first fault {planted.stage}"],
         "parts": columns[f"parts {planted.stage}"],
     }
-    codes = units.codes[rows]
-    count = None if units.are_records else distinct(codes)
-    return {
-        method: wilson(
-            min(1.0, max(0.0, float(column.mean()))) if n else 0.0,
-            n=n,
-            effective_n=effective_n(column, codes) if n else None,
-            clusters=count if n else None,
-        )
-        for method, column in shares.items()
-    }
+    here = replace(units, codes=units.codes[rows])
+    return {method: wilson_of(column, here) for method, column in shares.items()}

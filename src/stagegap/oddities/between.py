@@ -12,7 +12,8 @@ from stagegap.oddities.card import MOST_RECORDS, Detector, Family, Finding
 from stagegap.oddities.columns import Codes, Floats, Hashes, RunColumns, StageColumns
 from stagegap.oddities.sentences import beyond, claim, figure, occurrence
 from stagegap.stats.clusters import Clusters
-from stagegap.stats.significance import excess_p, share
+from stagegap.stats.intervals import wilson_of
+from stagegap.stats.significance import excess_p
 from stagegap.tables import figures
 
 MASKED = 0.05
@@ -50,8 +51,8 @@ def _against_all(run: RunColumns) -> Iterator[Finding | None]:
         looked = np.where(np.isnan(agreed), np.nan, failed)
         p = excess_p(looked, plain, run.units)
         here, rest = (
-            share(np.where(plain, failed, np.nan), run.units),
-            share(np.where(plain, np.nan, looked), run.units),
+            wilson_of(np.where(plain, failed, np.nan), run.units),
+            wilson_of(np.where(plain, np.nan, looked), run.units),
         )
         hits = np.where(plain, failed, np.nan)
         words = f"Where everybody agrees and its input is right, {name} is wrong on {figure(here)}" if here.n else ""
@@ -155,7 +156,7 @@ def _shift(run: RunColumns) -> Iterator[Finding]:
         p = min(1.0, 2 * min(excess_p(middle, inside, units), excess_p(middle, ~inside, units)))
         yield claim(
             "",
-            share(np.where(inside, middle, np.nan), units),
+            wilson_of(np.where(inside, middle, np.nan), units),
             p,
             f"Half of the {len(now):,} {many} that are not in run {run.earlier.run} have more than {_middle(now)} "
             f"characters in {name}; of the {len(then):,} that only that run has, half have more than {_middle(then)}.",

@@ -18,7 +18,9 @@ from stagegap.oddities.columns import Floats, LearningCurve, RunColumns
 from stagegap.oddities.sentences import claim, figure
 from stagegap.stats.clusters import Clusters, distinct
 from stagegap.stats.distributions import normal_cdf, t_cdf, t_quantile
-from stagegap.stats.significance import mean, share, standard_error
+from stagegap.stats.intervals import wilson_of
+from stagegap.stats.significance import mean
+from stagegap.stats.spread import spread
 from stagegap.tables import figures
 
 BOOTSTRAPS = 200
@@ -159,11 +161,12 @@ def _two_way(values: Floats, units: Clusters) -> tuple[Estimate, float]:
     by_record, by_seed = values.mean(axis=0), np.nanmean(values, axis=1)
     known = ~np.isnan(by_record)
     n, count, seeds = int(known.sum()), distinct(units.codes[known]), len(by_seed)
-    v_records = standard_error(by_record, units) ** 2
+    within = spread(by_record[known], units.codes[known])
+    v_records = within.variance
     v_seeds = float(by_seed.var(ddof=1)) / seeds
     value, error = float(by_record[known].mean()), math.sqrt(v_records + v_seeds)
-    spread = v_records**2 / (count - 1) + v_seeds**2 / (seeds - 1)
-    df = (v_records + v_seeds) ** 2 / spread if spread > 0 else 1.0
+    doubt = v_records**2 / within.freedom + v_seeds**2 / (seeds - 1)
+    df = (v_records + v_seeds) ** 2 / doubt if doubt > 0 else 1.0
     half = t_quantile(0.975, df) * error
     estimate = Estimate(
         value=value, low=value - half, high=value + half, n=n, method="Student t of records and seeds",
@@ -287,7 +290,7 @@ def _plot(run: RunColumns, curve: LearningCurve) -> Plot:
             Mark(
                 name=f"{size:,}",
                 x=float(size),
-                y=share(errors, run.units) if whole else mean(errors, run.units),
+                y=wilson_of(errors, run.units) if whole else mean(errors, run.units),
                 expected=law.at(size),
                 other=None if math.isnan(train) else _exactly(train, n=size),
             )

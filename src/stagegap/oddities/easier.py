@@ -12,7 +12,8 @@ from stagegap.oddities.card import Detector, Family, Finding, Mark, Plot, places
 from stagegap.oddities.columns import Floats, RunColumns, StageColumns
 from stagegap.oddities.expected import calibration_curve
 from stagegap.oddities.sentences import claim, figure
-from stagegap.stats.significance import mean, mean_p, share, trend
+from stagegap.stats.intervals import wilson_of
+from stagegap.stats.significance import mean, mean_p, trend
 
 RELEVANT = 0.03
 """Points by which the easier ones must be worse."""
@@ -67,7 +68,7 @@ def _inverted(run: RunColumns, stage: StageColumns, hard: Floats, words: str, *,
     slope, p = trend(failed, -hard, run.units)
     if not slope.is_measured:
         return
-    worse, better = (share(np.where(part, failed, np.nan), run.units) for part in (easy, tough))
+    worse, better = (wilson_of(np.where(part, failed, np.nan), run.units) for part in (easy, tough))
     difference = worse.value - better.value
     yield claim(
         stage.name, slope, p if difference >= RELEVANT else 1.0,
@@ -98,7 +99,7 @@ def _levels(run: RunColumns, failed: Floats, hard: Floats, known: np.ndarray[tup
     else:
         parts = [known & (hard == level) for level in levels.tolist()]
     marks = tuple(
-        Mark(name=f"{place} of {len(parts)}", y=share(np.where(part, failed, np.nan), run.units))
+        Mark(name=f"{place} of {len(parts)}", y=wilson_of(np.where(part, failed, np.nan), run.units))
         for place, part in enumerate(parts, start=1)
         if part.any()
     )
@@ -117,7 +118,7 @@ def _sure_and_wrong(run: RunColumns) -> Iterator[Finding]:
         yield claim(
             name, mean_excess, mean_p(excess, run.units),
             f"Where people agree quickly and {name} is at least 90% sure, it is wrong on "
-            f"{figure(share(failed, run.units))} of {mean_excess.n:,}; its confidence promises "
+            f"{figure(wilson_of(failed, run.units))} of {mean_excess.n:,}; its confidence promises "
             f"{figure(mean(np.where(easy, 1 - stage.confidence, np.nan), run.units))}.",
             positions=places(failed, order=stage.confidence), count=int(np.nansum(failed)),
             plot=calibration_curve(run, stage),

@@ -17,8 +17,9 @@ from stagegap.oddities.columns import Floats, RunColumns, StageColumns
 from stagegap.oddities.sentences import claim, figure, lead_over
 from stagegap.people.agreement import COUNTABLE
 from stagegap.stats.clusters import distinct
+from stagegap.stats.intervals import wilson_of
 from stagegap.stats.paired import sign_flip_p
-from stagegap.stats.significance import mean, mean_p, share, trend
+from stagegap.stats.significance import mean, mean_p, trend
 from stagegap.tables import figures
 
 BINS = 10
@@ -35,8 +36,8 @@ def anchors(run: RunColumns, name: str) -> Plot | None:
     exact = Estimate(value=guess, low=guess, high=guess, n=int(known.sum()), method="exact")
     marks = [
         Mark(name=f"guessing, 1 of {len(stage.answers)}", y=exact),
-        Mark(name=f"always {common!r}", y=share(always, run.units)),
-        Mark(name=name, y=share(np.where(known, stage.good, np.nan), run.units)),
+        Mark(name=f"always {common!r}", y=wilson_of(always, run.units)),
+        Mark(name=name, y=wilson_of(np.where(known, stage.good, np.nan), run.units)),
     ]
     marks += [Mark(name="people", y=row.person) for row in run.rows if row.stage == name and row.person.is_measured]
     if name in run.people:
@@ -80,7 +81,7 @@ def calibration_curve(run: RunColumns, stage: StageColumns) -> Plot:
     for place in range(BINS):
         inside = (bins == place) & (stage.confidence >= 0) & ~np.isnan(stage.good)
         if inside.any():
-            right = share(np.where(inside, stage.good, np.nan), run.units)
+            right = wilson_of(np.where(inside, stage.good, np.nan), run.units)
             sure = float(stage.confidence[inside].mean())
             marks.append(Mark(name=f"{figures.share(sure)} sure", y=right, expected=sure, x=sure))
     return Plot(
@@ -110,8 +111,8 @@ def _below_prior(run: RunColumns) -> Iterator[Finding]:
         lost = mean(loss, run.units)
         yield claim(
             stage.name, lost, _one_sided(loss, run),
-            f"{stage.name} is right on {figure(share(np.where(known, stage.good, np.nan), run.units))}; always "
-            f"answering {common!r} would be right on {figure(share(always, run.units))} of the same "
+            f"{stage.name} is right on {figure(wilson_of(np.where(known, stage.good, np.nan), run.units))}; always "
+            f"answering {common!r} would be right on {figure(wilson_of(always, run.units))} of the same "
             f"{int(known.sum()):,} {plural(run.cascade.noun, 2)}.",
             positions=places((loss == 1).astype(np.float64)), count=int((loss == 1).sum()),
             plot=anchors(run, stage.name),
@@ -138,7 +139,7 @@ def _calibration(run: RunColumns) -> Iterator[Finding]:
         mean_gap = mean(gap, run.units)
         p = min(1.0, 2 * min(mean_p(gap - EXPECTED_RELEVANT, run.units), mean_p(-gap - EXPECTED_RELEVANT, run.units)))
         sure = mean(np.where(known, stage.confidence, np.nan), run.units)
-        right = share(np.where(known, stage.good, np.nan), run.units)
+        right = wilson_of(np.where(known, stage.good, np.nan), run.units)
         wrong = np.where(known & (stage.good == 0), 1.0, 0.0)
         yield Finding(
             stage=stage.name, statistic=mean_gap, scale="points", p=p,

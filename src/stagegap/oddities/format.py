@@ -12,8 +12,8 @@ from stagegap.model.cascade import Kind
 from stagegap.oddities.card import Detector, Family, Finding, places
 from stagegap.oddities.columns import Floats, RunColumns, StageColumns
 from stagegap.oddities.sentences import beyond, figure, occurrence, share_of
+from stagegap.stats.intervals import wilson_of
 from stagegap.stats.paired import sign_flip_p
-from stagegap.stats.significance import share
 
 _LISTS = {
     "en": """the and is are was of to that this with for you your have has not it we our i my will can be from would
@@ -97,7 +97,7 @@ def _both_ways(run: RunColumns, stage: StageColumns, mended: Floats) -> str:
     """Say the score with mended answers as they are now, and as what came: not usable."""
     if not np.nansum(mended) or not (~np.isnan(stage.score)).any():
         return ""
-    after, before = share(stage.good, run.units), share(np.where(mended == 1, 0.0, stage.good), run.units)
+    after, before = wilson_of(stage.good, run.units), wilson_of(np.where(mended == 1, 0.0, stage.good), run.units)
     return f" Acceptable after mending {figure(after)}, as it came {figure(before)}."
 
 
@@ -166,7 +166,7 @@ def _drift(run: RunColumns) -> Iterator[Finding]:
             both = ~np.isnan(moved)
             if both.sum() < FEWEST_TEXTS:
                 continue
-            now, was = (share(np.where(both, flags, np.nan), run.units) for flags in (hits, before))
+            now, was = (wilson_of(np.where(both, flags, np.nan), run.units) for flags in (hits, before))
             yield Finding(
                 stage=name,
                 subject=what,

@@ -15,7 +15,8 @@ from stagegap.model.wording import plural
 from stagegap.oddities.card import Detector, Family, Finding, places
 from stagegap.oddities.columns import Codes, Floats, RunColumns
 from stagegap.oddities.sentences import claim, figure, occurrence
-from stagegap.stats.significance import excess_p, share, trend
+from stagegap.stats.intervals import wilson_of
+from stagegap.stats.significance import excess_p, trend
 from stagegap.tables import figures
 
 GRAM = 5
@@ -119,7 +120,7 @@ def _copies(run: RunColumns) -> Iterator[Finding | None]:
     for name in sorted(leaks.trained):
         good = run.stages[name].good
         looked = np.where(np.isnan(hits), np.nan, good)
-        alike, others = (share(np.where(hits == is_copy, good, np.nan), run.units) for is_copy in (1.0, 0.0))
+        alike, others = (wilson_of(np.where(hits == is_copy, good, np.nan), run.units) for is_copy in (1.0, 0.0))
         yield claim(
             name, alike, excess_p(looked, hits == 1, run.units),
             f"{name} learned from {leaks.split}: right on {figure(alike)} of the {alike.n:,} that it may have seen, "
@@ -148,7 +149,7 @@ def _answer_inside(run: RunColumns) -> Iterator[Finding | None]:
 
 def _one_field(run: RunColumns) -> Iterator[Finding | None]:
     for (name, what), hits in run.leaks.telling.items() if run.leaks else ():
-        right = share(hits, run.units)
+        right = wilson_of(hits, run.units)
         if right.n < FEWEST or not right.is_measured:
             continue
         reference = run.stages[name].reference

@@ -14,7 +14,8 @@ from stagegap.oddities.columns import RunColumns
 from stagegap.oddities.expected import best_share, calibration_curve
 from stagegap.oddities.sentences import beyond, claim, figure, occurrence
 from stagegap.people.agreement import COUNTABLE, is_weak, weak_sentence
-from stagegap.stats.significance import mean, mean_p, share
+from stagegap.stats.intervals import wilson_of
+from stagegap.stats.significance import mean, mean_p
 from stagegap.tables import figures
 
 FEWEST = 30
@@ -100,7 +101,7 @@ def _sure_where_split(run: RunColumns) -> Iterator[Finding]:
         yield claim(
             name, mean_excess, mean_p(excess - RELEVANT, run.units),
             f"Where people disagree, {name} is {figure(mean(sure, run.units))} sure and right on "
-            f"{figure(share(right, run.units))} of {mean_excess.n:,} {plural(run.cascade.noun, mean_excess.n)}.",
+            f"{figure(wilson_of(right, run.units))} of {mean_excess.n:,} {plural(run.cascade.noun, mean_excess.n)}.",
             positions=places((known & (stage.good == 0)).astype(np.float64), order=stage.confidence),
             count=int((known & (stage.good == 0)).sum()), plot=calibration_curve(run, stage),
         )  # fmt: skip

@@ -11,9 +11,10 @@ from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.wording import plural
 from stagegap.oddities.card import Finding, Plot, Scale, places
 from stagegap.oddities.columns import Floats, RunColumns
-from stagegap.stats.clusters import Clusters
-from stagegap.stats.distributions import normal_cdf
-from stagegap.stats.significance import above_p, share, standard_error
+from stagegap.stats.clusters import Clusters, distinct
+from stagegap.stats.intervals import wilson_of
+from stagegap.stats.significance import above_p
+from stagegap.stats.spread import spread
 from stagegap.tables import figures
 
 
@@ -64,7 +65,7 @@ def _of_share(
     run: RunColumns, stage: str, hits: Floats, sentence: str, *, order: Floats | None, subject: str
 ) -> Finding | None:
     """A share with its records, not tested; None without a record."""
-    rate = share(hits, run.units)
+    rate = wilson_of(hits, run.units)
     if not rate.n:
         return None
     count = int(np.nansum(hits))
@@ -108,10 +109,17 @@ def claim(
 
 def lead_over(values: Floats, others: Floats, units: Clusters) -> tuple[Estimate, float]:
     """How far one mean lies above another of other records, and the one-sided p that it does not."""
-    error = math.hypot(standard_error(values, units), standard_error(others, units))
-    lead, n = float(np.nanmean(values) - np.nanmean(others)), int((~np.isnan(values)).sum())
-    if not error > 0:
+    here, rest = ~np.isnan(values), ~np.isnan(others)
+    lead, n = float(np.nanmean(values) - np.nanmean(others)), int(here.sum())
+    codes = np.concatenate([units.codes[here], units.codes[rest]])
+    if n < 2 or rest.sum() < 2 or distinct(codes) < 2:
         return unmeasured("too few: nothing varies", n=n), math.nan
-    half = 1.96 * error
-    estimate = Estimate(value=lead, low=lead - half, high=lead + half, n=n, method="normal, two samples")
-    return estimate, 1 - normal_cdf(lead / error)
+    away = np.concatenate([values[here] - values[here].mean(), others[rest] - others[rest].mean()])
+    within = spread(away, codes, weights=np.repeat([1 / n, -1 / int(rest.sum())], [n, int(rest.sum())]))
+    if not within.error > 0:
+        return unmeasured("too few: nothing varies", n=n), math.nan
+    half = within.quantile(0.95) * within.error
+    estimate = Estimate(
+        value=lead, low=lead - half, high=lead + half, n=n, method=f"Student t, two samples{within.note}"
+    )
+    return estimate, within.tail(lead / within.error)

@@ -15,8 +15,9 @@ from stagegap.model.failure import Failure
 from stagegap.model.notes import TagEvent
 from stagegap.model.record import Json
 from stagegap.model.wording import counted, sentence
-from stagegap.stats.clusters import clusters, effective_n
-from stagegap.stats.intervals import mean_t, paired_difference, product, wilson
+from stagegap.stats.clusters import clusters
+from stagegap.stats.intervals import mean_t, one_cluster, paired_difference, product, wilson_of
+from stagegap.stats.spread import spread
 
 Floats = NDArray[np.float64]
 
@@ -170,15 +171,7 @@ def _row(tag: str, own: OwnTags, read: Sequence[Failure], rate: Estimate) -> Tag
 def _mean(values: Floats, units: Sequence[str]) -> Estimate:
     if not len(values):
         return unmeasured("too few: nothing is tagged")
-    grouped = clusters(units)
-    n_eff = effective_n(values, grouped.codes)
-    return wilson(
-        float(values.mean()),
-        n=len(values),
-        effective_n=n_eff,
-        clusters=None if grouped.are_records else grouped.count,
-        method="Wilson" if grouped.are_records else f"Wilson, effective n {n_eff:.0f}",
-    )
+    return wilson_of(values, clusters(units))
 
 
 def _mean_win(values: Floats, units: Sequence[str]) -> Estimate:
@@ -186,11 +179,13 @@ def _mean_win(values: Floats, units: Sequence[str]) -> Estimate:
     if ((values == 0) | (values == 1)).all():
         return _mean(values, units)
     grouped = clusters(units)
-    n_eff, count = effective_n(values, grouped.codes), None if grouped.are_records else grouped.count
+    if grouped.count < 2:
+        return one_cluster(len(values))
+    within = None if grouped.are_records else spread(values, grouped.codes)
     up, down = float((values > 0).mean()), float((values < 0).mean())
     if (np.abs(values) == (values != 0)).all():
-        return paired_difference(up=up, down=down, n=len(values), effective_n=n_eff, clusters=count)
-    return mean_t(values, effective_n=n_eff, clusters=count)
+        return paired_difference(up=up, down=down, n=len(values), within=within)
+    return mean_t(values, within=within)
 
 
 def _headline(stage: str, noun: str, failures: int, n: int, read: int, rows: Sequence[TagRow]) -> str:

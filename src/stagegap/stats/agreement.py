@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stagegap.model.estimate import Estimate, unmeasured
-from stagegap.stats.clusters import distinct, few_clusters
+from stagegap.stats.clusters import distinct
 from stagegap.stats.resample import expanded_tail
 
 Floats = NDArray[np.float64]
@@ -260,7 +260,7 @@ def _from_draws(value: float, drawn: Floats, *, n: int, count: int, level: float
         low=min(float(low), value),
         high=max(float(high), value),
         n=n,
-        method=f"item bootstrap, expanded percentile, {len(drawn)} resamples{few_clusters(count)}",
+        method=f"item bootstrap, expanded percentile, {len(drawn)} resamples",
         level=level,
         clusters=None if count == n else count,
     )

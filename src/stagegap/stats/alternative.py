@@ -10,9 +10,9 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from stagegap.stats.clusters import clustered_error, clusters, distinct
-from stagegap.stats.distributions import t_cdf
+from stagegap.stats.clusters import clusters, distinct
 from stagegap.stats.significance import benjamini_yekutieli
+from stagegap.stats.spread import spread
 
 FEWEST_ANNOTATORS = 3
 FEWEST_ITEMS = 30
@@ -142,10 +142,10 @@ def _below(values: NDArray[np.float64], codes: NDArray[np.int64], bound: float) 
     units = distinct(codes)
     if units < 2:
         return math.nan
-    mean, error = float(values.mean()), clustered_error(values, codes)
-    if error <= 1e-12:
+    mean, within = float(values.mean()), spread(values, codes)
+    if within.error <= 1e-12:
         return 0.5**units if mean < bound else 1.0
-    return t_cdf((mean - bound) / error, units - 1)
+    return within.tail((bound - mean) / within.error)
 
 
 def agreeing(rating: object, others: Sequence[object]) -> float:

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+from numpy.typing import NDArray
+
 
 def normal_quantile(p: float) -> float:
     """The standard normal's quantile.
@@ -35,6 +38,13 @@ def t_quantile(p: float, df: float) -> float:
     from scipy.special import stdtrit
 
     return float(stdtrit(df, p))
+
+
+def t_tails(x: NDArray[np.float64], df: float) -> NDArray[np.float64]:
+    """Probability that Student's t exceeds each x."""
+    from scipy.special import stdtr
+
+    return np.asarray(stdtr(df, -x), dtype=np.float64)
 
 
 def t_cdf(x: float, df: float) -> float:

@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stagegap.model.estimate import Estimate, unmeasured
-from stagegap.stats.clusters import Clusters, distinct, effective_n, few_clusters
+from stagegap.stats.clusters import Clusters, distinct
 from stagegap.stats.distributions import normal_quantile, t_quantile
+from stagegap.stats.spread import Spread, spread
 
 
 def wilson(
     share: float,
     *,
     n: int,
+    within: Spread | None = None,
     effective_n: float | None = None,
-    clusters: int | None = None,
     level: float = 0.95,
     method: str = "Wilson",
 ) -> Estimate:
     """A proportion with Wilson's score interval (Wilson 1927; Brown, Cai & DasGupta 2001).
 
-    When records hang together, `effective_n` replaces n, and Student's quantile with `clusters` - 1 degrees of
-    freedom the normal one (Korn & Graubard 1998). For a mean of scores in [0, 1] the interval is cautious: no such
-    variable varies more than a 0/1 variable of equal mean.
+    When records hang together, `within` says how: its effective number replaces n and its quantile the normal one
+    (after Korn & Graubard 1998). `effective_n` replaces either. For a mean of scores in [0, 1] the interval is
+    cautious: no such variable varies more than a 0/1 variable of equal mean.
 
     >>> e = wilson(0.9, n=100)
     >>> round(e.low, 4), round(e.high, 4)
@@ -33,20 +35,22 @@ def wilson(
     """
     if n < 1:
         return unmeasured("too few: no record")
-    if clusters is not None and clusters < 2:
-        return unmeasured(f"too few: all {n} records belong to one cluster", n=n)
     if not -1e-12 <= share <= 1 + 1e-12:
         raise ValueError(f"a share lies between 0 and 1, got {share}")
-    low, high = _score_limits(
-        min(max(share, 0.0), 1.0), n if effective_n is None else effective_n, z=_quantile(level, clusters)
-    )
+    low, high = _score_limits(min(max(share, 0.0), 1.0), _size(n, within, effective_n), z=_quantile(level, within))
     return Estimate(
-        value=share, low=min(low, share), high=max(high, share), n=n, method=method, level=level, clusters=clusters
+        value=share,
+        low=min(low, share),
+        high=max(high, share),
+        n=n,
+        method=_named(method, within),
+        level=level,
+        clusters=None if within is None else within.count,
     )
 
 
 def wilson_of(values: NDArray[np.float64], units: Clusters, *, level: float = 0.95) -> Estimate:
-    """The share of 1 among 0/1 values, NaN ones left out, with Wilson's interval on the effective n.
+    """Mean of scores in [0, 1], NaN ones left out, with Wilson's interval on the effective n.
 
     >>> e = wilson_of(np.array([1.0, 0.0, 0.0, np.nan]), Clusters(codes=np.arange(4), count=4))
     >>> e.n, round(e.value, 2), round(e.low, 2), round(e.high, 2)
@@ -56,17 +60,12 @@ def wilson_of(values: NDArray[np.float64], units: Clusters, *, level: float = 0.
     present, codes = values[known], units.codes[known]
     if not len(present):
         return unmeasured("too few: no record")
-    if units.are_records:
+    count = distinct(codes)
+    if count == len(present):
         return wilson(float(present.mean()), n=len(present), level=level)
-    count, size = distinct(codes), effective_n(present, codes)
-    return wilson(
-        float(present.mean()),
-        n=len(present),
-        effective_n=size,
-        clusters=count,
-        level=level,
-        method=f"Wilson, effective n {size:.0f}{few_clusters(count)}",
-    )
+    if count < 2:
+        return one_cluster(len(present))
+    return wilson(float(present.mean()), n=len(present), within=spread(present, codes), level=level)
 
 
 def mean_of(values: NDArray[np.float64], units: Clusters, *, level: float = 0.95) -> Estimate:
@@ -78,14 +77,31 @@ def mean_of(values: NDArray[np.float64], units: Clusters, *, level: float = 0.95
     present, codes = values[known], units.codes[known]
     if not len(present) or bool(((present == 0) | (present == 1)).all()):
         return wilson_of(values, units, level=level)
-    if units.are_records:
+    if distinct(codes) == len(present):
         return mean_t(present, level=level)
-    return mean_t(present, effective_n=effective_n(present, codes), clusters=distinct(codes), level=level)
+    if distinct(codes) < 2:
+        return one_cluster(len(present))
+    return mean_t(present, within=spread(present, codes), level=level)
 
 
-def _quantile(level: float, clusters: int | None) -> float:
-    tail = (1 + level) / 2
-    return normal_quantile(tail) if clusters is None else t_quantile(tail, clusters - 1)
+def one_cluster(n: int) -> Estimate:
+    """The estimate where nothing is independent of anything else."""
+    return unmeasured(f"too few: all {n} records belong to one cluster", n=n)
+
+
+def _quantile(level: float, within: Spread | None) -> float:
+    return normal_quantile((1 + level) / 2) if within is None else within.quantile(level)
+
+
+def _size(n: int, within: Spread | None, effective_n: float | None) -> float:
+    if effective_n is not None:
+        return effective_n
+    return float(n) if within is None else within.effective_n
+
+
+def _named(method: str, within: Spread | None) -> str:
+    """Name of a score interval; with clusters also the effective n that it was computed on."""
+    return method if within is None else f"{method}, effective n {within.effective_n:.0f}{within.note}"
 
 
 def _score_limits(share: float, n: float, *, z: float) -> tuple[float, float]:
@@ -99,8 +115,7 @@ def _score_limits(share: float, n: float, *, z: float) -> tuple[float, float]:
 def mean_t(
     values: NDArray[np.float64],
     *,
-    effective_n: float | None = None,
-    clusters: int | None = None,
+    within: Spread | None = None,
     level: float = 0.95,
 ) -> Estimate:
     """The mean of values with Student's t interval; NaN values are left out. Clusters as in `wilson`.
@@ -111,18 +126,23 @@ def mean_t(
     """
     present = values[~np.isnan(values)]
     n = len(present)
-    units = n if clusters is None else clusters
     if n < 2:
         return unmeasured(f"too few: {n} {'value' if n == 1 else 'values'}", n=n)
-    if units < 2:
-        return unmeasured(f"too few: all {n} values belong to one cluster", n=n)
     if np.ptp(present) == 0:
         return unmeasured("too few: all values are equal, so their spread is unknown", n=n)
     mean = float(present.mean())
-    error = float(present.std(ddof=1)) / math.sqrt(n if effective_n is None else effective_n)
-    half = t_quantile((1 + level) / 2, units - 1) * error
+    if within is None:
+        half = t_quantile((1 + level) / 2, n - 1) * float(present.std(ddof=1)) / math.sqrt(n)
+    else:
+        half = within.quantile(level) * within.error
     return Estimate(
-        value=mean, low=mean - half, high=mean + half, n=n, method="Student t", level=level, clusters=clusters
+        value=mean,
+        low=mean - half,
+        high=mean + half,
+        n=n,
+        method="Student t" if within is None else f"Student t of clusters{within.note}",
+        level=level,
+        clusters=None if within is None else within.count,
     )
 
 
@@ -153,8 +173,7 @@ def paired_difference(
     up: float,
     down: float,
     n: int,
-    effective_n: float | None = None,
-    clusters: int | None = None,
+    within: Spread | None = None,
     level: float = 0.95,
     method: str = "Tango score",
 ) -> Estimate:
@@ -170,15 +189,19 @@ def paired_difference(
     """
     if n < 1:
         return unmeasured("too few: no record")
-    if clusters is not None and clusters < 2:
-        return unmeasured(f"too few: all {n} records belong to one cluster", n=n)
-    size = float(n if effective_n is None else effective_n)
+    size = _size(n, within, None)
     value = up - down
-    z = _quantile(level, clusters)
+    z = _quantile(level, within)
     low = _tango_limit(up, down, size, inside=value, outside=-1.0, z=z)
     high = _tango_limit(up, down, size, inside=value, outside=1.0, z=z)
     return Estimate(
-        value=value, low=min(low, value), high=max(high, value), n=n, method=method, level=level, clusters=clusters
+        value=value,
+        low=min(low, value),
+        high=max(high, value),
+        n=n,
+        method=_named(method, within),
+        level=level,
+        clusters=None if within is None else within.count,
     )
 
 
@@ -260,17 +283,23 @@ def hajek(values: Floats, chances: Floats, units: Clusters, *, level: float = 0.
     weights = 1 / chances
     total = float(weights.sum())
     value = float((weights * values).sum()) / total
-    sums = np.bincount(codes, weights=weights * (values - value) / total)
-    variance = float((sums**2).sum()) * count / (count - 1)
-    independent = None if units.are_records else count
-    method = f"Hájek{few_clusters(count) if independent else ''}"
+    within = spread(n * weights * (values - value) / total, codes)
+    variance = within.variance
+    shown = None if units.are_records else within
+    method = f"Hájek{within.note}"
     if np.isin(values, (0.0, 1.0)).all():
         kish = total**2 / float((weights**2).sum())
-        effective = min(float(n), kish if variance == 0 else value * (1 - value) / variance)
-        named = f"{method}, Wilson on the effective n"
-        return wilson(value, n=n, effective_n=effective, clusters=independent, level=level, method=named)
-    half = t_quantile((1 + level) / 2, count - 1) * math.sqrt(variance)
+        effective = min(float(n), kish if variance <= 1e-15 else value * (1 - value) / variance)
+        plain = wilson(value, n=n, effective_n=effective, within=shown, level=level)
+        return replace(plain, method=f"{method}, Wilson on the effective n")
+    half = within.quantile(level) * within.error
     low, high = max(0.0, value - half), min(1.0, value + half)
     return Estimate(
-        value=value, low=low, high=high, n=n, method=f"{method}, Student", level=level, clusters=independent
+        value=value,
+        low=low,
+        high=high,
+        n=n,
+        method=f"{method}, Student",
+        level=level,
+        clusters=None if shown is None else count,
     )

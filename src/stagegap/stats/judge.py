@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stagegap.model.estimate import Estimate, unmeasured
-from stagegap.stats.clusters import distinct, few_clusters
+from stagegap.stats.clusters import distinct
 from stagegap.stats.distributions import normal_quantile, t_quantile
+from stagegap.stats.spread import spread
 
 Floats = NDArray[np.float64]
 
@@ -86,36 +87,39 @@ def ppi_mean(
         return unmeasured(f"too few: {n} labelled {'record' if n == 1 else 'records'}", n=n)
     if len(judged) != n:
         raise ValueError(f"{n} labels need {n} judged scores, got {len(judged)}")
+    if units is not None and distinct(units[:n]) < 2:
+        return unmeasured(f"too few: all {n} labelled records belong to one cluster", n=n)
     weight = _weight(labels, judged, unlabelled)
     value = float((labels - weight * judged).mean()) + (weight * float(unlabelled.mean()) if more else 0.0)
-    freedom, variance = n - 1, _variance_of(labels - weight * judged, weight * unlabelled, units)
-    if units is not None:
-        freedom = distinct(units[:n]) - 1
-        if freedom < 1:
-            return unmeasured(f"too few: all {n} labelled records belong to one cluster", n=n)
+    codes = np.arange(n + more) if units is None else units
+    within = spread(labels - weight * judged, codes[:n])
+    variance = within.variance + _variance_of_judged(labels - weight * judged, weight * unlabelled, codes)
     if variance <= 1e-18:
         return unmeasured("too few: all values are equal, so their spread is unknown", n=n)
-    half = t_quantile((1 + level) / 2, freedom) * math.sqrt(variance)
-    few = "" if units is None else few_clusters(freedom + 1)
+    half = within.quantile(level) * math.sqrt(variance)
     return Estimate(
         value=value,
         low=value - half,
         high=value + half,
         n=n,
-        method=f"PPI++, {more} judged records, weight {weight:.2f}{few}",
+        method=f"PPI++, {more} judged records, weight {weight:.2f}{within.note}",
         level=level,
-        clusters=None if units is None else freedom + 1,
+        clusters=None if units is None else within.count,
     )
 
 
-def _variance_of(corrected: Floats, judged: Floats, units: NDArray[np.int64] | None) -> float:
-    """The variance of mean(corrected) + mean(judged), whole clusters being the units where they are given."""
+def _variance_of_judged(corrected: Floats, judged: Floats, codes: NDArray[np.int64]) -> float:
+    """What the judged records add to the variance of mean(corrected) + mean(judged); `codes` of both in this order.
+
+    Their own variance, and twice the covariance with the labelled records of the same clusters; never below 0.
+    """
     n, more = len(corrected), len(judged)
-    if units is None:
-        return float(corrected.var(ddof=1)) / n + (float(judged.var(ddof=1)) / more if more > 1 else 0.0)
-    parts = np.concatenate([(corrected - corrected.mean()) / n, (judged - judged.mean()) / more if more else judged])
-    count = distinct(units)
-    return float((np.bincount(units, weights=parts) ** 2).sum()) * count / max(1, count - 1)
+    if distinct(codes[n:]) < 2:
+        return 0.0
+    size = int(codes.max()) + 1
+    of_labelled = np.bincount(codes[:n], weights=(corrected - corrected.mean()) / n, minlength=size)
+    of_judged = np.bincount(codes[n:], weights=(judged - judged.mean()) / more, minlength=size)
+    return max(0.0, spread(judged, codes[n:]).variance + 2 * float(of_labelled @ of_judged))
 
 
 def _weight(labels: Floats, judged: Floats, unlabelled: Floats) -> float:

@@ -7,13 +7,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stagegap.model.estimate import Estimate
 from stagegap.stats.clusters import distinct
-from stagegap.stats.distributions import normal_cdf, normal_quantile, t_quantile
+from stagegap.stats.distributions import normal_cdf, normal_quantile
+from stagegap.stats.spread import spread
 
 Floats = NDArray[np.float64]
 
@@ -33,26 +35,32 @@ class Ranks:
         return sum(rank == 1 for rank in self.best) == 1
 
 
-def rank_sets(values: Floats, drawn: Floats, *, units: int, level: float = 0.95) -> Ranks:
+def rank_sets(values: Floats, drawn: Floats, *, rows: Floats, codes: NDArray[np.int64], level: float = 0.95) -> Ranks:
     """Each figure's ranks not excluded by simultaneous intervals of all differences (Mogstad et al. 2024).
 
-    `drawn` is resamples x figures, paired, from that many independent `units`; a resample that lacks a figure is left
-    out. The critical value is the quantile of the largest studentised deviation over all pairs, so all rank sets are
-    right together in at least `level` of all cases. It is widened as `resample.expanded_tail` widens an interval:
-    without, 15 clusters would give only 90%.
+    `drawn` is resamples x figures, paired; a resample that lacks a figure is left out. `rows` is records x figures,
+    those with a NaN left out, and `codes` the clusters of the records. The critical value is the quantile of the
+    largest studentised deviation over all pairs, so all rank sets are right together in at least `level` of all
+    cases. What stands in its place for the error and the tails of each difference is what `spread` knows of it: with
+    the resamples' own, 15 clusters would give only 90%.
     """
     k = len(values)
     usable = drawn[~np.isnan(drawn).any(axis=1)]
-    if units < 2 or not len(usable):
+    complete = ~np.isnan(rows).any(axis=1)
+    rows, codes = rows[complete], codes[complete]
+    if distinct(codes) < 2 or not len(usable):
         return Ranks(best=(1,) * k, worst=(k,) * k, level=level)
     differences = values[:, None] - values[None, :]
     deviations = (usable[:, :, None] - usable[:, None, :]) - differences
     errors = deviations.std(axis=0)
     scaled = np.divide(np.abs(deviations), errors, out=np.zeros_like(deviations), where=errors > 0)
     critical = float(np.quantile(scaled.reshape(len(usable), -1).max(axis=1), level))
-    wide = t_quantile(normal_cdf(critical), units - 1) * math.sqrt(units / (units - 1))
-    above = differences > wide * errors
-    np.fill_diagonal(above, False)
+    simultaneous = 2 * normal_cdf(critical) - 1
+    above = np.zeros((k, k), dtype=np.bool_)
+    for i, j in combinations(range(k), 2):
+        within = spread(rows[:, i] - rows[:, j], codes)
+        if abs(differences[i, j]) > within.quantile(simultaneous) * within.error:
+            above[i, j], above[j, i] = differences[i, j] > 0, differences[i, j] < 0
     return Ranks(
         best=tuple(1 + int(x) for x in above.sum(axis=0)),
         worst=tuple(k - int(x) for x in above.sum(axis=1)),
@@ -90,11 +98,8 @@ def picked(
     `lead_level`, it follows a truncated normal distribution; the value is its median-unbiased estimate and the
     interval has the right coverage among picked ones, both held inside a wider interval that is valid for all figures
     at once (the hybrid of Andrews, Kitagawa & McCloskey 2024, "Inference on Winners"). `covariance` is that of the
-    figures' estimates; `estimate` is the picked one as it is shown. With clusters the covariance itself is estimated
-    from few of them, so every standard error grows as Student's quantile does over the normal one, as in the
-    intervals that decided who is picked.
+    figures' estimates; `estimate` is the picked one as it is shown.
     """
-    covariance = covariance * _widening(estimate.clusters, level) ** 2
     spread = math.sqrt(float(covariance[best, best]))
     if spread <= 1e-9:
         return estimate
@@ -117,13 +122,6 @@ def picked(
         level=level,
         clusters=estimate.clusters,
     )
-
-
-def _widening(units: int | None, level: float) -> float:
-    if units is None:
-        return 1.0
-    tail = (1 + level) / 2
-    return t_quantile(tail, units - 1) / normal_quantile(tail)
 
 
 def _bounds(values: Floats, covariance: Floats, best: int, *, level: float, lead_level: float) -> tuple[float, float]:
@@ -155,15 +153,25 @@ def _reach(covariance: Floats) -> float:
     return float(np.quantile((np.abs(drawn[:, usable]) / errors[usable]).max(axis=1), 1 - OUTER))
 
 
-def covariance_of_means(rows: Floats, clusters: NDArray[np.int64]) -> Floats:
-    """The covariance of the means of records x figures, whole clusters being the units of independence.
+def covariance_of_means(rows: Floats, clusters: NDArray[np.int64], *, level: float = 0.95) -> Floats:
+    """Covariance of the means of records x figures, whole clusters being the units of independence.
 
-    C / (C - 1) times the sum over clusters of (their summed deviations)(the same)' / n^2 (Miller 2024).
+    C / (C - 1) times the sum over clusters of (their summed deviations)(the same)' / n^2 (Miller 2024), stretched to
+    the standard errors that `spread` knows of. With clusters these are themselves unsure, so they grow as the
+    quantile of `level` does over the normal one, as in the intervals that decide who is picked.
     """
     n, count = len(rows), distinct(clusters)
     deviations = rows - rows.mean(axis=0)
     sums = np.stack([np.bincount(clusters, weights=column) for column in deviations.T], axis=1)
-    return sums.T @ sums * (count / (count - 1)) / n**2
+    covariance = sums.T @ sums * (count / (count - 1)) / n**2
+    if count == n:
+        return covariance
+    within = [spread(column, clusters) for column in rows.T]
+    usual = normal_quantile((1 + level) / 2)
+    wanted = np.array([one.error * one.quantile(level) / usual for one in within])
+    errors = np.sqrt(np.diag(covariance))
+    stretch = np.divide(wanted, errors, out=np.ones_like(errors), where=errors > 1e-12)
+    return covariance * np.outer(stretch, stretch)
 
 
 def _truncated_cdf(x: float, mean: float, spread: float, low: float, high: float) -> float:

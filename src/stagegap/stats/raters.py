@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stagegap.model.estimate import Estimate
-from stagegap.stats.clusters import distinct, few_clusters
 from stagegap.stats.distributions import t_quantile
 from stagegap.stats.resample import Resamples
+from stagegap.stats.spread import Spread
 
 Floats = NDArray[np.float64]
 
@@ -118,36 +118,28 @@ def over_people(drawn: Resamples, weights: Mapping[str, float], *, without: Sequ
     person left out.
     """
     names = list(weights)
-    units = distinct(drawn.clusters.codes[~np.isnan(drawn.columns[names[0]])])
-    means = np.sum([weight * drawn.means[name] for name, weight in weights.items()], axis=0)
-    known = means[~np.isnan(means)]
-    enough = len(known) > 1 and units > 1
-    return two_way(
-        drawn.mean(names[0]) if len(names) == 1 else drawn.contrast(weights),
-        spread=float(known.std()) * math.sqrt(units / (units - 1)) if enough else math.nan,
-        without=np.array(without),
-        units=units,
-        lowest=lowest,
-    )
+    records = drawn.mean(names[0]) if len(names) == 1 else drawn.contrast(weights)
+    if not records.is_measured:
+        return records
+    return two_way(records, within=drawn.spread(weights), without=np.array(without), lowest=lowest)
 
 
-def two_way(records: Estimate, *, spread: float, without: NDArray[np.float64], units: int, lowest: float) -> Estimate:
+def two_way(records: Estimate, *, within: Spread, without: NDArray[np.float64], lowest: float) -> Estimate:
     """Widen the interval of a mean over records by the uncertainty of which people were asked.
 
-    `spread` is the standard error over records (or clusters of them), `without` the same mean with each person left
+    `within` is how sure the mean is over records (or clusters of them), `without` the same mean with each person left
     out. The variances add up (Owen 2007, Cameron, Gelbach & Miller 2011; their overlap is not taken off, which errs
     on the wide side); Student's quantile with one less than the number of people. With two people nobody can be left
     out, and the interval holds the records alone, as `method` says.
     """
     known = without[~np.isnan(without)]
     people = len(known)
-    if not records.is_measured:
-        return records
     if people < 3:
         return _named(records, f"{records.method}; over records only: fewer than 3 people can't be jackknifed")
     between = (people - 1) / people * float(((known - known.mean()) ** 2).sum())
-    total = spread**2 + between
-    freedom = total**2 / (spread**4 / (units - 1) + between**2 / (people - 1)) if total > 0 else 1.0
+    total = within.variance + between
+    doubt = within.variance**2 / within.freedom + between**2 / (people - 1)
+    freedom = total**2 / doubt if doubt > 0 else 1.0
     half = t_quantile((1 + records.level) / 2, freedom) * math.sqrt(total)
     few = f", only {people} of them" if people < FEW_PEOPLE else f", {people} of them"
     return Estimate(
@@ -155,7 +147,7 @@ def two_way(records: Estimate, *, spread: float, without: NDArray[np.float64], u
         low=max(lowest, min(records.low, records.value - half)),
         high=min(1.0, max(records.high, records.value + half)),
         n=records.n,
-        method=f"records by bootstrap, people by jackknife{few}, Student t{few_clusters(units)}",
+        method=f"records and people by jackknife{few}, Student t{within.note}",
         level=records.level,
         clusters=records.clusters,
     )

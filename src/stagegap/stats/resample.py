@@ -13,15 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stagegap.model.estimate import Estimate, unmeasured
-from stagegap.stats.clusters import Clusters, distinct, effective_n, few_clusters
-from stagegap.stats.distributions import normal_cdf, t_quantile
-from stagegap.stats.intervals import paired_difference, wilson
+from stagegap.stats.clusters import Clusters, distinct
+from stagegap.stats.distributions import normal_cdf, normal_quantile, t_quantile
+from stagegap.stats.intervals import one_cluster, paired_difference, wilson
 from stagegap.stats.patterns import collapse, draws
+from stagegap.stats.spread import Spread, spread
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 RESAMPLES = 10_000
+ENDLESS = (-math.inf, math.inf)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,21 +59,16 @@ class Resamples:
         problem = _too_few(len(values), count)
         if problem is not None:
             return problem
-        n_eff = self._effective(values, codes)
         value = float(values.mean())
+        within = self._within(values, codes)
         is_flat = _is_flat(self.means[name])
         if _is_score(values) and (is_flat or _is_binary(values)):
-            return wilson(
-                value,
-                n=len(values),
-                effective_n=n_eff,
-                clusters=self._count(count),
-                level=self.level,
-                method=self._named("Wilson", n_eff, count),
-            )
+            return wilson(value, n=len(values), within=within, level=self.level)
         if is_flat:
             return unmeasured("too few: every resample gives the same mean, so its spread is unknown", n=len(values))
-        return self._percentile(value, self.means[name], n=len(values), count=count)
+        return percentile_interval(
+            value, self.means[name], n=len(values), within=within, level=self.level, scale=_scale(values)
+        )
 
     def difference(self, a: str, b: str) -> Estimate:
         """Mean of `a` minus mean of `b`, paired: both columns must hold the same records.
@@ -91,40 +88,36 @@ class Resamples:
         problem = _too_few(len(values), count)
         if problem is not None:
             return problem
-        n_eff = self._effective(values, codes)
+        within = self._within(values, codes)
+        level = self.level if level is None else level
         up, down = float((values > 0).mean()), float((values < 0).mean())
         if bool((np.abs(values) == (values != 0)).all()):
             return paired_difference(
                 up=up,
                 down=down,
                 n=len(values),
-                effective_n=n_eff,
-                clusters=self._count(count),
-                level=self.level if level is None else level,
-                method=self._named("Tango score", n_eff, count),
+                within=within,
+                level=level,
             )
         drawn = np.sum([weight * self.means[name] for name, weight in weights.items()], axis=0)
         if _is_flat(drawn):
             return unmeasured(
                 "too few: every resample gives the same difference, so its spread is unknown", n=len(values)
             )
-        return self._percentile(float(values.mean()), drawn, n=len(values), count=count, level=level)
+        scale = self._scale_of(weights)
+        return percentile_interval(float(values.mean()), drawn, n=len(values), within=within, level=level, scale=scale)
 
-    def _percentile(self, value: float, drawn: Floats, *, n: int, count: int, level: float | None = None) -> Estimate:
-        level = self.level if level is None else level
-        tail = expanded_tail(count, level=level)
-        low, high = np.nanquantile(drawn, [tail, 1 - tail])
-        cluster_count = self._count(count)
-        kind = "cluster bootstrap" if cluster_count is not None else "bootstrap"
-        return Estimate(
-            value=value,
-            low=min(float(low), value),
-            high=max(float(high), value),
-            n=n,
-            method=f"{kind}, expanded percentile, {self.resamples} resamples{few_clusters(count)}",
-            level=level,
-            clusters=cluster_count,
-        )
+    def _scale_of(self, weights: Mapping[str, float]) -> tuple[float, float]:
+        """What a weighted sum of these columns can be at all."""
+        if any(not _is_score(_kept(self.columns[name], self.known[name])) for name in weights):
+            return ENDLESS
+        signs = np.array(list(weights.values()))
+        return float(np.minimum(signs, 0.0).sum()), float(np.maximum(signs, 0.0).sum())
+
+    def spread(self, weights: Mapping[str, float]) -> Spread:
+        """How sure a weighted sum of means is; columns as in `contrast`, at least two records and two clusters."""
+        values, codes, _ = self._contrasted(weights)
+        return spread(values, codes)
 
     def _present(self, name: str) -> tuple[Floats, NDArray[np.int64], int]:
         known = self.known[name]
@@ -133,15 +126,8 @@ class Resamples:
         codes = self.clusters.codes[known]
         return self.columns[name][known], codes, len(codes) if self.clusters.are_records else distinct(codes)
 
-    def _effective(self, values: Floats, codes: NDArray[np.int64]) -> float:
-        return float(len(values)) if self.clusters.are_records else effective_n(values, codes)
-
-    def _count(self, count: int) -> int | None:
-        return None if self.clusters.are_records else count
-
-    def _named(self, method: str, n_eff: float, count: int) -> str:
-        """The name of a score interval; with clusters also the effective n that it was computed on."""
-        return method if self._count(count) is None else f"{method}, effective n {n_eff:.0f}{few_clusters(count)}"
+    def _within(self, values: Floats, codes: NDArray[np.int64]) -> Spread | None:
+        return None if self.clusters.are_records else spread(values, codes)
 
     def _contrasted(self, weights: Mapping[str, float]) -> tuple[Floats, NDArray[np.int64], int]:
         names = list(weights)
@@ -194,6 +180,44 @@ def resample(
     return Resamples(columns=columns, clusters=clusters, known=known, means=means, resamples=resamples, level=level)
 
 
+def percentile_interval(
+    value: float,
+    drawn: Floats,
+    *,
+    n: int,
+    within: Spread | None,
+    level: float,
+    of: str = "",
+    scale: tuple[float, float] = ENDLESS,
+) -> Estimate:
+    """Interval of a resampled figure: the resamples give its shape, and what is known of its error the width.
+
+    Independent records: the expanded percentile. Clusters: both sides of the percentile interval, stretched by the
+    error that `within` knows of over the spread of the resamples, which are too alike where clusters are few or
+    uneven. `of` names the figure where it is no mean; the limits stay within `scale`.
+    """
+    usable = drawn[~np.isnan(drawn)]
+    if within is None:
+        tail = expanded_tail(n, level=level)
+        low, high = (float(limit) for limit in np.quantile(usable, [tail, 1 - tail]))
+        method = f"bootstrap{of}, expanded percentile, {len(drawn)} resamples"
+    else:
+        tail = (1 - level) / 2
+        ends = np.quantile(usable, [tail, 1 - tail]) - float(usable.mean())
+        stretch = within.quantile(level) * within.error / (normal_quantile(1 - tail) * float(usable.std()))
+        low, high = (value + float(end) * stretch for end in ends)
+        method = f"cluster bootstrap{of}, stretched percentile, {len(drawn)} resamples{within.note}"
+    return Estimate(
+        value=value,
+        low=max(scale[0], min(low, value)),
+        high=min(scale[1], max(high, value)),
+        n=n,
+        method=method,
+        level=level,
+        clusters=None if within is None else within.count,
+    )
+
+
 def expanded_tail(count: int, *, level: float = 0.95) -> float:
     """The tail probability at which to cut a bootstrap distribution of `count` independent units.
 
@@ -237,7 +261,7 @@ def _too_few(n: int, count: int) -> Estimate | None:
     if n == 1:
         return unmeasured("too few: 1 record", n=1)
     if count < 2:
-        return unmeasured(f"too few: all {n} records belong to one cluster", n=n)
+        return one_cluster(n)
     return None
 
 
@@ -248,6 +272,10 @@ def _is_flat(drawn: Floats) -> bool:
 
 def _is_score(values: Floats) -> bool:
     return bool(values.min() >= 0 and values.max() <= 1)
+
+
+def _scale(values: Floats) -> tuple[float, float]:
+    return (0.0, 1.0) if _is_score(values) else ENDLESS
 
 
 def _is_binary(values: Floats) -> bool:
@@ -277,16 +305,15 @@ def ratio(resamples: Resamples, numerator: str, denominator: str) -> Estimate:
     if not len(drawn) or np.ptp(drawn) <= 1e-12:
         return unmeasured("too few: every resample gives the same ratio, so its spread is unknown", n=n)
     value = float(above[counted].sum()) / total
-    tail = expanded_tail(clusters, level=resamples.level)
-    low, high = np.quantile(drawn, [tail, 1 - tail])
-    are_records = resamples.clusters.are_records
-    kind = "bootstrap" if are_records else "cluster bootstrap"
-    return Estimate(
-        value=value,
-        low=min(float(low), value),
-        high=max(float(high), value),
+    codes = resamples.clusters.codes[counted]
+    # What each record adds to the ratio's error, to first order.
+    shift = (above[counted] - value * below[counted]) * n / total
+    return percentile_interval(
+        value,
+        drawn,
         n=n,
-        method=f"{kind} of a ratio, expanded percentile, {resamples.resamples} resamples{few_clusters(clusters)}",
+        within=None if resamples.clusters.are_records else spread(shift, codes),
         level=resamples.level,
-        clusters=None if are_records else clusters,
+        of=" of a ratio",
+        scale=(0.0, 1.0) if ((above[counted] >= 0) & (above[counted] <= below[counted])).all() else ENDLESS,
     )

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stagegap.model.estimate import Estimate, unmeasured
-from stagegap.stats.clusters import Clusters, distinct, effective_n, few_clusters
-from stagegap.stats.distributions import binomial_cdf, hypergeometric_tail, t_cdf, t_quantile
-from stagegap.stats.intervals import wilson
+from stagegap.stats.clusters import Clusters, distinct
+from stagegap.stats.distributions import binomial_cdf, hypergeometric_tail
+from stagegap.stats.spread import Spread, spread
 
 Floats = NDArray[np.float64]
 
@@ -62,20 +62,6 @@ FEWEST_CLUSTERS = 10
 """Independent units below which a mean is not tested."""
 
 
-def share(hits: Floats, clusters: Clusters) -> Estimate:
-    """The share of records that are 1, NaN ones left out, with Wilson's interval on the effective n."""
-    known = ~np.isnan(hits)
-    values, codes = hits[known], clusters.codes[known]
-    if not len(values):
-        return unmeasured("too few: no record")
-    count = distinct(codes)
-    if count == len(values):
-        return wilson(float(values.mean()), n=len(values))
-    n_eff = effective_n(values, codes)
-    method = f"Wilson, effective n {n_eff:.0f}{few_clusters(count)}"
-    return wilson(float(values.mean()), n=len(values), effective_n=n_eff, clusters=count, method=method)
-
-
 def above_p(hits: Floats, tolerance: float, clusters: Clusters) -> float:
     """The one-sided p that records are 1 with a chance of at most `tolerance`; NaN values left out.
 
@@ -104,24 +90,12 @@ def above_p(hits: Floats, tolerance: float, clusters: Clusters) -> float:
 def mean_p(values: Floats, clusters: Clusters) -> float:
     """The one-sided p that the mean is at most 0; NaN values left out, NaN with fewer than 10 units.
 
-    Student's t of the cluster sums with one less than the clusters as degrees of freedom (Miller 2024).
+    Student's t, with clusters that of `spread`.
     """
     known = ~np.isnan(values)
-    count = distinct(clusters.codes[known])
-    if count < FEWEST_CLUSTERS:
+    if distinct(clusters.codes[known]) < FEWEST_CLUSTERS:
         return math.nan
-    return _upper_tail(float(values[known].mean()), standard_error(values, clusters), count - 1)
-
-
-def standard_error(values: Floats, clusters: Clusters) -> float:
-    """The standard error of the mean with whole clusters as units; NaN with fewer than two."""
-    known = ~np.isnan(values)
-    present = values[known]
-    count = distinct(clusters.codes[known])
-    if count < 2:
-        return math.nan
-    sums = np.bincount(clusters.codes[known], weights=present - present.mean())
-    return math.sqrt(float((sums**2).sum()) * count / (count - 1)) / len(present)
+    return _upper_tail(float(values[known].mean()), spread(values[known], clusters.codes[known]))
 
 
 def mean(values: Floats, clusters: Clusters, *, level: float = 0.95) -> Estimate:
@@ -131,8 +105,9 @@ def mean(values: Floats, clusters: Clusters, *, level: float = 0.95) -> Estimate
     if count < 2:
         return unmeasured(f"too few: {count} {'unit' if count == 1 else 'units'}", n=n)
     value = float(values[known].mean())
-    half = t_quantile((1 + level) / 2, count - 1) * standard_error(values, clusters)
-    kind = "Student t" if count == n else f"Student t of clusters{few_clusters(count)}"
+    within = spread(values[known], clusters.codes[known])
+    half = within.quantile(level) * within.error
+    kind = "Student t" if count == n else f"Student t of clusters{within.note}"
     return Estimate(
         value=value, low=value - half, high=value + half, n=n, method=kind, level=level,
         clusters=None if count == n else count,
@@ -142,37 +117,30 @@ def mean(values: Floats, clusters: Clusters, *, level: float = 0.95) -> Estimate
 def trend(y: Floats, x: Floats, clusters: Clusters) -> tuple[Estimate, float]:
     """The slope of y on x, and the one-sided p that it is at most 0; pairs with a NaN left out.
 
-    The score test of Cochran (1954) and Armitage (1955) with the variance from whole clusters, Student's t with one
-    less than the clusters; the interval belongs to the same test. NaN with fewer than 10 units, or without any
-    difference in x.
+    The score test of Cochran (1954) and Armitage (1955) with the variance from whole clusters (`spread`); the interval
+    belongs to the same test. NaN with fewer than 10 units, or without any difference in x.
     """
     known = ~np.isnan(y) & ~np.isnan(x)
     count, n = distinct(clusters.codes[known]), int(known.sum())
     if count < FEWEST_CLUSTERS or np.ptp(x[known]) <= 0:
         return unmeasured(f"too few: {count} units that differ", n=n), math.nan
     away = x[known] - x[known].mean()
-    spread = float((away**2).sum())
-    slope = float((away * y[known]).sum()) / spread
-    under_claim = _sums((y[known] - y[known].mean()) * away, clusters.codes[known], count) / spread
-    residual = y[known] - y[known].mean() - slope * away
-    about_slope = _sums(residual * away, clusters.codes[known], count) / spread
-    half = t_quantile(0.975, count - 1) * about_slope
-    kind = "slope, Student t" if count == n else f"slope, Student t of clusters{few_clusters(count)}"
+    weights = away / float((away**2).sum())
+    slope = float(weights @ y[known])
+    under_claim = spread(y[known], clusters.codes[known], weights=weights)
+    about_slope = spread(y[known] - slope * away, clusters.codes[known], weights=weights)
+    half = about_slope.quantile(0.95) * about_slope.error
+    kind = "slope, Student t" if count == n else f"slope, Student t of clusters{about_slope.note}"
     slope_estimate = Estimate(
         value=slope, low=slope - half, high=slope + half, n=n, method=kind, clusters=None if count == n else count
     )
-    return slope_estimate, _upper_tail(slope, under_claim, count - 1)
+    return slope_estimate, _upper_tail(slope, under_claim)
 
 
-def _sums(terms: Floats, codes: NDArray[np.int64], count: int) -> float:
-    sums = np.bincount(codes, weights=terms)
-    return math.sqrt(float((sums**2).sum()) * count / (count - 1))
-
-
-def _upper_tail(value: float, error: float, df: int) -> float:
-    if error <= 1e-12:
+def _upper_tail(value: float, within: Spread) -> float:
+    if within.error <= 1e-12:
         return 1.0 if value <= 0 else 0.0
-    return t_cdf(-value / error, df)
+    return within.tail(value / within.error)
 
 
 FEWEST_IN_GROUP = 5
@@ -183,7 +151,7 @@ def excess_p(failed: Floats, inside: NDArray[np.bool_], clusters: Clusters) -> f
     """The one-sided p that records inside the group fail no more often than the others; NaN with too few.
 
     Fisher's exact test where records are independent. With clusters a score test: the difference of the two rates
-    over its standard error when all fail alike, whole clusters as units, Student's t with one less than the clusters.
+    over its standard error when all fail alike, whole clusters as units (`spread`).
     """
     known = ~np.isnan(failed)
     here, rest = known & inside, known & ~inside
@@ -192,12 +160,9 @@ def excess_p(failed: Floats, inside: NDArray[np.bool_], clusters: Clusters) -> f
         return math.nan
     if clusters.are_records:
         return hypergeometric_tail(int(failed[here].sum()), n, marked=int(failed[known].sum()), total=n + others)
-    count = distinct(clusters.codes[known])
-    average = float(failed[known].mean())
-    weights = np.where(here, 1 / n, np.where(rest, -1 / others, 0.0))
-    terms = np.where(known, np.nan_to_num(failed) - average, 0.0) * weights
-    sums = np.bincount(clusters.codes, weights=terms, minlength=clusters.count)
-    error = math.sqrt(float((sums**2).sum()) * count / max(count - 1, 1))
-    if count < 2 or error <= 1e-12:
-        return math.nan if count < 2 else 1.0
-    return 1 - t_cdf(float(terms.sum()) / error, count - 1)
+    values, codes = failed[known], clusters.codes[known]
+    if distinct(codes) < 2:
+        return math.nan
+    weights = np.where(inside[known], 1 / n, -1 / others)
+    within = spread(values, codes, weights=weights)
+    return within.tail(float(weights @ values) / within.error) if within.error > 1e-12 else 1.0
