@@ -28,7 +28,14 @@ def test_people_are_held_against_each_other_and_the_system_against_the_same_targ
     assert "people by jackknife, only 5 of them" in row.gap.method
     assert 0 <= row.person.low <= row.person.high <= 1
     names = [one.name for one in row.coefficients]
-    assert names == ["Krippendorff's alpha (nominal)", "Gwet's AC1", "Best possible against one person"]
+    assert names == [
+        "Krippendorff's alpha (nominal)",
+        "Gwet's AC1",
+        "Brennan-Prediger",
+        "Fleiss' kappa",
+        "Conger's kappa",
+        "Best possible against one person",
+    ]
     alpha, ac1 = row.coefficients[0].value, row.coefficients[1].value
     assert alpha.value < 0.2 < ac1.value, "one answer dominates: chance explains nearly all agreement"
     assert [(one.answer, one.count > 50) for one in row.prevalence] == [("right", True), ("wrong", True)]
@@ -45,7 +52,7 @@ def test_one_person_gives_no_ceiling_and_the_view_says_what_would():
 
 def test_two_people_have_cohens_kappa_and_an_interval_over_records_only():
     row = view(with_people(material(CHAIN, 80), {"bob": 0.7}, stage="A")).stages[0]
-    assert row.coefficients[-1].name == "Cohen's kappa"
+    assert row.coefficients[-2].name == "Cohen's kappa"
     assert "over records only" in row.person.method
 
 
@@ -78,6 +85,58 @@ def test_numbers_have_alpha_on_the_interval_scale():
     assert row.prevalence == ()
     silent = [replace(label, answer=Answer(value=None)) for label in labels]
     assert agree_view(evidence((cascade, rows, {}, tuple(silent))), resamples=100).stages[0].coefficients == ()
+
+
+def rated(table: list[list[float | None]], kind: OutputType) -> AgreeView:
+    """The view of ratings, raters x records; None where a rater saw nothing of a record."""
+    stage = Stage(name="s", uses="python", inputs={}, output=kind, metrics=("accuracy",))
+    cascade = Cascade(name="c", stages=(stage,), outcome=Outcome(stage="s", metric="accuracy"))
+    _, rows, _, _ = material(CHAIN, len(table[0]))
+    labels = [
+        Label(
+            id=f"{rater}/{row.id}",
+            record=row.id,
+            stage="s",
+            annotator=f"rater {rater}",
+            answer=Answer(value=value if kind.kind is Kind.NUMBER else f"{value:g}"),
+        )
+        for rater, ratings in enumerate(table)
+        for row, value in zip(rows, ratings, strict=True)
+        if value is not None
+    ]
+    return agree_view(evidence((cascade, rows, {}, tuple(labels))), resamples=100)
+
+
+GWET = [
+    [1, 2, 3, 3, 2, 1, 4, 1, 2, None, None, None],
+    [1, 2, 3, 3, 2, 2, 4, 1, 2, 5, None, 3],
+    [None, 3, 3, 3, 2, 3, 4, 2, 2, 5, 1, None],
+    [1, 2, 3, 3, 2, 4, 4, 1, 2, 5, 1, None],
+]
+
+
+def test_a_record_that_one_person_labelled_tells_how_common_its_answer_is():
+    row = rated(GWET, OutputType(kind=Kind.LABEL, values=("1", "2", "3", "4", "5"))).stages[0]
+    values = {one.name: round(one.value.value, 5) for one in row.coefficients}
+    assert values == {
+        "Krippendorff's alpha (nominal)": 0.74342,
+        "Gwet's AC1": 0.77544,
+        "Brennan-Prediger": 0.77273,
+        "Fleiss' kappa": 0.76117,
+        "Conger's kappa": 0.76207,
+        "Best possible against one person": 0.88636,
+    }
+    assert {one.value.n for one in row.coefficients} == {11}, "records that two or more people labelled"
+
+
+def test_ratings_on_a_scale_of_few_steps_have_weighted_coefficients():
+    row = rated(GWET, OutputType(kind=Kind.NUMBER)).stages[0]
+    values = {one.name: round(one.value.value, 5) for one in row.coefficients}
+    assert values == {
+        "Krippendorff's alpha (interval)": 0.84911,
+        "Gwet's AC2 (quadratic)": 0.91400,
+        "Conger's kappa (quadratic)": 0.85717,
+    }
 
 
 def test_no_answer_is_a_category_of_its_own_where_somebody_gave_it():

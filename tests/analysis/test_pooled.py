@@ -84,6 +84,19 @@ def test_infrastructure_failures_and_records_without_an_output_or_a_score_are_in
     assert pooled(found)["select", "mrr"].wanted == pooled(whole)["select", "mrr"].wanted - 3
 
 
+def test_a_stage_without_a_mistake_has_an_f1():
+    whole = evidence(copies=5)
+    right = {
+        (record.id, "detect"): Output(
+            record=record.id, stage="detect", status=Status.OK, value=ROWS[place % len(ROWS)][0]
+        )
+        for place, record in enumerate(whole.records)
+    }
+    perfect = pooled(evidence(copies=5, extra=right))["detect", "accuracy"]
+    assert (perfect.precision.value, perfect.recall.value, perfect.f1.value) == (1.0, 1.0, 1.0)
+    assert perfect.f1.low == pytest.approx(perfect.precision.low)
+
+
 def test_a_metric_of_the_users_own_is_pooled_too():
     stages = (
         CASCADE.stages[0],

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stagegap.stats.agreement import cohen_kappa, counts_of, crossed, fleiss_kappa, gwet_ac1
-from stagegap.stats.chance import Chance, agreement_beyond_chance, closeness
+from stagegap.stats.chance import Chance, agreement_beyond_chance, closeness, coefficient_interval
 
 NAN = math.nan
 GWET = np.array(
@@ -112,3 +112,44 @@ def test_nothing_to_disagree_about_is_not_defined(table: np.ndarray, chance: Cha
 
 def test_one_item_has_no_standard_error():
     assert math.isnan(agreement_beyond_chance(np.array([[1.0], [2.0]]), chance="fleiss").error)
+
+
+def test_intervals_of_coefficients_hold_the_truth():
+    rng, hits = np.random.default_rng(5), dict.fromkeys(CHANCES, 0)
+    truths = {
+        chance: agreement_beyond_chance(labelled(200_000, rng), chance=chance).value  # pyright: ignore[reportArgumentType]
+        for chance in CHANCES
+    }
+    for _ in range(200):
+        table = labelled(60, rng)
+        for chance in CHANCES:
+            interval = coefficient_interval(agreement_beyond_chance(table, chance=chance), np.arange(60))
+            hits[chance] += interval.low <= truths[chance] <= interval.high
+    assert all(0.91 <= held / 200 <= 0.985 for held in hits.values()), hits
+
+
+def labelled(n: int, rng: np.random.Generator) -> np.ndarray:
+    """Three careful raters with habits of their own, a sixth of their ratings missing."""
+    truth = rng.choice(3, n, p=[0.6, 0.3, 0.1])
+    table = np.where(rng.random((3, n)) < 0.8, truth, rng.choice(3, (3, n), p=[0.2, 0.3, 0.5])).astype(float)
+    table[rng.random((3, n)) < 1 / 6] = NAN
+    return np.where(np.isnan(table).all(axis=0), truth, table)
+
+
+def test_a_coefficient_without_a_base_has_no_interval():
+    agreed = np.tile([1.0, 2.0], (2, 6))
+    assert coefficient_interval(agreement_beyond_chance(agreed, chance="fleiss"), np.arange(12)).method == (
+        "too few: all items agree alike, so the spread is unknown"
+    )
+    rare = np.array([[1.0] * 11 + [2.0], [1.0] * 12])
+    assert coefficient_interval(agreement_beyond_chance(rare, chance="fleiss"), np.arange(12)).method == (
+        "too few: one answer is too common"
+    )
+    assert coefficient_interval(agreement_beyond_chance(rare, chance="gwet"), np.arange(12)).is_measured
+    assert coefficient_interval(agreement_beyond_chance(rare, chance="gwet"), np.zeros(12, dtype=int)).method == (
+        "too few: all 12 items belong to one cluster"
+    )
+    nothing = agreement_beyond_chance(np.full((2, 3), NAN), chance="gwet")
+    assert coefficient_interval(nothing, np.arange(3)).method.startswith("not measured")
+    pairs = coefficient_interval(agreement_beyond_chance(GWET, chance="gwet"), np.arange(12) // 2)
+    assert (pairs.clusters, pairs.n) == (6, 11)

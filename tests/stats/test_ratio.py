@@ -51,7 +51,7 @@ def test_whole_clusters_are_resampled_and_counted():
         ([math.nan], [math.nan], None, "not measured: nothing counts in the denominator"),
         ([1.0, 0.0], [1.0, 0.0], None, "too few: 1 record"),
         ([1.0, 0.0], [1.0, 1.0], ["a", "a"], "too few: all 2 records belong to one cluster"),
-        ([1.0] * 9, [1.0] * 9, None, "too few: every resample gives the same ratio, so its spread is unknown"),
+        ([0.5] * 9, [1.0] * 9, None, "too few: every resample gives the same ratio, so its spread is unknown"),
     ],
 )
 def test_a_ratio_without_a_spread_is_no_number(
@@ -60,6 +60,16 @@ def test_a_ratio_without_a_spread_is_no_number(
     found = ratio(drawn(above, below, units), "above", "below")
     assert not found.is_measured
     assert found.method == method
+
+
+@pytest.mark.parametrize(("value", "low", "high"), [(1.0, 0.7009, 1.0), (0.0, 0.0, 0.2991)])
+def test_all_or_nothing_is_a_ratio_with_the_width_of_a_share(value: float, low: float, high: float):
+    found = ratio(drawn([value] * 9, [1.0] * 9, None), "above", "below")
+    assert (found.value, found.low, found.high) == pytest.approx((value, low, high), abs=1e-4)
+    assert (found.n, found.method) == (9, "Wilson")
+    together = ratio(drawn([value] * 9, [1.0] * 9, ["a", "b", "c"] * 3), "above", "below")
+    assert together.high - together.low > high - low
+    assert together.clusters == 3
 
 
 def test_columns_of_different_records_have_no_ratio():

@@ -7,12 +7,10 @@ import numpy as np
 import pytest
 
 import planted
-from stagegap.analysis.contest import contest
-from stagegap.attribution.ceiling import ceiling
+from simulations import looked_at
+from stagegap.analysis.gains import ceiling_of
 from stagegap.model.estimate import Estimate
-from stagegap.stats.clusters import clusters
 from stagegap.stats.ranks import covariance_of_means, picked
-from stagegap.stats.resample import resample
 
 
 @dataclass(frozen=True)
@@ -28,12 +26,10 @@ class Named:
 def named(made: planted.Planted, n: int, simulations: int, *, seed: int = 0) -> Named:
     rng = np.random.default_rng(seed)
     truth = np.diff(made.prefix())
-    columns = [f"outcome {i}" for i in range(len(made.names) + 1)]
     rows: list[tuple[float, float, bool, bool]] = []
     for _ in range(simulations):
-        drawn = resample(made.outcomes(made.luck(n, rng)), clusters(range(n)), rng=rng, resamples=400)
-        stairs = ceiling(drawn, stages=made.names, columns=columns)
-        match = contest(drawn, stairs, columns)
+        match, drawn, won = looked_at(made, made.luck(n, rng), rng, resamples=400)
+        stairs = ceiling_of(drawn, won)
         if match.is_decided:
             shown, corrected, true = stairs.steps[match.best].gain, match.picked, truth[match.best]
             assert corrected is not None

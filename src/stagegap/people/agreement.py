@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 
@@ -19,8 +19,10 @@ from stagegap.model.estimate import Estimate
 from stagegap.model.record import Json
 from stagegap.model.wording import counted
 from stagegap.people.references import settled
-from stagegap.stats.agreement import alpha_bootstrap, cohen_kappa, counts_of, crossed, gwet_ac1, item_bootstrap
-from stagegap.stats.raters import human_limit
+from stagegap.stats.agreement import alpha_bootstrap, counts_of
+from stagegap.stats.chance import Chance, agreement_beyond_chance, closeness, coefficient_interval
+from stagegap.stats.clusters import Clusters, distinct
+from stagegap.stats.intervals import mean_of
 from stagegap.tables import figures
 
 Floats = NDArray[np.float64]
@@ -28,6 +30,8 @@ Answers = Mapping[str, Mapping[str, Label]]
 """Person -> record -> label in force."""
 RESAMPLES = 500
 MOST_SHARES = 12
+MOST_STEPS = 20
+"""Whole numbers that a scale of ratings may have to be read as ordered answers."""
 NO_ANSWER = "no answer"
 COUNTABLE = (Kind.LABEL, Kind.LABELS, Kind.BOOLEAN, Kind.NUMBER)
 """Types of answers that are the same or not, or so far apart; two good texts may differ."""
@@ -59,24 +63,21 @@ class Share:
 def chance_corrected(
     answers: Answers, records: Sequence[str], output: OutputType, codes: NDArray[np.int64], *, seed: int
 ) -> tuple[ChanceCorrected, ...]:
-    """The coefficients that fit the type, on the records that several people labelled; items are resampled.
+    """The coefficients that fit the type, on the records that several people labelled.
 
-    Categories: Krippendorff's alpha, Gwet's AC1 (steadier where one answer dominates), Cohen's kappa of two people,
-    and the best score that always giving the most common answer could reach. Numbers: alpha on the interval scale.
-    Sets: alpha of whole sets.
+    Categories: Krippendorff's alpha, Gwet's AC1 (steadier where one answer dominates), Brennan and Prediger's, Fleiss'
+    and Conger's kappa (Cohen's of two people), and the best score that always giving the most common answer could
+    reach. Numbers: alpha on the interval scale, and for ratings on a scale of few steps AC2 and kappa with quadratic
+    weights. Sets: alpha of whole sets. A record that one person labelled agrees with nobody, but it tells how common
+    its answer is, and so counts in what chance gives.
     """
     first = alpha(answers, records, output, codes, seed=seed)
     if first is None:
         return ()
-    rated, units = _rated(answers, records, output, codes)
-    rng = np.random.default_rng(seed)
-    coefficients = _coefficients(output, categories=_categories(answers, output), people=len(answers))
+    ratings = _matrix(answers, records, numbers=output.kind is Kind.NUMBER)
     return (
         ChanceCorrected(name=f"Krippendorff's alpha ({_SCALES.get(output.kind, 'nominal')})", value=first),
-        *(
-            ChanceCorrected(name=name, value=item_bootstrap(coefficient, rated, units, rng=rng, resamples=RESAMPLES))
-            for name, coefficient in coefficients.items()
-        ),
+        *_beyond_chance(ratings, codes, output, categories=_categories(answers, output)),
     )
 
 
@@ -130,21 +131,47 @@ def _categories(answers: Answers, output: OutputType) -> int:
     return declared + any(answer is not None and answer.value is None for answer in given)
 
 
-def _coefficients(output: OutputType, *, categories: int, people: int) -> dict[str, Callable[[Floats], float]]:
+def _beyond_chance(
+    ratings: Floats, codes: NDArray[np.int64], output: OutputType, *, categories: int
+) -> tuple[ChanceCorrected, ...]:
+    known = ~np.isnan(ratings)
+    several = known.sum(axis=0) >= 2
+    of_two = len(ratings) == 2
+    kappa = "Cohen's kappa" if of_two else "Conger's kappa"
+    labelled = known.any(axis=0)
+    # Cohen's table of two people holds the records that both labelled.
+    habits = several if of_two else labelled
+    ratings, codes, kappas, of_kappas = ratings[:, labelled], codes[labelled], ratings[:, habits], codes[habits]
+    steps = np.unique(ratings[~np.isnan(ratings)])
+    is_scale = len(steps) > 0 and float(np.ptp(steps)) < MOST_STEPS and bool((steps == np.round(steps)).all())
+    if output.kind is Kind.NUMBER and is_scale:
+        scale = np.arange(int(steps.min()), int(steps.max()) + 1, dtype=np.float64)
+        weights = closeness(len(scale), "quadratic")
+        ac2 = agreement_beyond_chance(ratings, chance="gwet", categories=scale, weights=weights)
+        weighted = agreement_beyond_chance(kappas, chance="conger", categories=scale, weights=weights)
+        return (
+            ChanceCorrected(name="Gwet's AC2 (quadratic)", value=coefficient_interval(ac2, codes)),
+            ChanceCorrected(
+                name=f"{kappa} (quadratic)",
+                value=coefficient_interval(weighted, of_kappas),
+            ),
+        )
     if output.kind not in (Kind.LABEL, Kind.BOOLEAN):
-        return {}
-    coefficients: dict[str, Callable[[Floats], float]] = {
-        "Gwet's AC1": lambda ratings: gwet_ac1(_with_all(counts_of(ratings), categories)),
-        "Best possible against one person": lambda ratings: human_limit(counts_of(ratings)).best_possible,
+        return ()
+    every = np.arange(max(categories, len(steps)), dtype=np.float64)
+    named: dict[str, Chance] = {"Gwet's AC1": "gwet", "Brennan-Prediger": "brennan-prediger", "Fleiss' kappa": "fleiss"}
+    coefficients = {
+        name: coefficient_interval(agreement_beyond_chance(ratings, chance=chance, categories=every), codes)
+        for name, chance in named.items()
     }
-    if people == 2:
-        coefficients["Cohen's kappa"] = lambda ratings: cohen_kappa(crossed(ratings[0], ratings[1]))
-    return coefficients
-
-
-def _with_all(counts: Floats, categories: int) -> Floats:
-    """Add columns of zeros for the declared answers that nobody gave."""
-    return np.pad(counts, ((0, 0), (0, max(0, categories - counts.shape[1]))))
+    own = agreement_beyond_chance(kappas, chance="conger", categories=every)
+    coefficients[kappa] = coefficient_interval(own, of_kappas)
+    counts = counts_of(ratings)
+    pairs = counts.sum(axis=1) >= 2
+    best = counts[pairs].max(axis=1) / counts[pairs].sum(axis=1)
+    units = Clusters(codes=codes[pairs], count=distinct(codes[pairs]))
+    coefficients["Best possible against one person"] = mean_of(best, units)
+    return tuple(ChanceCorrected(name=name, value=value) for name, value in coefficients.items())
 
 
 def _matrix(answers: Answers, records: Sequence[str], *, numbers: bool) -> Floats:

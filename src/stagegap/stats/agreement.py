@@ -8,15 +8,14 @@ one). Show raw agreement and how often each category occurs beside any of them: 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stagegap.model.estimate import Estimate, unmeasured
-from stagegap.stats.clusters import distinct
-from stagegap.stats.resample import expanded_tail
+from stagegap.stats.resample import percentile_interval
+from stagegap.stats.spread import Spread, spread
 
 Floats = NDArray[np.float64]
 UNDEFINED_AT_MOST = 0.05
@@ -153,37 +152,6 @@ def _distances(values: Floats, totals: Floats, scale: Scale) -> Floats:
     return np.where(difference != 0, between, 0.0) ** 2
 
 
-def item_bootstrap(
-    coefficient: Callable[[Floats], float],
-    ratings: Floats,
-    codes: NDArray[np.int64],
-    *,
-    rng: np.random.Generator,
-    resamples: int = 2_000,
-    level: float = 0.95,
-) -> Estimate:
-    """A coefficient with its interval from resampled items (whole clusters of them), raters kept.
-
-    `coefficient` takes raters x items. Where it is not defined in more than one resample of twenty (nearly all items
-    got one answer), the others are no fair sample of what could have come, and there is no interval.
-    """
-    n = ratings.shape[1]
-    count = distinct(codes)
-    value = coefficient(ratings)
-    if math.isnan(value):
-        return unmeasured("not measured: the coefficient is not defined for these ratings", n=n)
-    if count < 2:
-        return unmeasured(f"too few: all {n} items belong to one cluster", n=n)
-    members = [np.flatnonzero(codes == code) for code in np.unique(codes)]
-
-    def redrawn() -> float:
-        picked: list[NDArray[np.intp]] = [members[i] for i in rng.integers(0, count, count).tolist()]
-        return coefficient(ratings[:, np.concatenate(picked)])
-
-    drawn = np.array([redrawn() for _ in range(resamples)])
-    return _from_draws(value, drawn, n=n, count=count, level=level)
-
-
 def alpha_bootstrap(
     ratings: Floats,
     codes: NDArray[np.int64],
@@ -193,16 +161,18 @@ def alpha_bootstrap(
     resamples: int = 2_000,
     level: float = 0.95,
 ) -> Estimate:
-    """Krippendorff's alpha with the interval of `item_bootstrap`, all resamples at once.
+    """Krippendorff's alpha with its interval from resampled items (whole clusters of them), raters kept.
 
     Both disagreements are made of sums over items, so a resample is a row of weights: thousands of items cost
-    milliseconds.
+    milliseconds. Where alpha is not defined in more than one resample of twenty (nearly all items got one answer), the
+    others are no fair sample of what could have come, and there is no interval.
     """
     several = (~np.isnan(ratings)).sum(axis=0) >= 2
     n, units = int(several.sum()), np.unique(codes[several], return_inverse=True)[1]
     count = int(units.max(initial=-1)) + 1
-    observed, spread = _sums_of_items(ratings[:, several], scale)
-    own = np.stack([np.bincount(units, weights=column, minlength=count) for column in (observed, *spread.T)])
+    observed, rest = _sums_of_items(ratings[:, several], scale)
+    items = np.stack([observed, *rest.T])
+    own = np.stack([np.bincount(units, weights=column, minlength=count) for column in items])
     value = float(_alphas(own.sum(axis=1)[:, None], scale)[0])
     if math.isnan(value):
         return unmeasured("not measured: the coefficient is not defined for these ratings", n=n)
@@ -215,7 +185,17 @@ def alpha_bootstrap(
         rows = np.arange(len(picked))[:, None] * count
         weights = np.bincount((picked + rows).ravel(), minlength=picked.size).reshape(picked.shape)
         drawn.append(_alphas(own @ weights.T.astype(np.float64), scale))
-    return _from_draws(value, np.concatenate(drawn), n=n, count=count, level=level)
+    within = spread(_influence(items, scale), units) if count < n else None
+    return _from_draws(value, np.concatenate(drawn), n=n, within=within, level=level)
+
+
+def _influence(items: Floats, scale: Literal["nominal", "interval"]) -> Floats:
+    """By how much each item moves alpha, to first order; `items` are sums x items."""
+    whole = items.sum(axis=1)
+    step = 1e-6 * max(1.0, float(np.abs(whole).max()))
+    ways = np.eye(len(whole)) * step
+    slopes = (_alphas(whole[:, None] + ways, scale) - _alphas(whole[:, None] - ways, scale)) / (2 * step)
+    return items.shape[1] * (slopes @ items)
 
 
 def _sums_of_items(ratings: Floats, scale: Literal["nominal", "interval"]) -> tuple[Floats, Floats]:
@@ -245,22 +225,12 @@ def _alphas(sums: Floats, scale: Literal["nominal", "interval"]) -> Floats:
     return np.where(defined, 1 - (total - 1) * observed / np.where(defined, expected, 1.0), np.nan)
 
 
-def _from_draws(value: float, drawn: Floats, *, n: int, count: int, level: float) -> Estimate:
-    """The expanded percentile interval of resampled coefficients, or why there is none."""
+def _from_draws(value: float, drawn: Floats, *, n: int, within: Spread | None, level: float) -> Estimate:
+    """The percentile interval of resampled coefficients, or why there is none."""
     usable = drawn[~np.isnan(drawn)]
     lost = 1 - len(usable) / len(drawn)
     if lost > UNDEFINED_AT_MOST:
         return unmeasured(f"too few: not defined in {100 * lost:.0f}% of the resamples, one answer is too common", n=n)
     if np.ptp(usable) == 0:
         return unmeasured("too few: every resample gives the same value", n=n)
-    tail = expanded_tail(count, level=level)
-    low, high = np.quantile(usable, [tail, 1 - tail])
-    return Estimate(
-        value=value,
-        low=min(float(low), value),
-        high=max(float(high), value),
-        n=n,
-        method=f"item bootstrap, expanded percentile, {len(drawn)} resamples",
-        level=level,
-        clusters=None if count == n else count,
-    )
+    return percentile_interval(value, drawn, n=n, within=within, level=level, of=" of items", scale=(-1.0, 1.0))

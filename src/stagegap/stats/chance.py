@@ -15,8 +15,14 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from stagegap.model.estimate import Estimate, unmeasured
+from stagegap.stats.clusters import distinct
+from stagegap.stats.spread import spread
+
 Floats = NDArray[np.float64]
 Chance = Literal["fleiss", "conger", "brennan-prediger", "gwet"]
+FEWEST = 3
+"""Items with another answer than the commonest: with 3 expected, one sample of twenty shows none."""
 Closeness = Literal["identity", "linear", "quadratic", "ordinal"]
 
 
@@ -27,6 +33,10 @@ class Coefficient:
     value: float
     items: Floats
     """Per item with a rating: its share, so that their mean is `value`; NaN throughout where it is not defined."""
+    n: int
+    """Items that two or more rated."""
+    fewest: int
+    """Items with a rating other than the commonest one: what chance agreement is estimated from."""
 
     @property
     def error(self) -> float:
@@ -76,7 +86,7 @@ def agreement_beyond_chance(
     given = ratings[:, known.any(axis=0)]
     counts = np.stack([(given == answer).sum(axis=0) for answer in answers], axis=1).astype(np.float64) if q else None
     if counts is None or q < 2 or not (counts.sum(axis=1) >= 2).any():
-        return Coefficient(value=math.nan, items=np.full(int(known.any(axis=0).sum()), math.nan))
+        return Coefficient(value=math.nan, items=np.full(int(known.any(axis=0).sum()), math.nan), n=0, fewest=0)
     n, raters = len(counts), counts.sum(axis=1)
     several = raters >= 2
     pairs = np.where(several, raters * (raters - 1), 1.0)
@@ -88,11 +98,46 @@ def agreement_beyond_chance(
     else:
         expected, by_item = _pooled(shares, closely, chance)
     if expected >= 1 - 1e-12:
-        return Coefficient(value=math.nan, items=np.full(n, math.nan))
+        return Coefficient(value=math.nan, items=np.full(n, math.nan), n=int(several.sum()), fewest=0)
     value = (observed - expected) / (1 - expected)
     own = np.where(several, agreeing - expected, 0.0)
     scale = n / int(several.sum()) / (1 - expected)
-    return Coefficient(value=value, items=own * scale - (by_item - expected) * ((1 - value) / (1 - expected)))
+    commonest = int(counts.sum(axis=0).argmax())
+    return Coefficient(
+        value=value,
+        items=own * scale - (by_item - expected) * ((1 - value) / (1 - expected)),
+        n=int(several.sum()),
+        # Neither AC1 nor Brennan and Prediger's loses its footing where one answer is common.
+        fewest=n if chance in ("gwet", "brennan-prediger") else int((counts[:, commonest] < raters).sum()),
+    )
+
+
+def coefficient_interval(coefficient: Coefficient, codes: NDArray[np.int64], *, level: float = 0.95) -> Estimate:
+    """A coefficient with Student's t interval from its items (Gwet 2014, chapter 5); `codes` are the items' clusters.
+
+    No interval where it is not defined, where all items agree alike, or where so few items have another answer than
+    the commonest that one sample of twenty would show none of them: then chance agreement is not known.
+    """
+    if math.isnan(coefficient.value):
+        return unmeasured("not measured: the coefficient is not defined for these ratings", n=coefficient.n)
+    if distinct(codes) < 2:
+        return unmeasured(f"too few: all {coefficient.n} items belong to one cluster", n=coefficient.n)
+    if float(np.ptp(coefficient.items)) <= 1e-12:
+        return unmeasured("too few: all items agree alike, so the spread is unknown", n=coefficient.n)
+    if coefficient.fewest < FEWEST:
+        return unmeasured("too few: one answer is too common", n=coefficient.n)
+    within = spread(coefficient.items, codes)
+    half = within.quantile(level) * within.error
+    is_clustered = within.count < within.n
+    return Estimate(
+        value=coefficient.value,
+        low=max(-1.0, coefficient.value - half),
+        high=min(1.0, coefficient.value + half),
+        n=coefficient.n,
+        method=f"linearised items, Student t{within.note}",
+        level=level,
+        clusters=within.count if is_clustered else None,
+    )
 
 
 def _pooled(shares: Floats, closely: Floats, chance: Chance) -> tuple[float, Floats]:

@@ -302,10 +302,14 @@ def ratio(resamples: Resamples, numerator: str, denominator: str) -> Estimate:
     with np.errstate(invalid="ignore", divide="ignore"):
         drawn = resamples.means[numerator] / resamples.means[denominator]
     drawn = drawn[np.isfinite(drawn)]
-    if not len(drawn) or np.ptp(drawn) <= 1e-12:
-        return unmeasured("too few: every resample gives the same ratio, so its spread is unknown", n=n)
     value = float(above[counted].sum()) / total
     codes = resamples.clusters.codes[counted]
+    if not len(drawn) or np.ptp(drawn) <= 1e-12:
+        if value in (0.0, 1.0):
+            # All or nothing has the width of that share of as many records: no resample could show another.
+            within = None if resamples.clusters.are_records else spread(np.full(n, value), codes)
+            return wilson(value, n=n, within=within, level=resamples.level)
+        return unmeasured("too few: every resample gives the same ratio, so its spread is unknown", n=n)
     # What each record adds to the ratio's error, to first order.
     shift = (above[counted] - value * below[counted]) * n / total
     return percentile_interval(
