@@ -231,6 +231,6 @@ def _from_draws(value: float, drawn: Floats, *, n: int, within: Spread | None, l
     lost = 1 - len(usable) / len(drawn)
     if lost > UNDEFINED_AT_MOST:
         return unmeasured(f"too few: not defined in {100 * lost:.0f}% of the resamples, one answer is too common", n=n)
-    if np.ptp(usable) == 0:
+    if np.ptp(usable) <= SMALLEST or (within is not None and within.error <= SMALLEST):
         return unmeasured("too few: every resample gives the same value", n=n)
     return percentile_interval(value, drawn, n=n, within=within, level=level, of=" of items", scale=(-1.0, 1.0))

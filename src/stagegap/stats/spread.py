@@ -50,12 +50,20 @@ class Spread:
 
     def quantile(self, level: float) -> float:
         """How many standard errors hold this share of all errors: Student's quantile, mixed over `scales`."""
-        if len(self.scales) == 1:
-            return t_quantile((1 + level) / 2, self.n - 1)
-        low, high = 0.0, 1e3
-        for _ in range(60):
-            middle = (low + high) / 2
-            low, high = (middle, high) if self.tail(middle) > (1 - level) / 2 else (low, middle)
+        alone = t_quantile((1 + level) / 2, self.n - 1)
+        wanted = math.log((1 - level) / 2)
+        low, high = alone * float(self.scales.min()), alone * float(self.scales.max())
+        below, above = (math.log(self.tail(end)) - wanted for end in (low, high))
+        # The Illinois method on the logarithm, which is nearly straight: a handful of steps.
+        while high - low > 1e-9 * high and below > 0 > above:
+            middle = (low * above - high * below) / (above - below)
+            at = math.log(self.tail(middle)) - wanted
+            if abs(at) < 1e-10:
+                return middle
+            if at > 0:
+                low, below, above = middle, at, above / 2
+            else:
+                high, above, below = middle, at, below / 2
         return (low + high) / 2
 
     def tail(self, errors: float) -> float:
