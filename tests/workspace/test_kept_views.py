@@ -245,6 +245,26 @@ def test_code_that_a_metric_imports_from_the_project_counts(tmp_path: Path, monk
         assert after.system.value < 0.95
 
 
+def test_an_output_meets_a_reference_once_over_all_views(tmp_path: Path) -> None:
+    made = with_own_metric(tmp_path)
+    told = tmp_path / "told.txt"
+    (made / "own.py").write_text(
+        "def own(value, accepted):\n"
+        f"    with open({str(told)!r}, 'a') as file:\n        print(value, accepted, sep='|', file=file)\n"
+        "    return float(accepted in value)\n"
+    )
+    with Workspace.open(made) as workspace:
+        workspace.runs.new(None)
+        second = [label(f"q{i:02d}", "reply", TWELVE if i % 2 else f"other {i}") for i in range(40)]
+        workspace.store.append_labels("first", second)
+        workspace.runs.refresh("first", "v1")
+        for name in ("blame", "faults", "agree", "need", "slices"):
+            view(workspace, name)
+        pairs = told.read_text().splitlines()
+    assert len(set(pairs)) > 50
+    assert len(pairs) == len(set(pairs))
+
+
 def test_views_are_stored_by_one_module_only() -> None:
     source = Path(stagegap.__file__).parent
     writers = {

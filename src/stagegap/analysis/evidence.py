@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from stagegap.analysis.troubles import Trouble, troubles
 from stagegap.attribution.ceiling import complete_cases
 from stagegap.attribution.faults import BAR_SLACK, Faults, acceptable, account
 from stagegap.attribution.swaps import alone_cell, closed_cell, prefix_cells
-from stagegap.metrics import CustomMetric, Metric, answer_as_output, metric, score
+from stagegap.metrics import Compared, CustomMetric, Metric, answer_as_output, score
 from stagegap.model.answer import Label, Output, Reference, Status
 from stagegap.model.cascade import Cascade, Stage
 from stagegap.model.estimate import Estimate, unmeasured
@@ -132,6 +132,10 @@ class Evidence:
     """Name of the run on screen: `v3`."""
     seed: int = 0
     """Of every draw that a view of this evidence makes: the same evidence gives the same view."""
+    columns: dict[tuple[str, str, str], Floats] = field(
+        init=False, repr=False, compare=False, default_factory=dict[tuple[str, str, str], Floats]
+    )
+    """Scores by cell, stage and metric, each computed when first asked for."""
 
     def system(self, stage: str) -> Mapping[str, Output]:
         """The system's outputs at a stage, by record."""
@@ -171,12 +175,14 @@ def gather(
     labels: Sequence[Label],
     *,
     custom: Mapping[str, CustomMetric],
+    compared: Compared | None = None,
     run: str = "",
     seed: int = 0,
 ) -> Evidence:
     """Keep the records of the evaluated split, and settle references from the labels.
 
     Labels of records that were hunted for are left out: whatever rate they entered would be that of the hunt.
+    `compared` is what other evidence has compared already.
     """
     evaluated = tuple(r for r in records if cascade.evaluate is None or r.split == cascade.evaluate)
     ids = {record.id for record in evaluated}
@@ -188,6 +194,7 @@ def gather(
     }
     settled = {place: reference for place, reference in fair_references(labels, cascade).items() if place[0] in ids}
     known = known_outputs(cascade, outputs, settled)
+    by = (compared or Compared()).metric
     return Evidence(
         cascade=cascade,
         records=evaluated,
@@ -195,8 +202,8 @@ def gather(
         unknown=known.unknown,
         references=settled,
         labels=in_force,
-        metrics={s.name: metric(s.metrics[0], custom=custom.get(s.metrics[0])) for s in cascade.stages},
-        outcome=metric(cascade.outcome.metric, custom=custom.get(cascade.outcome.metric)),
+        metrics={s.name: by(s.metrics[0], custom=custom.get(s.metrics[0])) for s in cascade.stages},
+        outcome=by(cascade.outcome.metric, custom=custom.get(cascade.outcome.metric)),
         run=run,
         seed=seed,
     )
@@ -204,7 +211,7 @@ def gather(
 
 def stage_scores(evidence: Evidence, stage: str, cell: Cell) -> Floats:
     """The stage's score of each record in a cell, NaN without an output, a reference or after infrastructure."""
-    return _scores(evidence, evidence.outputs.get((str(cell), stage), {}), stage, evidence.metrics[stage])
+    return _scores(evidence, cell, stage, evidence.metrics[stage])
 
 
 def alone_scores(evidence: Evidence, stage: str) -> Floats:
@@ -215,15 +222,7 @@ def alone_scores(evidence: Evidence, stage: str) -> Floats:
 def outcome_scores(evidence: Evidence, cell: Cell) -> Floats:
     """The outcome of each record in a cell: 1 or 0 against the bar where the cascade has one."""
     stage = evidence.cascade.outcome.stage
-    if stage in cell.stages:
-        outputs = {
-            record: answer_as_output(reference.first, record=record, stage=stage)
-            for (record, name), reference in evidence.references.items()
-            if name == stage
-        }
-    else:
-        outputs = evidence.outputs.get((str(cell), stage), {})
-    scores = _scores(evidence, outputs, stage, evidence.outcome)
+    scores = _scores(evidence, cell, stage, evidence.outcome)
     good = evidence.cascade.outcome.good
     if good is None:
         return scores
@@ -238,12 +237,30 @@ def closed_outcome(evidence: Evidence, stage: str) -> Floats | None:
     return outcome_scores(evidence, cell) if is_there else None
 
 
-def _scores(evidence: Evidence, outputs: Mapping[str, Output], stage: str, by: Metric) -> Floats:
-    def score_of(record: Record) -> float:
-        output, reference = outputs.get(record.id), evidence.references.get((record.id, stage))
-        return math.nan if output is None or reference is None else score(output, reference, by)
+def _scores(evidence: Evidence, cell: Cell, stage: str, by: Metric) -> Floats:
+    """The column of a cell, stage and metric, which nobody may write into: it is computed once."""
+    place = (str(cell), stage, by.name)
+    if place not in evidence.columns:
+        outputs = _outputs(evidence, cell, stage)
 
-    return evidence.column(score_of)
+        def score_of(record: Record) -> float:
+            output, reference = outputs.get(record.id), evidence.references.get((record.id, stage))
+            return math.nan if output is None or reference is None else score(output, reference, by)
+
+        evidence.columns[place] = evidence.column(score_of)
+        evidence.columns[place].flags.writeable = False
+    return evidence.columns[place]
+
+
+def _outputs(evidence: Evidence, cell: Cell, stage: str) -> Mapping[str, Output]:
+    """Outputs at a stage in a cell, by record; where the stage itself is swapped, what is put in."""
+    if stage not in cell.stages:
+        return evidence.outputs.get((str(cell), stage), {})
+    return {
+        record: answer_as_output(reference.first, record=record, stage=stage)
+        for (record, name), reference in evidence.references.items()
+        if name == stage
+    }
 
 
 def score_bar(evidence: Evidence, stage: str, by: Metric) -> float:

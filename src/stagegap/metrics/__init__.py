@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
-from stagegap.metrics.catalogue import CustomMetric, Metric, answer_as_output, label_as_output, metric, names_for, score
+from stagegap.metrics.catalogue import (
+    Compared,
+    CustomMetric,
+    Metric,
+    answer_as_output,
+    label_as_output,
+    metric,
+    names_for,
+    score,
+)
 
-__all__ = ["CustomMetric", "Metric", "answer_as_output", "label_as_output", "metric", "names_for", "score"]
+__all__ = ["Compared", "CustomMetric", "Metric", "answer_as_output", "label_as_output", "metric", "names_for", "score"]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, replace
 
 from stagegap.errors import near_names
 from stagegap.metrics import formulas
@@ -26,6 +26,42 @@ class Metric:
     bar: float
     """An output is acceptable, for counting faults, when its score is at least this."""
     why_bar: str
+
+
+class Compared:
+    """What was compared already: a value and an accepted answer are compared once by each metric.
+
+    Held in memory up to a number of pairs; beyond it everything is forgotten and begins anew.
+    """
+
+    def __init__(self, most: int = 500_000) -> None:
+        self._most = most
+        self._scores: dict[tuple[str, CustomMetric | None], dict[Hashable, float]] = {}
+
+    def metric(self, name: str, *, custom: CustomMetric | None = None) -> Metric:
+        """The metric of that name, which asks here first. Raises: as `metric`."""
+        plain = metric(name, custom=custom)
+        return replace(plain, compare=self._once(plain.compare, (name, custom)))
+
+    def _once(
+        self, compare: Callable[[Json, Answer], float], by: tuple[str, CustomMetric | None]
+    ) -> Callable[[Json, Answer], float]:
+        def remembered(value: Json, answer: Answer) -> float:
+            scores = self._scores.setdefault(by, {})
+            pair = (_key(value), _key(answer.value), tuple(fact.wordings for fact in answer.facts))
+            score = scores.get(pair)
+            if score is None:
+                if len(scores) >= self._most:
+                    scores.clear()
+                score = scores[pair] = compare(value, answer)
+            return score
+
+        return remembered
+
+
+def _key(value: Json) -> Hashable:
+    """What tells a JSON value from all others; the text of one that is no text can't be taken for a text."""
+    return value if isinstance(value, str) else (repr(value),)
 
 
 _NAMES: dict[Kind, tuple[str, ...]] = {

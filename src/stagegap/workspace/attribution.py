@@ -77,6 +77,7 @@ class Attribution:
             own_outputs(store, run, cascade),
             labels,
             custom=custom_metrics(self._file),
+            compared=self._views.compared(self._now),
             run=run.name,
             seed=run.seed,
         )

@@ -16,6 +16,7 @@ from stagegap.analysis import codec
 from stagegap.analysis.answers import PooledScore, pooled_scores
 from stagegap.analysis.evidence import gather as gather_evidence
 from stagegap.errors import ConfigurationError, NotFound
+from stagegap.metrics import Compared
 from stagegap.model.answer import Label, Status
 from stagegap.model.record import Json, Record
 from stagegap.model.run import SYSTEM, PastCall, Run, RunStatus
@@ -53,9 +54,9 @@ class Job:
     """Those that the references of this job were settled from."""
     environment: Mapping[str, str]
 
-    def views(self, store: Store) -> KeptViews:
+    def views(self, store: Store, comparisons: dict[str, Compared] | None = None) -> KeptViews:
         """The views of the cascade, which rest on what lies beside its file."""
-        return KeptViews(store, lambda _: Path(self.file.path), self.environment)
+        return KeptViews(store, lambda _: Path(self.file.path), self.environment, comparisons)
 
     def work(self, run: str) -> Work:
         """What the runner executes under that run's id."""
@@ -165,9 +166,11 @@ def run(
     clock: Callable[[], float],
     progress: Progress | None,
     stop: Stop | None,
+    comparisons: dict[str, Compared] | None = None,
 ) -> tuple[Run, Summary]:
     """Execute the job as a new run; when it is done, compute and store its scorecard.
 
+    `comparisons` is what was compared already, by the code of the metrics.
     With `retry` it goes on in the newest run that is done. Raises: NotFound, ConfigurationError; StoreBusy when
     another process works on that run.
     """
@@ -178,11 +181,19 @@ def run(
         else:
             begun = begin(store, taken_in, folder=folder, now=clock(), lease=lease)
             job = replace(taken_in.job, cells=carrying(store, taken_in, begun))
-        return _carried_out(store, job, begun, clock=clock, progress=progress or Silent(), stop=stop)
+        views = job.views(store, comparisons)
+        return _carried_out(store, job, begun, views, clock=clock, progress=progress or Silent(), stop=stop)
 
 
 def _carried_out(
-    store: Store, job: Job, begun: Run, *, clock: Callable[[], float], progress: Progress, stop: Stop | None
+    store: Store,
+    job: Job,
+    begun: Run,
+    views: KeptViews,
+    *,
+    clock: Callable[[], float],
+    progress: Progress,
+    stop: Stop | None,
 ) -> tuple[Run, Summary]:
     try:
         with noted(progress, store.folder, begun, cells=len(job.cells), clock=clock) as watched:
@@ -195,7 +206,7 @@ def _carried_out(
     ended = replace(begun, status=summary.status, finished_at=clock(), error=summary.error)
     if summary.status is RunStatus.DONE:
         records = run_records(store, ended, job.file.cascade) if job.options.retry else job.records
-        score(store, ended, job.file, records, views=job.views(store))
+        score(store, ended, job.file, records, views=views)
     store.update_run(ended)
     return ended, summary
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from stagegap.store import Store
 from stagegap.workspace.files import CascadeFiles
 
 if TYPE_CHECKING:  # The pages open a workspace to read: what makes runs again is imported where it is used.
+    from stagegap.metrics import Compared
     from stagegap.model.run import Run
     from stagegap.workspace.kept_views import KeptViews
     from stagegap.workspace.reproduced import Restored
@@ -29,6 +30,8 @@ class Foundation:
     files: CascadeFiles
     clock: Callable[[], float]
     """Gives seconds since 1970, UTC."""
+    comparisons: dict[str, Compared] = field(default_factory=dict[str, "Compared"], repr=False, compare=False)
+    """What was compared already, by the code of the metrics."""
 
     @property
     def folder(self) -> Path:
@@ -55,7 +58,7 @@ class Foundation:
         """Every view that is kept, by one rule."""
         from stagegap.workspace.kept_views import KeptViews
 
-        return KeptViews(self.store, self.files.path_of, self.environment)
+        return KeptViews(self.store, self.files.path_of, self.environment, self.comparisons)
 
     def restored(self, run: Run) -> AbstractContextManager[Restored]:
         """Job that made a run, as it was then; a context, because code of then stands in a folder meanwhile.

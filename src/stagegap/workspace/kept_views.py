@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar, cast
 
 from stagegap.analysis import codec
 from stagegap.errors import StoreError
+from stagegap.metrics import Compared
 from stagegap.model.record import Json
 from stagegap.model.run import Run
 from stagegap.stages.canonical import digest
@@ -22,6 +23,8 @@ from stagegap.store.views import Marks, StoredView
 View = TypeVar("View")
 CUSTOM = "python:"
 """Begin of the name of a metric that is a user's function."""
+MOST_CODES = 8
+"""Versions of metrics whose comparisons are held in memory."""
 FORM = 2
 """Raised when views are computed in another way, so that no kept one of before passes for new."""
 
@@ -75,8 +78,18 @@ class KeptViews:
     the program, the form of the view itself.
     """
 
-    def __init__(self, store: Store, path_of: Callable[[str], Path], environment: Mapping[str, str]) -> None:
-        """`path_of` says where a cascade's file stands; files that it names lie beside it."""
+    def __init__(
+        self,
+        store: Store,
+        path_of: Callable[[str], Path],
+        environment: Mapping[str, str],
+        comparisons: dict[str, Compared] | None = None,
+    ) -> None:
+        """`path_of` says where a cascade's file stands; files that it names lie beside it.
+
+        `comparisons` is what was compared already, by the code of the metrics.
+        """
+        self._comparisons = {} if comparisons is None else comparisons
         self._store = store
         self._path_of = path_of
         self._environment = environment
@@ -84,6 +97,12 @@ class KeptViews:
     def now(self, cascade: str, runs: Sequence[Run]) -> Now:
         """What views of these runs rest on; asked before a view is made, so that what comes meanwhile makes it old."""
         return Now(self._store.views.marks(cascade), self._code(cascade, runs))
+
+    def compared(self, now: Now) -> Compared:
+        """What views have compared already with the same code: an output meets a reference once."""
+        if now.code not in self._comparisons and len(self._comparisons) >= MOST_CODES:
+            self._comparisons.clear()
+        return self._comparisons.setdefault(now.code, Compared())
 
     def kept(self, question: Question[View], *, now: Now | None = None) -> Kept[View] | None:
         """The view as it is kept; None where none is, or what is kept can't be read."""

@@ -87,8 +87,8 @@ class People:
         self._clock = base.clock
         self._labels = labels
         self._views = base.views
-        self._compared: dict[tuple[str, ...], Disagreement | None] = {}
-        """By metric and ids of the labels: labels never change, so that nothing is compared twice."""
+        self._compared: dict[tuple[object, ...], Disagreement | None] = {}
+        """By metric, its function and ids of the labels: labels never change, so that nothing is compared twice."""
 
     def notes(self, cascade: str, stage: str, who: str) -> PeopleNotes | None:
         """The notes as they were computed last; None before that."""
@@ -250,11 +250,12 @@ class People:
     def _disagreements(self, cascade: str, stage: str, labels: Sequence[Label]) -> dict[str, Disagreement]:
         file = self._load(cascade)
         name = file.cascade.stage(stage).metrics[0]
-        by = metric(name, custom=custom_metrics(file).get(name))
+        custom = custom_metrics(file).get(name)
+        by = metric(name, custom=custom)
         done = adjudications(labels)
         disagreements: dict[str, Disagreement] = {}
         for place, people in latest(labels).items():
-            key = (name, *(label.id for label in people.values()))
+            key = (name, custom, *(label.id for label in people.values()))
             if key not in self._compared:
                 self._compared[key] = disagreement(list(people.values()), by)
             differ = self._compared[key]

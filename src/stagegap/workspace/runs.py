@@ -52,7 +52,15 @@ class Runs:
 
         base = self._base
         taken_in = execution.take_in(base.store, base.files.load(path), environment=base.environment, options=options)
-        return execution.run(base.store, taken_in, folder=base.folder, clock=base.clock, progress=progress, stop=stop)
+        return execution.run(
+            base.store,
+            taken_in,
+            folder=base.folder,
+            clock=base.clock,
+            progress=progress,
+            stop=stop,
+            comparisons=base.comparisons,
+        )
 
     def overnight(
         self,

@@ -68,6 +68,7 @@ def score(store: Store, run: Run, file: CascadeFile, records: Sequence[Record], 
         own_outputs(store, run, cascade),
         labels,
         custom=custom_metrics(file),
+        compared=views.compared(now),
         run=run.name,
         seed=run.seed,
     )
