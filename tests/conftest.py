@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mails import write_mails
 from sixty import spoil, write_sixty
 from stagegap.cli import main
 from stagegap.workspace import Workspace
@@ -48,6 +50,47 @@ def twice(tmp_path_factory: pytest.TempPathFactory, once: Copied) -> Copied:
         workspace.runs.new(None)
         workspace.past("first").comparison("v1", "v2")
     return _copier(folder)
+
+
+def _run_in(folder: Path, *, times: int = 1) -> Path:
+    """Run the only cascade of a project; what the journal holds is moved into the file, so that a copy is whole.
+
+    In a thread of its own: Playwright has an event loop in this one.
+    """
+
+    def run() -> None:
+        with Workspace.open(folder) as workspace:
+            for _ in range(times):
+                workspace.runs.new(None)
+            workspace.store.cells(workspace.runs.of("support_email")[0].id)
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(run).result()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def mails(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of 120 mails with the runs v1 and v2."""
+    folder = tmp_path_factory.mktemp("mails")
+    write_mails(folder)
+    return _run_in(folder, times=2)
+
+
+@pytest.fixture(scope="session")
+def few_mails(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of 20 mails that one person answered, with the run v1."""
+    folder = tmp_path_factory.mktemp("few")
+    write_mails(folder, count=20, people=["first-person"])
+    return _run_in(folder)
+
+
+@pytest.fixture(scope="session")
+def undecided_mails(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of 60 mails, the last twenty without an answer at two stages that fail alike; with the run v1."""
+    folder = tmp_path_factory.mktemp("undecided")
+    write_mails(folder, count=60, slip=3, unlabelled={"draft": 20, "retrieve": 20})
+    return _run_in(folder)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
+from odd_noticing import EVIL, noticing, planted_screen
 from stagegap.analysis.escalation import EscalationPoint, EscalationView
 from stagegap.analysis.ledger import ledger
 from stagegap.library import past_views
 from stagegap.model.estimate import Estimate, unmeasured
-from ui.fake_oddities import EVIL, FakeOddities, made
 
 
-def test_strange_things_are_drawn_without_the_words_of_records(tmp_path: Path) -> None:
-    odd = FakeOddities(folder=tmp_path, shown=None, kept=made())
-    odd.say(odd.kept, "refused/draft/", "dismiss", who="ab", reason="a test")
-    shown = past_views.oddities(odd.noticed("support_email", "v14"))
+def test_strange_things_are_drawn_without_the_words_of_records() -> None:
+    shown = past_views.oddities(noticing(planted_screen(), ("refused/draft/", "dismiss", "a test")))
     frame = shown.to_frame()
     assert frame.is_open.tolist() == [True, True, True, False]
     assert len(shown.rows) == 4

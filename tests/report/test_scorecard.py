@@ -6,18 +6,17 @@ import json
 import re
 from dataclasses import replace
 from html import escape
-from pathlib import Path
 
 import numpy as np
 
 import odd_plants
 import odd_runs
 import odd_screens
+from odd_noticing import EVIL, noticing, planted_screen
 from stagegap import report
 from stagegap.analysis import codec
 from stagegap.analysis.views import Scorecard
 from ui import views
-from ui.fake_oddities import EVIL, FakeOddities, made
 
 
 def test_report_is_one_file_that_loads_nothing_and_runs_nothing() -> None:
@@ -122,10 +121,8 @@ def test_agreement_that_is_too_low_stands_before_the_numbers() -> None:
     assert "back\n\n**People \\*hardly\\* agree.**\n\nThe system" in report.markdown(shown)
 
 
-def test_what_looks_strange_has_a_section_and_no_text_of_a_record_without_leave(tmp_path: Path) -> None:
-    odd = FakeOddities(folder=tmp_path, shown=None, kept=made())
-    odd.say(odd.kept, "refused/draft/", "dismiss", who="ab", reason="a test")
-    found = odd.noticed("support_email", "v14")
+def test_what_looks_strange_has_a_section_and_no_text_of_a_record_without_leave() -> None:
+    found = noticing(planted_screen(), ("refused/draft/", "dismiss", "a test"))
     html = report.html(views.scorecard(), records=True, oddities=found)
     assert "<h2>What looks strange?</h2>" in html
     assert "3 things look strange." in html
@@ -139,27 +136,24 @@ def test_what_looks_strange_has_a_section_and_no_text_of_a_record_without_leave(
     assert not report.odd_examples(report.without_words(found, {"m0000"}))
 
 
-def test_no_person_is_named_in_what_looks_strange(tmp_path: Path) -> None:
+def test_no_person_is_named_in_what_looks_strange() -> None:
     rng = np.random.default_rng(3)
     run = odd_plants.PLANTS["hasty"](odd_runs.clean(rng), rng)
-    odd = FakeOddities(folder=tmp_path, shown=None, kept=odd_screens.screened(run))
-    odd.say(odd.kept, "hasty/draft/ef", "flag", who="ab")
-    flagged = odd.noticed("odd", "v2")
+    screen, flag = odd_screens.screened(run), ("hasty/draft/ef", "flag", "")
+    flagged = noticing(screen, flag)
     assert "One person answered draft in under a fifth" in report.html(
         views.scorecard(), records=True, oddities=flagged
     )
-    odd.say(odd.kept, "hasty/draft/ef", "dismiss", who="ab", reason="ill that day")
-    for found in (flagged, odd.noticed("odd", "v2")):
+    dismissed = noticing(screen, flag, ("hasty/draft/ef", "dismiss", "ill that day"))
+    for found in (flagged, dismissed):
         numbers = json.loads(report.numbers_json(views.scorecard(), oddities=found))["oddities"]
         html = report.html(views.scorecard(), records=True, oddities=found).partition("<script")[0]
         said = (html, report.markdown(views.scorecard(), oddities=found), json.dumps(numbers))
         assert not [one for one in said if re.search(r"\b(ef|ab)\b", one)]
 
 
-def test_what_looks_strange_stands_in_markdown_and_in_the_numbers(tmp_path: Path) -> None:
-    odd = FakeOddities(folder=tmp_path, shown=None, kept=made())
-    odd.say(odd.kept, "refused/draft/", "dismiss", who="ab", reason="a *test*")
-    found = odd.noticed("support_email", "v14")
+def test_what_looks_strange_stands_in_markdown_and_in_the_numbers() -> None:
+    found = noticing(planted_screen(), ("refused/draft/", "dismiss", "a *test*"))
     said = report.markdown(views.scorecard(), oddities=found)
     assert (
         "### 3 things look strange\n\n- **Agreement too low for a gap to mean anything** (route, found by rule): "

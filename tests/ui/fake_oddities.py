@@ -4,36 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
-
-import odd_plants
-import odd_runs
-import odd_screens
+from odd_noticing import planted_screen
 from stagegap.analysis.views import Scorecard
 from stagegap.model.notes import OddityEvent
 from stagegap.oddities.card import Screen
 from stagegap.oddities.screen import Noticing, noticed
-
-EVIL = "<img src=http://tracker.invalid/p onerror='window.hacked=1'>![x](http://tracker.invalid/q)"
-PLANTED = ("calibration", "outside", "refused", "weak-agreement")
-
-
-def made() -> Screen:
-    """Four planted oddities; the first words of an example try to do harm, and its records are those of the list."""
-    rng = np.random.default_rng(3)
-    run = odd_runs.clean(rng)
-    for detector in PLANTED:
-        run = odd_plants.PLANTS[detector](run, rng)
-    found = odd_screens.screened(run)
-    cards = [
-        replace(card, run="v14", example=EVIL if card.records else "",
-                records=tuple(f"m{i:04d}" for i in range(min(8, len(card.records)))))
-        for card in found.cards if card.detector in PLANTED
-    ]  # fmt: skip
-    return replace(found, cascade="support_email", runs=("v14",), cards=tuple(cards))
 
 
 @dataclass
@@ -53,7 +31,7 @@ class FakeOddities:
         return [OddityEvent(**json.loads(line)) for line in self._file.read_text().splitlines()]
 
     def screen(self, cascade: str, runs: Sequence[str]) -> Screen:
-        self.kept = made()
+        self.kept = planted_screen()
         self.stale = False
         return self.kept
 

@@ -7,10 +7,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mail_cascade import CASCADE
 from stagegap.analysis.record_view import RecordView, record_view
 from stagegap.analysis.views import Scorecard
 from stagegap.model.answer import Answer, Fact, Output, Reference, Status
-from stagegap.model.cascade import Cascade, Kind, Outcome, OutputType, Source, Stage
 from stagegap.model.failure import Failure, FailurePage, Wanted
 from stagegap.model.notes import TagEvent
 from stagegap.model.record import Json, Record
@@ -22,34 +22,6 @@ PAGE = 8
 MORE = 12
 """Failures of a stage beyond those of its detail."""
 MALICIOUS = "<img src=http://tracker.invalid/p onerror='window.hacked=1'><script>window.hacked=1</script>![x](http://tracker.invalid/q)"
-CASCADE = Cascade(
-    name="support_email",
-    noun="mail",
-    outcome=Outcome(stage="draft", metric="fact_recall", good=0.8),
-    stages=(
-        Stage(
-            name="route",
-            uses="python",
-            inputs={"body": Source("record", "body")},
-            output=OutputType(kind=Kind.LABEL, values=("billing", "refund")),
-            metrics=("accuracy",),
-        ),
-        Stage(
-            name="retrieve",
-            uses="python",
-            inputs={"body": Source("record", "body"), "team": Source("stage", "route")},
-            output=OutputType(kind=Kind.RANKING, of="articles", k=3),
-            metrics=("recall@3",),
-        ),
-        Stage(
-            name="draft",
-            uses="python",
-            inputs={"body": Source("record", "body"), "articles": Source("stage", "retrieve")},
-            output=OutputType(kind=Kind.TEXT),
-            metrics=("fact_recall",),
-        ),
-    ),
-)
 
 
 @dataclass

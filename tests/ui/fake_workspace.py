@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
+from odd_noticing import planted_screen
 from stagegap.analysis.need import NextLabels
 from stagegap.analysis.views import Scorecard
 from stagegap.model.answer import Label
@@ -21,7 +22,7 @@ from stagegap.people import card
 from stagegap.people.histories import OwnLabel, own_labels
 from stagegap.workspace.kept_views import Kept
 from ui.fake_bench import FakeBench, FakePeople
-from ui.fake_oddities import FakeOddities, made
+from ui.fake_oddities import FakeOddities
 from ui.fake_reading import FakeReading
 
 TEAMS = ("billing", "refund", "delivery", "account", "technical", "other")
@@ -261,7 +262,9 @@ class FakeWorkspace:
     @property
     def oddities(self) -> FakeOddities:
         if self.odd is None:
-            self.odd = FakeOddities(folder=self.folder, shown=self.shown, kept=made() if self.screened else None)
+            self.odd = FakeOddities(
+                folder=self.folder, shown=self.shown, kept=planted_screen() if self.screened else None
+            )
         return self.odd
 
     @property

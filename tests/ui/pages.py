@@ -7,10 +7,10 @@ from typing import Any
 
 from streamlit.testing.v1 import AppTest
 
-from ui.fake_workspace import FakeWorkspace
+from stagegap.workspace import Workspace
 
 
-def opened(page: Any, workspace: FakeWorkspace, **parameters: str) -> AppTest:
+def opened(page: Any, workspace: Workspace, **parameters: str) -> AppTest:
     test = AppTest.from_function(page, kwargs={"workspace": workspace}, default_timeout=60)
     for name, value in parameters.items():
         test.query_params[name] = value
@@ -22,9 +22,15 @@ def opened(page: Any, workspace: FakeWorkspace, **parameters: str) -> AppTest:
 def texts(test: AppTest) -> str:
     """All that stands on the page as text, Markdown's escapes taken out."""
     html = [element.proto.body for element in test.get("html")]
-    return "\n".join([*(one.value for one in (*test.title, *test.header, *test.markdown)), *html]).replace("\\", "")
+    plain = [one.value for one in (*test.title, *test.header, *test.markdown, *test.text)]
+    return "\n".join([*plain, *html]).replace("\\", "")
 
 
 def charts_of(test: AppTest) -> str:
     """All that the page's charts are given."""
     return "\n".join(json.loads(one.proto.json).get("html", "") for one in test.get("bidi_component"))
+
+
+def data(test: AppTest, part: str) -> str:
+    """What the components were given whose key holds `part`."""
+    return "\n".join(str(element.proto) for element in test.get("bidi_component") if part in str(element.proto))

@@ -1,24 +1,27 @@
-"""What the pages say and do, without a browser: each empty state, each choice in the address."""
+"""What the Gap and the Label page say and do, without a browser: each empty state, each choice in the address."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
 from html import escape
 from pathlib import Path
+from uuid import uuid4
 
-import pytest
-
-from stagegap.analysis.need import NextLabels
+from mails import SECRET, write_mails
 from stagegap.analysis.views import Scorecard
-from stagegap.errors import NotFound, StoreBusy
-from stagegap.model.queue import Queue
-from stagegap.model.record import Json
-from stagegap.workspace.kept_views import Kept
-from ui import views
-from ui.fake_workspace import FakeWorkspace
+from stagegap.model.answer import Answer, Label
+from stagegap.model.run import Run, RunStatus
+from stagegap.ui import background
+from stagegap.ui import label_page as label_card
+from stagegap.workspace import Workspace
+from stagegap.workspace.kept_views import KeptViews
+from stagegap.workspace.questions import scorecard_of
 from ui.pages import charts_of, opened, texts
+
+CASCADE = "support_email"
 
 
 def gap(workspace):  # AppTest runs the source of this function alone: no annotations
@@ -33,174 +36,196 @@ def label(workspace):
     label_page.draw(workspace)
 
 
-@pytest.fixture
-def workspace(tmp_path: Path) -> FakeWorkspace:
-    return FakeWorkspace(folder=tmp_path, shown=views.scorecard())
+def card_of(workspace: Workspace) -> Scorecard:
+    card = workspace.runs.scorecard(CASCADE)
+    assert card is not None
+    return card
 
 
-def test_first_heading_is_the_verdict_and_the_sentences_follow(workspace: FakeWorkspace) -> None:
+def plant(workspace: Workspace, card: Scorecard) -> None:
+    """Put a scorecard into the store that no cascade file could lead to."""
+    (run, *_) = workspace.runs.of(CASCADE)
+    views = KeptViews(workspace.store, workspace.files.path_of, {})
+    views.keep(scorecard_of(run), card, now=views.now(CASCADE, [run]))
+
+
+def begin(workspace: Workspace) -> None:
+    """Begin a run that another process works on."""
+    run = Run(
+        id=uuid4().hex, name="", cascade=CASCADE, fingerprint="f", resolved="{}", status=RunStatus.RUNNING,
+        started_at=2e9,
+    )  # fmt: skip
+    workspace.store.create_run(run)
+
+
+def say(workspace: Workspace, count: int) -> None:
+    """Take new labels in."""
+    labels = [
+        Label(id=f"new{i}", record=f"m{i:04d}", stage="route", annotator="zoe", answer=Answer(value="other"), at=1.0)
+        for i in range(count)
+    ]
+    workspace.store.append_labels(CASCADE, labels)
+
+
+def unrun(folder: Path) -> Workspace:
+    write_mails(folder, count=20)
+    return Workspace.open(folder)
+
+
+def test_first_heading_is_the_verdict_and_the_sentences_follow(workspace: Workspace) -> None:
     test = opened(gap, workspace)
     assert test.title[0].value == "Retrieve holds this system back"
     said = texts(test)
-    assert "<b>56%</b> good replies" in said
-    assert ">20 come from retrieve</em>" in said
-    assert "600 mails labelled by 3 people." in said
-    assert "Draft calls without an answer: 3 refused. They count as bad." in said
+    assert "<b>60%</b>" in said
+    assert ">33 come from retrieve</em>" in said
+    assert "120 mails labelled by 2 people." in said
 
 
-def test_why_comes_from_the_address(workspace: FakeWorkspace) -> None:
+def test_why_comes_from_the_address(workspace: Workspace) -> None:
     assert "Why retrieve?" in texts(opened(gap, workspace))
     assert "Why draft?" in texts(opened(gap, workspace, why="draft"))
 
 
-def test_switch_writes_the_stage_into_the_address(workspace: FakeWorkspace) -> None:
+def test_switch_writes_the_stage_into_the_address(workspace: Workspace) -> None:
     test = opened(gap, workspace)
     test.segmented_control(key="pick why").set_value("route").run()
     assert test.query_params["why"] == "route"
     assert "Why route?" in texts(test)
 
 
-def test_run_picker_writes_the_id_and_not_the_shown_name(workspace: FakeWorkspace) -> None:
+def test_run_picker_writes_the_id_and_not_the_shown_name(workspace: Workspace) -> None:
     test = opened(gap, workspace)
-    assert test.selectbox(key="pick run").options == ["v14, 18 Nov", "v13, 18 Nov"]
-    test.selectbox(key="pick run").set_value("v13").run()
-    assert test.query_params["run"] == "v13"
+    assert [name.partition(",")[0] for name in test.selectbox(key="pick run").options] == ["v2", "v1"]
+    test.selectbox(key="pick run").set_value("v1").run()
+    assert test.query_params["run"] == "v1"
 
 
-def test_several_cascades_can_be_chosen(workspace: FakeWorkspace) -> None:
-    workspace.names = ["support_email", "other"]
+def test_several_cascades_can_be_chosen(workspace: Workspace) -> None:
+    file = workspace.folder / "pipelines" / "support_email" / "cascade.yaml"
+    (file.parent / "other.yaml").write_text(file.read_text().replace("cascade: support_email", "cascade: other"))
     test = opened(gap, workspace)
     test.selectbox(key="pick cascade").set_value("other").run()
     assert test.query_params["cascade"] == "other"
 
 
-def test_unknown_cascade_in_the_address_is_named(workspace: FakeWorkspace) -> None:
+def test_unknown_cascade_in_the_address_is_named(workspace: Workspace) -> None:
     said = texts(opened(gap, workspace, cascade="suport_email"))
     assert "Cascade suport_email in the link is not here. This is support_email." in said
 
 
-def test_unknown_values_in_the_address_are_named(workspace: FakeWorkspace) -> None:
+def test_unknown_values_in_the_address_are_named(workspace: Workspace) -> None:
     said = texts(opened(gap, workspace, run="v99", why="nowhere"))
     assert "Run v99 in the link is not here. This is the newest." in said
-    assert "The stage in the link is not in run v14." in said
+    assert "The stage in the link is not in run v2." in said
 
 
-def test_no_cascade_says_how_to_begin(workspace: FakeWorkspace) -> None:
-    workspace.names = []
-    for page in (gap, label):
-        test = opened(page, workspace)
-        assert test.title[0].value == "No cascade yet"
-        assert "`stagegap init`" in texts(test)
+def test_no_cascade_says_how_to_begin(tmp_path: Path) -> None:
+    with Workspace.open(tmp_path) as empty:
+        for page in (gap, label):
+            test = opened(page, empty)
+            assert test.title[0].value == "No cascade yet"
+            assert "`stagegap init`" in texts(test)
 
 
-def test_no_run_says_what_to_run(tmp_path: Path) -> None:
-    said = texts(opened(gap, FakeWorkspace(folder=tmp_path, shown=None)))
-    assert "No results yet" in said
-    assert "`stagegap run`" in said
+def test_no_run_says_what_to_run_and_one_that_has_not_ended_is_named(tmp_path: Path) -> None:
+    with unrun(tmp_path) as project:
+        said = texts(opened(gap, project))
+        assert "No results yet" in said
+        assert "`stagegap run`" in said
+        begin(project)
+        said = texts(opened(gap, project, run="v1"))
+        assert "Run v1 has no numbers." in said
+        assert "Run v1 has started and not ended yet." in said
 
 
-def test_run_that_has_not_ended_is_named_above_the_older_numbers(workspace: FakeWorkspace) -> None:
-    workspace.running = True
+def test_run_that_has_not_ended_is_named_above_the_older_numbers(workspace: Workspace) -> None:
+    begin(workspace)
     said = texts(opened(gap, workspace))
-    assert "Run v15 has started and not ended yet." in said
-    assert "The numbers below are those of run v14." in said
+    assert "Run v3 has started and not ended yet." in said
+    assert "The numbers below are those of run v2." in said
 
 
-def test_first_run_that_has_not_ended_is_named(tmp_path: Path) -> None:
-    workspace = FakeWorkspace(folder=tmp_path, shown=None, running=True)
-    said = texts(opened(gap, workspace, run="v15"))
-    assert "Run v15 has no numbers." in said
-    assert "Run v15 has started and not ended yet." in said
-
-
-def test_newer_labels_are_counted_and_the_view_is_refreshed(workspace: FakeWorkspace) -> None:
-    from stagegap.ui import background
-
-    workspace.stale = 12
-    said = texts(opened(gap, workspace))
-    assert "12 new labels since these numbers. Updating…" in said
+def test_newer_labels_are_counted_and_the_view_is_refreshed(workspace: Workspace) -> None:
+    say(workspace, 12)
+    assert "12 new labels since these numbers. Updating…" in texts(opened(gap, workspace))
     background.wait()
-    assert workspace.refreshed == [("support_email", "v14")]
+    assert workspace.runs.stale_labels(card_of(workspace)) == 0
+    assert "new labels since" not in texts(opened(gap, workspace))
 
 
-def test_person_that_nobody_measured_has_a_link_to_label(tmp_path: Path) -> None:
-    said = texts(opened(gap, FakeWorkspace(folder=tmp_path, shown=views.without_person())))
+def test_few_records_of_one_person_show_the_page_all_the_same(
+    few_mails: Path, copied: Callable[[Path], Workspace]
+) -> None:
+    few = copied(few_mails)
+    test = opened(gap, few)
+    said = texts(test)
+    assert said.startswith("Too few to read: 20 of 30 mails")
     assert 'No person is measured yet. <a href="label?queue=overlap"' in said
 
 
-def test_few_records_show_the_page_all_the_same(tmp_path: Path) -> None:
-    test = opened(gap, FakeWorkspace(folder=tmp_path, shown=views.few()))
-    assert test.title[0].value == "Too few records to tell"
+def test_stage_that_was_never_scored_says_so(workspace: Workspace) -> None:
+    plant(workspace, replace(card_of(workspace), details=()))
+    assert "No record was scored at retrieve." in texts(opened(gap, workspace))
 
 
-def test_stage_that_was_never_scored_says_so(tmp_path: Path) -> None:
-    card = replace(views.scorecard(), details=())
-    assert "No record was scored at retrieve." in texts(opened(gap, FakeWorkspace(folder=tmp_path, shown=card)))
-
-
-def test_markdown_in_names_is_shown_as_it_is(tmp_path: Path) -> None:
-    card = views.scorecard()
-    bad = replace(
-        card, verdict=replace(card.verdict, headline="![x](http://tracker.invalid/p) holds", summary="<img src=x>")
-    )
-    test = opened(gap, FakeWorkspace(folder=tmp_path, shown=bad))
+def test_markdown_in_names_is_shown_as_it_is(workspace: Workspace) -> None:
+    card = card_of(workspace)
+    bad = replace(card.verdict, headline="![x](http://tracker.invalid/p) holds", summary="<img src=x>")
+    plant(workspace, replace(card, verdict=bad))
+    test = opened(gap, workspace)
     assert test.title[0].value.startswith("\\!\\[x\\]\\(http\\:")
     assert "&lt;img src=x&gt;" in texts(test)
 
 
-def test_agreement_that_is_too_low_stands_before_every_number(tmp_path: Path) -> None:
+def test_agreement_that_is_too_low_stands_before_every_number(workspace: Workspace) -> None:
     caution = "People hardly agree at route: Krippendorff's alpha 0.05."
-    shown = views.scorecard()
-    shown = replace(shown, verdict=replace(shown.verdict, caution=caution))
-    said = texts(opened(gap, FakeWorkspace(folder=tmp_path, shown=shown)))
-    assert said.index(escape(caution)) < said.index("20 come from retrieve") < said.index("600 mails labelled")
+    card = card_of(workspace)
+    plant(workspace, replace(card, verdict=replace(card.verdict, caution=caution)))
+    said = texts(opened(gap, workspace))
+    assert said.index(escape(caution)) < said.index("33 come from retrieve") < said.index("120 mails labelled")
 
 
-def test_failures_of_the_gap_page_lead_to_where_it_is_known_who_looks(workspace: FakeWorkspace) -> None:
+def test_failures_of_the_gap_page_lead_to_where_it_is_known_who_looks(workspace: Workspace) -> None:
     html = charts_of(opened(gap, workspace, why="retrieve"))
-    assert "failures?cascade=support_email&amp;run=v14&amp;stage=retrieve&amp;record=m0001" in html
-    rows = next(detail.rows for detail in views.scorecard().details if detail.stage == "retrieve")
+    rows = next(detail.rows for detail in card_of(workspace).details if detail.stage == "retrieve")
+    assert f"failures?cascade=support_email&amp;run=v2&amp;stage=retrieve&amp;record={rows[0].record}" in html
     assert not any(escape(answer) in html for row in rows for answer in (row.system, row.reference))
 
 
-def test_share_offers_the_report(workspace: FakeWorkspace) -> None:
+def test_share_offers_the_report(workspace: Workspace) -> None:
     test = opened(gap, workspace)
     next(button for button in test.button if button.label == "Share").click().run()
     assert not test.exception
-    assert [box.label for box in test.checkbox] == [
-        "With the texts of 10 failures: what the system answered, and what is right"
-    ]
+    assert "failures: what the system answered, and what is right" in test.checkbox[0].label
     names = [button.label for button in test.get("download_button")]
     assert names == ["Download report", "Numbers (JSON)", "Numbers (CSV)", "Markdown"]
-    assert "run=v14" in test.code[0].value
+    assert "run=v2" in test.code[0].value
 
 
-def test_share_leaves_out_what_somebody_is_still_to_label(tmp_path: Path) -> None:
-    waiting = FakeWorkspace(folder=tmp_path, shown=views.scorecard(), waits=("m0001", "m0002", "m9999"))
-    test = opened(gap, waiting)
+def test_share_leaves_out_what_somebody_is_still_to_label(workspace: Workspace) -> None:
+    rows = next(detail.rows for detail in card_of(workspace).details if detail.stage == "retrieve")
+    queue = workspace.labels.queue(CASCADE, "retrieve")
+    others = (item.record for item in workspace.labels.queue_items(queue, "yz", 200))
+    first = next(record for record in others if record not in {row.record for row in rows})
+    event = {"id": "e", "action": "label", "record": first, "values": {"value": ["KB-014"]}, "active_ms": 5}
+    workspace.labels.save_labels(queue, [event], "yz")
+    workspace.runs.refresh(CASCADE, "v2")
+    test = opened(gap, workspace)
     next(button for button in test.button if button.label == "Share").click().run()
-    assert "With the texts of 8 failures" in test.checkbox[0].label
-    assert "2 mails left out" in texts(test)
+    assert "left out" in texts(test)
 
 
-@dataclass
-class Broken(FakeWorkspace):
-    """A workspace whose store is held by another program."""
-
-    def kept_scorecard(self, cascade: str, run: str | None) -> Kept[Scorecard] | None:
-        raise StoreBusy("Another program holds the store: a notebook, process 12.")
-
-    def queue(self, cascade: str, stage: str, name: str = "random") -> Queue:
-        raise NotFound("Stage 'draft' reads earlier stages, and no run is done yet. Run `stagegap run` first.")
-
-
-def test_our_own_errors_are_sentences_on_the_page(tmp_path: Path) -> None:
-    broken = Broken(folder=tmp_path, shown=None)
-    assert "Another program holds the store: a notebook, process 12." in texts(opened(gap, broken))
-    assert "no run is done yet" in texts(opened(label, broken, stage="draft", who="ab"))
+def test_our_own_errors_are_sentences_on_the_page(tmp_path: Path, mails: Path) -> None:
+    with unrun(tmp_path / "unrun") as project:
+        assert "no run is done yet" in texts(opened(label, project, stage="draft", who="ab"))
+    shutil.copytree(mails, tmp_path / "spoilt")
+    with Workspace.open(tmp_path / "spoilt") as spoilt:
+        assert spoilt.cascades() == [CASCADE]
+        (spoilt.folder / ".stagegap" / "store.duckdb").write_bytes(b"no database" * 1000)
+        assert "store.duckdb" in texts(opened(gap, spoilt))
 
 
-def test_labelling_asks_for_initials_first(workspace: FakeWorkspace) -> None:
+def test_labelling_asks_for_initials_first(workspace: Workspace) -> None:
     test = opened(label, workspace)
     assert "Write your initials above." in texts(test)
     test.text_input(key="pick who").set_value("  ab ").run()
@@ -208,121 +233,101 @@ def test_labelling_asks_for_initials_first(workspace: FakeWorkspace) -> None:
     assert "Write your initials above." not in texts(test)
 
 
-def test_stage_of_the_address_is_asked(workspace: FakeWorkspace) -> None:
+def test_stage_of_the_address_is_asked(workspace: Workspace) -> None:
     assert "Which articles are needed to answer this mail?" in texts(opened(label, workspace, stage="retrieve"))
     said = texts(opened(label, workspace, stage="nowhere"))
     assert "Which team must answer this mail?" in said
     assert "The stage in the link is not one that people can label here." in said
 
 
-def test_cascade_without_stages_for_people_says_so(workspace: FakeWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ui import fake_workspace
+def test_cascade_without_stages_for_people_says_so(tmp_path: Path) -> None:
+    made = write_mails(tmp_path, count=20)
+    text = (made / "cascade.yaml").read_text()
+    head, _, _ = text.partition("stages:")
+    alone = (
+        'stages:\n  triage:\n    uses: python\n    with: {function: "stages.py:route"}\n'
+        "    inputs: {subject: record.subject, body: record.body}\n    output: {type: object, schema: {}}\n"
+        "    score: exact\noutcome: {score: triage.exact}\n"
+    )
+    (made / "cascade.yaml").write_text(head.replace("references: {path: references.jsonl}\n", "") + alone)
+    with Workspace.open(tmp_path) as project:
+        assert "Nothing to label yet" in texts(opened(label, project))
 
-    monkeypatch.setattr(fake_workspace, "STAGES", {})
-    assert "Nothing to label yet" in texts(opened(label, workspace))
 
-
-def wanted(newer: int = 0, **labels: int) -> NextLabels:
-    said = "60 mails more decide which stage is worst."
-    return NextLabels(is_decided=False, wanted=labels, minutes=35.0, sentence=said, run="v14", newer=newer)
-
-
-def test_label_page_says_what_decides_the_ranking_and_starts_exactly_that(workspace: FakeWorkspace) -> None:
-    workspace.asked = wanted(draft=20)
-    test = opened(label, workspace, stage="route", who="ab", record="m0007")
-    assert "60 mails more decide which stage is worst." in texts(test)
-    next(button for button in test.button if button.label == "Label these at draft").click().run()
+def test_label_page_says_what_decides_the_ranking_and_starts_exactly_that(
+    undecided_mails: Path, copied: Callable[[Path], Workspace]
+) -> None:
+    project = copied(undecided_mails)
+    wanted = project.labels.next_labels(CASCADE, "ab")
+    assert wanted is not None
+    test = opened(label, project, stage="route", who="ab", record="m0007")
+    assert wanted.sentence in texts(test)
+    (button,) = [button for button in test.button if button.label.startswith("Label these at ")]
+    stage = button.label.removeprefix("Label these at ")
+    button.click().run()
     assert {name: test.query_params.get(name) for name in ("queue", "stage", "record")} == {
-        "queue": "next", "stage": "draft", "record": None,
+        "queue": "next", "stage": stage, "record": None,
     }  # fmt: skip
     assert "These records decide which stage is worst." in texts(test)
     assert not [button for button in test.button if button.label.startswith("Label these")]
 
 
-def test_newer_labels_are_counted_beside_the_page(workspace: FakeWorkspace) -> None:
-    from stagegap.ui import background
-
-    workspace.asked = wanted(newer=2)
-    opened(label, workspace, stage="route", who="ab")
+def test_newer_labels_are_counted_beside_the_page(undecided_mails: Path, copied: Callable[[Path], Workspace]) -> None:
+    project = copied(undecided_mails)
+    say(project, 2)
+    opened(label, project, stage="route", who="ab")
     background.wait()
-    assert workspace.refreshed == [("support_email", "v14")]
+    assert project.runs.stale_labels(card_of(project)) == 0
 
 
-def test_first_visit_says_that_a_sample_is_drawn(workspace: FakeWorkspace) -> None:
-    workspace.undrawn = True
-    assert not opened(label, workspace, stage="route", who="ab").exception
-
-
-@dataclass
-class Picky(FakeWorkspace):
-    """A workspace that can't store one record."""
-
-    def save_labels(self, queue: Queue, events: Sequence[Mapping[str, Json]], annotator: str, verified: bool) -> None:
-        if any(event["record"] == "m0001" for event in events):
-            raise StoreBusy("Another program holds the store.")
-        super().save_labels(queue, events, annotator, verified)
-
-
-def test_event_that_cannot_be_stored_holds_up_no_other(tmp_path: Path) -> None:
-    from stagegap.ui import label_page
-
-    picky = Picky(folder=tmp_path, shown=None)
-    queue = picky.labels.queue("support_email", "route")
+def test_event_that_cannot_be_stored_holds_up_no_other(workspace: Workspace) -> None:
+    queue = workspace.labels.queue(CASCADE, "route")
+    records = [item.record for item in workspace.labels.queue_items(queue, "ab", 3)]
     events = [
-        {"id": f"e{i}", "action": "label", "record": f"m{i:04d}", "values": {"value": "refund"}, "active_ms": 5}
-        for i in range(3)
+        {"id": f"e{i}", "action": "label", "record": record, "values": {"value": team}, "active_ms": 5}
+        for i, (record, team) in enumerate(zip(records, ("refund", "no such team", "refund"), strict=True))
     ]
-    stored, troubles = label_page.store(picky, queue, events, who="ab", verified=False)
-    assert (stored, troubles) == (["e0", "e2"], ["Another program holds the store."])
-    lines = (tmp_path / "labels.jsonl").read_text(encoding="utf-8").splitlines()
-    assert [json.loads(line)[2]["id"] for line in lines] == ["e0", "e2"]
+    stored, troubles = label_card.store(workspace, queue, events, who="ab", verified=False)
+    assert stored == ["e0", "e2"]
+    assert len(troubles) == 1
+    assert "'no such team' is no choice of the form" in troubles[0]
+    made = workspace.store.labels(CASCADE, annotator="ab")
+    assert [one.record for one in made] == [records[0], records[2]]
 
 
-def test_event_of_another_stage_goes_to_its_own_queue(workspace: FakeWorkspace) -> None:
-    from stagegap.ui import label_page
-
-    here, there = (workspace.labels.queue("support_email", stage) for stage in ("route", "urgent"))
-    event = {"id": "e", "queue": there.id, "action": "label", "record": "m0000", "values": {"value": True}}
-    assert label_page.store(workspace, here, [event], who="ab", verified=False) == (["e"], [])
-    assert [len(workspace.labels_in(queue, "ab")) for queue in (here, there)] == [0, 1]
-
-
-def test_card_is_given_payloads_and_nothing_of_the_system(workspace: FakeWorkspace) -> None:
-    from stagegap.ui import label_page
-    from ui.fake_workspace import SECRET
-
-    queue = workspace.labels.queue("support_email", "retrieve")
-    data = label_page.given(workspace, queue, "ab", acknowledged=[])
-    assert len(data["items"]) == label_page.PREFETCH
-    assert all(set(item) == {"id", "inputs", "options"} for item in data["items"])
-    assert SECRET not in json.dumps(data)
-    assert data["last"] is None
+def test_event_of_another_stage_goes_to_its_own_queue(workspace: Workspace) -> None:
+    here, there = (workspace.labels.queue(CASCADE, stage) for stage in ("route", "retrieve"))
+    record = workspace.labels.queue_items(there, "ab", 1)[0].record
+    event = {"id": "e", "queue": there.id, "action": "label", "record": record, "values": {"value": ["KB-014"]}}
+    assert label_card.store(workspace, here, [event], who="ab", verified=False) == (["e"], [])
+    assert [one.stage for one in workspace.store.labels(CASCADE, annotator="ab")] == ["retrieve"]
 
 
-def test_card_is_given_the_last_answer_for_undo(workspace: FakeWorkspace) -> None:
-    from stagegap.ui import label_page
-
-    queue = workspace.labels.queue("support_email", "route")
-    event = {"id": "e", "action": "label", "record": "m0000", "values": {"value": "refund"}, "active_ms": 9000}
-    label_page.store(workspace, queue, [event], who="ab", verified=False)
-    data = label_page.given(workspace, queue, "ab", acknowledged=["e"])
-    assert data["last"]["item"]["id"] == "m0000"
-    assert data["last"]["values"]["value"] == "refund"
-    assert data["progress"] == {"done": 1, "total": 120, "median_ms": 9000}
-    assert (data["acknowledged"], data["items"][0]["id"]) == (["e"], "m0001")
+def test_card_is_given_payloads_and_nothing_of_the_system(workspace: Workspace) -> None:
+    queue = workspace.labels.queue(CASCADE, "draft")
+    given = label_card.given(workspace, queue, "ab", acknowledged=[])
+    assert len(given["items"]) == label_card.PREFETCH
+    assert all(set(item) == {"id", "inputs", "options"} for item in given["items"])
+    assert SECRET not in json.dumps(given)
+    assert given["last"] is None
 
 
-@dataclass
-class Filling(FakeWorkspace):
-    """A workspace whose numbers arrive after the first look."""
-
-    looks: int = 0
-
-    def kept_scorecard(self, cascade: str, run: str | None) -> Kept[Scorecard] | None:
-        self.looks += 1
-        return super().kept_scorecard(cascade, run) if self.looks > 1 else None
+def test_card_is_given_the_last_answer_for_undo(workspace: Workspace) -> None:
+    queue = workspace.labels.queue(CASCADE, "route")
+    first, second = (item.record for item in workspace.labels.queue_items(queue, "ab", 2))
+    event = {"id": "e", "action": "label", "record": first, "values": {"value": "refund"}, "active_ms": 9000}
+    label_card.store(workspace, queue, [event], who="ab", verified=False)
+    given = label_card.given(workspace, queue, "ab", acknowledged=["e"])
+    assert given["last"]["item"]["id"] == first
+    assert given["last"]["values"]["value"] == "refund"
+    assert given["progress"] == {"done": 1, "total": 120, "median_ms": 9000}
+    assert (given["acknowledged"], given["items"][0]["id"]) == (["e"], second)
 
 
 def test_page_fills_itself_when_the_numbers_arrive(tmp_path: Path) -> None:
-    test = opened(gap, Filling(folder=tmp_path, shown=views.scorecard()))
-    assert test.title[0].value == "Retrieve holds this system back"
+    with unrun(tmp_path) as project:
+        test = opened(gap, project)
+        assert test.title[0].value == "No results yet"
+        project.runs.new(None)
+        test.run()
+        assert texts(test).startswith("Too few to read: 20 of 30 mails")

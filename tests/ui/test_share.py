@@ -5,14 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
-from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from stagegap.ui import share
+from odd_noticing import noticing, planted_screen
+from stagegap.analysis.views import Scorecard
+from stagegap.ui import share as offers
+from stagegap.workspace import Workspace
 from ui import changes, views
-from ui.fake_workspace import FakeWorkspace
 
 
 def page(workspace, name):  # AppTest runs the source of this function alone: no annotations
@@ -21,12 +22,13 @@ def page(workspace, name):  # AppTest runs the source of this function alone: no
     import_module(f"stagegap.ui.{name}_page").draw(workspace)
 
 
-@pytest.fixture
-def workspace(tmp_path: Path) -> FakeWorkspace:
-    return FakeWorkspace(folder=tmp_path, shown=views.scorecard())
+def card_of(workspace: Workspace) -> Scorecard:
+    card = workspace.runs.scorecard("support_email")
+    assert card is not None
+    return card
 
 
-def shared(workspace: FakeWorkspace, name: str) -> AppTest:
+def shared(workspace: Workspace, name: str) -> AppTest:
     test = AppTest.from_function(page, kwargs={"workspace": workspace, "name": name}, default_timeout=60)
     test.query_params["who"] = "ab"
     test.run()
@@ -38,19 +40,19 @@ def shared(workspace: FakeWorkspace, name: str) -> AppTest:
 @pytest.mark.parametrize(
     ("name", "texts", "files"),
     [
-        ("gap", "10 failures: what the system answered",
+        ("gap", "failures: what the system answered",
          ["Download report", "Numbers (JSON)", "Numbers (CSV)", "Markdown"]),
-        ("failures", "10 failures: what the system answered", ["Download report", "Numbers (JSON)", "Numbers (CSV)"]),
+        ("failures", "failures: what the system answered", ["Download report", "Numbers (JSON)", "Numbers (CSV)"]),
         ("agree", "", ["Download report", "Numbers (JSON)", "Numbers (CSV)"]),
-        ("odd", "10 failures: what the system answered",
+        ("odd", "failures: what the system answered",
          ["Download report", "Numbers (JSON)", "Numbers (CSV)", "Markdown"]),
     ],
 )  # fmt: skip
 def test_every_page_about_a_run_has_its_link_and_files(
-    workspace: FakeWorkspace, name: str, texts: str, files: list[str]
+    workspace: Workspace, name: str, texts: str, files: list[str]
 ) -> None:
     test = shared(workspace, name)
-    assert "run=v14" in test.code[0].value
+    assert "run=v2" in test.code[0].value
     assert "who=" not in test.code[0].value
     assert [button.label for button in test.get("download_button")] == files
     boxes = [box.label for box in test.checkbox if box.label.startswith("With the texts of")]
@@ -58,7 +60,7 @@ def test_every_page_about_a_run_has_its_link_and_files(
     assert [picker.label for picker in test.selectbox][:1] == ["Run"]
 
 
-def test_labelling_gives_away_its_link_and_no_answer(workspace: FakeWorkspace) -> None:
+def test_labelling_gives_away_its_link_and_no_answer(workspace: Workspace) -> None:
     test = shared(workspace, "label")
     assert len(test.code) == 1
     assert list(test.get("download_button")) == []
@@ -69,27 +71,27 @@ def read(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text)))
 
 
-def test_failures_are_shared_by_their_stage(workspace: FakeWorkspace) -> None:
-    found = share.of_failures(workspace, views.scorecard(), "draft")
-    assert found.name == "support_email-v14-draft"
+def test_failures_are_shared_by_their_stage(workspace: Workspace) -> None:
+    found = offers.of_failures(workspace, card_of(workspace), "draft")
+    assert found.name == "support_email-v2-draft"
     assert "<h2>Why draft?</h2>" in found.report(False)
     assert {row["stage"] for row in read(found.csv)} == {"draft"}
     assert (json.loads(found.json)["stage"], json.loads(found.json)["rows"]) == ("draft", [])
 
 
-def test_agreement_is_shared_without_names(workspace: FakeWorkspace) -> None:
-    found = share.of_agreement(views.scorecard(), headline="Two people <agree>", stage="route", notes=("Better.", ""))
+def test_agreement_is_shared_without_names(workspace: Workspace) -> None:
+    found = offers.of_agreement(views.scorecard(), headline="Two people <agree>", stage="route", notes=("Better.", ""))
     html = found.report(True)
     assert "<h1>Two people &lt;agree&gt;</h1>" in html
     assert "<h2>At route</h2>" in html
     assert "<button" not in html
     assert {row["figure"] for row in read(found.csv)} == {"agreement", "person", "system", "gap"}
-    assert "At route" not in share.of_agreement(views.scorecard(), headline="x", stage="route", notes=()).report(True)
+    assert "At route" not in offers.of_agreement(views.scorecard(), headline="x", stage="route", notes=()).report(True)
 
 
-def test_oddities_are_shared_without_records_unless_asked(workspace: FakeWorkspace) -> None:
-    noticing = workspace.oddities.noticed("support_email", "v14")
-    found = share.of_oddities(workspace, views.scorecard(), noticing)
+def test_oddities_are_shared_without_records_unless_asked(workspace: Workspace) -> None:
+    workspace.oddities.screen("support_email", ["v2"])
+    found = offers.of_oddities(workspace, card_of(workspace), noticing(planted_screen(run="v2")))
     assert "What looks strange?" in found.report(False)
     rows = read(found.csv)
     assert [row["is_open"] for row in rows] == ["true"] * 4
@@ -98,9 +100,15 @@ def test_oddities_are_shared_without_records_unless_asked(workspace: FakeWorkspa
         assert "m0001" not in text
 
 
-def test_comparison_is_shared_without_records_unless_asked(workspace: FakeWorkspace) -> None:
-    workspace.waits = ("m0001",)
-    found = share.of_comparison(workspace, changes.comparison())  # type: ignore[arg-type]
+def test_comparison_is_shared_without_records_unless_asked(workspace: Workspace) -> None:
+    queue = workspace.labels.queue("support_email", "route")
+    others = [item.record for item in workspace.labels.queue_items(queue, "yz", 200) if item.record != "m0001"]
+    events = [
+        {"id": record, "action": "label", "record": record, "values": {"value": "refund"}, "active_ms": 5}
+        for record in others
+    ]
+    workspace.labels.save_labels(queue, events, "yz")  # whoever works in a queue is still to label the rest of it
+    found = offers.of_comparison(workspace, changes.comparison())  # type: ignore[arg-type]
     assert (found.name, found.left_out) == (
         "support_email-v13-v14",
         "1 mail left out: people are still to label them.",

@@ -13,19 +13,20 @@ from stagegap.ui import server
 ROOT = Path(__file__).parents[2]
 
 
+def app():
+    import importlib
+    import sys
+
+    sys.modules.pop("stagegap.ui.script", None)  # the app runs it anew for every visit
+    importlib.import_module("stagegap.ui.script")
+
+
 def test_app_on_an_empty_folder_says_how_to_begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "pipelines").mkdir()
     monkeypatch.setenv(server.FOLDER, str(tmp_path))
     monkeypatch.setenv(server.PAGES, "all")
 
-    def script():
-        import importlib
-        import sys
-
-        sys.modules.pop("stagegap.ui.script", None)  # the app runs it anew for every visit
-        importlib.import_module("stagegap.ui.script")
-
-    test = AppTest.from_function(script, default_timeout=60).run()
+    test = AppTest.from_function(app, default_timeout=60).run()
     assert not test.exception
     assert test.title[0].value == "No cascade yet"
 
@@ -38,11 +39,11 @@ def test_streamlit_run_app_py_does_the_same(tmp_path: Path) -> None:
     assert test.title[0].value == "No cascade yet"
 
 
-def test_label_mode_opens_on_the_label_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fake = Path(__file__).with_name("fake_app.py")
-    monkeypatch.setenv(server.FOLDER, str(tmp_path))
+def test_label_mode_opens_on_the_label_page(tmp_path: Path, mails: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(mails, tmp_path / "project")
+    monkeypatch.setenv(server.FOLDER, str(tmp_path / "project"))
     monkeypatch.setenv(server.PAGES, "label")
-    test = AppTest.from_file(str(fake), default_timeout=60).run()
+    test = AppTest.from_function(app, default_timeout=60).run()
     assert not test.exception
     assert test.text_input(key="pick who").label == "Your initials"
 

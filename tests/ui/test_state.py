@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 import streamlit
 from streamlit.testing.v1 import AppTest
 
-from ui.fake_workspace import FakeWorkspace
+from stagegap.workspace import Workspace
 
 
 def ran(script: Callable[..., None], **arguments: object) -> AppTest:
@@ -31,36 +30,38 @@ def test_click_on_a_chart_row_goes_into_the_address_and_no_click_does_not() -> N
     assert ran(script).query_params["why"] == "draft"
 
 
-def test_outbox_is_stored_and_acknowledged(tmp_path: Path) -> None:
+def test_outbox_is_stored_and_acknowledged(workspace: Workspace) -> None:
     def script(workspace):
         import streamlit
 
-        from stagegap.ui import label_page, state
+        from stagegap.ui import label_page as label_card
+        from stagegap.ui import state
 
         queue = workspace.labels.queue("support_email", "route")
         good = {"id": "e1", "action": "label", "record": "m0000", "values": {"value": "refund"}, "active_ms": 5}
         bad = {**good, "id": "e2", "values": {"value": "no such team"}}
         for sent in ({"events": [good, bad]}, None):
             streamlit.session_state["card"] = {"outbox": sent}
-            label_page.take_in(workspace, queue, "ab", False, "card")
+            label_card.take_in(workspace, queue, "ab", False, "card")
             streamlit.text(" ".join(state.acknowledged("card")))
             streamlit.text(" ".join(state.troubles("card")))
 
-    test = ran(script, workspace=FakeWorkspace(folder=tmp_path, shown=None))
+    test = ran(script, workspace=workspace)
     acknowledged, trouble, then, no_trouble = [text.value for text in test.text]
     assert (acknowledged, then, no_trouble) == ("e1", "", "")
     assert "'no such team' is no choice of the form" in trouble
 
 
-def test_trouble_is_a_line_under_the_card(tmp_path: Path) -> None:
+def test_trouble_is_a_line_under_the_card(workspace: Workspace) -> None:
     def script(workspace):
-        from stagegap.ui import label_page, state
+        from stagegap.ui import label_page as label_card
+        from stagegap.ui import state
 
         queue = workspace.labels.queue("support_email", "route")
-        state.settle(label_page.key_of(queue, "ab"), stored=[], troubles=["The disk is full."])
-        label_page.draw_card(workspace, queue, "ab", False)
+        state.settle(label_card.key_of(queue, "ab"), stored=[], troubles=["The disk is full."])
+        label_card.draw_card(workspace, queue, "ab", False)
 
-    test = ran(script, workspace=FakeWorkspace(folder=tmp_path, shown=None))
+    test = ran(script, workspace=workspace)
     assert "Not saved yet" in test.markdown[0].value
 
 
@@ -83,21 +84,19 @@ def test_signed_in_person_is_not_asked_for_initials(monkeypatch: pytest.MonkeyPa
     assert [button.label for button in configured.button] == ["Sign in"]
 
 
-def test_refresh_that_is_on_its_way_is_not_started_twice(tmp_path: Path) -> None:
+def test_work_that_is_on_its_way_is_not_started_twice() -> None:
     from threading import Event
 
     from stagegap.ui import background
 
-    go = Event()
+    go, done = Event(), list[str]()
 
-    class Slow(FakeWorkspace):
-        def refresh(self, cascade: str, run: str) -> None:
-            go.wait()
-            super().refresh(cascade, run)
+    def work() -> None:
+        go.wait()
+        done.append("done")
 
-    slow = Slow(folder=tmp_path, shown=None)
-    background.refresh(slow, "c", "v1")
-    background.refresh(slow, "c", "v1")
+    for _ in range(2):
+        background.start(("some", "work"), work)
     go.set()
     background.wait()
-    assert slow.refreshed == [("c", "v1")]
+    assert done == ["done"]
