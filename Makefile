@@ -31,6 +31,7 @@ layers: setup
 
 types: setup
 	$(BIN)/pyright
+	$(BIN)/pyright -p tests
 
 tests: setup
 	$(BIN)/python -m pytest -n 2 --dist loadgroup --ignore tests/browser --cov --cov-report=term

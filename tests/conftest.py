@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,11 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from mails import write_mails
 from sixty import spoil, write_sixty
 from stagegap.cli import main
 from stagegap.workspace import Workspace
+
+settings.register_profile("gate", max_examples=50, deadline=None)
+settings.register_profile("thorough", max_examples=1_000, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "gate"))
 
 Copied = Callable[[Path], Path]
 """Puts a copy of a project into a folder and gives the folder of its cascade."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from conftest import Command, Said
-from sixty import replace_in
+from sixty import mend, replace_in, spoil, write_sixty
 
 ROOT = Path(__file__).parents[2]
 
@@ -35,6 +35,39 @@ def day(stagegap: Command) -> Command:
     return command
 
 
+def test_a_day_on_sixty_questions(day: Command, tmp_path: Path) -> None:
+    made = write_sixty(tmp_path)
+    run = ("run", "--json")
+    day(*run)
+    day("bless", "v1")
+    day("runs", "tag", "v1", "before the new words")
+
+    day("expect", "reply=+3", "--because", "the new words are friendlier")
+    spoil(made)
+    assert all(stage["calls"] for stage in day("plan", "--json").json["cells"][0]["stages"]), "both stand in the file"
+    day(*run)
+    failed = day("check", "--json", "--junit", str(tmp_path / "junit.xml"), code=1).json
+    assert {row["name"] for row in failed["results"] if row["status"] == "failed"} == {
+        "regression outcome", "regression reply",
+    }  # fmt: skip
+    assert 'failures="2"' in (tmp_path / "junit.xml").read_text()
+    broken = day("changed", "v1", "v2", "--json").json
+    assert {row["stage"]: row["claim"]["verdict"] for row in broken["stages"] if row["status"] == "changed"} == {
+        "topic": "tied", "reply": "regressed",
+    }  # fmt: skip
+    ledger = day("ledger", "--json").json
+    assert {row["expectation"]["place"] for row in ledger["rows"]} == {"outcome", "reply"}
+
+    mend(made)
+    day(*run)
+    assert day("check", "--json").json["verdict"].startswith("Passed")
+    assert day("reproduce", "v2", "--json").json["is_identical"] is True
+    day("report", "-o", str(tmp_path / "report.html"))
+    assert "<h1" in (tmp_path / "report.html").read_text()
+    assert [row["run"] for row in day("runs", "--tag", "before the new words", "--json").json["rows"]] == ["v1"]
+
+
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_day_from_expectation_to_report(demo: Path, day: Command, tmp_path: Path) -> None:
     file = str(demo / "cascade.yaml")

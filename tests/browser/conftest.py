@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import random
@@ -185,14 +184,15 @@ def browser(playwright: Playwright, chromium: str) -> Iterator[Browser]:
     running.close()
 
 
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
 @pytest.fixture(scope="session")
 def host() -> Iterator[Host]:
     """The process that servers are forked from. Their port lies where the machine gives none away by itself."""
-    for port in random.SystemRandom().sample(range(20_000, 30_000), 100):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            break
-    running = Host(port)
+    running = Host(next(filter(_is_free, random.SystemRandom().sample(range(20_000, 30_000), 100))))
     yield running
     running.close()
 

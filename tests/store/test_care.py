@@ -75,7 +75,7 @@ def test_rebuild_of_a_readable_file_keeps_everything(store: Store, folder: Path)
     assert store.fact(RUN, "options") == "{}"
     assert store.views.find("mail", RUN, "gap") == VIEW
     assert wrong(store) == {}
-    assert store.rebuild().kept == folder / "store.duckdb.damaged-2"
+    assert store.rebuild().old_file == folder / "store.duckdb.damaged-2"
 
 
 def test_table_that_is_missing_in_the_old_file_is_named(store: Store, folder: Path) -> None:
@@ -120,7 +120,7 @@ def test_batch_that_is_applied_and_still_in_the_journal_is_not_doubled_by_a_rebu
 def test_rebuild_without_any_file_makes_one(store: Store, folder: Path) -> None:
     filled(store)
     (folder / "store.duckdb").unlink()
-    assert store.rebuild().kept is None
+    assert store.rebuild().old_file is None
     assert store.label_count("mail") == 5
 
 

@@ -94,7 +94,7 @@ def test_comparison_with_a_run_that_is_not_there_names_those_that_are(workspace:
 
 def test_history_has_the_newest_first_with_outcome_and_cost(workspace: Workspace) -> None:
     second, _ = workspace.runs.new(None, RunOptions(limit=40))
-    view = history(workspace.store, "first", blessed=second)
+    view = history(workspace._base, "first", blessed=second)
     assert [(row.run, row.records, row.is_blessed) for row in view.rows] == [("v2", 40, True), ("v1", 60, False)]
     assert [row.outcome.n for row in view.rows] == [40, 60]
     assert view.rows[1].outcome.value == pytest.approx(0.9)
@@ -105,5 +105,5 @@ def test_history_has_the_newest_first_with_outcome_and_cost(workspace: Workspace
 def test_run_without_a_scorecard_is_listed_without_an_outcome(workspace: Workspace) -> None:
     run = workspace.runs.of("first")[0]
     workspace.store.create_run(replace(run, id="5" * 32, name="", status=RunStatus.STOPPED))
-    row = history(workspace.store, "first", blessed=None).rows[0]
+    row = history(workspace._base, "first", blessed=None).rows[0]
     assert (row.run, row.status, row.outcome.method) == ("v2", "stopped", "not measured: the run has no scorecard")
