@@ -17,7 +17,6 @@ from stagegap.workspace.runs import Runs
 
 if TYPE_CHECKING:
     from stagegap.workspace.attribution import Attribution
-    from stagegap.workspace.cases import Case, NotAsked, Wanted, case_names, cases, one_run, wanted
     from stagegap.workspace.comparison import on_shared_records
     from stagegap.workspace.exchange import Foreign, ImportReport
     from stagegap.workspace.failures import Failures, OwnTally
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from stagegap.workspace.oddities import Oddities, printed_scores, rated
     from stagegap.workspace.past import Hope, Past
     from stagegap.workspace.people import People, PeopleNotes, Settling
+    from stagegap.workspace.suite import Case, NotAsked, Wanted, case_names, cases, one_run, wanted
 
 __all__ = [
     "Attribution",
@@ -71,7 +71,7 @@ _HOMES = {
     "stagegap.workspace.past": ("Hope", "Past"),
     "stagegap.workspace.people": ("People", "PeopleNotes", "Settling"),
     "stagegap.workspace.files": ("write_starter",),
-    "stagegap.workspace.cases": ("Case", "NotAsked", "Wanted", "case_names", "cases", "one_run", "wanted"),
+    "stagegap.workspace.suite": ("Case", "NotAsked", "Wanted", "case_names", "cases", "one_run", "wanted"),
 }
 
 
