@@ -229,7 +229,7 @@ def test_nobody_at_the_address_is_infrastructure(service: Service) -> None:
 
     reply = asyncio.run(ask())
     assert reply.status is Status.INFRASTRUCTURE
-    assert reply.error.startswith("no connection: ClientConnectorError")
+    assert reply.error.startswith("nobody listens at 127.0.0.1:9: no connection: ClientConnectorError")
 
 
 def test_a_dripping_answer_ends_with_the_time_out(service: Service) -> None:
@@ -326,3 +326,22 @@ def test_what_the_headers_say_is_left_is_heeded(service: Service) -> None:
     service.answers = [says("a", headers=spent), says("b")]
     assert [reply.value for reply in service.ask({"text": "a"}, {"text": "b"})] == ["a", "b"]
     assert service.clock.waits == [2.0]
+
+
+def test_a_service_that_nobody_runs_is_noticed_after_a_few_calls(service: Service) -> None:
+    stage = service.stage("http://127.0.0.1:9/label", TEXT, {})
+
+    async def ask(times: int) -> list[Reply]:
+        try:
+            return [await stage.answer({"text": "a"}) for _ in range(times)]
+        finally:
+            await stage.close()
+
+    replies = asyncio.run(ask(6))
+    assert {reply.status for reply in replies} == {Status.INFRASTRUCTURE}
+    assert all(reply.error.startswith("nobody listens at 127.0.0.1:9: no connection") for reply in replies[:3])
+    assert all(reply.error.endswith("(4 attempts)") for reply in replies[:3])
+    assert {reply.error for reply in replies[3:]} == {
+        "nobody listens at 127.0.0.1:9: not tried again after 3 calls in a row"
+    }
+    assert sum(service.clock.waits) < 3 * 3.5

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from stagegap.analysis.troubles import Trouble, troubles
+from stagegap.analysis.troubles import Trouble, own_facts, troubles
 from stagegap.attribution.ceiling import complete_cases
 from stagegap.attribution.faults import BAR_SLACK, Faults, acceptable, account
 from stagegap.attribution.swaps import alone_cell, closed_cell, prefix_cells
@@ -154,8 +154,32 @@ class Evidence:
     @property
     def troubles(self) -> tuple[Trouble, ...]:
         """What went wrong with outputs before anything is said of their quality, what forbids a verdict first."""
+        return (
+            *self.troubles_of_outputs,
+            *(one for name in self.cascade.names if (one := own_facts(name, *self._failing(name)))),
+        )
+
+    @property
+    def troubles_of_outputs(self) -> tuple[Trouble, ...]:
+        """The same of outputs alone."""
         by_stage = {name: self.system(name) for name in self.cascade.names}
         return troubles(self.cascade, by_stage, [record.id for record in self.records])
+
+    def _failing(self, stage: str) -> tuple[list[str], int]:
+        """Records whose references at a stage lack the facts they come with, and how many references have facts."""
+        judged = (
+            sorted(
+                (record, reference.first)
+                for (record, at), reference in self.references.items()
+                if at == stage and reference.first.facts and isinstance(reference.first.value, str)
+            )
+            if self.metrics[stage].name == "fact_recall"
+            else []
+        )
+        lacking = [
+            record for record, answer in judged if self.metrics[stage].compare(answer.value, answer) < 1 - BAR_SLACK
+        ]
+        return lacking, len(judged)
 
     @property
     def faults(self) -> Faults:

@@ -208,6 +208,12 @@ def groups_of(
     }
 
 
+def declared_slices(records: Sequence[Record]) -> tuple[str, ...]:
+    """Names of the slices that some record has, sorted; the difficulty is one."""
+    names = {name for record in records for name in record.slices}
+    return tuple(sorted(names | ({"difficulty"} if any(r.difficulty is not None for r in records) else set())))
+
+
 def slice_rows(
     failed: NDArray[np.float64], clusters: Clusters, groups: Mapping[str, NDArray[np.int64]]
 ) -> tuple[SliceRow, ...]:

@@ -83,7 +83,7 @@ def gains(evidence: ev.Evidence) -> Gains:
     The sample is that of `orders.sampled`, as far as the run holds its rounds.
     """
     cascade = evidence.cascade
-    broken = next((one for one in evidence.troubles if one.forbids_verdict), None)
+    broken = next((one for one in evidence.troubles_of_outputs if one.forbids_verdict), None)
     if broken is not None:
         return _nothing(f"not measured: {broken.sentence.removesuffix('.')}")
     steps, reason = ev.prefix_outcomes(evidence)

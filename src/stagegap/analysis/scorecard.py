@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from stagegap.analysis import evidence as ev
 from stagegap.analysis.bounds import outcome_bounds
 from stagegap.analysis.contest import contest, outlook
-from stagegap.analysis.failures import StageFaults, failure_rows, failures_of, groups_of, slice_rows
+from stagegap.analysis.failures import StageFaults, declared_slices, failure_rows, failures_of, groups_of, slice_rows
 from stagegap.analysis.gains import SYSTEM_OUTCOME, Gains, ceiling_of, gains, staircase
 from stagegap.analysis.verdict import Facts, verdict
 from stagegap.analysis.views import OutcomeBounds, Scorecard, StageDetail, StageRow, StairStep
@@ -136,6 +136,7 @@ def measured(evidence: ev.Evidence, run: Run, *, labels_seq: int, resamples: int
     n_scored = int((~np.isnan(drawn.columns[SYSTEM_OUTCOME])).sum())
     beyond = parts.is_bad & (ev.good(evidence, drawn.columns[gains.top]) == 0) if parts.ceiling else np.zeros(0)
     read = [_detail(parts, stage) for stage in cascade.names]
+    found = evidence.troubles
     card = Scorecard(
         cascade=cascade.name,
         run=run.name,
@@ -169,7 +170,7 @@ def measured(evidence: ev.Evidence, run: Run, *, labels_seq: int, resamples: int
                 contest=match,
                 outlook=outlook(drawn, gains, rng=np.random.default_rng(seed)) if is_open else None,
                 is_chain=is_chain(cascade),
-                broken=next((one for one in evidence.troubles if one.forbids_verdict), None),
+                troubles=found,
                 unlabelled=ev.unlabelled_stages(evidence),
             )
         ),
@@ -182,7 +183,7 @@ def measured(evidence: ev.Evidence, run: Run, *, labels_seq: int, resamples: int
         is_chain=is_chain(cascade),
         with_first_fault=int((np.any([*parts.faults.first.values()], axis=0) & parts.is_bad).sum()),
         sampled=gains.note,
-        troubles=parts.evidence.troubles,
+        troubles=found,
     )
     ids = [record.id for record in evidence.records]
     return Measured(
@@ -314,6 +315,7 @@ def _detail(parts: _Parts, stage: str) -> tuple[StageDetail, list[Failure]]:
         average=parts.resamples.mean(f"failed {stage}"),
         groups=slices,
         groups_checked=len(slices),
+        declared=declared_slices(evidence.records),
         rows=failure_rows(
             evidence.records,
             cascade=evidence.cascade,

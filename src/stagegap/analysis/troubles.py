@@ -6,17 +6,15 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from stagegap.model.answer import Output, Status
+from stagegap.model.answer import NO_ROW, NOBODY, Output, Status
 from stagegap.model.cascade import Cascade, Kind, Stage
 from stagegap.model.wording import counted, plural
 
-TroubleKind = Literal["errors", "do not fit", "name twice", "no row"]
+TroubleKind = Literal["errors", "nobody listens", "do not fit", "name twice", "no row", "own facts"]
 SMALL_SHARE = 0.05
 """Share of a stage's calls up to which errors leave a verdict: then they are bad answers, counted aloud."""
 A_FEW = 0.05
 """Share of a stage's calls beyond which answers that do not fit are said first, where they were not recorded."""
-NO_ROW = "no recorded output"
-"""The error of a recorded stage for a record that its file does not hold."""
 _UNFIT = "the recorded output does not fit: "
 _UNCALLED = (Status.SKIPPED, Status.BLOCKED)
 
@@ -48,24 +46,50 @@ def troubles(
         for stage in cascade.stages
         for trouble in _of_stage(
             stage,
-            sorted(
-                (one for name, one in outputs.get(stage.name, {}).items() if name in wanted), key=lambda one: one.record
-            ),
+            [one for name, one in outputs.get(stage.name, {}).items() if name in wanted],
             noun=cascade.noun,
         )
     ]
     return tuple(sorted(found, key=lambda one: (not one.forbids_verdict, -one.count, one.stage, one.kind)))
 
 
+def own_facts(stage: str, failing: Sequence[str], n: int) -> Trouble | None:
+    """References that do not contain the facts they are to be judged by: nothing can be won with them."""
+    if not failing:
+        return None
+    return Trouble(
+        stage=stage,
+        kind="own facts",
+        count=len(failing),
+        n=n,
+        record=failing[0],
+        sentence=f"{len(failing):,} of {counted(n, 'reference')} at {stage} do not contain their own facts, for "
+        f"example {failing[0]}.",
+        next_step=f"Correct the references at {stage}, or the facts that they are judged by.",
+    )
+
+
 def _of_stage(stage: Stage, outputs: Sequence[Output], *, noun: str) -> Iterator[Trouble]:
-    called = [one for one in outputs if one.status not in _UNCALLED]
-    n = len(called)
-    errors = [one for one in called if one.status is Status.ERROR]
-    unfit = [one for one in called if one.status is Status.UNPARSABLE]
-    absent = [one for one in called if one.status is Status.INFRASTRUCTURE and one.error == NO_ROW]
+    n = sum(one.status not in _UNCALLED for one in outputs)
+    # Nearly all are fine: only the others are put in order, by id, so that the example is always the same.
+    odd = sorted((one for one in outputs if not one.status.has_value), key=lambda one: one.record)
+    errors = [one for one in odd if one.status is Status.ERROR]
+    unfit = [one for one in odd if one.status is Status.UNPARSABLE]
+    absent = [one for one in odd if one.status is Status.INFRASTRUCTURE and one.error == NO_ROW]
     is_recorded = stage.uses == "recorded"
     if errors:
         yield _errors(stage.name, errors, n, is_recorded=is_recorded)
+    alone = [one for one in odd if one.status is Status.INFRASTRUCTURE and one.error.startswith(NOBODY)]
+    if alone:
+        address = alone[0].error.removeprefix(NOBODY).partition(": ")[0]
+        yield _trouble(
+            stage.name,
+            "nobody listens",
+            alone,
+            n,
+            f"calls got no answer because nobody listens at {address}, for example {alone[0].record}. Start the "
+            "service, then `stagegap run --retry`.",
+        )
     if unfit and (is_recorded or len(unfit) > A_FEW * n):
         what = "recorded outputs" if is_recorded else "answers"
         reason = unfit[0].error.removeprefix(_UNFIT) or "not of the declared type"
@@ -76,7 +100,8 @@ def _of_stage(stage: Stage, outputs: Sequence[Output], *, noun: str) -> Iterator
             n,
             f"{what} do not fit their type, for example {unfit[0].record}: {_ended(reason)}",
         )
-    doubled = [(one, twice) for one in called if (twice := _twice(stage, one))] if is_recorded else []
+    repeats = [(one, twice) for one in outputs if (twice := _twice(stage, one))] if is_recorded else []
+    doubled = sorted(repeats, key=lambda pair: pair[0].record)
     if doubled:
         first, twice = doubled[0]
         yield _trouble(

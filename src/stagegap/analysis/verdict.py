@@ -42,8 +42,8 @@ class Facts:
     """Stages without a single reference."""
     is_chain: bool = True
     """The edges leave one order: what stages gain are the steps of a staircase, and add up on paper."""
-    broken: Trouble | None = None
-    """What forbids a verdict: more than a small share of a stage's calls are errors."""
+    troubles: Sequence[Trouble] = ()
+    """What went wrong with outputs and references."""
     is_recorded: bool = False
     """The system's outputs are recorded, and what they would be on references can't be known."""
 
@@ -63,8 +63,9 @@ def verdict(facts: Facts) -> Verdict:
 def _chosen(facts: Facts) -> Verdict:
     basis = _basis(facts)
     ceiling = facts.ceiling
-    if facts.broken is not None:
-        return _broken(facts.broken, basis)
+    broken = next((one for one in facts.troubles if one.forbids_verdict), None)
+    if broken is not None:
+        return _broken(broken, basis)
     if ceiling is None or facts.contest is None or not ceiling.headroom.is_measured:
         return _without_ceiling(facts, basis)
     summary = _summary(facts, ceiling)
@@ -144,7 +145,8 @@ def _summary(facts: Facts, ceiling: Ceiling) -> str:
     parts = [f"{points[order[0]]} {comes} from {lead.stage} ({figures.interval(lead.gain)})"]
     parts += [f"{points[i]} from {ceiling.steps[i].stage}" for i in order[1:]]
     if top <= today:
-        return f"{start} There is nothing to win that shows in whole points."
+        lacking = [one.sentence for one in facts.troubles if one.kind == "own facts"]
+        return f"{start} {' '.join(lacking) or 'There is nothing to win that shows in whole points.'}"
     these = "this" if top - today == 1 else "these"
     return f"{start} Of {these} {counted(top - today, 'point')}, {', '.join(parts)}."
 

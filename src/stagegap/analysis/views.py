@@ -127,6 +127,8 @@ class StageDetail:
     groups_checked: int
     rows: tuple[FailureRow, ...]
     """Most typical first, at most 200."""
+    declared: tuple[str, ...] = ()
+    """Names of the slices that the records have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,11 @@ def first_faults_of(scorecard: Scorecard) -> int:
 
 def groups_note(detail: StageDetail) -> str:
     """Say what the marks of the groups chart mean, and how many groups were looked at."""
+    if not detail.groups and detail.declared:
+        return (
+            f"Too few to compare: of {listed(detail.declared)}, declared as slices, none has two values among the "
+            f"{detail.n:,} scored here."
+        )
     if not detail.groups:
         return "Declare `slices` in the cascade file to see groups here."
     average = f"Dashed: average, {figures.share(detail.average.value)}. " if detail.average.is_measured else ""

@@ -35,6 +35,12 @@ class Status(StrEnum):
         return self in (Status.OK, Status.REPAIRED)
 
 
+NOBODY = "nobody listens at "
+"""How the error of a call begins that found no service at its address."""
+NO_ROW = "no recorded output"
+"""The error of a recorded stage for a record that its file does not hold."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
     """What the system answered at a stage for a record, or a named failure."""

@@ -6,13 +6,19 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping
 
-from stagegap.model.answer import Status
+from stagegap.model.answer import NOBODY, Status
 from stagegap.model.cascade import Stage
 from stagegap.stages.failures import Failure
 from stagegap.stages.pace import Providers, Rate
 from stagegap.stages.protocol import Reply
 from stagegap.stages.retries import RETRIES, wait_before
 
+REFUSED_RETRIES = 3
+"""Further attempts where nobody listens: at most 3.5 seconds, for a service that is just starting again."""
+MOST_REFUSED = 3
+"""Calls in a row that found nobody, from which on the others fail at once."""
+PROBE_S = 10.0
+"""After so long one call finds out whether somebody listens again."""
 Ask = Callable[[], Awaitable[Reply | Failure]]
 
 
@@ -26,6 +32,9 @@ class Attempts:
         self._timer = providers.timer
         self._rate = Rate(stage.limits, providers.timer)
         self._redacted = redacted
+        self._host = host
+        self._refused = 0
+        self._probe_at = 0.0
         # Jitter must differ between processes, and is no part of any result.
         self._draw = random.Random()
 
@@ -34,6 +43,10 @@ class Attempts:
 
         Waiting for a turn is no part of the time-out: it is not the service that is slow then.
         """
+        if self._refused >= MOST_REFUSED:
+            if self._timer.now() < self._probe_at:
+                return self._failed(f"{NOBODY}{self._host}: not tried again after {self._refused} calls in a row")
+            self._probe_at = self._timer.now() + PROBE_S
         left = self._timeout_s
         provider = self._provider
         failures: list[Failure] = []
@@ -53,6 +66,7 @@ class Attempts:
                 left -= self._timer.now() - start
             if isinstance(reply, Reply):
                 used = (reply.tokens_in or 0) + (reply.tokens_out or 0)
+                self._refused = 0
                 provider.answered(used)
                 self._rate.settle(expected, used)
                 provider.rate.settle(shared, used)
@@ -63,6 +77,10 @@ class Attempts:
             wait_s = wait_before(len(failures) - 1, reply.headers, self._draw)
             if reply.is_limit:
                 provider.hold(wait_s)
+            if not reply.is_refused:
+                self._refused = 0
+            elif len(failures) > REFUSED_RETRIES or self._refused >= MOST_REFUSED or wait_s > left:
+                return self._lost(f"{reply.message} ({len(failures)} attempts)")
             if len(failures) > RETRIES or wait_s > left:
                 return self._failed(f"{reply.message} ({len(failures)} attempts)")
             left -= wait_s
@@ -72,6 +90,12 @@ class Attempts:
     def heed(self, headers: Mapping[str, str]) -> None:
         """Take in what an answer's headers say is left of the provider's limits."""
         self._provider.heed(headers)
+
+    def _lost(self, message: str) -> Reply:
+        """End a call that found nobody, and count it: after a few, the others need not find out for themselves."""
+        self._refused += 1
+        self._probe_at = self._timer.now() + PROBE_S
+        return self._failed(f"{NOBODY}{self._host}: {message}")
 
     def _failed(self, message: str) -> Reply:
         return Reply(status=Status.INFRASTRUCTURE, error=self._redacted(message), is_reusable=False)

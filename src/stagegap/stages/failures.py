@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -36,6 +38,8 @@ class Failure:
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     is_limit: bool = False
     """True when the provider wants fewer calls, of everybody."""
+    is_refused: bool = False
+    """True when nobody listens at the address: no call can be answered before somebody does."""
 
 
 UNREADABLE = Failure(meaning=Meaning.AGAIN, message="the provider's answer can't be read")
@@ -60,7 +64,10 @@ def failure_of(error: Exception, patience: Patience) -> Failure | None:
         case openai.APIConnectionError():
             root = _root(error)
             what = f"{type(root).__name__}: {root}".strip(": ")
-            return Failure(meaning=Meaning.AGAIN, message=patience.exceeded(error) or f"no connection: {what}")
+            late = patience.exceeded(error)
+            return Failure(
+                meaning=Meaning.AGAIN, message=late or f"no connection: {what}", is_refused=not late and refused(error)
+            )
         case TooLarge():
             return Failure(meaning=Meaning.RECORD, status=Status.UNPARSABLE, message=str(error))
         case Unasked():
@@ -70,6 +77,18 @@ def failure_of(error: Exception, patience: Patience) -> Failure | None:
             return UNREADABLE
         case _:
             return None
+
+
+def refused(error: BaseException | None) -> bool:
+    """Whether an error of a connection, or one under it, says that nobody listens or that the host has no address."""
+    while error is not None:
+        if isinstance(error, ConnectionRefusedError | socket.gaierror):
+            return True
+        # Where a host has several addresses, all errors stand in one text.
+        if isinstance(error, OSError) and (error.errno == errno.ECONNREFUSED or "Connect call failed" in str(error)):
+            return True
+        error = error.__cause__
+    return False
 
 
 def may_pass(status: int) -> bool:

@@ -18,7 +18,7 @@ from stagegap.stages.acceptance import Check, Rejected, check_for, output_identi
 from stagegap.stages.attempts import Attempts
 from stagegap.stages.canonical import canonical, digest
 from stagegap.stages.endpoint import redacted, value_of, variable, variables
-from stagegap.stages.failures import LIMITS, UNREADABLE, Failure, Meaning, may_pass
+from stagegap.stages.failures import LIMITS, UNREADABLE, Failure, Meaning, may_pass, refused
 from stagegap.stages.kinds import Draft, StageKind, Surroundings
 from stagegap.stages.pace import Providers
 from stagegap.stages.patience import Patience
@@ -215,7 +215,10 @@ class HttpStage:
                 return self._failed(response, content) if response.status >= 300 else self._answered(content)
         except (aiohttp.ClientError, OSError) as error:
             what = f"{type(error).__name__}: {error}".strip(": ")
-            return Failure(meaning=Meaning.AGAIN, message=self._patience.exceeded(error) or f"no connection: {what}")
+            late = self._patience.exceeded(error)
+            return Failure(
+                meaning=Meaning.AGAIN, message=late or f"no connection: {what}", is_refused=not late and refused(error)
+            )
 
     def _failed(self, response: ClientResponse, content: bytes | None) -> Reply | Failure:
         """What a status other than 2xx means. Raises: RunStopped."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated
 
-from stagegap.model.answer import Status
+from stagegap.model.answer import NO_ROW, Status
 from stagegap.model.cascade import Stage
 from stagegap.model.record import Json
 from stagegap.stages.acceptance import Rejected, check_recorded, output_identity
@@ -71,7 +71,7 @@ class RecordedStage:
     def _answer(self, record: str) -> Reply:
         reply = self._recorded.get(record)
         if reply is None:
-            return Reply(status=Status.INFRASTRUCTURE, error="no recorded output", is_reusable=False)
+            return Reply(status=Status.INFRASTRUCTURE, error=NO_ROW, is_reusable=False)
         if not reply.status.has_value:
             return replace(reply, is_reusable=reply.status in (Status.UNPARSABLE, Status.REFUSED))
         accepted = self._check(reply.value)
