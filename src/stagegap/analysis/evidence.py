@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from stagegap.analysis.troubles import Trouble, own_facts, troubles
 from stagegap.attribution.ceiling import complete_cases
 from stagegap.attribution.faults import BAR_SLACK, Faults, acceptable, account
-from stagegap.attribution.swaps import alone_cell, closed_cell, prefix_cells
+from stagegap.attribution.swaps import alone_cell, closed_cell, prefix_cells, staircase_order
 from stagegap.metrics import Compared, CustomMetric, Metric, answer_as_output, score
 from stagegap.model.answer import Label, Output, Reference, Status
 from stagegap.model.cascade import Cascade, Stage
@@ -345,7 +345,7 @@ def unlabelled_stages(evidence: Evidence) -> tuple[str, ...]:
     referenced = {stage for _, stage in evidence.references}
     cells = prefix_cells(evidence.cascade)
     needed = {name for cell in cells for name in cell.stages}
-    return tuple(name for name in evidence.cascade.names if name in needed and name not in referenced)
+    return tuple(name for name in staircase_order(evidence.cascade) if name in needed and name not in referenced)
 
 
 def people_scores(evidence: Evidence, stage: str, *, by: Metric, good: float | None) -> tuple[Floats, Floats]:

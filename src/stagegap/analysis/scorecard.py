@@ -166,7 +166,7 @@ def measured(evidence: ev.Evidence, run: Run, *, labels_seq: int, resamples: int
                 ceiling=parts.ceiling,
                 no_ceiling=parts.no_ceiling,
                 is_recorded=bool(parts.evidence.unknown),
-                rows=rows,
+                rows=sorted(rows, key=lambda row: staircase_order(cascade).index(row.stage)),
                 contest=match,
                 outlook=outlook(drawn, gains, rng=np.random.default_rng(seed)) if is_open else None,
                 is_chain=is_chain(cascade),

@@ -33,6 +33,7 @@ class Facts:
     annotators: int
     ceiling: Ceiling | None
     rows: Sequence[StageRow]
+    """In the order of the staircase, so that no word hangs on the order in which a file lists parallel branches."""
     contest: Contest | None
     no_ceiling: str
     """Why there is no ceiling; empty when there is."""
