@@ -5,7 +5,14 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 
-from stagegap.model.record import Json
+from stagegap.model.record import Json, number_problem
+
+LATEST = 253_402_300_799.0
+"""The end of the year 9999, beyond which no calendar goes."""
+EARLIEST = -62_135_596_800.0
+"""The begin of the year 1."""
+LIKELY = 7_258_118_400.0
+"""The year 2200: a number of seconds beyond it is one of milliseconds."""
 
 
 def seconds(value: Json) -> float | None:
@@ -21,22 +28,37 @@ def seconds(value: Json) -> float | None:
         return None
     if isinstance(value, str):
         try:
-            return _finite(float(value))
+            number = float(value)
         except ValueError:
             pass
+        else:
+            return _in_seconds(number)
         try:
             moment = datetime.fromisoformat(value.strip())
-        except ValueError:
+        except (ValueError, OverflowError):
             raise _no_instant(value) from None
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        return _in_calendar((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp(), value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise _no_instant(value)
-    return _finite(float(value))
+    if number_problem(value):
+        raise _no_instant(value)
+    return _in_seconds(float(value))
 
 
-def _finite(number: float) -> float:
+def _in_seconds(number: float) -> float:
     if not math.isfinite(number):
         raise _no_instant(number)
+    if abs(number) > LIKELY:
+        place = "after 2200" if number > 0 else "before 1740"
+        raise ValueError(
+            f"A time is seconds since 1970, and {number:g} of them lie {place}. Milliseconds? Divide by 1000."
+        )
+    return number
+
+
+def _in_calendar(number: float, value: Json) -> float:
+    if not EARLIEST <= number <= LATEST:
+        raise _no_instant(value)
     return number
 
 

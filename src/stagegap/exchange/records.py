@@ -15,9 +15,20 @@ from stagegap.model.sources import CorpusSource, Document, RecordsSource
 def read_records(source: RecordsSource) -> list[Record]:
     """The records of all files, in file order.
 
-    Raises: InputError with every problem: missing or doubled ids, fields that are not there.
+    Raises: InputError with every problem: missing or doubled ids, in one file or two, fields that are not there.
     """
-    return [_record(row, source) for path in source.paths for row in _identified(Path(path), source.id, _named(source))]
+    records: list[Record] = []
+    homes: dict[str, str] = {}
+    for path in source.paths:
+        problems = Problems(Path(path))
+        rows = _identified(Path(path), source.id, _named(source))
+        for row, record in ((row, _record(row, source)) for row in rows):
+            if record.id in homes:
+                problems.add(row.line, f"The id {record.id!r} stands in {homes[record.id]} already.")
+            records.append(record)
+        problems.raise_if_any()
+        homes |= {record.id: path for record in records[len(records) - len(rows) :]}
+    return records
 
 
 def read_documents(source: CorpusSource) -> dict[str, Document]:

@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import NoReturn, cast
 import duckdb
 
 from stagegap.errors import InputError, Problem, near_names
-from stagegap.model.record import Json
+from stagegap.model.record import SHOWN_DIGITS, Json, number_problem, odd_number
 
 # What a spreadsheet may read as the begin of a formula: OWASP, "CSV Injection", with the full-width forms.
 _FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
@@ -172,10 +173,44 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON number.")
 
 
+def _integer(digits: str) -> int:
+    if len(digits) > SHOWN_DIGITS:  # int() itself refuses more than 4,300
+        raise _OddNumber(f"a number of {len(digits.lstrip('-')):,} digits has more than 64 bits")
+    number = int(digits)
+    if problem := number_problem(number):
+        raise _OddNumber(problem)
+    return number
+
+
+def _decimal(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise _OddNumber(f"{text[:40]} is larger than a number can be")
+    return number
+
+
+class _OddNumber(ValueError):
+    """A number that can't be kept."""
+
+
+def _place(text: str) -> str:
+    """Where a JSON text holds a number that can't be kept, as the begin of a sentence."""
+    value = json.loads(text, parse_int=lambda digits: int(digits[:40]), parse_constant=lambda _: 0)
+    found = odd_number(value)
+    return f"The field {found[0]!r}: " if found and found[0] else ""
+
+
 def parse_json(text: str) -> Json:
-    """Read one JSON value; duplicate keys, NaN, infinity and deep nesting are refused. Raises: ValueError."""
+    """Read one JSON value; duplicate keys, NaN, infinity, numbers that can't be kept and deep nesting are refused.
+
+    Raises: ValueError.
+    """
     try:
-        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+        value = json.loads(
+            text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_integer, parse_float=_decimal
+        )
+    except _OddNumber as error:
+        raise ValueError(f"{_place(text)}{error}.") from None
     except RecursionError:
         raise ValueError(f"The value is nested deeper than {MAX_DEPTH} levels.") from None
     except json.JSONDecodeError as error:
@@ -254,7 +289,12 @@ def _csv(path: Path, problems: Problems) -> Iterator[Row]:
 
 
 def _plain(cell: object) -> Json:
-    """A Parquet cell as JSON: dates, decimals and the like as the text that they are printed as."""
+    """A Parquet cell as JSON: dates, decimals and the like as the text that they are printed as.
+
+    NaN is a cell without a value: DuckDB and Polars write it where pandas writes null.
+    """
+    if isinstance(cell, float) and math.isnan(cell):
+        return None
     if cell is None or isinstance(cell, bool | int | float | str):
         return cell
     if isinstance(cell, list):
@@ -264,13 +304,29 @@ def _plain(cell: object) -> Json:
     return str(cell)
 
 
+def _zones_as_text(relation: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
+    """The relation with times of a zone as text, in UTC: for a value Python would need a package of zones."""
+    columns: list[str] = []
+    for name, kind in zip(relation.columns, map(str, relation.types), strict=True):
+        quoted = '"' + name.replace('"', '""') + '"'
+        plain = kind.replace("TIMESTAMP WITH TIME ZONE", "VARCHAR")
+        columns.append(quoted if plain == kind else f"CAST({quoted} AS {plain}) AS {quoted}")
+    return relation.project(", ".join(columns))
+
+
 def _parquet(path: Path, problems: Problems) -> Iterator[Row]:
     connection = duckdb.connect()
     try:
-        relation = connection.read_parquet(str(path))
+        connection.execute("SET TimeZone = 'UTC'")
+        relation = _zones_as_text(connection.read_parquet(str(path)))
         names = relation.columns
         for number, cells in enumerate(relation.fetchall(), start=1):
-            yield Row(number, {name: _plain(cell) for name, cell in zip(names, cells, strict=True)})
+            values = {name: _plain(cell) for name, cell in zip(names, cells, strict=True)}
+            odd = odd_number(values)
+            if odd:
+                problems.add(number, f"The field {odd[0]!r}: {odd[1]}.")
+            else:
+                yield Row(number, values)
     except duckdb.Error as error:
         problems.add(None, f"This is no Parquet file that can be read: {str(error).splitlines()[0]}")
     finally:

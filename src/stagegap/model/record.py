@@ -2,12 +2,86 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 """A value that JSON can carry; never NaN or infinity."""
+
+LOWEST, HIGHEST = -(2**63), 2**64 - 1
+"""Whole numbers that are kept exactly: 64 bits, with or without a sign."""
+SHOWN_DIGITS = 24
+"""Digits of a number that a message shows."""
+
+
+def number_problem(number: float) -> str:
+    """What is wrong with a number that can't be kept as it is; empty for one that can.
+
+    >>> number_problem(2**64 - 1), number_problem(2**64), number_problem(math.nan)
+    ('', '18446744073709551616 has more than 64 bits', 'nan is no number that can be stored')
+    """
+    if isinstance(number, int):
+        return "" if LOWEST <= number <= HIGHEST else f"{shown_number(number)} has more than 64 bits"
+    return "" if math.isfinite(number) else f"{number} is no number that can be stored"
+
+
+def odd_number(value: Json, place: str = "") -> tuple[str, str] | None:
+    """Where a value first holds a number that can't be kept, as `a.0.b`, and what is wrong with it; None for nowhere.
+
+    >>> odd_number({"a": [1, {"b": 2**70}]})
+    ('a.1.b', '1180591620717411303424 has more than 64 bits')
+    """
+    if isinstance(value, str | bool) or value is None:
+        return None
+    if isinstance(value, int | float):
+        problem = number_problem(value)
+        return (place, problem) if problem else None
+    entries = value.items() if isinstance(value, Mapping) else enumerate(value)
+    for key, entry in entries:
+        found = odd_number(entry, f"{place}.{key}" if place else str(key))
+        if found:
+            return found
+    return None
+
+
+def refuse_odd_numbers(value: Json) -> None:
+    """Raises: ValueError where a value holds NaN, an infinity or a whole number beyond 64 bits."""
+    if isinstance(value, str):
+        return
+    if isinstance(value, int | float):
+        if problem := number_problem(value):
+            raise ValueError(f"{problem}.")
+    elif isinstance(value, Mapping):
+        for entry in value.values():
+            refuse_odd_numbers(entry)
+    elif isinstance(value, Sequence):
+        for entry in value:
+            refuse_odd_numbers(entry)
+
+
+def own_copy(value: Json) -> Json:
+    """The value in lists and mappings of its own: who changes them changes nobody else's.
+
+    >>> tags = ["a"]; own_copy({"tags": tags})["tags"] is tags
+    False
+    """
+    if isinstance(value, str | int | float) or value is None:
+        return value
+    if isinstance(value, Mapping):
+        return {key: own_copy(entry) for key, entry in value.items()}
+    return [own_copy(entry) for entry in value]
+
+
+def shown_number(number: int) -> str:
+    """A whole number for a message, cut where it is long; Python writes none of more than 4,300 digits.
+
+    >>> shown_number(10**400)
+    'a number of about 400 digits'
+    """
+    digits = int(number.bit_length() * math.log10(2))
+    return str(number) if digits < SHOWN_DIGITS else f"a number of about {digits:,} digits"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -95,8 +95,16 @@ async def execute_async(
         for code in work.codes.values():
             if isinstance(code, AsyncStage):
                 await code.close()
-    status = RunStatus.STOPPED if stop.reason else RunStatus.DONE
-    return Summary(status=status, cells=tuple(cells), seconds=clock() - start, error=stop.reason)
+    reason = stop.reason or _lost(cells)
+    status = RunStatus.STOPPED if reason else RunStatus.DONE
+    return Summary(status=status, cells=tuple(cells), seconds=clock() - start, error=reason)
+
+
+def _lost(cells: Sequence[CellSummary]) -> str:
+    """Say where answers are missing of a run that nobody stopped; empty where none is."""
+    missing = {name: tally.total - tally.done for cell in cells for name, tally in cell.tallies.items()}
+    name = next((name for name, count in missing.items() if count > 0), None)
+    return f"Stage {name!r} lost {missing[name]:,} answers: they never came back." if name is not None else ""
 
 
 class _CellRun:

@@ -11,7 +11,7 @@ from typing import TypeAlias, cast
 
 from stagegap.model.answer import Answer, Output, Status
 from stagegap.model.cascade import Cascade, Kind, Source, Stage
-from stagegap.model.record import Json, Record
+from stagegap.model.record import Json, Record, own_copy
 from stagegap.spec.expressions import Condition, ConditionError
 from stagegap.stages.canonical import canonical, digest
 from stagegap.stages.corpus import Corpus
@@ -83,11 +83,11 @@ class Wiring:
                 if _is_failed(settled[name]):
                     return self._blocked(record, settled[name], repeat)
         fields = record.fields
-        inputs = {name: fields.get(source) for name, source in self._fields}
+        inputs = {name: own_copy(fields.get(source)) for name, source in self._fields}
         if self._reads_record:
             inputs[RECORD_INPUT] = record.id
         for name, source in self._values:
-            inputs[name] = settled[source].value
+            inputs[name] = own_copy(settled[source].value)
         material = inputs
         if self._readers:
             material = inputs.copy()
@@ -175,7 +175,7 @@ def _read_scores(output: Output) -> tuple[Json, Json]:
 
 def _read_candidates(output: Output) -> tuple[Json, Json]:
     candidates = [output.value, *output.alternatives] if output.status.has_value else None
-    return candidates, candidates
+    return own_copy(candidates), candidates
 
 
 def _read_confidence(output: Output) -> tuple[Json, Json]:
@@ -190,6 +190,6 @@ def _document_reader(corpus: Corpus) -> _Reader:
             return None, None
         ids = cast("Sequence[str]", output.value)
         # A copy for each call: what one function changes in a document must not reach the next.
-        return [documents[name].copy() for name in ids], [digests[name] for name in ids]
+        return [own_copy(documents[name]) for name in ids], [digests[name] for name in ids]
 
     return read

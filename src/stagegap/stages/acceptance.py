@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,7 +11,7 @@ from typing import TypeAlias, cast
 from stagegap.errors import ConfigurationError, near_names
 from stagegap.model.cascade import Kind, OutputType
 from stagegap.model.frozen import maker
-from stagegap.model.record import Json
+from stagegap.model.record import Json, number_problem
 from stagegap.stages.corpus import Corpus
 
 MAX_DEPTH = 100
@@ -84,12 +83,10 @@ def plain(value: object, depth: int = MAX_DEPTH) -> Json:
         return value
     if isinstance(value, str):
         return _text(value)
-    if isinstance(value, int):
-        return int(value)
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            raise ValueError(f"{value} is no JSON number.")
-        return float(value)
+    if isinstance(value, int | float):
+        if problem := number_problem(value):
+            raise ValueError(f"{problem}." if isinstance(value, int) else f"{value} is no JSON number.")
+        return int(value) if isinstance(value, int) else float(value)
     if depth == 0:
         raise ValueError(f"The value is nested deeper than {MAX_DEPTH} levels.")
     if isinstance(value, Mapping):
@@ -128,9 +125,13 @@ def _unwrapped(value: object) -> object:
         return value
 
 
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+def shown(value: object, *, most: int = 80) -> str:
+    """A value as Python writes it, cut where it is long; what foreign code gives may not be writable."""
+    try:
+        text = repr(value)
+    except Exception as error:  # noqa: BLE001  # `__repr__` is foreign code too
+        text = f"a {type(value).__name__} that can't be shown ({type(error).__name__})"
+    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def check_recorded(output: OutputType, known_ids: Collection[str]) -> Check:
@@ -148,8 +149,8 @@ def _label_check(values: tuple[str, ...]) -> Check:
 
     def check(value: object) -> Accepted | Rejected:
         if not isinstance(value, str):
-            return Rejected(f"A label is a text, found {_shown(value)}.")
-        return accepted.get(value) or Rejected(f"{_shown(value)} is none of the labels. {near_names(value, values)}")
+            return Rejected(f"A label is a text, found {shown(value)}.")
+        return accepted.get(value) or Rejected(f"{shown(value)} is none of the labels. {near_names(value, values)}")
 
     return check
 
@@ -159,14 +160,14 @@ def _labels_check(values: tuple[str, ...]) -> Check:
 
     def check(value: object) -> Accepted | Rejected:
         if not isinstance(value, list | tuple | set | frozenset):
-            return Rejected(f"A list of labels was expected, found {_shown(value)}.")
+            return Rejected(f"A list of labels was expected, found {shown(value)}.")
         members = list(cast("Collection[object]", value))
         for label in members:
             if not isinstance(label, str) or label not in place:
-                return Rejected(f"{_shown(label)} is none of the labels. {near_names(str(label), values)}")
+                return Rejected(f"{shown(label)} is none of the labels. {near_names(str(label), values)}")
         labels = cast("list[str]", members)
         if len(set(labels)) < len(labels):
-            return Rejected(f"A label stands twice in {_shown(labels)}.")
+            return Rejected(f"A label stands twice in {shown(labels)}.")
         return Accepted(sorted(labels, key=place.__getitem__))
 
     return check
@@ -175,25 +176,25 @@ def _labels_check(values: tuple[str, ...]) -> Check:
 def _ranking_check(output: OutputType, known_ids: Collection[str], *, may_repeat: bool = False) -> Check:
     def check(value: object) -> Accepted | Rejected:
         if not isinstance(value, list | tuple):
-            return Rejected(f"A list of ids was expected, found {_shown(value)}.")
+            return Rejected(f"A list of ids was expected, found {shown(value)}.")
         ids = list(cast("Sequence[object]", value))
         if output.k is not None and len(ids) > output.k:
             return Rejected(f"A ranking holds at most {output.k} ids, found {len(ids)}.")
         for name in ids:
             if not isinstance(name, str):
-                return Rejected(f"An id is a text, found {_shown(name)}.")
+                return Rejected(f"An id is a text, found {shown(name)}.")
             if name not in known_ids:
-                return Rejected(f"The corpus {output.of!r} has no document {_shown(name)}.")
+                return Rejected(f"The corpus {output.of!r} has no document {shown(name)}.")
         if not may_repeat and len(set(ids)) < len(ids):
-            return Rejected(f"An id stands twice in {_shown(ids)}.")
-        return Accepted(cast("list[str]", ids))
+            return Rejected(f"An id stands twice in {shown(ids)}.")
+        return Accepted([str(name) for name in ids])
 
     return check
 
 
 def _check_text(value: object) -> Accepted | Rejected:
     if not isinstance(value, str):
-        return Rejected(f"A text was expected, found {_shown(value)}.")
+        return Rejected(f"A text was expected, found {shown(value)}.")
     try:
         return _accepted(value=_text(value))
     except ValueError as error:
@@ -204,14 +205,14 @@ def _number_check(output: OutputType) -> Check:
     def check(value: object) -> Accepted | Rejected:
         number = _unwrapped(value)
         if isinstance(number, bool) or not isinstance(number, int | float):
-            return Rejected(f"A number was expected, found {_shown(value)}.")
-        if not math.isfinite(number):
-            return Rejected(f"A finite number was expected, found {number}.")
+            return Rejected(f"A number was expected, found {shown(value)}.")
+        if problem := number_problem(number):
+            return Rejected(f"A finite number was expected, found {problem if isinstance(number, int) else number}.")
         if output.low is not None and number < output.low:
             return Rejected(f"{number} is below the lowest allowed value {output.low}.")
         if output.high is not None and number > output.high:
             return Rejected(f"{number} is above the highest allowed value {output.high}.")
-        return Accepted(number)
+        return Accepted(int(number) if isinstance(number, int) else float(number))
 
     return check
 
@@ -219,7 +220,7 @@ def _number_check(output: OutputType) -> Check:
 def _check_boolean(value: object) -> Accepted | Rejected:
     unwrapped = _unwrapped(value)
     if not isinstance(unwrapped, bool):
-        return Rejected(f"True or false was expected, found {_shown(value)}.")
+        return Rejected(f"True or false was expected, found {shown(value)}.")
     return Accepted(unwrapped)
 
 
@@ -229,7 +230,7 @@ def _object_check(schema: str | None) -> Check:
 
     def check(value: object) -> Accepted | Rejected:
         if not isinstance(value, Mapping):
-            return Rejected(f"An object was expected, found {_shown(value)}.")
+            return Rejected(f"An object was expected, found {shown(value)}.")
         try:
             content = plain(cast("object", value))
         except ValueError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import inspect
 import math
@@ -21,8 +22,9 @@ from stagegap.model.answer import Status
 from stagegap.model.cascade import Stage
 from stagegap.model.frozen import maker
 from stagegap.model.record import Json
-from stagegap.stages.acceptance import Accepted, Check, Rejected, check_for, output_identity, plain
+from stagegap.stages.acceptance import Accepted, Check, Rejected, check_for, output_identity, plain, shown
 from stagegap.stages.answered import Answered, is_batch
+from stagegap.stages.caller import Caller, TimeIsUp
 from stagegap.stages.canonical import digest
 from stagegap.stages.code import Code, code_of, forget_changed, mark_loaded
 from stagegap.stages.kinds import StageKind, Surroundings
@@ -53,8 +55,8 @@ def build_python(stage: Stage, around: Surroundings) -> PythonStage | AsyncPytho
     loaded = _loaded(stage, around.folder)
     function = loaded.call
     corpus = around.corpora.get(stage.output.of or "")
-    parts: Json = ["python", function.__name__, loaded.code.digest, output_identity(stage.output, corpus)]
-    wrapped = _Function(stage, loaded.path, function, check_for(stage.output, corpus.documents if corpus else ()))
+    wrapped = _Function(loaded.path, function, check_for(stage.output, corpus.documents if corpus else ()))
+    parts: Json = ["python", wrapped.name, loaded.code.digest, output_identity(stage.output, corpus)]
     ready = _Readying(stage, around.folder)
     if inspect.isasyncgenfunction(function):
         raise ConfigurationError(f"Stage {stage.name!r}: an async function can't yield; write `def` and `yield`.")
@@ -63,8 +65,9 @@ def build_python(stage: Stage, around: Surroundings) -> PythonStage | AsyncPytho
     if inspect.iscoroutinefunction(function):
         if is_batch(function):
             raise ConfigurationError(f"Stage {stage.name!r}: an async function can't be marked with stagegap.batch.")
-        return AsyncPythonStage(wrapped, digest(parts), ready, loaded.code)
-    return PythonStage(wrapped, digest(parts), ready, loaded.code, takes_lists=is_batch(function))
+        return AsyncPythonStage(wrapped, digest(parts), ready, loaded.code, timeout_s=stage.timeout_s)
+    takes_lists = is_batch(function)
+    return PythonStage(wrapped, digest(parts), ready, loaded.code, takes_lists=takes_lists, timeout_s=stage.timeout_s)
 
 
 class PythonStage:
@@ -73,45 +76,55 @@ class PythonStage:
     reads_record = False
 
     def __init__(
-        self, function: _Function, fingerprint: str, ready: _Readying, code: Code, *, takes_lists: bool
+        self,
+        function: _Function,
+        fingerprint: str,
+        ready: _Readying,
+        code: Code,
+        *,
+        takes_lists: bool,
+        timeout_s: float,
     ) -> None:
         self.fingerprint = fingerprint
         self.code = code
-        self.warm_up = ready
+        self._ready = ready
         self._function = function
         self._takes_lists = takes_lists
+        self._timeout_s = timeout_s
+        self._caller = Caller()
+
+    def warm_up(self) -> None:
+        """Call the user's function that gets the stage ready. Raises: ConfigurationError with what it raised."""
+        if self._ready.is_needed:
+            [error] = self._caller.run(_attempt, [self._ready], timeout_s=math.inf, overdue=None)
+            if error is not None:
+                raise error
 
     def answer_batch(self, inputs: Sequence[Inputs]) -> Sequence[Reply]:
-        """Answer each input; an exception of the function is the answer `unparsable`."""
+        """Answer each input; what the function raises is `unparsable`, what takes too long infrastructure."""
         if self._takes_lists:
             return self._answer_lists(inputs)
-        call, reply_of, reply_to = self._function.call, self._function.reply, self._function.failure
-        replies: list[Reply] = []
-        for call_inputs in inputs:
-            try:
-                value = call(**call_inputs)
-            except (Exception, SystemExit) as error:  # noqa: BLE001  # a foreign function may raise anything; it is data here
-                replies.append(reply_to(error))
-            else:
-                replies.append(reply_of(value))
-        return replies
+        overdue = self._function.overdue(self._timeout_s)
+        return self._caller.run(self._function.answer, inputs, timeout_s=self._timeout_s, overdue=overdue)
 
     def _answer_lists(self, inputs: Sequence[Inputs]) -> Sequence[Reply]:
-        """Call the function once for all; where that fails, once for each record, to find the culprit."""
-        lists = {name: [call_inputs[name] for call_inputs in inputs] for name in inputs[0]}
-        try:
-            values = self._function.call(**lists)
-            if (
-                not isinstance(values, Sequence)
-                or isinstance(values, str)
-                or len(cast("list[object]", values)) != len(inputs)
-            ):
-                raise TypeError(f"a batch function gives a list with one entry a record, {len(inputs)} here")
-        except (Exception, SystemExit) as error:  # noqa: BLE001  # a foreign function may raise anything; it is data here
+        """Call the function once for all; where that fails, once for each record, to find the culprit.
+
+        Where it takes too long, once for each half.
+        """
+        [replies] = self._caller.run(self._function.answer_lists, [inputs], timeout_s=self._timeout_s, overdue=None)
+        if replies is None:
             if len(inputs) == 1:
-                return [self._function.failure(error)]
-            return [reply for call_inputs in inputs for reply in self._answer_lists([call_inputs])]
-        return [self._function.reply(value) for value in cast("Sequence[object]", values)]
+                return [self._function.overdue(self._timeout_s)]
+            half = len(inputs) // 2
+            return [*self._answer_lists(inputs[:half]), *self._answer_lists(inputs[half:])]
+        if isinstance(replies, Reply):
+            return (
+                [replies]
+                if len(inputs) == 1
+                else [reply for call_inputs in inputs for reply in self._answer_lists([call_inputs])]
+            )
+        return replies
 
 
 class AsyncPythonStage:
@@ -119,19 +132,31 @@ class AsyncPythonStage:
 
     reads_record = False
 
-    def __init__(self, function: _Function, fingerprint: str, ready: _Readying, code: Code) -> None:
+    def __init__(
+        self, function: _Function, fingerprint: str, ready: _Readying, code: Code, *, timeout_s: float
+    ) -> None:
         self.fingerprint = fingerprint
         self.code = code
         self.warm_up = ready
         self._function = function
+        self._timeout_s = timeout_s
 
     async def answer(self, inputs: Inputs) -> Reply:
-        """Answer one input; an exception of the function is the answer `unparsable`."""
+        """Answer one input; what the function raises is `unparsable`, what takes too long infrastructure."""
+        limit = asyncio.timeout(self._timeout_s)
         try:
-            value = await cast("Awaitable[object]", self._function.call(**inputs))
-        except (Exception, SystemExit) as error:  # noqa: BLE001  # a foreign function may raise anything; it is data here
+            async with limit:
+                value = await cast("Awaitable[object]", self._function.call(**inputs))
+            reply = self._function.reply(value)
+        except BaseException as error:  # a foreign function may raise anything; it is data here
+            if limit.expired():
+                return self._function.overdue(self._timeout_s)
+            task = asyncio.current_task()
+            if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+                raise  # by the run, not by the function
             return self._function.failure(error)
-        return self._function.reply(value)
+        # A function may have swallowed what told it that its time was up.
+        return self._function.overdue(self._timeout_s) if limit.expired() else reply
 
     async def close(self) -> None:
         """Nothing is held open."""
@@ -143,6 +168,7 @@ class _Readying:
     def __init__(self, stage: Stage, folder: Path) -> None:
         """Raises: ConfigurationError for a function that can't be had."""
         where = stage.parameters.get("warm_up")
+        self.is_needed = where is not None
         self._start = f"Stage {stage.name!r}: the function {where!r}"
         self._lock = threading.Lock()
         self._call = None if where is None else function_at(str(where), folder, start=self._start).call
@@ -151,22 +177,58 @@ class _Readying:
         """Call it, the first time. Raises: ConfigurationError with what it raised: no answer can follow."""
         with self._lock:
             call, self._call = self._call, None
+            self.is_needed = False
             if call is not None:
                 try:
                     call()
-                except (Exception, SystemExit) as error:
-                    what = f"{type(error).__name__}: {error}"
-                    raise ConfigurationError(f"{self._start} could not get the stage ready: {what}.") from error
+                except BaseException as error:  # a foreign function may raise anything
+                    raise ConfigurationError(f"{self._start} could not get the stage ready: {said(error)}.") from error
+
+
+def _attempt(ready: _Readying) -> ConfigurationError | None:
+    try:
+        ready()
+    except ConfigurationError as error:
+        return error
+    return None
 
 
 class _Function:
     """The user's function, and what becomes of what it gives or raises."""
 
-    def __init__(self, stage: Stage, path: Path, call: Callable[..., object], check: Check) -> None:
+    def __init__(self, path: Path, call: Callable[..., object], check: Check) -> None:
         self.call = call
-        self._stage = stage.name
+        self.name = getattr(call, "__name__", type(call).__name__)
         self._path = path
         self._check = check
+
+    def answer(self, inputs: Inputs) -> Reply:
+        """Call the function for one record; whatever it raises is a reply."""
+        try:
+            return self.reply(self.call(**inputs))
+        except TimeIsUp:
+            raise
+        except BaseException as error:  # noqa: BLE001  # a foreign function may raise anything; it is data here
+            return self.failure(error)
+
+    def answer_lists(self, inputs: Sequence[Inputs]) -> Sequence[Reply] | Reply:
+        """Call the function once for several records; whatever it raises is one reply."""
+        try:
+            lists = {name: [one[name] for one in inputs] for name in inputs[0]}
+            found = self.call(**lists)
+            is_list = isinstance(found, Sequence) and not isinstance(found, str)
+            if not is_list or len(cast("Sequence[object]", found)) != len(inputs):
+                raise TypeError(f"a batch function gives a list with one entry a record, {len(inputs)} here")
+            return [self.reply(one) for one in cast("Sequence[object]", found)]
+        except TimeIsUp:
+            raise
+        except BaseException as error:  # noqa: BLE001  # a foreign function may raise anything; it is data here
+            return self.failure(error)
+
+    def overdue(self, timeout_s: float) -> Reply:
+        """The reply for a call that did not end in time: nobody knows what it would have said."""
+        message = f"{self.name} gave no answer within {timeout_s:g} s"
+        return Reply(status=Status.INFRASTRUCTURE, error=message, is_reusable=False)
 
     def reply(self, value: object) -> Reply:
         """The reply for what the function returned; of one that yields, the first is the value."""
@@ -175,23 +237,18 @@ class _Function:
         answered = value if isinstance(value, Answered) else None
         accepted = self._check(answered.value if answered else value)
         if isinstance(accepted, Rejected):
-            return Reply(
-                status=Status.UNPARSABLE, error=f"{self.call.__name__} gave: {accepted.reason}", raw=_raw(value)
-            )
+            return Reply(status=Status.UNPARSABLE, error=f"{self.name} gave: {accepted.reason}", raw=_raw(value))
         if answered is None:
             return _reply(value=accepted.value)
         try:
             return with_knowledge(accepted.value, answered)
         except (TypeError, ValueError) as error:
-            return Reply(status=Status.UNPARSABLE, error=f"{self.call.__name__} gave: {error}", raw=_raw(value))
+            return Reply(status=Status.UNPARSABLE, error=f"{self.name} gave: {error}", raw=_raw(value))
 
     def _yielded(self, generator: Generator[object]) -> Reply:
-        try:
-            candidates = list(islice(generator, MOST_CANDIDATES))
-        except (Exception, SystemExit) as error:  # noqa: BLE001  # a foreign function may raise anything; it is data here
-            return self.failure(error)
+        candidates = list(islice(generator, MOST_CANDIDATES))
         if not candidates:
-            return Reply(status=Status.UNPARSABLE, error=f"{self.call.__name__} yielded nothing")
+            return Reply(status=Status.UNPARSABLE, error=f"{self.name} yielded nothing")
         first = candidates[0] if isinstance(candidates[0], Answered) else Answered(candidates[0])
         accepted = [
             self._check(candidate.value if isinstance(candidate, Answered) else candidate)
@@ -199,7 +256,7 @@ class _Function:
         ]
         for checked in accepted:
             if isinstance(checked, Rejected):
-                reason = f"{self.call.__name__} yielded: {checked.reason}"
+                reason = f"{self.name} yielded: {checked.reason}"
                 return Reply(status=Status.UNPARSABLE, error=reason, raw=_raw(candidates))
         others = [checked.value for checked in accepted if isinstance(checked, Accepted)]
         return self.reply(replace(first, alternatives=others))
@@ -208,8 +265,7 @@ class _Function:
         """The reply for an exception: its type, its message and the line of the user's file it came through."""
         frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(self._path)]
         place = f" ({self._path.name}:{frames[-1].lineno})" if frames else ""
-        what = " ".join(f"{type(error).__name__}: {error}".split()).strip(": ")[:MAX_ERROR]
-        message = f"{self.call.__name__} raised {what}{place}"
+        message = f"{self.name} raised {said(error)[:MAX_ERROR]}{place}"
         return Reply(status=Status.ERROR, error=message, is_reusable=False)
 
 
@@ -227,8 +283,17 @@ def with_knowledge(value: Json, answered: Answered) -> Reply:
     return Reply(value=value, confidence=confidence, scores=scores, alternatives=alternatives)
 
 
+def said(error: BaseException) -> str:
+    """Type and text of an exception on one line; an exception of foreign code may have no text that can be had."""
+    try:
+        text = " ".join(str(error).split())
+    except BaseException as odd:  # noqa: BLE001  # `__str__` is foreign code too
+        text = f"its text can't be had, {type(odd).__name__} came instead"
+    return f"{type(error).__name__}: {text}".strip(": ")
+
+
 def _raw(value: object) -> str:
-    return repr(value)[:2_000]
+    return shown(value, most=2_000)
 
 
 def _loaded(stage: Stage, folder: Path) -> UserFunction:
@@ -296,12 +361,12 @@ def _module(path: Path, code: Code, start: str) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
+    except BaseException as error:  # a foreign file may raise anything while it is loaded
         del sys.modules[name]
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
         line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
         place = f"{path}:{line}" if line else str(path)
-        raise ConfigurationError(f"{start} can't be loaded: {place} raised {type(error).__name__}: {error}.") from error
+        raise ConfigurationError(f"{start} can't be loaded: {place} raised {said(error)}.") from error
     mark_loaded(code)
     return module
 

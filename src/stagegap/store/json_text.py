@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import cast
 
 import orjson
 
-from stagegap.model.record import Json
+from stagegap.model.record import Json, refuse_odd_numbers
 
 
 def write(value: object) -> bytes:
@@ -47,19 +46,6 @@ def plain(text: str) -> str:
     'a\\\\ud800b'
     """
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def refuse_odd_numbers(value: Json) -> None:
-    """Walk the value. Raises: ValueError where it holds NaN or an infinity."""
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            raise ValueError(f"{value} is no number that can be stored")
-    elif isinstance(value, Mapping):
-        for part in value.values():
-            refuse_odd_numbers(part)
-    elif isinstance(value, Sequence) and not isinstance(value, str):
-        for part in value:
-            refuse_odd_numbers(part)
 
 
 def _mended(value: object) -> object:

@@ -11,7 +11,7 @@ from typing import Any, Literal, cast
 
 from stagegap.model.answer import LABEL_FIELDS, Answer, Fact, Field, Label
 from stagegap.model.queue import GuidelineVersion
-from stagegap.model.record import Json
+from stagegap.model.record import Json, refuse_odd_numbers
 from stagegap.store import events, json_text
 from stagegap.store.attach import Session
 from stagegap.store.journal import Journal, Op
@@ -67,7 +67,7 @@ def pack(cascade: str, label: Label) -> tuple[str, bytes]:
             raise ValueError(f"{number} is no number that can be stored with a label")
     answer = label.answer
     for given in (*([answer] if answer else []), *label.also):
-        json_text.refuse_odd_numbers(given.value)
+        refuse_odd_numbers(given.value)
     fields: dict[str, Json] = {
         "cascade": cascade,
         **{name: getattr(label, name) for name in LABEL_FIELDS},

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from stagegap.model.answer import Output, Status
 from stagegap.model.frozen import maker
-from stagegap.model.record import Json
+from stagegap.model.record import Json, refuse_odd_numbers
 from stagegap.model.run import Cell
 from stagegap.store import json_text
 
@@ -194,7 +194,7 @@ def _values(values: Sequence[Json]) -> dict[str, Sequence[Any]]:
         elif isinstance(value, int) and -EXACT <= value <= EXACT:
             form, as_number = "integer", float(value)
         else:
-            json_text.refuse_odd_numbers(value)
+            refuse_odd_numbers(value)
             form, apart = "json", json_text.write(value).decode()
         forms.append(form)
         short.append(in_row)
@@ -212,7 +212,7 @@ def _extra(outputs: Sequence[Output]) -> Sequence[str | None] | None:
         parts: dict[str, Json] = {"scores": o.scores, "alternatives": o.alternatives}
         if o.at is not None:
             parts["at"] = o.at
-        json_text.refuse_odd_numbers(tuple(parts.values()))
+        refuse_odd_numbers(tuple(parts.values()))
         column.append(json_text.write(parts).decode() if o.scores or o.alternatives or o.at is not None else None)
     return column
 

@@ -8,12 +8,12 @@ from stagegap.exchange.foreign.protocol import Given, Wanted
 from stagegap.exchange.foreign.unmapped import Leftovers
 from stagegap.exchange.instants import seconds
 from stagegap.exchange.labels.reader import Known, content_id
-from stagegap.exchange.labels.typed import MOST_MS, refuse_large
+from stagegap.exchange.labels.typed import MOST_MS
 from stagegap.exchange.records import identity
 from stagegap.exchange.rows import parse_json
 from stagegap.model.answer import Answer, Label
 from stagegap.model.cascade import Kind, Stage
-from stagegap.model.record import Json
+from stagegap.model.record import Json, refuse_odd_numbers
 from stagegap.stages.acceptance import Rejected, accept
 
 
@@ -88,7 +88,7 @@ def _value(value: Json, stage: Stage, known: Known) -> Json:
     accepted = accept(stage.output, value, known.documents.get(stage.output.of or "", ()))
     if isinstance(accepted, Rejected):
         raise ValueError(f"The value is none that stage {stage.name!r} can take.")
-    refuse_large(accepted.value)
+    refuse_odd_numbers(accepted.value)
     return accepted.value
 
 

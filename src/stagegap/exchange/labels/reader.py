@@ -16,7 +16,7 @@ from stagegap.exchange.records import identity
 from stagegap.exchange.rows import Problems, Row, escaped, parse_json, read_rows, unguarded
 from stagegap.model.answer import LABEL_FIELDS, REASONS, Answer, Fact, Field, Label
 from stagegap.model.cascade import Cascade, Kind, Stage
-from stagegap.model.record import Json
+from stagegap.model.record import Json, refuse_odd_numbers
 from stagegap.stages.acceptance import Rejected, accept
 
 FIELDS = ("record", "stage", "annotator", "value")
@@ -197,7 +197,7 @@ def _value(values: typed.Values, stage: Stage, known: Known, *, tabular: bool, c
     if value is None:
         return None
     accepted = accept(stage.output, value, known.documents.get(stage.output.of or "", ()))
-    typed.refuse_large(value)
+    refuse_odd_numbers(value)
     if not canonical:
         return value  # as it was made, even where the type has changed since
     if isinstance(accepted, Rejected):

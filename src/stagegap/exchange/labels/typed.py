@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from stagegap.exchange.rows import escaped, parse_json
 from stagegap.model.cascade import Kind
@@ -79,17 +79,6 @@ def value_of_cell(text: str, kind: Kind) -> Json:
         return parse_json(text.lower() if kind is Kind.BOOLEAN else text)
     except ValueError:
         return text
-
-
-def refuse_large(value: Json) -> None:
-    """Walk a value. Raises: ValueError where it holds a whole number that the store has no place for."""
-    if isinstance(value, int) and not -(2**63) <= value < 2**64:
-        raise ValueError(f"The number {value} has more than 64 bits and can't be stored.")
-    if isinstance(value, Mapping):
-        value = list(value.values())
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        for part in value:
-            refuse_large(part)
 
 
 def _number(value: Json) -> float | None:

@@ -1,0 +1,141 @@
+"""A thread of its own in which foreign code is called, and which is left behind when a call does not end in time."""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import os
+import queue
+import threading
+import time
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+A = TypeVar("A")
+T = TypeVar("T")
+
+GRACE_S = 1.0
+"""Seconds that a call has to end once it is told that its time is up; then its thread is left behind."""
+
+
+class TimeIsUp(BaseException):
+    """Raised inside a call whose time is up; no `except Exception` of foreign code takes it for its own."""
+
+    place = -1
+    """Number of the call that it is meant for."""
+
+
+class Caller:
+    """Calls one after the other in one thread, so that what belongs to a thread (a connection) can be used in all.
+
+    Python code is stopped by an exception raised in its thread. Code that waits in a library is not reached by it:
+    its thread goes on unseen, as long as the program lives, and the next calls get a new one. Only code that holds
+    the interpreter without a pause, as few libraries do, keeps everybody waiting.
+    """
+
+    def __init__(self) -> None:
+        self._inbox: queue.SimpleQueue[_Round[object, object] | None] | None = None
+        # A thread that waits for work must not outlive who could give it some.
+        self._inboxes: list[queue.SimpleQueue[_Round[object, object] | None]] = []
+        weakref.finalize(self, _end, self._inboxes)
+
+    def run(self, function: Callable[[A], T], given: Sequence[A], *, timeout_s: float, overdue: T) -> list[T]:
+        """Call the function, which never raises, with each that is given; `overdue` stands where it took too long."""
+        results: list[T] = []
+        while len(results) < len(given):
+            round_: _Round[A, T] = _Round(function, given[len(results) :], overdue)
+            self._thread().put(round_)  # type: ignore[arg-type]  # the thread never looks at what it hands on
+            results += self._followed(round_, timeout_s)
+        return results
+
+    def _followed(self, round_: _Round[A, T], timeout_s: float) -> list[T]:
+        """Wait for a round, or for the call of it that never ends: then what came before, and what stands for it."""
+        told_place, told_at = -1, math.inf
+        while not round_.done.wait(min(_left(round_, timeout_s), threading.TIMEOUT_MAX)):
+            place, now = round_.place, time.monotonic()
+            if now < round_.started + timeout_s or place >= len(round_.given):
+                continue
+            if place != told_place:
+                told_place, told_at = place, now
+                round_.tell(place)
+            elif place == round_.place and now >= told_at + GRACE_S:
+                round_.is_left = True
+                self._inbox = None
+                return [*round_.results(place), round_.overdue]
+        return round_.results(len(round_.given))
+
+    def _thread(self) -> queue.SimpleQueue[_Round[object, object] | None]:
+        if self._inbox is None:
+            inbox: queue.SimpleQueue[_Round[object, object] | None] = queue.SimpleQueue()
+            self._inbox = inbox
+            self._inboxes[:] = [inbox]
+            threading.Thread(target=_work, args=(inbox,), daemon=True, name="stagegap-call").start()
+        return self._inbox
+
+
+def _left(round_: _Round[A, T], timeout_s: float) -> float:
+    """Seconds until somebody should look after a round, which may not have begun."""
+    now = time.monotonic()
+    return max(0.01, min(round_.started, now) + timeout_s - now)
+
+
+def _end(inboxes: list[queue.SimpleQueue[_Round[object, object] | None]]) -> None:
+    for inbox in inboxes:
+        inbox.put(None)
+
+
+def _work(inbox: queue.SimpleQueue[_Round[object, object] | None]) -> None:
+    while (round_ := inbox.get()) is not None:
+        round_.go()
+        if round_.is_left:
+            return
+
+
+class _Round(Generic[A, T]):
+    """Several calls of one function. What is told to the thread comes at any moment, so every step can be repeated."""
+
+    def __init__(self, function: Callable[[A], T], given: Sequence[A], overdue: T) -> None:
+        self.given = given
+        self.overdue = overdue
+        self.place = 0
+        """Number of the call under way."""
+        self.started = math.inf
+        """When it began, by the monotonic clock."""
+        self.done = threading.Event()
+        self.is_left = False
+        """True when nobody waits for the thread any more."""
+        self._function = function
+        self._results: list[T | None] = [None] * len(given)
+        self._thread_id = 0
+        self._process_id = os.getpid()
+
+    def results(self, count: int) -> list[T]:
+        """The results of the first calls."""
+        return [self.overdue if result is None else result for result in self._results[:count]]
+
+    def go(self) -> None:
+        """Make the calls."""
+        self._thread_id = threading.get_ident()
+        while True:
+            try:
+                self._call_rest()
+                self.done.set()
+                return
+            except TimeIsUp as late:
+                if late.place == self.place < len(self.given):
+                    self.place += 1
+
+    def tell(self, place: int) -> None:
+        """Raise `TimeIsUp` in the thread, for the call of that number."""
+        late = type("TimeIsUp", (TimeIsUp,), {"place": place})
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._thread_id), ctypes.py_object(late))
+
+    def _call_rest(self) -> None:
+        while self.place < len(self.given) and not self.is_left:
+            self.started = time.monotonic()
+            result = self._function(self.given[self.place])
+            if os.getpid() != self._process_id:
+                os._exit(0)  # foreign code has forked: the copy must not go on with the run
+            self._results[self.place] = result
+            self.place += 1

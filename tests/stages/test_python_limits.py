@@ -1,0 +1,189 @@
+"""What a foreign function may do to a run: never end, raise anything, change what it was given, fork."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from stagegap.errors import ConfigurationError
+from stagegap.model.answer import Status
+from stagegap.model.cascade import Kind, OutputType, Stage
+from stagegap.stages import AsyncStage, BatchStage, Reply, build
+from stagegap.stages.protocol import warm
+
+TEXT = OutputType(kind=Kind.TEXT)
+MakeStage = Callable[..., Stage]
+
+
+@pytest.fixture
+def quick(tmp_path: Path, make_stage: MakeStage) -> Callable[..., BatchStage]:
+    """A python stage whose calls may take a fifth of a second."""
+
+    def make(code: str, output: OutputType = TEXT, **parameters: str) -> BatchStage:
+        (tmp_path / "stages.py").write_text(code)
+        stage = make_stage("python", output, function="stages.py:draft", **parameters)
+        return build(replace(stage, timeout_s=0.2), folder=tmp_path, corpora={}, environment={})  # type: ignore[return-value]
+
+    return make
+
+
+def ask(stage: BatchStage, *texts: str) -> list[Reply]:
+    return list(stage.answer_batch([{"text": text} for text in texts]))
+
+
+LATE = "draft gave no answer within 0.2 s"
+
+
+def test_python_code_that_never_ends_is_stopped_and_the_others_are_answered(quick: Callable[..., BatchStage]) -> None:
+    code = (
+        "def draft(text):\n    while text == 'b':\n        try: pass\n        except Exception: pass\n    return text"
+    )
+    before = threading.active_count()
+    a, b, c = ask(quick(code), "a", "b", "c")
+    assert (a.value, c.value) == ("a", "c")
+    assert (b.status, b.error, b.is_reusable) == (Status.INFRASTRUCTURE, LATE, False)
+    assert threading.active_count() <= before + 1
+
+
+def test_code_that_waits_in_a_library_is_left_behind(quick: Callable[..., BatchStage]) -> None:
+    code = """
+import threading
+GATE = threading.Event()
+def draft(text):
+    if text == "b": GATE.wait(60)
+    return text
+"""
+    stage = quick(code)
+    assert [reply.error for reply in ask(stage, "a", "b", "c")] == ["", LATE, ""]
+    assert ask(stage, "d") == [Reply(value="d")]
+
+
+def test_a_batch_that_takes_too_long_is_halved(quick: Callable[..., BatchStage]) -> None:
+    code = "import stagegap\n@stagegap.batch\ndef draft(text):\n    while 'b' in text: pass\n    return text"
+    replies = ask(quick(code), "a", "b", "c", "d")
+    assert [reply.value for reply in replies] == ["a", None, "c", "d"]
+    assert replies[1].error == LATE
+
+
+def test_an_async_function_that_never_ends_is_stopped(quick: Callable[..., AsyncStage]) -> None:
+    stage = quick("import asyncio\nasync def draft(text):\n    await asyncio.Event().wait()")
+    reply = asyncio.run(stage.answer({"text": "a"}))
+    assert (reply.status, reply.error) == (Status.INFRASTRUCTURE, LATE)
+
+
+def test_an_async_function_that_hides_that_its_time_is_up_is_late_all_the_same(
+    quick: Callable[..., AsyncStage],
+) -> None:
+    code = """
+import asyncio
+async def draft(text):
+    try:
+        await asyncio.Event().wait()
+    except asyncio.CancelledError:
+        return "as if nothing had been"
+"""
+    assert asyncio.run(quick(code).answer({"text": "a"})).error == LATE
+
+
+RAISED = (
+    "asyncio.CancelledError()",
+    "KeyboardInterrupt()",
+    "GeneratorExit()",
+    "SystemExit(3)",
+    "BaseException('odd')",
+    "StopIteration()",
+    "MemoryError()",
+)
+
+
+@pytest.mark.parametrize("raised", RAISED)
+@pytest.mark.parametrize("form", ["def", "async def"])
+def test_whatever_a_function_raises_is_that_records_failure(
+    quick: Callable[..., BatchStage], raised: str, form: str
+) -> None:
+    code = f"import asyncio\n{form} draft(text):\n    if text == 'b': raise {raised}\n    return text"
+    stage = quick(code)
+    if isinstance(stage, AsyncStage):
+        replies = [asyncio.run(stage.answer({"text": text})) for text in "abc"]
+    else:
+        replies = ask(stage, "a", "b", "c")
+    assert [reply.value for reply in replies] == ["a", None, "c"]
+    assert replies[1].status is Status.UNPARSABLE
+    assert replies[1].error.startswith("draft raised ")
+
+
+def test_an_async_function_that_the_run_gives_up_is_given_up(quick: Callable[..., AsyncStage]) -> None:
+    stage = quick("import asyncio\nasync def draft(text):\n    await asyncio.Event().wait()")
+
+    async def give_up() -> None:
+        task = asyncio.create_task(stage.answer({"text": "a"}))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(give_up())
+
+
+def test_an_exception_without_a_text_and_a_value_without_a_form_are_named(quick: Callable[..., BatchStage]) -> None:
+    code = """
+class Odd(Exception):
+    def __str__(self): raise RuntimeError("no")
+class Value:
+    def __repr__(self): raise RuntimeError("no")
+def draft(text):
+    if text == "a": raise Odd()
+    return Value()
+"""
+    error, value = ask(quick(code), "a", "b")
+    assert error.error == "draft raised Odd: its text can't be had, RuntimeError came instead (stages.py:7)"
+    assert value.error == "draft gave: A text was expected, found a Value that can't be shown (RuntimeError)."
+
+
+@pytest.mark.parametrize("number", ["10**400", "2**64", "-2**63 - 1", "float('nan')", "float('inf')"])
+def test_numbers_that_can_not_be_kept_are_that_records_failure(quick: Callable[..., BatchStage], number: str) -> None:
+    for kind, value in ((Kind.NUMBER, number), (Kind.OBJECT, f"{{'a': [{number}]}}")):
+        output = OutputType(kind=kind, schema="{}" if kind is Kind.OBJECT else None)
+        [reply] = ask(quick(f"def draft(text): return {value}", output), "a")
+        assert reply.status is Status.UNPARSABLE
+        assert "more than 64 bits" in reply.error or number.partition("'")[2][:3] in reply.error
+
+
+def test_a_function_that_forks_leaves_no_second_run_behind(quick: Callable[..., BatchStage], tmp_path: Path) -> None:
+    code = """
+import os, warnings
+def draft(text):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        child = os.fork()
+    if child:
+        os.waitpid(child, 0)
+    return text
+"""
+    assert ask(quick(code), "a") == [Reply(value="a")]
+    (tmp_path / str(os.getpid())).touch()
+    assert [path.name for path in tmp_path.iterdir() if path.name.isdecimal()] == [str(os.getpid())]
+
+
+def test_getting_ready_and_answering_happen_in_one_thread(quick: Callable[..., BatchStage]) -> None:
+    code = """
+import threading
+MINE = []
+def ready(): MINE.append(threading.get_ident())
+def draft(text): return str(MINE == [threading.get_ident()])
+"""
+    stage = quick(code, warm_up="stages.py:ready")
+    warm(stage)
+    assert ask(stage, "a") == [Reply(value="True")]
+
+
+def test_what_getting_ready_raises_is_named(quick: Callable[..., BatchStage]) -> None:
+    code = "def ready(): raise KeyboardInterrupt('no')\ndef draft(text): return text"
+    with pytest.raises(ConfigurationError, match=r"could not get the stage ready: KeyboardInterrupt: no\."):
+        warm(quick(code, warm_up="stages.py:ready"))
