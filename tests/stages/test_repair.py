@@ -79,3 +79,29 @@ def test_labels_that_differ_only_in_case_are_not_guessed() -> None:
 def test_the_reason_names_what_was_found_inside() -> None:
     found = read_answer(LABELS, 'Sure: ["ham"]', check_for(LABELS, ()))
     assert found.answer == Rejected("'ham' is none of the labels. Known: Returns, orders, spam.")
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        (".5", 0.5), ("-.5", -0.5), ("The answer is .25", 0.25), ("\u22127", -7), ("-$5", -5), ("$5", 5), ("5 kg", 5),
+        ("**7**", 7), ("Rating: 4", 4), ("rating=4.", 4), ("x=-4", -4), ("1e3", 1000.0), ("4€", 4), ("4 stars!", 4),
+        ("<answer>4</answer>", 4), ("\uff17", 7), ("18446744073709551615", 2**64 - 1),
+    ],
+)  # fmt: skip
+def test_a_number_is_read_as_it_is_written(text: str, number: float) -> None:
+    output = OutputType(kind=Kind.NUMBER)
+    assert read_answer(output, text, check_for(output, ())).answer == Accepted(number)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "4k", "2 million", "4½", "GPT-4 can't rate this.", "7/10", "7 out of 10", "about 42%", "42 per cent", "2,500",
+        "1 000", "1'000", "10^3", "10\u00b2", "5kg", "minus 5", "- 5", "3-5", "3\u20135", "the 4th", "v4", "4,5",
+        "1" * 30, "1" * 400, "say " + "1" * 5_000, "1e999", "$-5", "18446744073709551616",
+    ],
+)  # fmt: skip
+def test_what_may_be_another_number_is_none(text: str) -> None:
+    output = OutputType(kind=Kind.NUMBER)
+    assert isinstance(read_answer(output, text, check_for(output, ())).answer, Rejected)

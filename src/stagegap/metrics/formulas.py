@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,35 +11,93 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from stagegap.model.answer import Answer
 from stagegap.model.record import Json
 
+_HIDDEN = 0xF0000
+"""Where signs of numbers stand while all other signs are taken out: in a plane for private use."""
+_SIGNED = re.compile(
+    r"(?:(?<![^\s(\[:=])(?P<minus>[-\u2212]))?(?P<currency>[$\u00a2-\u00a5\u20a0-\u20cf]\s?)?"
+    r"(?P<digits>(?<![\w.,])\.\d+|\d+(?:[.,]\d+)*)"
+)
+"""A number with what belongs to it: a minus that stands alone before it, a currency, points and commas inside."""
+_DIGIT = re.compile(r"\d")
+_GROUPS = re.compile(r"(?<=\d)['\u2019\u00a0\u2009\u202f](?=\d{3}(?!\d))")
+"""What stands between thousands where it can stand for nothing else: an apostrophe, a space that does not break."""
+_EMOJI = 0x2600
+"""From here on symbols are pictures, which stand for a word; before are signs such as those of trade marks."""
+_WITHOUT_BLANKS = (
+    (0x0E00, 0x0EFF),  # Thai, Lao
+    (0x0F00, 0x0FFF),  # Tibetan
+    (0x1000, 0x109F),  # Myanmar
+    (0x1780, 0x17FF),  # Khmer
+    (0x1950, 0x19DF),  # Tai Le, New Tai Lue
+    (0x1A20, 0x1AAF),  # Tai Tham
+    (0xA980, 0xA9DF),  # Javanese
+    (0xAA60, 0xAA7F),  # Myanmar, more
+)
+
 
 class _Kept(dict[int, str]):
     """What becomes of each character, worked out when it is first met: `str.translate` then takes it at once."""
 
     def __missing__(self, point: int) -> str:
-        folded = self[point] = _kept(chr(point))
-        return folded
+        text = self[point] = _kept(chr(point))
+        return text
 
 
 _KEPT = _Kept()
 
 
+class _Shown(dict[int, str]):
+    """Hidden signs as they were."""
+
+    def __missing__(self, point: int) -> str:
+        text = self[point] = chr(point - _HIDDEN) if point >= _HIDDEN else chr(point)
+        return text
+
+
+_SHOWN = _Shown()
+
+
 def folded(text: str) -> str:
     """Lower-case words with single spaces: NFKC, casefold, punctuation and symbols as spaces.
 
-    Letters of scripts written without spaces (Han, Kana) are words of their own.
+    A number is one word, with its minus and all digits that points or commas join; a currency before it is a word of
+    its own, and so is an emoji. Letters of scripts that are written without spaces (Han, Kana, Thai, Lao, Khmer,
+    Myanmar, Tibetan, Javanese) are words of their own. What can't be seen (soft hyphens, joiners) is left out.
 
-    >>> folded("Don't  PAY €24,90!")
-    'don t pay 24 90'
+    >>> folded("Don't  PAY €24,90!"), folded("2,500 at -5°")
+    ('don t pay € 24.90', '2.500 at -5')
     """
-    normal = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    return " ".join(normal.translate(_KEPT).split())
+    joined = text if text.isascii() and "'" not in text else _GROUPS.sub(",", text)
+    normal = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", joined).casefold()).replace("i\u0307", "i")
+    if not _DIGIT.search(normal):
+        return " ".join(normal.translate(_KEPT).split())
+    return " ".join(_SIGNED.sub(_hidden, normal).translate(_KEPT).split()).translate(_SHOWN)
+
+
+def _hidden(match: re.Match[str]) -> str:
+    """A number with its signs where they are not taken for punctuation."""
+    digits = match["digits"]
+    whole = f"0{digits}" if digits.startswith(".") else digits
+    currency = match["currency"]
+    before = f" {chr(_HIDDEN + ord(currency[0]))} " if currency else ""
+    minus = chr(_HIDDEN + ord("-")) if match["minus"] else ""
+    point = chr(_HIDDEN + ord("."))
+    return f"{before}{minus}{whole.replace(',', point).replace('.', point)}"
 
 
 def _kept(character: str) -> str:
     category = unicodedata.category(character)
+    point = ord(character)
+    if category == "Cf":
+        return ""
+    if category == "So" and point >= _EMOJI:
+        return f" {character} "
+    if category == "Co" and point >= _HIDDEN:
+        return character
     if category[0] in "PSZC":
         return " "
-    if category == "Lo" and unicodedata.east_asian_width(character) == "W":
+    is_wide = category == "Lo" and unicodedata.east_asian_width(character) == "W"
+    if is_wide or (category[0] in "LM" and any(low <= point <= high for low, high in _WITHOUT_BLANKS)):
         return f" {character} "
     return character
 
@@ -53,7 +112,7 @@ def contains(text: str, wording: str) -> bool:
 
 
 def holds(folded_text: str, wording: str) -> bool:
-    """Say what `contains` says, of a text that is folded already."""
+    """What `contains` says, of a text that is folded already."""
     needle = folded(wording)
     return bool(needle) and f" {needle} " in f" {folded_text} "
 
@@ -187,6 +246,10 @@ def reciprocal_rank(value: Json, answer: Answer) -> float:
     return next((1 / rank for rank, entry in enumerate(given, start=1) if entry in relevant), 0.0)
 
 
+_SIGNS = re.compile(r"(?<=[^\W_])[+#%]+(?![^\W_])")
+"""Signs behind a word that make another one of it."""
+
+
 def fact_recall(value: Json, answer: Answer) -> float:
     """The share of the reference's facts of which any wording occurs in the text as whole words.
 
@@ -210,11 +273,20 @@ def chrf(value: Json, answer: Answer) -> float:
 
 
 def token_f1(value: Json, answer: Answer) -> float:
-    """F1 of the folded words, repeats counted (SQuAD, Rajpurkar et al. 2016, but articles are kept)."""
-    words, wanted = Counter(folded(_text(value)).split()), Counter(folded(_text(answer.value)).split())
+    """F1 of the folded words, repeats counted (SQuAD, Rajpurkar et al. 2016, but articles are kept).
+
+    A sign that belongs to a word (`C++`, `C#`, `5%`) counts as a word. Two texts without a word are alike when they
+    are the same.
+    """
+    text, reference = _text(value), _text(answer.value)
+    words, wanted = _words(text), _words(reference)
     if not words or not wanted:
-        return float(words == wanted)
+        return float(not words and not wanted and text.strip() == reference.strip())
     return 2 * (words & wanted).total() / (words.total() + wanted.total())
+
+
+def _words(text: str) -> Counter[str]:
+    return Counter([*folded(text).split(), *(sign for signs in _SIGNS.findall(text) for sign in signs)])
 
 
 def _text(value: Json) -> str:

@@ -28,6 +28,7 @@ from stagegap.spec.outputs import (
 from stagegap.spec.schema import Stage, StageBase
 from stagegap.stages.foundation import VARIABLE, named_files
 from stagegap.stages.kinds import Draft, named
+from stagegap.stages.schemas import endless
 from stagegap.stages.settings import Block, many, texts
 
 
@@ -237,6 +238,8 @@ def _schema_problem(schema: dict[str, object]) -> str | None:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
         return error.message[:200]
+    if endless(schema):
+        return "it refers to itself without end"
     outside = [reference for reference in _references(cast("Json", schema)) if not reference.startswith("#")]
     return f"it refers to {outside[0]!r}, outside of itself" if outside else None
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias, cast
 
-from stagegap.errors import ConfigurationError, near_names
+from stagegap.errors import near_names
 from stagegap.model.cascade import Kind, OutputType
 from stagegap.model.frozen import maker
 from stagegap.model.record import Json, number_problem
 from stagegap.stages.corpus import Corpus
+from stagegap.stages.schemas import violation_finder
 
 MAX_DEPTH = 100
 """Levels that an object's lists and mappings may nest."""
@@ -226,7 +226,7 @@ def _check_boolean(value: object) -> Accepted | Rejected:
 
 @lru_cache(maxsize=64)
 def _object_check(schema: str | None) -> Check:
-    violation = _violation_finder(schema) if schema else None
+    violation = violation_finder(schema) if schema else None
 
     def check(value: object) -> Accepted | Rejected:
         if not isinstance(value, Mapping):
@@ -239,22 +239,3 @@ def _object_check(schema: str | None) -> Check:
         return Rejected(reason) if reason else Accepted(content)
 
     return check
-
-
-def _violation_finder(schema: str) -> Callable[[Json], str]:
-    """A function that says where a value breaks the JSON schema, "" where it does not."""
-    import jsonschema.exceptions
-    import referencing.exceptions
-
-    # Without a registry of its own jsonschema would fetch what a $ref names from the network.
-    validator = jsonschema.Draft202012Validator(json.loads(schema), registry=referencing.Registry())
-
-    def find(value: Json) -> str:
-        errors = cast("Iterator[jsonschema.ValidationError]", validator.iter_errors(value))  # pyright: ignore[reportUnknownMemberType]  # untyped there
-        try:
-            worst = max(errors, key=jsonschema.exceptions.relevance, default=None)
-        except referencing.exceptions.Unresolvable as error:
-            raise ConfigurationError(f"The JSON schema of an output refers to what it doesn't hold: {error}.") from None
-        return "" if worst is None else f"At {worst.json_path}: {worst.message}."
-
-    return find

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import cast
@@ -25,6 +26,23 @@ def canonical(value: Json) -> bytes:
     except orjson.JSONEncodeError:
         # Integers beyond 64 bits and lone surrogates: valid in Python and in JSON files, refused by orjson.
         return json.dumps(value, default=_plain, sort_keys=True, separators=(",", ":")).encode()
+
+
+_LONG_NUMBER = re.compile(rb"\d{19}")
+
+
+def parsed(content: bytes | str) -> Json:
+    """The JSON value of a text; whole numbers of any size stay what they are. Raises: ValueError.
+
+    >>> parsed("[36893488147419103232]")
+    [36893488147419103232]
+    """
+    raw = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
+    try:
+        # orjson makes a float, another number, of what has more than 64 bits.
+        return cast("Json", json.loads(content) if _LONG_NUMBER.search(raw) else orjson.loads(content))
+    except RecursionError:
+        raise ValueError("the value is nested too deep") from None
 
 
 def digest(value: Json) -> str:

@@ -17,8 +17,8 @@ from stagegap.model.cascade import Kind, OutputType
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
-    from openai.types.chat import ChatCompletion, ChatCompletionMessageParam
-    from openai.types.responses import Response, ResponseInputParam
+    from openai.types.chat import ChatCompletionMessageParam
+    from openai.types.responses import ResponseInputParam
 
 
 MOST_BYTES = 10_000_000
@@ -125,6 +125,8 @@ class Said:
     refusal: str = ""
     tokens_in: int | None = None
     tokens_out: int | None = None
+    tokens_cached: int = 0
+    """Of those read, how many the provider had in its cache."""
     chances: tuple[float, ...] = ()
     """Log probability of each token, where the endpoint gives it."""
 
@@ -163,7 +165,7 @@ class Chat:
             if self._format
             else omit,
         )
-        return _said_in_chat(completion) if _has_message(completion) else None
+        return _said_in_chat(completion)
 
 
 class Responses:
@@ -191,7 +193,7 @@ class Responses:
             if self._format
             else omit,
         )
-        return _said_in_response(response) if isinstance(getattr(response, "output", None), list) else None
+        return _said_in_response(response)
 
 
 def answer_schema(output: OutputType) -> tuple[Mapping[str, object], bool] | None:
@@ -242,42 +244,84 @@ def _format(settings: Settings) -> dict[str, object]:
     return {"name": ANSWER, "schema": settings.schema, "strict": settings.is_strict}
 
 
-def _has_message(completion: object) -> bool:
-    """Say whether what the client gave is a completion with a message: it checks nothing itself."""
-    choices = cast("object", getattr(completion, "choices", None))
-    if not isinstance(choices, list) or not choices:
-        return False
-    return getattr(cast("list[object]", choices)[0], "message", None) is not None
+def _part(thing: object, *names: str) -> object:
+    """What stands under names inside each other, in objects or mappings; None where it does not: nobody checked it."""
+    for name in names:
+        if isinstance(thing, Mapping):
+            thing = cast("Mapping[str, object]", thing).get(name)
+        else:
+            thing = getattr(thing, name, None)
+    return thing
 
 
-def _said_in_chat(completion: ChatCompletion) -> Said:
-    choice = completion.choices[0]
-    tokens = choice.logprobs.content if choice.logprobs else None
+def _items(thing: object) -> list[object]:
+    return cast("list[object]", thing) if isinstance(thing, list) else []
+
+
+def _text_of(content: object) -> str | None:
+    """The text of a message: itself, or its parts joined, as some servers send it; None for anything else."""
+    if content is None:
+        return ""
+    if isinstance(content, str):
+        return content
+    texts = [_part(part, "text") for part in _items(content)]
+    if not isinstance(content, list) or not all(isinstance(text, str) for text in texts):
+        return None
+    return "".join(cast("list[str]", texts))
+
+
+def _chances(tokens: object) -> tuple[float, ...]:
+    """The log probability of each token; none where one of them is no number, for then nobody knows the whole."""
+    chances = [_part(token, "logprob") for token in _items(tokens)]
+    known = [float(chance) for chance in chances if isinstance(chance, int | float) and math.isfinite(chance)]
+    return tuple(known) if len(known) == len(chances) else ()
+
+
+def _said_in_chat(answer: object) -> Said | None:
+    """What a completion says; None for what can't be read as one: the client checks nothing itself."""
+    choice = next(iter(_items(_part(answer, "choices"))), None)
+    message = _part(choice, "message")
+    text, refusal = _text_of(_part(message, "content")), _part(message, "refusal") or ""
+    if message is None or isinstance(message, str) or text is None or not isinstance(refusal, str):
+        return None
+    endings: dict[object, Literal["cut", "withheld"]] = {"length": "cut", "content_filter": "withheld"}
+    reason = _part(choice, "finish_reason")
     return Said(
-        text=choice.message.content or "",
-        ending={"length": "cut", "content_filter": "withheld"}.get(choice.finish_reason, "whole"),  # pyright: ignore[reportArgumentType]  # one of the literals
-        refusal=choice.message.refusal or "",
-        tokens_in=_count(completion.usage.prompt_tokens if completion.usage else None),
-        tokens_out=_count(completion.usage.completion_tokens if completion.usage else None),
-        chances=tuple(token.logprob for token in tokens or ()),
+        text=text,
+        ending=endings.get(reason, "whole") if isinstance(reason, str) else "whole",
+        refusal=refusal,
+        tokens_in=_count(_part(answer, "usage", "prompt_tokens")),
+        tokens_out=_count(_part(answer, "usage", "completion_tokens")),
+        tokens_cached=_count(_part(answer, "usage", "prompt_tokens_details", "cached_tokens")) or 0,
+        chances=_chances(_part(choice, "logprobs", "content")),
     )
 
 
-def _said_in_response(response: Response) -> Said:
-    parts = [part for item in response.output if item.type == "message" for part in item.content]
-    texts = [part for part in parts if part.type == "output_text"]
-    reason = response.incomplete_details.reason if response.incomplete_details else None
-    ending = "withheld" if reason == "content_filter" else "cut" if response.status == "incomplete" else "whole"
+def _said_in_response(answer: object) -> Said | None:
+    """What a response says; None for what can't be read as one: the client checks nothing itself."""
+    items = _part(answer, "output")
+    if not isinstance(items, list):
+        return None
+    messages = [item for item in cast("list[object]", items) if _part(item, "type") == "message"]
+    parts = [part for item in messages for part in _items(_part(item, "content"))]
+    spoken = [part for part in parts if _part(part, "type") == "output_text"]
+    texts = [_part(part, "text") for part in spoken]
+    refusals = [_part(part, "refusal") for part in parts if _part(part, "type") == "refusal"]
+    if not all(isinstance(text, str) for text in (*texts, *refusals)):
+        return None
+    status, reason = _part(answer, "status"), _part(answer, "incomplete_details", "reason")
+    ending = "withheld" if reason == "content_filter" else "cut" if status == "incomplete" else "whole"
     return Said(
-        text="".join(part.text for part in texts),
-        ending="failed" if response.status == "failed" else ending,
-        refusal=" ".join(part.refusal for part in parts if part.type == "refusal"),
-        tokens_in=_count(response.usage.input_tokens if response.usage else None),
-        tokens_out=_count(response.usage.output_tokens if response.usage else None),
-        chances=tuple(token.logprob for part in texts for token in part.logprobs or ()),
+        text="".join(cast("list[str]", texts)),
+        ending="failed" if status == "failed" else ending,
+        refusal=" ".join(cast("list[str]", refusals)),
+        tokens_in=_count(_part(answer, "usage", "input_tokens")),
+        tokens_out=_count(_part(answer, "usage", "output_tokens")),
+        tokens_cached=_count(_part(answer, "usage", "input_tokens_details", "cached_tokens")) or 0,
+        chances=tuple(chance for part in spoken for chance in _chances(_part(part, "logprobs"))),
     )
 
 
-def _count(tokens: int | None) -> int | None:
-    """A number of tokens; None for what can be none, as the client checks nothing."""
-    return tokens if isinstance(tokens, int) and tokens >= 0 else None
+def _count(tokens: object) -> int | None:
+    """A number of tokens; None for what can be none."""
+    return tokens if isinstance(tokens, int) and not isinstance(tokens, bool) and 0 <= tokens < 2**40 else None

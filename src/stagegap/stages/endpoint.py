@@ -71,31 +71,35 @@ class TokenPrice:
 
     read: float
     written: float
+    cached: float | None = None
+    """For tokens read that the provider had in its cache; None counts them in full, an upper bound."""
 
-    def cost(self, tokens_in: int, tokens_out: int) -> float:
-        """US dollars.
+    def cost(self, tokens_in: int, tokens_out: int, *, cached: int = 0) -> float:
+        """US dollars; `cached` says how many of those read came from the provider's cache.
 
-        >>> TokenPrice(2.0, 8.0).cost(1_000, 500)
-        0.006
+        >>> TokenPrice(2.0, 8.0).cost(1_000, 500), TokenPrice(2.0, 8.0, 0.2).cost(1_000, 500, cached=1_000)
+        (0.006, 0.0042)
         """
-        return (self.read * tokens_in + self.written * tokens_out) / MILLION
+        cheap = min(cached, tokens_in) if self.cached is not None else 0
+        full = self.read * (tokens_in - cheap) + self.written * tokens_out
+        return (full + (self.cached or 0.0) * cheap) / MILLION
 
 
 LIST_PRICES = {
-    "gpt-4o": TokenPrice(2.5, 10.0),
-    "gpt-4o-mini": TokenPrice(0.15, 0.6),
-    "gpt-4.1": TokenPrice(2.0, 8.0),
-    "gpt-4.1-mini": TokenPrice(0.4, 1.6),
-    "gpt-4.1-nano": TokenPrice(0.1, 0.4),
-    "gpt-5": TokenPrice(1.25, 10.0),
-    "gpt-5.1": TokenPrice(1.25, 10.0),
-    "gpt-5.4": TokenPrice(2.5, 15.0),
-    "gpt-5-mini": TokenPrice(0.25, 2.0),
-    "gpt-5-nano": TokenPrice(0.05, 0.4),
-    "o3": TokenPrice(2.0, 8.0),
-    "o4-mini": TokenPrice(1.1, 4.4),
+    "gpt-4o": TokenPrice(2.5, 10.0, 1.25),
+    "gpt-4o-mini": TokenPrice(0.15, 0.6, 0.075),
+    "gpt-4.1": TokenPrice(2.0, 8.0, 0.5),
+    "gpt-4.1-mini": TokenPrice(0.4, 1.6, 0.1),
+    "gpt-4.1-nano": TokenPrice(0.1, 0.4, 0.025),
+    "gpt-5": TokenPrice(1.25, 10.0, 0.125),
+    "gpt-5.1": TokenPrice(1.25, 10.0, 0.125),
+    "gpt-5.4": TokenPrice(2.5, 15.0, 0.25),
+    "gpt-5-mini": TokenPrice(0.25, 2.0, 0.025),
+    "gpt-5-nano": TokenPrice(0.05, 0.4, 0.005),
+    "o3": TokenPrice(2.0, 8.0, 0.5),
+    "o4-mini": TokenPrice(1.1, 4.4, 0.275),
 }
-"""List prices of api.openai.com in March 2026, uncached input, standard tier; a stage's `price` overrides them."""
+"""List prices of api.openai.com in March 2026, standard tier; a stage's `price` overrides them."""
 
 
 @runtime_checkable
@@ -119,7 +123,8 @@ def token_price(given: Json, model: str, *, is_official: bool) -> TokenPrice | N
     gpt-4o-2024-08-06, costs what its name without the date costs.
     """
     if isinstance(given, Mapping):
-        return TokenPrice(cast("float", given["input"]), cast("float", given["output"]))
+        cached = cast("float | None", given.get("cached"))
+        return TokenPrice(cast("float", given["input"]), cast("float", given["output"]), cached)
     if not is_official:
         return None
     undated = model.rstrip("0123456789-") if model[-11:-10] == "-" and model[-10:].count("-") == 2 else model

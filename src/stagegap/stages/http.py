@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 from urllib.parse import urlsplit
 
-import orjson
 from pydantic import Discriminator, Field, StringConstraints, Tag
 
 from stagegap.errors import ConfigurationError, RunStopped, near_names
@@ -16,7 +15,7 @@ from stagegap.model.cascade import Stage
 from stagegap.model.record import Json
 from stagegap.stages.acceptance import Check, Rejected, check_for, output_identity
 from stagegap.stages.attempts import Attempts
-from stagegap.stages.canonical import canonical, digest
+from stagegap.stages.canonical import canonical, digest, parsed
 from stagegap.stages.endpoint import redacted, value_of, variable, variables
 from stagegap.stages.failures import LIMITS, UNREADABLE, Failure, Meaning, may_pass, refused
 from stagegap.stages.kinds import Draft, StageKind, Surroundings
@@ -240,8 +239,8 @@ class HttpStage:
         if content is None:
             return Reply(status=Status.UNPARSABLE, error=f"the answer is larger than {MOST_BYTES:,} bytes")
         try:
-            body: Json = orjson.loads(content)
-        except orjson.JSONDecodeError:
+            body = parsed(content)
+        except ValueError:
             return UNREADABLE
         given = self._stage.parameters
         try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
-import orjson
 from pydantic import Field
 
 from stagegap.model.answer import Status
@@ -13,7 +12,7 @@ from stagegap.model.cascade import Kind, Stage
 from stagegap.model.record import Json
 from stagegap.stages.acceptance import Check, Rejected, check_for, output_identity
 from stagegap.stages.attempts import Attempts
-from stagegap.stages.canonical import digest
+from stagegap.stages.canonical import digest, parsed
 from stagegap.stages.conversation import (
     ANSWER,
     Chat,
@@ -48,6 +47,8 @@ class Price(Block):
     """US dollars for a million tokens read."""
     output: Annotated[float, Field(ge=0)]
     """US dollars for a million tokens written."""
+    cached: Annotated[float, Field(ge=0)] | None = None
+    """US dollars for a million tokens read from the provider's cache; without it they count in full: an upper bound."""
 
 
 class Shot(Block):
@@ -229,8 +230,13 @@ class LlmStage:
             raw="" if status is Status.OK else (message.text or message.refusal)[:KEPT],
             tokens_in=message.tokens_in,
             tokens_out=message.tokens_out,
-            cost=self.call_cost(message.tokens_in, message.tokens_out),
+            cost=self._cost(message),
         )
+
+    def _cost(self, said: Said) -> float | None:
+        if self._price is None or said.tokens_in is None or said.tokens_out is None:
+            return None
+        return self._price.cost(said.tokens_in, said.tokens_out, cached=said.tokens_cached)
 
     def _judged(self, message: Said) -> tuple[Status, Json, str]:
         """Status, value and error of an answer."""
@@ -254,8 +260,8 @@ class LlmStage:
 def _member(text: str) -> object:
     """What stands under `answer` in a JSON object; None where the text is none."""
     try:
-        content: object = orjson.loads(text)
-    except orjson.JSONDecodeError:
+        content: object = parsed(text)
+    except ValueError:
         return None
     return cast("Mapping[str, object]", content).get(ANSWER) if isinstance(content, Mapping) else None
 

@@ -7,11 +7,28 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
+from unicodedata import category
 
 from stagegap.model.cascade import Kind, OutputType
 from stagegap.stages.acceptance import Accepted, Check, Rejected
 
-_NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
+_NUMBER = re.compile(
+    r"(?P<sign>[-+\u2212]?)(?P<currency>[$\u00a2-\u00a5\u20a0-\u20cf]?)"
+    r"(?P<digits>\d+(?:\.\d+)?|\.\d+)(?P<power>[eE][-+]?\d+)?"
+)
+_BEFORE = re.compile(r"(?:^|[^-\u2013\u2212\s]\s+|\n\s*|[(\[\"'`*_:=~\u2248<>{])$")
+"""What may stand before a number: anything else makes it a part of a word, of a range or of a longer number."""
+_AFTER = re.compile(r"(?:$|[\s)\]\"'`*_;:!?<}$\u20a0-\u20cf\u00b0]|[.,](?:$|[\s)\]\"'`*_<]))")
+_OTHERWISE = re.compile(
+    r"\b(?:minus|negative|hundreds?|thousands?|millions?|billions?|trillions?|dozens?|half|halves|thirds?|quarters?"
+    r"|k|m|mn|bn|tn|per ?cent|lakhs?|crores?|squared|cubed)\b|[%\u2030]",
+    re.IGNORECASE,
+)
+"""Words and signs that make another number of the one beside them."""
+
+
+LONGEST_WHOLE = 40
+"""Characters of a number that is looked at: 64 bits have 20 digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +54,7 @@ def read_answer(output: OutputType, text: str, check: Check) -> Read:
     if output.kind is Kind.LABEL:
         candidates = [_like(text, output.values), *_label_inside(_found_json(text), output.values)]
     elif output.kind is Kind.NUMBER:
-        candidates = [float(number) for number in _NUMBER.findall(text)]
-        candidates = candidates if len(candidates) == 1 else []
+        candidates = _said_number(text)
     elif output.kind is Kind.BOOLEAN:
         candidates = [{"true": True, "yes": True, "false": False, "no": False}.get(_bare(text))]
     else:
@@ -48,6 +64,23 @@ def read_answer(output: OutputType, text: str, check: Check) -> Read:
         if isinstance(mended, Accepted):
             return Read(mended, is_mended=True)
     return Read(exact if output.kind is Kind.LABEL or not candidates else check(candidates[0]))
+
+
+def _said_number(text: str) -> list[int | float]:
+    """The number that a text says.
+
+    None where it may be another one: a part of a word, of a range or of a fraction, in thousands, per cent, negated.
+    """
+    match = _NUMBER.search(text)
+    if match is None or not _BEFORE.search(text[: match.start()]) or not _AFTER.match(text, match.end()):
+        return []
+    rest = f"{text[: match.start()]} {text[match.end() :]}"
+    if any(category(character)[0] == "N" for character in rest) or _OTHERWISE.search(rest):
+        return []
+    sign = "-" if match["sign"] in ("-", "\u2212") else ""
+    written = f"{sign}{match['digits']}{match['power'] or ''}"
+    is_whole = match["digits"].isdecimal() and not match["power"] and len(written) <= LONGEST_WHOLE
+    return [int(written) if is_whole else float(written)] if is_whole or len(written) <= LONGEST_WHOLE else []
 
 
 def _bare(text: str) -> str:

@@ -15,7 +15,8 @@ from stagegap.stages.protocol import Inputs
 
 if TYPE_CHECKING:
     from jinja2 import Template
-    from jinja2.sandbox import SandboxedEnvironment
+
+    from stagegap.stages.sandbox import Sandbox
 
 
 def joined(values: Iterable[Json]) -> str:
@@ -74,15 +75,16 @@ class Prompt:
 
     def __init__(self, stage: Stage, *, path: Path) -> None:
         """Read and compile. Raises: ConfigurationError for a missing file, a syntax error, an unknown variable."""
-        from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, meta
-        from jinja2.sandbox import SandboxedEnvironment
+        from jinja2 import TemplateError, TemplateSyntaxError, meta
+
+        from stagegap.stages.sandbox import Sandbox
 
         start = f"Stage {stage.name!r}: the prompt {path}"
         try:
             self.text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigurationError(f"{start} can't be read: {error}.") from None
-        sandbox = SandboxedEnvironment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+        self._sandbox = sandbox = Sandbox(trim_blocks=True, lstrip_blocks=True)
         variables = {*stage.inputs, CHOICES}
         try:
             unknown = sorted(meta.find_undeclared_variables(sandbox.parse(self.text)) - variables)
@@ -94,12 +96,12 @@ class Prompt:
             raise ConfigurationError(f"{start} uses {unknown[0]!r}, which is no input of the stage. {near}")
         self._name = path.name
         self._choices = list(stage.output.values)
-        self._failures = (TemplateError, TypeError, ValueError, LookupError, ArithmeticError)
+        self._failures = (TemplateError, TypeError, ValueError, LookupError, ArithmeticError, RecursionError)
 
     def fill(self, inputs: Inputs) -> str:
         """The prompt for one record. Raises: PromptError."""
         try:
-            return self._template.render({CHOICES: self._choices, **inputs})
+            return self._sandbox.fill(self._template, {CHOICES: self._choices, **inputs})
         except self._failures as error:
             raise PromptError(f"the prompt {self._name} can't be filled: {error}") from None
 
@@ -144,11 +146,10 @@ class ValueTemplate:
             raise TemplateError(f"{text[:60]!r} is no template: {str(error.message).rstrip('.')}") from None
 
     @cached_property
-    def _sandbox(self) -> SandboxedEnvironment:
-        from jinja2 import StrictUndefined
-        from jinja2.sandbox import SandboxedEnvironment
+    def _sandbox(self) -> Sandbox:
+        from stagegap.stages.sandbox import Sandbox
 
-        return SandboxedEnvironment(undefined=StrictUndefined)
+        return Sandbox()
 
     def _filled(self, value: Json, inputs: Inputs) -> Json:
         if isinstance(value, str):
@@ -166,8 +167,8 @@ class ValueTemplate:
         if isinstance(template, str):
             return inputs[template]
         try:
-            return template.render(inputs)
-        except (JinjaError, TypeError, ValueError, LookupError, ArithmeticError) as error:
+            return self._sandbox.fill(template, inputs)
+        except (JinjaError, TypeError, ValueError, LookupError, ArithmeticError, RecursionError) as error:
             raise TemplateError(f"{text[:60]!r} can't be filled: {error}") from None
 
 

@@ -1,0 +1,139 @@
+"""Checks against a JSON schema of the user's own, which end: references are counted, patterns are timed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
+from itertools import islice
+
+# jsonschema and its validators are untyped: what they hand to a keyword may be anything.
+from typing import Any, cast
+
+from stagegap.errors import ConfigurationError
+from stagegap.model.record import Json
+
+MOST_STEPS = 20_000
+"""References that the check of one value may follow."""
+MOST_ERRORS = 1_000
+"""Violations that are looked at for the one to name."""
+PATTERN_S = 0.5
+"""Seconds that a pattern may be tried on one text."""
+_steps: ContextVar[list[int]] = ContextVar("_steps")
+
+
+class _TooLong(Exception):
+    """A check that does not end; the message is the end of a sentence."""
+
+
+def violation_finder(schema: str) -> Callable[[Json], str]:
+    """A function that says where a value breaks the JSON schema, "" where it does not.
+
+    It raises ConfigurationError where the schema refers to what it does not hold, or to itself without end.
+    """
+    import jsonschema.exceptions
+    import referencing.exceptions
+
+    validator = _bounded(json.loads(schema))
+
+    def find(value: Json) -> str:
+        mark = _steps.set([0])
+        try:
+            errors = islice(cast("Iterator[Any]", validator.iter_errors(value)), MOST_ERRORS)
+            worst = max(errors, key=jsonschema.exceptions.relevance, default=None)
+        except referencing.exceptions.Unresolvable as error:
+            raise ConfigurationError(f"The JSON schema of an output refers to what it doesn't hold: {error}.") from None
+        except RecursionError:
+            raise ConfigurationError("The JSON schema of an output refers to itself without end.") from None
+        except _TooLong as error:
+            return f"The check against the JSON schema was given up: {error}."
+        finally:
+            _steps.reset(mark)
+        return "" if worst is None else f"At {worst.json_path}: {worst.message}."
+
+    return find
+
+
+def endless(schema: Mapping[str, object]) -> bool:
+    """True for a schema that refers to itself without getting anywhere, so that no value can be checked."""
+    import referencing.exceptions
+
+    values: tuple[Json, ...] = ({}, [], "", 0)
+    mark = _steps.set([0])
+    try:
+        for value in values:
+            for _ in islice(cast("Iterator[Any]", _bounded(schema).iter_errors(value)), MOST_ERRORS):
+                pass
+    except RecursionError:
+        return True
+    except (referencing.exceptions.Unresolvable, _TooLong):
+        return False  # said where a value is checked
+    finally:
+        _steps.reset(mark)
+    return False
+
+
+def _bounded(schema: object) -> Any:
+    """A validator that counts its references and times its patterns."""
+    import jsonschema
+    import jsonschema.validators
+    import referencing
+
+    plain = jsonschema.Draft202012Validator
+    keywords: Mapping[str, Any] = plain.VALIDATORS
+
+    def counted(name: str) -> Any:
+        def keyword(validator: Any, wanted: Any, value: Any, within: Any) -> Iterator[Any]:
+            steps = _steps.get()
+            steps[0] += 1
+            if steps[0] > MOST_STEPS:
+                raise _TooLong(f"it follows more than {MOST_STEPS:,} references")
+            yield from keywords[name](validator, wanted, value, within)
+
+        return keyword
+
+    def pattern(validator: Any, wanted: str, value: Any, _: Any) -> Iterator[Any]:
+        if validator.is_type(value, "string") and not _matches(wanted, value):
+            yield jsonschema.ValidationError(f"{value!r} does not match {wanted!r}")
+
+    def pattern_properties(validator: Any, wanted: Mapping[str, Any], value: Any, _: Any) -> Iterator[Any]:
+        if validator.is_type(value, "object"):
+            for one, inner in wanted.items():
+                for key, entry in value.items():
+                    if _matches(one, key):
+                        yield from validator.descend(entry, inner, path=key, schema_path=one)
+
+    def additional(validator: Any, allowed: Any, value: Any, within: Mapping[str, Any]) -> Iterator[Any]:
+        patterns = list(within.get("patternProperties", ()))
+        if not patterns or not validator.is_type(value, "object"):
+            yield from keywords["additionalProperties"](validator, allowed, value, within)
+            return
+        known = within.get("properties", ())
+        for key in value:
+            if key not in known and not any(_matches(one, key) for one in patterns):
+                if validator.is_type(allowed, "object"):
+                    yield from validator.descend(value[key], allowed, path=key)
+                elif not allowed:
+                    yield jsonschema.ValidationError(f"{key!r} is none of the properties that are allowed")
+
+    own = {
+        "$ref": counted("$ref"),
+        "$dynamicRef": counted("$dynamicRef"),
+        "pattern": pattern,
+        "patternProperties": pattern_properties,
+        "additionalProperties": additional,
+    }
+    # Without a registry of its own jsonschema would fetch what a $ref names from the network.
+    extended = cast("Any", jsonschema.validators).extend(plain, own)
+    return extended(schema, registry=cast("Any", referencing).Registry())
+
+
+def _matches(pattern: str, text: str) -> bool:
+    import regex
+
+    try:
+        return regex.search(pattern, text, timeout=PATTERN_S) is not None
+    except TimeoutError:
+        raise _TooLong(f"the pattern {pattern[:60]!r} takes too long on {text[:60]!r}") from None
+    except regex.error as error:
+        raise _TooLong(f"the pattern {pattern[:60]!r} can't be read: {error}") from None
