@@ -74,7 +74,9 @@ class State:
     faults: list[str] = field(default_factory=list)
     always: str = ""
     headers: dict[str, str] = field(default_factory=dict)
-    logprobs: list[float] = field(default_factory=list)
+    logprobs: list[float | None] = field(default_factory=list)
+    more: dict[str, object] = field(default_factory=dict)
+    """What stands in the body in place of what belongs there; `message` is the message of the one choice."""
     calls: int = 0
     at_once: int = 0
     most_at_once: int = 0
@@ -299,7 +301,12 @@ def answered(request: web.Request, state: State, text: str) -> web.Response:
         made = completion(text)
         if state.last.get("logprobs"):
             made["choices"][0]["logprobs"] = {"content": tokens, "refusal": None}  # type: ignore[index]
-    return web.json_response(made, headers=state.headers)
+    more = dict(state.more)
+    if "message" in more:
+        message = more.pop("message")
+        choice = made["choices"][0]  # type: ignore[index]
+        choice["message"] = {**choice["message"], **message} if isinstance(message, dict) else message
+    return web.json_response({**made, **more}, headers=state.headers)
 
 
 async def embeddings(request: web.Request) -> web.StreamResponse:

@@ -73,3 +73,11 @@ def test_document_id_in_two_files_is_refused(tmp_path: Path) -> None:
     paths = (str(tmp_path / "a.jsonl"), str(tmp_path / "b.jsonl"))
     with pytest.raises(InputError, match=r"b\.jsonl:1: The id 'd1' stands in an earlier file of corpus 'shop' too\."):
         read_documents(CorpusSource(name="shop", paths=paths))
+
+
+def test_an_id_that_stands_in_two_files_is_named_with_both(tmp_path: Path) -> None:
+    first, second = tmp_path / "a.jsonl", tmp_path / "b.jsonl"
+    first.write_text('{"mail": 1}\n{"mail": 2}')
+    second.write_text('{"mail": 3}\n{"mail": "2"}')
+    with pytest.raises(InputError, match=r"b\.jsonl:2: The id '2' stands in .*a\.jsonl already\."):
+        read_records(RecordsSource(paths=(str(first), str(second)), id="mail"))

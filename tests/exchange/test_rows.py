@@ -123,3 +123,43 @@ def test_deep_nesting_is_refused_without_a_crash(text: str) -> None:
 
 def test_nesting_up_to_the_limit_is_read() -> None:
     assert parse_json("[" * 100 + "]" * 100) is not None
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('{"n": 123456789012345678901234567890}', "The field 'n': a number of 30 digits has more than 64 bits."),
+        ('{"a": [{"n": 18446744073709551616}]}', "The field 'a.0.n': 18446744073709551616 has more than 64 bits."),
+        ('{"n": -' + "9" * 5_000 + "}", "The field 'n': a number of 5,000 digits has more than 64 bits."),
+        ('{"n": 1e999}', "The field 'n': 1e999 is larger than a number can be."),
+    ],
+)
+def test_a_number_that_can_not_be_kept_is_named_with_its_field(tmp_path: Path, line: str, message: str) -> None:
+    path = tmp_path / "r.jsonl"
+    path.write_text('{"n": 18446744073709551615}\n' + line)
+    with pytest.raises(InputError) as caught:
+        read_rows(path)
+    assert str(caught.value) == f"{path}:2: {message}"
+
+
+def parquet(path: Path, columns: str) -> Path:
+    duckdb.sql(f"copy (select {columns}) to '{path}' (format parquet)")
+    return path
+
+
+def test_nan_in_parquet_is_a_cell_without_a_value(tmp_path: Path) -> None:
+    [row] = read_rows(parquet(tmp_path / "r.parquet", "1 as id, 'nan'::double as a, ['nan'::double, 2] as b"))
+    assert row.values == {"id": 1, "a": None, "b": [None, 2.0]}
+
+
+def test_an_infinite_number_in_parquet_is_named_with_its_row_and_field(tmp_path: Path) -> None:
+    path = parquet(tmp_path / "r.parquet", "1 as id, {'x': 'infinity'::double} as a")
+    with pytest.raises(InputError, match=r"r\.parquet:1: The field 'a\.x': inf is no number that can be stored\."):
+        read_rows(path)
+
+
+def test_times_with_a_zone_in_parquet_are_texts_in_utc(tmp_path: Path) -> None:
+    at = "timestamptz '2026-01-02 03:04:05+02'"
+    [row] = read_rows(parquet(tmp_path / "r.parquet", f"""{at} as "at ""it", {{'t': {at}}} as s, [{at}] as l"""))
+    text = "2026-01-02 01:04:05+00"
+    assert row.values == {'at "it': text, "s": {"t": text}, "l": [text]}

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from importlib import import_module
 
 import pytest
@@ -16,7 +17,8 @@ from stagegap.model.run import Cell, RunStatus
 from stagegap.model.sources import Document
 from stagegap.runner import CellSummary, CellWork, Silent, execute
 from stagegap.runner.work import Tally
-from stagegap.stages import Corpus
+from stagegap.stages import Corpus, Reply
+from stagegap.stages.protocol import Inputs
 
 executing = import_module("stagegap.runner.execute")  # the package has a function of this name
 Records = Callable[..., list[Record]]
@@ -358,3 +360,53 @@ def test_branches_come_together_where_one_was_skipped(making: Build, records: Re
     making.python("join", "left=left right=right", "return left or right or 'none'")
     run(making.work(records("la", "rb", "xc")), memory)
     assert memory.values("join") == {"r0": "Lla", "r1": "Rrb", "r2": "none"}
+
+
+def test_each_stage_gets_inputs_of_its_own_and_what_was_returned_is_what_is_kept(making: Build, memory: Memory) -> None:
+    tags = OutputType(kind=Kind.OBJECT, schema="{}")
+    making.python("first", "tags", "tags['all'].pop(); return tags", tags)
+    making.python("second", "first=first", "first['all'].append('z'); return first", tags)
+    making.python("third", "tags first=first", "return '|'.join(tags['all'] + first['all'])")
+    record = Record(id="r0", fields={"tags": {"all": ["x", "y"]}})
+    run(making.work([record]), memory)
+    assert memory.values("first") == {"r0": {"all": ["x"]}}
+    assert memory.values("second") == {"r0": {"all": ["x", "z"]}}
+    assert memory.values("third") == {"r0": "x|y|x"}
+    assert record.fields == {"tags": {"all": ["x", "y"]}}
+
+
+def test_a_call_that_a_stage_gives_up_is_that_records_failure(making: Build, records: Records, memory: Memory) -> None:
+    class GivingUp:
+        """Ends a call as if the run had given it up."""
+
+        fingerprint, reads_record = "f", False
+
+        async def answer(self, inputs: Inputs) -> Reply:
+            if inputs["text"] == "b":
+                raise asyncio.CancelledError
+            return Reply(value="a")
+
+        async def close(self) -> None:
+            pass
+
+    making.python("reply", "text", "return text")
+    summary = run(replace(making.work(records("a", "b")), codes={"reply": GivingUp()}), memory)
+    assert summary.status is RunStatus.DONE
+    assert memory.of("reply")["r0"].value == "a"
+    lost = memory.of("reply")["r1"]
+    assert (lost.status, lost.error) == (Status.INFRASTRUCTURE, "the stage gave the call up")
+
+
+def test_a_run_that_lost_answers_is_not_done(making: Build, records: Records, memory: Memory) -> None:
+    class Losing:
+        """Ends a batch as if the run had given it up."""
+
+        fingerprint, reads_record = "f", False
+
+        def answer_batch(self, inputs: Sequence[Inputs]) -> Sequence[Reply]:
+            raise asyncio.CancelledError
+
+    making.python("reply", "text", "return text")
+    summary = run(replace(making.work(records("a", "b")), codes={"reply": Losing()}), memory)
+    assert summary.status is RunStatus.STOPPED
+    assert summary.error == "Stage 'reply' lost 2 answers: they never came back."

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from stagegap.errors import RunStopped
-from stagegap.model.answer import Output
+from stagegap.model.answer import Output, Status
 from stagegap.runner.answers import Known, Sorted
 from stagegap.runner.budget import Meter
 from stagegap.runner.cases import Case, Ready
 from stagegap.runner.inputs import Call
 from stagegap.runner.prepare import Pools
-from stagegap.stages.protocol import AsyncStage, BatchStage, warm
+from stagegap.stages.protocol import AsyncStage, BatchStage, Reply, warm
 
 Pair: TypeAlias = tuple[Case, Output]
 LOOKUP = 8_192
@@ -144,6 +144,12 @@ class AsyncLane:
                 reply = await self._code.answer(call.inputs)
                 each_ms = round((self._around.clock() - start) * 1000, 4)
             cost = reply.cost or 0.0
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise  # by the run, not by the stage
+            each_ms = 0.0
+            reply = Reply(status=Status.INFRASTRUCTURE, error="the stage gave the call up", is_reusable=False)
         except RunStopped as reason:
             self._around.stop(str(reason))
             return
