@@ -91,7 +91,7 @@ def labels(draw: st.DrawFn) -> Label:
         annotator=draw(texts.filter(lambda text: text.strip())),
         answer=draw(answers) if action in ("label", "adjudicate") else None,
         action=action,
-        at=draw(st.floats(-1e12, 1e12)),
+        at=draw(st.floats(-6e10, 2.5e11)),
         active_ms=draw(st.one_of(st.none(), st.integers(0, 2**32 - 1))),
         unsure=draw(st.booleans()),
         odd=draw(st.booleans()),

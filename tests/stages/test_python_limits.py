@@ -114,7 +114,7 @@ def test_whatever_a_function_raises_is_that_records_failure(
     else:
         replies = ask(stage, "a", "b", "c")
     assert [reply.value for reply in replies] == ["a", None, "c"]
-    assert replies[1].status is Status.UNPARSABLE
+    assert replies[1].status is Status.ERROR
     assert replies[1].error.startswith("draft raised ")
 
 

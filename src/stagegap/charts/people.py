@@ -11,7 +11,7 @@ from stagegap.charts.marks import Scale, row, table
 from stagegap.model.queue import GuidelineVersion
 from stagegap.model.wording import counted
 from stagegap.people.disagreements import Decision
-from stagegap.people.histories import LabelHistory, OwnLabel, PastEvent, when
+from stagegap.people.histories import LabelHistory, OwnLabel, PastEvent, instant, when
 from stagegap.tables import figures
 
 
@@ -84,7 +84,7 @@ def _own_row(row: OwnLabel, link: str | None) -> str:
     name = f"<code>{escape(row.record)}</code>"
     head = f'<a href="{escape(link)}" target="_self">{name}</a>' if link else name
     before = f"<br><small>before: {escape('; '.join(row.before))}</small>" if row.before else ""
-    at = datetime.fromtimestamp(row.at, UTC)
+    at = instant(row.at)
     return (
         f'<tr{" class=pick" if link else ""}><th scope="row">{head}</th><td>{escape(row.said)}{before}</td>'
         f"<td>{at.day} {at:%b %H:%M}</td></tr>"
@@ -155,7 +155,7 @@ def decisions(rows: Sequence[Decision], *, noun: str, chosen: str | None) -> str
 def _decision(row: Decision, is_chosen: bool) -> str:
     current = ' aria-current="true"' if is_chosen else ""
     reason = f" <small>{escape(row.reason)}</small>" if row.reason else ""
-    at = datetime.fromtimestamp(row.at, UTC)
+    at = instant(row.at)
     return (
         f'<tr class="pick{" on" if is_chosen else ""}"><th scope="row"><button type="button" '
         f'data-v="{escape(row.record)}"{current}>{escape(row.record)}</button>{reason}</th>'

@@ -11,8 +11,6 @@ LATEST = 253_402_300_799.0
 """The end of the year 9999, beyond which no calendar goes."""
 EARLIEST = -62_135_596_800.0
 """The begin of the year 1."""
-LIKELY = 7_258_118_400.0
-"""The year 2200: a number of seconds beyond it is one of milliseconds."""
 
 
 def seconds(value: Json) -> float | None:
@@ -48,8 +46,8 @@ def seconds(value: Json) -> float | None:
 def _in_seconds(number: float) -> float:
     if not math.isfinite(number):
         raise _no_instant(number)
-    if abs(number) > LIKELY:
-        place = "after 2200" if number > 0 else "before 1740"
+    if not EARLIEST <= number <= LATEST:
+        place = "after the year 9999" if number > 0 else "before the year 1"
         raise ValueError(
             f"A time is seconds since 1970, and {number:g} of them lie {place}. Milliseconds? Divide by 1000."
         )

@@ -50,6 +50,8 @@ def is_told(label: Label, since: Mapping[Told, float]) -> bool:
 
 
 Deed = Literal["answered", "corrected", "skipped", "took back", "settled", "judged", "saw the answers"]
+EARLIEST, LATEST = -62_135_596_800.0, 253_402_300_799.0
+"""The first and the last second that a calendar holds: years 1 and 9999."""
 LONGEST = 2_000
 """Characters of an input that stand in a history; what was cut is counted."""
 
@@ -244,13 +246,22 @@ def _text(value: Json) -> str:
     )
 
 
+def instant(at: float) -> datetime:
+    """A stored time as a moment in UTC; one that no calendar holds, from an older store, as the last that it does.
+
+    >>> instant(1.7e12).year
+    9999
+    """
+    return datetime.fromtimestamp(min(max(at, EARLIEST), LATEST), UTC)
+
+
 def when(at: float) -> str:
     """A time as a history shows it, in UTC.
 
     >>> when(12.5), when(0)
     ('1970-01-01 00:00:12', 'no time given')
     """
-    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S}" if at else "no time given"
+    return f"{instant(at):%Y-%m-%d %H:%M:%S}" if at else "no time given"
 
 
 def _cut(text: str) -> str:
