@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cel  # noqa: F401  # Rust can be loaded once a process: pytester would forget that it was
 import pytest
 from hypothesis import settings
 
