@@ -9,6 +9,7 @@ Standard error of a coverage: 0.5 points. Ends with 1 when a row misses its limi
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import re
 import sys
@@ -23,6 +24,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # Two processes share the wo
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import covering
 import simulations as simulated
+import uneven as clusters
 from stagegap.stats.resample import RESAMPLES
 
 
@@ -58,6 +60,24 @@ def equal(k: int, n: int | None, clusters: int | None, simulations: int, resampl
     return Row(cells=(str(k), where, f"{named:.1%}"), kept=named <= 0.06)
 
 
+def uneven(figure: str, sizes: str, count: int, simulations: int, resamples: int) -> Row:
+    held = clusters.held(figure, clusters.SIZES[sizes], count, simulations=simulations, resamples=resamples)
+    each = "-" if math.isnan(held.of_clusters) else f"{held.of_clusters:.1%}"
+    shares = (f"{held.covered:.1%}", f"{held.below:.1%}", f"{held.above:.1%}", f"{held.width:.3f}")
+    # Where one cluster holds half of the records nothing can hold, and the interval says so.
+    kept = held.covered >= 0.92 or (sizes == "one with half" and held.warned == 1)
+    is_rare = min(clusters.TRUTHS[figure], 1 - clusters.TRUTHS[figure]) < 0.1
+    kept &= held.covered <= 0.98 or held.warned > 0.5 or is_rare
+    return Row(cells=(figure, f"{count}, {sizes}", *shares, f"{held.warned:.0%}", each), kept=kept)
+
+
+def tied(k: int, sizes: str, count: int, simulations: int, resamples: int) -> Row:
+    named = simulated.named_although_equal(
+        k, None, clusters=count, sizes=clusters.SIZES[sizes], simulations=simulations, resamples=resamples
+    )
+    return Row(cells=(str(k), f"{count} clusters, {sizes}", f"{named:.1%}"), kept=named <= 0.06)
+
+
 def promised(name: str, pilot: int, simulations: int, resamples: int) -> Row:
     found = simulated.promise(simulated.WORST[name], pilot, simulations=simulations, resamples=resamples)
     shares = (f"{found.decided:.0%}", f"{found.promised:.0%}", f"{found.records:,.0f}")
@@ -81,6 +101,26 @@ def tables(simulations: int, resamples: int) -> tuple[Table, ...]:
             name="coverage",
             head=("figure", "covered", "exact", "below", "above", "mean width"),
             rows=tuple(partial(covered, place, simulations, resamples) for place in range(len(covering.settings()))),
+        ),
+        Table(
+            name="uneven",
+            head=("figure", "clusters", "covered", "below", "above", "mean width", "warned", "mean of clusters"),
+            rows=tuple(
+                partial(uneven, figure, sizes, count, simulations, min(resamples, 2_000))
+                for sizes in clusters.SIZES
+                for count in (15, 30, 100)
+                for figure in clusters.TRUTHS
+            ),
+        ),
+        Table(
+            name="tied",
+            head=("stages", "records", "named although all are equal"),
+            rows=tuple(
+                partial(tied, k, sizes, count, some, min(resamples, 2_000))
+                for k in (2, 3)
+                for sizes in clusters.SIZES
+                for count in (15, 30, 100)
+            ),
         ),
         Table(
             name="equal",

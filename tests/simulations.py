@@ -16,6 +16,7 @@ from stagegap.analysis.gains import Gains, along, ceiling_of
 from stagegap.stats.clusters import Clusters
 from stagegap.stats.resample import Resamples, resample
 from stagegap.stats.sequential import DECIDES, evidence_of_lead
+from uneven import Sizes
 
 Floats = NDArray[np.float64]
 
@@ -44,14 +45,25 @@ def looked_at(
     return contest(drawn, ceiling_of(drawn, won), won), drawn, won
 
 
+def even(count: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Clusters of 1 to 8 records."""
+    return rng.integers(1, 9, count)
+
+
 def named_although_equal(
-    k: int, n: int | None, *, simulations: int, resamples: int, clusters: int | None = None
+    k: int,
+    n: int | None,
+    *,
+    simulations: int,
+    resamples: int,
+    clusters: int | None = None,
+    sizes: Sizes = even,
 ) -> float:
-    """How often a stage is named when all are equal; with clusters of 1 to 8, half of the records share luck."""
+    """How often a stage is named when all are equal; in clusters half of the records share their cluster's luck."""
     made, rng = equal(k), np.random.default_rng(7)
     named = 0
     for _ in range(simulations):
-        units = np.arange(n or 0) if clusters is None else np.repeat(np.arange(clusters), rng.integers(1, 9, clusters))
+        units = np.arange(n or 0) if clusters is None else np.repeat(np.arange(clusters), sizes(clusters, rng))
         luck = made.luck(len(units), rng, clusters=None if clusters is None else units)
         few = looked_at(made, luck, rng, resamples=100, units=units)[0]
         # What the score intervals leave open stays open with any number of resamples.

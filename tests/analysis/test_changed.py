@@ -167,6 +167,7 @@ def test_sampled_orders_give_what_they_have_run():
     outcomes = {cell: versions.outcome(lucks, cell.stages) for cell in (plan.start, *plan.cells, plan.end)}
     view = what_changed(plan, outcomes, planted.records(200), cascade, before="a", after="b", seed=0, resamples=50)
     assert (view.orders, view.pairs) == (2, ())
+    assert view.tolerance is None, "one pair of orders says nothing of its error"
     assert sum(row.claim.change.value for row in view.stages) == pytest.approx(view.total.change.value)
     unknown = [row.stage for row in view.stages if not row.alone.is_measured]
     assert len(unknown) == 1, "the middle stage of the order comes neither first nor last"

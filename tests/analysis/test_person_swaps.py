@@ -160,6 +160,11 @@ def test_sampled_orders_give_shares_that_add_up_and_no_banzhaf():
     assert sum(row.share.change.value for row in view.stages) == pytest.approx(view.total.change.value)
     assert {row.banzhaf.method for row in view.stages} == {"not measured: orders were sampled"}
     assert view.orders == 4
+    exact = viewed(200)
+    assert exact.tolerance is None
+    assert view.tolerance is not None
+    for sampled, whole in zip(view.stages, exact.stages, strict=True):
+        assert abs(sampled.share.change.value - whole.share.change.value) <= view.tolerance
 
 
 def test_the_frame_has_every_figure_with_stable_columns():

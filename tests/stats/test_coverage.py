@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import covering
+import uneven
 from stagegap.model.estimate import Estimate
 from stagegap.stats.clusters import clusters
 from stagegap.stats.resample import resample
@@ -48,3 +49,16 @@ def test_score_intervals_cover_between_93_5_and_96_5_percent_of_all_samples_ther
     assert found is not None
     assert found >= 0.935
     assert found <= 0.965 or setting.is_rare
+
+
+@pytest.mark.parametrize(("figure", "clusters"), [("share 0.5", 30), ("graded score", 30), ("share 0.97", 100)])
+def test_intervals_hold_with_a_heavy_tail_of_cluster_sizes(figure: str, clusters: int):
+    found = uneven.held(figure, uneven.heavy, clusters, simulations=200, resamples=200)
+    assert 0.91 <= found.covered <= 1.0, "93 to 97% with three standard errors; fewer than 15 effective clusters: more"
+    assert 0.91 <= found.of_clusters <= 0.99
+
+
+def test_one_cluster_with_half_of_the_records_is_said_each_time():
+    found = uneven.held("share 0.5", uneven.half, 30, simulations=60, resamples=50)
+    assert found.warned == 1
+    assert found.of_clusters >= 0.86

@@ -11,7 +11,7 @@ from scipy.optimize import minimize_scalar
 from statsmodels.stats.proportion import proportion_confint
 
 from stagegap.stats.clusters import clusters
-from stagegap.stats.intervals import mean_of, mean_t, paired_difference, predicted_total, wilson
+from stagegap.stats.intervals import mean_of, mean_of_clusters, mean_t, paired_difference, predicted_total, wilson
 from stagegap.stats.spread import spread
 
 
@@ -153,3 +153,17 @@ def test_clusters_widen_the_t_interval_and_one_cluster_has_none():
     together = mean_t(values, within=spread(values, np.array([0, 0, 1, 1, 2, 2])))
     assert together.high - together.low > 1.1 * (mean_t(values).high - mean_t(values).low)
     assert together.method == "Student t of clusters; only 3 clusters, the interval may be too narrow"
+
+
+def test_every_cluster_counts_the_same_in_the_mean_of_clusters():
+    units = clusters(["big"] * 8 + ["a", "a", "b", "b"])
+    interval = mean_of_clusters(np.array([1.0] * 8 + [0.0, 1.0, 0.0, 0.0]), units)
+    assert interval.value == pytest.approx((1 + 0.5 + 0) / 3)
+    assert (interval.n, interval.clusters) == (12, 3)
+    assert interval.method.startswith("mean of 3 clusters, score interval; only 3 clusters")
+    amounts = mean_of_clusters(np.array([10.0] * 8 + [2.0, 4.0, 1.0, 1.0]), units)
+    assert amounts.value == pytest.approx(14 / 3)
+    assert amounts.method.startswith("mean of 3 clusters, Student t")
+    assert mean_of_clusters(np.full(12, np.nan), units).method == "too few: no record"
+    assert mean_of_clusters(np.ones(3), clusters("aaa")).method == "too few: all 3 records belong to one cluster"
+    assert mean_of_clusters(np.ones(12), units).low < 1

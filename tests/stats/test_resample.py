@@ -161,3 +161,13 @@ def test_the_order_of_records_changes_nothing(values: list[float], random):
 
 def test_the_tail_is_cut_further_out_for_few_clusters():
     assert expanded_tail(5) < expanded_tail(15) < expanded_tail(1000) < 0.025
+
+
+def test_a_mean_that_one_cluster_decides_says_so_and_gives_the_mean_of_clusters():
+    values = [1.0] * 60 + [0.0, 1.0] * 30
+    found = drawn({"y": values}, ["big"] * 60 + [f"{i // 2}" for i in range(60)]).mean("y")
+    assert found.value == 0.75
+    assert (
+        "the largest holds 50% of the records; one cluster decides this mean; mean of clusters 0.516 (" in found.caveat
+    )
+    assert drawn({"y": values}, [f"{i // 2}" for i in range(120)]).mean("y").caveat == ""

@@ -138,6 +138,7 @@ def what_changed(
         orders=len(plan.orders) or None,
         resamples=resamples,
         seed=seed,
+        tolerance=values.tolerance(),
     )
     return replace(view, headline=headline(view, cascade), summary=summary(view))
 

@@ -221,6 +221,8 @@ class WhatChanged:
     """Orders sampled; None when every set of versions was run."""
     resamples: int
     seed: int
+    tolerance: float | None = None
+    """By how much a contribution may be off because orders were sampled, in shares; None when none or too few were."""
 
     @property
     def printed(self) -> Mapping[str, int]:

@@ -19,11 +19,13 @@ from stagegap.attribution.shapley import (
     interaction_matrix,
     pair_table,
     shapley_matrix,
+    summary,
 )
 from stagegap.model.cascade import Cascade
 from stagegap.model.record import Record
 from stagegap.model.run import SYSTEM, Cell
 from stagegap.stats.clusters import clusters
+from stagegap.stats.distributions import t_quantile
 
 Floats = NDArray[np.float64]
 
@@ -46,6 +48,20 @@ class Coalitions:
     def complete(self) -> Floats:
         """The same with NaN at every record that lacks an outcome in some set."""
         return np.where(np.isnan(self.table).any(axis=0), np.nan, self.table)
+
+    def tolerance(self) -> float | None:
+        """How far a Shapley value may lie from that of all orders, in shares of the outcome.
+
+        Student's 95% half-width of the largest standard error over the players: each sampled order with its reverse is
+        one estimate. None where all orders are there, and for one such pair, which says nothing of its error.
+        """
+        pairs = list(zip(self.orders[::2], self.orders[1::2], strict=True))
+        complete = ~np.isnan(self.table).any(axis=0)
+        if len(pairs) < 2 or not complete.any():
+            return None
+        outcomes = self.table[:, complete].mean(axis=1)
+        rounds = np.stack([contribution_matrix(len(self.players), self.masks, pair) @ outcomes for pair in pairs])
+        return t_quantile(0.975, len(pairs) - 1) * float(summary(rounds).errors.max())
 
     def outcome(self, mask: int) -> Floats | None:
         """The outcome of each record in a set; None where that set was not run."""

@@ -94,6 +94,8 @@ class PersonSwaps:
     """Orders sampled; None when every set was run."""
     resamples: int
     seed: int
+    tolerance: float | None = None
+    """By how much a Shapley value may be off because orders were sampled, in shares; None when none or too few were."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +179,7 @@ def person_swaps(
         orders=len(people.orders) or None,
         resamples=resamples,
         seed=evidence.seed,
+        tolerance=whole.tolerance(),
     )
     return replace(view, sentence=_sentence(view))
 

@@ -158,7 +158,7 @@ def contributions(view: WhatChanged) -> str:
 
 def contributions_note(view: WhatChanged) -> str:
     """Say how the contributions were made, and which stage's gain depends on another's version."""
-    how = f"{view.orders:,} sampled orders" if view.orders else "every mixture of the two versions"
+    how = figures.orders_walked(view.orders, view.tolerance) or "every mixture of the two versions"
     start = f"Shapley values over {how}, on {counted(view.n, view.noun)}; they add up to the difference."
     pairs = [
         f"{pair.later} gains {figures.points(pair.claim.change.value)} ({figures.span(pair.claim.change)}) more "

@@ -99,6 +99,8 @@ def method(scorecard: Scorecard) -> list[str]:
         "on them, and a stage's gain is the mean over the orders.",
         f"{counted(scorecard.beyond_references, scorecard.noun)} bad even with references everywhere.",
     ]
+    if scorecard.system.caveat:
+        sentences.append(f"Clusters: {scorecard.system.caveat}.")
     if scorecard.missing_baseline_fields:
         sentences.append(
             f"The cascade file does not say about its people: {listed(scorecard.missing_baseline_fields)}."

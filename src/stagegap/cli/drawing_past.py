@@ -107,7 +107,7 @@ def draw_changed(view: WhatChanged) -> None:
     for row in view.stages:
         if row.harm is not None:
             draw_harm(row.stage, row.harm, noun=view.noun, who="The new version of")
-    how = f"{view.orders:,} sampled orders" if view.orders else "every mixture of the two versions"
+    how = figures.orders_walked(view.orders, view.tolerance) or "every mixture of the two versions"
     say(f"Shapley values over {how}, {counted(view.n, view.noun)}, 95% intervals from {view.resamples:,} resamples.")
 
 

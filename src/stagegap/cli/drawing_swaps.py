@@ -11,6 +11,7 @@ from stagegap.attribution.shapley import Harm, PairTable
 from stagegap.cli.drawing import gain, reasons, share
 from stagegap.cli.printed import Sheet, console, printable, say
 from stagegap.model.wording import counted, listed
+from stagegap.tables import figures
 
 HARMED_SHOWN = 5
 """Records of a harm list that are named; `--json` has up to 200."""
@@ -35,6 +36,8 @@ def draw_person_swaps(view: PersonSwaps) -> None:
             f"People at {listed(list(view.players))}: {view.outcome_name} {share(view.people)} where the system has "
             f"{share(view.system)}, {gain(view.total.change)} points, {counted(view.n, view.noun)}."
         )
+    if view.orders:
+        say(f"Shapley values over {figures.orders_walked(view.orders, view.tolerance)}.")
     for pair in view.pairs:
         draw_pair(pair.earlier, pair.later, pair.table, noun=view.noun)
         if pair.together.change.is_measured:

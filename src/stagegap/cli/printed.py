@@ -219,6 +219,8 @@ def draw_scorecard(card: Scorecard, *, begins: str = "") -> None:
     if begins and card.verdict.kind == "errors":
         say(begins)
     out.print(Text(card.verdict.basis, style="dim"))
+    if card.system.caveat:
+        say(f"Clusters: {card.system.caveat}.")
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("Stage", no_wrap=True)
     for heading in ("System", "Person", "Gap"):

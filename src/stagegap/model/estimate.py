@@ -31,6 +31,11 @@ class Estimate:
     def is_measured(self) -> bool:
         return not math.isnan(self.value)
 
+    @property
+    def caveat(self) -> str:
+        """What `method` adds about few or uneven clusters; empty where there is nothing to add."""
+        return self.method.partition("; ")[2] if self.is_measured and self.clusters is not None else ""
+
     def times(self, factor: float) -> Estimate:
         """The estimate of a multiple, such as the price of 1,000 records from that of one; `factor` is above 0."""
         return replace(self, value=self.value * factor, low=self.low * factor, high=self.high * factor)

@@ -84,6 +84,37 @@ def mean_of(values: NDArray[np.float64], units: Clusters, *, level: float = 0.95
     return mean_t(present, within=spread(present, codes), level=level)
 
 
+def mean_of_clusters(values: NDArray[np.float64], units: Clusters, *, level: float = 0.95) -> Estimate:
+    """Mean of the clusters' means, each counting the same however many records it has; NaN values left out.
+
+    What can be said where one cluster holds half of the records: the mean of records is then mostly that cluster's.
+    Scores in [0, 1] get Wilson's interval on value (1 - value) / variance records, others Student's.
+    """
+    there = ~np.isnan(values)
+    present, codes = values[there], units.codes[there]
+    count = distinct(codes)
+    if count < 2:
+        return one_cluster(len(present)) if len(present) else unmeasured("too few: no record")
+    weights = 1 / (np.bincount(codes)[codes] * count)
+    value = float(weights @ present)
+    within = spread(present, codes, weights=weights)
+    if present.min() >= 0 and present.max() <= 1:
+        value = min(1.0, max(0.0, value))
+        size = value * (1 - value) / within.variance if within.variance > 1e-15 else float(count)
+        interval = wilson(value, n=len(present), within=within, effective_n=size, level=level)
+        return replace(interval, method=f"mean of {count} clusters, score interval{within.few}")
+    half = within.quantile(level) * within.error
+    return Estimate(
+        value=value,
+        low=value - half,
+        high=value + half,
+        n=len(present),
+        method=f"mean of {count} clusters, Student t{within.few}",
+        level=level,
+        clusters=count,
+    )
+
+
 def one_cluster(n: int) -> Estimate:
     """The estimate where nothing is independent of anything else."""
     return unmeasured(f"too few: all {n} records belong to one cluster", n=n)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.stats.clusters import Clusters, distinct
 from stagegap.stats.distributions import normal_cdf, normal_quantile, t_quantile
-from stagegap.stats.intervals import one_cluster, paired_difference, wilson
+from stagegap.stats.intervals import mean_of_clusters, one_cluster, paired_difference, wilson
 from stagegap.stats.patterns import collapse, draws
-from stagegap.stats.spread import Spread, spread
+from stagegap.stats.spread import HALF, Spread, spread
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -59,6 +59,14 @@ class Resamples:
         problem = _too_few(len(values), count)
         if problem is not None:
             return problem
+        interval = self._mean_of(name, values, codes)
+        if not self.clusters.are_records and interval.is_measured and _largest(codes) >= HALF:
+            each = mean_of_clusters(self.columns[name], self.clusters, level=self.level)
+            beside = f"mean of clusters {each.value:.3f} ({each.low:.3f} to {each.high:.3f})"
+            return replace(interval, method=f"{interval.method}; one cluster decides this mean; {beside}")
+        return interval
+
+    def _mean_of(self, name: str, values: Floats, codes: NDArray[np.int64]) -> Estimate:
         value = float(values.mean())
         within = self._within(values, codes)
         is_flat = _is_flat(self.means[name])
@@ -272,6 +280,10 @@ def _is_flat(drawn: Floats) -> bool:
 
 def _is_score(values: Floats) -> bool:
     return bool(values.min() >= 0 and values.max() <= 1)
+
+
+def _largest(codes: NDArray[np.int64]) -> float:
+    return float(np.bincount(codes).max()) / len(codes)
 
 
 def _scale(values: Floats) -> tuple[float, float]:

@@ -92,6 +92,11 @@ class Spread:
         text = f"; {self.count} clusters tell as much as {self.worth:.0f} equal ones"
         return f"{text}: the largest holds {100 * self.largest:.0f}% of the records"
 
+    @property
+    def few(self) -> str:
+        """What goes into `method` of a figure in which every cluster counts the same."""
+        return f"; only {self.count} clusters, the interval may be too narrow" if self.count < FEW_CLUSTERS else ""
+
 
 def spread(values: Floats, codes: NDArray[np.int64], *, weights: Floats | None = None) -> Spread:
     """Spread of sum(weights x values), of the mean without `weights`; at least two clusters and two values.

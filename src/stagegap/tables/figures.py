@@ -94,6 +94,19 @@ def points(difference: float) -> str:
     return signed(percent(difference))
 
 
+def orders_walked(orders: int | None, tolerance: float | None) -> str:
+    """How many orders were sampled and how far a value may be from that of all of them; empty where none were.
+
+    >>> orders_walked(40, 0.0123), orders_walked(2, None), orders_walked(None, None)
+    ('40 sampled orders (±1.2 points of all orders, 95%)', '2 sampled orders (too few to say how near)', '')
+    """
+    if orders is None:
+        return ""
+    if tolerance is None:
+        return f"{orders:,} sampled orders (too few to say how near)"
+    return f"{orders:,} sampled orders (±{number(100 * tolerance, digits=1)} points of all orders, 95%)"
+
+
 def number(value: float, digits: int = 2) -> str:
     """Number with so many decimals; a minus only before what is not printed as 0.
 
