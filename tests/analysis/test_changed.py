@@ -9,16 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import planted
+from sheets_of import rows_of
 from stagegap.analysis.changed import cell_outcomes, what_changed
 from stagegap.analysis.changes import StageShare, WhatChanged
 from stagegap.analysis.coalitions import swap_plan
 from stagegap.analysis.codec import from_json, to_json
 from stagegap.analysis.evidence import outcome_scores
-from stagegap.analysis.frames import COLUMNS
-from stagegap.analysis.run_rows import changed_rows
 from stagegap.attribution.shapley import shapley_matrix
 from stagegap.model.run import SYSTEM, Cell
 from stagegap.tables.figures import percent
+from stagegap.tables.table import COLUMNS
 from versions import Floats, Versions, evidence
 
 BASE = planted.Planted(shape=planted.CHAIN[3], skill={"A": 0.95, "B": 0.7, "C": 0.9})
@@ -226,7 +226,7 @@ def test_outcomes_of_a_mixture_are_scored_like_the_systems():
 
 
 def test_what_changed_has_the_columns_of_every_view_with_banzhaf_and_harm():
-    rows = changed_rows(made(CLASH))
+    rows = rows_of(made(CLASH))
     assert {tuple(row) for row in rows} == {COLUMNS}
     figures = {row["figure"] for row in rows if row["stage"] == "C"}
     assert {"contribution", "banzhaf", "harm", "gain alone", "gain last"} <= figures

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import planted
+from sheets_of import rows_of
 from stagegap.analysis.codec import from_json, to_json
-from stagegap.analysis.frames import rows
 from stagegap.analysis.scorecard import scorecard
 from stagegap.analysis.views import Scorecard
 from stagegap.attribution.swaps import needed_stages, scorecard_cells
@@ -89,4 +89,4 @@ def test_any_run_gives_a_view_that_is_honest(run: tuple):
         assert abs(view.system.value + sum(gains) - view.ceiling.value) < 1e-9
     assert view.n_scored <= view.n_records == len(records)
     assert to_json(from_json(Scorecard, to_json(view))) == to_json(view)
-    assert len(rows(view)) == 3 + 7 * len(cascade.stages)
+    assert len(rows_of(view)) == 3 + 7 * len(cascade.stages)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 
 import planted
 from analysis.test_degenerate_input import estimates, runs
-from stagegap.analysis import frames
+from sheets_of import rows_of
 from stagegap.analysis.agree import AgreeView, agree_view
 from stagegap.analysis.blame import Blame, blame
 from stagegap.analysis.codec import from_json, to_json
@@ -21,6 +21,7 @@ from stagegap.analysis.need import NeedView, need_view
 from stagegap.analysis.slices import SlicesView, slices_view
 from stagegap.model.answer import Status
 from stagegap.model.estimate import Estimate
+from stagegap.tables.table import COLUMNS
 from views_of_runs import CHAIN, DIAMOND, Material, evidence, material, with_people
 
 View = Blame | FaultsView | AgreeView | NeedView | SlicesView
@@ -43,8 +44,8 @@ def honest(view: View) -> None:
             assert one.high > one.low or one.method.startswith("exact"), f"an interval of width 0 lies: {one}"
         else:
             assert one.method.startswith(WHY), one
-    for row in frames.figures(view):
-        assert tuple(row) == frames.COLUMNS
+    for row in rows_of(view):
+        assert tuple(row) == COLUMNS
         assert (row["p"] is None) == (row["p_adj"] is None)
 
 

@@ -5,13 +5,14 @@ import math
 import pytest
 
 import planted
-from stagegap.analysis import frames
+from sheets_of import rows_of
 from stagegap.analysis.agree import agree_view
 from stagegap.analysis.blame import blame
 from stagegap.analysis.faults import faults_view
 from stagegap.analysis.need import need_view
 from stagegap.analysis.slices import slices_view
-from stagegap.workspace.attribution import to_frame
+from stagegap.exchange.frames import frame_of
+from stagegap.tables.table import COLUMNS
 from views_of_runs import CHAIN, evidence, material
 
 VIEWS = {"blame": blame, "faults": faults_view, "agree": agree_view, "need": need_view, "slices": slices_view}
@@ -21,20 +22,18 @@ FIGURES = {"blame": 16, "faults": 6, "agree": 16, "need": 3, "slices": 0}
 @pytest.mark.parametrize("name", list(VIEWS))
 def test_every_view_has_the_same_columns(name: str):
     view = VIEWS[name](evidence(material(CHAIN, 80)), resamples=100)
-    rows = frames.figures(view)
+    rows = rows_of(view)
     assert len(rows) == FIGURES[name]
-    assert all(tuple(row) == frames.COLUMNS for row in rows)
-    frame = to_frame(view)
-    assert tuple(frame.columns) == frames.COLUMNS
-    assert len(frame) == len(rows)
+    assert all(tuple(row) == COLUMNS for row in rows)
+    assert len(frame_of(rows)) == len(rows)
 
 
 def test_a_gain_has_its_test_and_its_direction():
-    rows = frames.figures(blame(evidence(material(CHAIN, 300)), resamples=100))
+    rows = rows_of(blame(evidence(material(CHAIN, 300)), resamples=100))
     found = next(row for row in rows if (row["stage"], row["figure"]) == ("B", "gain"))
     assert found["verdict"] == "improved"
     assert 0 < found["p"] <= found["p_adj"] < 0.001
-    nothing = frames.figures(blame(evidence(material(CHAIN, 1)), resamples=100))[0]
+    nothing = rows_of(blame(evidence(material(CHAIN, 1)), resamples=100))[0]
     assert math.isnan(nothing["estimate"])
     assert (nothing["p"], nothing["verdict"]) == (None, None)
 
@@ -42,7 +41,7 @@ def test_a_gain_has_its_test_and_its_direction():
 def test_slices_have_adjusted_p_values():
     from analysis.test_slices import sliced, view
 
-    rows = frames.figures(view(sliced(200)))
+    rows = rows_of(view(sliced(200)))
     rates = [row for row in rows if str(row["figure"]).startswith("failure rate of")]
     assert rates
     assert all(row["p"] <= row["p_adj"] for row in rates)
@@ -58,7 +57,7 @@ def test_a_scorecard_and_a_self_check_have_the_same_columns():
 
     cascade, *rest = material(CHAIN, 300)
     card = scorecard(cascade, planted.run(), *rest, seed=0, resamples=200)
-    rows = frames.figures(card)
+    rows = rows_of(card)
     gains = [row for row in rows if row["figure"] == "gain"]
     assert all(row["p"] <= row["p_adj"] <= 1 for row in gains)
     assert (rows[-1]["stage"], rows[-1]["figure"]) == ("B", "named_gain")
@@ -68,7 +67,7 @@ def test_a_scorecard_and_a_self_check_have_the_same_columns():
         stage="A", method="gain", planted=0.2, damage=0.1, booked=found, bias=0.0, coverage=found, finds_worst=found
     )
     check = Selfcheck(cascade="c", run="v1", noun="record", n=50, calls=9, rows=(recovery,), left_out=())
-    named = [row["figure"] for row in frames.figures(check)]
+    named = [row["figure"] for row in rows_of(check)]
     assert named == ["gain: booked", "gain: coverage", "gain: finds_worst"]
     for view in (card, check):
-        assert tuple(to_frame(view).columns) == frames.COLUMNS
+        assert tuple(frame_of(rows_of(view)).columns) == COLUMNS

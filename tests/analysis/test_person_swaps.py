@@ -11,16 +11,18 @@ import planted
 import versions
 import views_of_runs
 from analysis.test_degenerate_views import honest
-from stagegap.analysis import codec, frames
+from sheets_of import rows_of, sheet_of
+from stagegap.analysis import codec
 from stagegap.analysis import evidence as ev
 from stagegap.analysis.coalitions import named, sampled_orders, set_masks
 from stagegap.analysis.person_swaps import PeopleAt, PersonSwaps, Unanswered, person_swaps, without_own
 from stagegap.attribution.shapley import banzhaf_matrix, interaction_matrix, shapley_matrix
-from stagegap.charts import figures_table
+from stagegap.charts import sheet_html
 from stagegap.model.answer import Answer, Label
 from stagegap.model.cascade import Source
 from stagegap.people.references import Respondent, respondents
 from stagegap.tables.figures import between, points
+from stagegap.tables.table import COLUMNS
 
 BASE = planted.Planted(shape=planted.CHAIN[3], skill={"A": 0.95, "B": 0.6, "C": 0.9})
 PEOPLE = versions.Versions(base=BASE, new={"A": 0.99, "B": 0.9, "C": 0.95}, clash={("B", "C"): 0.2})
@@ -168,20 +170,20 @@ def test_sampled_orders_give_shares_that_add_up_and_no_banzhaf():
 
 
 def test_the_frame_has_every_figure_with_stable_columns():
-    rows = frames.figures(viewed(60))
-    assert {tuple(row) for row in rows} == {frames.COLUMNS}
+    rows = rows_of(viewed(60))
+    assert {tuple(row) for row in rows} == {COLUMNS}
     assert {row["figure"] for row in rows if row["stage"] == "C"} >= {"alone", "shapley", "banzhaf", "harm"}
 
 
 def test_a_change_is_in_points_whatever_its_column_is_called():
-    rows = frames.figures(viewed(400))
-    drawn = figures_table(rows)
-    changes = [row for row in rows if row["figure"] not in ("system", "people", "harm")]
+    view = viewed(400)
+    drawn = sheet_html(sheet_of(view).tables)
+    changes = [row for row in rows_of(view) if row["figure"] not in ("system", "people", "harm")]
     assert {row["figure"] for row in changes} >= {"total", "alone", "shapley", "banzhaf", "interaction with B"}
     for row in changes:
         assert row["unit"] == "points"
-        assert f"<b>{points(row['estimate'])} points</b> ({between(row['low'], row['high'])}), n 400" in drawn
-    assert "<b>0." not in drawn
+        assert f"<td>{points(row['estimate'])} ({between(row['low'], row['high'])})</td>" in drawn
+    assert "<td>0." not in drawn
 
 
 def label(who: str, value: str, *, queue: str = "q", at: float = 0.0, stage: str = "B", **more: object) -> Label:

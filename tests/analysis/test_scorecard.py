@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 
 import planted
+from sheets_of import rows_of
 from stagegap.analysis.codec import from_json, to_json
-from stagegap.analysis.frames import COLUMNS, failure_table, group_rows
-from stagegap.analysis.frames import rows as rows_of
+from stagegap.analysis.frames import failure_table, group_rows
 from stagegap.analysis.scorecard import scorecard
 from stagegap.analysis.views import Scorecard
 from stagegap.model.answer import Answer, Fact, Label, Status
 from stagegap.model.cascade import Kind, Outcome, OutputType
+from stagegap.tables.table import COLUMNS
 
 CHAIN = planted.Planted(shape=planted.CHAIN[3], skill={"A": 0.95, "B": 0.7, "C": 0.9}, recovery={"B": 0.1})
 

@@ -29,7 +29,7 @@ def test_printed_gains_lead_from_the_printed_outcome_to_the_printed_ceiling(
     assert percent(card.system.value) + sum(card.printed_gains) == percent(card.ceiling.value)
     table = report.markdown(card)
     for gain in card.printed_gains:
-        assert f"| {signed(gain)} |" in table
+        assert f"| {signed(gain)} (" in table
 
 
 def test_gain_that_is_not_measured_is_no_part_of_a_sum() -> None:

@@ -6,8 +6,6 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import Command
-from stagegap.cli.attribution import dollars
-from stagegap.model.estimate import Estimate
 
 CASCADE = """
 cascade: mails
@@ -88,8 +86,3 @@ def test_without_the_condition_the_whole_curve_is_measured(stagegap: Command, pr
     said = stagegap("escalation", "quick", "careful").out
     assert "nothing is known beyond" not in said
     assert "100%" in said
-
-
-def test_money_is_of_a_thousand_records() -> None:
-    estimate = Estimate(value=0.0123, low=0.01, high=0.015, n=9, method="Student t")
-    assert dollars(estimate) == "$12.30 ($10.00 to $15.00)"

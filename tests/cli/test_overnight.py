@@ -4,7 +4,7 @@ from pathlib import Path
 
 from cli.conftest import Command
 from stagegap.analysis.variants import VariantRow, VariantsView
-from stagegap.cli.night import markdown
+from stagegap.cli.night import variants_markdown
 from stagegap.model.estimate import Estimate, unmeasured
 
 NIGHT = """\
@@ -25,7 +25,7 @@ def test_a_night_prints_its_table_and_writes_it(stagegap: Command, tmp_path: Pat
     assert "After 6 questions: No variant stands out: plain and one can't be told apart." in done.out
     assert done.out.splitlines()[-1] == "Next:  stagegap show --run NAME   or   stagegap app"
     written = (tmp_path / "night.md").read_text()
-    assert written.startswith("# Variants of first\n\nNo variant stands out: plain and one can't be told apart.\n")
+    assert written.startswith("# Variants of first\n\n## No variant stands out: plain and one can't be told apart\n")
     assert "| plain | v1 | 50% (19 to 81) |" in written
     view = stagegap("overnight", "pipelines/first/night.yaml", "--json").json
     assert [row["variant"] for row in view["rows"]] == ["plain", "one"]
@@ -62,15 +62,15 @@ def test_the_file_of_the_morning_shows_names_as_they_are() -> None:
         rows=rows, leaders=("a|b*c",), calls=9, dollars=0.75,
         groups=(("a|b*c",), ("<b>",)), look_first=("c stopped: HTTP 401: [no]",),
     )  # fmt: skip
-    assert markdown(view) == (
-        "# Variants of my\\_mails\n\nA\\|b\\*c is best.\n\n"
+    assert variants_markdown(view) == (
+        "# Variants of my\\_mails\n\n## A\\|b\\*c is best\n\n"
         "By mean x.y, on 9 mails that every variant answered. A rank is the range that the data do not exclude "
         "(95%, all variants at once). 9 calls that count, $0.75 paid.\n\n"
-        "| Variant | Run | Outcome | Rank | Cost a record | Calls | Paid |\n"
-        "|---|---|---:|---:|---:|---:|---:|\n"
-        "| a\\|b\\*c | v1 | 50% (40 to 60) | 1 to 2 | $0.001 | 3 | $0.25 |\n"
+        "| Variant | Run | Outcome | Rank | A record alone | Calls | Paid |\n"
+        "| --- | --- | ---: | --- | ---: | ---: | ---: |\n"
+        "| a\\|b\\*c | v1 | 50% (40 to 60) | 1 to 2 | $0.001 ($0.001 to $0.001) | 3 | $0.25 |\n"
         "| \\<b\\> | v1 | 50% (40 to 60) | 3 | ? | 3 | $0.25 |\n"
-        "| c | v1 | - |  |  | 3 | $0.25 |\n\n"
-        "- Groups that can be told apart, best first: a\\|b\\*c \\| \\<b\\>\n"
-        "- c stopped: HTTP 401: \\[no\\]\n"
+        "| c | v1 | - | - |  | 3 | $0.25 |\n\n"
+        "Groups that can be told apart, best first: a\\|b\\*c \\| \\<b\\>\n"
+        "\nc stopped: HTTP 401: \\[no\\]\n"
     )

@@ -7,22 +7,33 @@ from rich.cells import cell_len
 
 from cli.conftest import Command
 from cli.test_attributing import ran
-from stagegap.cli.printed import Sheet
+from stagegap.cli.printed import draw_table
+from stagegap.tables.figures import Unit
+from stagegap.tables.table import Column, Table
 
 __all__ = ["ran"]
 WIDEST = {"blame": "Stage", "slices": "Group", "faults": "Stage", "agree": "Stage", "need": "Stage"}
 
 
-def sheet() -> Sheet:
-    made = Sheet("Stage", "Gain", "Hazard", "p", spare=("p", "Hazard"))
-    made.add("retrieve", "+29 (24 to 34)", "34% (27 to 43)", "<0.001")
-    made.add("a\x1b[2Jb", "-", "-", "-")
-    return made
+def text(name: str, **more: object) -> Column:
+    return Column(name=name, unit=Unit.TEXT, **more)  # type: ignore[arg-type]  # one of the fields each time
+
+
+def table() -> Table:
+    return Table(
+        columns=(
+            text("Stage"),
+            Column(name="Gain", unit=Unit.POINTS),
+            Column(name="Hazard", unit=Unit.SHARE, spare=2),
+            Column(name="p", unit=Unit.P, spare=1),
+        ),
+        rows=(("retrieve", "+29 (24 to 34)", "34% (27 to 43)", 0.0002), ("a\x1b[2Jb", None, None, None)),
+    )
 
 
 def shown(width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> list[str]:
     monkeypatch.setenv("COLUMNS", str(width))
-    sheet().show()
+    draw_table(table())
     return [line.rstrip() for line in capsys.readouterr().out.splitlines()]
 
 
@@ -54,23 +65,19 @@ def test_only_the_column_that_may_be_cut_is_shortened(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     monkeypatch.setenv("COLUMNS", "40")
-    made = Sheet("Record", "First fault", "Begins", texts=3, cut="Begins")
-    made.add("E-0001", "retrieve", "Where is my parcel, and who can tell me\x1b[2J")
-    made.add("E-0002", "draft", "Hi")
-    made.show()
+    columns = (text("Record"), text("First fault"), text("Begins", is_cut=True))
+    rows = (
+        ("E-0001", "retrieve", "Where is my parcel, and who can tell me\x1b[2J"),
+        ("E-0002", "draft", "Hi"),
+    )
+    draw_table(Table(columns=columns, rows=rows))
     assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == [
         "Record  First fault  Begins",
         "E-0001  retrieve     Where is my parcel…",
         "E-0002  draft        Hi",
     ]
-    empty = Sheet(
-        "A heading of thirty characters",
-        "Another one of many characters",
-        texts=2,
-        cut="Another one of many characters",
-    )
-    empty.show()
-    assert len(capsys.readouterr().out.splitlines()) == 1
+    draw_table(Table(columns=columns, rows=()))
+    assert not capsys.readouterr().out
 
 
 def test_tables_of_attribution_fit_eighty_columns(

@@ -5,12 +5,12 @@ from __future__ import annotations
 from odd_noticing import EVIL, noticing, planted_screen
 from stagegap.analysis.escalation import EscalationPoint, EscalationView
 from stagegap.analysis.ledger import ledger
-from stagegap.library import past_views
+from stagegap.library.views import shown as shown_in_notebook
 from stagegap.model.estimate import Estimate, unmeasured
 
 
 def test_strange_things_are_drawn_without_the_words_of_records() -> None:
-    shown = past_views.oddities(noticing(planted_screen(), ("refused/draft/", "dismiss", "a test")))
+    shown = shown_in_notebook("oddities", noticing(planted_screen(), ("refused/draft/", "dismiss", "a test")))
     frame = shown.to_frame()
     assert frame.is_open.tolist() == [True, True, True, False]
     assert len(shown.rows) == 4
@@ -29,15 +29,15 @@ def test_curve_of_escalation_is_a_frame_with_intervals() -> None:
         cascade="mail", run="v1", cheap="quick", strong="careful", metric="accuracy", n=90, now=0.2, points=(point,),
         note="",
     )  # fmt: skip
-    shown = past_views.escalation(view)
+    shown = shown_in_notebook("escalation", view)
     assert shown.headline == "Quick, and careful where it is unsure, on 90 records"
     frame = shown.to_frame()
     assert frame.figure.tolist() == ["score", "gain", "dollars a record", "extra dollars a record"]
     assert frame.low.tolist()[:2] == [0.4, 0.4]
-    assert "<b>50%</b> (40 to 60), n 90" in shown._repr_html_()
+    assert "<td>50% (40 to 60)</td>" in shown._repr_html_()
 
 
 def test_empty_ledger_has_its_sentence() -> None:
-    shown = past_views.ledger(ledger("mail", []))
-    assert shown.headline == "No prediction has been held against a run yet."
-    assert "Nothing to show." in shown._repr_html_()
+    shown = shown_in_notebook("ledger", ledger("mail", []))
+    assert shown.headline == "Nothing was expected yet. Write it down before the next change."
+    assert "Nothing was expected yet." in shown._repr_html_()

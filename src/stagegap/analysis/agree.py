@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,7 +15,7 @@ from stagegap.analysis.scorecard import missing_baseline_fields
 from stagegap.metrics import answer_as_output, score
 from stagegap.model.answer import Label, Output, Reference
 from stagegap.model.estimate import Estimate, unmeasured
-from stagegap.model.wording import plural
+from stagegap.model.wording import plural, why_missing
 from stagegap.people.agreement import ChanceCorrected, Share, chance_corrected, prevalence
 from stagegap.people.disagreements import Weighed, weighed
 from stagegap.people.judgements import SYSTEM, Judging, judgements_in_force, ratings_of
@@ -25,6 +25,9 @@ from stagegap.stats.intervals import mean_of
 from stagegap.stats.judge import ppi_mean, rogan_gladen
 from stagegap.stats.raters import over_people
 from stagegap.stats.resample import RESAMPLES, Resamples, resample
+from stagegap.tables import figures
+from stagegap.tables.figures import Unit
+from stagegap.tables.table import Column, Sheet, Table
 
 Floats = NDArray[np.float64]
 
@@ -262,3 +265,104 @@ def _alternative(
 def _as_reference(other: Output, label: Label) -> Reference:
     assert label.answer is not None, "a label in force has an answer"
     return Reference(record=other.record, stage=other.stage, accepted=(label.answer,))
+
+
+_DIFFERING = 5
+"""Records that a screen names whose weighed consensus differs from the majority."""
+_COLUMNS = (
+    Column(name="Stage", unit=Unit.TEXT, key="stage"),
+    Column(name="People", unit=Unit.COUNT, spare=1),
+    Column(name="Overlap", unit=Unit.COUNT, spare=3),
+    Column(name="Agreement", unit=Unit.SHARE, key="agreement", spare=2),
+    Column(name="Person", unit=Unit.SHARE, key="person"),
+    Column(name="System", unit=Unit.SHARE, key="system"),
+    Column(name="Gap", unit=Unit.POINTS, key="gap"),
+)
+_COEFFICIENTS = (
+    Column(name="Stage", unit=Unit.TEXT, key="stage"),
+    Column(name="Agreement beyond chance", unit=Unit.TEXT, key="coefficient"),
+    Column(name="Value", unit=Unit.NUMBER, key="{coefficient}"),
+)
+_JUDGED = (
+    Column(name="Stage", unit=Unit.TEXT, key="stage"),
+    Column(name="Judged by", unit=Unit.TEXT, key="criterion"),
+    Column(name="By people", unit=Unit.SHARE, key="judged by {criterion}: people"),
+    Column(name="With the metric's help (PPI++)", unit=Unit.SHARE, key="judged by {criterion}: helped"),
+    Column(name="Corrected (Rogan-Gladen)", unit=Unit.SHARE, key="judged by {criterion}: corrected"),
+    Column(name="Pass the metric", unit=Unit.SHARE, key="judged by {criterion}: passed", spare=1),
+)
+_WHOLE = (
+    Column(name="People with the whole", unit=Unit.SHARE, key="architecture_end_to_end"),
+    Column(name="Stage by stage", unit=Unit.SHARE, key="architecture_stage_by_stage"),
+    Column(name="Architecture loss", unit=Unit.POINTS, key="architecture_loss"),
+    Column(name="Stages as good as people would win", unit=Unit.POINTS, key="architecture_staged_gap"),
+)
+
+
+def agree_sheet(view: AgreeView) -> Sheet:
+    """One row a stage, then what the people's answers rest on."""
+    whole = view.architecture
+    missing = ", ".join(view.missing_baseline_fields)
+    return Sheet(
+        headline=f"People at every stage of {view.cascade}",
+        parts=(
+            Table(
+                columns=_COLUMNS,
+                rows=tuple(
+                    (row.stage, row.people, row.overlap, row.agreement, row.person, row.system, row.gap)
+                    for row in view.stages
+                ),
+            ),
+            Table(
+                columns=_COEFFICIENTS,
+                rows=tuple((row.stage, found.name, found.value) for row in view.stages for found in row.coefficients),
+            ),
+            *(sentence for row in view.stages for sentence in _stage_sentences(row)),
+            *why_missing((row.stage, row.person) for row in view.stages),
+            Table(
+                columns=_JUDGED,
+                rows=tuple(
+                    (one.stage, one.criterion, one.people, one.helped, one.corrected, one.passed) for one in view.judged
+                ),
+            ),
+            *why_missing(
+                (f"{one.stage}, {name}", estimate)
+                for one in view.judged
+                for name, estimate in (("PPI++", one.helped), ("Rogan-Gladen", one.corrected))
+            ),
+            Table(columns=_WHOLE, rows=((whole.end_to_end, whole.stage_by_stage, whole.loss, whole.staged_gap),)),
+            *why_missing([("Architecture loss", whole.loss)]),
+            f"human_baseline does not say: {missing}." if missing else "",
+        ),
+    )
+
+
+def _stage_sentences(row: AgreeRow) -> Iterator[str]:
+    if row.prevalence:
+        shares = ", ".join(f"{share.answer} {figures.share(share.share)}" for share in row.prevalence)
+        yield f"{row.stage}: answers {shares}"
+    if row.person.is_measured:
+        yield f"{row.stage}: {row.person.method}."
+    if not row.weighed.problem:
+        yield from _weighed_sentences(row.stage, row.weighed)
+    if row.alternative is not None:
+        test = row.alternative
+        rejected = sum(person.rejected for person in test.annotators)
+        may = "may stand in for one of them" if test.passes else "may not stand in for one of them"
+        yield (
+            f"{row.stage}: the system holds against {rejected} of {len(test.annotators)} people and {may} "
+            "(alternative annotator test)."
+        )
+    elif row.people:
+        yield f"{row.stage}: alternative annotator test {row.no_alternative}."
+
+
+def _weighed_sentences(stage: str, weighed: Weighed) -> Iterator[str]:
+    """Where weighing people by their care would settle otherwise than the majority."""
+    start = f"{stage}: weighing people by how careful they are (Dawid-Skene)"
+    if not weighed.count:
+        yield f"{start} settles all {weighed.n:,} as the majority does."
+        return
+    yield f"{start} would settle {weighed.count:,} of {weighed.n:,} otherwise than the majority:"
+    for record in weighed.differ[:_DIFFERING]:
+        yield f"  {record.record}: {record.majority} → {record.likely} (chance {figures.share(record.chance)})"

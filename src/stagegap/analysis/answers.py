@@ -20,11 +20,13 @@ from stagegap.model.answer import Output, Status
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.record import Json, Record
 from stagegap.model.run import SYSTEM
-from stagegap.model.wording import counted, plural
+from stagegap.model.wording import counted, plural, sentence
 from stagegap.stats.clusters import clusters
 from stagegap.stats.resample import RESAMPLES, ratio, resample
 from stagegap.stats.sample_size import variance_parts
 from stagegap.tables import figures
+from stagegap.tables.figures import Unit
+from stagegap.tables.table import Column, Sheet, Table
 
 OUTCOME = "outcome"
 """In place of a stage: the end of the cascade, by the outcome's own score."""
@@ -157,6 +159,72 @@ def _status(output: Output | None) -> str:
 
 def _value(output: Output | None) -> Json:
     return output.value if output is not None and output.status.has_value else None
+
+
+_ANSWERS = (
+    Column(name="Record", unit=Unit.TEXT, key="record"),
+    Column(name="Begins", unit=Unit.TEXT, key="title", is_cut=True, is_record=True),
+    Column(name="Stage", unit=Unit.TEXT, key="stage", is_hidden=True),
+    Column(name="Status", unit=Unit.TEXT, key="status"),
+    Column(name="Output", unit=Unit.TEXT, key="output", is_cut=True, is_record=True),
+    Column(name="Reference", unit=Unit.TEXT, key="reference", is_cut=True, is_record=True),
+    Column(name="Score", unit=Unit.NUMBER, key="score"),
+    Column(name="Good", unit=Unit.FLAG, key="is_good"),
+)
+_GROUPS = (
+    Column(name="Group", unit=Unit.TEXT, key="group", is_carried=True),
+    Column(name="Records", unit=Unit.COUNT, key="records", is_carried=True),
+    Column(name="Lost", unit=Unit.COUNT, key="lost", is_carried=True),
+    Column(name="Stage", unit=Unit.TEXT, key="stage", is_hidden=True),
+    Column(name="Score", unit=Unit.SHARE, key="score"),
+)
+_MOST = 50
+
+
+def answers_sheet(view: Sequence[ScoredAnswer], *, stage: str) -> Sheet:
+    """What was answered at a stage, record by record."""
+    scored = [answer for answer in view if answer.is_scored]
+    good = sum(answer.is_good is True for answer in scored)
+    lost = len(view) - len(scored)
+    return Sheet(
+        headline=f"{good:,} of {len(scored):,} scored at {stage} are good, {lost:,} have no score",
+        parts=(
+            Table(
+                columns=_ANSWERS,
+                rows=tuple(
+                    (
+                        answer.record,
+                        answer.title,
+                        answer.stage,
+                        answer.status,
+                        answer.shown,
+                        answer.reference,
+                        answer.score,
+                        answer.is_good,
+                    )
+                    for answer in view
+                ),
+                most=_MOST,
+            ),
+        ),
+    )
+
+
+def groups_sheet(view: Sequence[GroupScore], *, stage: str) -> Sheet:
+    """The score at a stage, on all records and on each slice."""
+    whole = view[0].score
+    share = whole.method
+    if whole.is_measured:
+        share = f"{figures.share(whole.value)} ({figures.interval(whole)}), {counted(whole.n, 'record')}"
+    return Sheet(
+        headline=f"{sentence(stage)}: {share}",
+        parts=(
+            Table(
+                columns=_GROUPS,
+                rows=tuple((group.group, group.n_records, group.n_lost, group.stage, group.score) for group in view),
+            ),
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

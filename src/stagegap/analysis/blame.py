@@ -15,11 +15,14 @@ from stagegap.analysis.verdict import ENOUGH_RECORDS
 from stagegap.attribution.faults import error_parts, hazard_column
 from stagegap.attribution.swaps import is_chain, staircase_order
 from stagegap.model.estimate import Estimate, unmeasured
-from stagegap.model.wording import listed
+from stagegap.model.wording import counted, listed, ranks, sentence, why_missing
+from stagegap.stats.paired import direction
 from stagegap.stats.ranks import rank_sets
 from stagegap.stats.resample import RESAMPLES, Resamples, resample
 from stagegap.stats.significance import holm
 from stagegap.tables import figures
+from stagegap.tables.figures import Unit
+from stagegap.tables.table import Column, Entry, Figure, Sheet, Table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,3 +245,68 @@ def _top(estimates: Sequence[Estimate]) -> frozenset[int]:
         return frozenset()
     largest = max(estimate.value for estimate in estimates)
     return frozenset(i for i, estimate in enumerate(estimates) if estimate.value >= largest - 1e-9)
+
+
+_PICKED = (
+    Column(name="Stage", unit=Unit.TEXT, key="stage", is_hidden=True),
+    Column(name="Gain without what being picked adds", unit=Unit.POINTS, key="named_gain", is_hidden=True),
+)
+
+
+def _columns(*, is_chain: bool) -> tuple[Column, ...]:
+    return (
+        Column(name="Stage", unit=Unit.TEXT, key="stage"),
+        Column(name="Gain", unit=Unit.POINTS, key="gain"),
+        Column(name="Along one order", unit=Unit.POINTS, key="step", spare=3, is_hidden=is_chain),
+        Column(name="First fault", unit=Unit.SHARE, key="first_fault", spare=5),
+        Column(name="Hazard", unit=Unit.SHARE, key="hazard", spare=2),
+        Column(name="Answers for", unit=Unit.SHARE, key="answers_for", spare=4),
+        Column(name="Rank", unit=Unit.TEXT),
+        Column(name="p, adjusted", unit=Unit.P, spare=1),
+    )
+
+
+def blame_sheet(view: Blame) -> Sheet:
+    """One row a stage, one column a method; then where they disagree."""
+    named = (
+        f"{view.named} is named; allowing for its being picked as the largest, it gains "
+        f"{figures.figure(view.named_gain, Unit.POINTS)}."
+    )
+    return Sheet(
+        headline=f"{sentence(view.named) if view.named else 'No stage'} is named, from {counted(view.n, view.noun)}",
+        parts=(
+            Table(columns=_columns(is_chain=view.is_chain), rows=tuple(_cells(row) for row in view.stages)),
+            f"{counted(view.n, view.noun)} scored, {view.bad:,} bad: {view.beyond:,} beyond references, "
+            f"{view.unexplained:,} with every stage acceptable, {view.unknown:,} whose first fault is not known.",
+            ""
+            if view.is_chain
+            else 'Gain is the mean over all orders in which branches can be mended; "Along one order" and "Answers '
+            f'for" follow {", ".join(view.staircase)}.',
+            named if view.named else "",
+            view.sampled,
+            *view.disagreements,
+            *why_missing((row.stage, gain) for row in view.stages for gain in (row.gain, row.step, row.hazard)),
+            Table(columns=_PICKED, rows=((view.named, view.named_gain),)),
+        ),
+    )
+
+
+def _cells(row: BlameRow) -> tuple[Entry, ...]:
+    tested = row.gain.is_measured
+    gain = Figure(
+        estimate=row.gain,
+        rounded=row.points,
+        p=row.p if tested else math.nan,
+        p_adj=row.p_adj if tested else math.nan,
+        verdict=direction(row.gain) if tested else "",
+    )
+    return (
+        row.stage,
+        gain,
+        row.step,
+        row.first_fault,
+        row.hazard,
+        row.answers_for,
+        ranks(row.best_rank, row.worst_rank),
+        gain.p_adj,
+    )

@@ -9,8 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stagegap.analysis import evidence as ev
-from stagegap.analysis.changes import Claim, PairEffect, StageShare, WhatChanged, claim_sentence, claims, no_change
+from stagegap.analysis.changes import (
+    Claim,
+    PairEffect,
+    StageShare,
+    WhatChanged,
+    claim_sentence,
+    claimed,
+    claims,
+    no_change,
+)
 from stagegap.analysis.coalitions import TOTAL, Coalitions, SwapPlan
+from stagegap.analysis.pairs import harm_sentence, pair_sentences
 from stagegap.analysis.scorecard import outcome_name
 from stagegap.analysis.verdict import ENOUGH_RECORDS
 from stagegap.attribution.shapley import Harm
@@ -19,10 +29,12 @@ from stagegap.model.cascade import Cascade
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.record import Record
 from stagegap.model.run import SYSTEM, Cell
-from stagegap.model.wording import listed, plural, sentence
+from stagegap.model.wording import counted, listed, plural, sentence
 from stagegap.stats.clusters import clusters
 from stagegap.stats.resample import RESAMPLES, Resamples, resample
 from stagegap.tables import figures
+from stagegap.tables.figures import Unit
+from stagegap.tables.table import Column, Entry, Sheet, Table
 
 
 def headline(view: WhatChanged, cascade: Cascade) -> str:
@@ -214,3 +226,69 @@ def _pairs(
             )
         )
     return tuple(rows)
+
+
+_COLUMNS = (
+    Column(name="Stage", unit=Unit.TEXT, key="stage"),
+    Column(name="Contribution", unit=Unit.POINTS, key="contribution"),
+    Column(name="Alone", unit=Unit.POINTS, key="gain alone", spare=2),
+    Column(name="Last", unit=Unit.POINTS, key="gain last", spare=1),
+    Column(name="Banzhaf", unit=Unit.POINTS, key="banzhaf", spare=3),
+    Column(name="Harm", unit=Unit.SHARE, key="harm", is_hidden=True),
+    Column(name="Fixed", unit=Unit.COUNT),
+    Column(name="Broken", unit=Unit.COUNT),
+    Column(name="Verdict", unit=Unit.TEXT),
+)
+_TOTAL = (
+    Column(name="", unit=Unit.TEXT, key="stage"),
+    Column(name="Change in all", unit=Unit.POINTS, key="change"),
+    Column(name="Verdict", unit=Unit.TEXT),
+)
+_PAIRS = (
+    Column(name="Stage", unit=Unit.TEXT, key="stage"),
+    Column(name="Beside the new", unit=Unit.TEXT, key="earlier"),
+    Column(
+        name="Gains more than beside the old",
+        unit=Unit.POINTS,
+        key="gain with the new {earlier} rather than the old",
+    ),
+    Column(name="Verdict", unit=Unit.TEXT),
+)
+
+
+def changed_sheet(view: WhatChanged) -> Sheet:
+    """Which stages a difference comes from, how they depend on each other, and whom the new versions harm."""
+    how = figures.orders_walked(view.orders, view.tolerance) or "every mixture of the two versions"
+    return Sheet(
+        headline=view.headline,
+        parts=(
+            view.summary,
+            Table(columns=_TOTAL, rows=(("outcome", claimed(view.total), view.total.verdict),)),
+            Table(columns=_COLUMNS, rows=tuple(_share_cells(view, row) for row in view.stages)),
+            Table(
+                columns=_PAIRS,
+                rows=tuple((pair.later, pair.earlier, claimed(pair.claim), pair.claim.verdict) for pair in view.pairs),
+            ),
+            *(
+                line
+                for pair in view.pairs
+                if pair.table is not None
+                for line in pair_sentences(pair.earlier, pair.later, pair.table, noun=view.noun)
+            ),
+            *(
+                harm_sentence(row.stage, row.harm, noun=view.noun, who="The new version of")
+                for row in view.stages
+                if row.harm is not None
+            ),
+            f"Shapley values over {how}, {counted(view.n, view.noun)}, 95% intervals from {view.resamples:,} "
+            "resamples.",
+        ),
+    )
+
+
+def _share_cells(view: WhatChanged, row: StageShare) -> tuple[Entry, ...]:
+    if row.status != "changed":
+        return row.stage, *[None] * 7, row.status
+    gains = (claimed(row.claim, points=view.printed.get(row.stage)), row.alone, row.last, row.banzhaf)
+    harm = None if row.harm is None else row.harm.rate
+    return row.stage, *gains, harm, row.fixed, row.broken, row.claim.verdict

@@ -18,6 +18,7 @@ from stagegap.stats.paired import Direction, direction, sign_flip_p
 from stagegap.stats.resample import Resamples
 from stagegap.stats.significance import holm
 from stagegap.tables import figures
+from stagegap.tables.table import Figure
 
 OUTCOME = "outcome"
 """The name of the outcome's row among the stages; no stage can be called so."""
@@ -303,3 +304,8 @@ def claim_sentence(name: str, claim: Claim, *, noun: str, points: int | None = N
         return f"{name}: {figures.signed(whole)} {plural('point', abs(whole))} ({figures.interval(change)}), {better}"
     doubt = f"; its own interval leaves out 0, p = {claim.p_adjusted:.2f} among all claims" * change.excludes_zero
     return f"{name}: no measurable difference (n = {change.n:,}, {figures.interval(change)}{doubt})"
+
+
+def claimed(claim: Claim, *, points: int | None = None) -> Figure:
+    """A claim as a cell: its change with what was tested of it; `points` where it was rounded together with others."""
+    return Figure(estimate=claim.change, rounded=points, p=claim.p, p_adj=claim.p_adjusted, verdict=claim.verdict)

@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal, Protocol, cast
 
 from stagegap.analysis.changes import OUTCOME, Comparison, StageChange
 from stagegap.analysis.verdict import ENOUGH_RECORDS
@@ -23,6 +23,8 @@ from stagegap.people.card import form_hash
 from stagegap.people.histories import is_told, told_since
 from stagegap.people.references import latest
 from stagegap.tables import figures
+from stagegap.tables.figures import Unit
+from stagegap.tables.table import Column, Sheet, Table
 
 CheckKind = Literal["infrastructure", "labels", "blindness", "validity", "target", "regression"]
 CheckStatus = Literal["passed", "failed", "too few", "not measured"]
@@ -378,3 +380,44 @@ def _clean(text: str) -> str:
 def _escaped(text: str) -> str:
     """Text that Markdown shows as it is, in one line; a mention is broken by a zero-width joiner."""
     return _MARKS.sub(r"\\\1", " ".join(text.split())).replace("\\@", "@\u200d")
+
+
+_COLUMNS = (
+    Column(name="Kind", unit=Unit.TEXT, key="kind", is_hidden=True),
+    Column(name="Name", unit=Unit.TEXT, key="name", is_hidden=True),
+    Column(name="Status", unit=Unit.TEXT, key="status", is_hidden=True),
+    Column(name="Check", unit=Unit.TEXT, key="message", is_hidden=True),
+    Column(name="Detail", unit=Unit.TEXT, key="detail", is_hidden=True),
+)
+
+
+class Checks(Protocol):
+    """All checks of a run and how it stands."""
+
+    @property
+    def results(self) -> Sequence[CheckResult]: ...
+    @property
+    def verdict(self) -> str: ...
+    @property
+    def exit_code(self) -> int: ...
+
+
+def checks_sheet(view: Checks) -> Sheet:
+    """One line a check, what is not in order with its reason."""
+    return Sheet(
+        headline=f"{view.verdict} (exit code {view.exit_code})",
+        parts=(
+            *(line for result in view.results for line in _lines(result)),
+            Table(
+                columns=_COLUMNS,
+                rows=tuple((row.kind, row.name, row.status, row.message, row.detail) for row in view.results),
+            ),
+        ),
+    )
+
+
+def _lines(result: CheckResult) -> tuple[str, ...]:
+    if result.status == "passed":
+        return (f"{SYMBOLS[result.status]}   {result.message}",)
+    why = (f"    {result.detail}",) if result.detail else ()
+    return f"{SYMBOLS[result.status]}   {result.message}  ({result.status})", *why

@@ -18,6 +18,7 @@ from stagegap.analysis.changes import (
     Flips,
     StageChange,
     claim_sentence,
+    claimed,
     claims,
     no_change,
     not_claimed,
@@ -31,6 +32,8 @@ from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.wording import counted, listed, metric_title, plural, sentence
 from stagegap.stats.resample import RESAMPLES, Resamples, resample
 from stagegap.tables import figures
+from stagegap.tables.figures import Unit
+from stagegap.tables.table import Column, Entry, Sheet, Table
 
 
 def headline(view: Comparison) -> str:
@@ -279,4 +282,91 @@ def _lists(both: Shared, place: _Place) -> ChangeLists:
         sides=(both.before.evidence, both.after.evidence),
         scores=place.raw,
         bar=place.bar,
+    )
+
+
+_WORST = 10
+"""Records that got worse that a screen shows."""
+
+
+def comparison_sheet(view: Comparison) -> Sheet:
+    """What got better and worse, a row a stage; the records that got worse; the settings that differ.
+
+    A comparison that is refused says why, and shows no figure.
+    """
+    if view.refusal is not None and not view.is_accepted:
+        return Sheet(
+            headline=f"{view.before} and {view.after} can't be compared as they are",
+            parts=(*view.refusal.reasons, view.refusal.offer),
+        )
+    return Sheet(
+        headline=view.headline,
+        parts=(
+            view.summary,
+            Table(
+                columns=(
+                    Column(name="Stage", unit=Unit.TEXT, key="stage"),
+                    Column(name=view.before, unit=Unit.SHARE, key="before"),
+                    Column(name=view.after, unit=Unit.SHARE, key="after"),
+                    Column(name="Change", unit=Unit.POINTS, key="change"),
+                    Column(name="n", unit=Unit.COUNT, spare=1),
+                    Column(name="Fixed", unit=Unit.COUNT, key="fixed", is_carried=True),
+                    Column(name="Broken", unit=Unit.COUNT, key="broken", is_carried=True),
+                    Column(name="Verdict", unit=Unit.TEXT),
+                ),
+                rows=tuple(_change_cells(row) for row in (view.outcome, *view.stages)),
+                strong=frozenset([0]),
+            ),
+            *_worst(view),
+            Table(
+                title="Differences",
+                columns=(
+                    Column(name="Key", unit=Unit.TEXT),
+                    Column(name=view.before, unit=Unit.TEXT, is_cut=True),
+                    Column(name=view.after, unit=Unit.TEXT, is_cut=True),
+                ),
+                rows=tuple((change.path, change.before or None, change.after or None) for change in view.config),
+            ),
+            "" if view.config else "No setting differs. Code and prompts may: see the commits.",
+        ),
+    )
+
+
+def _change_cells(row: StageChange) -> tuple[Entry, ...]:
+    if not row.is_compared or not row.claim.change.is_measured:
+        return row.stage, row.before, row.after, claimed(row.claim), None, None, None, "not compared"
+    change = row.claim.change
+    flips = (row.flips.fixed, row.flips.broken)
+    return row.stage, row.before, row.after, claimed(row.claim), change.n, *flips, row.claim.verdict
+
+
+def worst_list(view: Comparison) -> ChangeLists | None:
+    """The records that got worse at the end, or else at the first stage where some did."""
+    return next((changes for changes in view.lists if changes.worse), None)
+
+
+def _worst(view: Comparison) -> tuple[Table, ...]:
+    changes = worst_list(view)
+    if changes is None:
+        return ()
+    return (
+        Table(
+            title=f"Got worse at {changes.stage}: {changes.n_worse:,}",
+            columns=(
+                Column(name="Record", unit=Unit.TEXT),
+                Column(name="Score", unit=Unit.TEXT),
+                Column(name=view.before, unit=Unit.TEXT, is_cut=True, is_record=True),
+                Column(name=view.after, unit=Unit.TEXT, is_cut=True, is_record=True),
+            ),
+            rows=tuple(
+                (
+                    row.record,
+                    f"{figures.share(row.score_before)} → {figures.share(row.score_after)}",
+                    row.before,
+                    row.after,
+                )
+                for row in changes.worse
+            ),
+            most=_WORST,
+        ),
     )

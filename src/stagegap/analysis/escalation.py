@@ -15,10 +15,14 @@ from stagegap.metrics import score
 from stagegap.model.answer import Output, Status
 from stagegap.model.cascade import Cascade
 from stagegap.model.estimate import Estimate, unmeasured
+from stagegap.model.wording import counted, sentence
 from stagegap.stats.clusters import Clusters, clusters
 from stagegap.stats.intervals import mean_t, one_cluster
 from stagegap.stats.resample import Resamples, resample
 from stagegap.stats.spread import spread
+from stagegap.tables import figures
+from stagegap.tables.figures import Unit
+from stagegap.tables.table import Column, Sheet, Table
 
 Floats = NDArray[np.float64]
 STEPS = 10
@@ -246,3 +250,43 @@ def _money(values: Floats, units: Clusters) -> Estimate:
     if units.are_records:
         return mean_t(values)
     return mean_t(values, within=spread(values, units.codes)) if units.count > 1 else one_cluster(len(values))
+
+
+_COLUMNS = (
+    Column(name="Stage", unit=Unit.TEXT, key="stage", is_hidden=True),
+    Column(name="Escalated", unit=Unit.SHARE, key="share", is_carried=True),
+    Column(name="Confidence below", unit=Unit.THRESHOLD, key="threshold", is_carried=True),
+    Column(name="Score", unit=Unit.SHARE, key="score"),
+    Column(name="Gain", unit=Unit.POINTS, key="gain"),
+    Column(name="Cost a record", unit=Unit.MONEY, key="dollars a record"),
+    Column(name="Extra", unit=Unit.MONEY, key="extra dollars a record"),
+)
+
+
+def escalation_sheet(view: EscalationView) -> Sheet:
+    """The curve of asking the stronger stage about more records, and what comes next on it."""
+    return Sheet(
+        headline=f"{sentence(view.cheap)}, and {view.strong} where it is unsure, on {counted(view.n, 'record')}",
+        parts=(
+            f"{view.metric} over {view.n:,} records of {view.run}.",
+            Table(
+                columns=_COLUMNS,
+                rows=tuple(
+                    (view.cheap, point.share, point.threshold, point.score, point.gain, point.cost, point.extra)
+                    for point in view.points
+                ),
+            ),
+            view.note,
+            *_next(view),
+        ),
+    )
+
+
+def _next(view: EscalationView) -> tuple[str, ...]:
+    if view.next is None:
+        return ()
+    more = figures.share(view.next.share - view.now)
+    gain, extra = figures.figure(view.next.gain, Unit.POINTS), figures.figure(view.next.extra.times(1000), Unit.MONEY)
+    return (
+        f"Now {figures.share(view.now)} are escalated. {more} more: {gain} points a record; {extra} a 1,000 records.",
+    )

@@ -23,8 +23,10 @@ from stagegap.attribution.faults import (
 from stagegap.attribution.swaps import staircase_order
 from stagegap.model.answer import Status
 from stagegap.model.estimate import Estimate
-from stagegap.model.wording import listed
+from stagegap.model.wording import counted, listed
 from stagegap.stats.resample import RESAMPLES, Resamples, resample
+from stagegap.tables.figures import Unit
+from stagegap.tables.table import Column, Entry, Sheet, Table
 
 Floats = NDArray[np.float64]
 MOST_ROWS = 200
@@ -217,3 +219,68 @@ def _records(evidence: ev.Evidence, causes: _Causes, bad: Floats) -> tuple[Fault
             )
         )
     return tuple(records)
+
+
+_MOST = 12
+"""Records whose causes a screen shows."""
+_STAGES = (
+    Column(name="Stage", unit=Unit.TEXT, key="stage"),
+    Column(name="Reached", unit=Unit.COUNT),
+    Column(name="Fault rate", unit=Unit.SHARE, key="fault_rate", is_hidden=True),
+    Column(name="Hazard", unit=Unit.SHARE, key="hazard"),
+    Column(name="First", unit=Unit.COUNT),
+    Column(name="Not known", unit=Unit.COUNT),
+    Column(name="Masked", unit=Unit.COUNT, spare=2),
+    Column(name="Introduced", unit=Unit.COUNT, spare=4),
+    Column(name="Inherited", unit=Unit.COUNT, spare=3),
+    Column(name="Recovered", unit=Unit.COUNT),
+    Column(name="Root", unit=Unit.COUNT),
+    Column(name="By swap", unit=Unit.COUNT),
+    Column(name="Joint", unit=Unit.COUNT, spare=1),
+)
+_EDGES = (
+    Column(name="From", unit=Unit.TEXT),
+    Column(name="To", unit=Unit.TEXT),
+    Column(name="Faults", unit=Unit.COUNT),
+    Column(name="Of", unit=Unit.COUNT),
+)
+_RECORDS = (
+    Column(name="Record", unit=Unit.TEXT),
+    Column(name="First fault", unit=Unit.TEXT),
+    Column(name="Root cause", unit=Unit.TEXT),
+    Column(name="By swap", unit=Unit.TEXT),
+    Column(name="Begins", unit=Unit.TEXT, is_cut=True, is_record=True),
+)
+
+
+def faults_sheet(view: FaultsView) -> Sheet:
+    """The accounts of every stage, the edges along which faults come, and the causes of the first bad records."""
+    beyond = "" if view.beyond is None else f", {view.beyond:,} beyond references"
+    return Sheet(
+        headline=f"Where {view.cascade} goes wrong in {view.run}",
+        parts=(
+            Table(columns=_STAGES, rows=tuple(_accounts(row) for row in view.stages)),
+            f"{counted(view.n, view.noun)} scored, {view.bad:,} bad: {view.unexplained:,} with every stage acceptable, "
+            f"{view.unknown:,} whose first fault is not known{beyond}.",
+            f"By swap: {view.no_ceiling}." if view.no_ceiling else "",
+            Table(
+                title="Faults by the last stage before them",
+                columns=_EDGES,
+                rows=tuple((edge.last or "(record)", edge.stage, edge.faults, edge.attempts) for edge in view.edges),
+            ),
+            Table(
+                title="Causes of the bad records",
+                columns=_RECORDS,
+                rows=tuple(
+                    (row.record, row.first_fault or None, row.root_cause or None, row.counterfactual or None, row.title)
+                    for row in view.records
+                ),
+                most=_MOST,
+            ),
+        ),
+    )
+
+
+def _accounts(row: FaultRow) -> tuple[Entry, ...]:
+    counts = (row.first_faults, row.unknown, row.masked, row.introduced, row.inherited, row.recovered, row.root_causes)
+    return row.stage, row.reached, row.fault_rate, row.hazard, *counts, row.answers_for, row.joint

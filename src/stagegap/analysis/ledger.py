@@ -17,6 +17,8 @@ from stagegap.model.wording import plural
 from stagegap.stats.intervals import mean_t, wilson
 from stagegap.stats.sequential import e_value
 from stagegap.tables import figures
+from stagegap.tables.figures import Unit
+from stagegap.tables.table import Column, Entry, Figure, Sheet, Table
 
 SIGNIFICANCE = 0.05
 Came = Literal["as expected", "more than expected", "less than expected", "not measured"]
@@ -230,4 +232,75 @@ def proposed_outcome(row: StageRow, improvement: float) -> Estimate:
         method=f"guess: {figures.share(part)} of the gain with references",
         level=row.gain.level,
         clusters=row.gain.clusters,
+    )
+
+
+_COLUMNS = (
+    Column(name="Change", unit=Unit.TEXT),
+    Column(name="After", unit=Unit.TEXT, key="baseline", is_carried=True, is_hidden=True),
+    Column(name="Run", unit=Unit.TEXT, key="run", is_carried=True, is_hidden=True),
+    Column(name="Place", unit=Unit.TEXT, key="place", is_carried=True),
+    Column(name="Stage", unit=Unit.TEXT, key="stage", is_hidden=True),
+    Column(name="Expected", unit=Unit.POINTS, key="expected", is_carried=True),
+    Column(name="At least", unit=Unit.POINTS, key="expected_low", is_carried=True, is_hidden=True),
+    Column(name="At most", unit=Unit.POINTS, key="expected_high", is_carried=True, is_hidden=True),
+    Column(name="Came", unit=Unit.POINTS, key="change"),
+    Column(name="Verdict", unit=Unit.TEXT),
+    Column(name="Because", unit=Unit.TEXT, key="because", is_carried=True, is_cut=True),
+    Column(name="Who", unit=Unit.TEXT, key="who", is_carried=True, is_hidden=True),
+    Column(name="Safe to look", unit=Unit.FLAG, key="is_safe_to_peek", is_carried=True, is_hidden=True),
+)
+
+
+def ledger_sheet(view: Ledger) -> Sheet:
+    """What was expected beside what came, newest first."""
+    if not view.rows:
+        return Sheet(headline="Nothing was expected yet. Write it down before the next change.")
+    return Sheet(
+        headline=view.calibration.sentence,
+        parts=(
+            Table(columns=_COLUMNS, rows=tuple(_cells(row) for row in view.rows)),
+            *(
+                f"{row.expectation.baseline} → {row.run}, {row.expectation.place}. {row.peek.sentence}"
+                for row in view.rows
+                if row.run
+            ),
+        ),
+    )
+
+
+def _cells(row: LedgerRow) -> tuple[Entry, ...]:
+    hope = row.expectation
+    came = Figure(estimate=row.came, verdict=row.verdict)
+    change = f"{hope.baseline} → {row.run or '?'}"
+    limits = (hope.predicted, hope.low, hope.high)
+    why = (hope.reason, hope.who, row.peek.is_safe)
+    return change, hope.baseline, row.run, hope.place, hope.place, *limits, came, row.verdict, *why
+
+
+_EXPECTED = (
+    Column(name="After", unit=Unit.TEXT, key="baseline"),
+    Column(name="Place", unit=Unit.TEXT, key="place"),
+    Column(name="Expected", unit=Unit.POINTS, key="predicted"),
+    Column(name="At least", unit=Unit.POINTS, key="low"),
+    Column(name="At most", unit=Unit.POINTS, key="high"),
+    Column(name="Because", unit=Unit.TEXT, key="reason"),
+    Column(name="Who", unit=Unit.TEXT, key="who"),
+)
+
+
+def expected_sheet(view: Sequence[Expectation]) -> Sheet:
+    """What was written down before a change."""
+    places = ", ".join(f"{hope.place} {figures.points(hope.predicted)} points" for hope in view)
+    return Sheet(
+        headline=f"Expected of the change after {view[0].baseline}: {places}",
+        parts=(
+            Table(
+                columns=_EXPECTED,
+                rows=tuple(
+                    (hope.baseline, hope.place, hope.predicted, hope.low, hope.high, hope.reason, hope.who)
+                    for hope in view
+                ),
+            ),
+        ),
     )

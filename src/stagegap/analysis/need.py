@@ -18,11 +18,14 @@ from stagegap.attribution.swaps import is_chain, staircase_order
 from stagegap.model.answer import Label
 from stagegap.model.cascade import Cascade
 from stagegap.model.estimate import Estimate, unmeasured
-from stagegap.model.wording import counted, listed, plural, sentence
+from stagegap.model.wording import counted, listed, plural, ranks, sentence
+from stagegap.stats.paired import direction
 from stagegap.stats.resample import RESAMPLES, resample
 from stagegap.stats.sample_size import Budget, Chance, Promise, detectable_difference
 from stagegap.stats.sequential import DECIDES, evidence_of_lead
 from stagegap.tables import figures
+from stagegap.tables.figures import Unit
+from stagegap.tables.table import Column, Figure, Sheet, Table
 
 Floats = NDArray[np.float64]
 MOST_NEXT = 50
@@ -305,6 +308,55 @@ def _advice(cascade: Cascade, standing: _Standing, *, unlabelled: int) -> str:
         return f"{stop} {promised} {left} not even a lead of {lead} points is sure to show."
     lead = figures.percent(sure)
     return f"{stop} {promised} {left} a lead of {lead} points or more is sure to show, a smaller one is not."
+
+
+_MOST_NEXT = 12
+"""Records to label next that a screen names."""
+_COLUMNS = (
+    Column(name="Stage", unit=Unit.TEXT, key="stage"),
+    Column(name="Labelled", unit=Unit.COUNT),
+    Column(name="Missing", unit=Unit.COUNT),
+    Column(name="Gain", unit=Unit.POINTS, key="gain"),
+    Column(name="Rank", unit=Unit.TEXT),
+    Column(name="Gain that would show", unit=Unit.POINTS, spare=2),
+    Column(name="Seconds a label", unit=Unit.COUNT, spare=1),
+)
+
+
+def need_sheet(view: NeedView) -> Sheet:
+    """What would decide the ranking, where each stage stands, the chances, and the records to label next."""
+    chances = view.chances[:: max(1, len(view.chances) // 5)]
+    odds = ", ".join(f"{chance.records:,} records {figures.share(chance.share)}" for chance in chances)
+    return Sheet(
+        headline=view.sentence,
+        parts=(
+            f"At the pace of the labels so far {view.proposed:,} more take about {view.minutes:,.0f} minutes."
+            if view.minutes is not None and view.proposed
+            else "",
+            Table(
+                columns=_COLUMNS,
+                rows=tuple(
+                    (
+                        row.stage,
+                        row.labelled,
+                        row.missing,
+                        Figure(estimate=row.gain, rounded=row.points, verdict=direction(row.gain)),
+                        ranks(row.best_rank, row.worst_rank),
+                        row.detectable,
+                        row.seconds,
+                    )
+                    for row in view.stages
+                ),
+            ),
+            f"Chance of naming the worst stage: {odds}." if odds and not view.is_decided else "",
+            Table(
+                title="Next to label",
+                columns=(Column(name="Record", unit=Unit.TEXT), Column(name="At", unit=Unit.TEXT)),
+                rows=tuple((record.record, ", ".join(record.stages)) for record in view.next),
+                most=_MOST_NEXT,
+            ),
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,14 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stagegap.analysis import evidence as ev
-from stagegap.analysis.changes import Claim, claim_sentence, claims, not_claimed
+from stagegap.analysis.changes import Claim, claim_sentence, claimed, claims, not_claimed
 from stagegap.analysis.coalitions import TOTAL, Coalitions
+from stagegap.analysis.pairs import harm_sentence, pair_sentences
 from stagegap.analysis.scorecard import outcome_name
 from stagegap.attribution.shapley import Harm, PairTable
 from stagegap.model.estimate import Estimate, unmeasured
-from stagegap.model.wording import listed
+from stagegap.model.wording import counted, listed, why_missing
 from stagegap.people.references import Place, Respondent, settled
 from stagegap.stats.resample import RESAMPLES, Resamples, resample
+from stagegap.tables import figures
+from stagegap.tables.figures import Unit
+from stagegap.tables.table import Column, Entry, Sheet, Table
 
 Floats = NDArray[np.float64]
 
@@ -305,3 +309,78 @@ def _sentence(view: PersonSwaps) -> str:
         return "Not measured: nobody has answered what a stage of this run received."
     answered = [row for row in view.stages if row.stage in view.players]
     return " ".join(f"A person at {claim_sentence(row.stage, row.alone, noun=view.noun)}." for row in answered)
+
+
+_COLUMNS = (
+    Column(name="Stage", unit=Unit.TEXT, key="stage"),
+    Column(name="People", unit=Unit.COUNT, spare=1),
+    Column(name="Answered", unit=Unit.COUNT, spare=5),
+    Column(name="Alone", unit=Unit.POINTS, key="alone"),
+    Column(name="Fixed", unit=Unit.COUNT, spare=4),
+    Column(name="Broken", unit=Unit.COUNT, spare=3),
+    Column(name="Harm", unit=Unit.SHARE, key="harm"),
+    Column(name="Shapley", unit=Unit.POINTS, key="shapley"),
+    Column(name="Banzhaf", unit=Unit.POINTS, key="banzhaf", spare=2),
+    Column(name="Verdict", unit=Unit.TEXT),
+)
+_WHOLE = (
+    Column(name="System", unit=Unit.SHARE, key="system"),
+    Column(name="People at all of them", unit=Unit.SHARE, key="people"),
+    Column(name="In all", unit=Unit.POINTS, key="total"),
+)
+_PAIRS = (
+    Column(name="Stage", unit=Unit.TEXT, key="stage"),
+    Column(name="With", unit=Unit.TEXT, key="earlier"),
+    Column(name="Both minus each alone", unit=Unit.POINTS, key="together with {earlier}"),
+    Column(name="Verdict", unit=Unit.TEXT),
+    Column(name="Over all sets", unit=Unit.POINTS, key="interaction with {earlier}"),
+)
+
+
+def person_swaps_sheet(view: PersonSwaps) -> Sheet:
+    """What a person at each stage changes at the end, how stages hang together, and whom it harms."""
+    many = counted(view.no_target, view.noun)
+    return Sheet(
+        headline=view.sentence,
+        parts=(
+            Table(columns=_COLUMNS, rows=tuple(_stage_cells(row) for row in view.stages)),
+            f"People at {listed(list(view.players))}: {view.outcome_name}, {counted(view.n, view.noun)}."
+            if view.people.is_measured
+            else "",
+            Table(columns=_WHOLE, rows=((view.system, view.people, claimed(view.total)),)),
+            f"Shapley values over {figures.orders_walked(view.orders, view.tolerance)}." if view.orders else "",
+            *(
+                line
+                for pair in view.pairs
+                for line in pair_sentences(pair.earlier, pair.later, pair.table, noun=view.noun)
+            ),
+            Table(
+                columns=_PAIRS,
+                rows=tuple(
+                    (pair.later, pair.earlier, claimed(pair.together), pair.together.verdict, pair.interaction)
+                    for pair in view.pairs
+                ),
+            ),
+            *(
+                harm_sentence(row.stage, row.harm, noun=view.noun, who="A person at")
+                for row in view.stages
+                if row.harm is not None
+            ),
+            f"{many}: nobody else has said what is right at the end." if view.no_target else "",
+            *why_missing((row.stage, gain) for row in view.stages for gain in (row.alone.change, row.share.change)),
+            *(_waiting(unanswered, view.noun) for unanswered in view.unanswered),
+        ),
+    )
+
+
+def _stage_cells(row: PersonStage) -> tuple[Entry, ...]:
+    moved = (row.fixed, row.broken) if row.alone.change.is_measured else (None, None)
+    harm = None if row.harm is None else row.harm.rate
+    alone, share = claimed(row.alone), claimed(row.share)
+    return row.stage, row.people, row.answered, alone, *moved, harm, share, row.banzhaf, row.alone.verdict
+
+
+def _waiting(unanswered: Unanswered, noun: str) -> str:
+    after = f" after people at {listed(list(unanswered.after))}" if unanswered.after else ""
+    many = counted(len(unanswered.records), noun)
+    return f"{unanswered.stage}: nobody has answered what it receives{after} for {many}."

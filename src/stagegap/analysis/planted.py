@@ -18,6 +18,10 @@ from stagegap.model.answer import Answer, Output
 from stagegap.model.cascade import Cascade, Kind
 from stagegap.model.record import Json
 from stagegap.model.run import SYSTEM, Cell
+from stagegap.model.wording import counted
+from stagegap.tables import figures
+from stagegap.tables.figures import Unit
+from stagegap.tables.table import Column, Sheet, Table
 
 Floats = NDArray[np.float64]
 SILENT = 4
@@ -160,3 +164,34 @@ def _world(
         if where == str(cell):
             planted[str(SYSTEM), name] = {**evidence.system(name), **rows}
     return replace(evidence, outputs=planted)
+
+
+_COLUMNS = (
+    Column(name="Planted at", unit=Unit.TEXT, key="stage"),
+    Column(name="Method", unit=Unit.TEXT, key="method"),
+    Column(name="Damage", unit=Unit.POINTS, spare=1),
+    Column(name="Booked there", unit=Unit.SHARE, key="{method}: booked"),
+    Column(name="Bias", unit=Unit.CHANGE),
+    Column(name="Interval holds", unit=Unit.SHARE, key="{method}: coverage"),
+    Column(name="Finds the worst", unit=Unit.SHARE, key="{method}: finds_worst", spare=2),
+)
+
+
+def selfcheck_sheet(view: Selfcheck) -> Sheet:
+    """One row a stage and method: how much of the damage it books there, and whether its interval holds it."""
+    planted = f"{figures.share(view.rows[0].planted)} of " if view.rows else ""
+    return Sheet(
+        headline=f"Faults planted at every stage of {view.cascade}",
+        parts=(
+            Table(
+                columns=_COLUMNS,
+                rows=tuple(
+                    (row.stage, row.method, row.damage, row.booked, 100 * row.bias, row.coverage, row.finds_worst)
+                    for row in view.rows
+                ),
+            ),
+            f"Faults in {planted}{counted(view.n, view.noun)}, {view.calls:,} calls, nothing stored. "
+            "All figures in points.",
+            *(f"Left out: {reason}." for reason in view.left_out),
+        ),
+    )

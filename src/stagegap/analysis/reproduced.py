@@ -10,6 +10,8 @@ from typing import Literal
 from stagegap.model.answer import Output, Status
 from stagegap.model.provenance import Environment
 from stagegap.model.wording import counted, listed, plural
+from stagegap.tables.figures import Unit
+from stagegap.tables.table import Column, Entry, Sheet, Table
 
 MOST_EXAMPLES = 5
 MOST_TEXT = 300
@@ -186,3 +188,60 @@ def _headline(run: str, stages: Sequence[StageOutputs], differences: Sequence[Di
     kinds = list(dict.fromkeys(difference.kind for difference in differences))
     why = f"; {listed(kinds)} {'differs' if len(kinds) == 1 else 'differ'}" if kinds else ""
     return f"{n - same:,} of {n:,} {plural('output', n)} of {run} come out otherwise, at {listed(where)}{why}{note}"
+
+
+_COLUMNS = (
+    Column(name="Entry", unit=Unit.TEXT, key="cell"),
+    Column(name="Stage", unit=Unit.TEXT, key="stage"),
+    Column(name="Outputs", unit=Unit.COUNT, key="outputs"),
+    Column(name="Same", unit=Unit.COUNT, key="same"),
+    Column(name="Other", unit=Unit.COUNT, key="other"),
+    Column(name="Missing", unit=Unit.COUNT, key="missing"),
+    Column(name="Extra", unit=Unit.COUNT, key="extra", is_hidden=True),
+    Column(name="Not called", unit=Unit.COUNT, key="not_called", is_hidden=True),
+    Column(name="Identical", unit=Unit.FLAG, key="is_identical", is_hidden=True),
+    Column(name="", unit=Unit.TEXT),
+)
+_DIFFERENCES = 12
+"""Differences that a screen shows."""
+
+
+def reproduction_sheet(view: Reproduction) -> Sheet:
+    """Whether a run comes out the same, stage by stage, the first outputs that do not, and what differs besides."""
+    return Sheet(
+        headline=view.headline,
+        parts=(
+            f"{counted(view.calls, 'call')} made again; nothing of it was stored.",
+            Table(columns=_COLUMNS, rows=tuple(_cells(row) for row in view.stages)),
+            *(
+                f"{row.cell} {row.stage}, record {example.record}: from byte {example.byte:,}\n"
+                f"  then  {example.then}\n  now   {example.now}"
+                for row in view.stages
+                for example in row.examples[:2]
+            ),
+            Table(
+                title="What differs besides",
+                columns=(
+                    Column(name="Kind", unit=Unit.TEXT),
+                    Column(name="Name", unit=Unit.TEXT),
+                    Column(name="Then", unit=Unit.TEXT, is_cut=True),
+                    Column(name="Now", unit=Unit.TEXT, is_cut=True),
+                ),
+                rows=tuple(
+                    (difference.kind, difference.name, difference.then or None, difference.now or None)
+                    for difference in view.differences
+                ),
+                most=_DIFFERENCES,
+            ),
+            *(difference.detail for difference in view.differences[:_DIFFERENCES] if difference.detail),
+        ),
+    )
+
+
+def _cells(row: StageOutputs) -> tuple[Entry, ...]:
+    other = row.n - row.same - row.missing - row.not_called
+    note = "" if row.is_asked else "from the store"
+    if row.not_called:
+        note = f"{row.not_called:,} not called again (--paid)"
+    hidden = (row.extra, row.not_called, row.is_identical)
+    return row.cell, row.stage, row.n, row.same, other, row.missing, *hidden, note

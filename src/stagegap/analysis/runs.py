@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import cast
 
 import numpy as np
@@ -23,6 +24,8 @@ from stagegap.model.wording import counted, listed, plural, sentence
 from stagegap.stats.resample import resample
 from stagegap.stats.sequential import confidence_sequence
 from stagegap.tables import figures
+from stagegap.tables.figures import Unit
+from stagegap.tables.table import Column, Entry, Sheet, Table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +116,49 @@ class Blessed:
     def is_reproducible(self) -> bool:
         """True when a commit says what was run, so that another store can hold the same run."""
         return bool(self.commit) and not self.commit.endswith("+")
+
+
+_COLUMNS = (
+    Column(name="Run", unit=Unit.TEXT, key="run", is_carried=True),
+    Column(name="When (UTC)", unit=Unit.TEXT),
+    Column(name="Started", unit=Unit.TEXT, key="started_at", is_carried=True, is_hidden=True),
+    Column(name="Status", unit=Unit.TEXT, key="status", is_carried=True),
+    Column(name="Records", unit=Unit.COUNT, key="records", is_carried=True),
+    Column(name="Commit", unit=Unit.TEXT, key="commit", is_carried=True, spare=1),
+    Column(name="Cost", unit=Unit.MONEY, key="cost", is_carried=True),
+    Column(name="Outcome", unit=Unit.SHARE, key="after"),
+    Column(name="Blessed", unit=Unit.FLAG, key="is_blessed", is_carried=True, is_hidden=True),
+    Column(name="Place", unit=Unit.TEXT, key="stage", is_hidden=True),
+    Column(name="Tags", unit=Unit.TEXT, spare=2),
+)
+
+
+def history_sheet(view: History) -> Sheet:
+    """One row a run, newest first."""
+    if not view.rows:
+        return Sheet(headline=f"Cascade {view.cascade!r} has no such run")
+    return Sheet(
+        headline=f"{counted(len(view.rows), 'run')} of {view.cascade}",
+        parts=(Table(columns=_COLUMNS, rows=tuple(_cells(row) for row in view.rows)), view.note),
+    )
+
+
+def _cells(row: RunRow) -> tuple[Entry, ...]:
+    started = datetime.fromtimestamp(row.started_at, UTC)
+    tags = ", ".join((*(["blessed"] if row.is_blessed else []), *row.tags))
+    return (
+        row.run,
+        started.strftime("%Y-%m-%d %H:%M"),
+        started.isoformat(timespec="seconds"),
+        row.status,
+        row.records,
+        row.commit,
+        row.cost,
+        row.outcome,
+        row.is_blessed,
+        "outcome",
+        tags,
+    )
 
 
 def run_differences(before: Run, after: Run) -> tuple[ConfigChange, ...]:
@@ -328,6 +374,40 @@ def _warning(tried: Sequence[Tried], noun: str) -> str:
     if len(sets) > 1:
         return "The records of some runs had other contents: compare two of them to be fair."
     return ""
+
+
+def runs_sheet(view: RunsView) -> Sheet:
+    """All runs by the knobs that differ and their figures, oldest first."""
+    columns = (
+        Column(name="Run", unit=Unit.TEXT, key="run", is_carried=True),
+        Column(name="Best so far", unit=Unit.FLAG, key="is_best_so_far", is_carried=True),
+        Column(name="Cost", unit=Unit.MONEY, key="cost", is_carried=True),
+        *(Column(name=knob, unit=Unit.TEXT, key=f"knob {knob}", is_carried=True) for knob in view.knobs),
+        Column(name="Score of", unit=Unit.TEXT, key="stage"),
+        Column(name="Score", unit=Unit.SHARE, key="in_place"),
+    )
+    return Sheet(
+        headline=view.headline,
+        parts=(
+            view.warning,
+            Table(
+                columns=columns,
+                rows=tuple(
+                    (
+                        row.run,
+                        row.is_best_so_far,
+                        row.cost,
+                        *(row.knobs.get(knob, "") for knob in view.knobs),
+                        measure,
+                        row.estimates[measure],
+                    )
+                    for row in view.rows
+                    for measure in view.measures
+                    if measure in row.estimates
+                ),
+            ),
+        ),
+    )
 
 
 MOST = 2_000

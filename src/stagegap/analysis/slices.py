@@ -19,10 +19,13 @@ from stagegap.analysis.gains import Gains, ceiling_of, gains
 from stagegap.analysis.verdict import ENOUGH_RECORDS
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.record import Record
+from stagegap.model.wording import counted
 from stagegap.stats.clusters import Clusters, clusters
 from stagegap.stats.ranks import shrunken
 from stagegap.stats.resample import resample
 from stagegap.stats.significance import benjamini_hochberg, excess_p
+from stagegap.tables.figures import Unit
+from stagegap.tables.table import Column, Entry, Figure, Sheet, Table
 
 Floats = NDArray[np.float64]
 _WORD = re.compile(r"\w+")
@@ -314,3 +317,73 @@ def _bottleneck(
         picked=match.picked,
         differs=match.is_decided and bool(overall) and best.stage != overall,
     )
+
+
+_MOST = 12
+"""Groups that a screen shows of those that were looked at."""
+_MOST_PAIRS = 3
+"""Pairs of neighbours of each stage."""
+_FINDINGS = (
+    Column(name="Group", unit=Unit.TEXT, key="group"),
+    Column(name="Stage", unit=Unit.TEXT, key="stage"),
+    Column(name="Failures", unit=Unit.TEXT, spare=4),
+    Column(name="Rate", unit=Unit.SHARE, key="failure rate of {group}"),
+    Column(name="Shrunk", unit=Unit.SHARE, spare=1),
+    Column(name="Excess", unit=Unit.CHANGE, spare=2),
+    Column(name="p, adjusted", unit=Unit.P, spare=3),
+    Column(name="Verdict", unit=Unit.TEXT),
+)
+_BOTTLENECKS = (
+    Column(name="Group", unit=Unit.TEXT, key="group"),
+    Column(name="Records", unit=Unit.COUNT, spare=1),
+    Column(name="Largest gain at", unit=Unit.TEXT, key="stage"),
+    Column(name="Gain", unit=Unit.POINTS, key="largest gain in {group}"),
+    Column(name="Gain without what being picked adds", unit=Unit.POINTS, key="named gain in {group}", is_hidden=True),
+    Column(name="Verdict", unit=Unit.TEXT),
+)
+_PAIRS = (
+    Column(name="Fails", unit=Unit.TEXT),
+    Column(name="At", unit=Unit.TEXT),
+    Column(name="Nearest that does not", unit=Unit.TEXT),
+    Column(name="Alike", unit=Unit.NUMBER),
+    Column(name="Only in the failing one", unit=Unit.TEXT, is_cut=True, is_record=True),
+)
+
+
+def slices_sheet(view: SlicesView) -> Sheet:
+    """The groups that fail most, the bottleneck of each group, and pairs of neighbours that fail and do not."""
+    striking = sum(finding.verdict == "stands out" for finding in view.findings)
+    return Sheet(
+        headline=f"{counted(striking, 'group')} of {len(view.findings):,} fail more than the others",
+        parts=(
+            Table(columns=_FINDINGS, rows=tuple(_finding_cells(finding) for finding in view.findings), most=_MOST),
+            Table(
+                title="Bottleneck of each group",
+                columns=_BOTTLENECKS,
+                rows=tuple(_bottleneck_cells(bottleneck) for bottleneck in view.bottlenecks),
+            ),
+            Table(
+                title="Neighbours",
+                columns=_PAIRS,
+                rows=tuple(
+                    (pair.record, stage.stage, pair.passing, pair.similarity, ", ".join(pair.only_here))
+                    for stage in view.neighbours
+                    for pair in stage.pairs[:_MOST_PAIRS]
+                ),
+            ),
+            f"{len(view.findings):,} groups were looked at; at most 5% of those that stand out are expected to be "
+            "chance.",
+        ),
+    )
+
+
+def _finding_cells(finding: SliceFinding) -> tuple[Entry, ...]:
+    rate = Figure(estimate=finding.rate, p=finding.p, p_adj=finding.p_adj, verdict=finding.verdict)
+    failures = f"{finding.failures:,} of {finding.n:,}"
+    return finding.group, finding.stage, failures, rate, finding.shrunk, finding.excess, finding.p_adj, finding.verdict
+
+
+def _bottleneck_cells(bottleneck: SliceBottleneck) -> tuple[Entry, ...]:
+    note = f"{bottleneck.verdict}, unlike overall" if bottleneck.differs else bottleneck.verdict
+    gain = Figure(estimate=bottleneck.gain, verdict=bottleneck.verdict)
+    return bottleneck.group, bottleneck.n, bottleneck.stage or None, gain, bottleneck.picked, note

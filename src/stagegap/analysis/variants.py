@@ -19,11 +19,13 @@ from stagegap.model.cascade import Cascade
 from stagegap.model.estimate import Estimate
 from stagegap.model.record import Record
 from stagegap.model.run import SYSTEM
-from stagegap.model.wording import counted, listed, sentence
+from stagegap.model.wording import counted, listed, ranks, sentence
 from stagegap.stats.clusters import clusters
 from stagegap.stats.ranks import rank_sets
 from stagegap.stats.resample import RESAMPLES, Resamples, resample
 from stagegap.tables import figures
+from stagegap.tables.figures import Unit
+from stagegap.tables.table import Column, Entry, Sheet, Table
 
 Floats = NDArray[np.float64]
 
@@ -218,3 +220,43 @@ def _headline(rows: Sequence[VariantRow], leaders: Sequence[str], shared: int, n
     if len(leaders) == len(rows):
         return f"No variant stands out: {listed(leaders)} can't be told apart"
     return f"{sentence(listed(leaders))} are ahead and can't be told apart"
+
+
+_COLUMNS = (
+    Column(name="Variant", unit=Unit.TEXT, key="variant", is_carried=True),
+    Column(name="Run", unit=Unit.TEXT, key="run", is_carried=True),
+    Column(name="Outcome", unit=Unit.SHARE, key="after"),
+    Column(name="Rank", unit=Unit.TEXT),
+    Column(name="A record alone", unit=Unit.MONEY, key="dollars a record"),
+    Column(name="Best rank", unit=Unit.COUNT, key="best", is_carried=True, is_hidden=True),
+    Column(name="Worst rank", unit=Unit.COUNT, key="worst", is_carried=True, is_hidden=True),
+    Column(name="Place", unit=Unit.TEXT, key="stage", is_hidden=True),
+    Column(name="Calls", unit=Unit.COUNT, key="calls", is_carried=True),
+    Column(name="Paid", unit=Unit.MONEY, key="dollars", is_carried=True),
+    Column(name="Error", unit=Unit.TEXT, key="error", is_carried=True, is_hidden=True),
+)
+
+
+def variants_sheet(view: VariantsView) -> Sheet:
+    """The ranking of a night, best first, and what to look at in the morning."""
+    return Sheet(
+        headline=view.headline,
+        parts=(
+            f"By {view.outcome}, on {counted(view.records, view.noun)} that every variant answered. A rank is the "
+            f"range that the data do not exclude (95%, all variants at once). {view.calls:,} calls that count, "
+            f"{figures.money(view.dollars)} paid.",
+            Table(
+                columns=_COLUMNS,
+                rows=tuple(_cells(row) for row in view.rows),
+                strong=frozenset(place for place, row in enumerate(view.rows) if row.variant in view.leaders),
+            ),
+            *view.morning,
+        ),
+    )
+
+
+def _cells(row: VariantRow) -> tuple[Entry, ...]:
+    rank = None if row.best is None or row.worst is None else ranks(row.best, row.worst)
+    limits = (row.best, row.worst)
+    price = row.price if row.price.is_measured else "?" if row.is_paid else ""
+    return row.variant, row.run, row.outcome, rank, price, *limits, "outcome", row.calls, row.dollars, row.error

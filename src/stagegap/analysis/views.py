@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from stagegap.analysis.troubles import Trouble
 from stagegap.model.estimate import Bounds, Estimate, unmeasured
+from stagegap.stats.paired import direction
+from stagegap.stats.significance import holm
 from stagegap.tables import figures
+from stagegap.tables.figures import Unit
+from stagegap.tables.table import Column, Entry, Figure, Sheet, Table
 
 _NO_ALPHA = unmeasured("not measured")
 VerdictKind = Literal["holds back", "none stands out", "none behind", "close", "too few", "not measured", "errors"]
@@ -235,3 +242,76 @@ class Scorecard:
         """
         gains = [stage.gain for stage in self.stages]
         return figures.printed_gains(self.system, gains, self.ceiling, is_staircase=self.is_chain)
+
+    @property
+    def adjusted(self) -> dict[str, float]:
+        """p of each measured gain after Holm over the stages."""
+        measured = [stage for stage in self.stages if stage.gain.is_measured]
+        p = holm(np.array([stage.p for stage in measured])).tolist()
+        return {stage.stage: adjusted for stage, adjusted in zip(measured, p, strict=True)}
+
+
+_COLUMNS = (
+    Column(name="Stage", unit=Unit.TEXT, key="stage"),
+    Column(name="In place", unit=Unit.SHARE, key="in_place", is_hidden=True),
+    Column(name="Alone", unit=Unit.SHARE, key="alone", is_hidden=True),
+    Column(name="System", unit=Unit.SHARE),
+    Column(name="System beside people", unit=Unit.SHARE, key="system", is_hidden=True),
+    Column(name="Person", unit=Unit.SHARE, key="person"),
+    Column(name="Gap", unit=Unit.POINTS, key="gap"),
+    Column(name="Agreement", unit=Unit.SHARE, key="agreement", is_hidden=True),
+    Column(name="Gain at the end", unit=Unit.POINTS, key="gain", has_bar=True),
+)
+_WHOLE = (
+    Column(name="System", unit=Unit.SHARE, key="system", is_hidden=True),
+    Column(name="References everywhere", unit=Unit.SHARE, key="ceiling", is_hidden=True),
+    Column(name="Person", unit=Unit.SHARE, key="person", is_hidden=True),
+)
+_REPEATS = (
+    Column(name="Stage", unit=Unit.TEXT, key="stage", is_hidden=True),
+    Column(name="Variance", unit=Unit.NUMBER, key="variance from repeat to repeat", is_hidden=True),
+)
+_PICKED = (
+    Column(name="Stage", unit=Unit.TEXT, key="stage", is_hidden=True),
+    Column(name="Gain without what being picked adds", unit=Unit.POINTS, key="named_gain", is_hidden=True),
+)
+
+
+def gap_sheet(view: Scorecard) -> Sheet:
+    """The verdict, and one row a stage: how good it is, how far from a person, what correcting it would buy."""
+    verdict = view.verdict
+    picked = ((verdict.stage or "", verdict.picked),) if verdict.picked is not None else ()
+    return Sheet(
+        first=tuple(trouble.sentence for trouble in view.troubles if trouble.sentence != verdict.summary),
+        caution=verdict.caution,
+        headline=verdict.headline,
+        parts=(
+            verdict.summary,
+            verdict.basis,
+            f"Clusters: {view.system.caveat}." if view.system.caveat else "",
+            Table(columns=_WHOLE, rows=((view.system, view.ceiling, view.person),)),
+            Table(
+                columns=_COLUMNS,
+                rows=tuple(_stage_cells(view)),
+                strong=frozenset(place for place, row in enumerate(view.stages) if row.stage == verdict.stage),
+            ),
+            *(repeat.sentence for repeat in view.repeats),
+            Table(columns=_REPEATS, rows=tuple((repeat.stage, repeat.sigma2) for repeat in view.repeats)),
+            Table(columns=_PICKED, rows=picked),
+            verdict.advice,
+        ),
+    )
+
+
+def _stage_cells(view: Scorecard) -> Iterator[tuple[Entry, ...]]:
+    adjusted = view.adjusted
+    for row, points in zip(view.stages, view.printed_gains, strict=True):
+        gain = Figure(
+            estimate=row.gain,
+            rounded=points,
+            p=row.p if row.gain.is_measured else math.nan,
+            p_adj=adjusted.get(row.stage, math.nan),
+            verdict=direction(row.gain) if row.gain.is_measured else "",
+        )
+        beside = row.system if row.person.is_measured else row.in_place
+        yield row.stage, row.in_place, row.alone, beside, row.system, row.person, row.gap, row.agreement, gain

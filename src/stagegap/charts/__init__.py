@@ -18,13 +18,22 @@ from stagegap.charts.compare import (
 )
 from stagegap.charts.failures import failure_list, failures, groups, list_sentence, tag_share, tag_win, win_sentence
 from stagegap.charts.faults import first_faults, steps, together
-from stagegap.charts.figures import figures_table, notebook_card
 from stagegap.charts.gap import gap
 from stagegap.charts.marks import style, style_of
-from stagegap.charts.oddities import certainty, change, checks, judged, oddity_list, oddity_plot, oddity_records, trials
+from stagegap.charts.oddities import (
+    certainty,
+    change,
+    checks,
+    judged,
+    oddities_without_words,
+    oddity_list,
+    oddity_plot,
+    oddity_records,
+    trials,
+)
 from stagegap.charts.people import agreement, decisions, label_histories, own_labels
 from stagegap.charts.record import record_blocks
-from stagegap.charts.runs import best_so_far, knob_title, rank, runs_table, scatter, variants
+from stagegap.charts.runs import best_so_far, knob_title, outcomes_of_runs, rank, runs_table, scatter, variants
 from stagegap.charts.sentences import (
     failures_sentence,
     first_fault_sentence,
@@ -34,6 +43,7 @@ from stagegap.charts.sentences import (
     notices,
     one_order,
 )
+from stagegap.charts.sheets import notebook_card, sheet_html, tables_html
 from stagegap.charts.words import emphasised
 
 __all__ = [
@@ -54,7 +64,6 @@ __all__ = [
     "failure_list",
     "failures",
     "failures_sentence",
-    "figures_table",
     "first_fault_sentence",
     "first_faults",
     "flip_table",
@@ -71,19 +80,23 @@ __all__ = [
     "method",
     "notebook_card",
     "notices",
+    "oddities_without_words",
     "oddity_list",
     "oddity_plot",
     "oddity_records",
     "one_order",
+    "outcomes_of_runs",
     "own_labels",
     "rank",
     "record_blocks",
     "runs_table",
     "scatter",
     "settings",
+    "sheet_html",
     "steps",
     "style",
     "style_of",
+    "tables_html",
     "tag_share",
     "tag_win",
     "together",

@@ -184,6 +184,11 @@ def oddity_records(card: Oddity, *, chosen: str | None) -> str:
     )
 
 
+def oddities_without_words(view: Noticing) -> str:
+    """The list of cards, without the texts of records."""
+    return oddity_list(view, records=False)
+
+
 def oddity_list(noticing: Noticing, *, records: bool) -> str:
     """Draw the open cards as text, for a file; without `records` no word of a record stands in it."""
     rows = "".join(_paragraph(row.card, records=records) for row in noticing.open)

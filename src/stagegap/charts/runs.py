@@ -69,6 +69,11 @@ WIDEST_CROWD = 120.0
 """That the runs of one value take at most."""
 
 
+def outcomes_of_runs(view: RunsView) -> str:
+    """The table of all runs with their outcome."""
+    return runs_table(view, measure="outcome")
+
+
 def runs_table(view: RunsView, *, measure: str) -> str:
     """Draw one row a run, newest first: its knobs and its estimates; `measure` is the one that is marked."""
     if not view.rows:

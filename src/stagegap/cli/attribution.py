@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stagegap.analysis.escalation import EscalationView
 from stagegap.cli.options import CascadeOption, JsonOption, PaidOption, RunOption
 from stagegap.errors import ConfigurationError
-from stagegap.model.estimate import Estimate
 from stagegap.people.histories import LabelHistory, PastEvent, when
-from stagegap.tables import figures
+from stagegap.registry import VIEWS, View
+
+if TYPE_CHECKING:
+    from stagegap.workspace import Attribution
+
 
 swapping = typer.Typer()
 
@@ -25,17 +28,15 @@ def person_swaps(
     as_json: JsonOption = False,
 ) -> None:
     """Put people's answers to what a stage received in its place, run the rest, and say what changes at the end."""
-    from stagegap.cli import drawing_swaps, printed
+    from stagegap.cli import printed
+    from stagegap.cli.printed import present
     from stagegap.cli.start import past, workspace
 
     with workspace() as opened, past(opened, cascade).person_swaps(run) as people:
         if plan:
             return printed.print_view(people.plan()) if as_json else printed.draw_plan(people.plan())
         view = people.swapped(may_pay=paid, progress=printed.progress(as_json))
-    if as_json:
-        return printed.print_view(view)
-    drawing_swaps.draw_person_swaps(view)
-    return printed.advise(*drawing_swaps.after_person_swaps(view))
+    return present("swaps", view, as_json=as_json)
 
 
 tracing = typer.Typer()
@@ -107,80 +108,34 @@ def escalation(
     as_json: JsonOption = False,
 ) -> None:
     """Say what asking the stronger stage about 10% more records would buy and cost, threshold by threshold."""
-    from stagegap.cli import printed
+    from stagegap.cli.printed import present
     from stagegap.cli.start import attribution, workspace
 
     with workspace() as opened:
         view = attribution(opened, cascade, run).escalation(cheap, strong)
-    if as_json:
-        return printed.print_view(view)
-    draw(view)
-    return printed.advise("stagegap run", "stagegap blame")
-
-
-def draw(view: EscalationView) -> None:
-    """Print the curve and what comes next on it."""
-    from stagegap.cli.drawing import gain, share, table
-    from stagegap.cli.printed import console, say
-
-    say(f"{view.cheap}, and {view.strong} where it is unsure: {view.metric} over {view.n:,} records of {view.run}.\n")
-    if view.points:
-        drawn = table("Escalated", "Confidence below", "Score", "Gain", "Cost a 1,000", "Extra", texts=0)
-        for point in view.points:
-            at = "-" if point.threshold is None else f"{point.threshold:.3g}"
-            drawn.add_row(
-                figures.share(point.share),
-                at,
-                share(point.score),
-                gain(point.gain),
-                dollars(point.cost),
-                dollars(point.extra),
-            )
-        console().print(drawn)
-    if view.note:
-        say(view.note)
-    if view.next is not None:
-        more = view.next.share - view.now
-        say(
-            f"Now {figures.share(view.now)} are escalated. {figures.share(more)} more: {gain(view.next.gain)} points "
-            f"a record; {dollars(view.next.extra)} a 1,000 records."
-        )
-
-
-def dollars(estimate: Estimate) -> str:
-    """US dollars for 1,000 records with their interval, or a dash."""
-    return figures.figure(estimate.times(1000), figures.Unit.MONEY)
+    present("escalation", view, as_json=as_json)
 
 
 attributing = typer.Typer()
 
 
-@attributing.command()
-def blame(cascade: CascadeOption = None, run: RunOption = None, as_json: JsonOption = False) -> None:
-    """Put the methods of attribution side by side, and say where and why they disagree."""
-    from stagegap.cli import drawing, printed
-    from stagegap.cli.start import attribution, workspace
+def _command(entry: View, look: Callable[[Attribution], object]) -> Callable[..., None]:
+    """The command of a view that is computed from one run."""
 
-    with workspace() as opened:
-        view = attribution(opened, cascade, run).blame()
-    if as_json:
-        return printed.print_view(view)
-    drawing.draw_blame(view)
-    return printed.advise("stagegap faults", "stagegap need")
+    def command(cascade: CascadeOption = None, run: RunOption = None, as_json: JsonOption = False) -> None:
+        from stagegap.cli.printed import present
+        from stagegap.cli.start import attribution, workspace
+
+        with workspace() as opened:
+            view = look(attribution(opened, cascade, run))
+        present(entry.name, view, as_json=as_json)
+
+    return command
 
 
-@attributing.command()
-def faults(cascade: CascadeOption = None, run: RunOption = None, as_json: JsonOption = False) -> None:
-    """Say where records first go wrong, what is inherited, recovered or masked, and the causes of each bad one."""
-    from stagegap.cli import drawing, printed
-    from stagegap.cli.start import attribution, workspace
-
-    with workspace() as opened:
-        view = attribution(opened, cascade, run).faults()
-    if as_json:
-        return printed.print_view(view)
-    drawing.draw_faults(view)
-    return printed.advise("stagegap blame", "stagegap slices")
+for _entry in VIEWS:
+    if _entry.look is not None:
+        attributing.command(name=_entry.command, help=_entry.says)(_command(_entry, _entry.look))
 
 
 @attributing.command()
@@ -193,43 +148,12 @@ def agree(
     as_json: JsonOption = False,
 ) -> None:
     """Say how far people agree, how good they are against each other, and whether the system could be one of them."""
-    from stagegap.cli import drawing, printed
+    from stagegap.cli.printed import present
     from stagegap.cli.start import attribution, workspace
 
     with workspace() as opened:
         view = attribution(opened, cascade, run).agree(epsilon=epsilon)
-    if as_json:
-        return printed.print_view(view)
-    drawing.draw_agree(view)
-    return printed.advise("stagegap need", "stagegap app")
-
-
-@attributing.command()
-def need(cascade: CascadeOption = None, run: RunOption = None, as_json: JsonOption = False) -> None:
-    """Say how many more labels name the worst stage, which ones, and how long people take for them."""
-    from stagegap.cli import drawing, printed
-    from stagegap.cli.start import attribution, workspace
-
-    with workspace() as opened:
-        view = attribution(opened, cascade, run).need()
-    if as_json:
-        return printed.print_view(view)
-    drawing.draw_need(view)
-    return printed.advise("stagegap app", "stagegap import")
-
-
-@attributing.command()
-def slices(cascade: CascadeOption = None, run: RunOption = None, as_json: JsonOption = False) -> None:
-    """Say which groups of records fail more than the others at which stage, and the bottleneck of each group."""
-    from stagegap.cli import drawing, printed
-    from stagegap.cli.start import attribution, workspace
-
-    with workspace() as opened:
-        view = attribution(opened, cascade, run).slices()
-    if as_json:
-        return printed.print_view(view)
-    drawing.draw_slices(view)
-    return printed.advise("stagegap faults", "stagegap report")
+    present("agree", view, as_json=as_json)
 
 
 @attributing.command()
@@ -242,12 +166,9 @@ def selfcheck(
     as_json: JsonOption = False,
 ) -> None:
     """Plant faults at every stage of your own cascade, and report what each method recovers of them."""
-    from stagegap.cli import drawing, printed
+    from stagegap.cli.printed import present
     from stagegap.cli.start import attribution, workspace
 
     with workspace() as opened:
         view = attribution(opened, cascade, run).selfcheck(rate=rate, records=records, may_pay=paid)
-    if as_json:
-        return printed.print_view(view)
-    drawing.draw_selfcheck(view)
-    return printed.advise("stagegap blame", "stagegap faults")
+    present("selfcheck", view, as_json=as_json)

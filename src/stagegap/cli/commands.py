@@ -202,15 +202,12 @@ def export(
 @application.command()
 def show(cascade: CascadeOption = None, run: RunOption = None, as_json: JsonOption = False) -> None:
     """Print the verdict of a run."""
-    from stagegap.cli import printed
+    from stagegap.cli.printed import present
     from stagegap.cli.start import scorecard, workspace
 
     with workspace() as opened:
         card = scorecard(opened, cascade, run)
-    if as_json:
-        return printed.print_view(card)
-    printed.draw_scorecard(card)
-    return printed.advise("stagegap app", "stagegap report")
+    present("gap", card, as_json=as_json)
 
 
 application.command()(labels.label)

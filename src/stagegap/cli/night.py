@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
-from stagegap import report
+from stagegap import registry, report
 from stagegap.analysis import codec
-from stagegap.analysis.variants import VariantRow, VariantsView
+from stagegap.analysis.variants import VariantsView
 from stagegap.cli import printed
 from stagegap.cli.options import (
     BudgetOption,
@@ -23,15 +21,14 @@ from stagegap.cli.options import (
     SampleOption,
     SeedOption,
 )
+from stagegap.cli.printed import draw_sheet
 from stagegap.cli.reports import write_file
 from stagegap.errors import RunStopped
 from stagegap.model.wording import counted
 from stagegap.runner import RunOptions, Silent
 from stagegap.runner.progress import progress_on
-from stagegap.tables import figures
+from stagegap.tables.markdown import literal, sheet_markdown
 from stagegap.workspace import Workspace
-
-HEADINGS = ("Variant", "Run", "Outcome", "Rank", "Cost a record", "Calls", "Paid")
 
 
 class Told:
@@ -67,7 +64,7 @@ def overnight_and_show(
     if as_json:
         printed.print_view(view)
     else:
-        draw(view)
+        draw_sheet(registry.view("overnight").sheet(view))
     stopped = [row for row in view.rows if row.error]
     if stopped:
         raise RunStopped(
@@ -80,67 +77,12 @@ def _as_file(view: VariantsView, ending: str) -> str:
     """The ranking in the form that a file's ending says: .html, .json, anything else is Markdown."""
     if ending == ".html":
         return report.variants_html(view)
-    return codec.to_json(view) if ending == ".json" else markdown(view)
+    return codec.to_json(view) if ending == ".json" else variants_markdown(view)
 
 
-def draw(view: VariantsView) -> None:
-    """Print the verdict and one row a variant."""
-    out = printed.console()
-    out.print(Text(f"{printed.printable(view.headline)}.", style="bold"))
-    out.print(Text(_basis(view), style="dim"))
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for place, heading in enumerate(HEADINGS):
-        table.add_column(heading, justify="left" if place < 2 else "right", no_wrap=True)
-    for row in view.rows:
-        table.add_row(*map(printed.printable, _cells(row)), style="bold" if row.variant in view.leaders else "")
-    out.print(table)
-    for line in view.morning:
-        printed.say(line)
-
-
-def markdown(view: VariantsView) -> str:
+def variants_markdown(view: VariantsView) -> str:
     """The table of the morning as a Markdown file."""
-    lines = [
-        f"# Variants of {_escaped(view.cascade)}",
-        "",
-        f"{_escaped(view.headline)}.",
-        "",
-        _escaped(_basis(view)),
-        "",
-        f"| {' | '.join(HEADINGS)} |",
-        "|---|---|---:|---:|---:|---:|---:|",
-        *(f"| {' | '.join(map(_escaped, _cells(row)))} |" for row in view.rows),
-        "",
-        *(f"- {_escaped(line)}" for line in view.morning),
-    ]
-    return "\n".join(lines).rstrip() + "\n"
-
-
-def _basis(view: VariantsView) -> str:
-    return (
-        f"By {view.outcome}, on {counted(view.records, view.noun)} that every variant answered. "
-        f"A rank is the range that the data do not exclude (95%, all variants at once). "
-        f"{view.calls:,} calls that count, {figures.money(view.dollars)} paid."
-    )
-
-
-def _cells(row: VariantRow) -> tuple[str, ...]:
-    rank = "" if row.best is None else f"{row.best}" if row.best == row.worst else f"{row.best} to {row.worst}"
-    price = figures.money(row.price.value) if row.price.is_measured else "?" if row.is_paid else ""
-    return (
-        row.variant,
-        row.run,
-        figures.figure(row.outcome, figures.Unit.SHARE),
-        rank,
-        price,
-        f"{row.calls:,}",
-        figures.money(row.dollars),
-    )
-
-
-def _escaped(text: str) -> str:
-    """The text so that Markdown shows it as it is."""
-    return "".join(f"\\{sign}" if sign in "\\`*_[]<>|#!&" else sign for sign in " ".join(text.split()))
+    return f"# Variants of {literal(view.cascade)}\n\n{sheet_markdown(registry.view('overnight').sheet(view))}"
 
 
 nights = typer.Typer()

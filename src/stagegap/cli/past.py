@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from stagegap.cli.options import CascadeOption, EarlierArgument, JsonOption, LaterArgument, PaidOption, RunOption
+
+if TYPE_CHECKING:
+    from stagegap.analysis.runs import Blessed
 
 changing = typer.Typer()
 
@@ -26,15 +29,12 @@ def compare(
     as_json: JsonOption = False,
 ) -> None:
     """Compare two runs on the records that both have: what got better, what got worse, what differs."""
-    from stagegap.cli import drawing_changes, printed
+    from stagegap.cli.printed import present
     from stagegap.cli.start import comparison, pair, workspace
 
     with workspace() as opened:
         view = comparison(opened, cascade, *pair(opened, cascade, before, after), shared=shared)
-    if as_json:
-        return printed.print_view(view)
-    drawing_changes.draw_comparison(view)
-    return printed.advise(*drawing_changes.after_comparison(view))
+    present("compare", view, as_json=as_json)
 
 
 @changing.command()
@@ -44,7 +44,7 @@ def bless(
     as_json: JsonOption = False,
 ) -> None:
     """Hold later runs against this one: writes a small file beside the cascade file, to be committed."""
-    from stagegap.cli import drawing_changes, printed
+    from stagegap.cli import printed
     from stagegap.cli.start import gate, workspace
 
     with workspace() as opened:
@@ -52,7 +52,7 @@ def bless(
         blessed = cascade_gate.bless(run)
     if as_json:
         return printed.print_view(blessed)
-    drawing_changes.draw_blessed(blessed, cascade_gate.path)
+    draw_blessed(blessed, cascade_gate.path)
     return printed.advise("stagegap check")
 
 
@@ -69,18 +69,14 @@ def check(
     as_json: JsonOption = False,
 ) -> None:
     """Check a run: targets, not worse than the blessed run, enough labels, made blind. Made for CI: see exit codes."""
-    from stagegap.cli import drawing_changes, printed
+    from stagegap.cli.printed import present
     from stagegap.cli.reports import write_checks
     from stagegap.cli.start import gate, workspace
 
     with workspace() as opened:
         checked = gate(opened, cascade).check(run, against=against, shared=shared)
     write_checks(checked, junit=junit, markdown=markdown)
-    if as_json:
-        printed.print_view(checked)
-    else:
-        drawing_changes.draw_checks(checked)
-        printed.advise(*drawing_changes.after_checks(checked))
+    present("check", checked, as_json=as_json)
     raise typer.Exit(checked.exit_code)
 
 
@@ -102,8 +98,9 @@ def list_runs(
     as_json: JsonOption = False,
 ) -> None:
     """List the runs of a cascade: when, how many records, commit, cost, outcome, tags."""
-    from stagegap.cli import drawing_changes, printed
+    from stagegap.cli import printed
     from stagegap.cli import runs as following
+    from stagegap.cli.printed import present
     from stagegap.cli.start import past as opened_past
     from stagegap.cli.start import workspace
 
@@ -116,12 +113,8 @@ def list_runs(
         began = following.since(since, now=time.time()) if since else None
         view = past.history().filtered(tag=tag, since=began, text=text)
         live = past.live()
-    if as_json:
-        return printed.print_view(view)
-    drawing_changes.draw_history(view)
-    if live:
-        return printed.advise("stagegap runs --follow")
-    return printed.advise(*drawing_changes.after_history(view))
+    present("runs", view, as_json=as_json)
+    return printed.advise("stagegap runs --follow") if live and not as_json else None
 
 
 @runs.command(name="tag")
@@ -187,7 +180,8 @@ def reproduce_run(
     as_json: JsonOption = False,
 ) -> None:
     """Make a run again from what was stored, and say to the byte what differs. Exit code 1 when an output does."""
-    from stagegap.cli import drawing_past, printed
+    from stagegap.cli import printed
+    from stagegap.cli.printed import present
     from stagegap.cli.start import past as opened_past
     from stagegap.cli.start import workspace
 
@@ -195,10 +189,8 @@ def reproduce_run(
         view = opened_past(opened, cascade).reproduce(
             run, kept_in=kept_in, may_pay=paid, progress=printed.progress(as_json)
         )
-    if as_json:
-        printed.print_view(view)
-    else:
-        drawing_past.draw_reproduction(view)
+    present("reproduce", view, as_json=as_json)
+    if not as_json:
         printed.advise("stagegap run" if kept_in else f"stagegap runs show {run}")
     raise typer.Exit(0 if view.is_identical else 1)
 
@@ -215,6 +207,7 @@ def changed_between(
 ) -> None:
     """Say which stages the difference between two runs comes from, by mixing their versions stage by stage."""
     from stagegap.cli import drawing_past, printed
+    from stagegap.cli.printed import present
     from stagegap.cli.start import pair, workspace
     from stagegap.cli.start import past as opened_past
 
@@ -226,10 +219,8 @@ def changed_between(
             if not as_json:
                 drawing_past.draw_price(versions.plan())
             view = versions.changed(may_pay=paid, progress=printed.progress(as_json))
-    if as_json:
-        return printed.print_view(view)
-    drawing_past.draw_changed(view)
-    return printed.advise(f"stagegap compare {before} {after}", "stagegap ledger")
+    present("changed", view, as_json=as_json)
+    return None if as_json else printed.advise(f"stagegap compare {before} {after}", "stagegap ledger")
 
 
 @past.command(name="expect")
@@ -266,13 +257,21 @@ def expect_change(
 @past.command(name="ledger")
 def show_ledger(cascade: CascadeOption = None, as_json: JsonOption = False) -> None:
     """Put what was expected of each change beside what came of it, and say how well this team predicts."""
-    from stagegap.cli import drawing_past, printed
+    from stagegap.cli.printed import present
     from stagegap.cli.start import past as opened_past
     from stagegap.cli.start import workspace
 
     with workspace() as opened:
         view = opened_past(opened, cascade).ledger()
-    if as_json:
-        return printed.print_view(view)
-    drawing_past.draw_ledger(view)
-    return printed.advise('stagegap expect retrieve=+5 --because "..."', "stagegap runs")
+    present("ledger", view, as_json=as_json)
+
+
+def draw_blessed(blessed: Blessed, path: Path) -> None:
+    """Print which run is blessed, and who can use it."""
+    from stagegap.cli.printed import say
+    from stagegap.tables import figures
+
+    outcome = figures.figure(blessed.outcome, figures.Unit.SHARE)
+    say(f"Later runs are held against {blessed.run}: outcome {outcome}. Commit {path}.")
+    if not blessed.is_reproducible:
+        say("No commit holds what was run: only this store can be held against it.")

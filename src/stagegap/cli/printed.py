@@ -9,11 +9,11 @@ from collections.abc import Sequence
 import orjson
 from rich.console import Console
 from rich.measure import Measurement
-from rich.table import Table
+from rich.table import Table as Grid
 from rich.text import Text
 
+from stagegap import registry
 from stagegap.analysis import codec
-from stagegap.analysis.views import Scorecard, StageRow
 from stagegap.model.estimate import Estimate
 from stagegap.model.record import Json
 from stagegap.model.wording import listed
@@ -23,74 +23,105 @@ from stagegap.stages.foundation import Foundation
 from stagegap.store import Finding, Rebuilt
 from stagegap.tables import figures
 from stagegap.tables.figures import Unit
+from stagegap.tables.table import Sheet, Table, estimate_of
 
 SHORTEST = 12
 """Columns of the terminal that a shortened text keeps."""
-
-
-class Sheet:
-    """A table that is being filled; `show` prints it."""
-
-    def __init__(self, *headings: str, texts: int = 1, spare: Sequence[str] = (), cut: str = "") -> None:
-        """The first `texts` columns are text, the others figures.
-
-        Where room is short, `spare` columns go first, then the texts of the column `cut` are shortened.
-        """
-        self._headings = headings
-        self._texts = texts
-        self._spare = spare
-        self._cut = cut
-        self._rows: list[tuple[str, ...]] = []
-
-    def add(self, *cells: str) -> None:
-        """Add a row, one cell a heading."""
-        self._rows.append(cells)
-
-    def show(self) -> None:
-        """Print the table, and which columns there was no room for."""
-        out = console()
-        left_out: list[str] = []
-        for heading in (*self._spare, ""):
-            if _width(self._drawn(left_out), out) <= out.width or not heading:
-                break
-            left_out.append(heading)
-        lacking = _width(self._drawn(left_out), out) - out.width
-        if lacking > 0 and self._cut:
-            self._shorten(lacking)
-        out.print(self._drawn(left_out))
-        if left_out:
-            hidden = [name for name in self._headings if name in left_out]
-            say(f"No room here for {listed(hidden)}: a wider terminal shows it all, --json has it.")
-
-    def _shorten(self, lacking: int) -> None:
-        place = self._headings.index(self._cut)
-        texts = [Text(printable(str(row[place]))) for row in self._rows]
-        most = max(SHORTEST, max((text.cell_len for text in texts), default=0) - lacking)
-        for number, (row, text) in enumerate(zip(self._rows, texts, strict=True)):
-            text.truncate(most, overflow="ellipsis")
-            self._rows[number] = (*row[:place], text.plain, *row[place + 1 :])
-
-    def _drawn(self, left_out: Sequence[str]) -> Table:
-        grid = Table(box=None, pad_edge=False, header_style="dim")
-        places = [place for place, heading in enumerate(self._headings) if heading not in left_out]
-        for place in places:
-            side = "left" if place < self._texts else "right"
-            grid.add_column(self._headings[place], no_wrap=True, justify=side)
-        for row in self._rows:
-            grid.add_row(
-                *(row[place] if isinstance(row[place], Text) else printable(str(row[place])) for place in places)
-            )
-        return grid
-
-
-def _width(grid: Table, out: Console) -> int:
-    """The columns of the terminal that a table would like to have."""
-    return Measurement.get(out, out.options.update(max_width=10_000), grid).maximum
-
-
 BAR_WIDTH = 14
 WIDE = 100
 """Columns from which a terminal has room for bars."""
+
+
+def present(name: str, view: object, *, as_json: bool) -> None:
+    """Print a view of the registry and what to type after it, or the view as JSON."""
+    if as_json:
+        return print_view(view)
+    entry = registry.view(name)
+    draw_sheet(entry.sheet(view))
+    following = entry.next(view)
+    return advise(*following) if following else None
+
+
+def draw_sheet(sheet: Sheet, *, begins: str = "") -> None:
+    """Print what went wrong, `begins`, and the answer in bold; then sentences and tables as they come."""
+    for line in sheet.first:
+        _draw_bold(line)
+    if begins:
+        say(begins)
+    for line in (sheet.caution, sheet.headline):
+        if line:
+            _draw_bold(line)
+    for part in sheet.parts:
+        if isinstance(part, Table):
+            draw_table(part)
+        elif part:
+            say(part)
+
+
+def _draw_bold(line: str) -> None:
+    console().print(Text(printable(line if line.endswith((".", "!", "?")) else f"{line}."), style="bold"))
+
+
+def draw_table(table: Table) -> None:
+    """Print a table, and which of its columns there was no room for; one without rows says nothing."""
+    if not table.is_visible:
+        return
+    if table.title:
+        console().print(Text(printable(table.title), style="dim"))
+    out = console()
+    spare = sorted(
+        (place for place in table.visible if table.columns[place].spare), key=lambda place: table.columns[place].spare
+    )
+    left_out: list[int] = []
+    while spare and _width(_grid(table, left_out), out) > out.width:
+        left_out.append(spare.pop(0))
+    lacking = _width(_grid(table, left_out), out) - out.width
+    out.print(_grid(table, left_out, shorter_by=max(lacking, 0)))
+    if left_out:
+        names = [column.name for place, column in enumerate(table.columns) if place in left_out]
+        say(f"No room here for {listed(names)}: a wider terminal shows it all, --json has it.")
+    if len(table.on_screen) < len(table.rows):
+        say(f"The first {len(table.on_screen):,} of {len(table.rows):,}: --json has them all.")
+
+
+def _grid(table: Table, left_out: Sequence[int], *, shorter_by: int = 0) -> Grid:
+    grid = Grid(box=None, pad_edge=False, header_style="dim")
+    places = [place for place in table.visible if place not in left_out]
+    bars = {place: _bars(table, place) for place in places if table.columns[place].has_bar and console().width >= WIDE}
+    for place in places:
+        column = table.columns[place]
+        if place in bars:
+            grid.add_column("", no_wrap=True)
+        grid.add_column(column.name, no_wrap=True, justify="left" if column.is_text else "right")
+    cut = {place: _longest(table, place) - shorter_by for place in places if table.columns[place].is_cut and shorter_by}
+    for number, row in enumerate(table.on_screen):
+        texts = dict(zip(table.visible, table.texts(row), strict=True))
+        cells: list[Text] = []
+        for place in places:
+            text = Text(printable(texts[place]))
+            if place in cut:
+                text.truncate(max(SHORTEST, cut[place]), overflow="ellipsis")
+            cells += [Text(bars[place][number]), text] if place in bars else [text]
+        grid.add_row(*cells, style="bold" if number in table.strong else "")
+    return grid
+
+
+def _longest(table: Table, place: int) -> int:
+    at = table.visible.index(place)
+    return max((Text(printable(table.texts(row)[at])).cell_len for row in table.on_screen), default=0)
+
+
+def _bars(table: Table, place: int) -> list[str]:
+    """A bar for each figure of a column, the largest across the whole width; none below 0."""
+    estimates = [estimate_of(row[place]) for row in table.on_screen]
+    values = [0.0 if estimate is None or not estimate.is_measured else estimate.value for estimate in estimates]
+    largest = max(values, default=0.0)
+    return ["█" * max(round(BAR_WIDTH * value / largest), 0) if largest > 0 else "" for value in values]
+
+
+def _width(grid: Grid, out: Console) -> int:
+    """Columns of the terminal that a grid would like to have."""
+    return Measurement.get(out, out.options.update(max_width=10_000), grid).maximum
 
 
 def console() -> Console:
@@ -130,7 +161,7 @@ def printable(text: str) -> str:
 
 def draw_plan(plan: Plan) -> None:
     """Print one row a stage and cell, and what it comes to."""
-    table = Table(box=None, pad_edge=False, header_style="dim")
+    table = Grid(box=None, pad_edge=False, header_style="dim")
     for heading in ("Cell", "Stage"):
         table.add_column(heading, no_wrap=True)
     paid = ("Tokens", "Cost") if plan.paid_calls else ()
@@ -202,58 +233,3 @@ def draw_rebuilt(rebuilt: Rebuilt) -> None:
         say(f"The old file is kept as {rebuilt.old_file}.")
     if rebuilt.lost:
         say(f"These tables could not be read: {', '.join(rebuilt.lost)}. `stagegap run` fills them again.")
-
-
-def draw_scorecard(card: Scorecard, *, begins: str = "") -> None:
-    """Print what went wrong with outputs, then the verdict and one row a stage; `begins` stands before the verdict."""
-    out = console()
-    for trouble in card.troubles:
-        if trouble.sentence != card.verdict.summary:
-            out.print(Text(printable(trouble.sentence), style="bold"))
-    if begins and card.verdict.kind != "errors":
-        say(begins)
-    if card.verdict.caution:
-        out.print(Text(card.verdict.caution, style="bold"))
-    out.print(Text(f"{card.verdict.headline}.", style="bold"))
-    out.print(Text(printable(card.verdict.summary)))
-    if begins and card.verdict.kind == "errors":
-        say(begins)
-    out.print(Text(card.verdict.basis, style="dim"))
-    if card.system.caveat:
-        say(f"Clusters: {card.system.caveat}.")
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("Stage", no_wrap=True)
-    for heading in ("System", "Person", "Gap"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    has_bars = out.width >= WIDE
-    if has_bars:
-        table.add_column("", no_wrap=True)
-    table.add_column("Gain at the end", justify="right", no_wrap=True)
-    largest = max((row.gain.value for row in card.stages if row.gain.is_measured), default=0.0)
-    for row, printed in zip(card.stages, card.printed_gains, strict=True):
-        style = "bold" if row.stage == card.verdict.stage else ""
-        *cells, gain = _cells(row, printed)
-        bar = [_bar(row.gain, largest)] if has_bars else []
-        table.add_row(*cells, *bar, gain, style=style)
-    out.print(table)
-    for repeat in card.repeats:
-        say(repeat.sentence)
-    if card.verdict.advice:
-        out.print(Text(card.verdict.advice))
-
-
-def _bar(gain: Estimate, largest: float) -> str:
-    if not gain.is_measured or largest <= 0:
-        return ""
-    return "█" * max(round(BAR_WIDTH * gain.value / largest), 0)
-
-
-def _cells(row: StageRow, gain: int) -> Sequence[str]:
-    shared = row.system if row.person.is_measured else row.in_place
-    return (
-        row.stage,
-        figures.figure(shared, Unit.SHARE),
-        figures.figure(row.person, Unit.SHARE),
-        figures.figure(row.gap, Unit.POINTS),
-        figures.figure(row.gain, Unit.POINTS, rounded=gain),
-    )

@@ -15,9 +15,11 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from stagegap import registry
 from stagegap.analysis import codec
 from stagegap.analysis.runs import SoFar
 from stagegap.cli import printed
+from stagegap.cli.printed import draw_sheet
 from stagegap.errors import ConfigurationError, RunStopped
 from stagegap.model.answer import Status
 from stagegap.model.record import Json
@@ -79,10 +81,14 @@ def run_and_show(opened: Workspace, file: Path | None, options: RunOptions | Non
     assert card is not None, "a finished run has a scorecard"
     if as_json:
         return printed.print_view(card)
-    cost = f", ${summary.cost:,.2f}" if summary.cost else ""
+    cost = f", {figures.money(summary.cost)}" if summary.cost else ""
     took = figures.seconds(summary.seconds)
     begins = f"Run {run.name}: {run.records:,} records, {summary.calls:,} calls{cost}, {took}.\n"
-    return printed.draw_scorecard(card, begins=begins)
+    sheet = registry.view("gap").sheet(card)
+    if card.verdict.kind != "errors":
+        return draw_sheet(sheet, begins=begins)
+    draw_sheet(sheet)
+    return printed.say(begins)
 
 
 EVERY_S = 0.5

@@ -6,26 +6,20 @@ from typing import Any
 
 from typer.core import TyperGroup
 
-SECTIONS = {
+from stagegap.registry import VIEWS
+
+_OTHERS = {
     "Begin": ("demo", "init", "validate", "schema", "traces", "doctor"),
-    "Run": ("plan", "run", "overnight", "runs", "reproduce"),
+    "Run": ("plan", "run"),
     "Label": ("label", "history", "import", "export"),
-    "Read": (
-        "app",
-        "show",
-        "report",
-        "blame",
-        "swaps",
-        "faults",
-        "slices",
-        "odd",
-        "escalation",
-        "agree",
-        "need",
-        "selfcheck",
-    ),
-    "Change": ("expect", "compare", "changed", "ledger"),
-    "Hold the line": ("bless", "check"),
+    "Read": ("app", "report"),
+    "Change": ("expect",),
+    "Hold the line": ("bless",),
+}
+"""Commands that print no view; those that do are in the registry."""
+SECTIONS = {
+    heading: (*names, *(view.command for view in VIEWS if view.command and view.section == heading))
+    for heading, names in _OTHERS.items()
 }
 LONGEST = 120
 """Characters of the sentence beside a command."""

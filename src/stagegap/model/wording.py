@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+from stagegap.model.estimate import Estimate
 
 
 def plural(noun: str, count: int) -> str:
@@ -48,3 +50,21 @@ def metric_title(name: str) -> str:
 def sentence(text: str) -> str:
     """Start with a capital, leaving the rest as it is (stage names keep their form)."""
     return text[:1].upper() + text[1:]
+
+
+def why_missing(figures: Iterable[tuple[str, Estimate]]) -> tuple[str, ...]:
+    """Why figures are missing, each reason once with the names that it holds for."""
+    names: dict[str, list[str]] = {}
+    for name, estimate in figures:
+        if not estimate.is_measured:
+            names.setdefault(estimate.method, []).append(name)
+    return tuple(f"{listed(list(dict.fromkeys(missing)))}: {reason}." for reason, missing in names.items())
+
+
+def ranks(best: int, worst: int) -> str:
+    """Ranks that the data do not exclude.
+
+    >>> ranks(1, 1), ranks(1, 3)
+    ('1', '1 to 3')
+    """
+    return str(best) if best == worst else f"{best} to {worst}"

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stagegap.analysis.frames import Row, figure_row
 from stagegap.model.notes import OddityEvent
 from stagegap.model.wording import counted, listed
 from stagegap.oddities import between, curve, easier, expected, format, leaks, people, too_good
@@ -18,6 +17,7 @@ from stagegap.oddities.card import LEVEL, Checked, Detector, Finding, Oddity, Sc
 from stagegap.oddities.columns import RunColumns
 from stagegap.stats.significance import benjamini_hochberg
 from stagegap.tables.figures import Unit
+from stagegap.tables.table import Column, Entry, Figure, Row, Sheet, Table
 
 DETECTORS: tuple[Detector, ...] = (
     *people.DETECTORS,
@@ -212,20 +212,33 @@ def _noticed(card: Oddity, verdict: OddityEvent | None, flag: OddityEvent | None
     return Noticed(card=card, dismissed=None if back else verdict, flagged=flagged, is_back=back)
 
 
-def card_rows(noticing: Noticing) -> list[Row]:
-    """One row a card, the open ones first; `p_adj` is q. No row names a record or holds a text of one."""
-    return [
-        {
-            "card": row.card.title,
-            "subject": row.card.subject,
-            "is_open": row.dismissed is None,
-            "is_flagged": row.flagged is not None,
-            "count": row.card.count,
-            "sentence": row.card.sentence,
-            "why": row.card.why,
-            **figure_row(row.card.stage, row.card.detector, row.card.statistic, Unit(row.card.scale)),
-            "p": row.card.p,
-            "p_adj": row.card.q,
-        }
-        for row in (*noticing.open, *noticing.dismissed)
-    ]
+_COLUMNS = (
+    Column(name="Card", unit=Unit.TEXT, key="card", is_carried=True),
+    Column(name="Subject", unit=Unit.TEXT, key="subject", is_carried=True, is_hidden=True),
+    Column(name="Open", unit=Unit.FLAG, key="is_open", is_carried=True),
+    Column(name="Flagged", unit=Unit.FLAG, key="is_flagged", is_carried=True, is_hidden=True),
+    Column(name="Records", unit=Unit.COUNT, key="count", is_carried=True),
+    Column(name="What", unit=Unit.TEXT, key="sentence", is_carried=True, is_cut=True),
+    Column(name="Why", unit=Unit.TEXT, key="why", is_carried=True, is_hidden=True),
+    Column(name="Stage", unit=Unit.TEXT, key="stage"),
+    Column(name="Detector", unit=Unit.TEXT, key="detector", is_hidden=True),
+    Column(name="Figure", unit=Unit.NUMBER, key="{detector}"),
+)
+
+
+def oddities_sheet(view: Noticing) -> Sheet:
+    """One row a card, the open ones first; q stands as `p_adj`. No row names a record or holds a text of one."""
+    rows = tuple(_cells(row) for row in (*view.open, *view.dismissed))
+    return Sheet(headline=view.headline, parts=(Table(columns=_COLUMNS, rows=rows), view.screen.basis))
+
+
+def card_rows(view: Noticing) -> list[Row]:
+    """The cards as rows of a frame."""
+    return oddities_sheet(view).rows()
+
+
+def _cells(row: Noticed) -> tuple[Entry, ...]:
+    card = row.card
+    figure = Figure(estimate=card.statistic, p=card.p, p_adj=card.q, unit=Unit(card.scale))
+    state = (row.dismissed is None, row.flagged is not None)
+    return card.title, card.subject, *state, card.count, card.sentence, card.why, card.stage, card.detector, figure

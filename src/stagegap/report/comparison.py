@@ -9,11 +9,13 @@ from typing import Any
 
 from stagegap import charts
 from stagegap.analysis import codec
-from stagegap.analysis.changes import ChangeRow, Comparison, StageChange
+from stagegap.analysis.changes import ChangeRow, Comparison
+from stagegap.analysis.compare import comparison_sheet
 from stagegap.analysis.variants import VariantRow, VariantsView
 from stagegap.model.wording import counted, plural
-from stagegap.report.page import literal, page, section, small
+from stagegap.report.page import page, section, small
 from stagegap.tables import figures
+from stagegap.tables.markdown import literal, table_markdown
 
 SHOWN = 25
 """Changed records whose texts the report shows."""
@@ -46,13 +48,7 @@ def comparison_markdown(view: Comparison) -> str:
     if view.refusal is not None and not view.is_accepted:
         lines = [f"## {literal(_refused(view))}", *map(literal, (*view.refusal.reasons, view.refusal.offer))]
         return "\n\n".join(line for line in lines if line) + "\n"
-    runs = f"{literal(view.before)} | {literal(view.after)}"
-    rows = [
-        f"| stage | {runs} | change | 95% interval | n | fixed | broken | verdict |",
-        "| --- | ---: | ---: | ---: | :---: | ---: | ---: | ---: | --- |",
-        *(_markdown_row(change) for change in (view.outcome, *view.stages)),
-    ]
-    lines = [f"## {literal(view.headline)}", literal(view.summary), "\n".join(rows)]
+    lines = [f"## {literal(view.headline)}", literal(view.summary), table_markdown(comparison_sheet(view).tables[0])]
     return "\n\n".join([*lines, f"{literal(view.cascade)}. {literal(' '.join(_method(view)))}"]) + "\n"
 
 
@@ -111,24 +107,6 @@ def _method(view: Comparison) -> list[str]:
         f"Intervals: 95%, from {view.resamples:,} paired resamples of whole clusters, seed {view.seed}. "
         f"Better and worse are claimed after Holm's correction over {view.claims} claims.",
     ]
-
-
-def _markdown_row(stage: StageChange) -> str:
-    change = stage.claim.change
-    if not stage.is_compared or not change.is_measured:
-        return f"| {literal(stage.stage)} | | | | | | | | not compared |"
-    cells = [
-        literal(stage.stage),
-        figures.share(stage.before.value),
-        figures.share(stage.after.value),
-        figures.points(change.value),
-        figures.span(change),
-        f"{change.n:,}",
-        f"{stage.flips.fixed:,}",
-        f"{stage.flips.broken:,}",
-        stage.claim.verdict,
-    ]
-    return f"| {' | '.join(cells)} |"
 
 
 def _data(view: Comparison, *, records: bool) -> dict[str, Any]:  # Any: JSON of any depth

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from stagegap import charts
 from stagegap.model.notes import OddityEvent
-from stagegap.report.page import literal
+from stagegap.tables.markdown import literal
 
 if TYPE_CHECKING:  # the screen's own modules bring numpy along, which a first page does without
     from stagegap.oddities.card import Oddity

@@ -11,8 +11,8 @@ from html import escape
 from typing import Any, cast
 
 from stagegap import charts
-from stagegap.analysis.frames import Row
 from stagegap.exchange.rows import cell
+from stagegap.tables.table import Row
 
 
 def rows_csv(rows: Sequence[Row]) -> str:
@@ -66,8 +66,3 @@ def section(heading: str, body: str) -> str:
 def small(*sentences: str) -> str:
     """Sentences in small type; empty ones are left out."""
     return "\n".join(f'<p class="small">{escape(sentence)}</p>' for sentence in sentences if sentence)
-
-
-def literal(text: str) -> str:
-    """Escape what Markdown would read as marks."""
-    return "".join(f"\\{char}" if char in "\\`*_[]<>|#!~" else char for char in " ".join(text.split()))

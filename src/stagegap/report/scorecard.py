@@ -10,14 +10,15 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from stagegap import charts
-from stagegap.analysis import codec, frames
-from stagegap.analysis.frames import Row
-from stagegap.analysis.views import FailureRow, Scorecard, StageDetail, StageRow
+from stagegap.analysis import codec
+from stagegap.analysis.views import FailureRow, Scorecard, StageDetail, gap_sheet
 from stagegap.charts.failures import SHOWN as GROUPS_SHOWN
 from stagegap.model.wording import counted
 from stagegap.report.oddities import nameless, odd_markdown, without_words
-from stagegap.report.page import literal, page, rows_csv, section, small
+from stagegap.report.page import page, rows_csv, section, small
 from stagegap.tables import figures
+from stagegap.tables.markdown import literal, table_markdown
+from stagegap.tables.table import Row
 
 if TYPE_CHECKING:
     from stagegap.oddities.screen import Noticing
@@ -43,7 +44,7 @@ def agreement_html(scorecard: Scorecard, *, headline: str, stage: str, notes: Se
 
 def agreement_rows(scorecard: Scorecard) -> list[Row]:
     """The figures of people at every stage, one a row."""
-    return [row for row in frames.rows(scorecard) if row["stage"] and row["figure"] in FIGURES]
+    return [row for row in gap_sheet(scorecard).rows() if row["stage"] and row["figure"] in FIGURES]
 
 
 SHOWN = 25
@@ -101,16 +102,11 @@ def _rest(scorecard: Scorecard, strange: str) -> list[str]:
 def markdown(scorecard: Scorecard, *, oddities: Noticing | None = None) -> str:
     """The verdict and one table as Markdown, for a pull request; it holds no text of a record."""
     verdict = scorecard.verdict
-    rows = [
-        "| stage | system | person | gap | gain at the end | 95% interval |",
-        "| --- | ---: | ---: | ---: | ---: | :---: |",
-        *(_markdown_row(stage, gain) for stage, gain in zip(scorecard.stages, scorecard.printed_gains, strict=True)),
-    ]
     lines = [
         f"## {literal(verdict.headline)}",
         f"**{literal(verdict.caution)}**" if verdict.caution else "",
         literal(verdict.summary),
-        "\n".join(rows),
+        *(table_markdown(table) for table in gap_sheet(scorecard).tables if table.is_visible),
         literal(verdict.basis),
         literal(verdict.advice),
         *(literal(notice) for notice in charts.notices(scorecard)),
@@ -191,7 +187,7 @@ def numbers_json(scorecard: Scorecard, *, oddities: Noticing | None = None) -> s
 
 def numbers_csv(scorecard: Scorecard) -> str:
     """One line a figure, with interval, n and method; it holds no text of a record."""
-    return rows_csv(frames.rows(scorecard))
+    return rows_csv(gap_sheet(scorecard).rows())
 
 
 def _data(scorecard: Scorecard, stage: str, *, records: bool) -> dict[str, Any]:  # Any: JSON of any depth
@@ -202,16 +198,3 @@ def _data(scorecard: Scorecard, stage: str, *, records: bool) -> dict[str, Any]:
         detail["groups"] = detail["groups"][:GROUPS_SHOWN] if is_shown else []
         detail["rows"] = detail["rows"][:SHOWN] if records and is_shown else []
     return view
-
-
-def _markdown_row(stage: StageRow, gain: int) -> str:
-    system = stage.system if stage.gap.is_measured else stage.in_place
-    cells = [
-        literal(stage.stage),
-        figures.share(system.value) if system.is_measured else "not measured",
-        figures.share(stage.person.value) if stage.person.is_measured else "not measured",
-        figures.points(stage.gap.value) if stage.gap.is_measured else "",
-        figures.signed(gain) if stage.gain.is_measured else "not measured",
-        figures.span(stage.gain) if stage.gain.is_measured else "",
-    ]
-    return f"| {' | '.join(cells)} |"

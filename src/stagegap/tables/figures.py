@@ -29,6 +29,10 @@ class Unit(StrEnum):
     """Difference of two shares, printed in hundredths with its sign."""
     NUMBER = "number"
     """Any other number: a coefficient, a score that is no share."""
+    CHANGE = "change"
+    """Difference of numbers that are no shares, with its sign and one decimal."""
+    THRESHOLD = "threshold"
+    """Number that is compared with others of its kind, with three decimals: a confidence."""
     P = "p"
     """p-value or false discovery rate."""
     MONEY = "money"
@@ -175,6 +179,10 @@ def printed(value: float, unit: Unit) -> str:
             return share(value)
         case Unit.POINTS:
             return points(value)
+        case Unit.CHANGE:
+            return change(value)
+        case Unit.THRESHOLD:
+            return number(value, 3)
         case Unit.P:
             return p_value(value)
         case Unit.MONEY:

@@ -75,7 +75,7 @@ def of_agreement(scorecard: Scorecard, *, headline: str, stage: str, notes: Sequ
 
 def of_comparison(workspace: Workspace, view: Comparison) -> Offer:
     """A comparison of two runs."""
-    from stagegap.analysis.run_rows import comparison_rows
+    from stagegap.analysis.compare import comparison_sheet
 
     waiting = workspace.failures.waiting_for_anybody(view.cascade, report.changed_records(view))
     safe = report.without_changes(view, waiting)
@@ -86,7 +86,7 @@ def of_comparison(workspace: Workspace, view: Comparison) -> Offer:
         left_out=_left_out(waiting, view.noun),
         report=lambda records: report.comparison_html(safe, records=records, left_out=len(waiting)),
         json=codec.to_json(report.textless_changes(view)),
-        csv=report.rows_csv(comparison_rows(view)),
+        csv=report.rows_csv(comparison_sheet(view).rows()),
         markdown=report.comparison_markdown(view),
     )
 

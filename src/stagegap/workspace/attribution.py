@@ -9,7 +9,6 @@ from itertools import takewhile
 
 import numpy as np
 
-from stagegap.analysis import frames
 from stagegap.analysis.agree import EPSILON, AgreeView, JudgedOutcome, agree_view, judged_outcome
 from stagegap.analysis.blame import Blame, blame
 from stagegap.analysis.escalation import EscalationView, escalation
@@ -21,8 +20,6 @@ from stagegap.analysis.planted import Selfcheck
 from stagegap.analysis.runs import MOST, SoFar, so_far
 from stagegap.analysis.slices import SlicesView, slices_view
 from stagegap.errors import ConfigurationError
-from stagegap.exchange.frames import Frame, frame
-from stagegap.exchange.tables import Column
 from stagegap.model.answer import Label
 from stagegap.model.cascade import Cascade
 from stagegap.model.run import SYSTEM, Run
@@ -197,14 +194,3 @@ class Attribution:
                 may_pay=may_pay,
                 simulations=simulations,
             )
-
-
-_NUMBERS = ("estimate", "low", "high", "p", "p_adj")
-_WHOLE = ("n", "clusters")
-
-
-def to_frame(view: frames.RunView) -> Frame:
-    """The figures of a view as a pandas frame, one a row. Raises: ConfigurationError without pandas."""
-    columns: dict[str, Column] = dict.fromkeys(frames.COLUMNS, Column.TEXT)
-    columns |= dict.fromkeys(_NUMBERS, Column.NUMBER) | dict.fromkeys(_WHOLE, Column.WHOLE)
-    return frame(columns, frames.figures(view))

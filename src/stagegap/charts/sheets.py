@@ -1,0 +1,51 @@
+"""Sheets as HTML: sentences and tables, every text escaped by the template."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+
+from jinja2 import Environment, Template
+
+from stagegap.charts.marks import packaged, style
+from stagegap.tables.table import Sheet, Table
+
+WIDEST = 120
+"""Characters of a text in a cell."""
+
+
+def sheet_html(parts: Sequence[str | Table]) -> str:
+    """Sentences and tables of a sheet, those without rows left out."""
+    return _template("tables.html.j2").render(parts=_readable(parts))
+
+
+def tables_html(sheet: Sheet) -> str:
+    """The tables of a sheet alone."""
+    return sheet_html(sheet.tables)
+
+
+def notebook_card(sheet: Sheet, *, picture: str) -> str:
+    """What a notebook shows of a view: its answer, the sentences behind it, and its picture or else its tables."""
+    parts = sheet.sentences if picture else sheet.parts
+    charted = style() if 'class="bc"' in picture else ""
+    return _template("notebook.html.j2").render(
+        css=packaged("notebook.css") + charted,
+        caution=sheet.caution,
+        headline=sheet.headline,
+        body="" if picture and not parts else sheet_html(parts),
+        picture=picture,
+    )
+
+
+def _readable(parts: Sequence[str | Table]) -> list[str | Table]:
+    return [part for part in parts if (part.is_visible if isinstance(part, Table) else part)]
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= WIDEST else f"{text[: WIDEST - 1].rstrip()}…"
+
+
+@cache
+def _template(name: str) -> Template:
+    environment = Environment(autoescape=True, trim_blocks=False)
+    return environment.from_string(packaged(name), globals={"short": _short})

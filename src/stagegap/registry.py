@@ -1,0 +1,224 @@
+"""Every view once: what it says, how it is computed, printed and drawn, and what to type after it.
+
+The command line, its help and notebooks read this list; a view that is added here is in all of them. Builders and
+pictures are named and not imported, so that `stagegap --help` loads no analysis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from stagegap.analysis.changes import Comparison
+    from stagegap.analysis.person_swaps import PersonSwaps
+    from stagegap.analysis.runs import History
+    from stagegap.tables.table import Sheet
+    from stagegap.workspace import Attribution, Checked
+
+    Following = tuple[str, ...] | Callable[[Any], Sequence[str]]  # Any: each takes the view of its own entry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """One entry of the list."""
+
+    name: str
+    """In a notebook: the method of a project."""
+    command: str = ""
+    """On the command line; empty where there is none."""
+    section: str = "Read"
+    """Of the help."""
+    says: str = ""
+    """What the command does, as its help has it; only of a command that is made from this entry."""
+    look: Callable[[Attribution], object] | None = None
+    """Computes it from a run. Where there is none, the command and the method have options of their own."""
+    builder: str
+    """What makes its sheet: `stagegap.analysis.blame:blame_sheet`."""
+    pictures: tuple[str, ...] = ()
+    """Charts that draw it, one under the other; without any its tables are drawn."""
+    following: Following = ()
+    """Commands to type next, or what tells them from the view."""
+
+    def sheet(self, view: object, **context: str) -> Sheet:
+        """What the view says, as sentences and tables."""
+        return _named(self.builder)(view, **context)
+
+    def picture(self, view: object) -> str:
+        """The view as charts in HTML; empty where it has none."""
+        return "".join(_named(f"stagegap.charts:{name}")(view) for name in self.pictures)
+
+    def next(self, view: object) -> Sequence[str]:
+        """The commands to type after it."""
+        return self.following(view) if callable(self.following) else self.following
+
+
+def view(name: str) -> View:
+    """The entry of a name. Raises: KeyError."""
+    return _BY_NAME[name]
+
+
+def _named(place: str) -> Callable[..., Any]:  # Any: a builder gives a sheet, a chart a text
+    module, _, name = place.partition(":")
+    return getattr(import_module(module), name)
+
+
+def _after_person_swaps(view: PersonSwaps) -> Sequence[str]:
+    """The inputs that wait for people, the most first."""
+    most = sorted(view.unanswered, key=lambda waiting: (bool(waiting.after), -len(waiting.records)))
+    stages = list(dict.fromkeys(waiting.stage for waiting in most))[:2]
+    return [f"stagegap label {stage} --swap --as NAME" for stage in stages] or ["stagegap blame", "stagegap need"]
+
+
+def _after_history(view: History) -> Sequence[str]:
+    names = [row.run for row in view.rows if row.status == "done"]
+    if len(names) < 2:
+        return ("stagegap run",)
+    return f"stagegap compare {names[1]} {names[0]}", "stagegap check"
+
+
+def _after_comparison(view: Comparison) -> Sequence[str]:
+    if view.refusal is not None and not view.is_accepted:
+        return (f"stagegap compare {view.before} {view.after} --shared",) if view.refusal.offer else ("stagegap runs",)
+    return f"stagegap bless {view.after}", "stagegap check"
+
+
+def _after_checks(view: Checked) -> Sequence[str]:
+    from stagegap.analysis.checks import FAILED, INFRASTRUCTURE, UNDECIDED
+
+    if not view.against:
+        return "stagegap runs", f"stagegap bless {view.run}"
+    by_exit_code = {
+        FAILED: (f"stagegap compare {view.against} {view.run}", "stagegap faults"),
+        UNDECIDED: ("stagegap need", "stagegap app"),
+        INFRASTRUCTURE: ("stagegap run --retry",),
+    }
+    return by_exit_code.get(view.exit_code, ("stagegap show",))
+
+
+_ANALYSIS = "stagegap.analysis"
+
+VIEWS: tuple[View, ...] = (
+    View(
+        name="gap",
+        command="show",
+        builder=f"{_ANALYSIS}.views:gap_sheet",
+        pictures=("gap", "ceiling"),
+        following=("stagegap app", "stagegap report"),
+    ),
+    View(
+        name="blame",
+        command="blame",
+        says="Put the methods of attribution side by side, and say where and why they disagree.",
+        look=lambda run: run.blame(),
+        builder=f"{_ANALYSIS}.blame:blame_sheet",
+        following=("stagegap faults", "stagegap need"),
+    ),
+    View(
+        name="swaps",
+        command="swaps",
+        builder=f"{_ANALYSIS}.person_swaps:person_swaps_sheet",
+        following=_after_person_swaps,
+    ),
+    View(
+        name="faults",
+        command="faults",
+        says="Say where records first go wrong, what is inherited, recovered or masked, and the causes of each bad "
+        "one.",
+        look=lambda run: run.faults(),
+        builder=f"{_ANALYSIS}.faults:faults_sheet",
+        following=("stagegap blame", "stagegap slices"),
+    ),
+    View(
+        name="slices",
+        command="slices",
+        says="Say which groups of records fail more than the others at which stage, and the bottleneck of each group.",
+        look=lambda run: run.slices(),
+        builder=f"{_ANALYSIS}.slices:slices_sheet",
+        following=("stagegap faults", "stagegap report"),
+    ),
+    View(
+        name="oddities",
+        command="odd",
+        builder="stagegap.oddities.screen:oddities_sheet",
+        pictures=("oddities_without_words",),
+    ),
+    View(
+        name="escalation",
+        command="escalation",
+        builder=f"{_ANALYSIS}.escalation:escalation_sheet",
+        following=("stagegap run", "stagegap blame"),
+    ),
+    View(
+        name="agree",
+        command="agree",
+        builder=f"{_ANALYSIS}.agree:agree_sheet",
+        following=("stagegap need", "stagegap app"),
+    ),
+    View(
+        name="need",
+        command="need",
+        says="Say how many more labels name the worst stage, which ones, and how long people take for them.",
+        look=lambda run: run.need(),
+        builder=f"{_ANALYSIS}.need:need_sheet",
+        following=("stagegap app", "stagegap import"),
+    ),
+    View(
+        name="selfcheck",
+        command="selfcheck",
+        builder=f"{_ANALYSIS}.planted:selfcheck_sheet",
+        following=("stagegap blame", "stagegap faults"),
+    ),
+    View(name="answers", builder=f"{_ANALYSIS}.answers:answers_sheet"),
+    View(name="groups", builder=f"{_ANALYSIS}.answers:groups_sheet"),
+    View(
+        name="runs",
+        command="runs",
+        section="Run",
+        builder=f"{_ANALYSIS}.runs:history_sheet",
+        following=_after_history,
+    ),
+    View(name="reproduce", command="reproduce", section="Run", builder=f"{_ANALYSIS}.reproduced:reproduction_sheet"),
+    View(
+        name="overnight",
+        command="overnight",
+        section="Run",
+        builder=f"{_ANALYSIS}.variants:variants_sheet",
+        pictures=("variants",),
+    ),
+    View(
+        name="compare",
+        command="compare",
+        section="Change",
+        builder=f"{_ANALYSIS}.compare:comparison_sheet",
+        pictures=("changes",),
+        following=_after_comparison,
+    ),
+    View(
+        name="changed",
+        command="changed",
+        section="Change",
+        builder=f"{_ANALYSIS}.changed:changed_sheet",
+        pictures=("contributions",),
+    ),
+    View(
+        name="ledger",
+        command="ledger",
+        section="Change",
+        builder=f"{_ANALYSIS}.ledger:ledger_sheet",
+        pictures=("ledger",),
+        following=('stagegap expect retrieve=+5 --because "..."', "stagegap runs"),
+    ),
+    View(name="expected", builder=f"{_ANALYSIS}.ledger:expected_sheet"),
+    View(name="compared_runs", builder=f"{_ANALYSIS}.runs:runs_sheet", pictures=("outcomes_of_runs", "best_so_far")),
+    View(
+        name="check",
+        command="check",
+        section="Hold the line",
+        builder=f"{_ANALYSIS}.checks:checks_sheet",
+        following=_after_checks,
+    ),
+)
+_BY_NAME = {entry.name: entry for entry in VIEWS}

@@ -1,0 +1,139 @@
+"""Every registered view, on a terminal, as Markdown, HTML, CSV and data frame: the same numbers to the last digit."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable, Iterator
+from html import unescape
+from typing import Any
+
+import pytest
+
+import stagegap
+from sixty import spoil, write_sixty
+from stagegap import charts, report
+from stagegap.cli.printed import draw_sheet
+from stagegap.library import Project, Shown
+from stagegap.model.estimate import Estimate
+from stagegap.registry import VIEWS
+from stagegap.tables.figures import Unit
+from stagegap.tables.markdown import literal, sheet_markdown
+from stagegap.tables.table import Figure, Table, cell_text
+
+VIEWS_OF_A_PROJECT: dict[str, Callable[[Project], Shown[Any]]] = {
+    "gap": lambda project: project.gap(),
+    "blame": lambda project: project.blame(),
+    "faults": lambda project: project.faults(),
+    "slices": lambda project: project.slices(),
+    "agree": lambda project: project.agree(),
+    "need": lambda project: project.need(),
+    "answers": lambda project: project.answers("topic"),
+    "groups": lambda project: project.groups(),
+    "runs": lambda project: project.runs(),
+    "oddities": lambda project: project.oddities(),
+    "swaps": lambda project: project.swaps(),
+    "compare": lambda project: project.compare("v1", "v2"),
+    "changed": lambda project: project.changed("v1", "v2"),
+    "compared_runs": lambda project: project.compared_runs(),
+    "ledger": lambda project: project.ledger(),
+    "expected": lambda project: project.expect("again", reply=1),
+    "reproduce": lambda project: project.reproduce("v1"),
+    "check": lambda project: project.check("v2", against="v1"),
+}
+ELSEWHERE = {"escalation", "overnight", "selfcheck"}
+"""Need another project, a matrix or planted faults: tests of their own draw them."""
+
+
+@pytest.fixture(scope="module", params=["two runs", "few records", "clusters"])
+def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """A run and a worse one; the same of twelve records, too few to read; the same with customers as clusters."""
+    folder = tmp_path_factory.mktemp("faces")
+    made = write_sixty(folder)
+    if request.param == "few records":
+        for file, lines in (("questions", 12), ("references", 24)):
+            records = (made / f"{file}.jsonl").read_text().splitlines(keepends=True)
+            (made / f"{file}.jsonl").write_text("".join(records[:lines]))
+    if request.param == "clusters":
+        cascade = (made / "cascade.yaml").read_text()
+        (made / "cascade.yaml").write_text(cascade.replace("id: id", "id: id, cluster: customer", 1))
+        rows = [json.loads(line) for line in (made / "questions.jsonl").read_text().splitlines()]
+        questions = [row | {"customer": f"c{number % 15}"} for number, row in enumerate(rows)]
+        (made / "questions.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in questions))
+    with stagegap.open(folder, cascade="first") as opened:
+        opened.run()
+        opened.expect("the fact goes", reply=-30, outcome=20)
+        spoil(made)
+        opened.run()
+        yield opened
+
+
+def screen_cells(table: Table) -> list[list[str]]:
+    return [list(table.texts(row)) for row in table.on_screen]
+
+
+def html_cells(html: str) -> list[list[str]]:
+    bodies = re.findall(r"<tr[^>]*>((?:<td>.*?</td>)+)</tr>", html, re.DOTALL)
+    return [[unescape(cell) for cell in re.findall(r"<td>(.*?)</td>", body, re.DOTALL)] for body in bodies]
+
+
+def figure_cells(table: Table) -> list[tuple[Estimate, Unit, str]]:
+    found = []
+    for row in table.rows:
+        for cell, column in zip(row, table.columns, strict=True):
+            estimate = cell.estimate if isinstance(cell, Figure) else cell
+            if column.key and isinstance(estimate, Estimate):
+                unit = (cell.unit if isinstance(cell, Figure) else None) or column.unit
+                found.append((estimate, unit, cell_text(estimate, unit)))
+    return found
+
+
+@pytest.mark.parametrize("name", list(VIEWS_OF_A_PROJECT))
+def test_all_faces_of_a_view_say_the_same_numbers(
+    project: Project, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "2000")
+    shown = VIEWS_OF_A_PROJECT[name](project)
+    sheet = shown.sheet
+    draw_sheet(sheet)
+    terminal = capsys.readouterr().out
+    markdown = sheet_markdown(sheet)
+    cells = [row for table in sheet.tables if table.is_visible for row in screen_cells(table)]
+    for row in cells:
+        assert f"| {' | '.join(map(literal, row))} |" in markdown
+        assert all(text in terminal for text in row)
+    short = [[text if len(text) <= 120 else f"{text[:119].rstrip()}…" for text in row] for row in cells]
+    assert html_cells(charts.sheet_html(sheet.tables)) == short
+    printed = [figure for table in sheet.tables for figure in figure_cells(table)]
+    lines = list(csv.DictReader(io.StringIO(report.rows_csv(shown.rows))))
+    frame = shown.to_frame()
+    if not printed:
+        assert len(lines) == len(frame) == len(shown.rows)
+        return
+    assert len(printed) == len(lines) == len(frame)
+    for (estimate, unit, text), line, (_, row) in zip(printed, lines, frame.iterrows(), strict=True):
+        assert line["unit"] == row["unit"] == unit.value
+        if not estimate.is_measured:
+            assert line["estimate"] == ""
+            assert line["method"] == estimate.method
+            continue
+        for place in (line, row):
+            again = Estimate(
+                value=float(place["estimate"]), low=float(place["low"]), high=float(place["high"]), n=int(place["n"]),
+                method=place["method"],
+            )  # fmt: skip
+            assert cell_text(again, unit) == text
+
+
+def test_every_registered_view_is_drawn_here_or_named() -> None:
+    assert {view.name for view in VIEWS} == set(VIEWS_OF_A_PROJECT) | ELSEWHERE
+
+
+def test_what_the_registry_names_is_there() -> None:
+    from stagegap.registry import _named
+
+    for view in VIEWS:
+        assert callable(_named(view.builder)), view.name
+        assert all(callable(_named(f"stagegap.charts:{name}")) for name in view.pictures), view.name
