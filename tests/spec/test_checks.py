@@ -229,7 +229,7 @@ def test_a_language_model_gets_its_settings(folder):
         "model": "m",
         "prompt": f"{folder.path}/prompt.md.j2",
         "base_url": "http://127.0.0.1:8000/v1",
-        "price": {"input": 1.0, "output": 2.5},
+        "price": {"input": 1.0, "output": 2.5, "cached": None},
     }
 
 

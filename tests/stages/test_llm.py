@@ -140,7 +140,7 @@ def test_the_time_out_names_what_was_tried(model: Model) -> None:
 def test_nobody_at_the_address_is_infrastructure(model: Model) -> None:
     [reply] = model.ask(model.stage(base_url="http://127.0.0.1:9/v1"), "a")
     assert reply.status is Status.INFRASTRUCTURE
-    assert reply.error.startswith("no connection: ")
+    assert "no connection: " in reply.error
 
 
 @pytest.mark.parametrize("fault", ["401", "400", "quota"])

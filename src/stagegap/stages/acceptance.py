@@ -125,7 +125,7 @@ def _unwrapped(value: object) -> object:
         return value
 
 
-def shown(value: object, *, most: int = 80) -> str:
+def as_written(value: object, *, most: int = 80) -> str:
     """A value as Python writes it, cut where it is long; what foreign code gives may not be writable."""
     try:
         text = repr(value)
@@ -149,8 +149,10 @@ def _label_check(values: tuple[str, ...]) -> Check:
 
     def check(value: object) -> Accepted | Rejected:
         if not isinstance(value, str):
-            return Rejected(f"A label is a text, found {shown(value)}.")
-        return accepted.get(value) or Rejected(f"{shown(value)} is none of the labels. {near_names(value, values)}")
+            return Rejected(f"A label is a text, found {as_written(value)}.")
+        return accepted.get(value) or Rejected(
+            f"{as_written(value)} is none of the labels. {near_names(value, values)}"
+        )
 
     return check
 
@@ -160,14 +162,14 @@ def _labels_check(values: tuple[str, ...]) -> Check:
 
     def check(value: object) -> Accepted | Rejected:
         if not isinstance(value, list | tuple | set | frozenset):
-            return Rejected(f"A list of labels was expected, found {shown(value)}.")
+            return Rejected(f"A list of labels was expected, found {as_written(value)}.")
         members = list(cast("Collection[object]", value))
         for label in members:
             if not isinstance(label, str) or label not in place:
-                return Rejected(f"{shown(label)} is none of the labels. {near_names(str(label), values)}")
+                return Rejected(f"{as_written(label)} is none of the labels. {near_names(str(label), values)}")
         labels = cast("list[str]", members)
         if len(set(labels)) < len(labels):
-            return Rejected(f"A label stands twice in {shown(labels)}.")
+            return Rejected(f"A label stands twice in {as_written(labels)}.")
         return Accepted(sorted(labels, key=place.__getitem__))
 
     return check
@@ -176,17 +178,17 @@ def _labels_check(values: tuple[str, ...]) -> Check:
 def _ranking_check(output: OutputType, known_ids: Collection[str], *, may_repeat: bool = False) -> Check:
     def check(value: object) -> Accepted | Rejected:
         if not isinstance(value, list | tuple):
-            return Rejected(f"A list of ids was expected, found {shown(value)}.")
+            return Rejected(f"A list of ids was expected, found {as_written(value)}.")
         ids = list(cast("Sequence[object]", value))
         if output.k is not None and len(ids) > output.k:
             return Rejected(f"A ranking holds at most {output.k} ids, found {len(ids)}.")
         for name in ids:
             if not isinstance(name, str):
-                return Rejected(f"An id is a text, found {shown(name)}.")
+                return Rejected(f"An id is a text, found {as_written(name)}.")
             if name not in known_ids:
-                return Rejected(f"The corpus {output.of!r} has no document {shown(name)}.")
+                return Rejected(f"The corpus {output.of!r} has no document {as_written(name)}.")
         if not may_repeat and len(set(ids)) < len(ids):
-            return Rejected(f"An id stands twice in {shown(ids)}.")
+            return Rejected(f"An id stands twice in {as_written(ids)}.")
         return Accepted([str(name) for name in ids])
 
     return check
@@ -194,7 +196,7 @@ def _ranking_check(output: OutputType, known_ids: Collection[str], *, may_repeat
 
 def _check_text(value: object) -> Accepted | Rejected:
     if not isinstance(value, str):
-        return Rejected(f"A text was expected, found {shown(value)}.")
+        return Rejected(f"A text was expected, found {as_written(value)}.")
     try:
         return _accepted(value=_text(value))
     except ValueError as error:
@@ -205,7 +207,7 @@ def _number_check(output: OutputType) -> Check:
     def check(value: object) -> Accepted | Rejected:
         number = _unwrapped(value)
         if isinstance(number, bool) or not isinstance(number, int | float):
-            return Rejected(f"A number was expected, found {shown(value)}.")
+            return Rejected(f"A number was expected, found {as_written(value)}.")
         if problem := number_problem(number):
             return Rejected(f"A finite number was expected, found {problem if isinstance(number, int) else number}.")
         if output.low is not None and number < output.low:
@@ -220,7 +222,7 @@ def _number_check(output: OutputType) -> Check:
 def _check_boolean(value: object) -> Accepted | Rejected:
     unwrapped = _unwrapped(value)
     if not isinstance(unwrapped, bool):
-        return Rejected(f"True or false was expected, found {shown(value)}.")
+        return Rejected(f"True or false was expected, found {as_written(value)}.")
     return Accepted(unwrapped)
 
 
@@ -230,7 +232,7 @@ def _object_check(schema: str | None) -> Check:
 
     def check(value: object) -> Accepted | Rejected:
         if not isinstance(value, Mapping):
-            return Rejected(f"An object was expected, found {shown(value)}.")
+            return Rejected(f"An object was expected, found {as_written(value)}.")
         try:
             content = plain(cast("object", value))
         except ValueError as error:

@@ -22,7 +22,7 @@ from stagegap.model.answer import Status
 from stagegap.model.cascade import Stage
 from stagegap.model.frozen import maker
 from stagegap.model.record import Json
-from stagegap.stages.acceptance import Accepted, Check, Rejected, check_for, output_identity, plain, shown
+from stagegap.stages.acceptance import Accepted, Check, Rejected, as_written, check_for, output_identity, plain
 from stagegap.stages.answered import Answered, is_batch
 from stagegap.stages.caller import Caller, TimeIsUp
 from stagegap.stages.canonical import digest
@@ -182,7 +182,9 @@ class _Readying:
                 try:
                     call()
                 except BaseException as error:  # a foreign function may raise anything
-                    raise ConfigurationError(f"{self._start} could not get the stage ready: {said(error)}.") from error
+                    raise ConfigurationError(
+                        f"{self._start} could not get the stage ready: {error_text(error)}."
+                    ) from error
 
 
 def _attempt(ready: _Readying) -> ConfigurationError | None:
@@ -214,12 +216,12 @@ class _Function:
     def answer_lists(self, inputs: Sequence[Inputs]) -> Sequence[Reply] | Reply:
         """Call the function once for several records; whatever it raises is one reply."""
         try:
-            lists = {name: [one[name] for one in inputs] for name in inputs[0]}
+            lists = {name: [entry[name] for entry in inputs] for name in inputs[0]}
             found = self.call(**lists)
             is_list = isinstance(found, Sequence) and not isinstance(found, str)
             if not is_list or len(cast("Sequence[object]", found)) != len(inputs):
                 raise TypeError(f"a batch function gives a list with one entry a record, {len(inputs)} here")
-            return [self.reply(one) for one in cast("Sequence[object]", found)]
+            return [self.reply(entry) for entry in cast("Sequence[object]", found)]
         except TimeIsUp:
             raise
         except BaseException as error:  # noqa: BLE001  # a foreign function may raise anything; it is data here
@@ -265,7 +267,7 @@ class _Function:
         """The reply for an exception: its type, its message and the line of the user's file it came through."""
         frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(self._path)]
         place = f" ({self._path.name}:{frames[-1].lineno})" if frames else ""
-        message = f"{self.name} raised {said(error)[:MAX_ERROR]}{place}"
+        message = f"{self.name} raised {error_text(error)[:MAX_ERROR]}{place}"
         return Reply(status=Status.ERROR, error=message, is_reusable=False)
 
 
@@ -283,7 +285,7 @@ def with_knowledge(value: Json, answered: Answered) -> Reply:
     return Reply(value=value, confidence=confidence, scores=scores, alternatives=alternatives)
 
 
-def said(error: BaseException) -> str:
+def error_text(error: BaseException) -> str:
     """Type and text of an exception on one line; an exception of foreign code may have no text that can be had."""
     try:
         text = " ".join(str(error).split())
@@ -293,7 +295,7 @@ def said(error: BaseException) -> str:
 
 
 def _raw(value: object) -> str:
-    return shown(value, most=2_000)
+    return as_written(value, most=2_000)
 
 
 def _loaded(stage: Stage, folder: Path) -> UserFunction:
@@ -366,7 +368,7 @@ def _module(path: Path, code: Code, start: str) -> ModuleType:
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
         line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
         place = f"{path}:{line}" if line else str(path)
-        raise ConfigurationError(f"{start} can't be loaded: {place} raised {said(error)}.") from error
+        raise ConfigurationError(f"{start} can't be loaded: {place} raised {error_text(error)}.") from error
     mark_loaded(code)
     return module
 

@@ -23,7 +23,7 @@ _WIDTH = re.compile(r"\d{6,}|\*")
 """What asks for a width in a format that no text needs."""
 _PADS = frozenset({"ljust", "rjust", "center", "zfill", "expandtabs", "indent"})
 _steps: ContextVar[list[int]] = ContextVar("_steps")
-"""How many steps the template that is being filled has made."""
+"""How many steps the template that is being filled has formatter."""
 
 # Any: values of a template are of any type, as jinja2 itself says.
 Value = Any
@@ -53,13 +53,13 @@ class Sandbox(SandboxedEnvironment):
             _steps.reset(mark)
 
     def wrap_str_format(self, value: Value) -> Callable[..., str] | None:
-        made = super().wrap_str_format(value)
-        if made is None:
+        formatter = super().wrap_str_format(value)
+        if formatter is None:
             return None
 
         def formatted(*given: Value, **named: Value) -> str:
             _refuse("format", value.__self__, given, named)
-            return made(*given, **named)
+            return formatter(*given, **named)
 
         return formatted
 
@@ -128,13 +128,13 @@ def _each(values: Iterable[object]) -> Iterable[object]:
 
 
 def _joined(parts: Iterable[str]) -> str:
-    found: list[str] = []
+    pieces: list[str] = []
     size = 0
     for part in parts:
         size += len(part)
         _fits(size)
-        found.append(part)
-    return "".join(found)
+        pieces.append(part)
+    return "".join(pieces)
 
 
 def _fits(size: int) -> None:

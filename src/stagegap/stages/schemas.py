@@ -98,10 +98,10 @@ def _bounded(schema: object) -> Any:
 
     def pattern_properties(validator: Any, wanted: Mapping[str, Any], value: Any, _: Any) -> Iterator[Any]:
         if validator.is_type(value, "object"):
-            for one, inner in wanted.items():
+            for expression, inner in wanted.items():
                 for key, entry in value.items():
-                    if _matches(one, key):
-                        yield from validator.descend(entry, inner, path=key, schema_path=one)
+                    if _matches(expression, key):
+                        yield from validator.descend(entry, inner, path=key, schema_path=expression)
 
     def additional(validator: Any, allowed: Any, value: Any, within: Mapping[str, Any]) -> Iterator[Any]:
         patterns = list(within.get("patternProperties", ()))
@@ -110,7 +110,7 @@ def _bounded(schema: object) -> Any:
             return
         known = within.get("properties", ())
         for key in value:
-            if key not in known and not any(_matches(one, key) for one in patterns):
+            if key not in known and not any(_matches(expression, key) for expression in patterns):
                 if validator.is_type(allowed, "object"):
                     yield from validator.descend(value[key], allowed, path=key)
                 elif not allowed:
