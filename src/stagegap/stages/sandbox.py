@@ -23,7 +23,7 @@ _WIDTH = re.compile(r"\d{6,}|\*")
 """What asks for a width in a format that no text needs."""
 _PADS = frozenset({"ljust", "rjust", "center", "zfill", "expandtabs", "indent"})
 _steps: ContextVar[list[int]] = ContextVar("_steps")
-"""How many steps the template that is being filled has formatter."""
+"""How many steps the template that is being filled has made so far."""
 
 # Any: values of a template are of any type, as jinja2 itself says.
 Value = Any
