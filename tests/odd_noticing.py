@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 
@@ -32,7 +33,7 @@ def planted_screen(*, run: str = "v14") -> Screen:
     return replace(screen, cascade="support_email", runs=(run,), cards=tuple(cards))
 
 
-def noticing(screen: Screen, *said: tuple[str, str, str]) -> Noticing:
+def noticing(screen: Screen, *said: tuple[str, Literal["dismiss", "show", "flag", "unflag"], str]) -> Noticing:
     """The screen after a person has said things of cards: each a card, an action and a reason, by `ab`."""
     events = [
         OddityEvent(id=f"o{i}", card=card, annotator="ab", action=action, reason=reason, at=1.7e9)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,8 +11,7 @@ from stagegap.attribution.games import Gate, power_of_gates, power_of_votes, val
 from stagegap.attribution.shapley import banzhaf_matrix, shapley_matrix
 
 
-def by_all_sets(k: int, value: object) -> tuple[np.ndarray, np.ndarray]:
-    assert callable(value)
+def by_all_sets(k: int, value: Callable[[list[int]], float]) -> tuple[np.ndarray, np.ndarray]:
     worth = np.array([float(value([mask >> i & 1 for i in range(k)])) for mask in range(1 << k)])
     return shapley_matrix(k) @ worth, banzhaf_matrix(k) @ worth
 

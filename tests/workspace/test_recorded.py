@@ -207,8 +207,8 @@ outcome: {{score: only.{metric}}}
         writer.writerow(["record", "value"])
         writer.writerows([[record, cell] for record in RECORDS])
     if ending == "parquet":
-        duckdb.sql(f"select * from read_csv('{tmp_path}/outputs.csv', all_varchar=true)").write_parquet(
-            str(tmp_path / "outputs.parquet")
+        duckdb.execute(
+            f"copy (from read_csv('{tmp_path}/outputs.csv', all_varchar=true)) to '{tmp_path}/outputs.parquet'"
         )
     card, outputs = ran(tmp_path, path)
     assert {output.status.value for output in outputs["only"].values()} == {"ok"}

@@ -10,7 +10,7 @@ import pytest
 
 import llm_server
 from sixty import replace_in, write_sixty
-from stagegap.analysis.answers import OUTCOME
+from stagegap.analysis.answers import OUTCOME, ScoredAnswer
 from stagegap.errors import ConfigurationError, NotFound, RunStopped
 from stagegap.workspace import Workspace
 from stagegap.workspace.suite import case_names, cases, one_run, wanted
@@ -40,7 +40,7 @@ def test_outcome_is_right_or_wrong_and_a_stage_has_its_score(workspace: Workspac
     asked = wanted("first", filter="record.id in ['q00', 'q01']")
     assert asked.stage == OUTCOME
     found = cases(workspace, asked, one_run(workspace, asked, shared=tmp_path, offline=False))
-    assert {name: (case.score, case.is_good) for name, case in found.items()} == {
+    assert {name: (case.score, case.is_good) for name, case in found.items() if isinstance(case, ScoredAnswer)} == {
         "q00": (0.0, False),
         "q01": (1.0, True),
     }

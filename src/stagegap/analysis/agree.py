@@ -322,13 +322,13 @@ def agree_sheet(view: AgreeView) -> Sheet:
             Table(
                 columns=_JUDGED,
                 rows=tuple(
-                    (one.stage, one.criterion, one.people, one.helped, one.corrected, one.passed) for one in view.judged
+                    (row.stage, row.criterion, row.people, row.helped, row.corrected, row.passed) for row in view.judged
                 ),
             ),
             *why_missing(
-                (f"{one.stage}, {name}", estimate)
-                for one in view.judged
-                for name, estimate in (("PPI++", one.helped), ("Rogan-Gladen", one.corrected))
+                (f"{row.stage}, {name}", estimate)
+                for row in view.judged
+                for name, estimate in (("PPI++", row.helped), ("Rogan-Gladen", row.corrected))
             ),
             Table(columns=_WHOLE, rows=((whole.end_to_end, whole.stage_by_stage, whole.loss, whole.staged_gap),)),
             *why_missing([("Architecture loss", whole.loss)]),

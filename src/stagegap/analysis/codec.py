@@ -47,13 +47,13 @@ def shape(kind: type) -> str:
     waiting: list[Any] = [kind]  # Any: type expressions have no common type
     seen: dict[str, None] = {}
     while waiting:
-        one = waiting.pop()
-        waiting += get_args(one)
-        if is_dataclass(one) and str(one) not in seen:
-            hints = get_type_hints(one)
-            seen[str(one)] = None
-            seen |= dict.fromkeys(f"{one} {field.name} {hints[field.name]}" for field in fields(one))
-            waiting += [hints[field.name] for field in fields(one)]
+        form = waiting.pop()
+        waiting += get_args(form)
+        if is_dataclass(form) and str(form) not in seen:
+            hints = get_type_hints(form)
+            seen[str(form)] = None
+            seen |= dict.fromkeys(f"{form} {field.name} {hints[field.name]}" for field in fields(form))
+            waiting += [hints[field.name] for field in fields(form)]
     return sha256("\n".join(seen).encode()).hexdigest()[:16]
 
 

@@ -50,7 +50,9 @@ def troubles(
             noun=cascade.noun,
         )
     ]
-    return tuple(sorted(found, key=lambda one: (not one.forbids_verdict, -one.count, one.stage, one.kind)))
+    return tuple(
+        sorted(found, key=lambda trouble: (not trouble.forbids_verdict, -trouble.count, trouble.stage, trouble.kind))
+    )
 
 
 def own_facts(stage: str, failing: Sequence[str], n: int) -> Trouble | None:
@@ -70,16 +72,16 @@ def own_facts(stage: str, failing: Sequence[str], n: int) -> Trouble | None:
 
 
 def _of_stage(stage: Stage, outputs: Sequence[Output], *, noun: str) -> Iterator[Trouble]:
-    n = sum(one.status not in _UNCALLED for one in outputs)
+    n = sum(output.status not in _UNCALLED for output in outputs)
     # Nearly all are fine: only the others are put in order, by id, so that the example is always the same.
-    odd = sorted((one for one in outputs if not one.status.has_value), key=lambda one: one.record)
-    errors = [one for one in odd if one.status is Status.ERROR]
-    unfit = [one for one in odd if one.status is Status.UNPARSABLE]
-    absent = [one for one in odd if one.status is Status.INFRASTRUCTURE and one.error == NO_ROW]
+    odd = sorted((output for output in outputs if not output.status.has_value), key=lambda output: output.record)
+    errors = [output for output in odd if output.status is Status.ERROR]
+    unfit = [output for output in odd if output.status is Status.UNPARSABLE]
+    absent = [output for output in odd if output.status is Status.INFRASTRUCTURE and output.error == NO_ROW]
     is_recorded = stage.uses == "recorded"
     if errors:
         yield _errors(stage.name, errors, n, is_recorded=is_recorded)
-    alone = [one for one in odd if one.status is Status.INFRASTRUCTURE and one.error.startswith(NOBODY)]
+    alone = [output for output in odd if output.status is Status.INFRASTRUCTURE and output.error.startswith(NOBODY)]
     if alone:
         address = alone[0].error.removeprefix(NOBODY).partition(": ")[0]
         yield _trouble(
@@ -100,14 +102,14 @@ def _of_stage(stage: Stage, outputs: Sequence[Output], *, noun: str) -> Iterator
             n,
             f"{what} do not fit their type, for example {unfit[0].record}: {_ended(reason)}",
         )
-    repeats = [(one, twice) for one in outputs if (twice := _twice(stage, one))] if is_recorded else []
+    repeats = [(output, twice) for output in outputs if (twice := _twice(stage, output))] if is_recorded else []
     doubled = sorted(repeats, key=lambda pair: pair[0].record)
     if doubled:
         first, twice = doubled[0]
         yield _trouble(
             stage.name,
             "name twice",
-            [one for one, _ in doubled],
+            [output for output, _ in doubled],
             n,
             f"recorded outputs name an id twice, for example {first.record}: {twice}.",
         )

@@ -64,7 +64,7 @@ def verdict(facts: Facts) -> Verdict:
 def _chosen(facts: Facts) -> Verdict:
     basis = _basis(facts)
     ceiling = facts.ceiling
-    broken = next((one for one in facts.troubles if one.forbids_verdict), None)
+    broken = next((trouble for trouble in facts.troubles if trouble.forbids_verdict), None)
     if broken is not None:
         return _broken(broken, basis)
     if ceiling is None or facts.contest is None or not ceiling.headroom.is_measured:
@@ -146,7 +146,7 @@ def _summary(facts: Facts, ceiling: Ceiling) -> str:
     parts = [f"{points[order[0]]} {comes} from {lead.stage} ({figures.interval(lead.gain)})"]
     parts += [f"{points[i]} from {ceiling.steps[i].stage}" for i in order[1:]]
     if top <= today:
-        lacking = [one.sentence for one in facts.troubles if one.kind == "own facts"]
+        lacking = [trouble.sentence for trouble in facts.troubles if trouble.kind == "own facts"]
         return f"{start} {' '.join(lacking) or 'There is nothing to win that shows in whole points.'}"
     these = "this" if top - today == 1 else "these"
     return f"{start} Of {these} {counted(top - today, 'point')}, {', '.join(parts)}."

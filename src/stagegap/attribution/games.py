@@ -107,7 +107,7 @@ def _sides(part: Gate | int) -> tuple[Polynomial, Polynomial]:
     """Sets of the players below a part that leave it false, and that make it true, by size."""
     if isinstance(part, int):
         return [1], [0, 1]
-    by_true = _by_true([_sides(one) for one in part.parts])
+    by_true = _by_true([_sides(below) for below in part.parts])
     return _sum(by_true[: part.needs]), _sum(by_true[part.needs :])
 
 
@@ -115,9 +115,9 @@ def _by_true(sides: Sequence[tuple[Polynomial, Polynomial]]) -> list[Polynomial]
     """Sets by size, apart by how many of the parts they make true."""
     apart: list[Polynomial] = [[1]]
     for no, yes in sides:
-        longer = [_times(one, no) for one in apart] + [[0]]
-        for count, one in enumerate(apart):
-            longer[count + 1] = _sum([longer[count + 1], _times(one, yes)])
+        longer = [_times(counts, no) for counts in apart] + [[0]]
+        for count, counts in enumerate(apart):
+            longer[count + 1] = _sum([longer[count + 1], _times(counts, yes)])
         apart = longer
     return apart
 
@@ -132,9 +132,9 @@ def _times(a: Polynomial, b: Polynomial) -> Polynomial:
 
 
 def _sum(polynomials: Sequence[Polynomial]) -> Polynomial:
-    total = [0] * max((len(one) for one in polynomials), default=1)
-    for one in polynomials:
-        for size, count in enumerate(one):
+    total = [0] * max((len(polynomial) for polynomial in polynomials), default=1)
+    for polynomial in polynomials:
+        for size, count in enumerate(polynomial):
             total[size] += count
     return total
 
@@ -143,8 +143,10 @@ def _power(swings: Sequence[Polynomial]) -> Power:
     k = len(swings)
     weights = [Fraction(factorial(size) * factorial(k - size - 1), factorial(k)) for size in range(k)]
     return Power(
-        shapley=tuple(float(sum((w * n for w, n in zip(weights, one, strict=False)), Fraction())) for one in swings),
-        banzhaf=tuple(float(Fraction(sum(one), 2 ** (k - 1))) for one in swings),
+        shapley=tuple(
+            float(sum((w * n for w, n in zip(weights, counts, strict=False)), Fraction())) for counts in swings
+        ),
+        banzhaf=tuple(float(Fraction(sum(counts), 2 ** (k - 1))) for counts in swings),
     )
 
 
@@ -154,25 +156,25 @@ def values_of_kinds(sizes: Sequence[int], value: Callable[[tuple[int, ...]], flo
     `sizes` are the players of each kind, `value` the worth of a set with so many of each. It is asked for every
     combination of counts: product of (size + 1), instead of 2^players. Raises: ValueError for a kind without players.
 
-    >>> council = values_of_kinds([5, 10], lambda held: float(held[0] == 5 and held[1] >= 4))
+    >>> council = values_of_kinds([5, 10], lambda counts: float(counts[0] == 5 and counts[1] >= 4))
     >>> [round(share, 7) for share in council.shapley]
     [0.1962704, 0.0018648]
     """
     if not sizes or any(size < 1 for size in sizes):
         raise ValueError(f"every kind has a player, got {list(sizes)}")
     k = sum(sizes)
-    worth = {held: value(held) for held in product(*(range(size + 1) for size in sizes))}
+    worth = {counts: value(counts) for counts in product(*(range(size + 1) for size in sizes))}
     shapley: list[float] = []
     banzhaf: list[float] = []
     for kind in range(len(sizes)):
         others = [size - (place == kind) for place, size in enumerate(sizes)]
         terms: list[tuple[int, int, float]] = []
-        for held in product(*(range(size + 1) for size in others)):
+        for counts in product(*(range(size + 1) for size in others)):
             ways = 1
-            for size, count in zip(others, held, strict=True):
+            for size, count in zip(others, counts, strict=True):
                 ways *= comb(size, count)
-            more = tuple(count + (place == kind) for place, count in enumerate(held))
-            terms.append((sum(held), ways, worth[more] - worth[held]))
+            more = tuple(count + (place == kind) for place, count in enumerate(counts))
+            terms.append((sum(counts), ways, worth[more] - worth[counts]))
         scale = {s: Fraction(factorial(s) * factorial(k - s - 1), factorial(k)) for s in range(k)}
         shapley.append(sum(gain * float(ways * scale[s]) for s, ways, gain in terms))
         banzhaf.append(sum(gain * float(Fraction(ways, 2 ** (k - 1))) for _, ways, gain in terms))

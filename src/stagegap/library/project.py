@@ -13,7 +13,7 @@ from stagegap.analysis.person_swaps import PersonSwaps
 from stagegap.analysis.reproduced import Reproduction
 from stagegap.analysis.variants import VariantsView
 from stagegap.errors import NotFound, RunStopped
-from stagegap.library.views import Shown, shown
+from stagegap.library.views import Shown, shown_as
 from stagegap.model.run import RunStatus
 from stagegap.runner import Budget, RunOptions, Silent
 from stagegap.workspace import Past, Workspace
@@ -166,11 +166,11 @@ class Project:
     def overnight(self, file: str | Path) -> Shown[VariantsView]:
         """Run every variant of a matrix file, and rank them. Raises: SpecError, ConfigurationError."""
 
-        return shown("overnight", night_now(self.workspace, Path(file)))
+        return shown_as("overnight", night_now(self.workspace, Path(file)))
 
     def runs(self) -> Shown[History]:
         """The runs, newest first."""
-        return shown("runs", self._gate.history())
+        return shown_as("runs", self._gate.history())
 
     def gap(self, run: str | None = None) -> Shown[Scorecard]:
         """The verdict of a run: how far each stage is from a person, and what correcting it would buy."""
@@ -178,11 +178,11 @@ class Project:
         if card is None:
             which = f"no run {run!r} that is done" if run else "no run that is done"
             raise NotFound(f"Cascade {self.cascade!r} has {which}. `project.run()` makes one.")
-        return shown("gap", card)
+        return shown_as("gap", card)
 
     def blame(self, run: str | None = None) -> Shown[Blame]:
         """Put the methods of attribution side by side."""
-        return shown("blame", self._look(run).blame())
+        return shown_as("blame", self._look(run).blame())
 
     def swaps(self, run: str | None = None, *, paid: bool = False) -> Shown[PersonSwaps]:
         """Put people's answers in place of a stage's and say what changes at the end; `paid` allows paid calls.
@@ -190,23 +190,23 @@ class Project:
         Raises: ConfigurationError where paid calls are needed and not allowed, RunStopped.
         """
 
-        return shown("swaps", swapped_now(self.workspace, self.cascade, run, may_pay=paid))
+        return shown_as("swaps", swapped_now(self.workspace, self.cascade, run, may_pay=paid))
 
     def faults(self, run: str | None = None) -> Shown[FaultsView]:
         """Say where records first go wrong."""
-        return shown("faults", self._look(run).faults())
+        return shown_as("faults", self._look(run).faults())
 
     def slices(self, run: str | None = None) -> Shown[SlicesView]:
         """The groups that fail more than the others, and the bottleneck of each."""
-        return shown("slices", self._look(run).slices())
+        return shown_as("slices", self._look(run).slices())
 
     def agree(self, run: str | None = None) -> Shown[AgreeView]:
         """Say how far people agree, and how good they are against each other."""
-        return shown("agree", self._look(run).agree())
+        return shown_as("agree", self._look(run).agree())
 
     def need(self, run: str | None = None) -> Shown[NeedView]:
         """Say how many more labels name the worst stage."""
-        return shown("need", self._look(run).need())
+        return shown_as("need", self._look(run).need())
 
     def answers(self, stage: str = "outcome", run: str | None = None) -> Shown[tuple[ScoredAnswer, ...]]:
         """What the system answered at a stage, record by record, beside what is right.
@@ -215,20 +215,20 @@ class Project:
         """
         from stagegap.analysis.answers import answers
 
-        return shown("answers", answers(self._look(run).evidence, stage), stage=stage)
+        return shown_as("answers", answers(self._look(run).evidence, stage), stage=stage)
 
     def groups(self, stage: str = "outcome", run: str | None = None) -> Shown[tuple[GroupScore, ...]]:
         """The score at a stage on all records, then on each slice."""
         from stagegap.analysis.answers import group_scores
 
-        return shown("groups", group_scores(self._look(run).evidence, stage), stage=stage)
+        return shown_as("groups", group_scores(self._look(run).evidence, stage), stage=stage)
 
     def compare(self, before: str, after: str, *, shared: bool = False) -> Shown[Comparison]:
         """Compare two runs; `shared` takes the records that are the same in both where the runs differ."""
         from stagegap.workspace import on_shared_records
 
         view = self.workspace.runs.compare(self.cascade, before, after)
-        return shown("compare", on_shared_records(view) if shared else view)
+        return shown_as("compare", on_shared_records(view) if shared else view)
 
     def changed(self, before: str, after: str, *, shared: bool = False, paid: bool = False) -> Shown[WhatChanged]:
         """Say which stages the difference between two runs comes from, by mixing their versions stage by stage.
@@ -236,11 +236,11 @@ class Project:
         Raises: ConfigurationError where a paid service would be asked and `paid` is not set.
         """
 
-        return shown("changed", apart(self._past, before, after, use_shared=shared, may_pay=paid))
+        return shown_as("changed", apart(self._past, before, after, use_shared=shared, may_pay=paid))
 
     def compared_runs(self) -> Shown[RunsView]:
         """Lay all runs that are done beside each other, by knobs and figures."""
-        return shown("compared_runs", self._past.compared_runs())
+        return shown_as("compared_runs", self._past.compared_runs())
 
     def expect(
         self, because: str = "", *, baseline: str | None = None, **points: float
@@ -252,11 +252,11 @@ class Project:
         from stagegap.workspace import Hope
 
         hopes = {place: Hope(value=value / 100) for place, value in points.items()}
-        return shown("expected", tuple(self._past.expect(hopes, reason=because, baseline=baseline)))
+        return shown_as("expected", tuple(self._past.expect(hopes, reason=because, baseline=baseline)))
 
     def ledger(self) -> Shown[Ledger]:
         """Put what was expected of each change beside what came of it."""
-        return shown("ledger", self._past.ledger())
+        return shown_as("ledger", self._past.ledger())
 
     def reproduce(self, run: str, *, kept_in: str | Path | None = None, paid: bool = False) -> Shown[Reproduction]:
         """Make a run again and say to the byte what differs; `kept_in` is the folder of whoever made it.
@@ -264,18 +264,18 @@ class Project:
         Raises: NotFound, ConfigurationError for a run that kept too little.
         """
 
-        return shown(
+        return shown_as(
             "reproduce", again(self._past, run, kept_in=None if kept_in is None else Path(kept_in), may_pay=paid)
         )
 
     def oddities(self, run: str | None = None) -> Shown[Noticing]:
         """Say what looks strange in a run; a screen, never a verdict."""
         card = self.gap(run).view
-        return shown("oddities", self.workspace.oddities.current(self.cascade, card.run))
+        return shown_as("oddities", self.workspace.oddities.current(self.cascade, card.run))
 
     def escalation(self, cheap: str = "", strong: str = "", *, run: str | None = None) -> Shown[EscalationView]:
         """Say what asking a stronger stage about more records buys and costs. Raises: ConfigurationError."""
-        return shown("escalation", self._look(run).escalation(cheap, strong))
+        return shown_as("escalation", self._look(run).escalation(cheap, strong))
 
     def bless(self, run: str) -> Blessed:
         """Hold later runs against this one. Raises: NotFound, ConfigurationError."""
@@ -283,7 +283,7 @@ class Project:
 
     def check(self, run: str | None = None, *, against: str | None = None) -> Shown[Checked]:
         """Check a run against its targets and the blessed run. Raises: NotFound, ConfigurationError."""
-        return shown("check", self._gate.check(run, against=against))
+        return shown_as("check", self._gate.check(run, against=against))
 
     def labels(self) -> Frame:
         """All labels as a pandas frame. Raises: ConfigurationError without pandas."""

@@ -63,7 +63,7 @@ class Shown(Generic[View]):
         return charts.notebook_card(self.sheet, picture=self.picture)
 
 
-def shown(name: str, view: View, **context: str) -> Shown[View]:
+def shown_as(name: str, view: View, **context: str) -> Shown[View]:
     """A view of the registry, ready to show itself."""
     entry = registry.view(name)
     sheet = entry.sheet(view, **context)

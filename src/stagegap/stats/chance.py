@@ -158,18 +158,18 @@ def _pooled(shares: Floats, closely: Floats, chance: Chance) -> tuple[float, Flo
 
 def _conger(given: Floats, answers: Floats, closely: Floats) -> tuple[float, Floats]:
     """Chance agreement of two raters with habits of their own, averaged over all pairs; what each item says of it."""
-    told = np.stack([given == answer for answer in answers], axis=2).astype(np.float64)
-    rated = told.sum(axis=2)
+    chosen = np.stack([given == answer for answer in answers], axis=2).astype(np.float64)
+    rated = chosen.sum(axis=2)
     used = rated.sum(axis=1) > 0
-    told, rated = told[used], rated[used]
-    g, n = len(told), int(told.shape[1])
+    chosen, rated = chosen[used], rated[used]
+    g, n = len(chosen), int(chosen.shape[1])
     if g < 2:
         return math.inf, np.zeros(n)
     per_rater = rated.sum(axis=1)
-    habits = told.sum(axis=1) / per_rater[:, None]
+    habits = chosen.sum(axis=1) / per_rater[:, None]
     total = habits.sum(axis=0)
     own = np.einsum("gk,kl,gl->", habits, closely, habits)
     expected = (float(total @ closely @ total) - float(own)) / (g * (g - 1))
     slope = (total[None, :] - habits) @ (closely + closely.T) / (g * (g - 1))
-    away = (told - rated[:, :, None] * habits[:, None, :]) * (n / per_rater)[:, None, None]
+    away = (chosen - rated[:, :, None] * habits[:, None, :]) * (n / per_rater)[:, None, None]
     return expected, np.einsum("gnk,gk->n", away, slope) + expected

@@ -113,7 +113,7 @@ class KeptViews:
         """The views of one name of many runs, by id of the run; none of them rests on further runs."""
         stored, marks = self._store.views.of_runs(cascade, name), self._store.views.marks(cascade)
         codes: dict[object, str] = {}
-        found: dict[str, Kept[View]] = {}
+        views: dict[str, Kept[View]] = {}
         for run in runs:
             if run.id in stored:
                 own = own_metrics(run)
@@ -122,8 +122,8 @@ class KeptViews:
                 question = Question(kind=kind, name=name, cascade=cascade, run=run)
                 view = self._read(question, stored[run.id], Now(marks, codes[own]))
                 if view is not None:
-                    found[run.id] = view
-        return found
+                    views[run.id] = view
+        return views
 
     def keep(self, question: Question[View], view: View, *, now: Now) -> None:
         """Keep a view that was made from what there was at `now`. Raises: StoreError."""
@@ -136,9 +136,9 @@ class KeptViews:
         One that can't be kept, because the file is busy or full, is given all the same.
         """
         now = now or self._now(question)
-        found = self.kept(question, now=now)
-        if found is not None and not found.is_old:
-            return found.view
+        known = self.kept(question, now=now)
+        if known is not None and not known.is_old:
+            return known.view
         view = make()
         with suppress(StoreError):
             self.keep(question, view, now=now)
@@ -181,12 +181,12 @@ def _code_of(path: Path) -> str:
 def own_metrics(run: Run) -> tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]:
     """What the scores of each stage rest on besides the program: files of functions, and what the file names."""
     stages = cast("dict[str, dict[str, Any]]", json.loads(run.resolved).get("stages") or {})  # Any: JSON of any shape
-    found: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
+    rests: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
     for stage in stages.values():
         files = {name.removeprefix(CUSTOM).rpartition(":")[0] for name in _texts(stage, "score") if CUSTOM in name}
         if files or stage.get("score_rests_on"):
-            found.append((tuple(sorted(files)), _texts(stage, "score_rests_on")))
-    return tuple(found)
+            rests.append((tuple(sorted(files)), _texts(stage, "score_rests_on")))
+    return tuple(rests)
 
 
 def _texts(stage: Mapping[str, Any], key: str) -> tuple[str, ...]:  # Any: JSON of any shape

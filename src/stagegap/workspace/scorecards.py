@@ -32,10 +32,10 @@ class Scorecards:
 
     def current(self, run: Run) -> Scorecard | None:
         """The scorecard of what there is by now; None for a run that is not done and has none."""
-        kept = self.kept(run)
-        if kept is None and run.status is not RunStatus.DONE:
+        known = self.kept(run)
+        if known is None and run.status is not RunStatus.DONE:
             return None
-        return kept.view if kept is not None and not kept.is_old else self.refresh(run)
+        return known.view if known is not None and not known.is_old else self.refresh(run)
 
     def outcomes(self, cascade: str, runs: Sequence[Run]) -> dict[str, Kept[Estimate]]:
         """The outcomes of scorecards as they were made last, by id of the run."""
@@ -72,14 +72,14 @@ def score(store: Store, run: Run, file: CascadeFile, records: Sequence[Record], 
         run=run.name,
         seed=run.seed,
     )
-    found = measured(evidence, run, labels_seq=len(labels))
+    measures = measured(evidence, run, labels_seq=len(labels))
     need = need_view(evidence)
     several = [name for name, count in repeats_of(cascade).items() if count > 1]
     noise = [repeat_noise(evidence, name, store.outputs(run.id, SYSTEM, name)) for name in several]
-    card = replace(found.scorecard, repeats=tuple(one for one in noise if one is not None))
+    card = replace(measures.scorecard, repeats=tuple(noisy for noisy in noise if noisy is not None))
     for stage in cascade.stages:
-        store.put_scores(run.id, SYSTEM, stage.name, stage.metrics[0], found.scores[stage.name])
-    store.failing.put(run.id, found.failures)
+        store.put_scores(run.id, SYSTEM, stage.name, stage.metrics[0], measures.scores[stage.name])
+    store.failing.put(run.id, measures.failures)
     views.keep(need_of(run), need, now=now)
     views.keep(outcome_of(run), card.system, now=now)
     views.keep(scorecard_of(run), card, now=now)
