@@ -58,7 +58,7 @@ def test_views_draw_themselves_without_scripts(told: list[Any]) -> None:
     for text in drawn.values():
         assert not re.search(r"<script|javascript:|\son\w+=|https?://", text)
     assert "holds this system back" in drawn["project.run()"]
-    assert re.search(r"\(\d+% to \d+%\), n \d+", drawn['project.groups("route")'])
+    assert re.search(r"\d+% \(\d+ to \d+\)</td>", drawn['project.groups("route")'])
     assert "v1 comes out the same to the byte" in drawn['project.reproduce("v1")']
     assert "Failed: 1 of" in drawn["project.check()"], "the demo does not reach its target"
 

@@ -15,7 +15,7 @@ from stagegap.metrics import score
 from stagegap.model.answer import Output, Status
 from stagegap.model.cascade import Cascade
 from stagegap.model.estimate import Estimate, unmeasured
-from stagegap.model.wording import counted, sentence
+from stagegap.model.wording import counted
 from stagegap.stats.clusters import Clusters, clusters
 from stagegap.stats.intervals import mean_t, one_cluster
 from stagegap.stats.resample import Resamples, resample
@@ -266,9 +266,9 @@ _COLUMNS = (
 def escalation_sheet(view: EscalationView) -> Sheet:
     """The curve of asking the stronger stage about more records, and what comes next on it."""
     return Sheet(
-        headline=f"{sentence(view.cheap)}, and {view.strong} where it is unsure, on {counted(view.n, 'record')}",
+        headline=f"{view.cheap}, and {view.strong} where it is unsure: {view.metric} over "
+        f"{counted(view.n, 'record')} of {view.run}",
         parts=(
-            f"{view.metric} over {view.n:,} records of {view.run}.",
             Table(
                 columns=_COLUMNS,
                 rows=tuple(

@@ -152,7 +152,7 @@ def _cells(row: RunRow) -> tuple[Entry, ...]:
         started.isoformat(timespec="seconds"),
         row.status,
         row.records,
-        row.commit,
+        row.commit or None,
         row.cost,
         row.outcome,
         row.is_blessed,
