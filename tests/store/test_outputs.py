@@ -103,7 +103,7 @@ def test_unknown_run_is_refused_with_its_id(store: Store) -> None:
         ({"scores": (math.inf,), "value": ["p"]}, "inf is no number"),
         ({"key": "short"}, "32 hex digits"),
         ({"key": "x" * 32}, "32 hex digits"),
-        ({"value": 2**70}, "64-bit"),
+        ({"value": 2**70}, "more than 64 bits"),
     ],
 )
 def test_what_cannot_be_stored_is_refused_at_the_border(store: Store, fields: dict, message: str) -> None:
