@@ -8,7 +8,9 @@
     ├── StoreError              the store cannot be used as it is; exit code 3
     │   ├── StoreBusy           another program holds the file
     │   ├── StoreDamaged        the file is not a store, or fails its checksums
-    │   └── StoreVersion        the file was written by a newer (or much older) program
+    │   └── StoreVersion        the file was written by another version of the program
+    │       ├── StoreOlder      by an older one: opening it brings it up to date
+    │       └── StoreNewer      by a newer one: nothing here may change it
     └── RunStopped              a run ended before its last call, and says why; exit code 4
 
 Each message is a full sentence: what is wrong, where, what was found, what would be right.
@@ -88,6 +90,14 @@ class StoreDamaged(StoreError):
 
 class StoreVersion(StoreError):
     """The file was written by another version of the program."""
+
+
+class StoreOlder(StoreVersion):
+    """The file was written by an older program: the next command that opens it brings it up to date."""
+
+
+class StoreNewer(StoreVersion):
+    """The file was written by a newer program, and a rebuild by this one would lose what it knows."""
 
 
 class RunStopped(StagegapError):

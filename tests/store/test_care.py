@@ -6,7 +6,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from stagegap.errors import StoreDamaged, StoreError
+from stagegap.errors import StoreDamaged, StoreError, StoreNewer
 from stagegap.model.run import SYSTEM
 from stagegap.store import Store
 from stagegap.store.views import StoredView
@@ -249,3 +249,16 @@ def test_folder_that_cannot_hold_a_store_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("a file")
     with pytest.raises(StoreError, match="cannot hold a store"):
         Store.open(tmp_path / "file" / ".stagegap")
+
+
+def test_a_file_of_a_newer_program_is_not_rebuilt_by_an_older_one(store: Store, folder: Path) -> None:
+    store.close()
+    file = folder / "store.duckdb"
+    with duckdb.connect(str(file)) as other:
+        other.execute("insert into schema_migration values (99, 'later', 'x', '9.9.9', now())")
+    store = Store.open_as_found(folder)
+    (version,) = [finding for finding in store.check() if finding.what == "version"]
+    assert not version.is_good
+    assert "written by stagegap 9.9.9" in version.message
+    with pytest.raises(StoreNewer, match=r"Install stagegap 9\.9\.9"):
+        store.rebuild()

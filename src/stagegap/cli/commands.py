@@ -261,7 +261,8 @@ def doctor(
         printed.print_json([{"what": f.what, "good": f.is_good, "message": f.message} for f in findings])
     else:
         printed.draw_findings(findings)
-        printed.advise("stagegap show" if all(f.is_good for f in findings) else "stagegap doctor --rebuild")
+        can_mend = any(not f.is_good and f.what != "version" for f in findings)
+        printed.advise("stagegap doctor --rebuild" if can_mend else "stagegap show")
     if not all(f.is_good for f in findings):
         raise typer.Exit(3)
 

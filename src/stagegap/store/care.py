@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 
-from stagegap.errors import StoreError
+from stagegap.errors import StoreError, StoreNewer, StoreOlder, StoreVersion
 from stagegap.store import card_events, labels, seen, tags
 from stagegap.store.attach import Attachment, Session, explained, quoted
 from stagegap.store.facts import Finding, Rebuilt
@@ -38,6 +38,8 @@ def _file(file: Attachment, journal: Journal) -> Generator[Finding]:
             yield Finding(what="version", is_good=True, message=f"{file.path} has schema {version}.")
             yield from _blocks(session)
             yield from _content(session, journal)
+    except StoreVersion as error:
+        yield Finding(what="version", is_good=isinstance(error, StoreOlder), message=str(error))
     except StoreError as error:
         yield Finding(what="file", is_good=False, message=str(error))
 
@@ -135,8 +137,10 @@ def rebuild(file: Attachment, journal: Journal, schema: Schema) -> Rebuilt:
     """Make a new file from what can be read of the old one and from the journal; the old one is kept beside.
 
     All that the journal still holds is drained again afterwards, so rows that came from there are left out here:
-    labels are known by their id, and batches come again when the journal has not dropped them.
+    labels are known by their id, and batches come again when the journal has not dropped them. Raises: StoreNewer.
     """
+    if file.path.exists():
+        _refuse_newer(file)
     with file.locks.exclusive():
         damaged = _set_aside(file.path)
         schema.create(file, journal=journal.id)
@@ -149,6 +153,16 @@ def rebuild(file: Attachment, journal: Journal, schema: Schema) -> Rebuilt:
         journal.retry()
         journal.put_note("rebuilt", uuid.uuid4().hex)
     return Rebuilt(old_file=damaged, outputs=saved, lost=lost)
+
+
+def _refuse_newer(file: Attachment) -> None:
+    try:
+        with file.reading():
+            return
+    except StoreNewer:
+        raise
+    except StoreError:
+        return  # What is damaged or older is what a rebuild is for.
 
 
 def _set_aside(path: Path) -> Path | None:

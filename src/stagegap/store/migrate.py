@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 
-from stagegap.errors import StoreDamaged, StoreVersion
+from stagegap.errors import StoreDamaged, StoreNewer, StoreOlder, StoreVersion
 from stagegap.store.attach import Attachment, Session
 
 
@@ -54,7 +54,7 @@ class Schema:
         newest, ours = max(have, default=0), max(self._wanted)
         if newest > ours:
             writer = session.rows("select app_version from schema_migration where version = ?", newest)[0][0]
-            raise StoreVersion(
+            raise StoreNewer(
                 f"{path} has schema {newest}, written by stagegap {writer}; this program reads up to schema {ours}."
                 f" Install stagegap {writer} or newer."
             )
@@ -62,7 +62,10 @@ class Schema:
         if odd:
             raise StoreVersion(f"{path} was made with another text of schema {odd[0]} than this program has.")
         if newest < ours:
-            raise StoreVersion(f"{path} has the older schema {newest}, this program works with {ours}; open it again.")
+            raise StoreOlder(
+                f"{path} has the older schema {newest}. The next command that works with it brings it to schema {ours};"
+                " a copy is kept."
+            )
 
     def create(self, file: Attachment, *, journal: str) -> None:
         """Make an empty store beside its place and move it there; the caller holds the exclusive lock."""
