@@ -149,7 +149,7 @@ def test_runs_are_listed_newest_first(stagegap: Command, made: Path) -> None:
     assert rows[0] == "2 runs of first."
     assert rows[1].split() == ["Run", "When", "(UTC)", "Status", "Records", "Commit", "Cost", "Outcome", "Tags"]
     assert rows[2].startswith("v2")
-    assert re.fullmatch(r"v1 +\d{4}-\d\d-\d\d \d\d:\d\d +done +60 +\$0\.00 +90% \(80 to 95\) +blessed", rows[3])
+    assert re.fullmatch(r"v1 +\d{4}-\d\d-\d\d \d\d:\d\d +done +60 +- +\$0\.00 +90% \(80 to 95\) +blessed", rows[3])
     assert rows[-1] == "Next:  stagegap compare v1 v2   or   stagegap check"
     assert [row["run"] for row in stagegap("runs", "--json").json["rows"]] == ["v2", "v1"]
 

@@ -30,7 +30,7 @@ def test_curve_of_escalation_is_a_frame_with_intervals() -> None:
         note="",
     )  # fmt: skip
     shown = shown_in_notebook("escalation", view)
-    assert shown.headline == "Quick, and careful where it is unsure, on 90 records"
+    assert shown.headline == "quick, and careful where it is unsure: accuracy over 90 records of v1"
     frame = shown.to_frame()
     assert frame.figure.tolist() == ["score", "gain", "dollars a record", "extra dollars a record"]
     assert frame.low.tolist()[:2] == [0.4, 0.4]
