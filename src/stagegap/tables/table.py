@@ -177,11 +177,6 @@ def figure_rows(table: Table) -> Iterator[Row]:
                 )
 
 
-def figure_row(stage: str, figure: str, estimate: Estimate, unit: Unit) -> Row:
-    """Columns of a figure that stands in no table of its view."""
-    return _row(stage, figure, Figure(estimate=estimate), unit)
-
-
 def _row(stage: str, name: str, figure: Figure, unit: Unit) -> Row:
     estimate = figure.estimate
     return {
