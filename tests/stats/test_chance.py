@@ -154,3 +154,13 @@ def test_a_coefficient_without_a_base_has_no_interval():
     assert coefficient_interval(nothing, np.arange(3)).method.startswith("not measured")
     pairs = coefficient_interval(agreement_beyond_chance(GWET, chance="gwet"), np.arange(12) // 2)
     assert (pairs.clusters, pairs.n) == (6, 11)
+
+
+def test_missing_ratings_can_bring_a_coefficient_below_minus_one_and_its_interval_holds_it():
+    # Items that one person rated count for what is common, not for how far people agree.
+    ratings = np.array([[0.0] * 38, [1.0] * 8 + [NAN] * 30])
+    coefficient = agreement_beyond_chance(ratings, chance="fleiss")
+    assert coefficient.value < -1
+    interval = coefficient_interval(coefficient, np.arange(38))
+    assert interval.is_measured
+    assert interval.low <= interval.value <= interval.high

@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from odd_noticing import noticing, planted_screen
 from stagegap.analysis.views import Scorecard
+from stagegap.ui import background
 from stagegap.ui import share as offers
 from stagegap.workspace import Workspace
 from ui import changes, views
@@ -31,6 +32,8 @@ def card_of(workspace: Workspace) -> Scorecard:
 def shared(workspace: Workspace, name: str) -> AppTest:
     test = AppTest.from_function(page, kwargs={"workspace": workspace, "name": name}, default_timeout=60)
     test.query_params["who"] = "ab"
+    test.run()
+    background.wait()  # a page that is still comparing draws itself anew when that has ended
     test.run()
     next(button for button in test.button if button.label == "Share").click().run()
     assert not test.exception

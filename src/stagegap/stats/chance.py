@@ -131,7 +131,8 @@ def coefficient_interval(coefficient: Coefficient, codes: NDArray[np.int64], *, 
     is_clustered = within.count < within.n
     return Estimate(
         value=coefficient.value,
-        low=max(-1.0, coefficient.value - half),
+        # Where items have ratings missing, chance agreement can be above a half, and the coefficient below -1.
+        low=max(min(-1.0, coefficient.value), coefficient.value - half),
         high=min(1.0, coefficient.value + half),
         n=coefficient.n,
         method=f"linearised items, Student t{within.note}",
