@@ -55,6 +55,38 @@ def test_validate_tells_all_problems_with_their_lines(stagegap: Command, tmp_pat
     assert re.search(r"cascade\.yaml:16: .*'topik'.*Did you mean topic\?", wrong.error)
 
 
+def test_validate_finds_what_the_stages_are_made_of_and_what_calls_lack(
+    stagegap: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MODEL_KEY", raising=False)
+    stagegap("init")
+    folder = tmp_path / "pipelines" / "first"
+    path = folder / "cascade.yaml"
+    assert stagegap("validate", "--json").json == {"cascade": "first", "stages": ["topic", "reply"], "hints": []}
+    code = (folder / "stages.py").read_text()
+    (folder / "stages.py").write_text(f"import no_such_package\n{code}".replace('topic == "parking"', "False"))
+    broken = stagegap("validate")
+    assert (broken.code, broken.error.count("raised ModuleNotFoundError")) == (2, 2)
+    assert broken.error.startswith(f"{path}:7: Stage 'topic'")
+    (folder / "stages.py").write_text(code)
+    (folder / "prompt.md").write_text("{{ question }}")
+    path.write_text(path.read_text().replace(
+        'uses: python\n    with: {function: "stages.py:reply"}',
+        "uses: llm\n    with: {model: m, prompt: prompt.md, api_key: '${MODEL_KEY}', base_url: 'http://127.0.0.1:1/v1'}",
+    ))  # fmt: skip
+    lacking = stagegap("validate")
+    assert (lacking.code, lacking.error) == (
+        2,
+        f"{path}:15: the environment variable MODEL_KEY is not set.\n",
+    )
+    monkeypatch.setenv("MODEL_KEY", "secret")
+    assert stagegap("validate").out.splitlines()[1] == (f"Hint: {path}:16: the prompt never uses the input 'topic'.")
+    (folder / "references.jsonl").write_text(
+        '{"record": "q99", "stage": "topic", "annotator": "a", "value": "other"}\n'
+    )
+    assert "references.jsonl:1: There is no record 'q99'." in stagegap("validate").error
+
+
 def test_plan_counts_what_run_then_calls(stagegap: Command) -> None:
     stagegap("init")
     planned = stagegap("plan")

@@ -65,17 +65,18 @@ def init(
 
 @application.command()
 def validate(file: FileArgument = None, as_json: JsonOption = False) -> None:
-    """Report all problems of a cascade file at once, each with its line."""
+    """Report all that a run would refuse of a cascade file and of what it names, each with its line."""
     from stagegap.cli import printed
     from stagegap.cli.start import workspace
 
     with workspace() as opened:
-        loaded = opened.files.load(file)
+        valid = opened.runs.validate(file)
+    names = valid.cascade.names
     if as_json:
-        return printed.print_json({"cascade": loaded.cascade.name, "stages": list(loaded.cascade.names)})
-    printed.say(
-        f"{loaded.path} is a cascade of {len(loaded.cascade.stages)} stages: {', '.join(loaded.cascade.names)}."
-    )
+        return printed.print_json({"cascade": valid.cascade.name, "stages": list(names), "hints": list(valid.hints)})
+    printed.say(f"{valid.path} is a cascade of {len(names)} stages: {', '.join(names)}. A run would take it.")
+    for hint in valid.hints:
+        printed.say(f"Hint: {hint}")
     return printed.advise("stagegap plan", "stagegap run")
 
 

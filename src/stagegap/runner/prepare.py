@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Self
 
 from stagegap.attribution.swaps import lattice_cells, run_cells
+from stagegap.errors import ConfigurationError
 from stagegap.exchange.labels import Known, RecordedFields, read_labels, read_recorded
 from stagegap.exchange.records import read_documents, read_records
 from stagegap.metrics import CustomMetric
@@ -131,19 +132,45 @@ def stage_codes(
     answers = given_answers(references)
     providers = Providers(limits=file.cascade.providers)
     codes = {
-        stage.name: build(
-            stage,
-            folder=Path(file.folder),
-            corpora=materials.corpora,
-            examples=_examples(file.cascade, stage, materials, answers),
-            recorded=_recorded(stage),
-            environment=environment,
-            providers=providers,
-        )
+        stage.name: _stage_code(file, stage, materials, answers, environment=environment, providers=providers)
         for stage in file.cascade.stages
     }
     providers.refuse_unused()
     return codes
+
+
+def refusals(
+    file: CascadeFile, materials: Materials, references: Iterable[Reference], *, environment: Mapping[str, str]
+) -> dict[str, ConfigurationError]:
+    """Why stages can't work as they stand, by stage: all of what `stage_codes` raises the first of."""
+    answers = given_answers(references)
+    refused: dict[str, ConfigurationError] = {}
+    for stage in file.cascade.stages:
+        try:
+            _stage_code(file, stage, materials, answers, environment=environment, providers=Providers(limits={}))
+        except ConfigurationError as error:
+            refused[stage.name] = error
+    return refused
+
+
+def _stage_code(
+    file: CascadeFile,
+    stage: Stage,
+    materials: Materials,
+    answers: Mapping[str, Mapping[str, Answer]],
+    *,
+    environment: Mapping[str, str],
+    providers: Providers,
+) -> StageCode:
+    return build(
+        stage,
+        folder=Path(file.folder),
+        corpora=materials.corpora,
+        examples=_examples(file.cascade, stage, materials, answers),
+        recorded=_recorded(stage),
+        environment=environment,
+        providers=providers,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

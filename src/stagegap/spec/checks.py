@@ -37,6 +37,22 @@ def check(sections: Sections, findings: Findings) -> None:
     _Checks(sections, findings).all()
 
 
+def draft_of(sections: Sections, stage: Stage) -> Draft:
+    """A stage with what its kind needs to know of the rest of the file."""
+    return Draft(
+        settings=stage.with_,
+        inputs=stage.inputs,
+        output=output_type(stage.output),
+        corpora={
+            corpus: (source.id, source.title, *many(source.text)) if source else ()
+            for corpus, source in sections.corpora.items()
+        },
+        has_references="references" in sections.root.entries,
+        has_split=sections.records is None or sections.records.split is not None,
+        evaluates=sections.head.evaluate if sections.head else None,
+    )
+
+
 def metrics_of(stage: StageBase) -> tuple[str, ...]:
     """The stage's metrics, those of its type where it names none."""
     return many(stage.score) if stage.score is not None else (default_for(Kind(stage.output.type), k=_k(stage)),)
@@ -149,19 +165,7 @@ class _Checks:
                     check_file(text, points.what, at, self._findings)
         if stage.limits and not kind.is_paid(settings):
             self._add((*here, "limits"), "limits are for stages that ask a provider: llm and http.", "Remove it.")
-        draft = Draft(
-            settings=stage.with_,
-            inputs=stage.inputs,
-            output=output_type(stage.output),
-            corpora={
-                corpus: (source.id, source.title, *many(source.text)) if source else ()
-                for corpus, source in sections.corpora.items()
-            },
-            has_references="references" in sections.root.entries,
-            has_split=sections.records is None or sections.records.split is not None,
-            evaluates=sections.head.evaluate if sections.head else None,
-        )
-        for problem in kind.check(draft):
+        for problem in kind.check(draft_of(sections, stage)):
             self._add((*here, *problem.keys), problem.message, problem.hint)
 
     def _resources(self, name: str, stage: StageBase) -> None:

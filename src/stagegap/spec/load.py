@@ -55,7 +55,7 @@ def build(sections: Sections, links: Links, *, path: Path, guidelines: Mapping[s
         path=str(path),
         folder=str(folder),
         cascade=cascade,
-        records=_records(sections.records),
+        records=records_source(sections.records),
         corpora={name: _corpus(name, corpus) for name, corpus in sections.corpora.items() if corpus},
         references=ReferencesSource(paths=many(sections.references.path)) if sections.references else None,
         resolved=resolved,
@@ -67,7 +67,8 @@ def fingerprint(resolved: Mapping[str, Json]) -> str:
     return hashlib.sha256(canonical(resolved)).hexdigest()
 
 
-def _records(records: schema.Records) -> RecordsSource:
+def records_source(records: schema.Records) -> RecordsSource:
+    """Where the records of a file come from."""
     return RecordsSource(
         paths=many(records.path),
         id=records.id,
@@ -144,15 +145,20 @@ def loaded(root: Entries | None, path: Path, findings: Findings) -> CascadeFile:
     """The cascade of a mapping with absolute paths. Raises: SpecError with every problem found so far."""
     if root is None:
         raise SpecError(findings.problems)
+    sections, wired, guidelines = parts(root, findings)
+    if findings.problems:
+        raise SpecError(findings.problems)
+    return build(sections, wired, path=Path(os.path.abspath(path)), guidelines=guidelines)
+
+
+def parts(root: Entries, findings: Findings) -> tuple[Sections, Links, dict[str, str]]:
+    """What a mapping says section by section, how its stages hang together, and the texts of the guidelines."""
     sections = read(root, findings)
     wired = links(sections, findings)
     check(sections, findings)
     if sections.outcome:
         check_use(wired, sections, sections.outcome.score.partition(".")[0], findings)
-    guidelines = _guidelines(sections, findings)
-    if findings.problems:
-        raise SpecError(findings.problems)
-    return build(sections, wired, path=Path(os.path.abspath(path)), guidelines=guidelines)
+    return sections, wired, _guidelines(sections, findings)
 
 
 def _guidelines(sections: Sections, findings: Findings) -> dict[str, str]:

@@ -8,7 +8,7 @@ import importlib
 import importlib.util
 import sys
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
@@ -16,9 +16,12 @@ from importlib import metadata
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import ModuleType
+from typing import TypeAlias
 
+from stagegap.errors import near_names
 from stagegap.model.record import Json
 from stagegap.stages.canonical import digest
+from stagegap.stages.settings import Remark
 
 OURS = "stagegap"
 """Our own package: a function that marks itself with `batch` keeps its answers when stagegap is updated."""
@@ -71,6 +74,107 @@ def code_of(path: Path) -> Code:
         unseen=tuple(walk.unseen),
         missing=missing,
     )
+
+
+Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
+_LOOKS_AT_ALL = frozenset({"locals", "vars", "eval", "exec"})
+"""A function that calls one of them may use any of its arguments."""
+
+
+def call_remarks(where: str, inputs: Collection[str]) -> Iterator[Remark]:
+    """What does not fit where `file.py:function` is called with the inputs by name; the file is read and never run."""
+    file, _, name = where.rpartition(":")
+    function = written_function(Path(file), name)
+    if function is None:
+        return
+    positional, named, needed = _parameters(function)
+    start = f"the function {name}"
+    for argument in positional:
+        yield Remark(
+            f"{start} takes {argument!r} by its place, and is called by name.",
+            "Remove the `/`.",
+            path=file,
+            line=function.lineno,
+        )
+    for argument in inputs:
+        if function.args.kwarg is None and argument not in (*named, *positional):
+            message = f"{start} ({file}:{function.lineno}) has no argument {argument!r}."
+            yield Remark(message, near_names(argument, named), keys=("inputs", argument))
+    for argument in needed:
+        if argument not in inputs:
+            yield Remark(
+                f"{start} needs the argument {argument!r}, which is no input of the stage.",
+                near_names(argument, inputs),
+                path=file,
+                line=function.lineno,
+            )
+    used = {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}
+    for argument in named:
+        if argument in inputs and argument not in used and not used & _LOOKS_AT_ALL:
+            message = f"{start} ({file}:{function.lineno}) never uses the input {argument!r}."
+            yield Remark(message, keys=("inputs", argument), is_hint=True)
+
+
+def count_remark(where: str, arguments: int, *, what: str) -> Remark | None:
+    """What does not fit where `file.py:function` is called with so many arguments by their place."""
+    file, _, name = where.rpartition(":")
+    function = written_function(Path(file), name)
+    if function is None:
+        return None
+    given = function.args
+    places = len(given.posonlyargs) + len(given.args)
+    most = places if given.vararg is None else max(places, arguments)
+    named = [a.arg for a, value in zip(given.kwonlyargs, given.kw_defaults, strict=True) if value is None]
+    if places - len(given.defaults) <= arguments <= most and not named:
+        return None
+    return Remark(f"the function {name} can't be called with {what}.", path=file, line=function.lineno)
+
+
+def written_function(path: Path, name: str) -> Function | None:
+    """The function as it is written; None where there is no plain one: a class, an import, one that a decorator makes.
+
+    A decorator of ours changes no argument.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            module = ast.parse(path.read_bytes(), str(path))
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    written = [statement for statement in module.body if name in _bound(statement)]
+    last = written[-1] if written else None
+    if not isinstance(last, Function) or any(_called(mark) != "batch" for mark in last.decorator_list):
+        return None
+    return last
+
+
+def _bound(statement: ast.stmt) -> set[str]:
+    """The names that a statement at the top of a file binds, as far as reading can tell."""
+    names = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    if isinstance(statement, Function | ast.ClassDef):
+        return {statement.name}
+    inner = (node for node in ast.walk(statement) if isinstance(node, Function | ast.ClassDef))
+    return names | {node.name for node in inner}
+
+
+def _called(decorator: ast.expr) -> str:
+    match decorator:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name
+        case _:
+            return ""
+
+
+def _parameters(function: Function) -> tuple[list[str], list[str], list[str]]:
+    """Arguments by place only, those by name, and the ones of these that have no default."""
+    given = function.args
+    plain = [argument.arg for argument in given.args]
+    by_name = [argument.arg for argument in given.kwonlyargs]
+    without = plain[: max(0, len(plain) - len(given.defaults))]
+    named = [a.arg for a, value in zip(given.kwonlyargs, given.kw_defaults, strict=True) if value is None]
+    places = given.posonlyargs
+    missing = len(places) + len(plain) - len(given.defaults)
+    return [argument.arg for argument in places[:missing]], [*plain, *by_name], [*without, *named]
 
 
 def forget_changed(code: Code) -> None:

@@ -138,6 +138,20 @@ NO_KEY = "none"
 """Sent to endpoints of one's own that ask for no key: the client insists on one."""
 
 
+def missing_key(base_url: str | None, environment: Mapping[str, str]) -> str:
+    """The variable that calls need where a stage names no key: "" where there is one, or the endpoint asks for none."""
+    address = base_url or environment.get(ADDRESS) or OFFICIAL
+    try:
+        hostname = urlsplit(address).hostname or ""
+    except ValueError:
+        hostname = ""
+    return KEY if _is_official(hostname) and not environment.get(KEY) else ""
+
+
+def _is_official(hostname: str) -> bool:
+    return hostname.endswith((".openai.com", ".openai.azure.com"))
+
+
 class Endpoint:
     """Address and key of one stage's provider."""
 
@@ -152,7 +166,7 @@ class Endpoint:
             parts, hostname = urlsplit(""), ""
         if parts.scheme not in ("http", "https") or not hostname:
             raise ConfigurationError(f"Stage {stage.name!r}: base_url must be an address like {OFFICIAL}.")
-        self.is_official = hostname.endswith((".openai.com", ".openai.azure.com"))
+        self.is_official = _is_official(hostname)
         place = parts.netloc.rpartition("@")[2]
         self.host = place
         self.address = urlunsplit((parts.scheme, place, parts.path.rstrip("/"), "", ""))

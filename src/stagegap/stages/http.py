@@ -22,7 +22,7 @@ from stagegap.stages.kinds import Draft, StageKind, Surroundings
 from stagegap.stages.pace import Providers
 from stagegap.stages.patience import Patience
 from stagegap.stages.protocol import Inputs, Reply
-from stagegap.stages.settings import Block, Free, Parameters, Problem, Secret, Text, address_problem, shape
+from stagegap.stages.settings import Block, Free, Parameters, Problem, Remark, Secret, Text, address_problem, shape
 from stagegap.stages.templates import NotThere, TemplateError, ValueTemplate, picked
 
 if TYPE_CHECKING:
@@ -305,6 +305,20 @@ def check_http(draft: Draft) -> Iterator[Problem]:
         yield Problem(keys, message, near_names(read, draft.inputs))
 
 
+def study_http(draft: Draft, _: Mapping[str, str]) -> Iterator[Remark]:
+    """Which inputs its body never sends."""
+    settings = draft.of(HttpWith)
+    if settings.body is None:
+        return
+    try:
+        reads = ValueTemplate(cast("Json", settings.body)).reads
+    except TemplateError:
+        return  # `check_http` says it
+    for name in draft.inputs:
+        if name not in reads:
+            yield Remark(f"body never uses the input {name!r}.", keys=("inputs", name), is_hint=True)
+
+
 def _always(_: Parameters) -> bool:
     return True
 
@@ -314,6 +328,7 @@ KIND = StageKind(
     settings=HttpWith,
     build=build_http,
     check=check_http,
+    study=study_http,
     is_paid=_always,
     draws=True,
 )

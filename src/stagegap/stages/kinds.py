@@ -17,7 +17,7 @@ from stagegap.model.record import Json
 from stagegap.stages.corpus import Corpus
 from stagegap.stages.pace import Providers
 from stagegap.stages.protocol import Inputs, Reply, StageCode
-from stagegap.stages.settings import Block, Parameters, Points, Problem, pointers
+from stagegap.stages.settings import Block, Parameters, Points, Problem, Remark, pointers
 
 PACKAGE = "stagegap.stages"
 """A module of it that holds `KIND` is a kind of stage, called as the module is."""
@@ -74,6 +74,10 @@ def _no_problem(_: Draft, /) -> Iterator[Problem]:
     return iter(())
 
 
+def _no_remark(_: Draft, _environment: Mapping[str, str], /) -> Iterator[Remark]:
+    return iter(())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageKind:
     """All that the rest of the program asks about a kind of stage."""
@@ -86,6 +90,9 @@ class StageKind:
     """The code that answers; nothing is trained, indexed or called yet. Raises: ConfigurationError."""
     check: Callable[[Draft], Iterator[Problem]] = _no_problem
     """What does not fit between its settings and the rest of the file."""
+    study: Callable[[Draft, Mapping[str, str]], Iterator[Remark]] = _no_remark
+    """What does not fit between its inputs and the files that it names, which are read and never run, and which
+    variables of the environment it lacks."""
     is_paid: Callable[[Parameters], bool] = _never
     """Whether a call asks a provider, which may cost money and has limits."""
     learns_from: Callable[[Parameters], str | None] = _nothing

@@ -23,15 +23,15 @@ from stagegap.stages.conversation import (
     answer_schema,
     confidence,
 )
-from stagegap.stages.endpoint import Endpoint, token_price
+from stagegap.stages.endpoint import Endpoint, missing_key, token_price
 from stagegap.stages.failures import FAILED, UNREADABLE, Failure, failure_of
 from stagegap.stages.kinds import Draft, StageKind, Surroundings
 from stagegap.stages.pace import Providers
 from stagegap.stages.patience import Patience
 from stagegap.stages.protocol import Inputs, Reply
 from stagegap.stages.repair import read_answer
-from stagegap.stages.settings import Block, Parameters, Points, Problem, Secret, Text, address_problem
-from stagegap.stages.templates import Prompt, PromptError
+from stagegap.stages.settings import Block, Parameters, Points, Problem, Remark, Secret, Text, address_problem
+from stagegap.stages.templates import Prompt, PromptError, prompt_remarks
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -278,6 +278,14 @@ def check_llm(draft: Draft) -> Iterator[Problem]:
         yield Problem(("with", "seed"), "the responses interface takes no seed.", "Remove the key.")
 
 
+def study_llm(draft: Draft, environment: Mapping[str, str]) -> Iterator[Remark]:
+    """Whether the prompt reads the inputs, and whether there is a key."""
+    settings = draft.of(LlmWith)
+    yield from prompt_remarks(settings.prompt, draft.inputs)
+    if settings.api_key is None and (name := missing_key(settings.base_url, environment)):
+        yield Remark(f"the environment variable {name} is not set.", keys=("with",), variable=name)
+
+
 def _always(_: Parameters) -> bool:
     return True
 
@@ -287,6 +295,7 @@ KIND = StageKind(
     settings=LlmWith,
     build=build_llm,
     check=check_llm,
+    study=study_llm,
     is_paid=_always,
     draws=True,
 )

@@ -9,7 +9,7 @@ import math
 import sys
 import threading
 import traceback
-from collections.abc import Awaitable, Callable, Generator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import islice
@@ -26,10 +26,10 @@ from stagegap.stages.acceptance import Accepted, Check, Rejected, as_written, ch
 from stagegap.stages.answered import Answered, is_batch
 from stagegap.stages.caller import Caller, TimeIsUp
 from stagegap.stages.canonical import digest
-from stagegap.stages.code import Code, code_of, forget_changed, mark_loaded
-from stagegap.stages.kinds import StageKind, Surroundings
+from stagegap.stages.code import Code, call_remarks, code_of, count_remark, forget_changed, mark_loaded
+from stagegap.stages.kinds import Draft, StageKind, Surroundings
 from stagegap.stages.protocol import Inputs, Reply
-from stagegap.stages.settings import Block, Points, Text
+from stagegap.stages.settings import Block, Points, Remark, Text
 
 _reply = maker(Reply)
 MAX_ERROR = 500
@@ -373,4 +373,16 @@ def _module(path: Path, code: Code, start: str) -> ModuleType:
     return module
 
 
-KIND = StageKind(summary="Answers by a function of your own.", settings=PythonWith, build=build_python)
+def study_python(draft: Draft, _: Mapping[str, str]) -> Iterator[Remark]:
+    """Whether the function can be called with the inputs, and uses them."""
+    settings = draft.of(PythonWith)
+    yield from call_remarks(settings.function, draft.inputs)
+    if settings.warm_up is not None:
+        remark = count_remark(settings.warm_up, 0, what="no argument, as a warm-up is")
+        if remark is not None:
+            yield remark
+
+
+KIND = StageKind(
+    summary="Answers by a function of your own.", settings=PythonWith, build=build_python, study=study_python
+)

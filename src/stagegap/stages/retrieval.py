@@ -19,9 +19,10 @@ from stagegap.model.cascade import Kind, Stage
 from stagegap.stages.canonical import digest
 from stagegap.stages.corpus import Corpus, Shelf
 from stagegap.stages.embedding import build_embedding
+from stagegap.stages.endpoint import missing_key
 from stagegap.stages.kinds import Draft, StageKind, Surroundings
 from stagegap.stages.protocol import Inputs, Reply, StageCode
-from stagegap.stages.settings import Block, Name, Parameters, Problem, Secret, Text, address_problem
+from stagegap.stages.settings import Block, Name, Parameters, Problem, Remark, Secret, Text, address_problem
 
 Untyped: TypeAlias = Any
 """An object of scipy, scikit-learn or bm25s: they ship no types."""
@@ -213,10 +214,24 @@ def _check_method(settings: RetrievalWith) -> Iterator[Problem]:
             yield Problem(("with", key), message, "Remove the key, or write `method: embeddings`.")
 
 
+def study_retrieval(draft: Draft, environment: Mapping[str, str]) -> Iterator[Remark]:
+    """Which inputs the search never uses, and whether there is a key for embeddings."""
+    settings = draft.of(RetrievalWith)
+    used = {*settings.query, *settings.filter.values()}
+    for name in draft.inputs:
+        if name not in used:
+            yield Remark(f"the search never uses the input {name!r}.", keys=("inputs", name), is_hint=True)
+    if settings.method == "embeddings" and settings.api_key is None:
+        name = missing_key(settings.base_url, environment)
+        if name:
+            yield Remark(f"the environment variable {name} is not set.", keys=("with",), variable=name)
+
+
 KIND = StageKind(
     summary="Answers by a search in a corpus.",
     settings=RetrievalWith,
     build=build_retrieval,
     check=check_retrieval,
+    study=study_retrieval,
     is_paid=asks_for_vectors,
 )

@@ -98,6 +98,21 @@ class Problem(NamedTuple):
     hint: str = ""
 
 
+class Remark(NamedTuple):
+    """What a run would make of what a stage names outside of the cascade file: its prompt, its function."""
+
+    message: str
+    hint: str = ""
+    keys: tuple[str, ...] = ()
+    """Where in the stage, unless `path` says where it is."""
+    path: str = ""
+    line: int | None = None
+    is_hint: bool = False
+    """True for what a run takes as it stands."""
+    variable: str = ""
+    """Environment variable that has no value, where that is the remark: calls need it, and calls only."""
+
+
 def address_problem(address: str | None, key: str, *, like: str) -> Problem | None:
     """What is wrong with the address of an endpoint; it is not shown, for it may hold a password."""
     if address is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from stagegap.errors import ConfigurationError, near_names
 from stagegap.model.cascade import Stage
 from stagegap.model.record import Json
 from stagegap.stages.protocol import Inputs
+from stagegap.stages.settings import Remark
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -104,6 +105,37 @@ class Prompt:
             return self._sandbox.fill(self._template, {CHOICES: self._choices, **inputs})
         except self._failures as error:
             raise PromptError(f"the prompt {self._name} can't be filled: {error}") from None
+
+
+def prompt_remarks(path: str, inputs: Collection[str]) -> Iterator[Remark]:
+    """Names in a prompt that are no inputs, each with its first line, and inputs that it never uses."""
+    from jinja2 import TemplateSyntaxError, meta, nodes
+
+    from stagegap.stages.sandbox import Sandbox
+
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+        tree = Sandbox(trim_blocks=True, lstrip_blocks=True).parse(text)
+    except OSError:
+        return  # a file that is not there is found where the cascade file is checked
+    except UnicodeDecodeError as error:
+        yield Remark(f"this is no UTF-8: {error}.", "Save it as UTF-8.", path=path)
+        return
+    except TemplateSyntaxError as error:
+        yield Remark(f"this is no template: {error.message}", path=path, line=error.lineno)
+        return
+    undeclared = meta.find_undeclared_variables(tree)
+    lines: dict[str, int] = {}
+    for node in tree.find_all(nodes.Name):
+        if node.ctx == "load":
+            lines[node.name] = min(node.lineno, lines.get(node.name, node.lineno))
+    known = {*inputs, CHOICES}
+    for name in sorted(undeclared - known, key=lambda name: (lines.get(name, 0), name)):
+        message = f"the prompt uses {name!r}, which is no input of the stage."
+        yield Remark(message, near_names(name, known), path=path, line=lines.get(name))
+    for name in inputs:
+        if name not in undeclared:
+            yield Remark(f"the prompt never uses the input {name!r}.", keys=("inputs", name), is_hint=True)
 
 
 _WHOLE = re.compile(r"\s*\{\{\s*([A-Za-z_]\w*)\s*\}\}\s*", re.ASCII)

@@ -49,10 +49,14 @@ class CascadeFiles:
         """Load a file, or the first there is. Raises: SpecError with all its problems, NotFound."""
         from stagegap import spec
 
+        return spec.load(self.chosen(path), environment=self.environment)
+
+    def chosen(self, path: Path | None) -> Path:
+        """The file that is named, or the first there is. Raises: NotFound."""
         path = path or next(iter(self.by_name().values()), None)
         if path is None:
             raise NotFound(f"There is no cascade file under {self.folder / 'pipelines'}. `stagegap init` makes one.")
-        return spec.load(path, environment=self.environment)
+        return path
 
     def named(self, cascade: str) -> Path:
         """The file that holds a cascade. Raises: NotFound."""

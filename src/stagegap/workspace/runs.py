@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # The pages read scorecards: what makes runs and compares the
     from stagegap.workspace.kept_views import Kept
     from stagegap.workspace.night import Listener
     from stagegap.workspace.scorecards import Scorecards
+    from stagegap.workspace.validation import Valid
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,12 @@ class Runs:
     """Runs are named as on screen, `v3`; where none is named, the newest that is done is meant."""
 
     _base: Foundation
+
+    def validate(self, path: Path | None) -> Valid:
+        """All that a run of a file would refuse, before it runs. Raises: SpecError with all of it, NotFound."""
+        from stagegap.workspace.validation import validate
+
+        return validate(self._base, path)
 
     def plan(self, path: Path | None, options: RunOptions | None = None) -> Plan:
         """Calls that a run would make; none is made and nothing is stored. Raises: ConfigurationError."""
