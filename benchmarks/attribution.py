@@ -26,12 +26,12 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # Waiting threads would be c
 import numpy as np
 from numpy.typing import NDArray
 
-from stagegap.analysis.contest import contest, outlook
 from stagegap.analysis.gains import Gains, ceiling_of
+from stagegap.analysis.verdict import contest, outlook
 from stagegap.attribution.ceiling import rises
 from stagegap.attribution.faults import account, error_parts, hazard_column
-from stagegap.stats.clusters import Clusters
 from stagegap.stats.resample import RESAMPLES, resample
+from stagegap.stats.spread import Clusters
 
 Floats = NDArray[np.float64]
 ROUNDS = 5

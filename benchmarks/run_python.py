@@ -20,11 +20,11 @@ from stagegap.model.cascade import Cascade, Kind, Outcome, OutputType, Source, S
 from stagegap.model.record import Record
 from stagegap.model.run import Cell, Run, RunStatus
 from stagegap.runner import Cache, CellWork, Silent, Sink, Summary, Work, execute
-from stagegap.runner.reuse import Basis, identities
+from stagegap.runner.work import Basis, identities
 from stagegap.stages import StageCode, build
 from stagegap.store.store import Store
+from stagegap.workspace.execution import with_carries
 from stagegap.workspace.provenance import labels_digest
-from stagegap.workspace.reuse import with_carries
 from stagegap.workspace.run_facts import put_basis
 
 CODE = """

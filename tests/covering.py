@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stagegap.model.estimate import Estimate
-from stagegap.stats.clusters import Clusters, clusters
 from stagegap.stats.intervals import paired_difference, wilson
 from stagegap.stats.resample import Resamples, resample
+from stagegap.stats.spread import Clusters, clusters
 
 Floats = NDArray[np.float64]
 Draw = Callable[[np.random.Generator], tuple[dict[str, Floats], Clusters]]

@@ -26,8 +26,8 @@ from stagegap.oddities.columns import (
     StageColumns,
 )
 from stagegap.stats.agreement import alpha_bootstrap
-from stagegap.stats.clusters import Clusters
 from stagegap.stats.intervals import paired_difference, wilson
+from stagegap.stats.spread import Clusters
 
 LABELS = ("orders", "returns", "other")
 N = 300

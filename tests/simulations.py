@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 import planted
-from stagegap.analysis.contest import Contest, contest, outlook
 from stagegap.analysis.gains import Gains, along, ceiling_of
-from stagegap.stats.clusters import Clusters
+from stagegap.analysis.verdict import Contest, contest, outlook
 from stagegap.stats.resample import Resamples, resample
 from stagegap.stats.sequential import DECIDES, evidence_of_lead
+from stagegap.stats.spread import Clusters
 from uneven import Sizes
 
 Floats = NDArray[np.float64]

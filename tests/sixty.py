@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from stagegap.workspace.files import write_starter
+from stagegap.workspace.foundation import write_starter
 
 TEXTS = ("Do you open on Saturday, {}?", "Can I park at place {}?", "Have you a room for circle {}?")
 TOPICS = ("opening", "parking", "other")

@@ -11,7 +11,7 @@ import pytest
 import llm_server
 from sixty import replace_in, spoil, write_sixty
 from stagegap.workspace import Workspace
-from stagegap.workspace.suite import cases, one_run, wanted
+from stagegap.workspace.gate import cases, one_run, wanted
 
 pytest_plugins = ["pytester"]
 

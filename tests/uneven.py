@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from stagegap.model.estimate import Estimate
-from stagegap.stats.clusters import Clusters
 from stagegap.stats.intervals import mean_of_clusters
 from stagegap.stats.resample import resample
+from stagegap.stats.spread import Clusters
 
 Floats = NDArray[np.float64]
 Sizes = Callable[[int, np.random.Generator], NDArray[np.int64]]

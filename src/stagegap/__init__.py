@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from stagegap.library import Project, Shown
     from stagegap.library import open_project as open
-    from stagegap.stages.answered import Answered, batch
+    from stagegap.stages.protocol import Answered, batch
     from stagegap.workspace import Workspace
 
 __all__ = ["Answered", "Project", "Shown", "Workspace", "batch", "open"]
 
 _HOMES = {
-    "Answered": "stagegap.stages.answered:Answered",
+    "Answered": "stagegap.stages.protocol:Answered",
     "Project": "stagegap.library:Project",
     "Shown": "stagegap.library:Shown",
     "Workspace": "stagegap.workspace:Workspace",
-    "batch": "stagegap.stages.answered:batch",
+    "batch": "stagegap.stages.protocol:batch",
     "open": "stagegap.library:open_project",
 }
 

@@ -21,11 +21,11 @@ import pytest
 from stagegap import spec
 from stagegap.analysis.answers import PooledScore, pooled_scores
 from stagegap.analysis.evidence import gather
-from stagegap.exchange.ratings import read_ratings
+from stagegap.exchange.recorded import read_ratings
 from stagegap.exchange.records import read_records
 from stagegap.model.answer import Output, Rating, Status
+from stagegap.model.cascade import CascadeFile, RecordsSource
 from stagegap.model.run import SYSTEM, Cell
-from stagegap.model.sources import CascadeFile, RecordsSource
 from stagegap.people.judgements import rated_gap
 from stagegap.runner import Silent, Work, execute
 from stagegap.runner.prepare import custom_metrics, read_materials, stage_codes

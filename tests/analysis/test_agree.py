@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from stagegap.analysis.agree import AgreeView, agree_view
-from stagegap.analysis.codec import from_json, to_json
+from stagegap.analysis.views import from_json, to_json
 from stagegap.model.answer import Answer, Label
 from stagegap.model.cascade import Cascade, Kind, Outcome, OutputType, Stage
 from views_of_runs import CHAIN, Material, evidence, material, with_people

@@ -6,9 +6,9 @@ import pytest
 import planted
 import views_of_runs
 from stagegap.analysis.blame import Blame, blame
-from stagegap.analysis.codec import from_json, to_json
 from stagegap.analysis.need import need_view
 from stagegap.analysis.scorecard import scorecard
+from stagegap.analysis.views import from_json, to_json
 from stagegap.attribution.swaps import scorecard_cells
 from stagegap.model.answer import Output, Status
 from stagegap.tables.figures import percent

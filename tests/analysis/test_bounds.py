@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 
 import planted
-from stagegap.analysis.bounds import outcome_bounds
-from stagegap.analysis.codec import from_json, to_json
 from stagegap.analysis.evidence import Evidence, gather
+from stagegap.analysis.gains import outcome_bounds
 from stagegap.analysis.scorecard import scorecard
-from stagegap.analysis.views import OutcomeBounds, Scorecard
+from stagegap.analysis.views import OutcomeBounds, Scorecard, from_json, to_json
 from stagegap.model.answer import Output
 from stagegap.model.cascade import Cascade
 from stagegap.model.run import Cell

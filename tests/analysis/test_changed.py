@@ -13,8 +13,8 @@ from sheets_of import rows_of
 from stagegap.analysis.changed import cell_outcomes, what_changed
 from stagegap.analysis.changes import StageShare, WhatChanged
 from stagegap.analysis.coalitions import swap_plan
-from stagegap.analysis.codec import from_json, to_json
 from stagegap.analysis.evidence import outcome_scores
+from stagegap.analysis.views import from_json, to_json
 from stagegap.attribution.shapley import shapley_matrix
 from stagegap.model.run import SYSTEM, Cell
 from stagegap.tables.figures import percent

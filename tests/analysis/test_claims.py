@@ -7,8 +7,8 @@ import pytest
 
 from stagegap.analysis.changes import Claim, claim_sentence, claims, no_change, not_claimed
 from stagegap.model.estimate import Estimate, unmeasured
-from stagegap.stats.clusters import clusters
 from stagegap.stats.resample import resample
+from stagegap.stats.spread import clusters
 from stagegap.tables.figures import interval
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 import pytest
 
-from stagegap.analysis.codec import from_json, plain, to_json
+from stagegap.analysis.views import from_json, plain, to_json
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.run import RunStatus
 

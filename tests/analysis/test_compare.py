@@ -9,10 +9,10 @@ import pytest
 
 import planted
 from stagegap.analysis.changes import Comparison, StageChange
-from stagegap.analysis.codec import from_json, to_json
 from stagegap.analysis.compare import accept, compare
 from stagegap.analysis.evidence import Evidence, gather
 from stagegap.analysis.paired_records import Side
+from stagegap.analysis.views import from_json, to_json
 from stagegap.model.answer import Answer, Fact, Label, Output, Status
 from stagegap.model.cascade import Cascade, Kind, Outcome, OutputType, Source, Stage
 from stagegap.model.record import Record

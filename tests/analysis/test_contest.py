@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 import planted
-from stagegap.analysis.contest import contest
 from stagegap.analysis.gains import along, ceiling_of
-from stagegap.stats.clusters import clusters
+from stagegap.analysis.verdict import contest
 from stagegap.stats.resample import resample
 from stagegap.stats.sample_size import errors_to_separate_shares
+from stagegap.stats.spread import clusters
 
 
 def decided(made: planted.Planted, n: int, seed: int) -> str | None:

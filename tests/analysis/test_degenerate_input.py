@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 
 import planted
 from sheets_of import rows_of
-from stagegap.analysis.codec import from_json, to_json
 from stagegap.analysis.scorecard import scorecard
-from stagegap.analysis.views import Scorecard
+from stagegap.analysis.views import Scorecard, from_json, to_json
 from stagegap.attribution.swaps import needed_stages, scorecard_cells
 from stagegap.model.answer import Answer, Label, Output, Status
 from stagegap.model.estimate import Estimate

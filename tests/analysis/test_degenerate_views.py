@@ -14,11 +14,11 @@ from analysis.test_degenerate_input import estimates, runs
 from sheets_of import rows_of
 from stagegap.analysis.agree import AgreeView, agree_view
 from stagegap.analysis.blame import Blame, blame
-from stagegap.analysis.codec import from_json, to_json
 from stagegap.analysis.evidence import Evidence
 from stagegap.analysis.faults import FaultsView, faults_view
 from stagegap.analysis.need import NeedView, need_view
 from stagegap.analysis.slices import SlicesView, slices_view
+from stagegap.analysis.views import from_json, to_json
 from stagegap.model.answer import Status
 from stagegap.model.estimate import Estimate
 from stagegap.tables.table import COLUMNS

@@ -12,7 +12,7 @@ from stagegap.analysis.failures import StageFaults, failures_of
 from stagegap.analysis.views import SliceRow
 from stagegap.model.cascade import Cascade, Kind, Outcome, OutputType, Source, Stage
 from stagegap.model.estimate import unmeasured
-from stagegap.model.failure import Failure
+from stagegap.model.notes import Failure
 from stagegap.model.record import Record
 
 CASCADE = Cascade(

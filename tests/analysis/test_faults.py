@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 import planted
-from stagegap.analysis.codec import from_json, to_json
 from stagegap.analysis.faults import FaultsView, faults_view
+from stagegap.analysis.views import from_json, to_json
 from views_of_runs import CHAIN, DIAMOND, Material, evidence, material
 
 

@@ -11,7 +11,7 @@ from stagegap.analysis.blame import blame
 from stagegap.analysis.faults import faults_view
 from stagegap.analysis.need import need_view
 from stagegap.analysis.slices import slices_view
-from stagegap.exchange.frames import frame_of
+from stagegap.exchange.tables import frame_of
 from stagegap.tables.table import COLUMNS
 from views_of_runs import CHAIN, evidence, material
 

@@ -36,8 +36,7 @@ def ran(made: planted.Planted, n: int, *, rounds: int, seed: int = 0, twins: str
 
 def exact(made: planted.Planted) -> list[float]:
     """The true gains over all orders, by enumeration of the expected outcomes."""
-    from stagegap.attribution.orders import named, weights
-    from stagegap.attribution.swaps import whole_lattice
+    from stagegap.attribution.swaps import named, weights, whole_lattice
 
     sets = whole_lattice(made.cascade())
     assert sets is not None

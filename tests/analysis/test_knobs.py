@@ -4,12 +4,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 
-from stagegap.analysis.codec import from_json, to_json
 from stagegap.analysis.runs import Tried, runs_view
 from stagegap.analysis.scorecard import scorecard
+from stagegap.analysis.views import from_json, to_json
 from stagegap.model.estimate import Estimate, unmeasured
-from stagegap.model.provenance import Environment, Provenance, Source
-from stagegap.model.run import Run, RunStatus
+from stagegap.model.run import Environment, Provenance, Run, RunStatus, Source
 from views_of_runs import CHAIN, material
 
 RUN = Run(id="1" * 32, name="v1", cascade="mail", fingerprint="f", resolved="{}", status=RunStatus.DONE, started_at=1.0)

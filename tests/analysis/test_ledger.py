@@ -8,7 +8,6 @@ import pytest
 
 import planted
 from stagegap.analysis.changes import Comparison
-from stagegap.analysis.codec import from_json, to_json
 from stagegap.analysis.compare import compare
 from stagegap.analysis.ledger import (
     Calibration,
@@ -20,7 +19,7 @@ from stagegap.analysis.ledger import (
     waiting_row,
 )
 from stagegap.analysis.scorecard import scorecard
-from stagegap.analysis.views import StageRow
+from stagegap.analysis.views import StageRow, from_json, to_json
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.run import Expectation
 from stagegap.stats.sequential import e_value

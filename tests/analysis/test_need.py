@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 import planted
-from stagegap.analysis.codec import from_json, to_json
 from stagegap.analysis.need import NeedView, need_view
+from stagegap.analysis.views import from_json, to_json
 from views_of_runs import CHAIN, Material, evidence, material, timed
 
 CLOSE = planted.Planted(shape=planted.CHAIN[2], skill={"A": 0.85, "B": 0.8})

@@ -12,8 +12,8 @@ import versions
 import views_of_runs
 from analysis.test_degenerate_views import honest
 from sheets_of import rows_of, sheet_of
-from stagegap.analysis import codec
 from stagegap.analysis import evidence as ev
+from stagegap.analysis import views
 from stagegap.analysis.coalitions import named, sampled_orders, set_masks
 from stagegap.analysis.person_swaps import PeopleAt, PersonSwaps, Unanswered, person_swaps, without_own
 from stagegap.attribution.shapley import banzhaf_matrix, interaction_matrix, shapley_matrix
@@ -132,7 +132,7 @@ def test_nobody_who_answered_is_not_measured_and_no_number():
     assert view.sentence == "Not measured: nobody has answered what a stage of this run received."
     assert not any(row.alone.change.is_measured or row.share.change.is_measured for row in view.stages)
     assert (view.n, view.pairs, view.system.is_measured, view.people.is_measured) == (50, (), True, False)
-    assert codec.to_json(codec.from_json(PersonSwaps, codec.to_json(view))) == codec.to_json(view)
+    assert views.to_json(views.from_json(PersonSwaps, views.to_json(view))) == views.to_json(view)
 
 
 def test_records_that_lack_an_answer_somewhere_leave_only_what_rests_on_it():

@@ -10,7 +10,7 @@ import pytest
 from stagegap.analysis.record_view import LONGEST, Mark, RecordView, StageBlock, record_view
 from stagegap.model.answer import Answer, Fact, Output, Reference, Status
 from stagegap.model.cascade import Cascade, Kind, Outcome, OutputType, Source, Stage
-from stagegap.model.failure import Failure
+from stagegap.model.notes import Failure
 from stagegap.model.record import Record
 
 

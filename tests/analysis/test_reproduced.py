@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from stagegap.analysis.codec import from_json, to_json
 from stagegap.analysis.reproduced import Difference, environment_differences, reproduction, stage_outputs
+from stagegap.analysis.views import from_json, to_json
 from stagegap.model.answer import Output, Status
-from stagegap.model.provenance import Environment
+from stagegap.model.run import Environment
 
 OUTPUT = Output(record="r0", stage="draft", status=Status.OK, value="Dear Ann, it is 12 places.")
 HERE = Environment(program="0.1.0", python="3.11.7", platform="Linux x86_64", packages={"numpy": "2.2", "rich": "14"})

@@ -8,10 +8,9 @@ import pytest
 
 import planted
 from sheets_of import rows_of
-from stagegap.analysis.codec import from_json, to_json
-from stagegap.analysis.frames import failure_table, group_rows
+from stagegap.analysis.failures import failure_table, group_rows
 from stagegap.analysis.scorecard import scorecard
-from stagegap.analysis.views import Scorecard
+from stagegap.analysis.views import Scorecard, from_json, to_json
 from stagegap.model.answer import Answer, Fact, Label, Status
 from stagegap.model.cascade import Kind, Outcome, OutputType
 from stagegap.tables.table import COLUMNS

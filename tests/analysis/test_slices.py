@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import planted
-from stagegap.analysis.codec import from_json, to_json
 from stagegap.analysis.slices import SlicesView, slices_view
+from stagegap.analysis.views import from_json, to_json
 from views_of_runs import CHAIN, Material, evidence, material
 
 

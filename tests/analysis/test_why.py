@@ -9,7 +9,7 @@ import planted
 from stagegap.analysis.failures import groups_of, slice_rows
 from stagegap.model.answer import Answer, Reference
 from stagegap.model.record import Record
-from stagegap.stats.clusters import clusters
+from stagegap.stats.spread import clusters
 
 NAN = math.nan
 

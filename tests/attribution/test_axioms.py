@@ -21,8 +21,8 @@ from stagegap.attribution.shapley import (
     sampled_shapley,
     shapley_matrix,
 )
-from stagegap.stats.clusters import Clusters, clusters
 from stagegap.stats.resample import resample
+from stagegap.stats.spread import Clusters, clusters
 
 Floats = NDArray[np.float64]
 CONDITIONAL = "A AB ABC AD BCDE"

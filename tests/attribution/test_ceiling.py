@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 import planted
 from stagegap.attribution.ceiling import Ceiling, ceiling, complete_cases, increments, rises, share_first
-from stagegap.stats.clusters import clusters
 from stagegap.stats.resample import resample
+from stagegap.stats.spread import clusters
 
 
 def staircase(columns: dict[str, np.ndarray], stages: str, *, units: list[str] | None = None) -> Ceiling:

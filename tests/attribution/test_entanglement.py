@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from stagegap.attribution.shapley import harm, pair_table
-from stagegap.stats.clusters import clusters
+from stagegap.stats.spread import clusters
 
 # system, first fix, second fix, both
 ROWS = [

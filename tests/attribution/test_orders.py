@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import planted
-from stagegap.attribution.orders import ROUND, Lattice, down_sets, lattice, prefixes, sampled, walked, weights
+from stagegap.attribution.swaps import ROUND, Lattice, down_sets, lattice, prefixes, sampled, walked, weights
 
 Shape = tuple[tuple[str, ...], dict[str, tuple[str, ...]]]
 BRANCHES = "A AB AC AD BCDE"

@@ -5,7 +5,7 @@ import pytest
 
 import planted
 from stagegap.attribution.selfcheck import Planted, Recovery, recover
-from stagegap.stats.clusters import Clusters, clusters
+from stagegap.stats.spread import Clusters, clusters
 
 MADE = planted.Planted(shape=planted.CHAIN[3], skill={"A": 0.9, "B": 0.85, "C": 0.9})
 

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 import planted
 from stagegap.attribution.ceiling import increments
-from stagegap.attribution.orders import down_sets
 from stagegap.attribution.shapley import (
     banzhaf_interaction_matrix,
     banzhaf_matrix,
@@ -18,6 +17,7 @@ from stagegap.attribution.shapley import (
     precedence_matrix,
     shapley_matrix,
 )
+from stagegap.attribution.swaps import down_sets
 
 VALUES = st.integers(1, 6).flatmap(
     lambda k: st.lists(st.floats(-1, 1), min_size=2**k, max_size=2**k).map(lambda v: (k, np.array(v)))

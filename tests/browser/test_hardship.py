@@ -12,7 +12,7 @@ from playwright.sync_api import Page, WebSocket, expect
 from browser.conftest import Server, run_once
 from browser.test_label_page import all_saved, open_card, stored
 from stagegap.workspace import Workspace
-from stagegap.workspace.files import write_starter
+from stagegap.workspace.foundation import write_starter
 
 SECRET = "the-systems-own-answer"
 HOSTILE = {

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from browser.conftest import Server, run_once
 from sixty import write_sixty
 from stagegap.workspace import Workspace
-from stagegap.workspace.files import write_starter
+from stagegap.workspace.foundation import write_starter
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from stagegap import charts
 from stagegap.model.estimate import Estimate, unmeasured
-from stagegap.model.failure import Failure, FailurePage
+from stagegap.model.notes import Failure, FailurePage
 from stagegap.people.tags import TagRow, TagTally
 
 EVIL = "<script>alert(1)</script>"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from stagegap.exchange.labels import Known
+from stagegap.exchange.label_files import Known
 from stagegap.model.answer import REASONS, Answer, Fact, Label
 from stagegap.model.cascade import Cascade, Kind, Outcome, OutputType, Source, Stage
 

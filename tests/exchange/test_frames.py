@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from exchange.material import KNOWN, labels
 from stagegap.errors import ConfigurationError
-from stagegap.exchange.frames import frame, frame_rows
-from stagegap.exchange.labels import LABEL_COLUMNS, label_frame_rows, labels_of_rows, write_labels
+from stagegap.exchange.label_files import LABEL_COLUMNS, label_frame_rows, labels_of_rows, write_labels
 from stagegap.exchange.rows import Problems
+from stagegap.exchange.tables import frame, frame_rows
 from stagegap.model.answer import Answer, Fact, Label
 
 LABELS = [

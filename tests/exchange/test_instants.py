@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from stagegap.exchange.instants import seconds
+from stagegap.exchange.typed import seconds
 
 
 @pytest.mark.parametrize(

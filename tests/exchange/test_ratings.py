@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from stagegap.errors import InputError
-from stagegap.exchange.ratings import read_ratings
+from stagegap.exchange.recorded import read_ratings
 from stagegap.model.answer import Rating
 
 GOOD = {"system": "a", "record": 7, "criterion": "accuracy", "rater": 0, "value": 4}

@@ -6,7 +6,7 @@ import pytest
 
 from stagegap.errors import InputError
 from stagegap.exchange.records import read_documents, read_records
-from stagegap.model.sources import CorpusSource, RecordsSource
+from stagegap.model.cascade import CorpusSource, RecordsSource
 
 MAILS = """{"mail": 7, "customer": "c1", "lang": "de", "level": "hard", "part": "test", "text": "Hallo"}
 {"mail": "m2", "customer": null, "lang": null, "text": "Hi"}

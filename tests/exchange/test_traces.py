@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from stagegap.errors import InputError
-from stagegap.exchange.ratings import read_printed
+from stagegap.exchange.recorded import read_printed
 from stagegap.exchange.traces import TraceFields, write_traces
 from stagegap.workspace import Workspace
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from odd_noticing import EVIL, noticing, planted_screen
 from stagegap.analysis.escalation import EscalationPoint, EscalationView
 from stagegap.analysis.ledger import ledger
-from stagegap.library.views import shown_as as shown_in_notebook
+from stagegap.library.project import shown_as as shown_in_notebook
 from stagegap.model.estimate import Estimate, unmeasured
 
 

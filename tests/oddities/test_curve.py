@@ -10,8 +10,8 @@ import pytest
 import odd_runs
 from stagegap.oddities.card import Finding
 from stagegap.oddities.curve import DETECTORS, ahead_of, fitted, more_data, taught
-from stagegap.stats.clusters import Clusters
 from stagegap.stats.intervals import wilson
+from stagegap.stats.spread import Clusters
 
 UNITS = Clusters(codes=np.arange(300), count=300)
 

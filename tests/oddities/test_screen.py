@@ -11,7 +11,7 @@ import pytest
 import odd_plants
 import odd_runs
 import odd_screens
-from stagegap.analysis import codec
+from stagegap.analysis import views
 from stagegap.oddities.card import Screen
 from stagegap.oddities.screen import DETECTORS, look
 
@@ -115,7 +115,7 @@ def test_run_of_one_cluster_claims_nothing_about_other_clusters() -> None:
 def test_view_survives_the_store() -> None:
     rng = np.random.default_rng(3)
     view = odd_screens.screened(odd_plants.PLANTS["calibration"](RUN, rng))
-    assert codec.to_json(codec.from_json(Screen, codec.to_json(view))) == codec.to_json(view)
+    assert views.to_json(views.from_json(Screen, views.to_json(view))) == views.to_json(view)
     card = next(card for card in view.cards if card.detector == "calibration")
     assert card.plot is not None
     assert len(card.plot.marks) > 1

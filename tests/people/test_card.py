@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 
 from stagegap.errors import ConfigurationError
 from stagegap.model.answer import Answer, Fact, Label
-from stagegap.model.cascade import Kind, OutputType, Source, Stage
+from stagegap.model.cascade import Document, Kind, OutputType, Source, Stage
 from stagegap.model.queue import Queue, QueueItem
 from stagegap.model.record import Json
-from stagegap.model.sources import Document
 from stagegap.people import card
 
 RECORDS = [f"r{i}" for i in range(50)]

@@ -8,8 +8,7 @@ import pytest
 
 from stagegap.errors import ConfigurationError
 from stagegap.model.estimate import Estimate, unmeasured
-from stagegap.model.failure import Failure
-from stagegap.model.notes import TagEvent
+from stagegap.model.notes import Failure, TagEvent
 from stagegap.people.tags import OwnTags, own_tags, tag_from_event, tag_tally
 
 RATE = Estimate(value=0.4, low=0.4, high=0.4, n=100, method="exact")

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from stagegap import report
-from stagegap.analysis import codec
+from stagegap.analysis import views
 from stagegap.analysis.changes import Comparison, Refusal
 from stagegap.model.estimate import unmeasured
 from ui.changes import comparison, variants_view
@@ -105,7 +105,7 @@ def test_night_is_one_file_with_ranks_and_prices() -> None:
 
 @pytest.mark.parametrize("records", [True, False])
 def test_data_inside_is_the_view_to_six_digits(records: bool) -> None:
-    plain = codec.plain(comparison())
+    plain = views.plain(comparison())
     found = data_of(report.comparison_html(comparison(), records=records))
     outcome, whole = found["outcome"], plain["outcome"]
     assert outcome["before"]["high"] == 0.6  # type: ignore[index]

@@ -14,7 +14,7 @@ import odd_runs
 import odd_screens
 from odd_noticing import EVIL, noticing, planted_screen
 from stagegap import report
-from stagegap.analysis import codec
+from stagegap.analysis import views as codec
 from stagegap.analysis.views import Scorecard
 from ui import views
 

@@ -11,10 +11,9 @@ from llm_server import LlmServer
 from runner.making import LABEL, TEXT, Build, Memory, run, run_async
 from stagegap.errors import ConfigurationError
 from stagegap.model.answer import Answer, Output, Status
-from stagegap.model.cascade import Kind, OutputType, Source
+from stagegap.model.cascade import Document, Kind, OutputType, Source
 from stagegap.model.record import Record
 from stagegap.model.run import Cell, RunStatus
-from stagegap.model.sources import Document
 from stagegap.runner import CellSummary, CellWork, Silent, execute
 from stagegap.runner.work import Tally
 from stagegap.stages import Corpus, Reply
@@ -127,13 +126,13 @@ def test_a_run_without_records_is_done(chain: Build, memory: Memory) -> None:
 def test_records_beyond_the_window_are_all_answered(
     chain: Build, records: Records, memory: Memory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from stagegap.runner import lanes, writer
+    from stagegap.runner import answers, lanes
 
     monkeypatch.setattr(executing, "WINDOW", 16)
     monkeypatch.setattr(executing, "REFILL", 5)
     monkeypatch.setattr(lanes, "LOOKUP", 7)
-    monkeypatch.setattr(writer, "GROUP", 10)
-    monkeypatch.setattr(writer, "BACKLOG", 20)
+    monkeypatch.setattr(answers, "GROUP", 10)
+    monkeypatch.setattr(answers, "BACKLOG", 20)
     texts = [f"text {number}" for number in range(500)]
     run(chain.work(records(*texts)), memory)
     assert memory.values("reply") == {f"r{number}": f"{text} is long" for number, text in enumerate(texts)}

@@ -9,8 +9,8 @@ from runner.making import LABEL, Build, Memory, run
 from stagegap.model.answer import Answer, Output, Status
 from stagegap.model.record import Record
 from stagegap.model.run import SYSTEM, Cell
-from stagegap.runner import CellWork, answers, lanes, plan, writer
-from stagegap.runner.reuse import Fresh
+from stagegap.runner import CellWork, answers, lanes, plan
+from stagegap.runner.work import Fresh
 
 Records = Callable[..., list[Record]]
 
@@ -41,7 +41,7 @@ def test_a_fresh_run_finds_what_it_wrote_itself_and_has_forgotten(
     monkeypatch.setattr(answers, "REMEMBERED", 2)
     monkeypatch.setattr(lanes, "LOOKUP", 1)
     for limit in ("GROUP", "BACKLOG"):  # each output is written before the next but one is looked up
-        monkeypatch.setattr(writer, limit, 1)
+        monkeypatch.setattr(answers, limit, 1)
     making.python("first", "text", "return text", batch=1)
     work = making.work(records(*"abcdefa"))
     assert run(work, memory).calls == 6

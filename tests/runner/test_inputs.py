@@ -6,10 +6,9 @@ from collections.abc import Mapping
 import pytest
 
 from stagegap.model.answer import Answer, Output, Status
-from stagegap.model.cascade import Cascade, Kind, Outcome, OutputType, Source, Stage
+from stagegap.model.cascade import Cascade, Document, Kind, Outcome, OutputType, Source, Stage
 from stagegap.model.record import Record
-from stagegap.model.sources import Document
-from stagegap.runner.inputs import Call, Wiring, given_output
+from stagegap.runner.cases import Call, Wiring, given_output
 from stagegap.stages import Corpus, Reply
 
 RECORD = Record(id="r", fields={"subject": "Tent", "n": 2})

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from stagegap.runner.inputs import call_key
+from stagegap.runner.cases import call_key
 
 
 def test_a_key_has_32_hex_digits() -> None:

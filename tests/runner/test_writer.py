@@ -12,8 +12,8 @@ from stagegap.errors import StoreBusy
 from stagegap.model.answer import Output, Status
 from stagegap.model.record import Json, Record
 from stagegap.model.run import SYSTEM, Cell
-from stagegap.runner import writer as writing
-from stagegap.runner.writer import Writer
+from stagegap.runner import answers as writing
+from stagegap.runner.answers import Writer
 from stagegap.stages import Reply
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from stagegap.model.sources import CascadeFile
+from stagegap.model.cascade import CascadeFile
 from stagegap.spec import load
 
 BASE = """\

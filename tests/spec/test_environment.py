@@ -2,7 +2,7 @@
 import pytest
 
 from spec.folders import BASE
-from stagegap.spec.environment import is_secret
+from stagegap.spec.scalars import is_secret
 
 LLM = BASE.replace(
     '    uses: python\n    with: {function: "stages.py:draft"}\n',

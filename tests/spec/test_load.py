@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from spec.folders import BASE, Folder
 from stagegap.errors import SpecError
-from stagegap.model.cascade import Kind, Outcome, Source
-from stagegap.model.sources import CorpusSource, RecordsSource, ReferencesSource
+from stagegap.model.cascade import CorpusSource, Kind, Outcome, RecordsSource, ReferencesSource, Source
 from stagegap.spec import load, restore
 
 

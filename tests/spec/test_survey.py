@@ -12,7 +12,7 @@ import pytest
 from spec.folders import BASE, Folder
 from stagegap.errors import InputError, Problem, SpecError
 from stagegap.exchange.records import read_records
-from stagegap.model.sources import RecordsSource
+from stagegap.model.cascade import RecordsSource
 from stagegap.spec import Survey, survey
 
 LLM = """\

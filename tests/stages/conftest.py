@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 import llm_server
-from stagegap.model.cascade import Kind, OutputType, Source, Stage
+from stagegap.model.cascade import Document, Kind, OutputType, Source, Stage
 from stagegap.model.record import Json
-from stagegap.model.sources import Document
 from stagegap.stages import Corpus, StageCode, build
 
 MakeStage = Callable[..., Stage]

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from stagegap.model.sources import Document
+from stagegap.model.cascade import Document
 from stagegap.stages import Corpus
 
 

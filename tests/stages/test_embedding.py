@@ -13,9 +13,8 @@ import pytest
 from llm_server import LlmServer
 from stagegap.errors import ConfigurationError, RunStopped
 from stagegap.model.answer import Status
-from stagegap.model.cascade import Kind, OutputType, Stage
+from stagegap.model.cascade import Document, Kind, OutputType, Stage
 from stagegap.model.record import Json
-from stagegap.model.sources import Document
 from stagegap.runner.budget import is_paid
 from stagegap.stages import Corpus, Reply, build, embedding
 from stagegap.stages.embedding import EmbeddingStage

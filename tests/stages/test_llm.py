@@ -15,7 +15,7 @@ from stagegap.stages import AsyncStage, Reply, build
 from stagegap.stages.acceptance import check_for
 from stagegap.stages.endpoint import Endpoint
 from stagegap.stages.llm import LlmStage
-from stagegap.stages.retries import RETRIES
+from stagegap.stages.pace import RETRIES
 from stagegap.stages.templates import Prompt
 from stages.asking import KEY, LABEL, TEXT, Model
 

@@ -14,8 +14,7 @@ from llm_server import LlmServer
 from stagegap.errors import RunStopped
 from stagegap.model.answer import Status
 from stagegap.model.cascade import Limits, Stage
-from stagegap.stages.pace import Providers
-from stagegap.stages.retries import RETRIES
+from stagegap.stages.pace import RETRIES, Providers
 from stages.asking import KEY, LABEL, Model
 
 ATTEMPTS = f"({RETRIES + 1} attempts)"

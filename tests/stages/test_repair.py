@@ -3,8 +3,7 @@ from __future__ import annotations
 import pytest
 
 from stagegap.model.cascade import Kind, OutputType
-from stagegap.stages.acceptance import Accepted, Rejected, check_for
-from stagegap.stages.repair import read_answer
+from stagegap.stages.acceptance import Accepted, Rejected, check_for, read_answer
 
 LABEL = OutputType(kind=Kind.LABEL, values=("orders", "Returns", "spam"))
 LABELS = OutputType(kind=Kind.LABELS, values=("orders", "Returns", "spam"))

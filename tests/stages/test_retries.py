@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stagegap.stages.retries import CAP_S, FIRST_S, remaining, wait_before
+from stagegap.stages.pace import CAP_S, FIRST_S, remaining, wait_before
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from stagegap.errors import ConfigurationError
-from stagegap.model.cascade import Kind, OutputType, Stage
+from stagegap.model.cascade import Document, Kind, OutputType, Stage
 from stagegap.model.record import Json
-from stagegap.model.sources import Document
 from stagegap.stages import BatchStage, Corpus, Reply, build, retrieval
 
 RANKING = OutputType(kind=Kind.RANKING, of="shop", k=2)

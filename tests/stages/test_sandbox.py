@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from jinja2.exceptions import SecurityError
 
-from stagegap.stages.sandbox import Sandbox
+from stagegap.stages.templates import Sandbox
 
 VALUES = {"text": "hi", "docs": [{"a": 1}, {"a": 2}], "long": "x" * 1_000_000}
 

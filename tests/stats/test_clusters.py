@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from stagegap.stats.clusters import clusters, distinct
+from stagegap.stats.spread import clusters, distinct
 
 
 def test_units_get_codes_in_the_order_of_first_appearance():

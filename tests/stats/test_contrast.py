@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.stats import fisher_exact, hypergeom
 
-from stagegap.stats.clusters import Clusters, clusters
 from stagegap.stats.distributions import hypergeometric_tail
 from stagegap.stats.significance import excess_p
+from stagegap.stats.spread import Clusters, clusters
 
 
 @pytest.mark.parametrize(("k", "n", "marked", "total"), [(0, 5, 3, 12), (3, 4, 4, 8), (7, 30, 40, 300), (5, 5, 5, 9)])

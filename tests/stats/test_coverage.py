@@ -8,8 +8,8 @@ import pytest
 import covering
 import uneven
 from stagegap.model.estimate import Estimate
-from stagegap.stats.clusters import clusters
 from stagegap.stats.resample import resample
+from stagegap.stats.spread import clusters
 
 SIMULATIONS = 400
 TRUTH = {"share": 0.8, "gain": 0.15, "graded": 1 / 1.4}

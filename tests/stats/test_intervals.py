@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 from statsmodels.stats.proportion import proportion_confint
 
-from stagegap.stats.clusters import clusters
 from stagegap.stats.intervals import mean_of, mean_of_clusters, mean_t, paired_difference, predicted_total, wilson
-from stagegap.stats.spread import spread
+from stagegap.stats.spread import clusters, spread
 
 
 @given(st.integers(1, 500), st.data())

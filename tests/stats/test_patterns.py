@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stagegap.stats.patterns import POOLS, collapse, draws
+from stagegap.stats.resample import POOLS, collapse, draws
 
 
 def test_equal_rows_are_counted_whatever_their_order():

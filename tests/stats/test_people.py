@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 
 from stagegap.model.estimate import Estimate
-from stagegap.stats.clusters import clusters
 from stagegap.stats.raters import over_people, two_way
 from stagegap.stats.resample import resample
-from stagegap.stats.spread import Spread, spread
+from stagegap.stats.spread import Spread, clusters, spread
 
 SCORE = Estimate(value=0.9, low=0.85, high=0.95, n=100, method="Wilson")
 

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from stagegap.stats.clusters import clusters
 from stagegap.stats.resample import Resamples, ratio, resample
+from stagegap.stats.spread import clusters
 
 
 def drawn(above: list[float], below: list[float], units: list[str] | None = None) -> Resamples:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stagegap.stats.clusters import clusters
 from stagegap.stats.resample import expanded_tail, resample
+from stagegap.stats.spread import clusters
 
 
 def drawn(columns: dict[str, list[float]], units: list[str] | None = None, *, resamples: int = 2000, seed: int = 0):

@@ -7,9 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from stagegap.stats.clusters import Clusters
 from stagegap.stats.intervals import wilson_of
 from stagegap.stats.significance import above_p, mean, mean_p, trend
+from stagegap.stats.spread import Clusters
 
 
 def alone(n: int) -> Clusters:

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stagegap.stats.clusters import Clusters, clusters
 from stagegap.stats.paired import mcnemar, sign_flip_p
+from stagegap.stats.spread import Clusters, clusters
 
 
 def p_of(values: list[float], units: list[int] | None = None, *, seed: int = 0) -> float:

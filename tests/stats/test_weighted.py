@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stagegap.stats.clusters import clusters
 from stagegap.stats.intervals import hajek, wilson
+from stagegap.stats.spread import clusters
 
 
 def test_equal_chances_give_the_plain_mean_with_wilsons_interval():

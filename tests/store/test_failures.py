@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from stagegap.errors import NotFound
-from stagegap.model.failure import Failure, Wanted
+from stagegap.model.notes import Failure, Wanted
 from stagegap.model.record import Record
 from stagegap.model.run import SYSTEM
 from stagegap.store import Store, failures

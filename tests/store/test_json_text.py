@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stagegap.store import json_text
+from stagegap.store import rows
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)
@@ -18,26 +18,26 @@ VALUES = st.recursive(
 
 @given(VALUES)
 def test_every_json_value_comes_back(value) -> None:
-    json_text.refuse_odd_numbers(value)
-    assert json_text.read(json_text.write(value)) == value
-    assert json_text.read(json_text.canonical(value)) == value
+    rows.refuse_odd_numbers(value)
+    assert rows.read(rows.write(value)) == value
+    assert rows.read(rows.canonical(value)) == value
 
 
 @given(st.text(st.characters()))
 def test_every_text_is_held_and_holding_it_again_changes_nothing(value: str) -> None:
-    held = json_text.plain(value)
+    held = rows.plain(value)
     assert held.encode().decode() == held
-    assert json_text.plain(held) == held
-    assert json_text.read(json_text.write(value)) == held
+    assert rows.plain(held) == held
+    assert rows.read(rows.write(value)) == held
 
 
 def test_equal_values_have_equal_canonical_text_whatever_their_order_or_surrogates() -> None:
-    assert json_text.canonical({"a": 1, "b": "\ud800"}) == json_text.canonical({"b": "\ud800", "a": 1})
+    assert rows.canonical({"a": 1, "b": "\ud800"}) == rows.canonical({"b": "\ud800", "a": 1})
 
 
 def test_nan_is_refused_wherever_it_hides() -> None:
     with pytest.raises(ValueError, match="nan"):
-        json_text.refuse_odd_numbers({"a": [1, {"b": (0.5, math.nan)}]})
+        rows.refuse_odd_numbers({"a": [1, {"b": (0.5, math.nan)}]})
 
 
 def test_what_json_cannot_carry_is_refused() -> None:
@@ -46,4 +46,4 @@ def test_what_json_cannot_carry_is_refused() -> None:
         deep = [deep]
     for odd in (deep, 2**80, object(), b"bytes"):
         with pytest.raises(ValueError, match="cannot be stored as JSON"):
-            json_text.write(odd)
+            rows.write(odd)

@@ -5,8 +5,7 @@ from dataclasses import replace
 import pytest
 
 from stagegap.errors import NotFound
-from stagegap.model.provenance import RunTag
-from stagegap.model.run import Expectation
+from stagegap.model.run import Expectation, RunTag
 from stagegap.store import Store
 from store.material import RUN, records, run
 

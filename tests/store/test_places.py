@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from stagegap.errors import StoreError
-from stagegap.store.locks import file_system, mounts, refuse_network
+from stagegap.store.attach import file_system, mounts, refuse_network
 
 TABLE = """/dev/sda1 / ext4 rw 0 0
 srv:/export /home nfs4 rw 0 0

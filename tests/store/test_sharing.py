@@ -16,7 +16,7 @@ import pytest
 from stagegap.errors import NotFound, StoreBusy
 from stagegap.model.run import SYSTEM
 from stagegap.store import Store
-from stagegap.store.locks import Locks
+from stagegap.store.attach import Locks
 from store.material import RUN, label, output
 
 

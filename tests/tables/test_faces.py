@@ -20,8 +20,7 @@ from stagegap.library import Project, Shown
 from stagegap.model.estimate import Estimate
 from stagegap.registry import VIEWS
 from stagegap.tables.figures import Unit
-from stagegap.tables.markdown import literal, sheet_markdown
-from stagegap.tables.table import Figure, Table, cell_text
+from stagegap.tables.table import Figure, Table, cell_text, literal, sheet_markdown
 
 VIEWS_OF_A_PROJECT: dict[str, Callable[[Project], Shown[Any]]] = {
     "gap": lambda project: project.gap(),

@@ -6,8 +6,7 @@ import pytest
 
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.tables.figures import Unit
-from stagegap.tables.markdown import sheet_markdown
-from stagegap.tables.table import COLUMNS, Column, Figure, Sheet, Table
+from stagegap.tables.table import COLUMNS, Column, Figure, Sheet, Table, sheet_markdown
 
 GAIN = Estimate(value=0.203, low=-0.012, high=0.31, n=60, method="Tango score", clusters=12)
 STAGES = Table(

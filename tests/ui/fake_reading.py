@@ -11,8 +11,7 @@ from mail_cascade import CASCADE
 from stagegap.analysis.record_view import RecordView, record_view
 from stagegap.analysis.views import Scorecard
 from stagegap.model.answer import Answer, Fact, Output, Reference, Status
-from stagegap.model.failure import Failure, FailurePage, Wanted
-from stagegap.model.notes import TagEvent
+from stagegap.model.notes import Failure, FailurePage, TagEvent, Wanted
 from stagegap.model.record import Json, Record
 from stagegap.people.tags import own_tags, tag_from_event, tag_tally
 from stagegap.workspace.failures import OwnTally

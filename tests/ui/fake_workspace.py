@@ -13,11 +13,10 @@ from odd_noticing import planted_screen
 from stagegap.analysis.need import NextLabels
 from stagegap.analysis.views import Scorecard
 from stagegap.model.answer import Label
-from stagegap.model.cascade import Kind, OutputType, Source, Stage
+from stagegap.model.cascade import Document, Kind, OutputType, Source, Stage
 from stagegap.model.queue import Progress, Queue, QueueItem, Sitting
 from stagegap.model.record import Json
 from stagegap.model.run import LiveRun, Run, RunStatus
-from stagegap.model.sources import Document
 from stagegap.people import card
 from stagegap.people.histories import OwnLabel, own_labels
 from stagegap.workspace.kept_views import Kept

@@ -14,7 +14,7 @@ from sixty import replace_in
 from stagegap.model.run import LiveRun, LiveStage, RunStatus
 from stagegap.runner import RunOptions
 from stagegap.ui import background
-from stagegap.ui import empty as run_strip
+from stagegap.ui import choice as run_strip
 from stagegap.workspace import Workspace
 from stagegap.workspace.past import Past
 

@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from mails import write_mails
-from stagegap.model.failure import Wanted
+from stagegap.model.notes import Wanted
 from stagegap.ui import background
 from stagegap.workspace import Workspace
 from ui import pages

@@ -17,8 +17,7 @@ from stagegap.model.run import Run, RunStatus
 from stagegap.ui import background
 from stagegap.ui import label_page as label_card
 from stagegap.workspace import Workspace
-from stagegap.workspace.kept_views import KeptViews
-from stagegap.workspace.questions import scorecard_of
+from stagegap.workspace.kept_views import KeptViews, scorecard_of
 from ui.pages import charts_of, opened, texts
 
 CASCADE = "support_email"

@@ -18,7 +18,7 @@ from stagegap.model.run import RunStatus
 from stagegap.runner import RunOptions
 from stagegap.runner.prepare import WorkerRecipe, read_materials
 from stagegap.workspace import Workspace
-from stagegap.workspace.files import write_starter
+from stagegap.workspace.foundation import write_starter
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from stagegap.exchange.foreign import Unmapped
 from stagegap.model.answer import Answer, Label
 from stagegap.workspace import Workspace
 from stagegap.workspace.exchange import Foreign, ImportReport
-from stagegap.workspace.files import write_starter
+from stagegap.workspace.foundation import write_starter
 
 OWN = {"record": "q1", "stage": "reply", "annotator": "cd", "value": "=1+1"}
 LANGFUSE = {

@@ -11,10 +11,10 @@ import pytest
 from stagegap.analysis.views import Scorecard
 from stagegap.errors import ConfigurationError, NotFound
 from stagegap.model.answer import Answer, Label
-from stagegap.model.failure import Wanted
+from stagegap.model.notes import Wanted
 from stagegap.model.run import SYSTEM
 from stagegap.workspace import Workspace
-from stagegap.workspace.files import write_starter
+from stagegap.workspace.foundation import write_starter
 
 
 @pytest.fixture

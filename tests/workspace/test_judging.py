@@ -9,7 +9,7 @@ from stagegap.errors import NotFound
 from stagegap.model.queue import Queue
 from stagegap.people.judgements import Judging
 from stagegap.workspace import Workspace
-from stagegap.workspace.files import write_starter
+from stagegap.workspace.foundation import write_starter
 
 RATE = Judging(mode="rate", criterion="quality")
 

@@ -18,8 +18,7 @@ from stagegap.analysis.blame import Blame
 from stagegap.model.answer import Answer, Fact, Label
 from stagegap.model.run import Run
 from stagegap.workspace import Workspace
-from stagegap.workspace.kept_views import Kept
-from stagegap.workspace.questions import of_run
+from stagegap.workspace.kept_views import Kept, of_run
 
 TWELVE = "12 places"
 

@@ -9,7 +9,7 @@ from stagegap.errors import ConfigurationError, InputError, NotFound
 from stagegap.model.queue import Queue
 from stagegap.runner.queues import Hunt
 from stagegap.workspace import Workspace
-from stagegap.workspace.files import write_starter
+from stagegap.workspace.foundation import write_starter
 
 WARMUP = '{"record": "q2", "value": "parking", "explanation": "It is about the car park."}\n'
 

@@ -9,7 +9,7 @@ from stagegap.model.answer import Output, Status
 from stagegap.model.run import SYSTEM, Run, RunStatus
 from stagegap.runner import CellSummary, Silent, Tally
 from stagegap.workspace import Workspace
-from stagegap.workspace.files import write_starter
+from stagegap.workspace.foundation import write_starter
 from stagegap.workspace.live import NOTES, live_runs, noted
 
 RUN = Run(

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from stagegap.analysis import codec
+from stagegap.analysis import views as codec
 from stagegap.analysis.variants import VariantsView
 from stagegap.model.record import Record
 from stagegap.model.run import RunStatus
 from stagegap.runner import Budget, RunOptions, Stop
 from stagegap.workspace import Workspace
-from stagegap.workspace.files import write_starter
+from stagegap.workspace.foundation import write_starter
 from stagegap.workspace.night import FIRST_WAVE, waves
 
 NIGHT = """\

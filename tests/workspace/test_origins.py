@@ -11,7 +11,7 @@ from stagegap.errors import NotFound
 from stagegap.model.answer import Answer
 from stagegap.people.disagreements import digest
 from stagegap.workspace import Workspace
-from stagegap.workspace.files import write_starter
+from stagegap.workspace.foundation import write_starter
 
 
 @pytest.fixture

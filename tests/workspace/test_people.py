@@ -8,7 +8,7 @@ import pytest
 from stagegap.people.judgements import Judging
 from stagegap.runner.queues import Hunt
 from stagegap.workspace import Workspace
-from stagegap.workspace.files import write_starter
+from stagegap.workspace.foundation import write_starter
 from stagegap.workspace.people import PeopleNotes
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from stagegap.model.provenance import Provenance
+from stagegap.model.run import Provenance
 from stagegap.workspace import Workspace
 from stagegap.workspace import provenance as made_from
-from stagegap.workspace.files import write_starter
+from stagegap.workspace.foundation import write_starter
 
 SECRET = "s3cret-value-0123456789"
 

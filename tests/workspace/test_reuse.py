@@ -16,10 +16,10 @@ from stagegap.model.run import SYSTEM, Cell, Run, RunStatus
 from stagegap.people.references import settle
 from stagegap.runner import CellWork, Silent, Work, execute
 from stagegap.runner.prepare import given_answers
-from stagegap.runner.reuse import Basis, identities
+from stagegap.runner.work import Basis, identities
 from stagegap.store import Store
+from stagegap.workspace.execution import with_carries
 from stagegap.workspace.provenance import labels_digest
-from stagegap.workspace.reuse import with_carries
 from stagegap.workspace.run_facts import put_basis
 
 SWAPPED = Cell("reference", ("size",))

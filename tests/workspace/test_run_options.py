@@ -11,7 +11,7 @@ from stagegap.model.answer import Status
 from stagegap.model.run import SYSTEM, RunStatus
 from stagegap.runner import Budget, RunOptions
 from stagegap.workspace import Workspace
-from stagegap.workspace.files import write_starter
+from stagegap.workspace.foundation import write_starter
 
 TOPIC = 'uses: python\n    with: {function: "stages.py:topic"}'
 

@@ -11,7 +11,7 @@ from stagegap.people.disagreements import digest
 from stagegap.people.references import settle
 from stagegap.runner.queues import Hunt
 from stagegap.workspace import Workspace
-from stagegap.workspace.files import write_starter
+from stagegap.workspace.foundation import write_starter
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from sixty import replace_in, write_sixty
 from stagegap.analysis.answers import OUTCOME, ScoredAnswer
 from stagegap.errors import ConfigurationError, NotFound, RunStopped
 from stagegap.workspace import Workspace
-from stagegap.workspace.suite import case_names, cases, one_run, wanted
+from stagegap.workspace.gate import case_names, cases, one_run, wanted
 
 INTERRUPTING = "import signal\n\ndef reply(question, topic):\n    signal.raise_signal(signal.SIGINT)\n"
 

@@ -13,7 +13,7 @@ from stagegap.errors import ConfigurationError, NotFound, RunStopped, SpecError
 from stagegap.model.run import SYSTEM, Cell, RunStatus
 from stagegap.runner import CellSummary, Silent, Stop
 from stagegap.workspace import Workspace
-from stagegap.workspace.files import write_starter
+from stagegap.workspace.foundation import write_starter
 
 
 @pytest.fixture

@@ -19,12 +19,11 @@ from stagegap.model.wording import plural, why_missing
 from stagegap.people.agreement import ChanceCorrected, Share, chance_corrected, prevalence
 from stagegap.people.disagreements import Weighed, weighed
 from stagegap.people.judgements import SYSTEM, Judging, judgements_in_force, ratings_of
-from stagegap.stats.alternative import FEWEST_ANNOTATORS, AlternativeTest, alternative_test
-from stagegap.stats.clusters import Clusters
 from stagegap.stats.intervals import mean_of
-from stagegap.stats.judge import ppi_mean, rogan_gladen
+from stagegap.stats.judge import FEWEST_ANNOTATORS, AlternativeTest, alternative_test, ppi_mean, rogan_gladen
 from stagegap.stats.raters import over_people
 from stagegap.stats.resample import RESAMPLES, Resamples, resample
+from stagegap.stats.spread import Clusters
 from stagegap.tables import figures
 from stagegap.tables.figures import Unit
 from stagegap.tables.table import Column, Sheet, Table

@@ -21,9 +21,9 @@ from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.record import Json, Record
 from stagegap.model.run import SYSTEM
 from stagegap.model.wording import counted, plural, sentence
-from stagegap.stats.clusters import clusters
 from stagegap.stats.resample import RESAMPLES, ratio, resample
 from stagegap.stats.sample_size import variance_parts
+from stagegap.stats.spread import clusters
 from stagegap.tables import figures
 from stagegap.tables.figures import Unit
 from stagegap.tables.table import Column, Sheet, Table

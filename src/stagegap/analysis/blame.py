@@ -9,9 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from stagegap.analysis import evidence as ev
-from stagegap.analysis.contest import Contest, contest, drawn_gains
 from stagegap.analysis.gains import Gains, ceiling_of, gains, staircase
-from stagegap.analysis.verdict import ENOUGH_RECORDS
+from stagegap.analysis.verdict import ENOUGH_RECORDS, Contest, contest, drawn_gains
 from stagegap.attribution.faults import error_parts, hazard_column
 from stagegap.attribution.swaps import is_chain, staircase_order
 from stagegap.model.estimate import Estimate, unmeasured

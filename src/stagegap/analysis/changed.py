@@ -19,8 +19,7 @@ from stagegap.analysis.changes import (
     claims,
     no_change,
 )
-from stagegap.analysis.coalitions import TOTAL, Coalitions, SwapPlan
-from stagegap.analysis.pairs import harm_sentence, pair_sentences
+from stagegap.analysis.coalitions import TOTAL, Coalitions, SwapPlan, harm_sentence, pair_sentences
 from stagegap.analysis.scorecard import outcome_name
 from stagegap.analysis.verdict import ENOUGH_RECORDS
 from stagegap.attribution.shapley import Harm
@@ -30,8 +29,8 @@ from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.record import Record
 from stagegap.model.run import SYSTEM, Cell
 from stagegap.model.wording import counted, listed, plural, sentence
-from stagegap.stats.clusters import clusters
 from stagegap.stats.resample import RESAMPLES, Resamples, resample
+from stagegap.stats.spread import clusters
 from stagegap.tables import figures
 from stagegap.tables.figures import Unit
 from stagegap.tables.table import Column, Entry, Sheet, Table

@@ -1,4 +1,6 @@
-"""Swaps whose effects hang together: which mixtures must be run, and their contributions, interactions and harm."""
+"""Swaps whose effects hang together: which mixtures must be run, their contributions, and two of them in
+sentences.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +26,11 @@ from stagegap.attribution.shapley import (
 from stagegap.model.cascade import Cascade
 from stagegap.model.record import Record
 from stagegap.model.run import SYSTEM, Cell
-from stagegap.stats.clusters import clusters
+from stagegap.model.wording import counted
 from stagegap.stats.distributions import t_quantile
+from stagegap.stats.spread import clusters
+from stagegap.tables import figures
+from stagegap.tables.figures import Unit
 
 Floats = NDArray[np.float64]
 
@@ -384,3 +389,30 @@ def _nothing(before: Cascade, problem: str) -> SwapPlan:
         coalitions=(),
         problem=problem,
     )
+
+
+_HARMED = 5
+"""Records of a harm list that a screen names; the view has up to 200."""
+
+
+def pair_sentences(earlier: str, later: str, table: PairTable, *, noun: str) -> tuple[str, ...]:
+    """The four cells of two swaps, and what becomes of the records that are wrong without them."""
+    if not table.n:
+        return (f"{earlier} and {later}: no {noun} has an outcome with each alone and with both.",)
+    return (
+        f"{earlier} and {later}, {counted(table.n, noun)}: good with neither {table.right:,}, with {earlier} "
+        f"{table.right_first:,}, with {later} {table.right_second:,}, with both {table.right_both:,}",
+        f"  of {table.n - table.right:,} bad: only {earlier} mends {table.only_first:,}, only {later} "
+        f"{table.only_second:,}, either {table.either:,}, only both {table.together:,}, both undo {table.undone:,}, "
+        f"neither {table.neither:,}",
+    )
+
+
+def harm_sentence(stage: str, harm: Harm, *, noun: str, who: str) -> str:
+    """Which good records a swap makes bad; empty where there is none."""
+    if not harm.count:
+        return ""
+    records = ", ".join(harm.records[:_HARMED])
+    more = f" and {harm.count - _HARMED:,} more" if harm.count > _HARMED else ""
+    rate = figures.figure(harm.rate, Unit.SHARE)
+    return f"{who} {stage} harms {counted(harm.count, noun)} ({rate} of {harm.rate.n:,}): {records}{more}."

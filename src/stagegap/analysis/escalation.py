@@ -16,10 +16,9 @@ from stagegap.model.answer import Output, Status
 from stagegap.model.cascade import Cascade
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.wording import counted
-from stagegap.stats.clusters import Clusters, clusters
 from stagegap.stats.intervals import mean_t, one_cluster
 from stagegap.stats.resample import Resamples, resample
-from stagegap.stats.spread import spread
+from stagegap.stats.spread import Clusters, clusters, spread
 from stagegap.tables import figures
 from stagegap.tables.figures import Unit
 from stagegap.tables.table import Column, Sheet, Table

@@ -24,7 +24,7 @@ from stagegap.model.run import SYSTEM, Cell
 from stagegap.model.wording import counted, listed
 from stagegap.people.agreement import COUNTABLE, agreement, alpha, leave_one_out
 from stagegap.people.references import fair, fair_references, latest
-from stagegap.stats.clusters import Clusters, clusters
+from stagegap.stats.spread import Clusters, clusters
 
 Outputs = Mapping[tuple[str, str], Mapping[str, Output]]
 """(cell as text, stage) -> record -> output."""

@@ -1,4 +1,4 @@
-"""The records at which a stage was not acceptable, most typical first, and what they have in common."""
+"""The records at which a stage was not acceptable, most typical first, what they have in common, and both as rows."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from stagegap.analysis.views import FailureRow, SliceRow
+from stagegap.analysis.views import FailureRow, Scorecard, SliceRow
 from stagegap.metrics.formulas import ids
 from stagegap.model.answer import Answer, Output, Reference, Status
 from stagegap.model.cascade import Cascade, Kind
-from stagegap.model.failure import Failure
+from stagegap.model.notes import Failure
 from stagegap.model.record import Json, Record
-from stagegap.stats.clusters import Clusters
 from stagegap.stats.intervals import wilson_of
+from stagegap.stats.spread import Clusters
+from stagegap.tables.table import Row, estimate_columns
 
 MOST_ROWS = 200
 LINE = 160
@@ -244,3 +245,36 @@ def slice_rows(
             )
         )
     return tuple(sorted(rows, key=lambda row: (-row.excess, row.group)))
+
+
+def group_rows(view: Scorecard) -> list[Row]:
+    """One row a group of records at a stage, in the order of the view."""
+    return [
+        {
+            "stage": detail.stage,
+            "group": group.group,
+            "failures": group.failures,
+            "excess": group.excess,
+            "stands_out": group.stands_out,
+            **estimate_columns(group.rate),
+        }
+        for detail in view.details
+        for group in detail.groups
+    ]
+
+
+def failure_table(view: Scorecard) -> list[Row]:
+    """One row a failure that the view lists."""
+    return [
+        {
+            "stage": detail.stage,
+            "record": row.record,
+            "title": row.title,
+            "system": row.system,
+            "reference": row.reference,
+            "score": row.score,
+            "first_fault": row.first_fault,
+        }
+        for detail in view.details
+        for row in detail.rows
+    ]

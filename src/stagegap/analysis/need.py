@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stagegap.analysis import evidence as ev
-from stagegap.analysis.contest import contest, outlook, promised_at
 from stagegap.analysis.gains import Gains, ceiling_of, gains
-from stagegap.analysis.verdict import ENOUGH_RECORDS
+from stagegap.analysis.verdict import ENOUGH_RECORDS, contest, outlook, promised_at
 from stagegap.attribution.swaps import is_chain, staircase_order
 from stagegap.model.answer import Label
 from stagegap.model.cascade import Cascade

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from stagegap.analysis import evidence as ev
 from stagegap.analysis.changes import Claim, claim_sentence, claimed, claims, not_claimed
-from stagegap.analysis.coalitions import TOTAL, Coalitions
-from stagegap.analysis.pairs import harm_sentence, pair_sentences
+from stagegap.analysis.coalitions import TOTAL, Coalitions, harm_sentence, pair_sentences
 from stagegap.analysis.scorecard import outcome_name
 from stagegap.attribution.shapley import Harm, PairTable
 from stagegap.model.estimate import Estimate, unmeasured

@@ -14,7 +14,7 @@ from stagegap.analysis.failures import shown_output
 from stagegap.metrics.formulas import contains, ids
 from stagegap.model.answer import Answer, Output, Reference
 from stagegap.model.cascade import Cascade, Kind, Source, Stage
-from stagegap.model.failure import Failure
+from stagegap.model.notes import Failure
 from stagegap.model.record import Json, Record
 from stagegap.model.wording import listed
 from stagegap.people.references import HOW_SETTLED

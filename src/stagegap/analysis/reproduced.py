@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from stagegap.model.answer import Output, Status
-from stagegap.model.provenance import Environment
+from stagegap.model.run import Environment
 from stagegap.model.wording import counted, listed, plural
 from stagegap.tables.figures import Unit
 from stagegap.tables.table import Column, Entry, Sheet, Table

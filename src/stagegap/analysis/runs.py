@@ -17,9 +17,8 @@ from stagegap.analysis.changes import OUTCOME, ConfigChange
 from stagegap.analysis.scorecard import outcome_name
 from stagegap.analysis.views import Scorecard
 from stagegap.model.estimate import Estimate, unmeasured
-from stagegap.model.provenance import Provenance
 from stagegap.model.record import Json
-from stagegap.model.run import SYSTEM, Run
+from stagegap.model.run import SYSTEM, Provenance, Run
 from stagegap.model.wording import counted, listed, plural, sentence
 from stagegap.stats.resample import resample
 from stagegap.stats.sequential import confidence_sequence

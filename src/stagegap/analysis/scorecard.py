@@ -10,11 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stagegap.analysis import evidence as ev
-from stagegap.analysis.bounds import outcome_bounds
-from stagegap.analysis.contest import contest, outlook
 from stagegap.analysis.failures import StageFaults, declared_slices, failure_rows, failures_of, groups_of, slice_rows
-from stagegap.analysis.gains import SYSTEM_OUTCOME, Gains, ceiling_of, gains, staircase
-from stagegap.analysis.verdict import Facts, verdict
+from stagegap.analysis.gains import SYSTEM_OUTCOME, Gains, ceiling_of, gains, outcome_bounds, staircase
+from stagegap.analysis.verdict import Facts, contest, outlook, verdict
 from stagegap.analysis.views import OutcomeBounds, Scorecard, StageDetail, StageRow, StairStep
 from stagegap.attribution.ceiling import Ceiling
 from stagegap.attribution.faults import Faults
@@ -23,7 +21,7 @@ from stagegap.metrics import CustomMetric
 from stagegap.model.answer import Label, Status
 from stagegap.model.cascade import Cascade, Stage
 from stagegap.model.estimate import Estimate, unmeasured
-from stagegap.model.failure import Failure
+from stagegap.model.notes import Failure
 from stagegap.model.record import Record
 from stagegap.model.run import Run
 from stagegap.model.wording import counted, metric_title, plural

@@ -13,17 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stagegap.analysis import evidence as ev
-from stagegap.analysis.contest import contest
 from stagegap.analysis.failures import groups_of, slice_rows
 from stagegap.analysis.gains import Gains, ceiling_of, gains
-from stagegap.analysis.verdict import ENOUGH_RECORDS
+from stagegap.analysis.verdict import ENOUGH_RECORDS, contest
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.record import Record
 from stagegap.model.wording import counted
-from stagegap.stats.clusters import Clusters, clusters
 from stagegap.stats.ranks import shrunken
 from stagegap.stats.resample import resample
 from stagegap.stats.significance import benjamini_hochberg, excess_p
+from stagegap.stats.spread import Clusters, clusters
 from stagegap.tables.figures import Unit
 from stagegap.tables.table import Column, Entry, Figure, Sheet, Table
 

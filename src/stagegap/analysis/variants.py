@@ -20,9 +20,9 @@ from stagegap.model.estimate import Estimate
 from stagegap.model.record import Record
 from stagegap.model.run import SYSTEM
 from stagegap.model.wording import counted, listed, ranks, sentence
-from stagegap.stats.clusters import clusters
 from stagegap.stats.ranks import rank_sets
 from stagegap.stats.resample import RESAMPLES, Resamples, resample
+from stagegap.stats.spread import clusters
 from stagegap.tables import figures
 from stagegap.tables.figures import Unit
 from stagegap.tables.table import Column, Entry, Sheet, Table

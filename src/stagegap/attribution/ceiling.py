@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from stagegap.attribution.shapley import SampledOrders
 from stagegap.model.estimate import Estimate
-from stagegap.stats.clusters import Clusters
 from stagegap.stats.paired import mcnemar, sign_flip_p
 from stagegap.stats.resample import Resamples
+from stagegap.stats.spread import Clusters
 
 Floats = NDArray[np.float64]
 Weights = Mapping[str, float]

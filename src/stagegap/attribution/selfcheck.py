@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from stagegap.attribution.faults import account, error_parts
 from stagegap.model.estimate import Estimate
-from stagegap.stats.clusters import Clusters, clusters
 from stagegap.stats.intervals import wilson, wilson_of
 from stagegap.stats.resample import resample
+from stagegap.stats.spread import Clusters, clusters
 
 Floats = NDArray[np.float64]
 METHODS = ("gain", "first fault", "parts")

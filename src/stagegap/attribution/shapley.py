@@ -14,10 +14,10 @@ from math import comb, factorial
 import numpy as np
 from numpy.typing import NDArray
 
-from stagegap.attribution.orders import lattice, weights
+from stagegap.attribution.swaps import lattice, weights
 from stagegap.model.estimate import Estimate
-from stagegap.stats.clusters import Clusters
 from stagegap.stats.intervals import wilson_of
+from stagegap.stats.spread import Clusters
 
 Floats = NDArray[np.float64]
 

@@ -4,7 +4,6 @@ A screen reader reads its rows and numbers, Ctrl-F finds them, a printer prints 
 string. No function here computes a statistic; every value that comes from outside is escaped.
 """
 
-from stagegap.charts.ceiling import ceiling, contributions, contributions_note
 from stagegap.charts.compare import (
     answers_of_both,
     change_list,
@@ -16,9 +15,18 @@ from stagegap.charts.compare import (
     settings,
     worst_list,
 )
-from stagegap.charts.failures import failure_list, failures, groups, list_sentence, tag_share, tag_win, win_sentence
+from stagegap.charts.failures import (
+    failure_list,
+    failures,
+    groups,
+    list_sentence,
+    record_blocks,
+    tag_share,
+    tag_win,
+    win_sentence,
+)
 from stagegap.charts.faults import first_faults, steps, together
-from stagegap.charts.gap import gap
+from stagegap.charts.gap import ceiling, contributions, contributions_note, gap
 from stagegap.charts.marks import style, style_of
 from stagegap.charts.oddities import (
     certainty,
@@ -32,9 +40,9 @@ from stagegap.charts.oddities import (
     trials,
 )
 from stagegap.charts.people import agreement, decisions, label_histories, own_labels
-from stagegap.charts.record import record_blocks
 from stagegap.charts.runs import best_so_far, knob_title, outcomes_of_runs, rank, runs_table, scatter, variants
 from stagegap.charts.sentences import (
+    emphasised,
     failures_sentence,
     first_fault_sentence,
     groups_note,
@@ -44,7 +52,6 @@ from stagegap.charts.sentences import (
     one_order,
 )
 from stagegap.charts.sheets import notebook_card, sheet_html, tables_html
-from stagegap.charts.words import emphasised
 
 __all__ = [
     "agreement",

@@ -9,7 +9,6 @@ import typer
 
 from stagegap.cli import labels
 from stagegap.cli.attribution import attributing, escalating, swapping, tracing
-from stagegap.cli.night import nights
 from stagegap.cli.oddities import oddities
 from stagegap.cli.options import (
     BudgetOption,
@@ -26,10 +25,11 @@ from stagegap.cli.options import (
     RepeatOption,
     RunOption,
     SampleOption,
+    Sections,
     SeedOption,
 )
 from stagegap.cli.past import changing, past
-from stagegap.cli.sections import Sections
+from stagegap.cli.runs import nights
 from stagegap.cli.sharing import sharing
 
 application = typer.Typer(

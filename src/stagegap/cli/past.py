@@ -2,16 +2,83 @@
 
 from __future__ import annotations
 
+import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.table import Table as Grid
+from rich.text import Text
 
 from stagegap.cli.options import CascadeOption, EarlierArgument, JsonOption, LaterArgument, PaidOption, RunOption
+from stagegap.cli.printed import console, printable, say, span_of
+from stagegap.model.run import Expectation, Provenance, Run
+from stagegap.model.wording import counted
+from stagegap.runner.plan import Plan
+from stagegap.tables import figures
 
 if TYPE_CHECKING:
     from stagegap.analysis.runs import Blessed
+
+
+MOST_SHOWN = 12
+"""Differences of a kind that are printed; `--json` has all."""
+
+
+def draw_made_from(run: Run, made_from: Provenance) -> None:
+    """Print what a run was made from."""
+    here = made_from.environment
+    clean = "" if not made_from.diff else f", with a difference of {counted(len(made_from.diff.splitlines()), 'line')}"
+    console().print(Text(printable(f"{run.name} of {run.cascade}, seed {run.seed}, by {run.who}"), style="bold"))
+    say(f"Commit {run.commit or 'none'}{clean}{' (cut)' if made_from.diff_is_cut else ''}.")
+    say(f"stagegap {here.program}, Python {here.python}, {here.platform}, {len(here.packages):,} packages.")
+    records, labels = counted(made_from.records, "record"), counted(made_from.labels, "label")
+    say(f"{records} ({made_from.records_digest[:12]}), {labels} ({made_from.labels_digest[:12]}).")
+    grid = _grid("Stage", "Kind", "Model", "Fingerprint")
+    for name in json.loads(run.resolved)["stages"]:
+        origin = made_from.stages[name]
+        grid.add_row(printable(name), origin.uses, printable(origin.model or "-"), origin.fingerprint[:12])
+    console().print(grid)
+    files = _grid("File", "What", "SHA-256", "Kept")
+    for source in made_from.sources:
+        files.add_row(printable(source.path), source.role, source.digest[:12] or "gone", source.kept)
+    console().print(files)
+    if made_from.diff:
+        say(f"\n{made_from.diff}")
+
+
+def draw_price(plan: Plan) -> None:
+    """Print what telling two versions apart needs."""
+    mixtures = counted(len(plan.cells), "mixture")
+    if not plan.calls:
+        return say(f"{mixtures} of the two versions, nothing to call.")
+    many = f"{plan.calls:,}" if plan.is_exact else f"at most {plan.calls:,}"
+    return say(f"{mixtures} of the two versions: {many} calls, {plan.paid_calls:,} of them paid{span_of(plan)}.")
+
+
+def draw_expected(expectations: Sequence[Expectation]) -> None:
+    """Print what was written down."""
+    for hope in expectations:
+        between = "" if hope.low is None or hope.high is None else f" ({figures.between(hope.low, hope.high)})"
+        why = f": {hope.reason}" if hope.reason else ""
+        say(
+            f"Expected of the change after {hope.baseline}: {hope.place} {_points(hope.predicted)} points{between}{why}"
+        )
+
+
+def _points(share: float) -> str:
+    return figures.points(share)
+
+
+def _grid(*headings: str) -> Grid:
+    """An empty table of texts."""
+    grid = Grid(box=None, pad_edge=False, header_style="dim")
+    for heading in headings:
+        grid.add_column(heading, no_wrap=True)
+    return grid
+
 
 changing = typer.Typer()
 
@@ -155,7 +222,7 @@ def _tagged(run: str, name: str, cascade: str | None, *, is_on: bool, as_json: b
 @runs.command(name="show")
 def show_run(run: RunArgument, cascade: CascadeOption = None, as_json: JsonOption = False) -> None:
     """Say what a run was made from: files, stages, records, labels, versions, the difference from the commit."""
-    from stagegap.cli import drawing_past, printed
+    from stagegap.cli import printed
     from stagegap.cli.start import past as opened_past
     from stagegap.cli.start import workspace
 
@@ -164,7 +231,7 @@ def show_run(run: RunArgument, cascade: CascadeOption = None, as_json: JsonOptio
         view, shown_run = past.made_from(run), past.run(run)
     if as_json:
         return printed.print_view(view)
-    drawing_past.draw_made_from(shown_run, view)
+    draw_made_from(shown_run, view)
     return printed.advise(f"stagegap reproduce {run}")
 
 
@@ -206,7 +273,7 @@ def changed_between(
     as_json: JsonOption = False,
 ) -> None:
     """Say which stages the difference between two runs comes from, by mixing their versions stage by stage."""
-    from stagegap.cli import drawing_past, printed
+    from stagegap.cli import printed
     from stagegap.cli.printed import present
     from stagegap.cli.start import pair, workspace
     from stagegap.cli.start import past as opened_past
@@ -217,7 +284,7 @@ def changed_between(
             if plan:
                 return printed.print_view(versions.plan()) if as_json else printed.draw_plan(versions.plan())
             if not as_json:
-                drawing_past.draw_price(versions.plan())
+                draw_price(versions.plan())
             view = versions.changed(may_pay=paid, progress=printed.progress(as_json))
     present("changed", view, as_json=as_json)
     return None if as_json else printed.advise(f"stagegap compare {before} {after}", "stagegap ledger")
@@ -240,7 +307,7 @@ def expect_change(
     as_json: JsonOption = False,
 ) -> None:
     """Write down what you expect of a change, before you run it; the ledger holds it against what comes."""
-    from stagegap.cli import drawing_past, printed
+    from stagegap.cli import printed
     from stagegap.cli import runs as following
     from stagegap.cli.start import past as opened_past
     from stagegap.cli.start import workspace
@@ -250,7 +317,7 @@ def expect_change(
         expectations = opened_past(opened, cascade).expect(named, reason=because, baseline=baseline, guess=guess)
     if as_json:
         return printed.print_json([following.as_json(hope) for hope in expectations])
-    drawing_past.draw_expected(expectations)
+    draw_expected(expectations)
     return printed.advise("change the cascade, then `stagegap run`", "stagegap ledger")
 
 

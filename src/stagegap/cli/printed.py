@@ -13,7 +13,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from stagegap import registry
-from stagegap.analysis import codec
+from stagegap.analysis import views
 from stagegap.model.estimate import Estimate
 from stagegap.model.record import Json
 from stagegap.model.wording import listed
@@ -151,7 +151,7 @@ def print_json(value: Json) -> None:
 
 def print_view(view: object) -> None:
     """Print a view as JSON."""
-    sys.stdout.write(codec.to_json(view) + "\n")
+    sys.stdout.write(views.to_json(view) + "\n")
 
 
 def printable(text: str) -> str:

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Literal
 
 from stagegap import report
-from stagegap.analysis import checks, codec
+from stagegap.analysis import checks
+from stagegap.analysis import views as codec
 from stagegap.analysis.changes import Comparison
 from stagegap.analysis.views import Scorecard
 from stagegap.errors import ConfigurationError
-from stagegap.report.bundle import INDEX, reveals
+from stagegap.report.scorecard import INDEX, reveals
 from stagegap.workspace import Checked, Workspace
 
 Form = Literal["html", "md", "json"]

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from stagegap.errors import near_names
 from stagegap.exchange.rows import Problems, Row, read_rows
+from stagegap.model.cascade import CorpusSource, Document, RecordsSource
 from stagegap.model.record import Json, Record
-from stagegap.model.sources import CorpusSource, Document, RecordsSource
 
 
 def read_records(source: RecordsSource) -> list[Record]:

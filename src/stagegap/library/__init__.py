@@ -1,6 +1,5 @@
 """stagegap in a notebook: open a project, run it, label, and look at every view as a picture or a data frame."""
 
-from stagegap.library.project import Project, open_project
-from stagegap.library.views import Shown
+from stagegap.library.project import Project, Shown, open_project
 
 __all__ = ["Project", "Shown", "open_project"]

@@ -1,19 +1,21 @@
-"""A project in a notebook: run it, label, and look at every view."""
+"""A project in a notebook: run it, label, and look at every view as a picture or a data frame."""
 
 from __future__ import annotations
 
 import weakref
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
+from stagegap import charts, registry
 from stagegap.analysis.changes import WhatChanged
 from stagegap.analysis.person_swaps import PersonSwaps
 from stagegap.analysis.reproduced import Reproduction
 from stagegap.analysis.variants import VariantsView
 from stagegap.errors import NotFound, RunStopped
-from stagegap.library.views import Shown, shown_as
 from stagegap.model.run import RunStatus
 from stagegap.runner import Budget, RunOptions, Silent
 from stagegap.workspace import Past, Workspace
@@ -30,10 +32,69 @@ if TYPE_CHECKING:
     from stagegap.analysis.runs import Blessed, History, RunsView
     from stagegap.analysis.slices import SlicesView
     from stagegap.analysis.views import Scorecard
-    from stagegap.exchange.frames import Frame
+    from stagegap.exchange.tables import Frame
     from stagegap.model.run import Expectation
     from stagegap.oddities.screen import Noticing
+    from stagegap.tables.table import Row, Sheet
     from stagegap.workspace import Attribution, Checked, Gate, ImportReport, Past
+
+
+View = TypeVar("View")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Shown(Generic[View]):
+    """A view of the store, with what it says as sentences and tables.
+
+    `repr` is one line, a notebook draws the whole. Neither runs a script, and record texts are shown as text.
+    """
+
+    view: View
+    """The typed view itself."""
+    sheet: Sheet
+    """What it says: the same on a terminal, in a file and here."""
+    picture: str = ""
+    """Its charts as HTML; empty where its tables are drawn."""
+
+    @property
+    def headline(self) -> str:
+        """The answer in one sentence."""
+        return self.sheet.headline
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What stands behind the answer."""
+        return self.sheet.sentences
+
+    @property
+    def rows(self) -> Sequence[Row]:
+        """Every figure, one a row."""
+        return self.sheet.rows()
+
+    def to_frame(self) -> Frame:
+        """The rows as a pandas frame. Raises: ConfigurationError without pandas."""
+        from stagegap.exchange.tables import frame_of
+
+        return frame_of(self.rows)
+
+    def to_json(self) -> str:
+        """The view as JSON text, as the command line prints it with `--json`."""
+        from stagegap.analysis import views
+
+        return views.to_json(self.view)
+
+    def __repr__(self) -> str:
+        return f"{self.headline} ({len(self.rows)} rows; .to_frame(), .view)"
+
+    def _repr_html_(self) -> str:
+        return charts.notebook_card(self.sheet, picture=self.picture)
+
+
+def shown_as(name: str, view: View, **context: str) -> Shown[View]:
+    """A view of the registry, ready to show itself."""
+    entry = registry.view(name)
+    sheet = entry.sheet(view, **context)
+    return Shown(view=view, sheet=sheet, picture=entry.picture(view) if sheet.tables else "")
 
 
 class Quiet:

@@ -8,12 +8,11 @@ import numpy as np
 
 from stagegap.model.cascade import Kind
 from stagegap.model.wording import plural
-from stagegap.oddities.card import MOST_RECORDS, Detector, Family, Finding
+from stagegap.oddities.card import MOST_RECORDS, Detector, Family, Finding, beyond, claim, figure, occurrence
 from stagegap.oddities.columns import Codes, Floats, Hashes, RunColumns, StageColumns
-from stagegap.oddities.sentences import beyond, claim, figure, occurrence
-from stagegap.stats.clusters import Clusters
 from stagegap.stats.intervals import wilson_of
 from stagegap.stats.significance import excess_p
+from stagegap.stats.spread import Clusters
 from stagegap.tables import figures
 
 MASKED = 0.05

@@ -12,7 +12,7 @@ from stagegap.analysis.views import StageRow
 from stagegap.model.answer import Status
 from stagegap.model.cascade import Cascade, Kind, Stage
 from stagegap.model.estimate import Estimate
-from stagegap.stats.clusters import Clusters
+from stagegap.stats.spread import Clusters
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]

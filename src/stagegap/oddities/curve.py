@@ -13,14 +13,12 @@ from numpy.typing import NDArray
 
 from stagegap.model.estimate import Estimate
 from stagegap.model.wording import counted
-from stagegap.oddities.card import Detector, Family, Finding, Mark, Plot, Taught
+from stagegap.oddities.card import Detector, Family, Finding, Mark, Plot, Taught, claim, figure
 from stagegap.oddities.columns import Floats, LearningCurve, RunColumns
-from stagegap.oddities.sentences import claim, figure
-from stagegap.stats.clusters import Clusters, distinct
 from stagegap.stats.distributions import normal_cdf, t_cdf, t_quantile
 from stagegap.stats.intervals import wilson_of
 from stagegap.stats.significance import mean
-from stagegap.stats.spread import spread
+from stagegap.stats.spread import Clusters, distinct, spread
 from stagegap.tables import figures
 
 BOOTSTRAPS = 200

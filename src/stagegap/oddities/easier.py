@@ -8,10 +8,9 @@ import numpy as np
 
 from stagegap.model.wording import plural
 from stagegap.oddities.between import unanimous
-from stagegap.oddities.card import Detector, Family, Finding, Mark, Plot, places
+from stagegap.oddities.card import Detector, Family, Finding, Mark, Plot, claim, figure, places
 from stagegap.oddities.columns import Floats, RunColumns, StageColumns
 from stagegap.oddities.expected import calibration_curve
-from stagegap.oddities.sentences import claim, figure
 from stagegap.stats.intervals import wilson_of
 from stagegap.stats.significance import mean, mean_p, trend
 

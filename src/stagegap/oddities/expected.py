@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 
 from stagegap.model.estimate import Estimate
 from stagegap.model.wording import plural
-from stagegap.oddities.card import Detector, Family, Finding, Mark, Plot, places
+from stagegap.oddities.card import Detector, Family, Finding, Mark, Plot, claim, figure, lead_over, places
 from stagegap.oddities.columns import Floats, RunColumns, StageColumns
-from stagegap.oddities.sentences import claim, figure, lead_over
 from stagegap.people.agreement import COUNTABLE
-from stagegap.stats.clusters import distinct
 from stagegap.stats.intervals import wilson_of
 from stagegap.stats.paired import sign_flip_p
 from stagegap.stats.significance import mean, mean_p, trend
+from stagegap.stats.spread import distinct
 from stagegap.tables import figures
 
 BINS = 10

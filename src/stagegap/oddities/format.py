@@ -9,9 +9,8 @@ import numpy as np
 
 from stagegap.model.answer import Status
 from stagegap.model.cascade import Kind
-from stagegap.oddities.card import Detector, Family, Finding, places
+from stagegap.oddities.card import Detector, Family, Finding, beyond, figure, occurrence, places, share_of
 from stagegap.oddities.columns import Floats, RunColumns, StageColumns
-from stagegap.oddities.sentences import beyond, figure, occurrence, share_of
 from stagegap.stats.intervals import wilson_of
 from stagegap.stats.paired import sign_flip_p
 

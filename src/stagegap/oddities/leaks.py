@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from stagegap.model.estimate import Estimate
 from stagegap.model.wording import plural
-from stagegap.oddities.card import Detector, Family, Finding, places
+from stagegap.oddities.card import Detector, Family, Finding, claim, figure, occurrence, places
 from stagegap.oddities.columns import Codes, Floats, RunColumns
-from stagegap.oddities.sentences import claim, figure, occurrence
 from stagegap.stats.intervals import wilson_of
 from stagegap.stats.significance import excess_p, trend
 from stagegap.tables import figures

@@ -9,10 +9,9 @@ import numpy as np
 
 from stagegap.model.estimate import Estimate
 from stagegap.model.wording import plural
-from stagegap.oddities.card import Detector, Family, Finding, places
+from stagegap.oddities.card import Detector, Family, Finding, beyond, claim, figure, occurrence, places
 from stagegap.oddities.columns import RunColumns
 from stagegap.oddities.expected import best_share, calibration_curve
-from stagegap.oddities.sentences import beyond, claim, figure, occurrence
 from stagegap.people.agreement import COUNTABLE, is_weak, weak_sentence
 from stagegap.stats.intervals import wilson_of
 from stagegap.stats.significance import mean, mean_p

@@ -9,10 +9,9 @@ import numpy as np
 
 from stagegap.model.estimate import Estimate
 from stagegap.model.wording import plural
-from stagegap.oddities.card import Detector, Family, Finding, Tried, places
+from stagegap.oddities.card import Detector, Family, Finding, Tried, claim, figure, lead_over, places
 from stagegap.oddities.columns import RunColumns
 from stagegap.oddities.expected import anchors, best_share
-from stagegap.oddities.sentences import claim, figure, lead_over
 from stagegap.people.agreement import COUNTABLE
 from stagegap.stats.distributions import binomial_cdf, t_cdf, t_quantile
 from stagegap.stats.paired import sign_flip_p

@@ -21,8 +21,8 @@ from stagegap.model.wording import counted
 from stagegap.people.references import settled
 from stagegap.stats.agreement import alpha_bootstrap, counts_of
 from stagegap.stats.chance import Chance, agreement_beyond_chance, closeness, coefficient_interval
-from stagegap.stats.clusters import Clusters, distinct
 from stagegap.stats.intervals import mean_of
+from stagegap.stats.spread import Clusters, distinct
 from stagegap.tables import figures
 
 Floats = NDArray[np.float64]

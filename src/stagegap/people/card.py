@@ -17,10 +17,9 @@ import numpy as np
 
 from stagegap.errors import ConfigurationError
 from stagegap.model.answer import Answer, Fact, Label
-from stagegap.model.cascade import Kind, OutputType, Stage
+from stagegap.model.cascade import Document, Kind, OutputType, Stage
 from stagegap.model.queue import Queue, QueueItem
 from stagegap.model.record import Json
-from stagegap.model.sources import Document
 from stagegap.people.forms import object_fields, object_from_values, values_from_object
 
 KEYS = 9

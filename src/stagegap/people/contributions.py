@@ -18,9 +18,9 @@ from stagegap.model.queue import Queue
 from stagegap.model.wording import counted
 from stagegap.people.agreement import agreement
 from stagegap.people.references import latest, settled
-from stagegap.stats.clusters import clusters
 from stagegap.stats.intervals import hajek
 from stagegap.stats.resample import resample
+from stagegap.stats.spread import clusters
 from stagegap.tables import figures
 
 RESAMPLES = 2_000

@@ -23,8 +23,8 @@ from stagegap.model.wording import counted
 from stagegap.people.disagreements import digest, in_words
 from stagegap.people.references import latest
 from stagegap.stats.agreement import alpha_bootstrap
-from stagegap.stats.clusters import Clusters, clusters
 from stagegap.stats.resample import RESAMPLES, Resamples, resample
+from stagegap.stats.spread import Clusters, clusters
 from stagegap.tables import figures
 from stagegap.tables.figures import Unit
 

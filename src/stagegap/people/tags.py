@@ -11,13 +11,11 @@ from numpy.typing import NDArray
 
 from stagegap.errors import ConfigurationError
 from stagegap.model.estimate import Estimate, unmeasured
-from stagegap.model.failure import Failure
-from stagegap.model.notes import TagEvent
+from stagegap.model.notes import Failure, TagEvent
 from stagegap.model.record import Json
 from stagegap.model.wording import counted, sentence
-from stagegap.stats.clusters import clusters
 from stagegap.stats.intervals import mean_t, one_cluster, paired_difference, product, wilson_of
-from stagegap.stats.spread import spread
+from stagegap.stats.spread import clusters, spread
 
 Floats = NDArray[np.float64]
 

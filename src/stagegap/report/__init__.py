@@ -1,6 +1,5 @@
 """Views as files to send around: one HTML file without script or network, or Markdown. Same view, same bytes."""
 
-from stagegap.report.bundle import bundle
 from stagegap.report.comparison import (
     changed_records,
     comparison_html,
@@ -10,20 +9,24 @@ from stagegap.report.comparison import (
     variants_html,
     without_changes,
 )
-from stagegap.report.oddities import nameless, odd_examples, odd_markdown, without_words
 from stagegap.report.page import rows_csv
 from stagegap.report.scorecard import (
     SHOWN,
     agreement_html,
     agreement_rows,
+    bundle,
     explained,
     html,
     markdown,
+    nameless,
     numbers_csv,
     numbers_json,
+    odd_examples,
+    odd_markdown,
     shown_records,
     whole_json,
     without,
+    without_words,
 )
 
 __all__ = [

@@ -8,14 +8,14 @@ from html import escape
 from typing import Any
 
 from stagegap import charts
-from stagegap.analysis import codec
+from stagegap.analysis import views
 from stagegap.analysis.changes import ChangeRow, Comparison
 from stagegap.analysis.compare import comparison_sheet
 from stagegap.analysis.variants import VariantRow, VariantsView
 from stagegap.model.wording import counted, plural
 from stagegap.report.page import page, section, small
 from stagegap.tables import figures
-from stagegap.tables.markdown import literal, table_markdown
+from stagegap.tables.table import literal, table_markdown
 
 SHOWN = 25
 """Changed records whose texts the report shows."""
@@ -110,7 +110,7 @@ def _method(view: Comparison) -> list[str]:
 
 
 def _data(view: Comparison, *, records: bool) -> dict[str, Any]:  # Any: JSON of any depth
-    plain = codec.plain(view)
+    plain = views.plain(view)
     worst = charts.worst_list(view)
     for lists in plain["lists"]:
         for name in ("worse", "better", "changed_only"):
@@ -137,7 +137,7 @@ def variants_html(view: VariantsView) -> str:
             ),
         ),
     ]
-    return page(view.headline, parts, data=codec.plain(view))
+    return page(view.headline, parts, data=views.plain(view))
 
 
 def _morning(view: VariantsView) -> str:

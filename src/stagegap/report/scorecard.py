@@ -1,26 +1,29 @@
-"""A run as one file: its verdict, its charts, why, agreement, and the failures to read first."""
+"""A run as one file, or a folder with a page a failure: verdict, charts, agreement, failures, and what looks
+strange.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 from stagegap import charts
-from stagegap.analysis import codec
+from stagegap.analysis import views
+from stagegap.analysis.record_view import RecordView
 from stagegap.analysis.views import FailureRow, Scorecard, StageDetail, gap_sheet
 from stagegap.charts.failures import SHOWN as GROUPS_SHOWN
+from stagegap.model.notes import OddityEvent
 from stagegap.model.wording import counted
-from stagegap.report.oddities import nameless, odd_markdown, without_words
 from stagegap.report.page import page, rows_csv, section, small
 from stagegap.tables import figures
-from stagegap.tables.markdown import literal, table_markdown
-from stagegap.tables.table import Row
+from stagegap.tables.table import Row, literal, table_markdown
 
 if TYPE_CHECKING:
+    from stagegap.oddities.card import Oddity
     from stagegap.oddities.screen import Noticing
 
 
@@ -39,7 +42,7 @@ def agreement_html(scorecard: Scorecard, *, headline: str, stage: str, notes: Se
         section(f"At {stage}", small(*notes)) if any(notes) else "",
         section("How these numbers were made", small(*charts.method(scorecard))),
     ]
-    return page(headline, parts, data=codec.plain(agreement_rows(scorecard)))
+    return page(headline, parts, data=views.plain(agreement_rows(scorecard)))
 
 
 def agreement_rows(scorecard: Scorecard) -> list[Row]:
@@ -176,8 +179,8 @@ def textless(scorecard: Scorecard) -> Scorecard:
 
 def whole_json(scorecard: Scorecard, *, oddities: Noticing | None = None) -> str:
     """Every figure of the view as JSON, what looks strange under `oddities`; null where nobody looked."""
-    screen = codec.plain(nameless(oddities)) if oddities else None
-    return json.dumps(codec.plain(scorecard) | {"oddities": screen}, ensure_ascii=False, separators=(",", ":"))
+    screen = views.plain(nameless(oddities)) if oddities else None
+    return json.dumps(views.plain(scorecard) | {"oddities": screen}, ensure_ascii=False, separators=(",", ":"))
 
 
 def numbers_json(scorecard: Scorecard, *, oddities: Noticing | None = None) -> str:
@@ -192,9 +195,143 @@ def numbers_csv(scorecard: Scorecard) -> str:
 
 def _data(scorecard: Scorecard, stage: str, *, records: bool) -> dict[str, Any]:  # Any: JSON of any depth
     """The view for programs: of the groups and failures those that are shown."""
-    view = codec.lean(scorecard)
+    view = views.lean(scorecard)
     for detail in view["details"]:
         is_shown = detail["stage"] == stage
         detail["groups"] = detail["groups"][:GROUPS_SHOWN] if is_shown else []
         detail["rows"] = detail["rows"][:SHOWN] if records and is_shown else []
     return view
+
+
+PERSONAL = frozenset({"hasty", "wavering"})
+"""Detectors whose cards are about one person, named in `subject` and at the start of the sentence."""
+
+
+def odd_examples(noticing: Noticing) -> set[str]:
+    """The records whose first words stand on cards."""
+    return {row.card.records[0] for row in (*noticing.open, *noticing.dismissed) if row.card.example}
+
+
+def without_words(noticing: Noticing, records: Collection[str] | None = None) -> Noticing:
+    """Take the first words of these records out, by default of all; no figure changes."""
+
+    def silent(card: Oddity) -> Oddity:
+        hides = bool(card.example) and (records is None or card.records[0] in records)
+        return replace(card, example="") if hides else card
+
+    return _with_cards(noticing, silent)
+
+
+def nameless(noticing: Noticing) -> Noticing:
+    """Take out who is meant and who said what: a report names no person."""
+
+    def unnamed(card: Oddity) -> Oddity:
+        if card.detector not in PERSONAL:
+            return card
+        sentence = card.sentence.replace(card.subject, "One person", 1)
+        return replace(card, key=f"{card.detector}/{card.stage}/", subject="", sentence=sentence)
+
+    def unsigned(event: OddityEvent | None, card: str) -> OddityEvent | None:
+        return replace(event, annotator="", card=card) if event else None
+
+    without_names = _with_cards(noticing, unnamed)
+    return replace(
+        without_names,
+        open=tuple(replace(row, flagged=unsigned(row.flagged, row.card.key)) for row in without_names.open),
+        dismissed=tuple(
+            replace(row, dismissed=unsigned(row.dismissed, row.card.key), flagged=unsigned(row.flagged, row.card.key))
+            for row in without_names.dismissed
+        ),
+    )
+
+
+def _with_cards(noticing: Noticing, change: Callable[[Oddity], Oddity]) -> Noticing:
+    return replace(
+        noticing,
+        screen=replace(noticing.screen, cards=tuple(map(change, noticing.screen.cards))),
+        open=tuple(replace(row, card=change(row.card)) for row in noticing.open),
+        dismissed=tuple(replace(row, card=change(row.card)) for row in noticing.dismissed),
+    )
+
+
+def odd_markdown(noticing: Noticing) -> str:
+    """The open cards as a Markdown section; it holds no text of a record."""
+    lines = [f"### {literal(noticing.headline)}"]
+    cards = [row.card for row in noticing.open]
+    if cards:
+        lines.append("\n".join(map(_line, cards)))
+    lines += [
+        f"Not odd: {literal(row.card.title)}. “{literal(row.dismissed.reason)}”"
+        for row in noticing.dismissed
+        if row.dismissed is not None
+    ]
+    lines += [f"Learning curve: {literal(curve.sentence)}" for curve in noticing.screen.curves]
+    lines += [
+        f"Without {literal(trial.what)} ({literal(charts.judged(trial))}): {literal(charts.change(trial))}"
+        for trial in noticing.screen.tried
+    ]
+    return "\n\n".join([*lines, literal(noticing.screen.basis)]) + "\n"
+
+
+def _line(card: Oddity) -> str:
+    place = literal(", ".join(part for part in (card.stage, charts.certainty(card)) if part))
+    return f"- **{literal(card.title)}** ({place}): {literal(card.sentence)} {literal(card.why)}"
+
+
+INDEX = "index.html"
+
+
+def bundle(scorecard: Scorecard, records: Sequence[RecordView], *, left_out: int) -> dict[str, str]:
+    """The files of the folder by their path: the first page, and one page a record, without the people's names.
+
+    `left_out` counts the failures that people are still to label; they must not be among `records`.
+    """
+    places = {view.record: f"records/{number:04d}.html" for number, view in enumerate(records, start=1)}
+    revealed = reveals(scorecard, len(records), left_out=left_out)
+    lists = [_list(detail, places) for detail in scorecard.details]
+    method = section("How these numbers were made", small(*charts.method(scorecard)))
+    first = page(scorecard.verdict.headline, [*head(scorecard, explained(scorecard)), small(revealed), *lists, method])
+    names = [places[view.record] for view in records]
+    return {INDEX: first} | {
+        places[view.record]: _record(scorecard, view, before=before, after=after)
+        for view, before, after in zip(records, ["", *names], [*names[1:], ""], strict=False)
+    }
+
+
+def reveals(scorecard: Scorecard, records: int, *, left_out: int) -> str:
+    """Say what whoever gets the folder can read."""
+    disclosure = (
+        f"Shows the texts of {counted(records, scorecard.noun)}, what the system answered at each stage, and what is "
+        "right. No person is named."
+    )
+    return disclosure + (
+        f" {counted(left_out, scorecard.noun)} left out: people are still to label them." if left_out else ""
+    )
+
+
+def _list(detail: StageDetail, places: Mapping[str, str]) -> str:
+    readable = [row for row in detail.rows if row.record in places]
+    heading = f"{detail.stage}: {counted(len(readable), 'failure')} of {detail.failures:,}, most typical first"
+    if not readable:
+        return section(f"{detail.stage}: {counted(detail.failures, 'failure')}", "")
+    return section(heading, f'<ul class="records">{"".join(_link(row, places) for row in readable)}</ul>')
+
+
+def _link(row: FailureRow, places: Mapping[str, str]) -> str:
+    return f'<li><a href="{places[row.record]}">{escape(row.title)}</a> <code>{escape(row.record)}</code></li>'
+
+
+def _record(scorecard: Scorecard, view: RecordView, *, before: str, after: str) -> str:
+    ways = [("All failures", f"../{INDEX}"), ("Previous", before and f"../{before}"), ("Next", after and f"../{after}")]
+    links = " · ".join(f'<a href="{place}">{name}</a>' for name, place in ways if place)
+    nameless = replace(view, blocks=tuple(replace(block, people="") for block in view.blocks))
+    fields = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in view.fields)
+    title = f"{scorecard.noun} {view.record}"
+    parts = [
+        f"<p>{links}</p>",
+        f"<h1>{escape(title)}</h1>",
+        small(f"{scorecard.cascade}, run {scorecard.run}."),
+        f'<dl class="fields">{fields}</dl>',
+        section("Stage by stage", charts.record_blocks(nameless)),
+    ]
+    return page(title, parts)

@@ -2,9 +2,8 @@
 
 from stagegap.runner.budget import Budget
 from stagegap.runner.execute import execute
-from stagegap.runner.forecast import forecast
 from stagegap.runner.options import RunOptions, Stop
-from stagegap.runner.plan import Plan, PlannedCell, PlannedStage, plan
+from stagegap.runner.plan import Plan, PlannedCell, PlannedStage, forecast, plan
 from stagegap.runner.progress import Progress, Silent, progress_on
 from stagegap.runner.work import Cache, CellSummary, CellWork, Sink, Summary, Tally, Work
 

@@ -11,17 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import cast
 
 from stagegap.model.run import RunStatus
-from stagegap.runner.answers import Known
+from stagegap.runner.answers import Known, Writer
 from stagegap.runner.budget import Budget, Meter, counted, is_paid
-from stagegap.runner.cases import Case, Cases, Ready, repeats_of, scope_of
-from stagegap.runner.inputs import Wiring
+from stagegap.runner.cases import Case, Cases, Ready, Wiring, repeats_of, scope_of
 from stagegap.runner.lanes import AsyncLane, Pair, Surroundings, run_batches
 from stagegap.runner.options import Stop, interrupts
 from stagegap.runner.prepare import Pools
 from stagegap.runner.progress import Progress
-from stagegap.runner.reuse import Carrying, Fresh
-from stagegap.runner.work import Cache, CellSummary, CellWork, Sink, Summary, Tally, Work
-from stagegap.runner.writer import Writer
+from stagegap.runner.work import Cache, Carrying, CellSummary, CellWork, Fresh, Sink, Summary, Tally, Work
 from stagegap.stages.protocol import AsyncStage
 
 YOUNG = 100_000

@@ -12,8 +12,7 @@ from stagegap.errors import RunStopped
 from stagegap.model.answer import Output, Status
 from stagegap.runner.answers import Known, Sorted
 from stagegap.runner.budget import Meter
-from stagegap.runner.cases import Case, Ready
-from stagegap.runner.inputs import Call
+from stagegap.runner.cases import Call, Case, Ready
 from stagegap.runner.prepare import Pools
 from stagegap.stages.protocol import AsyncStage, BatchStage, Reply, warm
 

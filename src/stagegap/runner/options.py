@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from stagegap.attribution.orders import ROUND
 from stagegap.attribution.shapley import FEWEST_ROUNDS
+from stagegap.attribution.swaps import ROUND
 from stagegap.errors import ConfigurationError, near_names
 from stagegap.model.cascade import Cascade, Stage
 from stagegap.model.record import Record

@@ -13,18 +13,18 @@ from typing import Self
 
 from stagegap.attribution.swaps import lattice_cells, run_cells
 from stagegap.errors import ConfigurationError
-from stagegap.exchange.labels import Known, RecordedFields, read_labels, read_recorded
+from stagegap.exchange.label_files import Known, read_labels
+from stagegap.exchange.recorded import RecordedFields, read_recorded
 from stagegap.exchange.records import read_documents, read_records
 from stagegap.metrics import CustomMetric
 from stagegap.model.answer import Answer, Label, Output, Reference
-from stagegap.model.cascade import Cascade, Limits, Stage
+from stagegap.model.cascade import Cascade, CascadeFile, Limits, Stage
 from stagegap.model.record import Json, Record
 from stagegap.model.run import SYSTEM
-from stagegap.model.sources import CascadeFile
-from stagegap.runner.inputs import Settled, given_output, reader
+from stagegap.runner.cases import Settled, given_output, reader
 from stagegap.runner.work import CellWork
-from stagegap.stages.building import build
 from stagegap.stages.corpus import Corpus
+from stagegap.stages.foundation import build
 from stagegap.stages.kinds import kind_of
 from stagegap.stages.pace import Providers
 from stagegap.stages.protocol import Inputs, Reply, StageCode

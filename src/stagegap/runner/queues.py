@@ -12,18 +12,17 @@ from typing import Literal, TypedDict, cast
 import numpy as np
 
 from stagegap.errors import ConfigurationError
-from stagegap.exchange.warmups import read_warmup
+from stagegap.exchange.label_files import read_warmup
 from stagegap.model.answer import Output
-from stagegap.model.cascade import Kind, Stage
+from stagegap.model.cascade import CascadeFile, Document, Kind, Stage
 from stagegap.model.queue import Queue, QueueItem, WarmUp
 from stagegap.model.record import Json, Record
-from stagegap.model.sources import CascadeFile, Document
 from stagegap.people.card import KEYS, candidate_pool, form, payload, sample, values_of
 from stagegap.people.judgements import Judging, Pair, judging_form, judging_item
-from stagegap.runner.inputs import Settled
+from stagegap.runner.cases import Settled
 from stagegap.runner.prepare import Materials, seen_inputs
 from stagegap.spec.expressions import Condition, ConditionError
-from stagegap.stages.building import build
+from stagegap.stages.foundation import build
 from stagegap.stages.protocol import BatchStage
 
 SUREST = 0.01

@@ -11,7 +11,6 @@ from stagegap.errors import near_names
 from stagegap.model.cascade import Kind
 from stagegap.model.record import Json
 from stagegap.spec.documents import Sections
-from stagegap.spec.environment import is_secret
 from stagegap.spec.files import check_file, check_function
 from stagegap.spec.links import mark
 from stagegap.spec.nodes import Findings
@@ -25,6 +24,7 @@ from stagegap.spec.outputs import (
     mismatch,
     output_type,
 )
+from stagegap.spec.scalars import is_secret
 from stagegap.spec.schema import Stage, StageBase
 from stagegap.stages.foundation import VARIABLE, named_files
 from stagegap.stages.kinds import Draft, named

@@ -6,9 +6,9 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from stagegap.spec.environment import substitute
 from stagegap.spec.files import read_text
 from stagegap.spec.nodes import Entries, Entry, Findings, Items, Node, Scalar, child, plain, quoted, without
+from stagegap.spec.scalars import substitute
 from stagegap.spec.yaml import parse
 from stagegap.stages.foundation import VARIABLE
 from stagegap.stages.kinds import named

@@ -1,12 +1,16 @@
-"""The cascade file as pydantic models: its keys, and their meaning."""
+"""The cascade file as pydantic models: its keys, their meaning, and the JSON schema by which editors help."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Annotated, Any, Literal, Union, cast
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeAlias, Union, cast
 
 from pydantic import Field, create_model
 
+from stagegap.model.record import Json
 from stagegap.spec.outputs import Output
 from stagegap.stages.kinds import kinds, named
 from stagegap.stages.settings import Block, Name, OneOrMore, Text
@@ -224,3 +228,92 @@ def document_model() -> type[Document]:
     stages: Any = Annotated[dict[StageName, stage], Field(min_length=1, max_length=MOST_STAGES)]
     described = Field(description=Document.model_fields["stages"].description)
     return create_model("Document", __base__=Document, __doc__=Document.__doc__, stages=(stages, described))
+
+
+_Schema: TypeAlias = dict[str, Json]
+_VARIABLE = r"^\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\}$"
+
+
+def json_schema() -> dict[str, Json]:
+    """The JSON schema (2020-12), with a description for every key.
+
+    A file with `extends` holds only what differs, so nothing is required in it and null removes a key.
+    """
+    full = _edited(cast(_Schema, document_model().model_json_schema(by_alias=True)))
+    definitions = cast(dict[str, _Schema], full.pop("$defs"))
+    definitions["Secret"] = {
+        "type": "string",
+        "pattern": r"^\$\{[A-Za-z_][A-Za-z0-9_]*\}$",
+        "description": "Name of an environment variable as ${NAME}; its value is never stored.",
+    }
+    definitions["Document"] = full
+    partial = {f"{name}Variant": _partial(definition) for name, definition in definitions.items()}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Cascade of stagegap",
+        "description": "Stages that follow each other, and the score by which the whole is judged.",
+        "type": "object",
+        "if": {"required": ["extends"]},
+        "then": {"$ref": "#/$defs/DocumentVariant"},
+        "else": {"$ref": "#/$defs/Document"},
+        "$defs": {**definitions, **partial},
+    }
+
+
+def write_schema(path: Path) -> None:
+    """Write the schema as the file that editors are pointed to."""
+    path.write_text(json.dumps(json_schema(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _edited(schema: _Schema) -> _Schema:
+    """Close what pydantic leaves open, and allow ${NAME} wherever a value is no text."""
+    result: _Schema = {}
+    for key, value in schema.items():
+        if key in ("title", "discriminator") and not (key == "title" and isinstance(value, Mapping)):
+            continue
+        result[key] = _each(value, _edited)
+    if "patternProperties" in result:
+        result["additionalProperties"] = False
+    if result.get("type") in ("integer", "number", "boolean") or "enum" in result:
+        described = {key: result.pop(key) for key in ("description", "default") if key in result}
+        return {"anyOf": [result, {"type": "string", "pattern": _VARIABLE}], **described}
+    return result
+
+
+def _partial(schema: _Schema) -> _Schema:
+    """The schema of a part of the same thing."""
+    result: _Schema = {}
+    for key, value in schema.items():
+        match key, value:
+            case "required" | "minProperties", _:
+                continue
+            case "additionalProperties", False:
+                # null removes a key of the base, which may be one of another kind of stage.
+                result[key] = {"type": "null"}
+            case "$ref", str():
+                result[key] = f"{value}Variant"
+            case "oneOf", _:
+                result["anyOf"] = _each(value, _partial)
+            case "properties", Mapping():
+                result[key] = {
+                    name: {"anyOf": [_partial(cast(_Schema, p)), {"type": "null"}]} for name, p in value.items()
+                }
+            case "additionalProperties" | "patternProperties", Mapping():
+                result[key] = _nullable(key, cast(_Schema, value))
+            case _:
+                result[key] = _each(value, _partial)
+    return result
+
+
+def _nullable(key: str, value: _Schema) -> Json:
+    if key == "additionalProperties":
+        return {"anyOf": [_partial(value), {"type": "null"}]}
+    return {name: {"anyOf": [_partial(cast(_Schema, p)), {"type": "null"}]} for name, p in value.items()}
+
+
+def _each(value: Json, change: Callable[[_Schema], _Schema]) -> Json:
+    if isinstance(value, Mapping):
+        return change(dict(value))
+    if isinstance(value, list):
+        return [_each(item, change) for item in value]
+    return value

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import cast
 
 from stagegap.errors import InputError, Problem, SpecError, near_names
+from stagegap.model.cascade import CascadeFile, RecordsSource
 from stagegap.model.record import Json
-from stagegap.model.sources import CascadeFile, RecordsSource
 from stagegap.spec.checks import draft_of
 from stagegap.spec.documents import Sections
 from stagegap.spec.expand import expand

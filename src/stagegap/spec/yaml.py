@@ -9,9 +9,8 @@ from typing import cast
 
 import yaml
 
-from stagegap.spec.environment import is_secret
 from stagegap.spec.nodes import Entries, Entry, Findings, Items, Mark, Node, Scalar, quoted
-from stagegap.spec.scalars import Surprise, resolve
+from stagegap.spec.scalars import Surprise, is_secret, resolve
 
 DEEPEST = 50
 """Levels of nesting."""

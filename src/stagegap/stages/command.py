@@ -21,10 +21,9 @@ from stagegap.model.answer import Status
 from stagegap.model.cascade import Stage
 from stagegap.model.record import Json
 from stagegap.stages.acceptance import Check, Rejected, check_for, output_identity
-from stagegap.stages.answered import Answered
 from stagegap.stages.canonical import canonical, digest
 from stagegap.stages.kinds import StageKind, Surroundings
-from stagegap.stages.protocol import Inputs, Reply
+from stagegap.stages.protocol import Answered, Inputs, Reply
 from stagegap.stages.python import with_knowledge
 from stagegap.stages.settings import Block, Points, Text
 

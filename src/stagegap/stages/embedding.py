@@ -16,13 +16,11 @@ from numpy.typing import NDArray
 from stagegap.model.answer import Status
 from stagegap.model.cascade import Stage
 from stagegap.model.record import Json
-from stagegap.stages.attempts import Attempts
 from stagegap.stages.canonical import digest
 from stagegap.stages.corpus import Corpus, Shelf
 from stagegap.stages.endpoint import Endpoint, TokenPrice
-from stagegap.stages.failures import UNREADABLE, Failure, failure_of
-from stagegap.stages.pace import Providers
-from stagegap.stages.patience import Patience
+from stagegap.stages.failures import UNREADABLE, Failure, Patience, failure_of
+from stagegap.stages.pace import Attempts, Providers
 from stagegap.stages.protocol import Inputs, Reply
 
 if TYPE_CHECKING:

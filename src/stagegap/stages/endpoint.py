@@ -10,8 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 from stagegap.errors import ConfigurationError, RunStopped
 from stagegap.model.cascade import Stage
 from stagegap.model.record import Json
-from stagegap.stages.failures import Failure, Meaning
-from stagegap.stages.patience import Patience
+from stagegap.stages.failures import Failure, Meaning, Patience
 from stagegap.stages.protocol import Reply
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What an error of a provider means: try again, give up this record, or end the run."""
+"""What an error of a provider means, and the sentence when it was waited for too long."""
 
 from __future__ import annotations
 
@@ -7,13 +7,46 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Self, cast
 
 from stagegap.model.answer import Status
-from stagegap.stages.patience import Patience
+from stagegap.model.cascade import Stage
 
 if TYPE_CHECKING:
     import openai
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """The three time-outs of a call, in seconds; the first counts over all attempts, the others for each."""
+
+    call_s: float
+    connect_s: float
+    """Until a connection stands."""
+    silence_s: float
+    """Without a byte, before the first as between two."""
+
+    @classmethod
+    def of(cls, stage: Stage) -> Self:
+        """The time-outs of a stage; what it does not say is the one of the whole call."""
+        call_s = stage.timeout_s
+        return cls(
+            call_s=call_s,
+            connect_s=call_s if stage.connect_timeout_s is None else min(call_s, stage.connect_timeout_s),
+            silence_s=call_s if stage.silence_timeout_s is None else min(call_s, stage.silence_timeout_s),
+        )
+
+    def exceeded(self, error: BaseException | None) -> str:
+        """Say which time-out an error of the connection, or one under it, stands for; "" when it is none."""
+        import aiohttp
+
+        while error is not None:
+            if isinstance(error, aiohttp.ConnectionTimeoutError):
+                return f"no connection within {self.connect_s:g} s"
+            if isinstance(error, aiohttp.SocketTimeoutError):
+                return f"no byte for {self.silence_s:g} s"
+            error = error.__cause__
+        return ""
 
 
 class Meaning(Enum):

@@ -1,4 +1,6 @@
-"""What the answers of a stage rest on besides its settings and its inputs: code, packages, files, variables."""
+"""From a stage to the code that answers it, and what its answers rest on besides its inputs: packages, files,
+variables.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +15,10 @@ from pathlib import Path
 from stagegap.model.cascade import Stage
 from stagegap.model.record import Json
 from stagegap.stages.canonical import digest
-from stagegap.stages.kinds import kind_of
-from stagegap.stages.protocol import Coded, StageCode
+from stagegap.stages.corpus import Corpus
+from stagegap.stages.kinds import Surroundings, kind_of
+from stagegap.stages.pace import Providers
+from stagegap.stages.protocol import Coded, Inputs, Reply, StageCode
 from stagegap.stages.settings import texts
 
 VARIABLE = "env:"
@@ -96,3 +100,35 @@ def _hash(path: str, changed_ns: int, size: int) -> str:
     del changed_ns, size
     with open(path, "rb") as file:
         return file_digest(file, "sha256").hexdigest()
+
+
+def build(
+    stage: Stage,
+    *,
+    folder: Path,
+    corpora: Mapping[str, Corpus],
+    examples: Sequence[tuple[Inputs, Json]] = (),
+    recorded: Mapping[str, Reply] | None = None,
+    environment: Mapping[str, str],
+    providers: Providers | None = None,
+) -> StageCode:
+    """The code that answers the stage; nothing is trained, indexed or called yet.
+
+    `folder` is where relative paths start. `examples` are inputs and references of the split that a stage learns
+    from; `recorded` what was written down of a recorded stage, by record id. `environment` is where
+    secrets are looked up, at the first call. `providers` are shared by the stages of a cascade.
+    Raises: ConfigurationError when the stage can't work as it stands.
+    """
+    surroundings = Surroundings(
+        folder=folder,
+        corpora=corpora,
+        environment=environment,
+        providers=providers or Providers(),
+        examples=examples,
+        recorded=recorded or {},
+    )
+    code = kind_of(stage).build(stage, surroundings)
+    if stage.rests_on:
+        named = named_digest(stage.rests_on, folder=folder, environment=environment)
+        code.fingerprint = digest([code.fingerprint, named])
+    return code

@@ -14,13 +14,11 @@ from stagegap.model.answer import Status
 from stagegap.model.cascade import Stage
 from stagegap.model.record import Json
 from stagegap.stages.acceptance import Check, Rejected, check_for, output_identity
-from stagegap.stages.attempts import Attempts
 from stagegap.stages.canonical import canonical, digest, parsed
 from stagegap.stages.endpoint import redacted, value_of, variable, variables
-from stagegap.stages.failures import LIMITS, UNREADABLE, Failure, Meaning, may_pass, refused
+from stagegap.stages.failures import LIMITS, UNREADABLE, Failure, Meaning, Patience, may_pass, refused
 from stagegap.stages.kinds import Draft, StageKind, Surroundings
-from stagegap.stages.pace import Providers
-from stagegap.stages.patience import Patience
+from stagegap.stages.pace import Attempts, Providers
 from stagegap.stages.protocol import Inputs, Reply
 from stagegap.stages.settings import Block, Free, Parameters, Problem, Remark, Secret, Text, address_problem, shape
 from stagegap.stages.templates import NotThere, TemplateError, ValueTemplate, picked

@@ -10,8 +10,7 @@ from pydantic import Field
 from stagegap.model.answer import Status
 from stagegap.model.cascade import Kind, Stage
 from stagegap.model.record import Json
-from stagegap.stages.acceptance import Check, Rejected, check_for, output_identity
-from stagegap.stages.attempts import Attempts
+from stagegap.stages.acceptance import Check, Rejected, check_for, output_identity, read_answer
 from stagegap.stages.canonical import digest, parsed
 from stagegap.stages.conversation import (
     ANSWER,
@@ -24,12 +23,10 @@ from stagegap.stages.conversation import (
     confidence,
 )
 from stagegap.stages.endpoint import Endpoint, missing_key, token_price
-from stagegap.stages.failures import FAILED, UNREADABLE, Failure, failure_of
+from stagegap.stages.failures import FAILED, UNREADABLE, Failure, Patience, failure_of
 from stagegap.stages.kinds import Draft, StageKind, Surroundings
-from stagegap.stages.pace import Providers
-from stagegap.stages.patience import Patience
+from stagegap.stages.pace import Attempts, Providers
 from stagegap.stages.protocol import Inputs, Reply
-from stagegap.stages.repair import read_answer
 from stagegap.stages.settings import Block, Parameters, Points, Problem, Remark, Secret, Text, address_problem
 from stagegap.stages.templates import Prompt, PromptError, prompt_remarks
 

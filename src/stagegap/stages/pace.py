@@ -1,17 +1,96 @@
-"""How fast a provider is called: waits that it asks for, limits of a stage, and fewer calls at once when it is hurt."""
+"""Asking a service until it answers: how fast, how often, the waits that it asks for, and when it is of no use."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
+import random
+import re
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from email.utils import parsedate_to_datetime
 from typing import Protocol
 
 from stagegap.errors import ConfigurationError, near_names
-from stagegap.model.cascade import Limits
-from stagegap.stages.retries import remaining
+from stagegap.model.answer import NOBODY, Status
+from stagegap.model.cascade import Limits, Stage
+from stagegap.stages.failures import Failure
+from stagegap.stages.protocol import Reply
+
+RETRIES = 5
+"""Further attempts after the first."""
+FIRST_S = 0.5
+CAP_S = 20.0
+"""Longest wait that is not asked for by the provider."""
+_UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhd])")
+_SPAN = re.compile(rf"(?:{_PART.pattern})+")
+
+
+def wait_before(attempt: int, headers: Mapping[str, str], draw: random.Random) -> float:
+    """The seconds to wait before the next attempt; `attempt` counts from 0.
+
+    What the provider asks for counts. Otherwise full jitter: uniform between 0 and a limit that doubles up to a cap,
+    so that calls that failed together do not come back together (Brooker, AWS Architecture Blog, 2015).
+
+    >>> wait_before(0, {"retry-after": "3"}, random.Random(1))
+    3.0
+    """
+    for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
+        asked = _seconds(headers.get(name, ""))
+        if asked is not None:
+            return asked / unit
+    waits = [reset_s for left, reset_s in remaining(headers).values() if left < 1]
+    if waits:
+        return max(waits)
+    until = _until(headers.get("retry-after", ""), headers.get("date", ""))
+    if until is not None:
+        return until
+    return draw.uniform(0, min(CAP_S, FIRST_S * 2**attempt))
+
+
+def remaining(headers: Mapping[str, str]) -> dict[str, tuple[float, float]]:
+    """What is left of a provider's limits by kind, `requests` and `tokens`, and the seconds until all is back.
+
+    >>> remaining({"x-ratelimit-remaining-requests": "59", "x-ratelimit-reset-requests": "1m0.5s"})
+    {'requests': (59.0, 60.5)}
+    """
+    limits: dict[str, tuple[float, float]] = {}
+    for kind in ("requests", "tokens"):
+        left = _seconds(headers.get(f"x-ratelimit-remaining-{kind}", ""))
+        reset_s = _span(headers.get(f"x-ratelimit-reset-{kind}", ""))
+        if left is not None and reset_s is not None:
+            limits[kind] = (left, reset_s)
+    return limits
+
+
+def _span(text: str) -> float | None:
+    """Read a length of time as providers write it: 6m0s, 20ms, 1h2m3.5s, or a number of seconds."""
+    if not _SPAN.fullmatch(text):
+        return _seconds(text)
+    return sum(float(number) * _UNIT_S[unit] for number, unit in _PART.findall(text))
+
+
+def _seconds(text: str) -> float | None:
+    """Read a number of seconds."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        return None
+    return seconds if math.isfinite(seconds) and seconds >= 0 else None
+
+
+def _until(moment: str, now: str) -> float | None:
+    """Read a date as seconds from the date of the answer itself: the provider's clock may differ from this one's."""
+    try:
+        seconds = (parsedate_to_datetime(moment) - parsedate_to_datetime(now)).total_seconds()
+    except (ValueError, TypeError):
+        # TypeError: one date has a time zone and the other none.
+        return None
+    return max(0.0, seconds)
+
 
 LONGEST_HOLD_S = 60.0
 """Longest time that nobody calls a provider; then one call finds out whether it answers again."""
@@ -191,3 +270,91 @@ class Rate:
         self._used += tokens
         self._answers += 1
         self._next_token += (tokens - expected) * self._token_s
+
+
+REFUSED_RETRIES = 3
+"""Further attempts where nobody listens: at most 3.5 seconds, for a service that is just starting again."""
+MOST_REFUSED = 3
+"""Calls in a row that found nobody, from which on the others fail at once."""
+PROBE_S = 10.0
+"""After so long one call finds out whether somebody listens again."""
+Ask = Callable[[], Awaitable[Reply | Failure]]
+
+
+class Attempts:
+    """Makes the attempts of one stage's calls; faults that do not pass become `infrastructure`."""
+
+    def __init__(self, stage: Stage, *, host: str, providers: Providers, redacted: Callable[[str], str]) -> None:
+        """`redacted` takes secrets out of what a service said."""
+        self._timeout_s = stage.timeout_s
+        self._provider = providers.of(host, stage.concurrency)
+        self._timer = providers.timer
+        self._rate = Rate(stage.limits, providers.timer)
+        self._redacted = redacted
+        self._host = host
+        self._refused = 0
+        self._probe_at = 0.0
+        # Jitter must differ between processes, and is no part of any result.
+        self._draw = random.Random()
+
+    async def until_answered(self, ask: Ask) -> Reply:
+        """Ask, again where another attempt may help, within the time-out. Raises: what `ask` raises.
+
+        Waiting for a turn is no part of the time-out: it is not the service that is slow then.
+        """
+        if self._refused >= MOST_REFUSED:
+            if self._timer.now() < self._probe_at:
+                return self._failed(f"{NOBODY}{self._host}: not tried again after {self._refused} calls in a row")
+            self._probe_at = self._timer.now() + PROBE_S
+        left = self._timeout_s
+        provider = self._provider
+        failures: list[Failure] = []
+        while True:
+            expected = await self._rate.admit()
+            shared = await provider.rate.admit()
+            async with provider.slot():
+                start = self._timer.now()
+                try:
+                    async with asyncio.timeout(left):
+                        reply = await ask()
+                except TimeoutError:
+                    self._rate.settle(expected, 0)
+                    provider.rate.settle(shared, 0)
+                    tried = f", after {failures[-1].message}" if failures else ""
+                    return self._failed(f"no answer within {self._timeout_s:g} s{tried}")
+                left -= self._timer.now() - start
+            if isinstance(reply, Reply):
+                used = (reply.tokens_in or 0) + (reply.tokens_out or 0)
+                self._refused = 0
+                provider.answered(used)
+                self._rate.settle(expected, used)
+                provider.rate.settle(shared, used)
+                return reply
+            self._rate.settle(expected, 0)
+            provider.rate.settle(shared, 0)
+            failures.append(reply)
+            wait_s = wait_before(len(failures) - 1, reply.headers, self._draw)
+            if reply.is_limit:
+                provider.hold(wait_s)
+            if not reply.is_refused:
+                self._refused = 0
+            elif len(failures) > REFUSED_RETRIES or self._refused >= MOST_REFUSED or wait_s > left:
+                return self._lost(f"{reply.message} ({len(failures)} attempts)")
+            if len(failures) > RETRIES or wait_s > left:
+                return self._failed(f"{reply.message} ({len(failures)} attempts)")
+            left -= wait_s
+            if not reply.is_limit:
+                await self._timer.sleep(wait_s)
+
+    def heed(self, headers: Mapping[str, str]) -> None:
+        """Take in what an answer's headers say is left of the provider's limits."""
+        self._provider.heed(headers)
+
+    def _lost(self, message: str) -> Reply:
+        """End a call that found nobody, and count it: after a few, the others need not find out for themselves."""
+        self._refused += 1
+        self._probe_at = self._timer.now() + PROBE_S
+        return self._failed(f"{NOBODY}{self._host}: {message}")
+
+    def _failed(self, message: str) -> Reply:
+        return Reply(status=Status.INFRASTRUCTURE, error=self._redacted(message), is_reusable=False)

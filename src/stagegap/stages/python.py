@@ -23,12 +23,11 @@ from stagegap.model.cascade import Stage
 from stagegap.model.frozen import maker
 from stagegap.model.record import Json
 from stagegap.stages.acceptance import Accepted, Check, Rejected, as_written, check_for, output_identity, plain
-from stagegap.stages.answered import Answered, is_batch
 from stagegap.stages.caller import Caller, TimeIsUp
 from stagegap.stages.canonical import digest
 from stagegap.stages.code import Code, call_remarks, code_of, count_remark, forget_changed, mark_loaded
 from stagegap.stages.kinds import Draft, StageKind, Surroundings
-from stagegap.stages.protocol import Inputs, Reply
+from stagegap.stages.protocol import Answered, Inputs, Reply, is_batch
 from stagegap.stages.settings import Block, Points, Remark, Text
 
 _reply = maker(Reply)

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag
 
-from stagegap.model.provenance import Role
 from stagegap.model.record import Json
+from stagegap.model.run import Role
 
 
 class Block(BaseModel):

@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stagegap.model.estimate import Estimate, unmeasured
-from stagegap.stats.clusters import distinct
-from stagegap.stats.spread import spread
+from stagegap.stats.spread import distinct, spread
 
 Floats = NDArray[np.float64]
 Chance = Literal["fleiss", "conger", "brennan-prediger", "gwet"]

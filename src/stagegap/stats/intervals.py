@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stagegap.model.estimate import Estimate, unmeasured
-from stagegap.stats.clusters import Clusters, distinct
 from stagegap.stats.distributions import normal_quantile, t_quantile
-from stagegap.stats.spread import Spread, spread
+from stagegap.stats.spread import Clusters, Spread, distinct, spread
 
 
 def wilson(
@@ -299,7 +298,7 @@ def hajek(values: Floats, chances: Floats, units: Clusters, *, level: float = 0.
     Wilson's interval on the effective n (Korn & Graubard 1998), other scores Student's, cut off at 0 and 1.
     NaN in `values` is left out. Raises: ValueError for a chance that is not above 0 and at most 1.
 
-    >>> from stagegap.stats.clusters import clusters
+    >>> from stagegap.stats.spread import clusters
     >>> found = hajek(np.array([1.0, 1.0, 0.0]), np.array([0.5, 0.5, 0.1]), clusters("abc"))
     >>> round(found.value, 4)
     0.2857

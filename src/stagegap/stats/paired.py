@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stagegap.model.estimate import Estimate
-from stagegap.stats.clusters import Clusters
 from stagegap.stats.distributions import binomial_cdf, chi2_tail, normal_cdf
+from stagegap.stats.spread import Clusters
 
 Direction = Literal["improved", "regressed", "tied", "too few"]
 

@@ -13,9 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stagegap.model.estimate import Estimate
-from stagegap.stats.clusters import distinct
 from stagegap.stats.distributions import normal_cdf, normal_quantile
-from stagegap.stats.spread import spread
+from stagegap.stats.spread import distinct, spread
 
 Floats = NDArray[np.float64]
 

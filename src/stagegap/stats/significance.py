@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stagegap.model.estimate import Estimate, unmeasured
-from stagegap.stats.clusters import Clusters, distinct
 from stagegap.stats.distributions import binomial_cdf, hypergeometric_tail
-from stagegap.stats.spread import Spread, spread
+from stagegap.stats.spread import Clusters, Spread, distinct, spread
 
 Floats = NDArray[np.float64]
 

@@ -1,6 +1,6 @@
 """The only SQL."""
 
-from stagegap.store.facts import Finding, Rebuilt, RecordsImport, Waiting
+from stagegap.store.care import Finding, Rebuilt, RecordsImport, Waiting
 from stagegap.store.store import Store
 
 __all__ = ["Finding", "Rebuilt", "RecordsImport", "Store", "Waiting"]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stagegap.model.run import SYSTEM, PastCall, StageSpending
-from stagegap.store import json_text
+from stagegap.store import rows as json_text
 from stagegap.store.attach import Attachment, Session
 from stagegap.store.drain import Drainer
 from stagegap.store.journal import Journal

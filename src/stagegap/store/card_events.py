@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 
 from stagegap.model.notes import OddityEvent
-from stagegap.store import events, json_text
+from stagegap.store import events
+from stagegap.store import rows as json_text
 from stagegap.store.attach import Session
 from stagegap.store.journal import Journal, Op
 from stagegap.store.labels import applied

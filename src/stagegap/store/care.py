@@ -1,21 +1,64 @@
-"""Care of the store: check, rebuild, export."""
+"""Care of the store: what it tells of itself; check, rebuild, export."""
 
 from __future__ import annotations
 
 import os
 import uuid
 from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import duckdb
 
 from stagegap.errors import StoreError, StoreNewer, StoreOlder, StoreVersion
 from stagegap.store import card_events, labels, seen, tags
 from stagegap.store.attach import Attachment, Session, explained, quoted
-from stagegap.store.facts import Finding, Rebuilt
 from stagegap.store.journal import Journal, Kind
 from stagegap.store.labels import applied
 from stagegap.store.migrate import Schema
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordsImport:
+    """What an import of records did."""
+
+    added: int
+    changed: int
+    unchanged: int
+    digest: str = field(default="", compare=False)
+    """Of all records of the import, in their order: their ids and contents."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """Acknowledged writes that are safe in the journal and not yet in DuckDB."""
+
+    ops: int
+    since: float | None
+    """When the oldest of them was written, in seconds since 1970, UTC; None when nothing waits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that `check` looked at."""
+
+    what: Literal["file", "version", "blocks", "watermark", "duplicates", "set aside", "journal", "labels"]
+    is_good: bool
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebuilt:
+    """What a rebuild saved."""
+
+    old_file: Path | None
+    """The old file, beside the new one; None when there was none."""
+    outputs: int
+    """Outputs read from the old file; labels come back from the journal, all of them."""
+    lost: tuple[str, ...]
+    """Tables of the old file that could not be read."""
+
 
 NAMES = ("cascade", "stage", "cell", "metric", "annotator", "record", "run")
 """Tables without which no other table can be read."""

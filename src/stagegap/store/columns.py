@@ -10,11 +10,21 @@ import numpy as np
 
 from stagegap.model.answer import Reference
 from stagegap.model.cascade import Kind, Stage
-from stagegap.store import json_text, people_columns
+from stagegap.store import rows as json_text
+from stagegap.store import screen_columns
 from stagegap.store.attach import Session
-from stagegap.store.leaks import OtherRecords, field_codes, holding, path_of
-from stagegap.store.people_columns import Column, PeopleTable, floats, placed, plain
 from stagegap.store.runs import identify
+from stagegap.store.screen_columns import (
+    Column,
+    OtherRecords,
+    PeopleTable,
+    field_codes,
+    floats,
+    holding,
+    path_of,
+    placed,
+    plain,
+)
 
 LONG = 40
 """Characters from which a text is expected to end with a sentence's sign."""
@@ -279,20 +289,20 @@ class RunReader:
 
     def labels(self, references: Iterable[Reference]) -> None:
         """Prepare the labels in force, and what is held to be right, for the methods that say what people said."""
-        people_columns.prepare(self._session, self._cascade)
-        people_columns.put_references(self._session, self._cascade, references)
+        screen_columns.prepare(self._session, self._cascade)
+        screen_columns.put_references(self._session, self._cascade, references)
 
     def people(self, stage: Stage) -> PeopleTable:
         """Read the labels of one stage where several people answered or a time is known."""
-        return people_columns.people(self._session, stage, self._cascade)
+        return screen_columns.people(self._session, stage, self._cascade)
 
     def reference_texts(self, stage: Stage, positions: Sequence[int]) -> dict[int, str]:
         """The text that is held to be right at each of these records."""
-        return people_columns.reference_texts(self._session, stage, self._cascade, positions)
+        return screen_columns.reference_texts(self._session, stage, self._cascade, positions)
 
     def flagged(self, stage: Stage) -> Column:
         """1 where somebody flagged the record as odd or two people skipped it, 0 where people looked at it."""
-        return people_columns.flagged(self._session, stage, self._cascade, n=self.n)
+        return screen_columns.flagged(self._session, stage, self._cascade, n=self.n)
 
     def reference(self, stage: Stage) -> Column:
         """The answer that is held to be right, the first of several: its place among the stage's values, or -1."""

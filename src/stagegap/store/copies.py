@@ -10,7 +10,7 @@ from typing import TypedDict, cast
 
 from stagegap.model.answer import Status
 from stagegap.model.run import Carry
-from stagegap.store import json_text
+from stagegap.store import rows
 from stagegap.store.attach import Session
 from stagegap.store.journal import Op
 from stagegap.store.labels import applied
@@ -101,7 +101,7 @@ def choose(session: Session, run: str, carry: Carry, records: Sequence[str]) -> 
             place for (place,) in session.rows("select place from asked semi join carriable using (record)")
         ),
         counts={(stage, Status(status), is_answer): n for stage, status, is_answer, n in counts},
-        op=(_id(body), json_text.write(body)),
+        op=(_id(body), rows.write(body)),
     )
 
 
@@ -112,7 +112,7 @@ def apply(session: Session, op: Op) -> None:
     """
     if session.rows("select 1 from batch_applied where op_id = ?::uuid", op.id):
         return
-    body = cast("_Body", json_text.read(op.body))
+    body = cast("_Body", rows.read(op.body))
     ids = dict(
         session.rows(
             "select replace(key::varchar, '-', ''), [id, cascade] from run where key in (select unnest(?::uuid[]))",
@@ -149,7 +149,7 @@ def apply(session: Session, op: Op) -> None:
 
 def _id(body: _Body) -> str:
     """An id that is the same whenever the same is taken over."""
-    named = json_text.write([body["run"], body["source"], body["cell"], body["repeats"], body["records"]])
+    named = rows.write([body["run"], body["source"], body["cell"], body["repeats"], body["records"]])
     return hashlib.blake2b(named, digest_size=16).hexdigest()
 
 
@@ -159,7 +159,7 @@ def _ask(session: Session, cascade: int, records: Sequence[str]) -> None:
         " (select unnest(range(len(p))) as place, unnest(p) as name"
         "  from (select from_json_strict(?::varchar, '[\"VARCHAR\"]') as p)) a"
         " join record r on r.cascade = ? and r.name = a.name",
-        json_text.write(list(records)).decode(),
+        rows.write(list(records)).decode(),
         cascade,
     )
 
@@ -167,4 +167,4 @@ def _ask(session: Session, cascade: int, records: Sequence[str]) -> None:
 def _wanted(repeats: Mapping[str, int]) -> tuple[list[str], list[int], list[int]]:
     """Names, outputs a record, and the place of the first of them among the bits of a record."""
     numbers = list(repeats.values())
-    return [json_text.plain(name) for name in repeats], numbers, [0, *accumulate(numbers[:-1])]
+    return [rows.plain(name) for name in repeats], numbers, [0, *accumulate(numbers[:-1])]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, cast
 
-from stagegap.store import json_text
+from stagegap.store import rows as json_text
 from stagegap.store.attach import Session
 from stagegap.store.journal import Journal, Kind, Op
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import fields
 
-from stagegap.model.failure import Failure, FailurePage, Wanted
-from stagegap.model.notes import OddityEvent, Seen, TagEvent
-from stagegap.store import card_events, json_text, seen, tags
+from stagegap.model.notes import Failure, FailurePage, OddityEvent, Seen, TagEvent, Wanted
+from stagegap.store import card_events, seen, tags
+from stagegap.store import rows as json_text
 from stagegap.store.attach import Attachment, Session
 from stagegap.store.drain import Drainer
 from stagegap.store.journal import Journal

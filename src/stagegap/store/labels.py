@@ -12,7 +12,8 @@ from typing import Any, Literal, cast
 from stagegap.model.answer import LABEL_FIELDS, Answer, Fact, Field, Label
 from stagegap.model.queue import GuidelineVersion
 from stagegap.model.record import Json, refuse_odd_numbers
-from stagegap.store import events, json_text
+from stagegap.store import events
+from stagegap.store import rows as json_text
 from stagegap.store.attach import Session
 from stagegap.store.journal import Journal, Op
 from stagegap.store.runs import intern, intern_stage

@@ -9,7 +9,7 @@ from typing import Any
 
 from stagegap.model.answer import Output
 from stagegap.model.run import Cell
-from stagegap.store import json_text
+from stagegap.store import rows as json_text
 from stagegap.store.attach import Session
 from stagegap.store.journal import Op
 from stagegap.store.rows import COLUMNS, SAME, SHAPE, answer, output

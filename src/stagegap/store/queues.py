@@ -12,7 +12,8 @@ from stagegap.errors import NotFound, StoreError
 from stagegap.model.answer import Answer, Label
 from stagegap.model.queue import Progress, Queue, QueueItem, Sitting
 from stagegap.people.disagreements import digest
-from stagegap.store import json_text, labels, seen
+from stagegap.store import labels, seen
+from stagegap.store import rows as json_text
 from stagegap.store.attach import Session
 from stagegap.store.journal import Journal
 from stagegap.store.runs import intern, intern_stage

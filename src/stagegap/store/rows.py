@@ -1,4 +1,4 @@
-"""Outputs as columns of JSON in an operation's body, and as rows of a query: both ways."""
+"""Outputs as columns of JSON in an operation's body and as rows of a query, and JSON text that can be read back."""
 
 from __future__ import annotations
 
@@ -9,11 +9,62 @@ from collections.abc import Mapping, Sequence
 # A row's values have the types of its columns, which the query names.
 from typing import Any, cast
 
+import orjson
+
 from stagegap.model.answer import Output, Status
 from stagegap.model.frozen import maker
 from stagegap.model.record import Json, refuse_odd_numbers
 from stagegap.model.run import Cell
-from stagegap.store import json_text
+
+
+def write(value: object) -> bytes:
+    """The value as JSON; lone surrogates become their escape (`\\ud800` as six characters).
+
+    The caller refuses NaN before (`refuse_odd_numbers`): this writes them as null.
+    Raises: ValueError for what JSON cannot carry here: integers beyond 64 bits, nesting beyond 250 levels.
+    """
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        try:
+            return orjson.dumps(_mended(value))
+        except (TypeError, RecursionError) as error:
+            raise ValueError(f"the value cannot be stored as JSON: {error}") from error
+
+
+def canonical(value: Json) -> bytes:
+    """The value as JSON with sorted keys, so that equal values have equal text."""
+    refuse_odd_numbers(value)
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except TypeError:
+        return orjson.dumps(orjson.loads(write(value)), option=orjson.OPT_SORT_KEYS)
+
+
+def read(text: str | bytes) -> Json:
+    """Read what `write` wrote."""
+    return cast("Json", orjson.loads(text))
+
+
+def plain(text: str) -> str:
+    """The text with lone surrogates escaped, as the store holds it.
+
+    >>> plain("a\\ud800b")
+    'a\\\\ud800b'
+    """
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _mended(value: object) -> object:
+    if isinstance(value, str):
+        return plain(value)
+    if isinstance(value, Mapping):
+        pairs = cast("Mapping[object, object]", value).items()
+        return {plain(str(key)): _mended(part) for key, part in pairs}
+    if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray):
+        return [_mended(part) for part in cast("Sequence[object]", value)]
+    return value
+
 
 _made = maker(Output)
 _STATUS = {status.value: status for status in Status}
@@ -67,8 +118,8 @@ def pack(run: str, cell: Cell, outputs: Sequence[Output]) -> tuple[str, bytes]:
     short = {name: _shortened(name, column) for name, column in columns.items()}
     if len(set(records)) != len(outputs):
         _refuse_doubles(outputs)
-    identity = json_text.write([run, str(cell), *(short[name] for name in ("stage", "record", "repeat", "status"))])
-    body = json_text.write({"run": run, "cell": str(cell), "n": len(outputs), **short})
+    identity = write([run, str(cell), *(short[name] for name in ("stage", "record", "repeat", "status"))])
+    body = write({"run": run, "cell": str(cell), "n": len(outputs), **short})
     return hashlib.blake2b(identity, digest_size=16).hexdigest(), body
 
 
@@ -89,7 +140,7 @@ def output(row: Sequence[Any]) -> Output:
             repeat=repeat,
         )
     because = more["because"]
-    extra = cast("dict[str, Any]", json_text.read(more["extra"])) if more["extra"] else {}
+    extra = cast("dict[str, Any]", read(more["extra"])) if more["extra"] else {}
     return _made(
         record=record,
         stage=stage,
@@ -137,7 +188,7 @@ def answer(
             repeat=repeat,
             because=None if because is None else _STATUS[because],
         )
-    extra = cast("dict[str, Any]", json_text.read(more["extra"])) if more["extra"] else {}
+    extra = cast("dict[str, Any]", read(more["extra"])) if more["extra"] else {}
     return _made(
         record=record,
         stage=stage,
@@ -162,7 +213,7 @@ def answer(
 def _value(form: str, number: float | None, words: str | None) -> Json:
     match form:
         case "json":
-            return json_text.read(words or "null")
+            return read(words or "null")
         case "number":
             return number
         case _:
@@ -195,7 +246,7 @@ def _values(values: Sequence[Json]) -> dict[str, Sequence[Any]]:
             form, as_number = "integer", float(value)
         else:
             refuse_odd_numbers(value)
-            form, apart = "json", json_text.write(value).decode()
+            form, apart = "json", write(value).decode()
         forms.append(form)
         short.append(in_row)
         number.append(as_number)
@@ -213,7 +264,7 @@ def _extra(outputs: Sequence[Output]) -> Sequence[str | None] | None:
         if o.at is not None:
             parts["at"] = o.at
         refuse_odd_numbers(tuple(parts.values()))
-        column.append(json_text.write(parts).decode() if o.scores or o.alternatives or o.at is not None else None)
+        column.append(write(parts).decode() if o.scores or o.alternatives or o.at is not None else None)
     return column
 
 

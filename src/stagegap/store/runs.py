@@ -10,7 +10,7 @@ from typing import Any
 
 from stagegap.errors import NotFound, near_names
 from stagegap.model.run import Cell, Run, RunStatus
-from stagegap.store import json_text
+from stagegap.store import rows as json_text
 from stagegap.store.attach import Session
 
 CHUNK = 50_000

@@ -16,16 +16,15 @@ from stagegap.model.answer import Label, Output
 from stagegap.model.queue import GuidelineVersion, Queue, QueueItem, Sitting
 from stagegap.model.record import Record
 from stagegap.model.run import Cell, PastCall, Run, RunStatus, StageSpending
-from stagegap.store import calls, care, labels, locks, outputs, queues, records, rows
-from stagegap.store.attach import Attachment
+from stagegap.store import attach, calls, care, labels, outputs, queues, records, rows
+from stagegap.store.attach import Attachment, Locks
 from stagegap.store.calls import Calls, past_calls
+from stagegap.store.care import Finding, Rebuilt, RecordsImport, Waiting
 from stagegap.store.drain import Drainer
-from stagegap.store.facts import Finding, Rebuilt, RecordsImport, Waiting
 from stagegap.store.failures import Failing
 from stagegap.store.journal import Journal
-from stagegap.store.locks import Locks
 from stagegap.store.migrate import Schema
-from stagegap.store.origins import Origins
+from stagegap.store.records import Origins
 from stagegap.store.takeovers import Carrying
 from stagegap.store.views import Views
 
@@ -81,7 +80,7 @@ class Store:
         path = folder / "store.duckdb"
         if not create and not path.exists():
             raise NotFound(f"There is no store in {folder}.")
-        locks.refuse_network(folder.resolve(), locks.mounts())
+        attach.refuse_network(folder.resolve(), attach.mounts())
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             folder.chmod(0o700)
@@ -235,11 +234,11 @@ class Store:
 
         Of whose record and stage they are is not said.
         """
-        locks = self._calls.places(keys) if keys else {}
-        if not locks:
+        attach = self._calls.places(keys) if keys else {}
+        if not attach:
             return {}
         with self._file.reading() as session:
-            return outputs.at(session, locks)
+            return outputs.at(session, attach)
 
     def labels(
         self, cascade: str, *, stage: str | None = None, annotator: str | None = None, record: str | None = None

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from stagegap.errors import NotFound
-from stagegap.store import json_text, labels
+from stagegap.store import labels
+from stagegap.store import rows as json_text
 from stagegap.store.attach import Attachment, Session
 from stagegap.store.drain import Drainer
 from stagegap.store.journal import Journal

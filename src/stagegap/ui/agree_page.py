@@ -15,7 +15,7 @@ from stagegap.model.record import Json
 from stagegap.model.wording import counted
 from stagegap.people.card import guideline_hash
 from stagegap.tables import figures
-from stagegap.ui import background, choice, elements, empty, identity, label_page, share, state
+from stagegap.ui import background, choice, elements, identity, label_page, share, state
 from stagegap.ui.elements import note
 from stagegap.ui.share import Offer
 from stagegap.workspace import Workspace
@@ -134,7 +134,7 @@ def draw(workspace: Workspace) -> None:
     stages = [stage.stage for stage in workspace.labels.label_stages(cascade)]
     stage, unknown = state.chosen("stage", stages, next(iter(stages), None))
     if stage is None:
-        return empty.nothing_to_label()
+        return choice.nothing_to_label()
     head, right = streamlit.columns(choice.widths(opened), vertical_alignment="top")
     with right:
         if scorecard is not None:
@@ -158,11 +158,11 @@ def draw(workspace: Workspace) -> None:
     else:
         beyond = {stage: notes.beyond} if notes else {}
         elements.chart("agreement", charts.agreement(scorecard, chosen=stage, beyond=beyond), picks="stage")
-        empty.newer_labels(workspace, scorecard)
+        choice.newer_labels(workspace, scorecard)
     if notes is None and problem:
         return note(problem)
     if notes is None:
-        return empty.comparing(workspace, cascade, stage, who or "")
+        return choice.comparing(workspace, cascade, stage, who or "")
     for sentence in (notes.beyond, notes.doubts, notes.identity, *notes.judged, *notes.hunts, notes.own):
         if sentence:
             note(sentence)

@@ -1,17 +1,21 @@
-"""What pages begin with: which cascade and run the URL names, the tool bar, or the sentence that says what to do
-first.
-"""
+"""What pages begin with: the cascade and run that the URL names, or what to do where there is nothing to draw."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import takewhile
 
 import streamlit
 
+from stagegap import charts
 from stagegap.analysis.views import Scorecard
-from stagegap.model.run import Run
-from stagegap.ui import elements, empty, share, state
+from stagegap.model.notes import Wanted
+from stagegap.model.run import LiveRun, Run, RunStatus
+from stagegap.model.wording import counted, plural
+from stagegap.tables import figures
+from stagegap.ui import background, elements, share, state
 from stagegap.ui.elements import note
 from stagegap.workspace import Workspace
 
@@ -55,7 +59,7 @@ def chosen(workspace: Workspace) -> tuple[Sequence[str], str] | None:
     """All cascades and the one that the URL names, else the first; without any, say how to get one."""
     cascades = workspace.cascades()
     if not cascades:
-        empty.no_cascade()
+        no_cascade()
         return None
     cascade, _ = state.chosen("cascade", cascades, None)
     return cascades, cascade or cascades[0]
@@ -86,7 +90,7 @@ def scored(workspace: Workspace) -> tuple[Opening, Scorecard] | None:
         return None
     if opening.scorecard is None:
         run = state.asked("run")
-        empty.no_run(workspace, opening.cascade, run if run in [known.name for known in opening.runs] else None)
+        no_run(workspace, opening.cascade, run if run in [known.name for known in opening.runs] else None)
         return None
     return opening, opening.scorecard
 
@@ -102,3 +106,160 @@ def _elsewhere(cascade: str, *, is_run_here: bool) -> str:
     if wanted not in (None, cascade):
         return f"Cascade {wanted} in the link is not here. This is {cascade}."
     return "" if is_run_here else f"Run {state.asked('run')} in the link is not here. This is the newest."
+
+
+EVERY = 2.0
+"""Seconds between two looks while a run goes on."""
+
+
+def draw_run_strip(workspace: Workspace, cascade: str, *, current: str | None) -> bool:
+    """Write a line for each run that goes on, newer than the one that is shown; give whether there is one."""
+    if not _active(workspace, cascade, current):
+        return False
+
+    @streamlit.fragment(run_every=EVERY)
+    def strip() -> None:
+        active = _active(workspace, cascade, current)
+        if not active:
+            streamlit.rerun()
+        past = workspace.past(cascade)
+        live = {live_run.name: live_run for live_run in past.live()}
+        for run in active:
+            if run.name not in live:
+                note(f"Run {run.name} has started and not ended yet.")
+                continue
+            note(sentence(live[run.name]))
+            so_far = past.so_far(live[run.name])
+            if so_far is not None:
+                note(so_far.sentence)
+
+    strip()
+    return True
+
+
+def sentence(live: LiveRun) -> str:
+    """Say how far a run is: `Run v3, system: draft 412 of 1,000, 3 errors, $1.31, about 2 min left.`"""
+    stage = next((stage for stage in live.stages if stage.done < stage.total), None)
+    where = f"Run {live.name}, part {min(live.cells + 1, live.of)} of {live.of}, {live.cell}"
+    if stage is None:
+        return f"{where}: done, computing its numbers."
+    done, errors = sum(stage.done for stage in live.stages), sum(stage.errors for stage in live.stages)
+    cost = sum(stage.cost for stage in live.stages)
+    parts = [f"{stage.stage} {stage.done:,} of {stage.total:,}"]
+    parts += [counted(errors, "error")] if errors else []
+    parts += [f"${cost:,.2f}"] if cost else []
+    if done:
+        parts.append(f"about {figures.seconds(live.seconds * (1 - live.share) / live.share)} left of this part")
+    return f"{where}: {', '.join(parts)}."
+
+
+def _active(workspace: Workspace, cascade: str, current: str | None) -> Sequence[Run]:
+    newer = takewhile(lambda run: run.name != current, workspace.runs.of(cascade))
+    return [run for run in newer if run.status is RunStatus.RUNNING]
+
+
+POLL = 2.0
+"""Seconds between two looks at a store that is expected to change."""
+
+
+def no_cascade() -> None:
+    """Say how to get a first cascade."""
+    streamlit.title("No cascade yet", anchor=False)
+    streamlit.markdown("Write one under `pipelines/`, or start with the example: `stagegap init`.")
+
+
+def nothing_to_label() -> None:
+    """Say why there is no card."""
+    streamlit.title("Nothing to label yet", anchor=False)
+    streamlit.markdown("A stage with an `ask` line in the cascade file can be put to people.")
+
+
+def no_run(workspace: Workspace, cascade: str, run: str | None) -> None:
+    """Say how to get results, and look for them until they are there."""
+    streamlit.title("No results yet", anchor=False)
+    if run is not None:
+        note(f"Run {run} has no numbers.")
+    streamlit.markdown("Run `stagegap run` in the project folder. This page fills itself when the run ends.")
+    draw_run_strip(workspace, cascade, current=None)
+    wait(partial(_has_numbers, workspace, cascade, run))
+
+
+def strips(workspace: Workspace, scorecard: Scorecard) -> None:
+    """Write the lines that qualify the numbers below: an active run, newer labels, failures."""
+    if draw_run_strip(workspace, scorecard.cascade, current=scorecard.run):
+        note(f"The numbers below are those of run {scorecard.run}.")
+    newer_labels(workspace, scorecard)
+    for sentence in charts.notices(scorecard):
+        note(sentence)
+
+
+def newer_labels(workspace: Workspace, scorecard: Scorecard) -> None:
+    """Say that what the numbers rest on has changed, have them computed again, and look until they are there."""
+    if workspace.runs.is_old(scorecard):
+        newer = workspace.runs.stale_labels(scorecard)
+        what = counted(newer, "new label") if newer else "Another output, record or metric"
+        note(f"{what} since these numbers. Updating…")
+        background.refresh(workspace, scorecard.cascade, scorecard.run)
+        wait(partial(_is_current, workspace, scorecard))
+
+
+def person_note(scorecard: Scorecard) -> None:
+    """Write under the gap chart how the comparison was made, or what would make it possible."""
+    if any(stage.gap.is_measured for stage in scorecard.stages):
+        note(
+            f"Scored against the same answers, on the {plural(scorecard.noun, 2)} that several people labelled. "
+            "Click a row to see why."
+        )
+    else:
+        elements.link("No person is measured yet.", "Label the records that everybody labels", "label?queue=overlap")
+
+
+def no_list(workspace: Workspace, cascade: str, run: str, stage: str) -> None:
+    """Have the list of failures made for a run from before there was one, and look for it until it is there."""
+    note("The list of this run is being made. Updating…")
+    background.refresh(workspace, cascade, run)
+    wait(partial(_has_list, workspace, cascade, run, stage))
+
+
+def no_screen(workspace: Workspace, scorecard: Scorecard, *, is_older: bool) -> None:
+    """Say that a run is being screened, and look until that is done; `is_older`: an older screen is shown meanwhile."""
+    note("New labels since this screen. Updating…" if is_older else "Looking at this run. This page fills itself.")
+    wait(partial(_has_screen, workspace, scorecard))
+
+
+def _has_screen(workspace: Workspace, scorecard: Scorecard) -> bool:
+    noticing = workspace.oddities.noticed(scorecard.cascade, scorecard.run)
+    return noticing is not None and not workspace.oddities.is_stale(noticing.screen)
+
+
+def comparing(workspace: Workspace, cascade: str, stage: str, who: str) -> None:
+    """Say that what people answered is being compared, and look for it until it is there."""
+    note("Comparing what people answered. This takes a moment the first time…")
+    wait(partial(_is_compared, workspace, cascade, stage, who), every=0.5)
+
+
+def _is_compared(workspace: Workspace, cascade: str, stage: str, who: str) -> bool:
+    return workspace.people.notes(cascade, stage, who) is not None
+
+
+def _has_list(workspace: Workspace, cascade: str, run: str, stage: str) -> bool:
+    return workspace.failures.page(cascade, run, Wanted(stage=stage)).total > 0
+
+
+def _has_numbers(workspace: Workspace, cascade: str, run: str | None) -> bool:
+    return workspace.runs.kept_scorecard(cascade, run) is not None
+
+
+def _is_current(workspace: Workspace, shown: Scorecard) -> bool:
+    return not workspace.runs.is_old(shown)
+
+
+def wait(is_there: Callable[[], bool], *, every: float = POLL) -> None:
+    """Look again and again, and draw the page anew once it is there."""
+
+    @streamlit.fragment(run_every=every)
+    def look() -> None:
+        if is_there():
+            streamlit.rerun()
+
+    look()

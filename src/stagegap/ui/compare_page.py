@@ -14,7 +14,8 @@ from stagegap.analysis.changes import OUTCOME, ChangeLists, ChangeRow, Compariso
 from stagegap.errors import StagegapError
 from stagegap.model.wording import counted
 from stagegap.tables import figures
-from stagegap.ui import background, elements, empty, identity, share, state
+from stagegap.ui import background, elements, identity, share, state
+from stagegap.ui import choice as empty
 from stagegap.ui import choice as opening
 from stagegap.ui.elements import note
 from stagegap.workspace import Workspace

@@ -12,10 +12,10 @@ import streamlit
 from stagegap import charts, report
 from stagegap.analysis.views import Scorecard, StageDetail
 from stagegap.errors import StagegapError
-from stagegap.model.failure import FailurePage, Wanted
+from stagegap.model.notes import FailurePage, Wanted
 from stagegap.model.record import Json
 from stagegap.people.tags import LONGEST
-from stagegap.ui import choice, elements, empty, identity, share, state
+from stagegap.ui import choice, elements, identity, share, state
 from stagegap.ui.elements import note
 from stagegap.workspace import Workspace
 
@@ -248,7 +248,7 @@ def _lists(
             ids = [row.record for row in page.rows]
     describe(problems)
     if not page.total and detail.failures and wanted.is_open:
-        empty.no_list(workspace, scorecard.cascade, run, detail.stage)
+        choice.no_list(workspace, scorecard.cascade, run, detail.stage)
     record = asked if asked in ids else (ids[0] if ids else None)
     left, middle, rail = streamlit.columns([3.6, 4.6, 2.2], gap="medium")
     with left:

@@ -9,7 +9,7 @@ import streamlit
 
 from stagegap import charts, report
 from stagegap.analysis.views import Scorecard
-from stagegap.ui import choice, elements, empty, share, state
+from stagegap.ui import choice, elements, share, state
 from stagegap.ui.elements import note
 from stagegap.workspace import Workspace
 
@@ -83,7 +83,7 @@ def draw(workspace: Workspace) -> None:
         advice=verdict.advice,
     )
     choice.say_if_elsewhere(opened)
-    empty.strips(workspace, scorecard)
+    choice.strips(workspace, scorecard)
     stages = [stage.stage for stage in scorecard.stages]
     why, no_stage = state.chosen("why", stages, report.explained(scorecard))
     _charts(scorecard, why)
@@ -98,7 +98,7 @@ def _charts(scorecard: Scorecard, why: str | None) -> None:
     with left:
         streamlit.header("How far is each stage from a person?", anchor=False)
         elements.chart("gap", charts.gap(scorecard, chosen=why, pickable=True), picks="why")
-        empty.person_note(scorecard)
+        choice.person_note(scorecard)
     with right:
         streamlit.header("What would fixing it buy, end to end?", anchor=False)
         elements.chart("ceiling", charts.ceiling(scorecard, chosen=why, pickable=True), picks="why")

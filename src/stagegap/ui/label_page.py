@@ -20,7 +20,8 @@ from stagegap.model.record import Json
 from stagegap.people.card import guideline_hash, values_from_label
 from stagegap.people.histories import MOST, OwnLabel
 from stagegap.people.judgements import values_of_judgement
-from stagegap.ui import background, elements, empty, identity, share, state
+from stagegap.ui import background, elements, identity, share, state
+from stagegap.ui import choice as empty
 from stagegap.ui import choice as opening
 from stagegap.workspace import Workspace
 

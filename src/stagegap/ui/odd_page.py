@@ -10,7 +10,7 @@ import streamlit
 from stagegap import charts
 from stagegap.analysis.views import Scorecard
 from stagegap.model.wording import counted, plural
-from stagegap.ui import background, choice, elements, empty, failures_page, identity, share, state
+from stagegap.ui import background, choice, elements, failures_page, identity, share, state
 from stagegap.ui.elements import note
 from stagegap.workspace import Workspace
 
@@ -63,7 +63,7 @@ def draw(workspace: Workspace) -> None:
     choice.say_if_elsewhere(opened)
     if noticing is None or workspace.oddities.is_stale(noticing.screen):
         background.screen(workspace, scorecard.cascade, scorecard.run)
-        empty.no_screen(workspace, scorecard, is_older=noticing is not None)
+        choice.no_screen(workspace, scorecard, is_older=noticing is not None)
     if noticing is None:
         return None
     key = state.asked("check")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import streamlit
 
 from stagegap import report
-from stagegap.analysis import codec, frames
+from stagegap.analysis import failures, views
 from stagegap.analysis.views import Scorecard
 from stagegap.model.wording import counted
 from stagegap.ui import background, elements, state
@@ -52,11 +52,11 @@ def of_run(workspace: Workspace, scorecard: Scorecard, stage: str | None = None)
 def of_failures(workspace: Workspace, scorecard: Scorecard, stage: str) -> Offer:
     """The failures of a stage: the report that explains them, and how often each group of records fails."""
     detail = next(detail for detail in scorecard.details if detail.stage == stage)
-    rows = [row for row in frames.group_rows(scorecard) if row["stage"] == stage]
+    rows = [row for row in failures.group_rows(scorecard) if row["stage"] == stage]
     return replace(
         of_run(workspace, scorecard, stage),
         name=f"{scorecard.cascade}-{scorecard.run}-{stage}",
-        json=codec.to_json(replace(detail, rows=())),
+        json=views.to_json(replace(detail, rows=())),
         csv=report.rows_csv(rows),
         markdown="",
     )
@@ -68,7 +68,7 @@ def of_agreement(scorecard: Scorecard, *, headline: str, stage: str, notes: Sequ
     return Offer(
         name=f"{scorecard.cascade}-{scorecard.run}-agreement",
         report=lambda _: report.agreement_html(scorecard, headline=headline, stage=stage, notes=notes),
-        json=codec.to_json(rows),
+        json=views.to_json(rows),
         csv=report.rows_csv(rows),
     )
 
@@ -85,7 +85,7 @@ def of_comparison(workspace: Workspace, view: Comparison) -> Offer:
         texts=f"{count} that got worse: what both runs answered, and what is right",
         left_out=_left_out(waiting, view.noun),
         report=lambda records: report.comparison_html(safe, records=records, left_out=len(waiting)),
-        json=codec.to_json(report.textless_changes(view)),
+        json=views.to_json(report.textless_changes(view)),
         csv=report.rows_csv(comparison_sheet(view).rows()),
         markdown=report.comparison_markdown(view),
     )
@@ -99,7 +99,7 @@ def of_oddities(workspace: Workspace, scorecard: Scorecard, noticing: Noticing) 
     return replace(
         of_run(workspace, scorecard),
         name=f"{scorecard.cascade}-{scorecard.run}-oddities",
-        json=codec.to_json(rows),
+        json=views.to_json(rows),
         csv=report.rows_csv(rows),
         markdown=report.odd_markdown(report.nameless(noticing)),
     )

@@ -11,8 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from stagegap.store import Store
-from stagegap.workspace.files import CascadeFiles
-from stagegap.workspace.foundation import STORE, Foundation
+from stagegap.workspace.foundation import STORE, CascadeFiles, Foundation
 from stagegap.workspace.runs import Runs
 
 if TYPE_CHECKING:
@@ -20,13 +19,12 @@ if TYPE_CHECKING:
     from stagegap.workspace.comparison import on_shared_records
     from stagegap.workspace.exchange import Foreign, ImportReport
     from stagegap.workspace.failures import Failures, OwnTally
-    from stagegap.workspace.files import write_starter
-    from stagegap.workspace.gate import Checked, Gate
+    from stagegap.workspace.foundation import write_starter
+    from stagegap.workspace.gate import Case, Checked, Gate, NotAsked, Wanted, case_names, cases, one_run, wanted
     from stagegap.workspace.labels import GuidelineChange, Labels, LabelStage
     from stagegap.workspace.oddities import Oddities, printed_scores, rated
     from stagegap.workspace.past import Hope, Past
     from stagegap.workspace.people import People, PeopleNotes, Settling
-    from stagegap.workspace.suite import Case, NotAsked, Wanted, case_names, cases, one_run, wanted
 
 __all__ = [
     "Attribution",
@@ -63,15 +61,45 @@ __all__ = [
 _HOMES = {
     "stagegap.workspace.attribution": ("Attribution",),
     "stagegap.workspace.comparison": ("on_shared_records",),
-    "stagegap.workspace.exchange": ("Foreign", "ImportReport"),
-    "stagegap.workspace.failures": ("Failures", "OwnTally"),
-    "stagegap.workspace.gate": ("Checked", "Gate"),
-    "stagegap.workspace.labels": ("GuidelineChange", "LabelStage", "Labels"),
-    "stagegap.workspace.oddities": ("Oddities", "printed_scores", "rated"),
-    "stagegap.workspace.past": ("Hope", "Past"),
-    "stagegap.workspace.people": ("People", "PeopleNotes", "Settling"),
-    "stagegap.workspace.files": ("write_starter",),
-    "stagegap.workspace.suite": ("Case", "NotAsked", "Wanted", "case_names", "cases", "one_run", "wanted"),
+    "stagegap.workspace.exchange": (
+        "Foreign",
+        "ImportReport",
+    ),
+    "stagegap.workspace.failures": (
+        "Failures",
+        "OwnTally",
+    ),
+    "stagegap.workspace.foundation": ("write_starter",),
+    "stagegap.workspace.gate": (
+        "Case",
+        "Checked",
+        "Gate",
+        "NotAsked",
+        "Wanted",
+        "case_names",
+        "cases",
+        "one_run",
+        "wanted",
+    ),
+    "stagegap.workspace.labels": (
+        "GuidelineChange",
+        "LabelStage",
+        "Labels",
+    ),
+    "stagegap.workspace.oddities": (
+        "Oddities",
+        "printed_scores",
+        "rated",
+    ),
+    "stagegap.workspace.past": (
+        "Hope",
+        "Past",
+    ),
+    "stagegap.workspace.people": (
+        "People",
+        "PeopleNotes",
+        "Settling",
+    ),
 }
 
 

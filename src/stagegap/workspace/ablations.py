@@ -22,16 +22,16 @@ from stagegap.model.record import Json, Record
 from stagegap.model.run import SYSTEM, Cell
 from stagegap.oddities.columns import Ablation, LearningCurve
 from stagegap.runner import CellWork, Silent, Work, execute, plan
-from stagegap.runner.inputs import given_output
+from stagegap.runner.cases import given_output
 from stagegap.runner.prepare import Materials, custom_metrics, given_answers, seen_inputs
-from stagegap.stages.building import build
+from stagegap.stages.foundation import build
 from stagegap.stages.kinds import kind_of
 from stagegap.stages.pace import Providers
 from stagegap.stages.protocol import Inputs, StageCode
 from stagegap.store import Store
+from stagegap.workspace.attribution import Kept
 from stagegap.workspace.columns import bar_of
 from stagegap.workspace.foundation import Foundation
-from stagegap.workspace.planted import Kept
 from stagegap.workspace.reproduced import Restored, refuse_to_pay
 
 Floats = NDArray[np.float64]

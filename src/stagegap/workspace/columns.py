@@ -20,12 +20,11 @@ from stagegap.oddities.columns import Earlier, Fields, Leaks, PeopleColumns, Run
 from stagegap.oddities.format import language
 from stagegap.oddities.leaks import near_copies, telling_hits
 from stagegap.people.references import fair_references
-from stagegap.stats.clusters import Clusters, clusters
+from stagegap.stats.spread import Clusters, clusters
 from stagegap.store import Store
 from stagegap.store.columns import RunReader, StageTable, answers_of
-from stagegap.store.leaks import SampledTexts
-from stagegap.store.people_columns import PeopleTable
-from stagegap.workspace.trials import NO_TRIALS, Trials
+from stagegap.store.screen_columns import PeopleTable, SampledTexts
+from stagegap.workspace.run_facts import NO_TRIALS, Trials
 
 Floats = NDArray[np.float64]
 EACH_SIDE = 600

@@ -1,23 +1,40 @@
-"""Two runs beside each other, and all runs in a list."""
+"""Two runs beside each other, all runs in a list, and what changed between two: their versions mixed stage by
+stage.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
-from stagegap.analysis.changes import Comparison, ConfigChange
+import numpy as np
+
+from stagegap.analysis.changed import cell_outcomes, what_changed
+from stagegap.analysis.changes import Comparison, ConfigChange, WhatChanged
+from stagegap.analysis.coalitions import SwapPlan, mixture, swap_plan
 from stagegap.analysis.compare import accept
 from stagegap.analysis.compare import compare as compared
-from stagegap.analysis.paired_records import Side
+from stagegap.analysis.evidence import good_from
+from stagegap.analysis.paired_records import Shared, Side, shared
 from stagegap.analysis.runs import History, RunRow
+from stagegap.attribution.shapley import EXACT_UP_TO
+from stagegap.errors import ConfigurationError, RunStopped
+from stagegap.model.answer import Output
 from stagegap.model.estimate import unmeasured
-from stagegap.model.run import Run, StageSpending
+from stagegap.model.run import SYSTEM, Cell, Run, RunStatus, StageSpending
+from stagegap.runner import CellSummary, Plan, Progress, Stop, Work, execute, forecast
+from stagegap.runner.plan import PlannedCell, plan_several
 from stagegap.store import Store
 from stagegap.tables import figures
 from stagegap.workspace.attribution import Attribution
+from stagegap.workspace.execution import past_of
 from stagegap.workspace.foundation import Foundation
+from stagegap.workspace.kept_views import KeptViews, Now, changed_since
+from stagegap.workspace.provenance import first_outputs
 from stagegap.workspace.provenance import read as read_provenance
+from stagegap.workspace.reproduced import Restored, refuse_to_pay
 from stagegap.workspace.scorecards import Scorecards
 
 FASTEST_MS = 1.0
@@ -117,3 +134,165 @@ def history(base: Foundation, cascade: str, *, blessed: Run | None) -> History:
         for run in runs
     )
     return History(cascade=cascade, rows=tuple(rows))
+
+
+PAIRS_OF_ORDERS = 20
+"""Orders and their reverses that are drawn where more than 10 stages changed."""
+
+
+@contextmanager
+def versions(
+    base: Foundation, before: Attribution, after: Attribution, *, use_shared: bool = False
+) -> Generator[Versions]:
+    """Two runs as two versions of one cascade; a context, because code of then stands in a folder meanwhile.
+
+    Raises: ConfigurationError where the runs differ in more than the system, or kept too little.
+    """
+    with base.restored(before.run) as old, base.restored(after.run) as new:
+        now = base.views.now(after.run.cascade, [after.run, before.run])
+        both = shared(side(before), side(after))
+        swaps = _swaps(old, new, both, use_shared=use_shared)
+        yield Versions(old=old, new=new, both=both, swaps=swaps, store=base.store, views=base.views, now=now)
+
+
+def _swaps(old: Restored, new: Restored, both: Shared, *, use_shared: bool) -> SwapPlan:
+    reasons = both.refusal.reasons if both.refusal and not use_shared else ()
+    names = old.run.name, new.run.name
+    if reasons:
+        offer = "`--shared` takes the records that are the same in both." if both.refusal else ""
+        raise ConfigurationError(
+            " ".join([f"{names[0]} and {names[1]} differ in more than the system.", *reasons, offer])
+        )
+    corpora = [restored.job.materials.corpora for restored in (old, new)]
+    for name in corpora[0].keys() & corpora[1].keys():
+        if corpora[0][name].hash != corpora[1][name].hash:
+            raise ConfigurationError(
+                f"The corpus {name} is another one in {names[1]}, so stages of {names[0]} can't be mixed in."
+            )
+    cascades = old.job.file.cascade, new.job.file.cascade
+    changed = {name: origin.fingerprint for name, origin in new.made_from.stages.items()}
+    many = len(changed) > EXACT_UP_TO
+    swaps = swap_plan(
+        *cascades,
+        {name: origin.fingerprint for name, origin in old.made_from.stages.items()},
+        changed,
+        pairs_of_orders=PAIRS_OF_ORDERS if many else None,
+        rng=np.random.default_rng(new.run.seed) if many else None,
+    )
+    if swaps.problem:
+        raise ConfigurationError(swaps.problem)
+    return swaps
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Versions:
+    """Two restored runs and the mixtures that tell their stages apart."""
+
+    old: Restored
+    new: Restored
+    both: Shared
+    swaps: SwapPlan
+    store: Store
+    views: KeptViews
+    now: Now
+    """What the view rests on, noted before the evidence was read."""
+
+    def plan(self) -> Plan:
+        """Calls that telling them apart needs, with their price; nothing is called."""
+        works = [self._work(cell) for cell in self.swaps.cells]
+        planned = plan_several(works, cache=self.store)
+        old, new = past_of(self.store, self.old.job.file), past_of(self.store, self.new.job.file)
+        cells: list[PlannedCell] = []
+        for cell, work, needed in zip(self.swaps.cells, works, planned.cells, strict=True):
+            past = {name: (new if name in cell.stages else old).get(name, ()) for name in work.cascade.names}
+            predicted = forecast(Plan(cells=(needed,)), work, past).cells[0]
+            cells.append(replace(predicted, cell=self._stored_as(cell)))
+        return Plan(cells=tuple(cells))
+
+    def changed(self, *, may_pay: bool = False, progress: Progress, stop: Stop | None = None) -> WhatChanged:
+        """Run the mixtures, share the difference out among the stages, and keep the view at the later run.
+
+        Raises: ConfigurationError when that would call a paid service without leave, RunStopped, StoreError.
+        """
+        refuse_to_pay(
+            self.plan(),
+            may_pay=may_pay,
+            what="Telling the stages apart",
+            ways="`--plan` says what they cost, `--paid` allows them.",
+        )
+        stop = stop or Stop()
+        outcome = self.new.job.file.cascade.outcome.stage
+        outputs: dict[Cell, Mapping[str, Output]] = {
+            self.swaps.start: first_outputs(self.store, self.old.run, SYSTEM, outcome),
+            self.swaps.end: first_outputs(self.store, self.new.run, SYSTEM, outcome),
+        }
+        for cell in self.swaps.cells:
+            kept_as = self._stored_as(cell)
+            summary = execute(
+                self._work(cell),
+                sink=_Into(self.store, kept_as),
+                cache=self.store,
+                progress=_Named(progress, kept_as),
+                stop=stop,
+            )
+            if summary.status is not RunStatus.DONE:
+                raise RunStopped(f"{summary.error} What was answered is kept; the same command goes on.")
+            outputs[cell] = first_outputs(self.store, self.new.run, kept_as, outcome)
+        evidence = self.both.after.evidence
+        view = what_changed(
+            self.swaps,
+            {cell: cell_outcomes(evidence, of_cell) for cell, of_cell in outputs.items()},
+            evidence.records,
+            evidence.cascade,
+            before=self.old.run.name,
+            after=self.new.run.name,
+            seed=self.new.run.seed,
+            bar=good_from(evidence),
+        )
+        self.views.keep(changed_since(self.old.run, self.new.run), view, now=self.now)
+        return view
+
+    def _stored_as(self, cell: Cell) -> Cell:
+        return Cell(cell.kind, cell.stages, self.old.run.name)
+
+    def _work(self, cell: Cell) -> Work:
+        mixed = mixture(self.old.job.file.cascade, self.new.job.file.cascade, cell)
+        return Work(
+            run=self.new.run.id,
+            cascade=mixed,
+            codes={name: (self.new if name in cell.stages else self.old).job.codes[name] for name in mixed.names},
+            corpora={**self.old.job.materials.corpora, **self.new.job.materials.corpora},
+            records=self.both.after.evidence.records,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """Tells of a mixture by its own name, though it runs as a system."""
+
+    inner: Progress
+    cell: Cell
+
+    def begin(self, cell: CellSummary) -> None:
+        """Begin."""
+        self.inner.begin(replace(cell, cell=self.cell))
+
+    def update(self) -> None:
+        """Go on."""
+        self.inner.update()
+
+    def end(self) -> None:
+        """End."""
+        self.inner.end()
+
+
+@dataclass(frozen=True, slots=True)
+class _Into:
+    """Keeps outputs of a mixture, which runs as a system of its own, in the cell that it is."""
+
+    store: Store
+    cell: Cell
+
+    def append_outputs(self, run: str, _cell: Cell, outputs: Sequence[Output], /) -> None:
+        """Keep the outputs. Raises: StoreError."""
+        self.store.append_outputs(run, self.cell, outputs)

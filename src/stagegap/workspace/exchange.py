@@ -8,8 +8,7 @@ from pathlib import Path
 
 from stagegap.errors import ConfigurationError
 from stagegap.exchange.foreign import Unmapped, Wanted, detected, read_foreign
-from stagegap.exchange.frames import Frame, frame, frame_rows
-from stagegap.exchange.labels import (
+from stagegap.exchange.label_files import (
     LABEL_COLUMNS,
     Known,
     labels_of_rows,
@@ -18,11 +17,11 @@ from stagegap.exchange.labels import (
     write_labels,
     write_references,
 )
-from stagegap.exchange.labels import label_frame_rows as frame_rows_of
+from stagegap.exchange.label_files import label_frame_rows as frame_rows_of
 from stagegap.exchange.rows import Problems
+from stagegap.exchange.tables import Frame, frame, frame_rows
 from stagegap.model.answer import Label
-from stagegap.model.cascade import Cascade
-from stagegap.model.sources import CascadeFile
+from stagegap.model.cascade import Cascade, CascadeFile
 from stagegap.people.references import settle
 from stagegap.runner.prepare import read_materials
 from stagegap.store import Store

@@ -1,4 +1,4 @@
-"""What happens between a cascade file and a stored scorecard."""
+"""What happens between a cascade file and a stored scorecard, and which earlier runs outputs are taken over from."""
 
 from __future__ import annotations
 
@@ -6,36 +6,43 @@ import getpass
 import json
 import subprocess
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
-from stagegap.analysis import codec
+from stagegap.analysis import views
+from stagegap.analysis import views as codec
 from stagegap.analysis.answers import PooledScore, pooled_scores
 from stagegap.analysis.evidence import gather as gather_evidence
 from stagegap.errors import ConfigurationError, NotFound
 from stagegap.metrics import Compared
-from stagegap.model.answer import Label, Status
+from stagegap.model.answer import Answer, Label, Status
+from stagegap.model.cascade import Cascade, CascadeFile
 from stagegap.model.record import Json, Record
-from stagegap.model.run import SYSTEM, PastCall, Run, RunStatus
-from stagegap.model.sources import CascadeFile
+from stagegap.model.run import SYSTEM, Carry, PastCall, Run, RunStatus
 from stagegap.people.references import settle
 from stagegap.runner import CellWork, Plan, Progress, RunOptions, Silent, Stop, Summary, Work, execute, forecast, plan
 from stagegap.runner.engines import Choice, spread
-from stagegap.runner.prepare import Materials, WorkerRecipe, cell_works, custom_metrics, read_materials, stage_codes
-from stagegap.runner.reuse import Basis, identities
+from stagegap.runner.prepare import (
+    Materials,
+    WorkerRecipe,
+    cell_works,
+    custom_metrics,
+    given_answers,
+    read_materials,
+    stage_codes,
+)
+from stagegap.runner.work import Basis, identities, unchanged
 from stagegap.stages.endpoint import Priced
 from stagegap.stages.foundation import foundation_of
 from stagegap.stages.protocol import StageCode
 from stagegap.store import Store
 from stagegap.workspace.kept_views import KeptViews
 from stagegap.workspace.live import noted
-from stagegap.workspace.provenance import labels_digest, provenance
-from stagegap.workspace.reuse import with_carries
-from stagegap.workspace.run_facts import put_basis, put_options
-from stagegap.workspace.run_outputs import first_outputs, own_cells, run_records
+from stagegap.workspace.provenance import first_outputs, labels_digest, own_cells, provenance, run_records
+from stagegap.workspace.run_facts import BASIS, put_basis, put_options
 from stagegap.workspace.scorecards import score
 
 
@@ -354,3 +361,78 @@ def _commit(folder: Path) -> str:
     except (OSError, subprocess.SubprocessError):
         return ""
     return process.stdout.strip()
+
+
+LOOK_BACK = 20
+"""Runs that are looked at, the newest first."""
+SOURCES = 3
+"""Runs that one cell takes over from at most: a run that was stopped early, and those that know the rest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Earlier:
+    """An earlier run, with what has changed since."""
+
+    run: str
+    basis: Basis
+    changed: frozenset[str]
+    """Records that are others now."""
+    given: Mapping[str, Mapping[str, Answer]] | None
+    """What was put in then, by stage and record; None where the labels of then can't be told."""
+
+    def since(self, cell: CellWork) -> frozenset[str] | None:
+        """The records that have changed or that another answer is put in for; None where that is unknown."""
+        if not cell.given:
+            return self.changed
+        if self.given is None:
+            return None
+        other = {
+            record
+            for stage, answers in cell.given.items()
+            for record, answer in answers.items()
+            if (then := self.given.get(stage, {}).get(record)) is None or then.value != answer.value
+        }
+        return self.changed | other
+
+
+def with_carries(
+    store: Store, run: str, cascade: Cascade, cells: Sequence[CellWork], *, basis: Basis, labels: Sequence[Label]
+) -> tuple[CellWork, ...]:
+    """The cells of a run with what they may take over from others, as far as those have come."""
+    earlier = [other for other in _earlier(store, cascade, basis, labels) if other.run != run]
+    return tuple(replace(cell, carries=tuple(_carries(cascade, cell, basis, earlier))) for cell in cells)
+
+
+def _earlier(store: Store, cascade: Cascade, now: Basis, labels: Sequence[Label]) -> Iterator[_Earlier]:
+    """The newest runs, up to one that called stages again: before it other answers may have been given."""
+    for run, body in store.carrying.sources(cascade.name, BASIS, limit=LOOK_BACK):
+        then = views.from_json(Basis, body)
+        yield _Earlier(
+            run=run,
+            basis=then,
+            changed=frozenset(store.origins.changed(then.records, now.records)),
+            given=_given(then, cascade, labels),
+        )
+        if then.fresh:
+            break
+
+
+def _given(then: Basis, cascade: Cascade, labels: Sequence[Label]) -> Mapping[str, Mapping[str, Answer]] | None:
+    first = labels[: then.labels]
+    return given_answers(settle(first, cascade)) if labels_digest(first) == then.labels_digest else None
+
+
+def _carries(cascade: Cascade, cell: CellWork, now: Basis, earlier: Sequence[_Earlier]) -> Iterator[Carry]:
+    """The carries of the runs that share the most stages with this one, the newest first."""
+    matches: list[tuple[_Earlier, dict[str, int]]] = []
+    for source in earlier:
+        same = unchanged(
+            cascade, cell.cell, wants=cell.wants, then=source.basis.stages, now=now.stages, fresh=frozenset(now.fresh)
+        )
+        if same:
+            matches.append((source, same))
+    most = max((len(same) for _, same in matches), default=0)
+    for source, same in [pair for pair in matches if len(pair[1]) == most][:SOURCES]:
+        without = source.since(cell)
+        if without is not None:
+            yield Carry(source=source.run, cell=cell.cell, repeats=same, without=without)

@@ -10,8 +10,7 @@ from stagegap.analysis.record_view import RecordView, record_view
 from stagegap.analysis.views import Scorecard
 from stagegap.model.answer import Label
 from stagegap.model.cascade import Cascade
-from stagegap.model.failure import Failure, FailurePage, Wanted
-from stagegap.model.notes import Seen
+from stagegap.model.notes import Failure, FailurePage, Seen, Wanted
 from stagegap.model.record import Json
 from stagegap.model.run import SYSTEM
 from stagegap.people.histories import told_since

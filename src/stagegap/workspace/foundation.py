@@ -2,21 +2,111 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stagegap.errors import NotFound, near_names
+from stagegap.errors import ConfigurationError, NotFound, near_names
 from stagegap.store import Store
-from stagegap.workspace.files import CascadeFiles
 
-if TYPE_CHECKING:  # The pages open a workspace to read: what makes runs again is imported where it is used.
+if TYPE_CHECKING:
     from stagegap.metrics import Compared
+    from stagegap.model.cascade import CascadeFile
     from stagegap.model.run import Run
     from stagegap.workspace.kept_views import KeptViews
     from stagegap.workspace.reproduced import Restored
+
+
+_NAME = re.compile(r"""^cascade:\s*["']?([\w.-]+)""", re.MULTILINE)
+_ASKED = re.compile(r"(?<!\$)\$\{(\w+)\}")
+"""A variable without a default."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CascadeFiles:
+    """What lies under `pipelines/`. The reader of cascade files is loaded with the first file, and not before."""
+
+    folder: Path
+    """Of the workspace."""
+    environment: Mapping[str, str]
+
+    def by_name(self) -> dict[str, Path]:
+        """The cascade files by the name of their cascade, those called cascade.yaml first."""
+        by_cascade: dict[str, Path] = {}
+        paths = (self.folder / "pipelines").rglob("*.y*ml")
+        for path in sorted(paths, key=lambda path: (path.stem != "cascade", path)):
+            named = _NAME.search(path.read_text(encoding="utf-8", errors="replace"))
+            if named:
+                by_cascade.setdefault(named[1], path)
+        return by_cascade
+
+    def that_could_run(self) -> list[str]:
+        """The cascades whose files ask for no variable that the environment does not have."""
+        return [name for name, path in self.by_name().items() if self._has_all(path)]
+
+    def load(self, path: Path | None) -> CascadeFile:
+        """Load a file, or the first there is. Raises: SpecError with all its problems, NotFound."""
+        from stagegap import spec
+
+        return spec.load(self.chosen(path), environment=self.environment)
+
+    def chosen(self, path: Path | None) -> Path:
+        """The file that is named, or the first there is. Raises: NotFound."""
+        path = path or next(iter(self.by_name().values()), None)
+        if path is None:
+            raise NotFound(f"There is no cascade file under {self.folder / 'pipelines'}. `stagegap init` makes one.")
+        return path
+
+    def named(self, cascade: str) -> Path:
+        """The file that holds a cascade. Raises: NotFound."""
+        files = self.by_name()
+        if cascade not in files:
+            hint = near_names(cascade, files)
+            raise NotFound(f"No file under pipelines/ holds the cascade {cascade!r}. {hint}".strip())
+        return files[cascade]
+
+    def load_named(self, cascade: str) -> CascadeFile:
+        """Load the file that holds a cascade. Raises: SpecError with all its problems, NotFound."""
+        return self.load(self.named(cascade))
+
+    def path_of(self, cascade: str) -> Path:
+        """Where a cascade's file stands, or would stand were it not gone."""
+        return self.by_name().get(cascade, self.folder / "cascade.yaml")
+
+    def of_run(self, run: Run) -> CascadeFile:
+        """The file as it was when the run was made."""
+        from stagegap import spec
+
+        return spec.restore(run.resolved, path=self.path_of(run.cascade))
+
+    def _has_all(self, path: Path) -> bool:
+        asked = _ASKED.findall(path.read_text(encoding="utf-8", errors="replace"))
+        return all(name in self.environment for name in asked)
+
+
+FILES = ("cascade.yaml", "stages.py", "questions.jsonl", "references.jsonl")
+
+
+def write_starter(folder: Path) -> list[Path]:
+    """Write a cascade of two stages with six records into `folder`/pipelines/first. Give the files.
+
+    Raises: ConfigurationError when one of them is there already; then nothing is written.
+    """
+    target = folder / "pipelines" / "first"
+    paths = [target / name for name in FILES]
+    existing = [path for path in paths if path.exists()]
+    if existing:
+        raise ConfigurationError(f"{existing[0]} is there already, and nothing was written. Choose another folder.")
+    target.mkdir(parents=True, exist_ok=True)
+    source = files("stagegap.workspace").joinpath("starter_files")
+    for path in paths:
+        path.write_bytes(source.joinpath(path.name).read_bytes())
+    return paths
+
 
 STORE = ".stagegap"
 """Folder of the store inside a workspace."""

@@ -10,13 +10,12 @@ from pathlib import Path
 
 from stagegap.analysis.need import NeedView, NextLabels, next_labels
 from stagegap.errors import ConfigurationError, NotFound
-from stagegap.exchange.frames import Frame
+from stagegap.exchange.tables import Frame
 from stagegap.model.answer import SWAP_QUEUE, Label
-from stagegap.model.cascade import OutputType, Stage
+from stagegap.model.cascade import CascadeFile, OutputType, Stage
 from stagegap.model.queue import GuidelineVersion, Progress, Queue, QueueItem, Sitting
 from stagegap.model.record import Json
 from stagegap.model.run import SYSTEM, Cell
-from stagegap.model.sources import CascadeFile
 from stagegap.people.card import form, guideline_hash, label_from_event, output_of
 from stagegap.people.histories import OwnLabel, own_labels
 from stagegap.people.judgements import Judging, judged_answer, pairs
@@ -37,9 +36,8 @@ from stagegap.stages.acceptance import Rejected, accept
 from stagegap.workspace import exchange
 from stagegap.workspace.exchange import Foreign, ImportReport
 from stagegap.workspace.foundation import Foundation
-from stagegap.workspace.kept_views import Kept
-from stagegap.workspace.questions import need_of, swaps_of
-from stagegap.workspace.run_outputs import first_outputs
+from stagegap.workspace.kept_views import Kept, need_of, swaps_of
+from stagegap.workspace.provenance import first_outputs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Generator
 from pathlib import Path
 
-from stagegap.analysis import codec
+from stagegap.analysis import views
 from stagegap.model.run import LiveRun, LiveStage, Run
 from stagegap.runner import CellSummary, Progress
 
@@ -80,7 +80,7 @@ class Noted:
         )
         new = self._path.with_suffix(".new")
         with contextlib.suppress(OSError):
-            new.write_text(codec.to_json(note), encoding="utf-8")
+            new.write_text(views.to_json(note), encoding="utf-8")
             os.replace(new, self._path)
 
 
@@ -105,7 +105,7 @@ def live_runs(folder: Path) -> list[LiveRun]:
     runs: list[LiveRun] = []
     for path in sorted((folder / NOTES).glob("*.json")):
         try:
-            note = codec.from_json(LiveRun, path.read_text(encoding="utf-8"))
+            note = views.from_json(LiveRun, path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             continue
         if _is_alive(note.pid):

@@ -9,7 +9,7 @@ from typing import Literal
 
 from stagegap.analysis.failures import title
 from stagegap.errors import ConfigurationError, NotFound, near_names
-from stagegap.exchange.ratings import read_printed, read_ratings
+from stagegap.exchange.recorded import read_printed, read_ratings
 from stagegap.model.notes import OddityEvent
 from stagegap.model.run import Run, RunStatus
 from stagegap.oddities.card import Screen
@@ -20,10 +20,9 @@ from stagegap.workspace import run_facts
 from stagegap.workspace.ablations import ablations, curves, trial_of
 from stagegap.workspace.columns import run_columns
 from stagegap.workspace.foundation import Foundation
-from stagegap.workspace.kept_views import Kept, Question
-from stagegap.workspace.questions import oddities_of
+from stagegap.workspace.kept_views import Kept, Question, oddities_of
+from stagegap.workspace.run_facts import KeptAblation, KeptCurve, Trials
 from stagegap.workspace.runs import Runs
-from stagegap.workspace.trials import KeptAblation, KeptCurve, Trials
 
 MOST_TRIED = 2_000
 

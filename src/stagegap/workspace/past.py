@@ -14,21 +14,18 @@ from stagegap.analysis.ledger import Ledger, LedgerRow, ledger, ledger_row, prop
 from stagegap.analysis.reproduced import Reproduction
 from stagegap.analysis.runs import History, RunsView, SoFar, Tried, all_settings, runs_view
 from stagegap.errors import ConfigurationError, NotFound, near_names
-from stagegap.model.provenance import Provenance, RunTag
-from stagegap.model.run import Expectation, LiveRun, Run, RunStatus
+from stagegap.model.run import Expectation, LiveRun, Provenance, Run, RunStatus, RunTag
 from stagegap.runner import Progress, Silent
 from stagegap.store import Store
 from stagegap.workspace import provenance
-from stagegap.workspace.comparison import history, on_shared_records
+from stagegap.workspace.comparison import Versions, history, on_shared_records, versions
 from stagegap.workspace.foundation import STORE, Foundation
 from stagegap.workspace.gate import Gate
-from stagegap.workspace.kept_views import Kept
+from stagegap.workspace.kept_views import Kept, changed_since
 from stagegap.workspace.live import live_runs
 from stagegap.workspace.person_swaps import PeopleInPlace, people_in_place
-from stagegap.workspace.questions import changed_since
 from stagegap.workspace.reproduced import reproduce
 from stagegap.workspace.runs import Runs
-from stagegap.workspace.versions import Versions, versions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""People at a stage: how far they agree, what is said of them, and how their disagreements are settled."""
+"""People at a stage: how far they agree, where a number comes from, and how their disagreements are settled."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from stagegap.errors import ConfigurationError
+from stagegap.errors import ConfigurationError, NotFound, near_names
 from stagegap.metrics import metric
 from stagegap.model.answer import Label
+from stagegap.model.cascade import Cascade
 from stagegap.model.queue import Queue, QueueItem
 from stagegap.model.record import Json, Record
 from stagegap.model.run import SYSTEM
@@ -26,16 +27,16 @@ from stagegap.people.disagreements import (
     settling_form,
     settling_payload,
 )
-from stagegap.people.histories import LabelHistory
+from stagegap.people.histories import LabelHistory, label_history
 from stagegap.people.judgements import RatedGap, judged_gap, judging_of
 from stagegap.people.references import adjudications, latest
 from stagegap.runner.prepare import custom_metrics
-from stagegap.stats.clusters import clusters
+from stagegap.stats.spread import clusters
+from stagegap.store import Store
 from stagegap.workspace.foundation import Foundation
 from stagegap.workspace.kept_views import Question
 from stagegap.workspace.labels import Labels
-from stagegap.workspace.origins import history
-from stagegap.workspace.run_outputs import first_outputs
+from stagegap.workspace.provenance import first_outputs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,3 +263,39 @@ class People:
             if differ is not None and place not in done:
                 disagreements[differ.record] = differ
         return disagreements
+
+
+def payloads(store: Store, labels: Sequence[Label]) -> dict[str, str]:
+    """What people saw, by the hash that their labels carry."""
+    queues: dict[str, dict[str, str]] = {}
+    for label in labels:
+        if label.seen and label.queue:
+            queues.setdefault(label.queue, {})[label.record] = label.seen
+    return {
+        seen[item.record]: item.payload
+        for queue, seen in queues.items()
+        for item in store.queue_items_of(queue, list(seen))
+    }
+
+
+def history(store: Store, cascade: Cascade, stage: str, record: str) -> LabelHistory:
+    """Who said what at a stage of a record. Raises: NotFound for an unknown stage, or a record nobody knows."""
+    if stage not in cascade.names:
+        raise NotFound(f"Cascade {cascade.name!r} has no stage {stage!r}. {near_names(stage, cascade.names)}".strip())
+    labels = [
+        *store.labels(cascade.name, record=record),
+        *(label for label in store.judgements(cascade.name, stage=stage) if label.record == record),
+    ]
+    if not labels and not store.records(cascade.name, ids=[record]):
+        known = {label.record for label in store.labels(cascade.name, stage=stage)}
+        raise NotFound(f"Cascade {cascade.name!r} has no record {record!r}. {near_names(record, known)}".strip())
+    return label_history(
+        record,
+        stage,
+        cascade,
+        labels=labels,
+        looks=store.failing.looks(cascade.name, record),
+        payloads=payloads(store, [label for label in labels if label.stage == stage]),
+        runs={run.id: run.name for run in store.runs(cascade.name)},
+        guidelines=store.guidelines(cascade.name, stage),
+    )

@@ -30,11 +30,10 @@ from stagegap.stages.person import ANY_INPUT, PersonStage, inputs_digest, shown_
 from stagegap.stages.protocol import StageCode
 from stagegap.store import Store
 from stagegap.workspace.attribution import Attribution
+from stagegap.workspace.comparison import PAIRS_OF_ORDERS
 from stagegap.workspace.foundation import Foundation
-from stagegap.workspace.kept_views import KeptViews, Now
-from stagegap.workspace.questions import swaps_of
+from stagegap.workspace.kept_views import KeptViews, Now, swaps_of
 from stagegap.workspace.reproduced import Restored, refuse_to_pay
-from stagegap.workspace.versions import PAIRS_OF_ORDERS
 
 _Input: TypeAlias = tuple[str, str, str]
 """Stage, record, and what it would be shown."""

@@ -1,4 +1,4 @@
-"""What a run was made from, gathered when it begins: files, records, labels, code, environment; never a secret."""
+"""What a run was made from and what it holds: files, records, labels, code, environment, cells; never a secret."""
 
 from __future__ import annotations
 
@@ -13,17 +13,46 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
-from stagegap.analysis import codec
-from stagegap.model.answer import Label
-from stagegap.model.provenance import Environment, Provenance, Role, Source, StageOrigin
-from stagegap.model.record import Json
-from stagegap.model.sources import CascadeFile
+from stagegap.analysis import views
+from stagegap.model.answer import Label, Output
+from stagegap.model.cascade import Cascade, CascadeFile
+from stagegap.model.record import Json, Record
+from stagegap.model.run import SYSTEM, Cell, Environment, Provenance, Role, Run, Source, StageOrigin
 from stagegap.runner.prepare import CUSTOM, Materials, metric_functions
-from stagegap.spec.environment import is_secret
+from stagegap.spec.scalars import is_secret
 from stagegap.stages.kinds import named
 from stagegap.stages.protocol import Coded, StageCode
 from stagegap.stages.settings import texts
 from stagegap.store import Store
+
+
+def own_cells(store: Store, run: Run) -> list[Cell]:
+    """The cells of the run itself, without mixtures with another run and without people's answers."""
+    return [cell for cell in store.cells(run.id) if not cell.base and cell.kind != "person"]
+
+
+def own_outputs(store: Store, run: Run, cascade: Cascade) -> dict[tuple[str, str], dict[str, Output]]:
+    """The first repeat of every output of the run's own cells: by cell as text and stage, then by record."""
+    return {
+        (str(cell), name): first_outputs(store, run, cell, name)
+        for cell in own_cells(store, run)
+        for name in cascade.names
+        if name not in cell.stages
+    }
+
+
+def first_outputs(store: Store, run: Run, cell: Cell, stage: str) -> dict[str, Output]:
+    """The first repeat of a stage's outputs by record."""
+    return {output.record: output for output in store.outputs(run.id, cell, stage) if output.repeat == 0}
+
+
+def run_records(store: Store, run: Run, cascade: Cascade) -> list[Record]:
+    """The records that a run was made on, as they were then where the run kept that."""
+    made = {output.record for output in store.outputs(run.id, SYSTEM, cascade.stages[0].name)}
+    made_from = read(store, run.id)
+    then = store.origins.records(made_from.records_digest) if made_from else store.records(cascade.name)
+    return [record for record in then if record.id in made]
+
 
 MOST_BYTES = 1_000_000
 """Of a file whose text is kept: prompts, functions and small corpora, but no data sets."""
@@ -86,7 +115,7 @@ def provenance(
 def read(store: Store, run: str) -> Provenance | None:
     """What a run was made from; None for a run that is older than the keeping of it."""
     body = store.origins.body(run)
-    return None if body is None else codec.from_json(Provenance, body)
+    return None if body is None else views.from_json(Provenance, body)
 
 
 def labels_digest(labels: Sequence[Label]) -> str:

@@ -21,11 +21,9 @@ from stagegap.analysis.reproduced import (
 )
 from stagegap.errors import ConfigurationError, RunStopped
 from stagegap.model.answer import Output, Status
-from stagegap.model.cascade import Cascade
-from stagegap.model.provenance import Provenance
+from stagegap.model.cascade import Cascade, CascadeFile
 from stagegap.model.record import Record
-from stagegap.model.run import Run, RunStatus
-from stagegap.model.sources import CascadeFile
+from stagegap.model.run import Provenance, Run, RunStatus
 from stagegap.people.references import settle
 from stagegap.runner import Plan, Progress, RunOptions, Stop, Work, execute
 from stagegap.runner.budget import is_paid
@@ -35,7 +33,7 @@ from stagegap.stages.protocol import Inputs, Reply, StageCode
 from stagegap.store import Store
 from stagegap.workspace import provenance, run_facts
 from stagegap.workspace.execution import Job
-from stagegap.workspace.run_outputs import run_records
+from stagegap.workspace.provenance import run_records
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

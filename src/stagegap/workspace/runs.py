@@ -149,7 +149,7 @@ class Runs:
     def compare(self, cascade: str, before: str, after: str) -> Comparison:
         """Comparison of two runs, each scored by the cascade that it was made with. Raises: NotFound, SpecError."""
         from stagegap.workspace import comparison
-        from stagegap.workspace.questions import compared_with
+        from stagegap.workspace.kept_views import compared_with
 
         base = self._base
         runs = base.run(cascade, before), base.run(cascade, after)

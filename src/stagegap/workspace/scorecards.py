@@ -11,12 +11,11 @@ from stagegap.model.estimate import Estimate
 from stagegap.model.run import SYSTEM, Run, RunStatus
 from stagegap.store import Store
 from stagegap.workspace.foundation import Foundation
-from stagegap.workspace.kept_views import Kept, KeptViews
-from stagegap.workspace.questions import OUTCOME, need_of, outcome_of, scorecard_of
+from stagegap.workspace.kept_views import OUTCOME, Kept, KeptViews, need_of, outcome_of, scorecard_of
 
 if TYPE_CHECKING:  # The pages open a workspace to read: what runs and loads cascades is imported where it is used.
+    from stagegap.model.cascade import CascadeFile
     from stagegap.model.record import Record
-    from stagegap.model.sources import CascadeFile
 
 
 class Scorecards:
@@ -43,7 +42,7 @@ class Scorecards:
 
     def refresh(self, run: Run) -> Scorecard:
         """Compute the scorecard of a run again, from all labels that there are by now."""
-        from stagegap.workspace.run_outputs import run_records
+        from stagegap.workspace.provenance import run_records
 
         store, file = self._base.store, self._base.files.of_run(run)
         return score(store, run, file, run_records(store, run, file.cascade), views=self._views)
@@ -57,7 +56,7 @@ def score(store: Store, run: Run, file: CascadeFile, records: Sequence[Record], 
     from stagegap.analysis.scorecard import measured
     from stagegap.runner.cases import repeats_of
     from stagegap.runner.prepare import custom_metrics
-    from stagegap.workspace.run_outputs import own_outputs
+    from stagegap.workspace.provenance import own_outputs
 
     cascade = file.cascade
     now = views.now(cascade.name, [run])

@@ -10,8 +10,7 @@ from pathlib import Path
 from stagegap import spec
 from stagegap.errors import InputError, Problem, SpecError
 from stagegap.exchange.records import read_records
-from stagegap.model.cascade import Cascade
-from stagegap.model.sources import CascadeFile, RecordsSource
+from stagegap.model.cascade import Cascade, CascadeFile, RecordsSource
 from stagegap.people.references import settle
 from stagegap.runner.prepare import read_materials, refusals
 from stagegap.workspace import execution

@@ -15,7 +15,7 @@ from exchange.foreign import test_langfuse as langfuse
 from exchange.foreign import test_mlflow as mlflow
 from exchange.foreign.reading import take
 from exchange.material import KNOWN, NASTY, texts
-from stagegap.exchange.labels import read_labels, write_labels
+from stagegap.exchange.label_files import read_labels, write_labels
 from stagegap.model.answer import Answer
 
 FILES: dict[str, Callable[[str], object]] = {

@@ -10,7 +10,7 @@ from stagegap.model.answer import Status
 from stagegap.model.record import Record
 from stagegap.runner import Work
 from stagegap.runner.engines import Chunk, ChunkResult, Recipe, spread
-from stagegap.runner.engines.worker import Worker
+from stagegap.runner.engines.protocol import Worker
 
 Records = Callable[..., list[Record]]
 

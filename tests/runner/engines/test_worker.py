@@ -9,7 +9,7 @@ from runner.engines.recipes import CODE, Broken, FromStages, Refusing
 from runner.making import TEXT, Build
 from stagegap.errors import ConfigurationError, RunStopped
 from stagegap.runner.engines import Chunk, ChunkResult, Recipe
-from stagegap.runner.engines.worker import Worker
+from stagegap.runner.engines.protocol import Worker
 
 CHUNK = Chunk(3, "upper", ({"text": "a"}, {"text": "b"}))
 

@@ -11,11 +11,9 @@ from stagegap.errors import ConfigurationError, near_names
 from stagegap.exchange.foreign.argilla import ARGILLA
 from stagegap.exchange.foreign.label_studio import LABEL_STUDIO
 from stagegap.exchange.foreign.langfuse import LANGFUSE
-from stagegap.exchange.foreign.mapping import labels_of
 from stagegap.exchange.foreign.mlflow import MLFLOW
-from stagegap.exchange.foreign.protocol import Format, Object, Wanted, objects
-from stagegap.exchange.foreign.unmapped import Leftovers, Unmapped
-from stagegap.exchange.labels.reader import Known
+from stagegap.exchange.foreign.protocol import Format, Leftovers, Object, Unmapped, Wanted, labels_of, objects
+from stagegap.exchange.label_files import Known
 from stagegap.exchange.rows import MAX_LINE, Problems, parse_json, read_json, read_rows
 from stagegap.model.answer import Label
 

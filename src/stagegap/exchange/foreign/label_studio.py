@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from stagegap.exchange.foreign.protocol import Format, Given, Object, Wanted, ids_in, inside, objects, text
-from stagegap.exchange.foreign.unmapped import Leftovers
+from stagegap.exchange.foreign.protocol import Format, Given, Leftovers, Object, Wanted, ids_in, inside, objects, text
 from stagegap.model.record import Json
 
 # Type of a result -> key of its answer in `value`, where they differ.

@@ -15,8 +15,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
 from stagegap.errors import StagegapError
-from stagegap.runner.engines.protocol import Chunk, ChunkResult, Recipe
-from stagegap.runner.engines.worker import Worker
+from stagegap.runner.engines.protocol import Chunk, ChunkResult, Recipe, Worker
 
 READY = "ready"
 """First that a process sends."""

@@ -15,8 +15,7 @@ from importlib.util import find_spec
 from typing import Any, TypeAlias
 
 from stagegap.errors import ConfigurationError
-from stagegap.runner.engines.protocol import Chunk, ChunkResult, Recipe
-from stagegap.runner.engines.worker import Worker
+from stagegap.runner.engines.protocol import Chunk, ChunkResult, Recipe, Worker
 
 Untyped: TypeAlias = Any
 """An object of Ray."""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from exchange.material import CASCADE, KNOWN, labels
 from stagegap.errors import ConfigurationError, InputError
-from stagegap.exchange.labels import Known, read_labels, write_labels, write_references
+from stagegap.exchange.label_files import Known, read_labels, write_labels, write_references
 from stagegap.model.answer import Answer, Fact, Label, Reference
 
 FORMATS = ["a.jsonl", "a.jsonl.gz", "a.csv", "a.csv.gz", "a.parquet"]

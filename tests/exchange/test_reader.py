@@ -7,7 +7,8 @@ import pytest
 
 from exchange import material
 from stagegap.errors import InputError
-from stagegap.exchange.labels import Known, RecordedFields, read_labels, read_recorded
+from stagegap.exchange.label_files import Known, read_labels
+from stagegap.exchange.recorded import RecordedFields, read_recorded
 from stagegap.model.answer import Answer, Fact, Status
 from stagegap.model.cascade import Cascade, Kind, Outcome, OutputType, Source, Stage
 from stagegap.stages import Reply
