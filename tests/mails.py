@@ -156,7 +156,7 @@ def labels(i: int, person: str) -> list[dict[str, Json]]:
     differs = person == PEOPLE[1] and i < 3
     answers: dict[str, dict[str, Json]] = {
         "route": {"value": TEAMS[(i + 2 * differs) % 6]},
-        "retrieve": {"value": ["KB-044"] if differs else ["KB-014"]},
+        "retrieve": {"value": ["KB-022"] if differs else ["KB-014"]},
         "draft": {"value": "We refund within 14 days.", "facts": [["order number"] if differs else ["14 days"]]},
     }
     return [{"record": name(i), "stage": stage, "annotator": person, **answer} for stage, answer in answers.items()]

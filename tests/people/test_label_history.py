@@ -98,7 +98,7 @@ def test_everything_that_people_did_stands_in_its_order_with_what_they_saw() -> 
 def test_reference_says_what_it_rests_on() -> None:
     assert traced().accepted == ("refund", "billing\nmust contain: 30 days")
     assert traced().settled == "ab, cd, ij: adjudicated"
-    assert traced(MADE[:2]).settled == "ab, cd: settled by what most said"
+    assert traced(MADE[:2]).settled == "ab, cd: both accepted, nobody has decided"
     nothing = traced([])
     assert (nothing.accepted, nothing.settled) == ((), "")
 

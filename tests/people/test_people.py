@@ -30,8 +30,8 @@ def system(value: Json, status: Status = Status.OK) -> Output:
     [
         (["a", "a"], "a", 1, 1, "all agree"),
         (["a", "b"], "a", 0, 0.5, "the system meets one of two targets"),
-        (["a", "a", "b"], "a", 1 / 3, 2 / 3, "a, a against the tie of a and b: half each; b against a"),
-        (["a", "b", "c"], "a", 0, 1 / 3, "ties are averaged, not maximised"),
+        (["a", "a", "b"], "a", 2 / 3, 1, "a and a meet one of a and b, of which nobody decided; b against a and a"),
+        (["a", "b", "c"], "a", 0, 2 / 3, "the best over what others left undecided, for both alike"),
         ([None, None], None, 1, 1, "no answer on both sides"),
     ],
 )

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from stagegap.model.answer import Answer, Fact, Label
 from stagegap.model.cascade import Cascade, Kind, Outcome, OutputType, Source, Stage
 from stagegap.model.record import Json
-from stagegap.people.references import fitting, latest, settle, settled
+from stagegap.people.references import fitting, how_settled, latest, settle, settled, strictly
 
 NO = object()
 STAGE = Stage(
@@ -35,15 +37,30 @@ def accepted(kind: Kind, *values: Json) -> list[Json]:
         (Kind.LABEL, ["a"], ["a"], "a single person"),
         (Kind.LABEL, ["b", "a", "a"], ["a"], "the majority"),
         (Kind.LABEL, ["b", "a"], ["b", "a"], "a tie accepts both, in the order of the persons"),
+        (Kind.LABEL, ["c", "b", "a", "a", "b"], ["b", "a"], "of what ties, and nothing else"),
         (Kind.BOOLEAN, [True, False, True], [True], "the majority"),
         (Kind.LABEL, ["a", None, None], [None], "most say that there is no answer"),
         (Kind.LABEL, ["a", "b", None], ["a", "b"], "one of three says that there is none"),
         (Kind.LABEL, ["a", None], ["a", None], "an answer against none is a tie"),
         (Kind.LABEL, [None, None], [None], "all say that there is none"),
-        (Kind.RANKING, [["x", "y"], ["y", "z"], ["y", "x"]], [["y", "x"]], "by votes, z was chosen by one of three"),
-        (Kind.RANKING, [["x", "y"], ["y"]], [["y", "x"]], "half is enough"),
-        (Kind.LABELS, [["b", "a"], ["a", "b"]], [["b", "a"]], "ties in the order of the first person"),
-        (Kind.RANKING, [["x"], ["y"], ["z"]], [["x"], ["y"], ["z"]], "no item has half: all are accepted"),
+        (Kind.RANKING, [["K8"], ["K8", "K1", "K9"]], [["K8"], ["K8", "K1", "K9"]], "two differ: each whole answer"),
+        (Kind.RANKING, [["x"], ["x", "y"], ["x", "z"]], [["x"]], "x by all, y and z by one of three; ann said so"),
+        (
+            Kind.RANKING,
+            [["x", "y"], ["y", "z"], ["x", "z"]],
+            [["x", "y"], ["y", "z"], ["x", "z"]],
+            "x, y, z: of nobody",
+        ),
+        (Kind.RANKING, [["x", "y"], ["y", "z"], ["y", "x"]], [["x", "y"]], "two said the same, in whatever order"),
+        (
+            Kind.RANKING,
+            [["x"], ["x"], ["x", "y"], ["x", "y"]],
+            [["x"], ["x", "y"]],
+            "two and two: y has half, not most",
+        ),
+        (Kind.LABELS, [["b", "a"], ["a", "b"]], [["b", "a"]], "the same set, as the first person has it"),
+        (Kind.LABELS, [[], ["a"]], [[], ["a"]], "nothing fits, against something"),
+        (Kind.RANKING, [["x"], ["y"], ["z"]], [["x"], ["y"], ["z"]], "no item has most: all are accepted"),
         (Kind.RANKING, [[], [], ["x"]], [[]], "most say that nothing is relevant"),
         (Kind.RANKING, [[], []], [[]], "all say that nothing is relevant"),
         (Kind.TEXT, ["hi", "hello", "hi"], ["hi", "hello"], "every distinct answer"),
@@ -55,13 +72,47 @@ def test_settling(kind: Kind, values: list[Json], wanted: list[Json], why: str):
     assert accepted(kind, *values) == wanted, why
 
 
-def test_who_it_was_settled_from_is_kept():
-    one, two = label("a", "ann"), label("a", "bob")
-    assert (settled([one], Kind.LABEL).annotators, settled([one], Kind.LABEL).settled) == (("ann",), "single")
-    assert (settled([one, two], Kind.LABEL).annotators, settled([one, two], Kind.LABEL).settled) == (
-        ("ann", "bob"),
-        "consensus",
-    )
+@given(
+    st.sampled_from([Kind.LABEL, Kind.LABELS, Kind.RANKING, Kind.TEXT]),
+    st.lists(st.one_of(st.none(), st.lists(st.sampled_from("xyz"), unique=True)), min_size=1, max_size=5),
+)
+def test_nothing_is_accepted_that_nobody_gave(kind: Kind, values: list[list[str] | None]) -> None:
+    answers: list[Json] = [v if v is None or kind in (Kind.LABELS, Kind.RANKING) else "".join(v) for v in values]
+    reference = settled([label(value, f"p{i}") for i, value in enumerate(answers)], kind)
+    assert all(answer.value in answers for answer in reference.accepted)
+    assert len(reference.votes) == len(reference.accepted) > 0
+    assert (reference.settled == "undecided") == (len(reference.accepted) > 1)
+
+
+@pytest.mark.parametrize(
+    ("values", "how", "votes", "words"),
+    [
+        (["a"], "single", (1,), "one answer"),
+        (["a", "a"], "consensus", (2,), "settled by what most said"),
+        (["a", "b", "a"], "consensus", (2,), "settled by what most said"),
+        (["a", "b"], "undecided", (1, 1), "both accepted, nobody has decided"),
+        (["a", "b", "c"], "undecided", (1, 1, 1), "all accepted, nobody has decided"),
+    ],
+)
+def test_how_it_was_settled_is_said_as_it_was(values: list[Json], how: str, votes: tuple[int, ...], words: str) -> None:
+    reference = settled([label(value, f"p{i}") for i, value in enumerate(values)], Kind.LABEL)
+    assert reference.annotators == tuple(f"p{i}" for i in range(len(values)))
+    assert (reference.settled, reference.votes, how_settled(reference)) == (how, votes, words)
+
+
+@pytest.mark.parametrize(
+    ("values", "wanted", "why"),
+    [
+        (["a", "a"], [["a"]], "decided"),
+        (["a", "b"], [["a"], ["b"]], "each alone is not enough, so both have to be met"),
+        (["a", "b", "a", "b", "c"], [["a", "b"]], "two gave each: either is enough"),
+    ],
+)
+def test_strict_rule_asks_for_what_two_gave_or_for_everything(
+    values: list[Json], wanted: list[list[Json]], why: str
+) -> None:
+    reference = settled([label(value, f"p{i}") for i, value in enumerate(values)], Kind.LABEL)
+    assert [[answer.value for answer in part.accepted] for part in strictly(reference)] == wanted, why
 
 
 def test_the_same_text_with_other_facts_is_another_answer():

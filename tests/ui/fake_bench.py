@@ -42,6 +42,7 @@ class FakeSettling:
     reasons: Sequence[tuple[str, int]]
     decisions: Sequence[disagreements.Decision] = ()
     known: int = 0
+    undecided: int = 0
 
 
 @dataclass(frozen=True)

@@ -186,7 +186,7 @@ def test_list_of_an_older_run_is_made_again(workspace: Workspace) -> None:
     workspace.store.failing.put(run.id, [])
     assert "The list of this run is being made." in texts(opened(workspace))
     background.wait()
-    assert len(listed(workspace)) == 42
+    assert len(listed(workspace)) == 40
 
 
 def test_errors_of_ours_are_a_sentence(workspace: Workspace) -> None:

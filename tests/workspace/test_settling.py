@@ -93,3 +93,14 @@ def test_record_of_a_hunt_is_shown_with_the_payload_of_the_hunt(project: Workspa
 
 def _label(record: str, who: str, value: str) -> Label:
     return Label(id=f"{who}{record}", record=record, stage="topic", annotator=who, answer=Answer(value=value), at=9e9)
+
+
+def test_records_whose_every_answer_counts_come_first(project: Workspace) -> None:
+    before = project.people.settling("first", "topic")
+    assert before.undecided == len(before.open) > 1
+    queue, decided = before.queue, before.open[0]
+    event = {"id": "third", "record": decided, "action": "label", "values": {"value": "other"}}
+    project.labels.save_labels(queue, [event], "kim")
+    after = project.people.settling("first", "topic")
+    assert after.open == (*before.open[1:], decided), "two of three say the same there: most decided, one differs"
+    assert after.undecided == len(before.open) - 1

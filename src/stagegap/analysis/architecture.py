@@ -15,7 +15,7 @@ from stagegap.metrics import label_as_output
 from stagegap.model.answer import Label, Output, Reference
 from stagegap.model.cascade import Cascade
 from stagegap.model.estimate import Estimate, unmeasured
-from stagegap.people.agreement import mean_score
+from stagegap.people.agreement import target_score
 from stagegap.people.references import settled
 from stagegap.stats.raters import over_people
 from stagegap.stats.resample import RESAMPLES, resample
@@ -137,7 +137,7 @@ def _targets(evidence: ev.Evidence, record: str, others: Sequence[Label]) -> lis
 
 
 def _one(evidence: ev.Evidence, output: Output | None, target: Reference) -> float:
-    return mean_score(output, target, evidence.outcome, good=evidence.cascade.outcome.good)
+    return target_score(output, target, evidence.outcome, good=evidence.cascade.outcome.good)
 
 
 def _without(evidence: ev.Evidence, whole: Collection[str]) -> list[tuple[float, float, float]]:

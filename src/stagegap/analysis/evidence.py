@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.record import Record
 from stagegap.model.run import SYSTEM, Cell
 from stagegap.model.wording import counted, listed
-from stagegap.people.agreement import COUNTABLE, agreement, alpha, leave_one_out
+from stagegap.people.agreement import COUNTABLE, agreement, alpha, leave_one_out, strict_score
 from stagegap.people.references import fair, fair_references, latest
 from stagegap.stats.spread import Clusters, clusters
 
@@ -132,6 +132,8 @@ class Evidence:
     """Name of the run on screen: `v3`."""
     seed: int = 0
     """Of every draw that a view of this evidence makes: the same evidence gives the same view."""
+    strict: frozenset[tuple[str, str]] = frozenset()
+    """(record, stage) where people differ, nobody has decided, and nobody's answer alone is enough."""
     columns: dict[tuple[str, str, str], Floats] = field(
         init=False, repr=False, compare=False, default_factory=dict[tuple[str, str, str], Floats]
     )
@@ -233,6 +235,24 @@ def gather(
     )
 
 
+def undecided(evidence: Evidence, stage: str) -> frozenset[str]:
+    """The records at which people differ by a stage's metric, each of their answers is accepted, and nobody decided."""
+    alike = agreement_scores(evidence, stage)
+    return frozenset(
+        record.id
+        for record, score in zip(evidence.records, alike.tolist(), strict=True)
+        if not score >= 1
+        and (reference := evidence.references.get((record.id, stage))) is not None
+        and reference.settled == "undecided"
+    )
+
+
+def strict(evidence: Evidence) -> Evidence:
+    """The same evidence under the strict rule; the very same where nothing is undecided."""
+    places = frozenset((record, stage) for stage in evidence.cascade.names for record in undecided(evidence, stage))
+    return replace(evidence, strict=places) if places else evidence
+
+
 def stage_scores(evidence: Evidence, stage: str, cell: Cell) -> Floats:
     """The stage's score of each record in a cell, NaN without an output, a reference or after infrastructure."""
     return _scores(evidence, cell, stage, evidence.metrics[stage])
@@ -269,7 +289,11 @@ def _scores(evidence: Evidence, cell: Cell, stage: str, by: Metric) -> Floats:
 
         def score_of(record: Record) -> float:
             output, reference = outputs.get(record.id), evidence.references.get((record.id, stage))
-            return math.nan if output is None or reference is None else score(output, reference, by)
+            if output is None or reference is None:
+                return math.nan
+            if (record.id, stage) in evidence.strict:
+                return strict_score(output, reference, by)
+            return score(output, reference, by)
 
         evidence.columns[place] = evidence.column(score_of)
         evidence.columns[place].flags.writeable = False
@@ -355,7 +379,8 @@ def people_scores(evidence: Evidence, stage: str, *, by: Metric, good: float | N
 
     def scores_of(record: Record) -> tuple[float, float]:
         people = list(evidence.labels.get((record.id, stage), {}).values())
-        pair = leave_one_out(people, outputs.get(record.id), kind=kind, metric=by, good=good)
+        is_strict = (record.id, stage) in evidence.strict
+        pair = leave_one_out(people, outputs.get(record.id), kind=kind, metric=by, good=good, is_strict=is_strict)
         if math.isnan(pair.person) or math.isnan(pair.system):
             return math.nan, math.nan
         return pair.person, pair.system

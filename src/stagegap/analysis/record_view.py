@@ -17,7 +17,7 @@ from stagegap.model.cascade import Cascade, Kind, Source, Stage
 from stagegap.model.notes import Failure
 from stagegap.model.record import Json, Record
 from stagegap.model.wording import listed
-from stagegap.people.references import HOW_SETTLED
+from stagegap.people.references import how_settled
 
 MOST_WORDS = 3_000
 """Texts with more words are not compared: the search for common words grows with the square of their number."""
@@ -226,7 +226,7 @@ def _people(reference: Reference | None) -> str:
     if reference is None or not reference.accepted:
         return ""
     names = listed(list(dict.fromkeys(reference.annotators))) if reference.annotators else "unknown"
-    return f"{names}, {HOW_SETTLED[reference.settled]}"
+    return f"{names}, {how_settled(reference)}"
 
 
 def _saw(source: Source, record: Record, outputs: Mapping[str, Output]) -> str:

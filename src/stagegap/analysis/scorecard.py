@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from stagegap.analysis import evidence as ev
 from stagegap.analysis.failures import StageFaults, declared_slices, failure_rows, failures_of, groups_of, slice_rows
 from stagegap.analysis.gains import SYSTEM_OUTCOME, Gains, ceiling_of, gains, outcome_bounds, staircase
+from stagegap.analysis.undecided import strict_rule
 from stagegap.analysis.verdict import Facts, contest, outlook, verdict
 from stagegap.analysis.views import OutcomeBounds, Scorecard, StageDetail, StageRow, StairStep
 from stagegap.attribution.ceiling import Ceiling
@@ -182,6 +183,7 @@ def measured(evidence: ev.Evidence, run: Run, *, labels_seq: int, resamples: int
         with_first_fault=int((np.any([*parts.faults.first.values()], axis=0) & parts.is_bad).sum()),
         sampled=gains.note,
         troubles=found,
+        strict=strict_rule(evidence, resamples=resamples),
     )
     ids = [record.id for record in evidence.records]
     return Measured(

@@ -16,6 +16,7 @@ import numpy as np
 
 from stagegap.analysis.troubles import Trouble
 from stagegap.model.estimate import Bounds, Estimate, unmeasured
+from stagegap.model.wording import counted, listed
 from stagegap.stats.paired import direction
 from stagegap.stats.significance import holm
 from stagegap.tables import figures
@@ -297,6 +298,37 @@ class RepeatNoise:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StrictStage:
+    """One stage where nobody's answer alone is enough."""
+
+    stage: str
+    records: int
+    """At which people differ here and nobody has decided."""
+    in_place: Estimate
+    gap: Estimate
+    gain: Estimate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrictRule:
+    """How far a scorecard rests on records where people differ and nobody has decided.
+
+    Its own figures accept each answer of such a record. Here an answer counts that at least two people gave; where no
+    two gave the same, an output has to meet the answer of each.
+    """
+
+    records: int
+    """Such records, at any stage."""
+    at_outcome: int
+    """Those at the outcome's stage."""
+    system: Estimate
+    """The outcome as the system is."""
+    ceiling: Estimate
+    """The outcome with references at every stage: one person's answer does not meet another's."""
+    stages: tuple[StrictStage, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scorecard:
     """The Gap view of one run."""
 
@@ -347,6 +379,8 @@ class Scorecard:
     """How far a sample of orders decides which stage gains most; empty where all orders are weighed."""
     troubles: tuple[Trouble, ...] = ()
     """What went wrong with outputs before anything is said of their quality: said first, everywhere."""
+    strict: StrictRule | None = None
+    """The figures where nobody's answer alone is enough; None where every record is decided or nobody differs."""
 
     @property
     def printed_steps(self) -> tuple[int, ...]:
@@ -386,6 +420,17 @@ _WHOLE = (
     Column(name="References everywhere", unit=Unit.SHARE, key="ceiling", is_hidden=True),
     Column(name="Person", unit=Unit.SHARE, key="person", is_hidden=True),
 )
+_STRICT = (
+    Column(name="Nobody's answer alone is enough", unit=Unit.TEXT, key="stage"),
+    Column(name="Undecided", unit=Unit.COUNT),
+    Column(name="System", unit=Unit.SHARE, key="strict_in_place"),
+    Column(name="Gap", unit=Unit.POINTS, key="strict_gap"),
+    Column(name="Gain at the end", unit=Unit.POINTS, key="strict_gain"),
+)
+_STRICT_WHOLE = (
+    Column(name="System", unit=Unit.SHARE, key="strict_system", is_hidden=True),
+    Column(name="References everywhere", unit=Unit.SHARE, key="strict_ceiling", is_hidden=True),
+)
 _REPEATS = (
     Column(name="Stage", unit=Unit.TEXT, key="stage", is_hidden=True),
     Column(name="Variance", unit=Unit.NUMBER, key="variance from repeat to repeat", is_hidden=True),
@@ -414,11 +459,44 @@ def gap_sheet(view: Scorecard) -> Sheet:
                 rows=tuple(_stage_cells(view)),
                 strong=frozenset(place for place, row in enumerate(view.stages) if row.stage == verdict.stage),
             ),
+            *undecided_parts(view),
             *(repeat.sentence for repeat in view.repeats),
             Table(columns=_REPEATS, rows=tuple((repeat.stage, repeat.sigma2) for repeat in view.repeats)),
             Table(columns=_PICKED, rows=picked),
             verdict.advice,
         ),
+    )
+
+
+def undecided_sentences(view: Scorecard) -> list[str]:
+    """How many records are undecided at which stage, and the outcome under the strict rule beside the printed one."""
+    if view.strict is None:
+        return []
+    strict = view.strict
+    places = listed([f"{stage.records:,} at {stage.stage}" for stage in strict.stages if stage.records])
+    undecided = (
+        f"On {counted(strict.records, view.noun)} people differ and nobody has decided ({places}): each of their "
+        "answers counts as right."
+    )
+    end = f", {figures.share(strict.ceiling.value)} with references everywhere" if strict.ceiling.is_measured else ""
+    if not strict.system.is_measured or not view.system.is_measured:
+        return [undecided]
+    return [
+        f"{undecided} Where nobody's answer alone is enough, the outcome is {figures.share(strict.system.value)} "
+        f"({figures.span(strict.system)}, n = {strict.system.n:,}) and not {figures.share(view.system.value)}{end}."
+    ]
+
+
+def undecided_parts(view: Scorecard) -> tuple[str | Table, ...]:
+    """The same with a table of the stages; nothing where nothing is undecided."""
+    if view.strict is None:
+        return ()
+    strict = view.strict
+    rows = tuple((stage.stage, stage.records, stage.in_place, stage.gap, stage.gain) for stage in strict.stages)
+    return (
+        *undecided_sentences(view),
+        Table(columns=_STRICT, rows=rows),
+        Table(columns=_STRICT_WHOLE, rows=((strict.system, strict.ceiling),)),
     )
 
 

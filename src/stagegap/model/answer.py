@@ -199,7 +199,10 @@ class Reference:
     accepted: tuple[Answer, ...]
     annotators: tuple[str, ...] = ()
     """Whose labels it was settled from."""
-    settled: Literal["single", "consensus", "adjudicated"] = "single"
+    settled: Literal["single", "consensus", "undecided", "adjudicated"] = "single"
+    """`undecided`: people differ, each whole answer is accepted, and nobody has decided."""
+    votes: tuple[int, ...] = ()
+    """How many people gave each accepted answer; empty where one person decided."""
 
     @property
     def first(self) -> Answer:

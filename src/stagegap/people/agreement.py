@@ -18,7 +18,7 @@ from stagegap.model.cascade import Kind, OutputType
 from stagegap.model.estimate import Estimate
 from stagegap.model.record import Json
 from stagegap.model.wording import counted
-from stagegap.people.references import settled
+from stagegap.people.references import settled, strictly
 from stagegap.stats.agreement import alpha_bootstrap, counts_of
 from stagegap.stats.chance import Chance, agreement_beyond_chance, closeness, coefficient_interval
 from stagegap.stats.intervals import mean_of
@@ -219,52 +219,48 @@ class LeftOut:
 
 
 def leave_one_out(
-    labels: Sequence[Label], output: Output | None, *, kind: Kind, metric: Metric, good: float | None = None
+    labels: Sequence[Label],
+    output: Output | None,
+    *,
+    kind: Kind,
+    metric: Metric,
+    good: float | None = None,
+    is_strict: bool = False,
 ) -> LeftOut:
-    """Score each person and the system against the consensus of the other persons, for one record.
+    """Score each person and the system against what the other persons settle, for one record.
 
-    Where the others' consensus accepts several answers, their scores are averaged and not maximised: a target that
-    grows with disagreement would flatter whoever is measured. With `good` each score becomes 1 or 0 first.
-    Both are NaN when fewer than two people labelled; system is NaN without an output or after infrastructure.
+    Both are held to the same rule as the system anywhere else: the best over the answers that the others' labels
+    accept, or with `is_strict` what `strict_score` asks. With `good` each score becomes 1 or 0. Both are NaN when
+    fewer than two people labelled; system is NaN without an output or after infrastructure.
     """
-    people: list[float] = []
-    system: list[float] = []
+    pairs: list[tuple[float, float]] = []
     for out in labels:
         others = [label for label in labels if label is not out]
         if not others:
             break
         target = settled(others, kind)
-        pair = [
-            (_one(label_as_output(out), target, i, metric, good), _one(output, target, i, metric, good))
-            for i in range(len(target.accepted))
-        ]
-        usable = [p for p in pair if not math.isnan(p[0])]
-        if usable:
-            people.append(sum(p for p, _ in usable) / len(usable))
-            system.append(sum(s for _, s in usable) / len(usable))
-    if not people:
+        person = target_score(label_as_output(out), target, metric, good=good, is_strict=is_strict)
+        if not math.isnan(person):
+            pairs.append((person, target_score(output, target, metric, good=good, is_strict=is_strict)))
+    if not pairs:
         return LeftOut(person=math.nan, system=math.nan)
-    return LeftOut(person=sum(people) / len(people), system=sum(system) / len(system))
+    return LeftOut(person=sum(p for p, _ in pairs) / len(pairs), system=sum(s for _, s in pairs) / len(pairs))
 
 
-def _one(output: Output | None, target: Reference, position: int, metric: Metric, good: float | None) -> float:
+def strict_score(output: Output, target: Reference, metric: Metric) -> float:
+    """The score where nobody's answer alone is enough: the worst over what `strictly` asks an output to meet."""
+    scores = [score(output, part, metric) for part in strictly(target)]
+    return min((value for value in scores if not math.isnan(value)), default=math.nan)
+
+
+def target_score(
+    output: Output | None, target: Reference, metric: Metric, *, good: float | None = None, is_strict: bool = False
+) -> float:
+    """The score against a target, 1 or 0 with `good`; NaN without an output or where nothing can be compared."""
     if output is None:
         return math.nan
-    single = Reference(record=target.record, stage=target.stage, accepted=(target.accepted[position],))
-    own_score = score(output, single, metric)
-    return own_score if good is None or math.isnan(own_score) else float(own_score >= good - BAR_SLACK)
-
-
-def mean_score(output: Output | None, target: Reference, metric: Metric, *, good: float | None = None) -> float:
-    """The mean score against each answer that a target accepts, or the best where people settled that both are
-    fine; NaN where nothing can be compared. With `good` each score becomes 1 or 0 first.
-    """
-    if target.settled == "adjudicated":
-        best = math.nan if output is None else score(output, target, metric)
-        return best if good is None or math.isnan(best) else float(best >= good - BAR_SLACK)
-    scores = [_one(output, target, i, metric, good) for i in range(len(target.accepted))]
-    known = [value for value in scores if not math.isnan(value)]
-    return sum(known) / len(known) if known else math.nan
+    own = strict_score(output, target, metric) if is_strict else score(output, target, metric)
+    return own if good is None or math.isnan(own) else float(own >= good - BAR_SLACK)
 
 
 def agreement(labels: Sequence[Label], metric: Metric) -> float:

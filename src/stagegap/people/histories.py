@@ -14,7 +14,7 @@ from stagegap.model.notes import Seen
 from stagegap.model.queue import GuidelineVersion
 from stagegap.model.record import Json
 from stagegap.people.disagreements import in_words
-from stagegap.people.references import HOW_SETTLED, fitting, references
+from stagegap.people.references import fitting, how_settled, references
 
 Told = tuple[str, str, str]
 """Record, stage, person."""
@@ -123,7 +123,7 @@ def label_history(
         record=record,
         stage=stage,
         accepted=tuple(in_words(answer, {}) for answer in reference.accepted) if reference else (),
-        settled=f"{', '.join(reference.annotators)}: {HOW_SETTLED[reference.settled]}" if reference else "",
+        settled=f"{', '.join(reference.annotators)}: {how_settled(reference)}" if reference else "",
         events=tuple(sorted(events, key=lambda event: event.at)),
         guidelines=tuple(version for version in guidelines if version.hash in used),
     )

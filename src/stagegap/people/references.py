@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from stagegap.metrics.formulas import ids
@@ -20,9 +20,17 @@ Place = tuple[str, str]
 HOW_SETTLED: Mapping[str, str] = {
     "single": "one answer",
     "consensus": "settled by what most said",
+    "undecided": "all accepted, nobody has decided",
     "adjudicated": "adjudicated",
 }
 """The ways in which a reference comes about, as people read them."""
+
+
+def how_settled(reference: Reference) -> str:
+    """How a reference came about, as people read it."""
+    if reference.settled == "undecided" and len(reference.accepted) == 2:
+        return "both accepted, nobody has decided"
+    return HOW_SETTLED[reference.settled]
 
 
 def latest(labels: Iterable[Label]) -> dict[Place, dict[str, Label]]:
@@ -129,67 +137,83 @@ def references(labels: Sequence[Label], kinds: Mapping[str, Kind]) -> dict[Place
 
 
 def settled(labels: Sequence[Label], kind: Kind) -> Reference:
-    """Settle the labels of one record and stage, one a person.
+    """Settle the labels of one record and stage, one a person: by what most said, and never by an answer of nobody.
 
     - "no answer" against an answer: the majority; both are accepted when they tie;
-    - label, boolean: the majority; all tied values are accepted, in the order of the persons;
-    - labels, ranking: the items that at least half chose, by votes, then by the first person's order; where no item
-      reaches half, every distinct answer is accepted;
+    - label, boolean, labels, ranking: the whole answer that most gave. Where several tie: of labels and rankings the
+      answer that somebody gave and that more than half of the people agree with in every single item, otherwise all
+      that tie;
     - text, number, object: every distinct answer is accepted.
 
-    The first accepted answer is the one that a reference swap uses.
+    Where several are accepted nobody has decided. The first accepted answer, in the order of the persons, is the one
+    that a reference swap uses.
     """
-    answers = [label.answer for label in labels if label.answer is not None]
-    spoken = [answer for answer in answers if answer.value is not None]
-    silent = len(answers) - len(spoken)
-    accepted: list[Answer] = []
-    if 2 * len(spoken) >= len(answers) and spoken:
-        accepted += _content(spoken, kind)
-    if 2 * silent >= len(answers) and silent:
-        accepted.append(next(answer for answer in answers if answer.value is None))
+    votes, first = _votes([label.answer for label in labels if label.answer is not None], kind)
+    silent = sum(count for key, count in votes.items() if first[key].value is None)
+    total = votes.total()
+    spoken = {key: count for key, count in votes.items() if first[key].value is not None}
+    accepted = _content(spoken, first, kind) if spoken and 2 * silent <= total else []
+    if 2 * silent >= total:
+        accepted += [key for key in votes if first[key].value is None][:1]
     return Reference(
         record=labels[0].record,
         stage=labels[0].stage,
-        accepted=tuple(accepted),
+        accepted=tuple(first[key] for key in accepted),
         annotators=tuple(label.annotator for label in labels),
-        settled="single" if len(labels) == 1 else "consensus",
+        settled="single" if len(labels) == 1 else "consensus" if len(accepted) == 1 else "undecided",
+        votes=tuple(votes[key] for key in accepted),
     )
 
 
-def _content(answers: Sequence[Answer], kind: Kind) -> list[Answer]:
-    if len(answers) == 1:
-        return list(answers)
-    if kind in (Kind.LABEL, Kind.BOOLEAN):
-        return _most_voted(answers)
-    if kind in (Kind.LABELS, Kind.RANKING):
-        return _chosen_by_half(answers) or _distinct(answers)
-    return _distinct(answers)
+_OPEN = (Kind.TEXT, Kind.NUMBER, Kind.OBJECT)
+"""Types of which two good answers may differ."""
+_SETS = (Kind.LABELS, Kind.RANKING)
 
 
-def _most_voted(answers: Sequence[Answer]) -> list[Answer]:
-    votes = Counter(_key(answer.value) for answer in answers)
-    most = max(votes.values())
-    first = {_key(answer.value): answer for answer in reversed(answers)}
-    return [first[key] for key in dict.fromkeys(_key(answer.value) for answer in answers) if votes[key] == most]
-
-
-def _chosen_by_half(answers: Sequence[Answer]) -> list[Answer]:
-    chosen = [ids(answer.value) for answer in answers]
-    votes = Counter(item for items in chosen for item in items)
-    order = {item: place for place, item in enumerate(dict.fromkeys(item for items in chosen for item in items))}
-    majority = [item for item, count in votes.items() if 2 * count >= len(answers)]
-    silent = sum(not items for items in chosen)
-    if not majority and 2 * silent < len(answers):
-        return []
-    majority.sort(key=lambda item: (-votes[item], order[item]))
-    return [Answer(value=majority, facts=answers[0].facts)]
-
-
-def _distinct(answers: Sequence[Answer]) -> list[Answer]:
-    first: dict[tuple[str, object], Answer] = {}
+def _votes(answers: Sequence[Answer], kind: Kind) -> tuple[Counter[str], dict[str, Answer]]:
+    """How many gave each whole answer, and who gave it first; a set is the same in every order."""
+    votes: Counter[str] = Counter()
+    first: dict[str, Answer] = {}
     for answer in answers:
-        first.setdefault((_key(answer.value), answer.facts), answer)
-    return list(first.values())
+        value = sorted(ids(answer.value)) if kind in _SETS and answer.value is not None else answer.value
+        key = _key([value, [list(fact.wordings) for fact in answer.facts] if kind in _OPEN else []])
+        votes[key] += 1
+        first.setdefault(key, answer)
+    return votes, first
+
+
+def _content(votes: Mapping[str, int], first: Mapping[str, Answer], kind: Kind) -> list[str]:
+    if kind in _OPEN:
+        return list(votes)
+    tied = [key for key, count in votes.items() if count == max(votes.values())]
+    if len(tied) > 1 and kind in _SETS:
+        return _agreed_item_by_item(votes, first) or tied
+    return tied
+
+
+def _agreed_item_by_item(votes: Mapping[str, int], first: Mapping[str, Answer]) -> list[str]:
+    """The answer whose every item more than half chose, and that lacks none of these; nothing where nobody gave it."""
+    people = sum(votes.values())
+    chosen = Counter(item for key, count in votes.items() for item in set(ids(first[key].value)) for _ in range(count))
+    if any(2 * count == people for count in chosen.values()):
+        return []
+    most = {item for item, count in chosen.items() if 2 * count > people}
+    return [key for key in votes if set(ids(first[key].value)) == most]
+
+
+def strictly(reference: Reference) -> tuple[Reference, ...]:
+    """The references that an output must all meet where nobody's answer alone is enough.
+
+    Where people differ and nobody has decided, these are the answers that at least two gave; without any, each answer
+    by itself, so that the worst of the scores counts: whoever decides for one of them can make it no worse.
+    """
+    if reference.settled != "undecided":
+        return (reference,)
+    answers = zip(reference.accepted, reference.votes, strict=True)
+    shared = tuple(answer for answer, count in answers if count > 1)
+    if shared:
+        return (replace(reference, accepted=shared),)
+    return tuple(replace(reference, accepted=(answer,)) for answer in reference.accepted)
 
 
 def _key(value: Json) -> str:

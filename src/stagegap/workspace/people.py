@@ -29,7 +29,7 @@ from stagegap.people.disagreements import (
 )
 from stagegap.people.histories import LabelHistory, label_history
 from stagegap.people.judgements import RatedGap, judged_gap, judging_of
-from stagegap.people.references import adjudications, latest
+from stagegap.people.references import adjudications, fair_references, latest
 from stagegap.runner.prepare import custom_metrics
 from stagegap.stats.spread import clusters
 from stagegap.store import Store
@@ -47,7 +47,9 @@ class Settling:
     """Whose payloads are shown."""
     form: Mapping[str, Json]
     open: tuple[str, ...]
-    """Records that people disagree on and that nobody has settled."""
+    """Records that people disagree on and that nobody has settled: those first whose every answer counts as right."""
+    undecided: int
+    """How many of them those are."""
     settled: int
     cited: Sequence[tuple[str, int]]
     """Guideline lines that decisions rest on, with how often, the most cited first."""
@@ -143,7 +145,7 @@ class People:
         return tuple(gap for gap in gaps if gap is not None)
 
     def settling(self, cascade: str, stage: str, who: str = "") -> Settling:
-        """The disagreements of a stage that wait, in the order of the records' ids. Raises: NotFound.
+        """The disagreements of a stage that wait, first those whose every answer counts. Raises: NotFound.
 
         Those whose answers `who` has seen on another page are left to somebody else: settling is blind.
         """
@@ -151,11 +153,14 @@ class People:
         labels = self._store.labels(cascade, stage=stage)
         done = [label for (_, at), label in adjudications(labels).items() if at == stage]
         waiting = self._disagreements(cascade, stage, labels)
+        settled = fair_references(labels, self._load(cascade).cascade).values()
+        undecided = {reference.record for reference in settled if reference.settled == "undecided"}
         known = self._store.failing.seen(cascade, who).intersection(waiting) if who else frozenset[str]()
         return Settling(
             queue=queue,
             form=settling_form(json.loads(queue.form), queue.guideline),
-            open=tuple(sorted(waiting.keys() - known)),
+            open=tuple(sorted(waiting.keys() - known, key=lambda record: (record not in undecided, record))),
+            undecided=len(undecided.intersection(waiting) - known),
             settled=len(done),
             cited=most_cited(done),
             reasons=reasons(done),
