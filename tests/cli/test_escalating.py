@@ -1,64 +1,16 @@
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
 from cli.conftest import Command
-
-CASCADE = """
-cascade: mails
-records: {path: mails.jsonl}
-references: {path: labels.jsonl}
-stages:
-  quick:
-    uses: python
-    with: {function: "stages.py:quick"}
-    inputs: {text: record.text}
-    output: {type: label, values: ["yes", "no"]}
-  careful:
-    uses: python
-    with: {function: "stages.py:careful"}
-    inputs: {text: record.text}
-    when: confidence.quick < 0.5
-    output: {type: label, values: ["yes", "no"]}
-  answer:
-    uses: python
-    with: {function: "stages.py:chosen"}
-    inputs: {first: quick, second: careful}
-    output: {type: label, values: ["yes", "no"]}
-outcome: {score: answer.accuracy}
-"""
-STAGES = """
-import stagegap
-
-def quick(text):
-    number = int(text)
-    return stagegap.Answered("yes" if number % 3 else "no", confidence=(number % 10) / 10)
-
-def careful(text):
-    return "yes"
-
-def chosen(first, second):
-    return first if second is None else second
-"""
+from project_views import write_mails
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """Forty mails whose right answer is yes; a cheap stage is unsure of half of them."""
-    folder = tmp_path / "pipelines"
-    folder.mkdir()
-    (folder / "cascade.yaml").write_text(CASCADE)
-    (folder / "stages.py").write_text(STAGES)
-    (folder / "mails.jsonl").write_text("".join(json.dumps({"id": f"m{n}", "text": str(n)}) + "\n" for n in range(40)))
-    rows = (
-        {"record": f"m{n}", "stage": stage, "annotator": "ann", "value": "yes"}
-        for n in range(40)
-        for stage in ("quick", "careful", "answer")
-    )
-    (folder / "labels.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_mails(tmp_path / "pipelines")
     return tmp_path
 
 

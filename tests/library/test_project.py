@@ -4,36 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pandas
 import pytest
 
 import stagegap
+from project_views import VIEWS_OF_A_PROJECT
 from sixty import replace_in, spoil, write_sixty
 from stagegap.errors import NotFound, RunStopped
-from stagegap.library import Project, Shown
+from stagegap.library import Project
 from stagegap.tables.table import COLUMNS
 
-VIEWS: dict[str, Callable[[Project], Shown[Any]]] = {
-    "gap": lambda project: project.gap(),
-    "blame": lambda project: project.blame(),
-    "faults": lambda project: project.faults(),
-    "slices": lambda project: project.slices(),
-    "agree": lambda project: project.agree(),
-    "need": lambda project: project.need(),
-    "answers": lambda project: project.answers("topic"),
-    "groups": lambda project: project.groups(),
-    "runs": lambda project: project.runs(),
-    "compare": lambda project: project.compare("v1", "v2"),
-    "changed": lambda project: project.changed("v1", "v2"),
-    "compared_runs": lambda project: project.compared_runs(),
-    "ledger": lambda project: project.ledger(),
-    "reproduce": lambda project: project.reproduce("v1"),
-    "check": lambda project: project.check("v2", against="v1"),
+VIEWS = {
+    name: view
+    for name, view in VIEWS_OF_A_PROJECT.items()
+    if name not in {"oddities", "swaps", "expected", "selfcheck"}
 }
+"""The views that a project without people and plants can show."""
 
 FIGURELESS = {"answers", "reproduce", "check"}
 

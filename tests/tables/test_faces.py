@@ -6,13 +6,14 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from html import unescape
 from typing import Any
 
 import pytest
 
 import stagegap
+from project_views import ELSEWHERE, VIEWS_OF_A_PROJECT, write_mails
 from sixty import spoil, write_sixty
 from stagegap import charts, report
 from stagegap.cli.printed import draw_sheet
@@ -21,29 +22,6 @@ from stagegap.model.estimate import Estimate
 from stagegap.registry import VIEWS
 from stagegap.tables.figures import Unit
 from stagegap.tables.table import Figure, Table, cell_text, literal, sheet_markdown
-
-VIEWS_OF_A_PROJECT: dict[str, Callable[[Project], Shown[Any]]] = {
-    "gap": lambda project: project.gap(),
-    "blame": lambda project: project.blame(),
-    "faults": lambda project: project.faults(),
-    "slices": lambda project: project.slices(),
-    "agree": lambda project: project.agree(),
-    "need": lambda project: project.need(),
-    "answers": lambda project: project.answers("topic"),
-    "groups": lambda project: project.groups(),
-    "runs": lambda project: project.runs(),
-    "oddities": lambda project: project.oddities(),
-    "swaps": lambda project: project.swaps(),
-    "compare": lambda project: project.compare("v1", "v2"),
-    "changed": lambda project: project.changed("v1", "v2"),
-    "compared_runs": lambda project: project.compared_runs(),
-    "ledger": lambda project: project.ledger(),
-    "expected": lambda project: project.expect("again", reply=1),
-    "reproduce": lambda project: project.reproduce("v1"),
-    "check": lambda project: project.check("v2", against="v1"),
-}
-ELSEWHERE = {"escalation", "overnight", "selfcheck"}
-"""Need another project, a matrix or planted faults: tests of their own draw them."""
 
 
 @pytest.fixture(scope="module", params=["two runs", "few records", "clusters"])
@@ -89,12 +67,35 @@ def figure_cells(table: Table) -> list[tuple[Estimate, Unit, str]]:
     return found
 
 
+@pytest.fixture(scope="module")
+def mails(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """A cheap stage beside a careful one, and a matrix of variants."""
+    folder = tmp_path_factory.mktemp("mails")
+    write_mails(folder / "pipelines")
+    with stagegap.open(folder, cascade="mails") as opened:
+        opened.run()
+        yield opened
+
+
 @pytest.mark.parametrize("name", list(VIEWS_OF_A_PROJECT))
 def test_all_faces_of_a_view_say_the_same_numbers(
     project: Project, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("COLUMNS", "2000")
-    shown = VIEWS_OF_A_PROJECT[name](project)
+    hold_faces_together(VIEWS_OF_A_PROJECT[name](project), capsys)
+
+
+@pytest.mark.parametrize("name", list(ELSEWHERE))
+def test_all_faces_of_the_views_that_need_their_own_project_say_the_same_numbers(
+    mails: Project, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "2000")
+    hold_faces_together(ELSEWHERE[name](mails), capsys)
+
+
+def hold_faces_together(shown: Shown[Any], capsys: pytest.CaptureFixture[str]) -> None:
+    """Terminal, Markdown, HTML, CSV and frame of one view have the same cells and figures."""
+    capsys.readouterr()
     sheet = shown.sheet
     draw_sheet(sheet)
     terminal = capsys.readouterr().out
@@ -127,7 +128,7 @@ def test_all_faces_of_a_view_say_the_same_numbers(
 
 
 def test_every_registered_view_is_drawn_here_or_named() -> None:
-    assert {view.name for view in VIEWS} == set(VIEWS_OF_A_PROJECT) | ELSEWHERE
+    assert {view.name for view in VIEWS} == set(VIEWS_OF_A_PROJECT) | set(ELSEWHERE)
 
 
 def test_what_the_registry_names_is_there() -> None:

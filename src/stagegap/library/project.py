@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from stagegap.analysis.faults import FaultsView
     from stagegap.analysis.ledger import Ledger
     from stagegap.analysis.need import NeedView
+    from stagegap.analysis.planted import Selfcheck
     from stagegap.analysis.runs import Blessed, History, RunsView
     from stagegap.analysis.slices import SlicesView
     from stagegap.analysis.views import Scorecard
@@ -337,6 +338,15 @@ class Project:
     def escalation(self, cheap: str = "", strong: str = "", *, run: str | None = None) -> Shown[EscalationView]:
         """Say what asking a stronger stage about more records buys and costs. Raises: ConfigurationError."""
         return shown_as("escalation", self._look(run).escalation(cheap, strong))
+
+    def selfcheck(
+        self, run: str | None = None, *, rate: float = 0.2, records: int = 200, paid: bool = False
+    ) -> Shown[Selfcheck]:
+        """Plant faults at every stage and say what each method recovers of them. Raises: ConfigurationError.
+
+        `rate` is the share of records that get a fault, `records` how many are used at most, drawn at random.
+        """
+        return shown_as("selfcheck", self._look(run).selfcheck(rate=rate, records=records, may_pay=paid))
 
     def bless(self, run: str) -> Blessed:
         """Hold later runs against this one. Raises: NotFound, ConfigurationError."""

@@ -1,0 +1,95 @@
+"""How each registered view is asked of a project in a notebook: one list for all tests that draw every view."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from stagegap.library import Project, Shown
+
+VIEWS_OF_A_PROJECT: dict[str, Callable[[Project], Shown[Any]]] = {
+    "gap": lambda project: project.gap(),
+    "blame": lambda project: project.blame(),
+    "faults": lambda project: project.faults(),
+    "slices": lambda project: project.slices(),
+    "agree": lambda project: project.agree(),
+    "need": lambda project: project.need(),
+    "answers": lambda project: project.answers("topic"),
+    "groups": lambda project: project.groups(),
+    "runs": lambda project: project.runs(),
+    "oddities": lambda project: project.oddities(),
+    "swaps": lambda project: project.swaps(),
+    "compare": lambda project: project.compare("v1", "v2"),
+    "changed": lambda project: project.changed("v1", "v2"),
+    "compared_runs": lambda project: project.compared_runs(),
+    "ledger": lambda project: project.ledger(),
+    "expected": lambda project: project.expect("again", reply=1),
+    "reproduce": lambda project: project.reproduce("v1"),
+    "check": lambda project: project.check("v2", against="v1"),
+    "selfcheck": lambda project: project.selfcheck(records=20),
+}
+ELSEWHERE: dict[str, Callable[[Project], Shown[Any]]] = {
+    "escalation": lambda project: project.escalation(),
+    "overnight": lambda project: project.overnight(project.workspace.folder / "pipelines" / "night.yaml"),
+}
+"""Views that need a cheap stage beside a careful one, and a matrix of variants: `write_mails` makes both."""
+NIGHT = """\
+matrix:
+  base: cascade.yaml
+  variants:
+    plain:
+    one: {stages: {answer: {batch: 1}}}
+"""
+CASCADE = """
+cascade: mails
+records: {path: mails.jsonl}
+references: {path: labels.jsonl}
+stages:
+  quick:
+    uses: python
+    with: {function: "stages.py:quick"}
+    inputs: {text: record.text}
+    output: {type: label, values: ["yes", "no"]}
+  careful:
+    uses: python
+    with: {function: "stages.py:careful"}
+    inputs: {text: record.text}
+    when: confidence.quick < 0.5
+    output: {type: label, values: ["yes", "no"]}
+  answer:
+    uses: python
+    with: {function: "stages.py:chosen"}
+    inputs: {first: quick, second: careful}
+    output: {type: label, values: ["yes", "no"]}
+outcome: {score: answer.accuracy}
+"""
+STAGES = """
+import stagegap
+
+def quick(text):
+    number = int(text)
+    return stagegap.Answered("yes" if number % 3 else "no", confidence=(number % 10) / 10)
+
+def careful(text):
+    return "yes"
+
+def chosen(first, second):
+    return first if second is None else second
+"""
+
+
+def write_mails(folder: Path) -> None:
+    """Forty mails whose right answer is yes; a cheap stage is unsure of half of them."""
+    folder.mkdir()
+    (folder / "cascade.yaml").write_text(CASCADE)
+    (folder / "stages.py").write_text(STAGES)
+    (folder / "night.yaml").write_text(NIGHT)
+    (folder / "mails.jsonl").write_text("".join(json.dumps({"id": f"m{n}", "text": str(n)}) + "\n" for n in range(40)))
+    rows = (
+        {"record": f"m{n}", "stage": stage, "annotator": "ann", "value": "yes"}
+        for n in range(40)
+        for stage in ("quick", "careful", "answer")
+    )
+    (folder / "labels.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
