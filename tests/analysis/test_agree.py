@@ -5,12 +5,20 @@ from dataclasses import replace
 import pytest
 
 from stagegap.analysis.agree import AgreeView, agree_view
-from stagegap.analysis.views import from_json, to_json
+from stagegap.analysis.evidence import Evidence
+from stagegap.analysis.scorecard import measured
+from stagegap.analysis.views import Scorecard, from_json, to_json
 from stagegap.model.answer import Answer, Label
 from stagegap.model.cascade import Cascade, Kind, Outcome, OutputType, Stage
+from stagegap.model.run import Run, RunStatus
 from views_of_runs import CHAIN, Material, evidence, material, with_people
 
 FIVE = {"bob": 0.95, "cid": 0.9, "dora": 0.95, "eve": 0.9}
+
+
+def scorecard_of(found: Evidence) -> Scorecard:
+    run = Run(id="r", name="v1", cascade="c", fingerprint="", resolved="{}", status=RunStatus.DONE, started_at=0.0)
+    return measured(found, run, labels_seq=0).scorecard
 
 
 def view(found: Material, epsilon: float = 0.15) -> AgreeView:
@@ -155,3 +163,12 @@ def test_no_answer_is_a_category_of_its_own_where_somebody_gave_it():
     # Shares 1/2, 1/4, 1/4 and 0 over four answers; they agree on one of four records.
     chance = (1 / 4 + 2 * 3 / 16) / 3
     assert ac1 == pytest.approx((1 / 4 - chance) / (1 - chance))
+
+
+def test_the_same_agreement_has_the_same_limits_in_show_and_in_agree():
+    found = evidence(with_people(material(CHAIN, 60), {"bob": 0.8, "cid": 0.7}, stage="B"))
+    row, shown = agree_view(found).stages[1], scorecard_of(found).stages[1]
+    assert row.agreement == shown.agreement
+    assert row.coefficients[0].value == shown.alpha
+    turned = replace(found, records=found.records[::-1], seed=5)
+    assert scorecard_of(turned).stages[1].alpha == shown.alpha, "whoever asks, in whatever order"

@@ -191,3 +191,17 @@ def test_answer_of_another_type_is_left_out_and_no_answer_never_is(output: Outpu
     skip = Label(id="skip", record="r", stage="s", annotator="p", answer=None, action="skip")
     kept = [made(good), made(None), skip, made(bad, stage="elsewhere")]
     assert fitting([*kept, made(bad)], cascade) == kept
+
+
+def test_gains_of_several_people_are_averaged_and_the_best_stands_first():
+    def said(who: str, **gains: float) -> Label:
+        value: list[Json] = [{"id": name, "gain": gain} for name, gain in gains.items()]
+        return Label(id=who, record="r", stage="s", annotator=who, answer=Answer(value=value))
+
+    found = settled([said("ann", a=1, b=3), said("bob", b=2, a=4), said("cid", c=5)], Kind.RANKING)
+    assert found.first.value == [{"id": "a", "gain": 2.5}, {"id": "b", "gain": 2.5}]
+    assert found.first.given == ["a", "b"]
+    assert (found.settled, found.votes) == ("consensus", (2,))
+    found = settled([said("ann", a=1, b=3), label(["b", "a"], "bob"), label(["d"], "cid")], Kind.RANKING)
+    assert found.first.value == [{"id": "b", "gain": 2.0}, {"id": "a", "gain": 1.0}]
+    assert found.first.given == ["b", "a"]

@@ -8,7 +8,7 @@ import pytest
 
 from stagegap.errors import ConfigurationError
 from stagegap.model.cascade import Kind, OutputType
-from stagegap.stages.acceptance import Accepted, Rejected, accept, plain
+from stagegap.stages.acceptance import Accepted, Rejected, accept, accept_answer, plain
 
 LABEL = OutputType(kind=Kind.LABEL, values=("orders", "returns", "spam"))
 LABELS = OutputType(kind=Kind.LABELS, values=("orders", "returns", "spam"))
@@ -118,3 +118,42 @@ def test_a_number_without_a_range_may_be_any() -> None:
 
 def test_one_element_arrays_are_their_element() -> None:
     assert plain(np.array([2])) == 2
+
+
+PASSAGES = ("handbook#0-200", "handbook#200-400", "d1", "d2", "d3")
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (["d1", "d2", "d3"], ["d1", "d2", "d3"]),  # as many as there are: `k` bounds what a system gives
+        ([{"id": "d1", "gain": 1}, {"id": "d2", "gain": 3}, {"id": "d3", "gain": 0}], ["d2 3", "d1 1"]),
+        ([{"id": "d1", "gain": 2}, "d2"], ["d1 2", "d2 1.0"]),
+        (["handbook#10-90"], ["handbook#10-90"]),
+    ],
+)
+def test_a_person_may_give_gains_and_passages_of_another_cut(value: object, expected: list[str]):
+    accepted = accept_answer(OutputType(kind=Kind.RANKING, of="c", k=2), value, PASSAGES)
+    assert isinstance(accepted, Accepted)
+    assert isinstance(accepted.value, list)
+    said = [f"{each['id']} {each['gain']}" if isinstance(each, dict) else each for each in accepted.value]
+    assert said == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ([{"id": "d1"}], "An entry with a gain has an id and a number, found {'id': 'd1'}."),
+        (
+            [{"id": "d1", "gain": True}],
+            "An entry with a gain has an id and a number, found {'id': 'd1', 'gain': True}.",
+        ),
+        ([{"id": "d1", "gain": -1}], "A gain is a number from 0 on, found -1."),
+        ([3], "An id is a text, found 3."),
+        (["law#0-9"], "The corpus 'c' has no document 'law#0-9'."),
+        (["d1", "d1"], "The id 'd1' stands twice."),
+        ("d1", "A list of ids was expected, found 'd1'."),
+    ],
+)
+def test_other_entries_of_a_ranking_are_named(value: object, why: str):
+    assert accept_answer(OutputType(kind=Kind.RANKING, of="c"), value, PASSAGES) == Rejected(why)

@@ -24,3 +24,10 @@ def test_a_document_arrives_with_id_title_text_and_every_field(shop: Corpus) -> 
         "departments": ["advice"],
         "kind": "a",
     }
+
+
+def test_a_passage_of_another_cut_is_read_as_the_passages_of_today_that_share_text_with_it():
+    names = ("handbook#0-200", "handbook#200-400", "handbook#400-600", "terms#0-200")
+    corpus = Corpus(name="c", documents={name: Document(id=name, title="", text="") for name in names})
+    assert corpus.present(["handbook#150-250", "terms#0-200"]) == [names[0], names[1], names[3]]
+    assert corpus.present(["law#0-9"]) == []

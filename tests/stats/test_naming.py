@@ -1,12 +1,19 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import simulations as simulated
+from stagegap.analysis.gains import SYSTEM_OUTCOME, Gains
+from stagegap.analysis.verdict import outlook
+from stagegap.stats.resample import resample
 from stagegap.stats.sample_size import DRAWS, LEADS, Budget, Pilot, records_to_name
+from stagegap.stats.spread import Clusters
+
+EVEN = Clusters(codes=np.repeat(np.arange(30), 5), count=30)
 
 
 def budget(values: list[float], error: float, *, n: int = 100, seed: int = 0) -> Budget:
@@ -89,3 +96,21 @@ def test_whoever_stops_at_the_evidence_labels_far_fewer_and_names_the_worst_stag
 def test_looking_on_and_on_names_one_of_equal_stages_in_at_most_5_percent():
     found = simulated.watched(simulated.equal(2), 3_000, simulations=200)
     assert found.named + found.wrong <= 0.08, "5% of 200 with two standard errors"
+
+
+def test_uneven_clusters_are_a_smaller_pilot_than_as_many_even_ones():
+    rng = np.random.default_rng(3)
+    moved = np.array([[1.0, 0.0]] * 60 + [[0.0, 1.0]] * 45 + [[0.0, 0.0]] * 45)[rng.permutation(150)]
+    columns = {SYSTEM_OUTCOME: np.zeros(150), "a": moved[:, 0], "b": moved[:, 1]}
+    won = Gains(columns=columns, weights={"a": {"a": 1.0}, "b": {"b": 1.0}}, top="a")
+    budgets = {}
+    for name, codes in (
+        ("even", np.repeat(np.arange(30), 5)),
+        ("uneven", np.r_[np.zeros(63), np.repeat(np.arange(1, 30), 3)]),
+    ):
+        groups = Clusters(codes=codes.astype(np.int64), count=30)
+        drawn = resample(columns, groups, rng=np.random.default_rng(1), resamples=400)
+        # The same spread of resamples: what differs is how many clusters it rests on.
+        same = replace(drawn, means=resample(columns, EVEN, rng=np.random.default_rng(1), resamples=400).means)
+        budgets[name] = outlook(same, won, rng=np.random.default_rng(2)).budget.records
+    assert budgets["uneven"] > 1.5 * budgets["even"]

@@ -153,24 +153,25 @@ def agree_view(evidence: ev.Evidence, *, resamples: int = RESAMPLES, epsilon: fl
     columns: dict[str, Floats] = {}
     for name in cascade.names:
         person, system = ev.people_scores(evidence, name, by=evidence.metrics[name], good=None)
-        columns |= {
-            f"person {name}": person,
-            f"system {name}": system,
-            f"agreement {name}": ev.agreement_scores(evidence, name),
-        }
+        columns |= {f"person {name}": person, f"system {name}": system}
     drawn = resample(columns, units, rng=np.random.default_rng(evidence.seed), resamples=resamples)
     return AgreeView(
         cascade=cascade.name,
         run=evidence.run,
         noun=cascade.noun,
-        stages=tuple(_row(evidence, drawn, units, name, epsilon=epsilon) for name in cascade.names),
+        stages=tuple(
+            _row(evidence, drawn, units, name, agreement=agreement, epsilon=epsilon)
+            for name, agreement in ev.agreements(evidence, resamples=resamples).items()
+        ),
         architecture=architecture(evidence, resamples=resamples),
         missing_baseline_fields=missing_baseline_fields(cascade),
         epsilon=epsilon,
     )
 
 
-def _row(evidence: ev.Evidence, drawn: Resamples, units: Clusters, stage: str, *, epsilon: float) -> AgreeRow:
+def _row(
+    evidence: ev.Evidence, drawn: Resamples, units: Clusters, stage: str, *, agreement: Estimate, epsilon: float
+) -> AgreeRow:
     people = _people(evidence, stage)
     without = [_without(evidence, stage, name) for name in people]
     person = over_people(drawn, {f"person {stage}": 1.0}, without=[human for human, _ in without], lowest=0.0)
@@ -191,8 +192,8 @@ def _row(evidence: ev.Evidence, drawn: Resamples, units: Clusters, stage: str, *
         metric=evidence.metrics[stage].name,
         people=len(people),
         overlap=overlap,
-        agreement=_measured(drawn.mean(f"agreement {stage}"), evidence, stage),
-        coefficients=chance_corrected(answers, ids, kind, units.codes, seed=evidence.seed),
+        agreement=agreement,
+        coefficients=chance_corrected(answers, ids, kind, units.codes),
         prevalence=prevalence(answers, kind),
         person=_measured(person, evidence, stage),
         system=_measured(system, evidence, stage),

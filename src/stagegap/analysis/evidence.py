@@ -24,6 +24,7 @@ from stagegap.model.run import SYSTEM, Cell
 from stagegap.model.wording import counted, listed
 from stagegap.people.agreement import COUNTABLE, agreement, alpha, leave_one_out, strict_score
 from stagegap.people.references import fair, fair_references, latest
+from stagegap.stats.resample import RESAMPLES, resample
 from stagegap.stats.spread import Clusters, clusters
 
 Outputs = Mapping[tuple[str, str], Mapping[str, Output]]
@@ -102,7 +103,7 @@ class _Place:
         before = self._system(parent, record)
         if parent in self.cell.stages:
             reference = self.references.get((record, parent))
-            return before is not None and reference is not None and before.value == reference.first.value
+            return before is not None and reference is not None and before.value == reference.first.given
         here = self.outputs.get((str(self.cell), parent), {}).get(record, before)
         return before is not None and here is not None and before.value == here.value
 
@@ -395,22 +396,33 @@ def agreement_scores(evidence: Evidence, stage: str) -> Floats:
     return evidence.column(lambda record: agreement(list(evidence.labels.get((record.id, stage), {}).values()), by))
 
 
+def agreements(evidence: Evidence, *, resamples: int = RESAMPLES) -> Mapping[str, Estimate]:
+    """How far two people agree at each stage, in the order of the cascade: one computation for every view.
+
+    From resamples of its own, so that its limits are the same wherever it stands, whatever a view draws beside it.
+    """
+    columns = {name: agreement_scores(evidence, name) for name in staircase_order(evidence.cascade)}
+    drawn = resample(columns, evidence.units, rng=np.random.default_rng(evidence.seed), resamples=resamples)
+    means = {name: drawn.mean(name) for name in evidence.cascade.names}
+    noun = evidence.cascade.noun
+    return {
+        name: mean if mean.n else unmeasured(f"not measured: no {noun} has labels of two people at {name}")
+        for name, mean in means.items()
+    }
+
+
 def beyond_chance(evidence: Evidence, stage: str) -> Estimate:
     """Krippendorff's alpha of the people at a stage; unmeasured where it has none or nobody overlaps."""
     noun, output = evidence.cascade.noun, evidence.cascade.stage(stage).output
     if output.kind not in COUNTABLE:
         return unmeasured(f"not measured: answers of type {output.kind.value} have no agreement by chance")
-    # By id, so that the resamples of clusters are the same however the records are listed.
-    several = sorted(
-        (record for record in evidence.records if len(evidence.labels.get((record.id, stage), {})) > 1),
-        key=lambda record: record.id,
-    )
+    several = [record for record in evidence.records if len(evidence.labels.get((record.id, stage), {})) > 1]
     ids = [record.id for record in several]
     answers: dict[str, dict[str, Label]] = {}
     for record in ids:
         for person, label in evidence.labels[record, stage].items():
             answers.setdefault(person, {})[record] = label
-    coefficient = alpha(answers, ids, output, clusters(record.unit for record in several).codes, seed=evidence.seed)
+    coefficient = alpha(answers, ids, output, clusters(record.unit for record in several).codes)
     return coefficient or unmeasured(f"not measured: no {noun} has labels of two people at {stage}")
 
 

@@ -67,6 +67,8 @@ class _Parts:
     """Why there is no ceiling."""
     staircase: tuple[StairStep, ...]
     bounds: OutcomeBounds | None
+    agreements: Mapping[str, Estimate]
+    """Per stage: how far two people agree."""
     faults: Faults
     failed: Mapping[str, Floats]
     """Per stage: 1 where its output is not acceptable, 0 where it is, NaN where it has no score."""
@@ -244,6 +246,7 @@ def _compute(evidence: ev.Evidence, *, seed: int, resamples: int) -> _Parts:
         no_ceiling=won.reason,
         staircase=staircase(evidence, won, stairs, resamples=resamples) if stairs is not None else (),
         bounds=bounds,
+        agreements=ev.agreements(evidence, resamples=resamples),
         faults=evidence.faults,
         failed=failed,
         is_bad=1 - ev.good(evidence, columns[SYSTEM_OUTCOME]) == 1,
@@ -272,7 +275,7 @@ def _row(parts: _Parts, stage: Stage, position: int) -> StageRow:
         system=drawn.mean(f"system {name}") if person.is_measured else person,
         person=person,
         gap=drawn.difference(f"person {name}", f"system {name}") if person.is_measured else person,
-        agreement=_people(parts, f"agreement {name}", name),
+        agreement=parts.agreements[name],
         gain=step.gain if step is not None else unmeasured(parts.no_ceiling),
         fixed=step.fixed if step is not None else 0,
         broken=step.broken if step is not None else 0,

@@ -21,6 +21,7 @@ from stagegap.people.agreement import is_weak, weak_sentence
 from stagegap.stats.ranks import covariance_of_means, picked, rank_sets
 from stagegap.stats.resample import Resamples
 from stagegap.stats.sample_size import Budget, Pilot, records_to_name
+from stagegap.stats.spread import worth
 from stagegap.tables import figures
 
 Floats = NDArray[np.float64]
@@ -122,7 +123,7 @@ def outlook(resamples: Resamples, gains: Gains, *, rng: np.random.Generator) -> 
     known = ~np.isnan(table).any(axis=1)
     values = table[known].mean(axis=0)
     drawn = drawn_gains(resamples, gains)
-    units = resamples.units(SYSTEM_OUTCOME)
+    units = worth(np.bincount(resamples.clusters.codes[known]).astype(np.float64)) if known.any() else 0.0
     ranks = rank_sets(values, drawn, rows=table, codes=resamples.clusters.codes)
     pilot = Pilot(gains=values, drawn=drawn, n=int(known.sum()), units=units)
     return Outlook(

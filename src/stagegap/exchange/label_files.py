@@ -19,7 +19,7 @@ from stagegap.model.answer import LABEL_FIELDS, REASONS, Answer, Fact, Field, La
 from stagegap.model.cascade import Cascade, Kind, Stage
 from stagegap.model.queue import WarmUp
 from stagegap.model.record import Json, refuse_odd_numbers
-from stagegap.stages.acceptance import Rejected, accept
+from stagegap.stages.acceptance import Rejected, accept_answer
 
 FIELDS = ("record", "stage", "annotator", "value")
 ACTIONS: Mapping[str, Literal["label", "skip", "undo", "adjudicate"]] = {
@@ -198,7 +198,7 @@ def _value(values: typed.Values, stage: Stage, known: Known, *, tabular: bool, c
         value = _from_cell(value, stage.output.kind, canonical=canonical)
     if value is None:
         return None
-    accepted = accept(stage.output, value, known.documents.get(stage.output.of or "", ()))
+    accepted = accept_answer(stage.output, value, known.documents.get(stage.output.of or "", ()))
     refuse_odd_numbers(value)
     if not canonical:
         return value  # as it was made, even where the type has changed since
@@ -224,7 +224,8 @@ def _fits(label: Label, known: Known) -> bool:
     ids = known.documents.get(output.of or "", ())
     answers = (*([label.answer] if label.answer else []), *label.also)
     return not any(
-        answer.value is not None and isinstance(accept(output, answer.value, ids), Rejected) for answer in answers
+        answer.value is not None and isinstance(accept_answer(output, answer.value, ids), Rejected)
+        for answer in answers
     )
 
 

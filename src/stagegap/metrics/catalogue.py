@@ -68,7 +68,7 @@ _NAMES: dict[Kind, tuple[str, ...]] = {
     Kind.LABEL: ("accuracy",),
     Kind.BOOLEAN: ("accuracy",),
     Kind.LABELS: ("set_f1", "exact"),
-    Kind.RANKING: ("recall@k", "precision@k", "mrr", "set_f1", "exact"),
+    Kind.RANKING: ("recall@k", "precision@k", "ndcg@k", "span_recall@k", "span_precision@k", "mrr", "set_f1", "exact"),
     Kind.TEXT: ("fact_recall", "chrf", "token_f1", "exact"),
     Kind.NUMBER: ("within@TOL", "exact"),
     Kind.OBJECT: ("field_f1", "exact"),
@@ -83,6 +83,14 @@ _PLAIN: dict[str, Callable[[Json, Answer], float]] = {
     "fact_recall": formulas.fact_recall,
     "chrf": formulas.chrf,
     "token_f1": formulas.token_f1,
+}
+
+_AT_K: dict[str, Callable[[int], Callable[[Json, Answer], float]]] = {
+    "recall": formulas.recall_at,
+    "precision": formulas.precision_at,
+    "ndcg": formulas.ndcg_at,
+    "span_recall": formulas.span_recall_at,
+    "span_precision": formulas.span_precision_at,
 }
 
 _WHOLE = "nothing of what was asked may be missing or wrong"
@@ -110,7 +118,7 @@ def metric(name: str, *, custom: CustomMetric | None = None) -> Metric:
             raise ValueError(f"the metric {name!r} needs its function handed in")
         return Metric(name=name, compare=_checked(name, custom), bar=0.5, why_bar=_HALF)
     base, at, number = name.partition("@")
-    if at and base in ("recall", "precision"):
+    if at and base in _AT_K:
         return _at_k(name, base, number)
     if at and base == "within":
         return Metric(name=name, compare=formulas.within(_tolerance(name, number)), bar=1.0, why_bar=_WHOLE)
@@ -125,14 +133,13 @@ def _at_k(name: str, base: str, number: str) -> Metric:
     if not number.isdecimal() or int(number) < 1:
         raise ValueError(f"{name!r} needs a whole number from 1 after the @, as in {base}@3")
     k = int(number)
-    if base == "recall":
-        return Metric(name=name, compare=formulas.recall_at(k), bar=1.0, why_bar=_WHOLE)
-    return Metric(
-        name=name,
-        compare=formulas.precision_at(k),
-        bar=1 / k,
-        why_bar="one relevant entry: how many there can be differs from record to record",
-    )
+    compare = _AT_K[base](k)
+    if base in ("recall", "span_recall"):
+        return Metric(name=name, compare=compare, bar=1.0, why_bar=_WHOLE)
+    if base in ("ndcg", "span_precision"):
+        return Metric(name=name, compare=compare, bar=0.5, why_bar=_HALF)
+    why = "one relevant entry: how many there can be differs from record to record"
+    return Metric(name=name, compare=compare, bar=1 / k, why_bar=why)
 
 
 def _tolerance(name: str, number: str) -> tuple[float, bool]:
@@ -196,4 +203,4 @@ def label_as_output(label: Label) -> Output:
 def answer_as_output(answer: Answer, *, record: str, stage: str) -> Output:
     """An answer in the form of a system's output; "no answer" becomes `skipped`."""
     status = Status.SKIPPED if answer.value is None else Status.OK
-    return Output(record=record, stage=stage, status=status, value=answer.value)
+    return Output(record=record, stage=stage, status=status, value=answer.given)

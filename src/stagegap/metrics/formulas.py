@@ -8,8 +8,8 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from stagegap.model.answer import Answer
-from stagegap.model.record import Json
+from stagegap.model.answer import Answer, is_graded
+from stagegap.model.record import Json, Span, span_of
 
 _HIDDEN = 0xF0000
 """Where signs of numbers stand while all other signs are taken out: in a plane for private use."""
@@ -131,6 +131,8 @@ def canonical(value: Json) -> object:
         return value.strip()
     if isinstance(value, bool):
         return ("boolean", value)
+    if is_graded(value):
+        return str(value["id"])
     if isinstance(value, Mapping):
         return ("object", frozenset((key, canonical(entry)) for key, entry in value.items()))
     if isinstance(value, Sequence):
@@ -205,6 +207,88 @@ def places(value: Json) -> list[str]:
     if isinstance(value, str) or not isinstance(value, Sequence):
         return []
     return [str(entry["id"]) if isinstance(entry, Mapping) and "id" in entry else str(entry) for entry in value]
+
+
+def ndcg_at(k: int) -> Callable[[Json, Answer], float]:
+    """Gains of the first k ids, each over log2(rank + 1), over those of the best order (Järvelin & Kekäläinen 2002).
+
+    A reference says gains as `{"id": "d7", "gain": 2}`; an id alone is worth 1, one that is not named nothing. A repeat
+    wins nothing. Nothing of worth: 1 if nothing came back, otherwise 0.
+    """
+
+    def compare(value: Json, answer: Answer) -> float:
+        gains, given = _gains(answer.value), places(value)[:k]
+        best = _discounted(sorted(gains.values(), reverse=True)[:k])
+        if not best:
+            return float(not given)
+        won = [gains.get(name, 0.0) if name not in given[:place] else 0.0 for place, name in enumerate(given)]
+        return min(1.0, _discounted(won) / best)
+
+    return compare
+
+
+def _gains(value: Json) -> dict[str, float]:
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        return {}
+    entries = (entry if is_graded(entry) else {"id": entry, "gain": 1} for entry in value)
+    return {str(entry["id"]): float(str(entry["gain"])) for entry in entries}
+
+
+def _discounted(gains: Sequence[float]) -> float:
+    return sum(gain / math.log2(rank + 1) for rank, gain in enumerate(gains, start=1))
+
+
+def span_recall_at(k: int) -> Callable[[Json, Answer], float]:
+    """The share of the characters that the relevant passages hold and the first k hold too; nothing relevant: 1.
+
+    Passages are named by their span in the source (`handbook#120-480`), so a reference that was made with another cut
+    counts for what it shares with this one. An id without a span is one character of a source of its own.
+    """
+
+    def compare(value: Json, answer: Answer) -> float:
+        relevant = united(ids(answer.value))
+        return shared(relevant, united(places(value)[:k])) / _length(relevant) if relevant else 1.0
+
+    return compare
+
+
+def span_precision_at(k: int) -> Callable[[Json, Answer], float]:
+    """The share of the characters of the first k passages that relevant ones hold; spans as in `span_recall_at`.
+
+    Nothing relevant: 1 if nothing came back, otherwise 0; nothing came back where something is relevant: 0.
+    """
+
+    def compare(value: Json, answer: Answer) -> float:
+        relevant, given = united(ids(answer.value)), united(places(value)[:k])
+        if not relevant or not given:
+            return float(not relevant and not given)
+        return shared(relevant, given) / _length(given)
+
+    return compare
+
+
+def united(names: Sequence[str]) -> list[Span]:
+    """The spans that ids name, those that touch or overlap made one.
+
+    >>> united(["a#5-9", "a#0-5", "b"])
+    [Span(source='a', start=0, end=9), Span(source='b', start=0, end=1)]
+    """
+    spans: list[Span] = []
+    for span in sorted(map(span_of, names)):
+        if spans and spans[-1].source == span.source and span.start <= spans[-1].end:
+            spans[-1] = spans[-1]._replace(end=max(spans[-1].end, span.end))
+        else:
+            spans.append(span)
+    return spans
+
+
+def shared(a: Sequence[Span], b: Sequence[Span]) -> int:
+    """How many characters two sets of spans share, neither of which overlaps itself."""
+    return sum(span.overlap(other) for span in a for other in b)
+
+
+def _length(spans: Sequence[Span]) -> int:
+    return sum(span.end - span.start for span in spans)
 
 
 def recall_at(k: int) -> Callable[[Json, Answer], float]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, TypeGuard
 
 from stagegap.model.record import Json
 
@@ -92,6 +92,18 @@ class Answer:
     value: Json
     """Of the stage's output type; None says that no answer is the right answer (nothing to reply to)."""
     facts: tuple[Fact, ...] = ()
+
+    @property
+    def given(self) -> Json:
+        """The value as a system could have answered it: a ranking without the gains of its entries."""
+        if isinstance(self.value, list) and any(isinstance(entry, Mapping) for entry in self.value):
+            return [str(entry["id"]) if is_graded(entry) else entry for entry in self.value]
+        return self.value
+
+
+def is_graded(entry: Json) -> TypeGuard[Mapping[str, Json]]:
+    """True for an entry of a ranking that says how much it is worth: `{"id": "d7", "gain": 2}`."""
+    return isinstance(entry, Mapping) and set(entry) == {"id", "gain"}
 
 
 REASONS = ("guideline unclear", "slip", "really ambiguous")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 """A value that JSON can carry; never NaN or infinity."""
@@ -101,3 +102,34 @@ class Record:
     def unit(self) -> str:
         """The unit of independence: the cluster, or the record where none is given."""
         return self.cluster or self.id
+
+
+_SPAN = re.compile(r"(?P<source>.+)#(?P<start>\d+)-(?P<end>\d+)", re.DOTALL)
+
+
+class Span(NamedTuple):
+    """A piece of a source: its characters from `start` up to `end`, without that one."""
+
+    source: str
+    start: int
+    end: int
+
+    def overlap(self, other: Span) -> int:
+        """How many characters both hold."""
+        if self.source != other.source:
+            return 0
+        return max(0, min(self.end, other.end) - max(self.start, other.start))
+
+
+def span_of(name: str) -> Span:
+    """The span that an id names; an id that names none is a source of its own, whole, and counts as one character.
+
+    >>> span_of("handbook#120-480")
+    Span(source='handbook', start=120, end=480)
+    >>> span_of("d7")
+    Span(source='d7', start=0, end=1)
+    """
+    match = _SPAN.fullmatch(name)
+    if match is None or int(match["start"]) >= int(match["end"]):
+        return Span(name, 0, 1)
+    return Span(match["source"], int(match["start"]), int(match["end"]))

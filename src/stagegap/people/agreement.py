@@ -22,7 +22,7 @@ from stagegap.people.references import settled, strictly
 from stagegap.stats.agreement import alpha_bootstrap, counts_of
 from stagegap.stats.chance import Chance, agreement_beyond_chance, closeness, coefficient_interval
 from stagegap.stats.intervals import mean_of
-from stagegap.stats.spread import Clusters, distinct
+from stagegap.stats.spread import Clusters, clusters, distinct
 from stagegap.tables import figures
 
 Floats = NDArray[np.float64]
@@ -61,7 +61,7 @@ class Share:
 
 
 def chance_corrected(
-    answers: Answers, records: Sequence[str], output: OutputType, codes: NDArray[np.int64], *, seed: int
+    answers: Answers, records: Sequence[str], output: OutputType, codes: NDArray[np.int64]
 ) -> tuple[ChanceCorrected, ...]:
     """The coefficients that fit the type, on the records that several people labelled.
 
@@ -71,7 +71,7 @@ def chance_corrected(
     weights. Sets: alpha of whole sets. A record that one person labelled agrees with nobody, but it tells how common
     its answer is, and so counts in what chance gives.
     """
-    first = alpha(answers, records, output, codes, seed=seed)
+    first = alpha(answers, records, output, codes)
     if first is None:
         return ()
     ratings = _matrix(answers, records, numbers=output.kind is Kind.NUMBER)
@@ -81,22 +81,26 @@ def chance_corrected(
     )
 
 
-def alpha(
-    answers: Answers, records: Sequence[str], output: OutputType, codes: NDArray[np.int64], *, seed: int
-) -> Estimate | None:
+def alpha(answers: Answers, records: Sequence[str], output: OutputType, codes: NDArray[np.int64]) -> Estimate | None:
     """Krippendorff's alpha of the records that several people labelled, the same on every page.
 
-    None for answers that have no chance agreement, and without a record that two people labelled.
+    Its resamples hang on nothing but these labels: not on the order of the records, on records that nobody labelled
+    twice, or on who asks. None for answers that have no chance agreement, and without a record that two people
+    labelled.
     """
     if len(answers) < 2 or output.kind not in COUNTABLE:
         return None
-    rated, units = _rated(answers, records, output, codes)
+    places = sorted(range(len(records)), key=records.__getitem__)
+    rated, units = _rated(answers, [records[place] for place in places], output, codes[places])
     if not rated.shape[1]:
         return None
     return alpha_bootstrap(
-        rated, units, scale="interval" if output.kind is Kind.NUMBER else "nominal", rng=np.random.default_rng(seed),
+        rated,
+        clusters(units.tolist()).codes,
+        scale="interval" if output.kind is Kind.NUMBER else "nominal",
+        rng=np.random.default_rng(0),
         resamples=RESAMPLES,
-    )  # fmt: skip
+    )
 
 
 def is_weak(coefficient: Estimate) -> bool:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from stagegap.errors import ConfigurationError
 from stagegap.metrics import Metric
-from stagegap.model.answer import REASONS, Answer, Label, Reference
+from stagegap.model.answer import REASONS, Answer, Label, Reference, is_graded
 from stagegap.model.cascade import Kind, OutputType
 from stagegap.model.queue import Queue, QueueItem
 from stagegap.model.record import Json
@@ -148,13 +148,18 @@ def in_words(answer: Answer, titles: Mapping[str, str]) -> str:
         case bool(value):
             text = "yes" if value else "no"
         case list(entries):
-            text = ", ".join(f"{entry} {titles.get(str(entry), '')}".strip() for entry in entries) or "none of these"
+            text = ", ".join(_entry(entry, titles) for entry in entries) or "none of these"
         case Mapping():
             text = json.dumps(answer.value, ensure_ascii=False)
         case value:
             text = str(value)
     facts = "; ".join(" | ".join(fact.wordings) for fact in answer.facts)
     return f"{text}\nmust contain: {facts}" if facts else text
+
+
+def _entry(entry: Json, titles: Mapping[str, str]) -> str:
+    name, worth = (str(entry["id"]), f" (gain {entry['gain']})") if is_graded(entry) else (str(entry), "")
+    return f"{name} {titles.get(name, '')}".strip() + worth
 
 
 def adjudication(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from stagegap.metrics.formulas import ids
-from stagegap.model.answer import Answer, Label, Reference
+from stagegap.model.answer import Answer, Label, Reference, is_graded
 from stagegap.model.cascade import Cascade, Kind, OutputType
 from stagegap.model.record import Json
 
@@ -145,10 +145,11 @@ def settled(labels: Sequence[Label], kind: Kind) -> Reference:
       that tie;
     - text, number, object: every distinct answer is accepted.
 
-    Where several are accepted nobody has decided. The first accepted answer, in the order of the persons, is the one
-    that a reference swap uses.
+    The gains of a ranking are the means over those who gave it. Where several are accepted nobody has decided. The
+    first accepted answer, in the order of the persons, is the one that a reference swap uses.
     """
-    votes, first = _votes([label.answer for label in labels if label.answer is not None], kind)
+    answers = [label.answer for label in labels if label.answer is not None]
+    votes, first = _votes(answers, kind)
     silent = sum(count for key, count in votes.items() if first[key].value is None)
     total = votes.total()
     spoken = {key: count for key, count in votes.items() if first[key].value is not None}
@@ -158,7 +159,7 @@ def settled(labels: Sequence[Label], kind: Kind) -> Reference:
     return Reference(
         record=labels[0].record,
         stage=labels[0].stage,
-        accepted=tuple(first[key] for key in accepted),
+        accepted=tuple(_with_mean_gains(first[key], answers) for key in accepted),
         annotators=tuple(label.annotator for label in labels),
         settled="single" if len(labels) == 1 else "consensus" if len(accepted) == 1 else "undecided",
         votes=tuple(votes[key] for key in accepted),
@@ -199,6 +200,21 @@ def _agreed_item_by_item(votes: Mapping[str, int], first: Mapping[str, Answer]) 
         return []
     most = {item for item, count in chosen.items() if 2 * count > people}
     return [key for key in votes if set(ids(first[key].value)) == most]
+
+
+def _with_mean_gains(answer: Answer, answers: Sequence[Answer]) -> Answer:
+    """A ranking with the mean gains of all who gave the same entries, the best first; any other answer as it is."""
+    chosen = set(ids(answer.value)) if answer.value is not None else set[str]()
+    same = [other.value for other in answers if other.value is not None and set(ids(other.value)) == chosen]
+    entries = [entry for value in same if isinstance(value, list) for entry in value]
+    if not any(is_graded(entry) for entry in entries):
+        return answer
+    gains = dict.fromkeys(ids(answer.value), 0.0)
+    for entry in entries:
+        name, gain = (entry["id"], entry["gain"]) if is_graded(entry) else (entry, 1)
+        gains[str(name)] += float(str(gain)) / len(same)
+    best: list[Json] = [{"id": name, "gain": gains[name]} for name in sorted(gains, key=lambda name: -gains[name])]
+    return replace(answer, value=best)
 
 
 def strictly(reference: Reference) -> tuple[Reference, ...]:

@@ -151,7 +151,7 @@ def _is_failed(output: Output) -> bool:
 def given_output(record: str, stage: str, answer: Answer) -> Output:
     """The form in which later stages read a swapped answer; no answer counts as skipped."""
     status = Status.SKIPPED if answer.value is None else Status.OK
-    return Output(record=record, stage=stage, status=status, value=answer.value)
+    return Output(record=record, stage=stage, status=status, value=answer.given)
 
 
 def reader(cascade: Cascade, source: Source, corpora: Mapping[str, Corpus]) -> _Reader:
@@ -193,7 +193,7 @@ def _document_reader(corpus: Corpus) -> _Reader:
     def read(output: Output) -> tuple[Json, Json]:
         if output.value is None:
             return None, None
-        ids = cast("Sequence[str]", output.value)
+        ids = corpus.present(cast("Sequence[str]", output.value))
         # A copy for each call: what one function changes in a document must not reach the next.
         return [own_copy(documents[name]) for name in ids], [digests[name] for name in ids]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from unicodedata import category
 from stagegap.errors import near_names
 from stagegap.model.cascade import Kind, OutputType
 from stagegap.model.frozen import maker
-from stagegap.model.record import Json, number_problem
+from stagegap.model.record import Json, number_problem, span_of
 from stagegap.stages.corpus import Corpus
 from stagegap.stages.schemas import violation_finder
 
@@ -145,6 +146,44 @@ def check_recorded(output: OutputType, known_ids: Collection[str]) -> Check:
     if output.kind is Kind.RANKING:
         return _ranking_check(output, known_ids, may_repeat=True)
     return check_for(output, known_ids)
+
+
+def accept_answer(output: OutputType, value: object, known_ids: Collection[str]) -> Accepted | Rejected:
+    """What a person may answer: a value of the type, and for a ranking also gains and passages of another cut.
+
+    An entry may be `{"id": "d7", "gain": 2}`; what is worth 0 is left out, and the best stands first. A passage that
+    the corpus does not hold is taken where it holds another one of the same source (`handbook#0-400`), and as many are
+    taken as there are: `k` bounds what a system gives.
+    """
+    if output.kind is not Kind.RANKING or not isinstance(value, list | tuple):
+        return accept(output, value, known_ids)
+    gains: dict[str, float] = {}
+    is_plain = True
+    for entry in cast("Sequence[object]", value):
+        name, gain = entry, 1.0
+        if isinstance(entry, Mapping):
+            graded = cast("Mapping[object, object]", entry)
+            name, gain, is_plain = graded.get("id"), graded.get("gain"), False
+            if set(graded) != {"id", "gain"} or isinstance(gain, bool) or not isinstance(gain, int | float):
+                return Rejected(f"An entry with a gain has an id and a number, found {as_written(graded)}.")
+            if not 0 <= gain < math.inf:
+                return Rejected(f"A gain is a number from 0 on, found {as_written(gain)}.")
+        if not isinstance(name, str):
+            return Rejected(f"An id is a text, found {as_written(name)}.")
+        if name not in known_ids and not _is_of_a_source(name, known_ids):
+            return Rejected(f"The corpus {output.of!r} has no document {as_written(name)}.")
+        if name in gains:
+            return Rejected(f"The id {name!r} stands twice.")
+        gains[name] = gain
+    if is_plain:
+        return Accepted(list(gains))
+    best = sorted((name for name in gains if gains[name] > 0), key=lambda name: -gains[name])
+    return Accepted([{"id": name, "gain": gains[name]} for name in best])
+
+
+def _is_of_a_source(name: str, known_ids: Collection[str]) -> bool:
+    span = span_of(name)
+    return span.source != name and any(other.startswith(f"{span.source}#") for other in known_ids)
 
 
 def _label_check(values: tuple[str, ...]) -> Check:

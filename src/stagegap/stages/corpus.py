@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from stagegap.errors import ConfigurationError, near_names
 from stagegap.model.cascade import Document, Stage
-from stagegap.model.record import Json
+from stagegap.model.record import Json, span_of
 from stagegap.stages.canonical import canonical, digest
 from stagegap.stages.protocol import Inputs, Reply
 from stagegap.stages.templates import joined
@@ -44,6 +44,18 @@ class Corpus:
         object.__setattr__(self, "digests", digests)
         object.__setattr__(self, "hash", digest(digests))
         object.__setattr__(self, "ids_hash", digest(sorted(digests)))
+
+    def present(self, ids: Sequence[str]) -> list[str]:
+        """These ids, each passage of another cut (`handbook#0-400`) replaced by those here that share text with it."""
+        present: dict[str, None] = {}
+        for name in ids:
+            if name in self.documents:
+                present[name] = None
+                continue
+            wanted = span_of(name)
+            spans = ((other, span_of(other)) for other in self.documents)
+            present |= dict.fromkeys(other for other, span in spans if wanted.overlap(span))
+        return list(present)
 
 
 class Shelf:

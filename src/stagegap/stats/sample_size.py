@@ -73,8 +73,8 @@ class Pilot:
     drawn: Floats
     """Resamples x stages."""
     n: int
-    units: int
-    """Independent ones among the records."""
+    units: float
+    """Independent ones among the records: clusters of equal size that would tell as much."""
 
 
 def records_to_name(pilot: Pilot, *, rng: np.random.Generator, level: float, power: float = POWER) -> Budget:

@@ -37,6 +37,15 @@ def clusters(units: Iterable[Hashable]) -> Clusters:
     return Clusters(codes=codes, count=len(known))
 
 
+def worth(sizes: NDArray[np.float64]) -> float:
+    """Clusters of equal size that tell as much as clusters of these: (sum m)^2 / sum m^2 (Kish 1965).
+
+    >>> worth(np.array([5.0, 5.0])), round(worth(np.array([9.0, 1.0])), 2)
+    (2.0, 1.22)
+    """
+    return float(sizes.sum()) ** 2 / float(sizes @ sizes)
+
+
 def distinct(codes: NDArray[np.int64]) -> int:
     """How many different codes there are."""
     return int(np.count_nonzero(np.bincount(codes))) if len(codes) else 0
@@ -154,7 +163,7 @@ def spread(values: Floats, codes: NDArray[np.int64], *, weights: Floats | None =
     squares = float(deviations @ deviations)
     own = 1 / n if weights is None else float(weights @ weights)
     independent = squares / (n - 1) * own
-    kish = n**2 / float(m @ m)
+    kish = worth(m)
     if squares <= 1e-12 * n or count == n:
         return Spread(
             n=n, count=count, worth=kish, largest=float(m.max()) / n, variance=independent,

@@ -218,7 +218,7 @@ class People:
         ]
         output = self._load(cascade).cascade.stage(stage).output
         codes = clusters(record.unit for record in records).codes
-        coefficients = chance_corrected(answers, [record.id for record in records], output, codes, seed=0)
+        coefficients = chance_corrected(answers, [record.id for record in records], output, codes)
         return beyond_chance(coefficients[0]) if coefficients else ""
 
     def _own(self, cascade: str, stage: str, who: str, labels: Sequence[Label]) -> str:
