@@ -44,7 +44,7 @@ def test_a_variable_is_replaced_in_lists_and_paths(folder):
         ("${NAME-x}", "1: found '${NAME-x}'. Write ${NAME}, ${NAME:-default}, or $${ for the text itself."),
         ("x${}", "1: found '${}'. Write ${NAME}, ${NAME:-default}, or $${ for the text itself."),
         ("${MY_TOKEN}", "1: MY_TOKEN looks like a secret, and its value would be stored here. "
-         "Use it in a key such as api_key, or rename the variable."),
+         "Use it in a setting such as api_key, token, headers or url, or rename the variable."),
     ],
 )  # fmt: skip
 def test_a_variable_that_can_not_be_replaced_is_named(problems, value, problem):
@@ -89,3 +89,31 @@ def test_names_of_secrets(name):
 @pytest.mark.parametrize("name", ["max_tokens", "key", "tokenizer", "model"])
 def test_names_of_no_secrets(name):
     assert not is_secret(name)
+
+
+HTTP = """
+cascade: mails
+records: {path: mails.jsonl}
+stages:
+  draft:
+    uses: http
+    with: {url: "URL"}
+    inputs: {subject: record.subject}
+    output: {type: text}
+    score: exact
+outcome: {score: draft.exact}
+"""
+
+
+def test_a_secret_in_an_address_is_kept_by_name_and_others_are_replaced(folder):
+    text = HTTP.replace("URL", "https://${PLACE}/answer?key=${SERVICE_KEY}")
+    with_value = folder.load(text, {"PLACE": "host", "SERVICE_KEY": "hush-hush"})
+    assert with_value.cascade.stage("draft").parameters["url"] == "https://host/answer?key=${SERVICE_KEY}"
+    assert with_value == folder.load(text, {"PLACE": "host"})
+    assert "hush-hush" not in repr(with_value)
+
+
+def test_a_default_for_a_secret_in_an_address_is_refused(problems):
+    found = problems(HTTP.replace("URL", "https://host/answer?key=${SERVICE_KEY:-hush}"))
+    assert any("SERVICE_KEY looks like a secret" in problem for problem in found)
+    assert "hush" not in " ".join(found)

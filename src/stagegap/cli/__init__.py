@@ -13,10 +13,12 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command line; errors that are no bugs are printed without a traceback."""
+    from stagegap import redaction
     from stagegap.cli.commands import application
     from stagegap.cli.printed import complain
     from stagegap.errors import StagegapError
 
+    redaction.guard_streams()
     try:
         application(prog_name="stagegap")
     except StagegapError as error:

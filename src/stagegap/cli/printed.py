@@ -12,7 +12,7 @@ from rich.measure import Measurement
 from rich.table import Table as Grid
 from rich.text import Text
 
-from stagegap import registry
+from stagegap import redaction, registry
 from stagegap.analysis import views
 from stagegap.model.estimate import Estimate
 from stagegap.model.record import Json
@@ -131,7 +131,7 @@ def console() -> Console:
 
 def complain(message: str) -> None:
     """Print one message for people on standard error."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(Text(printable(message)))
+    Console(stderr=True, highlight=False, soft_wrap=True).print(Text(printable(redaction.words(message))))
 
 
 def say(message: str) -> None:
@@ -146,16 +146,21 @@ def advise(*commands: str) -> None:
 
 def print_json(value: Json) -> None:
     """Print one JSON value, two spaces deep."""
-    sys.stdout.buffer.write(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    body = orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    sys.stdout.write(redaction.known(body.decode()))
 
 
 def print_view(view: object) -> None:
     """Print a view as JSON."""
-    sys.stdout.write(views.to_json(view) + "\n")
+    sys.stdout.write(redaction.known(views.to_json(view)) + "\n")
 
 
 def printable(text: str) -> str:
-    """Replace control characters, so that no record or error text can steer the terminal."""
+    """Replace control characters, so that no record or error text can steer the terminal, and secrets.
+
+    Here, because a secret that is broken into lines later is found by nobody but a reader.
+    """
+    text = redaction.known(text)
     return "".join(c if c in "\n\t" or c.isprintable() else f"\\x{ord(c):02x}" for c in text)
 
 

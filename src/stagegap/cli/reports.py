@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from stagegap import report
+from stagegap import redaction, report
 from stagegap.analysis import checks
 from stagegap.analysis import views as codec
 from stagegap.analysis.changes import Comparison
@@ -107,10 +107,10 @@ def _written(path: Path, text: str, *, records: int = 0, waiting: int = 0) -> Wr
 
 
 def write_file(path: Path, text: str) -> None:
-    """Write a text, with the folders that it needs. Raises: ConfigurationError."""
+    """Write a text without secrets, with the folders that it needs. Raises: ConfigurationError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        path.write_text(redaction.words(text), encoding="utf-8")
     except OSError as error:
         raise ConfigurationError(f"{path} can't be written: {error.strerror}.") from None
 

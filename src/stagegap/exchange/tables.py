@@ -20,6 +20,7 @@ from typing import Any, TypeAlias
 
 import duckdb
 
+from stagegap import redaction
 from stagegap.errors import ConfigurationError
 from stagegap.exchange.rows import Problems, Row, cell, escaped
 from stagegap.model.record import Json
@@ -72,7 +73,7 @@ def write_parquet(path: Path, columns: Mapping[str, Column], rows: Rows) -> int:
     with tempfile.TemporaryDirectory() as folder, _replacing(path) as part:
         source = Path(folder, "rows.jsonl")
         with source.open("wb") as lines:
-            for line in _json_lines(_texts(row, columns) for row in rows):
+            for line in map(redaction.secrets().known_bytes, _json_lines(_texts(row, columns) for row in rows)):
                 count, longest = count + 1, max(longest, len(line))
                 lines.write(line)
         with duckdb.connect(config={"threads": 1}) as connection:
@@ -87,12 +88,13 @@ def write_parquet(path: Path, columns: Mapping[str, Column], rows: Rows) -> int:
 
 
 def _write_lines(path: Path, lines: Iterable[bytes]) -> int:
+    secrets = redaction.secrets()
     with _replacing(path) as part, part.open("wb") as plain:
         if path.suffix.lower() != ".gz":
-            return sum(plain.write(line) > 0 for line in lines)
+            return sum(plain.write(secrets.known_bytes(line)) > 0 for line in lines)
         # No name and no time in the header: the same rows give the same bytes.
         with gzip.GzipFile(filename="", mode="wb", fileobj=plain, mtime=0) as packed:
-            return sum(packed.write(line) > 0 for line in lines)
+            return sum(packed.write(secrets.known_bytes(line)) > 0 for line in lines)
 
 
 def _csv_lines(columns: Sequence[str], rows: Rows, *, raw: bool) -> Iterator[bytes]:

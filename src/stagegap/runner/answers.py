@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from stagegap import redaction
 from stagegap.model.answer import Output
 from stagegap.model.frozen import maker
 from stagegap.model.run import Carry, Cell
@@ -109,6 +110,25 @@ class Sorted:
     """Cases that wait for the same call, by its key."""
     calls: list[Call] = field(default_factory=list[Call])
     """The calls of `open`, in its order."""
+
+
+def without_secrets(replies: Sequence[Reply]) -> list[Reply]:
+    """The replies as they may leave the process: into the store, and to the next stage, which may be a service.
+
+    Answers lose the values of this environment's secrets and nothing else; what a stage says of its failure also
+    loses what looks like a secret.
+    """
+    secrets = redaction.secrets()
+    return [_without_secrets(reply, secrets) if secrets or reply.error else reply for reply in replies]
+
+
+def _without_secrets(reply: Reply, secrets: redaction.Secrets) -> Reply:
+    value, raw = secrets.known_json(reply.value), secrets.known(reply.raw)
+    error = redaction.words(reply.error) if reply.error else ""
+    alternatives = tuple(secrets.known_json(entry) for entry in reply.alternatives)
+    if value is reply.value and raw == reply.raw and error == reply.error and alternatives == tuple(reply.alternatives):
+        return reply
+    return replace(reply, value=value, raw=raw, error=error, alternatives=alternatives)
 
 
 class Known:

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from stagegap.errors import RunStopped
 from stagegap.model.answer import Output, Status
-from stagegap.runner.answers import Known, Sorted
+from stagegap.runner.answers import Known, Sorted, without_secrets
 from stagegap.runner.budget import Meter
 from stagegap.runner.cases import Call, Case, Ready
 from stagegap.runner.prepare import Pools
@@ -77,6 +77,7 @@ def _answered(
     start = clock()
     replies = code.answer_batch([call.inputs for call in calls])
     each_ms = round((clock() - start) * 1000 / len(calls), 4)
+    replies = without_secrets(replies)
     return known.answered(work, calls, replies, latency_ms=each_ms)
 
 
@@ -155,6 +156,7 @@ class AsyncLane:
         finally:
             self._slots.release()
             self._around.meter.settle(self._stage.name, 1, cost)
+        (reply,) = without_secrets([reply])
         cases = self._in_flight.pop(call.key)
         outputs = self._known.outputs(call.key, reply, cases, latency_ms=each_ms)
         self._known.remember(outputs[:1])

@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import cast
 
+from stagegap import redaction
 from stagegap.errors import near_names
 from stagegap.model.cascade import Kind
 from stagegap.model.record import Json
@@ -24,7 +25,6 @@ from stagegap.spec.outputs import (
     mismatch,
     output_type,
 )
-from stagegap.spec.scalars import is_secret
 from stagegap.spec.schema import Stage, StageBase
 from stagegap.stages.foundation import VARIABLE, named_files
 from stagegap.stages.kinds import Draft, named
@@ -148,7 +148,7 @@ class _Checks:
                 is_there = False
             if not is_there:
                 check_file(text, "the file", mark(self._sections, *keys), self._findings)
-        elif is_secret(text.removeprefix(VARIABLE)):
+        elif redaction.is_secret(text.removeprefix(VARIABLE)):
             self._add(keys, f"{text!r} looks like a secret, whose value is never kept.", "Name what it stands for.")
 
     def _kind(self, name: str, stage: Stage) -> None:

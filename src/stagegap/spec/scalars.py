@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from stagegap import redaction
 from stagegap.errors import near_names
 from stagegap.spec.nodes import Entries, Entry, Findings, Items, Mark, Node, Scalar
 
@@ -68,12 +69,14 @@ _VARIABLE = re.compile(r"\$\$\{|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<default>
 _SECRETS = ("api_key", "apikey", "token", "secret", "password", "authorization")
 _NAMED_BY_USERS = frozenset({"inputs", "filter", "values", "schema"})
 """Mappings whose keys are the user's own words: an input called `token` is no secret."""
+_ADDRESSES = frozenset({"url", "base_url"})
+"""Settings in which a secret may stand among other text: it is read at the first call."""
 
 
 def is_secret(name: str) -> bool:
-    """True for the names of keys and environment variables whose values must not be seen.
+    """True for the names of settings whose values must not be seen; `redaction.is_secret` is for variables.
 
-    >>> is_secret("OPENAI_API_KEY"), is_secret("max_tokens")
+    >>> is_secret("api_key"), is_secret("max_tokens")
     (True, False)
     """
     return name.lower().replace("-", "_").endswith(_SECRETS)
@@ -111,6 +114,8 @@ class _Substitution:
             return Entry(entry.key_mark, self._headers(entry.node))
         if in_with and is_secret(key) and isinstance(entry.node, Scalar) and entry.node.value is not None:
             return Entry(entry.key_mark, self._secret(key, entry.node))
+        if in_with and key in _ADDRESSES and isinstance(entry.node, Scalar) and isinstance(entry.node.value, str):
+            return Entry(entry.key_mark, self._scalar(entry.node, entry.node.value, keeps_secrets=True))
         inside = (in_with or key == "with") and key not in _NAMED_BY_USERS
         return Entry(entry.key_mark, self.node(entry.node, in_with=inside))
 
@@ -139,8 +144,16 @@ class _Substitution:
         name = (match and match["name"]) or "NAME"
         return Entries({"$env": Entry(node.mark, Scalar(name, node.mark))}, node.mark)
 
-    def _scalar(self, node: Scalar, text: str) -> Scalar:
-        result = _VARIABLE.sub(lambda match: self._value(match, node.mark), text)
+    def _scalar(self, node: Scalar, text: str, *, keeps_secrets: bool = False) -> Scalar:
+        """The text with its variables replaced; with `keeps_secrets` those that are secrets stay as `${NAME}`."""
+
+        def written(match: re.Match[str]) -> str:
+            is_kept = (
+                keeps_secrets and match["name"] and match["default"] is None and redaction.is_secret(match["name"])
+            )
+            return match[0] if is_kept else self._value(match, node.mark)
+
+        result = _VARIABLE.sub(written, text)
         whole = _VARIABLE.fullmatch(text)
         if node.is_plain and whole and whole["name"]:
             value = resolve(result)
@@ -156,11 +169,11 @@ class _Substitution:
                 mark, f"found {match[0]!r}.", "Write ${NAME}, ${NAME:-default}, or $${ for the text itself."
             )
             return match[0]
-        if is_secret(name):
+        if redaction.is_secret(name):
             self._findings.add(
                 mark,
                 f"{name} looks like a secret, and its value would be stored here.",
-                "Use it in a key such as api_key, or rename the variable.",
+                "Use it in a setting such as api_key, token, headers or url, or rename the variable.",
             )
             return match[0]
         if name in self._environment:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 from urllib.parse import urlsplit, urlunsplit
 
+from stagegap import redaction
 from stagegap.errors import ConfigurationError, RunStopped
 from stagegap.model.cascade import Stage
 from stagegap.model.record import Json
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 
 MOST_CHARACTERS = 500
+_WITHIN = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+"""A secret among the text of an address, by name."""
 
 
 def variable(reference: Json) -> str:
@@ -41,6 +45,22 @@ def variables(value: Json) -> set[str]:
     return set()
 
 
+def variables_within(address: str) -> set[str]:
+    """The names of the secrets that stand within an address.
+
+    >>> variables_within("https://HOST/answer?key=${SERVICE_KEY}")
+    {'SERVICE_KEY'}
+    """
+    return {name for name in _WITHIN.findall(address) if redaction.is_secret(name)}
+
+
+def with_values(address: str, environment: Mapping[str, str], *, stage: str) -> str:
+    """The address with its secrets. Raises: ConfigurationError when one is not set."""
+    for name in variables_within(address):
+        address = address.replace(f"${{{name}}}", value_of(name, environment, stage=stage))
+    return address
+
+
 def value_of(name: str, environment: Mapping[str, str], *, stage: str) -> str:
     """The value of a secret. Raises: ConfigurationError when it is not set."""
     value = environment.get(name, "")
@@ -57,8 +77,8 @@ def redacted(text: str, secrets: Iterable[str]) -> str:
     """
     for secret in secrets:
         if secret:
-            text = text.replace(secret, "***")
-    return " ".join(text.split())[:MOST_CHARACTERS]
+            text = text.replace(secret, redaction.BLOT)
+    return redaction.words(" ".join(text.split()))[:MOST_CHARACTERS]
 
 
 MILLION = 1_000_000
@@ -193,7 +213,7 @@ class Endpoint:
         waits = httpx2.Timeout(patience.call_s, connect=patience.connect_s, read=patience.silence_s)
         return AsyncOpenAI(
             api_key=key or NO_KEY,
-            base_url=self._url,
+            base_url=with_values(self._url, self._environment, stage=self._stage),
             max_retries=0,
             timeout=waits,
             # What comes compressed can be a thousand times as large as it looks.

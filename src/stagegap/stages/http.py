@@ -15,7 +15,7 @@ from stagegap.model.cascade import Stage
 from stagegap.model.record import Json
 from stagegap.stages.acceptance import Check, Rejected, check_for, output_identity
 from stagegap.stages.canonical import canonical, digest, parsed
-from stagegap.stages.endpoint import redacted, value_of, variable, variables
+from stagegap.stages.endpoint import redacted, value_of, variable, variables, variables_within, with_values
 from stagegap.stages.failures import LIMITS, UNREADABLE, Failure, Meaning, Patience, may_pass, refused
 from stagegap.stages.kinds import Draft, StageKind, Surroundings
 from stagegap.stages.pace import Attempts, Providers
@@ -44,7 +44,7 @@ class HttpWith(Block):
     """Any service that answers with JSON."""
 
     url: Text
-    """Where it answers."""
+    """Where it answers; a secret in it stands as ${NAME}, is read at the first call and never stored."""
     method: Literal["POST", "GET", "PUT", "PATCH"] = "POST"
     """GET sends the inputs in the address; the others send JSON."""
     headers: dict[Text, Header] = Field(default_factory=dict[str, Header])
@@ -90,6 +90,7 @@ class Service:
         given = stage.parameters
         self.method = str(given.get("method", "POST"))
         self.url = str(given["url"])
+        """As the file has it: secrets by name."""
         parts = urlsplit(self.url)
         self.host = parts.netloc
         self.address = f"{parts.scheme}://{parts.netloc}{parts.path}"
@@ -99,6 +100,11 @@ class Service:
         self._headers = cast("Mapping[str, Json]", given.get("headers") or {})
         self._token = variable(given.get("token"))
         self._names = variables([given.get("token"), given.get("headers"), given.get("body")])
+        self._names |= variables_within(self.url)
+
+    def opened_url(self) -> str:
+        """The address with its secrets. Raises: ConfigurationError when one is not set."""
+        return with_values(self.url, self._environment, stage=self._stage)
 
     def headers(self) -> dict[str, str]:
         """The headers with their secrets. Raises: ConfigurationError when one is not set."""
@@ -205,7 +211,7 @@ class HttpStage:
             )
         try:
             async with self._session.request(
-                service.method, service.url, data=asked.json, params=asked.query, allow_redirects=False
+                service.method, service.opened_url(), data=asked.json, params=asked.query, allow_redirects=False
             ) as response:
                 self._attempts.heed(_lower(response.headers))
                 content = await _read(response)

@@ -8,7 +8,7 @@ import random
 import re
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 import duckdb
 
+from stagegap import redaction
 from stagegap.errors import StoreBusy, StoreDamaged, StoreError, StoreVersion
 
 NETWORK = ("nfs", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre", "beegfs")
@@ -151,21 +152,26 @@ class Session:
 
     def __init__(self, cursor: duckdb.DuckDBPyConnection) -> None:
         self._cursor = cursor
+        self._secrets = redaction.secrets()
 
     def rows(self, sql: str, *values: object) -> list[Any]:
         """Run the statement and give all its rows.
 
         Never row by row: DuckDB refuses the next write while a result is unfinished.
         """
-        return self._cursor.execute(sql, list(values) if values else None).fetchall()
+        return self._cursor.execute(sql, self._without_secrets(values)).fetchall()
 
     def columns(self, sql: str, *values: object) -> dict[str, Any]:
         """Run the statement and give the columns of its result as numpy arrays."""
-        return self._cursor.execute(sql, list(values) if values else None).fetchnumpy()
+        return self._cursor.execute(sql, self._without_secrets(values)).fetchnumpy()
 
     def run(self, sql: str, *values: object) -> None:
         """Run the statement (or several) for what it does."""
         self.rows(sql, *values)
+
+    def _without_secrets(self, values: Sequence[object]) -> list[object] | None:
+        """What goes into the file or is looked for in it, without the values of the environment's secrets."""
+        return [self._secrets.known(value) if isinstance(value, str) else value for value in values] or None
 
     @contextmanager
     def transaction(self) -> Generator[None]:

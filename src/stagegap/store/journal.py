@@ -19,6 +19,7 @@ from pathlib import Path
 # Rows have the types of their columns, which the query names.
 from typing import Any, Literal
 
+from stagegap import redaction
 from stagegap.errors import StoreDamaged, StoreError
 
 Kind = Literal["batch", "carry", "label", "tag", "seen", "oddity"]
@@ -85,8 +86,13 @@ class Journal:
             self._db.close()
 
     def append(self, kind: Kind, ops: Sequence[tuple[str, bytes]]) -> None:
-        """Make (id, body) operations durable, all or none; an id that is already there is no second one."""
+        """Make (id, body) operations durable, all or none; an id that is already there is no second one.
+
+        Values of the environment's secrets are blotted out of the bodies, which are JSON.
+        """
         ts = self._clock()
+        secrets = redaction.secrets()
+        ops = [(op_id, secrets.known_bytes(body)) for op_id, body in ops]
         rows = [(i, kind, ts, self._version, body, checksum(i, kind, ts, body)) for i, body in ops]
         with self._writing() as db:
             db.executemany(

@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from stagegap import redaction
 from stagegap.errors import NotFound, near_names
 from stagegap.model.run import Cell, Run, RunStatus
 from stagegap.store import rows as json_text
@@ -60,7 +61,7 @@ def create(session: Session, run: Run) -> Run:
         session.run(
             "insert into run values (?, ?::uuid, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             key, run.id, cascade, f"v{number}", run.fingerprint, run.resolved, run.status.value, run.started_at,
-            run.finished_at, run.records, run.who, run.commit, run.seed, json_text.plain(run.error),
+            run.finished_at, run.records, run.who, run.commit, run.seed, json_text.plain(redaction.words(run.error)),
         )  # fmt: skip
     return find(session, key=run.id)[0]
 
@@ -70,7 +71,7 @@ def update(session: Session, run: Run) -> None:
     key = identify(session, run.id)[0]
     session.run(
         "update run set status = ?, finished_at = ?, records = ?, error = ? where id = ?",
-        run.status.value, run.finished_at, run.records, json_text.plain(run.error), key,
+        run.status.value, run.finished_at, run.records, json_text.plain(redaction.words(run.error)), key,
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import streamlit
 
-from stagegap import report
+from stagegap import redaction, report
 from stagegap.analysis import failures, views
 from stagegap.analysis.views import Scorecard
 from stagegap.model.wording import counted
@@ -177,4 +177,6 @@ def _address(link: dict[str, str]) -> None:
 
 
 def _download(label: str, text: str, name: str, kind: str) -> None:
-    streamlit.download_button(label, text, file_name=name, mime=kind, icon=":material/download:", on_click="ignore")
+    streamlit.download_button(
+        label, redaction.words(text), file_name=name, mime=kind, icon=":material/download:", on_click="ignore"
+    )

@@ -13,13 +13,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
+from stagegap import redaction
 from stagegap.analysis import views
 from stagegap.model.answer import Label, Output
 from stagegap.model.cascade import Cascade, CascadeFile
 from stagegap.model.record import Json, Record
 from stagegap.model.run import SYSTEM, Cell, Environment, Provenance, Role, Run, Source, StageOrigin
 from stagegap.runner.prepare import CUSTOM, Materials, metric_functions
-from stagegap.spec.scalars import is_secret
 from stagegap.stages.kinds import named
 from stagegap.stages.protocol import Coded, StageCode
 from stagegap.stages.settings import texts
@@ -58,16 +58,6 @@ MOST_BYTES = 1_000_000
 """Of a file whose text is kept: prompts, functions and small corpora, but no data sets."""
 MOST_DIFF = 200_000
 """Characters of the work tree's difference that are kept."""
-SHORTEST_SECRET = 8
-"""Characters from which on the value of a variable is looked for: shorter ones stand in ordinary text by chance."""
-_KEYS = re.compile(
-    r"\b(?:sk|pk|rk|ghp|gho|ghs|glpat|xox[abpr]|AKIA|AIza|hf)[-_A-Za-z0-9]{16,}|-----BEGIN [A-Z ]*PRIVATE KEY-----"
-)
-"""Texts that keys of well-known services look like."""
-_GIVEN = re.compile(
-    r"(?i)((?:api[_-]?key|token|secret|passw(?:or)?d|authorization)[\"']?\s*[:=]\s*)(?!\$\{)[\"']?[^\s\"',;)}]{8,}"
-)
-"""A secret's name with a value behind it."""
 _NO_SECRETS = (":(exclude,glob)**/.env*", ":(exclude,glob)**/*.pem", ":(exclude,glob)**/*.key")
 _DISTRIBUTION = re.compile(r"(?P<name>.+?)-(?P<version>[^-]+)\.dist-info")
 
@@ -84,11 +74,10 @@ def provenance(
     environment: Mapping[str, str],
 ) -> tuple[Provenance, dict[str, str]]:
     """What a run is made from, and the texts to keep by their digest."""
-    secrets = [value for name, value in environment.items() if is_secret(name) and len(value) >= SHORTEST_SECRET]
     texts: dict[str, str] = {}
     pointed = imported(file, codes) | pointed_at(file)
-    sources = tuple(_source(file, role, path, secrets, texts) for path, role in pointed.items())
-    diff = without_secrets(_diff(folder), secrets) if is_dirty else ""
+    sources = tuple(_source(file, role, path, environment, texts) for path, role in pointed.items())
+    diff = redaction.words(_diff(folder), environment) if is_dirty else ""
     stages = {
         stage.name: StageOrigin(
             uses=stage.uses,
@@ -160,17 +149,6 @@ def imported(file: CascadeFile, codes: Mapping[str, StageCode]) -> dict[str, Rol
     return roles
 
 
-def without_secrets(text: str, secrets: Sequence[str]) -> str:
-    """The text with every secret value blotted out, known or by its look.
-
-    >>> without_secrets("api_key: abcdefgh1234, name: x", [])
-    'api_key: ***, name: x'
-    """
-    for secret in secrets:
-        text = text.replace(secret, "***")
-    return _GIVEN.sub(r"\1***", _KEYS.sub("***", text))
-
-
 def digest_of(path: Path) -> str:
     """The SHA-256 of a file's bytes; empty where it can't be read."""
     try:
@@ -180,18 +158,18 @@ def digest_of(path: Path) -> str:
         return ""
 
 
-def _source(file: CascadeFile, role: Role, path: str, secrets: Sequence[str], texts: dict[str, str]) -> Source:
+def _source(file: CascadeFile, role: Role, path: str, environment: Mapping[str, str], texts: dict[str, str]) -> Source:
     place = Path(file.folder, path)
     digest = digest_of(place)
     size = place.stat().st_size if digest else 0
-    state, text = _text(place, size, secrets) if digest else ("not text", "")
+    state, text = _text(place, size, environment) if digest else ("not text", "")
     if state == "text":
         texts[digest] = text
     return Source(role=role, path=path, digest=digest, size=size, kept=state)
 
 
 def _text(
-    place: Path, size: int, secrets: Sequence[str]
+    place: Path, size: int, environment: Mapping[str, str]
 ) -> tuple[Literal["text", "too large", "not text", "holds a secret"], str]:
     if size > MOST_BYTES:
         return "too large", ""
@@ -199,7 +177,7 @@ def _text(
         text = place.read_bytes().decode("utf-8")
     except UnicodeDecodeError:
         return "not text", ""
-    if without_secrets(text, secrets) != text:
+    if redaction.words(text, environment) != text:
         return "holds a secret", ""
     return "text", text
 

@@ -11,7 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol, Self, cast
 
+from stagegap import redaction
 from stagegap.errors import ConfigurationError, StagegapError, near_names
+from stagegap.runner.answers import without_secrets
 from stagegap.stages.protocol import AsyncStage, BatchStage, Inputs, Reply, StageCode, warm
 
 
@@ -135,8 +137,8 @@ class Worker:
             # Only plain errors travel: others may hold what can't be sent.
             kind = type(error) if isinstance(error, StagegapError) else RuntimeError
             message = str(error) if isinstance(error, StagegapError) else f"{type(error).__name__}: {error}"
-            return ChunkResult(chunk.id, error=kind(message))
-        return ChunkResult(chunk.id, replies=tuple(replies))
+            return ChunkResult(chunk.id, error=kind(redaction.words(message)))
+        return ChunkResult(chunk.id, replies=tuple(without_secrets(replies)))  # whose environment has the secrets
 
     def _built(self) -> Mapping[str, StageCode]:
         codes = self._recipe()
