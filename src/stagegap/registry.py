@@ -90,8 +90,9 @@ def _after_checks(view: Checked) -> Sequence[str]:
 
     if not view.against:
         return "stagegap runs", f"stagegap bless {view.run}"
+    differs = () if view.by_scores else (f"stagegap compare {view.against} {view.run}",)
     by_exit_code = {
-        FAILED: (f"stagegap compare {view.against} {view.run}", "stagegap faults"),
+        FAILED: (*differs, "stagegap faults"),
         UNDECIDED: ("stagegap need", "stagegap app"),
         INFRASTRUCTURE: ("stagegap run --retry",),
     }

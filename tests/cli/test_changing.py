@@ -34,10 +34,11 @@ def test_planted_regression_is_found_and_passes_after_the_fix(stagegap: Command,
     blessed = stagegap("bless", "v1")
     assert (blessed.code, blessed.out.splitlines()[-1]) == (0, "Next:  stagegap check")
     assert "Later runs are held against v1: outcome 90% (80 to 95). Commit " in blessed.out
-    assert "only this store can be held against it" in blessed.out
+    assert "No commit holds what was run" in blessed.out
+    assert "commit your changes, `stagegap run` (what is known is not called again), and bless" in blessed.out
     good = stagegap("check")
     assert (good.code, good.out.splitlines()[-1]) == (0, "Next:  stagegap show")
-    assert "Passed: 8 of 10 checks, 2 not measured. (exit code 0)" in good.out
+    assert "Passed: 8 of 10 checks, 2 not measured. In doubt: the target of outcome. (exit code 0)" in good.out
 
     spoil(made)
     early = stagegap("check")
@@ -159,5 +160,7 @@ def test_blessed_run_of_a_commit_is_for_every_store(capsys: pytest.CaptureFixtur
     made = Blessed(
         cascade="first", run="v1", id="1", fingerprint="f", commit="abc", started_at=0.0, outcome=nine, stages={}
     )
-    draw_blessed(made, Path("b.json"))
-    assert capsys.readouterr().out == "Later runs are held against v1: outcome 90% (80 to 95). Commit b.json.\n"
+    draw_blessed(made, (Path("b.json"), Path("b.csv")))
+    assert (
+        capsys.readouterr().out == "Later runs are held against v1: outcome 90% (80 to 95). Commit b.json and b.csv.\n"
+    )

@@ -88,7 +88,7 @@ def test_what_changed_says_the_price_and_shares_the_difference_out(stagegap: Com
     ]  # fmt: skip
     said = stagegap("changed", "v1", "v2")
     assert said.out.splitlines()[0] == "2 mixtures of the two versions, nothing to call."
-    assert "version@v1:topic 100%: topic 60/60, reply 60/60" in said.out
+    assert "version@v1:topic, 100% answered: topic 60 of 60, reply 60 of 60" in said.out
     assert "\n−30 points: −30 from reply.\n" in said.out
     assert re.search(r"^reply +−30 \(−\d+ to −\d+\) .* regressed$", said.out, re.MULTILINE)
     replace_in(ran / "stages.py", '"open" in words', '"opens" in words')

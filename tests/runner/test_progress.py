@@ -71,9 +71,9 @@ def test_lines_tell_every_tenth_once_and_where_it_ended() -> None:
     lines.end()
     lines.end()
     assert told == [
-        "system 10%: route 20/100, draft 0/100",
-        "system 20%: route 20/100, draft 30/100, 1 errors, $2.90",
-        "system 25%: route 20/100, draft 30/100, 1 errors, $2.90",
+        "system, 10% answered: route 20 of 100, draft 0 of 100",
+        "system, 20% answered: route 20 of 100, draft 30 of 100, 1 errors, $2.90",
+        "system, 25% answered: route 20 of 100, draft 30 of 100, 1 errors, $2.90",
     ]
 
 
@@ -86,7 +86,7 @@ def test_lines_that_told_the_whole_end_without_another() -> None:
         tally.add(done(1))
     lines.update()
     lines.end()
-    assert told == ["system 100%: route 1/1, draft 1/1"]
+    assert told == ["system, 100% answered: route 1 of 1, draft 1 of 1"]
     lines.begin(cell(total=0))
     lines.update()
     lines.end()

@@ -80,6 +80,8 @@ def test_serve_hands_folder_and_pages_to_the_script(
     assert Interrupted.started["config"] == {**server.settings(), "server.port": port, **quiet}
     said = capsys.readouterr().out
     assert said == f"\n  URL: http://127.0.0.1:{port}\n\n  Stopped. Your labels are saved.\n"
+    server.serve(tmp_path, port=port, pages="label", announce=False)
+    assert capsys.readouterr().out == "\n  Stopped. Your labels are saved.\n"
 
 
 def test_port_that_is_taken_is_named(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,6 +13,8 @@ import pytest
 
 from conftest import Copied
 from sixty import mend, replace_in, spoil, write_sixty
+from stagegap import registry
+from stagegap.analysis.checks import junit, markdown
 from stagegap.errors import ConfigurationError, NotFound
 from stagegap.model.answer import Answer, Fact, Label
 from stagegap.model.run import RunStatus
@@ -216,12 +219,103 @@ def test_another_clone_finds_the_blessed_run_when_it_was_made_again_at_its_commi
         opened.runs.new(None)
         checked = gate.check()
         assert (checked.run, checked.against, checked.exit_code) == ("v3", "v2", 1)
+        assert not checked.by_scores
         elsewhere = blessed.replace(json.loads(blessed)["commit"], "0" * 12)
         (second / "cascade.blessed.json").write_text(elsewhere)
         checked = gate.check()
         assert checked.results[-1].message == "The blessed run v1 is not in this store"
-        assert checked.results[-1].detail == "`stagegap run` at commit 000000000000 makes it again."
+        assert checked.results[-1].detail == (
+            "cascade.blessed.csv, which `stagegap bless` wrote beside it, is not here: commit it. Or `stagegap run` at "
+            "commit 000000000000 makes the run again."
+        )
         (second / "cascade.blessed.json").write_text(
             blessed.replace(json.loads(blessed)["commit"], "").replace(json.loads(blessed)["id"], "1")
         )
-        assert "only its own store has it" in gate.check().results[-1].detail
+        assert "only its own store can say more" in gate.check().results[-1].detail
+        old = {key: value for key, value in json.loads(blessed).items() if key not in ("scored_by", "program")}
+        (second / "cascade.blessed.json").write_text(json.dumps(old | {"id": "1", "commit": ""}))
+        (second / "cascade.blessed.csv").write_text((made / "cascade.blessed.csv").read_text())
+        assert gate.check().results[-1].status == "not measured", "blessed before scores were written"
+
+
+@pytest.fixture
+def clone(made: Path, gate: Gate, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The cascade's files with the blessed v1, without its store."""
+    gate.bless("v1")
+    folder = tmp_path_factory.mktemp("clone") / "pipelines" / "first"
+    shutil.copytree(made, folder, ignore=shutil.ignore_patterns(".stagegap", "__pycache__"))
+    return folder
+
+
+def test_clone_without_the_blessed_run_decides_by_its_scores_as_its_store_does(clone: Path, spoilt: Gate) -> None:
+    spoilt.bless("v1")
+    known = spoilt.check()
+    spoil(clone)
+    with Workspace.open(clone) as opened:
+        run, _ = opened.runs.new(None)
+        checked = opened.gate("first").check()
+    assert (checked.run, checked.against, checked.by_scores, checked.exit_code) == (run.name, "v1", True, 1)
+    in_store = {r.name: r for r in known.results if r.kind == "regression"}
+    for result in (r for r in checked.results if r.kind == "regression"):
+        assert result.status == in_store[result.name].status
+        if result.status == "failed":
+            assert (result.message, result.detail) == (in_store[result.name].message, in_store[result.name].detail)
+    assert (clone / "cascade.blessed.csv").stat().st_size < 60 * 60
+
+
+def test_clone_with_other_records_and_references_is_held_on_the_shared_ones(clone: Path) -> None:
+    replace_in(clone / "questions.jsonl", '"id": "q00"', '"id": "new"')
+    for _ in ("topic", "reply"):
+        replace_in(clone / "references.jsonl", '"record": "q00"', '"record": "new"')
+    lines = (clone / "questions.jsonl").read_text().splitlines()
+    texts = [json.loads(line) for line in lines]
+    texts[1]["text"] += " Please."
+    (clone / "questions.jsonl").write_text("".join(json.dumps(text) + "\n" for text in texts))
+    with Workspace.open(clone) as opened:
+        opened.runs.new(None)
+        gate = opened.gate("first")
+        refused = gate.check()
+        assert (refused.exit_code, refused.results[-1].status) == (5, "not measured")
+        assert refused.results[-1].message == "v1 can't be held against v1 (blessed) as it is"
+        assert refused.results[-1].detail == (
+            "v1 (blessed) saw 59 of the 60 questions of v1. v1 saw 59 of the 60 questions of v1 (blessed). "
+            "1 question with the same id and other content. Compare the 58 questions that are the same in both? "
+            "`--shared` does."
+        )
+        assert gate.check(shared=True).exit_code == 0
+
+
+def test_clone_with_another_outcome_or_stage_compares_the_rest(clone: Path) -> None:
+    replace_in(clone / "cascade.yaml", 'good: ">= 1"', 'good: ">= 0.5"')
+    with Workspace.open(clone) as opened:
+        opened.runs.new(None)
+        checked = opened.gate("first").check()
+        assert "outcome is scored in another way in v1." in checked.results[-1].detail
+        by_name = {r.name: r.status for r in opened.gate("first").check(shared=True).results}
+        assert (by_name["regression outcome"], by_name["regression topic"]) == ("not measured", "passed")
+
+
+@pytest.mark.parametrize("text", ["", "record,content\n", "record,content,references,outcome,topic,reply\nq1,a\n"])
+def test_spoilt_scores_are_named(clone: Path, text: str) -> None:
+    (clone / "cascade.blessed.csv").write_text(text)
+    with Workspace.open(clone) as opened:
+        opened.runs.new(None)
+        with pytest.raises(
+            ConfigurationError, match=r"cascade\.blessed\.csv does not hold the scores of the blessed v1"
+        ):
+            opened.gate("first").check()
+
+
+def test_target_that_the_interval_doubts_is_said_in_every_face(gate: Gate, made: Path) -> None:
+    gate.bless("v1")
+    aim(made, 0.85)
+    checked = gate.check()
+    assert checked.exit_code == 0
+    words = "outcome: 90% (95% interval 80 to 95), wanted at least 85%; kept, but its interval doubts it"
+    assert next(r.message for r in checked.results if r.is_doubted) == words
+    assert checked.verdict == "Passed: 8 of 10 checks, 2 not measured. In doubt: the target of outcome."
+    assert words in "\n".join(map(str, registry.view("check").sheet(checked).parts))
+    assert words in junit(checked.results, suite="first")
+    assert words in markdown(checked.results, title="first")
+    aim(made, 0.5)
+    assert not any(r.is_doubted for r in gate.check().results)

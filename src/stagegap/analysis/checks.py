@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, cast
 
-from stagegap.analysis.changes import OUTCOME, Comparison, StageChange
+from stagegap.analysis.baseline import Held, HeldPlace
+from stagegap.analysis.changes import OUTCOME
 from stagegap.analysis.verdict import ENOUGH_RECORDS
 from stagegap.analysis.views import Scorecard
 from stagegap.model.answer import Label
@@ -33,6 +34,8 @@ LOST_AT_MOST = 0.01
 """Share of records that infrastructure may cost: up to a point can hide in them, which is what figures are shown to."""
 SLACK = 1e-9
 PASSED, FAILED, UNDECIDED, INFRASTRUCTURE = 0, 1, 5, 6
+IN_DOUBT = "kept, but its interval doubts it"
+DOUBT = "The value keeps the target, its interval reaches beyond it: more labels would tell."
 ON_LABELS_MADE_HERE: tuple[CheckKind, ...] = ("blindness", "validity")
 """Checks of how labels were made. Where all were imported there is nothing to check, and nothing left undecided."""
 
@@ -49,6 +52,8 @@ class CheckResult:
     """One line for people."""
     detail: str = ""
     """What else there is to know, or what to do next."""
+    is_doubted: bool = False
+    """The value keeps the target, and its interval reaches beyond it."""
 
 
 def exit_code(results: Sequence[CheckResult]) -> int:
@@ -74,12 +79,12 @@ def check(
     cascade: Cascade,
     card: Scorecard,
     *,
-    comparison: Comparison | None,
+    held: Held | None,
     labels: Sequence[Label],
     payloads: Mapping[str, str],
     looks: Iterable[Seen] = (),
 ) -> tuple[CheckResult, ...]:
-    """Make every check of a run; `comparison` is that of the blessed run with it, None when none is blessed.
+    """Make every check of a run; `held` is how it stands beside the blessed one, None when none is blessed.
 
     `payloads` holds what people saw, as JSON text by the hash that labels carry as `seen`, and `looks` who opened which
     record's answers.
@@ -90,7 +95,7 @@ def check(
         blindness(labels, payloads, cascade, looks),
         validity(labels, cascade),
         *targets(cascade, card),
-        *(regressions(comparison) if comparison is not None else ()),
+        *(regressions(held) if held is not None else ()),
     )
 
 
@@ -172,42 +177,43 @@ def _target(
     elif estimate.n < ENOUGH_RECORDS:
         status, detail = "too few", f"{estimate.n} of {ENOUGH_RECORDS} {plural(noun, 2)}"
     elif meets:
-        status, detail = "passed", "" if is_sure else "The interval reaches beyond the target."
+        status, detail = "passed", "" if is_sure else DOUBT
     elif may_meet:
         status, detail = "too few", "The value misses the target, its interval does not: more labels would decide."
     else:
         status, detail = "failed", "The whole interval misses the target."
-    return CheckResult(kind="target", name=name, status=status, message=message, detail=detail)
+    is_doubted = detail == DOUBT
+    words = f"{message}; {IN_DOUBT}" if is_doubted else message
+    return CheckResult(kind="target", name=name, status=status, message=words, detail=detail, is_doubted=is_doubted)
 
 
-def regressions(comparison: Comparison) -> tuple[CheckResult, ...]:
+def regressions(held: Held) -> tuple[CheckResult, ...]:
     """Check that neither the outcome nor a stage is worse than in the blessed run.
 
-    A comparison without a headline decides nothing. `tied` passes: no loss was shown, and the interval says how large
-    one could still be.
+    What can't be held against it as it is decides nothing. `tied` passes: no loss was shown, and the interval says how
+    large one could still be.
     """
-    if comparison.refusal is not None and not comparison.is_accepted:
-        why = " ".join(comparison.refusal.reasons)
+    if held.reasons:
         return (
             CheckResult(
                 kind="regression",
                 name="regression",
                 status="not measured",
-                message=f"{comparison.after} can't be held against {comparison.before} as it is",
-                detail=f"{why} {comparison.refusal.offer}".strip(),
+                message=f"{held.after} can't be held against {held.before} as it is",
+                detail=" ".join(filter(None, (*held.reasons, held.offer, "`--shared` does." * bool(held.offer)))),
             ),
         )
-    return tuple(_regression(row, comparison) for row in (comparison.outcome, *comparison.stages))
+    return tuple(_regression(row, held.noun) for row in held.places)
 
 
-def _regression(row: StageChange, comparison: Comparison) -> CheckResult:
+def _regression(row: HeldPlace, noun: str) -> CheckResult:
     status: CheckStatus
     detail = ""
     if not row.is_compared or not row.claim.change.is_measured:
         status = "not measured"
     elif row.claim.verdict == "regressed":
         status = "failed"
-        detail = f"{counted(row.flips.broken, comparison.noun)} went from right to wrong."
+        detail = f"{counted(row.broken, noun)} went from right to wrong."
     else:
         status = "too few" if row.claim.verdict == "too few" else "passed"
     return CheckResult(
@@ -303,10 +309,12 @@ def verdict_line(results: Sequence[CheckResult]) -> str:
     open_ = [result for result in results if is_undecided(result)]
     unasked = sum(result.status == "not measured" for result in results)
     code = exit_code(results)
+    doubted = [result.name.split()[1] for result in results if result.is_doubted]
+    doubt = f" In doubt: the {plural('target', len(doubted))} of {listed(doubted)}." if doubted else ""
     if code == PASSED and unasked:
-        return f"Passed: {n - unasked} of {n} checks, {unasked} not measured."
+        return f"Passed: {n - unasked} of {n} checks, {unasked} not measured.{doubt}"
     if code == PASSED:
-        return f"Passed: all {n} checks." if n else "Passed: nothing to check."
+        return f"Passed: all {n} checks.{doubt}" if n else "Passed: nothing to check."
     if code in (FAILED, INFRASTRUCTURE):
         first = next((r for r in failed if r.kind != "infrastructure"), failed[0])
         return f"Failed: {len(failed)} of {n} checks. {first.message}."
@@ -335,7 +343,7 @@ def junit(results: Sequence[CheckResult], *, suite: str) -> str:
                 element.set("type", result.kind)
             element.text = _clean(result.detail)
         else:
-            SubElement(case, "system-out").text = _clean(result.message)
+            SubElement(case, "system-out").text = _clean(f"{result.message}. {result.detail}".strip(" ."))
     indent(root)
     return f'<?xml version="1.0" encoding="utf-8"?>\n{tostring(root, encoding="unicode")}\n'
 

@@ -161,7 +161,7 @@ def _places(both: Shared) -> Mapping[str, _Place]:
             stage=outcome.stage,
             metric=outcome.metric,
             bar=ev.score_bar(b, outcome.stage, b.outcome),
-            raw=_paired((ev.outcome_scores(_without_bar(a), ev.SYSTEM), ev.outcome_scores(_without_bar(b), ev.SYSTEM))),
+            raw=_paired((ev.raw_outcomes(a, ev.SYSTEM), ev.raw_outcomes(b, ev.SYSTEM))),
             scores=_paired((ev.outcome_scores(a, ev.SYSTEM), ev.outcome_scores(b, ev.SYSTEM))),
         )
     for name in both.stages:
@@ -176,11 +176,6 @@ def _places(both: Shared) -> Mapping[str, _Place]:
             scores=scores,
         )
     return places
-
-
-def _without_bar(evidence: ev.Evidence) -> ev.Evidence:
-    cascade = evidence.cascade
-    return replace(evidence, cascade=replace(cascade, outcome=replace(cascade.outcome, good=None)))
 
 
 def _paired(pair: Pair) -> Pair:

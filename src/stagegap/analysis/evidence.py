@@ -266,9 +266,16 @@ def alone_scores(evidence: Evidence, stage: str) -> Floats:
 
 def outcome_scores(evidence: Evidence, cell: Cell) -> Floats:
     """The outcome of each record in a cell: 1 or 0 against the bar where the cascade has one."""
-    stage = evidence.cascade.outcome.stage
-    scores = _scores(evidence, cell, stage, evidence.outcome)
-    good = evidence.cascade.outcome.good
+    return barred(raw_outcomes(evidence, cell), evidence.cascade.outcome.good)
+
+
+def raw_outcomes(evidence: Evidence, cell: Cell) -> Floats:
+    """The score that the outcome is made from of each record in a cell, before any bar."""
+    return _scores(evidence, cell, evidence.cascade.outcome.stage, evidence.outcome)
+
+
+def barred(scores: Floats, good: float | None) -> Floats:
+    """Scores as they are, or 1 and 0 against a bar."""
     if good is None:
         return scores
     return np.where(np.isnan(scores), math.nan, (scores >= good - BAR_SLACK).astype(np.float64))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -47,7 +47,7 @@ def shared(before: Side, after: Side) -> Shared:
     their headline metric are the same; the length of a ranking is a setting and not a part of its type.
     """
     a, b = before.evidence, after.evidence
-    seen_a, seen_b = _seen(a), _seen(b)
+    seen_a, seen_b = seen_records(a), seen_records(b)
     both = [record for name, record in seen_b.items() if name in seen_a]
     old, new = a.cascade, b.cascade
     stages = tuple(name for name in new.names if name in old.names and is_comparable(old, new, name))
@@ -57,7 +57,7 @@ def shared(before: Side, after: Side) -> Shared:
     common = [r for r in both if r.id not in content | moved]
     noun = new.noun
     reasons = (
-        *_record_reasons(before.run.name, after.run.name, seen_a, seen_b, noun),
+        *record_reasons(before.run.name, after.run.name, seen_a, seen_b, noun),
         *([f"{counted(len(content), noun)} {_have(content)} the same id but other content."] if content else []),
         *([f"{counted(len(moved), noun)} {_have(moved)} other references."] if moved else []),
         *_type_reasons(before.run.name, after.run.name, old, new),
@@ -68,7 +68,7 @@ def shared(before: Side, after: Side) -> Shared:
         after=replace(after, evidence=_cut(b, common)),
         stages=stages,
         has_same_outcome=same_outcome,
-        refusal=Refusal(reasons=reasons, offer=_offer(len(common), noun, stages), shared=len(common))
+        refusal=Refusal(reasons=reasons, offer=offer(len(common), noun, stages), shared=len(common))
         if reasons
         else None,
     )
@@ -95,7 +95,8 @@ def _type(output: OutputType) -> OutputType:
     return replace(output, k=None)
 
 
-def _seen(evidence: Evidence) -> dict[str, Record]:
+def seen_records(evidence: Evidence) -> dict[str, Record]:
+    """The records of which a run holds an output, by id."""
     ids: set[str] = set()
     for (cell, _), outputs in evidence.outputs.items():
         if cell == str(SYSTEM):
@@ -116,9 +117,10 @@ def _cut(evidence: Evidence, records: Sequence[Record]) -> Evidence:
     return replace(evidence, records=tuple(records))
 
 
-def _record_reasons(
-    before: str, after: str, seen_a: dict[str, Record], seen_b: dict[str, Record], noun: str
+def record_reasons(
+    before: str, after: str, seen_a: Mapping[str, object], seen_b: Mapping[str, object], noun: str
 ) -> list[str]:
+    """Which of two runs saw records that the other did not."""
     both = len(seen_a.keys() & seen_b.keys())
     return [
         f"{other} saw {both:,} of the {counted(len(seen), noun)} of {run}."
@@ -142,7 +144,8 @@ def _type_reasons(before: str, after: str, old: Cascade, new: Cascade) -> list[s
     return reasons
 
 
-def _offer(n: int, noun: str, stages: Sequence[str]) -> str:
+def offer(n: int, noun: str, stages: Sequence[str]) -> str:
+    """The question whether the shared records should be compared; empty where nothing is shared."""
     if not n or not stages:
         return ""
     which = "the one" if n == 1 else f"the {n:,}"

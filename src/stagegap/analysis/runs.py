@@ -110,6 +110,10 @@ class Blessed:
     outcome: Estimate
     stages: Mapping[str, Estimate]
     """Scores in place."""
+    scored_by: Mapping[str, str] | None = None
+    """How each column of the scores beside it came about; None where there are no such scores."""
+    program: str = ""
+    """Version of stagegap that scored it."""
 
     @property
     def is_reproducible(self) -> bool:

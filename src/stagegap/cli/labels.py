@@ -128,7 +128,7 @@ def label(
     doing = "Judging" if queue.purpose == "judge" else "Labelling"
     printed.say(f"{doing} {stage} as {who}, blind. {left(progress)}")
     printed.say(f"Open {link}   Ctrl-C stops; every label is already saved.")
-    return serve(folder, port=port, open_browser=browser, pages="label") if serve_page else None
+    return serve(folder, port=port, open_browser=browser, pages="label", announce=False) if serve_page else None
 
 
 def _fair(*, overlap: bool, swap: bool, following: bool) -> str:

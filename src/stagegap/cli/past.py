@@ -119,7 +119,7 @@ def bless(
         blessed = cascade_gate.bless(run)
     if as_json:
         return printed.print_view(blessed)
-    draw_blessed(blessed, cascade_gate.path)
+    draw_blessed(blessed, (cascade_gate.path, cascade_gate.scores_path))
     return printed.advise("stagegap check")
 
 
@@ -333,12 +333,16 @@ def show_ledger(cascade: CascadeOption = None, as_json: JsonOption = False) -> N
     present("ledger", view, as_json=as_json)
 
 
-def draw_blessed(blessed: Blessed, path: Path) -> None:
-    """Print which run is blessed, and who can use it."""
+def draw_blessed(blessed: Blessed, paths: Sequence[Path]) -> None:
+    """Print which run is blessed, what to commit, and what to do where no commit holds what was run."""
     from stagegap.cli.printed import say
     from stagegap.tables import figures
 
     outcome = figures.figure(blessed.outcome, figures.Unit.SHARE)
-    say(f"Later runs are held against {blessed.run}: outcome {outcome}. Commit {path}.")
+    say(f"Later runs are held against {blessed.run}: outcome {outcome}. Commit {' and '.join(map(str, paths))}.")
     if not blessed.is_reproducible:
-        say("No commit holds what was run: only this store can be held against it.")
+        say(
+            "No commit holds what was run, so nobody can make it again, though any clone can hold its runs against "
+            "these scores. To mend that: commit your changes, `stagegap run` (what is known is not called again), and "
+            "bless the new run."
+        )

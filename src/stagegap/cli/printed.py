@@ -14,15 +14,10 @@ from rich.text import Text
 
 from stagegap import redaction, registry
 from stagegap.analysis import views
-from stagegap.model.estimate import Estimate
 from stagegap.model.record import Json
 from stagegap.model.wording import listed
-from stagegap.runner.plan import Plan, PlannedStage
 from stagegap.runner.progress import Progress, Silent, progress_on
-from stagegap.stages.foundation import Foundation
 from stagegap.store import Finding, Rebuilt
-from stagegap.tables import figures
-from stagegap.tables.figures import Unit
 from stagegap.tables.table import Sheet, Table, estimate_of
 
 SHORTEST = 12
@@ -164,65 +159,9 @@ def printable(text: str) -> str:
     return "".join(c if c in "\n\t" or c.isprintable() else f"\\x{ord(c):02x}" for c in text)
 
 
-def draw_plan(plan: Plan) -> None:
-    """Print one row a stage and cell, and what it comes to."""
-    table = Grid(box=None, pad_edge=False, header_style="dim")
-    for heading in ("Cell", "Stage"):
-        table.add_column(heading, no_wrap=True)
-    paid = ("Tokens", "Cost") if plan.paid_calls else ()
-    for heading in ("Calls", "Known", "Skipped", *paid, "Time"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for cell in plan.cells:
-        for stage in cell.stages:
-            calls = f"{stage.calls:,}" if stage.is_exact else f"at most {stage.calls:,}"
-            ahead = _ahead(stage)[-1 - len(paid) :]
-            table.add_row(str(cell.cell), stage.stage, calls, f"{stage.known:,}", f"{stage.skipped:,}", *ahead)
-    out = console()
-    out.print(table)
-    many = f"{plan.calls:,}" if plan.is_exact else f"at most {plan.calls:,}"
-    out.print(Text(f"{many} calls, {plan.paid_calls:,} of them to a paid service."))
-    if plan.calls:
-        cost = f"Cost {_between(plan.dollars, Unit.MONEY)}, time" if plan.paid_calls else "Time"
-        out.print(Text(f"{cost} {_between(plan.seconds, Unit.SECONDS)}."))
-    for stage, foundation in plan.foundations.items():
-        out.print(Text(f"{stage} rests on {_listed(foundation)}."), style="dim")
-        if foundation.unseen:
-            out.print(Text(f"  What {', '.join(foundation.unseen)} imports by a name of its own is not noticed."))
-    if any(foundation.packages or foundation.files for foundation in plan.foundations.values()):
-        out.print(
-            Text("Other files and variables that code reads are noticed where `rests_on` names them."), style="dim"
-        )
-
-
-def _listed(foundation: Foundation) -> str:
-    """What a stage rests on in words."""
-    variables = [f"the variable {name}" for name in foundation.variables]
-    return ", ".join([*foundation.files, *foundation.packages, *variables]) or "its settings alone"
-
-
-def span_of(plan: Plan) -> str:
-    """What the calls of a plan cost and take, as the end of a sentence."""
-    cost = f", cost {_between(plan.dollars, Unit.MONEY)}" if plan.paid_calls else ""
-    return f"{cost}, time {_between(plan.seconds, Unit.SECONDS)}"
-
-
 def progress(as_json: bool) -> Progress:
     """What shows how far a run is: nothing where JSON is asked for."""
     return Silent() if as_json else progress_on(console(), clock=time.monotonic)
-
-
-def _ahead(stage: PlannedStage) -> tuple[str, str, str]:
-    """Tokens, cost and time of the calls to come; a question mark where they are unknown."""
-    if not stage.calls:
-        return "", "", ""
-    tokens = f"{stage.tokens.value:,.0f}" if stage.tokens.is_measured else "?"
-    cost = figures.money(stage.dollars.value) if stage.dollars.is_measured else "?"
-    time = figures.seconds(stage.seconds.value) if stage.seconds.is_measured else "?"
-    return (tokens, cost, time) if stage.is_paid else ("", "", time)
-
-
-def _between(estimate: Estimate, unit: Unit) -> str:
-    return f"about {figures.figure(estimate, unit)}" if estimate.is_measured else f"unknown ({estimate.method})"
 
 
 def draw_findings(findings: Sequence[Finding]) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.run import Cell, PastCall
+from stagegap.model.wording import counted
 from stagegap.runner.answers import Known
 from stagegap.runner.budget import is_paid
 from stagegap.runner.cases import Case, Cases, Wiring, repeats_of, scope_of
@@ -21,6 +22,9 @@ from stagegap.stages.kinds import kind_of
 from stagegap.stages.person import PersonStage
 from stagegap.stages.protocol import AsyncStage
 from stagegap.stats.intervals import predicted_total
+from stagegap.tables import figures
+from stagegap.tables.figures import Unit
+from stagegap.tables.table import Column, Entry, Sheet, Table
 
 CHUNK = 4_096
 """Cases that are walked through together, with one look into the cache a stage."""
@@ -119,6 +123,89 @@ def _sum(lower: Sequence[Estimate], upper: Sequence[Estimate]) -> Estimate:
         n=min((estimate.n for estimate in upper), default=0),
         method="sum of t predictions",
     )
+
+
+def plan_sheet(plan: Plan) -> Sheet:
+    """What a run needs: a row a stage, of all cells together, and what it comes to."""
+    by_stage: dict[str, list[PlannedStage]] = {}
+    for cell in plan.cells:
+        for stage in cell.stages:
+            by_stage.setdefault(stage.stage, []).append(stage)
+    many = f"{plan.calls:,}" if plan.is_exact else f"at most {plan.calls:,}"
+    took = f"time {_between(plan.seconds, Unit.SECONDS)}"
+    spent = f"Cost {_between(plan.dollars, Unit.MONEY)}, {took}." if plan.paid_calls else f"T{took[1:]}."
+    swaps = len(plan.cells) - 1
+    parts = f", with {counted(swaps, 'swap')} of stages" if swaps > 0 else ""
+    return Sheet(
+        headline=f"{many} calls, {plan.paid_calls:,} of them to a paid service{parts}",
+        parts=(
+            spent if plan.calls else "",
+            Table(
+                columns=(
+                    Column(name="Stage", unit=Unit.TEXT, key="stage", is_cut=True),
+                    Column(name="Calls", unit=Unit.COUNT, key="calls"),
+                    Column(name="Known", unit=Unit.COUNT, key="known"),
+                    Column(name="Skipped", unit=Unit.COUNT, key="skipped", spare=2),
+                    Column(name="Tokens", unit=Unit.TEXT, is_hidden=not plan.paid_calls, spare=1),
+                    Column(name="Cost", unit=Unit.TEXT, is_hidden=not plan.paid_calls),
+                    Column(name="Time", unit=Unit.TEXT),
+                ),
+                rows=tuple(_stage_cells(name, stages) for name, stages in by_stage.items()),
+            ),
+            "" if plan.is_exact else "Calls are at most so many: equal inputs are called once.",
+            *_foundations(plan.foundations),
+        ),
+    )
+
+
+def _stage_cells(name: str, stages: Sequence[PlannedStage]) -> tuple[Entry, ...]:
+    called = [stage for stage in stages if stage.calls]
+    tokens, dollars, seconds = (
+        _sum(estimates, estimates)
+        for estimates in (
+            [stage.tokens for stage in called],
+            [stage.dollars for stage in called],
+            [stage.seconds for stage in called],
+        )
+    )
+    is_paid = bool(called) and called[0].is_paid
+    return (
+        name,
+        sum(stage.calls for stage in stages),
+        sum(stage.known for stage in stages),
+        sum(stage.skipped for stage in stages),
+        _rounded(tokens, Unit.COUNT) if is_paid else "",
+        _rounded(dollars, Unit.MONEY) if is_paid else "",
+        _rounded(seconds, Unit.SECONDS) if called else "",
+    )
+
+
+def _rounded(estimate: Estimate, unit: Unit) -> str:
+    if not estimate.is_measured:
+        return "?"
+    return f"{estimate.value:,.0f}" if unit is Unit.COUNT else figures.printed(estimate.value, unit)
+
+
+def _between(estimate: Estimate, unit: Unit) -> str:
+    return f"about {figures.figure(estimate, unit)}" if estimate.is_measured else f"unknown ({estimate.method})"
+
+
+def span(plan: Plan) -> str:
+    """What the calls of a plan cost and take, as the end of a sentence."""
+    cost = f", cost {_between(plan.dollars, Unit.MONEY)}" if plan.paid_calls else ""
+    return f"{cost}, time {_between(plan.seconds, Unit.SECONDS)}"
+
+
+def _foundations(foundations: Mapping[str, Foundation]) -> Iterator[str]:
+    """What each stage rests on, in words."""
+    for stage, foundation in foundations.items():
+        variables = [f"the variable {name}" for name in foundation.variables]
+        names = ", ".join([*foundation.files, *foundation.packages, *variables]) or "its settings alone"
+        yield f"{stage} rests on {names}."
+        if foundation.unseen:
+            yield f"  What {', '.join(foundation.unseen)} imports by a name of its own is not noticed."
+    if any(foundation.packages or foundation.files for foundation in foundations.values()):
+        yield "Other files and variables that code reads are noticed where `rests_on` names them."
 
 
 def plan(work: Work, *, cache: Cache) -> Plan:

@@ -163,8 +163,9 @@ def _sums(cell: CellSummary) -> tuple[int, int]:
 
 
 def _line(cell: CellSummary, percent: int) -> str:
-    stages = ", ".join(f"{name} {tally.done:,}/{tally.total:,}" for name, tally in cell.tallies.items())
+    """How far a cell is; no figure of it can be taken for a score."""
+    stages = ", ".join(f"{name} {tally.done:,} of {tally.total:,}" for name, tally in cell.tallies.items())
     errors = sum(tally.errors for tally in cell.tallies.values())
     cost = sum(tally.cost for tally in cell.tallies.values())
     end = f", {errors:,} errors" if errors else ""
-    return f"{cell.cell} {percent}%: {stages}{end}" + (f", {figures.money(cost)}" if cost else "")
+    return f"{cell.cell}, {percent}% answered: {stages}{end}" + (f", {figures.money(cost)}" if cost else "")

@@ -81,8 +81,11 @@ def serve(
     open_browser: bool = False,
     pages: Literal["all", "label"] = "all",
     script: Path | None = None,
+    announce: bool = True,
 ) -> None:
     """Serve the workspace in `folder` until Ctrl-C; `script` replaces the page script.
+
+    `announce` prints the address: not where somebody was given a longer one already.
 
     Raises: ConfigurationError when the port is taken.
     """
@@ -95,10 +98,10 @@ def serve(
     known = {**settings(), **_identity(folder.resolve())}
     guard = Middleware(KnownOrigins, hosts=frozenset(known["server.allowedHosts"]))
     app = App(script if script is not None else Path(__file__).with_name("script.py"), middleware=[guard])
-    if open_browser:
+    if announce:
         sys.stdout.write(f"\n  URL: http://{ADDRESS}:{port}\n")
         sys.stdout.flush()
-    quiet = {"server.headless": not open_browser, "logger.hideWelcomeMessage": open_browser}  # and no advice on agents
+    quiet = {"server.headless": not open_browser, "logger.hideWelcomeMessage": True}  # and no advice on agents
     try:
         app.run(config={**known, "server.port": port, **quiet})
     except KeyboardInterrupt:

@@ -9,12 +9,13 @@ import json
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Literal, get_args
 
 from stagegap.analysis import views
 from stagegap.analysis.answers import OUTCOME, GroupScore, ScoredAnswer, answers, group_scores, names_of_groups
-from stagegap.analysis.changes import Comparison
+from stagegap.analysis.baseline import Baseline, Held, baseline, from_csv, held_by, hold, to_csv
 from stagegap.analysis.checks import CheckResult, check, exit_code, verdict_line
 from stagegap.analysis.runs import Blessed, History
 from stagegap.analysis.views import Scorecard
@@ -24,9 +25,9 @@ from stagegap.model.record import Json
 from stagegap.model.run import Run, RunStatus
 from stagegap.runner import RunOptions
 from stagegap.runner.options import INTERRUPTED
-from stagegap.runner.prepare import read_materials
+from stagegap.runner.prepare import metric_functions, read_materials
 from stagegap.workspace import Workspace
-from stagegap.workspace.comparison import history, on_shared_records
+from stagegap.workspace.comparison import history, on_shared_records, side
 from stagegap.workspace.foundation import Foundation
 from stagegap.workspace.people import payloads
 from stagegap.workspace.runs import Runs
@@ -40,6 +41,8 @@ class Checked:
     run: str
     against: str
     """Name of the run that it was held against; empty without one."""
+    by_scores: bool = False
+    """It was held against the blessed scores that are committed; this store does not have that run."""
     exit_code: int
     verdict: str
     """One line."""
@@ -60,6 +63,11 @@ class Gate:
         return self._file.with_suffix(".blessed.json")
 
     @property
+    def scores_path(self) -> Path:
+        """The blessed run's scores, record by record: `cascade.blessed.csv`. Raises: NotFound."""
+        return self._file.with_suffix(".blessed.csv")
+
+    @property
     def _file(self) -> Path:
         return self._base.files.named(self._cascade)
 
@@ -71,6 +79,10 @@ class Gate:
             raise ConfigurationError(
                 f"Run {stored.name} is {stored.status.value}; only a run that is done can be blessed."
             )
+        scores = baseline(
+            side(self._runs.attribution(self._cascade, stored.name)),
+            codes=self._codes(stored),
+        )
         blessed = Blessed(
             cascade=self._cascade,
             run=stored.name,
@@ -80,7 +92,10 @@ class Gate:
             started_at=stored.started_at,
             outcome=card.system,
             stages={row.stage: row.in_place for row in card.stages},
+            scored_by=scores.scored_by,
+            program=version("stagegap"),
         )
+        self.scores_path.write_text(to_csv(scores), encoding="utf-8")
         self.path.write_text(json.dumps(views.plain(blessed), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         return blessed
 
@@ -122,23 +137,28 @@ class Gate:
         card = self._card(stored)
         read = self._runs.attribution(self._cascade, stored.name)
         cascade = read.cascade if run is not None else self._as_it_stands(stored, read.cascade, card)
-        baseline = self._base.run(self._cascade, against) if against is not None else self.blessed_run()
-        view = self._compared(baseline, stored, shared=shared)
+        earlier = self._base.run(self._cascade, against) if against is not None else self.blessed_run()
+        scores = self._scores() if earlier is None else None
+        if earlier is not None:
+            held = self._held(earlier, stored, shared=shared)
+        else:
+            held = self._held_by_scores(scores, stored, shared=shared) if scores is not None else None
         store = self._base.store
         results = check(
             cascade,
             card,
-            comparison=view,
+            held=held,
             labels=read.labels,
             payloads=payloads(store, read.labels),
             looks=store.failing.looks(self._cascade),
         )
-        if baseline is None:
+        if held is None:
             results = (*results, self._not_held(stored))
         return Checked(
             cascade=self._cascade,
             run=stored.name,
-            against=baseline.name if baseline else "",
+            against=earlier.name if earlier is not None else scores.run if scores is not None else "",
+            by_scores=scores is not None,
             exit_code=exit_code(results),
             verdict=verdict_line(results),
             results=results,
@@ -169,11 +189,32 @@ class Gate:
         plain = replace(options, fresh=False, fresh_stages=(), retry=False, budget=None)
         return self._runs.plan(path, plain).calls
 
-    def _compared(self, baseline: Run | None, run: Run, *, shared: bool) -> Comparison | None:
-        if baseline is None:
+    def _held(self, earlier: Run, run: Run, *, shared: bool) -> Held:
+        view = self._runs.compare(self._cascade, earlier.name, run.name)
+        return held_by(on_shared_records(view) if shared else view)
+
+    def _held_by_scores(self, scores: Baseline, run: Run, *, shared: bool) -> Held:
+        read = self._runs.attribution(self._cascade, run.name)
+        return hold(scores, side(read), codes=self._codes(run), shared=shared, seed=run.seed)
+
+    def _codes(self, run: Run) -> dict[str, str]:
+        """A hash of the code of each metric of the user's own."""
+        functions = metric_functions(self._base.files.of_run(run))
+        return {name: function.code.digest for name, function in functions.items()}
+
+    def _scores(self) -> Baseline | None:
+        """The blessed scores beside the cascade file; None without. Raises: ConfigurationError for a spoilt file."""
+        wanted = self.blessed()
+        if wanted is None or wanted.scored_by is None or not self.scores_path.is_file():
             return None
-        view = self._runs.compare(self._cascade, baseline.name, run.name)
-        return on_shared_records(view) if shared else view
+        try:
+            text = self.scores_path.read_text(encoding="utf-8")
+            return from_csv(text, run=wanted.run, scored_by=wanted.scored_by)
+        except ValueError as error:
+            raise ConfigurationError(
+                f"{self.scores_path} does not hold the scores of the blessed {wanted.run}: {error}. "
+                "`stagegap bless` writes it."
+            ) from None
 
     def _not_held(self, run: Run) -> CheckResult:
         wanted = self.blessed()
@@ -181,10 +222,10 @@ class Gate:
             message, detail = "No run is blessed", f"`stagegap bless {run.name}` holds later runs against this one."
         else:
             message = f"The blessed run {wanted.run} is not in this store"
-            detail = (
-                f"`stagegap run` at commit {wanted.commit} makes it again."
+            detail = f"{self.scores_path.name}, which `stagegap bless` wrote beside it, is not here: commit it. " + (
+                f"Or `stagegap run` at commit {wanted.commit} makes the run again."
                 if wanted.is_reproducible
-                else "It was made from a work tree that no commit holds, so that only its own store has it."
+                else "No commit holds what was run, so only its own store can say more."
             )
         return CheckResult(kind="regression", name="regression", status="not measured", message=message, detail=detail)
 
