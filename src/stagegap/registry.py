@@ -29,8 +29,6 @@ class View:
     """In a notebook: the method of a project."""
     command: str = ""
     """On the command line; empty where there is none."""
-    section: str = "Read"
-    """Of the help."""
     says: str = ""
     """What the command does, as its help has it; only of a command that is made from this entry."""
     look: Callable[[Attribution], object] | None = None
@@ -69,7 +67,10 @@ def _after_person_swaps(view: PersonSwaps) -> Sequence[str]:
     """The inputs that wait for people, the most first."""
     most = sorted(view.unanswered, key=lambda waiting: (bool(waiting.after), -len(waiting.records)))
     stages = list(dict.fromkeys(waiting.stage for waiting in most))[:2]
-    return [f"stagegap label {stage} --swap --as NAME" for stage in stages] or ["stagegap blame", "stagegap need"]
+    return [f"stagegap label {stage} --swap --as NAME" for stage in stages] or [
+        "stagegap show blame",
+        "stagegap show need",
+    ]
 
 
 def _after_history(view: History) -> Sequence[str]:
@@ -81,19 +82,23 @@ def _after_history(view: History) -> Sequence[str]:
 
 def _after_comparison(view: Comparison) -> Sequence[str]:
     if view.refusal is not None and not view.is_accepted:
-        return (f"stagegap compare {view.before} {view.after} --shared",) if view.refusal.offer else ("stagegap runs",)
-    return f"stagegap bless {view.after}", "stagegap check"
+        return (
+            (f"stagegap compare {view.before} {view.after} --shared",)
+            if view.refusal.offer
+            else ("stagegap show runs",)
+        )
+    return f"stagegap tools bless {view.after}", "stagegap check"
 
 
 def _after_checks(view: Checked) -> Sequence[str]:
     from stagegap.analysis.checks import FAILED, INFRASTRUCTURE, UNDECIDED
 
     if not view.against:
-        return "stagegap runs", f"stagegap bless {view.run}"
+        return "stagegap show runs", f"stagegap tools bless {view.run}"
     differs = () if view.by_scores else (f"stagegap compare {view.against} {view.run}",)
     by_exit_code = {
-        FAILED: (*differs, "stagegap faults"),
-        UNDECIDED: ("stagegap need", "stagegap app"),
+        FAILED: (*differs, "stagegap show faults"),
+        UNDECIDED: ("stagegap show need", "stagegap app"),
         INFRASTRUCTURE: ("stagegap run --retry",),
     }
     return by_exit_code.get(view.exit_code, ("stagegap show",))
@@ -115,7 +120,7 @@ VIEWS: tuple[View, ...] = (
         says="Put the methods of attribution side by side, and say where and why they disagree.",
         look=lambda run: run.blame(),
         builder=f"{_ANALYSIS}.blame:blame_sheet",
-        following=("stagegap faults", "stagegap need"),
+        following=("stagegap show faults", "stagegap show need"),
     ),
     View(
         name="swaps",
@@ -130,7 +135,7 @@ VIEWS: tuple[View, ...] = (
         "one.",
         look=lambda run: run.faults(),
         builder=f"{_ANALYSIS}.faults:faults_sheet",
-        following=("stagegap blame", "stagegap slices"),
+        following=("stagegap show blame", "stagegap show slices"),
     ),
     View(
         name="slices",
@@ -138,7 +143,7 @@ VIEWS: tuple[View, ...] = (
         says="Say which groups of records fail more than the others at which stage, and the bottleneck of each group.",
         look=lambda run: run.slices(),
         builder=f"{_ANALYSIS}.slices:slices_sheet",
-        following=("stagegap faults", "stagegap report"),
+        following=("stagegap show faults", "stagegap report"),
     ),
     View(
         name="oddities",
@@ -150,13 +155,13 @@ VIEWS: tuple[View, ...] = (
         name="escalation",
         command="escalation",
         builder=f"{_ANALYSIS}.escalation:escalation_sheet",
-        following=("stagegap run", "stagegap blame"),
+        following=("stagegap run", "stagegap show blame"),
     ),
     View(
         name="agree",
         command="agree",
         builder=f"{_ANALYSIS}.agree:agree_sheet",
-        following=("stagegap need", "stagegap app"),
+        following=("stagegap show need", "stagegap app"),
     ),
     View(
         name="need",
@@ -164,35 +169,39 @@ VIEWS: tuple[View, ...] = (
         says="Say how many more labels name the worst stage, which ones, and how long people take for them.",
         look=lambda run: run.need(),
         builder=f"{_ANALYSIS}.need:need_sheet",
-        following=("stagegap app", "stagegap import"),
+        following=("stagegap app", "stagegap tools import"),
     ),
     View(
         name="selfcheck",
         command="selfcheck",
         builder=f"{_ANALYSIS}.planted:selfcheck_sheet",
-        following=("stagegap blame", "stagegap faults"),
+        following=("stagegap show blame", "stagegap show faults"),
     ),
     View(name="answers", builder=f"{_ANALYSIS}.answers:answers_sheet"),
     View(name="groups", builder=f"{_ANALYSIS}.answers:groups_sheet"),
     View(
         name="runs",
         command="runs",
-        section="Run",
         builder=f"{_ANALYSIS}.runs:history_sheet",
         following=_after_history,
     ),
-    View(name="reproduce", command="reproduce", section="Run", builder=f"{_ANALYSIS}.reproduced:reproduction_sheet"),
+    View(
+        name="origin",
+        command="origin",
+        builder=f"{_ANALYSIS}.reproduced:origin_sheet",
+        following=lambda view: (f"stagegap tools reproduce {view.run}",),
+    ),
+    View(name="plan", command="plan", builder="stagegap.runner.plan:plan_sheet", following=("stagegap run",)),
+    View(name="reproduce", command="reproduce", builder=f"{_ANALYSIS}.reproduced:reproduction_sheet"),
     View(
         name="overnight",
         command="overnight",
-        section="Run",
         builder=f"{_ANALYSIS}.variants:variants_sheet",
         pictures=("variants",),
     ),
     View(
         name="compare",
         command="compare",
-        section="Change",
         builder=f"{_ANALYSIS}.compare:comparison_sheet",
         pictures=("changes",),
         following=_after_comparison,
@@ -200,24 +209,21 @@ VIEWS: tuple[View, ...] = (
     View(
         name="changed",
         command="changed",
-        section="Change",
         builder=f"{_ANALYSIS}.changed:changed_sheet",
         pictures=("contributions",),
     ),
     View(
         name="ledger",
         command="ledger",
-        section="Change",
         builder=f"{_ANALYSIS}.ledger:ledger_sheet",
         pictures=("ledger",),
-        following=('stagegap expect retrieve=+5 --because "..."', "stagegap runs"),
+        following=('stagegap tools expect retrieve=+5 --because "..."', "stagegap show runs"),
     ),
     View(name="expected", builder=f"{_ANALYSIS}.ledger:expected_sheet"),
     View(name="compared_runs", builder=f"{_ANALYSIS}.runs:runs_sheet", pictures=("outcomes_of_runs", "best_so_far")),
     View(
         name="check",
         command="check",
-        section="Hold the line",
         builder=f"{_ANALYSIS}.checks:checks_sheet",
         following=_after_checks,
     ),

@@ -197,7 +197,7 @@ def test_a_label_made_or_corrected_after_its_author_saw_the_answers_fails():
     assert blindness([first], payloads, CASCADE, [look]).status == "passed"
     found = blindness([first, replace(later, id="2")], payloads, CASCADE, [look])
     assert (found.status, found.message) == ("failed", "1 label made after the author saw answers")
-    assert found.detail == "ann at r1, B. `stagegap history` says when; Z takes it back."
+    assert found.detail == "ann at r1, B. `stagegap tools history` says when; Z takes it back."
     taken_back = replace(later, id="3", at=7.0, action="undo", answer=None)
     assert blindness([first, replace(later, id="2"), taken_back], payloads, CASCADE, [look]).status == "passed"
     imported = [replace(later, seen="")]

@@ -71,7 +71,7 @@ def test_selfcheck_stores_nothing_and_takes_its_options(ran: Command) -> None:
 
 def test_commands_say_what_is_missing(stagegap: Command, tmp_path: Path) -> None:
     stagegap("init")
-    nothing = stagegap("blame")
+    nothing = stagegap("show", "blame")
     assert nothing.code == 2
     assert "Cascade 'first' has no run that is done." in nothing.error
     (tmp_path / "pipelines" / "first" / "references.jsonl").write_text("")
@@ -80,7 +80,7 @@ def test_commands_say_what_is_missing(stagegap: Command, tmp_path: Path) -> None
         said = stagegap(name)
         assert said.code == 0, said.error
         assert "ot measured" in said.out, name
-    assert "The methods can't be checked on run v1" in stagegap("selfcheck").error
+    assert "The methods can't be checked on run v1" in stagegap("show", "selfcheck").error
 
 
 def test_people_in_place_of_stages_are_told_with_what_waits(ran: Command) -> None:

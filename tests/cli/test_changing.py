@@ -31,7 +31,7 @@ def test_planted_regression_is_found_and_passes_after_the_fix(stagegap: Command,
     with (made / "cascade.yaml").open("a") as file:
         file.write("\ntargets: {outcome: {at_least: 0.8}}\n")
     stagegap("run")
-    blessed = stagegap("bless", "v1")
+    blessed = stagegap("tools", "bless", "v1")
     assert (blessed.code, blessed.out.splitlines()[-1]) == (0, "Next:  stagegap check")
     assert "Later runs are held against v1: outcome 90% (80 to 95). Commit " in blessed.out
     assert "No commit holds what was run" in blessed.out
@@ -56,7 +56,7 @@ def test_planted_regression_is_found_and_passes_after_the_fix(stagegap: Command,
     assert failed.code == 1
     assert "✗   reply: −30 points (95% interval −43 to −20), worse  (failed)" in failed.out
     assert "    18 questions went from right to wrong." in failed.out
-    assert failed.out.splitlines()[-1] == "Next:  stagegap compare v1 v2   or   stagegap faults"
+    assert failed.out.splitlines()[-1] == "Next:  stagegap compare v1 v2   or   stagegap show faults"
     suite = parse(tmp_path / "checks.xml").getroot()
     assert (suite.get("name"), suite.get("failures"), suite.get("errors"), suite.get("skipped")) == (
         "first v2",
@@ -76,7 +76,7 @@ def test_checks_for_programs(stagegap: Command, ran: Path) -> None:
     said = stagegap("check", "--against", "v1", "--json")
     assert (said.code, said.json["exit_code"], said.json["run"], said.json["against"]) == (0, 0, "v1", "v1")
     assert {result["kind"] for result in said.json["results"]} >= {"labels", "regression"}
-    assert stagegap("bless", "v1", "--json").json["run"] == "v1"
+    assert stagegap("tools", "bless", "v1", "--json").json["run"] == "v1"
     taken = (ran / "stages.py").relative_to(Path.cwd())
     wrong = stagegap("check", "--junit", f"{taken}/checks.xml")
     assert (wrong.code, wrong.error) == (2, f"{taken}/checks.xml can't be written: File exists.\n")
@@ -86,11 +86,11 @@ def test_what_is_not_measured_says_so_and_is_no_pass(stagegap: Command, ran: Pat
     said = stagegap("check")
     assert said.code == 5
     assert "!   No run is blessed  (not measured)" in said.out
-    assert said.out.splitlines()[-1] == "Next:  stagegap runs   or   stagegap bless v1"
-    stagegap("bless", "v1")
+    assert said.out.splitlines()[-1] == "Next:  stagegap show runs   or   stagegap tools bless v1"
+    stagegap("tools", "bless", "v1")
     stagegap("run", "--limit", "20")
     few = stagegap("check", "--shared")
-    assert (few.code, few.out.splitlines()[-1]) == (5, "Next:  stagegap need   or   stagegap app")
+    assert (few.code, few.out.splitlines()[-1]) == (5, "Next:  stagegap show need   or   stagegap app")
 
 
 def test_refused_comparison_gives_reasons_and_an_offer(stagegap: Command, ran: Path) -> None:
@@ -105,7 +105,7 @@ def test_refused_comparison_gives_reasons_and_an_offer(stagegap: Command, ran: P
     assert stagegap("compare", "v1", "v2", "--json").json["headline"] == ""
     taken = stagegap("compare", "v1", "v2", "--shared")
     assert taken.out.splitlines()[0] == "v2 gives the same answers as v1."
-    assert taken.out.splitlines()[-1] == "Next:  stagegap bless v2   or   stagegap check"
+    assert taken.out.splitlines()[-1] == "Next:  stagegap tools bless v2   or   stagegap check"
     assert stagegap("compare", "v1", "v2", "--shared", "--json").json["is_accepted"] is True
 
 
@@ -117,13 +117,13 @@ def test_two_newest_runs_are_compared_where_none_is_named(stagegap: Command, mad
     same = stagegap("compare", "v1", "v1")
     assert (same.code, same.error) == (2, "v1 is one run: name two to compare.\n")
     assert stagegap("report", "--compare", "v2").error == same.error.replace("v1", "v2")
-    other = stagegap("ledger", "--cascade", "firts")
+    other = stagegap("show", "ledger", "--cascade", "firts")
     assert (other.code, other.error) == (2, "There is no cascade 'firts' here. Did you mean first?\n")
     stagegap("run")
     for words, runs in (((), ("v2", "v3")), (("v1",), ("v1", "v3")), (("v3",), ("v3", "v2"))):
         said = stagegap("compare", *words, "--json").json
         assert (said["before"], said["after"]) == runs
-    assert "2 mixtures" not in stagegap("changed").out
+    assert "2 mixtures" not in stagegap("show", "changed").out
 
 
 def test_stage_that_one_run_lacks_is_not_compared(stagegap: Command, ran: Path) -> None:
@@ -139,20 +139,20 @@ def test_stage_that_one_run_lacks_is_not_compared(stagegap: Command, ran: Path) 
 
 
 def test_runs_are_listed_newest_first(stagegap: Command, made: Path) -> None:
-    empty = stagegap("runs")
+    empty = stagegap("show", "runs")
     assert empty.out.splitlines() == ["Cascade 'first' has no such run.", "Next:  stagegap run"]
     stagegap("run")
-    stagegap("bless", "v1")
-    assert stagegap("runs").out.splitlines()[-1] == "Next:  stagegap run"
+    stagegap("tools", "bless", "v1")
+    assert stagegap("show", "runs").out.splitlines()[-1] == "Next:  stagegap run"
     stagegap("run")
-    said = stagegap("runs")
+    said = stagegap("show", "runs")
     rows = said.out.splitlines()
     assert rows[0] == "2 runs of first."
     assert rows[1].split() == ["Run", "When", "(UTC)", "Status", "Records", "Commit", "Cost", "Outcome", "Tags"]
     assert rows[2].startswith("v2")
     assert re.fullmatch(r"v1 +\d{4}-\d\d-\d\d \d\d:\d\d +done +60 +- +\$0\.00 +90% \(80 to 95\) +blessed", rows[3])
     assert rows[-1] == "Next:  stagegap compare v1 v2   or   stagegap check"
-    assert [row["run"] for row in stagegap("runs", "--json").json["rows"]] == ["v2", "v1"]
+    assert [row["run"] for row in stagegap("show", "runs", "--json").json["rows"]] == ["v2", "v1"]
 
 
 def test_blessed_run_of_a_commit_is_for_every_store(capsys: pytest.CaptureFixture[str]) -> None:

@@ -47,7 +47,7 @@ def test_service_that_is_down_is_no_verdict_on_quality(
 ) -> None:
     first = stagegap("run")
     assert first.code == 0, first.error
-    stagegap("bless", "v1")
+    stagegap("tools", "bless", "v1")
     assert stagegap("check").code == 0
 
     server.answers(faults=["hang", "hang", "hang"])
@@ -72,7 +72,7 @@ def test_quality_that_failed_is_not_hidden_by_a_service_that_is_down(
     stagegap: Command, asked: Path, server: llm_server.LlmServer
 ) -> None:
     stagegap("run")
-    stagegap("bless", "v1")
+    stagegap("tools", "bless", "v1")
     (asked / "prompt.md").write_text(PROMPT.replace("12 places", "Some places"))
     server.answers(faults=["hang", "hang"])
     stagegap("run")
@@ -88,7 +88,7 @@ def test_every_way_a_check_ends_has_its_exit_code(stagegap: Command, tmp_path: P
     assert stagegap("check").code == 2, "no run"
     stagegap("run")
     assert stagegap("check").code == 5, "nothing is blessed"
-    stagegap("bless", "v1")
+    stagegap("tools", "bless", "v1")
     assert stagegap("check", "--junit", "passed.xml").code == 0
     assert is_valid(tmp_path / "passed.xml")
     spoil(made)

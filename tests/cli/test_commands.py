@@ -9,6 +9,7 @@ import typer
 
 from cli.conftest import Command
 from stagegap.cli.commands import application
+from stagegap.cli.options import DAY_ONE, tools, views
 
 
 def test_newcomer_goes_from_init_to_a_verdict(stagegap: Command) -> None:
@@ -23,12 +24,62 @@ def test_newcomer_goes_from_init_to_a_verdict(stagegap: Command) -> None:
     assert "Run v2: 6 records, 0 calls" in stagegap("run").out
 
 
-def test_help_lists_every_command_once_in_its_section(stagegap: Command) -> None:
+def test_help_begins_with_a_first_day_and_lists_every_command_once(stagegap: Command) -> None:
     said = stagegap("--help").out
     listed = re.findall(r"^  ([a-z]+) {2,}[A-Z]", said, re.MULTILINE)
+    assert listed[: len(DAY_ONE)] == list(DAY_ONE)
     assert sorted(listed) == sorted(typer.main.get_command(application).commands)
-    assert said.index("\nBegin:") < said.index("\nRun:") < said.index("\nRead:") < said.index("\nHold the line:")
-    assert "\nMore:" not in said
+    assert len(DAY_ONE) == 9
+    assert said.index("\nDay one:") < said.index("\nThen:")
+    for group, inner in (("show", views), ("tools", tools)):
+        listed = re.findall(r"^  ([a-z]+) {2,}[A-Z]", stagegap(group, "--help").out, re.MULTILINE)
+        assert sorted(listed) == sorted(typer.main.get_command(inner).commands), group
+        assert all(len(line) <= 80 for line in stagegap(group, "--help").out.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("typed", "hint"),
+    [
+        (("blame",), "There is no command 'blame'. It is `stagegap show blame`."),
+        (("bless", "v1"), "There is no command 'bless'. It is `stagegap tools bless`."),
+        (("tools", "runs"), "There is no command 'tools runs'. It is `stagegap show runs`."),
+        (("show", "fault"), "There is no command 'show fault'. Did you mean `stagegap show faults`?"),
+        (("vaildate",), "There is no command 'vaildate'. Did you mean `stagegap validate`?"),
+        (("zzzzzz",), "There is no command 'zzzzzz'. See `stagegap --help`."),
+    ],
+)
+def test_wrong_name_gets_the_right_one(stagegap: Command, typed: tuple[str, ...], hint: str) -> None:
+    said = stagegap(*typed)
+    assert (said.code, said.error.splitlines()[-1]) == (2, f"Error: {hint}")
+
+
+def test_options_before_a_view_are_not_lost(stagegap: Command) -> None:
+    said = stagegap("show", "--run", "v1", "faults")
+    assert (said.code, said.error) == (2, "Options stand behind the view: stagegap show faults --run v3.\n")
+
+
+def test_version_is_printed(stagegap: Command) -> None:
+    assert re.fullmatch(r"stagegap \d+\.\d+\.\d+\n", stagegap("--version").out)
+
+
+def test_plan_of_twelve_stages_fits_eighty_columns(stagegap: Command, tmp_path: Path) -> None:
+    stagegap("init")
+    folder = tmp_path / "pipelines" / "first"
+    head, _, tail = (folder / "cascade.yaml").read_text().partition("stages:\n")
+    names = [f"a_stage_with_a_rather_long_name_{number}" for number in range(12)]
+    stages = "".join(
+        f"  {name}:\n    uses: python\n    with: {{function: 'stages.py:topic'}}\n"
+        f"    inputs: {{question: {names[number - 1] if number else 'record.text'}}}\n    output: {{type: text}}\n"
+        for number, name in enumerate(names)
+    )
+    (folder / "cascade.yaml").write_text(f"{head}stages:\n{stages}outcome: {{score: {names[-1]}.chrf}}\n")
+    (folder / "references.jsonl").write_text("")
+    planned = stagegap("plan").out.splitlines()
+    assert planned[0] == "at most 72 calls, 0 of them to a paid service, with 12 swaps of stages."
+    rows = [line for line in planned if line.startswith("a_stage")]
+    assert len([row for row in rows if "rests on" not in row]) == 12
+    assert max(len(line) for line in rows) <= 80
+    assert stagegap("run", "--plan").out.splitlines()[0] == planned[0]
 
 
 def test_init_leaves_what_is_there(stagegap: Command, tmp_path: Path) -> None:
@@ -90,15 +141,15 @@ def test_validate_finds_what_the_stages_are_made_of_and_what_calls_lack(
 def test_plan_counts_what_run_then_calls(stagegap: Command) -> None:
     stagegap("init")
     planned = stagegap("plan")
-    assert "at most 18 calls, 0 of them to a paid service." in planned.out
+    assert "at most 18 calls, 0 of them to a paid service, with 2 swaps of stages." in planned.out
     stagegap("run")
     after = stagegap("plan", "--json").json
     assert sum(stage["calls"] for cell in after["cells"] for stage in cell["stages"]) == 0
 
 
 def test_schema_is_printed_or_written(stagegap: Command, tmp_path: Path) -> None:
-    shown = stagegap("schema").json
-    assert "yaml-language-server" in stagegap("schema", "-o", "cascade.schema.json").out
+    shown = stagegap("tools", "schema").json
+    assert "yaml-language-server" in stagegap("tools", "schema", "-o", "cascade.schema.json").out
     assert json.loads((tmp_path / "cascade.schema.json").read_text()) == shown
 
 
@@ -107,15 +158,15 @@ def test_labels_are_imported_once(stagegap: Command, tmp_path: Path) -> None:
     stagegap("run")
     labels = tmp_path / "more.jsonl"
     labels.write_text('{"record": "q1", "stage": "topic", "annotator": "cd", "value": "other"}\n')
-    assert "1 labels are new." in stagegap("import", "more.jsonl").out
-    assert stagegap("import", "more.jsonl", "--json").json == {
+    assert "1 labels are new." in stagegap("tools", "import", "more.jsonl").out
+    assert stagegap("tools", "import", "more.jsonl", "--json").json == {
         "added": 0,
         "known": 1,
         "from": None,
         "unmapped": [],
     }
     labels.write_text('{"record": "q9", "stage": "topic", "annotator": "cd", "value": "other"}\n')
-    wrong = stagegap("import", "more.jsonl")
+    wrong = stagegap("tools", "import", "more.jsonl")
     assert wrong.code == 2
     assert wrong.error.startswith("more.jsonl:1: There is no record 'q9'.")
 
@@ -161,7 +212,7 @@ def test_report_without_records_holds_none(stagegap: Command, tmp_path: Path) ->
 
 
 def test_demo_outside_a_clone_says_where_it_is(stagegap: Command) -> None:
-    said = stagegap("demo", "--no-app")
+    said = stagegap("tools", "demo", "--no-app")
     assert said.code == 2
     assert "The demo is part of a clone of stagegap" in said.error
 
@@ -169,25 +220,27 @@ def test_demo_outside_a_clone_says_where_it_is(stagegap: Command) -> None:
 def test_doctor_finds_nothing_wrong_and_a_flipped_journal(stagegap: Command, tmp_path: Path) -> None:
     stagegap("init")
     stagegap("run")
-    healthy = stagegap("doctor")
+    healthy = stagegap("tools", "doctor")
     assert healthy.code == 0
     assert {line[0] for line in healthy.out.splitlines()[:-1]} == {"✓"}
-    assert all(finding["good"] for finding in stagegap("doctor", "--json").json)
+    assert all(finding["good"] for finding in stagegap("tools", "doctor", "--json").json)
     store = tmp_path / ".stagegap" / "store.duckdb"
     content = bytearray(store.read_bytes())
     content[4096 * 3 : 4096 * 40] = bytes(b ^ 255 for b in content[4096 * 3 : 4096 * 40])
     store.write_bytes(content)
-    assert stagegap("doctor").code == 3
-    rebuilt = stagegap("doctor", "--rebuild")
+    assert stagegap("tools", "doctor").code == 3
+    rebuilt = stagegap("tools", "doctor", "--rebuild")
     assert "Made a new file with all labels" in rebuilt.out
-    assert stagegap("doctor").code == 0
+    assert stagegap("tools", "doctor").code == 0
 
 
 def test_every_command_has_help_and_its_exit_codes_are_documented() -> None:
     group = typer.main.get_command(application)
     guide = (Path(__file__).parents[2] / "docs" / "guide.md").read_text()
-    assert len(group.commands) >= 11  # type: ignore[attr-defined]  # a typer application is a click group
-    for name, command in group.commands.items():  # type: ignore[attr-defined]
+    groups = {"": group, "show ": group.commands["show"], "tools ": group.commands["tools"]}  # type: ignore[attr-defined]  # a typer application is a click group
+    names = {f"{prefix}{name}": command for prefix, one in groups.items() for name, command in one.commands.items()}
+    assert len(names) >= 33
+    for name, command in names.items():
         assert command.help, name
         assert f"`stagegap {name}" in guide, name
     assert "130 interrupted" in (group.epilog or "")

@@ -68,11 +68,11 @@ def test_stage_option_without_two_names_is_refused(project: Command, words: str)
 def test_labels_go_out_and_in_again(project: Command, tmp_path: Path) -> None:
     project("import", "tasks.json", "--stage", "topic=theme")
     said = project("export", "labels.csv")
-    assert said.out.splitlines() == ["labels.csv  2 labels", "Next:  stagegap import labels.csv"]
+    assert said.out.splitlines() == ["labels.csv  2 labels", "Next:  stagegap tools import labels.csv"]
     assert project("import", "labels.csv").out.startswith("0 labels are new. 2 were there already.\n")
     references = project("export", "references.csv", "--references")
     assert references.out.splitlines() == [
-        "references.csv  2 accepted answers", "Next:  stagegap export references.csv",
+        "references.csv  2 accepted answers", "Next:  stagegap tools export references.csv",
     ]  # fmt: skip
     assert project("export", "labels.parquet", "--raw", "--json").json == {"path": "labels.parquet", "rows": 2}
     assert (tmp_path / "labels.parquet").read_bytes()[:4] == b"PAR1"
@@ -80,5 +80,5 @@ def test_labels_go_out_and_in_again(project: Command, tmp_path: Path) -> None:
 
 
 def test_export_without_a_cascade_says_how_to_make_one(stagegap: Command) -> None:
-    said = stagegap("export", "labels.csv")
+    said = stagegap("tools", "export", "labels.csv")
     assert (said.code, said.error) == (2, "There is no cascade here. `stagegap init` makes one.\n")

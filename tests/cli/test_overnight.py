@@ -19,7 +19,7 @@ matrix:
 def test_a_night_prints_its_table_and_writes_it(stagegap: Command, tmp_path: Path) -> None:
     stagegap("init")
     (tmp_path / "pipelines" / "first" / "night.yaml").write_text(NIGHT)
-    done = stagegap("overnight", "pipelines/first/night.yaml", "-o", "night.md")
+    done = stagegap("tools", "overnight", "pipelines/first/night.yaml", "-o", "night.md")
     assert done.code == 0
     assert "plain: 6 more records\n" in done.out
     assert "After 6 questions: No variant stands out: plain and one can't be told apart." in done.out
@@ -27,7 +27,7 @@ def test_a_night_prints_its_table_and_writes_it(stagegap: Command, tmp_path: Pat
     written = (tmp_path / "night.md").read_text()
     assert written.startswith("# Variants of first\n\n## No variant stands out: plain and one can't be told apart\n")
     assert "| plain | v1 | 50% (19 to 81) |" in written
-    view = stagegap("overnight", "pipelines/first/night.yaml", "--json").json
+    view = stagegap("tools", "overnight", "pipelines/first/night.yaml", "--json").json
     assert [row["variant"] for row in view["rows"]] == ["plain", "one"]
     assert view["calls"] == 0
 
@@ -35,7 +35,7 @@ def test_a_night_prints_its_table_and_writes_it(stagegap: Command, tmp_path: Pat
 def test_a_night_that_was_stopped_ends_with_exit_code_4(stagegap: Command, tmp_path: Path) -> None:
     stagegap("init")
     (tmp_path / "pipelines" / "first" / "night.yaml").write_text(NIGHT)
-    stopped = stagegap("overnight", "pipelines/first/night.yaml", "--budget", "3 calls")
+    stopped = stagegap("tools", "overnight", "pipelines/first/night.yaml", "--budget", "3 calls")
     assert stopped.code == 4
     assert stopped.error == (
         "Variant plain stopped: The budget of 3 calls is used up.\n"

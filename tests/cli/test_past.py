@@ -28,31 +28,31 @@ def ran(tmp_path: Path, twice: Copied) -> Path:
 
 
 def test_tags_are_put_on_found_by_and_taken_off(stagegap: Command, ran: Path) -> None:
-    said = stagegap("runs", "tag", "v1", "baseline")
-    assert said.out.splitlines() == ["v1 has the tags: baseline.", "Next:  stagegap runs --tag baseline"]
-    rows = stagegap("runs", "--tag", "baseline").out.splitlines()
+    said = stagegap("tools", "tag", "v1", "baseline")
+    assert said.out.splitlines() == ["v1 has the tags: baseline.", "Next:  stagegap show runs --tag baseline"]
+    rows = stagegap("show", "runs", "--tag", "baseline").out.splitlines()
     assert len(rows) == 4
     assert re.search("^v1 .*baseline$", rows[2])
-    assert [row["run"] for row in stagegap("runs", "--text", "BASE", "--json").json["rows"]] == ["v1"]
-    assert stagegap("runs", "untag", "v1", "baseline").out.startswith("v1 has no tag.")
-    assert stagegap("runs", "tag", "v1", "x", "--json").json == {"run": "v1", "tags": ["x"]}
-    assert stagegap("runs", "--since", "1h", "--json").json["rows"]
-    assert stagegap("runs", "--since", "2999-01-01").out.startswith("Cascade 'first' has no such run.")
-    assert stagegap("runs", "--since", "soon").code == 2
+    assert [row["run"] for row in stagegap("show", "runs", "--text", "BASE", "--json").json["rows"]] == ["v1"]
+    assert stagegap("tools", "untag", "v1", "baseline").out.startswith("v1 has no tag.")
+    assert stagegap("tools", "tag", "v1", "x", "--json").json == {"run": "v1", "tags": ["x"]}
+    assert stagegap("show", "runs", "--since", "1h", "--json").json["rows"]
+    assert stagegap("show", "runs", "--since", "2999-01-01").out.startswith("Cascade 'first' has no such run.")
+    assert stagegap("show", "runs", "--since", "soon").code == 2
 
 
 def test_run_shows_what_it_was_made_from(stagegap: Command, ran: Path) -> None:
-    out = stagegap("runs", "show", "v1").out
+    out = stagegap("show", "origin", "--run", "v1").out
     assert "60 records (" in out
     assert re.search(r"^topic +python +- +[0-9a-f]{12}$", out, re.MULTILINE)
     assert re.search(r"^stages.py +code +[0-9a-f]{12} +text$", out, re.MULTILINE)
-    assert stagegap("runs", "show", "v1", "--json").json["records"] == 60
+    assert stagegap("show", "origin", "--run", "v1", "--json").json["records"] == 60
 
 
 def test_difference_from_the_commit_is_shown(stagegap: Command, made: Path, git) -> None:
     spoil(made)
     stagegap("run")
-    out = stagegap("runs", "show", "v1").out
+    out = stagegap("show", "origin", "--run", "v1").out
     assert re.search(r"^Commit [0-9a-f]{12}\+, with a difference of \d+ lines\.$", out, re.MULTILINE)
     assert '+        return "There are some places behind' in out
 
@@ -67,57 +67,58 @@ def git(made: Path, tmp_path: Path) -> None:
 
 
 def test_reproducing_says_what_differs_and_ends_by_it(stagegap: Command, ran: Path) -> None:
-    said = stagegap("reproduce", "v1")
+    said = stagegap("tools", "reproduce", "v1")
     assert said.code == 0
-    assert said.out.splitlines()[-1] == "Next:  stagegap runs show v1"
+    assert said.out.splitlines()[-1] == "Next:  stagegap show origin --run v1"
     assert "v1 comes out the same to the byte: 180 outputs." in said.out
     assert re.search(r"^code +stages\.py +[0-9a-f]{12} +[0-9a-f]{12} *$", said.out, re.MULTILINE)
     replace_in(ran / "stages.py", 'return "A librarian will call you back."', "return str(__import__('uuid').uuid4())")
     stagegap("run")
-    other = stagegap("reproduce", "v3")
+    other = stagegap("tools", "reproduce", "v3")
     assert other.code == 1
     assert re.search(r"^system reply, record q02: from byte \d+$", other.out, re.MULTILINE)
-    assert stagegap("reproduce", "v3", "--json").json["is_identical"] is False
+    assert stagegap("tools", "reproduce", "v3", "--json").json["is_identical"] is False
 
 
 def test_what_changed_says_the_price_and_shares_the_difference_out(stagegap: Command, ran: Path) -> None:
-    planned = stagegap("changed", "v1", "v2", "--plan")
+    planned = stagegap("show", "changed", "v1", "v2", "--plan")
     assert "version@v1:reply" in planned.out
-    assert [cell["cell"]["base"] for cell in stagegap("changed", "v1", "v2", "--plan", "--json").json["cells"]] == [
+    planned = stagegap("show", "changed", "v1", "v2", "--plan", "--json").json
+    assert [cell["cell"]["base"] for cell in planned["cells"]] == [
         "v1", "v1",
     ]  # fmt: skip
-    said = stagegap("changed", "v1", "v2")
+    said = stagegap("show", "changed", "v1", "v2")
     assert said.out.splitlines()[0] == "2 mixtures of the two versions, nothing to call."
     assert "version@v1:topic, 100% answered: topic 60 of 60, reply 60 of 60" in said.out
     assert "\n−30 points: −30 from reply.\n" in said.out
     assert re.search(r"^reply +−30 \(−\d+ to −\d+\) .* regressed$", said.out, re.MULTILINE)
     replace_in(ran / "stages.py", '"open" in words', '"opens" in words')
     stagegap("run")
-    more = stagegap("changed", "v1", "v3")
+    more = stagegap("show", "changed", "v1", "v3")
     assert re.match(r"2 mixtures of the two versions: 20 calls, 0 of them paid, time (about|unknown)", more.out)
     assert "Gains more than beside the old" in more.out
     assert re.search(r"^reply +topic +0 \(.*\)", more.out, re.MULTILINE)
-    again = stagegap("changed", "v1", "v2")
+    again = stagegap("show", "changed", "v1", "v2")
     assert "2 mixtures of the two versions, nothing to call." in again.out
-    assert stagegap("changed", "v1", "v2", "--json").json["before"] == "v1"
+    assert stagegap("show", "changed", "v1", "v2", "--json").json["before"] == "v1"
 
 
 def test_expectation_is_written_down_and_held_against_what_comes(stagegap: Command, made: Path) -> None:
     stagegap("run")
-    assert stagegap("ledger").out.startswith("Nothing was expected yet.")
-    said = stagegap("expect", "reply=+5", "--because", "a better fact")
+    assert stagegap("show", "ledger").out.startswith("Nothing was expected yet.")
+    said = stagegap("tools", "expect", "reply=+5", "--because", "a better fact")
     assert said.out.splitlines()[:2] == [
         "Expected of the change after v1: reply +5 points: a better fact",
         "Expected of the change after v1: outcome +5 points (2 to 10): guess: 50% of the gain with references",
     ]
     spoil(made)
     stagegap("run")
-    out = stagegap("ledger").out
+    out = stagegap("show", "ledger").out
     assert out.startswith("0% of 2 predictions lay inside the interval of what came.")
     assert re.search(r"^v1 → v2  reply +\+5 +−30 \(−\d+ to −\d+\) +less than expected", out, re.MULTILINE)
     assert "v1 → v2, reply. Safe to look at any time: 0 fixed, 18 broken" in out
-    assert len(stagegap("ledger", "--json").json["rows"]) == 2
-    assert stagegap("expect", "outcome=1,0,2", "--json").json[0]["low"] == 0.0
+    assert len(stagegap("show", "ledger", "--json").json["rows"]) == 2
+    assert stagegap("tools", "expect", "outcome=1,0,2", "--json").json[0]["low"] == 0.0
 
 
 @pytest.mark.parametrize("text", ["reply", "reply=", "reply=x", "=5", "reply=1,2", "reply=nan"])
@@ -190,4 +191,4 @@ def test_run_is_followed_as_a_table_on_a_terminal(
 
 
 def test_runs_that_go_on_are_followed_by_name(stagegap: Command, ran: Path) -> None:
-    assert stagegap("runs", "--follow").out == "No run goes on.\n"
+    assert stagegap("show", "runs", "--follow").out == "No run goes on.\n"

@@ -112,7 +112,7 @@ def test_what_was_seen_anyway_and_what_is_labelled_may_be_sent(tmp_path: Path, m
 def test_night_goes_into_a_file_of_the_form_that_its_name_says(stagegap: Command, made: Path, tmp_path: Path) -> None:
     (made / "night.yaml").write_text("matrix:\n  base: cascade.yaml\n  variants:\n    one:\n    two:\n")
     for name, begin in {"n.html": "<!doctype html>", "n.json": '{"cascade"', "n.md": "# Variants of first"}.items():
-        assert stagegap("overnight", "pipelines/first/night.yaml", "-o", name).code == 0
+        assert stagegap("tools", "overnight", "pipelines/first/night.yaml", "-o", name).code == 0
         assert (tmp_path / name).read_text().startswith(begin)
 
 

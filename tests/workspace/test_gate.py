@@ -84,7 +84,7 @@ def test_without_a_blessed_run_there_is_nothing_to_pass(gate: Gate) -> None:
     checked = gate.check()
     assert (checked.against, checked.exit_code, status(checked, "regression")) == ("", 5, "not measured")
     assert checked.verdict == "Undecided: 1 of 7 checks. No run is blessed."
-    assert checked.results[-1].detail == "`stagegap bless v1` holds later runs against this one."
+    assert checked.results[-1].detail == "`stagegap tools bless v1` holds later runs against this one."
 
 
 def test_run_can_be_held_against_any_other(spoilt: Gate) -> None:
@@ -225,8 +225,8 @@ def test_another_clone_finds_the_blessed_run_when_it_was_made_again_at_its_commi
         checked = gate.check()
         assert checked.results[-1].message == "The blessed run v1 is not in this store"
         assert checked.results[-1].detail == (
-            "cascade.blessed.csv, which `stagegap bless` wrote beside it, is not here: commit it. Or `stagegap run` at "
-            "commit 000000000000 makes the run again."
+            "cascade.blessed.csv, which `stagegap tools bless` wrote beside it, is not here: commit it. Or "
+            "`stagegap run` at commit 000000000000 makes the run again."
         )
         (second / "cascade.blessed.json").write_text(
             blessed.replace(json.loads(blessed)["commit"], "").replace(json.loads(blessed)["id"], "1")

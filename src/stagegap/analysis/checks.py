@@ -250,7 +250,9 @@ def blindness(
     late = [label for label in in_force if label.seen in payloads and is_told(label, disclosures)]
     if late:
         first = late[0]
-        example = f"{first.annotator} at {first.record}, {first.stage}. `stagegap history` says when; Z takes it back."
+        example = (
+            f"{first.annotator} at {first.record}, {first.stage}. `stagegap tools history` says when; Z takes it back."
+        )
         message = f"{counted(len(late), 'label')} made after the author saw answers"
         return _labels("blindness", "failed", message, f"{example} {rest}".strip())
     if not seen:

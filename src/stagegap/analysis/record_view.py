@@ -18,6 +18,8 @@ from stagegap.model.notes import Failure
 from stagegap.model.record import Json, Record
 from stagegap.model.wording import listed
 from stagegap.people.references import how_settled
+from stagegap.tables import figures
+from stagegap.tables.table import Sheet
 
 MOST_WORDS = 3_000
 """Texts with more words are not compared: the search for common words grows with the square of their number."""
@@ -87,6 +89,20 @@ def _words(text: str) -> list[str]:
     return re.findall(r"(?:^\s+)?\S+\s*|^\s+$", text)
 
 
+NEAR = 0.5
+"""Share of the words of two texts that must stand in both, in order, for their differences to help a reader."""
+
+
+def near_difference(system: str, reference: str) -> Difference | None:
+    """What differs between two texts that are near each other; None for two unrelated ones, whose marks say nothing."""
+    difference = word_difference(system, reference)
+    if difference is None:
+        return None
+    words = sum(len(mark.text.split()) for mark in (*difference.system, *difference.reference))
+    same = sum(len(mark.text.split()) for mark in (*difference.system, *difference.reference) if mark.kind == "same")
+    return difference if same >= NEAR * words else None
+
+
 Badge = Literal["same", "good enough", "first fault", "inherits the fault", "own fault", "not compared"]
 LONGEST = 20_000
 """Characters of an answer that are shown; what was cut is counted."""
@@ -94,6 +110,16 @@ LONGEST_FIELD = 500_000
 """Characters of a field of the record that are shown."""
 SHORT = 120
 """Characters of an earlier stage's answer as it stands among what a stage saw."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A document as people read it."""
+
+    id: str
+    title: str
+    text: str
+    """As plain text, perhaps cut."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +144,16 @@ class StageBlock:
     difference: Difference | None
     """None where answers can't be compared piece by piece."""
     kind: Literal["items", "text"]
+    status: str = ""
+    """How the call ended: `ok`, `repaired`; empty without one."""
+    call: str = ""
+    """What is known of it: seconds, tokens, cost, whether the answer was known from before."""
+    prompt: str = ""
+    """What a language model was sent, made again from what the run kept; empty for other stages."""
+    raw: str = ""
+    """What came back, where that is not the answer itself."""
+    documents: tuple[Shown, ...] = ()
+    """Those that the system's answer and the reference name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +164,7 @@ class RecordView:
     fields: tuple[tuple[str, str], ...]
     """Name and text, as plain text."""
     blocks: tuple[StageBlock, ...]
+    run: str = ""
 
 
 def record_view(
@@ -138,10 +175,14 @@ def record_view(
     references: Mapping[str, Reference],
     faults: Mapping[str, Failure],
     scores: Mapping[str, float],
+    prompts: Mapping[str, str] | None = None,
+    documents: Mapping[str, Mapping[str, Shown]] | None = None,
+    run: str = "",
 ) -> RecordView:
-    """The record with a block for each stage; all mappings are by stage, for this record."""
+    """The record with a block for each stage; all mappings are by stage, for this record, but `documents` by corpus."""
     return RecordView(
         record=record.id,
+        run=run,
         fields=tuple((name, _cut(text_of(value), LONGEST_FIELD)) for name, value in record.fields.items()),
         blocks=tuple(
             _block(
@@ -151,6 +192,8 @@ def record_view(
                 reference=references.get(stage.name),
                 fault=faults.get(stage.name),
                 score=scores.get(stage.name, math.nan),
+                prompt=(prompts or {}).get(stage.name, ""),
+                documents=(documents or {}).get(stage.output.of or "", {}),
             )
             for stage in cascade.stages
         ),
@@ -165,6 +208,8 @@ def _block(
     reference: Reference | None,
     fault: Failure | None,
     score: float,
+    prompt: str,
+    documents: Mapping[str, Shown],
 ) -> StageBlock:
     output = outputs.get(stage.name)
     accepted = reference.accepted if reference is not None else ()
@@ -185,7 +230,40 @@ def _block(
         people=_people(reference),
         difference=_difference(value, best.value, is_items) if has_answer and best is not None else None,
         kind="items" if is_items else "text",
+        status=output.status.value if output is not None else "",
+        call=call_facts(output) if output is not None else "",
+        prompt=_cut(prompt),
+        raw=_cut(output.raw) if output is not None and output.raw != text_of(value) else "",
+        documents=tuple(
+            documents[name]
+            for name in dict.fromkeys(
+                [*_named(value, is_items), *(n for a in accepted for n in _named(a.value, is_items))]
+            )
+            if name in documents
+        ),
     )
+
+
+def _named(value: Json, is_items: bool) -> list[str]:
+    return ids(value) if is_items and value is not None else []
+
+
+def call_facts(output: Output) -> str:
+    """What is known of a call, in words; what is not known is left out.
+
+    >>> from stagegap.model.answer import Status
+    >>> call_facts(Output(record="r", stage="s", status=Status.OK, latency_ms=1200.0, tokens_in=300, tokens_out=12))
+    '1.2 s, 300 tokens read, 12 written'
+    """
+    parts = [
+        figures.seconds(output.latency_ms / 1000) if output.latency_ms is not None else "",
+        f"{output.tokens_in:,} tokens read" if output.tokens_in is not None else "",
+        f"{output.tokens_out:,} written" if output.tokens_out is not None else "",
+        figures.money(output.cost) if output.cost is not None else "",
+        "known from an earlier call" if output.cached else "",
+        f"confidence {output.confidence:.2f}" if output.confidence is not None else "",
+    ]
+    return ", ".join(part for part in parts if part)
 
 
 def _badge(fault: Failure | None, *, is_compared: bool, is_same: bool) -> Badge:
@@ -207,7 +285,13 @@ def _nearest(value: Json, accepted: Sequence[Answer]) -> Answer | None:
 def _difference(value: Json, reference: Json, is_items: bool) -> Difference | None:
     if is_items:
         return list_difference(ids(value), ids(reference))
-    return word_difference(_cut(text_of(value)), _cut(text_of(reference)))
+    ours, theirs = _cut(text_of(value)), _cut(text_of(reference))
+    # Two labels, numbers or objects differ in few places, however little they have in common.
+    return (
+        near_difference(ours, theirs)
+        if isinstance(value, str) and " " in ours + theirs
+        else word_difference(ours, theirs)
+    )
 
 
 def _key(value: Json, is_items: bool) -> str:
@@ -259,3 +343,57 @@ def _cut(text: str, most: int = LONGEST) -> str:
     if len(text) <= most:
         return text
     return f"{text[:most]}… (cut: {len(text):,} characters)"
+
+
+def record_sheet(view: RecordView) -> Sheet:
+    """A record stage by stage, as text."""
+    fields = tuple(f"{name}: {text}" for name, text in view.fields)
+    return Sheet(
+        headline=f"{view.record} in run {view.run}",
+        parts=(*fields, *(line for number, block in enumerate(view.blocks, start=1) for line in _lines(number, block))),
+    )
+
+
+def _lines(number: int, block: StageBlock) -> list[str]:
+    """A stage of a record as paragraphs, those of several lines indented."""
+    score = "" if math.isnan(block.score) else f", score {figures.share(block.score)}"
+    titles = {document.id: document.title for document in block.documents}
+    named = [f"{name}: {text}" for name, text in block.saw]
+    difference = _marked(block.difference) if block.difference is not None and block.badge != "same" else ""
+    paragraphs = {
+        "Saw": " · ".join(named),
+        "Call": ", ".join(part for part in (block.status, block.call) if part),
+        "Prompt": block.prompt,
+        "Raw answer": block.raw,
+        "System": _titled(block.system, titles) if block.kind == "items" else block.system,
+        f"Right{f' ({block.people})' if block.people else ''}": (
+            _titled(block.reference, titles) if block.kind == "items" else block.reference or "no reference yet"
+        ),
+        "Also right": " · ".join(block.also),
+        "Must be in it": ", ".join(f"{'✓' if mark.kind == 'same' else '✗'} {mark.text}" for mark in block.facts),
+        "Differs": difference,
+    }
+    return [
+        f"\n{number} {block.stage}: {block.badge}{score}",
+        *(_paragraph(n, text) for n, text in paragraphs.items() if text),
+    ]
+
+
+def _paragraph(name: str, text: str) -> str:
+    if "\n" not in text:
+        return f"  {name}: {text}"
+    return f"  {name}:\n" + "\n".join(f"    {line}" for line in text.splitlines())
+
+
+def _titled(text: str, titles: Mapping[str, str]) -> str:
+    """Ids with the titles of their documents, one a line."""
+    if not titles:
+        return text or "no reference yet"
+    names = text.split(", ") if text else []
+    return "\n".join(f"{titles[name]} ({name})" if titles.get(name) else name for name in names) or "no reference yet"
+
+
+def _marked(difference: Difference) -> str:
+    extra = [mark.text.strip() for mark in difference.system if mark.kind == "extra"]
+    missing = [mark.text.strip() for mark in difference.reference if mark.kind == "missing"]
+    return ", ".join([*(f"+{text}" for text in extra), *(f"−{text}" for text in missing)])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from stagegap.model.answer import Output, Status
-from stagegap.model.run import Environment
+from stagegap.model.run import Environment, Provenance
 from stagegap.model.wording import counted, listed, plural
 from stagegap.tables.figures import Unit
 from stagegap.tables.table import Column, Entry, Sheet, Table
@@ -245,3 +245,61 @@ def _cells(row: StageOutputs) -> tuple[Entry, ...]:
         note = f"{row.not_called:,} not called again (--paid)"
     hidden = (row.extra, row.not_called, row.is_identical)
     return row.cell, row.stage, row.n, row.same, other, row.missing, *hidden, note
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """What a run was made from."""
+
+    cascade: str
+    run: str
+    seed: int
+    who: str
+    commit: str
+    """Empty outside of git."""
+    order: tuple[str, ...]
+    """Its stages, as the file has them."""
+    made_from: Provenance
+
+
+def origin_sheet(view: Origin) -> Sheet:
+    """What a run was made from: world, records and labels, stages, files, and the difference from the commit."""
+    made_from, world = view.made_from, view.made_from.environment
+    lines = len(made_from.diff.splitlines())
+    clean = f", with a difference of {counted(lines, 'line')}{' (cut)' * made_from.diff_is_cut}" if lines else ""
+    records, labels = counted(made_from.records, "record"), counted(made_from.labels, "label")
+    names = [name for name in view.order if name in made_from.stages]
+    return Sheet(
+        headline=f"{view.run} of {view.cascade}, seed {view.seed}, by {view.who}",
+        parts=(
+            f"Commit {view.commit or 'none'}{clean}.",
+            f"stagegap {world.program}, Python {world.python}, {world.platform}, {len(world.packages):,} packages.",
+            f"{records} ({made_from.records_digest[:12]}), {labels} ({made_from.labels_digest[:12]}).",
+            Table(
+                columns=(
+                    Column(name="Stage", unit=Unit.TEXT, key="stage"),
+                    Column(name="Kind", unit=Unit.TEXT, key="kind"),
+                    Column(name="Model", unit=Unit.TEXT, key="model"),
+                    Column(name="Fingerprint", unit=Unit.TEXT, key="fingerprint"),
+                ),
+                rows=tuple(
+                    (name, origin.uses, origin.model or None, origin.fingerprint[:12])
+                    for name in names
+                    for origin in (made_from.stages[name],)
+                ),
+            ),
+            Table(
+                columns=(
+                    Column(name="File", unit=Unit.TEXT, is_cut=True),
+                    Column(name="What", unit=Unit.TEXT),
+                    Column(name="SHA-256", unit=Unit.TEXT),
+                    Column(name="Kept", unit=Unit.TEXT),
+                ),
+                rows=tuple(
+                    (source.path, source.role, source.digest[:12] or "gone", source.kept)
+                    for source in made_from.sources
+                ),
+            ),
+            f"\n{made_from.diff}" if made_from.diff else "",
+        ),
+    )

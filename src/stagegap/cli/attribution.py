@@ -1,4 +1,4 @@
-"""The verbs that look into one run: blame, faults, agree, need, slices, swaps, escalation, history."""
+"""Views of one run: blame, faults, agree, need, slices, swaps, escalation, selfcheck; and who said what."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stagegap.cli.options import CascadeOption, JsonOption, PaidOption, RunOption
+from stagegap.cli.options import CascadeOption, JsonOption, PaidOption, RunOption, tools, views
 from stagegap.errors import ConfigurationError
 from stagegap.people.histories import LabelHistory, PastEvent, when
 from stagegap.registry import VIEWS, View
@@ -16,10 +16,7 @@ if TYPE_CHECKING:
     from stagegap.workspace import Attribution
 
 
-swapping = typer.Typer()
-
-
-@swapping.command(name="swaps")
+@views.command(name="swaps")
 def person_swaps(
     cascade: CascadeOption = None,
     run: RunOption = None,
@@ -34,15 +31,12 @@ def person_swaps(
 
     with workspace() as opened, past(opened, cascade).person_swaps(run) as people:
         if plan:
-            return printed.print_view(people.plan()) if as_json else printed.draw_plan(people.plan())
+            return present("plan", people.plan(), as_json=as_json, following=())
         view = people.swapped(may_pay=paid, progress=printed.progress(as_json))
     return present("swaps", view, as_json=as_json)
 
 
-tracing = typer.Typer()
-
-
-@tracing.command()
+@tools.command()
 def history(
     stage: Annotated[str, typer.Argument(help="Stage of the answers.")],
     record: Annotated[str, typer.Argument(help="Id of the record.")],
@@ -96,10 +90,7 @@ def _event(event: PastEvent) -> list[str]:
     ]
 
 
-escalating = typer.Typer()
-
-
-@escalating.command()
+@views.command()
 def escalation(
     cheap: Annotated[str, typer.Argument(help="Stage that is asked first; by default the one that is unsure.")] = "",
     strong: Annotated[str, typer.Argument(help="Stage that is asked where the first is unsure.")] = "",
@@ -114,9 +105,6 @@ def escalation(
     with workspace() as opened:
         view = attribution(opened, cascade, run).escalation(cheap, strong)
     present("escalation", view, as_json=as_json)
-
-
-attributing = typer.Typer()
 
 
 def _command(entry: View, look: Callable[[Attribution], object]) -> Callable[..., None]:
@@ -135,10 +123,10 @@ def _command(entry: View, look: Callable[[Attribution], object]) -> Callable[...
 
 for _entry in VIEWS:
     if _entry.look is not None:
-        attributing.command(name=_entry.command, help=_entry.says)(_command(_entry, _entry.look))
+        views.command(name=_entry.command, help=_entry.says)(_command(_entry, _entry.look))
 
 
-@attributing.command()
+@views.command()
 def agree(
     cascade: CascadeOption = None,
     run: RunOption = None,
@@ -156,7 +144,7 @@ def agree(
     present("agree", view, as_json=as_json)
 
 
-@attributing.command()
+@views.command()
 def selfcheck(
     cascade: CascadeOption = None,
     run: RunOption = None,

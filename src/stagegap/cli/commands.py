@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from stagegap.cli import labels
-from stagegap.cli.attribution import attributing, escalating, swapping, tracing
-from stagegap.cli.oddities import oddities
 from stagegap.cli.options import (
     BudgetOption,
     CascadeOption,
@@ -27,9 +26,10 @@ from stagegap.cli.options import (
     SampleOption,
     Sections,
     SeedOption,
+    tools,
+    views,
 )
-from stagegap.cli.past import changing, past
-from stagegap.cli.runs import nights
+from stagegap.cli.past import changing
 from stagegap.cli.sharing import sharing
 
 application = typer.Typer(
@@ -43,6 +43,24 @@ application = typer.Typer(
     "used, 4 a run stopped before its end, 5 a check can't be decided, 6 too much lost to infrastructure, "
     "130 interrupted.",
 )
+
+
+def _version(is_asked: bool) -> None:
+    if is_asked:
+        from importlib.metadata import version
+
+        typer.echo(f"stagegap {version('stagegap')}")
+        raise typer.Exit
+
+
+@application.callback()
+def begin(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """Which stage of the cascade holds you back, against people?"""
+
 
 PortOption = Annotated[int, typer.Option("--port", help="Port on 127.0.0.1.")]
 
@@ -80,7 +98,7 @@ def validate(file: FileArgument = None, as_json: JsonOption = False) -> None:
     return printed.advise("stagegap plan", "stagegap run")
 
 
-@application.command()
+@tools.command()
 def schema(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write to.")] = None,
     as_json: JsonOption = False,
@@ -133,7 +151,9 @@ def run(
     budget: BudgetOption = None,
     orders: OrdersOption = None,
     engine: EngineOption = "",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be called, as plan.")] = False,
+    only_plan: Annotated[
+        bool, typer.Option("--plan", help="Only say what would be called, as `stagegap plan`.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run the cascade and the swaps that its verdict needs; only calls that were never made are made."""
@@ -143,13 +163,13 @@ def run(
 
     options = options_of(limit, filter, sample, seed, repeat, fresh, fresh_stage, retry, jobs, budget, orders, engine)
     with workspace() as opened:
-        if dry_run:
+        if only_plan:
             return plan_and_show(opened, file, options, as_json=as_json)
         run_and_show(opened, file, options, as_json=as_json)
     return None if as_json else printed.advise("stagegap app", "stagegap report")
 
 
-@application.command(name="import")
+@tools.command(name="import")
 def import_(
     file: Annotated[Path, typer.Argument(help="Labels: JSONL, CSV or Parquet with record, stage, annotator, value.")],
     cascade: Annotated[Path | None, typer.Option("--file", help="Cascade file that the labels belong to.")] = None,
@@ -178,7 +198,7 @@ def import_(
     return printed.advise("stagegap run", "stagegap show")
 
 
-@application.command()
+@tools.command()
 def export(
     path: Annotated[Path, typer.Argument(help="File to write: .jsonl, .csv or .parquet.")],
     cascade: CascadeOption = None,
@@ -188,7 +208,7 @@ def export(
     raw: Annotated[bool, typer.Option("--raw", help="CSV: leave texts that a spreadsheet could run.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Write all labels of a cascade to a file, with every field; `stagegap import` takes them in again."""
+    """Write all labels of a cascade to a file, with every field; `stagegap tools import` takes them in again."""
     from stagegap.cli import printed
     from stagegap.cli.start import cascade_name, workspace
 
@@ -197,15 +217,24 @@ def export(
     if as_json:
         return printed.print_json({"path": str(path), "rows": rows})
     printed.say(f"{path}  {rows:,} {'accepted answers' if references else 'labels'}")
-    return printed.advise(f"stagegap import {path}" if not references else f"stagegap export {path}")
+    return printed.advise(f"stagegap tools import {path}" if not references else f"stagegap tools export {path}")
 
 
-@application.command()
-def show(cascade: CascadeOption = None, run: RunOption = None, as_json: JsonOption = False) -> None:
-    """Print the verdict of a run."""
+@views.callback()
+def show(
+    context: typer.Context, cascade: CascadeOption = None, run: RunOption = None, as_json: JsonOption = False
+) -> None:
+    """Print the verdict of a run, or another VIEW of it: `stagegap show VIEW --help` says what it takes."""
     from stagegap.cli.printed import present
     from stagegap.cli.start import scorecard, workspace
+    from stagegap.errors import ConfigurationError
 
+    if context.invoked_subcommand:
+        if cascade or run or as_json:
+            raise ConfigurationError(
+                f"Options stand behind the view: stagegap show {context.invoked_subcommand} --run v3."
+            )
+        return
     with workspace() as opened:
         card = scorecard(opened, cascade, run)
     present("gap", card, as_json=as_json)
@@ -226,7 +255,32 @@ def app(
     serve(folder(), port=port, open_browser=browser)
 
 
-@application.command()
+@tools.command()
+def overnight(
+    file: Annotated[Path, typer.Argument(help="Matrix file: base and variants.", show_default=False)],
+    limit: LimitOption = None,
+    filter: FilterOption = "",
+    sample: SampleOption = None,
+    seed: SeedOption = 0,
+    jobs: JobsOption = None,
+    budget: BudgetOption = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write the table, too: .html, .md or .json.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run every variant of a matrix file and rank them; a call that variants share is made once."""
+    from stagegap.cli import printed
+    from stagegap.cli.runs import options_of, overnight_and_show
+    from stagegap.cli.start import workspace
+
+    options = options_of(limit, filter, sample, seed, jobs=jobs, budget=budget)
+    with workspace() as opened:
+        overnight_and_show(opened, file, options, output=output, as_json=as_json)
+    return None if as_json else printed.advise("stagegap show --run NAME", "stagegap app")
+
+
+@tools.command()
 def demo(
     serve_app: Annotated[bool, typer.Option("--app/--no-app", help="Serve the app afterwards.")] = True,
     port: PortOption = 8501,
@@ -245,7 +299,7 @@ def demo(
     return None if as_json else printed.advise("stagegap app", "stagegap report")
 
 
-@application.command()
+@tools.command()
 def doctor(
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Make a new DuckDB file from the journal.")] = False,
     as_json: JsonOption = False,
@@ -263,17 +317,14 @@ def doctor(
     else:
         printed.draw_findings(findings)
         can_mend = any(not f.is_good and f.what != "version" for f in findings)
-        printed.advise("stagegap doctor --rebuild" if can_mend else "stagegap show")
+        printed.advise("stagegap tools doctor --rebuild" if can_mend else "stagegap show")
     if not all(f.is_good for f in findings):
         raise typer.Exit(3)
 
 
-application.add_typer(attributing)
-application.add_typer(escalating)
+for _module in ("attribution", "oddities"):  # loading them puts their commands into `views` and `tools`
+    import_module(f"stagegap.cli.{_module}")
 application.add_typer(changing)
-application.add_typer(past)
-application.add_typer(swapping)
-application.add_typer(nights)
 application.add_typer(sharing)
-application.add_typer(oddities)
-application.add_typer(tracing)
+application.add_typer(views, name="show")
+application.add_typer(tools, name="tools")

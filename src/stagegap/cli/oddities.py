@@ -1,4 +1,4 @@
-"""What looks strange: `stagegap odd`."""
+"""What looks strange: `stagegap show odd`."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from typing import Annotated
 
 import typer
 
-from stagegap.cli.options import CascadeOption, JsonOption
+from stagegap.cli.options import CascadeOption, JsonOption, tools, views
 from stagegap.oddities.card import Oddity, Screen
 from stagegap.oddities.screen import Noticing
 from stagegap.tables import figures
 
-oddities = typer.Typer()
 UNTAUGHT = (
     "No stage can be taught with less: one with `uses: sklearn` needs 32 records to learn from, a prompt 4 examples."
 )
@@ -20,7 +19,7 @@ FEW = 5
 """Records that a card names on a terminal."""
 
 
-@oddities.command()
+@views.command()
 def odd(
     cascade: CascadeOption = None,
     run: Annotated[
@@ -69,11 +68,13 @@ def odd(
         return printed.print_view(noticing)
     draw_screen(noticing, rules=rules)
     first = next((row.card.key for row in noticing.open), None)
-    away = [f"stagegap odd --dismiss {first} --because REASON --as YOU"] if first else ["stagegap odd --rules"]
+    away = (
+        [f"stagegap show odd --dismiss {first} --because REASON --as YOU"] if first else ["stagegap show odd --rules"]
+    )
     return printed.advise("stagegap app", *away)
 
 
-@oddities.command()
+@tools.command()
 def traces(
     file: Annotated[Path, typer.Argument(help="Traces: JSONL, CSV or Parquet, one a row.")],
     folder: Annotated[Path, typer.Argument(help="Folder for the cascade, such as pipelines/traces.")],
@@ -105,7 +106,7 @@ def traces(
     printed.say(
         f"{written.cascade}  {written.traces:,} traces, {written.faulty:,} with a step that people marked as wrong"
     )
-    return printed.advise(f"stagegap run {written.cascade}", f"stagegap odd --cascade {folder.name}")
+    return printed.advise(f"stagegap run {written.cascade}", f"stagegap show odd --cascade {folder.name}")
 
 
 def draw_screen(noticing: Noticing, *, rules: bool) -> None:

@@ -1,51 +1,89 @@
-"""Options that several commands share, and the sections of the help that lists them all."""
+"""Options that several commands share, and the groups in which commands stand."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from stagegap.registry import VIEWS
-
-_OTHERS = {
-    "Begin": ("demo", "init", "validate", "schema", "traces", "doctor"),
-    "Run": ("plan", "run"),
-    "Label": ("label", "history", "import", "export"),
-    "Read": ("app", "report"),
-    "Change": ("expect",),
-    "Hold the line": ("bless",),
-}
-"""Commands that print no view; those that do are in the registry."""
-SECTIONS = {
-    heading: (*names, *(view.command for view in VIEWS if view.command and view.section == heading))
-    for heading, names in _OTHERS.items()
-}
+DAY_ONE = ("init", "validate", "run", "label", "show", "compare", "check", "app", "report")
+"""What a first day needs; all else stands behind it."""
 LONGEST = 120
 """Characters of the sentence beside a command."""
-LAST = "More"
-"""Where a command stands that no section names."""
 
 
 class Sections(TyperGroup):
-    """A group that lists its commands in sections."""
+    """A group that lists what a first day needs first, and knows where a command stands that is asked for elsewhere."""
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write one table a section, all with the same first column."""
-        named = {name for names in SECTIONS.values() for name in names}
-        rest = tuple(name for name in self.list_commands(ctx) if name not in named)
-        width = max(map(len, self.commands))
-        for heading, names in {**SECTIONS, LAST: rest}.items():
-            rows = [
-                (name.ljust(width), command.get_short_help_str(LONGEST))
-                for name in names
-                if (command := self.commands.get(name)) is not None and not command.hidden
-            ]
-            if rows:
-                with formatter.section(heading):
-                    formatter.write_dl(rows)
+        rest = tuple(name for name in self.list_commands(ctx) if name not in DAY_ONE)
+        _write(self, formatter, {"Day one": DAY_ONE, "Then": rest})
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command of that name; where there is none, where it stands or what is like it."""
+        return resolved(self, super().resolve_command, ctx, args)
+
+
+class Group(TyperGroup):
+    """A group within it."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write one table."""
+        _write(self, formatter, {"Commands": self.list_commands(ctx)})
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """As for the whole."""
+        return resolved(self, super().resolve_command, ctx, args)
+
+
+def _write(group: TyperGroup, formatter: Any, sections: Mapping[str, Sequence[str]]) -> None:
+    """One table a section, all with the same first column. Any: the formatter is typer's own click's."""
+    width = max(map(len, group.commands))
+    for heading, names in sections.items():
+        with formatter.section(heading):
+            formatter.write_dl(
+                [(name.ljust(width), group.commands[name].get_short_help_str(LONGEST)) for name in names]
+            )
+
+
+def resolved(group: TyperGroup, resolve: Callable[[Any, list[str]], Any], ctx: Any, args: list[str]) -> Any:
+    """What `resolve` finds, or the end of the program with a hint. Any: the contexts are those of typer's own click."""
+    name = args[0]
+    if name not in group.commands and not name.startswith("-"):
+        places = _places(ctx.find_root().command)
+        at = places.get(name)
+        near = [place for close in get_close_matches(name, places, n=2, cutoff=0.6) for place in places[close]]
+        known = f"Did you mean `{'` or `'.join(near)}`?" if near else "See `stagegap --help`."
+        hint = f"It is `{at[0]}`." if at else known
+        asked = f"{ctx.command_path.partition(' ')[2]} {name}".strip()
+        ctx.fail(f"There is no command {asked!r}. {hint}")
+    return resolve(ctx, args)
+
+
+def _places(root: TyperGroup) -> dict[str, list[str]]:
+    """Every command by the last word of its name, as it is typed."""
+    places: dict[str, list[str]] = {}
+    for name, command in root.commands.items():
+        places.setdefault(name, []).append(f"stagegap {name}")
+        for inner in command.commands if isinstance(command, TyperGroup) else ():
+            places.setdefault(inner, []).append(f"stagegap {name} {inner}")
+    return places
+
+
+views = typer.Typer(
+    cls=Group,
+    invoke_without_command=True,
+    help="Print the verdict of a run, or another VIEW of it: where it fails, what people are, what is odd, its past.",
+    subcommand_metavar="[VIEW]",
+)
+"""What looks into runs: `stagegap show VIEW`."""
+tools = typer.Typer(cls=Group, no_args_is_help=True, help="What is needed now and then: labels in and out, bless, ...")
+"""What is rarely used: `stagegap tools NAME`."""
 
 
 FileArgument = Annotated[
@@ -60,6 +98,10 @@ EarlierArgument = Annotated[
     str | None, typer.Argument(help="Name of the earlier run, such as v3; by default the one before the newest.")
 ]
 LaterArgument = Annotated[str | None, typer.Argument(help="Name of the later run; by default the newest.")]
+RunArgument = Annotated[str, typer.Argument(help="Name of the run, such as v3.")]
+SharedOption = Annotated[
+    bool, typer.Option("--shared", help="Compare the records that are the same in both, where the runs differ.")
+]
 PaidOption = Annotated[bool, typer.Option("--paid", help="Allow calls to a paid service.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 LimitOption = Annotated[int | None, typer.Option("--limit", help="So many records at most, the first ones.")]

@@ -1,90 +1,59 @@
-"""The verbs for past runs: runs, reproduce, changed, expect, ledger, compare, bless, check."""
+"""Past runs: listed, compared, made again, held to; what was expected of a change and what came."""
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table as Grid
-from rich.text import Text
 
-from stagegap.cli.options import CascadeOption, EarlierArgument, JsonOption, LaterArgument, PaidOption, RunOption
-from stagegap.cli.printed import console, printable, say, span_of
-from stagegap.model.run import Expectation, Provenance, Run
-from stagegap.model.wording import counted
-from stagegap.runner.plan import Plan
-from stagegap.tables import figures
+from stagegap.cli.options import (
+    CascadeOption,
+    EarlierArgument,
+    JsonOption,
+    LaterArgument,
+    PaidOption,
+    RunArgument,
+    RunOption,
+    SharedOption,
+    tools,
+    views,
+)
 
 if TYPE_CHECKING:
     from stagegap.analysis.runs import Blessed
-
-
-MOST_SHOWN = 12
-"""Differences of a kind that are printed; `--json` has all."""
-
-
-def draw_made_from(run: Run, made_from: Provenance) -> None:
-    """Print what a run was made from."""
-    here = made_from.environment
-    clean = "" if not made_from.diff else f", with a difference of {counted(len(made_from.diff.splitlines()), 'line')}"
-    console().print(Text(printable(f"{run.name} of {run.cascade}, seed {run.seed}, by {run.who}"), style="bold"))
-    say(f"Commit {run.commit or 'none'}{clean}{' (cut)' if made_from.diff_is_cut else ''}.")
-    say(f"stagegap {here.program}, Python {here.python}, {here.platform}, {len(here.packages):,} packages.")
-    records, labels = counted(made_from.records, "record"), counted(made_from.labels, "label")
-    say(f"{records} ({made_from.records_digest[:12]}), {labels} ({made_from.labels_digest[:12]}).")
-    grid = _grid("Stage", "Kind", "Model", "Fingerprint")
-    for name in json.loads(run.resolved)["stages"]:
-        origin = made_from.stages[name]
-        grid.add_row(printable(name), origin.uses, printable(origin.model or "-"), origin.fingerprint[:12])
-    console().print(grid)
-    files = _grid("File", "What", "SHA-256", "Kept")
-    for source in made_from.sources:
-        files.add_row(printable(source.path), source.role, source.digest[:12] or "gone", source.kept)
-    console().print(files)
-    if made_from.diff:
-        say(f"\n{made_from.diff}")
+    from stagegap.model.run import Expectation
+    from stagegap.runner.plan import Plan
 
 
 def draw_price(plan: Plan) -> None:
     """Print what telling two versions apart needs."""
+    from stagegap.cli.printed import say
+    from stagegap.model.wording import counted
+    from stagegap.runner.plan import span
+
     mixtures = counted(len(plan.cells), "mixture")
     if not plan.calls:
         return say(f"{mixtures} of the two versions, nothing to call.")
     many = f"{plan.calls:,}" if plan.is_exact else f"at most {plan.calls:,}"
-    return say(f"{mixtures} of the two versions: {many} calls, {plan.paid_calls:,} of them paid{span_of(plan)}.")
+    return say(f"{mixtures} of the two versions: {many} calls, {plan.paid_calls:,} of them paid{span(plan)}.")
 
 
 def draw_expected(expectations: Sequence[Expectation]) -> None:
     """Print what was written down."""
+    from stagegap.cli.printed import say
+    from stagegap.tables import figures
+
     for hope in expectations:
         between = "" if hope.low is None or hope.high is None else f" ({figures.between(hope.low, hope.high)})"
         why = f": {hope.reason}" if hope.reason else ""
-        say(
-            f"Expected of the change after {hope.baseline}: {hope.place} {_points(hope.predicted)} points{between}{why}"
-        )
-
-
-def _points(share: float) -> str:
-    return figures.points(share)
-
-
-def _grid(*headings: str) -> Grid:
-    """An empty table of texts."""
-    grid = Grid(box=None, pad_edge=False, header_style="dim")
-    for heading in headings:
-        grid.add_column(heading, no_wrap=True)
-    return grid
+        points = f"{figures.points(hope.predicted)} points"
+        say(f"Expected of the change after {hope.baseline}: {hope.place} {points}{between}{why}")
 
 
 changing = typer.Typer()
-
-SharedOption = Annotated[
-    bool, typer.Option("--shared", help="Compare the records that are the same in both, where the runs differ.")
-]
 
 
 @changing.command()
@@ -104,13 +73,13 @@ def compare(
     present("compare", view, as_json=as_json)
 
 
-@changing.command()
+@tools.command()
 def bless(
     run: Annotated[str, typer.Argument(help="Name of the run that later ones are held against.")],
     cascade: CascadeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Hold later runs against this one: writes a small file beside the cascade file, to be committed."""
+    """Hold later runs against this one: writes figures and scores beside the cascade file, to be committed."""
     from stagegap.cli import printed
     from stagegap.cli.start import gate, workspace
 
@@ -147,16 +116,8 @@ def check(
     raise typer.Exit(checked.exit_code)
 
 
-past = typer.Typer()
-runs = typer.Typer(invoke_without_command=True, help="List the runs of a cascade, filter them, tag them, follow one.")
-past.add_typer(runs, name="runs")
-
-RunArgument = Annotated[str, typer.Argument(help="Name of the run, such as v3.")]
-
-
-@runs.callback()
+@views.command(name="runs")
 def list_runs(
-    context: typer.Context,
     cascade: CascadeOption = None,
     tag: Annotated[str | None, typer.Option("--tag", help="Only runs that carry this tag.")] = None,
     since: Annotated[str, typer.Option("--since", help="Only runs of this day or later: 2026-11-20, 3d, 12h.")] = "",
@@ -171,8 +132,6 @@ def list_runs(
     from stagegap.cli.start import past as opened_past
     from stagegap.cli.start import workspace
 
-    if context.invoked_subcommand:
-        return None
     with workspace() as opened:
         past = opened_past(opened, cascade)
         if follow:
@@ -181,10 +140,10 @@ def list_runs(
         view = past.history().filtered(tag=tag, since=began, text=text)
         live = past.live()
     present("runs", view, as_json=as_json)
-    return printed.advise("stagegap runs --follow") if live and not as_json else None
+    return printed.advise("stagegap show runs --follow") if live and not as_json else None
 
 
-@runs.command(name="tag")
+@tools.command(name="tag")
 def tag_run(
     run: RunArgument,
     name: Annotated[str, typer.Argument(help="The tag.")],
@@ -195,7 +154,7 @@ def tag_run(
     _tagged(run, name, cascade, is_on=True, as_json=as_json)
 
 
-@runs.command(name="untag")
+@tools.command(name="untag")
 def untag_run(
     run: RunArgument,
     name: Annotated[str, typer.Argument(help="The tag.")],
@@ -216,26 +175,22 @@ def _tagged(run: str, name: str, cascade: str | None, *, is_on: bool, as_json: b
     if as_json:
         return printed.print_json({"run": run, "tags": list(tags)})
     printed.say(f"{run} has the tags: {', '.join(tags)}." if tags else f"{run} has no tag.")
-    return printed.advise(f"stagegap runs --tag {name}" if is_on else "stagegap runs")
+    return printed.advise(f"stagegap show runs --tag {name}" if is_on else "stagegap show runs")
 
 
-@runs.command(name="show")
-def show_run(run: RunArgument, cascade: CascadeOption = None, as_json: JsonOption = False) -> None:
+@views.command(name="origin")
+def show_origin(run: RunOption = None, cascade: CascadeOption = None, as_json: JsonOption = False) -> None:
     """Say what a run was made from: files, stages, records, labels, versions, the difference from the commit."""
-    from stagegap.cli import printed
+    from stagegap.cli.printed import present
+    from stagegap.cli.start import newest, workspace
     from stagegap.cli.start import past as opened_past
-    from stagegap.cli.start import workspace
 
     with workspace() as opened:
-        past = opened_past(opened, cascade)
-        view, shown_run = past.made_from(run), past.run(run)
-    if as_json:
-        return printed.print_view(view)
-    draw_made_from(shown_run, view)
-    return printed.advise(f"stagegap reproduce {run}")
+        view = opened_past(opened, cascade).origin(newest(opened, cascade, run))
+    present("origin", view, as_json=as_json)
 
 
-@past.command(name="reproduce")
+@tools.command(name="reproduce")
 def reproduce_run(
     run: RunArgument,
     cascade: CascadeOption = None,
@@ -258,11 +213,11 @@ def reproduce_run(
         )
     present("reproduce", view, as_json=as_json)
     if not as_json:
-        printed.advise("stagegap run" if kept_in else f"stagegap runs show {run}")
+        printed.advise("stagegap run" if kept_in else f"stagegap show origin --run {run}")
     raise typer.Exit(0 if view.is_identical else 1)
 
 
-@past.command(name="changed")
+@views.command(name="changed")
 def changed_between(
     before: EarlierArgument = None,
     after: LaterArgument = None,
@@ -282,15 +237,15 @@ def changed_between(
         before, after = pair(opened, cascade, before, after)
         with opened_past(opened, cascade).versions(before, after, use_shared=shared) as versions:
             if plan:
-                return printed.print_view(versions.plan()) if as_json else printed.draw_plan(versions.plan())
+                return present("plan", versions.plan(), as_json=as_json, following=())
             if not as_json:
                 draw_price(versions.plan())
             view = versions.changed(may_pay=paid, progress=printed.progress(as_json))
     present("changed", view, as_json=as_json)
-    return None if as_json else printed.advise(f"stagegap compare {before} {after}", "stagegap ledger")
+    return None if as_json else printed.advise(f"stagegap compare {before} {after}", "stagegap show ledger")
 
 
-@past.command(name="expect")
+@tools.command(name="expect")
 def expect_change(
     hopes: Annotated[
         list[str],
@@ -318,10 +273,10 @@ def expect_change(
     if as_json:
         return printed.print_json([following.as_json(hope) for hope in expectations])
     draw_expected(expectations)
-    return printed.advise("change the cascade, then `stagegap run`", "stagegap ledger")
+    return printed.advise("change the cascade, then `stagegap run`", "stagegap show ledger")
 
 
-@past.command(name="ledger")
+@views.command(name="ledger")
 def show_ledger(cascade: CascadeOption = None, as_json: JsonOption = False) -> None:
     """Put what was expected of each change beside what came of it, and say how well this team predicts."""
     from stagegap.cli.printed import present

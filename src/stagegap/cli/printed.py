@@ -27,14 +27,17 @@ WIDE = 100
 """Columns from which a terminal has room for bars."""
 
 
-def present(name: str, view: object, *, as_json: bool) -> None:
-    """Print a view of the registry and what to type after it, or the view as JSON."""
+def present(name: str, view: object, *, as_json: bool, following: Sequence[str] | None = None) -> None:
+    """Print a view of the registry and what to type after it, or the view as JSON.
+
+    `following` says what to type where this is no ordinary end of the view.
+    """
     if as_json:
         return print_view(view)
     entry = registry.view(name)
     draw_sheet(entry.sheet(view))
-    following = entry.next(view)
-    return advise(*following) if following else None
+    after = entry.next(view) if following is None else following
+    return advise(*after) if after else None
 
 
 def draw_sheet(sheet: Sheet, *, begins: str = "") -> None:

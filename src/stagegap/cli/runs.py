@@ -8,9 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
 
-import typer
 from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
@@ -20,15 +18,6 @@ from stagegap.analysis import views
 from stagegap.analysis.runs import SoFar
 from stagegap.analysis.variants import VariantsView
 from stagegap.cli import printed
-from stagegap.cli.options import (
-    BudgetOption,
-    FilterOption,
-    JobsOption,
-    JsonOption,
-    LimitOption,
-    SampleOption,
-    SeedOption,
-)
 from stagegap.cli.printed import draw_sheet
 from stagegap.cli.reports import write_file
 from stagegap.errors import ConfigurationError, RunStopped
@@ -77,11 +66,7 @@ def options_of(
 
 def plan_and_show(opened: Workspace, file: Path | None, options: RunOptions, *, as_json: bool) -> None:
     """Print what a run would call."""
-    planned = opened.runs.plan(file, options)
-    if as_json:
-        return printed.print_view(planned)
-    printed.draw_plan(planned)
-    return printed.advise("stagegap run")
+    printed.present("plan", opened.runs.plan(file, options), as_json=as_json)
 
 
 def run_and_show(opened: Workspace, file: Path | None, options: RunOptions | None = None, *, as_json: bool) -> None:
@@ -173,14 +158,14 @@ def follow(past: Past, *, pause: Callable[[float], object]) -> None:
         last_lines: dict[str, str] = {}
         while seen:
             for note in seen:
-                line = f"{note.name} {note.cell} {math.floor(10 * note.share) * 10}%"
+                line = f"{note.name} {note.cell}, {math.floor(10 * note.share) * 10}% answered"
                 if last_lines.get(note.run) != line:
                     last_lines[note.run] = line
                     printed.say(" ".join([f"{line}.", *_so_far(past.so_far(note))]))
             pause(EVERY_S)
             seen = past.live()
     printed.say("No run goes on any more.")
-    return printed.advise("stagegap runs", "stagegap show")
+    return printed.advise("stagegap show runs", "stagegap show")
 
 
 def _place(note: LiveRun) -> str:
@@ -267,30 +252,3 @@ def _as_file(view: VariantsView, ending: str) -> str:
 def variants_markdown(view: VariantsView) -> str:
     """The table of the morning as a Markdown file."""
     return f"# Variants of {literal(view.cascade)}\n\n{sheet_markdown(registry.view('overnight').sheet(view))}"
-
-
-nights = typer.Typer()
-
-
-@nights.command()
-def overnight(
-    file: Annotated[Path, typer.Argument(help="Matrix file: base and variants.", show_default=False)],
-    limit: LimitOption = None,
-    filter: FilterOption = "",
-    sample: SampleOption = None,
-    seed: SeedOption = 0,
-    jobs: JobsOption = None,
-    budget: BudgetOption = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write the table, too: .html, .md or .json.")
-    ] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Run every variant of a matrix file and rank them; a call that variants share is made once."""
-    from stagegap.cli import printed
-    from stagegap.cli.start import workspace
-
-    options = options_of(limit, filter, sample, seed, jobs=jobs, budget=budget)
-    with workspace() as opened:
-        overnight_and_show(opened, file, options, output=output, as_json=as_json)
-    return None if as_json else printed.advise("stagegap show --run NAME", "stagegap app")

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from stagegap.cli.options import CascadeOption, JsonOption, RunOption
+from stagegap.cli.options import CascadeOption, JsonOption, RunOption, SharedOption
 
 sharing = typer.Typer()
 
@@ -17,9 +17,7 @@ def report(
     cascade: CascadeOption = None,
     run: RunOption = None,
     compare: Annotated[str | None, typer.Option("--compare", help="Report on the change from this run on.")] = None,
-    shared: Annotated[
-        bool, typer.Option("--shared", help="Compare the records that are the same in both, where the runs differ.")
-    ] = False,
+    shared: SharedOption = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write to.")] = None,
     form: Annotated[Literal["html", "md", "json"], typer.Option("--form", help="html, md or json.")] = "html",
     records: Annotated[bool, typer.Option("--records/--no-records", help="Show texts of records.")] = True,

@@ -209,9 +209,9 @@ class Screen:
     records: int
     labels_seq: int = 0
     curves: tuple[Taught, ...] = ()
-    """Of stages that were taught with less: `stagegap odd --learn`."""
+    """Of stages that were taught with less: `stagegap show odd --learn`."""
     tried: tuple[Tried, ...] = ()
-    """What was taken away: `stagegap odd --without`."""
+    """What was taken away: `stagegap show odd --without`."""
 
 
 def places(hits: Floats, *, order: Floats | None = None) -> tuple[int, ...]:

@@ -144,7 +144,7 @@ HURTS_DETECTORS = (
     Detector(
         name="helper-hurts", family=Family.HURTS, title="Better without it",
         rule="the score is higher when an input, a prompt block, a document or a stage is taken away, or when a "
-        "trained stage gets an input of other records (paired, `stagegap odd --without`)",
+        "trained stage gets an input of other records (paired, `stagegap show odd --without`)",
         why="It costs, and it does harm: mend it or leave it out.", look=_helper_hurts,
     ),
 )  # fmt: skip

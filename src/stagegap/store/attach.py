@@ -307,7 +307,7 @@ def explained(error: duckdb.Error, path: Path) -> StoreError:
     if "version number" in text and "can only read" in text:
         return StoreVersion(f"{path} has a newer file format than the installed DuckDB reads: {text.splitlines()[0]}")
     if "checksum" in text.lower() or "Corrupt WAL" in text or "WAL file" in text:
-        return StoreDamaged(f"{path} is damaged ({_first(text)}); `stagegap doctor --rebuild` makes a new one.")
+        return StoreDamaged(f"{path} is damaged ({_first(text)}); `stagegap tools doctor --rebuild` makes a new one.")
     if "not a valid DuckDB database file" in text or "too small" in text.lower():
         return StoreDamaged(f"{path} is no DuckDB file; move it away, or name another folder.")
     if "does not exist" in text and "read-only" in text:

@@ -107,7 +107,7 @@ class Gate:
             return views.from_json(Blessed, self.path.read_text(encoding="utf-8"))
         except ValueError as error:
             raise ConfigurationError(
-                f"{self.path} names no blessed run: {error}. `stagegap bless` writes it."
+                f"{self.path} names no blessed run: {error}. `stagegap tools bless` writes it."
             ) from None
 
     def blessed_run(self) -> Run | None:
@@ -213,19 +213,25 @@ class Gate:
         except ValueError as error:
             raise ConfigurationError(
                 f"{self.scores_path} does not hold the scores of the blessed {wanted.run}: {error}. "
-                "`stagegap bless` writes it."
+                "`stagegap tools bless` writes it."
             ) from None
 
     def _not_held(self, run: Run) -> CheckResult:
         wanted = self.blessed()
         if wanted is None:
-            message, detail = "No run is blessed", f"`stagegap bless {run.name}` holds later runs against this one."
+            message, detail = (
+                "No run is blessed",
+                f"`stagegap tools bless {run.name}` holds later runs against this one.",
+            )
         else:
             message = f"The blessed run {wanted.run} is not in this store"
-            detail = f"{self.scores_path.name}, which `stagegap bless` wrote beside it, is not here: commit it. " + (
-                f"Or `stagegap run` at commit {wanted.commit} makes the run again."
-                if wanted.is_reproducible
-                else "No commit holds what was run, so only its own store can say more."
+            detail = (
+                f"{self.scores_path.name}, which `stagegap tools bless` wrote beside it, is not here: commit it. "
+                + (
+                    f"Or `stagegap run` at commit {wanted.commit} makes the run again."
+                    if wanted.is_reproducible
+                    else "No commit holds what was run, so only its own store can say more."
+                )
             )
         return CheckResult(kind="regression", name="regression", status="not measured", message=message, detail=detail)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import json
 import uuid
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, ExitStack
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from stagegap.analysis.changes import OUTCOME, Comparison, ConfigChange, WhatChanged
 from stagegap.analysis.ledger import Ledger, LedgerRow, ledger, ledger_row, proposed_outcome, waiting_row
-from stagegap.analysis.reproduced import Reproduction
+from stagegap.analysis.reproduced import Origin, Reproduction
 from stagegap.analysis.runs import History, RunsView, SoFar, Tried, all_settings, runs_view
 from stagegap.errors import ConfigurationError, NotFound, near_names
 from stagegap.model.run import Expectation, LiveRun, Provenance, Run, RunStatus, RunTag
@@ -65,6 +66,19 @@ class Past:
         if made_from is None:
             raise ConfigurationError(f"Run {run} is older than the keeping of what runs are made from.")
         return made_from
+
+    def origin(self, run: str) -> Origin:
+        """The same, with what stands at the run itself. Raises: as `made_from`."""
+        stored = self.run(run)
+        return Origin(
+            cascade=stored.cascade,
+            run=stored.name,
+            seed=stored.seed,
+            who=stored.who,
+            commit=stored.commit,
+            order=tuple(json.loads(stored.resolved)["stages"]),
+            made_from=self.made_from(run),
+        )
 
     def tag(self, run: str, tag: str, *, is_on: bool = True) -> tuple[str, ...]:
         """Put a tag on a run or take it off; give the tags that it has then. Raises: NotFound, ConfigurationError."""
@@ -248,6 +262,6 @@ def _named(store: Store, cascade: str, name: str, *, is_own: bool) -> Run:
         raise NotFound(f"{where} no run {name!r}. {near_names(name, known)}".strip())
     raise NotFound(
         f"This store has no run of {cascade!r}: it is a clone of the project, or nothing was run here yet. "
-        f"`stagegap reproduce {name} --from FOLDER` takes the run from the project folder, or a copy of the folder "
-        f"{STORE}, of whoever made it."
+        f"`stagegap tools reproduce {name} --from FOLDER` takes the run from the project folder, or a copy of the "
+        f"folder {STORE}, of whoever made it."
     )
