@@ -4,8 +4,8 @@
 
 Outcomes of n records in k + 1 cells are there already; 10,000 resamples of whole clusters, then all figures of
 `stagegap show blame` and of the verdict: gains with intervals and tests, who leads, rank sets, the budget of labels,
-first faults, hazards, analysis by parts. Processor time (all threads), medians of 5 rounds, each row in a process of its own;
-memory is the highest use above that of the outcomes. Ends with 1 when a budget is missed.
+first faults, hazards, analysis by parts. Processor time (all threads), medians of 5 rounds, each row in a process of
+its own; memory is the highest use above that of the outcomes. Ends with 1 when a budget is missed.
 """
 
 from __future__ import annotations
