@@ -9,8 +9,8 @@ import pytest
 import planted
 import views_of_runs
 from sixty import replace_in, write_sixty
-from stagegap.analysis.answers import repeat_noise
-from stagegap.analysis.views import RepeatNoise
+from stagegap.analysis.repeats import RepeatNoise, passes, repeat_noise
+from stagegap.analysis.views import gap_sheet
 from stagegap.model.answer import Output, Status
 from stagegap.workspace import Workspace
 
@@ -86,3 +86,30 @@ def test_a_run_with_repeats_keeps_it_with_the_scorecard(tmp_path: Path):
     assert card is not None
     kept = [(one.stage, one.repeats, one.sigma2.value) for one in card.repeats]
     assert kept == [("topic", 2, 0.0), ("reply", 2, 0.0)]
+    places = [(row.stage, row.k) for row in card.passes]
+    assert places == [("topic", 1), ("topic", 2), ("reply", 1), ("reply", 2), ("outcome", 1), ("outcome", 2)]
+    end = card.passes[-1]
+    assert (end.every.value, end.worst.value, end.once.value) == (card.system.value,) * 3, "it never answers otherwise"
+    assert (end.every.low, end.every.high, end.every.n) == (card.system.low, card.system.high, 60)
+    printed = gap_sheet(card).tables
+    assert any("Right every time (pass^k)" in [column.name for column in table.columns] for table in printed)
+
+
+def test_how_often_an_answer_is_right_every_time_is_found_with_its_interval():
+    found = views_of_runs.evidence(views_of_runs.material(views_of_runs.CHAIN, 3_000, per_cluster=2))
+    rng = np.random.default_rng(4)
+    outputs = [
+        Output(
+            record=record.id, stage="C", status=Status.OK, value=planted.RIGHT if is_right else planted.WRONG, repeat=k
+        )
+        for record in found.records
+        for k, is_right in enumerate((rng.random(10) < 0.8).tolist())
+    ]
+    rows = {(row.stage, row.k): row for row in passes(found, {"C": outputs}, resamples=300)}
+    assert {k for stage, k in rows if stage == "C"} == {1, 2, 4, 8, 10}
+    for k in (1, 2, 4):
+        assert rows["C", k].every.low <= 0.8**k <= rows["C", k].every.high
+        assert rows["C", k].once.low <= 1 - 0.2**k <= rows["C", k].once.high
+        assert rows["C", k].worst == rows["C", k].every, "scores are 0 or 1"
+        assert rows["C", k].every.clusters == 1_500
+    assert passes(found, {"C": outputs[::10]}, resamples=300) == (), "asked once"

@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get
 
 import numpy as np
 
+from stagegap.analysis.repeats import PassesOfK, RepeatNoise, noise_table, passes_table
 from stagegap.analysis.troubles import Trouble
 from stagegap.model.estimate import Bounds, Estimate, unmeasured
 from stagegap.model.wording import counted, listed
@@ -281,23 +282,6 @@ class OutcomeBounds:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RepeatNoise:
-    """Where the uncertainty of one stage's mean score comes from."""
-
-    stage: str
-    repeats: int
-    n: int
-    """Records whose every repeat has a score."""
-    omega2: float
-    """Variance over records of the expected score; NaN where there are too few records."""
-    sigma2: Estimate
-    """Mean variance of one record's score from repeat to repeat."""
-    repeats_pay: bool
-    """More repeats would make the mean surer; else only more records would."""
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class StrictStage:
     """One stage where nobody's answer alone is enough."""
 
@@ -365,6 +349,8 @@ class Scorecard:
     """Number of labels that the view was made from; the app refreshes it when there are more."""
     resamples: int
     seed: int
+    passes: tuple[PassesOfK, ...] = ()
+    """Of each stage that was asked several times, and of the outcome: how often it is right every time."""
     repeats: tuple[RepeatNoise, ...] = ()
     """Of each stage that was asked several times: how much of its score is chance from one time to the next."""
     bounds: OutcomeBounds | None = None
@@ -431,10 +417,6 @@ _STRICT_WHOLE = (
     Column(name="System", unit=Unit.SHARE, key="strict_system", is_hidden=True),
     Column(name="References everywhere", unit=Unit.SHARE, key="strict_ceiling", is_hidden=True),
 )
-_REPEATS = (
-    Column(name="Stage", unit=Unit.TEXT, key="stage", is_hidden=True),
-    Column(name="Variance", unit=Unit.NUMBER, key="variance from repeat to repeat", is_hidden=True),
-)
 _PICKED = (
     Column(name="Stage", unit=Unit.TEXT, key="stage", is_hidden=True),
     Column(name="Gain without what being picked adds", unit=Unit.POINTS, key="named_gain", is_hidden=True),
@@ -461,7 +443,8 @@ def gap_sheet(view: Scorecard) -> Sheet:
             ),
             *undecided_parts(view),
             *(repeat.sentence for repeat in view.repeats),
-            Table(columns=_REPEATS, rows=tuple((repeat.stage, repeat.sigma2) for repeat in view.repeats)),
+            noise_table(view.repeats),
+            passes_table(view.passes),
             Table(columns=_PICKED, rows=picked),
             verdict.advice,
         ),

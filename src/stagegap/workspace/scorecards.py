@@ -50,9 +50,9 @@ class Scorecards:
 
 def score(store: Store, run: Run, file: CascadeFile, records: Sequence[Record], *, views: KeptViews) -> Scorecard:
     """Compute and keep what is known of a run from all labels: scorecard, scores, failures, which labels come next."""
-    from stagegap.analysis.answers import repeat_noise
     from stagegap.analysis.evidence import gather
     from stagegap.analysis.need import need_view
+    from stagegap.analysis.repeats import passes, repeat_noise
     from stagegap.analysis.scorecard import measured
     from stagegap.runner.cases import repeats_of
     from stagegap.runner.prepare import custom_metrics
@@ -74,8 +74,13 @@ def score(store: Store, run: Run, file: CascadeFile, records: Sequence[Record], 
     measures = measured(evidence, run, labels_seq=len(labels))
     need = need_view(evidence)
     several = [name for name, count in repeats_of(cascade).items() if count > 1]
-    noise = [repeat_noise(evidence, name, store.outputs(run.id, SYSTEM, name)) for name in several]
-    card = replace(measures.scorecard, repeats=tuple(noisy for noisy in noise if noisy is not None))
+    repeated = {name: store.outputs(run.id, SYSTEM, name) for name in several}
+    noise = [repeat_noise(evidence, name, outputs) for name, outputs in repeated.items()]
+    card = replace(
+        measures.scorecard,
+        repeats=tuple(noisy for noisy in noise if noisy is not None),
+        passes=passes(evidence, repeated),
+    )
     for stage in cascade.stages:
         store.put_scores(run.id, SYSTEM, stage.name, stage.metrics[0], measures.scores[stage.name])
     store.failing.put(run.id, measures.failures)
