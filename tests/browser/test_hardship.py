@@ -140,10 +140,10 @@ def test_screen_reader_hears_what_everything_is(server: Server, open_page: Calla
         expect(page.get_by_role("button", name=name, exact=True)).to_be_visible()
     for name in ("I am unsure", "Something is odd here"):
         expect(page.get_by_role("checkbox", name=name)).not_to_be_checked()
-    page.keyboard.press("1")
+    page.get_by_role("radio", name="billing charges, invoices, prices").click()
     expect(page.get_by_role("radio", name="billing charges, invoices, prices")).to_be_checked()
     page.keyboard.press("Enter")
-    expect(page.locator("[aria-live=polite]")).to_have_text("Saved. Next record.")
+    expect(page.locator("[aria-live=polite]")).to_have_text("Saved: billing. Next record.")
     unnamed = page.locator(".card").evaluate(
         """card => [...card.querySelectorAll("button, input, textarea, [role]")].filter(
             e => !(e.getAttribute("aria-label") || e.textContent.trim())).map(e => e.outerHTML.slice(0, 100))"""

@@ -54,7 +54,7 @@ server_metadata_url = "http://127.0.0.1:{provider}/.well-known/openid-configurat
     )
     server = serve(is_real=True)
     page = open_page(f"{server.url}/label?stage=reply&who=boss")
-    expect(page.get_by_text("Sign in above. Every label carries who made it.")).to_be_visible()
+    expect(page.get_by_text("Every answer carries who gave it.")).to_be_visible()
     assert page.locator(".card").count() == 0
     page.get_by_role("button", name="Sign in").click()
     page.get_by_role("link", name="ab@example.org").click()

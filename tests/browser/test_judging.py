@@ -54,7 +54,7 @@ def test_answers_are_judged_by_keys_only_and_blind(
         for key in keys:
             page.keyboard.press(key)
         page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="Nothing left in this queue")).to_be_visible()
+    expect(page.get_by_role("heading", name="All answered. Thank you.")).to_be_visible()
     all_saved(page)
     received = b"".join(frames)
     assert b"A:  " in received or b'"texts"' in received

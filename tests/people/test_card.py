@@ -292,8 +292,9 @@ def test_values_that_the_form_can_make_are_taken(output: OutputType, value: Json
         (NUMBER, 11, "11 is outside 0 to 10"),
         (NUMBER, -1, "-1 is outside 0 to 10"),
         (NUMBER, True, "True is not a number"),
-        (NUMBER, "3", "'3' is not a number"),
-        (NUMBER, float("nan"), "nan is not a number"),
+        (NUMBER, "x", "'x' is not a number"),
+        (NUMBER, "11,5", "11.5 is outside 0 to 10"),
+        (NUMBER, float("nan"), "nan is no number"),
     ],
 )
 def test_values_that_the_form_cannot_make_are_refused_with_the_reason(

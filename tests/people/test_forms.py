@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from stagegap.errors import ConfigurationError
 from stagegap.model.answer import Answer
@@ -11,7 +14,15 @@ from stagegap.model.cascade import Kind, OutputType, Source, Stage
 from stagegap.model.queue import Queue, QueueItem
 from stagegap.model.record import Json
 from stagegap.people import card
-from stagegap.people.forms import object_fields, object_from_values, values_from_object
+from stagegap.people.forms import (
+    exact_in_a_browser,
+    object_fields,
+    object_from_values,
+    typed_number,
+    values_from_object,
+)
+from stagegap.spec.outputs import ObjectOutput, output_type
+from stagegap.stages.acceptance import output_identity
 from ui.fake_workspace import TICKET
 
 
@@ -126,6 +137,78 @@ def test_object_is_put_together_and_taken_apart_again():
     assert object_from_values([nullable], {}) == {"a~/b": None}
 
 
+@pytest.mark.parametrize(
+    ("typed", "number"),
+    [
+        ("9007199254740993", 9007199254740993),
+        (" -9223372036854775808 ", -(2**63)),
+        ("18446744073709551615", 2**64 - 1),
+        ("7,5", 7.5),
+        ("+.5", 0.5),
+        ("\u22127", -7),
+        ("1e3", 1000.0),
+        ("1.10", 1.1),
+        (3, 3),
+        (2.5, 2.5),
+    ],
+)
+def test_typed_number_is_kept_exactly(typed: Json, number: float):
+    read = typed_number(typed)
+    assert (read, type(read)) == (number, type(number))
+
+
+@pytest.mark.parametrize(
+    ("typed", "why"),
+    [
+        ("18446744073709551616", "has more than 64 bits"),
+        ("9007199254740993.5", "has more digits than can be kept exactly"),
+        ("0.10000000000000001", "has more digits than can be kept exactly"),
+        ("1e400", "is no number that can be stored"),
+        ("1e-400", "has more digits than can be kept exactly"),
+        ("1,000", "can be read in two ways: write 1000, or a point"),
+        ("12 apples", "is not a number"),
+        ("", "is not a number"),
+        ("1" * 41, "has more digits"),
+        ("NaN", "is not a number"),
+        (True, "is not a number"),
+        ([1], "is not a number"),
+        (2**70, "has more than 64 bits"),
+    ],
+)
+def test_number_that_would_become_another_is_refused(typed: Json, why: str):
+    with pytest.raises(ValueError, match=why):
+        typed_number(typed)
+
+
+@given(st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False))
+def test_any_number_that_is_kept_is_read_back_from_its_text(number: float):
+    assert typed_number(str(number)) == number
+
+
+@given(st.integers(-(2**63), 2**64 - 1))
+def test_whole_number_reaches_a_browser_exactly(number: int):
+    (sent,) = cast("list[Json]", exact_in_a_browser([number]))
+    assert typed_number(sent) == number
+    assert isinstance(sent, str) or float(sent) == number  # type: ignore[arg-type]  # a whole number by then
+
+
+def test_choice_that_a_browser_would_round_has_no_field():
+    with pytest.raises(ConfigurationError, match="beyond 9007199254740992, which a browser rounds"):
+        fields(x={"enum": [1, 2**53 + 1]})
+
+
+def test_fields_stand_in_the_order_of_the_author_and_no_key_knows_of_it():
+    first, second = ({"properties": {name: {"type": "string"} for name in names}} for names in (["b", "a"], ["a", "b"]))
+    types = [
+        output_type(ObjectOutput.model_validate({"type": "object", "schema": schema})) for schema in (first, second)
+    ]
+    assert types[0] == types[1]
+    assert [output_identity(output, None) for output in types] == [output_identity(types[0], None)] * 2
+    stages = [replace(stage({}), output=output) for output in types]
+    assert card.form_hash(stages[0]) == card.form_hash(stages[1])
+    assert [field["name"] for field in card.form(stages[0])["fields"]] == ["/b", "/a"]  # type: ignore[union-attr, index, call-overload]
+
+
 def stage(schema: dict[str, Any]) -> Stage:
     output = OutputType(kind=Kind.OBJECT, schema=json.dumps(schema))
     inputs = {"body": Source("record", "body")}
@@ -145,6 +228,12 @@ def test_card_of_an_object_gives_an_object():
     answer = card.answer_from_values(queue, item, {"/kind": "question", "/customer/name": "Ann"})
     assert answer == Answer(value={"kind": "question", "customer": {"name": "Ann"}})
     assert card.values_of(answer)["/customer/name"] == "Ann"
+    typed = {"/kind": "question", "/customer/name": "Ann", "/customer/age": "9007199254740993"}
+    answer = card.answer_from_values(queue, item, typed)
+    assert answer.value == {"kind": "question", "customer": {"name": "Ann", "age": 9007199254740993}}
+    assert card.values_of(answer)["/customer/age"] == "9007199254740993"
+    with pytest.raises(ConfigurationError, match="'old' is not a number"):
+        card.answer_from_values(queue, item, {**typed, "/customer/age": "old"})
     assert card.output_of(json.loads(queue.form)) == stage(TICKET).output
     assert card.output_of({}) is None
 

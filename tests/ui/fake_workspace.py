@@ -20,6 +20,7 @@ from stagegap.model.run import LiveRun, Run, RunStatus
 from stagegap.people import card
 from stagegap.people.histories import OwnLabel, own_labels
 from stagegap.workspace.kept_views import Kept
+from stagegap.workspace.labels import Onward
 from ui.fake_bench import FakeBench, FakePeople
 from ui.fake_oddities import FakeOddities
 from ui.fake_reading import FakeReading
@@ -93,6 +94,18 @@ export default function ({ element, item, value, set }) {
 }
 """
 """A form of the user's own: a slider, which the digits move too."""
+WRITTEN_FORM = """
+export default function ({ element, item, value, set }) {
+  const box = document.createElement("textarea")
+  box.value = value?.text ?? ""
+  box.setAttribute("aria-label", `Remarks on ${item.id}`)
+  box.oninput = () => set({ text: box.value })
+  element.append(box)
+  return { problem: remark => (remark?.text ? "" : "Write, or skip.") }
+}
+"""
+"""One with a box."""
+OWN_FORMS = {"triage": OWN_FORM, "remarks": WRITTEN_FORM}
 STAGES = {
     stage.name: stage
     for stage in (
@@ -135,6 +148,7 @@ STAGES = {
             "accuracy",
             "Which country is it about?",
         ),
+        _stage("remarks", _inputs("body"), OutputType(kind=Kind.OBJECT, schema="{}"), "exact", "What strikes you?"),
         _stage("tone", _inputs("body"), OutputType(kind=Kind.LABELS, values=TEAMS), "set_f1", "Who should read it?"),
     )
 }
@@ -301,9 +315,17 @@ class FakeWorkspace:
             for name, stage in STAGES.items()
         ]
 
+    def onward(self, cascade: str, stage: str, annotator: str) -> Onward | None:
+        names = [*STAGES]
+        place = names.index(stage) + 1
+        for name in (*names[place:], *names[: place - 1]):
+            left = self.sitting(self.queue(cascade, name), annotator, 0).progress.left
+            if left > 0:
+                return Onward(stage=name, question=STAGES[name].ask, left=left)
+        return None
+
     def queue(self, cascade: str, stage: str, name: str = "random") -> Queue:
-        module = OWN_FORM if stage == "triage" else ""
-        form = card.form(STAGES[stage], list(DOCUMENTS.values()), module=module)
+        form = card.form(STAGES[stage], list(DOCUMENTS.values()), module=OWN_FORMS.get(stage, ""))
         return Queue(
             id=f"queue-{stage}",
             cascade=cascade,

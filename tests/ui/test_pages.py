@@ -13,11 +13,13 @@ from uuid import uuid4
 from mails import SECRET, write_mails
 from stagegap.analysis.views import Scorecard
 from stagegap.model.answer import Answer, Label
+from stagegap.model.record import Json
 from stagegap.model.run import Run, RunStatus
 from stagegap.ui import background
 from stagegap.ui import label_page as label_card
 from stagegap.workspace import Workspace
 from stagegap.workspace.kept_views import KeptViews, scorecard_of
+from stagegap.workspace.labels import Onward
 from ui.pages import charts_of, opened, texts
 
 CASCADE = "support_email"
@@ -226,10 +228,11 @@ def test_our_own_errors_are_sentences_on_the_page(tmp_path: Path, mails: Path) -
 
 def test_labelling_asks_for_initials_first(workspace: Workspace) -> None:
     test = opened(label, workspace)
-    assert "Write your initials above." in texts(test)
+    assert "Who are you?" in texts(test)
     test.text_input(key="pick who").set_value("  ab ").run()
     assert test.query_params["who"] == "ab"
-    assert "Write your initials above." not in texts(test)
+    assert "Who are you?" not in texts(test)
+    assert "not verified" not in texts(test), "what the engineer needs stands elsewhere"
 
 
 def test_stage_of_the_address_is_asked(workspace: Workspace) -> None:
@@ -253,30 +256,46 @@ def test_cascade_without_stages_for_people_says_so(tmp_path: Path) -> None:
         assert "Nothing to label yet" in texts(opened(label, project))
 
 
-def test_label_page_says_what_decides_the_ranking_and_starts_exactly_that(
+def test_gap_page_says_what_decides_the_ranking_and_leads_to_exactly_that(
     undecided_mails: Path, copied: Callable[[Path], Workspace]
 ) -> None:
     project = copied(undecided_mails)
-    wanted = project.labels.next_labels(CASCADE, "ab")
+    wanted = project.labels.next_labels(CASCADE, "")
     assert wanted is not None
-    test = opened(label, project, stage="route", who="ab", record="m0007")
-    assert wanted.sentence in texts(test)
-    (button,) = [button for button in test.button if button.label.startswith("Label these at ")]
-    stage = button.label.removeprefix("Label these at ")
-    button.click().run()
-    assert {name: test.query_params.get(name) for name in ("queue", "stage", "record")} == {
-        "queue": "next", "stage": stage, "record": None,
-    }  # fmt: skip
-    assert "These records decide which stage is worst." in texts(test)
-    assert not [button for button in test.button if button.label.startswith("Label these")]
+    stage = next(iter(wanted.wanted))
+    said = texts(opened(gap, project))
+    assert escape(wanted.sentence, quote=False) in said
+    assert f"label?cascade={CASCADE}&amp;stage={stage}&amp;queue=next" in said
+    said = texts(opened(label, project, stage=stage, who="ab", queue="next"))
+    assert "These records help most at the moment." in said
+    assert wanted.sentence not in said
 
 
-def test_newer_labels_are_counted_beside_the_page(undecided_mails: Path, copied: Callable[[Path], Workspace]) -> None:
-    project = copied(undecided_mails)
-    say(project, 2)
-    opened(label, project, stage="route", who="ab")
-    background.wait()
-    assert project.runs.stale_labels(card_of(project)) == 0
+def test_decided_ranking_is_said_without_a_link_and_not_to_the_labeller(workspace: Workspace) -> None:
+    said = texts(opened(gap, workspace))
+    assert "Which stage is worst is decided. More labels would only sharpen the numbers." in said
+    assert "queue=next" not in said
+    assert "Which stage is worst" not in texts(opened(label, workspace, who="ab"))
+
+
+def test_who_has_answered_all_is_led_to_the_next_stage_with_work(workspace: Workspace) -> None:
+    project = workspace
+    question = "Which articles are needed to answer this mail?"
+    expected = Onward(stage="retrieve", question=question, left=None)
+    assert project.labels.onward(CASCADE, "route", "ab") == expected, "nobody has opened its queue yet"
+    project.labels.queue(CASCADE, "retrieve")
+    assert project.labels.onward(CASCADE, "route", "ab") == replace(expected, left=120)
+    for stage in ("route", "retrieve", "draft"):
+        queue = project.labels.queue(CASCADE, stage)
+        events: list[dict[str, Json]] = [
+            {"id": f"{stage}{item.record}", "action": "skip", "record": item.record}
+            for item in project.labels.queue_items(queue, "ab", 200)
+        ]
+        project.labels.save_labels(queue, events, "ab")
+    assert project.labels.onward(CASCADE, "route", "ab") is None
+    assert project.labels.onward(CASCADE, "gone", "ab") is None
+    given = label_card.given(project, project.labels.queue(CASCADE, "route"), "ab", acknowledged=[])
+    assert given["onward"] is None
 
 
 def test_event_that_cannot_be_stored_holds_up_no_other(workspace: Workspace) -> None:
@@ -319,7 +338,8 @@ def test_card_is_given_the_last_answer_for_undo(workspace: Workspace) -> None:
     given = label_card.given(workspace, queue, "ab", acknowledged=["e"])
     assert given["last"]["item"]["id"] == first
     assert given["last"]["values"]["value"] == "refund"
-    assert given["progress"] == {"done": 1, "total": 120, "median_ms": 9000}
+    assert given["progress"] == {"done": 1, "skipped": 0, "total": 120, "median_ms": 9000}
+    assert given["onward"] is None, "so much is left here"
     assert (given["acknowledged"], given["items"][0]["id"]) == (["e"], second)
 
 

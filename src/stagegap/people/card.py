@@ -20,7 +20,13 @@ from stagegap.model.answer import Answer, Fact, Label
 from stagegap.model.cascade import Document, Kind, OutputType, Stage
 from stagegap.model.queue import Queue, QueueItem
 from stagegap.model.record import Json
-from stagegap.people.forms import object_fields, object_from_values, values_from_object
+from stagegap.people.forms import (
+    exact_in_a_browser,
+    object_fields,
+    object_from_values,
+    typed_number,
+    values_from_object,
+)
 
 KEYS = 9
 """Choices that a number key can reach; more become a list with a filter."""
@@ -96,7 +102,7 @@ def output_of(form: Mapping[str, Any]) -> OutputType | None:
 
 def _object_fields(stage: Stage) -> list[dict[str, Json]]:
     try:
-        return object_fields(json.loads(stage.output.schema or "{}"), few=KEYS)
+        return object_fields(json.loads(stage.output.written or stage.output.schema or "{}"), few=KEYS)
     except ConfigurationError as error:
         raise ConfigurationError(
             f"Stage {stage.name!r} gives an object, and {error}. "
@@ -273,10 +279,11 @@ def values_from_label(label: Label) -> dict[str, Json]:
 
 
 def values_of(answer: Answer) -> dict[str, Json]:
-    """An answer as the values of a form."""
+    """An answer as the values of a form, as a browser keeps them."""
+    value = exact_in_a_browser(answer.value)
     return {
-        **values_from_object(answer.value),
-        "value": answer.value,
+        **values_from_object(value),
+        "value": value,
         "facts": "\n".join(" | ".join(fact.wordings) for fact in answer.facts),
     }
 
@@ -287,15 +294,23 @@ def answer_from_values(queue: Queue, item: QueueItem, values: Json) -> Answer:
     if not isinstance(values, Mapping) or ("value" not in values and not asked.get("object")):
         raise _wrong("it has no value")
     facts = str(values.get("facts") or "")
-    if asked.get("object"):
-        value: Json = object_from_values(asked["fields"], values)
-    else:
-        value = values["value"]
-        problem = _problem(_Form.of(queue), _candidates(item), value)
-        if problem:
-            raise _wrong(problem)
+    try:
+        value = object_from_values(asked["fields"], values) if asked.get("object") else _single(queue, item, values)
+    except ValueError as error:
+        raise _wrong(str(error)) from None
     alternatives = [tuple(w.strip() for w in line.split("|") if w.strip()) for line in facts.splitlines()]
     return Answer(value=value, facts=tuple(Fact(wordings) for wordings in alternatives if wordings))
+
+
+def _single(queue: Queue, item: QueueItem, values: Mapping[str, Json]) -> Json:
+    """The answer of a form's one field. Raises: ValueError for one that the form can't give."""
+    asked, value = _Form.of(queue), values["value"]
+    if asked.kind == "number":
+        value = typed_number(value)
+    problem = _problem(asked, _candidates(item), value)
+    if problem:
+        raise ValueError(problem)
+    return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,10 +358,8 @@ def _problem(asked: _Form, candidates: frozenset[str], value: Json) -> str:
                 return f"{strange[0]!r} was not offered"
             return "an entry stands twice" if len(set(map(str, value))) < len(value) else ""
         case "number":
-            if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
-                return f"{value!r} is not a number"
-            low, high = asked.low, asked.high
-            outside = (low is not None and value < low) or (high is not None and value > high)
+            number, low, high = cast("int | float", value), asked.low, asked.high  # read by `typed_number`
+            outside = (low is not None and number < low) or (high is not None and number > high)
             return f"{value} is outside {low} to {high}" if outside else ""
         case "custom":
             return ""  # the whole answer is checked against the type

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, cast
 
 from stagegap.errors import ConfigurationError
-from stagegap.model.record import Json
+from stagegap.model.record import Json, number_problem
 
 Schema = Mapping[str, Any]
 """A part of a JSON schema: JSON of any shape."""
@@ -25,6 +27,60 @@ KNOWN = frozenset((
 """What a form can hold people to; a schema that says more needs a form of its own."""
 
 
+EXACT = 2**53
+"""Whole numbers beyond this a browser rounds."""
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
+_WHOLE = re.compile(r"[+-]?[0-9]{1,40}")
+_THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:,[0-9]{3})+")
+
+
+def typed_number(typed: Json) -> int | float:
+    """The number that somebody typed. The card sends it as text: a browser rounds whole numbers beyond 2**53.
+
+    Raises: ValueError for what is no number, and for one that can't be kept exactly as it was typed.
+
+    >>> typed_number("9007199254740993"), typed_number("7,5"), typed_number(3)
+    (9007199254740993, 7.5, 3)
+    """
+    if isinstance(typed, bool) or not isinstance(typed, int | float | str):
+        raise ValueError(f"{typed!r} is not a number")
+    number = _number(typed) if isinstance(typed, str) else typed
+    if problem := number_problem(number):
+        raise ValueError(problem)
+    return number
+
+
+def _number(typed: str) -> int | float:
+    text = typed.strip().replace("\u2212", "-")
+    if _THOUSANDS.fullmatch(text):
+        whole = text.replace(",", "")
+        raise ValueError(f"{typed!r} can be read in two ways: write {whole}, or a point before a fraction")
+    text = text.replace(",", ".")
+    if _WHOLE.fullmatch(text):
+        return int(text)
+    if not _NUMBER.fullmatch(text):
+        raise ValueError(f"{typed!r} is not a number")
+    number = float(text)
+    if math.isfinite(number) and Decimal(text) != Decimal(repr(number)):
+        raise ValueError(f"{typed!r} has more digits than can be kept exactly")
+    return number
+
+
+def exact_in_a_browser(value: Json) -> Json:
+    """The value with whole numbers that a browser would round as text, which the number boxes of the card take.
+
+    >>> exact_in_a_browser({"ticket": 2**53 + 1, "age": 3})
+    {'ticket': '9007199254740993', 'age': 3}
+    """
+    if isinstance(value, int) and abs(value) > EXACT:
+        return str(value)
+    if isinstance(value, Mapping):
+        return {key: exact_in_a_browser(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [exact_in_a_browser(entry) for entry in value]
+    return value
+
+
 def object_fields(schema: Schema, *, few: int) -> list[dict[str, Json]]:
     """The fields of an object's form, groups in the order of the schema; at most `few` choices are buttons.
 
@@ -37,7 +93,10 @@ def object_fields(schema: Schema, *, few: int) -> list[dict[str, Json]]:
 
 
 def object_from_values(fields: Sequence[Mapping[str, Json]], values: Mapping[str, Json]) -> dict[str, Json]:
-    """Put the object together; what was not answered is left out, or null where it must be there."""
+    """Put the object together; what was not answered is left out, or null where it must be there.
+
+    Raises: ValueError for a number that can't be read.
+    """
     content: dict[str, Json] = {}
     for field in fields:
         name, path = str(field["name"]), cast("Sequence[str]", field["path"])
@@ -47,7 +106,7 @@ def object_from_values(fields: Sequence[Mapping[str, Json]], values: Mapping[str
         inside = content
         for part in path[:-1]:
             inside = cast("dict[str, Json]", inside.setdefault(part, {}))
-        inside[path[-1]] = value
+        inside[path[-1]] = typed_number(value) if field["kind"] == "number" and value is not None else value
     return content
 
 
@@ -158,6 +217,8 @@ def _list(schema: Schema, path: Path, *, few: int) -> dict[str, Json]:
 def _options(values: Sequence[Json], path: Path) -> list[Json]:
     if any(isinstance(value, Mapping | list) or value is None for value in values):
         raise _no_field(path, "a choice is a text, a number, or yes or no")
+    if any(exact_in_a_browser(value) != value for value in values):
+        raise _no_field(path, f"a choice is a number beyond {EXACT}, which a browser rounds")
     return [{"value": value} for value in values]
 
 

@@ -93,7 +93,8 @@ def output_type(output: Output) -> OutputType:
         case NumberOutput(low=low, high=high):
             return OutputType(kind=kind, low=low, high=high)
         case ObjectOutput(schema_=shape):
-            return OutputType(kind=kind, schema=json.dumps(shape, sort_keys=True, separators=(",", ":")))
+            canonical = json.dumps(shape, sort_keys=True, separators=(",", ":"))
+            return OutputType(kind=kind, schema=canonical, written=json.dumps(shape, separators=(",", ":")))
         case _:
             return OutputType(kind=kind)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import takewhile
+from urllib.parse import urlencode
 
 import streamlit
 
@@ -201,6 +202,21 @@ def newer_labels(workspace: Workspace, scorecard: Scorecard) -> None:
         note(f"{what} since these numbers. Updating…")
         background.refresh(workspace, scorecard.cascade, scorecard.run)
         wait(partial(_is_current, workspace, scorecard))
+
+
+def next_labels(workspace: Workspace, scorecard: Scorecard) -> None:
+    """Say what decides which stage is worst, with a link to exactly those records: for who plans, not who labels."""
+    who = state.asked("who")
+    planned = workspace.labels.next_labels(scorecard.cascade, who or "")
+    if planned is None or planned.run != scorecard.run:
+        return
+    stage = next(iter(planned.wanted), None)
+    if stage is None:
+        note(planned.sentence)
+    else:
+        parts = {"cascade": scorecard.cascade, "stage": stage, "queue": "next", **({"who": who} if who else {})}
+        query = urlencode(parts)
+        elements.link(planned.sentence, f"Label these at {stage}", f"label?{query}")
 
 
 def person_note(scorecard: Scorecard) -> None:

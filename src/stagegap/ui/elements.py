@@ -182,8 +182,18 @@ def tags(key: str, data: Mapping[str, Any], *, on_outbox: Callable[[], None]) ->
     render(key=key, data=dict(data), on_outbox_change=on_outbox)
 
 
-def card(key: str, data: Mapping[str, Any], *, on_outbox: Callable[[], None]) -> None:
-    """Draw the label card; `on_outbox` runs before the page is drawn again with what the card sent."""
-    script = _module("presence", "card/kept", "card/guideline", "card/view", "card/card")
-    render = component("stagegap.card", html='<div id="card"></div>', css=asset("card/style.css"), js=script)
-    render(key=key, data=dict(data), on_outbox_change=on_outbox)
+def card(
+    key: str, data: Mapping[str, Any], *, on_outbox: Callable[[], None], on_go: Callable[[], None] | None = None
+) -> None:
+    """Draw the label card; `on_outbox` runs before the page is drawn again with what the card sent, `on_go` when the
+    person goes on to another stage.
+    """
+    parts = ("presence", "card/kept", "card/guideline", "card/answers", "card/keys", "card/view", "card/card")
+    render = component("stagegap.card", html='<div id="card"></div>', css=asset("card/style.css"), js=_module(*parts))
+    render(key=key, data=dict(data), on_outbox_change=on_outbox, on_go_change=on_go or (lambda: None))
+
+
+def focus(label: str) -> None:
+    """Put the cursor into the box of that label, unless it is elsewhere already."""
+    render = component("stagegap.focus", html="<span></span>", js=asset("focus.js"))
+    render(key=f"focus {label}", data={"label": label}, height=0)

@@ -84,6 +84,7 @@ def draw(workspace: Workspace) -> None:
     )
     choice.say_if_elsewhere(opened)
     choice.strips(workspace, scorecard)
+    choice.next_labels(workspace, scorecard)
     stages = [stage.stage for stage in scorecard.stages]
     why, no_stage = state.chosen("why", stages, report.explained(scorecard))
     _charts(scorecard, why)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 import streamlit
 
@@ -14,42 +15,65 @@ WIDTH = 150
 """Pixels of the box for initials, as wide as the picker of runs above it."""
 
 
-def annotator() -> tuple[str | None, bool]:
-    """The annotator, and whether the identity was checked; None until somebody says who they are."""
-    with streamlit.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
-        return _annotator()
-
-
-def _annotator() -> tuple[str | None, bool]:
+def known() -> tuple[str | None, bool]:
+    """The annotator, and whether the identity was checked; None until somebody says who they are. Draws nothing."""
     email = streamlit.user.get("email")
-    signs_in, is_proxied = "is_logged_in" in streamlit.user, _trusts_a_proxy()
-    checked = streamlit.user.get("is_logged_in") is True or is_proxied
+    checked = streamlit.user.get("is_logged_in") is True or _trusts_a_proxy()
     if checked and isinstance(email, str) and email.strip():
-        streamlit.text(email.strip())
+        return email.strip(), True
+    return (None if _trusts_a_proxy() or "is_logged_in" in streamlit.user else state.asked("who")), False
+
+
+def annotator() -> tuple[str | None, bool]:
+    """The annotator as `known`, and in the corner of the page who it is, or how to say so."""
+    with streamlit.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
+        _draw(width=WIDTH)
+    return known()
+
+
+def ask(why: str) -> None:
+    """Ask in the middle of the page who is there, the cursor in the box; `why` says what that is for."""
+    streamlit.space("large")
+    with streamlit.columns([1, 2, 1])[1], streamlit.container(border=True):
+        elements.subheading("Who are you?")
+        _draw(width="stretch")
+        if not (_trusts_a_proxy() or "is_logged_in" in streamlit.user):
+            streamlit.button("Begin", type="primary")  # leaving the box takes over what stands in it
+        elements.note(why)
+        elements.focus(BOX)
+
+
+BOX = "Your initials"
+
+
+def _draw(*, width: int | Literal["stretch"]) -> None:
+    who, is_checked = known()
+    is_proxied = _trusts_a_proxy()
+    if is_checked:
+        streamlit.text(who)
         if not is_proxied:
             streamlit.button("Sign out", on_click=streamlit.logout, type="tertiary")
-        return email.strip(), True
-    if is_proxied:
+    elif is_proxied:
         elements.note("The proxy before this page did not say who you are. Nothing can be labelled.")
-        return None, False
-    if signs_in:
+    elif "is_logged_in" in streamlit.user:
         for provider in _providers():
             name = f"Sign in with {provider}" if provider else "Sign in"
             streamlit.button(name, on_click=streamlit.login, args=(provider,))
         elements.way_back(leaving=True)
-        return None, False
+    else:
+        _ask_for_initials(width=width)
+
+
+def _ask_for_initials(*, width: int | Literal["stretch"]) -> None:
     streamlit.text_input(
-        "Your initials",
+        BOX,
         key=state.picker_key("who", state.asked("who")),
         on_change=state.take_over("who"),
-        placeholder="Your initials",
+        placeholder=BOX,
         label_visibility="collapsed",
         max_chars=40,
-        width=WIDTH,
+        width=width,
     )
-    if state.asked("who") is not None:
-        elements.note("not verified", width="content")
-    return state.asked("who"), False
 
 
 def invitation() -> str:

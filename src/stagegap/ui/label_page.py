@@ -20,9 +20,9 @@ from stagegap.model.record import Json
 from stagegap.people.card import guideline_hash, values_from_label
 from stagegap.people.histories import MOST, OwnLabel
 from stagegap.people.judgements import values_of_judgement
-from stagegap.ui import background, elements, identity, share, state
 from stagegap.ui import choice as empty
 from stagegap.ui import choice as opening
+from stagegap.ui import elements, identity, share, state
 from stagegap.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -45,8 +45,11 @@ JUDGING = {
 def draw_card(workspace: Workspace, queue: Queue, who: str, verified: bool, record: str | None = None) -> None:
     """Draw the card on the next records of that person."""
     key = key_of(queue, who)
+    if state.is_leaving(key):
+        streamlit.rerun()
     data = given(workspace, queue, who, acknowledged=state.acknowledged(key), record=record)
-    elements.card(key, data, on_outbox=partial(take_in, workspace, queue, who, verified, key))
+    on_outbox = partial(take_in, workspace, queue, who, verified, key)
+    elements.card(key, data, on_outbox=on_outbox, on_go=state.take_step(key))
     for trouble in state.troubles(key):
         elements.note(f"Not saved yet, and kept on this device: {trouble}")
 
@@ -89,8 +92,19 @@ def given(
         "last": {"item": json.loads(last[0].payload), "values": _values(queue, *last)} if last else None,
         "acknowledged": list(acknowledged),
         "words": JUDGING if queue.purpose == "judge" else {},
-        "progress": {"done": progress.done, "total": progress.total, "median_ms": progress.median_ms},
+        "progress": {
+            "done": progress.done,
+            "skipped": progress.skipped,
+            "total": progress.total,
+            "median_ms": progress.median_ms,
+        },
+        "onward": _onward(workspace, queue, who) if progress.left <= PREFETCH else None,
     }
+
+
+def _onward(workspace: Workspace, queue: Queue, who: str) -> dict[str, Any] | None:
+    onward = workspace.labels.onward(queue.cascade, queue.stage, who)
+    return {"stage": onward.stage, "question": onward.question, "left": onward.left} if onward else None
 
 
 def _opened(workspace: Workspace, queue: Queue, who: str, record: str | None) -> dict[str, Any] | None:
@@ -135,13 +149,13 @@ def store(
 
 
 KINDS = {
-    "overlap": "Everybody labels these records, each in their own order: this is how agreement is measured.",
-    "hunting": "These records were hunted for. Their labels are examples: they enter a rate only where the chance of "
-    "each is known, and then weighted by it.",
+    "overlap": "Several people answer these records, each in their own order.",
+    "hunting": "These records were searched for. Answer them as you would any other.",
     "judge": "Two answers to each record, in random order: one is the system's, one a person's.",
-    "next": "These records decide which stage is worst. Everybody who helps gets them in another order.",
-    "swap": "This is what the stage received in the newest run.",
+    "next": "These records help most at the moment.",
+    "swap": "",
 }
+"""What somebody who answers is told of the records before them."""
 
 
 @elements.errors_as_sentences
@@ -155,26 +169,27 @@ def draw(workspace: Workspace) -> None:
     stage, unknown = state.chosen("stage", list(stages), next(iter(stages), None))
     if stage is None:
         return empty.nothing_to_label()
-    head, right = streamlit.columns([4, 1], vertical_alignment="center")
+    who, verified = identity.known()
+    head, right = streamlit.columns([3.6, 1.2], vertical_alignment="center")
     with head, streamlit.container(horizontal=True, vertical_alignment="center", gap="medium"):
         elements.switch("Stage", "stage", list(stages), stage)
         elements.question(stages[stage].question)
-    with right:
+    with right, streamlit.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
+        if who is not None:
+            identity.annotator()
         share.link_button("Whoever labels stays blind, so this page gives away its link and nothing else.")
-        who, verified = identity.annotator()
     if unknown:
         elements.note("The stage in the link is not one that people can label here.")
     if who is None:
-        return elements.note(f"{identity.invitation()}. Every label carries who made it.")
+        return identity.ask("Every answer carries who gave it. The system's answers stay hidden from you.")
     with streamlit.empty():
         if stages[stage].queue_id is None:
             elements.note("A fair sample of records is drawn for this stage. That happens once and takes a moment.")
         queue = _queue(workspace, cascade, stage)
         streamlit.container()
-    _planner(workspace, cascade, stage, queue, who)
     record = state.asked("record")
-    if queue.purpose in KINDS:
-        elements.note(KINDS[queue.purpose] if queue.purpose != "judge" else f"{queue.question} {KINDS['judge']}")
+    if kind := KINDS.get(queue.purpose):
+        elements.note(f"{queue.question} {kind}" if queue.purpose == "judge" else kind)
     if record and workspace.labels.queue_item(queue, record) is None:
         elements.note(f"Record {record} in the link is not in this queue.")
     draw_card(workspace, queue, who, verified, record)
@@ -195,24 +210,6 @@ def _own(workspace: Workspace, cascade: str, stage: str, who: str) -> None:
             f"The newest {MOST}, as they were when the page was opened. A click opens one again: what you save then is "
             "added, and what you said before stays in its history."
         )
-
-
-def _planner(workspace: Workspace, cascade: str, stage: str, queue: Queue, who: str) -> None:
-    """Say what decides which stage is worst, and offer to begin with exactly those records."""
-    planned = workspace.labels.next_labels(cascade, who)
-    if planned is None:
-        return
-    if planned.newer:
-        background.refresh(workspace, cascade, planned.run)
-    with streamlit.container(horizontal=True, vertical_alignment="center", gap="small"):
-        elements.note(planned.sentence)
-        at = stage if stage in planned.wanted else next(iter(planned.wanted), None)
-        if at is not None and (queue.purpose != "next" or at != stage):
-            streamlit.button(
-                f"Label these at {at}",
-                on_click=state.choose_several,
-                kwargs={"queue": "next", "stage": at, "record": None},
-            )
 
 
 def _queue(workspace: Workspace, cascade: str, stage: str) -> Queue:

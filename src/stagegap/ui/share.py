@@ -140,9 +140,8 @@ def button(offer: Callable[[], Offer], **link: str) -> None:
 
 def link_button(why: str) -> None:
     """Draw the button for a page that gives its link away and nothing else; `why` says why."""
-    with streamlit.container(horizontal=True, horizontal_alignment="right"):
-        if streamlit.button("Share", icon=ICON):
-            _link(why)
+    if streamlit.button("Share", icon=ICON):
+        _link(why)
 
 
 @streamlit.dialog("Share")

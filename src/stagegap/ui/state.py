@@ -11,6 +11,7 @@ from stagegap.model.record import Json
 
 _ACKNOWLEDGED = "acknowledged "
 _TROUBLES = "troubles "
+_LEAVING = "leaving "
 _CHART = "chart "
 _TURNS = "turns"
 _PICK = "pick "
@@ -151,6 +152,23 @@ def outbox(card: str) -> list[Mapping[str, Json]]:
     """The events that the card holds and that are not acknowledged yet."""
     sent = streamlit.session_state[card].get("outbox")
     return list(sent["events"]) if sent else []
+
+
+def take_step(card: str) -> Callable[[], None]:
+    """The callback by which the label card leads to another stage."""
+
+    def callback() -> None:
+        step = streamlit.session_state[card].get("go")
+        if step:
+            choose_several(stage=str(step["stage"]), queue=None, record=None)
+            streamlit.session_state[_LEAVING + card] = True
+
+    return callback
+
+
+def is_leaving(card: str) -> bool:
+    """Say once that the person goes on from a card, so that the page around it must be drawn anew."""
+    return bool(streamlit.session_state.pop(_LEAVING + card, False))
 
 
 def settle(card: str, *, stored: Sequence[str], troubles: Sequence[str]) -> None:

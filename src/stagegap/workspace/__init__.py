@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from stagegap.workspace.failures import Failures, OwnTally
     from stagegap.workspace.foundation import write_starter
     from stagegap.workspace.gate import Case, Checked, Gate, NotAsked, Wanted, case_names, cases, one_run, wanted
-    from stagegap.workspace.labels import GuidelineChange, Labels, LabelStage
+    from stagegap.workspace.labels import GuidelineChange, Labels, LabelStage, Onward
     from stagegap.workspace.oddities import Oddities, printed_scores, rated
     from stagegap.workspace.past import Hope, Past
     from stagegap.workspace.people import People, PeopleNotes, Settling
@@ -40,6 +40,7 @@ __all__ = [
     "Labels",
     "NotAsked",
     "Oddities",
+    "Onward",
     "OwnTally",
     "Past",
     "People",
@@ -85,6 +86,7 @@ _HOMES = {
         "GuidelineChange",
         "LabelStage",
         "Labels",
+        "Onward",
     ),
     "stagegap.workspace.oddities": (
         "Oddities",

@@ -52,6 +52,16 @@ class LabelStage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Onward:
+    """Where somebody goes on who has answered all at a stage."""
+
+    stage: str
+    question: str
+    left: int | None
+    """Records that wait there for that person; None while nobody has opened its queue."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GuidelineChange:
     """The guideline is not the one that a person worked by before."""
 
@@ -86,6 +96,27 @@ class Labels:
             for stage in self._load(cascade).cascade.stages
             if _has_form(stage)
         ]
+
+    def onward(self, cascade: str, stage: str, annotator: str) -> Onward | None:
+        """The next stage, after this one and round, at which a record waits for that person; None where none does.
+
+        Raises: NotFound.
+        """
+        stages, is_run = self.label_stages(cascade), self._store.run(cascade) is not None
+        names = [row.stage for row in stages]
+        place = names.index(stage) + 1 if stage in names else 0
+        for row in [*stages[place:], *stages[:place]]:
+            if row.stage == stage:
+                continue
+            if row.queue_id is None:
+                if is_run or not self._load(cascade).cascade.stage(row.stage).parents:
+                    return Onward(stage=row.stage, question=row.question, left=None)
+                continue
+            readers = self._load(cascade).cascade.readers(row.stage)
+            left = self._store.sitting(row.queue_id, annotator, 0, readers).progress.left
+            if left > 0:
+                return Onward(stage=row.stage, question=row.question, left=left)
+        return None
 
     def queue_ids(self, cascade: str) -> list[str]:
         """The ids of all queues of a cascade, oldest first."""

@@ -1,10 +1,12 @@
 // The label card: one record at a time, keys first, nothing lost.
 //
 // From Python:  data = {context, queue, queues, who, form, guideline, version, read, changed, warmup, opened, items, last,
-//               acknowledged, progress, words}
+//               acknowledged, progress, words, onward}
 // To Python:    state "outbox" = {events, at}, always the whole list of events that are not acknowledged. A trigger per
 //               label would lose events when several arrive during one script run; a list that is sent again does not.
-// presence.js, kept.js, guideline.js, view.js and this file are one module: elements.py joins them, so that nothing needs a build.
+//               state "go" = {stage, at}: the stage where the person goes on.
+// presence.js, kept.js, guideline.js, keys.js, answers.js, view.js and this file are one module: elements.py joins them, so
+// that nothing needs a build.
 
 const RETRY_MS = 4_000
 const HISTORY = 50
@@ -17,7 +19,7 @@ export default function ({ data, parentElement, setStateValue }) {
     card = new Card(parentElement, data)
     cards.set(parentElement, card)
   }
-  card.receive(data, outbox => setStateValue("outbox", outbox))
+  card.receive(data, setStateValue)
   return whenGone(parentElement, () => {
     card.leave()
     cards.delete(parentElement)
@@ -34,6 +36,12 @@ class Card {
     this.handled = new Set() // records answered here
     this.skipped = new Set() // records skipped here: offered again when nothing else is left
     this.view = new View(this)
+    this.keys = new Keys(this)
+    this.quickKey = `stagegap/quick/${data.who}`
+    this.isQuick = device.read(this.quickKey) ?? true // a digit saves where one choice is the whole answer
+    this.filters = {} // what is searched for, by field
+    this.row = null // the row at hand in a search
+    this.aside = {} // texts that "no answer" took the place of, by field
     this.history = []
     this.current = null
     this.warmKey = `stagegap/warm/${data.queue}/${data.who}`
@@ -44,7 +52,7 @@ class Card {
     if (this.opened) this.waiting.push(this.opened.item)
     this.said = ""
     this.listeners = [
-      ["keydown", event => this.onKey(event)],
+      ["keydown", event => this.keys.on(event)],
       ["pointerdown", () => this.clock.tick()],
       ["wheel", () => this.clock.tick()],
     ]
@@ -60,18 +68,28 @@ class Card {
     clearInterval(this.retry)
   }
 
-  receive(data, send) {
+  receive(data, tell) {
     this.data = data
-    this.outbox.send = send
+    this.tell = tell
+    this.outbox.send = outbox => tell("outbox", outbox)
     this.outbox.acknowledge(data.acknowledged)
     if (this.outbox.unsent) this.outbox.flush()
     const onTheWay = this.outbox.own.map(event => event.record)
     const away = new Set([...this.handled, ...this.skipped, ...onTheWay, ...this.waiting.map(item => item.id), this.current?.id])
     this.waiting.push(...data.items.filter(item => !away.has(item.id)))
     if (data.last && !this.history.length && !this.handled.has(data.last.item.id)) this.history.push(data.last) // undo works after a reload
+    const isFree = this.mayTakeFocus()
     if (!this.current && (this.warming.length || this.waiting.length)) this.next()
-    else if (this.isTyping) this.box.querySelector(".top").replaceWith(this.view.top())
-    else this.paint()
+    else if (this.isTyping) return this.view.refresh()
+    else return this.paint()
+    if (isFree) this.focusQuestion()
+  }
+
+  // A page that was just opened, or a click beside the card, leaves the focus to the card; a key that walks elsewhere does not.
+  mayTakeFocus() {
+    const focused = document.activeElement
+    return !focused || focused === document.body || this.root.contains(focused) || Boolean(this.root.activeElement)
+      || !(isTextBox(focused) || focused.matches(":focus-visible"))
   }
 
   // A field with `when` is asked only where another has that value.
@@ -79,6 +97,13 @@ class Card {
   get field() { return this.fields[this.at] }
   get isTyping() { return isTextBox(this.root.activeElement) }
   get skippedLeft() { return this.data.items.filter(item => this.skipped.has(item.id)).length }
+  // Whether there is a box to type into: then letters are text and no keys.
+  get takesText() {
+    if (!this.current || this.explained) return false
+    return this.noteOpen || this.fields.some(field => isWritten(field) || isSearched(field)) || Boolean(this.custom?.element.querySelector(WRITABLE))
+  }
+  // Whether one choice is the whole answer.
+  get savesByDigit() { return this.fields.length === 1 && this.field.kind === "choice" }
   get draftKey() { return `stagegap/draft/${this.context}/${this.current.id}` }
 
   // ---- going on ----
@@ -88,8 +113,11 @@ class Card {
     this.explained = false
     this.current = this.example?.item ?? this.waiting.shift() ?? null
     this.at = 0
-    this.problem = ""
-    this.filter = ""
+    this.complaint = "" // the field that lacks something, by name
+    this.filters = {}
+    this.row = null
+    this.aside = {}
+    this.keys.left = null
     this.read = new Set()
     this.clock.restart()
     const own = this.current && this.current.id === this.opened?.item.id ? this.opened.values : null
@@ -101,66 +129,71 @@ class Card {
 
   keepDraft() { device.write(this.draftKey, this.values) }
 
+  // The record at hand from its beginning, ready to be answered.
+  show() {
+    if (this.box.getBoundingClientRect().top < 0) this.box.scrollIntoView({ block: "start" })
+    this.focusQuestion()
+  }
+
   finish(action, values) {
     this.clock.tick()
     const { _unsure, _odd, _note, ...answers } = this.values
     this.history.push({ item: this.current, values: { ...this.values } })
     if (this.history.length > HISTORY) this.history.shift()
     ;(action === "skip" ? this.skipped : this.handled).add(this.current.id)
-    device.remove(this.draftKey)
+    if (action !== "skip") device.remove(this.draftKey) // what was typed before a skip is there when the record comes again
     this.informed = true // of a changed guideline
     this.outbox.add({
       action, guideline: this.data.version, record: this.current.id, values: values ? answers : null, unsure: Boolean(_unsure), odd: Boolean(_odd),
       note: _note ?? "", active_ms: Math.round(this.clock.active),
     })
     this.next()
-    this.box.focus({ preventScroll: true })
+    this.show()
   }
 
   save() {
-    if (!this.current) return
+    if (!this.current) return this.goOnward()
     if (this.explained) return this.leaveExample()
     const place = this.fields.findIndex(field => this.whyNot(field))
     if (place >= 0) {
       this.at = place
-      this.problem = this.whyNot(this.field)
-      this.say(this.problem)
+      this.complaint = this.field.name
+      this.said = ""
       this.paint()
-      this.focusField()
+      this.focusQuestion()
       return
     }
     if (this.example) return this.explain()
-    this.say("Saved. Next record.")
+    this.said = `Saved${this.savesByDigit ? `: ${worded(this.values[this.field.name], this)}` : ""}. Next record.`
     this.finish("label", true)
   }
 
   explain() {
     this.explained = true
     if (!this.warming.length) device.write(this.warmKey, true)
-    this.say(`The team's answer: ${worded(this.example.values.value, this)}. ${this.example.explanation}`)
+    this.said = ""
     this.paint()
-    this.box.focus({ preventScroll: true })
+    this.show()
   }
 
   leaveExample() {
     device.remove(this.draftKey)
-    this.say(this.warming.length ? "Next example." : "Now it counts.")
+    this.said = this.warming.length ? "Next example." : "Now it counts."
     this.next()
-    this.box.focus({ preventScroll: true })
+    this.show()
   }
 
   begin() {
     this.briefing.close()
     this.clock.restart()
-    this.say(this.example ? "Warm-up." : "First record.")
     this.paint()
-    this.box.focus({ preventScroll: true })
+    this.focusQuestion()
   }
 
   skip() {
     if (!this.current) return
     if (this.example) return this.leaveExample()
-    this.say("Skipped. Next record.")
+    this.said = `Skipped ${this.current.id}. It comes again at the end.`
     this.finish("skip", false)
   }
 
@@ -174,14 +207,22 @@ class Card {
     if (this.data.purpose !== "settle") this.outbox.add({ // a decision is replaced by the next one, never taken back
       action: "undo", record: before.item.id, values: null, unsure: false, odd: false, note: "", active_ms: 0,
     })
-    this.say("Back to the last record.")
+    this.said = `Back to ${before.item.id}.`
     this.next(before.values)
-    this.box.focus({ preventScroll: true })
+    if (Object.keys(this.values).length) this.keepDraft() // the answer is taken back on the server, and must outlive a reload
+    this.show()
+  }
+
+  goOnward() {
+    const { onward } = this.data
+    if (onward && !this.outbox.events.length) this.tell("go", { stage: onward.stage, at: Date.now() })
   }
 
   offerSkipped() {
     this.skipped.clear()
-    this.receive(this.data, this.outbox.send)
+    this.said = ""
+    this.receive(this.data, this.tell)
+    this.show()
   }
 
   // A leaf of a group that may be left out is required as soon as its group is begun.
@@ -190,51 +231,46 @@ class Card {
     return field.required || Boolean(field.within && this.fields.some(isBegun))
   }
 
-  whyNot(field) {
-    const value = this.values[field.name]
-    if (field.kind === "custom") return this.custom?.problem?.(value) ?? (value === undefined ? "Answer, or skip." : "")
-    if (value === undefined || value === "") {
-      if (!this.isRequired(field)) return ""
-      return {
-        ranking: "Choose at least one, or press 0 for none of these.",
-        toggles: "Choose at least one, or press 0 for none of these.",
-        long: "Write an answer, or skip.",
-        line: "Write an answer, or skip.",
-        lines: "Write at least one line, or skip.",
-        number: "Write a number, or skip.",
-      }[field.kind] ?? "Choose one answer, or skip."
-    }
-    if (field.kind === "long" || field.kind === "line") return value === null ? "" : whyNoText(field, value)
-    if (field.kind === "number") return whyNoNumber(field, value)
-    if (Array.isArray(value) && value.length < (field.fewest ?? 0)) return `At least ${field.fewest}, or skip.`
-    if (Array.isArray(value) && value.length > (field.most ?? Infinity)) return `At most ${field.most}, or skip.`
-    return ""
-  }
+  whyNot(field) { return whyNot(field, this.values[field.name], this) }
+
+  // What is said at a field that was found to lack something, for as long as it lacks it.
+  problemOf(field) { return this.complaint === field.name ? this.whyNot(field) : "" }
 
   // ---- choosing ----
 
   set(field, value) {
     this.values[field.name] = value
-    this.problem = ""
     this.keepDraft()
+    this.view.mind()
   }
 
   pick(field, value) {
+    if (this.explained) return
     this.at = this.fields.indexOf(field)
     const before = this.values[field.name]
     if (field.kind === "toggles" || field.kind === "ranking") {
-      const kept = (before ?? []).filter(one => one !== value)
+      const kept = (before ?? []).filter(chosen => chosen !== value)
       if (kept.length === (before ?? []).length) kept.push(value)
       this.set(field, kept.length ? kept : undefined)
-    } else this.set(field, before === value ? undefined : value)
+    } else this.set(field, value)
     this.paint()
   }
 
+  // "None of these"; or what an optional choice was, taken back. A text that it takes the place of comes back with it.
   none(field) {
-    if (!noneText(field)) return
-    const none = field.kind === "long" ? null : []
-    this.set(field, isNone(this.values[field.name]) ? undefined : none)
+    if (this.explained) return
+    const { name } = field
+    if (this.canClear(field)) this.set(field, undefined)
+    else if (field.kind === "long" && noneText(field)) {
+      const isChosen = isNone(this.values[name])
+      if (!isChosen) this.aside[name] = this.values[name]
+      this.set(field, isChosen ? this.aside[name] : null)
+    } else if (noneText(field)) this.set(field, [])
     this.paint()
+  }
+
+  canClear(field) {
+    return (field.kind === "choice" || field.kind === "list") && !this.isRequired(field) && this.values[field.name] !== undefined
   }
 
   flip(name) {
@@ -243,10 +279,19 @@ class Card {
     this.paint()
   }
 
+  flipQuick() {
+    this.isQuick = !this.isQuick
+    device.write(this.quickKey, this.isQuick)
+    this.said = this.isQuick ? "A number key saves at once." : "A number key chooses, Enter saves."
+    this.paint()
+  }
+
+  filterOf(field) { return this.filters[field.name] ?? "" }
+
   // What a field offers under the filter: candidates first, then what the search finds beyond them.
   offered(field) {
     const options = this.current.options[field.name] ?? field.options ?? []
-    const words = this.filter.toLowerCase().split(/\s+/).filter(Boolean)
+    const words = this.filterOf(field).toLowerCase().split(/\s+/).filter(Boolean)
     const near = new Set(options.map(option => option.value))
     const beyond = (field.kind === "ranking" ? this.data.form.catalogue : [])
       .filter(([value]) => !near.has(value)).map(([value, title]) => ({ value, title }))
@@ -259,74 +304,27 @@ class Card {
     return [...options, ...beyond].filter(matches).slice(0, 30)
   }
 
-  // ---- keys ----
+  // ---- where the focus is ----
 
-  onKey(event) {
-    if (window.stagegapCard !== this || !this.root.isConnected || !this.box) return
-    if (document.querySelector('[data-testid="stDialog"]')) return
-    const target = event.composedPath()[0]
-    if (isTextBox(target) && !this.box.contains(target)) return
-    this.clock.tick()
-    const take = action => { event.preventDefault(); event.stopPropagation(); action() }
-    if ((event.ctrlKey || event.metaKey) && event.key === "Enter") return take(() => this.save())
-    if (isTextBox(target)) {
-      if (event.key === "Escape") take(() => this.leaveText(target))
-      else event.stopPropagation() // Streamlit's own keys must not act either
-      return
-    }
-    if (event.ctrlKey || event.metaKey || event.altKey) return
-    if (this.briefing.isOpen) return event.key === "Enter" && take(() => this.begin())
-    const digit = /^(?:Digit|Numpad)([0-9])$/.exec(event.code)?.[1]
-    if (digit !== undefined) return this.current && take(() => this.onDigit(Number(digit), event.shiftKey))
-    if (event.key === "Enter" && !(target.tagName === "BUTTON" && !target.dataset.value)) return take(() => this.save())
-    const move = { ArrowDown: 1, ArrowUp: -1 }[event.key]
-    if (move && this.current && !target.closest?.(".txt")) return take(() => this.moveField(move))
-    const action = {
-      z: () => this.undo(),
-      s: () => this.skip(),
-      u: () => this.current && this.flip("_unsure"),
-      f: () => this.current && this.flip("_odd"),
-      n: () => this.openNote(),
-      g: () => this.toggle("guidelineOpen"),
-      "?": () => this.toggle("helpOpen"),
-      "/": () => this.box.querySelector(".filter")?.focus(),
-      c: () => {}, r: () => {}, // Streamlit would clear its cache or run again
-    }[event.key.toLowerCase()]
-    if (action) take(action)
+  boxOf(field) {
+    return this.box.querySelector(`[data-field="${CSS.escape(field.name)}"]`)?.querySelector(WRITABLE)
   }
 
-  onDigit(digit, shift) {
-    const field = this.field
-    if (digit === 0) return this.none(field)
-    const option = this.offered(field)[digit - 1]
-    if (field.kind === "custom") return this.custom?.digit?.(digit, shift)
-    if (!option || isWritten(field)) return
-    if (shift) this.toggleRead(option.value)
-    else this.pick(field, option.value)
+  // The box of the question at hand has the focus. A search beside number keys waits for its first letter.
+  focusQuestion() {
+    const isAsked = this.current && !this.explained && !this.briefing.isOpen && !IS_TOUCHED
+    const takesFocus = isAsked && (isWritten(this.field) || this.field.kind === "custom" || (this.field.kind === "list" && isSearched(this.field)))
+    const box = takesFocus && this.boxOf(this.field)
+    ;(box || this.box).focus({ preventScroll: true })
   }
 
-  // Down goes into a text box first, and on to the next question once its box was left.
-  moveField(step) {
-    const goesIn = step > 0 && isWritten(this.field) && this.left !== this.field
-    if (!goesIn) this.at = Math.max(0, Math.min(this.fields.length - 1, this.at + step))
-    this.left = null
-    this.paint()
-    if (isWritten(this.field)) this.focusField()
-  }
-
-  leaveText(box) {
-    this.left = this.field
-    box.blur()
-    this.box.focus()
-    this.paint()
-  }
-
-  focusField() {
-    this.box.querySelector(`[data-field="${this.field.name}"]`)?.querySelector("textarea, .number, .line")?.focus()
+  // The box that takes what is typed beside it: that of the question at hand, the next one below, or any.
+  nearestBox() {
+    const boxes = [...this.fields.slice(this.at), ...this.fields].map(field => this.boxOf(field))
+    return boxes.find(Boolean) ?? this.box.querySelector(".note")
   }
 
   openNote() {
-    if (!this.current) return
     this.noteOpen = true
     this.paint()
     this.box.querySelector(".note").focus()
@@ -343,5 +341,8 @@ class Card {
   }
 
   paint() { this.view.paint() }
-  say(text) { this.said = text; this.box?.querySelector(".said")?.replaceChildren(text) }
+  say(text) {
+    this.said = text
+    this.paint()
+  }
 }

@@ -8,6 +8,7 @@ class View {
     const { card } = this
     const focused = card.root.activeElement
     const kept = focused?.dataset?.focus
+    const place = isTextBox(focused) && focused.type !== "range" ? [focused.selectionStart, focused.selectionEnd] : null
     const wasInside = Boolean(focused) || document.activeElement === document.body
     const attributes = {
       class: "card", tabindex: "-1", role: "form", "aria-label": card.data.form.question,
@@ -15,12 +16,44 @@ class View {
     }
     card.box = make("div", attributes,
       this.top(),
-      make("div", { class: "sr said", "aria-live": "polite" }, card.said),
       ...(card.briefing.isOpen && card.current ? [this.brief()] : this.work()))
+    card.box.addEventListener("focusin", event => this.follow(event.target))
     card.root.querySelector("#card").replaceChildren(card.box)
     if (!wasInside) return
-    const target = kept && card.box.querySelector(`[data-focus="${CSS.escape(kept)}"]`)
+    const before = kept && card.box.querySelector(`[data-focus="${CSS.escape(kept)}"]`)
+    const question = before?.closest("[data-field]")
+    const target = !question || question.dataset.field === card.field?.name ? before : null // another question is at hand
     ;(target || card.box).focus({ preventScroll: true })
+    if (target && place && place[0] !== null && isTextBox(target)) target.setSelectionRange(...place)
+  }
+
+  // The question at hand is the one that the focus is in.
+  follow(target) {
+    const { card } = this
+    const name = target.closest?.("[data-field]")?.dataset.field
+    const at = card.fields.findIndex(field => field.name === name)
+    if (at < 0 || at === card.at) return
+    card.at = at
+    for (const question of card.box.querySelectorAll(".question")) question.classList.toggle("on", question.dataset.field === name)
+  }
+
+  // What a value changes around its field: a message goes when its cause does, and a group that is begun asks for its rest.
+  mind() {
+    const { card } = this
+    for (const field of card.fields) {
+      const question = card.box.querySelector(`[data-field="${CSS.escape(field.name)}"]`)
+      const optional = question?.querySelector(".optional"), problem = question?.querySelector(".problem"), text = card.problemOf(field)
+      if (optional) optional.hidden = card.isRequired(field)
+      if (problem && !text) problem.remove()
+      else if (problem) problem.replaceChildren(text)
+    }
+    if (!card.fields.some(field => card.problemOf(field))) card.complaint = ""
+  }
+
+  // What the server said, around a box that somebody types into.
+  refresh() {
+    this.card.box.dataset.pending = this.card.outbox.events.length
+    this.card.box.querySelector(".top").replaceWith(this.top())
   }
 
   work() {
@@ -35,11 +68,13 @@ class View {
   }
 
   top() {
-    const { done, total, median_ms } = this.card.data.progress
+    const { done, skipped, total, median_ms } = this.card.data.progress
     const { events, own } = this.card.outbox
-    const made = action => own.filter(event => event.action === action).length
-    const now = done + made("label") - made("undo")
-    const left = Math.ceil(((total - now) * median_ms) / 60_000)
+    const sent = action => own.filter(event => event.action === action).length
+    const now = done + sent("label") - sent("undo")
+    const passed = Math.max(0, (skipped ?? 0) + sent("skip"))
+    const left = Math.max(0, total - now)
+    const minutes = Math.ceil((left * median_ms) / 60_000)
     const [state, saved] = !events.length ? ["ok", "All saved"]
       : events.length <= 3 ? ["wait", "Saving"]
         : ["off", `${events.length} labels wait for the server`]
@@ -48,10 +83,12 @@ class View {
       "aria-valuemin": 0, "aria-valuenow": now, "aria-valuemax": total,
     }
     return make("div", { class: "top" },
-      make("span", { class: "blind" }, this.card.data.words?.badge ?? "◐ Blind: you see only what the stage saw"),
+      make("span", { class: "blind" }, this.card.data.words?.badge ?? "◐ Blind: you see what the system saw, not what it answered"),
+      make("span", { class: "left" }, make("b", {}, String(left)), " left"),
       make("span", {}, make("b", {}, String(now)), ` of ${total} ${this.card.data.words?.done ?? "done"}`),
+      passed && make("span", { class: "passed" }, make("b", {}, String(passed)), " skipped"),
       make("span", bar, make("i", { style: `width:${total ? Math.min(100, (100 * now) / total) : 0}%` })),
-      median_ms && make("span", {}, make("b", {}, `${Math.max(1, Math.round(median_ms / 1000))} s`), ` per record, about ${left} min left`),
+      median_ms && left && make("span", {}, `about ${minutes} min at your pace`),
       make("span", { class: "saved", "data-state": state }, saved))
   }
 
@@ -70,33 +107,54 @@ class View {
     }
     return make("section", { class: "answers", "aria-label": "Your answer" },
       card.fields.map(field => this.question(field)),
-      make("div", { class: "flags" },
+      !card.explained && make("div", { class: "flags" },
         this.flag("_unsure", "U", "I am unsure"),
         this.flag("_odd", "F", "Something is odd here"),
         this.action("open-note", "N", "Note", () => card.openNote())),
       card.noteOpen && this.written("input", card.values._note ?? "", note,
-        { class: "note", type: "text", placeholder: "Note for the team (optional)", "aria-label": "Note" }),
+        { class: "note", type: "text", placeholder: "Note for the team (optional)", "aria-label": "Note", "data-focus": "note" }),
       this.actions())
   }
 
   actions() {
     const { card } = this
     const save = { type: "button", class: "go", "data-focus": "save", onclick: () => card.save() }
+    const saving = !card.explained && card.fields.some(isWritten) && (card.fields.length > 1 || !["line", "number"].includes(card.field.kind)) ? "Ctrl ⏎" : "⏎"
     return make("div", { class: "actions" },
-      make("button", save, card.explained ? "Go on" : card.example ? "Compare" : "Save and next", cap(isWritten(card.fields[0]) ? "Ctrl ⏎" : "⏎")),
-      this.action("skip", "S", "Skip", () => card.skip()),
+      make("button", save, card.explained ? "Go on" : card.example ? "Compare" : "Save and next", cap(saving)),
+      !card.explained && this.action("skip", "S", "Skip", () => card.skip()),
       this.undo(),
-      make("span", { class: "space" }),
-      card.data.guideline && this.action("quiet guide", "G", "Guideline", () => card.toggle("guidelineOpen")),
-      this.action("quiet keys", "?", "Keys", () => card.toggle("helpOpen")))
+      make("div", { class: "under" },
+        this.status(),
+        card.savesByDigit && !card.explained && this.quick(),
+        card.data.guideline && this.action("quiet guide", "G", "Guideline", () => card.toggle("guidelineOpen")),
+        this.action("quiet keys", "?", "Keys", () => card.toggle("helpOpen"))))
+  }
+
+  // What was done last, for the eye and for a screen reader: a skip must not go by unseen.
+  status() {
+    const { said } = this.card
+    return make("div", { class: said.startsWith("Skipped") ? "said skipped" : "said", "aria-live": "polite" }, said)
   }
 
   undo() {
     return this.action("undo", "Z", "Undo", () => this.card.undo(), { disabled: !this.card.history.length })
   }
 
+  quick() {
+    const { card } = this
+    return this.action("quiet quick", "D", `A digit saves: ${card.isQuick ? "on" : "off"}`, () => card.flipQuick(), { role: "switch", "aria-checked": card.isQuick })
+  }
+
+  // The cap of a key: with Alt in a form where letters are text, and where N says no.
+  key(letter) {
+    const { card } = this
+    const isNo = letter === "N" && card.current && !card.explained && isYesNo(card.field)
+    return card.takesText || isNo ? `${CHORD_NAME}${letter}` : letter
+  }
+
   action(name, key, text, act, more = {}) {
-    return make("button", { type: "button", class: name, "data-focus": name, onclick: act, ...more }, cap(key), text)
+    return make("button", { type: "button", class: name, "data-focus": name, onclick: act, ...more }, cap(this.key(key)), text)
   }
 
   flag(name, key, text) {
@@ -104,14 +162,15 @@ class View {
       type: "button", role: "checkbox", "aria-checked": Boolean(this.card.values[name]),
       "data-focus": name, "data-value": name, onclick: () => this.card.flip(name),
     }
-    return make("button", attributes, cap(key), text)
+    return make("button", attributes, cap(this.key(key)), text)
   }
 
   // ---- one question ----
 
   question(field) {
     const { card } = this
-    const hint = card.isRequired(field) ? "" : "optional"
+    const optional = !field.required && make("span", { class: "hint optional", hidden: card.isRequired(field) }, "optional")
+    const problem = card.problemOf(field)
     const body = {
       choice: () => this.choices(field, "radio"),
       toggles: () => this.choices(field, "checkbox"),
@@ -128,19 +187,23 @@ class View {
       "data-field": field.name,
     }
     return make("div", attributes,
-      make("div", { class: "asked" }, field.label, hint && make("span", { class: "hint" }, hint), field.help && make("span", { class: "hint" }, field.help)),
+      make("div", { class: "asked" }, field.label, optional, field.help && make("span", { class: "hint" }, field.help)),
       card.current.texts && make("div", { class: "txt", tabindex: "0", role: "group", "aria-label": field.name.toUpperCase() }, card.current.texts[field.name]),
       body(),
       this.none(field),
-      card.problem && card.field === field && make("div", { class: "problem", role: "alert" }, card.problem))
+      problem && make("div", { class: "problem", role: "alert" }, problem))
   }
 
   option(field, option, place, role, checked, ...children) {
+    const mark = markOf(field, option, this.card)
     const attributes = {
-      type: "button", class: "option", role, "aria-checked": checked, "data-value": String(option.value),
-      "data-focus": `option ${option.value}`, onclick: () => this.card.pick(field, option.value),
+      type: "button", class: `option ${mark}`.trim(), role, "aria-checked": checked, "data-value": String(option.value),
+      "data-focus": `option ${field.name} ${option.value}`, onclick: () => this.card.pick(field, option.value),
     }
-    return make("button", attributes, cap(place < 9 ? place + 1 : "·"), children, make("span", { class: "tick" }))
+    const said = { right: "✓ right", missed: "✓ the right one", wrong: "✗ not right" }[mark]
+    const letter = !this.card.takesText && isYesNo(field) && cap(option.value ? "Y" : "N")
+    return make("button", attributes, make("span", { class: "caps" }, cap(place < 9 ? place + 1 : "·"), letter), children,
+      said ? make("span", { class: "mark" }, said) : make("span", { class: "tick" }))
   }
 
   choices(field, role) {
@@ -154,37 +217,51 @@ class View {
   }
 
   list(field) {
+    const { card } = this
     const isRanking = field.kind === "ranking"
     const group = { class: "rows", role: isRanking ? "group" : "radiogroup", "aria-label": field.label }
-    const rows = make("div", group)
-    const fill = () => rows.replaceChildren(...this.rows(field, isRanking))
     const filter = text => {
-      this.card.filter = text
-      fill()
+      card.filters[field.name] = text
+      card.row = text.trim() ? 0 : null
+      this.refill(field)
     }
-    fill()
-    const search = this.written("input", this.card.filter, filter, {
-      class: "filter", type: "text", "data-focus": "filter", "aria-label": "Search",
-      placeholder: isRanking ? "/  search all documents" : "/  search",
-    })
-    const count = (this.card.values[field.name] ?? []).length
-    return make("div", {}, search, rows, isRanking && make("div", { class: "meta" },
+    const search = isSearched(field) && this.written("input", card.filterOf(field), filter, {
+      class: "filter", type: "text", "data-focus": `filter ${field.name}`, "aria-label": "Search",
+      placeholder: isRanking ? "Type to search all documents: ↑ ↓ and ⏎ choose" : "Type to search: ↑ ↓ and ⏎ choose",
+    }, field)
+    const count = (card.values[field.name] ?? []).length
+    return make("div", {}, search, make("div", group, this.rows(field, isRanking)), isRanking && make("div", { class: "meta" },
       make("span", {}, "Order is random. Shift + number reads the document."),
       make("span", {}, `${count} chosen`)))
   }
 
+  // The rows of a search again, without the box that somebody types into.
+  refill(field) {
+    const question = this.card.box.querySelector(`[data-field="${CSS.escape(field.name)}"]`)
+    question.querySelector(".rows").replaceChildren(...this.rows(field, field.kind === "ranking"))
+    const row = question.querySelector(".option.at")
+    row?.scrollIntoView({ block: "nearest" })
+    if (row) question.querySelector(".filter").setAttribute("aria-activedescendant", row.id)
+    else question.querySelector(".filter").removeAttribute("aria-activedescendant")
+  }
+
   rows(field, isRanking) {
-    const value = this.card.values[field.name]
-    return this.card.offered(field).map((option, place) => {
+    const { card } = this
+    const value = card.values[field.name]
+    const rows = card.offered(field).map((option, place) => {
       const rank = isRanking ? (value ?? []).indexOf(option.value) : -1
       const isChosen = isRanking ? rank >= 0 : value === option.value
-      return this.option(field, option, place, isRanking ? "checkbox" : "radio", isChosen,
+      const row = this.option(field, option, place, isRanking ? "checkbox" : "radio", isChosen,
         isRanking && make("span", { class: "id" }, option.value),
         make("span", { class: "name" }, isRanking ? option.title : String(option.value)),
         rank >= 0 && make("span", { class: "place" }, `${rank + 1}.`),
         option.help && make("small", {}, option.help),
-        this.card.read.has(option.value) && make("p", {}, option.text ?? ""))
+        card.read.has(option.value) && make("p", {}, option.text ?? ""))
+      row.id = `row-${place}`
+      row.classList.toggle("at", card.field === field && card.row === place)
+      return row
     })
+    return rows.length ? rows : [make("div", { class: "hint" }, "Nothing here matches.")]
   }
 
   text(field) {
@@ -194,7 +271,7 @@ class View {
       card.set(field, text === "" ? undefined : text)
       count.replaceChildren(words(text))
     }
-    const hint = field.hint ?? "Write it as you would send it. ↓ goes into this box, Ctrl ⏎ saves."
+    const hint = field.hint ?? "Write it as you would send it. Ctrl ⏎ saves."
     const box = this.written("textarea", card.values[field.name] ?? "", take,
       { "aria-label": field.label, "data-focus": field.name, placeholder: hint }, field)
     return make("div", {}, box, make("div", { class: "meta" },
@@ -202,7 +279,7 @@ class View {
   }
 
   number(field) {
-    const take = text => this.card.set(field, text.trim() === "" ? undefined : Number(text.replace(",", ".")))
+    const take = text => this.card.set(field, text.trim() === "" ? undefined : text.trim())
     const attributes = { class: "number", type: "text", inputmode: "decimal", "aria-label": field.label, "data-focus": field.name }
     return this.written("input", String(this.card.values[field.name] ?? ""), take, attributes, field)
   }
@@ -215,8 +292,8 @@ class View {
 
   lines(field) {
     const take = text => {
-      const found = text.split("\n").map(line => line.trim()).filter(Boolean)
-      this.card.set(field, found.length ? found : undefined)
+      const written = text.split("\n").map(line => line.trim()).filter(Boolean)
+      this.card.set(field, written.length ? written : undefined)
     }
     const attributes = { "aria-label": field.label, "data-focus": field.name, placeholder: field.hint, rows: "3" }
     return this.written("textarea", (this.card.values[field.name] ?? []).join("\n"), take, attributes, field)
@@ -235,6 +312,9 @@ class View {
           element, item: { id, inputs, options }, value: card.values[field.name],
           set: value => { if (card.custom === drawn) card.set(field, value) },
         }))
+        if (card.custom !== drawn || card.isTyping) return
+        card.paint() // its boxes decide what letters mean
+        if (card.mayTakeFocus()) card.focusQuestion()
       }).catch(error => element.replaceChildren(`The form of this stage can't be drawn: ${error.message}`))
     }
     return card.custom.element
@@ -248,20 +328,22 @@ class View {
         card.clock.tick()
         take(box.value)
       },
-      onfocus: () => { if (field) card.at = card.fields.indexOf(field) },
+      readOnly: card.explained, // after a warm-up example its answer stands beside the team's
     })
     box.value = value
     return box
   }
 
   none(field) {
-    const text = noneText(field)
-    if (!text) return null
+    const { card } = this
+    const text = noneText(field) ?? (card.canClear(field) && "Leave it open")
+    if (!text || card.explained) return null
+    const isLeftOpen = !noneText(field)
     const attributes = {
-      type: "button", class: "option none", role: "checkbox", "aria-checked": isNone(this.card.values[field.name]),
-      "data-value": "none", "data-focus": `none ${field.name}`, onclick: () => this.card.none(field),
+      type: "button", class: isLeftOpen ? "quiet clear" : "option none", "data-focus": `none ${field.name}`, onclick: () => card.none(field),
+      ...(isLeftOpen ? {} : { role: "checkbox", "aria-checked": isNone(card.values[field.name]), "data-value": "none" }),
     }
-    return make("button", attributes, cap("0"), make("span", { class: "name" }, text), make("span", { class: "tick" }))
+    return make("button", attributes, cap(isWritten(field) ? `${CHORD_NAME}0` : "0"), make("span", { class: "name" }, text), make("span", { class: "tick" }))
   }
 
   // ---- around the record ----
@@ -293,33 +375,57 @@ class View {
     const { card } = this
     const place = card.warmups - card.warming.length
     const { values, explanation } = card.example
-    return make("aside", { class: "panel warm", "aria-label": "Warm-up" },
+    const verdict = card.explained ? isTeams(card) : null
+    const kind = { true: "panel warm right", false: "panel warm wrong", null: "panel warm" }[verdict]
+    const said = { true: "✓ Right.", false: "✗ Not right.", null: "Compare yours with the team's." }[verdict]
+    return make("aside", { class: kind, "aria-label": "Warm-up" },
       make("b", {}, `Warm-up ${place} of ${card.warmups}, not counted. `),
       card.explained
-        ? [make("div", {}, "The team's answer: ", make("b", {}, worded(values.value, card))), make("div", {}, explanation)]
+        ? [
+            make("div", { class: "verdict", role: "status" }, said),
+            verdict === false && make("div", {}, "Your answer: ", make("b", {}, this.inWords(card.values))),
+            make("div", {}, "The team's answer: ", make("b", {}, this.inWords(values))),
+            make("div", {}, explanation),
+          ]
         : "Answer as you would; the team's answer is explained afterwards.")
   }
 
+  // The whole answer in a line: its one value, or each field of an object.
+  inWords(values) {
+    const { fields } = this.card
+    if (fields[0].name === "value") return fields[0].kind === "custom" ? JSON.stringify(values.value) : worded(values.value ?? "", this.card)
+    return fields.filter(({ name }) => values[name] !== undefined && name !== "facts").map(({ name, label }) => `${label}: ${worded(values[name], this.card)}`).join("; ")
+  }
+
   help() {
+    const { card } = this
+    const letter = key => this.key(key)
     const keys = [
-      ["1–9", "choose"], ["⇧ 1–9", "read a document"], ["0", "none of these"], ["/", "search"],
-      ["↑ ↓", "move between questions, into a text box"], ["⏎", "save and next"], ["Ctrl ⏎", "save while writing"],
-      ["Esc", "leave the text box"], ["Z", "undo the last record"], ["S", "skip"], ["U", "unsure"], ["F", "flag as odd"],
-      ["N", "note"], ["G", "guideline"], ["?", "this list"],
+      ["1–9", "choose"], card.data.form.fields.some(field => field.kind === "ranking") && ["⇧ 1–9", "read a document"],
+      ["0", "none of these"], card.takesText && ["A–Z", "write: letters go into the box"],
+      ["↑ ↓", "move between questions, into a box, through a search"], ["⏎", "save and next; in a form of several boxes, the next box"],
+      ["Ctrl ⏎", "save from anywhere"], ["Esc", "leave the box"], [letter("Z"), "undo the last record"], [letter("S"), "skip"],
+      [letter("U"), "unsure"], [letter("F"), "flag as odd"], [letter("N"), "note"], [letter("G"), "guideline"],
+      card.savesByDigit && [letter("D"), "a digit saves at once, or chooses only"], [letter("?"), "this list"],
     ]
-    return make("div", { class: "panel help" }, keys.map(([key, text]) => make("div", {}, cap(key), text)))
+    return make("div", { class: "panel help" }, keys.filter(Boolean).map(([key, text]) => make("div", {}, cap(key), text)))
   }
 
   end() {
     const { card } = this
     if (card.outbox.events.length && !card.skippedLeft) return make("div", { class: "end" }, "Saving, and looking for more records…")
-    const skipped = card.skippedLeft
+    const { skippedLeft, data: { onward, progress, words } } = card
+    const waits = onward?.left ? `, ${onward.left} left` : ""
     return make("div", { class: "end" },
-      make("h2", {}, card.data.words?.end ?? "Nothing left in this queue"),
-      make("span", {}, `${card.data.words?.did ?? "You labelled"} ${card.data.progress.done} of ${card.data.progress.total} records. Z opens the last one again.`),
+      make("h2", {}, words?.end ?? (skippedLeft ? "Only the skipped ones are left" : "All answered. Thank you.")),
+      make("span", {}, `${words?.did ?? "You labelled"} ${progress.done} of ${progress.total} records.`),
+      onward && make("div", { class: "onward" }, "Next: ", make("b", {}, onward.question), ` (${onward.stage}${waits})`),
+      !onward && !words?.end && !skippedLeft && make("span", {}, "No other question waits for you. You can close this page."),
       make("div", { class: "flags" },
-        this.undo(),
-        skipped && make("button", { type: "button", "data-focus": "again", onclick: () => card.offerSkipped() }, "Show the skipped ones again")))
+        onward && make("button", { type: "button", class: "go", "data-focus": "onward", onclick: () => card.goOnward() }, `Go on to ${onward.stage}`, cap("⏎")),
+        skippedLeft && make("button", { type: "button", "data-focus": "again", onclick: () => card.offerSkipped() }, cap("S"), "Show the skipped ones again"),
+        this.undo()),
+      this.status())
   }
 }
 
@@ -328,7 +434,7 @@ class View {
 function make(tag, attributes, ...children) {
   const element = document.createElement(tag)
   for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) element[name] = value
+    if (name.startsWith("on") || name === "readOnly") element[name] = value
     else if (name.startsWith("aria-")) element.setAttribute(name, String(value))
     else if (value != null && value !== false) element.setAttribute(name, value === true ? "" : value)
   }
@@ -337,39 +443,11 @@ function make(tag, attributes, ...children) {
 }
 
 const cap = key => make("kbd", { "aria-hidden": "true" }, String(key))
-const isTextBox = element => Boolean(element?.matches?.("textarea, input, select, [contenteditable]"))
-const isWritten = field => ["long", "number", "line", "lines"].includes(field.kind)
-
-function whyNoText(field, text) {
-  if (!text.trim()) return "Write an answer, or skip."
-  if (text.length < (field.shortest ?? 0)) return `Write at least ${field.shortest} characters, or skip.`
-  if (text.length > (field.longest ?? Infinity)) return `Write at most ${field.longest} characters, or skip.`
-  return field.pattern && !new RegExp(field.pattern, "u").test(text) ? `Write it like ${field.pattern}, or skip.` : ""
-}
-
-function whyNoNumber(field, value) {
-  const from = field.low != null ? ` from ${field.low}` : "", to = field.high != null ? ` up to ${field.high}` : ""
-  const isWithin = value >= (field.low ?? -Infinity) && value <= (field.high ?? Infinity)
-  if (field.whole && !Number.isInteger(value)) return `Write a whole number${from}${to}, or skip.`
-  return isWithin ? "" : `Write a number${from}${to}, or skip.`
-}
-
 const ownForms = new Map()
 function ownForm(text) {
   if (!ownForms.has(text)) ownForms.set(text, import(URL.createObjectURL(new Blob([text], { type: "text/javascript" }))))
   return ownForms.get(text)
 }
-const isNone = value => value === null || (Array.isArray(value) && value.length === 0)
-// An answer in words, with the titles that the form knows.
-function worded(value, card) {
-  if (value === null) return "no answer is the right one"
-  if (typeof value === "boolean") return value ? "yes" : "no"
-  if (!Array.isArray(value)) return String(value)
-  const titles = new Map([...card.data.form.catalogue, ...(card.current.options.value ?? []).map(one => [one.value, one.title])])
-  return value.map(one => (titles.get(one) ? `${one} ${titles.get(one)}` : one)).join(", ") || "none of these"
-}
-
-const noneText = field => field.none ?? { ranking: "None of these", toggles: "None of these" }[field.kind]
 
 function words(text) {
   const n = (text ?? "").split(/\s+/).filter(Boolean).length
