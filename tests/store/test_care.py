@@ -39,7 +39,7 @@ def break_blocks(path: Path) -> None:
 def test_healthy_store_has_only_good_findings(store: Store) -> None:
     findings = filled(store).check()
     assert {finding.what for finding in findings} == {
-        "version", "blocks", "watermark", "duplicates", "labels", "set aside", "journal",
+        "version", "blocks", "watermark", "duplicates", "labels", "set aside", "journal", "waiting",
     }  # fmt: skip
     assert all(finding.is_good for finding in findings)
     assert "6 of 6 operations" in next(f.message for f in findings if f.what == "watermark")

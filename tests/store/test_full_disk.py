@@ -47,9 +47,25 @@ def test_full_disk_under_the_file_loses_no_acknowledged_output(store: Store, fol
     assert all(finding.is_good for finding in store.check())
 
 
+def test_doctor_says_what_waits_and_why_while_the_disk_is_full(store: Store, folder: Path) -> None:
+    store.append_outputs(RUN, SYSTEM, [output(f"r{n}", value=secrets.token_hex(9000)) for n in range(100)])
+    with no_file_above((folder / "store.duckdb").stat().st_size // 2):
+        (waiting,) = [finding for finding in store.check() if finding.what == "waiting"]
+    assert not waiting.is_good
+    assert "1 writes wait in the journal since" in waiting.message
+    assert "store.duckdb" in waiting.message
+    assert "MB are free on this disk" in waiting.message
+    (waiting,) = [finding for finding in store.check() if finding.what == "waiting"]
+    assert (waiting.is_good, waiting.message) == (True, "No write waits to be moved into the file.")
+    assert len(store.outputs(RUN, SYSTEM, "route")) == 100
+
+
 def test_full_disk_under_the_journal_acknowledges_nothing(store: Store, folder: Path) -> None:
     with no_file_above((folder / "journal.sqlite").stat().st_size + 10_000), pytest.raises(StoreError, match="journal"):
-        store.append_outputs(RUN, SYSTEM, [output(value="x" * 100_000)])
+        store.append_outputs(RUN, SYSTEM, [output(value="x" * 60_000)])
+    assert store.waiting().ops == 0
+    with no_file_above(10_000), pytest.raises(StoreError, match="texts cannot take this in: File too large"):
+        store.append_outputs(RUN, SYSTEM, [output(value=secrets.token_hex(50_000))])
     assert store.waiting().ops == 0
     store.append_outputs(RUN, SYSTEM, [output()])
     assert store.outputs(RUN, SYSTEM, "route") == [output()]

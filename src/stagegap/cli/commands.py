@@ -316,7 +316,7 @@ def doctor(
         printed.print_json([{"what": f.what, "good": f.is_good, "message": f.message} for f in findings])
     else:
         printed.draw_findings(findings)
-        can_mend = any(not f.is_good and f.what != "version" for f in findings)
+        can_mend = any(not f.is_good and f.what not in ("version", "waiting") for f in findings)
         printed.advise("stagegap tools doctor --rebuild" if can_mend else "stagegap show")
     if not all(f.is_good for f in findings):
         raise typer.Exit(3)

@@ -73,6 +73,25 @@ class Output:
     at: float | None = None
     """Seconds since 1970, UTC, at which it was made, where a recorded output says so."""
 
+    @property
+    def weight(self) -> int:
+        """About how many characters it holds, seen at a glance: what stands deep inside a value is not counted."""
+        value = self.value
+        if type(value) is str:
+            return len(value) + len(self.raw)
+        return _weight(value) + len(self.raw)
+
+
+def _weight(value: Json) -> int:
+    """As many characters as the texts at the top of a value have; of a list, as if all entries were like the first."""
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, Mapping):
+        return sum(_weight(part) for part in value.values())
+    if isinstance(value, list | tuple) and value:
+        return len(value) * _weight(value[0])
+    return 0
+
 
 @dataclass(frozen=True, slots=True)
 class Fact:

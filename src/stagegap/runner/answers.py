@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from stagegap import redaction
-from stagegap.model.answer import Output
+from stagegap.model.answer import Output, Status
 from stagegap.model.frozen import maker
 from stagegap.model.run import Carry, Cell
 from stagegap.runner.cases import Call, Case, Wiring
@@ -20,6 +20,10 @@ GROUP = 4_096
 """Outputs that are written at once."""
 BACKLOG = 2 * GROUP
 """Outputs that may wait before the run waits for the store."""
+GROUP_WEIGHT = 8_000_000
+"""Characters of outputs that are written at once, however few they are."""
+BACKLOG_WEIGHT = 4 * GROUP_WEIGHT
+"""Characters that may wait: long outputs fill the memory before they are many."""
 DELAY_S = 0.2
 """How long an output may wait for company: with what is being written, all that a crash can lose."""
 PAID_DELAY_S = 0.02
@@ -34,6 +38,7 @@ class Writer:
         self._run = run
         self._cell = cell
         self._waiting: list[Output] = []
+        self._weight = 0
         self._failure: Exception | None = None
         self._is_closed = False
         self._came = asyncio.Event()
@@ -49,12 +54,13 @@ class Writer:
         if not outputs:
             return
         self._waiting.extend(outputs)
+        self._weight += sum([output.weight for output in outputs])
         self._came.set()
         if is_paid and self._hurry is None:
             self._hurry = asyncio.get_running_loop().call_later(PAID_DELAY_S, self._is_full.set)
-        if len(self._waiting) >= GROUP:
+        if len(self._waiting) >= GROUP or self._weight >= GROUP_WEIGHT:
             self._is_full.set()
-        if len(self._waiting) >= BACKLOG:
+        if len(self._waiting) >= BACKLOG or self._weight >= BACKLOG_WEIGHT:
             self._has_room.clear()
 
     async def room(self) -> None:
@@ -75,7 +81,7 @@ class Writer:
                 await self._came.wait()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._is_full.wait(), DELAY_S)
-                group, self._waiting = self._waiting, []
+                group, self._waiting, self._weight = self._waiting, [], 0
                 if self._hurry is not None:
                     self._hurry.cancel()
                     self._hurry = None
@@ -95,6 +101,10 @@ class Writer:
 
 REMEMBERED = 2 * BACKLOG
 """Answers of a stage that are kept in memory: at least those that are not written yet and so not in the cache."""
+REMEMBERED_WEIGHT = 64_000_000
+"""Characters of them: more than may wait to be written."""
+LONGEST = 64_000_000
+"""Characters of one answer: a longer one would not fit into memory beside others, and is that record's failure."""
 _made = maker(Output)
 
 
@@ -141,6 +151,7 @@ class Known:
         # Two generations: taking single old entries off the front of a dict gets slower with each one taken.
         self._recent: dict[str, Output] = {}
         self._older: dict[str, Output] = {}
+        self._weight = 0
 
     def sort(self, cases: Iterable[Case]) -> Sorted:
         """Say for each case what is to be done; the cache is asked once."""
@@ -189,8 +200,9 @@ class Known:
         for output in outputs:
             if output.key:
                 recent[output.key] = output
-        if len(recent) >= REMEMBERED:
-            self._recent, self._older = {}, recent
+                self._weight += output.weight
+        if len(recent) >= REMEMBERED or self._weight >= REMEMBERED_WEIGHT:
+            self._recent, self._older, self._weight = {}, recent, 0
 
     def answered(
         self, work: Sorted, calls: Sequence[Call], replies: Sequence[Reply], *, latency_ms: float
@@ -223,6 +235,8 @@ class Known:
     def outputs(self, key: str, reply: Reply, cases: Sequence[Case], *, latency_ms: float) -> list[Output]:
         """The output of each case that waited for the same call: the first made it, the others share it."""
         first = cases[0]
+        if isinstance(reply.value, str) and len(reply.value) > LONGEST:
+            reply = Reply(status=Status.UNPARSABLE, error=f"the answer is longer than {LONGEST:,} characters")
         output = _made(
             record=first.record.id,
             stage=self.wiring.stage.name,

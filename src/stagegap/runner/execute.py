@@ -38,6 +38,10 @@ def rare_collections() -> Generator[None]:
 
 WINDOW = 8_192
 """Cases on their way at once: bounds memory, and is enough that no stage runs dry."""
+HEAVY = 1_000
+"""Characters up to which an output does not count: so many of those fit into the window."""
+WINDOW_WEIGHT = 200_000_000
+"""Characters of their outputs at once, from about which on no further case is let in."""
 REFILL = 512
 """Cases are let in in groups of this size, so that the first stage keeps getting whole batches."""
 
@@ -136,6 +140,7 @@ class _CellRun:
         self._paid = frozenset(stage.name for stage in scope.runs if is_paid(stage))
         self._lanes: list[AsyncLane] = []
         self._on_their_way = 0
+        self._weight = 0
         self._writer = writer
         self._progress = progress
         self._stop = stop
@@ -218,9 +223,14 @@ class _CellRun:
         moved: list[list[Case]] = [[] for _ in children]
         for case, output in pairs:
             case.outputs[stage] = output
+            if output.weight > HEAVY:
+                self._weight += output.weight
             case.left -= 1
             if not case.left:
                 self._on_their_way -= 1
+                if self._weight:
+                    heavy = sum(own.weight for own in case.outputs.values() if own.weight > HEAVY)
+                    self._weight = max(0, self._weight - heavy)
             for child, ready in zip(children, moved, strict=True):
                 case.waits[child] -= 1
                 if not case.waits[child]:
@@ -230,12 +240,15 @@ class _CellRun:
 
     def _let_in(self) -> None:
         """Let further cases in where there is room; close all queues after the last."""
-        while self._on_their_way + REFILL <= WINDOW and (cases := self._cases.take(REFILL)):
+        while self._has_place() and (cases := self._cases.take(REFILL)):
             self._on_their_way += len(cases)
             for root, beginning in self._cases.beginnings(cases):
                 self._ready[root].put(beginning)
         if not self._on_their_way:
             self._close()
+
+    def _has_place(self) -> bool:
+        return self._on_their_way + REFILL <= WINDOW and (not self._on_their_way or self._weight < WINDOW_WEIGHT)
 
     def _wind_down(self) -> None:
         for lane in self._lanes:

@@ -67,6 +67,7 @@ async def run_batches(code: BatchStage, known: Known, ready: Ready, around: Surr
                 return
             around.meter.settle(stage.name, len(batch), sum(o.cost or 0.0 for _, o in pairs if not o.cached))
             around.deliver(stage.name, pairs)
+            await around.room()
         await around.room()
 
 
@@ -130,6 +131,7 @@ class AsyncLane:
             self._around.deliver(self._stage.name, pairs)
             return
         self._in_flight[call.key] = cases
+        await self._around.room()
         await self._slots.acquire()
         if self._is_stopping or not await self._around.meter.admit(self._stage.name) or self._is_stopping:
             self._slots.release()

@@ -19,6 +19,7 @@ import duckdb
 
 from stagegap import redaction
 from stagegap.errors import StoreBusy, StoreDamaged, StoreError, StoreVersion
+from stagegap.store.long_texts import LongTexts
 
 NETWORK = ("nfs", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre", "beegfs")
 FUSE = ("fuse.sshfs", "fuse.rclone", "fuse.s3fs", "fuse.gcsfuse", "fuse.glusterfs", "fuse.ceph")
@@ -150,9 +151,11 @@ STORAGE_VERSION = "v1.5.0"
 class Session:
     """One unit of work on the attached file."""
 
-    def __init__(self, cursor: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, texts: LongTexts) -> None:
         self._cursor = cursor
         self._secrets = redaction.secrets()
+        self.texts = texts
+        """Long texts, which stand beside the file."""
 
     def rows(self, sql: str, *values: object) -> list[Any]:
         """Run the statement and give all its rows.
@@ -190,6 +193,7 @@ class Attachment:
 
     def __init__(self, path: Path, locks: Locks, *, patience_s: float, admit: Callable[[Session, Path], None]) -> None:
         self.path = path
+        self.texts = LongTexts(path.parent)
         self.locks = locks
         self._admit = admit
         self.patience_s = patience_s
@@ -200,6 +204,7 @@ class Attachment:
 
     def close(self) -> None:
         self._instance.close()
+        self.texts.close()
 
     @contextmanager
     def reading(self) -> Generator[Session]:
@@ -254,7 +259,7 @@ class Attachment:
         cursor = self._instance.cursor()
         try:
             cursor.execute("use store")
-            yield Session(cursor)
+            yield Session(cursor, self.texts)
         except duckdb.ProgrammingError:
             raise  # a bug of ours keeps its traceback
         except duckdb.Error as error:

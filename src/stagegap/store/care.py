@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import uuid
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -14,7 +16,7 @@ import duckdb
 from stagegap.errors import StoreError, StoreNewer, StoreOlder, StoreVersion
 from stagegap.store import card_events, labels, seen, tags
 from stagegap.store.attach import Attachment, Session, explained, quoted
-from stagegap.store.journal import Journal, Kind
+from stagegap.store.journal import MOVED, Journal, Kind
 from stagegap.store.labels import applied
 from stagegap.store.migrate import Schema
 
@@ -43,7 +45,7 @@ class Waiting:
 class Finding:
     """One thing that `check` looked at."""
 
-    what: Literal["file", "version", "blocks", "watermark", "duplicates", "set aside", "journal", "labels"]
+    what: Literal["file", "version", "blocks", "watermark", "duplicates", "set aside", "journal", "labels", "waiting"]
     is_good: bool
     message: str
 
@@ -69,9 +71,35 @@ CONTENT = (
 )  # fmt: skip
 
 
-def check(file: Attachment, journal: Journal) -> list[Finding]:
-    """Look at everything that can be wrong with a store, and say also what is right."""
-    return [*_file(file, journal), *_journal(journal)]
+def check(file: Attachment, journal: Journal, move: Callable[[], None]) -> list[Finding]:
+    """Look at everything that can be wrong with a store, and say also what is right.
+
+    `move` brings what waits in the journal into the file: only who tries hears why something waits.
+    """
+    try:
+        move()
+        reason = ""
+    except StoreError as error:
+        reason = "" if isinstance(error, StoreVersion) else str(error)
+    return [*_file(file, journal), *_journal(journal), _waiting(journal, reason)]
+
+
+def _waiting(journal: Journal, reason: str) -> Finding:
+    try:
+        ops, since = journal.unmoved()
+    except StoreError as error:
+        return Finding(what="waiting", is_good=False, message=str(error))
+    if not ops or since is None:
+        return Finding(what="waiting", is_good=True, message="No write waits to be moved into the file.")
+    when = datetime.fromtimestamp(since, UTC)
+    free = shutil.disk_usage(journal.path.parent).free
+    why = f": {reason}" if reason else "."
+    return Finding(
+        what="waiting",
+        is_good=not reason,
+        message=f"{ops:,} writes wait in the journal since {when:%Y-%m-%d %H:%M} UTC{why} They are kept there, and go"
+        f" into the file with the next command that can write it; {free / 1e6:,.0f} MB are free on this disk.",
+    )
 
 
 def _file(file: Attachment, journal: Journal) -> Generator[Finding]:
@@ -195,6 +223,7 @@ def rebuild(file: Attachment, journal: Journal, schema: Schema) -> Rebuilt:
                 saved = session.rows("select count(*) from output")[0][0]
         journal.retry()
         journal.put_note("rebuilt", uuid.uuid4().hex)
+        journal.put_note(MOVED, "0")
     return Rebuilt(old_file=damaged, outputs=saved, lost=lost)
 
 

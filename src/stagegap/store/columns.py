@@ -13,6 +13,7 @@ from stagegap.model.cascade import Kind, Stage
 from stagegap.store import rows as json_text
 from stagegap.store import screen_columns
 from stagegap.store.attach import Session
+from stagegap.store.long_texts import MARK
 from stagegap.store.runs import identify
 from stagegap.store.screen_columns import (
     Column,
@@ -99,6 +100,7 @@ def rows_of(stage: Stage, *, again: bool, mended: bool) -> str:
                 and stage = (select id from stage where name = ? and cascade = ?)
               {newest}) o
             join screened s using (record) left join blob b on b.id = o.body
+                and not starts_with(b.body, '{MARK}')
             {raw})"""
 
 

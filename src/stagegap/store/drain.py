@@ -122,6 +122,10 @@ class Drainer:
         try:
             self._commit(session, ops)
             return ops[-1].seq
+        except duckdb.OutOfMemoryException as error:
+            if len(ops) > 1:
+                return self._halved(session, ops)
+            return ops[0].seq if self._journal.failed(ops[0].seq, str(error)) else None
         except (duckdb.DataError, duckdb.IntegrityError, duckdb.ProgrammingError, _Flipped, copies.SourceLost) as error:
             if len(ops) > 1:
                 return self._one_by_one(session, ops)
@@ -130,6 +134,14 @@ class Drainer:
                 self._journal.set_aside(op.seq, str(error))
                 return op.seq
             return op.seq if self._journal.failed(op.seq, str(error)) else None
+
+    def _halved(self, session: Session, ops: Sequence[Op]) -> int | None:
+        """Apply each half of a group that memory does not hold."""
+        half = len(ops) // 2
+        reached = self._apply(session, ops[:half])
+        if reached is None or reached < ops[half - 1].seq:
+            return reached
+        return self._apply(session, ops[half:]) or reached
 
     def _one_by_one(self, session: Session, ops: Sequence[Op]) -> int | None:
         reached: int | None = None

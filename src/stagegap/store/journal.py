@@ -24,6 +24,8 @@ from stagegap.errors import StoreDamaged, StoreError
 
 Kind = Literal["batch", "carry", "label", "tag", "seen", "oddity"]
 """`batch` holds outputs, `carry` names outputs of an earlier run; both leave once applied. People's stay for ever."""
+MOVED = "moved"
+"""Note of the last operation that was moved into the file, for who cannot read it there."""
 TRIES = 5
 """So often the drainer tries an operation that DuckDB refuses, then it is set aside."""
 
@@ -170,6 +172,11 @@ class Journal:
         """Count the operations that DuckDB does not hold, and say when the oldest was written."""
         return self._rows("select count(*), min(ts) from op where seq > ? or aside = 1", [applied])[0]
 
+    def unmoved(self) -> tuple[int, float | None]:
+        """Count the operations that a drainer has still to move, and say when the oldest was written."""
+        applied = int(self.note(MOVED) or 0)
+        return self._rows("select count(*), min(ts) from op where seq > ? and aside = 0", [applied])[0]
+
     def label_ids(self) -> frozenset[str]:
         """The id of every label that is here."""
         return frozenset(row[0] for row in self._rows("select op_id from op where kind = 'label'"))
@@ -199,6 +206,7 @@ class Journal:
         """Drop machine batches that DuckDB holds; labels stay for ever."""
         with self._writing() as db:
             db.execute("delete from op where kind in ('batch', 'carry') and aside = 0 and seq <= ?", [applied])
+            db.execute("insert or replace into identity values (?, ?)", [MOVED, str(applied)])
         with self._telling():
             self._db.execute("pragma incremental_vacuum(2000)").fetchall()
 

@@ -12,7 +12,7 @@ from stagegap.model.run import Cell
 from stagegap.store import rows as json_text
 from stagegap.store.attach import Session
 from stagegap.store.journal import Op
-from stagegap.store.rows import COLUMNS, SAME, SHAPE, answer, output
+from stagegap.store.rows import COLUMNS, SAME, SHAPE, answer, output, parts
 
 _UNPACK = f"""
 create or replace temp table batch as
@@ -27,6 +27,8 @@ CACHEABLE = ("ok", "repaired", "refused", "unparsable")
 """Outcomes of a call that are its answer; the other ones say that there was none."""
 SPARSE = 4
 """Up to so many rows for each wanted one are read rather than picked: picking costs more than reading."""
+LARGE = 16_000_000
+"""Bytes of an operation from which on it is taken apart in parts."""
 NEWER = f"""
 select (call_key::uhugeint >> 64)::ubigint as head, rowid as place, seq::bigint as seq from output
 where call_key is not null and not cached and status in {CACHEABLE} and seq > ?
@@ -44,21 +46,41 @@ def apply(session: Session, ops: Sequence[Op]) -> None:
     fresh = [op for op in ops if op.id not in known]
     if not fresh:
         return
-    bodies = b"[" + b",".join(op.body for op in fresh) + b"]"
-    session.run(_UNPACK, [op.seq for op in fresh], bodies.decode())
+    whole = [op for op in fresh if len(op.body) <= LARGE]
+    if whole:
+        _write(session, [op.seq for op in whole], [op.body for op in whole])
+        session.run(
+            "insert into batch_applied (op_id, seq, run, n, cell) select o.id, o.seq, r.id, b.n, c.id"
+            " from (select unnest(?::uuid[]) as id, unnest(?::ubigint[]) as seq) o"
+            " join (select seq, run_key, cell, count(*) n from batch group by all) b using (seq)"
+            " join run r on r.key = b.run_key join cell c on c.name = b.cell",
+            [op.id for op in whole],
+            [op.seq for op in whole],
+        )
+    for op in fresh:
+        if len(op.body) > LARGE:
+            _write_in_parts(session, op)
+
+
+def _write_in_parts(session: Session, op: Op) -> None:
+    """Write an operation that is too large to be taken apart at once: an older program made no smaller ones."""
+    for part in parts(op.body, LARGE, session.texts.put):
+        _write(session, [op.seq], [part])
+    session.run(
+        "insert into batch_applied (op_id, seq, run, n, cell)"
+        " select ?::uuid, seq, any_value(run), count(*), any_value(cell) from output where seq = ? group by seq",
+        op.id,
+        op.seq,
+    )
+
+
+def _write(session: Session, seqs: Sequence[int], bodies: Sequence[bytes]) -> None:
+    session.run(_UNPACK, seqs, (b"[" + b",".join(bodies) + b"]").decode())
     _intern(session)
     texts, cached = session.rows("select count(body) + count(raw), count(*) filter (cached) from batch")[0]
     if texts:
         session.run(_texts(look_back=bool(cached)))
     session.run(_INSERT if texts else _INSERT.replace(_WITH_TEXTS, _WITHOUT_TEXTS))
-    session.run(
-        "insert into batch_applied (op_id, seq, run, n, cell) select o.id, o.seq, r.id, b.n, c.id"
-        " from (select unnest(?::uuid[]) as id, unnest(?::ubigint[]) as seq) o"
-        " join (select seq, run_key, cell, count(*) n from batch group by all) b using (seq)"
-        " join run r on r.key = b.run_key join cell c on c.name = b.cell",
-        [op.id for op in fresh],
-        [op.seq for op in fresh],
-    )
 
 
 _WITH_TEXTS = """
@@ -161,7 +183,7 @@ def find(session: Session, run: str, cell: Cell, stage: str, records: Sequence[s
         json_text.plain(stage),
         *([] if records is None else [json_text.write(list(records)).decode()]),
     )
-    return [output(row) for row in rows]
+    return [output(row, session.texts.get) for row in rows]
 
 
 def at(session: Session, places: Mapping[str, int]) -> dict[str, Output]:
@@ -208,7 +230,9 @@ def of_records(session: Session, run: str, cell: Cell, stage: str, records: Sequ
 def _bodies(session: Session, rows: Sequence[Any]) -> dict[int, str]:
     """The texts that rows of `ANSWER` name, by id."""
     ids = {text_id for row in rows for text_id in (row[BODY], row[MORE] and row[MORE]["raw"]) if text_id is not None}
-    return dict(_range(session, "select o.id, o.body from blob o", "o.id", list(ids))) if ids else {}
+    whole = session.texts.get
+    stored = _range(session, "select o.id, o.body from blob o", "o.id", list(ids)) if ids else []
+    return {text_id: whole(body) for text_id, body in stored if text_id in ids}
 
 
 def _range(session: Session, select: str, column: str, numbers: Sequence[int]) -> list[Any]:
@@ -233,7 +257,7 @@ def _searched(session: Session, keys: Sequence[str]) -> dict[str, Output]:
          qualify row_number() over (partition by call_key order by seq desc) = 1) o {JOINS}""",
         keys,
     )
-    return {cached.key: cached for cached in map(output, rows)}
+    return {cached.key: cached for cached in (output(row, session.texts.get) for row in rows)}
 
 
 def cells(session: Session, run: str) -> list[Cell]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 
 # A row's values have the types of its columns, which the query names.
 from typing import Any, cast
@@ -15,6 +15,7 @@ from stagegap.model.answer import Output, Status
 from stagegap.model.frozen import maker
 from stagegap.model.record import Json, refuse_odd_numbers
 from stagegap.model.run import Cell
+from stagegap.store.long_texts import LONGEST, is_long
 
 
 def write(value: object) -> bytes:
@@ -70,6 +71,8 @@ _made = maker(Output)
 _STATUS = {status.value: status for status in Status}
 SHORT = 80
 """Texts up to this length stand in the row itself; longer ones go to `blob`, out of the way of other columns."""
+GROUP = 4_000_000
+"""Characters of values in one operation: DuckDB takes a whole one apart in memory."""
 EXACT = 2**53
 """Integers beyond this are not exact as a double and are kept as JSON."""
 
@@ -85,12 +88,18 @@ SHAPE = (
     + "}]"
 )
 """Form of a list of operations, as DuckDB's `from_json` takes it."""
+LONG = ("body", "raw")
+"""Columns of texts of any length."""
 SAME = frozenset({"stage", "repeat", "status", "form", "cached"})
 """Columns that are never null; where all values of a batch are equal, the body holds one."""
 
 
-def pack(run: str, cell: Cell, outputs: Sequence[Output]) -> tuple[str, bytes]:
+def pack(
+    run: str, cell: Cell, outputs: Sequence[Output], keep: Callable[[Sequence[str]], list[str]] = list
+) -> tuple[str, bytes]:
     """The operation (id, body): the id names what was answered, so that a repeated write is no second one.
+
+    `keep` takes the texts that are too long for a row, and gives what stands in their place.
 
     A column without any value is null, and one of equal values in `SAME` holds one: `outputs.apply` spreads them.
     Raises: ValueError for NaN, an infinity, a key that is not 32 hex digits, or one answer twice.
@@ -115,6 +124,8 @@ def pack(run: str, cell: Cell, outputs: Sequence[Output]) -> tuple[str, bytes]:
     }
     for name in ("number", "confidence", "latency_ms", "cost"):
         _refuse_odd_numbers(name, columns[name])
+    for name in LONG:
+        columns[name] = _apart(columns[name], keep)
     short = {name: _shortened(name, column) for name, column in columns.items()}
     if len(set(records)) != len(outputs):
         _refuse_doubles(outputs)
@@ -123,9 +134,58 @@ def pack(run: str, cell: Cell, outputs: Sequence[Output]) -> tuple[str, bytes]:
     return hashlib.blake2b(identity, digest_size=16).hexdigest(), body
 
 
-def output(row: Sequence[Any]) -> Output:
-    """Make the output that a row of `ROW` describes; what stands behind is left alone."""
+def groups(outputs: Sequence[Output]) -> Generator[Sequence[Output]]:
+    """Cut outputs into groups that make operations of about `GROUP` bytes; long texts stand apart and count little."""
+    start = size = 0
+    for place, one in enumerate(outputs):
+        weight = min(one.weight, LONGEST)
+        if size and size + weight > GROUP:
+            yield outputs[start:place]
+            start, size = place, 0
+        size += weight
+    if start < len(outputs):
+        yield outputs[start:]
+
+
+def parts(body: bytes, most: int, keep: Callable[[Sequence[str]], list[str]]) -> Generator[bytes]:
+    """Cut an operation's body into ones of about `most` bytes; one that an older program wrote may be far larger."""
+    whole = cast("dict[str, Any]", read(body))  # as `pack` wrote it
+    for name in LONG:
+        whole[name] = _apart(whole[name], keep)
+    count = -(-len(body) // most)
+    step = max(1, whole["n"] // count)
+    for start in range(0, whole["n"], step):
+        some = slice(start, start + step)
+        spread = {
+            name: column if name in SAME and len(column) == 1 else column[some]
+            for name, column in ((name, whole[name]) for name in COLUMNS)
+            if column is not None
+        }
+        yield write(whole | spread | {"n": min(step, whole["n"] - start)})
+
+
+def _apart(
+    column: Sequence[str | None] | None, keep: Callable[[Sequence[str]], list[str]]
+) -> Sequence[str | None] | None:
+    """Put in the place of long texts what `keep` gives for them."""
+    places = [place for place, text in enumerate(column or ()) if is_long(text)]
+    if column is None or not places:
+        return column
+    texts = [text for place in places if (text := column[place]) is not None]
+    changed = list(column)
+    for place, text in zip(places, keep(texts), strict=True):
+        changed[place] = text
+    return changed
+
+
+def output(row: Sequence[Any], whole: Callable[[str], str]) -> Output:
+    """Make the output that a row of `ROW` describes; what stands behind is left alone.
+
+    `whole` gives the text that stands apart for what stands in its place.
+    """
     record, stage, status, form, words, number, confidence, latency, key, was_cached, repeat, more = row[:12]
+    if form in ("text", "json"):
+        words = whole(words)
     value = words if form in ("short", "text") else None if form == "none" else _value(form, number, words)
     if more is None:
         return _made(
@@ -151,7 +211,7 @@ def output(row: Sequence[Any]) -> Output:
         alternatives=tuple(extra.get("alternatives", ())),
         because=_STATUS[because] if because else None,
         error=more["error"] or "",
-        raw=more["raw"] or "",
+        raw=whole(more["raw"] or ""),
         latency_ms=latency,
         tokens_in=more["tokens_in"],
         tokens_out=more["tokens_out"],

@@ -187,9 +187,9 @@ class Store:
             with self._file.reading() as session:
                 run_tables.identify(session, run)
             self._runs.add(run)
-        if outputs_:
-            op_id, body = rows.pack(run, cell, outputs_)
-            with self._calls.writing(op_id, [o.key for o in outputs_ if o.key and o.status in outputs.CACHEABLE]):
+        for group in rows.groups(outputs_):
+            op_id, body = rows.pack(run, cell, group, self._file.texts.put)
+            with self._calls.writing(op_id, [o.key for o in group if o.key and o.status in outputs.CACHEABLE]):
                 self._journal.append("batch", [(op_id, body)])
             self._drainer.wake(len(body))
 
@@ -332,7 +332,7 @@ class Store:
 
     def check(self) -> list[Finding]:
         """Look at everything that can be wrong with the store, and say also what is right."""
-        return care.check(self._file, self._journal)
+        return care.check(self._file, self._journal, self._drainer.drain_all)
 
     def rebuild(self) -> Rebuilt:
         """Make a new file from the journal and from what can be read of the old one, which is kept beside."""
