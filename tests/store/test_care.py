@@ -40,6 +40,7 @@ def test_healthy_store_has_only_good_findings(store: Store) -> None:
     findings = filled(store).check()
     assert {finding.what for finding in findings} == {
         "version", "blocks", "watermark", "duplicates", "labels", "set aside", "journal", "waiting",
+        "copies",
     }  # fmt: skip
     assert all(finding.is_good for finding in findings)
     assert "6 of 6 operations" in next(f.message for f in findings if f.what == "watermark")
@@ -139,7 +140,7 @@ def test_rebuild_is_noticed_by_who_had_drained_before(store: Store, folder: Path
 def test_rebuild_gives_what_was_set_aside_another_try(store: Store) -> None:
     filled(store)
     store.append_labels("mail", [label("aside")])
-    store._journal.set_aside(7, "by a program with a bug")
+    store._journal.set_aside([7], "by a program with a bug")
     assert "by a program with a bug" in wrong(store)["set aside"]
     store.rebuild()
     assert wrong(store) == {}
@@ -205,7 +206,7 @@ def test_damaged_structure_of_the_journal_is_found_and_the_labels_of_the_file_su
         file.seek((page - 1) * size)
         file.write(b"\xff" * size)
     with Store.open(folder, drain=False) as broken:
-        assert "move it away" in wrong(broken)["journal"]
+        assert "doctor --rebuild" in wrong(broken)["journal"]
         with pytest.raises(StoreDamaged, match=r"journal\.sqlite is damaged"):
             broken.labels("mail")
     path.rename(folder / "journal.broken")

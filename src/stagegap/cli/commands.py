@@ -308,7 +308,7 @@ def doctor(
     from stagegap.cli import printed
     from stagegap.cli.start import workspace
 
-    with workspace() as opened, opened.store_as_found() as store:
+    with workspace() as opened, opened.store_as_found(mend_journal=rebuild) as store:
         if rebuild:
             printed.draw_rebuilt(store.rebuild())
         findings = store.check()

@@ -175,7 +175,11 @@ def draw_findings(findings: Sequence[Finding]) -> None:
 
 def draw_rebuilt(rebuilt: Rebuilt) -> None:
     """Print what a rebuild saved, and where the old file is."""
-    say(f"Made a new file with all labels and {rebuilt.outputs:,} outputs.")
+    paid = rebuilt.put_back.paid
+    more = f", {paid:,} of them paid answers from their second copies" if paid else ""
+    say(f"Made a new file with all labels and {rebuilt.outputs + paid:,} outputs{more}.")
+    if rebuilt.dropped:
+        say(f"{rebuilt.dropped:,} operations of the journal had flipped bits: what has a second copy is back.")
     if rebuilt.old_file:
         say(f"The old file is kept as {rebuilt.old_file}.")
     if rebuilt.lost:

@@ -74,6 +74,11 @@ class Output:
     """Seconds since 1970, UTC, at which it was made, where a recorded output says so."""
 
     @property
+    def is_priced(self) -> bool:
+        """True when the answer says what it cost or how many tokens it took."""
+        return self.tokens_in is not None or self.tokens_out is not None or self.cost is not None
+
+    @property
     def weight(self) -> int:
         """About how many characters it holds, seen at a glance: what stands deep inside a value is not counted."""
         value = self.value

@@ -152,5 +152,9 @@ def is_paid(stage: Stage) -> bool:
 
 def counted(cascade: Cascade) -> frozenset[str]:
     """The stages whose calls a budget counts: those of paid services, or all where there is none."""
-    paid = frozenset(stage.name for stage in cascade.stages if is_paid(stage))
-    return paid or frozenset(cascade.names)
+    return paid_stages(cascade) or frozenset(cascade.names)
+
+
+def paid_stages(cascade: Cascade) -> frozenset[str]:
+    """The stages that ask paid services."""
+    return frozenset(stage.name for stage in cascade.stages if is_paid(stage))

@@ -268,6 +268,9 @@ class Attachment:
             cursor.close()
 
     def _attach(self, path: Path, option: str, patience_s: float) -> None:
+        if option in ("read_only", "read_write") and not path.exists():
+            # DuckDB would make an empty one, which would pass for the file of another program from then on.
+            raise StoreDamaged(f"{path} does not exist any more; `stagegap tools doctor` says what can be had back.")
         deadline = time.monotonic() + patience_s
         pause = 0.005
         while True:

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import uuid
 from collections.abc import Callable, Generator, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import duckdb
 
 from stagegap.errors import StoreError, StoreNewer, StoreOlder, StoreVersion
-from stagegap.store import card_events, labels, seen, tags
+from stagegap.store import card_events, labels, outputs, rows, runs, seen, tags
 from stagegap.store.attach import Attachment, Session, explained, quoted
-from stagegap.store.journal import MOVED, Journal, Kind
+from stagegap.store.journal import MOVED, PEOPLE, Journal, Kind
 from stagegap.store.labels import applied
 from stagegap.store.migrate import Schema
+from stagegap.store.second_copies import PutBack, SecondCopies, put_back_all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +49,9 @@ class Waiting:
 class Finding:
     """One thing that `check` looked at."""
 
-    what: Literal["file", "version", "blocks", "watermark", "duplicates", "set aside", "journal", "labels", "waiting"]
+    what: Literal[
+        "file", "version", "blocks", "watermark", "duplicates", "set aside", "journal", "labels", "waiting", "copies"
+    ]
     is_good: bool
     message: str
 
@@ -60,6 +66,10 @@ class Rebuilt:
     """Outputs read from the old file; labels come back from the journal, all of them."""
     lost: tuple[str, ...]
     """Tables of the old file that could not be read."""
+    dropped: int
+    """Operations of the journal with flipped bits that the file has no good copy of."""
+    put_back: PutBack
+    """What came back from second copies."""
 
 
 NAMES = ("cascade", "stage", "cell", "metric", "annotator", "record", "run")
@@ -71,17 +81,46 @@ CONTENT = (
 )  # fmt: skip
 
 
-def check(file: Attachment, journal: Journal, move: Callable[[], None]) -> list[Finding]:
-    """Look at everything that can be wrong with a store, and say also what is right.
+def gone(path: Path, journal: Journal, copies: SecondCopies) -> str:
+    """Say that the file is not there any more, what went with it and what can be had back."""
+    there = copies.count()
+    people = len(journal.label_ids())
+    return (
+        f"{path} does not exist any more, and with it went the outputs of its runs. `stagegap tools doctor --rebuild` makes a"
+        f" new one with {people:,} labels and {there.paid:,} answers that were paid for, of {there.runs:,} runs; what"
+        " costs nothing is computed again by `stagegap run`. If you moved the file, put it back instead."
+    )
+
+
+def check(file: Attachment, journal: Journal, copies: SecondCopies, move: Callable[[], None]) -> list[Finding]:
+    """Look at everything that can be wrong with a store, mend what has a good copy, and say also what is right.
 
     `move` brings what waits in the journal into the file: only who tries hears why something waits.
     """
+    if not file.path.exists():
+        lost = Finding(what="file", is_good=False, message=gone(file.path, journal, copies))
+        return [lost, *_journal(journal, 0), _second(copies, 0)]
+    healed = sealed = 0
+    reason = ""
     try:
+        healed = heal(file, journal, copies)
         move()
-        reason = ""
+        sealed = seal(file, journal, copies)
     except StoreError as error:
         reason = "" if isinstance(error, StoreVersion) else str(error)
-    return [*_file(file, journal), *_journal(journal), _waiting(journal, reason)]
+    findings = [*_file(file, journal), *_journal(journal, healed)]
+    return [*findings, _second(copies, sealed), _waiting(journal, reason)]
+
+
+def _second(copies: SecondCopies, sealed: int) -> Finding:
+    gaps = copies.gaps()
+    if gaps:
+        where = ", ".join(f"{gap.file} at byte {gap.at}" for gap in gaps[:5])
+        return Finding(what="copies", is_good=False, message=f"Second copies are damaged: {where}.")
+    count = copies.count()
+    more = f" {sealed:,} of them were missing and are written." if sealed else ""
+    message = f"{count.paid:,} paid answers and {count.people:,} things that people did have second copies.{more}"
+    return Finding(what="copies", is_good=True, message=message)
 
 
 def _waiting(journal: Journal, reason: str) -> Finding:
@@ -152,7 +191,7 @@ def _content(session: Session, journal: Journal) -> Generator[Finding]:
     )
 
 
-def _journal(journal: Journal) -> Generator[Finding]:
+def _journal(journal: Journal, healed: int) -> Generator[Finding]:
     try:
         aside = journal.aside()
         flipped = [op.seq for op in journal.all_ops() if not op.is_whole]
@@ -170,26 +209,83 @@ def _journal(journal: Journal) -> Generator[Finding]:
         message = f"Operations with a wrong checksum: {', '.join(map(str, flipped))}."
     elif intact:
         message = "Every checksum of the journal is right."
+        if healed:
+            message += f" {healed:,} had flipped bits and are written again from their second copies."
     else:
         message = f"SQLite finds the structure of {journal.path} damaged."
     yield Finding(what="journal", is_good=intact and not flipped, message=message)
 
 
-def pair(file: Attachment, journal: Journal) -> None:
+def heal(file: Attachment, journal: Journal, copies: SecondCopies) -> int:
+    """Put operations with flipped bits right: from the file where they are moved already, else from second copies.
+
+    Gives how many. What has no copy stays as it is.
+    """
+    flipped = [op for op in journal.all_ops() if not op.is_whole]
+    if not flipped:
+        return 0
+    with file.reading() as session:
+        moved: dict[int, tuple[Kind, str, bytes]] = {
+            seq: (kind, *op)
+            for kind, ops in _copies(session)
+            for (seq,), op in zip(session.rows(f"select seq from {_TABLES[kind]} order by seq"), ops, strict=True)
+        }
+    back: dict[str, tuple[Kind, str, bytes]] = {op_id: (kind, op_id, body) for kind, op_id, body in copies.ops()}
+    healed = 0
+    for op in flipped:
+        if op.seq in moved:
+            journal.put_right(op, *moved[op.seq])
+        elif op.id in back:
+            # It may have been passed over: it goes to the end, where it is moved as any other.
+            journal.drop([op.seq])
+            kind, op_id, body = back[op.id]
+            journal.append(kind, [(op_id, body)], is_copied=True)
+        else:
+            continue
+        healed += 1
+    return healed
+
+
+_TABLES: dict[Kind, str] = {"label": "label", "tag": "tag_event", "seen": "seen", "oddity": "oddity_event"}
+
+
+def seal(file: Attachment, journal: Journal, copies: SecondCopies) -> int:
+    """Write the second copies that are missing: damaged, or of a time before there were any. Gives how many."""
+    copies.retire_damaged()
+    known = {op_id for _, op_id, _ in copies.ops()}
+    missing = [op for op in journal.all_ops() if op.kind in PEOPLE and op.is_whole and op.id not in known]
+    for kind in PEOPLE:
+        ops = [(op.id, op.body) for op in missing if op.kind == kind]
+        if ops:
+            copies.keep(kind, ops)
+    count = len(missing)
+    with file.reading() as session:
+        for op_id, seq in outputs.paid_operations(session):
+            if op_id not in known:
+                run, cell, answers = outputs.of_operation(session, seq)
+                apart: list[tuple[str, bytes]] = []
+                body = rows.pack(run, cell, answers, partial(session.texts.put, kept=apart))[1]
+                copies.keep("batch", [(op_id, body)], run=runs.find(session, key=run)[0], texts=apart)
+                count += len(answers)
+    return count
+
+
+def pair(file: Attachment, journal: Journal, copies: SecondCopies) -> None:
     """See that file and journal belong together, so that no operation can pass for one that is applied already.
 
     A journal that is new beside an old file (deleted, or left behind when the file was copied), or one put back from
-    a backup, goes on counting above the file's watermark and gets what people made as its second copy.
+    a backup, goes on counting above the file's watermark and gets what people made, and what only second copies hold.
     """
     with file.reading() as session:
         owner = session.rows("select v from meta where k = 'journal'")[0][0]
         journal.start_after(applied(session))
         strange = owner != journal.id
-        copies = _copies(session) if strange else []
+        people = _copies(session) if strange else []
     if strange:
-        for kind, ops in copies:
+        for kind, ops in people:
             journal.append(kind, ops)
         with file.writing() as session:
+            put_back_all(session, journal, copies)
             session.run("update meta set v = ? where k = 'journal'", journal.id)
     journal.put_note("paired", "yes")
 
@@ -204,27 +300,35 @@ def _copies(session: Session) -> list[tuple[Kind, list[tuple[str, bytes]]]]:
     ]
 
 
-def rebuild(file: Attachment, journal: Journal, schema: Schema) -> Rebuilt:
-    """Make a new file from what can be read of the old one and from the journal; the old one is kept beside.
+def rebuild(file: Attachment, journal: Journal, schema: Schema, copies: SecondCopies) -> Rebuilt:
+    """Make a new file from what can be read of the old one, the journal and second copies; the old one is kept beside.
 
     All that the journal still holds is drained again afterwards, so rows that came from there are left out here:
     labels are known by their id, and batches come again when the journal has not dropped them. Raises: StoreNewer.
     """
     if file.path.exists():
         _refuse_newer(file)
+        with suppress(StoreError):
+            heal(file, journal, copies)
     with file.locks.exclusive():
         damaged = _set_aside(file.path)
         schema.create(file, journal=journal.id)
         lost: tuple[str, ...] = ()
         saved = 0
-        if damaged is not None:
-            with file.opened(file.path, "read_write") as session:
+        with file.opened(file.path, "read_write") as session:
+            if damaged is not None:
                 lost = _salvage(session, damaged, journal.machine_seqs())
                 saved = session.rows("select count(*) from output")[0][0]
+            if "output" in lost or "blob" in lost:
+                session.run("delete from output; delete from batch_applied")
+                saved = 0
+            flipped = [op.seq for op in journal.all_ops() if not op.is_whole]
+            journal.drop(flipped)
+            put_back = put_back_all(session, journal, copies)
         journal.retry()
         journal.put_note("rebuilt", uuid.uuid4().hex)
         journal.put_note(MOVED, "0")
-    return Rebuilt(old_file=damaged, outputs=saved, lost=lost)
+    return Rebuilt(old_file=damaged, outputs=saved, lost=lost, dropped=len(flipped), put_back=put_back)
 
 
 def _refuse_newer(file: Attachment) -> None:
@@ -237,12 +341,31 @@ def _refuse_newer(file: Attachment) -> None:
         return  # What is damaged or older is what a rebuild is for.
 
 
+def set_journal_aside(path: Path) -> Path | None:
+    """Move a journal away whose structure is damaged, and give where it is; None where it is whole."""
+    try:
+        with closing(sqlite3.connect(path)) as db:
+            if db.execute("pragma integrity_check").fetchall() == [("ok",)]:
+                return None
+    except sqlite3.DatabaseError:
+        pass  # what SQLite can't even look at is damaged
+    kept = _beside(path)
+    os.rename(path, kept)
+    path.with_name(f"{path.name}-journal").unlink(missing_ok=True)
+    return kept
+
+
+def _beside(path: Path) -> Path:
+    number = 1
+    while (beside := path.with_name(f"{path.name}.damaged-{number}")).exists():
+        number += 1
+    return beside
+
+
 def _set_aside(path: Path) -> Path | None:
     if not path.exists():
         return None
-    number = 1
-    while (damaged := path.with_name(f"{path.name}.damaged-{number}")).exists():
-        number += 1
+    damaged = _beside(path)
     os.rename(path, damaged)
     log = path.with_name(f"{path.name}.wal")
     if log.exists():

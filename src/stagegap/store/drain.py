@@ -13,7 +13,7 @@ import duckdb
 from stagegap.errors import StoreError
 from stagegap.store import card_events, copies, labels, outputs, seen, tags
 from stagegap.store.attach import Attachment, Session
-from stagegap.store.journal import Journal, Op
+from stagegap.store.journal import FLIPPED, Journal, Op
 
 SLICE_S = 0.15
 """So long a slice holds the file at most (one operation always fits)."""
@@ -119,19 +119,24 @@ class Drainer:
 
         Gives the last sequence number that is done with; None when nothing was.
         """
+        whole = [op for op in ops if op.is_whole]
+        if len(whole) < len(ops):
+            self._journal.set_aside([op.seq for op in ops if not op.is_whole], FLIPPED)
+            if not whole:
+                return ops[-1].seq
         try:
-            self._commit(session, ops)
+            self._commit(session, whole, upto=ops[-1].seq)
             return ops[-1].seq
         except duckdb.OutOfMemoryException as error:
-            if len(ops) > 1:
-                return self._halved(session, ops)
-            return ops[0].seq if self._journal.failed(ops[0].seq, str(error)) else None
-        except (duckdb.DataError, duckdb.IntegrityError, duckdb.ProgrammingError, _Flipped, copies.SourceLost) as error:
-            if len(ops) > 1:
-                return self._one_by_one(session, ops)
-            (op,) = ops
-            if isinstance(error, (_Flipped, copies.SourceLost)):
-                self._journal.set_aside(op.seq, str(error))
+            if len(whole) > 1:
+                return self._halved(session, whole)
+            return whole[0].seq if self._journal.failed(whole[0].seq, str(error)) else None
+        except (duckdb.DataError, duckdb.IntegrityError, duckdb.ProgrammingError, copies.SourceLost) as error:
+            if len(whole) > 1:
+                return self._one_by_one(session, whole)
+            (op,) = whole
+            if isinstance(error, copies.SourceLost):
+                self._journal.set_aside([op.seq], str(error))
                 return op.seq
             return op.seq if self._journal.failed(op.seq, str(error)) else None
 
@@ -152,10 +157,7 @@ class Drainer:
             reached = now
         return reached
 
-    def _commit(self, session: Session, ops: Sequence[Op]) -> None:
-        flipped = [op.seq for op in ops if not op.is_whole]
-        if flipped:
-            raise _Flipped("its checksum does not fit: a bit has flipped since it was written")
+    def _commit(self, session: Session, ops: Sequence[Op], *, upto: int) -> None:
         with session.transaction():
             batches = [op for op in ops if op.kind == "batch"]
             if batches:
@@ -167,7 +169,7 @@ class Drainer:
                 of_kind = [op for op in ops if op.kind == kind]
                 if of_kind:
                     apply(session, of_kind)
-            _set_applied(session, ops[-1].seq)
+            _set_applied(session, upto)
 
     def _loop(self) -> None:
         while not self._stop.is_set():
@@ -192,10 +194,6 @@ class Drainer:
 
 
 _PEOPLE = (("label", labels.apply), ("tag", tags.apply), ("seen", seen.apply), ("oddity", card_events.apply))
-
-
-class _Flipped(Exception):
-    """An operation that is no longer what was acknowledged."""
 
 
 def _set_applied(session: Session, seq: int) -> None:

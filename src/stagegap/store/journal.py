@@ -26,6 +26,9 @@ Kind = Literal["batch", "carry", "label", "tag", "seen", "oddity"]
 """`batch` holds outputs, `carry` names outputs of an earlier run; both leave once applied. People's stay for ever."""
 MOVED = "moved"
 """Note of the last operation that was moved into the file, for who cannot read it there."""
+PEOPLE: tuple[Kind, ...] = ("label", "tag", "seen", "oddity")
+"""What people did: of it a second copy is written before it is acknowledged."""
+FLIPPED = "its checksum does not fit: a bit has flipped since it was written"
 TRIES = 5
 """So often the drainer tries an operation that DuckDB refuses, then it is set aside."""
 
@@ -61,11 +64,16 @@ def checksum(op_id: str, kind: str, ts: float, body: bytes) -> int:
     return zlib.crc32(body, zlib.crc32(f"{op_id}|{kind}|{ts!r}|".encode()))
 
 
+Copy = Callable[[Kind, Sequence[tuple[str, bytes]]], None]
+"""Makes second copies of operations durable."""
+
+
 class Journal:
     """The SQLite file of a store; safe for many threads and processes."""
 
-    def __init__(self, path: Path, *, app_version: str, clock: Callable[[], float]) -> None:
+    def __init__(self, path: Path, *, app_version: str, clock: Callable[[], float], copy: Copy | None = None) -> None:
         self.path = path
+        self._copy = copy
         self._version = app_version
         self._clock = clock
         self._mutex = threading.RLock()
@@ -87,11 +95,14 @@ class Journal:
         with self._mutex:
             self._db.close()
 
-    def append(self, kind: Kind, ops: Sequence[tuple[str, bytes]]) -> None:
+    def append(self, kind: Kind, ops: Sequence[tuple[str, bytes]], *, is_copied: bool = False) -> None:
         """Make (id, body) operations durable, all or none; an id that is already there is no second one.
 
-        Values of the environment's secrets are blotted out of the bodies, which are JSON.
+        Values of the environment's secrets are blotted out of the bodies, which are JSON. What people did is copied
+        first, unless the caller has done so.
         """
+        if self._copy is not None and kind in PEOPLE and not is_copied:
+            self._copy(kind, ops)
         ts = self._clock()
         secrets = redaction.secrets()
         ops = [(op_id, secrets.known_bytes(body)) for op_id, body in ops]
@@ -181,6 +192,25 @@ class Journal:
         """The id of every label that is here."""
         return frozenset(row[0] for row in self._rows("select op_id from op where kind = 'label'"))
 
+    def ids(self) -> frozenset[str]:
+        """The id of every operation that is here."""
+        return frozenset(row[0] for row in self._rows("select op_id from op"))
+
+    def put_right(self, op: Op, kind: Kind, op_id: str, body: bytes) -> None:
+        """Write what a damaged operation was, in its place."""
+        ts = op.ts if isinstance(op.ts, float) else self._clock()  # a flipped bit may have made anything of it
+        with self._writing() as db:
+            db.execute(
+                "update op set op_id = ?, kind = ?, ts = ?, body = ?, crc32 = ?, aside = 0, attempts = 0,"
+                " last_error = '' where seq = ?",
+                [op_id, kind, ts, body, checksum(op_id, kind, ts, body), op.seq],
+            )
+
+    def drop(self, seqs: Sequence[int]) -> None:
+        """Take damaged operations away, which came back as others or can't be had back."""
+        with self._writing() as db:
+            db.executemany("delete from op where seq = ?", [(seq,) for seq in seqs])
+
     def machine_seqs(self) -> list[int]:
         """The sequence numbers of the operations of runs that are still here."""
         return [row[0] for row in self._rows("select seq from op where kind in ('batch', 'carry') order by seq")]
@@ -192,10 +222,10 @@ class Journal:
             db.execute("update op set aside = 1 where seq = ? and attempts >= ?", [seq, TRIES])
         return bool(self._rows("select aside from op where seq = ?", [seq])[0][0])
 
-    def set_aside(self, seq: int, reason: str) -> None:
-        """Take an operation out of the way at once: no further try can help it."""
+    def set_aside(self, seqs: Sequence[int], reason: str) -> None:
+        """Take operations out of the way at once: no further try can help them."""
         with self._writing() as db:
-            db.execute("update op set aside = 1, last_error = ? where seq = ?", [reason[:500], seq])
+            db.executemany("update op set aside = 1, last_error = ? where seq = ?", [(reason[:500], s) for s in seqs])
 
     def retry(self) -> None:
         """What was set aside its tries back: the file is new, or the program is."""
@@ -258,6 +288,45 @@ class Journal:
                 raise StoreError(f"The journal {self.path} cannot take this in: {error}.") from error
             except sqlite3.DatabaseError as error:
                 raise StoreDamaged(
-                    f"The journal {self.path} is damaged or no journal ({error}); move it away, and a new one gets"
-                    " the labels that the store's file holds."
+                    f"The journal {self.path} is damaged or no journal ({error}); `stagegap tools doctor --rebuild` makes a"
+                    " new one of what can be read of it and of the second copies."
                 ) from error
+
+
+def salvaged(path: Path) -> list[tuple[Kind, str, bytes]]:
+    """What can be read of a damaged journal, row by row: kind, id, body of every operation whose checksum fits."""
+    db = sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True, isolation_level=None)
+    rows: dict[int, tuple[Kind, str, bytes]] = {}
+    try:
+        for order, beyond in (("asc", ">"), ("desc", "<")):
+            at = 0 if order == "asc" else 2**62
+            while (seq := _next(db, at, order, beyond)) is not None and seq not in rows:
+                at = seq
+                rows |= _whole(db, seq)
+        for seq in range(min(rows, default=1), max(rows, default=0)):
+            if seq not in rows:
+                rows |= _whole(db, seq)
+    finally:
+        db.close()
+    return [rows[seq] for seq in sorted(rows)]
+
+
+def _next(db: sqlite3.Connection, at: int, order: str, beyond: str) -> int | None:
+    """The sequence number that follows; None at the end, and where the way there is damaged."""
+    try:
+        rows = db.execute(f"select seq from op where seq {beyond} ? order by seq {order} limit 1", [at]).fetchall()
+    except sqlite3.DatabaseError:
+        return None
+    return rows[0][0] if rows else None
+
+
+def _whole(db: sqlite3.Connection, seq: int) -> dict[int, tuple[Kind, str, bytes]]:
+    """The operation with that number, where it can be read and its checksum fits."""
+    try:
+        rows = db.execute("select op_id, kind, ts, body, crc32 from op where seq = ?", [seq]).fetchall()
+    except sqlite3.DatabaseError:
+        return {}
+    for op_id, kind, ts, body, crc32 in rows:
+        if isinstance(body, bytes) and checksum(op_id, kind, ts, body) == crc32:
+            return {seq: (kind, op_id, body)}
+    return {}

@@ -6,7 +6,6 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 
 from stagegap.errors import StoreDamaged
-from stagegap.store import rows
 from stagegap.store.segments import Frame, Gap, Segments
 
 LONGEST = 65_536
@@ -25,11 +24,13 @@ class LongTexts:
     def close(self) -> None:
         self._segments.close()
 
-    def put(self, texts: Sequence[str]) -> list[str]:
-        """Keep texts, and give what stands in their place. Raises: StoreError."""
-        return [
-            f"{MARK}{place}" for place in self._segments.append([("text", rows.plain(text).encode()) for text in texts])
-        ]
+    def put(self, texts: Sequence[str], kept: list[tuple[str, bytes]] | None = None) -> list[str]:
+        """Keep texts, and give what stands in their place; both go to `kept` as well. Raises: StoreError."""
+        bodies = [text.encode("utf-8", "backslashreplace") for text in texts]
+        places = [f"{MARK}{place}" for place in self._segments.append([("text", body) for body in bodies])]
+        if kept is not None:
+            kept.extend(zip(places, bodies, strict=True))
+        return places
 
     def get(self, text: str) -> str:
         """The text that is meant: the same, or the long one that it names. Raises: StoreDamaged."""

@@ -260,6 +260,25 @@ def _searched(session: Session, keys: Sequence[str]) -> dict[str, Output]:
     return {cached.key: cached for cached in (output(row, session.texts.get) for row in rows)}
 
 
+def paid_operations(session: Session) -> list[tuple[str, int]]:
+    """Id and sequence number of the operations that hold answers with tokens or a price, which were paid for."""
+    return session.rows(
+        "select replace(op_id::varchar, '-', ''), seq from batch_applied where seq in (select distinct seq from output"
+        " where not cached and call_key is not null and coalesce(tokens_in, tokens_out, cost) is not null) order by seq"
+    )
+
+
+def of_operation(session: Session, seq: int) -> tuple[str, Cell, list[Output]]:
+    """The run, the cell and the outputs of one operation."""
+    run, cell = session.rows(
+        "select replace(r.key::varchar, '-', ''), c.name from batch_applied b join run r on r.id = b.run"
+        " join output o on o.seq = b.seq join cell c on c.id = o.cell where b.seq = ? limit 1",
+        seq,
+    )[0]
+    written = session.rows(f"select {ROW} from output o {JOINS} where o.seq = ?", seq)
+    return run, Cell.parse(cell), [output(row, session.texts.get) for row in written]
+
+
 def cells(session: Session, run: str) -> list[Cell]:
     """The cells that a run has outputs in, in the order of their first output."""
     rows = session.rows(

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from stagegap import redaction
@@ -64,6 +65,17 @@ def create(session: Session, run: Run) -> Run:
             run.finished_at, run.records, run.who, run.commit, run.seed, json_text.plain(redaction.words(run.error)),
         )  # fmt: skip
     return find(session, key=run.id)[0]
+
+
+def put_back(session: Session, run: Run, error: str) -> int:
+    """Store a run again that the file does not know any more, as one that ended early; 1 when it was one."""
+    if find(session, key=run.id):
+        return 0
+    created = create(session, replace(run, status=RunStatus.STOPPED, error=error))
+    is_free = all(other.name != run.name for other in find(session, cascade=run.cascade) if other.id != run.id)
+    if is_free and created.name != run.name:
+        session.run("update run set name = ? where id = ?", run.name, identify(session, run.id)[0])
+    return 1
 
 
 def update(session: Session, run: Run) -> None:

@@ -71,8 +71,14 @@ class SecondCopies:
             for frame in self._segments.frames()
             if isinstance(frame, Frame) and frame.name.startswith("run ")
         }
-        made = [Run(**fields | {"status": RunStatus(fields["status"])}) for fields in runs.values()]
-        return sorted(made, key=lambda run: run.started_at)
+        for fields in runs.values():
+            fields["status"] = RunStatus(fields["status"])
+        return sorted((Run(**fields) for fields in runs.values()), key=lambda run: run.started_at)
+
+    def retire_damaged(self) -> None:
+        """Put files with damaged frames aside; what they held is written again by who has it."""
+        for file in {gap.file for gap in self.gaps()}:
+            self._segments.retire(file)
 
     def gaps(self) -> list[Gap]:
         """Where copies are damaged; what a killed process had not finished writing is none."""
@@ -91,7 +97,7 @@ class SecondCopies:
 
 
 def put_back_all(session: Session, journal: Journal, copies: SecondCopies) -> PutBack:
-    """Give the journal what neither it nor the file holds, and the file the runs that it lacks; drained as any write."""
+    """Give the journal what neither it nor the file holds, and the file the runs that it lacks."""
     runs = sum(put_back(session, run, PUT_BACK) for run in copies.runs())
     applied = {row[0] for row in session.rows("select replace(op_id::varchar, '-', '') from batch_applied")}
     known = {*applied, *journal.ids()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import secrets
 import struct
@@ -11,6 +12,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from stagegap import redaction
 from stagegap.errors import StoreDamaged, StoreError
 
 MAGIC = b"\xf5SG1"
@@ -56,8 +58,12 @@ class Segments:
                 self._file = -1
 
     def append(self, frames: Sequence[tuple[str, bytes]]) -> list[str]:
-        """Make (name, body) durable, and give the place of each. Raises: StoreError where the disk takes no more."""
-        written = [_framed(name, body) for name, body in frames]
+        """Make (name, body) durable, and give the place of each. Raises: StoreError where the disk takes no more.
+
+        Values of the environment's secrets are blotted out of the bodies, which are text.
+        """
+        known = redaction.secrets()
+        written = [_framed(name, known.known_bytes(body)) for name, body in frames]
         with self._mutex:
             try:
                 if self._file < 0:
@@ -91,7 +97,14 @@ class Segments:
     def frames(self) -> Generator[Frame | Gap]:
         """Go through all that was kept, a file at a time, over what is damaged."""
         for path in sorted(self.folder.glob("*.seg")):
-            yield from _read(path.name, path.read_bytes())
+            with path.open("rb") as file:
+                if path.stat().st_size:
+                    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+                        yield from _read(path.name, data)
+
+    def retire(self, name: str) -> None:
+        """Put a damaged file aside, under a name by which it is read no more."""
+        os.rename(self.folder / name, self.folder / f"{name}.damaged")
 
     def _begin(self) -> None:
         self.folder.mkdir(mode=0o700, exist_ok=True)
@@ -114,19 +127,23 @@ def _framed(name: str, body: bytes) -> bytes:
     return b"".join((MAGIC, zlib.crc32(rest).to_bytes(4, "big"), rest))
 
 
-def _frame(data: bytes, at: int) -> tuple[Frame, int] | None:
+def _frame(data: bytes | mmap.mmap, at: int) -> tuple[Frame, int] | None:
     """The frame that begins there, and where it ends; None where none does."""
     if len(data) - at < _HEADER.size:
         return None
     magic, crc32, title, packed, size = _HEADER.unpack_from(data, at)
     start, end = at + _HEADER.size, at + _HEADER.size + title + packed
-    if magic != MAGIC or end > len(data) or zlib.crc32(memoryview(data)[at + _CHECKED : end]) != crc32:
+    if magic != MAGIC or end > len(data):
         return None
-    body = zlib.decompress(memoryview(data)[start + title : end], bufsize=max(size, 1))
+    # A view of a mapped file has to be let go of before the file is.
+    with memoryview(data) as view, view[at + _CHECKED : end] as checked, view[start + title : end] as packed_body:
+        if zlib.crc32(checked) != crc32:
+            return None
+        body = zlib.decompress(packed_body, bufsize=max(size, 1))
     return Frame(data[start : start + title].decode(), body), end
 
 
-def _read(name: str, data: bytes) -> Generator[Frame | Gap]:
+def _read(name: str, data: mmap.mmap) -> Generator[Frame | Gap]:
     at = 0
     while at < len(data):
         read = _frame(data, at)

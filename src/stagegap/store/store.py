@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 import stagegap.store.runs as run_tables
-from stagegap.errors import NotFound, StoreBusy, StoreError
+from stagegap.errors import NotFound, StoreBusy, StoreDamaged, StoreError
 from stagegap.model.answer import Label, Output
 from stagegap.model.queue import GuidelineVersion, Queue, QueueItem, Sitting
 from stagegap.model.record import Record
@@ -22,9 +23,10 @@ from stagegap.store.calls import Calls, past_calls
 from stagegap.store.care import Finding, Rebuilt, RecordsImport, Waiting
 from stagegap.store.drain import Drainer
 from stagegap.store.failures import Failing
-from stagegap.store.journal import Journal
+from stagegap.store.journal import Journal, salvaged
 from stagegap.store.migrate import Schema
 from stagegap.store.records import Origins
+from stagegap.store.second_copies import SecondCopies
 from stagegap.store.takeovers import Carrying
 from stagegap.store.views import Views
 
@@ -42,7 +44,9 @@ class Store:
     StoreDamaged or StoreVersion; `append_outputs` and `append_labels` need the journal only.
     """
 
-    def __init__(self, journal: Journal, file: Attachment, drainer: Drainer, schema: Schema) -> None:
+    def __init__(
+        self, journal: Journal, file: Attachment, drainer: Drainer, schema: Schema, copies: SecondCopies
+    ) -> None:
         self._journal = journal
         self._file = file
         self._drainer = drainer
@@ -53,6 +57,9 @@ class Store:
         self.carrying = Carrying(journal, file, drainer)
         self.views = Views(journal, file, drainer)
         self._runs: set[str] = set()
+        self._copies = copies
+        self._copied_runs: set[str] = set()
+        self._paid: dict[str, frozenset[str]] = {}
 
     @classmethod
     def open(cls, folder: Path, *, create: bool = True, drain: bool = True, patience_s: float = PATIENCE_S) -> Self:
@@ -78,7 +85,7 @@ class Store:
     @classmethod
     def _found(cls, folder: Path, *, create: bool, patience_s: float) -> Self:
         path = folder / "store.duckdb"
-        if not create and not path.exists():
+        if not create and not path.exists() and not (folder / "journal.sqlite").exists():
             raise NotFound(f"There is no store in {folder}.")
         attach.refuse_network(folder.resolve(), attach.mounts())
         try:
@@ -89,12 +96,13 @@ class Store:
         version = _version()
         schema = Schema(app_version=version)
         file = Attachment(path, Locks(folder), patience_s=patience_s, admit=schema.admit)
+        copies = SecondCopies(folder)
         try:
-            journal = Journal(folder / "journal.sqlite", app_version=version, clock=time.time)
+            journal = Journal(folder / "journal.sqlite", app_version=version, clock=time.time, copy=copies.keep)
         except BaseException:
             file.close()
             raise
-        return cls(journal, file, Drainer(journal, file), schema)
+        return cls(journal, file, Drainer(journal, file), schema, copies)
 
     @property
     def folder(self) -> Path:
@@ -106,6 +114,7 @@ class Store:
         self._drainer.close()
         self._file.close()
         self._journal.close()
+        self._copies.close()
 
     def __enter__(self) -> Self:
         return self
@@ -178,20 +187,43 @@ class Store:
         runs = self.runs(cascade)
         return next((r for r in runs if (r.status is RunStatus.DONE if name is None else r.name == name)), None)
 
+    def name_paid(self, run: str, stages: Collection[str]) -> None:
+        """Say which stages of a run ask paid services, whether or not their answers name a price."""
+        self._paid[run] = frozenset(stages)
+
     def append_outputs(self, run: str, cell: Cell, outputs_: Sequence[Output]) -> None:
         """Make outputs durable; the same answers to the same run and cell again are no second ones.
 
+        Of answers that were paid for a second copy is written first.
         Raises: NotFound for an unknown run, ValueError for what cannot be stored (NaN, an infinity).
         """
+        paid = self._paid.get(run, ())
+        bought = [o for o in outputs_ if o.key and not o.cached and (o.is_priced or o.stage in paid)]
+        if bought:
+            copied = {id(output) for output in bought}
+            self._append(run, cell, bought, is_paid=True)
+            outputs_ = [output for output in outputs_ if id(output) not in copied]
+        self._append(run, cell, outputs_)
+
+    def _append(self, run: str, cell: Cell, outputs_: Sequence[Output], *, is_paid: bool = False) -> None:
         if run not in self._runs:
             with self._file.reading() as session:
                 run_tables.identify(session, run)
             self._runs.add(run)
         for group in rows.groups(outputs_):
-            op_id, body = rows.pack(run, cell, group, self._file.texts.put)
+            apart: list[tuple[str, bytes]] = []
+            op_id, body = rows.pack(run, cell, group, partial(self._file.texts.put, kept=apart))
+            if is_paid:
+                first = None if run in self._copied_runs else self._known(run)
+                self._copies.keep("batch", [(op_id, body)], run=first, texts=apart)
+                self._copied_runs.add(run)
             with self._calls.writing(op_id, [o.key for o in group if o.key and o.status in outputs.CACHEABLE]):
                 self._journal.append("batch", [(op_id, body)])
             self._drainer.wake(len(body))
+
+    def _known(self, run: str) -> Run:
+        with self._file.reading() as session:
+            return run_tables.find(session, key=run)[0]
 
     def append_labels(self, cascade: str, labels_: Sequence[Label]) -> None:
         """Make labels durable, all or none; the same id again is no second label."""
@@ -332,13 +364,31 @@ class Store:
 
     def check(self) -> list[Finding]:
         """Look at everything that can be wrong with the store, and say also what is right."""
-        return care.check(self._file, self._journal, self._drainer.drain_all)
+        return care.check(self._file, self._journal, self._copies, self._drainer.drain_all)
 
     def rebuild(self) -> Rebuilt:
-        """Make a new file from the journal and from what can be read of the old one, which is kept beside."""
-        rebuilt = care.rebuild(self._file, self._journal, self._schema)
+        """Make a new file from what can be read of the old one, the journal and the second copies.
+
+        The old one is kept beside. Raises: StoreNewer.
+        """
+        rebuilt = care.rebuild(self._file, self._journal, self._schema, self._copies)
         self._drainer.drain_all()
         return rebuilt
+
+    @classmethod
+    def mend_journal(cls, folder: Path) -> Path | None:
+        """Put a new journal in the place of one that is damaged in its structure, and give where that is kept.
+
+        The new one gets what can be read of it row by row, what people did from the file, and the second copies.
+        """
+        path = folder / "journal.sqlite"
+        kept = care.set_journal_aside(path) if path.exists() else None
+        if kept is not None:
+            with cls.open(folder, drain=False) as store:
+                for kind, op_id, body in salvaged(kept):
+                    store._journal.append(kind, [(op_id, body)])
+                store._drainer.drain_all()
+        return kept
 
     def waiting(self) -> Waiting:
         """Say what is acknowledged and not yet in the file."""
@@ -362,10 +412,15 @@ class Store:
         if not self._file.path.exists():
             with self._file.locks.exclusive():
                 if not self._file.path.exists():
+                    if self._journal.note("paired"):
+                        raise StoreDamaged(care.gone(self._file.path, self._journal, self._copies))
                     self._schema.create(self._file, journal=self._journal.id)
         try:
             self._schema.bring_up(self._file)
-            care.pair(self._file, self._journal)
+            care.pair(self._file, self._journal, self._copies)
+            if not self._journal.note("sealed"):
+                care.seal(self._file, self._journal, self._copies)
+                self._journal.put_note("sealed", "yes")
         except StoreBusy:
             if not self._journal.note("paired"):
                 raise

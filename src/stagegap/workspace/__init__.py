@@ -192,9 +192,11 @@ class Workspace:
         ran = [run.cascade for run in self.store.runs()]
         return list(dict.fromkeys([*ran, *self.files.that_could_run()]))
 
-    def store_as_found(self) -> Store:
+    def store_as_found(self, *, mend_journal: bool = False) -> Store:
         """The store even when it is damaged, to look at it or rebuild it. Raises: NotFound without one."""
         self.close()
+        if mend_journal:
+            Store.mend_journal(self.folder / STORE)
         return Store.open_as_found(self.folder / STORE)
 
     def close(self) -> None:

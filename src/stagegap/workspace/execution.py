@@ -24,6 +24,7 @@ from stagegap.model.record import Json, Record
 from stagegap.model.run import SYSTEM, Carry, PastCall, Run, RunStatus
 from stagegap.people.references import settle
 from stagegap.runner import CellWork, Plan, Progress, RunOptions, Silent, Stop, Summary, Work, execute, forecast, plan
+from stagegap.runner.budget import paid_stages
 from stagegap.runner.engines import Choice, spread
 from stagegap.runner.prepare import (
     Materials,
@@ -228,6 +229,7 @@ def begin(store: Store, taken_in: TakenIn, *, folder: Path, now: float, lease: E
     new = _new_run(job, folder, now)
     lease.enter_context(store.leasing(new))
     begun = store.create_run(new)
+    store.name_paid(begun.id, paid_stages(job.file.cascade))
     made_from, texts = provenance(
         job.file,
         job.materials,
@@ -284,6 +286,7 @@ def mended(store: Store, job: Job) -> tuple[Run, Job]:
         for output in store.outputs(last.id, cell, stage)
         if Status.INFRASTRUCTURE in (output.status, output.because)
     }
+    store.name_paid(last.id, paid_stages(cascade))
     return last, replace(job, records=[record for record in job.records if record.id in failed])
 
 
