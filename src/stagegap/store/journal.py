@@ -288,8 +288,8 @@ class Journal:
                 raise StoreError(f"The journal {self.path} cannot take this in: {error}.") from error
             except sqlite3.DatabaseError as error:
                 raise StoreDamaged(
-                    f"The journal {self.path} is damaged or no journal ({error}); `stagegap tools doctor --rebuild` makes a"
-                    " new one of what can be read of it and of the second copies."
+                    f"The journal {self.path} is damaged or no journal ({error}); `stagegap tools doctor --rebuild`"
+                    " makes a new one of what can be read of it and of the second copies."
                 ) from error
 
 
