@@ -87,8 +87,9 @@ def gone(path: Path, journal: Journal, copies: SecondCopies) -> str:
     people = len(journal.label_ids())
     return (
         f"{path} does not exist any more, and with it went the outputs of its runs. `stagegap tools doctor --rebuild`"
-        f" makes a new one with {people:,} labels and {there.paid:,} answers that were paid for, of {there.runs:,} runs; what"
-        " costs nothing is computed again by `stagegap run`. If you moved the file, put it back instead."
+        f" makes a new one with {people:,} labels and {there.paid:,} answers that were paid for, of"
+        f" {there.runs:,} runs; what costs nothing is computed again by `stagegap run`."
+        " If you moved the file, put it back instead."
     )
 
 
