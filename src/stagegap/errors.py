@@ -106,6 +106,12 @@ class RunStopped(StagegapError):
     exit_code = 4
 
 
+class AnswersLost(StagegapError):
+    """A run is done, and more than one answer in a hundred of a stage was lost to infrastructure."""
+
+    exit_code = 6
+
+
 def near_names(unknown: str, known: Iterable[str]) -> str:
     """A hint with the known names most like `unknown`, or with all of them when they are few.
 

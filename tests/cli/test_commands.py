@@ -246,3 +246,24 @@ def test_every_command_has_help_and_its_exit_codes_are_documented() -> None:
         assert command.help, name
         assert f"`stagegap {name}" in guide, name
     assert "130 interrupted" in (group.epilog or "")
+
+
+def test_a_run_that_lost_answers_is_not_done_quietly(stagegap: Command, tmp_path: Path) -> None:
+    stagegap("init")
+    folder = tmp_path / "pipelines" / "first"
+    (folder / "stages.py").write_text(
+        (folder / "stages.py").read_text() + "\nimport time\n\ndef slow(**inputs):\n    time.sleep(5)\n"
+    )
+    cascade = (folder / "cascade.yaml").read_text()
+    first = re.search(r"stages\.py:(\w+)", cascade)
+    assert first is not None
+    (folder / "cascade.yaml").write_text(
+        cascade.replace(f"stages.py:{first[1]}", "stages.py:slow", 1).replace(
+            "    output:", "    timeout: 0.05\n    output:", 1
+        )
+    )
+    lost = stagegap("run")
+    assert lost.code == 6
+    assert "answers were lost to infrastructure" in lost.error
+    assert "6 of 6" in lost.error
+    assert "`stagegap run --retry` asks for them again" in lost.error

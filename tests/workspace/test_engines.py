@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,10 +12,8 @@ import pytest
 import llm_server
 from killed_runs import AT_ONCE, Project
 from stagegap.errors import ConfigurationError
-from stagegap.model.cascade import Limits
 from stagegap.model.run import RunStatus
 from stagegap.runner import RunOptions
-from stagegap.runner.prepare import WorkerRecipe, read_materials
 from stagegap.workspace import Workspace
 from stagegap.workspace.foundation import write_starter
 
@@ -93,17 +90,3 @@ def living(folder: Path) -> list[str]:
         except OSError:
             continue  # it has ended meanwhile
     return found
-
-
-def test_each_worker_may_ask_its_share_of_the_limits(tmp_path: Path) -> None:
-    write_starter(tmp_path)
-    with Workspace(tmp_path, environment={}, clock=lambda: 0.0) as opened:
-        file = opened.files.load(None)
-    limits = Limits(calls_per_minute=60.0)
-    first, *others = file.cascade.stages
-    limited = replace(file.cascade, stages=(replace(first, limits=limits), *others), providers={"h": limits})
-    recipe = WorkerRecipe.of(replace(file, cascade=limited), read_materials(file), (), workers=4)
-    cascade = recipe.file.cascade
-    assert (cascade.stages[0].limits, cascade.stages[1].limits) == (Limits(calls_per_minute=15.0), None)
-    assert cascade.providers == {"h": Limits(calls_per_minute=15.0)}
-    assert recipe.materials.records == ()

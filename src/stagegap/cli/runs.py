@@ -20,14 +20,14 @@ from stagegap.analysis.variants import VariantsView
 from stagegap.cli import printed
 from stagegap.cli.printed import draw_sheet
 from stagegap.cli.reports import write_file
-from stagegap.errors import ConfigurationError, RunStopped
+from stagegap.errors import AnswersLost, ConfigurationError, RunStopped
 from stagegap.model.answer import Status
 from stagegap.model.record import Json
 from stagegap.model.run import Cell, Expectation, LiveRun, LiveStage, RunStatus
 from stagegap.model.wording import counted
 from stagegap.runner import Budget, RunOptions, Silent
 from stagegap.runner.progress import progress_on, table
-from stagegap.runner.work import CellSummary, Tally
+from stagegap.runner.work import CellSummary, Summary, Tally
 from stagegap.tables import figures
 from stagegap.tables.table import literal, sheet_markdown
 from stagegap.workspace import Hope, Past, Workspace
@@ -78,15 +78,33 @@ def run_and_show(opened: Workspace, file: Path | None, options: RunOptions | Non
     card = opened.runs.scorecard(run.cascade, run.name)
     assert card is not None, "a finished run has a scorecard"
     if as_json:
-        return printed.print_view(card)
+        printed.print_view(card)
+        return refuse_losses(run.name, summary)
     cost = f", {figures.money(summary.cost)}" if summary.cost else ""
     took = figures.seconds(summary.seconds)
     begins = f"Run {run.name}: {run.records:,} records, {summary.calls:,} calls{cost}, {took}.\n"
     sheet = registry.view("gap").sheet(card)
     if card.verdict.kind != "errors":
-        return draw_sheet(sheet, begins=begins)
-    draw_sheet(sheet)
-    return printed.say(begins)
+        draw_sheet(sheet, begins=begins)
+    else:
+        draw_sheet(sheet)
+        printed.say(begins)
+    return refuse_losses(run.name, summary)
+
+
+def refuse_losses(run: str, summary: Summary) -> None:
+    """End with a sentence and an exit code where a stage lost more than 1% of its answers. Raises: AnswersLost."""
+    lost: dict[str, tuple[int, int]] = {}
+    for cell in summary.cells:
+        for name, tally in cell.tallies.items():
+            missing, done = lost.get(name, (0, 0))
+            lost[name] = missing + tally.by_status.get(Status.INFRASTRUCTURE, 0), done + tally.done
+    named = [f"{name} {missing:,} of {done:,}" for name, (missing, done) in lost.items() if 100 * missing > done]
+    if named:
+        raise AnswersLost(
+            f"Run {run} is done, but answers were lost to infrastructure, which is nobody's mistake: "
+            f"{', '.join(named)}. `stagegap run --retry` asks for them again."
+        )
 
 
 EVERY_S = 0.5

@@ -16,7 +16,7 @@ from stagegap.runner.budget import Budget, Meter, counted, is_paid
 from stagegap.runner.cases import Case, Cases, Ready, Wiring, repeats_of, scope_of
 from stagegap.runner.lanes import AsyncLane, Pair, Surroundings, run_batches
 from stagegap.runner.options import Stop, interrupts
-from stagegap.runner.prepare import Pools
+from stagegap.runner.prepare import Pooled, Pools
 from stagegap.runner.progress import Progress
 from stagegap.runner.work import Cache, Carrying, CellSummary, CellWork, Fresh, Sink, Summary, Tally, Work
 from stagegap.stages.protocol import AsyncStage
@@ -130,6 +130,9 @@ class _CellRun:
         self._cases = Cases(scope, records=work.records, given=cell_work.given, repeats=most, carries=carries)
         self._run, self._carrier = work.run, work.carrier
         self._pools = Pools(cascade.resources)
+        for code in work.codes.values():
+            if isinstance(code, Pooled):
+                code.use(self._pools)
         count = len(self._cases.taken_in)
         tallies = {stage.name: Tally(total=count * self._repeats[stage.name]) for stage in scope.runs}
         self.summary = CellSummary(cell=cell_work.cell, tallies=tallies, left_out=self._cases.left_out)

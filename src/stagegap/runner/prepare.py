@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self, runtime_checkable
 
 from stagegap.attribution.swaps import lattice_cells, run_cells
 from stagegap.errors import ConfigurationError
@@ -18,7 +18,7 @@ from stagegap.exchange.recorded import RecordedFields, read_recorded
 from stagegap.exchange.records import read_documents, read_records
 from stagegap.metrics import CustomMetric
 from stagegap.model.answer import Answer, Label, Output, Reference
-from stagegap.model.cascade import Cascade, CascadeFile, Limits, Stage
+from stagegap.model.cascade import Cascade, CascadeFile, Stage
 from stagegap.model.record import Json, Record
 from stagegap.model.run import SYSTEM
 from stagegap.runner.cases import Settled, given_output, reader
@@ -78,6 +78,15 @@ class Pools:
                 for name, units in wanted.items():
                     self._free[name] -= units
                 turn.set_result(None)
+
+
+@runtime_checkable
+class Pooled(Protocol):
+    """A stage that holds what it needs of the resources itself."""
+
+    def use(self, pools: Pools) -> None:
+        """Take it from these."""
+        ...
 
 
 CUSTOM = "python:"
@@ -182,22 +191,13 @@ class WorkerRecipe:
     references: tuple[Reference, ...]
 
     @classmethod
-    def of(cls, file: CascadeFile, materials: Materials, references: Iterable[Reference], *, workers: int) -> Self:
-        """The recipe for one of so many workers: each may ask its share of what the limits allow.
-
-        Only records that a stage is trained on travel.
-        """
-        cascade = file.cascade
-        splits = {kind_of(stage).learns_from(stage.parameters) for stage in cascade.stages} - {None}
-        shared = replace(
-            cascade,
-            stages=tuple(replace(stage, limits=_share(stage.limits, workers)) for stage in cascade.stages),
-            providers={host: _share(limits, workers) or limits for host, limits in cascade.providers.items()},
-        )
+    def of(cls, file: CascadeFile, materials: Materials, references: Iterable[Reference]) -> Self:
+        """The recipe; only records that a stage is trained on travel."""
+        splits = {kind_of(stage).learns_from(stage.parameters) for stage in file.cascade.stages} - {None}
         records = tuple(record for record in materials.records if record.split in splits)
         known = {record.id for record in records}
         return cls(
-            file=replace(file, cascade=shared),
+            file=file,
             materials=replace(materials, records=records, labels=()),
             references=tuple(reference for reference in references if reference.record in known),
         )
@@ -205,16 +205,6 @@ class WorkerRecipe:
     def __call__(self) -> dict[str, StageCode]:
         """The code of every stage. Raises: ConfigurationError, InputError."""
         return stage_codes(self.file, self.materials, self.references, environment=os.environ)
-
-
-def _share(limits: Limits | None, workers: int) -> Limits | None:
-    if limits is None:
-        return None
-    calls, tokens = limits.calls_per_minute, limits.tokens_per_minute
-    return Limits(
-        calls_per_minute=None if calls is None else calls / workers,
-        tokens_per_minute=None if tokens is None else tokens / workers,
-    )
 
 
 def cell_works(cascade: Cascade, references: Iterable[Reference], *, rounds: int = 0) -> tuple[CellWork, ...]:

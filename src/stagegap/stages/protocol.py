@@ -143,6 +143,16 @@ def warm(code: object) -> None:
 
 
 @runtime_checkable
+class Listed(Protocol):
+    """A stage that may take its calls as lists."""
+
+    @property
+    def takes_lists(self) -> bool:
+        """True where the user's function is given `batch` calls at once."""
+        ...
+
+
+@runtime_checkable
 class Coded(Protocol):
     """A stage that is a user's function."""
 

@@ -88,7 +88,7 @@ class PythonStage:
         self.code = code
         self._ready = ready
         self._function = function
-        self._takes_lists = takes_lists
+        self.takes_lists = takes_lists
         self._timeout_s = timeout_s
         self._caller = Caller()
 
@@ -101,7 +101,7 @@ class PythonStage:
 
     def answer_batch(self, inputs: Sequence[Inputs]) -> Sequence[Reply]:
         """Answer each input; what the function raises is `unparsable`, what takes too long infrastructure."""
-        if self._takes_lists:
+        if self.takes_lists:
             return self._answer_lists(inputs)
         overdue = self._function.overdue(self._timeout_s)
         return self._caller.run(self._function.answer, inputs, timeout_s=self._timeout_s, overdue=overdue)

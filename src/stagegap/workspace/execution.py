@@ -80,10 +80,9 @@ class Job:
         )
         if not self.options.engine:
             return alone
-        chosen = Choice.parse(self.options.engine)
         references = settle(self.labels, self.file.cascade)
-        recipe = WorkerRecipe.of(self.file, self.materials, references, workers=chosen.workers)
-        return spread(alone, chosen.engine(), recipe)
+        recipe = WorkerRecipe.of(self.file, self.materials, references)
+        return spread(alone, Choice.parse(self.options.engine).engine(), recipe)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

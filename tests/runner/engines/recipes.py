@@ -12,7 +12,8 @@ from stagegap.stages import Reply, StageCode, build
 from stagegap.stages.protocol import Inputs
 
 CODE = """
-import os, pathlib, signal
+import ctypes, os, pathlib, signal, time
+import stagegap
 
 def upper(text):
     return text.upper()
@@ -27,7 +28,8 @@ def once(text):
         os.kill(os.getpid(), signal.SIGKILL)
     return text
 
-async def node(text):
+def node(text):
+    time.sleep(0.01)  # so that every worker has some of them
     pids = pathlib.Path(__file__).parent / "pids"
     pids.mkdir(exist_ok=True)
     (pids / str(os.getpid())).touch()
@@ -42,6 +44,33 @@ async def node(text):
 def poison(text):
     if text == "3":
         os.kill(os.getpid(), signal.SIGKILL)
+    return text
+
+def stuck(text):
+    if text == "3":
+        ctypes.PyDLL(None).sleep(60)
+    return text
+
+def slow(text):
+    time.sleep(0.3)
+    return text
+
+sizes = pathlib.Path(__file__).parent / "sizes"
+
+@stagegap.batch
+def listed(text):
+    with sizes.open("a") as file:
+        file.write(f"{len(text)}\\n")
+    return text
+
+def held(text):
+    at_once = pathlib.Path(__file__).parent / "at_once"
+    at_once.mkdir(exist_ok=True)
+    own = at_once / f"{os.getpid()}-{text}"
+    own.touch()
+    with sizes.open("a") as file:
+        file.write(f"{len({path.name.split('-')[0] for path in at_once.iterdir()})}\\n")
+    own.unlink()
     return text
 
 def large(text):

@@ -86,7 +86,6 @@ def test_a_node_whose_workers_are_all_lost_at_once_costs_nothing_but_time(
     making: Build, records: Records, engine: Engine
 ) -> None:
     stages(making, "node")
-    making.stages[0] = replace(making.stages[0], concurrency=200)
     memory = Memory()
     run(on(engine, making.work(records(*map(str, range(400)))), making), memory)
     assert (making.folder / "died").exists()
@@ -141,3 +140,43 @@ def test_processes_that_can_not_be_started_are_given_up(making: Build, records: 
     work = making.work(records("a"))
     with pytest.raises(StagegapError, match="The worker processes can't be started: one after the other ended with"):
         run(spread(work, Processes(2), Unreadable()), Memory())
+
+
+def test_slow_calls_are_made_once_each(making: Build, records: Records, engine: Engine) -> None:
+    stages(making, "slow")
+    memory = Memory()
+    run(on(engine, making.work(records(*map(str, range(8)))), making), memory)
+    assert memory.values("slow") == {f"r{n}": str(n) for n in range(8)}
+
+
+def test_a_stage_that_takes_lists_gets_batches_of_its_size(making: Build, records: Records, engine: Engine) -> None:
+    stages(making, "listed")
+    making.stages[0] = replace(making.stages[0], batch=8)
+    run(on(engine, making.work(records(*map(str, range(100)))), making), Memory())
+    sizes = [int(line) for line in (making.folder / "sizes").read_text().splitlines()]
+    assert max(sizes) == 8
+    assert sizes.count(8) >= 10
+    assert sum(sizes) == 100
+
+
+def test_resources_hold_over_all_workers(making: Build, records: Records, engine: Engine) -> None:
+    stages(making, "held")
+    making.stages[0] = replace(making.stages[0], resources={"gpu": 1})
+    work = making.work(records(*map(str, range(60))))
+    work = replace(work, cascade=replace(work.cascade, resources={"gpu": 1}))
+    run(on(engine, work, making), Memory())
+    assert set((making.folder / "sizes").read_text().split()) == {"1"}
+
+
+def test_a_process_whose_code_never_lets_go_of_the_interpreter_is_started_again(
+    making: Build, records: Records
+) -> None:
+    (making.folder / "stages.py").write_text(CODE)
+    making.code = CODE
+    making.add("stuck", "python", "text", TEXT, {"function": "stages.py:stuck"})
+    making.stages[0] = replace(making.stages[0], timeout_s=0.5)
+    memory = Memory()
+    work = making.work(records(*map(str, range(6))))
+    run(spread(work, Processes(2), FromStages(tuple(making.stages), making.folder), margin_s=1.0), memory)
+    assert memory.of("stuck").pop("r3").error == "3 workers died of this call, or never answered it"
+    assert {output.status for record, output in memory.of("stuck").items() if record != "r3"} == {Status.OK}

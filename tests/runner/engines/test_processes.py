@@ -9,7 +9,7 @@ from runner.making import TEXT, Build
 from stagegap.model.answer import Status
 from stagegap.model.record import Record
 from stagegap.runner.engines import Chunk
-from stagegap.runner.engines.processes import READY, serve_pipe
+from stagegap.runner.engines.processes import BEAT, READY, serve_pipe
 from stagegap.runner.engines.protocol import Worker
 
 Records = Callable[..., list[Record]]
@@ -24,10 +24,12 @@ def test_a_worker_says_when_it_is_ready_answers_and_ends_with_its_driver(making:
     thread.start()
     assert ours.recv() == READY
     ours.send(Chunk(7, "upper", ({"text": "a"}, {"text": "b"})))
-    result = ours.recv()
-    assert (result.id, [reply.value for reply in result.replies]) == (7, ["A", "B"])
-    assert {reply.status for reply in result.replies} == {Status.OK}
-    assert all(reply.latency_ms is not None for reply in result.replies)
+    results = [ours.recv(), ours.recv()]
+    replies = [reply for result in results for reply in result.replies]
+    assert ([result.id for result in results], [reply.value for reply in replies]) == ([7, 7], ["A", "B"])
+    assert {reply.status for reply in replies} == {Status.OK}
+    assert all(reply.latency_ms is not None for reply in replies)
+    assert ours.recv() == BEAT
     ours.close()
     thread.join(30)
     assert not thread.is_alive()

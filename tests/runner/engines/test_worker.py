@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import platform
 from collections.abc import Callable
 
 import pytest
@@ -14,8 +15,15 @@ from stagegap.runner.engines.protocol import Worker
 CHUNK = Chunk(3, "upper", ({"text": "a"}, {"text": "b"}))
 
 
+def parts(recipe: Recipe, chunk: Chunk = CHUNK, **fingerprints: str) -> list[ChunkResult]:
+    async def collected() -> list[ChunkResult]:
+        return [part async for part in Worker(recipe, fingerprints).answers(chunk)]
+
+    return asyncio.run(collected())
+
+
 def answered(recipe: Recipe, chunk: Chunk = CHUNK, **fingerprints: str) -> ChunkResult:
-    return asyncio.run(Worker(recipe, fingerprints).answer(chunk))
+    return parts(recipe, chunk, **fingerprints)[-1]
 
 
 @pytest.fixture
@@ -28,11 +36,28 @@ def recipe(making: Build) -> Callable[..., Recipe]:
     return make
 
 
-@pytest.mark.parametrize(("name", "values"), [("upper", ["A", "B"]), ("shout", ["a!", "b!"])])
-def test_each_reply_has_its_own_time(recipe: Callable[..., Recipe], name: str, values: list[str]) -> None:
-    found = answered(recipe(name), Chunk(3, name, CHUNK.inputs))
-    assert (found.id, [reply.value for reply in found.replies]) == (3, values)
-    assert all(reply.latency_ms is not None for reply in found.replies)
+def test_each_reply_has_its_own_time(recipe: Callable[..., Recipe]) -> None:
+    found = parts(recipe("upper"))
+    assert [(part.id, part.first) for part in found] == [(3, 0), (3, 1)]
+    assert [reply.value for part in found for reply in part.replies] == ["A", "B"]
+    assert all(reply.latency_ms is not None for part in found for reply in part.replies)
+
+
+def test_a_slow_call_is_reported_when_it_is_answered_and_fast_ones_together(recipe: Callable[..., Recipe]) -> None:
+    slow = parts(recipe("slow"), Chunk(3, "slow", CHUNK.inputs * 2, most=256))
+    assert [len(part.replies) for part in slow] == [1, 1, 1, 1]
+    fast = parts(recipe("upper"), Chunk(3, "upper", CHUNK.inputs * 20, most=256))
+    assert [len(part.replies) for part in fast] == [1, 39]
+
+
+def test_a_stage_that_takes_lists_gets_its_batches(recipe: Callable[..., Recipe]) -> None:
+    found = parts(recipe("listed"), Chunk(3, "listed", CHUNK.inputs * 10, group=8, most=8))
+    assert [len(part.replies) for part in found] == [8, 8, 4]
+
+
+def test_what_only_waits_is_none_of_a_workers(recipe: Callable[..., Recipe]) -> None:
+    error = answered(recipe("shout"), Chunk(3, "shout", CHUNK.inputs)).error
+    assert str(error) == "TypeError: stage 'shout' only waits, and is asked by the driver"
 
 
 def test_errors_are_values_that_can_travel(recipe: Callable[..., Recipe]) -> None:
@@ -42,3 +67,4 @@ def test_errors_are_values_that_can_travel(recipe: Callable[..., Recipe]) -> Non
     other = answered(recipe("upper"), upper="another fingerprint").error
     assert isinstance(other, ConfigurationError)
     assert "of the stage 'upper' differ from those here" in str(other)
+    assert f"(there Python {platform.python_version()}, stagegap " in str(other)

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import multiprocessing
+import os
 import signal
 import sys
 import threading
-from collections.abc import AsyncIterator, Generator, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
 from stagegap.errors import StagegapError
-from stagegap.runner.engines.protocol import Chunk, ChunkResult, Recipe, Worker
+from stagegap.runner.engines.protocol import Chunk, ChunkResult, Recipe, Worker, versions
 
 READY = "ready"
 """First that a process sends."""
+BEAT = "beat"
+"""A sign of life: a process that computes sends them from a thread of its own."""
+BEAT_S = 1.0
 
 
 @contextlib.contextmanager
@@ -48,21 +54,23 @@ class Processes:
         self._is_closed = False
         self._stillborn = 0
         """Processes in a row that ended before they could work."""
+        self._watching: asyncio.Task[None] | None = None
 
     async def open(self, recipe: Recipe, fingerprints: Mapping[str, str]) -> None:
         """Start the processes."""
-        self._start = (recipe, dict(fingerprints))
+        self._start = (recipe, dict(fingerprints), versions())
         self._loop = asyncio.get_running_loop()
         self._results = asyncio.Queue()
         self._is_closed = False
         self._senders = ThreadPoolExecutor(self.workers, thread_name_prefix="stagegap-send")
         for _ in range(self.workers):
             self._add()
+        self._watching = asyncio.create_task(self._watch())
 
     async def submit(self, chunk: Chunk) -> None:
         """Hand a chunk to the process that has the least to do."""
         process = min(self._made, key=lambda process: len(process.open))
-        process.open.add(chunk.id)
+        process.open[chunk.id] = _Open(len(chunk.inputs), chunk.patience_s)
         # A process that is gone is noticed by who listens to it.
         with contextlib.suppress(OSError):
             await self._loop.run_in_executor(self._senders, process.send, chunk)
@@ -75,6 +83,8 @@ class Processes:
     async def close(self) -> None:
         """End the processes, whatever they do."""
         self._is_closed = True
+        if self._watching is not None:
+            self._watching.cancel()
         for process in self._made:
             process.process.kill()
         self._senders.shutdown(wait=True, cancel_futures=True)
@@ -107,7 +117,10 @@ class Processes:
         with contextlib.suppress(EOFError, OSError):
             process.is_born = process.pipe.recv() == READY
             while True:
-                self._tell(self._taken, process, process.pipe.recv())
+                message = process.pipe.recv()
+                process.heard = time.monotonic()
+                if message != BEAT:
+                    self._tell(self._taken, process, message)
         self._tell(self._gone, process)
 
     def _tell(self, what: object, *about: object) -> None:
@@ -116,8 +129,22 @@ class Processes:
             self._loop.call_soon_threadsafe(what, *about)  # pyright: ignore[reportArgumentType]  # one of the two below
 
     def _taken(self, process: _Process, result: ChunkResult) -> None:
-        process.open.discard(result.id)
+        known = process.open.get(result.id)
+        if known is not None:
+            known.left -= len(result.replies)
+            if known.left <= 0 or result.error is not None:
+                del process.open[result.id]
         self._results.put_nowait(result)
+
+    async def _watch(self) -> None:
+        """End processes that have work and give no sign of life: foreign code that never lets go of the interpreter."""
+        while True:
+            await asyncio.sleep(BEAT_S)
+            now = time.monotonic()
+            for process in self._made:
+                patience_s = max((chunk.patience_s for chunk in process.open.values()), default=math.inf)
+                if process.is_born and now - process.heard > patience_s:
+                    process.process.kill()  # who listens to it reports what it had
 
     def _gone(self, process: _Process) -> None:
         if self._is_closed:
@@ -134,18 +161,29 @@ class Processes:
                 self._results.put_nowait(ChunkResult(chunk, error=error))
             return
         self._add()
-        for lost in process.open:
-            self._results.put_nowait(ChunkResult(lost, is_lost=True))
+        for place, lost in enumerate(process.open):
+            self._results.put_nowait(ChunkResult(lost, is_lost=True, is_cause=place == 0))
+
+
+@dataclass(slots=True)
+class _Open:
+    """A chunk that a process has."""
+
+    left: int
+    """Calls of it that are not answered."""
+    patience_s: float
 
 
 @dataclass(eq=False, slots=True)
 class _Process:
     process: BaseProcess
     pipe: Connection
-    open: set[int] = field(default_factory=set[int])
-    """Chunks that it has."""
+    open: dict[int, _Open] = field(default_factory=dict[int, _Open])
+    """Chunks that it has by their id, in the order in which it answers them."""
     is_born: bool = False
     """True once it works."""
+    heard: float = field(default_factory=time.monotonic)
+    """When it last said something."""
     listener: threading.Thread = field(default_factory=threading.Thread)
     turn: threading.Lock = field(default_factory=threading.Lock)
 
@@ -154,31 +192,46 @@ class _Process:
             self.pipe.send(chunk)
 
 
-def serve(pipe: Connection, recipe: Recipe, fingerprints: Mapping[str, str]) -> None:
+def serve(pipe: Connection, recipe: Recipe, fingerprints: Mapping[str, str], driver: str) -> None:
     """Answer chunks until the driver is gone: the work of a worker process."""
     # Ctrl-C in the terminal is meant for the driver, which ends its workers itself.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    serve_pipe(pipe, Worker(recipe, fingerprints))
+    serve_pipe(pipe, Worker(recipe, fingerprints, driver=driver))
+    os._exit(0)  # whatever a thread of the user's still computes: nobody is left to tell
 
 
 def serve_pipe(pipe: Connection, worker: Worker) -> None:
     """Answer what comes through a pipe until its other end is closed."""
-    asyncio.run(_serve(pipe, worker))
+    turn, ended = threading.Lock(), threading.Event()
+
+    def say(message: object) -> None:
+        with turn, contextlib.suppress(OSError):  # the driver is gone: the reader notices
+            pipe.send(message)
+
+    def beat() -> None:
+        while not ended.wait(BEAT_S):
+            say(BEAT)
+
+    say(READY)
+    beating = threading.Thread(target=beat, name="stagegap-beat", daemon=True)
+    beating.start()
+    asyncio.run(_serve(pipe, worker, say))
+    ended.set()
+    beating.join()
 
 
-async def _serve(pipe: Connection, worker: Worker) -> None:
-    loop, turn = asyncio.get_running_loop(), threading.Lock()
-
-    def give(result: ChunkResult) -> None:
-        with turn:
-            pipe.send(result)
+async def _serve(pipe: Connection, worker: Worker, say: Callable[[object], None]) -> None:
+    loop = asyncio.get_running_loop()
 
     async def answer(chunk: Chunk) -> None:
-        result = await worker.answer(chunk)
-        await loop.run_in_executor(None, give, result)
+        async for result in worker.answers(chunk):
+            await loop.run_in_executor(None, say, result)
 
-    pipe.send(READY)
-    async with asyncio.TaskGroup() as tasks:
-        with contextlib.suppress(EOFError):
-            while True:
-                tasks.create_task(answer(await loop.run_in_executor(None, pipe.recv)))
+    answering: set[asyncio.Task[None]] = set()
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            task = loop.create_task(answer(await loop.run_in_executor(None, pipe.recv)))
+            answering.add(task)
+            task.add_done_callback(answering.discard)
+    for task in answering:
+        task.cancel()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import platform
 import re
 import time
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from typing import Literal, Protocol, Self, cast
 
 from stagegap import redaction
@@ -19,21 +21,31 @@ from stagegap.stages.protocol import AsyncStage, BatchStage, Inputs, Reply, Stag
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Calls of one stage that travel together. Dispatched again it keeps its id, so a second result is known as one."""
+    """Calls of one stage that travel together. Sent again they are another chunk, so a late answer is dropped."""
 
     id: int
     stage: str
     inputs: tuple[Inputs, ...]
+    group: int = 0
+    """Calls that the stage is given at once, for one that takes lists; 0 lets the worker choose by time."""
+    most: int = 1
+    """Calls that the stage may be given at once."""
+    patience_s: float = 90.0
+    """Silence of a worker, its signs of life included, after which it is taken for dead while it has the chunk."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChunkResult:
-    """What became of a chunk: its replies, an error that ends the run, or nothing because its worker is gone."""
+    """What became of calls of a chunk: some replies, an error that ends the run, or nothing: their worker is gone."""
 
     id: int
+    first: int = 0
+    """Place of the first reply among the chunk's calls."""
     replies: tuple[Reply, ...] = ()
     error: Exception | None = None
     is_lost: bool = False
+    is_cause: bool = False
+    """True for the chunk that a lost worker was working on: its calls may have killed it."""
 
 
 class Recipe(Protocol):
@@ -57,11 +69,11 @@ class Engine(Protocol):
         ...
 
     async def submit(self, chunk: Chunk) -> None:
-        """Hand a chunk to a worker; waits when that worker's way is blocked."""
+        """Hand a chunk to a worker that is well; waits for one. Workers answer their chunks one after the other."""
         ...
 
     def results(self) -> AsyncIterator[ChunkResult]:
-        """What came back, for ever."""
+        """What came back, for ever: replies of a chunk in their order, in as many parts as it takes."""
         ...
 
     async def close(self) -> None:
@@ -70,6 +82,8 @@ class Engine(Protocol):
 
 
 KINDS = ("processes", "ray")
+PORT = 6379
+"""Where Ray listens by itself."""
 _CHOICE = re.compile(r"(?P<kind>[a-z]+)(?::(?P<workers>\d+))?(?:@(?P<address>\S+))?")
 
 
@@ -88,6 +102,8 @@ class Choice:
 
         >>> Choice.parse("ray:8@head:6379")
         Choice(kind='ray', workers=8, address='head:6379')
+        >>> Choice.parse("ray:8@head") == Choice.parse("ray:8@head:6379")
+        True
         """
         match = _CHOICE.fullmatch(text.strip())
         if match is None or match["kind"] not in KINDS or match["workers"] == "0":
@@ -98,7 +114,7 @@ class Choice:
         return cls(
             kind=cast("Literal['processes', 'ray']", match["kind"]),
             workers=int(match["workers"] or os.cpu_count() or 1),
-            address=match["address"] or "",
+            address=_with_port(match["address"]) if match["address"] else "",
         )
 
     def engine(self) -> Engine:
@@ -112,33 +128,63 @@ class Choice:
         return Ray(self.workers, address=self.address)
 
 
-class Worker:
-    """Holds models, indices and connections, and answers chunks; several at once where stages only wait."""
+def _with_port(address: str) -> str:
+    """The address of a cluster, at Ray's own port where none is named."""
+    return address if ":" in address else f"{address}:{PORT}"
 
-    def __init__(self, recipe: Recipe, fingerprints: Mapping[str, str]) -> None:
+
+PIECE_S = 0.2
+"""Work between two reports of a worker: what a killed one has done is lost for no longer than that."""
+
+
+class Worker:
+    """Holds models, indices and connections, and answers chunks one after the other."""
+
+    def __init__(self, recipe: Recipe, fingerprints: Mapping[str, str], *, driver: str = "") -> None:
+        """`driver` names the versions of the driver, for the sentence when the code differs."""
         self._recipe = recipe
         self._fingerprints = fingerprints
+        self._driver = driver
         self._codes: Mapping[str, StageCode] | None = None
+        self._seconds: dict[str, float] = {}
+        """What a call of each stage took last."""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="stagegap-worker")
+        self._turn = asyncio.Lock()
 
-    async def answer(self, chunk: Chunk) -> ChunkResult:
-        """The replies; an error that no other call can get past is a value too."""
-        try:
-            if self._codes is None:
-                self._codes = self._built()
-            code = self._codes[chunk.stage]
-            await asyncio.get_running_loop().run_in_executor(self._thread, warm, code)
-            if isinstance(code, AsyncStage):
-                replies = await asyncio.gather(*(_asked(code, call) for call in chunk.inputs))
-            else:
-                work = asyncio.get_running_loop().run_in_executor(self._thread, _batch, code, chunk.inputs)
-                replies = await work
-        except Exception as error:  # noqa: BLE001  # it travels to the driver, which raises it
-            # Only plain errors travel: others may hold what can't be sent.
-            kind = type(error) if isinstance(error, StagegapError) else RuntimeError
-            message = str(error) if isinstance(error, StagegapError) else f"{type(error).__name__}: {error}"
-            return ChunkResult(chunk.id, error=kind(redaction.words(message)))
-        return ChunkResult(chunk.id, replies=tuple(without_secrets(replies)))  # whose environment has the secrets
+    async def beat(self) -> bool:
+        """A sign of life."""
+        return True
+
+    async def answers(self, chunk: Chunk) -> AsyncIterator[ChunkResult]:
+        """The replies piece by piece; an error that no other call can get past is a value too."""
+        loop = asyncio.get_running_loop()
+        async with self._turn:
+            try:
+                if self._codes is None:
+                    self._codes = self._built()
+                code = self._codes[chunk.stage]
+                if isinstance(code, AsyncStage):
+                    raise TypeError(f"stage {chunk.stage!r} only waits, and is asked by the driver")
+                await loop.run_in_executor(self._thread, warm, code)
+                first = 0
+                while first < len(chunk.inputs):
+                    piece = chunk.inputs[first : first + self._piece(chunk)]
+                    replies = await loop.run_in_executor(self._thread, _batch, code, piece)
+                    self._seconds[chunk.stage] = sum(reply.latency_ms or 0.0 for reply in replies) / 1000 / len(piece)
+                    yield ChunkResult(chunk.id, first, tuple(without_secrets(replies)))  # the environment here has them
+                    first += len(piece)
+            except Exception as error:  # noqa: BLE001  # it travels to the driver, which raises it
+                # Only plain errors travel: others may hold what can't be sent.
+                kind = type(error) if isinstance(error, StagegapError) else RuntimeError
+                message = str(error) if isinstance(error, StagegapError) else f"{type(error).__name__}: {error}"
+                yield ChunkResult(chunk.id, error=kind(redaction.words(message)))
+
+    def _piece(self, chunk: Chunk) -> int:
+        """How many calls are answered before the next report."""
+        if chunk.group:
+            return chunk.group
+        seconds = self._seconds.get(chunk.stage)
+        return 1 if seconds is None else max(1, min(chunk.most, int(PIECE_S / max(seconds, 1e-6))))
 
     def _built(self) -> Mapping[str, StageCode]:
         codes = self._recipe()
@@ -146,17 +192,15 @@ class Worker:
             if codes[name].fingerprint != expected:
                 raise ConfigurationError(
                     f"A worker's code, files or libraries of the stage {name!r} differ from those here: their answers"
-                    " would not be comparable. Give every machine the same folder and versions."
+                    f" would not be comparable. Give every machine the same folder and versions (there {versions()};"
+                    f" here {self._driver or 'not known'})."
                 )
         return codes
 
 
-async def _asked(code: AsyncStage, inputs: Inputs) -> Reply:
-    start = time.perf_counter()
-    reply = await code.answer(inputs)
-    if reply.latency_ms is not None:
-        return reply
-    return replace(reply, latency_ms=round((time.perf_counter() - start) * 1000, 4))
+def versions() -> str:
+    """Python and stagegap of this process, as a sentence names them."""
+    return f"Python {platform.python_version()}, stagegap {version('stagegap')}"
 
 
 def _batch(code: BatchStage, inputs: tuple[Inputs, ...]) -> list[Reply]:

@@ -6,7 +6,7 @@ import asyncio
 import os
 import secrets
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.util import find_spec
@@ -14,8 +14,8 @@ from importlib.util import find_spec
 # Ray ships types, but an extra may be missing where they are checked.
 from typing import Any, TypeAlias
 
-from stagegap.errors import ConfigurationError
-from stagegap.runner.engines.protocol import Chunk, ChunkResult, Recipe, Worker
+from stagegap.errors import ConfigurationError, StagegapError
+from stagegap.runner.engines.protocol import Chunk, ChunkResult, Recipe, Worker, versions
 
 Untyped: TypeAlias = Any
 """An object of Ray."""
@@ -25,8 +25,19 @@ AT_ONCE = 1_000
 """Chunks that one actor works on at most; how many calls are made at once is for the driver to say."""
 
 
+BEAT_S = 2.0
+"""Time between two signs of life that an actor with work is asked for."""
+REST_S = (0.2, 5.0)
+"""An actor that failed is left alone for this long, doubled up to the second figure, before it is asked again."""
+GIVE_UP_S = 300.0
+"""Where no actor is well for this long, the run ends."""
+
+
 class Ray:
-    """So many actors, each with the models of all stages; Ray restarts those that die, wherever there is room."""
+    """So many actors, each with the models of all stages; Ray restarts those that die, wherever there is room.
+
+    A restarting actor fails calls at once, so an actor that failed gets no chunk until it has given a sign of life.
+    """
 
     def __init__(self, workers: int, *, address: str = LOCAL) -> None:
         """`address` is that of a running cluster. Raises: ConfigurationError without Ray, or without a token."""
@@ -40,24 +51,44 @@ class Ray:
         self._address = address
         self._actors: list[_Actor] = []
         self._results: asyncio.Queue[ChunkResult] = asyncio.Queue()
-        self._waiting: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._is_any_well = asyncio.Event()
 
     async def open(self, recipe: Recipe, fingerprints: Mapping[str, str]) -> None:
-        """Connect, or start a cluster of this machine, and place the actors."""
+        """Connect, or start a cluster of this machine, and place the actors. Raises: ConfigurationError."""
         self._results = asyncio.Queue()
-        # In this thread: elsewhere Ray can't set its handler of signals, and says so.
-        self._connect()
-        # Small ones: what stands in the object store blocks a restart where its owner is gone.
-        actor = self._ray.remote(num_cpus=1, max_restarts=-1, max_task_retries=0, max_concurrency=AT_ONCE)(Worker)
-        self._actors = [_Actor(actor.remote(recipe, dict(fingerprints))) for _ in range(self.workers)]
+        self._is_any_well = asyncio.Event()
+        errors = self._ray.exceptions
+        try:
+            # In this thread: elsewhere Ray can't set its handler of signals, and says so.
+            self._connect()
+            # Small ones: what stands in the object store blocks a restart where its owner is gone.
+            actor = self._ray.remote(num_cpus=1, max_restarts=-1, max_task_retries=0, max_concurrency=AT_ONCE)(Worker)
+            handles = [actor.remote(recipe, dict(fingerprints), driver=versions()) for _ in range(self.workers)]
+        except (OSError, RuntimeError, TimeoutError, ValueError, errors.RayError) as error:
+            where = f"the cluster at {self._address}" if self._address else "a cluster of this machine"
+            lines = [line for line in str(error).splitlines() if line.strip()]
+            why = lines[0] if lines else type(error).__name__
+            raise ConfigurationError(
+                f"Ray can't use {where}: {why}. Is it running, and is its token the same?"
+            ) from error
+        self._actors = [_Actor(handle) for handle in handles]
+        for placed in self._actors:
+            self._do(self._care(placed))
 
     async def submit(self, chunk: Chunk) -> None:
-        """Hand a chunk to the actor that has the least to do."""
-        actor = min(self._actors, key=lambda actor: len(actor.open))
-        actor.open.add(chunk.id)
-        waiting = asyncio.create_task(self._awaited(actor, chunk))
-        self._waiting.add(waiting)
-        waiting.add_done_callback(self._waiting.discard)
+        """Hand a chunk to the actor that is well and has the least to do. Raises: StagegapError when none gets well."""
+        try:
+            async with asyncio.timeout(GIVE_UP_S):
+                while not (well := [actor for actor in self._actors if actor.is_well]):
+                    self._is_any_well.clear()
+                    await self._is_any_well.wait()
+        except TimeoutError:
+            why = next((actor.error for actor in self._actors if actor.error), "none could be placed")
+            raise StagegapError(f"No worker of the Ray cluster answered for {GIVE_UP_S:.0f} s: {why}.") from None
+        actor = min(well, key=lambda actor: len(actor.open))
+        actor.open[chunk.id] = chunk.patience_s
+        self._do(self._awaited(actor, chunk))
 
     async def results(self) -> AsyncIterator[ChunkResult]:
         """What came back, for ever."""
@@ -66,24 +97,62 @@ class Ray:
 
     async def close(self) -> None:
         """End the actors, and the cluster where it is ours."""
-        for task in self._waiting:
+        for task in self._tasks:
             task.cancel()
         for actor in self._actors:
             self._ray.kill(actor.handle)
         self._actors.clear()
         await asyncio.to_thread(self._ray.shutdown)
 
+    def _do(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
     async def _awaited(self, actor: _Actor, chunk: Chunk) -> None:
+        """Take in what an actor answers, part by part."""
+        left = len(chunk.inputs)
         try:
-            result: ChunkResult = await actor.handle.answer.remote(chunk)
+            async for part in actor.handle.answers.options(num_returns="streaming").remote(chunk):
+                result: ChunkResult = await part
+                actor.heard = asyncio.get_running_loop().time()
+                left = 0 if result.error is not None else left - len(result.replies)
+                if not left:
+                    actor.open.pop(chunk.id, None)
+                self._results.put_nowait(result)
         except self._ray.exceptions.RayTaskError as error:
-            result = ChunkResult(chunk.id, error=RuntimeError(str(error)))
-        except self._ray.exceptions.RayError:
-            # It died, or the network between is cut.
-            result = ChunkResult(chunk.id, is_lost=True)
-        finally:
-            actor.open.discard(chunk.id)
-        self._results.put_nowait(result)
+            actor.open.pop(chunk.id, None)
+            self._results.put_nowait(ChunkResult(chunk.id, error=RuntimeError(str(error))))
+        except self._ray.exceptions.RayError as error:
+            self._lost(actor, error)  # it died, or the network between is cut
+
+    def _lost(self, actor: _Actor, error: Exception) -> None:
+        """Report all that an actor had: it answers one chunk after the other, so the first may have killed it."""
+        actor.is_well, actor.error = False, str(error).splitlines()[0] if str(error) else type(error).__name__
+        for place, chunk in enumerate(actor.open):
+            self._results.put_nowait(ChunkResult(chunk, is_lost=True, is_cause=actor.was_well and place == 0))
+        actor.open.clear()
+        actor.was_well = False
+
+    async def _care(self, actor: _Actor) -> None:
+        """Ask an actor for signs of life; one that has work and gives none for too long is started again."""
+        loop, rest_s = asyncio.get_running_loop(), REST_S[0]
+        while True:
+            try:
+                async with asyncio.timeout(BEAT_S if actor.is_well else GIVE_UP_S):
+                    await actor.handle.beat.remote()
+            except TimeoutError:
+                if actor.open and loop.time() - actor.heard > max(actor.open.values()):
+                    self._ray.kill(actor.handle, no_restart=False)
+                    self._lost(actor, TimeoutError("no sign of life"))
+            except self._ray.exceptions.RayError as error:
+                self._lost(actor, error)
+                rest_s = min(2 * rest_s, REST_S[1])
+            else:
+                actor.heard, rest_s = loop.time(), REST_S[0]
+                actor.is_well = actor.was_well = True
+                self._is_any_well.set()
+            await asyncio.sleep(BEAT_S if actor.is_well else rest_s)
 
     def _connect(self) -> None:
         # Workers write what they print into the driver's terminal otherwise, records and all.
@@ -97,8 +166,14 @@ class Ray:
 @dataclass(eq=False, slots=True)
 class _Actor:
     handle: Untyped
-    open: set[int] = field(default_factory=set[int])
-    """Chunks that it has."""
+    open: dict[int, float] = field(default_factory=dict[int, float])
+    """Chunks that it has, in the order in which it answers them, with the patience that each asks for."""
+    is_well: bool = False
+    """True after a sign of life, until a call fails."""
+    was_well: bool = False
+    """True while what it lost may be the fault of what it had: not while it is being started again."""
+    heard: float = 0.0
+    error: str = ""
 
 
 def _ray() -> Untyped:
