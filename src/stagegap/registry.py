@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from stagegap.analysis.changes import Comparison
     from stagegap.analysis.person_swaps import PersonSwaps
     from stagegap.analysis.runs import History
+    from stagegap.model.record import Json
     from stagegap.tables.table import Sheet
     from stagegap.workspace import Attribution, Checked
 
@@ -47,6 +48,11 @@ class View:
     def picture(self, view: object) -> str:
         """The view as charts in HTML; empty where it has none."""
         return "".join(_named(f"stagegap.charts:{name}")(view) for name in self.pictures)
+
+    def vega(self, view: object) -> list[dict[str, Json]]:
+        """Its charts as Vega-Lite specifications; a list or a table among them has none."""
+        make: Callable[[str, object], dict[str, Json] | None] = _named("stagegap.charts:vega")
+        return [spec for name in self.pictures if (spec := make(name, view)) is not None]
 
     def next(self, view: object) -> Sequence[str]:
         """The commands to type after it."""

@@ -14,7 +14,7 @@ def test_first_line_is_the_verdict(server: Server, open_page: Callable[..., Page
     page = open_page(server.url)
     expect(page.locator("h1")).to_have_text("Retrieve holds this system back")
     expect(page.get_by_text("20 come from retrieve")).to_be_visible()
-    expect(page.get_by_role("row", name="references everywhere")).to_be_visible()
+    expect(page.get_by_role("row", name="all corrected")).to_be_visible()
 
 
 def test_click_on_a_chart_row_changes_the_reason_and_the_address(

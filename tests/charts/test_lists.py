@@ -83,7 +83,7 @@ def test_matrix_cell_of_few_records_prints_counts_only() -> None:
 
 
 def test_steps_list_what_was_fixed_and_broken() -> None:
-    assert read(charts.steps(views.scorecard())).row("+ references at draft").split("\n")[1:3] == ["30", "4"]
+    assert read(charts.steps(views.scorecard())).row("+ draft corrected").split("\n")[1:3] == ["30", "4"]
 
 
 def test_style_is_packaged_with_both_themes() -> None:

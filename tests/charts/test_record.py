@@ -24,7 +24,7 @@ def drawn(marked: bool = True, **fields: object) -> str:
 
 def test_block_names_stage_badge_score_and_people() -> None:
     html = drawn()
-    assert '<h3>1 draft <span class="badge hot">first fault</span> <small>score 50%</small></h3>' in html
+    assert '<h3>1 draft <span class="badge strong">first fault</span> <small>score 50%</small></h3>' in html
     assert "Saw body: record.body" in html
     assert "<h4>Reference <small>ab, one answer</small></h4>" in html
 

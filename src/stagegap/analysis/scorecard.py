@@ -27,6 +27,7 @@ from stagegap.model.record import Record
 from stagegap.model.run import Run
 from stagegap.model.wording import counted, metric_title, plural
 from stagegap.people.agreement import annotators
+from stagegap.people.labellers import labellers_of
 from stagegap.stats.resample import RESAMPLES, Resamples, resample
 
 BASELINE_FIELDS = (
@@ -184,6 +185,7 @@ def measured(evidence: ev.Evidence, run: Run, *, labels_seq: int, resamples: int
         is_chain=is_chain(cascade),
         with_first_fault=int((np.any([*parts.faults.first.values()], axis=0) & parts.is_bad).sum()),
         sampled=gains.note,
+        labellers=labellers_of(cascade),
         troubles=found,
         strict=strict_rule(evidence, resamples=resamples),
     )

@@ -18,6 +18,7 @@ from stagegap.analysis.repeats import PassesOfK, RepeatNoise, noise_table, passe
 from stagegap.analysis.troubles import Trouble
 from stagegap.model.estimate import Bounds, Estimate, unmeasured
 from stagegap.model.wording import counted, listed
+from stagegap.people.labellers import PEOPLE, Labellers
 from stagegap.stats.paired import direction
 from stagegap.stats.significance import holm
 from stagegap.tables import figures
@@ -363,6 +364,8 @@ class Scorecard:
     """Bad records in which some stage was first; several may be, each on a branch of its own."""
     sampled: str = ""
     """How far a sample of orders decides which stage gains most; empty where all orders are weighed."""
+    labellers: Labellers = PEOPLE
+    """Who labelled, in the words that are true of them."""
     troubles: tuple[Trouble, ...] = ()
     """What went wrong with outputs before anything is said of their quality: said first, everywhere."""
     strict: StrictRule | None = None

@@ -1,4 +1,4 @@
-"""Views as pictures: each chart is an HTML table whose marks are placed by per cent.
+"""Views as pictures: marks as data, from which a chart is drawn as an HTML table whose marks stand by per cent.
 
 A screen reader reads its rows and numbers, Ctrl-F finds them, a printer prints them, and app and report show the same
 string. No function here computes a statistic; every value that comes from outside is escaped.
@@ -52,6 +52,7 @@ from stagegap.charts.sentences import (
     one_order,
 )
 from stagegap.charts.sheets import notebook_card, sheet_html, tables_html
+from stagegap.charts.vega import vega
 
 __all__ = [
     "agreement",
@@ -109,6 +110,7 @@ __all__ = [
     "together",
     "trials",
     "variants",
+    "vega",
     "win_sentence",
     "worst_list",
 ]

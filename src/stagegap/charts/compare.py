@@ -8,30 +8,32 @@ from html import escape
 from stagegap.analysis.changes import ChangeLists, ChangeRow, Comparison, ConfigChange, StageChange
 from stagegap.analysis.ledger import Ledger, LedgerRow
 from stagegap.analysis.record_view import Mark, word_difference
-from stagegap.charts.marks import Scale, row, table
+from stagegap.charts.gap import around_zero, change_row
+from stagegap.charts.marks import Chart, Key, Row, Scale, breakable
 from stagegap.tables import figures
 
-_WORDS = {"improved": "better", "regressed": "worse", "tied": "no measurable difference", "too few": "too few to read"}
 _HALVES = (0.05, 0.1, 0.2, 0.5, 1.0)
 """What the axis may reach to both sides: 5 points at least, so that a change of a point does not fill the page."""
 _LEAST = 0.05
 """Between two grid lines."""
 
 
-def changes(view: Comparison) -> str:
-    """Draw the change of the outcome, then of each stage, in points around 0; to the right is better."""
+def changes_chart(view: Comparison) -> Chart:
+    """The change of the outcome, then of each stage, in points around 0; to the right is better."""
     rows = (view.outcome, *view.stages)
-    scale = _scale([stage for stage in rows if _is_drawn(stage)])
-    drawn = [_stage_row(stage, scale) for stage in rows]
-    ticks = "".join(f'<span style="{scale.left(tick)}">{figures.points(tick)}</span>' for tick in scale.ticks)
-    axis = f'<tr aria-hidden="true"><td></td><td><div class="t ax">{ticks}</div></td></tr>'
-    sides = f"{escape(view.before)} to {escape(view.after)}, in points. Left of 0: worse. Right: better."
-    key = (
-        '<div class="key"><span><i class="dot"></i>change</span><span><i class="band"></i>95% interval</span>'
-        f"<span>{sides}</span></div>"
+    sides = f"{view.before} to {view.after}, in points. Left of 0: worse. Right: better."
+    return Chart(
+        kind="ch",
+        caption=f"Change of the outcome and of each stage from {view.before} to {view.after}",
+        scale=_scale([stage for stage in rows if _is_drawn(stage)]),
+        rows=tuple(_stage_row(stage) for stage in rows),
+        key=(Key(text="change", shape="dot"), Key(text="95% interval", shape="band"), Key(text=sides)),
     )
-    caption = f"Change of the outcome and of each stage from {view.before} to {view.after}"
-    return f'<div class="bc">{key}{table(kind="ch", caption=caption, rows=[*drawn, axis], heading_width=20)}</div>'
+
+
+def changes(view: Comparison) -> str:
+    """Draw the change of the outcome and of each stage."""
+    return changes_chart(view).html()
 
 
 def _is_drawn(stage: StageChange) -> bool:
@@ -41,35 +43,23 @@ def _is_drawn(stage: StageChange) -> bool:
 def _scale(rows: list[StageChange]) -> Scale:
     reach = max((abs(end) for stage in rows for end in (stage.claim.change.low, stage.claim.change.high)), default=0.0)
     half = next((half for half in _HALVES if reach <= half), 1.0)
-    return Scale(low=-half, high=half, step=max(half / 2, _LEAST))
+    return around_zero(half, max(half / 2, _LEAST))
 
 
-def _stage_row(stage: StageChange, scale: Scale) -> str:
+def _stage_row(stage: StageChange) -> Row:
     head = stage.stage
     if not _is_drawn(stage):
         why = stage.sentence if not stage.is_compared else stage.claim.change.method
-        drawing = f'{scale.grid()}<span class="note left">{escape(why)}</span>'
-        return row(head=head, says=f"{head}: {why}.", drawing=drawing)
-    change, word = stage.claim.change, _WORDS[stage.claim.verdict]
+        return Row(head=head, says=f"{head}: {why}.", note=why)
     sides = f"{figures.share(stage.before.value)} to {figures.share(stage.after.value)}"
-    says = f"{head}: {sides}, {figures.points(change.value)} points, {figures.interval(change)}, "
-    says += f"{change.n:,} records: {word}."
-    hot = " hot" if stage.claim.verdict == "regressed" else "" if stage.claim.verdict == "improved" else " soft"
-    drawing = (
-        f'{scale.grid()}<i class="base" style="{scale.left(0.0)}"></i>'
-        f'<i class="band{hot}" style="{scale.between(change.low, change.high)}"></i>'
-        f'<i class="c dot{hot}" style="{scale.left(change.value)}"></i>'
-        f'<span class="n up" style="{scale.left(change.value)}">{figures.points(change.value)}</span>'
-        f'<span class="note end">{escape(word)}<br>{figures.span(change)}, n {change.n:,}<br>{sides}</span>'
-    )
-    return row(head=head, says=says, drawing=drawing, classes=("few",) if stage.claim.verdict == "too few" else ())
+    return change_row(head, stage.claim, more=(sides,), says=f"{sides}, ")
 
 
 def flips(view: Comparison) -> str:
     """Draw what became of the records: right or wrong before, right or wrong after."""
     heads = ("stayed right", "right to wrong", "wrong to right", "stayed wrong")
     body = "".join(
-        f'<tr><th scope="row">{escape(stage.stage)}</th>'
+        f'<tr><th scope="row">{breakable(stage.stage)}</th>'
         + "".join(f"<td>{count:,}</td>" for count in _counts(stage))
         + "</tr>"
         for stage in (view.outcome, *view.stages)
@@ -78,8 +68,9 @@ def flips(view: Comparison) -> str:
     head = "".join(f'<th scope="col">{text}</th>' for text in heads)
     between = f"{escape(view.before)} and are in {escape(view.after)}"
     return (
-        f'<div class="bc"><table class="mx"><caption class="sr">Records by what they were in {between}</caption>'
-        f"<thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        f'<div class="bc"><div class="scroll wide" tabindex="0" role="region" aria-label="Right and wrong, before and '
+        f'after"><table class="mx"><caption class="sr">Records by what they were in {between}</caption>'
+        f"<thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table></div></div>"
     )
 
 
@@ -122,7 +113,7 @@ def change_list(rows: Sequence[ChangeRow], *, what: str, noun: str, chosen: str 
 
 def _record_row(row: ChangeRow, *, is_chosen: bool) -> str:
     current = ' aria-current="true"' if is_chosen else ""
-    flip = f'<small class="hot">{_FLIPS[row.flip]}</small>' if row.flip != "none" else ""
+    flip = f"<b>{_FLIPS[row.flip]}</b>" if row.flip != "none" else ""
     change = figures.points(row.score_after - row.score_before)
     return (
         f'<tr class="pick{" on" if is_chosen else ""}"><th scope="row"><button type="button" '
@@ -135,7 +126,7 @@ def _record_row(row: ChangeRow, *, is_chosen: bool) -> str:
 def flip_table(row: StageChange, view: Comparison, *, chosen: str | None) -> str:
     """Draw the 2x2 table of a stage: was right or wrong, is right or wrong; the changed counts lead to their lists."""
     flips = row.flips
-    was, now = escape(view.before), escape(view.after)
+    was, now = breakable(view.before), breakable(view.after)
 
     def cell(count: int, value: str) -> str:
         on = ' aria-current="true"' if value == chosen else ""
@@ -149,8 +140,8 @@ def flip_table(row: StageChange, view: Comparison, *, chosen: str | None) -> str
     right = f'<th scope="row">right in {was}</th><td><b>{flips.stayed_right:,}</b></td>{cell(flips.broken, "worse")}'
     wrong = f'<th scope="row">wrong in {was}</th>{cell(flips.fixed, "better")}<td><b>{flips.stayed_wrong:,}</b></td>'
     return (
-        f'<div class="bc"><table class="mx four"><caption class="sr">{escape(row.stage)}: right and wrong in {was} and '
-        f"{now}</caption><thead><tr><td></td>{heads}</tr></thead>"
+        f'<div class="bc"><table class="mx four"><caption class="sr">{escape(row.stage)}: right and wrong in '
+        f"{escape(view.before)} and {escape(view.after)}</caption><thead><tr><td></td>{heads}</tr></thead>"
         f"<tbody><tr>{right}</tr><tr>{wrong}</tr></tbody></table></div>"
     )
 
@@ -229,8 +220,8 @@ def _ledger_row(row: LedgerRow) -> str:
     )
     if row.run and not row.came.is_measured:
         came = escape(row.came.method)
-    hot = ' class="hot"' if row.verdict == "less than expected" else ""
-    verdict = "" if row.verdict == "not measured" else f"<small{hot}>{row.verdict}</small>"
+    tag = "b" if row.verdict == "less than expected" else "small"
+    verdict = "" if row.verdict == "not measured" else f"<{tag}>{row.verdict}</{tag}>"
     who = f"<br><small>{escape(hope.who)}</small>" if hope.who else ""
     return (
         f'<tr><th scope="row">{escape(hope.place)}<br><small>{escape(hope.baseline)} → {escape(row.run or "?")}</small>'

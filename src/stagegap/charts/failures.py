@@ -6,15 +6,16 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 
-from stagegap.analysis.record_view import Mark, RecordView, StageBlock
+from stagegap.analysis.record_view import Mark as Difference
+from stagegap.analysis.record_view import RecordView, StageBlock
 from stagegap.analysis.views import FailureRow, SliceRow, StageDetail
-from stagegap.charts.marks import Scale, row, table
+from stagegap.charts.marks import Chart, Mark, Row, at, between
 from stagegap.model.notes import Failure, FailurePage
 from stagegap.model.wording import counted, plural, sentence
 from stagegap.people.tags import TagRow, TagTally
 from stagegap.tables import figures
 
-_HOT = ("first fault", "inherits the fault", "own fault")
+_FAULTS = ("first fault", "inherits the fault", "own fault")
 _SIGNS = {"extra": "+", "missing": "−"}
 
 
@@ -25,11 +26,11 @@ def record_blocks(view: RecordView, *, marked: bool = True) -> str:
 
 
 def _block(position: int, block: StageBlock, *, marked: bool) -> str:
-    hot = " hot" if block.badge in _HOT else ""
+    strong = " strong" if block.badge in _FAULTS else ""
     score = "" if math.isnan(block.score) else f" <small>score {figures.share(block.score)}</small>"
     return (
-        f'<section class="sb"><h3>{position} {escape(block.stage)} <span class="badge{hot}">{block.badge}</span>{score}'
-        f'</h3>{_saw(block)}<div class="two"><div><h4>System</h4>{_side(block, "system", marked=marked)}</div>'
+        f'<section class="sb"><h3>{position} {escape(block.stage)} <span class="badge{strong}">{block.badge}</span>'
+        f'{score}</h3>{_saw(block)}<div class="two"><div><h4>System</h4>{_side(block, "system", marked=marked)}</div>'
         f"<div><h4>Reference{_people(block)}</h4>{_side(block, 'reference', marked=marked)}{_also(block)}</div></div>"
         f"{_summary(block)}</section>"
     )
@@ -60,7 +61,7 @@ def _side(block: StageBlock, side: str, *, marked: bool) -> str:
     )
 
 
-def _items(marks: Sequence[Mark]) -> str:
+def _items(marks: Sequence[Difference]) -> str:
     if not marks:
         return '<div class="ans">none</div>'
     rows = "".join(
@@ -73,7 +74,7 @@ def _items(marks: Sequence[Mark]) -> str:
     return f'<ul class="ans">{rows}</ul>'
 
 
-def _word(mark: Mark) -> str:
+def _word(mark: Difference) -> str:
     if mark.kind == "same":
         return escape(mark.text)
     words = mark.text.rstrip()
@@ -128,7 +129,7 @@ def failures(detail: StageDetail, *, noun: str, link: Callable[[str], str]) -> s
 
 
 def _typical_row(failure: FailureRow, link: str) -> str:
-    first = ' <small class="hot">first fault</small>' if failure.first_fault else ""
+    first = " <b>first fault</b>" if failure.first_fault else ""
     return (
         f'<tr class="pick"><th scope="row"><a href="{escape(link)}" target="_self">{escape(failure.title)}</a>{first}'
         f"</th><td>{figures.share(failure.score)}</td><td><code>{escape(failure.record)}</code></td></tr>"
@@ -153,7 +154,7 @@ def failure_list(
 def _list_row(failure: Failure, is_chosen: bool, tags: Sequence[str]) -> str:
     current = ' aria-current="true"' if is_chosen else ""
     notes = [
-        *(['<small class="hot">first fault</small>'] if failure.first_fault else []),
+        *(["<b>first fault</b>"] if failure.first_fault else []),
         *(["<small>people disagree</small>"] if failure.disagreed else []),
         *(f'<small class="tag">{escape(tag)}</small>' for tag in tags),
     ]
@@ -203,40 +204,43 @@ def win_sentence(tally: TagTally) -> str:
 
 
 SHOWN = 6
-_SCALE = Scale()
 
 
-def groups(detail: StageDetail, *, limit: int = SHOWN, link: Callable[[str], str] | None = None) -> str:
-    """Draw the failure rate of the first `limit` groups against the stage's average.
+def groups_chart(detail: StageDetail, *, limit: int = SHOWN, link: Callable[[str], str] | None = None) -> Chart:
+    """The failure rate of the first `limit` groups against the stage's average.
 
     `link` gives the address of a group's failures; without it the rows lead nowhere.
     """
-    if not detail.groups:
-        return '<div class="bc"><p class="none">No groups to compare: no slices are declared for the records.</p></div>'
-    base = f'<i class="base" style="{_SCALE.left(detail.average.value)}"></i>' if detail.average.is_measured else ""
-    rows = [_group_row(group, base, link(group.group) if link else None) for group in detail.groups[:limit]]
-    caption = f"Failure rate of {detail.stage} by group"
-    return f'<div class="bc">{table(kind="sl", caption=caption, rows=[*rows, _SCALE.axis()], heading_width=32)}</div>'
-
-
-def _group_row(group: SliceRow, base: str, link: str | None) -> str:
-    count = f"({group.failures} of {group.n})"
-    if not group.rate.is_measured:
-        note = f'<span class="note left">{escape(group.rate.method)} {count}</span>'
-        return row(
-            head=group.group, says=f"{group.rate.method} {count}.", drawing=f"{_SCALE.grid()}{base}{note}", link=link
-        )
-    colour = "hot" if group.stands_out else "soft"
-    rate = group.rate
-    drawing = (
-        f'{_SCALE.grid()}{base}<i class="band {colour}" style="{_SCALE.between(rate.low, rate.high)}"></i>'
-        f'<i class="c dot {colour}" style="{_SCALE.left(rate.value)}"></i>'
-        f'<span class="txt" style="{_SCALE.left(rate.high)}">{figures.share(rate.value)} <small>{count}</small></span>'
+    average = detail.average
+    base = (at("rule", average.value, tone="soft", role="average"),) if average.is_measured else ()
+    return Chart(
+        kind="sl",
+        caption=f"Failure rate of {detail.stage} by group",
+        rows=tuple(_group_row(group, base, link(group.group) if link else None) for group in detail.groups[:limit]),
+        empty="No groups to compare: no slices are declared for the records.",
     )
+
+
+def groups(detail: StageDetail, *, limit: int = SHOWN, link: Callable[[str], str] | None = None) -> str:
+    """Draw the failure rate of the first groups against the stage's average."""
+    return groups_chart(detail, limit=limit, link=link).html()
+
+
+def _group_row(group: SliceRow, base: tuple[Mark, ...], link: str | None) -> Row:
+    rate, count = group.rate, f"({group.failures} of {group.n})"
+    if not rate.is_measured:
+        why = f"{rate.method} {count}"
+        return Row(head=group.group, says=f"{why}.", note=why, link=link)
+    tone = "system" if group.stands_out else "soft"
     above = ", above the average with its whole interval" if group.stands_out else ""
-    return row(
+    return Row(
         head=group.group,
         says=f"fails {figures.share(rate.value)} {count}, {figures.interval(rate)}{above}.",
-        drawing=drawing,
+        marks=(
+            *base,
+            between("band", (rate.low, rate.high), tone=tone, role="95% interval"),
+            at("dot", rate.value, tone=tone, role="failure rate"),
+        ),
+        end=(figures.share(rate.value), count),
         link=link,
     )

@@ -1,11 +1,9 @@
-"""Where records go wrong first, which stages fail together, and what each reference step fixes and breaks."""
+"""Where records go wrong first, which stages fail together, and what correcting each stage fixes and breaks."""
 
 from __future__ import annotations
 
-from html import escape
-
-from stagegap.analysis.views import Scorecard
-from stagegap.charts.marks import Scale, row, table
+from stagegap.analysis.views import Scorecard, StageRow
+from stagegap.charts.marks import Chart, Row, between, breakable
 from stagegap.charts.sentences import first_faults_of
 from stagegap.model.wording import sentence
 from stagegap.tables import figures
@@ -14,40 +12,47 @@ ENOUGH = 10
 """Records below which a cell of the matrix prints its count only."""
 
 
+def first_faults_chart(scorecard: Scorecard) -> Chart:
+    """In how many bad records each stage was the first to go wrong."""
+    total = first_faults_of(scorecard)
+    rows = tuple(_first_row(stage, total) for stage in scorecard.stages) if total else ()
+    return Chart(
+        kind="sl",
+        caption="First stage to go wrong, in bad records",
+        rows=rows,
+        empty="No stage went wrong first in any bad record.",
+    )
+
+
 def first_faults(scorecard: Scorecard) -> str:
     """Draw in how many bad records each stage was the first to go wrong."""
-    total = first_faults_of(scorecard)
-    if not total:
-        return '<div class="bc"><p class="none">No stage went wrong first in any bad record.</p></div>'
-    scale = Scale()
-    rows = [
-        row(
-            head=stage.stage,
-            says=f"first to go wrong in {stage.first_faults} of {total}.",
-            drawing=f'{scale.grid()}<i class="bar mute" style="{scale.between(0, stage.first_faults / total)}"></i>'
-            f'<span class="txt" style="{scale.left(stage.first_faults / total)}">{stage.first_faults} '
-            f"<small>of {total}</small></span>",
-        )
-        for stage in scorecard.stages
-    ]
-    caption = "First stage to go wrong, in bad records"
-    return f'<div class="bc">{table(kind="sl", caption=caption, rows=[*rows, scale.axis()], heading_width=32)}</div>'
+    return first_faults_chart(scorecard).html()
+
+
+def _first_row(stage: StageRow, total: int) -> Row:
+    return Row(
+        head=stage.stage,
+        says=f"first to go wrong in {stage.first_faults} of {total}.",
+        marks=(between("bar", (0.0, stage.first_faults / total), tone="mute", role="first faults"),),
+        end=(f"{stage.first_faults}", f"of {total}"),
+    )
 
 
 def together(scorecard: Scorecard) -> str:
     """Draw how often a later stage is not acceptable when an earlier one is not."""
     names = [stage.stage for stage in scorecard.stages]
-    heads = "".join(f'<th scope="col">{escape(name)}</th>' for name in names)
+    heads = "".join(f'<th scope="col">{breakable(name)}</th>' for name in names)
     rows = "".join(
-        f'<tr><th scope="row">{escape(sentence(name))}</th>'
+        f'<tr><th scope="row">{breakable(sentence(name))}</th>'
         + "".join(_cell(scorecard.fault_matrix, i, j) for j in range(len(names)))
         + "</tr>"
         for i, name in enumerate(names)
     )
     return (
-        '<div class="bc"><table class="mx"><caption class="sr">When the stage of the row fails, how often the stage '
+        '<div class="bc"><div class="scroll wide" tabindex="0" role="region" aria-label="Which stages fail together">'
+        '<table class="mx"><caption class="sr">When the stage of the row fails, how often the stage '
         f'of the column fails too</caption><thead><tr><th scope="col">When this fails</th>{heads}</tr></thead>'
-        f"<tbody>{rows}</tbody></table></div>"
+        f"<tbody>{rows}</tbody></table></div></div>"
     )
 
 
@@ -69,7 +74,7 @@ def _cell(matrix: tuple[tuple[int, ...], ...], i: int, j: int) -> str:
 def steps(scorecard: Scorecard) -> str:
     """Draw, per stage, how many records its references make good and how many bad."""
     rows = "".join(
-        f'<tr><th scope="row">+ references at {escape(stage.stage)}</th><td>{stage.fixed}</td>'
+        f'<tr><th scope="row">+ {breakable(stage.stage)} corrected</th><td>{stage.fixed}</td>'
         f"<td>{stage.broken}</td></tr>"
         for stage in scorecard.stages
     )

@@ -3,31 +3,45 @@
 from __future__ import annotations
 
 import math
-from html import escape
+from collections.abc import Iterator
 
 from stagegap.analysis.changes import Claim, StageShare, WhatChanged
 from stagegap.analysis.views import Scorecard, StageRow, StairStep
-from stagegap.charts.marks import Scale, row, table
+from stagegap.charts.marks import Chart, Key, Mark, Row, Scale, Text, at, between
 from stagegap.model.estimate import Estimate
-from stagegap.model.wording import counted
+from stagegap.model.wording import counted, listed
+from stagegap.people.labellers import Labellers
 from stagegap.tables import figures
 
 ENOUGH = 30
 """Records below which a stage is drawn pale, with the count."""
 
-_NEAR = 0.11
-"""Share of the axis below which the two printed values are moved apart."""
+
+def gap_chart(scorecard: Scorecard, *, chosen: str | None = None, pickable: bool = False) -> Chart:
+    """Every stage's score against that of whoever labelled, where that was measured; `pickable`: rows can be chosen."""
+    who = scorecard.labellers
+    rows = tuple(
+        _row(
+            stage,
+            who,
+            is_worst=stage.stage == scorecard.verdict.stage,
+            is_chosen=stage.stage == chosen,
+            pickable=pickable,
+        )
+        for stage in scorecard.stages
+    )
+    return Chart(
+        kind="gap",
+        caption=f"Score of each stage, system against {who.noun}",
+        scale=_scale(scorecard),
+        rows=rows,
+        key=_key(scorecard),
+    )
 
 
 def gap(scorecard: Scorecard, *, chosen: str | None = None, pickable: bool = False) -> str:
-    """Draw every stage's score against a person's, where a person was measured; `pickable` makes rows clickable."""
-    scale = _scale(scorecard)
-    gaps = [stage.gap.value for stage in scorecard.stages if stage.gap.is_measured]
-    rows = [_row(stage, scale, chosen=stage.stage == chosen, pickable=pickable) for stage in scorecard.stages]
-    chart = table(
-        kind="gap", caption="Score of each stage, system against person", rows=[*rows, scale.axis()], heading_width=20
-    )
-    return f'<div class="bc">{_key(gaps)}{chart}</div>'
+    """Draw every stage's score against a person's."""
+    return gap_chart(scorecard, chosen=chosen, pickable=pickable).html()
 
 
 def _shown(stage: StageRow) -> Estimate:
@@ -43,155 +57,188 @@ def _scale(scorecard: Scorecard) -> Scale:
     return Scale(low=math.floor(10 * low) / 10, step=0.1) if low < 0.9 else Scale(low=0.9, step=0.02)
 
 
-def _key(gaps: list[float]) -> str:
-    if gaps:
-        person = f'<span><i class="dia"></i>person</span><span><b>{figures.points(max(gaps))}</b> gap in points</span>'
-    else:
-        person = '<span><i class="open"></i>to 100%: person not measured</span>'
-    return (
-        '<div class="key" aria-hidden="true"><span><i class="dot"></i>system</span>'
-        f'{person}<span><i class="band"></i>95% interval</span></div>'
+def _key(scorecard: Scorecard) -> tuple[Key, ...]:
+    noun = scorecard.labellers.noun
+    is_compared = any(stage.gap.is_measured for stage in scorecard.stages)
+    other = (
+        (Key(text=noun, shape="diamond", tone="person"), Key(text="number at the end: gap in points"))
+        if is_compared
+        else (Key(text=f"to 100%: {noun} not measured", shape="dotted", tone="mute"),)
     )
-
-
-def _row(stage: StageRow, scale: Scale, *, chosen: bool, pickable: bool) -> str:
-    drawing, says, classes = _with_person(stage, scale, chosen) if stage.gap.is_measured else _alone(stage, scale)
-    return row(
-        head=f"{stage.position}  {stage.stage}",
-        says=says,
-        drawing=scale.grid() + drawing,
-        value=stage.stage if pickable else None,
-        chosen=chosen,
-        classes=classes,
+    worst = (
+        (Key(text="holds back", shape="bar", tone="worst"),)
+        if is_compared and scorecard.verdict.stage is not None
+        else ()
     )
+    return (Key(text="system", shape="dot"), *other, *worst, Key(text="95% interval", shape="band"))
 
 
-def _band(scale: Scale, estimate: Estimate, colour: str) -> str:
-    return f'<i class="band {colour}" style="{scale.between(estimate.low, estimate.high)}"></i>'
+def _row(stage: StageRow, who: Labellers, *, is_worst: bool, is_chosen: bool, pickable: bool) -> Row:
+    head = f"{stage.position}  {stage.stage}"
+    value = stage.stage if pickable else None
+    if stage.gap.is_measured:
+        return _compared(stage, who, head, value, is_worst=is_worst, is_chosen=is_chosen)
+    return _alone(stage, who, head, value, is_chosen=is_chosen)
 
 
-def _few(n: int) -> tuple[str, list[str]]:
-    if n >= ENOUGH:
-        return "", []
-    return f'<span class="note few">too few to read: {n} of {ENOUGH}</span>', ["few"]
+def _few(n: int) -> tuple[str, ...]:
+    return () if n >= ENOUGH else (f"too few to read: {n} of {ENOUGH}",)
 
 
-def _with_person(stage: StageRow, scale: Scale, chosen: bool) -> tuple[str, str, list[str]]:
+def _interval(estimate: Estimate, *, is_person: bool) -> Mark:
+    tone, role = ("person", "interval of the person") if is_person else ("system", "interval of the system")
+    return between("band", (estimate.low, estimate.high), tone=tone, role=role)
+
+
+def _compared(stage: StageRow, who: Labellers, head: str, value: str | None, *, is_worst: bool, is_chosen: bool) -> Row:
     system, person, difference = stage.system, stage.person, stage.gap
-    low, high = sorted((system.value, person.value))
-    apart = 0.026 * (scale.high - scale.low) if high - low < _NEAR * (scale.high - scale.low) else 0.0
-    side = -apart if system.value <= person.value else apart
-    note, classes = _few(difference.n)
     exact = f"{figures.points(difference.value)} points, {figures.interval(difference)}, {difference.n} records"
-    drawing = (
-        _band(scale, system, "sys")
-        + _band(scale, person, "hum")
-        + f'<i class="line {"hot" if chosen else ""}" style="{scale.between(low, high)}"></i>'
-        + f'<i class="c dot" style="{scale.left(system.value)}"></i>'
-        + f'<i class="c dia" style="{scale.left(person.value)}"></i>'
-        + f'<span class="n up" style="{scale.left((low + high) / 2)}" title="{escape(exact)}">'
-        + figures.points(difference.value)
-        + "</span>"
-        + f'<span class="n dn sys" style="{scale.left(system.value + side)}">{figures.share(system.value)}</span>'
-        + f'<span class="n dn" style="{scale.left(person.value - side)}">{figures.share(person.value)}</span>'
-        + note
-    )
     says = (
         f"{stage.stage}: system {figures.share(system.value)}, {figures.interval(system)}; "
-        f"person {figures.share(person.value)}, {figures.span(person)}; gap {exact}."
+        f"{who.noun} {figures.share(person.value)}, {figures.span(person)}; gap {exact}."
     )
-    return drawing, says, classes
+    few = _few(difference.n)
+    return Row(
+        head=head,
+        says=says,
+        marks=(
+            _interval(system, is_person=False),
+            _interval(person, is_person=True),
+            between("line", (system.value, person.value), tone="worst" if is_worst else "mute", role="gap"),
+            at("dot", system.value, tone="system", role="system"),
+            at("diamond", person.value, tone="person", role="person"),
+        ),
+        texts=(
+            Text(text=figures.share(person.value), value=person.value, lane="above", tone="person"),
+            Text(text=figures.share(system.value), value=system.value, lane="below", tone="system"),
+        ),
+        end=(figures.points(difference.value), f"({figures.span(difference)})", *(few or (f"n {difference.n:,}",))),
+        value=value,
+        is_chosen=is_chosen,
+        is_pale=bool(few),
+        hint=exact,
+    )
 
 
-def _alone(stage: StageRow, scale: Scale) -> tuple[str, str, list[str]]:
+def _alone(stage: StageRow, who: Labellers, head: str, value: str | None, *, is_chosen: bool) -> Row:
     system = stage.in_place
     if not system.is_measured:
-        says = f"{stage.stage}: no score, {system.method}."
-        return f'<span class="note left">no score: {escape(system.method)}</span>', says, []
-    note, classes = _few(system.n)
-    person = stage.gap.method.removeprefix("not measured: ")
-    drawing = (
-        _band(scale, system, "sys")
-        + f'<i class="line open" style="{scale.between(system.value, 1.0)}"></i>'
-        + f'<i class="c dot" style="{scale.left(system.value)}"></i>'
-        + f'<span class="n dn sys" style="{scale.left(system.value)}">{figures.share(system.value)}</span>'
-        + (note or f'<span class="note right">person not measured: {escape(person)}</span>')
+        says, note = f"{stage.stage}: no score, {system.method}.", f"no score: {system.method}"
+        return Row(head=head, says=says, note=note, value=value, is_chosen=is_chosen)
+    few = _few(system.n)
+    why = f"{who.noun} not measured: {stage.gap.method.removeprefix('not measured: ')}"
+    return Row(
+        head=head,
+        says=f"{stage.stage}: system {figures.share(system.value)}, {figures.interval(system)}, {system.n} records; "
+        f"{why}.",
+        marks=(
+            _interval(system, is_person=False),
+            between("dotted", (system.value, 1.0), tone="mute", role="not measured"),
+            at("dot", system.value, tone="system", role="system"),
+        ),
+        texts=(Text(text=figures.share(system.value), value=system.value, lane="below", tone="system"),),
+        end=("", *few),
+        foot="" if few else why,
+        value=value,
+        is_chosen=is_chosen,
+        is_pale=bool(few),
     )
-    says = (
-        f"{stage.stage}: system {figures.share(system.value)}, {figures.interval(system)}, {system.n} records; "
-        f"person not measured: {person}."
-    )
-    return drawing, says, classes
 
 
-_SCALE = Scale()
+def ceiling_chart(scorecard: Scorecard, *, chosen: str | None = None, pickable: bool = False) -> Chart:
+    """The outcome today, what correcting one stage after another adds, and the outcome with all corrected.
+
+    Stages that gain nothing are one row together.
+    """
+    today = scorecard.system
+    caption = f"{scorecard.outcome_name}, with one stage after another corrected"
+    if not today.is_measured:
+        return Chart(kind="wf", caption=caption, empty=f"No outcome yet: {today.method}.")
+    base = at("rule", today.value, tone="soft", role="system today")
+    steps = _steps if scorecard.bounds is None else _bounded
+    rows = [_total("system today", today, base, is_system=True)]
+    rows += steps(scorecard, chosen, pickable=pickable, base=base)
+    if scorecard.ceiling.is_measured:
+        rows.append(_total("all corrected", scorecard.ceiling, base, is_system=False))
+    if scorecard.person.is_measured:
+        rows.append(
+            _total(f"one {scorecard.labellers.noun}, against the others", scorecard.person, base, is_system=False)
+        )
+    return Chart(kind="wf", caption=caption, rows=tuple(rows))
 
 
 def ceiling(scorecard: Scorecard, *, chosen: str | None = None, pickable: bool = False) -> str:
-    """Draw the outcome today, what references at one stage after another add, and the outcome with all of them."""
-    today = scorecard.system
-    if not today.is_measured:
-        return f'<div class="bc"><p class="none">No outcome yet: {escape(today.method)}.</p></div>'
-    base = f'<i class="base" style="{_SCALE.left(today.value)}"></i>'
-    steps = _steps if scorecard.bounds is None else _bounded
-    rows = [_total("system today", today, "sys", base), *steps(scorecard, chosen, pickable=pickable, base=base)]
-    if scorecard.ceiling.is_measured:
-        rows.append(_total("references everywhere", scorecard.ceiling, "hum", base))
-    if scorecard.person.is_measured:
-        rows.append(_total("one person, against the others", scorecard.person, "hum", base))
-    caption = f"{scorecard.outcome_name}, with references replacing stages one after another"
-    return f'<div class="bc">{table(kind="wf", caption=caption, rows=[*rows, _SCALE.axis()], heading_width=32)}</div>'
+    """Draw what correcting one stage after another adds."""
+    return ceiling_chart(scorecard, chosen=chosen, pickable=pickable).html()
 
 
-def _bar(low: float, high: float, colour: str, base: str) -> str:
-    place = _SCALE.between(min(low, high), max(low, high))
-    return f'{_SCALE.grid()}<i class="bar {colour}" style="{place}"></i>{base}'
+def _whisker(low: float, high: float) -> Mark:
+    return between("whisker", (low, high), tone="soft", role="95% interval")
 
 
-def _whisker(low: float, high: float) -> str:
-    return f'<i class="wh" style="{_SCALE.between(low, high)}"></i>'
-
-
-def _total(head: str, estimate: Estimate, colour: str, base: str) -> str:
-    drawing = (
-        _bar(0.0, estimate.value, colour, base)
-        + _whisker(estimate.low, estimate.high)
-        + f'<span class="txt" style="{_SCALE.left(estimate.high)}">{figures.share(estimate.value)}</span>'
+def _total(head: str, estimate: Estimate, base: Mark, *, is_system: bool) -> Row:
+    value = figures.share(estimate.value)
+    tone = "system" if is_system else "person"
+    return Row(
+        head=head,
+        says=f"{value}, {figures.interval(estimate)}, {estimate.n} records.",
+        marks=(
+            between("bar", (0.0, estimate.value), tone=tone, role=head),
+            base,
+            _whisker(estimate.low, estimate.high),
+        ),
+        end=(value, f"({figures.span(estimate)})"),
     )
-    says = f"{figures.share(estimate.value)}, {figures.interval(estimate)}, {estimate.n} records."
-    return row(head=head, says=says, drawing=drawing)
 
 
-def _steps(scorecard: Scorecard, chosen: str | None, *, pickable: bool, base: str) -> list[str]:
-    rows: list[str] = []
+def _steps(scorecard: Scorecard, chosen: str | None, *, pickable: bool, base: Mark) -> Iterator[Row]:
     reached = scorecard.system.value
+    flat: list[StairStep] = []
     for step, printed in _climb(scorecard):
-        gain, is_chosen = step.gain, step.stage == chosen
-        if gain.is_measured:
-            end = reached + gain.value
-            text = figures.signed(printed)
-            low, high = sorted((reached + gain.low, reached + gain.high))
-            drawing = (
-                _bar(reached, end, "hot" if is_chosen else "mute", base)
-                + _whisker(low, high)
-                + f'<span class="txt" style="{_SCALE.left(max(reached, end, high))}">{text} '
-                + f"<small>({figures.span(gain)})</small></span>"
-            )
-            says = f"{text} points, {figures.interval(gain)}{_moved(scorecard, step.stage)}."
-            reached = end
-        else:
-            drawing = f'{_SCALE.grid()}{base}<span class="note left">{escape(gain.method)}</span>'
-            says = f"No gain: {gain.method}."
-        rows.append(
-            row(
-                head=f"+ references at {step.stage}",
-                says=says,
-                drawing=drawing,
-                value=step.stage if pickable else None,
-                chosen=is_chosen,
-            )
+        gain = step.gain
+        head, value = f"+ {step.stage} corrected", step.stage if pickable else None
+        if not gain.is_measured:
+            why = gain.method
+            yield Row(head=head, says=f"No gain: {why}.", note=why, value=value, is_chosen=step.stage == chosen)
+            continue
+        start, reached = reached, reached + gain.value
+        if not printed and step.stage != scorecard.verdict.stage:
+            flat.append(step)
+            continue
+        text = figures.signed(printed)
+        low, high = start + gain.low, start + gain.high
+        yield Row(
+            head=head,
+            says=f"{text} points, {figures.interval(gain)}{_moved(scorecard, step.stage)}.",
+            marks=(
+                between(
+                    "bar",
+                    (start, reached),
+                    tone="worst" if step.stage == scorecard.verdict.stage else "mute",
+                    role="gain",
+                ),
+                base,
+                _whisker(low, high),
+            ),
+            end=(text, f"({figures.span(gain)})"),
+            value=value,
+            is_chosen=step.stage == chosen,
         )
-    return rows
+    if flat:
+        yield _nothing(flat)
+
+
+def _nothing(flat: list[StairStep]) -> Row:
+    """One row for all stages that gain nothing in whole points: how far the widest of their intervals reaches."""
+    names = listed([step.stage for step in flat])
+    low, high = min(step.gain.low for step in flat), max(step.gain.high for step in flat)
+    each = (
+        f"0 points, {figures.share(flat[0].gain.level)} interval{'s' if len(flat) > 1 else ''} within "
+        if len(flat) > 1
+        else ""
+    )
+    says = f"{each}{figures.between(low, high)}" if each else f"0 points, {figures.interval(flat[0].gain)}"
+    return Row(head=f"+ {names} corrected", says=f"{says}.", note=f"nothing: {says}")
 
 
 def _climb(scorecard: Scorecard) -> list[tuple[StairStep, int]]:
@@ -210,63 +257,89 @@ def _moved(scorecard: Scorecard, stage: str) -> str:
     return f"; {row.fixed} become good, {row.broken} become bad"
 
 
-def _bounded(scorecard: Scorecard, chosen: str | None, *, pickable: bool, base: str) -> list[str]:
+def _bounded(scorecard: Scorecard, chosen: str | None, *, pickable: bool, base: Mark) -> Iterator[Row]:
     """Rows of a cascade that can't be run again: where the outcome lies if all unknown ones are wrong, or all right."""
     assert scorecard.bounds is not None
-    rows: list[str] = []
     for step in scorecard.bounds.steps:
+        head, value = f"+ {step.stage} corrected", step.stage if pickable else None
         worst, best = step.outcome.worst, step.outcome.best
-        if step.gain.worst.is_measured and step.gain.best.is_measured:
-            text = f"{figures.points(step.gain.worst.value)} to {figures.points(step.gain.best.value)}"
-            colour = "hot" if step.stage == chosen else "mute"
-            drawing = (
-                f'{_SCALE.grid()}<i class="bar open {colour}" style="{_SCALE.between(worst.value, best.value)}"></i>'
-                f"{base}{_whisker(worst.low, best.high)}"
-                f'<span class="txt" style="{_SCALE.left(best.high)}">{text}</span>'
-            )
-            says = (
-                f"{text} points: all unknown outcomes wrong, or all right; {step.gain.unknown} unknown. "
-                f"With intervals {figures.between(step.gain.worst.low, step.gain.best.high)}."
-            )
-        else:
-            drawing = f'{_SCALE.grid()}{base}<span class="note left">{escape(step.gain.worst.method)}</span>'
-            says = f"No gain: {step.gain.worst.method}."
-        rows.append(
-            row(
-                head=f"+ references at {step.stage}",
-                says=says,
-                drawing=drawing,
-                value=step.stage if pickable else None,
-                chosen=step.stage == chosen,
-            )
+        if not (step.gain.worst.is_measured and step.gain.best.is_measured):
+            why = step.gain.worst.method
+            yield Row(head=head, says=f"No gain: {why}.", note=why, value=value, is_chosen=step.stage == chosen)
+            continue
+        text = f"{figures.points(step.gain.worst.value)} to {figures.points(step.gain.best.value)}"
+        yield Row(
+            head=head,
+            says=f"{text} points: all unknown outcomes wrong, or all right; {step.gain.unknown} unknown. "
+            f"With intervals {figures.between(step.gain.worst.low, step.gain.best.high)}.",
+            marks=(
+                between("bounds", (worst.value, best.value), tone="mute", role="bounds"),
+                base,
+                _whisker(worst.low, best.high),
+            ),
+            end=(text,),
+            value=value,
+            is_chosen=step.stage == chosen,
         )
-    return rows
 
 
-_WORDS = {"improved": "better", "regressed": "worse", "tied": "no measurable difference", "too few": "too few to read"}
+WORDS = {"improved": "better", "regressed": "worse", "tied": "no measurable difference", "too few": "too few to read"}
 _STEPS = (0.025, 0.05, 0.1, 0.25, 0.5)
 
 
-def contributions(view: WhatChanged) -> str:
-    """Draw the contribution of each stage that changed, and their sum; to the right is better."""
-    rows = [row_ for row_ in view.stages if row_.status == "changed"]
-    if not rows:
-        return '<div class="bc"><p class="none">No stage that reaches the outcome changed.</p></div>'
-    scale = _gain_scale([share.claim for share in rows] + [view.total])
-    whole = view.printed
-    drawn = [_gain_row(share.stage, share.claim, scale, _more(share), whole.get(share.stage)) for share in rows]
-    drawn.append(_gain_row("in all", view.total, scale, "", None))
-    ticks = "".join(f'<span style="{scale.left(tick)}">{figures.points(tick)}</span>' for tick in scale.ticks)
-    axis = f'<tr aria-hidden="true"><td></td><td><div class="t ax">{ticks}</div></td></tr>'
-    sides = (
-        f"points of the outcome from {escape(view.before)} to {escape(view.after)}. Left of 0: worse. Right: better."
+def change_row(head: str, claim: Claim, *, whole: int | None = None, more: tuple[str, ...] = (), says: str = "") -> Row:
+    """A change around 0 with its interval and its word: grey where nothing can be concluded."""
+    change, word = claim.change, WORDS[claim.verdict]
+    if not change.is_measured:
+        return Row(head=head, says=f"{head}: {change.method}.", note=change.method)
+    figure = figures.points(change.value) if whole is None else figures.signed(whole)
+    tone = "system" if claim.verdict in ("improved", "regressed") else "soft"
+    return Row(
+        head=head,
+        says=f"{head}: {says}{figure} points, {figures.interval(change)}, {change.n:,} records: {word}.",
+        marks=(
+            at("rule", 0.0, tone="soft", role="no change"),
+            between("band", (change.low, change.high), tone=tone, role="95% interval"),
+            at("dot", change.value, tone=tone, role="change"),
+        ),
+        end=(f"{figure}, {word}", f"({figures.span(change)}, n {change.n:,})", *more),
+        is_pale=claim.verdict == "too few",
     )
-    key = (
-        '<div class="key"><span><i class="dot"></i>contribution</span><span><i class="band"></i>95% interval</span>'
-        f"<span>{sides}</span></div>"
-    )
+
+
+def around_zero(half: float, step: float) -> Scale:
+    """An axis of points that reaches as far to both sides."""
+    return Scale(low=-half, high=half, step=step, is_signed=True)
+
+
+def contributions_chart(view: WhatChanged) -> Chart:
+    """The contribution of each stage that changed, and their sum; to the right is better."""
+    rows = [share for share in view.stages if share.status == "changed"]
     caption = f"What each stage contributes to the change from {view.before} to {view.after}"
-    return f'<div class="bc">{key}{table(kind="ch", caption=caption, rows=[*drawn, axis], heading_width=20)}</div>'
+    if not rows:
+        return Chart(kind="ch", caption=caption, empty="No stage that reaches the outcome changed.")
+    whole = view.printed
+    drawn = [
+        change_row(share.stage, share.claim, whole=whole.get(share.stage), more=(_moves(share),)) for share in rows
+    ]
+    drawn.append(change_row("in all", view.total))
+    sides = f"points of the outcome from {view.before} to {view.after}. Left of 0: worse. Right: better."
+    return Chart(
+        kind="ch",
+        caption=caption,
+        scale=_gain_scale([share.claim for share in rows] + [view.total]),
+        rows=tuple(drawn),
+        key=(Key(text="contribution", shape="dot"), Key(text="95% interval", shape="band"), Key(text=sides)),
+    )
+
+
+def contributions(view: WhatChanged) -> str:
+    """Draw the contribution of each stage that changed."""
+    return contributions_chart(view).html()
+
+
+def _moves(share: StageShare) -> str:
+    return f"{share.fixed:,} fixed, {share.broken:,} broken"
 
 
 def contributions_note(view: WhatChanged) -> str:
@@ -288,29 +361,4 @@ def _gain_scale(claims: list[Claim]) -> Scale:
         default=0,
     )
     step = next(step for step in _STEPS if reach <= 2 * step or step == _STEPS[-1])
-    return Scale(low=-2 * step, high=2 * step, step=step)
-
-
-def _more(share: StageShare) -> str:
-    return f"<br>{share.fixed:,} fixed, {share.broken:,} broken"
-
-
-def _gain_row(head: str, claim: Claim, scale: Scale, more: str, whole: int | None) -> str:
-    change, word = claim.change, _WORDS[claim.verdict]
-    if not change.is_measured:
-        return row(
-            head=head,
-            says=f"{head}: {change.method}.",
-            drawing=f'{scale.grid()}<span class="note left">{escape(change.method)}</span>',
-        )
-    figure = figures.points(change.value) if whole is None else figures.signed(whole)
-    hot = " hot" if claim.verdict == "regressed" else "" if claim.verdict == "improved" else " soft"
-    drawing = (
-        f'{scale.grid()}<i class="base" style="{scale.left(0.0)}"></i>'
-        f'<i class="band{hot}" style="{scale.between(change.low, change.high)}"></i>'
-        f'<i class="c dot{hot}" style="{scale.left(change.value)}"></i>'
-        f'<span class="n up" style="{scale.left(change.value)}">{figure}</span>'
-        f'<span class="note end">{escape(word)}<br>{figures.span(change)}, n {change.n:,}{more}</span>'
-    )
-    says = f"{head}: {figure} points, {figures.interval(change)}, {change.n:,} records: {word}."
-    return row(head=head, says=says, drawing=drawing, classes=("few",) if claim.verdict == "too few" else ())
+    return around_zero(2 * step, step)

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
-from stagegap.charts.marks import HEIGHT, LEFT, RIGHT, WIDTH, Scale, Upright, mark, row, svg, table
+from stagegap.charts.marks import Chart, Key, Row, at, between
+from stagegap.charts.plots import LEFT, RIGHT, WIDTH, Dot
+from stagegap.charts.plots import Plot as Curve
 from stagegap.model.wording import counted
 from stagegap.tables import figures
 
@@ -17,44 +19,24 @@ if TYPE_CHECKING:
     from stagegap.oddities.screen import Noticing
 
 
-APART = 44
-"""Of a plot's units, from one name under the axis to the next."""
-
-
-def curve(plot: Plot) -> str:
-    """Draw the marks of a plot at their places, what is expected as a line; empty where a mark has no place."""
+def curve_plot(plot: Plot) -> Curve | None:
+    """The marks of a plot at their places, what is expected as a line; None where a mark has no place."""
     marks = [point for point in plot.marks if not math.isnan(point.x) and point.y.is_measured]
     if len(marks) < 2 or len(marks) < len(plot.marks):
-        return ""
-    level = plot.level if plot.level is not None and plot.level.is_measured else None
-    others = [point.other for point in marks if point.other is not None and point.other.is_measured]
-    estimates = [*(point.y for point in marks), *others, *([level] if level else [])]
-    up = Upright.over(
-        [
-            *(estimate.low for estimate in estimates),
-            *(estimate.high for estimate in estimates),
-            *(y for _, y in plot.line),
-        ]
-    )
+        return None
     places = [*(point.x for point in marks), *(x for x, _ in plot.line)]
     across = _Across(low=min(places), high=max(places), is_log=plot.is_log)
-    drawn = [up.grid]
-    if level is not None:
-        top, height = up.y(level.high), up.y(level.low) - up.y(level.high)
-        drawn += [
-            f'<rect class="lv" x="{LEFT}" width="{WIDTH - LEFT - RIGHT}" y="{top:.1f}" height="{max(height, 1):.1f}"/>',
-            f'<line class="lv" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{up.y(level.value):.1f}" '
-            f'y2="{up.y(level.value):.1f}"/>',
-        ]
-    if plot.line:
-        steps = "L".join(f"{across.at(x):.1f} {up.y(min(max(y, up.low), up.high)):.1f}" for x, y in plot.line)
-        drawn.append(f'<path class="fit" d="M{steps}"/>')
-    for point in marks:
-        x = across.at(point.x)
-        drawn.append(mark(x, point.y, point.name, up))
-        if point.other is not None and point.other.is_measured:
-            drawn.append(f'<path class="ot" d="M{x:.1f} {up.y(point.other.value) - 6:.1f}l6 6l-6 6l-6 -6z"/>')
-    return svg(plot.title, "".join(drawn) + _names(marks, across), under=plot.x_name)
+    return Curve(
+        says=plot.title,
+        x_name=plot.x_name,
+        dots=tuple(
+            Dot(x=across.at(point.x), place=point.x, name=point.name, estimate=point.y, other=point.other)
+            for point in marks
+        ),
+        names=tuple((across.at(point.x), point.name) for point in marks),
+        line=tuple((across.at(x), y) for x, y in plot.line),
+        level=plot.level if plot.level is not None and plot.level.is_measured else None,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,16 +51,6 @@ class _Across:
         low, high, here = (math.log(end) if self.is_log else end for end in (self.low, self.high, value))
         share = (here - low) / (high - low) if high > low else 0.5
         return LEFT + 20 + (WIDTH - LEFT - RIGHT - 40) * share
-
-
-def _names(marks: list[Mark], across: _Across) -> str:
-    named, last = "", -math.inf
-    for point in sorted(marks, key=lambda point: point.x):
-        x = across.at(point.x)
-        if x - last >= APART:
-            named += f'<text x="{x:.1f}" y="{HEIGHT - 16}" text-anchor="middle">{escape(point.name)}</text>'
-            last = x
-    return named
 
 
 def trials(screen: Screen) -> str:
@@ -121,53 +93,45 @@ def change(trial: Tried) -> str:
     )
 
 
-_SCALE = Scale()
 _CURRENT = ' aria-current="true"'
 
 
-def oddity_plot(plot: Plot) -> str:
-    """Draw a plot of shares: a row each, hollow what is expected, a diamond what it is compared with.
-
-    Where the rows have places (sizes, confidence) they stand as a curve above.
-    """
-    rows = [_mark(mark, plot) for mark in plot.marks]
-    key = [f'<span><i class="dot"></i>{escape(plot.y_name)}</span>']
+def oddity_chart(plot: Plot) -> Chart:
+    """Shares, a row each: dashed what is expected, a diamond what it is compared with."""
+    key = [Key(text=plot.y_name, shape="dot")]
     if plot.other_name:
-        key.append(f'<span><i class="dia"></i>{escape(plot.other_name)}</span>')
+        key.append(Key(text=plot.other_name, shape="diamond", tone="person"))
     if plot.expected_name:
-        key.append(f'<span><i class="open"></i>{escape(plot.expected_name)}</span>')
+        key.append(Key(text=plot.expected_name, shape="dotted", tone="mute"))
     if plot.level is not None and plot.level.is_measured:
-        key.append(f'<span><i class="band hum"></i>{escape(plot.level_name)} {figures.share(plot.level.value)}</span>')
-    drawn = table(kind="sl", caption=plot.title, rows=[*rows, _SCALE.axis()], heading_width=24)
-    return f'<div class="bc"><div class="key">{"".join(key)}</div></div>{curve(plot)}<div class="bc od">{drawn}</div>'
+        level = f"{plot.level_name} {figures.share(plot.level.value)}"
+        key.append(Key(text=level, shape="band", tone="person"))
+    return Chart(kind="sl", caption=plot.title, rows=tuple(_mark(mark, plot) for mark in plot.marks), key=tuple(key))
 
 
-def _mark(mark: Mark, plot: Plot) -> str:
-    if not mark.y.is_measured:
-        note = f'<span class="note left">{escape(mark.y.method)}</span>'
-        return row(head=mark.name, says=f"{mark.y.method}.", drawing=_SCALE.grid() + note)
-    level = plot.level
-    band = (
-        f'<i class="band hum" style="{_SCALE.between(level.low, level.high)}"></i>'
-        if level is not None and level.is_measured
-        else ""
-    )
-    expected = "" if math.isnan(mark.expected) else f'<i class="base" style="{_SCALE.left(mark.expected)}"></i>'
-    other = mark.other
-    diamond = f'<i class="c dia" style="{_SCALE.left(other.value)}"></i>' if other and other.is_measured else ""
-    says = f"{plot.y_name} {figures.share(mark.y.value)}, {figures.interval(mark.y)}, n = {mark.y.n}"
+def oddity_plot(plot: Plot) -> str:
+    """Draw a plot of shares; where the rows have places (sizes, confidence) they stand as a curve above."""
+    curve = curve_plot(plot)
+    return f"{curve.html() if curve is not None else ''}{oddity_chart(plot).html()}"
+
+
+def _mark(mark: Mark, plot: Plot) -> Row:
+    share, other, level = mark.y, mark.other, plot.level
+    if not share.is_measured:
+        return Row(head=mark.name, says=f"{share.method}.", note=share.method)
+    marks = [between("band", (share.low, share.high), tone="system", role="95% interval")]
+    says = f"{plot.y_name} {figures.share(share.value)}, {figures.interval(share)}, n = {share.n}"
+    if level is not None and level.is_measured:
+        marks.insert(0, between("band", (level.low, level.high), tone="person", role=plot.level_name))
+    marks.append(at("dot", share.value, tone="system", role=plot.y_name))
     if other is not None and other.is_measured:
+        marks.append(at("diamond", other.value, tone="person", role=plot.other_name))
         says += f"; {plot.other_name} {figures.share(other.value)}"
-    if expected:
+    if not math.isnan(mark.expected):
+        marks.insert(0, at("rule", mark.expected, tone="soft", role=plot.expected_name))
         says += f"; {plot.expected_name} {figures.share(mark.expected)}"
-    return row(
-        head=mark.name,
-        says=f"{says}.",
-        drawing=f'{_SCALE.grid()}{band}{expected}<i class="band" style="{_SCALE.between(mark.y.low, mark.y.high)}"></i>'
-        f'<i class="c dot" style="{_SCALE.left(mark.y.value)}"></i>{diamond}'
-        f'<span class="txt" style="{_SCALE.left(mark.y.high)}">{figures.share(mark.y.value)} '
-        f"<small>({mark.y.n:,})</small></span>",
-    )
+    end = (figures.share(share.value), f"n {share.n:,}")
+    return Row(head=mark.name, says=f"{says}.", marks=tuple(marks), end=end)
 
 
 def oddity_records(card: Oddity, *, chosen: str | None) -> str:

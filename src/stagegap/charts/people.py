@@ -7,12 +7,35 @@ from datetime import UTC, datetime
 from html import escape
 
 from stagegap.analysis.views import Scorecard, StageRow
-from stagegap.charts.marks import Scale, row, table
+from stagegap.charts.marks import Chart, Row, at, between
 from stagegap.model.queue import GuidelineVersion
 from stagegap.model.wording import counted
 from stagegap.people.disagreements import Decision
 from stagegap.people.histories import LabelHistory, OwnLabel, PastEvent, instant, when
 from stagegap.tables import figures
+
+
+def agreement_chart(
+    scorecard: Scorecard,
+    *,
+    chosen: str | None = None,
+    beyond: Mapping[str, str] | None = None,
+    pickable: bool = True,
+) -> Chart:
+    """Every stage's agreement of two people; `beyond` has a sentence a stage on agreement beyond chance."""
+    nouns = scorecard.labellers.nouns
+    rows = tuple(
+        _stage_row(
+            stage,
+            nouns,
+            scorecard.noun,
+            is_chosen=stage.stage == chosen,
+            beyond=(beyond or {}).get(stage.stage, ""),
+            value=stage.stage if pickable else None,
+        )
+        for stage in scorecard.stages
+    )
+    return Chart(kind="sl", caption=f"Agreement of two {nouns} at each stage", rows=rows)
 
 
 def agreement(
@@ -22,49 +45,37 @@ def agreement(
     beyond: Mapping[str, str] | None = None,
     pickable: bool = True,
 ) -> str:
-    """Draw every stage's agreement of two people; `beyond` has a sentence a stage on agreement beyond chance."""
-    scale = Scale()
-    rows = [
-        _stage_row(
-            stage,
-            scale,
-            scorecard.noun,
-            chosen=stage.stage == chosen,
-            beyond=(beyond or {}).get(stage.stage, ""),
-            pickable=pickable,
-        )
-        for stage in scorecard.stages
-    ]
-    chart = table(
-        kind="sl", caption="Agreement of two people at each stage", rows=[*rows, scale.axis()], heading_width=20
-    )
-    return f'<div class="bc">{chart}</div>'
+    """Draw every stage's agreement of two people."""
+    return agreement_chart(scorecard, chosen=chosen, beyond=beyond, pickable=pickable).html()
 
 
-def _stage_row(stage: StageRow, scale: Scale, noun: str, *, chosen: bool, beyond: str, pickable: bool) -> str:
-    value = stage.stage if pickable else None
+def _stage_row(stage: StageRow, nouns: str, noun: str, *, is_chosen: bool, beyond: str, value: str | None) -> Row:
     alike = stage.agreement
     if not alike.is_measured:
         why = alike.method.removeprefix("not measured: ")
-        return row(
+        return Row(
             head=stage.stage,
             says=f"{stage.stage}: agreement not measured, {why}.",
-            drawing=scale.grid() + f'<span class="note left">not measured: {escape(why)}</span>',
+            note=f"not measured: {why}",
             value=value,
-            chosen=chosen,
+            is_chosen=is_chosen,
         )
-    drawing = (
-        scale.grid()
-        + f'<i class="band hum" style="{scale.between(alike.low, alike.high)}"></i>'
-        + f'<i class="c dia" style="{scale.left(alike.value)}"></i>'
-        + f'<span class="txt" style="{scale.left(alike.high)}" title="{escape(beyond)}">{figures.share(alike.value)} '
-        + f"<small>n = {alike.n:,}</small></span>"
-    )
     says = (
-        f"{stage.stage}: two people agree on {figures.share(alike.value)}, {figures.interval(alike)}, "
+        f"{stage.stage}: two {nouns} agree on {figures.share(alike.value)}, {figures.interval(alike)}, "
         f"{alike.n:,} {noun} records. {beyond}"
     )
-    return row(head=stage.stage, says=says.strip(), drawing=drawing, value=value, chosen=chosen)
+    return Row(
+        head=stage.stage,
+        says=says.strip(),
+        marks=(
+            between("band", (alike.low, alike.high), tone="person", role="95% interval"),
+            at("diamond", alike.value, tone="person", role="agreement"),
+        ),
+        end=(figures.share(alike.value), f"n {alike.n:,}"),
+        value=value,
+        is_chosen=is_chosen,
+        hint=beyond,
+    )
 
 
 def own_labels(rows: Sequence[OwnLabel], *, noun: str, link: Callable[[OwnLabel], str | None]) -> str:

@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from stagegap.analysis.changes import OUTCOME
 from stagegap.analysis.runs import RunPoint, RunsView
 from stagegap.analysis.variants import VariantRow, VariantsView
-from stagegap.charts.marks import HEIGHT, LEFT, RIGHT, WIDTH, Scale, Upright, mark, row, svg, table
+from stagegap.charts.marks import Chart, Key, Row, at, between
+from stagegap.charts.plots import LEFT, RIGHT, WIDTH, Dot, Plot
 from stagegap.model.estimate import Estimate
 from stagegap.tables import figures
 
-_SCALE = Scale()
+
+def variants_chart(view: VariantsView) -> Chart:
+    """A dot and an interval for each variant; the ranks that the data do not exclude stand beside it."""
+    return Chart(
+        kind="sl",
+        caption=f"{view.outcome}, variant by variant, best first",
+        rows=tuple(_variant_row(variant, leads=variant.variant in view.leaders) for variant in view.rows),
+        key=(
+            Key(text="may be the best", shape="dot"),
+            Key(text="behind", shape="dot", tone="soft"),
+            Key(text="95% interval", shape="band"),
+        ),
+        empty="No variant has run.",
+    )
 
 
 def variants(view: VariantsView) -> str:
-    """Draw a dot and an interval for each variant; the ranks that the data do not exclude stand beside it."""
-    caption = f"{view.outcome}, variant by variant, best first"
-    rows = [_variant_row(variant, leads=variant.variant in view.leaders) for variant in view.rows]
-    key = (
-        '<div class="key" aria-hidden="true"><span><i class="dot"></i>may be the best</span>'
-        '<span><i class="dot soft"></i>behind</span><span><i class="band"></i>95% interval</span></div>'
-    )
-    drawn = table(kind="va", caption=caption, rows=[*rows, _SCALE.axis()], heading_width=26)
-    return f'<div class="bc">{key}{drawn}</div>'
+    """Draw a dot and an interval for each variant."""
+    return variants_chart(view).html()
 
 
 def rank(variant: VariantRow) -> str:
@@ -37,32 +45,24 @@ def rank(variant: VariantRow) -> str:
     return f"{variant.best}" if variant.best == variant.worst else f"{variant.best} to {variant.worst}"
 
 
-def _variant_row(variant: VariantRow, *, leads: bool) -> str:
-    outcome = variant.outcome
+def _variant_row(variant: VariantRow, *, leads: bool) -> Row:
+    outcome, head = variant.outcome, variant.variant
     if not outcome.is_measured:
         why = variant.error or outcome.method
-        return row(
-            head=variant.variant,
-            says=f"{variant.variant}: {why}.",
-            drawing=f'{_SCALE.grid()}<span class="note left">{escape(why)}</span>',
-        )
-    soft = "" if leads else " soft"
-    numbers = (
-        f"{figures.share(outcome.value)}, {figures.interval(outcome)}, {outcome.n:,} records, rank {rank(variant)}"
+        return Row(head=head, says=f"{head}: {why}.", note=why)
+    tone = "system" if leads else "soft"
+    value = figures.share(outcome.value)
+    return Row(
+        head=head,
+        says=f"{head}: {value}, {figures.interval(outcome)}, {outcome.n:,} records, rank {rank(variant)}.",
+        marks=(
+            between("band", (outcome.low, outcome.high), tone=tone, role="95% interval"),
+            at("dot", outcome.value, tone=tone, role="may be the best" if leads else "behind"),
+        ),
+        end=(value, f"({figures.span(outcome)}, n {outcome.n:,})", f"rank {rank(variant)}"),
     )
-    drawing = (
-        f'{_SCALE.grid()}<i class="band{soft}" style="{_SCALE.between(outcome.low, outcome.high)}"></i>'
-        f'<i class="c dot{soft}" style="{_SCALE.left(outcome.value)}"></i>'
-        f'<span class="n up" style="{_SCALE.left(outcome.value)}">{figures.share(outcome.value)}</span>'
-        f'<span class="note end">rank {escape(rank(variant))}<br>{figures.span(outcome)}, n {outcome.n:,}</span>'
-    )
-    return row(head=variant.variant, says=f"{variant.variant}: {numbers}.", drawing=drawing)
 
 
-MOST_LABELS = 12
-"""Names under an axis; of more values every second, third, ... is named."""
-WIDEST = 18
-"""Characters of a value that an axis shows."""
 APART = 12.0
 """Between two runs of the same value, where there is room."""
 WIDEST_CROWD = 120.0
@@ -104,7 +104,7 @@ def _on(marked: bool) -> str:
 
 
 def _row(point: RunPoint, view: RunsView, *, is_best: bool) -> str:
-    best = ' <small class="hot">best so far</small>' if is_best else ""
+    best = ' <small class="tag">best so far</small>' if is_best else ""
     tags = "".join(f' <small class="tag">{escape(tag)}</small>' for tag in point.tags)
     knobs = "".join(f"<td>{escape(point.knobs.get(name) or '–')}</td>" for name in view.knobs)
     estimates = "".join(f"<td>{_estimate(point.estimates.get(name))}</td>" for name in view.measures)
@@ -118,53 +118,54 @@ def _estimate(estimate: Estimate | None) -> str:
     return f"{figures.share(estimate.value)} <small>({figures.span(estimate)}, n {estimate.n:,})</small>"
 
 
-def scatter(view: RunsView, *, knob: str, measure: str) -> str:
-    """Draw each run's estimate, with its interval, over the value of a knob; numbers stand to scale."""
+def scatter_plot(view: RunsView, *, knob: str, measure: str) -> Plot:
+    """Each run's estimate, with its interval, over the value of a knob; numbers stand to scale."""
     points = [(point, point.estimates[measure]) for point in view.rows if _has(point, measure)]
+    says = f"{measure} of {len(points)} runs over {knob}"
     if not points:
-        return f'<div class="bc"><p class="none">No run has {escape(measure)}.</p></div>'
+        return Plot(says=says, x_name=knob_title(knob), empty=f"No run has {measure}.")
     values = [point.knobs.get(knob, "") for point, _ in points]
     axis = _Knob.of(values)
-    plot = Upright.of([estimate for _, estimate in points])
-    drawn = [
-        mark(x, estimate, point.run, plot) for x, (point, estimate) in zip(axis.beside(values), points, strict=True)
-    ]
-    marks = _together(drawn)
-    names = "".join(
-        f'<text x="{axis.at(value):.1f}" y="{HEIGHT - 16}" text-anchor="middle">{escape(_short(value))}</text>'
-        for value in axis.named
+    return Plot(
+        says=says,
+        x_name=knob_title(knob),
+        dots=tuple(
+            Dot(x=x, place=_place(value), name=point.run, estimate=estimate)
+            for x, value, (point, estimate) in zip(axis.beside(values), values, points, strict=True)
+        ),
+        names=tuple((x, value) for value, x in axis.places.items()),
     )
-    says = f"{measure} of {len(points)} runs over {knob}"
-    return svg(says, f"{plot.grid}{marks}{names}", under=knob_title(knob))
+
+
+def scatter(view: RunsView, *, knob: str, measure: str) -> str:
+    """Draw each run's estimate over the value of a knob."""
+    return scatter_plot(view, knob=knob, measure=measure).html()
+
+
+def best_so_far_plot(view: RunsView) -> Plot:
+    """The outcome of each run in the order in which they were made, and the best up to each."""
+    points = [(point, point.estimates[OUTCOME]) for point in view.rows if _has(point, OUTCOME)]
+    says = f"{view.outcome_name} of {len(points)} runs in order, and the best so far"
+    x_name = "runs in order; the line is the best so far"
+    if not points:
+        return Plot(says=says, x_name=x_name, empty="No run has an outcome yet.")
+    places = _Knob.of([point.run for point, _ in points]).places
+    best = accumulate((estimate.value for _, estimate in points), max)
+    return Plot(
+        says=says,
+        x_name=x_name,
+        dots=tuple(
+            Dot(x=places[point.run], place=point.run, name=point.run, estimate=estimate) for point, estimate in points
+        ),
+        names=tuple((places[point.run], point.run) for point, _ in points),
+        line=tuple((places[point.run], value) for (point, _), value in zip(points, best, strict=True)),
+        is_stepped=True,
+    )
 
 
 def best_so_far(view: RunsView) -> str:
     """Draw the outcome of each run in the order in which they were made, and the best up to each."""
-    points = [(point, point.estimates[OUTCOME]) for point in view.rows if _has(point, OUTCOME)]
-    if not points:
-        return '<div class="bc"><p class="none">No run has an outcome yet.</p></div>'
-    plot = Upright.of([estimate for _, estimate in points])
-    at = _Knob.of([point.run for point, _ in points]).at
-    marks = _together([mark(at(point.run), estimate, point.run, plot) for point, estimate in points])
-    steps, best = "", None
-    for point, estimate in points:
-        x, y = at(point.run), plot.y(max(estimate.value, best if best is not None else estimate.value))
-        steps += f"M{x:.1f} {y:.1f}" if best is None else f"H{x:.1f}V{y:.1f}"
-        best = max(estimate.value, best) if best is not None else estimate.value
-    line = f'<path class="best" d="{steps}"/>'
-    every = -(-len(points) // MOST_LABELS)
-    names = "".join(
-        f'<text x="{at(point.run):.1f}" y="{HEIGHT - 16}" text-anchor="middle">{escape(point.run)}</text>'
-        for point, _ in points[::every]
-    )
-    says = f"{view.outcome_name} of {len(points)} runs in order, and the best so far"
-    return svg(says, f"{plot.grid}{line}{marks}{names}", under="runs in order; the line is the best so far")
-
-
-def _together(marks: Sequence[str]) -> str:
-    """The marks, with thin bands where there are so many that they would run into each other."""
-    drawn = "".join(marks)
-    return f'<g class="thin">{drawn}</g>' if len(marks) > 2 * MOST_LABELS else drawn
+    return best_so_far_plot(view).html()
 
 
 def _has(point: RunPoint, measure: str) -> bool:
@@ -176,7 +177,6 @@ class _Knob:
     """The horizontal axis: numbers to scale, other values side by side in their order."""
 
     places: dict[str, float]
-    named: tuple[str, ...]
 
     @classmethod
     def of(cls, values: Sequence[str]) -> _Knob:
@@ -184,21 +184,16 @@ class _Knob:
         numbers = {value: _number(value) for value in distinct}
         half = min(WIDEST_CROWD, (max(Counter(values).values()) - 1) * APART) / 2
         start, room = LEFT + 20 + half, WIDTH - LEFT - RIGHT - 40 - 2 * half
-        if len(distinct) > 1 and all(number is not None for number in numbers.values()):
-            scaled = {value: number for value, number in numbers.items() if number is not None}
-            low, high = min(scaled.values()), max(scaled.values())
+        scaled = {value: number for value, number in numbers.items() if number is not None}
+        low, high = min(scaled.values(), default=0.0), max(scaled.values(), default=0.0)
+        if len(scaled) == len(distinct) and low < high:
             places = {value: start + room * (number - low) / (high - low) for value, number in scaled.items()}
-            distinct = sorted(places, key=lambda value: places[value])
         else:
             step = room / max(len(distinct) - 1, 1)
             places = {value: start + i * step for i, value in enumerate(distinct)}
         if len(distinct) == 1:
             places = {distinct[0]: start + room / 2}
-        every = -(-len(distinct) // MOST_LABELS)
-        return cls(places, tuple(distinct[::every]))
-
-    def at(self, value: str) -> float:
-        return self.places[value]
+        return cls(places)
 
     def beside(self, values: Sequence[str]) -> list[float]:
         """A place for each run: runs of the same value stand side by side around it and hide none."""
@@ -215,11 +210,12 @@ class _Knob:
 
 def _number(text: str) -> float | None:
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
         return None
+    return number if math.isfinite(number) else None
 
 
-def _short(text: str) -> str:
-    line = " ".join(text.split()) or "–"
-    return line if len(line) <= WIDEST else f"{line[: WIDEST - 1].rstrip()}…"
+def _place(value: str) -> str | float:
+    number = _number(value)
+    return value if number is None else number

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from stagegap.analysis.slices import SlicesView
     from stagegap.analysis.views import Scorecard
     from stagegap.exchange.tables import Frame
+    from stagegap.model.record import Json
     from stagegap.model.run import Expectation
     from stagegap.oddities.screen import Noticing
     from stagegap.tables.table import Row, Sheet
@@ -56,6 +57,8 @@ class Shown(Generic[View]):
     """What it says: the same on a terminal, in a file and here."""
     picture: str = ""
     """Its charts as HTML; empty where its tables are drawn."""
+    vega: Sequence[Mapping[str, Json]] = ()
+    """Its charts as Vega-Lite specifications, their data inside: for other tools, or to restyle them."""
 
     @property
     def headline(self) -> str:
@@ -95,7 +98,7 @@ def shown_as(name: str, view: View, **context: str) -> Shown[View]:
     """A view of the registry, ready to show itself."""
     entry = registry.view(name)
     sheet = entry.sheet(view, **context)
-    return Shown(view=view, sheet=sheet, picture=entry.picture(view) if sheet.tables else "")
+    return Shown(view=view, sheet=sheet, picture=entry.picture(view) if sheet.tables else "", vega=entry.vega(view))
 
 
 class Quiet:
