@@ -206,6 +206,9 @@ def test_fields_stand_in_the_order_of_the_author_and_no_key_knows_of_it():
     assert [output_identity(output, None) for output in types] == [output_identity(types[0], None)] * 2
     stages = [replace(stage({}), output=output) for output in types]
     assert card.form_hash(stages[0]) == card.form_hash(stages[1])
+    drawn_before = json.dumps(card.form(stages[1]))
+    assert json.loads(card.in_authors_order(drawn_before, stages[0])) == card.form(stages[0])
+    assert card.in_authors_order(drawn_before, stage({"properties": {"c": {"type": "string"}}})) == drawn_before
     assert [field["name"] for field in card.form(stages[0])["fields"]] == ["/b", "/a"]  # type: ignore[union-attr, index, call-overload]
 
 

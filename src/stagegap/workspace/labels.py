@@ -16,7 +16,7 @@ from stagegap.model.cascade import CascadeFile, OutputType, Stage
 from stagegap.model.queue import GuidelineVersion, Progress, Queue, QueueItem, Sitting
 from stagegap.model.record import Json
 from stagegap.model.run import SYSTEM, Cell
-from stagegap.people.card import form, guideline_hash, label_from_event, output_of
+from stagegap.people.card import form, guideline_hash, in_authors_order, label_from_event, output_of
 from stagegap.people.histories import OwnLabel, own_labels
 from stagegap.people.judgements import Judging, judged_answer, pairs
 from stagegap.people.references import latest
@@ -143,7 +143,7 @@ class Labels:
             raise NotFound(f"Stage {stage!r} has no queue {name!r}. `stagegap label {stage} --hunt ...` makes a hunt.")
         current = file.cascade.stage(stage).guideline
         self._keep_guideline(cascade, stage, current)
-        return replace(queue, guideline=current)
+        return replace(queue, guideline=current, form=in_authors_order(queue.form, file.cascade.stage(stage)))
 
     def next_labels(self, cascade: str, annotator: str) -> NextLabels | None:
         """Say what decides the ranking of the newest run that is done, at that person's pace; None without a run."""

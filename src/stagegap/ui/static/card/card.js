@@ -112,6 +112,7 @@ class Card {
     this.example = this.warming.shift() ?? null
     this.explained = false
     this.current = this.example?.item ?? this.waiting.shift() ?? null
+    if (!this.current) this.said = this.said.replace(" Next record.", "")
     this.at = 0
     this.complaint = "" // the field that lacks something, by name
     this.filters = {}

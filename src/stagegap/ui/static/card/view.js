@@ -19,6 +19,8 @@ class View {
       ...(card.briefing.isOpen && card.current ? [this.brief()] : this.work()))
     card.box.addEventListener("focusin", event => this.follow(event.target))
     card.root.querySelector("#card").replaceChildren(card.box)
+    const inputs = card.box.querySelector(".inputs")
+    inputs?.classList.toggle("pinned", inputs.offsetHeight < window.innerHeight - 90) // a record that fits stays beside a long form
     if (!wasInside) return
     const before = kept && card.box.querySelector(`[data-focus="${CSS.escape(kept)}"]`)
     const question = before?.closest("[data-field]")
@@ -400,11 +402,13 @@ class View {
   help() {
     const { card } = this
     const letter = key => this.key(key)
+    const has = test => card.current && card.fields.some(test)
     const keys = [
-      ["1–9", "choose"], card.data.form.fields.some(field => field.kind === "ranking") && ["⇧ 1–9", "read a document"],
-      ["0", "none of these"], card.takesText && ["A–Z", "write: letters go into the box"],
-      ["↑ ↓", "move between questions, into a box, through a search"], ["⏎", "save and next; in a form of several boxes, the next box"],
-      ["Ctrl ⏎", "save from anywhere"], ["Esc", "leave the box"], [letter("Z"), "undo the last record"], [letter("S"), "skip"],
+      has(field => !isWritten(field)) && ["1–9", "choose"], has(field => field.kind === "ranking") && ["⇧ 1–9", "read a document"],
+      has(noneText) && ["0", "none of these"], card.takesText && ["A–Z", "write: letters go into the box"],
+      card.fields.length > 1 && ["↑ ↓", "the question before or after"], has(isSearched) && ["↑ ↓", "through the search, ⏎ takes the row"],
+      ["⏎", card.fields.length > 1 && has(isWritten) ? "the next box" : "save and next"], card.takesText && ["Ctrl ⏎", "save from anywhere"],
+      card.takesText && ["Esc", "leave the box"], [letter("Z"), "undo the last record"], [letter("S"), "skip"],
       [letter("U"), "unsure"], [letter("F"), "flag as odd"], [letter("N"), "note"], [letter("G"), "guideline"],
       card.savesByDigit && [letter("D"), "a digit saves at once, or chooses only"], [letter("?"), "this list"],
     ]
