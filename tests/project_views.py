@@ -32,9 +32,10 @@ VIEWS_OF_A_PROJECT: dict[str, Callable[[Project], Shown[Any]]] = {
 }
 ELSEWHERE: dict[str, Callable[[Project], Shown[Any]]] = {
     "escalation": lambda project: project.escalation(),
+    "ratings": lambda project: project.ratings(project.workspace.folder / "pipelines" / "ratings.jsonl"),
     "overnight": lambda project: project.overnight(project.workspace.folder / "pipelines" / "night.yaml"),
 }
-"""Views that need a cheap stage beside a careful one, and a matrix of variants: `write_mails` makes both."""
+"""Views that need a cheap stage beside a careful one, ratings, and a matrix of variants: `write_mails` makes them."""
 NIGHT = """\
 matrix:
   base: cascade.yaml
@@ -87,6 +88,12 @@ def write_mails(folder: Path) -> None:
     (folder / "stages.py").write_text(STAGES)
     (folder / "night.yaml").write_text(NIGHT)
     (folder / "mails.jsonl").write_text("".join(json.dumps({"id": f"m{n}", "text": str(n)}) + "\n" for n in range(40)))
+    ratings = (
+        {"system": "mails", "record": f"m{n}", "criterion": "help", "rater": rater, "value": 1 + (n + shift) % 5}
+        for n in range(30)
+        for rater, shift in (("ann", 0), ("bob", n % 2))
+    )
+    (folder / "ratings.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ratings))
     rows = (
         {"record": f"m{n}", "stage": stage, "annotator": "ann", "value": "yes"}
         for n in range(40)

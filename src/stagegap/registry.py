@@ -170,6 +170,12 @@ VIEWS: tuple[View, ...] = (
         following=("stagegap show need", "stagegap app"),
     ),
     View(
+        name="ratings",
+        command="ratings",
+        builder=f"{_ANALYSIS}.ratings:ratings_sheet",
+        following=("stagegap show faults", "stagegap show odd"),
+    ),
+    View(
         name="need",
         command="need",
         says="Say how many more labels name the worst stage, which ones, and how long people take for them.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -142,6 +143,25 @@ def agree(
     with workspace() as opened:
         view = attribution(opened, cascade, run).agree(epsilon=epsilon)
     present("agree", view, as_json=as_json)
+
+
+@views.command()
+def ratings(
+    file: Annotated[Path, typer.Argument(help="JSONL, CSV or Parquet with system, record, criterion, rater, value.")],
+    system: Annotated[str, typer.Option("--system", help="Name of the run's answers in the file.")] = "",
+    person: Annotated[str, typer.Option("--person", help="Whose answers the system is held against.")] = "",
+    scale: Annotated[str, typer.Option("--scale", metavar="LOW-HIGH", help="Ratings that can be given: 1-5.")] = "",
+    cascade: CascadeOption = None,
+    run: RunOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Put ratings of whole answers beside a run: by first fault, rater noise, correlation with the scores."""
+    from stagegap.cli.printed import present
+    from stagegap.cli.start import attribution, workspace
+
+    with workspace() as opened:
+        view = attribution(opened, cascade, run).ratings(file, system=system, person=person, scale=scale)
+    present("ratings", view, as_json=as_json)
 
 
 @views.command()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stagegap.errors import near_names
+from stagegap.errors import ConfigurationError, near_names
 from stagegap.exchange import typed
 from stagegap.exchange.records import identity
 from stagegap.exchange.rows import Problems, Row, read_rows, unguarded
@@ -159,6 +160,14 @@ def _rating(row: Row, problems: Problems) -> Rating | None:
         return None
     system, record, criterion, rater = (identity(row.values[name]) for name in RATING_FIELDS[:4])
     return Rating(system=system, record=record, criterion=criterion, rater=rater, value=value)
+
+
+def read_scale(text: str) -> tuple[float, float]:
+    """The lowest and the highest rating of `1-5` or `-25 to 0`. Raises: ConfigurationError."""
+    match = re.fullmatch(r"\s*(-?\d+(?:\.\d+)?)\s*(?:-|to|\.\.)\s*(-?\d+(?:\.\d+)?)\s*", text)
+    if match is None or not float(match[1]) < float(match[2]):
+        raise ConfigurationError(f"A scale is the lowest and the highest rating, as 1-5, found {text!r}.")
+    return float(match[1]), float(match[2])
 
 
 SCORE_FIELDS = ("name", "value", "n")

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from stagegap.analysis.ledger import Ledger
     from stagegap.analysis.need import NeedView
     from stagegap.analysis.planted import Selfcheck
+    from stagegap.analysis.ratings import RatingsView
     from stagegap.analysis.runs import Blessed, History, RunsView
     from stagegap.analysis.slices import SlicesView
     from stagegap.analysis.views import Scorecard
@@ -341,6 +342,16 @@ class Project:
     def escalation(self, cheap: str = "", strong: str = "", *, run: str | None = None) -> Shown[EscalationView]:
         """Say what asking a stronger stage about more records buys and costs. Raises: ConfigurationError."""
         return shown_as("escalation", self._look(run).escalation(cheap, strong))
+
+    def ratings(
+        self, file: str | Path, run: str | None = None, *, system: str = "", person: str = "", scale: str = ""
+    ) -> Shown[RatingsView]:
+        """Put ratings of whole answers beside a run: by first fault, rater noise, correlation with the scores.
+
+        `system` is the run's name in the file, `person` whose answers it is held against, `scale` as `1-5`.
+        Raises: InputError, ConfigurationError.
+        """
+        return shown_as("ratings", self._look(run).ratings(Path(file), system=system, person=person, scale=scale))
 
     def selfcheck(
         self, run: str | None = None, *, rate: float = 0.2, records: int = 200, paid: bool = False

@@ -74,8 +74,8 @@ def rated_gap(
     """
     chosen = [rating for rating in ratings if rating.criterion == criterion and rating.system in (system, person)]
     groups = clusters(record.unit for record in records)
-    given = {name: _matrix([r for r in chosen if r.system == name], records) for name in (person, system)}
-    human, machine = _means(given[person]), _means(given[system])
+    given = {name: rating_table([r for r in chosen if r.system == name], records) for name in (person, system)}
+    human, machine = rating_means(given[person]), rating_means(given[system])
     unknown = np.isnan(machine) & ~np.isnan(human)
     both = np.isnan(human) | np.isnan(machine)
     columns = {
@@ -111,7 +111,7 @@ def _filled(human: Floats, machine: Floats, unknown: NDArray[np.bool_], value: f
     return np.where(np.isnan(human), math.nan, np.where(unknown, value, machine))
 
 
-def _matrix(ratings: Sequence[Rating], records: Sequence[Record]) -> Floats:
+def rating_table(ratings: Sequence[Rating], records: Sequence[Record]) -> Floats:
     """Raters x records, NaN where a rater did not rate."""
     places = {record.id: place for place, record in enumerate(records)}
     raters = {name: row for row, name in enumerate(sorted({rating.rater for rating in ratings}))}
@@ -122,7 +122,8 @@ def _matrix(ratings: Sequence[Rating], records: Sequence[Record]) -> Floats:
     return table
 
 
-def _means(table: Floats) -> Floats:
+def rating_means(table: Floats) -> Floats:
+    """The mean rating of each answer, NaN where nobody rated it."""
     known = ~np.isnan(table)
     with np.errstate(invalid="ignore"):
         return np.where(known, table, 0.0).sum(axis=0) / known.sum(axis=0)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import takewhile
+from pathlib import Path
 
 import numpy as np
 
@@ -19,10 +20,12 @@ from stagegap.analysis.evidence import gather as gather_evidence
 from stagegap.analysis.faults import FaultsView, faults_view
 from stagegap.analysis.need import NeedView, need_view
 from stagegap.analysis.planted import Selfcheck, given_answers, planted, planted_cells, wrong_answers
+from stagegap.analysis.ratings import RatingsView, ratings_view
 from stagegap.analysis.runs import MOST, SoFar, so_far
 from stagegap.analysis.slices import SlicesView, slices_view
 from stagegap.attribution.selfcheck import Recovery, recover
 from stagegap.errors import ConfigurationError
+from stagegap.exchange.recorded import read_ratings, read_scale
 from stagegap.model.answer import Answer, Label, Output
 from stagegap.model.cascade import Cascade
 from stagegap.model.run import SYSTEM, Cell, Run
@@ -221,6 +224,14 @@ class Attribution:
             return replace(agree_view(self.evidence, epsilon=epsilon), judged=self._judged(judgements))
 
         return self._current(AgreeView, f"agree {epsilon!r}", make, reads_judgements=True)
+
+    def ratings(self, file: Path, *, system: str = "", person: str = "", scale: str = "") -> RatingsView:
+        """Put the ratings of a file beside the run; nothing is kept, because the file may change.
+
+        `scale` is `1-5`: the lowest and the highest rating that can be given. Raises: InputError, ConfigurationError.
+        """
+        ends = read_scale(scale) if scale else None
+        return ratings_view(self.evidence, read_ratings(file), system=system, person=person, scale=ends)
 
     def _judged(self, judgements: Sequence[Label]) -> tuple[JudgedOutcome, ...]:
         """What people who judged this run's answers say of all of them."""
