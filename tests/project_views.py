@@ -15,6 +15,7 @@ VIEWS_OF_A_PROJECT: dict[str, Callable[[Project], Shown[Any]]] = {
     "faults": lambda project: project.faults(),
     "slices": lambda project: project.slices(),
     "agree": lambda project: project.agree(),
+    "people": lambda project: project.people(),
     "need": lambda project: project.need(),
     "answers": lambda project: project.answers("topic"),
     "groups": lambda project: project.groups(),

@@ -164,6 +164,12 @@ VIEWS: tuple[View, ...] = (
         following=("stagegap run", "stagegap show blame"),
     ),
     View(
+        name="people",
+        command="people",
+        builder="stagegap.people.roster:roster_sheet",
+        following=("stagegap label STAGE --as NAME", "stagegap report"),
+    ),
+    View(
         name="agree",
         command="agree",
         builder=f"{_ANALYSIS}.agree:agree_sheet",

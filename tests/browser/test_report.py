@@ -23,7 +23,9 @@ REPORTS = {
     "comparison": report.comparison_html(changes.comparison(), records=True),
     "night": report.variants_html(changes.variants_view()),
     "bundle": report.bundle(
-        views.scorecard(), [RecordView(record="m0001", fields=(("body", "a " * 400),), blocks=())], left_out=1
+        views.scorecard(),
+        [RecordView(record="m0001", fields=(("body", "a " * 400),), blocks=())],
+        left_out="1 mail left out.",
     )["index.html"],
 }
 CUT = """() => [...document.querySelectorAll("main *")].filter(one => {

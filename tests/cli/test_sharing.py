@@ -75,7 +75,7 @@ def test_folder_has_a_page_for_each_failure_and_says_what_it_gives_away(
 ) -> None:
     said = stagegap("report", "--bundle", "out")
     assert "Shows the texts of 24 questions, what the system answered at each stage" in said.out
-    assert "No person is named." in said.out
+    assert "No answer carries a name." in said.out
     assert said.out.splitlines()[-1].startswith("Next:  open out/index.html")
     assert len(list((tmp_path / "out" / "records").iterdir())) == 24
 
@@ -92,21 +92,50 @@ def test_records_that_somebody_is_still_to_label_are_in_no_file(stagegap: Comman
     }
     for name, words in files.items():
         said = stagegap(*words)
-        assert "left out: people are still to label them." in said.out, name
+        assert "left out: cd is still to answer them." in said.out, name
         text = (tmp_path / name).read_text()
         assert [record for record in waiting if f">{record}<" in text or f'"{record}"' in text] == [], name
     pages = "".join(page.read_text() for page in (tmp_path / "out").rglob("*.html"))
     assert not [record for record in waiting if f"question {record}<" in pages]
 
 
+def test_open_records_are_shown_on_demand_and_whoever_was_blind_to_them_is_not_asked_any_more(
+    stagegap: Command, made: Path, tmp_path: Path
+) -> None:
+    waiting = set(begin_labelling(tmp_path, labelled=5))
+    assert "left out: cd is still to answer them." in stagegap("report", "--compare", "v1").out
+    assert "cd has stopped." in stagegap("people", "retire", "cd").out
+    assert "left out" not in stagegap("report", "--compare", "v1").out, "nothing waits for somebody who has stopped"
+    assert "cd goes on." in stagegap("people", "bring-back", "cd").out
+    for file, words in {"c.html": ["--compare", "v1", "-o", "c.html"], "out/index.html": ["--bundle", "out"]}.items():
+        said = stagegap("report", *words, "--with-open-records").out
+        seen = seen_by(tmp_path, waiting)
+        assert f"cd ({len(seen)} questions) is no longer blind to what is shown here" in said
+        assert "left out:" not in said
+        assert "no longer blind" in (tmp_path / file).read_text()
+        assert seen
+        waiting -= seen
+        assert "no longer blind" not in stagegap("report", *words, "--with-open-records").out, "said once"
+    assert "left out" not in stagegap("report").out, "what failed has been seen by now"
+
+
+def seen_by(folder: Path, waiting: set[str]) -> set[str]:
+    """Those of the records that `cd` is not asked about any more."""
+    with Workspace.open(folder) as workspace:
+        queue = workspace.labels.queue("first", "topic")
+        left = {item.record for item in workspace.labels.queue_items(queue, "cd", 100)}
+        assert workspace.store.failing.seen("first", "cd") >= waiting - left
+    return waiting - left
+
+
 def test_what_was_seen_anyway_and_what_is_labelled_may_be_sent(tmp_path: Path, made: Path) -> None:
     waiting = begin_labelling(tmp_path, labelled=5)
     with Workspace.open(tmp_path) as workspace:
         reading = workspace.failures
-        assert reading.waiting_for_anybody("first", waiting) == set(waiting)
+        assert reading.open_records("first", waiting).people == {"cd": frozenset(waiting)}
         reading.look("first", "v2", waiting[0], "cd")
         everything = [f"q{i:02d}" for i in range(60)]
-        assert reading.waiting_for_anybody("first", everything) == set(waiting[1:])
+        assert reading.open_records("first", everything).records == set(waiting[1:])
 
 
 def test_night_goes_into_a_file_of_the_form_that_its_name_says(stagegap: Command, made: Path, tmp_path: Path) -> None:

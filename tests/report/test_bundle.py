@@ -30,7 +30,7 @@ def record(name: str) -> RecordView:
     return RecordView(record=name, fields=(("body", f"The text of {name}. {MALICIOUS}"),), blocks=(block,))
 
 
-def made(*, left_out: int = 0) -> dict[str, str]:
+def made(*, left_out: str = "") -> dict[str, str]:
     return report.bundle(views.scorecard(), [record(f"m{i:04d}") for i in range(3)], left_out=left_out)
 
 
@@ -60,15 +60,15 @@ def test_no_person_is_named() -> None:
 
 def test_what_it_reveals_and_what_is_left_out_is_said() -> None:
     told = (
-        "Shows the texts of 3 mails, what the system answered at each stage, and what is right. No person is named. "
-        "7 mails left out: people are still to label them."
+        "Shows the texts of 3 mails, what the system answered at each stage, and what is right. No answer carries a "
+        "name. 7 mails left out: ann is still to answer them."
     )
-    assert told in made(left_out=7)["index.html"]
+    assert told in made(left_out="7 mails left out: ann is still to answer them.")["index.html"]
     assert "left out" not in made()["index.html"]
 
 
 def test_stage_without_a_page_has_its_count() -> None:
     card = views.scorecard()
     few = replace(card, details=tuple(replace(detail, rows=()) for detail in card.details))
-    index = report.bundle(few, [], left_out=0)["index.html"]
+    index = report.bundle(few, [], left_out="")["index.html"]
     assert "<h2>retrieve: 222 failures</h2>" in index

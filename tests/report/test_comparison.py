@@ -51,12 +51,12 @@ def test_worst_records_are_shown_and_left_out_on_demand() -> None:
 
 def test_records_that_people_are_still_to_label_are_left_out_and_counted() -> None:
     shown = report.without_changes(comparison(), {"m0001", "m0002"})
-    html = report.comparison_html(shown, records=True, left_out=2)
-    assert "2 mails left out: people are still to label them." in html
+    html = report.comparison_html(shown, records=True, left_out="2 mails left out: ann is still to answer them.")
+    assert "2 mails left out: ann is still to answer them." in html
     assert "m0001" not in html
     everything = report.without_changes(comparison(listed=1), {"m0000"})
     assert report.shown_changes(everything) == 0
-    assert "1 mail left out" in report.comparison_html(everything, records=True, left_out=1)
+    assert "1 mail left out" in report.comparison_html(everything, records=True, left_out="1 mail left out.")
 
 
 def test_refused_comparison_says_why_and_shows_no_figure() -> None:

@@ -13,6 +13,7 @@ from stagegap.analysis.views import Scorecard
 from stagegap.model.answer import Answer, Fact, Output, Reference, Status
 from stagegap.model.notes import Failure, FailurePage, TagEvent, Wanted
 from stagegap.model.record import Json, Record
+from stagegap.people.roster import OpenRecords
 from stagegap.people.tags import own_tags, tag_from_event, tag_tally
 from stagegap.workspace.failures import OwnTally
 
@@ -138,8 +139,8 @@ class FakeReading:
     def waiting(self, cascade: str, record: str, viewer: str) -> tuple[str, ...]:
         return ("retrieve",) if record in self.waits and [record, viewer] not in self.looks() else ()
 
-    def waiting_for_anybody(self, cascade: str, records: Collection[str]) -> frozenset[str]:
-        return frozenset(records).intersection(self.waits)
+    def open_records(self, cascade: str, records: Collection[str]) -> OpenRecords:
+        return OpenRecords(people={"yz": frozenset(self.waits)}).among(records)
 
     def look(self, cascade: str, run: str, record: str, viewer: str) -> None:
         with self._looks.open("a") as file:

@@ -114,7 +114,7 @@ def test_comparison_is_shared_without_records_unless_asked(workspace: Workspace)
     found = offers.of_comparison(workspace, changes.comparison())  # type: ignore[arg-type]
     assert (found.name, found.left_out) == (
         "support_email-v13-v14",
-        "1 mail left out: people are still to label them.",
+        "1 mail left out: yz is still to answer it.",
     )
     assert "25 mails that got worse" in found.texts
     assert "Mail 2" in found.report(True)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from stagegap.analysis import evidence as ev
 from stagegap.analysis.failures import StageFaults, declared_slices, failure_rows, failures_of, groups_of, slice_rows
 from stagegap.analysis.gains import SYSTEM_OUTCOME, Gains, ceiling_of, gains, outcome_bounds, staircase
-from stagegap.analysis.undecided import strict_rule
+from stagegap.analysis.undecided import StrictRule, StrictStage
 from stagegap.analysis.verdict import Facts, contest, outlook, verdict
 from stagegap.analysis.views import OutcomeBounds, Scorecard, StageDetail, StageRow, StairStep
 from stagegap.attribution.ceiling import Ceiling
@@ -187,7 +187,7 @@ def measured(evidence: ev.Evidence, run: Run, *, labels_seq: int, resamples: int
         sampled=gains.note,
         labellers=labellers_of(cascade),
         troubles=found,
-        strict=strict_rule(evidence, resamples=resamples),
+        strict=_strict_rule(evidence, resamples=resamples),
     )
     ids = [record.id for record in evidence.records]
     return Measured(
@@ -353,3 +353,47 @@ def _win(parts: _Parts, stage: str) -> Floats | None:
         return None
     mended = ev.closed_outcome(parts.evidence, stage)
     return None if mended is None else mended - parts.resamples.columns[SYSTEM_OUTCOME]
+
+
+def _strict_rule(evidence: ev.Evidence, *, resamples: int) -> StrictRule | None:
+    """The figures where nobody's answer alone is enough; None where no record is undecided.
+
+    Resamples of their own, so that no other figure moves by a digit when somebody differs.
+    """
+    strict = ev.strict(evidence)
+    if not strict.strict:
+        return None
+    cascade = evidence.cascade
+    columns: dict[str, Floats] = {"outcome": ev.outcome_scores(strict, ev.SYSTEM)}
+    for name in cascade.names:
+        person, system = ev.people_scores(strict, name, by=strict.metrics[name], good=None)
+        columns |= {f"in place {name}": ev.stage_scores(strict, name, ev.SYSTEM)}
+        columns |= {f"person {name}": person, f"system {name}": system}
+    won = gains(strict)
+    rng = np.random.default_rng(evidence.seed)
+    drawn = resample({**columns, **won.columns}, evidence.units, rng=rng, resamples=resamples)
+    stairs = ceiling_of(drawn, won) if won.is_measured else None
+    missing = unmeasured(won.reason)
+    return StrictRule(
+        records=len({record for record, _ in strict.strict}),
+        at_outcome=sum(stage == cascade.outcome.stage for _, stage in strict.strict),
+        system=drawn.mean(SYSTEM_OUTCOME if won.is_measured else "outcome"),
+        ceiling=stairs.ceiling if stairs is not None else missing,
+        stages=tuple(
+            StrictStage(
+                stage=name,
+                records=sum(stage == name for _, stage in strict.strict),
+                in_place=drawn.mean(f"in place {name}"),
+                gap=_strict_gap(drawn, evidence, name),
+                gain=stairs.step(name).gain if stairs is not None else missing,
+            )
+            for name in cascade.names
+        ),
+    )
+
+
+def _strict_gap(drawn: Resamples, evidence: ev.Evidence, stage: str) -> Estimate:
+    gap = drawn.difference(f"person {stage}", f"system {stage}")
+    if gap.n:
+        return gap
+    return unmeasured(f"not measured: no {evidence.cascade.noun} has labels of two people at {stage}")

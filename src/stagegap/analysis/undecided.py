@@ -1,58 +1,88 @@
-"""What a scorecard rests on where people differ and nobody has decided: its figures under the strict rule."""
+"""What a scorecard rests on where people differ and nobody has decided, and its figures under the strict rule."""
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from dataclasses import dataclass
 
-from stagegap.analysis import evidence as ev
-from stagegap.analysis.gains import SYSTEM_OUTCOME, ceiling_of, gains
-from stagegap.analysis.views import StrictRule, StrictStage
-from stagegap.model.estimate import Estimate, unmeasured
-from stagegap.stats.resample import RESAMPLES, Resamples, resample
-
-Floats = NDArray[np.float64]
+from stagegap.model.estimate import Estimate
+from stagegap.model.wording import counted, listed
+from stagegap.tables import figures
+from stagegap.tables.figures import Unit
+from stagegap.tables.table import Column, Table
 
 
-def strict_rule(evidence: ev.Evidence, *, resamples: int = RESAMPLES) -> StrictRule | None:
-    """The figures where nobody's answer alone is enough; None where no record is undecided.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrictStage:
+    """One stage where nobody's answer alone is enough."""
 
-    Resamples of their own, so that no other figure moves by a digit when somebody differs.
+    stage: str
+    records: int
+    """At which people differ here and nobody has decided."""
+    in_place: Estimate
+    gap: Estimate
+    gain: Estimate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrictRule:
+    """How far a scorecard rests on records where people differ and nobody has decided.
+
+    Its own figures accept each answer of such a record. Here an answer counts that at least two people gave; where no
+    two gave the same, an output has to meet the answer of each.
     """
-    strict = ev.strict(evidence)
-    if not strict.strict:
-        return None
-    cascade = evidence.cascade
-    columns: dict[str, Floats] = {"outcome": ev.outcome_scores(strict, ev.SYSTEM)}
-    for name in cascade.names:
-        person, system = ev.people_scores(strict, name, by=strict.metrics[name], good=None)
-        columns |= {f"in place {name}": ev.stage_scores(strict, name, ev.SYSTEM)}
-        columns |= {f"person {name}": person, f"system {name}": system}
-    won = gains(strict)
-    rng = np.random.default_rng(evidence.seed)
-    drawn = resample({**columns, **won.columns}, evidence.units, rng=rng, resamples=resamples)
-    stairs = ceiling_of(drawn, won) if won.is_measured else None
-    missing = unmeasured(won.reason)
-    return StrictRule(
-        records=len({record for record, _ in strict.strict}),
-        at_outcome=sum(stage == cascade.outcome.stage for _, stage in strict.strict),
-        system=drawn.mean(SYSTEM_OUTCOME if won.is_measured else "outcome"),
-        ceiling=stairs.ceiling if stairs is not None else missing,
-        stages=tuple(
-            StrictStage(
-                stage=name,
-                records=sum(stage == name for _, stage in strict.strict),
-                in_place=drawn.mean(f"in place {name}"),
-                gap=_gap(drawn, evidence, name),
-                gain=stairs.step(name).gain if stairs is not None else missing,
-            )
-            for name in cascade.names
-        ),
+
+    records: int
+    """Such records, at any stage."""
+    at_outcome: int
+    """Those at the outcome's stage."""
+    system: Estimate
+    """The outcome as the system is."""
+    ceiling: Estimate
+    """The outcome with references at every stage: one person's answer does not meet another's."""
+    stages: tuple[StrictStage, ...]
+
+
+_STRICT = (
+    Column(name="Nobody's answer alone is enough", unit=Unit.TEXT, key="stage"),
+    Column(name="Undecided", unit=Unit.COUNT),
+    Column(name="System", unit=Unit.SHARE, key="strict_in_place"),
+    Column(name="Gap", unit=Unit.POINTS, key="strict_gap"),
+    Column(name="Gain at the end", unit=Unit.POINTS, key="strict_gain"),
+)
+_STRICT_WHOLE = (
+    Column(name="System", unit=Unit.SHARE, key="strict_system", is_hidden=True),
+    Column(name="References everywhere", unit=Unit.SHARE, key="strict_ceiling", is_hidden=True),
+)
+
+
+def undecided_sentences(strict: StrictRule | None, system: Estimate, *, noun: str, who: str) -> list[str]:
+    """How many records are undecided at which stage, and the outcome under the strict rule beside the printed one.
+
+    `who` are those who labelled: people, or labellers.
+    """
+    if strict is None:
+        return []
+    places = listed([f"{stage.records:,} at {stage.stage}" for stage in strict.stages if stage.records])
+    undecided = (
+        f"On {counted(strict.records, noun)} {who} differ and nobody has decided ({places}): each of their "
+        "answers counts as right."
     )
+    end = f", {figures.share(strict.ceiling.value)} with references everywhere" if strict.ceiling.is_measured else ""
+    if not strict.system.is_measured or not system.is_measured:
+        return [undecided]
+    return [
+        f"{undecided} Where nobody's answer alone is enough, the outcome is {figures.share(strict.system.value)} "
+        f"({figures.span(strict.system)}, n = {strict.system.n:,}) and not {figures.share(system.value)}{end}."
+    ]
 
 
-def _gap(drawn: Resamples, evidence: ev.Evidence, stage: str) -> Estimate:
-    gap = drawn.difference(f"person {stage}", f"system {stage}")
-    if gap.n:
-        return gap
-    return unmeasured(f"not measured: no {evidence.cascade.noun} has labels of two people at {stage}")
+def undecided_parts(strict: StrictRule | None, system: Estimate, *, noun: str, who: str) -> tuple[str | Table, ...]:
+    """The same with a table of the stages; nothing where nothing is undecided."""
+    if strict is None:
+        return ()
+    rows = tuple((stage.stage, stage.records, stage.in_place, stage.gap, stage.gain) for stage in strict.stages)
+    return (
+        *undecided_sentences(strict, system, noun=noun, who=who),
+        Table(columns=_STRICT, rows=rows),
+        Table(columns=_STRICT_WHOLE, rows=((strict.system, strict.ceiling),)),
+    )

@@ -16,8 +16,8 @@ import numpy as np
 
 from stagegap.analysis.repeats import PassesOfK, RepeatNoise, noise_table, passes_table
 from stagegap.analysis.troubles import Trouble
+from stagegap.analysis.undecided import StrictRule, undecided_parts
 from stagegap.model.estimate import Bounds, Estimate, unmeasured
-from stagegap.model.wording import counted, listed
 from stagegap.people.labellers import PEOPLE, Labellers
 from stagegap.stats.paired import direction
 from stagegap.stats.significance import holm
@@ -283,37 +283,6 @@ class OutcomeBounds:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StrictStage:
-    """One stage where nobody's answer alone is enough."""
-
-    stage: str
-    records: int
-    """At which people differ here and nobody has decided."""
-    in_place: Estimate
-    gap: Estimate
-    gain: Estimate
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StrictRule:
-    """How far a scorecard rests on records where people differ and nobody has decided.
-
-    Its own figures accept each answer of such a record. Here an answer counts that at least two people gave; where no
-    two gave the same, an output has to meet the answer of each.
-    """
-
-    records: int
-    """Such records, at any stage."""
-    at_outcome: int
-    """Those at the outcome's stage."""
-    system: Estimate
-    """The outcome as the system is."""
-    ceiling: Estimate
-    """The outcome with references at every stage: one person's answer does not meet another's."""
-    stages: tuple[StrictStage, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Scorecard:
     """The Gap view of one run."""
 
@@ -409,17 +378,6 @@ _WHOLE = (
     Column(name="References everywhere", unit=Unit.SHARE, key="ceiling", is_hidden=True),
     Column(name="Person", unit=Unit.SHARE, key="person", is_hidden=True),
 )
-_STRICT = (
-    Column(name="Nobody's answer alone is enough", unit=Unit.TEXT, key="stage"),
-    Column(name="Undecided", unit=Unit.COUNT),
-    Column(name="System", unit=Unit.SHARE, key="strict_in_place"),
-    Column(name="Gap", unit=Unit.POINTS, key="strict_gap"),
-    Column(name="Gain at the end", unit=Unit.POINTS, key="strict_gain"),
-)
-_STRICT_WHOLE = (
-    Column(name="System", unit=Unit.SHARE, key="strict_system", is_hidden=True),
-    Column(name="References everywhere", unit=Unit.SHARE, key="strict_ceiling", is_hidden=True),
-)
 _PICKED = (
     Column(name="Stage", unit=Unit.TEXT, key="stage", is_hidden=True),
     Column(name="Gain without what being picked adds", unit=Unit.POINTS, key="named_gain", is_hidden=True),
@@ -444,45 +402,13 @@ def gap_sheet(view: Scorecard) -> Sheet:
                 rows=tuple(_stage_cells(view)),
                 strong=frozenset(place for place, row in enumerate(view.stages) if row.stage == verdict.stage),
             ),
-            *undecided_parts(view),
+            *undecided_parts(view.strict, view.system, noun=view.noun, who=view.labellers.nouns),
             *(repeat.sentence for repeat in view.repeats),
             noise_table(view.repeats),
             passes_table(view.passes),
             Table(columns=_PICKED, rows=picked),
             verdict.advice,
         ),
-    )
-
-
-def undecided_sentences(view: Scorecard) -> list[str]:
-    """How many records are undecided at which stage, and the outcome under the strict rule beside the printed one."""
-    if view.strict is None:
-        return []
-    strict = view.strict
-    places = listed([f"{stage.records:,} at {stage.stage}" for stage in strict.stages if stage.records])
-    undecided = (
-        f"On {counted(strict.records, view.noun)} people differ and nobody has decided ({places}): each of their "
-        "answers counts as right."
-    )
-    end = f", {figures.share(strict.ceiling.value)} with references everywhere" if strict.ceiling.is_measured else ""
-    if not strict.system.is_measured or not view.system.is_measured:
-        return [undecided]
-    return [
-        f"{undecided} Where nobody's answer alone is enough, the outcome is {figures.share(strict.system.value)} "
-        f"({figures.span(strict.system)}, n = {strict.system.n:,}) and not {figures.share(view.system.value)}{end}."
-    ]
-
-
-def undecided_parts(view: Scorecard) -> tuple[str | Table, ...]:
-    """The same with a table of the stages; nothing where nothing is undecided."""
-    if view.strict is None:
-        return ()
-    strict = view.strict
-    rows = tuple((stage.stage, stage.records, stage.in_place, stage.gap, stage.gain) for stage in strict.stages)
-    return (
-        *undecided_sentences(view),
-        Table(columns=_STRICT, rows=rows),
-        Table(columns=_STRICT_WHOLE, rows=((strict.system, strict.ceiling),)),
     )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from html import escape
 
-from stagegap.analysis.views import Scorecard, StageDetail, undecided_sentences
+from stagegap.analysis.undecided import undecided_sentences
+from stagegap.analysis.views import Scorecard, StageDetail
 from stagegap.charts.failures import SHOWN
 from stagegap.model.answer import Status
 from stagegap.model.wording import counted, listed, plural, sentence
@@ -101,7 +102,11 @@ def notices(scorecard: Scorecard) -> list[str]:
         if bad:
             counts = listed([f"{n:,} {status}" for status, n in bad.items()])
             sentences.append(f"{sentence(stage.stage)} calls without an answer: {counts}. They count as bad.")
-    return [*sentences, *undecided_sentences(scorecard), *(sentence(repeat.sentence) for repeat in scorecard.repeats)]
+    return [
+        *sentences,
+        *undecided_sentences(scorecard.strict, scorecard.system, noun=scorecard.noun, who=scorecard.labellers.nouns),
+        *(sentence(repeat.sentence) for repeat in scorecard.repeats),
+    ]
 
 
 def method(scorecard: Scorecard) -> list[str]:

@@ -30,6 +30,7 @@ from stagegap.cli.options import (
     views,
 )
 from stagegap.cli.past import changing
+from stagegap.cli.roster import people
 from stagegap.cli.sharing import sharing
 
 application = typer.Typer(
@@ -326,5 +327,6 @@ for _module in ("attribution", "oddities"):  # loading them puts their commands 
     import_module(f"stagegap.cli.{_module}")
 application.add_typer(changing)
 application.add_typer(sharing)
+application.add_typer(people, name="people")
 application.add_typer(views, name="show")
 application.add_typer(tools, name="tools")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -13,6 +12,7 @@ from stagegap.analysis import views as codec
 from stagegap.analysis.changes import Comparison
 from stagegap.analysis.views import Scorecard
 from stagegap.errors import ConfigurationError
+from stagegap.people.roster import NOBODY_WAITS, OpenRecords
 from stagegap.report.scorecard import INDEX, reveals
 from stagegap.workspace import Checked, Workspace
 
@@ -34,8 +34,14 @@ class Written:
     """What a person should know before it is sent."""
 
 
-def write_report(workspace: Workspace, card: Scorecard, output: Path | None, *, form: Form, records: bool) -> Written:
-    """Write a scorecard as a file, by default named after cascade and run. Raises: ConfigurationError."""
+def write_report(
+    workspace: Workspace, card: Scorecard, output: Path | None, *, form: Form, records: bool, with_open: bool = False
+) -> Written:
+    """Write a scorecard as a file, by default named after cascade and run.
+
+    Records that somebody active has yet to answer are left out; `with_open` shows them, and that person's queues leave
+    them out from then on. Raises: ConfigurationError.
+    """
     path = output or Path(f"{card.cascade}-{card.run}.{form}")
     noticing = workspace.oddities.current(card.cascade, card.run)
     if form == "md":
@@ -43,46 +49,66 @@ def write_report(workspace: Workspace, card: Scorecard, output: Path | None, *, 
     if not records:
         bare = report.html(card, records=False, oddities=noticing) if form == "html" else None
         return _written(path, bare or report.numbers_json(card, oddities=noticing))
-    waiting = _waiting(workspace, card, report.odd_examples(noticing))
-    safe, strange = report.without(card, waiting), report.without_words(noticing, waiting)
+    examples = report.odd_examples(noticing)
+    waiting = workspace.failures.open_records(card.cascade, _listed(card) | examples)
+    hidden = NOBODY_WAITS if with_open else waiting
+    safe, strange = report.without(card, hidden.records), report.without_words(noticing, hidden.records)
     if form == "json":
-        listed = {row.record for detail in safe.details for row in detail.rows} | report.odd_examples(strange)
+        listed = _listed(safe) | report.odd_examples(strange)
+        remark = _revealed(workspace, card.cascade, card.run, waiting.among(listed), card.noun)
         text = report.whole_json(safe, oddities=strange)
-        return _written(path, text, records=len(listed), waiting=len(waiting))
-    text = report.html(safe, records=True, left_out=len(waiting), oddities=strange)
-    return _written(path, text, records=report.shown_records(safe), waiting=len(waiting))
+        return _written(path, text, records=len(listed), remark=remark or hidden.left_out(card.noun))
+    listed = report.shown_records(safe)
+    visible = waiting.among({*listed, *report.odd_examples(strange)})
+    remark = _revealed(workspace, card.cascade, card.run, visible, card.noun)
+    remark = remark or hidden.among({*report.failures_at(card), *examples}).left_out(card.noun)
+    text = report.html(safe, records=True, left_out=remark, oddities=strange)
+    return _written(path, text, records=len(listed), remark=remark)
 
 
 def write_comparison(
-    workspace: Workspace, view: Comparison, output: Path | None, *, form: Form, records: bool
+    workspace: Workspace, view: Comparison, output: Path | None, *, form: Form, records: bool, with_open: bool = False
 ) -> Written:
-    """Write a comparison as a file, by default named after cascade and runs. Raises: ConfigurationError."""
+    """Write a comparison as a file, by default named after cascade and runs; `with_open` as in `write_report`.
+
+    Raises: ConfigurationError.
+    """
     path = output or Path(f"{view.cascade}-{view.before}-{view.after}.{form}")
     if form == "md":
         return _written(path, report.comparison_markdown(view))
     if not records:
         bare = report.textless_changes(view)
         return _written(path, report.comparison_html(view, records=False) if form == "html" else codec.to_json(bare))
-    waiting = workspace.failures.waiting_for_anybody(view.cascade, report.changed_records(view))
-    safe = report.without_changes(view, waiting)
+    waiting = workspace.failures.open_records(view.cascade, report.changed_records(view))
+    hidden = NOBODY_WAITS if with_open else waiting
+    safe = report.without_changes(view, hidden.records)
+    listed = report.changed_records(safe)
+    remark = _revealed(workspace, view.cascade, view.after, waiting.among(listed), view.noun)
+    remark = remark or hidden.left_out(view.noun)
     if form == "json":
-        count = len(report.changed_records(safe))
-        return _written(path, codec.to_json(safe), records=count, waiting=len(waiting))
-    text = report.comparison_html(safe, records=True, left_out=len(waiting))
-    return _written(path, text, records=report.shown_changes(safe), waiting=len(waiting))
+        return _written(path, codec.to_json(safe), records=len(listed), remark=remark)
+    text = report.comparison_html(safe, records=True, left_out=remark)
+    return _written(path, text, records=report.shown_changes(safe), remark=remark)
 
 
-def write_bundle(workspace: Workspace, card: Scorecard, folder: Path) -> Written:
-    """Write a scorecard as a folder with a page for each failure that it lists. Raises: ConfigurationError."""
-    waiting = _waiting(workspace, card, ())
-    records = {row.record for detail in card.details for row in detail.rows} - waiting
-    views = [workspace.failures.record(card.cascade, card.run, record) for record in sorted(records)]
+def write_bundle(workspace: Workspace, card: Scorecard, folder: Path, *, with_open: bool = False) -> Written:
+    """Write a scorecard as a folder with a page for each failure that it lists; `with_open` as in `write_report`.
+
+    Raises: ConfigurationError.
+    """
+    waiting = workspace.failures.open_records(card.cascade, _listed(card))
+    hidden = NOBODY_WAITS if with_open else waiting
+    views = [
+        workspace.failures.record(card.cascade, card.run, record) for record in sorted(_listed(card) - hidden.records)
+    ]
     readable = [view for view in views if view is not None]
-    files = report.bundle(card, readable, left_out=len(waiting))
+    visible = waiting.among(view.record for view in readable)
+    remark = _revealed(workspace, card.cascade, card.run, visible, card.noun) or hidden.left_out(card.noun)
+    files = report.bundle(card, readable, left_out=remark)
     for name, text in files.items():
         write_file(folder / name, text)
     size = sum(len(text.encode("utf-8")) for text in files.values())
-    disclosure = reveals(card, len(readable), left_out=len(waiting))
+    disclosure = reveals(card, len(readable), left_out=remark)
     return Written(
         path=folder,
         open=folder / INDEX,
@@ -92,17 +118,22 @@ def write_bundle(workspace: Workspace, card: Scorecard, folder: Path) -> Written
     )
 
 
-def _waiting(workspace: Workspace, card: Scorecard, examples: Collection[str]) -> frozenset[str]:
-    listed = {row.record for detail in card.details for row in detail.rows} | set(examples)
-    return workspace.failures.waiting_for_anybody(card.cascade, listed)
+def _listed(card: Scorecard) -> set[str]:
+    return {row.record for detail in card.details for row in detail.rows}
 
 
-def _written(path: Path, text: str, *, records: int = 0, waiting: int = 0) -> Written:
+def _revealed(workspace: Workspace, cascade: str, run: str, visible: OpenRecords, noun: str) -> str:
+    """Note that whoever has yet to answer what is shown is no longer blind to it, and say so."""
+    if visible.people:
+        workspace.failures.reveal(cascade, run, visible)
+    return visible.revealed(noun)
+
+
+def _written(path: Path, text: str, *, records: int = 0, remark: str = "") -> Written:
     write_file(path, text)
     size = len(text.encode("utf-8"))
     texts = f"Texts of records: {records} shown (--no-records leaves them out)." if records else ""
-    left = f"{waiting} left out: people are still to label them." if waiting else ""
-    words = f"{path}  {size / 1000:.0f} KB, one file, no scripts, opens offline. {texts} {left}".split()
+    words = f"{path}  {size / 1000:.0f} KB, one file, no scripts, opens offline. {texts} {remark}".split()
     return Written(path=path, open=path, size=size, records=records, sentence=" ".join(words).replace(" ", "  ", 1))
 
 

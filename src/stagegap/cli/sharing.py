@@ -24,6 +24,12 @@ def report(
     bundle: Annotated[
         Path | None, typer.Option("--bundle", help="Make this folder: the verdict, and a page for each failure.")
     ] = None,
+    with_open: Annotated[
+        bool,
+        typer.Option(
+            "--with-open-records", help="Also what somebody has yet to answer; noted: they are no longer blind to it."
+        ),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Write the verdict, or with --compare what changed, as one file without scripts, to send around."""
@@ -33,12 +39,12 @@ def report(
     with workspace() as opened:
         if compare is not None:
             view = comparison(opened, cascade, compare, newest(opened, cascade, run), shared=shared)
-            written = reports.write_comparison(opened, view, output, form=form, records=records)
+            written = reports.write_comparison(opened, view, output, form=form, records=records, with_open=with_open)
         elif bundle is not None:
-            written = reports.write_bundle(opened, scorecard(opened, cascade, run), bundle)
+            written = reports.write_bundle(opened, scorecard(opened, cascade, run), bundle, with_open=with_open)
         else:
             card = scorecard(opened, cascade, run)
-            written = reports.write_report(opened, card, output, form=form, records=records)
+            written = reports.write_report(opened, card, output, form=form, records=records, with_open=with_open)
     if as_json:
         return printed.print_json({"path": str(written.path), "bytes": written.size, "records": written.records})
     printed.say(written.sentence)

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from stagegap.model.record import Json
     from stagegap.model.run import Expectation
     from stagegap.oddities.screen import Noticing
+    from stagegap.people.roster import Roster
     from stagegap.tables.table import Row, Sheet
     from stagegap.workspace import Attribution, Checked, Gate, ImportReport, Past
 
@@ -269,6 +270,10 @@ class Project:
     def agree(self, run: str | None = None) -> Shown[AgreeView]:
         """Say how far people agree, and how good they are against each other."""
         return shown_as("agree", self._look(run).agree())
+
+    def people(self) -> Shown[Roster]:
+        """Say who answers, what is left of whom until when, and who has stopped."""
+        return shown_as("people", self.workspace.people.roster(self.cascade))
 
     def need(self, run: str | None = None) -> Shown[NeedView]:
         """Say how many more labels name the worst stage."""

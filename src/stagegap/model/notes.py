@@ -101,6 +101,27 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PersonEvent:
+    """Somebody has stopped, has come back, was asked to answer a queue, or was excused from it."""
+
+    id: str
+    """Operation id: the same id twice is one event."""
+    annotator: str
+    """Whom it is about."""
+    action: Literal["retire", "return", "assign", "excuse"]
+    queue: str = ""
+    """Id of the queue, for `assign` and `excuse`."""
+    due: str = ""
+    """The last day, as `2026-12-05`; empty where there is none."""
+    by: str = ""
+    """Who said so; empty where nobody gave a name."""
+    at: float = 0.0
+    """Seconds since 1970, UTC."""
+    verified: bool = False
+    """True when the identity of who said so was checked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OddityEvent:
     """One decision about one card, which holds in later runs too."""
 

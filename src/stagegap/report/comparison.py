@@ -21,10 +21,10 @@ SHOWN = 25
 """Changed records whose texts the report shows."""
 
 
-def comparison_html(view: Comparison, *, records: bool, left_out: int = 0) -> str:
+def comparison_html(view: Comparison, *, records: bool, left_out: str = "") -> str:
     """The whole report as one HTML document; without `records` it holds no text of a record.
 
-    `left_out` counts records that people are still to label, taken out by `without_changes`. A comparison that is
+    `left_out` says what was taken out by `without_changes`, and for whom. A comparison that is
     refused says why, and shows no figure.
     """
     if view.refusal is not None and not view.is_accepted:
@@ -90,15 +90,14 @@ def _is_readable(view: Comparison) -> bool:
     return view.refusal is None or view.is_accepted
 
 
-def _worst(view: Comparison, left_out: int) -> list[str]:
-    why = f"{counted(left_out, view.noun)} left out: people are still to label them." if left_out else ""
+def _worst(view: Comparison, left_out: str) -> list[str]:
     lists = charts.worst_list(view)
     if lists is None:
-        return [small(why)]
+        return [small(left_out)]
     worst = lists.worse[:SHOWN]
     heading = f"Got worse at {lists.stage}: {lists.n_worse:,}, the worst {len(worst)} first"
     rows = "\n".join(charts.changed_record(row, view) for row in worst)
-    return [section(heading, small(why) + rows)]
+    return [section(heading, small(left_out) + rows)]
 
 
 def _method(view: Comparison) -> list[str]:

@@ -58,14 +58,14 @@ def html(
     scorecard: Scorecard,
     *,
     records: bool,
-    left_out: int = 0,
+    left_out: str = "",
     stage: str | None = None,
     oddities: Noticing | None = None,
 ) -> str:
     """The whole report as one HTML document; without `records` it holds no text of a record.
 
-    `stage` is the one whose failures are explained, by default that of `explained`. `left_out` counts records that
-    people are still to label, taken out by `without` and `without_words`. Same view, same bytes.
+    `stage` is the one whose failures are explained, by default that of `explained`. `left_out` says what was
+    taken out by `without` and `without_words`, and for whom. Same view, same bytes.
     """
     strange = charts.oddity_list(nameless(oddities), records=records) if oddities else ""
     strange += charts.trials(oddities.screen) if oddities else ""
@@ -119,10 +119,15 @@ def markdown(scorecard: Scorecard, *, oddities: Noticing | None = None) -> str:
     return "\n\n".join(line for line in lines if line) + "\n"
 
 
-def shown_records(scorecard: Scorecard, stage: str | None = None) -> int:
-    """Count the records whose texts `html` shows when it is asked for records."""
+def shown_records(scorecard: Scorecard, stage: str | None = None) -> tuple[str, ...]:
+    """The failures whose texts `html` shows when it is asked for records."""
+    return failures_at(scorecard, stage)[:SHOWN]
+
+
+def failures_at(scorecard: Scorecard, stage: str | None = None) -> tuple[str, ...]:
+    """The failures that are listed of a stage, by default of the one that is explained first."""
     why = stage or explained(scorecard)
-    return sum(len(detail.rows[:SHOWN]) for detail in scorecard.details if detail.stage == why)
+    return tuple(row.record for detail in scorecard.details if detail.stage == why for row in detail.rows)
 
 
 def explained(scorecard: Scorecard) -> str:
@@ -136,22 +141,21 @@ def _day(scorecard: Scorecard) -> str:
     return f"{day.day} {day:%b %Y}"
 
 
-def _why(scorecard: Scorecard, stage: str, *, records: bool, left_out: int) -> list[str]:
+def _why(scorecard: Scorecard, stage: str, *, records: bool, left_out: str) -> list[str]:
     detail = next((detail for detail in scorecard.details if detail.stage == stage), None)
     if detail is None:
         return []
     sentence = f"<p>{escape(charts.first_fault_sentence(scorecard, detail))}</p>"
     body = sentence + charts.groups(detail) + small(charts.groups_note(detail))
-    return [section(f"Why {detail.stage}?", body), *(_failures(scorecard, detail, left_out) if records else [])]
+    return [section(f"Why {detail.stage}?", body), *(_failures(detail, left_out) if records else [])]
 
 
-def _failures(scorecard: Scorecard, detail: StageDetail, left_out: int) -> list[str]:
+def _failures(detail: StageDetail, left_out: str) -> list[str]:
     rows = detail.rows[:SHOWN]
-    why = f"{counted(left_out, scorecard.noun)} left out: people are still to label them." if left_out else ""
     if not rows:
-        return [small(why)]
+        return [small(left_out)]
     heading = f"{counted(len(rows), 'failure')} of {detail.failures:,} at {detail.stage}, most typical first"
-    return [section(heading, small(why) + "\n".join(_failure(row) for row in rows))]
+    return [section(heading, small(left_out) + "\n".join(_failure(row) for row in rows))]
 
 
 def without(scorecard: Scorecard, records: Collection[str]) -> Scorecard:
@@ -281,10 +285,10 @@ def _line(card: Oddity) -> str:
 INDEX = "index.html"
 
 
-def bundle(scorecard: Scorecard, records: Sequence[RecordView], *, left_out: int) -> dict[str, str]:
+def bundle(scorecard: Scorecard, records: Sequence[RecordView], *, left_out: str) -> dict[str, str]:
     """The files of the folder by their path: the first page, and one page a record, without the people's names.
 
-    `left_out` counts the failures that people are still to label; they must not be among `records`.
+    `left_out` says which failures are not among `records`, and for whom.
     """
     places = {view.record: f"records/{number:04d}.html" for number, view in enumerate(records, start=1)}
     revealed = reveals(scorecard, len(records), left_out=left_out)
@@ -298,15 +302,13 @@ def bundle(scorecard: Scorecard, records: Sequence[RecordView], *, left_out: int
     }
 
 
-def reveals(scorecard: Scorecard, records: int, *, left_out: int) -> str:
+def reveals(scorecard: Scorecard, records: int, *, left_out: str) -> str:
     """Say what whoever gets the folder can read."""
     disclosure = (
         f"Shows the texts of {counted(records, scorecard.noun)}, what the system answered at each stage, and what is "
-        "right. No person is named."
+        "right. No answer carries a name."
     )
-    return disclosure + (
-        f" {counted(left_out, scorecard.noun)} left out: people are still to label them." if left_out else ""
-    )
+    return f"{disclosure} {left_out}".rstrip()
 
 
 def _list(detail: StageDetail, places: Mapping[str, str]) -> str:

@@ -17,7 +17,7 @@ from typing import Literal
 import duckdb
 
 from stagegap.errors import StoreError, StoreNewer, StoreOlder, StoreVersion
-from stagegap.store import card_events, labels, outputs, rows, runs, seen, tags
+from stagegap.store import card_events, labels, outputs, roster, rows, runs, seen, tags
 from stagegap.store.attach import Attachment, Session, explained, quoted
 from stagegap.store.journal import MOVED, PEOPLE, Journal, Kind
 from stagegap.store.labels import applied
@@ -76,8 +76,8 @@ NAMES = ("cascade", "stage", "cell", "metric", "annotator", "record", "run")
 """Tables without which no other table can be read."""
 CONTENT = (
     "record_version", "blob", "output", "batch_applied", "label", "queue", "queue_item", "guideline", "score",
-    "run_view", "kept_view", "oddity_event", "tag_event", "seen", "failure", "provenance", "source_text", "record_set",
-    "run_tag", "expectation",
+    "run_view", "kept_view", "oddity_event", "tag_event", "person_event", "seen", "failure", "provenance",
+    "source_text", "record_set", "run_tag", "expectation",
 )  # fmt: skip
 
 
@@ -247,7 +247,13 @@ def heal(file: Attachment, journal: Journal, copies: SecondCopies) -> int:
     return healed
 
 
-_TABLES: dict[Kind, str] = {"label": "label", "tag": "tag_event", "seen": "seen", "oddity": "oddity_event"}
+_TABLES: dict[Kind, str] = {
+    "label": "label",
+    "tag": "tag_event",
+    "seen": "seen",
+    "oddity": "oddity_event",
+    "person": "person_event",
+}
 
 
 def seal(file: Attachment, journal: Journal, copies: SecondCopies) -> int:
@@ -298,6 +304,7 @@ def _copies(session: Session) -> list[tuple[Kind, list[tuple[str, bytes]]]]:
         ("tag", tags.copies(session)),
         ("seen", seen.copies(session)),
         ("oddity", card_events.copies(session)),
+        ("person", roster.copies(session)),
     ]
 
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 import duckdb
 
 from stagegap.errors import StoreError
-from stagegap.store import card_events, copies, labels, outputs, seen, tags
+from stagegap.store import card_events, copies, labels, outputs, roster, seen, tags
 from stagegap.store.attach import Attachment, Session
 from stagegap.store.journal import FLIPPED, Journal, Op
 
@@ -193,7 +193,13 @@ class Drainer:
         self._wake.clear()
 
 
-_PEOPLE = (("label", labels.apply), ("tag", tags.apply), ("seen", seen.apply), ("oddity", card_events.apply))
+_PEOPLE = (
+    ("label", labels.apply),
+    ("tag", tags.apply),
+    ("seen", seen.apply),
+    ("oddity", card_events.apply),
+    ("person", roster.apply),
+)
 
 
 def _set_applied(session: Session, seq: int) -> None:

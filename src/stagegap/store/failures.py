@@ -187,10 +187,11 @@ class Failing:
         with self._file.reading() as session:
             return tags.find(session, self._journal, cascade, stage=stage, annotator=annotator)
 
-    def append_seen(self, cascade: str, event: Seen) -> None:
-        """Make durable that a person saw the answers to a record."""
-        self._journal.append("seen", [seen.pack(cascade, event)])
-        self._drainer.wake()
+    def append_seen(self, cascade: str, *looks: Seen) -> None:
+        """Make durable that people saw the answers to records, all or none."""
+        if looks:
+            self._journal.append("seen", [seen.pack(cascade, look) for look in looks])
+            self._drainer.wake()
 
     def seen(self, cascade: str, annotator: str) -> frozenset[str]:
         """The records of a cascade whose answers that person has seen."""

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Self
 import stagegap.store.runs as run_tables
 from stagegap.errors import NotFound, StoreBusy, StoreDamaged, StoreError
 from stagegap.model.answer import Label, Output
+from stagegap.model.notes import PersonEvent
 from stagegap.model.queue import GuidelineVersion, Queue, QueueItem, Sitting
 from stagegap.model.record import Record
 from stagegap.model.run import Cell, PastCall, Run, RunStatus, StageSpending
-from stagegap.store import attach, calls, care, labels, outputs, queues, records, rows
+from stagegap.store import attach, calls, care, labels, outputs, queues, records, roster, rows
 from stagegap.store.attach import Attachment, Locks
 from stagegap.store.calls import Calls, past_calls
 from stagegap.store.care import Finding, Rebuilt, RecordsImport, Waiting
@@ -285,6 +286,16 @@ class Store:
         """Every judgement of answers ever made, in order."""
         with self._file.reading() as session:
             return labels.find(session, self._journal, cascade, stage=stage, task="judge")
+
+    def append_people(self, cascade: str, event: PersonEvent) -> None:
+        """Make durable who has stopped, come back, or was asked to answer a queue."""
+        self._journal.append("person", [roster.pack(cascade, event)])
+        self._drainer.wake()
+
+    def people(self, cascade: str) -> list[PersonEvent]:
+        """Every such event of a cascade, in order."""
+        with self._file.reading() as session:
+            return roster.find(session, self._journal, cascade)
 
     def label_count(self, cascade: str) -> int:
         """Count every label ever made, judgements aside."""

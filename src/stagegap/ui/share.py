@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -32,17 +32,18 @@ def of_run(workspace: Workspace, scorecard: Scorecard, stage: str | None = None)
     if odd is None:
         background.screen(workspace, scorecard.cascade, scorecard.run)
     listed = {row.record for detail in scorecard.details for row in detail.rows}
-    waiting = workspace.failures.waiting_for_anybody(
-        scorecard.cascade, listed | (report.odd_examples(odd) if odd else set())
-    )
-    safe, strange = report.without(scorecard, waiting), report.without_words(odd, waiting) if odd else None
-    count = counted(report.shown_records(safe, stage), "failure")
+    examples: set[str] = report.odd_examples(odd) if odd else set()
+    waiting = workspace.failures.open_records(scorecard.cascade, listed | examples)
+    safe = report.without(scorecard, waiting.records)
+    strange = report.without_words(odd, waiting.records) if odd else None
+    count = counted(len(report.shown_records(safe, stage)), "failure")
+    left_out = waiting.among({*report.failures_at(scorecard, stage), *examples}).left_out(scorecard.noun)
     return Offer(
         name=f"{scorecard.cascade}-{scorecard.run}",
         texts=f"{count}: what the system answered, and what is right",
-        left_out=_left_out(waiting, scorecard.noun),
+        left_out=left_out,
         lacks="" if odd else NOT_LOOKED,
-        report=lambda records: report.html(safe, records=records, left_out=len(waiting), stage=stage, oddities=strange),
+        report=lambda records: report.html(safe, records=records, left_out=left_out, stage=stage, oddities=strange),
         json=report.numbers_json(scorecard, oddities=strange),
         csv=report.numbers_csv(scorecard),
         markdown=report.markdown(scorecard, oddities=strange),
@@ -77,14 +78,14 @@ def of_comparison(workspace: Workspace, view: Comparison) -> Offer:
     """A comparison of two runs."""
     from stagegap.analysis.compare import comparison_sheet
 
-    waiting = workspace.failures.waiting_for_anybody(view.cascade, report.changed_records(view))
-    safe = report.without_changes(view, waiting)
+    waiting = workspace.failures.open_records(view.cascade, report.changed_records(view))
+    safe, left_out = report.without_changes(view, waiting.records), waiting.left_out(view.noun)
     count = counted(report.shown_changes(safe), view.noun)
     return Offer(
         name=f"{view.cascade}-{view.before}-{view.after}",
         texts=f"{count} that got worse: what both runs answered, and what is right",
-        left_out=_left_out(waiting, view.noun),
-        report=lambda records: report.comparison_html(safe, records=records, left_out=len(waiting)),
+        left_out=left_out,
+        report=lambda records: report.comparison_html(safe, records=records, left_out=left_out),
         json=views.to_json(report.textless_changes(view)),
         csv=report.rows_csv(comparison_sheet(view).rows()),
         markdown=report.comparison_markdown(view),
@@ -103,10 +104,6 @@ def of_oddities(workspace: Workspace, scorecard: Scorecard, noticing: Noticing) 
         csv=report.rows_csv(rows),
         markdown=report.odd_markdown(report.nameless(noticing)),
     )
-
-
-def _left_out(waiting: Collection[str], noun: str) -> str:
-    return f"{counted(len(waiting), noun)} left out: people are still to label them." if waiting else ""
 
 
 ICON = ":material/ios_share:"

@@ -15,6 +15,7 @@ from stagegap.model.record import Json
 from stagegap.model.run import SYSTEM
 from stagegap.people.histories import told_since
 from stagegap.people.references import settle
+from stagegap.people.roster import OpenRecords, assignments, retired, standing
 from stagegap.people.tags import OwnTags, TagTally, own_tags, tag_from_event, tag_tally
 from stagegap.workspace.foundation import Foundation
 
@@ -68,20 +69,42 @@ class Failures:
     def waiting(self, cascade: str, record: str, viewer: str) -> tuple[str, ...]:
         """The stages at which a person is still to label a record, in queues that the person works in."""
         labels = self._store.labels(cascade, annotator=viewer)
-        return self._open(cascade, viewer, labels, [record], self._shape(cascade)).get(record, ())
+        mine = assignments(self._store.people(cascade)).get(viewer, {})
+        stages = {queue.id: queue.stage for queue in self._store.queues(cascade)} if mine else {}
+        asked = {queue: stages[queue] for queue in mine if queue in stages}
+        return self._open(cascade, viewer, labels, [record], self._shape(cascade), asked=asked).get(record, ())
 
-    def waiting_for_anybody(self, cascade: str, records: Collection[str]) -> frozenset[str]:
-        """Those of the records that some person is still to label, in a queue that the person works in.
+    def open_records(self, cascade: str, records: Collection[str]) -> OpenRecords:
+        """Those of the records that people who are still active have yet to answer, by person.
 
-        What is sent around can't know who reads it, so these have no place in it.
+        What is sent around can't know who reads it, so these have no place in it. They count in queues that a person
+        works in or was asked to answer.
         """
-        people: dict[str, list[Label]] = {}
+        labels: dict[str, list[Label]] = {}
         for label in self._store.labels(cascade):
-            people.setdefault(label.annotator, []).append(label)
-        wanted, shape = sorted(records), self._shape(cascade)
-        return frozenset(
-            record for person, labels in people.items() for record in self._open(cascade, person, labels, wanted, shape)
-        )
+            labels.setdefault(label.annotator, []).append(label)
+        events = self._store.people(cascade)
+        stopped, asked = retired(events), assignments(events)
+        stages = {queue.id: queue.stage for queue in self._store.queues(cascade)}
+        wanted, shape, now = sorted(records), self._shape(cascade), self._base.clock()
+        people: dict[str, frozenset[str]] = {}
+        for person in {**labels, **asked}:
+            own = labels.get(person, [])
+            mine = {queue: stages[queue] for queue in asked.get(person, {}) if queue in stages}
+            has_to_do = any(self._store.sitting(queue, person, 0).progress.left for queue in mine)
+            if standing(own, is_retired=person in stopped, has_to_do=has_to_do, now=now) == "active":
+                people[person] = frozenset(self._open(cascade, person, own, wanted, shape, asked=mine))
+        return OpenRecords(people={person: own for person, own in people.items() if own})
+
+    def reveal(self, cascade: str, run: str, visible: OpenRecords) -> None:
+        """Note that people are no longer blind to records that are sent around: their queues leave these out."""
+        key, at = self._base.run(cascade, run).id, self._base.clock()
+        looks = [
+            Seen(id=uuid.uuid4().hex, record=record, annotator=person, at=at, run=key)
+            for person, records in sorted(visible.people.items())
+            for record in sorted(records)
+        ]
+        self._store.failing.append_seen(cascade, *looks)
 
     def _shape(self, cascade: str) -> Cascade | None:
         """The cascade as it was run last: which stage shows which answers; None before a run."""
@@ -89,13 +112,21 @@ class Failures:
         return self._base.files.of_run(run).cascade if run else None
 
     def _open(
-        self, cascade: str, viewer: str, labels: Sequence[Label], records: Sequence[str], shape: Cascade | None
+        self,
+        cascade: str,
+        viewer: str,
+        labels: Sequence[Label],
+        records: Sequence[str],
+        shape: Cascade | None,
+        *,
+        asked: Mapping[str, str],
     ) -> dict[str, tuple[str, ...]]:
         """The records that a person is still to label, each with its stages; `labels` are that person's.
 
-        A record whose answer a later stage showed them does not wait: it is not offered.
+        `asked` are the queues that they were asked to answer, with their stages. A record whose answer a later stage
+        showed them does not wait: it is not offered.
         """
-        queues: dict[str, str] = {}
+        queues = dict(asked)
         done: set[tuple[str, str]] = set()
         for label in labels:
             if label.action == "adjudicate":

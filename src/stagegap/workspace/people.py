@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from stagegap.errors import ConfigurationError, NotFound, near_names
 from stagegap.metrics import metric
 from stagegap.model.answer import Label
 from stagegap.model.cascade import Cascade
+from stagegap.model.notes import PersonEvent
 from stagegap.model.queue import Queue, QueueItem
 from stagegap.model.record import Json, Record
 from stagegap.model.run import SYSTEM
@@ -30,6 +33,17 @@ from stagegap.people.disagreements import (
 from stagegap.people.histories import LabelHistory, label_history
 from stagegap.people.judgements import RatedGap, judged_gap, judging_of
 from stagegap.people.references import adjudications, fair_references, latest
+from stagegap.people.roster import (
+    Assignment,
+    Person,
+    Roster,
+    Work,
+    assignments,
+    day,
+    is_day,
+    retired,
+    standing,
+)
 from stagegap.runner.prepare import custom_metrics
 from stagegap.stats.spread import clusters
 from stagegap.store import Store
@@ -171,6 +185,121 @@ class People:
     def history(self, cascade: str, stage: str, record: str) -> LabelHistory:
         """Who said what at a stage of a record, when, having seen what. Raises: NotFound."""
         return history(self._store, self._load(cascade).cascade, stage, record)
+
+    def roster(self, cascade: str) -> Roster:
+        """Who works on a cascade, what is left of whom until when, and who has stopped. Raises: NotFound."""
+        labels: dict[str, list[Label]] = {}
+        for label in (*self._store.labels(cascade), *self._store.judgements(cascade)):
+            labels.setdefault(label.annotator, []).append(label)
+        events = self._store.people(cascade)
+        asked, stopped, now = assignments(events), retired(events), self._clock()
+        queues = {queue.id: queue for queue in self._store.queues(cascade)}
+        people: list[Person] = []
+        for name in sorted({*labels, *asked, *stopped}):
+            own, mine = labels.get(name, []), asked.get(name, {})
+            used = dict.fromkeys([*mine, *(label.queue for label in own)])
+            work = tuple(self._work(queues[key], name, mine.get(key)) for key in used if key in queues)
+            has_to_do = any(part.is_assigned and part.progress.left for part in work)
+            people.append(
+                Person(
+                    name=name,
+                    standing=standing(own, is_retired=name in stopped, has_to_do=has_to_do, now=now),
+                    labels=sum(label.action in ("label", "adjudicate") for label in own),
+                    last=max((label.at for label in own), default=0.0),
+                    work=work,
+                )
+            )
+        noun = self._load(cascade).cascade.noun
+        return Roster(cascade=cascade, noun=noun, today=day(now), people=tuple(people))
+
+    def retire(self, cascade: str, name: str, *, by: str = "", verified: bool = False) -> None:
+        """Note that somebody has stopped: their labels stay, nothing waits for them. Raises: NotFound."""
+        self._refuse_strangers(cascade, name)
+        self._note(cascade, name, "retire", by=by, verified=verified)
+
+    def bring_back(self, cascade: str, name: str, *, by: str = "", verified: bool = False) -> None:
+        """Note that somebody who had stopped goes on. Raises: NotFound."""
+        self._refuse_strangers(cascade, name)
+        self._note(cascade, name, "return", by=by, verified=verified)
+
+    def assign(
+        self, cascade: str, name: str, stage: str, queue: str, *, due: str = "", by: str = "", verified: bool = False
+    ) -> Work:
+        """Ask somebody to answer a queue, by its id or purpose, until a day as `2026-12-05`.
+
+        Raises: NotFound, ConfigurationError for no name, or a day that is none or over.
+        """
+        name = name.strip()
+        if not name:
+            raise ConfigurationError("Say who is asked: an assignment needs a name.")
+        today = day(self._clock())
+        if due and not is_day(due):
+            raise ConfigurationError(f"A last day is written as {today}; found {due!r}.")
+        if due and due < today:
+            raise ConfigurationError(f"The last day {due} is over: today is {today}.")
+        asked = self._queue(cascade, stage, queue)
+        self._note(cascade, name, "assign", queue=asked.id, due=due, by=by, verified=verified)
+        return self._work(asked, name, Assignment(queue=asked.id, due=due, by=by))
+
+    def excuse(self, cascade: str, name: str, stage: str, queue: str, *, by: str = "", verified: bool = False) -> Work:
+        """Take back that somebody was asked to answer a queue. Raises: NotFound where they were not."""
+        asked = self._queue(cascade, stage, queue)
+        mine = self.assigned(cascade, name)
+        if asked.id not in mine:
+            raise NotFound(f"{name!r} was not asked to answer the {asked.purpose} queue of {stage!r}.")
+        self._note(cascade, name, "excuse", queue=asked.id, by=by, verified=verified)
+        return self._work(asked, name, None)
+
+    def assigned(self, cascade: str, name: str) -> Mapping[str, Assignment]:
+        """What somebody was asked to answer, by the id of the queue."""
+        return assignments(self._store.people(cascade)).get(name, {})
+
+    def _queue(self, cascade: str, stage: str, queue: str) -> Queue:
+        stages = [known.stage for known in self._labels.label_stages(cascade)]
+        if stage not in stages:
+            raise NotFound(f"Nobody can be asked about a stage {stage!r}. {near_names(stage, stages)}".strip())
+        return self._labels.queue(cascade, stage, queue)
+
+    def _work(self, queue: Queue, name: str, assignment: Assignment | None) -> Work:
+        return Work(
+            queue=queue.id,
+            stage=queue.stage,
+            purpose=queue.purpose,
+            progress=self._labels.progress_of(queue, name),
+            due=assignment.due if assignment else "",
+            is_assigned=assignment is not None,
+        )
+
+    def _refuse_strangers(self, cascade: str, name: str) -> None:
+        known = {label.annotator for label in (*self._store.labels(cascade), *self._store.judgements(cascade))}
+        known |= {event.annotator for event in self._store.people(cascade)}
+        if name not in known:
+            raise NotFound(
+                f"Nobody called {name!r} has answered anything of {cascade!r}. {near_names(name, known)}".strip()
+            )
+
+    def _note(
+        self,
+        cascade: str,
+        name: str,
+        action: Literal["retire", "return", "assign", "excuse"],
+        *,
+        queue: str = "",
+        due: str = "",
+        by: str = "",
+        verified: bool = False,
+    ) -> None:
+        event = PersonEvent(
+            id=uuid.uuid4().hex,
+            annotator=name,
+            action=action,
+            queue=queue,
+            due=due,
+            by=by.strip(),
+            at=self._clock(),
+            verified=verified,
+        )
+        self._store.append_people(cascade, event)
 
     def payloads(self, settling: Settling, records: Sequence[str]) -> list[dict[str, Json]]:
         """What is shown of these records; one that no queue of the stage holds is left out."""
