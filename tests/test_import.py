@@ -30,6 +30,12 @@ def test_front_door_for_readers_loads_neither_runner_nor_reader_of_cascade_files
     assert not found.intersection({"scipy", "pandas", "pydantic", "sklearn", "openai", "aiohttp", "streamlit"})
 
 
+def test_help_loads_no_part_that_works() -> None:
+    found = loaded("from stagegap.cli.commands import application")
+    assert not found.intersection(HEAVY)
+    assert not [name for name in found if name.startswith(("stagegap.analysis", "stagegap.runner", "stagegap.store"))]
+
+
 def test_name_that_is_not_there_is_an_attribute_error() -> None:
     import stagegap
 

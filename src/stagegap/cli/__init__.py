@@ -7,6 +7,7 @@ Exit codes: 0 done; 1 an expectation is not met; 2 configuration or input is wro
 from __future__ import annotations
 
 import sys
+from typing import NoReturn
 
 __all__ = ["main"]
 
@@ -15,15 +16,19 @@ def main() -> None:
     """Run the command line; errors that are no bugs are printed without a traceback."""
     from stagegap import redaction
     from stagegap.cli.commands import application
-    from stagegap.cli.printed import complain
     from stagegap.errors import StagegapError
 
     redaction.guard_streams()
     try:
         application(prog_name="stagegap")
     except StagegapError as error:
-        complain(str(error))
-        sys.exit(error.exit_code)
+        _end(str(error), error.exit_code)
     except KeyboardInterrupt:
-        complain("Stopped. What was acknowledged is kept; the same command goes on where it stopped.")
-        sys.exit(130)
+        _end("Stopped. What was acknowledged is kept; the same command goes on where it stopped.", 130)
+
+
+def _end(sentence: str, code: int) -> NoReturn:
+    from stagegap.cli.printed import complain
+
+    complain(sentence)
+    sys.exit(code)

@@ -10,10 +10,10 @@ import typer
 
 from stagegap.cli.options import CascadeOption, JsonOption, PaidOption, RunOption, tools, views
 from stagegap.errors import ConfigurationError
-from stagegap.people.histories import LabelHistory, PastEvent, when
 from stagegap.registry import VIEWS, View
 
 if TYPE_CHECKING:
+    from stagegap.people.histories import LabelHistory, PastEvent
     from stagegap.workspace import Attribution
 
 
@@ -80,6 +80,8 @@ def lines(history: LabelHistory) -> list[str]:
 
 
 def _event(event: PastEvent) -> list[str]:
+    from stagegap.people.histories import when
+
     checked = "" if event.did == "saw the answers" else f" ({'verified' if event.verified else 'not verified'})"
     words = f": {event.said}" if event.said else ""
     took = "" if event.active_ms is None else f", {max(1, round(event.active_ms / 1000)):,} s"

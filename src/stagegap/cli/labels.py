@@ -5,16 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlencode
 
 import typer
 
-from stagegap.cli import printed
 from stagegap.errors import ConfigurationError, near_names
-from stagegap.model.queue import Progress
-from stagegap.model.record import Json
-from stagegap.workspace import Foreign, ImportReport
+
+if TYPE_CHECKING:  # `stagegap --help` imports this module: what a verb works with is imported when it works.
+    from stagegap.model.queue import Progress
+    from stagegap.model.record import Json
+    from stagegap.workspace import Foreign, ImportReport
 
 
 def foreign(source: str | None, stages: Sequence[str], record_id: str | None) -> Foreign:
@@ -26,6 +27,8 @@ def foreign(source: str | None, stages: Sequence[str], record_id: str | None) ->
                 f"--stage takes the stage and the question's name in the other program, as in --stage route=topic; "
                 f"found {name + sign + other!r}."
             )
+    from stagegap.workspace import Foreign
+
     return Foreign(source=source, stages=tuple((name, other) for name, _, other in pairs), record_id=record_id)
 
 
@@ -43,6 +46,8 @@ def as_json(report: ImportReport) -> Json:
 
 def draw_import(report: ImportReport) -> None:
     """Print what is new, and everything that became no label."""
+    from stagegap.cli import printed
+
     known = f" {report.known:,} were there already." if report.known else ""
     read = f" (read as {report.source})" if report.source else ""
     printed.say(f"{report.added:,} labels are new{read}.{known}")
@@ -140,6 +145,7 @@ def _fair(*, overlap: bool, swap: bool, following: bool) -> str:
 def left(progress: Progress) -> str:
     """Say what is left of a queue, and how long it takes at the person's own pace.
 
+    >>> from stagegap.model.queue import Progress
     >>> left(Progress(done=37, skipped=0, total=120, median_ms=17_000.0))
     '83 of 120 left, about 24 min at your pace (17 s each).'
     """

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from stagegap.cli.options import CascadeOption, JsonOption, tools, views
-from stagegap.oddities.card import Oddity, Screen
-from stagegap.oddities.screen import Noticing
-from stagegap.tables import figures
+
+if TYPE_CHECKING:  # `stagegap --help` imports this module: what a verb works with is imported when it works.
+    from stagegap.oddities.card import Oddity, Screen
+    from stagegap.oddities.screen import Noticing
 
 UNTAUGHT = (
     "No stage can be taught with less: one with `uses: sklearn` needs 32 records to learn from, a prompt 4 examples."
@@ -115,6 +116,7 @@ def draw_screen(noticing: Noticing, *, rules: bool) -> None:
 
     from stagegap import charts
     from stagegap.cli import printed
+    from stagegap.tables import figures
 
     out, view = printed.console(), noticing.screen
     out.print(Text(f"{noticing.headline}.", style="bold"))
