@@ -96,6 +96,7 @@ def test_every_type_of_output_has_a_default_metric():
         Kind.NUMBER: "within@TOL",
         Kind.BOOLEAN: "accuracy",
         Kind.OBJECT: "field_f1",
+        Kind.LIST: "set_f1",
     }
 
 

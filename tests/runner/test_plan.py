@@ -105,11 +105,13 @@ def test_sampled_orders_of_many_branches_are_planned_to_the_call(
         for row in rows
         for name in making.cascade.names
     ]
-    none, two = (cell_works(making.cascade, references, rounds=rounds) for rounds in (0, 2))
+    none, two = (cell_works(making.cascade, references, records=rows, rounds=rounds) for rounds in (0, 2))
     assert len(two) > len(none)
     planned = plan(making.work(rows, *two, run="2"), cache=memory)
     assert run(making.work(rows, *two, run="2"), memory).calls == planned.calls
-    more = plan(making.work(rows, *cell_works(making.cascade, references, rounds=3), run="3"), cache=memory)
+    more = plan(
+        making.work(rows, *cell_works(making.cascade, references, records=rows, rounds=3), run="3"), cache=memory
+    )
     assert 0 < more.calls < planned.calls, "further orders cost the new ones only"
 
 

@@ -23,7 +23,7 @@ LLM = """\
         ("  route:", "  confidence:", "a stage can't be called 'confidence': the word has a meaning of its own."),
         # kinds
         ("uses: sklearn", "uses: htp", "stages.route.uses can't be 'htp'. Did you mean http?"),
-        ("uses: sklearn", "ask: x", "the key stages.route.uses is missing. Known: command, http, llm, python, recorded, retrieval, sklearn."),
+        ("uses: sklearn", "ask: x", "the key stages.route.uses is missing. Known: command, http, join, llm, python, recorded, retrieval, sklearn."),
         ("train: train,", "train: train, depth: 3,", "unknown key 'depth' in stages.route.with. Known: estimator, "
          "features, parameters, saved, seed, train."),
         ("estimator: logistic_regression", "estimator: logistic_regresion", "stages.route.with.estimator can't be 'logistic_regresion'. "

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stagegap.analysis.troubles import Trouble, own_facts, troubles
+from stagegap.analysis.units import record_scores, with_lists
 from stagegap.attribution.ceiling import complete_cases
 from stagegap.attribution.faults import BAR_SLACK, Faults, acceptable, account
 from stagegap.attribution.swaps import alone_cell, closed_cell, prefix_cells, staircase_order
@@ -21,9 +22,10 @@ from stagegap.model.cascade import Cascade, Stage
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.record import Record
 from stagegap.model.run import SYSTEM, Cell
+from stagegap.model.units import Keys, Levels, owners, record_of
 from stagegap.model.wording import counted, listed
 from stagegap.people.agreement import COUNTABLE, agreement, alpha, leave_one_out, strict_score
-from stagegap.people.references import fair, fair_references, latest
+from stagegap.people.references import fair, fair_references, latest, reference_units, with_units
 from stagegap.stats.resample import RESAMPLES, resample
 from stagegap.stats.spread import Clusters, clusters
 
@@ -48,6 +50,7 @@ def known_outputs(cascade: Cascade, outputs: Outputs, references: Mapping[tuple[
     """
     if not any(stage.is_recorded for stage in cascade.stages):
         return Sorted(outputs=outputs, unknown={})
+    levels = Levels.of(cascade)
     known = dict(outputs)
     unknown: dict[tuple[str, str], frozenset[str]] = {}
     for cell in {name: Cell.parse(name) for name, _ in outputs}.values():
@@ -55,9 +58,15 @@ def known_outputs(cascade: Cascade, outputs: Outputs, references: Mapping[tuple[
             place = (str(cell), stage.name)
             if cell == SYSTEM or place not in outputs:
                 continue
-            at = _Place(cascade, stage, cell, outputs, references, unknown)
+            at = _Place(levels, stage, cell, outputs, references, unknown)
             facts = {record: at.fact(record, output) for record, output in outputs[place].items()}
-            lost = frozenset(record for record, output in facts.items() if output is None)
+            # What a unit would have answered is missing from its record too.
+            lost = frozenset(
+                name
+                for record, output in facts.items()
+                if output is None
+                for name in owners(record, levels.depth(stage.name))
+            )
             if lost:
                 unknown[place] = lost
             if stage.uses == "recorded" or lost:
@@ -69,7 +78,7 @@ def known_outputs(cascade: Cascade, outputs: Outputs, references: Mapping[tuple[
 class _Place:
     """A stage in a swap cell."""
 
-    cascade: Cascade
+    levels: Levels
     stage: Stage
     cell: Cell
     outputs: Outputs
@@ -85,10 +94,15 @@ class _Place:
         return output if self.is_known(record, output) else None
 
     def _reads_the_same(self, record: str) -> bool:
-        return all(self._is_unchanged(parent, record) for parent in self.stage.parents)
+        return all(self._is_unchanged(parent, self._at(parent, record)) for parent in self.stage.parents)
+
+    def _at(self, parent: str, record: str) -> str:
+        """What a unit, or a record, reads of another stage: the same unit, the one that it lies in, or the record."""
+        return owners(record, self.levels.depth(self.stage.name))[self.levels.common(self.stage.name, parent)]
 
     def is_known(self, record: str, output: Output) -> bool:
-        if any(record in self.unknown.get((str(self.cell), parent), ()) for parent in self.stage.parents):
+        unknown = self.unknown
+        if any(self._at(parent, record) in unknown.get((str(self.cell), parent), ()) for parent in self.stage.parents):
             return False
         own = self._system(self.stage.name, record)
         if own is not None and output.key and output.key == own.key:
@@ -126,6 +140,10 @@ class Evidence:
     references: Mapping[tuple[str, str], Reference]
     labels: Mapping[tuple[str, str], Mapping[str, Label]]
     """Labels in force at (record, stage), one a person; only of scored records."""
+    unit_labels: Mapping[tuple[str, str], Mapping[str, Label]] = field(
+        default_factory=dict[tuple[str, str], Mapping[str, Label]]
+    )
+    """The same at (unit, stage), of units of scored records."""
     metrics: Mapping[str, Metric]
     """The headline metric of each stage."""
     outcome: Metric
@@ -214,21 +232,24 @@ def gather(
     evaluated = tuple(r for r in records if cascade.evaluate is None or r.split == cascade.evaluate)
     ids = {record.id for record in evaluated}
     names = frozenset(cascade.names)
-    in_force = {
-        place: people
-        for place, people in latest(fair(labels, cascade)).items()
-        if place[0] in ids and place[1] in names
-    }
-    settled = {place: reference for place, reference in fair_references(labels, cascade).items() if place[0] in ids}
-    known = known_outputs(cascade, outputs, settled)
+    levels = Levels.of(cascade)
+
+    def is_scored(place: tuple[str, str]) -> bool:
+        return place[1] in names and record_of(levels, place[1], place[0]) in ids
+
+    in_force = {place: people for place, people in latest(fair(labels, cascade)).items() if is_scored(place)}
+    settled = {place: reference for place, reference in fair_references(labels, cascade).items() if is_scored(place)}
+    references = with_units(settled, cascade, evaluated)
+    known = known_outputs(cascade, outputs, references)
     by = (compared or Compared()).metric
     return Evidence(
         cascade=cascade,
         records=evaluated,
-        outputs=known.outputs,
+        outputs=with_lists(cascade, evaluated, known.outputs, references),
         unknown=known.unknown,
-        references=settled,
-        labels=in_force,
+        references=references,
+        labels={place: people for place, people in in_force.items() if not levels.depth(place[1])},
+        unit_labels={place: people for place, people in in_force.items() if levels.depth(place[1])},
         metrics={s.name: by(s.metrics[0], custom=custom.get(s.metrics[0])) for s in cascade.stages},
         outcome=by(cascade.outcome.metric, custom=custom.get(cascade.outcome.metric)),
         run=run,
@@ -294,6 +315,7 @@ def _scores(evidence: Evidence, cell: Cell, stage: str, by: Metric) -> Floats:
     place = (str(cell), stage, by.name)
     if place not in evidence.columns:
         outputs = _outputs(evidence, cell, stage)
+        depth = Levels.of(evidence.cascade).depth(stage)
 
         def score_of(record: Record) -> float:
             output, reference = outputs.get(record.id), evidence.references.get((record.id, stage))
@@ -303,9 +325,34 @@ def _scores(evidence: Evidence, cell: Cell, stage: str, by: Metric) -> Floats:
                 return strict_score(output, reference, by)
             return score(output, reference, by)
 
-        evidence.columns[place] = evidence.column(score_of)
+        if depth:
+            evidence.columns[place] = np.array(
+                record_scores(
+                    stage,
+                    evidence.records,
+                    outputs,
+                    evidence.references,
+                    wanted=reference_lists(evidence, stage),
+                    depth=depth,
+                    by=by,
+                ),
+                dtype=np.float64,
+            )
+        else:
+            evidence.columns[place] = evidence.column(score_of)
         evidence.columns[place].flags.writeable = False
     return evidence.columns[place]
+
+
+def reference_lists(evidence: Evidence, stage: str) -> dict[str, Sequence[Keys]]:
+    """The units that each record has at a stage by its references, where these say which there are."""
+    levels = Levels.of(evidence.cascade)
+    path = levels.paths[stage]
+    units = {
+        record.id: reference_units(evidence.references, evidence.cascade, levels, record, path)
+        for record in evidence.records
+    }
+    return {record: keys for record, keys in units.items() if keys is not None}
 
 
 def _outputs(evidence: Evidence, cell: Cell, stage: str) -> Mapping[str, Output]:

@@ -215,7 +215,7 @@ def _block(
     accepted = reference.accepted if reference is not None else ()
     value = output.value if output is not None and output.status.has_value else None
     best = _nearest(value, accepted)
-    is_items = stage.output.kind in (Kind.RANKING, Kind.LABELS)
+    is_items = stage.output.kind in (Kind.RANKING, Kind.LABELS, Kind.LIST)
     is_same = best is not None and _key(value, is_items) == _key(best.value, is_items)
     has_answer = value is not None and best is not None and best.value is not None
     return StageBlock(

@@ -72,6 +72,7 @@ _NAMES: dict[Kind, tuple[str, ...]] = {
     Kind.TEXT: ("fact_recall", "chrf", "token_f1", "exact"),
     Kind.NUMBER: ("within@TOL", "exact"),
     Kind.OBJECT: ("field_f1", "exact"),
+    Kind.LIST: ("set_f1", "exact"),
 }
 
 _PLAIN: dict[str, Callable[[Json, Answer], float]] = {

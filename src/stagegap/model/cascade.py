@@ -82,6 +82,11 @@ class Kind(StrEnum):
     NUMBER = "number"
     BOOLEAN = "boolean"
     OBJECT = "object"
+    LIST = "list"
+
+
+POSITION, VALUE = "position", "value"
+"""How units are named, unless by a field of the item."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +103,7 @@ class OutputType:
     low: float | None = None
     high: float | None = None
     schema: str | None = None
-    """JSON schema of an `object`, as canonical JSON text: what keys of calls and hashes of forms rest on."""
+    """JSON schema of an `object`, or of each item of a `list`, as canonical JSON text: what keys of calls and hashes of forms rest on."""
     written: str | None = field(default=None, compare=False, repr=False)
     """The same schema in the order of its author, in which people are asked; no key and no comparison rests on it."""
 
@@ -141,6 +146,10 @@ class Stage:
     output: OutputType
     metrics: tuple[str, ...]
     """Metrics by name, the first being the stage's headline; `recall@3`, `python:module:function`."""
+    each: Source | None = None
+    """The list that it is asked about item by item; None where it is asked about the record as a whole."""
+    align: str = POSITION
+    """How the items are told apart: by `position`, by their `value`, or by a field of theirs."""
     is_recorded: bool = False
     """True when its outputs were written down by another system: it can't be asked anything else."""
     parameters: Mapping[str, Json] = field(default_factory=dict[str, Json])
@@ -178,7 +187,7 @@ class Stage:
     @property
     def parents(self) -> tuple[str, ...]:
         """Names of the stages that this one reads, through inputs or its condition, each once."""
-        sources = (*self.inputs.values(), *self.when_reads)
+        sources = (*([self.each] if self.each else []), *self.inputs.values(), *self.when_reads)
         return tuple(dict.fromkeys(s.name for s in sources if s.origin == "stage"))
 
     @property

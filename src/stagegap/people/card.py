@@ -69,6 +69,11 @@ def form(stage: Stage, catalogue: Sequence[Document] = (), *, module: str = "") 
     Raises: ConfigurationError for an output that the card has no form for.
     """
     is_object = stage.output.kind is Kind.OBJECT and not module
+    if stage.output.kind is Kind.LIST and not module:
+        raise ConfigurationError(
+            f"Stage {stage.name!r} gives a list, which the card has no form for. "
+            "Write a form of your own (`form: FILE.js`), or import labels for it from a file."
+        )
     fields = _object_fields(stage) if is_object else [dict(_CUSTOM) if module else _field(stage)]
     if any(metric.startswith("fact_recall") for metric in stage.metrics):
         fields.append(
@@ -154,8 +159,8 @@ def _field(stage: Stage) -> dict[str, Json]:
             return {**start, "kind": "long", "none": "No answer is the right answer"}
         case Kind.NUMBER:
             return {**start, "kind": "number", "low": kind.low, "high": kind.high}
-        case Kind.OBJECT:
-            raise AssertionError("an object has a field for each of its leaves")
+        case Kind.OBJECT | Kind.LIST:
+            raise AssertionError("an object has a field for each of its leaves, a list has no form")
 
 
 def candidate_pool(

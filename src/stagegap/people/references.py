@@ -11,7 +11,8 @@ from hashlib import sha256
 from stagegap.metrics.formulas import ids
 from stagegap.model.answer import Answer, Label, Reference, is_graded
 from stagegap.model.cascade import Cascade, Kind, OutputType
-from stagegap.model.record import Json
+from stagegap.model.record import Json, Record
+from stagegap.model.units import Keys, Levels, unit_id, unit_names
 
 Place = tuple[str, str]
 """Record and stage."""
@@ -82,6 +83,64 @@ def fair_references(labels: Iterable[Label], cascade: Cascade) -> dict[Place, Re
     return {(one.record, one.stage): one for one in settle(fair(labels, cascade), cascade)}
 
 
+def with_units(
+    settled: Mapping[Place, Reference], cascade: Cascade, records: Iterable[Record]
+) -> Mapping[Place, Reference]:
+    """Further references: what the references of a record's units are together, where each unit has one.
+
+    Which units there are is said by the record, or by the reference of the stage that lists them. The units of such a
+    record stand in the order of that list.
+    """
+    levels = Levels.of(cascade)
+    if levels.is_flat:
+        return settled
+    whole = dict(settled)
+    for record in records:
+        for stage in cascade.stages:
+            units = reference_units(whole, cascade, levels, record, levels.paths[stage.name])
+            if stage.each is None or units is None:
+                continue
+            own = [whole.get((unit_id(record.id, keys), stage.name)) for keys in units]
+            there = [reference for reference in own if reference is not None and reference.accepted]
+            if len(there) == len(units):
+                for reference in there:
+                    whole[reference.record, stage.name] = whole.pop((reference.record, stage.name))
+                whole[record.id, stage.name] = Reference(
+                    record=record.id,
+                    stage=stage.name,
+                    accepted=(Answer(value=[reference.first.value for reference in there]),),
+                    annotators=tuple(dict.fromkeys(name for reference in there for name in reference.annotators)),
+                )
+    return whole
+
+
+def reference_units(
+    settled: Mapping[Place, Reference], cascade: Cascade, levels: Levels, record: Record, path: tuple[str, ...]
+) -> list[Keys] | None:
+    """The units that a record has by its references, in the order of its lists; None where a list has no reference."""
+    if not path:
+        return [()]
+    aboves = reference_units(settled, cascade, levels, record, path[:-1])
+    if aboves is None:
+        return None
+    units: list[Keys] = []
+    for above in aboves:
+        value = _listed(settled, record, above, path[-1])
+        if not isinstance(value, list | tuple | None):
+            return None
+        units += [(*above, name) for name in unit_names(value or (), levels.align[path])]
+    return units
+
+
+def _listed(settled: Mapping[Place, Reference], record: Record, above: Keys, source: str) -> Json:
+    """What a list is by the record or by its reference; a text where nobody knows."""
+    origin, _, field = source.partition(".")
+    if origin == "record":
+        return record.fields.get(field)
+    reference = settled.get((unit_id(record.id, above), source))
+    return reference.first.value if reference is not None and reference.accepted else "unknown"
+
+
 def of_their_type(labels: Iterable[Label], cascade: Cascade) -> list[Label]:
     """Leave out answers that are not of their stage's type as it is now: made with another one, kept, not counted."""
     outputs = {stage.name: stage.output for stage in cascade.stages}
@@ -106,7 +165,7 @@ def _is_of(output: OutputType, value: Json) -> bool:
             return isinstance(value, list | tuple) and (
                 not output.values or all(entry in output.values for entry in value)
             )
-        case Kind.RANKING:
+        case Kind.RANKING | Kind.LIST:
             return isinstance(value, list | tuple)
         case Kind.TEXT:
             return isinstance(value, str)
@@ -143,7 +202,7 @@ def settled(labels: Sequence[Label], kind: Kind) -> Reference:
     - label, boolean, labels, ranking: the whole answer that most gave. Where several tie: of labels and rankings the
       answer that somebody gave and that more than half of the people agree with in every single item, otherwise all
       that tie;
-    - text, number, object: every distinct answer is accepted.
+    - text, number, object, list: every distinct answer is accepted.
 
     The gains of a ranking are the means over those who gave it. Where several are accepted nobody has decided. The
     first accepted answer, in the order of the persons, is the one that a reference swap uses.

@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import islice
 from typing import TypeAlias, cast
@@ -17,6 +17,7 @@ from stagegap.model.answer import Answer, Output, Status
 from stagegap.model.cascade import Cascade, Kind, Source, Stage
 from stagegap.model.record import Json, Record, own_copy
 from stagegap.model.run import Carry, Cell
+from stagegap.model.units import Keys, Levels, owner, unit_id
 from stagegap.spec.expressions import Condition, ConditionError
 from stagegap.stages.canonical import canonical, digest
 from stagegap.stages.corpus import Corpus
@@ -56,7 +57,7 @@ class Wiring:
         self.code = code
         self._fields = [(name, source.name) for name, source in stage.inputs.items() if source.origin == "record"]
         readers = [
-            (name, source.name, reader(cascade, source, corpora))
+            (name, source.name, input_reader(cascade, stage, source, corpora))
             for name, source in stage.inputs.items()
             if source.origin == "stage"
         ]
@@ -140,7 +141,8 @@ def identity(cascade: Cascade, stage: Stage, code: StageCode, corpora: Mapping[s
         corpus = corpora.get(output.of or "") if output is not None and output.kind is Kind.RANKING else None
         reads[name] = [source.origin, source.name, source.part, None if corpus is None else corpus.hash]
     condition: list[Json] = [stage.when, [str(source) for source in stage.when_reads]]
-    return digest([code.fingerprint, code.reads_record, stage.repeats, condition, reads])
+    units: list[Json] = [] if stage.each is None else [[str(stage.each), stage.align]]
+    return digest([code.fingerprint, code.reads_record, stage.repeats, condition, reads, *units])
 
 
 def _is_failed(output: Output) -> bool:
@@ -167,6 +169,21 @@ def reader(cascade: Cascade, source: Source, corpora: Mapping[str, Corpus]) -> _
     if source.part == "value" and output.kind is Kind.RANKING and corpus is not None:
         return _document_reader(corpus)
     return _read_value
+
+
+def input_reader(cascade: Cascade, stage: Stage, source: Source, corpora: Mapping[str, Corpus]) -> _Reader:
+    """The same for an input of a stage: one that is asked item by item gets an id or document, and not a ranking."""
+    read = reader(cascade, source, corpora)
+    is_item = stage.each is not None and stage.each.origin == "stage" and stage.each.name == source.name
+    return _first_of(read) if is_item and cascade.stage(source.name).output.kind is Kind.RANKING else read
+
+
+def _first_of(read: _Reader) -> _Reader:
+    def first(output: Output) -> tuple[Json, Json]:
+        inputs, material = read(output)
+        return cast("Sequence[Json]", inputs)[0], cast("Sequence[Json]", material)[0]
+
+    return first
 
 
 def _read_value(output: Output) -> tuple[Json, Json]:
@@ -200,6 +217,10 @@ def _document_reader(corpus: Corpus) -> _Reader:
     return read
 
 
+Units: TypeAlias = Mapping[str, Mapping[Keys, Output]]
+"""Outputs of the units of a record, by stage."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
     """The part of a cascade that one cell touches."""
@@ -210,6 +231,8 @@ class Scope:
     """Swapped stages whose answers the called ones, or the outcome, rest on."""
     swapped: frozenset[str] = frozenset()
     """The swapped stages and all that depend on one."""
+    depths: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Of `reads`, those that are asked unit by unit: how many lists a unit's name is made of."""
 
 
 def scope_of(cascade: Cascade, cell: Cell, *, wants: Sequence[str] = ()) -> Scope:
@@ -229,9 +252,11 @@ def scope_of(cascade: Cascade, cell: Cell, *, wants: Sequence[str] = ()) -> Scop
             needed.add(name)
             if name not in cell.stages:
                 open_names.extend(cascade.stage(name).parents)
+    levels, reads = Levels.of(cascade), tuple(name for name in cell.stages if name in needed)
     return Scope(
         runs=tuple(stage for stage in cascade.stages if stage.name in needed and stage.name not in cell.stages),
-        reads=tuple(name for name in cell.stages if name in needed),
+        reads=reads,
+        depths={name: depth for name in reads if (depth := levels.depth(name))},
         swapped=frozenset(
             name for name in cascade.names if name in cell.stages or cascade.ancestors(name) & {*cell.stages}
         ),
@@ -279,10 +304,16 @@ class Case:
     repeat: int
     outputs: dict[str, Output]
     waits: dict[str, int]
-    """How many outputs each stage still waits for."""
+    """How many outputs each stage still waits for; once it is taken apart there, how many units do."""
     left: int
     """Stages without an output."""
     route: Route
+    units: dict[str, dict[Keys, Output]]
+    """Outputs of its units, by stage that is asked unit by unit."""
+    whole: Case | None = None
+    """What it is a unit of; None for a record."""
+    keys: Keys = ()
+    """Its names there."""
 
 
 class Cases:
@@ -305,6 +336,7 @@ class Cases:
             self.taken_in = [
                 record for record in records if all(record.id in answers for answers in self._given.values())
             ]
+        self._given_units = {name: _by_record(self._given[name], depth) for name, depth in scope.depths.items()}
         self.left_out = len(records) - len(self.taken_in)
         self.carried_by = bytearray(len(self.taken_in))
         """For each record the number of the carry that took its outputs over, counted from 1; 0 for none."""
@@ -318,7 +350,14 @@ class Cases:
                     given = {
                         name: given_output(record.id, name, answers[record.id]) for name, answers in self._given.items()
                     }
-                    yield Case(record, repeat, given, dict(route.waits), route.left, route)
+                    units = {
+                        name: {
+                            keys: given_output(unit_id(record.id, keys), name, answer)
+                            for keys, answer in answers.get(record.id, {}).items()
+                        }
+                        for name, answers in self._given_units.items()
+                    }
+                    yield Case(record, repeat, given, dict(route.waits), route.left, route, units)
 
     def untaken(self, carry: Carry, size: int) -> Iterator[Mapping[int, str]]:
         """Place and id of the records that nobody has taken over yet and that have not changed, in parts."""
@@ -338,6 +377,16 @@ class Cases:
             cases_here = cases if len(self._routes) == 1 else [case for case in cases if case.route is route]
             for root in route.roots if cases_here else ():
                 yield root, cases_here
+
+
+def _by_record(answers: Mapping[str, Answer], depth: int) -> dict[str, dict[Keys, Answer]]:
+    """Answers to units by their record and their names in it."""
+    by_record: dict[str, dict[Keys, Answer]] = {}
+    for name, answer in answers.items():
+        place = owner(name, depth)
+        if place is not None:
+            by_record.setdefault(place[0], {})[place[1]] = answer
+    return by_record
 
 
 def _route(scope: Scope) -> Route:

@@ -18,6 +18,7 @@ from stagegap.runner.lanes import AsyncLane, Pair, Surroundings, run_batches
 from stagegap.runner.options import Stop, interrupts
 from stagegap.runner.prepare import Pooled, Pools
 from stagegap.runner.progress import Progress
+from stagegap.runner.units import fans_of, together
 from stagegap.runner.work import Cache, Carrying, CellSummary, CellWork, Fresh, Sink, Summary, Tally, Work
 from stagegap.stages.protocol import AsyncStage
 
@@ -134,7 +135,11 @@ class _CellRun:
             if isinstance(code, Pooled):
                 code.use(self._pools)
         count = len(self._cases.taken_in)
-        tallies = {stage.name: Tally(total=count * self._repeats[stage.name]) for stage in scope.runs}
+        self._fans = fans_of(cascade, scope.runs)
+        tallies = {
+            stage.name: Tally(total=0 if stage.name in self._fans else count * self._repeats[stage.name])
+            for stage in scope.runs
+        }
         self.summary = CellSummary(cell=cell_work.cell, tallies=tallies, left_out=self._cases.left_out)
         self._known = {stage.name: known[stage.name] for stage in scope.runs}
         self._ready = {stage.name: Ready() for stage in scope.runs}
@@ -206,13 +211,17 @@ class _CellRun:
         """Take the outputs of a stage: count them, keep them, and pass each case on."""
         if not pairs:
             return
-        self._move(stage, pairs)
+        self._keep(stage, pairs)
+        self._progress.update()
+        self._let_in()
+
+    def _keep(self, stage: str, pairs: Sequence[Pair]) -> None:
+        """Count outputs, hand them to the store, and pass each case on."""
+        self._move(stage, together(stage, pairs) if stage in self._fans else pairs)
         repeats = self._repeats[stage]
         outputs = [output for _, output in pairs if output.repeat < repeats]
         self.summary.tallies[stage].add(outputs)
         self._writer.put(outputs, is_paid=stage in self._paid)
-        self._progress.update()
-        self._let_in()
 
     def _pass_on(self, stage: str, pairs: Sequence[Pair]) -> None:
         """Take outputs that are counted and kept already."""
@@ -239,14 +248,37 @@ class _CellRun:
                 if not case.waits[child]:
                     ready.append(case)
         for child, ready in zip(children, moved, strict=True):
-            self._ready[child].put(ready)
+            self._offer(child, ready)
+
+    def _offer(self, stage: str, cases: Sequence[Case]) -> None:
+        """Let cases wait for a stage, taken apart where it is asked unit by unit."""
+        fan = self._fans.get(stage)
+        if fan is None or not cases:
+            self._ready[stage].put(cases)
+            return
+        waiting: list[Case] = []
+        decided: list[Pair] = []
+        empty: list[Pair] = []
+        for case in cases:
+            units = fan.cases(case)
+            if case.repeat < self._repeats[stage]:
+                self.summary.tallies[stage].total += len(units)
+            waiting += [unit for unit, output in units if output is None]
+            decided += [(unit, output) for unit, output in units if output is not None]
+            if not units:
+                empty.append((case, fan.empty(case)))
+        self._ready[stage].put(waiting)
+        if decided:
+            self._keep(stage, decided)
+        if empty:
+            self._move(stage, empty)
 
     def _let_in(self) -> None:
         """Let further cases in where there is room; close all queues after the last."""
         while self._has_place() and (cases := self._cases.take(REFILL)):
             self._on_their_way += len(cases)
             for root, beginning in self._cases.beginnings(cases):
-                self._ready[root].put(beginning)
+                self._offer(root, beginning)
         if not self._on_their_way:
             self._close()
 

@@ -9,12 +9,14 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from stagegap.model.answer import Output
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.run import Cell, PastCall
 from stagegap.model.wording import counted
 from stagegap.runner.answers import Known
 from stagegap.runner.budget import is_paid
 from stagegap.runner.cases import Case, Cases, Wiring, repeats_of, scope_of
+from stagegap.runner.units import Fan, fans_of, together
 from stagegap.runner.work import Cache, CellWork, Nothing, Work
 from stagegap.stages.endpoint import Priced
 from stagegap.stages.foundation import Foundation
@@ -39,7 +41,7 @@ class PlannedStage:
 
     stage: str
     calls: int
-    """Calls to make; at most so many where not exact."""
+    """Calls to make; at most so many where not exact, or one a record where nobody knows how many units it has."""
     known: int
     """Outputs from the cache, or shared with an equal call of this run."""
     skipped: int
@@ -240,11 +242,11 @@ def _planned(work: Work, cell_work: CellWork, known: Mapping[str, Known], planne
     repeats = repeats_of(work.cascade)
     most = max((repeats[stage.name] for stage in scope.runs), default=0)
     cases = Cases(scope, records=work.records, given=cell_work.given, repeats=most)
-    counts = {stage.name: _Count() for stage in scope.runs}
+    counts, fans = {stage.name: _Count() for stage in scope.runs}, fans_of(work.cascade, scope.runs)
     for chunk in _chunks(cases):
         for stage in scope.runs:
             wanted = [case for case in chunk if case.repeat < repeats[stage.name]]
-            _walk(known[stage.name], wanted, counts[stage.name], planned)
+            _walk(known[stage.name], wanted, counts[stage.name], planned, fans.get(stage.name))
     return PlannedCell(
         cell=cell_work.cell,
         stages=tuple(
@@ -267,16 +269,20 @@ def _chunks(cases: Cases) -> Iterator[Sequence[Case]]:
         yield chunk
 
 
-def _walk(known: Known, cases: Sequence[Case], count: _Count, planned: set[str]) -> None:
+def _walk(known: Known, cases: Sequence[Case], count: _Count, planned: set[str], fan: Fan | None) -> None:
     """Count one stage for some cases, and give each case the output that is known; people's answers always are."""
-    parents = known.wiring.stage.parents
+    name, parents = known.wiring.stage.name, known.wiring.stage.parents
     determined = [case for case in cases if all(parent in case.outputs for parent in parents)]
     if len(determined) < len(cases):
         count.calls += len(cases) - len(determined)
         count.is_exact = False
+    pairs: list[tuple[Case, Output]] = []
+    if fan is not None:
+        determined, pairs = _apart(fan, determined)
+        count.skipped += len(pairs)
     sorted_cases = known.sort(determined)
     for case, output in sorted_cases.decided:
-        case.outputs[known.wiring.stage.name] = output
+        pairs.append((case, output))
         if output.key:
             count.known += 1
         else:
@@ -284,15 +290,30 @@ def _walk(known: Known, cases: Sequence[Case], count: _Count, planned: set[str])
     code = known.wiring.code
     if isinstance(code, PersonStage):
         replies = code.answer_batch([call.inputs for call in sorted_cases.calls])
-        for case, output in known.answered(sorted_cases, sorted_cases.calls, replies, latency_ms=0.0):
-            case.outputs[known.wiring.stage.name] = output
-            count.known += 1
-        return
+        answered = known.answered(sorted_cases, sorted_cases.calls, replies, latency_ms=0.0)
+        pairs += answered
+        count.known += len(answered)
+        sorted_cases.open.clear()
+    for case, output in together(name, pairs) if fan is not None else pairs:
+        case.outputs[name] = output
     for key, waiting in sorted_cases.open.items():
         is_planned = key in planned
         planned.add(key)
         count.calls += not is_planned
         count.known += len(waiting) - (not is_planned)
+
+
+def _apart(fan: Fan, cases: Sequence[Case]) -> tuple[list[Case], list[tuple[Case, Output]]]:
+    """The units of cases that wait for a call, and those that are decided without one; a case without units is done."""
+    waiting: list[Case] = []
+    decided: list[tuple[Case, Output]] = []
+    for case in cases:
+        units = fan.cases(case)
+        waiting += [unit for unit, output in units if output is None]
+        decided += [(unit, output) for unit, output in units if output is not None]
+        if not units:
+            case.outputs[fan.stage.name] = fan.empty(case)
+    return waiting, decided
 
 
 def forecast(plan: Plan, work: Work, past: Mapping[str, Sequence[PastCall]]) -> Plan:

@@ -21,7 +21,8 @@ from stagegap.model.answer import Answer, Label, Output, Reference
 from stagegap.model.cascade import Cascade, CascadeFile, Stage
 from stagegap.model.record import Json, Record
 from stagegap.model.run import SYSTEM
-from stagegap.runner.cases import Settled, given_output, reader
+from stagegap.people.references import with_units
+from stagegap.runner.cases import Settled, given_output, input_reader
 from stagegap.runner.work import CellWork
 from stagegap.stages.corpus import Corpus
 from stagegap.stages.foundation import build
@@ -207,12 +208,15 @@ class WorkerRecipe:
         return stage_codes(self.file, self.materials, self.references, environment=os.environ)
 
 
-def cell_works(cascade: Cascade, references: Iterable[Reference], *, rounds: int = 0) -> tuple[CellWork, ...]:
+def cell_works(
+    cascade: Cascade, references: Iterable[Reference], *, records: Iterable[Record], rounds: int = 0
+) -> tuple[CellWork, ...]:
     """The system's own cell and each swap cell of a run with the references that it puts in.
 
     `rounds` of sampled orders where parallel branches need too many swap sets.
     """
-    answers = given_answers(references)
+    settled = {(reference.record, reference.stage): reference for reference in references}
+    answers = given_answers(with_units(settled, cascade, records).values())
     whole = frozenset(lattice_cells(cascade, rounds=rounds))
     works = [
         CellWork(
@@ -255,7 +259,7 @@ def seen_inputs(
         if source.origin == "record":
             inputs[name] = record.fields.get(source.name)
         else:
-            inputs[name] = reader(cascade, source, corpora)(settled[source.name])[0]
+            inputs[name] = input_reader(cascade, stage, source, corpora)(settled[source.name])[0]
     return inputs
 
 

@@ -95,6 +95,7 @@ class _Checks:
         for name, stage in self._sections.stages.items():
             if stage is not None:
                 self._stage(name, stage)
+        self._units()
         self._outcome()
         for name in self._sections.targets:
             if name != "outcome" and name not in self._sections.stages:
@@ -167,6 +168,21 @@ class _Checks:
             self._add((*here, "limits"), "limits are for stages that ask a provider: llm and http.", "Remove it.")
         for problem in kind.check(draft_of(sections, stage)):
             self._add((*here, *problem.keys), problem.message, problem.hint)
+
+    def _units(self) -> None:
+        """Report stages that take the same list apart and tell its items apart differently."""
+        first: dict[str, tuple[str, str]] = {}
+        for name, stage in self._sections.stages.items():
+            if stage is None:
+                continue
+            if stage.each is None:
+                if stage.align != "position":
+                    self._add(("stages", name, "align"), "align is for stages with `each`.", "Remove it.")
+                continue
+            other, align = first.setdefault(stage.each, (name, stage.align))
+            if align != stage.align:
+                message = f"{name!r} and {other!r} take {stage.each!r} apart, by {stage.align} and by {align}."
+                self._add(("stages", name, "align"), message, "Write the same for both.")
 
     def _resources(self, name: str, stage: StageBase) -> None:
         pools = self._sections.head.resources if self._sections.head else {}

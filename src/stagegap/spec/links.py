@@ -4,7 +4,7 @@ forbid one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from stagegap.errors import near_names
@@ -76,15 +76,21 @@ class Links:
 
     inputs: Mapping[str, Mapping[str, Source]]
     when_reads: Mapping[str, tuple[Source, ...]]
+    each: Mapping[str, Source]
+    """By stage that is asked item by item: where its list comes from."""
     is_complete: bool
     """False when something could not be resolved, so that a stage may only seem to be unused."""
 
     @property
     def parents(self) -> dict[str, list[str]]:
         """Stages that each stage reads, in the order of the file."""
-        return {
-            name: list(dict.fromkeys(s.name for s in (*inputs.values(), *self.when_reads[name]) if s.origin == "stage"))
+        read = {
+            name: (*([self.each[name]] if name in self.each else ()), *inputs.values(), *self.when_reads[name])
             for name, inputs in self.inputs.items()
+        }
+        return {
+            name: list(dict.fromkeys(source.name for source in sources if source.origin == "stage"))
+            for name, sources in read.items()
         }
 
 
@@ -92,6 +98,7 @@ def links(sections: Sections, findings: Findings) -> Links:
     """What every stage reads, and report what can't be read, circles and stages that nobody needs."""
     inputs: dict[str, dict[str, Source]] = {}
     conditions: dict[str, tuple[Source, ...]] = {}
+    lists: dict[str, Source] = {}
     before = len(findings)
     for name in sections.stages:
         written = child(sections.root, "stages", name, "inputs")
@@ -100,10 +107,14 @@ def links(sections: Sections, findings: Findings) -> Links:
             for key, text in _texts(written).items()
         }
         inputs[name] = {key: source for key, source in sources.items() if source}
-        when = _texts(child(sections.root, "stages", name)).get("when")
+        keys = _texts(child(sections.root, "stages", name))
+        if each := keys.get("each"):
+            source = _list(name, each, sources.values(), sections, findings)
+            lists |= {name: source} if source else {}
+        when = keys.get("when")
         at = mark(sections, "stages", name, "when")
         conditions[name] = _condition(when, sections, at, findings) if when else ()
-    wired = Links(inputs=inputs, when_reads=conditions, is_complete=len(findings) == before)
+    wired = Links(inputs=inputs, when_reads=conditions, each=lists, is_complete=len(findings) == before)
     _check_circles(wired, sections, findings)
     return wired
 
@@ -159,6 +170,30 @@ def _source(text: str, sections: Sections, at: Mark, findings: Findings) -> Sour
             return Source("stage", head, part)
         case _:
             return Source("stage", head)
+
+
+LISTS = ("list", "labels", "ranking")
+"""Types of output that can be taken apart."""
+
+
+def _list(
+    name: str, text: str, inputs: Iterable[Source | None], sections: Sections, findings: Findings
+) -> Source | None:
+    """The list that a stage is asked about item by item, and report what can't be taken apart."""
+    at = mark(sections, "stages", name, "each")
+    source = _source(text, sections, at, findings)
+    if source is None or source.origin == "record":
+        return source
+    maker = sections.stages[source.name]
+    if source.part != "value":
+        findings.add(at, f"{text!r} names a part of a stage.", f"Write {source.name}.")
+    elif maker and maker.output.type not in LISTS:
+        hint = f"It takes a stage that puts out one of: {', '.join(LISTS)}; or record.FIELD."
+        findings.add(at, f"{source.name!r} puts out type {maker.output.type}, which is no list.", hint)
+    for read in inputs:
+        if read and (read.origin, read.name) == ("stage", source.name) and read.part not in ("value", "ids"):
+            findings.add(at, f"an item of {source.name!r} has no {read.part}.", f"Read {source.name}.")
+    return Source("stage", source.name)
 
 
 def _condition(text: str, sections: Sections, at: Mark, findings: Findings) -> tuple[Source, ...]:

@@ -76,8 +76,17 @@ class ObjectOutput(Block):
     """JSON schema (2020-12) of the object."""
 
 
+class ListOutput(Block):
+    """A list of texts or other items, as many as there are."""
+
+    type: Literal["list"]
+    """A list of texts or other items, as many as there are."""
+    items: dict[Text, Free] = Field(default_factory=lambda: dict[str, object](type="string"))
+    """JSON schema (2020-12) of each item; a text when not given."""
+
+
 Output = Annotated[
-    LabelOutput | LabelsOutput | RankingOutput | TextOutput | NumberOutput | BooleanOutput | ObjectOutput,
+    LabelOutput | LabelsOutput | RankingOutput | TextOutput | NumberOutput | BooleanOutput | ObjectOutput | ListOutput,
     Field(discriminator="type"),
 ]
 
@@ -95,6 +104,8 @@ def output_type(output: Output) -> OutputType:
         case ObjectOutput(schema_=shape):
             canonical = json.dumps(shape, sort_keys=True, separators=(",", ":"))
             return OutputType(kind=kind, schema=canonical, written=json.dumps(shape, separators=(",", ":")))
+        case ListOutput(items=shape):
+            return OutputType(kind=kind, schema=json.dumps(shape, sort_keys=True, separators=(",", ":")))
         case _:
             return OutputType(kind=kind)
 

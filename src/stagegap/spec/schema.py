@@ -72,6 +72,10 @@ class StageBase(Block):
     """Input -> where it comes from: record.FIELD, STAGE, or its .ids, .scores, .confidence or .candidates."""
     output: Output
     """The type of what the stage puts out."""
+    each: Text | None = None
+    """List that the stage is asked about item by item: STAGE or record.FIELD; inputs from there are one item."""
+    align: Text = "position"
+    """How items are told apart: position, value, or a field of the item."""
     when: Text | None = None
     """CEL condition on record fields and stages; the stage is skipped where it is false."""
     score: OneOrMore | None = None

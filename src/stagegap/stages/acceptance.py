@@ -74,7 +74,9 @@ def check_for(output: OutputType, known_ids: Collection[str]) -> Check:
             return _number_check(output)
         case Kind.BOOLEAN:
             return _check_boolean
-        case _:
+        case Kind.LIST:
+            return _list_check(output.schema)
+        case Kind.OBJECT:
             return _object_check(output.schema)
 
 
@@ -281,6 +283,27 @@ def _object_check(schema: str | None) -> Check:
             return Rejected(str(error))
         reason = violation(content) if violation else ""
         return Rejected(reason) if reason else Accepted(content)
+
+    return check
+
+
+@lru_cache(maxsize=64)
+def _list_check(schema: str | None) -> Check:
+    violation = violation_finder(schema) if schema else None
+
+    def check(value: object) -> Accepted | Rejected:
+        if not isinstance(value, list | tuple):
+            return Rejected(f"A list was expected, found {as_written(value)}.")
+        items: list[Json] = []
+        for place, item in enumerate(cast("Sequence[object]", value), 1):
+            try:
+                content = plain(item)
+            except ValueError as error:
+                return Rejected(f"Item {place}: {error}")
+            if reason := violation(content) if violation else "":
+                return Rejected(f"Item {place}: {reason}")
+            items.append(content)
+        return Accepted(items)
 
     return check
 

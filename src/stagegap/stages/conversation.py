@@ -213,6 +213,12 @@ def answer_schema(output: OutputType) -> tuple[Mapping[str, object], bool] | Non
             inner = {"type": "array", "items": {"type": "string", "enum": list(output.values)}}
         case Kind.RANKING:
             inner = {"type": "array", "items": {"type": "string"}}
+        case Kind.LIST:
+            items = cast("Mapping[str, object]", json.loads(output.schema or "{}"))
+            inner = {"type": "array", "items": items}
+            if items.get("type") != "string":
+                members = {"properties": {ANSWER: inner}, "required": [ANSWER]}
+                return {"type": "object", **members}, False
         case Kind.NUMBER:
             inner = {"type": "number"}
         case _:

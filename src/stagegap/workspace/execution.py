@@ -22,6 +22,7 @@ from stagegap.model.answer import Answer, Label, Status
 from stagegap.model.cascade import Cascade, CascadeFile
 from stagegap.model.record import Json, Record
 from stagegap.model.run import SYSTEM, Carry, PastCall, Run, RunStatus
+from stagegap.model.units import Levels, record_of
 from stagegap.people.references import settle
 from stagegap.runner import CellWork, Plan, Progress, RunOptions, Silent, Stop, Summary, Work, execute, forecast, plan
 from stagegap.runner.budget import paid_stages
@@ -149,7 +150,7 @@ def _job(
         materials=materials,
         records=options.chosen(materials.scored(file.cascade)),
         codes=codes,
-        cells=cell_works(file.cascade, references, rounds=options.rounds),
+        cells=cell_works(file.cascade, references, records=materials.records, rounds=options.rounds),
         options=options,
         labels=labels,
         environment=environment,
@@ -278,8 +279,9 @@ def mended(store: Store, job: Job) -> tuple[Run, Job]:
         raise ConfigurationError(
             f"The cascade file has changed since run {last.name}, so that run can't be mended. Make a new one."
         )
+    levels = Levels.of(cascade)
     failed = {
-        output.record
+        record_of(levels, stage, output.record)
         for cell in own_cells(store, last)
         for stage in cascade.names
         for output in store.outputs(last.id, cell, stage)
@@ -400,7 +402,12 @@ class _Earlier:
 def with_carries(
     store: Store, run: str, cascade: Cascade, cells: Sequence[CellWork], *, basis: Basis, labels: Sequence[Label]
 ) -> tuple[CellWork, ...]:
-    """The cells of a run with what they may take over from others, as far as those have come."""
+    """The cells of a run with what they may take over from others, as far as those have come.
+
+    Nothing where records are taken apart: their calls are looked up one by one.
+    """
+    if not Levels.of(cascade).is_flat:
+        return tuple(cells)
     earlier = [other for other in _earlier(store, cascade, basis, labels) if other.run != run]
     return tuple(replace(cell, carries=tuple(_carries(cascade, cell, basis, earlier))) for cell in cells)
 

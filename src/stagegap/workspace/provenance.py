@@ -19,6 +19,7 @@ from stagegap.model.answer import Label, Output
 from stagegap.model.cascade import Cascade, CascadeFile
 from stagegap.model.record import Json, Record
 from stagegap.model.run import SYSTEM, Cell, Environment, Provenance, Role, Run, Source, StageOrigin
+from stagegap.model.units import Levels, record_of
 from stagegap.runner.prepare import CUSTOM, Materials, metric_functions
 from stagegap.stages.kinds import named
 from stagegap.stages.protocol import Coded, StageCode
@@ -48,7 +49,8 @@ def first_outputs(store: Store, run: Run, cell: Cell, stage: str) -> dict[str, O
 
 def run_records(store: Store, run: Run, cascade: Cascade) -> list[Record]:
     """The records that a run was made on, as they were then where the run kept that."""
-    made = {output.record for output in store.outputs(run.id, SYSTEM, cascade.stages[0].name)}
+    levels, first = Levels.of(cascade), cascade.stages[0].name
+    made = {record_of(levels, first, output.record) for output in store.outputs(run.id, SYSTEM, first)}
     made_from = read(store, run.id)
     then = store.origins.records(made_from.records_digest) if made_from else store.records(cascade.name)
     return [record for record in then if record.id in made]

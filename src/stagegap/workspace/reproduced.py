@@ -122,7 +122,7 @@ def _job(store: Store, run: Run, file: CascadeFile, made_from: Provenance, envir
         materials=materials,
         records=_own(run_records(store, run, file.cascade), materials.records),
         codes=stage_codes(file, materials, references, environment=environment),
-        cells=cell_works(file.cascade, references, rounds=options.rounds),
+        cells=cell_works(file.cascade, references, records=materials.records, rounds=options.rounds),
         options=options,
         labels=labels,
         environment=environment,

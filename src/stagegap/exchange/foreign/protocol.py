@@ -203,7 +203,7 @@ def _label(
 def _value(value: Json, stage: Stage, known: Known) -> Json:
     """Bring a foreign value into the stage's type. Raises: ValueError with a sentence that names no value."""
     kind = stage.output.kind
-    if isinstance(value, Sequence) and not isinstance(value, str) and kind not in (Kind.LABELS, Kind.RANKING):
+    if isinstance(value, Sequence) and not isinstance(value, str) and kind not in _SEVERAL:
         if len(value) != 1:
             raise ValueError(f"Stage {stage.name!r} takes one answer, and here are none or several.")
         value = value[0]
@@ -218,6 +218,7 @@ def _value(value: Json, stage: Stage, known: Known) -> Json:
     return accepted.value
 
 
+_SEVERAL = (Kind.LABELS, Kind.RANKING, Kind.LIST)
 _TRUTHS = {"yes": True, "no": False, "true": True, "false": False}
 
 
@@ -228,7 +229,7 @@ def _unpacked(text: str, kind: Kind) -> Json:
     try:
         return parse_json(text)
     except ValueError:
-        return [text] if kind in (Kind.LABELS, Kind.RANKING) else text
+        return [text] if kind in _SEVERAL else text
 
 
 def _milliseconds(spent: Json) -> int | None:

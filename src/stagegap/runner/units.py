@@ -1,0 +1,163 @@
+"""Records taken apart and put together again on their way: a stage with `each` answers unit by unit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import NamedTuple, cast
+
+from stagegap.model.answer import Output, Status
+from stagegap.model.cascade import Cascade, Kind, Source, Stage
+from stagegap.model.record import Json, Record
+from stagegap.model.units import Keys, Levels, gathered, listed, under, unit_id, unit_names, unlisted
+from stagegap.runner.cases import Case, Units
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unit:
+    """One unit as its stage meets it: a record of its own, with the outputs that it reads."""
+
+    keys: Keys
+    record: Record
+    settled: dict[str, Output]
+    """By stage: of the unit, of what it lies in, or the list of what lies in that."""
+    decided: Output | None = None
+    """Its output where it needs no call: its list failed, or a swapped answer knows no such unit."""
+
+
+class _Item(NamedTuple):
+    """One item of each list on the way to a unit."""
+
+    keys: Keys
+    fields: Mapping[str, Json]
+    """Of the record, with the item in place of a list of the record."""
+    settled: dict[str, Output]
+    """The item in place of a list that a stage made."""
+
+
+class Fan:
+    """How a stage that is asked item by item takes a record apart."""
+
+    def __init__(self, cascade: Cascade, stage: Stage, levels: Levels) -> None:
+        self.stage = stage
+        self._levels = levels
+        self._lists: list[Source] = []
+        """Where the lists of its path come from, the outermost first."""
+        each = stage.each
+        while each is not None:
+            self._lists.insert(0, each)
+            each = cascade.stage(each.name).each if each.origin == "stage" else None
+        made = {source.name for source in self._lists if source.origin == "stage"}
+        self._rankings = {name for name in made if cascade.stage(name).output.kind is Kind.RANKING}
+        self._parents = [parent for parent in stage.parents if parent not in made]
+
+    def units(self, record: Record, outputs: Mapping[str, Output], units: Units, *, repeat: int) -> list[Unit] | Output:
+        """The units of a record, in the order of the list; the stage's output where there is no list.
+
+        `outputs` are those of the record, `units` those of its units, by stage.
+        """
+        name = self.stage.name
+        for source in self._lists:
+            whole = _field(record, source) if source.origin == "record" else outputs[source.name]
+            is_whole = source.origin == "record" or not self._levels.depth(source.name)
+            if listed(whole) is None if is_whole else source.name not in units:
+                return unlisted(record.id, name, whole, repeat=repeat)
+        return list(self._below(record, outputs, units, _Item((), record.fields, {}), repeat))
+
+    def _below(
+        self, record: Record, outputs: Mapping[str, Output], units: Units, above: _Item, repeat: int
+    ) -> Iterator[Unit]:
+        """The units that lie in an item; where a list of them failed one unit stands for all that it would hold."""
+        if len(above.keys) == len(self._lists):
+            yield self._unit(record, outputs, units, above, repeat)
+            return
+        each = self._lists[len(above.keys)]
+        if each.origin == "record":
+            source = _field(record, each)
+        else:
+            source = units[each.name][above.keys] if above.keys else outputs[each.name]
+        items = listed(source)
+        if items is None:
+            lost = unlisted(unit_id(record.id, above.keys), self.stage.name, source, repeat=repeat)
+            if lost.status is not Status.SKIPPED:
+                yield Unit(keys=above.keys, record=replace(record, id=lost.record), settled={}, decided=lost)
+            return
+        align = self._levels.align[self._levels.paths[self.stage.name][: len(above.keys) + 1]]
+        for key, item in zip(unit_names(items, align), items, strict=True):
+            fields, settled = above.fields, above.settled
+            if each.origin == "record":
+                fields = {**fields, each.name: item}
+            else:
+                value: Json = [item] if each.name in self._rankings else item
+                settled = {**settled, each.name: replace(source, value=value, scores=(), alternatives=())}
+            yield from self._below(record, outputs, units, _Item((*above.keys, key), fields, settled), repeat)
+
+    def _unit(self, record: Record, outputs: Mapping[str, Output], units: Units, item: _Item, repeat: int) -> Unit:
+        settled = {name: output for name, output in item.settled.items() if name in self.stage.parents}
+        for parent in self._parents:
+            output = self._read(parent, record, outputs, units, item.keys)
+            if output is not None:
+                settled[parent] = output
+        own = replace(record, id=unit_id(record.id, item.keys), cluster=record.unit, fields=item.fields)
+        is_known = len(settled) == len(self.stage.parents)
+        skip = Output(record=own.id, stage=self.stage.name, status=Status.SKIPPED, repeat=repeat)
+        return Unit(keys=item.keys, record=own, settled=settled, decided=None if is_known else skip)
+
+    def _read(
+        self, parent: str, record: Record, outputs: Mapping[str, Output], units: Units, keys: Keys
+    ) -> Output | None:
+        """What a unit reads of another stage; None where that knows no such unit, as a swapped answer may."""
+        depth, common = self._levels.depth(parent), self._levels.common(self.stage.name, parent)
+        if not common or parent not in units:
+            return outputs[parent]
+        if common == depth:
+            return units[parent].get(keys[:common])
+        inside = under(units[parent], keys[:common])
+        return gathered(unit_id(record.id, keys[:common]), parent, list(inside.values()))
+
+    def cases(self, whole: Case) -> list[tuple[Case, Output | None]]:
+        """The units of a case as cases of their own, with the output of each that is decided; none without a list."""
+        name = self.stage.name
+        units = self.units(whole.record, whole.outputs, whole.units, repeat=whole.repeat)
+        if isinstance(units, Output):
+            return []
+        whole.units[name] = dict.fromkeys((unit.keys for unit in units), _OPEN)
+        whole.waits[name] = len(units)
+        return [
+            (Case(unit.record, whole.repeat, unit.settled, {}, 1, whole.route, {}, whole, unit.keys), unit.decided)
+            for unit in units
+        ]
+
+    def empty(self, whole: Case) -> Output:
+        """The output of a case that has no units: an empty list, or what stands in its place."""
+        units = self.units(whole.record, whole.outputs, whole.units, repeat=whole.repeat)
+        name = self.stage.name
+        return units if isinstance(units, Output) else gathered(whole.record.id, name, [], repeat=whole.repeat)
+
+
+_OPEN = Output(record="", stage="", status=Status.BLOCKED, error="not answered yet")
+
+
+def _field(record: Record, each: Source) -> Output:
+    """A list of the record in the form of an output."""
+    value = record.fields.get(each.name)
+    return Output(record=record.id, stage=str(each), status=Status.OK, value=value)
+
+
+def fans_of(cascade: Cascade, stages: Iterable[Stage]) -> dict[str, Fan]:
+    """How each of these stages takes a record apart; only those that do."""
+    levels = Levels.of(cascade)
+    return {stage.name: Fan(cascade, stage, levels) for stage in stages if stage.each is not None}
+
+
+def together(stage: str, pairs: Iterable[tuple[Case, Output]]) -> list[tuple[Case, Output]]:
+    """Take outputs of units in: the cases whose last unit is among them, each with all of its outputs as one."""
+    wholes: list[tuple[Case, Output]] = []
+    for unit, output in pairs:
+        whole = cast("Case", unit.whole)
+        whole.units[stage][unit.keys] = output
+        whole.waits[stage] -= 1
+        if not whole.waits[stage]:
+            units = list(whole.units[stage].values())
+            wholes.append((whole, gathered(whole.record.id, stage, units, repeat=whole.repeat)))
+    return wholes
