@@ -13,6 +13,7 @@ VIEWS_OF_A_PROJECT: dict[str, Callable[[Project], Shown[Any]]] = {
     "gap": lambda project: project.gap(),
     "blame": lambda project: project.blame(),
     "faults": lambda project: project.faults(),
+    "units": lambda project: project.units(),
     "slices": lambda project: project.slices(),
     "agree": lambda project: project.agree(),
     "people": lambda project: project.people(),

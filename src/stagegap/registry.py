@@ -144,6 +144,14 @@ VIEWS: tuple[View, ...] = (
         following=("stagegap show blame", "stagegap show slices"),
     ),
     View(
+        name="units",
+        command="units",
+        says="Say what became of the items that records are taken apart into: how many, their scorecard, their faults.",
+        look=lambda run: run.units(),
+        builder=f"{_ANALYSIS}.unit_view:units_sheet",
+        following=("stagegap show", "stagegap faults"),
+    ),
+    View(
         name="slices",
         command="slices",
         says="Say which groups of records fail more than the others at which stage, and the bottleneck of each group.",

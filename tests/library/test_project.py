@@ -24,7 +24,7 @@ VIEWS = {
 }
 """The views that a project without people and plants can show."""
 
-FIGURELESS = {"answers", "reproduce", "check"}
+FIGURELESS = {"answers", "reproduce", "check", "units"}
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stagegap.analysis.troubles import Trouble, own_facts, troubles
-from stagegap.analysis.units import record_scores, with_lists
+from stagegap.analysis.units import calls_of, record_scores, with_lists
 from stagegap.attribution.ceiling import complete_cases
 from stagegap.attribution.faults import BAR_SLACK, Faults, acceptable, account
 from stagegap.attribution.swaps import alone_cell, closed_cell, prefix_cells, staircase_order
@@ -161,6 +161,11 @@ class Evidence:
     def system(self, stage: str) -> Mapping[str, Output]:
         """The system's outputs at a stage, by record."""
         return self.outputs.get((str(SYSTEM), stage), {})
+
+    def calls(self, stage: str) -> list[Output]:
+        """The system's outputs at a stage of the scored records, or of their units where it is asked unit by unit."""
+        records = frozenset(record.id for record in self.records)
+        return calls_of(self.system(stage), records, depth=Levels.of(self.cascade).depth(stage))
 
     @property
     def units(self) -> Clusters:
@@ -317,29 +322,22 @@ def _scores(evidence: Evidence, cell: Cell, stage: str, by: Metric) -> Floats:
         outputs = _outputs(evidence, cell, stage)
         depth = Levels.of(evidence.cascade).depth(stage)
 
-        def score_of(record: Record) -> float:
+        def score_of(output: Output, reference: Reference) -> float:
+            is_strict = (reference.record, stage) in evidence.strict
+            return strict_score(output, reference, by) if is_strict else score(output, reference, by)
+
+        def score_at(record: Record) -> float:
             output, reference = outputs.get(record.id), evidence.references.get((record.id, stage))
-            if output is None or reference is None:
-                return math.nan
-            if (record.id, stage) in evidence.strict:
-                return strict_score(output, reference, by)
-            return score(output, reference, by)
+            return math.nan if output is None or reference is None else score_of(output, reference)
 
         if depth:
-            evidence.columns[place] = np.array(
-                record_scores(
-                    stage,
-                    evidence.records,
-                    outputs,
-                    evidence.references,
-                    wanted=reference_lists(evidence, stage),
-                    depth=depth,
-                    by=by,
-                ),
-                dtype=np.float64,
+            wanted, references = reference_lists(evidence, stage), evidence.references
+            scores = record_scores(
+                stage, evidence.records, outputs, references, wanted=wanted, depth=depth, score_of=score_of
             )
+            evidence.columns[place] = np.array(scores, dtype=np.float64)
         else:
-            evidence.columns[place] = evidence.column(score_of)
+            evidence.columns[place] = evidence.column(score_at)
         evidence.columns[place].flags.writeable = False
     return evidence.columns[place]
 

@@ -262,8 +262,7 @@ def _bounded(bounds: OutcomeBounds) -> str:
 
 def _row(parts: _Parts, stage: Stage, position: int) -> StageRow:
     drawn, name = parts.resamples, stage.name
-    outputs = parts.evidence.system(name)
-    statuses = Counter(outputs[r.id].status for r in parts.evidence.records if r.id in outputs)
+    statuses = Counter(output.status for output in parts.evidence.calls(name))
     step = parts.ceiling.step(name) if parts.ceiling is not None else None
     person = _people(parts, f"person {name}", name)
     return StageRow(

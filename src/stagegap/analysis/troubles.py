@@ -6,8 +6,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from stagegap.analysis.units import calls_of
 from stagegap.model.answer import NO_ROW, NOBODY, Output, Status
 from stagegap.model.cascade import Cascade, Kind, Stage
+from stagegap.model.units import UNIT, Levels
 from stagegap.model.wording import counted, plural
 
 TroubleKind = Literal["errors", "nobody listens", "do not fit", "name twice", "no row", "own facts"]
@@ -40,14 +42,14 @@ def troubles(
     cascade: Cascade, outputs: Mapping[str, Mapping[str, Output]], records: Collection[str]
 ) -> tuple[Trouble, ...]:
     """What is to be said first: what forbids a verdict, then the most frequent; `outputs` are the system's."""
-    wanted = frozenset(records)
+    wanted, levels = frozenset(records), Levels.of(cascade)
     found = [
         trouble
         for stage in cascade.stages
         for trouble in _of_stage(
             stage,
-            [one for name, one in outputs.get(stage.name, {}).items() if name in wanted],
-            noun=cascade.noun,
+            calls_of(outputs.get(stage.name, {}), wanted, depth=levels.depth(stage.name)),
+            noun=UNIT if levels.depth(stage.name) else cascade.noun,
         )
     ]
     return tuple(

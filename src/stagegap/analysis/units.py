@@ -1,4 +1,4 @@
-"""Units in the evidence: the lists that the outputs of a record's units are together, and what a record scores on them."""
+"""Units in the evidence: the lists that their outputs are together, and what a record scores on them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import fmean
 
-from stagegap.metrics import Metric, score
 from stagegap.model.answer import Answer, Output, Reference, Status
 from stagegap.model.cascade import Cascade
 from stagegap.model.record import Record
@@ -16,19 +15,24 @@ from stagegap.people.references import Place
 
 Outputs = Mapping[tuple[str, str], Mapping[str, Output]]
 """(cell as text, stage) -> record or unit -> output."""
-Lists = Callable[[Record, Keys, str], "Output | None"]
-"""A list of a record, or of a unit of it, in the form of an output; None where nobody knows."""
+Lists = Callable[[Record, Keys, "tuple[str, ...]"], "Output | None"]
+"""The innermost list of a path, of a record or of a unit of it, as an output; None where nobody knows."""
 
 
-def lists_of(cell: Cell, outputs: Outputs, references: Mapping[Place, Reference]) -> Lists:
-    """The lists by which a cell takes records apart: of the record, of a reference that is put in, or of a stage."""
+def lists_of(cell: Cell, whole: tuple[str, ...], outputs: Outputs, references: Mapping[Place, Reference]) -> Lists:
+    """The lists by which a cell takes records apart: of the record, of a reference that is put in, or of a stage.
 
-    def find(record: Record, above: Keys, source: str) -> Output | None:
+    `whole` is the whole path: where a list inside is put in, so are those that it lies in.
+    """
+    deepest = max((depth for depth, source in enumerate(whole) if source in cell.stages), default=-1)
+
+    def find(record: Record, above: Keys, path: tuple[str, ...]) -> Output | None:
+        source = path[-1]
         origin, _, field = source.partition(".")
         if origin == "record":
             return Output(record=record.id, stage=source, status=Status.OK, value=record.fields.get(field))
         name = unit_id(record.id, above)
-        if source in cell.stages:
+        if len(path) - 1 <= deepest:
             reference = references.get((name, source))
             value = reference.first.value if reference is not None else None
             return None if reference is None else Output(record=name, stage=source, status=Status.OK, value=value)
@@ -43,7 +47,7 @@ def units_by(lists: Lists, levels: Levels, record: Record, path: tuple[str, ...]
     for depth in range(len(path)):
         below: list[Keys] = []
         for above in units:
-            source = lists(record, above, path[depth])
+            source = lists(record, above, path[: depth + 1])
             if source is None:
                 return None
             items = listed(source)
@@ -68,11 +72,11 @@ def with_lists(
     fanned = [stage.name for stage in cascade.stages if levels.depth(stage.name)]
     cells = {name: Cell.parse(name) for name, _ in outputs}
     for name, cell in cells.items():
-        lists = lists_of(cell, whole, references)
         for stage in fanned:
-            if (name, stage) not in whole:
+            lists = lists_of(cell, levels.paths[stage], whole, references)
+            if (name, stage) not in whole and cell != SYSTEM:
                 continue
-            of = whole[name, stage]
+            of = whole.setdefault((name, stage), {})
             for record in records:
                 output = _together(units_by(lists, levels, record, levels.paths[stage]), of, record.id, stage)
                 if output is not None:
@@ -102,6 +106,14 @@ def by_record(units: Iterable[str], depth: int) -> dict[str, list[str]]:
     return found
 
 
+def calls_of(outputs: Mapping[str, Output], records: frozenset[str], *, depth: int) -> list[Output]:
+    """The outputs of these records, or of their units at a stage that is asked unit by unit."""
+    if not depth:
+        return [output for name, output in outputs.items() if name in records]
+    places = [(owner(name, depth), output) for name, output in outputs.items()]
+    return [output for place, output in places if place is not None and place[0] in records]
+
+
 def no_answer(unit: str, stage: str) -> Reference:
     """The reference of a unit that the references know nothing of: no answer is right there."""
     return Reference(record=unit, stage=stage, accepted=(Answer(value=None),))
@@ -120,7 +132,7 @@ def record_scores(
     *,
     wanted: Mapping[str, Sequence[Keys]],
     depth: int,
-    by: Metric,
+    score_of: Callable[[Output, Reference], float],
 ) -> list[float]:
     """The mean score of each record's units: those of the references, and those that the system alone found.
 
@@ -137,10 +149,10 @@ def record_scores(
         theirs = [unit_id(record, keys) for keys in wanted.get(record, ())]
         own = of_system.get(record, ())
         if not own and not whole.status.has_value:
-            return score(whole, reference, by)
+            return score_of(whole, reference)
         scores = [
-            score(
-                outputs.get(unit) or not_there(unit, stage), references.get((unit, stage)) or no_answer(unit, stage), by
+            score_of(
+                outputs.get(unit) or not_there(unit, stage), references.get((unit, stage)) or no_answer(unit, stage)
             )
             for unit in dict.fromkeys((*theirs, *own))
         ]

@@ -16,9 +16,11 @@ from stagegap.exchange.rows import Problems, Row, escaped, parse_json, read_rows
 from stagegap.exchange.tables import Column, ending_of, write_csv, write_jsonl, write_parquet
 from stagegap.exchange.typed import seconds
 from stagegap.model.answer import LABEL_FIELDS, REASONS, Answer, Fact, Field, Label, Reference
-from stagegap.model.cascade import Cascade, Kind, Stage
+from stagegap.model.cascade import POSITION, Cascade, Kind, Stage
 from stagegap.model.queue import WarmUp
 from stagegap.model.record import Json, refuse_odd_numbers
+from stagegap.model.units import MARK, Levels, owner, unit_id, unit_name
+from stagegap.model.wording import counted
 from stagegap.stages.acceptance import Rejected, accept_answer
 
 FIELDS = ("record", "stage", "annotator", "value")
@@ -74,14 +76,42 @@ def labels_of_rows(rows: Iterable[Row], known: Known, problems: Problems, *, tab
 
     In `tabular` rows a value of a stage that answers neither with a label nor with a text may stand as JSON.
     """
-    return [label for row in rows if (label := _checked(row, known, problems, tabular=tabular))]
+    levels = Levels.of(known.cascade)
+    return [label for row in rows if (label := _checked(row, known, levels, problems, tabular=tabular))]
 
 
 def _unguarded(value: Json) -> Json:
     return unguarded(value) if isinstance(value, str) else value
 
 
-def _checked(row: Row, known: Known, problems: Problems, *, tabular: bool) -> Label | None:
+def _named(values: typed.Values, stage: str, levels: Levels) -> typed.Values:
+    """The row with the id of its unit as its record, where it gives the record and the unit's name apart.
+
+    Raises: ValueError with one sentence.
+    """
+    unit, depth = values.get("unit"), levels.depth(stage)
+    if unit in (None, ""):
+        return values
+    keys = list(unit) if isinstance(unit, list | tuple) else [unit]
+    if len(keys) != depth:
+        raise ValueError(f"Stage {stage!r} has {counted(depth, 'name')} for a unit, found {unit!r}.")
+    path = levels.paths[stage]
+    names = [str(key) if levels.align[path[:n]] == POSITION else unit_name(key) for n, key in enumerate(keys, start=1)]
+    rest = {name: value for name, value in values.items() if name != "unit"}
+    return {**rest, "record": unit_id(identity(values["record"]), tuple(names))}
+
+
+def _record_of(name: str, stage: str, levels: Levels) -> str:
+    """The record that a label is about. Raises: ValueError for a stage of units and an id that is none of a unit."""
+    place = owner(name, levels.depth(stage))
+    if place is None:
+        raise ValueError(
+            f"Stage {stage!r} is asked about units: write the record as {name}{MARK}NAME, or give the field 'unit'."
+        )
+    return place[0]
+
+
+def _checked(row: Row, known: Known, levels: Levels, problems: Problems, *, tabular: bool) -> Label | None:
     values = row.values
     if "settled" in values and "annotators" in values:
         problems.fail(
@@ -94,10 +124,17 @@ def _checked(row: Row, known: Known, problems: Problems, *, tabular: bool) -> La
     if missing:
         problems.add(row.line, f"The field {missing[0]!r} is missing.", near_names(missing[0], values))
         return None
-    record, name = identity(values["record"]), str(values["stage"])
+    name = str(values["stage"])
     if name not in known.cascade.names:
         problems.add(row.line, f"There is no stage {name!r}.", near_names(name, known.cascade.names))
-    elif record not in known.records:
+        return None
+    try:
+        values = _named(values, name, levels)
+        record = _record_of(identity(values["record"]), name, levels)
+    except ValueError as error:
+        problems.add(row.line, str(error))
+        return None
+    if record not in known.records:
         problems.add(row.line, f"There is no record {record!r}.", near_names(record, known.records))
     elif not str(values["annotator"] or "").strip():
         problems.add(row.line, "The annotator is empty: a label needs to say who made it.")

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from stagegap.analysis.ratings import RatingsView
     from stagegap.analysis.runs import Blessed, History, RunsView
     from stagegap.analysis.slices import SlicesView
+    from stagegap.analysis.unit_view import UnitsView
     from stagegap.analysis.views import Scorecard
     from stagegap.exchange.tables import Frame
     from stagegap.model.record import Json
@@ -262,6 +263,10 @@ class Project:
     def faults(self, run: str | None = None) -> Shown[FaultsView]:
         """Say where records first go wrong."""
         return shown_as("faults", self._look(run).faults())
+
+    def units(self, run: str | None = None) -> Shown[UnitsView]:
+        """Say what became of the items that records are taken apart into."""
+        return shown_as("units", self._look(run).units())
 
     def slices(self, run: str | None = None) -> Shown[SlicesView]:
         """The groups that fail more than the others, and the bottleneck of each."""

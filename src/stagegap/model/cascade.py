@@ -103,7 +103,8 @@ class OutputType:
     low: float | None = None
     high: float | None = None
     schema: str | None = None
-    """JSON schema of an `object`, or of each item of a `list`, as canonical JSON text: what keys of calls and hashes of forms rest on."""
+    """JSON schema of an `object`, or of each item of a `list`, as canonical JSON text: what keys of calls and hashes of
+    forms rest on."""
     written: str | None = field(default=None, compare=False, repr=False)
     """The same schema in the order of its author, in which people are asked; no key and no comparison rests on it."""
 

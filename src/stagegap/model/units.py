@@ -16,6 +16,8 @@ from stagegap.model.record import Json
 
 Keys: TypeAlias = tuple[str, ...]
 """Names of a unit inside its record, one for each list that it comes from; empty for the record itself."""
+UNIT = "unit"
+"""What one of the items that a record becomes is called on screen."""
 MARK = "#"
 """Stands between the id of a record, or of a unit, and the name of a unit in it: `mail-7#2`."""
 LONGEST = 64

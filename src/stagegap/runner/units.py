@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import NamedTuple, cast
+from typing import cast
 
 from stagegap.model.answer import Output, Status
 from stagegap.model.cascade import Cascade, Kind, Source, Stage
@@ -23,16 +23,6 @@ class Unit:
     """By stage: of the unit, of what it lies in, or the list of what lies in that."""
     decided: Output | None = None
     """Its output where it needs no call: its list failed, or a swapped answer knows no such unit."""
-
-
-class _Item(NamedTuple):
-    """One item of each list on the way to a unit."""
-
-    keys: Keys
-    fields: Mapping[str, Json]
-    """Of the record, with the item in place of a list of the record."""
-    settled: dict[str, Output]
-    """The item in place of a list that a stage made."""
 
 
 class Fan:
@@ -54,54 +44,73 @@ class Fan:
     def units(self, record: Record, outputs: Mapping[str, Output], units: Units, *, repeat: int) -> list[Unit] | Output:
         """The units of a record, in the order of the list; the stage's output where there is no list.
 
-        `outputs` are those of the record, `units` those of its units, by stage.
+        `outputs` are those of the record, `units` those of its units, by stage. Where a list in a list failed, one unit
+        stands for all that it would hold.
         """
-        name = self.stage.name
-        for source in self._lists:
-            whole = _field(record, source) if source.origin == "record" else outputs[source.name]
-            is_whole = source.origin == "record" or not self._levels.depth(source.name)
-            if listed(whole) is None if is_whole else source.name not in units:
-                return unlisted(record.id, name, whole, repeat=repeat)
-        return list(self._below(record, outputs, units, _Item((), record.fields, {}), repeat))
-
-    def _below(
-        self, record: Record, outputs: Mapping[str, Output], units: Units, above: _Item, repeat: int
-    ) -> Iterator[Unit]:
-        """The units that lie in an item; where a list of them failed one unit stands for all that it would hold."""
-        if len(above.keys) == len(self._lists):
-            yield self._unit(record, outputs, units, above, repeat)
-            return
-        each = self._lists[len(above.keys)]
-        if each.origin == "record":
-            source = _field(record, each)
+        each, name = self._lists[-1], self.stage.name
+        if len(self._lists) > 1 and each.name in units:
+            sources = units[each.name]
         else:
-            source = units[each.name][above.keys] if above.keys else outputs[each.name]
-        items = listed(source)
-        if items is None:
-            lost = unlisted(unit_id(record.id, above.keys), self.stage.name, source, repeat=repeat)
-            if lost.status is not Status.SKIPPED:
-                yield Unit(keys=above.keys, record=replace(record, id=lost.record), settled={}, decided=lost)
-            return
-        align = self._levels.align[self._levels.paths[self.stage.name][: len(above.keys) + 1]]
-        for key, item in zip(unit_names(items, align), items, strict=True):
-            fields, settled = above.fields, above.settled
-            if each.origin == "record":
-                fields = {**fields, each.name: item}
-            else:
-                value: Json = [item] if each.name in self._rankings else item
-                settled = {**settled, each.name: replace(source, value=value, scores=(), alternatives=())}
-            yield from self._below(record, outputs, units, _Item((*above.keys, key), fields, settled), repeat)
+            whole = _field(record, each) if each.origin == "record" else outputs[each.name]
+            if listed(whole) is None:
+                return unlisted(record.id, name, whole, repeat=repeat)
+            sources = {(): whole}
+        found: list[Unit] = []
+        align = self._levels.align[self._levels.paths[name]]
+        for above, source in sources.items():
+            items = listed(source)
+            if items is None:
+                lost = unlisted(unit_id(record.id, above), name, source, repeat=repeat)
+                if lost.status is not Status.SKIPPED:
+                    found.append(Unit(keys=above, record=replace(record, id=lost.record), settled={}, decided=lost))
+                continue
+            inside = self._outer_items(record, outputs, units, above)
+            for key, item in zip(unit_names(items, align), items, strict=True):
+                read = [*inside, (each, source, item)]
+                found.append(self._unit(record, outputs, units, (*above, key), read, repeat))
+        return found
 
-    def _unit(self, record: Record, outputs: Mapping[str, Output], units: Units, item: _Item, repeat: int) -> Unit:
-        settled = {name: output for name, output in item.settled.items() if name in self.stage.parents}
+    def _outer_items(
+        self, record: Record, outputs: Mapping[str, Output], units: Units, above: Keys
+    ) -> list[tuple[Source, Output, Json]]:
+        """The items of outer lists that a unit lies in, of the lists that its stage reads."""
+        found: list[tuple[Source, Output, Json]] = []
+        for depth, source in enumerate(self._lists[:-1]):
+            if source.origin == "stage" and source.name not in self.stage.parents:
+                continue
+            whole = _field(record, source) if source.origin == "record" else outputs[source.name]
+            maker = units.get(source.name, {}).get(above[:depth], whole) if depth else whole
+            items = listed(maker) or ()
+            align = self._levels.align[self._levels.paths[self.stage.name][: depth + 1]]
+            named = dict(zip(unit_names(items, align), items, strict=True))
+            if above[depth] in named:
+                found.append((source, maker, named[above[depth]]))
+        return found
+
+    def _unit(
+        self,
+        record: Record,
+        outputs: Mapping[str, Output],
+        units: Units,
+        keys: Keys,
+        items: list[tuple[Source, Output, Json]],
+        repeat: int,
+    ) -> Unit:
+        name, fields, settled = self.stage.name, record.fields, dict[str, Output]()
+        for source, maker, item in items:
+            if source.origin == "record":
+                fields = {**fields, source.name: item}
+            else:
+                value: Json = [item] if source.name in self._rankings else item
+                settled[source.name] = replace(maker, value=value, scores=(), alternatives=())
         for parent in self._parents:
-            output = self._read(parent, record, outputs, units, item.keys)
+            output = self._read(parent, record, outputs, units, keys)
             if output is not None:
                 settled[parent] = output
-        own = replace(record, id=unit_id(record.id, item.keys), cluster=record.unit, fields=item.fields)
+        own = replace(record, id=unit_id(record.id, keys), cluster=record.unit, fields=fields)
         is_known = len(settled) == len(self.stage.parents)
-        skip = Output(record=own.id, stage=self.stage.name, status=Status.SKIPPED, repeat=repeat)
-        return Unit(keys=item.keys, record=own, settled=settled, decided=None if is_known else skip)
+        skip = Output(record=own.id, stage=name, status=Status.SKIPPED, repeat=repeat)
+        return Unit(keys=keys, record=own, settled=settled, decided=None if is_known else skip)
 
     def _read(
         self, parent: str, record: Record, outputs: Mapping[str, Output], units: Units, keys: Keys

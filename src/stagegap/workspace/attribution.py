@@ -23,6 +23,7 @@ from stagegap.analysis.planted import Selfcheck, given_answers, planted, planted
 from stagegap.analysis.ratings import RatingsView, ratings_view
 from stagegap.analysis.runs import MOST, SoFar, so_far
 from stagegap.analysis.slices import SlicesView, slices_view
+from stagegap.analysis.unit_view import UnitsView, units_view
 from stagegap.attribution.selfcheck import Recovery, recover
 from stagegap.errors import ConfigurationError
 from stagegap.exchange.recorded import read_ratings, read_scale
@@ -258,6 +259,10 @@ class Attribution:
     def need(self) -> NeedView:
         """Plan the labels that decide which stage is worst."""
         return self._views.current(need_of(self.run), lambda: need_view(self.evidence), now=self._now)
+
+    def units(self) -> UnitsView:
+        """Say what became of the units that records are taken apart into."""
+        return self._current(UnitsView, "units", lambda: units_view(self.evidence, self.run))
 
     def slices(self) -> SlicesView:
         """Look for the bottleneck of each group of records."""
