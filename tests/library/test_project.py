@@ -20,11 +20,11 @@ from stagegap.tables.table import COLUMNS
 VIEWS = {
     name: view
     for name, view in VIEWS_OF_A_PROJECT.items()
-    if name not in {"oddities", "swaps", "expected", "selfcheck"}
+    if name not in {"oddities", "swaps", "expected", "selfcheck", "units"}
 }
-"""The views that a project without people and plants can show."""
+"""The views that a project without people, plants and units can show."""
 
-FIGURELESS = {"answers", "reproduce", "check", "units"}
+FIGURELESS = {"answers", "reproduce", "check"}
 
 
 @pytest.fixture(scope="module")
