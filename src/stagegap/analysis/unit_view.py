@@ -90,19 +90,19 @@ def units_view(evidence: ev.Evidence, run: Run, *, resamples: int = RESAMPLES) -
 
 
 def _level(evidence: ev.Evidence, path: tuple[str, ...], run: Run, resamples: int) -> UnitLevel:
-    found = unit_evidence(evidence, path)
+    units = unit_evidence(evidence, path)
     inside = _Inside.of(evidence, path)
     known = [(theirs, inside.system[record]) for record, theirs in inside.theirs.items()]
     return UnitLevel(
         source=" > ".join(path),
-        units=len(found.records),
-        records=len({owners(unit.id, len(path))[0] for unit in found.records}),
+        units=len(units.records),
+        records=len({owners(unit.id, len(path))[0] for unit in units.records}),
         known=sum(len({*theirs, *own}) for theirs, own in known),
         missed=sum(len({*theirs} - {*own}) for theirs, own in known),
         spurious=sum(len({*own} - {*theirs}) for theirs, own in known),
         funnel=_funnel(evidence, path),
-        scorecard=measured(found, run, labels_seq=0, resamples=resamples).scorecard,
-        faults=faults_view(found, resamples=resamples),
+        scorecard=measured(units, run, labels_seq=0, resamples=resamples).scorecard,
+        faults=faults_view(units, resamples=resamples),
     )
 
 
@@ -169,7 +169,7 @@ def unit_evidence(evidence: ev.Evidence, path: tuple[str, ...]) -> ev.Evidence:
     stages before it answer for each unit what they answered for the record. The outcome is the last stage that is
     asked about these units.
     """
-    return _UnitEvidence(evidence, path).made()
+    return _UnitEvidence(evidence, path).evidence()
 
 
 class _UnitEvidence:
@@ -187,7 +187,7 @@ class _UnitEvidence:
             for record in evidence.records
         }
 
-    def made(self) -> ev.Evidence:
+    def evidence(self) -> ev.Evidence:
         whole, cascade = self._whole, self._cascade
         records = tuple(
             replace(record, id=unit_id(record.id, keys), cluster=record.unit)
@@ -305,8 +305,8 @@ class _UnitEvidence:
         if stage in self._lists:
             depth = self._lists[stage]
             known = self._theirs[depth].get(record)
-            there = Answer(value=known is not None and keys[:depth] in known)
-            return None if known is None else Reference(record=unit, stage=stage, accepted=(there,))
+            exists = Answer(value=known is not None and keys[:depth] in known)
+            return None if known is None else Reference(record=unit, stage=stage, accepted=(exists,))
         reference = self._whole.references.get((name, stage))
         if reference is not None:
             return replace(reference, record=unit)

@@ -92,18 +92,18 @@ def _together(
     if isinstance(units, Output):
         return unlisted(record, stage, units)
     own = [outputs.get(unit_id(record, keys)) for keys in units]
-    there = [output for output in own if output is not None]
-    return gathered(record, stage, there) if len(there) == len(own) else None
+    known = [output for output in own if output is not None]
+    return gathered(record, stage, known) if len(known) == len(own) else None
 
 
 def by_record(units: Iterable[str], depth: int) -> dict[str, list[str]]:
     """Units by their record, in their order."""
-    found: dict[str, list[str]] = {}
+    records: dict[str, list[str]] = {}
     for unit in units:
         place = owner(unit, depth)
         if place is not None:
-            found.setdefault(place[0], []).append(unit)
-    return found
+            records.setdefault(place[0], []).append(unit)
+    return records
 
 
 def calls_of(outputs: Mapping[str, Output], records: frozenset[str], *, depth: int) -> list[Output]:

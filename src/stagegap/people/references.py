@@ -101,15 +101,15 @@ def with_units(
             if stage.each is None or units is None:
                 continue
             own = [whole.get((unit_id(record.id, keys), stage.name)) for keys in units]
-            there = [reference for reference in own if reference is not None and reference.accepted]
-            if len(there) == len(units):
-                for reference in there:
+            known = [reference for reference in own if reference is not None and reference.accepted]
+            if len(known) == len(units):
+                for reference in known:
                     whole[reference.record, stage.name] = whole.pop((reference.record, stage.name))
                 whole[record.id, stage.name] = Reference(
                     record=record.id,
                     stage=stage.name,
-                    accepted=(Answer(value=[reference.first.value for reference in there]),),
-                    annotators=tuple(dict.fromkeys(name for reference in there for name in reference.annotators)),
+                    accepted=(Answer(value=[reference.first.value for reference in known]),),
+                    annotators=tuple(dict.fromkeys(name for reference in known for name in reference.annotators)),
                 )
     return whole
 

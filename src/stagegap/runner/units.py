@@ -37,9 +37,9 @@ class Fan:
         while each is not None:
             self._lists.insert(0, each)
             each = cascade.stage(each.name).each if each.origin == "stage" else None
-        made = {source.name for source in self._lists if source.origin == "stage"}
-        self._rankings = {name for name in made if cascade.stage(name).output.kind is Kind.RANKING}
-        self._parents = [parent for parent in stage.parents if parent not in made]
+        makers = {source.name for source in self._lists if source.origin == "stage"}
+        self._rankings = {name for name in makers if cascade.stage(name).output.kind is Kind.RANKING}
+        self._parents = [parent for parent in stage.parents if parent not in makers]
 
     def units(self, record: Record, outputs: Mapping[str, Output], units: Units, *, repeat: int) -> list[Unit] | Output:
         """The units of a record, in the order of the list; the stage's output where there is no list.
@@ -55,26 +55,26 @@ class Fan:
             if listed(whole) is None:
                 return unlisted(record.id, name, whole, repeat=repeat)
             sources = {(): whole}
-        found: list[Unit] = []
+        apart: list[Unit] = []
         align = self._levels.align[self._levels.paths[name]]
         for above, source in sources.items():
             items = listed(source)
             if items is None:
                 lost = unlisted(unit_id(record.id, above), name, source, repeat=repeat)
                 if lost.status is not Status.SKIPPED:
-                    found.append(Unit(keys=above, record=replace(record, id=lost.record), settled={}, decided=lost))
+                    apart.append(Unit(keys=above, record=replace(record, id=lost.record), settled={}, decided=lost))
                 continue
             inside = self._outer_items(record, outputs, units, above)
             for key, item in zip(unit_names(items, align), items, strict=True):
                 read = [*inside, (each, source, item)]
-                found.append(self._unit(record, outputs, units, (*above, key), read, repeat))
-        return found
+                apart.append(self._unit(record, outputs, units, (*above, key), read, repeat))
+        return apart
 
     def _outer_items(
         self, record: Record, outputs: Mapping[str, Output], units: Units, above: Keys
     ) -> list[tuple[Source, Output, Json]]:
         """The items of outer lists that a unit lies in, of the lists that its stage reads."""
-        found: list[tuple[Source, Output, Json]] = []
+        inside: list[tuple[Source, Output, Json]] = []
         for depth, source in enumerate(self._lists[:-1]):
             if source.origin == "stage" and source.name not in self.stage.parents:
                 continue
@@ -84,8 +84,8 @@ class Fan:
             align = self._levels.align[self._levels.paths[self.stage.name][: depth + 1]]
             named = dict(zip(unit_names(items, align), items, strict=True))
             if above[depth] in named:
-                found.append((source, maker, named[above[depth]]))
-        return found
+                inside.append((source, maker, named[above[depth]]))
+        return inside
 
     def _unit(
         self,
