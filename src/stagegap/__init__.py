@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from stagegap.library import Project, Shown
     from stagegap.library import open_project as open
+    from stagegap.metrics.claims import matched_claims
     from stagegap.stages.protocol import Answered, batch
     from stagegap.workspace import Workspace
 
-__all__ = ["Answered", "Project", "Shown", "Workspace", "batch", "open"]
+__all__ = ["Answered", "Project", "Shown", "Workspace", "batch", "matched_claims", "open"]
 
 _HOMES = {
     "Answered": "stagegap.stages.protocol:Answered",
@@ -18,6 +19,7 @@ _HOMES = {
     "Shown": "stagegap.library:Shown",
     "Workspace": "stagegap.workspace:Workspace",
     "batch": "stagegap.stages.protocol:batch",
+    "matched_claims": "stagegap.metrics.claims:matched_claims",
     "open": "stagegap.library:open_project",
 }
 

@@ -116,6 +116,8 @@ LLM = """\
         ("{path: [products.jsonl], id: doc_id}", "[products.jsonl]", "corpora.shop must be a mapping, found ['products.jsonl']."),
         ("outcome:", "targets: {draf: {gap: 3}}\noutcome:", "a target for the unknown stage 'draf'. Did you mean draft?"),
         ("outcome:", "targets: {draft: {gapp: 3}}\noutcome:", "unknown key 'gapp' in targets.draft. Did you mean gap?"),
+        ("outcome:", "human_baseline: {kinds: {expert: {stage: draf, score: 0.9, n: 50}}}\noutcome:",
+         "a figure for the unknown stage 'draf'. Did you mean draft?"),
         ("outcome:", "human_baseline: {size: 3}\noutcome:", "unknown key 'size' in human_baseline. "),
     ],
 )  # fmt: skip

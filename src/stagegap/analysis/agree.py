@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from stagegap.analysis import evidence as ev
 from stagegap.analysis.architecture import Architecture, architecture
+from stagegap.analysis.kinds import KindRow, kind_rows, kinds_table
 from stagegap.analysis.scorecard import missing_baseline_fields
 from stagegap.metrics import answer_as_output, score
 from stagegap.model.answer import Label, Output, Reference
@@ -142,6 +143,8 @@ class AgreeView:
     missing_baseline_fields: tuple[str, ...]
     epsilon: float
     """Of the alternative annotator test."""
+    kinds: tuple[KindRow, ...] = ()
+    """Kinds of people that the cascade file names, side by side."""
     judged: tuple[JudgedOutcome, ...] = ()
     """What people who judged some of the system's answers say of all of them."""
 
@@ -163,6 +166,7 @@ def agree_view(evidence: ev.Evidence, *, resamples: int = RESAMPLES, epsilon: fl
             _row(evidence, drawn, units, name, agreement=agreement, epsilon=epsilon)
             for name, agreement in ev.agreements(evidence, resamples=resamples).items()
         ),
+        kinds=kind_rows(evidence, resamples=resamples),
         architecture=architecture(evidence, resamples=resamples),
         missing_baseline_fields=missing_baseline_fields(cascade),
         epsilon=epsilon,
@@ -330,6 +334,8 @@ def agree_sheet(view: AgreeView) -> Sheet:
                 for row in view.judged
                 for name, estimate in (("PPI++", row.helped), ("Rogan-Gladen", row.corrected))
             ),
+            kinds_table(view.kinds),
+            *why_missing((f"{row.kind} at {row.stage}", row.gap) for row in view.kinds),
             Table(columns=_WHOLE, rows=((whole.end_to_end, whole.stage_by_stage, whole.loss, whole.staged_gap),)),
             *why_missing([("Architecture loss", whole.loss)]),
             f"human_baseline does not say: {missing}." if missing else "",

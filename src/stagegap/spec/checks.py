@@ -25,7 +25,7 @@ from stagegap.spec.outputs import (
     mismatch,
     output_type,
 )
-from stagegap.spec.schema import Stage, StageBase
+from stagegap.spec.schema import PublishedFigure, Stage, StageBase
 from stagegap.stages.foundation import VARIABLE, named_files
 from stagegap.stages.kinds import Draft, named
 from stagegap.stages.schemas import endless
@@ -97,6 +97,11 @@ class _Checks:
                 self._stage(name, stage)
         self._units()
         self._outcome()
+        baseline = self._sections.human_baseline
+        for kind, what in (baseline.kinds or {}).items() if baseline else ():
+            if isinstance(what, PublishedFigure) and what.stage not in self._sections.stages:
+                near = near_names(what.stage, self._sections.stages)
+                self._add(("human_baseline", "kinds", kind), f"a figure for the unknown stage {what.stage!r}.", near)
         for name in self._sections.targets:
             if name != "outcome" and name not in self._sections.stages:
                 known = near_names(name, ["outcome", *self._sections.stages])

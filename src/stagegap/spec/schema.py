@@ -158,6 +158,19 @@ class Target(Block):
     """Score that must be reached."""
 
 
+class PublishedFigure(Block):
+    """A score of people that somebody else measured."""
+
+    stage: Name
+    """Stage whose score it is comparable with."""
+    score: Annotated[float, Field(ge=0, le=1)]
+    """Share, from 0 to 1."""
+    n: Annotated[int, Field(ge=1)]
+    """Records, or independent answers, that it rests on."""
+    source: Text | None = None
+    """Where it was published."""
+
+
 class HumanBaseline(Block):
     """How the people's answers came about; what is missing is listed in reports."""
 
@@ -183,6 +196,8 @@ class HumanBaseline(Block):
     """Who was left out: authors, people who had seen the references."""
     end_to_end: OneOrMore | None = None
     """Annotators who answered at the outcome's stage from the whole record; the others worked stage by stage."""
+    kinds: dict[Text, OneOrMore | PublishedFigure] | None = None
+    """Kind of people (untrained, expert, a team) -> its annotators, or a published figure; the gap to each is shown."""
 
 
 class Head(Block):

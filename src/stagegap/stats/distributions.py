@@ -102,3 +102,11 @@ def hypergeometric_tail(k: int, n: int, *, marked: int, total: int) -> float:
 def _ways(of: int, some: int) -> float:
     """The logarithm of the binomial coefficient."""
     return math.lgamma(of + 1) - math.lgamma(some + 1) - math.lgamma(of - some + 1)
+
+
+def best_pairs(worth: NDArray[np.float64]) -> list[tuple[int, int]]:
+    """The assignment of rows to columns, each once, whose worth is the largest (Kuhn 1955, as scipy solves it)."""
+    from scipy.optimize import linear_sum_assignment
+
+    rows, columns = linear_sum_assignment(worth, maximize=True)
+    return [(int(row), int(column)) for row, column in zip(rows, columns, strict=True)]

@@ -286,6 +286,28 @@ def product(a: Estimate, b: Estimate) -> Estimate:
     )
 
 
+def independent_difference(a: Estimate, b: Estimate) -> Estimate:
+    """a minus b of two independent samples, from their intervals (MOVER; Newcombe 1998 where both are Wilson's).
+
+    >>> e = independent_difference(wilson(56 / 70, n=70), wilson(48 / 80, n=80))
+    >>> round(e.low, 4), round(e.value, 1), round(e.high, 4)
+    (0.0524, 0.2, 0.3339)
+    """
+    for part in (a, b):
+        if not part.is_measured:
+            return unmeasured(part.method, n=part.n)
+    value = a.value - b.value
+    return Estimate(
+        value=value,
+        low=value - math.hypot(a.value - a.low, b.high - b.value),
+        high=value + math.hypot(a.high - a.value, b.value - b.low),
+        n=b.n,
+        method=f"difference of independent samples of {a.n:,} and {b.n:,} (MOVER): {a.method}; {b.method}",
+        level=a.level,
+        clusters=b.clusters,
+    )
+
+
 Floats = NDArray[np.float64]
 
 
