@@ -53,6 +53,9 @@ class FakeBench:
     def may_go_on(self) -> Event:
         return self.workspace.noted.may_go_on
 
+    def assigned(self, cascade: str, name: str) -> dict[str, object]:
+        return {}
+
     def notes(self, cascade: str, stage: str, who: str) -> FakeNotes | None:
         return self.workspace.noted.notes(cascade, stage, who)
 

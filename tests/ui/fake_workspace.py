@@ -315,7 +315,7 @@ class FakeWorkspace:
             for name, stage in STAGES.items()
         ]
 
-    def onward(self, cascade: str, stage: str, annotator: str) -> Onward | None:
+    def onward(self, cascade: str, stage: str, annotator: str, *, queue: str = "") -> Onward | None:
         names = [*STAGES]
         place = names.index(stage) + 1
         for name in (*names[place:], *names[: place - 1]):

@@ -285,6 +285,15 @@ def test_who_has_answered_all_is_led_to_the_next_stage_with_work(workspace: Work
     assert project.labels.onward(CASCADE, "route", "ab") == expected, "nobody has opened its queue yet"
     project.labels.queue(CASCADE, "retrieve")
     assert project.labels.onward(CASCADE, "route", "ab") == replace(expected, left=120)
+    for due, stage in (("", "route"), ("2099-12-05", "draft")):
+        asked = project.people.assign(CASCADE, "ab", stage, "random", due=due)
+    expected = replace(project.labels.onward(CASCADE, "route", "ab") or expected, question="")
+    assert expected == Onward(stage="draft", question="", left=120, queue=asked.queue, due="2099-12-05"), "due first"
+    own = project.labels.queue(CASCADE, "draft")
+    assert label_card.given(project, own, "ab", acknowledged=[])["due"] == "5 Dec"
+    onward = project.labels.onward(CASCADE, "draft", "ab", queue=own.id)
+    assert onward is not None
+    assert (onward.stage, onward.due) == ("route", "")
     for stage in ("route", "retrieve", "draft"):
         queue = project.labels.queue(CASCADE, stage)
         events: list[dict[str, Json]] = [

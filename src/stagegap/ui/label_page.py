@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from dataclasses import asdict
+from datetime import UTC, date, datetime
 from difflib import ndiff
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -98,13 +99,27 @@ def given(
             "total": progress.total,
             "median_ms": progress.median_ms,
         },
+        "due": _due(workspace, queue, who),
         "onward": _onward(workspace, queue, who) if progress.left <= PREFETCH else None,
     }
 
 
+def _due(workspace: Workspace, queue: Queue, who: str) -> str:
+    assignment = workspace.people.assigned(queue.cascade, who).get(queue.id)
+    return _day(assignment.due) if assignment else ""
+
+
+def _day(due: str) -> str:
+    """A last day as it is said: `5 Dec`; empty where there is none."""
+    if not due:
+        return ""
+    day = date.fromisoformat(due)
+    return f"{day.day} {day:%b}"
+
+
 def _onward(workspace: Workspace, queue: Queue, who: str) -> dict[str, Any] | None:
-    onward = workspace.labels.onward(queue.cascade, queue.stage, who)
-    return {"stage": onward.stage, "question": onward.question, "left": onward.left} if onward else None
+    onward = workspace.labels.onward(queue.cascade, queue.stage, who, queue=queue.id)
+    return {**asdict(onward), "due": _day(onward.due)} if onward else None
 
 
 def _opened(workspace: Workspace, queue: Queue, who: str, record: str | None) -> dict[str, Any] | None:

@@ -160,7 +160,7 @@ def take_step(card: str) -> Callable[[], None]:
     def callback() -> None:
         step = streamlit.session_state[card].get("go")
         if step:
-            choose_several(stage=str(step["stage"]), queue=None, record=None)
+            choose_several(stage=str(step["stage"]), queue=step.get("queue") or None, record=None)
             streamlit.session_state[_LEAVING + card] = True
 
     return callback

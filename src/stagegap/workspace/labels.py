@@ -20,6 +20,7 @@ from stagegap.people.card import form, guideline_hash, in_authors_order, label_f
 from stagegap.people.histories import OwnLabel, own_labels
 from stagegap.people.judgements import Judging, judged_answer, pairs
 from stagegap.people.references import latest
+from stagegap.people.roster import assignments
 from stagegap.runner.prepare import read_materials
 from stagegap.runner.queues import (
     Asking,
@@ -59,6 +60,10 @@ class Onward:
     question: str
     left: int | None
     """Records that wait there for that person; None while nobody has opened its queue."""
+    queue: str = ""
+    """Id of the queue that they were asked to answer; empty for the random one of the stage."""
+    due: str = ""
+    """The last day for it, as `2026-12-05`; empty where there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,11 +102,28 @@ class Labels:
             if _has_form(stage)
         ]
 
-    def onward(self, cascade: str, stage: str, annotator: str) -> Onward | None:
-        """The next stage, after this one and round, at which a record waits for that person; None where none does.
+    def onward(self, cascade: str, stage: str, annotator: str, *, queue: str = "") -> Onward | None:
+        """Where a record waits for somebody who is done with a queue: what they were asked to answer, the soonest due
+        first, then the next stage after this one and round. None where nothing waits.
 
         Raises: NotFound.
         """
+        return self._asked_for(cascade, annotator, but=queue) or self._next_stage(cascade, stage, annotator)
+
+    def _asked_for(self, cascade: str, annotator: str, *, but: str) -> Onward | None:
+        mine = assignments(self._store.people(cascade)).get(annotator, {})
+        questions = {row.stage: row.question for row in self.label_stages(cascade)} if mine else {}
+        for assignment in sorted(mine.values(), key=lambda assignment: (not assignment.due, assignment.due)):
+            asked = self.queue_of(cascade, assignment.queue)
+            if asked is None or asked.id == but or asked.stage not in questions:
+                continue
+            left = self.progress_of(asked, annotator).left
+            if left > 0:
+                question = questions[asked.stage]
+                return Onward(stage=asked.stage, question=question, left=left, queue=asked.id, due=assignment.due)
+        return None
+
+    def _next_stage(self, cascade: str, stage: str, annotator: str) -> Onward | None:
         stages, is_run = self.label_stages(cascade), self._store.run(cascade) is not None
         names = [row.stage for row in stages]
         place = names.index(stage) + 1 if stage in names else 0

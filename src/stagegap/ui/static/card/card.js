@@ -1,10 +1,10 @@
 // The label card: one record at a time, keys first, nothing lost.
 //
 // From Python:  data = {context, queue, queues, who, form, guideline, version, read, changed, warmup, opened, items, last,
-//               acknowledged, progress, words, onward}
+//               acknowledged, progress, due, words, onward}
 // To Python:    state "outbox" = {events, at}, always the whole list of events that are not acknowledged. A trigger per
 //               label would lose events when several arrive during one script run; a list that is sent again does not.
-//               state "go" = {stage, at}: the stage where the person goes on.
+//               state "go" = {stage, queue, at}: where the person goes on; an empty queue is the random one.
 // presence.js, kept.js, guideline.js, keys.js, answers.js, view.js and this file are one module: elements.py joins them, so
 // that nothing needs a build.
 
@@ -216,7 +216,7 @@ class Card {
 
   goOnward() {
     const { onward } = this.data
-    if (onward && !this.outbox.events.length) this.tell("go", { stage: onward.stage, at: Date.now() })
+    if (onward && !this.outbox.events.length) this.tell("go", { stage: onward.stage, queue: onward.queue, at: Date.now() })
   }
 
   offerSkipped() {

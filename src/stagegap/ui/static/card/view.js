@@ -88,6 +88,7 @@ class View {
       make("span", { class: "blind" }, this.card.data.words?.badge ?? "◐ Blind: you see what the system saw, not what it answered"),
       make("span", { class: "left" }, make("b", {}, String(left)), " left"),
       make("span", {}, make("b", {}, String(now)), ` of ${total} ${this.card.data.words?.done ?? "done"}`),
+      this.card.data.due && left > 0 && make("span", { class: "due" }, "until ", make("b", {}, this.card.data.due)),
       passed && make("span", { class: "passed" }, make("b", {}, String(passed)), " skipped"),
       make("span", bar, make("i", { style: `width:${total ? Math.min(100, (100 * now) / total) : 0}%` })),
       median_ms && left && make("span", {}, `about ${minutes} min at your pace`),
@@ -419,7 +420,7 @@ class View {
     const { card } = this
     if (card.outbox.events.length && !card.skippedLeft) return make("div", { class: "end" }, "Saving, and looking for more records…")
     const { skippedLeft, data: { onward, progress, words } } = card
-    const waits = onward?.left ? `, ${onward.left} left` : ""
+    const waits = (onward?.left ? `, ${onward.left} left` : "") + (onward?.due ? `, until ${onward.due}` : "")
     return make("div", { class: "end" },
       make("h2", {}, words?.end ?? (skippedLeft ? "Only the skipped ones are left" : "All answered. Thank you.")),
       make("span", {}, `${words?.did ?? "You labelled"} ${progress.done} of ${progress.total} records.`),
