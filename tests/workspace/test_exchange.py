@@ -11,6 +11,7 @@ import pytest
 from stagegap.errors import ConfigurationError, InputError, NotFound
 from stagegap.exchange.foreign import Unmapped
 from stagegap.model.answer import Answer, Label
+from stagegap.people.references import settle
 from stagegap.workspace import Workspace
 from stagegap.workspace.exchange import Foreign, ImportReport
 from stagegap.workspace.foundation import write_starter
@@ -186,3 +187,44 @@ def test_label_that_no_longer_fits_its_stage_comes_back_as_it_was_is_reported_an
     )
     with pytest.raises(InputError, match="The value does not fit stage 'topic'"):
         empty.labels.import_file(fresh, None)
+
+
+def test_id_that_has_another_answer_is_refused_with_its_line_from_a_file_and_from_the_card(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    workspace.labels.import_file(written(tmp_path, OWN | {"id": "op1"}), None)
+    before = labels(workspace)
+    other = {"record": "q3", "stage": "topic", "annotator": "bob", "value": "other"}
+    path = written(tmp_path, OWN | {"id": "op1"}, other | {"id": "op1"}, other | {"id": "n"}, OWN | {"id": "n"})
+    with pytest.raises(InputError, match=r"own\.jsonl:2: The id 'op1' has another answer already") as refused:
+        workspace.labels.import_file(path, None)
+    assert [problem.line for problem in refused.value.problems] == [2, 4]
+    queue = workspace.labels.queue("first", "topic")
+    again = {"id": "e1", "record": "q1", "action": "label", "values": {"value": "other"}}
+    workspace.labels.save_labels(queue, [again], "@cd")
+    with pytest.raises(ConfigurationError, match="The id 'e1' has another answer already, of '@cd'"):
+        workspace.labels.save_labels(queue, [again | {"values": {"value": "parking"}}], "@cd")
+    assert labels(workspace) == before
+
+
+def test_reference_file_is_what_holds_from_run_to_run(empty: Workspace) -> None:
+    path = empty.folder / "pipelines" / "first" / "references.jsonl"
+    rows = path.read_text().splitlines()
+    changed = json.dumps(json.loads(rows[0]) | {"value": "other"})
+    said: list[str] = []
+    answers: list[object] = []
+    for state in (rows, [changed, *rows[1:]], rows, rows[1:]):
+        path.write_text("\n".join(state))
+        said.append(empty.runs.new(None)[1].references)
+        first = json.loads(rows[0])
+        settled = settle(labels(empty), empty.files.load(None).cascade)
+        answers.append(
+            [one.first.value for one in settled if (one.record, one.stage) == (first["record"], first["stage"])]
+        )
+    assert answers == [[first["value"]], ["other"], [first["value"]], []]
+    assert said[0] == ""
+    assert [text.partition(" since")[0] for text in said[1:]] == [
+        "Reference files: 1 row is changed",
+        "Reference files: 1 row is changed",
+        "Reference files: 1 row is gone and withdrawn",
+    ]

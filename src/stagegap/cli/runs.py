@@ -83,6 +83,8 @@ def run_and_show(opened: Workspace, file: Path | None, options: RunOptions | Non
     cost = f", {figures.money(summary.cost)}" if summary.cost else ""
     took = figures.seconds(summary.seconds)
     begins = f"Run {run.name}: {run.records:,} records, {summary.calls:,} calls{cost}, {took}.\n"
+    if summary.references:
+        begins += f"{summary.references}\n"
     sheet = registry.view("gap").sheet(card)
     if card.verdict.kind != "errors":
         draw_sheet(sheet, begins=begins)

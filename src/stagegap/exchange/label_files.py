@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -50,6 +50,8 @@ class Known:
     records: Collection[str]
     documents: Mapping[str, Collection[str]]
     """Ids of each corpus."""
+    labels: Mapping[str, Label] = field(default_factory=dict[str, Label])
+    """Labels that there are by their ids, none of which may come with another answer."""
 
 
 def read_labels(path: Path, known: Known) -> list[Label]:
@@ -77,7 +79,36 @@ def labels_of_rows(rows: Iterable[Row], known: Known, problems: Problems, *, tab
     In `tabular` rows a value of a stage that answers neither with a label nor with a text may stand as JSON.
     """
     levels = Levels.of(known.cascade)
-    return [label for row in rows if (label := _checked(row, known, levels, problems, tabular=tabular))]
+    labels: list[Label] = []
+    first: dict[str, Label] = {}
+    for row in rows:
+        label = _checked(row, known, levels, problems, tabular=tabular)
+        if label is None:
+            continue
+        other = known.labels.get(label.id) or first.setdefault(label.id, label)
+        if _said(other) != _said(label):
+            problems.add(
+                row.line,
+                f"The id {label.id!r} has another answer already, of {other.annotator!r} for the record"
+                f" {other.record!r} at {other.stage!r}: labels are added, never changed.",
+                "Give the row an id of its own, or leave the id out.",
+            )
+        labels.append(label)
+    return labels
+
+
+def _said(label: Label) -> tuple[object, ...]:
+    """What a label says, and of whom, as it is stored."""
+    answers = [
+        (answer.value, [fact.wordings for fact in answer.facts]) for answer in (label.answer, *label.also) if answer
+    ]
+    text = json.dumps(answers, sort_keys=True, ensure_ascii=False)
+    return (
+        *(escaped(part) for part in (label.record, label.stage, label.annotator)),
+        label.action,
+        label.task,
+        escaped(text),
+    )
 
 
 def _unguarded(value: Json) -> Json:

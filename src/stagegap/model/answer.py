@@ -134,6 +134,8 @@ REASONS = ("guideline unclear", "slip", "really ambiguous")
 """Why two people may have answered differently."""
 
 
+WITHDRAWN = "withdrawn-"
+"""What the id of an event begins with that takes back the label whose id follows: its reference file lost it."""
 SWAP_QUEUE = "swap-"
 """What the id of a swap queue begins with, so that its labels are known by themselves."""
 
@@ -180,6 +182,11 @@ class Label:
     """Line of the guideline that the adjudication rests on; empty when none was named."""
     task: Literal["produce", "judge"] = "produce"
     """`judge` says what the person thinks of answers that others gave: see `analysis.judging`."""
+
+    @property
+    def is_withdrawal(self) -> bool:
+        """True when it takes a label back that its reference file no longer holds."""
+        return self.id.startswith(WITHDRAWN)
 
     @property
     def is_swap(self) -> bool:

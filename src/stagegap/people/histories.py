@@ -49,7 +49,7 @@ def is_told(label: Label, since: Mapping[Told, float]) -> bool:
     return is_answer and label.at > since.get((label.record, label.stage, label.annotator), label.at)
 
 
-Deed = Literal["answered", "corrected", "skipped", "took back", "settled", "judged", "saw the answers"]
+Deed = Literal["answered", "corrected", "skipped", "took back", "withdrawn", "settled", "judged", "saw the answers"]
 EARLIEST, LATEST = -62_135_596_800.0, 253_402_300_799.0
 """The first and the last second that a calendar holds: years 1 and 9999."""
 LONGEST = 2_000
@@ -164,7 +164,7 @@ def _deed(label: Label, *, again: bool) -> Deed:
         case "skip":
             return "skipped"
         case "undo":
-            return "took back"
+            return "withdrawn" if label.is_withdrawal else "took back"
         case "adjudicate":
             return "settled"
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from stagegap.metrics.formulas import ids
-from stagegap.model.answer import Answer, Label, Reference, is_graded
+from stagegap.model.answer import WITHDRAWN, Answer, Label, Reference, is_graded
 from stagegap.model.cascade import Cascade, Kind, OutputType
 from stagegap.model.record import Json, Record
 from stagegap.model.units import Keys, Levels, unit_id, unit_names
@@ -57,8 +57,10 @@ def latest(labels: Iterable[Label]) -> dict[Place, dict[str, Label]]:
 
 
 def adjudications(labels: Iterable[Label]) -> dict[Place, Label]:
-    """The adjudication in force at each record and stage: the last one made."""
-    adjudicated = (label for label in labels if label.action == "adjudicate" and label.answer)
+    """The adjudication in force at each record and stage: the last one made that its file still holds."""
+    labels = list(labels)
+    gone = {label.id.removeprefix(WITHDRAWN) for label in labels if label.is_withdrawal}
+    adjudicated = (label for label in labels if label.action == "adjudicate" and label.answer and label.id not in gone)
     return {(label.record, label.stage): label for label in sorted(adjudicated, key=lambda label: label.at)}
 
 

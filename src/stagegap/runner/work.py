@@ -156,6 +156,8 @@ class Summary:
     seconds: float
     error: str = ""
     """Why it stopped, in one sentence; empty when it is done."""
+    references: str = ""
+    """What had changed in the reference files, in a sentence; empty where nothing had."""
 
     @property
     def tallies(self) -> tuple[Tally, ...]:

@@ -29,6 +29,8 @@ MOVED = "moved"
 PEOPLE: tuple[Kind, ...] = ("label", "tag", "seen", "oddity", "person")
 """What people did: of it a second copy is written before it is acknowledged."""
 FLIPPED = "its checksum does not fit: a bit has flipped since it was written"
+MOST_IDS = 500
+"""Ids that are looked for at once."""
 TRIES = 5
 """So often the drainer tries an operation that DuckDB refuses, then it is set aside."""
 
@@ -191,6 +193,16 @@ class Journal:
     def label_ids(self) -> frozenset[str]:
         """The id of every label that is here."""
         return frozenset(row[0] for row in self._rows("select op_id from op where kind = 'label'"))
+
+    def bodies(self, kind: Kind, ids: Sequence[str]) -> dict[str, bytes]:
+        """The bodies of those of these operations that are here."""
+        bodies: dict[str, bytes] = {}
+        for start in range(0, len(ids), MOST_IDS):
+            some = ids[start : start + MOST_IDS]
+            marks = ", ".join("?" * len(some))
+            ops = self._ops(f"kind = ? and op_id in ({marks})", [kind, *some])
+            bodies |= {op.id: op.body for op in ops if op.is_whole}
+        return bodies
 
     def ids(self) -> frozenset[str]:
         """The id of every operation that is here."""

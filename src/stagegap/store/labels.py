@@ -9,6 +9,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, cast
 
+from stagegap import redaction
+from stagegap.errors import ConfigurationError
 from stagegap.model.answer import LABEL_FIELDS, Answer, Fact, Field, Label
 from stagegap.model.queue import GuidelineVersion
 from stagegap.model.record import Json, refuse_odd_numbers
@@ -77,6 +79,25 @@ def pack(cascade: str, label: Label) -> tuple[str, bytes]:
         "also": _answers(label.also),
     }
     return json_text.plain(label.id), json_text.write(fields)
+
+
+_SAID = ("record", "stage", "annotator", "action", "value", "facts", "also", "task")
+
+
+def refuse_taken(journal: Journal, cascade: str, labels: Sequence[Label]) -> None:
+    """Refuse an id that this cascade has another answer under. Raises: ConfigurationError."""
+    written = journal.bodies("label", [json_text.plain(label.id) for label in labels])
+    for label in labels if written else ():
+        body = written.get(json_text.plain(label.id))
+        if body is None:
+            continue
+        have = cast("dict[str, Any]", json_text.read(body))
+        now = cast("dict[str, Any]", json_text.read(redaction.secrets().known_bytes(pack(cascade, label)[1])))
+        if have["cascade"] == now["cascade"] and any(have.get(name) != now[name] for name in _SAID if name in have):
+            raise ConfigurationError(
+                f"The id {label.id!r} has another answer already, of {have['annotator']!r} for the record"
+                f" {have['record']!r} at {have['stage']!r}: labels are added, never changed. Give it an id of its own."
+            )
 
 
 def _answers(answers: Sequence[Answer]) -> str | None:

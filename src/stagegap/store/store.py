@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, cast
 
 import stagegap.store.runs as run_tables
 from stagegap.errors import NotFound, StoreBusy, StoreDamaged, StoreError
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from stagegap.store.columns import RunReader
 
 PATIENCE_S = 5.0
+ROWS = "rows of the reference files of "
+"""Begins the note of the journal that names them, by cascade."""
 KILLED = "Its process ended without a word."
 
 
@@ -226,9 +228,21 @@ class Store:
         with self._file.reading() as session:
             return run_tables.find(session, key=run)[0]
 
+    def reference_rows(self, cascade: str) -> frozenset[str]:
+        """Ids of the labels that came from the reference files of a cascade."""
+        return frozenset(cast("list[str]", rows.read(self._journal.note(f"{ROWS}{cascade}") or "[]")))
+
+    def put_reference_rows(self, cascade: str, ids: Collection[str]) -> None:
+        """Note which labels came from the reference files of a cascade."""
+        self._journal.put_note(f"{ROWS}{cascade}", rows.write(sorted(ids)).decode())
+
     def append_labels(self, cascade: str, labels_: Sequence[Label]) -> None:
-        """Make labels durable, all or none; the same id again is no second label."""
+        """Make labels durable, all or none; the same id again is no second label.
+
+        Raises: ConfigurationError for an id under which this cascade has another answer.
+        """
         if labels_:
+            labels.refuse_taken(self._journal, cascade, labels_)
             self._journal.append("label", [labels.pack(cascade, label) for label in labels_])
             self._drainer.wake()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stagegap.errors import ConfigurationError
@@ -60,7 +60,7 @@ def import_labels(store: Store, file: CascadeFile, path: Path, foreign: Foreign)
 
     Raises: InputError with every problem of our own files, ConfigurationError for what can't be mapped at all.
     """
-    known = read_materials(file).known(file.cascade)
+    known = _known(store, file)
     source = foreign.source or detected(path)
     if source is None:
         if foreign.stages or foreign.record_id is not None:
@@ -77,7 +77,7 @@ def import_labels(store: Store, file: CascadeFile, path: Path, foreign: Foreign)
 def import_frame(store: Store, file: CascadeFile, given: Frame) -> ImportReport:
     """Take the labels of a data frame in, one a row. Raises: InputError with every problem, rows counted from 1."""
     problems = Problems(Path("data frame"))
-    known = read_materials(file).known(file.cascade)
+    known = _known(store, file)
     labels = labels_of_rows(frame_rows(given, problems), known, problems, tabular=True)
     problems.raise_if_any()
     return _append(store, known, labels)
@@ -93,6 +93,11 @@ def export_labels(store: Store, cascade: Cascade, path: Path, *, references: boo
 def labels_frame(store: Store, cascade: str) -> Frame:
     """All labels of a cascade as a data frame."""
     return frame(LABEL_COLUMNS, frame_rows_of(_all(store, cascade), cascade=cascade))
+
+
+def _known(store: Store, file: CascadeFile) -> Known:
+    labels = {label.id: label for label in _all(store, file.cascade.name)}
+    return replace(read_materials(file).known(file.cascade), labels=labels)
 
 
 def _append(

@@ -23,6 +23,7 @@ from stagegap.model.cascade import Cascade, CascadeFile
 from stagegap.model.record import Json, Record
 from stagegap.model.run import SYSTEM, Carry, PastCall, Run, RunStatus
 from stagegap.model.units import Levels, record_of
+from stagegap.people.reference_rows import followed
 from stagegap.people.references import settle
 from stagegap.runner import CellWork, Plan, Progress, RunOptions, Silent, Stop, Summary, Work, execute, forecast, plan
 from stagegap.runner.budget import paid_stages
@@ -93,6 +94,8 @@ class TakenIn:
     job: Job
     records_digest: str
     """Of all records of the cascade's files."""
+    references: str
+    """What has changed in the reference files since the last run, in a sentence; empty where nothing has."""
 
 
 def read_job(
@@ -104,7 +107,7 @@ def read_job(
     Raises: ConfigurationError for options that can't be had with this file.
     """
     file, materials, options = _read(file, options)
-    labels = with_new(store.labels(file.cascade.name), materials.labels)
+    labels = with_rows(store, file.cascade.name, materials.labels)
     return _job(file, materials, labels, environment=environment, options=options)
 
 
@@ -115,9 +118,13 @@ def take_in(
     file, materials, options = _read(file, options)
     name = file.cascade.name
     imported = store.put_records(name, materials.records)
-    store.append_labels(name, materials.labels)
+    owned = store.reference_rows(name)
+    change = followed(store.labels(name), materials.labels, owned)
+    if change.owned != owned:
+        store.put_reference_rows(name, change.owned)
+    store.append_labels(name, change.events)
     job = _job(file, materials, store.labels(name), environment=environment, options=options)
-    return TakenIn(job=job, records_digest=imported.digest)
+    return TakenIn(job=job, records_digest=imported.digest, references=change.sentence)
 
 
 def _read(file: CascadeFile, options: RunOptions | None) -> tuple[CascadeFile, Materials, RunOptions]:
@@ -126,11 +133,11 @@ def _read(file: CascadeFile, options: RunOptions | None) -> tuple[CascadeFile, M
     return file, read_materials(file), options
 
 
-def with_new(stored: Sequence[Label], given: Sequence[Label]) -> list[Label]:
-    """Labels as the store would have them after taking `given` in."""
-    ids = {label.id for label in stored}
-    added = {label.id: label for label in given if label.id not in ids and label.task == "produce"}
-    return [*stored, *added.values()]
+def with_rows(store: Store, cascade: str, rows: Sequence[Label]) -> list[Label]:
+    """Labels as the store would have them after taking the rows of reference files in."""
+    stored = store.labels(cascade)
+    change = followed(stored, rows, store.reference_rows(cascade))
+    return [*stored, *(label for label in change.events if label.task == "produce")]
 
 
 def _job(
@@ -190,7 +197,8 @@ def run(
             begun = begin(store, taken_in, folder=folder, now=clock(), lease=lease)
             job = replace(taken_in.job, cells=carrying(store, taken_in, begun))
         views = job.views(store, comparisons)
-        return _carried_out(store, job, begun, views, clock=clock, progress=progress or Silent(), stop=stop)
+        ended, summary = _carried_out(store, job, begun, views, clock=clock, progress=progress or Silent(), stop=stop)
+        return ended, replace(summary, references=taken_in.references)
 
 
 def _carried_out(

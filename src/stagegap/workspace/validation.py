@@ -56,6 +56,6 @@ def _unbuilt(base: Foundation, file: CascadeFile, places: Mapping[str, Problem])
         materials = read_materials(file)
     except InputError as error:
         return list(error.problems)
-    labels = execution.with_new(base.store.labels(file.cascade.name), materials.labels)
+    labels = execution.with_rows(base.store, file.cascade.name, materials.labels)
     refused = refusals(file, materials, settle(labels, file.cascade), environment=base.environment)
     return [replace(places[stage], message=str(error)) for stage, error in refused.items()]

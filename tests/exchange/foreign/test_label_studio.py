@@ -165,3 +165,11 @@ def test_same_export_gives_the_same_ids_and_a_changed_answer_another(tmp_path: P
         return [label.id for label in taken.labels]
 
     assert ids() == ids() != ids(updated_at="2026-01-03T00:00:00Z")
+
+
+def test_short_form_is_told_to_be_exported_otherwise(tmp_path: Path) -> None:
+    short = {"id": 1, "text": "Hi", "category": "orders", "annotator": 1, "annotation_id": 1, "lead_time": 2.5}
+    taken = take(tmp_path, "label-studio", [short], route="category")
+    assert (taken.labels, reasons(taken)) == (
+        [], {"The short form (JSON-MIN) does not say which fields are answers: export as JSON.": (1, ("task 1",))},
+    )  # fmt: skip

@@ -19,6 +19,9 @@ def _is_certain(tasks: Sequence[Object]) -> bool:
 def _read(tasks: Sequence[Object], wanted: Wanted, leftovers: Leftovers) -> Iterator[Given]:
     for task in tasks:
         place = f"task {text(task.get('id'))}"
+        if "annotations" not in task and ("annotation_id" in task or "annotator" in task):
+            leftovers.add("The short form (JSON-MIN) does not say which fields are answers: export as JSON.", place)
+            continue
         records = ids_in([inside(task.get("data")), inside(task.get("meta"))], wanted, root=task)
         for kind, reason in (
             ("predictions", "A prediction is a model's answer, not a person's."),
