@@ -51,7 +51,7 @@ from stagegap.charts.sentences import (
     notices,
     one_order,
 )
-from stagegap.charts.sheets import notebook_card, sheet_html, tables_html
+from stagegap.charts.sheets import notebook_card, sheet_html, tables_html, template
 from stagegap.charts.vega import vega
 
 __all__ = [
@@ -107,6 +107,7 @@ __all__ = [
     "tables_html",
     "tag_share",
     "tag_win",
+    "template",
     "together",
     "trials",
     "variants",

@@ -16,7 +16,7 @@ WIDEST = 120
 
 def sheet_html(parts: Sequence[str | Table]) -> str:
     """Sentences and tables of a sheet, those without rows left out."""
-    return _template("tables.html.j2").render(parts=_readable(parts))
+    return template("tables.html.j2").render(parts=_readable(parts))
 
 
 def tables_html(sheet: Sheet) -> str:
@@ -28,7 +28,7 @@ def notebook_card(sheet: Sheet, *, picture: str) -> str:
     """What a notebook shows of a view: its answer, the sentences behind it, and its picture or else its tables."""
     parts = sheet.sentences if picture else sheet.parts
     charted = style() if 'class="bc"' in picture else ""
-    return _template("notebook.html.j2").render(
+    return template("notebook.html.j2").render(
         css=packaged("notebook.css") + charted,
         caution=sheet.caution,
         headline=sheet.headline,
@@ -46,6 +46,7 @@ def _short(text: str) -> str:
 
 
 @cache
-def _template(name: str) -> Template:
+def template(name: str) -> Template:
+    """A template that lies beside this module; whatever it is given is escaped, unless it is marked as safe there."""
     environment = Environment(autoescape=True, trim_blocks=False)
     return environment.from_string(packaged(name), globals={"short": _short})

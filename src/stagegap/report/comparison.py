@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
-from html import escape
 from typing import Any
 
 from stagegap import charts
@@ -13,7 +12,7 @@ from stagegap.analysis.changes import ChangeRow, Comparison
 from stagegap.analysis.compare import comparison_sheet
 from stagegap.analysis.variants import VariantRow, VariantsView
 from stagegap.model.wording import counted, plural
-from stagegap.report.page import page, section, small
+from stagegap.report.page import page, part, section, small
 from stagegap.tables import figures
 from stagegap.tables.table import literal, table_markdown
 
@@ -28,11 +27,11 @@ def comparison_html(view: Comparison, *, records: bool, left_out: str = "") -> s
     refused says why, and shows no figure.
     """
     if view.refusal is not None and not view.is_accepted:
-        reasons = "".join(f"<p>{escape(reason)}</p>" for reason in (*view.refusal.reasons, view.refusal.offer))
-        return page(_refused(view), [f"<h1>{escape(_refused(view))}</h1>", reasons])
+        reasons = [part("sentence", reason) for reason in (*view.refusal.reasons, view.refusal.offer)]
+        return page(_refused(view), [part("title", _refused(view)), *reasons])
     parts = [
-        f"<h1>{escape(view.headline)}</h1>",
-        f"<p>{escape(view.summary)}</p>",
+        part("title", view.headline),
+        part("sentence", view.summary),
         small(f"{view.cascade}, {view.before} and {view.after}, {counted(view.n, view.noun)} in both."),
         section("What changed, stage by stage", charts.changes(view)),
         section(f"What became of the {plural(view.noun, 2)}", charts.flips(view)),
@@ -121,11 +120,11 @@ def _data(view: Comparison, *, records: bool) -> dict[str, Any]:  # Any: JSON of
 def variants_html(view: VariantsView) -> str:
     """The ranking as one HTML document; it holds no text of a record."""
     parts = [
-        f"<h1>{escape(view.headline)}</h1>",
+        part("title", view.headline),
         small(f"{view.cascade}, by {view.outcome}, on {counted(view.records, view.noun)} that every variant answered."),
-        section("What to look at first", _morning(view)) if view.morning else "",
+        section("What to look at first", part("lines", view.morning)) if view.morning else "",
         section("Variants, best first", charts.variants(view)),
-        section("What they cost", _costs(view)),
+        section("What they cost", part("costs", [_cost(row) for row in view.rows])),
         section(
             "How these numbers were made",
             small(
@@ -139,24 +138,10 @@ def variants_html(view: VariantsView) -> str:
     return page(view.headline, parts, data=views.plain(view))
 
 
-def _morning(view: VariantsView) -> str:
-    return f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in view.morning)}</ul>"
-
-
-def _costs(view: VariantsView) -> str:
-    heads = ("Run", "Calls", "Paid", "A record alone")
-    head = "".join(f'<th scope="col">{text}</th>' for text in heads)
-    rows = "".join(_cost(row) for row in view.rows)
-    return (
-        '<div class="bc"><table class="mx"><caption class="sr">What each variant cost</caption>'
-        f"<thead><tr><td></td>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
-    )
-
-
-def _cost(row: VariantRow) -> str:
+def _cost(row: VariantRow) -> tuple[str, tuple[str, ...]]:
+    """A variant, and the cells of its row: run, calls, money paid, price of a record alone."""
     price = "not known" if row.is_paid else "nothing"
     if row.price.is_measured:
         low, high = figures.money(row.price.low), figures.money(row.price.high)
         price = f"{figures.money(row.price.value)} ({low} to {high}), n {row.price.n:,}"
-    cells = (escape(row.run), f"{row.calls:,}", figures.money(row.dollars), price)
-    return f'<tr><th scope="row">{escape(row.variant)}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
+    return row.variant, (row.run, f"{row.calls:,}", figures.money(row.dollars), price)

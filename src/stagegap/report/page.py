@@ -7,7 +7,6 @@ import io
 import json
 import math
 from collections.abc import Sequence
-from html import escape
 from typing import Any, cast
 
 from stagegap import charts
@@ -28,24 +27,21 @@ def rows_csv(rows: Sequence[Row]) -> str:
     return lines.getvalue()
 
 
+def part(name: str, *arguments: object) -> str:
+    """A part of a report as its template `report.html.j2` draws it; every text is escaped there."""
+    return str(getattr(charts.template("report.html.j2").module, name)(*arguments))
+
+
 def page(title: str, parts: Sequence[str], *, data: object = None) -> str:
     """The document; `data` is kept inside for programs."""
     body = "\n".join(part for part in parts if part)
-    script = "" if data is None else _data(data)
-    policy = "default-src 'none'; style-src 'unsafe-inline'"
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-        f"<title>{escape(title)}</title>\n<style>\n{charts.style_of(body, 'report.css', 'style.css')}</style>\n"
-        f"</head>\n<body>\n<main>\n{body}\n{script}</main>\n</body>\n</html>\n"
-    )
+    numbers = "" if data is None else _data(data)
+    return part("page", title, charts.style_of(body, "report.css", "style.css"), body, numbers)
 
 
 def _data(view: object) -> str:
     """The numbers for programs, to six digits; `<` cannot end the block early."""
-    text = json.dumps(_short(view), ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
-    return f'<script type="application/json" id="data">{text}</script>\n'
+    return json.dumps(_short(view), ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def _short(value: Any) -> Any:  # Any: JSON of any depth
@@ -60,9 +56,9 @@ def _short(value: Any) -> Any:  # Any: JSON of any depth
 
 def section(heading: str, body: str) -> str:
     """A part with its heading."""
-    return f"<section>\n<h2>{escape(heading)}</h2>\n{body}\n</section>"
+    return part("section", heading, body)
 
 
 def small(*sentences: str) -> str:
     """Sentences in small type; empty ones are left out."""
-    return "\n".join(f'<p class="small">{escape(sentence)}</p>' for sentence in sentences if sentence)
+    return part("small", [sentence for sentence in sentences if sentence])

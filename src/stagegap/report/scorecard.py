@@ -8,17 +8,16 @@ import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 from stagegap import charts
 from stagegap.analysis import views
 from stagegap.analysis.record_view import RecordView
-from stagegap.analysis.views import FailureRow, Scorecard, StageDetail, gap_sheet
+from stagegap.analysis.views import Scorecard, StageDetail, gap_sheet
 from stagegap.charts.failures import SHOWN as GROUPS_SHOWN
 from stagegap.model.notes import OddityEvent
 from stagegap.model.wording import counted
-from stagegap.report.page import page, rows_csv, section, small
+from stagegap.report.page import page, part, rows_csv, section, small
 from stagegap.tables import figures
 from stagegap.tables.table import Row, literal, table_markdown
 
@@ -36,7 +35,7 @@ def agreement_html(scorecard: Scorecard, *, headline: str, stage: str, notes: Se
     `notes` are sentences about `stage`.
     """
     parts = [
-        f"<h1>{escape(headline)}</h1>",
+        part("title", headline),
         small(f"{scorecard.cascade}, run {scorecard.run}.", scorecard.verdict.basis),
         section("How far two people agree, stage by stage", charts.agreement(scorecard, chosen=stage, pickable=False)),
         section(f"At {stage}", small(*notes)) if any(notes) else "",
@@ -79,9 +78,9 @@ def head(scorecard: Scorecard, why: str) -> list[str]:
     """The verdict and the two charts, with the stage that is explained marked."""
     verdict = scorecard.verdict
     return [
-        f"<h1>{escape(verdict.headline)}</h1>",
-        f"<p><b>{escape(verdict.caution)}</b></p>" if verdict.caution else "",
-        f"<p>{charts.emphasised(verdict.summary, stage=verdict.stage)}</p>",
+        part("title", verdict.headline),
+        part("sentence", verdict.caution, True) if verdict.caution else "",
+        part("emphasised", charts.emphasised(verdict.summary, stage=verdict.stage)),
         small(verdict.advice, f"{scorecard.cascade}, run {scorecard.run}, {_day(scorecard)}. {verdict.basis}"),
         small(*charts.notices(scorecard)),
         section("How far is each stage from a person?", charts.gap(scorecard, chosen=why)),
@@ -145,7 +144,7 @@ def _why(scorecard: Scorecard, stage: str, *, records: bool, left_out: str) -> l
     detail = next((detail for detail in scorecard.details if detail.stage == stage), None)
     if detail is None:
         return []
-    sentence = f"<p>{escape(charts.first_fault_sentence(scorecard, detail))}</p>"
+    sentence = part("sentence", charts.first_fault_sentence(scorecard, detail))
     body = sentence + charts.groups(detail) + small(charts.groups_note(detail))
     return [section(f"Why {detail.stage}?", body), *(_failures(detail, left_out) if records else [])]
 
@@ -155,7 +154,9 @@ def _failures(detail: StageDetail, left_out: str) -> list[str]:
     if not rows:
         return [small(left_out)]
     heading = f"{counted(len(rows), 'failure')} of {detail.failures:,} at {detail.stage}, most typical first"
-    return [section(heading, small(left_out) + "\n".join(_failure(row) for row in rows))]
+    return [
+        section(heading, small(left_out) + "\n".join(part("failure", row, figures.share(row.score)) for row in rows))
+    ]
 
 
 def without(scorecard: Scorecard, records: Collection[str]) -> Scorecard:
@@ -165,15 +166,6 @@ def without(scorecard: Scorecard, records: Collection[str]) -> Scorecard:
         for detail in scorecard.details
     )
     return replace(scorecard, details=tuple(details))
-
-
-def _failure(row: FailureRow) -> str:
-    first = " (first fault)" if row.first_fault else ""
-    return (
-        f"<details><summary><code>{escape(row.record)}</code> {escape(row.title)}{first}</summary><dl>"
-        f"<dt>System, score {figures.share(row.score)}</dt><dd>{escape(row.system)}</dd>"
-        f"<dt>Reference</dt><dd>{escape(row.reference)}</dd></dl></details>"
-    )
 
 
 def textless(scorecard: Scorecard) -> Scorecard:
@@ -316,24 +308,18 @@ def _list(detail: StageDetail, places: Mapping[str, str]) -> str:
     heading = f"{detail.stage}: {counted(len(readable), 'failure')} of {detail.failures:,}, most typical first"
     if not readable:
         return section(f"{detail.stage}: {counted(detail.failures, 'failure')}", "")
-    return section(heading, f'<ul class="records">{"".join(_link(row, places) for row in readable)}</ul>')
-
-
-def _link(row: FailureRow, places: Mapping[str, str]) -> str:
-    return f'<li><a href="{places[row.record]}">{escape(row.title)}</a> <code>{escape(row.record)}</code></li>'
+    return section(heading, part("links", readable, places))
 
 
 def _record(scorecard: Scorecard, view: RecordView, *, before: str, after: str) -> str:
     ways = [("All failures", f"../{INDEX}"), ("Previous", before and f"../{before}"), ("Next", after and f"../{after}")]
-    links = " · ".join(f'<a href="{place}">{name}</a>' for name, place in ways if place)
     nameless = replace(view, blocks=tuple(replace(block, people="") for block in view.blocks))
-    fields = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in view.fields)
     title = f"{scorecard.noun} {view.record}"
     parts = [
-        f"<p>{links}</p>",
-        f"<h1>{escape(title)}</h1>",
+        part("ways", [way for way in ways if way[1]]),
+        part("title", title),
         small(f"{scorecard.cascade}, run {scorecard.run}."),
-        f'<dl class="fields">{fields}</dl>',
+        part("fields", view.fields),
         section("Stage by stage", charts.record_blocks(nameless)),
     ]
     return page(title, parts)
