@@ -34,10 +34,11 @@ VIEWS_OF_A_PROJECT: dict[str, Callable[[Project], Shown[Any]]] = {
 }
 ELSEWHERE: dict[str, Callable[[Project], Shown[Any]]] = {
     "escalation": lambda project: project.escalation(),
+    "marks": lambda project: project.marks(project.workspace.folder / "pipelines" / "marks.jsonl"),
     "ratings": lambda project: project.ratings(project.workspace.folder / "pipelines" / "ratings.jsonl"),
     "overnight": lambda project: project.overnight(project.workspace.folder / "pipelines" / "night.yaml"),
 }
-"""Views that need a cheap stage beside a careful one, ratings, and a matrix of variants: `write_mails` makes them."""
+"""Views that need a cheap stage beside a careful one, ratings, marks and a matrix: `write_mails` makes them."""
 NIGHT = """\
 matrix:
   base: cascade.yaml
@@ -95,6 +96,12 @@ def write_mails(folder: Path) -> None:
         for n in range(30)
         for rater, shift in (("ann", 0), ("bob", n % 2))
     )
+    marks = (
+        {"record": f"m{n}", "annotator": who, "faults": ["quick"] if n % 3 == 0 else [], "root_cause": "quick"}
+        for n in range(12)
+        for who in ("ann", "bob")
+    )
+    (folder / "marks.jsonl").write_text("".join(json.dumps(row) + "\n" for row in marks))
     (folder / "ratings.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ratings))
     rows = (
         {"record": f"m{n}", "stage": stage, "annotator": "ann", "value": "yes"}

@@ -184,6 +184,12 @@ VIEWS: tuple[View, ...] = (
         following=("stagegap show need", "stagegap app"),
     ),
     View(
+        name="marks",
+        command="marks",
+        builder=f"{_ANALYSIS}.marks:marks_sheet",
+        following=("stagegap show faults",),
+    ),
+    View(
         name="ratings",
         command="ratings",
         builder=f"{_ANALYSIS}.ratings:ratings_sheet",

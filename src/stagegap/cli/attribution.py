@@ -148,6 +148,22 @@ def agree(
 
 
 @views.command()
+def marks(
+    file: Annotated[Path, typer.Argument(help="JSONL, CSV or Parquet with record, annotator, faults, root_cause.")],
+    cascade: CascadeOption = None,
+    run: RunOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Put faults and root causes that people marked in records beside those that the scores show."""
+    from stagegap.cli.printed import present
+    from stagegap.cli.start import attribution, workspace
+
+    with workspace() as opened:
+        view = attribution(opened, cascade, run).marks(file)
+    present("marks", view, as_json=as_json)
+
+
+@views.command()
 def ratings(
     file: Annotated[Path, typer.Argument(help="JSONL, CSV or Parquet with system, record, criterion, rater, value.")],
     system: Annotated[str, typer.Option("--system", help="Name of the run's answers in the file.")] = "",

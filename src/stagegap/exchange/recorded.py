@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from stagegap.exchange import typed
 from stagegap.exchange.records import identity
 from stagegap.exchange.rows import Problems, Row, read_rows, unguarded
 from stagegap.exchange.typed import seconds
-from stagegap.model.answer import Rating, Status
+from stagegap.model.answer import Mark, Rating, Status
 from stagegap.model.cascade import Kind
 from stagegap.model.record import Json
 from stagegap.oddities.tables import PrintedScore
@@ -160,6 +161,37 @@ def _rating(row: Row, problems: Problems) -> Rating | None:
         return None
     system, record, criterion, rater = (identity(row.values[name]) for name in RATING_FIELDS[:4])
     return Rating(system=system, record=record, criterion=criterion, rater=rater, value=value)
+
+
+def read_marks(path: Path, stages: Sequence[str]) -> list[Mark]:
+    """Faults and root causes that people marked: a row a record and annotator.
+
+    `faults` and `root_cause` name stages of `stages`: one, a list, or text with commas between.
+    Raises: InputError with every problem: missing fields, unknown stages, one annotator twice at a record.
+    """
+    problems = Problems(path)
+    first: dict[tuple[str, str], int] = {}
+    marks: list[Mark] = []
+    for row in read_rows(path):
+        missing = [name for name in ("record", "annotator") if row.values.get(name) in (None, "")]
+        if missing:
+            problems.add(row.line, f"The field {missing[0]!r} is missing.", near_names(missing[0], row.values))
+            continue
+        named = {field: _stage_names(row.values.get(field)) for field in ("faults", "root_cause")}
+        for stage in (stage for own in named.values() for stage in own if stage not in stages):
+            problems.add(row.line, f"There is no stage {stage!r}.", near_names(stage, stages))
+        key = (identity(row.values["record"]), str(row.values["annotator"]).strip())
+        if key in first:
+            problems.add(row.line, f"The annotator {key[1]!r} marked this record on line {first[key]} already.")
+        first.setdefault(key, row.line)
+        marks.append(Mark(record=key[0], annotator=key[1], faults=named["faults"], roots=named["root_cause"]))
+    problems.raise_if_any()
+    return marks
+
+
+def _stage_names(value: Json) -> tuple[str, ...]:
+    parts = value.split(",") if isinstance(value, str) else value if isinstance(value, Sequence) else ()
+    return tuple(dict.fromkeys(name for part in parts if (name := str(part).strip())))
 
 
 def read_scale(text: str) -> tuple[float, float]:

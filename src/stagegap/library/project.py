@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from stagegap.analysis.escalation import EscalationView
     from stagegap.analysis.faults import FaultsView
     from stagegap.analysis.ledger import Ledger
+    from stagegap.analysis.marks import MarksView
     from stagegap.analysis.need import NeedView
     from stagegap.analysis.planted import Selfcheck
     from stagegap.analysis.ratings import RatingsView
@@ -352,6 +353,10 @@ class Project:
     def escalation(self, cheap: str = "", strong: str = "", *, run: str | None = None) -> Shown[EscalationView]:
         """Say what asking a stronger stage about more records buys and costs. Raises: ConfigurationError."""
         return shown_as("escalation", self._look(run).escalation(cheap, strong))
+
+    def marks(self, file: str | Path, run: str | None = None) -> Shown[MarksView]:
+        """Put faults and root causes that people marked in records beside those by scores. Raises: InputError."""
+        return shown_as("marks", self._look(run).marks(Path(file)))
 
     def ratings(
         self, file: str | Path, run: str | None = None, *, system: str = "", person: str = "", scale: str = ""

@@ -264,3 +264,15 @@ class Rating:
     rater: str
     """The rater, or their slot where raters are anonymous: a slot is not one person."""
     value: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """Where one person sees a record of a run go wrong."""
+
+    record: str
+    annotator: str
+    faults: tuple[str, ...] = ()
+    """Stages that went wrong, several where they did."""
+    roots: tuple[str, ...] = ()
+    """Stages without whose fault the end would have been right, as the person sees it."""

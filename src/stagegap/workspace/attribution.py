@@ -18,6 +18,7 @@ from stagegap.analysis.escalation import EscalationView, escalation
 from stagegap.analysis.evidence import Evidence
 from stagegap.analysis.evidence import gather as gather_evidence
 from stagegap.analysis.faults import FaultsView, faults_view
+from stagegap.analysis.marks import MarksView, marks_view
 from stagegap.analysis.need import NeedView, need_view
 from stagegap.analysis.planted import Selfcheck, given_answers, planted, planted_cells, wrong_answers
 from stagegap.analysis.ratings import RatingsView, ratings_view
@@ -26,7 +27,7 @@ from stagegap.analysis.slices import SlicesView, slices_view
 from stagegap.analysis.unit_view import UnitsView, units_view
 from stagegap.attribution.selfcheck import Recovery, recover
 from stagegap.errors import ConfigurationError
-from stagegap.exchange.recorded import read_ratings, read_scale
+from stagegap.exchange.recorded import read_marks, read_ratings, read_scale
 from stagegap.model.answer import Answer, Label, Output
 from stagegap.model.cascade import Cascade
 from stagegap.model.run import SYSTEM, Cell, Run
@@ -233,6 +234,10 @@ class Attribution:
         """
         ends = read_scale(scale) if scale else None
         return ratings_view(self.evidence, read_ratings(file), system=system, person=person, scale=ends)
+
+    def marks(self, file: Path) -> MarksView:
+        """Put faults and root causes that people marked beside those by scores. Raises: InputError."""
+        return marks_view(self.evidence, read_marks(file, self.cascade.names))
 
     def _judged(self, judgements: Sequence[Label]) -> tuple[JudgedOutcome, ...]:
         """What people who judged this run's answers say of all of them."""
