@@ -41,7 +41,7 @@ def workspace(tmp_path: Path) -> Iterator[Workspace]:
             {"id": "e2", "record": "q2", "action": "skip"},
             {"id": "e3", "record": "q1", "action": "undo"},
         ]  # fmt: skip
-        found.labels.save_labels(queue, events, "@cd", verified=True)
+        found.labels.save_labels(queue, events, "@cd")
         found.labels.import_file(found.folder / "pipelines" / "first" / "references.jsonl", None)
         found.labels.import_file(written(tmp_path, OWN), None)
         yield found
@@ -77,6 +77,27 @@ def test_export_into_an_empty_workspace_loses_nothing(
     assert (tmp_path / f"again-{name}").read_bytes() == (tmp_path / name).read_bytes()
 
 
+@pytest.mark.parametrize("name", ["l.jsonl", "l.csv", "l.parquet"])
+def test_file_can_not_vouch_that_somebody_was_checked(
+    workspace: Workspace, empty: Workspace, tmp_path: Path, name: str
+) -> None:
+    queue = workspace.labels.queue("first", "topic")
+    event = {"id": "e9", "record": "q3", "action": "label", "values": {"value": "other"}}
+    workspace.labels.save_labels(queue, [event], "ef@example.org", verified=True)
+    rows = workspace.labels.export("first", tmp_path / name)
+    assert empty.labels.import_file(tmp_path / name, None) == ImportReport(added=rows, known=0, unvouched=1)
+    assert not any(label.verified for label in labels(empty))
+    assert workspace.labels.import_file(tmp_path / name, None) == ImportReport(added=0, known=rows)
+    assert [label.annotator for label in labels(workspace) if label.verified] == ["ef@example.org"], "known here"
+
+
+def test_references_can_not_vouch_either(empty: Workspace) -> None:
+    path = empty.folder / "pipelines" / "first" / "references.jsonl"
+    path.write_text(json.dumps(OWN | {"verified": True}))
+    empty.runs.new(None)
+    assert [label.verified for label in labels(empty)] == [False]
+
+
 def test_run_after_an_import_takes_the_references_for_the_same_labels(
     workspace: Workspace, empty: Workspace, tmp_path: Path
 ) -> None:
@@ -92,7 +113,7 @@ def test_references_are_what_the_labels_settle_to(workspace: Workspace, tmp_path
     rows = [json.loads(line) for line in (tmp_path / "r.jsonl").read_text().splitlines()]
     found = [row for row in rows if (row["record"], row["stage"]) == ("q1", "reply")]
     assert [(row["place"], row["annotators"], row["settled"]) for row in found] == [
-        (1, ["ab", "cd"], "consensus"), (2, ["ab", "cd"], "consensus"),
+        (1, ["ab", "cd"], "undecided"), (2, ["ab", "cd"], "undecided"),
     ]  # fmt: skip
     with pytest.raises(InputError, match="holds settled references"):
         workspace.labels.import_file(tmp_path / "r.jsonl", None)

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from stagegap.errors import NotFound
+from stagegap.errors import InputError, NotFound
 from stagegap.model.queue import Queue
 from stagegap.people.judgements import Judging
 from stagegap.workspace import Workspace
@@ -94,3 +95,54 @@ def test_without_two_answers_there_is_nothing_to_judge(project: Workspace) -> No
     project.runs.new(None)
     with pytest.raises(NotFound, match="There is nothing to judge at 'reply'"):
         project.labels.judge("bare", "reply", RATE)
+
+
+def foreign(project: Workspace, path: Path, values: list[dict[str, object]], **more: object) -> int:
+    """Import judgements of a file that names no queue; gives how many were new."""
+    rows = [
+        {"record": f"q{i}", "stage": "reply", "annotator": "far", "task": "judge", "value": value, **more}
+        for i, value in enumerate(values, start=1)
+    ]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    return project.labels.import_file(path, None).added
+
+
+def test_judgements_of_a_file_without_a_queue_are_said_beside_those_made_here(
+    project: Workspace, tmp_path: Path
+) -> None:
+    rated = [{"criterion": "tone", "ratings": {"system": 1 + i % 2, "person": 4 + i % 2}} for i in range(6)]
+    preferred = [{"criterion": "brevity", "ratings": {"system": i % 2, "person": 1}} for i in range(6)]
+    assert foreign(project, tmp_path / "a.jsonl", rated, run="of-somebody-else", queue="theirs") == 6
+    assert foreign(project, tmp_path / "b.jsonl", preferred) == 6
+    project.people.prepare("first", "reply", "")
+    notes = project.people.notes("first", "reply", "")
+    assert notes is not None
+    assert [said.partition(":")[0] for said in notes.judged] == [
+        "Judged by tone, in a file, so that nobody here knows how blind",
+        "Judged by brevity, in a file, so that nobody here knows how blind",
+    ]
+    judged = project.runs.attribution("first").agree().judged
+    assert [(row.stage, row.criterion, row.people.n) for row in judged] == [
+        ("reply", "tone", 6),
+        ("reply", "brevity", 6),
+    ]
+
+
+def test_judgements_of_another_run_are_not_said_of_this_one(project: Workspace, tmp_path: Path) -> None:
+    before = project.store.run("first")
+    assert before is not None
+    project.runs.new(None)
+    rated: list[dict[str, object]] = [{"ratings": {"system": 2, "person": 4}}]
+    assert foreign(project, tmp_path / "a.jsonl", rated, run=before.id) == 1
+    assert project.people.judged_elsewhere("first", "reply") == ()
+    judged = project.runs.attribution("first", before.name).agree().judged
+    assert [(row.criterion, row.people.n) for row in judged] == [("quality", 1)]
+    assert project.people.judged_elsewhere("first", "topic") == ()
+
+
+@pytest.mark.parametrize("ratings", [{}, {"system": 2}, {"system": 2, "person": True}, {"system": "2", "person": 3}])
+def test_judgement_without_two_numbers_is_refused(
+    project: Workspace, tmp_path: Path, ratings: dict[str, object]
+) -> None:
+    with pytest.raises(InputError, match="two numbers, of 'system' and 'person'"):
+        foreign(project, tmp_path / "a.jsonl", [{"criterion": "tone", "ratings": ratings}])

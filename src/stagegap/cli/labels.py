@@ -38,6 +38,7 @@ def as_json(report: ImportReport) -> Json:
         "added": report.added,
         "known": report.known,
         "from": report.source,
+        "unvouched": report.unvouched,
         "unmapped": [
             {"reason": part.reason, "count": part.count, "examples": list(part.examples)} for part in report.unmapped
         ],
@@ -51,6 +52,11 @@ def draw_import(report: ImportReport) -> None:
     known = f" {report.known:,} were there already." if report.known else ""
     read = f" (read as {report.source})" if report.source else ""
     printed.say(f"{report.added:,} labels are new{read}.{known}")
+    if report.unvouched:
+        printed.say(
+            f"{report.unvouched:,} say that somebody's identity was checked: a file can't vouch for that, so they are "
+            "not verified."
+        )
     for part in report.unmapped:
         printed.say(f"{part.count:,} became no label: {part.reason}")
         for example in part.examples:

@@ -21,6 +21,7 @@ from stagegap.model.queue import WarmUp
 from stagegap.model.record import Json, refuse_odd_numbers
 from stagegap.model.units import MARK, Levels, owner, unit_id, unit_name
 from stagegap.model.wording import counted
+from stagegap.people.judgements import PERSON, SYSTEM
 from stagegap.stages.acceptance import Rejected, accept_answer
 
 FIELDS = ("record", "stage", "annotator", "value")
@@ -215,9 +216,20 @@ def _judged(values: typed.Values, *, tabular: bool) -> Answer:
     value = values.get("value")
     if tabular and isinstance(value, str):
         value = parse_json(value) if value else None
-    if value is not None and not (isinstance(value, Mapping) and isinstance(value.get("ratings"), Mapping)):
+    if value is None:
+        return Answer(value=None)
+    ratings = value.get("ratings") if isinstance(value, Mapping) else None
+    if not isinstance(ratings, Mapping):
         raise ValueError(f"A judgement is an object with ratings, found {values.get('value')!r}.")
+    points = [ratings.get(source) for source in (SYSTEM, PERSON)]
+    if not all(isinstance(point, int | float) and not isinstance(point, bool) for point in points):
+        raise ValueError(f"The ratings of a judgement are two numbers, of 'system' and 'person', found {ratings!r}.")
     return Answer(value=value)
+
+
+def unvouched(labels: Iterable[Label]) -> list[Label]:
+    """The labels without what a file can't vouch for: that somebody's identity was checked."""
+    return [replace(label, verified=False) if label.verified else label for label in labels]
 
 
 def content_id(cascade: str, content: object) -> str:

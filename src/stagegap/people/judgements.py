@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, Literal, cast
@@ -322,6 +322,30 @@ def judgements_in_force(judgements: Iterable[Label]) -> list[Label]:
     for label in sorted(judgements, key=lambda label: label.at):
         last[label.queue, label.record, label.annotator] = label
     return [label for label in last.values() if label.action == "label" and label.answer is not None]
+
+
+def without_queue(
+    judgements: Iterable[Label], queues: Collection[str], other_runs: Collection[str]
+) -> dict[Judging, list[Label]]:
+    """The judgements of a file that names no queue of ours, by how they were made.
+
+    Those of `other_runs` are left out; a judgement that names no run, or one that is not here, is taken to be of the
+    run that is looked at. Ratings of 0 and 1 alone are preferences.
+    """
+    given: dict[str, list[Label]] = {}
+    for label in judgements_in_force(judgements):
+        if label.queue not in queues and label.run not in other_runs:
+            given.setdefault(_criterion(label), []).append(label)
+    by_judging: dict[Judging, list[Label]] = {}
+    for criterion, labels in given.items():
+        are_preferences = all(set(ratings_of(label).values()) <= {0, 1} for label in labels)
+        by_judging[Judging(mode="prefer" if are_preferences else "rate", criterion=criterion)] = labels
+    return by_judging
+
+
+def _criterion(label: Label) -> str:
+    assert label.answer is not None, "a judgement in force has an answer"
+    return str(cast("Mapping[str, Json]", label.answer.value).get("criterion") or "quality")
 
 
 def judged_gap(

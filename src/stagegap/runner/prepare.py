@@ -13,7 +13,7 @@ from typing import Protocol, Self, runtime_checkable
 
 from stagegap.attribution.swaps import lattice_cells, run_cells
 from stagegap.errors import ConfigurationError
-from stagegap.exchange.label_files import Known, read_labels
+from stagegap.exchange.label_files import Known, read_labels, unvouched
 from stagegap.exchange.recorded import RecordedFields, read_recorded
 from stagegap.exchange.records import read_documents, read_records
 from stagegap.metrics import CustomMetric
@@ -118,7 +118,7 @@ def read_materials(file: CascadeFile) -> Materials:
     corpora = read_corpora(file)
     known = _known(file.cascade, records, corpora)
     paths = file.references.paths if file.references else ()
-    labels = tuple(label for path in paths for label in read_labels(Path(path), known))
+    labels = tuple(label for path in paths for label in unvouched(read_labels(Path(path), known)))
     return Materials(records=tuple(records), corpora=corpora, labels=labels)
 
 

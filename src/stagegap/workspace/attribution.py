@@ -31,7 +31,7 @@ from stagegap.exchange.recorded import read_marks, read_ratings, read_scale
 from stagegap.model.answer import Answer, Label, Output
 from stagegap.model.cascade import Cascade
 from stagegap.model.run import SYSTEM, Cell, Run
-from stagegap.people.judgements import judging_of
+from stagegap.people.judgements import judging_of, without_queue
 from stagegap.runner import CellWork, Silent, Work, execute, plan
 from stagegap.runner.prepare import custom_metrics
 from stagegap.store import Store
@@ -241,9 +241,9 @@ class Attribution:
 
     def _judged(self, judgements: Sequence[Label]) -> tuple[JudgedOutcome, ...]:
         """What people who judged this run's answers say of all of them."""
-        queues = (
-            [queue for queue in self._store.queues(self.cascade.name) if queue.purpose == "judge"] if judgements else []
-        )
+        if not judgements:
+            return ()
+        queues = self._store.queues(self.cascade.name)
         outcomes = [
             judged_outcome(
                 self.evidence,
@@ -252,8 +252,14 @@ class Attribution:
                 [label for label in judgements if label.queue == queue.id],
             )
             for queue in queues
-            if queue.run == self.run.id
+            if queue.purpose == "judge" and queue.run == self.run.id
         ]
+        ids = {queue.id for queue in queues}
+        others = {run.id for run in self._store.runs(self.cascade.name)} - {self.run.id}
+        for stage in self.cascade.names:
+            at = [label for label in judgements if label.stage == stage]
+            foreign = without_queue(at, ids, others)
+            outcomes += [judged_outcome(self.evidence, stage, judging, own) for judging, own in foreign.items()]
         return tuple(outcome for outcome in outcomes if outcome is not None)
 
     def escalation(self, cheap: str = "", strong: str = "") -> EscalationView:

@@ -14,6 +14,7 @@ from stagegap.exchange.label_files import (
     labels_of_rows,
     read_labels,
     unfit,
+    unvouched,
     write_labels,
     write_references,
 )
@@ -41,6 +42,8 @@ class ImportReport:
     """What became no label, by reason."""
     source: str | None = None
     """Name of the foreign format; None for our own files."""
+    unvouched: int = 0
+    """New labels of which the file said that somebody's identity was checked: taken in as not verified."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +113,7 @@ def _append(
 ) -> ImportReport:
     cascade = known.cascade
     before = _ids(store, cascade)
-    store.append_labels(cascade.name, labels)
+    store.append_labels(cascade.name, unvouched(labels))
     after = _ids(store, cascade)
     ids = {label.id for label in labels}
     added, elsewhere = len((ids & after) - before), sorted(ids - after)
@@ -124,6 +127,7 @@ def _append(
             *(Unmapped(reason=why, count=len(which), examples=tuple(which[:5])) for why, which in left if which),
         ),
         source=source,
+        unvouched=len({label.id for label in labels if label.verified and label.id in after - before}),
     )
 
 

@@ -31,7 +31,7 @@ from stagegap.people.disagreements import (
     settling_payload,
 )
 from stagegap.people.histories import LabelHistory, label_history
-from stagegap.people.judgements import RatedGap, judged_gap, judging_of
+from stagegap.people.judgements import RatedGap, judged_gap, judging_of, without_queue
 from stagegap.people.references import adjudications, fair_references, latest
 from stagegap.people.roster import (
     Assignment,
@@ -130,7 +130,13 @@ class People:
         labels = self._store.labels(cascade, stage=stage)
         notes = PeopleNotes(
             beyond=self._beyond(cascade, stage, [label for label in labels if not label.targeted]),
-            judged=tuple(f"Judged blind by {gap.criterion}: {gap.sentence}" for gap in self.judged(cascade, stage)),
+            judged=(
+                *(f"Judged blind by {gap.criterion}: {gap.sentence}" for gap in self.judged(cascade, stage)),
+                *(
+                    f"Judged by {gap.criterion}, in a file, so that nobody here knows how blind: {gap.sentence}"
+                    for gap in self.judged_elsewhere(cascade, stage)
+                ),
+            ),
             hunts=self._hunts(cascade, stage, labels),
             own=self._own(cascade, stage, who, labels) if who else "",
             doubts=doubt_sentence(labels, noun=self._load(cascade).cascade.noun),
@@ -156,6 +162,18 @@ class People:
             )
             for queue in queues
         ]
+        return tuple(gap for gap in gaps if gap is not None)
+
+    def judged_elsewhere(self, cascade: str, stage: str) -> tuple[RatedGap, ...]:
+        """The same of judgements that came in a file and from no queue of ours."""
+        run = self._store.run(cascade)
+        judgements = self._store.judgements(cascade, stage=stage)
+        if not judgements or run is None:
+            return ()
+        records, noun = self._records(cascade, judgements), self._load(cascade).cascade.noun
+        others = {other.id for other in self._store.runs(cascade)} - {run.id}
+        foreign = without_queue(judgements, self._store.queue_ids(cascade), others)
+        gaps = [judged_gap(labels, records, judging, noun=noun, seed=run.seed) for judging, labels in foreign.items()]
         return tuple(gap for gap in gaps if gap is not None)
 
     def settling(self, cascade: str, stage: str, who: str = "") -> Settling:
