@@ -22,6 +22,7 @@ def stored(server: Server) -> list[dict[str, Any]]:
 
 def open_card(server: Server, open_page: Callable[..., Page], stage: str = "route", **options: Any) -> Page:
     page = open_page(f"{server.url}/label?stage={stage}&who=ab", **options)
+    expect(page.locator(".card")).to_have_count(1)
     expect(page.locator(".card[data-record]:not([data-record=''])")).to_be_visible()
     return page
 

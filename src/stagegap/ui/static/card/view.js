@@ -230,11 +230,11 @@ class View {
     }
     const search = isSearched(field) && this.written("input", card.filterOf(field), filter, {
       class: "filter", type: "text", "data-focus": `filter ${field.name}`, "aria-label": "Search",
-      placeholder: isRanking ? "Type to search all documents: ↑ ↓ and ⏎ choose" : "Type to search: ↑ ↓ and ⏎ choose",
+      placeholder: `${isRanking ? "Type to search all documents" : "Type to search"}${IS_TOUCHED ? "" : ": ↑ ↓ and ⏎ choose"}`,
     }, field)
     const count = (card.values[field.name] ?? []).length
     return make("div", {}, search, make("div", group, this.rows(field, isRanking)), isRanking && make("div", { class: "meta" },
-      make("span", {}, "Order is random. Shift + number reads the document."),
+      make("span", {}, `Order is random.${IS_TOUCHED ? "" : " Shift + number reads the document."}`),
       make("span", {}, `${count} chosen`)))
   }
 
@@ -274,7 +274,7 @@ class View {
       card.set(field, text === "" ? undefined : text)
       count.replaceChildren(words(text))
     }
-    const hint = field.hint ?? "Write it as you would send it. Ctrl ⏎ saves."
+    const hint = field.hint ?? `Write it as you would send it.${IS_TOUCHED ? "" : " Ctrl ⏎ saves."}`
     const box = this.written("textarea", card.values[field.name] ?? "", take,
       { "aria-label": field.label, "data-focus": field.name, placeholder: hint }, field)
     return make("div", {}, box, make("div", { class: "meta" },
