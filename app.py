@@ -1,8 +1,9 @@
-"""`streamlit run app.py`: the app on the workspace in this folder. `stagegap app` does the same."""
+"""`streamlit run app.py`: the app on the workspace in this folder, as `stagegap app` serves it."""
 
 from pathlib import Path
 
-from stagegap.ui.shell import show
-from stagegap.workspace import Workspace
+from streamlit import App
 
-show(Workspace.open, Path(__file__).parent)
+from stagegap.ui import server
+
+app = App(server.SCRIPT, **server.mounted(Path(__file__).parent))

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Request, expect, sync_playwright
 
+from stagegap.ui.access import Access
 from stagegap.workspace import Workspace
 
 TESTS = Path(__file__).parent.parent
@@ -73,6 +74,8 @@ class Server:
     """Serve the real workspace in the folder, not the invented one."""
     process: int = 0
     output: IO[str] | None = field(default=None, repr=False)
+    link: str = ""
+    """What it prints: its address with the token."""
 
     @property
     def port(self) -> int:
@@ -81,6 +84,11 @@ class Server:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def cookie(self) -> dict[str, str]:
+        """What a browser has once it opened the link with the token."""
+        return owners_cookie(self.folder, self.url)
 
     def start(self) -> None:
         pipe = self.folder.parent / "output"
@@ -99,6 +107,7 @@ class Server:
         while "URL:" not in line:
             line = self.output.readline()
             assert line, "the server ended before it listened"
+        self.link = line.partition("URL:")[2].strip()
 
     def kill(self) -> None:
         self._signal(signal.SIGKILL)
@@ -115,6 +124,14 @@ class Server:
         os.kill(self.process, number)
         with self.output as output:
             return output.read()
+
+
+def owners_cookie(folder: Path, url: str) -> dict[str, str]:
+    """The cookie of the owner of the project in the folder."""
+    access = Access(folder)
+    value = access.cookie(access.token)
+    assert value is not None
+    return {"name": access.cookie_name, "value": value, "url": url}
 
 
 @dataclass
@@ -228,15 +245,19 @@ def server(serve: Callable[..., Server]) -> Server:
 
 
 @pytest.fixture
-def open_page(browser: Browser, profile: Profile, host: Host) -> Iterator[Callable[..., Page]]:
-    """Open a page as somebody who was never here; every request that leaves the machine fails the test."""
+def open_page(browser: Browser, profile: Profile, host: Host, tmp_path: Path) -> Iterator[Callable[..., Page]]:
+    """Open a page as somebody who was never here but came in by the link with the token; every request that leaves the
+    machine fails the test.
+    """
     others: list[Profile] = []
 
-    def new(url: str, *, width: int = 1440, height: int = 900, scheme: str = "light") -> Page:
+    def new(url: str, *, width: int = 1440, height: int = 900, scheme: str = "light", is_known: bool = True) -> Page:
         own = profile
         if profile.context.pages:  # somebody else, on another machine
             own = Profile(browser.new_context())
             others.append(own)
+        if is_known:
+            own.context.add_cookies([owners_cookie(tmp_path / "support-mail", f"http://127.0.0.1:{host.port}")])  # type: ignore[list-item]  # a name, a value and an address
         page = own.context.new_page()
         page.set_viewport_size({"width": width, "height": height})
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # "light" or "dark"

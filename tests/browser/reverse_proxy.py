@@ -1,4 +1,5 @@
-"""A reverse proxy that knows who somebody is, as a process: `python reverse_proxy.py PORT NAME EMAIL` prints its port.
+"""A reverse proxy that knows who somebody is, as a process: `python reverse_proxy.py PORT NAME EMAIL TOKEN` prints its
+port.
 
 Of each connection's first request it drops what the browser claims to be, adds the header that the app was told to
 trust, and names the host under which browsers reach it.
@@ -13,6 +14,7 @@ from contextlib import suppress
 from threading import Thread
 
 HEADER = b"X-Forwarded-Email"
+TOKEN = b"X-Stagegap-Token"
 
 
 def pipe(source: socket.socket, target: socket.socket) -> None:
@@ -26,12 +28,13 @@ class Proxy(socketserver.BaseRequestHandler):
     to: int
     name: bytes
     email: bytes
+    token: bytes
 
     def handle(self) -> None:
         head, _, rest = self.request.recv(65536).partition(b"\r\n\r\n")
         lines = [line for line in head.split(b"\r\n") if not line.lower().startswith((HEADER.lower(), b"host:"))]
         lines = [b"Origin: http://" + self.name if one.lower().startswith(b"origin:") else one for one in lines]
-        lines += [b"Host: " + self.name, HEADER + b": " + self.email]
+        lines += [b"Host: " + self.name, HEADER + b": " + self.email, TOKEN + b": " + self.token]
         with socket.create_connection(("127.0.0.1", self.to)) as app:
             app.sendall(b"\r\n".join(lines) + b"\r\n\r\n" + rest)
             back = Thread(target=pipe, args=(app, self.request), daemon=True)
@@ -41,7 +44,8 @@ class Proxy(socketserver.BaseRequestHandler):
 
 
 if __name__ == "__main__":
-    Proxy.to, Proxy.name, Proxy.email = int(sys.argv[1]), sys.argv[2].encode(), sys.argv[3].encode()
+    Proxy.to = int(sys.argv[1])
+    Proxy.name, Proxy.email, Proxy.token = (word.encode() for word in sys.argv[2:5])
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Proxy) as server:
         server.daemon_threads = True
         server.block_on_close = False

@@ -15,6 +15,7 @@ from browser.conftest import Server
 from browser.oidc_provider import CLIENT, SECRET
 from browser.test_label_page import all_saved
 from browser.test_real_workspace import project
+from stagegap.ui.access import Access
 from stagegap.workspace import Workspace
 
 __all__ = ["project"]
@@ -53,8 +54,9 @@ server_metadata_url = "http://127.0.0.1:{provider}/.well-known/openid-configurat
 """
     )
     server = serve(is_real=True)
-    page = open_page(f"{server.url}/label?stage=reply&who=boss")
-    expect(page.get_by_text("Every answer carries who gave it.")).to_be_visible()
+    (project / "team.toml").write_text('labellers = ["ab@example.org"]\n')
+    page = open_page(f"{server.url}/label?stage=reply&who=boss", is_known=False)
+    expect(page.get_by_text("Sign in above. Every label carries who made it.")).to_be_visible()
     assert page.locator(".card").count() == 0
     page.get_by_role("button", name="Sign in").click()
     page.get_by_role("link", name="ab@example.org").click()
@@ -70,6 +72,11 @@ server_metadata_url = "http://127.0.0.1:{provider}/.well-known/openid-configurat
     with Workspace.open(project) as workspace:
         (made,) = [label for label in workspace.store.labels("first", stage="reply") if label.queue]
     assert (made.annotator, made.verified) == ("ab@example.org", True)
+    page.goto(f"{server.url}/failures?who=boss")
+    expect(page.locator(".card[data-record]")).to_be_visible()
+    (project / "team.toml").write_text('labellers = ["somebody@example.org"]\n')
+    page.reload()
+    expect(page.get_by_text("does not let you in")).to_be_visible()
     page.get_by_role("button", name="Sign out").click()
     expect(page).to_have_url(f"{server.url}/")
     expect(page.get_by_role("heading", level=1)).to_be_visible()
@@ -83,8 +90,10 @@ def test_proxy_says_who_labels_whatever_the_link_and_the_browser_say(
     monkeypatch.setenv("STAGEGAP_TRUSTED_HEADER", "X-Forwarded-Email")
     monkeypatch.setenv("STAGEGAP_HOST", "labels.example.org")
     server = serve(is_real=True)
-    with started("reverse_proxy.py", str(server.port), "labels.example.org", "ab@example.org") as port:
-        page = open_page("about:blank")
+    with started(
+        "reverse_proxy.py", str(server.port), "labels.example.org", "ab@example.org", Access(project).token
+    ) as port:
+        page = open_page("about:blank", is_known=False)
         page.set_extra_http_headers({"X-Forwarded-Email": "boss@example.org"})
         page.goto(f"http://127.0.0.1:{port}/label?stage=topic&who=boss")
         expect(page.get_by_text("ab@example.org")).to_be_visible()
@@ -99,3 +108,7 @@ def test_proxy_says_who_labels_whatever_the_link_and_the_browser_say(
     assert (made.annotator, made.verified) == ("ab@example.org", True)
     direct = open_page(f"{server.url}/label?stage=topic&who=boss")
     expect(direct.get_by_text("did not say who you are")).to_be_visible()
+    stranger = open_page("about:blank", is_known=False)
+    stranger.set_extra_http_headers({"X-Forwarded-Email": "boss@example.org"})
+    stranger.goto(f"{server.url}/label?stage=topic")
+    expect(stranger.get_by_text("This app opens by its link only")).to_be_visible()

@@ -51,6 +51,7 @@ def test_script_of_another_page_gets_no_connection(server: Server) -> None:
         connection.request("GET", "/_stcore/stream", headers={
             "Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
             "Sec-WebSocket-Key": "c3RhZ2VnYXAtc3RhZ2VnYQ==", "Origin": origin,
+            "Cookie": "{name}={value}".format(**server.cookie),
         })  # fmt: skip
         assert connection.getresponse().status == answer
         connection.close()

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
+import subprocess
+import sys
+import webbrowser
 from collections.abc import Sequence
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +18,7 @@ import streamlit
 
 from stagegap.errors import ConfigurationError
 from stagegap.ui import server
+from stagegap.ui.access import Access
 
 ROOT = Path(__file__).parents[2]
 
@@ -37,51 +43,132 @@ class Interrupted:
 
     started: dict[str, Any]
 
-    def __init__(self, script: Path, middleware: Sequence[Any]) -> None:
-        Interrupted.started = {"script": script, "hosts": middleware[0].kwargs["hosts"]}
+    def __init__(self, script: Path, middleware: Sequence[Any], lifespan: Any) -> None:
+        Interrupted.started = {"script": script, **middleware[0].kwargs}
+        self._lifespan = lifespan
 
     def run(self, *, config: dict[str, Any]) -> None:
         Interrupted.started["config"] = config
+
+        async def listen() -> None:
+            async with self._lifespan(self):
+                pass
+
+        asyncio.run(listen())
         raise KeyboardInterrupt
 
 
 def test_name_and_header_of_a_proxy_and_the_projects_secrets_become_settings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert server._identity(tmp_path) == {}
+    assert server._identity(tmp_path, server.ADDRESS) == {}
     monkeypatch.setenv(server.HEADER, "X-Forwarded-Email")
     monkeypatch.setenv(server.HOST, "labels.example.org")
     (tmp_path / ".streamlit").mkdir()
     secrets = tmp_path / ".streamlit" / "secrets.toml"
     secrets.write_text("[auth]\n")
-    found = server._identity(tmp_path)
+    found = server._identity(tmp_path, "192.0.2.7")
     assert found.pop("secrets.files")[-1] == str(secrets)
     assert found == {
         "server.trustedUserHeaders": {"X-Forwarded-Email": "email"},
-        "server.allowedHosts": ["localhost", "127.0.0.1", "labels.example.org"],
+        "server.allowedHosts": ["localhost", "127.0.0.1", "labels.example.org", "192.0.2.7"],
+        "server.address": "192.0.2.7",
         "browser.serverAddress": "labels.example.org",
     }
 
 
-def test_serve_hands_folder_and_pages_to_the_script(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What a browser was opened with."""
+    links: list[str] = []
     monkeypatch.setattr(streamlit, "App", Interrupted)
+    monkeypatch.setattr(streamlit, "get_option", lambda name: {"server.port": 8765, "server.address": None}[name])
+    monkeypatch.setattr(webbrowser, "open", links.append)
     monkeypatch.setenv(server.FOLDER, "")
     monkeypatch.setenv(server.PAGES, "")
+    return links
+
+
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+        return int(probe.getsockname()[1])
+
+
+def test_serve_hands_folder_and_pages_to_the_script_and_says_the_link_with_its_token(
+    tmp_path: Path, opened: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    port = free_port()
     server.serve(tmp_path, port=port, open_browser=True, pages="label")
     assert (os.environ[server.FOLDER], os.environ[server.PAGES]) == (str(tmp_path.resolve()), "label")
     assert Interrupted.started["script"].name == "script.py"
-    assert Interrupted.started["hosts"] == {"localhost", "127.0.0.1"}
-    quiet = {"server.headless": False, "logger.hideWelcomeMessage": True}
-    assert Interrupted.started["config"] == {**server.settings(), "server.port": port, **quiet}
-    said = capsys.readouterr().out
-    assert said == f"\n  URL: http://127.0.0.1:{port}\n\n  Stopped. Your labels are saved.\n"
-    server.serve(tmp_path, port=port, pages="label", announce=False)
-    assert capsys.readouterr().out == "\n  Stopped. Your labels are saved.\n"
+    assert Interrupted.started["hosts"] == ["localhost", "127.0.0.1"]
+    assert Interrupted.started["asks_for_token"] is True
+    assert Interrupted.started["config"] == {**server.settings(), "server.port": port}
+    link = f"http://127.0.0.1:8765/label?token={Access(tmp_path).token}"
+    assert opened == [link]
+    assert capsys.readouterr().out == f"\n  URL: {link}\n\n\n  Stopped. Your labels are saved.\n"
+
+
+def test_link_that_was_said_already_is_opened_and_not_said_again(
+    tmp_path: Path, opened: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.serve(tmp_path, port=free_port(), open_browser=True, link="http://127.0.0.1:1/label?token=x")
+    assert opened == ["http://127.0.0.1:1/label?token=x"]
+    assert "URL" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("secrets", "is_sign_in"), [("[auth]\n", True), ("[other]\n", False), ("[", False)])
+def test_where_people_sign_in_no_token_is_asked_for(
+    tmp_path: Path, opened: list[str], capsys: pytest.CaptureFixture[str], secrets: str, is_sign_in: bool
+) -> None:
+    (tmp_path / ".streamlit").mkdir()
+    (tmp_path / ".streamlit" / "secrets.toml").write_text(secrets)
+    server.serve(tmp_path, port=free_port())
+    assert Interrupted.started["asks_for_token"] is not is_sign_in
+    assert ("token=" in capsys.readouterr().out) is not is_sign_in
+    assert opened == []
+
+
+def test_address_that_is_not_of_this_machine_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"'no\.such\.name\.invalid' is no address of this machine"):
+        server.serve(tmp_path, port=free_port(), address="no.such.name.invalid")
+
+
+def test_streamlit_run_is_guarded_as_the_command_is(tmp_path: Path) -> None:
+    """As a process: it prints the link with the token, refuses strangers and other pages, and asks nobody outside."""
+    (tmp_path / "pipelines").mkdir()
+    (tmp_path / "app.py").write_text((ROOT / "app.py").read_text(encoding="utf-8"), encoding="utf-8")
+    port = free_port()
+    (tmp_path / ".streamlit").mkdir()
+    packaged = ROOT / "src" / "stagegap" / "ui" / "settings.toml"
+    (tmp_path / ".streamlit" / "config.toml").write_text(packaged.read_text(encoding="utf-8"), encoding="utf-8")
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        line = ""
+        while "URL:" not in line:
+            line = process.stdout.readline()
+            assert line
+            assert "External" not in line
+        link = line.partition("URL:")[2].strip()
+        assert link == f"http://127.0.0.1:{port}/?token={Access(tmp_path).token}"
+        statuses: list[int] = []
+        cookie = f"{Access(tmp_path).cookie_name}={Access(tmp_path).cookie(Access(tmp_path).token)}"
+        for headers in (
+            {},
+            {"Cookie": cookie},
+            {"Cookie": cookie, "Origin": "http://127.0.0.1:1"},
+            {"Host": "x.example"},
+        ):
+            connection = HTTPConnection("127.0.0.1", port, timeout=30)
+            connection.request("GET", "/", headers=headers)
+            answer = connection.getresponse()
+            assert answer.headers["X-Frame-Options"] == "DENY"
+            statuses.append(answer.status)
+            connection.close()
+        process.terminate()
+    assert statuses == [403, 200, 403, 403]
 
 
 def test_port_that_is_taken_is_named(tmp_path: Path) -> None:

@@ -242,6 +242,7 @@ def show(
 
 
 application.command()(labels.label)
+tools.command()(labels.invitations)
 
 
 @application.command()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlencode
 
 import typer
 
+from stagegap.cli.options import JsonOption
 from stagegap.errors import ConfigurationError, near_names
 
 if TYPE_CHECKING:  # `stagegap --help` imports this module: what a verb works with is imported when it works.
@@ -93,7 +95,10 @@ def label(
         Judge | None, typer.Option("--judge", help="Judge answers: the system's beside a person's, names hidden.")
     ] = None,
     criterion: Annotated[str, typer.Option("--criterion", help="What --judge goes by.")] = "quality",
-    port: Annotated[int, typer.Option("--port", help="Port on 127.0.0.1.")] = 8501,
+    host: Annotated[
+        str, typer.Option("--host", help="Invite --as: this machine's address, or the https:// one of a proxy.")
+    ] = "",
+    port: Annotated[int, typer.Option("--port", help="Port on 127.0.0.1, or on --host.")] = 8501,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = False,
     serve_page: Annotated[bool, typer.Option("--serve/--no-serve", help="Serve the label page.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs, and serve nothing.")] = False,
@@ -104,6 +109,7 @@ def label(
     from stagegap.people.judgements import Judging
     from stagegap.runner.queues import Hunt
     from stagegap.ui import ADDRESS, serve
+    from stagegap.ui.access import Access
 
     who = who.strip()
     if not who:
@@ -131,15 +137,57 @@ def label(
     asks = {"cascade": name} if cascade else {}
     if queue.purpose != "random":
         asks["queue"] = queue.id if queue.purpose in ("hunting", "judge") else queue.purpose
-    link = f"http://{ADDRESS}:{port}/label?{urlencode({'stage': stage, 'who': who, **asks})}"
+    access = Access(folder)
+    if host:
+        invitation, token = access.invite(who)
+        query = {"stage": stage, **asks, "token": token}
+    else:
+        invitation, query = None, {"stage": stage, "who": who, **asks, "token": access.token}
+    place = host.rstrip("/") if "://" in host else f"http://{host or ADDRESS}:{port}"
+    link = f"{place}/label?{urlencode(query)}"
     if as_json:
         return printed.print_json(
             {"link": link, "queue": queue.id, "purpose": queue.purpose, "done": progress.done, "left": progress.left}
         )
     doing = "Judging" if queue.purpose == "judge" else "Labelling"
     printed.say(f"{doing} {stage} as {who}, blind. {left(progress)}")
+    if invitation is not None:
+        printed.say(
+            f"Invitation {invitation.id}, for {who} alone; `stagegap tools invitations --revoke {invitation.id}` ends it."
+        )
+        if "://" not in host:
+            printed.say("Without a proxy (docs/people.md) others on the same network can read what is sent.")
     printed.say(f"Open {link}   Ctrl-C stops; every label is already saved.")
-    return serve(folder, port=port, open_browser=browser, pages="label", announce=False) if serve_page else None
+    if serve_page and "://" not in host:
+        serve(folder, port=port, open_browser=browser, pages="label", address=host or ADDRESS, link=link)
+    return None
+
+
+def invitations(
+    revoke: Annotated[str, typer.Option("--revoke", help="Take one back by its id, or all of a person.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """List the links that `stagegap label --host` gave away, or take one back."""
+    from stagegap.cli import printed
+    from stagegap.cli.start import folder
+    from stagegap.ui.access import Access
+
+    access = Access(folder())
+    ended = {entry.id for entry in access.revoke(revoke)} if revoke else set[str]()
+    rows = access.invitations()
+    if as_json:
+        fields = ("id", "who", "made_at", "revoked_at")
+        return printed.print_json([{name: getattr(row, name) for name in fields} for row in rows])
+    for row in rows:
+        state = "holds" if row.revoked_at is None else f"taken back {_day(row.revoked_at)}"
+        printed.say(f"{row.id}  {row.who}  made {_day(row.made_at)}, {state}{' (now)' if row.id in ended else ''}")
+    if not rows:
+        printed.say("Nobody is invited.")
+    return printed.advise("stagegap label STAGE --as WHO --host ADDRESS")
+
+
+def _day(at: float) -> str:
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d}"
 
 
 def _fair(*, overlap: bool, swap: bool, following: bool) -> str:

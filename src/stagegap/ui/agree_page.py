@@ -40,8 +40,10 @@ def draw_card(
 
 def take_in(workspace: Workspace, settling: Settling, who: str, verified: bool, key: str) -> None:
     """Store the decisions that the card holds, before the page is drawn again."""
+    if not identity.may_label(who):
+        return state.settle(key, stored=[], troubles=[identity.CLOSED])
     stored, troubles = store(workspace, settling, state.outbox(key), who=who, verified=verified)
-    state.settle(key, stored=stored, troubles=troubles)
+    return state.settle(key, stored=stored, troubles=troubles)
 
 
 def given(

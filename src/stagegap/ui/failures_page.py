@@ -168,8 +168,10 @@ def draw_tags(
 
 
 def _take_in(workspace: Workspace, scorecard: Scorecard, stage: str, who: str, verified: bool, key: str) -> None:
+    if not identity.may_label(who):
+        return state.settle(key, stored=[], troubles=[identity.CLOSED])
     stored, troubles = store(workspace, scorecard, stage, state.outbox(key), who=who, verified=verified)
-    state.settle(key, stored=stored, troubles=troubles)
+    return state.settle(key, stored=stored, troubles=troubles)
 
 
 def store(

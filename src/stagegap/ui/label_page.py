@@ -62,8 +62,10 @@ def key_of(queue: Queue, who: str) -> str:
 
 def take_in(workspace: Workspace, queue: Queue, who: str, verified: bool, key: str) -> None:
     """Store what the card holds, before the page is drawn again, and remember what became of it."""
+    if not identity.may_label(who):
+        return state.settle(key, stored=[], troubles=[identity.CLOSED])
     stored, troubles = store(workspace, queue, state.outbox(key), who=who, verified=verified)
-    state.settle(key, stored=stored, troubles=troubles)
+    return state.settle(key, stored=stored, troubles=troubles)
 
 
 def given(

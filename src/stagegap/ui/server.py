@@ -1,4 +1,4 @@
-"""Start the app in this process: 127.0.0.1 only, which pages may connect, look and safety from `settings.toml`."""
+"""Start the app in this process: 127.0.0.1 only, who may connect, look and safety from `settings.toml`."""
 
 from __future__ import annotations
 
@@ -6,13 +6,19 @@ import os
 import socket
 import sys
 import tomllib
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, MutableMapping
+import webbrowser
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterator, Mapping, MutableMapping
+from contextlib import asynccontextmanager
+from html import escape
+from http.cookies import SimpleCookie
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal, cast
-from urllib.parse import urlsplit
+from typing import Any, Literal, TypedDict, cast
+from urllib.parse import urlencode, urlsplit
 
+from stagegap import redaction
 from stagegap.errors import ConfigurationError
+from stagegap.ui.access import Access, token_in
 
 Message = MutableMapping[str, Any]  # Any: as ASGI defines its messages
 Receive = Callable[[], Awaitable[Message]]
@@ -20,46 +26,133 @@ Send = Callable[[Message], Awaitable[None]]
 Asgi = Callable[[Message, Receive, Send], Awaitable[None]]
 REFUSED = 1008
 """Code of a connection that is against the rules; before it is accepted, it is answered with 403."""
+DAYS = 30
+"""How long a browser keeps the cookie of a token."""
+PROXY_TOKEN = b"x-stagegap-token"
+"""Header by which a proxy shows that it is the one that may say who somebody is."""
+_POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' blob:; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' {sockets}; worker-src 'self' blob:; "
+    "frame-src 'none'; frame-ancestors 'none'; object-src 'none'; base-uri 'none'; form-action 'self'"
+)
+"""What a page may load and where it may send: nothing but this server. Streamlit's bundle needs inline code."""
+_HEADERS = (
+    (b"x-frame-options", b"DENY"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
 
 
-class KnownOrigins:
-    """Refuse connections from other pages' scripts.
+class Guard:
+    """The outermost layer of the app: own pages only, with a token, in no frame, and no secret goes out.
 
-    Streamlit refuses them too, but first it asks a service outside for the address of this machine, and nothing may
-    leave it.
+    Streamlit would ask a service outside for the address of this machine before it refuses another page's script; what
+    is refused here never gets that far.
     """
 
-    def __init__(self, app: Asgi, hosts: Collection[str]) -> None:
+    def __init__(self, app: Asgi, access: Access, *, hosts: Collection[str], asks_for_token: bool = True) -> None:
+        """`hosts` are the names by which browsers reach the app, with a port where a proxy has one of its own."""
         self._app = app
-        self._hosts = hosts
+        self._access = access
+        self._hosts = frozenset(host.lower() for host in hosts)
+        self._asks_for_token = asks_for_token
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Hand the connection on, or close it."""
-        if scope["type"] == "websocket" and not self._is_known(dict(scope["headers"])):
-            await send({"type": "websocket.close", "code": REFUSED})
-        else:
-            await self._app(scope, receive, send)
-
-    def _is_known(self, headers: Mapping[bytes, bytes]) -> bool:
-        """Say whether a page of the app's own connects; programs that are no browser name no origin."""
+        """Hand the request on, or refuse it."""
+        if scope["type"] == "lifespan":
+            return await self._app(scope, receive, send)
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        host = headers.get(b"host", b"").decode("latin-1").lower()
+        guarded = _guarded(send, host)
         origin = headers.get(b"origin")
-        if origin is None:
-            return True
+        is_socket = scope["type"] == "websocket"
+        if not self._is_own(host) or not (self._is_own_page(origin, host) if origin or is_socket else True):
+            return await _refuse(scope, guarded, "This page can be asked by its own name only.")
+        token, query = token_in(scope.get("query_string", b"").decode("latin-1"))
+        cookie = self._access.cookie(token) if token else None
+        if cookie and not is_socket:
+            return await self._enter(scope, guarded, cookie, query)
+        if self._asks_for_token and not self._is_known(headers):
+            return await _refuse(scope, guarded, NO_TOKEN)
+        return await self._app(scope, receive, guarded)
+
+    def _is_own(self, host: str) -> bool:
+        """True for a name by which browsers reach the app, whatever the port: a tunnel has one of its own."""
         try:
-            address = urlsplit(origin.decode("latin-1"))
-            return address.hostname in self._hosts or address.netloc.encode("latin-1") == headers.get(b"host")
+            return host in self._hosts or (urlsplit(f"//{host}").hostname or "") in self._hosts
         except ValueError:
             return False
 
+    def _is_own_page(self, origin: bytes | None, host: str) -> bool:
+        """True for a page of the same name and port, or of the name that a proxy goes by."""
+        try:
+            netloc = urlsplit((origin or b"").decode("latin-1")).netloc.lower()
+        except ValueError:
+            return False
+        return bool(netloc) and (netloc == host or (netloc in self._hosts and netloc not in LOCAL))
 
+    def _is_known(self, headers: Mapping[bytes, bytes]) -> bool:
+        if self._access.is_proxy(headers.get(PROXY_TOKEN, b"").decode("latin-1")):
+            return True
+        cookies = SimpleCookie(headers.get(b"cookie", b"").decode("latin-1"))
+        morsel = cookies.get(self._access.cookie_name)
+        return morsel is not None and self._access.admits(morsel.value)
+
+    async def _enter(self, scope: Message, send: Send, cookie: str, query: str) -> None:
+        """Keep what the token stands for as a cookie, and lead on to the same page without it."""
+        place = scope["path"].replace("//", "/") + (f"?{query}" if query else "")
+        secure = "; Secure" if scope.get("scheme") == "https" else ""
+        kept = f"{self._access.cookie_name}={cookie}; HttpOnly; SameSite=Lax; Path=/; Max-Age={DAYS * 86400}{secure}"
+        headers = [(b"location", place.encode("latin-1", "ignore")), (b"set-cookie", kept.encode())]
+        await send({"type": "http.response.start", "status": 303, "headers": headers})
+        await send({"type": "http.response.body", "body": b""})
+
+
+def _guarded(send: Send, host: str) -> Send:
+    """Sending with the headers of a safe page, and without the values of the environment's secrets."""
+    policy = _POLICY.format(
+        sockets=f"ws://{host} wss://{host}" if host.isascii() and not set(host) & set(";, ") else ""
+    )
+
+    async def guarded(message: Message) -> None:
+        kind, secrets = message["type"], redaction.secrets()
+        if kind == "http.response.start":
+            headers = [*message.get("headers", ()), *_HEADERS, (b"content-security-policy", policy.encode("latin-1"))]
+            message = {**message, "headers": headers}
+        elif kind == "http.response.body" and message.get("body"):
+            message = {**message, "body": secrets.masked(message["body"])}
+        elif kind == "websocket.send" and message.get("bytes"):
+            message = {**message, "bytes": secrets.masked(message["bytes"])}
+        await send(message)
+
+    return guarded
+
+
+async def _refuse(scope: Message, send: Send, why: str) -> None:
+    if scope["type"] == "websocket":
+        return await send({"type": "websocket.close", "code": REFUSED})
+    body = f"<!doctype html><meta charset=utf-8><title>stagegap</title><p>{escape(why)}</p>".encode()
+    headers = [(b"content-type", b"text/html; charset=utf-8"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 403, "headers": headers})
+    return await send({"type": "http.response.body", "body": body})
+
+
+NO_TOKEN = (
+    "This app opens by its link only, which has a token in it: `stagegap app` prints it. "
+    "An invitation that was taken back opens nothing any more."
+)
 ADDRESS = "127.0.0.1"
+LOCAL = frozenset({"127.0.0.1", "localhost"})
+SCRIPT = Path(__file__).with_name("script.py")
+"""What Streamlit runs for each visit."""
 FOLDER = "STAGEGAP_APP_FOLDER"
 """Environment variable by which the script learns which workspace to open."""
 PAGES = "STAGEGAP_APP_PAGES"
 """Environment variable: `label` serves the label page and no other."""
 HEADER = "STAGEGAP_TRUSTED_HEADER"
 """Environment variable: name of the header by which a proxy before the app says who somebody is, by e-mail."""
-
 HOST = "STAGEGAP_HOST"
 """Environment variable: the name by which browsers reach the app through a proxy, as labels.example.org."""
 
@@ -74,6 +167,13 @@ def settings() -> dict[str, Any]:
     return dict(_flat(tomllib.loads(text)))
 
 
+class Parts(TypedDict):
+    """What Streamlit's `App` is made with besides the script."""
+
+    middleware: list[Any]  # Any: Starlette's layers, which are imported with the server
+    lifespan: Callable[[Any], Any]  # Any: as Streamlit names it
+
+
 def serve(
     folder: Path,
     *,
@@ -81,54 +181,112 @@ def serve(
     open_browser: bool = False,
     pages: Literal["all", "label"] = "all",
     script: Path | None = None,
-    announce: bool = True,
+    address: str = ADDRESS,
+    link: str = "",
 ) -> None:
     """Serve the workspace in `folder` until Ctrl-C; `script` replaces the page script.
 
-    `announce` prints the address: not where somebody was given a longer one already.
-
-    Raises: ConfigurationError when the port is taken.
+    `address` is where others reach this machine; `link` is opened, and was said already.
+    Raises: ConfigurationError when the port is taken, or the address is not this machine's.
     """
-    from starlette.middleware import Middleware
     from streamlit import App
 
-    _check_free(port)
-    os.environ[FOLDER] = str(folder.resolve())
-    os.environ[PAGES] = pages
-    known = {**settings(), **_identity(folder.resolve())}
-    guard = Middleware(KnownOrigins, hosts=frozenset(known["server.allowedHosts"]))
-    app = App(script if script is not None else Path(__file__).with_name("script.py"), middleware=[guard])
-    if announce:
-        sys.stdout.write(f"\n  URL: http://{ADDRESS}:{port}\n")
-        sys.stdout.flush()
-    quiet = {"server.headless": not open_browser, "logger.hideWelcomeMessage": True}  # and no advice on agents
+    _check_free(address, port)
+    known = {**settings(), **_identity(folder.resolve(), address)}
+    parts = _parts(folder, pages=pages, known=known, opens=open_browser, link=link)
     try:
-        app.run(config={**known, "server.port": port, **quiet})
+        App(script or SCRIPT, **parts).run(config={**known, "server.port": port})
     except KeyboardInterrupt:
         sys.stdout.write("\n  Stopped. Your labels are saved.\n")
 
 
-def _identity(folder: Path) -> dict[str, Any]:
+def mounted(folder: Path) -> Parts:
+    """What `streamlit run app.py` makes its `App` with: the same settings and the same guard as `stagegap app`."""
+    from streamlit import config
+
+    known = {**settings(), **_identity(folder.resolve(), ADDRESS)}
+    for name, value in known.items():
+        if name != "server.port":
+            config.set_option(name, value)
+    return _parts(folder, pages="all", known=known, opens=False, link="")
+
+
+def _parts(
+    folder: Path,
+    *,
+    pages: Literal["all", "label"],
+    known: Mapping[str, Any],  # Any: values of settings
+    opens: bool,
+    link: str,
+) -> Parts:
+    from starlette.middleware import Middleware
+
+    os.environ[FOLDER] = str(folder.resolve())
+    os.environ[PAGES] = pages
+    redaction.guard_streams()
+    access = Access(folder.resolve())
+    is_sign_in = "secrets.files" in known and _signs_in(folder)
+    guard = Middleware(
+        cast("Any", Guard),  # Any: Starlette types the layers' arguments by a protocol of its own
+        access=access,
+        hosts=known["server.allowedHosts"],
+        asks_for_token=not is_sign_in,
+    )
+
+    @asynccontextmanager
+    async def lifespan(app: object) -> AsyncGenerator[None]:
+        """Say where the app is, once it listens."""
+        del app
+        from streamlit import get_option
+
+        host = f"{get_option('server.address') or ADDRESS}:{get_option('server.port')}"
+        token = "" if is_sign_in else f"?{urlencode({'token': access.token})}"
+        place = link or f"http://{host}/{'label' if pages == 'label' else ''}{token}"
+        if not link:
+            sys.stdout.write(f"\n  URL: {place}\n\n")
+            sys.stdout.flush()
+        if opens:
+            webbrowser.open(place)
+        yield
+
+    return Parts(middleware=[guard], lifespan=lifespan)
+
+
+def _identity(folder: Path, address: str) -> dict[str, Any]:
     """The settings by which people are known: a proxy's header and its name, and the secrets of the project."""
     header, host = (os.environ.get(name, "").strip() for name in (HEADER, HOST))
     options: dict[str, Any] = {"server.trustedUserHeaders": {header: "email"}} if header else {}
+    names = [name for name in (host, address) if name and name not in settings()["server.allowedHosts"]]
+    if names:
+        options["server.allowedHosts"] = [*settings()["server.allowedHosts"], *names]
+    if address != ADDRESS:
+        options["server.address"] = address
     if host:
-        allowed = [*settings()["server.allowedHosts"], host]
-        options |= {"server.allowedHosts": allowed, "browser.serverAddress": host}
+        options["browser.serverAddress"] = urlsplit(f"//{host}").hostname or host
     secrets = folder / ".streamlit" / "secrets.toml"
     if secrets.is_file():
         options["secrets.files"] = [str(Path.home() / ".streamlit" / "secrets.toml"), str(secrets)]
     return options
 
 
-def _check_free(port: int) -> None:
+def _signs_in(folder: Path) -> bool:
+    """True where people sign in: the secrets of the project have a section for it."""
+    try:
+        return "auth" in tomllib.loads((folder / ".streamlit" / "secrets.toml").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+
+
+def _check_free(address: str, port: int) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((ADDRESS, port))
+            probe.bind((address, port))
+        except socket.gaierror:
+            raise ConfigurationError(f"{address!r} is no address of this machine.") from None
         except OSError as error:
             raise ConfigurationError(
-                f"Port {port} on {ADDRESS} is taken. Is the app open already? Choose another with --port."
+                f"Port {port} on {address} is taken. Is the app open already? Choose another with --port."
             ) from error
 
 

@@ -21,6 +21,7 @@ from stagegap.ui import (
     odd_page,
     state,
 )
+from stagegap.ui.access import Role
 from stagegap.workspace import Workspace
 
 CHOSEN_ONCE = ("who", "cascade", "run")
@@ -29,6 +30,8 @@ CHOSEN_ONCE = ("who", "cascade", "run")
 
 def show(opener: Callable[[Path], Workspace], folder: Path, *, only_label: bool = False) -> None:
     """Draw the page that the URL asks for on the workspace in `folder`; with `only_label` no other page exists.
+
+    For labellers neither; who is not let in sees why.
 
     `opener` is called once for all visitors of this process.
     """
@@ -42,6 +45,16 @@ def show(opener: Callable[[Path], Workspace], folder: Path, *, only_label: bool 
         return
 
     identity.come_back()
+    try:
+        visit = identity.visitor()
+    except StagegapError as error:
+        streamlit.title("Nobody can be let in", anchor=False)
+        streamlit.markdown(elements.plain(str(error)))
+        return
+    if visit is None:
+        identity.door()
+        return
+    only_label = only_label or visit.role is Role.LABELLER
 
     def gap() -> None:
         gap_page.draw(workspace)
