@@ -1,7 +1,7 @@
 """A reverse proxy that knows who somebody is, as a process: `python reverse_proxy.py PORT NAME EMAIL TOKEN` prints its
 port.
 
-Of each connection's first request it drops what the browser claims to be, adds the header that the app was told to
+Of each request it drops what the browser claims to be, adds the header that the app was told to
 trust, and names the host under which browsers reach it.
 """
 
@@ -34,6 +34,10 @@ class Proxy(socketserver.BaseRequestHandler):
         head, _, rest = self.request.recv(65536).partition(b"\r\n\r\n")
         lines = [line for line in head.split(b"\r\n") if not line.lower().startswith((HEADER.lower(), b"host:"))]
         lines = [b"Origin: http://" + self.name if one.lower().startswith(b"origin:") else one for one in lines]
+        if not any(
+            line.lower().startswith(b"upgrade:") for line in lines
+        ):  # the next request comes anew, and is mended
+            lines = [line for line in lines if not line.lower().startswith(b"connection:")] + [b"Connection: close"]
         lines += [b"Host: " + self.name, HEADER + b": " + self.email, TOKEN + b": " + self.token]
         with socket.create_connection(("127.0.0.1", self.to)) as app:
             app.sendall(b"\r\n".join(lines) + b"\r\n\r\n" + rest)

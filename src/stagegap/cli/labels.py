@@ -153,7 +153,8 @@ def label(
     printed.say(f"{doing} {stage} as {who}, blind. {left(progress)}")
     if invitation is not None:
         printed.say(
-            f"Invitation {invitation.id}, for {who} alone; `stagegap tools invitations --revoke {invitation.id}` ends it."
+            f"Invitation {invitation.id}, for {who} alone. "
+            f"`stagegap tools invitations --revoke {invitation.id}` ends it."
         )
         if "://" not in host:
             printed.say("Without a proxy (docs/people.md) others on the same network can read what is sent.")
