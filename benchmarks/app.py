@@ -14,6 +14,8 @@ from pathlib import Path
 
 from playwright.sync_api import Error, sync_playwright
 
+from stagegap.ui.access import Access
+
 ROUNDS = 5
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync", "--no-first-run"]
 
@@ -39,7 +41,7 @@ def one_round(folder: Path) -> tuple[float, float]:
             page = browser.new_page(viewport={"width": 1440, "height": 900})
             while True:
                 try:
-                    page.goto(f"http://127.0.0.1:{port}/")
+                    page.goto(f"http://127.0.0.1:{port}/?token={Access(folder).token}")
                     break
                 except Error:
                     page.wait_for_timeout(50)

@@ -25,6 +25,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Error, Page, sync_playwright
 
+from stagegap.ui.access import Access
 from stagegap.workspace import Workspace
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync", "--no-first-run"]
@@ -132,7 +133,7 @@ def opened(browser: Browser, app: App, who: str) -> Page:
     page.add_init_script(WATCH)
     while True:
         try:
-            page.goto(f"http://127.0.0.1:{app.port}/label?stage=topic&who={who}")
+            page.goto(f"http://127.0.0.1:{app.port}/label?stage=topic&who={who}&token={Access(app.folder).token}")
             break
         except Error:
             page.wait_for_timeout(100)

@@ -16,6 +16,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Error, Page, sync_playwright
 
+from stagegap.ui.access import Access
+
 ROOT = Path(__file__).parents[1]
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync", "--no-first-run"]
 WIDTHS = {"desk": 1440, "phone": 420}
@@ -49,7 +51,8 @@ def main() -> None:
                 for scheme in ("light", "dark"):
                     for size, width in WIDTHS.items():
                         for name, path in PAGES.items():
-                            url = f"http://127.0.0.1:{port}{path}"
+                            token = f"{'&' if '?' in path else '?'}token={Access(folder).token}"
+                            url = f"http://127.0.0.1:{port}{path}{token}"
                             picture(browser, url, out / f"{name}-{size}-{scheme}.png", width=width, scheme=scheme)
         finally:
             server.terminate()
