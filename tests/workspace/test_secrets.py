@@ -278,9 +278,9 @@ def test_none_of_200_secrets_in_20_places_is_found_in_any_byte_that_leaves_the_p
 
 
 COMMANDS = [
-    ("show",), ("show", "--json"), ("show", "runs"), ("show", "faults"), ("show", "origin"), ("report",), ("report", "--form", "md"),
-    ("report", "--form", "json"), ("tools", "export", "labels.jsonl"), ("tools", "export", "labels.csv"),
-    ("tools", "history", "raises", "r1", "--as", "eve"), ("tools", "doctor"),
+    ("show",), ("show", "--json"), ("show", "runs"), ("show", "faults"), ("show", "origin"), ("report",),
+    ("report", "--form", "md"), ("report", "--form", "json"), ("tools", "export", "labels.jsonl"),
+    ("tools", "export", "labels.csv"), ("tools", "history", "raises", "r1", "--as", "eve"), ("tools", "doctor"),
 ]  # fmt: skip
 
 
