@@ -20,7 +20,7 @@ def access(tmp_path: Path) -> Access:
 
 
 def answered(
-    access: Access, kind: str = "http", *, query: str = "", path: str = "/", asks: bool = True, **headers: str
+    access: Access, kind: str = "http", *, query: str = "", path: str = "/", asks: object = True, **headers: str
 ) -> list[Any]:
     """The messages that a request is answered with; the app itself answers with a body that says so."""
     sent: list[Any] = []
@@ -44,7 +44,7 @@ def answered(
 
     names = {"host": HOST, **{name.replace("_", "-"): value for name, value in headers.items()}}
     pairs = [(name.encode(), value.encode("latin-1")) for name, value in names.items()]
-    guard = Guard(app, access, hosts=["localhost", "127.0.0.1", "labels.example.org:8443"], asks_for_token=asks)
+    guard = Guard(app, access, hosts=["localhost", "127.0.0.1", "labels.example.org:8443"], asks_for_token=bool(asks))
     scope = {"type": kind, "headers": pairs, "path": path, "query_string": query.encode(), "scheme": "http"}
     asyncio.run(guard(scope, receive, send))
     return sent
