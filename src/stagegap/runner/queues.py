@@ -17,10 +17,12 @@ from stagegap.model.answer import Output
 from stagegap.model.cascade import CascadeFile, Document, Kind, Stage
 from stagegap.model.queue import Queue, QueueItem, WarmUp
 from stagegap.model.record import Json, Record
+from stagegap.model.units import Levels, record_of
 from stagegap.people.card import KEYS, candidate_pool, form, payload, sample, values_of
 from stagegap.people.judgements import Judging, Pair, judging_form, judging_item
 from stagegap.runner.cases import Settled
 from stagegap.runner.prepare import Materials, seen_inputs
+from stagegap.runner.units import asked_units
 from stagegap.spec.expressions import Condition, ConditionError
 from stagegap.stages.foundation import build
 from stagegap.stages.protocol import BatchStage
@@ -132,8 +134,13 @@ class Asking:
 def asking_about(
     file: CascadeFile, materials: Materials, stage: str, outputs: Mapping[str, Mapping[str, Output]], *, run: str
 ) -> Asking:
-    """Gather what a queue is made from. Raises: InputError for what is wrong in the warm-up file."""
+    """Gather what a queue is made from; at a stage with `each` its units take the place of records.
+
+    Raises: InputError for what is wrong in the warm-up file.
+    """
     asked = file.cascade.stage(stage)
+    records, outputs = asked_units(file.cascade, asked, materials.records, outputs)
+    materials = replace(materials, records=records)
     known = materials.known(file.cascade)
     warmup = read_warmup(Path(asked.warmup), known, stage=stage) if asked.warmup else ()
     return Asking(file=file, materials=materials, stage=asked, outputs=outputs, run=run, warmup=warmup)
@@ -168,9 +175,14 @@ def next_queue(
     asking: Asking, records: Sequence[str], *, of: int, id: str, created_at: float
 ) -> tuple[Queue, list[QueueItem]]:
     """Records that were drawn by chance from `of` that nobody has answered, as far as the stage was asked."""
+    levels, stage, named = Levels.of(asking.file.cascade), asking.stage.name, frozenset(records)
     population = asking.population()
     chance = min(1.0, len(records) / of) if of else None
-    picked = {record: chance for record in records if record in population}
+    whole = {name: record_of(levels, stage, name) for name in population}
+    order = {record: place for place, record in enumerate(records)}
+    picked = {
+        name: chance for name in sorted(whole, key=lambda name: order.get(whole[name], 0)) if whole[name] in named
+    }
     drawn = f"{len(records):,} of {of:,} without a label"
     return _queue(asking, picked, Queue(**_start(asking, id, created_at), purpose="next", drawn=drawn))
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
+from stagegap.analysis.units import with_lists
 from stagegap.model.answer import Output, Status
 from stagegap.model.cascade import Cascade, Kind, Source, Stage
 from stagegap.model.record import Json, Record
-from stagegap.model.units import Keys, Levels, gathered, listed, under, unit_id, unit_names, unlisted
+from stagegap.model.run import SYSTEM
+from stagegap.model.units import Keys, Levels, gathered, listed, owner, under, unit_id, unit_names, unlisted
 from stagegap.runner.cases import Case, Units
 
 
@@ -170,3 +172,40 @@ def together(stage: str, pairs: Iterable[tuple[Case, Output]]) -> list[tuple[Cas
             units = list(whole.units[stage].values())
             wholes.append((whole, gathered(whole.record.id, stage, units, repeat=whole.repeat)))
     return wholes
+
+
+def asked_units(
+    cascade: Cascade, stage: Stage, records: Sequence[Record], outputs: Mapping[str, Mapping[str, Output]]
+) -> tuple[tuple[Record, ...], Mapping[str, Mapping[str, Output]]]:
+    """What a stage was asked about in a run, and the outputs that it read and gave there, by stage.
+
+    Records as they are, with the lists of their units' outputs; units for a stage that is asked item by item.
+    """
+    levels = Levels.of(cascade)
+    if levels.is_flat:
+        return tuple(records), outputs
+    places = with_lists(cascade, records, {(str(SYSTEM), name): of for name, of in outputs.items()}, {})
+    whole = {name: of for (_, name), of in places.items()}
+    if stage.each is None:
+        return tuple(records), whole
+    fan, answers = Fan(cascade, stage, levels), whole.get(stage.name, {})
+    by_unit: dict[str, dict[str, Output]] = {name: {} for name in (*stage.parents, stage.name)}
+    inside: dict[str, dict[str, dict[Keys, Output]]] = {}
+    for name in stage.parents:
+        for unit, output in whole.get(name, {}).items() if levels.depth(name) else ():
+            place = owner(unit, levels.depth(name))
+            if place is not None:
+                inside.setdefault(place[0], {}).setdefault(name, {})[place[1]] = output
+    asked: list[Record] = []
+    for record in records:
+        own = {name: whole[name][record.id] for name in stage.parents if record.id in whole.get(name, {})}
+        if len(own) < len(stage.parents):
+            continue
+        units = fan.units(record, own, inside.get(record.id, {}), repeat=0)
+        for unit in units if not isinstance(units, Output) else ():
+            asked.append(unit.record)
+            for name, output in unit.settled.items():
+                by_unit[name][unit.record.id] = output
+            if unit.record.id in answers:
+                by_unit[stage.name][unit.record.id] = answers[unit.record.id]
+    return tuple(asked), by_unit

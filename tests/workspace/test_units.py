@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fanned import claims_of, write_answers
+from stagegap.errors import InputError, NotFound
+from stagegap.runner import RunOptions
+from stagegap.runner.queues import Hunt
+from stagegap.workspace import Workspace
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("fanned")
+    write_answers(folder)
+    with Workspace.open(folder) as opened:
+        opened.runs.new(None)
+    return folder
+
+
+@pytest.fixture
+def project(folder: Path) -> Iterator[Workspace]:
+    with Workspace.open(folder) as opened:
+        yield opened
+
+
+CLAIMS = {f"a{n}#{claim}": claim for n in range(24) for claim in claims_of(n) if "lost" not in claim}
+
+
+def test_a_queue_of_units_asks_about_each_item_and_shows_nothing_else(project: Workspace) -> None:
+    queue = project.labels.queue("answers", "check")
+    items = project.labels.queue_items(queue, "yz", 999)
+    assert {item.record for item in items} == set(CLAIMS)
+    for item in items[:5]:
+        shown = json.loads(item.payload)
+        assert shown["id"] == item.record
+        assert [(one["label"], one["value"]) for one in shown["inputs"]] == [("claim", CLAIMS[item.record])]
+        assert item.probability == pytest.approx(1.0)
+
+
+def test_a_label_of_a_unit_counts_for_that_unit_and_its_person(tmp_path: Path) -> None:
+    write_answers(tmp_path, answers=6)
+    with Workspace.open(tmp_path) as project:
+        run = project.runs.new(None)[0]
+        queue = project.labels.queue("answers", "check")
+        for number, item in enumerate(project.labels.queue_items(queue, "yz", 999)):
+            event = {"id": f"yz{number}", "record": item.record, "action": "label", "values": {"value": True}}
+            project.labels.save_labels(queue, [event], "yz")
+        assert project.labels.queue_items(queue, "yz", 999) == []
+        looked = project.runs.attribution("answers", run.name)
+        level = looked.units().levels[0]
+        check = next(row for row in level.scorecard.stages if row.stage == "check")
+        labelled = [claim for n in range(6) for claim in claims_of(n) if "lost" not in claim]
+        assert check.agreement.n == len(labelled)
+        assert check.agreement.value == pytest.approx(sum("true" in claim for claim in labelled) / len(labelled))
+        assert check.agreement.clusters == 6
+        # A record has no label at a stage of units: people are compared on what they answered.
+        assert not next(row for row in project.runs.scorecard("answers").stages if row.stage == "check").gap.is_measured
+
+
+def test_hunts_and_judgements_are_of_units_too(project: Workspace) -> None:
+    queue = project.labels.hunt("answers", "check", Hunt(where="check == true && split.contains('odd')"))
+    assert {item.record for item in project.labels.queue_items(queue, "yz", 999)} == {
+        unit for unit, claim in CLAIMS.items() if "odd" in claim
+    }
+
+
+def test_a_stage_that_joins_shows_people_the_list(project: Workspace) -> None:
+    queue = project.labels.queue("answers", "right")
+    items = {item.record: json.loads(item.payload) for item in project.labels.queue_items(queue, "yz", 999)}
+    claims = [claim for claim in claims_of(3) if "lost" not in claim]
+    shown = items["a3"]["inputs"][0]["value"]
+    assert shown.split("\n") == [str("true" in claim or "odd" in claim).lower() for claim in claims]
+
+
+def test_a_list_has_no_card_of_ours(project: Workspace) -> None:
+    assert {stage.stage for stage in project.labels.label_stages("answers")} == {"check", "right"}
+
+
+def test_labels_of_units_that_say_no_unit_are_named_with_their_line(project: Workspace, tmp_path: Path) -> None:
+    rows = [
+        {"record": "a0", "stage": "check", "annotator": "x", "value": True},
+        {"record": "a99#0", "stage": "check", "annotator": "x", "value": True},
+        {"record": "a0", "unit": ["a", "b"], "stage": "check", "annotator": "x", "value": True},
+        {"record": "a0", "unit": "b", "stage": "right", "annotator": "x", "value": True},
+    ]
+    path = tmp_path / "labels.jsonl"
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    with pytest.raises(InputError) as caught:
+        project.labels.import_file(path, None)
+    text = str(caught.value)
+    assert "Stage 'check' is asked about units: write the record as a0#NAME, or give the field 'unit'." in text
+    assert "There is no record 'a99'." in text
+    assert "Stage 'check' has 1 name for a unit, found ['a', 'b']." in text
+    assert "Stage 'right' has 0 names for a unit, found 'b'." in text
+
+
+def test_every_view_of_a_run_holds_with_units(project: Workspace) -> None:
+    looked = project.runs.attribution("answers", "v1")
+    for view in (looked.blame, looked.faults, looked.agree, looked.need, looked.slices):
+        assert view() is not None
+    record = project.failures.record("answers", "v1", "a3")
+    assert record is not None
+    assert [block.stage for block in record.blocks] == ["split", "check", "right"]
+    with pytest.raises(NotFound):
+        project.labels.queue("answers", "check", "next")
+
+
+def test_a_second_run_asks_nothing_again_and_a_plan_knows_it(project: Workspace) -> None:
+    planned = project.runs.plan(None)
+    assert (planned.calls, planned.is_exact) == (0, True)
+    run, summary = project.runs.new(None, options=RunOptions())
+    assert (run.status, summary.calls) == ("done", 0)
+    first, second = (project.runs.scorecard("answers", name) for name in ("v1", run.name))
+    assert first is not None
+    assert second is not None
+    assert first.system == second.system
+    assert [row.in_place for row in first.stages] == [row.in_place for row in second.stages]
