@@ -106,6 +106,8 @@ def test_every_view_of_a_run_holds_with_units(project: Workspace) -> None:
     record = project.failures.record("answers", "v1", "a3")
     assert record is not None
     assert [block.stage for block in record.blocks] == ["split", "check", "right"]
+    check = record.blocks[1]
+    assert (json.loads(check.system), json.loads(check.reference)) == ([False, True], [False, False])
     with pytest.raises(NotFound):
         project.labels.queue("answers", "check", "next")
 

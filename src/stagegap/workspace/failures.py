@@ -8,16 +8,17 @@ from dataclasses import dataclass
 
 from stagegap.analysis.record_view import RecordView, record_view
 from stagegap.analysis.views import Scorecard
-from stagegap.model.answer import Label
+from stagegap.model.answer import Label, Reference
 from stagegap.model.cascade import Cascade
 from stagegap.model.notes import Failure, FailurePage, Seen, Wanted
-from stagegap.model.record import Json
-from stagegap.model.run import SYSTEM
+from stagegap.model.record import Json, Record
+from stagegap.model.units import Levels, record_of
 from stagegap.people.histories import told_since
-from stagegap.people.references import settle
+from stagegap.people.references import settle, with_units
 from stagegap.people.roster import OpenRecords, assignments, retired, standing
 from stagegap.people.tags import OwnTags, TagTally, own_tags, tag_from_event, tag_tally
 from stagegap.workspace.foundation import Foundation
+from stagegap.workspace.provenance import outputs_of_record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,23 +49,28 @@ class Failures:
         stored = self._base.run(cascade, run)
         file = self._base.files.of_run(stored).cascade
         records = self._store.records(cascade, ids=[record])
-        outputs = {
-            stage: output
-            for stage in file.names
-            for output in self._store.outputs(stored.id, SYSTEM, stage, records=[record])
-            if output.repeat == 0
-        }
-        if not records or not outputs:
+        outputs = outputs_of_record(self._store, stored, file, records[0]) if records else {}
+        if not outputs:
             return None
-        references = settle(self._store.labels(cascade, record=record), file)
+        references = self._references(file, records[0])
         return record_view(
             records[0],
             file,
             outputs=outputs,
-            references={reference.stage: reference for reference in references},
+            references={stage: reference for (name, stage), reference in references.items() if name == record},
             faults={failure.stage: failure for failure in self._store.failing.of_record(stored.id, record)},
             scores=self._store.failing.scores_of(stored.id, record),
         )
+
+    def _references(self, cascade: Cascade, record: Record) -> Mapping[tuple[str, str], Reference]:
+        """The references of a record, with what those of its units are together."""
+        levels = Levels.of(cascade)
+        labels = list(self._store.labels(cascade.name, record=record.id))
+        for stage in cascade.names:
+            of_units = self._store.labels(cascade.name, stage=stage) if levels.depth(stage) else ()
+            labels += [label for label in of_units if record_of(levels, stage, label.record) == record.id]
+        settled = {(reference.record, reference.stage): reference for reference in settle(labels, cascade)}
+        return with_units(settled, cascade, [record])
 
     def waiting(self, cascade: str, record: str, viewer: str) -> tuple[str, ...]:
         """The stages at which a person is still to label a record, in queues that the person works in."""

@@ -15,11 +15,12 @@ from typing import Literal
 
 from stagegap import redaction
 from stagegap.analysis import views
+from stagegap.analysis.units import lists_of, units_by, with_lists
 from stagegap.model.answer import Label, Output
 from stagegap.model.cascade import Cascade, CascadeFile
 from stagegap.model.record import Json, Record
 from stagegap.model.run import SYSTEM, Cell, Environment, Provenance, Role, Run, Source, StageOrigin
-from stagegap.model.units import Levels, record_of
+from stagegap.model.units import Levels, record_of, unit_id
 from stagegap.runner.prepare import CUSTOM, Materials, metric_functions
 from stagegap.stages.kinds import named
 from stagegap.stages.protocol import Coded, StageCode
@@ -45,6 +46,20 @@ def own_outputs(store: Store, run: Run, cascade: Cascade) -> dict[tuple[str, str
 def first_outputs(store: Store, run: Run, cell: Cell, stage: str) -> dict[str, Output]:
     """The first repeat of a stage's outputs by record."""
     return {output.record: output for output in store.outputs(run.id, cell, stage) if output.repeat == 0}
+
+
+def outputs_of_record(store: Store, run: Run, cascade: Cascade, record: Record) -> dict[str, Output]:
+    """The first repeat of the system's outputs of one record, by stage; of a stage of units the list of theirs."""
+    levels = Levels.of(cascade)
+    outputs: dict[tuple[str, str], dict[str, Output]] = {}
+    for stage in cascade.names:
+        path = levels.paths[stage]
+        units = units_by(lists_of(SYSTEM, path, outputs, {}), levels, record, path)
+        names = [unit_id(record.id, keys) for keys in units] if isinstance(units, list) else []
+        asked = store.outputs(run.id, SYSTEM, stage, records=names) if names else ()
+        outputs[str(SYSTEM), stage] = {output.record: output for output in asked if output.repeat == 0}
+    whole = with_lists(cascade, [record], outputs, {})
+    return {stage: of[record.id] for (_, stage), of in whole.items() if record.id in of}
 
 
 def run_records(store: Store, run: Run, cascade: Cascade) -> list[Record]:
