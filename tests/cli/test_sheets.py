@@ -85,7 +85,7 @@ def test_tables_of_attribution_fit_eighty_columns(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     for name, first in WIDEST.items():
-        lines = ran(name).out.splitlines()
+        lines = ran("show", name).out.splitlines()
         start = next(i for i, line in enumerate(lines) if line.startswith(first))
         rows = lines[start : start + 3]
         assert max(cell_len(row) for row in rows) <= 80, name

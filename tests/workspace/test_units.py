@@ -59,7 +59,9 @@ def test_a_label_of_a_unit_counts_for_that_unit_and_its_person(tmp_path: Path) -
         assert check.agreement.value == pytest.approx(sum("true" in claim for claim in labelled) / len(labelled))
         assert check.agreement.clusters == 6
         # A record has no label at a stage of units: people are compared on what they answered.
-        assert not next(row for row in project.runs.scorecard("answers").stages if row.stage == "check").gap.is_measured
+        card = project.runs.scorecard("answers")
+        assert card is not None
+        assert not next(row for row in card.stages if row.stage == "check").gap.is_measured
 
 
 def test_hunts_and_judgements_are_of_units_too(project: Workspace) -> None:
