@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
@@ -13,7 +13,7 @@ from stagegap.model.answer import Output, Status
 from stagegap.model.frozen import maker
 from stagegap.model.run import Carry, Cell
 from stagegap.runner.cases import Call, Case, Wiring
-from stagegap.runner.work import Cache, Carrier, Sink
+from stagegap.runner.work import Cache, Carrier, Claims, Sink
 from stagegap.stages.protocol import Reply
 
 GROUP = 4_096
@@ -122,6 +122,17 @@ class Sorted:
     """The calls of `open`, in its order."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """Calls by who makes them, where several runs go on at the same time."""
+
+    ours: Sequence[Call]
+    others: Sequence[Call] = ()
+    """Another run is making them."""
+    answered: Sequence[tuple[Case, Output]] = ()
+    """Another run has answered them."""
+
+
 def without_secrets(replies: Sequence[Reply]) -> list[Reply]:
     """The replies as they may leave the process: into the store, and to the next stage, which may be a service.
 
@@ -144,8 +155,11 @@ def _without_secrets(reply: Reply, secrets: redaction.Secrets) -> Reply:
 class Known:
     """Answers to the calls of one stage: of this run from memory, of earlier ones from the cache."""
 
-    def __init__(self, wiring: Wiring, cache: Cache, carrier: Carrier | None = None) -> None:
+    def __init__(
+        self, wiring: Wiring, cache: Cache, carrier: Carrier | None = None, claims: Claims | None = None
+    ) -> None:
         self.wiring = wiring
+        self.claims = claims
         self._cache = cache
         self._carrier = carrier
         # Two generations: taking single old entries off the front of a dict gets slower with each one taken.
@@ -218,6 +232,19 @@ class Known:
         self.remember(firsts)
         return pairs
 
+    def shared_out(self, work: Sorted, calls: Sequence[Call], others: Collection[str]) -> Shared:
+        """Look again for calls, some of them others', that may have been answered since they were looked up."""
+        outputs = self._lookup([call.key for call in calls])
+        if self.claims is not None:
+            self.claims.release(outputs)
+        pairs = [(case, self.shared(output, case)) for key, output in outputs.items() for case in work.open[key]]
+        left = [call for call in calls if call.key not in outputs]
+        return Shared(
+            ours=[call for call in left if call.key not in others],
+            others=[call for call in left if call.key in others],
+            answered=pairs,
+        )
+
     def _lookup(self, keys: Sequence[str]) -> Mapping[str, Output]:
         recent, older = self._recent, self._older
         outputs: dict[str, Output] = {}
@@ -255,6 +282,8 @@ class Known:
             repeat=first.repeat,
             at=reply.at,
         )
+        if self.claims is not None and not reply.is_reusable:
+            self.claims.release([key])
         return [output] if len(cases) == 1 else [output, *(self.shared(output, case) for case in cases[1:])]
 
     def shared(self, output: Output, case: Case) -> Output:

@@ -19,7 +19,19 @@ from stagegap.runner.options import Stop, interrupts
 from stagegap.runner.prepare import Pooled, Pools
 from stagegap.runner.progress import Progress
 from stagegap.runner.units import fans_of, together
-from stagegap.runner.work import Cache, Carrying, CellSummary, CellWork, Fresh, Sink, Summary, Tally, Work
+from stagegap.runner.work import (
+    Cache,
+    Carrying,
+    CellSummary,
+    CellWork,
+    Claims,
+    Fresh,
+    Releasing,
+    Sink,
+    Summary,
+    Tally,
+    Work,
+)
 from stagegap.stages.protocol import AsyncStage
 
 YOUNG = 100_000
@@ -37,6 +49,7 @@ def rare_collections() -> Generator[None]:
         gc.set_threshold(*before)
 
 
+NOTICE_S = 0.1
 WINDOW = 8_192
 """Cases on their way at once: bounds memory, and is enough that no stage runs dry."""
 HEAVY = 1_000
@@ -76,14 +89,20 @@ async def execute_async(
     stages = work.cascade.stages
     store = Fresh(work.fresh, sink=sink, cache=cache)
     sink = store if work.fresh else sink
+    claims = work.claims
+    if claims is not None:
+        sink = Releasing(sink, claims)
     wirings = {s.name: Wiring(work.cascade, s, work.codes[s.name], work.corpora) for s in stages}
-    known = {name: Known(wiring, store.cache_of(name), work.carrier) for name, wiring in wirings.items()}
+    known = {
+        name: Known(wiring, store.cache_of(name), work.carrier, None if name in work.fresh else claims)
+        for name, wiring in wirings.items()
+    }
     cells: list[CellSummary] = []
     budget = work.budget or Budget()
     meter = Meter(budget, counted(work.cascade), stop.request)
     threads = ThreadPoolExecutor(len(stages), thread_name_prefix="stagegap-stage")
     try:
-        with interrupts(stop), _time_limit(budget, stop):
+        with interrupts(stop), _time_limit(budget, stop), _noticing(claims):
             for cell_work in work.cells:
                 writer = Writer(sink, run=work.run, cell=cell_work.cell)
                 cell = _CellRun(work, cell_work, known=known, writer=writer, progress=progress, stop=stop, meter=meter)
@@ -293,6 +312,23 @@ class _CellRun:
     def _close(self) -> None:
         for ready in self._ready.values():
             ready.close()
+
+
+@contextlib.contextmanager
+def _noticing(claims: Claims | None) -> Generator[None]:
+    """Look every tenth of a second whether another run has come, which waits meanwhile."""
+
+    async def notice(claims: Claims) -> None:
+        while claims.is_alone:
+            claims.notice()
+            await asyncio.sleep(NOTICE_S)
+
+    task = asyncio.create_task(notice(claims)) if claims is not None else None
+    try:
+        yield
+    finally:
+        if task is not None:
+            task.cancel()
 
 
 @contextlib.contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -17,6 +17,8 @@ from stagegap.runner.prepare import Pools
 from stagegap.stages.protocol import AsyncStage, BatchStage, Reply, warm
 
 Pair: TypeAlias = tuple[Case, Output]
+WAIT_S = 0.05
+"""Pause before a call is looked for again that another run is making."""
 LOOKUP = 8_192
 """Cases that the cache is asked for at once."""
 
@@ -52,11 +54,10 @@ async def run_batches(code: BatchStage, known: Known, ready: Ready, around: Surr
         work = await loop.run_in_executor(threads, known.sort, cases)
         around.pass_on(stage.name, work.carried)
         around.deliver(stage.name, work.decided)
-        for start in range(0, len(work.calls), stage.batch):
+        async for some in _ours(known, work, stage.batch, around, is_over=lambda: ready.is_closed):
             if ready.is_closed:
                 return
-            batch = work.calls[start : start + stage.batch]
-            batch = batch[: await around.meter.admit(stage.name, len(batch))]
+            batch = some[: await around.meter.admit(stage.name, len(some))]
             if not batch:
                 return
             try:
@@ -69,6 +70,35 @@ async def run_batches(code: BatchStage, known: Known, ready: Ready, around: Surr
             around.deliver(stage.name, pairs)
             await around.room()
         await around.room()
+
+
+async def _ours(
+    known: Known, work: Sorted, size: int, around: Surroundings, *, is_over: Callable[[], bool]
+) -> AsyncIterator[Sequence[Call]]:
+    """The calls that this run is to make, so many at once; what other runs answer meanwhile is delivered.
+
+    A call that another run is making is waited for: until its answer is stored, or until that run lets go of it.
+    """
+    loop = asyncio.get_running_loop()
+    calls: list[Call] = work.calls
+    while calls:
+        others: list[Call] = []
+        for start in range(0, len(calls), size):
+            some = calls[start : start + size]
+            taken = known.claims.claim([call.key for call in some]) if known.claims is not None else ()
+            if known.claims is None or known.claims.is_alone:
+                yield some
+                continue
+            shared = await loop.run_in_executor(around.threads, known.shared_out, work, some, taken)
+            around.deliver(known.wiring.stage.name, shared.answered)
+            others.extend(shared.others)
+            if shared.ours:
+                yield shared.ours
+        if is_over():
+            return
+        if len(others) == len(calls):
+            await asyncio.sleep(WAIT_S)
+        calls = others
 
 
 def _answered(
@@ -110,8 +140,10 @@ class AsyncLane:
                 self._around.deliver(self._stage.name, work.decided)
                 if work.calls:
                     await self._warm_up()
-                for call in work.calls:
-                    await self._begin(calls, call, work.open[call.key])
+                size = max(self._stage.concurrency, 1)
+                async for some in _ours(self._known, work, size, self._around, is_over=lambda: self._is_stopping):
+                    for call in some:
+                        await self._begin(calls, call, work.open[call.key])
                 await self._around.room()
 
     async def _warm_up(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -31,6 +31,25 @@ class Cache(Protocol):
 
     def cached(self, keys: Sequence[str]) -> Mapping[str, Output]:
         """The stored answer to each key that is known; its record, stage and repeat need not be said."""
+        ...
+
+
+class Claims(Protocol):
+    """The calls that this run makes, among those of other runs at the same time."""
+
+    is_alone: bool
+    """True until another run comes."""
+
+    def claim(self, keys: Collection[str], /) -> Collection[str]:
+        """Take calls, and give those that another run is making."""
+        ...
+
+    def release(self, keys: Iterable[str], /) -> None:
+        """Let go of calls."""
+        ...
+
+    def notice(self) -> None:
+        """See whether another run has come."""
         ...
 
 
@@ -76,6 +95,8 @@ class Work:
     budget: Budget | None = None
     carrier: Carrier | None = None
     """Takes over what the cells name; without it every output is looked up or made."""
+    claims: Claims | None = None
+    """Keeps two runs from making one call; without it nobody else is there."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -270,6 +291,19 @@ class Fresh:
     def cache_of(self, stage: str) -> Cache:
         """What a stage's calls are looked up in."""
         return self if stage in self._stages else self._cache
+
+
+class Releasing:
+    """Lets go of calls once their answers are stored, where other runs find them."""
+
+    def __init__(self, sink: Sink, claims: Claims) -> None:
+        self._sink = sink
+        self._claims = claims
+
+    def append_outputs(self, run: str, cell: Cell, outputs: Sequence[Output], /) -> None:
+        """Keep the outputs. Raises: StoreError."""
+        self._sink.append_outputs(run, cell, outputs)
+        self._claims.release([output.key for output in outputs if output.key and not output.cached])
 
 
 class Nothing:

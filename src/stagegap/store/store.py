@@ -22,6 +22,7 @@ from stagegap.store import attach, calls, care, labels, outputs, queues, records
 from stagegap.store.attach import Attachment, Locks
 from stagegap.store.calls import Calls, past_calls
 from stagegap.store.care import Finding, Rebuilt, RecordsImport, Waiting
+from stagegap.store.claims import Claims
 from stagegap.store.drain import Drainer
 from stagegap.store.failures import Failing
 from stagegap.store.journal import Journal, salvaged
@@ -167,6 +168,15 @@ class Store:
                     f"Run {run.name} is under way in another process; wait until it has ended, or stop it there."
                 )
             yield
+
+    @contextmanager
+    def claiming(self) -> Generator[Claims]:
+        """Say which calls a run makes, so that no other makes them at the same time."""
+        claims = Claims(self.folder / "lock.calls")
+        try:
+            yield claims
+        finally:
+            claims.close()
 
     def end_killed(self, cascade: str, *, now: float) -> list[Run]:
         """Note the end of runs whose process is gone without having noted it; give them as they are from now on."""

@@ -212,8 +212,11 @@ def _carried_out(
     stop: Stop | None,
 ) -> tuple[Run, Summary]:
     try:
-        with noted(progress, store.folder, begun, cells=len(job.cells), clock=clock) as watched:
-            work = replace(job.work(begun.id), carrier=store.carrying)
+        with (
+            noted(progress, store.folder, begun, cells=len(job.cells), clock=clock) as watched,
+            store.claiming() as claims,
+        ):
+            work = replace(job.work(begun.id), carrier=store.carrying, claims=claims)
             summary = execute(work, sink=store, cache=store, progress=watched, stop=stop)
     except BaseException as error:
         reason = str(error) or type(error).__name__

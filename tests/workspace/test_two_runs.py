@@ -1,0 +1,77 @@
+"""Two processes run one cascade at the same moment: no call is made twice, and both have all answers."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+from stagegap.workspace import Workspace
+
+CASCADE = """
+cascade: both
+records: {path: records.jsonl, id: id}
+stages:
+  plain:
+    uses: python
+    with: {function: "stages.py:plain"}
+    inputs: {text: record.text}
+    output: {type: text}
+  awaited:
+    uses: python
+    with: {function: "stages.py:awaited"}
+    inputs: {text: plain}
+    output: {type: text}
+    concurrency: 4
+outcome: {score: awaited.fact_recall}
+"""
+STAGES = """
+import asyncio, os, time
+from pathlib import Path
+
+def noted(name, text):
+    file = os.open(Path(__file__).with_name("calls.txt"), os.O_CREAT | os.O_APPEND | os.O_WRONLY)
+    os.write(file, f"{name} {text} {os.getpid()}\\n".encode())
+    os.close(file)
+
+def plain(text):
+    noted("plain", text)
+    time.sleep(0.004)
+    if text == "broken":
+        raise ValueError("broken")
+    return text + "!"
+
+async def awaited(text):
+    noted("awaited", text)
+    await asyncio.sleep(0.01)
+    return text + "?"
+"""
+RECORDS = 240
+
+
+def test_two_runs_at_once_make_no_call_twice_and_both_have_every_answer(tmp_path: Path) -> None:
+    folder = tmp_path / "pipelines" / "both"
+    folder.mkdir(parents=True)
+    (folder / "cascade.yaml").write_text(CASCADE)
+    (folder / "stages.py").write_text(STAGES)
+    texts = [f"t{n % 200}" for n in range(RECORDS)]
+    rows = [json.dumps({"id": str(n), "text": text}) for n, text in enumerate(texts)]
+    (folder / "records.jsonl").write_text("\n".join(rows))
+    words = [sys.executable, "-m", "stagegap", "run", "--json"]
+    both = [
+        subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    told = [process.communicate(timeout=120)[1] for process in both]
+    assert [process.returncode for process in both] == [0, 0], told
+    calls = [line.split() for line in (folder / "calls.txt").read_text().splitlines()]
+    twice = {call: n for call, n in Counter((name, text) for name, text, _ in calls).items() if n > 1}
+    assert twice == {}
+    assert len(calls) == 400
+    assert len({process for _, _, process in calls}) == 2, "they were at work at the same time"
+    with Workspace.open(tmp_path) as opened:
+        for run in opened.runs.of("both"):
+            for cell in opened.store.cells(run.id):
+                assert len(opened.store.outputs(run.id, cell, "awaited")) == RECORDS
