@@ -24,7 +24,7 @@ VIEWS = {
 }
 """The views that a project without people, plants and units can show."""
 
-FIGURELESS = {"answers", "reproduce", "check"}
+FIGURELESS = {"answers", "reproduce", "check", "people"}
 
 
 @pytest.fixture(scope="module")
