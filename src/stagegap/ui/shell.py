@@ -19,6 +19,7 @@ from stagegap.ui import (
     identity,
     label_page,
     odd_page,
+    people_page,
     state,
 )
 from stagegap.ui.access import Role
@@ -74,6 +75,9 @@ def show(opener: Callable[[Path], Workspace], folder: Path, *, only_label: bool 
     def odd() -> None:
         odd_page.draw(workspace)
 
+    def people() -> None:
+        people_page.draw(workspace)
+
     def start() -> None:
         label_page.draw(workspace)
 
@@ -86,6 +90,7 @@ def show(opener: Callable[[Path], Workspace], folder: Path, *, only_label: bool 
         pages.append(streamlit.Page(agree, title="Agree", url_path="agree"))
         pages.append(streamlit.Page(compare, title="Compare", url_path="compare"))
         pages.append(streamlit.Page(odd, title="Oddities", url_path="odd"))
+        pages.append(streamlit.Page(people, title="People", url_path="people"))
     page = streamlit.navigation(pages, position="hidden" if only_label else "top")
     state.carry_over(page.url_path, *(CHOSEN_ONCE if page.title != "Compare" else CHOSEN_ONCE[:2]))
     page.run()

@@ -185,3 +185,16 @@ def acknowledged(card: str) -> list[str]:
 def troubles(card: str) -> list[str]:
     """The reasons why events could not be stored."""
     return streamlit.session_state.get(_TROUBLES + card, [])
+
+
+_OUTCOME = "outcome of a click"
+
+
+def put_outcome(sentence: str) -> None:
+    """Keep what came of a click until the page is drawn again."""
+    streamlit.session_state[_OUTCOME] = sentence
+
+
+def outcome() -> str:
+    """What came of the last click, once; empty where nothing was clicked since."""
+    return streamlit.session_state.pop(_OUTCOME, "")
