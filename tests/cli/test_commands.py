@@ -166,6 +166,7 @@ def test_labels_are_imported_once(stagegap: Command, tmp_path: Path) -> None:
         "known": 1,
         "from": None,
         "unmapped": [],
+        "unvouched": 0,
     }
     labels.write_text('{"record": "q9", "stage": "topic", "annotator": "cd", "value": "other"}\n')
     wrong = stagegap("tools", "import", "more.jsonl")
