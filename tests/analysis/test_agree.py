@@ -42,7 +42,7 @@ def test_people_are_held_against_each_other_and_the_system_against_the_same_targ
         "Brennan-Prediger",
         "Fleiss' kappa",
         "Conger's kappa",
-        "Best possible against one person",
+        "Best possible against one labeller",
     ]
     alpha, ac1 = row.coefficients[0].value, row.coefficients[1].value
     assert alpha.value < 0.2 < ac1.value, "one answer dominates: chance explains nearly all agreement"
@@ -53,7 +53,7 @@ def test_people_are_held_against_each_other_and_the_system_against_the_same_targ
 
 def test_one_person_gives_no_ceiling_and_the_view_says_what_would():
     row = view(material(CHAIN, 50)).stages[0]
-    assert row.person.method == row.gap.method == "not measured: no record has labels of two people at A"
+    assert row.person.method == row.gap.method == "not measured: no record has two labels at A"
     assert (row.coefficients, row.alternative) == ((), None)
     assert row.no_alternative == "too few: 0 of 3 annotators with 30 records that others labelled too"
 
@@ -132,7 +132,7 @@ def test_a_record_that_one_person_labelled_tells_how_common_its_answer_is():
         "Brennan-Prediger": 0.77273,
         "Fleiss' kappa": 0.76117,
         "Conger's kappa": 0.76207,
-        "Best possible against one person": 0.88636,
+        "Best possible against one labeller": 0.88636,
     }
     assert {one.value.n for one in row.coefficients} == {11}, "records that two or more people labelled"
 

@@ -91,7 +91,7 @@ def test_a_stage_is_held_to_its_gap(points: float, status: CheckStatus):
     (found,) = targets(aimed(B={"gap": points}), CARD)
     assert (found.name, found.status) == ("target B gap", status)
     doubt = "; kept, but its interval doubts it" if points == 32 else ""
-    assert found.message == f"B: 31 points behind people (95% interval 22 to 42), wanted at most {points}{doubt}"
+    assert found.message == f"B: 31 points behind labellers (95% interval 22 to 42), wanted at most {points}{doubt}"
 
 
 def test_both_targets_of_a_stage_are_checked():

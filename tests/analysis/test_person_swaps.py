@@ -143,7 +143,7 @@ def test_records_that_lack_an_answer_somewhere_leave_only_what_rests_on_it():
     rows = {row.stage: row for row in view.stages}
     assert rows["A"].alone.change.is_measured
     assert rows["A"].share.change.method == (
-        "not measured: no record has people's answers at A and B to everything that comes to them"
+        "not measured: no record has labellers' answers at A and B to everything that comes to them"
     )
     assert (view.n, view.pairs[0].table.n, view.pairs[0].together.change.is_measured) == (0, 0, False)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -8,9 +9,10 @@ import pytest
 
 import planted
 from sheets_of import rows_of
+from stagegap import charts, report
 from stagegap.analysis.failures import failure_table, group_rows
 from stagegap.analysis.scorecard import scorecard
-from stagegap.analysis.views import Scorecard, from_json, to_json
+from stagegap.analysis.views import Scorecard, from_json, gap_sheet, to_json
 from stagegap.model.answer import Answer, Fact, Label, Status
 from stagegap.model.cascade import Kind, Outcome, OutputType
 from stagegap.tables.table import COLUMNS
@@ -62,7 +64,7 @@ def test_only_records_of_the_evaluated_split_are_scored():
 def test_a_person_is_shown_only_where_two_people_labelled():
     view = made()
     assert not view.stages[0].person.is_measured
-    assert view.stages[0].person.method == "not measured: no record has labels of two people at A"
+    assert view.stages[0].person.method == "not measured: no record has two labels at A"
     assert not view.stages[0].gap.is_measured
     measured = made(both=100)
     assert (measured.stages[1].person.value, measured.stages[1].person.n) == (1.0, 100)
@@ -163,7 +165,7 @@ def test_all_right_leaves_nothing_to_win():
     view = made(planted.Planted(shape=planted.CHAIN[2], skill={"A": 1.0, "B": 1.0}), n=100)
     assert view.verdict.kind == "close"
     assert view.verdict.headline == (
-        "Each stage is close to its references; 0% are lost even with references at every stage"
+        "Each stage is close to its references; 0% are lost even with every stage corrected"
     )
     assert "nothing to win" in view.verdict.summary
     assert view.system.low < 1.0
@@ -197,7 +199,8 @@ def test_people_who_are_no_better_leave_no_stage_behind():
     assert view.verdict.headline == "No stage is measurably behind a person"
     assert view.verdict.basis == (
         "60 records labelled by 2 people. At A two people agree on 50% of the 60 records that several labelled "
-        f"({round(view.stages[0].agreement.low * 100)} to {round(view.stages[0].agreement.high * 100)})."
+        f"({round(view.stages[0].agreement.low * 100)} to {round(view.stages[0].agreement.high * 100)}); gaps rest on "
+        "such records."
     )
 
 
@@ -265,7 +268,7 @@ def test_an_outcome_without_a_bar_is_a_mean():
     outputs = CHAIN.outputs(CHAIN.luck(100, np.random.default_rng(0)), ids)
     view = scorecard(cascade, planted.run(), rows, outputs, planted.labels(ids, CHAIN.names), seed=1, resamples=50)
     assert (view.outcome_name, view.good) == ("mean C.accuracy", None)
-    assert view.verdict.summary.startswith("The system reaches ")
+    assert view.verdict.summary.startswith("On 100 queries the system reaches ")
     assert CHAIN.cascade().outcome.good == 1.0
     assert made().outcome_name == "good records (C.accuracy >= 1)"
 
@@ -312,7 +315,7 @@ def test_rows_of_a_view_have_stable_columns():
     assert all(tuple(row) == COLUMNS for row in table)
     gain = next(row for row in table if (row["stage"], row["figure"]) == ("B", "gain"))
     assert (gain["verdict"], gain["n"]) == ("improved", 300)
-    assert len(table) == 3 + 3 * 7 + 1, "the named stage once more"
+    assert len(table) == 3 + 3 * 8 + 1, "the named stage once more"
     assert {row["stage"] for row in failure_table(made())} == {"A", "B", "C"}
     assert group_rows(made()) == []
 
@@ -332,3 +335,29 @@ def test_labels_of_hunted_records_enter_no_rate_and_no_agreement():
         return replace(card, labels_seq=0)
 
     assert view([*fair, *hunted]) == view(list(fair))
+
+
+def test_language_model_that_labelled_is_called_no_person_and_said_beside_the_count():
+    baseline = {"population": "language model, no people", "instructions": "guidelines/"}
+    cascade = replace(CHAIN.cascade(), human_baseline=baseline)
+    rows = planted.records(60)
+    ids = [row.id for row in rows]
+    labels = [*planted.labels(ids, CHAIN.names), *planted.labels(ids, CHAIN.names, annotator="bob")]
+    outputs = CHAIN.outputs(CHAIN.luck(60, np.random.default_rng(0)), ids)
+    view = scorecard(cascade, planted.run(), rows, outputs, labels, seed=1, resamples=50)
+    assert "labelled by 2 labellers: language model, no people (instructions: guidelines/)." in view.verdict.basis
+    sheet = gap_sheet(view)
+    said = [*sheet.first, sheet.headline, *sheet.sentences, *(c.name for table in sheet.tables for c in table.columns)]
+    said += [charts.gap(view), charts.ceiling(view), charts.agreement(view), charts.both_gains(view)]
+    said += [*charts.method(view), *charts.which_number(view), report.html(view, records=False)]
+    words = " ".join(said).replace("no people", "").split('<script type="application/json"')[0]
+    assert re.findall(r"[^.>]*\b(?:person|people)\b[^.<]*", words, re.IGNORECASE) == []
+
+
+def test_gain_alone_is_that_of_a_swap_of_one_stage_and_says_where_none_was_run():
+    view = made(both=60)
+    first, middle, last = view.stages
+    assert first.gain_alone.value == pytest.approx(first.gain.value), "nothing stands before it"
+    assert last.gain_alone.value == pytest.approx(view.ceiling.value - view.system.value), "the outcome's own stage"
+    assert last.gain_alone.n == last.gain.n
+    assert middle.gain_alone.is_measured or middle.gain_alone.method == "not measured: no swap of B alone was run"

@@ -103,7 +103,7 @@ def test_screens_say_how_many_records_are_undecided_and_what_the_strict_figure_i
         "On 60 records people differ and nobody has decided (60 at B): each of their answers counts as right. Where "
         "nobody's answer alone is enough, the outcome is "
     )
-    assert sentence.endswith(f"and not {round(100 * view.system.value)}%, 70% with references everywhere.")
+    assert sentence.endswith(f"and not {round(100 * view.system.value)}%, 70% with every stage corrected.")
     strict = {(row["stage"], row["figure"]) for row in rows_of(view) if str(row["figure"]).startswith("strict")}
     assert ("B", "strict_in_place") in strict
     assert ("", "strict_ceiling") in strict

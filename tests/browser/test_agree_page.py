@@ -56,7 +56,7 @@ def test_link_opens_its_record_and_another_one_is_named(server: Server, open_pag
     expect(page.locator(".card")).to_have_attribute("data-record", "m0002")
     expect(page.get_by_text("must contain: 30 days")).to_be_visible()
     page.goto(f"{server.url}/agree?stage=draft&who=eve&record=m0077")
-    expect(page.get_by_text("People do not disagree on record m0077 at draft, or it is settled.")).to_be_visible()
+    expect(page.get_by_text("Labellers do not disagree on record m0077 at draft, or it is settled.")).to_be_visible()
 
 
 def test_nothing_that_reaches_the_browser_names_a_person_or_the_systems_answer(

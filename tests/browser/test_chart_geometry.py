@@ -71,6 +71,8 @@ MEASURE = """() => {
 }"""
 
 NO_CHART = {
+    "WHICH": "a heading",
+    "which_number": "sentences",
     "vega": "a specification",
     "knob_title": "a word",
     "rank": "words",

@@ -26,7 +26,7 @@ LONG = "classify_customer_intent_and_language"
 WORD = "Aufenthaltserlaubnisantrag"
 SHORT = tuple("abcdefghijkl")
 LONGS = tuple(f"{LONG}_{i}" if i % 2 else f"{WORD} {i}" for i in range(12))
-NOT_MEASURED = unmeasured(f"not measured: no invoice has labels of two people at {LONG}")
+NOT_MEASURED = unmeasured(f"not measured: no invoice has two labels at {LONG}")
 
 
 def est(value: float, low: float | None = None, high: float | None = None, n: int = 600) -> Estimate:
@@ -83,7 +83,7 @@ def stage(name: str, place: int, system: Estimate, person: Estimate, gain: Estim
     distance = person.value - system.value
     gap = est(distance, max(-1.0, distance - 0.2), min(1.0, distance + 0.2), system.n) if both else NOT_MEASURED
     base = views.stage_row(name, place + 1, system, person, gap, gain)
-    return replace(base, agreement=person, first_faults=123_456 * (place == 0))
+    return replace(base, agreement=person, gain_alone=gain, first_faults=123_456 * (place == 0))
 
 
 def detail(name: str, rate: Estimate) -> StageDetail:
@@ -210,6 +210,7 @@ def drawn() -> Iterator[tuple[str, str, str]]:
         chosen = card.stages[0].stage
         yield "gap", kind, charts.gap(card, chosen=chosen, pickable=True)
         yield "ceiling", kind, charts.ceiling(card, chosen=chosen, pickable=True)
+        yield "both_gains", kind, charts.both_gains(card)
         yield "first_faults", kind, charts.first_faults(card)
         yield "agreement", kind, charts.agreement(card, chosen=chosen)
         yield "groups", kind, charts.groups(card.details[0], link=str)

@@ -30,7 +30,7 @@ def test_row_says_what_there_is_to_choose_by_and_not_what_was_answered() -> None
     html = drawn(PAGE, r1=("two topics",))
     assert '<button type="button" data-v="r1">Hello</button>' in html
     assert "<b>first fault</b>" in html
-    assert "people disagree" in html
+    assert "labellers disagree" in html
     assert '<small class="tag">two topics</small>' in html
     assert "<td>50%</td>" in html
 

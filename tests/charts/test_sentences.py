@@ -21,11 +21,11 @@ def test_first_fault_sentence_names_stage_and_counts() -> None:
 def test_groups_note_says_how_many_were_checked() -> None:
     detail = views.scorecard().details[1]
     assert charts.groups_note(detail) == (
-        "Dashed: average, 37%. Orange: the whole interval is above it. 11 groups checked, so one alone is a hint, "
+        "Dashed: average, 37%. Blue: the whole interval is above it. 11 groups checked, so one alone is a hint, "
         "not proof. The first 6 are shown."
     )
     assert charts.groups_note(replace(detail, groups=detail.groups[:1], average=unmeasured("x"))) == (
-        "Orange: the whole interval is above it. 11 groups checked, so one alone is a hint, not proof."
+        "Blue: the whole interval is above it. 11 groups checked, so one alone is a hint, not proof."
     )
     assert charts.groups_note(replace(detail, groups=())) == "Declare `slices` in the cascade file to see groups here."
 
@@ -41,15 +41,15 @@ def test_failures_sentence_says_when_not_all_are_here() -> None:
 def test_lost_anyway_says_what_no_fix_can_win() -> None:
     card = views.scorecard()
     assert charts.lost_anyway(card) == (
-        "16% of mails are not good even with references at every stage. No single fix can win those."
+        "16% of mails are not good even with every stage corrected. No single fix can win those."
     )
     assert charts.lost_anyway(replace(card, ceiling=views.est(1.0, 1.0, 1.0))) == (
-        "With references at every stage every mail is good: each miss can be won at some stage."
+        "With every stage corrected every mail is good: each miss can be won at some stage."
     )
     assert charts.lost_anyway(replace(card, good=None, outcome_name="mean draft.chrf")) == (
-        "References replace stages one after another. Outcome: mean draft.chrf."
+        "Stages are corrected one after another. Outcome: mean draft.chrf."
     )
-    assert charts.lost_anyway(views.few()) == "With references everywhere: too few: 22 records."
+    assert charts.lost_anyway(views.few()) == "With every stage corrected: too few: 22 records."
 
 
 def test_notices_count_calls_without_an_answer() -> None:
@@ -67,7 +67,7 @@ def test_method_names_resamples_seed_and_what_the_file_does_not_say() -> None:
     card = views.scorecard()
     sentences = charts.method(card)
     assert "Intervals: 95%, from 2,000 paired resamples of whole clusters, seed 1." in sentences
-    assert sentences[-1] == "The cascade file does not say about its people: population and pay."
+    assert sentences[-1] == "The cascade file does not say about who labelled: population and pay."
     assert len(charts.method(replace(card, missing_baseline_fields=()))) == len(sentences) - 1
 
 

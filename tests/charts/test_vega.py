@@ -18,6 +18,7 @@ CARD = views.scorecard()
 VIEWS: dict[str, tuple[object, dict[str, str]]] = {
     "agreement": (CARD, {}),
     "best_so_far": (RUNS, {}),
+    "both_gains": (CARD, {}),
     "ceiling": (CARD, {}),
     "changes": (VIEW, {}),
     "contributions": (CHANGED, {}),

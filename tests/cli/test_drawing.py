@@ -32,9 +32,9 @@ def test_agreement_that_is_too_low_is_said_before_any_gap(capsys: Captured) -> N
 def test_the_gap_of_the_whole_is_told_in_two_parts(capsys: Captured) -> None:
     draw_sheet(sheet_of(agree_view(evidence(two_ways(200)), resamples=100)))
     said = capsys.readouterr().out
-    assert "People with the whole" in said
+    assert "Labellers with the whole" in said
     assert "Architecture loss" in said
-    assert "Stages as good as people would win" in said
+    assert "Stages as good as labellers would win" in said
 
 
 def test_a_named_stage_has_its_gain_without_what_picking_adds(capsys: Captured) -> None:

@@ -96,13 +96,13 @@ def test_ratings_are_screened_for_raters_that_hardly_agree(tmp_path: Path, stage
     dice = random.Random(1)
     lines = [f"s,r{i},style,p{j},{dice.randint(1, 5)}" for i in range(60) for j in range(3)]
     (tmp_path / "ratings.csv").write_text("\n".join(["system,record,criterion,rater,value", *lines]))
-    assert "People hardly agree by style" in stagegap("show", "odd", "--ratings", "ratings.csv").out
+    assert "Labellers hardly agree by style" in stagegap("show", "odd", "--ratings", "ratings.csv").out
 
 
 def test_traces_become_a_cascade(tmp_path: Path, stagegap: Command) -> None:
     row = '{"record": "a", "input": "?", "steps": ["x"], "first_fault": null, "answer": "1", "target": "1"}'
     (tmp_path / "t.jsonl").write_text(row)
     out = stagegap("tools", "traces", "t.jsonl", "pipelines/t").out
-    assert "1 traces, 0 with a step that people marked as wrong" in out
+    assert "1 traces, 0 with a step that labellers marked as wrong" in out
     assert stagegap("tools", "traces", "t.jsonl", "pipelines/t", "--json").json["traces"] == 1
     assert stagegap("run", "pipelines/t/cascade.yaml").code == 0

@@ -95,7 +95,7 @@ def test_what_was_tried_is_shown_odd_or_not() -> None:
     view = odd_screens.screened(odd_runs.clean(np.random.default_rng(1)))
     assert not view.cards
     html = charts.trials(view)
-    assert "people make" in html
+    assert "labellers make" in html
     assert "the input found" in html
     assert "of draft; score of draft" in html
     assert charts.trials(replace(view, curves=(), tried=())) == ""

@@ -44,7 +44,7 @@ def test_more_data_closes_the_gap_does_not_or_is_not_known() -> None:
         assert ahead.size == 65_536
         assert ahead.level.value <= ahead.error.value == pytest.approx(ahead.law.at(65_536))
         assert ahead.error.low <= ahead.error.value <= ahead.error.high
-    assert more_data(replace(curve, human=None), ahead.law, ahead.level) == "How far people are is not measured."
+    assert more_data(replace(curve, human=None), ahead.law, ahead.level) == "How far labellers are is not measured."
 
 
 def test_interval_of_the_level_holds_the_truth() -> None:

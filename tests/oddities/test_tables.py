@@ -80,5 +80,5 @@ def rated(noise: float, criterion: str) -> list[Rating]:
 def test_criterion_by_which_raters_hardly_agree_is_shown_and_the_other_is_not() -> None:
     view = ratings_screen([*rated(0.3, "accuracy"), *rated(20, "style")], name="ratings.jsonl")
     assert [card.subject for card in view.cards] == ["style"]
-    assert view.cards[0].sentence.startswith("People hardly agree by style")
+    assert view.cards[0].sentence.startswith("Labellers hardly agree by style")
     assert view.basis.startswith("600 ratings in ratings.jsonl.")

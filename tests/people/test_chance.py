@@ -49,8 +49,8 @@ def test_weak_is_what_lies_wholly_below_on_enough_records() -> None:
     found = Estimate(value=0.1, low=0.0, high=0.39, n=30, method="x")
     assert is_weak(found)
     assert weak_sentence(found, "mail", place="at route") == (
-        "People hardly agree at route: Krippendorff's alpha 0.10 (0.00 to 0.39) on 30 mails, where 1 is full agreement "
-        "and 0 what chance gives. A gap measured with these labels is mostly noise."
+        "Labellers hardly agree at route: Krippendorff's alpha 0.10 (0.00 to 0.39) on 30 mails, where 1 is full "
+        "agreement and 0 what chance gives. A gap measured with these labels is mostly noise."
     )
     assert not is_weak(Estimate(value=0.1, low=0.0, high=0.41, n=30, method="x"))
     assert not is_weak(Estimate(value=0.1, low=0.0, high=0.39, n=29, method="x"))

@@ -97,5 +97,5 @@ def test_unsure_answers_and_records_that_several_people_skipped_are_said():
     skipped = [made(f"r{n}", who, 2, skips=True) for n in range(2, 8) for who in ("ab", "cd")]
     came_back = made("r7", "ab", 3)
     said = doubt_sentence([came_back, *skipped], noun="mail")
-    assert said == "5 mails skipped by several people, who could not answer: r2, r3, r4, r5, r6."
+    assert said == "5 mails skipped by several labellers, who could not answer: r2, r3, r4, r5, r6."
     assert doubt_sentence(skipped, noun="mail").endswith("r5, r6 and more.")

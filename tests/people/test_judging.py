@@ -127,7 +127,7 @@ def test_judgements_become_a_paired_gap_in_which_the_last_word_counts():
     assert gap is not None
     assert gap.gap.n == 39
     assert gap.gap.value == pytest.approx((38 * 2 + 1) / 39)
-    assert "people are rated higher" in gap.sentence
+    assert "labellers are rated higher" in gap.sentence
     assert j.judged_gap(made[:0], records, RATE, noun="mail", seed=0) is None
     assert j.judging_of(queue(PREFER)) == PREFER
     assert replace(RATE, criterion="tone").scale == (1, 5)

@@ -64,8 +64,8 @@ def test_unrated_answers_are_bounded_and_not_filled_in():
     assert view.bounds.best.value == pytest.approx(best + 30 * 4 / 120)
     assert view.bounds.worst.value < view.gap.value < view.bounds.best.value
     assert view.sentence == (
-        f"Person minus system is {number(view.gap.value)} ({interval(view.gap, Unit.NUMBER)}) on the "
-        "90 records with ratings of both: people are rated higher. On 30 records the system gave no answer to rate: "
+        f"Labeller minus system is {number(view.gap.value)} ({interval(view.gap, Unit.NUMBER)}) on the "
+        "90 records with ratings of both: labellers are rated higher. On 30 records the system gave no answer to rate: "
         f"over all 120 the gap lies between {number(view.bounds.worst.value)} (each of them rated best) and "
         f"{number(view.bounds.best.value)} (each rated worst), with 95% intervals from "
         f"{between(view.bounds.worst.low, view.bounds.best.high, Unit.NUMBER)}."
@@ -73,7 +73,7 @@ def test_unrated_answers_are_bounded_and_not_filled_in():
 
 
 def test_the_words_follow_the_interval():
-    assert gap(ratings(harder=-0.6, rated=120)).sentence.endswith("ratings of both: people are rated lower.")
+    assert gap(ratings(harder=-0.6, rated=120)).sentence.endswith("ratings of both: labellers are rated lower.")
     assert gap(ratings(harder=0.0, rated=120)).sentence.endswith("ratings of both: no difference can be told.")
 
 

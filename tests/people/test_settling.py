@@ -173,7 +173,7 @@ def test_agreement_beyond_chance_is_one_plain_sentence() -> None:
 
     assert said(0.8) == (
         "Krippendorff's alpha (nominal) 0.80 (0.70 to 0.90): "
-        "of the way from what chance gives to full agreement, people go 80%."
+        "of the way from what chance gives to full agreement, labellers go 80%."
     )
     assert said(-0.05).endswith("no more than chance gives.")
     assert beyond_chance(ChanceCorrected(name="x", value=unmeasured("too few"))) == ""

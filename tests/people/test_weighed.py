@@ -59,9 +59,9 @@ def test_what_is_adjudicated_is_settled_and_no_difference():
     ("kind", "people", "records", "said"),
     [
         (OutputType(kind=Kind.TEXT), 3, 60, "not measured: the answers are no categories"),
-        (KIND, 2, 60, "too few: 60 of 30 records with several labels, 2 of 3 people"),
-        (KIND, 3, 20, "too few: 20 of 30 records with several labels, 3 of 3 people"),
-        (KIND, 1, 60, "too few: 0 of 30 records with several labels, 0 of 3 people"),
+        (KIND, 2, 60, "too few: 60 of 30 records with several labels, 2 of 3 labellers"),
+        (KIND, 3, 20, "too few: 20 of 30 records with several labels, 3 of 3 labellers"),
+        (KIND, 1, 60, "too few: 0 of 30 records with several labels, 0 of 3 labellers"),
     ],
 )
 def test_too_little_is_named_and_no_consensus(kind: OutputType, people: int, records: int, said: str):

@@ -19,7 +19,7 @@ def agree(workspace):  # AppTest runs the source of this function alone: no anno
 
 def test_first_visit_to_agree_says_that_answers_are_compared_and_then_shows_them(workspace: Workspace) -> None:
     first = opened(agree, workspace, stage="route", who="first-person")
-    assert "Comparing what people answered." in texts(first)
+    assert "Comparing what labellers answered." in texts(first)
     background.wait()
     then = texts(opened(agree, workspace, stage="route", who="first-person"))
     assert "Comparing" not in then

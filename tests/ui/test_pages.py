@@ -179,7 +179,7 @@ def test_markdown_in_names_is_shown_as_it_is(workspace: Workspace) -> None:
 
 
 def test_agreement_that_is_too_low_stands_before_every_number(workspace: Workspace) -> None:
-    caution = "People hardly agree at route: Krippendorff's alpha 0.05."
+    caution = "Labellers hardly agree at route: Krippendorff's alpha 0.05."
     card = card_of(workspace)
     plant(workspace, replace(card, verdict=replace(card.verdict, caution=caution)))
     said = texts(opened(gap, workspace))
@@ -239,7 +239,7 @@ def test_stage_of_the_address_is_asked(workspace: Workspace) -> None:
     assert "Which articles are needed to answer this mail?" in texts(opened(label, workspace, stage="retrieve"))
     said = texts(opened(label, workspace, stage="nowhere"))
     assert "Which team must answer this mail?" in said
-    assert "The stage in the link is not one that people can label here." in said
+    assert "The stage in the link is not one that can be labelled here." in said
 
 
 def test_cascade_without_stages_for_people_says_so(tmp_path: Path) -> None:

@@ -159,7 +159,7 @@ def scorecard() -> Scorecard:
             headline="Retrieve holds this system back",
             summary="The system gives 56% good replies. References at every stage give 84%. Of these 28 points, "
             "20 come from retrieve (95% interval 16 to 24), 7 from draft, 1 from route.",
-            basis="600 mails labelled by 3 people. Two people agree on 94% of the 120 mails both labelled "
+            basis="600 mails labelled by 3 people. Two labellers agree on 94% of the 120 mails both labelled "
             "(95% interval 88 to 97).",
         ),
         missing_baseline_fields=("population", "pay"),

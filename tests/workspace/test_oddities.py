@@ -61,7 +61,7 @@ def test_people_who_answer_by_dice_are_reported_before_all_else(workspace: Works
     workspace.runs.refresh("first", "v1")
     card = workspace.oddities.screen("first").cards[0]
     assert (card.detector, card.stage, card.kind) == ("weak-agreement", "topic", "found")
-    assert card.sentence.startswith("People hardly agree at topic: Krippendorff's alpha")
+    assert card.sentence.startswith("Labellers hardly agree at topic: Krippendorff's alpha")
     shown = workspace.runs.scorecard("first", "v1")
     assert shown is not None
     assert shown.verdict.caution == card.sentence  # one number on every page

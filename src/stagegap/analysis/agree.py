@@ -235,7 +235,7 @@ def _without(evidence: ev.Evidence, stage: str, person: str) -> tuple[float, flo
 def _measured(estimate: Estimate, evidence: ev.Evidence, stage: str) -> Estimate:
     if estimate.n:
         return estimate
-    return unmeasured(f"not measured: no {evidence.cascade.noun} has labels of two people at {stage}")
+    return unmeasured(f"not measured: no {evidence.cascade.noun} has two labels at {stage}")
 
 
 def _alternative(
@@ -275,10 +275,10 @@ _DIFFERING = 5
 """Records that a screen names whose weighed consensus differs from the majority."""
 _COLUMNS = (
     Column(name="Stage", unit=Unit.TEXT, key="stage"),
-    Column(name="People", unit=Unit.COUNT, spare=1),
+    Column(name="Labellers", unit=Unit.COUNT, spare=1),
     Column(name="Overlap", unit=Unit.COUNT, spare=3),
     Column(name="Agreement", unit=Unit.SHARE, key="agreement", spare=2),
-    Column(name="Person", unit=Unit.SHARE, key="person"),
+    Column(name="Labeller", unit=Unit.SHARE, key="person"),
     Column(name="System", unit=Unit.SHARE, key="system"),
     Column(name="Gap", unit=Unit.POINTS, key="gap"),
 )
@@ -290,16 +290,16 @@ _COEFFICIENTS = (
 _JUDGED = (
     Column(name="Stage", unit=Unit.TEXT, key="stage"),
     Column(name="Judged by", unit=Unit.TEXT, key="criterion"),
-    Column(name="By people", unit=Unit.SHARE, key="judged by {criterion}: people"),
+    Column(name="By labellers", unit=Unit.SHARE, key="judged by {criterion}: people"),
     Column(name="With the metric's help (PPI++)", unit=Unit.SHARE, key="judged by {criterion}: helped"),
     Column(name="Corrected (Rogan-Gladen)", unit=Unit.SHARE, key="judged by {criterion}: corrected"),
     Column(name="Pass the metric", unit=Unit.SHARE, key="judged by {criterion}: passed", spare=1),
 )
 _WHOLE = (
-    Column(name="People with the whole", unit=Unit.SHARE, key="architecture_end_to_end"),
+    Column(name="Labellers with the whole", unit=Unit.SHARE, key="architecture_end_to_end"),
     Column(name="Stage by stage", unit=Unit.SHARE, key="architecture_stage_by_stage"),
     Column(name="Architecture loss", unit=Unit.POINTS, key="architecture_loss"),
-    Column(name="Stages as good as people would win", unit=Unit.POINTS, key="architecture_staged_gap"),
+    Column(name="Stages as good as labellers would win", unit=Unit.POINTS, key="architecture_staged_gap"),
 )
 
 
@@ -308,7 +308,7 @@ def agree_sheet(view: AgreeView) -> Sheet:
     whole = view.architecture
     missing = ", ".join(view.missing_baseline_fields)
     return Sheet(
-        headline=f"People at every stage of {view.cascade}",
+        headline=f"Labellers at every stage of {view.cascade}",
         parts=(
             Table(
                 columns=_COLUMNS,
@@ -356,7 +356,7 @@ def _stage_sentences(row: AgreeRow) -> Iterator[str]:
         rejected = sum(person.rejected for person in test.annotators)
         may = "may stand in for one of them" if test.passes else "may not stand in for one of them"
         yield (
-            f"{row.stage}: the system holds against {rejected} of {len(test.annotators)} people and {may} "
+            f"{row.stage}: the system holds against {rejected} of {len(test.annotators)} labellers and {may} "
             "(alternative annotator test)."
         )
     elif row.people:
@@ -365,7 +365,7 @@ def _stage_sentences(row: AgreeRow) -> Iterator[str]:
 
 def _weighed_sentences(stage: str, weighed: Weighed) -> Iterator[str]:
     """Where weighing people by their care would settle otherwise than the majority."""
-    start = f"{stage}: weighing people by how careful they are (Dawid-Skene)"
+    start = f"{stage}: weighing labellers by how careful they are (Dawid-Skene)"
     if not weighed.count:
         yield f"{start} settles all {weighed.n:,} as the majority does."
         return

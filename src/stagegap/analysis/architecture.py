@@ -50,13 +50,13 @@ def architecture(evidence: ev.Evidence, *, resamples: int = RESAMPLES) -> Archit
     noun = evidence.cascade.noun
     if not whole:
         return _nothing(
-            "human_baseline does not say who answered from the whole record (end_to_end), apart from people who "
+            "human_baseline does not say who answered from the whole record (end_to_end), apart from labellers who "
             "answered stage by stage"
         )
     scores = _scores(evidence, whole)
     if np.isnan(scores[:, 0]).all():
         return _nothing(
-            f"no {noun} was answered at {stage} by a person from the whole record, by one who answered every stage, "
+            f"no {noun} was answered at {stage} by a labeller from the whole record, by one who answered every stage, "
             "and settled or answered by a third"
         )
     columns = {"whole": scores[:, 0], "staged": scores[:, 1]}

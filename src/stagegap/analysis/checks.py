@@ -162,7 +162,7 @@ def _gap_at_most(name: str, gap: Estimate, points: float, noun: str) -> CheckRes
     wanted = f"wanted at most {points:g}"
     message = ""
     if gap.is_measured:
-        behind = f"{figures.minus(str(figures.percent(gap.value)))} points behind people"
+        behind = f"{figures.minus(str(figures.percent(gap.value)))} points behind labellers"
         message = f"{name}: {behind} ({figures.interval(gap)}), {wanted}"
     meets, may_meet, is_sure = (x <= most + SLACK for x in (gap.value, gap.low, gap.high))
     return _target(f"target {name} gap", gap, message, meets=meets, may_meet=may_meet, is_sure=is_sure, noun=noun)

@@ -458,7 +458,7 @@ def agreements(evidence: Evidence, *, resamples: int = RESAMPLES) -> Mapping[str
     means = {name: drawn.mean(name) for name in evidence.cascade.names}
     noun = evidence.cascade.noun
     return {
-        name: mean if mean.n else unmeasured(f"not measured: no {noun} has labels of two people at {name}")
+        name: mean if mean.n else unmeasured(f"not measured: no {noun} has two labels at {name}")
         for name, mean in means.items()
     }
 
@@ -475,7 +475,7 @@ def beyond_chance(evidence: Evidence, stage: str) -> Estimate:
         for person, label in evidence.labels[record, stage].items():
             answers.setdefault(person, {})[record] = label
     coefficient = alpha(answers, ids, output, clusters(record.unit for record in several).codes)
-    return coefficient or unmeasured(f"not measured: no {noun} has labels of two people at {stage}")
+    return coefficient or unmeasured(f"not measured: no {noun} has two labels at {stage}")
 
 
 def infrastructure_failures(evidence: Evidence) -> int:

@@ -32,7 +32,7 @@ from stagegap.attribution.swaps import (
     whole_lattice,
 )
 from stagegap.model.cascade import Cascade
-from stagegap.model.estimate import Bounds, Estimate
+from stagegap.model.estimate import Bounds, Estimate, unmeasured
 from stagegap.model.run import SYSTEM, Cell
 from stagegap.model.wording import counted, listed
 from stagegap.stats.distributions import t_quantile
@@ -223,6 +223,27 @@ def staircase(evidence: ev.Evidence, gains: Gains, stairs: Ceiling, *, resamples
         rng = np.random.default_rng(evidence.seed)
         stairs = ceiling_of(resample(one_order.columns, evidence.units, rng=rng, resamples=resamples), one_order)
     return tuple(StairStep(stage=step.stage, gain=step.gain) for step in stairs.steps)
+
+
+def alone_gains(evidence: ev.Evidence, gains: Gains, *, resamples: int) -> dict[str, Estimate]:
+    """What references at each stage and nowhere else add to the outcome, on the records of the gains.
+
+    Unmeasured where the run did not make that swap: what comes after the stage has no outputs on it. Resamples of their
+    own, so that no other figure moves by a digit.
+    """
+    cascade, system = evidence.cascade, gains.columns[SYSTEM_OUTCOME]
+    columns = {SYSTEM_OUTCOME: system}
+    cells = {name: swap_cell(cascade, {name}) for name in cascade.names}
+    for name, cell in cells.items():
+        if cell == SYSTEM or _has_outcome(evidence, cell):
+            columns[name] = np.where(np.isnan(system), np.nan, ev.outcome_scores(evidence, cell))
+    drawn = resample(columns, evidence.units, rng=np.random.default_rng(evidence.seed), resamples=resamples)
+    return {
+        name: drawn.difference(name, SYSTEM_OUTCOME)
+        if name in columns
+        else unmeasured(f"not measured: no swap of {name} alone was run")
+        for name in cascade.names
+    }
 
 
 def _cells(cascade: Cascade, masks: Iterable[int]) -> Iterator[Cell]:

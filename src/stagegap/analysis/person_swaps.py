@@ -288,7 +288,7 @@ def _lacking(estimate: Estimate, people: PeopleAt) -> Estimate:
     if estimate.n:
         return estimate
     stages = listed(list(people.players))
-    return unmeasured(f"not measured: no record has people's answers at {stages} to everything that comes to them")
+    return unmeasured(f"not measured: no record has labellers' answers at {stages} to everything that comes to them")
 
 
 def _no_target(
@@ -307,12 +307,12 @@ def _sentence(view: PersonSwaps) -> str:
     if not view.players:
         return "Not measured: nobody has answered what a stage of this run received."
     answered = [row for row in view.stages if row.stage in view.players]
-    return " ".join(f"A person at {claim_sentence(row.stage, row.alone, noun=view.noun)}." for row in answered)
+    return " ".join(f"A labeller at {claim_sentence(row.stage, row.alone, noun=view.noun)}." for row in answered)
 
 
 _COLUMNS = (
     Column(name="Stage", unit=Unit.TEXT, key="stage"),
-    Column(name="People", unit=Unit.COUNT, spare=1),
+    Column(name="Labellers", unit=Unit.COUNT, spare=1),
     Column(name="Answered", unit=Unit.COUNT, spare=5),
     Column(name="Alone", unit=Unit.POINTS, key="alone"),
     Column(name="Fixed", unit=Unit.COUNT, spare=4),
@@ -324,7 +324,7 @@ _COLUMNS = (
 )
 _WHOLE = (
     Column(name="System", unit=Unit.SHARE, key="system"),
-    Column(name="People at all of them", unit=Unit.SHARE, key="people"),
+    Column(name="Labellers at all of them", unit=Unit.SHARE, key="people"),
     Column(name="In all", unit=Unit.POINTS, key="total"),
 )
 _PAIRS = (
@@ -343,7 +343,7 @@ def person_swaps_sheet(view: PersonSwaps) -> Sheet:
         headline=view.sentence,
         parts=(
             Table(columns=_COLUMNS, rows=tuple(_stage_cells(row) for row in view.stages)),
-            f"People at {listed(list(view.players))}: {view.outcome_name}, {counted(view.n, view.noun)}."
+            f"Labellers at {listed(list(view.players))}: {view.outcome_name}, {counted(view.n, view.noun)}."
             if view.people.is_measured
             else "",
             Table(columns=_WHOLE, rows=((view.system, view.people, claimed(view.total)),)),
@@ -361,7 +361,7 @@ def person_swaps_sheet(view: PersonSwaps) -> Sheet:
                 ),
             ),
             *(
-                harm_sentence(row.stage, row.harm, noun=view.noun, who="A person at")
+                harm_sentence(row.stage, row.harm, noun=view.noun, who="A labeller at")
                 for row in view.stages
                 if row.harm is not None
             ),
@@ -380,6 +380,6 @@ def _stage_cells(row: PersonStage) -> tuple[Entry, ...]:
 
 
 def _waiting(unanswered: Unanswered, noun: str) -> str:
-    after = f" after people at {listed(list(unanswered.after))}" if unanswered.after else ""
+    after = f" after labellers at {listed(list(unanswered.after))}" if unanswered.after else ""
     many = counted(len(unanswered.records), noun)
     return f"{unanswered.stage}: nobody has answered what it receives{after} for {many}."

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from stagegap.analysis import evidence as ev
 from stagegap.analysis.failures import StageFaults, declared_slices, failure_rows, failures_of, groups_of, slice_rows
-from stagegap.analysis.gains import SYSTEM_OUTCOME, Gains, ceiling_of, gains, outcome_bounds, staircase
+from stagegap.analysis.gains import SYSTEM_OUTCOME, Gains, alone_gains, ceiling_of, gains, outcome_bounds, staircase
 from stagegap.analysis.undecided import StrictRule, StrictStage
 from stagegap.analysis.verdict import Facts, contest, outlook, verdict
 from stagegap.analysis.views import OutcomeBounds, Scorecard, StageDetail, StageRow, StairStep
@@ -67,6 +67,8 @@ class _Parts:
     no_ceiling: str
     """Why there is no ceiling."""
     staircase: tuple[StairStep, ...]
+    alone: Mapping[str, Estimate]
+    """What correcting each stage and no other adds; empty without a ceiling."""
     bounds: OutcomeBounds | None
     agreements: Mapping[str, Estimate]
     """Per stage: how far two people agree."""
@@ -165,6 +167,7 @@ def measured(evidence: ev.Evidence, run: Run, *, labels_seq: int, resamples: int
                 n=n_scored,
                 labelled=len({record for record, _ in evidence.labels}),
                 annotators=annotators(evidence.labels),
+                labellers=labellers_of(cascade),
                 ceiling=parts.ceiling,
                 no_ceiling=parts.no_ceiling,
                 is_recorded=bool(parts.evidence.unknown),
@@ -247,6 +250,7 @@ def _compute(evidence: ev.Evidence, *, seed: int, resamples: int) -> _Parts:
         ceiling=stairs,
         no_ceiling=won.reason,
         staircase=staircase(evidence, won, stairs, resamples=resamples) if stairs is not None else (),
+        alone=alone_gains(evidence, won, resamples=resamples) if stairs is not None else {},
         bounds=bounds,
         agreements=ev.agreements(evidence, resamples=resamples),
         faults=evidence.faults,
@@ -284,6 +288,7 @@ def _row(parts: _Parts, stage: Stage, position: int) -> StageRow:
         p_first=step.p_first if step is not None else float("nan"),
         p=step.p if step is not None else float("nan"),
         alpha=ev.beyond_chance(parts.evidence, name),
+        gain_alone=parts.alone[name] if parts.alone else unmeasured(parts.no_ceiling),
     )
 
 
@@ -303,7 +308,7 @@ def _people(parts: _Parts, column: str, stage: str) -> Estimate:
     if estimate.n:
         return estimate
     noun = parts.evidence.cascade.noun
-    return unmeasured(f"not measured: no {noun} has labels of two people at {stage}")
+    return unmeasured(f"not measured: no {noun} has two labels at {stage}")
 
 
 def _detail(parts: _Parts, stage: str) -> tuple[StageDetail, list[Failure]]:

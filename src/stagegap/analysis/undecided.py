@@ -51,7 +51,7 @@ _STRICT = (
 )
 _STRICT_WHOLE = (
     Column(name="System", unit=Unit.SHARE, key="strict_system", is_hidden=True),
-    Column(name="References everywhere", unit=Unit.SHARE, key="strict_ceiling", is_hidden=True),
+    Column(name="All corrected", unit=Unit.SHARE, key="strict_ceiling", is_hidden=True),
 )
 
 
@@ -67,7 +67,7 @@ def undecided_sentences(strict: StrictRule | None, system: Estimate, *, noun: st
         f"On {counted(strict.records, noun)} {who} differ and nobody has decided ({places}): each of their "
         "answers counts as right."
     )
-    end = f", {figures.share(strict.ceiling.value)} with references everywhere" if strict.ceiling.is_measured else ""
+    end = f", {figures.share(strict.ceiling.value)} with every stage corrected" if strict.ceiling.is_measured else ""
     if not strict.system.is_measured or not system.is_measured:
         return [undecided]
     return [

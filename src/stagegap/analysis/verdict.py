@@ -18,6 +18,7 @@ from stagegap.attribution.ceiling import Ceiling, weighed
 from stagegap.model.estimate import Estimate
 from stagegap.model.wording import counted, listed, plural, sentence
 from stagegap.people.agreement import is_weak, weak_sentence
+from stagegap.people.labellers import Labellers
 from stagegap.stats.ranks import covariance_of_means, picked, rank_sets
 from stagegap.stats.resample import Resamples
 from stagegap.stats.sample_size import Budget, Pilot, records_to_name
@@ -159,6 +160,7 @@ class Facts:
     n: int
     labelled: int
     annotators: int
+    labellers: Labellers
     ceiling: Ceiling | None
     rows: Sequence[StageRow]
     """In the order of the staircase, so that no word hangs on the order in which a file lists parallel branches."""
@@ -201,15 +203,15 @@ def _chosen(facts: Facts) -> Verdict:
     if facts.n < ENOUGH_RECORDS:
         return _too_few(facts, summary, basis)
     top = ceiling.steps[facts.contest.best]
-    behind = _who(facts.rows)
+    behind = _who(facts)
     if all(_is_not_behind(row) for row in facts.rows):
         return Verdict(
             kind="none behind",
             stage=None,
-            headline="No stage is measurably behind a person",
+            headline=f"No stage is measurably behind a {facts.labellers.noun}",
             summary=summary,
             basis=basis,
-            advice="More records that several people label would show smaller gaps.",
+            advice=f"More records that several {facts.labellers.nouns} label would show smaller gaps.",
         )
     if top.gain.value < CLOSE and all(step.gain.high < CLOSE_AT_MOST for step in ceiling.steps):
         return Verdict(
@@ -224,7 +226,7 @@ def _chosen(facts: Facts) -> Verdict:
             kind="holds back",
             stage=top.stage,
             headline=f"{sentence(top.stage)} holds this system back",
-            summary=f"{summary}{_allowing(top.gain, facts.contest.picked)}",
+            summary=summary,
             basis=basis,
             picked=facts.contest.picked,
         )
@@ -238,24 +240,16 @@ def _chosen(facts: Facts) -> Verdict:
     )
 
 
-def _allowing(gain: Estimate, picked: Estimate | None) -> str:
-    """Say what the named stage's gain is without what being picked adds, where that shows in whole points."""
-    if picked is None or figures.interval(picked) == figures.interval(gain):
-        return ""
-    points = counted(figures.percent(picked.value), "point")
-    return f" Allowing for its being picked as the largest: {points} ({figures.interval(picked)})."
-
-
 def _is_not_behind(row: StageRow) -> bool:
     return row.gap.is_measured and row.gap.n >= ENOUGH_RECORDS and row.gap.low <= 0
 
 
-def _who(rows: Sequence[StageRow]) -> str:
-    return "a person" if all(row.gap.is_measured for row in rows) else "its references"
+def _who(facts: Facts) -> str:
+    return f"a {facts.labellers.noun}" if all(row.gap.is_measured for row in facts.rows) else "its references"
 
 
 def _lost(ceiling: Ceiling) -> str:
-    return f"{100 - figures.percent(ceiling.ceiling.value)}% are lost even with references at every stage"
+    return f"{100 - figures.percent(ceiling.ceiling.value)}% are lost even with every stage corrected"
 
 
 def _summary(facts: Facts, ceiling: Ceiling) -> str:
@@ -263,19 +257,23 @@ def _summary(facts: Facts, ceiling: Ceiling) -> str:
     points = figures.printed_gains(
         ceiling.system, [step.gain for step in ceiling.steps], ceiling.ceiling, is_staircase=facts.is_chain
     )
-    many = plural(facts.noun, 2)
+    many = counted(facts.n, facts.noun)
     if facts.has_bar:
-        start = f"The system gets {today}% of the {many} right. With references at every stage it gets {top}%."
+        start = f"The system gets {today}% of {many} right. With every stage corrected it gets {top}%."
     else:
-        start = f"The system reaches {today}% ({facts.outcome}). With references at every stage it reaches {top}%."
+        start = (
+            f"On {many} the system reaches {today}% ({facts.outcome}). With every stage corrected it reaches {top}%."
+        )
+    if top <= today:
+        lacking = [trouble.sentence for trouble in facts.troubles if trouble.kind == "own facts"]
+        return f"{start} {' '.join(lacking) or 'There is nothing to win that shows in whole points.'}"
     order = by_gain(ceiling)
     lead = ceiling.steps[order[0]]
     comes = "comes" if points[order[0]] == 1 else "come"
     parts = [f"{points[order[0]]} {comes} from {lead.stage} ({figures.interval(lead.gain)})"]
-    parts += [f"{points[i]} from {ceiling.steps[i].stage}" for i in order[1:]]
-    if top <= today:
-        lacking = [trouble.sentence for trouble in facts.troubles if trouble.kind == "own facts"]
-        return f"{start} {' '.join(lacking) or 'There is nothing to win that shows in whole points.'}"
+    parts += [f"{points[i]} from {ceiling.steps[i].stage}" for i in order[1:] if points[i]]
+    flat = [ceiling.steps[i].stage for i in order[1:] if not points[i]]
+    parts += [f"none from {flat[0] if len(flat) == 1 else 'the others'}"] if flat else []
     these = "this" if top - today == 1 else "these"
     return f"{start} Of {these} {counted(top - today, 'point')}, {', '.join(parts)}."
 
@@ -283,18 +281,19 @@ def _summary(facts: Facts, ceiling: Ceiling) -> str:
 def _basis(facts: Facts) -> str:
     if not facts.labelled:
         return f"{counted(facts.n, facts.noun)} scored, no labels."
-    people = "1 person" if facts.annotators == 1 else f"{facts.annotators} people"
-    start = f"{counted(facts.labelled, facts.noun)} labelled by {people}."
+    nouns = facts.labellers.nouns
+    start = f"{counted(facts.labelled, facts.noun)} labelled by {facts.labellers.counted(facts.annotators)}."
     measured = [row for row in facts.rows if row.agreement.is_measured]
     if not measured:
-        return f"{start} How far people agree is not measured: no {facts.noun} has enough labels of two people."
+        return f"{start} How far {nouns} agree is not measured: no {facts.noun} has enough labels of two {nouns}."
     best = facts.contest.best if facts.contest is not None else None
     named = facts.ceiling.steps[best].stage if best is not None and facts.ceiling is not None else ""
     chosen = next((row for row in measured if row.stage == named), measured[-1])
     both = chosen.agreement
     return (
-        f"{start} At {chosen.stage} two people agree on {figures.share(both.value)} of the "
-        f"{counted(both.n, facts.noun)} that several labelled ({figures.span(both)})."
+        f"{start} At {chosen.stage} two {nouns} agree on {figures.share(both.value)} of the "
+        f"{counted(both.n, facts.noun)} that several labelled ({figures.span(both)}); "
+        f"gaps rest on such {plural(facts.noun, 2)}."
     )
 
 

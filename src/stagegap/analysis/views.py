@@ -139,7 +139,7 @@ def _scalar(kind: Any, content: Any) -> Any:  # Any: as `_typed`
     return content
 
 
-_NO_ALPHA = unmeasured("not measured")
+_NONE = unmeasured("not measured")
 VerdictKind = Literal["holds back", "none stands out", "none behind", "close", "too few", "not measured", "errors"]
 
 
@@ -188,8 +188,7 @@ class StageRow:
     agreement: Estimate
     """Mean agreement of two people on the records that both labelled."""
     gain: Estimate
-    """What references at this stage add to the outcome, those at all stages that it depends on being there already:
-    the mean over all orders that the edges allow. On a chain there is one order."""
+    """What references here add once all it depends on have them: the mean over all orders that the edges allow."""
     fixed: int
     """Records that became good through that (for an outcome without a bar, or on the mean of several orders: rose)."""
     broken: int
@@ -200,8 +199,10 @@ class StageRow:
     """Share of resamples in which this stage has the largest gain."""
     p: float = math.nan
     """That the gain is 0: McNemar's exact p, for clusters and graded outcomes its sign-flip test."""
-    alpha: Estimate = _NO_ALPHA
+    alpha: Estimate = _NONE
     """Krippendorff's alpha of the people: their agreement beyond chance, before any gap is made of what they say."""
+    gain_alone: Estimate = _NONE
+    """What references here and nowhere else add to the outcome; unmeasured where the run did not make that swap."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,7 +240,6 @@ class FailureRow:
     """The system's output in one line, as plain text."""
     reference: str
     score: float
-    """Of this record alone; the mean over records has its interval in the stage's row."""
     first_fault: bool
 
 
@@ -364,19 +364,19 @@ class Scorecard:
 
 _COLUMNS = (
     Column(name="Stage", unit=Unit.TEXT, key="stage"),
-    Column(name="In place", unit=Unit.SHARE, key="in_place", is_hidden=True),
+    Column(name="System", unit=Unit.SHARE, key="in_place"),
     Column(name="Alone", unit=Unit.SHARE, key="alone", is_hidden=True),
-    Column(name="System", unit=Unit.SHARE),
-    Column(name="System beside people", unit=Unit.SHARE, key="system", is_hidden=True),
-    Column(name="Person", unit=Unit.SHARE, key="person"),
+    Column(name="System, labelled twice", unit=Unit.SHARE, key="system", spare=1),
+    Column(name="Labeller", unit=Unit.SHARE, key="person"),
     Column(name="Gap", unit=Unit.POINTS, key="gap"),
     Column(name="Agreement", unit=Unit.SHARE, key="agreement", is_hidden=True),
+    Column(name="Gain alone", unit=Unit.POINTS, key="gain_alone", spare=2),
     Column(name="Gain at the end", unit=Unit.POINTS, key="gain", has_bar=True),
 )
 _WHOLE = (
     Column(name="System", unit=Unit.SHARE, key="system", is_hidden=True),
-    Column(name="References everywhere", unit=Unit.SHARE, key="ceiling", is_hidden=True),
-    Column(name="Person", unit=Unit.SHARE, key="person", is_hidden=True),
+    Column(name="All corrected", unit=Unit.SHARE, key="ceiling", is_hidden=True),
+    Column(name="Labeller", unit=Unit.SHARE, key="person", is_hidden=True),
 )
 _PICKED = (
     Column(name="Stage", unit=Unit.TEXT, key="stage", is_hidden=True),
@@ -422,5 +422,5 @@ def _stage_cells(view: Scorecard) -> Iterator[tuple[Entry, ...]]:
             p_adj=adjusted.get(row.stage, math.nan),
             verdict=direction(row.gain) if row.gain.is_measured else "",
         )
-        beside = row.system if row.person.is_measured else row.in_place
-        yield row.stage, row.in_place, row.alone, beside, row.system, row.person, row.gap, row.agreement, gain
+        scores = (row.in_place, row.alone, row.system, row.person, row.gap, row.agreement)
+        yield row.stage, *scores, row.gain_alone, gain

@@ -26,7 +26,7 @@ from stagegap.charts.failures import (
     win_sentence,
 )
 from stagegap.charts.faults import first_faults, steps, together
-from stagegap.charts.gap import ceiling, contributions, contributions_note, gap
+from stagegap.charts.gap import both_gains, ceiling, contributions, contributions_note, gap
 from stagegap.charts.marks import style, style_of
 from stagegap.charts.oddities import (
     certainty,
@@ -42,6 +42,7 @@ from stagegap.charts.oddities import (
 from stagegap.charts.people import agreement, decisions, label_histories, own_labels
 from stagegap.charts.runs import best_so_far, knob_title, outcomes_of_runs, rank, runs_table, scatter, variants
 from stagegap.charts.sentences import (
+    WHICH,
     emphasised,
     failures_sentence,
     first_fault_sentence,
@@ -50,14 +51,17 @@ from stagegap.charts.sentences import (
     method,
     notices,
     one_order,
+    which_number,
 )
 from stagegap.charts.sheets import notebook_card, sheet_html, tables_html, template
 from stagegap.charts.vega import vega
 
 __all__ = [
+    "WHICH",
     "agreement",
     "answers_of_both",
     "best_so_far",
+    "both_gains",
     "ceiling",
     "certainty",
     "change",
@@ -112,6 +116,7 @@ __all__ = [
     "trials",
     "variants",
     "vega",
+    "which_number",
     "win_sentence",
     "worst_list",
 ]

@@ -155,7 +155,7 @@ def _list_row(failure: Failure, is_chosen: bool, tags: Sequence[str]) -> str:
     current = ' aria-current="true"' if is_chosen else ""
     notes = [
         *(["<b>first fault</b>"] if failure.first_fault else []),
-        *(["<small>people disagree</small>"] if failure.disagreed else []),
+        *(["<small>labellers disagree</small>"] if failure.disagreed else []),
         *(f'<small class="tag">{escape(tag)}</small>' for tag in tags),
     ]
     return (

@@ -172,6 +172,47 @@ def ceiling(scorecard: Scorecard, *, chosen: str | None = None, pickable: bool =
     return ceiling_chart(scorecard, chosen=chosen, pickable=pickable).html()
 
 
+def both_gains_chart(scorecard: Scorecard) -> Chart:
+    """What correcting a stage adds to the outcome: this stage alone, and in turn, after all before it."""
+    rows: list[Row] = []
+    reach = 0.0
+    for stage, printed in zip(scorecard.stages, scorecard.printed_gains, strict=True):
+        is_worst = stage.stage == scorecard.verdict.stage
+        for how, gain, points in (("alone", stage.gain_alone, None), ("in turn", stage.gain, printed)):
+            if gain.is_measured:
+                reach = max(reach, abs(gain.low), abs(gain.high))
+            rows.append(_gain_row(f"{stage.stage}, {how}", gain, points, is_worst=is_worst and how == "in turn"))
+    half = next((step for step in (0.05, 0.1, 0.25, 0.5, 1.0) if reach <= step), 1.0)
+    return Chart(
+        kind="sl",
+        caption="What correcting a stage adds to the outcome: alone, and in turn after all before it",
+        scale=around_zero(half, half / 2),
+        rows=tuple(rows) if scorecard.ceiling.is_measured else (),
+        empty=f"No gains: {scorecard.ceiling.method}.",
+    )
+
+
+def both_gains(scorecard: Scorecard) -> str:
+    """Draw what correcting a stage adds to the outcome: alone, and in turn."""
+    return both_gains_chart(scorecard).html()
+
+
+def _gain_row(head: str, gain: Estimate, points: int | None, *, is_worst: bool) -> Row:
+    if not gain.is_measured:
+        return Row(head=head, says=f"{gain.method}.", note=gain.method)
+    text = figures.points(gain.value) if points is None else figures.signed(points)
+    return Row(
+        head=head,
+        says=f"{text} points, {figures.interval(gain)}, {gain.n:,} records.",
+        marks=(
+            at("rule", 0.0, tone="soft", role="no change"),
+            between("bar", (0.0, gain.value), tone="worst" if is_worst else "mute", role=head),
+            _whisker(gain.low, gain.high),
+        ),
+        end=(text, f"({figures.span(gain)}, n {gain.n:,})"),
+    )
+
+
 def _whisker(low: float, high: float) -> Mark:
     return between("whisker", (low, high), tone="soft", role="95% interval")
 

@@ -52,7 +52,7 @@ def groups_note(detail: StageDetail) -> str:
     average = f"Dashed: average, {figures.share(detail.average.value)}. " if detail.average.is_measured else ""
     checked = f"{counted(detail.groups_checked, 'group')} checked, so one alone is a hint, not proof."
     more = f" The first {SHOWN} are shown." if len(detail.groups) > SHOWN else ""
-    return f"{average}Orange: the whole interval is above it. {checked}{more}"
+    return f"{average}Blue: the whole interval is above it. {checked}{more}"
 
 
 def failures_sentence(detail: StageDetail) -> str:
@@ -77,14 +77,14 @@ def lost_anyway(scorecard: Scorecard) -> str:
     if scorecard.bounds is not None:
         return scorecard.bounds.sentence
     if not scorecard.ceiling.is_measured:
-        return f"With references everywhere: {scorecard.ceiling.method}."
+        return f"With every stage corrected: {scorecard.ceiling.method}."
     if scorecard.good is None:
-        return f"References replace stages one after another. Outcome: {scorecard.outcome_name}."
+        return f"Stages are corrected one after another. Outcome: {scorecard.outcome_name}."
     lost = 100 - figures.percent(scorecard.ceiling.value)
     if not lost:
-        return f"With references at every stage every {scorecard.noun} is good: each miss can be won at some stage."
+        return f"With every stage corrected every {scorecard.noun} is good: each miss can be won at some stage."
     nouns = plural(scorecard.noun, 2)
-    return f"{lost}% of {nouns} are not good even with references at every stage. No single fix can win those."
+    return f"{lost}% of {nouns} are not good even with every stage corrected. No single fix can win those."
 
 
 def notices(scorecard: Scorecard) -> list[str]:
@@ -115,14 +115,53 @@ def method(scorecard: Scorecard) -> list[str]:
         f"Outcome: {scorecard.outcome_name}. {counted(scorecard.n_scored, scorecard.noun)} of "
         f"{scorecard.n_records:,} scored.",
         f"Intervals: 95%, from {scorecard.resamples:,} paired resamples of whole clusters, seed {scorecard.seed}.",
-        "References replace stages one after another, in every order that the edges allow; later stages run again "
-        "on them, and a stage's gain is the mean over the orders.",
-        f"{counted(scorecard.beyond_references, scorecard.noun)} bad even with references everywhere.",
+        "Correcting a stage puts references in place of its outputs; later stages run again on them. Stages are "
+        "corrected one after another, in every order that the edges allow, and a stage's gain is the mean over the "
+        "orders.",
+        f"{counted(scorecard.beyond_references, scorecard.noun)} bad even with every stage corrected.",
     ]
+    sentences += _picked(scorecard)
     if scorecard.system.caveat:
         sentences.append(f"Clusters: {scorecard.system.caveat}.")
     if scorecard.missing_baseline_fields:
         sentences.append(
-            f"The cascade file does not say about its people: {listed(scorecard.missing_baseline_fields)}."
+            f"The cascade file does not say about who labelled: {listed(scorecard.missing_baseline_fields)}."
+        )
+    return sentences
+
+
+def _picked(scorecard: Scorecard) -> list[str]:
+    """What the named stage's gain is without what being picked as the largest adds, where that shows in points."""
+    named = next((row for row in scorecard.stages if row.stage == scorecard.verdict.stage), None)
+    picked = scorecard.verdict.picked
+    if named is None or picked is None or figures.interval(picked) == figures.interval(named.gain):
+        return []
+    points = counted(figures.percent(picked.value), "point")
+    return [
+        f"The largest of several uncertain gains is too large; allowing for its being picked as the largest, that of "
+        f"{named.stage} is {points} ({figures.interval(picked)})."
+    ]
+
+
+WHICH = "Which number is it?"
+"""Heading of what follows."""
+
+
+def which_number(scorecard: Scorecard) -> list[str]:
+    """Say what the numbers about a stage answer, and on which records each rests."""
+    many = counted(scorecard.n_scored, scorecard.noun)
+    who = scorecard.labellers
+    shared = [f"{row.gap.n:,} at {row.stage}" for row in scorecard.stages if row.gap.is_measured and row.gap.n]
+    sentences = [
+        f"Gain alone: what correcting this stage and no other adds to the outcome. Gain in turn: what correcting it "
+        f"adds once all before it are corrected; these add up. Both rest on the {many} that can be scored in every "
+        "step.",
+        "First to go wrong counts bad records by where the first fault stands, which is no gain: a later stage may "
+        "recover from it, or fail as well.",
+    ]
+    if shared:
+        sentences.append(
+            f"Gap: {who.noun} minus system on what several {who.nouns} labelled ({listed(shared)}). The system's score "
+            f"beside it rests on these, too; scores of all {plural(scorecard.noun, 2)} stand in `stagegap compare`."
         )
     return sentences

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from stagegap.charts.compare import changes_chart
 from stagegap.charts.failures import groups_chart
 from stagegap.charts.faults import first_faults_chart
-from stagegap.charts.gap import ceiling_chart, contributions_chart, gap_chart
+from stagegap.charts.gap import both_gains_chart, ceiling_chart, contributions_chart, gap_chart
 from stagegap.charts.marks import Chart, Scale
 from stagegap.charts.oddities import oddity_chart
 from stagegap.charts.people import agreement_chart
@@ -19,6 +19,7 @@ from stagegap.model.record import Json
 AS_DATA: Mapping[str, Callable[..., Chart | Plot]] = {  # each takes the view that it draws
     "agreement": agreement_chart,
     "best_so_far": best_so_far_plot,
+    "both_gains": both_gains_chart,
     "ceiling": ceiling_chart,
     "changes": changes_chart,
     "contributions": contributions_chart,

@@ -92,7 +92,7 @@ def label(
         int | None, typer.Option("--unsure", help="Draw a hunt: about so many records, the unsure ones more often.")
     ] = None,
     judge: Annotated[
-        Judge | None, typer.Option("--judge", help="Judge answers: the system's beside a person's, names hidden.")
+        Judge | None, typer.Option("--judge", help="Judge answers: the system's beside a labeller's, names hidden.")
     ] = None,
     criterion: Annotated[str, typer.Option("--criterion", help="What --judge goes by.")] = "quality",
     host: Annotated[

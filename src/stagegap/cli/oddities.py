@@ -105,7 +105,7 @@ def traces(
     if as_json:
         return printed.print_json({"cascade": str(written.cascade), "traces": written.traces, "faulty": written.faulty})
     printed.say(
-        f"{written.cascade}  {written.traces:,} traces, {written.faulty:,} with a step that people marked as wrong"
+        f"{written.cascade}  {written.traces:,} traces, {written.faulty:,} with a step that labellers marked as wrong"
     )
     return printed.advise(f"stagegap run {written.cascade}", f"stagegap show odd --cascade {folder.name}")
 

@@ -121,7 +121,7 @@ def list_runs(
     cascade: CascadeOption = None,
     tag: Annotated[str | None, typer.Option("--tag", help="Only runs that carry this tag.")] = None,
     since: Annotated[str, typer.Option("--since", help="Only runs of this day or later: 2026-11-20, 3d, 12h.")] = "",
-    text: Annotated[str, typer.Option("--text", help="Only runs whose name, tag, commit or person holds this.")] = "",
+    text: Annotated[str, typer.Option("--text", help="Only runs whose name, tag, commit or labeller holds this.")] = "",
     follow: Annotated[bool, typer.Option("--follow", help="Watch the runs that go on, until they end.")] = False,
     as_json: JsonOption = False,
 ) -> None:

@@ -176,8 +176,8 @@ DETECTORS = (
     ),
     Detector(
         name="against-all", family=Family.CASCADE, title="Wrong although everybody agrees and its input was right",
-        rule="the failure rate where all people agree and the input is right is above the rate on other records that "
-        "several people answered",
+        rule="the failure rate where all labellers agree and the input is right is above the rate on others that "
+        "several labellers answered",
         why="Nothing about these records is difficult or unclear.", look=_against_all,
     ),
     Detector(

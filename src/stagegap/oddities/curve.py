@@ -231,7 +231,7 @@ def taught(run: RunColumns) -> Iterator[Taught]:
 
 def curve_sentence(run: RunColumns, curve: LearningCurve, ahead: Ahead) -> str:
     """Say where the curve leads, where people are, and what that means."""
-    people = f", people make {figure(curve.human)}" if curve.human is not None and curve.human.is_measured else ""
+    people = f", labellers make {figure(curve.human)}" if curve.human is not None and curve.human.is_measured else ""
     return (
         f"{more_data(curve, ahead.law, ahead.level)} If it goes on as it began, the error of {curve.stage} is "
         f"{figure(ahead.error)} with {ahead.size:,} {curve.unit} and levels off at {figure(ahead.level)}{people} "
@@ -243,7 +243,7 @@ def more_data(curve: LearningCurve, law: PowerLaw, level: Estimate) -> str:
     """Say whether more data would close the gap to people, as far as the fitted curve can tell."""
     human = curve.human
     if human is None or not human.is_measured:
-        return "How far people are is not measured."
+        return "How far labellers are is not measured."
     if level.low > human.high:
         return "More data would not close this gap."
     size = law.size_for(human.value)
@@ -324,8 +324,8 @@ DETECTORS = (
         look=_train_worse,
     ),
     Detector(
-        name="plateau", family=Family.CURVE, title="The curve levels off above people",
-        rule="the level of a fitted power law is above people's error",
+        name="plateau", family=Family.CURVE, title="The curve levels off above labellers",
+        rule="the level of a fitted power law is above labellers' error",
         why="More of the same data will not get there: the inputs, the model or the labels must change.",
         look=_plateau,
     ),

@@ -33,12 +33,12 @@ def _by_given(run: RunColumns) -> Iterator[Finding]:
 def _by_agreement(run: RunColumns) -> Iterator[Finding]:
     for name in run.people:
         hard = 1 - unanimous(run, name)
-        yield from _inverted(run, run.stages[name], hard, "on which people agree", subject="")
+        yield from _inverted(run, run.stages[name], hard, "on which labellers agree", subject="")
 
 
 def _by_time(run: RunColumns) -> Iterator[Finding]:
     for name in run.people:
-        yield from _inverted(run, run.stages[name], seconds(run, name), "that people answer faster", subject="")
+        yield from _inverted(run, run.stages[name], seconds(run, name), "that labellers answer faster", subject="")
 
 
 def seconds(run: RunColumns, stage: str) -> Floats:
@@ -116,7 +116,7 @@ def _sure_and_wrong(run: RunColumns) -> Iterator[Finding]:
         failed = np.where(easy, 1 - stage.good, np.nan)
         yield claim(
             name, mean_excess, mean_p(excess, run.units),
-            f"Where people agree quickly and {name} is at least 90% sure, it is wrong on "
+            f"Where labellers agree quickly and {name} is at least 90% sure, it is wrong on "
             f"{figure(wilson_of(failed, run.units))} of {mean_excess.n:,}; its confidence promises "
             f"{figure(mean(np.where(easy, 1 - stage.confidence, np.nan), run.units))}.",
             positions=places(failed, order=stage.confidence), count=int(np.nansum(failed)),
@@ -124,7 +124,9 @@ def _sure_and_wrong(run: RunColumns) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-_WHY = "What is easy for people should not be the hard part for the system: look for what these records have in common."
+_WHY = (
+    "What is easy for labellers should not be the hard part for the system: look for what these records have in common."
+)
 DETECTORS = (
     Detector(
         name="easier-given", family=Family.EASIER, title="Worse where the records were given as easier",
@@ -133,18 +135,18 @@ DETECTORS = (
         why=_WHY, look=_by_given,
     ),
     Detector(
-        name="easier-agreed", family=Family.EASIER, title="Worse where people agree",
-        rule="fails more often where all people agree than where they do not, by 3 points",
+        name="easier-agreed", family=Family.EASIER, title="Worse where labellers agree",
+        rule="fails more often where all labellers agree than where they do not, by 3 points",
         why=_WHY, look=_by_agreement,
     ),
     Detector(
-        name="easier-quick", family=Family.EASIER, title="Worse where people are quick",
-        rule="failures rise with people's pace (trend test), and the quicker third is worse than the slower"
+        name="easier-quick", family=Family.EASIER, title="Worse where labellers are quick",
+        rule="failures rise with labellers' pace (trend test), and the quicker third is worse than the slower"
         " by 3 points",
         why=_WHY, look=_by_time,
     ),
     Detector(
-        name="sure-and-wrong", family=Family.EASIER, title="People agree quickly, the system is wrong and sure",
+        name="sure-and-wrong", family=Family.EASIER, title="Labellers agree quickly, the system is wrong and sure",
         rule="where all agree, at their usual pace or faster, and confidence is at least 90%: wrong more often than "
         "the confidence says",
         why="Nobody would look at these records: the system is sure, and they are easy.", look=_sure_and_wrong,

@@ -41,7 +41,7 @@ def anchors(run: RunColumns, name: str) -> Plot | None:
     marks += [Mark(name="people", y=row.person) for row in run.rows if row.stage == name and row.person.is_measured]
     if name in run.people:
         ceiling = mean(best_share(run, name), run.units)
-        marks += [Mark(name="best against one person", y=ceiling)] if ceiling.is_measured else []
+        marks += [Mark(name="best against one labeller", y=ceiling)] if ceiling.is_measured else []
     return Plot(title=f"What {name} could be expected to reach", marks=tuple(marks), y_name="share right")
 
 
@@ -278,8 +278,8 @@ def _below_people(run: RunColumns) -> Iterator[Finding]:
         yield claim(
             name, below, p,
             f"The log loss of {name} is {nats(score)} on {score.n:,} {plural(run.cascade.noun, score.n)} with one "
-            f"person's label. Where several answered, people differ by {nats(least)} ({least.n:,}): nobody can be "
-            "surer than that of what one person says.",
+            f"labeller's label. Where several answered, labellers differ by {nats(least)} ({least.n:,}): nobody can be "
+            "surer than that of what one labeller says.",
             scale="number", count=score.n, plot=calibration_curve(run, stage),
         )  # fmt: skip
 
@@ -308,9 +308,9 @@ LOSS_DETECTORS = (
         why="Its confidence in wrong answers costs more than reading the input wins.", look=_above_shares,
     ),
     Detector(
-        name="loss-floor", family=Family.EXPECTED, title="A log loss below what people's disagreement allows",
-        rule="the log loss on one person's labels is below the mean entropy of people's answers where several answered",
-        why="What people differ in can't be foreseen that surely: a stage that does has probably seen the labels.",
+        name="loss-floor", family=Family.EXPECTED, title="A log loss below what labellers' disagreement allows",
+        rule="the log loss on one labeller's labels is below the mean entropy of answers where several labelled",
+        why="What labellers differ in can't be foreseen that surely: a stage that does has probably seen the labels.",
         look=_below_people,
     ),
 )  # fmt: skip

@@ -228,7 +228,7 @@ DETECTORS = (
     ),
     Detector(
         name="foreign", family=Family.FORMAT, title="Another language than the input",
-        rule="more than 2% of the texts whose language is plain are in another one than their input, and people did "
+        rule="more than 2% of the texts whose language is plain are in another one than their input, and labellers did "
         "not answer in it either",
         why="Nobody asked for a translation.", look=_foreign,
     ),

@@ -81,7 +81,7 @@ def _wavering(run: RunColumns) -> Iterator[Finding | None]:
 
 def _flagged(run: RunColumns) -> Iterator[Finding | None]:
     for name, hits in run.flagged.items():
-        words = f"At {name}, {{found}} that people looked at were flagged as odd, or skipped by two of them."
+        words = f"At {name}, {{found}} that labellers looked at were flagged as odd, or skipped by two of them."
         yield occurrence(run, name, hits, words)
 
 
@@ -99,7 +99,7 @@ def _sure_where_split(run: RunColumns) -> Iterator[Finding]:
         sure, right = (np.where(known, column, np.nan) for column in (stage.confidence, stage.good))
         yield claim(
             name, mean_excess, mean_p(excess - RELEVANT, run.units),
-            f"Where people disagree, {name} is {figure(mean(sure, run.units))} sure and right on "
+            f"Where labellers disagree, {name} is {figure(mean(sure, run.units))} sure and right on "
             f"{figure(wilson_of(right, run.units))} of {mean_excess.n:,} {plural(run.cascade.noun, mean_excess.n)}.",
             positions=places((known & (stage.good == 0)).astype(np.float64), order=stage.confidence),
             count=int((known & (stage.good == 0)).sum()), plot=calibration_curve(run, stage),
@@ -144,28 +144,28 @@ DETECTORS = (
     Detector(
         name="weak-agreement", family=Family.PEOPLE, title="Agreement too low for a gap to mean anything",
         rule="the whole interval of Krippendorff's alpha lies below 0.4, on 30 records or more",
-        why="A person's score is measured against other people: where they disagree there is nothing to be far from.",
+        why="A labeller's score is measured against the others: where they disagree there is nothing to be far from.",
         look=_weak_agreement, comes_first=True,
     ),
     Detector(
         name="hasty", family=Family.PEOPLE, title="Labels made in a fifth of the usual time",
-        rule="more than 1% of a person's labels took less than a fifth of their own median",
+        rule="more than 1% of a labeller's labels took less than a fifth of their own median",
         why="Nobody reads and decides five times as fast as usual.", look=_hasty,
     ),
     Detector(
-        name="wavering", family=Family.PEOPLE, title="A person who disagrees with their own earlier label",
-        rule="more than 5% of the records that a person answered twice, an hour or more apart, got two answers",
-        why="If one person cannot repeat an answer, the question is not clear.", look=_wavering,
+        name="wavering", family=Family.PEOPLE, title="A labeller who disagrees with their own earlier label",
+        rule="more than 5% of the records that a labeller answered twice, an hour or more apart, got two answers",
+        why="If one labeller cannot repeat an answer, the question is not clear.", look=_wavering,
     ),
     Detector(
         name="flagged", family=Family.PEOPLE, title="Flagged by whoever labelled",
-        rule="any record that somebody flagged as odd (F on the Label page), or that two people skipped",
+        rule="any record that somebody flagged as odd (F on the Label page), or that two labellers skipped",
         why="Who read it saw something wrong: with the record, the question or the guideline.", look=_flagged,
     ),
     Detector(
-        name="sure-where-split", family=Family.PEOPLE, title="People disagree, the system is certain",
-        rule="where people disagree, mean confidence is more than 3 points above the share right",
-        why="What people cannot agree on, nobody can be that certain of.", look=_sure_where_split,
+        name="sure-where-split", family=Family.PEOPLE, title="Labellers disagree, the system is certain",
+        rule="where labellers disagree, mean confidence is more than 3 points above the share right",
+        why="What labellers cannot agree on, nobody can be that certain of.", look=_sure_where_split,
     ),
     Detector(
         name="contradicted", family=Family.PEOPLE, title="References that the strong systems contradict",

@@ -31,7 +31,7 @@ def _above_people(run: RunColumns) -> Iterator[Finding]:
         )  # fmt: skip
         yield claim(
             row.stage, lead, above_zero_p(lead),
-            f"{row.stage} scores {figure(row.system)} where people score {figure(row.person)} against the same people: "
+            f"{row.stage} scores {figure(row.system)} where labellers score {figure(row.person)} on the same answers: "
             f"{figures.points(lead.value)} points (interval {figures.span(lead)}; {lead.n:,} "
             f"{plural(run.cascade.noun, lead.n)}).",
             count=lead.n, plot=anchors(run, row.stage),
@@ -63,25 +63,25 @@ def _above_noise(run: RunColumns) -> Iterator[Finding]:
         above, p = lead_over(single, ceiling, run.units)
         yield claim(
             name, above, p,
-            f"{name} is right on {figure(right)} of {right.n:,} {plural(run.cascade.noun, right.n)} with one person's "
-            f"label. Where several answered, the best possible answer agrees with {figure(top)} of them: nobody can be "
-            "better than that against one person's labels.",
+            f"{name} is right on {figure(right)} of {right.n:,} {plural(run.cascade.noun, right.n)} with one "
+            f"labeller's label. Where several answered, the best possible answer agrees with {figure(top)} of them: "
+            "nobody can be better than that against one labeller's labels.",
             count=right.n, plot=anchors(run, name),
         )  # fmt: skip
 
 
 TOO_GOOD_DETECTORS = (
     Detector(
-        name="above-people", family=Family.TOO_GOOD, title="Better than people",
-        rule="the system's score is above people's against the same people's answers, on 30 records or more",
-        why="It happens. More often the system has seen the answers, or people were asked something else.",
+        name="above-people", family=Family.TOO_GOOD, title="Better than labellers",
+        rule="the system's score is above labellers' against the same labellers' answers, on 30 records or more",
+        why="It happens. More often the system has seen the answers, or labellers were asked something else.",
         look=_above_people,
     ),
     Detector(
         name="above-noise", family=Family.TOO_GOOD, title="Above the ceiling of noisy labels",
-        rule="right on one person's labels more often than the commonest answer agrees with people where "
+        rule="right on one labeller's labels more often than the commonest answer agrees with labellers where "
         "several answered",
-        why="Labels of one person carry that person's slips: a system that matches them too has probably seen them.",
+        why="Labels of one labeller carry their slips: a system that matches them too has probably seen them.",
         look=_above_noise,
     ),
 )  # fmt: skip

@@ -111,7 +111,7 @@ def is_weak(coefficient: Estimate) -> bool:
 def weak_sentence(coefficient: Estimate, noun: str, *, place: str) -> str:
     """Say how little people agree, and what that means; `place` is `at route` or `by accuracy`."""
     return (
-        f"People hardly agree {place}: Krippendorff's alpha {figures.figure(coefficient, figures.Unit.NUMBER)} on "
+        f"Labellers hardly agree {place}: Krippendorff's alpha {figures.figure(coefficient, figures.Unit.NUMBER)} on "
         f"{counted(coefficient.n, noun)}, where 1 is full agreement and 0 what chance gives. A gap measured with these "
         "labels is mostly noise."
     )
@@ -174,7 +174,7 @@ def _beyond_chance(
     pairs = counts.sum(axis=1) >= 2
     best = counts[pairs].max(axis=1) / counts[pairs].sum(axis=1)
     units = Clusters(codes=codes[pairs], count=distinct(codes[pairs]))
-    coefficients["Best possible against one person"] = mean_of(best, units)
+    coefficients["Best possible against one labeller"] = mean_of(best, units)
     return tuple(ChanceCorrected(name=name, value=value) for name, value in coefficients.items())
 
 

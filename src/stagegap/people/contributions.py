@@ -112,7 +112,7 @@ def doubt_sentence(labels: Sequence[Label], *, noun: str) -> str:
     parts = [f"{unsure:,} of {counted(len(in_force), 'answer')} marked unsure."] if unsure else []
     if hard:
         named = ", ".join(hard[:NAMED]) + (" and more" if len(hard) > NAMED else "")
-        parts.append(f"{counted(len(hard), noun)} skipped by several people, who could not answer: {named}.")
+        parts.append(f"{counted(len(hard), noun)} skipped by several labellers, who could not answer: {named}.")
     return " ".join(parts)
 
 

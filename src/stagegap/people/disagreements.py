@@ -226,7 +226,7 @@ def beyond_chance(coefficient: ChanceCorrected) -> str:
     meaning = (
         "no more than chance gives"
         if value.value <= 0
-        else f"of the way from what chance gives to full agreement, people go {figures.share(value.value)}"
+        else f"of the way from what chance gives to full agreement, labellers go {figures.share(value.value)}"
     )
     return f"{coefficient.name} {figures.figure(value, figures.Unit.NUMBER)}: {meaning}."
 
@@ -305,7 +305,7 @@ def weighed(
     if len(given) < FEWEST_RECORDS or len(names) < FEWEST_PEOPLE:
         return _none(
             f"too few: {len(given)} of {FEWEST_RECORDS} records with several labels, {len(names)} of "
-            f"{FEWEST_PEOPLE} people",
+            f"{FEWEST_PEOPLE} labellers",
             n=len(given),
         )
     values = _values(given)

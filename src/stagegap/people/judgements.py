@@ -142,9 +142,9 @@ def _agreement(a: Floats, b: Floats, groups: Clusters, *, rng: np.random.Generat
 def _sentence(drawn: Resamples, gap: Estimate, bounds: Bounds, *, noun: str) -> str:
     if not gap.is_measured:
         return f"The gap is {gap.method}."
-    lean = {True: "people are rated higher", False: "people are rated lower"}[gap.value > 0]
+    lean = {True: "labellers are rated higher", False: "labellers are rated lower"}[gap.value > 0]
     start = (
-        f"Person minus system is {figures.number(gap.value)} ({figures.interval(gap, Unit.NUMBER)}) on the "
+        f"Labeller minus system is {figures.number(gap.value)} ({figures.interval(gap, Unit.NUMBER)}) on the "
         f"{counted(gap.n, noun)} with ratings of both: {lean if gap.excludes_zero else 'no difference can be told'}."
     )
     if not bounds.unknown:

@@ -37,7 +37,10 @@ def agreement_html(scorecard: Scorecard, *, headline: str, stage: str, notes: Se
     parts = [
         part("title", headline),
         small(f"{scorecard.cascade}, run {scorecard.run}.", scorecard.verdict.basis),
-        section("How far two people agree, stage by stage", charts.agreement(scorecard, chosen=stage, pickable=False)),
+        section(
+            f"How far two {scorecard.labellers.nouns} agree, stage by stage",
+            charts.agreement(scorecard, chosen=stage, pickable=False),
+        ),
         section(f"At {stage}", small(*notes)) if any(notes) else "",
         section("How these numbers were made", small(*charts.method(scorecard))),
     ]
@@ -83,9 +86,9 @@ def head(scorecard: Scorecard, why: str) -> list[str]:
         part("emphasised", charts.emphasised(verdict.summary, stage=verdict.stage)),
         small(verdict.advice, f"{scorecard.cascade}, run {scorecard.run}, {_day(scorecard)}. {verdict.basis}"),
         small(*charts.notices(scorecard)),
-        section("How far is each stage from a person?", charts.gap(scorecard, chosen=why)),
+        section(f"How far is each stage from a {scorecard.labellers.noun}?", charts.gap(scorecard, chosen=why)),
         section(
-            "What would fixing it buy, end to end?",
+            "What would correcting it buy, end to end?",
             charts.ceiling(scorecard, chosen=why) + small(charts.one_order(scorecard), charts.lost_anyway(scorecard)),
         ),
     ]
@@ -93,6 +96,7 @@ def head(scorecard: Scorecard, why: str) -> list[str]:
 
 def _rest(scorecard: Scorecard, strange: str) -> list[str]:
     return [
+        section(charts.WHICH, charts.both_gains(scorecard) + small(*charts.which_number(scorecard))),
         section("First fault, stage by stage", charts.first_faults(scorecard)),
         section("Which stages fail together", charts.together(scorecard)),
         section("What each step fixes and breaks", charts.steps(scorecard)),
@@ -224,7 +228,7 @@ def nameless(noticing: Noticing) -> Noticing:
     def unnamed(card: Oddity) -> Oddity:
         if card.detector not in PERSONAL:
             return card
-        sentence = card.sentence.replace(card.subject, "One person", 1)
+        sentence = card.sentence.replace(card.subject, "One labeller", 1)
         return replace(card, key=f"{card.detector}/{card.stage}/", subject="", sentence=sentence)
 
     def unsigned(event: OddityEvent | None, card: str) -> OddityEvent | None:

@@ -147,7 +147,7 @@ def draw(workspace: Workspace) -> None:
     with head:
         streamlit.title(elements.plain(_headline(scorecard, stage)), anchor=False)
     if unknown:
-        note("The stage in the link is not one that people can label here.")
+        note("The stage in the link is not one that can be labelled here.")
     choice.say_if_elsewhere(opened)
     workspace.labels.queue(cascade, stage)  # says in a sentence why a stage can't be asked about yet
     notes = workspace.people.notes(cascade, stage, who or "")
@@ -183,7 +183,7 @@ def draw(workspace: Workspace) -> None:
     else:
         record = state.asked("record")
         if record and record not in settling.open:
-            note(f"People do not disagree on record {record} at {stage}, or it is settled.")
+            note(f"Labellers do not disagree on record {record} at {stage}, or it is settled.")
         draw_card(workspace, cascade, stage, who, verified, record)
     run, noun = (scorecard.run, scorecard.noun) if scorecard else ("", "record")
     return draw_history(workspace, settling, who=who, run=run, noun=noun)
@@ -198,10 +198,11 @@ def _offer(workspace: Workspace, scorecard: Scorecard, stage: str) -> Offer:
 
 def _headline(scorecard: Scorecard | None, stage: str) -> str:
     row = next((row for row in scorecard.stages if row.stage == stage), None) if scorecard else None
-    if row is None or not row.agreement.is_measured:
+    if scorecard is None or row is None or not row.agreement.is_measured:
         return f"Agreement at {stage} is not measured yet"
     alike = row.agreement
-    return f"Two people agree on {figures.share(alike.value)} at {stage} ({figures.interval(alike)}, n = {alike.n:,})"
+    share = f"{figures.share(alike.value)} at {stage} ({figures.interval(alike)}, n = {alike.n:,})"
+    return f"Two {scorecard.labellers.nouns} agree on {share}"
 
 
 def _what_was_learned(settling: Settling) -> None:

@@ -172,7 +172,7 @@ def no_cascade() -> None:
 def nothing_to_label() -> None:
     """Say why there is no card."""
     streamlit.title("Nothing to label yet", anchor=False)
-    streamlit.markdown("A stage with an `ask` line in the cascade file can be put to people.")
+    streamlit.markdown("A stage with an `ask` line in the cascade file can be labelled.")
 
 
 def no_run(workspace: Workspace, cascade: str, run: str | None) -> None:
@@ -223,11 +223,15 @@ def person_note(scorecard: Scorecard) -> None:
     """Write under the gap chart how the comparison was made, or what would make it possible."""
     if any(stage.gap.is_measured for stage in scorecard.stages):
         note(
-            f"Scored against the same answers, on the {plural(scorecard.noun, 2)} that several people labelled. "
+            f"Scored against the same answers, on the {plural(scorecard.noun, 2)} that were labelled several times. "
             "Click a row to see why."
         )
     else:
-        elements.link("No person is measured yet.", "Label the records that everybody labels", "label?queue=overlap")
+        elements.link(
+            f"No {scorecard.labellers.noun} is measured yet.",
+            "Label the records that everybody labels",
+            "label?queue=overlap",
+        )
 
 
 def no_list(workspace: Workspace, cascade: str, run: str, stage: str) -> None:
@@ -250,7 +254,7 @@ def _has_screen(workspace: Workspace, scorecard: Scorecard) -> bool:
 
 def comparing(workspace: Workspace, cascade: str, stage: str, who: str) -> None:
     """Say that what people answered is being compared, and look for it until it is there."""
-    note("Comparing what people answered. This takes a moment the first time…")
+    note("Comparing what labellers answered. This takes a moment the first time…")
     wait(partial(_is_compared, workspace, cascade, stage, who), every=0.5)
 
 

@@ -49,6 +49,10 @@ def _record(scorecard: Scorecard, stage: str, record: str) -> str:
 
 def draw_below_why(scorecard: Scorecard) -> None:
     """Draw the sections that are closed by default."""
+    with streamlit.expander(charts.WHICH):
+        elements.chart("which gain", charts.both_gains(scorecard))
+        for sentence in charts.which_number(scorecard):
+            note(sentence)
     with streamlit.expander("First fault, stage by stage"):
         elements.chart("first faults", charts.first_faults(scorecard))
     with streamlit.expander("Which stages fail together"):
@@ -97,11 +101,11 @@ def draw(workspace: Workspace) -> None:
 def _charts(scorecard: Scorecard, why: str | None) -> None:
     left, right = streamlit.columns([1, 1.12], gap="large")
     with left:
-        streamlit.header("How far is each stage from a person?", anchor=False)
+        streamlit.header(f"How far is each stage from a {scorecard.labellers.noun}?", anchor=False)
         elements.chart("gap", charts.gap(scorecard, chosen=why, pickable=True), picks="why")
         choice.person_note(scorecard)
     with right:
-        streamlit.header("What would fixing it buy, end to end?", anchor=False)
+        streamlit.header("What would correcting it buy, end to end?", anchor=False)
         elements.chart("ceiling", charts.ceiling(scorecard, chosen=why, pickable=True), picks="why")
         note(charts.one_order(scorecard))
         note(charts.lost_anyway(scorecard))

@@ -166,9 +166,9 @@ def store(
 
 
 KINDS = {
-    "overlap": "Several people answer these records, each in their own order.",
+    "overlap": "Several labellers answer these records, each in their own order.",
     "hunting": "These records were searched for. Answer them as you would any other.",
-    "judge": "Two answers to each record, in random order: one is the system's, one a person's.",
+    "judge": "Two answers to each record, in random order: one is the system's, one a labeller's.",
     "next": "These records help most at the moment.",
     "swap": "",
 }
@@ -196,7 +196,7 @@ def draw(workspace: Workspace) -> None:
             identity.annotator()
         share.link_button("Whoever labels stays blind, so this page gives away its link and nothing else.")
     if unknown:
-        elements.note("The stage in the link is not one that people can label here.")
+        elements.note("The stage in the link is not one that can be labelled here.")
     if who is None:
         return identity.ask("Every answer carries who gave it. The system's answers stay hidden from you.")
     with streamlit.empty():

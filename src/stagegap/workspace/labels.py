@@ -210,7 +210,7 @@ class Labels:
             proposed = judging_queue(asking, pairs(fair, answers, stage), judging, id=_id(), created_at=self._clock())
             if not proposed[1]:
                 raise NotFound(
-                    f"There is nothing to judge at {stage!r}: no record has an answer of the system and a person's."
+                    f"There is nothing to judge at {stage!r}: no record has an answer of the system and a labeller's."
                 )
             queue = self._keep(*proposed)
         return replace(queue, guideline=file.cascade.stage(stage).guideline)

@@ -118,7 +118,7 @@ class People:
         return prepared is not None and not prepared.is_old
 
     def _question(self, cascade: str, stage: str, who: str) -> Question[PeopleNotes]:
-        name = f"people at {stage} for {who}"
+        name = f"labellers at {stage} for {who}"
         run = self._store.run(cascade)
         return Question(kind=PeopleNotes, name=name, cascade=cascade, run=run, reads_judgements=True)
 

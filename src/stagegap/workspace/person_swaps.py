@@ -164,7 +164,7 @@ class PeopleInPlace:
         refuse_to_pay(
             self.plan(),
             may_pay=may_pay,
-            what="Running what comes after people's answers",
+            what="Running what comes after labellers' answers",
             ways="`--plan` says which, `--paid` allows them.",
         )
         stop = stop or Stop()
