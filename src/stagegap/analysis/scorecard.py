@@ -400,4 +400,4 @@ def _strict_gap(drawn: Resamples, evidence: ev.Evidence, stage: str) -> Estimate
     gap = drawn.difference(f"person {stage}", f"system {stage}")
     if gap.n:
         return gap
-    return unmeasured(f"not measured: no {evidence.cascade.noun} has labels of two people at {stage}")
+    return unmeasured(f"not measured: no {evidence.cascade.noun} has two labels at {stage}")
