@@ -34,6 +34,8 @@ def day(at: float) -> str:
     return f"{moment.day} {moment:%b %Y}"
 
 
+_LINK = "color:light-dark(#0063A6,#7CC0F0)"
+"""Of the theme, which `streamlit.html` does not hand on to a link."""
 _MARK = 'style="font-style:normal;font-weight:700;color:light-dark(#B34700,#F58A4B)"'
 
 
@@ -91,7 +93,7 @@ def link(text: str, label: str, page: str) -> None:
     """Write a small line that ends in a link to another page of the app, in the same tab."""
     streamlit.html(
         f'<p style="margin:0;font-size:0.9em">{escape(text)} '
-        f'<a href="{escape(page)}" target="_self">{escape(label)}</a></p>'
+        f'<a href="{escape(page)}" target="_self" style="{_LINK}">{escape(label)}</a></p>'
     )
 
 
