@@ -265,6 +265,14 @@ def test_axe_finds_no_violation(server: Server, open_page: Callable[..., Page], 
     assert found == []
 
 
+def test_record_that_is_tapped_on_a_phone_is_on_the_screen(server: Server, open_page: Callable[..., Page]) -> None:
+    page = open_page(f"{server.url}/failures?who=ab", width=420, height=900)
+    ready(page)
+    expect(page.locator("h2", has_text="m0000")).not_to_be_in_viewport()
+    page.locator("#list tr", has_text="m0002").click()
+    expect(page.locator("h2", has_text="m0002")).to_be_in_viewport()
+
+
 def test_phone_needs_no_sideways_scrolling(server: Server, open_page: Callable[..., Page]) -> None:
     page = open_page(f"{server.url}/failures?who=ab", width=420, height=900)
     ready(page)

@@ -5,6 +5,7 @@
 // an older address. `at` numbers the moves, so an answer says which move it knows; `turn` counts what else chose a record.
 
 const LIMIT = 5 // a move that the server took and lost again is sent anew so often
+const SIGHT = 10_000 // milliseconds in which a tapped record may arrive
 const lists = new WeakMap()
 
 export default function ({ data, parentElement, setStateValue }) {
@@ -28,7 +29,9 @@ class List {
     this.onBack = () => { this.last = null }
     this.box.onclick = event => {
       const button = event.target.closest("tr.pick")?.querySelector("[data-v]")
-      if (button) this.choose(button.dataset.v)
+      if (!button) return
+      this.choose(button.dataset.v)
+      bringIntoSight(button.dataset.v, performance.now() + SIGHT)
     }
     window.addEventListener("keydown", this.onKey, { capture: true })
     window.addEventListener("popstate", this.onBack)
@@ -137,4 +140,17 @@ function isTyping(event) {
   const target = event.composedPath()[0]
   if (target?.closest?.("[role=radiogroup], [role=combobox], [role=listbox], [role=dialog]")) return event.key.startsWith("Arrow")
   return target?.matches?.("input:not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable=true]") ?? false
+}
+
+// On a phone the record stands below the list: whoever taps a row sees it without looking for it.
+function bringIntoSight(record, until) {
+  const head = [...document.querySelectorAll("h2")].find(heading => heading.textContent.trim() === record)
+  if (!head) {
+    if (performance.now() < until) requestAnimationFrame(() => bringIntoSight(record, until))
+    return
+  }
+  const { top, bottom } = head.getBoundingClientRect()
+  if (top >= 0 && bottom <= innerHeight) return
+  head.style.scrollMarginTop = "5rem" // below the bar of the app
+  head.scrollIntoView()
 }
