@@ -72,6 +72,7 @@ MEASURE = """() => {
 
 NO_CHART = {
     "WHICH": "a heading",
+    "template": "a page",
     "which_number": "sentences",
     "vega": "a specification",
     "knob_title": "a word",
