@@ -100,7 +100,7 @@ def test_good_records_that_a_person_makes_bad_are_listed():
     assert (row.harm.records, row.harm.count, row.harm.rate.value) == (("r00000", "r00001", "r00002"), 3, 3 / 60)
     assert row.harm.rate.method == "Wilson"
     assert (row.fixed, row.broken, row.alone.verdict) == (20, 3, "improved")
-    assert view.sentence == "A person at B: +28 points (95% interval 14 to 42), better."
+    assert view.sentence == "A labeller at B: +28 points (95% interval 14 to 42), better."
 
 
 def test_whoever_answers_at_the_end_is_held_to_others_only():
