@@ -561,7 +561,7 @@ def test_guideline_and_keys_open_by_key(server: Server, open_page: Callable[...,
     page.keyboard.press("g")
     expect(page.get_by_role("complementary", name="Guideline")).to_contain_text("choose the one that is more urgent")
     page.keyboard.press("?")
-    expect(page.get_by_text("move between questions")).to_be_visible()
+    expect(page.get_by_text("undo the last record")).to_be_visible()
 
 
 def test_nobody_labels_without_a_name(server: Server, open_page: Callable[..., Page]) -> None:
