@@ -149,7 +149,7 @@ VIEWS: tuple[View, ...] = (
         says="Say what became of the items that records are taken apart into: how many, their scorecard, their faults.",
         look=lambda run: run.units(),
         builder=f"{_ANALYSIS}.unit_view:units_sheet",
-        following=("stagegap show", "stagegap faults"),
+        following=("stagegap show", "stagegap show faults"),
     ),
     View(
         name="slices",
@@ -222,6 +222,12 @@ VIEWS: tuple[View, ...] = (
         command="origin",
         builder=f"{_ANALYSIS}.reproduced:origin_sheet",
         following=lambda view: (f"stagegap tools reproduce {view.run}",),
+    ),
+    View(
+        name="record",
+        command="record",
+        builder=f"{_ANALYSIS}.record_view:record_sheet",
+        following=("stagegap show faults", "stagegap app"),
     ),
     View(name="plan", command="plan", builder="stagegap.runner.plan:plan_sheet", following=("stagegap run",)),
     View(name="reproduce", command="reproduce", builder=f"{_ANALYSIS}.reproduced:reproduction_sheet"),

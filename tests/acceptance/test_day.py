@@ -39,10 +39,10 @@ def test_a_day_on_sixty_questions(day: Command, tmp_path: Path) -> None:
     made = write_sixty(tmp_path)
     run = ("run", "--json")
     day(*run)
-    day("bless", "v1")
-    day("runs", "tag", "v1", "before the new words")
+    day("tools", "bless", "v1")
+    day("show", "runs", "tag", "v1", "before the new words")
 
-    day("expect", "reply=+3", "--because", "the new words are friendlier")
+    day("tools", "expect", "reply=+3", "--because", "the new words are friendlier")
     spoil(made)
     assert all(stage["calls"] for stage in day("plan", "--json").json["cells"][0]["stages"]), "both stand in the file"
     day(*run)
@@ -51,20 +51,20 @@ def test_a_day_on_sixty_questions(day: Command, tmp_path: Path) -> None:
         "regression outcome", "regression reply",
     }  # fmt: skip
     assert 'failures="2"' in (tmp_path / "junit.xml").read_text()
-    broken = day("changed", "v1", "v2", "--json").json
+    broken = day("show", "changed", "v1", "v2", "--json").json
     assert {row["stage"]: row["claim"]["verdict"] for row in broken["stages"] if row["status"] == "changed"} == {
         "topic": "tied", "reply": "regressed",
     }  # fmt: skip
-    ledger = day("ledger", "--json").json
+    ledger = day("show", "ledger", "--json").json
     assert {row["expectation"]["place"] for row in ledger["rows"]} == {"outcome", "reply"}
 
     mend(made)
     day(*run)
     assert day("check", "--json").json["verdict"].startswith("Passed")
-    assert day("reproduce", "v2", "--json").json["is_identical"] is True
+    assert day("tools", "reproduce", "v2", "--json").json["is_identical"] is True
     day("report", "-o", str(tmp_path / "report.html"))
     assert "<h1" in (tmp_path / "report.html").read_text()
-    assert [row["run"] for row in day("runs", "--tag", "before the new words", "--json").json["rows"]] == ["v1"]
+    assert [row["run"] for row in day("show", "runs", "--tag", "before the new words", "--json").json["rows"]] == ["v1"]
 
 
 @pytest.mark.slow
@@ -73,10 +73,10 @@ def test_a_day_from_expectation_to_report(demo: Path, day: Command, tmp_path: Pa
     file = str(demo / "cascade.yaml")
     run = ("run", file, "--json")
     day(*run)
-    day("bless", "v1")
-    day("runs", "tag", "v1", "before the new search")
+    day("tools", "bless", "v1")
+    day("show", "runs", "tag", "v1", "before the new search")
 
-    day("expect", "retrieve=+3", "--because", "rare words should count more")
+    day("tools", "expect", "retrieve=+3", "--because", "rare words should count more")
     replace_in(demo / "cascade.yaml", "method: bm25", "method: tfidf")
     system = day("plan", file, "--json").json["cells"][0]
     assert [(stage["stage"], stage["calls"] > 0) for stage in system["stages"]] == [
@@ -90,10 +90,10 @@ def test_a_day_from_expectation_to_report(demo: Path, day: Command, tmp_path: Pa
         "route": "tied", "retrieve": "tied", "draft": "tied",
     }  # fmt: skip
     assert "stages.retrieve.with.method" in [one["path"] for one in compared["config"]]
-    changed = day("changed", "v1", "v2", "--json").json
+    changed = day("show", "changed", "v1", "v2", "--json").json
     assert [row["stage"] for row in changed["stages"] if row["status"] == "changed"] == ["retrieve"]
     assert changed["headline"] == "No measurable difference (n = 285)"
-    ledger = day("ledger", "--json").json
+    ledger = day("show", "ledger", "--json").json
     assert [(row["run"], row["expectation"]["place"]) for row in ledger["rows"]] == [
         ("v2", "outcome"), ("v2", "retrieve"),
     ]  # fmt: skip
@@ -107,7 +107,7 @@ def test_a_day_from_expectation_to_report(demo: Path, day: Command, tmp_path: Pa
         "regression outcome", "regression draft",
     }  # fmt: skip
     assert 'failures="2"' in (tmp_path / "junit.xml").read_text()
-    broken = day("changed", "v2", "v3", "--json").json
+    broken = day("show", "changed", "v2", "v3", "--json").json
     assert {row["stage"]: row["claim"]["verdict"] for row in broken["stages"] if row["status"] == "changed"} == {
         "draft": "regressed"
     }
@@ -115,9 +115,11 @@ def test_a_day_from_expectation_to_report(demo: Path, day: Command, tmp_path: Pa
     day(*run)
     assert day("check", "--json").json["verdict"].startswith("Passed")
 
-    again = day("reproduce", "v3", "--json").json
+    again = day("tools", "reproduce", "v3", "--json").json
     assert again["is_identical"] is True
     assert [one["name"] for one in again["differences"]] == ["stages.py"]
     day("report", "-o", str(tmp_path / "report.html"))
     assert "<h1" in (tmp_path / "report.html").read_text()
-    assert [row["run"] for row in day("runs", "--tag", "before the new search", "--json").json["rows"]] == ["v1"]
+    assert [row["run"] for row in day("show", "runs", "--tag", "before the new search", "--json").json["rows"]] == [
+        "v1"
+    ]

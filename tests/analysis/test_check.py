@@ -270,11 +270,11 @@ def test_the_exit_code_is_that_of_the_worst(results: list[CheckResult], code: in
 
 
 def test_all_checks_in_their_order():
-    found = check(aimed(outcome={"at_least": 0.5}), CARD, held=held_by(comparison(BASE)), labels=[], payloads={})
+    found = check(aimed(outcome={"at_least": 0.5}), CARD, standing=held_by(comparison(BASE)), labels=[], payloads={})
     kinds = [one.kind for one in found]
     assert list(dict.fromkeys(kinds)) == ["infrastructure", "labels", "blindness", "validity", "target", "regression"]
     assert len({one.name for one in found}) == len(found), "names are ids"
-    without = check(CASCADE, CARD, held=None, labels=[], payloads={})
+    without = check(CASCADE, CARD, standing=None, labels=[], payloads={})
     assert "regression" not in {one.kind for one in without}
 
 

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 
 import pytest
 
-from stagegap.analysis.record_view import LONGEST, Mark, RecordView, StageBlock, record_view
+from stagegap.analysis.record_view import (
+    LONGEST,
+    Mark,
+    RecordView,
+    Shown,
+    StageBlock,
+    near_difference,
+    record_sheet,
+    record_view,
+)
 from stagegap.model.answer import Answer, Fact, Output, Reference, Status
 from stagegap.model.cascade import Cascade, Kind, Outcome, OutputType, Source, Stage
 from stagegap.model.notes import Failure
@@ -160,3 +170,51 @@ def test_very_long_answer_is_cut_and_counted() -> None:
     assert found.system.endswith("… (cut: 5,000,000 characters)")
     assert block("route", outputs={"route": output("route", 2.5)}).system == "2.5"
     assert block("find", outputs={"find": output("find", [])}).system == "none"
+
+
+def test_texts_that_have_little_in_common_are_not_compared_word_by_word() -> None:
+    near = near_difference("Within 30 days you may send it back.", "Within 14 days you may send it back.")
+    assert near is not None
+    assert near.count == 2
+    assert near_difference("Our tyre needs clearance.", "Dear Mr Smith, the parcel is on its way to you.") is None
+    assert near_difference("a " * 4_000, "a " * 4_000) is None
+    text = {"draft": output("draft", "Our tyre needs clearance.")}
+    other = {"draft": reference("draft", Answer(value="The parcel is on its way."))}
+    assert block("draft", outputs=text, references=other).difference is None
+    label = block(
+        "route", outputs={"route": output("route", "a")}, references={"route": reference("route", Answer(value="b"))}
+    )
+    assert label.difference is not None
+
+
+def test_documents_are_shown_by_their_titles_and_texts() -> None:
+    cascade = replace(CASCADE, stages=tuple(
+        replace(one, output=replace(one.output, of="shop")) if one.name == "find" else one for one in CASCADE.stages
+    ))  # fmt: skip
+    shop = {"shop": {"P1": Shown(id="P1", title="Tent", text="For two."), "P2": Shown(id="P2", title="", text="")}}
+    found = {"find": output("find", ["P2", "P1", "P9"])}
+    right = {"find": reference("find", Answer(value=["P1"]))}
+    view = record_view(RECORD, cascade, outputs=found, references=right, faults={}, scores={}, documents=shop, run="v1")
+    find, draft = view.blocks[1:]
+    assert [document.id for document in find.documents] == ["P2", "P1"]
+    assert draft.saw[0] == ("found", "P2, Tent (P1), P9")
+    text = "\n".join(map(str, record_sheet(view).parts))
+    assert "  System:\n    P2\n    Tent (P1)\n    P9" in text
+    assert re.search(r"^  Right \(.*\): Tent \(P1\)$", text, re.MULTILINE)
+    assert "Differs: +P2, +P9" in text
+
+
+def test_call_and_what_came_back_are_told() -> None:
+    made = replace(
+        output("draft", None, Status.UNPARSABLE), raw="{broken", error="no JSON", latency_ms=1500.0, tokens_in=1200,
+        tokens_out=3, cost=0.012, cached=True, confidence=0.5,
+    )  # fmt: skip
+    shown = block("draft", outputs={"draft": made}, prompts={"draft": "Answer:\nHello"})
+    assert (shown.status, shown.raw, shown.prompt) == ("unparsable", "{broken", "Answer:\nHello")
+    assert shown.call == "1.5 s, 1,200 tokens read, 3 written, $0.012, known from an earlier call, confidence 0.50"
+    lines = record_sheet(view(outputs={"draft": made}, prompts={"draft": "Answer:\nHello"}, run="v2"))
+    text = "\n".join(map(str, lines.parts))
+    assert lines.headline == "r in run v2"
+    assert "  Prompt:\n    Answer:\n    Hello\n  Raw answer: {broken" in text
+    assert "Right: no reference yet" in text
+    assert block("draft", outputs={"draft": replace(made, status=Status.OK, value="{broken")}).raw == ""

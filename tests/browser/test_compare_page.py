@@ -71,7 +71,7 @@ def test_a_day_from_expectation_to_report(
     expect(page.locator(".led")).to_contain_text("rare words should count more")
     expect(page.locator(".led")).to_contain_text("guess: 9% of the gain with references")
 
-    stagegap(demo, "bless", "v1")
+    stagegap(demo, "tools", "bless", "v1")
     replace_in(made / "cascade.yaml", "method: bm25", "method: tfidf")
     system = json.loads(stagegap(demo, "plan", "--json"))["cells"][0]
     assert [one["stage"] for one in system["stages"] if one["calls"]] == ["retrieve", "draft"]

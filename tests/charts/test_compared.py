@@ -10,7 +10,7 @@ import planted
 from charts.reading import left, read
 from stagegap import charts
 from stagegap.analysis.changed import what_changed
-from stagegap.analysis.changes import ChangeRow, ConfigChange
+from stagegap.analysis.changes import ChangeRow, ConfigChange, line_difference
 from stagegap.analysis.compare import compare
 from stagegap.analysis.ledger import ledger, ledger_row, waiting_row
 from stagegap.analysis.runs import RunPoint, RunsView
@@ -99,6 +99,15 @@ def test_settings_say_which_differ_where_equal_ones_stand_beside_them() -> None:
     assert "&lt;x&gt;" in both
     assert "differs" not in charts.settings([other], VIEW)
     assert "No setting differs." in charts.settings([], VIEW)
+
+
+def test_texts_of_several_lines_differ_as_text() -> None:
+    lines = line_difference("Be kind.\nBe <short>.\n", "Be kind.\nBe clear.\nSay why.\n")
+    change = ConfigChange(path="file p.md", before="0a1b", after="2c3d", lines=lines)
+    html = charts.settings([change], VIEW)
+    assert "-Be &lt;short&gt;.\n+Be clear.\n+Say why." in html
+    assert "0a1b" not in html
+    assert line_difference("\n".join("a" * 100), "b").endswith("… 62 more lines")
 
 
 def test_contributions_stand_around_zero_with_interval_n_and_counts() -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 
-from stagegap.analysis.record_view import Difference, Mark, RecordView, StageBlock
-from stagegap.charts import record_blocks
+from stagegap.analysis.failures import Confusion
+from stagegap.analysis.record_view import Difference, Mark, RecordView, Shown, StageBlock
+from stagegap.charts import confusion_table, record_blocks
 
 EVIL = "<script>alert(1)</script>"
 
@@ -81,3 +82,26 @@ def test_everything_from_outside_is_escaped() -> None:
             facts=(Mark("missing", EVIL),), difference=Difference(marks, marks),
         )  # fmt: skip
         assert "<script" not in html
+
+
+def test_confusion_has_counts_and_its_mistakes_lead_to_their_records() -> None:
+    view = Confusion(
+        stage="route", right=("a", "<b>"), answered=("a", "<b>"), records={("a", "a"): ("1", "2"), ("<b>", "a"): ("3",)}
+    )
+    html = confusion_table(view, chosen="<b> → a")
+    assert "<td><b>2</b></td><td>0</td>" in html
+    assert 'data-v="&lt;b&gt; → a" aria-current="true">1<span class="sr"> &lt;b&gt; taken for a</span>' in html
+    assert html.count("<button") == 1
+
+
+def test_call_prompt_and_documents_are_drawn_as_text() -> None:
+    documents = (Shown(id="P1", title="Tent <1>", text="For two."), Shown(id="P2", title="", text=""))
+    marks = (Mark("same", "P1"), Mark("extra", "P2"), Mark("extra", "P3"))
+    html = drawn(
+        kind="items", difference=Difference(marks, marks[:1]), documents=documents, status="ok", call="1.5 s",
+        prompt="<Answer>", raw="{raw}",
+    )  # fmt: skip
+    assert "<summary>Tent &lt;1&gt; <small>P1</small></summary>For two.</details>" in html
+    assert "Call: ok · 1.5 s" in html
+    assert '<summary>Prompt, as it was sent</summary><div class="ans">&lt;Answer&gt;</div>' in html
+    assert "<summary>Raw answer</summary>" in html

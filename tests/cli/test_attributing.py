@@ -52,21 +52,21 @@ COMMANDS = {
 
 def test_each_command_draws_its_view_and_gives_it_as_json(ran: Command) -> None:
     for name, (said, key) in COMMANDS.items():
-        drawn = ran(name)
+        drawn = ran("show", name)
         assert drawn.code == 0, drawn.error
         assert said in drawn.out, name
         assert drawn.out.splitlines()[-1].startswith("Next:  stagegap ")
-        view = ran(name, "--json").json
+        view = ran("show", name, "--json").json
         assert (view["cascade"], view["run"], bool(view[key])) == ("first", "v1", True), name
 
 
 def test_selfcheck_stores_nothing_and_takes_its_options(ran: Command) -> None:
     before = ran("show", "--json").out
-    few = ran("selfcheck", "--records", "40", "--rate", "0.5", "--json").json
+    few = ran("show", "selfcheck", "--records", "40", "--rate", "0.5", "--json").json
     assert (few["n"], few["rows"][0]["planted"]) == (40, 0.5)
     assert ran("show", "--json").out == before
-    assert "must lie between 0 and 1" in ran("selfcheck", "--rate", "0").error
-    assert ran("selfcheck", "--records", "0").code == 2
+    assert "must lie between 0 and 1" in ran("show", "selfcheck", "--rate", "0").error
+    assert ran("show", "selfcheck", "--records", "0").code == 2
 
 
 def test_commands_say_what_is_missing(stagegap: Command, tmp_path: Path) -> None:
@@ -77,21 +77,21 @@ def test_commands_say_what_is_missing(stagegap: Command, tmp_path: Path) -> None
     (tmp_path / "pipelines" / "first" / "references.jsonl").write_text("")
     stagegap("run")
     for name in ("blame", "faults", "agree", "need", "slices"):
-        said = stagegap(name)
+        said = stagegap("show", name)
         assert said.code == 0, said.error
         assert "ot measured" in said.out, name
     assert "The methods can't be checked on run v1" in stagegap("show", "selfcheck").error
 
 
 def test_people_in_place_of_stages_are_told_with_what_waits(ran: Command) -> None:
-    said = ran("swaps")
+    said = ran("show", "swaps")
     assert "reply: nobody has answered what it receives for 60 questions." in said.out
     assert "reply: not measured: nobody has answered what this stage received." in said.out
     assert said.out.splitlines()[-1] == "Next:  stagegap label reply --swap --as NAME"
-    plan = ran("swaps", "--plan")
+    plan = ran("show", "swaps", "--plan")
     assert "person:topic" in plan.out
-    assert "calls, 0 of them to a paid service." in plan.out
-    assert ran("swaps", "--plan", "--json").json["cells"][0]["cell"] == {
+    assert "calls, 0 of them to a paid service" in plan.out
+    assert ran("show", "swaps", "--plan", "--json").json["cells"][0]["cell"] == {
         "base": "",
         "kind": "person",
         "stages": ["topic"],

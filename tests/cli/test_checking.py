@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,6 +50,15 @@ def test_service_that_is_down_is_no_verdict_on_quality(
     assert first.code == 0, first.error
     stagegap("tools", "bless", "v1")
     assert stagegap("check").code == 0
+
+    (asked / "prompt.md").write_text("Another prompt: {{ question }} {{ topic }}")
+    record = stagegap("record", "q01", "--as", "zz").out
+    assert (
+        "  Prompt: On Saturdays from 10 to 14. 12 places. We call you back, Can I park at place 1? parking\n" in record
+    )
+    assert re.search(r"^  Call: ok, .*s, \d+ tokens read, \d+ written", record.partition("2 reply")[2], re.MULTILINE)
+    assert stagegap("record", "q99", "--as", "zz").error == "Record q99 is not in run v1.\n"
+    (asked / "prompt.md").write_text(PROMPT)
 
     server.answers(faults=["hang", "hang", "hang"])
     stagegap("run", "--fresh-stage", "reply")

@@ -33,7 +33,7 @@ def project(stagegap: Command, tmp_path: Path) -> Command:
 
 
 def test_import_tells_what_became_no_label(project: Command) -> None:
-    said = project("import", "tasks.json", "--stage", "topic=theme")
+    said = project("tools", "import", "tasks.json", "--stage", "topic=theme")
     assert said.code == 0
     assert said.out.splitlines() == [
         "2 labels are new (read as label-studio).",
@@ -41,12 +41,12 @@ def test_import_tells_what_became_no_label(project: Command) -> None:
         "    task 9, annotation 19: 'q9'",
         "Next:  stagegap run   or   stagegap show",
     ]
-    again = project("import", "tasks.json", "--from", "label-studio", "--stage", "topic=theme")
+    again = project("tools", "import", "tasks.json", "--from", "label-studio", "--stage", "topic=theme")
     assert again.out.startswith("0 labels are new (read as label-studio). 2 were there already.\n")
 
 
 def test_import_tells_it_to_programs_too(project: Command) -> None:
-    said = project("import", "tasks.json", "--stage", "topic=theme", "--record-id", "id", "--json")
+    said = project("tools", "import", "tasks.json", "--stage", "topic=theme", "--record-id", "id", "--json")
     assert said.json == {
         "added": 2,
         "known": 0,
@@ -57,7 +57,7 @@ def test_import_tells_it_to_programs_too(project: Command) -> None:
 
 @pytest.mark.parametrize("words", ["topic", "=theme", "topic="])
 def test_stage_option_without_two_names_is_refused(project: Command, words: str) -> None:
-    said = project("import", "tasks.json", "--stage", words)
+    said = project("tools", "import", "tasks.json", "--stage", words)
     assert said.code == 2
     assert said.error == (
         "--stage takes the stage and the question's name in the other program, as in --stage route=topic; "
@@ -66,17 +66,17 @@ def test_stage_option_without_two_names_is_refused(project: Command, words: str)
 
 
 def test_labels_go_out_and_in_again(project: Command, tmp_path: Path) -> None:
-    project("import", "tasks.json", "--stage", "topic=theme")
-    said = project("export", "labels.csv")
+    project("tools", "import", "tasks.json", "--stage", "topic=theme")
+    said = project("tools", "export", "labels.csv")
     assert said.out.splitlines() == ["labels.csv  2 labels", "Next:  stagegap tools import labels.csv"]
-    assert project("import", "labels.csv").out.startswith("0 labels are new. 2 were there already.\n")
-    references = project("export", "references.csv", "--references")
+    assert project("tools", "import", "labels.csv").out.startswith("0 labels are new. 2 were there already.\n")
+    references = project("tools", "export", "references.csv", "--references")
     assert references.out.splitlines() == [
         "references.csv  2 accepted answers", "Next:  stagegap tools export references.csv",
     ]  # fmt: skip
-    assert project("export", "labels.parquet", "--raw", "--json").json == {"path": "labels.parquet", "rows": 2}
+    assert project("tools", "export", "labels.parquet", "--raw", "--json").json == {"path": "labels.parquet", "rows": 2}
     assert (tmp_path / "labels.parquet").read_bytes()[:4] == b"PAR1"
-    assert project("export", "labels.xlsx").code == 2
+    assert project("tools", "export", "labels.xlsx").code == 2
 
 
 def test_export_without_a_cascade_says_how_to_make_one(stagegap: Command) -> None:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import random
+import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import odd_runs
+import odd_screens
 import sixty
 from cli.conftest import Command
+from stagegap.cli.oddities import draw_screen
+from stagegap.oddities.screen import noticed
 
 
 @pytest.fixture
@@ -106,3 +112,13 @@ def test_traces_become_a_cascade(tmp_path: Path, stagegap: Command) -> None:
     assert "1 traces, 0 with a step that labellers marked as wrong" in out
     assert stagegap("tools", "traces", "t.jsonl", "pipelines/t", "--json").json["traces"] == 1
     assert stagegap("run", "pipelines/t/cascade.yaml").code == 0
+
+
+def test_learning_curve_is_a_table_with_its_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    run = odd_runs.clean(np.random.default_rng(1), 200)
+    view = odd_screens.screened(run)
+    draw_screen(noticed(view, ()), rules=False)
+    out = capsys.readouterr().out
+    [curve] = view.curves
+    assert f"\nLearning curve  {curve.stage}\n  {curve.sentence}\n" in out
+    assert len(re.findall(r"^.*\d+% \(\d+ to \d+\) *$", out, re.MULTILINE)) == len(curve.plot.marks)

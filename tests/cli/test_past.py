@@ -46,7 +46,7 @@ def test_run_shows_what_it_was_made_from(stagegap: Command, ran: Path) -> None:
     assert "60 records (" in out
     assert re.search(r"^topic +python +- +[0-9a-f]{12}$", out, re.MULTILINE)
     assert re.search(r"^stages.py +code +[0-9a-f]{12} +text$", out, re.MULTILINE)
-    assert stagegap("show", "origin", "--run", "v1", "--json").json["records"] == 60
+    assert stagegap("show", "origin", "--run", "v1", "--json").json["made_from"]["records"] == 60
 
 
 def test_difference_from_the_commit_is_shown(stagegap: Command, made: Path, git) -> None:
@@ -171,7 +171,8 @@ def test_run_is_followed_until_it_ends(capsys: pytest.CaptureFixture[str]) -> No
     runs.follow(Watched(3), pause=pauses.append)
     lines = capsys.readouterr().out.splitlines()
     assert lines[:4] == [
-        "v3 system 0%.", "v3 system 20%. Good so far.", "v3 system 50%. Good so far.", "No run goes on any more.",
+        "v3 system, 0% answered.", "v3 system, 20% answered. Good so far.", "v3 system, 50% answered. Good so far.",
+        "No run goes on any more.",
     ]  # fmt: skip
     assert len(pauses) == 3
     runs.follow(Watched(0), pause=pauses.append)

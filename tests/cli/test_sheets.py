@@ -90,3 +90,17 @@ def test_tables_of_attribution_fit_eighty_columns(
         rows = lines[start : start + 3]
         assert max(cell_len(row) for row in rows) <= 80, name
         assert all(row[:1].strip() for row in rows), f"{name} folds a row"
+
+
+def test_headings_fold_before_a_figure_is_cut(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    columns = (text("Nobody's answer alone is enough"), Column(name="Undecided", unit=Unit.COUNT),
+               Column(name="Gain at the end", unit=Unit.COUNT))  # fmt: skip
+    draw_table(Table(columns=columns, rows=(("route", 1_234, 5),)))
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 40
+    assert lines[-1].split() == ["route", "1,234", "5"]
+    assert "Nobody's" in lines[0]
+    assert not any("…" in line for line in lines)

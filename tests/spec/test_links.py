@@ -1,7 +1,9 @@
 # ruff: noqa: E501  (a table reads better with a problem a line)
 import pytest
 
-from spec.folders import BASE
+from spec.conftest import Problems
+from spec.folders import BASE, Folder
+from stagegap.model.cascade import Outcome
 
 LOOP = """\
   again:
@@ -110,11 +112,31 @@ def test_a_circle_through_a_condition_is_one_too(problems):
     assert found == ["8: stages read each other in a circle: route -> retrieve -> draft -> route. Cut it."]
 
 
-def test_every_stage_without_a_way_to_the_outcome_is_named(problems):
-    text = BASE.replace(
-        "outcome:", LOOP.replace("ONE", "draft") + LOOP.replace("again", "more").replace("ONE", "again") + "outcome:"
+def test_stage_that_nobody_reads_is_an_outcome_of_its_own(folder: Folder) -> None:
+    more = LOOP.replace("ONE", "draft") + LOOP.replace("again", "more").replace("ONE", "again")
+    file = folder.load(BASE.replace("outcome:", f"{more}outcome:"))
+    assert file.cascade.outcome == Outcome(stage="draft", metric="fact_recall", good=0.8)
+    assert [outcome.stage for outcome in file.cascade.outcomes] == ["more"]
+    assert [judged.outcome.stage for judged in file.cascade.by_outcome] == ["draft", "more"]
+    assert all(not judged.outcomes for judged in file.cascade.by_outcome)
+
+
+def test_outcomes_beside_the_headline_are_read_and_checked(folder: Folder, problems: Problems) -> None:
+    file = folder.load(BASE + 'outcomes: [{score: route.accuracy, good: ">= 1"}, {score: retrieve.recall@3}]\n')
+    assert file.cascade.outcomes == (
+        Outcome(stage="route", metric="accuracy", good=1.0),
+        Outcome(stage="retrieve", metric="recall@3"),
     )
-    assert [p.partition(".")[0] for p in problems(text)] == [
-        "24: the stage 'again' is not used: nothing leads from it to the outcome's stage 'draft'",
-        "29: the stage 'more' is not used: nothing leads from it to the outcome's stage 'draft'",
+    assert problems(BASE + "outcomes: {score: route.accuracy}\n") == [
+        "25: outcomes must be a list. Write `outcomes: [{score: STAGE.METRIC}]`."
     ]
+    assert problems(
+        BASE + "outcomes: [{score: rout.accuracy}, {score: draft.fact_recall}, {good: x}, {score: route}]\n"
+    ) == [
+        "25: the key outcomes.2.score is missing. STAGE.METRIC, the metric being one of the stage's scores.",
+        "25: outcomes.2.good can't be 'x'. Write \">= 0.8\".",
+        "25: the outcome names the unknown stage 'rout'. Did you mean route?",
+        "25: 'route' names no score. Write STAGE.METRIC.",
+        "25: the outcome 'draft.fact_recall' stands twice. Remove one of the two.",
+    ]
+    assert folder.load(BASE + "outcomes:\n").cascade.outcomes == ()

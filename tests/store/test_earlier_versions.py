@@ -30,7 +30,7 @@ def v01(stagegap: Command, tmp_path: Path) -> Command:
 
 
 def test_store_is_whole_and_shows_its_verdict(v01: Command) -> None:
-    assert v01("doctor").code == 0
+    assert v01("tools", "doctor").code == 0
     shown = v01("show", "--json").json
     assert (shown["run"], shown["n_records"], shown["verdict"]["headline"]) == (
         "v2", 60, "Reply holds this system back",
@@ -41,11 +41,11 @@ def test_store_is_whole_and_shows_its_verdict(v01: Command) -> None:
 
 def test_past_of_the_runs_is_there(v01: Command) -> None:
     assert v01("compare", "v1", "v2").out.startswith("v2 is worse than v1: −30 points (95% interval −43 to −20).")
-    runs = v01("runs", "--json").json["rows"]
+    runs = v01("show", "runs", "--json").json["rows"]
     assert [(row["run"], row["is_blessed"], row["tags"]) for row in runs] == [
         ("v2", False, []), ("v1", True, ["first try"]),
     ]  # fmt: skip
-    came = v01("ledger", "--json").json["rows"]
+    came = v01("show", "ledger", "--json").json["rows"]
     assert {row["expectation"]["place"]: row["verdict"] for row in came} == {
         "outcome": "less than expected", "reply": "less than expected",
     }  # fmt: skip
@@ -63,7 +63,7 @@ def test_labels_are_there_and_more_can_be_made(v01: Command, tmp_path: Path) -> 
         event = {"id": "e1", "record": items[0].record, "action": "label", "values": {"value": "other"}}
         opened.labels.save_labels(overlap, [event], "gh")
         assert len(opened.store.labels("first")) == 146
-    assert v01("doctor").code == 0
+    assert v01("tools", "doctor").code == 0
 
 
 def test_next_run_uses_every_answer_of_the_earlier_ones(v01: Command, tmp_path: Path) -> None:

@@ -127,7 +127,7 @@ def hold_faces_together(shown: Shown[Any], capsys: pytest.CaptureFixture[str]) -
             assert cell_text(again, unit) == text
 
 
-WITHOUT_FIGURES = {"origin", "plan"}
+WITHOUT_FIGURES = {"origin", "plan", "record"}
 """Commands print them; they hold no estimate that two faces could say differently."""
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mail_cascade import CASCADE
+from stagegap.analysis.failures import Confusion
 from stagegap.analysis.record_view import RecordView, record_view
 from stagegap.analysis.views import Scorecard
 from stagegap.model.answer import Answer, Fact, Output, Reference, Status
@@ -81,6 +82,10 @@ class FakeReading:
     def place(self, cascade: str, run: str, wanted: Wanted, record: str) -> int | None:
         ids = [failure.record for failure in self._failures(wanted)]
         return ids.index(record) + 1 if record in ids else None
+
+    def confusion(self, cascade: str, run: str, stage: str) -> Confusion | None:
+        pairs = {("billing", "billing"): ("m0002",), ("press", "billing"): ("m0001", "m0009")}
+        return Confusion(stage=stage, right=("billing", "press"), answered=("billing",), records=pairs)
 
     def record(self, cascade: str, run: str, record: str) -> RecordView | None:
         if record == "m0003":

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from stagegap.analysis.failures import confusion
 from stagegap.analysis.views import Scorecard
 from stagegap.errors import ConfigurationError, NotFound
-from stagegap.model.answer import Answer, Label
+from stagegap.model.answer import Answer, Label, Output, Reference, Status
+from stagegap.model.cascade import Kind, OutputType, Stage
 from stagegap.model.notes import Wanted
 from stagegap.model.run import SYSTEM
 from stagegap.workspace import Workspace
@@ -149,3 +151,41 @@ def test_record_that_was_labelled_waits_no_more(workspace: Workspace) -> None:
 def test_unknown_run_is_named(workspace: Workspace) -> None:
     with pytest.raises(NotFound, match="no run 'v9'"):
         workspace.failures.page("first", "v9", Wanted(stage="topic"))
+
+
+def test_confusion_counts_what_a_label_stage_takes_for_what(workspace: Workspace) -> None:
+    assert workspace.failures.confusion("first", "v1", "reply") is None
+    found = workspace.failures.confusion("first", "v1", "topic")
+    assert found is not None
+    assert sum(map(len, found.records.values())) == 6
+    assert set(found.right) <= {"opening", "parking", "other"}
+    mistakes = {record for (right, said), ids in found.records.items() if right != said for record in ids}
+    page = workspace.failures.page("first", "v1", Wanted(stage="topic"))
+    assert mistakes == {row.record for row in page.rows}
+
+
+def test_confusion_knows_several_right_answers_failures_and_lost_calls() -> None:
+    stage = Stage(
+        name="t", uses="python", inputs={}, output=OutputType(kind=Kind.LABEL, values=("a", "b")), metrics=("accuracy",)
+    )
+
+    def output(record: str, value: str | None, status: Status = Status.OK) -> Output:
+        return Output(record=record, stage="t", status=status, value=value)
+
+    outputs = {
+        "1": output("1", "b"),
+        "2": output("2", None, Status.UNPARSABLE),
+        "3": output("3", None, Status.INFRASTRUCTURE),
+        "4": output("4", "a"),
+        "5": output("5", "a"),
+    }
+    both = tuple(Answer(value=value) for value in ("a", "b"))
+    references = {
+        (record, "t"): Reference(record=record, stage="t", accepted=accepted)
+        for record, accepted in {"1": both, "2": both, "3": both, "4": (Answer(value=None),)}.items()
+    }
+    found = confusion(stage, outputs, references)
+    assert found is not None
+    assert (found.right, found.answered) == (("a", "b", "no answer"), ("a", "b", "no answer"))
+    assert dict(found.records) == {("b", "b"): ("1",), ("a", "no answer"): ("2",), ("no answer", "a"): ("4",)}
+    assert (found.count("b", "b"), found.count("b", "a")) == (1, 0)

@@ -77,7 +77,10 @@ def test_run_of_a_copied_folder_comes_out_the_same(workspace: Workspace, made: P
     shutil.copytree(made.parents[1], copy)
     shutil.rmtree(made.parents[1])
     said = subprocess.run(
-        [sys.executable, "-m", "stagegap", "reproduce", "v1", "--json"], cwd=copy, capture_output=True, check=True
+        [sys.executable, "-m", "stagegap", "tools", "reproduce", "v1", "--json"],
+        cwd=copy,
+        capture_output=True,
+        check=True,
     )
     view = json.loads(said.stdout)
     assert (view["is_identical"], view["n"], view["differences"]) == (True, 180, [])

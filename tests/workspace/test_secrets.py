@@ -281,6 +281,7 @@ COMMANDS = [
     ("show",), ("show", "--json"), ("show", "runs"), ("show", "faults"), ("show", "origin"), ("report",),
     ("report", "--form", "md"), ("report", "--form", "json"), ("tools", "export", "labels.jsonl"),
     ("tools", "export", "labels.csv"), ("tools", "history", "raises", "r1", "--as", "eve"), ("tools", "doctor"),
+    ("record", "r1", "--as", "zz"),
 ]  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from stagegap.analysis import evidence as ev
 from stagegap.analysis import views
 from stagegap.analysis.changes import OUTCOME, Claim, Comparison, claim_sentence, claims, not_claimed
 from stagegap.analysis.paired_records import Side, flips, offer, record_reasons, seen_records
+from stagegap.attribution.faults import acceptable
 from stagegap.model.cascade import OutputType
 from stagegap.model.estimate import unmeasured
 from stagegap.model.record import Record
@@ -172,12 +173,12 @@ def _held_places(
     raw = {name: (_column(blessed, cut, name), _column(now, cut, name)) for name in places}
     changes = {name: _change(cut, name, pair) for name, pair in raw.items()}
     drawn = resample(changes, cut.units, rng=np.random.default_rng(seed), resamples=resamples)
-    made = claims(drawn, {name: name for name in places}, rng=np.random.default_rng([seed, 1]))
+    place_claims = claims(drawn, {name: name for name in places}, rng=np.random.default_rng([seed, 1]))
     nothing = unmeasured("not compared: it is scored in another way, or stands in one of the two only")
-    held: list[HeldPlace] = []
+    rows: list[HeldPlace] = []
     for name in dict.fromkeys([*now.scored_by, *blessed.scored_by]):
-        claim = made[name] if name in raw else not_claimed(nothing)
-        held.append(
+        claim = place_claims[name] if name in raw else not_claimed(nothing)
+        rows.append(
             HeldPlace(
                 stage=name,
                 is_compared=name in raw,
@@ -186,12 +187,12 @@ def _held_places(
                 sentence=claim_sentence(name, claim, noun=evidence.cascade.noun),
             )
         )
-    return tuple(held)
+    return tuple(rows)
 
 
 def _change(evidence: ev.Evidence, name: str, pair: tuple[Floats, Floats]) -> Floats:
     good = evidence.cascade.outcome.good if name == OUTCOME else None
-    was, now = (ev.barred(scores, good) for scores in pair)
+    was, now = (scores if good is None else acceptable(scores, good) for scores in pair)
     return np.round(now - was, 12)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import unified_diff
 from typing import Literal
 
 import numpy as np
@@ -115,6 +116,26 @@ class ConfigChange:
     before: str | None
     """The value as text; None where the key is absent."""
     after: str | None
+    lines: str = ""
+    """How two texts of several lines differ, as a unified difference; empty for short values and unknown texts."""
+
+
+MOST_LINES = 40
+"""Lines of a difference that are shown."""
+
+
+def line_difference(before: str, after: str) -> str:
+    """What differs between two texts, with a line around each place.
+
+    >>> print(line_difference("Be kind.\\nBe short.", "Be kind.\\nBe clear."))
+    @@ -1,2 +1,2 @@
+     Be kind.
+    -Be short.
+    +Be clear.
+    """
+    lines = list(unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=1))[2:]
+    cut = [f"… {len(lines) - MOST_LINES:,} more lines"] if len(lines) > MOST_LINES else []
+    return "\n".join([*lines[:MOST_LINES], *cut])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

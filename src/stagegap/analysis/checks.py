@@ -79,7 +79,7 @@ def check(
     cascade: Cascade,
     card: Scorecard,
     *,
-    held: Held | None,
+    standing: Held | None,
     labels: Sequence[Label],
     payloads: Mapping[str, str],
     looks: Iterable[Seen] = (),
@@ -95,7 +95,7 @@ def check(
         blindness(labels, payloads, cascade, looks),
         validity(labels, cascade),
         *targets(cascade, card),
-        *(regressions(held) if held is not None else ()),
+        *(regressions(standing) if standing is not None else ()),
     )
 
 
@@ -187,23 +187,25 @@ def _target(
     return CheckResult(kind="target", name=name, status=status, message=words, detail=detail, is_doubted=is_doubted)
 
 
-def regressions(held: Held) -> tuple[CheckResult, ...]:
+def regressions(standing: Held) -> tuple[CheckResult, ...]:
     """Check that neither the outcome nor a stage is worse than in the blessed run.
 
     What can't be held against it as it is decides nothing. `tied` passes: no loss was shown, and the interval says how
     large one could still be.
     """
-    if held.reasons:
+    if standing.reasons:
         return (
             CheckResult(
                 kind="regression",
                 name="regression",
                 status="not measured",
-                message=f"{held.after} can't be held against {held.before} as it is",
-                detail=" ".join(filter(None, (*held.reasons, held.offer, "`--shared` does." * bool(held.offer)))),
+                message=f"{standing.after} can't be held against {standing.before} as it is",
+                detail=" ".join(
+                    filter(None, (*standing.reasons, standing.offer, "`--shared` does." * bool(standing.offer)))
+                ),
             ),
         )
-    return tuple(_regression(row, held.noun) for row in held.places)
+    return tuple(_regression(row, standing.noun) for row in standing.places)
 
 
 def _regression(row: HeldPlace, noun: str) -> CheckResult:

@@ -320,8 +320,14 @@ def comparison_sheet(view: Comparison) -> Sheet:
                     Column(name=view.before, unit=Unit.TEXT, is_cut=True),
                     Column(name=view.after, unit=Unit.TEXT, is_cut=True),
                 ),
-                rows=tuple((change.path, change.before or None, change.after or None) for change in view.config),
+                rows=tuple(
+                    (change.path, None, "line by line below")
+                    if change.lines
+                    else (change.path, change.before or None, change.after or None)
+                    for change in view.config
+                ),
             ),
+            *(f"\n{change.path}\n{change.lines}" for change in view.config if change.lines),
             "" if view.config else "No setting differs. Code and prompts may: see the commits.",
         ),
     )

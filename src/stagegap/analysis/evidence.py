@@ -147,6 +147,8 @@ class Evidence:
     metrics: Mapping[str, Metric]
     """The headline metric of each stage."""
     outcome: Metric
+    outcomes: tuple[Metric, ...] = ()
+    """Of the outcomes that stand beside it."""
     run: str = ""
     """Name of the run on screen: `v3`."""
     seed: int = 0
@@ -211,7 +213,19 @@ class Evidence:
     def faults(self) -> Faults:
         """Where each record first went wrong: the one account that every page, command and report takes its from."""
         bad = 1 - good(self, outcome_scores(self, SYSTEM))
-        return account({name: accepted(self, name) for name in self.cascade.names}, self.ancestors, bad=bad)
+        beside = frozenset(self.cascade.names) - self.cascade.leading
+        return account(
+            {name: accepted(self, name) for name in self.cascade.names}, self.ancestors, bad=bad, beside=beside
+        )
+
+    @property
+    def by_other_outcomes(self) -> tuple[Evidence, ...]:
+        """The same evidence judged by each outcome that stands beside the headline."""
+        judged = self.cascade.by_outcome[1:]
+        return tuple(
+            replace(self, cascade=cascade, outcome=metric, outcomes=())
+            for cascade, metric in zip(judged, self.outcomes, strict=True)
+        )
 
     def column(self, value: Callable[[Record], float]) -> Floats:
         """One number for each record."""
@@ -257,6 +271,7 @@ def gather(
         unit_labels={place: people for place, people in in_force.items() if levels.depth(place[1])},
         metrics={s.name: by(s.metrics[0], custom=custom.get(s.metrics[0])) for s in cascade.stages},
         outcome=by(cascade.outcome.metric, custom=custom.get(cascade.outcome.metric)),
+        outcomes=tuple(by(other.metric, custom=custom.get(other.metric)) for other in cascade.outcomes),
         run=run,
         seed=seed,
     )
@@ -292,19 +307,13 @@ def alone_scores(evidence: Evidence, stage: str) -> Floats:
 
 def outcome_scores(evidence: Evidence, cell: Cell) -> Floats:
     """The outcome of each record in a cell: 1 or 0 against the bar where the cascade has one."""
-    return barred(raw_outcomes(evidence, cell), evidence.cascade.outcome.good)
+    scores, good = raw_outcomes(evidence, cell), evidence.cascade.outcome.good
+    return scores if good is None else acceptable(scores, good)
 
 
 def raw_outcomes(evidence: Evidence, cell: Cell) -> Floats:
     """The score that the outcome is made from of each record in a cell, before any bar."""
     return _scores(evidence, cell, evidence.cascade.outcome.stage, evidence.outcome)
-
-
-def barred(scores: Floats, good: float | None) -> Floats:
-    """Scores as they are, or 1 and 0 against a bar."""
-    if good is None:
-        return scores
-    return np.where(np.isnan(scores), math.nan, (scores >= good - BAR_SLACK).astype(np.float64))
 
 
 def closed_outcome(evidence: Evidence, stage: str) -> Floats | None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from stagegap.analysis.views import FailureRow, Scorecard, SliceRow
 from stagegap.metrics.formulas import ids
 from stagegap.model.answer import Answer, Output, Reference, Status
-from stagegap.model.cascade import Cascade, Kind
+from stagegap.model.cascade import Cascade, Kind, Stage
 from stagegap.model.notes import Failure
 from stagegap.model.record import Json, Record
 from stagegap.stats.intervals import wilson_of
@@ -278,3 +278,50 @@ def failure_table(view: Scorecard) -> list[Row]:
         for detail in view.details
         for row in detail.rows
     ]
+
+
+NO_ANSWER = "no answer"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confusion:
+    """What a label stage takes for what: records by what is right and what the system answered."""
+
+    stage: str
+    right: tuple[str, ...]
+    """Values that are right somewhere, in the order of the stage."""
+    answered: tuple[str, ...]
+    """Values that the system gave somewhere, failures last."""
+    records: Mapping[tuple[str, str], tuple[str, ...]]
+    """(right, answered) -> ids; pairs without a record are left out."""
+
+    def count(self, right: str, answered: str) -> int:
+        """Number of records of a pair."""
+        return len(self.records.get((right, answered), ()))
+
+
+def confusion(
+    stage: Stage, outputs: Mapping[str, Output], references: Mapping[tuple[str, str], Reference]
+) -> Confusion | None:
+    """Pairs of what is right and what was answered; None for other stages than those that choose one value.
+
+    Where several answers are accepted, the system's own counts if it is one of them. What infrastructure lost is left
+    out.
+    """
+    if stage.output.kind is not Kind.LABEL:
+        return None
+    records: dict[tuple[str, str], list[str]] = {}
+    for record, output in outputs.items():
+        reference = references.get((record, stage.name))
+        if reference is None or not reference.accepted or Status.INFRASTRUCTURE in (output.status, output.because):
+            continue
+        answered = str(output.value) if output.status.has_value and output.value is not None else NO_ANSWER
+        accepted = [NO_ANSWER if answer.value is None else str(answer.value) for answer in reference.accepted]
+        records.setdefault((answered if answered in accepted else accepted[0], answered), []).append(record)
+    order = [*stage.output.values, NO_ANSWER]
+    return Confusion(
+        stage=stage.name,
+        right=tuple(value for value in order if any(right == value for right, _ in records)),
+        answered=tuple(value for value in order if any(answered == value for _, answered in records)),
+        records={pair: tuple(sorted(ids)) for pair, ids in records.items()},
+    )

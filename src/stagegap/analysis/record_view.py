@@ -180,6 +180,7 @@ def record_view(
     run: str = "",
 ) -> RecordView:
     """The record with a block for each stage; all mappings are by stage, for this record, but `documents` by corpus."""
+    by_corpus = documents or {}
     return RecordView(
         record=record.id,
         run=run,
@@ -193,7 +194,12 @@ def record_view(
                 fault=faults.get(stage.name),
                 score=scores.get(stage.name, math.nan),
                 prompt=(prompts or {}).get(stage.name, ""),
-                documents=(documents or {}).get(stage.output.of or "", {}),
+                documents=by_corpus.get(stage.output.of or "", {}),
+                titles={
+                    parent: {name: document.title for name, document in by_corpus.get(of, {}).items()}
+                    for parent in stage.parents
+                    if (of := cascade.stage(parent).output.of)
+                },
             )
             for stage in cascade.stages
         ),
@@ -210,6 +216,7 @@ def _block(
     score: float,
     prompt: str,
     documents: Mapping[str, Shown],
+    titles: Mapping[str, Mapping[str, str]],
 ) -> StageBlock:
     output = outputs.get(stage.name)
     accepted = reference.accepted if reference is not None else ()
@@ -222,7 +229,7 @@ def _block(
         stage=stage.name,
         badge=_badge(fault, is_compared=not math.isnan(score), is_same=is_same),
         score=score,
-        saw=tuple((name, _saw(source, record, outputs)) for name, source in stage.inputs.items()),
+        saw=tuple((name, _saw(source, record, outputs, titles)) for name, source in stage.inputs.items()),
         system=_shown(value, is_items) if value is not None else shown_output(output),
         reference="" if best is None else "no answer" if best.value is None else _shown(best.value, is_items),
         also=tuple(_shown_or_none(answer, is_items) for answer in accepted if answer is not best),
@@ -313,7 +320,7 @@ def _people(reference: Reference | None) -> str:
     return f"{names}, {how_settled(reference)}"
 
 
-def _saw(source: Source, record: Record, outputs: Mapping[str, Output]) -> str:
+def _saw(source: Source, record: Record, outputs: Mapping[str, Output], titles: Mapping[str, Mapping[str, str]]) -> str:
     if source.origin == "record":
         field = record.fields.get(source.name)
         return f"record.{source.name}" if field is not None else f"record.{source.name}, which is empty"
@@ -322,6 +329,9 @@ def _saw(source: Source, record: Record, outputs: Mapping[str, Output]) -> str:
         return f"confidence of {source.name}"
     if source.part == "scores":
         return f"scores of {source.name}"
+    known = titles.get(source.name) if source.part == "value" else None
+    if known and output is not None and output.status.has_value:
+        return ", ".join(f"{known[name]} ({name})" if known.get(name) else name for name in ids(output.value))
     text = shown_output(output)
     return text if len(text) <= SHORT else f"{text[: SHORT - 1].rstrip()}…"
 

@@ -13,7 +13,7 @@ from typing import cast
 import numpy as np
 
 from stagegap.analysis import evidence as ev
-from stagegap.analysis.changes import OUTCOME, ConfigChange
+from stagegap.analysis.changes import OUTCOME, ConfigChange, line_difference
 from stagegap.analysis.scorecard import outcome_name
 from stagegap.analysis.views import Scorecard
 from stagegap.model.estimate import Estimate, unmeasured
@@ -208,7 +208,9 @@ def _differences(path: str, before: Json, after: Json) -> Iterator[ConfigChange]
     a, b = _entries(before), _entries(after)
     if a is None or b is None:
         if _shown(before) != _shown(after) or type(before) is not type(after):
-            yield ConfigChange(path=path, before=_shown(before), after=_shown(after))
+            texts = (before, after) if isinstance(before, str) and isinstance(after, str) else ("", "")
+            lines = line_difference(*texts) if "\n" in "".join(texts).strip() else ""
+            yield ConfigChange(path=path, before=_shown(before), after=_shown(after), lines=lines)
         return
     for key in sorted(a.keys() | b.keys()):
         place = f"{path}.{key}" if path else key

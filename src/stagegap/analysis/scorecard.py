@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from stagegap.analysis import evidence as ev
 from stagegap.analysis.failures import StageFaults, declared_slices, failure_rows, failures_of, groups_of, slice_rows
 from stagegap.analysis.gains import SYSTEM_OUTCOME, Gains, alone_gains, ceiling_of, gains, outcome_bounds, staircase
+from stagegap.analysis.outcomes import OtherOutcome
 from stagegap.analysis.undecided import StrictRule, StrictStage
 from stagegap.analysis.verdict import Facts, contest, outlook, verdict
 from stagegap.analysis.views import OutcomeBounds, Scorecard, StageDetail, StageRow, StairStep
@@ -191,6 +192,7 @@ def measured(evidence: ev.Evidence, run: Run, *, labels_seq: int, resamples: int
         labellers=labellers_of(cascade),
         troubles=found,
         strict=_strict_rule(evidence, resamples=resamples),
+        others=tuple(_other(judged, seed=seed, resamples=resamples) for judged in evidence.by_other_outcomes),
     )
     ids = [record.id for record in evidence.records]
     return Measured(
@@ -199,6 +201,24 @@ def measured(evidence: ev.Evidence, run: Run, *, labels_seq: int, resamples: int
         scores={
             name: dict(zip(ids, drawn.columns[f"in place {name}"].tolist(), strict=True)) for name in cascade.names
         },
+    )
+
+
+def _other(evidence: ev.Evidence, *, seed: int, resamples: int) -> OtherOutcome:
+    """An outcome beside the headline, on the records that have it in every swap cell of its own."""
+    won = gains(evidence)
+    columns = dict(won.columns) if won.is_measured else {SYSTEM_OUTCOME: ev.outcome_scores(evidence, ev.SYSTEM)}
+    drawn = resample(columns, evidence.units, rng=np.random.default_rng(seed), resamples=resamples)
+    stairs = ceiling_of(drawn, won) if won.is_measured else None
+    nothing = unmeasured(won.reason)
+    steps = [step for step in stairs.steps if step.stage in evidence.cascade.leading] if stairs is not None else []
+    most = max(steps, key=lambda step: step.gain.value, default=None)
+    return OtherOutcome(
+        outcome_name=outcome_name(evidence.cascade),
+        system=drawn.mean(SYSTEM_OUTCOME),
+        ceiling=stairs.ceiling if stairs is not None else nothing,
+        most=most.stage if most is not None and most.gain.value > 0 else "",
+        gain=most.gain if most is not None and most.gain.value > 0 else nothing,
     )
 
 

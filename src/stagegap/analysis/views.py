@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get
 
 import numpy as np
 
+from stagegap.analysis.outcomes import OtherOutcome, others_table
 from stagegap.analysis.repeats import PassesOfK, RepeatNoise, noise_table, passes_table
 from stagegap.analysis.troubles import Trouble
 from stagegap.analysis.undecided import StrictRule, undecided_parts
@@ -337,6 +338,8 @@ class Scorecard:
     """Who labelled, in the words that are true of them."""
     troubles: tuple[Trouble, ...] = ()
     """What went wrong with outputs before anything is said of their quality: said first, everywhere."""
+    others: tuple[OtherOutcome, ...] = ()
+    """Outcomes beside the headline, each with its own ceiling; no verdict is about them."""
     strict: StrictRule | None = None
     """The figures where nobody's answer alone is enough; None where every record is decided or nobody differs."""
 
@@ -402,6 +405,7 @@ def gap_sheet(view: Scorecard) -> Sheet:
                 rows=tuple(_stage_cells(view)),
                 strong=frozenset(place for place, row in enumerate(view.stages) if row.stage == verdict.stage),
             ),
+            others_table(view.others),
             *undecided_parts(view.strict, view.system, noun=view.noun, who=view.labellers.nouns),
             *(repeat.sentence for repeat in view.repeats),
             noise_table(view.repeats),

@@ -4,7 +4,7 @@ by parts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,18 +69,28 @@ def acceptable(scores: Floats, bar: float) -> Floats:
     return np.where(np.isnan(scores), np.nan, (scores >= bar - BAR_SLACK).astype(np.float64))
 
 
-def account(accepted: Mapping[str, Floats], ancestors: Mapping[str, Sequence[str]], *, bad: Floats) -> Faults:
+def account(
+    accepted: Mapping[str, Floats],
+    ancestors: Mapping[str, Sequence[str]],
+    *,
+    bad: Floats,
+    beside: Collection[str] = (),
+) -> Faults:
     """Count faults per stage, in the order of `accepted`.
 
     `accepted` holds 1, 0 or NaN per record; a stage without a single score is left out of the search for the first
     fault, because it would make every record unknown. `bad` is 1 where the outcome is not good, NaN where it has no
-    score. First fault says where something first went wrong, not what would have saved the record.
+    score; the stages `beside` lead nowhere that it is about, so no first fault is theirs. First fault says where
+    something first went wrong, not what would have saved the record.
     """
     verdicts = {name: _Verdicts(right=column == 1, wrong=column == 0) for name, column in accepted.items()}
     is_bad, is_good = bad == 1, bad == 0
     above = {name: _above(verdicts, ancestors[name], n=len(bad)) for name in verdicts}
-    first = {name: own.wrong & above[name].right for name, own in verdicts.items()}
-    open_ = {name: ~own.right & ~above[name].wrong & ~first[name] & own.is_known for name, own in verdicts.items()}
+    first = {name: own.wrong & above[name].right & (name not in beside) for name, own in verdicts.items()}
+    open_ = {
+        name: ~own.right & ~above[name].wrong & ~first[name] & own.is_known & (name not in beside)
+        for name, own in verdicts.items()
+    }
     times = np.sum([*first.values()], axis=0) if first else np.zeros(len(bad), dtype=np.int64)
     may_be = np.any([*open_.values()], axis=0) if open_ else np.zeros(len(bad), dtype=np.bool_)
     is_unknown = (times == 0) & may_be

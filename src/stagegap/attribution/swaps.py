@@ -127,20 +127,27 @@ def stages_between(cascade: Cascade, cell: Cell, *, target: str) -> tuple[str, .
 def run_cells(cascade: Cascade, *, rounds: int = 0) -> tuple[Cell, ...]:
     """Every distinct swap cell that a run makes: staircase, alone, and what parallel branches need beyond these.
 
-    Where branches need too many sets, `rounds` of sampled orders take their place.
+    Where branches need too many sets, `rounds` of sampled orders take their place. Each outcome has its own.
     """
-    return tuple(dict.fromkeys((*scorecard_cells(cascade), *lattice_cells(cascade, rounds=rounds))))
+    return tuple(
+        dict.fromkeys(
+            cell
+            for judged in cascade.by_outcome
+            for cell in (*scorecard_cells(judged), *lattice_cells(judged, rounds=rounds))
+        )
+    )
 
 
 def needed_stages(cascade: Cascade, cell: Cell) -> tuple[str, ...]:
     """The stages that the views of a run want outputs of in a cell, in cascade order.
 
-    For a cell of the ceiling or the lattice those up to the outcome; for an alone cell the stages that work on
+    For a cell of the ceiling or the lattice of an outcome those up to it; for an alone cell the stages that work on
     exactly those references. Empty for a cell that `run_cells` does not hold.
     """
     wanted: set[str] = set()
-    if cell in ceiling_cells(cascade) or cell in lattice_cells(cascade):
-        wanted.update(stages_between(cascade, cell, target=cascade.outcome.stage))
+    for judged in cascade.by_outcome:
+        if cell in ceiling_cells(judged) or cell in lattice_cells(judged):
+            wanted.update(stages_between(judged, cell, target=judged.outcome.stage))
     wanted.update(name for name in cascade.names if cell != SYSTEM and alone_cell(cascade, name) == cell)
     return tuple(name for name in cascade.names if name in wanted)
 

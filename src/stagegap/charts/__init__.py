@@ -16,6 +16,8 @@ from stagegap.charts.compare import (
     worst_list,
 )
 from stagegap.charts.failures import (
+    ARROW,
+    confusion_table,
     failure_list,
     failures,
     groups,
@@ -57,6 +59,7 @@ from stagegap.charts.sheets import notebook_card, sheet_html, tables_html, templ
 from stagegap.charts.vega import vega
 
 __all__ = [
+    "ARROW",
     "WHICH",
     "agreement",
     "answers_of_both",
@@ -69,6 +72,7 @@ __all__ = [
     "changed_record",
     "changes",
     "checks",
+    "confusion_table",
     "contributions",
     "contributions_note",
     "decisions",

@@ -191,6 +191,9 @@ def settings(rows: Sequence[ConfigChange], view: Comparison) -> str:
 def _setting(setting: ConfigChange, *, says_so: bool) -> str:
     before, after = ("not there" if value is None else escape(value) for value in (setting.before, setting.after))
     note = " <small>differs</small>" if says_so else ""
+    if setting.lines:
+        lines = f'<pre class="lines">{escape(setting.lines)}</pre>'
+        return f'<tr><th scope="row">{escape(setting.path)}{note}</th><td colspan="2">{lines}</td></tr>'
     return f'<tr><th scope="row">{escape(setting.path)}{note}</th><td>{before}</td><td>{after}</td></tr>'
 
 

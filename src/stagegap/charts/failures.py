@@ -6,8 +6,9 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 
+from stagegap.analysis.failures import Confusion
 from stagegap.analysis.record_view import Mark as Difference
-from stagegap.analysis.record_view import RecordView, StageBlock
+from stagegap.analysis.record_view import RecordView, Shown, StageBlock
 from stagegap.analysis.views import FailureRow, SliceRow, StageDetail
 from stagegap.charts.marks import Chart, Mark, Row, at, between
 from stagegap.model.notes import Failure, FailurePage
@@ -32,7 +33,7 @@ def _block(position: int, block: StageBlock, *, marked: bool) -> str:
         f'<section class="sb"><h3>{position} {escape(block.stage)} <span class="badge{strong}">{block.badge}</span>'
         f'{score}</h3>{_saw(block)}<div class="two"><div><h4>System</h4>{_side(block, "system", marked=marked)}</div>'
         f"<div><h4>Reference{_people(block)}</h4>{_side(block, 'reference', marked=marked)}{_also(block)}</div></div>"
-        f"{_summary(block)}</section>"
+        f"{_summary(block)}{_call(block)}</section>"
     )
 
 
@@ -41,6 +42,17 @@ def _saw(block: StageBlock) -> str:
         return ""
     inputs = " · ".join(f"{escape(name)}: {escape(text)}" for name, text in block.saw)
     return f'<p class="saw">Saw {inputs}</p>'
+
+
+def _call(block: StageBlock) -> str:
+    """How the call ended and what it took; what was sent and what came back, folded."""
+    facts = " · ".join(escape(part) for part in (block.status, block.call) if part)
+    folded = (("Prompt, as it was sent", block.prompt), ("Raw answer", block.raw))
+    return (f'<p class="saw">Call: {facts}</p>' if facts else "") + "".join(
+        f'<details class="saw"><summary>{name}</summary><div class="ans">{escape(text)}</div></details>'
+        for name, text in folded
+        if text
+    )
 
 
 def _people(block: StageBlock) -> str:
@@ -55,23 +67,32 @@ def _side(block: StageBlock, side: str, *, marked: bool) -> str:
         return f'<div class="ans">{escape(text)}</div>{_facts(block) if side == "reference" else ""}'
     marks = block.difference.system if side == "system" else block.difference.reference
     if block.kind == "items":
-        return _items(marks)
+        return _items(marks, {document.id: document for document in block.documents})
     return (
         f'<div class="ans">{"".join(_word(mark) for mark in marks)}</div>{_facts(block) if side == "reference" else ""}'
     )
 
 
-def _items(marks: Sequence[Difference]) -> str:
+def _items(marks: Sequence[Difference], documents: Mapping[str, Shown] | None = None) -> str:
     if not marks:
         return '<div class="ans">none</div>'
+    known = documents or {}
     rows = "".join(
-        f"<li>{escape(mark.text)}</li>"
+        f"<li>{_item(mark.text, known.get(mark.text))}</li>"
         if mark.kind == "same"
-        else f'<li class="{mark.kind}"><b aria-hidden="true">{_SIGNS[mark.kind]}</b> {escape(mark.text)} '
-        f"<small>{mark.kind}</small></li>"
+        else f'<li class="{mark.kind}"><b aria-hidden="true">{_SIGNS[mark.kind]}</b> '
+        f"{_item(mark.text, known.get(mark.text))} <small>{mark.kind}</small></li>"
         for mark in marks
     )
     return f'<ul class="ans">{rows}</ul>'
+
+
+def _item(text: str, document: Shown | None) -> str:
+    """An item, or the title of the document that it names, with its text folded."""
+    if document is None:
+        return escape(text)
+    head = f"{escape(document.title)} <small>{escape(text)}</small>" if document.title else escape(text)
+    return f"<details><summary>{head}</summary>{escape(document.text)}</details>" if document.text else head
 
 
 def _word(mark: Difference) -> str:
@@ -100,11 +121,12 @@ def _summary(block: StageBlock) -> str:
     """Say the difference in words, for people who don't compare columns."""
     if block.difference is None:
         return ""
+    titles = {document.id: document.title for document in block.documents}
     extra = [mark.text for mark in block.difference.system if mark.kind == "extra"]
     missing = [mark.text for mark in block.difference.reference if mark.kind == "missing"]
     if block.kind == "items" and (extra or missing):
         parts = [
-            f"{word} {', '.join(escape(item) for item in items)}"
+            f"{word} {', '.join(escape(titles.get(item) or item) for item in items)}"
             for word, items in (("Missing:", missing), ("Extra:", extra))
             if items
         ]
@@ -243,4 +265,35 @@ def _group_row(group: SliceRow, base: tuple[Mark, ...], link: str | None) -> Row
         ),
         end=(figures.share(rate.value), count),
         link=link,
+    )
+
+
+ARROW = " → "
+"""Between what is right and what was answered, in the name of a cell."""
+
+
+def confusion_table(view: Confusion, *, chosen: str | None) -> str:
+    """What is right by what the system answered; a cell of mistakes leads to its records."""
+    heads = "".join(f'<th scope="col">{escape(answered)}</th>' for answered in view.answered)
+    rows = "".join(
+        f'<tr><th scope="row">{escape(right)}</th>'
+        + "".join(_confused(view, right, answered, chosen=chosen) for answered in view.answered)
+        + "</tr>"
+        for right in view.right
+    )
+    return (
+        '<div class="bc"><div class="scroll wide" tabindex="0" role="region" aria-label="What is taken for what">'
+        f'<table class="mx four"><caption class="sr">{escape(view.stage)}: right by answered</caption>'
+        f"<thead><tr><td>right ↓ answered →</td>{heads}</tr></thead><tbody>{rows}</tbody></table></div></div>"
+    )
+
+
+def _confused(view: Confusion, right: str, answered: str, *, chosen: str | None) -> str:
+    count, name = view.count(right, answered), f"{right}{ARROW}{answered}"
+    if not count or right == answered:
+        return f"<td>{f'<b>{count:,}</b>' if count else '0'}</td>"
+    on = ' aria-current="true"' if name == chosen else ""
+    return (
+        f'<td class="go{" on" if name == chosen else ""}"><button type="button" data-v="{escape(name)}"{on}>{count:,}'
+        f'<span class="sr"> {escape(right)} taken for {escape(answered)}</span></button></td>'
     )

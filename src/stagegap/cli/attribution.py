@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stagegap.cli.options import CascadeOption, JsonOption, PaidOption, RunOption, tools, views
-from stagegap.errors import ConfigurationError
+from stagegap.errors import ConfigurationError, NotFound
 from stagegap.registry import VIEWS, View
 
 if TYPE_CHECKING:
     from stagegap.people.histories import LabelHistory, PastEvent
-    from stagegap.workspace import Attribution
+    from stagegap.workspace import Attribution, Workspace
+
+LookOption = Annotated[bool, typer.Option("--look", help="Also where the record still waits for your answer.")]
 
 
 @views.command(name="swaps")
@@ -37,12 +39,48 @@ def person_swaps(
     return present("swaps", view, as_json=as_json)
 
 
+looking = typer.Typer()
+
+
+@looking.command()
+def record(
+    id: Annotated[str, typer.Argument(help="Id of the record.")],
+    who: Annotated[str, typer.Option("--as", help="Your initials: it is noted that you saw the answers.")],
+    look: LookOption = False,
+    cascade: CascadeOption = None,
+    run: RunOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print one record stage by stage: what was sent, what came back, what is right, tokens, seconds, cost."""
+    from stagegap.cli.printed import present
+    from stagegap.cli.start import cascade_name, newest, workspace
+
+    with workspace() as opened:
+        name, run_name = cascade_name(opened, cascade), newest(opened, cascade, run)
+        view = opened.failures.record(name, run_name, id)
+        if view is None:
+            raise NotFound(f"Record {id} is not in run {run_name}.")
+        _see(opened, name, id, who, run=run_name, look=look)
+    present("record", view, as_json=as_json)
+
+
+def _see(opened: Workspace, cascade: str, record: str, who: str, *, run: str, look: bool) -> None:
+    """Note that somebody sees the answers to a record. Raises: ConfigurationError where that would end blindness."""
+    waiting = opened.failures.waiting(cascade, record, who)
+    if waiting and not look:
+        raise ConfigurationError(
+            f"{record} still waits for your answer at {', '.join(waiting)}. --look shows the answers all the same, "
+            "and takes it out of your queue, because you would not be blind to them."
+        )
+    opened.failures.look(cascade, run, record, who)
+
+
 @tools.command()
 def history(
     stage: Annotated[str, typer.Argument(help="Stage of the answers.")],
     record: Annotated[str, typer.Argument(help="Id of the record.")],
     who: Annotated[str, typer.Option("--as", help="Your initials: it is noted that you saw the answers.")],
-    look: Annotated[bool, typer.Option("--look", help="Also where the record still waits for your answer.")] = False,
+    look: LookOption = False,
     cascade: CascadeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -53,13 +91,7 @@ def history(
     with workspace() as opened:
         name = cascade_name(opened, cascade)
         past = opened.people.history(name, stage, record)
-        waiting = opened.failures.waiting(name, record, who)
-        if waiting and not look:
-            raise ConfigurationError(
-                f"{record} still waits for your answer at {', '.join(waiting)}. --look shows the answers all the same, "
-                "and takes it out of your queue, because you would not be blind to them."
-            )
-        opened.failures.look(name, "", record, who)
+        _see(opened, name, record, who, run="", look=look)
     if as_json:
         return printed.print_view(past)
     for line in lines(past):

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from stagegap.cli import labels
+from stagegap.cli.attribution import looking
 from stagegap.cli.options import (
     BudgetOption,
     CascadeOption,
@@ -324,8 +325,8 @@ def doctor(
         raise typer.Exit(3)
 
 
-for _module in ("attribution", "oddities"):  # loading them puts their commands into `views` and `tools`
-    import_module(f"stagegap.cli.{_module}")
+import_module("stagegap.cli.oddities")  # loading it puts its commands into `views` and `tools`
+application.add_typer(looking)
 application.add_typer(changing)
 application.add_typer(sharing)
 application.add_typer(people, name="people")

@@ -10,8 +10,9 @@ import typer
 from stagegap.cli.options import CascadeOption, JsonOption, tools, views
 
 if TYPE_CHECKING:  # `stagegap --help` imports this module: what a verb works with is imported when it works.
-    from stagegap.oddities.card import Oddity, Screen
-    from stagegap.oddities.screen import Noticing
+    from stagegap.oddities.card import Oddity, Screen, Taught
+    from stagegap.oddities.screen import Noticed, Noticing
+    from stagegap.tables.table import Sheet, Table
 
 UNTAUGHT = (
     "No stage can be taught with less: one with `uses: sklearn` needs 32 records to learn from, a prompt 4 examples."
@@ -112,43 +113,56 @@ def traces(
 
 def draw_screen(noticing: Noticing, *, rules: bool) -> None:
     """Print one paragraph a card, and with `rules` one line a check."""
-    from rich.text import Text
+    from stagegap.cli.printed import draw_sheet
 
+    draw_sheet(screen_sheet(noticing, rules=rules))
+
+
+def screen_sheet(noticing: Noticing, *, rules: bool) -> Sheet:
+    """The screen as a terminal has room for it: cards as paragraphs, curves as tables, what was tried line by line."""
     from stagegap import charts
-    from stagegap.cli import printed
-    from stagegap.tables import figures
+    from stagegap.tables.table import Sheet
 
-    out, view = printed.console(), noticing.screen
-    out.print(Text(f"{noticing.headline}.", style="bold"))
-    for card in (row.card for row in noticing.open):
-        out.print(Text.assemble("\n", (printed.printable(card.title), "bold"), (f"  {where(card, view)}", "dim")))
-        for line in lines(card):
-            out.print(Text(f"  {printed.printable(line)}"))
-    for curve in view.curves:
-        out.print(Text.assemble("\n", ("Learning curve", "bold"), (f"  {curve.stage}", "dim")))
-        out.print(Text(f"  {printed.printable(curve.sentence)}"))
-        for mark in curve.plot.marks:
-            out.print(
-                Text(
-                    f"  {mark.name:>9} {curve.plot.y_name} {figures.share(mark.y.value)} ({figures.span(mark.y)})",
-                    style="dim",
-                )
-            )
-    if view.tried:
-        out.print(Text("\nWithout something: points of the score, better, worse", style="bold"))
-    for cut in view.tried:
-        text = f"{cut.what}, {charts.judged(cut)}: {charts.change(cut)}, {cut.better:,} better, {cut.worse:,} worse"
-        out.print(Text(f"  {printed.printable(text)}"))
-    if rules:
-        out.print()
-        for check in view.checks:
-            seen = f"{check.looked} looked at, up to {check.n:,} records" if check.looked else "nothing to look at"
-            out.print(Text.assemble((check.title, "bold"), f": {check.rule}. ", (seen, "dim")))
-    for row in noticing.dismissed:
-        out.print(Text(f"\nNot odd: {printed.printable(row.card.title)} ({row.card.key})", style="dim"))
-        if row.dismissed is not None:
-            out.print(Text(f"  “{printed.printable(row.dismissed.reason)}” ({row.dismissed.annotator})", style="dim"))
-    out.print(Text(f"\n{view.basis}", style="dim"))
+    view = noticing.screen
+    tried = [
+        f"  {cut.what}, {charts.judged(cut)}: {charts.change(cut)}, {cut.better:,} better, {cut.worse:,} worse"
+        for cut in view.tried
+    ]
+    checks = [
+        f"{check.title}: {check.rule}. "
+        + (f"{check.looked} looked at, up to {check.n:,} records" if check.looked else "nothing to look at")
+        for check in view.checks
+    ]
+    return Sheet(
+        headline=noticing.headline,
+        parts=(
+            *("\n  ".join([f"\n{card.title}  {where(card, view)}", *lines(card)]) for card in _cards(noticing)),
+            *(part for curve in view.curves for part in _curve(curve)),
+            "\n".join(["\nWithout something: points of the score, better, worse", *tried]) if tried else "",
+            "\n".join(["", *checks]) if rules else "",
+            *(_dismissed(row) for row in noticing.dismissed),
+            f"\n{view.basis}",
+        ),
+    )
+
+
+def _cards(noticing: Noticing) -> list[Oddity]:
+    return [row.card for row in noticing.open]
+
+
+def _curve(curve: Taught) -> tuple[str | Table, ...]:
+    from stagegap.tables.figures import Unit
+    from stagegap.tables.table import Column, Table
+
+    name = Column(name="", unit=Unit.TEXT)
+    columns = (name, Column(name=curve.plot.y_name, unit=Unit.SHARE))
+    rows = tuple((mark.name, mark.y) for mark in curve.plot.marks)
+    return f"\nLearning curve  {curve.stage}\n  {curve.sentence}", Table(columns=columns, rows=rows)
+
+
+def _dismissed(row: Noticed) -> str:
+    why = f"\n  “{row.dismissed.reason}” ({row.dismissed.annotator})" if row.dismissed is not None else ""
+    return f"\nNot odd: {row.card.title} ({row.card.key}){why}"
 
 
 def where(card: Oddity, view: Screen) -> str:

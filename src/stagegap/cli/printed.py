@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
+from textwrap import wrap
 
 import orjson
 from rich.console import Console
@@ -73,8 +74,12 @@ def draw_table(table: Table) -> None:
     left_out: list[int] = []
     while spare and _width(_grid(table, left_out), out) > out.width:
         left_out.append(spare.pop(0))
-    lacking = _width(_grid(table, left_out), out) - out.width
-    out.print(_grid(table, left_out, shorter_by=max(lacking, 0)))
+    lacking = max(_width(_grid(table, left_out), out) - out.width, 0)
+    if _width(_grid(table, left_out, shorter_by=lacking), out) > out.width:  # cutting texts is not enough
+        lacking = max(_width(_grid(table, left_out, is_folded=True), out) - out.width, 0)
+        out.print(_grid(table, left_out, is_folded=True, shorter_by=lacking))
+    else:
+        out.print(_grid(table, left_out, shorter_by=lacking))
     if left_out:
         names = [column.name for place, column in enumerate(table.columns) if place in left_out]
         say(f"No room here for {listed(names)}: a wider terminal shows it all, --json has it.")
@@ -82,7 +87,8 @@ def draw_table(table: Table) -> None:
         say(f"The first {len(table.on_screen):,} of {len(table.rows):,}: --json has them all.")
 
 
-def _grid(table: Table, left_out: Sequence[int], *, shorter_by: int = 0) -> Grid:
+def _grid(table: Table, left_out: Sequence[int], *, is_folded: bool = False, shorter_by: int = 0) -> Grid:
+    """The table without some columns; headings fold, and texts are cut, so that no figure ever is."""
     grid = Grid(box=None, pad_edge=False, header_style="dim")
     places = [place for place in table.visible if place not in left_out]
     bars = {place: _bars(table, place) for place in places if table.columns[place].has_bar and console().width >= WIDE}
@@ -90,7 +96,8 @@ def _grid(table: Table, left_out: Sequence[int], *, shorter_by: int = 0) -> Grid
         column = table.columns[place]
         if place in bars:
             grid.add_column("", no_wrap=True)
-        grid.add_column(column.name, no_wrap=True, justify="left" if column.is_text else "right")
+        name = _folded(column.name, _longest(table, place)) if is_folded else column.name
+        grid.add_column(name, no_wrap=True, justify="left" if column.is_text else "right")
     cut = {place: _longest(table, place) - shorter_by for place in places if table.columns[place].is_cut and shorter_by}
     for number, row in enumerate(table.on_screen):
         texts = dict(zip(table.visible, table.texts(row), strict=True))
@@ -102,6 +109,11 @@ def _grid(table: Table, left_out: Sequence[int], *, shorter_by: int = 0) -> Grid
             cells += [Text(bars[place][number]), text] if place in bars else [text]
         grid.add_row(*cells, style="bold" if number in table.strong else "")
     return grid
+
+
+def _folded(name: str, width: int) -> str:
+    """A heading in lines no longer than what stands below it, words whole."""
+    return "\n".join(wrap(name, max(width, *map(len, name.split()), 1), break_long_words=False))
 
 
 def _longest(table: Table, place: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Literal
 
@@ -215,6 +215,9 @@ class Cascade:
     name: str
     stages: tuple[Stage, ...]
     outcome: Outcome
+    """The headline: what verdict, gains and checks are about."""
+    outcomes: tuple[Outcome, ...] = ()
+    """What stands beside it, each with a ceiling of its own."""
     noun: str = "record"
     """What a record is called on screen: `mail`, `request`."""
     evaluate: str | None = None
@@ -237,12 +240,25 @@ class Cascade:
             if late:
                 raise ValueError(f"stage {stage.name!r} reads {late} before they stand")
             seen.add(stage.name)
-        if self.outcome.stage not in seen:
-            raise ValueError(f"outcome names the unknown stage {self.outcome.stage!r}")
+        for outcome in (self.outcome, *self.outcomes):
+            if outcome.stage not in seen:
+                raise ValueError(f"outcome names the unknown stage {outcome.stage!r}")
 
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(stage.name for stage in self.stages)
+
+    @property
+    def leading(self) -> frozenset[str]:
+        """The stages on which the headline outcome depends."""
+        return self.ancestors(self.outcome.stage) | {self.outcome.stage}
+
+    @property
+    def by_outcome(self) -> tuple[Cascade, ...]:
+        """The same cascade judged by each of its outcomes alone, the headline first."""
+        if not self.outcomes:
+            return (self,)
+        return tuple(replace(self, outcome=outcome, outcomes=()) for outcome in (self.outcome, *self.outcomes))
 
     def stage(self, name: str) -> Stage:
         """The stage of that name. Raises: KeyError."""

@@ -32,6 +32,8 @@ CHUNK = 4_096
 """Cases that are walked through together, with one look into the cache a stage."""
 
 
+NAMED = 3
+"""Swaps that a plan names; `--json` has each with its calls."""
 UNKNOWN = unmeasured("no earlier calls")
 
 
@@ -136,12 +138,14 @@ def plan_sheet(plan: Plan) -> Sheet:
     many = f"{plan.calls:,}" if plan.is_exact else f"at most {plan.calls:,}"
     took = f"time {_between(plan.seconds, Unit.SECONDS)}"
     spent = f"Cost {_between(plan.dollars, Unit.MONEY)}, {took}." if plan.paid_calls else f"T{took[1:]}."
-    swaps = len(plan.cells) - 1
-    parts = f", with {counted(swaps, 'swap')} of stages" if swaps > 0 else ""
+    swaps = [str(cell.cell) for cell in plan.cells if cell.cell.stages]
+    parts = f", with {counted(len(swaps), 'swap')} of stages" if swaps else ""
+    more = f" and {len(swaps) - NAMED:,} more" if len(swaps) > NAMED else ""
     return Sheet(
         headline=f"{many} calls, {plan.paid_calls:,} of them to a paid service{parts}",
         parts=(
             spent if plan.calls else "",
+            f"Swaps: {', '.join(swaps[:NAMED])}{more}." if swaps else "",
             Table(
                 columns=(
                     Column(name="Stage", unit=Unit.TEXT, key="stage", is_cut=True),

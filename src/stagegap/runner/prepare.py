@@ -217,12 +217,12 @@ def cell_works(
     """
     settled = {(reference.record, reference.stage): reference for reference in references}
     answers = given_answers(with_units(settled, cascade, records).values())
-    whole = frozenset(lattice_cells(cascade, rounds=rounds))
+    whole = {judged.outcome.stage: frozenset(lattice_cells(judged, rounds=rounds)) for judged in cascade.by_outcome}
     works = [
         CellWork(
             cell=cell,
             given={name: answers.get(name, {}) for name in cell.stages},
-            wants=(cascade.outcome.stage,) if cell in whole else (),
+            wants=tuple(stage for stage, cells in whole.items() if cell in cells),
         )
         for cell in run_cells(cascade, rounds=rounds)
     ]

@@ -25,7 +25,7 @@ from stagegap.spec.outputs import (
     mismatch,
     output_type,
 )
-from stagegap.spec.schema import PublishedFigure, Stage, StageBase
+from stagegap.spec.schema import Outcome, PublishedFigure, Stage, StageBase
 from stagegap.stages.foundation import VARIABLE, named_files
 from stagegap.stages.kinds import Draft, named
 from stagegap.stages.schemas import endless
@@ -96,7 +96,7 @@ class _Checks:
             if stage is not None:
                 self._stage(name, stage)
         self._units()
-        self._outcome()
+        self._outcomes()
         baseline = self._sections.human_baseline
         for kind, what in (baseline.kinds or {}).items() if baseline else ():
             if isinstance(what, PublishedFigure) and what.stage not in self._sections.stages:
@@ -229,25 +229,32 @@ class _Checks:
             if wrong:
                 self._add(keys, *wrong)
 
-    def _outcome(self) -> None:
-        outcome = self._sections.outcome
-        if outcome is None:
-            return
+    def _outcomes(self) -> None:
+        sections = self._sections
+        places = ((sections.outcome, ("outcome",)), *((other, ("outcomes",)) for other in sections.outcomes))
+        for outcome, here in places:
+            if outcome is not None:
+                self._outcome(outcome, here)
+        scores = [outcome.score for outcome, _ in places if outcome is not None]
+        for score in sorted({score for score in scores if scores.count(score) > 1}):
+            self._add(("outcomes",), f"the outcome {score!r} stands twice.", "Remove one of the two.")
+
+    def _outcome(self, outcome: Outcome, here: tuple[str, ...]) -> None:
         name, dot, metric = outcome.score.partition(".")
         stages = self._sections.stages
         if not dot or not metric:
-            self._add(("outcome", "score"), f"{outcome.score!r} names no score.", "Write STAGE.METRIC.")
+            self._add((*here, "score"), f"{outcome.score!r} names no score.", "Write STAGE.METRIC.")
         elif name not in stages:
             hint = near_names(name, stages)
-            self._add(("outcome", "score"), f"the outcome names the unknown stage {name!r}.", hint)
+            self._add((*here, "score"), f"the outcome names the unknown stage {name!r}.", hint)
         else:
             stage = stages[name]
             known = names_of(metrics_of(stage)) if stage else {metric: metric}
             if metric not in known:
                 hint = near_names(metric, known)
-                self._add(("outcome", "score"), f"{metric!r} is no score of the stage {name!r}.", hint)
+                self._add((*here, "score"), f"{metric!r} is no score of the stage {name!r}.", hint)
         if outcome.good is not None and bar_of(outcome.good) > 1:
-            self._add(("outcome", "good"), f"no score reaches {outcome.good!r}: scores end at 1.")
+            self._add((*here, "good"), f"no score reaches {outcome.good!r}: scores end at 1.")
 
 
 def bar_of(good: str) -> float:

@@ -49,6 +49,8 @@ class Sections:
     stages: Mapping[str, schema.StageBase | None]
     """Every stage that has a usable name, in file order."""
     outcome: schema.Outcome | None
+    outcomes: Sequence[schema.Outcome]
+    """Those beside it."""
     targets: Mapping[str, schema.Target | None]
     human_baseline: schema.HumanBaseline | None
     providers: Mapping[str, schema.Limits | None]
@@ -83,6 +85,7 @@ def read(root: Entries, findings: Findings) -> Sections:
         },
         stages=_stages(root, findings),
         outcome=section("outcome", schema.Outcome),
+        outcomes=_others(root, findings),
         targets={
             name: validated(schema.Target, entry, ("targets", name), findings)
             for name, entry in _named(root, "targets", findings).items()
@@ -93,6 +96,20 @@ def read(root: Entries, findings: Findings) -> Sections:
             for host, entry in _named(root, "providers", findings).items()
         },
     )
+
+
+def _others(root: Entries, findings: Findings) -> list[schema.Outcome]:
+    entry = root.entries.get("outcomes")
+    if entry is None or _is_null(entry.node):
+        return []
+    if not isinstance(entry.node, Items):
+        findings.add(entry.key_mark, "outcomes must be a list.", "Write `outcomes: [{score: STAGE.METRIC}]`.")
+        return []
+    models = [
+        validated(schema.Outcome, Entry(node.mark, node), ("outcomes", str(number)), findings)
+        for number, node in enumerate(entry.node.nodes)
+    ]
+    return [model for model in models if model is not None]
 
 
 def _is_null(node: Node) -> bool:

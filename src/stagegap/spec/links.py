@@ -4,7 +4,7 @@ forbid one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from stagegap.errors import near_names
@@ -132,18 +132,10 @@ def mark(sections: Sections, *keys: str) -> Mark:
     return place(Entry(sections.root.mark, sections.root), keys)
 
 
-def check_use(wired: Links, sections: Sections, outcome: str, findings: Findings) -> None:
-    """Report stages from which no way leads to the outcome."""
-    if outcome not in sections.stages or not wired.is_complete:
-        return
-    needed = reaching(outcome, wired.parents)
-    for name in sections.stages:
-        if name not in needed:
-            findings.add(
-                mark(sections, "stages", name),
-                f"the stage {name!r} is not used: nothing leads from it to the outcome's stage {outcome!r}.",
-                "Let a stage read it, or remove it.",
-            )
+def unread(wired: Links, outcomes: Collection[str]) -> tuple[str, ...]:
+    """Stages that nobody reads, aside from those that an outcome is about: each is an outcome of its own."""
+    read = {parent for parents in wired.parents.values() for parent in parents}
+    return tuple(name for name in wired.inputs if name not in read and name not in outcomes)
 
 
 def _source(text: str, sections: Sections, at: Mark, findings: Findings) -> Source | None:

@@ -28,7 +28,7 @@ from stagegap.spec.checks import bar_of, check, is_recorded, metrics_of, names_o
 from stagegap.spec.documents import Sections, read, validated
 from stagegap.spec.expand import absolute, elsewhere, expand, merge, relative
 from stagegap.spec.files import read_text
-from stagegap.spec.links import Links, check_use, links, ordered
+from stagegap.spec.links import Links, links, ordered, unread
 from stagegap.spec.nodes import Entries, Entry, Findings, Scalar, child, plain, quoted
 from stagegap.spec.outputs import LabelOutput, LabelsOutput, Output, output_type
 from stagegap.spec.scalars import substitute
@@ -44,19 +44,16 @@ def build(sections: Sections, links: Links, *, path: Path, guidelines: Mapping[s
     assert sections.head, "a file with a problem is not built"
     assert sections.records, "a file with a problem is not built"
     assert sections.outcome, "a file with a problem is not built"
-    stage, _, metric = sections.outcome.score.partition(".")
-    judged = sections.stages[stage]
-    assert judged, "a file with a problem is not built"
+    outcome = _outcome(sections.outcome, sections)
+    named = [_outcome(other, sections) for other in sections.outcomes]
+    alone = unread(links, {other.stage for other in (outcome, *named)})
     cascade = Cascade(
         name=sections.head.cascade,
         noun=sections.head.noun,
         evaluate=sections.head.evaluate,
         stages=tuple(_stage(name, sections, links, guidelines) for name in ordered(links.parents)),
-        outcome=Outcome(
-            stage=stage,
-            metric=names_of(metrics_of(judged))[metric],
-            good=None if sections.outcome.good is None else bar_of(sections.outcome.good),
-        ),
+        outcome=outcome,
+        outcomes=(*named, *(Outcome(stage=name, metric=metrics_of(_judged(name, sections))[0]) for name in alone)),
         targets={name: written(target) for name, target in sections.targets.items()},
         human_baseline=written(sections.human_baseline),
         providers={host: Limits(**limits.model_dump()) for host, limits in sections.providers.items() if limits},
@@ -72,6 +69,21 @@ def build(sections: Sections, links: Links, *, path: Path, guidelines: Mapping[s
         references=ReferencesSource(paths=many(sections.references.path)) if sections.references else None,
         resolved=resolved,
     )
+
+
+def _outcome(outcome: schema.Outcome, sections: Sections) -> Outcome:
+    stage, _, metric = outcome.score.partition(".")
+    return Outcome(
+        stage=stage,
+        metric=names_of(metrics_of(_judged(stage, sections)))[metric],
+        good=None if outcome.good is None else bar_of(outcome.good),
+    )
+
+
+def _judged(name: str, sections: Sections) -> schema.StageBase:
+    stage = sections.stages[name]
+    assert stage, "a file with a problem is not built"
+    return stage
 
 
 def fingerprint(resolved: Mapping[str, Json]) -> str:
@@ -170,8 +182,6 @@ def parts(root: Entries, findings: Findings) -> tuple[Sections, Links, dict[str,
     sections = read(root, findings)
     wired = links(sections, findings)
     check(sections, findings)
-    if sections.outcome:
-        check_use(wired, sections, sections.outcome.score.partition(".")[0], findings)
     return sections, wired, _guidelines(sections, findings)
 
 

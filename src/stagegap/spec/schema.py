@@ -231,6 +231,8 @@ class Document(Head):
     """The steps of the cascade, by name."""
     outcome: Outcome
     """The score that the whole cascade is judged by."""
+    outcomes: list[Outcome] = Field(default_factory=list[Outcome])
+    """Scores that stand beside it, each with a ceiling of its own; a stage that nobody reads is one by itself."""
     targets: dict[Text, Target] = Field(default_factory=dict[str, Target])
     """What `stagegap check` holds you to: by stage, or `outcome`."""
     human_baseline: HumanBaseline | None = None

@@ -14,7 +14,7 @@ from stagegap.model.record import Json
 from stagegap.spec.checks import draft_of
 from stagegap.spec.documents import Sections
 from stagegap.spec.expand import expand
-from stagegap.spec.links import Links, mark
+from stagegap.spec.links import Links, mark, unread
 from stagegap.spec.load import build, parts, records_source
 from stagegap.spec.nodes import Entries, Findings, Mark, Node, child, plain
 from stagegap.spec.outputs import ObjectOutput
@@ -60,6 +60,10 @@ def survey(path: Path, *, environment: Mapping[str, str], fields: Fields) -> Sur
             if len(lacking):
                 unset[name] = lacking.problems
     _check_fields(sections, wired, fields, findings)
+    named = [other.score.partition(".")[0] for other in (sections.outcome, *sections.outcomes) if other]
+    for name in unread(wired, named) if sections.outcome and wired.is_complete else ():
+        message = f"nobody reads the stage {name!r}: it is an outcome of its own, beside the headline."
+        hints.add(mark(sections, "stages", name), message, "Name it under `outcomes`, or let a stage read it.")
     marks = {name: mark(sections, "stages", name) for name in sections.stages}
     return Survey(
         file=None if len(findings) else build(sections, wired, path=Path(os.path.abspath(path)), guidelines=guidelines),

@@ -278,13 +278,16 @@ class PromptError(ValueError):
 class Prompt:
     """A template of one stage."""
 
-    def __init__(self, stage: Stage, *, path: Path) -> None:
-        """Read and compile. Raises: ConfigurationError for a missing file, a syntax error, an unknown variable."""
+    def __init__(self, stage: Stage, *, path: Path, text: str | None = None) -> None:
+        """Read, unless `text` is what stood there once, and compile.
+
+        Raises: ConfigurationError for a missing file, a syntax error, an unknown variable.
+        """
         from jinja2 import TemplateError, TemplateSyntaxError, meta
 
         start = f"Stage {stage.name!r}: the prompt {path}"
         try:
-            self.text = path.read_text(encoding="utf-8")
+            self.text = path.read_text(encoding="utf-8") if text is None else text
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigurationError(f"{start} can't be read: {error}.") from None
         self._sandbox = sandbox = Sandbox(trim_blocks=True, lstrip_blocks=True)

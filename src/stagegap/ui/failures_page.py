@@ -64,7 +64,7 @@ def stage_switch(stages: Sequence[str], stage: str) -> None:
         stages,
         required=True,
         key=state.picker_key("stage", stage),
-        on_change=state.take_over("stage", drop=(*_PLACE, "group", "tag")),
+        on_change=state.take_over("stage", drop=(*_PLACE, "group", "tag", "cell")),
         label_visibility="collapsed",
     )
 
@@ -213,7 +213,7 @@ def draw(workspace: Workspace) -> None:
     head, right = streamlit.columns(choice.widths(opened), vertical_alignment="top")
     with right:
         offer = partial(share.of_failures, workspace, scorecard, detail.stage)
-        choice.draw_toolbar(opened, offer, run=scorecard.run, drop=("record", "after", "group", "tag"))
+        choice.draw_toolbar(opened, offer, run=scorecard.run, drop=("record", "after", "group", "tag", "cell"))
         who, verified = identity.annotator()
     own_tally = workspace.failures.tally(scorecard, detail.stage, who or "")
     with head:
@@ -237,6 +237,7 @@ def _lists(
     wanted, tag, problems = draw_filters(stage=detail.stage, groups=groups, tags=own_tally.own.tags)
     if tag is not None:
         wanted = replace(wanted, among=own_tally.own.records(tag))
+    wanted = _of_cell(workspace, scorecard, wanted)
     run, asked = scorecard.run, state.asked("record")
     after = int(text) if (text := state.asked("after") or "").isdecimal() else 0
     page = workspace.failures.page(scorecard.cascade, run, wanted, after=after)
@@ -260,6 +261,22 @@ def _lists(
             draw_record(workspace, scorecard, record, ids, who)
     with rail:
         draw_tags(workspace, scorecard, own_tally, record, who, verified)
+
+
+def _of_cell(workspace: Workspace, scorecard: Scorecard, wanted: Wanted) -> Wanted:
+    """Draw what a label stage takes for what; the failures of the chosen cell are wanted."""
+    confusion = workspace.failures.confusion(scorecard.cascade, scorecard.run, wanted.stage)
+    if confusion is None or not confusion.records:
+        return wanted
+    cells = {charts.ARROW.join(pair): records for pair, records in confusion.records.items() if pair[0] != pair[1]}
+    cell, _ = state.chosen("cell", list(cells), None)
+    with streamlit.expander("What is taken for what", expanded=cell is not None):
+        elements.chart("confusion", charts.confusion_table(confusion, chosen=cell), picks="cell")
+        streamlit.button("All cells", disabled=cell is None, on_click=state.choose, args=("cell", None))
+    if cell is None:
+        return wanted
+    among = cells[cell] if wanted.among is None else tuple(sorted({*cells[cell]} & {*wanted.among}))
+    return replace(wanted, among=among)
 
 
 def _list(page: FailurePage, stage: str, noun: str, record: str | None, own_tally: OwnTally) -> None:

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 import streamlit
 
 from stagegap import charts, report
+from stagegap.analysis.outcomes import others_table
 from stagegap.analysis.views import Scorecard
 from stagegap.ui import choice, elements, share, state
 from stagegap.ui.elements import note
@@ -95,6 +96,10 @@ def draw(workspace: Workspace) -> None:
     if no_stage:
         note(f"The stage in the link is not in run {scorecard.run}.")
     draw_why(scorecard, stages, why)
+    if scorecard.others:
+        streamlit.header("Other outcomes", anchor=False)
+        elements.chart("others", charts.sheet_html([others_table(scorecard.others)]))
+        note("Each has a ceiling of its own; the verdict is about the first outcome.")
     return draw_below_why(scorecard)
 
 

@@ -121,7 +121,7 @@ def upto(cascade: Cascade, name: str) -> Cascade:
     """The cascade that ends at a stage."""
     needed = cascade.ancestors(name) | {name}
     outcome = Outcome(stage=name, metric=cascade.stage(name).metrics[0])
-    return replace(cascade, stages=tuple(s for s in cascade.stages if s.name in needed), outcome=outcome)
+    return replace(cascade, stages=tuple(s for s in cascade.stages if s.name in needed), outcome=outcome, outcomes=())
 
 
 def with_stage(work: Work, stage: Stage) -> Work:

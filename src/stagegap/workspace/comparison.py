@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from stagegap.analysis.changed import cell_outcomes, what_changed
-from stagegap.analysis.changes import Comparison, ConfigChange, WhatChanged
+from stagegap.analysis.changes import Comparison, ConfigChange, WhatChanged, line_difference
 from stagegap.analysis.coalitions import SwapPlan, mixture, swap_plan
 from stagegap.analysis.compare import accept
 from stagegap.analysis.compare import compare as compared
@@ -23,7 +23,7 @@ from stagegap.attribution.shapley import EXACT_UP_TO
 from stagegap.errors import ConfigurationError, RunStopped
 from stagegap.model.answer import Output
 from stagegap.model.estimate import unmeasured
-from stagegap.model.run import SYSTEM, Cell, Run, RunStatus, StageSpending
+from stagegap.model.run import SYSTEM, Cell, Provenance, Run, RunStatus, StageSpending
 from stagegap.runner import CellSummary, Plan, Progress, Stop, Work, execute, forecast
 from stagegap.runner.plan import PlannedCell, plan_several
 from stagegap.store import Store
@@ -60,13 +60,28 @@ def facts(store: Store, before: Run, after: Run) -> tuple[ConfigChange, ...]:
     ]
     old, new = read_provenance(store, before.id), read_provenance(store, after.id)
     if old is not None and new is not None:
-        files = [{source.path: source.digest[:12] for source in made_from.sources} for made_from in (old, new)]
-        pairs = [*((f"file {path}", files[0].get(path), files[1].get(path)) for path in _keys(*files)), *pairs]
         worlds = [
             {"Python": made_from.environment.python, **made_from.environment.packages} for made_from in (old, new)
         ]
         pairs += [(f"version of {name}", worlds[0].get(name), worlds[1].get(name)) for name in _keys(*worlds)]
-    return tuple(ConfigChange(path=path, before=then, after=now) for path, then, now in pairs if then != now)
+    files = tuple(_files(store, old, new)) if old is not None and new is not None else ()
+    return (*files, *(ConfigChange(path=path, before=then, after=now) for path, then, now in pairs if then != now))
+
+
+def _files(store: Store, old: Provenance, new: Provenance) -> Iterator[ConfigChange]:
+    """Files that differ, line by line where both texts are kept, else by their hashes."""
+    then, now = ({source.path: source.digest for source in made_from.sources} for made_from in (old, new))
+    changed = [path for path in _keys(then, now) if then.get(path) != now.get(path)]
+    texts = store.origins.texts([digest for path in changed for digest in (then.get(path), now.get(path)) if digest])
+    for path in changed:
+        digests = then.get(path, ""), now.get(path, "")
+        known = [texts[digest] for digest in digests if digest in texts]
+        yield ConfigChange(
+            path=f"file {path}",
+            before=digests[0][:12] or None,
+            after=digests[1][:12] or None,
+            lines=line_difference(*known) if len(known) == 2 else "",
+        )
 
 
 def _of_stages(store: Store, before: Run, after: Run) -> Iterator[tuple[str, str | None, str | None]]:

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from stagegap.analysis.record_view import RecordView, record_view
+from stagegap.analysis.failures import Confusion, confusion
+from stagegap.analysis.record_view import RecordView, Shown, record_view
 from stagegap.analysis.views import Scorecard
-from stagegap.model.answer import Label, Reference
-from stagegap.model.cascade import Cascade
+from stagegap.errors import ConfigurationError, InputError
+from stagegap.model.answer import Label, Output, Reference, Status
+from stagegap.model.cascade import Cascade, CascadeFile, Kind
 from stagegap.model.notes import Failure, FailurePage, Seen, Wanted
 from stagegap.model.record import Json, Record
+from stagegap.model.run import SYSTEM, Run
 from stagegap.model.units import Levels, record_of
 from stagegap.people.histories import told_since
-from stagegap.people.references import settle, with_units
+from stagegap.people.references import fair_references, settle, with_units
 from stagegap.people.roster import OpenRecords, assignments, retired, standing
 from stagegap.people.tags import OwnTags, TagTally, own_tags, tag_from_event, tag_tally
 from stagegap.workspace.foundation import Foundation
 from stagegap.workspace.provenance import outputs_of_record
+
+if TYPE_CHECKING:  # What makes runs is imported where a record is opened.
+    from stagegap.stages.corpus import Corpus
+    from stagegap.stages.templates import Prompt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,12 +40,89 @@ class OwnTally:
     own: OwnTags
 
 
+MOST_TEXT = 2_000
+"""Characters of a document that are shown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Showing:
+    """What a run's records are shown with: its cascade, prompts as they were, and documents as they are."""
+
+    cascade: Cascade
+    prompts: Mapping[str, Prompt]
+    """Of the stages that ask a model; those that were not kept are left out."""
+    corpora: Mapping[str, Corpus]
+    documents: Mapping[str, Mapping[str, Shown]]
+
+    def prompts_of(self, record: Record, outputs: Mapping[str, Output]) -> dict[str, str]:
+        """What each stage that was called was sent for a record, or why that can't be said."""
+        from stagegap.runner.prepare import seen_inputs
+        from stagegap.stages.templates import PromptError
+
+        texts: dict[str, str] = {}
+        levels = Levels.of(self.cascade)
+        for name, prompt in self.prompts.items():
+            if levels.depth(name):
+                continue  # each of its units was sent a prompt of its own
+            stage, output = self.cascade.stage(name), outputs.get(name)
+            is_called = output is not None and output.status not in (Status.SKIPPED, Status.BLOCKED)
+            if is_called and all(parent in outputs for parent in stage.parents):
+                try:
+                    texts[name] = prompt.fill(seen_inputs(self.cascade, stage, record, outputs, self.corpora))
+                except (PromptError, KeyError) as error:
+                    texts[name] = f"It can't be made again: {error}"
+        return texts
+
+
+def showing(base: Foundation, run: Run) -> Showing:
+    """What the records of a run are shown with. Raises: SpecError."""
+    from stagegap.runner.prepare import read_corpora
+
+    file = base.files.of_run(run)
+    try:
+        corpora = read_corpora(file)
+    except InputError:  # a corpus that is gone or spoilt since: ids stand for its documents
+        corpora = {}
+    return Showing(
+        cascade=file.cascade,
+        prompts=_prompts(base, run, file),
+        corpora=corpora,
+        documents={
+            name: {
+                document.id: Shown(id=document.id, title=document.title, text=document.text[:MOST_TEXT])
+                for document in corpus.documents.values()
+            }
+            for name, corpus in corpora.items()
+        },
+    )
+
+
+def _prompts(base: Foundation, run: Run, file: CascadeFile) -> dict[str, Prompt]:
+    from stagegap.stages.templates import Prompt
+    from stagegap.workspace import provenance
+
+    made_from = provenance.read(base.store, run.id)
+    if made_from is None:
+        return {}
+    digests = {source.path: source.digest for source in made_from.sources if source.role == "prompt"}
+    texts = base.store.origins.texts(list(digests.values()))
+    prompts: dict[str, Prompt] = {}
+    for stage in file.cascade.stages:
+        path = stage.parameters.get("prompt")
+        digest = digests.get(os.path.relpath(str(path), file.folder)) if path is not None else None
+        if digest in texts:
+            with suppress(ConfigurationError):  # a template of an earlier time that is none today
+                prompts[stage.name] = Prompt(stage, path=Path(str(path)), text=texts[digest])
+    return prompts
+
+
 class Failures:
     """What the Failures page asks for; a run is named as on screen, `v3`."""
 
     def __init__(self, base: Foundation) -> None:
         self._base = base
         self._store = base.store
+        self._shows: dict[str, Showing] = {}
 
     def page(self, cascade: str, run: str, wanted: Wanted, *, after: int = 0) -> FailurePage:
         """At most 200 failures of a stage, those after a place, most typical first."""
@@ -47,7 +135,10 @@ class Failures:
     def record(self, cascade: str, run: str, record: str) -> RecordView | None:
         """One record stage by stage; None when the run does not have it."""
         stored = self._base.run(cascade, run)
-        file = self._base.files.of_run(stored).cascade
+        if stored.id not in self._shows:
+            self._shows[stored.id] = showing(self._base, stored)
+        show = self._shows[stored.id]
+        file = show.cascade
         records = self._store.records(cascade, ids=[record])
         outputs = outputs_of_record(self._store, stored, file, records[0]) if records else {}
         if not outputs:
@@ -60,6 +151,9 @@ class Failures:
             references={stage: reference for (name, stage), reference in references.items() if name == record},
             faults={failure.stage: failure for failure in self._store.failing.of_record(stored.id, record)},
             scores=self._store.failing.scores_of(stored.id, record),
+            prompts=show.prompts_of(records[0], outputs),
+            documents=show.documents,
+            run=stored.name,
         )
 
     def _references(self, cascade: Cascade, record: Record) -> Mapping[tuple[str, str], Reference]:
@@ -71,6 +165,15 @@ class Failures:
             labels += [label for label in of_units if record_of(levels, stage, label.record) == record.id]
         settled = {(reference.record, reference.stage): reference for reference in settle(labels, cascade)}
         return with_units(settled, cascade, [record])
+
+    def confusion(self, cascade: str, run: str, stage: str) -> Confusion | None:
+        """What a label stage took for what in a run; None for a stage of another type."""
+        stored = self._base.run(cascade, run)
+        file = self._base.files.of_run(stored).cascade
+        if file.stage(stage).output.kind is not Kind.LABEL or Levels.of(file).depth(stage):
+            return None
+        outputs = {o.record: o for o in self._store.outputs(stored.id, SYSTEM, stage) if o.repeat == 0}
+        return confusion(file.stage(stage), outputs, fair_references(self._store.labels(cascade), file))
 
     def waiting(self, cascade: str, record: str, viewer: str) -> tuple[str, ...]:
         """The stages at which a person is still to label a record, in queues that the person works in."""

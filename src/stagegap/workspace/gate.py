@@ -140,19 +140,19 @@ class Gate:
         earlier = self._base.run(self._cascade, against) if against is not None else self.blessed_run()
         scores = self._scores() if earlier is None else None
         if earlier is not None:
-            held = self._held(earlier, stored, shared=shared)
+            standing = self._held(earlier, stored, shared=shared)
         else:
-            held = self._held_by_scores(scores, stored, shared=shared) if scores is not None else None
+            standing = self._held_by_scores(scores, stored, shared=shared) if scores is not None else None
         store = self._base.store
         results = check(
             cascade,
             card,
-            held=held,
+            standing=standing,
             labels=read.labels,
             payloads=payloads(store, read.labels),
             looks=store.failing.looks(self._cascade),
         )
-        if held is None:
+        if standing is None:
             results = (*results, self._not_held(stored))
         return Checked(
             cascade=self._cascade,

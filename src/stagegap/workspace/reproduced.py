@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import tempfile
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -11,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stagegap import spec
+from stagegap.analysis.changes import line_difference
 from stagegap.analysis.reproduced import (
     Difference,
     Reproduction,
@@ -136,8 +136,6 @@ def _own(ran: Sequence[Record], stored: Sequence[Record]) -> tuple[Record, ...]:
 
 
 NOT_CALLED = "not called again: it would be paid, and its input is not the one that was answered"
-MOST_LINES = 40
-"""Lines of a file's difference that are shown."""
 
 
 class _Unasked:
@@ -288,6 +286,4 @@ def _line_by_line(then: str, path: Path) -> str:
         now = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         return "The run was made again with the file of then."
-    lines = list(difflib.unified_diff(then.splitlines(), now.splitlines(), "then", "now", lineterm="", n=1))
-    cut = [f"… {len(lines) - MOST_LINES:,} more lines"] if len(lines) > MOST_LINES else []
-    return "\n".join(["The run was made again with the file of then.", *lines[:MOST_LINES], *cut])
+    return f"The run was made again with the file of then.\n{line_difference(then, now)}"
