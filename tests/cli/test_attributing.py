@@ -41,7 +41,7 @@ def ran(stagegap: Command, tmp_path: Path) -> Command:
 
 COMMANDS = {
     "blame": ("First fault", "stages"),
-    "swaps": ("A person at topic:", "unanswered"),
+    "swaps": ("A labeller at topic:", "unanswered"),
     "faults": ("Hazard", "edges"),
     "agree": ("Krippendorff's alpha", "missing_baseline_fields"),
     "need": ("Gain that would show", "chances"),
