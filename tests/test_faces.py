@@ -11,7 +11,7 @@ import pytest
 import stagegap
 
 SOURCE = Path(stagegap.__file__).parent
-FACED = ("workspace", "library", "ui", "cli")
+FACED = ("store", "runner", "workspace", "library", "ui", "cli")
 """Packages whose users are held to their faces."""
 
 

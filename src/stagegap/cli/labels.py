@@ -107,7 +107,7 @@ def label(
     from stagegap.cli import printed
     from stagegap.cli.start import cascade_name, workspace
     from stagegap.people.judgements import Judging
-    from stagegap.runner.queues import Hunt
+    from stagegap.runner import Hunt
     from stagegap.ui import ADDRESS, serve
     from stagegap.ui.access import Access
 

@@ -25,14 +25,14 @@ from stagegap.cli.options import (
 if TYPE_CHECKING:
     from stagegap.analysis.runs import Blessed
     from stagegap.model.run import Expectation
-    from stagegap.runner.plan import Plan
+    from stagegap.runner import Plan
 
 
 def draw_price(plan: Plan) -> None:
     """Print what telling two versions apart needs."""
     from stagegap.cli.printed import say
     from stagegap.model.wording import counted
-    from stagegap.runner.plan import span
+    from stagegap.runner import span
 
     mixtures = counted(len(plan.cells), "mixture")
     if not plan.calls:

@@ -17,7 +17,7 @@ from stagegap import redaction, registry
 from stagegap.analysis import views
 from stagegap.model.record import Json
 from stagegap.model.wording import listed
-from stagegap.runner.progress import Progress, Silent, progress_on
+from stagegap.runner import Progress, Silent, progress_on
 from stagegap.store import Finding, Rebuilt
 from stagegap.tables.table import Sheet, Table, estimate_of
 

@@ -25,9 +25,7 @@ from stagegap.model.answer import Status
 from stagegap.model.record import Json
 from stagegap.model.run import Cell, Expectation, LiveRun, LiveStage, RunStatus
 from stagegap.model.wording import counted
-from stagegap.runner import Budget, RunOptions, Silent
-from stagegap.runner.progress import progress_on, table
-from stagegap.runner.work import CellSummary, Summary, Tally
+from stagegap.runner import Budget, CellSummary, RunOptions, Silent, Summary, Tally, progress_on, table
 from stagegap.tables import figures
 from stagegap.tables.table import literal, sheet_markdown
 from stagegap.workspace import Hope, Past, Workspace

@@ -1,6 +1,60 @@
-"""The only SQL."""
+"""The only SQL. What other packages may import of it stands here; each name is imported when it is asked for."""
 
-from stagegap.store.care import Finding, Rebuilt, RecordsImport, Waiting
-from stagegap.store.store import Store
+from __future__ import annotations
 
-__all__ = ["Finding", "Rebuilt", "RecordsImport", "Store", "Waiting"]
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from stagegap.store.care import Finding, Rebuilt, RecordsImport, Waiting
+    from stagegap.store.columns import RunReader, StageTable, answers_of
+    from stagegap.store.screen_columns import PeopleTable, SampledTexts
+    from stagegap.store.store import Store
+    from stagegap.store.views import Marks, StoredView
+
+__all__ = [
+    "Finding",
+    "Marks",
+    "PeopleTable",
+    "Rebuilt",
+    "RecordsImport",
+    "RunReader",
+    "SampledTexts",
+    "StageTable",
+    "Store",
+    "StoredView",
+    "Waiting",
+    "answers_of",
+]
+
+_HOMES = {
+    "stagegap.store.care": (
+        "Finding",
+        "Rebuilt",
+        "RecordsImport",
+        "Waiting",
+    ),
+    "stagegap.store.columns": (
+        "RunReader",
+        "StageTable",
+        "answers_of",
+    ),
+    "stagegap.store.screen_columns": (
+        "PeopleTable",
+        "SampledTexts",
+    ),
+    "stagegap.store.store": ("Store",),
+    "stagegap.store.views": (
+        "Marks",
+        "StoredView",
+    ),
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import what is asked for when it is asked for: most commands need little of it."""
+    from importlib import import_module
+
+    home = next((module for module, names in _HOMES.items() if name in names), None)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(home), name)

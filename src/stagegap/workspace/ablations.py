@@ -21,9 +21,18 @@ from stagegap.model.estimate import Estimate
 from stagegap.model.record import Json, Record
 from stagegap.model.run import SYSTEM, Cell
 from stagegap.oddities.columns import Ablation, LearningCurve
-from stagegap.runner import CellWork, Silent, Work, execute, plan
-from stagegap.runner.cases import given_output
-from stagegap.runner.prepare import Materials, custom_metrics, given_answers, seen_inputs
+from stagegap.runner import (
+    CellWork,
+    Materials,
+    Silent,
+    Work,
+    custom_metrics,
+    execute,
+    given_answers,
+    given_output,
+    plan,
+    seen_inputs,
+)
 from stagegap.stages.foundation import build
 from stagegap.stages.kinds import kind_of
 from stagegap.stages.pace import Providers

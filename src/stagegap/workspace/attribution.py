@@ -32,8 +32,7 @@ from stagegap.model.answer import Answer, Label, Output
 from stagegap.model.cascade import Cascade
 from stagegap.model.run import SYSTEM, Cell, Run
 from stagegap.people.judgements import judging_of, without_queue
-from stagegap.runner import CellWork, Silent, Work, execute, plan
-from stagegap.runner.prepare import custom_metrics
+from stagegap.runner import CellWork, Silent, Work, custom_metrics, execute, plan
 from stagegap.store import Store
 from stagegap.workspace.foundation import Foundation
 from stagegap.workspace.kept_views import Now, View, need_of, of_run

@@ -21,9 +21,7 @@ from stagegap.oddities.format import language
 from stagegap.oddities.leaks import near_copies, telling_hits
 from stagegap.people.references import fair_references
 from stagegap.stats.spread import Clusters, clusters
-from stagegap.store import Store
-from stagegap.store.columns import RunReader, StageTable, answers_of
-from stagegap.store.screen_columns import PeopleTable, SampledTexts
+from stagegap.store import PeopleTable, RunReader, SampledTexts, StageTable, Store, answers_of
 from stagegap.workspace.run_facts import NO_TRIALS, Trials
 
 Floats = NDArray[np.float64]

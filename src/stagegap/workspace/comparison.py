@@ -24,8 +24,7 @@ from stagegap.errors import ConfigurationError, RunStopped
 from stagegap.model.answer import Output
 from stagegap.model.estimate import unmeasured
 from stagegap.model.run import SYSTEM, Cell, Provenance, Run, RunStatus, StageSpending
-from stagegap.runner import CellSummary, Plan, Progress, Stop, Work, execute, forecast
-from stagegap.runner.plan import PlannedCell, plan_several
+from stagegap.runner import CellSummary, Plan, PlannedCell, Progress, Stop, Work, execute, forecast, plan_several
 from stagegap.store import Store
 from stagegap.tables import figures
 from stagegap.workspace.attribution import Attribution

@@ -24,7 +24,7 @@ from stagegap.exchange.tables import Frame, frame, frame_rows
 from stagegap.model.answer import Label
 from stagegap.model.cascade import Cascade, CascadeFile
 from stagegap.people.references import settle
-from stagegap.runner.prepare import read_materials
+from stagegap.runner import read_materials
 from stagegap.store import Store
 
 OTHER_CASCADE = "A label of another cascade has this id already."

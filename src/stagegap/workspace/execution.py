@@ -25,19 +25,32 @@ from stagegap.model.run import SYSTEM, Carry, PastCall, Run, RunStatus
 from stagegap.model.units import Levels, record_of
 from stagegap.people.reference_rows import followed
 from stagegap.people.references import settle
-from stagegap.runner import CellWork, Plan, Progress, RunOptions, Silent, Stop, Summary, Work, execute, forecast, plan
-from stagegap.runner.budget import paid_stages
-from stagegap.runner.engines import Choice, spread
-from stagegap.runner.prepare import (
+from stagegap.runner import (
+    Basis,
+    CellWork,
+    Choice,
     Materials,
+    Plan,
+    Progress,
+    RunOptions,
+    Silent,
+    Stop,
+    Summary,
+    Work,
     WorkerRecipe,
     cell_works,
     custom_metrics,
+    execute,
+    forecast,
     given_answers,
+    identities,
+    paid_stages,
+    plan,
     read_materials,
+    spread,
     stage_codes,
+    unchanged,
 )
-from stagegap.runner.work import Basis, identities, unchanged
 from stagegap.stages.endpoint import Priced
 from stagegap.stages.foundation import foundation_of
 from stagegap.stages.protocol import StageCode

@@ -56,7 +56,7 @@ class Showing:
 
     def prompts_of(self, record: Record, outputs: Mapping[str, Output]) -> dict[str, str]:
         """What each stage that was called was sent for a record, or why that can't be said."""
-        from stagegap.runner.prepare import seen_inputs
+        from stagegap.runner import seen_inputs
         from stagegap.stages.templates import PromptError
 
         texts: dict[str, str] = {}
@@ -76,7 +76,7 @@ class Showing:
 
 def showing(base: Foundation, run: Run) -> Showing:
     """What the records of a run are shown with. Raises: SpecError."""
-    from stagegap.runner.prepare import read_corpora
+    from stagegap.runner import read_corpora
 
     file = base.files.of_run(run)
     try:

@@ -23,9 +23,7 @@ from stagegap.errors import ConfigurationError, NotFound, RunStopped, near_names
 from stagegap.model.cascade import Cascade
 from stagegap.model.record import Json
 from stagegap.model.run import Run, RunStatus
-from stagegap.runner import RunOptions
-from stagegap.runner.options import INTERRUPTED
-from stagegap.runner.prepare import metric_functions, read_materials
+from stagegap.runner import INTERRUPTED, RunOptions, metric_functions, read_materials
 from stagegap.workspace import Workspace
 from stagegap.workspace.comparison import history, on_shared_records, side
 from stagegap.workspace.foundation import Foundation

@@ -23,8 +23,7 @@ from stagegap.model.record import Json
 from stagegap.model.run import Run
 from stagegap.oddities.card import Screen
 from stagegap.stages.canonical import digest
-from stagegap.store import Store
-from stagegap.store.views import Marks, StoredView
+from stagegap.store import Marks, Store, StoredView
 
 View = TypeVar("View")
 CUSTOM = "python:"

@@ -21,8 +21,7 @@ from stagegap.people.histories import OwnLabel, own_labels
 from stagegap.people.judgements import Judging, judged_answer, pairs
 from stagegap.people.references import latest
 from stagegap.people.roster import assignments
-from stagegap.runner.prepare import read_materials
-from stagegap.runner.queues import (
+from stagegap.runner import (
     Asking,
     Hunt,
     after_queue,
@@ -32,6 +31,7 @@ from stagegap.runner.queues import (
     next_queue,
     overlap_queue,
     random_queue,
+    read_materials,
 )
 from stagegap.stages.acceptance import Rejected, accept
 from stagegap.workspace import exchange

@@ -13,10 +13,19 @@ import numpy as np
 from stagegap.analysis.variants import Variant, VariantsView, variants_view
 from stagegap.model.record import Record
 from stagegap.model.run import SYSTEM, Cell, Run, RunStatus
-from stagegap.runner import Budget, Progress, RunOptions, Silent, Stop, Summary, execute
-from stagegap.runner.budget import counted, is_paid
-from stagegap.runner.options import INTERRUPTED
-from stagegap.runner.prepare import custom_metrics
+from stagegap.runner import (
+    INTERRUPTED,
+    Budget,
+    Progress,
+    RunOptions,
+    Silent,
+    Stop,
+    Summary,
+    counted,
+    custom_metrics,
+    execute,
+    is_paid,
+)
 from stagegap.spec import load_matrix
 from stagegap.store import Store
 from stagegap.workspace.execution import Job, TakenIn, begin, carrying, take_in

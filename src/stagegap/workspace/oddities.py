@@ -15,7 +15,7 @@ from stagegap.model.run import Run, RunStatus
 from stagegap.oddities.card import Screen
 from stagegap.oddities.screen import DETECTORS, Looked, Noticing, look, noticed, screen
 from stagegap.oddities.tables import ratings_screen, score_table
-from stagegap.runner.prepare import custom_metrics
+from stagegap.runner import custom_metrics
 from stagegap.workspace import run_facts
 from stagegap.workspace.ablations import ablations, curves, trial_of
 from stagegap.workspace.columns import run_columns

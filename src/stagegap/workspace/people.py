@@ -44,7 +44,7 @@ from stagegap.people.roster import (
     retired,
     standing,
 )
-from stagegap.runner.prepare import custom_metrics
+from stagegap.runner import custom_metrics
 from stagegap.stats.spread import clusters
 from stagegap.store import Store
 from stagegap.workspace.foundation import Foundation

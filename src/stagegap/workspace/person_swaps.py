@@ -22,10 +22,7 @@ from stagegap.model.cascade import Cascade
 from stagegap.model.record import Record
 from stagegap.model.run import SYSTEM, Cell, RunStatus
 from stagegap.people.references import Place, Respondent, of_their_type, respondents
-from stagegap.runner import Plan, Progress, Stop, Work, execute
-from stagegap.runner.plan import plan_several
-from stagegap.runner.prepare import seen_inputs
-from stagegap.runner.queues import was_asked
+from stagegap.runner import Plan, Progress, Stop, Work, execute, plan_several, seen_inputs, was_asked
 from stagegap.stages.person import ANY_INPUT, PersonStage, inputs_digest, shown_by
 from stagegap.stages.protocol import StageCode
 from stagegap.store import Store

@@ -21,7 +21,7 @@ from stagegap.model.cascade import Cascade, CascadeFile
 from stagegap.model.record import Json, Record
 from stagegap.model.run import SYSTEM, Cell, Environment, Provenance, Role, Run, Source, StageOrigin
 from stagegap.model.units import Levels, record_of, unit_id
-from stagegap.runner.prepare import CUSTOM, Materials, metric_functions
+from stagegap.runner import CUSTOM, Materials, metric_functions
 from stagegap.stages.kinds import named
 from stagegap.stages.protocol import Coded, StageCode
 from stagegap.stages.settings import texts

@@ -25,10 +25,20 @@ from stagegap.model.cascade import Cascade, CascadeFile
 from stagegap.model.record import Record
 from stagegap.model.run import Provenance, Run, RunStatus
 from stagegap.people.references import settle
-from stagegap.runner import Plan, Progress, RunOptions, Stop, Work, execute
-from stagegap.runner.budget import is_paid
-from stagegap.runner.cases import scope_of
-from stagegap.runner.prepare import Materials, cell_works, read_corpora, stage_codes
+from stagegap.runner import (
+    Materials,
+    Plan,
+    Progress,
+    RunOptions,
+    Stop,
+    Work,
+    cell_works,
+    execute,
+    is_paid,
+    read_corpora,
+    scope_of,
+    stage_codes,
+)
 from stagegap.stages.protocol import Inputs, Reply, StageCode
 from stagegap.store import Store
 from stagegap.workspace import provenance, run_facts

@@ -16,8 +16,7 @@ from stagegap.store import Store
 
 if TYPE_CHECKING:
     from stagegap.model.run import Run
-    from stagegap.runner import RunOptions
-    from stagegap.runner.work import Basis
+    from stagegap.runner import Basis, RunOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,8 +14,7 @@ if TYPE_CHECKING:  # The pages read scorecards: what makes runs and compares the
     from stagegap.analysis.variants import VariantsView
     from stagegap.analysis.views import Scorecard
     from stagegap.model.run import Run
-    from stagegap.runner import Progress, RunOptions, Stop, Summary
-    from stagegap.runner.plan import Plan
+    from stagegap.runner import Plan, Progress, RunOptions, Stop, Summary
     from stagegap.workspace.attribution import Attribution
     from stagegap.workspace.kept_views import Kept
     from stagegap.workspace.night import Listener

@@ -54,8 +54,7 @@ def score(store: Store, run: Run, file: CascadeFile, records: Sequence[Record], 
     from stagegap.analysis.need import need_view
     from stagegap.analysis.repeats import passes, repeat_noise
     from stagegap.analysis.scorecard import measured
-    from stagegap.runner.cases import repeats_of
-    from stagegap.runner.prepare import custom_metrics
+    from stagegap.runner import custom_metrics, repeats_of
     from stagegap.workspace.provenance import own_outputs
 
     cascade = file.cascade

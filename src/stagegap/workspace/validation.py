@@ -12,7 +12,7 @@ from stagegap.errors import InputError, Problem, SpecError
 from stagegap.exchange.records import read_records
 from stagegap.model.cascade import Cascade, CascadeFile, RecordsSource
 from stagegap.people.references import settle
-from stagegap.runner.prepare import read_materials, refusals
+from stagegap.runner import read_materials, refusals
 from stagegap.workspace import execution
 from stagegap.workspace.foundation import Foundation
 
