@@ -40,7 +40,7 @@ def test_a_day_on_sixty_questions(day: Command, tmp_path: Path) -> None:
     run = ("run", "--json")
     day(*run)
     day("tools", "bless", "v1")
-    day("show", "runs", "tag", "v1", "before the new words")
+    day("tools", "tag", "v1", "before the new words")
 
     day("tools", "expect", "reply=+3", "--because", "the new words are friendlier")
     spoil(made)
@@ -74,7 +74,7 @@ def test_a_day_from_expectation_to_report(demo: Path, day: Command, tmp_path: Pa
     run = ("run", file, "--json")
     day(*run)
     day("tools", "bless", "v1")
-    day("show", "runs", "tag", "v1", "before the new search")
+    day("tools", "tag", "v1", "before the new search")
 
     day("tools", "expect", "retrieve=+3", "--because", "rare words should count more")
     replace_in(demo / "cascade.yaml", "method: bm25", "method: tfidf")

@@ -80,8 +80,8 @@ def test_nobody_is_named_so_nothing_is_guessed():
     given = two_ways(40)
     bare = (replace(given[0], human_baseline={}), *given[1:])
     assert found(bare).loss.method == (
-        "not measured: human_baseline does not say who answered from the whole record (end_to_end), apart from people "
-        "who answered stage by stage"
+        "not measured: human_baseline does not say who answered from the whole record (end_to_end), apart from "
+        "labellers who answered stage by stage"
     )
 
 
@@ -94,7 +94,9 @@ def test_answers_on_a_runs_outputs_are_no_people_stage_by_stage():
     cascade, rows, outputs, labels = two_ways(40)
     on_outputs = tuple(replace(one, run="f" * 32) if one.stage == "B" else one for one in labels)
     method = found((cascade, rows, outputs, on_outputs)).loss.method
-    assert method.startswith("not measured: no record was answered at C by a person from the whole record, by one who")
+    assert method.startswith(
+        "not measured: no record was answered at C by a labeller from the whole record, by one who"
+    )
 
 
 def test_two_people_alone_have_nobody_to_be_held_to():

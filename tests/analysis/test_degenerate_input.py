@@ -89,4 +89,4 @@ def test_any_run_gives_a_view_that_is_honest(run: tuple):
     assert view.n_scored <= view.n_records == len(records)
     assert to_json(from_json(Scorecard, to_json(view))) == to_json(view)
     under_the_strict_rule = 0 if view.strict is None else 2 + 3 * len(cascade.stages)
-    assert len(rows_of(view)) == 3 + 7 * len(cascade.stages) + under_the_strict_rule
+    assert len(rows_of(view)) == 3 + 8 * len(cascade.stages) + under_the_strict_rule

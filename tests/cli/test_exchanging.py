@@ -50,6 +50,7 @@ def test_import_tells_it_to_programs_too(project: Command) -> None:
     assert said.json == {
         "added": 2,
         "known": 0,
+        "unvouched": 0,
         "from": "label-studio",
         "unmapped": [{"reason": LOST, "count": 1, "examples": ["task 9, annotation 19: 'q9'"]}],
     }

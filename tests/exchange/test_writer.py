@@ -38,7 +38,7 @@ def reread(name: str, written: list[Label], *, raw: bool = False) -> list[Label]
 
 @pytest.mark.parametrize("raw", [False, True])
 @pytest.mark.parametrize("name", FORMATS)
-@given(written=st.lists(labels(), max_size=3))
+@given(written=st.lists(labels(), max_size=3, unique_by=lambda label: label.id))
 @example(written=[FORMULA, SKIP, EMPTY, NONE])
 @settings(max_examples=40, deadline=None)
 def test_label_that_was_written_and_read_is_the_same_label(name: str, raw: bool, written: list[Label]) -> None:

@@ -87,7 +87,7 @@ def test_files_that_a_kind_points_at_must_be_there(shout: Path) -> None:
 
 
 def test_the_kinds_are_those_of_the_guide() -> None:
-    assert list(kinds()) == ["command", "http", "llm", "python", "recorded", "retrieval", "sklearn"]
+    assert list(kinds()) == ["command", "http", "join", "llm", "python", "recorded", "retrieval", "sklearn"]
 
 
 @pytest.mark.parametrize("name", ["person", "canonical", "nothing", "a.b", "", "__init__"])

@@ -36,7 +36,7 @@ def test_store_is_whole_and_shows_its_verdict(v01: Command) -> None:
         "v2", 60, "Reply holds this system back",
     )  # fmt: skip
     assert [stage["gain"]["value"] for stage in shown["stages"]] == pytest.approx([0.0, 0.4])
-    assert v01("show").out.startswith("Reply holds this system back.\nThe system gets 60% of the questions right.")
+    assert v01("show").out.startswith("Reply holds this system back.\nThe system gets 60% of 60 questions right.")
 
 
 def test_past_of_the_runs_is_there(v01: Command) -> None:

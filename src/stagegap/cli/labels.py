@@ -108,8 +108,7 @@ def label(
     from stagegap.cli.start import cascade_name, workspace
     from stagegap.people.judgements import Judging
     from stagegap.runner import Hunt
-    from stagegap.ui import ADDRESS, serve
-    from stagegap.ui.access import Access
+    from stagegap.ui import ADDRESS, Access, serve
 
     who = who.strip()
     if not who:
@@ -171,7 +170,7 @@ def invitations(
     """List the links that `stagegap label --host` gave away, or take one back."""
     from stagegap.cli import printed
     from stagegap.cli.start import folder
-    from stagegap.ui.access import Access
+    from stagegap.ui import Access
 
     access = Access(folder())
     ended = {entry.id for entry in access.revoke(revoke)} if revoke else set[str]()
