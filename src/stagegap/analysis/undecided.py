@@ -43,7 +43,7 @@ class StrictRule:
 
 
 _STRICT = (
-    Column(name="Nobody's answer alone is enough", unit=Unit.TEXT, key="stage"),
+    Column(name="Strict rule", unit=Unit.TEXT, key="stage"),
     Column(name="Undecided", unit=Unit.COUNT),
     Column(name="System", unit=Unit.SHARE, key="strict_in_place"),
     Column(name="Gap", unit=Unit.POINTS, key="strict_gap"),
