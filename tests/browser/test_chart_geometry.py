@@ -88,6 +88,7 @@ NO_CHART = {
     "first_fault_sentence": "a sentence",
     "groups_note": "a sentence",
     "list_sentence": "a sentence",
+    "ARROW": "a sign",
     "lost_anyway": "a sentence",
     "method": "sentences",
     "notices": "sentences",

@@ -570,9 +570,11 @@ def test_nobody_labels_without_a_name(server: Server, open_page: Callable[..., P
     expect(page.get_by_placeholder("Your initials")).to_be_focused()
     page.keyboard.type("cd")
     page.keyboard.press("Enter")
-    expect(page.locator(".card")).to_be_visible()
+    expect(page.locator(".card[data-record='m0000']")).to_be_visible()
     expect(page).to_have_url(f"{server.url}/label?stage=route&who=cd")
+    page.locator(".card").focus()
     page.keyboard.press("1")
+    expect(page.locator(".card[data-record='m0001']")).to_be_visible()
     all_saved(page)
     assert [event["values"] for event in stored(server)] == [{"value": "billing"}]
 

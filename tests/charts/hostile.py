@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from stagegap import charts
 from stagegap.analysis.changes import Claim, Comparison, ConfigChange, StageShare, WhatChanged
+from stagegap.analysis.failures import Confusion
 from stagegap.analysis.ledger import ledger, waiting_row
 from stagegap.analysis.record_view import Difference, Mark, RecordView, StageBlock
 from stagegap.analysis.runs import RunPoint, RunsView
@@ -179,6 +180,10 @@ def lists() -> Iterator[tuple[str, str, str]]:
         difference=Difference(system=(Mark("extra", text),), reference=(Mark("missing", text),)),
     )  # fmt: skip
     blocks = (block, replace(block, kind="items"), replace(block, difference=None))
+    answers = (LONG, WORD, *(f"answer {number}" for number in range(10)))
+    pairs = {(right, answered): ("r",) * 12_345 for right in answers for answered in answers[::2]}
+    mistaken = Confusion(stage=LONG, right=answers, answered=answers, records=pairs)
+    yield "confusion_table", "long", charts.confusion_table(mistaken, chosen=f"{WORD}{charts.ARROW}{LONG}")
     yield "record_blocks", "long", charts.record_blocks(RecordView(record=LONG, fields=(), blocks=blocks))
     view = replace(changes.comparison(), before=LONG, after=WORD)
     row = replace(view.lists[0].worse[0], title=text, before=text, after=text, reference=text)
