@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from stagegap.model.answer import Answer, Label, Output, Reference, Status
 from stagegap.model.cascade import Kind, OutputType, Source, Stage
 from stagegap.model.record import Record
 from stagegap.model.run import SYSTEM
+from stagegap.oddities.columns import forms_in_words
 from stagegap.store import Store
 from store import material
 
@@ -106,6 +109,44 @@ def test_objects_have_the_form_of_their_keys(store: Store) -> None:
         table = reader.stage(stage(Kind.OBJECT))
     codes = table.numbers["shape"].tolist()
     assert codes[0] == codes[1] != codes[2]
+
+
+def test_forms_of_objects_are_said_in_words_and_a_declared_null_is_no_other_form(store: Store) -> None:
+    schema = {
+        "type": "object",
+        "properties": {
+            "a": {"type": ["number", "null"]},
+            "b": {"type": "object", "properties": {"c": {"anyOf": [{"type": "string"}, {"type": "null"}]}}},
+        },
+    }
+    values = [
+        {"a": 1, "b": {"c": "x"}},
+        {"a": 2.5, "b": {"c": "y"}},
+        {"a": None, "b": {"c": None}},
+        {"a": "1", "b": {"c": "x"}},
+    ]
+    filled(store, [output(number, value) for number, value in enumerate(values)])
+    described = stage(Kind.OBJECT)
+    described = replace(described, output=replace(described.output, schema=json.dumps(schema)))
+    with store.screening(material.RUN) as reader:
+        table = reader.stage(described)
+    usual, other = "a: number, b: (c: text)", "a: text, b: (c: text)"
+    assert [table.shapes[code] for code in table.numbers["shape"]] == [usual, usual, usual, other]
+
+
+@pytest.mark.parametrize(
+    ("structure", "schema", "form"),
+    [
+        ("{}", "", "an empty object"),
+        ('[{"a":"BOOLEAN"}]', '{"items": {"properties": {}}}', "list of a: yes or no"),
+        ("[]", "{}", "list of nothing"),
+        ("a code block around it", "{}", "a code block around it"),
+        ('{"a":"VARCHAR","b":', "{}", '{"a":"VARCHAR","b":'),
+        ('{"a":"NULL"}', '{"properties": {"a": {"enum": ["x", null]}}}', "a: text"),
+    ],
+)
+def test_any_structure_has_a_form_in_words(structure: str, schema: str, form: str) -> None:
+    assert forms_in_words([structure], schema) == ((form,), (0,))
 
 
 def test_rankings_with_one_id_twice_are_marked(store: Store) -> None:

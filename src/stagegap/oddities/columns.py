@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -265,3 +267,71 @@ def ranks(levels: Sequence[str]) -> tuple[float, ...] | None:
         if all(level in order for level in plain):
             return tuple(float(order.index(level)) for level in plain)
     return None
+
+
+TYPES = {"VARCHAR": "text", "BOOLEAN": "yes or no", "NULL": "nothing"}
+"""What the types of a JSON structure are called; all others are numbers."""
+
+
+def forms_in_words(structures: Sequence[str], schema: str) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """Forms of objects as people say them, and for each structure the place of its form.
+
+    `structures` are keys with the types that a database sees in them. Numbers are one type whatever their size, and a
+    null is no other form where `schema`, the JSON Schema of the stage, allows one.
+
+    >>> schema = '{"properties": {"a": {"type": "number"}}}'
+    >>> forms_in_words(['{"a":"UBIGINT"}', '{"a":"DOUBLE"}', '{"a":"NULL"}'], schema)
+    (('a: number', 'a: nothing'), (0, 0, 1))
+    """
+    declared = _parsed(schema)
+    words = [_form(_parsed(structure), declared) for structure in structures]
+    forms = tuple(dict.fromkeys(words))
+    return forms, tuple(forms.index(form) for form in words)
+
+
+def _parsed(text: str) -> object:
+    try:
+        return json.loads(text)
+    except ValueError:  # a structure is cut where it is long
+        return text
+
+
+def _form(structure: object, declared: object) -> str:
+    if isinstance(structure, Mapping):
+        keys = cast("Mapping[str, object]", structure)
+        inside = _part(declared, "properties")
+        parts = [f"{key}: {_bracketed(_form(keys[key], _part(inside, key)), keys[key])}" for key in sorted(keys)]
+        return ", ".join(parts) or "an empty object"
+    if isinstance(structure, Sequence) and not isinstance(structure, str):
+        entries = cast("Sequence[object]", structure)
+        return "list of " + (_form(entries[0], _part(declared, "items")) if entries else "nothing")
+    if structure == "NULL" and _is_nullable(declared):
+        return _declared_type(declared)
+    return TYPES.get(str(structure), "number" if str(structure).isupper() else str(structure))
+
+
+def _bracketed(form: str, structure: object) -> str:
+    return f"({form})" if isinstance(structure, Mapping) else form
+
+
+def _part(declared: object, name: str) -> object:
+    return cast("Mapping[str, object]", declared).get(name) if isinstance(declared, Mapping) else None
+
+
+def _choices(declared: object) -> list[object]:
+    """The types that a part of a schema allows: of `type`, and of each alternative."""
+    kind = _part(declared, "type")
+    alternatives = _part(declared, "anyOf") or _part(declared, "oneOf") or ()
+    types = list(cast("Sequence[object]", kind)) if isinstance(kind, list | tuple) else [kind]
+    return types + [_part(each, "type") for each in cast("Sequence[object]", alternatives)]
+
+
+def _is_nullable(declared: object) -> bool:
+    return "null" in _choices(declared) or None in cast("Sequence[object]", _part(declared, "enum") or ())
+
+
+def _declared_type(declared: object) -> str:
+    """What a null stands for where one is allowed."""
+    names = {"string": "text", "boolean": "yes or no", "number": "number", "integer": "number"}
+    kinds = [names.get(str(kind), str(kind)) for kind in _choices(declared) if kind not in (None, "null")]
+    return kinds[0] if kinds else "text"

@@ -10,6 +10,7 @@ import numpy as np
 
 from stagegap.model.answer import Reference
 from stagegap.model.cascade import Kind, Stage
+from stagegap.oddities.columns import forms_in_words
 from stagegap.store import rows as json_text
 from stagegap.store import screen_columns
 from stagegap.store.attach import Session
@@ -246,7 +247,7 @@ class RunReader:
             name: placed(at, first[name], np.full(self.n, blank, dtype=np.dtype(kind)))
             for name, (blank, kind) in COLUMNS.items()
         }
-        shapes = self._shapes(numbers)
+        shapes = self._shapes(numbers, stage)
         numbers["unstable"] = np.full(self.n, np.nan)
         if again:
             repeated = session.columns(
@@ -274,7 +275,7 @@ class RunReader:
             )
         return StageTable(numbers=numbers, shapes=shapes, texts=tuple(texts))
 
-    def _shapes(self, numbers: dict[str, Column]) -> tuple[str, ...]:
+    def _shapes(self, numbers: dict[str, Column], stage: Stage) -> tuple[str, ...]:
         session = self._session
         counted = session.rows(
             f"""select shape from stage_row where repeat = 0 and shape is not null
@@ -286,7 +287,11 @@ class RunReader:
             from stage_row where repeat = 0 and shape is not null""",
             list(shapes), list(shapes),
         )  # fmt: skip
-        numbers["shape"] = placed(codes["position"], codes["shape"], np.full(self.n, -1, dtype=np.int64))
+        placed_codes = placed(codes["position"], codes["shape"], np.full(self.n, -1, dtype=np.int64))
+        if stage.output.kind is Kind.OBJECT:
+            shapes, places = forms_in_words(shapes, stage.output.schema or "")
+            placed_codes = np.array([*places, -1], dtype=np.int64)[placed_codes]
+        numbers["shape"] = placed_codes
         return shapes
 
     def labels(self, references: Iterable[Reference]) -> None:
