@@ -55,7 +55,7 @@ def test_columns_of_a_frame_have_their_types() -> None:
     assert found["value"].tolist() == [["new"], "=1", None]
 
 
-@given(written=st.lists(labels(), max_size=3))
+@given(written=st.lists(labels(), max_size=3, unique_by=lambda label: label.id))
 @settings(max_examples=40, deadline=None)
 def test_frame_gives_the_same_labels_back(written: list[Label]) -> None:
     assert reread(made(written)) == written

@@ -146,7 +146,7 @@ def shortened(text: str, room: float) -> str:
     """As much of a text, in one line, as fits into a width of the plot.
 
     >>> shortened("a setting with quite a long name", 120)
-    'a setting wit…'
+    'a setting…'
     """
     line = " ".join(text.split()) or "–"
     while wide(line, SIZE) > room and len(line) > 1:
