@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from stagegap.faces import handed_out
+
 # Modules have these names, too: what is asked for must be the function, whoever imported the module.
 from stagegap.runner.execute import execute
 from stagegap.runner.plan import plan
@@ -187,13 +189,4 @@ _HOMES = {
         "unchanged",
     ),
 }
-
-
-def __getattr__(name: str) -> object:
-    """Import what is asked for when it is asked for: most commands need little of it."""
-    from importlib import import_module
-
-    home = next((module for module, names in _HOMES.items() if name in names), None)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(home), name)
+__getattr__ = handed_out(__name__, _HOMES)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from stagegap.faces import handed_out
+
 if TYPE_CHECKING:
     from stagegap.store.care import Finding, Rebuilt, RecordsImport, Waiting
     from stagegap.store.columns import RunReader, StageTable, answers_of
@@ -48,13 +50,4 @@ _HOMES = {
         "StoredView",
     ),
 }
-
-
-def __getattr__(name: str) -> object:
-    """Import what is asked for when it is asked for: most commands need little of it."""
-    from importlib import import_module
-
-    home = next((module for module, names in _HOMES.items() if name in names), None)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(home), name)
+__getattr__ = handed_out(__name__, _HOMES)

@@ -13,8 +13,8 @@ from stagegap.model.run import SYSTEM, PastCall, StageSpending
 from stagegap.store import rows as json_text
 from stagegap.store.attach import Attachment, Session
 from stagegap.store.drain import Drainer
+from stagegap.store.events import applied
 from stagegap.store.journal import Journal
-from stagegap.store.labels import applied
 from stagegap.store.outputs import CACHEABLE, NEWER
 
 NEWEST = 1_000

@@ -19,8 +19,8 @@ import duckdb
 from stagegap.errors import StoreError, StoreNewer, StoreOlder, StoreVersion
 from stagegap.store import card_events, labels, outputs, roster, rows, runs, seen, tags
 from stagegap.store.attach import Attachment, Session, explained, quoted
+from stagegap.store.events import applied
 from stagegap.store.journal import MOVED, PEOPLE, Journal, Kind
-from stagegap.store.labels import applied
 from stagegap.store.migrate import Schema
 from stagegap.store.second_copies import PutBack, SecondCopies, put_back_all
 

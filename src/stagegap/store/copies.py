@@ -12,8 +12,8 @@ from stagegap.model.answer import Status
 from stagegap.model.run import Carry
 from stagegap.store import rows
 from stagegap.store.attach import Session
+from stagegap.store.events import applied
 from stagegap.store.journal import Op
-from stagegap.store.labels import applied
 from stagegap.store.outputs import CACHEABLE
 from stagegap.store.runs import identify
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 import duckdb
 
 from stagegap.errors import StoreError
-from stagegap.store import card_events, copies, labels, outputs, roster, seen, tags
+from stagegap.store import card_events, copies, events, labels, outputs, roster, seen, tags
 from stagegap.store.attach import Attachment, Session
 from stagegap.store.journal import FLIPPED, Journal, Op
 
@@ -94,7 +94,7 @@ class Drainer:
 
     def _move(self, session: Session) -> tuple[int, bool]:
         deadline = time.monotonic() + SLICE_S
-        applied = labels.applied(session)
+        applied = events.applied(session)
         while True:
             ops = self._journal.after(applied, size=GROUP_BYTES, count=GROUP_OPS)
             if not ops:

@@ -206,7 +206,7 @@ def copies(session: Session) -> list[tuple[str, bytes]]:
 
 def tail(session: Session, journal: Journal) -> list[tuple[int, str, Label]]:
     """(seq, cascade, label) of what the journal holds and the file does not; damaged ones are left to `check`."""
-    ops = [op for op in journal.labels(applied(session)) if op.is_whole]
+    ops = [op for op in journal.labels(events.applied(session)) if op.is_whole]
     if not ops:
         return []
     ids = [op.id for op in ops]
@@ -215,12 +215,6 @@ def tail(session: Session, journal: Journal) -> list[tuple[int, str, Label]]:
     }
     fresh = [(op.seq, cast("dict[str, Any]", json_text.read(op.body))) for op in ops if op.id not in applied_ids]
     return [(seq, fields["cascade"], _label(fields)) for seq, fields in fresh]
-
-
-def applied(session: Session) -> int:
-    """The watermark: operations of the journal up to this one are in the file."""
-    rows = session.rows("select max(v::ubigint) from meta where k = 'applied'")
-    return rows[0][0] or 0
 
 
 def _row(row: Sequence[Any]) -> Label:

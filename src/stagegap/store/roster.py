@@ -10,7 +10,6 @@ from stagegap.store import events
 from stagegap.store import rows as json_text
 from stagegap.store.attach import Session
 from stagegap.store.journal import Journal, Op
-from stagegap.store.labels import applied
 
 _SHAPE = """{"cascade":"VARCHAR","record":"VARCHAR","id":"VARCHAR","annotator":"VARCHAR","action":"VARCHAR",
 "queue":"VARCHAR","due":"VARCHAR","by":"VARCHAR","at":"DOUBLE","verified":"BOOLEAN"}"""
@@ -40,25 +39,18 @@ def apply(session: Session, ops: Sequence[Op]) -> None:
     )
 
 
-_ROW = """e.id, p.name, e.action, e.queue, e.due, e.made_by, e.made_at, e.verified
-    from person_event e join cascade c on c.id = e.cascade join annotator p on p.id = e.annotator"""
+_TABLE = events.EventTable(
+    kind="person",
+    name="person_event",
+    fields=_FIELDS,
+    row="""e.id, p.name, e.action, e.queue, e.due, e.made_by, e.made_at, e.verified
+    from person_event e join cascade c on c.id = e.cascade join annotator p on p.id = e.annotator""",
+    event=PersonEvent,
+    pack=pack,
+)
+copies = _TABLE.copies
 
 
 def find(session: Session, journal: Journal, cascade: str) -> list[PersonEvent]:
     """Every event of a cascade, in order, the undrained ones included."""
-    owner = json_text.plain(cascade)
-    rows = session.rows(f"select {_ROW} where c.name = ? order by e.seq", owner)
-    late = events.tail(session, journal, "person", applied=applied(session), table="person_event")
-    fresh = [e for e in late if e["cascade"] == owner]
-    return [_event(row) for row in (*rows, *([e[name] for name in _FIELDS] for e in fresh))]
-
-
-def copies(session: Session) -> list[tuple[str, bytes]]:
-    """Every event of the file as an operation for a journal that does not have it."""
-    return [pack(row[0], _event(row[1:])) for row in session.rows(f"select c.name, {_ROW} order by e.seq")]
-
-
-def _event(row: Sequence[object]) -> PersonEvent:
-    """Make the event from its columns, in the order of `_FIELDS`."""
-    # The columns have the types of the fields that they were packed from.
-    return PersonEvent(**dict(zip(_FIELDS, row, strict=True)))  # pyright: ignore[reportArgumentType]
+    return _TABLE.find(session, journal, {"cascade": ("c.name", cascade)})

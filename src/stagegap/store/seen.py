@@ -10,7 +10,6 @@ from stagegap.store import events
 from stagegap.store import rows as json_text
 from stagegap.store.attach import Session
 from stagegap.store.journal import Journal, Op
-from stagegap.store.labels import applied
 
 _SHAPE = '{"cascade":"VARCHAR","id":"VARCHAR","record":"VARCHAR","annotator":"VARCHAR","at":"DOUBLE","run":"VARCHAR"}'
 
@@ -55,7 +54,7 @@ def records(session: Session, journal: Journal, cascade: str, annotator: str) ->
         owner,
         person,
     )
-    late = events.tail(session, journal, "seen", applied=applied(session), table="seen")
+    late = events.tail(session, journal, "seen", table="seen")
     fresh = {e["record"] for e in late if e["cascade"] == owner and e["annotator"] == person}
     return frozenset(row[0] for row in rows) | fresh
 
@@ -71,7 +70,7 @@ def looks(session: Session, journal: Journal, cascade: str, record: str | None) 
         owner,
         None if record is None else json_text.plain(record),
     )
-    late = events.tail(session, journal, "seen", applied=applied(session), table="seen")
+    late = events.tail(session, journal, "seen", table="seen")
     entries = [
         *rows,
         *((e["id"], e["record"], e["annotator"], e["at"], e["run"]) for e in late if e["cascade"] == owner),

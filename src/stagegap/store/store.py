@@ -18,7 +18,7 @@ from stagegap.model.notes import PersonEvent
 from stagegap.model.queue import GuidelineVersion, Queue, QueueItem, Sitting
 from stagegap.model.record import Record
 from stagegap.model.run import Cell, PastCall, Run, RunStatus, StageSpending
-from stagegap.store import attach, calls, care, labels, outputs, queues, records, roster, rows
+from stagegap.store import attach, calls, care, events, labels, outputs, queues, records, roster, rows
 from stagegap.store.attach import Attachment, Locks
 from stagegap.store.calls import Calls, past_calls
 from stagegap.store.care import Finding, Rebuilt, RecordsImport, Waiting
@@ -428,7 +428,7 @@ class Store:
     def waiting(self) -> Waiting:
         """Say what is acknowledged and not yet in the file."""
         with self._file.reading() as session:
-            done = labels.applied(session)
+            done = events.applied(session)
         ops, since = self._journal.waiting(done)
         return Waiting(ops=ops, since=since)
 

@@ -10,7 +10,6 @@ from stagegap.store import events
 from stagegap.store import rows as json_text
 from stagegap.store.attach import Session
 from stagegap.store.journal import Journal, Op
-from stagegap.store.labels import applied
 
 _SHAPE = """{"cascade":"VARCHAR","id":"VARCHAR","stage":"VARCHAR","record":"VARCHAR","annotator":"VARCHAR",
 "action":"VARCHAR","tag":"VARCHAR","into":"VARCHAR","at":"DOUBLE","run":"VARCHAR","verified":"BOOLEAN"}"""
@@ -45,26 +44,23 @@ def apply(session: Session, ops: Sequence[Op]) -> None:
     )
 
 
-_ROW = """e.id, s.name, coalesce(r.name, ''), p.name, e.action, e.tag, e.other, e.made_at, e.run, e.verified
+_TABLE = events.EventTable(
+    kind="tag",
+    name="tag_event",
+    fields=_FIELDS,
+    row="""e.id, s.name, coalesce(r.name, ''), p.name, e.action, e.tag, e.other, e.made_at, e.run, e.verified
     from tag_event e join cascade c on c.id = e.cascade join stage s on s.id = e.stage
-    join annotator p on p.id = e.annotator left join record r on r.id = e.record"""
+    join annotator p on p.id = e.annotator left join record r on r.id = e.record""",
+    event=TagEvent,
+    pack=pack,
+)
+copies = _TABLE.copies
 
 
 def find(session: Session, journal: Journal, cascade: str, *, stage: str, annotator: str) -> list[TagEvent]:
     """Every event of a person's tags at a stage, in order, the undrained ones included."""
-    wanted = tuple(map(json_text.plain, (cascade, stage, annotator)))
-    rows = session.rows(f"select {_ROW} where c.name = ? and s.name = ? and p.name = ? order by e.seq", *wanted)
-    late = events.tail(session, journal, "tag", applied=applied(session), table="tag_event")
-    fresh = [e for e in late if (e["cascade"], e["stage"], e["annotator"]) == wanted]
-    return [_event(row) for row in (*rows, *([e[name] for name in _FIELDS] for e in fresh))]
-
-
-def copies(session: Session) -> list[tuple[str, bytes]]:
-    """Every event of the file as an operation for a journal that does not have it."""
-    return [pack(row[0], _event(row[1:])) for row in session.rows(f"select c.name, {_ROW} order by e.seq")]
-
-
-def _event(row: Sequence[object]) -> TagEvent:
-    """Make the event from its columns, in the order of `_FIELDS`."""
-    # The columns have the types of the fields that they were packed from.
-    return TagEvent(**dict(zip(_FIELDS, row, strict=True)))  # pyright: ignore[reportArgumentType]
+    return _TABLE.find(
+        session,
+        journal,
+        {"cascade": ("c.name", cascade), "stage": ("s.name", stage), "annotator": ("p.name", annotator)},
+    )

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from stagegap.faces import handed_out
 from stagegap.store import Store
 from stagegap.workspace.foundation import STORE, CascadeFiles, Foundation
 from stagegap.workspace.runs import Runs
@@ -103,16 +104,7 @@ _HOMES = {
         "Settling",
     ),
 }
-
-
-def __getattr__(name: str) -> object:
-    """Import what is asked for when it is asked for: a page or a command needs one part or two."""
-    from importlib import import_module
-
-    home = next((module for module, names in _HOMES.items() if name in names), None)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(home), name)
+__getattr__ = handed_out(__name__, _HOMES)
 
 
 class Workspace:
