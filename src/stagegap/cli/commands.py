@@ -297,7 +297,7 @@ def demo(
     with workspace() as opened:
         run_and_show(opened, demo_file(opened), as_json=as_json)
     if serve_app:
-        printed.say(f"The app is on http://127.0.0.1:{port}  (Ctrl-C stops it)")
+        printed.say("Open the link below; nothing else opens the app. Ctrl-C stops it.")
         return app(port=port, browser=False)
     return None if as_json else printed.advise("stagegap app", "stagegap report")
 
