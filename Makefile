@@ -6,7 +6,7 @@ BIN := .venv/bin
 .PHONY: demo test setup browser format lint types layers tests slow lowest clean
 
 demo: setup
-	$(BIN)/stagegap tools demo
+	$(BIN)/stagegap demo
 
 test: setup browser lint layers types tests
 

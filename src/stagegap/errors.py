@@ -112,6 +112,19 @@ class AnswersLost(StagegapError):
     exit_code = 6
 
 
+def require(package: str, what: str, *, extra: str) -> None:
+    """Nothing where `package` is installed. Raises: ConfigurationError that names the extra which brings it.
+
+    >>> require("json", "Reading", extra="app")
+    """
+    from importlib.util import find_spec
+
+    if find_spec(package) is None:
+        raise ConfigurationError(
+            f"{what} needs {package}, which is not installed: `pip install 'stagegap[{extra}]'` brings it."
+        )
+
+
 def near_names(unknown: str, known: Iterable[str]) -> str:
     """A hint with the known names most like `unknown`, or with all of them when they are few.
 

@@ -214,10 +214,19 @@ def test_report_without_records_holds_none(stagegap: Command, tmp_path: Path) ->
     assert "behind the house" not in (tmp_path / "without.html").read_text()
 
 
-def test_demo_outside_a_clone_says_where_it_is(stagegap: Command) -> None:
-    said = stagegap("tools", "demo", "--no-app")
-    assert said.code == 2
-    assert "The demo is part of a clone of stagegap" in said.error
+def test_demo_outside_a_clone_makes_a_copy_and_gives_the_verdict(stagegap: Command, tmp_path: Path) -> None:
+    said = stagegap("demo", "--no-app")
+    assert said.code == 0, said.error
+    assert said.out.startswith("Made stagegap-demo with the demo: 435 mails")
+    assert "Draft holds this system back." in said.out
+    assert said.out.splitlines()[-1] == (
+        "Next:  cd stagegap-demo && stagegap app   or   cd stagegap-demo && stagegap report"
+    )
+    edited = tmp_path / "stagegap-demo" / "pipelines" / "support_email" / "stages.py"
+    edited.write_text(edited.read_text("utf-8") + "\n# mine\n", encoding="utf-8")
+    again = stagegap("demo", "--no-app")
+    assert "Made" not in again.out
+    assert edited.read_text("utf-8").endswith("# mine\n")
 
 
 def test_doctor_finds_nothing_wrong_and_a_flipped_journal(stagegap: Command, tmp_path: Path) -> None:

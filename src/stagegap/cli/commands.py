@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated
@@ -283,23 +284,32 @@ def overnight(
     return None if as_json else printed.advise("stagegap show --run NAME", "stagegap app")
 
 
-@tools.command()
+@application.command()
 def demo(
+    folder: Annotated[Path, typer.Argument(help="Folder that gets a copy, unless it is here already.")] = Path(
+        "stagegap-demo"
+    ),
     serve_app: Annotated[bool, typer.Option("--app/--no-app", help="Serve the app afterwards.")] = True,
     port: PortOption = 8501,
     as_json: JsonOption = False,
 ) -> None:
-    """Run the demo cascade, print its verdict and serve the app."""
+    """Run the cascade that comes with stagegap, print its verdict and serve the app."""
     from stagegap.cli import printed
     from stagegap.cli.runs import run_and_show
-    from stagegap.cli.start import demo_file, workspace
+    from stagegap.cli.start import DEMO
+    from stagegap.workspace import Workspace, write_demo
 
-    with workspace() as opened:
-        run_and_show(opened, demo_file(opened), as_json=as_json)
-    if serve_app:
-        printed.say("Open the link below; nothing else opens the app. Ctrl-C stops it.")
-        return app(port=port, browser=False)
-    return None if as_json else printed.advise("stagegap app", "stagegap report")
+    home = Path.cwd() if DEMO.is_file() else folder
+    if home == folder and write_demo(folder) and not as_json:
+        printed.say(f"Made {folder} with the demo: 435 mails, a cascade of three stages, and references for each.")
+    with Workspace.open(home) as opened:
+        run_and_show(opened, home / DEMO, as_json=as_json)
+    if not serve_app:
+        start = "" if home == Path.cwd() else f"cd {folder} && "
+        return None if as_json else printed.advise(f"{start}stagegap app", f"{start}stagegap report")
+    os.chdir(home)
+    printed.say("Open the link below; nothing else opens the app. Ctrl-C stops it.")
+    return app(port=port, browser=False)
 
 
 @tools.command()

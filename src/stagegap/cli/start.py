@@ -1,4 +1,4 @@
-"""What commands find before they begin: the workspace, a scorecard, the demo's file."""
+"""What commands find before they begin: the workspace, a scorecard, two runs."""
 
 from __future__ import annotations
 
@@ -85,13 +85,3 @@ def gate(opened: Workspace, cascade: str | None) -> Gate:
 def past(opened: Workspace, cascade: str | None) -> Past:
     """The past runs, by default of the cascade that ran last. Raises: NotFound."""
     return opened.past(cascade_name(opened, cascade))
-
-
-def demo_file(opened: Workspace) -> Path:
-    """The demo's cascade file. Raises: ConfigurationError where it is not."""
-    path = opened.folder / DEMO
-    if not path.is_file():
-        raise ConfigurationError(
-            f"The demo is part of a clone of stagegap, and {path} is not here. Try `stagegap init`."
-        )
-    return path

@@ -21,7 +21,7 @@ from typing import Any, TypeAlias
 import duckdb
 
 from stagegap import redaction
-from stagegap.errors import ConfigurationError
+from stagegap.errors import ConfigurationError, require
 from stagegap.exchange.rows import Problems, Row, cell, escaped
 from stagegap.model.record import Json
 from stagegap.stages.acceptance import plain
@@ -234,10 +234,7 @@ def _python(value: Any) -> Any:
 
 
 def _pandas() -> Any:
-    try:
-        import pandas  # pyright: ignore[reportMissingTypeStubs]  # it has none
-    except ImportError:
-        raise ConfigurationError(
-            "A data frame needs pandas, which is not installed: `pip install 'stagegap[app]'` brings it."
-        ) from None
+    require("pandas", "A data frame", extra="app")
+    import pandas  # pyright: ignore[reportMissingTypeStubs]  # it has none
+
     return pandas

@@ -17,7 +17,7 @@ from typing import Any, Literal, TypedDict, cast
 from urllib.parse import urlencode, urlsplit
 
 from stagegap import redaction
-from stagegap.errors import ConfigurationError
+from stagegap.errors import ConfigurationError, require
 from stagegap.ui.access import Access, token_in
 
 Message = MutableMapping[str, Any]  # Any: as ASGI defines its messages
@@ -187,8 +187,9 @@ def serve(
     """Serve the workspace in `folder` until Ctrl-C; `script` replaces the page script.
 
     `address` is where others reach this machine; `link` is opened, and was said already.
-    Raises: ConfigurationError when the port is taken, or the address is not this machine's.
+    Raises: ConfigurationError without Streamlit, when the port is taken, or the address is not this machine's.
     """
+    require("streamlit", "The app", extra="app")
     from streamlit import App
 
     _check_free(address, port)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from stagegap.workspace.comparison import on_shared_records
     from stagegap.workspace.exchange import Foreign, ImportReport
     from stagegap.workspace.failures import Failures, OwnTally
-    from stagegap.workspace.foundation import write_starter
+    from stagegap.workspace.foundation import write_demo, write_starter
     from stagegap.workspace.gate import Case, Checked, Gate, NotAsked, Wanted, case_names, cases, one_run, wanted
     from stagegap.workspace.labels import GuidelineChange, Labels, LabelStage, Onward
     from stagegap.workspace.oddities import Oddities, printed_scores, rated
@@ -57,6 +57,7 @@ __all__ = [
     "printed_scores",
     "rated",
     "wanted",
+    "write_demo",
     "write_starter",
 ]
 
@@ -71,7 +72,7 @@ _HOMES = {
         "Failures",
         "OwnTally",
     ),
-    "stagegap.workspace.foundation": ("write_starter",),
+    "stagegap.workspace.foundation": ("write_demo", "write_starter"),
     "stagegap.workspace.gate": (
         "Case",
         "Checked",

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
+from shutil import copytree, ignore_patterns
 from typing import TYPE_CHECKING
 
 from stagegap.errors import ConfigurationError, NotFound, near_names
@@ -106,6 +107,22 @@ def write_starter(folder: Path) -> list[Path]:
     for path in paths:
         path.write_bytes(source.joinpath(path.name).read_bytes())
     return paths
+
+
+def write_demo(folder: Path) -> bool:
+    """Copy the demo's cascade and its data into `folder`; False where they are there already.
+
+    A wheel carries the demo beside the package, a clone at its root.
+    """
+    if (folder / "pipelines" / "support_email").exists():
+        return False
+    packaged = Path(str(files("stagegap"))) / "demo"
+    source = packaged if packaged.is_dir() else packaged.parents[2]
+    for part in ("pipelines", "data"):
+        copytree(
+            source / part / "support_email", folder / part / "support_email", ignore=ignore_patterns("__pycache__")
+        )
+    return True
 
 
 STORE = ".stagegap"

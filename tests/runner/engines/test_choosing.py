@@ -46,7 +46,9 @@ def test_ray_that_is_missing_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("sys.path", [])
     monkeypatch.setattr("sys.path_importer_cache", {})
     monkeypatch.delitem(sys.modules, "ray", raising=False)
-    with pytest.raises(ConfigurationError, match=r"The engine ray is an extra: pip install 'stagegap\[ray\]'"):
+    with pytest.raises(
+        ConfigurationError, match=r"The engine ray needs ray, which is not installed: `pip install 'stagegap\[ray\]'`"
+    ):
         Choice.parse("ray:2").engine()
 
 

@@ -9,12 +9,11 @@ import sys
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from importlib.util import find_spec
 
 # Ray ships types, but an extra may be missing where they are checked.
 from typing import Any, TypeAlias
 
-from stagegap.errors import ConfigurationError, StagegapError
+from stagegap.errors import ConfigurationError, StagegapError, require
 from stagegap.runner.engines.protocol import Chunk, ChunkResult, Recipe, Worker, versions
 
 Untyped: TypeAlias = Any
@@ -181,8 +180,7 @@ def _ray() -> Untyped:
 
     Raises: ConfigurationError without Ray, or where it was imported without a token before.
     """
-    if find_spec("ray") is None:
-        raise ConfigurationError("The engine ray is an extra: pip install 'stagegap[ray]'.")
+    require("ray", "The engine ray", extra="ray")
     if "ray" in sys.modules and os.environ.get("RAY_AUTH_MODE") != "token":
         raise ConfigurationError("Ray was imported before its token could be set: start with RAY_AUTH_MODE=token.")
     os.environ["RAY_AUTH_MODE"] = "token"
