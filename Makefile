@@ -24,6 +24,7 @@ browser:
 lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/zizmor --offline --quiet .github
 	$(BIN)/ast-grep scan --rule .ci/javascript.yml src/stagegap/ui/static
 
 layers: setup

@@ -25,6 +25,7 @@ from stagegap.model.estimate import unmeasured
 from stagegap.model.record import Record
 from stagegap.model.wording import counted, metric_title
 from stagegap.stats.resample import RESAMPLES, resample
+from stagegap.tables.figures import Unit, figure
 
 DIGITS = 10
 """Of a hash: 40 bits, for records that have the same id."""
@@ -79,6 +80,21 @@ class Held:
     """Why it can't be, as it is; empty where it can, or where the offer was taken."""
     offer: str
     places: tuple[HeldPlace, ...]
+
+    @property
+    def change(self) -> str:
+        """What moved against the other run in one line, for who reads one; empty where it can't be held against it."""
+        compared = [place for place in self.places if place.is_compared and place.claim.change.is_measured]
+        if self.reasons or not compared:
+            return ""
+        moved = [place for place in compared if place.claim.verdict in ("improved", "regressed")]
+        figures = [f"{place.stage} {figure(place.claim.change, Unit.POINTS)}" for place in moved]
+        rest = "nothing else moved beyond chance" if moved else "nothing moved beyond chance"
+        broken = next((place.broken for place in self.places if place.stage == OUTCOME), 0)
+        n = max(place.claim.change.n for place in compared)
+        unit = ", in points," if moved else ""
+        basis = f"Against {self.before} on {counted(n, self.noun)}{unit} with 95% intervals"
+        return f"{basis}: {'; '.join((*figures, rest))}. {counted(broken, self.noun)} broke."
 
 
 def held_by(view: Comparison) -> Held:

@@ -360,12 +360,13 @@ def _outcome(result: CheckResult) -> str:
     return "error" if result.kind == "infrastructure" else "failure"
 
 
-def markdown(results: Sequence[CheckResult], *, title: str) -> str:
-    """The checks as a comment: the verdict first, then what is not in order, then the rest folded away.
+def markdown(results: Sequence[CheckResult], *, title: str, change: str = "") -> str:
+    """The checks as a comment: the verdict first, what moved, what is not in order, then the rest folded away.
 
     Nothing in it is taken as Markdown, HTML or a mention, whatever a stage or a record is called.
     """
     lines = [f"**{_escaped(title)}**: {_escaped(verdict_line(results))}", ""]
+    lines += [_escaped(change), ""] if change else []
     wanting = [result for result in results if result.status != "passed"]
     fine = [result for result in results if result.status == "passed"]
     lines += _table(wanting)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ from stagegap.cli.options import (
     tools,
     views,
 )
+from stagegap.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from stagegap.analysis.runs import Blessed
@@ -114,6 +116,26 @@ def check(
     write_checks(checked, junit=junit, markdown=markdown)
     present("check", checked, as_json=as_json)
     raise typer.Exit(checked.exit_code)
+
+
+@tools.command()
+def comment(
+    file: Annotated[Path, typer.Argument(help="What `stagegap check --markdown FILE` wrote.", show_default=False)],
+    number: Annotated[
+        int | None, typer.Option("--number", help="Number of the pull request; by default that of the event.")
+    ] = None,
+    key: Annotated[str, typer.Option("--key", help="Tells comments of several cascades apart.")] = "check",
+) -> None:
+    """Put a file on a pull request as its one comment: the next push writes it anew. For GitHub Actions."""
+    from stagegap import redaction
+    from stagegap.cli import printed
+    from stagegap.cli.pull_request import MARK, pull_of
+
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"{file} can't be read: {error.strerror}.") from None
+    printed.say(pull_of(os.environ, number).write(MARK.format(key=key), redaction.words(text)))
 
 
 @views.command(name="runs")

@@ -151,7 +151,7 @@ def write_checks(checked: Checked, *, junit: Path | None, markdown: Path | None)
     title = f"{checked.cascade} {checked.run}"
     files = (
         (junit, checks.junit(checked.results, suite=title)),
-        (markdown, checks.markdown(checked.results, title=title)),
+        (markdown, checks.markdown(checked.results, title=title, change=checked.change)),
     )
     for path, text in files:
         if path is not None:

@@ -44,6 +44,8 @@ class Checked:
     exit_code: int
     verdict: str
     """One line."""
+    change: str = ""
+    """What moved against that run, in one line; empty where it can't be held against one."""
     results: tuple[CheckResult, ...]
 
 
@@ -159,6 +161,7 @@ class Gate:
             by_scores=scores is not None,
             exit_code=exit_code(results),
             verdict=verdict_line(results),
+            change="" if standing is None else standing.change,
             results=results,
         )
 
