@@ -20,7 +20,7 @@ from stagegap.attribution.shapley import (
     precedence_matrix,
     shapley_matrix,
 )
-from stagegap.stats.agreement import Scale, cohen_kappa, fleiss_kappa, krippendorff_alpha, raw_agreement
+from stagegap.stats.agreement import Scale, agreement_beyond_chance, krippendorff_alpha
 from stagegap.stats.intervals import wilson
 from stagegap.stats.judge import rogan_gladen_point
 from stagegap.stats.paired import mcnemar
@@ -28,6 +28,7 @@ from stagegap.stats.raters import dawid_skene
 from stagegap.stats.sample_size import errors_to_separate_shares, records_for_mean_difference
 from stagegap.stats.sequential import e_value
 from stagegap.stats.significance import benjamini_hochberg, benjamini_yekutieli, bonferroni, holm
+from stats.textbook_agreement import cohen_kappa, fleiss_kappa, pair_of, ratings_of, raw_agreement
 
 TABLES = Path(__file__).parents[2].parent / "shared" / "acceptance" / "published-tables.json"
 
@@ -153,13 +154,17 @@ def test_fleiss(entry: dict[str, Any]):
     counts = np.array(entry["input"]["counts"], dtype=float)
     wanted, tolerance = entry["expected"], entry["tolerance"]
     assert fleiss_kappa(counts) == pytest.approx(wanted["kappa"], abs=tolerance)
+    coefficient = agreement_beyond_chance(ratings_of(counts), chance="fleiss")
+    assert coefficient.value == pytest.approx(wanted["kappa"], abs=tolerance)
     assert raw_agreement(counts) == pytest.approx(wanted["Pbar"], abs=tolerance)
 
 
 @published("cohen-20-5-10-15")
 def test_cohen(entry: dict[str, Any]):
     table = np.array(entry["input"]["table"], dtype=float)
-    assert cohen_kappa(table) == pytest.approx(entry["expected"]["kappa"], abs=entry["tolerance"])
+    wanted = pytest.approx(entry["expected"]["kappa"], abs=entry["tolerance"])
+    assert cohen_kappa(table) == wanted
+    assert agreement_beyond_chance(pair_of(table), chance="conger").value == wanted
 
 
 @published("bh-1995")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import math
 from itertools import combinations
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import pytest
@@ -12,19 +12,24 @@ from sklearn.metrics import cohen_kappa_score
 from statsmodels.stats.inter_rater import fleiss_kappa as oracle_fleiss
 
 from stagegap.stats import agreement
-from stagegap.stats.agreement import (
-    alpha_bootstrap,
-    cohen_kappa,
-    counts_of,
-    crossed,
-    fleiss_kappa,
-    gwet_ac1,
-    krippendorff_alpha,
-    raw_agreement,
-)
+from stagegap.stats.agreement import Scale, alpha_bootstrap, counts_of, krippendorff_alpha
 from stagegap.stats.resample import expanded_tail
+from stats import textbook_agreement
+from stats.textbook_agreement import cohen_kappa, crossed, fleiss_kappa, gwet_ac1, raw_agreement
 
 NAN = math.nan
+SCALES: tuple[Scale, ...] = get_args(Scale)
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(st.lists(st.sampled_from([0.0, 1.0, 2.0, 5.0, NAN]), min_size=4, max_size=4), min_size=1, max_size=9),
+    st.sampled_from(SCALES),
+)
+def test_alpha_over_items_is_the_textbooks_over_coincidences(items: list[list[float]], scale: Scale):
+    ratings = np.array(items).T
+    wanted = textbook_agreement.krippendorff_alpha(ratings, scale=scale)
+    assert krippendorff_alpha(ratings, scale=scale) == pytest.approx(wanted, abs=1e-12, nan_ok=True)
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=4, max_size=30))

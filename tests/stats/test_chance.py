@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stagegap.stats.agreement import cohen_kappa, counts_of, crossed, fleiss_kappa, gwet_ac1
-from stagegap.stats.chance import Chance, agreement_beyond_chance, closeness, coefficient_interval
+from stagegap.stats.agreement import Chance, agreement_beyond_chance, closeness, coefficient_interval, counts_of
+from stats.textbook_agreement import cohen_kappa, crossed, fleiss_kappa, gwet_ac1
 
 NAN = math.nan
 GWET = np.array(

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from stagegap.attribution.shapley import banzhaf_matrix, shapley_matrix
-from stagegap.stats.agreement import cohen_kappa, counts_of, fleiss_kappa, gwet_ac1, krippendorff_alpha, raw_agreement
+from stagegap.stats.agreement import agreement_beyond_chance, counts_of, krippendorff_alpha
 from stagegap.stats.intervals import wilson
 from stagegap.stats.paired import mcnemar
 from stagegap.stats.significance import benjamini_hochberg, holm
+from stats.textbook_agreement import cohen_kappa, fleiss_kappa, gwet_ac1, pair_of, ratings_of, raw_agreement
 
 _ = math.nan
 FOUR_OBSERVERS = np.array([
@@ -45,6 +46,7 @@ def test_fleiss_kappa_of_fourteen_raters_and_ten_subjects():
     counts = np.array([[float(x) for x in row.split()] for row in rows])
     assert raw_agreement(counts) == pytest.approx(0.378, abs=0.0005)
     assert fleiss_kappa(counts) == pytest.approx(0.210, abs=0.0005)
+    assert agreement_beyond_chance(ratings_of(counts), chance="fleiss").value == pytest.approx(0.210, abs=0.0005)
 
 
 def test_gwet_2002_where_one_category_dominates():
@@ -53,6 +55,9 @@ def test_gwet_2002_where_one_category_dominates():
     counts = np.array([[2.0, 0.0]] * 118 + [[1.0, 1.0]] * 7)
     assert cohen_kappa(table) == pytest.approx(-0.0234, abs=0.00005)
     assert gwet_ac1(counts) == pytest.approx(0.9408, abs=0.00005)
+    pair = pair_of(table)
+    assert agreement_beyond_chance(pair, chance="conger").value == pytest.approx(-0.0234, abs=0.00005)
+    assert agreement_beyond_chance(pair, chance="gwet").value == pytest.approx(0.9408, abs=0.00005)
 
 
 @pytest.mark.parametrize(

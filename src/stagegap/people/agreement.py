@@ -19,8 +19,14 @@ from stagegap.model.estimate import Estimate
 from stagegap.model.record import Json
 from stagegap.model.wording import counted
 from stagegap.people.references import settled, strictly
-from stagegap.stats.agreement import alpha_bootstrap, counts_of
-from stagegap.stats.chance import Chance, agreement_beyond_chance, closeness, coefficient_interval
+from stagegap.stats.agreement import (
+    Chance,
+    agreement_beyond_chance,
+    alpha_bootstrap,
+    closeness,
+    coefficient_interval,
+    counts_of,
+)
 from stagegap.stats.intervals import mean_of
 from stagegap.stats.spread import Clusters, clusters, distinct
 from stagegap.tables import figures

@@ -1,13 +1,20 @@
-"""How far people agree, beside chance: Cohen, Fleiss, Krippendorff, Gwet.
+"""How far people agree, beside chance, for any number of raters, with missing ratings and ordered answers.
 
 Ratings are a matrix of raters x items with NaN for missing ones; categories are numbers (codes where nominal). Every
-coefficient is NaN where it is not defined (nobody rated twice, or only one category occurs for a chance-corrected
-one). Show raw agreement and how often each category occurs beside any of them: chance correction depends on it.
+coefficient is NaN where it is not defined (nobody rated twice, or one category alone). Show raw agreement and how often
+each category occurs beside any of them: chance correction depends on it.
+
+Fleiss, Conger (Cohen for two raters), Brennan and Prediger, and Gwet are (p_a - p_e) / (1 - p_e) (Gwet 2014, 2021).
+They share p_a, the mean agreement of two raters over the items that two or more rated, and differ in p_e, what chance
+would give. An item with one rating is in no pair, but it tells how common its answer is, so it counts in p_e. The error
+of a coefficient is that of the mean of its items' shares in it (the linearised values of Gwet 2008, and 2021,
+"Large-sample variance of Fleiss generalized kappa"). Krippendorff's alpha is 1 - observed / expected disagreement.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -15,148 +22,196 @@ from numpy.typing import NDArray
 
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.stats.resample import percentile_interval
-from stagegap.stats.spread import Spread, spread
+from stagegap.stats.spread import Spread, distinct, spread
 
 Floats = NDArray[np.float64]
+Chance = Literal["fleiss", "conger", "brennan-prediger", "gwet"]
+FEWEST = 3
+"""Items with another answer than the commonest: with 3 expected, one sample of twenty shows none."""
+Closeness = Literal["identity", "linear", "quadratic", "ordinal"]
+Scale = Literal["nominal", "ordinal", "interval", "ratio"]
 UNDEFINED_AT_MOST = 0.05
 """Share of resamples in which a coefficient may be undefined before its interval would be a lie."""
-
 MOST_WEIGHTS = 2_000_000
 """Weights of resampled items that are held at once."""
 SMALLEST = 1e-12
 """Expected disagreement of a pair below which all ratings are taken to be the same."""
 
-Scale = Literal["nominal", "ordinal", "interval", "ratio"]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coefficient:
+    """A coefficient of agreement and what each item adds to it."""
+
+    value: float
+    items: Floats
+    """Per item with a rating: its share, so that their mean is `value`; NaN throughout where it is not defined."""
+    n: int
+    """Items that two or more rated."""
+    fewest: int
+    """Items with a rating other than the commonest one: what chance agreement is estimated from."""
+
+    @property
+    def error(self) -> float:
+        """Standard error over independent items, none taken off for a finite number of them."""
+        n = len(self.items)
+        return float(self.items.std(ddof=1)) / math.sqrt(n) if n > 1 else math.nan
+
+
+def closeness(categories: int, kind: Closeness = "identity", *, values: Floats | None = None) -> Floats:
+    """How much two answers agree, 1 on the diagonal: categories x categories.
+
+    `linear` and `quadratic` fall with the distance of `values` (ranks where none are given), `ordinal` with the
+    number of pairs of ranks between two answers. With more than identity AC1 is called AC2.
+
+    >>> closeness(3, "linear").tolist()
+    [[1.0, 0.5, 0.0], [0.5, 1.0, 0.5], [0.0, 0.5, 1.0]]
+    """
+    if kind == "identity" or categories < 2:
+        return np.eye(categories)
+    places = np.arange(categories, dtype=np.float64) if values is None or kind == "ordinal" else values
+    distance = np.abs(places[:, None] - places[None, :])
+    if kind == "quadratic":
+        distance = distance**2
+    if kind == "ordinal":
+        distance = distance * (distance + 1) / 2
+    return 1 - distance / float(distance.max())
+
+
+def agreement_beyond_chance(
+    ratings: Floats, *, chance: Chance, categories: Floats | None = None, weights: Floats | None = None
+) -> Coefficient:
+    """A chance-corrected coefficient from raters x items, NaN for a missing rating.
+
+    `categories` are the answers that could be given, those that occur where none are named; `weights` is
+    categories x categories, from `closeness`. Fleiss' kappa takes the chance from all ratings together, Conger's
+    (Cohen's for two raters) from each rater's own habits, Brennan and Prediger's from nothing but the number of
+    answers, Gwet's from how hard the answers are to tell apart. Not defined where nobody rated twice, or where chance
+    agreement is full.
+
+    Sources: Fleiss 1971, Conger 1980, Brennan & Prediger 1981, Gwet 2008; missing ratings and variances as in
+    Gwet, Handbook of Inter-Rater Reliability, 4th edition (2014), chapters 2 to 5.
+    """
+    known = ~np.isnan(ratings)
+    answers = np.unique(ratings[known]) if categories is None else categories
+    q = len(answers)
+    closely = np.eye(q) if weights is None else weights
+    given = ratings[:, known.any(axis=0)]
+    counts = np.stack([(given == answer).sum(axis=0) for answer in answers], axis=1).astype(np.float64) if q else None
+    if counts is None or q < 2 or not (counts.sum(axis=1) >= 2).any():
+        return Coefficient(value=math.nan, items=np.full(int(known.any(axis=0).sum()), math.nan), n=0, fewest=0)
+    n, raters = len(counts), counts.sum(axis=1)
+    several = raters >= 2
+    pairs = np.where(several, raters * (raters - 1), 1.0)
+    agreeing = np.where(several, (counts * (counts @ closely - 1)).sum(axis=1) / pairs, 0.0)
+    observed = float(agreeing.sum()) / int(several.sum())
+    shares = counts / raters[:, None]
+    if chance == "conger":
+        expected, by_item = _conger(given, answers, closely)
+    else:
+        expected, by_item = _pooled(shares, closely, chance)
+    if expected >= 1 - 1e-12:
+        return Coefficient(value=math.nan, items=np.full(n, math.nan), n=int(several.sum()), fewest=0)
+    value = (observed - expected) / (1 - expected)
+    own = np.where(several, agreeing - expected, 0.0)
+    scale = n / int(several.sum()) / (1 - expected)
+    commonest = int(counts.sum(axis=0).argmax())
+    return Coefficient(
+        value=value,
+        items=own * scale - (by_item - expected) * ((1 - value) / (1 - expected)),
+        n=int(several.sum()),
+        # Neither AC1 nor Brennan and Prediger's loses its footing where one answer is common.
+        fewest=n if chance in ("gwet", "brennan-prediger") else int((counts[:, commonest] < raters).sum()),
+    )
+
+
+def coefficient_interval(coefficient: Coefficient, codes: NDArray[np.int64], *, level: float = 0.95) -> Estimate:
+    """A coefficient with Student's t interval from its items (Gwet 2014, chapter 5); `codes` are the items' clusters.
+
+    No interval where it is not defined, where all items agree alike, or where so few items have another answer than
+    the commonest that one sample of twenty would show none of them: then chance agreement is not known.
+    """
+    if math.isnan(coefficient.value):
+        return unmeasured("not measured: the coefficient is not defined for these ratings", n=coefficient.n)
+    if distinct(codes) < 2:
+        return unmeasured(f"too few: all {coefficient.n} items belong to one cluster", n=coefficient.n)
+    if float(np.ptp(coefficient.items)) <= 1e-12:
+        return unmeasured("too few: all items agree alike, so the spread is unknown", n=coefficient.n)
+    if coefficient.fewest < FEWEST:
+        return unmeasured("too few: one answer is too common", n=coefficient.n)
+    within = spread(coefficient.items, codes)
+    half = within.quantile(level) * within.error
+    is_clustered = within.count < within.n
+    return Estimate(
+        value=coefficient.value,
+        # Where items have ratings missing, chance agreement can be above a half, and the coefficient below -1.
+        low=max(min(-1.0, coefficient.value), coefficient.value - half),
+        high=min(1.0, coefficient.value + half),
+        n=coefficient.n,
+        method=f"linearised items, Student t{within.note}",
+        level=level,
+        clusters=within.count if is_clustered else None,
+    )
+
+
+def _pooled(shares: Floats, closely: Floats, chance: Chance) -> tuple[float, Floats]:
+    """Chance agreement from the mean share of each answer, and what each item says of it: expected + its influence."""
+    n, q = len(shares), len(closely)
+    mean = shares.mean(axis=0)
+    if chance == "fleiss":
+        expected = float(mean @ closely @ mean)
+        slope = (closely + closely.T) @ mean
+    elif chance == "gwet":
+        scale = float(closely.sum()) / (q * (q - 1))
+        expected = scale * float((mean * (1 - mean)).sum())
+        slope = scale * (1 - 2 * mean)
+    else:
+        return float(closely.sum()) / q**2, np.full(n, float(closely.sum()) / q**2)
+    return expected, (shares - mean) @ slope + expected
+
+
+def _conger(given: Floats, answers: Floats, closely: Floats) -> tuple[float, Floats]:
+    """Chance agreement of two raters with habits of their own, averaged over all pairs; what each item says of it."""
+    chosen = np.stack([given == answer for answer in answers], axis=2).astype(np.float64)
+    rated = chosen.sum(axis=2)
+    used = rated.sum(axis=1) > 0
+    chosen, rated = chosen[used], rated[used]
+    g, n = len(chosen), int(chosen.shape[1])
+    if g < 2:
+        return math.inf, np.zeros(n)
+    per_rater = rated.sum(axis=1)
+    habits = chosen.sum(axis=1) / per_rater[:, None]
+    total = habits.sum(axis=0)
+    own = np.einsum("gk,kl,gl->", habits, closely, habits)
+    expected = (float(total @ closely @ total) - float(own)) / (g * (g - 1))
+    slope = (total[None, :] - habits) @ (closely + closely.T) / (g * (g - 1))
+    away = (chosen - rated[:, :, None] * habits[:, None, :]) * (n / per_rater)[:, None, None]
+    return expected, np.einsum("gnk,gk->n", away, slope) + expected
 
 
 def counts_of(ratings: Floats) -> Floats:
     """Items x categories: how many raters put the item there; categories in ascending order."""
-    known = ~np.isnan(ratings)
-    categories = np.unique(ratings[known])
-    return (
-        np.stack([(ratings == category).sum(axis=0) for category in categories], axis=1).astype(np.float64)
-        if len(categories)
-        else np.zeros((ratings.shape[1], 0))
-    )
-
-
-def raw_agreement(counts: Floats) -> float:
-    """The share of agreeing pairs of raters, averaged over the items that two or more rated."""
-    per_item = _agreeing_pairs(counts)
-    return float(per_item.mean()) if len(per_item) else math.nan
-
-
-def _agreeing_pairs(counts: Floats) -> Floats:
-    raters = counts.sum(axis=1)
-    rated = counts[raters >= 2]
-    m = rated.sum(axis=1)
-    return (rated * (rated - 1)).sum(axis=1) / (m * (m - 1))
-
-
-def cohen_kappa(table: Floats) -> float:
-    """Cohen's kappa (1960) from the table of two raters: rows the first, columns the second.
-
-    >>> round(cohen_kappa(np.array([[20, 5], [10, 15]])), 4)
-    0.4
-    """
-    total = float(table.sum())
-    if not total:
-        return math.nan
-    observed = float(np.trace(table)) / total
-    expected = float((table.sum(axis=1) * table.sum(axis=0)).sum()) / total**2
-    return _corrected(observed, expected)
-
-
-def crossed(a: Floats, b: Floats) -> Floats:
-    """The table of two raters over the items that both rated; categories in ascending order."""
-    both = ~np.isnan(a) & ~np.isnan(b)
-    categories = np.unique(np.concatenate([a[both], b[both]]))
-    table = np.zeros((len(categories), len(categories)))
-    np.add.at(table, (np.searchsorted(categories, a[both]), np.searchsorted(categories, b[both])), 1)
-    return table
-
-
-def fleiss_kappa(counts: Floats) -> float:
-    """Fleiss' kappa (1971) from items x categories; every item must have as many ratings as the others.
-
-    Raises: ValueError when the numbers of ratings differ (use Krippendorff's alpha then).
-    """
-    raters = counts.sum(axis=1)
-    if not len(raters):
-        return math.nan
-    if not (raters == raters[0]).all():
-        raise ValueError("Fleiss' kappa needs the same number of ratings for every item; use Krippendorff's alpha")
-    if raters[0] < 2:
-        return math.nan
-    shares = counts.sum(axis=0) / counts.sum()
-    return _corrected(raw_agreement(counts), float((shares**2).sum()))
-
-
-def gwet_ac1(counts: Floats) -> float:
-    """Gwet's AC1 (2008) from items x categories: steadier than kappa where one category dominates.
-
-    The categories are those of `counts`: give a column of zeros for one that nobody chose.
-    """
-    observed = raw_agreement(counts)
-    categories = counts.shape[1]
-    if math.isnan(observed) or categories < 2:
-        return math.nan
-    rated = counts[counts.sum(axis=1) >= 1]
-    shares = (rated / rated.sum(axis=1, keepdims=True)).mean(axis=0)
-    return _corrected(observed, float((shares * (1 - shares)).sum()) / (categories - 1))
-
-
-def _corrected(observed: float, expected: float) -> float:
-    return math.nan if expected >= 1 else (observed - expected) / (1 - expected)
+    categories = np.unique(ratings[~np.isnan(ratings)])
+    if not len(categories):
+        return np.zeros((ratings.shape[1], 0))
+    return np.stack([(ratings == category).sum(axis=0) for category in categories], axis=1).astype(np.float64)
 
 
 def krippendorff_alpha(ratings: Floats, *, scale: Scale = "nominal") -> float:
     """Krippendorff's alpha = 1 - observed / expected disagreement, from raters x items with NaN for missing.
 
-    Source: Krippendorff, Computing Krippendorff's Alpha-Reliability (2011), by the coincidence matrix. NaN when
-    fewer than two ratings can be paired, or when only one value occurs (nothing to disagree about).
+    NaN when fewer than two ratings can be paired, or when only one value occurs (nothing to disagree about).
+    Source: Krippendorff, Computing Krippendorff's Alpha-Reliability (2011). Raises: ValueError for a negative value
+    on the ratio scale.
     """
-    values, counts = np.unique(ratings[~np.isnan(ratings)]), counts_of(ratings)
-    counts = counts[counts.sum(axis=1) >= 2]
-    if not len(counts):
-        return math.nan
-    m = counts.sum(axis=1, keepdims=True)
-    weighted = counts / (m - 1)
-    coincidences = weighted.T @ counts - np.diag(weighted.sum(axis=0))
-    totals = coincidences.sum(axis=1)
-    distance = _distances(values, totals, scale)
-    expected = float((np.outer(totals, totals) * distance).sum())
-    if expected <= 0:
-        return math.nan
-    return 1 - (float(totals.sum()) - 1) * float((coincidences * distance).sum()) / expected
-
-
-def _distances(values: Floats, totals: Floats, scale: Scale) -> Floats:
-    """The squared distance between each two values on the scale."""
-    difference = values[:, None] - values[None, :]
-    if scale == "nominal":
-        return (difference != 0).astype(np.float64)
-    if scale == "interval":
-        return difference**2
-    if scale == "ratio":
-        if values.min(initial=0.0) < 0:
-            raise ValueError("a ratio scale has no negative values")
-        together = values[:, None] + values[None, :]
-        return np.divide(difference, together, out=np.zeros_like(difference), where=together > 0) ** 2
-    upto = np.cumsum(totals)
-    low, high = np.minimum.outer(upto, upto), np.maximum.outer(upto, upto)
-    ends = (totals[:, None] + totals[None, :]) / 2
-    # Between two ranks lie all values from the lower to the higher, the two ends counting half.
-    lower = np.where(upto[:, None] <= upto[None, :], totals[:, None], totals[None, :])
-    between = high - low + lower - ends
-    return np.where(difference != 0, between, 0.0) ** 2
+    several = ratings[:, (~np.isnan(ratings)).sum(axis=0) >= 2]
+    return float(_alphas(_sums_of_items(several, scale).sum(axis=1)[:, None], several, scale)[0])
 
 
 def alpha_bootstrap(
     ratings: Floats,
     codes: NDArray[np.int64],
     *,
-    scale: Literal["nominal", "interval"],
+    scale: Scale,
     rng: np.random.Generator,
     resamples: int = 2_000,
     level: float = 0.95,
@@ -170,10 +225,10 @@ def alpha_bootstrap(
     several = (~np.isnan(ratings)).sum(axis=0) >= 2
     n, units = int(several.sum()), np.unique(codes[several], return_inverse=True)[1]
     count = int(units.max(initial=-1)) + 1
-    observed, rest = _sums_of_items(ratings[:, several], scale)
-    items = np.stack([observed, *rest.T])
+    rated = ratings[:, several]
+    items = _sums_of_items(rated, scale)
     own = np.stack([np.bincount(units, weights=column, minlength=count) for column in items])
-    value = float(_alphas(own.sum(axis=1)[:, None], scale)[0])
+    value = float(_alphas(own.sum(axis=1)[:, None], rated, scale)[0])
     if math.isnan(value):
         return unmeasured("not measured: the coefficient is not defined for these ratings", n=n)
     if count < 2:
@@ -184,45 +239,76 @@ def alpha_bootstrap(
         picked = rng.integers(0, count, (min(chunk, resamples - start), count))
         rows = np.arange(len(picked))[:, None] * count
         weights = np.bincount((picked + rows).ravel(), minlength=picked.size).reshape(picked.shape)
-        drawn.append(_alphas(own @ weights.T.astype(np.float64), scale))
-    within = spread(_influence(items, scale), units) if count < n else None
+        drawn.append(_alphas(own @ weights.T.astype(np.float64), rated, scale))
+    within = spread(_influence(items, rated, scale), units) if count < n else None
     return _from_draws(value, np.concatenate(drawn), n=n, within=within, level=level)
 
 
-def _influence(items: Floats, scale: Literal["nominal", "interval"]) -> Floats:
+def _influence(items: Floats, rated: Floats, scale: Scale) -> Floats:
     """By how much each item moves alpha, to first order; `items` are sums x items."""
     whole = items.sum(axis=1)
     step = 1e-6 * max(1.0, float(np.abs(whole).max()))
     ways = np.eye(len(whole)) * step
-    slopes = (_alphas(whole[:, None] + ways, scale) - _alphas(whole[:, None] - ways, scale)) / (2 * step)
+    slopes = (_alphas(whole[:, None] + ways, rated, scale) - _alphas(whole[:, None] - ways, rated, scale)) / (2 * step)
     return items.shape[1] * (slopes @ items)
 
 
-def _sums_of_items(ratings: Floats, scale: Literal["nominal", "interval"]) -> tuple[Floats, Floats]:
-    """Each item's observed disagreement, and what the expected one is summed from.
+def _sums_of_items(rated: Floats, scale: Scale) -> Floats:
+    """What alpha is a function of, summed over items: sums x items, all items with two ratings or more.
 
-    Nominal: how often each category occurs; interval: ratings, their sum and the sum of their squares.
+    Nominal: the observed disagreement, then how often each category occurs. Interval: the observed disagreement, then
+    ratings, their sum and the sum of their squares. Otherwise the coincidences of each two categories.
     """
-    m = (~np.isnan(ratings)).sum(axis=0).astype(np.float64)
+    m = (~np.isnan(rated)).sum(axis=0).astype(np.float64)
+    counts = counts_of(rated)
     if scale == "nominal":
-        counts = counts_of(ratings)
-        return (m**2 - (counts**2).sum(axis=1)) / (m - 1), counts
-    centred = ratings - np.nanmean(ratings) if ratings.size else ratings
-    first, second = np.nansum(centred, axis=0), np.nansum(centred**2, axis=0)
-    return 2 * (m * second - first**2) / (m - 1), np.stack([m, first, second], axis=1)
+        return np.stack([(m**2 - (counts**2).sum(axis=1)) / (m - 1), *counts.T])
+    if scale == "interval":
+        centred = rated - np.nanmean(rated) if rated.size else rated
+        first, second = np.nansum(centred, axis=0), np.nansum(centred**2, axis=0)
+        return np.stack([2 * (m * second - first**2) / (m - 1), m, first, second])
+    k = counts.shape[1]
+    pairs = (counts[:, :, None] * counts[:, None, :] - counts[:, :, None] * np.eye(k)) / (m - 1)[:, None, None]
+    return pairs.reshape(len(m), k * k).T
 
 
-def _alphas(sums: Floats, scale: Literal["nominal", "interval"]) -> Floats:
-    """Alpha of each column of sums: the observed disagreement, then those of `_sums_of_items`."""
-    observed, rest = sums[0], sums[1:]
-    if scale == "nominal":
-        total = rest.sum(axis=0)
-        expected = total**2 - (rest**2).sum(axis=0)
+def _alphas(sums: Floats, rated: Floats, scale: Scale) -> Floats:
+    """Alpha of each column of the sums of `_sums_of_items`."""
+    if scale in ("ordinal", "ratio"):
+        observed, expected, total = _by_pairs(sums, np.unique(rated[~np.isnan(rated)]), scale)
+    elif scale == "nominal":
+        observed, total = sums[0], sums[1:].sum(axis=0)
+        expected = total**2 - (sums[1:] ** 2).sum(axis=0)
     else:
-        total = rest[0]
-        expected = 2 * (rest[0] * rest[2] - rest[1] ** 2)
+        observed, total = sums[0], sums[1]
+        expected = 2 * (sums[1] * sums[3] - sums[2] ** 2)
     defined = expected > SMALLEST * np.maximum(total, 1.0) ** 2
     return np.where(defined, 1 - (total - 1) * observed / np.where(defined, expected, 1.0), np.nan)
+
+
+def _by_pairs(sums: Floats, values: Floats, scale: Scale) -> tuple[Floats, Floats, Floats]:
+    """Observed and expected disagreement and the number of ratings, of each column of coincidences."""
+    k = len(values)
+    coincidences = sums.reshape(k, k, sums.shape[1])
+    totals = coincidences.sum(axis=1)
+    if scale == "ratio":
+        distances = _ratio_distances(values)[:, :, None]
+    else:
+        upto = totals.cumsum(axis=0)
+        # Between two ranks lie all values from the lower to the higher, the two ends counting half.
+        middle = upto - totals / 2
+        distances = (middle[:, None, :] - middle[None, :, :]) ** 2
+    observed = (coincidences * distances).sum(axis=(0, 1))
+    expected = (totals[:, None, :] * totals[None, :, :] * distances).sum(axis=(0, 1))
+    return observed, expected, totals.sum(axis=0)
+
+
+def _ratio_distances(values: Floats) -> Floats:
+    if (values < 0).any():
+        raise ValueError("a ratio scale has no negative values")
+    together = values[:, None] + values[None, :]
+    difference = values[:, None] - values[None, :]
+    return np.divide(difference, together, out=np.zeros_like(difference), where=together > 0) ** 2
 
 
 def _from_draws(value: float, drawn: Floats, *, n: int, within: Spread | None, level: float) -> Estimate:
