@@ -17,6 +17,9 @@ from hypothesis import strategies as st
 
 from secret_corpus import Canary, corpus
 from stagegap import redaction
+from stagegap.model.answer import Attempt, Status
+from stagegap.runner.answers import without_secrets
+from stagegap.stages.protocol import Reply
 
 VALUE = 'pa"ss & wört/7'
 
@@ -79,6 +82,16 @@ def test_password_in_an_address_and_a_key_in_any_variable_are_known() -> None:
 def test_lines_of_a_long_value_are_known_one_by_one() -> None:
     environment = {"SIGNING_KEY": "-----BEGIN-----\n" + "abcdefgh12345678" + "\nend"}
     assert redaction.known("bad line 'abcdefgh12345678'", environment) == "bad line '***'"
+
+
+def test_what_attempts_of_a_call_say_loses_what_looks_like_a_secret() -> None:
+    key = "sk-" + "a1B2" * 12
+    attempts = (Attempt(0.0, 0.1, Status.INFRASTRUCTURE, f"401 for {key}"), Attempt(1.0, 0.1, Status.OK))
+    (reply,) = without_secrets([Reply(value="x", attempts=attempts)])
+    assert key not in reply.attempts[0].error
+    assert reply.attempts[1] == attempts[1]
+    plain = Reply(value="x", attempts=attempts[1:])
+    assert without_secrets([plain])[0] is plain
 
 
 def test_json_value_without_secrets_is_given_back_as_it_is_and_others_lose_them_at_any_depth() -> None:

@@ -18,7 +18,7 @@ from stagegap.analysis.record_view import (
     record_sheet,
     record_view,
 )
-from stagegap.model.answer import Answer, Fact, Output, Reference, Status
+from stagegap.model.answer import Answer, Attempt, Fact, Output, Reference, Status
 from stagegap.model.cascade import Cascade, Kind, Outcome, OutputType, Source, Stage
 from stagegap.model.notes import Failure
 from stagegap.model.record import Record
@@ -202,6 +202,13 @@ def test_documents_are_shown_by_their_titles_and_texts() -> None:
     assert "  System:\n    P2\n    Tent (P1)\n    P9" in text
     assert re.search(r"^  Right \(.*\): Tent \(P1\)$", text, re.MULTILINE)
     assert "Differs: +P2, +P9" in text
+
+
+def test_attempts_of_a_call_stand_one_a_line() -> None:
+    attempts = (Attempt(0.0, 0.3, Status.INFRASTRUCTURE, "429: too many"), Attempt(2.0, 1.0, Status.OK))
+    made = replace(output("draft", "Hello"), attempts=attempts)
+    text = "\n".join(map(str, record_sheet(view(outputs={"draft": made})).parts))
+    assert "  Attempts:\n    1 at once, 0.3 s: infrastructure, 429: too many\n    2 after 2.0 s, 1.0 s: ok\n" in text
 
 
 def test_call_and_what_came_back_are_told() -> None:

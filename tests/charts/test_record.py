@@ -47,6 +47,12 @@ def test_items_carry_sign_and_word() -> None:
     assert "Missing: c. Extra: b." in html
 
 
+def test_attempts_are_folded_and_what_they_say_is_text() -> None:
+    html = drawn(attempts=("1 at once, 0.3 s: infrastructure, <b>429</b>", "2 after 2.0 s, 1.0 s: ok"))
+    assert "<summary>Attempts</summary>" in html
+    assert "&lt;b&gt;429&lt;/b&gt;\n2 after 2.0 s" in html
+
+
 def test_empty_list_says_none() -> None:
     html = drawn(kind="items", difference=Difference((), (Mark("missing", "c"),)))
     assert '<div class="ans">none</div>' in html

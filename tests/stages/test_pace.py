@@ -15,6 +15,7 @@ from stagegap.model.cascade import Kind, Limits, OutputType, Stage
 from stagegap.stages import build
 from stagegap.stages.llm import LlmStage
 from stagegap.stages.pace import LONGEST_HOLD_S, LoopTimer, Provider, Providers, Rate
+from stagegap.stages.protocol import Reply
 from stages.timing import Clock
 
 
@@ -225,6 +226,46 @@ def test_waiting_for_a_turn_is_no_part_of_the_time_out(
 
     assert asyncio.run(ask()) == ["ok", "ok"]
     assert clock.now() >= 55.0
+
+
+def test_each_attempt_of_a_call_is_told_with_its_time_its_words_and_how_it_ended(
+    model: Callable[..., LlmStage], server: LlmServer
+) -> None:
+    server.answers(faults=["429", "500"])
+    stage = model()
+
+    async def ask() -> list[Reply]:
+        try:
+            return [await stage.answer({"text": text}) for text in "ab"]
+        finally:
+            await stage.close()
+
+    tried, at_once = asyncio.run(ask())
+    assert [attempt.status for attempt in tried.attempts] == ["infrastructure", "infrastructure", "ok"]
+    assert "429" in tried.attempts[0].error
+    assert "500" in tried.attempts[1].error
+    assert not tried.attempts[2].error
+    assert tried.attempts[0].after_s == 0.0
+    assert 7.0 <= tried.attempts[1].after_s < tried.attempts[2].after_s
+    assert at_once.attempts == ()
+
+
+def test_attempts_of_a_call_that_ends_without_an_answer_are_told_and_the_only_one_is_not(
+    model: Callable[..., LlmStage], server: LlmServer
+) -> None:
+    server.answers(faults=["500"] * 6 + ["hang"])
+    first, late = model(), model(timeout_s=0.2)
+
+    async def ask(stage: LlmStage) -> Reply:
+        try:
+            return await stage.answer({"text": "a"})
+        finally:
+            await stage.close()
+
+    lost = asyncio.run(ask(first))
+    assert lost.status == "infrastructure"
+    assert len(lost.attempts) == 6
+    assert asyncio.run(ask(late)).attempts == ()
 
 
 def test_no_more_calls_at_once_than_the_provider_has_left() -> None:

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from stagegap.errors import NotFound
-from stagegap.model.answer import Status
+from stagegap.model.answer import Attempt, Status
 from stagegap.model.run import SYSTEM, Cell
 from stagegap.store import Store
 from store.material import RUN, output, run
@@ -22,6 +22,7 @@ EVERY_KIND = [
     output("r7", value=0.1),
     output("r8", value=2**60),
     output("r9", value="nul \0 and é 😀", key="0123456789abcdef" * 2),
+    output("ra", attempts=(Attempt(0.0, 0.25, Status.INFRASTRUCTURE, "429"), Attempt(2.5, 1.0, Status.OK))),
 ]
 
 

@@ -161,7 +161,7 @@ def _published(evidence: ev.Evidence, kind: str, figure: _Published, *, resample
 
 
 _KINDS = (
-    Column(name="People", unit=Unit.TEXT, key="kind"),
+    Column(name="Labellers", unit=Unit.TEXT, key="kind"),
     Column(name="Stage", unit=Unit.TEXT, key="stage"),
     Column(name="How many", unit=Unit.COUNT),
     Column(name="Their score", unit=Unit.SHARE, key="score of {kind}"),
@@ -174,7 +174,7 @@ _KINDS = (
 def kinds_table(rows: Sequence[KindRow]) -> Table:
     """One row a kind and stage; how many is empty where a figure was published."""
     return Table(
-        title="Kinds of people",
+        title="Kinds of labellers",
         columns=_KINDS,
         rows=tuple(
             (row.kind, row.stage, row.people or None, row.person, row.system, row.gap, row.source or None)

@@ -235,9 +235,9 @@ _SYSTEMS = (
 )
 _GAPS = (
     Column(name="Criterion", unit=Unit.TEXT, key="criterion"),
-    Column(name="Person", unit=Unit.NUMBER, key="{criterion}: person"),
+    Column(name="Labeller", unit=Unit.NUMBER, key="{criterion}: person"),
     Column(name="System", unit=Unit.NUMBER, key="{criterion}: system"),
-    Column(name="Person minus system", unit=Unit.NUMBER, key="{criterion}: gap"),
+    Column(name="Labeller minus system", unit=Unit.NUMBER, key="{criterion}: gap"),
 )
 _PLACES = (
     Column(name="Criterion", unit=Unit.TEXT, key="criterion"),
@@ -270,7 +270,7 @@ def ratings_sheet(view: RatingsView) -> Sheet:
             ),
             *(gap.sentence for gap in view.gaps),
             Table(
-                title="Against the person",
+                title="Against the labeller",
                 columns=_GAPS,
                 rows=tuple((gap.criterion, gap.person, gap.system, gap.gap) for gap in view.gaps),
             ),

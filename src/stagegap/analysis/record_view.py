@@ -12,7 +12,7 @@ from typing import Literal
 
 from stagegap.analysis.failures import shown_output
 from stagegap.metrics.formulas import contains, ids
-from stagegap.model.answer import Answer, Output, Reference
+from stagegap.model.answer import Answer, Attempt, Output, Reference
 from stagegap.model.cascade import Cascade, Kind, Source, Stage
 from stagegap.model.notes import Failure
 from stagegap.model.record import Json, Record
@@ -148,6 +148,8 @@ class StageBlock:
     """How the call ended: `ok`, `repaired`; empty without one."""
     call: str = ""
     """What is known of it: seconds, tokens, cost, whether the answer was known from before."""
+    attempts: tuple[str, ...] = ()
+    """Of a call that needed more than one: when each began, how long it took and how it ended."""
     prompt: str = ""
     """What a language model was sent, made again from what the run kept; empty for other stages."""
     raw: str = ""
@@ -239,6 +241,7 @@ def _block(
         kind="items" if is_items else "text",
         status=output.status.value if output is not None else "",
         call=call_facts(output) if output is not None else "",
+        attempts=attempt_lines(output.attempts) if output is not None else (),
         prompt=_cut(prompt),
         raw=_cut(output.raw) if output is not None and output.raw != text_of(value) else "",
         documents=tuple(
@@ -271,6 +274,20 @@ def call_facts(output: Output) -> str:
         f"confidence {output.confidence:.2f}" if output.confidence is not None else "",
     ]
     return ", ".join(part for part in parts if part)
+
+
+def attempt_lines(attempts: Sequence[Attempt]) -> tuple[str, ...]:
+    """Each attempt of a call in words.
+
+    >>> from stagegap.model.answer import Status
+    >>> attempt_lines([Attempt(0.0, 0.3, Status.INFRASTRUCTURE, "429: too many calls"), Attempt(2.0, 1.5, Status.OK)])
+    ('1 at once, 0.3 s: infrastructure, 429: too many calls', '2 after 2.0 s, 1.5 s: ok')
+    """
+    return tuple(
+        f"{number} {f'after {figures.seconds(attempt.after_s)}' if attempt.after_s else 'at once'}, "
+        f"{figures.seconds(attempt.took_s)}: {', '.join(filter(None, (attempt.status.value, attempt.error)))}"
+        for number, attempt in enumerate(attempts, start=1)
+    )
 
 
 def _badge(fault: Failure | None, *, is_compared: bool, is_same: bool) -> Badge:
@@ -373,6 +390,7 @@ def _lines(number: int, block: StageBlock) -> list[str]:
     paragraphs = {
         "Saw": " · ".join(named),
         "Call": ", ".join(part for part in (block.status, block.call) if part),
+        "Attempts": "\n".join(block.attempts),
         "Prompt": block.prompt,
         "Raw answer": block.raw,
         "System": _titled(block.system, titles) if block.kind == "items" else block.system,

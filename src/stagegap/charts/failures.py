@@ -47,7 +47,11 @@ def _saw(block: StageBlock) -> str:
 def _call(block: StageBlock) -> str:
     """How the call ended and what it took; what was sent and what came back, folded."""
     facts = " · ".join(escape(part) for part in (block.status, block.call) if part)
-    folded = (("Prompt, as it was sent", block.prompt), ("Raw answer", block.raw))
+    folded = (
+        ("Attempts", "\n".join(block.attempts)),
+        ("Prompt, as it was sent", block.prompt),
+        ("Raw answer", block.raw),
+    )
     return (f'<p class="saw">Call: {facts}</p>' if facts else "") + "".join(
         f'<details class="saw"><summary>{name}</summary><div class="ans">{escape(text)}</div></details>'
         for name, text in folded

@@ -41,6 +41,18 @@ NO_ROW = "no recorded output"
 """The error of a recorded stage for a record that its file does not hold."""
 
 
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One of several attempts of a call."""
+
+    after_s: float
+    """Seconds from the start of the first attempt to the start of this one."""
+    took_s: float
+    status: Status
+    error: str = ""
+    """What went wrong, in one line."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
     """What the system answered at a stage for a record, or a named failure."""
@@ -72,6 +84,8 @@ class Output:
     repeat: int = 0
     at: float | None = None
     """Seconds since 1970, UTC, at which it was made, where a recorded output says so."""
+    attempts: tuple[Attempt, ...] = ()
+    """Of a call that needed more than one, in order; the last one ended it."""
 
     @property
     def is_priced(self) -> bool:

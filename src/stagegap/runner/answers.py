@@ -140,16 +140,20 @@ def without_secrets(replies: Sequence[Reply]) -> list[Reply]:
     loses what looks like a secret.
     """
     secrets = redaction.secrets()
-    return [_without_secrets(reply, secrets) if secrets or reply.error else reply for reply in replies]
+    return [
+        _without_secrets(reply, secrets) if secrets or reply.error or reply.attempts else reply for reply in replies
+    ]
 
 
 def _without_secrets(reply: Reply, secrets: redaction.Secrets) -> Reply:
     value, raw = secrets.known_json(reply.value), secrets.known(reply.raw)
     error = redaction.words(reply.error) if reply.error else ""
     alternatives = tuple(secrets.known_json(entry) for entry in reply.alternatives)
-    if value is reply.value and raw == reply.raw and error == reply.error and alternatives == tuple(reply.alternatives):
+    attempts = tuple(replace(attempt, error=redaction.words(attempt.error)) for attempt in reply.attempts)
+    words = (raw, error, alternatives, attempts)
+    if value is reply.value and words == (reply.raw, reply.error, tuple(reply.alternatives), reply.attempts):
         return reply
-    return replace(reply, value=value, raw=raw, error=error, alternatives=alternatives)
+    return replace(reply, value=value, raw=raw, error=error, alternatives=alternatives, attempts=attempts)
 
 
 class Known:
@@ -281,6 +285,7 @@ class Known:
             key=key if reply.is_reusable else "",
             repeat=first.repeat,
             at=reply.at,
+            attempts=reply.attempts,
         )
         if self.claims is not None and not reply.is_reusable:
             self.claims.release([key])
@@ -306,4 +311,5 @@ class Known:
             cached=True,
             repeat=case.repeat,
             at=output.at,
+            attempts=output.attempts,
         )

@@ -9,12 +9,13 @@ import random
 import re
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from typing import Protocol
 
 from stagegap.errors import ConfigurationError, near_names
-from stagegap.model.answer import NOBODY, Status
+from stagegap.model.answer import NOBODY, Attempt, Status
 from stagegap.model.cascade import Limits, Stage
 from stagegap.stages.failures import Failure
 from stagegap.stages.protocol import Reply
@@ -309,27 +310,34 @@ class Attempts:
         left = self._timeout_s
         provider = self._provider
         failures: list[Failure] = []
+        tried: list[Attempt] = []
+        begun = math.nan
         while True:
             expected = await self._rate.admit()
             shared = await provider.rate.admit()
             async with provider.slot():
                 start = self._timer.now()
+                begun = start if math.isnan(begun) else begun
                 try:
                     async with asyncio.timeout(left):
                         reply = await ask()
                 except TimeoutError:
                     self._rate.settle(expected, 0)
                     provider.rate.settle(shared, 0)
-                    tried = f", after {failures[-1].message}" if failures else ""
-                    return self._failed(f"no answer within {self._timeout_s:g} s{tried}")
-                left -= self._timer.now() - start
+                    last = f", after {failures[-1].message}" if failures else ""
+                    late = Attempt(start - begun, self._timer.now() - start, Status.INFRASTRUCTURE, "no answer in time")
+                    return self._failed(f"no answer within {self._timeout_s:g} s{last}", [*tried, late])
+                took_s = self._timer.now() - start
+                left -= took_s
+            words = self._redacted(reply.error if isinstance(reply, Reply) else reply.message)
+            tried.append(Attempt(start - begun, took_s, reply.status, words))
             if isinstance(reply, Reply):
                 used = (reply.tokens_in or 0) + (reply.tokens_out or 0)
                 self._refused = 0
                 provider.answered(used)
                 self._rate.settle(expected, used)
                 provider.rate.settle(shared, used)
-                return reply
+                return replace(reply, attempts=tuple(tried)) if failures else reply
             self._rate.settle(expected, 0)
             provider.rate.settle(shared, 0)
             failures.append(reply)
@@ -339,9 +347,9 @@ class Attempts:
             if not reply.is_refused:
                 self._refused = 0
             elif len(failures) > REFUSED_RETRIES or self._refused >= MOST_REFUSED or wait_s > left:
-                return self._lost(f"{reply.message} ({len(failures)} attempts)")
+                return self._lost(f"{reply.message} ({len(failures)} attempts)", tried)
             if len(failures) > RETRIES or wait_s > left:
-                return self._failed(f"{reply.message} ({len(failures)} attempts)")
+                return self._failed(f"{reply.message} ({len(failures)} attempts)", tried)
             left -= wait_s
             if not reply.is_limit:
                 await self._timer.sleep(wait_s)
@@ -350,11 +358,13 @@ class Attempts:
         """Take in what an answer's headers say is left of the provider's limits."""
         self._provider.heed(headers)
 
-    def _lost(self, message: str) -> Reply:
+    def _lost(self, message: str, tried: Sequence[Attempt]) -> Reply:
         """End a call that found nobody, and count it: after a few, the others need not find out for themselves."""
         self._refused += 1
         self._probe_at = self._timer.now() + PROBE_S
-        return self._failed(f"{NOBODY}{self._host}: {message}")
+        return self._failed(f"{NOBODY}{self._host}: {message}", tried)
 
-    def _failed(self, message: str) -> Reply:
-        return Reply(status=Status.INFRASTRUCTURE, error=self._redacted(message), is_reusable=False)
+    def _failed(self, message: str, tried: Sequence[Attempt] = ()) -> Reply:
+        attempts = tuple(tried) if len(tried) > 1 else ()
+        error = self._redacted(message)
+        return Reply(status=Status.INFRASTRUCTURE, error=error, attempts=attempts, is_reusable=False)

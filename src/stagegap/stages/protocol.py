@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias, TypeVar, runtime_checkable
 
-from stagegap.model.answer import Status
+from stagegap.model.answer import Attempt, Status
 from stagegap.model.record import Json
 from stagegap.stages.code import Code
 
@@ -76,6 +76,8 @@ class Reply:
     """None leaves the measuring to the runner."""
     at: float | None = None
     """Seconds since 1970, UTC, at which it was made, where that is recorded."""
+    attempts: tuple[Attempt, ...] = ()
+    """Of a call that needed more than one, in order."""
     is_reusable: bool = True
     """False when the same call may well end otherwise (a time-out, an exception): it is never served from the cache."""
 

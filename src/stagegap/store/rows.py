@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import orjson
 
-from stagegap.model.answer import Output, Status
+from stagegap.model.answer import Attempt, Output, Status
 from stagegap.model.frozen import maker
 from stagegap.model.record import Json, refuse_odd_numbers
 from stagegap.model.run import Cell
@@ -220,6 +220,7 @@ def output(row: Sequence[Any], whole: Callable[[str], str]) -> Output:
         cached=was_cached,
         repeat=repeat,
         at=extra.get("at"),
+        attempts=_attempts(extra),
     )
 
 
@@ -267,6 +268,7 @@ def answer(
         repeat=repeat,
         because=None if because is None else _STATUS[because],
         at=extra.get("at"),
+        attempts=_attempts(extra),
     )
 
 
@@ -316,16 +318,24 @@ def _values(values: Sequence[Json]) -> dict[str, Sequence[Any]]:
 
 def _extra(outputs: Sequence[Output]) -> Sequence[str | None] | None:
     """What few outputs have, as JSON text; None when no output of the batch has it."""
-    if not any(o.scores or o.alternatives or o.at is not None for o in outputs):
+    if not any(o.scores or o.alternatives or o.attempts or o.at is not None for o in outputs):
         return None
     column: list[str | None] = []
     for o in outputs:
         parts: dict[str, Json] = {"scores": o.scores, "alternatives": o.alternatives}
         if o.at is not None:
             parts["at"] = o.at
+        if o.attempts:
+            parts["attempts"] = [[a.after_s, a.took_s, a.status, a.error] for a in o.attempts]
         refuse_odd_numbers(tuple(parts.values()))
-        column.append(write(parts).decode() if o.scores or o.alternatives or o.at is not None else None)
+        column.append(write(parts).decode() if any(parts.values()) or o.at is not None else None)
     return column
+
+
+def _attempts(extra: Mapping[str, Any]) -> tuple[Attempt, ...]:
+    return tuple(
+        Attempt(after, took, _STATUS[status], error) for after, took, status, error in extra.get("attempts", ())
+    )
 
 
 def _refuse_doubles(outputs: Sequence[Output]) -> None:
