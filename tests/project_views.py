@@ -35,7 +35,9 @@ VIEWS_OF_A_PROJECT: dict[str, Callable[[Project], Shown[Any]]] = {
 ELSEWHERE: dict[str, Callable[[Project], Shown[Any]]] = {
     "escalation": lambda project: project.escalation(),
     "marks": lambda project: project.marks(project.workspace.folder / "pipelines" / "marks.jsonl"),
-    "ratings": lambda project: project.ratings(project.workspace.folder / "pipelines" / "ratings.jsonl"),
+    "ratings": lambda project: project.ratings(
+        project.workspace.folder / "pipelines" / "ratings.jsonl", system="mails", person="whole"
+    ),
     "overnight": lambda project: project.overnight(project.workspace.folder / "pipelines" / "night.yaml"),
 }
 """Views that need a cheap stage beside a careful one, ratings, marks and a matrix: `write_mails` makes them."""
@@ -50,6 +52,7 @@ CASCADE = """
 cascade: mails
 records: {path: mails.jsonl}
 references: {path: labels.jsonl}
+human_baseline: {population: "language model", kinds: {first: [ann]}}
 stages:
   quick:
     uses: python
@@ -92,7 +95,8 @@ def write_mails(folder: Path) -> None:
     (folder / "night.yaml").write_text(NIGHT)
     (folder / "mails.jsonl").write_text("".join(json.dumps({"id": f"m{n}", "text": str(n)}) + "\n" for n in range(40)))
     ratings = (
-        {"system": "mails", "record": f"m{n}", "criterion": "help", "rater": rater, "value": 1 + (n + shift) % 5}
+        {"system": system, "record": f"m{n}", "criterion": "help", "rater": rater, "value": 1 + (n + shift) % 5}
+        for system in ("mails", "whole")
         for n in range(30)
         for rater, shift in (("ann", 0), ("bob", n % 2))
     )

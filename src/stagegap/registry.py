@@ -198,7 +198,7 @@ VIEWS: tuple[View, ...] = (
     View(
         name="need",
         command="need",
-        says="Say how many more labels name the worst stage, which ones, and how long people take for them.",
+        says="Say how many more labels name the worst stage, which ones, and how long they take.",
         look=lambda run: run.need(),
         builder=f"{_ANALYSIS}.need:need_sheet",
         following=("stagegap app", "stagegap tools import"),

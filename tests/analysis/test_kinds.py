@@ -66,7 +66,7 @@ def test_a_kind_that_nobody_can_be_held_against_says_so():
 def test_agree_shows_them_and_keeps_them():
     view = agree_view(evidence(given(60)), resamples=100)
     assert from_json(AgreeView, to_json(view)) == view
-    table = next(table for table in agree_sheet(view).tables if table.title == "Kinds of people")
+    table = next(table for table in agree_sheet(view).tables if table.title == "Kinds of labellers")
     assert [row[:3] for row in table.rows if row[1] == "B"] == [
         ("untrained", "B", 3),
         ("expert", "B", 3),

@@ -109,5 +109,5 @@ def test_the_command_reads_a_file_of_marks(once: Copied, stagegap: Command, tmp_
     (made / "marks.csv").write_text("record,annotator,faults,root_cause\n" + lines)
     printed = stagegap("show", "marks", str(made / "marks.csv"))
     assert (printed.code, printed.error) == (0, "")
-    assert "Causes that people marked in v1 of first" in printed.out
+    assert "Causes that were marked in v1 of first" in printed.out
     assert "6 questions marked by 1 annotator" in printed.out or "6 records marked by 1 annotator" in printed.out

@@ -61,7 +61,7 @@ def test_plot_says_what_is_compared_and_what_is_not_measured() -> None:
     half = wilson(0.5, n=10)
     plot = Plot(
         title="Error by size", y_name="error", other_name="error on training records", expected_name="power law",
-        level=wilson(0.1, n=50), level_name="people",
+        level=wilson(0.1, n=50), level_name="labellers",
         marks=(
             Mark(name="16", y=half, expected=0.4, other=wilson(0.2, n=16)),
             Mark(name="32", y=unmeasured("too few: no record")),

@@ -90,5 +90,5 @@ def test_curve_is_drawn_with_people_and_the_fitted_law() -> None:
     assert finding is not None
     assert finding.plot is not None
     assert [mark.name for mark in finding.plot.marks] == ["16", "32", "64", "128", "256"]
-    assert finding.plot.level_name == "people"
+    assert finding.plot.level_name == "labellers"
     assert finding.plot.marks[0].expected > finding.plot.marks[-1].expected

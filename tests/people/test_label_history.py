@@ -89,7 +89,7 @@ def test_everything_that_people_did_stands_in_its_order_with_what_they_saw() -> 
     assert corrected.remarks == ("not blind: had seen answers before",)
     assert corrected.saw == "from a file: what was seen is unknown"
     assert settled.remarks == ("they differed: slip", "guideline line: Be kind.")
-    assert (look.saw, last.saw) == ("of run v1", "of people")
+    assert (look.saw, last.saw) == ("of run v1", "of labellers")
     judged = [dict(one.inputs) for one in found.events if one.did == "judged"]
     assert judged == [{"answer A": "Dear A", "answer B": "Dear B"}, {"answers": "A:  Dear A"}]
     assert found.guidelines == (VERSION,)

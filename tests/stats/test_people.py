@@ -38,7 +38,7 @@ def test_jackknife_of_means_gives_the_standard_error_of_a_mean():
 def test_two_people_leave_the_interval_to_the_records_and_say_so():
     found = two_way(SCORE, within=error_of(0.025), without=np.array([0.9, 0.8]), lowest=0)
     assert (found.low, found.high) == (SCORE.low, SCORE.high)
-    assert found.method == "Wilson; over records only: fewer than 3 people can't be jackknifed"
+    assert found.method == "Wilson; over records only: fewer than 3 labellers can't be jackknifed"
 
 
 def test_ten_people_are_no_longer_few_and_nothing_stays_nothing():

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterator
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -39,12 +40,26 @@ def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         rows = [json.loads(line) for line in (made / "questions.jsonl").read_text().splitlines()]
         questions = [row | {"customer": f"c{number % 15}"} for number, row in enumerate(rows)]
         (made / "questions.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in questions))
+        _labelled_by_a_model(made)
     with stagegap.open(folder, cascade="first") as opened:
         opened.run()
         opened.expect("the fact goes", reply=-30, outcome=20)
         spoil(made)
         opened.run()
         yield opened
+
+
+def _labelled_by_a_model(made: Path) -> None:
+    """A second labeller who differs now and then, and a file that says that neither is one of the people."""
+    lines = (made / "references.jsonl").read_text().splitlines()
+    rows = [json.loads(line) for line in lines]
+    others = [
+        row | {"annotator": "cd", "value": "other" if row["stage"] == "topic" and n % 7 == 0 else row["value"]}
+        for n, row in enumerate(rows)
+    ]
+    (made / "references.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in [*rows, *others]))
+    with (made / "cascade.yaml").open("a") as file:
+        file.write(f"human_baseline: {{population: {MODEL!r}, kinds: {{first: [ab], second: [cd]}}}}\n")
 
 
 def screen_cells(table: Table) -> list[list[str]]:
@@ -125,6 +140,39 @@ def hold_faces_together(shown: Shown[Any], capsys: pytest.CaptureFixture[str]) -
                 method=place["method"],
             )  # fmt: skip
             assert cell_text(again, unit) == text
+
+
+MODEL = "language model"
+A_PERSON = re.compile(
+    r"\b(?:persons?|people|humans?)\b(?!\\?_baseline| (?:retire|bring-back|assign|excuse)\b)", re.IGNORECASE
+)
+"""Never said of a language model; but `stagegap people` is a command and `human_baseline` a key of the file."""
+
+
+def spoken_of_as_people(shown: Shown[Any], capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """Words that call somebody a person on terminal, in Markdown, titles of columns or a notebook."""
+    capsys.readouterr()
+    draw_sheet(shown.sheet)
+    titles = " ".join(column.name for table in shown.sheet.tables for column in table.columns)
+    words = "\n".join([capsys.readouterr().out, sheet_markdown(shown.sheet), titles, shown._repr_html_(), repr(shown)])
+    return _persons(words)
+
+
+def _persons(text: str) -> list[str]:
+    text = re.sub(r'(?s)<style>.*?</style>|<script.*?</script>| class="[^"]*"', "", text)
+    return [text[max(0, match.start() - 60) : match.end() + 40] for match in A_PERSON.finditer(text)]
+
+
+def test_no_view_or_report_calls_a_language_model_a_person(
+    project: Project, mails: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if project.gap().view.labellers.population != MODEL:
+        pytest.skip("people labelled here")
+    said = {name: spoken_of_as_people(look(project), capsys) for name, look in VIEWS_OF_A_PROJECT.items()}
+    said |= {name: spoken_of_as_people(look(mails), capsys) for name, look in ELSEWHERE.items()}
+    said["report"] = _persons(report.html(project.gap().view, records=True))
+    said["comparison"] = _persons(report.comparison_html(project.compare("v1", "v2").view, records=True))
+    assert not {name: words for name, words in said.items() if words}
 
 
 WITHOUT_FIGURES = {"origin", "plan", "record"}

@@ -10,6 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from odd_noticing import noticing, planted_screen
+from stagegap import report
 from stagegap.analysis.views import Scorecard
 from stagegap.ui import background
 from stagegap.ui import share as offers
@@ -82,6 +83,36 @@ def test_failures_are_shared_by_their_stage(workspace: Workspace) -> None:
     assert (json.loads(found.json)["stage"], json.loads(found.json)["rows"]) == ("draft", [])
 
 
+def dialog(workspace, card):  # AppTest runs the source of this function alone: no annotations
+    from stagegap.ui import share
+
+    share._dialog(lambda: share.of_run(workspace, card), {})  # the button that opens it counts for one run only
+
+
+def test_records_that_somebody_has_yet_to_answer_are_shown_when_asked_and_that_person_is_not_blind_any_more(
+    workspace: Workspace,
+) -> None:
+    card = card_of(workspace)
+    shown = report.shown_records(card)
+    queue = workspace.labels.queue("support_email", "route")
+    first, *_ = (item.record for item in workspace.labels.queue_items(queue, "yz", 200) if item.record not in shown)
+    event = {"id": "e1", "action": "label", "record": first, "values": {"value": "refund"}, "active_ms": 5}
+    workspace.labels.save_labels(queue, [event], "yz")
+    test = AppTest.from_function(dialog, kwargs={"workspace": workspace, "card": card}, default_timeout=60).run()
+    next(box for box in test.checkbox if box.label.startswith("With the texts of")).check().run()
+    assert any("left out" in one.value for one in test.markdown)
+    next(box for box in test.checkbox if box.label.startswith("Also ")).check().run()
+    assert any("yz" in one.value and "no longer blind" in one.value for one in test.markdown)
+    assert not any("left out" in one.value for one in test.markdown)
+    offer = offers.of_run(workspace, card)
+    assert offer.unblinding is not None
+    waiting = workspace.failures.open_records("support_email", shown).records
+    assert waiting
+    offer.unblinding.reveal()
+    assert not workspace.failures.open_records("support_email", waiting).records
+    assert offers.of_run(workspace, card).unblinding is None
+
+
 def test_agreement_is_shared_without_names(workspace: Workspace) -> None:
     found = offers.of_agreement(views.scorecard(), headline="Two people <agree>", stage="route", notes=("Better.", ""))
     html = found.report(True)
@@ -116,6 +147,12 @@ def test_comparison_is_shared_without_records_unless_asked(workspace: Workspace)
         "support_email-v13-v14",
         "1 mail left out: yz is still to answer it.",
     )
+    assert found.unblinding is not None
+    assert found.unblinding.what == "Also 1 mail that somebody has yet to answer"
+    whole = found.unblinding.report()
+    assert "Mail 1<" in whole
+    assert found.unblinding.sentence.startswith("yz (1 mail) is no longer blind")
+    assert "yz (1 mail) is no longer blind" in whole
     assert "25 mails that got worse" in found.texts
     assert "Mail 2" in found.report(True)
     assert "Mail 1<" not in found.report(True)

@@ -53,7 +53,7 @@ def test_history_names_everybody_with_what_was_before_them(project: Workspace) -
 
 def test_look_without_a_run_is_noted_too(project: Workspace) -> None:
     project.failures.look("first", "", "q2", "yz")
-    assert [one.saw for one in project.people.history("first", "topic", "q2").events][-1] == "of people"
+    assert [one.saw for one in project.people.history("first", "topic", "q2").events][-1] == "of labellers"
     assert "q2" not in offered(project, "topic", "yz")
 
 

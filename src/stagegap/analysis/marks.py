@@ -211,13 +211,13 @@ def marks_sheet(view: MarksView) -> Sheet:
         ("Marked root is a first marked fault", view.root_is_first),
         ("Root by scores is a marked root", view.same_root),
         ("First fault by scores is a marked root", view.first_is_root),
-        ("Faults by scores that people marked (precision)", view.precision),
+        ("Faults by scores that were marked (precision)", view.precision),
         ("Marked faults that scores show (recall)", view.recall),
-        ("Two people name the same root", view.between),
+        ("Two who marked name the same root", view.between),
     )
     left = f"; {counted(view.elsewhere, view.noun)} elsewhere left out" if view.elsewhere else ""
     return Sheet(
-        headline=f"Causes that people marked in {view.run} of {view.cascade}",
+        headline=f"Causes that were marked in {view.run} of {view.cascade}",
         parts=(
             f"{counted(view.n, view.noun)} marked by {counted(view.annotators, 'annotator')}, {view.several:,} with "
             f"several faults{left}.",

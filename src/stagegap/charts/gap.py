@@ -86,7 +86,7 @@ def _few(n: int) -> tuple[str, ...]:
 
 
 def _interval(estimate: Estimate, *, is_person: bool) -> Mark:
-    tone, role = ("person", "interval of the person") if is_person else ("system", "interval of the system")
+    tone, role = ("person", "interval of the labeller") if is_person else ("system", "interval of the system")
     return between("band", (estimate.low, estimate.high), tone=tone, role=role)
 
 
@@ -106,7 +106,7 @@ def _compared(stage: StageRow, who: Labellers, head: str, value: str | None, *, 
             _interval(person, is_person=True),
             between("line", (system.value, person.value), tone="worst" if is_worst else "mute", role="gap"),
             at("dot", system.value, tone="system", role="system"),
-            at("diamond", person.value, tone="person", role="person"),
+            at("diamond", person.value, tone="person", role="labeller"),
         ),
         texts=(
             Text(text=figures.share(person.value), value=person.value, lane="above", tone="person"),

@@ -300,7 +300,7 @@ def _plot(run: RunColumns, curve: LearningCurve) -> Plot:
         expected_name="fitted power law",
         other_name=f"error on the {curve.unit}",
         level=curve.human,
-        level_name="people",
+        level_name="labellers",
         line=tuple((float(size), law.at(float(size))) for size in np.geomspace(curve.sizes[0], last, LINE)),
         x_name=f"{curve.unit}, logarithmic",
         is_log=True,

@@ -38,7 +38,7 @@ def anchors(run: RunColumns, name: str) -> Plot | None:
         Mark(name=f"always {common!r}", y=wilson_of(always, run.units)),
         Mark(name=name, y=wilson_of(np.where(known, stage.good, np.nan), run.units)),
     ]
-    marks += [Mark(name="people", y=row.person) for row in run.rows if row.stage == name and row.person.is_measured]
+    marks += [Mark(name="labellers", y=row.person) for row in run.rows if row.stage == name and row.person.is_measured]
     if name in run.people:
         ceiling = mean(best_share(run, name), run.units)
         marks += [Mark(name="best against one labeller", y=ceiling)] if ceiling.is_measured else []

@@ -211,7 +211,7 @@ def _look(look: Seen, runs: Mapping[str, str]) -> PastEvent:
         did="saw the answers",
         said="",
         remarks=(),
-        saw=f"of run {runs.get(look.run, look.run)}" if look.run else "of people",
+        saw=f"of run {runs.get(look.run, look.run)}" if look.run else "of labellers",
         inputs=(),
         guideline="",
         active_ms=None,

@@ -68,7 +68,7 @@ def _text(inputs: Json) -> str:
 
 
 def _from_labels_only(stage: Stage, _: Surroundings) -> StageCode:
-    raise ConfigurationError(f"Stage {stage.name!r} is answered by people: it is made from their labels.")
+    raise ConfigurationError(f"Stage {stage.name!r} is answered by labellers: it is made from their labels.")
 
 
-KIND = StageKind(summary="Answers with what people said.", settings=None, build=_from_labels_only)
+KIND = StageKind(summary="Answers with what labellers said.", settings=None, build=_from_labels_only)

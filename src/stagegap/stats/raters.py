@@ -135,7 +135,7 @@ def two_way(records: Estimate, *, within: Spread, without: NDArray[np.float64], 
     known = without[~np.isnan(without)]
     people = len(known)
     if people < 3:
-        return _named(records, f"{records.method}; over records only: fewer than 3 people can't be jackknifed")
+        return _named(records, f"{records.method}; over records only: fewer than 3 labellers can't be jackknifed")
     between = (people - 1) / people * float(((known - known.mean()) ** 2).sum())
     total = within.variance + between
     doubt = within.variance**2 / within.freedom + between**2 / (people - 1)
@@ -147,7 +147,7 @@ def two_way(records: Estimate, *, within: Spread, without: NDArray[np.float64], 
         low=max(lowest, min(records.low, records.value - half)),
         high=min(1.0, max(records.high, records.value + half)),
         n=records.n,
-        method=f"records and people by jackknife{few}, Student t{within.note}",
+        method=f"records and labellers by jackknife{few}, Student t{within.note}",
         level=records.level,
         clusters=records.clusters,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import streamlit
 
@@ -18,6 +18,7 @@ from stagegap.workspace import Workspace
 if TYPE_CHECKING:
     from stagegap.analysis.changes import Comparison
     from stagegap.oddities.screen import Noticing
+    from stagegap.people.roster import OpenRecords
 
 
 NOT_LOOKED = "Without what looks strange: nobody looked yet. It is being looked at; share again in a moment."
@@ -44,6 +45,13 @@ def of_run(workspace: Workspace, scorecard: Scorecard, stage: str | None = None)
         left_out=left_out,
         lacks="" if odd else NOT_LOOKED,
         report=lambda records: report.html(safe, records=records, left_out=left_out, stage=stage, oddities=strange),
+        unblinding=_unblinding(
+            workspace,
+            scorecard.run,
+            waiting.among({*report.shown_records(scorecard, stage), *examples}),
+            scorecard,
+            lambda said: report.html(scorecard, records=True, left_out=said, stage=stage, oddities=odd),
+        ),
         json=report.numbers_json(scorecard, oddities=strange),
         csv=report.numbers_csv(scorecard),
         markdown=report.markdown(scorecard, oddities=strange),
@@ -86,6 +94,13 @@ def of_comparison(workspace: Workspace, view: Comparison) -> Offer:
         texts=f"{count} that got worse: what both runs answered, and what is right",
         left_out=left_out,
         report=lambda records: report.comparison_html(safe, records=records, left_out=left_out),
+        unblinding=_unblinding(
+            workspace,
+            view.after,
+            waiting,
+            view,
+            lambda said: report.comparison_html(view, records=True, left_out=said),
+        ),
         json=views.to_json(report.textless_changes(view)),
         csv=report.rows_csv(comparison_sheet(view).rows()),
         markdown=report.comparison_markdown(view),
@@ -106,7 +121,39 @@ def of_oddities(workspace: Workspace, scorecard: Scorecard, noticing: Noticing) 
     )
 
 
+def _unblinding(
+    workspace: Workspace,
+    run: str,
+    visible: OpenRecords,
+    view: Scorecard | Comparison,
+    draw: Callable[[str], str],
+) -> Unblinding | None:
+    """The report with the records that somebody has yet to answer; None where there are none. `draw` takes a remark."""
+    if not visible.people:
+        return None
+    said = visible.revealed(view.noun)
+    return Unblinding(
+        what=f"Also {counted(len(visible.records), view.noun)} that somebody has yet to answer",
+        sentence=said,
+        report=lambda: draw(said),
+        reveal=lambda: workspace.failures.reveal(view.cascade, run, visible),
+    )
+
+
 ICON = ":material/ios_share:"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unblinding:
+    """A report that shows what somebody has yet to answer."""
+
+    what: str
+    """What is shown besides, for a switch."""
+    sentence: str
+    """Who is no longer blind to it."""
+    report: Callable[[], str]
+    reveal: Callable[[], None]
+    """Notes that they are not: their queues leave it out from then on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +172,8 @@ class Offer:
     """What the report shows of records when it is asked for them, as `10 failures: ...`; empty where it has none."""
     left_out: str = ""
     """Says which records are left out, because people are still to label them."""
+    unblinding: Unblinding | None = None
+    """The report with those records all the same; None where none is left out."""
     lacks: str = ""
     """Says what the files lack for now."""
 
@@ -155,9 +204,16 @@ def _dialog(offer: Callable[[], Offer], link: dict[str, str]) -> None:
     if offered.lacks:
         elements.note(offered.lacks)
     with_records = bool(offered.texts) and streamlit.checkbox(f"With the texts of {offered.texts}")
-    if offered.left_out:
-        elements.note(offered.left_out)
-    _download("Download report", offered.report(with_records), f"{offered.name}.html", "text/html")
+    unblinding = offered.unblinding if with_records else None
+    if unblinding is not None and streamlit.checkbox(unblinding.what):
+        elements.note(f"Once you download it, {unblinding.sentence}")
+        _download(
+            "Download report", unblinding.report(), f"{offered.name}.html", "text/html", on_click=unblinding.reveal
+        )
+    else:
+        if offered.left_out:
+            elements.note(offered.left_out)
+        _download("Download report", offered.report(with_records), f"{offered.name}.html", "text/html")
     elements.note("One file for any browser and for paper: no script, nothing loaded from outside.")
     with streamlit.container(horizontal=True):
         _download("Numbers (JSON)", offered.json, f"{offered.name}.json", "application/json")
@@ -172,7 +228,9 @@ def _address(link: dict[str, str]) -> None:
     elements.address(state.link(**link))
 
 
-def _download(label: str, text: str, name: str, kind: str) -> None:
+def _download(
+    label: str, text: str, name: str, kind: str, *, on_click: Callable[[], None] | Literal["ignore"] = "ignore"
+) -> None:
     streamlit.download_button(
-        label, redaction.words(text), file_name=name, mime=kind, icon=":material/download:", on_click="ignore"
+        label, redaction.words(text), file_name=name, mime=kind, icon=":material/download:", on_click=on_click
     )

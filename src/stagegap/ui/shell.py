@@ -90,7 +90,7 @@ def show(opener: Callable[[Path], Workspace], folder: Path, *, only_label: bool 
         pages.append(streamlit.Page(agree, title="Agree", url_path="agree"))
         pages.append(streamlit.Page(compare, title="Compare", url_path="compare"))
         pages.append(streamlit.Page(odd, title="Oddities", url_path="odd"))
-        pages.append(streamlit.Page(people, title="People", url_path="people"))
+        pages.append(streamlit.Page(people, title="Labellers", url_path="people"))
     page = streamlit.navigation(pages, position="hidden" if only_label else "top")
     state.carry_over(page.url_path, *(CHOSEN_ONCE if page.title != "Compare" else CHOSEN_ONCE[:2]))
     page.run()
