@@ -1,6 +1,4 @@
-"""Records, outputs and labels of a run -> the columns of numbers that every figure rests on, recorded outputs
-included.
-"""
+"""Records, outputs and labels of a run -> the columns of numbers that every figure rests on, recorded ones too."""
 
 from __future__ import annotations
 
@@ -11,8 +9,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from stagegap.analysis.troubles import Trouble, own_facts, troubles
-from stagegap.analysis.units import calls_of, record_scores, with_lists
+from stagegap.analysis.troubles import Trouble, own_facts, tallies, troubles_of
+from stagegap.analysis.units import record_scores, with_lists
 from stagegap.attribution.ceiling import complete_cases
 from stagegap.attribution.faults import BAR_SLACK, Faults, acceptable, account
 from stagegap.attribution.swaps import alone_cell, closed_cell, prefix_cells, staircase_order
@@ -21,10 +19,10 @@ from stagegap.model.answer import Label, Output, Reference, Status
 from stagegap.model.cascade import Cascade, Stage
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.record import Record
-from stagegap.model.run import SYSTEM, Cell
+from stagegap.model.run import SYSTEM, Cell, Population, StageTally
 from stagegap.model.units import Keys, Levels, owners, record_of
 from stagegap.model.wording import counted, listed
-from stagegap.people.agreement import COUNTABLE, agreement, alpha, leave_one_out, strict_score
+from stagegap.people.agreement import agreement, leave_one_out, strict_score
 from stagegap.people.references import fair, fair_references, latest, reference_units, with_units
 from stagegap.stats.resample import RESAMPLES, resample
 from stagegap.stats.spread import Clusters, clusters
@@ -155,6 +153,8 @@ class Evidence:
     """Of every draw that a view of this evidence makes: the same evidence gives the same view."""
     strict: frozenset[tuple[str, str]] = frozenset()
     """(record, stage) where people differ, nobody has decided, and nobody's answer alone is enough."""
+    population: Population | None = None
+    """All records that are scored, where `records` are those alone that somebody labelled."""
     columns: dict[tuple[str, str, str], Floats] = field(
         init=False, repr=False, compare=False, default_factory=dict[tuple[str, str, str], Floats]
     )
@@ -164,10 +164,23 @@ class Evidence:
         """The system's outputs at a stage, by record."""
         return self.outputs.get((str(SYSTEM), stage), {})
 
-    def calls(self, stage: str) -> list[Output]:
-        """The system's outputs at a stage of the scored records, or of their units where it is asked unit by unit."""
-        records = frozenset(record.id for record in self.records)
-        return calls_of(self.system(stage), records, depth=Levels.of(self.cascade).depth(stage))
+    @property
+    def tallies(self) -> Mapping[str, StageTally]:
+        """How the system's outputs of all scored records ended, by stage."""
+        if self.population is not None:
+            return self.population.tallies
+        by_stage = {name: self.system(name) for name in self.cascade.names}
+        return tallies(self.cascade, by_stage, [record.id for record in self.records])
+
+    @property
+    def n_records(self) -> int:
+        """All records that are scored, labelled or not."""
+        return len(self.records) if self.population is None else self.population.count
+
+    def holds(self, cell: Cell, stage: str) -> bool:
+        """True where the run has any output of a stage in a cell."""
+        place = (str(cell), stage)
+        return bool(self.outputs.get(place)) or (self.population is not None and place in self.population.filled)
 
     @property
     def units(self) -> Clusters:
@@ -190,8 +203,7 @@ class Evidence:
     @property
     def troubles_of_outputs(self) -> tuple[Trouble, ...]:
         """The same of outputs alone."""
-        by_stage = {name: self.system(name) for name in self.cascade.names}
-        return troubles(self.cascade, by_stage, [record.id for record in self.records])
+        return troubles_of(self.cascade, self.tallies)
 
     def _failing(self, stage: str) -> tuple[list[str], int]:
         """Records whose references at a stage lack the facts they come with, and how many references have facts."""
@@ -242,11 +254,13 @@ def gather(
     compared: Compared | None = None,
     run: str = "",
     seed: int = 0,
+    population: Population | None = None,
 ) -> Evidence:
     """Keep the records of the evaluated split, and settle references from the labels.
 
     Labels of records that were hunted for are left out: whatever rate they entered would be that of the hunt.
-    `compared` is what other evidence has compared already.
+    `compared` is what other evidence has compared already; `population` says of all records what views count of them,
+    where those given are only the ones that somebody labelled.
     """
     evaluated = tuple(r for r in records if cascade.evaluate is None or r.split == cascade.evaluate)
     ids = {record.id for record in evaluated}
@@ -274,6 +288,7 @@ def gather(
         outcomes=tuple(by(other.metric, custom=custom.get(other.metric)) for other in cascade.outcomes),
         run=run,
         seed=seed,
+        population=population,
     )
 
 
@@ -320,7 +335,7 @@ def closed_outcome(evidence: Evidence, stage: str) -> Floats | None:
     """The outcome with references at a stage and at all that it depends on; None where the run does not hold it."""
     cell = closed_cell(evidence.cascade, stage)
     end = evidence.cascade.outcome.stage
-    is_there = end in cell.stages or bool(evidence.outputs.get((str(cell), end)))
+    is_there = end in cell.stages or evidence.holds(cell, end)
     return outcome_scores(evidence, cell) if is_there else None
 
 
@@ -404,7 +419,7 @@ def prefix_outcomes(evidence: Evidence) -> tuple[list[Floats], str]:
     if bare and len(bare) < len(evidence.cascade.stages):
         return [], f"not measured: no {evidence.cascade.noun} has a reference at {listed(bare)}"
     for cell in cells:
-        if stage not in cell.stages and not evidence.outputs.get((str(cell), stage)):
+        if stage not in cell.stages and not evidence.holds(cell, stage):
             where = " and ".join(cell.stages)
             return [], f"not measured: the run holds no outcome with references at {where}" if where else (
                 "not measured: the run holds no outcome"
@@ -472,23 +487,10 @@ def agreements(evidence: Evidence, *, resamples: int = RESAMPLES) -> Mapping[str
     }
 
 
-def beyond_chance(evidence: Evidence, stage: str) -> Estimate:
-    """Krippendorff's alpha of the people at a stage; unmeasured where it has none or nobody overlaps."""
-    noun, output = evidence.cascade.noun, evidence.cascade.stage(stage).output
-    if output.kind not in COUNTABLE:
-        return unmeasured(f"not measured: answers of type {output.kind.value} have no agreement by chance")
-    several = [record for record in evidence.records if len(evidence.labels.get((record.id, stage), {})) > 1]
-    ids = [record.id for record in several]
-    answers: dict[str, dict[str, Label]] = {}
-    for record in ids:
-        for person, label in evidence.labels[record, stage].items():
-            answers.setdefault(person, {})[record] = label
-    coefficient = alpha(answers, ids, output, clusters(record.unit for record in several).codes)
-    return coefficient or unmeasured(f"not measured: no {noun} has two labels at {stage}")
-
-
 def infrastructure_failures(evidence: Evidence) -> int:
     """Count the records that have no score of the outcome in some cell because of infrastructure."""
+    if evidence.population is not None:
+        return evidence.population.lost[evidence.cascade.outcome.stage]
     stage = evidence.cascade.outcome.stage
     lost: set[str] = set()
     for cell in prefix_cells(evidence.cascade):

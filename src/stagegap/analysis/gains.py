@@ -253,7 +253,7 @@ def _cells(cascade: Cascade, masks: Iterable[int]) -> Iterator[Cell]:
 
 def _has_outcome(evidence: ev.Evidence, cell: Cell) -> bool:
     end = evidence.cascade.outcome.stage
-    return end in cell.stages or bool(evidence.outputs.get((str(cell), end)))
+    return end in cell.stages or evidence.holds(cell, end)
 
 
 def _rounds(evidence: ev.Evidence, sets: Lattice) -> list[tuple[Walk, ...]]:

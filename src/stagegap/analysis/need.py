@@ -109,7 +109,7 @@ def need_view(evidence: ev.Evidence, *, resamples: int = RESAMPLES) -> NeedView:
     )
     lacking = _lacking(evidence)
     unlabelled = np.flatnonzero(lacking.any(axis=1))
-    order: list[int] = unlabelled[rng.permutation(len(unlabelled))].tolist()
+    order = unlabelled[rng.permutation(len(unlabelled))]
     pace = {name: _pace(evidence, name) for name in cascade.names}
     more = _more(standing)
     proposed = _proposed(standing, more)
@@ -129,11 +129,11 @@ def need_view(evidence: ev.Evidence, *, resamples: int = RESAMPLES) -> NeedView:
         stages=tuple(
             NeedRow(
                 stage=name,
-                labelled=len(evidence.records) - missing[i],
+                labelled=evidence.n_records - missing[i],
                 missing=missing[i],
                 seconds=pace[name],
                 gain=standing.gains[i],
-                detectable=_detectable(standing.gains[i], n=standing.n or len(evidence.records)),
+                detectable=_detectable(standing.gains[i], n=standing.n or evidence.n_records),
                 best_rank=standing.best[i],
                 worst_rank=standing.worst[i],
                 wanted=wanted[i],
@@ -142,7 +142,7 @@ def need_view(evidence: ev.Evidence, *, resamples: int = RESAMPLES) -> NeedView:
             for i, name in enumerate(cascade.names)
         ),
         unlabelled=len(order),
-        next=tuple(_next(evidence, lacking, i) for i in order[: max(MOST_NEXT, proposed)]),
+        next=_next(evidence, lacking, order[: max(MOST_NEXT, proposed)].tolist()),
         minutes=minutes(wanted, list(pace.values()), fresh=proposed - len(order)),
         sentence=_sentence(evidence, standing, more, unlabelled=len(order)),
         proposed=proposed,
@@ -218,18 +218,26 @@ def _proposed(standing: _Standing, more: int) -> int:
 
 
 def _lacking(evidence: ev.Evidence) -> NDArray[np.bool_]:
-    """Say of each record (row) and stage (column) whether it has no reference."""
-    names, records = evidence.cascade.names, evidence.records
-    references = evidence.references
-    columns = [
-        np.fromiter(((record.id, name) not in references for record in records), bool, len(records)) for name in names
-    ]
-    return np.stack(columns, axis=1)
+    """Say of each scored record (row) and stage (column) whether it has no reference."""
+    names, whole = evidence.cascade.names, evidence.population
+    known = [[(record.id, name) not in evidence.references for name in names] for record in evidence.records]
+    looked_into = np.array(known, dtype=np.bool_).reshape(-1, len(names))
+    if whole is None:
+        return looked_into
+    lacking = np.ones((whole.count, len(names)), dtype=np.bool_)
+    lacking[list(whole.places)] = looked_into
+    return lacking
 
 
-def _next(evidence: ev.Evidence, lacking: NDArray[np.bool_], row: int) -> NextLabel:
-    stages = tuple(name for name, gone in zip(evidence.cascade.names, lacking[row].tolist(), strict=True) if gone)
-    return NextLabel(record=evidence.records[row].id, stages=stages)
+def _next(evidence: ev.Evidence, lacking: NDArray[np.bool_], rows: list[int]) -> tuple[NextLabel, ...]:
+    whole = evidence.population
+    ids = [evidence.records[row].id for row in rows] if whole is None else whole.names(rows)
+    return tuple(
+        NextLabel(
+            record=record, stages=tuple(name for name, gone in zip(evidence.cascade.names, own, strict=True) if gone)
+        )
+        for record, own in zip(ids, lacking[rows].tolist(), strict=True)
+    )
 
 
 def _pace(evidence: ev.Evidence, stage: str) -> float | None:

@@ -114,7 +114,7 @@ def _references(evidence: Evidence, record: str, stages: Sequence[str]) -> list[
 
 
 def _cut(evidence: Evidence, records: Sequence[Record]) -> Evidence:
-    return replace(evidence, records=tuple(records))
+    return replace(evidence, records=tuple(records), population=None)
 
 
 def record_reasons(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -25,11 +24,12 @@ from stagegap.model.cascade import Cascade, Stage
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.notes import Failure
 from stagegap.model.record import Record
-from stagegap.model.run import Run
+from stagegap.model.run import Run, StageTally
 from stagegap.model.wording import counted, metric_title, plural
-from stagegap.people.agreement import annotators
+from stagegap.people.agreement import COUNTABLE, alpha, annotators
 from stagegap.people.labellers import labellers_of
 from stagegap.stats.resample import RESAMPLES, Resamples, resample
+from stagegap.stats.spread import clusters
 
 BASELINE_FIELDS = (
     "population",
@@ -77,6 +77,8 @@ class _Parts:
     failed: Mapping[str, Floats]
     """Per stage: 1 where its output is not acceptable, 0 where it is, NaN where it has no score."""
     is_bad: NDArray[np.bool_]
+    tallies: Mapping[str, StageTally]
+    """How the outputs of each stage ended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +149,7 @@ def measured(evidence: ev.Evidence, run: Run, *, labels_seq: int, resamples: int
         run=run.name,
         started_at=run.started_at,
         noun=cascade.noun,
-        n_records=len(evidence.records),
+        n_records=evidence.n_records,
         n_scored=n_scored,
         n_infrastructure=ev.infrastructure_failures(evidence),
         annotators=annotators(evidence.labels),
@@ -276,6 +278,7 @@ def _compute(evidence: ev.Evidence, *, seed: int, resamples: int) -> _Parts:
         faults=evidence.faults,
         failed=failed,
         is_bad=1 - ev.good(evidence, columns[SYSTEM_OUTCOME]) == 1,
+        tallies=evidence.tallies,
     )
 
 
@@ -286,7 +289,7 @@ def _bounded(bounds: OutcomeBounds) -> str:
 
 def _row(parts: _Parts, stage: Stage, position: int) -> StageRow:
     drawn, name = parts.resamples, stage.name
-    statuses = Counter(output.status for output in parts.evidence.calls(name))
+    statuses = parts.tallies[name].statuses
     step = parts.ceiling.step(name) if parts.ceiling is not None else None
     person = _people(parts, f"person {name}", name)
     return StageRow(
@@ -307,7 +310,7 @@ def _row(parts: _Parts, stage: Stage, position: int) -> StageRow:
         first_faults=int((parts.faults.first[name] & parts.is_bad).sum()),
         p_first=step.p_first if step is not None else float("nan"),
         p=step.p if step is not None else float("nan"),
-        alpha=ev.beyond_chance(parts.evidence, name),
+        alpha=beyond_chance(parts.evidence, name),
         gain_alone=parts.alone[name] if parts.alone else unmeasured(parts.no_ceiling),
     )
 
@@ -333,6 +336,7 @@ def _people(parts: _Parts, column: str, stage: str) -> Estimate:
 
 def _detail(parts: _Parts, stage: str) -> tuple[StageDetail, list[Failure]]:
     evidence, failed = parts.evidence, parts.failed[stage]
+    whole = evidence.population
     groups = groups_of(evidence.records, evidence.cascade, evidence.references, stage=stage)
     slices = slice_rows(failed, parts.resamples.clusters, groups)
     columns = parts.resamples.columns
@@ -344,7 +348,7 @@ def _detail(parts: _Parts, stage: str) -> tuple[StageDetail, list[Failure]]:
         average=parts.resamples.mean(f"failed {stage}"),
         groups=slices,
         groups_checked=len(slices),
-        declared=declared_slices(evidence.records),
+        declared=declared_slices(evidence.records) if whole is None else whole.slices,
         rows=failure_rows(
             evidence.records,
             cascade=evidence.cascade,
@@ -421,3 +425,18 @@ def _strict_gap(drawn: Resamples, evidence: ev.Evidence, stage: str) -> Estimate
     if gap.n:
         return gap
     return unmeasured(f"not measured: no {evidence.cascade.noun} has two labels at {stage}")
+
+
+def beyond_chance(evidence: ev.Evidence, stage: str) -> Estimate:
+    """Krippendorff's alpha of the people at a stage; unmeasured where it has none or nobody overlaps."""
+    noun, output = evidence.cascade.noun, evidence.cascade.stage(stage).output
+    if output.kind not in COUNTABLE:
+        return unmeasured(f"not measured: answers of type {output.kind.value} have no agreement by chance")
+    several = [record for record in evidence.records if len(evidence.labels.get((record.id, stage), {})) > 1]
+    ids = [record.id for record in several]
+    answers: dict[str, dict[str, Label]] = {}
+    for record in ids:
+        for person, label in evidence.labels[record, stage].items():
+            answers.setdefault(person, {})[record] = label
+    coefficient = alpha(answers, ids, output, clusters(record.unit for record in several).codes)
+    return coefficient or unmeasured(f"not measured: no {noun} has two labels at {stage}")

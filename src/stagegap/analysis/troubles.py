@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from stagegap.analysis.units import calls_of
-from stagegap.model.answer import NO_ROW, NOBODY, Output, Status
+from stagegap.model.answer import NOBODY, Output, Status
 from stagegap.model.cascade import Cascade, Kind, Stage
+from stagegap.model.run import OddOutputs, StageTally, TroubleKind, first_repeated, kind_of
 from stagegap.model.units import UNIT, Levels
 from stagegap.model.wording import counted, plural
 
-TroubleKind = Literal["errors", "nobody listens", "do not fit", "name twice", "no row", "own facts"]
 SMALL_SHARE = 0.05
 """Share of a stage's calls up to which errors leave a verdict: then they are bad answers, counted aloud."""
 A_FEW = 0.05
@@ -42,18 +42,30 @@ def troubles(
     cascade: Cascade, outputs: Mapping[str, Mapping[str, Output]], records: Collection[str]
 ) -> tuple[Trouble, ...]:
     """What is to be said first: what forbids a verdict, then the most frequent; `outputs` are the system's."""
+    return troubles_of(cascade, tallies(cascade, outputs, records))
+
+
+def tallies(
+    cascade: Cascade, outputs: Mapping[str, Mapping[str, Output]], records: Collection[str]
+) -> dict[str, StageTally]:
+    """How the system's outputs at these records ended, by stage."""
     wanted, levels = frozenset(records), Levels.of(cascade)
-    found = [
+    return {
+        stage.name: _tally(stage, calls_of(outputs.get(stage.name, {}), wanted, depth=levels.depth(stage.name)))
+        for stage in cascade.stages
+    }
+
+
+def troubles_of(cascade: Cascade, tallied: Mapping[str, StageTally]) -> tuple[Trouble, ...]:
+    """The troubles that tallies of all stages show, in the order of `troubles`."""
+    levels = Levels.of(cascade)
+    rows = [
         trouble
         for stage in cascade.stages
-        for trouble in _of_stage(
-            stage,
-            calls_of(outputs.get(stage.name, {}), wanted, depth=levels.depth(stage.name)),
-            noun=UNIT if levels.depth(stage.name) else cascade.noun,
-        )
+        for trouble in _of_stage(stage, tallied[stage.name], noun=UNIT if levels.depth(stage.name) else cascade.noun)
     ]
     return tuple(
-        sorted(found, key=lambda trouble: (not trouble.forbids_verdict, -trouble.count, trouble.stage, trouble.kind))
+        sorted(rows, key=lambda trouble: (not trouble.forbids_verdict, -trouble.count, trouble.stage, trouble.kind))
     )
 
 
@@ -73,84 +85,88 @@ def own_facts(stage: str, failing: Sequence[str], n: int) -> Trouble | None:
     )
 
 
-def _of_stage(stage: Stage, outputs: Sequence[Output], *, noun: str) -> Iterator[Trouble]:
-    n = sum(output.status not in _UNCALLED for output in outputs)
+def _tally(stage: Stage, outputs: Sequence[Output]) -> StageTally:
     # Nearly all are fine: only the others are put in order, by id, so that the example is always the same.
-    odd = sorted((output for output in outputs if not output.status.has_value), key=lambda output: output.record)
-    errors = [output for output in odd if output.status is Status.ERROR]
-    unfit = [output for output in odd if output.status is Status.UNPARSABLE]
-    absent = [output for output in odd if output.status is Status.INFRASTRUCTURE and output.error == NO_ROW]
-    is_recorded = stage.uses == "recorded"
-    if errors:
-        yield _errors(stage.name, errors, n, is_recorded=is_recorded)
-    alone = [output for output in odd if output.status is Status.INFRASTRUCTURE and output.error.startswith(NOBODY)]
-    if alone:
-        address = alone[0].error.removeprefix(NOBODY).partition(": ")[0]
+    kinds: dict[TroubleKind, list[tuple[str, str]]] = {}
+    for output in outputs:
+        kind = None if output.status.has_value else kind_of(output.status, output.error)
+        if kind is not None:
+            kinds.setdefault(kind, []).append((output.record, output.error))
+        if stage.uses == "recorded" and (twice := _twice(stage, output)):
+            kinds.setdefault("name twice", []).append((output.record, twice))
+    return StageTally(
+        statuses=Counter(output.status for output in outputs),
+        odd={
+            kind: OddOutputs(count=len(rows), record=first[0], what=first[1])
+            for kind, rows in kinds.items()
+            for first in [min(rows)]
+        },
+    )
+
+
+def _of_stage(stage: Stage, tally: StageTally, *, noun: str) -> Iterator[Trouble]:
+    n = sum(count for status, count in tally.statuses.items() if status not in _UNCALLED)
+    odd, is_recorded = tally.odd, stage.uses == "recorded"
+    if "errors" in odd:
+        yield _errors(stage.name, odd["errors"], n, is_recorded=is_recorded)
+    if "nobody listens" in odd:
+        alone = odd["nobody listens"]
+        address = alone.what.removeprefix(NOBODY).partition(": ")[0]
         yield _trouble(
             stage.name,
             "nobody listens",
             alone,
             n,
-            f"calls got no answer because nobody listens at {address}, for example {alone[0].record}. Start the "
+            f"calls got no answer because nobody listens at {address}, for example {alone.record}. Start the "
             "service, then `stagegap run --retry`.",
         )
-    if unfit and (is_recorded or len(unfit) > A_FEW * n):
+    if "do not fit" in odd and (is_recorded or odd["do not fit"].count > A_FEW * n):
         what = "recorded outputs" if is_recorded else "answers"
-        reason = unfit[0].error.removeprefix(_UNFIT) or "not of the declared type"
+        unfit = odd["do not fit"]
+        reason = unfit.what.removeprefix(_UNFIT) or "not of the declared type"
         yield _trouble(
             stage.name,
             "do not fit",
             unfit,
             n,
-            f"{what} do not fit their type, for example {unfit[0].record}: {_ended(reason)}",
+            f"{what} do not fit their type, for example {unfit.record}: {_ended(reason)}",
         )
-    repeats = [(output, twice) for output in outputs if (twice := _twice(stage, output))] if is_recorded else []
-    doubled = sorted(repeats, key=lambda pair: pair[0].record)
-    if doubled:
-        first, twice = doubled[0]
-        yield _trouble(
-            stage.name,
-            "name twice",
-            [output for output, _ in doubled],
-            n,
-            f"recorded outputs name an id twice, for example {first.record}: {twice}.",
-        )
-    if absent:
-        yield _trouble(
-            stage.name,
-            "no row",
-            absent,
-            n,
-            f"{plural(noun, 2)} have no recorded output, for example {absent[0].record}.",
-        )
+    if "name twice" in odd:
+        doubled = odd["name twice"]
+        example = f"recorded outputs name an id twice, for example {doubled.record}: {doubled.what}."
+        yield _trouble(stage.name, "name twice", doubled, n, example)
+    if "no row" in odd:
+        absent = odd["no row"]
+        example = f"{plural(noun, 2)} have no recorded output, for example {absent.record}."
+        yield _trouble(stage.name, "no row", absent, n, example)
 
 
-def _trouble(stage: str, kind: TroubleKind, rows: Sequence[Output], n: int, rest: str) -> Trouble:
+def _trouble(stage: str, kind: TroubleKind, odd: OddOutputs, n: int, rest: str) -> Trouble:
     return Trouble(
         stage=stage,
         kind=kind,
-        count=len(rows),
+        count=odd.count,
         n=n,
-        record=rows[0].record,
-        sentence=f"{stage}: {len(rows):,} of {n:,} {rest}",
+        record=odd.record,
+        sentence=f"{stage}: {odd.count:,} of {n:,} {rest}",
     )
 
 
-def _errors(stage: str, rows: Sequence[Output], n: int, *, is_recorded: bool) -> Trouble:
-    what = _ended(rows[0].error or "no message was recorded")
+def _errors(stage: str, odd: OddOutputs, n: int, *, is_recorded: bool) -> Trouble:
+    what = _ended(odd.what or "no message was recorded")
     verb = "recorded outputs are errors" if is_recorded else "calls raised an error"
     return Trouble(
         stage=stage,
         kind="errors",
-        count=len(rows),
+        count=odd.count,
         n=n,
-        record=rows[0].record,
-        sentence=f"{stage}: {len(rows):,} of {n:,} {verb}, for example {rows[0].record}: {what}",
-        forbids_verdict=len(rows) > SMALL_SHARE * n,
+        record=odd.record,
+        sentence=f"{stage}: {odd.count:,} of {n:,} {verb}, for example {odd.record}: {what}",
+        forbids_verdict=odd.count > SMALL_SHARE * n,
         next_step=(
             f"Record the outputs of {stage} again, then `stagegap run`."
             if is_recorded
-            else f"Mend the code of {stage}, then `stagegap run`: only {counted(len(rows), 'call')} and what rests on "
+            else f"Mend the code of {stage}, then `stagegap run`: only {counted(odd.count, 'call')} and what rests on "
             "them are made again."
         ),
     )
@@ -165,9 +181,4 @@ def _twice(stage: Stage, output: Output) -> str:
     value = output.value
     if stage.output.kind is not Kind.RANKING or not isinstance(value, Sequence) or isinstance(value, str):
         return ""
-    seen: set[str] = set()
-    for name in value:
-        if str(name) in seen:
-            return str(name)
-        seen.add(str(name))
-    return ""
+    return first_repeated(value)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from stagegap.analysis import evidence as ev
 from stagegap.analysis.faults import FaultsView, faults_sheet, faults_view
 from stagegap.analysis.scorecard import measured
-from stagegap.analysis.units import lists_of, no_answer, not_there, units_by, with_lists
+from stagegap.analysis.units import calls_of, lists_of, no_answer, not_there, units_by, with_lists
 from stagegap.analysis.views import Scorecard, gap_sheet
 from stagegap.metrics import metric
 from stagegap.model.answer import Answer, Label, Output, Reference, Status
@@ -107,12 +107,12 @@ def _level(evidence: ev.Evidence, path: tuple[str, ...], run: Run, resamples: in
 
 
 def _funnel(evidence: ev.Evidence, path: tuple[str, ...]) -> tuple[FunnelRow, ...]:
-    levels = Levels.of(evidence.cascade)
+    levels, records = Levels.of(evidence.cascade), frozenset(record.id for record in evidence.records)
     rows: list[FunnelRow] = []
     for stage in evidence.cascade.stages:
         if levels.paths[stage.name] != path:
             continue
-        outputs = evidence.calls(stage.name)
+        outputs = calls_of(evidence.system(stage.name), records, depth=levels.depth(stage.name))
         answered = [output for output in outputs if output.status.has_value]
         skipped = sum(output.status is Status.SKIPPED for output in outputs)
         rows.append(

@@ -4,13 +4,15 @@ expected.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
-from stagegap.model.answer import Status
+from stagegap.model.answer import NO_ROW, NOBODY, Status
+from stagegap.model.record import Json
 
+TroubleKind = Literal["errors", "nobody listens", "do not fit", "name twice", "no row", "own facts"]
 Role = Literal["prompt", "code", "corpus", "recorded", "guideline", "other"]
 
 
@@ -125,6 +127,11 @@ class Cell:
     def __str__(self) -> str:
         start = f"{self.kind}@{self.base}" if self.base else self.kind
         return f"{start}:{'+'.join(self.stages)}" if self.stages else start
+
+    @property
+    def is_own(self) -> bool:
+        """True where a run answers alone, without another run and without people's answers."""
+        return not self.base and self.kind != "person"
 
     @classmethod
     def parse(cls, text: str) -> Cell:
@@ -284,3 +291,62 @@ class Expectation:
             raise ValueError("a range needs both of its ends")
         if self.low is not None and self.high is not None and not self.low <= self.predicted <= self.high:
             raise ValueError(f"the range {self.low} to {self.high} leaves out the prediction {self.predicted}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OddOutputs:
+    """Outputs of one stage with one kind of trouble."""
+
+    count: int
+    record: str
+    """The first of them by id."""
+    what: str
+    """Its error, or the id that it names twice."""
+
+
+def kind_of(status: Status, error: str) -> TroubleKind | None:
+    """The kind of trouble that an output without a value shows; None for one that is worth no sentence."""
+    if status is Status.ERROR:
+        return "errors"
+    if status is Status.UNPARSABLE:
+        return "do not fit"
+    if status is Status.INFRASTRUCTURE and error == NO_ROW:
+        return "no row"
+    return "nobody listens" if status is Status.INFRASTRUCTURE and error.startswith(NOBODY) else None
+
+
+def first_repeated(ids: Sequence[Json]) -> str:
+    """The first id that a ranking names twice; empty where there is none."""
+    seen: set[str] = set()
+    for name in map(str, ids):
+        if name in seen:
+            return name
+        seen.add(name)
+    return ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageTally:
+    """How the outputs of one stage ended, over all records of a run."""
+
+    statuses: Mapping[Status, int] = field(default_factory=dict[Status, int])
+    odd: Mapping[TroubleKind, OddOutputs] = field(default_factory=dict["TroubleKind", OddOutputs])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Population:
+    """All records of a run that are scored, those that nobody labelled too: what views count and look up of them."""
+
+    count: int
+    places: tuple[int, ...]
+    """Place among all of each record that is looked into, in their order."""
+    tallies: Mapping[str, StageTally]
+    """By stage."""
+    lost: Mapping[str, int]
+    """By stage whose score is an outcome: records that lost it to infrastructure in a cell that it rests on."""
+    filled: frozenset[tuple[str, str]]
+    """(cell as text, stage) of which the run holds any output."""
+    slices: tuple[str, ...]
+    """Names of the slices that some record has, sorted; the difficulty is one."""
+    names: Callable[[Sequence[int]], Sequence[str]] = field(compare=False, repr=False)
+    """The ids of the records at these places."""

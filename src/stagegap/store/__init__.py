@@ -9,11 +9,13 @@ from stagegap.faces import handed_out
 if TYPE_CHECKING:
     from stagegap.store.care import Finding, Rebuilt, RecordsImport, Waiting
     from stagegap.store.columns import RunReader, StageTable, answers_of
+    from stagegap.store.excerpt import Excerpt, Wanted
     from stagegap.store.screen_columns import PeopleTable, SampledTexts
     from stagegap.store.store import Store
     from stagegap.store.views import Marks, StoredView
 
 __all__ = [
+    "Excerpt",
     "Finding",
     "Marks",
     "PeopleTable",
@@ -25,6 +27,7 @@ __all__ = [
     "Store",
     "StoredView",
     "Waiting",
+    "Wanted",
     "answers_of",
 ]
 
@@ -39,6 +42,10 @@ _HOMES = {
         "RunReader",
         "StageTable",
         "answers_of",
+    ),
+    "stagegap.store.excerpt": (
+        "Excerpt",
+        "Wanted",
     ),
     "stagegap.store.screen_columns": (
         "PeopleTable",

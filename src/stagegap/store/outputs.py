@@ -193,7 +193,7 @@ def at(session: Session, places: Mapping[str, int]) -> dict[str, Output]:
     """
     wanted = {place: key for key, place in places.items()}
     rows = _range(session, f"select {ANSWER}, o.rowid from output o", "o.rowid", list(wanted))
-    texts = _bodies(session, rows)
+    texts = bodies(session, rows)
     answers: dict[str, Output] = {}
     for row in rows:
         key = wanted.get(row[-1])
@@ -223,11 +223,11 @@ def of_records(session: Session, run: str, cell: Cell, stage: str, records: Sequ
             and o.stage in (select id from stage where name = ?) and o.record between ? and ?""",
         list(names), run, str(cell), json_text.plain(stage), min(names), max(names),
     )  # fmt: skip
-    texts = _bodies(session, rows)
+    texts = bodies(session, rows)
     return [answer(row, texts, record=names[row[-3]], stage=stage, repeat=row[-2], because=row[-1]) for row in rows]
 
 
-def _bodies(session: Session, rows: Sequence[Any]) -> dict[int, str]:
+def bodies(session: Session, rows: Sequence[Any]) -> dict[int, str]:
     """The texts that rows of `ANSWER` name, by id."""
     ids = {text_id for row in rows for text_id in (row[BODY], row[MORE] and row[MORE]["raw"]) if text_id is not None}
     whole = session.texts.get

@@ -131,7 +131,7 @@ def find(session: Session, cascade: str, ids: Sequence[str] | None) -> list[Reco
         json_text.plain(cascade),
         *([] if ids is None else [json_text.write(list(ids)).decode()]),
     )
-    return [_record(row) for row in rows]
+    return [record_of_row(row) for row in rows]
 
 
 def set_digest(chunks: Sequence[Packed]) -> str:
@@ -151,7 +151,7 @@ def find_set(session: Session, digest: str) -> list[Record]:
         where s.digest = ?::uuid order by s.place""",
         digest,
     )
-    return [_record(row) for row in rows]
+    return [record_of_row(row) for row in rows]
 
 
 def _digest(record: Record, slices: str) -> str:
@@ -161,7 +161,8 @@ def _digest(record: Record, slices: str) -> str:
     return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
-def _record(row: Sequence[Any]) -> Record:
+def record_of_row(row: Sequence[Any]) -> Record:
+    """The record of a row of name, cluster, split, difficulty, slices and fields."""
     name, cluster, split, difficulty, slices, fields = row
     return Record(
         id=name,

@@ -34,6 +34,7 @@ from stagegap.store.views import Views
 
 if TYPE_CHECKING:
     from stagegap.store.columns import RunReader
+    from stagegap.store.excerpt import Excerpt, Wanted
 
 PATIENCE_S = 5.0
 ROWS = "rows of the reference files of "
@@ -261,6 +262,18 @@ class Store:
         self._drainer.drain_all()
         with self._file.reading() as session:
             return outputs.find(session, run, cell, stage, records)
+
+    def excerpt(self, wanted: Wanted, ids: Sequence[str]) -> Excerpt:
+        """The records of these ids that a run scores, with their outputs, and counts of all. Raises: NotFound."""
+        from stagegap.store import excerpt
+
+        def names(places: Sequence[int]) -> Sequence[str]:
+            with self._file.reading() as session:
+                return excerpt.names(session, wanted, places)
+
+        self._drainer.drain_all()
+        with self._file.reading() as session:
+            return excerpt.excerpt(session, wanted, ids, names)
 
     def past_calls(self, runs: Sequence[str], stage: str) -> list[PastCall]:
         """The newest calls of a stage in these runs that were made and answered, at most 1,000."""

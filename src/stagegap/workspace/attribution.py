@@ -13,6 +13,7 @@ import numpy as np
 
 from stagegap.analysis import evidence as ev
 from stagegap.analysis.agree import EPSILON, AgreeView, JudgedOutcome, agree_view, judged_outcome
+from stagegap.analysis.answers import PooledScore, pooled_scores
 from stagegap.analysis.blame import Blame, blame
 from stagegap.analysis.escalation import EscalationView, escalation
 from stagegap.analysis.evidence import Evidence
@@ -40,6 +41,7 @@ from stagegap.workspace.provenance import own_outputs, run_records
 from stagegap.workspace.provenance import read as read_provenance
 from stagegap.workspace.reproduced import refuse_to_pay
 from stagegap.workspace.run_facts import options
+from stagegap.workspace.scorecards import labelled_evidence
 
 MOST_RECORDS = 200
 RATE = 0.2
@@ -162,8 +164,13 @@ class Attribution:
         return self._store.labels(self.cascade.name)
 
     @cached_property
+    def labelled(self) -> Evidence:
+        """What the run and the labels say about the records that somebody labelled: all that figures rest on."""
+        return labelled_evidence(self._store, self.run, self._file, self.labels, self._now, self._views)
+
+    @cached_property
     def evidence(self) -> Evidence:
-        """What the run and the labels say about the records that are scored."""
+        """The same of every record that is scored, for views that list records."""
         store, run, cascade = self._store, self.run, self.cascade
         labels = self.labels
         return gather_evidence(
@@ -211,18 +218,18 @@ class Attribution:
 
     def blame(self) -> Blame:
         """Put the methods of attribution side by side."""
-        return self._current(Blame, "blame", lambda: blame(self.evidence))
+        return self._current(Blame, "blame", lambda: blame(self.labelled))
 
     def faults(self) -> FaultsView:
         """Account for faults per stage and for the causes of each bad record."""
-        return self._current(FaultsView, "faults", lambda: faults_view(self.evidence))
+        return self._current(FaultsView, "faults", lambda: faults_view(self.labelled))
 
     def agree(self, *, epsilon: float = EPSILON) -> AgreeView:
         """Compare people with each other and with the system; epsilon is the price of a person in the test."""
 
         def make() -> AgreeView:
             judgements = self._store.judgements(self.cascade.name)
-            return replace(agree_view(self.evidence, epsilon=epsilon), judged=self._judged(judgements))
+            return replace(agree_view(self.labelled, epsilon=epsilon), judged=self._judged(judgements))
 
         return self._current(AgreeView, f"agree {epsilon!r}", make, reads_judgements=True)
 
@@ -245,7 +252,7 @@ class Attribution:
         queues = self._store.queues(self.cascade.name)
         outcomes = [
             judged_outcome(
-                self.evidence,
+                self.labelled,
                 queue.stage,
                 judging_of(queue),
                 [label for label in judgements if label.queue == queue.id],
@@ -258,17 +265,21 @@ class Attribution:
         for stage in self.cascade.names:
             at = [label for label in judgements if label.stage == stage]
             foreign = without_queue(at, ids, others)
-            outcomes += [judged_outcome(self.evidence, stage, judging, own) for judging, own in foreign.items()]
+            outcomes += [judged_outcome(self.labelled, stage, judging, own) for judging, own in foreign.items()]
         return tuple(outcome for outcome in outcomes if outcome is not None)
 
     def escalation(self, cheap: str = "", strong: str = "") -> EscalationView:
         """Say what asking a stronger stage about more records would buy and cost. Raises: ConfigurationError."""
         name = f"escalation {cheap} {strong}"
-        return self._current(EscalationView, name, lambda: escalation(self.evidence, cheap, strong))
+        return self._current(EscalationView, name, lambda: escalation(self.labelled, cheap, strong))
 
     def need(self) -> NeedView:
         """Plan the labels that decide which stage is worst."""
-        return self._views.current(need_of(self.run), lambda: need_view(self.evidence), now=self._now)
+        return self._views.current(need_of(self.run), lambda: need_view(self.labelled), now=self._now)
+
+    def pooled(self) -> tuple[PooledScore, ...]:
+        """Precision, recall and F1 of every stage and metric."""
+        return pooled_scores(self.labelled, seed=self.run.seed, custom=custom_metrics(self._file))
 
     def units(self) -> UnitsView:
         """Say what became of the units that records are taken apart into."""
@@ -276,7 +287,7 @@ class Attribution:
 
     def slices(self) -> SlicesView:
         """Look for the bottleneck of each group of records."""
-        return self._current(SlicesView, "slices", lambda: slices_view(self.evidence))
+        return self._current(SlicesView, "slices", lambda: slices_view(self.labelled))
 
     def _current(
         self, kind: type[View], name: str, make: Callable[[], View], *, reads_judgements: bool = False

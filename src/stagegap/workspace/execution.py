@@ -14,14 +14,12 @@ from typing import cast
 
 from stagegap.analysis import views
 from stagegap.analysis import views as codec
-from stagegap.analysis.answers import PooledScore, pooled_scores
-from stagegap.analysis.evidence import gather as gather_evidence
 from stagegap.errors import ConfigurationError, NotFound
 from stagegap.metrics import Compared
 from stagegap.model.answer import Answer, Label, Status
 from stagegap.model.cascade import Cascade, CascadeFile
 from stagegap.model.record import Json, Record
-from stagegap.model.run import SYSTEM, Carry, PastCall, Run, RunStatus
+from stagegap.model.run import Carry, PastCall, Run, RunStatus
 from stagegap.model.units import Levels, record_of
 from stagegap.people.reference_rows import followed
 from stagegap.people.references import settle
@@ -39,7 +37,6 @@ from stagegap.runner import (
     Work,
     WorkerRecipe,
     cell_works,
-    custom_metrics,
     execute,
     forecast,
     given_answers,
@@ -57,7 +54,7 @@ from stagegap.stages.protocol import StageCode
 from stagegap.store import Store
 from stagegap.workspace.kept_views import KeptViews
 from stagegap.workspace.live import noted
-from stagegap.workspace.provenance import first_outputs, labels_digest, own_cells, provenance, run_records
+from stagegap.workspace.provenance import labels_digest, own_cells, provenance
 from stagegap.workspace.run_facts import BASIS, put_basis, put_options
 from stagegap.workspace.scorecards import score
 
@@ -237,8 +234,7 @@ def _carried_out(
         raise
     ended = replace(begun, status=summary.status, finished_at=clock(), error=summary.error)
     if summary.status is RunStatus.DONE:
-        records = run_records(store, ended, job.file.cascade) if job.options.retry else job.records
-        score(store, ended, job.file, records, views=views)
+        score(store, ended, job.file, views=views)
     store.update_run(ended)
     return ended, summary
 
@@ -344,20 +340,6 @@ def _settings(resolved: Mapping[str, Json]) -> dict[str, Json]:
 
 def _with(stage: Mapping[str, Json]) -> Mapping[str, Json]:
     return cast("Mapping[str, Json]", stage["with"])
-
-
-def pooled(store: Store, run: Run, file: CascadeFile) -> tuple[PooledScore, ...]:
-    """Precision, recall and F1 of every stage and metric of a run, from all labels that there are."""
-    cascade = file.cascade
-    custom = custom_metrics(file)
-    evidence = gather_evidence(
-        cascade,
-        run_records(store, run, cascade),
-        {(str(SYSTEM), name): first_outputs(store, run, SYSTEM, name) for name in cascade.names},
-        store.labels(cascade.name),
-        custom=custom,
-    )
-    return pooled_scores(evidence, seed=run.seed, custom=custom)
 
 
 def _new_run(job: Job, folder: Path, now: float) -> Run:

@@ -30,7 +30,7 @@ from stagegap.store import Store
 
 def own_cells(store: Store, run: Run) -> list[Cell]:
     """The cells of the run itself, without mixtures with another run and without people's answers."""
-    return [cell for cell in store.cells(run.id) if not cell.base and cell.kind != "person"]
+    return [cell for cell in store.cells(run.id) if cell.is_own]
 
 
 def own_outputs(store: Store, run: Run, cascade: Cascade) -> dict[tuple[str, str], dict[str, Output]]:

@@ -134,10 +134,7 @@ class Runs:
 
         For stages that should answer some records and leave others alone: their mean score also rewards silence.
         """
-        from stagegap.workspace import execution
-
-        scored = self._base.run(cascade, run)
-        return execution.pooled(self._base.store, scored, self._base.files.of_run(scored))
+        return self.attribution(cascade, run).pooled()
 
     def attribution(self, cascade: str, run: str | None = None) -> Attribution:
         """One run looked into: blame, faults, people, next labels. Raises: NotFound."""

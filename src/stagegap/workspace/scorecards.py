@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from stagegap.analysis.views import Scorecard
@@ -11,11 +12,12 @@ from stagegap.model.estimate import Estimate
 from stagegap.model.run import SYSTEM, Run, RunStatus
 from stagegap.store import Store
 from stagegap.workspace.foundation import Foundation
-from stagegap.workspace.kept_views import OUTCOME, Kept, KeptViews, need_of, outcome_of, scorecard_of
+from stagegap.workspace.kept_views import OUTCOME, Kept, KeptViews, Now, need_of, outcome_of, scorecard_of
 
 if TYPE_CHECKING:  # The pages open a workspace to read: what runs and loads cascades is imported where it is used.
+    from stagegap.analysis.evidence import Evidence
+    from stagegap.model.answer import Label
     from stagegap.model.cascade import CascadeFile
-    from stagegap.model.record import Record
 
 
 class Scorecards:
@@ -42,38 +44,63 @@ class Scorecards:
 
     def refresh(self, run: Run) -> Scorecard:
         """Compute the scorecard of a run again, from all labels that there are by now."""
-        from stagegap.workspace.provenance import run_records
-
-        store, file = self._base.store, self._base.files.of_run(run)
-        return score(store, run, file, run_records(store, run, file.cascade), views=self._views)
+        return score(self._base.store, run, self._base.files.of_run(run), views=self._views)
 
 
-def score(store: Store, run: Run, file: CascadeFile, records: Sequence[Record], *, views: KeptViews) -> Scorecard:
-    """Compute and keep what is known of a run from all labels: scorecard, scores, failures, which labels come next."""
+def labelled_evidence(
+    store: Store, run: Run, file: CascadeFile, labels: Sequence[Label], now: Now, views: KeptViews
+) -> Evidence:
+    """What is known of the records of a run that somebody labelled, with counts of all others: no label, no figure.
+
+    All records of a cascade that takes records apart: its units are known by the outputs alone.
+    """
     from stagegap.analysis.evidence import gather
+    from stagegap.attribution.swaps import prefix_cells
+    from stagegap.model.cascade import Kind
+    from stagegap.model.units import Levels
+    from stagegap.runner import custom_metrics
+    from stagegap.store import Wanted
+    from stagegap.workspace.provenance import own_outputs, read, run_records
+
+    cascade = file.cascade
+    gathered = partial(
+        gather, cascade, labels=labels, custom=custom_metrics(file), compared=views.compared(now), run=run.name,
+        seed=run.seed,
+    )  # fmt: skip
+    if not Levels.of(cascade).is_flat:
+        return gathered(run_records(store, run, cascade), own_outputs(store, run, cascade))
+    made_from = read(store, run.id)
+    wanted = Wanted(
+        run=run.id,
+        records=made_from.records_digest if made_from else None,
+        first=cascade.stages[0].name,
+        stages=cascade.names,
+        split=cascade.evaluate,
+        rankings=tuple(
+            stage.name for stage in cascade.stages if stage.is_recorded and stage.output.kind is Kind.RANKING
+        ),
+        ends={judged.outcome.stage: tuple(str(cell) for cell in prefix_cells(judged)) for judged in cascade.by_outcome},
+    )
+    part = store.excerpt(wanted, list({label.record: None for label in labels}))
+    return gathered(part.records, part.outputs, population=part.population)
+
+
+def score(store: Store, run: Run, file: CascadeFile, *, views: KeptViews) -> Scorecard:
+    """Compute and keep what is known of a run from all labels: scorecard, scores, failures, which labels come next."""
     from stagegap.analysis.need import need_view
     from stagegap.analysis.repeats import passes, repeat_noise
     from stagegap.analysis.scorecard import measured
-    from stagegap.runner import custom_metrics, repeats_of
-    from stagegap.workspace.provenance import own_outputs
+    from stagegap.runner import repeats_of
 
     cascade = file.cascade
     now = views.now(cascade.name, [run])
     labels = store.labels(cascade.name)
-    evidence = gather(
-        cascade,
-        records,
-        own_outputs(store, run, cascade),
-        labels,
-        custom=custom_metrics(file),
-        compared=views.compared(now),
-        run=run.name,
-        seed=run.seed,
-    )
+    evidence = labelled_evidence(store, run, file, labels, now, views)
     measures = measured(evidence, run, labels_seq=len(labels))
     need = need_view(evidence)
     several = [name for name, count in repeats_of(cascade).items() if count > 1]
-    repeated = {name: store.outputs(run.id, SYSTEM, name) for name in several}
+    ids = [record.id for record in evidence.records]
+    repeated = {name: store.outputs(run.id, SYSTEM, name, records=ids) for name in several}
     noise = [repeat_noise(evidence, name, outputs) for name, outputs in repeated.items()]
     card = replace(
         measures.scorecard,

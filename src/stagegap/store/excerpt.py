@@ -1,0 +1,240 @@
+"""What a view reads of a run: the records that people labelled with all their outputs, and counts of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from stagegap.model.answer import NO_ROW, NOBODY, Output, Status
+from stagegap.model.record import Json, Record
+from stagegap.model.run import (
+    SYSTEM,
+    Cell,
+    OddOutputs,
+    Population,
+    StageTally,
+    TroubleKind,
+    first_repeated,
+    kind_of,
+)
+from stagegap.store import outputs
+from stagegap.store import rows as json_text
+from stagegap.store.attach import Session
+from stagegap.store.records import record_of_row
+from stagegap.store.runs import identify
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What is read of a run."""
+
+    run: str
+    """Its id."""
+    records: str | None
+    """Digest of the set that it was made on; None for a run that is older than the keeping of sets."""
+    first: str
+    """The stage that every record of the run has an output of."""
+    stages: tuple[str, ...]
+    split: str | None
+    """The split that is scored; None for all records."""
+    rankings: tuple[str, ...]
+    """Recorded stages whose rankings may name an id twice."""
+    ends: Mapping[str, tuple[str, ...]]
+    """By stage whose score is an outcome: the cells, as text, that the scorecard needs it in."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Excerpt:
+    """Records with their outputs, and what is counted of all."""
+
+    records: tuple[Record, ...]
+    outputs: Mapping[tuple[str, str], Mapping[str, Output]]
+    """(cell as text, stage) -> record -> the first repeat of its output."""
+    population: Population
+
+
+def excerpt(
+    session: Session, wanted: Wanted, ids: Sequence[str], names_at: Callable[[Sequence[int]], Sequence[str]]
+) -> Excerpt:
+    """Read the records of these ids that the run scores; `names_at` looks others up later. Raises: NotFound."""
+    prepare(session, wanted)
+    session.run(
+        """create or replace temp table excerpt as select e.* from evaluated e join record r on r.id = e.record
+        where r.name in (select unnest(from_json_strict(?::varchar, '["VARCHAR"]')))""",
+        json_text.write(list(ids)).decode(),
+    )
+    rows = session.rows(
+        """select e.position, r.name, v.cluster, v.split, v.difficulty, v.slices, v.fields
+        from excerpt e join record r on r.id = e.record
+            join record_version v on v.record = e.content and v.version = e.version order by e.position"""
+    )
+    key = identify(session, wanted.run)[0]
+    filled = frozenset(
+        (cell, stage)
+        for cell, stage in session.rows(
+            """select c.name, s.name from (select distinct cell, stage from output where run = ?) o
+            join cell c on c.id = o.cell join stage s on s.id = o.stage""",
+            key,
+        )
+        if Cell.parse(cell).is_own
+    )
+    return Excerpt(
+        records=tuple(record_of_row(row[1:]) for row in rows),
+        outputs=_outputs(session, key, sorted({cell for cell, _ in filled})),
+        population=Population(
+            count=session.rows("select count(*) from evaluated")[0][0],
+            places=tuple(row[0] for row in rows),
+            tallies=_tallies(session, key, wanted),
+            lost={stage: _lost(session, key, stage, cells) for stage, cells in wanted.ends.items()},
+            filled=filled,
+            slices=_slices(session),
+            names=names_at,
+        ),
+    )
+
+
+def prepare(session: Session, wanted: Wanted) -> None:
+    """Number the records that the run scores, in their order, as the table `evaluated`.
+
+    A set is kept once, by its contents: one that another cascade brought first names that one's records.
+    """
+    key, cascade = identify(session, wanted.run)
+    members = f"(select record, version, place from record_set where digest = '{wanted.records}'::uuid)"
+    if wanted.records is None:
+        source = f"""select v.record, v.record as content, max(v.version) as version, any_value(v.position) as place
+            from record_version v join record r on r.id = v.record where r.cascade = {cascade} group by v.record"""
+    elif session.rows(f"select cascade from record where id = (select min(record) from {members})") == [(cascade,)]:
+        source = f"select record, record as content, version, place from {members}"
+    else:
+        source = f"""select own.id as record, n.record as content, n.version, n.place from {members} n
+            join record other on other.id = n.record join record own on own.name = other.name
+            where own.cascade = {cascade}"""
+    of_split = "from record_version v where v.record = content and v.version = n.version and v.split = ?"
+    session.run(
+        f"""create or replace temp table evaluated as
+        select n.record, n.content, n.version, row_number() over (order by n.place) - 1 as position
+        from ({source}) n semi join (
+            select record from output where run = ? and cell = (select id from cell where name = 'system')
+                and stage = (select id from stage where name = ? and cascade = ?)) o using (record)
+        {"" if wanted.split is None else f"where exists ({of_split})"}""",
+        key,
+        json_text.plain(wanted.first),
+        cascade,
+        *([] if wanted.split is None else [json_text.plain(wanted.split)]),
+    )
+
+
+def names(session: Session, wanted: Wanted, places: Sequence[int]) -> list[str]:
+    """The ids of the records at these places among those that the run scores."""
+    prepare(session, wanted)
+    rows = session.rows(
+        """select e.position, r.name from evaluated e join record r on r.id = e.record
+        where e.position in (select unnest(?::bigint[]))""",
+        list(places),
+    )
+    by_place = dict(rows)
+    return [by_place[place] for place in places]
+
+
+def _outputs(session: Session, key: int, cells: Sequence[str]) -> dict[tuple[str, str], dict[str, Output]]:
+    """The newest first repeat of every output of the excerpt's records in these cells."""
+    rows = session.rows(
+        f"""select {outputs.ANSWER}, c.name, s.name, r.name, o.because::varchar
+        from (select * from output where run = ? and repeat = 0) o join excerpt e on e.record = o.record
+            join record r on r.id = o.record join stage s on s.id = o.stage join cell c on c.id = o.cell
+        where c.name in (select unnest(?::varchar[])) order by e.position, o.seq""",
+        key,
+        list(cells),
+    )
+    texts = outputs.bodies(session, rows)
+    by_place: dict[tuple[str, str], dict[str, Output]] = {}
+    for row in rows:
+        cell, stage, record, because = row[-4:]
+        output = json_text.answer(row, texts, record=record, stage=stage, because=because)
+        by_place.setdefault((cell, stage), {})[record] = output
+    return by_place
+
+
+def _of_system(session: Session, key: int, wanted: Wanted) -> str:
+    """A query of the first repeats of the system's outputs of the scored records, the newest of each."""
+    scored = "" if wanted.split is None else "semi join evaluated using (record)"
+    rows = f"""select o.* from output o {scored} where run = {key} and repeat = 0
+        and cell = (select id from cell where name = '{SYSTEM}')"""
+    doubled = session.rows(f"select stage from ({rows}) group by stage having count(*) > count(distinct record)")
+    return f"{rows} qualify row_number() over (partition by stage, record order by seq desc) = 1" if doubled else rows
+
+
+def _tallies(session: Session, key: int, wanted: Wanted) -> dict[str, StageTally]:
+    system = _of_system(session, key, wanted)
+    counted = session.rows(
+        f"select s.name, o.status, count(*) from ({system}) o join stage s on s.id = o.stage group by all"
+    )
+    rows = session.rows(
+        f"""select s.name, o.status, count(*), min(r.name), arg_min(coalesce(o.error, ''), r.name)
+        from ({system}) o join stage s on s.id = o.stage join record r on r.id = o.record
+        where o.status in ('error', 'unparsable', 'infrastructure')
+        group by s.name, o.status, o.error = ?, starts_with(o.error, ?)""",
+        NO_ROW,
+        NOBODY,
+    )
+    odd: dict[str, dict[TroubleKind, OddOutputs]] = {name: {} for name in wanted.stages}
+    for name, status, count, record, error in rows:
+        kind = kind_of(Status(status), error)
+        if name in odd and kind is not None:
+            odd[name][kind] = OddOutputs(count=count, record=record, what=error)
+    for name in wanted.rankings:
+        doubled = _named_twice(session, system, name)
+        if doubled is not None:
+            odd[name]["name twice"] = doubled
+    return {
+        name: StageTally(statuses={Status(ended): n for at, ended, n in counted if at == name}, odd=odd[name])
+        for name in wanted.stages
+    }
+
+
+def _named_twice(session: Session, system: str, stage: str) -> OddOutputs | None:
+    """The rankings of a stage that name an id twice."""
+    count, record, ranking = session.rows(
+        f"""select count(*), min(name), arg_min(said, name) from (
+            select r.name, coalesce(o.short, b.body) as said, json_extract_string(said, '$[*]') as ids
+            from ({system}) o join record r on r.id = o.record left join blob b on b.id = o.body
+            where o.stage in (select id from stage where name = ?) and o.form = 'json' and json_valid(said)
+                and len(ids) > len(list_distinct(ids)))""",
+        json_text.plain(stage),
+    )[0]
+    if not count:
+        return None
+    return OddOutputs(count=count, record=record, what=first_repeated(cast("Sequence[Json]", json_text.read(ranking))))
+
+
+def _lost(session: Session, key: int, stage: str, cells: Sequence[str]) -> int:
+    """Count the scored records whose newest output at a stage is lost to infrastructure in some of these cells."""
+    where = """run = ? and repeat = 0 and stage in (select id from stage where name = ?)
+        and cell in (select id from cell where name in (select unnest(?::varchar[])))"""
+    place = (key, json_text.plain(stage), list(cells))
+    return session.rows(
+        f"""select count(distinct record) from (
+            select record, arg_max(status::varchar, seq) as ended, arg_max(coalesce(because::varchar, ''), seq) as why
+            from output semi join evaluated using (record) semi join (
+                select record from output where {where} and 'infrastructure' in (status::varchar, because::varchar)
+            ) using (record)
+            where {where} group by cell, record)
+        where 'infrastructure' in (ended, why)""",
+        *place,
+        *place,
+    )[0][0]
+
+
+def _slices(session: Session) -> tuple[str, ...]:
+    """Names of the slices that the scored records have, the difficulty one of them."""
+    rows = session.rows(
+        """select distinct unnest(json_keys(slices)) from
+            (select distinct v.slices from record_version v semi join evaluated e
+                on e.content = v.record and e.version = v.version)
+        union select 'difficulty' where exists (
+            from record_version v semi join evaluated e on e.content = v.record and e.version = v.version
+            where v.difficulty is not null)
+        order by 1"""
+    )
+    return tuple(row[0] for row in rows)
