@@ -7,7 +7,9 @@
     reply       text of the answer, where `{prompt}` is what was asked; default: the prompt itself
     faults      list of faults for the next calls, one a call, in order; then all is well again
     always      fault for every call
-`GET /control` gives the counters: calls, the most calls at once, and the last request's body and authorization.
+    rules       list of answers that replay a provider: each with `when` (see `matches`), and a `status`, a `body` or
+                `text`, a `type` and `headers`; the first that matches answers
+`GET /control` gives the counters: calls, the most calls at once, and the last request's body, address and headers.
 """
 
 from __future__ import annotations
@@ -75,6 +77,7 @@ class State:
     always: str = ""
     headers: dict[str, str] = field(default_factory=dict)
     logprobs: list[float | None] = field(default_factory=list)
+    rules: list[dict[str, Any]] = field(default_factory=list)
     more: dict[str, object] = field(default_factory=dict)
     """What stands in the body in place of what belongs there; `message` is the message of the one choice."""
     calls: int = 0
@@ -82,6 +85,9 @@ class State:
     most_at_once: int = 0
     last: dict[str, object] = field(default_factory=dict)
     authorization: str = ""
+    address: str = ""
+    sent: dict[str, str] = field(default_factory=dict)
+    """Headers of the last request, by names in lower case."""
     asked: Counter[str] = field(default_factory=Counter)
     """Calls by prompt."""
     waiters: list[tuple[int, asyncio.Future[None]]] = field(default_factory=list)
@@ -120,7 +126,7 @@ async def broken(request: web.Request, prompt: str) -> web.StreamResponse:
 
 
 async def unauthorized(request: web.Request, prompt: str) -> web.StreamResponse:
-    return error(401, "invalid_api_key", f"Incorrect API key provided: {request.headers['authorization']}")
+    return error(401, "invalid_api_key", f"Incorrect API key provided: {request.headers.get('authorization')}")
 
 
 async def bad_request(request: web.Request, prompt: str) -> web.StreamResponse:
@@ -277,9 +283,14 @@ async def chat(request: web.Request) -> web.StreamResponse:
     try:
         state.last = await request.json()
         state.authorization = request.headers.get("authorization", "")
+        state.address = request.path_qs
+        state.sent = {name.lower(): value for name, value in request.headers.items()}
         asked = state.last.get("messages") or state.last["input"]
         prompt = asked[-1]["content"]  # type: ignore[index]
         state.asked[prompt] += 1
+        rule = next((rule for rule in state.rules if matches(rule["when"], state.last, prompt)), None)
+        if rule is not None:
+            return replayed(rule)
         fault = state.faults.pop(0) if state.faults else state.always
         if fault:
             return await FAULTS[fault](request, prompt)
@@ -288,6 +299,23 @@ async def chat(request: web.Request) -> web.StreamResponse:
         return answered(request, state, state.reply.replace("{prompt}", prompt))
     finally:
         state.at_once -= 1
+
+
+def matches(when: str, body: dict[str, Any], prompt: str) -> bool:
+    """Whether a rule holds: `all`; the prompt begins so (`~bad`); a member is there, or not (`stop`, `!stream`); or the
+    form that is asked for (`form=json_schema`).
+    """
+    if when.startswith("~"):
+        return prompt.startswith(when[1:])
+    if when.startswith("form="):
+        return body.get("response_format", {}).get("type") == when[5:]
+    return when == "all" or (when.startswith("!") and when[1:] not in body) or when in body
+
+
+def replayed(rule: dict[str, Any]) -> web.Response:
+    text = rule["text"] if "text" in rule else json.dumps(rule["body"])
+    headers = {"content-type": rule.get("type", "application/json"), **rule.get("headers", {})}
+    return web.Response(text=text, status=rule.get("status", 200), headers=headers)
 
 
 def answered(request: web.Request, state: State, text: str) -> web.Response:
@@ -347,6 +375,8 @@ async def get_control(request: web.Request) -> web.Response:
             "most_at_once": state.most_at_once,
             "last": state.last,
             "authorization": state.authorization,
+            "address": state.address,
+            "sent": state.sent,
             "asked": state.asked,
         }
     )
@@ -357,6 +387,7 @@ async def main() -> None:
     app[STATE] = {"now": State()}
     app.router.add_post("/v1/chat/completions", chat)
     app.router.add_post("/v1/responses", chat)
+    app.router.add_post("/openai/deployments/{deployment}/chat/completions", chat)
     app.router.add_post("/v1/embeddings", embeddings)
     app.router.add_post("/control", set_control)
     app.router.add_get("/control", get_control)

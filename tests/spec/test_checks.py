@@ -158,11 +158,21 @@ def test_settings_of_a_search_by_vectors_are_checked(problems, settings, expecte
         ("x", "the prompt 'prompt.md.j2x' is not there. Did you mean prompt.md.j2?"),
         (", structured: true", "a text has no structure. Remove the key."),
         (", api: responses, seed: 1", "the responses interface takes no seed. Remove the key."),
+        (", api: responses, stop: x", "the responses interface takes no stop. Remove the key."),
     ],
 )  # fmt: skip
 def test_settings_of_a_language_model_are_checked(problems, extra, expected):
     old = '    uses: python\n    with: {function: "stages.py:draft"}\n'
     assert problems(old, LLM.replace("EXTRA", extra)) == [f"20: {expected}"]
+
+
+def test_any_json_object_is_asked_for_in_chats_only(problems):
+    old = '    uses: python\n    with: {function: "stages.py:draft"}\n'
+    new = LLM.replace("EXTRA", ", api: responses, structured: json_object")
+    text = (
+        BASE.replace(old, new).replace("type: text}", "type: list}\n    score: set_f1").replace("fact_recall", "set_f1")
+    )
+    assert any("the responses interface knows schemas. Write true." in problem for problem in problems(text))
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,9 @@ from stagegap.model.answer import Status
 from stagegap.model.cascade import Kind, OutputType, Stage
 from stagegap.model.record import Json
 from stagegap.stages import AsyncStage, Reply, build
-from stagegap.stages.http import MOST_BYTES, HttpStage
+from stagegap.stages.http import HttpStage
 from stagegap.stages.pace import Providers
+from stagegap.stages.wire import MOST_BYTES
 from stages.timing import Clock
 
 TEXT = OutputType(kind=Kind.TEXT)
@@ -140,6 +141,17 @@ def test_secrets_are_sent_and_never_hashed_or_shown(service: Service) -> None:
         service.stage("http://x/", TEXT, {**settings, "environment": {"KEY": k}}).fingerprint for k in ("a", "b")
     )
     assert one == other
+
+
+def test_a_403_may_be_the_fault_of_one_input(service: Service) -> None:
+    async def blocked(request: web.Request) -> web.StreamResponse:
+        return web.Response(text="blocked", status=403)
+
+    service.answers = [says("x"), blocked, says("y")]
+    replies = service.ask({"text": "a"}, {"text": "b"}, {"text": "c"})
+    assert sorted(str(reply.value) for reply in replies) == ["None", "x", "y"]
+    [refused] = [reply for reply in replies if reply.value is None]
+    assert (refused.status, refused.error) == (Status.REFUSED, "the service refused: HTTP 403: blocked")
 
 
 def test_a_secret_that_is_not_set_is_named(service: Service) -> None:

@@ -6,90 +6,19 @@ from __future__ import annotations
 
 import json
 import math
-import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol, cast
-
-import httpx2
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, cast
 
 from stagegap.model.cascade import Kind, OutputType
-
-if TYPE_CHECKING:
-    from openai import AsyncOpenAI
-    from openai.types.chat import ChatCompletionMessageParam
-    from openai.types.responses import ResponseInputParam
-
-
-MOST_BYTES = 10_000_000
-"""An answer larger than this, decompressed, is given up: it may come from anywhere and must not fill the memory."""
-_ANY_HEADER = zlib.MAX_WBITS | 32
-"""Lets zlib find out by itself whether it is gzip or deflate."""
-
-Heed = Callable[[Mapping[str, str]], None]
-
-
-class TooLarge(Exception):
-    """An answer that goes beyond the limit."""
-
-    def __init__(self) -> None:
-        super().__init__(f"the answer is larger than {MOST_BYTES:,} bytes")
-
-
-class Unasked(Exception):
-    """An answer in an encoding that nobody asked for and that can't be read within bounds."""
-
-
-def bounded(heed: Heed) -> Callable[[httpx2.Response], Awaitable[None]]:
-    """A response hook of the client that hands the headers on and lets no more than the limit through."""
-
-    async def hook(response: httpx2.Response) -> None:
-        heed(response.headers)
-        stream = response.stream
-        assert isinstance(stream, httpx2.AsyncByteStream), "it is the hook of an asynchronous client"
-        # Taken away, so that the client does not decompress a second time and without bounds.
-        encoding = response.headers.pop("content-encoding", "identity").strip().lower()
-        response.stream = _Bounded(stream, encoding)
-
-    return hook
-
-
-class _Bounded(httpx2.AsyncByteStream):
-    """A body that ends with an error once it is too large."""
-
-    def __init__(self, stream: httpx2.AsyncByteStream, encoding: str) -> None:
-        self._stream = stream
-        self._encoding = encoding
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        if self._encoding == "identity":
-            left = MOST_BYTES
-            async for part in self._stream:
-                left -= len(part)
-                if left < 0:
-                    raise TooLarge
-                yield part
-        else:
-            async for part in self._inflated():
-                yield part
-
-    async def _inflated(self) -> AsyncIterator[bytes]:
-        if self._encoding not in ("gzip", "x-gzip", "deflate"):
-            raise Unasked(f"the answer is encoded as {self._encoding!r}, which was not asked for")
-        left, inflater = MOST_BYTES, zlib.decompressobj(_ANY_HEADER)
-        async for part in self._stream:
-            try:
-                piece = inflater.decompress(part, left + 1)
-            except zlib.error as error:
-                raise Unasked(f"the answer can't be decompressed: {error}") from None
-            left -= len(piece)
-            if left < 0:
-                raise TooLarge
-            yield piece
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()
-
+from stagegap.model.record import Json
+from stagegap.stages.canonical import parsed
+from stagegap.stages.dialect import SCHEMA, Dialect, asked_for
+from stagegap.stages.endpoint import Line
+from stagegap.stages.failures import FAILED, TORN, UNREADABLE, Failure, Meaning
+from stagegap.stages.refusals import complaint_inside, complaint_of, failure_for
+from stagegap.stages.stream import is_stream, put_together
+from stagegap.stages.wire import Received
 
 ANSWER = "answer"
 """Member under which a structured answer stands that is no object itself."""
@@ -106,14 +35,21 @@ class Settings:
     limit: int | None = None
     """Tokens that an answer may have."""
     seed: int | None = None
-    schema: Mapping[str, object] | None = None
+    top_p: float | None = None
+    stop: Sequence[str] = ()
+    """Texts at which the model stops writing."""
+    effort: str | None = None
+    """How much a model that reasons is to do so, as `low`."""
+    extra: Mapping[str, Json] | None = None
+    """Members of the body that the interface of this provider knows besides."""
+    schema: Mapping[str, Json] | None = None
     """JSON schema that the answer is held to."""
     is_strict: bool = True
     """True where the provider may refuse a schema that it can't hold the model to."""
     wants_chances: bool = False
     """True asks for the log probability of every token."""
-    is_official: bool = False
-    """OpenAI's newer models refuse max_tokens; other servers know nothing else."""
+    dialect: Dialect = field(default_factory=Dialect)
+    """What the server is taken to understand before it was asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +57,9 @@ class Said:
     """What a model said."""
 
     text: str
-    ending: Literal["whole", "cut", "withheld", "failed"] = "whole"
+    thoughts: str = ""
+    """What it said to itself before the answer, where that stood in the same text."""
+    ending: Literal["whole", "cut", "withheld"] = "whole"
     refusal: str = ""
     tokens_in: int | None = None
     tokens_out: int | None = None
@@ -134,38 +72,53 @@ class Said:
 class Conversation(Protocol):
     """One form of the interface."""
 
-    async def ask(self, client: AsyncOpenAI, prompt: str) -> Said | None:
-        """Ask once; None where what came is no answer of this form. Raises: what the client raises."""
+    async def ask(self, line: Line, prompt: str) -> Said | Failure:
+        """Ask once; where nothing was said, why."""
         ...
 
 
 class Chat:
-    """Chat completions: what every compatible server speaks."""
+    """Chat completions: what every compatible server speaks, each in its own dialect, which is learned from it."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        opening = [{"role": role, "content": text} for role, text in settings.opening]
-        self._opening = cast("list[ChatCompletionMessageParam]", opening)
+        self._opening: list[Json] = [{"role": role, "content": text} for role, text in settings.opening]
         self._format = _format(settings)
+        self._dialect = settings.dialect
 
-    async def ask(self, client: AsyncOpenAI, prompt: str) -> Said | None:
-        """Ask once; None where what came is no answer of this form. Raises: what the client raises."""
-        from openai import omit
+    async def ask(self, line: Line, prompt: str) -> Said | Failure:
+        """Ask once; once more in other words where the server understands a part of the question in those only."""
+        dialect = self._dialect
+        while True:
+            body = self._body(prompt, dialect)
+            answer = await _posted(line, "/chat/completions", body)
+            if not isinstance(answer, Failure):
+                return _said_in_chat(answer)
+            if answer.meaning not in (Meaning.DOUBTFUL, Meaning.STOP):
+                return answer
+            other = dialect.after(answer.message, body)
+            if other is None:
+                return answer
+            self._dialect = dialect = other
 
+    def _body(self, prompt: str, dialect: Dialect) -> dict[str, Json]:
         given = self._settings
-        completion = await client.chat.completions.create(
-            model=given.model,
-            messages=[*self._opening, {"role": "user", "content": prompt}],
-            temperature=omit if given.temperature is None else given.temperature,
-            seed=omit if given.seed is None else given.seed,
-            max_completion_tokens=omit if given.limit is None or not given.is_official else given.limit,
-            max_tokens=omit if given.limit is None or given.is_official else given.limit,
-            logprobs=True if given.wants_chances else omit,
-            response_format=cast("object", {"type": "json_schema", "json_schema": self._format})  # pyright: ignore[reportArgumentType]  # a dictionary of that shape
-            if self._format
-            else omit,
-        )
-        return _said_in_chat(completion)
+        if self._format and dialect.form != SCHEMA:
+            prompt = f"{prompt}\n\n{asked_for(given.schema)}"
+        own: dict[str, Json] = {
+            "temperature": given.temperature,
+            "top_p": given.top_p,
+            "stop": list(given.stop) or None,
+            "seed": given.seed,
+            "reasoning_effort": given.effort,
+            dialect.limit: given.limit,
+            "logprobs": True if given.wants_chances else None,
+            "response_format": dialect.response_format(self._format) if self._format else None,
+            "stream": True if dialect.is_stream else None,
+            "stream_options": {"include_usage": True} if dialect.is_stream else None,
+        }
+        messages: list[Json] = [*self._opening, {"role": "user", "content": prompt}]
+        return {"model": given.model, "messages": messages, **_given(own), **(given.extra or {})}
 
 
 class Responses:
@@ -173,30 +126,68 @@ class Responses:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        opening = [{"role": role, "content": text} for role, text in settings.opening]
-        self._opening = cast("ResponseInputParam", opening)
+        self._opening: list[Json] = [{"role": role, "content": text} for role, text in settings.opening]
         self._format = _format(settings)
 
-    async def ask(self, client: AsyncOpenAI, prompt: str) -> Said | None:
-        """Ask once; None where what came is no answer of this form. Raises: what the client raises."""
-        from openai import omit
-
+    async def ask(self, line: Line, prompt: str) -> Said | Failure:
+        """Ask once; where nothing was said, why."""
         given = self._settings
-        response = await client.responses.create(
-            model=given.model,
-            input=[*self._opening, {"role": "user", "content": prompt}],
-            temperature=omit if given.temperature is None else given.temperature,
-            max_output_tokens=omit if given.limit is None else given.limit,
-            include=["message.output_text.logprobs"] if given.wants_chances else omit,
-            store=False,
-            text=cast("object", {"format": {"type": "json_schema", **self._format}})  # pyright: ignore[reportArgumentType]  # a dictionary of that shape
-            if self._format
-            else omit,
-        )
-        return _said_in_response(response)
+        own: dict[str, Json] = {
+            "temperature": given.temperature,
+            "top_p": given.top_p,
+            "max_output_tokens": given.limit,
+            "reasoning": {"effort": given.effort} if given.effort else None,
+            "include": ["message.output_text.logprobs"] if given.wants_chances else None,
+            "text": {"format": {"type": "json_schema", **self._format}} if self._format else None,
+        }
+        question: list[Json] = [*self._opening, {"role": "user", "content": prompt}]
+        named: dict[str, Json] = {"model": given.model, "input": question, "store": False}
+        body = {**named, **_given(own), **(given.extra or {})}
+        answer = await _posted(line, "/responses", body)
+        return answer if isinstance(answer, Failure) else _said_in_response(answer)
 
 
-def answer_schema(output: OutputType) -> tuple[Mapping[str, object], bool] | None:
+def _given(members: Mapping[str, Json]) -> dict[str, Json]:
+    """What is not left to the endpoint."""
+    return {name: value for name, value in members.items() if value is not None}
+
+
+async def _posted(line: Line, path: str, body: Mapping[str, Json]) -> Mapping[str, object] | Failure:
+    """The body of an answer, from a stream put together where it is one; a complaint, whatever its form, as a failure.
+
+    Nothing of it was checked yet.
+    """
+    received = await line.post(path, body)
+    if isinstance(received, Failure):
+        return received
+    if received.status >= 300:
+        complaint = complaint_of(received.status, received.text, reason=_reason(received))
+        return failure_for(complaint, headers=received.headers)
+    content: object
+    if is_stream(received):
+        content = put_together(received.text)
+        if content is None:
+            return TORN
+    else:
+        try:
+            content = parsed(received.body)
+        except ValueError:
+            return UNREADABLE
+    complaint = complaint_inside(content)
+    if complaint is not None:
+        return failure_for(complaint, headers=received.headers)
+    return cast("Mapping[str, object]", content) if isinstance(content, Mapping) else UNREADABLE
+
+
+def _reason(received: Received) -> str:
+    """What stands in for words where an answer has none."""
+    if 300 <= received.status < 400:
+        place = received.headers.get("location", "elsewhere")
+        return f"it points to {place}; redirects are not followed, so write the final address as base_url"
+    return received.reason
+
+
+def answer_schema(output: OutputType) -> tuple[Mapping[str, Json], bool] | None:
     """The JSON schema of a structured answer, and whether it can be held strictly; None for a text.
 
     >>> answer_schema(OutputType(kind=Kind.BOOLEAN))[0]["properties"]
@@ -206,15 +197,15 @@ def answer_schema(output: OutputType) -> tuple[Mapping[str, object], bool] | Non
         case Kind.TEXT:
             return None
         case Kind.OBJECT:
-            return cast("Mapping[str, object]", json.loads(output.schema or '{"type":"object"}')), False
+            return cast("Mapping[str, Json]", json.loads(output.schema or '{"type":"object"}')), False
         case Kind.LABEL:
-            inner: Mapping[str, object] = {"type": "string", "enum": list(output.values)}
+            inner: Mapping[str, Json] = {"type": "string", "enum": list(output.values)}
         case Kind.LABELS:
             inner = {"type": "array", "items": {"type": "string", "enum": list(output.values)}}
         case Kind.RANKING:
             inner = {"type": "array", "items": {"type": "string"}}
         case Kind.LIST:
-            items = cast("Mapping[str, object]", json.loads(output.schema or "{}"))
+            items = cast("Mapping[str, Json]", json.loads(output.schema or "{}"))
             inner = {"type": "array", "items": items}
             if items.get("type") != "string":
                 members = {"properties": {ANSWER: inner}, "required": [ANSWER]}
@@ -244,24 +235,25 @@ def confidence(kind: Kind, chances: Sequence[float]) -> float | None:
     return round(math.exp(min(0.0, total)), 6)
 
 
-def _format(settings: Settings) -> dict[str, object]:
+def _format(settings: Settings) -> dict[str, Json]:
     if settings.schema is None:
         return {}
     return {"name": ANSWER, "schema": settings.schema, "strict": settings.is_strict}
 
 
 def _part(thing: object, *names: str) -> object:
-    """What stands under names inside each other, in objects or mappings; None where it does not: nobody checked it."""
+    """What stands under names inside each other; None where it does not: nobody checked it."""
     for name in names:
-        if isinstance(thing, Mapping):
-            thing = cast("Mapping[str, object]", thing).get(name)
-        else:
-            thing = getattr(thing, name, None)
+        thing = cast("Mapping[str, object]", thing).get(name) if isinstance(thing, Mapping) else None
     return thing
 
 
 def _items(thing: object) -> list[object]:
     return cast("list[object]", thing) if isinstance(thing, list) else []
+
+
+_ASIDE = frozenset({"thinking", "reasoning", "reference", "redacted_thinking"})
+"""Kinds of parts of a message that are no part of the answer."""
 
 
 def _text_of(content: object) -> str | None:
@@ -270,10 +262,11 @@ def _text_of(content: object) -> str | None:
         return ""
     if isinstance(content, str):
         return content
-    texts = [_part(part, "text") for part in _items(content)]
-    if not isinstance(content, list) or not all(isinstance(text, str) for text in texts):
+    if not isinstance(content, list):
         return None
-    return "".join(cast("list[str]", texts))
+    parts = [part for part in _items(cast("object", content)) if _part(part, "type") not in _ASIDE]
+    texts = [part if isinstance(part, str) else _part(part, "text") for part in parts]
+    return "".join(cast("list[str]", texts)) if all(isinstance(text, str) for text in texts) else None
 
 
 def _chances(tokens: object) -> tuple[float, ...]:
@@ -283,48 +276,94 @@ def _chances(tokens: object) -> tuple[float, ...]:
     return tuple(known) if len(known) == len(chances) else ()
 
 
-def _said_in_chat(answer: object) -> Said | None:
-    """What a completion says; None for what can't be read as one: the client checks nothing itself."""
-    choice = next(iter(_items(_part(answer, "choices"))), None)
+THOUGHTS = (
+    ("<think>", "</think>"),
+    ("<thinking>", "</thinking>"),
+    ("<thought>", "</thought>"),
+    ("<reasoning>", "</reasoning>"),
+    ("<seed:think>", "</seed:think>"),
+    ("[THINK]", "[/THINK]"),
+    ("◁think▷", "◁/think▷"),
+    ("<|channel|>analysis<|message|>", "<|channel|>final<|message|>"),
+)
+"""Signs between which models that reason write what is no part of their answer, where the server leaves it in."""
+
+
+def apart(text: str) -> tuple[str, str]:
+    """What a model said to itself before its answer, and the answer. A text that has only thoughts has no answer.
+
+    The first sign may be missing: some servers put it into the prompt.
+
+    >>> apart("<think>It is short.</think>\\norders"), apart("orders")
+    (('It is short.', 'orders'), ('', 'orders'))
+    """
+    begin = text.lstrip()
+    for first, last in THOUGHTS:
+        if begin.startswith(first):
+            thoughts, _, answer = begin.removeprefix(first).partition(last)
+            return thoughts.strip(), answer.lstrip()
+        if last in text and first not in text:
+            thoughts, _, answer = text.rpartition(last)
+            return thoughts.strip(), answer.lstrip()
+    return "", text
+
+
+CUT = frozenset({"length", "max_tokens", "model_length", "model_context_window_exceeded"})
+WITHHELD = ("content_filter", "safety", "prohibited_content", "blocklist", "recitation", "sensitive", "refusal")
+"""Begin of the words by which providers say that their filter stopped the answer."""
+BROKEN = frozenset({"error", "network_error", "insufficient_system_resource"})
+
+
+def _said_in_chat(answer: Mapping[str, object]) -> Said | Failure:
+    """What a completion says, or why it can't be read as one."""
+    choice = next(iter(_items(answer.get("choices"))), None)
     message = _part(choice, "message")
     text, refusal = _text_of(_part(message, "content")), _part(message, "refusal") or ""
-    if message is None or isinstance(message, str) or text is None or not isinstance(refusal, str):
-        return None
-    endings: dict[object, Literal["cut", "withheld"]] = {"length": "cut", "content_filter": "withheld"}
-    reason = _part(choice, "finish_reason")
+    reason = str(_part(choice, "finish_reason") or "").lower()
+    if reason in BROKEN:
+        complaint = complaint_inside({"error": _part(choice, "error")})
+        return FAILED if complaint is None else failure_for(complaint)
+    if not isinstance(message, Mapping) or text is None or not isinstance(refusal, str):
+        return UNREADABLE
+    thoughts, spoken = apart(text)
     return Said(
-        text=text,
-        ending=endings.get(reason, "whole") if isinstance(reason, str) else "whole",
+        text=spoken,
+        thoughts=thoughts,
+        ending="cut" if reason in CUT else "withheld" if reason.startswith(WITHHELD) else "whole",
         refusal=refusal,
         tokens_in=_count(_part(answer, "usage", "prompt_tokens")),
         tokens_out=_count(_part(answer, "usage", "completion_tokens")),
         tokens_cached=_count(_part(answer, "usage", "prompt_tokens_details", "cached_tokens")) or 0,
-        chances=_chances(_part(choice, "logprobs", "content")),
+        # How sure it was of its thoughts says nothing of its answer.
+        chances=() if thoughts else _chances(_part(choice, "logprobs", "content")),
     )
 
 
-def _said_in_response(answer: object) -> Said | None:
-    """What a response says; None for what can't be read as one: the client checks nothing itself."""
-    items = _part(answer, "output")
+def _said_in_response(answer: Mapping[str, object]) -> Said | Failure:
+    """What a response says, or why it can't be read as one."""
+    items = answer.get("output")
     if not isinstance(items, list):
-        return None
-    messages = [item for item in cast("list[object]", items) if _part(item, "type") == "message"]
+        return UNREADABLE
+    messages = [item for item in _items(cast("object", items)) if _part(item, "type") == "message"]
     parts = [part for item in messages for part in _items(_part(item, "content"))]
     spoken = [part for part in parts if _part(part, "type") == "output_text"]
     texts = [_part(part, "text") for part in spoken]
     refusals = [_part(part, "refusal") for part in parts if _part(part, "type") == "refusal"]
     if not all(isinstance(text, str) for text in (*texts, *refusals)):
-        return None
-    status, reason = _part(answer, "status"), _part(answer, "incomplete_details", "reason")
-    ending = "withheld" if reason == "content_filter" else "cut" if status == "incomplete" else "whole"
+        return UNREADABLE
+    status, reason = answer.get("status"), _part(answer, "incomplete_details", "reason")
+    if status == "failed":
+        return FAILED
+    thoughts, text = apart("".join(cast("list[str]", texts)))
     return Said(
-        text="".join(cast("list[str]", texts)),
-        ending="failed" if status == "failed" else ending,
+        text=text,
+        thoughts=thoughts,
+        ending="withheld" if reason == "content_filter" else "cut" if status == "incomplete" else "whole",
         refusal=" ".join(cast("list[str]", refusals)),
         tokens_in=_count(_part(answer, "usage", "input_tokens")),
         tokens_out=_count(_part(answer, "usage", "output_tokens")),
         tokens_cached=_count(_part(answer, "usage", "input_tokens_details", "cached_tokens")) or 0,
-        chances=tuple(chance for part in spoken for chance in _chances(_part(part, "logprobs"))),
+        chances=() if thoughts else tuple(chance for part in spoken for chance in _chances(_part(part, "logprobs"))),
     )
 
 

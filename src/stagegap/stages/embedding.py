@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,15 +16,13 @@ from numpy.typing import NDArray
 from stagegap.model.answer import Status
 from stagegap.model.cascade import Stage
 from stagegap.model.record import Json
-from stagegap.stages.canonical import digest
+from stagegap.stages.canonical import digest, parsed
 from stagegap.stages.corpus import Corpus, Shelf
-from stagegap.stages.endpoint import Endpoint, TokenPrice
-from stagegap.stages.failures import UNREADABLE, Failure, Patience, failure_of
+from stagegap.stages.endpoint import Endpoint, Line, TokenPrice
+from stagegap.stages.failures import UNREADABLE, Failure, Patience
 from stagegap.stages.pace import Attempts, Providers
 from stagegap.stages.protocol import Inputs, Reply
-
-if TYPE_CHECKING:
-    from openai import AsyncOpenAI
+from stagegap.stages.refusals import complaint_inside, complaint_of, failure_for
 
 AT_ONCE = 128
 """Documents that are asked for in one call."""
@@ -93,9 +91,11 @@ class EmbeddingStage:
         self._patience = Patience.of(stage)
         price = cast("float | None", stage.parameters.get("price"))
         self._price = None if price is None else TokenPrice(price, 0.0)
-        self._attempts = Attempts(stage, host=endpoint.host, providers=providers, redacted=endpoint.redacted)
+        self._attempts = Attempts(
+            stage, host=endpoint.host, address=endpoint.address, providers=providers, redacted=endpoint.redacted
+        )
         self._documents: Vectors | None = None
-        self._client: AsyncOpenAI | None = None
+        self._line: Line | None = None
         self._turn = asyncio.Lock()
 
     @property
@@ -116,15 +116,12 @@ class EmbeddingStage:
         query = self._shelf.query(inputs)
         if not self._shelf.documents or not query.strip():
             return Reply(value=[])
-        if self._client is None:
-            self._client = self._endpoint.open(patience=self._patience, heed=self._attempts.heed)
-        client = self._client
         async with self._turn:
-            first = await self._learn(client) if self._documents is None else Reply()
+            first = await self._learn() if self._documents is None else Reply()
         documents = self._documents
         if documents is None:
             return first
-        asked = await self._asked(client, [query])
+        asked = await self._asked([query])
         if asked.status is not Status.OK:
             return asked
         vector = _vectors(asked)[0]
@@ -137,20 +134,20 @@ class EmbeddingStage:
 
     async def close(self) -> None:
         """Close the connections."""
-        client, self._client = self._client, None
+        line, self._line = self._line, None
         # A lock belongs to the loop that it was first waited for in.
         self._turn = asyncio.Lock()
-        if client is not None:
-            await client.close()
+        if line is not None:
+            await line.close()
 
-    async def _learn(self, client: AsyncOpenAI) -> Reply:
+    async def _learn(self) -> Reply:
         """Get the vectors of all documents; give the tokens that it took, or what came between."""
         self._documents = self._read()
         if self._documents is not None:
             return Reply(tokens_in=0)
         texts, parts, tokens = self._shelf.texts, list[Vectors](), 0
         for start in range(0, len(texts), AT_ONCE):
-            reply = await self._asked(client, texts[start : start + AT_ONCE])
+            reply = await self._asked(texts[start : start + AT_ONCE])
             if reply.status is not Status.OK:
                 return replace(reply, error=f"the documents: {reply.error}", is_reusable=False)
             parts.append(_vectors(reply))
@@ -161,29 +158,31 @@ class EmbeddingStage:
         self._write(self._documents)
         return Reply(tokens_in=tokens)
 
-    async def _asked(self, client: AsyncOpenAI, texts: Sequence[str]) -> Reply:
+    async def _asked(self, texts: Sequence[str]) -> Reply:
         """The vectors of some texts as the value of a reply, or how it failed."""
-        return await self._attempts.until_answered(lambda: self._ask(client, texts))
+        return await self._attempts.until_answered(lambda: self._ask(texts))
 
-    async def _ask(self, client: AsyncOpenAI, texts: Sequence[str]) -> Reply | Failure:
-        from openai.types import CreateEmbeddingResponse
-
+    async def _ask(self, texts: Sequence[str]) -> Reply | Failure:
+        if self._line is None:
+            self._line = self._endpoint.open(patience=self._patience, heed=self._attempts.heed)
+        question: dict[str, Json] = {"model": self._model, "input": list(texts), "encoding_format": "float"}
+        received = await self._line.post("/embeddings", question)
+        if isinstance(received, Failure):
+            return received
+        if received.status >= 300:
+            complaint = complaint_of(received.status, received.text, reason=received.reason)
+            return failure_for(complaint, headers=received.headers)
         try:
-            response = await client.embeddings.create(model=self._model, input=list(texts), encoding_format="float")
-        except Exception as error:
-            failure = failure_of(error, self._patience)
-            if failure is None:
-                raise
-            return self._endpoint.ended(failure)
-        # A page in place of JSON comes as text, and what a server leaves out as None, whatever the client's types say.
-        if not isinstance(cast("object", response), CreateEmbeddingResponse):
+            body = parsed(received.body)
+        except ValueError:
             return UNREADABLE
-        data = sorted(response.data or (), key=lambda vector: vector.index)
-        vectors: list[Json] = [vector.embedding for vector in data]
-        if len(vectors) != len(texts) or len({len(vector.embedding) for vector in data}) != 1:
-            return UNREADABLE
-        usage = cast("object", response.usage)
-        return Reply(value=vectors, tokens_in=None if usage is None else response.usage.prompt_tokens)
+        rows = _rows(body)
+        if rows is None or len(rows) != len(texts) or len({len(row) for row in rows}) != 1:
+            complaint = None if rows else complaint_inside(body)
+            return UNREADABLE if complaint is None else failure_for(complaint, headers=received.headers)
+        usage = cast("Mapping[str, Json]", body).get("usage")
+        tokens = usage.get("prompt_tokens") if isinstance(usage, Mapping) else None
+        return Reply(value=cast("Json", rows), tokens_in=tokens if type(tokens) is int else None)
 
     def _read(self) -> Vectors | None:
         """The kept vectors of the documents; None where there are none, or they are not whole."""
@@ -203,6 +202,23 @@ class EmbeddingStage:
         new = self._kept.with_name(f"{uuid.uuid4().hex}.new.npy")
         np.save(new, vectors, allow_pickle=False)
         os.replace(new, self._kept)
+
+
+def _rows(body: object) -> list[list[float]] | None:
+    """The vectors in an answer, in the order of what was asked; None where it is of another shape."""
+    data = cast("Mapping[str, object]", body).get("data") if isinstance(body, Mapping) else None
+    rows: list[tuple[int, list[float]]] = []
+    for entry in cast("list[object]", data) if isinstance(data, list) else ():
+        if not isinstance(entry, Mapping):
+            return None
+        members = cast("Mapping[str, object]", entry)
+        place, vector = members.get("index"), members.get("embedding")
+        if not isinstance(place, int) or not isinstance(vector, list):
+            return None
+        if not all(isinstance(number, int | float) for number in cast("list[object]", vector)):
+            return None
+        rows.append((place, cast("list[float]", vector)))
+    return [vector for _, vector in sorted(rows, key=lambda row: row[0])]
 
 
 def _vectors(reply: Reply) -> Vectors:

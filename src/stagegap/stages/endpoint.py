@@ -1,25 +1,21 @@
-"""Where a model answers, what its tokens cost, and the key that is read at the first call and never shown."""
+"""Where a model answers, what its tokens cost, and the secrets that are read at the first call and never shown."""
 
 from __future__ import annotations
 
+import base64
+import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
-from urllib.parse import urlsplit, urlunsplit
+from typing import Protocol, cast, runtime_checkable
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from stagegap import redaction
-from stagegap.errors import ConfigurationError, RunStopped
+from stagegap.errors import ConfigurationError
 from stagegap.model.cascade import Stage
 from stagegap.model.record import Json
-from stagegap.stages.failures import Failure, Meaning, Patience
-from stagegap.stages.protocol import Reply
-
-if TYPE_CHECKING:
-    from openai import AsyncOpenAI
-
-    from stagegap.stages.conversation import Heed
-
+from stagegap.stages.failures import Failure, Patience
+from stagegap.stages.wire import Heed, Received, Wire
 
 MOST_CHARACTERS = 500
 _WITHIN = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -66,6 +62,18 @@ def value_of(name: str, environment: Mapping[str, str], *, stage: str) -> str:
     value = environment.get(name, "")
     if not value:
         raise ConfigurationError(f"Stage {stage!r} needs the environment variable {name}, which is not set.")
+    return value
+
+
+def with_secrets(value: Json, environment: Mapping[str, str], *, stage: str) -> Json:
+    """The value with each `{"$env": NAME}` replaced. Raises: ConfigurationError when one is not set."""
+    if isinstance(value, Mapping):
+        name = variable(value)
+        if name:
+            return value_of(name, environment, stage=stage)
+        return {key: with_secrets(item, environment, stage=stage) for key, item in value.items()}
+    if isinstance(value, list):
+        return [with_secrets(item, environment, stage=stage) for item in value]
     return value
 
 
@@ -153,8 +161,10 @@ def token_price(given: Json, model: str, *, is_official: bool) -> TokenPrice | N
 OFFICIAL = "https://api.openai.com/v1"
 ADDRESS = "OPENAI_BASE_URL"
 KEY = "OPENAI_API_KEY"
-NO_KEY = "none"
-"""Sent to endpoints of one's own that ask for no key: the client insists on one."""
+AZURE = (".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com")
+"""Hosts that want the key in a header of their own."""
+DEPLOYMENTS = "/openai/deployments/"
+"""Part of the path of such a service behind a gateway."""
 
 
 def missing_key(base_url: str | None, environment: Mapping[str, str]) -> str:
@@ -168,11 +178,29 @@ def missing_key(base_url: str | None, environment: Mapping[str, str]) -> str:
 
 
 def _is_official(hostname: str) -> bool:
-    return hostname.endswith((".openai.com", ".openai.azure.com"))
+    return hostname.endswith((".openai.com", *AZURE))
+
+
+class Line:
+    """A way to one model's endpoint, with its key: JSON out, whatever comes back."""
+
+    def __init__(self, wire: Wire, url: Callable[[str], str]) -> None:
+        """`url` makes the address of a path."""
+        self._wire = wire
+        self._url = url
+
+    async def post(self, path: str, body: Mapping[str, Json]) -> Received | Failure:
+        """What came back, or why nothing did that can be read."""
+        # In the order as written: models fill the members of a schema in one after the other.
+        return await self._wire.send(self._url(path), json.dumps(body).encode())
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._wire.close()
 
 
 class Endpoint:
-    """Address and key of one stage's provider."""
+    """Address, key and headers of one stage's provider."""
 
     def __init__(self, stage: Stage, environment: Mapping[str, str]) -> None:
         self._stage = stage.name
@@ -186,6 +214,7 @@ class Endpoint:
         if parts.scheme not in ("http", "https") or not hostname:
             raise ConfigurationError(f"Stage {stage.name!r}: base_url must be an address like {OFFICIAL}.")
         self.is_official = _is_official(hostname)
+        self._is_azure = hostname.endswith(AZURE) or DEPLOYMENTS in parts.path
         place = parts.netloc.rpartition("@")[2]
         self.host = place
         self.address = urlunsplit((parts.scheme, place, parts.path.rstrip("/"), "", ""))
@@ -193,49 +222,42 @@ class Endpoint:
         self._credentials = parts.netloc.rpartition("@")[0]
         self._key_name = variable(stage.parameters.get("api_key")) or KEY
         self._is_key_named = stage.parameters.get("api_key") is not None
+        self._headers = cast("Mapping[str, Json]", stage.parameters.get("headers") or {})
+        self._secrets = variables([self._headers, stage.parameters.get("extra_body")]) | variables_within(self._url)
 
-    def open(self, *, patience: Patience, heed: Heed) -> AsyncOpenAI:
-        """A client that hands the headers of each answer to `heed`.
+    def open(self, *, patience: Patience, heed: Heed) -> Line:
+        """A way to it that hands the headers of each answer to `heed`.
 
-        Raises: ConfigurationError when the key is not set.
+        Raises: ConfigurationError when the key, or another secret, is not set.
         """
-        import httpx2
-        from openai import AsyncOpenAI, DefaultAioHttpClient
+        address = with_values(self._url, self._environment, stage=self._stage)
+        parts = urlsplit(address)
+        # The client would send user and password, too, and refuses that beside a key.
+        place = parts.netloc.rpartition("@")[2]
 
-        from stagegap.stages.conversation import bounded
+        def url(path: str) -> str:
+            return urlunsplit((parts.scheme, place, parts.path.rstrip("/") + path, parts.query, ""))
 
+        return Line(Wire(patience, headers=self._sent_headers(), heed=heed), url)
+
+    def _sent_headers(self) -> dict[str, str]:
+        own = {name: str(self.with_secrets(value)) for name, value in self._headers.items()}
+        is_authorized = bool({"authorization", "api-key", "x-api-key"} & {name.lower() for name in own})
         key = self._environment.get(self._key_name, "")
-        if not key and (self._is_key_named or self.is_official):
-            raise ConfigurationError(
-                f"Stage {self._stage!r} needs the environment variable {self._key_name}, which is not set."
-            )
-        # Retries are ours, so that an interrupted run does not wait for them unseen.
-        waits = httpx2.Timeout(patience.call_s, connect=patience.connect_s, read=patience.silence_s)
-        return AsyncOpenAI(
-            api_key=key or NO_KEY,
-            base_url=with_values(self._url, self._environment, stage=self._stage),
-            max_retries=0,
-            timeout=waits,
-            # What comes compressed can be a thousand times as large as it looks.
-            default_headers={"Accept-Encoding": "identity"},
-            http_client=DefaultAioHttpClient(
-                timeout=waits,
-                event_hooks={"response": [bounded(heed)]},
-            ),
-        )
+        if not key and (self._is_key_named or (self.is_official and not is_authorized)):
+            value_of(self._key_name, {}, stage=self._stage)
+        if key and (self._is_key_named or not is_authorized):
+            return ({"api-key": key} if self._is_azure else {"Authorization": f"Bearer {key}"}) | own
+        if self._credentials and not is_authorized:
+            written = base64.b64encode(unquote(self._credentials).encode()).decode()
+            return {"Authorization": f"Basic {written}"} | own
+        return own
 
-    def ended(self, failure: Failure) -> Reply | Failure:
-        """How a failed attempt ends the call, or the failure itself where another attempt may help.
-
-        Raises: RunStopped when no call of the stage can succeed.
-        """
-        if failure.meaning is Meaning.AGAIN:
-            return failure
-        message = self.redacted(failure.message)
-        if failure.meaning is Meaning.STOP:
-            raise RunStopped(f"Stage {self._stage!r}: {self.address} refuses every call. {message}")
-        return Reply(status=failure.status, error=message)
+    def with_secrets(self, value: Json) -> Json:
+        """The value with its secrets. Raises: ConfigurationError when one is not set."""
+        return with_secrets(value, self._environment, stage=self._stage)
 
     def redacted(self, text: str) -> str:
-        """The text on one line, without the key or credentials that a provider may have repeated."""
-        return redacted(text, (self._environment.get(self._key_name, ""), self._credentials))
+        """The text on one line, without the secrets that a provider may have repeated."""
+        values = [self._environment.get(name, "") for name in (self._key_name, *sorted(self._secrets))]
+        return redacted(text, (*values, self._credentials))

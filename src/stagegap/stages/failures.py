@@ -1,4 +1,4 @@
-"""What an error of a provider means, and the sentence when it was waited for too long."""
+"""What a failed attempt means, and the sentence when it was waited for too long."""
 
 from __future__ import annotations
 
@@ -7,13 +7,10 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Self, cast
+from typing import Self
 
 from stagegap.model.answer import Status
 from stagegap.model.cascade import Stage
-
-if TYPE_CHECKING:
-    import openai
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +53,8 @@ class Meaning(Enum):
     """The fault may pass."""
     RECORD = auto()
     """This input gets no answer, however often it is sent; others may."""
+    DOUBTFUL = auto()
+    """This input gets no answer, and it may be that no other one does: what becomes of the others tells."""
     STOP = auto()
     """No call of this stage can succeed."""
 
@@ -68,6 +67,8 @@ class Failure:
     message: str
     status: Status = Status.INFRASTRUCTURE
     """How the call ends when it is not tried again."""
+    raw: str = ""
+    """What the model wrote, where the provider shows it."""
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     is_limit: bool = False
     """True when the provider wants fewer calls, of everybody."""
@@ -77,39 +78,19 @@ class Failure:
 
 UNREADABLE = Failure(meaning=Meaning.AGAIN, message="the provider's answer can't be read")
 FAILED = Failure(meaning=Meaning.AGAIN, message="the provider says that it failed to answer")
-TOO_LONG = frozenset({"context_length_exceeded", "string_above_max_length"})
-FILTERED = frozenset({"content_filter", "content_policy_violation"})
-OUT_OF_CREDIT = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
+TORN = Failure(meaning=Meaning.AGAIN, message="the answer's stream ended before the answer did")
 LIMITS = frozenset({429, 529})
 """Too many calls; overloaded."""
 PASSING = frozenset({408, 409, 425, 429})
 
 
-def failure_of(error: Exception, patience: Patience) -> Failure | None:
-    """The meaning of an error that the client raised; None for what is no fault of the provider."""
-    import openai
-
-    from stagegap.stages.conversation import TooLarge, Unasked
-
-    match error:
-        case openai.APIStatusError():
-            return _failed_with(error)
-        case openai.APIConnectionError():
-            root = _root(error)
-            what = f"{type(root).__name__}: {root}".strip(": ")
-            late = patience.exceeded(error)
-            return Failure(
-                meaning=Meaning.AGAIN, message=late or f"no connection: {what}", is_refused=not late and refused(error)
-            )
-        case TooLarge():
-            return Failure(meaning=Meaning.RECORD, status=Status.UNPARSABLE, message=str(error))
-        case Unasked():
-            return Failure(meaning=Meaning.AGAIN, message=str(error))
-        case openai.APIError() | ValueError():
-            # The client lets the error of the JSON decoder through.
-            return UNREADABLE
-        case _:
-            return None
+def lost_connection(error: Exception, patience: Patience) -> Failure:
+    """The failure for an error of the connection."""
+    late = patience.exceeded(error)
+    what = f"{type(error).__name__}: {error}".strip(": ")
+    return Failure(
+        meaning=Meaning.AGAIN, message=late or f"no connection: {what}", is_refused=not late and refused(error)
+    )
 
 
 def refused(error: BaseException | None) -> bool:
@@ -127,30 +108,3 @@ def refused(error: BaseException | None) -> bool:
 def may_pass(status: int) -> bool:
     """Say whether a later attempt may end better than this HTTP status."""
     return status >= 500 or status in PASSING
-
-
-def _failed_with(error: openai.APIStatusError) -> Failure:
-    code, number, message = error.code or "", error.status_code, f"HTTP {error.status_code}: {_said(error)}"
-    if code in TOO_LONG:
-        return Failure(meaning=Meaning.RECORD, status=Status.UNPARSABLE, message=f"the prompt is too long: {message}")
-    if code in FILTERED:
-        return Failure(meaning=Meaning.RECORD, status=Status.REFUSED, message=f"the provider refused: {message}")
-    if code in OUT_OF_CREDIT or not may_pass(number):
-        return Failure(meaning=Meaning.STOP, message=message)
-    return Failure(
-        meaning=Meaning.AGAIN, message=message, headers=dict(error.response.headers), is_limit=number in LIMITS
-    )
-
-
-def _root(error: BaseException) -> BaseException:
-    """The error under all wrappings: the client takes a refused connection for a time-out."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return error
-
-
-def _said(error: openai.APIStatusError) -> str:
-    """The provider's own words, where it used the usual form."""
-    body = error.body
-    message = cast("Mapping[str, object]", body).get("message") if isinstance(body, Mapping) else None
-    return str(message or error.message)

@@ -4,40 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import Annotated, Literal, cast
 from urllib.parse import urlsplit
 
-from pydantic import Discriminator, Field, StringConstraints, Tag
+from pydantic import Field, StringConstraints
 
-from stagegap.errors import ConfigurationError, RunStopped, near_names
+from stagegap.errors import ConfigurationError, near_names
 from stagegap.model.answer import Status
 from stagegap.model.cascade import Stage
 from stagegap.model.record import Json
 from stagegap.stages.acceptance import Check, Rejected, check_for, output_identity
 from stagegap.stages.canonical import canonical, digest, parsed
-from stagegap.stages.endpoint import redacted, value_of, variable, variables, variables_within, with_values
-from stagegap.stages.failures import LIMITS, UNREADABLE, Failure, Meaning, Patience, may_pass, refused
+from stagegap.stages.endpoint import (
+    redacted,
+    value_of,
+    variable,
+    variables,
+    variables_within,
+    with_secrets,
+    with_values,
+)
+from stagegap.stages.failures import LIMITS, UNREADABLE, Failure, Meaning, Patience, may_pass
 from stagegap.stages.kinds import Draft, StageKind, Surroundings
 from stagegap.stages.pace import Attempts, Providers
 from stagegap.stages.protocol import Inputs, Reply
-from stagegap.stages.settings import Block, Free, Parameters, Problem, Remark, Secret, Text, address_problem, shape
+from stagegap.stages.settings import Block, Free, Header, Parameters, Problem, Remark, Secret, Text, address_problem
 from stagegap.stages.templates import NotThere, TemplateError, ValueTemplate, picked
+from stagegap.stages.wire import Received, Wire
 
-if TYPE_CHECKING:
-    from aiohttp import ClientResponse, ClientSession
-
-MOST_BYTES = 10_000_000
-"""An answer larger than this, decompressed, is given up."""
-CHUNK = 65_536
 KEPT = 20_000
 """Characters of an answer that are kept in place of a value."""
 INPUT_REFUSED = frozenset({400, 409, 413, 422})
-"""Statuses that speak of one input; other 4xx speak of every call."""
+"""Statuses that speak of one input."""
+DOUBTFUL = frozenset({403, 451})
+"""Statuses that may speak of one input, as a firewall's, or of every call, as the other 4xx do."""
 
 
 Path = Annotated[str, StringConstraints(pattern=r"^[^.]+(\.[^.]+)*$")]
 """Keys and positions with dots between."""
-Header = Annotated[Annotated[Text, Tag("<one>")] | Annotated[Secret, Tag("<mapping>")], Discriminator(shape)]
 
 
 class HttpWith(Block):
@@ -114,15 +118,8 @@ class Service:
         return sent
 
     def with_secrets(self, value: Json) -> Json:
-        """The value with each `{"$env": NAME}` replaced. Raises: ConfigurationError when one is not set."""
-        if isinstance(value, Mapping):
-            name = variable(value)
-            if name:
-                return value_of(name, self._environment, stage=self._stage)
-            return {key: self.with_secrets(item) for key, item in value.items()}
-        if isinstance(value, list):
-            return [self.with_secrets(item) for item in value]
-        return value
+        """The value with its secrets. Raises: ConfigurationError when one is not set."""
+        return with_secrets(value, self._environment, stage=self._stage)
 
     def redacted(self, text: str) -> str:
         """The text on one line without the secrets."""
@@ -158,8 +155,10 @@ class HttpStage:
         self._patience = Patience.of(stage)
         self._body = body
         self._check = check
-        self._attempts = Attempts(stage, host=service.host, providers=providers, redacted=service.redacted)
-        self._session: ClientSession | None = None
+        self._attempts = Attempts(
+            stage, host=service.host, address=service.address, providers=providers, redacted=service.redacted
+        )
+        self._wire: Wire | None = None
         self._price = cast("float | None", stage.parameters.get("price"))
 
     @property
@@ -185,9 +184,9 @@ class HttpStage:
 
     async def close(self) -> None:
         """Close the connections."""
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+        wire, self._wire = self._wire, None
+        if wire is not None:
+            await wire.close()
 
     def _asked(self, inputs: Inputs) -> _Asked:
         if self._service.method == "GET":
@@ -196,52 +195,34 @@ class HttpStage:
         return _Asked(canonical(body), {})
 
     async def _ask(self, asked: _Asked) -> Reply | Failure:
-        """Make one attempt; give a failure only where another attempt may help."""
-        import aiohttp
-
+        """Make one attempt."""
         service = self._service
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(
-                    total=None, sock_connect=self._patience.connect_s, sock_read=self._patience.silence_s
-                ),
-                headers={"Content-Type": "application/json", "Accept": "application/json", **service.headers()},
-            )
-        try:
-            async with self._session.request(
-                service.method, service.opened_url(), data=asked.json, params=asked.query, allow_redirects=False
-            ) as response:
-                self._attempts.heed(_lower(response.headers))
-                content = await _read(response)
-                return self._failed(response, content) if response.status >= 300 else self._answered(content)
-        except (aiohttp.ClientError, OSError) as error:
-            what = f"{type(error).__name__}: {error}".strip(": ")
-            late = self._patience.exceeded(error)
-            return Failure(
-                meaning=Meaning.AGAIN, message=late or f"no connection: {what}", is_refused=not late and refused(error)
-            )
+        if self._wire is None:
+            headers = {"Accept": "application/json", **service.headers()}
+            self._wire = Wire(self._patience, headers=headers, heed=self._attempts.heed)
+        received = await self._wire.send(service.opened_url(), asked.json, method=service.method, query=asked.query)
+        if isinstance(received, Failure):
+            return received
+        return self._failed(received) if received.status >= 300 else self._answered(received.body)
 
-    def _failed(self, response: ClientResponse, content: bytes | None) -> Reply | Failure:
-        """What a status other than 2xx means. Raises: RunStopped."""
-        status = response.status
-        message = f"HTTP {status}: {(content or b'')[:2_000].decode(errors='replace').strip() or response.reason or ''}"
+    def _failed(self, received: Received) -> Failure:
+        """What a status other than 2xx means."""
+        status, headers = received.status, received.headers
+        message = f"HTTP {status}: {received.text[:2_000].strip() or received.reason}"
         if may_pass(status):
-            headers, is_limit = _lower(response.headers), status in LIMITS
-            return Failure(meaning=Meaning.AGAIN, message=message, headers=headers, is_limit=is_limit)
+            return Failure(meaning=Meaning.AGAIN, message=message, headers=headers, is_limit=status in LIMITS)
         if status in INPUT_REFUSED:
-            return Reply(status=Status.UNPARSABLE, error=self._service.redacted(f"the input was refused: {message}"))
+            message = f"the input was refused: {message}"
+            return Failure(meaning=Meaning.RECORD, status=Status.UNPARSABLE, message=message)
+        if status in DOUBTFUL:
+            message = f"the service refused: {message}"
+            return Failure(meaning=Meaning.DOUBTFUL, status=Status.REFUSED, message=message)
         if status < 400:
-            host = urlsplit(response.headers.get("Location", "")).netloc or self._service.host
+            host = urlsplit(headers.get("location", "")).netloc or self._service.host
             message = f"HTTP {status} points to {host}; redirects are not followed, so write the final address as url."
-        raise RunStopped(
-            self._service.redacted(f"Stage {self._stage.name!r}: {self._service.address} refuses every call. {message}")
-        )
+        return Failure(meaning=Meaning.STOP, message=message)
 
-    def _answered(self, content: bytes | None) -> Reply | Failure:
-        if content is None:
-            return Reply(status=Status.UNPARSABLE, error=f"the answer is larger than {MOST_BYTES:,} bytes")
+    def _answered(self, content: bytes) -> Reply | Failure:
         try:
             body = parsed(content)
         except ValueError:
@@ -262,18 +243,6 @@ class HttpStage:
         return Reply(status=Status.UNPARSABLE, error=self._service.redacted(reason), raw=raw, cost=self._price)
 
 
-async def _read(response: ClientResponse) -> bytes | None:
-    """The whole answer; None when it is too large."""
-    parts: list[bytes] = []
-    size = 0
-    async for part in response.content.iter_chunked(CHUNK):
-        size += len(part)
-        if size > MOST_BYTES:
-            return None
-        parts.append(part)
-    return b"".join(parts)
-
-
 def _confidence(value: Json) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
         raise NotThere(f"the confidence is {str(value)[:40]!r}, where a number in [0, 1] is needed")
@@ -282,10 +251,6 @@ def _confidence(value: Json) -> float:
 
 def _as_text(value: Json) -> str:
     return value if isinstance(value, str) else canonical(value).decode()
-
-
-def _lower(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name.lower(): value for name, value in headers.items()}
 
 
 def check_http(draft: Draft) -> Iterator[Problem]:

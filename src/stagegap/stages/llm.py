@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import Annotated, Literal, cast
 
 from pydantic import Field
 
@@ -22,17 +22,30 @@ from stagegap.stages.conversation import (
     answer_schema,
     confidence,
 )
-from stagegap.stages.endpoint import Endpoint, missing_key, token_price
-from stagegap.stages.failures import FAILED, UNREADABLE, Failure, Patience, failure_of
+from stagegap.stages.dialect import OBJECT, SCHEMA, Dialect
+from stagegap.stages.endpoint import Endpoint, Line, missing_key, token_price
+from stagegap.stages.failures import Failure, Patience
 from stagegap.stages.kinds import Draft, StageKind, Surroundings
 from stagegap.stages.pace import Attempts, Providers
 from stagegap.stages.protocol import Inputs, Reply
-from stagegap.stages.settings import Block, Parameters, Points, Problem, Remark, Secret, Text, address_problem
+from stagegap.stages.settings import (
+    Block,
+    Free,
+    Header,
+    OneOrMore,
+    Parameters,
+    Points,
+    Problem,
+    Remark,
+    Secret,
+    Text,
+    address_problem,
+    texts,
+)
 from stagegap.stages.templates import Prompt, PromptError, prompt_remarks
 
-if TYPE_CHECKING:
-    from openai import AsyncOpenAI
-
+EMPTY = "the answer is empty"
+LATER = ("examples", "structured", "confidence", "top_p", "stop", "reasoning_effort", "headers", "extra_body")
 KEPT = 20_000
 """Characters of an answer that are kept beside a value that had to be mended, or in place of one."""
 
@@ -70,14 +83,25 @@ class LlmWith(Block):
     """Few-shot examples, in order, between the system message and the prompt."""
     api: Literal["chat", "responses"] | None = None
     """`chat` completions, which every compatible server speaks, when not given; or the `responses` interface."""
-    structured: bool | None = None
-    """True asks for JSON by a schema made from the output type; not for a text."""
+    structured: Literal[True, False, "json_object"] | None = None
+    """True asks for JSON by a schema made from the output type; not for a text. A server that knows no schemas gets it
+    in words, and json_object does so from the start."""
     confidence: Literal["logprobs"] | None = None
     """`logprobs` makes it from the log probabilities of the answer's tokens, where the endpoint gives them."""
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     """Left to the endpoint when not given."""
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Share of the likeliest tokens that the model draws from; left to the endpoint when not given."""
     max_tokens: Annotated[int, Field(ge=1)] | None = None
-    """How many tokens an answer may have."""
+    """How many tokens an answer may have, by whichever name the server knows."""
+    stop: OneOrMore | None = None
+    """Text, or texts, at which the model stops writing; not of the responses interface."""
+    reasoning_effort: Text | None = None
+    """How much a model that reasons is to do so, as `low`."""
+    headers: dict[Text, Header] | None = None
+    """Header -> value; ${NAME} is read at the first call and never stored."""
+    extra_body: dict[Text, Free] | None = None
+    """Members of the request that this provider knows besides, as `{top_k: 20}`."""
     base_url: Text | None = None
     """Address of the endpoint; OPENAI_BASE_URL or the official one when not given."""
     api_key: Secret | None = None
@@ -100,7 +124,7 @@ def build_llm(stage: Stage, around: Surroundings) -> LlmStage:
         stage,
         prompt=prompt,
         endpoint=endpoint,
-        conversation=_conversation(stage, is_official=endpoint.is_official),
+        conversation=_conversation(stage, endpoint),
         check=check_for(stage.output, corpus.documents if corpus else ()),
         fingerprint=digest(
             ["llm", _decisive(stage), prompt.text, endpoint.address, output_identity(stage.output, corpus)]
@@ -115,10 +139,10 @@ def _decisive(stage: Stage) -> dict[str, Json]:
     settings = {name: given.get(name) for name in ("model", "system", "temperature", "max_tokens", "seed")}
     if given.get("api") == "responses":
         settings["api"] = "responses"
-    return settings | {name: given[name] for name in ("examples", "structured", "confidence") if given.get(name)}
+    return settings | {name: given[name] for name in LATER if given.get(name)}
 
 
-def _conversation(stage: Stage, *, is_official: bool) -> Conversation:
+def _conversation(stage: Stage, endpoint: Endpoint) -> Conversation:
     """The form of the interface that the stage asks in."""
     given = stage.parameters
     shots = cast("Sequence[Mapping[str, str]]", given.get("examples") or ())
@@ -129,16 +153,24 @@ def _conversation(stage: Stage, *, is_official: bool) -> Conversation:
         opening.append(("user", shot["user"]))
         opening.append(("assistant", shot["assistant"]))
     schema = answer_schema(stage.output) if given.get("structured") else None
+    extra = cast("Mapping[str, Json]", endpoint.with_secrets(given.get("extra_body") or {}))
     settings = Settings(
         model=str(given["model"]),
         opening=tuple(opening),
         temperature=cast("float | None", given.get("temperature")),
         limit=cast("int | None", given.get("max_tokens")),
         seed=cast("int | None", given.get("seed")),
+        top_p=cast("float | None", given.get("top_p")),
+        stop=texts(given.get("stop")),
+        effort=cast("str | None", given.get("reasoning_effort")),
+        extra=extra,
         schema=schema[0] if schema else None,
         is_strict=schema[1] if schema else True,
         wants_chances=given.get("confidence") == "logprobs",
-        is_official=is_official,
+        dialect=Dialect(
+            limit="max_completion_tokens" if endpoint.is_official else "max_tokens",
+            form=OBJECT if given.get("structured") == "json_object" else SCHEMA,
+        ),
     )
     return Responses(settings) if given.get("api") == "responses" else Chat(settings)
 
@@ -168,8 +200,10 @@ class LlmStage:
         self._patience = Patience.of(stage)
         given = stage.parameters
         self._price = token_price(given.get("price"), str(given.get("model")), is_official=endpoint.is_official)
-        self._attempts = Attempts(stage, host=endpoint.host, providers=providers, redacted=endpoint.redacted)
-        self._client: AsyncOpenAI | None = None
+        self._attempts = Attempts(
+            stage, host=endpoint.host, address=endpoint.address, providers=providers, redacted=endpoint.redacted
+        )
+        self._line: Line | None = None
 
     @property
     def has_price(self) -> bool:
@@ -191,31 +225,24 @@ class LlmStage:
             prompt = self._prompt.fill(inputs)
         except PromptError as error:
             return Reply(status=Status.UNPARSABLE, error=str(error), is_reusable=False)
-        # Outside the time-out: the first call waits for the client's import too.
-        if self._client is None:
-            self._client = self._endpoint.open(patience=self._patience, heed=self._attempts.heed)
-        client = self._client
-        return await self._attempts.until_answered(lambda: self._ask(client, prompt))
+        return await self._attempts.until_answered(lambda: self._ask(prompt))
 
     async def close(self) -> None:
         """Close the connections."""
-        client, self._client = self._client, None
-        if client is not None:
-            await client.close()
+        line, self._line = self._line, None
+        if line is not None:
+            await line.close()
 
-    async def _ask(self, client: AsyncOpenAI, prompt: str) -> Reply | Failure:
-        """Make one attempt; give a failure only where another attempt may help."""
-        try:
-            message = await self._conversation.ask(client, prompt)
-        except Exception as error:
-            failure = failure_of(error, self._patience)
-            if failure is None:
-                raise
-        else:
-            if message is not None and message.ending != "failed":
-                return self._reply(message)
-            return UNREADABLE if message is None else FAILED
-        return self._endpoint.ended(failure)
+    def _opened(self) -> Line:
+        """The way to the model. Raises: ConfigurationError when the key is not set."""
+        if self._line is None:
+            self._line = self._endpoint.open(patience=self._patience, heed=self._attempts.heed)
+        return self._line
+
+    async def _ask(self, prompt: str) -> Reply | Failure:
+        """Make one attempt."""
+        message = await self._conversation.ask(self._opened(), prompt)
+        return message if isinstance(message, Failure) else self._reply(message)
 
     def _reply(self, message: Said) -> Reply:
         status, value, error = self._judged(message)
@@ -224,7 +251,7 @@ class LlmStage:
             value=value,
             error=error,
             confidence=confidence(self._stage.output.kind, message.chances) if status.has_value else None,
-            raw="" if status is Status.OK else (message.text or message.refusal)[:KEPT],
+            raw=_kept(message, status),
             tokens_in=message.tokens_in,
             tokens_out=message.tokens_out,
             cost=self._cost(message),
@@ -243,7 +270,7 @@ class LlmStage:
         if message.ending == "cut":
             return Status.UNPARSABLE, None, "the answer was cut off at the most tokens it may have"
         if not message.text.strip():
-            return Status.UNPARSABLE, None, "the answer is empty"
+            return Status.UNPARSABLE, None, "the model thought and gave no answer" if message.thoughts else EMPTY
         if self._stage.parameters.get("structured") and self._stage.output.kind is not Kind.OBJECT:
             inner = self._check(_member(message.text))
             if not isinstance(inner, Rejected):
@@ -252,6 +279,13 @@ class LlmStage:
         if isinstance(read.answer, Rejected):
             return Status.UNPARSABLE, None, read.answer.reason
         return Status.REPAIRED if read.is_mended else Status.OK, read.answer.value, ""
+
+
+def _kept(said: Said, status: Status) -> str:
+    """What is kept beside the value: the text where it is another, and what stood before it."""
+    if said.thoughts:
+        return f"{said.thoughts}\n\n{said.text}"[:KEPT]
+    return "" if status is Status.OK else (said.text or said.refusal)[:KEPT]
 
 
 def _member(text: str) -> object:
@@ -271,15 +305,19 @@ def check_llm(draft: Draft) -> Iterator[Problem]:
         yield problem
     if settings.structured and draft.output.kind is Kind.TEXT:
         yield Problem(("with", "structured"), "a text has no structure.", "Remove the key.")
+    elif settings.api == "responses" and settings.structured == "json_object":
+        yield Problem(("with", "structured"), "the responses interface knows schemas.", "Write true.")
     if settings.api == "responses" and settings.seed is not None:
         yield Problem(("with", "seed"), "the responses interface takes no seed.", "Remove the key.")
+    if settings.api == "responses" and settings.stop is not None:
+        yield Problem(("with", "stop"), "the responses interface takes no stop.", "Remove the key.")
 
 
 def study_llm(draft: Draft, environment: Mapping[str, str]) -> Iterator[Remark]:
     """Whether the prompt reads the inputs, and whether there is a key."""
     settings = draft.of(LlmWith)
     yield from prompt_remarks(settings.prompt, draft.inputs)
-    if settings.api_key is None and (name := missing_key(settings.base_url, environment)):
+    if settings.api_key is None and not settings.headers and (name := missing_key(settings.base_url, environment)):
         yield Remark(f"the environment variable {name} is not set.", keys=("with",), variable=name)
 
 

@@ -14,10 +14,10 @@ from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from typing import Protocol
 
-from stagegap.errors import ConfigurationError, near_names
+from stagegap.errors import ConfigurationError, RunStopped, near_names
 from stagegap.model.answer import NOBODY, Attempt, Status
 from stagegap.model.cascade import Limits, Stage
-from stagegap.stages.failures import Failure
+from stagegap.stages.failures import Failure, Meaning
 from stagegap.stages.protocol import Reply
 
 RETRIES = 5
@@ -273,6 +273,8 @@ class Rate:
         self._next_token += (tokens - expected) * self._token_s
 
 
+MOST_DOUBTFUL = 10
+"""Calls in a row that were refused by words that may be meant for all; then one that was accepted is made again."""
 REFUSED_RETRIES = 3
 """Further attempts where nobody listens: at most 3.5 seconds, for a service that is just starting again."""
 MOST_REFUSED = 3
@@ -285,23 +287,31 @@ Ask = Callable[[], Awaitable[Reply | Failure]]
 class Attempts:
     """Makes the attempts of one stage's calls; faults that do not pass become `infrastructure`."""
 
-    def __init__(self, stage: Stage, *, host: str, providers: Providers, redacted: Callable[[str], str]) -> None:
-        """`redacted` takes secrets out of what a service said."""
+    def __init__(
+        self, stage: Stage, *, host: str, address: str, providers: Providers, redacted: Callable[[str], str]
+    ) -> None:
+        """`address` is shown where no call can succeed; `redacted` takes secrets out of what a service said."""
+        self._stage = stage.name
         self._timeout_s = stage.timeout_s
         self._provider = providers.of(host, stage.concurrency)
         self._timer = providers.timer
         self._rate = Rate(stage.limits, providers.timer)
         self._redacted = redacted
         self._host = host
+        self._address = address
         self._refused = 0
         self._probe_at = 0.0
+        self._accepted: Ask | None = None
+        self._doubtful = 0
+        self._is_finding_out = False
         # Jitter must differ between processes, and is no part of any result.
         self._draw = random.Random()
 
     async def until_answered(self, ask: Ask) -> Reply:
-        """Ask, again where another attempt may help, within the time-out. Raises: what `ask` raises.
+        """Ask, again where another attempt may help, within the time-out.
 
         Waiting for a turn is no part of the time-out: it is not the service that is slow then.
+        Raises: RunStopped when no call can succeed; what `ask` raises.
         """
         if self._refused >= MOST_REFUSED:
             if self._timer.now() < self._probe_at:
@@ -331,15 +341,13 @@ class Attempts:
                 left -= took_s
             words = self._redacted(reply.error if isinstance(reply, Reply) else reply.message)
             tried.append(Attempt(start - begun, took_s, reply.status, words))
-            if isinstance(reply, Reply):
-                used = (reply.tokens_in or 0) + (reply.tokens_out or 0)
+            used = (reply.tokens_in or 0) + (reply.tokens_out or 0) if isinstance(reply, Reply) else 0
+            self._rate.settle(expected, used)
+            provider.rate.settle(shared, used)
+            if isinstance(reply, Reply) or reply.meaning is not Meaning.AGAIN:
                 self._refused = 0
-                provider.answered(used)
-                self._rate.settle(expected, used)
-                provider.rate.settle(shared, used)
-                return replace(reply, attempts=tuple(tried)) if failures else reply
-            self._rate.settle(expected, 0)
-            provider.rate.settle(shared, 0)
+                decided = await self._decided(reply, ask, used)
+                return replace(decided, attempts=tuple(tried)) if failures else decided
             failures.append(reply)
             wait_s = wait_before(len(failures) - 1, reply.headers, self._draw)
             if reply.is_limit:
@@ -357,6 +365,46 @@ class Attempts:
     def heed(self, headers: Mapping[str, str]) -> None:
         """Take in what an answer's headers say is left of the provider's limits."""
         self._provider.heed(headers)
+
+    async def _decided(self, reply: Reply | Failure, ask: Ask, used: int) -> Reply:
+        """The reply of a call that needs no further attempt. Raises: RunStopped."""
+        if isinstance(reply, Reply):
+            self._accepted, self._doubtful = ask, 0
+            self._provider.answered(used)
+            return reply
+        if reply.meaning is Meaning.STOP:
+            raise self._stopped("refuses every call.", reply)
+        error = self._redacted(reply.message)
+        if reply.meaning is Meaning.RECORD:
+            return Reply(status=reply.status, error=error, raw=reply.raw)
+        # It may have been meant for everybody, so it is asked again by the next run.
+        return await self._found_out(reply, Reply(status=reply.status, error=error, raw=reply.raw, is_reusable=False))
+
+    async def _found_out(self, failure: Failure, reply: Reply) -> Reply:
+        """The reply for an input that was refused, once it is not every input that is. Raises: RunStopped."""
+        self._doubtful += 1
+        if self._doubtful < MOST_DOUBTFUL or self._is_finding_out:
+            return reply
+        if self._accepted is None:
+            raise self._stopped(f"refused all of the first {self._doubtful} calls.", failure)
+        self._is_finding_out = True
+        try:
+            async with self._provider.slot(), asyncio.timeout(self._timeout_s):
+                again = await self._accepted()
+        except TimeoutError:
+            return reply
+        finally:
+            self._is_finding_out = False
+        if isinstance(again, Failure):
+            if again.meaning is not Meaning.AGAIN:
+                raise self._stopped("refuses what it accepted before.", failure)
+            return reply
+        self._doubtful = 0
+        return replace(reply, tokens_in=again.tokens_in, tokens_out=again.tokens_out, cost=again.cost)
+
+    def _stopped(self, what: str, failure: Failure) -> RunStopped:
+        message = self._redacted(failure.message)
+        return RunStopped(f"Stage {self._stage!r}: {self._address} {what} {message}")
 
     def _lost(self, message: str, tried: Sequence[Attempt]) -> Reply:
         """End a call that found nobody, and count it: after a few, the others need not find out for themselves."""

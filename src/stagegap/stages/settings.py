@@ -55,6 +55,10 @@ class Secret(BaseModel):
     env: str = Field(alias="$env")
 
 
+Header = Annotated[Annotated[Text, Tag("<one>")] | Annotated[Secret, Tag("<mapping>")], Discriminator(shape)]
+"""What a header holds: a text, or a secret by the name of its variable."""
+
+
 def many(value: str | list[str]) -> tuple[str, ...]:
     """One text or several as a tuple."""
     return (value,) if isinstance(value, str) else tuple(value)

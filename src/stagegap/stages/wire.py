@@ -1,0 +1,140 @@
+"""JSON over HTTP, asked within bounds: one session of a stage, opened at the first call and kept for all others."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from stagegap.model.answer import Status
+from stagegap.stages.failures import Failure, Meaning, Patience, lost_connection
+
+if TYPE_CHECKING:
+    from aiohttp import ClientResponse, ClientSession
+
+MOST_BYTES = 10_000_000
+"""An answer larger than this, decompressed, is given up: it may come from anywhere and must not fill the memory."""
+CHUNK = 65_536
+_ANY_HEADER = zlib.MAX_WBITS | 32
+"""Lets zlib find out by itself whether it is gzip or deflate."""
+_HERE = frozenset({"localhost", "127.0.0.1", "::1"})
+
+Heed = Callable[[Mapping[str, str]], None]
+"""Takes the headers of an answer."""
+TOO_LARGE = Failure(
+    meaning=Meaning.RECORD, status=Status.UNPARSABLE, message=f"the answer is larger than {MOST_BYTES:,} bytes"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """What a service sent back."""
+
+    status: int
+    headers: Mapping[str, str]
+    """By names in lower case."""
+    body: bytes
+    reason: str = ""
+
+    @property
+    def text(self) -> str:
+        return self.body.decode(errors="replace")
+
+
+class Wire:
+    """Requests of one stage to its service; redirects are not followed, for a key must not go elsewhere."""
+
+    def __init__(self, patience: Patience, *, headers: Mapping[str, str], heed: Heed) -> None:
+        """`headers` go with every request; `heed` is handed those of every answer."""
+        self._patience = patience
+        self._headers = headers
+        self._heed = heed
+        self._session: ClientSession | None = None
+
+    async def send(
+        self, url: str, body: bytes | None, *, method: str = "POST", query: Mapping[str, str] | None = None
+    ) -> Received | Failure:
+        """What came back, or why nothing did that can be read."""
+        import aiohttp
+
+        if self._session is None:
+            self._session = self._opened()
+        try:
+            async with self._session.request(
+                method, url, data=body, params=query, allow_redirects=False, proxy=_proxy(url)
+            ) as response:
+                headers = {name.lower(): value for name, value in response.headers.items()}
+                self._heed(headers)
+                content = await _read(response, headers.get("content-encoding", "identity").strip().lower())
+        except (aiohttp.ClientError, OSError) as error:
+            return lost_connection(error, self._patience)
+        if isinstance(content, Failure):
+            return content
+        return Received(status=response.status, headers=headers, body=content, reason=response.reason or "")
+
+    async def close(self) -> None:
+        """Close the connections; the next request opens them again."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    def _opened(self) -> ClientSession:
+        import aiohttp
+
+        patience = self._patience
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            # The whole call, with all its attempts, is timed by who asks.
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=patience.connect_s, sock_read=patience.silence_s),
+            # What comes compressed can be a thousand times as large as it looks.
+            headers={"Content-Type": "application/json", "Accept-Encoding": "identity", **self._headers},
+            auto_decompress=False,
+        )
+
+
+def _proxy(url: str) -> str | None:
+    """The proxy that the environment names for an address (`HTTPS_PROXY`, `NO_PROXY`); none for this machine."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    return None if host in _HERE or proxy_bypass(host) else getproxies().get(parts.scheme)
+
+
+async def _read(response: ClientResponse, encoding: str) -> bytes | Failure:
+    """The whole body, decompressed, or why it can't be had."""
+    parts: list[bytes] = []
+    left = MOST_BYTES
+    try:
+        async for part in _decoded(response, encoding):
+            left -= len(part)
+            if left < 0:
+                return TOO_LARGE
+            parts.append(part)
+    except _Unasked as error:
+        return Failure(meaning=Meaning.AGAIN, message=str(error))
+    return b"".join(parts)
+
+
+async def _decoded(response: ClientResponse, encoding: str) -> AsyncIterator[bytes]:
+    if encoding == "identity":
+        async for part in response.content.iter_chunked(CHUNK):
+            yield part
+        return
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        raise _Unasked(f"the answer is encoded as {encoding!r}, which was not asked for")
+    inflater = zlib.decompressobj(_ANY_HEADER)
+    async for part in response.content.iter_chunked(CHUNK):
+        waiting = part
+        while waiting:
+            try:
+                yield inflater.decompress(waiting, CHUNK)
+            except zlib.error as error:
+                raise _Unasked(f"the answer can't be decompressed: {error}") from None
+            waiting = inflater.unconsumed_tail
+
+
+class _Unasked(Exception):
+    """An answer in an encoding that nobody asked for and that can't be read within bounds."""
