@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -108,6 +110,16 @@ def undecided_mails(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("undecided")
     write_mails(folder, count=60, slip=3, unlabelled={"draft": 20, "retrieve": 20})
     return _run_in(folder)
+
+
+@pytest.fixture(scope="session")
+def dialogues(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The spoken requests of DSTC10 as its cascades read them; only where the data lie beside the checkout."""
+    root = Path(__file__).parents[1]
+    script, source = root / "pipelines" / "dstc10" / "import_data.py", root.parent / "shared/data/dstc10-track2-task2"
+    target = tmp_path_factory.mktemp("dstc10")
+    subprocess.run([sys.executable, str(script), str(source), str(target)], check=True, capture_output=True)
+    return target
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -45,7 +43,12 @@ def project(tmp_path: Path, made: list[dict], fields: TraceFields) -> Workspace:
 
 
 @pytest.mark.parametrize(
-    ("task", "masked", "right"), [("logical_deduction", 39, 45), ("word_sorting", 15, 45), ("dyck_languages", 147, 482)]
+    ("task", "masked", "right"),
+    [
+        ("logical_deduction", 39, 45),
+        pytest.param("word_sorting", 15, 45, marks=pytest.mark.slow),  # these two repeat the kind
+        pytest.param("dyck_languages", 147, 482, marks=pytest.mark.slow),
+    ],
 )
 def test_masked_faults_of_chains_of_thought_are_found(tmp_path: Path, task: str, masked: int, right: int) -> None:
     """So many right answers contain a step that people marked as wrong, as the data's own notes count them."""
@@ -90,11 +93,10 @@ def test_impossible_percentage_of_the_agents_paper_is_found() -> None:
     assert is_possible(PrintedScore(name="agent", printed="53.17%", n=n))
 
 
-def test_weak_agreement_of_raters_is_reported_before_any_gap(tmp_path: Path) -> None:
-    needs(DSTC)
-    script = [sys.executable, str(ROOT / "pipelines" / "dstc10" / "import_data.py"), str(DSTC), str(tmp_path)]
-    subprocess.run(script, check=True, capture_output=True)
-    view = rated(next(tmp_path.rglob("ratings.*")))
+@pytest.mark.xdist_group("dstc10")
+@pytest.mark.skipif(not DSTC.is_dir(), reason=f"the data are not at {DSTC}")
+def test_weak_agreement_of_raters_is_reported_before_any_gap(dialogues: Path) -> None:
+    view = rated(next(dialogues.rglob("ratings.*")))
     assert [card.subject for card in view.cards] == ["accuracy", "appropriateness"]
     assert all(card.statistic.high < 0.2 for card in view.cards)
     assert "A gap measured with these labels is mostly noise." in view.cards[0].sentence
