@@ -105,13 +105,13 @@ class Setting:
         return self.expected <= 10.5
 
 
-WORTH = {15: 43, 30: 88, 60: 180, 250: 750}
+WORTH = {9: 26, 15: 43, 30: 88, 60: 180, 250: 750}
 """Independent records that so many clusters are worth: their variance, simulated."""
 
 
 def settings() -> list[Setting]:
     found: list[Setting] = []
-    for n, c in [(50, None), (200, None), (1000, None), (None, 15), (None, 30), (None, 60), (None, 250)]:
+    for n, c in [(50, None), (200, None), (1000, None), (None, 9), (None, 15), (None, 30), (None, 60), (None, 250)]:
         where = f"{n} records" if c is None else f"{c} clusters of 1 to 8"
         worth = n if c is None else WORTH[c]
         assert worth is not None

@@ -11,6 +11,7 @@ import pytest
 import planted
 from sheets_of import rows_of, sheet_of
 from stagegap.analysis import evidence as ev
+from stagegap.analysis.human_level import human_level
 from stagegap.analysis.scorecard import scorecard
 from stagegap.analysis.views import Scorecard, from_json, to_json
 from stagegap.charts import notices
@@ -170,8 +171,7 @@ class World:
 
     @property
     def gap(self) -> float:
-        people, system = ev.people_scores(self.evidence, "s", by=self.evidence.metrics["s"], good=None)
-        return float((people - system).mean())
+        return human_level(self.evidence, resamples=10).stages["s"].gap.value
 
     @property
     def truth(self) -> float:

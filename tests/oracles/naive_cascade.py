@@ -175,7 +175,8 @@ class Faults:
 @dataclass(frozen=True)
 class Figures:
     draws: Draws
-    agreement: dict[str, Figure]
+    people: dict[str, Figure]
+    """`agreement X`, `person X`, `system X` and `gap X` of each stage X, and `outcome person`."""
     gains: dict[str, Figure]
     ceiling: Figure | None
     faults: dict[str, Faults]
@@ -198,28 +199,20 @@ def figures(case: Case, *, seed: int, resamples: int) -> Figures:
         in_place = answers.score(name, frozenset(), stage.metric)
         right[name] = np.array([barred(score, stage.bar) for score in in_place.tolist()])
         alone = effective(case, case.above(name), name)
-        pairs = [_left_out(case, labels.get((record, name), {}), record, name, stage.metric) for record in case.records]
         columns |= {
             f"in place {name}": in_place,
             f"alone {name}": answers.score(name, alone, stage.metric),
-            f"person {name}": np.array([person for person, _ in pairs]),
-            f"system {name}": np.array([system for _, system in pairs]),
-            f"agreement {name}": np.array([_agreement(labels.get((r, name), {}), stage.metric) for r in case.records]),
             f"failed {name}": 1 - right[name],
         }
     own = answers.outcome(())
     weights = _gains(case, answers, order, columns, own)
-    end = case.outcome
-    ends = [_left_out(case, labels.get((r, end), {}), r, end, case.outcome_metric, case.good) for r in case.records]
-    columns["outcome person"] = np.array([person for person, _ in ends])
     places = {unit: i for i, unit in enumerate(dict.fromkeys(case.units))}
     drawn = draw(columns, [places[unit] for unit in case.units], seed=seed, resamples=resamples)
-    good = np.array([barred(score, 1.0 if case.good is not None else case.stage(end).bar) for score in own.tolist()])
-    people = {f"agreement {name}": columns[f"agreement {name}"] for name in order}
-    among = draw(people, drawn.units, seed=seed, resamples=resamples)
+    bar = 1.0 if case.good is not None else case.stage(case.outcome).bar
+    good = np.array([barred(score, bar) for score in own.tolist()])
     return Figures(
         draws=drawn,
-        agreement={name: among.mean(f"agreement {name}") for name in order},
+        people=_people(case, labels, order, drawn.units, seed=seed, resamples=resamples),
         gains={name: drawn.sum_of(each) for name, each in weights.items() if each},
         ceiling=drawn.mean(f"outcome {len(order)}") if f"outcome {len(order)}" in columns else None,
         **_faults(case, right, good),
@@ -269,6 +262,52 @@ def _orders(case: Case, way: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     for stage in case.stages:
         if stage.name not in way and set(stage.parents) <= set(way):
             yield from _orders(case, (*way, stage.name))
+
+
+def _people(
+    case: Case, labels: dict[Any, dict[str, Any]], order: list[str], units: Any, *, seed: int, resamples: int
+) -> dict[str, Figure]:
+    """People against each other, and the system against the same, with each person left out once."""
+
+    def pairs(name: str, metric: Metric, bar: float | None, gone: str = "") -> Floats:
+        rows: list[tuple[float, float]] = []
+        for record in case.records:
+            people = {who: row for who, row in labels.get((record, name), {}).items() if who != gone}
+            rows.append(_left_out(case, people, record, name, metric, bar))
+        return np.array(rows)
+
+    places: list[tuple[str, Metric, float | None, str]] = [
+        (name, case.stage(name).metric, None, name) for name in order
+    ]
+    places.append((case.outcome, case.outcome_metric, case.good, ""))
+    columns: dict[str, Floats] = {}
+    without: dict[str, list[Floats]] = {}
+    for name, metric, bar, key in places:
+        both = pairs(name, metric, bar)
+        if key:
+            columns[f"agreement {name}"] = np.array(
+                [_agreement(labels.get((r, name), {}), metric) for r in case.records]
+            )
+            columns |= {f"person {name}": both[:, 0], f"system {name}": both[:, 1]}
+        else:
+            columns["outcome person"] = both[:, 0]
+        everybody = sorted({who for r in case.records for who in labels.get((r, name), {})})
+        fewer = [pairs(name, metric, bar, gone=who) for who in everybody]
+        means = [each[~np.isnan(each[:, 0])].mean(axis=0) for each in fewer if not np.isnan(each[:, 0]).all()]
+        without[key] = means
+    drawn = draw(columns, units, seed=seed, resamples=resamples)
+    figures: dict[str, Figure] = {}
+    for name in order:
+        mine = [mean[0] for mean in without[name]]
+        other = [mean[1] for mean in without[name]]
+        one, two = f"person {name}", f"system {name}"
+        figures[f"agreement {name}"] = drawn.mean(f"agreement {name}")
+        figures[one] = drawn.over_people({one: 1.0}, mine, lowest=0.0)
+        figures[two] = drawn.over_people({two: 1.0}, other, lowest=0.0)
+        gaps = [a - b for a, b in zip(mine, other, strict=True)]
+        figures[f"gap {name}"] = drawn.over_people({one: 1.0, two: -1.0}, gaps, lowest=-1.0)
+    figures["outcome person"] = drawn.over_people({"outcome person": 1.0}, [m[0] for m in without[""]], lowest=0.0)
+    return figures
 
 
 def _left_out(

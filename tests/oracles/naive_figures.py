@@ -64,7 +64,11 @@ class Error:
 
 
 def error_of_mean(values: Floats, units: list[int]) -> Error:
-    """A Beta(1, 2) prior over the correlation within clusters, its restricted likelihood, and CR2 where it counts."""
+    """A prior over the correlation within clusters, its restricted likelihood, and CR2 where it counts.
+
+    The prior is Beta(1, 2); for values of -1, 0 and 1 it says with a chance of 0.4, of 0.2 without both signs, that
+    there is none.
+    """
     n, mean = len(values), float(np.mean(values))
     groups: dict[int, list[float]] = {}
     for unit, value in zip(units, values.tolist(), strict=True):
@@ -97,7 +101,12 @@ def error_of_mean(values: Floats, units: list[int]) -> Error:
                 + math.log(total)
             )
         )
-    raw = [math.exp(x - max(logs)) * step * (1 - rho) for x, step, rho in zip(logs, steps, GRID, strict=True)]
+    beta = [step * (1 - rho) for step, rho in zip(steps.tolist(), GRID, strict=True)]
+    prior = [b / sum(beta) for b in beta]
+    if set(values.tolist()) <= {-1.0, 0.0, 1.0}:
+        none = 0.4 if {-1.0, 1.0} <= set(values.tolist()) else 0.2
+        prior = [(1 - none) * p + (none if i == 0 else 0.0) for i, p in enumerate(prior)]
+    raw = [math.exp(x - max(logs)) * p for x, p in zip(logs, prior, strict=True)]
     chances = [x / sum(raw) for x in raw]
     reach = [m / n for m in sizes]
     variances = [
@@ -201,9 +210,38 @@ class Draws:
             scale = (sum(min(w, 0.0) for w in weights.values()), sum(max(w, 0.0) for w in weights.values()))
         return percentile(float(present.mean()), drawn, len(present), error, scale)
 
+    def over_people(self, weights: dict[str, float], without: list[float], *, lowest: float) -> Figure:
+        """A mean or difference over records and people: the variance of records plus the jackknife's of people."""
+        names = list(weights)
+        records = self.mean(names[0]) if len(names) == 1 else self.sum_of(weights)
+        if math.isnan(records.value) or len(without) < 3:
+            return records
+        values, units = self._present(np.sum([w * self.columns[name] for name, w in weights.items()], axis=0))
+        n, people = len(values), len(without)
+        centre = sum(without) / people
+        between = (people - 1) / people * sum((each - centre) ** 2 for each in without)
+        if self.are_records:
+            variance, freedom = float(values.var(ddof=1)) / n, float(n - 1)
+        else:
+            error = error_of_mean(values, units)
+            variance, freedom = error.variance, _freedom(error)
+        doubt = variance**2 / freedom + between**2 / (people - 1)
+        total = variance + between
+        half = math.sqrt(total) * float(stats.t.ppf((1 + LEVEL) / 2, total**2 / doubt if doubt > 0 else 1.0))
+        low, high = min(records.low, records.value - half), max(records.high, records.value + half)
+        return Figure(records.value, max(lowest, low), min(1.0, high), n)
+
     def _present(self, column: Floats) -> tuple[Floats, list[int]]:
         known = ~np.isnan(column)
         return column[known], [unit for unit, is_known in zip(self.units, known.tolist(), strict=True) if is_known]
+
+
+def _freedom(error: Error) -> float:
+    """Of the Student's t whose 97.5% quantile is the error's own."""
+    wanted, most = error.quantile(), float(max(error.n - 1, 1))
+    if float(stats.t.ppf(0.975, most)) >= wanted:
+        return most
+    return root(lambda freedom: float(stats.t.ppf(0.975, freedom)) - wanted, 0.5, most)
 
 
 def _is_flat(drawn: Floats) -> bool:

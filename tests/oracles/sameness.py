@@ -101,12 +101,11 @@ def assert_scorecard(card: Scorecard, case: naive.Case, *, are_alone: bool = Tru
         assert_same(row.in_place, other.draws.mean(f"in place {name}"), f"{name} in place")
         if are_alone:
             assert_same(row.alone, other.draws.mean(f"alone {name}"), f"{name} alone")
-        assert_same(row.person, other.draws.mean(f"person {name}"), f"people at {name}")
-        assert_same(row.agreement, other.agreement[name], f"agreement at {name}")
+        assert_same(row.person, other.people[f"person {name}"], f"people at {name}")
+        assert_same(row.agreement, other.people[f"agreement {name}"], f"agreement at {name}")
         if row.person.is_measured:
-            assert_same(row.system, other.draws.mean(f"system {name}"), f"system beside people at {name}")
-            gap = other.draws.sum_of({f"person {name}": 1.0, f"system {name}": -1.0})
-            assert_same(row.gap, gap, f"gap at {name}")
+            assert_same(row.system, other.people[f"system {name}"], f"system beside people at {name}")
+            assert_same(row.gap, other.people[f"gap {name}"], f"gap at {name}")
         assert row.gain.is_measured == (name in other.gains)
         if row.gain.is_measured:
             assert_same(row.gain, other.gains[name], f"gain of {name}")
@@ -115,7 +114,7 @@ def assert_scorecard(card: Scorecard, case: naive.Case, *, are_alone: bool = Tru
     if card.ceiling.is_measured:
         assert other.ceiling is not None
         assert card.ceiling.value == pytest.approx(other.ceiling.value, abs=1e-9)
-    assert_same(card.person, other.draws.mean("outcome person"), "people at the end")
+    assert_same(card.person, other.people["outcome person"], "people at the end")
     return other
 
 

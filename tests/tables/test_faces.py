@@ -189,3 +189,40 @@ def test_what_the_registry_names_is_there() -> None:
     for view in VIEWS:
         assert callable(_named(view.builder)), view.name
         assert all(callable(_named(f"stagegap.charts:{name}")) for name in view.pictures), view.name
+
+
+@pytest.fixture(scope="module")
+def rated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """Replies with a graded score that three people wrote, in clusters: limits come from resamples and from people."""
+    folder = tmp_path_factory.mktemp("rated")
+    made = write_sixty(folder)
+    cascade = (made / "cascade.yaml").read_text().replace("fact_recall", "token_f1").replace(', good: ">= 1"', "")
+    (made / "cascade.yaml").write_text(cascade.replace("id: id", "id: id, cluster: customer", 1))
+    rows = [json.loads(line) for line in (made / "questions.jsonl").read_text().splitlines()]
+    questions = [row | {"customer": f"c{number % 15}"} for number, row in enumerate(rows)]
+    (made / "questions.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in questions))
+    labels = [json.loads(line) for line in (made / "references.jsonl").read_text().splitlines()]
+    for who, every in (("cd", 2), ("ef", 3)):
+        for row in labels[:120]:
+            differs = row["stage"] == "reply" and int(row["record"][1:]) % every == 0
+            labels.append(row | {"annotator": who, "value": row["value"] + f" by {who}" if differs else row["value"]})
+    (made / "references.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in labels))
+    with stagegap.open(folder, cascade="first") as opened:
+        opened.run()
+        yield opened
+
+
+def people_figures(view: Any) -> list[tuple[str, Estimate, Estimate, Estimate, Estimate]]:
+    return [(row.stage, row.agreement, row.person, row.system, row.gap) for row in view.stages]
+
+
+def test_people_have_the_same_limits_in_show_and_in_agree(project: Project) -> None:
+    assert people_figures(project.gap().view) == people_figures(project.agree().view)
+
+
+def test_people_have_the_same_limits_in_show_and_in_agree_where_resamples_and_people_make_them(rated: Project) -> None:
+    shown = people_figures(rated.gap().view)
+    assert shown == people_figures(rated.agree().view)
+    gap = shown[1][-1]
+    assert gap.is_measured
+    assert "jackknife, only 3 of them" in gap.method

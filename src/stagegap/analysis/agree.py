@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stagegap.analysis import evidence as ev
 from stagegap.analysis.architecture import Architecture, architecture
+from stagegap.analysis.human_level import StagePeople, human_level
 from stagegap.analysis.kinds import KindRow, kind_rows, kinds_table
 from stagegap.analysis.scorecard import missing_baseline_fields
 from stagegap.metrics import answer_as_output, score
@@ -22,8 +23,7 @@ from stagegap.people.disagreements import Weighed, weighed
 from stagegap.people.judgements import SYSTEM, Judging, judgements_in_force, ratings_of
 from stagegap.stats.intervals import mean_of
 from stagegap.stats.judge import FEWEST_ANNOTATORS, AlternativeTest, alternative_test, ppi_mean, rogan_gladen
-from stagegap.stats.raters import over_people
-from stagegap.stats.resample import RESAMPLES, Resamples, resample
+from stagegap.stats.resample import RESAMPLES
 from stagegap.stats.spread import Clusters
 from stagegap.tables import figures
 from stagegap.tables.figures import Unit
@@ -152,19 +152,13 @@ class AgreeView:
 def agree_view(evidence: ev.Evidence, *, resamples: int = RESAMPLES, epsilon: float = EPSILON) -> AgreeView:
     """Compare people with each other and with the system, on the records that several of them labelled."""
     cascade = evidence.cascade
-    units = evidence.units
-    columns: dict[str, Floats] = {}
-    for name in cascade.names:
-        person, system = ev.people_scores(evidence, name, by=evidence.metrics[name], good=None)
-        columns |= {f"person {name}": person, f"system {name}": system}
-    drawn = resample(columns, units, rng=np.random.default_rng(evidence.seed), resamples=resamples)
     return AgreeView(
         cascade=cascade.name,
         run=evidence.run,
         noun=cascade.noun,
         stages=tuple(
-            _row(evidence, drawn, units, name, agreement=agreement, epsilon=epsilon)
-            for name, agreement in ev.agreements(evidence, resamples=resamples).items()
+            _row(evidence, name, people, epsilon=epsilon)
+            for name, people in human_level(evidence, resamples=resamples).stages.items()
         ),
         kinds=kind_rows(evidence, resamples=resamples),
         architecture=architecture(evidence, resamples=resamples),
@@ -173,19 +167,8 @@ def agree_view(evidence: ev.Evidence, *, resamples: int = RESAMPLES, epsilon: fl
     )
 
 
-def _row(
-    evidence: ev.Evidence, drawn: Resamples, units: Clusters, stage: str, *, agreement: Estimate, epsilon: float
-) -> AgreeRow:
+def _row(evidence: ev.Evidence, stage: str, figures: StagePeople, *, epsilon: float) -> AgreeRow:
     people = _people(evidence, stage)
-    without = [_without(evidence, stage, name) for name in people]
-    person = over_people(drawn, {f"person {stage}": 1.0}, without=[human for human, _ in without], lowest=0.0)
-    system = over_people(drawn, {f"system {stage}": 1.0}, without=[other for _, other in without], lowest=0.0)
-    gap = over_people(
-        drawn,
-        {f"person {stage}": 1.0, f"system {stage}": -1.0},
-        without=[human - other for human, other in without],
-        lowest=-1.0,
-    )
     kind = evidence.cascade.stage(stage).output
     answers = {name: dict(_answers(evidence, stage, name)) for name in people}
     ids = [record.id for record in evidence.records]
@@ -196,12 +179,12 @@ def _row(
         metric=evidence.metrics[stage].name,
         people=len(people),
         overlap=overlap,
-        agreement=agreement,
-        coefficients=chance_corrected(answers, ids, kind, units.codes),
+        agreement=figures.agreement,
+        coefficients=chance_corrected(answers, ids, kind, evidence.units.codes),
         prevalence=prevalence(answers, kind),
-        person=_measured(person, evidence, stage),
-        system=_measured(system, evidence, stage),
-        gap=_measured(gap, evidence, stage),
+        person=figures.person,
+        system=figures.system,
+        gap=figures.gap,
         alternative=test,
         no_alternative=why,
         weighed=weighed(
@@ -217,25 +200,6 @@ def _people(evidence: ev.Evidence, stage: str) -> list[str]:
 
 def _answers(evidence: ev.Evidence, stage: str, person: str) -> list[tuple[str, Label]]:
     return [(r, people[person]) for (r, at), people in evidence.labels.items() if at == stage and person in people]
-
-
-def _without(evidence: ev.Evidence, stage: str, person: str) -> tuple[float, float]:
-    """The mean scores of the other people and of the system with this person's labels gone altogether."""
-    labels = {
-        place: {name: label for name, label in people.items() if name != person}
-        for place, people in evidence.labels.items()
-        if place[1] == stage
-    }
-    fewer = replace(evidence, labels=labels)
-    scores = ev.people_scores(fewer, stage, by=evidence.metrics[stage], good=None)
-    known = ~np.isnan(scores[0])
-    return (float(scores[0][known].mean()), float(scores[1][known].mean())) if known.any() else (math.nan, math.nan)
-
-
-def _measured(estimate: Estimate, evidence: ev.Evidence, stage: str) -> Estimate:
-    if estimate.n:
-        return estimate
-    return unmeasured(f"not measured: no {evidence.cascade.noun} has two labels at {stage}")
 
 
 def _alternative(

@@ -17,14 +17,12 @@ from stagegap.attribution.swaps import alone_cell, closed_cell, prefix_cells, st
 from stagegap.metrics import Compared, CustomMetric, Metric, answer_as_output, score
 from stagegap.model.answer import Label, Output, Reference, Status
 from stagegap.model.cascade import Cascade, Stage
-from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.record import Record
 from stagegap.model.run import SYSTEM, Cell, Population, StageTally
 from stagegap.model.units import Keys, Levels, owners, record_of
 from stagegap.model.wording import counted, listed
-from stagegap.people.agreement import agreement, leave_one_out, strict_score
+from stagegap.people.agreement import agreement, strict_score
 from stagegap.people.references import fair, fair_references, latest, reference_units, with_units
-from stagegap.stats.resample import RESAMPLES, resample
 from stagegap.stats.spread import Clusters, clusters
 
 Outputs = Mapping[tuple[str, str], Mapping[str, Output]]
@@ -449,42 +447,10 @@ def unlabelled_stages(evidence: Evidence) -> tuple[str, ...]:
     return tuple(name for name in staircase_order(evidence.cascade) if name in needed and name not in referenced)
 
 
-def people_scores(evidence: Evidence, stage: str, *, by: Metric, good: float | None) -> tuple[Floats, Floats]:
-    """Each record's leave-one-out score of people and of the system, NaN in both unless both exist."""
-    kind = evidence.cascade.stage(stage).output.kind
-    outputs = evidence.system(stage)
-
-    def scores_of(record: Record) -> tuple[float, float]:
-        people = list(evidence.labels.get((record.id, stage), {}).values())
-        is_strict = (record.id, stage) in evidence.strict
-        pair = leave_one_out(people, outputs.get(record.id), kind=kind, metric=by, good=good, is_strict=is_strict)
-        if math.isnan(pair.person) or math.isnan(pair.system):
-            return math.nan, math.nan
-        return pair.person, pair.system
-
-    pairs = np.array([scores_of(record) for record in evidence.records], dtype=np.float64).reshape(-1, 2)
-    return pairs[:, 0].copy(), pairs[:, 1].copy()
-
-
 def agreement_scores(evidence: Evidence, stage: str) -> Floats:
     """The mean agreement of two people on each record that several labelled."""
     by = evidence.metrics[stage]
     return evidence.column(lambda record: agreement(list(evidence.labels.get((record.id, stage), {}).values()), by))
-
-
-def agreements(evidence: Evidence, *, resamples: int = RESAMPLES) -> Mapping[str, Estimate]:
-    """How far two people agree at each stage, in the order of the cascade: one computation for every view.
-
-    From resamples of its own, so that its limits are the same wherever it stands, whatever a view draws beside it.
-    """
-    columns = {name: agreement_scores(evidence, name) for name in staircase_order(evidence.cascade)}
-    drawn = resample(columns, evidence.units, rng=np.random.default_rng(evidence.seed), resamples=resamples)
-    means = {name: drawn.mean(name) for name in evidence.cascade.names}
-    noun = evidence.cascade.noun
-    return {
-        name: mean if mean.n else unmeasured(f"not measured: no {noun} has two labels at {name}")
-        for name, mean in means.items()
-    }
 
 
 def infrastructure_failures(evidence: Evidence) -> int:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from stagegap.analysis import evidence as ev
 from stagegap.analysis.failures import StageFaults, declared_slices, failure_rows, failures_of, groups_of, slice_rows
 from stagegap.analysis.gains import SYSTEM_OUTCOME, Gains, alone_gains, ceiling_of, gains, outcome_bounds, staircase
+from stagegap.analysis.human_level import HumanLevel, human_level
 from stagegap.analysis.outcomes import OtherOutcome
 from stagegap.analysis.undecided import StrictRule, StrictStage
 from stagegap.analysis.verdict import Facts, contest, outlook, verdict
@@ -71,8 +72,7 @@ class _Parts:
     alone: Mapping[str, Estimate]
     """What correcting each stage and no other adds; empty without a ceiling."""
     bounds: OutcomeBounds | None
-    agreements: Mapping[str, Estimate]
-    """Per stage: how far two people agree."""
+    people: HumanLevel
     faults: Faults
     failed: Mapping[str, Floats]
     """Per stage: 1 where its output is not acceptable, 0 where it is, NaN where it has no score."""
@@ -157,7 +157,7 @@ def measured(evidence: ev.Evidence, run: Run, *, labels_seq: int, resamples: int
         good=cascade.outcome.good,
         system=system,
         ceiling=top,
-        person=_people(parts, "outcome person", cascade.outcome.stage),
+        person=parts.people.outcome,
         stages=rows,
         details=tuple(detail for detail, _ in read),
         fault_matrix=parts.faults.together,
@@ -237,16 +237,11 @@ def _compute(evidence: ev.Evidence, *, seed: int, resamples: int) -> _Parts:
     failed: dict[str, Floats] = {}
     # Columns in an order that the file has no part in: so the same records give the same resamples.
     for name in staircase_order(cascade):
-        by = evidence.metrics[name]
         in_place = ev.stage_scores(evidence, name, ev.SYSTEM)
-        person, system = ev.people_scores(evidence, name, by=by, good=None)
         failed[name] = 1 - ev.accepted(evidence, name)
         columns |= {
             f"in place {name}": in_place,
             f"alone {name}": ev.alone_scores(evidence, name),
-            f"person {name}": person,
-            f"system {name}": system,
-            f"agreement {name}": ev.agreement_scores(evidence, name),
             f"failed {name}": failed[name],
         }
     bounds = outcome_bounds(evidence, seed=seed, resamples=resamples)
@@ -255,9 +250,6 @@ def _compute(evidence: ev.Evidence, *, seed: int, resamples: int) -> _Parts:
         columns |= won.columns
     else:
         columns[SYSTEM_OUTCOME] = ev.outcome_scores(evidence, ev.SYSTEM)
-    columns["outcome person"], _ = ev.people_scores(
-        evidence, cascade.outcome.stage, by=evidence.outcome, good=cascade.outcome.good
-    )
     drawn = resample(
         columns,
         evidence.units,
@@ -274,7 +266,7 @@ def _compute(evidence: ev.Evidence, *, seed: int, resamples: int) -> _Parts:
         staircase=staircase(evidence, won, stairs, resamples=resamples) if stairs is not None else (),
         alone=alone_gains(evidence, won, resamples=resamples) if stairs is not None else {},
         bounds=bounds,
-        agreements=ev.agreements(evidence, resamples=resamples),
+        people=human_level(evidence, resamples=resamples),
         faults=evidence.faults,
         failed=failed,
         is_bad=1 - ev.good(evidence, columns[SYSTEM_OUTCOME]) == 1,
@@ -291,7 +283,7 @@ def _row(parts: _Parts, stage: Stage, position: int) -> StageRow:
     drawn, name = parts.resamples, stage.name
     statuses = parts.tallies[name].statuses
     step = parts.ceiling.step(name) if parts.ceiling is not None else None
-    person = _people(parts, f"person {name}", name)
+    people = parts.people.stages[name]
     return StageRow(
         stage=name,
         position=position,
@@ -300,10 +292,10 @@ def _row(parts: _Parts, stage: Stage, position: int) -> StageRow:
         failures={s.value: n for s, n in sorted(statuses.items()) if s is not Status.OK},
         in_place=drawn.mean(f"in place {name}"),
         alone=_alone(parts, name),
-        system=drawn.mean(f"system {name}") if person.is_measured else person,
-        person=person,
-        gap=drawn.difference(f"person {name}", f"system {name}") if person.is_measured else person,
-        agreement=parts.agreements[name],
+        system=people.system,
+        person=people.person,
+        gap=people.gap,
+        agreement=people.agreement,
         gain=step.gain if step is not None else unmeasured(parts.no_ceiling),
         fixed=step.fixed if step is not None else 0,
         broken=step.broken if step is not None else 0,
@@ -324,14 +316,6 @@ def _alone(parts: _Parts, stage: str) -> Estimate:
     if estimate.n:
         return estimate
     return unmeasured(f"not measured: the run holds no output of {stage} on references")
-
-
-def _people(parts: _Parts, column: str, stage: str) -> Estimate:
-    estimate = parts.resamples.mean(column)
-    if estimate.n:
-        return estimate
-    noun = parts.evidence.cascade.noun
-    return unmeasured(f"not measured: no {noun} has two labels at {stage}")
 
 
 def _detail(parts: _Parts, stage: str) -> tuple[StageDetail, list[Failure]]:
@@ -369,7 +353,7 @@ def _detail(parts: _Parts, stage: str) -> tuple[StageDetail, list[Failure]]:
         scores=columns[f"in place {stage}"],
         first_fault=first_fault,
         inherits=np.any(above, axis=0) if above else np.zeros(len(failed), dtype=np.bool_),
-        disagreed=columns[f"agreement {stage}"] < 1,
+        disagreed=ev.agreement_scores(evidence, stage) < 1,
         win=_win(parts, stage),
     )
     return detail, failures_of(faults, evidence.records, evidence.cascade, groups=groups, slices=slices)
@@ -394,14 +378,12 @@ def _strict_rule(evidence: ev.Evidence, *, resamples: int) -> StrictRule | None:
     cascade = evidence.cascade
     columns: dict[str, Floats] = {"outcome": ev.outcome_scores(strict, ev.SYSTEM)}
     for name in cascade.names:
-        person, system = ev.people_scores(strict, name, by=strict.metrics[name], good=None)
         columns |= {f"in place {name}": ev.stage_scores(strict, name, ev.SYSTEM)}
-        columns |= {f"person {name}": person, f"system {name}": system}
     won = gains(strict)
     rng = np.random.default_rng(evidence.seed)
     drawn = resample({**columns, **won.columns}, evidence.units, rng=rng, resamples=resamples)
     stairs = ceiling_of(drawn, won) if won.is_measured else None
-    missing = unmeasured(won.reason)
+    missing, people = unmeasured(won.reason), human_level(strict, resamples=resamples)
     return StrictRule(
         records=len({record for record, _ in strict.strict}),
         at_outcome=sum(stage == cascade.outcome.stage for _, stage in strict.strict),
@@ -412,19 +394,12 @@ def _strict_rule(evidence: ev.Evidence, *, resamples: int) -> StrictRule | None:
                 stage=name,
                 records=sum(stage == name for _, stage in strict.strict),
                 in_place=drawn.mean(f"in place {name}"),
-                gap=_strict_gap(drawn, evidence, name),
+                gap=people.stages[name].gap,
                 gain=stairs.step(name).gain if stairs is not None else missing,
             )
             for name in cascade.names
         ),
     )
-
-
-def _strict_gap(drawn: Resamples, evidence: ev.Evidence, stage: str) -> Estimate:
-    gap = drawn.difference(f"person {stage}", f"system {stage}")
-    if gap.n:
-        return gap
-    return unmeasured(f"not measured: no {evidence.cascade.noun} has two labels at {stage}")
 
 
 def beyond_chance(evidence: ev.Evidence, stage: str) -> Estimate:
