@@ -33,7 +33,7 @@ def test_people_are_held_against_each_other_and_the_system_against_the_same_targ
     assert row.system.value == pytest.approx(0.66, abs=0.08)
     assert row.gap.value == pytest.approx(row.person.value - row.system.value)
     assert row.gap.low > 0.1
-    assert "people by jackknife, only 5 of them" in row.gap.method
+    assert "labellers by jackknife, only 5 of them" in row.gap.method
     assert 0 <= row.person.low <= row.person.high <= 1
     names = [one.name for one in row.coefficients]
     assert names == [

@@ -52,7 +52,7 @@ def test_the_gap_of_the_whole_is_what_the_stages_are_not_told_plus_what_better_s
     assert whole.loss.value == pytest.approx(whole.end_to_end.value - whole.stage_by_stage.value)
     assert 0 < whole.loss.low < 0.15 < whole.loss.high
     assert whole.staged_gap.value == pytest.approx(0.8 - CHAIN.expected(()), abs=0.05)
-    assert "people by jackknife, only 6 of them" in whole.loss.method
+    assert "labellers by jackknife, only 6 of them" in whole.loss.method
 
 
 def test_the_planted_loss_is_covered():

@@ -39,7 +39,7 @@ def test_each_kind_is_held_to_what_all_others_settle(rows: dict[str, KindRow]):
         assert rows[kind].person.low <= care <= rows[kind].person.high
         assert rows[kind].person.n == 400
         assert rows[kind].gap.value == pytest.approx(rows[kind].person.value - rows[kind].system.value)
-        assert "people by jackknife, only 3 of them" in rows[kind].gap.method
+        assert "labellers by jackknife, only 3 of them" in rows[kind].gap.method
     assert rows["expert"].gap.low > rows["untrained"].gap.high
     assert "over records only" in rows["team"].gap.method
 

@@ -23,7 +23,7 @@ def test_people_who_differ_widen_the_interval():
     assert (alike.low, alike.high) == pytest.approx((0.85, 0.95), abs=0.001)
     assert differ.low < 0.75
     assert differ.high == 1.0, "a score ends at 1"
-    assert "people by jackknife, only 3 of them" in differ.method
+    assert "labellers by jackknife, only 3 of them" in differ.method
 
 
 def test_jackknife_of_means_gives_the_standard_error_of_a_mean():

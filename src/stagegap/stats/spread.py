@@ -152,11 +152,11 @@ def spread(values: Floats, codes: NDArray[np.int64], *, weights: Floats | None =
     The working model: every cluster has an effect of its own, all drawn alike, whatever its size. So a large
     cluster's effect is as unsure as the differences among the others show, which the residuals of a cluster that
     makes up much of the mean itself cannot show (they tend to 0). The correlation is not estimated by one number:
-    its restricted likelihood is integrated over a prior (Beta(1, 2); for values of -1, 0 and 1 with a chance
-    that there is none, `NONE_OF_DIFFERENCES` where both signs occur), so that few clusters give wide tails and many give the normal quantile,
-    whatever the true correlation is. Where there are many effective clusters their own variance, without the model,
-    takes over (a moderated variance, Smyth 2004; CR2 of Bell & McCaffrey 2002). `benchmarks/coverage.py` holds it to
-    93 to 97%; G - 1 degrees of freedom gave 72 to 87% with uneven clusters.
+    its restricted likelihood is integrated over a prior (Beta(1, 2); for values of -1, 0 and 1 with a chance that
+    there is none, `NONE_OF_DIFFERENCES` where both signs occur), so that few clusters give wide tails and many give
+    the normal quantile, whatever the true correlation is. Where there are many effective clusters their own
+    variance, without the model, takes over (a moderated variance, Smyth 2004; CR2 of Bell & McCaffrey 2002).
+    `benchmarks/coverage.py` holds it to 93 to 97%; G - 1 degrees of freedom gave 72 to 87% with uneven clusters.
 
     NaN has no place in `values`. Raises: ValueError with fewer than two values or clusters.
     """
