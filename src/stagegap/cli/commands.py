@@ -34,6 +34,7 @@ from stagegap.cli.options import (
 from stagegap.cli.past import changing
 from stagegap.cli.roster import people
 from stagegap.cli.sharing import sharing
+from stagegap.cli.traces import import_traces
 
 application = typer.Typer(
     cls=Sections,
@@ -243,6 +244,7 @@ def show(
     present("gap", card, as_json=as_json)
 
 
+application.command(name="import")(import_traces)
 application.command()(labels.label)
 tools.command()(labels.invitations)
 

@@ -215,7 +215,7 @@ def parse_json(text: str) -> Json:
         raise ValueError(f"The value is nested deeper than {MAX_DEPTH} levels.") from None
     except json.JSONDecodeError as error:
         raise ValueError(f"This is no JSON: {error.msg} at column {error.colno}.") from None
-    if _deeper(value, MAX_DEPTH):
+    if is_deeper(value, MAX_DEPTH):
         raise ValueError(f"The value is nested deeper than {MAX_DEPTH} levels.")
     return value
 
@@ -231,7 +231,7 @@ def read_json(path: Path) -> Json:
         problems.fail(None, str(error))
 
 
-def _deeper(value: object, limit: int) -> bool:
+def is_deeper(value: object, limit: int) -> bool:
     """Say whether lists and mappings nest deeper than `limit`."""
     level = [value]
     for _ in range(limit):

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from stagegap.analysis.slices import SlicesView
     from stagegap.analysis.unit_view import UnitsView
     from stagegap.analysis.views import Scorecard
+    from stagegap.exchange.spans.files import ImportedTraces
     from stagegap.exchange.tables import Frame
     from stagegap.model.record import Json
     from stagegap.model.run import Expectation
@@ -231,6 +232,17 @@ class Project:
 
         run = run_now(self.workspace, self._path, limit, filter, sample, seed=seed, budget=budget, fresh=fresh)
         return self.gap(run)
+
+    def import_traces(self, *files: str | Path, name: str | None = None, source: str | None = None) -> ImportedTraces:
+        """Make a cascade of files that other programs recorded and take it into the store; then it is the one meant.
+
+        `source` names the format where a file is to be of that one and no other. A second import of the same name
+        adds what is new. Raises: ConfigurationError, InputError.
+        """
+        imported = self.workspace.runs.import_traces([Path(file) for file in files], name=name, source=source)
+        self._cascade = imported.name
+        run_now(self.workspace, imported.cascade, None, "", None, seed=0, budget=None, fresh=False)
+        return imported
 
     def overnight(self, file: str | Path) -> Shown[VariantsView]:
         """Run every variant of a matrix file, and rank them. Raises: SpecError, ConfigurationError."""

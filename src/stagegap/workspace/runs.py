@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stagegap.errors import ConfigurationError
 from stagegap.workspace.foundation import Foundation
 
 if TYPE_CHECKING:  # The pages read scorecards: what makes runs and compares them is imported where it is used.
@@ -13,6 +15,7 @@ if TYPE_CHECKING:  # The pages read scorecards: what makes runs and compares the
     from stagegap.analysis.changes import Comparison
     from stagegap.analysis.variants import VariantsView
     from stagegap.analysis.views import Scorecard
+    from stagegap.exchange.spans.files import ImportedTraces
     from stagegap.model.run import Run
     from stagegap.runner import Plan, Progress, RunOptions, Stop, Summary
     from stagegap.workspace.attribution import Attribution
@@ -41,6 +44,21 @@ class Runs:
         base = self._base
         job = execution.read_job(base.store, base.files.load(path), environment=base.environment, options=options)
         return execution.planned(base.store, execution.mended(base.store, job)[1] if job.options.retry else job)
+
+    def import_traces(
+        self, paths: Sequence[Path], *, name: str | None = None, source: str | None = None
+    ) -> ImportedTraces:
+        """Make a cascade of files of traces, or add them to the one of that name that an import has made.
+
+        Without a name the first file's is taken. Nothing is run. Raises: ConfigurationError, InputError.
+        """
+        from stagegap.exchange.spans.files import import_traces
+        from stagegap.exchange.spans.steps import stage_name
+
+        if not paths:
+            raise ConfigurationError("Name at least one file of traces.")
+        own = stage_name(name or paths[0].name.split(".")[0])
+        return import_traces(paths, self._base.folder, name=own, source=source)
 
     def new(
         self,

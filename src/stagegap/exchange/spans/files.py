@@ -1,0 +1,486 @@
+"""The files of an import: a cascade with a comment at each guess, records, outputs, documents, references, ratings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import IO, cast
+
+import orjson
+
+from stagegap.errors import ConfigurationError
+from stagegap.exchange.foreign.protocol import Leftovers, Unmapped, inside, objects, text
+from stagegap.exchange.rows import escaped, read_json
+from stagegap.exchange.spans import Opinion, items_of
+from stagegap.exchange.spans.proposal import Proposal, ProposedStage, as_json, calls_field, proposed
+from stagegap.exchange.spans.span import number_of, unpacked
+from stagegap.exchange.spans.spool import Spool, Trace
+from stagegap.exchange.spans.steps import Case, Frames, Step, case_of
+from stagegap.exchange.spans.survey import StageSurvey, Survey, said, type_of
+from stagegap.model.record import Json, odd_number
+
+MANIFEST = "import.json"
+_RESERVED = frozenset({"record", "session", "user"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportedStage:
+    """What came in of one stage."""
+
+    name: str
+    type: str
+    attempts: int
+    traces: int
+    errors: int
+    seconds: float | None
+    """Median of an attempt."""
+    tokens: int | None
+    """None where no attempt says them."""
+    cost: float | None
+    models: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportedTraces:
+    """What an import of traces brought."""
+
+    cascade: Path
+    name: str
+    formats: tuple[str, ...]
+    spans: int
+    traces: int
+    """New records."""
+    known: int
+    """Traces that were there already."""
+    is_new: bool
+    """The cascade file was written; otherwise the traces went into the one that is there."""
+    stages: tuple[ImportedStage, ...]
+    references: int
+    ratings: int
+    unmapped: tuple[Unmapped, ...]
+
+
+def import_traces(paths: Sequence[Path], folder: Path, *, name: str, source: str | None = None) -> ImportedTraces:
+    """Write `pipelines/NAME.yaml` and `data/NAME/`, or add to them what they do not hold yet.
+
+    Memory is that of the largest trace, and of the ids. Raises: ConfigurationError for files of no known format or
+    without a trace, InputError for files that can't be read.
+    """
+    leftovers = Leftovers()
+    formats: dict[str, None] = {}
+    with TemporaryDirectory(prefix="stagegap-traces-") as place:
+        spool = Spool(Path(place))
+        for form, item in items_of(paths, leftovers, source):
+            formats[form] = None
+            spool.add(item, leftovers)
+        if not spool.spans:
+            reasons = "; ".join(f"{part.count:,} x {part.reason} ({part.examples[0]})" for part in leftovers.all()[:3])
+            raise ConfigurationError(f"{', '.join(map(str, paths))}: no trace can be read. {reasons}".strip())
+        return _taken_in(spool, folder, name, tuple(formats), leftovers)
+
+
+def _taken_in(spool: Spool, folder: Path, name: str, formats: tuple[str, ...], leftovers: Leftovers) -> ImportedTraces:
+    cascade, data = folder / "pipelines" / f"{name}.yaml", folder / "data" / name
+    old = _manifest(data) if cascade.exists() else None
+    if old is None and cascade.exists():
+        raise ConfigurationError(
+            f"{cascade} is there already and was made by no import. Choose another name with --name."
+        )
+    frames = Frames()
+    for trace in spool.traces(leftovers):
+        frames.note(trace)
+    survey, quiet = Survey(), Leftovers()
+    for trace in spool.traces():
+        case = case_of(trace, frames, quiet)
+        survey.note(case, fields_of(case))
+        for opinion in trace.opinions:
+            if opinion.by == "reference" and opinion.value is not None:
+                stage = survey.stages.get(case.stage_of.get(opinion.span, ""))
+                (stage or survey.whole).take(_stripped(opinion.value))
+    proposal = proposed(name, survey, leftovers) if old is None else old
+    data.mkdir(parents=True, exist_ok=True)
+    with Writer(data, proposal, leftovers) as writer:
+        for trace in spool.traces():
+            writer.write(trace, case_of(trace, frames, leftovers))
+    if old is None:
+        cascade.parent.mkdir(parents=True, exist_ok=True)
+        cascade.write_text(cascade_text(proposal, survey, writer), "utf-8")
+        (data / MANIFEST).write_text(json.dumps(as_json(proposal), indent=1, ensure_ascii=False) + "\n", "utf-8")
+    return ImportedTraces(
+        cascade=cascade,
+        name=name,
+        formats=formats,
+        spans=spool.spans,
+        traces=writer.records,
+        known=writer.known,
+        is_new=old is None,
+        stages=tuple(_imported(stage, survey) for stage in proposal.stages),
+        references=writer.references,
+        ratings=writer.ratings,
+        unmapped=tuple(leftovers.all()),
+    )
+
+
+def _imported(stage: ProposedStage, survey: Survey) -> ImportedStage:
+    own = survey.stages.get(stage.name) or StageSurvey(
+        stage.name, traces=survey.outputs, attempts=survey.outputs, errors=survey.whole_errors
+    )
+    return ImportedStage(
+        name=stage.name, type=stage.type, attempts=own.attempts, traces=own.traces, errors=own.errors,
+        seconds=own.middle, tokens=own.tokens, cost=own.cost,
+        models=tuple(name for name, _ in own.models.most_common(3)),
+    )  # fmt: skip
+
+
+def _manifest(data: Path) -> Proposal | None:
+    """The cascade of an earlier import, as far as this one needs it."""
+    if not (data / MANIFEST).exists():
+        return None
+    kept = inside(read_json(data / MANIFEST))
+    stages = [
+        ProposedStage(
+            name=text(each["name"]),
+            type=text(each["type"]),
+            values=tuple(text(value) for value in cast("Sequence[Json]", each["values"])),
+            repeats=each["repeats"] is True,
+            keeps_input=each["keeps_input"] is True,
+        )
+        for each in objects(kept["stages"])
+    ]
+    return Proposal(
+        name=text(kept["cascade"]), stages=stages, outcome=text(kept["outcome"]), whole=kept["whole"] is True,
+        cluster=text(kept["cluster"]), why_outcome="", why_cluster="", traces=0,
+    )  # fmt: skip
+
+
+def fields_of(case: Case) -> dict[str, Json]:
+    """The fields of a record: what went in by name, or as `input`, and what else is known of the case."""
+    inputs = case.inputs
+    own: dict[str, Json] = {}
+    if isinstance(inputs, Mapping) and 0 < len(inputs) <= 30:
+        own = {_field(key): value for key, value in inputs.items() if value is not None}
+    elif inputs is not None:
+        own = {"input": inputs if isinstance(inputs, str) else _as_text(inputs)}
+    own = own or {"input": ""}
+    extra = {_field(key): value for key, value in case.fields.items()}
+    return own | {key: value for key, value in extra.items() if key not in own}
+
+
+def _field(key: str) -> str:
+    plain = "".join(sign if sign.isalnum() or sign == "_" else "_" for sign in key).strip("_") or "field"
+    return f"{plain}_field" if plain in _RESERVED else plain
+
+
+def _as_text(value: Json) -> str:
+    """A conversation as its turns; any other value as JSON."""
+    if (
+        isinstance(value, Sequence)
+        and not isinstance(value, str)
+        and value
+        and all(isinstance(item, Mapping) and "role" in item for item in value)
+    ):
+        return "\n\n".join(
+            f"{item['role']}: {said(item.get('content'))}" for item in value if isinstance(item, Mapping)
+        )
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _stripped(value: Json) -> Json:
+    return value.strip() if isinstance(value, str) else value
+
+
+def fitted(value: Json, stage: ProposedStage) -> Json:
+    """The value in the type of a stage; None where it can't be. What is no text becomes JSON at a stage of texts."""
+    if stage.type == "label":
+        return value.strip() if isinstance(value, str) else None if value is None else str(value)
+    if stage.type in ("text", "ranking"):
+        return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    plain = unpacked(value) if stage.type in ("object", "list") else value
+    if stage.type == "number" and isinstance(plain, str):
+        plain = number_of(plain)
+    wanted = {"list": ("texts",)}.get(stage.type, (stage.type,))
+    return plain if plain is not None and type_of(plain) in wanted else None
+
+
+@dataclass(slots=True)
+class Writer:
+    """Writes the rows of each trace; what is there already is not written twice."""
+
+    data: Path
+    proposal: Proposal
+    leftovers: Leftovers
+    records: int = 0
+    known: int = 0
+    references: int = 0
+    ratings: int = 0
+    corpora: set[str] = field(default_factory=set[str])
+    _ids: set[str] = field(default_factory=set[str])
+    _documents: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
+    _open: dict[str, IO[bytes]] = field(default_factory=dict[str, IO[bytes]])
+    _stack: ExitStack = field(default_factory=ExitStack)
+
+    def __enter__(self) -> Writer:
+        self._ids = {str(row["record"]) for row in _rows(self.data / "records.jsonl")}
+        for stage in self.proposal.stages:
+            self._stream(stage.name)
+            if stage.type == "ranking":
+                self._documents[stage.name] = {
+                    str(row["id"]) for row in _rows(self.data / f"{stage.name}_documents.jsonl")
+                }
+                self._stream(f"{stage.name}_documents")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def _stream(self, name: str) -> IO[bytes]:
+        if name not in self._open:
+            self._open[name] = self._stack.enter_context((self.data / f"{name}.jsonl").open("ab"))
+        return self._open[name]
+
+    def _put(self, name: str, row: Mapping[str, Json]) -> None:
+        text = json.dumps(row, ensure_ascii=False) if odd_number(row) else orjson.dumps(row).decode()
+        self._stream(name).write(escaped(text).encode() + b"\n")
+
+    def write(self, trace: Trace, case: Case) -> None:
+        """Write a trace as a record with the outputs of its stages."""
+        if case.id in self._ids:
+            self.known += 1
+            return
+        self._ids.add(case.id)
+        self.records += 1
+        record: dict[str, Json] = {"record": case.id, **fields_of(case)}
+        if case.session:
+            record["session"] = case.session
+        if case.user:
+            record["user"] = case.user
+        if self.proposal.cluster and self.proposal.cluster not in record:
+            record[self.proposal.cluster] = case.id
+        attempts: dict[str, list[tuple[int, Step]]] = {}
+        for place, step in enumerate(case.steps):
+            attempts.setdefault(step.stage, []).append((place, step))
+        for stage in self.proposal.stages:
+            if self.proposal.whole and stage.name == self.proposal.outcome:
+                self._whole(case, stage)
+            else:
+                record |= self._attempts(case.id, stage, attempts.pop(stage.name, []))
+        for name, left in attempts.items():
+            for _ in left:
+                self.leftovers.add(
+                    "The cascade has no such stage: the step is in no output.", f"{name} of trace {case.id}"
+                )
+        self._put("records", record)
+        self._opinions(trace, case, attempts)
+
+    def _whole(self, case: Case, stage: ProposedStage) -> None:
+        status = "error" if case.error else "ok" if case.output is not None else "skipped"
+        value = fitted(case.output, stage) if status == "ok" else None
+        ms = None if case.seconds is None else round(1000 * case.seconds, 3)
+        self._put(
+            stage.name, {"record": case.id, "status": status, "value": value, "latency_ms": ms, "error": case.error}
+        )
+
+    def _attempts(self, record: str, stage: ProposedStage, steps: Sequence[tuple[int, Step]]) -> dict[str, Json]:
+        """Write the outputs of a stage; the fields that the record has for it."""
+        if stage.repeats:
+            for number, (_, step) in enumerate(steps):
+                self._output(f"{record}#{number}", stage, step)
+            return {calls_field(stage.name): [_call(place, step) for place, step in steps]}
+        if len(steps) > 1:
+            for _, step in steps[:-1]:
+                self.leftovers.add(
+                    "The stage occurs once in a trace of this cascade: only the last attempt came in.",
+                    f"{step.stage} of trace {record}",
+                )
+        if steps:
+            self._output(record, stage, steps[-1][1])
+        else:
+            self._put(stage.name, {"record": record, "status": "skipped", "value": None})
+        if not stage.keeps_input:
+            return {}
+        return {
+            f"{stage.name}_input": _as_text(steps[-1][1].span.inputs)
+            if steps and steps[-1][1].span.inputs is not None
+            else ""
+        }
+
+    def _output(self, record: str, stage: ProposedStage, step: Step) -> None:
+        span = step.span
+        value = self._ids_of(stage, step) if stage.type == "ranking" and not span.error else fitted(span.output, stage)
+        status = "error" if span.error else "ok"
+        if value is None and not span.error:
+            status = "skipped" if span.output is None else "unparsable"
+            if span.output is not None:
+                self.leftovers.add(
+                    f"An answer of stage {stage.name!r} is no {stage.type}.", f"{record}: {_as_text(span.output)}"
+                )
+        if stage.type == "label" and isinstance(value, str) and value not in stage.values:
+            self.leftovers.add(
+                f"An answer of stage {stage.name!r} is none of its labels: add it to the cascade file.",
+                f"{record}: {value}",
+            )
+        row: dict[str, Json] = {"record": record, "status": status, "value": None if span.error else value}
+        if span.start is not None and span.end is not None:
+            row["latency_ms"] = round(1000 * (span.end - span.start), 3)
+        if span.start:
+            row["at"] = span.start
+        facts = {
+            "tokens_in": span.tokens_in, "tokens_out": span.tokens_out, "cost": span.cost, "model": span.model,
+            "error": span.error, "raw": _as_text(span.output) if status == "unparsable" else "",
+        }  # fmt: skip
+        self._put(stage.name, row | {key: item for key, item in facts.items() if item not in (None, "")})
+
+    def _ids_of(self, stage: ProposedStage, step: Step) -> Json:
+        """The ids of a retriever's documents, each written once into its corpus."""
+        ids: list[Json] = []
+        seen = self._documents[stage.name]
+        for document in step.documents:
+            text = str(document.get("text") or document.get("title") or document.get("id") or "")
+            own = str(document.get("id") or sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12])
+            if own not in seen:
+                seen.add(own)
+                self._put(
+                    f"{stage.name}_documents", {"id": own, "title": str(document.get("title") or ""), "text": text}
+                )
+            ids.append(own)
+        return ids
+
+    def _opinions(self, trace: Trace, case: Case, left: Mapping[str, object]) -> None:
+        counts: dict[tuple[str, str], int] = {}
+        for opinion in trace.opinions:
+            name = case.stage_of.get(opinion.span, self.proposal.outcome) if opinion.span else self.proposal.outcome
+            stage = None if name in left else self.proposal.stage(name)
+            if stage is None:
+                self.leftovers.add("A score of a step that is no stage.", f"{opinion.name!r} of trace {case.id}")
+            elif opinion.by == "reference":
+                number = counts[name, opinion.author] = counts.get((name, opinion.author), 0) + 1
+                self._reference(case.id, stage, opinion, number)
+            else:
+                self._rating(case.id, stage, opinion)
+
+    def _reference(self, record: str, stage: ProposedStage, opinion: Opinion, number: int) -> None:
+        value = fitted(_stripped(opinion.value), stage)
+        if (
+            value is None
+            or stage.type == "ranking"
+            or stage.repeats
+            or (stage.type == "label" and value not in stage.values)
+        ):
+            self.leftovers.add(
+                f"A right answer does not fit the type of stage {stage.name!r}.", f"{record}: {_as_text(opinion.value)}"
+            )
+            return
+        self.references += 1
+        author = opinion.author if number == 1 else f"{opinion.author} {number}"
+        self._put(
+            "references", {"record": record, "stage": stage.name, "annotator": author, "value": value, "facts": []}
+        )
+
+    def _rating(self, record: str, stage: ProposedStage, opinion: Opinion) -> None:
+        value = float(opinion.value) if isinstance(opinion.value, bool) else number_of(opinion.value)
+        if value is None:
+            self.leftovers.add(
+                "A score in words is no rating.", f"{opinion.name}: {_as_text(opinion.value)} of trace {record}"
+            )
+            return
+        criterion = opinion.name if stage.name == self.proposal.outcome else f"{opinion.name} of {stage.name}"
+        rater = opinion.author or opinion.by
+        row: dict[str, Json] = {
+            "system": self.proposal.name, "record": record, "criterion": criterion,
+            "rater": rater if opinion.by == "person" else f"{opinion.by} {rater}",
+            "value": value, "by": opinion.by, "note": opinion.note, "at": opinion.at,
+        }  # fmt: skip
+        self.ratings += 1
+        self._put("ratings", row)
+
+
+def _call(place: int, step: Step) -> Json:
+    """An attempt as an item of the record: where it stood in the trace, who acted, with what."""
+    call: dict[str, Json] = {"position": place, "role": step.span.role, "tool": step.tool}
+    if step.span.inputs is not None:
+        call["input"] = _as_text(step.span.inputs)
+    return {key: value for key, value in call.items() if value != ""}
+
+
+def _rows(path: Path) -> Iterator[dict[str, Json]]:
+    if path.exists():
+        with path.open("rb") as stream:
+            yield from (orjson.loads(line) for line in stream if line.strip())
+
+
+def cascade_text(proposal: Proposal, survey: Survey, writer: Writer) -> str:
+    """The cascade file, with a comment at each guess."""
+    data = f"../data/{proposal.name}"
+    lines = [
+        f"# Made by `stagegap import` from {proposal.traces:,} traces. Comments say what guesses rest on.",
+        "# Later imports of more traces fit into it as long as stages keep their names.",
+        f"cascade: {_quoted(proposal.name)}",
+        "noun: trace",
+    ]
+    if proposal.cluster:
+        lines.append(f"# guess: {proposal.why_cluster}, so traces of one {proposal.cluster} are not independent")
+    cluster = f", cluster: {proposal.cluster}" if proposal.cluster else ""
+    lines.append(f"records: {{path: {data}/records.jsonl, id: record{cluster}}}")
+    rankings = [stage.name for stage in proposal.stages if stage.type == "ranking"]
+    if rankings:
+        lines.append("corpora:  # the documents that were ever given")
+        lines += [f"  {name}_documents: {{path: {data}/{name}_documents.jsonl}}" for name in rankings]
+    if writer.references:
+        lines += ["# right answers that stood in the traces", f"references: {{path: {data}/references.jsonl}}"]
+    lines.append("stages:")
+    for stage in proposal.stages:
+        lines += _stage_lines(stage, data, survey)
+    last = proposal.stages[-1]
+    lines += [f"# guess: {proposal.why_outcome}", f"outcome: {{score: {last.name}.{last.score}}}", ""]
+    return "\n".join(lines)
+
+
+_RECORDED = ("status", "latency_ms", "tokens_in", "tokens_out", "cost", "error", "raw", "at")
+
+
+def _stage_lines(stage: ProposedStage, data: str, survey: Survey) -> list[str]:
+    seen = survey.stages.get(stage.name)
+    what = f"{seen.kind} in {seen.traces:,} of {survey.traces:,} traces" if seen else "what came out of the whole"
+    models = f", {', '.join(seen.models)}" if seen and seen.models else ""
+    named = ", ".join(f"{name}: {name}" for name in _RECORDED)
+    lines = [
+        f"  {stage.name}:  # {_comment(what + models)}",
+        "    uses: recorded",
+        f"    with: {{path: {data}/{stage.name}.jsonl, {named}}}",
+    ]
+    if stage.repeats:
+        lines += [f"    # guess: {_comment(stage.why['each'])}", f"    each: record.{calls_field(stage.name)}"]
+    lines += [f"    # guess: {_comment(stage.why['inputs'])}", "    inputs:"]
+    lines += [f"      {key}: {_quoted(source)}" for key, source in stage.inputs.items()]
+    lines += [
+        f"    # guess: {_comment(stage.why['type'])}",
+        f"    output: {_output_type(stage)}",
+        f"    score: {stage.score}",
+    ]
+    return lines
+
+
+def _output_type(stage: ProposedStage) -> str:
+    match stage.type:
+        case "label":
+            return f"{{type: label, values: {json.dumps(list(stage.values), ensure_ascii=False)}}}"
+        case "ranking":
+            return f"{{type: ranking, of: {stage.name}_documents}}"
+        case "object":
+            keys: dict[str, Json] = {key: {} for key in stage.keys}
+            return f"{{type: object, schema: {json.dumps({'type': 'object', 'properties': keys}, ensure_ascii=False)}}}"
+        case _:
+            return f"{{type: {stage.type}}}"
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _comment(text: str) -> str:
+    return " ".join(text.split())

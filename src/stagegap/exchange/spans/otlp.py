@@ -1,0 +1,112 @@
+"""Spans of OpenTelemetry as OTLP writes them in JSON: one object, a list, or one object a line.
+
+Source: opentelemetry.io/docs/specs/otlp, and the file exporter's JSON lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from stagegap.exchange.foreign.protocol import Leftovers, Object, inside, objects, text
+from stagegap.exchange.spans.attributes import described
+from stagegap.exchange.spans.span import Item, Opinion, Span, TraceFormat, Values, instant, unpacked
+from stagegap.model.record import Json
+
+
+def _is_certain(first: Sequence[Object]) -> bool:
+    return any("resourceSpans" in entry or "resource_spans" in entry for entry in first)
+
+
+def _read(values: Values, leftovers: Leftovers) -> Iterator[Item]:
+    for place, value in values:
+        if not _is_certain([value]):
+            signal = next((name for name in ("resourceLogs", "resourceMetrics") if name in value), "")
+            reason = f"{signal} hold no spans." if signal else "An object without resourceSpans is no OTLP."
+            leftovers.add(reason, place)
+            continue
+        for resource in objects(value.get("resourceSpans", value.get("resource_spans"))):
+            scopes = resource.get(
+                "scopeSpans", resource.get("scope_spans", resource.get("instrumentationLibrarySpans"))
+            )
+            for scope in objects(scopes):
+                for span in objects(scope.get("spans")):
+                    yield from _items(span, place, leftovers)
+
+
+def plain(value: Json) -> Json:
+    """The value of an OTLP `AnyValue`: `{"stringValue": "a"}` is `a`."""
+    if not isinstance(value, Mapping) or len(value) != 1:
+        return None if isinstance(value, Mapping) else value
+    [(kind, item)] = value.items()
+    match kind:
+        case "intValue" | "int_value":
+            return int(str(item)) if str(item).lstrip("-").isdecimal() else item
+        case "arrayValue" | "array_value":
+            return [plain(entry) for entry in objects(inside(item).get("values"))]
+        case "kvlistValue" | "kvlist_value":
+            return attributes_of(inside(item).get("values"))
+        case _:
+            return item
+
+
+def attributes_of(value: Json) -> dict[str, Json]:
+    """Attributes by name of OTLP's list of keys and values."""
+    return {text(entry.get("key")): plain(entry.get("value")) for entry in objects(value)}
+
+
+def _items(span: Object, place: str, leftovers: Leftovers) -> Iterator[Item]:
+    trace, own = (text(_either(span, *names)) for names in (("traceId", "trace_id"), ("spanId", "span_id")))
+    if not trace or not own:
+        leftovers.add("A span without trace or span id.", f"{place}: {text(span.get('name'))!r}")
+        return
+    attributes = attributes_of(span.get("attributes"))
+    events = [{**event, "attributes": attributes_of(event.get("attributes"))} for event in objects(span.get("events"))]
+    said, fields = described(attributes, events)
+    parent = text(_either(span, "parentSpanId", "parent_span_id"))
+    yield Span(
+        trace=trace,
+        id=own,
+        parent="" if set(parent) <= {"0"} else parent,
+        name=text(span.get("name")) or "span",
+        start=instant(_either(span, "startTimeUnixNano", "start_time_unix_nano")),
+        end=instant(_either(span, "endTimeUnixNano", "end_time_unix_nano")),
+        error=error_of(inside(span.get("status")), events),
+        fields=fields,
+        **said,
+    )
+    yield from evaluations(trace, own, events)
+
+
+def _either(span: Object, *names: str) -> Json:
+    return next((span[name] for name in names if span.get(name) is not None), None)
+
+
+def error_of(status: Mapping[str, Json], events: Sequence[Mapping[str, Json]]) -> str:
+    """What went wrong: the status's message, or that of an exception; empty where the status is no error."""
+    code = status.get("code", status.get("status_code"))
+    if code not in (2, "2", "STATUS_CODE_ERROR", "ERROR", "StatusCode.ERROR"):
+        return ""
+    raised: list[Any] = [inside(event.get("attributes")) for event in events if event.get("name") == "exception"]
+    message = next((text(own.get("exception.message")) for own in raised if own.get("exception.message")), "")
+    return text(status.get("message", status.get("description"))) or message or "error"
+
+
+def evaluations(trace: str, span: str, events: Sequence[Mapping[str, Json]]) -> Iterator[Opinion]:
+    """Scores that GenAI's event `gen_ai.evaluation.result` holds: made by a program, never by a person."""
+    for event in events:
+        own = inside(event.get("attributes"))
+        if event.get("name") == "gen_ai.evaluation.result" and own.get("gen_ai.evaluation.name"):
+            value = own.get("gen_ai.evaluation.score.value", own.get("gen_ai.evaluation.score.label"))
+            yield Opinion(
+                trace=trace,
+                span=span,
+                name=text(own.get("gen_ai.evaluation.name")),
+                value=unpacked(value),
+                author=text(own.get("gen_ai.evaluation.name")),
+                by="model",
+                note=text(own.get("gen_ai.evaluation.explanation")),
+            )
+
+
+OTLP = TraceFormat(name="otlp", title="OpenTelemetry (OTLP)", is_certain=_is_certain, read=_read)

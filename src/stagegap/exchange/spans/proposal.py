@@ -1,0 +1,246 @@
+"""A cascade as the traces suggest it: each decision with what it rests on, so that a person can judge it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from stagegap.exchange.foreign.protocol import Leftovers
+from stagegap.exchange.spans.span import SpanKind
+from stagegap.exchange.spans.survey import LOOKED_AT, StageSurvey, Survey
+from stagegap.model.record import Json
+
+MOST_STAGES = 31
+"""As many as a cascade file takes, and one for what came out of the whole."""
+MOST_INPUTS = 8
+SAME_END = 0.9
+"""Share of traces whose output is a stage's answer, from which on this stage is the outcome."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposedStage:
+    """One stage, as it stands in the file and as later imports read it."""
+
+    name: str
+    type: str
+    values: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+    inputs: Mapping[str, str] = field(default_factory=dict[str, str])
+    repeats: bool = False
+    """It occurs more than once in a trace: each attempt is a unit."""
+    keeps_input: bool = False
+    """Its input stands in the record, since none of what came before was seen in it."""
+    why: Mapping[str, str] = field(default_factory=dict[str, str])
+    """`type`, `inputs` and `each` -> the reason, a comment in the file."""
+    score: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """A cascade."""
+
+    name: str
+    stages: Sequence[ProposedStage]
+    outcome: str
+    """Name of the stage that the whole is judged by."""
+    whole: bool
+    """The outcome is what came out of the trace as a whole, and no step of it."""
+    cluster: str
+    why_outcome: str
+    why_cluster: str
+    traces: int
+
+    def stage(self, name: str) -> ProposedStage | None:
+        """The stage of a name."""
+        return next((stage for stage in self.stages if stage.name == name), None)
+
+
+_SCORES = {
+    "label": "accuracy", "boolean": "accuracy", "text": "token_f1", "number": "exact", "object": "field_f1",
+    "list": "exact", "ranking": "recall@5",
+}  # fmt: skip
+
+
+def proposed(name: str, survey: Survey, leftovers: Leftovers) -> Proposal:
+    """The cascade of what was surveyed; stages beyond the most that a file takes are left over, the rarest first."""
+    kept = _kept(survey, leftovers)
+    order = sorted(kept, key=lambda stage: stage.place / stage.traces)
+    end = _end(order, survey)
+    whole = end is None
+    stages: list[ProposedStage] = []
+    fields = [key for key, _ in survey.fields.most_common()]
+    for place, stage in enumerate(order):
+        stages.append(_stage(stage, order[:place], fields))
+    if whole:
+        stages.append(_whole(survey, stages, fields))
+    elif end != stages[-1].name:
+        stages.sort(key=lambda stage: stage.name == end)
+    outcome = stages[-1].name
+    last = stages[-1]
+    if not any(_is_stage(source) for source in last.inputs.values()) and len(stages) > 1:
+        unread = _unread(stages[:-1])
+        why = {
+            **last.why,
+            "inputs": "nothing of an earlier stage was seen in its input; it is taken to read what nobody else reads",
+        }
+        stages[-1] = replace(last, inputs={**last.inputs, **{stage: stage for stage in unread}}, why=why)
+    return Proposal(
+        name=name,
+        stages=stages,
+        outcome=outcome,
+        whole=whole,
+        cluster="session" if survey.sessions else "user" if survey.users else "",
+        why_cluster=_why_cluster(survey),
+        why_outcome=_why_outcome(outcome, survey, whole=whole),
+        traces=survey.traces,
+    )  # fmt: skip
+
+
+def _why_outcome(outcome: str, survey: Survey, *, whole: bool) -> str:
+    if whole:
+        return "what came out of the trace as a whole"
+    ends = survey.stages[outcome].ends
+    seen = f"the output of {ends:,} of {survey.outputs:,} traces is its answer"
+    return seen if survey.outputs else "the last step of the traces"
+
+
+def _why_cluster(survey: Survey) -> str:
+    if survey.sessions:
+        return f"{survey.sessions:,} of {survey.traces:,} traces say their session"
+    return f"{survey.users:,} of {survey.traces:,} traces say their user" if survey.users else ""
+
+
+def _kept(survey: Survey, leftovers: Leftovers) -> list[StageSurvey]:
+    by_traces = sorted(survey.stages.values(), key=lambda stage: (-stage.traces, -stage.ends))
+    for stage in by_traces[MOST_STAGES:]:
+        for _ in range(stage.attempts):
+            leftovers.add(
+                f"A cascade has at most {MOST_STAGES + 1} stages: steps with rarer names became none.", stage.name
+            )
+    return by_traces[:MOST_STAGES]
+
+
+def _end(order: Sequence[StageSurvey], survey: Survey) -> str | None:
+    """The stage that the traces end with; None where the whole has an output of its own."""
+    single = [stage for stage in order if stage.most == 1]
+    if survey.outputs:
+        best = max(single, key=lambda stage: stage.ends, default=None)
+        return (
+            best.name
+            if best and best.ends >= SAME_END * survey.outputs and best.traces >= 0.5 * survey.traces
+            else None
+        )
+    often = [stage for stage in single if stage.traces >= 0.5 * survey.traces]
+    return (often or single or list(order) or [StageSurvey("answer")])[-1].name if order else None
+
+
+def _stage(stage: StageSurvey, before: Sequence[StageSurvey], fields: Sequence[str]) -> ProposedStage:
+    kind, values, keys, why_type = _type(stage)
+    repeats = stage.most > 1
+    earlier = {other.name for other in before}
+    read = [other for other, n in stage.reads.most_common(MOST_INPUTS) if other in earlier and n >= 0.3 * stage.looked]
+    own = [key for key, n in stage.reads_field.most_common(MOST_INPUTS) if n >= 0.3 * stage.looked]
+    inputs = {f"{stage.name}_call": f"record.{calls_field(stage.name)}"} if repeats else {}
+    inputs |= {_input(key): f"record.{key}" for key in own if _input(key)}
+    inputs |= {other: other for other in read}
+    keeps = not repeats and not read and not own and stage.has_inputs > 0
+    if keeps:
+        inputs["given"] = f"record.{stage.name}_input"
+    elif not inputs:
+        inputs = {_input(key) or "input": f"record.{key}" for key in fields[:MOST_INPUTS]}
+    why = {"type": why_type, "inputs": _why_inputs(stage, read, own, keeps=keeps)}
+    if repeats:
+        why["each"] = f"up to {stage.most:,} times in one trace: {stage.attempts:,} attempts in {stage.traces:,} traces"
+    return ProposedStage(
+        name=stage.name, type=kind, values=values, keys=keys, inputs=inputs, repeats=repeats, keeps_input=keeps,
+        why=why, score=_SCORES[kind],
+    )  # fmt: skip
+
+
+def calls_field(stage: str) -> str:
+    """The field of a record with the attempts of a stage that occurs more than once."""
+    return f"{stage}_calls"
+
+
+def _input(name: str) -> str:
+    return name if name.isidentifier() and name.isascii() and len(name) <= 64 else ""
+
+
+def _why_inputs(stage: StageSurvey, read: Sequence[str], own: Sequence[str], *, keeps: bool) -> str:
+    seen = min(stage.looked, LOOKED_AT)
+    parts = [f"{other} in {stage.reads[other]:,}" for other in read] + [
+        f"record.{key} in {stage.reads_field[key]:,}" for key in own
+    ]
+    if parts:
+        return f"seen in its input: {', '.join(parts)} of {seen:,} traces"
+    if keeps:
+        return "nothing of an earlier step was seen in its input, which stands in the record"
+    return "the traces do not say what went in"
+
+
+def _type(stage: StageSurvey) -> tuple[str, tuple[str, ...], tuple[str, ...], str]:
+    """The type of its answers, the labels of a closed set, the keys of an object, and why."""
+    n = sum(stage.types.values())
+    if stage.documents and stage.kind is SpanKind.RETRIEVER:
+        return "ranking", (), (), f"a retriever: {stage.documents:,} answers with documents"
+    if stage.types["text"] == n and n and stage.is_closed:
+        values = tuple(value for value, _ in stage.values.most_common())
+        return "label", values, (), f"{len(values)} different values in {n:,} answers"
+    for kind in ("boolean", "number", "object"):
+        if n and stage.types[kind] == n:
+            keys = tuple(key for key, _ in stage.keys.most_common(30)) if kind == "object" else ()
+            return kind, (), keys, f"all {n:,} answers"
+    if n and stage.types["texts"] == n:
+        return "list", (), (), f"all {n:,} answers are lists of texts"
+    if not n:
+        return "text", (), (), "no answer was recorded"
+    mixed = ", ".join(f"{count:,} {kind}" for kind, count in stage.types.most_common())
+    return (
+        "text",
+        (),
+        (),
+        f"{n:,} answers: {mixed}" + ("" if stage.types["text"] == n else "; what is no text stands as JSON"),
+    )
+
+
+def _whole(survey: Survey, stages: Sequence[ProposedStage], fields: Sequence[str]) -> ProposedStage:
+    """The stage of what came out of the whole."""
+    kind, values, keys, why = _type(survey.whole) if survey.outputs else ("text", (), (), "no output was recorded")
+    name = next(
+        name
+        for name in ("answer", "final_answer", "answer_of_the_whole")
+        if all(name != stage.name for stage in stages)
+    )
+    inputs = {stage: stage for stage in _unread(stages)}
+    return ProposedStage(
+        name=name, type=kind, values=values, keys=keys, score=_SCORES[kind],
+        inputs=inputs or {_input(key) or "input": f"record.{key}" for key in fields[:MOST_INPUTS]},
+        why={"type": why, "inputs": "it is taken to read what nobody else reads"},
+    )  # fmt: skip
+
+
+def _unread(stages: Sequence[ProposedStage]) -> list[str]:
+    read = {source for stage in stages for source in stage.inputs.values()}
+    return [stage.name for stage in stages if stage.name not in read]
+
+
+def _is_stage(source: str) -> bool:
+    return not source.startswith("record.")
+
+
+def as_json(proposal: Proposal) -> dict[str, Json]:
+    """What later imports need to know of a cascade."""
+    return {
+        "cascade": proposal.name,
+        "outcome": proposal.outcome,
+        "whole": proposal.whole,
+        "cluster": proposal.cluster,
+        "traces": proposal.traces,
+        "stages": [
+            {
+                "name": stage.name, "type": stage.type, "values": list(stage.values), "repeats": stage.repeats,
+                "keeps_input": stage.keeps_input,
+            }
+            for stage in proposal.stages
+        ],
+    }  # fmt: skip

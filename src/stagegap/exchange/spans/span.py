@@ -1,0 +1,189 @@
+"""What a trace consists of, whoever recorded it: spans, and what somebody said of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal, TypeAlias
+
+from stagegap.exchange.foreign.protocol import Leftovers, Object
+from stagegap.exchange.rows import parse_json
+from stagegap.exchange.typed import seconds
+from stagegap.model.record import Json
+
+
+class SpanKind(StrEnum):
+    """What a span did."""
+
+    LLM = "llm"
+    RETRIEVER = "retriever"
+    TOOL = "tool"
+    AGENT = "agent"
+    CHAIN = "chain"
+    """A step of code, or a frame around other steps."""
+    EMBEDDING = "embedding"
+    EVALUATOR = "evaluator"
+    """A machine's verdict of the trace itself, no step of the system."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """One step of a trace."""
+
+    trace: str
+    id: str
+    parent: str = ""
+    """Empty for a root."""
+    name: str
+    kind: SpanKind = SpanKind.CHAIN
+    start: float | None = None
+    """Seconds since 1970."""
+    end: float | None = None
+    inputs: Json = None
+    output: Json = None
+    documents: Sequence[Mapping[str, Json]] = ()
+    """What a retriever gave, best first: `id`, `title`, `text`, `score`."""
+    error: str = ""
+    """What went wrong; empty where nothing did."""
+    model: str = ""
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    cost: float | None = None
+    """US dollars."""
+    session: str = ""
+    user: str = ""
+    role: str = ""
+    """Agent or part that acted, where that is not the name."""
+    fields: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    """Fields of the record, of a root: what else is known of the case."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opinion:
+    """What somebody said of a trace or of one of its spans."""
+
+    trace: str
+    span: str = ""
+    """Empty for the trace as a whole."""
+    name: str
+    value: Json
+    author: str = ""
+    by: Literal["person", "model", "code", "reference"] = "person"
+    """`reference`: the value is the right answer itself."""
+    note: str = ""
+    at: float | None = None
+
+
+Item: TypeAlias = Span | Opinion
+Values: TypeAlias = "Iterator[tuple[str, Object]]"
+"""Place in the file, as `line 7`, and the object that stands there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraceFormat:
+    """A format in which traces are recorded."""
+
+    name: str
+    title: str
+    is_certain: Callable[[Sequence[Object]], bool]
+    """Whether a file that begins with these objects is of the format."""
+    read: Callable[[Values, Leftovers], Iterator[Item]]
+
+
+def instant(value: Json) -> float | None:
+    """Seconds since 1970 of a number in seconds, milliseconds, microseconds or nanoseconds, or of an ISO text.
+
+    >>> instant("1700000000000000000"), instant(1700000000000), instant("2023-11-14T22:13:20Z"), instant("soon")
+    (1700000000.0, 1700000000.0, 1700000000.0, None)
+    """
+    number = number_of(value)
+    if number is not None:
+        while number > 1e11:
+            number /= 1000.0
+        return number if number > 0 else None
+    try:
+        return seconds(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+def number_of(value: Json) -> float | None:
+    """The finite number that a value is or spells; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def count_of(value: Json) -> int | None:
+    """A number of tokens; None for what is none."""
+    number = number_of(value)
+    return None if number is None or not 0 <= number < 2**31 else int(number)
+
+
+def cost_of(value: Json) -> float | None:
+    """US dollars; None for what is no amount."""
+    number = number_of(value)
+    return None if number is None or number < 0 else number
+
+
+def unpacked(value: Json) -> Json:
+    """The object or list that a text spells in JSON; any other value as it is.
+
+    >>> unpacked('{"a": 1}'), unpacked("plain"), unpacked("12")
+    ({'a': 1}, 'plain', '12')
+    """
+    if isinstance(value, str) and value[:1] in ("{", "[") and value.rstrip()[-1:] in ("}", "]"):
+        try:
+            return parse_json(value)
+        except ValueError:
+            return value
+    return value
+
+
+def spoken(content: Json) -> Json:
+    """The text of a message's content: a text, or the text parts of a list; any other value as it is."""
+    if isinstance(content, Sequence) and not isinstance(content, str):
+        parts = [part if isinstance(part, str) else _part(part) for part in content]
+        if parts and all(part is not None for part in parts):
+            return "\n".join(part for part in parts if part)
+    return content
+
+
+def _part(part: Json) -> str | None:
+    if not isinstance(part, Mapping):
+        return None
+    for key in ("text", "content", "reasoning", "thinking"):
+        value = part.get(key)
+        if isinstance(value, str):
+            return value
+        if isinstance(value, Mapping) and isinstance(value.get("value"), str):
+            return str(value["value"])
+    return None
+
+
+def answer_of(message: Json) -> Json:
+    """What an assistant's message says: its text, or its calls of tools where it says nothing.
+
+    >>> answer_of({"role": "assistant", "content": "Yes"}), answer_of("Yes")
+    ('Yes', 'Yes')
+    """
+    if isinstance(message, Sequence) and not isinstance(message, str) and message:
+        last = message[-1]
+        return answer_of(last) if isinstance(last, Mapping) and ("content" in last or "parts" in last) else message
+    if not isinstance(message, Mapping):
+        return message
+    if isinstance(message.get("messages"), list) and len(message) == 1:
+        return answer_of(message["messages"])
+    content = spoken(message.get("content", message.get("parts")))
+    if content not in (None, "", []):
+        return content
+    calls = message.get("tool_calls") or message.get("function_call")
+    if calls:
+        return {"tool_calls": calls}
+    return content if "content" in message or "parts" in message else message
