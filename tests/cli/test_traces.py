@@ -26,7 +26,7 @@ def test_import_that_fails_says_what_the_file_holds(tmp_path: Path, stagegap: Co
     (tmp_path / "x.json").write_text(json.dumps({"annotations": [], "data": {}}))
     said = stagegap("import", "x.json")
     assert said.code == 2
-    assert "begins with 'annotations', 'data'" in said.err
+    assert "begins with 'annotations', 'data'" in said.error
 
 
 def test_project_imports_traces_and_then_means_their_cascade(tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def test_file_without_a_trace_says_so_in_one_sentence(tmp_path: Path, content: b
 
 
 def test_lists_are_cut_into_entries_whatever_their_texts_hold(tmp_path: Path) -> None:
-    entries = [{"a": 'quote " and \\ and ] } , ['}, {"b": [{}, [1]]}, {"c": "\u00e9" * 700_000}, {"d": 2**70}]
+    entries = [{"a": 'quote " and \\ and ] } , ['}, {"b": [{}, [1]]}, {"c": "\u00e9" * 700_000}, {"d": float("nan")}]
     (tmp_path / "a.json").write_text(json.dumps(entries))
     read = [value for _, value in values_of(tmp_path / "a.json", Leftovers())]
-    assert [*read[:3], int(str(read[3]["d"]))] == [*entries[:3], 2**70]
+    assert read == [*entries[:3], {"d": None}]

@@ -77,7 +77,8 @@ def named(columns: Sequence[str]) -> dict[str, Column]:
         ("user", USER_NAMES),
     ):
         meant |= {plain[name]: Column(role) for name in names if name in plain}
-    meant |= {plain[name]: Column("id") for name in next(([n] for n in ID_NAMES if n in plain), [])}
+    if own_id := next((plain[name] for name in ID_NAMES if name in plain), None):
+        meant[own_id] = Column("id")
     if whole := next((plain[name] for name in OUTPUT_NAMES if name in plain), None):
         meant[whole] = Column("output", "answer")
     rest = [column for column in columns if column not in meant]
@@ -121,12 +122,11 @@ def _row(row: Object, meant: Mapping[str, Column], number: int) -> Iterator[Item
     for column, value in row.items():
         role, stage = meant[column]
         said.setdefault(stage if stage else f"\0{role}", {})[role if stage else column] = value
-    only = lambda role: next(iter(said.get(f"\0{role}", {}).values()), None)  # noqa: E731  # read four times below
-    trace = text(only("id")) or str(number)
+    trace = text(_only(said, "id")) or str(number)
     fields = {name: value for name, value in said.get("\0field", {}).items() if value not in (None, "")}
-    session, user = text(only("session")), text(only("user"))
+    session, user = text(_only(said, "session")), text(_only(said, "user"))
     yield Span(trace=trace, id="row", name="row", inputs=fields, session=session, user=user)
-    if documents := documents_of(unpacked(only("documents"))):
+    if documents := documents_of(unpacked(_only(said, "documents"))):
         yield Span(
             trace=trace, id="documents", parent="row", name="retrieve", kind=SpanKind.RETRIEVER, documents=documents
         )
@@ -136,6 +136,11 @@ def _row(row: Object, meant: Mapping[str, Column], number: int) -> Iterator[Item
     for name, value in said.get("\0reference", {}).items():
         if value not in (None, ""):
             yield Opinion(trace=trace, name=name, value=unpacked(value), author="reference", by="reference")
+
+
+def _only(said: Mapping[str, Mapping[str, Json]], role: str) -> Json:
+    """The first value of a role that no stage has."""
+    return next(iter(said.get(f"\0{role}", {}).values()), None)
 
 
 def _stage(trace: str, stage: str, own: Mapping[str, Json]) -> Iterator[Item]:

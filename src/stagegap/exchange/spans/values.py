@@ -6,13 +6,11 @@ traces before the cut are 500 traces.
 
 from __future__ import annotations
 
-import gzip
-import io
 import json
 import re
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, TypeAlias, cast
 
@@ -47,8 +45,7 @@ def values_of(path: Path, leftovers: Leftovers) -> Found:
         return ((f"row {row.line}", row.values) for row in read_rows(path))
     if magic[:2] == b"PK":
         return _archive(path, leftovers)
-    opened = gzip.open if magic[:2] == b"\x1f\x8b" else cast("Callable[[Path], IO[bytes]]", io.FileIO)
-    return _json(lambda: cast("IO[bytes]", opened(path)), path, leftovers)
+    return _json(path, leftovers, is_packed=magic[:2] == b"\x1f\x8b")
 
 
 def _archive(path: Path, leftovers: Leftovers) -> Found:
@@ -70,26 +67,43 @@ def _archive(path: Path, leftovers: Leftovers) -> Found:
         ) from None
 
 
-def _json(opened: Callable[[], IO[bytes]], path: Path, leftovers: Leftovers) -> Found:
-    with opened() as stream:
-        yield from _stream(cast("IO[bytes]", _UntilTheCut(stream, leftovers, path.name)), leftovers, path.name)
+def _json(path: Path, leftovers: Leftovers, *, is_packed: bool) -> Found:
+    with path.open("rb") as raw:
+        stream = _Inflated(raw, leftovers, path.name) if is_packed else raw
+        yield from _stream(cast("IO[bytes]", stream), leftovers, path.name)
 
 
-class _UntilTheCut:
-    """A stream that ends where the compressed data are cut, and says so."""
+class _Inflated:
+    """The text of a gzip file as far as it goes: where it is cut it ends, and says so."""
 
     def __init__(self, stream: IO[bytes], leftovers: Leftovers, name: str) -> None:
         self._stream, self._leftovers, self._name = stream, leftovers, name
+        self._inflate, self._rest, self._is_over = zlib.decompressobj(wbits=31), b"", False
 
     def read(self, size: int) -> bytes:
-        """As much as there is, at most `size` bytes."""
-        try:
-            return self._stream.read(size)
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            self._leftovers.add(
-                "The compressed file is cut or damaged: what stands before the cut was read.", f"{self._name}: {error}"
-            )
-            return b""
+        """As much as comes out next, at most `size` bytes; nothing at the end."""
+        while not self._is_over:
+            packed = self._rest or self._stream.read(CHUNK)
+            if not packed and self._inflate.eof:
+                break
+            try:
+                text = self._inflate.decompress(packed, size)
+            except zlib.error as error:
+                return self._cut(str(error))
+            if not packed and not text:
+                return self._cut("it ends early")
+            self._rest = self._inflate.unconsumed_tail or self._inflate.unused_data
+            if self._inflate.eof and self._rest:
+                self._inflate = zlib.decompressobj(wbits=31)
+            if text:
+                return text
+        return b""
+
+    def _cut(self, why: str) -> bytes:
+        self._is_over = True
+        reason = "The compressed file is cut or damaged: what stands before the cut was read."
+        self._leftovers.add(reason, f"{self._name}: {why}")
+        return b""
 
 
 def _stream(stream: IO[bytes], leftovers: Leftovers, name: str) -> Found:
@@ -137,7 +151,7 @@ def _shown(line: bytes) -> str:
 
 
 def _loads(line: bytes) -> Json:
-    """The value; None for what is no JSON. NaN and numbers of more than 64 bits are read, too."""
+    """The value; None for what is no JSON. NaN is nothing, and a number of more than 64 bits loses digits."""
     try:
         return orjson.loads(line)
     except orjson.JSONDecodeError:
@@ -266,8 +280,9 @@ def _one_by_one(text: bytes, leftovers: Leftovers) -> Found:
         except (ValueError, RecursionError) as error:
             leftovers.add("It is no JSON, or cut in the middle.", f"object {number}: {error}")
             return
-        if isinstance(value, dict) and not is_deeper(value, MAX_DEPTH):
-            yield f"object {number}", cast("Object", value)
+        members = cast("Object", value) if isinstance(value, dict) else None
+        if members is not None and not is_deeper(members, MAX_DEPTH):
+            yield f"object {number}", members
         else:
             leftovers.add(f"It is no object, or nested deeper than {MAX_DEPTH} levels.", f"object {number}")
         while place < len(rest) and rest[place] in " \t\r\n,":
