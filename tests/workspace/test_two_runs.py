@@ -25,6 +25,7 @@ stages:
     inputs: {text: plain}
     output: {type: text}
     concurrency: 4
+references: {path: references.jsonl}
 outcome: {score: awaited.fact_recall}
 """
 STAGES = """
@@ -51,7 +52,7 @@ async def awaited(text):
 RECORDS = 240
 
 
-def test_two_runs_at_once_make_no_call_twice_and_both_have_every_answer(tmp_path: Path) -> None:
+def write(tmp_path: Path) -> Path:
     folder = tmp_path / "pipelines" / "both"
     folder.mkdir(parents=True)
     (folder / "cascade.yaml").write_text(CASCADE)
@@ -59,19 +60,57 @@ def test_two_runs_at_once_make_no_call_twice_and_both_have_every_answer(tmp_path
     texts = [f"t{n % 200}" for n in range(RECORDS)]
     rows = [json.dumps({"id": str(n), "text": text}) for n, text in enumerate(texts)]
     (folder / "records.jsonl").write_text("\n".join(rows))
-    words = [sys.executable, "-m", "stagegap", "run", "--json"]
-    both = [
-        subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        for _ in range(2)
+    references = [
+        json.dumps({"record": str(n), "stage": "awaited", "value": f"t{n % 7}", "annotator": "a"})
+        for n in range(RECORDS)
     ]
-    told = [process.communicate(timeout=120)[1] for process in both]
-    assert [process.returncode for process in both] == [0, 0], told
-    calls = [line.split() for line in (folder / "calls.txt").read_text().splitlines()]
-    twice = {call: n for call, n in Counter((name, text) for name, text, _ in calls).items() if n > 1}
-    assert twice == {}
+    (folder / "references.jsonl").write_text("\n".join(references))
+    return folder
+
+
+def at_once(tmp_path: Path, *commands: list[str]) -> None:
+    """Run the commands in processes of their own at the same time."""
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-m", "stagegap", *words],
+            cwd=tmp_path,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for words in commands
+    ]
+    errors = [process.communicate(timeout=120)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0] * len(commands), errors
+
+
+def calls_of(folder: Path) -> list[list[str]]:
+    return [line.split() for line in (folder / "calls.txt").read_text().splitlines()]
+
+
+def test_two_runs_at_once_make_no_call_twice_and_both_have_every_answer(tmp_path: Path) -> None:
+    folder = write(tmp_path)
+    at_once(tmp_path, ["run", "--json"], ["run", "--json"])
+    calls = calls_of(folder)
+    assert {call: n for call, n in Counter((name, text) for name, text, _ in calls).items() if n > 1} == {}
     assert len(calls) == 400
     assert len({process for _, _, process in calls}) == 2, "they were at work at the same time"
     with Workspace.open(tmp_path) as opened:
         for run in opened.runs.of("both"):
             for cell in opened.store.cells(run.id):
                 assert len(opened.store.outputs(run.id, cell, "awaited")) == RECORDS
+
+
+def test_two_who_ask_what_changed_at_once_make_no_call_of_the_mixtures_twice(tmp_path: Path) -> None:
+    folder = write(tmp_path)
+    with Workspace.open(tmp_path) as opened:
+        opened.runs.new(folder / "cascade.yaml")
+        for old in ("!", "?"):
+            (folder / "stages.py").write_text((folder / "stages.py").read_text().replace(f'"{old}"', f'"{old * 2}"'))
+        opened.runs.new(folder / "cascade.yaml")
+    (folder / "calls.txt").unlink()
+    at_once(tmp_path, *([["show", "changed", "v1", "v2"]] * 2))
+    calls = calls_of(folder)
+    assert {call: n for call, n in Counter((name, text) for name, text, _ in calls).items() if n > 1} == {}
+    assert len(calls) == 200
+    assert len({process for _, _, process in calls}) == 2, "they were at work at the same time"

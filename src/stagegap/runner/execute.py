@@ -25,6 +25,7 @@ from stagegap.runner.work import (
     CellSummary,
     CellWork,
     Claims,
+    CommonCache,
     Fresh,
     Releasing,
     Sink,
@@ -71,6 +72,7 @@ def execute(
 ) -> Summary:
     """Make every call that the cache does not know, and hand all outputs to the sink.
 
+    Where other processes fill the cache too, no call is made that one of them is making: its answer is waited for.
     Ctrl-C begins no further call, awaits those in flight and writes what came; a second one gives them up. What was
     written is found in the cache by the next run. Call it where no event loop runs.
     Raises: StoreError from the sink or the cache; ConfigurationError from a stage that can't work.
@@ -85,11 +87,24 @@ async def execute_async(
     work: Work, *, sink: Sink, cache: Cache, progress: Progress, clock: Callable[[], float], stop: Stop
 ) -> Summary:
     """Do what `execute` does, in a loop that runs already."""
+    with cache.claiming() if isinstance(cache, CommonCache) else contextlib.nullcontext() as claims:
+        return await _carried_out(work, claims, sink=sink, cache=cache, progress=progress, clock=clock, stop=stop)
+
+
+async def _carried_out(
+    work: Work,
+    claims: Claims | None,
+    *,
+    sink: Sink,
+    cache: Cache,
+    progress: Progress,
+    clock: Callable[[], float],
+    stop: Stop,
+) -> Summary:
     start = clock()
     stages = work.cascade.stages
     store = Fresh(work.fresh, sink=sink, cache=cache)
     sink = store if work.fresh else sink
-    claims = work.claims
     if claims is not None:
         sink = Releasing(sink, claims)
     wirings = {s.name: Wiring(work.cascade, s, work.codes[s.name], work.corpora) for s in stages}

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from stagegap.model.answer import Answer, Output, Status
 from stagegap.model.cascade import Cascade
@@ -53,6 +54,15 @@ class Claims(Protocol):
         ...
 
 
+@runtime_checkable
+class CommonCache(Protocol):
+    """A cache that other processes fill at the same time: whoever looks calls up in it says which ones it makes."""
+
+    def claiming(self) -> AbstractContextManager[Claims]:
+        """Say which calls are made, so that nobody else makes them at the same time."""
+        ...
+
+
 class Carrier(Protocol):
     """Takes outputs of earlier runs over."""
 
@@ -95,8 +105,6 @@ class Work:
     budget: Budget | None = None
     carrier: Carrier | None = None
     """Takes over what the cells name; without it every output is looked up or made."""
-    claims: Claims | None = None
-    """Keeps two runs from making one call; without it nobody else is there."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -222,11 +222,8 @@ def _carried_out(
     stop: Stop | None,
 ) -> tuple[Run, Summary]:
     try:
-        with (
-            noted(progress, store.folder, begun, cells=len(job.cells), clock=clock) as watched,
-            store.claiming() as claims,
-        ):
-            work = replace(job.work(begun.id), carrier=store.carrying, claims=claims)
+        with noted(progress, store.folder, begun, cells=len(job.cells), clock=clock) as watched:
+            work = replace(job.work(begun.id), carrier=store.carrying)
             summary = execute(work, sink=store, cache=store, progress=watched, stop=stop)
     except BaseException as error:
         reason = str(error) or type(error).__name__

@@ -142,11 +142,7 @@ class Night:
             budget=left,
             carrier=self.store.carrying,
         )
-        with (
-            noted(progress, self.store.folder, candidate.run, cells=len(cells), clock=self.clock) as watched,
-            self.store.claiming() as claims,
-        ):
-            work = replace(work, claims=claims)
+        with noted(progress, self.store.folder, candidate.run, cells=len(cells), clock=self.clock) as watched:
             summary = execute(work, sink=self.store, cache=self.store, progress=watched, stop=own)
         candidate.calls += _counted(summary, candidate.job)
         candidate.dollars += summary.cost
