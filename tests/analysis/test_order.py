@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import planted
+from stagegap import charts, report
 from stagegap.analysis import evidence as ev
 from stagegap.analysis.blame import blame
 from stagegap.analysis.evidence import gather
@@ -106,8 +107,12 @@ def views(
     labels: tuple[Label, ...],
 ) -> dict[str, Any]:
     evidence = gather(cascade, records, outputs, labels, custom={}, run="v1")
+    card = scorecard(cascade, planted.run(), records, outputs, labels, seed=0, resamples=60)
     return {
-        "scorecard": scorecard(cascade, planted.run(), records, outputs, labels, seed=0, resamples=60),
+        "scorecard": card,
+        # Rows stand in the order of the file; what is said does not.
+        "report": tuple(sorted(report.markdown(card).splitlines())),
+        "method": tuple(sorted(charts.method(card))),
         "blame": blame(evidence, resamples=60),
         "need": need_view(evidence, resamples=60),
         "slices": slices_view(evidence, resamples=60),

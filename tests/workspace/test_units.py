@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from fanned import claims_of, write_answers
-from stagegap.errors import InputError, NotFound
-from stagegap.runner import RunOptions
+from stagegap.errors import ConfigurationError, InputError, NotFound
+from stagegap.runner import RunOptions, Silent
 from stagegap.runner.queues import Hunt
 from stagegap.workspace import Workspace
 
@@ -124,3 +124,29 @@ def test_a_second_run_asks_nothing_again_and_a_plan_knows_it(project: Workspace)
     assert second is not None
     assert first.system == second.system
     assert [row.in_place for row in first.stages] == [row.in_place for row in second.stages]
+
+
+def test_versions_are_swapped_at_a_stage_of_units_and_people_in_its_place_are_refused_in_one_sentence(
+    tmp_path: Path,
+) -> None:
+    made = write_answers(tmp_path)
+    with Workspace.open(tmp_path) as project:
+        project.runs.new(None)
+        stages = made / "stages.py"
+        stages.write_text(stages.read_text().replace(' or "odd" in claim', ""))
+        project.runs.new(None)
+        with project.past("answers").versions("v1", "v2") as versions:
+            shares = {row.stage: row.claim.change.value for row in versions.changed(progress=Silent()).stages}
+        before, after = (project.runs.scorecard("answers", name) for name in ("v1", "v2"))
+        assert before is not None
+        assert after is not None
+        assert shares["check"] == pytest.approx(after.system.value - before.system.value)
+        assert shares["check"] > 0
+        with project.past("answers").person_swaps("v2") as people:
+            view = people.swapped(progress=Silent())
+        reason = "check is asked about single items of split, and labellers' answers to these are not put in its place"
+        check = next(row for row in view.stages if row.stage == "check")
+        assert check.alone.change.method == f"not measured: {reason}"
+        assert "check" not in {row.stage for row in view.unanswered}
+        with pytest.raises(ConfigurationError, match="Nobody can be put in: check is asked about single items"):
+            project.labels.queue("answers", "check", "swap")

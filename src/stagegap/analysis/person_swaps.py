@@ -14,6 +14,7 @@ from stagegap.analysis.changes import Claim, claim_sentence, claimed, claims, no
 from stagegap.analysis.coalitions import TOTAL, Coalitions, harm_sentence, pair_sentences
 from stagegap.analysis.scorecard import outcome_name
 from stagegap.attribution.shapley import Harm, PairTable
+from stagegap.model.cascade import Cascade
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.wording import counted, listed, why_missing
 from stagegap.people.references import Place, Respondent, settled
@@ -236,7 +237,9 @@ def _stage(
     names = {respondent.name for (_, at), respondent in people.respondents.items() if at == stage}
     answered = people.answered.get(stage, 0)
     if stage not in people.players:
-        nothing = _nobody()
+        nothing = (
+            unmeasured(f"not measured: {reason}") if (reason := not_swapped(evidence.cascade, stage)) else _nobody()
+        )
         return PersonStage(
             stage=stage, people=len(names), answered=answered, alone=not_claimed(nothing), fixed=0, broken=0,
             harm=None, share=not_claimed(nothing), banzhaf=nothing,
@@ -275,6 +278,14 @@ def _over_sets(drawn: Resamples, column: str, people: PeopleAt) -> Estimate:
     if column not in drawn.columns:
         return unmeasured("not measured: orders were sampled")
     return _lacking(drawn.contrast({column: 1.0}), people)
+
+
+def not_swapped(cascade: Cascade, stage: str) -> str:
+    """Why nobody can stand in the place of a stage, whatever was answered there; empty where somebody can."""
+    each = cascade.stage(stage).each
+    if each is None:
+        return ""
+    return f"{stage} is asked about single items of {each}, and labellers' answers to these are not put in its place"
 
 
 def _nobody() -> Estimate:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stagegap.analysis.need import NeedView, NextLabels, next_labels
+from stagegap.analysis.person_swaps import not_swapped
 from stagegap.errors import ConfigurationError, NotFound
 from stagegap.exchange.tables import Frame
 from stagegap.model.answer import SWAP_QUEUE, Label
@@ -348,6 +349,8 @@ class Labels:
 
     def _swap(self, file: CascadeFile, stage: str, queue: Queue | None) -> Queue:
         """Go on with the queue that was drawn while one of its inputs waits; then what people before it would send."""
+        if reason := not_swapped(file.cascade, stage):
+            raise ConfigurationError(f"Nobody can be put in: {reason}. `stagegap label {stage}` asks about them.")
         key = f"{SWAP_QUEUE}{_id()}"
         if queue is None:
             asking = self._asking(file, stage)

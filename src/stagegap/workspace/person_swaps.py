@@ -14,7 +14,14 @@ import numpy as np
 from stagegap.analysis import evidence as ev
 from stagegap.analysis.changed import cell_outcomes
 from stagegap.analysis.coalitions import named, sampled_orders, set_masks
-from stagegap.analysis.person_swaps import PeopleAt, PersonSwaps, Unanswered, person_swaps, without_own
+from stagegap.analysis.person_swaps import (
+    PeopleAt,
+    PersonSwaps,
+    Unanswered,
+    not_swapped,
+    person_swaps,
+    without_own,
+)
 from stagegap.attribution.shapley import EXACT_UP_TO
 from stagegap.errors import RunStopped
 from stagegap.model.answer import Output, Status
@@ -195,7 +202,7 @@ class PeopleInPlace:
     def _untouched(self) -> dict[str, list[str]]:
         """The records, by stage, whose input in the run nobody has answered at all."""
         end = self._cascade.outcome.stage
-        reach = {end, *self._cascade.ancestors(end)}
+        reach = {name for name in (end, *self._cascade.ancestors(end)) if not not_swapped(self._cascade, name)}
         untouched: dict[str, list[str]] = {}
         for record, stage in self._actual:
             if stage in reach and (record, stage) not in self._people:
