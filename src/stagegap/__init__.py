@@ -8,15 +8,18 @@ if TYPE_CHECKING:
     from stagegap.library import Project, Shown
     from stagegap.library import open_project as open
     from stagegap.metrics.claims import matched_claims
-    from stagegap.stages.protocol import Answered, batch
+    from stagegap.model.answer import Attempt
+    from stagegap.stages.protocol import Answered, Unavailable, batch
     from stagegap.workspace import Workspace
 
-__all__ = ["Answered", "Project", "Shown", "Workspace", "batch", "matched_claims", "open"]
+__all__ = ["Answered", "Attempt", "Project", "Shown", "Unavailable", "Workspace", "batch", "matched_claims", "open"]
 
 _HOMES = {
     "Answered": "stagegap.stages.protocol:Answered",
+    "Attempt": "stagegap.model.answer:Attempt",
     "Project": "stagegap.library:Project",
     "Shown": "stagegap.library:Shown",
+    "Unavailable": "stagegap.stages.protocol:Unavailable",
     "Workspace": "stagegap.workspace:Workspace",
     "batch": "stagegap.stages.protocol:batch",
     "matched_claims": "stagegap.metrics.claims:matched_claims",

@@ -66,6 +66,17 @@ def test_repeats_are_for_stages_that_may_answer_otherwise(making: Build) -> None
     assert RunOptions().changed(making.cascade) == making.cascade
 
 
+def test_plain_functions_are_called_at_once_where_somebody_says_so_and_no_engine_does_it(making: Build) -> None:
+    making.python("first", "text", "return text")
+
+    def at_once(options: RunOptions) -> set[bool]:
+        return {stage.is_concurrent for stage in options.changed(making.cascade).stages}
+
+    assert at_once(RunOptions()) == {False}
+    assert at_once(RunOptions(jobs=3)) == {True}
+    assert at_once(RunOptions(jobs=3, engine="processes:2")) == {False}
+
+
 def test_stages_to_call_afresh_are_all_or_the_named(making: Build) -> None:
     making.python("first", "text", "return text")
     making.python("second", "text=first", "return text")

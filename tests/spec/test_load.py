@@ -59,6 +59,7 @@ def test_settings_that_every_stage_may_have(folder):
     stage = folder.changed("uses: sklearn\n", f"uses: sklearn\n    {settings}").cascade.stage("route")
     assert (stage.ask, stage.guideline) == ("Where?", "Choose well.\n")
     assert (stage.repeats, stage.batch, stage.concurrency, stage.timeout_s) == (3, 1, 2, 1.5)
+    assert stage.is_concurrent
 
 
 def test_targets_and_baseline_hold_what_is_written(folder):

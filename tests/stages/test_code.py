@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from stagegap.stages.code import code_of
-from stagegap.stages.python import function_at
+from stagegap.stages.function import function_at
 
 
 @pytest.fixture

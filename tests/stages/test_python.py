@@ -214,7 +214,10 @@ def test_what_is_raised_between_two_candidates_is_an_error(python: Make) -> None
 @pytest.mark.parametrize(
     ("code", "message"),
     [
-        ("async def draft(text):\n    yield text\n", "an async function can't yield"),
+        (
+            "import stagegap\n@stagegap.batch\nasync def draft(text):\n    yield text\n",
+            "an async function can't be marked",
+        ),
         ("import stagegap\n@stagegap.batch\ndef draft(text):\n    yield text\n", "can't be marked with stagegap.batch"),
     ],
 )

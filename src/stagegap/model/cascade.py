@@ -175,6 +175,8 @@ class Stage:
     repeats: int = 1
     batch: int = 256
     concurrency: int = 8
+    is_concurrent: bool = False
+    """True where somebody said how many calls are made at once: plain functions are called in threads then."""
     timeout_s: float = 60.0
     """Of a call with all its attempts."""
     connect_timeout_s: float | None = None

@@ -152,6 +152,8 @@ class RunOptions:
             stage,
             repeats=self.repeats if self.repeats is not None and draws else stage.repeats,
             concurrency=self.jobs or stage.concurrency,
+            # The workers of an engine compute at the same time without threads.
+            is_concurrent=not self.engine and (self.jobs is not None or stage.is_concurrent),
         )
 
 

@@ -26,10 +26,10 @@ from stagegap.runner.cases import Settled, given_output, input_reader
 from stagegap.runner.work import CellWork
 from stagegap.stages.corpus import Corpus
 from stagegap.stages.foundation import build
+from stagegap.stages.function import UserFunction, function_at
 from stagegap.stages.kinds import kind_of
 from stagegap.stages.pace import Providers
 from stagegap.stages.protocol import Inputs, Reply, StageCode
-from stagegap.stages.python import UserFunction, function_at
 
 
 class Pools:

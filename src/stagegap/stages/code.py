@@ -7,7 +7,7 @@ import contextlib
 import importlib.util
 import sys
 import warnings
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
@@ -216,7 +216,7 @@ class _Walk:
         self.packages: dict[str, str] = {}
         self.unseen: list[str] = []
         self.missing: set[str] = set()
-        self._folders = [str(folder) for folder in _folders(path)]
+        self._folders = [str(folder) for folder in project_folders(path)]
         self._read = {path.resolve()}
 
     def follow(self, path: Path, source: bytes, *, package: str) -> None:
@@ -329,12 +329,30 @@ def _absolute(name: str, level: int, package: str) -> str | None:
     return ".".join([*parts[: len(parts) - level + 1], *([name] if name else [])])
 
 
-def _folders(path: Path) -> Iterator[Path]:
+def project_folders(path: Path) -> Iterator[Path]:
     """The file's folder and those above it, up to where the project begins; only its own where it has no project."""
     above = path.resolve().parents
     last = next((n for n, folder in enumerate(above) if any((folder / mark).exists() for mark in PROJECT_MARKS)), 0)
     yield from above[: last + 1]
     yield above[last] / "src"
+
+
+@contextlib.contextmanager
+def project_first(path: Path, code: Code) -> Generator[None]:
+    """Let the project's own modules be imported: before all others meanwhile, and after them from then on."""
+    if not code.modules and not code.missing:
+        yield
+        return
+    folders = [str(folder) for folder in project_folders(path) if folder.is_dir()]
+    before = list(sys.path)
+    sys.path[:0] = folders
+    try:
+        yield
+    finally:
+        # What the file itself did to the path stays.
+        rest = sys.path[len(folders) :] if sys.path[: len(folders)] == folders else [*sys.path]
+        known = {*before, *rest}
+        sys.path[:] = [*rest, *(folder for folder in folders if folder not in known)]
 
 
 def _beside(top: str, folders: list[str]) -> Iterator[ModuleSpec]:

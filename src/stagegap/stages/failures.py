@@ -11,6 +11,7 @@ from typing import Self
 
 from stagegap.model.answer import Status
 from stagegap.model.cascade import Stage
+from stagegap.stages.protocol import Unavailable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,3 +109,46 @@ def refused(error: BaseException | None) -> bool:
 def may_pass(status: int) -> bool:
     """Say whether a later attempt may end better than this HTTP status."""
     return status >= 500 or status in PASSING
+
+
+UNREACHED = frozenset(
+    {
+        *("httpx.TransportError", "httpx2.TransportError", "requests.ConnectionError", "requests.Timeout"),
+        *("requests.ChunkedEncodingError", "aiohttp.ClientConnectionError", "aiohttp.ClientPayloadError"),
+        *("urllib3.HTTPError", "urllib.URLError", "http.IncompleteRead", "botocore.ConnectionError"),
+        *("botocore.HTTPClientError", "openai.APIConnectionError", "anthropic.APIConnectionError"),
+        *("litellm.APIConnectionError", "litellm.Timeout", "google.ServiceUnavailable", "google.DeadlineExceeded"),
+    }
+)
+"""Errors of libraries that say that a service was not reached: first part of the module, and name; those below too."""
+DEEPEST = 5
+
+
+def is_unavailable(error: BaseException | None) -> bool:
+    """Whether an exception of a user's function, or the one that it was raised from, is that of a service's absence.
+
+    >>> is_unavailable(ConnectionResetError()), is_unavailable(ValueError("no such order"))
+    (True, False)
+    """
+    for _ in range(DEEPEST):
+        if error is None:
+            return False
+        if isinstance(error, Unavailable | ConnectionError | TimeoutError | socket.gaierror):
+            return True
+        status = _status_of(error)
+        if status is not None:
+            return may_pass(status)
+        if any(f"{kind.__module__.partition('.')[0]}.{kind.__name__}" in UNREACHED for kind in type(error).__mro__):
+            return True
+        error = error.__cause__
+    return False
+
+
+def _status_of(error: BaseException) -> int | None:
+    """The HTTP status that an exception is about, where clients put it; None where it is about none."""
+    for thing in (getattr(error, "response", None), error):
+        for name in ("status_code", "status", "code"):
+            status: object = getattr(thing, name, None)
+            if type(status) is int and 400 <= status < 600:
+                return status
+    return None

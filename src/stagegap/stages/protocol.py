@@ -28,6 +28,27 @@ class Answered:
     scores: Sequence[float] = ()
     """For a ranking: the score of each id, in its order."""
     alternatives: Sequence[object] = ()
+    cost: float | None = None
+    """US dollars that the call took."""
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    raw: str = ""
+    """What a model wrote, where that differs from the value."""
+    attempts: Sequence[Attempt] = ()
+    """Where the function asked several times: each time, the last one included."""
+
+
+class Unavailable(Exception):
+    """Raised by a user's function where a service that it needs gave no answer: nobody knows what it would have said.
+
+    The call is made again, and where that does not help either it is `infrastructure`: it enters no score, and
+    `stagegap run --retry` makes it once more.
+    """
+
+    def __init__(self, message: str = "", *, after_s: float | None = None) -> None:
+        """`after_s` says when another call may help, in seconds."""
+        super().__init__(message)
+        self.after_s = after_s
 
 
 def batch(function: Function) -> Function:

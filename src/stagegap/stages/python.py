@@ -3,34 +3,42 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import inspect
 import math
-import sys
 import threading
+import time
 import traceback
-from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from hashlib import sha256
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from types import ModuleType
-from typing import Annotated, cast
+from typing import Annotated, TypeVar, cast
 
-from stagegap.errors import ConfigurationError, near_names
-from stagegap.model.answer import Status
+from stagegap.errors import ConfigurationError
+from stagegap.model.answer import Attempt, Status
 from stagegap.model.cascade import Stage
 from stagegap.model.frozen import maker
 from stagegap.model.record import Json
 from stagegap.stages.acceptance import Accepted, Check, Rejected, as_written, check_for, output_identity, plain
 from stagegap.stages.caller import Caller, TimeIsUp
 from stagegap.stages.canonical import digest
-from stagegap.stages.code import Code, call_remarks, code_of, count_remark, forget_changed, mark_loaded
+from stagegap.stages.code import Code, call_remarks, count_remark
+from stagegap.stages.failures import is_unavailable
+from stagegap.stages.function import UserFunction, error_text, function_at
 from stagegap.stages.kinds import Draft, StageKind, Surroundings
-from stagegap.stages.protocol import Answered, Inputs, Reply, is_batch
+from stagegap.stages.protocol import Answered, Inputs, Reply, Unavailable, is_batch
 from stagegap.stages.settings import Block, Points, Remark, Text
 
 _reply = maker(Reply)
+T = TypeVar("T")
+WAITS_S = (0.1, 0.4, 1.5)
+"""Waits between the calls of a function whose service is away."""
+MOST_LOST = 3
+"""Calls in a row whose service stayed away, after which no call waits for it."""
+MOST_RAW = 20_000
+"""Characters of what a model wrote that are kept."""
 MAX_ERROR = 500
 """Characters of an exception that are kept."""
 MOST_CANDIDATES = 100
@@ -46,7 +54,7 @@ class PythonWith(Block):
     """A function without arguments that is called once before the first record, as to load a model."""
 
 
-def build_python(stage: Stage, around: Surroundings) -> PythonStage | AsyncPythonStage:
+def build_python(stage: Stage, around: Surroundings) -> PythonStage | AsyncPythonStage | ThreadedPythonStage:
     """The stage that calls a function.
 
     Raises: ConfigurationError when there is no such function, or its arguments are not the stage's inputs.
@@ -57,15 +65,15 @@ def build_python(stage: Stage, around: Surroundings) -> PythonStage | AsyncPytho
     wrapped = _Function(loaded.path, function, check_for(stage.output, corpus.documents if corpus else ()))
     parts: Json = ["python", wrapped.name, loaded.code.digest, output_identity(stage.output, corpus)]
     ready = _Readying(stage, around.folder)
-    if inspect.isasyncgenfunction(function):
-        raise ConfigurationError(f"Stage {stage.name!r}: an async function can't yield; write `def` and `yield`.")
-    if inspect.isgeneratorfunction(function) and is_batch(function):
+    takes_lists = is_batch(function)
+    if takes_lists and _is_a(function, inspect.isgeneratorfunction):
         raise ConfigurationError(f"Stage {stage.name!r}: a function that yields can't be marked with stagegap.batch.")
-    if inspect.iscoroutinefunction(function):
-        if is_batch(function):
+    if _is_a(function, inspect.iscoroutinefunction) or _is_a(function, inspect.isasyncgenfunction):
+        if takes_lists:
             raise ConfigurationError(f"Stage {stage.name!r}: an async function can't be marked with stagegap.batch.")
         return AsyncPythonStage(wrapped, digest(parts), ready, loaded.code, timeout_s=stage.timeout_s)
-    takes_lists = is_batch(function)
+    if stage.is_concurrent and stage.concurrency > 1 and not takes_lists:
+        return ThreadedPythonStage(wrapped, digest(parts), ready, loaded.code, stage=stage)
     return PythonStage(wrapped, digest(parts), ready, loaded.code, takes_lists=takes_lists, timeout_s=stage.timeout_s)
 
 
@@ -118,6 +126,9 @@ class PythonStage:
             half = len(inputs) // 2
             return [*self._answer_lists(inputs[:half]), *self._answer_lists(inputs[half:])]
         if isinstance(replies, Reply):
+            # The service is away for all of them, whoever asks.
+            if replies.status is Status.INFRASTRUCTURE:
+                return [replies] * len(inputs)
             return (
                 [replies]
                 if len(inputs) == 1
@@ -143,22 +154,87 @@ class AsyncPythonStage:
     async def answer(self, inputs: Inputs) -> Reply:
         """Answer one input; what the function raises is `unparsable`, what takes too long infrastructure."""
         limit = asyncio.timeout(self._timeout_s)
+        tries = self._function.tries()
         try:
             async with limit:
-                value = await cast("Awaitable[object]", self._function.call(**inputs))
-            reply = self._function.reply(value)
+                while isinstance(reply := await self._once(inputs), _Away):
+                    wait_s = tries.wait_after(reply)
+                    if wait_s is None:
+                        return self._function.decided(tries.told(reply.reply))
+                    await asyncio.sleep(wait_s)
+        except TimeoutError:
+            return self._function.overdue(self._timeout_s)
+        # A function may have swallowed what told it that its time was up.
+        return self._function.overdue(self._timeout_s) if limit.expired() else self._function.decided(tries.told(reply))
+
+    async def _once(self, inputs: Inputs) -> Reply | _Away:
+        """Call it; what it raises is a reply."""
+        try:
+            return self._function.reply(await _awaited(self._function.call(**inputs)))
         except BaseException as error:  # a foreign function may raise anything; it is data here
-            if limit.expired():
-                return self._function.overdue(self._timeout_s)
             task = asyncio.current_task()
             if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
-                raise  # by the run, not by the function
+                raise  # by the run or by its time, not by the function
             return self._function.failure(error)
-        # A function may have swallowed what told it that its time was up.
-        return self._function.overdue(self._timeout_s) if limit.expired() else reply
 
     async def close(self) -> None:
         """Nothing is held open."""
+
+
+async def _awaited(value: object) -> object:
+    """What an async function gives; of one that yields, the pieces of a text as the text.
+
+    Raises: TypeError for pieces that are no text; what the function raises.
+    """
+    if not isinstance(value, AsyncIterator):
+        return await cast("Awaitable[object]", value)
+    pieces: list[str] = []
+    async for piece in cast("AsyncIterator[object]", value):
+        if not isinstance(piece, str):
+            raise TypeError(f"an async function that yields gives the pieces of a text, found {as_written(piece)}")
+        pieces.append(piece)
+    return "".join(pieces)
+
+
+class ThreadedPythonStage:
+    """A plain function that is called in several threads at once, because the file or the command says so."""
+
+    reads_record = False
+
+    def __init__(self, function: _Function, fingerprint: str, ready: _Readying, code: Code, *, stage: Stage) -> None:
+        self.fingerprint = fingerprint
+        self.code = code
+        self.warm_up = ready
+        self._function = function
+        self._timeout_s = stage.timeout_s
+        self._concurrency = stage.concurrency
+        self._threads: ThreadPoolExecutor | None = None
+        self._free: list[Caller] = []
+        """Threads of calls that are over: what belongs to a thread (a connection) serves the next one."""
+
+    async def answer(self, inputs: Inputs) -> Reply:
+        """Answer one input; what the function raises is `unparsable`, what takes too long infrastructure."""
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(self._concurrency, thread_name_prefix="stagegap-function")
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._answer, inputs)
+
+    def _answer(self, inputs: Inputs) -> Reply:
+        # Taking from a list and adding to it are one step each.
+        try:
+            caller = self._free.pop()
+        except IndexError:
+            caller = Caller()
+        overdue = self._function.overdue(self._timeout_s)
+        [reply] = caller.run(self._function.answer, [inputs], timeout_s=self._timeout_s, overdue=overdue)
+        self._free.append(caller)
+        return reply
+
+    async def close(self) -> None:
+        """End the threads."""
+        threads, self._threads = self._threads, None
+        self._free.clear()
+        if threads is not None:
+            threads.shutdown(wait=False)
 
 
 class _Readying:
@@ -199,12 +275,18 @@ class _Function:
 
     def __init__(self, path: Path, call: Callable[..., object], check: Check) -> None:
         self.call = call
-        self.name = getattr(call, "__name__", type(call).__name__)
+        self._lost = 0
+        """Calls in a row whose service stayed away."""
+        own = call.func if isinstance(call, partial) else call
+        self.name = str(getattr(own, "__name__", type(own).__name__))
         self._path = path
         self._check = check
 
     def answer(self, inputs: Inputs) -> Reply:
-        """Call the function for one record; whatever it raises is a reply."""
+        """Call the function for one record, again where a service was away; whatever it raises is a reply."""
+        return self._persistently(lambda: self._once(inputs))
+
+    def _once(self, inputs: Inputs) -> Reply | _Away:
         try:
             return self.reply(self.call(**inputs))
         except TimeIsUp:
@@ -213,7 +295,10 @@ class _Function:
             return self.failure(error)
 
     def answer_lists(self, inputs: Sequence[Inputs]) -> Sequence[Reply] | Reply:
-        """Call the function once for several records; whatever it raises is one reply."""
+        """Call the function once for several records, as `answer` does; whatever it raises is one reply."""
+        return self._persistently(lambda: self._once_for_all(inputs))
+
+    def _once_for_all(self, inputs: Sequence[Inputs]) -> Sequence[Reply] | Reply | _Away:
         try:
             lists = {name: [entry[name] for entry in inputs] for name in inputs[0]}
             found = self.call(**lists)
@@ -225,6 +310,26 @@ class _Function:
             raise
         except BaseException as error:  # noqa: BLE001  # a foreign function may raise anything; it is data here
             return self.failure(error)
+
+    def tries(self) -> _Tries:
+        """The attempts of a call: one only, where calls before it found that waiting does not help."""
+        return _Tries(WAITS_S if self._lost < MOST_LOST else ())
+
+    def decided(self, reply: T) -> T:
+        """What became of a call, noted for those that follow."""
+        is_lost = isinstance(reply, Reply) and reply.status is Status.INFRASTRUCTURE
+        self._lost = self._lost + 1 if is_lost else 0
+        return reply
+
+    def _persistently(self, once: Callable[[], T | _Away]) -> T | Reply:
+        """Call until the service is there, a few times."""
+        tries = self.tries()
+        while isinstance(result := once(), _Away):
+            wait_s = tries.wait_after(result)
+            if wait_s is None:
+                return self.decided(tries.told(result.reply))
+            time.sleep(wait_s)
+        return self.decided(tries.told(result) if isinstance(result, Reply) else result)
 
     def overdue(self, timeout_s: float) -> Reply:
         """The reply for a call that did not end in time: nobody knows what it would have said."""
@@ -262,12 +367,55 @@ class _Function:
         others = [checked.value for checked in accepted if isinstance(checked, Accepted)]
         return self.reply(replace(first, alternatives=others))
 
-    def failure(self, error: BaseException) -> Reply:
+    def failure(self, error: BaseException) -> Reply | _Away:
         """The reply for an exception: its type, its message and the line of the user's file it came through."""
         frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(self._path)]
         place = f" ({self._path.name}:{frames[-1].lineno})" if frames else ""
         message = f"{self.name} raised {error_text(error)[:MAX_ERROR]}{place}"
+        if is_unavailable(error):
+            after_s = error.after_s if isinstance(error, Unavailable) else None
+            return _Away(Reply(status=Status.INFRASTRUCTURE, error=message, is_reusable=False), after_s)
         return Reply(status=Status.ERROR, error=message, is_reusable=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Away:
+    """A call whose service was away."""
+
+    reply: Reply
+    after_s: float | None
+    """Seconds after which another call may help, where the function says so."""
+
+
+class _Tries:
+    """The attempts of one call."""
+
+    def __init__(self, waits_s: Sequence[float]) -> None:
+        self._begun = self._last = time.monotonic()
+        self._waits_s = waits_s
+        self._attempts: list[Attempt] = []
+
+    def wait_after(self, away: _Away) -> float | None:
+        """Seconds to wait before the next attempt; None where there is none."""
+        count = len(self._attempts)
+        self._note(away.reply)
+        if count == len(self._waits_s):
+            return None
+        wait_s = self._waits_s[count] if away.after_s is None else max(0.0, away.after_s)
+        self._last = time.monotonic() + wait_s
+        return wait_s
+
+    def told(self, reply: Reply) -> Reply:
+        """The reply with the attempts that it took, where it took several."""
+        if not self._attempts:
+            return reply
+        if reply.status is not Status.INFRASTRUCTURE:
+            self._note(reply)
+        return replace(reply, attempts=tuple(self._attempts))
+
+    def _note(self, reply: Reply) -> None:
+        took_s = time.monotonic() - self._last
+        self._attempts.append(Attempt(self._last - self._begun, took_s, reply.status, reply.error))
 
 
 def with_knowledge(value: Json, answered: Answered) -> Reply:
@@ -281,16 +429,28 @@ def with_knowledge(value: Json, answered: Answered) -> Reply:
     if scores and len(scores) != (len(value) if isinstance(value, list) else 0):
         raise ValueError(f"A ranking has one score for each id, found {len(scores)}.")
     alternatives = tuple(plain(candidate) for candidate in answered.alternatives)
-    return Reply(value=value, confidence=confidence, scores=scores, alternatives=alternatives)
+    cost = None if answered.cost is None else float(answered.cost)
+    if cost is not None and not 0 <= cost < math.inf:
+        raise ValueError(f"A cost is a number of US dollars from 0 on, found {cost}.")
+    for tokens in (answered.tokens_in, answered.tokens_out):
+        if tokens is not None and not (type(tokens) is int and 0 <= tokens < 2**40):
+            raise ValueError(f"Tokens are a whole number from 0 on, found {as_written(tokens)}.")
+    return Reply(
+        value=value,
+        confidence=confidence,
+        scores=scores,
+        alternatives=alternatives,
+        cost=cost,
+        tokens_in=answered.tokens_in,
+        tokens_out=answered.tokens_out,
+        raw=str(answered.raw)[:MOST_RAW],
+        attempts=tuple(answered.attempts),
+    )
 
 
-def error_text(error: BaseException) -> str:
-    """Type and text of an exception on one line; an exception of foreign code may have no text that can be had."""
-    try:
-        text = " ".join(str(error).split())
-    except BaseException as odd:  # noqa: BLE001  # `__str__` is foreign code too
-        text = f"its text can't be had, {type(odd).__name__} came instead"
-    return f"{type(error).__name__}: {text}".strip(": ")
+def _is_a(call: Callable[..., object], asks: Callable[[object], bool]) -> bool:
+    """Whether a function, what `functools.partial` made of one, or an object that can be called is of a kind."""
+    return asks(call) or asks(getattr(call, "__call__", None))  # noqa: B004  # its own method is what is asked about
 
 
 def _raw(value: object) -> str:
@@ -308,68 +468,6 @@ def _loaded(stage: Stage, folder: Path) -> UserFunction:
         inputs = ", ".join(stage.inputs)
         raise ConfigurationError(f"{start} can't be called with the inputs {inputs}: {error}.") from None
     return function
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UserFunction:
-    """A function of the user's own, with the code that it rests on."""
-
-    path: Path
-    call: Callable[..., object]
-    code: Code
-
-
-def function_at(where: str, folder: Path, *, start: str) -> UserFunction:
-    """The function that `file.py:function` names, loaded afresh when its file or a module that it imports changed.
-
-    `start` begins the sentence of the error. Raises: ConfigurationError when the file or the function can't be had.
-    """
-    file, _, name = where.rpartition(":")
-    path = folder / file
-    if not file or not path.is_file():
-        raise ConfigurationError(
-            f"{start} can't be loaded, because {str(path)!r} is no file. Write `file.py:function`."
-        )
-    code = code_of(path)
-    module = _module(path, code, start)
-    if code.missing:  # what the file itself did to the search path shows where they are
-        code = code_of(path)
-        mark_loaded(code)
-        sys.modules[_name(path, code)] = module
-    function = vars(module).get(name)
-    if not callable(function):
-        own = [key for key, value in vars(module).items() if inspect.isfunction(value)]
-        raise ConfigurationError(f"{start} does not stand in {path}. {near_names(name, own)}")
-    return UserFunction(path=path, call=function, code=code)
-
-
-def _name(path: Path, code: Code) -> str:
-    return f"_stagegap_{sha256(str(path).encode()).hexdigest()[:8]}_{code.digest[:8]}"
-
-
-def _module(path: Path, code: Code, start: str) -> ModuleType:
-    """The file, run as a module of its own under a private name."""
-    name = _name(path, code)
-    known = sys.modules.get(name)
-    if known is not None:
-        return known
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise ConfigurationError(f"{start} can't be loaded, because {str(path)!r} is no Python file.")
-    module = importlib.util.module_from_spec(spec)
-    forget_changed(code)
-    # Dataclasses and the like look their module up by name while it runs.
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException as error:  # a foreign file may raise anything while it is loaded
-        del sys.modules[name]
-        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
-        line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
-        place = f"{path}:{line}" if line else str(path)
-        raise ConfigurationError(f"{start} can't be loaded: {place} raised {error_text(error)}.") from error
-    mark_loaded(code)
-    return module
 
 
 def study_python(draft: Draft, _: Mapping[str, str]) -> Iterator[Remark]:
