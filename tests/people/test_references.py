@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 from stagegap.model.answer import Answer, Fact, Label
 from stagegap.model.cascade import Cascade, Kind, Outcome, OutputType, Source, Stage
 from stagegap.model.record import Json
-from stagegap.people.references import fitting, how_settled, latest, settle, settled, strictly
+from stagegap.people.references import Settled, fitting, how_settled, latest, settle, settled, strictly
 
 NO = object()
 STAGE = Stage(
@@ -205,3 +207,20 @@ def test_gains_of_several_people_are_averaged_and_the_best_stands_first():
     found = settled([said("ann", a=1, b=3), label(["b", "a"], "bob"), label(["d"], "cid")], Kind.RANKING)
     assert found.first.value == [{"id": "b", "gain": 2.0}, {"id": "a", "gain": 1.0}]
     assert found.first.given == ["b", "a"]
+
+
+def test_hunts_settle_what_is_put_in_and_enter_no_rate() -> None:
+    fairly, hunted = label("a", "ann"), label("b", "bob", at=1.0, targeted=True, record="r2")
+    table = Settled([fairly, hunted], ONE_STAGE)
+    assert list(table.references.values()) == [settled([fairly], Kind.LABEL), settled([hunted], Kind.LABEL)]
+    assert list(table.fair.values()) == [settled([fairly], Kind.LABEL)]
+    assert table.in_force == {("r1", "s"): {"ann": fairly}}
+    alone = Settled([fairly], ONE_STAGE)
+    assert alone.references is alone.fair
+
+
+def test_a_table_is_of_a_cascade_whose_answers_have_the_same_types() -> None:
+    others = replace(STAGE, output=OutputType(kind=Kind.LABEL, values=("a", "b")))
+    table = Settled([label("c")], ONE_STAGE)
+    assert table.is_of(replace(ONE_STAGE, noun="mail"))
+    assert not table.is_of(replace(ONE_STAGE, stages=(others,)))

@@ -17,6 +17,7 @@ from sixty import replace_in, spoil, write_sixty
 from stagegap.analysis.blame import Blame
 from stagegap.model.answer import Answer, Fact, Label
 from stagegap.model.run import Run
+from stagegap.store import Store
 from stagegap.workspace import Workspace
 from stagegap.workspace.kept_views import Kept, of_run
 
@@ -33,7 +34,7 @@ def workspace(tmp_path: Path) -> Iterator[Workspace]:
 def view(workspace: Workspace, name: str) -> tuple[object, bool]:
     """The view of a fresh reader, and whether it had to read the evidence for it."""
     read = workspace.runs.attribution("first")
-    return getattr(read, name)(), "evidence" in vars(read)
+    return getattr(read, name)(), not vars(read).keys().isdisjoint({"evidence", "labelled"})
 
 
 def run_of(workspace: Workspace) -> Run:
@@ -109,6 +110,40 @@ def test_further_outputs_make_it_again(workspace: Workspace) -> None:
     output = workspace.store.outputs(run.id, cell, "topic")[0]
     workspace.store.append_outputs(run.id, cell, [replace(output, value="other", key="")])
     assert view(workspace, "blame")[1]
+
+
+def test_references_are_settled_once_and_again_when_a_label_comes(workspace: Workspace) -> None:
+    store, run = workspace.store, run_of(workspace)
+    cascade = workspace.runs.attribution("first").cascade
+    table = store.settled(cascade)
+    assert store.settled(cascade) is table
+    assert workspace.runs.attribution("first").settled is table
+    topic, reply = cascade.stages
+    fewer = replace(topic, output=replace(topic.output, values=("opening", "parking")))
+    other = store.settled(replace(cascade, stages=(fewer, reply)))
+    assert other.labels is table.labels
+    assert (len(table.references), len(other.references)) == (120, 100)
+    store.append_labels(run.cascade, [label("q01", "topic", "other", action="adjudicate")])
+    again = store.settled(cascade)
+    assert again.fair["q01", "topic"].settled == "adjudicated"
+    assert again.labels == store.labels(run.cascade)
+
+
+def test_a_run_reads_its_labels_once(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads: list[str] = []
+    labels = Store.labels
+
+    def counted(store: Store, cascade: str, **chosen: str) -> list[Label]:
+        reads.append(cascade)
+        return labels(store, cascade, **chosen)
+
+    monkeypatch.setattr(Store, "labels", counted)
+    with Workspace.open(workspace.folder) as opened:
+        opened.runs.new(None)
+        assert opened.runs.scorecard("first") is not None
+        opened.runs.attribution("first").blame()
+        opened.oddities.seen("first")
+    assert reads == ["first"]
 
 
 def test_another_metric_of_the_users_own_makes_it_again(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from runner.making import LABEL, TEXT, Build
 from stagegap.model.answer import Answer, Label, Output
 from stagegap.model.record import Record
 from stagegap.model.run import SYSTEM, Cell, Run, RunStatus
-from stagegap.people.references import settle
+from stagegap.people.references import Settled, settle
 from stagegap.runner import CellWork, Silent, Work, execute
 from stagegap.runner.prepare import given_answers
 from stagegap.runner.work import Basis, identities
@@ -107,7 +107,9 @@ class History:
                 fresh=tuple(work.fresh),
             )
             put_basis(store, work.run, basis)
-            cells = with_carries(store, work.run, work.cascade, work.cells, basis=basis, labels=self.labels)
+            cells = with_carries(
+                store, work.run, work.cascade, work.cells, basis=basis, settled=Settled(self.labels, work.cascade)
+            )
             work = replace(work, cells=cells, carrier=store.carrying)
         cache = Counted(store)
         return execute(work, sink=store, cache=cache, progress=Silent()).calls, cache.asked

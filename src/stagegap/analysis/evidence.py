@@ -22,7 +22,7 @@ from stagegap.model.run import SYSTEM, Cell, Population, StageTally
 from stagegap.model.units import Keys, Levels, owners, record_of
 from stagegap.model.wording import counted, listed
 from stagegap.people.agreement import agreement, strict_score
-from stagegap.people.references import fair, fair_references, latest, reference_units, with_units
+from stagegap.people.references import Settled, reference_units, with_units
 from stagegap.stats.spread import Clusters, clusters
 
 Outputs = Mapping[tuple[str, str], Mapping[str, Output]]
@@ -246,7 +246,7 @@ def gather(
     cascade: Cascade,
     records: Sequence[Record],
     outputs: Outputs,
-    labels: Sequence[Label],
+    labels: Sequence[Label] | Settled,
     *,
     custom: Mapping[str, CustomMetric],
     compared: Compared | None = None,
@@ -268,9 +268,10 @@ def gather(
     def is_scored(place: tuple[str, str]) -> bool:
         return place[1] in names and record_of(levels, place[1], place[0]) in ids
 
-    in_force = {place: people for place, people in latest(fair(labels, cascade)).items() if is_scored(place)}
-    settled = {place: reference for place, reference in fair_references(labels, cascade).items() if is_scored(place)}
-    references = with_units(settled, cascade, evaluated)
+    settled = labels if isinstance(labels, Settled) else Settled(labels, cascade)
+    in_force = {place: people for place, people in settled.in_force.items() if is_scored(place)}
+    fair = {place: reference for place, reference in settled.fair.items() if is_scored(place)}
+    references = with_units(fair, cascade, evaluated)
     known = known_outputs(cascade, outputs, references)
     by = (compared or Compared()).metric
     return Evidence(

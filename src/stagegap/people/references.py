@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from hashlib import sha256
 
 from stagegap.metrics.formulas import ids
@@ -64,25 +65,53 @@ def adjudications(labels: Iterable[Label]) -> dict[Place, Label]:
     return {(label.record, label.stage): label for label in sorted(adjudicated, key=lambda label: label.at)}
 
 
+class Settled:
+    """What the labels of a cascade settle: each table is worked out when it is first asked for, and once."""
+
+    def __init__(self, labels: Sequence[Label], cascade: Cascade) -> None:
+        self.labels = labels
+        """All that there are, in their order."""
+        self._cascade = cascade
+        self._kinds = {stage.name: stage.output.kind for stage in cascade.stages}
+
+    def is_of(self, cascade: Cascade) -> bool:
+        """True where the cascade has the same stages, with the same types of answers."""
+        return [(stage.name, stage.output) for stage in cascade.stages] == [
+            (stage.name, stage.output) for stage in self._cascade.stages
+        ]
+
+    @cached_property
+    def references(self) -> Mapping[Place, Reference]:
+        """One for each record and stage that has a label; stages that the cascade lacks are left out."""
+        return self.fair if len(self._fair) == len(self._fitting) else references(self._fitting, self._kinds)
+
+    @cached_property
+    def fair(self) -> Mapping[Place, Reference]:
+        """The references that scores rest on, and whatever else speaks of what is right: from all labels but hunts."""
+        return _settled(adjudications(self._fair), self.in_force, self._kinds)
+
+    @cached_property
+    def in_force(self) -> Mapping[Place, Mapping[str, Label]]:
+        """The label in force of each person at each record and stage, hunts left out."""
+        return latest(self._fair)
+
+    @cached_property
+    def _fitting(self) -> list[Label]:
+        return fitting(self.labels, self._cascade)
+
+    @cached_property
+    def _fair(self) -> list[Label]:
+        return [label for label in self._fitting if not label.targeted]
+
+
 def settle(labels: Iterable[Label], cascade: Cascade) -> list[Reference]:
     """Settle one reference for each record and stage that has a label; stages that the cascade lacks are left out."""
-    kinds = {stage.name: stage.output.kind for stage in cascade.stages}
-    return list(references(fitting(labels, cascade), kinds).values())
+    return list(Settled(list(labels), cascade).references.values())
 
 
 def fitting(labels: Iterable[Label], cascade: Cascade) -> list[Label]:
     """Leave out what settles nothing: answers of another type than their stage's, and labels of swap queues."""
     return [label for label in of_their_type(labels, cascade) if not label.is_swap]
-
-
-def fair(labels: Iterable[Label], cascade: Cascade) -> list[Label]:
-    """Leave out also what enters no rate: labels of records that were hunted for."""
-    return [label for label in fitting(labels, cascade) if not label.targeted]
-
-
-def fair_references(labels: Iterable[Label], cascade: Cascade) -> dict[Place, Reference]:
-    """The references that scores rest on, and whatever else speaks of what is right: settled from all but hunts."""
-    return {(one.record, one.stage): one for one in settle(fair(labels, cascade), cascade)}
 
 
 def with_units(
@@ -181,7 +210,12 @@ def _is_of(output: OutputType, value: Json) -> bool:
 
 def references(labels: Sequence[Label], kinds: Mapping[str, Kind]) -> dict[Place, Reference]:
     """The reference of each record and stage: what an adjudication says, otherwise what `settled` gives."""
-    decided, people = adjudications(labels), latest(labels)
+    return _settled(adjudications(labels), latest(labels), kinds)
+
+
+def _settled(
+    decided: Mapping[Place, Label], people: Mapping[Place, Mapping[str, Label]], kinds: Mapping[str, Kind]
+) -> dict[Place, Reference]:
     by_place = {
         place: settled(list(own.values()), kinds[place[1]]) for place, own in people.items() if place[1] in kinds
     }

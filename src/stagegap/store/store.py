@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, cast
+from weakref import WeakValueDictionary
 
 import stagegap.store.runs as run_tables
 from stagegap.errors import NotFound, StoreBusy, StoreDamaged, StoreError
@@ -33,12 +34,16 @@ from stagegap.store.takeovers import Carrying
 from stagegap.store.views import Views
 
 if TYPE_CHECKING:
+    from stagegap.model.cascade import Cascade
+    from stagegap.people.references import Settled
     from stagegap.store.columns import RunReader
     from stagegap.store.excerpt import Excerpt, Wanted
 
 PATIENCE_S = 5.0
 ROWS = "rows of the reference files of "
 """Begins the note of the journal that names them, by cascade."""
+MOST_HELD = 100_000
+"""Labels whose references are held in memory while nobody reads them."""
 KILLED = "Its process ended without a word."
 
 
@@ -65,6 +70,8 @@ class Store:
         self._copies = copies
         self._copied_runs: set[str] = set()
         self._paid: dict[str, frozenset[str]] = {}
+        self._settled: WeakValueDictionary[str, Settled] = WeakValueDictionary()
+        self._last_settled: Settled | None = None
 
     @classmethod
     def open(cls, folder: Path, *, create: bool = True, drain: bool = True, patience_s: float = PATIENCE_S) -> Self:
@@ -318,6 +325,19 @@ class Store:
             return labels.find(
                 session, self._journal, cascade, stage=stage, annotator=annotator, record=record, task="produce"
             )
+
+    def settled(self, cascade: Cascade) -> Settled:
+        """What all labels of a cascade settle: read by figures and by SQL alike, and redone when labels have come."""
+        from stagegap.people.references import Settled
+
+        known = self._settled.get(cascade.name)
+        if known is None or len(known.labels) != self.label_count(cascade.name):
+            known = Settled(self.labels(cascade.name), cascade)
+        elif not known.is_of(cascade):
+            known = Settled(known.labels, cascade)
+        self._settled[cascade.name] = known
+        self._last_settled = known if len(known.labels) <= MOST_HELD else None
+        return known
 
     def judgements(self, cascade: str, *, stage: str | None = None) -> list[Label]:
         """Every judgement of answers ever made, in order."""

@@ -15,12 +15,13 @@ from stagegap.analysis.evidence import gather as gather_evidence
 from stagegap.analysis.evidence import stage_scores
 from stagegap.errors import StagegapError
 from stagegap.metrics import CustomMetric
-from stagegap.model.answer import Answer, Label, Output
+from stagegap.model.answer import Answer, Output
 from stagegap.model.cascade import Cascade, Kind, Outcome, Source, Stage
 from stagegap.model.estimate import Estimate
 from stagegap.model.record import Json, Record
 from stagegap.model.run import SYSTEM, Cell
 from stagegap.oddities.columns import Ablation, LearningCurve
+from stagegap.people.references import Settled
 from stagegap.runner import (
     CellWork,
     Materials,
@@ -63,7 +64,7 @@ class Trial:
     work: Work
     file_folder: Path
     materials: Materials
-    labels: Sequence[Label]
+    settled: Settled
     custom: Mapping[str, CustomMetric]
     environment: Mapping[str, str]
     may_pay: bool
@@ -76,7 +77,7 @@ class Trial:
         refuse_to_pay(plan(work, cache=self.store), may_pay=self.may_pay, what=f"A trial at {judged}")
         sink = Kept(self.store)
         execute(work, sink=sink, cache=sink, progress=Silent())
-        evidence = gather_evidence(work.cascade, self.work.records, sink.outputs, self.labels, custom=self.custom)
+        evidence = gather_evidence(work.cascade, self.work.records, sink.outputs, self.settled, custom=self.custom)
         scores = stage_scores(evidence, judged, cell)
         if judged == self.work.cascade.outcome.stage:
             bar = bar_of(self.work.cascade, self.work.cascade.stage(judged), self.custom)
@@ -94,7 +95,7 @@ def trial_of(then: Restored, base: Foundation, *, most: int, may_pay: bool) -> T
         work=replace(then.work([records[i] for i in sorted(order[:most])]), cells=(CellWork(),)),
         file_folder=Path(file.folder),
         materials=then.job.materials,
-        labels=base.store.labels(file.cascade.name),
+        settled=base.store.settled(file.cascade),
         custom=custom_metrics(file),
         environment=base.environment,
         may_pay=may_pay,
@@ -278,9 +279,7 @@ def sizes_of(total: int, *, smallest: int) -> tuple[int, ...]:
 
 def given_answers_of(trial: Trial) -> Mapping[str, Mapping[str, Answer]]:
     """The references by stage and record, of all splits."""
-    from stagegap.people.references import settle
-
-    return given_answers(settle(trial.labels, trial.work.cascade))
+    return given_answers(trial.settled.references.values())
 
 
 def _examples(trial: Trial, stage: Stage, answers: Mapping[str, Mapping[str, Answer]]) -> list[tuple[Inputs, Json]]:

@@ -33,6 +33,7 @@ from stagegap.model.answer import Answer, Label, Output
 from stagegap.model.cascade import Cascade
 from stagegap.model.run import SYSTEM, Cell, Run
 from stagegap.people.judgements import judging_of, without_queue
+from stagegap.people.references import Settled
 from stagegap.runner import CellWork, Silent, Work, custom_metrics, execute, plan
 from stagegap.store import Store
 from stagegap.workspace.foundation import Foundation
@@ -158,26 +159,31 @@ class Attribution:
         return self._views.now(self.run.cascade, [self.run])
 
     @cached_property
+    def settled(self) -> Settled:
+        """All labels of the cascade that there are, and what they settle."""
+        assert self._now, "what views rest on is noted first"
+        return self._store.settled(self.cascade)
+
+    @property
     def labels(self) -> Sequence[Label]:
         """All labels of the cascade that there are."""
-        assert self._now, "what views rest on is noted first"
-        return self._store.labels(self.cascade.name)
+        return self.settled.labels
 
     @cached_property
     def labelled(self) -> Evidence:
         """What the run and the labels say about the records that somebody labelled: all that figures rest on."""
-        return labelled_evidence(self._store, self.run, self._file, self.labels, self._now, self._views)
+        return labelled_evidence(self._store, self.run, self._file, self.settled, self._now, self._views)
 
     @cached_property
     def evidence(self) -> Evidence:
         """The same of every record that is scored, for views that list records."""
         store, run, cascade = self._store, self.run, self.cascade
-        labels = self.labels
+        settled = self.settled  # first: what comes while outputs are read makes the view old
         return gather_evidence(
             cascade,
             run_records(store, run, cascade),
             own_outputs(store, run, cascade),
-            labels,
+            settled,
             custom=custom_metrics(self._file),
             compared=self._views.compared(self._now),
             run=run.name,

@@ -19,7 +19,6 @@ from stagegap.model.run import Run
 from stagegap.oddities.columns import Earlier, Fields, Leaks, PeopleColumns, RunColumns, StageColumns, ranks
 from stagegap.oddities.format import language
 from stagegap.oddities.leaks import near_copies, telling_hits
-from stagegap.people.references import fair_references
 from stagegap.stats.spread import Clusters, clusters
 from stagegap.store import PeopleTable, RunReader, SampledTexts, StageTable, Store, answers_of
 from stagegap.workspace.run_facts import NO_TRIALS, Trials
@@ -119,7 +118,7 @@ def run_columns(
 ) -> RunColumns:
     """Read a run, the one before it and others on its records."""
     bars = {stage.name: bar_of(cascade, stage, custom) for stage in cascade.stages}
-    settled = fair_references(store.labels(cascade.name), cascade)
+    settled = store.settled(cascade).fair
     with store.screening(run.id) as reader:
         known = reader.records()
         _, unit = np.unique(known.unit, return_inverse=True)

@@ -23,7 +23,6 @@ from stagegap.exchange.rows import Problems
 from stagegap.exchange.tables import Frame, frame, frame_rows
 from stagegap.model.answer import Label
 from stagegap.model.cascade import Cascade, CascadeFile
-from stagegap.people.references import settle
 from stagegap.runner import read_materials
 from stagegap.store import Store
 
@@ -89,7 +88,7 @@ def import_frame(store: Store, file: CascadeFile, given: Frame) -> ImportReport:
 def export_labels(store: Store, cascade: Cascade, path: Path, *, references: bool, raw: bool) -> int:
     """Write all labels of a cascade, or what is settled from them, to a file. Give the number of rows."""
     if references:
-        return write_references(path, settle(store.labels(cascade.name), cascade), cascade=cascade.name, raw=raw)
+        return write_references(path, list(store.settled(cascade).references.values()), cascade=cascade.name, raw=raw)
     return write_labels(path, _all(store, cascade.name), cascade=cascade.name, raw=raw)
 
 

@@ -22,7 +22,7 @@ from stagegap.model.record import Json, Record
 from stagegap.model.run import Carry, PastCall, Run, RunStatus
 from stagegap.model.units import Levels, record_of
 from stagegap.people.reference_rows import followed
-from stagegap.people.references import settle
+from stagegap.people.references import Settled
 from stagegap.runner import (
     Basis,
     CellWork,
@@ -70,8 +70,8 @@ class Job:
     codes: Mapping[str, StageCode]
     cells: Sequence[CellWork]
     options: RunOptions
-    labels: Sequence[Label]
-    """Those that the references of this job were settled from."""
+    settled: Settled
+    """The references of this job, and the labels that they come from."""
     environment: Mapping[str, str]
 
     def views(self, store: Store, comparisons: dict[str, Compared] | None = None) -> KeptViews:
@@ -92,8 +92,7 @@ class Job:
         )
         if not self.options.engine:
             return alone
-        references = settle(self.labels, self.file.cascade)
-        recipe = WorkerRecipe.of(self.file, self.materials, references)
+        recipe = WorkerRecipe.of(self.file, self.materials, list(self.settled.references.values()))
         return spread(alone, Choice.parse(self.options.engine).engine(), recipe)
 
 
@@ -118,7 +117,7 @@ def read_job(
     """
     file, materials, options = _read(file, options)
     labels = with_rows(store, file.cascade.name, materials.labels)
-    return _job(file, materials, labels, environment=environment, options=options)
+    return _job(file, materials, Settled(labels, file.cascade), environment=environment, options=options)
 
 
 def take_in(
@@ -129,11 +128,11 @@ def take_in(
     name = file.cascade.name
     imported = store.put_records(name, materials.records)
     owned = store.reference_rows(name)
-    change = followed(store.labels(name), materials.labels, owned)
+    change = followed(store.settled(file.cascade).labels, materials.labels, owned)
     if change.owned != owned:
         store.put_reference_rows(name, change.owned)
     store.append_labels(name, change.events)
-    job = _job(file, materials, store.labels(name), environment=environment, options=options)
+    job = _job(file, materials, store.settled(file.cascade), environment=environment, options=options)
     return TakenIn(job=job, records_digest=imported.digest, references=change.sentence)
 
 
@@ -153,12 +152,12 @@ def with_rows(store: Store, cascade: str, rows: Sequence[Label]) -> list[Label]:
 def _job(
     file: CascadeFile,
     materials: Materials,
-    labels: Sequence[Label],
+    settled: Settled,
     *,
     environment: Mapping[str, str],
     options: RunOptions,
 ) -> Job:
-    references = settle(labels, file.cascade)
+    references = list(settled.references.values())
     codes = stage_codes(file, materials, references, environment=environment)
     if options.budget and options.budget.dollars is not None:
         _check_prices(codes)
@@ -169,7 +168,7 @@ def _job(
         codes=codes,
         cells=cell_works(file.cascade, references, records=materials.records, rounds=options.rounds),
         options=options,
-        labels=labels,
+        settled=settled,
         environment=environment,
     )
 
@@ -251,7 +250,7 @@ def begin(store: Store, taken_in: TakenIn, *, folder: Path, now: float, lease: E
         job.file,
         job.materials,
         job.codes,
-        job.labels,
+        job.settled.labels,
         records_digest=taken_in.records_digest,
         folder=folder,
         is_dirty=begun.commit.endswith("+"),
@@ -268,7 +267,7 @@ def begin(store: Store, taken_in: TakenIn, *, folder: Path, now: float, lease: E
 def carrying(store: Store, taken_in: TakenIn, begun: Run) -> tuple[CellWork, ...]:
     """Cells of a run with what they may take over from other runs, as far as those have come."""
     job = taken_in.job
-    return with_carries(store, begun.id, job.file.cascade, job.cells, basis=_basis(taken_in), labels=job.labels)
+    return with_carries(store, begun.id, job.file.cascade, job.cells, basis=_basis(taken_in), settled=job.settled)
 
 
 def _basis(taken_in: TakenIn) -> Basis:
@@ -277,8 +276,8 @@ def _basis(taken_in: TakenIn) -> Basis:
     return Basis(
         stages=identities(cascade, job.codes, job.materials.corpora),
         records=taken_in.records_digest,
-        labels=len(job.labels),
-        labels_digest=labels_digest(job.labels),
+        labels=len(job.settled.labels),
+        labels_digest=labels_digest(job.settled.labels),
         fresh=tuple(sorted(job.options.fresh_of(cascade))),
     )
 
@@ -403,7 +402,7 @@ class _Earlier:
 
 
 def with_carries(
-    store: Store, run: str, cascade: Cascade, cells: Sequence[CellWork], *, basis: Basis, labels: Sequence[Label]
+    store: Store, run: str, cascade: Cascade, cells: Sequence[CellWork], *, basis: Basis, settled: Settled
 ) -> tuple[CellWork, ...]:
     """The cells of a run with what they may take over from others, as far as those have come.
 
@@ -411,27 +410,33 @@ def with_carries(
     """
     if not Levels.of(cascade).is_flat:
         return tuple(cells)
-    earlier = [other for other in _earlier(store, cascade, basis, labels) if other.run != run]
+    earlier = [other for other in _earlier(store, cascade, basis, settled) if other.run != run]
     return tuple(replace(cell, carries=tuple(_carries(cascade, cell, basis, earlier))) for cell in cells)
 
 
-def _earlier(store: Store, cascade: Cascade, now: Basis, labels: Sequence[Label]) -> Iterator[_Earlier]:
+def _earlier(store: Store, cascade: Cascade, now: Basis, settled: Settled) -> Iterator[_Earlier]:
     """The newest runs, up to one that called stages again: before it other answers may have been given."""
+    given: dict[tuple[int, str], Mapping[str, Mapping[str, Answer]] | None] = {}
     for run, body in store.carrying.sources(cascade.name, BASIS, limit=LOOK_BACK):
         then = views.from_json(Basis, body)
+        if (then.labels, then.labels_digest) not in given:
+            given[then.labels, then.labels_digest] = _given(then, cascade, settled)
         yield _Earlier(
             run=run,
             basis=then,
             changed=frozenset(store.origins.changed(then.records, now.records)),
-            given=_given(then, cascade, labels),
+            given=given[then.labels, then.labels_digest],
         )
         if then.fresh:
             break
 
 
-def _given(then: Basis, cascade: Cascade, labels: Sequence[Label]) -> Mapping[str, Mapping[str, Answer]] | None:
-    first = labels[: then.labels]
-    return given_answers(settle(first, cascade)) if labels_digest(first) == then.labels_digest else None
+def _given(then: Basis, cascade: Cascade, settled: Settled) -> Mapping[str, Mapping[str, Answer]] | None:
+    first = settled.labels[: then.labels]
+    if labels_digest(first) != then.labels_digest:
+        return None
+    known = settled if len(first) == len(settled.labels) else Settled(first, cascade)
+    return given_answers(known.references.values())
 
 
 def _carries(cascade: Cascade, cell: CellWork, now: Basis, earlier: Sequence[_Earlier]) -> Iterator[Carry]:

@@ -21,7 +21,7 @@ from stagegap.model.record import Json, Record
 from stagegap.model.run import SYSTEM, Run
 from stagegap.model.units import Levels, record_of
 from stagegap.people.histories import told_since
-from stagegap.people.references import fair_references, settle, with_units
+from stagegap.people.references import settle, with_units
 from stagegap.people.roster import OpenRecords, assignments, retired, standing
 from stagegap.people.tags import OwnTags, TagTally, own_tags, tag_from_event, tag_tally
 from stagegap.workspace.foundation import Foundation
@@ -173,7 +173,7 @@ class Failures:
         if file.stage(stage).output.kind is not Kind.LABEL or Levels.of(file).depth(stage):
             return None
         outputs = {o.record: o for o in self._store.outputs(stored.id, SYSTEM, stage) if o.repeat == 0}
-        return confusion(file.stage(stage), outputs, fair_references(self._store.labels(cascade), file))
+        return confusion(file.stage(stage), outputs, self._store.settled(file).fair)
 
     def waiting(self, cascade: str, record: str, viewer: str) -> tuple[str, ...]:
         """The stages at which a person is still to label a record, in queues that the person works in."""

@@ -170,7 +170,7 @@ class Night:
 
     def _view(self) -> VariantsView:
         first = self._candidates[0].job
-        labels = self.store.labels(first.file.cascade.name)
+        labels = self.store.settled(first.file.cascade).labels
         variants = [self._variant(candidate) for candidate in self._candidates]
         return variants_view(variants, first.records, labels, custom=custom_metrics(first.file), seed=self.seed)
 

@@ -32,7 +32,7 @@ from stagegap.people.disagreements import (
 )
 from stagegap.people.histories import LabelHistory, label_history
 from stagegap.people.judgements import RatedGap, judged_gap, judging_of, without_queue
-from stagegap.people.references import adjudications, fair_references, latest
+from stagegap.people.references import Settled, adjudications, latest
 from stagegap.people.roster import (
     Assignment,
     Person,
@@ -185,7 +185,7 @@ class People:
         labels = self._store.labels(cascade, stage=stage)
         done = [label for (_, at), label in adjudications(labels).items() if at == stage]
         waiting = self._disagreements(cascade, stage, labels)
-        settled = fair_references(labels, self._load(cascade).cascade).values()
+        settled = Settled(labels, self._load(cascade).cascade).fair.values()
         undecided = {reference.record for reference in settled if reference.settled == "undecided"}
         known = self._store.failing.seen(cascade, who).intersection(waiting) if who else frozenset[str]()
         return Settling(

@@ -24,7 +24,7 @@ from stagegap.model.answer import Output, Status
 from stagegap.model.cascade import Cascade, CascadeFile
 from stagegap.model.record import Record
 from stagegap.model.run import Provenance, Run, RunStatus
-from stagegap.people.references import settle
+from stagegap.people.references import Settled
 from stagegap.runner import (
     Materials,
     Plan,
@@ -120,12 +120,12 @@ def _as_it_was(run: Run, file: CascadeFile) -> CascadeFile:
 def _job(store: Store, run: Run, file: CascadeFile, made_from: Provenance, environment: Mapping[str, str]) -> Job:
     options = replace(run_facts.options(store, run), retry=False, budget=None)
     file = replace(file, cascade=options.changed(file.cascade))
-    labels = store.labels(run.cascade)[: made_from.labels]
-    references = settle(labels, file.cascade)
+    settled = Settled(store.labels(run.cascade)[: made_from.labels], file.cascade)
+    references = list(settled.references.values())
     materials = Materials(
         records=tuple(store.origins.records(made_from.records_digest)),
         corpora=read_corpora(file),
-        labels=tuple(labels),
+        labels=tuple(settled.labels),
     )
     return Job(
         file=file,
@@ -134,7 +134,7 @@ def _job(store: Store, run: Run, file: CascadeFile, made_from: Provenance, envir
         codes=stage_codes(file, materials, references, environment=environment),
         cells=cell_works(file.cascade, references, records=materials.records, rounds=options.rounds),
         options=options,
-        labels=labels,
+        settled=settled,
         environment=environment,
     )
 
@@ -267,12 +267,12 @@ def _data(store: Store, restored_run: Restored) -> Iterator[Difference]:
             now=f"{len(job.materials.records):,} records",
             detail="The store has lost records of then.",
         )
-    if provenance.labels_digest(job.labels) != then.labels_digest:
+    if provenance.labels_digest(job.settled.labels) != then.labels_digest:
         yield Difference(
             kind="labels",
             name="labels",
             then=f"{then.labels:,} labels",
-            now=f"{len(store.labels(restored_run.run.cascade)):,} labels",
+            now=f"{store.label_count(restored_run.run.cascade):,} labels",
             detail="The labels of then are not the first ones of this store.",
         )
 

@@ -16,8 +16,8 @@ from stagegap.workspace.kept_views import OUTCOME, Kept, KeptViews, Now, need_of
 
 if TYPE_CHECKING:  # The pages open a workspace to read: what runs and loads cascades is imported where it is used.
     from stagegap.analysis.evidence import Evidence
-    from stagegap.model.answer import Label
     from stagegap.model.cascade import CascadeFile
+    from stagegap.people.references import Settled
 
 
 class Scorecards:
@@ -48,7 +48,7 @@ class Scorecards:
 
 
 def labelled_evidence(
-    store: Store, run: Run, file: CascadeFile, labels: Sequence[Label], now: Now, views: KeptViews
+    store: Store, run: Run, file: CascadeFile, settled: Settled, now: Now, views: KeptViews
 ) -> Evidence:
     """What is known of the records of a run that somebody labelled, with counts of all others: no label, no figure.
 
@@ -64,7 +64,7 @@ def labelled_evidence(
 
     cascade = file.cascade
     gathered = partial(
-        gather, cascade, labels=labels, custom=custom_metrics(file), compared=views.compared(now), run=run.name,
+        gather, cascade, labels=settled, custom=custom_metrics(file), compared=views.compared(now), run=run.name,
         seed=run.seed,
     )  # fmt: skip
     if not Levels.of(cascade).is_flat:
@@ -81,7 +81,7 @@ def labelled_evidence(
         ),
         ends={judged.outcome.stage: tuple(str(cell) for cell in prefix_cells(judged)) for judged in cascade.by_outcome},
     )
-    part = store.excerpt(wanted, list({label.record: None for label in labels}))
+    part = store.excerpt(wanted, list({label.record: None for label in settled.labels}))
     return gathered(part.records, part.outputs, population=part.population)
 
 
@@ -94,9 +94,9 @@ def score(store: Store, run: Run, file: CascadeFile, *, views: KeptViews) -> Sco
 
     cascade = file.cascade
     now = views.now(cascade.name, [run])
-    labels = store.labels(cascade.name)
-    evidence = labelled_evidence(store, run, file, labels, now, views)
-    measures = measured(evidence, run, labels_seq=len(labels))
+    settled = store.settled(cascade)
+    evidence = labelled_evidence(store, run, file, settled, now, views)
+    measures = measured(evidence, run, labels_seq=len(settled.labels))
     need = need_view(evidence)
     several = [name for name, count in repeats_of(cascade).items() if count > 1]
     ids = [record.id for record in evidence.records]
