@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -109,8 +108,6 @@ class Server:
             line = self.output.readline()
             assert line, "the server ended before it listened"
         self.link = line.partition("URL:")[2].strip()
-        while _is_free(self.port):  # the address is said before anybody listens there
-            time.sleep(0.02)
 
     def kill(self) -> None:
         self._signal(signal.SIGKILL)

@@ -39,9 +39,10 @@ def test_streamlit_run_reads_the_same_settings() -> None:
 
 
 class Interrupted:
-    """Stands in for Streamlit's server: remembers how it was started, and is interrupted at once."""
+    """Stands in for Streamlit's server: remembers how it was started, and is interrupted once it was announced."""
 
     started: dict[str, Any]
+    port = 0
 
     def __init__(self, script: Path, middleware: Sequence[Any], lifespan: Any) -> None:
         Interrupted.started = {"script": script, **middleware[0].kwargs}
@@ -52,7 +53,10 @@ class Interrupted:
 
         async def listen() -> None:
             async with self._lifespan(self):
-                pass
+                # As in a server: the lifespan has begun, and nobody can connect before this.
+                others = asyncio.all_tasks() - {asyncio.current_task()}
+                async with await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", Interrupted.port):
+                    await asyncio.gather(*others)
 
         asyncio.run(listen())
         raise KeyboardInterrupt
@@ -82,7 +86,9 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What a browser was opened with."""
     links: list[str] = []
     monkeypatch.setattr(streamlit, "App", Interrupted)
-    monkeypatch.setattr(streamlit, "get_option", lambda name: {"server.port": 8765, "server.address": None}[name])
+    Interrupted.port = free_port()
+    options = {"server.port": Interrupted.port, "server.address": None}
+    monkeypatch.setattr(streamlit, "get_option", options.__getitem__)
     monkeypatch.setattr(webbrowser, "open", links.append)
     monkeypatch.setenv(server.FOLDER, "")
     monkeypatch.setenv(server.PAGES, "")
@@ -105,9 +111,26 @@ def test_serve_hands_folder_and_pages_to_the_script_and_says_the_link_with_its_t
     assert Interrupted.started["hosts"] == ["localhost", "127.0.0.1"]
     assert Interrupted.started["asks_for_token"] is True
     assert Interrupted.started["config"] == {**server.settings(), "server.port": port}
-    link = f"http://127.0.0.1:8765/label?token={Access(tmp_path).token}"
+    link = f"http://127.0.0.1:{Interrupted.port}/label?token={Access(tmp_path).token}"
     assert opened == [link]
     assert capsys.readouterr().out == f"\n  URL: {link}\n\n\n  Stopped. Your labels are saved.\n"
+
+
+def test_address_is_said_only_when_somebody_listens_there() -> None:
+    async def listen() -> list[str]:
+        order: list[str] = []
+        port = free_port()
+        waiting = asyncio.create_task(server._listens("127.0.0.1", port))
+        waiting.add_done_callback(lambda _: order.append("said"))
+        with pytest.raises(OSError, match="Connect call failed"):
+            await asyncio.open_connection("127.0.0.1", port)
+        order.append("nobody listened")
+        async with await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", port):
+            order.append("listens")
+            await waiting
+        return order
+
+    assert asyncio.run(listen()) == ["nobody listened", "listens", "said"]
 
 
 def test_link_that_was_said_already_is_opened_and_not_said_again(

@@ -19,6 +19,7 @@ from stagegap.analysis.repeats import PassesOfK, RepeatNoise, noise_table, passe
 from stagegap.analysis.troubles import Trouble
 from stagegap.analysis.undecided import StrictRule, undecided_parts
 from stagegap.model.estimate import Bounds, Estimate, unmeasured
+from stagegap.model.wording import counted, listed
 from stagegap.people.labellers import PEOPLE, Labellers
 from stagegap.stats.paired import direction
 from stagegap.stats.significance import holm
@@ -405,6 +406,7 @@ def gap_sheet(view: Scorecard) -> Sheet:
                 rows=tuple(_stage_cells(view)),
                 strong=frozenset(place for place, row in enumerate(view.stages) if row.stage == verdict.stage),
             ),
+            _rests(view),
             others_table(view.others),
             *undecided_parts(view.strict, view.system, noun=view.noun, who=view.labellers.nouns),
             *(repeat.sentence for repeat in view.repeats),
@@ -414,6 +416,15 @@ def gap_sheet(view: Scorecard) -> Sheet:
             verdict.advice,
         ),
     )
+
+
+def _rests(view: Scorecard) -> str:
+    """On which records each kind of figure rests; empty where no gain is measured."""
+    if not any(row.gain.is_measured for row in view.stages):
+        return ""
+    twice = listed([f"{row.gap.n:,} at {row.stage}" for row in view.stages if row.gap.is_measured])
+    gaps = f" Gaps rest on those that several labelled ({twice})." if twice else ""
+    return f"Gains rest on the {counted(view.n_scored, view.noun)} that can be scored in every step.{gaps}"
 
 
 def _stage_cells(view: Scorecard) -> Iterator[tuple[Entry, ...]]:

@@ -121,7 +121,7 @@ def draw_run_strip(workspace: Workspace, cascade: str, *, current: str | None) -
     @streamlit.fragment(run_every=EVERY)
     def strip() -> None:
         active = _active(workspace, cascade, current)
-        if not active:
+        if not active and not state.has_dialog():
             streamlit.rerun()
         past = workspace.past(cascade)
         live = {live_run.name: live_run for live_run in past.live()}
@@ -275,11 +275,11 @@ def _is_current(workspace: Workspace, shown: Scorecard) -> bool:
 
 
 def wait(is_there: Callable[[], bool], *, every: float = POLL) -> None:
-    """Look again and again, and draw the page anew once it is there."""
+    """Look again and again, and draw the page anew once it is there and no dialog would be closed by it."""
 
     @streamlit.fragment(run_every=every)
     def look() -> None:
-        if is_there():
+        if not state.has_dialog() and is_there():
             streamlit.rerun()
 
     look()

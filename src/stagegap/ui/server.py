@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import sys
@@ -240,17 +241,35 @@ def _parts(
         del app
         from streamlit import get_option
 
-        host = f"{get_option('server.address') or ADDRESS}:{get_option('server.port')}"
+        address, port = get_option("server.address") or ADDRESS, get_option("server.port")
         token = "" if is_sign_in else f"?{urlencode({'token': access.token})}"
-        place = link or f"http://{host}/{'label' if pages == 'label' else ''}{token}"
-        if not link:
-            sys.stdout.write(f"\n  URL: {place}\n\n")
-            sys.stdout.flush()
-        if opens:
-            webbrowser.open(place)
+        place = link or f"http://{address}:{port}/{'label' if pages == 'label' else ''}{token}"
+
+        async def announce() -> None:
+            await _listens(address, port)
+            if not link:
+                sys.stdout.write(f"\n  URL: {place}\n\n")
+                sys.stdout.flush()
+            if opens:
+                webbrowser.open(place)
+
+        announcement = asyncio.create_task(announce())
         yield
+        announcement.cancel()
 
     return Parts(middleware=[guard], lifespan=lifespan)
+
+
+async def _listens(address: str, port: int) -> None:
+    """Wait until somebody can connect; the lifespan of an app begins before its server listens."""
+    while True:
+        try:
+            _, writer = await asyncio.open_connection(address, port)
+        except OSError:
+            await asyncio.sleep(0.02)
+        else:
+            writer.close()
+            return
 
 
 def _identity(folder: Path, address: str) -> dict[str, Any]:

@@ -180,23 +180,34 @@ class Offer:
 
 def button(offer: Callable[[], Offer], **link: str) -> None:
     """Draw the button that opens the dialog; `link` has parameters of the address that are left to a default."""
-    if streamlit.button("Share", icon=ICON):
+    if _asked():
         _dialog(offer, link)
 
 
 def link_button(why: str) -> None:
     """Draw the button for a page that gives its link away and nothing else; `why` says why."""
-    if streamlit.button("Share", icon=ICON):
+    if _asked():
         _link(why)
 
 
-@streamlit.dialog("Share")
+def _asked() -> bool:
+    """True when the button was pressed; the page draws itself anew for nothing else until the dialog is closed."""
+    is_open = streamlit.button("Share", icon=ICON)
+    state.dialog(is_open=is_open)
+    return is_open
+
+
+def _closed() -> None:
+    state.dialog(is_open=False)
+
+
+@streamlit.dialog("Share", on_dismiss=_closed)
 def _link(why: str) -> None:
     _address({})
     elements.note(why)
 
 
-@streamlit.dialog("Share")
+@streamlit.dialog("Share", on_dismiss=_closed)
 def _dialog(offer: Callable[[], Offer], link: dict[str, str]) -> None:
     """Offer a link, the report and the numbers; texts of records leave the machine only when asked for."""
     _address(link)

@@ -18,6 +18,7 @@ _PICK = "pick "
 _SHOWN = "shown "
 _LAST = "last "
 _PAGE = "page"
+_DIALOG = "dialog"
 
 
 def chosen(name: str, allowed: Sequence[str], default: str | None) -> tuple[str | None, bool]:
@@ -43,6 +44,16 @@ def carry_over(page: str, *names: str) -> None:
             streamlit.query_params[name] = last
         elif (value := asked(name)) is not None:
             streamlit.session_state[_LAST + name] = value
+
+
+def dialog(*, is_open: bool) -> None:
+    """Remember whether a dialog is open, which a page that is drawn anew closes."""
+    streamlit.session_state[_DIALOG] = is_open
+
+
+def has_dialog() -> bool:
+    """True while a dialog is open, as far as this side knows."""
+    return bool(streamlit.session_state.get(_DIALOG))
 
 
 def choose(name: str, value: str | None) -> None:
