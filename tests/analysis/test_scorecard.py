@@ -15,6 +15,7 @@ from stagegap.analysis.scorecard import scorecard
 from stagegap.analysis.views import Scorecard, from_json, gap_sheet, to_json
 from stagegap.model.answer import Answer, Fact, Label, Status
 from stagegap.model.cascade import Kind, Outcome, OutputType
+from stagegap.model.wording import counted
 from stagegap.tables.table import COLUMNS
 
 CHAIN = planted.Planted(shape=planted.CHAIN[3], skill={"A": 0.95, "B": 0.7, "C": 0.9}, recovery={"B": 0.1})
@@ -361,3 +362,23 @@ def test_gain_alone_is_that_of_a_swap_of_one_stage_and_says_where_none_was_run()
     assert last.gain_alone.value == pytest.approx(view.ceiling.value - view.system.value), "the outcome's own stage"
     assert last.gain_alone.n == last.gain.n
     assert middle.gain_alone.is_measured or middle.gain_alone.method == "not measured: no swap of B alone was run"
+
+
+def test_a_sheet_says_on_how_many_records_gains_and_gaps_rest():
+    rows = planted.records(60)
+    ids = [row.id for row in rows]
+    outputs = CHAIN.outputs(CHAIN.luck(60, np.random.default_rng(0)), ids)
+    own = planted.labels(ids, CHAIN.names)
+
+    def rests(*others: Label) -> str:
+        view = scorecard(CHAIN.cascade(), planted.run(), rows, outputs, [*own, *others], seed=1, resamples=20)
+        return next(part for part in map(str, gap_sheet(view).parts) if part.startswith("Gains rest on"))
+
+    alone = f"Gains rest on the {counted(60, CHAIN.cascade().noun)} that can be scored in every step."
+    assert rests() == alone
+    assert rests(*planted.labels(ids, CHAIN.names, annotator="bob")).startswith(
+        f"{alone} Gaps rest on those that several labelled (60 at each stage)."
+    )
+    first, second, *_ = CHAIN.names
+    fewer = [*planted.labels(ids, [first], annotator="bob"), *planted.labels(ids[:40], [second], annotator="bob")]
+    assert f"(60 at {first} and 40 at {second})" in rests(*fewer)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -105,6 +106,10 @@ def test_screens_say_how_many_records_are_undecided_and_what_the_strict_figure_i
         "nobody's answer alone is enough, the outcome is "
     )
     assert sentence.endswith(f"and not {round(100 * view.system.value)}%, 70% with every stage corrected.")
+    same = replace(view, strict=replace(view.strict, system=view.system))
+    (unchanged,) = (said for said in notices(same) if "nobody has decided" in said)
+    assert f"the outcome stays {round(100 * view.system.value)}% (" in unchanged
+    assert "and not" not in unchanged
     strict = {(row["stage"], row["figure"]) for row in rows_of(view) if str(row["figure"]).startswith("strict")}
     assert ("B", "strict_in_place") in strict
     assert ("", "strict_ceiling") in strict

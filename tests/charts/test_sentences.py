@@ -16,6 +16,7 @@ def test_first_fault_sentence_names_stage_and_counts() -> None:
     )
     bare = replace(card.details[1], groups=())
     assert charts.first_fault_sentence(card, bare).endswith("266 bad mails.")
+    assert charts.first_fault_sentence(card, replace(card.details[1], failures=0)).endswith("266 bad mails.")
 
 
 def test_groups_note_says_how_many_were_checked() -> None:

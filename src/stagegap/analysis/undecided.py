@@ -70,9 +70,11 @@ def undecided_sentences(strict: StrictRule | None, system: Estimate, *, noun: st
     end = f", {figures.share(strict.ceiling.value)} with every stage corrected" if strict.ceiling.is_measured else ""
     if not strict.system.is_measured or not system.is_measured:
         return [undecided]
+    alone, today = figures.share(strict.system.value), figures.share(system.value)
+    verb, other = ("stays", "") if alone == today else ("is", f" and not {today}")
     return [
-        f"{undecided} Where nobody's answer alone is enough, the outcome is {figures.share(strict.system.value)} "
-        f"({figures.span(strict.system)}, n = {strict.system.n:,}) and not {figures.share(system.value)}{end}."
+        f"{undecided} Where nobody's answer alone is enough, the outcome {verb} {alone} "
+        f"({figures.span(strict.system)}, n = {strict.system.n:,}){other}{end}."
     ]
 
 

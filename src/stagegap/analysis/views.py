@@ -422,8 +422,11 @@ def _rests(view: Scorecard) -> str:
     """On which records each kind of figure rests; empty where no gain is measured."""
     if not any(row.gain.is_measured for row in view.stages):
         return ""
-    twice = listed([f"{row.gap.n:,} at {row.stage}" for row in view.stages if row.gap.is_measured])
-    gaps = f" Gaps rest on those that several labelled ({twice})." if twice else ""
+    counts = {row.stage: row.gap.n for row in view.stages if row.gap.is_measured}
+    is_same = len(set(counts.values())) == 1 < len(counts)
+    each = [f"{n:,} at {stage}" for stage, n in counts.items()]
+    many = f"{next(iter(counts.values())):,} at each stage" if is_same else listed(each) if each else ""
+    gaps = f" Gaps rest on those that several labelled ({many})." if many else ""
     return f"Gains rest on the {counted(view.n_scored, view.noun)} that can be scored in every step.{gaps}"
 
 

@@ -30,7 +30,7 @@ def first_fault_sentence(scorecard: Scorecard, detail: StageDetail) -> str:
     row = next(stage for stage in scorecard.stages if stage.stage == detail.stage)
     bad = counted(first_faults_of(scorecard), f"bad {scorecard.noun}")
     lead = f"{sentence(detail.stage)} is the first stage to go wrong in {row.first_faults} of {bad}."
-    return f"{lead} It fails most on:" if detail.groups else lead
+    return f"{lead} It fails most on:" if detail.groups and detail.failures else lead
 
 
 def first_faults_of(scorecard: Scorecard) -> int:

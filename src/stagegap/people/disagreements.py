@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -119,9 +120,18 @@ def settling_form(form: Mapping[str, Json], guideline: str) -> dict[str, Json]:
     }
 
 
+_SIGNS = re.compile(r"^\s*(?:#+|[-*+]|>)\s+|\*\*|__|`")
+"""Of headings, lists, quotations, strong words and code."""
+
+
 def guideline_lines(guideline: str) -> list[str]:
-    """The lines of a guideline that can be cited, each once."""
-    return list(dict.fromkeys(line.strip() for line in guideline.splitlines() if line.strip()))
+    """The lines of a guideline that can be cited, each once, without the signs of Markdown.
+
+    >>> guideline_lines("# Queues\\n- **billing**: money\\n- when in doubt: `other`")
+    ['Queues', 'billing: money', 'when in doubt: other']
+    """
+    lines = (_SIGNS.sub("", line).strip() for line in guideline.splitlines())
+    return list(dict.fromkeys(line for line in lines if line))
 
 
 def settling_payload(disagreement: Disagreement, item: QueueItem) -> dict[str, Json]:

@@ -173,9 +173,8 @@ def draw(workspace: Workspace) -> None:
     waiting = counted(len(settling.open), "disagreement")
     streamlit.header(elements.plain(f"{waiting} to settle at {stage}"), anchor=False)
     if settling.undecided:
-        note(
-            f"{counted(settling.undecided, 'record')} of these come first: figures count each answer to them as right."
-        )
+        these = counted(settling.undecided, scorecard.noun if scorecard else "record")
+        note(f"{these} of these come first: figures count each answer to them as right.")
     if settling.known:
         note(f"{settling.known:,} more wait for somebody who has not seen the answers there, as you have.")
     if who is None:
