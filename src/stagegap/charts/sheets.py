@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from html import escape
 
 from jinja2 import Environment, Template
 
@@ -20,8 +21,11 @@ def sheet_html(parts: Sequence[str | Table]) -> str:
 
 
 def tables_html(sheet: Sheet) -> str:
-    """The tables of a sheet alone."""
-    return sheet_html(sheet.tables)
+    """The tables of a sheet alone, as they stand on a page; a wide one scrolls in its own frame."""
+    return (
+        f'<div class="bc"><div class="sheet" tabindex="0" role="region" aria-label="{escape(sheet.headline)}">'
+        f"{sheet_html(sheet.tables)}</div></div>"
+    )
 
 
 def notebook_card(sheet: Sheet, *, picture: str) -> str:

@@ -10,6 +10,7 @@ import streamlit
 from stagegap import charts, report
 from stagegap.analysis.outcomes import others_table
 from stagegap.analysis.views import Scorecard
+from stagegap.tables.table import Sheet
 from stagegap.ui import choice, elements, share, state
 from stagegap.ui.elements import note
 from stagegap.workspace import Workspace
@@ -98,7 +99,9 @@ def draw(workspace: Workspace) -> None:
     draw_why(scorecard, stages, why)
     if scorecard.others:
         streamlit.header("Other outcomes", anchor=False)
-        elements.chart("others", charts.sheet_html([others_table(scorecard.others)]))
+        elements.chart(
+            "others", charts.tables_html(Sheet(headline="Other outcomes", parts=(others_table(scorecard.others),)))
+        )
         note("Each has a ceiling of its own; the verdict is about the first outcome.")
     return draw_below_why(scorecard)
 
