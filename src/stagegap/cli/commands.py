@@ -314,6 +314,15 @@ def demo(
     return app(port=port, browser=False)
 
 
+@application.command()
+def mcp() -> None:
+    """Serve this project to a coding agent on stdin and stdout (Model Context Protocol); nothing listens on a port."""
+    from stagegap.cli.start import folder
+    from stagegap.library.agent import serve
+
+    serve(folder())
+
+
 @tools.command()
 def doctor(
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Make a new DuckDB file from the journal.")] = False,

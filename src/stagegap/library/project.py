@@ -230,7 +230,7 @@ class Project:
         Raises: RunStopped when it ended before its last call, ConfigurationError.
         """
 
-        run = run_now(self.workspace, self._path, limit, filter, sample, seed=seed, budget=budget, fresh=fresh)
+        run = run_now(self.workspace, self.path, limit, filter, sample, seed=seed, budget=budget, fresh=fresh)
         return self.gap(run)
 
     def import_traces(self, *files: str | Path, name: str | None = None, source: str | None = None) -> ImportedTraces:
@@ -406,10 +406,11 @@ class Project:
 
         Raises: InputError with every problem, rows counted from 1.
         """
-        return self.workspace.labels.import_frame(labels, self._path)
+        return self.workspace.labels.import_frame(labels, self.path)
 
     @property
-    def _path(self) -> Path:
+    def path(self) -> Path:
+        """The cascade file. Raises: NotFound where no file holds the cascade."""
         files = self.workspace.files.by_name()
         if self.cascade not in files:
             raise NotFound(f"No file under {self.workspace.folder / 'pipelines'} holds the cascade {self.cascade!r}.")

@@ -161,12 +161,20 @@ class Past:
             )
 
     def expect(
-        self, hopes: Mapping[str, Hope], *, reason: str = "", baseline: str | None = None, guess: bool = True
+        self,
+        hopes: Mapping[str, Hope],
+        *,
+        reason: str = "",
+        baseline: str | None = None,
+        guess: bool = True,
+        who: str = "",
     ) -> tuple[Expectation, ...]:
         """Write down what the next run is expected to bring.
 
         Where one stage is named and the outcome is not, the outcome is filled in from the stage's swap, unless `guess`
-        is False. Raises: NotFound for a place or run that is not there, ConfigurationError for numbers that can't be.
+        is False. `who` expects it, by default who is signed in here.
+
+        Raises: NotFound for a place or run that is not there, ConfigurationError for numbers that can't be.
         """
         start = self._base.run(self._cascade, baseline)
         card = self._runs.scorecard(self._cascade, start.name)
@@ -174,7 +182,7 @@ class Past:
         for place in hopes:
             if place not in (OUTCOME, *rows):
                 raise NotFound(f"{place!r} is no stage of run {start.name}. {near_names(place, (OUTCOME, *rows))}")
-        who, at = getpass.getuser(), self._base.clock()
+        who, at = who or getpass.getuser(), self._base.clock()
 
         def written(place: str, hope: Hope, why: str) -> Expectation:
             try:
