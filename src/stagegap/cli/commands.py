@@ -316,7 +316,7 @@ def demo(
 
 @application.command()
 def mcp() -> None:
-    """Serve this project to a coding agent on stdin and stdout (Model Context Protocol); nothing listens on a port."""
+    """Serve the project to a coding agent (Model Context Protocol, on stdin and stdout)."""
     from stagegap.cli.start import folder
     from stagegap.library.agent import serve
 

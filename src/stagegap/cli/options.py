@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-DAY_ONE = ("init", "import", "validate", "run", "label", "show", "compare", "check", "app", "report")
+DAY_ONE = ("init", "validate", "run", "label", "show", "compare", "check", "app", "report")
 """What a first day needs; all else stands behind it."""
 LONGEST = 120
 """Characters of the sentence beside a command."""

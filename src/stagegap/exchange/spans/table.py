@@ -118,29 +118,29 @@ def _read(values: Values, leftovers: Leftovers) -> Iterator[Item]:
 
 
 def _row(row: Object, meant: Mapping[str, Column], number: int) -> Iterator[Item]:
-    said: dict[str, dict[str, Json]] = {}
+    cells: dict[str, dict[str, Json]] = {}
     for column, value in row.items():
         role, stage = meant[column]
-        said.setdefault(stage if stage else f"\0{role}", {})[role if stage else column] = value
-    trace = text(_only(said, "id")) or str(number)
-    fields = {name: value for name, value in said.get("\0field", {}).items() if value not in (None, "")}
-    session, user = text(_only(said, "session")), text(_only(said, "user"))
+        cells.setdefault(stage if stage else f"\0{role}", {})[role if stage else column] = value
+    trace = text(_only(cells, "id")) or str(number)
+    fields = {name: value for name, value in cells.get("\0field", {}).items() if value not in (None, "")}
+    session, user = text(_only(cells, "session")), text(_only(cells, "user"))
     yield Span(trace=trace, id="row", name="row", inputs=fields, session=session, user=user)
-    if documents := documents_of(unpacked(_only(said, "documents"))):
+    if documents := documents_of(unpacked(_only(cells, "documents"))):
         yield Span(
             trace=trace, id="documents", parent="row", name="retrieve", kind=SpanKind.RETRIEVER, documents=documents
         )
-    for stage, own in said.items():
+    for stage, own in cells.items():
         if not stage.startswith("\0"):
             yield from _stage(trace, stage, own)
-    for name, value in said.get("\0reference", {}).items():
+    for name, value in cells.get("\0reference", {}).items():
         if value not in (None, ""):
             yield Opinion(trace=trace, name=name, value=unpacked(value), author="reference", by="reference")
 
 
-def _only(said: Mapping[str, Mapping[str, Json]], role: str) -> Json:
+def _only(cells: Mapping[str, Mapping[str, Json]], role: str) -> Json:
     """The first value of a role that no stage has."""
-    return next(iter(said.get(f"\0{role}", {}).values()), None)
+    return next(iter(cells.get(f"\0{role}", {}).values()), None)
 
 
 def _stage(trace: str, stage: str, own: Mapping[str, Json]) -> Iterator[Item]:
