@@ -196,8 +196,8 @@ class _OddNumber(ValueError):
 def _place(text: str) -> str:
     """Where a JSON text holds a number that can't be kept, as the begin of a sentence."""
     value = json.loads(text, parse_int=lambda digits: int(digits[:40]), parse_constant=lambda _: 0)
-    found = odd_number(value)
-    return f"The field {found[0]!r}: " if found and found[0] else ""
+    odd = odd_number(value)
+    return f"The field {odd[0]!r}: " if odd and odd[0] else ""
 
 
 def parse_json(text: str) -> Json:

@@ -301,11 +301,11 @@ class _Function:
     def _once_for_all(self, inputs: Sequence[Inputs]) -> Sequence[Reply] | Reply | _Away:
         try:
             lists = {name: [entry[name] for entry in inputs] for name in inputs[0]}
-            found = self.call(**lists)
-            is_list = isinstance(found, Sequence) and not isinstance(found, str)
-            if not is_list or len(cast("Sequence[object]", found)) != len(inputs):
+            replies = self.call(**lists)
+            is_list = isinstance(replies, Sequence) and not isinstance(replies, str)
+            if not is_list or len(cast("Sequence[object]", replies)) != len(inputs):
                 raise TypeError(f"a batch function gives a list with one entry a record, {len(inputs)} here")
-            return [self.reply(entry) for entry in cast("Sequence[object]", found)]
+            return [self.reply(entry) for entry in cast("Sequence[object]", replies)]
         except TimeIsUp:
             raise
         except BaseException as error:  # noqa: BLE001  # a foreign function may raise anything; it is data here

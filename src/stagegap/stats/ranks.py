@@ -167,7 +167,7 @@ def covariance_of_means(rows: Floats, clusters: NDArray[np.int64], *, level: flo
         return covariance
     within = [spread(column, clusters) for column in rows.T]
     usual = normal_quantile((1 + level) / 2)
-    wanted = np.array([one.error * one.quantile(level) / usual for one in within])
+    wanted = np.array([spread.error * spread.quantile(level) / usual for spread in within])
     errors = np.sqrt(np.diag(covariance))
     stretch = np.divide(wanted, errors, out=np.ones_like(errors), where=errors > 1e-12)
     return covariance * np.outer(stretch, stretch)

@@ -63,15 +63,15 @@ class Views:
     def put(self, cascade: str, run: str | None, name: str, view: StoredView) -> None:
         """Keep a view in the place of an older one. Raises: NotFound for an unknown cascade or run."""
         with self._file.writing() as session:
-            found = session.rows(
+            places = session.rows(
                 "select c.id, r.id from cascade c left join run r on r.cascade = c.id and r.key = ?::uuid"
                 " where c.name = ?",
                 run,
                 json_text.plain(cascade),
             )
-            if not found or (run is not None and found[0][1] is None):
+            if not places or (run is not None and places[0][1] is None):
                 raise NotFound(f"The store knows no run {run!r} of a cascade {cascade!r}.")
-            place = (*found[0], json_text.plain(name))
+            place = (*places[0], json_text.plain(name))
             with session.transaction():
                 session.run(
                     "delete from kept_view where cascade = ? and run is not distinct from ?::usmallint and name = ?",

@@ -363,7 +363,7 @@ class Labels:
         view = self._base.views.kept(swaps_of(run)) if run else None
         if view is None or any(item.record not in answered for item in items):
             return queue
-        waiting = [one for one in view.view.unanswered if one.stage == stage and one.after]
+        waiting = [inputs for inputs in view.view.unanswered if inputs.stage == stage and inputs.after]
         if not waiting:
             return queue
         most = max(waiting, key=lambda unanswered: len(unanswered.records))

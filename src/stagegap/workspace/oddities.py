@@ -122,7 +122,9 @@ class Oddities:
 
     def _runs_beside(self, run: Run) -> tuple[Run, ...]:
         """Other runs that are done, the newest first."""
-        return tuple(one for one in self._store.runs(run.cascade) if one.status is RunStatus.DONE and one.id != run.id)
+        return tuple(
+            other for other in self._store.runs(run.cascade) if other.status is RunStatus.DONE and other.id != run.id
+        )
 
     def say(
         self,

@@ -64,9 +64,9 @@ class Spool:
     def traces(self, leftovers: Leftovers | None = None) -> Iterator[Trace]:
         """Every trace, sound: ids once, parents that are there, no circles. `leftovers` hear of what was mended."""
         self.flush()
-        told = Leftovers() if leftovers is None else leftovers
+        reports = Leftovers() if leftovers is None else leftovers
         for part in range(1 + (len(self._numbers) - 1) // TRACES_A_FILE):
-            yield from self._part(self._folder / f"{part}.jsonl", told)
+            yield from self._part(self._folder / f"{part}.jsonl", reports)
 
     def _part(self, path: Path, leftovers: Leftovers) -> Iterator[Trace]:
         items: dict[int, list[Item]] = {}

@@ -246,8 +246,8 @@ class _Scan:
 
 def _next_mark(text: bytes, place: int, *, is_text: bool) -> int:
     """Where the next symbol stands that decides; -1 where there is none."""
-    found = (_IN_TEXT if is_text else _OUTSIDE).search(text, place)
-    return found.start() if found else -1
+    match = (_IN_TEXT if is_text else _OUTSIDE).search(text, place)
+    return match.start() if match else -1
 
 
 def _whole(head: bytes, stream: IO[bytes], leftovers: Leftovers, name: str) -> Found:
