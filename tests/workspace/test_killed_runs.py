@@ -15,8 +15,8 @@ from stagegap.runner import RunOptions
 from stagegap.store.store import KILLED
 from stagegap.workspace import Workspace
 
-TRIES = 5
-"""A handful; `make slow` makes fifty."""
+TRIES = 3
+"""Each is a process and a look into the store; `make slow` makes fifty."""
 
 
 @pytest.fixture

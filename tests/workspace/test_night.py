@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -52,21 +53,45 @@ class Heard:
         self.views.append(view)
 
 
-@pytest.fixture
-def workspace(tmp_path: Path) -> Iterator[Workspace]:
+@contextmanager
+def opened_project(folder: Path) -> Iterator[Workspace]:
     """The starter project with 240 questions and a matrix of three variants."""
-    write_starter(tmp_path)
-    folder = tmp_path / "pipelines" / "first"
+    write_starter(folder)
+    place = folder / "pipelines" / "first"
     for name in ("questions.jsonl", "references.jsonl"):
-        rows = [json.loads(line) for line in (folder / name).read_text().splitlines()]
+        rows = [json.loads(line) for line in (place / name).read_text().splitlines()]
         key = "id" if name == "questions.jsonl" else "record"
         more = [{**row, key: f"{row[key]}-{i}", **_other(row, i)} for i in range(40) for row in rows]
-        (folder / name).write_text("".join(json.dumps(row) + "\n" for row in more))
-    (folder / "stages.py").write_text((folder / "stages.py").read_text() + CODE)
-    (folder / "night.yaml").write_text(NIGHT)
+        (place / name).write_text("".join(json.dumps(row) + "\n" for row in more))
+    (place / "stages.py").write_text((place / "stages.py").read_text() + CODE)
+    (place / "night.yaml").write_text(NIGHT)
     ticks = count(1_000)
-    with Workspace(tmp_path, environment={}, clock=lambda: float(next(ticks))) as opened:
+    with Workspace(folder, environment={}, clock=lambda: float(next(ticks))) as opened:
         yield opened
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Iterator[Workspace]:
+    with opened_project(tmp_path) as opened:
+        yield opened
+
+
+@dataclass(frozen=True)
+class Night:
+    """A whole night, which several tests look at."""
+
+    workspace: Workspace
+    file: Path
+    heard: Heard
+    view: VariantsView
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
+    heard = Heard()
+    with opened_project(tmp_path_factory.mktemp("night")) as opened:
+        file = opened.folder / "pipelines" / "first" / "night.yaml"
+        yield Night(opened, file, heard, opened.runs.overnight(file, listener=heard))
 
 
 def _other(row: dict[str, object], number: int) -> dict[str, object]:
@@ -79,9 +104,8 @@ def night(workspace: Workspace) -> Path:
     return workspace.folder / "pipelines" / "first" / "night.yaml"
 
 
-def test_every_variant_is_a_run_and_common_calls_are_made_once(workspace: Workspace, night: Path) -> None:
-    heard = Heard()
-    view = workspace.runs.overnight(night, listener=heard)
+def test_every_variant_is_a_run_and_common_calls_are_made_once(whole: Night) -> None:
+    workspace, view = whole.workspace, whole.view
     assert {row.variant: row.run for row in view.rows} == {"plain": "v1", "lazy": "v2", "wise": "v3"}
     runs = workspace.runs.of("first")
     assert [run.status for run in runs] == [RunStatus.DONE] * 3
@@ -89,14 +113,14 @@ def test_every_variant_is_a_run_and_common_calls_are_made_once(workspace: Worksp
     calls = {row.variant: row.calls for row in view.rows}
     # The topics of `plain` are those of `lazy`; the replies of `wise` are known where its topic is.
     assert calls["plain"] > calls["lazy"] == 240 + 80
-    assert workspace.runs.overnight(night, listener=Heard()).calls == 0
+    assert workspace.runs.overnight(whole.file, listener=Heard()).calls == 0
     card = workspace.runs.scorecard("first", "v2")
     assert card is not None
     assert card.n_records == 240
 
 
-def test_the_table_ranks_by_outcome_with_those_that_can_not_be_told_apart(workspace: Workspace, night: Path) -> None:
-    view = workspace.runs.overnight(night, listener=Heard())
+def test_the_table_ranks_by_outcome_with_those_that_can_not_be_told_apart(whole: Night) -> None:
+    view = whole.view
     assert [row.variant for row in view.rows] == ["wise", "plain", "lazy"]
     assert view.leaders == ("wise",)
     assert view.headline.startswith("Wise is the best variant: ")
@@ -105,9 +129,8 @@ def test_the_table_ranks_by_outcome_with_those_that_can_not_be_told_apart(worksp
     assert codec.from_json(VariantsView, codec.to_json(view)).leaders == ("wise",)
 
 
-def test_early_answers_come_from_the_same_few_records_of_all(workspace: Workspace, night: Path) -> None:
-    heard = Heard()
-    workspace.runs.overnight(night, listener=heard)
+def test_early_answers_come_from_the_same_few_records_of_all(whole: Night) -> None:
+    heard = whole.heard
     assert heard.going == [(name, n) for n in (32, 96, 112) for name in ("plain", "lazy", "wise")]
     assert [view.records for view in heard.views] == [32, 128, 240]
 
