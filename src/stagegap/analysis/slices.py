@@ -352,8 +352,9 @@ _PAIRS = (
 def slices_sheet(view: SlicesView) -> Sheet:
     """The groups that fail most, the bottleneck of each group, and pairs of neighbours that fail and do not."""
     striking = sum(finding.verdict == "stands out" for finding in view.findings)
+    headline = f"{counted(striking, 'group')} of {len(view.findings):,} fail more than the others"
     return Sheet(
-        headline=f"{counted(striking, 'group')} of {len(view.findings):,} fail more than the others",
+        headline=headline if view.findings else "Not measured: no group has a record that could be scored",
         parts=(
             Table(columns=_FINDINGS, rows=tuple(_finding_cells(finding) for finding in view.findings), most=_MOST),
             Table(
