@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from stagegap.analysis.agree import agree_view
 from stagegap.analysis.blame import blame
+from stagegap.analysis.compare import compare
 from stagegap.analysis.faults import faults_view
 from stagegap.analysis.need import need_view
+from stagegap.analysis.paired_records import Side
 from stagegap.analysis.scorecard import measured
 from stagegap.workspace import Workspace
 
@@ -43,8 +46,9 @@ def sort(n):
 
 
 def copy(n, kind):
-    return kind * (1 + n % 2)
+    return kind * (1 + n % 2) if n % 10 else "long " * 40
 """
+LATER = STAGES.replace("n % 7", "n % 5").replace("long", "longer")
 
 
 @pytest.fixture(scope="module")
@@ -69,12 +73,17 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "stages.py").write_text(STAGES)
     with Workspace.open(folder.parent) as workspace:
         workspace.runs.new(folder / "notes.yaml")
+        for line in (1, 40):  # one with a label, one without
+            rows[line - 1]["n"] = 91
+        (folder / "records.jsonl").write_text("\n".join(map(json.dumps, [*rows[:80], *rows[80::2]])))
+        (folder / "stages.py").write_text(LATER)
+        workspace.runs.new(folder / "notes.yaml")
     return folder.parent
 
 
 def test_figures_of_what_is_labelled_are_those_of_everything(project: Path) -> None:
     with Workspace.open(project) as workspace:
-        look = workspace.runs.attribution("notes")
+        look = workspace.runs.attribution("notes", "v1")
         part, whole = look.labelled, look.evidence
         assert len(part.records) == 40 < len(whole.records) == 80
         ours, theirs = measured(part, look.run, labels_seq=1), measured(whole, look.run, labels_seq=1)
@@ -88,11 +97,22 @@ def test_figures_of_what_is_labelled_are_those_of_everything(project: Path) -> N
 
 def test_what_is_counted_of_all_records_is_what_the_outputs_say(project: Path) -> None:
     with Workspace.open(project) as workspace:
-        look = workspace.runs.attribution("notes")
+        look = workspace.runs.attribution("notes", "v1")
         assert look.labelled.tallies == look.evidence.tallies
         assert look.labelled.tallies["sort"].odd["errors"].count == 4
         assert look.labelled.troubles == look.evidence.troubles
-        card = workspace.runs.scorecard("notes")
+        card = workspace.runs.scorecard("notes", "v1")
         assert card is not None
         assert (card.n_records, card.details[0].declared) == (80, ("difficulty", "language"))
         assert len(need_view(look.labelled).next) == 40
+
+
+def test_two_runs_compare_as_if_every_record_was_read(project: Path) -> None:
+    with Workspace.open(project) as workspace:
+        looks = [workspace.runs.attribution("notes", name) for name in ("v1", "v2")]
+        whole = compare(*(Side(run=look.run, evidence=look.evidence) for look in looks), seed=looks[1].run.seed)
+        part = workspace.runs.compare("notes", "v1", "v2")
+        assert repr(replace(part, config=())) == repr(replace(whole, config=()))
+        assert part.refusal is not None
+        assert "2 notes have the same id but other content." in part.refusal.reasons
+        assert 0 < part.stages[1].same < part.n == part.refusal.shared == 74

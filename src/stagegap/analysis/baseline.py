@@ -155,7 +155,7 @@ def hold(
     common = [name for name in both if name not in content | moved]
     title = f"{blessed.run} (blessed)"
     reasons = (
-        *record_reasons(title, now.run, blessed.records, now.records, noun),
+        *record_reasons(title, now.run, (len(blessed.records), len(now.records)), len(both), noun),
         *([f"{counted(len(content), noun)} with the same id and other content."] if content else []),
         *([f"{counted(len(moved), noun)} with other references."] if moved else []),
         *_places_that_differ(blessed, now),

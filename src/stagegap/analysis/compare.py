@@ -23,12 +23,12 @@ from stagegap.analysis.changes import (
     no_change,
     not_claimed,
 )
-from stagegap.analysis.paired_records import Shared, Side, change_lists, flips, same_outputs, shared
+from stagegap.analysis.paired_records import Shared, Side, change_lists, flips, shared
 from stagegap.analysis.runs import run_differences
 from stagegap.analysis.scorecard import outcome_name
 from stagegap.analysis.verdict import ENOUGH_RECORDS
-from stagegap.model.answer import Status
 from stagegap.model.estimate import Estimate, unmeasured
+from stagegap.model.run import PairPopulation
 from stagegap.model.wording import counted, listed, metric_title, plural, sentence
 from stagegap.stats.resample import RESAMPLES, Resamples, resample
 from stagegap.tables import figures
@@ -104,14 +104,17 @@ class _Place:
     """What the means are of: only records that have a score in both."""
 
 
-def compare(before: Side, after: Side, *, seed: int, resamples: int = RESAMPLES) -> Comparison:
+def compare(
+    before: Side, after: Side, *, seed: int, resamples: int = RESAMPLES, whole: PairPopulation | None = None
+) -> Comparison:
     """Compare two runs; the same input and seed give the same view.
 
     All figures rest on the records that both runs saw with the same content and the same references, and each row on
     those that have its score in both. All intervals come from the same resamples of whole clusters. Where anything
-    but the system differs there is no headline until the offer is taken: see `accept`.
+    but the system differs there is no headline until the offer is taken: see `accept`. `whole` counts all records where
+    the sides hold those alone that somebody labelled.
     """
-    both = shared(before, after)
+    both = shared(before, after, whole)
     places = _places(both)
     drawn = _resampled(both, places, seed=seed, resamples=resamples)
     stage_claims = _claims(both, places, drawn, seed=seed)
@@ -123,7 +126,7 @@ def compare(before: Side, after: Side, *, seed: int, resamples: int = RESAMPLES)
         after=after.run.name,
         noun=cascade.noun,
         outcome_name=outcome_name(cascade),
-        n=len(both.after.evidence.records),
+        n=both.n,
         refusal=both.refusal,
         is_accepted=False,
         headline="",
@@ -201,9 +204,8 @@ def _change(was: Floats, now: Floats) -> Floats:
 
 def _claims(both: Shared, places: Mapping[str, _Place], drawn: Resamples, *, seed: int) -> dict[str, Claim]:
     """A claim for each place; places where every output is the same are settled and counted in no correction."""
-    sides = both.before.evidence, both.after.evidence
-    n = len(both.after.evidence.records)
-    same = {name for name, place in places.items() if n and same_outputs(*sides, place.stage).all()}
+    n = both.n
+    same = {name for name, place in places.items() if n and both.pair(place.stage).same == n}
     open_ = {name: f"change {name}" for name in places if name not in same}
     stage_claims = claims(drawn, open_, rng=np.random.default_rng([seed, 1]))
     return {name: no_change(n, "every output is the same") if name in same else stage_claims[name] for name in places}
@@ -220,7 +222,7 @@ def _stage(
     if name not in places:
         return _not_compared(both, name)
     place, claim = places[name], stage_claims[name]
-    sides = both.before.evidence, both.after.evidence
+    tally = both.pair(place.stage)
     return StageChange(
         stage=name,
         metric=metric_title(place.metric),
@@ -230,17 +232,11 @@ def _stage(
         claim=claim,
         alone=drawn.contrast({f"alone {name}": 1.0}) if name != OUTCOME else unmeasured("not measured: the outcome"),
         flips=flips(*place.raw, bar=place.bar),
-        same=int(same_outputs(*sides, place.stage).sum()),
-        infrastructure_before=_infrastructure(sides[0], place.stage),
-        infrastructure_after=_infrastructure(sides[1], place.stage),
-        sentence=claim_sentence(name, claim, noun=sides[1].cascade.noun),
+        same=tally.same,
+        infrastructure_before=tally.infrastructure[0],
+        infrastructure_after=tally.infrastructure[1],
+        sentence=claim_sentence(name, claim, noun=both.after.evidence.cascade.noun),
     )
-
-
-def _infrastructure(evidence: ev.Evidence, stage: str) -> int:
-    outputs = evidence.system(stage)
-    recorded = (outputs[record.id] for record in evidence.records if record.id in outputs)
-    return sum(Status.INFRASTRUCTURE in (output.status, output.because) for output in recorded)
 
 
 def _not_compared(both: Shared, name: str) -> StageChange:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -13,10 +13,10 @@ from stagegap.analysis.changes import ChangeLists, ChangeRow, Flips, Refusal
 from stagegap.analysis.evidence import Evidence
 from stagegap.analysis.failures import MOST_ROWS, shown_output, shown_reference, title
 from stagegap.attribution.faults import BAR_SLACK
-from stagegap.model.answer import Output
+from stagegap.model.answer import Output, Status
 from stagegap.model.cascade import Cascade, OutputType
 from stagegap.model.record import Record
-from stagegap.model.run import SYSTEM, Run
+from stagegap.model.run import SYSTEM, PairPopulation, PairTally, Run
 from stagegap.model.wording import counted, metric_title, plural
 
 
@@ -38,13 +38,32 @@ class Shared:
     """Stages whose scores can be compared, in the order of the later run."""
     has_same_outcome: bool
     refusal: Refusal | None
+    n: int
+    """Records that are the same in both, labelled or not."""
+    whole: PairPopulation | None = None
+    """All records of both, where the sides hold those alone that somebody labelled."""
+    moved: tuple[Side, Side] | None = None
+    """The records of `whole` that are not the same because their references differ."""
+
+    def pair(self, stage: str) -> PairTally:
+        """How the outputs of a stage compare over all records that are the same in both."""
+        sides = self.before.evidence, self.after.evidence
+        if self.whole is None:
+            return pair_tally(*sides, stage)
+        tally = self.whole.tallies[stage]
+        if self.moved is None:
+            return tally
+        less = pair_tally(self.moved[0].evidence, self.moved[1].evidence, stage)
+        lost = tuple(whole - part for whole, part in zip(tally.infrastructure, less.infrastructure, strict=True))
+        return PairTally(same=tally.same - less.same, infrastructure=(lost[0], lost[1]))
 
 
-def shared(before: Side, after: Side) -> Shared:
+def shared(before: Side, after: Side, whole: PairPopulation | None = None) -> Shared:
     """Find the records that both runs saw with the same content and references, and say what differs.
 
     A record was seen by a run that holds an output of it at any stage. Stages are comparable when their type and
-    their headline metric are the same; the length of a ranking is a setting and not a part of its type.
+    their headline metric are the same; the length of a ranking is a setting and not a part of its type. `whole` counts
+    all records where the sides hold those alone that somebody labelled: records without a reference can't differ in it.
     """
     a, b = before.evidence, after.evidence
     seen_a, seen_b = seen_records(a), seen_records(b)
@@ -56,10 +75,15 @@ def shared(before: Side, after: Side) -> Shared:
     moved = {r.id for r in both if _references(a, r.id, places) != _references(b, r.id, places)} - content
     common = [r for r in both if r.id not in content | moved]
     noun = new.noun
+    seen, shared_by_both = (len(seen_a), len(seen_b)), len(both)
+    other, n = len(content), len(common)
+    if whole is not None:
+        seen, shared_by_both, other = whole.seen, whole.both, whole.other_content
+        n = shared_by_both - other - len(moved)
     reasons = (
-        *record_reasons(before.run.name, after.run.name, seen_a, seen_b, noun),
-        *([f"{counted(len(content), noun)} {_have(content)} the same id but other content."] if content else []),
-        *([f"{counted(len(moved), noun)} {_have(moved)} other references."] if moved else []),
+        *record_reasons(before.run.name, after.run.name, seen, shared_by_both, noun),
+        *([f"{counted(other, noun)} {_have(other)} the same id but other content."] if other else []),
+        *([f"{counted(len(moved), noun)} {_have(len(moved))} other references."] if moved else []),
         *_type_reasons(before.run.name, after.run.name, old, new),
     )
     same_outcome = has_same_outcome(old, new)
@@ -68,8 +92,14 @@ def shared(before: Side, after: Side) -> Shared:
         after=replace(after, evidence=_cut(b, common)),
         stages=stages,
         has_same_outcome=same_outcome,
-        refusal=Refusal(reasons=reasons, offer=offer(len(common), noun, stages), shared=len(common))
-        if reasons
+        refusal=Refusal(reasons=reasons, offer=offer(n, noun, stages), shared=n) if reasons else None,
+        n=n,
+        whole=whole,
+        moved=(
+            replace(before, evidence=_cut(a, [seen_a[name] for name in moved])),
+            replace(after, evidence=_cut(b, [seen_b[name] for name in moved])),
+        )
+        if moved
         else None,
     )
 
@@ -117,15 +147,12 @@ def _cut(evidence: Evidence, records: Sequence[Record]) -> Evidence:
     return replace(evidence, records=tuple(records), population=None)
 
 
-def record_reasons(
-    before: str, after: str, seen_a: Mapping[str, object], seen_b: Mapping[str, object], noun: str
-) -> list[str]:
-    """Which of two runs saw records that the other did not."""
-    both = len(seen_a.keys() & seen_b.keys())
+def record_reasons(before: str, after: str, seen: tuple[int, int], both: int, noun: str) -> list[str]:
+    """Which of two runs saw records that the other did not, from how many each saw and how many both."""
     return [
-        f"{other} saw {both:,} of the {counted(len(seen), noun)} of {run}."
-        for run, other, seen in ((after, before, seen_b), (before, after, seen_a))
-        if len(seen) > both
+        f"{other} saw {both:,} of the {counted(count, noun)} of {run}."
+        for run, other, count in ((after, before, seen[1]), (before, after, seen[0]))
+        if count > both
     ]
 
 
@@ -152,8 +179,8 @@ def offer(n: int, noun: str, stages: Sequence[str]) -> str:
     return f"Compare {which} {plural(noun, n)} that {'is' if n == 1 else 'are'} the same in both?"
 
 
-def _have(records: set[str]) -> str:
-    return "has" if len(records) == 1 else "have"
+def _have(count: int) -> str:
+    return "has" if count == 1 else "have"
 
 
 Floats = NDArray[np.float64]
@@ -168,6 +195,18 @@ def same_outputs(before: Evidence, after: Evidence, stage: str) -> Bools:
     a, b = before.system(stage), after.system(stage)
     pairs = ((a.get(record.id), b.get(record.id)) for record in after.records)
     return np.fromiter((_ending(x) == _ending(y) for x, y in pairs), dtype=np.bool_, count=len(after.records))
+
+
+def pair_tally(before: Evidence, after: Evidence, stage: str) -> PairTally:
+    """How a stage's outputs compare over the records that both sides hold."""
+    lost = [
+        sum(
+            output is not None and Status.INFRASTRUCTURE in (output.status, output.because)
+            for output in map(side.system(stage).get, (record.id for record in side.records))
+        )
+        for side in (before, after)
+    ]
+    return PairTally(same=int(same_outputs(before, after, stage).sum()), infrastructure=(lost[0], lost[1]))
 
 
 def _ending(output: Output | None) -> tuple[object, ...] | None:

@@ -350,3 +350,25 @@ class Population:
     """Names of the slices that some record has, sorted; the difficulty is one."""
     names: Callable[[Sequence[int]], Sequence[str]] = field(compare=False, repr=False)
     """The ids of the records at these places."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairTally:
+    """How a stage's outputs of two runs compare, over the records that both have with the same content."""
+
+    same: int
+    """Records at which it ended in the same way with the same value, or not at all in both."""
+    infrastructure: tuple[int, int]
+    """Outputs that infrastructure took away, before and after."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairPopulation:
+    """All records of two runs, those that nobody labelled too."""
+
+    seen: tuple[int, int]
+    both: int
+    other_content: int
+    """Records of both with the same id and other content."""
+    tallies: Mapping[str, PairTally]
+    """By stage that both runs have."""

@@ -12,6 +12,8 @@ from stagegap.model.run import (
     SYSTEM,
     Cell,
     OddOutputs,
+    PairPopulation,
+    PairTally,
     Population,
     StageTally,
     TroubleKind,
@@ -238,3 +240,69 @@ def _slices(session: Session) -> tuple[str, ...]:
         order by 1"""
     )
     return tuple(row[0] for row in rows)
+
+
+def pair(session: Session, before: Wanted, after: Wanted) -> PairPopulation:
+    """Compare the outputs of two runs of a cascade record by record. Raises: NotFound.
+
+    Objects are compared as they were written: another order of their keys is another value.
+    """
+    prepare(session, before)
+    session.run("create or replace temp table evaluated_before as from evaluated")
+    prepare(session, after)
+    session.run(
+        """create or replace temp table paired as select a.record,
+            (a.content, a.version) <> (b.content, b.version) and (v.fields, v.cluster) <> (w.fields, w.cluster) as other
+        from evaluated_before a join evaluated b using (record)
+            join record_version v on v.record = a.content and v.version = a.version
+            join record_version w on w.record = b.content and w.version = b.version"""
+    )
+    both, other = session.rows("select count(*), count(*) filter (other) from paired")[0]
+    seen = session.rows("select (select count(*) from evaluated_before), (select count(*) from evaluated)")[0]
+    shared = [stage for stage in after.stages if stage in before.stages]
+    return PairPopulation(
+        seen=seen,
+        both=both,
+        other_content=other,
+        tallies={stage: _pair_tally(session, before.run, after.run, stage) for stage in shared},
+    )
+
+
+def _pair_tally(session: Session, before: str, after: str, stage: str) -> PairTally:
+    sides: list[str] = []
+    for run in (before, after):
+        key, cascade = identify(session, run)
+        sides.append(
+            f"""(select record, status::varchar as status, coalesce(because::varchar, '') as because, short, number,
+                body, if(number is null, form::varchar, 'number') as form from output
+            where run = {key} and repeat = 0 and cell = (select id from cell where name = '{SYSTEM}')
+                and stage = (select id from stage where name = $1 and cascade = {cascade})
+            {_once(session, key, cascade, stage)})"""
+        )
+    alike = " and ".join(
+        f"a.{name} is not distinct from b.{name}" for name in ("status", "because", "form", "short", "number")
+    )
+    same, lost_before, lost_after = session.rows(
+        f"""select count(*) filter ({alike} and (a.body is not distinct from b.body or v.body = w.body)),
+            count(*) filter ('infrastructure' in (a.status, a.because)),
+            count(*) filter ('infrastructure' in (b.status, b.because))
+        from (select record from paired where not other) p
+            left join {sides[0]} a using (record) left join {sides[1]} b using (record)
+            left join blob v on v.id = a.body and a.body <> b.body
+            left join blob w on w.id = b.body and a.body <> b.body""",
+        json_text.plain(stage),
+    )[0]
+    return PairTally(same=same, infrastructure=(lost_before, lost_after))
+
+
+def _once(session: Session, key: int, cascade: int, stage: str) -> str:
+    """The condition that leaves the newest output of each record, empty where each has one."""
+    doubled = session.rows(
+        """select count(*) > count(distinct record) from output where run = ? and repeat = 0
+            and cell = (select id from cell where name = 'system')
+            and stage = (select id from stage where name = ? and cascade = ?)""",
+        key,
+        json_text.plain(stage),
+        cascade,
+    )[0][0]
+    return "qualify row_number() over (partition by record order by seq desc) = 1" if doubled else ""

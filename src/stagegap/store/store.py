@@ -18,7 +18,7 @@ from stagegap.model.answer import Label, Output
 from stagegap.model.notes import PersonEvent
 from stagegap.model.queue import GuidelineVersion, Queue, QueueItem, Sitting
 from stagegap.model.record import Record
-from stagegap.model.run import Cell, PastCall, Run, RunStatus, StageSpending
+from stagegap.model.run import Cell, PairPopulation, PastCall, Run, RunStatus, StageSpending
 from stagegap.store import attach, calls, care, events, labels, outputs, queues, records, roster, rows
 from stagegap.store.attach import Attachment, Locks
 from stagegap.store.calls import Calls, past_calls
@@ -281,6 +281,14 @@ class Store:
         self._drainer.drain_all()
         with self._file.reading() as session:
             return excerpt.excerpt(session, wanted, ids, names)
+
+    def pair(self, before: Wanted, after: Wanted) -> PairPopulation:
+        """How the outputs of two runs compare, over all records. Raises: NotFound."""
+        from stagegap.store import excerpt
+
+        self._drainer.drain_all()
+        with self._file.reading() as session:
+            return excerpt.pair(session, before, after)
 
     def past_calls(self, runs: Sequence[str], stage: str) -> list[PastCall]:
         """The newest calls of a stage in these runs that were made and answered, at most 1,000."""

@@ -16,8 +16,9 @@ from stagegap.workspace.kept_views import OUTCOME, Kept, KeptViews, Now, need_of
 
 if TYPE_CHECKING:  # The pages open a workspace to read: what runs and loads cascades is imported where it is used.
     from stagegap.analysis.evidence import Evidence
-    from stagegap.model.cascade import CascadeFile
+    from stagegap.model.cascade import Cascade, CascadeFile
     from stagegap.people.references import Settled
+    from stagegap.store import Wanted
 
 
 class Scorecards:
@@ -55,12 +56,9 @@ def labelled_evidence(
     All records of a cascade that takes records apart: its units are known by the outputs alone.
     """
     from stagegap.analysis.evidence import gather
-    from stagegap.attribution.swaps import prefix_cells
-    from stagegap.model.cascade import Kind
     from stagegap.model.units import Levels
     from stagegap.runner import custom_metrics
-    from stagegap.store import Wanted
-    from stagegap.workspace.provenance import own_outputs, read, run_records
+    from stagegap.workspace.provenance import own_outputs, run_records
 
     cascade = file.cascade
     gathered = partial(
@@ -69,8 +67,19 @@ def labelled_evidence(
     )  # fmt: skip
     if not Levels.of(cascade).is_flat:
         return gathered(run_records(store, run, cascade), own_outputs(store, run, cascade))
+    part = store.excerpt(wanted_of(store, run, cascade), list({label.record: None for label in settled.labels}))
+    return gathered(part.records, part.outputs, population=part.population)
+
+
+def wanted_of(store: Store, run: Run, cascade: Cascade) -> Wanted:
+    """What is read of a run for views that look into labelled records alone."""
+    from stagegap.attribution.swaps import prefix_cells
+    from stagegap.model.cascade import Kind
+    from stagegap.store import Wanted
+    from stagegap.workspace.provenance import read
+
     made_from = read(store, run.id)
-    wanted = Wanted(
+    return Wanted(
         run=run.id,
         records=made_from.records_digest if made_from else None,
         first=cascade.stages[0].name,
@@ -81,8 +90,6 @@ def labelled_evidence(
         ),
         ends={judged.outcome.stage: tuple(str(cell) for cell in prefix_cells(judged)) for judged in cascade.by_outcome},
     )
-    part = store.excerpt(wanted, list({label.record: None for label in settled.labels}))
-    return gathered(part.records, part.outputs, population=part.population)
 
 
 def score(store: Store, run: Run, file: CascadeFile, *, views: KeptViews) -> Scorecard:
