@@ -160,11 +160,13 @@ qualify row_number() over (partition by v.record order by v.version desc) = 1"""
 class RunReader:
     """Reads one run, and others on the records of that one."""
 
-    def __init__(self, session: Session, run: str) -> None:
+    def __init__(self, session: Session, run: str, *, with_contents: bool = True) -> None:
+        """Number the records of a run; `with_contents` is False for who asks for names and positions alone."""
         self._session = session
         self._key, self._cascade = identify(session, run)
         session.run(_SCREENED, self._key)
-        session.run(_VERSION)
+        if with_contents:
+            session.run(_VERSION)
         self.n: int = session.rows("select count(*) from screened")[0][0]
 
     def records(self) -> RecordsTable:

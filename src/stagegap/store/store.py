@@ -388,13 +388,16 @@ class Store:
             return run_tables.scores(session, run, cell, stage=stage, metric=metric)
 
     @contextmanager
-    def screening(self, run: str) -> Generator[RunReader]:
-        """Read the columns of a run, for as long as the block lasts; writers wait meanwhile. Raises: NotFound."""
+    def screening(self, run: str, *, with_contents: bool = True) -> Generator[RunReader]:
+        """Read the columns of a run, for as long as the block lasts; writers wait meanwhile. Raises: NotFound.
+
+        `with_contents` is False for who asks for names and positions alone.
+        """
         from stagegap.store.columns import RunReader
 
         self._drainer.drain_all()
         with self._file.reading() as session:
-            yield RunReader(session, run)
+            yield RunReader(session, run, with_contents=with_contents)
 
     def create_queue(self, queue: Queue, items: Sequence[QueueItem]) -> None:
         """Store a sample for people to label. Raises: StoreError when its id is taken."""

@@ -180,7 +180,7 @@ class Oddities:
         for run in runs:
             wanted = sorted({p for check in looked if check.run.run == run.name for p in check.finding.positions})
             if wanted:
-                with self._store.screening(run.id) as reader:
+                with self._store.screening(run.id, with_contents=False) as reader:
                     names |= {(run.name, p): name for p, name in zip(wanted, reader.names(wanted), strict=True)}
         return names
 
