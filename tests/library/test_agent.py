@@ -62,7 +62,7 @@ def test_the_official_client_goes_through_a_day(tmp_path: Path) -> None:
     assert "holds this system back" in first["may_be_said"] or "none stands out" in first["may_be_said"]
     assert {"estimate", "low", "high", "n", "method"} <= set(first["figures"][0])
     assert "nobody wrote down what that should bring" in refused["refused"]
-    assert expected["may_be_said"] == "Expected, in points, before the run: reply -20."
+    assert expected["may_be_said"] == "Expected, in points, before the run: reply −20."
     assert second["view"] == "gap"
     assert "Worse" in compared["may_be_said"] or "worse" in compared["may_be_said"]
     assert "robot" in json.dumps(ledger)

@@ -70,9 +70,9 @@ def test_plot_says_what_is_compared_and_what_is_not_measured() -> None:
     html = charts.oddity_plot(plot)
     assert "error 50%, 95% interval 24 to 76, n = 10; error on training records 20%; power law 40%." in html
     assert "too few: no record" in html
-    assert "people 10%" in html
+    assert "labellers 10%" in html
     bare = charts.oddity_plot(replace(plot, other_name="", expected_name="", level=None))
-    assert "people" not in bare
+    assert "labellers" not in bare
     assert "<svg" not in html  # rows without a place are no curve
 
 

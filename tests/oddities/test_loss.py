@@ -44,7 +44,7 @@ def test_anchors_stand_side_by_side_and_need_answers() -> None:
     plot = anchors(odd_runs.clean(np.random.default_rng(1)), "route")
     assert plot is not None
     assert [mark.name.partition(" '")[0] for mark in plot.marks] == [
-        "guessing, 1 of 3", "always", "route", "people", "best against one labeller",
+        "guessing, 1 of 3", "always", "route", "labellers", "best against one labeller",
     ]  # fmt: skip
     assert plot.marks[0].y.value == pytest.approx(1 / 3)
     assert anchors(RUN, "draft") is None

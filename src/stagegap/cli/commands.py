@@ -318,9 +318,9 @@ def demo(
 def mcp() -> None:
     """Serve the project to a coding agent (Model Context Protocol, on stdin and stdout)."""
     from stagegap.cli.start import folder
-    from stagegap.library.agent import serve
+    from stagegap.library import serve_agents
 
-    serve(folder())
+    serve_agents(folder())
 
 
 @tools.command()

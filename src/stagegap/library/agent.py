@@ -18,6 +18,7 @@ from stagegap.library.project import Project, apart, open_project
 from stagegap.model.record import Json
 from stagegap.model.run import RunStatus
 from stagegap.runner import RunOptions
+from stagegap.tables.figures import Unit, printed
 from stagegap.tables.table import Sheet, Table, figure_rows
 from stagegap.workspace import Hope
 
@@ -72,7 +73,7 @@ class Agent:
         hopes = {place: Hope(value=value / 100) for place, value in points.items()}
         past = self._project.workspace.past(self._project.cascade)
         past.expect(hopes, reason=because, who=who)
-        places = ", ".join(f"{place} {value:+g}" for place, value in points.items())
+        places = ", ".join(f"{place} {printed(value / 100, Unit.POINTS)}" for place, value in points.items())
         return {"may_be_said": f"Expected, in points, before the run: {places}."}
 
     def run(self, budget: str) -> dict[str, Json]:

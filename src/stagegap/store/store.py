@@ -20,7 +20,7 @@ from stagegap.model.queue import GuidelineVersion, Queue, QueueItem, Sitting
 from stagegap.model.record import Record
 from stagegap.model.run import Cell, PairPopulation, PastCall, Run, RunStatus, StageSpending
 from stagegap.store import attach, calls, care, events, labels, outputs, queues, records, roster, rows
-from stagegap.store.attach import Attachment, Locks
+from stagegap.store.attach import Attachment, Locks, Session
 from stagegap.store.calls import Calls, past_calls
 from stagegap.store.care import Finding, Rebuilt, RecordsImport, Waiting
 from stagegap.store.claims import Claims
@@ -105,7 +105,9 @@ class Store:
             folder.chmod(0o700)
         except OSError as error:
             raise StoreError(f"{folder} cannot hold a store: {error.strerror}.") from error
-        version = _version()
+        from importlib.metadata import version as installed
+
+        version = installed("stagegap")
         schema = Schema(app_version=version)
         file = Attachment(path, Locks(folder), patience_s=patience_s, admit=schema.admit)
         copies = SecondCopies(folder)
@@ -266,8 +268,7 @@ class Store:
 
     def outputs(self, run: str, cell: Cell, stage: str, *, records: Sequence[str] | None = None) -> list[Output]:
         """The newest output of each record and repeat, in the order of the records."""
-        self._drainer.drain_all()
-        with self._file.reading() as session:
+        with self._drained() as session:
             return outputs.find(session, run, cell, stage, records)
 
     def excerpt(self, wanted: Wanted, ids: Sequence[str]) -> Excerpt:
@@ -278,40 +279,34 @@ class Store:
             with self._file.reading() as session:
                 return excerpt.names(session, wanted, places)
 
-        self._drainer.drain_all()
-        with self._file.reading() as session:
+        with self._drained() as session:
             return excerpt.excerpt(session, wanted, ids, names)
 
     def pair(self, before: Wanted, after: Wanted) -> PairPopulation:
         """How the outputs of two runs compare, over all records. Raises: NotFound."""
         from stagegap.store import excerpt
 
-        self._drainer.drain_all()
-        with self._file.reading() as session:
+        with self._drained() as session:
             return excerpt.pair(session, before, after)
 
     def past_calls(self, runs: Sequence[str], stage: str) -> list[PastCall]:
         """The newest calls of a stage in these runs that were made and answered, at most 1,000."""
-        self._drainer.drain_all()
-        with self._file.reading() as session:
+        with self._drained() as session:
             return past_calls(session, runs, stage)
 
     def spent(self, cascade: str) -> dict[str, float]:
         """US dollars by run, of all calls that were made for it."""
-        self._drainer.drain_all()
-        with self._file.reading() as session:
+        with self._drained() as session:
             return calls.spent(session, cascade)
 
     def spent_by_stage(self, runs: Sequence[str]) -> dict[tuple[str, str], StageSpending]:
         """What the system's answers cost and took when they were made, by id of the run and stage."""
-        self._drainer.drain_all()
-        with self._file.reading() as session:
+        with self._drained() as session:
             return calls.by_stage(session, runs)
 
     def cells(self, run: str) -> list[Cell]:
         """The cells that a run has outputs in."""
-        self._drainer.drain_all()
-        with self._file.reading() as session:
+        with self._drained() as session:
             return outputs.cells(session, run)
 
     def cached(self, keys: Sequence[str]) -> dict[str, Output]:
@@ -389,14 +384,10 @@ class Store:
 
     @contextmanager
     def screening(self, run: str, *, with_contents: bool = True) -> Generator[RunReader]:
-        """Read the columns of a run, for as long as the block lasts; writers wait meanwhile. Raises: NotFound.
-
-        `with_contents` is False for who asks for names and positions alone.
-        """
+        """Read the columns of a run while the block lasts; writers wait. Raises: NotFound."""
         from stagegap.store.columns import RunReader
 
-        self._drainer.drain_all()
-        with self._file.reading() as session:
+        with self._drained() as session:
             yield RunReader(session, run, with_contents=with_contents)
 
     def create_queue(self, queue: Queue, items: Sequence[QueueItem]) -> None:
@@ -446,10 +437,7 @@ class Store:
         return care.check(self._file, self._journal, self._copies, self._drainer.drain_all)
 
     def rebuild(self) -> Rebuilt:
-        """Make a new file from what can be read of the old one, the journal and the second copies.
-
-        The old one is kept beside. Raises: StoreNewer.
-        """
+        """Make a new file from the old one (kept beside), the journal and the second copies. Raises: StoreNewer."""
         rebuilt = care.rebuild(self._file, self._journal, self._schema, self._copies)
         self._drainer.drain_all()
         return rebuilt
@@ -479,9 +467,15 @@ class Store:
     def export(self, folder: Path) -> list[Path]:
         """Write every table as Parquet."""
         folder.mkdir(parents=True, exist_ok=True)
+        with self._drained() as session:
+            return care.export(session, folder)
+
+    @contextmanager
+    def _drained(self) -> Generator[Session]:
+        """The file with everything in it that is acknowledged, to be read."""
         self._drainer.drain_all()
         with self._file.reading() as session:
-            return care.export(session, folder)
+            yield session
 
     def _prepare(self) -> None:
         """Create or migrate the file, and see that file and journal belong together.
@@ -503,9 +497,3 @@ class Store:
         except StoreBusy:
             if not self._journal.note("paired"):
                 raise
-
-
-def _version() -> str:
-    from importlib.metadata import version
-
-    return version("stagegap")
