@@ -28,14 +28,6 @@ settings.register_profile("gate", max_examples=50, deadline=None)
 settings.register_profile("thorough", max_examples=1_000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "gate"))
 
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Properties are tried on many examples: tracing their lines costs more than all other tests, and finds none."""
-    for item in items:
-        if isinstance(item, pytest.Function) and getattr(item.obj, "is_hypothesis_test", False):
-            item.add_marker(pytest.mark.no_cover)
-
-
 Copied = Callable[[Path], Path]
 """Puts a copy of a project into a folder and gives the folder of its cascade."""
 

@@ -67,10 +67,10 @@ def test_a_secret_in_the_file_is_refused_and_not_shown(problems, value):
 
 
 def test_a_secret_under_an_unknown_key_is_not_shown_either(problems):
-    found = problems(LLM.replace("MORE", "model: m\n      headers: {x-authorization: hush}\n    api_key: hush"))
+    found = problems(LLM.replace("MORE", "model: m\n      header: {x-authorization: hush}\n    api_key: hush"))
     assert [p.partition(". ")[0] for p in found] == [
         "23: x-authorization holds a secret in the file itself",
-        "23: unknown key 'headers' in stages.draft.with",
+        "23: unknown key 'header' in stages.draft.with",
         "24: unknown key 'api_key' in stages.draft",
     ]
 

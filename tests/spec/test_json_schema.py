@@ -22,7 +22,6 @@ def test_the_checked_in_schema_is_up_to_date(tmp_path):
     assert json.loads(shipped) == SCHEMA
 
 
-@pytest.mark.no_cover  # a simulation: its lines are traced by smaller tests
 def test_it_is_a_schema():
     Draft202012Validator.check_schema(SCHEMA)
 

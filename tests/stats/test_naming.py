@@ -78,7 +78,6 @@ def test_one_stage_alone_must_gain_more_than_nothing():
     assert budget([0.2], 0.05).records is not None
 
 
-@pytest.mark.no_cover  # a simulation: its lines are traced by smaller tests
 @pytest.mark.parametrize("name", ["2 stages, 11 and 25 points", "3 stages, 14, 17 and 10 points"])
 def test_a_promised_budget_names_the_worst_stage(name: str):
     found = simulated.promise(simulated.WORST[name], 100, simulations=60, resamples=200)
@@ -94,7 +93,6 @@ def test_whoever_stops_at_the_evidence_labels_far_fewer_and_names_the_worst_stag
     assert found.records < 500
 
 
-@pytest.mark.no_cover  # a simulation: its lines are traced by smaller tests
 def test_looking_on_and_on_names_one_of_equal_stages_in_at_most_5_percent():
     found = simulated.watched(simulated.equal(2), 3_000, simulations=200)
     assert found.named + found.wrong <= 0.08, "5% of 200 with two standard errors"

@@ -47,7 +47,6 @@ def test_the_price_of_peeking_is_the_published_width():
     assert np.mean(widths) == pytest.approx(0.159, abs=0.015)
 
 
-@pytest.mark.no_cover  # a simulation: its lines are traced by smaller tests
 def test_the_sequence_holds_at_every_look_at_once():
     rng = np.random.default_rng(2)
     missed = 0

@@ -52,7 +52,6 @@ def test_it_does_not_matter_which_is_called_new(n: int):
     assert p_of(values.tolist()) == p_of((-values).tolist())
 
 
-@pytest.mark.no_cover  # a simulation: its lines are traced by smaller tests
 def test_the_drawn_and_the_normal_p_agree():
     values = np.random.default_rng(4).normal(0.07, 1, 900)
     exactly = Clusters(codes=np.arange(900), count=900)

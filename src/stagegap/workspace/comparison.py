@@ -24,7 +24,6 @@ from stagegap.errors import ConfigurationError, RunStopped
 from stagegap.model.answer import Output
 from stagegap.model.estimate import unmeasured
 from stagegap.model.run import SYSTEM, Cell, Provenance, Run, RunStatus, StageSpending
-from stagegap.model.units import Levels
 from stagegap.runner import CellSummary, Plan, PlannedCell, Progress, Stop, Work, execute, forecast, plan_several
 from stagegap.store import Store
 from stagegap.tables import figures
@@ -35,7 +34,7 @@ from stagegap.workspace.kept_views import KeptViews, Now, changed_since
 from stagegap.workspace.provenance import first_outputs
 from stagegap.workspace.provenance import read as read_provenance
 from stagegap.workspace.reproduced import Restored, refuse_to_pay
-from stagegap.workspace.scorecards import Scorecards, wanted_of
+from stagegap.workspace.scorecards import Scorecards, counts_alone, wanted_of
 
 FASTEST_MS = 1.0
 """Times of an answer below it differ between two runs of the same code."""
@@ -46,7 +45,7 @@ NOISE = 0.1
 
 def compare(store: Store, before: Attribution, after: Attribution) -> Comparison:
     """Compare two runs, each scored by the cascade that it was made with, on all labels that there are."""
-    if Levels.of(before.cascade).is_flat and Levels.of(after.cascade).is_flat:
+    if counts_alone(before.cascade) and counts_alone(after.cascade):
         whole = store.pair(*(wanted_of(store, look.run, look.cascade) for look in (before, after)))
         sides = [Side(run=look.run, evidence=look.labelled) for look in (before, after)]
         view = compared(*sides, seed=after.run.seed, whole=whole)

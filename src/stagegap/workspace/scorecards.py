@@ -53,10 +53,9 @@ def labelled_evidence(
 ) -> Evidence:
     """What is known of the records of a run that somebody labelled, with counts of all others: no label, no figure.
 
-    All records of a cascade that takes records apart: its units are known by the outputs alone.
+    All records where SQL can't count the others.
     """
     from stagegap.analysis.evidence import gather
-    from stagegap.model.units import Levels
     from stagegap.runner import custom_metrics
     from stagegap.workspace.provenance import own_outputs, run_records
 
@@ -65,15 +64,39 @@ def labelled_evidence(
         gather, cascade, labels=settled, custom=custom_metrics(file), compared=views.compared(now), run=run.name,
         seed=run.seed,
     )  # fmt: skip
-    if not Levels.of(cascade).is_flat:
+    if not counts_alone(cascade):
         return gathered(run_records(store, run, cascade), own_outputs(store, run, cascade))
     part = store.excerpt(wanted_of(store, run, cascade), list({label.record: None for label in settled.labels}))
     return gathered(part.records, part.outputs, population=part.population)
 
 
+def counts_alone(cascade: Cascade) -> bool:
+    """SQL can count what the records are that nobody labelled.
+
+    It can't where units are known by the outputs alone, nor where a stage that is called stands behind a recorded one:
+    whether its output in a swap is known depends on what the recorded stage was given.
+    """
+    from stagegap.model.units import Levels
+
+    ends = {judged.outcome.stage for judged in cascade.by_outcome}
+    recorded = [stage.name for stage in cascade.stages if stage.is_recorded]
+    return Levels.of(cascade).is_flat and (not recorded or ends <= set(recorded))
+
+
+def outcome_cells(cascade: Cascade) -> tuple[str, ...]:
+    """The cells in which the outcome of a record can be lost to infrastructure.
+
+    A recorded outcome on another input than its own is unknown, not lost; on its own it ends as in the system's cell.
+    """
+    from stagegap.attribution.swaps import prefix_cells
+
+    if cascade.stage(cascade.outcome.stage).is_recorded:
+        return (str(SYSTEM),)
+    return tuple(str(cell) for cell in prefix_cells(cascade))
+
+
 def wanted_of(store: Store, run: Run, cascade: Cascade) -> Wanted:
     """What is read of a run for views that look into labelled records alone."""
-    from stagegap.attribution.swaps import prefix_cells
     from stagegap.model.cascade import Kind
     from stagegap.store import Wanted
     from stagegap.workspace.provenance import read
@@ -88,7 +111,7 @@ def wanted_of(store: Store, run: Run, cascade: Cascade) -> Wanted:
         rankings=tuple(
             stage.name for stage in cascade.stages if stage.is_recorded and stage.output.kind is Kind.RANKING
         ),
-        ends={judged.outcome.stage: tuple(str(cell) for cell in prefix_cells(judged)) for judged in cascade.by_outcome},
+        ends={judged.outcome.stage: outcome_cells(judged) for judged in cascade.by_outcome},
     )
 
 
