@@ -58,7 +58,7 @@ def test_settings_that_every_stage_may_have(folder):
     )
     stage = folder.changed("uses: sklearn\n", f"uses: sklearn\n    {settings}").cascade.stage("route")
     assert (stage.ask, stage.guideline) == ("Where?", "Choose well.\n")
-    assert (stage.repeats, stage.batch, stage.concurrency, stage.timeout_s) == (3, 1, 2, 1.5)
+    assert (stage.repeats, stage.batch, stage.concurrency, stage.timeout_s, stage.is_timed) == (3, 1, 2, 1.5, True)
     assert stage.is_concurrent
 
 

@@ -187,3 +187,78 @@ def test_what_getting_ready_raises_is_named(quick: Callable[..., BatchStage]) ->
     code = "def ready(): raise KeyboardInterrupt('no')\ndef draft(text): return text"
     with pytest.raises(ConfigurationError, match=r"could not get the stage ready: KeyboardInterrupt: no\."):
         warm(quick(code, warm_up="stages.py:ready"))
+
+
+@pytest.fixture
+def aside(tmp_path: Path, make_stage: MakeStage) -> Callable[..., BatchStage]:
+    """A python stage whose file says that a call may take half a second."""
+
+    def make(code: str, **parameters: str) -> BatchStage:
+        (tmp_path / "stages.py").write_text(code)
+        stage = make_stage("python", TEXT, function="stages.py:draft", **parameters)
+        return build(replace(stage, timeout_s=0.5, is_timed=True), folder=tmp_path, corpora={}, environment={})  # type: ignore[return-value]
+
+    return make
+
+
+HOLDS = """
+import os, re, threading
+def hold(text):
+    if text == "power": return str(10 ** 10 ** 8)
+    if text == "pattern": re.match("(a+)+$", "a" * 64 + "b")
+    if text == "library": threading.Event().wait(60)
+    if text == "exit": os._exit(7)
+    if text == "crash": os.kill(os.getpid(), 11)
+    if text == "raise": raise ValueError("no")
+    if text == "copy" and os.fork() == 0: threading.Event().wait(4)
+    return f"{text} {os.getpid()}"
+"""
+
+
+def test_call_that_holds_the_interpreter_is_ended_by_its_time_and_the_others_are_answered(
+    aside: Callable[..., BatchStage],
+) -> None:
+    stage = aside(HOLDS + "draft = hold")
+    replies = ask(stage, "a", "power", "b", "pattern", "library", "c", "raise")
+    late = "hold gave no answer within 0.5 s"
+    assert [reply.error for reply in replies] == [
+        "",
+        late,
+        "",
+        late,
+        late,
+        "",
+        "hold raised ValueError: no (stages.py:9)",
+    ]
+    assert [reply.is_reusable for reply in replies] == [True, False, True, False, False, True, False]
+    processes = {str(reply.value).split()[1] for reply in replies if reply.status is Status.OK}
+    assert len(processes) == 3, "each that was ended is followed by another"
+    assert str(os.getpid()) not in processes
+
+
+def test_call_that_ends_its_process_is_that_records_failure(aside: Callable[..., BatchStage]) -> None:
+    stage = aside(HOLDS + "draft = hold")
+    a, left, killed, copied, b = ask(stage, "a", "exit", "crash", "copy", "b")
+    assert left.error == "hold gave no answer: its process ended with code 7"
+    assert killed.error == "hold gave no answer: its process was ended by SIGSEGV"
+    assert (left.status, killed.status) == (Status.ERROR, Status.ERROR)
+    assert [str(reply.value).split()[0] for reply in (a, copied, b)] == ["a", "copy", "b"]
+
+
+def test_list_in_which_one_call_holds_the_interpreter_loses_only_that_one(aside: Callable[..., BatchStage]) -> None:
+    code = HOLDS + "import stagegap\n@stagegap.batch\ndef draft(text):\n    return [hold(each) for each in text]\n"
+    a, b, power, c = ask(aside(code), "a", "b", "power", "c")
+    assert power.error == "draft gave no answer within 0.5 s"
+    assert [str(reply.value).split()[0] for reply in (a, b, c)] == ["a", "b", "c"]
+
+
+def test_stage_that_cannot_be_had_ready_aside_says_why(aside: Callable[..., BatchStage]) -> None:
+    code = "import os\ndef ready(): {}\ndef draft(text): return text"
+    with pytest.raises(ConfigurationError, match=r"could not get the stage ready: ValueError: no model\."):
+        warm(aside(code.format("raise ValueError('no model')"), warm_up="stages.py:ready"))
+    with pytest.raises(ConfigurationError, match=r"can't be had ready: its process ended with code 3\."):
+        warm(aside(code.format("os._exit(3)"), warm_up="stages.py:ready"))
+    stage = aside(code.format("os.environ['STAGEGAP_WARM'] = 'x'"), warm_up="stages.py:ready")
+    warm(stage)
+    assert ask(stage, "a")[0].value == "a"
+    assert "STAGEGAP_WARM" not in os.environ, "it is got ready there, not here"

@@ -179,6 +179,8 @@ class Stage:
     """True where somebody said how many calls are made at once: plain functions are called in threads then."""
     timeout_s: float = 60.0
     """Of a call with all its attempts."""
+    is_timed: bool = False
+    """True where the file itself says `timeout`."""
     connect_timeout_s: float | None = None
     """Until a connection to a provider stands; None is as long as the call."""
     silence_timeout_s: float | None = None

@@ -31,10 +31,12 @@ class Caller:
 
     Python code is stopped by an exception raised in its thread. Code that waits in a library is not reached by it:
     its thread goes on unseen, as long as the program lives, and the next calls get a new one. Only code that holds
-    the interpreter without a pause, as few libraries do, keeps everybody waiting.
+    the interpreter without a pause, as few libraries do, keeps everybody waiting, unless it is called in an `Aside`.
     """
 
     def __init__(self) -> None:
+        self.has_left = False
+        """True once a thread was left behind."""
         self._inbox: queue.SimpleQueue[_Round[object, object] | None] | None = None
         # A thread that waits for work must not outlive who could give it some.
         self._inboxes: list[queue.SimpleQueue[_Round[object, object] | None]] = []
@@ -60,7 +62,7 @@ class Caller:
                 told_place, told_at = place, now
                 round_.tell(place)
             elif place == round_.place and now >= told_at + GRACE_S:
-                round_.is_left = True
+                round_.is_left = self.has_left = True
                 self._inbox = None
                 return [*round_.results(place), round_.overdue]
         return round_.results(len(round_.given))

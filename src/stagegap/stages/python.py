@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import math
+import os
+import signal
 import threading
 import time
 import traceback
@@ -13,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Annotated, TypeVar, cast
 
@@ -22,12 +26,14 @@ from stagegap.model.cascade import Stage
 from stagegap.model.frozen import maker
 from stagegap.model.record import Json
 from stagegap.stages.acceptance import Accepted, Check, Rejected, as_written, check_for, output_identity, plain
+from stagegap.stages.aside import HOLD_S, Aside, Place, Told
 from stagegap.stages.caller import Caller, TimeIsUp
 from stagegap.stages.canonical import digest
 from stagegap.stages.code import Code, call_remarks, count_remark
 from stagegap.stages.failures import is_unavailable
 from stagegap.stages.function import UserFunction, error_text, function_at
 from stagegap.stages.kinds import Draft, StageKind, Surroundings
+from stagegap.stages.pace import Providers
 from stagegap.stages.protocol import Answered, Inputs, Reply, Unavailable, is_batch
 from stagegap.stages.settings import Block, Points, Remark, Text
 
@@ -74,7 +80,15 @@ def build_python(stage: Stage, around: Surroundings) -> PythonStage | AsyncPytho
         return AsyncPythonStage(wrapped, digest(parts), ready, loaded.code, timeout_s=stage.timeout_s)
     if stage.is_concurrent and stage.concurrency > 1 and not takes_lists:
         return ThreadedPythonStage(wrapped, digest(parts), ready, loaded.code, stage=stage)
-    return PythonStage(wrapped, digest(parts), ready, loaded.code, takes_lists=takes_lists, timeout_s=stage.timeout_s)
+    return PythonStage(
+        wrapped,
+        digest(parts),
+        ready,
+        loaded.code,
+        takes_lists=takes_lists,
+        timeout_s=stage.timeout_s,
+        aside=Aside(Place(stage=stage, folder=around.folder, corpora=around.corpora)) if stage.is_timed else None,
+    )
 
 
 class PythonStage:
@@ -91,7 +105,9 @@ class PythonStage:
         *,
         takes_lists: bool,
         timeout_s: float,
+        aside: Aside | None = None,
     ) -> None:
+        """`aside` is the process in which it is called, for a stage whose `timeout` must hold whatever it does."""
         self.fingerprint = fingerprint
         self.code = code
         self._ready = ready
@@ -99,10 +115,18 @@ class PythonStage:
         self.takes_lists = takes_lists
         self._timeout_s = timeout_s
         self._caller = Caller()
+        self._aside = aside
+
+    @property
+    def has_left(self) -> bool:
+        """True once a call goes on in a thread that was left behind."""
+        return self._caller.has_left
 
     def warm_up(self) -> None:
         """Call the user's function that gets the stage ready. Raises: ConfigurationError with what it raised."""
-        if self._ready.is_needed:
+        if self._aside is not None:
+            self._aside.start()
+        elif self._ready.is_needed:
             [error] = self._caller.run(_attempt, [self._ready], timeout_s=math.inf, overdue=None)
             if error is not None:
                 raise error
@@ -112,14 +136,24 @@ class PythonStage:
         if self.takes_lists:
             return self._answer_lists(inputs)
         overdue = self._function.overdue(self._timeout_s)
+        if self._aside is not None:
+            return self._aside.run("answer", inputs, overdue=overdue, lost=self._function.lost)
         return self._caller.run(self._function.answer, inputs, timeout_s=self._timeout_s, overdue=overdue)
+
+    def answered_at_once(self, inputs: Sequence[Inputs]) -> Sequence[Reply] | Reply | None:
+        """What the function made of lists, one failure for all of them, or None where it took too long."""
+        if self._aside is not None:
+            [replies] = self._aside.run("answer_lists", [inputs], overdue=None, lost=self._function.lost)
+            return replies
+        [replies] = self._caller.run(self._function.answer_lists, [inputs], timeout_s=self._timeout_s, overdue=None)
+        return replies
 
     def _answer_lists(self, inputs: Sequence[Inputs]) -> Sequence[Reply]:
         """Call the function once for all; where that fails, once for each record, to find the culprit.
 
         Where it takes too long, once for each half.
         """
-        [replies] = self._caller.run(self._function.answer_lists, [inputs], timeout_s=self._timeout_s, overdue=None)
+        replies = self.answered_at_once(inputs)
         if replies is None:
             if len(inputs) == 1:
                 return [self._function.overdue(self._timeout_s)]
@@ -336,6 +370,10 @@ class _Function:
         message = f"{self.name} gave no answer within {timeout_s:g} s"
         return Reply(status=Status.INFRASTRUCTURE, error=message, is_reusable=False)
 
+    def lost(self, ended: str) -> Reply:
+        """The reply for a call that ended its process."""
+        return Reply(status=Status.ERROR, error=f"{self.name} gave no answer: {ended}", is_reusable=False)
+
     def reply(self, value: object) -> Reply:
         """The reply for what the function returned; of one that yields, the first is the value."""
         if isinstance(value, Generator):
@@ -416,6 +454,39 @@ class _Tries:
     def _note(self, reply: Reply) -> None:
         took_s = time.monotonic() - self._last
         self._attempts.append(Attempt(self._last - self._begun, took_s, reply.status, reply.error))
+
+
+def serve_aside(number: int) -> None:
+    """Answer a stage's calls in this process until the other end of the pipe is closed: the work of an `Aside`."""
+    # Ctrl-C in the terminal is meant for the run. The alarm ends the process, whatever it does.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    with contextlib.suppress(EOFError, OSError):
+        answer_pipe(Connection(number))
+    os._exit(0)  # whatever a thread of the user's still computes: nobody is left to tell
+
+
+def answer_pipe(pipe: Connection) -> None:
+    """Make the stage, say whether it is ready, and answer call after call. Raises: EOFError at the end."""
+    place = cast("Place", pipe.recv())
+    around = Surroundings(folder=place.folder, corpora=place.corpora, environment={}, providers=Providers())
+    try:
+        stage = build_python(replace(place.stage, is_timed=False), around)
+        assert isinstance(stage, PythonStage), "an async function is called in the run's own process"
+        stage.warm_up()
+    except ConfigurationError as error:
+        pipe.send(Told(error=error))
+        return
+    pipe.send(Told())
+    while not stage.has_left:
+        step, given = cast("tuple[str, object]", pipe.recv())
+        signal.setitimer(signal.ITIMER_REAL, place.stage.timeout_s + HOLD_S)
+        if step == "answer":
+            [result] = stage.answer_batch([cast("Inputs", given)])
+        else:
+            result = stage.answered_at_once(cast("Sequence[Inputs]", given))
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        pipe.send(Told(result, is_last=stage.has_left))
 
 
 def with_knowledge(value: Json, answered: Answered) -> Reply:
