@@ -26,7 +26,7 @@ LOOK_S = 0.2
 """Pause between two looks at whether a process that says nothing is still there."""
 _START = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[2]); "
-    "from stagegap.stages.python import serve_aside; serve_aside(int(sys.argv[1]))"
+    "from stagegap.stages.attendant import serve_aside; serve_aside(int(sys.argv[1]))"
 )
 
 

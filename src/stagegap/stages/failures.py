@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import Self
 
-from stagegap.model.answer import Status
+from stagegap.model.answer import Attempt, Status
 from stagegap.model.cascade import Stage
-from stagegap.stages.protocol import Unavailable
+from stagegap.stages.protocol import Reply, Unavailable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,3 +153,43 @@ def _status_of(error: BaseException) -> int | None:
             if type(status) is int and 400 <= status < 600:
                 return status
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class Away:
+    """A call whose service was away."""
+
+    reply: Reply
+    after_s: float | None
+    """Seconds after which another call may help, where the function says so."""
+
+
+class Tries:
+    """The attempts of one call."""
+
+    def __init__(self, waits_s: Sequence[float]) -> None:
+        self._begun = self._last = time.monotonic()
+        self._waits_s = waits_s
+        self._attempts: list[Attempt] = []
+
+    def wait_after(self, away: Away) -> float | None:
+        """Seconds to wait before the next attempt; None where there is none."""
+        count = len(self._attempts)
+        self._note(away.reply)
+        if count == len(self._waits_s):
+            return None
+        wait_s = self._waits_s[count] if away.after_s is None else max(0.0, away.after_s)
+        self._last = time.monotonic() + wait_s
+        return wait_s
+
+    def told(self, reply: Reply) -> Reply:
+        """The reply with the attempts that it took, where it took several."""
+        if not self._attempts:
+            return reply
+        if reply.status is not Status.INFRASTRUCTURE:
+            self._note(reply)
+        return replace(reply, attempts=tuple(self._attempts))
+
+    def _note(self, reply: Reply) -> None:
+        took_s = time.monotonic() - self._last
+        self._attempts.append(Attempt(self._last - self._begun, took_s, reply.status, reply.error))

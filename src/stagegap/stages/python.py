@@ -3,37 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import inspect
 import math
-import os
-import signal
 import threading
 import time
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import islice
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Annotated, TypeVar, cast
 
 from stagegap.errors import ConfigurationError
-from stagegap.model.answer import Attempt, Status
+from stagegap.model.answer import Status
 from stagegap.model.cascade import Stage
 from stagegap.model.frozen import maker
 from stagegap.model.record import Json
 from stagegap.stages.acceptance import Accepted, Check, Rejected, as_written, check_for, output_identity, plain
-from stagegap.stages.aside import HOLD_S, Aside, Place, Told
+from stagegap.stages.aside import Aside, Place
 from stagegap.stages.caller import Caller, TimeIsUp
 from stagegap.stages.canonical import digest
 from stagegap.stages.code import Code, call_remarks, count_remark
-from stagegap.stages.failures import is_unavailable
+from stagegap.stages.failures import Away, Tries, is_unavailable
 from stagegap.stages.function import UserFunction, error_text, function_at
 from stagegap.stages.kinds import Draft, StageKind, Surroundings
-from stagegap.stages.pace import Providers
 from stagegap.stages.protocol import Answered, Inputs, Reply, Unavailable, is_batch
 from stagegap.stages.settings import Block, Points, Remark, Text
 
@@ -191,7 +186,7 @@ class AsyncPythonStage:
         tries = self._function.tries()
         try:
             async with limit:
-                while isinstance(reply := await self._once(inputs), _Away):
+                while isinstance(reply := await self._once(inputs), Away):
                     wait_s = tries.wait_after(reply)
                     if wait_s is None:
                         return self._function.decided(tries.told(reply.reply))
@@ -201,7 +196,7 @@ class AsyncPythonStage:
         # A function may have swallowed what told it that its time was up.
         return self._function.overdue(self._timeout_s) if limit.expired() else self._function.decided(tries.told(reply))
 
-    async def _once(self, inputs: Inputs) -> Reply | _Away:
+    async def _once(self, inputs: Inputs) -> Reply | Away:
         """Call it; what it raises is a reply."""
         try:
             return self._function.reply(await _awaited(self._function.call(**inputs)))
@@ -320,7 +315,7 @@ class _Function:
         """Call the function for one record, again where a service was away; whatever it raises is a reply."""
         return self._persistently(lambda: self._once(inputs))
 
-    def _once(self, inputs: Inputs) -> Reply | _Away:
+    def _once(self, inputs: Inputs) -> Reply | Away:
         try:
             return self.reply(self.call(**inputs))
         except TimeIsUp:
@@ -332,7 +327,7 @@ class _Function:
         """Call the function once for several records, as `answer` does; whatever it raises is one reply."""
         return self._persistently(lambda: self._once_for_all(inputs))
 
-    def _once_for_all(self, inputs: Sequence[Inputs]) -> Sequence[Reply] | Reply | _Away:
+    def _once_for_all(self, inputs: Sequence[Inputs]) -> Sequence[Reply] | Reply | Away:
         try:
             lists = {name: [entry[name] for entry in inputs] for name in inputs[0]}
             replies = self.call(**lists)
@@ -345,9 +340,9 @@ class _Function:
         except BaseException as error:  # noqa: BLE001  # a foreign function may raise anything; it is data here
             return self.failure(error)
 
-    def tries(self) -> _Tries:
+    def tries(self) -> Tries:
         """The attempts of a call: one only, where calls before it found that waiting does not help."""
-        return _Tries(WAITS_S if self._lost < MOST_LOST else ())
+        return Tries(WAITS_S if self._lost < MOST_LOST else ())
 
     def decided(self, reply: T) -> T:
         """What became of a call, noted for those that follow."""
@@ -355,10 +350,10 @@ class _Function:
         self._lost = self._lost + 1 if is_lost else 0
         return reply
 
-    def _persistently(self, once: Callable[[], T | _Away]) -> T | Reply:
+    def _persistently(self, once: Callable[[], T | Away]) -> T | Reply:
         """Call until the service is there, a few times."""
         tries = self.tries()
-        while isinstance(result := once(), _Away):
+        while isinstance(result := once(), Away):
             wait_s = tries.wait_after(result)
             if wait_s is None:
                 return self.decided(tries.told(result.reply))
@@ -405,88 +400,15 @@ class _Function:
         others = [checked.value for checked in accepted if isinstance(checked, Accepted)]
         return self.reply(replace(first, alternatives=others))
 
-    def failure(self, error: BaseException) -> Reply | _Away:
+    def failure(self, error: BaseException) -> Reply | Away:
         """The reply for an exception: its type, its message and the line of the user's file it came through."""
         frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(self._path)]
         place = f" ({self._path.name}:{frames[-1].lineno})" if frames else ""
         message = f"{self.name} raised {error_text(error)[:MAX_ERROR]}{place}"
         if is_unavailable(error):
             after_s = error.after_s if isinstance(error, Unavailable) else None
-            return _Away(Reply(status=Status.INFRASTRUCTURE, error=message, is_reusable=False), after_s)
+            return Away(Reply(status=Status.INFRASTRUCTURE, error=message, is_reusable=False), after_s)
         return Reply(status=Status.ERROR, error=message, is_reusable=False)
-
-
-@dataclass(frozen=True, slots=True)
-class _Away:
-    """A call whose service was away."""
-
-    reply: Reply
-    after_s: float | None
-    """Seconds after which another call may help, where the function says so."""
-
-
-class _Tries:
-    """The attempts of one call."""
-
-    def __init__(self, waits_s: Sequence[float]) -> None:
-        self._begun = self._last = time.monotonic()
-        self._waits_s = waits_s
-        self._attempts: list[Attempt] = []
-
-    def wait_after(self, away: _Away) -> float | None:
-        """Seconds to wait before the next attempt; None where there is none."""
-        count = len(self._attempts)
-        self._note(away.reply)
-        if count == len(self._waits_s):
-            return None
-        wait_s = self._waits_s[count] if away.after_s is None else max(0.0, away.after_s)
-        self._last = time.monotonic() + wait_s
-        return wait_s
-
-    def told(self, reply: Reply) -> Reply:
-        """The reply with the attempts that it took, where it took several."""
-        if not self._attempts:
-            return reply
-        if reply.status is not Status.INFRASTRUCTURE:
-            self._note(reply)
-        return replace(reply, attempts=tuple(self._attempts))
-
-    def _note(self, reply: Reply) -> None:
-        took_s = time.monotonic() - self._last
-        self._attempts.append(Attempt(self._last - self._begun, took_s, reply.status, reply.error))
-
-
-def serve_aside(number: int) -> None:
-    """Answer a stage's calls in this process until the other end of the pipe is closed: the work of an `Aside`."""
-    # Ctrl-C in the terminal is meant for the run. The alarm ends the process, whatever it does.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    with contextlib.suppress(EOFError, OSError):
-        answer_pipe(Connection(number))
-    os._exit(0)  # whatever a thread of the user's still computes: nobody is left to tell
-
-
-def answer_pipe(pipe: Connection) -> None:
-    """Make the stage, say whether it is ready, and answer call after call. Raises: EOFError at the end."""
-    place = cast("Place", pipe.recv())
-    around = Surroundings(folder=place.folder, corpora=place.corpora, environment={}, providers=Providers())
-    try:
-        stage = build_python(replace(place.stage, is_timed=False), around)
-        assert isinstance(stage, PythonStage), "an async function is called in the run's own process"
-        stage.warm_up()
-    except ConfigurationError as error:
-        pipe.send(Told(error=error))
-        return
-    pipe.send(Told())
-    while not stage.has_left:
-        step, given = cast("tuple[str, object]", pipe.recv())
-        signal.setitimer(signal.ITIMER_REAL, place.stage.timeout_s + HOLD_S)
-        if step == "answer":
-            [result] = stage.answer_batch([cast("Inputs", given)])
-        else:
-            result = stage.answered_at_once(cast("Sequence[Inputs]", given))
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        pipe.send(Told(result, is_last=stage.has_left))
 
 
 def with_knowledge(value: Json, answered: Answered) -> Reply:
