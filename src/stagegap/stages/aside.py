@@ -40,7 +40,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Message:
     """What became of a call in the process."""
 
     result: object = None
@@ -80,12 +80,12 @@ class Aside:
         self._pipe = ours
         try:
             ours.send(self._place)
-            told = self._told()
+            message = self._message()
         except (_Ended, OSError) as ended:
             raise ConfigurationError(f"Stage {self._place.stage.name!r} can't be had ready: {self._end()}.") from ended
-        if told.error is not None:
+        if message.error is not None:
             self._end()
-            raise told.error
+            raise message.error
 
     def run(self, step: str, given: Sequence[object], *, overdue: T, lost: Callable[[str], T]) -> list[T]:
         """Call for each that is given; `overdue` stands where it took too long, `lost` where the process ended.
@@ -99,15 +99,15 @@ class Aside:
         assert self._pipe is not None, "it has started"
         try:
             self._pipe.send((step, argument))
-            told = self._told()
+            message = self._message()
         except (_Ended, OSError):
             ended = self._end()
             return overdue if ended == _ended(-signal.SIGALRM) else lost(ended)
-        if told.is_last:
+        if message.is_last:
             self._end()
-        return cast("T", told.result)
+        return cast("T", message.result)
 
-    def _told(self) -> Told:
+    def _message(self) -> Message:
         """What the process says next. A copy that foreign code has forked may hold the pipe's other end open."""
         assert self._pipe is not None, "it has started"
         assert self._process is not None, "it has started"
@@ -115,7 +115,7 @@ class Aside:
             if self._process.poll() is not None and not self._pipe.poll(0):
                 raise _Ended
         try:
-            return cast("Told", self._pipe.recv())
+            return cast("Message", self._pipe.recv())
         except EOFError:
             raise _Ended from None
 

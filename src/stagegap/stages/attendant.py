@@ -11,7 +11,7 @@ from multiprocessing.connection import Connection
 from typing import cast
 
 from stagegap.errors import ConfigurationError
-from stagegap.stages.aside import HOLD_S, Place, Told
+from stagegap.stages.aside import HOLD_S, Message, Place
 from stagegap.stages.kinds import Surroundings
 from stagegap.stages.pace import Providers
 from stagegap.stages.protocol import Inputs
@@ -37,9 +37,9 @@ def answer_pipe(pipe: Connection) -> None:
         assert isinstance(stage, PythonStage), "an async function is called in the run's own process"
         stage.warm_up()
     except ConfigurationError as error:
-        pipe.send(Told(error=error))
+        pipe.send(Message(error=error))
         return
-    pipe.send(Told())
+    pipe.send(Message())
     while not stage.has_left:
         step, given = cast("tuple[str, object]", pipe.recv())
         signal.setitimer(signal.ITIMER_REAL, place.stage.timeout_s + HOLD_S)
@@ -48,4 +48,4 @@ def answer_pipe(pipe: Connection) -> None:
         else:
             result = stage.answered_at_once(cast("Sequence[Inputs]", given))
         signal.setitimer(signal.ITIMER_REAL, 0)
-        pipe.send(Told(result, is_last=stage.has_left))
+        pipe.send(Message(result, is_last=stage.has_left))
