@@ -10,8 +10,13 @@ from stagegap.stages.function import function_at
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """A project whose stages stand two folders down."""
+def project(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project whose stages stand two folders down.
+
+    A project that was run stays on Python's path, as it does for users: those of earlier tests are taken off.
+    """
+    earlier = str(tmp_path_factory.getbasetemp())
+    monkeypatch.setattr(sys, "path", [place for place in sys.path if not place.startswith(earlier)])
     (tmp_path / "pyproject.toml").touch()
     place = tmp_path / "pipelines" / "mail"
     place.mkdir(parents=True)
