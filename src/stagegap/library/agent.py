@@ -14,7 +14,7 @@ from typing import Any
 
 from stagegap import redaction, registry
 from stagegap.errors import ConfigurationError, NotFound, StagegapError, near_names, require
-from stagegap.library.project import Project, apart, open_project
+from stagegap.library.project import Project, open_project
 from stagegap.model.record import Json
 from stagegap.model.run import RunStatus
 from stagegap.runner import RunOptions
@@ -94,9 +94,7 @@ class Agent:
 
     def changed(self, before: str, after: str) -> dict[str, Json]:
         """Which stages the difference between two runs comes from; no paid call is made."""
-        past = self._project.workspace.past(self._project.cascade)
-        view = apart(past, before, after, use_shared=False, may_pay=False)
-        return answer("changed", registry.view("changed").sheet(view))
+        return answer("changed", self._project.changed(before, after).sheet)
 
     def _is_unexpected(self) -> bool:
         """The next run would make calls, there is one that is done, and nobody expects anything of what comes next."""
@@ -105,8 +103,7 @@ class Agent:
         if not done or not workspace.runs.plan(self._project.path, RunOptions()).calls:
             return False
         newest = max(run.started_at for run in done)
-        expected = workspace.past(cascade).ledger().rows
-        return not any(row.expectation.at > newest for row in expected)
+        return not any(expectation.at > newest for expectation in workspace.past(cascade).expectations())
 
 
 def answer(name: str, sheet: Sheet) -> dict[str, Json]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -210,9 +210,13 @@ class Past:
         """Write down what somebody expects at one place, in points. Raises: as `expect`."""
         return self.expect({place: Hope(value=points / 100)}, reason=reason, baseline=baseline)
 
+    def expectations(self) -> Sequence[Expectation]:
+        """All that was expected, in the order in which it was written down."""
+        return self._store.origins.expectations(self._cascade)
+
     def ledger(self) -> Ledger:
         """What was expected beside what came: of the first run after it that is done."""
-        expected = self._store.origins.expectations(self._cascade)
+        expected = self.expectations()
         done = [run for run in reversed(self._runs.of(self._cascade)) if run.status is RunStatus.DONE]
         places: dict[str, int] = {}
         for expectation in expected:

@@ -116,7 +116,7 @@ def described(
     """
     tree = nested(attributes)
     spoken_events = _spoken(events)
-    said: dict[str, Any] = {  # Any: values of the fields of Span
+    span_fields: dict[str, Any] = {  # Any: values of the fields of Span
         "kind": _kind(tree),
         "inputs": _inputs(tree, spoken_events),
         "output": _output(tree, spoken_events),
@@ -130,7 +130,7 @@ def described(
         "role": text(at(tree, "agent.name", "gen_ai.agent.name", "graph.node.id", "graph.node.name")),
     }
     metadata = unpacked(at(tree, "metadata"))
-    return said, dict(metadata) if isinstance(metadata, Mapping) else {}
+    return span_fields, dict(metadata) if isinstance(metadata, Mapping) else {}
 
 
 def _kind(tree: Json) -> SpanKind:
@@ -174,9 +174,9 @@ def _inputs(tree: Json, events: Mapping[str, list[Json]]) -> Json:
         return messages
     if value is not None:
         return value
-    said = unpacked(at(tree, "gen_ai.input.messages", "gen_ai.prompt"))
+    current = unpacked(at(tree, "gen_ai.input.messages", "gen_ai.prompt"))
     query = at(tree, "retrieval.query", "gen_ai.retrieval.query.text", "reranker.query", "embedding.text")
-    return said if said is not None else events["in"] or query
+    return current if current is not None else events["in"] or query
 
 
 def _output(tree: Json, events: Mapping[str, list[Json]]) -> Json:
@@ -186,8 +186,8 @@ def _output(tree: Json, events: Mapping[str, list[Json]]) -> Json:
         return answer_of(messages)
     if value is not None:
         return value
-    said = unpacked(at(tree, "gen_ai.output.messages", "gen_ai.completion"))
-    return answer_of(said if said is not None else events["out"] or None)
+    current = unpacked(at(tree, "gen_ai.output.messages", "gen_ai.completion"))
+    return answer_of(current if current is not None else events["out"] or None)
 
 
 def _messages(value: Json) -> list[Json]:

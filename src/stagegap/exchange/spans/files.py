@@ -21,7 +21,7 @@ from stagegap.exchange.spans.proposal import Proposal, ProposedStage, as_json, c
 from stagegap.exchange.spans.span import number_of, unpacked
 from stagegap.exchange.spans.spool import Spool, Trace
 from stagegap.exchange.spans.steps import Case, Frames, Step, case_of
-from stagegap.exchange.spans.survey import StageSurvey, Survey, said, type_of
+from stagegap.exchange.spans.survey import StageSurvey, Survey, joined_texts, type_of
 from stagegap.model.record import Json, odd_number
 
 MANIFEST = "import.json"
@@ -185,7 +185,7 @@ def _as_text(value: Json) -> str:
         and all(isinstance(item, Mapping) and "role" in item for item in value)
     ):
         return "\n\n".join(
-            f"{item['role']}: {said(item.get('content'))}" for item in value if isinstance(item, Mapping)
+            f"{item['role']}: {joined_texts(item.get('content'))}" for item in value if isinstance(item, Mapping)
         )
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 

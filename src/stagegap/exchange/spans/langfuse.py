@@ -129,8 +129,8 @@ def _observation(entry: Object, *, root: str) -> Iterator[Item]:
 def response_text(output: Json) -> Json:
     """What a model said, in a chat's message or in the response object of OpenAI's Responses API."""
     if isinstance(output, Mapping) and isinstance(output.get("output"), list):
-        said = [part for part in objects(output["output"]) if part.get("type") in ("message", "function_call")]
-        texts = [answer_of(part) if part.get("type") == "message" else dict(part) for part in said]
+        answers = [part for part in objects(output["output"]) if part.get("type") in ("message", "function_call")]
+        texts = [answer_of(part) if part.get("type") == "message" else dict(part) for part in answers]
         return texts[-1] if texts else output
     return answer_of(output)
 

@@ -79,9 +79,9 @@ def _conversation(value: Object, turns: Sequence[Object], trace: str) -> Iterato
     yield from spans
     fault = next((value.get(key) for key in FIRST_FAULT if value.get(key) is not None), None)
     if fault is not None and text(fault).strip().isdecimal():
-        said = text(value.get("mistake_reason"))
+        reason = text(value.get("mistake_reason"))
         yield Opinion(
-            trace=trace, span=f"turn {int(text(fault))}", name="first_fault", value=True, author="people", note=said
+            trace=trace, span=f"turn {int(text(fault))}", name="first_fault", value=True, author="people", note=reason
         )
     for item in references.values():
         yield Opinion(trace=trace, name="reference", value=item, author="reference", by="reference")

@@ -62,7 +62,7 @@ def _items(span: Object, place: str, leftovers: Leftovers) -> Iterator[Item]:
         return
     attributes = attributes_of(span.get("attributes"))
     events = [{**event, "attributes": attributes_of(event.get("attributes"))} for event in objects(span.get("events"))]
-    said, fields = described(attributes, events)
+    span_fields, fields = described(attributes, events)
     parent = text(_either(span, "parentSpanId", "parent_span_id"))
     yield Span(
         trace=trace,
@@ -73,7 +73,7 @@ def _items(span: Object, place: str, leftovers: Leftovers) -> Iterator[Item]:
         end=instant(_either(span, "endTimeUnixNano", "end_time_unix_nano")),
         error=error_of(inside(span.get("status")), events),
         fields=fields,
-        **said,
+        **span_fields,
     )
     yield from evaluations(trace, own, events)
 

@@ -55,10 +55,10 @@ def _items(entry: Object, trace: str, own: str) -> Iterator[Item]:
         if name.startswith("attributes.") and item is not None
     }
     events = objects(unpacked(entry.get("events")))
-    said, fields = described(attributes, events)
+    span_fields, fields = described(attributes, events)
     word = text(entry.get("span_kind"))
     if word and word.upper() != "UNKNOWN":
-        said["kind"] = kind_of(word)
+        span_fields["kind"] = kind_of(word)
     status = {"code": entry.get("status_code"), "message": entry.get("status_message")}
     yield Span(
         trace=trace,
@@ -69,7 +69,7 @@ def _items(entry: Object, trace: str, own: str) -> Iterator[Item]:
         end=instant(entry.get("end_time")),
         error=error_of(status, events),
         fields=fields,
-        **said,
+        **span_fields,
     )
     yield from evaluations(trace, own, events)
     for annotation in objects(unpacked(entry.get("annotations") or entry.get("span_annotations"))):

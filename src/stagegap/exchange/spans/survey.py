@@ -154,9 +154,9 @@ class Survey:
         if case.output is not None:
             self.outputs += 1
             self.whole.take(case.output)
-            end = said(case.output)
+            end = joined_texts(case.output)
             for name, steps in attempts.items():
-                self.stages[name].ends += bool(end) and said(steps[-1].span.output) == end
+                self.stages[name].ends += bool(end) and joined_texts(steps[-1].span.output) == end
         if self.traces <= LOOKED_AT:
             self._look(attempts, places, fields)
 
@@ -165,7 +165,7 @@ class Survey:
     ) -> None:
         """Note whose answers, and which fields, stand in whose inputs."""
         answers = {name: [probe for step in steps for probe in probes(step)] for name, steps in attempts.items()}
-        values = {name: probe for name, value in fields.items() if (probe := _probe(said(value)))}
+        values = {name: probe for name, value in fields.items() if (probe := _probe(joined_texts(value)))}
         for name, steps in attempts.items():
             texts = [text for step in steps for text in strings(step.span.inputs)]
             if not texts:
@@ -186,7 +186,7 @@ def _stands(probe: str, whole: str, exact: set[str]) -> bool:
     return probe in exact if len(probe) < 8 else probe in whole
 
 
-def said(value: Json) -> str:
+def joined_texts(value: Json) -> str:
     """The texts of a value, one after another."""
     return "\n".join(strings(value)).strip()
 
@@ -213,5 +213,5 @@ def _probe(text: str) -> str:
 def probes(step: Step) -> list[str]:
     """What would be found of an answer in a later input."""
     if step.documents:
-        return [probe for document in step.documents if (probe := _probe(said(document.get("text"))))]
+        return [probe for document in step.documents if (probe := _probe(joined_texts(document.get("text"))))]
     return [probe for text in strings(step.span.output) if len(probe := _probe(text)) > 1][:5]
