@@ -119,7 +119,11 @@ def require(package: str, what: str, *, extra: str) -> None:
     """
     from importlib.util import find_spec
 
-    if find_spec(package) is None:
+    try:
+        is_there = find_spec(package) is not None
+    except ModuleNotFoundError:  # of a part of a package that is not there
+        is_there = False
+    if not is_there:
         raise ConfigurationError(
             f"{what} needs {package}, which is not installed: `pip install 'stagegap[{extra}]'` brings it."
         )

@@ -87,9 +87,21 @@ def at(tree: Json, *paths: str) -> Json:
 
 _TRACELOOP = "traceloop.association.properties"
 _DOCUMENTS = ("retrieval.documents", "reranker.output_documents", "gen_ai.retrieval.documents")
-_MODELS = ("llm.model_name", "gen_ai.response.model", "gen_ai.request.model", "embedding.model_name")
-_TOKENS_IN = ("llm.token_count.prompt", "gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens")
-_TOKENS_OUT = ("llm.token_count.completion", "gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens")
+_MODELS = (
+    "llm.model_name",
+    "gen_ai.response.model",
+    "gen_ai.request.model",
+    "embedding.model_name",
+    "mlflow.llm.model",
+)
+_TOKENS_IN = (
+    "llm.token_count.prompt", "gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens",
+    "mlflow.chat.tokenUsage.input_tokens",
+)  # fmt: skip
+_TOKENS_OUT = (
+    "llm.token_count.completion", "gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens",
+    "mlflow.chat.tokenUsage.output_tokens",
+)  # fmt: skip
 _SESSIONS = (
     "session.id", "gen_ai.conversation.id", "langfuse.session.id", f"{_TRACELOOP}.session_id", "thread_id",
 )  # fmt: skip

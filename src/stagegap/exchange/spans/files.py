@@ -17,11 +17,12 @@ from stagegap.errors import ConfigurationError
 from stagegap.exchange.foreign.protocol import Leftovers, Unmapped, inside, objects, text
 from stagegap.exchange.rows import escaped, read_json
 from stagegap.exchange.spans import Opinion, items_of
-from stagegap.exchange.spans.proposal import Proposal, ProposedStage, as_json, calls_field, proposed
-from stagegap.exchange.spans.span import number_of, unpacked
+from stagegap.exchange.spans.proposal import Proposal, ProposedStage, as_json, calls_field, cascade_text, proposed
+from stagegap.exchange.spans.span import criteria_of, number_of, unpacked, word_of
 from stagegap.exchange.spans.spool import Spool, Trace
 from stagegap.exchange.spans.steps import Case, Frames, Step, case_of
 from stagegap.exchange.spans.survey import StageSurvey, Survey, joined_texts, type_of
+from stagegap.exchange.spans.table import REFERENCE_NAMES
 from stagegap.model.record import Json, odd_number
 
 MANIFEST = "import.json"
@@ -102,6 +103,8 @@ def _taken_in(spool: Spool, folder: Path, name: str, formats: tuple[str, ...], l
             if opinion.by == "reference" and opinion.value is not None:
                 stage = survey.stages.get(case.stage_of.get(opinion.span, ""))
                 (stage or survey.whole).take(_stripped(opinion.value))
+            else:
+                survey.note_word(opinion.name, word_of(opinion))
     proposal = proposed(name, survey, leftovers) if old is None else old
     data.mkdir(parents=True, exist_ok=True)
     with Writer(data, proposal, leftovers) as writer:
@@ -109,7 +112,7 @@ def _taken_in(spool: Spool, folder: Path, name: str, formats: tuple[str, ...], l
             writer.write(trace, case_of(trace, frames, leftovers))
     if old is None:
         cascade.parent.mkdir(parents=True, exist_ok=True)
-        cascade.write_text(cascade_text(proposal, survey, writer), "utf-8")
+        cascade.write_text(cascade_text(proposal, survey, has_references=writer.references > 0), "utf-8")
         (data / MANIFEST).write_text(json.dumps(as_json(proposal), indent=1, ensure_ascii=False) + "\n", "utf-8")
     return ImportedTraces(
         cascade=cascade,
@@ -155,6 +158,10 @@ def _manifest(data: Path) -> Proposal | None:
     return Proposal(
         name=text(kept["cascade"]), stages=stages, outcome=text(kept["outcome"]), whole=kept["whole"] is True,
         cluster=text(kept["cluster"]), why_outcome="", why_cluster="", traces=0,
+        words={
+            name: [text(word) for word in cast("Sequence[Json]", words)]
+            for name, words in inside(kept.get("words")).items()
+        },
     )  # fmt: skip
 
 
@@ -352,16 +359,20 @@ class Writer:
 
     def _opinions(self, trace: Trace, case: Case, left: Mapping[str, object]) -> None:
         counts: dict[tuple[str, str], int] = {}
+        ratings: dict[tuple[str, str], dict[str, Json]] = {}
         for opinion in trace.opinions:
             name = case.stage_of.get(opinion.span, self.proposal.outcome) if opinion.span else self.proposal.outcome
             stage = None if name in left else self.proposal.stage(name)
             if stage is None:
                 self.leftovers.add("A score of a step that is no stage.", f"{opinion.name!r} of trace {case.id}")
-            elif opinion.by == "reference":
+            elif opinion.by == "reference" or is_answer(opinion, stage):
                 number = counts[name, opinion.author] = counts.get((name, opinion.author), 0) + 1
                 self._reference(case.id, stage, opinion, number)
             else:
-                self._rating(case.id, stage, opinion)
+                self._rate(case.id, stage, opinion, ratings)
+        for row in ratings.values():
+            self.ratings += 1
+            self._put("ratings", row)
 
     def _reference(self, record: str, stage: ProposedStage, opinion: Opinion, number: int) -> None:
         value = fitted(_stripped(opinion.value), stage)
@@ -381,22 +392,38 @@ class Writer:
             "references", {"record": record, "stage": stage.name, "annotator": author, "value": value, "facts": []}
         )
 
-    def _rating(self, record: str, stage: ProposedStage, opinion: Opinion) -> None:
-        value = float(opinion.value) if isinstance(opinion.value, bool) else number_of(opinion.value)
-        if value is None:
+    def _rate(
+        self, record: str, stage: ProposedStage, opinion: Opinion, ratings: dict[tuple[str, str], dict[str, Json]]
+    ) -> None:
+        """Note the ratings that an opinion gives; of two by one author on one thing the later one counts."""
+        criteria = criteria_of(opinion, self.proposal.words.get(opinion.name, ()))
+        if not criteria:
             self.leftovers.add(
-                "A score in words is no rating.", f"{opinion.name}: {_as_text(opinion.value)} of trace {record}"
+                "A score is no number, and none of a few words.",
+                f"{opinion.name}: {_as_text(opinion.value)} of trace {record}",
             )
-            return
-        criterion = opinion.name if stage.name == self.proposal.outcome else f"{opinion.name} of {stage.name}"
         rater = opinion.author or opinion.by
-        row: dict[str, Json] = {
-            "system": self.proposal.name, "record": record, "criterion": criterion,
-            "rater": rater if opinion.by == "person" else f"{opinion.by} {rater}",
-            "value": value, "by": opinion.by, "note": opinion.note, "at": opinion.at,
-        }  # fmt: skip
-        self.ratings += 1
-        self._put("ratings", row)
+        rater = rater if opinion.by == "person" else f"{opinion.by} {rater}"
+        for criterion, value in criteria.items():
+            named = criterion if stage.name == self.proposal.outcome else f"{criterion} of {stage.name}"
+            row: dict[str, Json] = {
+                "system": self.proposal.name, "record": record, "criterion": named, "rater": rater,
+                "value": value, "by": opinion.by, "note": opinion.note, "at": opinion.at,
+            }  # fmt: skip
+            before = ratings.get((named, rater))
+            if before is not None:
+                self.leftovers.add(
+                    "An author scored the same thing twice: the later score counts.",
+                    f"{named} by {rater} of trace {record}",
+                )
+            if before is None or (number_of(before["at"]) or 0.0) <= (opinion.at or 0.0):
+                ratings[named, rater] = row
+
+
+def is_answer(opinion: Opinion, stage: ProposedStage) -> bool:
+    """Whether a person's word answers the question of a stage itself: named so, and one of its labels."""
+    is_named = opinion.name in (stage.name, "label", *REFERENCE_NAMES)
+    return opinion.by == "person" and is_named and stage.type == "label" and word_of(opinion) in stage.values
 
 
 def _call(place: int, step: Step) -> Json:
@@ -411,76 +438,3 @@ def _rows(path: Path) -> Iterator[dict[str, Json]]:
     if path.exists():
         with path.open("rb") as stream:
             yield from (orjson.loads(line) for line in stream if line.strip())
-
-
-def cascade_text(proposal: Proposal, survey: Survey, writer: Writer) -> str:
-    """The cascade file, with a comment at each guess."""
-    data = f"../data/{proposal.name}"
-    lines = [
-        f"# Made by `stagegap import` from {proposal.traces:,} traces. Comments say what guesses rest on.",
-        "# Later imports of more traces fit into it as long as stages keep their names.",
-        f"cascade: {_quoted(proposal.name)}",
-        "noun: trace",
-    ]
-    if proposal.cluster:
-        lines.append(f"# guess: {proposal.why_cluster}, so traces of one {proposal.cluster} are not independent")
-    cluster = f", cluster: {proposal.cluster}" if proposal.cluster else ""
-    lines.append(f"records: {{path: {data}/records.jsonl, id: record{cluster}}}")
-    rankings = [stage.name for stage in proposal.stages if stage.type == "ranking"]
-    if rankings:
-        lines.append("corpora:  # the documents that were ever given")
-        lines += [f"  {name}_documents: {{path: {data}/{name}_documents.jsonl}}" for name in rankings]
-    if writer.references:
-        lines += ["# right answers that stood in the traces", f"references: {{path: {data}/references.jsonl}}"]
-    lines.append("stages:")
-    for stage in proposal.stages:
-        lines += _stage_lines(stage, data, survey)
-    last = proposal.stages[-1]
-    lines += [f"# guess: {proposal.why_outcome}", f"outcome: {{score: {last.name}.{last.score}}}", ""]
-    return "\n".join(lines)
-
-
-_RECORDED = ("status", "latency_ms", "tokens_in", "tokens_out", "cost", "error", "raw", "at")
-
-
-def _stage_lines(stage: ProposedStage, data: str, survey: Survey) -> list[str]:
-    seen = survey.stages.get(stage.name)
-    what = f"{seen.kind} in {seen.traces:,} of {survey.traces:,} traces" if seen else "what came out of the whole"
-    models = f", {', '.join(seen.models)}" if seen and seen.models else ""
-    named = ", ".join(f"{name}: {name}" for name in _RECORDED)
-    lines = [
-        f"  {stage.name}:  # {_comment(what + models)}",
-        "    uses: recorded",
-        f"    with: {{path: {data}/{stage.name}.jsonl, {named}}}",
-    ]
-    if stage.repeats:
-        lines += [f"    # guess: {_comment(stage.why['each'])}", f"    each: record.{calls_field(stage.name)}"]
-    lines += [f"    # guess: {_comment(stage.why['inputs'])}", "    inputs:"]
-    lines += [f"      {key}: {_quoted(source)}" for key, source in stage.inputs.items()]
-    lines += [
-        f"    # guess: {_comment(stage.why['type'])}",
-        f"    output: {_output_type(stage)}",
-        f"    score: {stage.score}",
-    ]
-    return lines
-
-
-def _output_type(stage: ProposedStage) -> str:
-    match stage.type:
-        case "label":
-            return f"{{type: label, values: {json.dumps(list(stage.values), ensure_ascii=False)}}}"
-        case "ranking":
-            return f"{{type: ranking, of: {stage.name}_documents}}"
-        case "object":
-            keys: dict[str, Json] = {key: {} for key in stage.keys}
-            return f"{{type: object, schema: {json.dumps({'type': 'object', 'properties': keys}, ensure_ascii=False)}}}"
-        case _:
-            return f"{{type: {stage.type}}}"
-
-
-def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
-
-
-def _comment(text: str) -> str:
-    return " ".join(text.split())

@@ -1,17 +1,102 @@
-"""Spans of OpenTelemetry as OTLP writes them in JSON: one object, a list, or one object a line.
+"""Spans of OpenTelemetry as OTLP writes them: in JSON as one object, a list, or one object a line, and in protobuf.
 
-Source: opentelemetry.io/docs/specs/otlp, and the file exporter's JSON lines.
+Source: opentelemetry.io/docs/specs/otlp, and the collector's file exporter: JSON lines, or messages in protobuf with
+four bytes of length before each.
 """
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from io import BufferedReader, RawIOBase
+from typing import IO, Any, cast
 
+from stagegap.errors import require
 from stagegap.exchange.foreign.protocol import Leftovers, Object, inside, objects, text
 from stagegap.exchange.spans.attributes import described
 from stagegap.exchange.spans.span import Item, Opinion, Span, TraceFormat, Values, instant, unpacked
 from stagegap.model.record import Json
+
+_LENGTH = 4
+_FIELD = 0x0A
+"""The first byte of a message in protobuf that begins with its field 1, `resource_spans`."""
+
+
+def is_packed(head: bytes) -> bool:
+    """Whether a file that begins so holds protobuf: its field 1 or a length first, and bytes that no text has."""
+    has_bytes = any(byte < 9 or 13 < byte < 32 for byte in head[:4096])
+    return has_bytes and (head[:1] == b"\n" or (head[:1] == b"\0" and head[_LENGTH : _LENGTH + 1] == b"\n"))
+
+
+def unpacked_messages(stream: IO[bytes], head: bytes, leftovers: Leftovers, name: str) -> Values:
+    """Each `ResourceSpans` of a file in protobuf as OTLP's JSON has it; what stands before a cut is read.
+
+    Raises: ConfigurationError without opentelemetry-proto.
+    """
+    require("opentelemetry.proto", "Reading OTLP in protobuf", extra="otlp")
+    from google.protobuf.json_format import MessageToDict
+    from google.protobuf.message import DecodeError
+    from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, TracesData
+
+    source = BufferedReader(_Joined(head, stream))
+    is_framed, number = head[:1] == b"\0", 0
+    while start := source.read(_LENGTH if is_framed else 1):
+        number += 1
+        place = f"message {number}"
+        size = int.from_bytes(start, "big") if is_framed else _varint(source)
+        content = source.read(size) if size is not None and (is_framed or start[0] == _FIELD) else None
+        if content is None or len(content) != size:
+            leftovers.add("The file is cut, or no protobuf of OTLP: what stands before was read.", f"{name}: {place}")
+            return
+        try:
+            parts = TracesData.FromString(content).resource_spans if is_framed else [ResourceSpans.FromString(content)]
+        except DecodeError as error:
+            leftovers.add("A message that is no protobuf of OTLP.", f"{name}: {place}: {error}")
+            continue
+        for part in parts:
+            yield place, {"resourceSpans": [_hexadecimal(cast("Json", MessageToDict(part)))]}
+
+
+class _Joined(RawIOBase):
+    """What was read of a stream already, and then the rest of it."""
+
+    def __init__(self, head: bytes, stream: IO[bytes]) -> None:
+        self._head, self._stream = head, stream
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:  # Any: a buffer, which has no type before Python 3.12
+        content = self._head[: len(buffer)] or self._stream.read(len(buffer))
+        self._head = self._head[len(buffer) :]
+        buffer[: len(content)] = content
+        return len(content)
+
+
+def _varint(source: IO[bytes]) -> int | None:
+    """A number as protobuf writes it, seven bits a byte; None where there is none."""
+    number = 0
+    for place in range(5):
+        byte = source.read(1)
+        if not byte:
+            return None
+        number |= (byte[0] & 0x7F) << (7 * place)
+        if byte[0] < 0x80:
+            return number
+    return None
+
+
+_IDS = ("traceId", "spanId", "parentSpanId")
+
+
+def _hexadecimal(value: Json) -> Json:
+    """The message with ids as OTLP's JSON has them, where protobuf's own JSON has base64."""
+    if isinstance(value, Mapping):
+        return {
+            key: b64decode(item).hex() if key in _IDS and isinstance(item, str) else _hexadecimal(item)
+            for key, item in value.items()
+        }
+    return [_hexadecimal(item) for item in value] if isinstance(value, list) else value
 
 
 def _is_certain(first: Sequence[Object]) -> bool:

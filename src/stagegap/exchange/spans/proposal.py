@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from stagegap.exchange.foreign.protocol import Leftovers
 from stagegap.exchange.spans.span import SpanKind
-from stagegap.exchange.spans.survey import LOOKED_AT, StageSurvey, Survey
+from stagegap.exchange.spans.survey import LOOKED_AT, MOST_WORDS, StageSurvey, Survey
 from stagegap.model.record import Json
 
 MOST_STAGES = 31
@@ -49,6 +50,8 @@ class Proposal:
     why_outcome: str
     why_cluster: str
     traces: int
+    words: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+    """Name of a score in words -> every word that it was seen to give."""
 
     def stage(self, name: str) -> ProposedStage | None:
         """The stage of a name."""
@@ -93,6 +96,7 @@ def proposed(name: str, survey: Survey, leftovers: Leftovers) -> Proposal:
         why_cluster=_why_cluster(survey),
         why_outcome=_why_outcome(outcome, survey, whole=whole),
         traces=survey.traces,
+        words={name: sorted(words) for name, words in survey.words.items() if len(words) <= MOST_WORDS},
     )  # fmt: skip
 
 
@@ -236,6 +240,7 @@ def as_json(proposal: Proposal) -> dict[str, Json]:
         "whole": proposal.whole,
         "cluster": proposal.cluster,
         "traces": proposal.traces,
+        "words": {name: list(words) for name, words in proposal.words.items()},
         "stages": [
             {
                 "name": stage.name, "type": stage.type, "values": list(stage.values), "repeats": stage.repeats,
@@ -244,3 +249,76 @@ def as_json(proposal: Proposal) -> dict[str, Json]:
             for stage in proposal.stages
         ],
     }  # fmt: skip
+
+
+def cascade_text(proposal: Proposal, survey: Survey, *, has_references: bool) -> str:
+    """The cascade file, with a comment at each guess."""
+    data = f"../data/{proposal.name}"
+    lines = [
+        f"# Made by `stagegap import` from {proposal.traces:,} traces. Comments say what guesses rest on.",
+        "# Later imports of more traces fit into it as long as stages keep their names.",
+        f"cascade: {_quoted(proposal.name)}",
+        "noun: trace",
+    ]
+    if proposal.cluster:
+        lines.append(f"# guess: {proposal.why_cluster}, so traces of one {proposal.cluster} are not independent")
+    cluster = f", cluster: {proposal.cluster}" if proposal.cluster else ""
+    lines.append(f"records: {{path: {data}/records.jsonl, id: record{cluster}}}")
+    rankings = [stage.name for stage in proposal.stages if stage.type == "ranking"]
+    if rankings:
+        lines.append("corpora:  # the documents that were ever given")
+        lines += [f"  {name}_documents: {{path: {data}/{name}_documents.jsonl}}" for name in rankings]
+    if has_references:
+        lines += ["# right answers that stood in the traces", f"references: {{path: {data}/references.jsonl}}"]
+    lines.append("stages:")
+    for stage in proposal.stages:
+        lines += _stage_lines(stage, data, survey)
+    last = proposal.stages[-1]
+    lines += [f"# guess: {proposal.why_outcome}", f"outcome: {{score: {last.name}.{last.score}}}", ""]
+    return "\n".join(lines)
+
+
+_RECORDED = ("status", "latency_ms", "tokens_in", "tokens_out", "cost", "error", "raw", "at")
+
+
+def _stage_lines(stage: ProposedStage, data: str, survey: Survey) -> list[str]:
+    seen = survey.stages.get(stage.name)
+    what = f"{seen.kind} in {seen.traces:,} of {survey.traces:,} traces" if seen else "what came out of the whole"
+    models = f", {', '.join(seen.models)}" if seen and seen.models else ""
+    named = ", ".join(f"{name}: {name}" for name in _RECORDED)
+    lines = [
+        f"  {stage.name}:  # {_comment(what + models)}",
+        "    uses: recorded",
+        f"    with: {{path: {data}/{stage.name}.jsonl, {named}}}",
+    ]
+    if stage.repeats:
+        lines += [f"    # guess: {_comment(stage.why['each'])}", f"    each: record.{calls_field(stage.name)}"]
+    lines += [f"    # guess: {_comment(stage.why['inputs'])}", "    inputs:"]
+    lines += [f"      {key}: {_quoted(source)}" for key, source in stage.inputs.items()]
+    lines += [
+        f"    # guess: {_comment(stage.why['type'])}",
+        f"    output: {_output_type(stage)}",
+        f"    score: {stage.score}",
+    ]
+    return lines
+
+
+def _output_type(stage: ProposedStage) -> str:
+    match stage.type:
+        case "label":
+            return f"{{type: label, values: {json.dumps(list(stage.values), ensure_ascii=False)}}}"
+        case "ranking":
+            return f"{{type: ranking, of: {stage.name}_documents}}"
+        case "object":
+            keys: dict[str, Json] = {key: {} for key in stage.keys}
+            return f"{{type: object, schema: {json.dumps({'type': 'object', 'properties': keys}, ensure_ascii=False)}}}"
+        case _:
+            return f"{{type: {stage.type}}}"
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _comment(text: str) -> str:
+    return " ".join(text.split())

@@ -187,3 +187,49 @@ def answer_of(message: Json) -> Json:
     if calls:
         return {"tool_calls": calls}
     return content if "content" in message or "parts" in message else message
+
+
+_OPPOSITES = (
+    ("pass", "fail"), ("passed", "failed"), ("yes", "no"), ("true", "false"), ("correct", "incorrect"),
+    ("right", "wrong"), ("good", "bad"), ("helpful", "unhelpful"), ("relevant", "irrelevant"),
+    ("relevant", "unrelated"), ("factual", "hallucinated"), ("safe", "unsafe"), ("positive", "negative"),
+    ("up", "down"), ("thumbs_up", "thumbs_down"), ("acceptable", "unacceptable"),
+    ("accepted", "rejected"), ("success", "failure"),
+)  # fmt: skip
+"""Words of which the first is 1 and the second is 0."""
+
+
+def word_of(opinion: Opinion) -> str:
+    """The word that a score is; empty for numbers, truth values and texts of several lines."""
+    value = opinion.value
+    if not isinstance(value, str) or number_of(value) is not None:
+        return ""
+    word = value.strip()
+    return word if word and len(word) <= 60 and "\n" not in word else ""
+
+
+def criteria_of(opinion: Opinion, words: Sequence[str]) -> dict[str, float]:
+    """What an opinion says in numbers, by criterion: a score as it is, one of two opposites as 1 or 0.
+
+    Any other word is one criterion a word that the score was seen to give: 1 for the one that was chosen, else 0.
+    Nothing where it can't be said. `words` are those of all opinions of the name.
+
+    >>> said = Opinion(trace="t", name="tone", value="dry")
+    >>> criteria_of(said, ["dry", "warm"]), criteria_of(said, ["dry", "wet"])
+    ({'tone: dry': 1.0, 'tone: warm': 0.0}, {'tone: dry': 1.0, 'tone: wet': 0.0})
+    >>> criteria_of(Opinion(trace="t", name="verdict", value="Fail"), ["Fail", "Pass"])
+    {'verdict': 0.0}
+    """
+    value = float(opinion.value) if isinstance(opinion.value, bool) else number_of(opinion.value)
+    if value is not None:
+        return {opinion.name: value}
+    word = word_of(opinion)
+    plain = {_plain(known) for known in words}
+    pair = next((pair for pair in _OPPOSITES if plain and plain <= set(pair)), None)
+    if pair:
+        return {opinion.name: float(_plain(word) == pair[0])} if _plain(word) in pair else {}
+    return {f"{opinion.name}: {known}": float(known == word) for known in words} if word in words else {}
+
+
+def _plain(word: str) -> str:
+    return word.lower().replace(" ", "_").replace("-", "_")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from dataclasses import fields as dataclass_fields
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from stagegap.exchange.records import identity
 from stagegap.exchange.spans.span import Item, Opinion, Span, SpanKind
 
 TRACES_A_FILE = 1_000
+_EMPTY = {field.name: getattr(Span(trace="", id="", name=""), field.name) for field in dataclass_fields(Span)}
+"""Every field of a span with what it holds where nothing is said."""
 BUFFERED = 32 * 2**20
 """Bytes that wait in memory before they go to disk."""
 
@@ -97,6 +100,9 @@ def sound(spans: Sequence[Span], leftovers: Leftovers) -> list[Span]:
             leftovers.add("A span stands twice with the same content: it was counted once.", _named(span))
             continue
         name = span.id
+        if name in by_id and (joined := _joined(by_id[name], span)):
+            by_id[name] = joined
+            continue
         if name in by_id:
             leftovers.add(
                 "Two spans of a trace have one id: both were kept, the second as a step of its own.", _named(span)
@@ -114,6 +120,17 @@ def sound(spans: Sequence[Span], leftovers: Leftovers) -> list[Span]:
         leftovers.add("Spans are each other's parents: the circle was opened at one of them.", _named(by_id[name]))
         by_id[name] = replace(by_id[name], parent="")
     return list(by_id.values())
+
+
+def _joined(first: Span, second: Span) -> Span | None:
+    """One span of two that say no two things of it, as its begin and its end, or a request and its answer."""
+    own: dict[str, Any] = {}  # Any: values of the fields of Span
+    for name, empty in _EMPTY.items():
+        here, there = getattr(first, name), getattr(second, name)
+        if here != there and empty not in (here, there):
+            return None
+        own[name] = there if here == empty else here
+    return replace(first, **own)
 
 
 def _in_circles(by_id: Mapping[str, Span]) -> list[str]:

@@ -15,6 +15,8 @@ LOOKED_AT = 300
 """Traces in which is looked up what flowed where."""
 MOST_VALUES = 50
 LONGEST_LABEL = 60
+MOST_WORDS = 12
+"""Different words of a score, beyond which it is a text and not a choice."""
 PROBE = 80
 """Characters of an answer that are looked for in the inputs of later steps."""
 
@@ -102,9 +104,9 @@ class StageSurvey:
 
     @property
     def is_closed(self) -> bool:
-        """Few texts, each of them often: a set of labels."""
+        """Few texts, each of them often: a set of labels. The same text everywhere is none."""
         n = sum(self.values.values())
-        return not self.has_many and n >= 4 and len(self.values) <= max(2, min(20, n // 4))
+        return not self.has_many and n >= 4 and 1 < len(self.values) <= max(2, min(20, n // 4))
 
 
 def type_of(value: Json) -> str:
@@ -135,6 +137,8 @@ class Survey:
     whole: StageSurvey = field(default_factory=lambda: StageSurvey("answer"))
     """What came out of the whole, as if it was a stage."""
     whole_errors: int = 0
+    words: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
+    """Name of a score in words -> its words."""
 
     def note(self, case: Case, fields: Mapping[str, Json]) -> None:
         """Take a record into account."""
@@ -159,6 +163,13 @@ class Survey:
                 self.stages[name].ends += bool(end) and joined_texts(steps[-1].span.output) == end
         if self.traces <= LOOKED_AT:
             self._look(attempts, places, fields)
+
+    def note_word(self, name: str, word: str) -> None:
+        """Take a score in words into account; no more of them are kept than decide whether they are a choice."""
+        if word:
+            words = self.words.setdefault(name, set())
+            if len(words) <= MOST_WORDS:
+                words.add(word)
 
     def _look(
         self, attempts: Mapping[str, Sequence[Step]], places: Mapping[str, int], fields: Mapping[str, Json]

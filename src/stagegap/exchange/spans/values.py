@@ -19,6 +19,7 @@ import orjson
 from stagegap.errors import ConfigurationError
 from stagegap.exchange.foreign.protocol import Leftovers, Object
 from stagegap.exchange.rows import MAX_DEPTH, Problems, is_deeper, read_rows
+from stagegap.exchange.spans.otlp import is_packed, unpacked_messages
 from stagegap.model.record import Json
 
 CHUNK = 1 << 20
@@ -108,6 +109,8 @@ class _Inflated:
 
 def _stream(stream: IO[bytes], leftovers: Leftovers, name: str) -> Found:
     head = stream.read(CHUNK)
+    if is_packed(head):
+        return unpacked_messages(stream, head, leftovers, name)
     if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
         Problems(Path(name)).fail(None, "The file is UTF-16.", "Save it as UTF-8.")
     head = head.removeprefix(b"\xef\xbb\xbf").lstrip()
