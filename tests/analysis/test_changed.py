@@ -45,7 +45,7 @@ def test_the_difference_is_told_with_its_causes():
     view = made(CLASH)
     assert view.headline == "+6 points: +9 from B, −3 from C, which had got used to the old B"
     assert view.summary == (
-        "B: +9 points (95% interval 6 to 12), better. C: −3 points (95% interval −4 to −1), worse. "
+        "B: +9 points (95% interval 6 to 11), better. C: −3 points (95% interval −4 to −2), worse. "
         "in all: +6 points (95% interval 3 to 9), better. A is the same or can't matter."
     )
 

@@ -16,7 +16,7 @@ def made(**columns: list[float]) -> dict[str, Claim]:
     arrays = {name: np.array(values) for name, values in columns.items()}
     n = len(next(iter(arrays.values())))
     drawn = resample(arrays, clusters(range(n)), rng=np.random.default_rng(0), resamples=500)
-    return claims(drawn, {name: name for name in arrays}, rng=np.random.default_rng(1))
+    return claims(drawn, {name: name for name in arrays})
 
 
 def moved(fixed: int, broken: int, n: int = 100) -> list[float]:

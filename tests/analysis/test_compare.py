@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 import planted
+from stagegap.analysis.answers import group_scores
 from stagegap.analysis.changes import Comparison, StageChange
 from stagegap.analysis.compare import accept, compare
 from stagegap.analysis.evidence import Evidence, gather
 from stagegap.analysis.paired_records import Side
+from stagegap.analysis.scorecard import measured
 from stagegap.analysis.views import from_json, to_json
 from stagegap.model.answer import Answer, Fact, Label, Output, Status
 from stagegap.model.cascade import Cascade, Kind, Outcome, OutputType, Source, Stage
@@ -279,6 +281,21 @@ def test_scores_between_0_and_1_are_ordered_by_their_drop():
     assert outcome.changed_only[0].after == "red blue green gold!"
     assert found.outcome.claim.verdict == "regressed"
     assert "bootstrap" in found.outcome.claim.change.method
+
+
+@pytest.mark.parametrize("per_cluster", [1, 4], ids=["records", "clusters"])
+def test_a_graded_figure_has_the_same_limits_in_the_scorecard_the_comparison_and_the_groups(per_cluster: int):
+    texts = (["red", "red blue", "red blue green", "none", "red blue green gold"] * 12)[:58]
+    sides = [
+        text_side("v1", texts, per_cluster=per_cluster),
+        text_side("v2", [*texts[1:], "gold"], per_cluster=per_cluster),
+    ]
+    view = compare(sides[0], sides[1], seed=1)
+    for at, part in enumerate(sides):
+        card = measured(part.evidence, part.run, labels_seq=1).scorecard
+        ends = (view.outcome.before, view.outcome.after)[at]
+        assert "bootstrap" in ends.method
+        assert ends == card.system == card.stages[0].in_place == group_scores(part.evidence, "draft")[0].score
 
 
 def test_only_the_text_changed_is_tied_and_not_certain():

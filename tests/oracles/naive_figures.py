@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -171,9 +170,26 @@ class Draws:
 
     columns: dict[str, Floats]
     units: list[int]
-    means: dict[str, Floats]
-    state: Any = None
-    """Of the generator after the draws: what is drawn next begins here."""
+    seed: int
+    resamples: int
+
+    @property
+    def means(self) -> dict[str, Floats]:
+        """All columns together, for what compares them."""
+        return draw_together(self.columns, self.units, seed=self.seed, resamples=self.resamples)
+
+    def own(self, values: Floats, units: list[int]) -> Floats:
+        """The mean of these values in resamples of their own, the same for the mirrored values but for the sign."""
+        groups = list(range(len(values))) if self.are_records else units
+        totals: dict[int, float] = {}
+        for unit, value in zip(groups, values.tolist(), strict=True):
+            totals[unit] = totals.get(unit, 0.0) + value
+        digits = 10 - math.floor(math.log10(max(*map(abs, totals.values()), 1e-300)))
+        sign = -1.0 if round(sum(round(total, digits) for total in totals.values()), digits) < 0 else 1.0
+        kept = {unit: sign * round(total, digits) + 0.0 for unit, total in totals.items()}
+        first = {unit: sum(1 for other in groups if other == unit) for unit in kept}
+        rows = [(kept[unit], float(first[unit])) for unit in kept]
+        return sign * _drawn(np.array(rows), seed=0, resamples=self.resamples)[:, 0]
 
     @property
     def are_records(self) -> bool:
@@ -185,13 +201,14 @@ class Draws:
             return NOTHING
         error = None if self.are_records else error_of_mean(values, units)
         value = float(values.mean())
-        flat = _is_flat(self.means[name])
+        drawn = self.own(values, units)
+        flat = _is_flat(drawn)
         is_score = values.min() >= 0 and values.max() <= 1
         if is_score and (flat or set(values.tolist()) <= {0.0, 1.0}):
             return wilson(value, len(values), error)
         if flat:
             return NOTHING
-        return percentile(value, self.means[name], len(values), error, (0.0, 1.0) if is_score else None)
+        return percentile(value, drawn, len(values), error, (0.0, 1.0) if is_score else None)
 
     def sum_of(self, weights: dict[str, float]) -> Figure:
         values = np.sum([w * self.columns[name] for name, w in weights.items()], axis=0)
@@ -201,7 +218,7 @@ class Draws:
         error = None if self.are_records else error_of_mean(present, units)
         if set(present.tolist()) <= {-1.0, 0.0, 1.0}:
             return tango(present, error)
-        drawn = np.sum([w * self.means[name] for name, w in weights.items()], axis=0)
+        drawn = self.own(present, units)
         if _is_flat(drawn):
             return NOTHING
         columns = [self._present(self.columns[name])[0] for name in weights]
@@ -265,7 +282,11 @@ def percentile(value: float, drawn: Floats, n: int, error: Error | None, scale: 
 
 
 def draw(columns: dict[str, Floats], units: list[int], *, seed: int, resamples: int) -> Draws:
-    """Clusters with the same sums and counts in every column are one pattern; patterns are drawn in ascending order."""
+    return Draws(columns, units, seed, resamples)
+
+
+def draw_together(columns: dict[str, Floats], units: list[int], *, seed: int, resamples: int) -> dict[str, Floats]:
+    """The mean of each column in every resample of whole clusters."""
     order = sorted(set(units), key=units.index)
     place = {unit: i for i, unit in enumerate(order)}
     sums = np.zeros((len(order), 2 * len(columns)))
@@ -276,12 +297,18 @@ def draw(columns: dict[str, Floats], units: list[int], *, seed: int, resamples: 
                 sums[place[unit], 2 * at + 1] += 1
     sums = sums[(sums[:, 1::2] > 0).any(axis=1)]
     if not len(sums):
-        return Draws(columns, units, {name: np.full(resamples, math.nan) for name in columns})
+        return {name: np.full(resamples, math.nan) for name in columns}
+    means = _drawn(sums, seed=seed, resamples=resamples)
+    return {name: means[:, at] for at, name in enumerate(columns)}
+
+
+def _drawn(sums: Floats, *, seed: int, resamples: int) -> Floats:
+    """Clusters with the same sums and counts in every column are one pattern; patterns are drawn in ascending order."""
     rows, counts = np.unique(sums, axis=0, return_counts=True)
     assert len(rows) <= 4_000, "beyond this rows are pooled, which this oracle does not do"
     rng = np.random.default_rng(seed)
     total = len(sums)
-    means = np.empty((resamples, len(columns)))
+    means = np.empty((resamples, sums.shape[1] // 2))
     owner = np.repeat(np.arange(len(rows)), counts)
     for start in range(0, resamples, 100):
         size = min(100, resamples - start)
@@ -293,7 +320,7 @@ def draw(columns: dict[str, Floats], units: list[int], *, seed: int, resamples: 
         totals = drawn.astype(np.float64) @ rows
         with np.errstate(invalid="ignore"):
             means[start : start + size] = totals[:, 0::2] / totals[:, 1::2]
-    return Draws(columns, units, {name: means[:, at] for at, name in enumerate(columns)}, rng.bit_generator.state)
+    return means
 
 
 def alpha_interval(table: Floats, units: list[int], *, rng: np.random.Generator, resamples: int) -> Figure:

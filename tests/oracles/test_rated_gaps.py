@@ -58,7 +58,6 @@ def test_ratings_of_replies_against_those_of_the_person(dialogues: Path):
     assert_same(ours.bounds.worst, drawn.sum_of({"person": 1.0, "highest": -1.0}), "worst")
     assert_same(ours.bounds.best, drawn.sum_of({"person": 1.0, "lowest": -1.0}), "best")
     rng = np.random.default_rng(3)
-    rng.bit_generator.state = drawn.state
     agreement = alpha_interval(
         np.hstack([given[person], given[system]]), [*range(len(ids))] * 2, rng=rng, resamples=500
     )

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stagegap.model.estimate import Estimate
 from stagegap.stats.resample import expanded_tail, resample
 from stagegap.stats.spread import clusters
 
@@ -77,6 +78,47 @@ def test_figures_of_one_picture_come_from_the_same_resamples():
     found = drawn({name: rng.integers(0, 2, 100).tolist() for name in "abc"})
     steps = (found.means["b"] - found.means["a"]) + (found.means["c"] - found.means["b"])
     assert steps == pytest.approx(found.means["c"] - found.means["a"])
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    st.lists(st.sampled_from([0.0, 1 / 3, 0.5, 0.8, 1.0, math.nan]), min_size=6, max_size=30),
+    st.integers(0, 1000),
+    st.booleans(),
+)
+def test_a_figure_has_the_same_limits_whatever_stands_beside_it(values: list[float], seed: int, is_clustered: bool):
+    n, rng = len(values), np.random.default_rng(seed)
+    units = [str(i // 3 if is_clustered else i) for i in range(n)]
+    lower = [value / 7 for value in values]
+    alone = drawn({"y": values, "z": lower}, units, resamples=300)
+    beside = drawn({"x": rng.random(n).tolist(), "z": lower, "y": values}, units, resamples=300, seed=seed)
+    order = rng.permutation(n).tolist()
+    mixed = drawn(
+        {"y": [values[i] for i in order], "z": [lower[i] for i in order]}, [units[i] for i in order], resamples=300
+    )
+    for other in (beside, mixed):
+        assert repr_of(other.mean("y")) == repr_of(alone.mean("y"))
+        assert repr_of(other.difference("y", "z")) == repr_of(alone.difference("y", "z"))
+
+
+def repr_of(estimate: Estimate) -> tuple[object, ...]:
+    limits = (estimate.value, estimate.low, estimate.high)
+    return (*(None if math.isnan(limit) else round(limit, 9) for limit in limits), estimate.n, estimate.method)
+
+
+@pytest.mark.parametrize("units", [None, [str(i // 4) for i in range(60)]], ids=["records", "clusters"])
+def test_a_mirrored_difference_has_the_mirrored_limits(units: list[str] | None):
+    rng = np.random.default_rng(9)
+    both = drawn({"a": rng.random(60).tolist(), "b": (rng.random(60) / 2).tolist()}, units)
+    there, back = both.difference("a", "b"), both.difference("b", "a")
+    assert (back.value, back.low, back.high) == pytest.approx((-there.value, -there.high, -there.low))
+
+
+def test_many_distinct_values_are_pooled_the_same_way_in_every_order():
+    values = np.random.default_rng(4).random(5000)
+    there, back = drawn({"y": values.tolist()}).mean("y"), drawn({"y": values[::-1].tolist()}).mean("y")
+    assert (there.low, there.high) == pytest.approx((back.low, back.high), abs=1e-12)
+    assert there.high - there.low == pytest.approx(2 * 1.96 * values.std(ddof=1) / math.sqrt(5000), rel=0.06)
 
 
 def test_columns_with_different_records_have_no_paired_difference():

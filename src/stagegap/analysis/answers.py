@@ -28,7 +28,6 @@ OUTCOME = "outcome"
 """In place of a stage: the end of the cascade, by the outcome's own score."""
 EVERYTHING = "all records"
 """The group that every record is in."""
-GROUP_RESAMPLES = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +101,7 @@ def group_scores(evidence: Evidence, stage: str) -> tuple[GroupScore, ...]:
     lost = np.array([_status(evidence.system(name).get(r.id)) == Status.INFRASTRUCTURE for r in evidence.records])
     members = {group: np.array([group in groups_of(r) for r in evidence.records]) for group in group_names(evidence)}
     columns = {group: np.where(inside, scores, math.nan) for group, inside in members.items()}
-    drawn = resample(columns, evidence.units, rng=np.random.default_rng(evidence.seed), resamples=GROUP_RESAMPLES)
+    drawn = resample(columns, evidence.units, rng=np.random.default_rng(evidence.seed))
     return tuple(
         GroupScore(
             group=group,

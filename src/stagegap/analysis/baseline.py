@@ -189,7 +189,7 @@ def _held_places(
     raw = {name: (_column(blessed, cut, name), _column(now, cut, name)) for name in places}
     changes = {name: _change(cut, name, pair) for name, pair in raw.items()}
     drawn = resample(changes, cut.units, rng=np.random.default_rng(seed), resamples=resamples)
-    place_claims = claims(drawn, {name: name for name in places}, rng=np.random.default_rng([seed, 1]))
+    place_claims = claims(drawn, {name: name for name in places})
     nothing = unmeasured("not compared: it is scored in another way, or stands in one of the two only")
     rows: list[HeldPlace] = []
     for name in dict.fromkeys([*now.scored_by, *blessed.scored_by]):

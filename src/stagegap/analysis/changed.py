@@ -130,7 +130,7 @@ def what_changed(
     units = clusters(record.unit for record in records)
     drawn = resample(columns, units, rng=np.random.default_rng(seed), resamples=resamples)
     n = int((~lost).sum())
-    stage_claims = _claims(plan, drawn, n, seed=seed)
+    stage_claims = _claims(plan, drawn, n)
     harms = {name: values.harm(i, records, bar=bar) for i, name in enumerate(plan.players)}
     shares = tuple(_share(plan, values, drawn, stage_claims, harms.get(name), name, n) for name in cascade.names)
     view = WhatChanged(
@@ -143,7 +143,7 @@ def what_changed(
         left_out=int(lost.sum()),
         total=stage_claims[TOTAL],
         stages=shares,
-        pairs=_pairs(plan, values, drawn, stage_claims, seed=seed, bar=bar),
+        pairs=_pairs(plan, values, drawn, stage_claims, bar=bar),
         headline="",
         summary="",
         orders=len(plan.orders) or None,
@@ -154,11 +154,11 @@ def what_changed(
     return replace(view, headline=headline(view, cascade), summary=summary(view))
 
 
-def _claims(plan: SwapPlan, drawn: Resamples, n: int, *, seed: int) -> dict[str, Claim]:
+def _claims(plan: SwapPlan, drawn: Resamples, n: int) -> dict[str, Claim]:
     if not plan.players:
         return {TOTAL: no_change(n, "no stage that reaches the outcome changed")}
     wanted = {TOTAL: TOTAL} | {name: f"share {name}" for name in plan.players}
-    return claims(drawn, wanted, rng=np.random.default_rng([seed, 1]))
+    return claims(drawn, wanted)
 
 
 def _share(
@@ -204,11 +204,11 @@ def _step(drawn: Resamples, kind: str, name: str, steps: Mapping[str, tuple[int,
 
 
 def _pairs(
-    plan: SwapPlan, values: Coalitions, drawn: Resamples, shares: Mapping[str, Claim], *, seed: int, bar: float
+    plan: SwapPlan, values: Coalitions, drawn: Resamples, shares: Mapping[str, Claim], *, bar: float
 ) -> tuple[PairEffect, ...]:
     """The pairs, which are a question of their own: Holm's correction counts them apart from the shares."""
     pairs = [(i, j) for i, j, _ in values.interactions()]
-    pair_claims = claims(drawn, {f"{i} {j}": f"both {i} {j}" for i, j in pairs}, rng=np.random.default_rng([seed, 2]))
+    pair_claims = claims(drawn, {f"{i} {j}": f"both {i} {j}" for i, j in pairs})
     rows: list[PairEffect] = []
     for i, j in pairs:
         claim, old = pair_claims[f"{i} {j}"], drawn.contrast({f"old {i} {j}": 1.0})

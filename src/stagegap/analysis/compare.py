@@ -117,7 +117,7 @@ def compare(
     both = shared(before, after, whole)
     places = _places(both)
     drawn = _resampled(both, places, seed=seed, resamples=resamples)
-    stage_claims = _claims(both, places, drawn, seed=seed)
+    stage_claims = _claims(both, places, drawn)
     cascade = after.evidence.cascade
     stages = tuple(_stage(both, places, drawn, stage_claims, name) for name in _all_stages(both))
     view = Comparison(
@@ -202,12 +202,12 @@ def _change(was: Floats, now: Floats) -> Floats:
     return np.round(now - was, 12)
 
 
-def _claims(both: Shared, places: Mapping[str, _Place], drawn: Resamples, *, seed: int) -> dict[str, Claim]:
+def _claims(both: Shared, places: Mapping[str, _Place], drawn: Resamples) -> dict[str, Claim]:
     """A claim for each place; places where every output is the same are settled and counted in no correction."""
     n = both.n
     same = {name for name, place in places.items() if n and both.pair(place.stage).same == n}
     open_ = {name: f"change {name}" for name in places if name not in same}
-    stage_claims = claims(drawn, open_, rng=np.random.default_rng([seed, 1]))
+    stage_claims = claims(drawn, open_)
     return {name: no_change(n, "every output is the same") if name in same else stage_claims[name] for name in places}
 
 

@@ -160,8 +160,8 @@ def person_swaps(
     pairs = _pairs_of(people, sides, end, bar)
     columns |= {f"pair {i} {j}": four.together for (i, j), four in pairs.items()}
     drawn = resample(columns, evidence.units, rng=np.random.default_rng(evidence.seed), resamples=resamples)
-    alone = _claims(drawn, people.players, "alone", evidence.seed, 1)
-    shares = _claims(drawn, people.players, "share", evidence.seed, 2)
+    alone = _claims(drawn, people.players, "alone")
+    shares = _claims(drawn, people.players, "share")
     view = PersonSwaps(
         cascade=evidence.cascade.name,
         run=evidence.run,
@@ -171,12 +171,12 @@ def person_swaps(
         n=int((~np.isnan(columns["system"])).sum()),
         system=drawn.mean("system"),
         people=_lacking(drawn.mean("people"), people),
-        total=_claims(drawn, (TOTAL,), "", evidence.seed, 3)[TOTAL] if people.players else not_claimed(_nobody()),
+        total=_claims(drawn, (TOTAL,), "")[TOTAL] if people.players else not_claimed(_nobody()),
         stages=tuple(
             _stage(evidence, people, sides[name == end], drawn, alone, shares, name, bar=bar)
             for name in evidence.cascade.names
         ),
-        pairs=_pairs(people, drawn, pairs, seed=evidence.seed),
+        pairs=_pairs(people, drawn, pairs),
         unanswered=people.unanswered,
         no_target=_no_target(evidence, outcomes, fair, people),
         sentence="",
@@ -218,9 +218,9 @@ def _pairs_of(people: PeopleAt, sides: Mapping[bool, Coalitions], end: str, bar:
     return pairs
 
 
-def _claims(drawn: Resamples, names: Sequence[str], kind: str, seed: int, place: int) -> Mapping[str, Claim]:
+def _claims(drawn: Resamples, names: Sequence[str], kind: str) -> Mapping[str, Claim]:
     wanted = {name: f"{kind} {name}".strip() for name in names}
-    return claims(drawn, wanted, rng=np.random.default_rng([seed, place])) if wanted else {}
+    return claims(drawn, wanted) if wanted else {}
 
 
 def _stage(
@@ -258,10 +258,8 @@ def _stage(
     )
 
 
-def _pairs(
-    people: PeopleAt, drawn: Resamples, pairs: Mapping[tuple[int, int], _Four], *, seed: int
-) -> tuple[PersonPair, ...]:
-    pair_claims = claims(drawn, {f"{i} {j}": f"pair {i} {j}" for i, j in pairs}, rng=np.random.default_rng([seed, 4]))
+def _pairs(people: PeopleAt, drawn: Resamples, pairs: Mapping[tuple[int, int], _Four]) -> tuple[PersonPair, ...]:
+    pair_claims = claims(drawn, {f"{i} {j}": f"pair {i} {j}" for i, j in pairs})
     return tuple(
         PersonPair(
             earlier=people.players[i],

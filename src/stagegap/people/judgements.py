@@ -85,8 +85,7 @@ def rated_gap(
         "lowest": _filled(human, machine, unknown, scale[0]),
         "highest": _filled(human, machine, unknown, scale[1]),
     }
-    rng = np.random.default_rng(seed)
-    drawn = resample(columns, groups, rng=rng, resamples=resamples)
+    drawn = resample(columns, groups, rng=np.random.default_rng(seed), resamples=resamples)
     gap = drawn.difference("person, both", "system, both")
     bounds = Bounds(
         worst=drawn.difference("person", "highest"),
@@ -97,7 +96,7 @@ def rated_gap(
         system_name=system,
         criterion=criterion,
         raters=len(chosen) / max(1, len({(rating.system, rating.record) for rating in chosen})),
-        agreement=_agreement(given[person], given[system], groups, rng=rng),
+        agreement=_agreement(given[person], given[system], groups, rng=np.random.default_rng(seed)),
         person=drawn.mean("person"),
         system=drawn.mean("system, both"),
         gap=gap,

@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -138,19 +139,30 @@ RESAMPLES = 10_000
 ENDLESS = (-math.inf, math.inf)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Resamples:
-    """The columns' means in the data and in every resample."""
+    """The columns' means in the data and in resamples.
+
+    Limits of one figure, a mean or a weighted sum of means, come from draws of its own (`own_draws`): they are the
+    same whatever is drawn beside it. What compares figures with each other (who leads, ranks) asks `means`.
+    """
 
     columns: Mapping[str, Floats]
     """Per record, NaN where the record is not in that mean."""
     clusters: Clusters
     known: Mapping[str, Bools]
     """Per record, whether it is in that mean; columns with the same records share one array."""
-    means: Mapping[str, Floats]
-    """Per column, its mean in each resample; NaN in a resample that has no record of that column."""
+    rng: np.random.Generator
     resamples: int
     level: float = 0.95
+
+    @cached_property
+    def means(self) -> Mapping[str, Floats]:
+        """Per column, its mean in each resample, paired; NaN in a resample that has no record of that column.
+
+        Drawn when first asked for.
+        """
+        return _joint_means(self.columns, self.known, self.clusters, rng=self.rng, resamples=self.resamples)
 
     def units(self, name: str) -> int:
         """How many independent units have a value in a column."""
@@ -171,24 +183,25 @@ class Resamples:
         problem = _too_few(len(values), count)
         if problem is not None:
             return problem
-        interval = self._mean_of(name, values, codes)
+        interval = self._mean_of(values, codes)
         if not self.clusters.are_records and interval.is_measured and _largest(codes) >= HALF:
             each = mean_of_clusters(self.columns[name], self.clusters, level=self.level)
             beside = f"mean of clusters {each.value:.3f} ({each.low:.3f} to {each.high:.3f})"
             return replace(interval, method=f"{interval.method}; one cluster decides this mean; {beside}")
         return interval
 
-    def _mean_of(self, name: str, values: Floats, codes: NDArray[np.int64]) -> Estimate:
+    def _mean_of(self, values: Floats, codes: NDArray[np.int64]) -> Estimate:
         value = float(values.mean())
         within = self._within(values, codes)
-        is_flat = _is_flat(self.means[name])
-        if _is_score(values) and (is_flat or _is_binary(values)):
+        if _is_score(values) and _is_binary(values):
             return wilson(value, n=len(values), within=within, level=self.level)
-        if is_flat:
-            return unmeasured("too few: every resample gives the same mean, so its spread is unknown", n=len(values))
-        return percentile_interval(
-            value, self.means[name], n=len(values), within=within, level=self.level, scale=_scale(values)
-        )
+        drawn = self._own(values, codes)
+        if not _is_flat(drawn):
+            scale = _scale(values)
+            return percentile_interval(value, drawn, n=len(values), within=within, level=self.level, scale=scale)
+        if _is_score(values):
+            return wilson(value, n=len(values), within=within, level=self.level)
+        return unmeasured("too few: every resample gives the same mean, so its spread is unknown", n=len(values))
 
     def difference(self, a: str, b: str) -> Estimate:
         """Mean of `a` minus mean of `b`, paired: both columns must hold the same records.
@@ -219,7 +232,7 @@ class Resamples:
                 within=within,
                 level=level,
             )
-        drawn = np.sum([weight * self.means[name] for name, weight in weights.items()], axis=0)
+        drawn = self._own(values, codes)
         if _is_flat(drawn):
             return unmeasured(
                 "too few: every resample gives the same difference, so its spread is unknown", n=len(values)
@@ -249,6 +262,9 @@ class Resamples:
     def _within(self, values: Floats, codes: NDArray[np.int64]) -> Spread | None:
         return None if self.clusters.are_records else spread(values, codes)
 
+    def _own(self, values: Floats, codes: NDArray[np.int64]) -> Floats:
+        return own_draws(values, None if self.clusters.are_records else codes, resamples=self.resamples)
+
     def _contrasted(self, weights: Mapping[str, float]) -> tuple[Floats, NDArray[np.int64], int]:
         names = list(weights)
         known = self.known[names[0]]
@@ -274,30 +290,63 @@ def resample(
     records (Efron & Tibshirani 1993, ch. 8; Miller 2024 for evaluations). Equal clusters are counted as patterns:
     the cost does not grow with n while outcomes are few-valued.
     """
+    return Resamples(
+        columns=columns, clusters=clusters, known=_there(columns), rng=rng, resamples=resamples, level=level
+    )
+
+
+def _joint_means(
+    columns: Mapping[str, Floats],
+    known: Mapping[str, Bools],
+    clusters: Clusters,
+    *,
+    rng: np.random.Generator,
+    resamples: int,
+) -> dict[str, Floats]:
     names = list(columns)
-    known = _there(columns)
     if not names or not clusters.count:
-        return Resamples(
-            columns=columns,
-            clusters=clusters,
-            known=known,
-            means={name: np.full(resamples, math.nan) for name in names},
-            resamples=resamples,
-            level=level,
-        )
+        return {name: np.full(resamples, math.nan) for name in names}
     totals = [column for name in names for column in _totals(columns[name], known[name], clusters)]
     counted = np.logical_or.reduce([count > 0 for count in totals[1::2]])
-    patterns = collapse([_kept(column, counted) for column in totals], rng=rng)
+    ratios = _ratios(collapse([_kept(column, counted) for column in totals], rng=rng), rng=rng, resamples=resamples)
+    return {name: np.ascontiguousarray(ratios[:, i]) for i, name in enumerate(names)}
+
+
+def _ratios(patterns: Patterns, *, rng: np.random.Generator, resamples: int) -> Floats:
+    """Sum over count of each pair of columns in each resample of the patterns."""
     parts = (
         [weights.astype(np.float64) @ patterns.rows for weights in draws(patterns, resamples=resamples, rng=rng)]
         if len(patterns.counts)
-        else [np.zeros((resamples, len(totals)))]
+        else [np.zeros((resamples, patterns.rows.shape[1]))]
     )
     drawn = np.concatenate(parts)
     with np.errstate(invalid="ignore"):
-        ratios = drawn[:, 0::2] / drawn[:, 1::2]
-    means = {name: np.ascontiguousarray(ratios[:, i]) for i, name in enumerate(names)}
-    return Resamples(columns=columns, clusters=clusters, known=known, means=means, resamples=resamples, level=level)
+        return drawn[:, 0::2] / drawn[:, 1::2]
+
+
+def own_draws(values: Floats, codes: NDArray[np.int64] | None, *, resamples: int) -> Floats:
+    """The mean of values in each resample of whole clusters, or of records without `codes`.
+
+    Hangs on the values of each cluster and on nothing else: not on their order, on a seed, or on what a view draws
+    beside them. So a figure has the same limits wherever it stands, and a mirrored one the mirrored limits.
+    """
+    sums, counts = values, np.ones(len(values))
+    if codes is not None:
+        counts = np.bincount(codes).astype(np.float64)
+        occurs = counts > 0
+        sums, counts = np.bincount(codes, weights=values)[occurs], counts[occurs]
+    # Sums of the same numbers in another order differ in their last digits.
+    digits = _DIGITS - math.floor(math.log10(max(float(np.abs(sums).max()), 1e-300)))
+    sums = np.round(sums, digits)
+    sign = -1.0 if np.round(sums.sum(), digits) < 0 else 1.0
+    order = np.lexsort((counts, sign * sums))
+    rng = np.random.default_rng(0)
+    patterns = collapse([sign * sums[order] + 0.0, counts[order]], rng=rng)
+    return sign * _ratios(patterns, rng=rng, resamples=resamples)[:, 0]
+
+
+_DIGITS = 10
+"""Digits that two sums have to share to be one."""
 
 
 def percentile_interval(
