@@ -330,18 +330,20 @@ def own_draws(values: Floats, codes: NDArray[np.int64] | None, *, resamples: int
     Hangs on the values of each cluster and on nothing else: not on their order, on a seed, or on what a view draws
     beside them. So a figure has the same limits wherever it stands, and a mirrored one the mirrored limits.
     """
-    sums, counts = values, np.ones(len(values))
+    sums: Floats = values
+    counts: Floats = np.ones(len(values))
     if codes is not None:
         counts = np.bincount(codes).astype(np.float64)
         occurs = counts > 0
-        sums, counts = np.bincount(codes, weights=values)[occurs], counts[occurs]
+        sums, counts = np.bincount(codes, weights=values)[occurs].astype(np.float64), counts[occurs]
     # Sums of the same numbers in another order differ in their last digits.
     digits = _DIGITS - math.floor(math.log10(max(float(np.abs(sums).max()), 1e-300)))
     sums = np.round(sums, digits)
     sign = -1.0 if np.round(sums.sum(), digits) < 0 else 1.0
     order = np.lexsort((counts, sign * sums))
     rng = np.random.default_rng(0)
-    patterns = collapse([sign * sums[order] + 0.0, counts[order]], rng=rng)
+    turned: Floats = sign * sums[order] + 0.0
+    patterns = collapse([turned, counts[order]], rng=rng)
     return sign * _ratios(patterns, rng=rng, resamples=resamples)[:, 0]
 
 
