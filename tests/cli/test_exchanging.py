@@ -45,6 +45,20 @@ def test_import_tells_what_became_no_label(project: Command) -> None:
     assert again.out.startswith("0 labels are new (read as label-studio). 2 were there already.\n")
 
 
+def test_several_files_come_in_at_once_with_who_answered(project: Command, tmp_path: Path) -> None:
+    for n in (1, 2, 9):
+        row = {"text": "x", "id": 77, "mail": f"q{n}", "label": ["parking"]}
+        (tmp_path / f"d{n}.jsonl").write_text(json.dumps(row))
+    options = ("--from", "doccano", "--stage", "topic=label", "--record-id", "mail", "--annotator", "ab", "--json")
+    done = project("tools", "import", "d1.jsonl", "d2.jsonl", "d9.jsonl", *options)
+    assert done.code == 0, done.error
+    said = done.json
+    assert (said["added"], said["known"], said["from"]) == (2, 0, "doccano")
+    assert [(part["reason"], part["count"]) for part in said["unmapped"]] == [(LOST, 1)]
+    own = project("tools", "import", "d1.jsonl", "--annotator", "ab", "--from", "mlflow")
+    assert (own.code, "holds no labels of MLflow" in own.error) == (2, True)
+
+
 def test_import_tells_it_to_programs_too(project: Command) -> None:
     said = project("tools", "import", "tasks.json", "--stage", "topic=theme", "--record-id", "id", "--json")
     assert said.json == {

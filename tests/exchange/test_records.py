@@ -81,3 +81,32 @@ def test_an_id_that_stands_in_two_files_is_named_with_both(tmp_path: Path) -> No
     second.write_text('{"mail": 3}\n{"mail": "2"}')
     with pytest.raises(InputError, match=r"b\.jsonl:2: The id '2' stands in .*a\.jsonl already\."):
         read_records(RecordsSource(paths=(str(first), str(second)), id="mail"))
+
+
+def test_rows_without_anything_like_an_id_are_numbered(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("text;label\nHi;x\nHo;y\n")
+    (tmp_path / "b.json").write_text('[{"text": "Hu"}]')
+    one = read_records(RecordsSource(paths=(str(tmp_path / "a.csv"),)))
+    assert [(record.id, record.fields["id"], record.fields["text"]) for record in one] == [
+        ("1", "1", "Hi"), ("2", "2", "Ho"),
+    ]  # fmt: skip
+    both = read_records(RecordsSource(paths=tuple(str(tmp_path / name) for name in ("a.csv", "b.json"))))
+    assert [record.id for record in both] == ["a:1", "a:2", "b:1"]
+    (tmp_path / "c.csv").write_text("mail_id,text\n1,Hi\n")
+    with pytest.raises(InputError, match="No row has the field 'id'"):
+        read_records(RecordsSource(paths=(str(tmp_path / "c.csv"),)))
+
+
+def test_ids_and_groups_stand_inside_other_fields(tmp_path: Path) -> None:
+    first_row = '{"meta": {"id": 1, "who": "c1", "lang": "de"}, "body": {"t": "Hi"}}'
+    (tmp_path / "a.jsonl").write_text(first_row + '\n{"meta": {"id": 2.0}, "body": {"t": "Ho"}}\n')
+    source = RecordsSource(paths=(str(tmp_path / "a.jsonl"),), id="meta.id", cluster="meta.who", slices=("meta.lang",))
+    first, second = read_records(source)
+    assert (first.id, first.unit, first.slices, second.id) == ("1", "c1", {"meta.lang": "de"}, "2")
+    corpus = CorpusSource(name="c", paths=source.paths, id="meta.id", title="meta.who", text=("body.t",))
+    assert [(d.id, d.title, d.text) for d in read_documents(corpus).values()] == [("1", "c1", "Hi"), ("2", "", "Ho")]
+    with pytest.raises(InputError, match=r"No row has the field 'meta\.key'"):
+        read_records(RecordsSource(paths=source.paths, id="meta.key"))
+    (tmp_path / "b.jsonl").write_text('{"id": 1.5}')
+    with pytest.raises(InputError, match=r"must be a text that is not empty, found 1\.5"):
+        read_records(RecordsSource(paths=(str(tmp_path / "b.jsonl"),)))

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
 import gzip
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
 import pytest
+from openpyxl import Workbook
 
 from stagegap.errors import InputError
 from stagegap.exchange import rows
 from stagegap.exchange.rows import parse_json, read_rows
+
+KNOWN = "Known: .jsonl, .json, .csv, .tsv, .xlsx, .parquet."
 
 
 def written(folder: Path, name: str, content: bytes | str) -> Path:
@@ -60,8 +64,20 @@ def test_parquet_cells_become_json(tmp_path: Path) -> None:
         ("a.csv", "a,a\n1,2\n", "a.csv:1: Columns stand twice: a."),
         ("a.csv", "", "a.csv:1: The file has no header."),
         ("a.csv", 'a\n"x', "a.csv:2: This is no CSV: unexpected end of data."),
-        ("a.xlsx", "", "a.xlsx: The ending '.xlsx' is no format that can be read. Known: .jsonl, .csv, .parquet."),
-        ("a", "", "a: The ending '' is no format that can be read. Known: .jsonl, .csv, .parquet."),
+        (
+            "a.xls",
+            "",
+            "a.xls: The ending '.xls' is no format that can be read. " + KNOWN,
+        ),
+        ("a.json", "[1]", "a.json:1: A JSON object was expected, found 1."),
+        ("a.json", "[{}", "a.json: This is no JSON: Expecting ',' delimiter at column 4."),
+        ("a.json", '{"a": [1], "b": []}', "a.json: Its columns have 1, 0 entries: one row each."),
+        (
+            "a.json",
+            '{"a": 1}',
+            "a.json: The file holds no rows: write a list of objects, or an object with a list a column.",
+        ),
+        ("a", "", "a: The ending '' is no format that can be read. " + KNOWN),
     ],
 )
 def test_what_is_odd_is_one_sentence_with_its_place(
@@ -163,3 +179,73 @@ def test_times_with_a_zone_in_parquet_are_texts_in_utc(tmp_path: Path) -> None:
     [row] = read_rows(parquet(tmp_path / "r.parquet", f"""{at} as "at ""it", {{'t': {at}}} as s, [{at}] as l"""))
     text = "2026-01-02 01:04:05+00"
     assert row.values == {'at "it': text, "s": {"t": text}, "l": [text]}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '[{"id": 1, "text": "a"}, {"id": 2, "text": "b"}]',
+        '{"version": 1, "data": [{"id": 1, "text": "a"}, {"id": 2, "text": "b"}]}',
+        '{"id": [1, 2], "text": ["a", "b"]}',
+        '{"id": {"0": 1, "1": 2}, "text": {"0": "a", "1": "b"}}',
+    ],
+)
+def test_json_holds_rows_as_a_list_or_as_columns(tmp_path: Path, content: str) -> None:
+    read = read_rows(written(tmp_path, "a.json", content))
+    assert [(row.line, row.values) for row in read] == [(1, {"id": 1, "text": "a"}), (2, {"id": 2, "text": "b"})]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.tsv", "id\ttext\n1\ta, b; c\n"),
+        ("a.csv", 'id;text\n1;"a, b; c"\n'),
+        ("a.csv", "id\ttext\n1\ta, b; c\n"),
+        ("a.csv", 'id,text\n1,"a, b; c"\n'),
+        ("a.tsv.gz", gzip.compress(b"id\ttext\n1\ta, b; c\n")),
+    ],
+)
+def test_cells_are_separated_as_the_header_is(tmp_path: Path, name: str, content: str | bytes) -> None:
+    assert read_rows(written(tmp_path, name, content))[0].values == {"id": "1", "text": "a, b; c"}
+
+
+def workbook(path: Path, **sheets: list[list[object]]) -> Path:
+    book = Workbook()
+    book.remove(book.active)
+    for title, cells in sheets.items():
+        sheet = book.create_sheet(title)
+        for row in cells:
+            sheet.append(row)
+    book.save(path)
+    return path
+
+
+def test_sheet_has_rows_with_the_types_of_its_cells(tmp_path: Path) -> None:
+    when = datetime(2026, 1, 2, 3, 4, 5)
+    cells: list[list[object]] = [["id", "text", "when"], [1, "a", when], [None, None, None], [2.5, None]]
+    read = read_rows(workbook(tmp_path / "a.xlsx", one=cells, empty=[]))
+    assert [(row.line, row.values) for row in read] == [
+        (2, {"id": 1, "text": "a", "when": "2026-01-02 03:04:05"}),
+        (4, {"id": 2.5, "text": None, "when": None}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sheets", "message"),
+    [
+        ({"a": [["id"], [1]], "b": [["id"], [2]]}, "One sheet with rows is read, and there are: a, b. Save the"),
+        ({"a": []}, "One sheet with rows is read, and there are: none."),
+        ({"a": [["id", "id"], [1, 2]]}, "a.xlsx:1: Columns stand twice: id."),
+        ({"a": [["id"], [1, 2]]}, "a.xlsx:2: 1 cells were expected as in the header, and there are more."),
+        ({"a": [["id"], ["#REF!"]]}, "a.xlsx:2: A cell holds an error: #REF!."),
+    ],
+)
+def test_sheet_that_is_odd_is_a_problem(tmp_path: Path, sheets: dict[str, list[list[object]]], message: str) -> None:
+    assert message in complaint(workbook(tmp_path / "a.xlsx", **sheets))
+
+
+def test_what_is_no_workbook_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "no Excel file that can be read" in complaint(written(tmp_path, "a.xlsx", b"PK"))
+    path = workbook(tmp_path / "b.xlsx", one=[["id"], [1]])
+    monkeypatch.setattr(rows, "MAX_BYTES", 10)
+    assert "b.xlsx: The file holds more than" in complaint(path)

@@ -2,7 +2,8 @@ import os
 
 import pytest
 
-from stagegap.spec.files import check_file, check_function
+from stagegap.spec import load
+from stagegap.spec.files import check_file, check_function, located
 from stagegap.spec.nodes import Findings, Mark
 
 SOURCE = """
@@ -81,3 +82,31 @@ def test_a_pipe_is_no_file_and_is_not_waited_for(tmp_path):
     findings = Findings()
     assert not check_file(f"{tmp_path}/pipe", "the prompt", Mark("f", 1), findings)
     assert [str(p) for p in findings.problems] == [f"f:1: the prompt '{tmp_path}/pipe' is not a file."]
+
+
+def test_a_pattern_names_the_files_that_it_finds_and_itself_where_it_finds_none(tmp_path):
+    for name in ("b.jsonl", "a.jsonl", "[c].jsonl"):
+        (tmp_path / name).write_text("{}")
+    (tmp_path / "d.jsonl").mkdir()
+    place = str(tmp_path)
+    assert located([f"{place}/*.jsonl", f"{place}/a.jsonl"]) == (
+        f"{place}/[c].jsonl",
+        f"{place}/a.jsonl",
+        f"{place}/b.jsonl",
+    )
+    assert located(f"{place}/[c].jsonl") == (f"{place}/[c].jsonl",)
+    assert located([f"{place}/*.csv", "a\0*"]) == (f"{place}/*.csv", "a\0*")
+
+
+def test_records_of_a_pattern_are_those_of_all_its_files(tmp_path):
+    (tmp_path / "m1.jsonl").write_text('{"id": 1, "body": "a"}\n')
+    (tmp_path / "m2.jsonl").write_text('{"id": 2, "body": "b"}\n')
+    (tmp_path / "c.yaml").write_text(
+        "cascade: c\nrecords: {path: 'm*.jsonl'}\nstages:\n  s:\n    uses: recorded\n"
+        "    with: {path: m1.jsonl, value: body}\n    inputs: {b: record.body}\n    output: {type: number}\n"
+        "outcome: {score: s.exact}\n"
+    )
+    assert [os.path.basename(path) for path in load(tmp_path / "c.yaml", environment={}).records.paths] == [
+        "m1.jsonl",
+        "m2.jsonl",
+    ]

@@ -175,10 +175,13 @@ def run(
 
 @tools.command(name="import")
 def import_(
-    file: Annotated[Path, typer.Argument(help="Labels: JSONL, CSV or Parquet with record, stage, annotator, value.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE...", help="Labels: JSON(L), CSV, TSV, Excel, Parquet, ours or another program's."),
+    ],
     cascade: Annotated[Path | None, typer.Option("--file", help="Cascade file that the labels belong to.")] = None,
     source: Annotated[
-        str | None, typer.Option("--from", help="Other program: label-studio, argilla, langfuse or mlflow.")
+        str | None, typer.Option("--from", help="Other program: label-studio, argilla, prodigy, doccano, ...")
     ] = None,
     stage: Annotated[
         list[str] | None,
@@ -188,6 +191,9 @@ def import_(
         str | None,
         typer.Option("--record-id", metavar="FIELD", help="Field of the other program with the record's id."),
     ] = None,
+    annotator: Annotated[
+        str, typer.Option("--annotator", metavar="NAME", help="Who answered, where the file does not say.")
+    ] = "",
     as_json: JsonOption = False,
 ) -> None:
     """Take labels in from a file, ours or another program's; what is there already is not taken twice."""
@@ -195,7 +201,8 @@ def import_(
     from stagegap.cli.start import workspace
 
     with workspace() as opened:
-        report = opened.labels.import_file(file, cascade, labels.foreign(source, stage or [], record_id))
+        foreign = labels.foreign(source, stage or [], record_id, annotator)
+        report = opened.labels.import_files(files, cascade, foreign)
     if as_json:
         return printed.print_json(labels.as_json(report))
     labels.draw_import(report)

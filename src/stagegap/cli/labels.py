@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # `stagegap --help` imports this module: what a verb works wi
     from stagegap.workspace import Foreign, ImportReport
 
 
-def foreign(source: str | None, stages: Sequence[str], record_id: str | None) -> Foreign:
+def foreign(source: str | None, stages: Sequence[str], record_id: str | None, annotator: str = "") -> Foreign:
     """Read the options of an import. Raises: ConfigurationError for a stage without its foreign name."""
     pairs = [stage.partition("=") for stage in stages]
     for name, sign, other in pairs:
@@ -31,7 +31,8 @@ def foreign(source: str | None, stages: Sequence[str], record_id: str | None) ->
             )
     from stagegap.workspace import Foreign
 
-    return Foreign(source=source, stages=tuple((name, other) for name, _, other in pairs), record_id=record_id)
+    named = tuple((name, other) for name, _, other in pairs)
+    return Foreign(source=source, stages=named, record_id=record_id, annotator=annotator)
 
 
 def as_json(report: ImportReport) -> Json:

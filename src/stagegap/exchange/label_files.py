@@ -25,6 +25,8 @@ from stagegap.people.judgements import PERSON, SYSTEM
 from stagegap.stages.acceptance import Rejected, accept_answer
 
 FIELDS = ("record", "stage", "annotator", "value")
+SHEETS = {".csv", ".tsv", ".xlsx"}
+"""Files that a spreadsheet may have written."""
 ACTIONS: Mapping[str, Literal["label", "skip", "undo", "adjudicate"]] = {
     "": "label",
     "label": "label",
@@ -67,9 +69,9 @@ def read_labels(path: Path, known: Known) -> list[Label]:
     problems = Problems(path)
     endings = {ending.lower() for ending in path.suffixes}
     rows = read_rows(path)
-    if ".csv" in endings:
+    if endings & SHEETS:
         rows = [replace(row, values={name: _unguarded(value) for name, value in row.values.items()}) for row in rows]
-    labels = labels_of_rows(rows, known, problems, tabular=bool(endings & {".csv", ".parquet"}))
+    labels = labels_of_rows(rows, known, problems, tabular=bool(endings & {*SHEETS, ".parquet"}))
     problems.raise_if_any()
     return labels
 
@@ -276,6 +278,8 @@ def _value(values: typed.Values, stage: Stage, known: Known, *, tabular: bool, c
         return None
     if tabular and isinstance(value, str):
         value = _from_cell(value, stage.output.kind, canonical=canonical)
+    elif tabular and isinstance(value, int | float) and stage.output.kind in (Kind.LABEL, Kind.TEXT):
+        value = identity(value)  # a spreadsheet has no digits that are a text
     if value is None:
         return None
     accepted = accept_answer(stage.output, value, known.documents.get(stage.output.of or "", ()))

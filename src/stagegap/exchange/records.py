@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from stagegap.errors import near_names
@@ -21,7 +22,8 @@ def read_records(source: RecordsSource) -> list[Record]:
     homes: dict[str, str] = {}
     for path in source.paths:
         problems = Problems(Path(path))
-        rows = _identified(Path(path), source.id, _named(source))
+        home = f"{Path(path).name.split('.')[0]}:" if len(source.paths) > 1 else ""
+        rows = _identified(Path(path), source.id, _named(source), numbered=home)
         for row, record in ((row, _record(row, source)) for row in rows):
             if record.id in homes:
                 problems.add(row.line, f"The id {record.id!r} stands in {homes[record.id]} already.")
@@ -55,24 +57,34 @@ def _named(source: RecordsSource) -> tuple[str, ...]:
     return tuple(name for name in (source.cluster, source.split, source.difficulty, *source.slices) if name)
 
 
-def _identified(path: Path, id_field: str, needed: tuple[str, ...]) -> list[Row]:
-    """Read the rows of a file whose ids are present and unique and in which every needed field occurs somewhere."""
+def _identified(path: Path, id_field: str, needed: tuple[str, ...], *, numbered: str | None = None) -> list[Row]:
+    """Read the rows of a file whose ids are present and unique and in which every needed field occurs somewhere.
+
+    With `numbered` rows without anything like an id get their number as one, after that prefix.
+    """
     rows = read_rows(path)
     problems = Problems(path)
     known = {name for row in rows[:1_000] for name in row.values}
     if not rows:
         problems.fail(None, "The file holds no rows.")
+    if numbered is not None and id_field == NUMBERED and not any(map(_is_id, known)):
+        rows = [
+            replace(row, values={id_field: f"{numbered}{number}", **row.values})
+            for number, row in enumerate(rows, start=1)
+        ]
+        known.add(id_field)
     for name in (id_field, *needed):
-        if name not in known:
+        if name not in known and not any(field_of(row.values, name) is not None for row in rows[:1_000]):
             problems.add(rows[0].line, f"No row has the field {name!r}.", near_names(name, known))
     problems.raise_if_any()
     first_seen: dict[str, int] = {}
     for row in rows:
-        identity = row.values.get(id_field)
-        if isinstance(identity, bool) or not isinstance(identity, str | int) or identity == "":
-            problems.add(row.line, f"The id {id_field!r} must be a text that is not empty, found {identity!r}.")
+        value = field_of(row.values, id_field)
+        is_broken = isinstance(value, float) and not value.is_integer()
+        if isinstance(value, bool) or not isinstance(value, str | int | float) or value == "" or is_broken:
+            problems.add(row.line, f"The id {id_field!r} must be a text that is not empty, found {value!r}.")
             continue
-        key = unicodedata.normalize("NFC", str(identity))
+        key = identity(value)
         if key in first_seen:
             problems.add(row.line, f"The id {key!r} stands on line {first_seen[key]} already.")
         first_seen.setdefault(key, row.line)
@@ -80,20 +92,50 @@ def _identified(path: Path, id_field: str, needed: tuple[str, ...]) -> list[Row]
     return rows
 
 
+NUMBERED = "id"
+"""The field of ids where the cascade names none: rows without one are numbered."""
+
+
+def _is_id(name: str) -> bool:
+    """Whether a field is called like one with ids: then a number would hide which one is meant."""
+    plain = name.lower().replace("-", "_").replace(" ", "_")
+    return plain in ("id", "record", "uuid", "key", "_id") or plain.endswith("_id")
+
+
 def identity(value: Json) -> str:
-    """The text form of an id: as it stands, in Unicode form NFC, so that the same id compares equal everywhere."""
+    """The text form of an id: as it stands, in Unicode form NFC, so that the same id compares equal everywhere.
+
+    >>> identity(1), identity("1"), identity(1.0)
+    ('1', '1', '1')
+    """
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     return unicodedata.normalize("NFC", str(value))
 
 
+def field_of(values: Mapping[str, Json], path: str) -> Json:
+    """What stands in a field: the one of the name, or one inside it where the name has dots.
+
+    >>> field_of({"meta": {"id": "m1"}, "a.b": 1}, "meta.id"), field_of({"meta": {}, "a.b": 1}, "a.b")
+    ('m1', 1)
+    """
+    if path in values:
+        return values[path]
+    value: Json = values
+    for name in path.split("."):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
+
+
 def _group(values: Mapping[str, Json], name: str | None) -> str | None:
-    group = values.get(name) if name else None
+    group = field_of(values, name) if name else None
     return None if group is None else str(group)
 
 
 def _record(row: Row, source: RecordsSource) -> Record:
-    slices = {name: str(row.values[name]) for name in source.slices if row.values.get(name) is not None}
+    slices = {name: str(value) for name in source.slices if (value := field_of(row.values, name)) is not None}
     return Record(
-        id=identity(row.values[source.id]),
+        id=identity(field_of(row.values, source.id)),
         fields=row.values,
         cluster=_group(row.values, source.cluster) or "",
         split=_group(row.values, source.split),
@@ -104,10 +146,10 @@ def _record(row: Row, source: RecordsSource) -> Record:
 
 def _document(row: Row, source: CorpusSource) -> Document:
     used = {source.id, source.title, *source.text}
-    parts = [str(row.values[name]) for name in source.text if row.values.get(name) is not None]
+    parts = [str(value) for name in source.text if (value := field_of(row.values, name)) is not None]
     return Document(
-        id=identity(row.values[source.id]),
-        title=str(row.values.get(source.title) or ""),
+        id=identity(field_of(row.values, source.id)),
+        title=str(field_of(row.values, source.title) or ""),
         text="\n".join(parts),
         fields={name: value for name, value in row.values.items() if name not in used},
     )

@@ -1,4 +1,7 @@
-"""Rows of a JSONL, CSV or Parquet file, each with its line. Strict: what is odd is a problem, not a guess."""
+"""Rows of a JSON, JSONL, CSV, TSV, Excel or Parquet file, each with its line.
+
+Strict: what is odd is a problem, not a guess.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +11,15 @@ import io
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, cast
 
 import duckdb
 
-from stagegap.errors import InputError, Problem, near_names
+from stagegap.errors import InputError, Problem, near_names, require
 from stagegap.model.record import SHOWN_DIGITS, Json, number_problem, odd_number
 
 # What a spreadsheet may read as the begin of a formula: OWASP, "CSV Injection", with the full-width forms.
@@ -82,7 +86,7 @@ class Row:
     """One row of a file."""
 
     line: int
-    """Counted from 1; for Parquet the number of the row."""
+    """Counted from 1; for JSON and Parquet the number of the row."""
     values: Mapping[str, Json]
 
 
@@ -132,11 +136,15 @@ def read_rows(path: Path) -> list[Row]:
     readers: dict[str, Callable[[Path, Problems], Iterator[Row]]] = {
         ".jsonl": _jsonl,
         ".ndjson": _jsonl,
+        ".json": _json,
         ".csv": _csv,
+        ".tsv": _csv,
+        ".xlsx": _xlsx,
         ".parquet": _parquet,
     }
     if ending not in readers:
-        problems.fail(None, f"The ending {ending!r} is no format that can be read.", "Known: .jsonl, .csv, .parquet.")
+        known = f"Known: {', '.join(name for name in readers if name != '.ndjson')}."
+        problems.fail(None, f"The ending {ending!r} is no format that can be read.", known)
     rows = list(readers[ending](path, problems))
     problems.raise_if_any()
     return rows
@@ -265,16 +273,62 @@ def _jsonl(path: Path, problems: Problems) -> Iterator[Row]:
             problems.add(number, f"A JSON object was expected, found {line.strip()[:40]!r}.")
 
 
+def _json(path: Path, problems: Problems) -> Iterator[Row]:
+    try:
+        entries = entries_of(parse_json(_text(path, problems)))
+    except ValueError as error:
+        problems.fail(None, str(error))
+    for number, entry in enumerate(entries, start=1):
+        if isinstance(entry, Mapping):
+            yield Row(number, entry)
+        else:
+            problems.add(number, f"A JSON object was expected, found {json.dumps(entry)[:40]}.")
+
+
+def entries_of(value: Json) -> list[Json]:
+    """The rows of a JSON value: a list, the only list of objects in an object, or columns as lists or by row.
+
+    Raises: ValueError with one sentence where it is none of them.
+
+    >>> entries_of({"id": [1, 2], "text": ["a", "b"]}) == entries_of({"rows": [{"id": 1, "text": "a"},
+    ...     {"id": 2, "text": "b"}]}) == entries_of({"id": {"0": 1, "1": 2}, "text": {"0": "a", "1": "b"}})
+    True
+    """
+    if isinstance(value, list):
+        return value
+    members: Mapping[str, Json] = value if isinstance(value, Mapping) else {}
+    lists = [item for item in members.values() if isinstance(item, list)]
+    rows = [items for items in lists if items and all(isinstance(item, Mapping) for item in items)]
+    if len(lists) == len(rows) == 1:
+        return rows[0]
+    if members and len(lists) == len(members):
+        if len({len(items) for items in lists}) > 1:
+            raise ValueError(f"Its columns have {', '.join(str(len(items)) for items in lists)} entries: one row each.")
+        return [dict(zip(members, cells, strict=True)) for cells in zip(*lists, strict=True)]
+    columns = [cast("Mapping[str, Json]", item) for item in members.values() if isinstance(item, Mapping)]
+    is_numbered = bool(columns) and all(key.isdecimal() for key in columns[0])
+    if len(columns) == len(members) and is_numbered and all(item.keys() == columns[0].keys() for item in columns):
+        return [{name: column[key] for name, column in zip(members, columns, strict=True)} for key in columns[0]]
+    raise ValueError("The file holds no rows: write a list of objects, or an object with a list a column.")
+
+
+def separator_of(header: str) -> str:
+    """What separates the cells of a header: a comma, unless a semicolon or a tab makes more of them.
+
+    >>> separator_of("id;text, long;label"), separator_of("id,text")
+    (';', ',')
+    """
+    return max(",;\t", key=lambda sign: len(next(csv.reader([header], delimiter=sign), list[str]())))
+
+
 def _csv(path: Path, problems: Problems) -> Iterator[Row]:
     csv.field_size_limit(MAX_LINE)
-    reader = csv.reader(io.StringIO(_text(path, problems), newline=""), strict=True)
+    text = _text(path, problems)
+    separator = "\t" if ".tsv" in path.suffixes else separator_of(text.partition("\n")[0])
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
         header = next(reader, list[str]())
-        if len(header) > MAX_COLUMNS:
-            problems.fail(1, f"The header has {len(header):,} columns; at most {MAX_COLUMNS:,} are read.")
-        doubled = sorted({name for name in header if header.count(name) > 1})
-        if doubled or not header:
-            problems.fail(1, f"Columns stand twice: {', '.join(doubled)}." if doubled else "The file has no header.")
+        _check_header(header, problems)
         for cells in reader:
             if not cells:
                 continue
@@ -288,8 +342,50 @@ def _csv(path: Path, problems: Problems) -> Iterator[Row]:
         problems.add(reader.line_num, f"This is no CSV: {error}.")
 
 
+def _check_header(header: Sequence[str], problems: Problems) -> None:
+    if len(header) > MAX_COLUMNS:
+        problems.fail(1, f"The header has {len(header):,} columns; at most {MAX_COLUMNS:,} are read.")
+    doubled = sorted({name for name in header if header.count(name) > 1})
+    if doubled or not header:
+        problems.fail(1, f"Columns stand twice: {', '.join(doubled)}." if doubled else "The file has no header.")
+
+
+def _xlsx(path: Path, problems: Problems) -> Iterator[Row]:
+    """The rows of the only sheet that has any; formulas as the values that were last computed."""
+    require("openpyxl", "Reading Excel files", extra="excel")
+    from openpyxl import load_workbook  # pyright: ignore[reportMissingModuleSource]  # it has no types of its own
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if sum(member.file_size for member in archive.infolist()) > MAX_BYTES:
+                problems.fail(None, f"The file holds more than {MAX_BYTES // 1024**3} GB of text.")
+        book = load_workbook(path, read_only=True, data_only=True)
+    except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
+        problems.fail(None, f"This is no Excel file that can be read: {error}.")
+    sheets = {sheet.title: list(sheet.iter_rows(values_only=True)) for sheet in book.worksheets}
+    book.close()
+    filled = {title: rows for title, rows in sheets.items() if any(cell is not None for row in rows for cell in row)}
+    if len(filled) != 1:
+        named = ", ".join(filled) or "none"
+        problems.fail(None, f"One sheet with rows is read, and there are: {named}.", "Save the right one by itself.")
+    [rows] = filled.values()
+    header = [str(cell) for cell in rows[0] if cell is not None]
+    _check_header(header, problems)
+    for number, cells in enumerate(rows[1:], start=2):
+        if any(cell is not None for cell in cells[len(header) :]):
+            problems.add(number, f"{len(header)} cells were expected as in the header, and there are more.")
+        elif any(isinstance(cell, str) and cell in _CELL_ERRORS for cell in cells):
+            problems.add(number, f"A cell holds an error: {', '.join(str(c) for c in cells if c in _CELL_ERRORS)}.")
+        elif any(cell is not None for cell in cells):
+            padded = (*cells, *[None] * len(header))[: len(header)]
+            yield Row(number, {name: _plain(cell) for name, cell in zip(header, padded, strict=True)})
+
+
+_CELL_ERRORS = ("#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!")
+
+
 def _plain(cell: object) -> Json:
-    """A Parquet cell as JSON: dates, decimals and the like as the text that they are printed as.
+    """A cell of Parquet or Excel as JSON: dates, decimals and the like as the text that they are printed as.
 
     NaN is a cell without a value: DuckDB and Polars write it where pandas writes null.
     """

@@ -12,7 +12,7 @@ from stagegap.model.record import Json
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordsSource:
-    """Files with one record a row (JSONL, CSV or Parquet) and the meaning of their fields."""
+    """Files with one record a row (JSON, JSONL, CSV, TSV, Excel or Parquet) and the meaning of their fields."""
 
     paths: tuple[str, ...]
     """Absolute paths."""

@@ -12,7 +12,7 @@ from stagegap.errors import near_names
 from stagegap.model.cascade import Kind
 from stagegap.model.record import Json
 from stagegap.spec.documents import Sections
-from stagegap.spec.files import check_file, check_function
+from stagegap.spec.files import check_file, check_function, located
 from stagegap.spec.links import mark
 from stagegap.spec.nodes import Findings
 from stagegap.spec.outputs import (
@@ -111,7 +111,7 @@ class _Checks:
         self._findings.add(mark(self._sections, *keys), message, hint)
 
     def _files(self, paths: str | list[str], what: str, *keys: str) -> None:
-        for path in many(paths):
+        for path in located(paths):
             check_file(path, what, mark(self._sections, *keys), self._findings)
 
     def _data(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import glob
 import os
 import stat
 import warnings
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from stagegap.errors import near_names
 from stagegap.spec.nodes import Findings, Mark, quoted
+from stagegap.stages.settings import many
 
 LARGEST = 1_000_000
 """Bytes of a file."""
@@ -49,6 +51,19 @@ def siblings(path: Path) -> list[str]:
         return sorted(entry.name for entry in path.parent.iterdir())
     except OSError:
         return []
+
+
+def located(paths: str | list[str]) -> tuple[str, ...]:
+    """The files that paths name: each as it stands, or all that a pattern finds, in order of their names.
+
+    A pattern that finds none stays, so that it is reported as what is not there.
+    """
+    files: dict[str, None] = {}
+    for path in many(paths):
+        is_pattern = glob.has_magic(path) and "\0" not in path and not os.path.exists(path)
+        matches = [name for name in sorted(glob.glob(path, recursive=True)) if os.path.isfile(name)]
+        files.update(dict.fromkeys(matches if is_pattern and matches else [path]))
+    return tuple(files)
 
 
 def check_file(path: str, what: str, mark: Mark, findings: Findings) -> bool:

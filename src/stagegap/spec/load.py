@@ -27,7 +27,7 @@ from stagegap.spec import schema
 from stagegap.spec.checks import bar_of, check, is_recorded, metrics_of, names_of, written
 from stagegap.spec.documents import Sections, read, validated
 from stagegap.spec.expand import absolute, elsewhere, expand, merge, relative
-from stagegap.spec.files import read_text
+from stagegap.spec.files import located, read_text
 from stagegap.spec.links import Links, links, ordered, unread
 from stagegap.spec.nodes import Entries, Entry, Findings, Scalar, child, plain, quoted
 from stagegap.spec.outputs import LabelOutput, LabelsOutput, Output, output_type
@@ -66,7 +66,7 @@ def build(sections: Sections, links: Links, *, path: Path, guidelines: Mapping[s
         cascade=cascade,
         records=records_source(sections.records),
         corpora={name: _corpus(name, corpus) for name, corpus in sections.corpora.items() if corpus},
-        references=ReferencesSource(paths=many(sections.references.path)) if sections.references else None,
+        references=ReferencesSource(paths=located(sections.references.path)) if sections.references else None,
         resolved=resolved,
     )
 
@@ -94,7 +94,7 @@ def fingerprint(resolved: Mapping[str, Json]) -> str:
 def records_source(records: schema.Records) -> RecordsSource:
     """Where the records of a file come from."""
     return RecordsSource(
-        paths=many(records.path),
+        paths=located(records.path),
         id=records.id,
         cluster=records.cluster,
         split=records.split,
@@ -104,7 +104,7 @@ def records_source(records: schema.Records) -> RecordsSource:
 
 
 def _corpus(name: str, corpus: schema.Corpus) -> CorpusSource:
-    return CorpusSource(name=name, paths=many(corpus.path), id=corpus.id, title=corpus.title, text=many(corpus.text))
+    return CorpusSource(name=name, paths=located(corpus.path), id=corpus.id, title=corpus.title, text=many(corpus.text))
 
 
 def _stage(name: str, sections: Sections, links: Links, guidelines: Mapping[str, str]) -> Stage:

@@ -23,9 +23,9 @@ class Records(Block):
     """The cases that go through the cascade."""
 
     path: OneOrMore
-    """File or files with one record a row: JSONL, CSV or Parquet."""
+    """File or files with one record a row, or patterns (`data/*.jsonl`): JSON, JSONL, CSV, TSV, Excel or Parquet."""
     id: Text = "id"
-    """Field with the record's id."""
+    """Field with the record's id (`meta.id` for one inside another); rows without any id are numbered."""
     cluster: Text | None = None
     """Field with the unit of independence: customer, thread, document."""
     split: Text | None = None

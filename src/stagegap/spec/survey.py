@@ -14,6 +14,7 @@ from stagegap.model.record import Json
 from stagegap.spec.checks import draft_of
 from stagegap.spec.documents import Sections
 from stagegap.spec.expand import expand
+from stagegap.spec.files import located
 from stagegap.spec.links import Links, mark, unread
 from stagegap.spec.load import build, parts, records_source
 from stagegap.spec.nodes import Entries, Findings, Mark, Node, child, plain
@@ -164,7 +165,7 @@ def _schema_remarks(schema: Json, keys: tuple[str, ...]) -> Iterator[Remark]:
 def _check_fields(sections: Sections, wired: Links, fields: Fields, findings: Findings) -> None:
     """Report fields that stages read and that no record has, and what is wrong with the records."""
     records = sections.records
-    if records is None or not all(os.path.isfile(path) for path in many(records.path)):
+    if records is None or not all(os.path.isfile(path) for path in located(records.path)):
         return
     try:
         counts = fields(records_source(records))

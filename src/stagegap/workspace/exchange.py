@@ -55,6 +55,8 @@ class Foreign:
     """Stage and the foreign name of its question."""
     record_id: str | None = None
     """Field that holds the record's id."""
+    annotator: str = ""
+    """Who answered, where the file does not say."""
 
 
 def import_labels(store: Store, file: CascadeFile, path: Path, foreign: Foreign) -> ImportReport:
@@ -65,15 +67,42 @@ def import_labels(store: Store, file: CascadeFile, path: Path, foreign: Foreign)
     known = _known(store, file)
     source = foreign.source or detected(path)
     if source is None:
-        if foreign.stages or foreign.record_id is not None:
+        if foreign.stages or foreign.record_id is not None or foreign.annotator:
             raise ConfigurationError(
                 f"{path} is read as labels of our own, which name stage and record themselves. "
                 "If it is of another program, name it with --from."
             )
         return _append(store, known, read_labels(path, known))
-    wanted = Wanted(stages=dict(foreign.stages), record_id=foreign.record_id, id_field=file.records.id)
+    wanted = Wanted(
+        stages=dict(foreign.stages),
+        record_id=foreign.record_id,
+        id_field=file.records.id,
+        annotator=foreign.annotator,
+    )
     labels, unmapped = read_foreign(path, source, known, wanted)
     return _append(store, known, labels, unmapped=unmapped, source=source)
+
+
+def joined(reports: Sequence[ImportReport]) -> ImportReport:
+    """What the imports of several files brought together."""
+    parts: dict[str, list[Unmapped]] = {}
+    for part in (part for report in reports for part in report.unmapped):
+        parts.setdefault(part.reason, []).append(part)
+    sources = dict.fromkeys(report.source for report in reports if report.source)
+    return ImportReport(
+        added=sum(report.added for report in reports),
+        known=sum(report.known for report in reports),
+        unmapped=tuple(
+            Unmapped(
+                reason=reason,
+                count=sum(part.count for part in same),
+                examples=tuple(example for part in same for example in part.examples)[:5],
+            )
+            for reason, same in parts.items()
+        ),
+        source=", ".join(sources) or None,
+        unvouched=sum(report.unvouched for report in reports),
+    )
 
 
 def import_frame(store: Store, file: CascadeFile, given: Frame) -> ImportReport:

@@ -301,6 +301,10 @@ class Labels:
         """Take the labels of a file in, of ours or another program's; what is there already is not taken twice."""
         return exchange.import_labels(self._store, self._base.files.load(cascade), path, foreign or exchange.Foreign())
 
+    def import_files(self, paths: Sequence[Path], cascade: Path | None, foreign: Foreign) -> ImportReport:
+        """Take the labels of several files in, one after another."""
+        return exchange.joined([self.import_file(path, cascade, foreign) for path in paths])
+
     def import_frame(self, labels: Frame, cascade: Path | None = None) -> ImportReport:
         """Take the labels of a pandas frame in: the columns that `frame` gives, the four of a file at least."""
         return exchange.import_frame(self._store, self._base.files.load(cascade), labels)

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from exchange.foreign.reading import reasons, take
+from exchange.foreign.reading import reasons, take, written
+from exchange.material import KNOWN
+from stagegap.exchange.foreign import Wanted, detected, read_foreign
 from stagegap.model.answer import Answer
 
 
@@ -97,7 +99,7 @@ def test_what_becomes_no_label_is_counted_with_its_reason(tmp_path: Path) -> Non
             1, ("task 1, annotation 7, box",),
         ),
         "A time is seconds since 1970 or an ISO 8601 text, found 'soon'.": (1, ("task 1, annotation 15: ['orders']",)),
-        "It does not say who made it, and a label needs to.": (1, ("task 1, annotation 12",)),
+        "It does not say who made it, and a label needs to: --annotator NAME says it.": (1, ("task 1, annotation 12",)),
         "No field holds the id of a record; --record-id FIELD says where its id stands.": (
             1, ("task 1, annotation 14",),
         ),
@@ -167,9 +169,26 @@ def test_same_export_gives_the_same_ids_and_a_changed_answer_another(tmp_path: P
     assert ids() == ids() != ids(updated_at="2026-01-03T00:00:00Z")
 
 
-def test_short_form_is_told_to_be_exported_otherwise(tmp_path: Path) -> None:
-    short = {"id": 1, "text": "Hi", "category": "orders", "annotator": 1, "annotation_id": 1, "lead_time": 2.5}
+def test_short_forms_give_the_fields_that_are_a_stage_s(tmp_path: Path) -> None:
+    short = {"id": 1, "record_id": "m1", "category": "orders", "draft": ["Hi"], "tags": {"choices": ["new", "late"]},
+             "annotator": "ab@x.org", "annotation_id": 7, "lead_time": 2.5,
+             "created_at": "2026-01-02T03:04:05Z"}  # fmt: skip
     taken = take(tmp_path, "label-studio", [short], route="category")
-    assert (taken.labels, reasons(taken)) == (
-        [], {"The short form (JSON-MIN) does not say which fields are answers: export as JSON.": (1, ("task 1",))},
-    )  # fmt: skip
+    assert [(label.stage, label.answer and label.answer.value, label.record) for label in taken.labels] == [
+        ("route", "orders", "m1"), ("tags", ["new", "late"], "m1"), ("draft", "Hi", "m1"),
+    ]  # fmt: skip
+    assert {(label.annotator, label.active_ms, label.at) for label in taken.labels} == {
+        ("ab@x.org", 2500, 1767323045.0)
+    }
+    assert detected(written(tmp_path, [short])) == "label-studio"
+    cell = '"{""choices"": [""new"", ""late""]}"'
+    (tmp_path / "a.csv").write_text(f"annotation_id,annotator,id,mail,tags,draft\n7,ab,1,m1,{cell},{{cut\n")
+    assert detected(tmp_path / "a.csv") == "label-studio"
+    wanted = Wanted(record_id="mail")
+    label, words = read_foreign(tmp_path / "a.csv", "label-studio", KNOWN, wanted).labels
+    assert words.answer == Answer(value="{cut")
+    assert (label.stage, label.answer, label.record) == ("tags", Answer(value=["new", "late"]), "m1")
+    nothing = {"id": 1, "record_id": "m1", "mood": "good", "annotator": 1, "annotation_id": 1}
+    assert reasons(take(tmp_path, "label-studio", [nothing])) == {
+        "No field of this row is a stage's: name its questions with --stage NAME=FIELD.": (1, ("task 1, annotation 1",))
+    }

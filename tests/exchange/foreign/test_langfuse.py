@@ -66,7 +66,7 @@ def test_evaluators_and_nobody_are_no_people(tmp_path: Path) -> None:
     scores = [score(source="EVAL"), score(authorUserId=None, id="s2"), score(name="good", dataType="BOOLEAN", value=3)]
     assert reasons(take(tmp_path, "langfuse", scores)) == {
         "A score of the source EVAL is an evaluator's, not a person's.": (1, ("score s1 'route'",)),
-        "It does not say who made it, and a label needs to.": (1, ("score s2 'route'",)),
+        "It does not say who made it, and a label needs to: --annotator NAME says it.": (1, ("score s2 'route'",)),
         "The value is none that stage 'good' can take.": (1, ("score s1 'good': 3",)),
     }
 

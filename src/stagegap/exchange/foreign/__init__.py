@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from stagegap.errors import ConfigurationError, near_names
 from stagegap.exchange.foreign.argilla import ARGILLA
+from stagegap.exchange.foreign.doccano import DOCCANO
 from stagegap.exchange.foreign.label_studio import LABEL_STUDIO
 from stagegap.exchange.foreign.langfuse import LANGFUSE
 from stagegap.exchange.foreign.mlflow import MLFLOW
+from stagegap.exchange.foreign.prodigy import PRODIGY
 from stagegap.exchange.foreign.protocol import Format, Leftovers, Object, Unmapped, Wanted, labels_of, objects
-from stagegap.exchange.label_files import Known
-from stagegap.exchange.rows import MAX_LINE, Problems, parse_json, read_json, read_rows
+from stagegap.exchange.label_files import FIELDS, Known
+from stagegap.exchange.rows import MAX_LINE, Problems, entries_of, parse_json, read_json, read_rows, separator_of
 from stagegap.model.answer import Label
+from stagegap.model.record import Json
 
 __all__ = ["FORMATS", "Taken", "Unmapped", "Wanted", "detected", "read_foreign"]
 
-FORMATS: Mapping[str, Format] = {form.name: form for form in (LABEL_STUDIO, ARGILLA, LANGFUSE, MLFLOW)}
+FORMATS: Mapping[str, Format] = {
+    form.name: form for form in (LABEL_STUDIO, ARGILLA, LANGFUSE, MLFLOW, PRODIGY, DOCCANO)
+}
 ENOUGH = 20
 """Objects of a file that are looked at to say its format."""
 
@@ -41,7 +47,7 @@ def detected(path: Path) -> str | None:
     certain = [name for name, first in seen.items() if first and FORMATS[name].is_certain(first)]
     if len(certain) == 1:
         return certain[0]
-    if not _is_json(path):
+    if not _is_json(path) or (entries and all(name in entries[0] for name in FIELDS[:3])):
         return None
     raise ConfigurationError(
         f"What {path} holds does not say for certain which program wrote it. Name it with --from: {', '.join(FORMATS)}."
@@ -63,9 +69,25 @@ def read_foreign(path: Path, source: str, known: Known, wanted: Wanted) -> Taken
     if doubled:
         raise ConfigurationError(f"The answers to {doubled[0]!r} can be those of one stage only.")
     leftovers = Leftovers()
-    given = list(form.read(_unwrapped(_objects(path), form), wanted, leftovers))
+    entries = _unwrapped(_objects(path), form)
+    wanted = replace(wanted, same=tuple(name for name in known.cascade.names if name not in wanted.stages))
+    given = list(form.read(entries, wanted, leftovers))
+    if not given and not any(form.is_certain([entry]) for entry in entries):
+        raise ConfigurationError(_other_shape(path, form, entries))
     labels = labels_of(given, known, wanted, leftovers, source=source)
     return Taken(labels, leftovers.all())
+
+
+def _other_shape(path: Path, form: Format, entries: Sequence[Object]) -> str:
+    """What a file holds that is none of the format that was named."""
+    first = entries[:ENOUGH]
+    seen = next((other.title for other in FORMATS.values() if first and other.is_certain(first)), "")
+    keys = ", ".join(repr(key) for key in list(entries[0])[:8]) if entries else "nothing"
+    looks = f" It looks like {seen}." if seen else ""
+    return (
+        f"{path} holds no labels of {form.title}: its first object has {keys}.{looks} "
+        "Traces, and the scores in them, go in by `stagegap import`."
+    )
 
 
 def _objects(path: Path) -> list[Object]:
@@ -73,10 +95,23 @@ def _objects(path: Path) -> list[Object]:
     if not _is_json(path):
         return [row.values for row in read_rows(path)]
     value = read_json(path)
-    entries = objects(value) or objects([value])
+    try:
+        entries = objects(value) or (objects(entries_of(value)) if _is_columns(value) else objects([value]))
+    except ValueError:
+        entries = objects([value])
     if not entries:
         Problems(path).fail(None, "A list of JSON objects was expected, and there is none.")
     return entries
+
+
+def _is_columns(value: Json) -> bool:
+    """Whether an object holds a list a column, and is no list that a format wraps."""
+    wrappers = {form.wrapper for form in FORMATS.values()}
+    return (
+        isinstance(value, Mapping)
+        and not value.keys() & wrappers
+        and all(isinstance(column, list) for column in value.values())
+    )
 
 
 def _is_json(path: Path) -> bool:
@@ -84,15 +119,15 @@ def _is_json(path: Path) -> bool:
 
 
 def _first_row(path: Path) -> list[Object]:
-    """The first row of a JSONL or CSV file, where it can be read without the rest; for CSV only its names."""
+    """The first row of a JSONL, CSV or TSV file, where it can be read without the rest; of tables only the names."""
     ending = path.suffix.lower()
-    if ending not in (".csv", ".jsonl", ".ndjson") or not path.is_file():
+    if ending not in (".csv", ".tsv", ".jsonl", ".ndjson") or not path.is_file():
         return []
     with path.open("rb") as stream:
         line = stream.readline(MAX_LINE).decode("utf-8-sig", "replace")
     try:
-        if ending == ".csv":
-            return [dict.fromkeys(names, "") for names in csv.reader([line])]
+        if ending in (".csv", ".tsv"):
+            return [dict.fromkeys(names, "") for names in csv.reader([line], delimiter=separator_of(line))]
         return objects([parse_json(line)])
     except (ValueError, csv.Error):
         return []

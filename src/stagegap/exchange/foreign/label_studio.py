@@ -1,10 +1,25 @@
-"""Label Studio's JSON export: tasks with annotations. Source: labelstud.io/guide/task_format."""
+"""Label Studio's exports: JSON (tasks with annotations), and the short forms JSON-MIN and CSV (a row an annotation).
+
+Source: labelstud.io/guide/task_format and /guide/export.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from stagegap.exchange.foreign.protocol import Format, Given, Leftovers, Object, Wanted, ids_in, inside, objects, text
+from stagegap.exchange.foreign.protocol import (
+    Format,
+    Given,
+    Leftovers,
+    Object,
+    Wanted,
+    ids_in,
+    inside,
+    number_of,
+    objects,
+    text,
+)
+from stagegap.exchange.rows import parse_json
 from stagegap.model.record import Json
 
 # Type of a result -> key of its answer in `value`, where they differ.
@@ -13,14 +28,21 @@ _ANSWERS = frozenset({"choices", "textarea", "rating", "number", "taxonomy", "ra
 
 
 def _is_certain(tasks: Sequence[Object]) -> bool:
-    return all(isinstance(task.get("annotations"), list) and isinstance(task.get("data"), dict) for task in tasks)
+    return all(
+        _is_short(task) or (isinstance(task.get("annotations"), list) and isinstance(task.get("data"), dict))
+        for task in tasks
+    )
+
+
+def _is_short(task: Object) -> bool:
+    return "annotations" not in task and "annotation_id" in task and "annotator" in task
 
 
 def _read(tasks: Sequence[Object], wanted: Wanted, leftovers: Leftovers) -> Iterator[Given]:
     for task in tasks:
         place = f"task {text(task.get('id'))}"
-        if "annotations" not in task and ("annotation_id" in task or "annotator" in task):
-            leftovers.add("The short form (JSON-MIN) does not say which fields are answers: export as JSON.", place)
+        if _is_short(task):
+            yield from _row(task, place, wanted, leftovers)
             continue
         records = ids_in([inside(task.get("data")), inside(task.get("meta"))], wanted, root=task)
         for kind, reason in (
@@ -31,6 +53,38 @@ def _read(tasks: Sequence[Object], wanted: Wanted, leftovers: Leftovers) -> Iter
                 leftovers.add(reason, place)
         for annotation in objects(task.get("annotations")):
             yield from _annotation(annotation, records, place, leftovers)
+
+
+def _row(row: Object, place: str, wanted: Wanted, leftovers: Leftovers) -> Iterator[Given]:
+    """The answers of a row: its fields that are called like a stage, or that a stage was given for.
+
+    `id` is the number of the task there, whatever the data had.
+    """
+    key = f"{place}, annotation {text(row.get('annotation_id'))}"
+    records = ids_in([{name: value for name, value in row.items() if name != "id"}], wanted, root=row)
+    named = [name for name in wanted.asked if row.get(name) not in (None, "")]
+    if not named:
+        leftovers.add("No field of this row is a stage's: name its questions with --stage NAME=FIELD.", key)
+    for name in named:
+        value = _loaded(row[name])
+        kind = next(iter(value), "") if isinstance(value, dict) and len(value) == 1 else ""
+        yield Given(
+            name=name,
+            records=records,
+            annotator=_person(row.get("annotator")),
+            value=_value(inside(value), kind) if kind else value,
+            key=key,
+            at=row.get("updated_at") or row.get("created_at"),
+            active_s=number_of(row.get("lead_time")),
+        )
+
+
+def _loaded(value: Json) -> Json:
+    """The object that a cell of the CSV spells; any other value as it is."""
+    try:
+        return parse_json(value) if isinstance(value, str) and value[:1] == "{" else value
+    except ValueError:
+        return value
 
 
 def _annotation(annotation: Object, records: Sequence[str], place: str, leftovers: Leftovers) -> Iterator[Given]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, cast
@@ -28,6 +29,15 @@ class Wanted:
     """Field of the foreign data that holds the record's id, with dots for fields of fields."""
     id_field: str = "id"
     """Field that the cascade's own records have their id in: looked for when `record_id` is not given."""
+    annotator: str = ""
+    """Who answered, where the file does not say."""
+    same: tuple[str, ...] = ()
+    """Stages whose question has their own name there."""
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """Foreign names whose answers are those of a stage."""
+        return (*self.stages.values(), *self.same)
 
     @property
     def names(self) -> frozenset[str]:
@@ -84,6 +94,17 @@ def text(value: Json) -> str:
     return str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
 
 
+def number_of(value: Json) -> float | None:
+    """The finite number that a value is or spells; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
 def ids_in(places: Sequence[Object], wanted: Wanted, *, root: Object) -> list[str]:
     """What may be the record's id: the wanted field in one of the places or on its path from the root.
 
@@ -95,6 +116,15 @@ def ids_in(places: Sequence[Object], wanted: Wanted, *, root: Object) -> list[st
         names = dict.fromkeys((wanted.id_field, "record_id", "record", "id"))
         values = [place.get(name) for name in names for place in places]
     return list(dict.fromkeys(name for value in values if (name := text(value))))
+
+
+def named(key: str, records: Sequence[str], annotator: str) -> str:
+    """What names an answer whose own number says neither which record nor who: two files may have the same numbers.
+
+    >>> named("example 1", ["m1"], "ab")
+    'example 1 of m1 by ab'
+    """
+    return key + (f" of {records[0]}" if records else "") + (f" by {annotator}" if annotator else "")
 
 
 def _at_path(root: Object, path: str) -> Json:
@@ -151,7 +181,10 @@ def labels_of(
     stages = same | {name: known.cascade.stage(stage) for stage, name in wanted.stages.items()}
     asked = [name for name in stages if name in wanted.names or any(answer.name == name for answer in given)]
     whole = [part for answer in given for part in _parts(answer, asked, leftovers)]
-    labels = (_label(answer, name, stages, known, leftovers, source=source) for answer, name in whole)
+    labels = (
+        _label(answer, name, stages, known, leftovers, source=source, default=wanted.annotator)
+        for answer, name in whole
+    )
     return [label for label in labels if label is not None]
 
 
@@ -165,7 +198,14 @@ def _parts(given: Given, asked: Sequence[str], leftovers: Leftovers) -> Iterator
 
 
 def _label(
-    given: Given, name: str, stages: dict[str, Stage], known: Known, leftovers: Leftovers, *, source: str
+    given: Given,
+    name: str,
+    stages: dict[str, Stage],
+    known: Known,
+    leftovers: Leftovers,
+    *,
+    source: str,
+    default: str,
 ) -> Label | None:
     stage = stages.get(name)
     if stage is None:
@@ -178,8 +218,9 @@ def _label(
         example = f"{given.key}: {ids[0]!r}" if ids else given.key
         leftovers.add(f"{reason}; --record-id FIELD says where its id stands.", example)
         return None
-    if not given.annotator.strip():
-        leftovers.add("It does not say who made it, and a label needs to.", given.key)
+    annotator = given.annotator.strip() or default.strip()
+    if not annotator:
+        leftovers.add("It does not say who made it, and a label needs to: --annotator NAME says it.", given.key)
         return None
     try:
         value = _value(given.value, stage, known) if given.action == "label" else None
@@ -191,7 +232,7 @@ def _label(
         id=content_id(known.cascade.name, [source, given.key, stage.name, given.action, value, at, given.note]),
         record=record,
         stage=stage.name,
-        annotator=given.annotator.strip(),
+        annotator=annotator,
         answer=Answer(value=value) if given.action == "label" else None,
         action=given.action,
         at=0.0 if at is None else at,

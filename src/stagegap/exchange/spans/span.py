@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, TypeAlias
 
-from stagegap.exchange.foreign.protocol import Leftovers, Object
+from stagegap.exchange.foreign.protocol import Leftovers, Object, number_of
 from stagegap.exchange.rows import parse_json
 from stagegap.exchange.typed import seconds
 from stagegap.model.record import Json
@@ -107,17 +106,6 @@ def instant(value: Json) -> float | None:
         return seconds(value) if isinstance(value, str) else None
     except ValueError:
         return None
-
-
-def number_of(value: Json) -> float | None:
-    """The finite number that a value is or spells; None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None
 
 
 def count_of(value: Json) -> int | None:
