@@ -211,7 +211,8 @@ def test_cells_are_separated_as_the_header_is(tmp_path: Path, name: str, content
 
 def workbook(path: Path, **sheets: list[list[object]]) -> Path:
     book = Workbook()
-    book.remove(book.active)
+    for sheet in book.worksheets:
+        book.remove(sheet)
     for title, cells in sheets.items():
         sheet = book.create_sheet(title)
         for row in cells:
