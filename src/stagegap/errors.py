@@ -4,6 +4,7 @@
     ├── ConfigurationError      the user's files or arguments are wrong; exit code 2
     │   ├── SpecError           a cascade file does not load; carries every Problem of the file
     │   ├── InputError          records, references or labels that cannot be taken in
+    │   ├── MediaError          a picture, recording or document that can't be used
     │   └── NotFound            no such run, stage, record or workspace
     ├── StoreError              the store cannot be used as it is; exit code 3
     │   ├── StoreBusy           another program holds the file
@@ -68,6 +69,10 @@ class InputError(ConfigurationError):
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class MediaError(ConfigurationError):
+    """A picture, recording or document of the project that can't be used, or that lies outside its folder."""
 
 
 class NotFound(ConfigurationError):

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from stagegap.errors import near_names
+from stagegap.errors import MediaError, near_names
 from stagegap.exchange.rows import Problems, Row, read_rows
+from stagegap.media import read_media
 from stagegap.model.cascade import CorpusSource, Document, RecordsSource
+from stagegap.model.media import FILES, FieldKind
 from stagegap.model.record import Json, Record
 
 
 def read_records(source: RecordsSource) -> list[Record]:
     """The records of all files, in file order.
 
-    Raises: InputError with every problem: missing or doubled ids, in one file or two, fields that are not there.
+    A picture, recording or document stands as what `Media.as_value` gives: its path with the digest of its content.
+    Raises: InputError with every problem: missing or doubled ids, in one file or two, fields that are not there or
+    not what they are declared to be. ConfigurationError without the package that reads a kind.
     """
     records: list[Record] = []
     homes: dict[str, str] = {}
@@ -24,7 +28,7 @@ def read_records(source: RecordsSource) -> list[Record]:
         problems = Problems(Path(path))
         home = f"{Path(path).name.split('.')[0]}:" if len(source.paths) > 1 else ""
         rows = _identified(Path(path), source.id, _named(source), numbered=home)
-        for row, record in ((row, _record(row, source)) for row in rows):
+        for row, record in ((row, _record(row, source, problems)) for row in rows):
             if record.id in homes:
                 problems.add(row.line, f"The id {record.id!r} stands in {homes[record.id]} already.")
             records.append(record)
@@ -54,7 +58,9 @@ def read_documents(source: CorpusSource) -> dict[str, Document]:
 
 def _named(source: RecordsSource) -> tuple[str, ...]:
     """Fields that the source names besides the id."""
-    return tuple(name for name in (source.cluster, source.split, source.difficulty, *source.slices) if name)
+    return tuple(
+        name for name in (source.cluster, source.split, source.difficulty, *source.slices, *source.kinds) if name
+    )
 
 
 def _identified(path: Path, id_field: str, needed: tuple[str, ...], *, numbered: str | None = None) -> list[Row]:
@@ -132,16 +138,59 @@ def _group(values: Mapping[str, Json], name: str | None) -> str | None:
     return None if group is None else str(group)
 
 
-def _record(row: Row, source: RecordsSource) -> Record:
+def _record(row: Row, source: RecordsSource, problems: Problems) -> Record:
     slices = {name: str(value) for name in source.slices if (value := field_of(row.values, name)) is not None}
     return Record(
         id=identity(field_of(row.values, source.id)),
-        fields=row.values,
+        fields={**row.values, **_typed(row, source, problems)} if source.kinds else row.values,
         cluster=_group(row.values, source.cluster) or "",
         split=_group(row.values, source.split),
         difficulty=_group(row.values, source.difficulty),
         slices=slices,
     )
+
+
+def _typed(row: Row, source: RecordsSource, problems: Problems) -> dict[str, Json]:
+    """The fields of a row that are more than text; a field without a value stays so."""
+    values: dict[str, Json] = {}
+    for name, kind in source.kinds.items():
+        value = field_of(row.values, name)
+        if value is None or value == "":
+            continue
+        if name not in row.values:
+            problems.add(row.line, f"The field {name!r} lies in another one, and only whole fields are of a kind.")
+            continue
+        try:
+            values[name] = _of_kind(value, kind, Path(source.media))
+        except MediaError as error:
+            problems.add(row.line, f"The field {name!r}: {error}")
+    return values
+
+
+def _of_kind(value: Json, kind: FieldKind, root: Path) -> Json:
+    """The value of a field of a kind. Raises: MediaError where it is none."""
+    if kind in FILES:
+        # A file that this program wrote holds the whole value; its content is looked at again.
+        path = value.get("path") if isinstance(value, Mapping) else value
+        if not isinstance(path, str):
+            raise MediaError(f"a path was expected, found {str(value)[:60]!r}.")
+        return read_media(root, path, kind).as_value()
+    entries = value if isinstance(value, Sequence) and not isinstance(value, str) else None
+    if kind is FieldKind.HTML and not isinstance(value, str):
+        raise MediaError(f"HTML is a text, found {str(value)[:60]!r}.")
+    if kind is FieldKind.TABLE and (entries is None or not all(map(_is_row, entries))):
+        raise MediaError(f"a table is a list of objects or of lists, found {str(value)[:60]!r}.")
+    if kind is FieldKind.CHAT and (entries is None or not all(map(_is_message, entries))):
+        raise MediaError(f"a chat is a list of objects with `role` and `content`, found {str(value)[:60]!r}.")
+    return value
+
+
+def _is_row(entry: Json) -> bool:
+    return isinstance(entry, Mapping | Sequence) and not isinstance(entry, str)
+
+
+def _is_message(entry: Json) -> bool:
+    return isinstance(entry, Mapping) and isinstance(entry.get("role"), str) and "content" in entry
 
 
 def _document(row: Row, source: CorpusSource) -> Document:

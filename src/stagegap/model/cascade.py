@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Literal
 
+from stagegap.model.media import FieldKind
 from stagegap.model.record import Json
 
 
@@ -21,6 +22,10 @@ class RecordsSource:
     split: str | None = None
     difficulty: str | None = None
     slices: tuple[str, ...] = ()
+    kinds: Mapping[str, FieldKind] = field(default_factory=dict[str, FieldKind])
+    """What fields are that are more than text."""
+    media: str = ""
+    """Absolute folder in which paths of pictures, recordings and documents start, and which none leaves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,6 +237,8 @@ class Cascade:
     """What all stages together may ask of a host, by host."""
     resources: Mapping[str, int] = field(default_factory=dict[str, int])
     """Pools that stages share, with their units."""
+    fields: Mapping[str, FieldKind] = field(default_factory=dict[str, FieldKind])
+    """What fields of the records are that are more than text."""
     fingerprint: str = ""
     """Hash of the resolved file, secrets by name only."""
 

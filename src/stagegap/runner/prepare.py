@@ -180,6 +180,7 @@ def _stage_code(
         recorded=_recorded(stage),
         environment=environment,
         providers=providers,
+        media=Path(file.records.media) if file.cascade.fields else None,
     )
 
 

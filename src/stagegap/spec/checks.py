@@ -118,6 +118,9 @@ class _Checks:
         sections = self._sections
         if sections.records:
             self._files(sections.records.path, "the file of records", "records", "path")
+            folder = sections.records.media
+            if folder is not None and not Path(folder).is_dir():
+                self._add(("records", "media"), f"{folder!r} is no folder.", "Name the one that the files lie in.")
         if sections.references:
             self._files(sections.references.path, "the file of references", "references", "path")
         for name, corpus in sections.corpora.items():

@@ -19,6 +19,7 @@ LONGEST_CHAIN = 16
 
 _PATHS = (
     ("records", "path"),
+    ("records", "media"),
     ("references", "path"),
     ("corpora", "*", "path"),
     ("stages", "*", "guideline"),

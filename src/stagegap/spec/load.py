@@ -22,6 +22,7 @@ from stagegap.model.cascade import (
     ReferencesSource,
     Stage,
 )
+from stagegap.model.media import FieldKind
 from stagegap.model.record import Json
 from stagegap.spec import schema
 from stagegap.spec.checks import bar_of, check, is_recorded, metrics_of, names_of, written
@@ -58,6 +59,7 @@ def build(sections: Sections, links: Links, *, path: Path, guidelines: Mapping[s
         human_baseline=written(sections.human_baseline),
         providers={host: Limits(**limits.model_dump()) for host, limits in sections.providers.items() if limits},
         resources=sections.head.resources,
+        fields=_kinds(sections.records),
         fingerprint=fingerprint(resolved),
     )
     return CascadeFile(
@@ -100,7 +102,13 @@ def records_source(records: schema.Records) -> RecordsSource:
         split=records.split,
         difficulty=records.difficulty,
         slices=tuple(records.slices),
+        kinds=_kinds(records),
+        media=records.media or os.path.dirname(many(records.path)[0]),
     )
+
+
+def _kinds(records: schema.Records) -> dict[str, FieldKind]:
+    return {name: FieldKind(kind) for name, kind in records.fields.items()}
 
 
 def _corpus(name: str, corpus: schema.Corpus) -> CorpusSource:

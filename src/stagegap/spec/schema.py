@@ -19,6 +19,9 @@ MOST_STAGES = 32
 StageName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$")]
 
 
+Kind: TypeAlias = Literal["image", "audio", "pdf", "html", "table", "chat"]
+
+
 class Records(Block):
     """The cases that go through the cascade."""
 
@@ -34,6 +37,10 @@ class Records(Block):
     """Field with the difficulty that people gave."""
     slices: list[Text] = Field(default_factory=list[str])
     """Fields by which results are broken down."""
+    fields: dict[Text, Kind] = Field(default_factory=dict[str, Kind])
+    """Field -> image, audio, pdf (a path), html, table or chat, where it is more than text."""
+    media: Text | None = None
+    """Folder in which those paths start and which none may leave; the folder of the records when not given."""
 
 
 class Corpus(Block):

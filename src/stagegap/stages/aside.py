@@ -37,6 +37,7 @@ class Place:
     stage: Stage
     folder: Path
     corpora: Mapping[str, Corpus]
+    media: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

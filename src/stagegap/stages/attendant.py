@@ -31,7 +31,9 @@ def serve_aside(number: int) -> None:
 def answer_pipe(pipe: Connection) -> None:
     """Make the stage, say whether it is ready, and answer call after call. Raises: EOFError at the end."""
     place = cast("Place", pipe.recv())
-    around = Surroundings(folder=place.folder, corpora=place.corpora, environment={}, providers=Providers())
+    around = Surroundings(
+        folder=place.folder, corpora=place.corpora, environment={}, providers=Providers(), media=place.media
+    )
     try:
         stage = build_python(replace(place.stage, is_timed=False), around)
         assert isinstance(stage, PythonStage), "an async function is called in the run's own process"

@@ -16,11 +16,12 @@ from typing import Annotated, cast
 import orjson
 from pydantic import Field
 
-from stagegap.errors import ConfigurationError, RunStopped
+from stagegap.errors import ConfigurationError, MediaError, RunStopped
 from stagegap.model.answer import Status
 from stagegap.model.cascade import Stage
 from stagegap.model.record import Json
 from stagegap.stages.acceptance import Check, Rejected, check_for, output_identity
+from stagegap.stages.attachments import with_path_texts
 from stagegap.stages.canonical import canonical, digest
 from stagegap.stages.kinds import StageKind, Surroundings
 from stagegap.stages.protocol import Answered, Inputs, Reply
@@ -69,6 +70,7 @@ def build_command(stage: Stage, around: Surroundings) -> CommandStage:
         folder=folder,
         check=check_for(stage.output, corpus.documents if corpus else ()),
         fingerprint=digest(["command", list(words), contents, output_identity(stage.output, corpus)]),
+        media=around.media,
     )
 
 
@@ -77,12 +79,22 @@ class CommandStage:
 
     reads_record = False
 
-    def __init__(self, stage: Stage, *, words: Sequence[str], folder: Path, check: Check, fingerprint: str) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        *,
+        words: Sequence[str],
+        folder: Path,
+        check: Check,
+        fingerprint: str,
+        media: Path | None = None,
+    ) -> None:
         self.fingerprint = fingerprint
         self._stage = stage
         self._words = words
         self._folder = folder
         self._check = check
+        self._media = media
         self._turn = asyncio.Lock()
         self._process: _Process | None = None
         self._number = 0
@@ -109,9 +121,12 @@ class CommandStage:
                 async with asyncio.timeout(self._stage.timeout_s):
                     process = await self._running()
                     self._number += 1
-                    line = await process.ask(canonical({"id": self._number, "inputs": dict(inputs)}))
+                    given = with_path_texts(inputs, self._media)
+                    line = await process.ask(canonical({"id": self._number, "inputs": dict(given)}))
             except TimeoutError:
                 return _infrastructure(f"no answer within {self._stage.timeout_s:g} s{await self._ended(at_once=True)}")
+            except MediaError as error:
+                return Reply(status=Status.ERROR, error=str(error), is_reusable=False)
             except (OSError, ValueError) as error:
                 # ValueError: the reader's, for a line that is too long.
                 ended = f"the program can't be talked to: {error}{await self._ended(at_once=True)}"

@@ -111,12 +111,14 @@ def build(
     recorded: Mapping[str, Reply] | None = None,
     environment: Mapping[str, str],
     providers: Providers | None = None,
+    media: Path | None = None,
 ) -> StageCode:
     """The code that answers the stage; nothing is trained, indexed or called yet.
 
     `folder` is where relative paths start. `examples` are inputs and references of the split that a stage learns
     from; `recorded` what was written down of a recorded stage, by record id. `environment` is where
-    secrets are looked up, at the first call. `providers` are shared by the stages of a cascade.
+    secrets are looked up, at the first call. `providers` are shared by the stages of a cascade. `media` is the folder
+    of the records' files, None where they have none.
     Raises: ConfigurationError when the stage can't work as it stands.
     """
     surroundings = Surroundings(
@@ -126,6 +128,7 @@ def build(
         providers=providers or Providers(),
         examples=examples,
         recorded=recorded or {},
+        media=media,
     )
     code = kind_of(stage).build(stage, surroundings)
     if stage.rests_on:

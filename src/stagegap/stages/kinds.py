@@ -39,6 +39,8 @@ class Surroundings:
     """Inputs and references of the split that the stage learns from."""
     recorded: Mapping[str, Reply] = field(default_factory=dict[str, Reply])
     """What was written down, by record id; values are as they stand in the file."""
+    media: Path | None = None
+    """Folder of the records' pictures, recordings and documents; None where they have none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,7 @@ from stagegap.model.frozen import maker
 from stagegap.model.record import Json
 from stagegap.stages.acceptance import Accepted, Check, Rejected, as_written, check_for, output_identity, plain
 from stagegap.stages.aside import Aside, Place
+from stagegap.stages.attachments import with_paths
 from stagegap.stages.caller import Caller, TimeIsUp
 from stagegap.stages.canonical import digest
 from stagegap.stages.code import Code, call_remarks, count_remark
@@ -63,7 +64,8 @@ def build_python(stage: Stage, around: Surroundings) -> PythonStage | AsyncPytho
     loaded = _loaded(stage, around.folder)
     function = loaded.call
     corpus = around.corpora.get(stage.output.of or "")
-    wrapped = _Function(loaded.path, function, check_for(stage.output, corpus.documents if corpus else ()))
+    check = check_for(stage.output, corpus.documents if corpus else ())
+    wrapped = _Function(loaded.path, function, check, media=around.media)
     parts: Json = ["python", wrapped.name, loaded.code.digest, output_identity(stage.output, corpus)]
     ready = _Readying(stage, around.folder)
     takes_lists = is_batch(function)
@@ -82,7 +84,9 @@ def build_python(stage: Stage, around: Surroundings) -> PythonStage | AsyncPytho
         loaded.code,
         takes_lists=takes_lists,
         timeout_s=stage.timeout_s,
-        aside=Aside(Place(stage=stage, folder=around.folder, corpora=around.corpora)) if stage.is_timed else None,
+        aside=Aside(Place(stage=stage, folder=around.folder, corpora=around.corpora, media=around.media))
+        if stage.is_timed
+        else None,
     )
 
 
@@ -199,7 +203,7 @@ class AsyncPythonStage:
     async def _once(self, inputs: Inputs) -> Reply | Away:
         """Call it; what it raises is a reply."""
         try:
-            return self._function.reply(await _awaited(self._function.call(**inputs)))
+            return self._function.reply(await _awaited(self._function.called(inputs)))
         except BaseException as error:  # a foreign function may raise anything; it is data here
             task = asyncio.current_task()
             if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
@@ -302,8 +306,9 @@ def _attempt(ready: _Readying) -> ConfigurationError | None:
 class _Function:
     """The user's function, and what becomes of what it gives or raises."""
 
-    def __init__(self, path: Path, call: Callable[..., object], check: Check) -> None:
-        self.call = call
+    def __init__(self, path: Path, call: Callable[..., object], check: Check, *, media: Path | None) -> None:
+        self._call = call
+        self._media = media
         self._lost = 0
         """Calls in a row whose service stayed away."""
         own = call.func if isinstance(call, partial) else call
@@ -311,13 +316,17 @@ class _Function:
         self._path = path
         self._check = check
 
+    def called(self, inputs: Inputs) -> object:
+        """What the function gives for one record. Raises: whatever it raises, and MediaError."""
+        return self._call(**with_paths(inputs, self._media))
+
     def answer(self, inputs: Inputs) -> Reply:
         """Call the function for one record, again where a service was away; whatever it raises is a reply."""
         return self._persistently(lambda: self._once(inputs))
 
     def _once(self, inputs: Inputs) -> Reply | Away:
         try:
-            return self.reply(self.call(**inputs))
+            return self.reply(self.called(inputs))
         except TimeIsUp:
             raise
         except BaseException as error:  # noqa: BLE001  # a foreign function may raise anything; it is data here
@@ -329,8 +338,8 @@ class _Function:
 
     def _once_for_all(self, inputs: Sequence[Inputs]) -> Sequence[Reply] | Reply | Away:
         try:
-            lists = {name: [entry[name] for entry in inputs] for name in inputs[0]}
-            replies = self.call(**lists)
+            given = [with_paths(entry, self._media) for entry in inputs]
+            replies = self._call(**{name: [entry[name] for entry in given] for name in inputs[0]})
             is_list = isinstance(replies, Sequence) and not isinstance(replies, str)
             if not is_list or len(cast("Sequence[object]", replies)) != len(inputs):
                 raise TypeError(f"a batch function gives a list with one entry a record, {len(inputs)} here")

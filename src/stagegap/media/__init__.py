@@ -1,0 +1,8 @@
+"""Files of the project that are no text: found inside a folder and nowhere else, checked by content, drawn small."""
+
+from __future__ import annotations
+
+from stagegap.media.files import file_of, read_media
+from stagegap.media.pictures import crop, thumbnail
+
+__all__ = ["crop", "file_of", "read_media", "thumbnail"]

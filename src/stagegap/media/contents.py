@@ -1,0 +1,242 @@
+"""What a file holds, by its first bytes and its headers: no picture is decoded and nothing in a document is run."""
+
+from __future__ import annotations
+
+import struct
+import threading
+import warnings
+from collections.abc import Generator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from stagegap.errors import MediaError, require
+from stagegap.model.media import FieldKind
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+EXTRA = "media"
+MOST_PIXELS = 64_000_000
+"""Of a picture: 8,000 by 8,000. Decoded it takes four bytes each."""
+MOST_PAGES = 2_000
+FORMATS = {
+    "JPEG": "image/jpeg",
+    "PNG": "image/png",
+    "GIF": "image/gif",
+    "WEBP": "image/webp",
+    "BMP": "image/bmp",
+    "TIFF": "image/tiff",
+}
+"""Pictures that are read, by Pillow's name; every other format's reader stays out."""
+ENDINGS = {
+    "image/jpeg": (".jpg", ".jpeg", ".jpe"),
+    "image/png": (".png",),
+    "image/gif": (".gif",),
+    "image/webp": (".webp",),
+    "image/bmp": (".bmp",),
+    "image/tiff": (".tif", ".tiff"),
+    "application/pdf": (".pdf",),
+    "audio/wav": (".wav", ".wave"),
+    "audio/flac": (".flac",),
+    "audio/ogg": (".ogg", ".oga", ".opus"),
+    "audio/mpeg": (".mp3",),
+    "audio/mp4": (".m4a", ".mp4"),
+    "audio/webm": (".webm", ".weba"),
+}
+BROKEN = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    EOFError,
+    ArithmeticError,
+    MemoryError,
+    RuntimeError,
+    struct.error,
+)
+"""What readers of pictures raise for bytes that nobody wrote on purpose."""
+PDFIUM = threading.RLock()
+"""PDFium works in one thread at a time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """What the headers of a file say."""
+
+    type: str
+    width: int | None = None
+    height: int | None = None
+    pages: int | None = None
+    seconds: float | None = None
+
+
+def content(path: Path, kind: FieldKind) -> Content:
+    """What a file of a kind holds. Raises: MediaError for other content, OSError, ConfigurationError."""
+    with path.open("rb") as file:
+        head = file.read(4_096)
+    if kind is FieldKind.IMAGE:
+        return _picture(path, head)
+    return _document(path, head) if kind is FieldKind.PDF else _recording(path, head)
+
+
+def ending_problem(path: str, kind: str) -> str:
+    """The end of a sentence on a name whose ending says something else than the content; empty where it fits.
+
+    >>> ending_problem("a.png", "image/jpeg")
+    'holds image/jpeg, and its ending is .png. Name it .jpg.'
+    """
+    ending = PurePosixPath(path).suffix.lower()
+    if not ending or ending in ENDINGS[kind]:
+        return ""
+    return f"holds {kind}, and its ending is {ending}. Name it {ENDINGS[kind][0]}."
+
+
+@contextmanager
+def opened_picture(path: Path) -> Generator[Image.Image]:
+    """The picture with its headers read. Raises: MediaError for one that is broken or too large."""
+    require("PIL", "Reading pictures", extra=EXTRA)
+    from PIL import Image
+
+    try:
+        with _no_warnings():
+            picture = Image.open(path, formats=list(FORMATS))
+    except Image.DecompressionBombError:
+        raise MediaError(f"{path.name!r} is a picture of more than {MOST_PIXELS:,} pixels.") from None
+    except BROKEN as error:
+        raise MediaError(f"{path.name!r} is no picture that can be read ({_reason(error)}).") from None
+    with picture:
+        if picture.width * picture.height > MOST_PIXELS:
+            raise MediaError(
+                f"{path.name!r} is a picture of {picture.width:,} x {picture.height:,} pixels; at most "
+                f"{MOST_PIXELS:,} are read. Make it smaller, or cut it."
+            )
+        yield picture
+
+
+@contextmanager
+def opened_document(path: Path) -> Generator[Any]:  # Any: pypdfium2 comes without types
+    """The PDF as pypdfium2 opens it, held for one thread. Raises: MediaError for one that is broken, locked or long."""
+    require("pypdfium2", "Reading PDF", extra=EXTRA)
+    pdfium: Any = import_module("pypdfium2")
+    with PDFIUM:
+        try:
+            with closing(pdfium.PdfDocument(path)) as document:
+                if len(document) > MOST_PAGES:
+                    raise MediaError(f"{path.name!r} has {len(document):,} pages; at most {MOST_PAGES:,} are read.")
+                yield document
+        except RuntimeError as error:  # PdfiumError is one
+            locked = "password" in str(error).lower()
+            problem = "needs a password" if locked else f"is broken ({_reason(error)})"
+            raise MediaError(f"{path.name!r} is a PDF that {problem}.") from None
+
+
+def _reason(error: BaseException) -> str:
+    return " ".join(str(error).split())[:120] or type(error).__name__
+
+
+def _picture(path: Path, head: bytes) -> Content:
+    if _is_svg(head):
+        raise MediaError(f"{path.name!r} is SVG, a drawing that can hold scripts and load other files. Save it as PNG.")
+    if head.startswith(b"%PDF-"):
+        raise MediaError(f"{path.name!r} is a PDF. Declare the field as `pdf`.")
+    with opened_picture(path) as picture:
+        width, height = picture.size
+        if _is_turned(picture):
+            width, height = height, width
+        return Content(type=FORMATS[picture.format or ""], width=width, height=height)
+
+
+def upright(picture: Image.Image) -> Image.Image:
+    """A decoded picture turned as its EXIF orientation says; as it is where that can't be read."""
+    from PIL import ImageOps
+
+    try:
+        with _no_warnings():
+            return ImageOps.exif_transpose(picture)
+    except BROKEN:
+        return picture
+
+
+def _is_turned(picture: Image.Image) -> bool:
+    """True for a picture that is shown on its side, as its EXIF orientation says; Pillow turns TIFF itself."""
+    try:
+        with _no_warnings():
+            return picture.format != "TIFF" and picture.getexif().get(0x0112) in (5, 6, 7, 8)
+    except BROKEN:
+        return False
+
+
+@contextmanager
+def _no_warnings() -> Generator[None]:
+    """Pillow warns of what is refused here, or does not matter."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _is_svg(head: bytes) -> bool:
+    start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    return start.startswith(b"<svg") or (start.startswith((b"<?xml", b"<!doctype", b"<!--")) and b"<svg" in start)
+
+
+def _document(path: Path, head: bytes) -> Content:
+    if not head.startswith(b"%PDF-"):
+        raise MediaError(f"{path.name!r} is no PDF: it does not begin with %PDF-.")
+    with opened_document(path) as document:
+        width, height = document.get_page_size(0)
+        return Content(
+            type="application/pdf", pages=len(document), width=max(1, round(width)), height=max(1, round(height))
+        )
+
+
+def _recording(path: Path, head: bytes) -> Content:
+    if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
+        return Content(type="audio/wav", seconds=_wav_seconds(path))
+    if head[:4] == b"fLaC":
+        return Content(type="audio/flac", seconds=_flac_seconds(head))
+    if head[:4] == b"OggS":
+        return Content(type="audio/ogg")
+    if head[:3] == b"ID3" or (head[0] == 0xFF and len(head) > 1 and head[1] & 0xE6 == 0xE2):
+        return Content(type="audio/mpeg")
+    if head[4:8] == b"ftyp":
+        return Content(type="audio/mp4")
+    if head[:4] == b"\x1a\x45\xdf\xa3":
+        return Content(type="audio/webm")
+    raise MediaError(f"{path.name!r} is no recording that is known. Known: WAV, FLAC, Ogg, MP3, MP4 (AAC), WebM.")
+
+
+def _wav_seconds(path: Path) -> float:
+    """Seconds of a WAV file, by its chunks. Raises: MediaError for one that is cut off or says no rate."""
+    rate = 0
+    with path.open("rb") as file:
+        file.seek(12)
+        while len(chunk := file.read(8)) == 8:
+            name, size = chunk[:4], int.from_bytes(chunk[4:], "little")
+            if name == b"data":
+                rest = path.stat().st_size - file.tell()
+                if not rate:
+                    break
+                if size > rest and size < 0xFFFFFFFF - 1_000:  # what was written to a pipe says no size
+                    raise MediaError(
+                        f"{path.name!r} is a recording that is cut off: {rest:,} of {size:,} bytes are there."
+                    )
+                return min(size, rest) / rate
+            if name == b"fmt ":
+                rate = int.from_bytes(file.read(16)[8:12], "little")
+                size -= 16
+            file.seek(size + size % 2, 1)
+    raise MediaError(f"{path.name!r} is a WAV file without sound in it.")
+
+
+def _flac_seconds(head: bytes) -> float | None:
+    if len(head) < 26:
+        return None
+    packed = int.from_bytes(head[18:26], "big")
+    rate, samples = packed >> 44, packed & 0xFFFFFFFFF
+    return samples / rate if rate and samples else None

@@ -1,0 +1,128 @@
+"""A file inside a folder: found without ever leaving it, looked at by content, known by its digest."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Generator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import NamedTuple
+
+from stagegap.errors import MediaError, near_names
+from stagegap.media import contents
+from stagegap.model.media import FieldKind, Media
+
+MOST_BYTES = {FieldKind.IMAGE: 50_000_000, FieldKind.AUDIO: 200_000_000, FieldKind.PDF: 100_000_000}
+"""Of one file, by its kind."""
+SEEN = 200_000
+"""Files whose digests are remembered: each is read once a process while it does not change."""
+
+
+class _State(NamedTuple):
+    """What changes when a file does."""
+
+    path: str
+    device: int
+    inode: int
+    size: int
+    modified: int
+    changed: int
+
+
+@lru_cache(maxsize=SEEN)
+def _digest(state: _State) -> str:
+    with open(state.path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@lru_cache(maxsize=SEEN)
+def _content(state: _State, kind: FieldKind) -> contents.Content:
+    return contents.content(Path(state.path), kind)
+
+
+def read_media(root: Path, path: str, kind: FieldKind) -> Media:
+    """The file at a path of the folder, as a value.
+
+    Raises: MediaError with one sentence for a path that leaves the folder, no file, one that is empty, too large or
+    not what its kind and its ending say. ConfigurationError without the package that reads the kind.
+    """
+    place = _inside(root, path)
+    with _sentences(path):
+        state = _state(place)
+        if not state.size:
+            raise MediaError(f"{path!r} is empty: it holds zero bytes.")
+        if state.size > MOST_BYTES[kind]:
+            raise MediaError(f"{path!r} holds {state.size:,} bytes; at most {MOST_BYTES[kind]:,} are read of one file.")
+        content = _content(state, kind)
+        digest = _digest(state)
+    if problem := contents.ending_problem(path, content.type):
+        raise MediaError(f"{path!r} {problem}")
+    return Media(
+        kind=kind,
+        path=path,
+        digest=digest,
+        type=content.type,
+        size=state.size,
+        width=content.width,
+        height=content.height,
+        pages=content.pages,
+        seconds=content.seconds,
+    )
+
+
+def file_of(root: Path, media: Media) -> Path:
+    """Where the file of a value lies now. Raises: MediaError as `read_media`, and where its content changed."""
+    place = _inside(root, media.path)
+    with _sentences(media.path):
+        digest = _digest(_state(place))
+    if digest != media.digest:
+        raise MediaError(f"{media.path!r} was changed since it was read. Run again: a changed file is a new input.")
+    return place
+
+
+def _inside(root: Path, path: str) -> Path:
+    """The file that a path of the folder names, links followed. Raises: MediaError."""
+    if not path or "\0" in path:
+        raise MediaError("The path is empty." if not path else "The path holds a zero byte.")
+    if path.startswith("~") or PurePosixPath(path).is_absolute() or PureWindowsPath(path).drive or path[0] == "\\":
+        raise MediaError(f"{path!r} is no path inside the folder {str(root)!r}. Write it relative to that folder.")
+    if ".." in path.replace("\\", "/").split("/"):
+        raise MediaError(f"{path!r} leaves the folder {str(root)!r}: a path holds no `..`.")
+    top = os.path.realpath(root)
+    place = Path(os.path.realpath(os.path.join(top, path)))
+    if not place.is_relative_to(top):
+        raise MediaError(f"{path!r} is a link out of the folder {str(root)!r}, which no path may leave.")
+    with _sentences(path):
+        try:
+            mode = os.stat(place).st_mode
+        except FileNotFoundError:
+            raise MediaError(f"{path!r} is not there. {_near(place)}".strip()) from None
+    if not stat.S_ISREG(mode):  # a pipe or a device is refused before opening it could wait for ever
+        raise MediaError(f"{path!r} is not a file.")
+    return place
+
+
+@contextmanager
+def _sentences(path: str) -> Generator[None]:
+    """What the system says of a file as a sentence. Raises: MediaError."""
+    try:
+        yield
+    except OSError as error:
+        raise MediaError(f"{path!r} can't be read: {error.strerror or error}.") from None
+
+
+def _near(place: Path) -> str:
+    try:
+        names = os.listdir(place.parent)
+    except OSError:
+        return ""
+    hint = near_names(place.name, names)
+    return hint if hint.startswith("Did you mean") else ""
+
+
+def _state(place: Path) -> _State:
+    status = os.stat(place)
+    return _State(str(place), status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)

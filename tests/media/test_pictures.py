@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from drawn_files import draw_picture, write_pdf, write_tone
+from stagegap.errors import MediaError
+from stagegap.media import crop, file_of, read_media, thumbnail
+from stagegap.model.media import FieldKind, Media
+
+
+def read(root: Path, path: str, kind: FieldKind = FieldKind.IMAGE) -> tuple[Path, Media]:
+    media = read_media(root, path, kind)
+    return file_of(root, media), media
+
+
+def opened(content: bytes) -> Image.Image:
+    picture = Image.open(io.BytesIO(content))
+    assert picture.format == "PNG"
+    return picture.convert("RGB")
+
+
+def dark_box(picture: Image.Image) -> tuple[int, int, int, int] | None:
+    return picture.convert("L").point([255] * 128 + [0] * 128).getbbox()
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg", "gif", "webp", "bmp", "tif"])
+def test_thumbnail_keeps_the_shape_and_is_never_larger_than_asked(tmp_path: Path, ending: str) -> None:
+    draw_picture(tmp_path / f"one.{ending}", size=(1_200, 300))
+    path, media = read(tmp_path, f"one.{ending}")
+    assert opened(thumbnail(path, media, most=100)).size == (100, 25)
+    assert opened(thumbnail(path, media, most=5_000)).size == (1_200, 300)
+    assert max(opened(thumbnail(path, media, most=-3)).size) == 1
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg", "tif"])
+def test_picture_on_its_side_is_drawn_upright_and_measured_so(tmp_path: Path, ending: str) -> None:
+    upright = Image.new("RGB", (200, 100), "white")
+    upright.paste("black", (0, 0, 40, 40))  # dark at the left, above
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by 90 degrees to the right when it is shown
+    upright.rotate(90, expand=True).save(tmp_path / f"turned.{ending}", exif=exif)
+    path, media = read(tmp_path, f"turned.{ending}")
+    assert (media.width, media.height) == (200, 100)
+    small = opened(thumbnail(path, media, most=200))
+    assert small.size == (200, 100)
+    assert dark_box(small) == pytest.approx((0, 0, 40, 40), abs=2)
+
+
+@pytest.mark.parametrize("exif", [b"Exif\0\0garbagegarbage", b"Exif\0\0II*\0\x08\0\0\0\xff\xff\x12\x01\x03\0"])
+def test_orientation_that_can_not_be_read_turns_nothing(tmp_path: Path, exif: bytes) -> None:
+    Image.new("RGB", (20, 10)).save(tmp_path / "odd.png", exif=exif)
+    path, media = read(tmp_path, "odd.png")
+    assert (media.width, media.height) == opened(thumbnail(path, media)).size == (20, 10)
+
+
+def test_rectangle_is_cut_in_pixels_of_the_source(tmp_path: Path) -> None:
+    picture = Image.new("RGB", (400, 300), "white")
+    picture.paste("black", (100, 50, 180, 90))
+    picture.save(tmp_path / "one.png")
+    path, media = read(tmp_path, "one.png")
+    piece = opened(crop(path, media, (100, 50, 80, 40)))
+    assert piece.size == (80, 40)
+    assert piece.getextrema() == ((0, 0), (0, 0), (0, 0))
+    assert opened(crop(path, media, (350.5, 250, 900, 900))).size == (50, 50)
+    assert opened(crop(path, media, (0, 0, 400, 300), most=40)).size == (40, 30)
+    for outside in ((400, 0, 10, 10), (-20, -20, 10, 10), (5, 5, 0, 0)):
+        with pytest.raises(MediaError, match=r"lies outside 'one\.png'"):
+            crop(path, media, outside)
+
+
+def test_transparent_picture_stays_so(tmp_path: Path) -> None:
+    Image.new("RGBA", (20, 20), (255, 0, 0, 0)).save(tmp_path / "clear.png")
+    path, media = read(tmp_path, "clear.png")
+    assert Image.open(io.BytesIO(thumbnail(path, media))).mode == "RGBA"
+
+
+def test_picture_that_breaks_off_is_a_sentence(tmp_path: Path) -> None:
+    whole = draw_picture(tmp_path / "one.jpg", size=(600, 600)).read_bytes()
+    (tmp_path / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    path, media = read(tmp_path, "cut.jpg")
+    with pytest.raises(MediaError, match=r"'cut\.jpg' breaks off or is damaged"):
+        thumbnail(path, media)
+
+
+def test_page_of_a_document_is_drawn_and_cut_in_points(tmp_path: Path) -> None:
+    write_pdf(tmp_path / "two.pdf", pages=2, opens="app.alert(1)")
+    path, media = read(tmp_path, "two.pdf", FieldKind.PDF)
+    page = opened(thumbnail(path, media, most=400, page=2))
+    assert page.size == (300, 400)
+    assert dark_box(page) == pytest.approx((50, 250, 150, 350), abs=1)  # PDF counts from below
+    piece = opened(crop(path, media, (50, 250, 100, 100), page=1))
+    assert dark_box(piece) == (0, 0, *piece.size)
+    for number in (0, 3):
+        with pytest.raises(MediaError, match=f"has 2 pages, and no page {number}"):
+            thumbnail(path, media, page=number)
+
+
+def test_recording_has_no_picture(tmp_path: Path) -> None:
+    write_tone(tmp_path / "tone.wav")
+    path, media = read(tmp_path, "tone.wav", FieldKind.AUDIO)
+    with pytest.raises(MediaError, match="is a recording, which has no picture"):
+        thumbnail(path, media)

@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from drawn_files import draw_picture
+from stagegap.errors import SpecError
+from stagegap.exchange.records import read_records
+from stagegap.workspace import Workspace
+
+CASCADE = """
+cascade: receipts
+records: {{path: data/records.jsonl, media: data/scans, fields: {{photo: image}}}}
+stages:
+  size:
+    uses: python
+    with: {{function: "stages.py:{function}"}}
+    {more}
+    inputs: {{photo: record.photo}}
+    output: {{type: number}}
+    score: within@0
+outcome: {{score: size.within@0}}
+"""
+STAGES = """
+from pathlib import Path
+import stagegap
+
+def size(photo):
+    assert isinstance(photo, Path), photo
+    return photo.stat().st_size
+
+async def later(photo):
+    return size(photo)
+
+@stagegap.batch
+def several(photo):
+    return [size(one) for one in photo]
+
+def nested(photo):
+    return size(photo[0]["scan"])
+"""
+
+
+def project(folder: Path, function: str = "size", more: str = "") -> Path:
+    for name in ("a", "b"):
+        draw_picture(folder / "data" / "scans" / f"{name}.png", name)
+    rows = [{"id": name, "photo": f"{name}.png"} for name in ("a", "b")]
+    (folder / "data" / "records.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (folder / "stages.py").write_text(STAGES)
+    (folder / "cascade.yaml").write_text(CASCADE.format(function=function, more=more))
+    return folder
+
+
+def outputs(folder: Path) -> dict[str, object]:
+    """What a new run answers, by record."""
+    with Workspace.open(folder) as workspace:
+        run, _ = workspace.runs.new(folder / "cascade.yaml")
+        [cell] = workspace.store.cells(run.id)
+        return {
+            o.record: o.value if o.status.has_value else o.error for o in workspace.store.outputs(run.id, cell, "size")
+        }
+
+
+@pytest.mark.parametrize(
+    ("function", "more"),
+    [("size", ""), ("size", "timeout: 20"), ("size", "concurrency: 2"), ("later", ""), ("several", "")],
+)
+def test_python_function_is_given_the_path_of_a_picture(tmp_path: Path, function: str, more: str) -> None:
+    folder = project(tmp_path, function, more)
+    sizes = {name: (folder / "data" / "scans" / f"{name}.png").stat().st_size for name in ("a", "b")}
+    assert outputs(folder) == sizes
+
+
+def test_path_is_given_however_deep_it_lies(tmp_path: Path) -> None:
+    folder = project(tmp_path, "nested")
+    stages = (
+        "  shelve:\n    uses: python\n    with: {function: 'stages.py:shelve'}\n    inputs: {photo: record.photo}\n"
+    )
+    text = (folder / "cascade.yaml").read_text().replace("{photo: record.photo}", "{photo: shelve}")
+    (folder / "cascade.yaml").write_text(
+        text.replace("stages:\n", f"stages:\n{stages}    output: {{type: list, items: {{}}}}\n")
+    )
+    with (folder / "stages.py").open("a") as file:
+        file.write("\n\ndef shelve(photo):\n    return [{'scan': VALUE}]\n\nVALUE = None\n")
+    with Workspace.open(folder) as workspace:
+        records = workspace.files.load(folder / "cascade.yaml").records
+    assert records.media == str(folder / "data" / "scans")
+    [value] = [json.dumps(dict(r.fields)["photo"]) for r in read_records(records) if r.id == "a"]
+    with (folder / "stages.py").open("a") as file:
+        file.write(f"VALUE = {value}\n")
+    assert set(outputs(folder).values()) == {(folder / "data" / "scans" / "a.png").stat().st_size}
+
+
+def test_program_is_given_the_path_of_a_picture(tmp_path: Path) -> None:
+    folder = project(tmp_path)
+    (folder / "size.py").write_text(
+        "import json, os, sys\n"
+        "for line in sys.stdin:\n"
+        "    call = json.loads(line)\n"
+        "    size = os.stat(call['inputs']['photo']).st_size\n"
+        "    print(json.dumps({'id': call['id'], 'value': size}), flush=True)\n"
+    )
+    text = (folder / "cascade.yaml").read_text().replace("uses: python", "uses: command")
+    command = json.dumps({"command": [sys.executable, "size.py"]})
+    (folder / "cascade.yaml").write_text(text.replace('{function: "stages.py:size"}', command))
+    assert outputs(folder) == {name: (folder / "data" / "scans" / f"{name}.png").stat().st_size for name in ("a", "b")}
+
+
+def test_changed_picture_is_a_new_input_and_no_other_call_is_made(tmp_path: Path) -> None:
+    folder = project(tmp_path)
+    before = outputs(folder)
+    with Workspace.open(folder) as workspace:
+        assert workspace.runs.plan(folder / "cascade.yaml").calls == 0
+    draw_picture(folder / "data" / "scans" / "b.png", "another text, which takes more bytes")
+    with Workspace.open(folder) as workspace:
+        assert workspace.runs.plan(folder / "cascade.yaml").calls == 1
+    after = outputs(folder)
+    assert (after["a"], after["b"]) == (before["a"], (folder / "data" / "scans" / "b.png").stat().st_size)
+    assert before["b"] != after["b"]
+
+
+def test_no_byte_of_a_picture_enters_the_store(tmp_path: Path) -> None:
+    folder = project(tmp_path)
+    outputs(folder)
+    content = (folder / "data" / "scans" / "a.png").read_bytes()[40:200]
+    files = [path for path in (folder / ".stagegap").rglob("*") if path.is_file()]
+    assert any(b"a.png" in path.read_bytes() for path in files)
+    assert not any(content in path.read_bytes() for path in files)
+
+
+def test_folder_and_kinds_that_do_not_exist_are_told_with_file_and_line(tmp_path: Path) -> None:
+    folder = project(tmp_path)
+    text = (folder / "cascade.yaml").read_text()
+    (folder / "cascade.yaml").write_text(
+        text.replace("data/scans", "data/scan").replace("photo: image}", "photo: imgae}")
+    )
+    with Workspace.open(folder) as workspace, pytest.raises(SpecError) as caught:
+        workspace.files.load(folder / "cascade.yaml")
+    told = str(caught.value).replace(str(folder), "ROOT")
+    assert "cascade.yaml:3: 'ROOT/data/scan' is no folder. Name the one that the files lie in." in told
+    assert 'cascade.yaml:3: records.fields.photo can\'t be "imgae". Did you mean image?' in told
