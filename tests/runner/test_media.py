@@ -141,4 +141,4 @@ def test_folder_and_kinds_that_do_not_exist_are_told_with_file_and_line(tmp_path
         workspace.files.load(folder / "cascade.yaml")
     told = str(caught.value).replace(str(folder), "ROOT")
     assert "cascade.yaml:3: 'ROOT/data/scan' is no folder. Name the one that the files lie in." in told
-    assert 'cascade.yaml:3: records.fields.photo can\'t be "imgae". Did you mean image?' in told
+    assert "cascade.yaml:3: records.fields.photo can't be 'imgae'. Did you mean image?" in told
