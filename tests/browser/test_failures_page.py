@@ -157,7 +157,9 @@ def test_draw_that_was_overtaken_takes_no_key_away_until_the_rail_has_left_the_p
     server: Server, open_page: Callable[..., Page]
 ) -> None:
     page = open_page(server.url)
-    script = "\n".join(elements.asset(part) for part in ("presence.js", "card/kept.js", "failures/tags.js"))
+    script = "\n".join(
+        elements.asset(part) for part in ("presence.js", "element.js", "card/kept.js", "failures/tags.js")
+    )
     page.evaluate(
         """async script => {
             const { default: draw } = await import(URL.createObjectURL(new Blob([script], { type: "text/javascript" })))
@@ -196,7 +198,7 @@ def test_burst_of_keys_loses_no_tag(server: Server, open_page: Callable[..., Pag
     assert [event.action for event in events] == ["add", *["remove", "add"] * 15, "remove"]
 
 
-def test_reason_is_renamed_merged_and_dropped(server: Server, open_page: Callable[..., Page]) -> None:
+def test_reason_is_renamed_merged_and_retired(server: Server, open_page: Callable[..., Page]) -> None:
     page = open_page(f"{server.url}/failures?who=ab")
     ready(page)
     for reason in ("one", "two"):
@@ -213,10 +215,10 @@ def test_reason_is_renamed_merged_and_dropped(server: Server, open_page: Callabl
     page.get_by_role("button", name="Edit two").click()
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Edit two").click()
-    page.get_by_role("button", name="Drop").click()
+    page.get_by_role("button", name="Retire").click()
     expect(page.locator("button.tag")).to_have_count(0)
     expect(page.locator("#tags .saved")).to_have_text("All saved")
-    assert [event.action for event in stored(server).events()] == ["add", "add", "rename", "rename", "drop"]
+    assert [event.action for event in stored(server).events()] == ["add", "add", "move", "move", "retire"]
 
 
 def test_tags_made_while_the_server_is_down_arrive_when_it_is_back(

@@ -185,6 +185,7 @@ def lists() -> Iterator[tuple[str, str, str]]:
     mistaken = Confusion(stage=LONG, right=answers, answered=answers, records=pairs)
     yield "confusion_table", "long", charts.confusion_table(mistaken, chosen=f"{WORD}{charts.ARROW}{LONG}")
     yield "record_blocks", "long", charts.record_blocks(RecordView(record=LONG, fields=(), blocks=blocks))
+    yield "record_flow", "long", charts.record_flow(RecordView(record=LONG, fields=((LONG, LONG),), blocks=blocks))
     view = replace(changes.comparison(), before=LONG, after=WORD)
     row = replace(view.lists[0].worse[0], title=text, before=text, after=text, reference=text)
     yield "change_list", "long", charts.change_list([row], what="got worse", noun="invoice", chosen=None)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from stagegap import charts
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.notes import Failure, FailurePage
-from stagegap.people.tags import TagRow, TagTally
+from stagegap.people.tally import CodeRow, CodeTally
 
 EVIL = "<script>alert(1)</script>"
 ROW = Failure(stage="s", record="r1", title="Hello", score=0.5, first_fault=True, inherits=False, disagreed=True)
@@ -18,8 +18,8 @@ def share(value: float, low: float, high: float) -> Estimate:
     return Estimate(value=value, low=low, high=high, n=40, method="Wilson")
 
 
-TAG = TagRow(tag="two topics", count=7, share=share(0.18, 0.09, 0.32), win=share(0.14, 0.1, 0.18))
-TALLY = TagTally(stage="s", failures=9, read=7, rows=(TAG,), headline="", basis="")
+TAG = CodeRow(tag="two topics", count=7, share=share(0.18, 0.09, 0.32), win=share(0.14, 0.1, 0.18))
+TALLY = CodeTally(stage="s", failures=9, read=7, rows=(TAG,), headline="", basis="")
 
 
 def drawn(page: FailurePage, *, chosen: str | None = None, **tags: tuple[str, ...]) -> str:
@@ -60,13 +60,13 @@ def test_everything_from_outside_is_escaped() -> None:
 
 
 def test_tags_have_their_numbers_with_intervals() -> None:
-    assert charts.tag_share(TAG) == "7, 18% (9 to 32)"
-    assert charts.tag_win(TAG) == "at most +14 points (10 to 18)"
+    assert charts.code_share(TAG) == "7, 18% (9 to 32)"
+    assert charts.code_win(TAG) == "at most +14 points (10 to 18)"
     assert charts.win_sentence(TALLY) == "Fixing all of two topics would win at most 14 points (10 to 18)."
 
 
 def test_number_that_is_not_measured_says_why() -> None:
     unknown = replace(TAG, share=unmeasured("too few"), win=unmeasured("not measured: there is no ceiling"))
-    assert charts.tag_share(unknown) == "7"
-    assert charts.tag_win(unknown) == "not measured: there is no ceiling"
+    assert charts.code_share(unknown) == "7"
+    assert charts.code_win(unknown) == "not measured: there is no ceiling"
     assert charts.win_sentence(replace(TALLY, rows=(unknown,))) == ""

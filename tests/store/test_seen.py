@@ -49,10 +49,10 @@ def test_time_that_is_no_number_is_refused(store: Store) -> None:
 
 
 def test_what_was_seen_and_tagged_survives_a_lost_journal_and_a_lost_file(store: Store, folder: Path) -> None:
-    from store.test_tags import ADD
+    from store.test_codes import ADD
 
     store.failing.append_seen("mail", LOOK)
-    store.failing.append_tags("mail", [ADD])
+    store.failing.append_codes("mail", [ADD])
     store._drainer.drain_all()
     store.close()
     (folder / "journal.sqlite").unlink()
@@ -63,7 +63,7 @@ def test_what_was_seen_and_tagged_survives_a_lost_journal_and_a_lost_file(store:
         rebuilt = opened.rebuild()
         assert rebuilt.lost
         assert opened.failing.seen("mail", "ab") == {"r0"}
-        assert opened.failing.tags("mail", stage="route", annotator="ab") == [ADD]
+        assert opened.failing.codes("mail") == [ADD]
 
 
 @pytest.mark.parametrize("drained", [True, False])

@@ -12,10 +12,11 @@ from stagegap.analysis.failures import Confusion
 from stagegap.analysis.record_view import RecordView, record_view
 from stagegap.analysis.views import Scorecard
 from stagegap.model.answer import Answer, Fact, Output, Reference, Status
-from stagegap.model.notes import Failure, FailurePage, TagEvent, Wanted
+from stagegap.model.notes import CodeEvent, Failure, FailurePage, Wanted
 from stagegap.model.record import Json, Record
+from stagegap.people.codebook import code_event, codebook
 from stagegap.people.roster import OpenRecords
-from stagegap.people.tags import own_tags, tag_from_event, tag_tally
+from stagegap.people.tally import code_tally
 from stagegap.workspace.failures import OwnTally
 
 PAGE = 8
@@ -152,25 +153,25 @@ class FakeReading:
             file.write(json.dumps([record, viewer]) + "\n")
 
     def tally(self, scorecard: Scorecard, stage: str, viewer: str) -> OwnTally:
-        own = own_tags(event for event in self.events() if (event.stage, event.annotator) == (stage, viewer))
+        own = codebook(self.events()).own(viewer, stage)
         detail = next(detail for detail in scorecard.details if detail.stage == stage)
         read = [one for one in self._failures(Wanted(stage=stage)) if one.record in own.by_record]
-        tally = tag_tally(own, read, stage=stage, noun="mail", failures=detail.failures, rate=detail.average)
+        tally = code_tally(own, read, stage=stage, noun="mail", failures=detail.failures, rate=detail.average)
         return OwnTally(tally=tally, own=own)
 
     @property
     def _tags(self) -> Path:
         return self.folder / "tags.jsonl"
 
-    def events(self) -> list[TagEvent]:
+    def events(self) -> list[CodeEvent]:
         rows = [json.loads(line) for line in self._tags.read_text().splitlines()] if self._tags.exists() else []
-        return list({row["id"]: TagEvent(**row) for row in rows}.values())
+        return list({row["id"]: CodeEvent(**row) for row in rows}.values())
 
-    def save_tags(
+    def save_codes(
         self, cascade: str, run: str, stage: str, events: Sequence[Mapping[str, Json]], *, viewer: str, verified: bool
     ) -> None:
         with self._tags.open("a") as file:
             for event in events:
-                made = tag_from_event(event, stage=stage, annotator=viewer, at=0.0, run=run, verified=verified)
-                kept = {name: getattr(made, name) for name in TagEvent.__dataclass_fields__}
+                made = code_event(event, stage=stage, annotator=viewer, at=0.0, run=run, verified=verified)
+                kept = {name: getattr(made, name) for name in CodeEvent.__dataclass_fields__}
                 file.write(json.dumps(kept) + "\n")

@@ -34,7 +34,7 @@ def listed(workspace: Workspace, **filters: object) -> list[str]:
 
 def tagged(workspace: Workspace, *tags: tuple[str, str]) -> None:
     events = [{"id": f"e{i}", "action": "add", "record": record, "tag": tag} for i, (record, tag) in enumerate(tags)]
-    workspace.failures.save_tags(CASCADE, "v2", "retrieve", events, viewer="ab", verified=False)
+    workspace.failures.save_codes(CASCADE, "v2", "retrieve", events, viewer="ab", verified=False)
 
 
 def seen(workspace: Workspace, viewer: str) -> frozenset[str]:

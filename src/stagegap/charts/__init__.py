@@ -17,14 +17,15 @@ from stagegap.charts.compare import (
 )
 from stagegap.charts.failures import (
     ARROW,
+    code_share,
+    code_win,
     confusion_table,
     failure_list,
     failures,
     groups,
     list_sentence,
     record_blocks,
-    tag_share,
-    tag_win,
+    record_flow,
     win_sentence,
 )
 from stagegap.charts.faults import first_faults, steps, together
@@ -72,6 +73,8 @@ __all__ = [
     "changed_record",
     "changes",
     "checks",
+    "code_share",
+    "code_win",
     "confusion_table",
     "contributions",
     "contributions_note",
@@ -105,6 +108,7 @@ __all__ = [
     "own_labels",
     "rank",
     "record_blocks",
+    "record_flow",
     "runs_table",
     "scatter",
     "settings",
@@ -113,8 +117,6 @@ __all__ = [
     "style",
     "style_of",
     "tables_html",
-    "tag_share",
-    "tag_win",
     "template",
     "together",
     "trials",

@@ -13,7 +13,7 @@ from stagegap.analysis.views import FailureRow, SliceRow, StageDetail
 from stagegap.charts.marks import Chart, Mark, Row, at, between
 from stagegap.model.notes import Failure, FailurePage
 from stagegap.model.wording import counted, plural, sentence
-from stagegap.people.tags import TagRow, TagTally
+from stagegap.people.tally import CodeRow, CodeTally
 from stagegap.tables import figures
 
 _FAULTS = ("first fault", "inherits the fault", "own fault")
@@ -24,6 +24,27 @@ def record_blocks(view: RecordView, *, marked: bool = True) -> str:
     """Draw a block for each stage; with `marked` the differences carry signs and words, otherwise texts are plain."""
     blocks = "".join(_block(position, block, marked=marked) for position, block in enumerate(view.blocks, start=1))
     return f'<div class="bc">{blocks}</div>'
+
+
+def record_flow(view: RecordView) -> str:
+    """Draw the record as it flowed: its fields, then what each stage saw, answered and took."""
+    fields = "".join(
+        f'<h4>{escape(name)}</h4><div class="ans">{escape(text)}</div>' for name, text in view.fields if text
+    )
+    stages = "".join(
+        f'<section class="sb" data-stage="{escape(block.stage)}"><h3>{position} {escape(block.stage)}</h3>'
+        f"{_saw(block)}{_answer(block)}{_call(block)}</section>"
+        for position, block in enumerate(view.blocks, start=1)
+    )
+    return f'<div class="bc"><section class="sb"><h3>Record</h3>{fields}</section>{stages}</div>'
+
+
+def _answer(block: StageBlock) -> str:
+    """What the system answered, with nothing beside it; documents by their titles."""
+    if block.kind == "items" and block.documents:
+        marks = [Difference("same", item) for item in block.system.split(", ")]
+        return _items(marks, {document.id: document for document in block.documents})
+    return f'<div class="ans">{escape(block.system)}</div>' if block.system else '<div class="ans none">Empty.</div>'
 
 
 def _block(position: int, block: StageBlock, *, marked: bool) -> str:
@@ -205,21 +226,21 @@ def list_sentence(page: FailurePage, *, noun: str) -> str:
     )
 
 
-def tag_share(row: TagRow) -> str:
+def code_share(row: CodeRow) -> str:
     """How frequent a tag is: `7, 18% (9 to 32)`."""
     if not row.share.is_measured:
         return f"{row.count:,}"
     return f"{row.count:,}, {figures.share(row.share.value)} ({figures.span(row.share)})"
 
 
-def tag_win(row: TagRow) -> str:
+def code_win(row: CodeRow) -> str:
     """What mending a tag would win at most: `at most +14 points (10 to 18)`."""
     if not row.win.is_measured:
         return row.win.method
     return f"at most {figures.points(row.win.value)} points ({figures.span(row.win)})"
 
 
-def win_sentence(tally: TagTally) -> str:
+def win_sentence(tally: CodeTally) -> str:
     """Say what mending the tag that promises most would win; empty when no tag has a number."""
     measured = [row for row in tally.rows if row.win.is_measured and row.count]
     if not measured:

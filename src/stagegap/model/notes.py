@@ -64,25 +64,68 @@ class FailurePage:
     """Place after which the next page begins; None at the end."""
 
 
+Severity = Literal["", "minor", "major", "critical"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TagEvent:
-    """One change of a person's own tags at a stage."""
+class CodeEvent:
+    """A code was put on a record or taken off, or the codebook that all share was changed."""
 
     id: str
     """Operation id: the same id twice is one event."""
     stage: str
+    """At which the code stands on the record; empty for a change of the codebook."""
     annotator: str
-    action: Literal["add", "remove", "rename", "drop"]
-    """`rename` to a tag that is there already merges the two; `drop` takes a tag from every record."""
+    action: Literal["add", "remove", "lift", "define", "move", "split", "retire", "rename", "drop"]
+    """`add` puts a code on a record, `remove` takes it off as the person put it on, `lift` off in this run only.
+
+    For everybody: `define` says what a code means, `move` gives it another name or merges it into a code that is
+    there, `split` gives one record's marks to another code, `retire` takes it out of the book; it comes back when
+    it is defined or put on again. Of the first version, for the person's own marks at one stage: `rename`, `drop`."""
     tag: str
+    """Name of the code."""
     record: str = ""
-    """Empty for `rename` and `drop`."""
+    """Empty where no single record is meant."""
     into: str = ""
-    """New name, for `rename`."""
+    """The other name, for `move`, `split` and `rename`."""
     at: float = 0.0
     """Seconds since 1970, UTC."""
     run: str = ""
     """Id of the run that the person was reading."""
+    verified: bool = False
+    """True when the annotator's identity was checked."""
+    definition: str = ""
+    """For `define`: when the code is right."""
+    example: str = ""
+    """For `define`: a case of it in words, or the id of a record."""
+    severity: Severity = ""
+    cost: str = ""
+    """For `define`: what mending it would take, in the team's words: `2 days`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What somebody says of a record as it flowed through a run."""
+
+    id: str
+    """Operation id: the same id twice is one event."""
+    record: str
+    annotator: str
+    run: str
+    """Id of the run that was read."""
+    action: Literal["read", "undo", "skip"]
+    """The last of a person at a record of a run counts; `undo` takes it back, `skip` puts it off."""
+    verdict: Literal["", "pass", "fail"] = ""
+    """Whether the record ended well; empty but for `read`."""
+    stage: str = ""
+    """The first stage that went wrong; never empty where the verdict is `fail`."""
+    note: str = ""
+    """Why, in a line."""
+    queue: str = ""
+    """Id of the fair sample that offered it; empty for a record that was looked up: that enters no rate."""
+    active_ms: int | None = None
+    at: float = 0.0
+    """Seconds since 1970, UTC."""
     verified: bool = False
     """True when the annotator's identity was checked."""
 

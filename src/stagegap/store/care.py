@@ -17,7 +17,7 @@ from typing import Literal
 import duckdb
 
 from stagegap.errors import StoreError, StoreNewer, StoreOlder, StoreVersion
-from stagegap.store import card_events, labels, outputs, roster, rows, runs, seen, tags
+from stagegap.store import card_events, codes, labels, outputs, readings, roster, rows, runs, seen
 from stagegap.store.attach import Attachment, Session, explained, quoted
 from stagegap.store.events import applied
 from stagegap.store.journal import MOVED, PEOPLE, Journal, Kind
@@ -76,8 +76,8 @@ NAMES = ("cascade", "stage", "cell", "metric", "annotator", "record", "run")
 """Tables without which no other table can be read."""
 CONTENT = (
     "record_version", "blob", "output", "batch_applied", "label", "queue", "queue_item", "guideline", "score",
-    "run_view", "kept_view", "oddity_event", "tag_event", "person_event", "seen", "failure", "provenance",
-    "source_text", "record_set", "run_tag", "expectation",
+    "run_view", "kept_view", "oddity_event", "tag_event", "person_event", "seen", "reading", "failure",
+    "provenance", "source_text", "record_set", "run_tag", "expectation",
 )  # fmt: skip
 
 
@@ -253,6 +253,7 @@ _TABLES: dict[Kind, str] = {
     "seen": "seen",
     "oddity": "oddity_event",
     "person": "person_event",
+    "reading": "reading",
 }
 
 
@@ -301,10 +302,11 @@ def _copies(session: Session) -> list[tuple[Kind, list[tuple[str, bytes]]]]:
     """All that people made, by kind, as operations for a journal that does not have it."""
     return [
         ("label", labels.copies(session)),
-        ("tag", tags.copies(session)),
+        ("tag", codes.copies(session)),
         ("seen", seen.copies(session)),
         ("oddity", card_events.copies(session)),
         ("person", roster.copies(session)),
+        ("reading", readings.copies(session)),
     ]
 
 

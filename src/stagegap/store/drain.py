@@ -11,7 +11,7 @@ from contextlib import suppress
 import duckdb
 
 from stagegap.errors import StoreError
-from stagegap.store import card_events, copies, events, labels, outputs, roster, seen, tags
+from stagegap.store import card_events, codes, copies, events, labels, outputs, readings, roster, seen
 from stagegap.store.attach import Attachment, Session
 from stagegap.store.journal import FLIPPED, Journal, Op
 
@@ -195,10 +195,11 @@ class Drainer:
 
 _PEOPLE = (
     ("label", labels.apply),
-    ("tag", tags.apply),
+    ("tag", codes.apply),
     ("seen", seen.apply),
     ("oddity", card_events.apply),
     ("person", roster.apply),
+    ("reading", readings.apply),
 )
 
 

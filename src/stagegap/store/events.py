@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar, cast
 
 from stagegap.store import rows as json_text
@@ -69,14 +69,16 @@ class EventTable(Generic[Event]):
     """Columns and tables of a select; `c` is the cascade, `p` the person."""
     event: Callable[..., Event]
     pack: Callable[[str, Event], tuple[str, bytes]]
+    since_then: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Fields that events of earlier versions do not have, and what stands for them."""
 
     def find(self, session: Session, journal: Journal, wanted: Mapping[str, tuple[str, str]]) -> list[Event]:
         """The events in order, the undrained ones included; `wanted` is field -> (column, value)."""
-        values = {field: json_text.plain(value) for field, (_, value) in wanted.items()}
+        values = {name: json_text.plain(value) for name, (_, value) in wanted.items()}
         where = " and ".join(f"{column} = ?" for column, _ in wanted.values())
         rows = session.rows(f"select {self.row} where {where} order by e.seq", *values.values())
-        late = tail(session, journal, self.kind, table=self.name)
-        fresh = [e for e in late if all(e[field] == value for field, value in values.items())]
+        late = [{**self.since_then, **e} for e in tail(session, journal, self.kind, table=self.name)]
+        fresh = [e for e in late if all(e[name] == value for name, value in values.items())]
         return [self._made(row) for row in (*rows, *([e[name] for name in self.fields] for e in fresh))]
 
     def copies(self, session: Session) -> list[tuple[str, bytes]]:

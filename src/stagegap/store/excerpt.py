@@ -139,6 +139,24 @@ def names(session: Session, wanted: Wanted, places: Sequence[int]) -> list[str]:
     return [by_place[place] for place in places]
 
 
+def sampled(session: Session, wanted: Wanted, chosen: Callable[[int], Sequence[int]]) -> list[str]:
+    """Names of the records that `chosen` picks among those that a run scores; it is told how many there are.
+
+    Places are those of the names in their order, so that the same draw picks the same records in a later run.
+    Raises: NotFound.
+    """
+    prepare(session, wanted)
+    places = list(chosen(session.rows("select count(*) from evaluated")[0][0]))
+    rows = session.rows(
+        """select * from (select row_number() over (order by r.name) - 1 as place, r.name
+            from evaluated e join record r on r.id = e.record)
+        where place in (select unnest(?::bigint[]))""",
+        places,
+    )
+    by_place = dict(rows)
+    return [by_place[place] for place in places]
+
+
 def _outputs(session: Session, key: int, cells: Sequence[str]) -> dict[tuple[str, str], dict[str, Output]]:
     """The newest first repeat of every output of the excerpt's records in these cells."""
     rows = session.rows(

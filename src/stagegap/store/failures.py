@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
+from typing import TYPE_CHECKING
 
-from stagegap.model.notes import Failure, FailurePage, OddityEvent, Seen, TagEvent, Wanted
-from stagegap.store import card_events, seen, tags
+from stagegap.model.notes import CodeEvent, Failure, FailurePage, OddityEvent, Reading, Seen, Wanted
+from stagegap.store import card_events, codes, readings, seen
 from stagegap.store import rows as json_text
 from stagegap.store.attach import Attachment, Session
 from stagegap.store.drain import Drainer
 from stagegap.store.journal import Journal
 from stagegap.store.runs import identify, intern_stage
+
+if TYPE_CHECKING:
+    from stagegap.store.excerpt import Wanted as Population
 
 PAGE = 200
 """Rows of a list that go to the browser at once."""
@@ -176,16 +180,35 @@ class Failing:
         with self._file.reading() as session:
             return scores_of(session, run, record)
 
-    def append_tags(self, cascade: str, events: Sequence[TagEvent]) -> None:
-        """Make events of tags durable, all or none; the same id again is no second one."""
+    def append_codes(self, cascade: str, events: Sequence[CodeEvent]) -> None:
+        """Make events of codes durable, all or none; the same id again is no second one."""
         if events:
-            self._journal.append("tag", [tags.pack(cascade, event) for event in events])
+            self._journal.append("tag", [codes.pack(cascade, event) for event in events])
             self._drainer.wake()
 
-    def tags(self, cascade: str, *, stage: str, annotator: str) -> list[TagEvent]:
-        """Every event of a person's tags at a stage, in order."""
+    def codes(self, cascade: str) -> list[CodeEvent]:
+        """Every event of the codebook and of the codes on records, in order."""
         with self._file.reading() as session:
-            return tags.find(session, self._journal, cascade, stage=stage, annotator=annotator)
+            return codes.find(session, self._journal, cascade)
+
+    def append_readings(self, cascade: str, events: Sequence[Reading]) -> None:
+        """Make readings durable, all or none; the same id again is no second one."""
+        if events:
+            self._journal.append("reading", [readings.pack(cascade, event) for event in events])
+            self._drainer.wake()
+
+    def readings(self, cascade: str, run: str | None = None) -> list[Reading]:
+        """Every event of what people read of a run, or of all runs, in order."""
+        with self._file.reading() as session:
+            return readings.find(session, self._journal, cascade, run)
+
+    def sampled(self, wanted: Population, chosen: Callable[[int], Sequence[int]]) -> list[str]:
+        """The records that `chosen` picks of those that a run scores, by their place in the order of their names."""
+        from stagegap.store import excerpt
+
+        self._drainer.drain_all()
+        with self._file.reading() as session:
+            return excerpt.sampled(session, wanted, chosen)
 
     def append_seen(self, cascade: str, *looks: Seen) -> None:
         """Make durable that people saw the answers to records, all or none."""

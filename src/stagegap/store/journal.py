@@ -22,11 +22,11 @@ from typing import Any, Literal
 from stagegap import redaction
 from stagegap.errors import StoreDamaged, StoreError
 
-Kind = Literal["batch", "carry", "label", "tag", "seen", "oddity", "person"]
+Kind = Literal["batch", "carry", "label", "tag", "seen", "oddity", "person", "reading"]
 """`batch` holds outputs, `carry` names outputs of an earlier run; both leave once applied. People's stay for ever."""
 MOVED = "moved"
 """Note of the last operation that was moved into the file, for who cannot read it there."""
-PEOPLE: tuple[Kind, ...] = ("label", "tag", "seen", "oddity", "person")
+PEOPLE: tuple[Kind, ...] = ("label", "tag", "seen", "oddity", "person", "reading")
 """What people did: of it a second copy is written before it is acknowledged."""
 FLIPPED = "its checksum does not fit: a bit has flipped since it was written"
 MOST_IDS = 500

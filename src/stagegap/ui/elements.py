@@ -179,7 +179,7 @@ def failure_list(stage: str, html: str, *, record: str | None, before: int, next
 
 def tags(key: str, data: Mapping[str, Any], *, on_outbox: Callable[[], None]) -> None:
     """Draw a person's tags; `on_outbox` runs before the page is drawn again with what the rail sent."""
-    script = _module("presence", "card/kept", "failures/tags")
+    script = _module("presence", "element", "card/kept", "failures/tags")
     render = component("stagegap.tags", html='<div id="tags"></div>', css=asset("failures/tags.css"), js=script)
     render(key=key, data=dict(data), on_outbox_change=on_outbox)
 
@@ -193,6 +193,16 @@ def card(
     parts = ("presence", "card/kept", "card/guideline", "card/answers", "card/keys", "card/view", "card/card")
     render = component("stagegap.card", html='<div id="card"></div>', css=asset("card/style.css"), js=_module(*parts))
     render(key=key, data=dict(data), on_outbox_change=on_outbox, on_go_change=on_go or (lambda: None))
+
+
+def reader(key: str, data: Mapping[str, Any], *, on_outbox: Callable[[], None], on_show: Callable[[], None]) -> None:
+    """Draw whole records and what is asked of each; `on_outbox` runs before the page is drawn again with what the
+    reader sent, `on_show` when the person decides to see a record that they are to label.
+    """
+    script = _module("presence", "element", "card/kept", "card/keys", "read/read")
+    css = charts.style() + asset("read/style.css")
+    render = component("stagegap.read", html='<div id="read"></div>', css=css, js=script)
+    render(key=key, data=dict(data), on_outbox_change=on_outbox, on_show_change=on_show)
 
 
 def focus(label: str) -> None:

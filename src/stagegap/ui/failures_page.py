@@ -14,7 +14,7 @@ from stagegap.analysis.views import Scorecard, StageDetail
 from stagegap.errors import StagegapError
 from stagegap.model.notes import FailurePage, Wanted
 from stagegap.model.record import Json
-from stagegap.people.tags import LONGEST
+from stagegap.people.codebook import LONGEST
 from stagegap.ui import choice, elements, identity, share, state
 from stagegap.ui.elements import note
 from stagegap.workspace import Workspace
@@ -149,7 +149,7 @@ def draw_tags(
     key = f"tags {scorecard.cascade} {scorecard.run} {stage} {who}"
     here = own_tally.own.by_record.get(record or "", ())
     rows = [
-        {"tag": row.tag, "share": charts.tag_share(row), "win": charts.tag_win(row), "on": row.tag in here}
+        {"tag": row.tag, "share": charts.code_share(row), "win": charts.code_win(row), "on": row.tag in here}
         for row in own_tally.tally.rows
     ]
     data = {
@@ -188,7 +188,7 @@ def store(
     troubles: list[str] = []
     for event in events:
         try:
-            workspace.failures.save_tags(
+            workspace.failures.save_codes(
                 scorecard.cascade, scorecard.run, stage, [event], viewer=who, verified=verified
             )
             stored.append(str(event["id"]))

@@ -20,6 +20,7 @@ from stagegap.ui import (
     label_page,
     odd_page,
     people_page,
+    read_page,
     state,
 )
 from stagegap.ui.access import Role
@@ -63,6 +64,9 @@ def show(opener: Callable[[Path], Workspace], folder: Path, *, only_label: bool 
     def failures() -> None:
         failures_page.draw(workspace)
 
+    def read() -> None:
+        read_page.draw(workspace)
+
     def label() -> None:
         label_page.draw(workspace)
 
@@ -87,6 +91,7 @@ def show(opener: Callable[[Path], Workspace], folder: Path, *, only_label: bool 
     else:
         pages.insert(0, streamlit.Page(gap, title="Gap", url_path="gap", default=True))
         pages.insert(1, streamlit.Page(failures, title="Failures", url_path="failures"))
+        pages.insert(2, streamlit.Page(read, title="Read", url_path="read"))
         pages.append(streamlit.Page(agree, title="Agree", url_path="agree"))
         pages.append(streamlit.Page(compare, title="Compare", url_path="compare"))
         pages.append(streamlit.Page(odd, title="Oddities", url_path="odd"))

@@ -177,6 +177,12 @@ def take_step(card: str) -> Callable[[], None]:
     return callback
 
 
+def record_to_show(reader: str) -> str | None:
+    """The record that somebody decided to see although they are to label it."""
+    sent = streamlit.session_state[reader].get("show")
+    return str(sent["record"]) if sent else None
+
+
 def is_leaving(card: str) -> bool:
     """Say once that the person goes on from a card, so that the page around it must be drawn anew."""
     return bool(streamlit.session_state.pop(_LEAVING + card, False))

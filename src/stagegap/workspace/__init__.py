@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from stagegap.workspace.oddities import Oddities, printed_scores, rated
     from stagegap.workspace.past import Hope, Past
     from stagegap.workspace.people import People, PeopleNotes, Settling
+    from stagegap.workspace.readings import Readings, ReadItem, ReadSitting
 
 __all__ = [
     "Attribution",
@@ -46,6 +47,9 @@ __all__ = [
     "Past",
     "People",
     "PeopleNotes",
+    "ReadItem",
+    "ReadSitting",
+    "Readings",
     "Runs",
     "Settling",
     "Wanted",
@@ -104,6 +108,11 @@ _HOMES = {
         "PeopleNotes",
         "Settling",
     ),
+    "stagegap.workspace.readings": (
+        "ReadItem",
+        "ReadSitting",
+        "Readings",
+    ),
 }
 __getattr__ = handed_out(__name__, _HOMES)
 
@@ -159,6 +168,13 @@ class Workspace:
         return Failures(self._base)
 
     @cached_property
+    def readings(self) -> Readings:
+        """Whole records that people read, what they say of them, and the codebook."""
+        from stagegap.workspace.readings import Readings
+
+        return Readings(self._base, self.failures)
+
+    @cached_property
     def oddities(self) -> Oddities:
         """What looks strange in a run."""
         from stagegap.workspace.oddities import Oddities
@@ -195,7 +211,7 @@ class Workspace:
     def close(self) -> None:
         """Let go of the store, and of the parts that stand on it, if it was used."""
         base = self.__dict__.get("_base")
-        for part in ("_base", "runs", "labels", "people", "failures", "oddities"):
+        for part in ("_base", "runs", "labels", "people", "failures", "readings", "oddities"):
             self.__dict__.pop(part, None)
         if base is not None:
             base.store.close()

@@ -1,4 +1,4 @@
-"""Reading failures: the list, one record in full, a person's own tags, and what that person has seen."""
+"""Reading failures: the list, one record in full, the codes that a person put on them, and what they have seen."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ from stagegap.model.notes import Failure, FailurePage, Seen, Wanted
 from stagegap.model.record import Json, Record
 from stagegap.model.run import SYSTEM, Run
 from stagegap.model.units import Levels, record_of
+from stagegap.people.codebook import OwnCodes, code_event, codebook
 from stagegap.people.histories import told_since
 from stagegap.people.references import settle, with_units
 from stagegap.people.roster import OpenRecords, assignments, retired, standing
-from stagegap.people.tags import OwnTags, TagTally, own_tags, tag_from_event, tag_tally
+from stagegap.people.tally import CodeTally, code_tally
 from stagegap.workspace.foundation import Foundation
 from stagegap.workspace.provenance import outputs_of_record
 
@@ -34,10 +35,10 @@ if TYPE_CHECKING:  # What makes runs is imported where a record is opened.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnTally:
-    """A person's tags at a stage, counted, and which record carries which."""
+    """A person's codes at a stage, counted, and which record carries which."""
 
-    tally: TagTally
-    own: OwnTags
+    tally: CodeTally
+    own: OwnCodes
 
 
 MOST_TEXT = 2_000
@@ -134,27 +135,50 @@ class Failures:
 
     def record(self, cascade: str, run: str, record: str) -> RecordView | None:
         """One record stage by stage; None when the run does not have it."""
-        stored = self._base.run(cascade, run)
-        if stored.id not in self._shows:
-            self._shows[stored.id] = showing(self._base, stored)
-        show = self._shows[stored.id]
-        file = show.cascade
-        records = self._store.records(cascade, ids=[record])
-        outputs = outputs_of_record(self._store, stored, file, records[0]) if records else {}
-        if not outputs:
+        opened = self._opened(cascade, run, record)
+        if opened is None:
             return None
-        references = self._references(file, records[0])
+        stored, show, own, outputs = opened
+        references = self._references(show.cascade, own)
         return record_view(
-            records[0],
-            file,
+            own,
+            show.cascade,
             outputs=outputs,
             references={stage: reference for (name, stage), reference in references.items() if name == record},
             faults={failure.stage: failure for failure in self._store.failing.of_record(stored.id, record)},
             scores=self._store.failing.scores_of(stored.id, record),
-            prompts=show.prompts_of(records[0], outputs),
+            prompts=show.prompts_of(own, outputs),
             documents=show.documents,
             run=stored.name,
         )
+
+    def as_it_flowed(self, cascade: str, run: str, record: str) -> RecordView | None:
+        """The same without what anybody holds to be right of it: whoever reads judges for themselves."""
+        opened = self._opened(cascade, run, record)
+        if opened is None:
+            return None
+        stored, show, own, outputs = opened
+        return record_view(
+            own,
+            show.cascade,
+            outputs=outputs,
+            references={},
+            faults={},
+            scores={},
+            prompts=show.prompts_of(own, outputs),
+            documents=show.documents,
+            run=stored.name,
+        )
+
+    def _opened(self, cascade: str, run: str, record: str) -> tuple[Run, Showing, Record, Mapping[str, Output]] | None:
+        """A record with the system's outputs, and what they are shown with; None when the run does not have it."""
+        stored = self._base.run(cascade, run)
+        if stored.id not in self._shows:
+            self._shows[stored.id] = showing(self._base, stored)
+        show = self._shows[stored.id]
+        records = self._store.records(cascade, ids=[record])
+        outputs = outputs_of_record(self._store, stored, show.cascade, records[0]) if records else {}
+        return (stored, show, records[0], outputs) if outputs else None
 
     def _references(self, cascade: Cascade, record: Record) -> Mapping[tuple[str, str], Reference]:
         """The references of a record, with what those of its units are together."""
@@ -177,11 +201,15 @@ class Failures:
 
     def waiting(self, cascade: str, record: str, viewer: str) -> tuple[str, ...]:
         """The stages at which a person is still to label a record, in queues that the person works in."""
+        return self.still_to_label(cascade, [record], viewer).get(record, ())
+
+    def still_to_label(self, cascade: str, records: Sequence[str], viewer: str) -> Mapping[str, tuple[str, ...]]:
+        """The same of several records; those that do not wait are left out."""
         labels = self._store.labels(cascade, annotator=viewer)
         mine = assignments(self._store.people(cascade)).get(viewer, {})
         stages = {queue.id: queue.stage for queue in self._store.queues(cascade)} if mine else {}
         asked = {queue: stages[queue] for queue in mine if queue in stages}
-        return self._open(cascade, viewer, labels, [record], self._shape(cascade), asked=asked).get(record, ())
+        return self._open(cascade, viewer, labels, records, self._shape(cascade), asked=asked)
 
     def open_records(self, cascade: str, records: Collection[str]) -> OpenRecords:
         """Those of the records that people who are still active have yet to answer, by person.
@@ -262,24 +290,26 @@ class Failures:
         `run` is empty where only people's answers are seen, and no run is done.
         """
         if record not in self._store.failing.seen(cascade, viewer):
-            seen = Seen(
-                id=uuid.uuid4().hex,
-                record=record,
-                annotator=viewer,
-                at=self._base.clock(),
-                run=self._base.run(cascade, run).id if run else "",
-            )
-            self._store.failing.append_seen(cascade, seen)
+            self._note(cascade, self._base.run(cascade, run).id if run else "", [record], viewer)
+
+    def look_at(self, run: Run, records: Sequence[str], viewer: str) -> None:
+        """The same of several records of a run, none of which the person has seen."""
+        self._note(run.cascade, run.id, records, viewer)
+
+    def _note(self, cascade: str, run: str, records: Sequence[str], viewer: str) -> None:
+        at = self._base.clock()
+        looks = [Seen(id=uuid.uuid4().hex, record=record, annotator=viewer, at=at, run=run) for record in records]
+        self._store.failing.append_seen(cascade, *looks)
 
     def tally(self, scorecard: Scorecard, stage: str, viewer: str) -> OwnTally:
-        """Count a person's tags on the failures of a stage."""
+        """Count the codes that a person put on the failures of a stage."""
         detail = next(detail for detail in scorecard.details if detail.stage == stage)
-        own = own_tags(self._store.failing.tags(scorecard.cascade, stage=stage, annotator=viewer))
+        own = codebook(self._store.failing.codes(scorecard.cascade)).own(viewer, stage)
         read = self._tagged(scorecard, stage, tuple(own.by_record))
-        tally = tag_tally(own, read, stage=stage, noun=scorecard.noun, failures=detail.failures, rate=detail.average)
+        tally = code_tally(own, read, stage=stage, noun=scorecard.noun, failures=detail.failures, rate=detail.average)
         return OwnTally(tally=tally, own=own)
 
-    def save_tags(
+    def save_codes(
         self,
         cascade: str,
         run: str,
@@ -294,10 +324,10 @@ class Failures:
         Raises: ConfigurationError for an event that the page can't have made.
         """
         key, at = self._base.run(cascade, run).id, self._base.clock()
-        tag_events = [
-            tag_from_event(event, stage=stage, annotator=viewer, at=at, run=key, verified=verified) for event in events
+        code_events = [
+            code_event(event, stage=stage, annotator=viewer, at=at, run=key, verified=verified) for event in events
         ]
-        self._store.failing.append_tags(cascade, tag_events)
+        self._store.failing.append_codes(cascade, code_events)
 
     def _tagged(self, scorecard: Scorecard, stage: str, records: tuple[str, ...]) -> list[Failure]:
         failures: list[Failure] = []

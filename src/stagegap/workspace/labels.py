@@ -318,7 +318,7 @@ class Labels:
         return exchange.labels_frame(self._store, cascade)
 
     def _stored(self, cascade: str, stage: str, name: str) -> Queue | None:
-        queues = self._store.queues(cascade, stage)
+        queues = [queue for queue in self._store.queues(cascade, stage) if queue.purpose != "read"]
         if name in ("swap", "next"):
             run = self._store.run(cascade)
             queues = [queue for queue in queues if run is not None and queue.run == run.id]

@@ -1,4 +1,4 @@
-// A person's own reasons: keys 1-9 put them on the record or take them off; add, rename, merge, drop. Joined with presence.js and kept.js.
+// The codes of a record: keys 1-9 put them on or take them off; add, rename, merge, retire. Joined with presence.js, element.js and kept.js.
 //
 // From Python:  data = {context, who, record, rows: [{tag, share, win, on}], acknowledged, longest}
 // To Python:    state "outbox" = {events, at}, always the whole list of events that are not acknowledged.
@@ -72,8 +72,8 @@ class Rail {
       const row = rows.find(row => row.tag === event.tag)
       if (event.action === "add" && !row) rows.push({ tag: event.tag, share: "", win: "", on: event.record === this.data.record })
       else if (row && event.record === this.data.record) row.on = event.action === "add"
-      else if (row && event.action === "drop") rows = rows.filter(other => other !== row)
-      else if (row && event.action === "rename") {
+      else if (row && event.action === "retire") rows = rows.filter(other => other !== row)
+      else if (row && event.action === "move") {
         if (rows.some(other => other !== row && other.tag === event.into)) rows = rows.filter(other => other !== row)
         else row.tag = event.into
       }
@@ -107,13 +107,13 @@ class Rail {
     if (!into || into === tag) return this.paint()
     const merges = this.rows.some(row => row.tag === into)
     this.say(merges ? `${tag} merged into ${into}.` : `${tag} is called ${into} now.`)
-    this.change({ action: "rename", tag, into })
+    this.change({ action: "move", tag, into })
   }
 
-  drop(tag) {
+  retire(tag) {
     this.editing = null
-    this.say(`${tag} taken off every record.`)
-    this.change({ action: "drop", tag })
+    this.say(`${tag} retired.`)
+    this.change({ action: "retire", tag })
   }
 
   say(text) { this.said = text }
@@ -210,17 +210,9 @@ class Rail {
     box.value = row.tag
     return element("li", {}, box,
       element("button", { type: "button", "data-f": "save", onclick: () => this.rename(row.tag, this.box.querySelector("input.rename").value) }, "Rename"),
-      element("button", { type: "button", "data-f": "drop", onclick: () => this.drop(row.tag) }, "Drop"),
-      element("div", { class: "numbers" }, "The name of another reason merges the two."))
+      element("button", { type: "button", "data-f": "retire", onclick: () => this.retire(row.tag) }, "Retire"),
+      element("div", { class: "numbers" }, "For everybody: the name of another code merges the two."))
   }
-}
-
-function element(name, attributes, ...children) {
-  const made = document.createElement(name)
-  for (const [key, value] of Object.entries(attributes))
-    key.startsWith("on") ? (made[key] = value) : made.setAttribute(key, value)
-  made.append(...children)
-  return made
 }
 
 function isTyping(event) {

@@ -1,46 +1,29 @@
-"""The tally of error analysis: a person's own reasons for failures, how frequent each is, what mending it would win."""
+"""The tally of error analysis: how frequent each code is among failures that a person read, what mending it wins."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stagegap.errors import ConfigurationError
 from stagegap.model.estimate import Estimate, unmeasured
-from stagegap.model.notes import Failure, TagEvent
-from stagegap.model.record import Json
+from stagegap.model.notes import Failure
 from stagegap.model.wording import counted, sentence
+from stagegap.people.codebook import OwnCodes
 from stagegap.stats.intervals import mean_t, one_cluster, paired_difference, product, wilson_of
 from stagegap.stats.spread import clusters, spread
 
 Floats = NDArray[np.float64]
 
-LONGEST = 60
-"""Characters of a tag."""
 ENOUGH = 30
 """Failures below which a share says little."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OwnTags:
-    """What a person's events come to."""
-
-    tags: tuple[str, ...]
-    """In the order in which they were made, so that a key keeps its tag."""
-    by_record: Mapping[str, tuple[str, ...]]
-    """Records with at least one tag."""
-
-    def records(self, tag: str) -> tuple[str, ...]:
-        """The records that carry a tag."""
-        return tuple(record for record, tags in self.by_record.items() if tag in tags)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TagRow:
+class CodeRow:
     """One reason."""
 
     tag: str
@@ -53,83 +36,23 @@ class TagRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TagTally:
+class CodeTally:
     """A person's reasons for the failures of a stage."""
 
     stage: str
     failures: int
     read: int
     """Failures with at least one of the person's tags."""
-    rows: tuple[TagRow, ...]
+    rows: tuple[CodeRow, ...]
     """In the order of their keys."""
     headline: str
     basis: str
     """What the shares rest on, and what they do not say."""
 
 
-def own_tags(events: Iterable[TagEvent]) -> OwnTags:
-    """Fold events, oldest first; a tag stays in the list when its last record lost it, until it is dropped."""
-    tags: dict[str, None] = {}
-    by_record: dict[str, dict[str, None]] = {}
-    for event in events:
-        match event.action:
-            case "add":
-                tags.setdefault(event.tag)
-                by_record.setdefault(event.record, {}).setdefault(event.tag)
-            case "remove":
-                by_record.get(event.record, {}).pop(event.tag, None)
-            case _:
-                into = event.into if event.action == "rename" else None
-                tags = _replaced(tags, event.tag, into)
-                by_record = {record: _replaced(own, event.tag, into) for record, own in by_record.items()}
-    tagged = {record: tuple(name for name in tags if name in own) for record, own in by_record.items() if own}
-    return OwnTags(tags=tuple(tags), by_record=tagged)
-
-
-def _replaced(tags: Mapping[str, None], tag: str, into: str | None) -> dict[str, None]:
-    """Put one tag in another's place; a tag that is there already keeps its own place."""
-    if tag not in tags:
-        return dict(tags)
-    renamed = (into if name == tag and (into is None or into not in tags) else name for name in tags)
-    return {name: None for name in renamed if name is not None and (name != tag or into == tag)}
-
-
-def tag_from_event(
-    event: Mapping[str, Json], *, stage: str, annotator: str, at: float, run: str, verified: bool
-) -> TagEvent:
-    """The event that the page sent. Raises: ConfigurationError for one that the page can't have made."""
-    action = event.get("action")
-    if action not in ("add", "remove", "rename", "drop"):
-        raise ConfigurationError(f"A tag can't be changed by {action!r}; it can be added, removed, renamed or dropped.")
-    key, record = event.get("id"), event.get("record")
-    if not isinstance(key, str) or not key:
-        raise ConfigurationError("The event of a tag has no id.")
-    if action in ("add", "remove") and (not isinstance(record, str) or not record):
-        raise ConfigurationError("A tag needs a record that it is put on.")
-    return TagEvent(
-        id=key,
-        stage=stage,
-        annotator=annotator,
-        action=action,
-        tag=_name(event.get("tag")),
-        record=str(record) if action in ("add", "remove") else "",
-        into=_name(event.get("into")) if action == "rename" else "",
-        at=at,
-        run=run,
-        verified=verified,
-    )
-
-
-def _name(text: Json) -> str:
-    name = " ".join(text.split()) if isinstance(text, str) else ""
-    if not name or len(name) > LONGEST:
-        raise ConfigurationError(f"A tag needs 1 to {LONGEST} characters.")
-    return name
-
-
-def tag_tally(
-    own: OwnTags, read: Sequence[Failure], *, stage: str, noun: str, failures: int, rate: Estimate
-) -> TagTally:
+def code_tally(
+    own: OwnCodes, read: Sequence[Failure], *, stage: str, noun: str, failures: int, rate: Estimate
+) -> CodeTally:
     """Count the tags on the failures that were read.
 
     `read` are the failures with at least one tag, `failures` is how many there are, `rate` their share of all
@@ -139,7 +62,7 @@ def tag_tally(
     (Machine Learning Yearning, ch. 15). Where not all failures were read, those read stand for the rest.
     """
     rows = tuple(_row(tag, own, read, rate) for tag in own.tags)
-    return TagTally(
+    return CodeTally(
         stage=stage,
         failures=failures,
         read=len(read),
@@ -149,12 +72,12 @@ def tag_tally(
     )
 
 
-def _row(tag: str, own: OwnTags, read: Sequence[Failure], rate: Estimate) -> TagRow:
+def _row(tag: str, own: OwnCodes, read: Sequence[Failure], rate: Estimate) -> CodeRow:
     carries = np.array([tag in own.by_record[failure.record] for failure in read], dtype=np.float64)
     wins = np.array([math.nan if f.win is None else f.win for f in read], dtype=np.float64) * carries
     known = ~np.isnan(wins)
     units = [failure.unit for failure in read]
-    return TagRow(
+    return CodeRow(
         tag=tag,
         count=int(carries.sum()),
         share=_mean(carries, units),
@@ -186,7 +109,7 @@ def _mean_win(values: Floats, units: Sequence[str]) -> Estimate:
     return mean_t(values, within=within)
 
 
-def _headline(stage: str, noun: str, failures: int, n: int, read: int, rows: Sequence[TagRow]) -> str:
+def _headline(stage: str, noun: str, failures: int, n: int, read: int, rows: Sequence[CodeRow]) -> str:
     top = max(rows, key=lambda row: row.count, default=None)
     if top is None or not top.count:
         if not n:

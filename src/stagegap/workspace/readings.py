@@ -1,0 +1,260 @@
+"""Reading whole records of a run: the fair sample, what comes next for whom, what they say, and the codebook."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from stagegap.analysis.record_view import RecordView
+from stagegap.errors import ConfigurationError, NotFound, near_names
+from stagegap.model.cascade import Cascade
+from stagegap.model.notes import CodeEvent, Reading
+from stagegap.model.queue import Queue, QueueItem
+from stagegap.model.record import Json
+from stagegap.model.run import Run
+from stagegap.people.codebook import Codebook, code_event, codebook
+from stagegap.people.readings import Readings as Held
+from stagegap.people.readings import in_force, next_records, reading_event
+from stagegap.workspace.failures import Failures
+from stagegap.workspace.foundation import Foundation
+from stagegap.workspace.scorecards import wanted_of
+
+SAMPLE = 2_000
+"""Records of a sample at most, as of a label queue: two afternoons."""
+SEED = 1
+"""Another draw than that of the label queues, so that who does both seldom meets a record twice; the same in each
+run, so that two runs are read on the same records."""
+HELD = 200
+"""Records that are held as they are drawn, so that none is put together twice."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadItem:
+    """A record that somebody is to read."""
+
+    record: str
+    view: RecordView | None
+    """None as long as the person is to label it blind."""
+    waits: tuple[str, ...] = ()
+    """Stages at which the person is to label it."""
+    own: Reading | None = None
+    """What the person said of it, as it stands."""
+    codes: tuple[str, ...] = ()
+    """That the person put on it, at the stage that the reading names."""
+    is_offered: bool = True
+    """False for one that was looked up: its reading enters no rate."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadSitting:
+    """One person before the sample of a run."""
+
+    run: Run
+    noun: str
+    """What a record is called in this cascade."""
+    stages: tuple[str, ...]
+    items: tuple[ReadItem, ...]
+    """The next ones; first the one that was looked up, where there is one."""
+    last: ReadItem | None
+    """What the person said last, to take back."""
+    done: int
+    passed: int
+    """Of those that are done."""
+    total: int
+    book: Codebook
+
+
+class Readings:
+    """What the Read page asks for and stores; a run is named as on screen, `v3`."""
+
+    def __init__(self, base: Foundation, failures: Failures) -> None:
+        self._base = base
+        self._store = base.store
+        self._failures = failures
+        self._samples: dict[str, tuple[str, tuple[str, ...]]] = {}
+        self._views: dict[tuple[str, str], RecordView | None] = {}
+        self._cascades: dict[str, Cascade] = {}
+
+    def book(self, cascade: str) -> Codebook:
+        """The codebook of a cascade."""
+        return codebook(self._store.failing.codes(cascade))
+
+    def held(self, run: Run) -> Held:
+        """What holds of what people said of a run's records."""
+        return in_force(self._store.failing.readings(run.cascade, run.id))
+
+    def sample(self, run: Run) -> tuple[str, tuple[str, ...]]:
+        """The id of a run's sample and its records in random order; drawn on first use."""
+        if run.id not in self._samples:
+            queues = self._store.queues(run.cascade)
+            queue = next((queue for queue in queues if (queue.purpose, queue.run) == ("read", run.id)), None)
+            key = queue.id if queue is not None else self._draw(run)
+            items = self._store.queue_items(key, "", limit=2**31)
+            self._samples[run.id] = key, tuple(item.record for item in items)
+        return self._samples[run.id]
+
+    def _draw(self, run: Run) -> str:
+        cascade = self._cascade(run)
+        count = 0
+
+        def chosen(of: int) -> Sequence[int]:
+            nonlocal count
+            count = of
+            places: list[int] = np.random.default_rng(SEED).permutation(of)[:SAMPLE].tolist()
+            return places
+
+        names = self._store.failing.sampled(wanted_of(self._store, run, cascade), chosen)
+        queue = Queue(
+            id=uuid.uuid4().hex,
+            cascade=run.cascade,
+            stage=cascade.outcome.stage,
+            purpose="read",
+            created_at=self._base.clock(),
+            form="{}",
+            seed=SEED,
+            run=run.id,
+        )
+        chance = min(1.0, SAMPLE / count) if count else None
+        items = [
+            QueueItem(position=place, record=name, payload="{}", probability=chance) for place, name in enumerate(names)
+        ]
+        self._store.create_queue(queue, items)
+        return queue.id
+
+    def sitting(self, cascade: str, run: str | None, who: str, *, ahead: int, record: str | None = None) -> ReadSitting:
+        """Where a person is, with the next records as they flowed; `record` is one that was looked up.
+
+        That the person sees what is handed out is noted, so that no label queue offers it to them afterwards; what
+        they are still to label blind comes without its answers. Raises: NotFound.
+        """
+        stored = self._base.run(cascade, run)
+        _, sample = self.sample(stored)
+        held, book = self.held(stored), self.book(cascade)
+        own = held.of(who)
+        names = next_records(sample, held, who)[:ahead]
+        if record is not None:
+            names = [record, *(name for name in names if name != record)]
+        last = next(reversed(own), None)
+        wanted = [*names, *([last] if last is not None else [])]
+        waits = self._see(stored, wanted, who)
+        codes = _codes_of(book, who, stored.id)
+        items = {
+            name: ReadItem(
+                record=name,
+                view=None if name in waits else self._view(stored, name),
+                waits=waits.get(name, ()),
+                own=own.get(name),
+                codes=tuple(codes.get((name, own[name].stage), ())) if name in own else (),
+                is_offered=bool(own[name].queue) if name in own else name != record,
+            )
+            for name in wanted
+        }
+        if record is not None and not items[record].waits and items[record].view is None:
+            raise NotFound(f"Record {record} is not in run {stored.name}.")
+        fair = [reading for reading in own.values() if reading.queue]
+        return ReadSitting(
+            run=stored,
+            noun=self._cascade(stored).noun,
+            stages=self._cascade(stored).names,
+            items=tuple(item for name in names if (item := items[name]).waits or item.view is not None),
+            last=items[last] if last is not None else None,
+            done=len(fair),
+            passed=sum(reading.verdict == "pass" for reading in fair),
+            total=len(sample),
+            book=book,
+        )
+
+    def _see(self, run: Run, records: Sequence[str], who: str) -> Mapping[str, tuple[str, ...]]:
+        """Note that a person sees records, but for those that they are still to label; these with their stages."""
+        seen = self._store.failing.seen(run.cascade, who)
+        fresh = [name for name in dict.fromkeys(records) if name not in seen]
+        if not fresh:
+            return {}
+        waits = self._failures.still_to_label(run.cascade, fresh, who)
+        self._failures.look_at(run, [name for name in fresh if name not in waits], who)
+        return waits
+
+    def show(self, cascade: str, run: str | None, record: str, who: str) -> None:
+        """Let a person see a record that they were to label: their queues leave it out from here on."""
+        self._failures.look_at(self._base.run(cascade, run), [record], who)
+
+    def _view(self, run: Run, record: str) -> RecordView | None:
+        key = run.id, record
+        if key not in self._views:
+            if len(self._views) >= HELD:
+                self._views.clear()
+            self._views[key] = self._failures.as_it_flowed(run.cascade, run.name, record)
+        return self._views[key]
+
+    def _cascade(self, run: Run) -> Cascade:
+        if run.id not in self._cascades:
+            self._cascades[run.id] = self._base.files.of_run(run).cascade
+        return self._cascades[run.id]
+
+    def save(
+        self, cascade: str, run: str | None, events: Sequence[Mapping[str, Json]], who: str, *, verified: bool = False
+    ) -> None:
+        """Store what the page sent: readings, and codes put on records; when this returns it survives a crash.
+
+        Sent twice, it is stored once. Raises: ConfigurationError for an event that the page can't have made.
+        """
+        stored, at = self._base.run(cascade, run), self._base.clock()
+        stages = self._cascade(stored).names
+        queue, sample = self.sample(stored)
+        offered = frozenset(sample)
+        readings: list[Reading] = []
+        codes: list[CodeEvent] = []
+        for event in events:
+            if event.get("what") == "code":
+                stage = str(event.get("stage") or "")
+                if stage not in stages:
+                    raise ConfigurationError(f"There is no stage {stage!r}. {near_names(stage, stages)}".strip())
+                codes.append(code_event(event, stage=stage, annotator=who, at=at, run=stored.id, verified=verified))
+            else:
+                readings.append(
+                    reading_event(
+                        event,
+                        stages=stages,
+                        sample=offered,
+                        queue=queue,
+                        annotator=who,
+                        run=stored.id,
+                        at=at,
+                        verified=verified,
+                    )
+                )
+        self._store.failing.append_readings(cascade, readings)
+        self._store.failing.append_codes(cascade, codes)
+
+    def change(self, cascade: str, who: str, *, verified: bool = False, **change: Json) -> Codebook:
+        """Change the codebook for everybody: `action` is define, move, split or retire. The book afterwards.
+
+        Raises: ConfigurationError for a code that is not there, or a change that makes no sense.
+        """
+        book, name = self.book(cascade), str(change.get("tag") or "")
+        if change.get("action") != "define" and " ".join(name.split()) not in book.names:
+            hint = near_names(name, book.names)
+            raise ConfigurationError(f"The codebook has no code {name!r}. {hint}".strip())
+        event = code_event(
+            {"id": uuid.uuid4().hex, **change},
+            stage="",
+            annotator=who,
+            at=self._base.clock(),
+            run="",
+            verified=verified,
+        )
+        self._store.failing.append_codes(cascade, [event])
+        return self.book(cascade)
+
+
+def _codes_of(book: Codebook, who: str, run: str) -> dict[tuple[str, str], list[str]]:
+    """The codes that a person put on records in a run, by record and stage, in the order of the book."""
+    codes: dict[tuple[str, str], list[str]] = {}
+    place = {name: i for i, name in enumerate(book.names)}
+    for mark in sorted(book.marks, key=lambda mark: place[mark.code]):
+        if (mark.annotator, mark.run) == (who, run):
+            codes.setdefault((mark.record, mark.stage), []).append(mark.code)
+    return codes
