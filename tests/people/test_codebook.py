@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from stagegap.errors import ConfigurationError
 from stagegap.model.notes import CodeEvent
+from stagegap.model.record import Json
 from stagegap.people.codebook import Code, CodeMark, code_event, codebook
 
 
@@ -153,10 +154,10 @@ def test_every_mark_is_of_a_code_in_the_book_whatever_was_done(events: list[Code
     assert len(set(keys)) == len(keys)
 
 
-EVENT = {"id": "e", "action": "add", "record": "r1", "tag": " two \n topics "}
+EVENT: dict[str, Json] = {"id": "e", "action": "add", "record": "r1", "tag": " two \n topics "}
 
 
-def made(**fields: object) -> CodeEvent:
+def made(**fields: Json) -> CodeEvent:
     return code_event({**EVENT, **fields}, stage="route", annotator="ab", at=1.0, run="v1", verified=True)
 
 
@@ -197,6 +198,6 @@ def test_event_of_the_page_becomes_ours() -> None:
         ({"action": "define", "cost": "x" * 1_001}, "cost of a code has at most 1,000"),
     ],
 )
-def test_event_that_the_page_cannot_have_made_is_refused(fields: dict[str, object], why: str) -> None:
+def test_event_that_the_page_cannot_have_made_is_refused(fields: dict[str, Json], why: str) -> None:
     with pytest.raises(ConfigurationError, match=why):
         made(**fields)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from stagegap.errors import ConfigurationError
 from stagegap.model.notes import Reading
+from stagegap.model.record import Json
 from stagegap.people.readings import COMMON, Readings, in_force, next_records, reading_event
 
 SAMPLE = [f"m{i}" for i in range(COMMON + 10)]
@@ -66,7 +67,7 @@ def test_empty_readings_hold_nothing() -> None:
     assert in_force([]) == Readings(by_reader={}, put_off={})
 
 
-def sent(**fields: object) -> Reading:
+def sent(**fields: Json) -> Reading:
     event = {
         "id": "g",
         "action": "read",
@@ -105,6 +106,6 @@ def test_event_of_the_page_becomes_ours() -> None:
         ({"note": "x" * 501}, "at most 500 characters, not 501"),
     ],
 )
-def test_event_that_the_page_cannot_have_made_is_refused(fields: dict[str, object], why: str) -> None:
+def test_event_that_the_page_cannot_have_made_is_refused(fields: dict[str, Json], why: str) -> None:
     with pytest.raises(ConfigurationError, match=why):
         sent(**fields)
