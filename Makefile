@@ -35,7 +35,9 @@ types: setup
 	$(BIN)/pyright -p tests
 
 tests: setup
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --ignore tests/browser --cov --cov-report=term
+	rm -rf .coverage
+	CODE_COVERAGE=.coverage $(BIN)/python -m pytest -p no:stagegap -n 2 --dist loadgroup --ignore tests/browser
+	$(BIN)/python -m slipcover --branch --skip-covered --fail-under 98 --out .coverage/all.json --merge .coverage/*.json
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests/browser
 
 slow: setup

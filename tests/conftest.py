@@ -17,6 +17,7 @@ import cel  # noqa: F401  # Rust can be loaded once a process: pytester would fo
 import pytest
 from hypothesis import settings
 
+import code_coverage
 from mails import write_mails
 from sixty import spoil, write_sixty
 from stagegap.cli import main
@@ -27,6 +28,12 @@ collect_ignore = ["store/holder.py", "ui/fake_app.py"]  # scripts that tests sta
 settings.register_profile("gate", max_examples=50, deadline=None)
 settings.register_profile("thorough", max_examples=1_000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "gate"))
+
+
+def pytest_sessionfinish() -> None:
+    """Write which lines and branches this process reached."""
+    code_coverage.finish()
+
 
 Copied = Callable[[Path], Path]
 """Puts a copy of a project into a folder and gives the folder of its cascade."""

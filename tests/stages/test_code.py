@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import py_compile
 import sys
 from pathlib import Path
 
@@ -161,3 +163,16 @@ def test_a_changed_module_is_loaded_afresh_with_all_that_hold_on_to_it(
     # A file that was never loaded gets the module as it is now too.
     assert function_at("more.py:draft", project, start="It").call() == 23
     assert function_at("stages.py:draft", project, start="It").call() == 23
+
+
+@pytest.mark.parametrize("changed", ["stages.py", "rules.py"])
+def test_bytecode_of_another_text_of_the_same_size_and_second_is_not_taken(project: Path, changed: str) -> None:
+    texts = {"stages.py": "from rules import N\ndef answer():\n    return N + 0", "rules.py": "N = 1"}
+    for name, text in texts.items():
+        file = write(project / name, text)
+        os.utime(file, (1_700_000_000, 1_700_000_000))
+        py_compile.compile(str(file))
+    later = write(project / changed, texts[changed].replace("0", "4").replace("1", "5"))
+    os.utime(later, (1_700_000_000, 1_700_000_000))
+    answer = function_at("stages.py:answer", project, start="It").call
+    assert answer() == 5

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from importlib import metadata
-from importlib.machinery import ModuleSpec, PathFinder
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import TypeAlias
 
 from stagegap.errors import near_names
@@ -344,6 +344,7 @@ def project_first(path: Path, code: Code) -> Generator[None]:
         yield
         return
     folders = [str(folder) for folder in project_folders(path) if folder.is_dir()]
+    _SOURCES.watch(folders)
     before = list(sys.path)
     sys.path[:0] = folders
     try:
@@ -353,6 +354,51 @@ def project_first(path: Path, code: Code) -> Generator[None]:
         rest = sys.path[len(folders) :] if sys.path[: len(folders)] == folders else [*sys.path]
         known = {*before, *rest}
         sys.path[:] = [*rest, *(folder for folder in folders if folder not in known)]
+
+
+class _FileAsItIs(SourceFileLoader):
+    """Compiles what stands in the file: Python holds bytecode for fresh by the second and the size of a file alone."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        """Code of the module, compiled now."""
+        path = self.get_filename(fullname)
+        return self.source_to_code(self.get_data(path), path)
+
+
+def without_bytecode(spec: ModuleSpec) -> ModuleSpec:
+    """The same module, compiled from the very file that its key was made of."""
+    if type(spec.loader) is SourceFileLoader:
+        spec.loader = _FileAsItIs(spec.loader.name, spec.loader.path)
+    return spec
+
+
+class _ProjectSources:
+    """Finds modules as Python does; those of projects are compiled from the files that their keys are made of."""
+
+    def __init__(self) -> None:
+        self._folders: set[str] = set()
+
+    def watch(self, folders: Sequence[str]) -> None:
+        """Modules below these folders are compiled from their files, whenever they are imported."""
+        self._folders.update(folders)
+        if self not in sys.meta_path:
+            at = sys.meta_path.index(PathFinder) if PathFinder in sys.meta_path else len(sys.meta_path)
+            sys.meta_path.insert(at, self)
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """What Python itself would find, if it is a module of a project; None for all others."""
+        spec = PathFinder.find_spec(name, path, target)
+        if spec is None or spec.origin is None:
+            return None
+        file = Path(spec.origin)
+        if "site-packages" in file.parts or not any(file.is_relative_to(folder) for folder in self._folders):
+            return None
+        return without_bytecode(spec)
+
+
+_SOURCES = _ProjectSources()
 
 
 def _beside(top: str, folders: list[str]) -> Iterator[ModuleSpec]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 
 from stagegap.errors import ConfigurationError, near_names
-from stagegap.stages.code import Code, code_of, forget_changed, mark_loaded, project_first
+from stagegap.stages.code import Code, code_of, forget_changed, mark_loaded, project_first, without_bytecode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,7 @@ def _module(path: Path, code: Code, start: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ConfigurationError(f"{start} can't be loaded, because {str(path)!r} is no Python file.")
-    module = importlib.util.module_from_spec(spec)
+    module = importlib.util.module_from_spec(without_bytecode(spec))
     forget_changed(code)
     # Dataclasses and the like look their module up by name while it runs.
     sys.modules[name] = module
