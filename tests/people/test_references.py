@@ -90,7 +90,8 @@ def test_nothing_is_accepted_that_nobody_gave(kind: Kind, values: list[list[str]
     ("values", "how", "votes", "words"),
     [
         (["a"], "single", (1,), "one answer"),
-        (["a", "a"], "consensus", (2,), "settled by what most said"),
+        (["a", "a"], "consensus", (2,), "both agree"),
+        (["a", "a", "a"], "consensus", (3,), "all agree"),
         (["a", "b", "a"], "consensus", (2,), "settled by what most said"),
         (["a", "b"], "undecided", (1, 1), "both accepted, nobody has decided"),
         (["a", "b", "c"], "undecided", (1, 1, 1), "all accepted, nobody has decided"),

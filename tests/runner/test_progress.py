@@ -12,7 +12,7 @@ from stagegap.model.answer import Output, Status
 from stagegap.model.record import Record
 from stagegap.model.run import SYSTEM, Cell
 from stagegap.runner import CellSummary, Silent, Tally, execute, progress_on
-from stagegap.runner.progress import Lines, LiveTable, table
+from stagegap.runner.progress import EVERY_S, Lines, LiveTable, table
 
 Records = Callable[..., list[Record]]
 
@@ -55,7 +55,8 @@ def test_the_table_fits_a_narrow_terminal() -> None:
 
 def test_lines_tell_every_tenth_once_and_where_it_ended() -> None:
     told: list[str] = []
-    lines = Lines(told.append)
+    now = [0.0]
+    lines = Lines(told.append, lambda: now[0])
     summary = cell()
     lines.update()
     lines.begin(summary)
@@ -65,7 +66,11 @@ def test_lines_tell_every_tenth_once_and_where_it_ended() -> None:
     assert told == []
     summary.tallies["route"].add(done(1))
     lines.update()
+    assert told == [], "a short cell has one line, at its end"
+    now[0] += EVERY_S
     lines.update()
+    lines.update()
+    now[0] += EVERY_S
     summary.tallies["draft"].add([*done(29, cost=0.1), *done(1, Status.REFUSED)])
     lines.update()
     lines.end()
@@ -79,7 +84,7 @@ def test_lines_tell_every_tenth_once_and_where_it_ended() -> None:
 
 def test_lines_that_told_the_whole_end_without_another() -> None:
     told: list[str] = []
-    lines = Lines(told.append)
+    lines = Lines(told.append, lambda: 0.0)
     summary = cell(total=1)
     lines.begin(summary)
     for tally in summary.tallies.values():

@@ -124,7 +124,7 @@ def test_buttons_do_what_the_keys_do(workspace: Workspace) -> None:
 def test_answers_stand_beside_the_reference_and_the_person_is_noted(workspace: Workspace) -> None:
     shown = data(opened(workspace, who="ab"), "record")
     assert "KB-014" in shown
-    assert "first-person and second-person, settled by what most said" in shown
+    assert "first-person and second-person, both agree" in shown
     assert seen(workspace, "ab") == {listed(workspace)[0]}
 
 
@@ -144,7 +144,7 @@ def test_history_of_every_stage_is_shown_on_request_only(workspace: Workspace) -
     assert test.query_params["history"] == "1"
     shown = data(test, "history")
     assert shown.count("first-person") >= 3
-    assert "settled by what most said" in shown
+    assert "both agree" in shown
 
 
 def test_answers_to_a_record_that_waits_for_that_person_are_shown_on_request_only(workspace: Workspace) -> None:

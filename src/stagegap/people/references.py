@@ -32,6 +32,8 @@ def how_settled(reference: Reference) -> str:
     """How a reference came about, as people read it."""
     if reference.settled == "undecided" and len(reference.accepted) == 2:
         return "both accepted, nobody has decided"
+    if reference.settled == "consensus" and reference.votes == (len(reference.annotators),):
+        return "both agree" if len(reference.annotators) == 2 else "all agree"
     return HOW_SETTLED[reference.settled]
 
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 BAR = 16
 """Characters of a bar."""
+EVERY_S = 5
+"""Least time between two lines of one cell."""
 HINT = "Ctrl-C stops safely; the same command goes on where it stopped."
 
 
@@ -49,26 +51,30 @@ class Silent:
 
 
 class Lines:
-    """Writes one line for every tenth of a cell."""
+    """Writes a line at the end of each cell, and where it takes long one for each tenth, seconds apart."""
 
-    def __init__(self, write: Callable[[str], None]) -> None:
+    def __init__(self, write: Callable[[str], None], clock: Callable[[], float]) -> None:
         self._write = write
+        self._clock = clock
         self._cell: CellSummary | None = None
         self._told = 0
+        self._at = 0.0
 
     def begin(self, cell: CellSummary) -> None:
         """Remember what is counted."""
         self._cell = cell
         self._told = 0
+        self._at = self._clock()
 
     def update(self) -> None:
-        """Write a line when another tenth is done."""
+        """Write a line when another tenth is done and the last line is some seconds old, or when all is done."""
         if self._cell is None:
             return
         done, total = _sums(self._cell)
         tenths = 10 * done // total if total else 0
-        if tenths > self._told:
+        if tenths > self._told and (tenths == 10 or self._clock() - self._at >= EVERY_S):
             self._told = tenths
+            self._at = self._clock()
             self._write(_line(self._cell, tenths * 10))
 
     def end(self) -> None:
@@ -122,7 +128,7 @@ def progress_on(console: Console, *, clock: Callable[[], float]) -> Progress:
         with contextlib.suppress(SystemExit):
             console.print(text, soft_wrap=True)
 
-    return Lines(write)
+    return Lines(write, clock)
 
 
 def table(cell: CellSummary, *, seconds: float) -> Table:
