@@ -25,6 +25,7 @@ VIEWS_OF_A_PROJECT: dict[str, Callable[[Project], Shown[Any]]] = {
     "swaps": lambda project: project.swaps(),
     "compare": lambda project: project.compare("v1", "v2"),
     "changed": lambda project: project.changed("v1", "v2"),
+    "cheaper": lambda project: project.cheaper("v2", base="v1"),
     "compared_runs": lambda project: project.compared_runs(),
     "ledger": lambda project: project.ledger(),
     "expected": lambda project: project.expect("again", reply=1),

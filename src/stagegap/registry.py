@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from stagegap.analysis.changes import Comparison
+    from stagegap.analysis.cheaper import CheaperView
     from stagegap.analysis.person_swaps import PersonSwaps
     from stagegap.analysis.runs import History
     from stagegap.model.record import Json
@@ -94,6 +95,15 @@ def _after_comparison(view: Comparison) -> Sequence[str]:
             else ("stagegap show runs",)
         )
     return f"stagegap tools bless {view.after}", "stagegap check"
+
+
+def _after_cheaper(view: CheaperView) -> Sequence[str]:
+    if view.together:
+        return (
+            f"stagegap compare {view.base} {view.together[0]}",
+            f"stagegap show changed {view.base} {view.together[0]}",
+        )
+    return "stagegap tools overnight night.yaml", "stagegap show runs"
 
 
 def _after_checks(view: Checked) -> Sequence[str]:
@@ -249,6 +259,12 @@ VIEWS: tuple[View, ...] = (
         command="changed",
         builder=f"{_ANALYSIS}.changed:changed_sheet",
         pictures=("contributions",),
+    ),
+    View(
+        name="cheaper",
+        command="cheaper",
+        builder=f"{_ANALYSIS}.cheaper:cheaper_sheet",
+        following=_after_cheaper,
     ),
     View(
         name="ledger",

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import planted
-from stagegap.analysis.coalitions import SwapCall, SwapPlan, contribution_matrix, swap_plan
+from stagegap.analysis.coalitions import SwapCall, SwapPlan, contribution_matrix, mixture, swap_plan
 from stagegap.attribution.shapley import shapley_matrix
 from stagegap.model.cascade import Cascade, Kind, Outcome, OutputType, Source
 from stagegap.model.run import SYSTEM, Cell
@@ -179,3 +179,13 @@ def test_sampled_orders_come_near_to_all_of_them():
     values = np.array([0, 0.1, 0.2, 0.5, 0.05, 0.3, 0.2, 0.9])
     near = values[[mask for mask, _ in sampled.coalitions]]
     assert contributions(sampled) @ near == pytest.approx(contributions(exact) @ values, abs=0.02)
+
+
+def test_a_mixture_leaves_out_the_outcome_of_a_stage_that_nobody_reads() -> None:
+    made = planted.Planted(shape="A AB AC", skill={"A": 1.0, "B": 1.0, "C": 1.0}).cascade()
+    whole = replace(
+        made, outcome=Outcome(stage="B", metric="accuracy"), outcomes=(Outcome(stage="C", metric="accuracy"),)
+    )
+    mixed = mixture(whole, whole, Cell("version", ("A",)))
+    assert mixed.names == ("A", "B")
+    assert mixed.outcomes == ()

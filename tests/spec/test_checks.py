@@ -115,6 +115,9 @@ LLM = """\
          "corpora must be a mapping from names, found ['shop']."),
         ("{path: [products.jsonl], id: doc_id}", "[products.jsonl]", "corpora.shop must be a mapping, found ['products.jsonl']."),
         ("outcome:", "targets: {draf: {gap: 3}}\noutcome:", "a target for the unknown stage 'draf'. Did you mean draft?"),
+        ("outcome:", "targets: {draft: {lose_at_most: 3}}\noutcome:",
+         "draft can't have lose_at_most: cheaper versions are held to what the end loses. "
+         "Put it under `targets: {outcome: ...}`."),
         ("outcome:", "targets: {draft: {gapp: 3}}\noutcome:", "unknown key 'gapp' in targets.draft. Did you mean gap?"),
         ("outcome:", "human_baseline: {kinds: {expert: {stage: draf, score: 0.9, n: 50}}}\noutcome:",
          "a figure for the unknown stage 'draf'. Did you mean draft?"),

@@ -266,12 +266,19 @@ def swap_plan(
 
 def mixture(before: Cascade, after: Cascade, cell: Cell) -> Cascade:
     """The old cascade with the new versions of a cell's stages, as far as the outcome depends on them."""
-    versions = [(after if name in cell.stages else before).stage(name) for name in _order(before, after)]
-    needed = {after.outcome.stage}
-    for stage in reversed(versions):
-        if stage.name in needed:
-            needed.update(stage.parents)
-    return replace(after, stages=tuple(stage for stage in versions if stage.name in needed))
+    return needed_part(with_versions(before, after, cell.stages))
+
+
+def with_versions(before: Cascade, after: Cascade, stages: Collection[str]) -> Cascade:
+    """The old cascade with the new versions of some stages, whole."""
+    versions = [(after if name in stages else before).stage(name) for name in _order(before, after)]
+    return replace(after, stages=tuple(versions))
+
+
+def needed_part(cascade: Cascade) -> Cascade:
+    """The stages of a cascade that its outcome depends on."""
+    stages = tuple(stage for stage in cascade.stages if stage.name in cascade.leading)
+    return replace(cascade, stages=stages, outcomes=())
 
 
 @dataclass(frozen=True, slots=True)

@@ -267,6 +267,36 @@ def changed_between(
     return None if as_json else printed.advise(f"stagegap compare {before} {after}", "stagegap show ledger")
 
 
+@views.command(name="cheaper")
+def cheaper_stages(
+    candidates: Annotated[
+        list[str] | None,
+        typer.Argument(help="Runs with another version of a stage; by default all that ran under a margin."),
+    ] = None,
+    base: Annotated[
+        str | None, typer.Option("--base", help="Run that they are held against; by default the blessed one.")
+    ] = None,
+    cascade: CascadeOption = None,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Only say what running all accepted ones at once calls.")
+    ] = False,
+    paid: PaidOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Say which stages may be cheaper: not worse at the end by a margin written before, each alone, then all."""
+    from stagegap.cli import printed
+    from stagegap.cli.printed import present
+    from stagegap.cli.start import past as opened_past
+    from stagegap.cli.start import workspace
+
+    with workspace() as opened:
+        swaps = opened_past(opened, cascade).cheaper(base, candidates or ())
+        if plan:
+            return present("plan", swaps.plan(), as_json=as_json, following=())
+        view = swaps.view(may_pay=paid, progress=printed.progress(as_json))
+    return present("cheaper", view, as_json=as_json)
+
+
 @tools.command(name="expect")
 def expect_change(
     hopes: Annotated[

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 from stagegap import charts, registry
 from stagegap.analysis.changes import WhatChanged
+from stagegap.analysis.cheaper import CheaperView
 from stagegap.analysis.person_swaps import PersonSwaps
 from stagegap.analysis.reproduced import Reproduction
 from stagegap.analysis.variants import VariantsView
@@ -158,6 +159,12 @@ def apart(past: Past, before: str, after: str, *, use_shared: bool, may_pay: boo
 
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(mixed).result()
+
+
+def cheaper_now(past: Past, candidates: Sequence[str], *, base: str | None, may_pay: bool) -> CheaperView:
+    """Hold cheaper versions to the margin. Raises: NotFound, ConfigurationError, RunStopped."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(past.cheaper(base, candidates).view, may_pay=may_pay, progress=Silent()).result()
 
 
 def again(past: Past, run: str, *, kept_in: Path | None, may_pay: bool) -> Reproduction:
@@ -326,6 +333,15 @@ class Project:
         """
 
         return shown_as("changed", apart(self._past, before, after, use_shared=shared, may_pay=paid))
+
+    def cheaper(self, *candidates: str, base: str | None = None, paid: bool = False) -> Shown[CheaperView]:
+        """Say which stages may be cheaper: runs with another version of a stage, held to the margin of the file.
+
+        Without names all that ran under a margin; `base` is by default the blessed run. Raises: NotFound,
+        ConfigurationError where a paid service would be asked and `paid` is not set, RunStopped.
+        """
+
+        return shown_as("cheaper", cheaper_now(self._past, candidates, base=base, may_pay=paid))
 
     def compared_runs(self) -> Shown[RunsView]:
         """Lay all runs that are done beside each other, by knobs and figures."""

@@ -102,7 +102,13 @@ class _Checks:
             if isinstance(what, PublishedFigure) and what.stage not in self._sections.stages:
                 near = near_names(what.stage, self._sections.stages)
                 self._add(("human_baseline", "kinds", kind), f"a figure for the unknown stage {what.stage!r}.", near)
-        for name in self._sections.targets:
+        for name, target in self._sections.targets.items():
+            if target is not None and target.lose_at_most is not None and name != "outcome":
+                self._add(
+                    ("targets", name, "lose_at_most"),
+                    f"{name} can't have lose_at_most: cheaper versions are held to what the end loses.",
+                    "Put it under `targets: {outcome: ...}`.",
+                )
             if name != "outcome" and name not in self._sections.stages:
                 known = near_names(name, ["outcome", *self._sections.stages])
                 self._add(("targets", name), f"a target for the unknown stage {name!r}.", known)

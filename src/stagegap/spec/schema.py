@@ -163,6 +163,8 @@ class Target(Block):
     """Points that people may be ahead of the system at most."""
     at_least: Annotated[float, Field(ge=0, le=1)] | None = None
     """Score that must be reached."""
+    lose_at_most: Annotated[float, Field(gt=0, le=100)] | None = None
+    """Points that a cheaper version of a stage may lose at the end; only of `outcome`, written before it is run."""
 
 
 class PublishedFigure(Block):

@@ -239,14 +239,15 @@ def _tango_limit(up: float, down: float, n: float, *, inside: float, outside: fl
     """Bisect for the difference at which the score test just rejects, between one it accepts and the extreme."""
     for _ in range(100):
         middle = (inside + outside) / 2
-        if abs(_tango_statistic(up, down, n, middle)) <= z:
+        if abs(tango_statistic(up, down, n, middle)) <= z:
             inside = middle
         else:
             outside = middle
     return inside
 
 
-def _tango_statistic(up: float, down: float, n: float, delta: float) -> float:
+def tango_statistic(up: float, down: float, n: float, delta: float) -> float:
+    """Standard errors, as they are if the difference is `delta`, by which up - down lies above it (Tango 1998)."""
     b = -up - down + (2 - up + down) * delta
     c = -down * delta * (1 - delta)
     discordant = (math.sqrt(max(b * b - 8 * c, 0.0)) - b) / 4

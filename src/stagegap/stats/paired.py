@@ -1,5 +1,5 @@
-"""Two answers on the same records: McNemar's exact test, sign flips of whole clusters, and the rule for the sign
-of a difference.
+"""Two answers on the same records: McNemar's exact test, sign flips of whole clusters, the rule for the sign of a
+difference, and the one-sided test that it is no smaller than a bound.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from stagegap.model.estimate import Estimate
-from stagegap.stats.distributions import binomial_cdf, chi2_tail, normal_cdf
-from stagegap.stats.spread import Clusters
+from stagegap.model.estimate import Estimate, unmeasured
+from stagegap.stats.distributions import binomial_cdf, chi2_tail, normal_cdf, normal_quantile
+from stagegap.stats.intervals import one_cluster, tango_statistic
+from stagegap.stats.spread import Clusters, Spread, distinct, spread
 
 Direction = Literal["improved", "regressed", "tied", "too few"]
 
@@ -97,3 +98,105 @@ def sign_flip_p(differences: Floats, clusters: Clusters, *, rng: np.random.Gener
     signs = 2 * rng.integers(0, 2, size=(ASSIGNMENTS, len(moved)), dtype=np.int8) - 1
     as_far = int((np.abs(signs.astype(np.float64) @ moved) >= observed - _SLACK).sum())
     return (1 + as_far) / (1 + ASSIGNMENTS)
+
+
+STEEPEST = 200.0
+"""Tilts of values within -1 and 1 beyond this one put everything on the outermost value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """The mean of paired differences within -1 and 1, with one test for every value that it could have.
+
+    Differences of 0/1 scores have Tango's score test (1998). Others have the same idea without its model: the spread
+    is that of the differences tilted until their mean is the value in question (exponential tilting, Efron 1981), the
+    largest loss that there can be being one of them, so that few and rare losses do not look like none. The bootstrap,
+    whose spread is that of the differences as they were seen, was wrong in 10% of simulations where 5% were promised.
+    """
+
+    values: Floats
+    codes: NDArray[np.int64]
+    within: Spread | None
+    """How clusters make the mean less sure; None where every record is one."""
+
+    @classmethod
+    def of(cls, differences: Floats, clusters: Clusters) -> Shift | None:
+        """The differences that are known; None with fewer than two independent ones."""
+        known = ~np.isnan(differences)
+        values, codes = differences[known], clusters.codes[known]
+        if distinct(codes) < 2:
+            return None
+        return cls(values, codes, None if distinct(codes) == len(values) else spread(values, codes))
+
+    def errors_above(self, mean: float) -> float:
+        """Standard errors, as they are if the true mean is `mean`, by which the mean of the values lies above it."""
+        size = float(len(self.values)) if self.within is None else self.within.effective_n
+        if bool((np.abs(self.values) == (self.values != 0)).all()):
+            up, down = float((self.values > 0).mean()), float((self.values < 0).mean())
+            return tango_statistic(up, down, size, mean)
+        distance = float(self.values.mean()) - mean
+        variance = _tilted_variance(self.values, mean, worst=-1.0 if distance > 0 else 1.0)
+        return distance / math.sqrt(variance / size)
+
+    def p_at_most(self, bound: float) -> float:
+        """One-sided p of the claim that the true mean is at most `bound`."""
+        errors = self.errors_above(bound)
+        return normal_cdf(-errors) if self.within is None else self.within.tail(errors)
+
+    def interval(self, *, level: float) -> Estimate:
+        """The mean with the values that neither of the two one-sided tests rejects."""
+        mean = float(self.values.mean())
+        low, high = (self._limit(mean, outermost, level=level) for outermost in (-1.0, 1.0))
+        note = "" if self.within is None else f", effective n {self.within.effective_n:.0f}{self.within.note}"
+        return Estimate(
+            value=mean,
+            low=low,
+            high=high,
+            n=len(self.values),
+            method=f"score test of paired differences{note}",
+            level=level,
+            clusters=None if self.within is None else self.within.count,
+        )
+
+    def _limit(self, inside: float, outside: float, *, level: float) -> float:
+        quantile = normal_quantile((1 + level) / 2) if self.within is None else self.within.quantile(level)
+        for _ in range(40):
+            middle = (inside + outside) / 2
+            if abs(self.errors_above(middle)) <= quantile:
+                inside = middle
+            else:
+                outside = middle
+        return inside
+
+
+def shift_interval(differences: Floats, clusters: Clusters, *, level: float) -> Estimate:
+    """The mean of paired differences within -1 and 1, NaN ones left out, with its interval by `Shift`.
+
+    >>> units = Clusters(codes=np.arange(400), count=400)
+    >>> e = shift_interval(np.r_[-np.ones(3), np.zeros(397)], units, level=0.9)
+    >>> round(e.value, 4), round(e.low, 4)
+    (-0.0075, -0.0191)
+    """
+    shift = Shift.of(differences, clusters)
+    if shift is not None:
+        return shift.interval(level=level)
+    n = int((~np.isnan(differences)).sum())
+    if n < 2:
+        return unmeasured("too few: 1 record" if n else "not measured: no record has this score", n=n)
+    return one_cluster(n)
+
+
+def _tilted_variance(values: Floats, mean: float, *, worst: float) -> float:
+    """The variance about `mean` of the values, and one at `worst`, when they are tilted to have that mean."""
+    places, counts = np.unique(np.append(values, worst), return_counts=True)
+
+    def weights(tilt: float) -> Floats:
+        logarithms = np.log(counts) + tilt * places
+        raised = np.exp(logarithms - logarithms.max())
+        return raised / raised.sum()
+
+    low, high = -STEEPEST, STEEPEST
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if float(weights(middle) @ places) < mean else (low, middle)
+    return max(float(weights((low + high) / 2) @ (places - mean) ** 2), 1e-12)

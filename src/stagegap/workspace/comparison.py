@@ -249,7 +249,7 @@ class Versions:
             kept_as = self._stored_as(cell)
             summary = execute(
                 self._work(cell),
-                sink=_Into(self.store, kept_as),
+                sink=Into(self.store, kept_as),
                 cache=self.store,
                 progress=_Named(progress, kept_as),
                 stop=stop,
@@ -306,7 +306,7 @@ class _Named:
 
 
 @dataclass(frozen=True, slots=True)
-class _Into:
+class Into:
     """Keeps outputs of a mixture, which runs as a system of its own, in the cell that it is."""
 
     store: Store

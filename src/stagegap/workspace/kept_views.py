@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar, cast
 
 from stagegap.analysis import views as codec
 from stagegap.analysis.changes import Comparison, WhatChanged
+from stagegap.analysis.cheaper import CheaperView
 from stagegap.analysis.need import NeedView
 from stagegap.analysis.person_swaps import PersonSwaps
 from stagegap.analysis.views import Scorecard
@@ -253,6 +254,12 @@ def changed_since(before: Run, after: Run) -> Question[WhatChanged]:
     return Question(
         kind=WhatChanged, name=f"changed since {before.name}", cascade=after.cascade, run=after, beside=(before,)
     )
+
+
+def cheaper_than(base: Run, candidates: Sequence[Run]) -> Question[CheaperView]:
+    """Which stages of a run may be in the versions of others? Kept at that run."""
+    names = " ".join(run.name for run in candidates)
+    return Question(kind=CheaperView, name=f"cheaper {names}", cascade=base.cascade, run=base, beside=tuple(candidates))
 
 
 def oddities_of(run: Run, others: Sequence[Run], *, also: str) -> Question[Screen]:

@@ -19,6 +19,7 @@ from stagegap.model.run import Expectation, LiveRun, Provenance, Run, RunStatus,
 from stagegap.runner import Progress, Silent
 from stagegap.store import Store
 from stagegap.workspace import provenance
+from stagegap.workspace.cheaper import Cheaper
 from stagegap.workspace.comparison import Versions, history, on_shared_records, versions
 from stagegap.workspace.foundation import STORE, Foundation
 from stagegap.workspace.gate import Gate
@@ -136,6 +137,13 @@ class Past:
     def person_swaps(self, run: str | None = None) -> AbstractContextManager[PeopleInPlace]:
         """A run, by default the newest that is done, with people in place of stages; a context."""
         return people_in_place(self._base, self._runs.attribution(self._cascade, run))
+
+    def cheaper(self, run: str | None = None, candidates: Sequence[str] = ()) -> Cheaper:
+        """Candidates for cheaper stages beside a base, by default the blessed run; without names every version that ran
+        under a margin. Raises: NotFound, ConfigurationError.
+        """
+        blessed = Gate(self._base, self._cascade).blessed_run()
+        return Cheaper(self._base, self._cascade, blessed, run=run, named=candidates)
 
     def changed(self, before: str, after: str) -> Kept[WhatChanged] | None:
         """What was worked out of two runs, and whether it is old; None while nobody did. Raises: NotFound."""
