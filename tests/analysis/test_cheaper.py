@@ -16,11 +16,13 @@ from stagegap.stats.spread import clusters
 Floats = NDArray[np.float64]
 
 
-def trial(run: str, *, broken: int, n: int = 400, stages: tuple[str, ...] = ("route",), **costs: float) -> Trial:
+def trial(
+    run: str, *, broken: int, n: int = 400, stages: tuple[str, ...] = ("route",), costs: dict[str, float] | None = None
+) -> Trial:
     """A candidate that breaks so many of n right records and costs so much of what the base costs, which is 1."""
     after = np.ones(n)
     after[:broken] = 0
-    paid = {kind: (np.ones(n), np.full(n, share)) for kind, share in costs.items()}
+    paid = {kind: (np.ones(n), np.full(n, share)) for kind, share in (costs or {}).items()}
     return Trial(run=run, stages=stages, before=np.ones(n), after=after, costs=paid)
 
 
@@ -75,14 +77,16 @@ def test_clusters_widen_the_limit() -> None:
 
 def test_the_cheaper_of_two_versions_of_a_stage_is_taken() -> None:
     view = view_of(
-        trial("v2", broken=0, dollars=0.5), trial("v3", broken=0, dollars=0.1), trial("v4", broken=0, stages=("b",))
+        trial("v2", broken=0, costs={"dollars": 0.5}),
+        trial("v3", broken=0, costs={"dollars": 0.1}),
+        trial("v4", broken=0, stages=("b",)),
     )
     assert view.together == ("v3", "v4")
     assert view.headline == "Route (v3) and b (v4) may each be cheaper; whether all at once is not worked out"
 
 
 def test_what_saves_nothing_is_said_to_and_is_not_taken() -> None:
-    view = view_of(trial("v2", broken=0, dollars=1.0))
+    view = view_of(trial("v2", broken=0, costs={"dollars": 1.0}))
     assert view.together == ()
     assert view.headline == "No stage may be cheaper: what is not worse saves nothing beyond chance"
     assert "not worse, and not cheaper" in str(cheaper_sheet(view).tables[0].rows)
@@ -97,7 +101,7 @@ def test_what_saves_nothing_is_said_to_and_is_not_taken() -> None:
     ],
 )
 def test_the_first_cost_that_is_known_of_both_sides_is_said(costs: dict[str, float], words: str) -> None:
-    assert words in view_of(trial("v2", broken=0, **costs)).headline
+    assert words in view_of(trial("v2", broken=0, costs=costs)).headline
 
 
 def test_nothing_cheaper_says_why() -> None:
