@@ -11,6 +11,7 @@ from playwright.sync_api import Page, WebSocket, expect
 
 from browser.conftest import Server, run_once
 from browser.test_label_page import all_saved, open_card, stored
+from stagegap import charts
 from stagegap.workspace import Workspace
 from stagegap.workspace.foundation import write_starter
 
@@ -24,6 +25,26 @@ HOSTILE = {
     "huge": "word " * 1_000_000,
 }
 """What each record's text is; the last has 5 MB."""
+WITHOUT_FOLDS = """box => {
+  const copy = box.cloneNode(true)
+  for (const summary of copy.querySelectorAll("summary")) summary.remove()
+  return copy.textContent
+}"""
+"""The text of an element without what is said of its folds."""
+BOTH = """([box, html]) => {
+  const other = document.createElement("div")
+  other.innerHTML = html
+  return [box.innerHTML, other.innerHTML]
+}"""
+TALK = [
+    {"role": "system", "content": "# Rules\n\n- be **brief**\n- [be](javascript:window.hacked=1) kind"},
+    {"role": "user", "content": "<img src=http://tracker.invalid/p onerror='window.hacked=1'>"},
+    {
+        "role": "assistant",
+        "tool_calls": [{"id": "c1", "function": {"name": "find", "arguments": '{"q": "<script>", "k": {"n": 1.50}}'}}],
+    },
+    {"role": "tool", "content": '[{"sku": "P1", "price": 2}, {"sku": "</div>", "price": 3}]'},
+]
 ANSWERS = f"""
 def topic(text):
     return "other"
@@ -60,7 +81,7 @@ def test_hostile_records_are_shown_as_plain_text_and_labelled(
         card = page.locator(".card[data-record]:not([data-record=''])")
         expect(card).to_be_visible()
         record = str(card.get_attribute("data-record"))
-        seen[record] = str(page.locator(".inputs .txt").text_content())
+        seen[record] = str(page.locator(".inputs .txt").evaluate(WITHOUT_FOLDS))
         assert page.locator(".inputs img, .inputs script, .inputs a, .inputs strong").count() == 0
         card.focus()
         page.keyboard.press("3")
@@ -71,6 +92,27 @@ def test_hostile_records_are_shown_as_plain_text_and_labelled(
     with Workspace.open(hostile) as workspace:
         made = workspace.store.labels("first", stage="topic", annotator="yz")
     assert {label.record for label in made} == set(HOSTILE)
+
+
+def test_chat_is_drawn_alike_on_the_card_and_in_reports_and_nothing_of_it_acts(
+    hostile: Path, serve: Callable[..., Server], open_page: Callable[..., Page]
+) -> None:
+    row = json.dumps({"id": "talk", "text": TALK, "length": "short"})
+    (hostile / "pipelines" / "first" / "questions.jsonl").write_text(row + "\n")
+    run_once(hostile)
+    page = open_page(f"{serve(is_real=True).url}/label?stage=topic&who=yz")
+    value = page.locator(".inputs .v")
+    expect(value.locator(".vt")).to_have_count(4)
+    expect(value.locator(".va")).to_contain_text("calls find")
+    expect(value.locator("li").first).to_have_text("be brief")
+    assert value.locator("img, script, a, strong").count() == 0
+    card, report = page.evaluate(BOTH, [value.element_handle(), charts.value_html(TALK)])
+    assert card == report
+    value.locator("summary").first.click()
+    page.keyboard.press("u")
+    expect(page.locator("[data-value=_unsure]")).to_have_attribute("aria-checked", "true")
+    assert value.locator("details").first.get_attribute("open") is not None, "what was unfolded stays so"
+    assert page.evaluate("window.hacked") is None
 
 
 def test_wire_and_queue_hold_no_output_of_the_stage(

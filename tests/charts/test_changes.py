@@ -72,7 +72,8 @@ def test_changed_record_shows_all_three_answers_as_text() -> None:
     )
     drawn = charts.changed_record(row, comparison())
     assert "<code>m1</code> &lt;i&gt; (100% to 0%)" in drawn
-    assert "<dt>v13, score 100%</dt><dd>&lt;b&gt;</dd><dt>v14, score 0%</dt><dd>b</dd>" in drawn
+    before, after = (f'<dd><div class="v"><div class="vp">{text}</div></div></dd>' for text in ("&lt;b&gt;", "b"))
+    assert f"<dt>v13, score 100%</dt>{before}<dt>v14, score 0%</dt>{after}" in drawn
 
 
 def test_variants_that_may_be_best_are_told_from_those_behind() -> None:

@@ -88,7 +88,7 @@ def test_answers_of_both_runs_are_marked_by_signs_and_words() -> None:
     assert "&lt;i&gt;places&lt;/i&gt;" in html
     plain = charts.answers_of_both(replace(ROW, reference=""), VIEW, stage="B", marked=False)
     assert "new: " not in plain
-    assert '<div class="ans">none</div>' in plain
+    assert '<div class="ans v">none</div>' in plain
 
 
 def test_settings_say_which_differ_where_equal_ones_stand_beside_them() -> None:

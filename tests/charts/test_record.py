@@ -6,7 +6,7 @@ import math
 
 from stagegap.analysis.failures import Confusion
 from stagegap.analysis.record_view import Difference, Mark, RecordView, Shown, StageBlock
-from stagegap.charts import confusion_table, record_blocks
+from stagegap.charts import confusion_table, record_blocks, record_fields
 
 EVIL = "<script>alert(1)</script>"
 
@@ -65,7 +65,7 @@ def test_words_carry_sign_and_word_for_screen_readers() -> None:
     assert '<span class="sr">extra: </span><b aria-hidden="true">+</b>will</span> ' in html
     assert '<span class="sr">missing: </span><b aria-hidden="true">−</b>can</span> ' in html
     plain = drawn(marked=False, difference=both, system="We will", reference="We can")
-    assert '<div class="ans">We will</div>' in plain
+    assert '<div class="ans v"><div class="vp">We will</div></div>' in plain
     assert "missing" not in plain
 
 
@@ -74,6 +74,39 @@ def test_facts_that_are_missing_are_said() -> None:
     html = drawn(facts=facts, difference=Difference((Mark("same", "x"),), (Mark("same", "x"),)))
     assert 'class="ans facts" aria-label="What must be in it"' in html
     assert "1 fact missing: 30 days." in html
+
+
+def test_object_is_a_tree_in_which_the_leaves_that_differ_are_marked() -> None:
+    ours, theirs = '{"total": 12, "date": "1 May"}', '{"total": 13, "date": "1 May"}'
+    both = Difference((Mark("same", ours),), (Mark("same", theirs),))
+    html = drawn(system=ours, reference=theirs, difference=both)
+    marked = '<span class="w extra"><span class="sr">extra: </span><b aria-hidden="true">+</b>'
+    assert f'<span class="vk">total</span> {marked}<span class="vv number">12</span></span></div>' in html
+    assert '<span class="vk">date</span> <span class="vv text">1 May</span>' in html
+    assert html.count('class="w ') == 2
+
+
+def test_long_answers_are_folded_where_they_do_not_differ() -> None:
+    same = "word " * 2000
+    html = drawn(
+        system=f"{same}x", reference=f"{same}y",
+        difference=Difference((Mark("same", same), Mark("extra", "x")), (Mark("same", same), Mark("missing", "y"))),
+    )  # fmt: skip
+    assert html.count('<details class="vf">') == 2
+    assert '<b aria-hidden="true">+</b>x</span>' in html
+
+
+def test_fields_are_drawn_as_what_they_are_and_short_ones_share_a_line() -> None:
+    fields = (("body", '{"a": {"b": 1}, "c": "refund now"}'), ("lang", "en"), ("n", "<3>"), ("text", "a refund b"))
+    html = record_fields(RecordView(record="r", fields=fields, blocks=()), seek="refund")
+    assert '<h4>body</h4><div class="v"><div class="vj">' in html
+    assert '<p class="saw">lang en · n &lt;3&gt;</p>' in html
+    assert html.count("<mark>refund</mark>") == 2
+    assert "saw" not in record_fields(RecordView(record="r", fields=fields[:1], blocks=()))
+
+
+def test_other_right_answers_that_are_long_have_lines_of_their_own() -> None:
+    assert '<p class="saw">Also right:</p><div class="ans v">' in drawn(also=("z y",))
 
 
 def test_other_right_answers_are_named() -> None:
@@ -107,7 +140,8 @@ def test_call_prompt_and_documents_are_drawn_as_text() -> None:
         kind="items", difference=Difference(marks, marks[:1]), documents=documents, status="ok", call="1.5 s",
         prompt="<Answer>", raw="{raw}",
     )  # fmt: skip
-    assert "<summary>Tent &lt;1&gt; <small>P1</small></summary>For two.</details>" in html
+    text = '<div class="v"><div class="vp">For two.</div></div>'
+    assert f"<summary>Tent &lt;1&gt; <small>P1</small></summary>{text}</details>" in html
     assert "Call: ok · 1.5 s" in html
     assert '<summary>Prompt, as it was sent</summary><div class="ans">&lt;Answer&gt;</div>' in html
     assert "<summary>Raw answer</summary>" in html

@@ -84,7 +84,7 @@ def test_share_gives_away_the_two_runs(two: Workspace) -> None:
 
 def test_list_names_records_and_no_answer_until_somebody_says_who_looks(two: Workspace) -> None:
     test = opened(two)
-    assert "Can I park at place 1?" in texts(test)
+    assert "Can I park at place 1?" in data(test, "fields")
     assert "Write your initials above to see the answers." in texts(test)
     assert not data(test, "both")
     seen = opened(two, who="ab")

@@ -12,7 +12,7 @@ from stagegap.model.notes import Wanted
 from stagegap.ui import background
 from stagegap.workspace import Workspace
 from ui import pages
-from ui.pages import data, texts
+from ui.pages import charts_of, data, texts
 
 CASCADE = "support_email"
 
@@ -46,7 +46,7 @@ def test_first_heading_counts_the_failures_of_the_stage_that_holds_back(workspac
     assert test.title[0].value.startswith("Retrieve fails on ")
     first = listed(workspace)[0]
     assert test.header[0].value == first
-    assert f"This is mail {first}. refund within 30 days" in texts(test)
+    assert f"This is mail {first}. refund within 30 days" in charts_of(test)
 
 
 def test_own_reasons_make_the_heading(workspace: Workspace) -> None:
@@ -130,7 +130,7 @@ def test_answers_stand_beside_the_reference_and_the_person_is_noted(workspace: W
 
 def test_nobody_sees_answers_before_they_say_who_they_are(workspace: Workspace) -> None:
     test = opened(workspace, history="1")
-    assert f"This is mail {listed(workspace)[0]}." in texts(test)
+    assert f"This is mail {listed(workspace)[0]}." in charts_of(test)
     assert "KB-014" not in data(test, "")
     assert "first-person" not in data(test, "")
     assert seen(workspace, "ab") == frozenset()
@@ -155,7 +155,7 @@ def test_answers_to_a_record_that_waits_for_that_person_are_shown_on_request_onl
     workspace.labels.save_labels(queue, [event], "ab")
     test = opened(workspace, who="ab", record=first)
     assert "This mail still waits for your answer at retrieve." in texts(test)
-    assert f"This is mail {first}." in texts(test)
+    assert f"This is mail {first}." in charts_of(test)
     assert "KB-014" not in data(test, "record")
     assert seen(workspace, "ab") == frozenset()
     next(button for button in test.button if button.label == "Show the answers").click().run()

@@ -16,7 +16,7 @@ from stagegap.ui import background
 from stagegap.workspace import Workspace
 from stagegap.workspace.kept_views import KeptViews
 from ui import pages
-from ui.pages import texts
+from ui.pages import charts_of, texts
 
 CASCADE = "support_email"
 
@@ -73,8 +73,9 @@ def test_card_is_opened_with_its_plot_and_records(strange: Workspace) -> None:
 
 
 def test_who_has_not_said_who_they_are_sees_no_answer(strange: Workspace) -> None:
-    said = texts(opened(strange, check="refused/draft/"))
-    assert "This is mail m0000. refund within 30 days" in said
+    test = opened(strange, check="refused/draft/")
+    said = texts(test)
+    assert "This is mail m0000. refund within 30 days" in charts_of(test)
     assert "Write your initials above to see the answers." in said
 
 

@@ -15,6 +15,7 @@ from stagegap.charts.compare import (
     settings,
     worst_list,
 )
+from stagegap.charts.content import Element, drawn_value, value_html
 from stagegap.charts.failures import (
     ARROW,
     code_share,
@@ -25,12 +26,13 @@ from stagegap.charts.failures import (
     groups,
     list_sentence,
     record_blocks,
+    record_fields,
     record_flow,
     win_sentence,
 )
 from stagegap.charts.faults import first_faults, steps, together
 from stagegap.charts.gap import both_gains, ceiling, contributions, contributions_note, gap
-from stagegap.charts.marks import style, style_of
+from stagegap.charts.marks import SHEETS, packaged, style, style_of
 from stagegap.charts.oddities import (
     certainty,
     change,
@@ -61,7 +63,9 @@ from stagegap.charts.vega import vega
 
 __all__ = [
     "ARROW",
+    "SHEETS",
     "WHICH",
+    "Element",
     "agreement",
     "answers_of_both",
     "best_so_far",
@@ -79,6 +83,7 @@ __all__ = [
     "contributions",
     "contributions_note",
     "decisions",
+    "drawn_value",
     "emphasised",
     "failure_list",
     "failures",
@@ -106,8 +111,10 @@ __all__ = [
     "one_order",
     "outcomes_of_runs",
     "own_labels",
+    "packaged",
     "rank",
     "record_blocks",
+    "record_fields",
     "record_flow",
     "runs_table",
     "scatter",
@@ -120,6 +127,7 @@ __all__ = [
     "template",
     "together",
     "trials",
+    "value_html",
     "variants",
     "vega",
     "which_number",

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from stagegap import redaction
 from stagegap.analysis.changes import ChangeLists, ChangeRow, Comparison, ConfigChange, StageChange
 from stagegap.analysis.ledger import Ledger, LedgerRow
-from stagegap.analysis.record_view import Mark, word_difference
+from stagegap.analysis.record_view import word_difference
+from stagegap.charts.content import differing_html, value_html
 from stagegap.charts.gap import around_zero, change_row
 from stagegap.charts.marks import Chart, Key, Row, Scale, breakable
 from stagegap.tables import figures
@@ -83,10 +85,14 @@ def changed_record(record: ChangeRow, view: Comparison) -> str:
     scores = f"{figures.share(record.score_before)} to {figures.share(record.score_after)}"
     return (
         f"<details><summary><code>{escape(record.record)}</code> {escape(record.title)} ({scores})</summary><dl>"
-        f"<dt>{escape(view.before)}, score {figures.share(record.score_before)}</dt><dd>{escape(record.before)}</dd>"
-        f"<dt>{escape(view.after)}, score {figures.share(record.score_after)}</dt><dd>{escape(record.after)}</dd>"
-        f"<dt>Reference</dt><dd>{escape(record.reference)}</dd></dl></details>"
+        f"<dt>{escape(view.before)}, score {figures.share(record.score_before)}</dt><dd>{_printed(record.before)}</dd>"
+        f"<dt>{escape(view.after)}, score {figures.share(record.score_after)}</dt><dd>{_printed(record.after)}</dd>"
+        f"<dt>Reference</dt><dd>{_printed(record.reference)}</dd></dl></details>"
     )
+
+
+def _printed(text: str) -> str:
+    return f'<div class="v">{value_html(text, gate=redaction.words)}</div>'
 
 
 def worst_list(view: Comparison) -> ChangeLists | None:
@@ -94,7 +100,6 @@ def worst_list(view: Comparison) -> ChangeLists | None:
     return next((lists for lists in view.lists if lists.worse), None)
 
 
-_SIGNS = {"extra": "+", "missing": "−"}
 _FLIPS = {"broken": "right to wrong", "fixed": "wrong to right", "none": ""}
 
 
@@ -152,23 +157,19 @@ def answers_of_both(row: ChangeRow, view: Comparison, *, stage: str, marked: boo
     What only the earlier answer has is marked `−` (gone), what only the later one has `+` (new).
     """
     difference = word_difference(row.after, row.before) if marked else None
-    new = _marked(difference.system, {"extra": "new"}) if difference else escape(row.after)
-    old = _marked(difference.reference, {"missing": "gone"}) if difference else escape(row.before)
+    new = differing_html(
+        row.after, row.before, difference.system if difference else None, kind="extra", words={"extra": "new"}
+    )
+    old = differing_html(
+        row.before, row.after, difference.reference if difference else None, kind="missing", words={"missing": "gone"}
+    )
     return (
         f'<div class="bc"><section class="sb"><h3>{escape(stage)} <small>score {figures.share(row.score_before)} → '
         f'{figures.share(row.score_after)}</small></h3><div class="two"><div><h4>{escape(view.before)}</h4>'
-        f'<div class="ans">{old}</div></div><div><h4>{escape(view.after)}</h4><div class="ans">{new}</div></div></div>'
-        f'<h4>Reference</h4><div class="ans">{escape(row.reference) or "none"}</div></section></div>'
-    )
-
-
-def _marked(marks: Sequence[Mark], words: dict[str, str]) -> str:
-    return "".join(
-        escape(mark.text)
-        if mark.kind == "same"
-        else f'<span class="w {mark.kind}"><span class="sr">{words[mark.kind]}: </span><b aria-hidden="true">'
-        f"{_SIGNS[mark.kind]}</b>{escape(mark.text.rstrip())}</span>{escape(mark.text[len(mark.text.rstrip()) :])}"
-        for mark in marks
+        f'<div class="ans v">{old}</div></div><div><h4>{escape(view.after)}</h4><div class="ans v">{new}</div></div>'
+        "</div>"
+        f'<h4>Reference</h4><div class="ans v">{value_html(row.reference) if row.reference else "none"}</div></section>'
+        "</div>"
     )
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
+from typing import Literal
 
+from stagegap import redaction
 from stagegap.analysis.failures import Confusion
 from stagegap.analysis.record_view import Mark as Difference
 from stagegap.analysis.record_view import RecordView, Shown, StageBlock
 from stagegap.analysis.views import FailureRow, SliceRow, StageDetail
+from stagegap.charts.content import SIGNS, Gate, differing_html, value_html
 from stagegap.charts.marks import Chart, Mark, Row, at, between
 from stagegap.model.notes import Failure, FailurePage
 from stagegap.model.wording import counted, plural, sentence
@@ -17,19 +21,48 @@ from stagegap.people.tally import CodeRow, CodeTally
 from stagegap.tables import figures
 
 _FAULTS = ("first fault", "inherits the fault", "own fault")
-_SIGNS = {"extra": "+", "missing": "−"}
+LINE = 40
+"""Characters of a field that stands in a line with others."""
 
 
-def record_blocks(view: RecordView, *, marked: bool = True) -> str:
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """How a record is drawn: with differences marked, with what was searched for, behind which gate for secrets."""
+
+    is_marked: bool
+    seek: str
+    gate: Gate
+
+
+def record_fields(view: RecordView, *, seek: str = "", gate: Gate = redaction.known) -> str:
+    """Draw the fields of a record, each as what it is; matches of `seek` are marked. Short ones share a line."""
+    short = [(name, text) for name, text in view.fields if not is_long(text)]
+    drawn = "".join(
+        f'<h4>{escape(name)}</h4><div class="v">{value_html(text, seek=seek, gate=gate)}</div>'
+        for name, text in view.fields
+        if is_long(text)
+    )
+    line = " · ".join(f"{escape(name)} {escape(gate(text))}" for name, text in short)
+    return f'<div class="bc"><div class="sb">{drawn}{f"""<p class="saw">{line}</p>""" if line else ""}</div></div>'
+
+
+def is_long(text: str) -> bool:
+    """True for a field that stands on lines of its own."""
+    return " " in text or "\n" in text or len(text) > LINE
+
+
+def record_blocks(view: RecordView, *, marked: bool = True, seek: str = "", gate: Gate = redaction.known) -> str:
     """Draw a block for each stage; with `marked` the differences carry signs and words, otherwise texts are plain."""
-    blocks = "".join(_block(position, block, marked=marked) for position, block in enumerate(view.blocks, start=1))
+    blocks = "".join(
+        _block(position, block, Drawing(marked, seek, gate)) for position, block in enumerate(view.blocks, start=1)
+    )
     return f'<div class="bc">{blocks}</div>'
 
 
 def record_flow(view: RecordView) -> str:
     """Draw the record as it flowed: its fields, then what each stage saw, answered and took."""
     fields = "".join(
-        f'<h4>{escape(name)}</h4><div class="ans">{escape(text)}</div>' for name, text in view.fields if text
+        f'<h4>{escape(name)}</h4><div class="ans v">{value_html(text)}</div>' for name, text in view.fields if text
     )
     stages = "".join(
         f'<section class="sb" data-stage="{escape(block.stage)}"><h3>{position} {escape(block.stage)}</h3>'
@@ -44,16 +77,18 @@ def _answer(block: StageBlock) -> str:
     if block.kind == "items" and block.documents:
         marks = [Difference("same", item) for item in block.system.split(", ")]
         return _items(marks, {document.id: document for document in block.documents})
-    return f'<div class="ans">{escape(block.system)}</div>' if block.system else '<div class="ans none">Empty.</div>'
+    if not block.system:
+        return '<div class="ans none">Empty.</div>'
+    return f'<div class="ans v">{value_html(block.system)}</div>'
 
 
-def _block(position: int, block: StageBlock, *, marked: bool) -> str:
+def _block(position: int, block: StageBlock, how: Drawing) -> str:
     strong = " strong" if block.badge in _FAULTS else ""
     score = "" if math.isnan(block.score) else f" <small>score {figures.share(block.score)}</small>"
     return (
         f'<section class="sb"><h3>{position} {escape(block.stage)} <span class="badge{strong}">{block.badge}</span>'
-        f'{score}</h3>{_saw(block)}<div class="two"><div><h4>System</h4>{_side(block, "system", marked=marked)}</div>'
-        f"<div><h4>Reference{_people(block)}</h4>{_side(block, 'reference', marked=marked)}{_also(block)}</div></div>"
+        f'{score}</h3>{_saw(block)}<div class="two"><div><h4>System</h4>{_side(block, "system", how)}</div>'
+        f"<div><h4>Reference{_people(block)}</h4>{_side(block, 'reference', how)}{_also(block, how)}</div></div>"
         f"{_summary(block)}{_call(block)}</section>"
     )
 
@@ -84,18 +119,19 @@ def _people(block: StageBlock) -> str:
     return f" <small>{escape(block.people)}</small>" if block.people else ""
 
 
-def _side(block: StageBlock, side: str, *, marked: bool) -> str:
-    text = block.system if side == "system" else block.reference
+def _side(block: StageBlock, side: Literal["system", "reference"], how: Drawing) -> str:
+    text, other = (block.system, block.reference) if side == "system" else (block.reference, block.system)
     if not text:
         return '<div class="ans none">No reference yet.</div>'
-    if block.difference is None or not marked:
-        return f'<div class="ans">{escape(text)}</div>{_facts(block) if side == "reference" else ""}'
-    marks = block.difference.system if side == "system" else block.difference.reference
-    if block.kind == "items":
+    marks = getattr(block.difference, side) if block.difference is not None and how.is_marked else None
+    if marks is not None and block.kind == "items":
         return _items(marks, {document.id: document for document in block.documents})
-    return (
-        f'<div class="ans">{"".join(_word(mark) for mark in marks)}</div>{_facts(block) if side == "reference" else ""}'
+    drawn = (
+        value_html(text, seek=how.seek, gate=how.gate)
+        if marks is None
+        else differing_html(text, other, marks, kind="extra" if side == "system" else "missing", gate=how.gate)
     )
+    return f'<div class="ans v">{drawn}</div>{_facts(block) if side == "reference" else ""}'
 
 
 def _items(marks: Sequence[Difference], documents: Mapping[str, Shown] | None = None) -> str:
@@ -105,7 +141,7 @@ def _items(marks: Sequence[Difference], documents: Mapping[str, Shown] | None = 
     rows = "".join(
         f"<li>{_item(mark.text, known.get(mark.text))}</li>"
         if mark.kind == "same"
-        else f'<li class="{mark.kind}"><b aria-hidden="true">{_SIGNS[mark.kind]}</b> '
+        else f'<li class="{mark.kind}"><b aria-hidden="true">{SIGNS[mark.kind]}</b> '
         f"{_item(mark.text, known.get(mark.text))} <small>{mark.kind}</small></li>"
         for mark in marks
     )
@@ -117,17 +153,8 @@ def _item(text: str, document: Shown | None) -> str:
     if document is None:
         return escape(text)
     head = f"{escape(document.title)} <small>{escape(text)}</small>" if document.title else escape(text)
-    return f"<details><summary>{head}</summary>{escape(document.text)}</details>" if document.text else head
-
-
-def _word(mark: Difference) -> str:
-    if mark.kind == "same":
-        return escape(mark.text)
-    words = mark.text.rstrip()
-    return (
-        f'<span class="w {mark.kind}"><span class="sr">{mark.kind}: </span>'
-        f'<b aria-hidden="true">{_SIGNS[mark.kind]}</b>{escape(words)}</span>{escape(mark.text[len(words) :])}'
-    )
+    body = f'<div class="v">{value_html(document.text)}</div>'
+    return f"<details><summary>{head}</summary>{body}</details>" if document.text else head
 
 
 def _facts(block: StageBlock) -> str:
@@ -138,8 +165,13 @@ def _facts(block: StageBlock) -> str:
     )
 
 
-def _also(block: StageBlock) -> str:
-    return "".join(f'<p class="saw">Also right: {escape(text)}</p>' for text in block.also)
+def _also(block: StageBlock, how: Drawing) -> str:
+    return "".join(
+        f'<p class="saw">Also right:</p><div class="ans v">{value_html(text, gate=how.gate)}</div>'
+        if is_long(text)
+        else f'<p class="saw">Also right: {escape(how.gate(text))}</p>'
+        for text in block.also
+    )
 
 
 def _summary(block: StageBlock) -> str:

@@ -23,15 +23,18 @@ def packaged(name: str) -> str:
     return files("stagegap.charts").joinpath(name).read_text(encoding="utf-8")
 
 
+SHEETS = ("style.css", "content.css")
+
+
 def style() -> str:
     """The style sheet of all charts; light and dark by the `color-scheme` of the page around them."""
-    return packaged("style.css")
+    return "".join(map(packaged, SHEETS))
 
 
 def style_of(html: str, *sheets: str) -> str:
     """The rules that a drawing uses, by default of the charts' style sheet, for a file that is sent around."""
     used = {name for classes in re.findall(r'class="([^"]*)"', html) for name in classes.split()}
-    return "".join(rule for sheet in sheets or ("style.css",) for rule in _used_rules(packaged(sheet), used))
+    return "".join(rule for sheet in sheets or SHEETS for rule in _used_rules(packaged(sheet), used))
 
 
 def _used_rules(sheet: str, used: set[str]) -> Iterator[str]:

@@ -7,7 +7,10 @@ from functools import cache
 from html import escape
 
 from jinja2 import Environment, Template
+from markupsafe import Markup
 
+from stagegap import redaction
+from stagegap.charts.content import value_html
 from stagegap.charts.marks import packaged, style
 from stagegap.tables.table import Sheet, Table
 
@@ -49,8 +52,13 @@ def _short(text: str) -> str:
     return text if len(text) <= WIDEST else f"{text[: WIDEST - 1].rstrip()}…"
 
 
+def _drawn(text: str) -> Markup:
+    """A text of a record in a file that is sent around, each character of it escaped."""
+    return Markup(f'<div class="v">{value_html(text, gate=redaction.words)}</div>')
+
+
 @cache
 def template(name: str) -> Template:
     """A template that lies beside this module; whatever it is given is escaped, unless it is marked as safe there."""
     environment = Environment(autoescape=True, trim_blocks=False)
-    return environment.from_string(packaged(name), globals={"short": _short})
+    return environment.from_string(packaged(name), globals={"short": _short, "drawn": _drawn})

@@ -36,7 +36,7 @@ def page(title: str, parts: Sequence[str], *, data: object = None) -> str:
     """The document; `data` is kept inside for programs."""
     body = "\n".join(part for part in parts if part)
     numbers = "" if data is None else _data(data)
-    return part("page", title, charts.style_of(body, "report.css", "style.css"), body, numbers)
+    return part("page", title, charts.style_of(body, "report.css", *charts.SHEETS), body, numbers)
 
 
 def _data(view: object) -> str:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from stagegap import charts
+from stagegap import charts, redaction
 from stagegap.analysis import views
 from stagegap.analysis.record_view import RecordView
 from stagegap.analysis.views import Scorecard, StageDetail, gap_sheet
@@ -324,6 +324,6 @@ def _record(scorecard: Scorecard, view: RecordView, *, before: str, after: str) 
         part("title", title),
         small(f"{scorecard.cascade}, run {scorecard.run}."),
         part("fields", view.fields),
-        section("Stage by stage", charts.record_blocks(nameless)),
+        section("Stage by stage", charts.record_blocks(nameless, gate=redaction.words)),
     ]
     return page(title, parts)

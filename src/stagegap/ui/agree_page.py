@@ -66,7 +66,9 @@ def given(
         "changed": None,
         "warmup": [],
         "opened": None,
-        "items": list(workspace.people.payloads(settling, wanted)),
+        "items": [
+            label_page.drawn_item(payload, settling.form) for payload in workspace.people.payloads(settling, wanted)
+        ],
         "last": None,
         "acknowledged": list(acknowledged),
         "progress": {"done": settling.settled, "total": settling.settled + len(settling.open), "median_ms": None},

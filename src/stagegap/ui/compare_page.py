@@ -162,9 +162,8 @@ def _record(workspace: Workspace, view: Comparison, row: ChangeRow, at: str) -> 
     with right:
         who, _ = identity.annotator()
     record_view = workspace.failures.record(view.cascade, view.after, row.record)
-    for name, text in record_view.fields if record_view else ():
-        if " " in text:
-            elements.field(name, text)
+    if record_view is not None:
+        elements.chart("fields", charts.record_fields(record_view))
     if not identity.may_see(workspace, view.cascade, view.after, row.record, who=who, noun=view.noun):
         return
     streamlit.checkbox(

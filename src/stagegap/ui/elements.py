@@ -184,14 +184,27 @@ def tags(key: str, data: Mapping[str, Any], *, on_outbox: Callable[[], None]) ->
     render(key=key, data=dict(data), on_outbox_change=on_outbox)
 
 
+def _card_style() -> str:
+    return asset("card/style.css") + charts.packaged("content.css")
+
+
 def card(
     key: str, data: Mapping[str, Any], *, on_outbox: Callable[[], None], on_go: Callable[[], None] | None = None
 ) -> None:
     """Draw the label card; `on_outbox` runs before the page is drawn again with what the card sent, `on_go` when the
     person goes on to another stage.
     """
-    parts = ("presence", "card/kept", "card/guideline", "card/answers", "card/keys", "card/view", "card/card")
-    render = component("stagegap.card", html='<div id="card"></div>', css=asset("card/style.css"), js=_module(*parts))
+    parts = (
+        "presence",
+        "card/kept",
+        "card/guideline",
+        "card/drawn",
+        "card/answers",
+        "card/keys",
+        "card/view",
+        "card/card",
+    )
+    render = component("stagegap.card", html='<div id="card"></div>', css=_card_style(), js=_module(*parts))
     render(key=key, data=dict(data), on_outbox_change=on_outbox, on_go_change=on_go or (lambda: None))
 
 

@@ -100,17 +100,15 @@ def draw_record(workspace: Workspace, scorecard: Scorecard, record: str, ids: Se
     if view is None:
         return note(f"Record {record} is not in run {scorecard.run}.")
     _head(record, ids)
-    for name, text in view.fields:
-        if " " in text or len(text) > 40:
-            elements.field(name, text)
-    note(" · ".join(f"{name} {text}" for name, text in view.fields if not (" " in text or len(text) > 40)))
+    seek = state.asked("text") or ""
+    elements.chart("fields", charts.record_fields(view, seek=seek))
     if not identity.may_see(workspace, scorecard.cascade, scorecard.run, record, who=who, noun=scorecard.noun):
         return None
     marked = state.asked("show") != "plain"
     streamlit.checkbox(
         "Mark differences", key=state.flag_key("show", off="plain"), on_change=state.take_over("show", off="plain")
     )
-    elements.chart("record", charts.record_blocks(view, marked=marked))
+    elements.chart("record", charts.record_blocks(view, marked=marked, seek=seek))
     streamlit.checkbox("Who said what, and when", key=state.flag_key("history"), on_change=state.take_over("history"))
     if state.asked("history") == "1":
         histories = [workspace.people.history(scorecard.cascade, block.stage, record) for block in view.blocks]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, date, datetime
@@ -89,10 +90,12 @@ def given(
         "version": guideline_hash(queue.guideline),
         "read": bool(sitting.guideline),
         "changed": _changed(desk.guideline_change(queue, sitting.guideline)),
-        "warmup": json.loads(queue.warmup) if not progress.done + progress.skipped else [],
-        "opened": _opened(workspace, queue, who, record),
-        "items": [json.loads(item.payload) for item in sitting.items],
-        "last": {"item": json.loads(last[0].payload), "values": _values(queue, *last)} if last else None,
+        "warmup": _warmup(queue, form) if not progress.done + progress.skipped else [],
+        "opened": _opened(workspace, queue, who, record, form),
+        "items": [drawn_item(json.loads(item.payload), form) for item in sitting.items],
+        "last": {"item": drawn_item(json.loads(last[0].payload), form), "values": _values(queue, *last)}
+        if last
+        else None,
         "acknowledged": list(acknowledged),
         "words": JUDGING if queue.purpose == "judge" else {},
         "progress": {
@@ -124,12 +127,54 @@ def _onward(workspace: Workspace, queue: Queue, who: str) -> dict[str, Any] | No
     return {**asdict(onward), "due": _day(onward.due)} if onward else None
 
 
-def _opened(workspace: Workspace, queue: Queue, who: str, record: str | None) -> dict[str, Any] | None:
+def _warmup(queue: Queue, form: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [{**example, "item": drawn_item(example["item"], form)} for example in json.loads(queue.warmup)]
+
+
+def _opened(
+    workspace: Workspace, queue: Queue, who: str, record: str | None, form: Mapping[str, Any]
+) -> dict[str, Any] | None:
     item = workspace.labels.queue_item(queue, record) if record else None
     if item is None:
         return None
     own = workspace.labels.label_of(queue, who, item.record)
-    return {"item": json.loads(item.payload), "values": _values(queue, item, own) if own else None}
+    return {"item": drawn_item(json.loads(item.payload), form), "values": _values(queue, item, own) if own else None}
+
+
+ROOM = 9_000
+"""Characters of an input that stand open on the card: who answers reads all of it, as long as that is a page or two."""
+_SIDE = re.compile(r"[AB]:  ")
+
+
+def drawn_item(payload: dict[str, Any], form: Mapping[str, Any]) -> dict[str, Any]:
+    """A payload as the card draws it: what has structure comes as elements, to be made one by one.
+
+    A form of the user's own gets the values as well; otherwise they are sent once.
+    """
+    keeps = bool(form.get("module"))
+    inputs = [_drawn_input(entry, keeps=keeps) for entry in payload["inputs"]]
+    options = {name: [_drawn_option(option) for option in entries] for name, entries in payload["options"].items()}
+    drawn = {**payload, "inputs": inputs, "options": options}
+    if "texts" in payload:
+        texts = payload["texts"].items()
+        drawn["texts"] = {name: charts.drawn_value(text, room=ROOM) for name, text in texts}
+    return drawn
+
+
+def _drawn_input(entry: dict[str, Any], *, keeps: bool) -> dict[str, Any]:
+    if entry["kind"] not in ("text", "documents"):
+        return entry
+    drawn = charts.drawn_value(entry["value"], room=ROOM)
+    return {**{name: part for name, part in entry.items() if keeps or name != "value"}, "drawn": drawn}
+
+
+def _drawn_option(option: dict[str, Any]) -> dict[str, Any]:
+    """An answer to be judged, or the text of a document, with its structure; its side stays a word before it."""
+    text = str(option.get("text", ""))
+    side = _SIDE.match(text)
+    if side:
+        return {**option, "text": side[0][0], "drawn": charts.drawn_value(text[side.end() :], room=len(text))}
+    return {**option, "drawn": charts.drawn_value(text, room=ROOM)} if option.get("title") is not None else option
 
 
 def _values(queue: Queue, item: QueueItem, label: Label) -> dict[str, Json]:

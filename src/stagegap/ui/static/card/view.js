@@ -191,7 +191,7 @@ class View {
     }
     return make("div", attributes,
       make("div", { class: "asked" }, field.label, optional, field.help && make("span", { class: "hint" }, field.help)),
-      card.current.texts && make("div", { class: "txt", tabindex: "0", role: "group", "aria-label": field.name.toUpperCase() }, card.current.texts[field.name]),
+      card.current.texts?.[field.name] && make("div", { class: "txt", tabindex: "0", role: "group", "aria-label": field.name.toUpperCase() }, valueOf(card.current.texts[field.name])),
       body(),
       this.none(field),
       problem && make("div", { class: "problem", role: "alert" }, problem))
@@ -215,7 +215,7 @@ class View {
     const group = { class: field.wide ? "choices wide" : "choices", role: role === "radio" ? "radiogroup" : "group", "aria-label": field.label }
     return make("div", group, this.card.offered(field).map((option, place) =>
       this.option(field, option, place, role, isChosen(option),
-        make("span", { class: "name" }, option.text ?? String(option.value)),
+        make("span", { class: "name" }, option.text ?? String(option.value), option.drawn && valueOf(option.drawn, true)),
         option.help && make("small", {}, option.help))))
   }
 
@@ -259,7 +259,7 @@ class View {
         make("span", { class: "name" }, isRanking ? option.title : String(option.value)),
         rank >= 0 && make("span", { class: "place" }, `${rank + 1}.`),
         option.help && make("small", {}, option.help),
-        card.read.has(option.value) && make("p", {}, option.text ?? ""))
+        card.read.has(option.value) && make("p", {}, option.drawn ? valueOf(option.drawn, true) : option.text ?? ""))
       row.id = `row-${place}`
       row.classList.toggle("at", card.field === field && card.row === place)
       return row
@@ -462,8 +462,6 @@ function words(text) {
 function shown(input) {
   if (input.kind === "title") return make("h2", {}, input.value)
   if (input.kind === "tag") return make("span", { class: "tag" }, input.value)
-  if (input.kind !== "documents")
-    return make("div", { class: "txt", tabindex: "0", role: "group", "aria-label": input.label }, input.value)
-  return input.value.map(({ id, title, text }) => make("p", { class: "document" },
-    make("span", { class: "id" }, id), " ", make("b", {}, title), make("br", {}), text))
+  return make("div", { class: "txt", tabindex: "0", role: "group", "aria-label": input.label },
+    input.drawn ? valueOf(input.drawn) : String(input.value))
 }

@@ -1,0 +1,187 @@
+"""A drawn value as elements: one form for the label card, which makes them one by one, and the same as HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from html import escape
+from typing import Literal, TypeAlias, cast
+
+from stagegap import redaction
+from stagegap.analysis.record_view import Mark
+from stagegap.model.record import Json
+from stagegap.tables import content as shapes
+from stagegap.tables.node import Node
+from stagegap.tables.prose import differing
+
+Element: TypeAlias = "str | list[str | dict[str, str] | Element]"
+"""Characters, or tag, attributes and what is within, as JSON carries it."""
+Gate = Callable[[str], str]
+"""What every text passes before its structure is read: a secret that markup cut in two would pass later ones."""
+SIGNS = {"extra": "+", "missing": "−"}
+_TAGS: Mapping[str, tuple[str, str]] = {
+    "strong": ("b", ""),
+    "emphasis": ("i", ""),
+    "deleted": ("s", ""),
+    "verbatim": ("code", ""),
+    "match": ("mark", ""),
+    "plain": ("div", "vp"),
+    "paragraph": ("div", "vp"),
+    "quote": ("blockquote", ""),
+    "bullets": ("ul", ""),
+    "item": ("li", ""),
+    "rule": ("hr", ""),
+    "head": ("thead", ""),
+    "row": ("tr", ""),
+    "tree": ("div", "vj"),
+    "chat": ("div", "vm"),
+    "documents": ("div", "vo"),
+}
+_ROLES = {
+    "user": "user", "human": "user", "assistant": "bot", "gpt": "bot", "model": "bot", "ai": "bot", "tool": "tool",
+    "function": "tool", "system": "system", "developer": "system",
+}  # fmt: skip
+VOID = frozenset({"hr"})
+
+
+def drawn_value(value: Json, *, gate: Gate = redaction.known, seek: str = "", room: int = shapes.ROOM) -> list[Element]:
+    """The elements of a value, for a card that makes them one by one."""
+    return elements(shapes.content(_gated(value, gate), seek=seek, room=room))
+
+
+def value_html(value: Json, *, gate: Gate = redaction.known, seek: str = "", room: int = shapes.ROOM) -> str:
+    """A value as HTML, every character of it escaped."""
+    return html(drawn_value(value, gate=gate, seek=seek, room=room))
+
+
+def differing_html(
+    text: str,
+    other: str,
+    marks: Sequence[Mark] | None,
+    *,
+    kind: Literal["extra", "missing"],
+    words: Mapping[str, str] | None = None,
+    gate: Gate = redaction.known,
+) -> str:
+    """One of two answers with what only it has marked: by leaves of JSON, else word by word, where there are marks."""
+    if marks is None:
+        return value_html(text, gate=gate)
+    tree = shapes.compared(gate(text), gate(other), kind=kind)
+    if tree is not None:
+        return html(elements(tree, words=words))
+    runs = [(mark.kind, gate(mark.text)) for mark in marks]
+    return html(elements([Node("plain", differing(runs, room=shapes.ROOM))], words=words))
+
+
+def _gated(value: Json, gate: Gate) -> str:
+    """The value as a text that has passed the gate; anything but a text as JSON, however deep it is."""
+    return gate(value if isinstance(value, str) else shapes.compact(value, shapes.MOST_TEXT))
+
+
+def elements(nodes: Sequence[Node], *, words: Mapping[str, str] | None = None) -> list[Element]:
+    """The elements of nodes; `words` says what an `extra` or a `missing` piece is called."""
+    return [_element(node, words or {}) for node in nodes]
+
+
+def _element(node: Node, words: Mapping[str, str]) -> Element:
+    parts = elements(node.parts, words=words)
+    if node.kind == "text":
+        return node.text
+    if node.kind in SIGNS:
+        sign: Element = ["b", {"aria-hidden": "true"}, SIGNS[node.kind]]
+        said: Element = ["span", {"class": "sr"}, f"{words.get(node.kind, node.kind)}: "]
+        return ["span", {"class": f"w {node.kind}"}, said, sign, *parts]
+    if node.kind in _TAGS:
+        tag, name = _TAGS[node.kind]
+        return [tag, {"class": name} if name else {}, *parts]
+    return _DRAW[node.kind](node, parts)
+
+
+def _code(node: Node, parts: list[Element]) -> Element:
+    language: list[Element] = [["small", {}, node.name]] if node.name else []
+    return ["div", {"class": "vc"}, *language, ["code", {}, *parts]]
+
+
+def _heading(node: Node, parts: list[Element]) -> Element:
+    return ["div", {"class": f"vh v{min(node.level, 3)}"}, *parts]
+
+
+def _numbers(node: Node, parts: list[Element]) -> Element:
+    return ["ol", {"start": str(node.level)}, *parts]
+
+
+def _cell(node: Node, parts: list[Element]) -> Element:
+    return ["th", {"scope": "col"}, *parts] if node.name else ["td", {}, *parts]
+
+
+def _value(node: Node, parts: list[Element]) -> Element:
+    return ["span", {"class": f"vv {node.name}"}, *parts]
+
+
+def _table(node: Node, parts: list[Element]) -> Element:
+    heads = sum(part.kind == "head" for part in node.parts)
+    frame = {"class": "vs", "tabindex": "0", "role": "region", "aria-label": "Table"}
+    return ["div", frame, ["table", {}, *parts[:heads], ["tbody", {}, *parts[heads:]]]]
+
+
+def _leaf(node: Node, parts: list[Element]) -> Element:
+    return ["div", {"class": "vl"}, ["span", {"class": "vk"}, node.name], " ", *parts]
+
+
+def _branch(node: Node, parts: list[Element]) -> Element:
+    summary: Element = ["summary", {}, ["span", {"class": "vk"}, node.name], " ", ["small", {}, node.note]]
+    attributes = {"class": "vb", "open": ""} if node.is_open else {"class": "vb"}
+    return ["details", attributes, summary, ["div", {"class": "vj"}, *parts]]
+
+
+def _turn(node: Node, parts: list[Element]) -> Element:
+    who: Element = ["div", {"class": "vr"}, node.name or "no role", *_noted(node.note)]
+    return ["div", {"class": f"vt {_ROLES.get(node.name.lower(), '')}".rstrip()}, who, *parts]
+
+
+def _call(node: Node, parts: list[Element]) -> Element:
+    said: list[Element] = ["calls ", ["b", {}, node.name or "a tool"]] if node.kind == "call" else ["came back"]
+    return ["div", {"class": "va"}, ["div", {"class": "vr"}, *said, *_noted(node.note)], *parts]
+
+
+def _document(node: Node, parts: list[Element]) -> Element:
+    title: list[Element] = [" ", ["b", {}, node.note]] if node.note else []
+    return ["div", {"class": "vd"}, ["small", {}, node.name], *title, *parts]
+
+
+def _fold(node: Node, parts: list[Element]) -> Element:
+    return ["details", {"class": "vf"}, ["summary", {}, node.note], ["div", {}, *parts]]
+
+
+def _noted(note: str) -> list[Element]:
+    return [" ", ["small", {}, note]] if note else []
+
+
+_DRAW: Mapping[str, Callable[[Node, list[Element]], Element]] = {
+    "code": _code,
+    "heading": _heading,
+    "numbers": _numbers,
+    "cell": _cell,
+    "value": _value,
+    "table": _table,
+    "leaf": _leaf,
+    "branch": _branch,
+    "turn": _turn,
+    "call": _call,
+    "result": _call,
+    "document": _document,
+    "fold": _fold,
+}
+
+
+def html(parts: Sequence[Element]) -> str:
+    """Elements as HTML."""
+    return "".join(map(_html, parts))
+
+
+def _html(element: Element) -> str:
+    if isinstance(element, str):
+        return escape(element.replace("\x00", "\ufffd")).replace("\r", "&#13;")
+    tag, attributes, *parts = element
+    named = "".join(f' {name}="{escape(value)}"' for name, value in cast("dict[str, str]", attributes).items())
+    inner = html(cast("list[Element]", parts))
+    return f"<{tag}{named}>" if tag in VOID else f"<{tag}{named}>{inner}</{tag}>"
