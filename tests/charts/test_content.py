@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from html.parser import HTMLParser
 
 import pytest
@@ -75,8 +76,8 @@ def test_card_and_report_draw_the_same_elements(value: Json) -> None:
     assert Tags(value_html(value)).text == Tags(html(elements)).text
 
 
-def tags_of(elements: list[Element]) -> set[str]:
-    inner = [part for part in elements if not isinstance(part, str)]
+def tags_of(elements: Sequence[Element | dict[str, str]]) -> set[str]:
+    inner = [part for part in elements if isinstance(part, list)]
     return {str(part[0]) for part in inner} | {tag for part in inner for tag in tags_of(part[2:])}
 
 

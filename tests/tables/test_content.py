@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stagegap.model.record import Json
 from stagegap.tables.content import MOST_NODES, compact, compared, content
 from stagegap.tables.node import Node
 from stagegap.tables.prose import markdown
@@ -67,7 +68,7 @@ def test_chat_is_drawn_as_turns_with_calls_results_and_structured_words() -> Non
         ({"role": "assistant", "tool_calls": [{"function": "find"}]}, "find", "call"),
     ],
 )  # fmt: skip
-def test_message_of_any_usual_shape_is_a_turn(message: object, name: str, kind: str) -> None:
+def test_message_of_any_usual_shape_is_a_turn(message: Json, name: str, kind: str) -> None:
     nodes = content([message])
     assert kinds(nodes) == ["chat"]
     assert name in [node.name for node in every(nodes, kind)]
@@ -225,8 +226,8 @@ def test_numbers_of_two_texts_are_the_same_when_their_values_are() -> None:
 
 
 def test_values_nested_deeper_than_can_be_compared_differ() -> None:
-    deep: object = []
-    other: object = []
+    deep: Json = []
+    other: Json = []
     for _ in range(5000):
         deep, other = [deep], [other]
     nodes = compared([deep], [other], kind="extra")
@@ -235,7 +236,7 @@ def test_values_nested_deeper_than_can_be_compared_differ() -> None:
 
 
 def test_depth_breadth_and_size_are_bounded() -> None:
-    deep: object = []
+    deep: Json = []
     for _ in range(1000):
         deep = [deep]
     assert every(content(deep), "leaf")[0].parts[0].text.startswith("[[[")
