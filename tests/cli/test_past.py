@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import llm_server
 from cli.conftest import Command
 from conftest import Copied
 from sixty import replace_in, spoil, write_sixty
@@ -193,3 +194,27 @@ def test_run_is_followed_as_a_table_on_a_terminal(
 
 def test_runs_that_go_on_are_followed_by_name(stagegap: Command, ran: Path) -> None:
     assert stagegap("show", "runs", "--follow").out == "No run goes on.\n"
+
+
+def test_cost_that_counts_tokens_from_the_cache_in_full_says_that_it_is_an_upper_bound(
+    stagegap: Command, tmp_path: Path
+) -> None:
+    folder = tmp_path / "pipelines" / "asked"
+    folder.mkdir(parents=True)
+    (folder / "r.jsonl").write_text('{"id": "1", "text": "a"}\n')
+    (folder / "p.j2").write_text("{{ text }}")
+    usage = {"prompt_tokens": 1_000, "completion_tokens": 10, "prompt_tokens_details": {"cached_tokens": 900}}
+    with llm_server.running() as server:
+        server.answers(reply="a", more={"usage": usage})
+        for price, words in (("", "at most $0.001"), (", cached: 0.1", "$0.00021")):
+            (folder / "cascade.yaml").write_text(
+                "cascade: asked\nrecords: {path: r.jsonl, id: id}\nstages:\n  topic:\n    uses: llm\n"
+                "    with: {model: m, prompt: p.j2, "
+                f"base_url: '{server.base_url}', price: {{input: 1, output: 2{price}}}}}\n"
+                "    inputs: {text: record.text}\n    output: {type: label, values: [a, b]}\n"
+                "outcome: {score: topic.accuracy}\n"
+            )
+            assert f"1 calls, {words}, " in stagegap("run", "--fresh").out
+    said = stagegap("show", "runs")
+    assert "The cost is an upper bound: tokens from the provider's cache count in full at topic" in said.out
+    assert [row["bounded_by"] for row in stagegap("show", "runs", "--json").json["rows"]] == [[], ["topic"]]

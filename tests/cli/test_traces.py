@@ -35,3 +35,10 @@ def test_project_imports_traces_and_then_means_their_cascade(tmp_path: Path) -> 
         assert project.import_traces(path, name="post").traces == 6
         assert project.cascade == "post"
         assert project.gap().view.run == "v1"
+
+
+def test_a_file_of_labels_is_sent_to_the_command_that_takes_labels(stagegap: Command, tmp_path: Path) -> None:
+    (tmp_path / "labels.json").write_text("[]")
+    said = stagegap("import", "labels.json", "--from", "label-studio")
+    assert said.code == 2
+    assert "`stagegap tools import labels.json --from label-studio` takes them in." in said.error

@@ -10,7 +10,8 @@ from openpyxl import Workbook
 
 from stagegap.errors import InputError
 from stagegap.exchange import rows
-from stagegap.exchange.rows import parse_json, read_rows
+from stagegap.exchange.rows import read_rows
+from stagegap.stages.canonical import parse_json
 
 KNOWN = "Known: .jsonl, .json, .csv, .tsv, .xlsx, .parquet."
 
@@ -250,3 +251,27 @@ def test_what_is_no_workbook_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyP
     path = workbook(tmp_path / "b.xlsx", one=[["id"], [1]])
     monkeypatch.setattr(rows, "MAX_BYTES", 10)
     assert "b.xlsx: The file holds more than" in complaint(path)
+
+
+@pytest.mark.parametrize(
+    ("number", "message"),
+    [
+        ("1e-400", "1e-400 is smaller than a number can be"),
+        ("-0.0e5", ""),
+        ("9007199254740993.0", "9007199254740993.0 can't be kept exactly: write it without a point"),
+        ("9007199254740992.0", ""),
+    ],
+)
+def test_a_number_that_would_become_another_one_is_named_with_its_field(number: str, message: str) -> None:
+    text = f'{{"a": [0.5, {number}]}}'
+    if not message:
+        assert parse_json(text) == {"a": [0.5, float(number)]}
+        return
+    with pytest.raises(ValueError, match=r"^The field 'a\.1': ") as raised:
+        parse_json(text)
+    assert message in str(raised.value)
+
+
+def test_what_stands_behind_a_json_value_is_no_json() -> None:
+    with pytest.raises(ValueError, match=r"Extra data at column 5"):
+        parse_json(" {} []")

@@ -43,6 +43,8 @@ class RunRow:
     commit: str
     cost: float
     """US dollars, of the calls that were made for this run."""
+    bounded_by: tuple[str, ...] = ()
+    """Stages that count tokens from the provider's cache in full, so that the cost is an upper bound."""
     outcome: Estimate
     """As its scorecard has it."""
     is_blessed: bool
@@ -65,9 +67,11 @@ class History:
     rows: tuple[RunRow, ...]
 
     @property
-    def note(self) -> str:
-        """Says which outcomes are old; empty where none is."""
-        return older([row.run for row in self.rows if row.is_old])
+    def notes(self) -> tuple[str, ...]:
+        """Which outcomes are old, and which costs are upper bounds."""
+        stages = dict.fromkeys(stage for row in self.rows if row.cost for stage in row.bounded_by)
+        notes = (older([row.run for row in self.rows if row.is_old]), upper_bound(tuple(stages)))
+        return tuple(note for note in notes if note)
 
     def filtered(self, *, tag: str | None = None, since: float | None = None, text: str = "") -> History:
         """The runs that carry the tag, began at that time or later, and mention the text."""
@@ -91,6 +95,17 @@ def older(runs: Sequence[str]) -> str:
     return (
         f"The figures of {listed(runs)} are older than what they rest on; "
         f"`stagegap show --run {runs[0]}` computes {them} again."
+    )
+
+
+def upper_bound(stages: Sequence[str]) -> str:
+    """The sentence that says why a cost is an upper bound; empty without such a stage."""
+    if not stages:
+        return ""
+    names = "price names" if len(stages) == 1 else "prices name"
+    return (
+        f"The cost is an upper bound: tokens from the provider's cache count in full at {listed(stages)}, "
+        f"whose {names} none for them (`cached`)."
     )
 
 
@@ -142,7 +157,7 @@ def history_sheet(view: History) -> Sheet:
         return Sheet(headline=f"Cascade {view.cascade!r} has no such run")
     return Sheet(
         headline=f"{counted(len(view.rows), 'run')} of {view.cascade}",
-        parts=(Table(columns=_COLUMNS, rows=tuple(_cells(row) for row in view.rows)), view.note),
+        parts=(Table(columns=_COLUMNS, rows=tuple(_cells(row) for row in view.rows)), *view.notes),
     )
 
 

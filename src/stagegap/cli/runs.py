@@ -78,7 +78,8 @@ def run_and_show(opened: Workspace, file: Path | None, options: RunOptions | Non
     if as_json:
         printed.print_view(card)
         return refuse_losses(run.name, summary)
-    cost = f", {figures.money(summary.cost)}" if summary.cost else ""
+    most = "at most " if run.bounded_by else ""  # tokens from the provider's cache count in full
+    cost = f", {most}{figures.money(summary.cost)}" if summary.cost else ""
     took = figures.seconds(summary.seconds)
     begins = f"Run {run.name}: {run.records:,} records, {summary.calls:,} calls{cost}, {took}.\n"
     if summary.references:

@@ -12,7 +12,7 @@ from typing import Any, Literal, cast
 from stagegap.errors import near_names
 from stagegap.exchange import typed
 from stagegap.exchange.records import identity
-from stagegap.exchange.rows import Problems, Row, escaped, parse_json, read_rows, unguarded
+from stagegap.exchange.rows import Problems, Row, escaped, read_rows, unguarded
 from stagegap.exchange.tables import Column, ending_of, write_csv, write_jsonl, write_parquet
 from stagegap.exchange.typed import seconds
 from stagegap.model.answer import LABEL_FIELDS, REASONS, Answer, Fact, Field, Label, Reference
@@ -23,6 +23,7 @@ from stagegap.model.units import MARK, Levels, owner, unit_id, unit_name
 from stagegap.model.wording import counted
 from stagegap.people.judgements import PERSON, SYSTEM
 from stagegap.stages.acceptance import Rejected, accept_answer
+from stagegap.stages.canonical import parse_json
 
 FIELDS = ("record", "stage", "annotator", "value")
 SHEETS = {".csv", ".tsv", ".xlsx"}

@@ -20,7 +20,8 @@ from typing import NoReturn, cast
 import duckdb
 
 from stagegap.errors import InputError, Problem, near_names, require
-from stagegap.model.record import SHOWN_DIGITS, Json, number_problem, odd_number
+from stagegap.model.record import Json, odd_number
+from stagegap.stages.canonical import parse_json
 
 # What a spreadsheet may read as the begin of a formula: OWASP, "CSV Injection", with the full-width forms.
 _FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
@@ -75,7 +76,6 @@ def cell(value: Json, *, raw: bool) -> str:
 MAX_BYTES = 2 * 1024**3
 """Limit on the decompressed size of one file: a gzip bomb ends here."""
 MAX_LINE = 10 * 1024**2
-MAX_DEPTH = 100
 MAX_COLUMNS = 2_000
 MAX_PROBLEMS = 50
 """Problems listed before the rest is only counted."""
@@ -168,66 +168,6 @@ def _text(path: Path, problems: Problems) -> str:
         problems.fail(line, f"Byte {error.start} (0x{content[error.start]:02x}) is not UTF-8.", "Save it as UTF-8.")
 
 
-def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
-    members: dict[str, Json] = {}
-    for key, value in pairs:
-        if key in members:
-            raise ValueError(f"The key {key!r} stands twice.")
-        members[key] = value
-    return members
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON number.")
-
-
-def _integer(digits: str) -> int:
-    if len(digits) > SHOWN_DIGITS:  # int() itself refuses more than 4,300
-        raise _OddNumber(f"a number of {len(digits.lstrip('-')):,} digits has more than 64 bits")
-    number = int(digits)
-    if problem := number_problem(number):
-        raise _OddNumber(problem)
-    return number
-
-
-def _decimal(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise _OddNumber(f"{text[:40]} is larger than a number can be")
-    return number
-
-
-class _OddNumber(ValueError):
-    """A number that can't be kept."""
-
-
-def _place(text: str) -> str:
-    """Where a JSON text holds a number that can't be kept, as the begin of a sentence."""
-    value = json.loads(text, parse_int=lambda digits: int(digits[:40]), parse_constant=lambda _: 0)
-    odd = odd_number(value)
-    return f"The field {odd[0]!r}: " if odd and odd[0] else ""
-
-
-def parse_json(text: str) -> Json:
-    """Read one JSON value; duplicate keys, NaN, infinity, numbers that can't be kept and deep nesting are refused.
-
-    Raises: ValueError.
-    """
-    try:
-        value = json.loads(
-            text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_integer, parse_float=_decimal
-        )
-    except _OddNumber as error:
-        raise ValueError(f"{_place(text)}{error}.") from None
-    except RecursionError:
-        raise ValueError(f"The value is nested deeper than {MAX_DEPTH} levels.") from None
-    except json.JSONDecodeError as error:
-        raise ValueError(f"This is no JSON: {error.msg} at column {error.colno}.") from None
-    if is_deeper(value, MAX_DEPTH):
-        raise ValueError(f"The value is nested deeper than {MAX_DEPTH} levels.")
-    return value
-
-
 def read_json(path: Path) -> Json:
     """The one JSON value of a file. Raises: InputError."""
     problems = Problems(path)
@@ -237,22 +177,6 @@ def read_json(path: Path) -> Json:
         return parse_json(_text(path, problems))
     except ValueError as error:
         problems.fail(None, str(error))
-
-
-def is_deeper(value: object, limit: int) -> bool:
-    """Say whether lists and mappings nest deeper than `limit`."""
-    level = [value]
-    for _ in range(limit):
-        below: list[object] = []
-        for item in level:
-            if isinstance(item, dict):
-                below += cast(dict[str, object], item).values()
-            elif isinstance(item, list):
-                below += cast(list[object], item)
-        if not below:
-            return False
-        level = below
-    return any(isinstance(item, dict | list) for item in level)
 
 
 def _jsonl(path: Path, problems: Problems) -> Iterator[Row]:

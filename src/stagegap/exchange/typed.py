@@ -8,9 +8,10 @@ import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from stagegap.exchange.rows import escaped, parse_json
+from stagegap.exchange.rows import escaped
 from stagegap.model.cascade import Kind
 from stagegap.model.record import Json, number_problem
+from stagegap.stages.canonical import parse_json
 
 LATEST = 253_402_300_799.0
 """The end of the year 9999, beyond which no calendar goes."""

@@ -4,10 +4,11 @@ expected.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 from stagegap.model.answer import NO_ROW, NOBODY, Status
 from stagegap.model.record import Json
@@ -170,6 +171,13 @@ class Run:
     """Git commit of the project, with `+` when the work tree differs; empty outside git."""
     seed: int = 0
     error: str = ""
+
+    @property
+    def bounded_by(self) -> tuple[str, ...]:
+        """Stages whose price names none for tokens from the provider's cache: with them the cost is an upper bound."""
+        stages: dict[str, dict[str, Any]] = json.loads(self.resolved).get("stages") or {}  # Any: JSON of any shape
+        prices = {name: (stage.get("with") or {}).get("price") for name, stage in stages.items()}
+        return tuple(name for name, price in prices.items() if isinstance(price, dict) and "cached" not in price)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

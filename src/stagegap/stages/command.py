@@ -13,7 +13,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, cast
 
-import orjson
 from pydantic import Field
 
 from stagegap.errors import ConfigurationError, MediaError, RunStopped
@@ -22,7 +21,7 @@ from stagegap.model.cascade import Stage
 from stagegap.model.record import Json
 from stagegap.stages.acceptance import Check, Rejected, check_for, output_identity
 from stagegap.stages.attachments import with_path_texts
-from stagegap.stages.canonical import canonical, digest
+from stagegap.stages.canonical import canonical, digest, parsed
 from stagegap.stages.kinds import StageKind, Surroundings
 from stagegap.stages.protocol import Answered, Inputs, Reply
 from stagegap.stages.python import with_knowledge
@@ -156,8 +155,8 @@ class CommandStage:
     async def _read(self, line: bytes) -> Reply:
         """The reply in a line; after one that answers something else nobody knows what the next answers."""
         try:
-            content: object = orjson.loads(line)
-        except orjson.JSONDecodeError:
+            content: object = parsed(line)
+        except ValueError:
             content = None
         answer: Mapping[str, Json] = cast("Mapping[str, Json]", content) if isinstance(content, Mapping) else {}
         if answer.get("id") != self._number or not ("value" in answer or "error" in answer):

@@ -10,8 +10,8 @@ from pydantic import Field
 from stagegap.model.answer import Status
 from stagegap.model.cascade import Kind, Stage
 from stagegap.model.record import Json
-from stagegap.stages.acceptance import Check, Rejected, check_for, output_identity, read_answer
-from stagegap.stages.canonical import digest, parsed
+from stagegap.stages.acceptance import Check, Rejected, check_for, output_identity
+from stagegap.stages.canonical import digest, parse_json
 from stagegap.stages.conversation import (
     ANSWER,
     Chat,
@@ -26,6 +26,7 @@ from stagegap.stages.dialect import OBJECT, SCHEMA, Dialect
 from stagegap.stages.endpoint import Endpoint, Line, missing_key, token_price
 from stagegap.stages.failures import Failure, Patience
 from stagegap.stages.kinds import Draft, StageKind, Surroundings
+from stagegap.stages.mending import read_answer
 from stagegap.stages.pace import Attempts, Providers
 from stagegap.stages.protocol import Inputs, Reply
 from stagegap.stages.settings import (
@@ -291,7 +292,7 @@ def _kept(said: Said, status: Status) -> str:
 def _member(text: str) -> object:
     """What stands under `answer` in a JSON object; None where the text is none."""
     try:
-        content: object = parsed(text)
+        content: object = parse_json(text)
     except ValueError:
         return None
     return cast("Mapping[str, object]", content).get(ANSWER) if isinstance(content, Mapping) else None

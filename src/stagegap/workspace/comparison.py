@@ -144,6 +144,7 @@ def history(base: Foundation, cascade: str, *, blessed: Run | None) -> History:
             who=run.who,
             commit=run.commit,
             cost=spent.get(run.id, 0.0),
+            bounded_by=run.bounded_by,
             outcome=outcomes[run.id].view if run.id in outcomes else NO_OUTCOME,
             is_old=run.id in outcomes and outcomes[run.id].is_old,
             is_blessed=blessed is not None and run.id == blessed.id,

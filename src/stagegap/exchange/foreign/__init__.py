@@ -17,9 +17,10 @@ from stagegap.exchange.foreign.mlflow import MLFLOW
 from stagegap.exchange.foreign.prodigy import PRODIGY
 from stagegap.exchange.foreign.protocol import Format, Leftovers, Object, Unmapped, Wanted, labels_of, objects
 from stagegap.exchange.label_files import FIELDS, Known
-from stagegap.exchange.rows import MAX_LINE, Problems, entries_of, parse_json, read_json, read_rows, separator_of
+from stagegap.exchange.rows import MAX_LINE, Problems, entries_of, read_json, read_rows, separator_of
 from stagegap.model.answer import Label
 from stagegap.model.record import Json
+from stagegap.stages.canonical import parse_json
 
 __all__ = ["FORMATS", "Taken", "Unmapped", "Wanted", "detected", "read_foreign"]
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from stagegap.exchange.foreign.protocol import Format, Given, Leftovers, Object, Wanted, ids_in, inside, text
-from stagegap.exchange.rows import parse_json
 from stagegap.model.record import Json
+from stagegap.stages.canonical import parse_json
 
 _MARKS = frozenset({"name", "source", "dataType"})
 

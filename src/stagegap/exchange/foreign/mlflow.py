@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from stagegap.exchange.foreign.protocol import Format, Given, Leftovers, Object, Wanted, ids_in, inside, objects, text
-from stagegap.exchange.rows import parse_json
 from stagegap.model.record import Json
+from stagegap.stages.canonical import parse_json
 
 
 def _is_certain(traces: Sequence[Object]) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from stagegap.errors import ConfigurationError, near_names
+from stagegap.exchange.foreign import FORMATS as LABEL_FORMATS
 from stagegap.exchange.foreign.protocol import Leftovers, Object
 from stagegap.exchange.spans.atif import ATIF
 from stagegap.exchange.spans.batch import BATCH
@@ -38,6 +39,10 @@ def format_of(path: Path, source: str | None = None) -> TraceFormat:
 
     Raises: ConfigurationError where it is none, with what stands in the file instead; InputError.
     """
+    if source in LABEL_FORMATS and source not in TRACE_FORMATS:
+        raise ConfigurationError(
+            f"{source} holds labels and no traces: `stagegap tools import {path} --from {source}` takes them in."
+        )
     if source is not None and source not in TRACE_FORMATS:
         raise ConfigurationError(f"There is no format of traces {source!r}. {near_names(source, TRACE_FORMATS)}")
     first = first_of(path, ENOUGH)

@@ -11,11 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 from stagegap.exchange.foreign.protocol import Leftovers, Object, inside, objects, text
-from stagegap.exchange.rows import parse_json
 from stagegap.exchange.spans.attributes import described
 from stagegap.exchange.spans.otlp import error_of
 from stagegap.exchange.spans.span import Item, Opinion, Span, TraceFormat, Values, instant, unpacked
 from stagegap.model.record import Json
+from stagegap.stages.canonical import parse_json
 
 _BY: Mapping[str, Literal["person", "model", "code"]] = {"HUMAN": "person", "LLM_JUDGE": "model", "CODE": "code"}
 _ROW = frozenset({"trace_id", "spans", "trace_metadata"})

@@ -8,9 +8,9 @@ from enum import StrEnum
 from typing import Literal, TypeAlias
 
 from stagegap.exchange.foreign.protocol import Leftovers, Object, number_of
-from stagegap.exchange.rows import parse_json
 from stagegap.exchange.typed import seconds
 from stagegap.model.record import Json
+from stagegap.stages.canonical import parse_json
 
 
 class SpanKind(StrEnum):

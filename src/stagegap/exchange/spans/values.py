@@ -18,9 +18,10 @@ import orjson
 
 from stagegap.errors import ConfigurationError
 from stagegap.exchange.foreign.protocol import Leftovers, Object
-from stagegap.exchange.rows import MAX_DEPTH, Problems, is_deeper, read_rows
+from stagegap.exchange.rows import Problems, read_rows
 from stagegap.exchange.spans.otlp import is_packed, unpacked_messages
 from stagegap.model.record import Json
+from stagegap.stages.canonical import MAX_DEPTH, is_deeper
 
 CHUNK = 1 << 20
 MAX_VALUE = 1 << 30

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from stagegap.model.cascade import Kind, OutputType
-from stagegap.stages.acceptance import Accepted, Rejected, check_for, read_answer
+from stagegap.stages.acceptance import Accepted, Rejected, check_for
+from stagegap.stages.mending import read_answer
 
 LABEL = OutputType(kind=Kind.LABEL, values=("orders", "Returns", "spam"))
 LABELS = OutputType(kind=Kind.LABELS, values=("orders", "Returns", "spam"))
@@ -85,7 +86,9 @@ def test_the_reason_names_what_was_found_inside() -> None:
     [
         (".5", 0.5), ("-.5", -0.5), ("The answer is .25", 0.25), ("\u22127", -7), ("-$5", -5), ("$5", 5), ("5 kg", 5),
         ("**7**", 7), ("Rating: 4", 4), ("rating=4.", 4), ("x=-4", -4), ("1e3", 1000.0), ("4€", 4), ("4 stars!", 4),
-        ("<answer>4</answer>", 4), ("\uff17", 7), ("18446744073709551615", 2**64 - 1),
+        ("<answer>4</answer>", 4), ("\uff17", 7), ("18446744073709551615", 2**64 - 1), ("\ufeff5", 5), ("5\u00a0", 5),
+        ("4. The reply is polite, but it does not answer.", 4), ("4\n\nIt can't be better.", 4), ("I give it a 4.", 4),
+        ("The answer is 5, not six.", 5), ("4 (good)", 4), ('{"score": 4}', 4), ("\u0664", 4), ("USD 5", 5),
     ],
 )  # fmt: skip
 def test_a_number_is_read_as_it_is_written(text: str, number: float) -> None:
@@ -98,9 +101,61 @@ def test_a_number_is_read_as_it_is_written(text: str, number: float) -> None:
     [
         "4k", "2 million", "4½", "GPT-4 can't rate this.", "7/10", "7 out of 10", "about 42%", "42 per cent", "2,500",
         "1 000", "1'000", "10^3", "10\u00b2", "5kg", "minus 5", "- 5", "3-5", "3\u20135", "the 4th", "v4", "4,5",
-        "1" * 30, "1" * 400, "say " + "1" * 5_000, "1e999", "$-5", "18446744073709551616",
+        "1" * 30, "1" * 400, "say " + "1" * 5_000, "1e999", "$-5", "18446744073709551616", "1e-999",
+        "GPT 4 can't rate this.", "It is not 5.", "I can't say 5", "<5", ">5", "x<5", "at least 5", "less than 5",
+        "(5)",
+        "Question 5: unclear", "ISO 9001 applies", "In 2024 nothing was said.", "unknown (code 404)", "Error: 429",
+        "5 \u4e07", "5 pm", "2 point five", "5 or six", "5 Mio.", "5 B", "5 grand", "5 Prozent", "5 below zero",
+        "moins 5", "10 ^ three", "5 (not sure)", "5 can't be said", "9007199254740993.0", "5 -", "NaN", "-Infinity",
+        '{"score": 4, "of": 5}', '{"score": 4, "score": 5}', "[]", "no number",
     ],
 )  # fmt: skip
 def test_what_may_be_another_number_is_none(text: str) -> None:
     output = OutputType(kind=Kind.NUMBER)
     assert isinstance(read_answer(output, text, check_for(output, ())).answer, Rejected)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('{"n": .5}', {"n": 0.5}),
+        ('{"n": 5.}', {"n": 5.0}),
+        ('{"n": 10,', {"n": 10}),
+        ('{"a": 1 "b": [2, -3.5e2]}', {"a": 1, "b": [2, -350.0]}),
+        ('{"a": 5 // five\n}', {"a": 5}),
+        ("{'a': 'it\\'s', 'b': None, 'c': ''}", {"a": "it's", "b": None, "c": ""}),
+        ('{"n": 4k}', {"n": "4k"}),
+        ('Two of 3: {"a": 1}', {"a": 1}),
+        ('{"a": 1} or, the same, {"a": 1}', {"a": 1}),
+    ],
+)
+def test_broken_json_gives_numbers_and_texts_as_they_are_written(text: str, value: object) -> None:
+    output = OutputType(kind=Kind.OBJECT)
+    assert read_answer(output, text, check_for(output, ())).answer == Accepted(value)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"n": -$5}', '{"n": \u22127}', '{"n": 5%}', '{"n": 2 million}', '{"n": 4\u00bd}', '{"n": 12:30}',
+        '{"n": 1_000}',
+        '{"n": 3 of 5}', '{"n": 1 2}', '{"n": 007}', '{"n": 1e}', '{"n": 12', '{"n": "b', '{"n": tru', '{"n": -',
+        '{"n": 1, "n": 2}', '{"n": NaN}', '{"n": 1e400}', '{"n": 1e-400}', '{"n": 9007199254740993.0}',
+        '{"n": 36893488147419103232}', 'First {"n": 1}, or rather {"n": 2}', '{"n": \u0664}',
+    ],
+)  # fmt: skip
+def test_broken_json_that_may_say_something_else_is_no_answer(text: str) -> None:
+    output = OutputType(kind=Kind.OBJECT)
+    assert isinstance(read_answer(output, text, check_for(output, ())).answer, Rejected)
+
+
+@pytest.mark.parametrize("text", ["[1,000]", "[1 2]", "[5%]", "[\u22127]", "[1, 2", "[1] or [2]"])
+def test_a_broken_list_that_may_be_another_one_is_no_answer(text: str) -> None:
+    output = OutputType(kind=Kind.LIST)
+    assert isinstance(read_answer(output, text, check_for(output, ())).answer, Rejected)
+
+
+def test_what_can_not_be_seen_around_a_label_is_taken_off() -> None:
+    for text in ("\ufeffspam", "spam\u200b", "\u201cspam\u201d"):
+        assert read_answer(LABEL, text, check_for(LABEL, ())).answer == Accepted("spam")
+    assert isinstance(read_answer(LABEL, "spam\0", check_for(LABEL, ())).answer, Rejected)
