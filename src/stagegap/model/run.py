@@ -176,7 +176,8 @@ class Run:
     def bounded_by(self) -> tuple[str, ...]:
         """Stages whose price names none for tokens from the provider's cache: with them the cost is an upper bound."""
         stages: dict[str, dict[str, Any]] = json.loads(self.resolved).get("stages") or {}  # Any: JSON of any shape
-        prices = {name: (stage.get("with") or {}).get("price") for name, stage in stages.items()}
+        settings: dict[str, dict[str, Any]] = {name: stage.get("with") or {} for name, stage in stages.items()}
+        prices: dict[str, Any] = {name: stage.get("price") for name, stage in settings.items()}
         return tuple(name for name, price in prices.items() if isinstance(price, dict) and "cached" not in price)
 
 

@@ -183,9 +183,9 @@ def _shaped(text: str, kind: Kind) -> list[object]:
 def _inside(content: Json, kind: Kind) -> list[object]:
     """What was found where it has the right shape; a list may be the only member of an object."""
     if isinstance(content, Mapping):
-        members = list(content.values())
-        wrapped: list[object] = members[:1] if len(members) == 1 and isinstance(members[0], list) else []
-        return [content] if kind is Kind.OBJECT else wrapped
+        if kind is Kind.OBJECT:
+            return [content]
+        return [member for member in content.values() if len(content) == 1 and isinstance(member, list)]
     return [content] if isinstance(content, list) and kind is not Kind.OBJECT else []
 
 
@@ -261,7 +261,7 @@ def _leaves(content: Json) -> Iterator[Json]:
             yield key
             yield from _leaves(member)
     elif isinstance(content, list):
-        for item in cast("list[Json]", content):
+        for item in content:
             yield from _leaves(item)
     else:
         yield content
