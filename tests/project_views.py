@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from stagegap.library import Project, Shown
+from stagegap.library.project import shown_as
 
 VIEWS_OF_A_PROJECT: dict[str, Callable[[Project], Shown[Any]]] = {
     "gap": lambda project: project.gap(),
@@ -33,7 +34,29 @@ VIEWS_OF_A_PROJECT: dict[str, Callable[[Project], Shown[Any]]] = {
     "check": lambda project: project.check("v2", against="v1"),
     "selfcheck": lambda project: project.selfcheck(records=20),
 }
+
+
+def _attempts(project: Project) -> Shown[Any]:
+    """First wrong attempts of six traces of two agents, in a cascade of its own beside the mails."""
+    folder = project.workspace.folder
+    said = [{"role": "user", "content": "Find it"}, {"role": "Boss", "content": "go"}]
+    rows = [
+        {
+            "id": f"t{n}",
+            "history": [*said, *({"role": "Web", "content": f"page {n % 2}"} for _ in range(n))],
+            "mistake_step": 2 if n % 3 == 0 else 1 if n % 3 == 1 else None,
+            "is_correct": n % 2 == 0,
+        }
+        for n in range(1, 7)
+    ]
+    (folder / "agents.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    runs = project.workspace.runs
+    runs.new(runs.import_traces([folder / "agents.jsonl"]).cascade)
+    return shown_as("attempts", runs.attribution("agents").attempts(folder / "data/agents/first_faults.jsonl"))
+
+
 ELSEWHERE: dict[str, Callable[[Project], Shown[Any]]] = {
+    "attempts": _attempts,
     "escalation": lambda project: project.escalation(),
     "marks": lambda project: project.marks(project.workspace.folder / "pipelines" / "marks.jsonl"),
     "ratings": lambda project: project.ratings(

@@ -200,6 +200,12 @@ VIEWS: tuple[View, ...] = (
         following=("stagegap show faults",),
     ),
     View(
+        name="attempts",
+        command="attempts",
+        builder=f"{_ANALYSIS}.attempts:attempts_sheet",
+        following=("stagegap app",),
+    ),
+    View(
         name="ratings",
         command="ratings",
         builder=f"{_ANALYSIS}.ratings:ratings_sheet",

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from stagegap.exchange.traces import TraceFields, write_traces
+from stagegap.exchange.spans.files import import_traces
 from stagegap.oddities.tables import PrintedScore, is_possible
 from stagegap.workspace import Workspace
 from stagegap.workspace.oddities import rated
@@ -33,12 +33,13 @@ def rows(folder: Path) -> list[dict]:
         return [json.loads(line) for line in file]
 
 
-def project(tmp_path: Path, made: list[dict], fields: TraceFields) -> Workspace:
+def project(tmp_path: Path, made: list[dict]) -> Workspace:
     source = tmp_path / "traces.jsonl"
     source.write_text("".join(json.dumps(row) + "\n" for row in made), encoding="utf-8")
-    written = write_traces(source, tmp_path / "pipelines" / "t", name="t", fields=fields, annotator="people")
+    imported = import_traces([source], tmp_path, name="t")
+    assert imported.traces == imported.first_faults == len(made)
     opened = Workspace.open(tmp_path)
-    opened.runs.new(written.cascade)
+    opened.runs.new(imported.cascade)
     return opened
 
 
@@ -53,8 +54,7 @@ def project(tmp_path: Path, made: list[dict], fields: TraceFields) -> Workspace:
 def test_masked_faults_of_chains_of_thought_are_found(tmp_path: Path, task: str, masked: int, right: int) -> None:
     """So many right answers contain a step that people marked as wrong, as the data's own notes count them."""
     chosen = [row for row in rows(MISTAKES) if row["task"] == task]
-    fields = TraceFields(record="record_id", first_fault="mistake_index", group="task")
-    with project(tmp_path, chosen, fields) as opened:
+    with project(tmp_path, chosen) as opened:
         view = opened.oddities.screen("t")
     card = next(card for card in view.cards if card.detector == "masked")
     assert (card.stage, card.count, card.n) == ("answer", masked, right)
@@ -63,25 +63,33 @@ def test_masked_faults_of_chains_of_thought_are_found(tmp_path: Path, task: str,
 
 def test_task_with_hardly_a_masked_fault_shows_none(tmp_path: Path) -> None:
     chosen = [row for row in rows(MISTAKES) if row["task"] == "multistep_arithmetic"]
-    fields = TraceFields(record="record_id", first_fault="mistake_index")
-    with project(tmp_path, chosen, fields) as opened:
+    with project(tmp_path, chosen) as opened:
         view = opened.oddities.screen("t")
     assert not [card for card in view.cards if card.detector == "masked"]
 
 
 def test_failed_traces_of_agents_are_taken_in_with_their_first_fault(tmp_path: Path) -> None:
-    fields = TraceFields(
-        record="trace_id", input="question", steps="history", first_fault="mistake_step", right="right",
-        group="system_kind",
-    )  # fmt: skip
-    failed: list[dict] = [{**row, "right": False} for row in rows(AGENTS)]  # all of them did
-    with project(tmp_path, failed, fields) as opened:
+    with project(tmp_path, rows(AGENTS)) as opened:
         card = opened.runs.scorecard("t")
         assert card is not None
-        assert (card.n_records, card.stages[1].in_place.value) == (184, 0.0)
-        assert card.stages[0].first_faults == 184
+        in_place = {stage.stage: stage for stage in card.stages}
+        assert (card.n_records, in_place["answer"].in_place.value) == (184, 0.0)
+        assert in_place["all_steps"].first_faults == 184
         view = opened.oddities.screen("t")
     assert not [card for card in view.cards if card.detector == "masked"]  # every trace failed
+
+
+def test_hazards_of_the_agents_are_those_of_the_published_data(tmp_path: Path) -> None:
+    """33 of 179 attempts of WebSurfer against 18 of 675 of Orchestrator, though 33 : 18 as counts."""
+    crafted = [row for row in rows(AGENTS) if row["system_kind"] == "hand-crafted"]
+    with project(tmp_path, crafted) as opened:
+        view = opened.runs.attribution("t").attempts(tmp_path / "data/t/first_faults.jsonl")
+    roles = {group.name: (group.faults, group.at_risk) for group in view.groups if group.kind == "role"}
+    assert (view.n, view.faulty, view.other_role) == (58, 58, 3)
+    assert roles["WebSurfer"] == (33, 179)
+    assert roles["Orchestrator"] == (18, 675)
+    assert (view.hazard.value or 0) == pytest.approx(58 / sum(at_risk for _, at_risk in roles.values()))
+    assert view.recovered.value == 0
 
 
 def test_impossible_percentage_of_the_agents_paper_is_found() -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from stagegap.errors import InputError
-from stagegap.exchange.recorded import read_ratings
-from stagegap.model.answer import Rating
+from stagegap.exchange.recorded import read_first_faults, read_printed, read_ratings
+from stagegap.model.answer import FirstFault, Rating
 
 GOOD = {"system": "a", "record": 7, "criterion": "accuracy", "rater": 0, "value": 4}
 
@@ -49,3 +49,47 @@ def test_every_problem_is_told_with_its_line(tmp_path: Path):
         f"{name}:5: The field 'criterion' is missing. Did you mean criterium?",
         f"{name}:6: The rater '0' rated this answer on line 1 already.",
     ]
+
+
+def test_printed_scores_are_read_strictly(tmp_path: Path) -> None:
+    good = tmp_path / "good.csv"
+    good.write_text("name,value,n,runs\na,12.50%,126,\nb,0.5,10,3\n")
+    assert [(s.name, s.printed, s.n, s.runs) for s in read_printed(good)] == [
+        ("a", "12.50%", 126, 1),
+        ("b", "0.5", 10, 3),
+    ]
+    bad = tmp_path / "bad.csv"
+    bad.write_text("name,value,n\na,lots,3\nb,50,many\nc,,3\nd,120,5\n")
+    with pytest.raises(InputError) as error:
+        read_printed(bad)
+    said = str(error.value)
+    assert "A printed score is a share or a percentage, found 'lots'." in said
+    assert "n and runs are whole numbers above 0, found 'many' and 1." in said
+    assert "The field 'value' is missing." in said
+    assert "found '120'" in said
+
+
+def test_first_faults_are_positions_or_none_and_all_problems_are_told(tmp_path: Path) -> None:
+    rows: list[dict[str, object]] = [
+        {"record": 1, "annotator": "ann", "position": 3.0, "role": "Web"},
+        {"record": "2", "annotator": "ann", "position": None},
+    ]
+    assert read_first_faults(written(tmp_path, *rows)) == [
+        FirstFault(record="1", annotator="ann", position=3, role="Web"),
+        FirstFault(record="2", annotator="ann", position=None),
+    ]
+    worse: list[dict[str, object]] = [
+        {"record": "2", "annotator": "ann", "position": 1},
+        {"record": "3", "annotator": "", "position": 1},
+        {"record": "3", "annotator": "ann"},
+        {"record": "4", "annotator": "ann", "position": -1},
+        {"record": "5", "annotator": "ann", "position": True},
+    ]
+    with pytest.raises(InputError) as error:
+        read_first_faults(written(tmp_path, *rows, *worse))
+    said = str(error.value)
+    assert "The annotator 'ann' marked this record on line 2 already." in said
+    assert "The field 'annotator' is missing." in said
+    assert "The field 'position' is missing." in said
+    assert "A position is a number from 0 on, or null; found -1." in said
+    assert "found True." in said

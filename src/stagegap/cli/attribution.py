@@ -196,6 +196,22 @@ def marks(
 
 
 @views.command()
+def attempts(
+    file: Annotated[Path, typer.Argument(help="Rows with record, annotator, position of the first wrong attempt.")],
+    cascade: CascadeOption = None,
+    run: RunOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say how likely an agent's next attempt is the first wrong one, by role, tool and position."""
+    from stagegap.cli.printed import present
+    from stagegap.cli.start import attribution, workspace
+
+    with workspace() as opened:
+        view = attribution(opened, cascade, run).attempts(file)
+    present("attempts", view, as_json=as_json)
+
+
+@views.command()
 def ratings(
     file: Annotated[Path, typer.Argument(help="JSONL, CSV or Parquet with system, record, criterion, rater, value.")],
     system: Annotated[str, typer.Option("--system", help="Name of the run's answers in the file.")] = "",

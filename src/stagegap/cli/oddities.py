@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stagegap.cli.options import CascadeOption, JsonOption, tools, views
+from stagegap.cli.options import CascadeOption, JsonOption, views
 
 if TYPE_CHECKING:  # `stagegap --help` imports this module: what a verb works with is imported when it works.
     from stagegap.oddities.card import Oddity, Screen, Taught
@@ -74,41 +74,6 @@ def odd(
         [f"stagegap show odd --dismiss {first} --because REASON --as YOU"] if first else ["stagegap show odd --rules"]
     )
     return printed.advise("stagegap app", *away)
-
-
-@tools.command()
-def traces(
-    file: Annotated[Path, typer.Argument(help="Traces: JSONL, CSV or Parquet, one a row.")],
-    folder: Annotated[Path, typer.Argument(help="Folder for the cascade, such as pipelines/traces.")],
-    record: Annotated[str, typer.Option("--record", help="Field with the id.")] = "record",
-    input_: Annotated[str, typer.Option("--input", help="Field with what was asked.")] = "input",
-    steps: Annotated[str, typer.Option("--steps", help="Field with the list of steps.")] = "steps",
-    first_fault: Annotated[
-        str, typer.Option("--first-fault", help="Field with the first wrong step, counted from 0; null without one.")
-    ] = "first_fault",
-    answer: Annotated[str, typer.Option("--answer", help="Field with the last answer.")] = "answer",
-    target: Annotated[str, typer.Option("--target", help="Field with the right answer.")] = "target",
-    right: Annotated[
-        str | None, typer.Option("--right", help="Field that says true where the answer was right.")
-    ] = None,
-    group: Annotated[str | None, typer.Option("--group", help="Field of a group of traces.")] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Make a cascade of recorded chains of steps with the first fault that people marked."""
-    from stagegap.cli import printed
-    from stagegap.exchange.traces import TraceFields, write_traces
-
-    fields = TraceFields(
-        record=record, input=input_, steps=steps, first_fault=first_fault, answer=answer, target=target, right=right,
-        group=group,
-    )  # fmt: skip
-    written = write_traces(file, folder, name=folder.name, fields=fields, annotator="people")
-    if as_json:
-        return printed.print_json({"cascade": str(written.cascade), "traces": written.traces, "faulty": written.faulty})
-    printed.say(
-        f"{written.cascade}  {written.traces:,} traces, {written.faulty:,} with a step that labellers marked as wrong"
-    )
-    return printed.advise(f"stagegap run {written.cascade}", f"stagegap show odd --cascade {folder.name}")
 
 
 def draw_screen(noticing: Noticing, *, rules: bool) -> None:

@@ -79,6 +79,7 @@ def import_sheet(imported: ImportedTraces) -> Sheet:
             Table(columns=columns, rows=rows, title="What came in"),
             *([f"{imported.references:,} right answers became references."] if imported.references else []),
             *([_ratings(imported)] if imported.ratings else []),
+            *([_first_faults(imported)] if imported.first_faults else []),
             *left,
         ),
     )
@@ -87,6 +88,11 @@ def import_sheet(imported: ImportedTraces) -> Sheet:
 def _ratings(imported: ImportedTraces) -> str:
     path = Path("data", imported.name, "ratings.jsonl")
     return f"{imported.ratings:,} scores are ratings of their authors: `stagegap show ratings {path}`."
+
+
+def _first_faults(imported: ImportedTraces) -> str:
+    path = Path("data", imported.name, "first_faults.jsonl")
+    return f"{imported.first_faults:,} traces say where people see the first fault: `stagegap show attempts {path}`."
 
 
 def import_json(imported: ImportedTraces) -> Json:
@@ -101,6 +107,7 @@ def import_json(imported: ImportedTraces) -> Json:
         "is_new": imported.is_new,
         "references": imported.references,
         "ratings": imported.ratings,
+        "first_faults": imported.first_faults,
         "stages": [
             {
                 "name": stage.name, "type": stage.type, "attempts": stage.attempts, "traces": stage.traces,

@@ -13,7 +13,7 @@ from stagegap.exchange import typed
 from stagegap.exchange.records import identity
 from stagegap.exchange.rows import Problems, Row, read_rows, unguarded
 from stagegap.exchange.typed import seconds
-from stagegap.model.answer import Mark, Rating, Status
+from stagegap.model.answer import FirstFault, Mark, Rating, Status
 from stagegap.model.cascade import Kind
 from stagegap.model.record import Json
 from stagegap.oddities.tables import PrintedScore
@@ -187,6 +187,36 @@ def read_marks(path: Path, stages: Sequence[str]) -> list[Mark]:
         marks.append(Mark(record=key[0], annotator=key[1], faults=named["faults"], roots=named["root_cause"]))
     problems.raise_if_any()
     return marks
+
+
+def read_first_faults(path: Path) -> list[FirstFault]:
+    """The first wrong attempts of traces: a row a record and annotator, with position and, where it was said, role.
+
+    A position is counted from 0; null, or nothing, says that no attempt is wrong.
+    Raises: InputError with every problem: missing fields, what is no position, one annotator twice at a record.
+    """
+    problems = Problems(path)
+    first: dict[tuple[str, str], int] = {}
+    faults: list[FirstFault] = []
+    for row in read_rows(path):
+        missing = [name for name in ("record", "annotator") if row.values.get(name) in (None, "")]
+        missing += ["position"] if "position" not in row.values else []
+        if missing:
+            problems.add(row.line, f"The field {missing[0]!r} is missing.", near_names(missing[0], row.values))
+            continue
+        said = row.values["position"]
+        number = "" if said is None else identity(said).strip()
+        if isinstance(said, bool) or (number and not number.isdecimal()):
+            problems.add(row.line, f"A position is a number from 0 on, or null; found {said!r}.")
+            continue
+        key = (identity(row.values["record"]), str(row.values["annotator"]).strip())
+        if key in first:
+            problems.add(row.line, f"The annotator {key[1]!r} marked this record on line {first[key]} already.")
+        first.setdefault(key, row.line)
+        role = str(row.values.get("role") or "")
+        faults.append(FirstFault(record=key[0], annotator=key[1], position=int(number) if number else None, role=role))
+    problems.raise_if_any()
+    return faults
 
 
 def _stage_names(value: Json) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ from stagegap.workspace import Past, Workspace
 if TYPE_CHECKING:
     from stagegap.analysis.agree import AgreeView
     from stagegap.analysis.answers import GroupScore, ScoredAnswer
+    from stagegap.analysis.attempts import AttemptsView
     from stagegap.analysis.blame import Blame
     from stagegap.analysis.changes import Comparison, WhatChanged
     from stagegap.analysis.escalation import EscalationView
@@ -385,6 +386,10 @@ class Project:
     def marks(self, file: str | Path, run: str | None = None) -> Shown[MarksView]:
         """Put faults and root causes that people marked in records beside those by scores. Raises: InputError."""
         return shown_as("marks", self._look(run).marks(Path(file)))
+
+    def attempts(self, file: str | Path, run: str | None = None) -> Shown[AttemptsView]:
+        """Count first wrong attempts of agents by role, tool and position. Raises: InputError, ConfigurationError."""
+        return shown_as("attempts", self._look(run).attempts(Path(file)))
 
     def ratings(
         self, file: str | Path, run: str | None = None, *, system: str = "", person: str = "", scale: str = ""

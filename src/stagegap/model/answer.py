@@ -290,3 +290,15 @@ class Mark:
     """Stages that went wrong, several where they did."""
     roots: tuple[str, ...] = ()
     """Stages without whose fault the end would have been right, as the person sees it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstFault:
+    """The first wrong attempt of a trace, as one person sees it."""
+
+    record: str
+    annotator: str
+    position: int | None
+    """Of the attempt in its trace, counted from 0; None where no attempt is wrong."""
+    role: str = ""
+    """Who went wrong, where people said it: it may be another than the one that acted."""

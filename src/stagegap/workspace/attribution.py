@@ -14,6 +14,7 @@ import numpy as np
 from stagegap.analysis import evidence as ev
 from stagegap.analysis.agree import EPSILON, AgreeView, JudgedOutcome, agree_view, judged_outcome
 from stagegap.analysis.answers import PooledScore, pooled_scores
+from stagegap.analysis.attempts import AttemptsView, attempts_view
 from stagegap.analysis.blame import Blame, blame
 from stagegap.analysis.escalation import EscalationView, escalation
 from stagegap.analysis.evidence import Evidence
@@ -28,7 +29,7 @@ from stagegap.analysis.slices import SlicesView, slices_view
 from stagegap.analysis.unit_view import UnitsView, units_view
 from stagegap.attribution.selfcheck import Recovery, recover
 from stagegap.errors import ConfigurationError
-from stagegap.exchange.recorded import read_marks, read_ratings, read_scale
+from stagegap.exchange.recorded import read_first_faults, read_marks, read_ratings, read_scale
 from stagegap.model.answer import Answer, Label, Output
 from stagegap.model.cascade import Cascade
 from stagegap.model.run import SYSTEM, Cell, Run
@@ -250,6 +251,10 @@ class Attribution:
     def marks(self, file: Path) -> MarksView:
         """Put faults and root causes that people marked beside those by scores. Raises: InputError."""
         return marks_view(self.evidence, read_marks(file, self.cascade.names))
+
+    def attempts(self, file: Path) -> AttemptsView:
+        """Count first wrong attempts that people marked per attempt at risk. Raises: InputError, ConfigurationError."""
+        return attempts_view(self.evidence, read_first_faults(file))
 
     def _judged(self, judgements: Sequence[Label]) -> tuple[JudgedOutcome, ...]:
         """What people who judged this run's answers say of all of them."""

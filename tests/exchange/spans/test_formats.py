@@ -177,8 +177,11 @@ def test_chat_has_replies_and_tools_and_a_team_has_steps_by_role(tmp_path: Path)
     team = {"history": [USER, {"role": "Web (thought)", "content": "hm"}, {"role": "Boss", "content": "ok"}],
             "mistake_step": "1", "mistake_reason": "wrong page"}  # fmt: skip
     spans, opinions, _ = read(write(tmp_path / "b.jsonl", team))
-    assert [(span.name, span.role) for span in spans[1:]] == [("step", "Web"), ("step", "Boss")]
-    assert (opinions[0].span, opinions[0].name, opinions[0].note) == ("turn 1", "first_fault", "wrong page")
+    assert [(span.name, span.role) for span in spans[1:]] == [("step", "Web"), ("step", "Boss"), ("all_steps", "")]
+    assert [(opinion.span, opinion.name, opinion.value, opinion.note) for opinion in opinions] == [
+        ("all steps", "all_steps", "faulty", ""),
+        ("turn 1", "first_fault", True, "wrong page"),
+    ]
 
 
 def test_wide_table_has_columns_per_stage(tmp_path: Path) -> None:

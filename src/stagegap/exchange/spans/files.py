@@ -18,7 +18,7 @@ from stagegap.exchange.foreign.protocol import Leftovers, Unmapped, inside, obje
 from stagegap.exchange.rows import escaped, read_json
 from stagegap.exchange.spans import Opinion, items_of
 from stagegap.exchange.spans.proposal import Proposal, ProposedStage, as_json, calls_field, cascade_text, proposed
-from stagegap.exchange.spans.span import criteria_of, number_of, unpacked, word_of
+from stagegap.exchange.spans.span import FIRST_FAULT, criteria_of, number_of, unpacked, word_of
 from stagegap.exchange.spans.spool import Spool, Trace
 from stagegap.exchange.spans.steps import Case, Frames, Step, case_of
 from stagegap.exchange.spans.survey import StageSurvey, Survey, joined_texts, type_of
@@ -63,6 +63,8 @@ class ImportedTraces:
     stages: tuple[ImportedStage, ...]
     references: int
     ratings: int
+    first_faults: int
+    """Traces of which people said which attempt went wrong first, or that none did."""
     unmapped: tuple[Unmapped, ...]
 
 
@@ -125,6 +127,7 @@ def _taken_in(spool: Spool, folder: Path, name: str, formats: tuple[str, ...], l
         stages=tuple(_imported(stage, survey) for stage in proposal.stages),
         references=writer.references,
         ratings=writer.ratings,
+        first_faults=writer.first_faults,
         unmapped=tuple(leftovers.all()),
     )
 
@@ -225,6 +228,7 @@ class Writer:
     known: int = 0
     references: int = 0
     ratings: int = 0
+    first_faults: int = 0
     corpora: set[str] = field(default_factory=set[str])
     _ids: set[str] = field(default_factory=set[str])
     _documents: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
@@ -361,6 +365,9 @@ class Writer:
         counts: dict[tuple[str, str], int] = {}
         ratings: dict[tuple[str, str], dict[str, Json]] = {}
         for opinion in trace.opinions:
+            if opinion.name == FIRST_FAULT:
+                self._first_fault(case, opinion)
+                continue
             name = case.stage_of.get(opinion.span, self.proposal.outcome) if opinion.span else self.proposal.outcome
             stage = None if name in left else self.proposal.stage(name)
             if stage is None:
@@ -391,6 +398,19 @@ class Writer:
         self._put(
             "references", {"record": record, "stage": stage.name, "annotator": author, "value": value, "facts": []}
         )
+
+    def _first_fault(self, case: Case, opinion: Opinion) -> None:
+        """Write which attempt a person holds to be the first wrong one, or that none is."""
+        place = next((n for n, step in enumerate(case.steps) if step.span.id == opinion.span), None)
+        if place is None and opinion.span:
+            self.leftovers.add("The first wrong step is no attempt.", f"{opinion.span} of trace {case.id}")
+            return
+        self.first_faults += 1
+        row: dict[str, Json] = {
+            "record": case.id, "annotator": opinion.author, "position": place, "role": opinion.role,
+            "note": opinion.note,
+        }  # fmt: skip
+        self._put("first_faults", row)
 
     def _rate(
         self, record: str, stage: ProposedStage, opinion: Opinion, ratings: dict[tuple[str, str], dict[str, Json]]

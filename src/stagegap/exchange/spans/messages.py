@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from stagegap.exchange.foreign.protocol import Leftovers, Object, inside, objects, text
 from stagegap.exchange.spans.span import (
+    FIRST_FAULT,
     Item,
     Opinion,
     Span,
@@ -17,13 +18,19 @@ from stagegap.exchange.spans.span import (
     spoken,
     unpacked,
 )
-from stagegap.exchange.spans.table import ID_NAMES, REFERENCE_NAMES
+from stagegap.exchange.spans.table import ID_NAMES, OUTPUT_NAMES, REFERENCE_NAMES
 from stagegap.model.record import Json
 
-LISTS = ("messages", "history", "conversation", "conversations", "turns", "trajectory")
+LISTS = ("messages", "history", "conversation", "conversations", "turns", "trajectory", "steps")
+CHAIN = "step"
+"""Role of the steps of a chain of thought, which are plain texts."""
 _PEOPLE = frozenset({"user", "human", "system", "developer", "customer"})
 _MODELS = frozenset({"assistant", "ai", "gpt", "model", "bot", "chatbot"})
-FIRST_FAULT = ("mistake_step", "first_fault", "mistake_index", "first_wrong_step")
+FAULT_NAMES = ("mistake_step", "first_fault", "mistake_index", "first_wrong_step")
+ROLE_NAMES = ("mistake_agent", "responsible_agent", "faulty_agent", "first_fault_role")
+REASON_NAME = "mistake_reason"
+RIGHT_NAMES = ("is_correct", "is_corrected", "right", "correct", "is_right")
+SOUND, FAULTY = "sound", "faulty"
 
 
 def _turns(value: Object) -> Sequence[Object]:
@@ -31,6 +38,9 @@ def _turns(value: Object) -> Sequence[Object]:
         turns = objects(unpacked(value.get(name)))
         if turns and all(_role(turn) or "type" in turn for turn in turns):
             return turns
+    steps = value.get("steps")
+    if isinstance(steps, list) and steps and all(isinstance(step, str) for step in steps):
+        return [{"role": CHAIN, "content": step} for step in steps]
     return ()
 
 
@@ -48,7 +58,7 @@ def _read(values: Values, leftovers: Leftovers) -> Iterator[Item]:
         if not turns:
             leftovers.add("No list of messages with roles.", place)
             continue
-        yield from _conversation(value, turns, _id(value) or str(number))
+        yield from _conversation(value, turns, _id(value) or str(number), leftovers)
 
 
 def _id(value: Object) -> str:
@@ -56,35 +66,82 @@ def _id(value: Object) -> str:
     return next((name for key in names if (name := text(value.get(key)))), "")
 
 
-def _conversation(value: Object, turns: Sequence[Object], trace: str) -> Iterator[Item]:
-    is_team = _is_team(turns)
+def _conversation(value: Object, turns: Sequence[Object], trace: str, leftovers: Leftovers) -> Iterator[Item]:
+    is_chain = _role(turns[0]) == CHAIN
+    is_team = _is_team(turns) or any(name in value for name in FAULT_NAMES)
     spans = list(_team(turns, trace) if is_team else _chat(turns, trace))
     first = next((turn for turn in turns if _role(turn).lower() in _PEOPLE - {"system", "developer"}), turns[0])
-    own = {
-        key: item for key, item in value.items() if key not in (*LISTS, *ID_NAMES, *FIRST_FAULT) and item is not None
+    own: dict[str, Json] = {
+        key: item
+        for key, item in value.items()
+        if key not in (*LISTS, *ID_NAMES, *FAULT_NAMES, *ROLE_NAMES, REASON_NAME) and item is not None
     }
-    references = {key: own.pop(key) for key in list(own) if key in REFERENCE_NAMES}
+    references: dict[str, Json] = {key: own.pop(key) for key in list(own) if key in REFERENCE_NAMES}
+    end = _end(own) if is_chain or any(name in value for name in FAULT_NAMES) else None
+    if isinstance(end, bool):
+        end = "right" if end else "wrong"
+        for key in references:
+            leftovers.add("A right answer beside whether the answer was right: only that came in.", f"{key} of {trace}")
+        references = {"right": "right"}
     system = next((_said(turn) for turn in turns if _role(turn).lower() in ("system", "developer")), None)
     yield Span(
         trace=trace,
         id="conversation",
         name="conversation",
         kind=SpanKind.AGENT,
-        inputs={"question": _said(first), **({"system": system} if system and not is_team else {})},
-        output=spans[-1].output if spans else None,
+        inputs=_asked(own, first, system=None if is_team else system, is_chain=is_chain),
+        output=end if end is not None else spans[-1].output if spans else None,
         session=text(value.get("session_id") or value.get("session")),
         user=text(value.get("user_id")),
         fields={key: item for key, item in own.items() if key not in ("tools", "functions")},
     )
     yield from spans
-    fault = next((value.get(key) for key in FIRST_FAULT if value.get(key) is not None), None)
-    if fault is not None and text(fault).strip().isdecimal():
-        reason = text(value.get("mistake_reason"))
-        yield Opinion(
-            trace=trace, span=f"turn {int(text(fault))}", name="first_fault", value=True, author="people", note=reason
-        )
+    asked = [_said(turn) for turn in (first, *turns)]
+    yield from _first_fault(value, trace, len(turns), leftovers, asked=asked)
     for item in references.values():
         yield Opinion(trace=trace, name="reference", value=item, author="reference", by="reference")
+
+
+def _end(own: dict[str, Json]) -> Json:
+    """What came out of a chain: its answer, or whether that was right; taken out of the fields of the record."""
+    answer = next((own.pop(key) for key in OUTPUT_NAMES if own.get(key) not in (None, "")), None)
+    right = [own.pop(key) for key in RIGHT_NAMES if isinstance(own.get(key), bool)]
+    return answer if answer is not None or not right else right[0]
+
+
+def _asked(own: dict[str, Json], first: Object, *, system: Json, is_chain: bool) -> Json:
+    if is_chain:
+        return {"input": own.pop("input", own.pop("question", ""))}
+    return {"question": _said(first), **({"system": system} if system else {})}
+
+
+def _first_fault(
+    value: Object, trace: str, turns: int, leftovers: Leftovers, *, asked: Sequence[Json]
+) -> Iterator[Item]:
+    """What people said of the steps: the first wrong one, or that all are sound; and a stage for exactly that."""
+    key = next((key for key in FAULT_NAMES if key in value), None)
+    if key is None:
+        return
+    said = "" if value[key] is None else text(value[key]).strip()
+    is_sound = value[key] is None
+    if not is_sound and not (said.isdecimal() and int(said) < turns):
+        reason = f"The first fault is the number of one of the steps, counted from 0, or null ({key})."
+        leftovers.add(reason, f"{value[key]!r} of {turns} steps in trace {trace}")
+        return
+    yield Span(trace=trace, id="all steps", parent="conversation", name="all_steps", inputs=list(asked), output=SOUND)
+    yield Opinion(
+        trace=trace, span="all steps", name="all_steps", value=SOUND if is_sound else FAULTY, author="people",
+        by="reference",
+    )  # fmt: skip
+    yield Opinion(
+        trace=trace,
+        span="" if is_sound else f"turn {int(said)}",
+        name=FIRST_FAULT,
+        value=not is_sound,
+        author="people",
+        note=text(value.get(REASON_NAME)),
+        role=next((role for name in ROLE_NAMES if (role := text(value.get(name)))), ""),
+    )
 
 
 def _is_team(turns: Sequence[Object]) -> bool:
@@ -109,7 +166,8 @@ def agent_of(turn: Object) -> str:
     >>> agent_of({"role": "Orchestrator (thought)"}), agent_of({"role": "user", "name": "Checker"})
     ('Orchestrator', 'Checker')
     """
-    return text(turn.get("name")) or _role(turn).split(" (")[0].split(" ->")[0].strip()
+    name = text(turn.get("name")) or _role(turn).split(" (")[0].split(" ->")[0].strip()
+    return "" if name == CHAIN else name
 
 
 def _team(turns: Sequence[Object], trace: str) -> Iterator[Span]:

@@ -73,8 +73,12 @@ class Opinion:
     """`reference`: the value is the right answer itself."""
     note: str = ""
     at: float | None = None
+    role: str = ""
+    """Of a first fault: who went wrong, where people said it."""
 
 
+FIRST_FAULT = "first_fault"
+"""Name of the opinion that a span is the first wrong one of its trace; one of no span says that none is."""
 Item: TypeAlias = Span | Opinion
 Values: TypeAlias = "Iterator[tuple[str, Object]]"
 """Place in the file, as `line 7`, and the object that stands there."""
