@@ -34,3 +34,11 @@ def test_answers_of_a_stage_have_the_price_and_time_of_when_they_were_made(store
         (RUN, "route"): StageSpending(cost=0.5, priced=2, latency_ms=20.0, timed=3)
     }
     assert store.spent_by_stage([]) == {}
+
+
+def test_of_two_answers_to_one_call_the_newer_is_the_price_of_the_stage(store: Store) -> None:
+    store.append_outputs(
+        RUN, SYSTEM, [output("r0", cost=9.0, latency_ms=90.0), output("r1", cost=1.0, latency_ms=10.0)]
+    )
+    store.append_outputs(RUN, SYSTEM, [output("r0", cost=2.0, latency_ms=20.0)])
+    assert store.spent_by_stage([RUN]) == {(RUN, "route"): StageSpending(cost=1.5, priced=2, latency_ms=15.0, timed=2)}

@@ -15,7 +15,7 @@ from stagegap.store.attach import Attachment, Session
 from stagegap.store.drain import Drainer
 from stagegap.store.events import applied
 from stagegap.store.journal import Journal
-from stagegap.store.outputs import CACHEABLE, NEWER
+from stagegap.store.outputs import CACHEABLE, NEWER, doubled
 
 NEWEST = 1_000
 """Calls that are looked at: enough for a mean within a few per cent, and young."""
@@ -52,16 +52,18 @@ def by_stage(session: Session, runs: Sequence[str]) -> dict[tuple[str, str], Sta
 
     An answer that came from the cache carries what it took then, so that a stage's price is the same in every run.
     """
+    where = """run in (select id from run where key in (select unnest(?::uuid[])))
+        and cell in (select id from cell where name = ?)"""
+    chosen = list(runs), str(SYSTEM)
+    newest = "qualify row_number() over (partition by run, stage, record, repeat order by seq desc) = 1"
     rows = session.rows(
-        """select replace(r.key::varchar, '-', ''), s.name,
-            avg(o.cost), count(o.cost), median(o.latency_ms), count(o.latency_ms)
-        from (select * from output
-              where run in (select id from run where key in (select unnest(?::uuid[])))
-                  and cell in (select id from cell where name = ?)
-              qualify row_number() over (partition by run, stage, record, repeat order by seq desc) = 1) o
-            join run r on r.id = o.run join stage s on s.id = o.stage group by all""",
-        list(runs),
-        str(SYSTEM),
+        f"""select replace(r.key::varchar, '-', ''), s.name, o.cost, o.priced, o.latency, o.timed
+        from (select run, stage, avg(cost) as cost, count(cost) as priced,
+                median(latency_ms) as latency, count(latency_ms) as timed
+              from (select run, stage, cost, latency_ms from output where {where}
+                    {newest if doubled(session, where, *chosen) else ""}) group by run, stage) o
+            join run r on r.id = o.run join stage s on s.id = o.stage""",
+        *chosen,
     )
     return {
         (run, stage): StageSpending(cost=cost, priced=priced, latency_ms=latency, timed=timed)

@@ -15,6 +15,7 @@ from stagegap.store import rows as json_text
 from stagegap.store import screen_columns
 from stagegap.store.attach import Session
 from stagegap.store.long_texts import MARK
+from stagegap.store.outputs import RecordBits, doubled
 from stagegap.store.runs import identify
 from stagegap.store.screen_columns import (
     Column,
@@ -48,7 +49,6 @@ COLUMNS: dict[str, tuple[float, str]] = {
     "latency": (nan, "float64"), "cost": (nan, "float64"), "size": (nan, "float64"),
     "cut": (nan, "float64"), "doubled": (nan, "float64"), "outside": (nan, "float64"),
 }  # fmt: skip
-FIRST = f"select position, {', '.join(COLUMNS)} from stage_row where repeat = 0"
 _SAID = """case o.form when 'boolean' then if(o.number = 1, 'true', 'false') when 'number' then o.number::varchar
     when 'integer' then o.number::varchar else coalesce(o.short, b.body) end"""
 _ENDS = r"""[.!?…。！？"''”»)\]}*`:;]\s*$"""
@@ -149,12 +149,22 @@ class StageTable:
     """Position, answer and inputs of some texts."""
 
 
-_SCREENED = """create or replace temp table screened as
-select record, row_number() over (order by record) - 1 as position
-from (select distinct record from output where run = ? and cell = (select id from cell where name = 'system'))"""
-_VERSION = """create or replace temp table screened_version as
-select s.position, v.* from screened s join record_version v using (record)
-qualify row_number() over (partition by v.record order by v.version desc) = 1"""
+_VERSION = """create or replace temp table screened_newest as
+select s.position, v.record, max(v.version) as version
+from screened s join record_version v using (record) group by all;
+create or replace temp view screened_version as
+select n.position, v.* from screened_newest n join record_version v using (record, version)"""
+"""What records hold is read where it is needed, and not copied: texts may be long."""
+
+
+def _empty_columns(kind: Kind, measured: Sequence[bool]) -> list[str]:
+    """Columns of a stage in which nothing can stand: what its type does not have, and what was not measured."""
+    of_type = {"size": Kind.TEXT, "cut": Kind.TEXT, "doubled": Kind.RANKING, "outside": Kind.LABEL}
+    is_known = zip(("confidence", "latency", "cost"), measured, strict=True)
+    return [
+        *(name for name, only in of_type.items() if kind is not only),
+        *(name for name, known in is_known if not known),
+    ]
 
 
 class RunReader:
@@ -164,10 +174,17 @@ class RunReader:
         """Number the records of a run; `with_contents` is False for who asks for names and positions alone."""
         self._session = session
         self._key, self._cascade = identify(session, run)
-        session.run(_SCREENED, self._key)
+        session.run(
+            f"""create or replace temp table screened as
+            select record, row_number() over (order by record) - 1 as position
+            from ({RecordBits.of(session).answered(self._key)})"""
+        )
         if with_contents:
             session.run(_VERSION)
         self.n: int = session.rows("select count(*) from screened")[0][0]
+        self._given: dict[str, Column] = {}
+        self._nothing: Column = np.full(self.n, np.nan)
+        self._nothing.flags.writeable = False  # one array stands for all columns in which nothing is known
 
     def records(self) -> RecordsTable:
         """Read units, difficulty and slices."""
@@ -234,23 +251,27 @@ class RunReader:
         session = self._session
         key = self._key if run is None else identify(session, run)[0]
         where = (key, json_text.plain(stage.name), self._cascade)
-        again, mended = session.rows(
-            """select count(*) > count(distinct record) or max(repeat) > 0,
-
-                coalesce(bool_or(status = 'repaired'), false)
-            from output where run = ? and cell = (select id from cell where name = 'system')
-                and stage = (select id from stage where name = ? and cascade = ?)""",
+        of_stage = """run = ? and cell = (select id from cell where name = 'system')
+            and stage = (select id from stage where name = ? and cascade = ?)"""
+        repeated, mended, *measured = session.rows(
+            f"""select coalesce(max(repeat) > 0, false), coalesce(bool_or(status = 'repaired'), false),
+                count(confidence) > 0, count(latency_ms) filter (not cached) > 0, count(cost) > 0
+            from output where {of_stage}""",
             *where,
         )[0]
-        session.run(rows_of(stage, again=bool(again), mended=mended), *where)
-        first = session.columns(FIRST)
+        again = repeated or bool(doubled(session, of_stage, *where))
+        session.run(rows_of(stage, again=again, mended=mended), *where)
+        empty = _empty_columns(stage.output.kind, measured)
+        wanted = [name for name in COLUMNS if name not in empty]
+        first = session.columns(f"select position, {', '.join(wanted)} from stage_row where repeat = 0")
         at = first["position"]
         numbers = {
-            name: placed(at, first[name], np.full(self.n, blank, dtype=np.dtype(kind)))
+            name: placed(at, first.pop(name), np.full(self.n, blank, dtype=np.dtype(kind)))
             for name, (blank, kind) in COLUMNS.items()
+            if name in first
         }
+        numbers |= dict.fromkeys([*empty, "unstable"], self._nothing)
         shapes = self._shapes(numbers, stage)
-        numbers["unstable"] = np.full(self.n, np.nan)
         if again:
             repeated = session.columns(
                 """select position, (count(distinct value) > 1)::double as unstable from stage_row where value <> 0
@@ -266,8 +287,7 @@ class RunReader:
         )  # fmt: skip
         numbers["score"] = floats(scores["position"], scores["score"], n=self.n)
         numbers["answer"] = self._coded(stage, "select position, said from stage_row where repeat = 0 and value <> 0")
-        given = session.columns(inputs_of(stage))
-        numbers["given"] = placed(given["position"], given["given"], np.zeros(self.n, dtype=np.uint64))
+        numbers["given"] = self._read_of_record(inputs_of(stage))
         texts: list[tuple[int, str, str]] = []
         if with_texts and stage.output.kind is Kind.TEXT:
             texts = session.rows(
@@ -276,6 +296,13 @@ class RunReader:
                 where o.repeat = 0 and o.value <> 0 order by hash(o.position) limit {LANGUAGES}"""
             )
         return StageTable(numbers=numbers, shapes=shapes, texts=tuple(texts))
+
+    def _read_of_record(self, query: str) -> Column:
+        """The hash of what a stage reads of each record, looked up once for all stages and runs that read the same."""
+        if query not in self._given:
+            given = self._session.columns(query)
+            self._given[query] = placed(given["position"], given["given"], np.zeros(self.n, dtype=np.uint64))
+        return self._given[query]
 
     def _shapes(self, numbers: dict[str, Column], stage: Stage) -> tuple[str, ...]:
         session = self._session
@@ -330,16 +357,14 @@ class RunReader:
         """
         before = identify(self._session, against)[0]
         self._session.run(
-            """create or replace temp table lone as
+            f"""create or replace temp table screened_before as {RecordBits.of(self._session).answered(before)};
+            create or replace temp table lone as
             select v.*, o.now, dense_rank() over (order by if(v.cluster = '', 'r' || v.record, 'c' || v.cluster)) - 1
                 as unit from
-                (select record, bool_or(run = $1) as now from output
-                 where run in ($1, $2) and cell = (select id from cell where name = 'system')
-                 group by record having count(distinct run) = 1) o
+                (select record, true as now from screened anti join screened_before using (record)
+                 union all select record, false from screened_before anti join screened using (record)) o
                 join record_version v using (record)
-            qualify row_number() over (partition by v.record order by v.version desc) = 1""",
-            self._key,
-            before,
+            qualify row_number() over (partition by v.record order by v.version desc) = 1"""
         )
         sizes = ", ".join(f"length(fields ->> {path_of(name)})::double as size_{i}" for i, name in enumerate(names))
         both: list[dict[str, Column]] = []
@@ -377,9 +402,8 @@ class RunReader:
     def shared(self, run: str) -> int:
         """Count the records that another run has too."""
         return self._session.rows(
-            """select count(*) from screened s where exists (from output o where o.record = s.record and o.run = ?
-            and o.cell = (select id from cell where name = 'system'))""",
-            identify(self._session, run)[0],
+            f"""select count(*) from screened semi join
+            ({RecordBits.of(self._session).answered(identify(self._session, run)[0])}) using (record)"""
         )[0][0]
 
     def _coded(self, stage: Stage, sql: str, *values: object) -> Column:

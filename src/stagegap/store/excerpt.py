@@ -181,8 +181,14 @@ def _of_system(session: Session, key: int, wanted: Wanted) -> str:
     scored = "" if wanted.split is None else "semi join evaluated using (record)"
     rows = f"""select o.* from output o {scored} where run = {key} and repeat = 0
         and cell = (select id from cell where name = '{SYSTEM}')"""
-    doubled = session.rows(f"select stage from ({rows}) group by stage having count(*) > count(distinct record)")
-    return f"{rows} qualify row_number() over (partition by stage, record order by seq desc) = 1" if doubled else rows
+    newest = "qualify row_number() over (partition by stage, record order by seq desc) = 1"
+    return f"{rows} {newest}" if _is_doubled(session, key) else rows
+
+
+def _is_doubled(session: Session, key: int) -> bool:
+    return bool(
+        outputs.doubled(session, f"run = {key} and repeat = 0 and cell = (select id from cell where name = '{SYSTEM}')")
+    )
 
 
 def _tallies(session: Session, key: int, wanted: Wanted) -> dict[str, StageTally]:
@@ -269,34 +275,38 @@ def pair(session: Session, before: Wanted, after: Wanted) -> PairPopulation:
     session.run("create or replace temp table evaluated_before as from evaluated")
     prepare(session, after)
     session.run(
-        """create or replace temp table paired as select a.record,
-            (a.content, a.version) <> (b.content, b.version) and (v.fields, v.cluster) <> (w.fields, w.cluster) as other
-        from evaluated_before a join evaluated b using (record)
+        """create or replace temp table renewed as
+        select a.record from evaluated_before a join evaluated b using (record)
             join record_version v on v.record = a.content and v.version = a.version
-            join record_version w on w.record = b.content and w.version = b.version"""
+            join record_version w on w.record = b.content and w.version = b.version
+        where (a.content, a.version) <> (b.content, b.version) and (v.fields, v.cluster) <> (w.fields, w.cluster);
+        create or replace temp table paired as select a.record, r.record is not null as other
+        from evaluated_before a join evaluated b using (record) left join renewed r using (record)"""
     )
     both, other = session.rows("select count(*), count(*) filter (other) from paired")[0]
     seen = session.rows("select (select count(*) from evaluated_before), (select count(*) from evaluated)")[0]
     shared = [stage for stage in after.stages if stage in before.stages]
+    sides = [_side(session, wanted.run) for wanted in (before, after)]
     return PairPopulation(
         seen=seen,
         both=both,
         other_content=other,
-        tallies={stage: _pair_tally(session, before.run, after.run, stage) for stage in shared},
+        tallies={stage: _pair_tally(session, sides, stage) for stage in shared},
     )
 
 
-def _pair_tally(session: Session, before: str, after: str, stage: str) -> PairTally:
-    sides: list[str] = []
-    for run in (before, after):
-        key, cascade = identify(session, run)
-        sides.append(
-            f"""(select record, status::varchar as status, coalesce(because::varchar, '') as because, short, number,
-                body, if(number is null, form::varchar, 'number') as form from output
-            where run = {key} and repeat = 0 and cell = (select id from cell where name = '{SYSTEM}')
-                and stage = (select id from stage where name = $1 and cascade = {cascade})
-            {_once(session, key, cascade, stage)})"""
-        )
+def _side(session: Session, run: str) -> str:
+    """A query of what a stage, $1, of a run gave each record: the newest first repeat."""
+    key, cascade = identify(session, run)
+    newest = "qualify row_number() over (partition by record order by seq desc) = 1"
+    return f"""(select record, status::varchar as status, coalesce(because::varchar, '') as because, short, number,
+            body, if(number is null, form::varchar, 'number') as form from output
+        where run = {key} and repeat = 0 and cell = (select id from cell where name = '{SYSTEM}')
+            and stage = (select id from stage where name = $1 and cascade = {cascade})
+        {newest if _is_doubled(session, key) else ""})"""
+
+
+def _pair_tally(session: Session, sides: Sequence[str], stage: str) -> PairTally:
     alike = " and ".join(
         f"a.{name} is not distinct from b.{name}" for name in ("status", "because", "form", "short", "number")
     )
@@ -311,16 +321,3 @@ def _pair_tally(session: Session, before: str, after: str, stage: str) -> PairTa
         json_text.plain(stage),
     )[0]
     return PairTally(same=same, infrastructure=(lost_before, lost_after))
-
-
-def _once(session: Session, key: int, cascade: int, stage: str) -> str:
-    """The condition that leaves the newest output of each record, empty where each has one."""
-    doubled = session.rows(
-        """select count(*) > count(distinct record) from output where run = ? and repeat = 0
-            and cell = (select id from cell where name = 'system')
-            and stage = (select id from stage where name = ? and cascade = ?)""",
-        key,
-        json_text.plain(stage),
-        cascade,
-    )[0][0]
-    return "qualify row_number() over (partition by record order by seq desc) = 1" if doubled else ""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 # The rows of a query have the types of its columns, which it names.
 from typing import Any
 
 from stagegap.model.answer import Output
-from stagegap.model.run import Cell
+from stagegap.model.run import SYSTEM, Cell
 from stagegap.store import rows as json_text
 from stagegap.store.attach import Session
 from stagegap.store.journal import Op
@@ -140,6 +141,41 @@ def _texts(*, look_back: bool) -> str:
         insert into blob select f.id, t.key, t.body from batch_text t join fresh_text f using (key)
         where f.id > (select coalesce(max(id), 0) from blob) order by f.id
     """
+
+
+@dataclass(frozen=True, slots=True)
+class RecordBits:
+    """Sets of records as bits, one an id: ids are dense, and bits are counted ten times as fast as distinct ids."""
+
+    low: int
+    high: int
+
+    @classmethod
+    def of(cls, session: Session) -> RecordBits:
+        low, high = session.rows("select coalesce(min(id), 0), coalesce(max(id), 0) from record")[0]
+        return cls(low, high)
+
+    @property
+    def aggregate(self) -> str:
+        """The records of some rows of `output`, as an SQL expression over them."""
+        return f"bitstring_agg(record, {self.low}, {self.high})"
+
+    def answered(self, run: int) -> str:
+        """A query of the ids of the records that the system answered in a run."""
+        return f"""select (i + {self.low})::uinteger as record from range({self.high - self.low + 1}) r(i),
+            (select {self.aggregate} as bits from output
+             where run = {run} and cell = (select id from cell where name = '{SYSTEM}'))
+            where get_bit(bits, i::integer) = 1"""
+
+
+def doubled(session: Session, where: str, *values: object) -> set[tuple[int, int]]:
+    """(run, stage) at which some record has two rows of one cell and repeat, among outputs that a condition chooses."""
+    rows = session.rows(
+        f"""select distinct run, stage from (select run, stage from output where {where}
+            group by run, cell, stage, repeat having count(*) > bit_count({RecordBits.of(session).aggregate}))""",
+        *values,
+    )
+    return set(rows)
 
 
 ROW = """

@@ -118,7 +118,10 @@ def holding(session: Session, stage: str, cascade: int, fields: Sequence[str], *
 
 
 def field_codes(session: Session, fields: Sequence[str], *, n: int) -> dict[str, Column]:
-    """A code for each value of a field, -1 where it is empty; only of fields whose values come again."""
+    """A code for each value of a field, -1 where it is empty or nothing is held to be right of the record.
+
+    Only of fields whose values come again, and of what nobody labelled nothing is asked; reads `screened_reference`.
+    """
     columns: dict[str, Column] = {}
     for name in list(fields)[:MOST_FIELDS]:
         path = path_of(name)
@@ -128,7 +131,7 @@ def field_codes(session: Session, fields: Sequence[str], *, n: int) -> dict[str,
         if records and 2 * values <= records:
             codes = session.columns(
                 f"""select position, dense_rank() over (order by fields ->> {path}) - 1 as code from screened_version
-                where fields ->> {path} is not null"""
+                where fields ->> {path} is not null and position in (select position from screened_reference)"""
             )
             column = np.full(n, -1, dtype=np.int64)
             column[codes["position"]] = codes["code"]
@@ -161,7 +164,7 @@ def plain(column: Column, blank: float) -> Column:
 def placed(at: Column, values: Column, blank: Column) -> Column:
     """Put values at their positions in `blank`, which says what stands elsewhere and in the place of nulls."""
     fill = blank[0] if len(blank) else 0
-    blank[plain(at, 0).astype(np.int64)] = plain(values, fill)
+    blank[plain(at, 0)] = plain(values, fill)
     return blank
 
 
