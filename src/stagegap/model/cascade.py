@@ -118,9 +118,9 @@ class OutputType:
 class Source:
     """Where an input comes from: a field of the record, or a part of an earlier stage's output."""
 
-    origin: Literal["record", "stage"]
+    origin: Literal["record", "stage", "reference"]
     name: str
-    """Field of the record, or name of the stage."""
+    """Field of the record, or name of the stage; `reference` is what people hold to be right there."""
     part: Literal["value", "ids", "scores", "confidence", "candidates"] = "value"
     """For a ranking of a corpus, `value` gives the documents (id, title, text, fields) and `ids` only their ids.
 
@@ -130,6 +130,8 @@ class Source:
     def __str__(self) -> str:
         if self.origin == "record":
             return f"record.{self.name}"
+        if self.origin == "reference":
+            return f"{self.name}.reference"
         return self.name if self.part == "value" else f"{self.name}.{self.part}"
 
 
@@ -218,6 +220,30 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Judge:
+    """A machine that says of a stage's outputs how good they are by one criterion, and is measured by people."""
+
+    name: str
+    of: str
+    """The stage whose outputs it judges."""
+    criterion: str
+    """What counts, in the words by which people judge too."""
+    stage: Stage
+    """How it is asked: called like any stage, under a name of its own (`draft.judge.helpful`)."""
+    scale: tuple[float, float] | None = None
+    """Lowest and highest mark; None where it says good or not."""
+    against: Literal["answers", "judgements"] = "answers"
+    """What measures it: the scores of the outputs against people's blind answers, or how people judged the outputs."""
+    taught: tuple[str, ...] = ()
+    """Records that are among the examples that teach it: none of them measures it."""
+
+    @property
+    def sees_reference(self) -> bool:
+        """True where what people hold to be right is among its inputs."""
+        return any(source.origin == "reference" for source in self.stage.inputs.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cascade:
     """Stages in a topological order, the outcome, and what the user promised to reach."""
 
@@ -239,6 +265,8 @@ class Cascade:
     """Pools that stages share, with their units."""
     fields: Mapping[str, FieldKind] = field(default_factory=dict[str, FieldKind])
     """What fields of the records are that are more than text."""
+    judges: tuple[Judge, ...] = ()
+    """Who says how good outputs are, in the order of the stages; no stage reads what they say."""
     fingerprint: str = ""
     """Hash of the resolved file, secrets by name only."""
 
@@ -258,6 +286,14 @@ class Cascade:
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(stage.name for stage in self.stages)
+
+    @property
+    def called(self) -> Cascade:
+        """The cascade as a run calls it: its judges are stages that nobody reads."""
+        known = set(self.names)
+        return replace(
+            self, stages=(*self.stages, *(judge.stage for judge in self.judges if judge.stage.name not in known))
+        )
 
     @property
     def leading(self) -> frozenset[str]:

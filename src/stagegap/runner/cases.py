@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from itertools import islice
 from typing import TypeAlias, cast
@@ -52,9 +52,23 @@ class Call:
 class Wiring:
     """How one stage gets its inputs."""
 
-    def __init__(self, cascade: Cascade, stage: Stage, code: StageCode, corpora: Mapping[str, Corpus]) -> None:
+    def __init__(
+        self,
+        cascade: Cascade,
+        stage: Stage,
+        code: StageCode,
+        corpora: Mapping[str, Corpus],
+        references: Mapping[str, Mapping[str, Answer]] | None = None,
+    ) -> None:
+        """Wire a stage; `references` are the answers, by stage and record, that a judge may be shown."""
         self.stage = stage
         self.code = code
+        self._references = [
+            (name, source.name, input_reader(cascade, stage, replace(source, origin="stage"), corpora))
+            for name, source in stage.inputs.items()
+            if source.origin == "reference"
+        ]
+        self._given = references or {}
         self._fields = [(name, source.name) for name, source in stage.inputs.items() if source.origin == "record"]
         readers = [
             (name, source.name, input_reader(cascade, stage, source, corpora))
@@ -95,10 +109,15 @@ class Wiring:
         for name, source in self._values:
             inputs[name] = own_copy(settled[source].value)
         material = inputs
-        if self._readers:
+        if self._readers or self._references:
             material = inputs.copy()
             for name, source, read in self._readers:
                 inputs[name], material[name] = read(settled[source])
+            for name, source, read in self._references:
+                answer = self._given.get(source, {}).get(record.id)
+                if answer is None:
+                    return self._output(record, Status.SKIPPED, repeat)
+                inputs[name], material[name] = read(given_output(record.id, source, answer))
         return Call(inputs, call_key(self._fingerprint, material, repeat % self._repeats))
 
     def _undecided(self, condition: Condition, record: Record, settled: Settled, repeat: int) -> Output | None:
@@ -264,7 +283,9 @@ def scope_of(cascade: Cascade, cell: Cell, *, wants: Sequence[str] = ()) -> Scop
 
 
 def _wanted(cascade: Cascade, cell: Cell) -> tuple[str, ...]:
+    judges = {judge.stage.name for judge in cascade.judges}
     needed = needed_stages(cascade, cell) if cell.kind == "reference" else ()
+    needed = tuple(name for name in needed if name not in judges)
     return needed or (cascade.outcome.stage,)
 
 

@@ -107,7 +107,7 @@ async def _carried_out(
     sink = store if work.fresh else sink
     if claims is not None:
         sink = Releasing(sink, claims)
-    wirings = {s.name: Wiring(work.cascade, s, work.codes[s.name], work.corpora) for s in stages}
+    wirings = {s.name: Wiring(work.cascade, s, work.codes[s.name], work.corpora, work.references) for s in stages}
     known = {
         name: Known(wiring, store.cache_of(name), work.carrier, None if name in work.fresh else claims)
         for name, wiring in wirings.items()

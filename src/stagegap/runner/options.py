@@ -125,7 +125,8 @@ class RunOptions:
 
     def changed(self, cascade: Cascade) -> Cascade:
         """The cascade with repeats and concurrency as told."""
-        return replace(cascade, stages=tuple(self._stage(stage) for stage in cascade.stages))
+        judges = tuple(replace(judge, stage=self._stage(judge.stage)) for judge in cascade.judges)
+        return replace(cascade, stages=tuple(self._stage(stage) for stage in cascade.stages), judges=judges)
 
     def chosen(self, records: Sequence[Record]) -> tuple[Record, ...]:
         """The records to run, in their order. Raises: ConfigurationError for a filter that can't be used."""

@@ -227,7 +227,7 @@ def plan_several(works: Sequence[Work], *, cache: Cache) -> Plan:
 
 def _cells(work: Work, cache: Cache, planned: set[str]) -> list[PlannedCell]:
     stages = work.cascade.stages
-    wirings = {s.name: Wiring(work.cascade, s, work.codes[s.name], work.corpora) for s in stages}
+    wirings = {s.name: Wiring(work.cascade, s, work.codes[s.name], work.corpora, work.references) for s in stages}
     known = {name: Known(wiring, Nothing() if name in work.fresh else cache) for name, wiring in wirings.items()}
     return [_planned(work, cell, known, planned) for cell in work.cells]
 

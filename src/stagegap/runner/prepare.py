@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol, Self, runtime_checkable
 
 from stagegap.attribution.swaps import lattice_cells, run_cells
-from stagegap.errors import ConfigurationError
+from stagegap.errors import ConfigurationError, near_names
 from stagegap.exchange.label_files import Known, read_labels, unvouched
 from stagegap.exchange.recorded import RecordedFields, read_recorded
 from stagegap.exchange.records import read_documents, read_records
@@ -139,11 +139,12 @@ def stage_codes(
 
     Raises: ConfigurationError when a stage can't work as it stands, InputError for a file of recorded outputs.
     """
+    refuse_taught(file.cascade, materials.records)
     answers = given_answers(references)
     providers = Providers(limits=file.cascade.providers)
     codes = {
         stage.name: _stage_code(file, stage, materials, answers, environment=environment, providers=providers)
-        for stage in file.cascade.stages
+        for stage in file.cascade.called.stages
     }
     providers.refuse_unused()
     return codes
@@ -155,12 +156,37 @@ def refusals(
     """Why stages can't work as they stand, by stage: all of what `stage_codes` raises the first of."""
     answers = given_answers(references)
     refused: dict[str, ConfigurationError] = {}
-    for stage in file.cascade.stages:
+    for stage in file.cascade.called.stages:
         try:
             _stage_code(file, stage, materials, answers, environment=environment, providers=Providers(limits={}))
         except ConfigurationError as error:
             refused[stage.name] = error
+    for judge in file.cascade.judges:
+        try:
+            refuse_taught(replace(file.cascade, judges=(judge,)), materials.records)
+        except ConfigurationError as error:
+            refused[judge.stage.name] = error
     return refused
+
+
+def refuse_taught(cascade: Cascade, records: Sequence[Record]) -> None:
+    """Refuse examples of judges that are no records, or records that measure the judge.
+
+    Raises: ConfigurationError.
+    """
+    by_id = {record.id: record for record in records} if cascade.judges else {}
+    for judge in cascade.judges:
+        for name in judge.taught:
+            if name not in by_id:
+                raise ConfigurationError(
+                    f"The judge {judge.name!r} of {judge.of!r} is taught by the record {name!r}, which is none. "
+                    f"{near_names(name, by_id)}".strip()
+                )
+            if cascade.evaluate is not None and by_id[name].split == cascade.evaluate:
+                raise ConfigurationError(
+                    f"The judge {judge.name!r} of {judge.of!r} is taught by the record {name!r} of the split "
+                    f"{cascade.evaluate!r}, which measures it. Teach it by records of another split."
+                )
 
 
 def _stage_code(

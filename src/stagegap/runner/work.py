@@ -99,6 +99,8 @@ class Work:
     """What answers, by stage."""
     corpora: Mapping[str, Corpus]
     records: Sequence[Record]
+    references: Mapping[str, Mapping[str, Answer]] = field(default_factory=dict[str, Mapping[str, Answer]])
+    """What people hold to be right, by stage and record: judges that may see it are shown it."""
     cells: Sequence[CellWork] = (CellWork(),)
     fresh: frozenset[str] = frozenset()
     """Stages of which nothing that earlier runs answered is used."""

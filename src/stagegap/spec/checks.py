@@ -102,6 +102,7 @@ class _Checks:
             if isinstance(what, PublishedFigure) and what.stage not in self._sections.stages:
                 near = near_names(what.stage, self._sections.stages)
                 self._add(("human_baseline", "kinds", kind), f"a figure for the unknown stage {what.stage!r}.", near)
+        stages = [name for name in self._sections.stages if name not in self._sections.judges]
         for name, target in self._sections.targets.items():
             if target is not None and target.lose_at_most is not None and name != "outcome":
                 self._add(
@@ -109,8 +110,8 @@ class _Checks:
                     f"{name} can't have lose_at_most: cheaper versions are held to what the end loses.",
                     "Put it under `targets: {outcome: ...}`.",
                 )
-            if name != "outcome" and name not in self._sections.stages:
-                known = near_names(name, ["outcome", *self._sections.stages])
+            if name != "outcome" and name not in stages:
+                known = near_names(name, ["outcome", *stages])
                 self._add(("targets", name), f"a target for the unknown stage {name!r}.", known)
 
     def _add(self, keys: tuple[str, ...], message: str, hint: str = "") -> None:
@@ -137,7 +138,7 @@ class _Checks:
 
     def _stage(self, name: str, stage: StageBase) -> None:
         here = ("stages", name)
-        if not stage.inputs and not is_recorded(stage):
+        if not stage.inputs and not is_recorded(stage) and name not in self._sections.judges:
             self._add((*here, "inputs"), f"the stage {name!r} has no inputs.", "Write `inputs: {NAME: record.FIELD}`.")
         if stage.guideline is not None:
             self._files(stage.guideline, "the guideline", *here, "guideline")

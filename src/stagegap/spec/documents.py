@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 from stagegap.errors import near_names
 from stagegap.model.record import Json
 from stagegap.spec import schema
+from stagegap.spec.judges import JudgeBlock, Teaching, blocks, check_judge, teaching, with_stages
 from stagegap.spec.nodes import (
     Entries,
     Entry,
@@ -38,16 +39,31 @@ _NAME = re.compile(r"[A-Za-z_][\w-]{0,63}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeRules:
+    """What a judge says besides how it is called."""
+
+    of: str
+    name: str
+    model: schema.Judge | None
+    teaching: Teaching
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sections:
     """What could be read of a file; a section that makes no sense is None or left out."""
 
     root: Entries
+    """The file, its judges standing among the stages."""
+    written: Entries
+    """The file as it stands."""
     head: schema.Head | None
     records: schema.Records | None
     references: schema.References | None
     corpora: Mapping[str, schema.Corpus | None]
     stages: Mapping[str, schema.StageBase | None]
-    """Every stage that has a usable name, in file order."""
+    """Every stage that has a usable name, in file order, and then every judge by the name it is called under."""
+    judges: Mapping[str, JudgeRules]
+    """By that name."""
     outcome: schema.Outcome | None
     outcomes: Sequence[schema.Outcome]
     """Those beside it."""
@@ -56,8 +72,10 @@ class Sections:
     providers: Mapping[str, schema.Limits | None]
 
 
-def read(root: Entries, findings: Findings) -> Sections:
+def read(written: Entries, findings: Findings) -> Sections:
     """The sections of a file and report what is wrong with each on its own."""
+    judges = blocks(written)
+    root = with_stages(written, judges)
     known = [key for key in keys_of(schema.Document) if key != "extends"]
     for key, entry in root.entries.items():
         if key not in known:
@@ -74,8 +92,24 @@ def read(root: Entries, findings: Findings) -> Sections:
         return validated(model, entry, (key,), findings)
 
     head = Entry(root.mark, without(root, [key for key in root.entries if key not in keys_of(schema.Head)]))
+    models = {name: _judge(block, findings) for name, block in judges.items()}
+    stages = _stages(root, judges, findings)
+    for name, block in judges.items():
+        if (model := models[name]) is not None:
+            check_judge(block, model, stages.get(block.of), findings)
     return Sections(
         root=root,
+        written=written,
+        judges={
+            name: JudgeRules(
+                of=block.of,
+                name=block.name,
+                model=model,
+                teaching=teaching(block, model, findings) if model else Teaching(),
+            )
+            for name, block in judges.items()
+            for model in (models[name],)
+        },
         head=validated(schema.Head, head, (), findings) if "cascade" in root.entries else None,
         records=section("records", schema.Records),
         references=section("references", schema.References),
@@ -83,7 +117,7 @@ def read(root: Entries, findings: Findings) -> Sections:
             name: validated(schema.Corpus, entry, ("corpora", name), findings)
             for name, entry in _named(root, "corpora", findings).items()
         },
-        stages=_stages(root, findings),
+        stages=stages,
         outcome=section("outcome", schema.Outcome),
         outcomes=_others(root, findings),
         targets={
@@ -127,13 +161,19 @@ def _named(root: Entries, key: str, findings: Findings) -> Mapping[str, Entry]:
     return entry.node.entries
 
 
-def _stages(root: Entries, findings: Findings) -> dict[str, schema.StageBase | None]:
+def _stages(root: Entries, judges: Mapping[str, JudgeBlock], findings: Findings) -> dict[str, schema.StageBase | None]:
     entries = _named(root, "stages", findings)
-    if isinstance(child(root, "stages"), Entries) and not 1 <= len(entries) <= schema.MOST_STAGES:
+    count = len(entries) - len(judges)
+    if isinstance(child(root, "stages"), Entries) and not 1 <= count <= schema.MOST_STAGES:
         mark = root.entries["stages"].key_mark
-        findings.add(mark, f"found {len(entries)} stages.", f"A cascade has 1 to {schema.MOST_STAGES} of them.")
+        findings.add(mark, f"found {count} stages.", f"A cascade has 1 to {schema.MOST_STAGES} of them.")
     result: dict[str, schema.StageBase | None] = {}
     for name, entry in entries.items():
+        if name in judges:
+            # What is wrong with it was said of the judge.
+            model = schema.stage_model(_kind_of(judges[name]))
+            result[name] = lenient(model, entry.node) if model else None
+            continue
         if not _NAME.fullmatch(name):
             findings.add(
                 entry.key_mark,
@@ -144,6 +184,27 @@ def _stages(root: Entries, findings: Findings) -> dict[str, schema.StageBase | N
             findings.add(entry.key_mark, f"a stage can't be called {name!r}: the word has a meaning of its own.")
         result[name] = _stage(name, entry, findings)
     return result
+
+
+def _kind_of(block: JudgeBlock) -> str:
+    uses = child(block.entry.node, "uses")
+    return uses.value if isinstance(uses, Scalar) and isinstance(uses.value, str) else ""
+
+
+def _judge(block: JudgeBlock, findings: Findings) -> schema.Judge | None:
+    """The model of a judge by its kind."""
+    entry, kind, where = block.entry, _kind_of(block), ("stages", block.of, "judge", block.name)
+    if not _NAME.fullmatch(block.name):
+        hint = "Use letters, digits, _ and -, a letter or _ first, at most 64."
+        findings.add(entry.key_mark, f"{quoted(block.name)} can't be the name of a judge.", hint)
+    model = schema.judge_model(kind)
+    if model is not None:
+        return validated(model, entry, where, findings)
+    known = f"A judge is one of: {', '.join(schema.JUDGING)}."
+    at = place(entry, ("uses",))
+    what = f"stages.{block.of}.judge.{block.name}.uses"
+    findings.add(at, f"{what} can't be {quoted(kind)}." if kind else f"the key {what} is missing.", known)
+    return None
 
 
 def _stage(name: str, entry: Entry, findings: Findings) -> schema.StageBase | None:

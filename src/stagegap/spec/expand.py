@@ -28,6 +28,8 @@ _PATHS = (
     ("stages", "*", "score"),
     ("stages", "*", "rests_on"),
     ("stages", "*", "score_rests_on"),
+    ("stages", "*", "judge", "*", "examples"),
+    ("stages", "*", "judge", "*", "rests_on"),
 )
 """Where paths stand in every file; a kind of stage says which of its settings name files."""
 
@@ -126,20 +128,26 @@ def _with_paths(root: Entries, base: Entries | None, change: Callable[[str], str
     for keys in _PATHS:
         root = _changed(root, keys, lambda text, key=keys[-1]: _path(text, key, change))
     stages = child(root, "stages")
+    called: dict[tuple[str, ...], Node] = {}
     for name, entry in stages.entries.items() if isinstance(stages, Entries) else ():
-        for key, points in _pointers(name, entry.node, base).items():
+        called["stages", name] = entry.node
+        judges = child(entry.node, "judge")
+        for judge, block in judges.entries.items() if isinstance(judges, Entries) else ():
+            called["stages", name, "judge", judge] = block.node
+    for place, node in called.items():
+        for key, points in _pointers(place, node, base).items():
             is_function = points.form == "function"
             root = _changed(
                 root,
-                ("stages", name, "with", key),
+                (*place, "with", key),
                 lambda text, is_function=is_function: _function(text, change) if is_function else change(text),
             )
     return root
 
 
-def _pointers(name: str, stage: Node, base: Entries | None) -> Mapping[str, Points]:
-    """The settings of a stage that name files."""
-    uses = child(stage, "uses") or (child(base, "stages", name, "uses") if base else None)
+def _pointers(place: tuple[str, ...], stage: Node, base: Entries | None) -> Mapping[str, Points]:
+    """The settings of a stage or a judge that name files."""
+    uses = child(stage, "uses") or (child(base, *place, "uses") if base else None)
     kind = named(uses.value) if isinstance(uses, Scalar) and isinstance(uses.value, str) else None
     return {key: points for key, points in kind.pointers.items() if points.form != "word"} if kind else {}
 

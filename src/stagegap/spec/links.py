@@ -11,6 +11,7 @@ from stagegap.errors import near_names
 from stagegap.model.cascade import Source
 from stagegap.spec.documents import Sections
 from stagegap.spec.expressions import FUNCTIONS, Condition, ConditionError
+from stagegap.spec.judges import REFERENCE
 from stagegap.spec.nodes import Entries, Entry, Findings, Mark, Node, Scalar, child, place
 from stagegap.spec.outputs import LabelOutput
 
@@ -78,6 +79,8 @@ class Links:
     when_reads: Mapping[str, tuple[Source, ...]]
     each: Mapping[str, Source]
     """By stage that is asked item by item: where its list comes from."""
+    judges: frozenset[str]
+    """Names among them that are judges: what one reads is read by nobody else."""
     is_complete: bool
     """False when something could not be resolved, so that a stage may only seem to be unused."""
 
@@ -107,6 +110,9 @@ def links(sections: Sections, findings: Findings) -> Links:
             for key, text in _texts(written).items()
         }
         inputs[name] = {key: source for key, source in sources.items() if source}
+        rules = sections.judges.get(name)
+        if rules and rules.model and REFERENCE in rules.model.sees:
+            inputs[name][REFERENCE] = Source("reference", rules.of)
         keys = _texts(child(sections.root, "stages", name))
         if each := keys.get("each"):
             source = _list(name, each, sources.values(), sections, findings)
@@ -114,7 +120,13 @@ def links(sections: Sections, findings: Findings) -> Links:
         when = keys.get("when")
         at = mark(sections, "stages", name, "when")
         conditions[name] = _condition(when, sections, at, findings) if when else ()
-    wired = Links(inputs=inputs, when_reads=conditions, each=lists, is_complete=len(findings) == before)
+    wired = Links(
+        inputs=inputs,
+        when_reads=conditions,
+        each=lists,
+        judges=frozenset(sections.judges),
+        is_complete=len(findings) == before,
+    )
     _check_circles(wired, sections, findings)
     return wired
 
@@ -134,8 +146,9 @@ def mark(sections: Sections, *keys: str) -> Mark:
 
 def unread(wired: Links, outcomes: Collection[str]) -> tuple[str, ...]:
     """Stages that nobody reads, aside from those that an outcome is about: each is an outcome of its own."""
-    read = {parent for parents in wired.parents.values() for parent in parents}
-    return tuple(name for name in wired.inputs if name not in read and name not in outcomes)
+    read = {parent for name, parents in wired.parents.items() if name not in wired.judges for parent in parents}
+    apart = {*outcomes, *wired.judges, *read}
+    return tuple(name for name in wired.inputs if name not in apart)
 
 
 def _source(text: str, sections: Sections, at: Mark, findings: Findings) -> Source | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -16,6 +16,7 @@ from stagegap.model.cascade import (
     Cascade,
     CascadeFile,
     CorpusSource,
+    Judge,
     Limits,
     Outcome,
     RecordsSource,
@@ -41,7 +42,7 @@ from stagegap.stages.settings import Block, Free, Text, many
 def build(sections: Sections, links: Links, *, path: Path, guidelines: Mapping[str, str]) -> CascadeFile:
     """The loaded file. `guidelines` holds the text of each stage's guideline file."""
     folder = path.parent
-    resolved = cast("Mapping[str, Json]", plain(relative(sections.root, folder)))
+    resolved = cast("Mapping[str, Json]", plain(relative(sections.written, folder)))
     assert sections.head, "a file with a problem is not built"
     assert sections.records, "a file with a problem is not built"
     assert sections.outcome, "a file with a problem is not built"
@@ -52,7 +53,10 @@ def build(sections: Sections, links: Links, *, path: Path, guidelines: Mapping[s
         name=sections.head.cascade,
         noun=sections.head.noun,
         evaluate=sections.head.evaluate,
-        stages=tuple(_stage(name, sections, links, guidelines) for name in ordered(links.parents)),
+        stages=tuple(
+            _stage(name, sections, links, guidelines) for name in ordered(links.parents) if name not in sections.judges
+        ),
+        judges=tuple(_judge(name, sections, links) for name in ordered(links.parents) if name in sections.judges),
         outcome=outcome,
         outcomes=(*named, *(Outcome(stage=name, metric=metrics_of(_judged(name, sections))[0]) for name in alone)),
         targets={name: written(target) for name, target in sections.targets.items()},
@@ -147,6 +151,23 @@ def _stage(name: str, sections: Sections, links: Links, guidelines: Mapping[str,
         silence_timeout_s=stage.silence_timeout,
         limits=Limits(**stage.limits.model_dump()) if stage.limits else None,
         resources=stage.resources,
+    )
+
+
+def _judge(name: str, sections: Sections, links: Links) -> Judge:
+    rules = sections.judges[name]
+    model = rules.model
+    assert model, "a file with a problem is not built"
+    stage = _stage(name, sections, links, {})
+    shots: list[Json] = [dict(shot) for shot in rules.teaching.shots]
+    return Judge(
+        name=rules.name,
+        of=rules.of,
+        criterion=model.criterion or rules.name,
+        stage=replace(stage, parameters={**stage.parameters, "examples": shots}) if shots else stage,
+        scale=(model.scale[0], model.scale[1]) if model.scale else None,
+        against=model.against,
+        taught=rules.teaching.records,
     )
 
 

@@ -72,33 +72,11 @@ class Limits(Block):
     """Tokens that may be read and written in a minute."""
 
 
-class StageBase(Block):
-    """What every kind of stage has."""
+class CallBase(Block):
+    """How a stage, or a judge, is called."""
 
-    inputs: dict[Name, Text]
-    """Input -> where it comes from: record.FIELD, STAGE, or its .ids, .scores, .confidence or .candidates."""
-    output: Output
-    """The type of what the stage puts out."""
-    each: Text | None = None
-    """List that the stage is asked about item by item: STAGE or record.FIELD; inputs from there are one item."""
-    align: Text = "position"
-    """How items are told apart: position, value, or a field of the item."""
-    when: Text | None = None
-    """CEL condition on record fields and stages; the stage is skipped where it is false."""
-    score: OneOrMore | None = None
-    """Metric or metrics, the headline first; by the output's type when not given."""
     rests_on: list[Text] = Field(default_factory=list[str])
     """What else decides the answers: files, folders or patterns, and `env:NAME`; its change makes every call new."""
-    score_rests_on: list[Text] = Field(default_factory=list[str])
-    """The same for metrics of your own; its change makes every score new."""
-    ask: str = ""
-    """The question put to a person."""
-    guideline: Text | None = None
-    """File with the guideline that people answer by."""
-    warmup: Text | None = None
-    """File with examples that people answer first: record, value, explanation, one a row; not counted."""
-    form: Text | None = None
-    """ES module that draws a form of your own on the label card, in place of the one made from the type."""
     repeats: Annotated[int, Field(ge=1, le=100)] = 1
     """How often a stage that draws at random is called for the same inputs."""
     batch: Annotated[int, Field(ge=1, le=100_000)] = 256
@@ -115,6 +93,76 @@ class StageBase(Block):
     """Calls and tokens a minute, for stages that ask a provider."""
     resources: dict[Name, Annotated[int, Field(ge=1)]] = Field(default_factory=dict[str, int])
     """Units that a call, or a batch, takes from the cascade's `resources`."""
+
+
+class Judge(CallBase):
+    """A machine that says how good a stage's outputs are, measured by people's blind labels."""
+
+    uses: str
+    """Kind of stage that it is: llm, http or python."""
+    with_: Annotated[Block, Field(alias="with")]
+    """Settings of this kind of stage."""
+    sees: Annotated[list[Literal["inputs", "output", "reference"]], Field(min_length=1)] = Field(
+        default_factory=lambda: ["inputs", "output"]
+    )
+    """What it is shown: the stage's `inputs` by their names, its `output`, and `reference` where that is allowed."""
+    criterion: Text | None = None
+    """What counts, in one or two words, by which people judge too; the judge's own name when not given."""
+    scale: Annotated[list[float], Field(min_length=2, max_length=2)] | None = None
+    """Lowest and highest mark of a graded judge, as [1, 5]; without it the judge says true or false."""
+    against: Literal["answers", "judgements"] = "answers"
+    """What measures it: scores against people's blind `answers`, or people's own `judgements` by the criterion."""
+    examples: Text | None = None
+    """JSONL file with the records that teach it, one a row: record, and for an llm user and assistant."""
+
+
+JUDGING = ("http", "llm", "python")
+"""Kinds of stages that can judge."""
+
+
+@cache
+def judge_model(name: str) -> type[Judge] | None:
+    """The model of judges of a kind; None for a kind that can't judge."""
+    kind = named(name) if name in JUDGING else None
+    if kind is None or kind.settings is None:
+        return None
+    described = Judge.model_fields
+    return create_model(
+        f"{name.capitalize()}Judge",
+        __base__=Judge,
+        __doc__=kind.summary,
+        uses=(_only(name), Field(description=described["uses"].description)),
+        with_=(kind.settings, Field(alias="with", description=described["with_"].description)),
+    )
+
+
+class StageBase(CallBase):
+    """What every kind of stage has."""
+
+    inputs: dict[Name, Text]
+    """Input -> where it comes from: record.FIELD, STAGE, or its .ids, .scores, .confidence or .candidates."""
+    output: Output
+    """The type of what the stage puts out."""
+    each: Text | None = None
+    """List that the stage is asked about item by item: STAGE or record.FIELD; inputs from there are one item."""
+    align: Text = "position"
+    """How items are told apart: position, value, or a field of the item."""
+    when: Text | None = None
+    """CEL condition on record fields and stages; the stage is skipped where it is false."""
+    score: OneOrMore | None = None
+    """Metric or metrics, the headline first; by the output's type when not given."""
+    score_rests_on: list[Text] = Field(default_factory=list[str])
+    """The same for metrics of your own; its change makes every score new."""
+    ask: str = ""
+    """The question put to a person."""
+    guideline: Text | None = None
+    """File with the guideline that people answer by."""
+    warmup: Text | None = None
+    """File with examples that people answer first: record, value, explanation, one a row; not counted."""
+    form: Text | None = None
+    """ES module that draws a form of your own on the label card, in place of the one made from the type."""
+    judge: dict[StageName, Judge] = Field(default_factory=dict[str, Judge])
+    """Judges of the stage's outputs by name, each called and stored like a stage, and measured by people."""
 
 
 class Stage(StageBase):
@@ -139,7 +187,15 @@ def stage_model(name: str) -> type[Stage] | None:
         __doc__=kind.summary,
         uses=(_only(name), Field(description=described["uses"].description)),
         with_=(kind.settings, Field(alias="with", description=described["with_"].description)),
+        judge=(_judges(), described["judge"]),
     )
+
+
+@cache
+def _judges() -> Any:
+    """The type of a stage's judges: each of one of the kinds that can judge, which are known at run time only."""
+    judge: Any = Annotated[Union[tuple(judge_model(kind) for kind in JUDGING)], Field(discriminator="uses")]  # noqa: UP007
+    return dict[StageName, judge]
 
 
 def _only(name: str) -> type[str]:

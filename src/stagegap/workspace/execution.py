@@ -48,6 +48,8 @@ from stagegap.runner import (
     stage_codes,
     unchanged,
 )
+from stagegap.spec.judges import resolved_blocks
+from stagegap.stages.canonical import digest
 from stagegap.stages.endpoint import Priced
 from stagegap.stages.foundation import foundation_of
 from stagegap.stages.protocol import StageCode
@@ -78,16 +80,24 @@ class Job:
         """The views of the cascade, which rest on what lies beside its file."""
         return KeptViews(store, lambda _: Path(self.file.path), self.environment, comparisons)
 
+    @property
+    def shown(self) -> Mapping[str, Mapping[str, Answer]]:
+        """The references that judges are shown, by stage and record."""
+        judged = {judge.of for judge in self.file.cascade.judges if judge.sees_reference}
+        answers = given_answers(self.settled.references.values()) if judged else {}
+        return {stage: answers.get(stage, {}) for stage in judged}
+
     def work(self, run: str) -> Work:
         """What the runner executes under that run's id."""
         alone = Work(
             run=run,
-            cascade=self.file.cascade,
+            cascade=self.file.cascade.called,
             codes=self.codes,
             corpora=self.materials.corpora,
             records=self.records,
+            references=self.shown,
             cells=self.cells,
-            fresh=self.options.fresh_of(self.file.cascade),
+            fresh=self.options.fresh_of(self.file.cascade.called),
             budget=self.options.budget,
         )
         if not self.options.engine:
@@ -245,7 +255,7 @@ def begin(store: Store, taken_in: TakenIn, *, folder: Path, now: float, lease: E
     new = _new_run(job, folder, now)
     lease.enter_context(store.leasing(new))
     begun = store.create_run(new)
-    store.name_paid(begun.id, paid_stages(job.file.cascade))
+    store.name_paid(begun.id, paid_stages(job.file.cascade.called))
     made_from, texts = provenance(
         job.file,
         job.materials,
@@ -267,14 +277,21 @@ def begin(store: Store, taken_in: TakenIn, *, folder: Path, now: float, lease: E
 def carrying(store: Store, taken_in: TakenIn, begun: Run) -> tuple[CellWork, ...]:
     """Cells of a run with what they may take over from other runs, as far as those have come."""
     job = taken_in.job
-    return with_carries(store, begun.id, job.file.cascade, job.cells, basis=_basis(taken_in), settled=job.settled)
+    return with_carries(
+        store, begun.id, job.file.cascade.called, job.cells, basis=_basis(taken_in), settled=job.settled
+    )
 
 
 def _basis(taken_in: TakenIn) -> Basis:
     job = taken_in.job
-    cascade = job.file.cascade
+    cascade = job.file.cascade.called
+    shown = {stage: digest({r: answer.given for r, answer in given.items()}) for stage, given in job.shown.items()}
+    stages = identities(cascade, job.codes, job.materials.corpora)
+    for judge in job.file.cascade.judges:
+        if judge.sees_reference:
+            stages[judge.stage.name] = digest([stages[judge.stage.name], shown[judge.of]])
     return Basis(
-        stages=identities(cascade, job.codes, job.materials.corpora),
+        stages=stages,
         records=taken_in.records_digest,
         labels=len(job.settled.labels),
         labels_digest=labels_digest(job.settled.labels),
@@ -295,15 +312,15 @@ def mended(store: Store, job: Job) -> tuple[Run, Job]:
         raise ConfigurationError(
             f"The cascade file has changed since run {last.name}, so that run can't be mended. Make a new one."
         )
-    levels = Levels.of(cascade)
+    levels = Levels.of(cascade.called)
     failed = {
         record_of(levels, stage, output.record)
         for cell in own_cells(store, last)
-        for stage in cascade.names
+        for stage in cascade.called.names
         for output in store.outputs(last.id, cell, stage)
         if Status.INFRASTRUCTURE in (output.status, output.because)
     }
-    store.name_paid(last.id, paid_stages(cascade))
+    store.name_paid(last.id, paid_stages(cascade.called))
     return last, replace(job, records=[record for record in job.records if record.id in failed])
 
 
@@ -312,7 +329,7 @@ def planned(store: Store, job: Job) -> Plan:
     work = replace(job, options=replace(job.options, engine="")).work("")
     folder = Path(job.file.folder)
     foundations = {
-        stage.name: foundation_of(stage, work.codes[stage.name], folder) for stage in job.file.cascade.stages
+        stage.name: foundation_of(stage, work.codes[stage.name], folder) for stage in job.file.cascade.called.stages
     }
     return replace(forecast(plan(work, cache=store), work, past_of(store, job.file)), foundations=foundations)
 
@@ -327,10 +344,9 @@ def past_of(store: Store, file: CascadeFile) -> dict[str, Sequence[PastCall]]:
 
 def _settings(resolved: Mapping[str, Json]) -> dict[str, Json]:
     """Kind and settings of each stage, prices aside: they change nothing in a call."""
-    stages = cast("Mapping[str, Mapping[str, Json]]", resolved.get("stages", {}))
     return {
         name: [stage["uses"], {key: value for key, value in _with(stage).items() if key != "price"}]
-        for name, stage in stages.items()
+        for name, stage in resolved_blocks(resolved)
     }
 
 

@@ -22,6 +22,7 @@ from stagegap.model.record import Json, Record
 from stagegap.model.run import SYSTEM, Cell, Environment, Provenance, Role, Run, Source, StageOrigin
 from stagegap.model.units import Levels, record_of, unit_id
 from stagegap.runner import CUSTOM, Materials, metric_functions
+from stagegap.spec.judges import resolved_blocks
 from stagegap.stages.kinds import named
 from stagegap.stages.protocol import Coded, StageCode
 from stagegap.stages.settings import texts
@@ -101,7 +102,7 @@ def provenance(
             fingerprint=codes[stage.name].fingerprint,
             model=str(stage.parameters.get("model") or ""),
         )
-        for stage in file.cascade.stages
+        for stage in file.cascade.called.stages
     }
     made_from = Provenance(
         environment=here(),
@@ -144,7 +145,7 @@ def pointed_at(file: CascadeFile) -> dict[str, Role]:
     roles: dict[str, Role] = {}
     for corpus in _entries(file.resolved, "corpora").values():
         roles |= dict.fromkeys(texts(_mapping(corpus).get("path")), "corpus")
-    for stage in map(_mapping, _entries(file.resolved, "stages").values()):
+    for _, stage in resolved_blocks(file.resolved):
         kind, settings = named(str(stage.get("uses"))), _entries(stage, "with")
         for key, points in kind.pointers.items() if kind else ():
             for text in texts(settings.get(key)):
@@ -153,6 +154,7 @@ def pointed_at(file: CascadeFile) -> dict[str, Role]:
                     roles[path] = points.role
         roles |= dict.fromkeys((function.rpartition(":")[0] for function in _metrics(stage)), "code")
         roles |= dict.fromkeys(texts(stage.get("guideline")), "guideline")
+        roles |= dict.fromkeys(texts(stage.get("examples")), "prompt")
     return roles
 
 

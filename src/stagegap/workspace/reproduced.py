@@ -193,7 +193,7 @@ def reproduce(
         tempfile.TemporaryDirectory(prefix="stagegap-") as folder,
         Store.open(Path(folder)) as scratch,
     ):
-        cascade = restored_run.job.file.cascade
+        cascade = restored_run.job.file.cascade.called
         unasked = {s.name for s in cascade.stages if is_paid(s) and not may_pay}
         codes = {name: _Unasked(code) if name in unasked else code for name, code in restored_run.job.codes.items()}
         scratch.put_records(cascade.name, restored_run.job.records)
@@ -215,7 +215,7 @@ def reproduce(
 
 
 def _rows(store: Store, scratch: Store, run: Run, restored_run: Restored, unasked: set[str]) -> Iterator[StageOutputs]:
-    cascade = restored_run.job.file.cascade
+    cascade = restored_run.job.file.cascade.called
     for work in restored_run.job.cells:
         for stage in scope_of(cascade, work.cell).runs:
             then = store.outputs(run.id, work.cell, stage.name)

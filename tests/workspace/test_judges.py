@@ -1,0 +1,171 @@
+"""A judge under a stage is called, kept and paid like any stage, and what teaches it never measures it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import llm_server
+from judged import GRADED, STRICT, Planted, write_judged
+from stagegap.errors import ConfigurationError
+from stagegap.model.answer import Status
+from stagegap.model.run import SYSTEM
+from stagegap.runner import Budget, RunOptions, Silent
+from stagegap.workspace import Workspace
+
+SMALL = Planted(n=12, labelled=4)
+STRICT_NAME = "reply.judge.strict"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[llm_server.LlmServer]:
+    with llm_server.running() as running:
+        yield running
+
+
+def test_judges_are_called_once_for_each_output_and_never_again(tmp_path: Path) -> None:
+    home = write_judged(tmp_path, SMALL)
+    with Workspace.open(home) as workspace:
+        planned = workspace.runs.plan(None)
+        run, summary = workspace.runs.new(None)
+        outputs = {output.record: output for output in workspace.store.outputs(run.id, SYSTEM, STRICT_NAME)}
+        again = workspace.runs.new(None)[1]
+        replanned = workspace.runs.plan(None)
+    records = [json.loads(line) for line in (home / "questions.jsonl").read_text().splitlines()]
+    assert [stage.stage for stage in planned.cells[0].stages] == ["reply", STRICT_NAME, "reply.judge.graded"]
+    assert all(STRICT_NAME not in {stage.stage for stage in cell.stages} for cell in planned.cells[1:])
+    assert {name: output.value for name, output in outputs.items()} == {row["id"]: row["strict"] for row in records}
+    assert summary.calls > 0
+    assert (again.calls, replanned.calls) == (0, 0)
+
+
+def test_changed_judge_is_called_again_and_nothing_else(tmp_path: Path) -> None:
+    home = write_judged(tmp_path, SMALL)
+    with Workspace.open(home) as workspace:
+        workspace.runs.new(None)
+        stages = home / "stages.py"
+        stages.write_text(stages.read_text().replace("    return grade\n", "    return 6 - grade\n"))
+        summary = workspace.runs.new(None)[1]
+    called = {name: tally.calls for cell in summary.cells for name, tally in cell.tallies.items() if tally.calls}
+    assert "reply.judge.graded" in called
+
+
+LLM = """\
+      {name}:
+        uses: llm
+        with: {{model: tiny, prompt: judge.md.j2, base_url: {url}, api_key: "${{KEY}}", price: {{input: 1, output: 2}}}}
+        repeats: 2
+        criterion: right
+{more}"""
+
+
+def write_llm_judge(folder: Path, server: llm_server.LlmServer, *, more: str = "", split: bool = False) -> Path:
+    judges = LLM.format(name="model", url=server.base_url, more=more)
+    home = write_judged(folder, Planted(n=6, labelled=2), judges=judges, split=split)
+    (home / "judge.md.j2").write_text("Is {{ output }} a good answer to {{ shown }} {{ grade }} {{ strict }}?")
+    return home
+
+
+def test_model_that_judges_is_priced_budgeted_repeated_and_known_the_next_time(
+    tmp_path: Path, server: llm_server.LlmServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KEY", "k")
+    server.answers(reply="true")
+    with Workspace.open(write_llm_judge(tmp_path, server)) as workspace:
+        planned = workspace.runs.plan(None)
+        _, stopped = workspace.runs.new(None, RunOptions(budget=Budget(calls=2)))
+        run, summary = workspace.runs.new(None)
+        rows = workspace.store.outputs(run.id, SYSTEM, "reply.judge.model")
+        calls = server.counters()["calls"]
+        again = workspace.runs.new(None)[1]
+    assert planned.paid_calls == planned.cells[0].stages[-1].calls > 2
+    assert stopped.status == "stopped"
+    assert len(rows) == 12
+    assert all(row.value is True for row in rows)
+    assert all(row.cost for row in rows)
+    made = [cell.tallies["reply.judge.model"].calls for part in (stopped, summary) for cell in part.cells[:1]]
+    assert made[0] >= 2
+    assert sum(made) == calls <= planned.paid_calls, "nothing was paid twice"
+    assert (again.calls, server.counters()["calls"]) == (0, calls)
+
+
+def test_model_is_taught_by_records_of_another_split_only(
+    tmp_path: Path, server: llm_server.LlmServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KEY", "k")
+    server.answers(reply="true")
+    home = write_llm_judge(tmp_path, server, more="        examples: taught.jsonl\n", split=True)
+    shot = {"record": "q0001", "user": "Is blue a good answer?", "assistant": "false"}
+    (home / "taught.jsonl").write_text(json.dumps(shot) + "\n")
+    with Workspace.open(home) as workspace:
+        workspace.runs.new(None)
+        sent = server.counters()["last"]["messages"]
+        (home / "taught.jsonl").write_text(json.dumps(shot | {"record": "q0002"}) + "\n")
+        with pytest.raises(ConfigurationError) as measured:
+            workspace.runs.new(None)
+        (home / "taught.jsonl").write_text(json.dumps(shot | {"record": "q0"}) + "\n")
+        with pytest.raises(ConfigurationError) as unknown:
+            workspace.runs.new(None)
+    assert [message["content"] for message in sent[:2]] == ["Is blue a good answer?", "false"]
+    assert str(measured.value) == (
+        "The judge 'model' of 'reply' is taught by the record 'q0002' of the split 'test', which measures it. "
+        "Teach it by records of another split."
+    )
+    assert "is taught by the record 'q0', which is none. Known: q0000, q0001" in str(unknown.value)
+
+
+CHEAT = """\
+      cheat:
+        uses: python
+        with: {function: "stages.py:cheat"}
+        sees: [output, reference]
+"""
+
+
+def test_judge_that_may_see_the_reference_judges_where_there_is_one_and_again_when_it_changes(tmp_path: Path) -> None:
+    home = write_judged(tmp_path, SMALL, judges=CHEAT)
+    with Workspace.open(home) as workspace:
+        run, _ = workspace.runs.new(None)
+        outputs = {output.record: output for output in workspace.store.outputs(run.id, SYSTEM, "reply.judge.cheat")}
+        references = home / "references.jsonl"
+        references.write_text(references.read_text().replace('"value": "right"', '"value": "wrong"', 1))
+        after, _ = workspace.runs.new(None)
+        changed = {output.record: output for output in workspace.store.outputs(after.id, SYSTEM, "reply.judge.cheat")}
+    assert [output.status for output in outputs.values()].count(Status.SKIPPED) == 8
+    assert all(outputs[name].value == (changed[name].value is False) for name in ("q0000",))
+    assert outputs["q0001"].value == changed["q0001"].value
+
+
+def test_blocked_reply_is_not_judged(tmp_path: Path) -> None:
+    home = write_judged(tmp_path, SMALL, judges=STRICT)
+    stages = home / "stages.py"
+    stages.write_text(
+        stages.read_text().replace("    return shown\n", "    return 'neither' if grade == 5 else shown\n", 1)
+    )
+    with Workspace.open(home) as workspace:
+        run, _ = workspace.runs.new(None)
+        rows = workspace.store.outputs(run.id, SYSTEM, STRICT_NAME)
+    blocked = [row for row in rows if row.status is Status.BLOCKED]
+    assert blocked
+    assert {row.because for row in blocked} == {Status.UNPARSABLE}
+
+
+def test_validated_file_says_what_a_run_would_refuse_of_the_examples(tmp_path: Path) -> None:
+    judges = STRICT + "        examples: taught.jsonl\n" + GRADED
+    home = write_judged(tmp_path, SMALL, judges=judges, split=True)
+    (home / "taught.jsonl").write_text('{"record": "q0000"}\n')
+    from stagegap.errors import SpecError
+
+    with Workspace.open(home) as workspace, pytest.raises(SpecError) as refused:
+        workspace.runs.validate(None)
+    assert "is taught by the record 'q0000' of the split 'test', which measures it." in str(refused.value)
+
+
+def test_run_with_judges_is_made_again_from_the_store(tmp_path: Path) -> None:
+    with Workspace.open(write_judged(tmp_path, SMALL)) as workspace:
+        run, _ = workspace.runs.new(None)
+        reproduction = workspace.past("replies").reproduce(run.name, progress=Silent())
+    assert {row.stage for row in reproduction.stages} == {"reply", STRICT_NAME, "reply.judge.graded"}
