@@ -246,6 +246,20 @@ def test_doctor_finds_nothing_wrong_and_a_flipped_journal(stagegap: Command, tmp
     assert stagegap("tools", "doctor").code == 0
 
 
+def test_a_backup_is_one_file_and_comes_back(stagegap: Command, tmp_path: Path) -> None:
+    stagegap("init")
+    stagegap("run")
+    shown = stagegap("show").out
+    made = stagegap("tools", "backup", "store.tar")
+    assert "store.tar holds the whole store: " in made.out
+    assert stagegap("tools", "restore", "store.tar").code == 3
+    (tmp_path / ".stagegap").rename(tmp_path / "lost")
+    given = stagegap("tools", "restore", "store.tar", "--json").json
+    assert given["files"] == int(made.out.split(" files")[0].split()[-1])
+    assert stagegap("show").out == shown
+    assert stagegap("tools", "doctor").code == 0
+
+
 def test_every_command_has_help_and_its_exit_codes_are_documented() -> None:
     group = typer.main.get_command(application)
     guide = (Path(__file__).parents[2] / "docs" / "guide.md").read_text()

@@ -110,6 +110,13 @@ def test_nothing_is_handed_on_without_the_token(access: Access) -> None:
     assert outcome(answered(access, "lifespan")) == "lifespan"
 
 
+def test_whoever_asks_is_told_that_the_app_answers_and_no_more(access: Access) -> None:
+    start, body = answered(access, path="/healthz", host="10.0.0.7")
+    assert (start["status"], body["body"]) == (200, b"ok\n")
+    assert outcome(answered(access, "websocket", path="/healthz", origin=f"http://{HOST}")) == "websocket.close"
+    assert outcome(answered(access, path="/healthz/more")) == "403"
+
+
 def test_proxy_shows_the_token_in_a_header(access: Access) -> None:
     assert outcome(answered(access, **{PROXY_TOKEN.decode(): access.token})) == "200"
 

@@ -353,6 +353,33 @@ def doctor(
         raise typer.Exit(3)
 
 
+ArchiveArgument = Annotated[Path, typer.Argument(metavar="FILE", help="The archive, a .tar.")]
+
+
+@tools.command()
+def backup(file: ArchiveArgument, as_json: JsonOption = False) -> None:
+    """Write the store (runs, answers, labels, links) to one file; runs and labelling may go on meanwhile."""
+    from stagegap.cli import printed
+    from stagegap.cli.start import workspace
+
+    archive = workspace().back_up(file)
+    printed.draw_archive(archive, "holds", as_json=as_json)
+    if not as_json:
+        printed.advise(f"stagegap tools restore {archive.path}")
+
+
+@tools.command()
+def restore(file: ArchiveArgument, as_json: JsonOption = False) -> None:
+    """Put the store of a backup into a project that has none, and look at whether all of it is right."""
+    from stagegap.cli import printed
+    from stagegap.cli.start import workspace
+
+    opened = workspace()
+    printed.draw_archive(opened.restore(file), "gave", as_json=as_json)
+    if not as_json:
+        printed.advise("stagegap tools doctor")
+
+
 import_module("stagegap.cli.oddities")  # loading it puts its commands into `views` and `tools`
 application.add_typer(looking)
 application.add_typer(changing)

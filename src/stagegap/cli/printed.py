@@ -18,7 +18,7 @@ from stagegap.analysis import views
 from stagegap.model.record import Json
 from stagegap.model.wording import listed
 from stagegap.runner import Progress, Silent, progress_on
-from stagegap.store import Finding, Rebuilt
+from stagegap.store import Archive, Finding, Rebuilt
 from stagegap.tables.table import Sheet, Table, estimate_of
 
 SHORTEST = 12
@@ -196,3 +196,10 @@ def draw_rebuilt(rebuilt: Rebuilt) -> None:
         say(f"The old file is kept as {rebuilt.old_file}.")
     if rebuilt.lost:
         say(f"These tables could not be read: {', '.join(rebuilt.lost)}. `stagegap run` fills them again.")
+
+
+def draw_archive(archive: Archive, verb: str, *, as_json: bool) -> None:
+    """Print what a backup holds, or gave back; or the same as JSON."""
+    if as_json:
+        return print_json({"path": str(archive.path), "files": archive.files, "bytes": archive.size})
+    return say(f"{archive.path} {verb} the whole store: {archive.files} files, {archive.size / 1e6:,.1f} MB.")

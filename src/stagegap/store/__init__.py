@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from stagegap.faces import handed_out
 
 if TYPE_CHECKING:
+    from stagegap.store.backup import Archive, back_up, restore
     from stagegap.store.care import Finding, Rebuilt, RecordsImport, Waiting
     from stagegap.store.columns import RunReader, StageTable, answers_of
     from stagegap.store.excerpt import Excerpt, Wanted
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from stagegap.store.views import Marks, StoredView
 
 __all__ = [
+    "Archive",
     "Excerpt",
     "Finding",
     "Marks",
@@ -29,9 +31,16 @@ __all__ = [
     "Waiting",
     "Wanted",
     "answers_of",
+    "back_up",
+    "restore",
 ]
 
 _HOMES = {
+    "stagegap.store.backup": (
+        "Archive",
+        "back_up",
+        "restore",
+    ),
     "stagegap.store.care": (
         "Finding",
         "Rebuilt",

@@ -27,6 +27,8 @@ Send = Callable[[Message], Awaitable[None]]
 Asgi = Callable[[Message, Receive, Send], Awaitable[None]]
 REFUSED = 1008
 """Code of a connection that is against the rules; before it is accepted, it is answered with 403."""
+HEALTH = "/healthz"
+"""Address that says whether the app answers, to whoever asks."""
 DAYS = 30
 """How long a browser keeps the cookie of a token."""
 PROXY_TOKEN = b"x-stagegap-token"
@@ -64,6 +66,8 @@ class Guard:
         """Hand the request on, or refuse it."""
         if scope["type"] == "lifespan":
             return await self._app(scope, receive, send)
+        if scope["type"] == "http" and scope["path"] == HEALTH:
+            return await _answer(send, 200, "ok\n", "text/plain")
         headers: dict[bytes, bytes] = dict(scope["headers"])
         host = headers.get(b"host", b"").decode("latin-1").lower()
         guarded = _guarded(send, host)
@@ -134,10 +138,15 @@ def _guarded(send: Send, host: str) -> Send:
 async def _refuse(scope: Message, send: Send, why: str) -> None:
     if scope["type"] == "websocket":
         return await send({"type": "websocket.close", "code": REFUSED})
-    body = f"<!doctype html><meta charset=utf-8><title>stagegap</title><p>{escape(why)}</p>".encode()
-    headers = [(b"content-type", b"text/html; charset=utf-8"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": 403, "headers": headers})
-    return await send({"type": "http.response.body", "body": body})
+    page = f"<!doctype html><meta charset=utf-8><title>stagegap</title><p>{escape(why)}</p>"
+    return await _answer(send, 403, page, "text/html")
+
+
+async def _answer(send: Send, status: int, text: str, kind: str) -> None:
+    body = text.encode()
+    headers = [(b"content-type", f"{kind}; charset=utf-8".encode()), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 NO_TOKEN = (

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from stagegap.faces import handed_out
-from stagegap.store import Store
+from stagegap.store import Archive, Store, back_up, restore
 from stagegap.workspace.foundation import STORE, CascadeFiles, Foundation
 from stagegap.workspace.runs import Runs
 
@@ -207,6 +207,16 @@ class Workspace:
         if mend_journal:
             Store.mend_journal(self.folder / STORE)
         return Store.open_as_found(self.folder / STORE)
+
+    def back_up(self, archive: Path) -> Archive:
+        """Write the store to one file while others work with it. Raises: NotFound, StoreError."""
+        self.close()
+        return back_up(self.folder / STORE, archive)
+
+    def restore(self, archive: Path) -> Archive:
+        """Put the store of such a file into this project, which has none. Raises: StoreDamaged, StoreError."""
+        self.close()
+        return restore(archive, self.folder / STORE)
 
     def close(self) -> None:
         """Let go of the store, and of the parts that stand on it, if it was used."""
