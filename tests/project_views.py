@@ -10,12 +10,26 @@ from typing import Any
 from stagegap.library import Project, Shown
 from stagegap.library.project import shown_as
 
+
+def read_some(project: Project) -> Shown[Any]:
+    """The view of codes, after somebody has read two more records that fail at the first stage."""
+    readings, cascade = project.workspace.readings, project.cascade
+    sitting = readings.sitting(cascade, None, "reader", ahead=2)
+    for item in sitting.items:
+        own = {"record": item.record, "stage": sitting.stages[0]}
+        code = {"id": f"code {item.record}", "what": "code", "action": "add", "tag": "two topics", **own}
+        read = {"id": f"read {item.record}", "what": "reading", "action": "read", "verdict": "fail", **own}
+        readings.save(cascade, None, [code, read], "reader")
+    return project.codes()
+
+
 VIEWS_OF_A_PROJECT: dict[str, Callable[[Project], Shown[Any]]] = {
     "gap": lambda project: project.gap(),
     "blame": lambda project: project.blame(),
     "faults": lambda project: project.faults(),
     "units": lambda project: project.units(),
     "slices": lambda project: project.slices(),
+    "codes": read_some,
     "agree": lambda project: project.agree(),
     "people": lambda project: project.people(),
     "need": lambda project: project.need(),

@@ -170,6 +170,14 @@ VIEWS: tuple[View, ...] = (
         following=("stagegap show faults", "stagegap report"),
     ),
     View(
+        name="codes",
+        command="codes",
+        says="Say what goes wrong, where first, and what mending it is worth, as people who read whole records saw it.",
+        look=lambda run: run.codes(),
+        builder=f"{_ANALYSIS}.codes:codes_sheet",
+        following=("stagegap app", "stagegap show faults"),
+    ),
+    View(
         name="oddities",
         command="odd",
         builder="stagegap.oddities.screen:oddities_sheet",

@@ -128,3 +128,38 @@ def test_views_are_held_for_a_while_and_a_label_page_never_gets_the_sample(
     assert len(workspace.readings._views) <= 2
     with pytest.raises(NotFound, match="no queue 'read'"):
         workspace.labels.queue("first", "reply", "read")
+
+
+def read_all(workspace: Workspace, run: str, who: str, *, fails: int) -> list[str]:
+    """The first `fails` records of the sample fail at topic, the others pass."""
+    records = [item.record for item in workspace.readings.sitting("first", run, who, ahead=9).items]
+    for place, record in enumerate(records):
+        verdict = "fail" if place < fails else "pass"
+        event = {**EVENT, "id": f"{who} {run} {record}", "record": record, "verdict": verdict}
+        workspace.readings.save("first", run, [event], who)
+    return records
+
+
+def test_notes_become_codes_and_the_view_counts_them_over_runs(workspace: Workspace) -> None:
+    records = read_all(workspace, "v1", "ab", fails=3)
+    waiting = workspace.readings.uncoded("first", "v1", "ab")
+    assert [(reading.record, reading.note) for reading in waiting] == [(name, "two topics") for name in records[2::-1]]
+    workspace.readings.give("first", "v1", waiting[:2], "two topics", "ab")
+    assert [reading.record for reading in workspace.readings.uncoded("first", "v1", "ab")] == [records[0]]
+    view = workspace.runs.attribution("first", "v1").codes()
+    assert [(row.code, row.stage, row.count) for row in view.rows] == [
+        ("two topics", "topic", 2),
+        ("(no code)", "topic", 1),
+    ]
+    assert (view.n, view.failing.value, view.uncoded, view.runs) == (6, 0.5, 1, ())
+    workspace.runs.new(None)
+    assert workspace.runs.attribution("first", "v2").codes().n == 0
+    assert read_all(workspace, "v2", "cd", fails=2) == records
+    workspace.readings.give("first", "v2", workspace.readings.uncoded("first", "v2", "cd"), "two topics", "cd")
+    later = workspace.runs.attribution("first", "v2").codes()
+    assert [(row.code, row.run, round(row.share.value, 3)) for row in later.runs] == [
+        ("two topics", "v1", 0.333),
+        ("two topics", "v2", 0.333),
+    ]
+    assert later.runs[1].change.n == 6
+    assert workspace.runs.attribution("first", "v1").codes().runs == ()

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from stagegap.analysis.attempts import AttemptsView
     from stagegap.analysis.blame import Blame
     from stagegap.analysis.changes import Comparison, WhatChanged
+    from stagegap.analysis.codes import CodesView
     from stagegap.analysis.escalation import EscalationView
     from stagegap.analysis.faults import FaultsView
     from stagegap.analysis.ledger import Ledger
@@ -292,6 +293,10 @@ class Project:
     def slices(self, run: str | None = None) -> Shown[SlicesView]:
         """The groups that fail more than the others, and the bottleneck of each."""
         return shown_as("slices", self._look(run).slices())
+
+    def codes(self, run: str | None = None) -> Shown[CodesView]:
+        """What goes wrong, where first, and what mending it is worth, as people read it; no reference is needed."""
+        return shown_as("codes", self._look(run).codes())
 
     def agree(self, run: str | None = None) -> Shown[AgreeView]:
         """Say how far people agree, and how good they are against each other."""

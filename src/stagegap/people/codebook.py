@@ -12,6 +12,9 @@ from typing import get_args
 from stagegap.errors import ConfigurationError
 from stagegap.model.notes import CodeEvent, Severity
 from stagegap.model.record import Json
+from stagegap.model.wording import counted
+from stagegap.tables.figures import Unit
+from stagegap.tables.table import Column, Sheet, Table
 
 LONGEST = 60
 """Characters of a code's name."""
@@ -303,3 +306,34 @@ def _text(text: Json, what: str) -> str:
     if len(words) > LONGEST_TEXT:
         raise ConfigurationError(f"The {what} of a code has at most {LONGEST_TEXT:,} characters, not {len(words):,}.")
     return words
+
+
+_COLUMNS = (
+    Column(name="Code", unit=Unit.TEXT, key="code"),
+    Column(name="Right where", unit=Unit.TEXT, key="definition", is_cut=True),
+    Column(name="Example", unit=Unit.TEXT, key="example", spare=1, is_cut=True),
+    Column(name="Severity", unit=Unit.TEXT, key="severity", spare=3),
+    Column(name="Costs", unit=Unit.TEXT, key="cost", spare=2, is_cut=True),
+    Column(name="Version", unit=Unit.COUNT, key="version"),
+    Column(name="Records", unit=Unit.COUNT, key="records"),
+)
+
+
+def codebook_sheet(book: Codebook) -> Sheet:
+    """One row a code, then everything that was done to the book, newest first."""
+    records: dict[str, set[str]] = {}
+    for mark in book.marks:
+        records.setdefault(mark.code, set()).add(mark.record)
+    rows = tuple(
+        (code.name, code.definition or "-", code.example or "-", code.severity or "-", code.cost or "-", code.version,
+         len(records.get(code.name, ())))
+        for code in book.codes
+    )  # fmt: skip
+    head = f"{counted(len(book.codes), 'code')}, {counted(book.version, 'change')} of the book"
+    return Sheet(
+        headline=head if book.codes else "The codebook is empty",
+        parts=(
+            Table(columns=_COLUMNS, rows=rows, title="Codebook"),
+            *(f"{entry.version}. {entry.sentence} ({entry.event.annotator})." for entry in reversed(book.changes)),
+        ),
+    )

@@ -86,6 +86,17 @@ def log_beta(a: float, b: float) -> float:
     return float(betaln(a, b))
 
 
+def beta_quantile(p: float, a: float, b: float) -> float:
+    """The quantile of a Beta(a, b).
+
+    >>> round(beta_quantile(0.95, 1, 50), 4)
+    0.0582
+    """
+    from scipy.special import betaincinv
+
+    return float(betaincinv(a, b, p))
+
+
 def hypergeometric_tail(k: int, n: int, *, marked: int, total: int) -> float:
     """The probability that n drawn of `total` hold at least k of the `marked` ones (Fisher's exact test).
 

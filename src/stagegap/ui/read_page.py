@@ -14,7 +14,7 @@ from stagegap.model.record import Json
 from stagegap.model.run import RunStatus
 from stagegap.model.wording import plural
 from stagegap.people.codebook import LONGEST
-from stagegap.ui import choice, elements, identity, share, state
+from stagegap.ui import choice, codebook_part, elements, identity, share, state
 from stagegap.ui.elements import note
 from stagegap.workspace import Workspace
 
@@ -132,4 +132,5 @@ def draw(workspace: Workspace) -> None:
         note(f"Run {state.asked('run')} in the link is not here. This is the newest.")
     if who is None:
         return identity.ask("Every reading carries who made it. Who saw an answer is not asked to label it blind.")
-    return draw_reader(workspace, opened.cascade, run, who, verified)
+    draw_reader(workspace, opened.cascade, run, who, verified)
+    return codebook_part.draw(workspace, opened.cascade, run, who, verified)

@@ -16,6 +16,7 @@ from stagegap.analysis.agree import EPSILON, AgreeView, JudgedOutcome, agree_vie
 from stagegap.analysis.answers import PooledScore, pooled_scores
 from stagegap.analysis.attempts import AttemptsView, attempts_view
 from stagegap.analysis.blame import Blame, blame
+from stagegap.analysis.codes import CodesView
 from stagegap.analysis.escalation import EscalationView, escalation
 from stagegap.analysis.evidence import Evidence
 from stagegap.analysis.evidence import gather as gather_evidence
@@ -299,6 +300,12 @@ class Attribution:
     def slices(self) -> SlicesView:
         """Look for the bottleneck of each group of records."""
         return self._current(SlicesView, "slices", lambda: slices_view(self.labelled))
+
+    def codes(self) -> CodesView:
+        """Count what people read of the run by code and first wrong stage; not kept, a reading would make it old."""
+        from stagegap.workspace.readings import codes_of_run
+
+        return codes_of_run(self._base, self.run, self.cascade)
 
     def _current(
         self, kind: type[View], name: str, make: Callable[[], View], *, reads_judgements: bool = False

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from stagegap.analysis.codes import CodesView, ReadRun, codes_view, read_run
 from stagegap.analysis.record_view import RecordView
 from stagegap.errors import ConfigurationError, NotFound, near_names
 from stagegap.model.cascade import Cascade
@@ -27,6 +28,7 @@ SAMPLE = 2_000
 SEED = 1
 """Another draw than that of the label queues, so that who does both seldom meets a record twice; the same in each
 run, so that two runs are read on the same records."""
+NOTHING = in_force(())
 HELD = 200
 """Records that are held as they are drawn, so that none is put together twice."""
 
@@ -229,6 +231,27 @@ class Readings:
         self._store.failing.append_readings(cascade, readings)
         self._store.failing.append_codes(cascade, codes)
 
+    def uncoded(self, cascade: str, run: str | None, who: str) -> list[Reading]:
+        """What a person noted of records that fail and gave no code to, newest first."""
+        stored = self._base.run(cascade, run)
+        codes = _codes_of(self.book(cascade), who, stored.id)
+        own = self.held(stored).of(who).values()
+        return [
+            reading
+            for reading in reversed(list(own))
+            if reading.stage and not codes.get((reading.record, reading.stage))
+        ]
+
+    def give(
+        self, cascade: str, run: str | None, readings: Sequence[Reading], tag: str, who: str, *, verified: bool = False
+    ) -> None:
+        """Put a code on records that a person has read, at the stage that each reading names."""
+        events: list[Mapping[str, Json]] = [
+            {"id": uuid.uuid4().hex, "what": "code", "action": "add", "record": r.record, "stage": r.stage, "tag": tag}
+            for r in readings
+        ]
+        self.save(cascade, run, events, who, verified=verified)
+
     def change(self, cascade: str, who: str, *, verified: bool = False, **change: Json) -> Codebook:
         """Change the codebook for everybody: `action` is define, move, split or retire. The book afterwards.
 
@@ -258,3 +281,38 @@ def _codes_of(book: Codebook, who: str, run: str) -> dict[tuple[str, str], list[
         if (mark.annotator, mark.run) == (who, run):
             codes.setdefault((mark.record, mark.stage), []).append(mark.code)
     return codes
+
+
+def codes_of_run(base: Foundation, run: Run, cascade: Cascade) -> CodesView:
+    """What people read of a run, counted by code and first wrong stage, beside the runs that were read before it."""
+    store = base.store
+    book = codebook(store.failing.codes(cascade.name))
+    events: dict[str, list[Reading]] = {}
+    for event in store.failing.readings(cascade.name):
+        events.setdefault(event.run, []).append(event)
+    held = {key: in_force(own) for key, own in events.items()}
+    records = {record for readings in held.values() for record, _ in readings.by_reader}
+    units = {record.id: record.unit for record in store.records(cascade.name, ids=sorted(records))}
+    samples = {queue.run: queue.id for queue in store.queues(cascade.name) if queue.purpose == "read"}
+
+    def read(of: Run) -> ReadRun:
+        readings = held.get(of.id, NOTHING)
+        items = store.queue_items_of(samples[of.id], sorted(records)) if of.id in samples else ()
+        places = {item.record: item.position for item in items}
+        return read_run(of.name, readings, book, key=of.id, units=units, places=places)
+
+    before = sorted(
+        (other for other in store.runs(cascade.name) if other.id in held and other.started_at < run.started_at),
+        key=lambda other: other.started_at,
+    )
+    return codes_view(
+        read(run),
+        [read(other) for other in before],
+        held.get(run.id, NOTHING),
+        book,
+        key=run.id,
+        cascade=cascade.name,
+        noun=cascade.noun,
+        stages=cascade.names,
+        seed=run.seed,
+    )
