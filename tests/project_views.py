@@ -72,6 +72,7 @@ def _attempts(project: Project) -> Shown[Any]:
 ELSEWHERE: dict[str, Callable[[Project], Shown[Any]]] = {
     "attempts": _attempts,
     "escalation": lambda project: project.escalation(),
+    "judges": lambda project: project.judges(),
     "marks": lambda project: project.marks(project.workspace.folder / "pipelines" / "marks.jsonl"),
     "ratings": lambda project: project.ratings(
         project.workspace.folder / "pipelines" / "ratings.jsonl", system="mails", person="whole"
@@ -108,6 +109,8 @@ stages:
     with: {function: "stages.py:chosen"}
     inputs: {first: quick, second: careful}
     output: {type: label, values: ["yes", "no"]}
+    judge:
+      strict: {uses: python, with: {function: "stages.py:strict"}, sees: [output], repeats: 2}
 outcome: {score: answer.accuracy}
 """
 STAGES = """
@@ -122,6 +125,9 @@ def careful(text):
 
 def chosen(first, second):
     return first if second is None else second
+
+def strict(output):
+    return output == "yes"
 """
 
 

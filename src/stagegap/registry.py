@@ -220,6 +220,12 @@ VIEWS: tuple[View, ...] = (
         following=("stagegap show faults", "stagegap show odd"),
     ),
     View(
+        name="judges",
+        command="judges",
+        builder=f"{_ANALYSIS}.judges:judges_sheet",
+        following=("stagegap show agree", "stagegap show"),
+    ),
+    View(
         name="need",
         command="need",
         says="Say how many more labels name the worst stage, which ones, and how long they take.",

@@ -3,7 +3,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stagegap.stats.judge import ppi_mean, rogan_gladen, weighted_mean
+from stagegap.stats.judge import (
+    informedness,
+    labels_that_would_do,
+    leaning,
+    ppi_difference,
+    ppi_mean,
+    ppi_rate,
+    rogan_gladen,
+    weighted_mean,
+)
 
 
 def test_rogan_gladen_covers_the_true_rate():
@@ -113,3 +122,154 @@ def test_whole_clusters_are_what_is_independent_in_a_helped_mean():
     assert 0.91 <= held / 400 <= 0.985
     one = ppi_mean(y[:5], f[:5], f[5:], units=units)
     assert one.method == "too few: all 5 labelled records belong to one cluster"
+
+
+def naive_ppi(labels: list[float], judged: list[float], others: list[float]) -> tuple[float, float]:
+    """Value and standard error of PPI++ for a mean, as its authors write it: loops, no shared code."""
+    n, more = len(labels), len(others)
+    every = judged + others
+    middle_y, middle_f, middle = sum(labels) / n, sum(judged) / n, sum(every) / len(every)
+    covariance = sum((y - middle_y) * (f - middle_f) for y, f in zip(labels, judged, strict=True)) / (n - 1)
+    variance = sum((f - middle) ** 2 for f in every) / (len(every) - 1)
+    weight = covariance / ((1 + n / more) * variance)
+    rest = [y - weight * f for y, f in zip(labels, judged, strict=True)]
+    centre = sum(rest) / n
+    of_rest = sum((r - centre) ** 2 for r in rest) / (n - 1) / n
+    mean_others = sum(others) / more
+    of_others = weight**2 * sum((f - mean_others) ** 2 for f in others) / (more - 1) / more
+    return centre + weight * mean_others, (of_rest + of_others) ** 0.5
+
+
+def test_value_and_error_are_those_of_the_formula_written_out():
+    rng = np.random.default_rng(11)
+    labels, found, others = judged(60, 400, 0.8, rng)
+    value, error = naive_ppi(labels.tolist(), found.tolist(), others.tolist())
+    estimate = ppi_mean(labels, found, others)
+    assert estimate.value == pytest.approx(value, abs=1e-12)
+    half = 2.000995  # Student's 97.5% quantile with 59 degrees of freedom
+    assert (estimate.high - estimate.low) / 2 == pytest.approx(half * error, rel=1e-5)
+    rate = ppi_rate(labels, found, others)
+    assert rate.value == pytest.approx(value, abs=1e-12)
+    effective = value * (1 - value) / error**2
+    for limit in (rate.low, rate.high):
+        assert abs(limit - value) == pytest.approx(half * (limit * (1 - limit) / effective) ** 0.5, rel=1e-5)
+
+
+def test_rate_stays_within_0_and_1_and_has_a_width_at_its_end():
+    labels = np.array([1.0] * 40 + [0.0])
+    rate = ppi_rate(labels, labels, np.ones(900))
+    assert 0.97 < rate.value <= 1
+    assert rate.low < rate.value <= rate.high <= 1
+    assert ppi_rate(np.ones(2), np.ones(2), np.ones(9)).method == "too few: 2 labelled records"
+
+
+@pytest.mark.parametrize(("n", "good", "care"), [(60, 0.6, 0.6), (120, 0.85, 0.9), (120, 0.7, 0.99)])
+def test_rate_keeps_its_coverage_whatever_the_judge_is_worth(n: int, good: float, care: float):
+    rng = np.random.default_rng(5)
+    covered = []
+    for _ in range(400):
+        truth = (rng.random(n + 1500) < good).astype(float)
+        found = np.where(rng.random(n + 1500) < care, truth, 1 - truth)
+        rate = ppi_rate(truth[:n], found[:n], found[n:])
+        covered.append(rate.low <= good <= rate.high)
+    assert 0.92 <= np.mean(covered) <= 0.98
+
+
+def test_informedness_is_sensitivity_plus_specificity_less_one():
+    labels = np.repeat([1.0, 0.0], [20, 10])
+    found = np.concatenate([np.repeat([1.0, 0.0], [18, 2]), np.repeat([1.0, 0.0], [1, 9])])
+    estimate = informedness(labels, found)
+    assert estimate.value == pytest.approx(0.9 + 0.9 - 1)
+    assert 0 < estimate.low < estimate.value < estimate.high
+    assert informedness(labels[1:19], found[1:19]).method == (
+        "too few: 18 good and 0 bad labelled records, and 10 of each are needed"
+    )
+
+
+def test_useless_judge_is_refused_in_19_of_20_samples():
+    rng = np.random.default_rng(6)
+    refused = [
+        not informedness((rng.random(120) < 0.7).astype(float), (rng.random(120) < 0.8).astype(float)).low > 0
+        for _ in range(300)
+    ]
+    assert np.mean(refused) >= 0.95
+
+
+def test_judge_of_few_clusters_is_surer_than_it_may_be_where_records_were_independent():
+    rng = np.random.default_rng(8)
+    labels = np.repeat((rng.random(24) < 0.5).astype(float), 10)
+    found = np.repeat(np.where(rng.random(24) < 0.7, labels[::10], 1 - labels[::10]), 10)
+    clustered = informedness(labels, found, np.repeat(np.arange(24), 10))
+    assert clustered.low < informedness(labels, found).low
+    assert clustered.clusters == 24
+    assert informedness(labels, found, np.zeros(240, dtype=np.int64)).method == (
+        "too few: all 240 labelled records belong to one cluster"
+    )
+
+
+def test_labels_that_would_do_grow_as_the_judge_comes_near_a_coin():
+    labels = np.repeat([1.0, 0.0], [20, 20])
+    weak = np.concatenate([np.repeat([1.0, 0.0], [12, 8]), np.repeat([1.0, 0.0], [10, 10])])
+    better = np.concatenate([np.repeat([1.0, 0.0], [13, 7]), np.repeat([1.0, 0.0], [8, 12])])
+    wanted = [labels_that_would_do(labels, found) for found in (weak, better)]
+    assert wanted[0] is not None
+    assert wanted[1] is not None
+    assert wanted[0] > wanted[1] > 40
+    alike = labels_that_would_do(np.repeat(labels, 5), np.repeat(weak, 5), np.repeat(np.arange(40), 5))
+    assert alike is not None
+    assert alike > 2 * wanted[0], "five equal records of a cluster tell about as much as one"
+    assert labels_that_would_do(labels, weak, np.zeros(40, dtype=np.int64)) == wanted[0]
+    assert labels_that_would_do(labels, 1 - better) is None
+    assert labels_that_would_do(np.ones(30), np.ones(30)) is None
+
+
+def test_judge_that_favours_longer_answers_is_seen_and_one_that_errs_at_random_is_not():
+    rng = np.random.default_rng(9)
+    longer = rng.random(2000) < 0.5
+    labels = (rng.random(2000) < np.where(longer, 0.8, 0.5)).astype(float)
+    fair = np.where(rng.random(2000) < 0.8, labels, 1 - labels)
+    biased = np.where(longer & (rng.random(2000) < 0.3), 1.0, fair)
+    codes = np.arange(2000)
+    assert not leaning(fair, labels, longer, codes).excludes_zero
+    lean = leaning(biased, labels, longer, codes)
+    assert lean.low > 0.03
+    assert abs(float((fair - labels)[longer].mean() - (fair - labels)[~longer].mean())) > 0.05, "the raw error misleads"
+    assert leaning(fair[:5], labels[:5], longer[:5], codes[:5]).method.startswith("too few: 5 labelled records")
+    assert leaning(labels, labels, longer, codes).method == (
+        "too few: the judge never differs from the labels, so nothing can lean"
+    )
+    assert leaning(fair, labels, longer, codes // 2).clusters == 1000
+
+
+def naive_folds(labels: list[float], judged: list[float], others: list[float]) -> tuple[float, float]:
+    """Value and standard error of the difference, record by record with the weight of the other nine folds."""
+    n, more = len(labels), len(others)
+    weights = []
+    for place in range(n):
+        kept = [i for i in range(n) if i % 10 != place % 10]
+        ys, fs = [labels[i] for i in kept], [judged[i] for i in kept]
+        every = fs + others
+        my, mf, m = sum(ys) / len(ys), sum(fs) / len(fs), sum(every) / len(every)
+        covariance = sum((y - my) * (f - mf) for y, f in zip(ys, fs, strict=True)) / (len(ys) - 1)
+        variance = sum((f - m) ** 2 for f in every) / (len(every) - 1)
+        weights.append(covariance / ((1 + len(ys) / more) * variance))
+    rest = [y - w * f for y, f, w in zip(labels, judged, weights, strict=True)]
+    weight, centre, mean = sum(weights) / n, sum(rest) / n, sum(others) / more
+    spread = sum((r - centre) ** 2 for r in rest) / (n - 1) / n
+    spread += weight**2 * sum((f - mean) ** 2 for f in others) / (more - 1) / more
+    return centre + weight * mean, (spread + 1 / (n * (n + 2))) ** 0.5
+
+
+def test_difference_is_that_of_the_formula_written_out():
+    rng = np.random.default_rng(12)
+    before, after = judged(60, 400, 0.8, rng), judged(60, 400, 0.8, rng)
+    labels, found, others = (b - a for a, b in zip(before, after, strict=True))
+    value, error = naive_folds(labels.tolist(), found.tolist(), others.tolist())
+    estimate = ppi_difference(labels, found, others)
+    assert estimate.value == pytest.approx(value, abs=1e-12)
+    assert (estimate.high - estimate.low) / 2 == pytest.approx(2.000995 * error, rel=1e-5)
+    clustered = ppi_difference(labels, found, others, units=np.arange(460) // 4)
+    assert clustered.clusters == 15
+    assert ppi_difference(labels[:2], found[:2], others).method == "too few: 2 labelled records"
+    alone = ppi_difference(labels, found, np.zeros(0))
+    assert alone.value == pytest.approx(labels.mean())

@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 
 import llm_server
+from conftest import Command
 from judged import GRADED, STRICT, Planted, write_judged
-from stagegap.errors import ConfigurationError
+from stagegap import report
+from stagegap.analysis.judges import judged_sheet
+from stagegap.errors import ConfigurationError, SpecError
 from stagegap.model.answer import Status
 from stagegap.model.run import SYSTEM
 from stagegap.runner import Budget, RunOptions, Silent
@@ -157,8 +160,6 @@ def test_validated_file_says_what_a_run_would_refuse_of_the_examples(tmp_path: P
     judges = STRICT + "        examples: taught.jsonl\n" + GRADED
     home = write_judged(tmp_path, SMALL, judges=judges, split=True)
     (home / "taught.jsonl").write_text('{"record": "q0000"}\n')
-    from stagegap.errors import SpecError
-
     with Workspace.open(home) as workspace, pytest.raises(SpecError) as refused:
         workspace.runs.validate(None)
     assert "is taught by the record 'q0000' of the split 'test', which measures it." in str(refused.value)
@@ -169,3 +170,85 @@ def test_run_with_judges_is_made_again_from_the_store(tmp_path: Path) -> None:
         run, _ = workspace.runs.new(None)
         reproduction = workspace.past("replies").reproduce(run.name, progress=Silent())
     assert {row.stage for row in reproduction.stages} == {"reply", STRICT_NAME, "reply.judge.graded"}
+
+
+def test_view_takes_the_judges_errors_off_and_is_kept_until_labels_come(tmp_path: Path) -> None:
+    home = write_judged(tmp_path, Planted(n=600, labelled=150))
+    with Workspace.open(home) as workspace:
+        workspace.runs.new(None)
+        view = workspace.runs.attribution("replies").judges()
+        again = workspace.runs.attribution("replies").judges()
+        card = workspace.runs.scorecard("replies")
+    strict, graded = view.rows
+    rows = [json.loads(line) for line in (home / "questions.jsonl").read_text().splitlines()]
+    says = [row["strict"] for row in rows]
+    right = [row["shown"] == "right" for row in rows]
+    assert again == view
+    assert (strict.outputs, strict.labels) == (600, 150)
+    assert strict.alone.value == sum(says) / 600
+    good = [said for said, is_right in zip(says[:150], right[:150], strict=True) if is_right]
+    assert strict.sensitivity.value == sum(good) / len(good)
+    assert strict.corrected.low <= sum(right) / 600 <= strict.corrected.high
+    assert graded.corrected.low <= sum(right) / 600 <= graded.corrected.high
+    assert card is not None
+    assert [row.corrected for row in card.judges] == [row.corrected for row in view.rows]
+    assert strict.difference.method == "not measured: no earlier run asked this judge"
+
+
+def test_two_runs_are_held_against_each_other_and_the_judge_against_itself(tmp_path: Path) -> None:
+    home = write_judged(tmp_path, Planted(n=400, labelled=200, good=0.5), judges=STRICT)
+    questions = home / "questions.jsonl"
+    with Workspace.open(home) as workspace:
+        workspace.runs.new(None)
+        rows = [json.loads(line) for line in questions.read_text().splitlines()]
+        changed = [
+            row | {"shown": "right", "strict": True} if place % 4 == 0 and row["shown"] == "wrong" else row
+            for place, row in enumerate(rows)
+        ]
+        questions.write_text("".join(json.dumps(row) + "\n" for row in changed))
+        workspace.runs.new(None)
+        stages = home / "stages.py"
+        stages.write_text(stages.read_text().replace("    return strict\n", "    return strict or grade > 4\n"))
+        workspace.runs.new(None)
+        second = workspace.runs.attribution("replies", "v2").judges().rows[0]
+        third = workspace.runs.attribution("replies").judges().rows[0]
+        over = workspace.runs.attribution("replies").judges(against="v1").rows[0]
+    true = sum(a["shown"] != b["shown"] for a, b in zip(rows, changed, strict=True)) / 400
+    assert second.earlier == "v1"
+    assert second.difference.low <= true <= second.difference.high
+    assert second.difference.excludes_zero
+    assert second.drift.method.startswith("not measured: since v1 it was asked about no output again")
+    assert third.earlier == "v2"
+    assert third.difference.method.startswith("too few: 0 labelled outputs changed since v2")
+    assert third.drift.n == 400
+    assert third.drift.value == sum(row["grade"] > 4 and not row["strict"] for row in changed) / 400
+    assert over.earlier == "v1"
+
+
+def test_cluster_of_a_record_that_teaches_is_left_out_where_there_is_no_split(tmp_path: Path) -> None:
+    judges = STRICT + "        examples: taught.jsonl\n"
+    home = write_judged(tmp_path, Planted(n=240, clusters=40), judges=judges)
+    (home / "taught.jsonl").write_text('{"record": "q0000"}\n')
+    with Workspace.open(home) as workspace:
+        workspace.runs.new(None)
+        row = workspace.runs.attribution("replies").judges().rows[0]
+    assert (row.taught, row.outputs, row.labels) == (6, 234, 117)
+
+
+def test_command_and_report_say_what_the_view_says(tmp_path: Path, stagegap: Command) -> None:
+    home = write_judged(tmp_path, Planted(n=300, labelled=120), judges=STRICT)
+    with Workspace.open(home) as workspace:
+        workspace.runs.new(None)
+        row = workspace.runs.attribution("replies").judges().rows[0]
+        card = workspace.runs.scorecard("replies")
+    assert card is not None
+    given = json.loads(stagegap("show", "judges", "--json").out)
+    assert given["rows"][0]["corrected"]["value"] == row.corrected.value
+    printed = stagegap("show", "judges").out
+    sentence = judged_sheet(card.judges, "question").sentences[0]
+    assert sentence.startswith("reply by strict (strict): good are ")
+    assert " ".join(sentence.split()) in " ".join(printed.split())
+    page = report.html(card, records=False)
+    assert "What judges say" in page
+    assert "Specificity" in page
+    assert "Specificity" in report.markdown(card)

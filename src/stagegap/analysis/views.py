@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get
 
 import numpy as np
 
+from stagegap.analysis.judges import JudgeRow, judged_parts
 from stagegap.analysis.outcomes import OtherOutcome, others_table
 from stagegap.analysis.repeats import PassesOfK, RepeatNoise, noise_table, passes_table
 from stagegap.analysis.troubles import Trouble
@@ -321,6 +322,8 @@ class Scorecard:
     """Number of labels that the view was made from; the app refreshes it when there are more."""
     resamples: int
     seed: int
+    judges: tuple[JudgeRow, ...] = ()
+    """Judges of its outputs, their errors measured and taken off."""
     passes: tuple[PassesOfK, ...] = ()
     """Of each stage that was asked several times, and of the outcome: how often it is right every time."""
     repeats: tuple[RepeatNoise, ...] = ()
@@ -412,6 +415,7 @@ def gap_sheet(view: Scorecard) -> Sheet:
             *(repeat.sentence for repeat in view.repeats),
             noise_table(view.repeats),
             passes_table(view.passes),
+            *judged_parts(view.judges, view.noun),
             Table(columns=_PICKED, rows=picked),
             verdict.advice,
         ),

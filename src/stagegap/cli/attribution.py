@@ -162,6 +162,24 @@ for _entry in VIEWS:
 
 
 @views.command()
+def judges(
+    cascade: CascadeOption = None,
+    run: RunOption = None,
+    against: Annotated[
+        str | None, typer.Option("--against", help="Earlier run; the one before when not given.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say how good the judges are beside people, and what they say of all outputs with their errors taken off."""
+    from stagegap.cli.printed import present
+    from stagegap.cli.start import attribution, workspace
+
+    with workspace() as opened:
+        view = attribution(opened, cascade, run).judges(against=against)
+    present("judges", view, as_json=as_json)
+
+
+@views.command()
 def agree(
     cascade: CascadeOption = None,
     run: RunOption = None,

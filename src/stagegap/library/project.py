@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from stagegap.analysis.codes import CodesView
     from stagegap.analysis.escalation import EscalationView
     from stagegap.analysis.faults import FaultsView
+    from stagegap.analysis.judges import JudgesView
     from stagegap.analysis.ledger import Ledger
     from stagegap.analysis.marks import MarksView
     from stagegap.analysis.need import NeedView
@@ -301,6 +302,13 @@ class Project:
     def agree(self, run: str | None = None) -> Shown[AgreeView]:
         """Say how far people agree, and how good they are against each other."""
         return shown_as("agree", self._look(run).agree())
+
+    def judges(self, run: str | None = None, *, against: str | None = None) -> Shown[JudgesView]:
+        """How good the judges are beside people, and what they say with their errors taken off.
+
+        `against` names the earlier run that is held against it, by default the one before. Raises: NotFound.
+        """
+        return shown_as("judges", self._look(run).judges(against=against))
 
     def people(self) -> Shown[Roster]:
         """Say who answers, what is left of whom until when, and who has stopped."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from stagegap import charts, redaction
 from stagegap.analysis import views
+from stagegap.analysis.judges import judged_sheet
 from stagegap.analysis.record_view import RecordView
 from stagegap.analysis.views import Scorecard, StageDetail, gap_sheet
 from stagegap.charts.failures import SHOWN as GROUPS_SHOWN
@@ -100,9 +101,15 @@ def _rest(scorecard: Scorecard, strange: str) -> list[str]:
         section("First fault, stage by stage", charts.first_faults(scorecard)),
         section("Which stages fail together", charts.together(scorecard)),
         section("What each step fixes and breaks", charts.steps(scorecard)),
+        _judges(scorecard),
         section("What looks strange?", strange) if strange else "",
         section("How these numbers were made", small(*charts.method(scorecard))),
     ]
+
+
+def _judges(scorecard: Scorecard) -> str:
+    sheet = judged_sheet(scorecard.judges, scorecard.noun)
+    return section(sheet.headline, small(*sheet.sentences) + charts.tables_html(sheet)) if scorecard.judges else ""
 
 
 def markdown(scorecard: Scorecard, *, oddities: Noticing | None = None) -> str:

@@ -406,6 +406,32 @@ class RunReader:
             ({RecordBits.of(self._session).answered(identify(self._session, run)[0])}) using (record)"""
         )[0][0]
 
+    def marks(self, stage: str, *, run: str | None = None) -> dict[str, Column]:
+        """Every repeat of what a stage of this run said, or of another on the records of this one, as numbers.
+
+        By position: `repeat`; `ended` (1 with an answer, 0 where it failed by its own fault, -1 otherwise); `number` of
+        numbers and of yes or no; `size` in characters; `value` and `call`, which are the same where those are; and
+        `cached`.
+        """
+        key = self._key if run is None else identify(self._session, run)[0]
+        failed = "('unparsable', 'refused', 'error')"
+        return self._session.columns(
+            f"""select s.position, o.repeat, o.number, o.cached,
+                case when o.status in ('ok', 'repaired') then 1
+                    when o.status in {failed} or (o.status = 'blocked' and o.because in {failed}) then 0
+                    else -1 end as ended,
+                if(starts_with(b.body, '{MARK}'), null, length({_SAID}))::double as size,
+                greatest(hash({_SAID}), 1)::ubigint as value,
+                (o.call_key::uhugeint >> 64)::ubigint as call
+            from (select * from output where run = ? and cell = (select id from cell where name = 'system')
+                    and stage = (select id from stage where name = ? and cascade = ?)
+                    qualify row_number() over (partition by record, repeat order by seq desc) = 1) o
+                join screened s using (record) left join blob b on b.id = o.body""",
+            key,
+            json_text.plain(stage),
+            self._cascade,
+        )
+
     def _coded(self, stage: Stage, sql: str, *values: object) -> Column:
         """The place of `said` among the stage's values; of labels and booleans only."""
         blank = np.full(self.n, -1, dtype=np.int64)

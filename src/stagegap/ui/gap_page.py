@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 import streamlit
 
 from stagegap import charts, report
+from stagegap.analysis.judges import judged_sheet
 from stagegap.analysis.outcomes import others_table
 from stagegap.analysis.views import Scorecard
 from stagegap.tables.table import Sheet
@@ -103,6 +104,12 @@ def draw(workspace: Workspace) -> None:
             "others", charts.tables_html(Sheet(headline="Other outcomes", parts=(others_table(scorecard.others),)))
         )
         note("Each has a ceiling of its own; the verdict is about the first outcome.")
+    if scorecard.judges:
+        sheet = judged_sheet(scorecard.judges, scorecard.noun)
+        streamlit.header(sheet.headline, anchor=False)
+        elements.chart("judges", charts.tables_html(sheet))
+        for sentence in sheet.sentences:
+            note(sentence)
     return draw_below_why(scorecard)
 
 

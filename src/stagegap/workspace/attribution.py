@@ -21,6 +21,7 @@ from stagegap.analysis.escalation import EscalationView, escalation
 from stagegap.analysis.evidence import Evidence
 from stagegap.analysis.evidence import gather as gather_evidence
 from stagegap.analysis.faults import FaultsView, faults_view
+from stagegap.analysis.judges import JudgesView
 from stagegap.analysis.marks import MarksView, marks_view
 from stagegap.analysis.need import NeedView, need_view
 from stagegap.analysis.planted import Selfcheck, given_answers, planted, planted_cells, wrong_answers
@@ -33,12 +34,13 @@ from stagegap.errors import ConfigurationError
 from stagegap.exchange.recorded import read_first_faults, read_marks, read_ratings, read_scale
 from stagegap.model.answer import Answer, Label, Output
 from stagegap.model.cascade import Cascade
-from stagegap.model.run import SYSTEM, Cell, Run
+from stagegap.model.run import SYSTEM, Cell, Run, RunStatus
 from stagegap.people.judgements import judging_of, without_queue
 from stagegap.people.references import Settled
 from stagegap.runner import CellWork, Silent, Work, custom_metrics, execute, plan
 from stagegap.store import Store
 from stagegap.workspace.foundation import Foundation
+from stagegap.workspace.judges import JudgedRun, judge_rows
 from stagegap.workspace.kept_views import Now, View, need_of, of_run
 from stagegap.workspace.provenance import own_outputs, run_records
 from stagegap.workspace.provenance import read as read_provenance
@@ -240,6 +242,40 @@ class Attribution:
             return replace(agree_view(self.labelled, epsilon=epsilon), judged=self._judged(judgements))
 
         return self._current(AgreeView, f"agree {epsilon!r}", make, reads_judgements=True)
+
+    def judges(self, *, against: str | None = None) -> JudgesView:
+        """Measure the run's judges, and take their errors off what they say; `against` names an earlier run.
+
+        By default the newest one that was done before. Raises: NotFound.
+        """
+        before = self._before(against)
+
+        def make() -> JudgesView:
+            earlier = Attribution(self._base, before) if before else None
+            return JudgesView(
+                cascade=self.cascade.name,
+                run=self.run.name,
+                noun=self.cascade.noun,
+                rows=judge_rows(
+                    self._store,
+                    JudgedRun(run=self.run, evidence=self.labelled),
+                    JudgedRun(run=earlier.run, evidence=earlier.labelled) if earlier else None,
+                ),
+            )
+
+        if before is None:
+            return self._current(JudgesView, "judges", make, reads_judgements=True)
+        question = of_run(JudgesView, f"judges since {before.name}", self.run, reads_judgements=True)
+        return self._views.current(replace(question, beside=(before,)), make)
+
+    def _before(self, against: str | None) -> Run | None:
+        """The run that this one is held against. Raises: NotFound."""
+        if against is not None:
+            return self._base.run(self.cascade.name, against)
+        if not self.cascade.judges:
+            return None
+        done = [run for run in self._store.runs(self.cascade.name) if run.status is RunStatus.DONE]
+        return max((r for r in done if r.started_at < self.run.started_at), key=lambda r: r.started_at, default=None)
 
     def ratings(self, file: Path, *, system: str = "", person: str = "", scale: str = "") -> RatingsView:
         """Put the ratings of a file beside the run; nothing is kept, because the file may change.

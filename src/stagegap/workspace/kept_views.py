@@ -224,7 +224,7 @@ def of_run(kind: type[View], name: str, run: Run, *, reads_judgements: bool = Fa
 
 def scorecard_of(run: Run) -> Question[Scorecard]:
     """How far is each stage from a person, and what would correcting it buy?"""
-    return of_run(Scorecard, "scorecard", run)
+    return of_run(Scorecard, "scorecard", run, reads_judgements=True)
 
 
 def outcome_of(run: Run) -> Question[Estimate]:

@@ -121,6 +121,7 @@ def score(store: Store, run: Run, file: CascadeFile, *, views: KeptViews) -> Sco
     from stagegap.analysis.repeats import passes, repeat_noise
     from stagegap.analysis.scorecard import measured
     from stagegap.runner import repeats_of
+    from stagegap.workspace.judges import JudgedRun, judge_rows
 
     cascade = file.cascade
     now = views.now(cascade.name, [run])
@@ -136,6 +137,7 @@ def score(store: Store, run: Run, file: CascadeFile, *, views: KeptViews) -> Sco
         measures.scorecard,
         repeats=tuple(noisy for noisy in noise if noisy is not None),
         passes=passes(evidence, repeated),
+        judges=judge_rows(store, JudgedRun(run=run, evidence=evidence)),
     )
     for stage in cascade.stages:
         store.put_scores(run.id, SYSTEM, stage.name, stage.metrics[0], measures.scores[stage.name])

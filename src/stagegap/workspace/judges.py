@@ -1,0 +1,222 @@
+"""From stored marks, outputs and labels to the columns that the analysis of judges reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+# The columns of a query come as numpy arrays of its types.
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stagegap.analysis import evidence as ev
+from stagegap.analysis.evidence import Evidence
+from stagegap.analysis.judges import EarlierColumns, JudgeColumns, JudgeRow, judge_row
+from stagegap.metrics import score
+from stagegap.model.answer import Label, Reference
+from stagegap.model.cascade import Judge
+from stagegap.model.run import Run
+from stagegap.people.judgements import SYSTEM, Judging, judgements_in_force, judging_of, ratings_of, without_queue
+from stagegap.stats.spread import Clusters
+from stagegap.store import RunReader, Store
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedRun:
+    """A run with what people said of it."""
+
+    run: Run
+    evidence: Evidence
+    """Of the records that somebody labelled."""
+
+
+def judge_rows(store: Store, now: JudgedRun, earlier: JudgedRun | None = None) -> tuple[JudgeRow, ...]:
+    """Every judge of a run, measured; `earlier` is the run that it is held against."""
+    cascade = now.evidence.cascade
+    if not cascade.judges:
+        return ()
+    with store.screening(now.run.id) as reader:
+        _, unit = np.unique(reader.records().unit, return_inverse=True)
+        units = Clusters(codes=unit.astype(np.int64), count=int(unit.max(initial=-1)) + 1)
+        read = [_columns(store, reader, judge, now, units) for judge in cascade.judges]
+        before = [
+            _earlier(store, reader, judge, columns, earlier) if earlier else None
+            for judge, columns in zip(cascade.judges, read, strict=True)
+        ]
+    return tuple(
+        judge_row(columns, then, seed=now.run.seed, noun=cascade.noun)
+        for columns, then in zip(read, before, strict=True)
+    )
+
+
+def _columns(store: Store, reader: RunReader, judge: Judge, now: JudgedRun, units: Clusters) -> JudgeColumns:
+    stage, marks = reader.marks(judge.of), reader.marks(judge.stage.name)
+    given = _scaled(judge, marks)
+    taught = np.zeros(reader.n, dtype=np.bool_)
+    places = [place for place in reader.positions(judge.taught) if place >= 0] if judge.taught else []
+    taught |= np.isin(units.codes, units.codes[np.array(places, dtype=np.int64)])
+    labels, people = _labels(store, reader, judge, now)
+    return JudgeColumns(
+        stage=judge.of,
+        judge=judge.name,
+        criterion=judge.criterion,
+        is_graded=judge.scale is not None,
+        against=judge.against,
+        sees_reference=judge.sees_reference,
+        units=units,
+        marks=_first(reader, marks, given),
+        is_output=_ended(reader, stage) >= 0,
+        is_failed=_ended(reader, stage) == 0,
+        is_taught=taught,
+        labels=labels,
+        lengths=_first(reader, stage, _plain(stage["size"])),
+        agreeing_repeats=_repeats(reader, marks, given),
+        people=people,
+    )
+
+
+def _earlier(
+    store: Store, reader: RunReader, judge: Judge, columns: JudgeColumns, earlier: JudgedRun
+) -> EarlierColumns | None:
+    """The judge in another run, on the records of this one; None where it was not asked there."""
+    then = next((other for other in earlier.evidence.cascade.judges if _place(other) == _place(judge)), None)
+    if then is None:
+        return None
+    stage, marks = (reader.marks(name, run=earlier.run.id) for name in (judge.of, judge.stage.name))
+    own_stage, own_marks = reader.marks(judge.of), reader.marks(judge.stage.name)
+    same = _hashes(reader, stage, "value") == _hashes(reader, own_stage, "value")
+    # Equal outputs are marked by one call, so the others of that call were asked about again too.
+    calls = _hashes(reader, own_marks, "call")
+    asked = np.isin(calls, calls[_first(reader, own_marks, _plain(own_marks["cached"])) == 0])
+    return EarlierColumns(
+        run=earlier.run.name,
+        marks=_first(reader, marks, _scaled(then, marks)),
+        labels=_labels(store, reader, then, earlier)[0],
+        is_output=_ended(reader, stage) >= 0,
+        is_failed=_ended(reader, stage) == 0,
+        is_same=same & asked & columns.is_output & ~columns.is_failed,
+    )
+
+
+def _place(judge: Judge) -> tuple[str, str, bool]:
+    return judge.of, judge.name, judge.scale is None
+
+
+def _plain(column: Any) -> Floats:  # Any: masked where the query gave nulls
+    return np.asarray(np.ma.filled(np.ma.asarray(column, dtype=np.float64), np.nan))
+
+
+def _scaled(judge: Judge, marks: Mapping[str, Any]) -> Floats:  # Any: see above
+    """Marks from 0 to 1, of every repeat; NaN where the judge gave none."""
+    low, high = judge.scale or (0.0, 1.0)
+    numbers = np.where(np.asarray(marks["ended"]) == 1, _plain(marks["number"]), np.nan)
+    return (numbers - low) / (high - low)
+
+
+def _first(reader: RunReader, columns: Mapping[str, Any], values: Floats) -> Floats:  # Any: see above
+    """The first repeat by position, NaN elsewhere."""
+    blank = np.full(reader.n, np.nan)
+    first = np.asarray(columns["repeat"]) == 0
+    blank[np.asarray(columns["position"])[first]] = values[first]
+    return blank
+
+
+def _ended(reader: RunReader, columns: Mapping[str, Any]) -> Floats:  # Any: see above
+    return np.nan_to_num(_first(reader, columns, _plain(columns["ended"])), nan=-1.0)
+
+
+def _hashes(reader: RunReader, columns: Mapping[str, Any], name: str) -> NDArray[np.uint64]:  # Any: see above
+    blank = np.zeros(reader.n, dtype=np.uint64)
+    first = np.asarray(columns["repeat"]) == 0
+    blank[np.asarray(columns["position"])[first]] = np.ma.filled(columns[name], 0)[first]
+    return blank
+
+
+def _repeats(reader: RunReader, columns: Mapping[str, Any], values: Floats) -> Floats:  # Any: see above
+    """Share of pairs of repeats with the same mark, by position."""
+    known = ~np.isnan(values)
+    at, marks = np.asarray(columns["position"])[known], values[known]
+    count = np.bincount(at, minlength=reader.n).astype(np.float64)
+    order = np.lexsort((marks, at))
+    at, marks = at[order], marks[order]
+    starts = np.flatnonzero(np.r_[True, (np.diff(at) != 0) | (np.abs(np.diff(marks)) > 1e-9)]) if len(at) else at
+    sizes = np.diff(np.r_[starts, len(at)]).astype(np.float64)
+    alike = np.bincount(at[starts], weights=sizes * (sizes - 1), minlength=reader.n)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(count >= 2, alike / (count * (count - 1)), np.nan)
+
+
+def _labels(
+    store: Store, reader: RunReader, judge: Judge, judged: JudgedRun
+) -> tuple[Floats, dict[str, dict[int, float]]]:
+    """What people say of the outputs by position, and each person's own."""
+    if judge.against == "judgements":
+        return _judged(reader, judge, _ratings(store, judge, judged.run))
+    evidence = judged.evidence
+    by = evidence.metrics[judge.of]
+    is_share = judge.scale is not None
+    values = ev.stage_scores(evidence, judge.of, ev.SYSTEM) if is_share else ev.accepted(evidence, judge.of)
+    ids = [record.id for record in evidence.records]
+    places = reader.positions(ids) if ids else []
+    labels = np.full(reader.n, np.nan)
+    at = np.array(places, dtype=np.int64)
+    labels[at[at >= 0]] = values[at >= 0]
+    people: dict[str, dict[int, float]] = {}
+    bar = ev.score_bar(evidence, judge.of, by)
+    for place, name in zip(places, ids, strict=True):
+        output = evidence.system(judge.of).get(name)
+        if output is None or place < 0:
+            continue
+        for person, label in evidence.labels.get((name, judge.of), {}).items():
+            own = score(output, _reference(label), by)
+            if not np.isnan(own):
+                people.setdefault(person, {})[place] = own if is_share else float(own >= bar - 1e-9)
+    return labels, people
+
+
+def _reference(label: Label) -> Reference:
+    assert label.answer is not None, "a label in force has an answer"
+    return Reference(record=label.record, stage=label.stage, accepted=(label.answer,))
+
+
+def _ratings(store: Store, judge: Judge, run: Run) -> list[tuple[Judging, Sequence[Label]]]:
+    """How people judged the outputs of a run by the judge's criterion."""
+    judgements = store.judgements(run.cascade, stage=judge.of)
+    if not judgements:
+        return []
+    queues = [queue for queue in store.queues(run.cascade, judge.of) if queue.purpose == "judge"]
+    given = [
+        (judging_of(queue), [label for label in judgements if label.queue == queue.id])
+        for queue in queues
+        if queue.run == run.id
+    ]
+    others = {other.id for other in store.runs(run.cascade)} - {run.id}
+    given += without_queue(judgements, {queue.id for queue in queues}, others).items()
+    return [(judging, labels) for judging, labels in given if judging.criterion == judge.criterion]
+
+
+def _judged(
+    reader: RunReader, judge: Judge, given: Sequence[tuple[Judging, Sequence[Label]]]
+) -> tuple[Floats, dict[str, dict[int, float]]]:
+    people: dict[str, dict[int, float]] = {}
+    for judging, labels in given:
+        low, high = judging.scale
+        in_force = [label for label in judgements_in_force(labels) if not label.targeted]
+        places = reader.positions([label.record for label in in_force]) if in_force else []
+        for place, label in zip(places, in_force, strict=True):
+            if place >= 0:
+                mark = (float(ratings_of(label)[SYSTEM]) - low) / (high - low)
+                own = people.setdefault(label.annotator, {})
+                own[place] = mark if judge.scale is not None else float(mark >= 0.5 - 1e-9)
+    labels_at = np.full(reader.n, np.nan)
+    marks: dict[int, list[float]] = {}
+    for own in people.values():
+        for place, mark in own.items():
+            marks.setdefault(place, []).append(mark)
+    for place, all_marks in marks.items():
+        labels_at[place] = float(np.mean(all_marks))
+    return labels_at, people
