@@ -3,12 +3,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test setup browser format lint types layers tests slow lowest clean
+.PHONY: demo test setup browser format lint types layers docs tests slow lowest clean
 
 demo: setup
 	$(BIN)/stagegap demo
 
-test: setup browser lint layers types tests
+test: setup browser lint layers types docs tests
 
 setup: .venv/ready
 
@@ -34,6 +34,9 @@ types: setup
 	$(BIN)/pyright
 	$(BIN)/pyright -p tests
 
+docs: setup
+	$(BIN)/zensical build --strict --clean
+
 tests: setup
 	rm -rf .coverage
 	CODE_COVERAGE=.coverage $(BIN)/python -m pytest -p no:stagegap -n 2 --dist loadgroup --ignore tests/browser
@@ -52,4 +55,4 @@ format: setup
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf .venv .stagegap
+	rm -rf .venv .stagegap site
