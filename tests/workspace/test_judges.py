@@ -252,3 +252,56 @@ def test_command_and_report_say_what_the_view_says(tmp_path: Path, stagegap: Com
     assert "What judges say" in page
     assert "Specificity" in page
     assert "Specificity" in report.markdown(card)
+
+
+JUDGED = STRICT + "        against: judgements\n        criterion: help\n"
+
+
+def judgements(home: Path, run: str, *, n: int, seed: int) -> Path:
+    """A file in which a person says of the first outputs of a run whether they help; no reference is there."""
+    rows = [json.loads(line) for line in (home / "questions.jsonl").read_text().splitlines()]
+    file = home / f"judged-{run}.jsonl"
+    lines = [
+        {
+            "record": row["id"], "stage": "reply", "annotator": "anna", "task": "judge", "run": run, "at": seed,
+            "value": {"criterion": "help", "ratings": {"system": int(row["shown"] == "right")}},
+        }
+        for row in rows[:n]
+    ]  # fmt: skip
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return file
+
+
+def test_end_that_only_a_judge_scores_has_its_score_and_its_difference_from_peoples_judgements(tmp_path: Path) -> None:
+    home = write_judged(tmp_path, Planted(n=500, labelled=0, good=0.5), judges=JUDGED)
+    cascade, questions = home / "cascade.yaml", home / "questions.jsonl"
+    cascade.write_text(cascade.read_text().replace("references: {path: references.jsonl}\n", ""))
+    with Workspace.open(home) as workspace:
+        workspace.runs.new(None)
+        bare = workspace.runs.attribution("replies").judges().rows[0]
+        workspace.labels.import_file(judgements(home, "v1", n=160, seed=1), None)
+        first = workspace.runs.attribution("replies").judges().rows[0]
+        rows = [json.loads(line) for line in questions.read_text().splitlines()]
+        changed = [
+            row | {"shown": "right", "strict": place % 10 > 0} if place % 3 == 0 and row["shown"] == "wrong" else row
+            for place, row in enumerate(rows)
+        ]
+        questions.write_text("".join(json.dumps(row) + "\n" for row in changed))
+        workspace.runs.new(None)
+        unjudged = workspace.runs.attribution("replies").judges().rows[0]
+        workspace.labels.import_file(judgements(home, "v2", n=160, seed=2), None)
+        second = workspace.runs.attribution("replies").judges().rows[0]
+        card = workspace.runs.scorecard("replies")
+        notes = workspace.people.judged_elsewhere("replies", "reply")
+    right = sum(row["shown"] == "right" for row in rows) / 500
+    assert (bare.labels, bare.corrected.is_measured) == (0, False)
+    assert (first.labels, first.against) == (160, "judgements of the outputs")
+    assert first.corrected.low <= right <= first.corrected.high
+    assert (unjudged.labels, unjudged.corrected.is_measured) == (0, False), "what was said of v1 is not said of v2"
+    true = sum(a["shown"] != b["shown"] for a, b in zip(rows, changed, strict=True)) / 500
+    assert second.earlier == "v1"
+    assert second.difference.low <= true <= second.difference.high
+    assert second.difference.excludes_zero
+    assert card is not None
+    assert [row.corrected for row in card.judges] == [second.corrected]
+    assert notes == (), "there is no person's answer to hold against"

@@ -140,7 +140,7 @@ def test_judgements_of_another_run_are_not_said_of_this_one(project: Workspace, 
     assert project.people.judged_elsewhere("first", "topic") == ()
 
 
-@pytest.mark.parametrize("ratings", [{}, {"system": 2}, {"system": 2, "person": True}, {"system": "2", "person": 3}])
+@pytest.mark.parametrize("ratings", [{}, {"person": 2}, {"system": 2, "person": True}, {"system": "2", "person": 3}])
 def test_judgement_without_two_numbers_is_refused(
     project: Workspace, tmp_path: Path, ratings: dict[str, object]
 ) -> None:

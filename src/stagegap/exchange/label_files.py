@@ -224,9 +224,12 @@ def _judged(values: typed.Values, *, tabular: bool) -> Answer:
     ratings = value.get("ratings") if isinstance(value, Mapping) else None
     if not isinstance(ratings, Mapping):
         raise ValueError(f"A judgement is an object with ratings, found {values.get('value')!r}.")
-    points = [ratings.get(source) for source in (SYSTEM, PERSON)]
+    points = [ratings.get(SYSTEM), ratings.get(PERSON, 0)]
     if not all(isinstance(point, int | float) and not isinstance(point, bool) for point in points):
-        raise ValueError(f"The ratings of a judgement are two numbers, of 'system' and 'person', found {ratings!r}.")
+        raise ValueError(
+            "The ratings of a judgement are two numbers, of 'system' and 'person', or one of 'system' alone, found "
+            f"{ratings!r}."
+        )
     return Answer(value=value)
 
 

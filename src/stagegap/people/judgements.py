@@ -350,7 +350,7 @@ def _criterion(label: Label) -> str:
 def judged_gap(
     judgements: Sequence[Label], records: Sequence[Record], judging: Judging, *, noun: str, seed: int
 ) -> RatedGap | None:
-    """Compare how the system's and people's answers were judged, paired by record; None without a judgement."""
+    """Compare how the system's and people's answers were judged, paired by record; None where no person's was."""
     in_force = judgements_in_force(judgements)
     ratings = [
         Rating(
@@ -363,7 +363,7 @@ def judged_gap(
         for judgement in in_force
         for source, value in ratings_of(judgement).items()
     ]
-    if not ratings:
+    if not any(rating.system == PERSON for rating in ratings):
         return None
     return rated_gap(
         ratings,

@@ -184,7 +184,10 @@ def _reference(label: Label) -> Reference:
 
 
 def _ratings(store: Store, judge: Judge, run: Run) -> list[tuple[Judging, Sequence[Label]]]:
-    """How people judged the outputs of a run by the judge's criterion."""
+    """How people judged the outputs of a run by the judge's criterion.
+
+    A judgement that does not say of which run it is counts where there is one run alone: of two it would say the same.
+    """
     judgements = store.judgements(run.cascade, stage=judge.of)
     if not judgements:
         return []
@@ -194,8 +197,9 @@ def _ratings(store: Store, judge: Judge, run: Run) -> list[tuple[Judging, Sequen
         for queue in queues
         if queue.run == run.id
     ]
-    others = {other.id for other in store.runs(run.cascade)} - {run.id}
-    given += without_queue(judgements, {queue.id for queue in queues}, others).items()
+    ids, is_alone = {queue.id for queue in queues}, len(store.runs(run.cascade)) == 1
+    own = [label for label in judgements if label.run in (run.id, run.name) or (is_alone and not label.run)]
+    given += without_queue(own, ids, ()).items()
     return [(judging, labels) for judging, labels in given if judging.criterion == judge.criterion]
 
 
