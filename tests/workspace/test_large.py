@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -116,3 +117,15 @@ def test_two_runs_compare_as_if_every_record_was_read(project: Path) -> None:
         assert part.refusal is not None
         assert "2 notes have the same id but other content." in part.refusal.reasons
         assert 0 < part.stages[1].same < part.n == part.refusal.shared == 74
+
+
+def test_a_plan_of_known_records_calls_nothing_and_a_changed_record_is_seen(project: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(project, folder)
+    with Workspace.open(folder) as workspace:
+        known = workspace.runs.plan(folder / "pipelines" / "notes.yaml")
+        sort = known.cells[0].stages[0]
+        assert (sort.calls, sort.known) == (3, 73), "what raised is called again"
+        file = folder / "pipelines" / "records.jsonl"
+        file.write_text(file.read_text().replace('"n": 6,', '"n": 500,'))
+        assert workspace.runs.plan(folder / "pipelines" / "notes.yaml").cells[0].stages[0].calls == 4

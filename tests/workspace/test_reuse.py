@@ -15,6 +15,7 @@ from stagegap.model.record import Record
 from stagegap.model.run import SYSTEM, Cell, Run, RunStatus
 from stagegap.people.references import Settled, settle
 from stagegap.runner import CellWork, Silent, Work, execute
+from stagegap.runner.plan import plan
 from stagegap.runner.prepare import given_answers
 from stagegap.runner.work import Basis, identities
 from stagegap.store import Store
@@ -110,7 +111,11 @@ class History:
             cells = with_carries(
                 store, work.run, work.cascade, work.cells, basis=basis, settled=Settled(self.labels, work.cascade)
             )
+            walked = plan(work, cache=store)
             work = replace(work, cells=cells, carrier=store.carrying)
+            looked = plan(work, cache=store)
+            # A stage with more repeats than what it reads is unknown to the walk, and known to who looks at records.
+            assert looked == walked if walked.is_exact else looked.calls <= walked.calls
         cache = Counted(store)
         return execute(work, sink=store, cache=cache, progress=Silent()).calls, cache.asked
 

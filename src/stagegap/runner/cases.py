@@ -16,7 +16,7 @@ from stagegap.attribution.swaps import needed_stages
 from stagegap.model.answer import Answer, Output, Status
 from stagegap.model.cascade import Cascade, Kind, Source, Stage
 from stagegap.model.record import Json, Record, own_copy
-from stagegap.model.run import Carry, Cell
+from stagegap.model.run import Carried, Carry, Cell
 from stagegap.model.units import Keys, Levels, owner, unit_id
 from stagegap.spec.expressions import Condition, ConditionError
 from stagegap.stages.canonical import canonical, digest
@@ -387,6 +387,12 @@ class Cases:
             chunk = {n: record.id for n, record in part if not self.carried_by[n] and record.id not in carry.without}
             if chunk:
                 yield chunk
+
+    def note(self, part: Mapping[int, str], carried: Carried, number: int) -> None:
+        """Note of a part of `untaken` which records were taken over, by the carry of that number."""
+        for place, record in enumerate(part):
+            if place not in carried.left:
+                self.carried_by[record] = number
 
     def take(self, limit: int) -> list[Case]:
         """The next cases, at most `limit`; none when all were given."""

@@ -17,7 +17,7 @@ from stagegap.runner.answers import Known
 from stagegap.runner.budget import is_paid
 from stagegap.runner.cases import Case, Cases, Wiring, repeats_of, scope_of
 from stagegap.runner.units import Fan, fans_of, together
-from stagegap.runner.work import Cache, CellWork, Nothing, Work
+from stagegap.runner.work import Cache, Carrier, CellWork, Nothing, Work, at_once
 from stagegap.stages.endpoint import Priced
 from stagegap.stages.foundation import Foundation
 from stagegap.stages.kinds import kind_of
@@ -245,8 +245,13 @@ def _planned(work: Work, cell_work: CellWork, known: Mapping[str, Known], planne
     scope = scope_of(work.cascade, cell_work.cell, wants=cell_work.wants)
     repeats = repeats_of(work.cascade)
     most = max((repeats[stage.name] for stage in scope.runs), default=0)
-    cases = Cases(scope, records=work.records, given=cell_work.given, repeats=most)
+    running = {stage.name for stage in scope.runs}
+    # What an earlier run has of every stage needs no walk; where it has but some, the walk looks calls up.
+    carries = [carry for carry in cell_work.carries if running <= carry.repeats.keys()] if work.carrier else []
+    cases = Cases(scope, records=work.records, given=cell_work.given, repeats=most, carries=carries)
     counts, fans = {stage.name: _Count() for stage in scope.runs}, fans_of(work.cascade, scope.runs)
+    if work.carrier is not None:
+        _look(work.carrier, cases, counts)
     for chunk in _chunks(cases):
         for stage in scope.runs:
             wanted = [case for case in chunk if case.repeat < repeats[stage.name]]
@@ -266,6 +271,18 @@ def _planned(work: Work, cell_work: CellWork, known: Mapping[str, Known], planne
         ),
         left_out=cases.left_out,
     )
+
+
+def _look(carrier: Carrier, cases: Cases, counts: Mapping[str, _Count]) -> None:
+    """Count the records all of whose outputs an earlier run has; they come up in no chunk any more."""
+    for number, carry in enumerate(cases.carries, 1):
+        for part in cases.untaken(carry, at_once(carry)):
+            carried = carrier.look(carry, list(part.values()))
+            cases.note(part, carried, number)
+            for (stage, _, is_answer), n in carried.counts.items():
+                if stage in counts:
+                    counts[stage].known += n if is_answer else 0
+                    counts[stage].skipped += 0 if is_answer else n
 
 
 def _chunks(cases: Cases) -> Iterator[Sequence[Case]]:

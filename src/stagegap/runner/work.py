@@ -70,6 +70,10 @@ class Carrier(Protocol):
         """Take over what can be had of these records; when this returns it survives a crash. Raises: StoreError."""
         ...
 
+    def look(self, carry: Carry, records: Sequence[str], /) -> Carried:
+        """What `carry` would take over; nothing is. Raises: StoreError."""
+        ...
+
     def carried(self, carry: Carry, stage: str, records: Sequence[str], /) -> Sequence[Output]:
         """What was taken over of a stage and these records."""
         ...
@@ -254,6 +258,11 @@ def unchanged(
     return same if is_whole or len({repeats[stage.name] for stage in scope.runs}) == 1 else {}
 
 
+def at_once(carry: Carry) -> int:
+    """Records that are offered to a carry together."""
+    return max(1, OUTPUTS // sum(carry.repeats.values()))
+
+
 class Carrying:
     """Offers the records of a cell to its carries, one after the other."""
 
@@ -267,13 +276,10 @@ class Carrying:
         """Take over what can be had, and stop for a moment after each part. Raises: StoreError."""
         loop = asyncio.get_running_loop()
         for number, carry in enumerate(self._cases.carries, 1):
-            size = max(1, OUTPUTS // sum(carry.repeats.values()))
-            for part in self._cases.untaken(carry, size):
+            for part in self._cases.untaken(carry, at_once(carry)):
                 names = list(part.values())
                 carried = await loop.run_in_executor(threads, self._carrier.carry, self._run, carry, names)
-                for place, record in enumerate(part):
-                    if place not in carried.left:
-                        self._cases.carried_by[record] = number
+                self._cases.note(part, carried, number)
                 for (stage, status, is_answer), n in carried.counts.items():
                     self._tallies[stage].carry(status, n, is_answer=is_answer)
                 yield

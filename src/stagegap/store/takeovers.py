@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from stagegap.model.answer import Output
+from stagegap.model.record import Record
 from stagegap.model.run import Carried, Carry
 from stagegap.store import copies, outputs, runs
 from stagegap.store.attach import Attachment
 from stagegap.store.drain import Drainer
 from stagegap.store.journal import Journal
+from stagegap.store.records import CHUNK, pack, set_digest
 
 
 class Carrying:
@@ -39,6 +41,24 @@ class Carrying:
         self._journal.append("carry", [offer.op])
         self._drainer.wake(len(offer.op[1]))
         return Carried(left=everything - offer.places, counts=offer.counts)
+
+    def look(self, carry: Carry, records: Sequence[str], /) -> Carried:
+        """What `carry` would take over; nothing is. Raises: NotFound."""
+        everything = frozenset(range(len(records)))
+        if sum(carry.repeats.values()) > copies.MOST_OUTPUTS:
+            return Carried(left=everything)
+        with self._file.reading() as session:
+            offer = copies.choose(session, carry.source, carry, records)
+        return (
+            Carried(left=everything) if offer is None else Carried(left=everything - offer.places, counts=offer.counts)
+        )
+
+    def known_set(self, members: Sequence[Record], /) -> str:
+        """The digest of these records where a run was made of the very same ones, else empty."""
+        starts = range(0, len(members), CHUNK)
+        digest = set_digest([pack(members[start : start + CHUNK]) for start in starts])
+        with self._file.reading() as session:
+            return digest if session.rows("select 1 from record_set where digest = ?::uuid limit 1", digest) else ""
 
     def carried(self, carry: Carry, stage: str, records: Sequence[str], /) -> Sequence[Output]:
         """What the earlier run answered at a stage for records that were taken over from it."""

@@ -268,7 +268,7 @@ def begin(store: Store, taken_in: TakenIn, *, folder: Path, now: float, lease: E
     )
     store.origins.keep_records(begun.cascade, taken_in.records_digest, job.materials.records)
     store.origins.put(begun.id, codec.to_json(made_from), texts)
-    put_basis(store, begun.id, _basis(taken_in))
+    put_basis(store, begun.id, _basis(job, taken_in.records_digest))
     if job.options != RunOptions():
         put_options(store, begun, job.options)
     return begun
@@ -277,13 +277,11 @@ def begin(store: Store, taken_in: TakenIn, *, folder: Path, now: float, lease: E
 def carrying(store: Store, taken_in: TakenIn, begun: Run) -> tuple[CellWork, ...]:
     """Cells of a run with what they may take over from other runs, as far as those have come."""
     job = taken_in.job
-    return with_carries(
-        store, begun.id, job.file.cascade.called, job.cells, basis=_basis(taken_in), settled=job.settled
-    )
+    basis = _basis(job, taken_in.records_digest)
+    return with_carries(store, begun.id, job.file.cascade.called, job.cells, basis=basis, settled=job.settled)
 
 
-def _basis(taken_in: TakenIn) -> Basis:
-    job = taken_in.job
+def _basis(job: Job, records_digest: str) -> Basis:
     cascade = job.file.cascade.called
     shown = {stage: digest({r: answer.given for r, answer in given.items()}) for stage, given in job.shown.items()}
     stages = identities(cascade, job.codes, job.materials.corpora)
@@ -292,7 +290,7 @@ def _basis(taken_in: TakenIn) -> Basis:
             stages[judge.stage.name] = digest([stages[judge.stage.name], shown[judge.of]])
     return Basis(
         stages=stages,
-        records=taken_in.records_digest,
+        records=records_digest,
         labels=len(job.settled.labels),
         labels_digest=labels_digest(job.settled.labels),
         fresh=tuple(sorted(job.options.fresh_of(cascade))),
@@ -326,12 +324,25 @@ def mended(store: Store, job: Job) -> tuple[Run, Job]:
 
 def planned(store: Store, job: Job) -> Plan:
     """The calls that the job needs, and what they will take by what earlier ones with the same settings took."""
-    work = replace(job, options=replace(job.options, engine="")).work("")
+    here = replace(job, options=replace(job.options, engine=""), cells=_known_cells(store, job))
+    work = replace(here.work(""), carrier=store.carrying)
     folder = Path(job.file.folder)
     foundations = {
         stage.name: foundation_of(stage, work.codes[stage.name], folder) for stage in job.file.cascade.called.stages
     }
     return replace(forecast(plan(work, cache=store), work, past_of(store, job.file)), foundations=foundations)
+
+
+def _known_cells(store: Store, job: Job) -> tuple[CellWork, ...]:
+    """The cells of a job with what a run of it could take over, where a run was made of the very same records."""
+    cascade = job.file.cascade.called
+    if not store.carrying.sources(cascade.name, BASIS, limit=1):
+        return tuple(job.cells)
+    known = store.carrying.known_set(job.materials.records)
+    if not known:
+        return tuple(job.cells)
+    basis = _basis(job, known)
+    return with_carries(store, "", cascade, job.cells, basis=basis, settled=job.settled)
 
 
 def past_of(store: Store, file: CascadeFile) -> dict[str, Sequence[PastCall]]:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -200,9 +201,15 @@ def _texts(stage: Mapping[str, Any], key: str) -> tuple[str, ...]:  # Any: JSON 
     return (value,) if isinstance(value, str) else tuple(map(str, value))
 
 
+@cache
+def _program() -> str:
+    """Read once: a list of 500 runs asks for each of its figures."""
+    return version("stagegap")
+
+
 def _rests_on(question: Question[Any], now: Now) -> str:  # Any: of whatever view
     parts = (
-        f"stagegap {version('stagegap')} {FORM} {codec.shape(question.kind)}",
+        f"stagegap {_program()} {FORM} {codec.shape(question.kind)}",
         *(f"{run.id} {now.marks.runs.get(run.id, '')}" for run in question.runs),
         f"records {now.marks.records}",
         f"labels {now.marks.labels}",
