@@ -91,6 +91,58 @@ async def draft(text):
     assert asyncio.run(quick(code).answer({"text": "a"})).error == LATE
 
 
+async def all_of(stage: AsyncStage, *texts: str) -> list[Reply]:
+    return await asyncio.wait_for(asyncio.gather(*(stage.answer({"text": text}) for text in texts)), 30)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "time.sleep(60)",
+        "while True: pass",
+        "while True:\n            try: await asyncio.sleep(60)\n            except asyncio.CancelledError: pass",
+    ],
+)
+def test_an_async_function_that_blocks_is_late_and_those_beside_it_are_answered(
+    quick: Callable[..., AsyncStage], odd: str
+) -> None:
+    code = (
+        "import asyncio, time\nasync def draft(text):\n    if text == 'b':\n        "
+        + odd
+        + ("\n    await asyncio.sleep(0.01)\n    return text")
+    )
+    a, b, c = asyncio.run(all_of(quick(code), "a", "b", "c"))
+    assert (a.value, c.value) == ("a", "c")
+    assert (b.status, b.error) == (Status.INFRASTRUCTURE, LATE)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "asyncio.current_task().cancel()",
+        "[task.cancel() for task in asyncio.all_tasks()]",
+        "asyncio.get_running_loop().stop()",
+    ],
+)
+def test_an_async_function_that_ends_tasks_or_its_loop_ends_no_run(quick: Callable[..., AsyncStage], odd: str) -> None:
+    code = (
+        "import asyncio\nasync def draft(text):\n    if text == 'b':\n        "
+        + odd
+        + ("\n    await asyncio.sleep(0)\n    return text")
+    )
+    [b] = asyncio.run(all_of(quick(code), "b"))
+    assert (b.value, b.error) in ((None, "draft raised CancelledError (stages.py:5)"), ("b", ""))
+    [a] = asyncio.run(all_of(quick(code), "a"))
+    assert a.value == "a"
+
+
+def test_an_async_function_that_forks_leaves_no_second_run(quick: Callable[..., AsyncStage]) -> None:
+    stage = quick("import os\nasync def draft(text):\n    return str(os.fork())")
+    [reply] = asyncio.run(all_of(stage, "a"))
+    assert int(str(reply.value)) > 0
+    assert os.waitpid(int(str(reply.value)), 0)[1] == 0
+
+
 RAISED = (
     "asyncio.CancelledError()",
     "KeyboardInterrupt()",

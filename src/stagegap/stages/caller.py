@@ -1,7 +1,9 @@
-"""A thread of its own in which foreign code is called, and which is left behind when a call does not end in time."""
+"""Threads of their own in which foreign code is called, left behind when a call does not end in time."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import ctypes
 import math
 import os
@@ -9,8 +11,8 @@ import queue
 import threading
 import time
 import weakref
-from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Generic, TypeVar, cast
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -76,6 +78,11 @@ class Caller:
         return self._inbox
 
 
+def raise_in(thread_id: int, error: type[BaseException]) -> None:
+    """Raise an error in another thread, at its next step in Python."""
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread_id), ctypes.py_object(error))
+
+
 def _left(round_: _Round[A, T], timeout_s: float) -> float:
     """Seconds until somebody should look after a round, which may not have begun."""
     now = time.monotonic()
@@ -130,8 +137,7 @@ class _Round(Generic[A, T]):
 
     def tell(self, place: int) -> None:
         """Raise `TimeIsUp` in the thread, for the call of that number."""
-        late = type("TimeIsUp", (TimeIsUp,), {"place": place})
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._thread_id), ctypes.py_object(late))
+        raise_in(self._thread_id, type("TimeIsUp", (TimeIsUp,), {"place": place}))
 
     def _call_rest(self) -> None:
         while self.place < len(self.given) and not self.is_left:
@@ -141,3 +147,100 @@ class _Round(Generic[A, T]):
                 os._exit(0)  # foreign code has forked: the copy must not go on with the run
             self._results[self.place] = result
             self.place += 1
+
+
+class LoopCaller:
+    """Awaits foreign coroutines, many at once, in an event loop that a thread of its own runs.
+
+    The run's own loop never waits for foreign code. Where one coroutine blocks the loop (it sleeps, computes or asks a
+    library that does not await), it is told to end and its loop is left behind; those that waited beside it are begun
+    again in a new loop.
+    """
+
+    def __init__(self) -> None:
+        self._side: _Side | None = None
+
+    async def run(
+        self, function: Callable[[A], Coroutine[object, object, T]], given: A, *, timeout_s: float, overdue: T, lost: T
+    ) -> T:
+        """What the function, which never raises, gives; `overdue` where it takes too long, `lost` where it is ended."""
+        while True:
+            side = self._started()
+            loop = side.loop
+            begun: list[asyncio.Task[T]] = []
+            call = asyncio.run_coroutine_threadsafe(_noted(function, given, begun), loop)
+            waiting = asyncio.wrap_future(call)
+            try:
+                done, _ = await asyncio.wait([waiting], timeout=timeout_s)
+            except asyncio.CancelledError:
+                call.cancel()
+                raise
+            if done:
+                return lost if waiting.cancelled() else waiting.result()
+            is_culprit = asyncio.current_task(loop) in begun
+            if not side.is_left:
+                call.cancel()
+                if await _is_awake(loop):
+                    return overdue
+            if self._side is side:
+                self._side = None
+                side.leave()
+            if is_culprit:
+                return overdue
+
+    def _started(self) -> _Side:
+        if self._side is None:
+            self._side = _Side()
+        return self._side
+
+
+ASYNC_CALLER = LoopCaller()
+"""Of the whole process, so that what async stages share (a session, a lock) belongs to one loop; begun when needed."""
+
+
+class _Side:
+    """A loop and its thread."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.is_left = False
+        self._thread = threading.Thread(target=self._serve, daemon=True, name="stagegap-loop")
+        self._thread.start()
+
+    def leave(self) -> None:
+        """Let a loop that is blocked end as soon as what blocks it does."""
+        self.is_left = True
+        if self._thread.ident is not None:
+            raise_in(self._thread.ident, TimeIsUp)
+        with contextlib.suppress(RuntimeError):  # it has ended already
+            self.loop.call_soon_threadsafe(self.loop.stop)
+
+    def _serve(self) -> None:
+        while not self.is_left:
+            with contextlib.suppress(TimeIsUp):
+                self.loop.run_forever()  # foreign code may stop it, too
+        with contextlib.suppress(TimeIsUp, RuntimeError):
+            tasks = asyncio.all_tasks(self.loop)
+            for task in tasks:
+                task.cancel()
+            if tasks:
+                self.loop.run_until_complete(asyncio.wait(tasks, timeout=GRACE_S))
+        self.loop.close()
+
+
+async def _noted(function: Callable[[A], Coroutine[object, object, T]], given: A, begun: list[asyncio.Task[T]]) -> T:
+    task = asyncio.current_task()
+    assert task is not None, "it runs in a loop"
+    begun.append(cast("asyncio.Task[T]", task))
+    process_id = os.getpid()
+    result = await function(given)
+    if os.getpid() != process_id:
+        os._exit(0)  # foreign code has forked: the copy must not go on with the run
+    return result
+
+
+async def _is_awake(loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether a loop answers within a moment."""
+    answer = asyncio.wrap_future(asyncio.run_coroutine_threadsafe(asyncio.sleep(0), loop))
+    done, _ = await asyncio.wait([answer], timeout=GRACE_S)
+    return bool(done)

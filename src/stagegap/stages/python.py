@@ -24,7 +24,7 @@ from stagegap.model.record import Json
 from stagegap.stages.acceptance import Accepted, Check, Rejected, as_written, check_for, output_identity, plain
 from stagegap.stages.aside import Aside, Place
 from stagegap.stages.attachments import with_paths
-from stagegap.stages.caller import Caller, TimeIsUp
+from stagegap.stages.caller import ASYNC_CALLER, Caller, TimeIsUp
 from stagegap.stages.canonical import digest
 from stagegap.stages.code import Code, call_remarks, count_remark
 from stagegap.stages.failures import Away, Tries, is_unavailable
@@ -186,28 +186,33 @@ class AsyncPythonStage:
 
     async def answer(self, inputs: Inputs) -> Reply:
         """Answer one input; what the function raises is `unparsable`, what takes too long infrastructure."""
-        limit = asyncio.timeout(self._timeout_s)
-        tries = self._function.tries()
-        try:
-            async with limit:
-                while isinstance(reply := await self._once(inputs), Away):
-                    wait_s = tries.wait_after(reply)
-                    if wait_s is None:
-                        return self._function.decided(tries.told(reply.reply))
-                    await asyncio.sleep(wait_s)
-        except TimeoutError:
-            return self._function.overdue(self._timeout_s)
-        # A function may have swallowed what told it that its time was up.
-        return self._function.overdue(self._timeout_s) if limit.expired() else self._function.decided(tries.told(reply))
+        function = self._function
+        deadline = time.monotonic() + self._timeout_s
+        tries = function.tries()
+        while True:
+            reply = await ASYNC_CALLER.run(
+                self._once,
+                inputs,
+                timeout_s=deadline - time.monotonic(),
+                overdue=function.overdue(self._timeout_s),
+                lost=function.failure(asyncio.CancelledError()),
+            )
+            if not isinstance(reply, Away):
+                return function.decided(tries.told(reply))
+            wait_s = tries.wait_after(reply)
+            if wait_s is None:
+                return function.decided(tries.told(reply.reply))
+            if time.monotonic() + wait_s > deadline:
+                return function.overdue(self._timeout_s)
+            await asyncio.sleep(wait_s)
 
     async def _once(self, inputs: Inputs) -> Reply | Away:
         """Call it; what it raises is a reply."""
         try:
             return self._function.reply(await _awaited(self._function.called(inputs)))
-        except BaseException as error:  # a foreign function may raise anything; it is data here
-            task = asyncio.current_task()
-            if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
-                raise  # by the run or by its time, not by the function
+        except TimeIsUp:
+            return self._function.overdue(self._timeout_s)
+        except BaseException as error:  # noqa: BLE001  # a foreign function may raise anything; it is data here
             return self._function.failure(error)
 
     async def close(self) -> None:
