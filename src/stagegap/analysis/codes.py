@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.notes import Reading, Severity
-from stagegap.model.wording import counted
+from stagegap.model.wording import counted, why_missing
 from stagegap.people.codebook import Code, Codebook
 from stagegap.people.readings import Readings
 from stagegap.stats.agreement import alpha_bootstrap
@@ -438,6 +438,16 @@ def _basis(view: CodesView) -> tuple[str, ...]:
 
 
 def _tables(view: CodesView) -> tuple[str | Table, ...]:
+    missing = why_missing(
+        (f"{name} {figure}", estimate)
+        for figure, own in (
+            ("share", {f"{row.code} at {row.stage}": row.share for row in view.rows}),
+            ("points", {f"{row.code} at {row.stage}": row.win for row in view.rows if row.code != UNCODED}),
+            ("unseen share", {row.stage: row.share for row in view.unseen}),
+            ("alpha", {row.what: row.alpha for row in view.agreement}),
+        )
+        for name, estimate in own.items()
+    )
     rows = tuple(
         (row.code, row.stage, row.count, row.share, row.win, row.severity or "-", row.cost or "-", row.looked_up,
          row.definition or "-")
@@ -459,4 +469,5 @@ def _tables(view: CodesView) -> tuple[str | Table, ...]:
         if unseen
         else "",
         Table(columns=_AGREEMENT, rows=agreement, title="How far readers agree"),
+        *missing,
     )

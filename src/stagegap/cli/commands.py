@@ -380,6 +380,7 @@ def restore(file: ArchiveArgument, as_json: JsonOption = False) -> None:
         printed.advise("stagegap tools doctor")
 
 
+import_module("stagegap.cli.codes")
 import_module("stagegap.cli.oddities")  # loading it puts its commands into `views` and `tools`
 application.add_typer(looking)
 application.add_typer(changing)

@@ -81,18 +81,18 @@ def _book(workspace: Workspace, cascade: str, who: str, verified: bool, act: Cal
     with streamlit.expander(f"Codebook ({len(book.codes):,})"):
         sheet = codebook_sheet(book)
         elements.chart("codebook", charts.tables_html(sheet))
-        change = partial(workspace.readings.change, cascade, who, verified=verified)
         if book.codes:
             name = streamlit.selectbox("Code to change", book.names, key="code to change", width=320)
             code = next(code for code in book.codes if code.name == name)
-            _meaning(code, change, act)
-            _moves(book, code, change, act)
+            define = partial(workspace.readings.define, cascade, who, code.name, verified=verified)
+            _meaning(code, define, act)
+            _moves(workspace, cascade, who, verified, book, code, act)
         if streamlit.checkbox("What was done to the book", key="history of the book"):
             for sentence in sheet.sentences:
                 note(sentence)
 
 
-def _meaning(code: Code, change: Callable[..., object], act: Callable[..., None]) -> None:
+def _meaning(code: Code, define: Callable[..., object], act: Callable[..., None]) -> None:
     """What the code means; the keys hold its version, so that what somebody else saved takes the place of it."""
     key = f"{code.name} {code.version}"
     definition = streamlit.text_input("Right where", code.definition, key=f"definition {key}", max_chars=LONGEST_TEXT)
@@ -108,13 +108,19 @@ def _meaning(code: Code, change: Callable[..., object], act: Callable[..., None]
             width=140,
         )
         cost = streamlit.text_input("Mending costs", code.cost, key=f"cost {key}", max_chars=LONGEST_TEXT, width=200)
-        define = partial(
-            change, action="define", tag=code.name, definition=definition, example=example, severity=severity, cost=cost
-        )
-        streamlit.button("Save its meaning", on_click=act, args=(define, f"{code.name} is defined."))
+        save = partial(define, definition=definition, example=example, severity=severity, cost=cost)
+        streamlit.button("Save its meaning", on_click=act, args=(save, f"{code.name} is defined."))
 
 
-def _moves(book: Codebook, code: Code, change: Callable[..., object], act: Callable[..., None]) -> None:
+def _moves(
+    workspace: Workspace,
+    cascade: str,
+    who: str,
+    verified: bool,
+    book: Codebook,
+    code: Code,
+    act: Callable[..., None],
+) -> None:
     """Another name, which merges where the name is there; some records apart; out of the book."""
     key = f"{code.name} {code.version}"
     records = sorted({mark.record for mark in book.marks if mark.code == code.name})
@@ -123,16 +129,9 @@ def _moves(book: Codebook, code: Code, change: Callable[..., object], act: Calla
         picked = streamlit.multiselect("These records only", records, key=f"records {key}", width=320)
         if picked:
             said, name = f"{counted(len(picked), 'record')} went to {into}.", "Split off"
-            move = partial(_split, change, code.name, into, picked)
         else:
-            said = f"{code.name} became {into}."
-            name = "Merge" if into in book.names else "Rename"
-            move = partial(change, action="move", tag=code.name, into=into)
+            said, name = f"{code.name} became {into}.", "Merge" if into in book.names else "Rename"
+        move = partial(workspace.readings.move, cascade, who, code.name, into, records=picked, verified=verified)
         streamlit.button(name, on_click=act, args=(move, said), disabled=not into or into == code.name)
-        retire = partial(change, action="retire", tag=code.name)
+        retire = partial(workspace.readings.change, cascade, who, verified=verified, action="retire", tag=code.name)
         streamlit.button("Retire", on_click=act, args=(retire, f"{code.name} is out of the book."))
-
-
-def _split(change: Callable[..., object], tag: str, into: str, records: Sequence[str]) -> None:
-    for record in records:
-        change(action="split", tag=tag, into=into, record=record)

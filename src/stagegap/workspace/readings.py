@@ -16,7 +16,7 @@ from stagegap.model.notes import CodeEvent, Reading
 from stagegap.model.queue import Queue, QueueItem
 from stagegap.model.record import Json
 from stagegap.model.run import Run
-from stagegap.people.codebook import Codebook, code_event, codebook
+from stagegap.people.codebook import Code, Codebook, code_event, codebook
 from stagegap.people.readings import Readings as Held
 from stagegap.people.readings import in_force, next_records, reading_event
 from stagegap.workspace.failures import Failures
@@ -251,6 +251,30 @@ class Readings:
             for r in readings
         ]
         self.save(cascade, run, events, who, verified=verified)
+
+    def define(self, cascade: str, who: str, tag: str, *, verified: bool = False, **meaning: str) -> Codebook:
+        """Say what a code means; what is not said stays as it is. Raises: ConfigurationError."""
+        code = next((code for code in self.book(cascade).codes if code.name == " ".join(tag.split())), Code(name=tag))
+        said: dict[str, Json] = {name: getattr(code, name) for name in ("definition", "example", "severity", "cost")}
+        return self.change(cascade, who, verified=verified, action="define", tag=tag, **{**said, **meaning})
+
+    def move(
+        self, cascade: str, who: str, tag: str, into: str, *, records: Sequence[str] = (), verified: bool = False
+    ) -> Codebook:
+        """Give a code another name, which merges where the name is there, or give some of its records to the other.
+
+        Raises: ConfigurationError for a code that is not there, or records that do not carry it.
+        """
+        if not records:
+            return self.change(cascade, who, verified=verified, action="move", tag=tag, into=into)
+        book = self.book(cascade)
+        carry = {mark.record for mark in book.marks if mark.code == tag}
+        others = [record for record in records if record not in carry]
+        if tag in book.names and others:
+            raise ConfigurationError(f"{', '.join(others)}: no such record carries {tag!r}.")
+        for record in records:
+            book = self.change(cascade, who, verified=verified, action="split", tag=tag, into=into, record=record)
+        return book
 
     def change(self, cascade: str, who: str, *, verified: bool = False, **change: Json) -> Codebook:
         """Change the codebook for everybody: `action` is define, move, split or retire. The book afterwards.
