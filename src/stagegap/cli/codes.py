@@ -51,7 +51,7 @@ def code(
     with workspace() as opened:
         cascade = cascade_name(opened, cascade)
         if said:
-            opened.readings.define(cascade, by, name, **said)
+            opened.readings.define(cascade, by, name, said)
         elif retire:
             opened.readings.change(cascade, by, action="retire", tag=name)
         elif into:

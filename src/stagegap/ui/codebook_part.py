@@ -108,7 +108,8 @@ def _meaning(code: Code, define: Callable[..., object], act: Callable[..., None]
             width=140,
         )
         cost = streamlit.text_input("Mending costs", code.cost, key=f"cost {key}", max_chars=LONGEST_TEXT, width=200)
-        save = partial(define, definition=definition, example=example, severity=severity, cost=cost)
+        meaning = {"definition": definition, "example": example, "severity": severity, "cost": cost}
+        save = partial(define, meaning)
         streamlit.button("Save its meaning", on_click=act, args=(save, f"{code.name} is defined."))
 
 

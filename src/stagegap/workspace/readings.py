@@ -252,7 +252,9 @@ class Readings:
         ]
         self.save(cascade, run, events, who, verified=verified)
 
-    def define(self, cascade: str, who: str, tag: str, *, verified: bool = False, **meaning: str) -> Codebook:
+    def define(
+        self, cascade: str, who: str, tag: str, meaning: Mapping[str, str], *, verified: bool = False
+    ) -> Codebook:
         """Say what a code means; what is not said stays as it is. Raises: ConfigurationError."""
         code = next((code for code in self.book(cascade).codes if code.name == " ".join(tag.split())), Code(name=tag))
         said: dict[str, Json] = {name: getattr(code, name) for name in ("definition", "example", "severity", "cost")}
