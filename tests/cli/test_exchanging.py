@@ -59,6 +59,22 @@ def test_several_files_come_in_at_once_with_who_answered(project: Command, tmp_p
     assert (own.code, "holds no labels of MLflow" in own.error) == (2, True)
 
 
+def test_outputs_and_labels_go_out_to_other_programs(project: Command, tmp_path: Path) -> None:
+    project("tools", "import", "tasks.json", "--stage", "topic=theme")
+    project("run")
+    said = project("tools", "export", "outputs.parquet", "--outputs", "--json").json
+    assert (said["rows"] > 0, said["left"]) == (True, {})
+    assert "outputs" in project("tools", "export", "outputs.jsonl", "--outputs").out
+    rows = [json.loads(line) for line in (tmp_path / "outputs.jsonl").read_text().splitlines()]
+    assert len(rows) == said["rows"]
+    assert {row["score"] for row in rows if row["stage"] == "topic"} & {0.0, 1.0}
+    assert "rows for label-studio" in project("tools", "export", "out.json", "--to", "label-studio").out
+    before = project("tools", "import", "out.json", "--json").json
+    assert (before["from"], before["unmapped"]) == ("label-studio", [])
+    assert project("tools", "export", "spans.jsonl", "--to", "otlp", "--json").json["rows"] > 0
+    assert project("tools", "export", "x.json", "--to", "nobody").code == 2
+
+
 def test_import_tells_it_to_programs_too(project: Command) -> None:
     said = project("tools", "import", "tasks.json", "--stage", "topic=theme", "--record-id", "id", "--json")
     assert said.json == {

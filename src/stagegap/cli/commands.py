@@ -211,18 +211,40 @@ def import_(
 
 @tools.command()
 def export(
-    path: Annotated[Path, typer.Argument(help="File to write: .jsonl, .csv or .parquet.")],
+    path: Annotated[Path, typer.Argument(help="File to write: .jsonl, .csv, .parquet; with --to .json or .jsonl.")],
     cascade: CascadeOption = None,
     references: Annotated[
         bool, typer.Option("--references", help="What is settled from the labels, not the labels.")
     ] = False,
+    outputs: Annotated[bool, typer.Option("--outputs", help="The run's outputs with their scores, uncut.")] = False,
+    to: Annotated[
+        str | None, typer.Option("--to", help="For a program: label-studio, langfuse, mlflow, phoenix or otlp.")
+    ] = None,
+    with_answers: Annotated[
+        bool, typer.Option("--with-answers", help="Tasks with the system's answers: who labels there sees them.")
+    ] = False,
+    run: RunOption = None,
     raw: Annotated[bool, typer.Option("--raw", help="CSV: leave texts that a spreadsheet could run.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Write all labels of a cascade to a file, with every field; `stagegap tools import` takes them in again."""
+    """Write labels, outputs, or either as another program takes it; `stagegap tools import` takes labels in again."""
     from stagegap.cli import printed
-    from stagegap.cli.start import cascade_name, workspace
+    from stagegap.cli.start import attribution, cascade_name, workspace
 
+    if outputs or to:
+        with workspace() as opened:
+            own = attribution(opened, cascade, run)
+            if to:
+                sent = own.export_for(to, path, with_answers=with_answers)
+                count, left = sent.rows, dict(sent.left)
+            else:
+                count, left = own.export_outputs(path, raw=raw), dict[str, int]()
+        if as_json:
+            return printed.print_json({"path": str(path), "rows": count, "left": left})
+        printed.say(f"{path}  {count:,} {'rows for ' + to if to else 'outputs'}")
+        for reason, many in left.items():
+            printed.say(f"{many:,} left out: {reason}")
+        return None
     with workspace() as opened:
         rows = opened.labels.export(cascade_name(opened, cascade), path, references=references, raw=raw)
     if as_json:

@@ -62,6 +62,13 @@ def write_jsonl(path: Path, rows: Rows) -> int:
     return _write_lines(path, _json_lines(rows))
 
 
+def write_json(path: Path, rows: Rows) -> None:
+    """Write one JSON list, an entry a line."""
+    lines = [line.rstrip(b"\n") for line in _json_lines(rows)]
+    ends = [b",\n"] * (len(lines) - 1) + [b"\n"]
+    _write_lines(path, [b"[\n", *(line + end for line, end in zip(lines, ends, strict=False)), b"]\n"])
+
+
 def write_csv(path: Path, columns: Sequence[str], rows: Rows, *, raw: bool) -> int:
     """Write a header and one record a row; texts that could be formulas are guarded unless `raw`. Count the rows."""
     return _write_lines(path, _csv_lines(columns, rows, raw=raw)) - 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -32,6 +33,7 @@ from stagegap.analysis.unit_view import UnitsView, units_view
 from stagegap.attribution.selfcheck import Recovery, recover
 from stagegap.errors import ConfigurationError
 from stagegap.exchange.recorded import read_first_faults, read_marks, read_ratings, read_scale
+from stagegap.exchange.run_files import Sent
 from stagegap.model.answer import Answer, Label, Output
 from stagegap.model.cascade import Cascade
 from stagegap.model.run import SYSTEM, Cell, Run, RunStatus
@@ -39,6 +41,7 @@ from stagegap.people.judgements import judging_of, without_queue
 from stagegap.people.references import Settled
 from stagegap.runner import CellWork, Silent, Work, custom_metrics, execute, plan
 from stagegap.store import Store
+from stagegap.workspace.exchange import export_for, export_outputs
 from stagegap.workspace.foundation import Foundation
 from stagegap.workspace.judges import JudgedRun, judge_rows
 from stagegap.workspace.kept_views import Now, View, need_of, of_run
@@ -292,6 +295,18 @@ class Attribution:
     def attempts(self, file: Path) -> AttemptsView:
         """Count first wrong attempts that people marked per attempt at risk. Raises: InputError, ConfigurationError."""
         return attempts_view(self.evidence, read_first_faults(file))
+
+    def export_outputs(self, path: Path, *, raw: bool = False) -> int:
+        """Write every output of the run, uncut, with its score. Raises: ConfigurationError."""
+        evidence, scores = self.evidence, dict[tuple[str, str], float]()
+        for stage in self.cascade.names:
+            pairs = zip(evidence.records, ev.stage_scores(evidence, stage, SYSTEM).tolist(), strict=True)
+            scores |= {(stage, record.id): value for record, value in pairs if not math.isnan(value)}
+        return export_outputs(self._store, self.run, self.cascade, path, scores, raw=raw)
+
+    def export_for(self, program: str, path: Path, *, with_answers: bool = False) -> Sent:
+        """Write labels, or the run, as another program takes them. Raises: ConfigurationError."""
+        return export_for(self._store, self.run, self.cascade, path, program=program, with_answers=with_answers)
 
     def _judged(self, judgements: Sequence[Label]) -> tuple[JudgedOutcome, ...]:
         """What people who judged this run's answers say of all of them."""

@@ -20,11 +20,14 @@ from stagegap.exchange.label_files import (
 )
 from stagegap.exchange.label_files import label_frame_rows as frame_rows_of
 from stagegap.exchange.rows import Problems
+from stagegap.exchange.run_files import Material, Scores, Sent, write_for, write_outputs
 from stagegap.exchange.tables import Frame, frame, frame_rows
 from stagegap.model.answer import Label
 from stagegap.model.cascade import Cascade, CascadeFile
+from stagegap.model.run import SYSTEM, Run
 from stagegap.runner import read_materials
 from stagegap.store import Store
+from stagegap.workspace.provenance import run_records
 
 OTHER_CASCADE = "A label of another cascade has this id already."
 UNFIT = "The value does not fit the stage as it is now: the label is kept as it was made and enters no number."
@@ -119,6 +122,25 @@ def export_labels(store: Store, cascade: Cascade, path: Path, *, references: boo
     if references:
         return write_references(path, list(store.settled(cascade).references.values()), cascade=cascade.name, raw=raw)
     return write_labels(path, _all(store, cascade.name), cascade=cascade.name, raw=raw)
+
+
+def export_outputs(store: Store, run: Run, cascade: Cascade, path: Path, scores: Scores, *, raw: bool) -> int:
+    """Write the system's outputs of a run with all that is known of them. Give the number of rows."""
+    outputs = (output for stage in cascade.names for output in store.outputs(run.id, SYSTEM, stage))
+    return write_outputs(path, outputs, scores, raw=raw)
+
+
+def export_for(store: Store, run: Run, cascade: Cascade, path: Path, *, program: str, with_answers: bool) -> Sent:
+    """Write labels, or the run, as another program takes them. Raises: ConfigurationError."""
+    material = Material(
+        cascade=cascade,
+        run=run.name,
+        records=run_records(store, run, cascade),
+        outputs=[output for stage in cascade.names for output in store.outputs(run.id, SYSTEM, stage)],
+        labels=store.labels(cascade.name),
+        with_answers=with_answers,
+    )
+    return write_for(program, path, material)
 
 
 def labels_frame(store: Store, cascade: str) -> Frame:

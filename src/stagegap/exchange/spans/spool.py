@@ -36,7 +36,7 @@ class Spool:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._numbers: dict[str, int] = {}
-        self._waiting: dict[int, list[bytes]] = {}
+        self._waiting: dict[int, bytearray] = {}  # lines apart would each keep the whole buffer of its encoder
         self._bytes = 0
         self.spans = 0
 
@@ -52,7 +52,9 @@ class Spool:
             leftovers.add("It can't be written down.", f"{item.name!r} of trace {item.trace}: {error}")
             return
         self.spans += isinstance(item, Span)
-        self._waiting.setdefault(number // TRACES_A_FILE, []).append(line)
+        part = self._waiting.setdefault(number // TRACES_A_FILE, bytearray())
+        part += line
+        part += b"\n"
         self._bytes += len(line)
         if self._bytes > BUFFERED:
             self.flush()
@@ -61,7 +63,7 @@ class Spool:
         """Write what waits."""
         for part, lines in self._waiting.items():
             with (self._folder / f"{part}.jsonl").open("ab") as stream:
-                stream.write(b"\n".join(lines) + b"\n")
+                stream.write(lines)
         self._waiting, self._bytes = {}, 0
 
     def traces(self, leftovers: Leftovers | None = None) -> Iterator[Trace]:
