@@ -97,6 +97,10 @@ def test_every_type_of_output_has_a_default_metric():
         Kind.BOOLEAN: "accuracy",
         Kind.OBJECT: "field_f1",
         Kind.LIST: "set_f1",
+        Kind.BOXES: "box_f1@IOU",
+        Kind.SPANS: "span_f1",
+        Kind.SEGMENTS: "overlap_f1",
+        Kind.TRANSCRIPT: "char_accuracy",
     }
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from drawn_files import draw_picture
+from stagegap.analysis.agree import agree_sheet
 from stagegap.errors import SpecError
 from stagegap.exchange.records import read_records
 from stagegap.workspace import Workspace
@@ -54,13 +55,13 @@ def project(folder: Path, function: str = "size", more: str = "") -> Path:
     return folder
 
 
-def outputs(folder: Path) -> dict[str, object]:
+def outputs(folder: Path, stage: str = "size") -> dict[str, object]:
     """What a new run answers, by record."""
     with Workspace.open(folder) as workspace:
         run, _ = workspace.runs.new(folder / "cascade.yaml")
-        [cell] = workspace.store.cells(run.id)
+        cell = workspace.store.cells(run.id)[0]
         return {
-            o.record: o.value if o.status.has_value else o.error for o in workspace.store.outputs(run.id, cell, "size")
+            o.record: o.value if o.status.has_value else o.error for o in workspace.store.outputs(run.id, cell, stage)
         }
 
 
@@ -142,3 +143,32 @@ def test_folder_and_kinds_that_do_not_exist_are_told_with_file_and_line(tmp_path
     told = str(caught.value).replace(str(folder), "ROOT")
     assert "cascade.yaml:3: 'ROOT/data/scan' is no folder. Name the one that the files lie in." in told
     assert "cascade.yaml:3: records.fields.photo can't be 'imgae'. Did you mean image?" in told
+
+
+def test_rectangles_are_scored_by_what_they_share_and_have_no_chance_agreement(tmp_path: Path) -> None:
+    folder = project(tmp_path, "lines")
+    text = (folder / "cascade.yaml").read_text().replace("size", "detect").replace("within@0", "box_f1@0.5")
+    text = text.replace("{type: number}", "{type: boxes, of: photo}")
+    (folder / "cascade.yaml").write_text(
+        text.replace("stages:\n", "references: {path: data/labels.jsonl}\nstages:\n", 1)
+    )
+    with (folder / "stages.py").open("a") as file:
+        file.write("\n\ndef lines(photo):\n    return [{'x': 0, 'y': 0, 'w': 10, 'h': 10}]\n")
+    first, second = {"x": 0, "y": 0, "w": 10, "h": 20}, {"x": 0, "y": 0, "w": 30, "h": 30}
+    labels = [
+        {"record": record, "stage": "detect", "annotator": name, "value": [place]}
+        for record in ("a", "b")
+        for name, place in (("ada", first), ("bob", second))
+    ]
+    (folder / "data" / "labels.jsonl").write_text("".join(json.dumps(label) + "\n" for label in labels))
+    assert set(map(str, outputs(folder, "detect").values())) == {"[{'x': 0, 'y': 0, 'w': 10, 'h': 10}]"}
+    with Workspace.open(folder) as workspace:
+        [run] = workspace.runs.of("receipts")
+        view = workspace.runs.attribution("receipts", run.name).agree()
+        card = workspace.runs.scorecard("receipts", run.name)
+    [row] = view.stages
+    assert (row.agreement.value, row.system.value, row.coefficients) == (0, 0.5, ())
+    assert card is not None
+    assert card.system.value == 1  # half of ada's rectangle, which is accepted as bob's is
+    sentence = "detect: no agreement beyond chance: rectangles can be drawn anywhere"
+    assert sentence in "\n".join(str(part) for part in agree_sheet(view).parts)

@@ -309,6 +309,19 @@ def test_a_corpus_that_is_described_nowhere_is_asked_for(problems):
     ]
 
 
+@pytest.mark.parametrize("kind", ["boxes", "spans", "segments"])
+def test_places_lie_in_an_input_of_the_stage(folder, problems, kind):
+    metric = {"boxes": "box_f1@0.5", "spans": "span_f1", "segments": "overlap_f1"}[kind]
+    text = BASE.replace("output: {type: text}", f"output: {{type: {kind}, of: subjet}}")
+    text = text.replace("fact_recall", metric)
+    assert problems(text) == ["23: 'subjet' is no input of the stage. Did you mean subject?"]
+    loaded = folder.load(text.replace("subjet", "subject"))
+    assert (loaded.cascade.stage("draft").output.of, loaded.cascade.stage("draft").metrics[0]) == (
+        "subject",
+        loaded.cascade.outcome.metric,
+    )
+
+
 def test_missing_sections_are_named(problems):
     assert problems("noun: mail\n") == [
         "1: the key cascade is missing. It holds: Name of the cascade.",

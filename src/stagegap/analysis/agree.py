@@ -18,7 +18,7 @@ from stagegap.metrics import answer_as_output, score
 from stagegap.model.answer import Label, Output, Reference
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.wording import plural, why_missing
-from stagegap.people.agreement import ChanceCorrected, Share, chance_corrected, prevalence
+from stagegap.people.agreement import ChanceCorrected, Share, chance_corrected, prevalence, uncorrected
 from stagegap.people.disagreements import Weighed, weighed
 from stagegap.people.judgements import SYSTEM, Judging, judgements_in_force, ratings_of
 from stagegap.stats.intervals import mean_of
@@ -128,6 +128,8 @@ class AgreeRow:
     """Why the test was not made; empty when it was."""
     weighed: Weighed
     """Consensus that weighs people by their care, beside the majority: a suggestion, in no other number."""
+    uncorrected: str = ""
+    """Why nothing is corrected for chance, where that has to be said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +192,7 @@ def _row(evidence: ev.Evidence, stage: str, figures: StagePeople, *, epsilon: fl
         weighed=weighed(
             answers, {r: reference for (r, at), reference in evidence.references.items() if at == stage}, kind
         ),
+        uncorrected=uncorrected(kind) if overlap else "",
     )
 
 
@@ -311,6 +314,8 @@ def _stage_sentences(row: AgreeRow) -> Iterator[str]:
     if row.prevalence:
         shares = ", ".join(f"{share.answer} {figures.share(share.share)}" for share in row.prevalence)
         yield f"{row.stage}: answers {shares}"
+    if row.uncorrected:
+        yield f"{row.stage}: {row.uncorrected}"
     if row.person.is_measured:
         yield f"{row.stage}: {row.person.method}."
     if not row.weighed.problem:

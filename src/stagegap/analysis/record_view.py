@@ -13,7 +13,7 @@ from typing import Literal
 from stagegap.analysis.failures import shown_output
 from stagegap.metrics.formulas import contains, ids
 from stagegap.model.answer import Answer, Attempt, Output, Reference
-from stagegap.model.cascade import Cascade, Kind, Source, Stage
+from stagegap.model.cascade import PLACES, Cascade, Kind, Source, Stage
 from stagegap.model.notes import Failure
 from stagegap.model.record import Json, Record
 from stagegap.model.wording import listed
@@ -224,7 +224,7 @@ def _block(
     accepted = reference.accepted if reference is not None else ()
     value = output.value if output is not None and output.status.has_value else None
     best = _nearest(value, accepted)
-    is_items = stage.output.kind in (Kind.RANKING, Kind.LABELS, Kind.LIST)
+    is_items = stage.output.kind in (Kind.RANKING, Kind.LABELS, Kind.LIST, *PLACES)
     is_same = best is not None and _key(value, is_items) == _key(best.value, is_items)
     has_answer = value is not None and best is not None and best.value is not None
     return StageBlock(

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from stagegap.exchange.rows import escaped
-from stagegap.model.cascade import Kind
+from stagegap.model.cascade import WRITTEN, Kind
 from stagegap.model.record import Json, number_problem
 from stagegap.stages.canonical import parse_json
 
@@ -132,7 +132,7 @@ def count(values: Values, name: str) -> int | None:
 
 def value_of_cell(text: str, kind: Kind) -> Json:
     """The value of a cell of a table: JSON for all kinds but label and text, what is no JSON as the text it is."""
-    if kind in (Kind.LABEL, Kind.TEXT):
+    if kind in (Kind.LABEL, *WRITTEN):
         return text
     if not text:
         return None

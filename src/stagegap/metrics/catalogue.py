@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from stagegap.errors import near_names
-from stagegap.metrics import formulas
+from stagegap.metrics import formulas, places, texts
 from stagegap.model.answer import Answer, Label, Output, Reference, Status
 from stagegap.model.cascade import Kind
 from stagegap.model.record import Json
@@ -71,8 +72,12 @@ _NAMES: dict[Kind, tuple[str, ...]] = {
     Kind.RANKING: ("recall@k", "precision@k", "ndcg@k", "span_recall@k", "span_precision@k", "mrr", "set_f1", "exact"),
     Kind.TEXT: ("fact_recall", "chrf", "token_f1", "exact"),
     Kind.NUMBER: ("within@TOL", "exact"),
-    Kind.OBJECT: ("field_f1", "exact"),
+    Kind.OBJECT: ("field_f1", "loose_field_f1", "exact"),
     Kind.LIST: ("set_f1", "exact"),
+    Kind.BOXES: ("box_f1@IOU", "mean_box_f1", "box_text_f1@IOU", "text_f1"),
+    Kind.SPANS: ("span_f1", "overlap_f1"),
+    Kind.SEGMENTS: ("overlap_f1", "segment_f1@IOU", "text_f1"),
+    Kind.TRANSCRIPT: ("char_accuracy", "word_accuracy", "folded_word_accuracy", "exact"),
 }
 
 _PLAIN: dict[str, Callable[[Json, Answer], float]] = {
@@ -84,6 +89,14 @@ _PLAIN: dict[str, Callable[[Json, Answer], float]] = {
     "fact_recall": formulas.fact_recall,
     "chrf": formulas.chrf,
     "token_f1": formulas.token_f1,
+    "loose_field_f1": texts.loose_field_f1,
+    "mean_box_f1": places.mean_matched_f1,
+    "text_f1": places.text_f1,
+    "span_f1": places.same_f1,
+    "overlap_f1": places.overlap_f1,
+    "char_accuracy": texts.char_accuracy,
+    "word_accuracy": texts.word_accuracy,
+    "folded_word_accuracy": texts.folded_word_accuracy,
 }
 
 _AT_K: dict[str, Callable[[int], Callable[[Json, Answer], float]]] = {
@@ -94,12 +107,22 @@ _AT_K: dict[str, Callable[[int], Callable[[Json, Answer], float]]] = {
     "span_precision": formulas.span_precision_at,
 }
 
+_MATCHED = {
+    "box_f1": places.matched_f1,
+    "box_text_f1": partial(places.matched_f1, with_text=True),
+    "segment_f1": places.matched_f1,
+}
+_GRADED = (
+    *("chrf", "token_f1", "mrr", "mean_box_f1", "text_f1", "span_f1", "overlap_f1"),
+    *("char_accuracy", "word_accuracy", "folded_word_accuracy"),
+)
+
 _WHOLE = "nothing of what was asked may be missing or wrong"
 _HALF = "half of the full score, a convention: full marks are out of reach for this metric"
 
 
 def names_for(kind: Kind) -> tuple[str, ...]:
-    """The names of the metrics for a type of output, the default first; `k` and `TOL` stand for numbers.
+    """The names of the metrics for a type of output, the default first; `k`, `TOL` and `IOU` stand for numbers.
 
     `python:FILE:FUNCTION` is possible for every type.
     """
@@ -121,12 +144,14 @@ def metric(name: str, *, custom: CustomMetric | None = None) -> Metric:
     base, at, number = name.partition("@")
     if at and base in _AT_K:
         return _at_k(name, base, number)
+    if at and base in _MATCHED:
+        return Metric(name=name, compare=_MATCHED[base](_share(name, number)), bar=0.5, why_bar=_HALF)
     if at and base == "within":
         return Metric(name=name, compare=formulas.within(_tolerance(name, number)), bar=1.0, why_bar=_WHOLE)
     if name not in _PLAIN:
         known = {n for names in _NAMES.values() for n in names}
         raise ValueError(f"there is no metric {name!r}. {near_names(name, known)}")
-    graded = name in ("chrf", "token_f1", "mrr")
+    graded = name in _GRADED
     return Metric(name=name, compare=_PLAIN[name], bar=0.5 if graded else 1.0, why_bar=_HALF if graded else _WHOLE)
 
 
@@ -141,6 +166,17 @@ def _at_k(name: str, base: str, number: str) -> Metric:
         return Metric(name=name, compare=compare, bar=0.5, why_bar=_HALF)
     why = "one relevant entry: how many there can be differs from record to record"
     return Metric(name=name, compare=compare, bar=1 / k, why_bar=why)
+
+
+def _share(name: str, number: str) -> float:
+    """The threshold of a metric that matches places."""
+    try:
+        share = float(number)
+    except ValueError:
+        share = math.nan
+    if not 0 < share <= 1:
+        raise ValueError(f"{name!r} needs a share above 0 and at most 1 after the @, as in box_f1@0.5")
+    return share
 
 
 def _tolerance(name: str, number: str) -> tuple[float, bool]:

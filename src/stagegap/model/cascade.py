@@ -88,6 +88,20 @@ class Kind(StrEnum):
     BOOLEAN = "boolean"
     OBJECT = "object"
     LIST = "list"
+    BOXES = "boxes"
+    """Rectangles of a picture: `x`, `y`, `w`, `h` in its pixels, with `label` and `text` where there are any."""
+    SPANS = "spans"
+    """Pieces of a text: `start` and `end` in characters, `end` excluded, with `label` where there is one."""
+    SEGMENTS = "segments"
+    """Pieces of a recording: `start` and `end` in seconds, with `label` and `text` where there are any."""
+    TRANSCRIPT = "transcript"
+    """What is said or written, word by word: one text is right, where of a `text` many are good."""
+
+
+WRITTEN = (Kind.TEXT, Kind.TRANSCRIPT)
+"""Types whose value is a text that is taken as it stands."""
+PLACES = (Kind.BOXES, Kind.SPANS, Kind.SEGMENTS)
+"""Types whose value is a list of places in something else."""
 
 
 POSITION, VALUE = "position", "value"
@@ -102,7 +116,7 @@ class OutputType:
     values: tuple[str, ...] = ()
     """The closed set of a `label` or `labels`; empty for the other kinds."""
     of: str | None = None
-    """Name of the corpus that a `ranking` holds ids of."""
+    """Name of the corpus that a `ranking` holds ids of, or of the input that places lie in."""
     k: int | None = None
     """How many ids a `ranking` holds at most."""
     low: float | None = None

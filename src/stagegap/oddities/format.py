@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from stagegap.model.answer import Status
-from stagegap.model.cascade import Kind
+from stagegap.model.cascade import WRITTEN, Kind
 from stagegap.oddities.card import Detector, Family, Finding, beyond, figure, occurrence, places, share_of
 from stagegap.oddities.columns import Floats, RunColumns, StageColumns
 from stagegap.stats.intervals import wilson_of
@@ -107,7 +107,7 @@ def _refused(run: RunColumns) -> Iterator[Finding | None]:
 
 def _empty(run: RunColumns) -> Iterator[Finding | None]:
     for stage in run.stages.values():
-        if stage.kind is Kind.TEXT:
+        if stage.kind in WRITTEN:
             hits = np.where(np.isnan(stage.size), np.nan, (stage.size == 0).astype(np.float64))
             yield beyond(run, stage.name, hits, RARE, f"{stage.name} answered with an empty text on {{found}}.")
 

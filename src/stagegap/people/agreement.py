@@ -87,6 +87,25 @@ def chance_corrected(
     )
 
 
+NO_CHANCE = {
+    Kind.BOXES: "rectangles can be drawn anywhere",
+    Kind.SPANS: "spans can begin and end anywhere",
+    Kind.SEGMENTS: "segments can begin and end anywhere",
+    Kind.TRANSCRIPT: "a text can say anything",
+}
+"""Why two people hit the same answer by chance with no probability that could be worked out."""
+
+
+def uncorrected(output: OutputType) -> str:
+    """Why there is no agreement beyond chance, as a sentence; empty for other types.
+
+    >>> uncorrected(OutputType(kind=Kind.SPANS))
+    'no agreement beyond chance: spans can begin and end anywhere, so read the mean score of one labeller by another.'
+    """
+    why = NO_CHANCE.get(output.kind)
+    return f"no agreement beyond chance: {why}, so read the mean score of one labeller by another." if why else ""
+
+
 def alpha(answers: Answers, records: Sequence[str], output: OutputType, codes: NDArray[np.int64]) -> Estimate | None:
     """Krippendorff's alpha of the records that several people labelled, the same on every page.
 

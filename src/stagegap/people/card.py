@@ -17,7 +17,7 @@ import numpy as np
 
 from stagegap.errors import ConfigurationError
 from stagegap.model.answer import Answer, Fact, Label
-from stagegap.model.cascade import Document, Kind, OutputType, Stage
+from stagegap.model.cascade import PLACES, Document, Kind, OutputType, Stage
 from stagegap.model.queue import Queue, QueueItem
 from stagegap.model.record import Json
 from stagegap.people.forms import (
@@ -69,9 +69,9 @@ def form(stage: Stage, catalogue: Sequence[Document] = (), *, module: str = "") 
     Raises: ConfigurationError for an output that the card has no form for.
     """
     is_object = stage.output.kind is Kind.OBJECT and not module
-    if stage.output.kind is Kind.LIST and not module:
+    if stage.output.kind in (Kind.LIST, *PLACES) and not module:
         raise ConfigurationError(
-            f"Stage {stage.name!r} gives a list, which the card has no form for. "
+            f"Stage {stage.name!r} gives {_NOUNS.get(stage.output.kind, 'a list')}, which the card has no form for. "
             "Write a form of your own (`form: FILE.js`), or import labels for it from a file."
         )
     fields = _object_fields(stage) if is_object else [dict(_CUSTOM) if module else _field(stage)]
@@ -128,6 +128,7 @@ def _object_fields(stage: Stage) -> list[dict[str, Json]]:
         ) from None
 
 
+_NOUNS = {Kind.BOXES: "rectangles", Kind.SPANS: "spans", Kind.SEGMENTS: "segments"}
 _CUSTOM: Mapping[str, Json] = {"name": "value", "kind": "custom", "label": "Your answer", "required": True}
 
 
@@ -138,6 +139,7 @@ _LABELS: dict[Kind, str] = {
     Kind.RANKING: "Choose all that apply, best first",
     Kind.TEXT: "Your answer",
     Kind.NUMBER: "Your number",
+    Kind.TRANSCRIPT: "Word by word",
 }
 
 
@@ -155,11 +157,11 @@ def _field(stage: Stage) -> dict[str, Json]:
             return {**start, "kind": "choice", "options": yes_no}
         case Kind.RANKING:
             return {**start, "kind": "ranking", "k": kind.k}
-        case Kind.TEXT:
+        case Kind.TEXT | Kind.TRANSCRIPT:
             return {**start, "kind": "long", "none": "No answer is the right answer"}
         case Kind.NUMBER:
             return {**start, "kind": "number", "low": kind.low, "high": kind.high}
-        case Kind.OBJECT | Kind.LIST:
+        case Kind.OBJECT | Kind.LIST | Kind.BOXES | Kind.SPANS | Kind.SEGMENTS:
             raise AssertionError("an object has a field for each of its leaves, a list has no form")
 
 

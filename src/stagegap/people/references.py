@@ -11,7 +11,7 @@ from hashlib import sha256
 
 from stagegap.metrics.formulas import ids
 from stagegap.model.answer import WITHDRAWN, Answer, Label, Reference, is_graded
-from stagegap.model.cascade import Cascade, Kind, OutputType
+from stagegap.model.cascade import PLACES, WRITTEN, Cascade, Kind, OutputType
 from stagegap.model.record import Json, Record
 from stagegap.model.units import Keys, Levels, unit_id, unit_names
 
@@ -198,9 +198,9 @@ def _is_of(output: OutputType, value: Json) -> bool:
             return isinstance(value, list | tuple) and (
                 not output.values or all(entry in output.values for entry in value)
             )
-        case Kind.RANKING | Kind.LIST:
+        case Kind.RANKING | Kind.LIST | Kind.BOXES | Kind.SPANS | Kind.SEGMENTS:
             return isinstance(value, list | tuple)
-        case Kind.TEXT:
+        case Kind.TEXT | Kind.TRANSCRIPT:
             return isinstance(value, str)
         case Kind.NUMBER:
             return isinstance(value, int | float) and not isinstance(value, bool)
@@ -240,7 +240,7 @@ def settled(labels: Sequence[Label], kind: Kind) -> Reference:
     - label, boolean, labels, ranking: the whole answer that most gave. Where several tie: of labels and rankings the
       answer that somebody gave and that more than half of the people agree with in every single item, otherwise all
       that tie;
-    - text, number, object, list: every distinct answer is accepted.
+    - text, transcript, number, object, list, places: every distinct answer is accepted.
 
     The gains of a ranking are the means over those who gave it. Where several are accepted nobody has decided. The
     first accepted answer, in the order of the persons, is the one that a reference swap uses.
@@ -263,7 +263,7 @@ def settled(labels: Sequence[Label], kind: Kind) -> Reference:
     )
 
 
-_OPEN = (Kind.TEXT, Kind.NUMBER, Kind.OBJECT)
+_OPEN = (*WRITTEN, Kind.NUMBER, Kind.OBJECT, *PLACES)
 """Types of which two good answers may differ."""
 _SETS = (Kind.LABELS, Kind.RANKING)
 

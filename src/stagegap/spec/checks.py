@@ -16,11 +16,14 @@ from stagegap.spec.files import check_file, check_function, located
 from stagegap.spec.links import mark
 from stagegap.spec.nodes import Findings
 from stagegap.spec.outputs import (
+    BoxesOutput,
     LabelOutput,
     LabelsOutput,
     NumberOutput,
     ObjectOutput,
     RankingOutput,
+    SegmentsOutput,
+    SpansOutput,
     default_for,
     mismatch,
     output_type,
@@ -219,6 +222,9 @@ class _Checks:
             case RankingOutput(of=corpus) if corpus not in self._sections.corpora:
                 hint = near_names(corpus, self._sections.corpora) or "Describe it under `corpora`."
                 self._add((*here, "of"), f"unknown corpus {corpus!r}.", hint)
+            case BoxesOutput(of=source) | SpansOutput(of=source) | SegmentsOutput(of=source):
+                if source is not None and source not in stage.inputs:
+                    self._add((*here, "of"), f"{source!r} is no input of the stage.", near_names(source, stage.inputs))
             case NumberOutput(low=low, high=high) if low is not None and high is not None and low >= high:
                 self._add((*here, "low"), f"low {low:g} is not below high {high:g}.")
             case ObjectOutput(schema_=schema):

@@ -85,8 +85,54 @@ class ListOutput(Block):
     """JSON schema (2020-12) of each item; a text when not given."""
 
 
+class _PlacesOutput(Block):
+    of: Text | None = None
+    """Input that the places lie in; the first that fits when not given."""
+    values: Values | None = None
+    """Closed set of labels, one of which each place has; without it labels are free, and need not be there."""
+
+
+class BoxesOutput(_PlacesOutput):
+    """Rectangles of a picture, in its pixels."""
+
+    type: Literal["boxes"]
+    """Rectangles of a picture: x, y, w, h, with label and text where there are any."""
+
+
+class SpansOutput(_PlacesOutput):
+    """Pieces of a text, in characters."""
+
+    type: Literal["spans"]
+    """Pieces of a text: start, end, with label where there is one."""
+
+
+class SegmentsOutput(_PlacesOutput):
+    """Pieces of a recording, in seconds."""
+
+    type: Literal["segments"]
+    """Pieces of a recording: start, end, with label and text where there are any."""
+
+
+class TranscriptOutput(Block):
+    """What is said or written, word by word."""
+
+    type: Literal["transcript"]
+    """What is said or written, word by word."""
+
+
 Output = Annotated[
-    LabelOutput | LabelsOutput | RankingOutput | TextOutput | NumberOutput | BooleanOutput | ObjectOutput | ListOutput,
+    LabelOutput
+    | LabelsOutput
+    | RankingOutput
+    | TextOutput
+    | NumberOutput
+    | BooleanOutput
+    | ObjectOutput
+    | ListOutput
+    | BoxesOutput
+    | SpansOutput
+    | SegmentsOutput
+    | TranscriptOutput,
     Field(discriminator="type"),
 ]
 
@@ -104,6 +150,8 @@ def output_type(output: Output) -> OutputType:
         case ObjectOutput(schema_=shape):
             canonical = json.dumps(shape, sort_keys=True, separators=(",", ":"))
             return OutputType(kind=kind, schema=canonical, written=json.dumps(shape, separators=(",", ":")))
+        case BoxesOutput() | SpansOutput() | SegmentsOutput():
+            return OutputType(kind=kind, values=tuple(output.values or ()), of=output.of)
         case ListOutput(items=shape):
             return OutputType(kind=kind, schema=json.dumps(shape, sort_keys=True, separators=(",", ":")))
         case _:
@@ -111,7 +159,9 @@ def output_type(output: Output) -> OutputType:
 
 
 def default_for(kind: Kind, *, k: int | None) -> str:
-    """The metric of a stage that names none: the first of its type that needs no number, or recall@k."""
+    """The metric of a stage that names none: the first of its type that needs no number, recall@k, or box_f1@0.5."""
+    if kind is Kind.BOXES:
+        return "box_f1@0.5"
     if kind is Kind.RANKING and k is not None:
         return f"recall@{k}"
     return next(name for name in names_for(kind) if "@" not in name)

@@ -14,6 +14,7 @@ from stagegap.model.frozen import maker
 from stagegap.model.record import Json, number_problem, span_of
 from stagegap.stages.canonical import MAX_DEPTH
 from stagegap.stages.corpus import Corpus
+from stagegap.stages.places import accepted_places
 from stagegap.stages.schemas import violation_finder
 
 
@@ -63,8 +64,10 @@ def check_for(output: OutputType, known_ids: Collection[str]) -> Check:
             return _labels_check(output.values)
         case Kind.RANKING:
             return _ranking_check(output, known_ids)
-        case Kind.TEXT:
+        case Kind.TEXT | Kind.TRANSCRIPT:
             return _check_text
+        case Kind.BOXES | Kind.SPANS | Kind.SEGMENTS:
+            return _places_check(output)
         case Kind.NUMBER:
             return _number_check(output)
         case Kind.BOOLEAN:
@@ -299,5 +302,15 @@ def _list_check(schema: str | None) -> Check:
                 return Rejected(f"Item {place}: {reason}")
             items.append(content)
         return Accepted(items)
+
+    return check
+
+
+def _places_check(output: OutputType) -> Check:
+    def check(value: object) -> Accepted | Rejected:
+        try:
+            return Accepted(plain(accepted_places(output, value)))
+        except ValueError as error:
+            return Rejected(str(error))
 
     return check

@@ -16,6 +16,7 @@ from stagegap.stages.canonical import parsed
 from stagegap.stages.dialect import SCHEMA, Dialect, asked_for
 from stagegap.stages.endpoint import Line
 from stagegap.stages.failures import FAILED, TORN, UNREADABLE, Failure, Meaning
+from stagegap.stages.places import places_schema
 from stagegap.stages.refusals import complaint_inside, complaint_of, failure_for
 from stagegap.stages.stream import is_stream, put_together
 from stagegap.stages.wire import Received
@@ -194,7 +195,7 @@ def answer_schema(output: OutputType) -> tuple[Mapping[str, Json], bool] | None:
     {'answer': {'type': 'boolean'}}
     """
     match output.kind:
-        case Kind.TEXT:
+        case Kind.TEXT | Kind.TRANSCRIPT:
             return None
         case Kind.OBJECT:
             return cast("Mapping[str, Json]", json.loads(output.schema or '{"type":"object"}')), False
@@ -204,6 +205,8 @@ def answer_schema(output: OutputType) -> tuple[Mapping[str, Json], bool] | None:
             inner = {"type": "array", "items": {"type": "string", "enum": list(output.values)}}
         case Kind.RANKING:
             inner = {"type": "array", "items": {"type": "string"}}
+        case Kind.BOXES | Kind.SPANS | Kind.SEGMENTS:
+            inner = {"type": "array", "items": places_schema(output)}
         case Kind.LIST:
             items = cast("Mapping[str, Json]", json.loads(output.schema or "{}"))
             inner = {"type": "array", "items": items}

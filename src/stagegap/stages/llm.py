@@ -8,7 +8,7 @@ from typing import Annotated, Literal, cast
 from pydantic import Field
 
 from stagegap.model.answer import Status
-from stagegap.model.cascade import Kind, Stage
+from stagegap.model.cascade import WRITTEN, Kind, Stage
 from stagegap.model.record import Json
 from stagegap.stages.acceptance import Check, Rejected, check_for, output_identity
 from stagegap.stages.canonical import digest, parse_json
@@ -304,7 +304,7 @@ def check_llm(draft: Draft) -> Iterator[Problem]:
     problem = address_problem(settings.base_url, "base_url", like="https://HOST/v1")
     if problem:
         yield problem
-    if settings.structured and draft.output.kind is Kind.TEXT:
+    if settings.structured and draft.output.kind in WRITTEN:
         yield Problem(("with", "structured"), "a text has no structure.", "Remove the key.")
     elif settings.api == "responses" and settings.structured == "json_object":
         yield Problem(("with", "structured"), "the responses interface knows schemas.", "Write true.")

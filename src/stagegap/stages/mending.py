@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import cast
 from unicodedata import category, numeric
 
-from stagegap.model.cascade import Kind, OutputType
+from stagegap.model.cascade import WRITTEN, Kind, OutputType
 from stagegap.model.record import Json
 from stagegap.stages.acceptance import Accepted, Check, Rejected, as_written
 from stagegap.stages.canonical import NotJson, first_json, parse_json
@@ -74,7 +74,7 @@ def read_answer(output: OutputType, text: str, check: Check) -> Read:
     A text is taken as it is. A label must stand there alone; quotes, another case, a full stop or a JSON object around
     it are mended. Lists, objects, numbers and booleans are JSON; fences, prose around it and broken JSON are mended.
     """
-    if output.kind is Kind.TEXT:
+    if output.kind in WRITTEN:
         return Read(check(text))
     try:
         exact = check(text.strip() if output.kind is Kind.LABEL else _parsed(text))

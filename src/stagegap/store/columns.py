@@ -9,7 +9,7 @@ from math import nan
 import numpy as np
 
 from stagegap.model.answer import Reference
-from stagegap.model.cascade import Kind, Stage
+from stagegap.model.cascade import WRITTEN, Kind, Stage
 from stagegap.oddities.columns import forms_in_words
 from stagegap.store import rows as json_text
 from stagegap.store import screen_columns
@@ -61,7 +61,7 @@ def rows_of(stage: Stage, *, again: bool, mended: bool) -> str:
     `again` says that some record may stand twice, `mended` that some answer was; what is not there costs nothing.
     """
     kind = stage.output.kind
-    is_text = kind is Kind.TEXT
+    is_text = kind in WRITTEN
     values = ", ".join("'" + json_text.plain(value).replace("'", "''") + "'" for value in stage.output.values)
     size = "length(said)::double" if is_text else "null::double"
     cut = f"(not regexp_matches(said, '{_ENDS}'))::double" if is_text else "null::double"
@@ -289,7 +289,7 @@ class RunReader:
         numbers["answer"] = self._coded(stage, "select position, said from stage_row where repeat = 0 and value <> 0")
         numbers["given"] = self._read_of_record(inputs_of(stage))
         texts: list[tuple[int, str, str]] = []
-        if with_texts and stage.output.kind is Kind.TEXT:
+        if with_texts and stage.output.kind in WRITTEN:
             texts = session.rows(
                 f"""select o.position, o.said, {joined(stage)}
                 from stage_row o join screened_version v using (position)

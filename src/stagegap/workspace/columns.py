@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from stagegap.analysis.views import Scorecard
 from stagegap.attribution.faults import BAR_SLACK
 from stagegap.metrics import CustomMetric, metric
-from stagegap.model.cascade import Cascade, Kind, Stage
+from stagegap.model.cascade import WRITTEN, Cascade, Kind, Stage
 from stagegap.model.run import Run
 from stagegap.oddities.columns import Earlier, Fields, Leaks, PeopleColumns, RunColumns, StageColumns, ranks
 from stagegap.oddities.format import language
@@ -37,7 +37,7 @@ def leaks_of(reader: RunReader, cascade: Cascade, stages: dict[str, StageColumns
     others = reader.others(splits) if splits and (trained or cascade.evaluate) else None
     if not names:
         return None
-    holds = {s.name: reader.holding(s, _read(cascade, s.name)) for s in cascade.stages if s.output.kind is Kind.TEXT}
+    holds = {s.name: reader.holding(s, _read(cascade, s.name)) for s in cascade.stages if s.output.kind in WRITTEN}
     telling = {
         (s.name, name): telling_hits(codes, stages[s.name].reference)
         for s in cascade.stages

@@ -11,7 +11,7 @@ from stagegap.exchange.label_files import Known, content_id
 from stagegap.exchange.records import identity
 from stagegap.exchange.typed import MOST_MS, seconds
 from stagegap.model.answer import Answer, Label
-from stagegap.model.cascade import Kind, Stage
+from stagegap.model.cascade import PLACES, WRITTEN, Kind, Stage
 from stagegap.model.record import Json, refuse_odd_numbers
 from stagegap.stages.acceptance import Rejected, accept
 from stagegap.stages.canonical import parse_json
@@ -248,7 +248,7 @@ def _value(value: Json, stage: Stage, known: Known) -> Json:
         if len(value) != 1:
             raise ValueError(f"Stage {stage.name!r} takes one answer, and here are none or several.")
         value = value[0]
-    if isinstance(value, str) and kind not in (Kind.LABEL, Kind.TEXT):
+    if isinstance(value, str) and kind not in (Kind.LABEL, *WRITTEN):
         value = _unpacked(value, kind)
     if isinstance(value, int | float) and not isinstance(value, bool) and kind is Kind.LABEL:
         value = str(value)
@@ -259,7 +259,7 @@ def _value(value: Json, stage: Stage, known: Known) -> Json:
     return accepted.value
 
 
-_SEVERAL = (Kind.LABELS, Kind.RANKING, Kind.LIST)
+_SEVERAL = (Kind.LABELS, Kind.RANKING, Kind.LIST, *PLACES)
 _TRUTHS = {"yes": True, "no": False, "true": True, "false": False}
 
 

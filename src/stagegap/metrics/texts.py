@@ -1,0 +1,140 @@
+"""Metrics of texts of which one is right: characters and words of transcripts, and fields however they are written."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+
+from stagegap.metrics.formulas import canonical, folded
+from stagegap.model.answer import Answer
+from stagegap.model.record import Json
+
+
+def char_accuracy(value: Json, answer: Answer) -> float:
+    """1 - CER, at least 0: edits of characters over the characters of the reference (Levenshtein 1966).
+
+    Texts in Unicode form NFC, runs of white space as one space. An empty reference: 1 for an empty text, otherwise 0.
+    """
+    return _accuracy(_line(value), _line(answer.value))
+
+
+def word_accuracy(value: Json, answer: Answer) -> float:
+    """1 - WER, at least 0: edits of words over the words of the reference; words as they are written."""
+    return _accuracy(_line(value).split(), _line(answer.value).split())
+
+
+def folded_word_accuracy(value: Json, answer: Answer) -> float:
+    """1 - WER, at least 0, of words without case and punctuation, as speech is mostly scored."""
+    return _accuracy(folded(_line(value)).split(), folded(_line(answer.value)).split())
+
+
+def _line(value: Json) -> str:
+    return " ".join(unicodedata.normalize("NFC", value).split()) if isinstance(value, str) else ""
+
+
+def _accuracy(given: Sequence[str], wanted: Sequence[str]) -> float:
+    from rapidfuzz.distance import Levenshtein
+
+    if not wanted:
+        return float(not given)
+    return max(0.0, 1 - Levenshtein.distance(given, wanted) / len(wanted))
+
+
+def loose_field_f1(value: Json, answer: Answer) -> float:
+    """F1 of the leaves of two objects as `field_f1`, however dates, money, case and punctuation are written.
+
+    Fields that are null or empty count as not there. Two objects without a field are alike.
+    """
+    given, wanted = Counter(_leaves(value, "")), Counter(_leaves(answer.value, ""))
+    if not given and not wanted:
+        return 1.0
+    return 2 * (given & wanted).total() / (given.total() + wanted.total())
+
+
+def _leaves(value: Json, path: str) -> Iterator[tuple[str, object]]:
+    if isinstance(value, Mapping):
+        for key, entry in value.items():
+            yield from _leaves(entry, f"{path}/{key}")
+    elif isinstance(value, Sequence) and not isinstance(value, str):
+        for entry in value:
+            yield from _leaves(entry, f"{path}/*")
+    elif value is not None and (not isinstance(value, str) or value.strip()):
+        yield path, normal(value)
+
+
+_CURRENCY = r"(?:[$\u00a2-\u00a5\u20a0-\u20cf]|\b(?:RM|MYR|USD|EUR|GBP|CHF|SGD|AUD|CAD|JPY|CNY|INR|NZD|Rs)\b\.?)"
+_MONEY = re.compile(
+    rf"(?P<sign>[-\u2212]?)\s*(?:{_CURRENCY}\s*)?(?P<minus>[-\u2212]?)(?P<digits>\d[\d., '\u2019\u00a0\u202f]*\d|\d)"
+    rf"\s*{_CURRENCY}?",
+    re.IGNORECASE,
+)
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_YEAR_FIRST = re.compile(r"(?P<year>\d{4})[-/. ]+(?P<month>\d{1,2})[-/. ]+(?P<day>\d{1,2})")
+_NUMBERS = re.compile(r"(?P<first>\d{1,2})[-/. ]+(?P<second>\d{1,2})[-/. ]+(?P<year>\d{4}|\d{2})")
+_DAY_WORD = re.compile(r"(?P<day>\d{1,2})(?:st|nd|rd|th)?[-/., ]*(?P<word>[a-z]{3,9})\.?[-/., ]*(?P<year>\d{4}|\d{2})")
+_WORD_DAY = re.compile(r"(?P<word>[a-z]{3,9})\.?[-/ ]*(?P<day>\d{1,2})(?:st|nd|rd|th)?[-/., ]+(?P<year>\d{4}|\d{2})")
+
+
+def normal(value: Json) -> object:
+    """What is equal for values that say the same: a date, a number with or without its currency, folded words.
+
+    A date of numbers is day first where that can be, otherwise month first; two digits of a year below 69 are of this
+    century (POSIX). A single comma before three digits parts thousands, a single point parts a fraction. What begins
+    with a zero that is no number (`0041`) is text.
+
+    >>> normal("RM 1,234.50") == normal("1234.5"), normal("25/12/18") == normal("2018-12-25")
+    (True, True)
+    """
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return canonical(value)
+    text = str(value).strip()
+    day = _date(text.casefold())
+    if day is not None:
+        return ("date", day)
+    number = _number(text)
+    return ("number", number) if number is not None else ("text", folded(text))
+
+
+def _date(text: str) -> date | None:
+    if match := _YEAR_FIRST.fullmatch(text):
+        return _day(match["year"], int(match["month"]), match["day"])
+    if match := _NUMBERS.fullmatch(text):
+        first, second = int(match["first"]), int(match["second"])
+        return _day(match["year"], second, first) or _day(match["year"], first, second)
+    if match := _DAY_WORD.fullmatch(text) or _WORD_DAY.fullmatch(text):
+        word = match["word"][:3]
+        return _day(match["year"], _MONTHS.index(word) + 1, match["day"]) if word in _MONTHS else None
+    return None
+
+
+def _day(year: str, month: int, day: str | int) -> date | None:
+    number = int(year)
+    if len(year) == 2:
+        number += 2000 if number < 69 else 1900
+    try:
+        return date(number, month, int(day))
+    except ValueError:
+        return None
+
+
+def _number(text: str) -> Decimal | None:
+    match = _MONEY.fullmatch(text)
+    if match is None:
+        return None
+    digits = re.sub(r"[ '\u2019\u00a0\u202f]", "", match["digits"])
+    last = max(digits.rfind("."), digits.rfind(","))
+    parts = re.split(r"[.,]", digits)
+    signs = set(digits) & {".", ","}
+    is_grouped = len(signs) == 1 and (len(parts) > 2 or (signs == {","} and len(parts[-1]) == 3))
+    if last < 0 or is_grouped:
+        whole, fraction = "".join(parts), ""
+    else:
+        whole, fraction = re.sub(r"[.,]", "", digits[:last]), digits[last + 1 :]
+    if len(whole) > 1 and whole.startswith("0"):
+        return None
+    number = Decimal(f"{whole}.{fraction or 0}").normalize()
+    return -number if match["sign"] or match["minus"] else number
