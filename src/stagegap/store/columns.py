@@ -159,10 +159,10 @@ select n.position, v.* from screened_newest n join record_version v using (recor
 
 def _empty_columns(kind: Kind, measured: Sequence[bool]) -> list[str]:
     """Columns of a stage in which nothing can stand: what its type does not have, and what was not measured."""
-    of_type = {"size": Kind.TEXT, "cut": Kind.TEXT, "doubled": Kind.RANKING, "outside": Kind.LABEL}
+    of_type = {"size": WRITTEN, "cut": WRITTEN, "doubled": (Kind.RANKING,), "outside": (Kind.LABEL,)}
     is_known = zip(("confidence", "latency", "cost"), measured, strict=True)
     return [
-        *(name for name, only in of_type.items() if kind is not only),
+        *(name for name, only in of_type.items() if kind not in only),
         *(name for name, known in is_known if not known),
     ]
 
