@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -93,12 +95,13 @@ def test_transcript_is_taken_as_it_stands() -> None:
 def test_models_are_asked_for_places_by_a_schema_that_the_gate_accepts(kind: Kind) -> None:
     asked = answer_schema(OutputType(kind=kind, values=("a", "b")))
     assert asked is not None
-    schema, is_strict = asked
-    assert is_strict
-    place = schema["properties"]["answer"]["items"]  # type: ignore[index, call-overload]  # JSON of a known shape
-    sample = {
-        name: {"number": 1, "integer": 1, "string": "a"}[part["type"]] for name, part in place["properties"].items()
-    }  # type: ignore[index, call-overload, union-attr]
+    assert asked[1]
+    properties = place_of(asked)
+    sample = {name: {"number": 1, "integer": 1, "string": "a"}[part["type"]] for name, part in properties.items()}
     value = {**sample, **({"end": 2} if "end" in sample else {})}
     assert isinstance(accept(OutputType(kind=kind, values=("a", "b")), [value], ()), Accepted)
-    assert "label" not in answer_schema(OutputType(kind=kind))[0]["properties"]["answer"]["items"]["properties"]  # type: ignore[index, call-overload]
+    assert "label" not in place_of(answer_schema(OutputType(kind=kind)))
+
+
+def place_of(asked: Any) -> dict[str, Any]:  # Any: JSON of a known shape
+    return asked[0]["properties"]["answer"]["items"]["properties"]
