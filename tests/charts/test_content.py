@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stagegap.charts.content import Element, differing_html, drawn_value, html, value_html
+from stagegap.charts.content import Element, Manner, differing_html, drawn_value, html, value_html
 from stagegap.model.record import Json
 
 ALLOWED = {
@@ -110,3 +110,26 @@ def test_every_kind_of_node_has_a_form() -> None:
     assert "came back" in value_html([{"role": "user", "content": [{"type": "tool_result", "content": "y"}]}])
     assert "calls <b>a tool</b>" in value_html([{"type": "function_call"}])
     assert '<div class="vr">no role</div>' in value_html([{"role": "", "content": "x"}])
+
+
+PICTURE = {
+    "media": "image",
+    "path": "a/<b>.png",
+    "digest": "0" * 64,
+    "type": "image/png",
+    "bytes": 9,
+    "width": 4,
+    "height": 2,
+}
+
+
+def test_file_is_drawn_as_the_page_shows_it_and_else_as_its_path() -> None:
+    assert value_html(PICTURE) == '<span class="vv">image a/&lt;b&gt;.png (4 × 2)</span>'
+    assert "image a/" in value_html({"photo": PICTURE})
+    assert "image a/" in value_html([{"role": "user", "content": [PICTURE]}])
+    assert "audio c.wav" in value_html({**PICTURE, "media": "audio", "path": "c.wav", "seconds": 1.5, "width": None})
+    assert '<span class="vk">path</span>' in value_html({"media": "image", "path": "x"}), (
+        "not every such object is a file"
+    )
+    shown = value_html(PICTURE, Manner(show=lambda media: ["img", {"src": media.digest}]))
+    assert shown == f'<img src="{"0" * 64}">'

@@ -6,7 +6,7 @@ import math
 
 from stagegap.analysis.failures import Confusion
 from stagegap.analysis.record_view import Difference, Mark, RecordView, Shown, StageBlock
-from stagegap.charts import confusion_table, record_blocks, record_fields
+from stagegap.charts import Manner, confusion_table, record_blocks, record_fields
 
 EVIL = "<script>alert(1)</script>"
 
@@ -98,7 +98,7 @@ def test_long_answers_are_folded_where_they_do_not_differ() -> None:
 
 def test_fields_are_drawn_as_what_they_are_and_short_ones_share_a_line() -> None:
     fields = (("body", '{"a": {"b": 1}, "c": "refund now"}'), ("lang", "en"), ("n", "<3>"), ("text", "a refund b"))
-    html = record_fields(RecordView(record="r", fields=fields, blocks=()), seek="refund")
+    html = record_fields(RecordView(record="r", fields=fields, blocks=()), Manner(seek="refund"))
     assert '<h4>body</h4><div class="v"><div class="vj">' in html
     assert '<p class="saw">lang en · n &lt;3&gt;</p>' in html
     assert html.count("<mark>refund</mark>") == 2

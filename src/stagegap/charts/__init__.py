@@ -15,7 +15,7 @@ from stagegap.charts.compare import (
     settings,
     worst_list,
 )
-from stagegap.charts.content import Element, drawn_value, value_html
+from stagegap.charts.content import Element, Manner, Show, drawn_value, value_html
 from stagegap.charts.failures import (
     ARROW,
     code_share,
@@ -66,6 +66,8 @@ __all__ = [
     "SHEETS",
     "WHICH",
     "Element",
+    "Manner",
+    "Show",
     "agreement",
     "answers_of_both",
     "best_so_far",

@@ -9,7 +9,7 @@ from stagegap import redaction
 from stagegap.analysis.changes import ChangeLists, ChangeRow, Comparison, ConfigChange, StageChange
 from stagegap.analysis.ledger import Ledger, LedgerRow
 from stagegap.analysis.record_view import word_difference
-from stagegap.charts.content import differing_html, value_html
+from stagegap.charts.content import Manner, differing_html, value_html
 from stagegap.charts.gap import around_zero, change_row
 from stagegap.charts.marks import Chart, Key, Row, Scale, breakable
 from stagegap.tables import figures
@@ -92,7 +92,7 @@ def changed_record(record: ChangeRow, view: Comparison) -> str:
 
 
 def _printed(text: str) -> str:
-    return f'<div class="v">{value_html(text, gate=redaction.words)}</div>'
+    return f'<div class="v">{value_html(text, Manner(gate=redaction.words))}</div>'
 
 
 def worst_list(view: Comparison) -> ChangeLists | None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 from typing import Literal, TypeAlias, cast
 
 from stagegap import redaction
 from stagegap.analysis.record_view import Mark
+from stagegap.model.media import Media
 from stagegap.model.record import Json
 from stagegap.tables import content as shapes
 from stagegap.tables.node import Node
@@ -17,6 +19,8 @@ Element: TypeAlias = "str | list[str | dict[str, str] | Element]"
 """Characters, or tag, attributes and what is within, as JSON carries it."""
 Gate = Callable[[str], str]
 """What every text passes before its structure is read: a secret that markup cut in two would pass later ones."""
+Show = Callable[[Media], "Element"]
+"""How a picture, a recording or a document is drawn."""
 SIGNS = {"extra": "+", "missing": "−"}
 _TAGS: Mapping[str, tuple[str, str]] = {
     "strong": ("b", ""),
@@ -40,17 +44,36 @@ _ROLES = {
     "user": "user", "human": "user", "assistant": "bot", "gpt": "bot", "model": "bot", "ai": "bot", "tool": "tool",
     "function": "tool", "system": "system", "developer": "system",
 }  # fmt: skip
-VOID = frozenset({"hr"})
+VOID = frozenset({"hr", "img"})
 
 
-def drawn_value(value: Json, *, gate: Gate = redaction.known, seek: str = "", room: int = shapes.ROOM) -> list[Element]:
+def as_path(media: Media) -> Element:
+    """A file where it can't be shown: what it is, and where it lies."""
+    size = f" ({media.width:,} × {media.height:,})" if media.width and media.height else ""
+    return ["span", {"class": "vv"}, f"{media.kind.value} {media.path}{size}"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How values are drawn: behind which gate for secrets, what is sought in them, and how files are shown."""
+
+    gate: Gate = redaction.known
+    seek: str = ""
+    room: int = shapes.ROOM
+    show: Show = as_path
+
+
+PLAIN = Manner()
+
+
+def drawn_value(value: Json, manner: Manner = PLAIN) -> list[Element]:
     """The elements of a value, for a card that makes them one by one."""
-    return elements(shapes.content(_gated(value, gate), seek=seek, room=room))
+    return elements(shapes.content(_gated(value, manner.gate), seek=manner.seek, room=manner.room), show=manner.show)
 
 
-def value_html(value: Json, *, gate: Gate = redaction.known, seek: str = "", room: int = shapes.ROOM) -> str:
+def value_html(value: Json, manner: Manner = PLAIN) -> str:
     """A value as HTML, every character of it escaped."""
-    return html(drawn_value(value, gate=gate, seek=seek, room=room))
+    return html(drawn_value(value, manner))
 
 
 def differing_html(
@@ -60,15 +83,15 @@ def differing_html(
     *,
     kind: Literal["extra", "missing"],
     words: Mapping[str, str] | None = None,
-    gate: Gate = redaction.known,
+    manner: Manner = PLAIN,
 ) -> str:
     """One of two answers with what only it has marked: by leaves of JSON, else word by word, where there are marks."""
     if marks is None:
-        return value_html(text, gate=gate)
-    tree = shapes.compared(gate(text), gate(other), kind=kind)
+        return value_html(text, manner)
+    tree = shapes.compared(manner.gate(text), manner.gate(other), kind=kind)
     if tree is not None:
-        return html(elements(tree, words=words))
-    runs = [(mark.kind, gate(mark.text)) for mark in marks]
+        return html(elements(tree, words=words, show=manner.show))
+    runs = [(mark.kind, manner.gate(mark.text)) for mark in marks]
     return html(elements([Node("plain", differing(runs, room=shapes.ROOM))], words=words))
 
 
@@ -77,13 +100,15 @@ def _gated(value: Json, gate: Gate) -> str:
     return gate(value if isinstance(value, str) else shapes.compact(value, shapes.MOST_TEXT))
 
 
-def elements(nodes: Sequence[Node], *, words: Mapping[str, str] | None = None) -> list[Element]:
+def elements(nodes: Sequence[Node], *, words: Mapping[str, str] | None = None, show: Show = as_path) -> list[Element]:
     """The elements of nodes; `words` says what an `extra` or a `missing` piece is called."""
-    return [_element(node, words or {}) for node in nodes]
+    return [_element(node, words or {}, show) for node in nodes]
 
 
-def _element(node: Node, words: Mapping[str, str]) -> Element:
-    parts = elements(node.parts, words=words)
+def _element(node: Node, words: Mapping[str, str], show: Show) -> Element:
+    parts = elements(node.parts, words=words, show=show)
+    if node.media is not None:
+        return show(node.media)
     if node.kind == "text":
         return node.text
     if node.kind in SIGNS:

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from html import escape
 from typing import Literal
 
-from stagegap import redaction
 from stagegap.analysis.failures import Confusion
 from stagegap.analysis.record_view import Mark as Difference
 from stagegap.analysis.record_view import RecordView, Shown, StageBlock
 from stagegap.analysis.views import FailureRow, SliceRow, StageDetail
-from stagegap.charts.content import SIGNS, Gate, differing_html, value_html
+from stagegap.charts.content import PLAIN, SIGNS, Manner, differing_html, value_html
 from stagegap.charts.marks import Chart, Mark, Row, at, between
 from stagegap.model.notes import Failure, FailurePage
 from stagegap.model.wording import counted, plural, sentence
@@ -27,22 +26,21 @@ LINE = 40
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """How a record is drawn: with differences marked, with what was searched for, behind which gate for secrets."""
+    """How a record is drawn: whether differences are marked, and how values are drawn."""
 
     is_marked: bool
-    seek: str
-    gate: Gate
+    manner: Manner
 
 
-def record_fields(view: RecordView, *, seek: str = "", gate: Gate = redaction.known) -> str:
+def record_fields(view: RecordView, manner: Manner = PLAIN) -> str:
     """Draw the fields of a record, each as what it is; matches of `seek` are marked. Short ones share a line."""
     short = [(name, text) for name, text in view.fields if not is_long(text)]
     drawn = "".join(
-        f'<h4>{escape(name)}</h4><div class="v">{value_html(text, seek=seek, gate=gate)}</div>'
+        f'<h4>{escape(name)}</h4><div class="v">{value_html(text, manner)}</div>'
         for name, text in view.fields
         if is_long(text)
     )
-    line = " · ".join(f"{escape(name)} {escape(gate(text))}" for name, text in short)
+    line = " · ".join(f"{escape(name)} {escape(manner.gate(text))}" for name, text in short)
     return f'<div class="bc"><div class="sb">{drawn}{f"""<p class="saw">{line}</p>""" if line else ""}</div></div>'
 
 
@@ -51,35 +49,37 @@ def is_long(text: str) -> bool:
     return " " in text or "\n" in text or len(text) > LINE
 
 
-def record_blocks(view: RecordView, *, marked: bool = True, seek: str = "", gate: Gate = redaction.known) -> str:
+def record_blocks(view: RecordView, manner: Manner = PLAIN, *, marked: bool = True) -> str:
     """Draw a block for each stage; with `marked` the differences carry signs and words, otherwise texts are plain."""
     blocks = "".join(
-        _block(position, block, Drawing(marked, seek, gate)) for position, block in enumerate(view.blocks, start=1)
+        _block(position, block, Drawing(marked, manner)) for position, block in enumerate(view.blocks, start=1)
     )
     return f'<div class="bc">{blocks}</div>'
 
 
-def record_flow(view: RecordView) -> str:
+def record_flow(view: RecordView, manner: Manner = PLAIN) -> str:
     """Draw the record as it flowed: its fields, then what each stage saw, answered and took."""
     fields = "".join(
-        f'<h4>{escape(name)}</h4><div class="ans v">{value_html(text)}</div>' for name, text in view.fields if text
+        f'<h4>{escape(name)}</h4><div class="ans v">{value_html(text, manner)}</div>'
+        for name, text in view.fields
+        if text
     )
     stages = "".join(
         f'<section class="sb" data-stage="{escape(block.stage)}"><h3>{position} {escape(block.stage)}</h3>'
-        f"{_saw(block)}{_answer(block)}{_call(block)}</section>"
+        f"{_saw(block)}{_answer(block, manner)}{_call(block)}</section>"
         for position, block in enumerate(view.blocks, start=1)
     )
     return f'<div class="bc"><section class="sb"><h3>Record</h3>{fields}</section>{stages}</div>'
 
 
-def _answer(block: StageBlock) -> str:
+def _answer(block: StageBlock, manner: Manner) -> str:
     """What the system answered, with nothing beside it; documents by their titles."""
     if block.kind == "items" and block.documents:
         marks = [Difference("same", item) for item in block.system.split(", ")]
         return _items(marks, {document.id: document for document in block.documents})
     if not block.system:
         return '<div class="ans none">Empty.</div>'
-    return f'<div class="ans v">{value_html(block.system)}</div>'
+    return f'<div class="ans v">{value_html(block.system, manner)}</div>'
 
 
 def _block(position: int, block: StageBlock, how: Drawing) -> str:
@@ -127,9 +127,9 @@ def _side(block: StageBlock, side: Literal["system", "reference"], how: Drawing)
     if marks is not None and block.kind == "items":
         return _items(marks, {document.id: document for document in block.documents})
     drawn = (
-        value_html(text, seek=how.seek, gate=how.gate)
+        value_html(text, how.manner)
         if marks is None
-        else differing_html(text, other, marks, kind="extra" if side == "system" else "missing", gate=how.gate)
+        else differing_html(text, other, marks, kind="extra" if side == "system" else "missing", manner=how.manner)
     )
     return f'<div class="ans v">{drawn}</div>{_facts(block) if side == "reference" else ""}'
 
@@ -167,9 +167,9 @@ def _facts(block: StageBlock) -> str:
 
 def _also(block: StageBlock, how: Drawing) -> str:
     return "".join(
-        f'<p class="saw">Also right:</p><div class="ans v">{value_html(text, gate=how.gate)}</div>'
+        f'<p class="saw">Also right:</p><div class="ans v">{value_html(text, how.manner)}</div>'
         if is_long(text)
-        else f'<p class="saw">Also right: {escape(how.gate(text))}</p>'
+        else f'<p class="saw">Also right: {escape(how.manner.gate(text))}</p>'
         for text in block.also
     )
 

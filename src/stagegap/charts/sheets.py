@@ -10,7 +10,7 @@ from jinja2 import Environment, Template
 from markupsafe import Markup
 
 from stagegap import redaction
-from stagegap.charts.content import value_html
+from stagegap.charts.content import Manner, value_html
 from stagegap.charts.marks import packaged, style
 from stagegap.tables.table import Sheet, Table
 
@@ -54,7 +54,7 @@ def _short(text: str) -> str:
 
 def _drawn(text: str) -> Markup:
     """A text of a record in a file that is sent around, each character of it escaped."""
-    return Markup(f'<div class="v">{value_html(text, gate=redaction.words)}</div>')
+    return Markup(f'<div class="v">{value_html(text, Manner(gate=redaction.words))}</div>')
 
 
 @cache

@@ -325,12 +325,13 @@ def _list(detail: StageDetail, places: Mapping[str, str]) -> str:
 def _record(scorecard: Scorecard, view: RecordView, *, before: str, after: str) -> str:
     ways = [("All failures", f"../{INDEX}"), ("Previous", before and f"../{before}"), ("Next", after and f"../{after}")]
     nameless = replace(view, blocks=tuple(replace(block, people="") for block in view.blocks))
+    manner = charts.Manner(gate=redaction.words)
     title = f"{scorecard.noun} {view.record}"
     parts = [
         part("ways", [way for way in ways if way[1]]),
         part("title", title),
         small(f"{scorecard.cascade}, run {scorecard.run}."),
         part("fields", view.fields),
-        section("Stage by stage", charts.record_blocks(nameless, gate=redaction.words)),
+        section("Stage by stage", charts.record_blocks(nameless, manner)),
     ]
     return page(title, parts)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import cast
 
+from stagegap.model.media import Media, media_of
 from stagegap.model.record import Json
 from stagegap.model.wording import counted
 from stagegap.tables.node import Node, folded, text
@@ -115,6 +116,17 @@ def _read(characters: str) -> Json:
         return None
 
 
+def media_in(value: Json) -> Media | None:
+    """The file that a value stands for, be it read from a text; None for any other value."""
+    if not isinstance(value, Mapping) or "media" not in value:
+        return None
+    return media_of({name: _number(part) if isinstance(part, Number) else part for name, part in value.items()})
+
+
+def _number(spelled: str) -> int | float:
+    return int(spelled) if spelled.isdecimal() else float(spelled)
+
+
 def _is_list(value: object) -> bool:
     return isinstance(value, Sequence) and not isinstance(value, str)
 
@@ -133,6 +145,8 @@ class _Outline:
         """What stands on its own: at the top, in a turn, in a document."""
         if isinstance(value, str) and not isinstance(value, Number):
             return prose(value, room=self.room, seek=self.seek)
+        if (media := media_in(value)) is not None:
+            return (Node("media", media=media),)
         if isinstance(value, Mapping) and value:
             is_known = is_chat([value]) or bool(_documents([value]))
             tree = Node("tree", () if is_known else self.nested(value, level=level + 1))
@@ -185,6 +199,8 @@ class _Outline:
         return (*self.fold(drawn, "entry"), *self.rest(entries, drawn))
 
     def entry(self, name: str, value: Json, other: Json | _Nothing, *, level: int) -> Node:
+        if (media := media_in(value)) is not None:
+            return Node("leaf", (Node("media", media=media),), name=name)
         is_nested = bool(value) and (isinstance(value, Mapping) or _is_list(value))
         both = (isinstance(value, Mapping) and isinstance(other, Mapping)) or (_is_list(value) and _is_list(other))
         differs = bool(self.kind) and not _is_same(value, other)
@@ -268,15 +284,13 @@ class _Outline:
     def said(self, body: Json, *, level: int) -> tuple[Node, ...]:
         if body is None or body == "":
             return ()
-        if isinstance(body, str | Mapping):
-            return self.blocks(parsed(body), level=level)
         if not _is_list(body):
-            return self.blocks(body, level=level)
+            return self.blocks(parsed(body), level=level)
         return tuple(node for part in cast("Sequence[Json]", body) for node in self.part(part, level=level))
 
     def part(self, part: Json, *, level: int) -> tuple[Node, ...]:
         """A part of a message: words, a call, what came back."""
-        if not isinstance(part, Mapping):
+        if not isinstance(part, Mapping) or media_in(part) is not None:
             return self.said(part, level=level)
         kind = str(part.get("type", ""))
         if kind in _CALLS or "functionCall" in part:

@@ -6,13 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from stagegap.model.media import Media
 from stagegap.model.wording import counted
 
 Kind = Literal[
     "text", "strong", "emphasis", "deleted", "verbatim", "match", "extra", "missing",
     "plain", "paragraph", "heading", "quote", "bullets", "numbers", "item", "code", "rule",
     "table", "head", "row", "cell", "tree", "leaf", "branch", "value",
-    "chat", "turn", "call", "result", "documents", "document", "fold",
+    "chat", "turn", "call", "result", "documents", "document", "fold", "media",
 ]  # fmt: skip
 SLACK = 1.25
 """So much more than its room something may take before a part of it is folded."""
@@ -35,6 +36,8 @@ class Node:
     note: str = ""
     level: int = 0
     is_open: bool = False
+    media: Media | None = None
+    """The picture, recording or document that it stands for."""
 
     @property
     def size(self) -> int:

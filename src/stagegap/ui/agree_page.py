@@ -15,7 +15,7 @@ from stagegap.model.record import Json
 from stagegap.model.wording import counted
 from stagegap.people.card import guideline_hash
 from stagegap.tables import figures
-from stagegap.ui import background, choice, elements, identity, label_page, share, state
+from stagegap.ui import background, choice, elements, identity, label_page, media, share, state
 from stagegap.ui.elements import note
 from stagegap.ui.share import Offer
 from stagegap.workspace import Workspace
@@ -53,6 +53,7 @@ def given(
     queue = settling.queue
     wanted = sorted(settling.open, key=lambda name: name != record)[: label_page.PREFETCH]
     own = f"settle {queue.id}"
+    show = media.manner(workspace, queue.cascade, is_blind=True).show
     return {
         "context": f"{own}/{who}/{settling.form['hash']}",
         "queue": own,
@@ -67,7 +68,8 @@ def given(
         "warmup": [],
         "opened": None,
         "items": [
-            label_page.drawn_item(payload, settling.form) for payload in workspace.people.payloads(settling, wanted)
+            label_page.drawn_item(payload, settling.form, show)
+            for payload in workspace.people.payloads(settling, wanted)
         ],
         "last": None,
         "acknowledged": list(acknowledged),

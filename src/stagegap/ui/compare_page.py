@@ -14,7 +14,7 @@ from stagegap.analysis.changes import OUTCOME, ChangeLists, ChangeRow, Compariso
 from stagegap.errors import StagegapError
 from stagegap.model.wording import counted
 from stagegap.tables import figures
-from stagegap.ui import background, elements, identity, share, state
+from stagegap.ui import background, elements, identity, media, share, state
 from stagegap.ui import choice as empty
 from stagegap.ui import choice as opening
 from stagegap.ui.elements import note
@@ -163,7 +163,7 @@ def _record(workspace: Workspace, view: Comparison, row: ChangeRow, at: str) -> 
         who, _ = identity.annotator()
     record_view = workspace.failures.record(view.cascade, view.after, row.record)
     if record_view is not None:
-        elements.chart("fields", charts.record_fields(record_view))
+        elements.chart("fields", charts.record_fields(record_view, media.manner(workspace, view.cascade)))
     if not identity.may_see(workspace, view.cascade, view.after, row.record, who=who, noun=view.noun):
         return
     streamlit.checkbox(

@@ -152,7 +152,9 @@ def way_back(*, leaving: bool) -> None:
 
 def chart(name: str, html: str, *, picks: str | None = None) -> None:
     """Draw a chart; a click on one of its rows puts the row's value into the URL parameter `picks`."""
-    render = component("stagegap.chart", html='<div id="chart"></div>', css=charts.style(), js=asset("chart.js"))
+    render = component(
+        "stagegap.chart", html='<div id="chart"></div>', css=charts.style(), js=_module("media", "chart")
+    )
     if picks is None:
         render(key=state.chart_key(name), data={"html": html})
     else:
@@ -212,7 +214,7 @@ def reader(key: str, data: Mapping[str, Any], *, on_outbox: Callable[[], None], 
     """Draw whole records and what is asked of each; `on_outbox` runs before the page is drawn again with what the
     reader sent, `on_show` when the person decides to see a record that they are to label.
     """
-    script = _module("presence", "element", "card/kept", "card/keys", "read/read")
+    script = _module("presence", "element", "media", "card/kept", "card/keys", "read/read")
     css = charts.style() + asset("read/style.css")
     render = component("stagegap.read", html='<div id="read"></div>', css=css, js=script)
     render(key=key, data=dict(data), on_outbox_change=on_outbox, on_show_change=on_show)

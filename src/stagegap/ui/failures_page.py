@@ -15,7 +15,7 @@ from stagegap.errors import StagegapError
 from stagegap.model.notes import FailurePage, Wanted
 from stagegap.model.record import Json
 from stagegap.people.codebook import LONGEST
-from stagegap.ui import choice, elements, identity, share, state
+from stagegap.ui import choice, elements, identity, media, share, state
 from stagegap.ui.elements import note
 from stagegap.workspace import Workspace
 
@@ -100,15 +100,15 @@ def draw_record(workspace: Workspace, scorecard: Scorecard, record: str, ids: Se
     if view is None:
         return note(f"Record {record} is not in run {scorecard.run}.")
     _head(record, ids)
-    seek = state.asked("text") or ""
-    elements.chart("fields", charts.record_fields(view, seek=seek))
+    manner = media.manner(workspace, scorecard.cascade, seek=state.asked("text") or "")
+    elements.chart("fields", charts.record_fields(view, manner))
     if not identity.may_see(workspace, scorecard.cascade, scorecard.run, record, who=who, noun=scorecard.noun):
         return None
     marked = state.asked("show") != "plain"
     streamlit.checkbox(
         "Mark differences", key=state.flag_key("show", off="plain"), on_change=state.take_over("show", off="plain")
     )
-    elements.chart("record", charts.record_blocks(view, marked=marked, seek=seek))
+    elements.chart("record", charts.record_blocks(view, manner, marked=marked))
     streamlit.checkbox("Who said what, and when", key=state.flag_key("history"), on_change=state.take_over("history"))
     if state.asked("history") == "1":
         histories = [workspace.people.history(scorecard.cascade, block.stage, record) for block in view.blocks]

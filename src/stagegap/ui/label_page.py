@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, date, datetime
 from difflib import ndiff
 from functools import partial
@@ -22,9 +22,10 @@ from stagegap.model.record import Json
 from stagegap.people.card import guideline_hash, values_from_label
 from stagegap.people.histories import MOST, OwnLabel
 from stagegap.people.judgements import values_of_judgement
+from stagegap.tables.content import media_in, parsed
 from stagegap.ui import choice as empty
 from stagegap.ui import choice as opening
-from stagegap.ui import elements, identity, share, state
+from stagegap.ui import elements, identity, media, share, state
 from stagegap.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ def given(
     desk = workspace.labels
     form, sitting = json.loads(queue.form), desk.sitting(queue, who, PREFETCH)
     progress, last = sitting.progress, sitting.last
+    show = media.manner(workspace, queue.cascade, is_blind=True).show
     return {
         "context": f"{queue.id}/{who}/{form['hash']}",
         "queue": queue.id,
@@ -90,10 +92,10 @@ def given(
         "version": guideline_hash(queue.guideline),
         "read": bool(sitting.guideline),
         "changed": _changed(desk.guideline_change(queue, sitting.guideline)),
-        "warmup": _warmup(queue, form) if not progress.done + progress.skipped else [],
-        "opened": _opened(workspace, queue, who, record, form),
-        "items": [drawn_item(json.loads(item.payload), form) for item in sitting.items],
-        "last": {"item": drawn_item(json.loads(last[0].payload), form), "values": _values(queue, *last)}
+        "warmup": _warmup(queue, form, show) if not progress.done + progress.skipped else [],
+        "opened": _opened(workspace, queue, who, record, form, show),
+        "items": [drawn_item(json.loads(item.payload), form, show) for item in sitting.items],
+        "last": {"item": drawn_item(json.loads(last[0].payload), form, show), "values": _values(queue, *last)}
         if last
         else None,
         "acknowledged": list(acknowledged),
@@ -127,18 +129,21 @@ def _onward(workspace: Workspace, queue: Queue, who: str) -> dict[str, Any] | No
     return {**asdict(onward), "due": _day(onward.due)} if onward else None
 
 
-def _warmup(queue: Queue, form: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [{**example, "item": drawn_item(example["item"], form)} for example in json.loads(queue.warmup)]
+def _warmup(queue: Queue, form: Mapping[str, Any], show: charts.Show) -> list[dict[str, Any]]:
+    return [{**example, "item": drawn_item(example["item"], form, show)} for example in json.loads(queue.warmup)]
 
 
 def _opened(
-    workspace: Workspace, queue: Queue, who: str, record: str | None, form: Mapping[str, Any]
+    workspace: Workspace, queue: Queue, who: str, record: str | None, form: Mapping[str, Any], show: charts.Show
 ) -> dict[str, Any] | None:
     item = workspace.labels.queue_item(queue, record) if record else None
     if item is None:
         return None
     own = workspace.labels.label_of(queue, who, item.record)
-    return {"item": drawn_item(json.loads(item.payload), form), "values": _values(queue, item, own) if own else None}
+    return {
+        "item": drawn_item(json.loads(item.payload), form, show),
+        "values": _values(queue, item, own) if own else None,
+    }
 
 
 ROOM = 9_000
@@ -146,35 +151,45 @@ ROOM = 9_000
 _SIDE = re.compile(r"[AB]:  ")
 
 
-def drawn_item(payload: dict[str, Any], form: Mapping[str, Any]) -> dict[str, Any]:
+def drawn_item(payload: dict[str, Any], form: Mapping[str, Any], show: charts.Show) -> dict[str, Any]:
     """A payload as the card draws it: what has structure comes as elements, to be made one by one.
 
-    A form of the user's own gets the values as well; otherwise they are sent once.
+    A form of the user's own gets the values as well; otherwise they are sent once. Of a picture, a recording or a
+    document nobody who labels gets the path, only the address at which `show` serves it.
     """
     keeps = bool(form.get("module"))
-    inputs = [_drawn_input(entry, keeps=keeps) for entry in payload["inputs"]]
-    options = {name: [_drawn_option(option) for option in entries] for name, entries in payload["options"].items()}
+    manner = charts.Manner(room=ROOM, show=show)
+    inputs = [_drawn_input(entry, manner, keeps=keeps) for entry in payload["inputs"]]
+    options = {
+        name: [_drawn_option(option, manner) for option in entries] for name, entries in payload["options"].items()
+    }
     drawn = {**payload, "inputs": inputs, "options": options}
     if "texts" in payload:
-        texts = payload["texts"].items()
-        drawn["texts"] = {name: charts.drawn_value(text, room=ROOM) for name, text in texts}
+        drawn["texts"] = {name: charts.drawn_value(text, manner) for name, text in payload["texts"].items()}
     return drawn
 
 
-def _drawn_input(entry: dict[str, Any], *, keeps: bool) -> dict[str, Any]:
+def _drawn_input(entry: dict[str, Any], manner: charts.Manner, *, keeps: bool) -> dict[str, Any]:
     if entry["kind"] not in ("text", "documents"):
         return entry
-    drawn = charts.drawn_value(entry["value"], room=ROOM)
-    return {**{name: part for name, part in entry.items() if keeps or name != "value"}, "drawn": drawn}
+    drawn = {**entry, "drawn": charts.drawn_value(entry["value"], manner)}
+    file = media_in(parsed(entry["value"]))
+    if file is not None:
+        drawn["value"] = {"width": file.width, "height": file.height, "pages": file.pages, "seconds": file.seconds}
+        drawn["media"] = file.kind.value
+    elif not keeps:
+        del drawn["value"]
+    return drawn
 
 
-def _drawn_option(option: dict[str, Any]) -> dict[str, Any]:
+def _drawn_option(option: dict[str, Any], manner: charts.Manner) -> dict[str, Any]:
     """An answer to be judged, or the text of a document, with its structure; its side stays a word before it."""
     text = str(option.get("text", ""))
     side = _SIDE.match(text)
     if side:
-        return {**option, "text": side[0][0], "drawn": charts.drawn_value(text[side.end() :], room=len(text))}
-    return {**option, "drawn": charts.drawn_value(text, room=ROOM)} if option.get("title") is not None else option
+        whole = replace(manner, room=len(text))
+        return {**option, "text": side[0][0], "drawn": charts.drawn_value(text[side.end() :], whole)}
+    return {**option, "drawn": charts.drawn_value(text, manner)} if option.get("title") is not None else option
 
 
 def _values(queue: Queue, item: QueueItem, label: Label) -> dict[str, Json]:

@@ -14,7 +14,7 @@ from stagegap.model.record import Json
 from stagegap.model.run import RunStatus
 from stagegap.model.wording import plural
 from stagegap.people.codebook import LONGEST
-from stagegap.ui import choice, codebook_part, elements, identity, share, state
+from stagegap.ui import choice, codebook_part, elements, identity, media, share, state
 from stagegap.ui.elements import note
 from stagegap.workspace import Workspace
 
@@ -47,6 +47,7 @@ def given(
     record: str | None = None,
 ) -> dict[str, Any]:
     """All that the reader gets: the next records, the codes, what was said last for undo, how far the person is."""
+    manner = media.manner(workspace, cascade)
     sitting = workspace.readings.sitting(cascade, run, who, ahead=AHEAD, record=record)
     return {
         "context": f"read/{cascade}/{run}",
@@ -55,8 +56,8 @@ def given(
         "noun": sitting.noun,
         "nouns": plural(sitting.noun, 2),
         "stages": list(sitting.stages),
-        "items": [_item(item) for item in sitting.items],
-        "last": _item(sitting.last) if sitting.last is not None and sitting.last.view is not None else None,
+        "items": [_item(item, manner) for item in sitting.items],
+        "last": _item(sitting.last, manner) if sitting.last is not None and sitting.last.view is not None else None,
         "codes": [
             {"name": code.name, "definition": code.definition, "severity": code.severity} for code in sitting.book.codes
         ],
@@ -66,11 +67,11 @@ def given(
     }
 
 
-def _item(item: ReadItem) -> dict[str, Any]:
+def _item(item: ReadItem, manner: charts.Manner) -> dict[str, Any]:
     own = item.own
     return {
         "record": item.record,
-        "html": charts.record_flow(item.view) if item.view is not None else None,
+        "html": charts.record_flow(item.view, manner) if item.view is not None else None,
         "waits": list(item.waits),
         "own": None if own is None else {"verdict": own.verdict, "stage": own.stage, "note": own.note},
         "codes": list(item.codes),

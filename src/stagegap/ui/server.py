@@ -19,6 +19,7 @@ from urllib.parse import urlencode, urlsplit
 
 from stagegap import redaction
 from stagegap.errors import ConfigurationError, require
+from stagegap.ui import media
 from stagegap.ui.access import Access, token_in
 
 Message = MutableMapping[str, Any]  # Any: as ASGI defines its messages
@@ -180,6 +181,7 @@ def settings() -> dict[str, Any]:
 class Parts(TypedDict):
     """What Streamlit's `App` is made with besides the script."""
 
+    routes: list[Any]  # Any: Starlette's routes, which are imported with the server
     middleware: list[Any]  # Any: Starlette's layers, which are imported with the server
     lifespan: Callable[[Any], Any]  # Any: as Streamlit names it
 
@@ -266,7 +268,7 @@ def _parts(
         yield
         announcement.cancel()
 
-    return Parts(middleware=[guard], lifespan=lifespan)
+    return Parts(routes=media.routes(), middleware=[guard], lifespan=lifespan)
 
 
 async def _listens(address: str, port: int) -> None:

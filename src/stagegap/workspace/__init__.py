@@ -127,6 +127,7 @@ class Workspace:
         self.folder = folder
         self.files = CascadeFiles(folder=folder, environment=environment)
         self._clock = clock
+        self._media: dict[str, str] = {}
 
     @classmethod
     def open(cls, folder: Path) -> Self:
@@ -200,6 +201,18 @@ class Workspace:
         """
         ran = [run.cascade for run in self.store.runs()]
         return list(dict.fromkeys([*ran, *self.files.that_could_run()]))
+
+    def media_folder(self, cascade: str) -> str:
+        """The folder in which paths of pictures, recordings and documents start: by the newest run, or else the file.
+
+        Raises: SpecError, NotFound.
+        """
+        run = self.store.run(cascade)
+        key = run.id if run is not None else cascade
+        if key not in self._media:
+            file = self.files.of_run(run) if run is not None else self.files.load_named(cascade)
+            self._media[key] = file.records.media
+        return self._media[key]
 
     def store_as_found(self, *, mend_journal: bool = False) -> Store:
         """The store even when it is damaged, to look at it or rebuild it. Raises: NotFound without one."""

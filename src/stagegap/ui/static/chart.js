@@ -8,6 +8,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     // The app's own drawing, in which every text is escaped.
     // ast-grep-ignore: no-markup-from-strings
     box.innerHTML = data.html
+    equip(box)
     box.dataset.shown = data.html
     if (scrolled) box.querySelector(".scroll")?.scrollTo(0, scrolled)
     if (focused) box.querySelector(`[data-v="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true })

@@ -61,6 +61,10 @@ class Keys {
     const around = { g: () => card.toggle("guidelineOpen"), "?": () => card.toggle("helpOpen"), z: () => card.undo() }
     if (!card.current) return { z: around.z, s: card.skippedLeft ? () => card.offerSkipped() : null }[key]
     if (card.explained) return around[key]
+    const sound = card.box.querySelector("audio")
+    const isPressed = event.key === " " && event.composedPath()[0].tagName === "BUTTON" // Space presses a button
+    const playing = sound && { p: () => playOrPause(sound), " ": isPressed ? null : () => playOrPause(sound), b: () => back(sound), l: () => slower(sound) }[key]
+    if (playing) return playing
     const answers = !isChord && isYesNo(card.field) && { y: () => this.choose(true), n: () => this.choose(false) }[key]
     return answers || {
       ...around,

@@ -410,6 +410,7 @@ class View {
       card.fields.length > 1 && ["↑ ↓", "the question before or after"], has(isSearched) && ["↑ ↓", "through the search, ⏎ takes the row"],
       ["⏎", card.fields.length > 1 && has(isWritten) ? "the next box" : "save and next"], card.takesText && ["Ctrl ⏎", "save from anywhere"],
       card.takesText && ["Esc", "leave the box"], [letter("Z"), "undo the last record"], [letter("S"), "skip"],
+      ...(this.card.box?.querySelector("audio") ? [[card.takesText ? letter("P") : "Space", "play or pause"], [letter("B"), "back 2 seconds"], [letter("L"), "slower"]] : []),
       [letter("U"), "unsure"], [letter("F"), "flag as odd"], [letter("N"), "note"], [letter("G"), "guideline"],
       card.savesByDigit && [letter("D"), "a digit saves at once, or chooses only"], [letter("?"), "this list"],
     ]

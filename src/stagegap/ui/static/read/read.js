@@ -310,6 +310,7 @@ class Reader {
       // The app's own drawing, in which every text is escaped.
       // ast-grep-ignore: no-markup-from-strings
       if (this.html) flow.innerHTML = this.html
+      equip(flow)
       this.box.replaceChildren(this.top(), element("div", { class: "columns" }, flow, panel))
     } else {
       this.refresh()
