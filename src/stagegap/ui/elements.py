@@ -200,6 +200,7 @@ def card(
         "presence",
         "card/kept",
         "card/guideline",
+        "media",
         "card/drawn",
         "card/answers",
         "card/keys",

@@ -3,6 +3,7 @@
 const ZOOMS = [1, 1.5, 2, 3, 4.5, 7] // of the width that fits
 const SPEEDS = [1, 0.75, 0.5]
 const BACK_S = 2
+const PICTURE_KEYS = new Set(["+", "=", "-", "t", "PageDown", "PageUp"]) // of a picture that has the focus
 
 // Puts the buttons under every picture, page and recording in a box that has none yet.
 function equip(box) {

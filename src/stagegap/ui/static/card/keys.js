@@ -27,6 +27,7 @@ class Keys {
     const target = event.composedPath()[0]
     if (isTextBox(target) && !card.box.contains(target)) return
     card.clock.tick()
+    if (target.closest?.(".vx") && PICTURE_KEYS.has(event.key) && this.isPlain(event)) return
     const isConfirming = event.key === "Enter" && performance.now() - this.confirmed < CONFIRMS_MS
     this.confirmed = -Infinity
     const take = action => {
