@@ -44,8 +44,9 @@ class Interrupted:
     started: dict[str, Any]
     port = 0
 
-    def __init__(self, script: Path, middleware: Sequence[Any], lifespan: Any) -> None:
+    def __init__(self, script: Path, routes: Sequence[Any], middleware: Sequence[Any], lifespan: Any) -> None:
         Interrupted.started = {"script": script, **middleware[0].kwargs}
+        assert [route.path.split("/")[1] for route in routes] == ["record-media", "record-media"]
         self._lifespan = lifespan
 
     def run(self, *, config: dict[str, Any]) -> None:
