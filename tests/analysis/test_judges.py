@@ -164,7 +164,7 @@ def test_graded_judge_is_measured_by_correlation() -> None:
     assert row.informedness.method.startswith("Pearson")
     assert row.corrected.low <= 0.7 <= row.corrected.high
     assert row.rogan_gladen.method == "not measured: it corrects a judge that says good or not"
-    assert "the mean score is" in sheet_of(row).sentences[0]
+    assert "the mean score of 1,200 outputs is " in sheet_of(row).sentences[0]
 
 
 def test_repeats_tell_how_often_it_says_the_same_again() -> None:

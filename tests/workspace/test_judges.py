@@ -246,7 +246,8 @@ def test_command_and_report_say_what_the_view_says(tmp_path: Path, stagegap: Com
     assert given["rows"][0]["corrected"]["value"] == row.corrected.value
     printed = stagegap("show", "judges").out
     sentence = judged_sheet(card.judges, "question").sentences[0]
-    assert sentence.startswith("reply by strict (strict): good are ")
+    assert sentence.startswith("reply by strict (strict): ")
+    assert " of 300 outputs are good, the judge's errors taken off by 120 labelled questions" in sentence
     assert " ".join(sentence.split()) in " ".join(printed.split())
     page = report.html(card, records=False)
     assert "What judges say" in page

@@ -377,6 +377,7 @@ def judges_parts(rows: Sequence[JudgeRow], noun: str) -> Iterator[str | Table]:
             ("same again", row.consistency),
             ("longer half", row.length_bias),
             ("marked otherwise", row.drift),
+            ("since the earlier run", row.difference),
         )
     )
     yield (
@@ -424,12 +425,13 @@ def _sentence(row: JudgeRow, noun: str) -> str:
     failed = f"; it gave no mark of {row.unjudged:,}" if row.unjudged else ""
     if not row.corrected.is_measured:
         return f"{row.stage} by {row.judge}: {row.corrected.method}. It rests on {rests}{left}{failed}."
-    what = "the mean score is" if row.is_graded else "good are"
+    share = figures.figure(row.corrected, Unit.SHARE)
+    outputs = f"{row.outputs:,} {plural('output', row.outputs)}"
+    what = f"the mean score of {outputs} is {share}" if row.is_graded else f"{share} of {outputs} are good"
     since = ""
     if row.difference.is_measured:
         since = f" Since {row.earlier}: {figures.figure(row.difference, Unit.POINTS)} points."
     return (
-        f"{row.stage} by {row.judge} ({row.criterion}): {what} {figures.figure(row.corrected, Unit.SHARE)} of "
-        f"{row.outputs:,} {plural('output', row.outputs)}, the judge's errors taken off by {rests}{left}{failed}."
+        f"{row.stage} by {row.judge} ({row.criterion}): {what}, the judge's errors taken off by {rests}{left}{failed}."
         f"{since}"
     )
