@@ -69,10 +69,19 @@ def _attempts(project: Project) -> Shown[Any]:
     return shown_as("attempts", runs.attribution("agents").attempts(folder / "data/agents/first_faults.jsonl"))
 
 
+def _watched(project: Project) -> Shown[Any]:
+    """One new mail that everybody is asked about, and one old one that is asked again."""
+    incoming = project.workspace.folder / "incoming"
+    incoming.mkdir(exist_ok=True)
+    (incoming / "monday.jsonl").write_text(json.dumps({"id": "new", "text": "40"}))
+    return project.watch(incoming, share=1.0, again=1)
+
+
 ELSEWHERE: dict[str, Callable[[Project], Shown[Any]]] = {
     "attempts": _attempts,
     "escalation": lambda project: project.escalation(),
     "judges": lambda project: project.judges(),
+    "watch": _watched,
     "marks": lambda project: project.marks(project.workspace.folder / "pipelines" / "marks.jsonl"),
     "ratings": lambda project: project.ratings(
         project.workspace.folder / "pipelines" / "ratings.jsonl", system="mails", person="whole"

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from stagegap.analysis.cheaper import CheaperView
     from stagegap.analysis.person_swaps import PersonSwaps
     from stagegap.analysis.runs import History
+    from stagegap.analysis.watch import WatchView
     from stagegap.model.record import Json
     from stagegap.tables.table import Sheet
     from stagegap.workspace import Attribution, Checked
@@ -104,6 +105,12 @@ def _after_cheaper(view: CheaperView) -> Sequence[str]:
             f"stagegap show changed {view.base} {view.together[0]}",
         )
     return "stagegap tools overnight night.yaml", "stagegap show runs"
+
+
+def _after_watch(view: WatchView) -> Sequence[str]:
+    if not view.batches:
+        return ("stagegap show",)
+    return f"stagegap label STAGE --cascade {view.cascade} --as NAME", f"stagegap show --cascade {view.cascade}"
 
 
 def _after_checks(view: Checked) -> Sequence[str]:
@@ -285,6 +292,12 @@ VIEWS: tuple[View, ...] = (
         command="cheaper",
         builder=f"{_ANALYSIS}.cheaper:cheaper_sheet",
         following=_after_cheaper,
+    ),
+    View(
+        name="watch",
+        command="watch",
+        builder=f"{_ANALYSIS}.watch:watch_sheet",
+        following=_after_watch,
     ),
     View(
         name="ledger",

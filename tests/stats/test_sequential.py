@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stagegap.stats.sequential import confidence_sequence, e_value, evidence_of_lead, mean_evidence
+from stagegap.stats.sequential import (
+    confidence_sequence,
+    e_value,
+    evidence_of_lead,
+    likeliest_start,
+    mean_evidence,
+    restarted_evidence,
+    running_mean,
+)
 
 
 def test_no_discordant_record_is_no_evidence():
@@ -101,3 +109,51 @@ def test_a_lead_needs_evidence_against_every_other_stage():
     assert evidence_of_lead(gains[:, :1], codes, 0) > 20
     missing = np.vstack([gains, np.full((5, 3), math.nan)])
     assert evidence_of_lead(missing, np.arange(105), 0) == pytest.approx(evidence_of_lead(gains, codes, 0))
+
+
+def test_evidence_that_starts_anew_begins_at_1_and_stays_there_without_payoffs() -> None:
+    path = restarted_evidence(np.zeros(0), np.zeros(0, dtype=np.int64), count=5)
+    assert path.tolist() == pytest.approx([1.0] * 5)
+
+
+def test_evidence_that_starts_anew_is_a_fair_game() -> None:
+    """Over all outcomes of 2 batches of 2 fair payoffs its mean is 1, whatever the batch."""
+    outcomes = np.array(np.meshgrid(*[[-1.0, 1.0]] * 4)).reshape(4, -1).T
+    batches = np.array([0, 0, 1, 1])
+    mean = np.mean([restarted_evidence(payoffs, batches, count=2) for payoffs in outcomes], axis=0)
+    assert mean.tolist() == pytest.approx([1.0, 1.0])
+
+
+def test_a_late_fall_is_found_though_long_good_times_came_before() -> None:
+    payoffs = np.r_[np.full(400, -0.5), np.full(40, 0.5)]
+    batches = np.arange(440) // 20
+    path = restarted_evidence(payoffs, batches, count=22)
+    assert path[19] < 1.1
+    assert path[21] > 1_000
+    assert likeliest_start(payoffs, batches, count=22) == 20
+
+
+@given(st.lists(st.floats(-1, 3), min_size=1, max_size=200))
+def test_evidence_stays_finite_and_positive(payoffs: list[float]) -> None:
+    path = restarted_evidence(np.array(payoffs), np.arange(len(payoffs)) // 7, count=1 + (len(payoffs) - 1) // 7)
+    assert np.isfinite(path).all()
+    assert (path > 0).all()
+
+
+def test_running_mean_holds_a_mean_that_drifts_at_every_look_at_once() -> None:
+    missed = 0
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        chances = np.linspace(0.95, 0.4, 200)
+        values = (rng.random(200) < chances).astype(float)
+        truth = np.cumsum(chances) / np.arange(1, 201)
+        looks = [(running_mean(values[:n]), truth[n - 1]) for n in range(5, 201, 13)]
+        missed += any(not look.low <= mean <= look.high for look, mean in looks)
+    assert missed <= 20, "5% and two and a half standard errors"
+
+
+def test_running_mean_stays_on_its_scale_and_says_where_there_is_none() -> None:
+    nothing = running_mean(np.zeros(0))
+    assert nothing.method == "not measured: nothing was drawn and answered yet"
+    change = running_mean(np.array([-1.0, 1.0, 0.0]), low=-1.0)
+    assert (change.low, change.value, change.high) == (-1.0, 0.0, 1.0)

@@ -402,8 +402,8 @@ def restore(file: ArchiveArgument, as_json: JsonOption = False) -> None:
         printed.advise("stagegap tools doctor")
 
 
-import_module("stagegap.cli.codes")
-import_module("stagegap.cli.oddities")  # loading it puts its commands into `views` and `tools`
+for _module in ("codes", "oddities", "watch"):  # loading them puts their commands into `views` and `tools`
+    import_module(f"stagegap.cli.{_module}")
 application.add_typer(looking)
 application.add_typer(changing)
 application.add_typer(sharing)

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Literal
 
 from stagegap import redaction, report
-from stagegap.analysis import checks
+from stagegap.analysis import checks, watch
 from stagegap.analysis import views as codec
 from stagegap.analysis.changes import Comparison
 from stagegap.analysis.views import Scorecard
+from stagegap.analysis.watch import WatchView
 from stagegap.errors import ConfigurationError
 from stagegap.people.roster import NOBODY_WAITS, OpenRecords
 from stagegap.report.scorecard import INDEX, reveals
@@ -144,6 +145,14 @@ def write_file(path: Path, text: str) -> None:
         path.write_text(redaction.words(text), encoding="utf-8")
     except OSError as error:
         raise ConfigurationError(f"{path} can't be written: {error.strerror}.") from None
+
+
+def write_watch(view: WatchView, *, junit: Path | None, output: Path | None) -> None:
+    """Write a watch for other programs: JUnit XML, and the view as JSON. Raises: ConfigurationError."""
+    results = watch.results(view)
+    for path, text in ((junit, checks.junit(results, suite=view.cascade)), (output, codec.to_json(view))):
+        if path is not None:
+            write_file(path, text)
 
 
 def write_checks(checked: Checked, *, junit: Path | None, markdown: Path | None) -> None:

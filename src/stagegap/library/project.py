@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from stagegap.analysis.slices import SlicesView
     from stagegap.analysis.unit_view import UnitsView
     from stagegap.analysis.views import Scorecard
+    from stagegap.analysis.watch import WatchView
     from stagegap.exchange.spans.files import ImportedTraces
     from stagegap.exchange.tables import Frame
     from stagegap.model.record import Json
@@ -356,6 +357,19 @@ class Project:
         """
 
         return shown_as("cheaper", cheaper_now(self._past, candidates, base=base, may_pay=paid))
+
+    def watch(
+        self, folder: str | Path | None = None, *, share: float = 0.1, again: int = 10, lose_at_most: float = 0.05
+    ) -> Shown[WatchView]:
+        """Take new records in from a folder, and say whether they are still answered as well as the reference run.
+
+        Without a folder nothing is taken in. Raises: InputError, ConfigurationError.
+        """
+        watch = self._past.watch()
+        if folder is not None:
+            with ThreadPoolExecutor(1) as pool:
+                pool.submit(watch.take_in, Path(folder), share=share, again=again).result()
+        return shown_as("watch", watch.view(lose_at_most=lose_at_most))
 
     def compared_runs(self) -> Shown[RunsView]:
         """Lay all runs that are done beside each other, by knobs and figures."""

@@ -158,6 +158,16 @@ def random_queue(
     return _queue(asking, picked, Queue(**_start(asking, id, created_at), purpose=purpose, seed=seed))
 
 
+def drawn_queue(
+    asking: Asking, chances: Mapping[str, float], *, id: str, created_at: float
+) -> tuple[Queue, list[QueueItem]]:
+    """Records that were drawn elsewhere, each with its chance, as far as the stage was asked about them."""
+    levels, stage = Levels.of(asking.file.cascade), asking.stage.name
+    whole = {name: record_of(levels, stage, name) for name in asking.population()}
+    picked = {name: chances[record] for name, record in whole.items() if record in chances}
+    return _queue(asking, picked, Queue(**_start(asking, id, created_at), purpose="random", drawn="as it came"))
+
+
 def overlap_queue(
     queue: Queue, items: Sequence[QueueItem], *, size: int | None, id: str, created_at: float
 ) -> tuple[Queue, list[QueueItem]]:

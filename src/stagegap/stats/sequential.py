@@ -102,3 +102,67 @@ def confidence_sequence(values: Floats, *, level: float = 0.95, grid: int = 1_00
     return Estimate(
         value=mean, low=min(low, mean), high=max(high, mean), n=n, method="betting confidence sequence", level=level
     )
+
+
+STEADY_STAKES = 60
+"""Stakes between 0 and 1 that `restarted_evidence` bets at once."""
+_SPAN = 7.942
+"""2 log(1 / a) + log(1 + 2 log(1 / a)) for a = 0.05: where such a mixture is narrowest (Howard et al. 2021)."""
+_NARROWEST_AT = 100
+"""Values at which `running_mean` is narrowest."""
+
+
+def restarted_evidence(payoffs: Floats, batches: NDArray[np.int64], *, count: int) -> Floats:
+    """The evidence after each of `count` batches that some payoffs have a mean above 0, from some batch on.
+
+    `payoffs` are at least -1, `batches` say when each came, from 0 on. A bettor starts anew with every batch k, with
+    1 / (k (k + 1)) of the money, and spreads it evenly over steady stakes between 0 and 1 (Cover 1991). While every
+    payoff has a mean of at most 0 given all before it, the whole is a supermartingale that starts at 1, so it reaches
+    1 / a in at most a share a of all cases, however often one looks (Ville 1939); bettors that start later lose
+    nothing to the good times before a change (Shin, Ramdas & Rinaldo 2023).
+    """
+    stakes = (np.arange(STEADY_STAKES) + 0.5) / STEADY_STAKES
+    started = np.zeros(STEADY_STAKES)
+    evidence = np.ones(count)
+    for batch in range(count):
+        gains = np.log1p(np.outer(stakes, payoffs[batches == batch])).sum(axis=1)
+        started = np.minimum((started + 1 / ((batch + 1) * (batch + 2))) * np.exp(np.minimum(gains, 600.0)), 1e300)
+        evidence[batch] = float(started.mean()) + 1 / (batch + 2)
+    return evidence
+
+
+def likeliest_start(payoffs: Floats, batches: NDArray[np.int64], *, count: int) -> int:
+    """The batch from which on the bettors of `restarted_evidence` have won most."""
+    stakes = (np.arange(STEADY_STAKES) + 0.5) / STEADY_STAKES
+    won = np.zeros(count)
+    for start in range(count):
+        gains = np.log1p(np.outer(stakes, payoffs[batches >= start])).sum(axis=1)
+        won[start] = float(np.logaddexp.reduce(gains)) - math.log((start + 1) * (start + 2))
+    return int(won.argmax())
+
+
+def running_mean(values: Floats, *, low: float = 0.0, high: float = 1.0) -> Estimate:
+    """The mean of values within `low` and `high`, with a 95% interval that holds after every value at once.
+
+    What it holds is the mean of what each value was expected to be, which may drift: a mixture over normal bets on sums
+    of bounded values (Robbins 1970; Howard, Ramdas, McAuliffe & Sekhon 2021, proposition 5). Where the mean does not
+    drift, `confidence_sequence` is narrower.
+
+    >>> e = running_mean(np.repeat([1.0, 0.0], [90, 10]))
+    >>> round(e.low, 2), round(e.value, 2), round(e.high, 2)
+    (0.74, 0.9, 1.0)
+    """
+    n = len(values)
+    if not n:
+        return unmeasured("not measured: nothing was drawn and answered yet")
+    spread = ((high - low) / 2) ** 2
+    variance, width = n * spread, _NARROWEST_AT * spread / _SPAN
+    half = math.sqrt((variance + width) * math.log((variance + width) / (width * 0.05**2))) / n
+    mean = float(values.mean())
+    return Estimate(
+        value=mean,
+        low=max(low, mean - half),
+        high=min(high, mean + half),
+        n=n,
+        method="normal mixture confidence sequence of bounded values",
+    )

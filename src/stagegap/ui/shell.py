@@ -8,9 +8,11 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 import streamlit
+from streamlit.navigation.page import StreamlitPage
 
 from stagegap.errors import StagegapError
 from stagegap.ui import (
+    after_page,
     agree_page,
     compare_page,
     elements,
@@ -58,6 +60,15 @@ def show(opener: Callable[[Path], Workspace], folder: Path, *, only_label: bool 
         return
     only_label = only_label or visit.role is Role.LABELLER
 
+    pages = _pages(workspace, only_label=only_label)
+    page = streamlit.navigation(pages, position="hidden" if only_label else "top")
+    state.carry_over(page.url_path, *(CHOSEN_ONCE if page.title != "Compare" else CHOSEN_ONCE[:2]))
+    page.run()
+
+
+def _pages(workspace: Workspace, *, only_label: bool) -> list[StreamlitPage]:
+    """The pages that the top bar leads to; with `only_label` that of labelling alone."""
+
     def gap() -> None:
         gap_page.draw(workspace)
 
@@ -75,6 +86,9 @@ def show(opener: Callable[[Path], Workspace], folder: Path, *, only_label: bool 
 
     def compare() -> None:
         compare_page.draw(workspace)
+
+    def after() -> None:
+        after_page.draw(workspace)
 
     def odd() -> None:
         odd_page.draw(workspace)
@@ -94,11 +108,10 @@ def show(opener: Callable[[Path], Workspace], folder: Path, *, only_label: bool 
         pages.insert(2, streamlit.Page(read, title="Read", url_path="read"))
         pages.append(streamlit.Page(agree, title="Agree", url_path="agree"))
         pages.append(streamlit.Page(compare, title="Compare", url_path="compare"))
+        pages.append(streamlit.Page(after, title="After", url_path="after"))
         pages.append(streamlit.Page(odd, title="Oddities", url_path="odd"))
         pages.append(streamlit.Page(people, title="Labellers", url_path="people"))
-    page = streamlit.navigation(pages, position="hidden" if only_label else "top")
-    state.carry_over(page.url_path, *(CHOSEN_ONCE if page.title != "Compare" else CHOSEN_ONCE[:2]))
-    page.run()
+    return pages
 
 
 @streamlit.cache_resource(show_spinner=False)

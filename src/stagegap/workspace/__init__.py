@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 from stagegap.faces import handed_out
 from stagegap.store import Archive, Store, back_up, restore
-from stagegap.workspace.foundation import STORE, CascadeFiles, Foundation
+from stagegap.workspace.foundation import STORE, WATCHED, CascadeFiles, Foundation
 from stagegap.workspace.runs import Runs
 
 if TYPE_CHECKING:
@@ -197,10 +197,12 @@ class Workspace:
     def cascades(self) -> list[str]:
         """Names of all cascades: those that were run, newest first, then those whose file could be run here.
 
-        A file that asks for a variable the environment does not have could not.
+        A file that asks for a variable the environment does not have could not. What is watched comes last: nobody who
+        names no cascade means it.
         """
         ran = [run.cascade for run in self.store.runs()]
-        return list(dict.fromkeys([*ran, *self.files.that_could_run()]))
+        names = dict.fromkeys([*ran, *self.files.that_could_run()])
+        return sorted(names, key=lambda name: name.endswith(WATCHED))
 
     def media_folder(self, cascade: str) -> str:
         """The folder in which paths of pictures, recordings and documents start: by the newest run, or else the file.

@@ -28,6 +28,7 @@ from stagegap.workspace.live import live_runs
 from stagegap.workspace.person_swaps import PeopleInPlace, people_in_place
 from stagegap.workspace.reproduced import reproduce
 from stagegap.workspace.runs import Runs
+from stagegap.workspace.watch import Watch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +145,10 @@ class Past:
         """
         blessed = Gate(self._base, self._cascade).blessed_run()
         return Cheaper(self._base, self._cascade, blessed, run=run, named=candidates)
+
+    def watch(self) -> Watch:
+        """New records of this cascade beside the blessed run, or else the newest. Raises: NotFound."""
+        return Watch(self._base, self._cascade, Gate(self._base, self._cascade).blessed_run())
 
     def changed(self, before: str, after: str) -> Kept[WhatChanged] | None:
         """What was worked out of two runs, and whether it is old; None while nobody did. Raises: NotFound."""

@@ -1,0 +1,90 @@
+"""The After page, for what follows a verdict: which stage may be cheaper, and whether what comes in is still answered
+as well.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import streamlit
+
+from stagegap import charts
+from stagegap.analysis.cheaper import cheaper_sheet
+from stagegap.analysis.watch import watch_sheet
+from stagegap.errors import StagegapError
+from stagegap.ui import background, choice, elements
+from stagegap.ui.elements import note
+from stagegap.workspace import Workspace
+
+if TYPE_CHECKING:
+    from stagegap.tables.table import Sheet
+    from stagegap.workspace import Past
+
+
+@streamlit.fragment
+@elements.errors_as_sentences
+def draw(workspace: Workspace) -> None:
+    """Draw both parts for the cascade that the URL names; each says its decision first, then what it rests on."""
+    chosen = choice.chosen(workspace)
+    if chosen is None:
+        return
+    cascades, cascade = chosen
+    head, right = streamlit.columns([5, 2], vertical_alignment="top")
+    with head:
+        streamlit.title("After the verdict", anchor=False)
+    with right:
+        choice.cascade_picker(cascades, cascade)
+    past = workspace.past(cascade)
+    streamlit.header("Which stage may be cheaper?", anchor=False)
+    try:
+        _draw_cheaper(past, cascade)
+    except StagegapError as error:
+        streamlit.markdown(elements.plain(str(error)))
+    streamlit.header("Is it still good?", anchor=False)
+    try:
+        _draw_watch(past)
+    except StagegapError as error:
+        streamlit.markdown(elements.plain(str(error)))
+
+
+def _draw_cheaper(past: Past, cascade: str) -> None:
+    """Draw what is worked out; else offer to, as long as that costs nothing."""
+    swaps = past.cheaper()
+    kept = swaps.kept()
+    if kept is not None and not kept.is_old:
+        return _draw_sheet("cheaper", cheaper_sheet(kept.view))
+    key = ("cheaper", cascade)
+    if background.is_working(key):
+        note("Holding every version to the margin. This part fills itself.")
+        return choice.wait(lambda: not background.is_working(key))
+    failed = background.failure(key)
+    if failed:
+        streamlit.markdown(elements.plain(failed))
+    note(
+        "Runs with another version of a stage are held to what the cascade file lets the end lose "
+        "(targets: outcome: lose_at_most), each alone and then all at once; known answers are not asked for again."
+    )
+    streamlit.button("Work it out", on_click=background.start, args=(key, partial(_worked_out, past)))
+    note("In the terminal: stagegap show cheaper. It says the price first, with --plan.")
+    return None
+
+
+def _worked_out(past: Past) -> None:
+    past.cheaper().view()
+
+
+def _draw_watch(past: Past) -> None:
+    watch = past.watch()
+    if not watch.is_begun:
+        return note("Nothing came in yet. In the terminal: stagegap tools watch FOLDER.")
+    with streamlit.spinner("Looking at what came in"):
+        view = watch.view()
+    return _draw_sheet("watch", watch_sheet(view))
+
+
+def _draw_sheet(name: str, sheet: Sheet) -> None:
+    streamlit.markdown(elements.plain(f"{sheet.headline}."))
+    elements.chart(name, charts.tables_html(sheet))
+    for sentence in sheet.sentences:
+        note(sentence)
