@@ -51,9 +51,9 @@ def draw(workspace: Workspace) -> None:
 def _draw_cheaper(past: Past, cascade: str) -> None:
     """Draw what is worked out; else offer to, as long as that costs nothing."""
     swaps = past.cheaper()
-    kept = swaps.kept()
-    if kept is not None and not kept.is_old:
-        return _draw_sheet("cheaper", cheaper_sheet(kept.view))
+    known = swaps.kept()
+    if known is not None and not known.is_old:
+        return _draw_sheet("cheaper", cheaper_sheet(known.view))
     key = ("cheaper", cascade)
     if background.is_working(key):
         note("Holding every version to the margin. This part fills itself.")

@@ -1,4 +1,4 @@
-"""New records from a folder: taken in, run, drawn for people; and what they say beside a reference run."""
+"""New records from a folder: intake in, run, drawn for people; and what they say beside a reference run."""
 
 from __future__ import annotations
 
@@ -84,17 +84,17 @@ class Watch:
         file = self._write(folder)
         if file is None:
             return 0
-        taken = execution.take_in(self._store, file, environment=self._base.environment)
+        intake = execution.take_in(self._store, file, environment=self._base.environment)
         ours = {record.id for record in self._old}
         known = {record.id for came in self._came() for record in came.records}
-        new = [record for record in taken.job.materials.records if record.id not in known | ours]
+        new = [record for record in intake.job.materials.records if record.id not in known | ours]
         if not new:
             return 0
         old = self._next_old(again, known)
         if old:
-            self._run(taken, old, RunOptions(fresh=True), progress, stop)
-        run = self._run(taken, new, RunOptions(), progress, stop)
-        self._draw(taken.job.file, taken, run, new, share)
+            self._run(intake, old, RunOptions(fresh=True), progress, stop)
+        run = self._run(intake, new, RunOptions(), progress, stop)
+        self._draw(intake.job.file, intake, run, new, share)
         return len(new)
 
     def view(self, *, lose_at_most: float = LOSE_AT_MOST) -> WatchView:
@@ -151,17 +151,17 @@ class Watch:
 
     def _run(
         self,
-        taken: execution.TakenIn,
+        intake: execution.TakenIn,
         records: Sequence[Record],
         options: RunOptions,
         progress: Progress | None,
         stop: Stop | None,
     ) -> Run:
-        cells = tuple(cell for cell in taken.job.cells if cell.cell == SYSTEM)
-        job = replace(taken.job, records=tuple(records), cells=cells, options=options)
+        cells = tuple(cell for cell in intake.job.cells if cell.cell == SYSTEM)
+        job = replace(intake.job, records=tuple(records), cells=cells, options=options)
         run, summary = execution.run(
             self._store,
-            replace(taken, job=job),
+            replace(intake, job=job),
             folder=self._base.folder,
             clock=self._base.clock,
             progress=progress or Silent(),
@@ -171,11 +171,13 @@ class Watch:
             raise ConfigurationError(f"Run {run.name} of {self.name} stopped: {summary.error}")
         return run
 
-    def _draw(self, file: CascadeFile, taken: execution.TakenIn, run: Run, new: Sequence[Record], share: float) -> None:
+    def _draw(
+        self, file: CascadeFile, intake: execution.TakenIn, run: Run, new: Sequence[Record], share: float
+    ) -> None:
         """Put the drawn records into a queue of each stage that leads to the outcome."""
         chosen = {record.id: share for record in new if _chance(self.name, record.id) < share}
         outputs = {name: first_outputs(self._store, run, SYSTEM, name) for name in file.cascade.names}
-        materials = replace(taken.job.materials, records=tuple(new))
+        materials = replace(intake.job.materials, records=tuple(new))
         for stage in sorted(file.cascade.leading):
             asking = asking_about(file, materials, stage, outputs, run=run.id)
             queue, items = drawn_queue(asking, chosen, id=uuid.uuid4().hex, created_at=self._base.clock())
