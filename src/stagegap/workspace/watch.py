@@ -1,4 +1,4 @@
-"""New records from a folder: intake in, run, drawn for people; and what they say beside a reference run."""
+"""New records from a folder: taken in, run, drawn for people; and what they say beside a reference run."""
 
 from __future__ import annotations
 
