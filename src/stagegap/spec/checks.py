@@ -182,6 +182,12 @@ class _Checks:
                     check_function(text, at, self._findings)
                 elif points.form == "file":
                     check_file(text, points.what, at, self._findings)
+        fields = sections.records.fields if sections.records else {}
+        files = {f"record.{field}" for field, of in fields.items() if of in ("image", "audio", "pdf")}
+        for given, source in stage.inputs.items() if not (kind.takes_files or kind.is_recorded) else ():
+            if source in files:
+                hint = "Stages of the kinds python, command and llm can."
+                self._add((*here, "inputs", given), f"a stage that uses {stage.uses!r} can't be given a file.", hint)
         if stage.limits and not kind.is_paid(settings):
             self._add((*here, "limits"), "limits are for stages that ask a provider: llm and http.", "Remove it.")
         for problem in kind.check(draft_of(sections, stage)):

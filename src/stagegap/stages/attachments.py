@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import secrets
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import TypeAlias, cast
 
-from stagegap.media import file_of
-from stagegap.model.media import Media, media_of
+from stagegap.errors import MediaError
+from stagegap.media import file_of, thumbnail
+from stagegap.model.media import FieldKind, Media, media_of
 from stagegap.model.record import Json
 from stagegap.stages.protocol import Inputs
 
@@ -39,3 +43,128 @@ def _with_files(value: Json, make: Callable[[Media], object]) -> object:
     if isinstance(value, list | tuple):
         return [_with_files(entry, make) for entry in value]
     return value
+
+
+MOST_SENT = 20_000_000
+"""Bytes of all files that go with one question."""
+DIRECT = ("image/jpeg", "image/png", "image/gif", "image/webp", "application/pdf", "audio/wav", "audio/mpeg")
+"""What models take as it is; other pictures are sent as PNG."""
+LARGEST_SIDE = 2_048
+"""Pixels of the longer side of a picture that is sent as PNG."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attached:
+    """A file that goes with a question."""
+
+    kind: FieldKind
+    name: str
+    type: str
+    content: str
+    """Base64."""
+
+    @property
+    def url(self) -> str:
+        """The file as a data URL."""
+        return f"data:{self.type};base64,{self.content}"
+
+
+Question: TypeAlias = "str | tuple[str | Attached, ...]"
+"""What a model is asked: a text, or texts and files in their order."""
+
+
+class Named(dict[str, Json]):
+    """A file among the variables of a prompt: its facts, and a mark where it is written."""
+
+    def __init__(self, value: Mapping[str, Json], mark: str) -> None:
+        super().__init__(value)
+        self._mark = mark
+
+    def __str__(self) -> str:
+        return self._mark
+
+
+def in_words(inputs: Inputs) -> Inputs:
+    """The inputs of a prompt that is shown to people: a file is written as its kind and path."""
+    return cast("Inputs", with_files(inputs, lambda media: Named(media.as_value(), f"[{media.kind}: {media.path}]")))
+
+
+def question(fill: Callable[[Inputs], str], inputs: Inputs, root: Path | None) -> Question:
+    """The text that a prompt makes of the inputs, with the files that it writes in their places.
+
+    Nobody who writes a record knows the mark by which a file's place is found. Raises: what `fill` raises; MediaError
+    for files that are gone, changed, too large together or of a type that no model takes.
+    """
+    if root is None:
+        return fill(inputs)
+    nonce = secrets.token_hex(16)
+    files: list[Media] = []
+
+    def marked(media: Media) -> Named:
+        files.append(media)
+        return Named(media.as_value(), f"{nonce}{len(files) - 1}{nonce}")
+
+    pieces = fill(cast("Inputs", with_files(inputs, marked))).split(nonce)
+    if len(pieces) == 1:
+        return pieces[0]
+    # Between two marks stands the number of a file, so texts and numbers alternate.
+    named = [files[int(number)] for number in pieces[1::2]]
+    if sum(media.size for media in named) > MOST_SENT:
+        raise MediaError(f"The files of the question hold more than {MOST_SENT:,} bytes together.")
+    parts: list[str | Attached] = [pieces[0]]
+    for media, text in zip(named, pieces[2::2], strict=True):
+        parts += [_attached(media, root), text]
+    return tuple(part for part in parts if part)
+
+
+def _attached(media: Media, root: Path) -> Attached:
+    path = file_of(root, media)
+    kind = media.type
+    if kind in DIRECT:
+        content = path.read_bytes()
+    elif media.kind is FieldKind.IMAGE:
+        content, kind = thumbnail(path, media, most=LARGEST_SIDE), "image/png"
+    else:
+        raise MediaError(f"{media.path!r} is {media.type}; models take WAV and MP3.")
+    name = path.name
+    return Attached(kind=media.kind, name=name, type=kind, content=base64.b64encode(content).decode("ascii"))
+
+
+def in_chat(asked: Question) -> Json:
+    """The content of a message of chat completions."""
+    return asked if isinstance(asked, str) else [_chat_part(part) for part in asked]
+
+
+def _chat_part(part: str | Attached) -> Json:
+    if isinstance(part, str):
+        return {"type": "text", "text": part}
+    match part.kind:
+        case FieldKind.AUDIO:
+            form = "mp3" if part.type == "audio/mpeg" else "wav"
+            return {"type": "input_audio", "input_audio": {"data": part.content, "format": form}}
+        case FieldKind.PDF:
+            return {"type": "file", "file": {"filename": part.name, "file_data": part.url}}
+        case _:
+            return {"type": "image_url", "image_url": {"url": part.url}}
+
+
+def in_responses(asked: Question) -> Json:
+    """The content of an item of the responses interface. Raises: MediaError for a recording, which it does not take."""
+    return asked if isinstance(asked, str) else [_response_part(part) for part in asked]
+
+
+def _response_part(part: str | Attached) -> Json:
+    if isinstance(part, str):
+        return {"type": "input_text", "text": part}
+    match part.kind:
+        case FieldKind.AUDIO:
+            raise MediaError("The responses interface takes no recordings. Leave `api` out.")
+        case FieldKind.PDF:
+            return {"type": "input_file", "filename": part.name, "file_data": part.url}
+        case _:
+            return {"type": "input_image", "image_url": part.url}
+
+
+def followed_by(asked: Question, text: str) -> Question:
+    """The question with a text at its end."""
+    return f"{asked}{text}" if isinstance(asked, str) else (*asked, text.lstrip())

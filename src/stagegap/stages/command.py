@@ -266,4 +266,5 @@ KIND = StageKind(
     build=build_command,
     draws=True,
     is_one_by_one=True,
+    takes_files=True,
 )

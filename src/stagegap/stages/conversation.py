@@ -12,6 +12,7 @@ from typing import Literal, Protocol, cast
 
 from stagegap.model.cascade import Kind, OutputType
 from stagegap.model.record import Json
+from stagegap.stages.attachments import Question, followed_by, in_chat, in_responses
 from stagegap.stages.canonical import parsed
 from stagegap.stages.dialect import SCHEMA, Dialect, asked_for
 from stagegap.stages.endpoint import Line
@@ -73,7 +74,7 @@ class Said:
 class Conversation(Protocol):
     """One form of the interface."""
 
-    async def ask(self, line: Line, prompt: str) -> Said | Failure:
+    async def ask(self, line: Line, prompt: Question) -> Said | Failure:
         """Ask once; where nothing was said, why."""
         ...
 
@@ -87,7 +88,7 @@ class Chat:
         self._format = _format(settings)
         self._dialect = settings.dialect
 
-    async def ask(self, line: Line, prompt: str) -> Said | Failure:
+    async def ask(self, line: Line, prompt: Question) -> Said | Failure:
         """Ask once; once more in other words where the server understands a part of the question in those only."""
         dialect = self._dialect
         while True:
@@ -102,10 +103,10 @@ class Chat:
                 return answer
             self._dialect = dialect = other
 
-    def _body(self, prompt: str, dialect: Dialect) -> dict[str, Json]:
+    def _body(self, prompt: Question, dialect: Dialect) -> dict[str, Json]:
         given = self._settings
         if self._format and dialect.form != SCHEMA:
-            prompt = f"{prompt}\n\n{asked_for(given.schema)}"
+            prompt = followed_by(prompt, f"\n\n{asked_for(given.schema)}")
         own: dict[str, Json] = {
             "temperature": given.temperature,
             "top_p": given.top_p,
@@ -118,7 +119,7 @@ class Chat:
             "stream": True if dialect.is_stream else None,
             "stream_options": {"include_usage": True} if dialect.is_stream else None,
         }
-        messages: list[Json] = [*self._opening, {"role": "user", "content": prompt}]
+        messages: list[Json] = [*self._opening, {"role": "user", "content": in_chat(prompt)}]
         return {"model": given.model, "messages": messages, **_given(own), **(given.extra or {})}
 
 
@@ -130,7 +131,7 @@ class Responses:
         self._opening: list[Json] = [{"role": role, "content": text} for role, text in settings.opening]
         self._format = _format(settings)
 
-    async def ask(self, line: Line, prompt: str) -> Said | Failure:
+    async def ask(self, line: Line, prompt: Question) -> Said | Failure:
         """Ask once; where nothing was said, why."""
         given = self._settings
         own: dict[str, Json] = {
@@ -141,7 +142,7 @@ class Responses:
             "include": ["message.output_text.logprobs"] if given.wants_chances else None,
             "text": {"format": {"type": "json_schema", **self._format}} if self._format else None,
         }
-        question: list[Json] = [*self._opening, {"role": "user", "content": prompt}]
+        question: list[Json] = [*self._opening, {"role": "user", "content": in_responses(prompt)}]
         named: dict[str, Json] = {"model": given.model, "input": question, "store": False}
         body = {**named, **_given(own), **(given.extra or {})}
         answer = await _posted(line, "/responses", body)

@@ -103,6 +103,8 @@ class StageKind:
     """True when the same inputs may get another answer."""
     is_recorded: bool = False
     """True when its outputs were written down: it reads no inputs, and can't answer others."""
+    takes_files: bool = False
+    """True when pictures, recordings and documents may be among its inputs."""
     is_one_by_one: bool = False
     """True when it answers one call at a time, whatever its concurrency."""
 

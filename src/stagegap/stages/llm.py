@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Literal, cast
 
 from pydantic import Field
 
+from stagegap.errors import MediaError
 from stagegap.model.answer import Status
 from stagegap.model.cascade import WRITTEN, Kind, Stage
 from stagegap.model.record import Json
 from stagegap.stages.acceptance import Check, Rejected, check_for, output_identity
+from stagegap.stages.attachments import Question, in_responses, question
 from stagegap.stages.canonical import digest, parse_json
 from stagegap.stages.conversation import (
     ANSWER,
@@ -131,6 +134,7 @@ def build_llm(stage: Stage, around: Surroundings) -> LlmStage:
             ["llm", _decisive(stage), prompt.text, endpoint.address, output_identity(stage.output, corpus)]
         ),
         providers=around.providers,
+        media=around.media,
     )
 
 
@@ -191,8 +195,10 @@ class LlmStage:
         check: Check,
         fingerprint: str,
         providers: Providers,
+        media: Path | None = None,
     ) -> None:
         self.fingerprint = fingerprint
+        self._media = media
         self._stage = stage
         self._prompt = prompt
         self._endpoint = endpoint
@@ -223,8 +229,10 @@ class LlmStage:
         Raises: RunStopped when the provider refuses every call; ConfigurationError when the key is not set.
         """
         try:
-            prompt = self._prompt.fill(inputs)
-        except PromptError as error:
+            prompt = question(self._prompt.fill, inputs, self._media)
+            if isinstance(self._conversation, Responses):
+                in_responses(prompt)
+        except (PromptError, MediaError) as error:
             return Reply(status=Status.UNPARSABLE, error=str(error), is_reusable=False)
         return await self._attempts.until_answered(lambda: self._ask(prompt))
 
@@ -240,7 +248,7 @@ class LlmStage:
             self._line = self._endpoint.open(patience=self._patience, heed=self._attempts.heed)
         return self._line
 
-    async def _ask(self, prompt: str) -> Reply | Failure:
+    async def _ask(self, prompt: Question) -> Reply | Failure:
         """Make one attempt."""
         message = await self._conversation.ask(self._opened(), prompt)
         return message if isinstance(message, Failure) else self._reply(message)
@@ -334,4 +342,5 @@ KIND = StageKind(
     study=study_llm,
     is_paid=_always,
     draws=True,
+    takes_files=True,
 )

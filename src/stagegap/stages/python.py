@@ -488,5 +488,9 @@ def study_python(draft: Draft, _: Mapping[str, str]) -> Iterator[Remark]:
 
 
 KIND = StageKind(
-    summary="Answers by a function of your own.", settings=PythonWith, build=build_python, study=study_python
+    summary="Answers by a function of your own.",
+    settings=PythonWith,
+    build=build_python,
+    study=study_python,
+    takes_files=True,
 )

@@ -25,6 +25,7 @@ from stagegap.people.histories import told_since
 from stagegap.people.references import settle, with_units
 from stagegap.people.roster import OpenRecords, assignments, retired, standing
 from stagegap.people.tally import CodeTally, code_tally
+from stagegap.stages.attachments import in_words
 from stagegap.workspace.foundation import Foundation
 from stagegap.workspace.provenance import outputs_of_record
 
@@ -69,7 +70,7 @@ class Showing:
             is_called = output is not None and output.status not in (Status.SKIPPED, Status.BLOCKED)
             if is_called and all(parent in outputs for parent in stage.parents):
                 try:
-                    texts[name] = prompt.fill(seen_inputs(self.cascade, stage, record, outputs, self.corpora))
+                    texts[name] = prompt.fill(in_words(seen_inputs(self.cascade, stage, record, outputs, self.corpora)))
                 except (PromptError, KeyError) as error:
                     texts[name] = f"It can't be made again: {error}"
         return texts
