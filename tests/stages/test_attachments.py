@@ -72,7 +72,9 @@ def test_each_kind_of_file_is_the_part_that_the_interface_has_for_it(tmp_path: P
     with pytest.raises(MediaError, match="takes no recordings"):
         in_responses(sounds)
     document = asked(tmp_path, "{{ f0 }}", inputs(tmp_path, "c.pdf", kind=FieldKind.PDF))
-    [chat_part], [response_part] = in_chat(document), in_responses(document)  # type: ignore[misc, union-attr]  # lists
+    chat_parts: Any = in_chat(document)
+    response_parts: Any = in_responses(document)
+    [chat_part], [response_part] = chat_parts, response_parts
     assert chat_part["file"]["filename"] == response_part["filename"] == "c.pdf"
     assert response_part["file_data"].startswith("data:application/pdf;base64,")
     picture: Any = in_chat(asked(tmp_path, "{{ f0 }}", inputs(tmp_path, "d.bmp")))

@@ -13,6 +13,7 @@ from stagegap.model.answer import Status
 from stagegap.model.cascade import Stage
 from stagegap.stages import AsyncStage, Reply, build
 from stagegap.stages.acceptance import check_for
+from stagegap.stages.attachments import Question
 from stagegap.stages.conversation import Said
 from stagegap.stages.endpoint import Endpoint, Line
 from stagegap.stages.failures import Failure
@@ -216,7 +217,7 @@ def test_a_prompt_that_can_not_be_filled_is_unparsable_without_a_call(model: Mod
 
 def test_a_fault_of_our_own_is_not_taken_for_one_of_the_provider(model: Model) -> None:
     class Broken:
-        async def ask(self, line: Line, prompt: str) -> Said | Failure:
+        async def ask(self, line: Line, prompt: Question) -> Said | Failure:
             raise KeyError("ours")
 
     whole = model.make_stage("llm", TEXT, model="m", prompt="prompt.j2", base_url=model.server.base_url)
