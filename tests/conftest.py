@@ -23,7 +23,11 @@ from sixty import spoil, write_sixty
 from stagegap.cli import main
 from stagegap.workspace import Workspace
 
-collect_ignore = ["store/holder.py", "ui/fake_app.py"]  # scripts that tests start, not modules with examples
+collect_ignore = [
+    "code_coverage.py",
+    "store/holder.py",
+    "ui/fake_app.py",
+]  # scripts that tests start, not modules with examples
 
 settings.register_profile("gate", max_examples=50, deadline=None)
 settings.register_profile("thorough", max_examples=1_000, deadline=None)

@@ -73,3 +73,9 @@ def test_demo_runs_from_the_wheel_in_an_empty_folder(wheel: Path, tmp_path: Path
     answer = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True, env={"PATH": "/usr/bin"})
     assert "Draft holds this system back." in answer.stdout
     assert (folder / "stagegap-demo" / ".stagegap" / "store.duckdb").is_file()
+
+
+def test_every_page_of_the_documentation_is_in_the_site() -> None:
+    pages = {page.name for page in (ROOT / "docs").glob("*.md")}
+    nav = str(tomllib.loads((ROOT / "zensical.toml").read_text("utf-8"))["project"]["nav"])
+    assert [page for page in sorted(pages) if f"'{page}'" not in nav] == []

@@ -7,6 +7,7 @@ import secrets
 import subprocess
 import sys
 from pathlib import Path
+from typing import cast
 
 import duckdb
 import pytest
@@ -110,7 +111,8 @@ from store.material import RUN, output, records, run
 with Store.open(Path(sys.argv[1])) as store:
     store.put_records("mail", records(10))
     store.create_run(run())
-    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    if limit:
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     half = secrets.token_hex(20_000)
     number = 0
     def put(count, value):
@@ -155,5 +157,7 @@ def test_outputs_of_mixed_sizes_go_in_and_come_back_within_a_bounded_memory(tmp_
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_a_million_outputs_with_a_hundred_of_50_mb_go_in_within_a_gigabyte(tmp_path: Path) -> None:
-    told = sizes(tmp_path / "store", limit=1_000_000_000, short=1_000_000, middling=6_000, huge=100)
+    # No limit on what is mapped: allocators keep addresses without memory behind them. What counts is what is resident.
+    told = sizes(tmp_path / "store", limit=0, short=1_000_000, middling=6_000, huge=100)
     assert told["findings"] == {}
+    assert cast("int", told["peak"]) < 1_000_000_000
