@@ -271,7 +271,7 @@ def _summary(facts: Facts, ceiling: Ceiling) -> str:
     lead = ceiling.steps[order[0]]
     comes = "comes" if points[order[0]] == 1 else "come"
     parts = [f"{points[order[0]]} {comes} from {lead.stage} ({figures.interval(lead.gain)})"]
-    parts += [f"{points[i]} from {ceiling.steps[i].stage}" for i in order[1:] if points[i]]
+    parts += [f"{figures.minus(str(points[i]))} from {ceiling.steps[i].stage}" for i in order[1:] if points[i]]
     flat = [ceiling.steps[i].stage for i in order[1:] if not points[i]]
     parts += [f"none from {flat[0] if len(flat) == 1 else 'the others'}"] if flat else []
     these = "this" if top - today == 1 else "these"
