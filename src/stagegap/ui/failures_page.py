@@ -43,7 +43,7 @@ def draw_filters(*, stage: str, groups: Sequence[str], tags: Sequence[str]) -> t
             width=220,
         )
         _select("Group", "group", groups, group, "All groups")
-        _select("Tag", "tag", tags, tag, "All tags")
+        _select("Code", "tag", tags, tag, "All codes")
         for label, name in (("First faults only", "first"), ("Labellers disagree", "people")):
             key = state.flag_key(name)
             streamlit.checkbox(label, key=key, on_change=state.take_over(name, drop=_PLACE))
