@@ -34,14 +34,18 @@ class Drawing:
 
 def record_fields(view: RecordView, manner: Manner = PLAIN) -> str:
     """Draw the fields of a record, each as what it is; matches of `seek` are marked. Short ones share a line."""
-    short = [(name, text) for name, text in view.fields if not is_long(text)]
+    return f'<div class="bc"><div class="sb">{_fields(view, manner)}</div></div>'
+
+
+def _fields(view: RecordView, manner: Manner) -> str:
+    short = [(name, text) for name, text in view.fields if text and not is_long(text)]
     drawn = "".join(
         f'<h4>{escape(name)}</h4><div class="v">{value_html(text, manner)}</div>'
         for name, text in view.fields
         if is_long(text)
     )
     line = " · ".join(f"{escape(name)} {escape(manner.gate(text))}" for name, text in short)
-    return f'<div class="bc"><div class="sb">{drawn}{f"""<p class="saw">{line}</p>""" if line else ""}</div></div>'
+    return drawn + (f'<p class="saw">{line}</p>' if line else "")
 
 
 def is_long(text: str) -> bool:
@@ -59,17 +63,12 @@ def record_blocks(view: RecordView, manner: Manner = PLAIN, *, marked: bool = Tr
 
 def record_flow(view: RecordView, manner: Manner = PLAIN) -> str:
     """Draw the record as it flowed: its fields, then what each stage saw, answered and took."""
-    fields = "".join(
-        f'<h4>{escape(name)}</h4><div class="ans v">{value_html(text, manner)}</div>'
-        for name, text in view.fields
-        if text
-    )
     stages = "".join(
         f'<section class="sb" data-stage="{escape(block.stage)}"><h3>{position} {escape(block.stage)}</h3>'
         f"{_saw(block)}{_answer(block, manner)}{_call(block)}</section>"
         for position, block in enumerate(view.blocks, start=1)
     )
-    return f'<div class="bc"><section class="sb"><h3>Record</h3>{fields}</section>{stages}</div>'
+    return f'<div class="bc"><section class="sb"><h3>Record</h3>{_fields(view, manner)}</section>{stages}</div>'
 
 
 def _answer(block: StageBlock, manner: Manner) -> str:
