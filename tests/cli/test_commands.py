@@ -246,6 +246,16 @@ def test_doctor_finds_nothing_wrong_and_a_flipped_journal(stagegap: Command, tmp
     assert stagegap("tools", "doctor").code == 0
 
 
+def test_a_message_stays_short_whatever_the_id(stagegap: Command) -> None:
+    stagegap("init")
+    stagegap("run")
+    refused = stagegap("record", "q\x1b[2J" + "日" * 100_000, "--as", "zz")
+    assert refused.code == 2
+    assert "(100,00" in refused.error
+    assert len(refused.error) < 1_000
+    assert "\x1b" not in refused.error
+
+
 def test_a_backup_is_one_file_and_comes_back(stagegap: Command, tmp_path: Path) -> None:
     stagegap("init")
     stagegap("run")

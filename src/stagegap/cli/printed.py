@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections.abc import Sequence
@@ -23,6 +24,8 @@ from stagegap.tables.table import Sheet, Table, estimate_of
 
 SHORTEST = 12
 """Columns of the terminal that a shortened text keeps."""
+ENDLESS = 400
+"""Characters without a blank from which a word of a message is shortened: an id may be of any length."""
 BAR_WIDTH = 14
 WIDE = 100
 """Columns from which a terminal has room for bars."""
@@ -141,7 +144,12 @@ def console() -> Console:
 
 def complain(message: str) -> None:
     """Print one message for people on standard error."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(Text(printable(redaction.words(message))))
+    text = re.sub(rf"\S{{{ENDLESS},}}", _shortened, printable(redaction.words(message)))
+    Console(stderr=True, highlight=False, soft_wrap=True).print(Text(text))
+
+
+def _shortened(word: re.Match[str]) -> str:
+    return f"{word[0][:SHORTEST]}... ({len(word[0]):,} characters)"
 
 
 def say(message: str) -> None:
