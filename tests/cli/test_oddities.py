@@ -105,15 +105,6 @@ def test_ratings_are_screened_for_raters_that_hardly_agree(tmp_path: Path, stage
     assert "Labellers hardly agree by style" in stagegap("show", "odd", "--ratings", "ratings.csv").out
 
 
-def test_traces_become_a_cascade(tmp_path: Path, stagegap: Command) -> None:
-    row = '{"record": "a", "input": "?", "steps": ["x"], "first_fault": null, "answer": "1", "target": "1"}'
-    (tmp_path / "t.jsonl").write_text(row)
-    out = stagegap("tools", "traces", "t.jsonl", "pipelines/t").out
-    assert "1 traces, 0 with a step that labellers marked as wrong" in out
-    assert stagegap("tools", "traces", "t.jsonl", "pipelines/t", "--json").json["traces"] == 1
-    assert stagegap("run", "pipelines/t/cascade.yaml").code == 0
-
-
 def test_learning_curve_is_a_table_with_its_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     run = odd_runs.clean(np.random.default_rng(1), 200)
     view = odd_screens.screened(run)

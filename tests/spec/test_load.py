@@ -17,7 +17,7 @@ def test_a_file_becomes_a_cascade_with_absolute_paths(folder):
     root = str(folder.path)
     assert file.path == f"{root}/cascade.yaml"
     assert file.folder == root
-    assert file.records == RecordsSource(paths=(f"{root}/mails.jsonl",), id="mail_id", split="split")
+    assert file.records == RecordsSource(paths=(f"{root}/mails.jsonl",), id="mail_id", split="split", media=str(root))
     assert file.corpora == {"shop": CorpusSource(name="shop", paths=(f"{root}/products.jsonl",), id="doc_id")}
     assert file.references == ReferencesSource(paths=(f"{root}/references.jsonl",))
     cascade = file.cascade

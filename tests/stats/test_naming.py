@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -110,7 +109,7 @@ def test_uneven_clusters_are_a_smaller_pilot_than_as_many_even_ones():
     ):
         groups = Clusters(codes=codes.astype(np.int64), count=30)
         drawn = resample(columns, groups, rng=np.random.default_rng(1), resamples=400)
-        # The same spread of resamples: what differs is how many clusters it rests on.
-        same = replace(drawn, means=resample(columns, EVEN, rng=np.random.default_rng(1), resamples=400).means)
-        budgets[name] = outlook(same, won, rng=np.random.default_rng(2)).budget.records
+        # The same spread of resamples, drawn already: what differs is how many clusters it rests on.
+        vars(drawn)["means"] = resample(columns, EVEN, rng=np.random.default_rng(1), resamples=400).means
+        budgets[name] = outlook(drawn, won, rng=np.random.default_rng(2)).budget.records
     assert budgets["uneven"] > 1.5 * budgets["even"]

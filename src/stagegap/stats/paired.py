@@ -175,7 +175,7 @@ def shift_interval(differences: Floats, clusters: Clusters, *, level: float) -> 
     >>> units = Clusters(codes=np.arange(400), count=400)
     >>> e = shift_interval(np.r_[-np.ones(3), np.zeros(397)], units, level=0.9)
     >>> round(e.value, 4), round(e.low, 4)
-    (-0.0075, -0.0191)
+    (-0.0075, -0.0186)
     """
     shift = Shift.of(differences, clusters)
     if shift is not None:

@@ -150,7 +150,7 @@ def running_mean(values: Floats, *, low: float = 0.0, high: float = 1.0) -> Esti
 
     >>> e = running_mean(np.repeat([1.0, 0.0], [90, 10]))
     >>> round(e.low, 2), round(e.value, 2), round(e.high, 2)
-    (0.74, 0.9, 1.0)
+    (0.75, 0.9, 1.0)
     """
     n = len(values)
     if not n:
