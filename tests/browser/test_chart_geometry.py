@@ -71,6 +71,12 @@ MEASURE = """() => {
 }"""
 
 NO_CHART = {
+    "Element": "a type",
+    "Manner": "a type",
+    "Show": "a type",
+    "SHEETS": "names of files",
+    "packaged": "a style sheet",
+    "drawn_value": "what `value_html` draws, as data",
     "WHICH": "a heading",
     "template": "a page",
     "which_number": "sentences",

@@ -186,6 +186,15 @@ def lists() -> Iterator[tuple[str, str, str]]:
     yield "confusion_table", "long", charts.confusion_table(mistaken, chosen=f"{WORD}{charts.ARROW}{LONG}")
     yield "record_blocks", "long", charts.record_blocks(RecordView(record=LONG, fields=(), blocks=blocks))
     yield "record_flow", "long", charts.record_flow(RecordView(record=LONG, fields=((LONG, LONG),), blocks=blocks))
+    fields = ((LONG, LONG), (WORD, text), (LONG, f"{WORD}\n{WORD}"))
+    yield "record_fields", "long", charts.record_fields(RecordView(record=LONG, fields=fields, blocks=()))
+    turns = [{"role": LONG, "content": f"# {LONG}\n\n- {WORD * 9}"}, {"role": WORD, "content": {LONG: [WORD, 1]}}]
+    for value in (turns, {LONG: {WORD: {LONG: text}}}, [{LONG: n, WORD: text} for n in range(3)], WORD * 40):
+        yield (
+            "value_html",
+            "long",
+            f'<div class="bc"><div class="sb"><div class="v">{charts.value_html(value)}</div></div></div>',
+        )
     view = replace(changes.comparison(), before=LONG, after=WORD)
     row = replace(view.lists[0].worse[0], title=text, before=text, after=text, reference=text)
     yield "change_list", "long", charts.change_list([row], what="got worse", noun="invoice", chosen=None)

@@ -40,7 +40,7 @@ def record_fields(view: RecordView, manner: Manner = PLAIN) -> str:
 def _fields(view: RecordView, manner: Manner) -> str:
     short = [(name, text) for name, text in view.fields if text and not is_long(text)]
     drawn = "".join(
-        f'<h4>{escape(name)}</h4><div class="v">{value_html(text, manner)}</div>'
+        f'<p class="field">{escape(name)}</p><div class="v">{value_html(text, manner)}</div>'
         for name, text in view.fields
         if is_long(text)
     )
