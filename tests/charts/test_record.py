@@ -99,7 +99,7 @@ def test_long_answers_are_folded_where_they_do_not_differ() -> None:
 def test_fields_are_drawn_as_what_they_are_and_short_ones_share_a_line() -> None:
     fields = (("body", '{"a": {"b": 1}, "c": "refund now"}'), ("lang", "en"), ("n", "<3>"), ("text", "a refund b"))
     html = record_fields(RecordView(record="r", fields=fields, blocks=()), Manner(seek="refund"))
-    assert '<h4>body</h4><div class="v"><div class="vj">' in html
+    assert '<p class="field">body</p><div class="v"><div class="vj">' in html
     assert '<p class="saw">lang en · n &lt;3&gt;</p>' in html
     assert html.count("<mark>refund</mark>") == 2
     assert "saw" not in record_fields(RecordView(record="r", fields=fields[:1], blocks=()))
