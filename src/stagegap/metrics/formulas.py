@@ -6,7 +6,7 @@ import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 
 from stagegap.model.answer import Answer, is_graded
 from stagegap.model.record import Json, Span, span_of
@@ -176,21 +176,28 @@ def field_f1(value: Json, answer: Answer) -> float:
 
     Positions in lists do not matter; repeats count.
     """
-    given, wanted = Counter(_leaves(value, "")), Counter(_leaves(answer.value, ""))
-    if not given and not wanted:
-        return 1.0
-    return 2 * (given & wanted).total() / (given.total() + wanted.total())
+    given, wanted = (((path, canonical(leaf)) for path, leaf in leaves(whole)) for whole in (value, answer.value))
+    return f1_of(given, wanted)
 
 
-def _leaves(value: Json, path: str) -> Iterator[tuple[str, object]]:
+def leaves(value: Json, path: str = "") -> Iterator[tuple[str, Json]]:
+    """Every leaf of a JSON value with its path; entries of a list have one path."""
     if isinstance(value, Mapping):
         for key, entry in value.items():
-            yield from _leaves(entry, f"{path}/{key}")
+            yield from leaves(entry, f"{path}/{key}")
     elif isinstance(value, Sequence) and not isinstance(value, str):
         for entry in value:
-            yield from _leaves(entry, f"{path}/*")
+            yield from leaves(entry, f"{path}/*")
     else:
-        yield path, canonical(value)
+        yield path, value
+
+
+def f1_of(given: Iterable[Hashable], wanted: Iterable[Hashable]) -> float:
+    """F1 of two bags, in which repeats count; two empty ones are alike."""
+    one, other = Counter(given), Counter(wanted)
+    if not one and not other:
+        return 1.0
+    return 2 * (one & other).total() / (one.total() + other.total())
 
 
 def ids(value: Json) -> list[str]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stagegap.metrics.formulas import folded, token_f1
+from stagegap.metrics.formulas import f1_of, folded, token_f1
 from stagegap.model.answer import Answer
 from stagegap.model.record import Json
 
@@ -50,9 +49,7 @@ def text_f1(value: Json, answer: Answer) -> float:
 
 def same_f1(value: Json, answer: Answer) -> float:
     """F1 of spans whose begin, end and label agree (CoNLL-2003, Tjong Kim Sang & De Meulder); two empty are alike."""
-    given, wanted = Counter(map(_exact, _places(value))), Counter(map(_exact, _places(answer.value)))
-    total = given.total() + wanted.total()
-    return 2 * (given & wanted).total() / total if total else 1.0
+    return f1_of(map(_exact, _places(value)), map(_exact, _places(answer.value)))
 
 
 def overlap_f1(value: Json, answer: Answer) -> float:

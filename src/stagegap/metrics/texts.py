@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 
-from stagegap.metrics.formulas import canonical, folded
+from stagegap.metrics.formulas import canonical, f1_of, folded, leaves
 from stagegap.model.answer import Answer
 from stagegap.model.record import Json
 
@@ -49,21 +48,14 @@ def loose_field_f1(value: Json, answer: Answer) -> float:
 
     Fields that are null or empty count as not there. Two objects without a field are alike.
     """
-    given, wanted = Counter(_leaves(value, "")), Counter(_leaves(answer.value, ""))
-    if not given and not wanted:
-        return 1.0
-    return 2 * (given & wanted).total() / (given.total() + wanted.total())
+    return f1_of(_filled(value), _filled(answer.value))
 
 
-def _leaves(value: Json, path: str) -> Iterator[tuple[str, object]]:
-    if isinstance(value, Mapping):
-        for key, entry in value.items():
-            yield from _leaves(entry, f"{path}/{key}")
-    elif isinstance(value, Sequence) and not isinstance(value, str):
-        for entry in value:
-            yield from _leaves(entry, f"{path}/*")
-    elif value is not None and (not isinstance(value, str) or value.strip()):
-        yield path, normal(value)
+def _filled(value: Json) -> Iterator[tuple[str, object]]:
+    """The leaves that say something, in their normal form."""
+    for path, leaf in leaves(value):
+        if leaf is not None and (not isinstance(leaf, str) or leaf.strip()):
+            yield path, normal(leaf)
 
 
 _CURRENCY = r"(?:[$\u00a2-\u00a5\u20a0-\u20cf]|\b(?:RM|MYR|USD|EUR|GBP|CHF|SGD|AUD|CAD|JPY|CNY|INR|NZD|Rs)\b\.?)"
