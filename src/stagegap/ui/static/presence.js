@@ -4,3 +4,18 @@
 const whenGone = (element, leave) => () => {
   if (!element.isConnected) leave()
 }
+
+// One widget an element, by its context: another context makes a new one, and it leaves with its element.
+const oneWidget = (widgets, element, data, Widget, receive) => {
+  let widget = widgets.get(element)
+  if (!widget || widget.context !== data.context) {
+    widget?.leave()
+    widget = new Widget(element, data)
+    widgets.set(element, widget)
+  }
+  receive(widget)
+  return whenGone(element, () => {
+    widget.leave()
+    widgets.delete(element)
+  })
+}

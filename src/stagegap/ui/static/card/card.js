@@ -13,17 +13,7 @@ const HISTORY = 50
 const cards = new WeakMap()
 
 export default function ({ data, parentElement, setStateValue }) {
-  let card = cards.get(parentElement)
-  if (!card || card.context !== data.context) {
-    card?.leave()
-    card = new Card(parentElement, data)
-    cards.set(parentElement, card)
-  }
-  card.receive(data, setStateValue)
-  return whenGone(parentElement, () => {
-    card.leave()
-    cards.delete(parentElement)
-  })
+  return oneWidget(cards, parentElement, data, Card, card => card.receive(data, setStateValue))
 }
 
 class Card {

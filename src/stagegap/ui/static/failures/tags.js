@@ -7,17 +7,7 @@ const RETRY_MS = 10_000 // doubled while no answer comes: sending anew starts th
 const rails = new WeakMap()
 
 export default function ({ data, parentElement, setStateValue }) {
-  let rail = rails.get(parentElement)
-  if (!rail || rail.context !== data.context) {
-    rail?.leave()
-    rail = new Rail(parentElement, data)
-    rails.set(parentElement, rail)
-  }
-  rail.receive(data, outbox => setStateValue("outbox", outbox))
-  return whenGone(parentElement, () => {
-    rail.leave()
-    rails.delete(parentElement)
-  })
+  return oneWidget(rails, parentElement, data, Rail, rail => rail.receive(data, outbox => setStateValue("outbox", outbox)))
 }
 
 class Rail {

@@ -13,17 +13,7 @@ const HISTORY = 50
 const readers = new WeakMap()
 
 export default function ({ data, parentElement, setStateValue }) {
-  let reader = readers.get(parentElement)
-  if (!reader || reader.context !== data.context) {
-    reader?.leave()
-    reader = new Reader(parentElement, data)
-    readers.set(parentElement, reader)
-  }
-  reader.receive(data, setStateValue)
-  return whenGone(parentElement, () => {
-    reader.leave()
-    readers.delete(parentElement)
-  })
+  return oneWidget(readers, parentElement, data, Reader, reader => reader.receive(data, setStateValue))
 }
 
 class Reader {
