@@ -61,7 +61,8 @@ def back_up(folder: Path, archive: Path) -> Archive:
         with open(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as out:
             with tarfile.open(fileobj=out, mode="w") as tar:
                 members = _members(folder, tar)
-                _add(tar, LIST, io.BytesIO(_list_of(members)), len(_list_of(members)))
+                listed = _list_of(members)
+                _add(tar, LIST, io.BytesIO(listed), len(listed))
             out.flush()
             os.fsync(out.fileno())
         part.replace(archive)
@@ -158,7 +159,7 @@ def _list_of(members: Mapping[str, tuple[int, str]]) -> bytes:
 def _unpacked(archive: Path, place: Path) -> _Members:
     """Write every file of the archive below `place`, each held against the list. Raises: StoreDamaged."""
     listed: dict[str, Any] | None = None
-    found: _Members = {}
+    written: _Members = {}
     try:
         with tarfile.open(archive, mode="r:") as tar:
             for member in tar:
@@ -169,7 +170,7 @@ def _unpacked(archive: Path, place: Path) -> _Members:
                     if member.name == LIST:
                         listed = json.loads(source.read())
                     else:
-                        found[member.name] = _written(cast("BinaryIO", source), place / member.name)
+                        written[member.name] = _written(cast("BinaryIO", source), place / member.name)
     except (tarfile.TarError, EOFError, ValueError) as error:
         raise _damaged(archive, str(error)) from error
     if listed is None:
@@ -177,9 +178,9 @@ def _unpacked(archive: Path, place: Path) -> _Members:
     if listed.get("format") != FORMAT:
         raise StoreDamaged(f"{archive} was written by a newer stagegap ({listed.get('version')}): install that one.")
     wanted = {name: (entry["bytes"], entry["sha256"]) for name, entry in listed["files"].items()}
-    if bad := sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name)):
+    if bad := sorted(name for name in wanted.keys() | written.keys() if wanted.get(name) != written.get(name)):
         raise _damaged(archive, f"{', '.join(bad[:3])} is not as it was written")
-    return found
+    return written
 
 
 def _is_inside(name: str) -> bool:
