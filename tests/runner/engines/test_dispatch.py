@@ -62,6 +62,18 @@ def whole(times: int, parts: list[ChunkResult]) -> list[ChunkResult]:
     return parts
 
 
+def each_call_takes(latency_ms: float) -> Callable[[int, list[ChunkResult]], list[ChunkResult]]:
+    """Whole chunks whose calls took the time a test says, not what this machine needed."""
+
+    def timed(times: int, parts: list[ChunkResult]) -> list[ChunkResult]:
+        return [
+            replace(part, replies=tuple(replace(reply, latency_ms=latency_ms) for reply in part.replies))
+            for part in parts
+        ]
+
+    return timed
+
+
 def lost(chunk: int, *, is_cause: bool) -> ChunkResult:
     return ChunkResult(chunk, is_lost=True, is_cause=is_cause)
 
@@ -69,7 +81,7 @@ def lost(chunk: int, *, is_cause: bool) -> ChunkResult:
 def test_chunks_grow_to_half_a_second_of_work_and_the_first_is_one_call(
     making: Build, records: Records, memory: Memory
 ) -> None:
-    engine = Inside(whole)
+    engine = Inside(each_call_takes(0.5))
     carried_out(making, records(*map(str, range(600))), engine, memory)
     sizes = [len(chunk.inputs) for chunk in engine.chunks if chunk.stage == "size"]
     assert sizes[0] == 1
@@ -79,12 +91,7 @@ def test_chunks_grow_to_half_a_second_of_work_and_the_first_is_one_call(
 
 
 def test_slow_calls_travel_alone(making: Build, records: Records, memory: Memory) -> None:
-    def slowly(times: int, parts: list[ChunkResult]) -> list[ChunkResult]:
-        return [
-            replace(part, replies=tuple(replace(reply, latency_ms=1500.0) for reply in part.replies)) for part in parts
-        ]
-
-    engine = Inside(slowly)
+    engine = Inside(each_call_takes(1500.0))
     carried_out(making, records(*map(str, range(20))), engine, memory)
     assert {len(chunk.inputs) for chunk in engine.chunks} == {1}
 
