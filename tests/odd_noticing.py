@@ -33,7 +33,11 @@ def planted_screen(*, run: str = "v14") -> Screen:
     return replace(screen, cascade="support_email", runs=(run,), cards=tuple(cards))
 
 
-def noticing(screen: Screen, *said: tuple[str, Literal["dismiss", "show", "flag", "unflag"], str]) -> Noticing:
+Said = tuple[str, Literal["dismiss", "show", "flag", "unflag"], str]
+"""A card, what is done with it, and why."""
+
+
+def noticing(screen: Screen, *said: Said) -> Noticing:
     """The screen after a person has said things of cards: each a card, an action and a reason, by `ab`."""
     events = [
         OddityEvent(id=f"o{i}", card=card, annotator="ab", action=action, reason=reason, at=1.7e9)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from odd_runs import ablation, alpha_of, curve, difference
 from stagegap.model.answer import Status
-from stagegap.oddities.columns import STATUSES, Floats, RunColumns
+from stagegap.oddities.columns import STATUSES, Codes, Floats, RunColumns
 
 Plant = Callable[[RunColumns, np.random.Generator], RunColumns]
 
 
-def on(run: RunColumns, name: str, **columns: object) -> RunColumns:
+def on(run: RunColumns, name: str, **columns: Any) -> RunColumns:
     """Change columns of one stage."""
     return replace(run, stages={**run.stages, name: replace(run.stages[name], **columns)})
 
@@ -27,7 +28,7 @@ def some(rng: np.random.Generator, n: int, share: float) -> NDArray[np.bool_]:
     return chosen
 
 
-def put(column: Floats, where: NDArray[np.bool_], value: float) -> Floats:
+def put(column: Floats | Codes, where: NDArray[np.bool_], value: float) -> Floats:
     return np.where(where, value, column)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -140,7 +141,7 @@ class Planted:
 Luck = dict[str, NDArray[np.float64]]
 
 
-def records(n: int, *, per_cluster: int = 1, **more: str) -> tuple[Record, ...]:
+def records(n: int, *, per_cluster: int = 1, **more: Any) -> tuple[Record, ...]:
     return tuple(
         Record(id=f"r{i:05d}", fields={"text": f"case {i}"}, cluster=f"c{i // per_cluster}", **more) for i in range(n)
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from stagegap import registry
-from stagegap.tables.table import Row, Sheet
+from stagegap.tables.table import Sheet
 
 NAMES = {
     "AgreeView": "agree",
@@ -23,5 +25,5 @@ def sheet_of(view: object) -> Sheet:
     return registry.view(NAMES[type(view).__name__]).sheet(view)
 
 
-def rows_of(view: object) -> list[Row]:
+def rows_of(view: object) -> list[Any]:
     return sheet_of(view).rows()

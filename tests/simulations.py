@@ -149,7 +149,9 @@ def watched(made: planted.Planted, budget: int, *, simulations: int) -> Watched:
     looks = sorted({round(30 * 1.05**i) for i in range(200) if 30 * 1.05**i < budget} | {budget})
     stopped: list[tuple[int, int]] = []
     for _ in range(simulations):
-        gains = np.diff(np.stack(list(made.outcomes(made.luck(budget, rng)).values()), axis=1), axis=1)
+        gains: NDArray[np.float64] = np.diff(
+            np.stack(list(made.outcomes(made.luck(budget, rng)).values()), axis=1), axis=1
+        )
         stopped.append(next((found for n in looks if (found := _decided(gains[:n]))), (-1, budget)))
     places, records = np.array(stopped).T
     return Watched(

@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -69,7 +70,7 @@ def published() -> dict[str, dict[str, float]]:
 
 
 @pytest.fixture
-def expected(request: pytest.FixtureRequest) -> dict[str, object]:
+def expected(request: pytest.FixtureRequest) -> dict[str, Any]:
     if not TABLES.exists():
         pytest.skip(f"the published tables are not at {TABLES}")
     return next(entry for entry in json.loads(TABLES.read_text())["tests"] if entry["id"] == request.param)
@@ -106,7 +107,7 @@ class Kept:
 @pytest.mark.parametrize("expected", ["dstc-stage-scores"], indirect=True)
 @pytest.mark.parametrize("each", [12, pytest.param(1, marks=pytest.mark.slow)])
 def test_published_scores_of_the_systems_come_from_their_recorded_outputs(
-    data: Path, published: dict[str, dict[str, float]], expected: dict[str, object], each: int
+    data: Path, published: dict[str, dict[str, float]], expected: dict[str, Any], each: int
 ):
     """Import, stages and runner are the real ones; only the store is left out here. The gate takes every 12th.
 
@@ -201,7 +202,7 @@ def ratings(data: Path) -> list[Rating]:
 
 
 @pytest.mark.parametrize("expected", ["dstc10-human-gap"], indirect=True)
-def test_the_paired_gap_to_the_human_reply(data: Path, ratings: list[Rating], expected: dict[str, object]):
+def test_the_paired_gap_to_the_human_reply(data: Path, ratings: list[Rating], expected: dict[str, Any]):
     given, wanted, tolerance = expected["input"], expected["expected"], expected["tolerance"]
     assert isinstance(given, dict)
     assert isinstance(wanted, dict)

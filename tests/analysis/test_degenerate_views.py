@@ -17,6 +17,7 @@ from stagegap.analysis.blame import Blame, blame
 from stagegap.analysis.evidence import Evidence
 from stagegap.analysis.faults import FaultsView, faults_view
 from stagegap.analysis.need import NeedView, need_view
+from stagegap.analysis.person_swaps import PersonSwaps
 from stagegap.analysis.slices import SlicesView, slices_view
 from stagegap.analysis.views import from_json, to_json
 from stagegap.model.answer import Status
@@ -24,7 +25,7 @@ from stagegap.model.estimate import Estimate
 from stagegap.tables.table import COLUMNS
 from views_of_runs import CHAIN, DIAMOND, Material, evidence, material, with_people
 
-View = Blame | FaultsView | AgreeView | NeedView | SlicesView
+View = Blame | FaultsView | AgreeView | NeedView | SlicesView | PersonSwaps
 VIEWS: dict[str, tuple[type, Callable[..., View]]] = {
     "blame": (Blame, blame),
     "faults": (FaultsView, faults_view),

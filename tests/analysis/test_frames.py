@@ -55,13 +55,15 @@ def test_a_scorecard_and_a_self_check_have_the_same_columns():
     from stagegap.attribution.selfcheck import Recovery
     from stagegap.stats.intervals import wilson
 
-    cascade, *rest = material(CHAIN, 300)
-    card = scorecard(cascade, planted.run(), *rest, seed=0, resamples=200)
+    cascade, records, outputs, labels = material(CHAIN, 300)
+    card = scorecard(cascade, planted.run(), records, outputs, labels, seed=0, resamples=200)
     rows = rows_of(card)
     gains = [row for row in rows if row["figure"] == "gain"]
     assert all(row["p"] <= row["p_adj"] <= 1 for row in gains)
     assert (rows[-1]["stage"], rows[-1]["figure"]) == ("B", "named_gain")
-    assert rows[-1]["estimate"] == card.verdict.picked.value
+    picked = card.verdict.picked
+    assert picked is not None
+    assert rows[-1]["estimate"] == picked.value
     found = wilson(0.9, n=50)
     recovery = Recovery(
         stage="A", method="gain", planted=0.2, damage=0.1, booked=found, bias=0.0, coverage=found, finds_worst=found

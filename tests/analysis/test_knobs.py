@@ -12,8 +12,8 @@ from stagegap.model.run import Environment, Provenance, Run, RunStatus, Source
 from views_of_runs import CHAIN, material
 
 RUN = Run(id="1" * 32, name="v1", cascade="mail", fingerprint="f", resolved="{}", status=RunStatus.DONE, started_at=1.0)
-CASCADE, *REST = material(CHAIN, 40)
-CARD = scorecard(CASCADE, RUN, *REST, seed=0, resamples=100)
+CASCADE, RECORDS, OUTPUTS, LABELS = material(CHAIN, 40)
+CARD = scorecard(CASCADE, RUN, RECORDS, OUTPUTS, LABELS, seed=0, resamples=100)
 
 
 def tried(

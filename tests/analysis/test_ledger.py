@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,7 +40,7 @@ def comparison(n: int = 300, *, per_cluster: int = 1) -> Comparison:
 VIEW = comparison()
 
 
-def expected(place: str, predicted: float, **more: object) -> Expectation:
+def expected(place: str, predicted: float, **more: Any) -> Expectation:
     return Expectation(id="e1", place=place, predicted=predicted, reason="bigger index", who="ann", at=12.0, **more)
 
 
@@ -83,7 +84,7 @@ def test_a_stated_range_holds_the_value_or_not():
         ({"predicted": 0.1, "low": 0.2, "high": 0.3}, "the range 0.2 to 0.3 leaves out the prediction 0.1"),
     ],
 )
-def test_an_impossible_expectation_is_refused(more: dict[str, float], message: str):
+def test_an_impossible_expectation_is_refused(more: dict[str, Any], message: str):
     with pytest.raises(ValueError, match=message):
         Expectation(id="e", place="B", **more)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,7 +34,7 @@ def found(n: int = 400, *, per_cluster: int = 1) -> ev.Evidence:
     return views_of_runs.evidence(views_of_runs.material(BASE, n, per_cluster=per_cluster))
 
 
-def at(evidence: ev.Evidence, stages: str = "ABC", **more: object) -> PeopleAt:
+def at(evidence: ev.Evidence, stages: str = "ABC", **more: Any) -> PeopleAt:
     given = Respondent(name="bob", answers={"what": Answer(value="right")})
     return PeopleAt(
         players=tuple(stages),
@@ -50,7 +51,7 @@ def outcomes(people: PeopleAt, n: int) -> dict[int, np.ndarray]:
     return {mask: PEOPLE.outcome(lucks, named(people.players, mask)) for mask in people.masks}
 
 
-def viewed(n: int = 400, *, stages: str = "ABC", per_cluster: int = 1, **more: object) -> PersonSwaps:
+def viewed(n: int = 400, *, stages: str = "ABC", per_cluster: int = 1, **more: Any) -> PersonSwaps:
     evidence = found(n, per_cluster=per_cluster)
     people = at(evidence, stages, **more)
     table = outcomes(people, n)
@@ -186,7 +187,7 @@ def test_a_change_is_in_points_whatever_its_column_is_called():
     assert "<td>0." not in drawn
 
 
-def label(who: str, value: str, *, queue: str = "q", at: float = 0.0, stage: str = "B", **more: object) -> Label:
+def label(who: str, value: str, *, queue: str = "q", at: float = 0.0, stage: str = "B", **more: Any) -> Label:
     answer = Answer(value=value) if more.get("action", "label") == "label" else None
     return Label(
         id=f"{who}{queue}{at}{stage}", record="r", stage=stage, annotator=who, answer=answer, queue=queue, at=at,

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ import planted as made_up
 from stagegap.analysis import evidence as ev
 from stagegap.analysis.planted import given_answers, planted, planted_cells, planted_sets, wrong_answers
 from stagegap.metrics import answer_as_output, score
+from stagegap.model.answer import Answer
 from stagegap.model.cascade import Cascade, Kind, OutputType
 from stagegap.model.run import Cell
 from views_of_runs import CHAIN, DIAMOND, material
@@ -18,11 +21,15 @@ def evidence(made: made_up.Planted, n: int = 40) -> ev.Evidence:
     return ev.gather(*material(made, n), custom={})
 
 
+def values(answers: Mapping[str, Answer]) -> set[Any]:
+    return {cast("Any", answer.value) for answer in answers.values()}
+
+
 def test_wrong_answers_are_of_the_declared_type_and_wrong():
     found = evidence(CHAIN)
     wrong = wrong_answers(found, "B", rng=np.random.default_rng(0))
     assert len(wrong) == 40
-    assert {answer.value for answer in wrong.values()} == {"wrong"}
+    assert values(wrong) == {"wrong"}
     assert wrong == wrong_answers(found, "B", rng=np.random.default_rng(0)), "the same seed plants the same faults"
 
 
@@ -33,7 +40,7 @@ def test_open_types_take_what_was_answered_for_other_records(kind: Kind, pool: s
     changed = replace(found, cascade=replace(found.cascade, stages=stages))
     wrong = wrong_answers(changed, "B", rng=np.random.default_rng(0))
     assert wrong
-    assert {answer.value for answer in wrong.values()} <= pool
+    assert values(wrong) <= pool
     for record, answer in wrong.items():
         reference = changed.references[record, "B"]
         assert score(answer_as_output(answer, record=record, stage="B"), reference, changed.metrics["B"]) == 0
@@ -92,6 +99,6 @@ def test_a_stage_with_a_condition_also_goes_wrong_by_keeping_silent():
     stages = tuple(replace(s, when="true") if s.name == "B" else s for s in found.cascade.stages)
     changed = replace(found, cascade=replace(found.cascade, stages=stages))
     wrong = wrong_answers(changed, "B", rng=np.random.default_rng(0))
-    assert {answer.value for answer in wrong.values()} == {"wrong", None}
+    assert values(wrong) == {"wrong", None}
     assert len(wrong) == 200
-    assert {answer.value for answer in wrong_answers(changed, "C", rng=np.random.default_rng(0)).values()} == {"wrong"}
+    assert values(wrong_answers(changed, "C", rng=np.random.default_rng(0))) == {"wrong"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ from stagegap.analysis.record_view import (
 from stagegap.model.answer import Answer, Attempt, Fact, Output, Reference, Status
 from stagegap.model.cascade import Cascade, Kind, Outcome, OutputType, Source, Stage
 from stagegap.model.notes import Failure
-from stagegap.model.record import Record
+from stagegap.model.record import Json, Record
 
 
 def stage(name: str, kind: Kind, **inputs: Source) -> Stage:
@@ -47,20 +48,20 @@ RECORD = Record(id="r", fields={"body": "Hello", "tags": ["a", 1]})
 FAULT = Failure(stage="", record="r", title="", score=0.0, first_fault=True, inherits=False, disagreed=False)
 
 
-def output(name: str, value: object, status: Status = Status.OK) -> Output:
+def output(name: str, value: Json, status: Status = Status.OK) -> Output:
     return Output(record="r", stage=name, status=status, value=value)
 
 
-def reference(name: str, *answers: Answer, **fields: object) -> Reference:
+def reference(name: str, *answers: Answer, **fields: Any) -> Reference:
     return replace(Reference(record="r", stage=name, accepted=answers), **fields)
 
 
-def view(**parts: object) -> RecordView:
+def view(**parts: Any) -> RecordView:
     given = {"outputs": {}, "references": {}, "faults": {}, "scores": {}, **parts}
     return record_view(RECORD, CASCADE, **given)
 
 
-def block(name: str, **parts: object) -> StageBlock:
+def block(name: str, **parts: Any) -> StageBlock:
     return next(block for block in view(**parts).blocks if block.stage == name)
 
 

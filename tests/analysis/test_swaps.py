@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ def cascade(shape: str) -> Cascade:
     return planted.Planted(shape=shape, skill=dict.fromkeys(names, 0.9)).cascade()
 
 
-def plan(shape: str, changed: str, **more: object) -> SwapPlan:
+def plan(shape: str, changed: str, **more: Any) -> SwapPlan:
     made = cascade(shape)
     old = dict.fromkeys(made.names, "old")
     return swap_plan(made, made, old, old | dict.fromkeys(changed, "new"), **more)

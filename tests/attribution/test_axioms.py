@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -130,7 +131,7 @@ def test_gains_add_up_to_the_headroom_and_every_bad_record_is_booked(name: str):
 @pytest.mark.parametrize("name", SHAPES)
 def test_a_stage_that_is_never_wrong_gets_nothing_from_any_method(name: str):
     stage = SHAPES[name].split()[len(SHAPES[name].split()) // 2][-1]
-    one, luck = drawn(SHAPES[name], **{stage: 1.0})
+    one, luck = drawn(SHAPES[name], **cast("dict[str, Any]", {stage: 1.0}))
     found = figures(replace(one, recovery={**one.recovery, stage: 1.0}), luck)
     for method in ("gain", "first fault", "hazard", "parts", "root cause", "order-free"):
         if method in found.by_method:

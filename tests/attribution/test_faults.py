@@ -106,7 +106,7 @@ def test_planted_first_faults_are_counted_right():
     counted = account(
         {name: right.astype(float) for name, right in state.items()},
         {"A": (), "B": ("A",), "C": ("A", "B")},
-        bad=1.0 - state["C"],
+        bad=1.0 - state["C"].astype(float),
     )
     for stage, skill in zip(counted.stages, (0.9, 0.8, 0.7), strict=True):
         assert stage.hazard == pytest.approx(1 - skill, abs=0.01)

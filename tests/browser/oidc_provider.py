@@ -11,8 +11,8 @@ import json
 import secrets
 import sys
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
+from typing import Any, cast
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from joserfc import jwt
@@ -28,7 +28,8 @@ class Provider(BaseHTTPRequestHandler):
 
     @property
     def issuer(self) -> str:
-        return f"http://127.0.0.1:{self.server.server_address[1]}"
+        server = cast("HTTPServer", self.server)
+        return f"http://127.0.0.1:{server.server_port}"
 
     def do_GET(self) -> None:
         url = urlsplit(self.path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import pytest
 from playwright.sync_api import Page, WebSocket, expect
@@ -63,7 +64,7 @@ def test_answers_are_judged_by_keys_only_and_blind(
     with Workspace.open(project) as workspace:
         made = workspace.store.judgements("first", stage="reply")
         (found,) = workspace.people.judged("first", "reply")
-    said = [label.answer.value["ratings"] for label in made if label.answer]  # pyright: ignore[reportIndexIssue, reportArgumentType, reportCallIssue, reportOptionalSubscript]  # a judgement's own form
+    said: list[dict[str, str]] = [cast("dict", label.answer.value)["ratings"] for label in made if label.answer]
     assert len(said) == 6
     assert all(set(one) == {"system", "person"} and set(one.values()) == points for one in said)
     assert found.gap.n == 6

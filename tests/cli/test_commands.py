@@ -3,7 +3,9 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import cast
 
+import click
 import pytest
 import typer
 
@@ -28,12 +30,12 @@ def test_help_begins_with_a_first_day_and_lists_every_command_once(stagegap: Com
     said = stagegap("--help").out
     listed = re.findall(r"^  ([a-z]+) {2,}[A-Z]", said, re.MULTILINE)
     assert listed[: len(DAY_ONE)] == list(DAY_ONE)
-    assert sorted(listed) == sorted(typer.main.get_command(application).commands)
+    assert sorted(listed) == sorted(cast("click.Group", typer.main.get_command(application)).commands)
     assert len(DAY_ONE) == 9
     assert said.index("\nDay one:") < said.index("\nThen:")
     for group, inner in (("show", views), ("tools", tools)):
         listed = re.findall(r"^  ([a-z]+) {2,}[A-Z]", stagegap(group, "--help").out, re.MULTILINE)
-        assert sorted(listed) == sorted(typer.main.get_command(inner).commands), group
+        assert sorted(listed) == sorted(cast("click.Group", typer.main.get_command(inner)).commands), group
         assert all(len(line) <= 80 for line in stagegap(group, "--help").out.splitlines())
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 from itertools import count
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -15,6 +16,7 @@ from stagegap.cli import runs
 from stagegap.errors import ConfigurationError
 from stagegap.model.estimate import Estimate
 from stagegap.model.run import LiveRun, LiveStage
+from stagegap.workspace.past import Past
 
 
 @pytest.fixture
@@ -169,14 +171,14 @@ class Watched:
 
 def test_run_is_followed_until_it_ends(capsys: pytest.CaptureFixture[str]) -> None:
     pauses: list[float] = []
-    runs.follow(Watched(3), pause=pauses.append)
+    runs.follow(cast("Past", Watched(3)), pause=pauses.append)
     lines = capsys.readouterr().out.splitlines()
     assert lines[:4] == [
         "v3 system, 0% answered.", "v3 system, 20% answered. Good so far.", "v3 system, 50% answered. Good so far.",
         "No run goes on any more.",
     ]  # fmt: skip
     assert len(pauses) == 3
-    runs.follow(Watched(0), pause=pauses.append)
+    runs.follow(cast("Past", Watched(0)), pause=pauses.append)
     assert capsys.readouterr().out.splitlines() == ["No run goes on."]
 
 
@@ -185,7 +187,7 @@ def test_run_is_followed_as_a_table_on_a_terminal(
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "120")
-    runs.follow(Watched(2), pause=lambda _: None)
+    runs.follow(cast("Past", Watched(2)), pause=lambda _: None)
     out = capsys.readouterr().out
     assert "Run v3, part 1 of 2: system" in out
     assert "1/4" in out

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from stagegap.exchange.label_files import Known
-from stagegap.model.answer import REASONS, Answer, Fact, Label
+from stagegap.model.answer import REASONS, Answer, Fact, Label, LabelAction
 from stagegap.model.cascade import Cascade, Kind, Outcome, OutputType, Source, Stage
 
 TYPES = {
@@ -82,11 +82,12 @@ shares = st.one_of(st.none(), st.floats(0, 1))
 def labels(draw: st.DrawFn) -> Label:
     """Any label that the store can hold."""
     stage = draw(st.sampled_from(sorted(TYPES)))
-    action = draw(st.sampled_from(["label", "label", "adjudicate", "skip", "undo"]))
+    actions: list[LabelAction] = ["label", "label", "adjudicate", "skip", "undo"]
+    action = draw(st.sampled_from(actions))
     answers = st.builds(Answer, value=st.one_of(st.none(), VALUES[stage]), facts=st.lists(facts, max_size=2).map(tuple))
     return Label(
         id=draw(texts.filter(bool)),
-        record=draw(st.sampled_from(KNOWN.records)),
+        record=draw(st.sampled_from(sorted(KNOWN.records))),
         stage=stage,
         annotator=draw(texts.filter(lambda text: text.strip())),
         answer=draw(answers) if action in ("label", "adjudicate") else None,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -44,10 +45,10 @@ KNOWN = Known(cascade=CASCADE, records=("m1", "m2"), documents={"shop": ("a", "b
 
 
 def row(**values: object) -> dict[str, object]:
-    return {"record": "m1", "stage": "route", "annotator": "p1", "value": "orders"} | values
+    return {"record": "m1", "stage": "route", "annotator": "p1", "value": "orders", **values}
 
 
-def written(folder: Path, *rows: dict[str, object]) -> Path:
+def written(folder: Path, *rows: Mapping[str, object]) -> Path:
     path = folder / "labels.jsonl"
     path.write_text("\n".join(json.dumps(one) for one in rows))
     return path

@@ -314,7 +314,7 @@ def test_values_that_the_form_cannot_make_are_refused_with_the_reason(
         ({"values": {}}, "it has no value"),
     ],
 )
-def test_events_that_the_card_cannot_have_sent_are_refused(change: dict[str, Json], reason: str) -> None:
+def test_events_that_the_card_cannot_have_sent_are_refused(change: dict[str, Any], reason: str) -> None:
     with pytest.raises(ConfigurationError, match=reason):
         label(LABEL, "a", **change)
 

@@ -1,15 +1,24 @@
 from __future__ import annotations
 
+from typing import Any
+
 from charts.reading import read
 from stagegap import charts
-from stagegap.model.answer import Answer, Label
+from stagegap.model.answer import Answer, Label, LabelAction
+from stagegap.model.record import Json
 from stagegap.people.histories import OwnLabel, own_labels
 
 
-def label(record: str, value: object, at: float, action: str = "label", **more: object) -> Label:
-    fields = {"id": f"{record}{at}", "record": record, "stage": "route", "annotator": "me", "queue": "q"} | more
+def label(record: str, value: Json, at: float, action: LabelAction = "label", **more: Any) -> Label:
+    fields: dict[str, Any] = {
+        "id": f"{record}{at}",
+        "record": record,
+        "stage": "route",
+        "annotator": "me",
+        "queue": "q",
+    } | more
     answer = None if value is None else Answer(value=value)
-    return Label(answer=answer, action=action, at=at, **fields)  # type: ignore[arg-type]  # short rows
+    return Label(answer=answer, action=action, at=at, **fields)
 
 
 LABELS = [

@@ -1,17 +1,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stagegap.model.answer import Answer, Fact, Label
+from stagegap.model.answer import Answer, Fact, Label, LabelAction
 from stagegap.model.cascade import Cascade, Kind, Outcome, OutputType, Source, Stage
 from stagegap.model.record import Json
 from stagegap.people.references import Settled, fitting, how_settled, latest, settle, settled, strictly
 
-NO = object()
+NO: Any = object()
 STAGE = Stage(
     name="s",
     uses="python",
@@ -22,9 +23,16 @@ STAGE = Stage(
 ONE_STAGE = Cascade(name="c", stages=(STAGE,), outcome=Outcome(stage="s", metric="accuracy"))
 
 
-def label(value: object, annotator: str = "ann", *, at: float = 0.0, action: str = "label", **more: object) -> Label:
+def label(
+    value: Json,
+    annotator: str = "ann",
+    *,
+    at: float = 0.0,
+    action: LabelAction = "label",
+    **more: Any,
+) -> Label:
     answer = None if value is NO else Answer(value=value)
-    fields = {"id": f"{annotator}{at}{value}", "record": "r1", "stage": "s"} | more
+    fields: dict[str, Any] = {"id": f"{annotator}{at}{value}", "record": "r1", "stage": "s"} | more
     return Label(annotator=annotator, answer=answer, action=action, at=at, **fields)
 
 

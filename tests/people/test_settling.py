@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -37,11 +38,11 @@ QUEUE = Queue(id="q", cascade="c", stage="route", purpose="random", created_at=0
 ITEM = QueueItem(position=0, record="r1", payload='{"id": "r1", "inputs": [], "options": {}}', probability=0.5)
 
 
-def label(value: Json, who: str, **more: object) -> Label:
+def label(value: Json, who: str, **more: Any) -> Label:
     return Label(id=who, record="r1", stage="route", annotator=who, answer=Answer(value=value), **more)
 
 
-def decide(values: object, labels: list[Label], **more: object) -> Label:
+def decide(values: object, labels: list[Label], **more: Any) -> Label:
     event = {"id": "e1", "record": "r1", "action": "label", "values": values, "active_ms": 900} | more
     return adjudication(event, labels, QUEUE, ITEM, annotator="eve", at=7.0, verified=True)
 
@@ -88,7 +89,7 @@ def test_hunted_records_stay_hunted_when_they_are_settled() -> None:
 def test_payload_holds_inputs_and_two_answers_and_no_name() -> None:
     found = disagreement(TWO, metric("accuracy"))
     assert found is not None
-    shown = settling_payload(found, ITEM)
+    shown: Any = settling_payload(found, ITEM)
     assert set(shown) == {"id", "inputs", "options"}
     verdict = shown["options"]["verdict"]
     shown_as = [f"A:  {found.a.value}", f"B:  {found.b.value}", "Both are fine", "Neither: write it"]
@@ -97,11 +98,12 @@ def test_payload_holds_inputs_and_two_answers_and_no_name() -> None:
 
 
 def test_form_asks_for_an_own_answer_only_where_neither_is_right() -> None:
-    fields = settling_form(form(STAGE), GUIDELINE)["fields"]
+    fields: Any = settling_form(form(STAGE), GUIDELINE)["fields"]
     assert [field["name"] for field in fields] == ["verdict", "value", "reason", "cites"]
     assert fields[1]["when"] == {"field": "verdict", "is": "neither"}
     assert [option["value"] for option in fields[3]["options"]] == ["Read it.", "Two topics: the urgent one."]
-    assert [field["name"] for field in settling_form(form(STAGE), "")["fields"]] == ["verdict", "value", "reason"]
+    fields = settling_form(form(STAGE), "")["fields"]
+    assert [field["name"] for field in fields] == ["verdict", "value", "reason"]
 
 
 def test_each_verdict_becomes_its_accepted_answers() -> None:

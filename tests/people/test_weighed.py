@@ -5,6 +5,7 @@ import pytest
 
 from stagegap.model.answer import Answer, Label, Reference
 from stagegap.model.cascade import Kind, OutputType
+from stagegap.model.record import Json
 from stagegap.people.disagreements import Weighed, weighed
 from stagegap.people.references import settled
 
@@ -13,7 +14,7 @@ CARE = {"ann": 0.97, "bob": 0.55, "cid": 0.55}
 """One careful person and two who often err, so that the majority is often wrong."""
 
 
-def label(who: str, record: str, value: object) -> Label:
+def label(who: str, record: str, value: Json) -> Label:
     return Label(id=f"{who}{record}", record=record, stage="s", annotator=who, answer=Answer(value=value))
 
 

@@ -142,7 +142,7 @@ def test_variant_with_a_language_model_shares_all_but_the_draft(folder: Path) ->
             card = workspace.runs.scorecard("support-email-llm")
     assert called == {"draft"}
     assert summary.calls <= planned.paid_calls
-    assert {draft.value for draft in drafts if draft.status.has_value} == {"Returns are free within 30 days."}
+    assert {str(draft.value) for draft in drafts if draft.status.has_value} == {"Returns are free within 30 days."}
     assert card is not None
     assert card.stages[2].in_place.is_measured
     kept = [path for path in (folder / ".stagegap").rglob("*") if path.is_file()]

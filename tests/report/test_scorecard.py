@@ -12,7 +12,7 @@ import numpy as np
 import odd_plants
 import odd_runs
 import odd_screens
-from odd_noticing import EVIL, noticing, planted_screen
+from odd_noticing import EVIL, Said, noticing, planted_screen
 from stagegap import report
 from stagegap.analysis import views as codec
 from stagegap.analysis.views import Scorecard
@@ -139,7 +139,8 @@ def test_what_looks_strange_has_a_section_and_no_text_of_a_record_without_leave(
 def test_no_person_is_named_in_what_looks_strange() -> None:
     rng = np.random.default_rng(3)
     run = odd_plants.PLANTS["hasty"](odd_runs.clean(rng), rng)
-    screen, flag = odd_screens.screened(run), ("hasty/draft/ef", "flag", "")
+    screen = odd_screens.screened(run)
+    flag: Said = ("hasty/draft/ef", "flag", "")
     flagged = noticing(screen, flag)
     assert "One labeller answered draft in under a fifth" in report.html(
         views.scorecard(), records=True, oddities=flagged

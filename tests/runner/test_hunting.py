@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from stagegap.errors import ConfigurationError
@@ -39,9 +41,10 @@ def test_doubt_raises_the_chance_and_the_chance_is_known() -> None:
     assert sum(sizes) / 60 == pytest.approx(40, abs=3)
     found = picked(Hunt(unsure=40), RECORDS, "route", outputs(0.9), seed=1)
     chances = {name < "r2": chance for name, chance in found.items()}
-    assert chances[True] is not None
-    assert chances[False] is not None
-    assert chances[True] / chances[False] == pytest.approx(1.01 / 0.11)
+    near, far = chances[True], chances[False]
+    assert near is not None
+    assert far is not None
+    assert near / far == pytest.approx(1.01 / 0.11)
 
 
 @pytest.mark.parametrize(
@@ -63,6 +66,6 @@ def test_hunt_that_finds_nothing_or_cannot_be_made_says_so(hunt: Hunt, confidenc
     ("fields", "message"),
     [({}, "one of the two"), ({"where": "true", "unsure": 3}, "one of the two"), ({"unsure": 0}, "at least 1 record")],
 )
-def test_hunt_is_for_one_thing(fields: dict[str, object], message: str) -> None:
+def test_hunt_is_for_one_thing(fields: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         Hunt(**fields)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any, cast
+
 import pytest
 
 from runner.making import Build
@@ -54,7 +56,7 @@ def test_a_filter_that_can_not_be_used_says_why(text: str, message: str) -> None
 @pytest.mark.parametrize("name", ["sample", "limit", "repeats", "jobs"])
 def test_a_number_below_one_is_refused(name: str) -> None:
     with pytest.raises(ConfigurationError, match=f"{name} must be at least 1, found 0"):
-        RunOptions(**{name: 0})
+        RunOptions(**cast("dict[str, Any]", {name: 0}))
 
 
 def test_repeats_are_for_stages_that_may_answer_otherwise(making: Build) -> None:

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from spec.folders import BASE
@@ -60,8 +62,9 @@ def test_paths_are_relative_to_the_file_they_stand_in(folder):
     draft = file.cascade.stage("draft")
     assert draft.parameters["function"] == f"{folder.path}/stages.py:draft"
     assert draft.metrics == ("fact_recall", f"python:{folder.path}/variants/own.py:draft")
-    assert file.resolved["records"]["path"] == "../mails.jsonl"
-    assert file.resolved["stages"]["draft"]["score"][1] == "python:own.py:draft"
+    resolved: Any = file.resolved
+    assert resolved["records"]["path"] == "../mails.jsonl"
+    assert resolved["stages"]["draft"]["score"][1] == "python:own.py:draft"
 
 
 def test_a_problem_is_named_in_the_file_where_it_stands(folder):

@@ -1,5 +1,6 @@
 import json
 from importlib.resources import files
+from typing import Any
 
 import pytest
 import yaml
@@ -27,10 +28,11 @@ def test_it_is_a_schema():
 
 
 def test_every_key_has_a_description():
-    for name, definition in SCHEMA["$defs"].items():
+    definitions: dict[str, Any] = json.loads(json.dumps(SCHEMA["$defs"]))
+    for name, definition in definitions.items():
         for key, value in definition.get("properties", {}).items():
             referred = [value, *value.get("anyOf", [])]
-            texts = [SCHEMA["$defs"][r["$ref"].rpartition("/")[2]] for r in referred if "$ref" in r] + referred
+            texts = [definitions[r["$ref"].rpartition("/")[2]] for r in referred if "$ref" in r] + referred
             assert any("description" in text for text in texts), f"{name}.{key}"
 
 

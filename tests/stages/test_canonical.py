@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stagegap.model.record import Json
 from stagegap.stages.canonical import canonical, digest
 
 JSON = st.recursive(
@@ -16,12 +17,12 @@ JSON = st.recursive(
 
 
 @given(st.dictionaries(st.text(max_size=3), JSON, min_size=2))
-def test_the_order_of_keys_makes_no_difference(value: dict[str, object]) -> None:
+def test_the_order_of_keys_makes_no_difference(value: dict[str, Json]) -> None:
     assert canonical(value) == canonical(dict(reversed(value.items())))
 
 
 @given(JSON)
-def test_every_json_value_has_a_digest_of_32_hex_digits(value: object) -> None:
+def test_every_json_value_has_a_digest_of_32_hex_digits(value: Json) -> None:
     assert len(bytes.fromhex(digest(value))) == 16
 
 

@@ -5,7 +5,7 @@ from stagegap.stages import Corpus
 
 
 def test_the_order_of_documents_makes_no_difference(shop: Corpus) -> None:
-    turned = Corpus(name="shop", documents=dict(reversed(shop.documents.items())))
+    turned = Corpus(name="shop", documents=dict(reversed(list(shop.documents.items()))))
     assert (turned.hash, turned.ids_hash) == (shop.hash, shop.ids_hash)
 
 

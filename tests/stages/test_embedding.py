@@ -168,4 +168,6 @@ def test_what_decides_a_ranking_is_in_the_fingerprint_and_nothing_else(search: S
 
 
 def test_a_text_without_a_vector_is_like_nothing(search: Search, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert np.array_equal(embedding._vectors(Reply(value=[[0.0, 0.0], [3.0, 4.0]])), [[0, 0], np.float32([0.6, 0.8])])
+    assert np.array_equal(
+        embedding._vectors(Reply(value=[[0.0, 0.0], [3.0, 4.0]])), np.array([[0, 0], [0.6, 0.8]], dtype=np.float32)
+    )

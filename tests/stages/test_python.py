@@ -8,7 +8,7 @@ import pytest
 
 from stagegap.errors import ConfigurationError
 from stagegap.model.answer import Status
-from stagegap.model.cascade import Kind, OutputType
+from stagegap.model.cascade import Kind, OutputType, Stage
 from stagegap.stages import AsyncStage, BatchStage, Corpus, Reply, build
 
 LABEL = OutputType(kind=Kind.LABEL, values=("long", "short"))
@@ -169,7 +169,9 @@ def test_a_function_that_can_not_be_used_is_named_at_once(python: Make, code: st
 
 
 @pytest.mark.parametrize("function", ["nothing.py:draft", "draft", "stages.txt:draft"])
-def test_a_file_that_can_not_be_loaded_is_named_at_once(tmp_path: Path, make_stage: Make, function: str) -> None:
+def test_a_file_that_can_not_be_loaded_is_named_at_once(
+    tmp_path: Path, make_stage: Callable[..., Stage], function: str
+) -> None:
     (tmp_path / "stages.txt").write_text("def draft(text): return text")
     stage = make_stage("python", OutputType(kind=Kind.TEXT), function=function)
     with pytest.raises(ConfigurationError, match="can't be loaded, because"):

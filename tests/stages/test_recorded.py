@@ -1,25 +1,27 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from stagegap.model.answer import Status
 from stagegap.model.cascade import Kind, OutputType, Stage
+from stagegap.model.record import Json
 from stagegap.stages import BatchStage, Corpus, Reply, build
 
 LABEL = OutputType(kind=Kind.LABEL, values=("long", "short"))
 
 
-def recorded(stage: Stage, outputs: dict[str, object] | None, shop: Corpus) -> BatchStage:
-    rows = outputs and {
-        name: value if isinstance(value, Reply) else Reply(value=value)  # type: ignore[arg-type]
-        for name, value in outputs.items()
-    }
-    return build(stage, folder=Path(), corpora={"shop": shop}, recorded=rows, environment={})
+def recorded(stage: Stage, outputs: Mapping[str, Json | Reply] | None, shop: Corpus) -> BatchStage:
+    rows = {name: value if isinstance(value, Reply) else Reply(value=value) for name, value in (outputs or {}).items()}
+    built = build(
+        stage, folder=Path(), corpora={"shop": shop}, recorded=None if outputs is None else rows, environment={}
+    )
+    assert isinstance(built, BatchStage)
+    return built
 
 
 def test_each_record_gets_what_was_recorded_for_it(make_stage: Callable[..., Stage], shop: Corpus) -> None:
-    rows: dict[str, object] = {"a": "long", "b": Reply(status=Status.SKIPPED), "c": "medium"}
+    rows: dict[str, Json | Reply] = {"a": "long", "b": Reply(status=Status.SKIPPED), "c": "medium"}
     stage = recorded(make_stage("recorded", LABEL), rows, shop)
     assert stage.reads_record
     given, skipped, odd, missing = stage.answer_batch([{"__record__": name} for name in "abcd"])

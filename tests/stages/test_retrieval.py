@@ -20,7 +20,9 @@ def retrieve(make_stage: Callable[..., Stage], shop: Corpus) -> Retrieve:
     def make(method: str = "bm25", *, k: int = 2, corpus: Corpus = shop, **rest: Json) -> BatchStage:
         parameters: dict[str, Json] = {"corpus": "shop", "method": method, "k": k, "query": ["text"], **rest}
         stage = make_stage("retrieval", RANKING, "text department", **parameters)
-        return build(stage, folder=Path(), corpora={"shop": corpus}, environment={})
+        built = build(stage, folder=Path(), corpora={"shop": corpus}, environment={})
+        assert isinstance(built, BatchStage)
+        return built
 
     return make
 

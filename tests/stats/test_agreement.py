@@ -55,7 +55,7 @@ def test_fleiss_agrees_with_statsmodels(m: int, items: list[list[int]]):
     st.lists(st.lists(st.sampled_from([1.0, 2.0, 3.0, 5.0, NAN]), min_size=4, max_size=4), min_size=2, max_size=8),
     st.sampled_from(["nominal", "ordinal", "interval", "ratio"]),
 )
-def test_krippendorff_is_one_minus_observed_over_expected_disagreement(items: list[list[float]], scale: str):
+def test_krippendorff_is_one_minus_observed_over_expected_disagreement(items: list[list[float]], scale: Scale):
     # The definition over all pairs of values, without the coincidence matrix.
     units = [[v for v in item if not math.isnan(v)] for item in items]
     units = [unit for unit in units if len(unit) >= 2]

@@ -21,7 +21,7 @@ def test_independent_records_get_fishers_exact_test():
     inside = np.arange(41) < 10
     table = [[8, 2], [5, 25]]
     found = excess_p(failed, inside, clusters(range(41)))
-    assert found == pytest.approx(fisher_exact(table, alternative="greater").pvalue)
+    assert found == pytest.approx(fisher_exact(table, alternative="greater").pvalue)  # pyright: ignore[reportAttributeAccessIssue]  # missing in scipy's stubs
 
 
 def test_whole_clusters_that_fail_alike_are_less_convincing():

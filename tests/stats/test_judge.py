@@ -112,15 +112,15 @@ def test_a_chance_of_zero_is_refused_and_one_label_is_too_few():
 def test_whole_clusters_are_what_is_independent_in_a_helped_mean():
     rng = np.random.default_rng(0)
     held = 0
+    units = np.repeat(np.arange(60), 5)
     for _ in range(400):
         truth = np.repeat(rng.random(60) < 0.6, 5)
         y = np.where(rng.random(300) < 0.8, truth, rng.random(300) < 0.6).astype(float)
         f = np.where(rng.random(300) < 0.85, y, 1 - y)
-        units = np.repeat(np.arange(60), 5)
         found = ppi_mean(y[:100], f[:100], f[100:], units=units)
         held += found.low <= 0.6 <= found.high
     assert 0.91 <= held / 400 <= 0.985
-    one = ppi_mean(y[:5], f[:5], f[5:], units=units)
+    one = ppi_mean(np.ones(5), np.ones(5), np.zeros(295), units=units)
     assert one.method == "too few: all 5 labelled records belong to one cluster"
 
 

@@ -16,10 +16,10 @@ from stagegap.stats.spread import Clusters
 @given(st.integers(0, 300), st.integers(0, 300))
 def test_mcnemar_agrees_with_statsmodels(fixed: int, broken: int):
     found = mcnemar(fixed, broken)
-    assert found.p == pytest.approx(oracle([[5, fixed], [broken, 5]], exact=True).pvalue if fixed + broken else 1.0)
+    assert found.p == pytest.approx(oracle([[5, fixed], [broken, 5]], exact=True).pvalue if fixed + broken else 1.0)  # pyright: ignore[reportAttributeAccessIssue]  # missing in scipy's stubs
     if fixed + broken:
         chi2 = oracle([[5, fixed], [broken, 5]], exact=False, correction=False)
-        assert (found.chi2, found.p_chi2) == (pytest.approx(chi2.statistic), pytest.approx(chi2.pvalue))
+        assert (found.chi2, found.p_chi2) == (pytest.approx(chi2.statistic), pytest.approx(chi2.pvalue))  # pyright: ignore[reportAttributeAccessIssue]  # missing in scipy's stubs
 
 
 def test_no_moved_record_proves_nothing():

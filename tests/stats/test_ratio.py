@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from stagegap.stats.resample import Resamples, ratio, resample
 from stagegap.stats.spread import clusters
 
 
-def drawn(above: list[float], below: list[float], units: list[str] | None = None) -> Resamples:
+def drawn(above: Sequence[float], below: Sequence[float], units: list[str] | None = None) -> Resamples:
     columns = {"above": np.array(above, dtype=float), "below": np.array(below, dtype=float)}
     named = units or [str(i) for i in range(len(above))]
     return resample(columns, clusters(named), rng=np.random.default_rng(3), resamples=2000)
@@ -55,7 +56,7 @@ def test_whole_clusters_are_resampled_and_counted():
     ],
 )
 def test_a_ratio_without_a_spread_is_no_number(
-    above: list[float], below: list[float], units: list[str] | None, method: str
+    above: Sequence[float], below: Sequence[float], units: list[str] | None, method: str
 ):
     found = ratio(drawn(above, below, units), "above", "below")
     assert not found.is_measured

@@ -66,7 +66,7 @@ def test_mean_of_independent_records_is_students_t() -> None:
     known = values[:-1]
     found = mean(values, alone(11))
     reference = ttest_1samp(known, 0, alternative="greater")
-    assert mean_p(values, alone(11)) == pytest.approx(reference.pvalue)
+    assert mean_p(values, alone(11)) == pytest.approx(reference.pvalue)  # pyright: ignore[reportAttributeAccessIssue]  # missing in scipy's stubs
     low, high = ttest_1samp(known, 0).confidence_interval()
     assert (found.low, found.high) == (pytest.approx(low), pytest.approx(high))
 

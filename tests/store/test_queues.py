@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -91,7 +92,7 @@ def test_skip_made_elsewhere_leaves_the_item_open(queued: Store) -> None:
     ],
 )
 def test_which_labels_of_other_queues_answer_an_item(
-    store: Store, purpose: str, elsewhere: dict[str, object], left: int, why: str
+    store: Store, purpose: str, elsewhere: dict[str, Any], left: int, why: str
 ) -> None:
     store.create_queue(replace(QUEUE, purpose=purpose), ITEMS)
     store.append_labels("mail", [label(record="r3", **elsewhere)])

@@ -77,7 +77,7 @@ def test_share_gives_away_the_two_runs(two: Workspace) -> None:
     test = opened(two)
     click(test, "Share")
     assert "before=v1&run=v2" in test.code[0].value
-    names = [button.label for button in test.get("download_button")]
+    names = [button.proto.label for button in test.get("download_button")]
     assert names == ["Download report", "Numbers (JSON)", "Numbers (CSV)", "Markdown"]
     assert "18 questions that got worse" in next(box.label for box in test.checkbox if "texts" in box.label)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -27,7 +28,7 @@ def opened(workspace: Workspace, **parameters: str) -> AppTest:
     return pages.opened(failures, workspace, **parameters)
 
 
-def listed(workspace: Workspace, **filters: object) -> list[str]:
+def listed(workspace: Workspace, **filters: Any) -> list[str]:
     """Failures of `retrieve` in the order in which they are read."""
     return [row.record for row in workspace.failures.page(CASCADE, "v2", Wanted(stage="retrieve", **filters)).rows]
 

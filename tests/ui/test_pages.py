@@ -198,7 +198,7 @@ def test_share_offers_the_report(workspace: Workspace) -> None:
     next(button for button in test.button if button.label == "Share").click().run()
     assert not test.exception
     assert "failures: what the system answered, and what is right" in test.checkbox[0].label
-    names = [button.label for button in test.get("download_button")]
+    names = [button.proto.label for button in test.get("download_button")]
     assert names == ["Download report", "Numbers (JSON)", "Numbers (CSV)", "Markdown"]
     assert "run=v2" in test.code[0].value
 

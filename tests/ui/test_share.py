@@ -58,7 +58,7 @@ def test_every_page_about_a_run_has_its_link_and_files(
     test = shared(workspace, name)
     assert "run=v2" in test.code[0].value
     assert "who=" not in test.code[0].value
-    assert [button.label for button in test.get("download_button")] == files
+    assert [button.proto.label for button in test.get("download_button")] == files
     boxes = [box.label for box in test.checkbox if box.label.startswith("With the texts of")]
     assert [texts in box for box in boxes] == ([True] if texts else [])
     assert [picker.label for picker in test.selectbox][:1] == ["Run"]

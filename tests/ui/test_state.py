@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import streamlit
@@ -11,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from stagegap.workspace import Workspace
 
 
-def ran(script: Callable[..., None], **arguments: object) -> AppTest:
+def ran(script: Callable[..., None], **arguments: Any) -> AppTest:
     test = AppTest.from_function(script, kwargs=arguments, default_timeout=60).run()
     assert not test.exception
     return test

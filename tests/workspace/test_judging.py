@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ def project(tmp_path: Path) -> Iterator[Workspace]:
         yield opened
 
 
-def judge(project: Workspace, queue: Queue, record: str, a: int, b: int, *, who: str = "eve", **more: object) -> None:
+def judge(project: Workspace, queue: Queue, record: str, a: int, b: int, *, who: str = "eve", **more: Any) -> None:
     event = {"id": f"{who}{record}{a}{b}", "record": record, "action": "label", "values": {"a": a, "b": b}} | more
     project.labels.save_labels(queue, [event], who)
 
@@ -97,7 +98,7 @@ def test_without_two_answers_there_is_nothing_to_judge(project: Workspace) -> No
         project.labels.judge("bare", "reply", RATE)
 
 
-def foreign(project: Workspace, path: Path, values: list[dict[str, object]], **more: object) -> int:
+def foreign(project: Workspace, path: Path, values: list[dict[str, object]], **more: Any) -> int:
     """Import judgements of a file that names no queue; gives how many were new."""
     rows = [
         {"record": f"q{i}", "stage": "reply", "annotator": "far", "task": "judge", "value": value, **more}

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ def change(project: Workspace, **lines: str) -> None:
     path.write_text(path.read_text().replace("    ask: What is", f"{more}    ask: What is", 1))
 
 
-def answer(project: Workspace, queue: Queue, record: str, who: str = "yz", **more: object) -> None:
+def answer(project: Workspace, queue: Queue, record: str, who: str = "yz", **more: Any) -> None:
     event = {"id": f"{who}{record}{more}", "record": record, "action": "label", "values": {"value": "other"}} | more
     project.labels.save_labels(queue, [event], who)
 

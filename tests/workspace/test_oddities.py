@@ -89,7 +89,7 @@ def test_screen_reads_the_references_that_the_scores_rest_on(workspace: Workspac
     ]  # fmt: skip
     workspace.store.append_labels("first", decided)
     read, run = workspace.runs.attribution("first"), workspace.store.runs("first")[0]
-    assert {one.first.value for (_, at), one in read.evidence.references.items() if at == "topic"} == {"other"}
+    assert {str(one.first.value) for (_, at), one in read.evidence.references.items() if at == "topic"} == {"other"}
     columns = run_columns(workspace.store, run, read.cascade, card=None, earlier=None, custom={})
     topic = columns.stages["topic"]
     assert {topic.answers[code] for code in topic.reference.tolist()} == {"other"}

@@ -10,7 +10,7 @@ import pytest
 
 import llm_server
 from sixty import NEVER, replace_in, write_sixty
-from stagegap.analysis.person_swaps import PersonSwaps
+from stagegap.analysis.person_swaps import PersonStage, PersonSwaps
 from stagegap.errors import ConfigurationError, RunStopped
 from stagegap.model.queue import Queue
 from stagegap.model.run import Cell
@@ -50,7 +50,7 @@ def right(payload: str) -> str:
     return next(fact for word, fact in FACTS.items() if word in payload)
 
 
-def rows_of(view: PersonSwaps) -> dict[str, object]:
+def rows_of(view: PersonSwaps) -> dict[str, PersonStage]:
     return {row.stage: row for row in view.stages}
 
 
@@ -99,6 +99,7 @@ def test_a_harmful_person_is_told_with_the_records(project: Workspace) -> None:
     answered(project, "reply", NEVER)
     reply = rows_of(swapped(project))["reply"]
     assert reply.alone.verdict == "regressed"
+    assert reply.harm is not None
     assert reply.harm.count == reply.broken == 36
     assert reply.harm.rate.value == pytest.approx(36 / 60)
 
@@ -107,9 +108,13 @@ def test_nothing_of_it_changes_the_run(project: Workspace) -> None:
     card = project.runs.scorecard("first")
     answered(project, "reply", right)
     swapped(project)
-    assert Cell("person", ("reply",)) in project.store.cells(project.store.run("first").id)
+    newest = project.store.run("first")
+    assert newest is not None
+    assert Cell("person", ("reply",)) in project.store.cells(newest.id)
     project.runs.refresh("first", "v1")
     again = project.runs.scorecard("first")
+    assert again is not None
+    assert card is not None
     assert (again.stages, again.system) == (card.stages, card.system)
     assert project.past("first").reproduce("v1", progress=Silent()).is_identical
 

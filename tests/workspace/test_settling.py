@@ -2,11 +2,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from stagegap.errors import ConfigurationError
 from stagegap.model.answer import Answer, Label
+from stagegap.model.record import Json
 from stagegap.people.disagreements import digest
 from stagegap.people.references import settle
 from stagegap.runner.queues import Hunt
@@ -61,7 +63,7 @@ def test_decision_settles_the_reference_and_leaves_the_list(project: Workspace) 
 def test_both_are_fine_widens_what_is_accepted_and_a_later_decision_replaces_it(project: Workspace) -> None:
     record = project.people.settling("first", "topic").open[0]
     before = reference(project, record)[0]
-    there = [digest(Answer(value=value)) for value in before]
+    there = [digest(Answer(value=value)) for value in cast("list[Json]", before)]
     decide(project, record, " ".join(there))
     assert reference(project, record)[0] == before
     decide(project, record, "neither", who="dan", key="n", value="parking")

@@ -15,7 +15,7 @@ from stagegap.exchange.records import identity
 from stagegap.exchange.rows import Problems, Row, escaped, read_rows, unguarded
 from stagegap.exchange.tables import Column, ending_of, write_csv, write_jsonl, write_parquet
 from stagegap.exchange.typed import seconds
-from stagegap.model.answer import LABEL_FIELDS, REASONS, Answer, Fact, Field, Label, Reference
+from stagegap.model.answer import LABEL_FIELDS, REASONS, Answer, Fact, Field, Label, LabelAction, Reference
 from stagegap.model.cascade import POSITION, WRITTEN, Cascade, Kind, Stage
 from stagegap.model.queue import WarmUp
 from stagegap.model.record import Json, refuse_odd_numbers
@@ -28,7 +28,7 @@ from stagegap.stages.canonical import parse_json
 FIELDS = ("record", "stage", "annotator", "value")
 SHEETS = {".csv", ".tsv", ".xlsx"}
 """Files that a spreadsheet may have written."""
-ACTIONS: Mapping[str, Literal["label", "skip", "undo", "adjudicate"]] = {
+ACTIONS: Mapping[str, LabelAction] = {
     "": "label",
     "label": "label",
     "skip": "skip",

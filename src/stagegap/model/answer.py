@@ -144,6 +144,9 @@ def is_graded(entry: Json) -> TypeGuard[Mapping[str, Json]]:
     return isinstance(entry, Mapping) and set(entry) == {"id", "gain"}
 
 
+LabelAction = Literal["label", "skip", "undo", "adjudicate"]
+"""What an event of a person does; `skip` and `undo` have no answer."""
+
 REASONS = ("guideline unclear", "slip", "really ambiguous")
 """Why two people may have answered differently."""
 
@@ -165,7 +168,7 @@ class Label:
     annotator: str
     answer: Answer | None
     """None for `skip` and `undo`."""
-    action: Literal["label", "skip", "undo", "adjudicate"] = "label"
+    action: LabelAction = "label"
     """`adjudicate` settles what several people answered: its answers are the accepted ones."""
     at: float = 0.0
     """Seconds since 1970, UTC, handed in by the caller."""

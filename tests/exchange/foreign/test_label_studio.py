@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -8,13 +9,14 @@ from exchange.foreign.reading import reasons, take, written
 from exchange.material import KNOWN
 from stagegap.exchange.foreign import Wanted, detected, read_foreign
 from stagegap.model.answer import Answer
+from stagegap.model.record import Json
 
 
 def result(name: str, kind: str, value: object) -> dict[str, object]:
     return {"id": "r1", "from_name": name, "to_name": "text", "type": kind, "value": value, "origin": "manual"}
 
 
-def annotation(*results: dict[str, object], **fields: object) -> dict[str, object]:
+def annotation(*results: dict[str, object], **fields: Any) -> dict[str, object]:
     return {
         "id": 7,
         "completed_by": 3,
@@ -27,7 +29,7 @@ def annotation(*results: dict[str, object], **fields: object) -> dict[str, objec
     } | fields
 
 
-def task(*annotations: dict[str, object], **fields: object) -> dict[str, object]:
+def task(*annotations: dict[str, object], **fields: Any) -> dict[str, object]:
     return {"id": 1, "data": {"id": "m1", "text": "Hi"}, "annotations": list(annotations), "predictions": []} | fields
 
 
@@ -56,9 +58,7 @@ def test_annotation_is_a_label_with_who_when_and_how_long(tmp_path: Path) -> Non
         ("fields", "textarea", {"text": ['{"a": 1}']}, {"a": 1}),
     ],
 )
-def test_results_become_values_of_the_stage(
-    tmp_path: Path, stage: str, kind: str, value: object, answer: object
-) -> None:
+def test_results_become_values_of_the_stage(tmp_path: Path, stage: str, kind: str, value: object, answer: Json) -> None:
     taken = take(tmp_path, "label-studio", [task(annotation(result(stage, kind, value)))])
     assert not taken.unmapped
     assert [label.answer for label in taken.labels] == [Answer(value=answer)]
@@ -162,7 +162,7 @@ def test_ranker_of_several_buckets_is_no_ranking(tmp_path: Path) -> None:
 
 
 def test_same_export_gives_the_same_ids_and_a_changed_answer_another(tmp_path: Path) -> None:
-    def ids(**fields: object) -> list[str]:
+    def ids(**fields: Any) -> list[str]:
         taken = take(tmp_path, "label-studio", [task(annotation(CHOICE, **fields))], route="category")
         return [label.id for label in taken.labels]
 

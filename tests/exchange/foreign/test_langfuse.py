@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -8,9 +9,10 @@ from exchange.foreign.reading import reasons, take
 from exchange.material import KNOWN
 from stagegap.exchange.foreign import Wanted, detected, read_foreign
 from stagegap.model.answer import Answer
+from stagegap.model.record import Json
 
 
-def score(**fields: object) -> dict[str, object]:
+def score(**fields: Any) -> dict[str, object]:
     return {
         "id": "s1",
         "traceId": "m1",
@@ -55,9 +57,7 @@ def test_correction_is_a_label_of_the_stage_that_it_is_mapped_to(tmp_path: Path)
         ("tags", "CATEGORICAL", "new", ["new"]),
     ],
 )
-def test_values_become_values_of_the_stage(
-    tmp_path: Path, stage: str, kind: str, value: object, answer: object
-) -> None:
+def test_values_become_values_of_the_stage(tmp_path: Path, stage: str, kind: str, value: object, answer: Json) -> None:
     taken = take(tmp_path, "langfuse", [score(name=stage, dataType=kind, value=value, stringValue=None)])
     assert [label.answer for label in taken.labels] == [Answer(value=answer)]
 

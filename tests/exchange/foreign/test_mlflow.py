@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from exchange.foreign.reading import reasons, take
 from stagegap.model.answer import Answer
+from stagegap.model.record import Json
 
 
-def assessment(**fields: object) -> dict[str, object]:
+def assessment(**fields: Any) -> dict[str, object]:
     return {
         "assessment_id": "a1",
         "assessment_name": "route",
@@ -21,7 +23,7 @@ def assessment(**fields: object) -> dict[str, object]:
     } | fields
 
 
-def trace(*assessments: dict[str, object], **info: object) -> dict[str, object]:
+def trace(*assessments: dict[str, object], **info: Any) -> dict[str, object]:
     return {
         "info": {"trace_id": "tr-1", "client_request_id": "m1", "tags": {}, "assessments": list(assessments)} | info,
         "data": {"spans": []},
@@ -58,7 +60,7 @@ def test_older_fields_are_read_too(tmp_path: Path) -> None:
         ("draft", {"serialized_value": {"value": "no JSON"}}, "no JSON"),
     ],
 )
-def test_values_become_values_of_the_stage(tmp_path: Path, stage: str, held: object, answer: object) -> None:
+def test_values_become_values_of_the_stage(tmp_path: Path, stage: str, held: object, answer: Json) -> None:
     taken = take(tmp_path, "mlflow", [trace(assessment(assessment_name=stage, expectation=held))])
     assert [label.answer for label in taken.labels] == [Answer(value=answer)]
 
