@@ -9,6 +9,7 @@ from stagegap.model.cascade import PLACES, Kind, OutputType
 from stagegap.stages.acceptance import Accepted, Rejected, accept, accept_answer, check_for
 from stagegap.stages.conversation import answer_schema
 from stagegap.stages.mending import read_answer
+from stagegap.stages.places import misplaced
 
 BOXES = OutputType(kind=Kind.BOXES)
 LABELLED = OutputType(kind=Kind.BOXES, values=("total", "date"))
@@ -105,3 +106,34 @@ def test_models_are_asked_for_places_by_a_schema_that_the_gate_accepts(kind: Kin
 
 def place_of(asked: Any) -> dict[str, Any]:  # Any: JSON of a known shape
     return asked[0]["properties"]["answer"]["items"]["properties"]
+
+
+PICTURE: dict[str, Any] = {
+    "media": "image", "path": "a.png", "digest": "0" * 64, "type": "image/png", "bytes": 9, "width": 400, "height": 300,
+}  # fmt: skip
+SOUND: dict[str, Any] = {**PICTURE, "media": "audio", "type": "audio/wav", "seconds": 2.5}
+
+
+@pytest.mark.parametrize(
+    ("output", "place", "told"),
+    [
+        (BOXES, {"x": -5, "y": -5, "w": 10, "h": 400}, ""),  # reaches beyond the edge, as detectors draw them
+        (BOXES, {"x": 400, "y": 0, "w": 5, "h": 5}, "The rectangle 1 lies outside of its picture of 400 x 300 pixels."),
+        (BOXES, {"x": 0, "y": -9, "w": 5, "h": 9}, "The rectangle 1 lies outside of its picture of 400 x 300 pixels."),
+        (SPANS, {"start": 0, "end": 3}, ""),
+        (SPANS, {"start": 2, "end": 4}, "The span 1 lies outside of its text of 3 characters."),
+        (SEGMENTS, {"start": 2.0, "end": 2.6}, ""),
+        (SEGMENTS, {"start": 2.5, "end": 3.0}, "The segment 1 lies outside of its recording of 2.5 s."),
+        (OutputType(kind=Kind.TEXT), "anything", ""),
+    ],
+)
+def test_place_that_lies_outside_of_its_input_is_told(output: OutputType, place: Any, told: str) -> None:
+    inputs = {"number": 7, "photo": PICTURE, "call": SOUND, "text": "Zoë"}
+    assert misplaced(output, [place] if isinstance(place, dict) else place, inputs) == told
+
+
+def test_what_has_no_known_size_holds_every_place() -> None:
+    boxes = [{"x": 900, "y": 900, "w": 5, "h": 5}]
+    assert misplaced(BOXES, boxes, {"photo": {**PICTURE, "media": "pdf"}}) == ""
+    assert misplaced(OutputType(kind=Kind.BOXES, of="scan"), boxes, {"photo": PICTURE}) == ""
+    assert misplaced(SEGMENTS, [{"start": 9, "end": 10}], {"call": {**SOUND, "seconds": None}}) == ""

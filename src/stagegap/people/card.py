@@ -69,9 +69,9 @@ def form(stage: Stage, catalogue: Sequence[Document] = (), *, module: str = "") 
     Raises: ConfigurationError for an output that the card has no form for.
     """
     is_object = stage.output.kind is Kind.OBJECT and not module
-    if stage.output.kind in (Kind.LIST, *PLACES) and not module:
+    if stage.output.kind is Kind.LIST and not module:
         raise ConfigurationError(
-            f"Stage {stage.name!r} gives {_NOUNS.get(stage.output.kind, 'a list')}, which the card has no form for. "
+            f"Stage {stage.name!r} gives a list, which the card has no form for. "
             "Write a form of your own (`form: FILE.js`), or import labels for it from a file."
         )
     fields = _object_fields(stage) if is_object else [dict(_CUSTOM) if module else _field(stage)]
@@ -93,7 +93,7 @@ def form(stage: Stage, catalogue: Sequence[Document] = (), *, module: str = "") 
         "catalogue": offered,
         **({"object": True} if is_object else {}),
         **({"module": module} if module else {}),
-        **({"output": _parts(stage.output)} if is_object or module else {}),
+        **({"output": _parts(stage.output)} if is_object or module or stage.output.kind in PLACES else {}),
     }
 
 
@@ -128,7 +128,6 @@ def _object_fields(stage: Stage) -> list[dict[str, Json]]:
         ) from None
 
 
-_NOUNS = {Kind.BOXES: "rectangles", Kind.SPANS: "spans", Kind.SEGMENTS: "segments"}
 _CUSTOM: Mapping[str, Json] = {"name": "value", "kind": "custom", "label": "Your answer", "required": True}
 
 
@@ -140,6 +139,9 @@ _LABELS: dict[Kind, str] = {
     Kind.TEXT: "Your answer",
     Kind.NUMBER: "Your number",
     Kind.TRANSCRIPT: "Word by word",
+    Kind.BOXES: "Draw a rectangle around each",
+    Kind.SPANS: "Mark each in the text",
+    Kind.SEGMENTS: "Mark each in the recording",
 }
 
 
@@ -161,7 +163,11 @@ def _field(stage: Stage) -> dict[str, Json]:
             return {**start, "kind": "long", "none": "No answer is the right answer"}
         case Kind.NUMBER:
             return {**start, "kind": "number", "low": kind.low, "high": kind.high}
-        case Kind.OBJECT | Kind.LIST | Kind.BOXES | Kind.SPANS | Kind.SEGMENTS:
+        case Kind.BOXES | Kind.SPANS | Kind.SEGMENTS:
+            writes = any("text_f1" in metric for metric in stage.metrics)
+            places = {"kind": "places", "shape": kind.kind.value, "of": kind.of, "values": list(kind.values)}
+            return {**start, **places, "writes": writes, "none": "There is none"}
+        case Kind.OBJECT | Kind.LIST:
             raise AssertionError("an object has a field for each of its leaves, a list has no form")
 
 
@@ -216,6 +222,8 @@ def _display(name: str, value: Json, *, from_stage: bool) -> dict[str, Json]:
         return {"kind": "tag", "value": {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)}
     if isinstance(value, Mapping):
         return {"kind": "text", "value": json.dumps(value, ensure_ascii=False, indent=2)}
+    if value and all(isinstance(entry, Mapping) and any(name in entry for name in ("w", "end")) for entry in value):
+        return {"kind": "text", "value": json.dumps(value, ensure_ascii=False), "places": list(value)}
     entries = [_document(entry) for entry in value]
     if entries and all(entries):
         return {"kind": "documents", "value": entries}
@@ -381,7 +389,7 @@ def _problem(asked: _Form, candidates: frozenset[str], value: Json) -> str:
             number, low, high = cast("int | float", value), asked.low, asked.high  # read by `typed_number`
             outside = (low is not None and number < low) or (high is not None and number > high)
             return f"{value} is outside {low} to {high}" if outside else ""
-        case "custom":
+        case "custom" | "places":
             return ""  # the whole answer is checked against the type
         case _:
             return "" if value is None or (isinstance(value, str) and value.strip()) else f"{value!r} is not a text"

@@ -10,10 +10,13 @@ from dataclasses import dataclass, field, replace
 
 from stagegap import redaction
 from stagegap.model.answer import Output, Status
+from stagegap.model.cascade import PLACES
 from stagegap.model.frozen import maker
 from stagegap.model.run import Carry, Cell
 from stagegap.runner.cases import Call, Case, Wiring
 from stagegap.runner.work import Cache, Carrier, Claims, Sink
+from stagegap.stages.canonical import canonical
+from stagegap.stages.places import misplaced
 from stagegap.stages.protocol import Reply
 
 GROUP = 4_096
@@ -268,6 +271,10 @@ class Known:
         first = cases[0]
         if isinstance(reply.value, str) and len(reply.value) > LONGEST:
             reply = Reply(status=Status.UNPARSABLE, error=f"the answer is longer than {LONGEST:,} characters")
+        if problem := self._misplaced(reply, first):
+            reply = replace(
+                reply, status=Status.UNPARSABLE, value=None, error=problem, raw=canonical(reply.value).decode()
+            )
         output = _made(
             record=first.record.id,
             stage=self.wiring.stage.name,
@@ -290,6 +297,19 @@ class Known:
         if self.claims is not None and not reply.is_reusable:
             self.claims.release([key])
         return [output] if len(cases) == 1 else [output, *(self.shared(output, case) for case in cases[1:])]
+
+    def _misplaced(self, reply: Reply, case: Case) -> str:
+        """Why the places of an answer can't lie in what the stage was given; empty for any other answer."""
+        stage = self.wiring.stage
+        if stage.output.kind not in PLACES or not reply.status.has_value:
+            return ""
+        fields = case.record.fields
+        inputs = {
+            name: fields.get(source.name) if source.origin == "record" else case.outputs[source.name].value
+            for name, source in stage.inputs.items()
+            if source.origin == "record" or source.name in case.outputs
+        }
+        return misplaced(stage.output, reply.value, inputs)
 
     def shared(self, output: Output, case: Case) -> Output:
         """The same answer for another case, marked as cached."""

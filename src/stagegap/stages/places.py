@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 from stagegap.errors import near_names
-from stagegap.model.cascade import Kind, OutputType
+from stagegap.model.cascade import PLACES, Kind, OutputType
+from stagegap.model.media import FieldKind, media_of
 from stagegap.model.record import Json, number_problem
 
 MOST = 2_000
@@ -81,6 +82,50 @@ def _in_order(kind: Kind, place: Mapping[str, float]) -> None:
         raise ValueError(f"0 <= start < end was expected, found {place['start']:g} to {place['end']:g}.")
     if kind is Kind.SPANS and not all(float(number).is_integer() for number in (place["start"], place["end"])):
         raise ValueError("start and end count characters, so they are whole numbers.")
+
+
+def misplaced(output: OutputType, value: Json, inputs: Mapping[str, Json]) -> str:
+    """Why places can't lie in the input that they are of; empty where they can, and where its size is not known.
+
+    Rectangles and segments may reach beyond the edge, as detectors draw them, and not lie outside; of a PDF only the
+    first page has a size, so nothing is said. `inputs` are the stage's, files as what is known of them.
+    """
+    if output.kind not in PLACES or not isinstance(value, list | tuple):
+        return ""
+    sizes = (_size(output.kind, within) for name, within in inputs.items() if output.of in (None, name))
+    size = next((size for size in sizes if size), None)
+    if size is None:
+        return ""
+    edges = [_edges(cast("Mapping[str, float]", place)) for place in value]
+    is_text = output.kind is Kind.SPANS
+    for number, (starts, ends) in enumerate(edges, 1):
+        if any(
+            end <= 0 or (end > most if is_text else start >= most)
+            for start, end, most in zip(starts, ends, size, strict=True)
+        ):
+            place = " x ".join(f"{most:g}" for most in size)
+            return f"The {_NOUNS[output.kind]} {number} lies outside of its {_WITHIN[output.kind].format(place)}."
+    return ""
+
+
+_WITHIN = {Kind.BOXES: "picture of {} pixels", Kind.SPANS: "text of {} characters", Kind.SEGMENTS: "recording of {} s"}
+
+
+def _size(kind: Kind, within: Json) -> tuple[float, ...] | None:
+    if kind is Kind.SPANS:
+        return (len(within),) if isinstance(within, str) else None
+    media = media_of(within)
+    if media is None:
+        return None
+    if kind is Kind.SEGMENTS:
+        return (media.seconds,) if media.seconds else None
+    return (media.width, media.height) if media.kind is FieldKind.IMAGE and media.width and media.height else None
+
+
+def _edges(place: Mapping[str, float]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    if "x" in place:
+        return (place["x"], place["y"]), (place["x"] + place["w"], place["y"] + place["h"])
+    return (place["start"],), (place["end"],)
 
 
 def places_schema(output: OutputType) -> dict[str, Json]:

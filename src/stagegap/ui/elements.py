@@ -204,6 +204,7 @@ def card(
         "card/drawn",
         "card/answers",
         "card/keys",
+        "card/places",
         "card/view",
         "card/card",
     )

@@ -154,10 +154,10 @@ _SIDE = re.compile(r"[AB]:  ")
 def drawn_item(payload: dict[str, Any], form: Mapping[str, Any], show: charts.Show) -> dict[str, Any]:
     """A payload as the card draws it: what has structure comes as elements, to be made one by one.
 
-    A form of the user's own gets the values as well; otherwise they are sent once. Of a picture, a recording or a
-    document nobody who labels gets the path, only the address at which `show` serves it.
+    A form of the user's own, and one for places, gets the values as well; otherwise they are sent once. Of a picture, a
+    recording or a document nobody who labels gets the path, only the address at which `show` serves it.
     """
-    keeps = bool(form.get("module"))
+    keeps = bool(form.get("module")) or any(field["kind"] == "places" for field in form["fields"])
     manner = charts.Manner(room=ROOM, show=show)
     inputs = [_drawn_input(entry, manner, keeps=keeps) for entry in payload["inputs"]]
     options = {

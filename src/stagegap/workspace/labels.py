@@ -35,6 +35,8 @@ from stagegap.runner import (
     read_materials,
 )
 from stagegap.stages.acceptance import Rejected, accept
+from stagegap.stages.places import misplaced
+from stagegap.tables.content import media_in, parsed
 from stagegap.workspace import exchange
 from stagegap.workspace.exchange import Foreign, ImportReport
 from stagegap.workspace.foundation import Foundation
@@ -411,12 +413,18 @@ def _has_form(stage: Stage) -> bool:
 def _check(label: Label, output: OutputType, item: QueueItem) -> None:
     """Hold a whole answer to the type. Raises: ConfigurationError."""
     assert label.answer is not None, "a label has an answer"
-    options = json.loads(item.payload)["options"].get("value", ())
+    payload = json.loads(item.payload)
+    options = payload["options"].get("value", ())
     accepted = accept(output, label.answer.value, {str(option["value"]) for option in options})
     if label.answer.value is not None and isinstance(accepted, Rejected):
         raise ConfigurationError(
             f"The answer to {label.record!r} does not fit stage {label.stage!r}: {accepted.reason}"
         )
+    files = {entry["label"]: media_in(parsed(entry["value"])) for entry in payload["inputs"]}
+    inputs = {entry["label"]: entry["value"] for entry in payload["inputs"]}
+    inputs |= {name: file.as_value() for name, file in files.items() if file is not None}
+    if problem := misplaced(output, label.answer.value, inputs):
+        raise ConfigurationError(f"The answer to {label.record!r} does not fit stage {label.stage!r}: {problem}")
 
 
 def _id() -> str:

@@ -35,8 +35,11 @@ function pictureButtons(figure) {
   const place = document.createElement("span")
   let zoom = 0, turn = 0, page = 1
   const draw = () => {
-    picture.style.width = `${100 * ZOOMS[zoom]}%`
-    picture.style.rotate = `${turn}deg`
+    for (const layer of frame.children) { // the picture, and what is drawn over it
+      layer.style.width = `${100 * ZOOMS[zoom]}%`
+      layer.style.rotate = `${turn}deg`
+    }
+    frame.dataset.page = page
     frame.classList.toggle("zoomed", zoom > 0)
     place.textContent = pages > 1 ? `page ${page} of ${pages}` : ""
   }

@@ -12,6 +12,7 @@ const noneText = field => field.none ?? { ranking: "None of these", toggles: "No
 function whyNot(field, value, card) {
   if (field.kind === "custom") return card.custom?.problem?.(value) ?? (value === undefined ? "Answer, or skip." : "")
   if (value === undefined || value === "") return card.isRequired(field) ? whatIsMissing(field) : ""
+  if (field.kind === "places") return card.places?.problem(value) ?? ""
   if (field.kind === "long" || field.kind === "line") return value === null ? "" : whyNoText(field, value)
   if (field.kind === "number") return whyNoNumber(field, value)
   if (Array.isArray(value) && value.length < (field.fewest ?? 0)) return `At least ${field.fewest}, or skip.`
@@ -26,6 +27,7 @@ function whatIsMissing(field) {
     long: "Write an answer, or skip.",
     line: "Write an answer, or skip.",
     lines: "Write at least one line, or skip.",
+    places: "Mark at least one, say that there is none, or skip.",
     number: "Write a number, or skip.",
   }[field.kind] ?? "Choose one answer, or skip."
 }
@@ -63,6 +65,7 @@ function worded(value, card) {
   if (value === null) return "no answer is the right one"
   if (typeof value === "boolean") return value ? "yes" : "no"
   if (Array.isArray(value)) {
+    if (card.places && value.length) return value.map(place => place.text ?? inWordsOf(place, card.places.characters)).join(", ")
     const titles = new Map([...card.data.form.catalogue, ...(card.current.options.value ?? []).map(option => [option.value, option.title])])
     return value.map(entry => (titles.get(entry) ? `${entry} ${titles.get(entry)}` : entry)).join(", ") || "none of these"
   }
@@ -80,6 +83,7 @@ function isTeams(card) {
 
 function fieldIsTeams(field, card) {
   const own = card.values[field.name], teams = card.example.values[field.name]
+  if (field.kind === "places") return isNone(own) && isNone(teams) ? true : null
   if (Array.isArray(own) || Array.isArray(teams)) {
     const mine = new Set(own ?? []), theirs = teams ?? []
     return mine.size === theirs.length && theirs.every(entry => mine.has(entry))

@@ -5,7 +5,7 @@
 // To Python:    state "outbox" = {events, at}, always the whole list of events that are not acknowledged. A trigger per
 //               label would lose events when several arrive during one script run; a list that is sent again does not.
 //               state "go" = {stage, queue, at}: where the person goes on; an empty queue is the random one.
-// presence.js, kept.js, guideline.js, keys.js, answers.js, view.js and this file are one module: elements.py joins them, so
+// presence.js, kept.js, guideline.js, keys.js, answers.js, places.js, view.js and this file are one module: elements.py joins them, so
 // that nothing needs a build.
 
 const RETRY_MS = 4_000
@@ -115,6 +115,8 @@ class Card {
     this.values = values ?? ((this.current && device.read(this.draftKey)) || { ...own })
     this.noteOpen = Boolean(this.values._note)
     this.custom = null
+    const field = this.current && this.fields.find(({ kind }) => kind === "places")
+    this.places = field && Places.inputOf(this.current, field) ? new Places(this, field) : null
     this.paint()
   }
 
@@ -256,7 +258,8 @@ class Card {
       const isChosen = isNone(this.values[name])
       if (!isChosen) this.aside[name] = this.values[name]
       this.set(field, isChosen ? this.aside[name] : null)
-    } else if (noneText(field)) this.set(field, [])
+    } else if (this.places) this.places.none()
+    else if (noneText(field)) this.set(field, [])
     this.paint()
   }
 
@@ -298,7 +301,8 @@ class Card {
   // ---- where the focus is ----
 
   boxOf(field) {
-    return this.box.querySelector(`[data-field="${CSS.escape(field.name)}"]`)?.querySelector(WRITABLE)
+    const question = this.box.querySelector(`[data-field="${CSS.escape(field.name)}"]`)
+    return question?.querySelector(".placed .on input") ?? question?.querySelector(WRITABLE)
   }
 
   // The box of the question at hand has the focus. A search beside number keys waits for its first letter.

@@ -9,7 +9,7 @@ const CONFIRMS_MS = 700 // an Enter this soon after a digit that saved is the En
 const WRITABLE = "textarea, select, [contenteditable], input:not([type=range], [type=checkbox], [type=radio], [type=button], [type=submit], [type=color], [type=file])"
 
 const isTextBox = element => Boolean(element?.matches?.("textarea, input, select, [contenteditable]"))
-const isWritten = field => ["long", "number", "line", "lines"].includes(field.kind)
+const isWritten = field => ["long", "number", "line", "lines"].includes(field.kind) || Boolean(field.writes)
 const isSearched = field => field.kind === "ranking" || (field.kind === "list" && field.options.length > 9) // number keys reach nine
 const isYesNo = field => field.kind === "choice" && field.options?.length === 2 && field.options.every(option => typeof option.value === "boolean")
 
@@ -38,6 +38,8 @@ class Keys {
     if (event.isComposing) return event.stopPropagation()
     if ((event.ctrlKey || event.metaKey) && event.key === "Enter") return take(() => card.save())
     const isChord = event[CHORD] && !event.metaKey && event.altKey !== event.ctrlKey
+    const placing = card.current && card.places?.key(event, target, isChord)
+    if (placing) return take(placing)
     const command = (isChord || (!card.takesText && this.isPlain(event) && !isTextBox(target))) && this.command(event, isChord)
     if (command) return take(command)
     if (isTextBox(target)) return this.inBox(event, target, take)

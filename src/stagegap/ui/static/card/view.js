@@ -21,6 +21,7 @@ class View {
     card.root.querySelector("#card").replaceChildren(card.box)
     const inputs = card.box.querySelector(".inputs")
     inputs?.classList.toggle("pinned", inputs.offsetHeight < window.innerHeight - 90) // a record that fits stays beside a long form
+    card.places?.draw()
     if (!wasInside) return
     const before = kept && card.box.querySelector(`[data-focus="${CSS.escape(kept)}"]`)
     const question = before?.closest("[data-field]")
@@ -98,8 +99,15 @@ class View {
   inputs() {
     const { current } = this.card
     return make("section", { class: "inputs", "aria-label": "What the stage saw" },
-      current.inputs.map(input => make("div", {}, make("div", { class: "label" }, input.label), shown(input))),
+      current.inputs.map(input => make("div", {}, make("div", { class: "label" }, input.label), this.input(input))),
       make("div", { class: "id" }, current.id))
+  }
+
+  // One input; what places lie in is where they are drawn, and given places are seen there.
+  input(input) {
+    const { places } = this.card
+    if (places?.input === input) return places.sheet
+    return places && input.places === places.given ? make("div", { class: "hint" }, `${places.given.length} places, dashed`) : shown(input)
   }
 
   answers() {
@@ -184,6 +192,7 @@ class View {
       line: () => this.line(field),
       lines: () => this.lines(field),
       custom: () => this.custom(field),
+      places: () => card.places?.body() ?? make("div", { class: "hint" }, "The stage was given nothing here that places could lie in."),
     }[field.kind]
     const attributes = {
       class: card.field === field ? "question on" : "question", role: "group", "aria-label": field.label,
@@ -340,7 +349,7 @@ class View {
   none(field) {
     const { card } = this
     const text = noneText(field) ?? (card.canClear(field) && "Leave it open")
-    if (!text || card.explained) return null
+    if (!text || card.explained || (field.kind === "places" && card.places?.list.length)) return null
     const isLeftOpen = !noneText(field)
     const attributes = {
       type: "button", class: isLeftOpen ? "quiet clear" : "option none", "data-focus": `none ${field.name}`, onclick: () => card.none(field),
@@ -405,7 +414,7 @@ class View {
     const letter = key => this.key(key)
     const has = test => card.current && card.fields.some(test)
     const keys = [
-      has(field => !isWritten(field)) && ["1–9", "choose"], has(field => field.kind === "ranking") && ["⇧ 1–9", "read a document"],
+      ...(card.current && card.places?.help) || [], has(field => !isWritten(field) && field.kind !== "places") && ["1–9", "choose"], has(field => field.kind === "ranking") && ["⇧ 1–9", "read a document"],
       has(noneText) && ["0", "none of these"], card.takesText && ["A–Z", "write: letters go into the box"],
       card.fields.length > 1 && ["↑ ↓", "the question before or after"], has(isSearched) && ["↑ ↓", "through the search, ⏎ takes the row"],
       ["⏎", card.fields.length > 1 && has(isWritten) ? "the next box" : "save and next"], card.takesText && ["Ctrl ⏎", "save from anywhere"],
