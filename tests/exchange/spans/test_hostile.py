@@ -2,15 +2,19 @@ from __future__ import annotations
 
 import gzip
 import json
+import zipfile
 from pathlib import Path
 
 import pytest
 
-from exchange.spans.spans import mail_trace, otlp_span, resource, write
+from exchange.spans.spans import mail_trace, otlp_span, phoenix_span, resource, rows, write
+from exchange.spans.test_formats import LANGFUSE, SAMPLE
+from exchange.spans.test_written import PROMPTFOO
 from stagegap.errors import ConfigurationError, InputError
 from stagegap.exchange.foreign.protocol import Leftovers
 from stagegap.exchange.spans.files import import_traces
 from stagegap.exchange.spans.values import values_of
+from stagegap.spec import load
 
 
 def reasons(source: Path, folder: Path) -> dict[str, int]:
@@ -30,10 +34,21 @@ def test_cut_gzip_gives_what_stands_before_the_cut(tmp_path: Path) -> None:
     }
 
 
-def test_cut_archive_is_one_sentence(tmp_path: Path) -> None:
-    (tmp_path / "cut.eval").write_bytes(b"PK\x03\x04" + b"x" * 100)
-    with pytest.raises(ConfigurationError, match="is cut or damaged: an archive has its table of contents at the end"):
-        import_traces([tmp_path / "cut.eval"], tmp_path, name="x")
+def test_cut_archive_gives_the_samples_before_the_cut(tmp_path: Path) -> None:
+    path = tmp_path / "log.eval"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("_journal/start.json", json.dumps({"version": 2}))
+        for n in range(5):
+            archive.writestr(f"samples/{n}_epoch_1.json", json.dumps(SAMPLE | {"id": n}))
+    whole = path.read_bytes()
+    path.write_bytes(whole[: whole.index(b"samples/4_epoch_1.json") + 100])
+    imported = import_traces([path], tmp_path, name="x")
+    assert imported.traces == 4
+    left = {part.reason for part in imported.unmapped}
+    assert "The archive is cut or damaged: what stands before the cut was read." in left
+    path.write_bytes(b"PK\x03\x04" + b"x" * 100)
+    with pytest.raises(ConfigurationError, match=r"no JSON object that can be read \(The archive is cut or damaged"):
+        import_traces([path], tmp_path, name="x")
 
 
 @pytest.mark.parametrize("is_list", [True, False])
@@ -41,7 +56,11 @@ def test_cut_json_is_read_up_to_the_cut(tmp_path: Path, is_list: bool) -> None:
     parts = [json.dumps(resource(mail_trace(n))) for n in range(3)]
     text = "[" + ", ".join(parts) if is_list else "\n".join(parts)
     (tmp_path / "cut.json").write_text(text[:-20])
-    assert reasons(tmp_path / "cut.json", tmp_path) == {"It is no JSON, or cut in the middle.": 1}
+    assert reasons(tmp_path / "cut.json", tmp_path) == {
+        "The file is cut in the middle of an entry: those before it were read.": 1
+    }
+    assert len(rows(tmp_path / "data/x/records.jsonl")) == 3
+    assert rows(tmp_path / "data/x/book.jsonl")[-1]["status"] == "skipped"
 
 
 def test_several_objects_over_several_lines_are_read_one_by_one(tmp_path: Path) -> None:
@@ -107,3 +126,124 @@ def test_lists_are_cut_into_entries_whatever_their_texts_hold(tmp_path: Path) ->
     (tmp_path / "a.json").write_text(json.dumps(entries))
     read = [value for _, value in values_of(tmp_path / "a.json", Leftovers())]
     assert read == [*entries[:3], {"d": None}]
+
+
+@pytest.mark.parametrize(
+    ("name", "whole"),
+    [
+        ("phoenix", {"data": [phoenix_span(f"t{n}", "s", None, "n", "LLM", output__value="a") for n in range(4)]}),
+        ("langfuse", {"data": [LANGFUSE | {"id": f"t{n}"} for n in range(4)]}),
+        ("inspect", {"version": 2, "status": "x", "eval": {}, "samples": [SAMPLE | {"id": n} for n in range(4)]}),
+        ("promptfoo", {"results": {"version": 3, "results": [PROMPTFOO | {"testIdx": n} for n in range(4)]}}),
+    ],
+)  # fmt: skip
+def test_one_object_that_is_cut_gives_its_whole_entries(tmp_path: Path, name: str, whole: object) -> None:
+    text = json.dumps(whole, indent=1)
+    (tmp_path / "a.json").write_text(text[: int(0.9 * len(text))])
+    imported = import_traces([tmp_path / "a.json"], tmp_path, name="x")
+    assert (imported.formats, imported.traces) == ((name,), 3)
+    assert [part.count for part in imported.unmapped if "is cut in the middle" in part.reason] == [1]
+
+
+def test_lines_of_a_log_before_between_and_in_front_of_objects_lose_none(tmp_path: Path) -> None:
+    lines = [json.dumps({"id": n, "question": "q", "answer": "a"}) for n in range(3)]
+    for begin in ('"answer": "cut"}', "[INFO] export begins", "INFO: {not JSON"):
+        left = Leftovers()
+        (tmp_path / "a.jsonl").write_text("\n".join([begin, lines[0], "", "done 50%", *lines[1:]]))
+        values = [value for _, value in values_of(tmp_path / "a.jsonl", left)]
+        assert [value["id"] for value in values] == [0, 1, 2]
+        assert {part.reason: part.count for part in left.all()} == {"It is no JSON, or cut in the middle.": 2}
+    (tmp_path / "b.json").write_text(f"[{lines[0]}]\n[{lines[1]}, 7, [{lines[2]}]]")
+    left = Leftovers()
+    assert len(list(values_of(tmp_path / "b.json", left))) == 3
+    assert [part.examples for part in left.all()] == [("entry 3: 7",)]
+
+
+def test_bytes_half_letters_and_long_numbers_are_read_as_far_as_they_go(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(
+        b'{"id": 1, "answer": "caf\xe9"}\n{"id": 2, "answer": "\\ud800!"}\n{"id": 3, "answer": 123456789012345678901}'
+    )
+    left = Leftovers()
+    assert [value["answer"] for _, value in values_of(tmp_path / "a.jsonl", left)] == [
+        "caf\ufffd", "?!", 1.2345678901234568e20,
+    ]  # fmt: skip
+    assert [(part.reason, part.examples) for part in left.all()] == [
+        ("Bytes that are no UTF-8 were read as \ufffd.", ("line 1",))
+    ]
+
+
+def test_what_is_no_object_in_a_list_is_counted_and_steps_keep_their_numbers(tmp_path: Path) -> None:
+    whole = resource(mail_trace(1))
+    whole["resourceSpans"][0]["scopeSpans"][0]["spans"] += [None, "span"]
+    assert reasons(write(tmp_path / "a.json", whole), tmp_path) == {"An entry that is no JSON object.": 2}
+    team = {"history": [{"role": "user", "content": "q"}, None, {"role": "Web", "content": "a"},
+                        {"role": "Boss", "content": "b"}], "mistake_step": 3}  # fmt: skip
+    imported = import_traces([write(tmp_path / "b.json", team)], tmp_path, name="y")
+    assert [part.reason for part in imported.unmapped] == ["An entry that is no JSON object."]
+    [fault] = rows(tmp_path / "data/y/first_faults.jsonl")
+    assert (fault["position"], rows(tmp_path / "data/y/step.jsonl")[fault["position"]]["value"]) == (1, "b")
+
+
+def test_two_traces_of_one_id_stay_two_and_one_that_stands_twice_is_one(tmp_path: Path) -> None:
+    one, other = ({"id": 1, "question": "q", "answer": answer} for answer in ("a", "b"))
+    paths = [write(tmp_path / "a.jsonl", one, one), write(tmp_path / "b.jsonl", other)]
+    imported = import_traces(paths, tmp_path, name="x")
+    assert [(row["record"], row["value"]) for row in rows(tmp_path / "data/x/answer.jsonl")] == [
+        ("1", "a"),
+        ("1~2", "b"),
+    ]
+    assert [(part.reason.split(":")[0], part.count) for part in imported.unmapped] == [
+        ("A trace stands twice with the same content", 1), ("Two traces have one id", 1),
+    ]  # fmt: skip
+    later = write(tmp_path / "c.jsonl", {"id": 1, "question": "another", "answer": "a"}, {"id": 1, "question": "q"})
+    again = import_traces([later], tmp_path, name="x")
+    assert (again.traces, again.known) == (0, 2)
+    assert "A record of this id is there already and says something else" in again.unmapped[0].reason
+
+
+def test_spans_and_observations_without_ids_end_the_import_and_lose_nothing(tmp_path: Path) -> None:
+    nameless = {**LANGFUSE["observations"][0], "id": None, "output": "one more"}
+    source = write(tmp_path / "a.json", LANGFUSE | {"observations": [nameless, nameless | {"output": "two more"}]})
+    assert reasons(source, tmp_path) == {"A span without an id: it was kept under its place.": 2}
+    assert rows(tmp_path / "data/x/reply.jsonl")[1]["record"] == "t1#1"
+    orphan = LANGFUSE["observations"][0] | {"traceId": None}
+    source = write(tmp_path / "b.json", {"data": [orphan, LANGFUSE["observations"][0]]})
+    imported = import_traces([source], tmp_path, name="y")
+    assert [part.reason for part in imported.unmapped] == ["It does not say of which trace it is."]
+
+
+def test_names_of_any_script_and_words_of_yaml_become_stages_of_their_own(tmp_path: Path) -> None:
+    names = ("\u691c\u7d22", "\u751f\u6210", "yes", "a" * 70, "a" * 69 + "b", "a: {b}\x1b")
+    spans = [
+        otlp_span("t", "r", "", "root", 0, **{"input.value": '{"null": "q", "x-y": 1, "x_y": 2}', "output.value": "z"})
+    ]
+    spans += [
+        otlp_span("t", f"s{n}", "r", name, n + 1, **{"output.value": json.dumps({"${HOME}\x7f": n, "k" * 2000: 1})})
+        for n, name in enumerate(names)
+    ]  # fmt: skip
+    imported = import_traces([write(tmp_path / "a.json", resource(spans))], tmp_path, name="x")
+    assert len({stage.name for stage in imported.stages}) == len(names) + 1
+    text = imported.cascade.read_text("utf-8")
+    assert "'\u691c\u7d22' in the traces" in text
+    assert len(load(imported.cascade, environment={}).cascade.stages) == len(names) + 1
+    [record] = rows(tmp_path / "data/x/records.jsonl")
+    assert (record["null"], record["x_y"], record["x_y_field"]) == ("q", 1, 2)
+
+
+def test_outcome_that_an_earlier_stage_reads_makes_no_circle(tmp_path: Path) -> None:
+    answer = "a long answer of the whole, again"
+    spans = [
+        otlp_span("t", "r", "", "root", 0, input__value="q", output__value=answer),
+        otlp_span("t", "a", "r", "graph", 1, output__value=answer),
+        otlp_span("t", "b", "r", "check", 2, input__value=answer, output__value="fine"),
+    ]
+    imported = import_traces([write(tmp_path / "a.json", resource(spans))], tmp_path, name="x")
+    assert load(imported.cascade, environment={}).cascade.names == ("check", "graph")
+
+
+def test_attributes_of_any_depth_and_length_are_read(tmp_path: Path) -> None:
+    span = otlp_span("t", "s", "", "n", 0, **{".".join("a" * 3000): 1, "9" * 5000: 2, "output.value": "[" * 3000})
+    span["attributes"].append({"key": "llm.token_count.prompt", "value": {"intValue": "9" * 5000}})
+    assert reasons(write(tmp_path / "a.json", resource([span])), tmp_path) == {}
+    team = {"history": [{"role": "Web", "content": "a"}], "mistake_step": "9" * 5000}
+    assert list(reasons(write(tmp_path / "b.json", team), tmp_path / "b").values()) == [1]

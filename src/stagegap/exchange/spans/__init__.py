@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from hashlib import blake2b
 from pathlib import Path
 
 from stagegap.errors import ConfigurationError, near_names
@@ -45,14 +47,16 @@ def format_of(path: Path, source: str | None = None) -> TraceFormat:
         )
     if source is not None and source not in TRACE_FORMATS:
         raise ConfigurationError(f"There is no format of traces {source!r}. {near_names(source, TRACE_FORMATS)}")
-    first = first_of(path, ENOUGH)
+    leftovers = Leftovers()
+    first = first_of(path, ENOUGH, leftovers)
     fitting = [form for form in TRACE_FORMATS.values() if form.is_certain(first)] or _mostly(first)
     if source is None and fitting:
         return fitting[0]
     form = TRACE_FORMATS.get(source or "")
     if form and form in fitting:
         return form
-    keys = ", ".join(repr(key) for key in list(first[0])[:8]) if first else "no JSON object that can be read"
+    why = "".join(f" ({part.reason} {part.examples[0]})" for part in leftovers.all()[:2])
+    keys = ", ".join(repr(key) for key in list(first[0])[:8]) if first else f"no JSON object that can be read{why}"
     seen = f" It looks like {fitting[0].title}." if fitting else ""
     wanted = f"traces of {form.title}" if form else "traces of a known format"
     known = ", ".join(each.title for each in TRACE_FORMATS.values())
@@ -71,6 +75,43 @@ def _mostly(first: Sequence[Object]) -> list[TraceFormat]:
 def items_of(paths: Sequence[Path], leftovers: Leftovers, source: str | None = None) -> Iterator[tuple[str, Item]]:
     """The name of its format and each span or opinion of the files, in their order. Raises: ConfigurationError."""
     forms = [(path, format_of(path, source)) for path in paths]
+    apart = _Apart(leftovers)
     for path, form in forms:
-        for item in form.read(values_of(path, leftovers), leftovers):
+        items = form.read(values_of(path, leftovers), leftovers)
+        for item in apart.items(items) if form.is_whole else items:
             yield form.name, item
+
+
+class _Apart:
+    """Traces that come in one piece, each under an id of its own: two files may both number theirs from 1."""
+
+    def __init__(self, leftovers: Leftovers) -> None:
+        self._leftovers = leftovers
+        self._counts: dict[str, int] = {}
+        self._contents: set[bytes] = set()
+
+    def items(self, items: Iterator[Item]) -> Iterator[Item]:
+        """The items of every trace that differs from those before, renamed where another one has its id."""
+        trace: list[Item] = []
+        for item in items:
+            if isinstance(item, Span) and not item.parent and trace:
+                yield from self._trace(trace)
+                trace = []
+            trace.append(item)
+        yield from self._trace(trace)
+
+    def _trace(self, items: Sequence[Item]) -> Iterable[Item]:
+        content = blake2b(repr(items).encode("utf-8", "replace"), digest_size=16).digest()
+        if not items or content in self._contents:
+            for item in items[:1]:
+                reason = "A trace stands twice with the same content: it was counted once."
+                self._leftovers.add(reason, f"trace {item.trace}")
+            return ()
+        self._contents.add(content)
+        own = items[0].trace
+        number = self._counts[own] = self._counts.get(own, 0) + 1
+        if number == 1:
+            return items
+        reason = "Two traces have one id: both came in, the later one with its number behind the id."
+        self._leftovers.add(reason, f"{own}~{number}")
+        return [replace(item, trace=f"{own}~{number}") for item in items]

@@ -113,4 +113,4 @@ def _step(
         )  # fmt: skip
 
 
-ATIF = TraceFormat(name="atif", title="ATIF", is_certain=_is_certain, read=_read)
+ATIF = TraceFormat(name="atif", title="ATIF", is_certain=_is_certain, read=_read, is_whole=True)

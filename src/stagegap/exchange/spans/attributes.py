@@ -33,6 +33,10 @@ def kind_of(word: Json) -> SpanKind:
     return _KINDS.get(str(word or "").strip().lower().replace(" ", "_"), SpanKind.CHAIN)
 
 
+_MOST_DOTS = 40
+"""Beyond it dots are part of a name: no convention comes near."""
+
+
 def nested(attributes: Mapping[str, Json]) -> dict[str, Json]:
     """Attributes with dots in their names as objects and lists: `a.0.b` is the first entry of `a`.
 
@@ -41,7 +45,7 @@ def nested(attributes: Mapping[str, Json]) -> dict[str, Json]:
     """
     root: dict[str, Any] = {}  # Any: JSON that is still being put together
     for name, value in attributes.items():
-        _put(root, name.split("."), value)
+        _put(root, name.split(".", _MOST_DOTS), value)
     return cast("dict[str, Json]", _lists(root))
 
 
@@ -54,7 +58,7 @@ def _put(place: dict[str, Any], path: Sequence[str], value: Json) -> None:
     last = path[-1]
     if isinstance(value, Mapping):
         for key, item in value.items():
-            _put(place, (last, *key.split(".")), item)
+            _put(place, (last, *key.split(".", _MOST_DOTS)), item)
     elif isinstance(place.get(last), dict):
         place[last][""] = value
     else:
@@ -67,7 +71,7 @@ def _lists(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     members = cast("dict[str, Any]", value)
-    if members and all(key.isdecimal() for key in members):
+    if members and all(key.isdecimal() and len(key) < 10 for key in members):
         return [_lists(members[key]) for key in sorted(members, key=int)]
     return {key: _lists(item) for key, item in members.items()}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -173,12 +173,22 @@ def fields_of(case: Case) -> dict[str, Json]:
     inputs = case.inputs
     own: dict[str, Json] = {}
     if isinstance(inputs, Mapping) and 0 < len(inputs) <= 30:
-        own = {_field(key): value for key, value in inputs.items() if value is not None}
+        own = _named_once({key: value for key, value in inputs.items() if value is not None})
     elif inputs is not None:
         own = {"input": inputs if isinstance(inputs, str) else _as_text(inputs)}
     own = own or {"input": ""}
-    extra = {_field(key): value for key, value in case.fields.items()}
-    return own | {key: value for key, value in extra.items() if key not in own}
+    return own | _named_once({key: value for key, value in case.fields.items() if value != own.get(_field(key))}, own)
+
+
+def _named_once(values: Mapping[str, Json], taken: Collection[str] = ()) -> dict[str, Json]:
+    """The values under names that a field can have, each under one of its own."""
+    fields: dict[str, Json] = {}
+    for key, value in values.items():
+        name = _field(key)
+        while name in fields or name in taken:
+            name += "_field"
+        fields[name] = value
+    return fields
 
 
 def _field(key: str) -> str:
@@ -230,20 +240,24 @@ class Writer:
     ratings: int = 0
     first_faults: int = 0
     corpora: set[str] = field(default_factory=set[str])
-    _ids: set[str] = field(default_factory=set[str])
+    _ids: dict[str, int] = field(default_factory=dict[str, int])
+    """Of every record where its line begins; of those of this import it is not known."""
     _documents: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
     _open: dict[str, IO[bytes]] = field(default_factory=dict[str, IO[bytes]])
     _stack: ExitStack = field(default_factory=ExitStack)
 
     def __enter__(self) -> Writer:
-        self._ids = {str(row["record"]) for row in _rows(self.data / "records.jsonl")}
+        place = 0
+        for line in _lines(self.data / "records.jsonl"):
+            self._ids[str(orjson.loads(line)["record"])] = place
+            place += len(line)
         for stage in self.proposal.stages:
             self._stream(stage.name)
             if stage.type == "ranking":
-                self._documents[stage.name] = {
-                    str(row["id"]) for row in _rows(self.data / f"{stage.name}_documents.jsonl")
-                }
-                self._stream(f"{stage.name}_documents")
+                documents = f"{stage.name}_documents"
+                lines = _lines(self.data / f"{documents}.jsonl")
+                self._documents[stage.name] = {str(orjson.loads(line)["id"]) for line in lines}
+                self._stream(documents)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -261,9 +275,9 @@ class Writer:
     def write(self, trace: Trace, case: Case) -> None:
         """Write a trace as a record with the outputs of its stages."""
         if case.id in self._ids:
-            self.known += 1
+            self._known(case)
             return
-        self._ids.add(case.id)
+        self._ids[case.id] = -1
         self.records += 1
         record: dict[str, Json] = {"record": case.id, **fields_of(case)}
         if case.session:
@@ -287,6 +301,19 @@ class Writer:
                 )
         self._put("records", record)
         self._opinions(trace, case, attempts)
+
+    def _known(self, case: Case) -> None:
+        """Count a record that is there already; one that says something else is none of a second time."""
+        self.known += 1
+        place, row = self._ids[case.id], {}
+        if place >= 0:
+            with (self.data / "records.jsonl").open("rb") as stream:
+                stream.seek(place)
+                row = orjson.loads(stream.readline())
+        if any(row.get(key) != value for key, value in fields_of(case).items()):
+            self.leftovers.add(
+                "A record of this id is there already and says something else: the one that is there stays.", case.id
+            )
 
     def _whole(self, case: Case, stage: ProposedStage) -> None:
         status = "error" if case.error else "ok" if case.output is not None else "skipped"
@@ -454,7 +481,7 @@ def _call(place: int, step: Step) -> Json:
     return {key: value for key, value in call.items() if value != ""}
 
 
-def _rows(path: Path) -> Iterator[dict[str, Json]]:
+def _lines(path: Path) -> Iterator[bytes]:
     if path.exists():
         with path.open("rb") as stream:
-            yield from (orjson.loads(line) for line in stream if line.strip())
+            yield from stream

@@ -185,4 +185,4 @@ def _opinions(trace: str, name: str, score: Object) -> Iterator[Opinion]:
         )  # fmt: skip
 
 
-INSPECT = TraceFormat(name="inspect", title="Inspect AI", is_certain=_is_certain, read=_read)
+INSPECT = TraceFormat(name="inspect", title="Inspect AI", is_certain=_is_certain, read=_read, is_whole=True)

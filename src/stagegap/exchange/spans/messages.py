@@ -35,13 +35,19 @@ SOUND, FAULTY = "sound", "faulty"
 
 def _turns(value: Object) -> Sequence[Object]:
     for name in LISTS:
-        turns = objects(unpacked(value.get(name)))
+        turns = _in_place(unpacked(value.get(name)))
         if turns and all(_role(turn) or "type" in turn for turn in turns):
             return turns
     steps = value.get("steps")
     if isinstance(steps, list) and steps and all(isinstance(step, str) for step in steps):
         return [{"role": CHAIN, "content": step} for step in steps]
     return ()
+
+
+def _in_place(value: Json) -> list[Object]:
+    """The turns of a list, with nothing in the place of what is no object: people count steps from the first."""
+    is_list = bool(objects(value)) and isinstance(value, list)
+    return [turn if isinstance(turn, dict) else {"role": "system"} for turn in value] if is_list else []
 
 
 def _role(turn: Object) -> str:
@@ -124,7 +130,7 @@ def _first_fault(
         return
     said = "" if value[key] is None else text(value[key]).strip()
     is_sound = value[key] is None
-    if not is_sound and not (said.isdecimal() and int(said) < turns):
+    if not is_sound and not (said.isdecimal() and len(said) < 10 and int(said) < turns):
         reason = f"The first fault is the number of one of the steps, counted from 0, or null ({key})."
         leftovers.add(reason, f"{value[key]!r} of {turns} steps in trace {trace}")
         return
@@ -216,4 +222,4 @@ def _span(
     )
 
 
-MESSAGES = TraceFormat(name="messages", title="lists of messages", is_certain=_is_certain, read=_read)
+MESSAGES = TraceFormat(name="messages", title="lists of messages", is_certain=_is_certain, read=_read, is_whole=True)

@@ -126,7 +126,8 @@ def plain(value: Json) -> Json:
     [(kind, item)] = value.items()
     match kind:
         case "intValue" | "int_value":
-            return int(str(item)) if str(item).lstrip("-").isdecimal() else item
+            digits = text(item)
+            return int(digits) if digits.lstrip("-").isdecimal() and len(digits) < 20 else item
         case "arrayValue" | "array_value":
             return [plain(entry) for entry in objects(inside(item).get("values"))]
         case "kvlistValue" | "kvlist_value":

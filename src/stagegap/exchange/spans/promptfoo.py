@@ -130,4 +130,4 @@ def _by(kind: str) -> Literal["person", "model", "code"]:
     return "person" if plain == "human" else "model" if plain.startswith(_MODELS) else "code"
 
 
-PROMPTFOO = TraceFormat(name="promptfoo", title="promptfoo", is_certain=_is_certain, read=_read)
+PROMPTFOO = TraceFormat(name="promptfoo", title="promptfoo", is_certain=_is_certain, read=_read, is_whole=True)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from stagegap.exchange.foreign.protocol import Leftovers
 from stagegap.exchange.spans.span import SpanKind
+from stagegap.exchange.spans.steps import NO_NAMES, stage_name
 from stagegap.exchange.spans.survey import LOOKED_AT, MOST_WORDS, StageSurvey, Survey
 from stagegap.model.record import Json
 
@@ -72,12 +74,11 @@ def proposed(name: str, survey: Survey, leftovers: Leftovers) -> Proposal:
     whole = end is None
     stages: list[ProposedStage] = []
     fields = [key for key, _ in survey.fields.most_common()]
+    order.sort(key=lambda stage: stage.name == end)
     for place, stage in enumerate(order):
         stages.append(_stage(stage, order[:place], fields))
     if whole:
         stages.append(_whole(survey, stages, fields))
-    elif end != stages[-1].name:
-        stages.sort(key=lambda stage: stage.name == end)
     outcome = stages[-1].name
     last = stages[-1]
     if not any(_is_stage(source) for source in last.inputs.values()) and len(stages) > 1:
@@ -167,6 +168,8 @@ def calls_field(stage: str) -> str:
 
 
 def _input(name: str) -> str:
+    if name.lower() in NO_NAMES:
+        return f"{name}_field"
     return name if name.isidentifier() and name.isascii() and len(name) <= 64 else ""
 
 
@@ -192,7 +195,7 @@ def _type(stage: StageSurvey) -> tuple[str, tuple[str, ...], tuple[str, ...], st
         return "label", values, (), f"{len(values)} different values in {n:,} answers"
     for kind in ("boolean", "number", "object"):
         if n and stage.types[kind] == n:
-            keys = tuple(key for key, _ in stage.keys.most_common(30)) if kind == "object" else ()
+            keys = tuple(key for key, _ in stage.keys.most_common(30) if len(key) <= 200) if kind == "object" else ()
             return kind, (), keys, f"all {n:,} answers"
     if n and stage.types["texts"] == n:
         return "list", (), (), f"all {n:,} answers are lists of texts"
@@ -285,9 +288,10 @@ def _stage_lines(stage: ProposedStage, data: str, survey: Survey) -> list[str]:
     seen = survey.stages.get(stage.name)
     what = f"{seen.kind} in {seen.traces:,} of {survey.traces:,} traces" if seen else "what came out of the whole"
     models = f", {', '.join(seen.models)}" if seen and seen.models else ""
+    title = f", {seen.title!r} in the traces" if seen and stage_name(seen.title) != seen.title else ""
     named = ", ".join(f"{name}: {name}" for name in _RECORDED)
     lines = [
-        f"  {stage.name}:  # {_comment(what + models)}",
+        f"  {stage.name}:  # {_comment(what + models + title)}",
         "    uses: recorded",
         f"    with: {{path: {data}/{stage.name}.jsonl, {named}}}",
     ]
@@ -306,19 +310,28 @@ def _stage_lines(stage: ProposedStage, data: str, survey: Survey) -> list[str]:
 def _output_type(stage: ProposedStage) -> str:
     match stage.type:
         case "label":
-            return f"{{type: label, values: {json.dumps(list(stage.values), ensure_ascii=False)}}}"
+            return f"{{type: label, values: {_quoted(list(stage.values))}}}"
         case "ranking":
             return f"{{type: ranking, of: {stage.name}_documents}}"
         case "object":
             keys: dict[str, Json] = {key: {} for key in stage.keys}
-            return f"{{type: object, schema: {json.dumps({'type': 'object', 'properties': keys}, ensure_ascii=False)}}}"
+            return f"{{type: object, schema: {_quoted({'type': 'object', 'properties': keys})}}}"
         case _:
             return f"{{type: {stage.type}}}"
 
 
-def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
+def _quoted(value: Json) -> str:
+    """The value in YAML's flow style; a `${` of the traces is no variable of the cascade file."""
+    return _UNSEEN.sub(_escape, json.dumps(value, ensure_ascii=False)).replace("${", "$${")
+
+
+_UNSEEN = re.compile(r"[\x7f-\xa0\u00ad\u200b-\u200f\u2028-\u202e\ufeff\ufffe\uffff]")
+"""What YAML forbids or reads as the end of a line, and what nobody would see."""
+
+
+def _escape(sign: re.Match[str]) -> str:
+    return f"\\u{ord(sign[0]):04x}"
 
 
 def _comment(text: str) -> str:
-    return " ".join(text.split())
+    return " ".join(_UNSEEN.sub(" ", "".join(sign if sign >= " " else " " for sign in text)).split())

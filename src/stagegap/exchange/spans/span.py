@@ -93,6 +93,8 @@ class TraceFormat:
     is_certain: Callable[[Sequence[Object]], bool]
     """Whether a file that begins with these objects is of the format."""
     read: Callable[[Values, Leftovers], Iterator[Item]]
+    is_whole: bool = False
+    """Every trace comes in one piece, its root first: a second one of the same id is another trace."""
 
 
 def instant(value: Json) -> float | None:

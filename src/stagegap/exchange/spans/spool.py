@@ -44,7 +44,10 @@ class Spool:
         return len(self._numbers)
 
     def add(self, item: Item, leftovers: Leftovers) -> None:
-        """Keep an item; one that can't be written down as JSON is left over."""
+        """Keep an item; one that can't be written down as JSON, or is of no trace, is left over."""
+        if not item.trace:
+            leftovers.add("It does not say of which trace it is.", repr(item.name))
+            return
         number = self._numbers.setdefault(item.trace, len(self._numbers))
         try:
             line = orjson.dumps([isinstance(item, Span), number, item])
@@ -97,7 +100,10 @@ def _span(values: dict[str, Any]) -> Span:
 def sound(spans: Sequence[Span], leftovers: Leftovers) -> list[Span]:
     """The spans with every id once, parents that are there, no circles, and no time that runs backwards."""
     by_id: dict[str, Span] = {}
-    for span in spans:
+    for place, span in enumerate(spans):
+        if not span.id:
+            leftovers.add("A span without an id: it was kept under its place.", _named(span))
+            span = replace(span, id=f"span {place}")  # noqa: PLW2901  # the span as it goes on
         if by_id.get(span.id) == span:
             leftovers.add("A span stands twice with the same content: it was counted once.", _named(span))
             continue

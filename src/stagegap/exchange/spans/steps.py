@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from typing import NamedTuple
 
 from stagegap.exchange.foreign.protocol import Leftovers
@@ -21,7 +22,10 @@ _PLAIN = re.compile(
 """Names of spans that libraries give to every call of a model: they say nothing of the step."""
 _FRAMES = (SpanKind.CHAIN, SpanKind.AGENT)
 _ODD = re.compile(r"[^A-Za-z0-9_]+")
-_TAKEN = {"record", "outcome", "confidence"}
+_LONGEST = 56
+NO_NAMES = frozenset({"yes", "no", "on", "off", "true", "false", "null", "y", "n"})
+"""Words that YAML reads as something else."""
+_TAKEN = {"record", "outcome", "confidence", *NO_NAMES}
 
 
 class Step(NamedTuple):
@@ -32,6 +36,8 @@ class Step(NamedTuple):
     """With what is known of it, whether of the frame or of the call inside it."""
     documents: Sequence[Mapping[str, Json]]
     tool: str
+    name: str
+    """In the traces."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,7 +201,7 @@ def case_of(trace: Trace, frames: Frames, leftovers: Leftovers) -> Case:
                 "A span without input, output and error: it became no step.", f"{span.name!r} of trace {trace.id}"
             )
             continue
-        steps.append(Step(stage, replace(whole, output=answer_of(whole.output)), documents, tool))
+        steps.append(Step(stage, replace(whole, output=answer_of(whole.output)), documents, tool, name))
     steps.sort(key=lambda step: step.span.start or 0.0)
     head = root or (tree.roots[0] if tree.roots else None)
     whole_of = [span for span in trace.spans if span.session or span.user]
@@ -240,9 +246,11 @@ def _took(spans: Sequence[Span]) -> float | None:
 def stage_name(name: str) -> str:
     """A name that a stage of a cascade file can have.
 
-    >>> stage_name("Web-Search"), stage_name("1. plan"), stage_name("record")
-    ('Web_Search', 's_1_plan', 'record_step')
+    >>> stage_name("Web-Search"), stage_name("1. plan"), stage_name("record"), stage_name("検索")
+    ('Web_Search', 's_1_plan', 'record_step', 'step_1b6b1a')
     """
-    plain = _ODD.sub("_", name).strip("_")[:56] or "step"
+    plain = _ODD.sub("_", name).strip("_")
+    if not plain or len(plain) > _LONGEST:  # two names of another script, or of one long begin, are two stages
+        plain = f"{plain[: _LONGEST - 7] or 'step'}_{sha256(name.encode('utf-8', 'replace')).hexdigest()[:6]}"
     plain = plain if plain[0].isalpha() else f"s_{plain}"
     return f"{plain}_step" if plain.lower() in _TAKEN else plain

@@ -26,6 +26,8 @@ class StageSurvey:
     """One stage over all traces."""
 
     name: str
+    title: str = ""
+    """Its name in the traces."""
     kinds: Counter[SpanKind] = field(default_factory=Counter[SpanKind])
     traces: int = 0
     most: int = 0
@@ -56,6 +58,7 @@ class StageSurvey:
     def note(self, steps: Sequence[Step], *, place: float) -> None:
         """Take the attempts of one trace into account."""
         self.traces += 1
+        self.title = self.title or steps[0].name
         self.most = max(self.most, len(steps))
         self.place += place
         for step in steps:

@@ -172,4 +172,4 @@ def _stage(trace: str, stage: str, own: Mapping[str, Json]) -> Iterator[Item]:
         )
 
 
-TABLE = TraceFormat(name="table", title="wide table", is_certain=_is_certain, read=_read)
+TABLE = TraceFormat(name="table", title="wide table", is_certain=_is_certain, read=_read, is_whole=True)

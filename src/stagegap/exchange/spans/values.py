@@ -11,12 +11,12 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import IO, TypeAlias, cast
 
 import orjson
 
-from stagegap.errors import ConfigurationError
 from stagegap.exchange.foreign.protocol import Leftovers, Object
 from stagegap.exchange.rows import Problems, read_rows
 from stagegap.exchange.spans.otlp import is_packed, unpacked_messages
@@ -24,10 +24,24 @@ from stagegap.model.record import Json
 from stagegap.stages.canonical import MAX_DEPTH, is_deeper
 
 CHUNK = 1 << 20
+GZIP = 31
+_MEMBER = b"PK\x03\x04"
+"""How the head of a file inside an archive begins; its name follows after 30 bytes."""
 MAX_VALUE = 1 << 30
 """Bytes of one JSON value: beyond it a file is no list of traces."""
 _IN_TEXT = re.compile(rb'["\\]')
 _OUTSIDE = re.compile(rb'["\[\]{},]')
+_ENTRY = re.compile(rb"[^\s,\[\]]")
+_LISTS = re.compile(
+    rb'"(resourceSpans|resource_spans|scopeSpans|scope_spans|spans|samples|traces|data|results|observations)"\s*:\s*$'
+)
+"""Lists whose entries are spans or traces of their own: what stands before a cut through one is whole."""
+_OBJECTS = frozenset({
+    "resourceSpans", "scopeSpans", "spans", "samples", "traces", "data", "results", "observations", "events", "scores",
+    "child_runs", "annotations", "messages", "history", "conversations", "turns", "trajectory", "steps", "tool_calls",
+})  # fmt: skip
+"""Lists of objects: an entry that is something else can't come in."""
+FIRST_LINES = 20
 Found: TypeAlias = "Iterator[tuple[str, Object]]"
 
 
@@ -60,13 +74,33 @@ def _archive(path: Path, leftovers: Leftovers) -> Found:
                 try:
                     with archive.open(name) as member:
                         yield from ((f"{name} {place}", value) for place, value in _stream(member, leftovers, name))
-                except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
-                    leftovers.add("A file inside the archive is damaged.", f"{name}: {error}")
+                except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
+                    leftovers.add(
+                        "A file inside the archive is damaged, or packed in a way not known here.", f"{name}: {error}"
+                    )
     except zipfile.BadZipFile as error:
-        raise ConfigurationError(
-            f"{path} is cut or damaged: an archive has its table of contents at the end, and there is none ({error}). "
-            "`inspect log recover` mends logs of Inspect AI."
-        ) from None
+        reason = "The archive is cut or damaged: what stands before the cut was read."
+        leftovers.add(reason, f"{path.name}: {error}")
+        yield from _cut_archive(path, leftovers)
+
+
+def _cut_archive(path: Path, leftovers: Leftovers) -> Found:
+    """The samples of an archive whose end, with the table of contents, is missing: each file has a head of its own."""
+    with path.open("rb") as raw, mmap(raw.fileno(), 0, access=ACCESS_READ) as whole:
+        place = whole.find(_MEMBER)
+        while place >= 0:
+            method, name_size, extra_size = (
+                int.from_bytes(whole[place + at : place + at + 2], "little") for at in (8, 26, 28)
+            )
+            start = place + 30 + name_size + extra_size
+            name = whole[place + 30 : place + 30 + name_size].decode("utf-8", "replace")
+            if name.startswith("samples/") and method == zipfile.ZIP_DEFLATED:
+                raw.seek(start)
+                member = _Inflated(raw, leftovers, name, wbits=-15)
+                yield from (
+                    (f"{name} {at}", value) for at, value in _stream(cast("IO[bytes]", member), leftovers, name)
+                )
+            place = whole.find(_MEMBER, start)
 
 
 def _json(path: Path, leftovers: Leftovers, *, is_packed: bool) -> Found:
@@ -78,13 +112,16 @@ def _json(path: Path, leftovers: Leftovers, *, is_packed: bool) -> Found:
 class _Inflated:
     """The text of a gzip file as far as it goes: where it is cut it ends, and says so."""
 
-    def __init__(self, stream: IO[bytes], leftovers: Leftovers, name: str) -> None:
+    def __init__(self, stream: IO[bytes], leftovers: Leftovers, name: str, *, wbits: int = GZIP) -> None:
         self._stream, self._leftovers, self._name = stream, leftovers, name
-        self._inflate, self._rest, self._is_over = zlib.decompressobj(wbits=31), b"", False
+        self._inflate, self._rest, self._is_over = zlib.decompressobj(wbits), b"", False
+        self._is_gzip = wbits == GZIP
 
     def read(self, size: int) -> bytes:
         """As much as comes out next, at most `size` bytes; nothing at the end."""
         while not self._is_over:
+            if self._inflate.eof and not self._is_gzip:
+                break  # what stands behind is the next file of the archive
             packed = self._rest or self._stream.read(CHUNK)
             if not packed and self._inflate.eof:
                 break
@@ -95,8 +132,8 @@ class _Inflated:
             if not packed and not text:
                 return self._cut("it ends early")
             self._rest = self._inflate.unconsumed_tail or self._inflate.unused_data
-            if self._inflate.eof and self._rest:
-                self._inflate = zlib.decompressobj(wbits=31)
+            if self._inflate.eof and self._rest and self._is_gzip:
+                self._inflate = zlib.decompressobj(GZIP)
             if text:
                 return text
         return b""
@@ -115,39 +152,81 @@ def _stream(stream: IO[bytes], leftovers: Leftovers, name: str) -> Found:
     if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
         Problems(Path(name)).fail(None, "The file is UTF-16.", "Save it as UTF-8.")
     head = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if head[:1] == b"[":
-        return _members(head[1:], stream, leftovers)
-    line, newline, _ = head.partition(b"\n")
-    if newline and _loads(line) is not None:
-        return _lines(head, stream, leftovers)
-    return _whole(head, stream, leftovers, name)
+    if _is_lines(head):
+        return _lines(head, stream, leftovers, name)
+    return _entries(_Scan(head, stream, name), leftovers)
 
 
-def _lines(head: bytes, stream: IO[bytes], leftovers: Leftovers) -> Found:
-    number, rest = 0, head
-    while rest:
-        *lines, rest = rest.split(b"\n")
-        for line in lines:
-            number += 1
-            yield from _line(line, number, leftovers)
+def _is_lines(head: bytes) -> bool:
+    """Whether one of the first lines is an object: the first may be cut, or be words of the program that wrote it."""
+    lines = head.split(b"\n", FIRST_LINES)[:-1]
+    return any(line[:1] == b"{" and bool(_loads(line)) for line in lines)
+
+
+def _lines(head: bytes, stream: IO[bytes], leftovers: Leftovers, name: str) -> Found:
+    number, pieces, size, more = 0, list[bytes](), 0, head
+    while more:
+        first, newline, rest = more.partition(b"\n")
+        pieces.append(first)
+        size += len(first)
+        if size > MAX_VALUE:
+            _refuse_size(name)
+        if newline:
+            *lines, last = rest.split(b"\n")
+            for line in (b"".join(pieces), *lines):
+                number += 1
+                yield from _object(line, f"line {number}", leftovers)
+            pieces, size = [last], len(last)
         more = stream.read(CHUNK)
-        if not more:
-            break
-        rest += more
-    if rest:
-        yield from _line(rest, number + 1, leftovers)
+    yield from _object(b"".join(pieces), f"line {number + 1}", leftovers, is_last=True)
 
 
-def _line(line: bytes, number: int, leftovers: Leftovers) -> Found:
-    if not line.strip():
+def _refuse_size(name: str) -> None:
+    message = f"One JSON object of more than {MAX_VALUE >> 30} GB can't be read."
+    Problems(Path(name)).fail(None, message, "Write one object a line.")
+
+
+def _object(text: bytes, place: str, leftovers: Leftovers, *, is_last: bool = False) -> Found:
+    """The object that a text is; of the last one of a cut file what stands before the cut."""
+    if not text.strip():
         return
-    value, problem = _parsed(line)
-    if problem:
-        leftovers.add(problem, f"line {number}: {_shown(line)}")
+    value = _loads(text)
+    if value is None and is_last and (shorter := _before_cut(text)) and (value := _loads(shorter)) is not None:
+        leftovers.add(
+            "The file is cut in the middle of an entry: those before it were read.", f"{place}: {_shown(text)}"
+        )
+    if value is None:
+        leftovers.add("It is no JSON, or cut in the middle.", f"{place}: {_shown(text)}")
+    elif text.count(b"[") + text.count(b"{") > MAX_DEPTH and is_deeper(value, MAX_DEPTH):
+        leftovers.add(f"It is nested deeper than {MAX_DEPTH} levels.", f"{place}: {_shown(text)}")
     elif isinstance(value, dict):
-        yield f"line {number}", value
+        _note_odd_entries(value, place, leftovers)
+        if not _is_utf8(text):
+            leftovers.add("Bytes that are no UTF-8 were read as \ufffd.", place)
+        yield place, value
     else:
-        leftovers.add("A line that is no JSON object.", f"line {number}: {_shown(line)}")
+        leftovers.add("An entry that is no JSON object.", f"{place}: {_shown(text)}")
+
+
+def _note_odd_entries(value: Object, place: str, leftovers: Leftovers) -> None:
+    """Count what stands between the objects of a list and is none: no format has a place for it."""
+    for name in _OBJECTS & value.keys():
+        entries = value[name]
+        inner = [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+        for entry in inner:
+            _note_odd_entries(entry, place, leftovers)
+        if inner and isinstance(entries, list):
+            for entry in entries:
+                if not isinstance(entry, dict):
+                    leftovers.add("An entry that is no JSON object.", f"{place}: {entry!r:.60} among {name}")
+
+
+def _is_utf8(text: bytes) -> bool:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _shown(line: bytes) -> str:
@@ -155,12 +234,16 @@ def _shown(line: bytes) -> str:
 
 
 def _loads(line: bytes) -> Json:
-    """The value; None for what is no JSON. NaN is nothing, and a number of more than 64 bits loses digits."""
+    """The value; None for what is no JSON.
+
+    NaN is nothing, a number of more than 64 bits loses digits, half a surrogate is a question mark.
+    """
     try:
         return orjson.loads(line)
     except orjson.JSONDecodeError:
         try:
-            return json.loads(line, parse_constant=lambda _: None, parse_int=_short)
+            value = json.loads(line.decode("utf-8", "replace"), parse_constant=lambda _: None, parse_int=_short)
+            return orjson.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
         except (ValueError, RecursionError):
             return None
 
@@ -169,83 +252,71 @@ def _short(digits: str) -> int | str:
     return int(digits) if len(digits) < 19 else digits
 
 
-def _parsed(line: bytes) -> tuple[Json, str]:
-    value = _loads(line)
-    if value is None:
-        return None, "It is no JSON, or cut in the middle."
-    if line.count(b"[") + line.count(b"{") > MAX_DEPTH and is_deeper(value, MAX_DEPTH):
-        return None, f"It is nested deeper than {MAX_DEPTH} levels."
-    return value, ""
-
-
-def _members(text: bytes, stream: IO[bytes], leftovers: Leftovers) -> Found:
-    """The entries of one list, read as far as the next one needs."""
+def _entries(scan: _Scan, leftovers: Leftovers) -> Found:
+    """The objects of a file one after another, in lists or not, read as far as the next one needs."""
     number = 0
-    scan = _Scan(text, stream)
     while (piece := scan.entry()) is not None:
         number += 1
-        value, problem = _parsed(piece)
-        if problem:
-            leftovers.add(problem, f"entry {number}: {_shown(piece)}")
-        elif isinstance(value, dict):
-            yield f"entry {number}", value
-        else:
-            leftovers.add("An entry that is no JSON object.", f"entry {number}: {_shown(piece)}")
+        yield from _object(piece, f"entry {number}", leftovers, is_last=scan.is_over)
 
 
 class _Scan:
-    """Cuts the entries of a JSON list apart by counting brackets outside of texts."""
+    """Cuts the entries of JSON lists apart by counting brackets outside of texts."""
 
-    def __init__(self, text: bytes, stream: IO[bytes]) -> None:
-        self._text, self._stream, self._from = text, stream, 0
+    def __init__(self, text: bytes, stream: IO[bytes], name: str) -> None:
+        self._text, self._stream, self._from, self._name = text, stream, 0, name
+        self.is_over = False
+        """Nothing stands behind the last entry."""
 
     def entry(self) -> bytes | None:
-        """The bytes of the next entry; None at the end of the list. A cut entry comes as far as it goes."""
-        start = self._begin()
-        if start is None:
+        """The bytes of the next entry; None behind the last. A cut entry comes as far as it goes."""
+        if not self._begin():
             return None
-        depth, place, is_text = 0, start, False
+        depth, place, is_text = 0, 0, False
         while True:
-            mark = _next_mark(self._text, place, is_text=is_text)
+            mark = _next_mark(self._text, self._from + place, is_text=is_text)
             if mark < 0:
-                place = max(len(self._text), start)
+                place = max(place, len(self._text) - self._from)  # a backslash may be the last byte
                 if not self._more():
-                    return self._cut(start, len(self._text))
+                    return self._cut(place)
                 continue
-            symbol = self._text[mark : mark + 1]
-            if is_text and symbol == b"\\":
-                if mark + 1 >= len(self._text) and not self._more():
-                    return self._cut(start, len(self._text))
-                place = mark + 2
-                continue
-            place = mark + 1
-            if symbol == b'"':
+            symbol, place = self._text[mark : mark + 1], mark + 1 - self._from
+            if symbol == b"\\":
+                place += 1
+            elif symbol == b'"':
                 is_text = not is_text
-            elif symbol in b"[{":
+            elif symbol in b"[{" and (depth or place == 1):
                 depth += 1
             elif symbol in b"]}" and depth:
                 depth -= 1
-            elif depth == 0:  # a comma, or the bracket that closes the list
-                return self._cut(start, mark)
+                if not depth:
+                    return self._cut(place)
+            elif not depth and place > 1:  # a bracket or a comma behind what is no object
+                return self._cut(place - 1)
 
-    def _begin(self) -> int | None:
-        self._text, self._from = self._text[self._from :], 0
+    def _begin(self) -> bool:
+        """Go to the next entry, past what only holds entries together; False at the end."""
         while True:
-            stripped = self._text.lstrip(b" \t\r\n,")
-            if stripped:
-                self._text = stripped
-                return None if stripped[:1] == b"]" else 0
+            match = _ENTRY.search(self._text, self._from)
+            if match:
+                self._from = match.start()
+                return True
+            self._from = len(self._text)
             if not self._more():
-                return None
+                return False
 
     def _more(self) -> bool:
-        more = self._stream.read(CHUNK)
-        self._text += more
+        more = self._stream.read(max(CHUNK, len(self._text) - self._from))
+        self._text, self._from = self._text[self._from :] + more, 0
+        if len(self._text) > MAX_VALUE:
+            _refuse_size(self._name)
+        self.is_over = not more
         return bool(more)
 
-    def _cut(self, start: int, end: int) -> bytes:
-        self._from = end
-        return self._text[start:end].strip()
+    def _cut(self, size: int) -> bytes:
+        start = self._from
+        self._from += size
+        return self._text[start : self._from].strip()
 
 
 def _next_mark(text: bytes, place: int, *, is_text: bool) -> int:
@@ -254,46 +325,29 @@ def _next_mark(text: bytes, place: int, *, is_text: bool) -> int:
     return match.start() if match else -1
 
 
-def _whole(head: bytes, stream: IO[bytes], leftovers: Leftovers, name: str) -> Found:
-    """A file of one JSON object, or of several one after another."""
-    pieces = [head]
-    size = len(head)
-    while more := stream.read(CHUNK):
-        pieces.append(more)
-        size += len(more)
-        if size > MAX_VALUE:
-            message = f"One JSON object of more than {MAX_VALUE >> 30} GB can't be read."
-            Problems(Path(name)).fail(None, message, "Write one object a line.")
-    text = b"".join(pieces)
-    value, problem = _parsed(text)
-    if not problem and isinstance(value, dict):
-        yield "the file", value
-    elif problem and text.count(b"\n") and text[:1] == b"{":
-        yield from _one_by_one(text, leftovers)
-    else:
-        leftovers.add(problem or "It is no JSON object.", _shown(text))
-
-
-def _one_by_one(text: bytes, leftovers: Leftovers) -> Found:
-    decoder, rest, number = json.JSONDecoder(parse_constant=lambda _: None), text.decode("utf-8", "replace"), 0
-    place = 0
-    while place < len(rest):
-        number += 1
-        try:
-            value, place = decoder.raw_decode(rest, place)
-        except (ValueError, RecursionError) as error:
-            leftovers.add("It is no JSON, or cut in the middle.", f"object {number}: {error}")
-            return
-        members = cast("Object", value) if isinstance(value, dict) else None
-        if members is not None and not is_deeper(members, MAX_DEPTH):
-            yield f"object {number}", members
-        else:
-            leftovers.add(f"It is no object, or nested deeper than {MAX_DEPTH} levels.", f"object {number}")
-        while place < len(rest) and rest[place] in " \t\r\n,":
+def _before_cut(text: bytes) -> bytes:
+    """A cut text without the entry that the cut goes through, its lists and objects closed; empty without a list."""
+    ahead: list[tuple[bytes, int | None]] = []  # what closes each open bracket; of a list where its last entry ends
+    place, is_text = 0, False
+    while (mark := _next_mark(text, place, is_text=is_text)) >= 0:
+        symbol, place = text[mark : mark + 1], mark + 1
+        if symbol == b"\\":
             place += 1
+        elif symbol == b'"':
+            is_text = not is_text
+        elif symbol in b"[{":
+            is_list = symbol == b"[" and _LISTS.search(text[max(0, mark - 40) : mark])
+            ahead.append((b"]" if symbol == b"[" else b"}", 0 if is_list else None))
+        elif symbol in b"]}" and ahead:
+            ahead.pop()
+            if ahead and ahead[-1][1] is not None:
+                ahead[-1] = (ahead[-1][0], place)
+    while ahead and not ahead[-1][1]:
+        ahead.pop()
+    return text[: ahead[-1][1]] + b"".join(closing for closing, _ in reversed(ahead)) if ahead else b""
 
 
-def first_of(path: Path, count: int) -> Sequence[Object]:
+def first_of(path: Path, count: int, leftovers: Leftovers) -> Sequence[Object]:
     """The first objects of a file, by which its format is told."""
-    values = values_of(path, Leftovers())
+    values = values_of(path, leftovers)
     return [value for _, (_, value) in zip(range(count), values, strict=False)]
