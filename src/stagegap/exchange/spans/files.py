@@ -305,7 +305,8 @@ class Writer:
     def _known(self, case: Case) -> None:
         """Count a record that is there already; one that says something else is none of a second time."""
         self.known += 1
-        place, row = self._ids[case.id], {}
+        place = self._ids[case.id]
+        row: dict[str, Json] = {}
         if place >= 0:
             with (self.data / "records.jsonl").open("rb") as stream:
                 stream.seek(place)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from stagegap.exchange.foreign.protocol import Leftovers, Object, inside, objects, text
 from stagegap.exchange.spans.span import (
@@ -46,8 +46,8 @@ def _turns(value: Object) -> Sequence[Object]:
 
 def _in_place(value: Json) -> list[Object]:
     """The turns of a list, with nothing in the place of what is no object: people count steps from the first."""
-    is_list = bool(objects(value)) and isinstance(value, list)
-    return [turn if isinstance(turn, dict) else {"role": "system"} for turn in value] if is_list else []
+    listed = value if isinstance(value, list) and objects(value) else ()
+    return [turn if isinstance(turn, Mapping) else {"role": "system"} for turn in listed]
 
 
 def _role(turn: Object) -> str:

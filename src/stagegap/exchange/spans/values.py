@@ -164,7 +164,8 @@ def _is_lines(head: bytes) -> bool:
 
 
 def _lines(head: bytes, stream: IO[bytes], leftovers: Leftovers, name: str) -> Found:
-    number, pieces, size, more = 0, list[bytes](), 0, head
+    pieces: list[bytes] = []
+    number, size, more = 0, 0, head
     while more:
         first, newline, rest = more.partition(b"\n")
         pieces.append(first)
