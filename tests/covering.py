@@ -16,6 +16,7 @@ from stagegap.model.estimate import Estimate
 from stagegap.stats.intervals import paired_difference, wilson
 from stagegap.stats.resample import Resamples, resample
 from stagegap.stats.spread import Clusters, clusters
+from uneven import JUDGING
 
 Floats = NDArray[np.float64]
 Draw = Callable[[np.random.Generator], tuple[dict[str, Floats], Clusters]]
@@ -168,7 +169,7 @@ class Coverage:
 
 def coverage(setting: Setting, *, simulations: int, resamples: int) -> Coverage:
     """Draw samples and count; score intervals of 0/1 figures take nothing from the resamples, so a few must do."""
-    rng = np.random.default_rng(20261120)
+    rng = np.random.default_rng(JUDGING)
     resamples = 100 if setting.rates else resamples
     found: list[Estimate] = []
     for _ in range(simulations):

@@ -16,7 +16,7 @@ from stagegap.analysis.verdict import Contest, contest, outlook
 from stagegap.stats.resample import Resamples, resample
 from stagegap.stats.sequential import DECIDES, evidence_of_lead
 from stagegap.stats.spread import Clusters
-from uneven import Sizes
+from uneven import JUDGING, Sizes
 
 Floats = NDArray[np.float64]
 
@@ -60,7 +60,7 @@ def named_although_equal(
     sizes: Sizes = even,
 ) -> float:
     """How often a stage is named when all are equal; in clusters half of the records share their cluster's luck."""
-    made, rng = equal(k), np.random.default_rng(7)
+    made, rng = equal(k), np.random.default_rng(JUDGING)
     named = 0
     for _ in range(simulations):
         units = np.arange(n or 0) if clusters is None else np.repeat(np.arange(clusters), sizes(clusters, rng))
@@ -102,7 +102,7 @@ class Promise:
 def promise(made: planted.Planted, pilot: int, *, simulations: int, resamples: int) -> Promise:
     """Draw pilots, label as many more as is advised, and look again; the pilot is part of the records."""
     worst = int(np.diff(made.prefix()).argmax())
-    rng = np.random.default_rng(11)
+    rng = np.random.default_rng(JUDGING)
     decided, named, wrong, budgets = 0, 0, 0, list[int]()
     for _ in range(simulations):
         luck = made.luck(pilot, rng)
@@ -110,7 +110,7 @@ def promise(made: planted.Planted, pilot: int, *, simulations: int, resamples: i
         if match.is_decided:
             decided += 1
             continue
-        budget = outlook(drawn, won, rng=rng).budget.records
+        budget = outlook(drawn, won).budget.records
         if budget is not None:
             more = made.luck(budget - pilot, rng)
             both = {stage: np.concatenate([luck[stage], more[stage]]) for stage in luck}
@@ -145,7 +145,7 @@ class Watched:
 def watched(made: planted.Planted, budget: int, *, simulations: int) -> Watched:
     """Look at the evidence every 5% more records from 30 on, as somebody who labels would."""
     worst = int(np.diff(made.prefix()).argmax())
-    rng = np.random.default_rng(13)
+    rng = np.random.default_rng(JUDGING)
     looks = sorted({round(30 * 1.05**i) for i in range(200) if 30 * 1.05**i < budget} | {budget})
     stopped: list[tuple[int, int]] = []
     for _ in range(simulations):

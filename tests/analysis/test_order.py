@@ -201,6 +201,10 @@ def test_two_exchangeable_branches_get_equal_figures_and_none_is_named(order: tu
     assert [(step.stage, round(step.gain.value, 9)) for step in card.staircase] == [("a", 0.24), ("b", 0.4), ("c", 0.0)]
     assert not made["need"].is_decided
     assert made["need"].sentence.startswith("A and b can each be first.")
+    # Both say how many records would name the worst stage.
+    assert all(f"{promise.records:,}" in card.verdict.advice for promise in made["need"].promises[:2])
+    ranks = [(row.stage, row.best_rank, row.worst_rank) for row in made["need"].stages]
+    assert ranks == [(row.stage, row.best_rank, row.worst_rank) for row in made["blame"].stages]
     assert made["blame"].disagreements == ()
     assert made["blame"].named == ""
     rows = {row.stage: row for row in card.stages}

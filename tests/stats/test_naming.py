@@ -113,6 +113,6 @@ def test_uneven_clusters_are_a_smaller_pilot_than_as_many_even_ones():
         groups = Clusters(codes=codes.astype(np.int64), count=30)
         drawn = resample(columns, groups, rng=np.random.default_rng(1), resamples=400)
         # The same spread of resamples, drawn already: what differs is how many clusters it rests on.
-        vars(drawn)["means"] = resample(columns, EVEN, rng=np.random.default_rng(1), resamples=400).means
-        budgets[name] = outlook(drawn, won, rng=np.random.default_rng(2)).budget.records
+        vars(drawn)["means_of"] = resample(columns, EVEN, rng=np.random.default_rng(1), resamples=400).means_of
+        budgets[name] = outlook(drawn, won).budget.records
     assert budgets["uneven"] > 1.5 * budgets["even"]

@@ -86,8 +86,24 @@ def test_few_or_uneven_clusters_say_so():
     assert spread(rng.random(60), np.arange(60) // 2).note == ""
     assert spread(rng.random(28), np.arange(28) // 2).note == "; only 14 clusters, the interval may be too narrow"
     half = spread(rng.random(100), np.r_[np.zeros(50, dtype=int), np.arange(1, 51)])
-    assert half.note == "; 51 clusters tell as much as 4 equal ones: the largest holds 50% of the records"
+    assert half.note == (
+        "; 51 clusters tell as much as 4 equal ones: the largest holds 50% of the records;"
+        " the interval is not to be trusted"
+    )
     assert half.largest == 0.5
+
+
+def test_what_is_rare_and_mostly_in_a_few_large_clusters_is_not_to_be_trusted():
+    codes = np.r_[np.repeat(0, 60), np.repeat(np.arange(1, 51), 2), np.arange(51, 201)]
+    right = np.ones(len(codes))
+    right[:12], right[100] = 0.0, 0.0
+    told = "; what is rare here comes mostly from 1 of 201 clusters; the interval is not to be trusted"
+    assert spread(right, codes).note == spread(1 - right, codes).note == told
+    assert wilson(float(right.mean()), n=len(right), within=spread(right, codes)).caveat in told
+    right[60:160:9] = 0.0
+    right[:8] = 1.0
+    assert spread(right, codes).note == ""
+    assert spread(np.ones(len(codes)), codes).note == "", "nothing is rare where all is alike"
 
 
 def test_a_spread_has_a_student_t_that_is_as_wide():

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import duckdb
+import pandas
 import pytest
 
 from stagegap.analysis.views import Scorecard
@@ -175,11 +175,17 @@ KINDS = {
     "boolean": ("{type: boolean}", "accuracy", True, "True"),
     "object": ("{type: object, schema: {type: object}}", "exact", {"a": 1}, '{"a": 1}'),
     "text": ("{type: text}", "exact", "12", "12"),
+    "labels as pandas writes them": ("{type: labels, values: [a, b]}", "exact", ["a", "b"], "['a', 'b']"),
+    "object as pandas writes it": ("{type: object, schema: {type: object}}", "exact", {"a": None}, "{'a': None}"),
+    "boolean as a number": ("{type: boolean}", "accuracy", True, "1"),
 }
 
 
-@pytest.mark.parametrize("ending", ["csv", "parquet"])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("kind", "ending"),
+    [(kind, "csv") for kind in KINDS]
+    + [(kind, ending) for ending in ("tsv", "xlsx", "parquet") for kind in ("labels", "boolean", "text")],
+)
 def test_cells_of_a_table_are_read_by_the_declared_type(tmp_path: Path, kind: str, ending: str):
     declared, metric, value, cell = KINDS[kind]
     cascade = f"""\
@@ -206,13 +212,42 @@ outcome: {{score: only.{metric}}}
         writer = csv.writer(file)
         writer.writerow(["record", "value"])
         writer.writerows([[record, cell] for record in RECORDS])
-    if ending == "parquet":
-        duckdb.execute(
-            f"copy (from read_csv('{tmp_path}/outputs.csv', all_varchar=true)) to '{tmp_path}/outputs.parquet'"
-        )
+    table = pandas.read_csv(tmp_path / "outputs.csv", dtype=str)
+    match ending:
+        case "tsv":
+            table.to_csv(tmp_path / "outputs.tsv", sep="\t", index=False)
+        case "xlsx":
+            table.to_excel(tmp_path / "outputs.xlsx", index=False)
+        case "parquet":
+            table.to_parquet(tmp_path / "outputs.parquet")
+        case _:
+            pass
     card, outputs = ran(tmp_path, path)
     assert {output.status.value for output in outputs["only"].values()} == {"ok"}
     assert card.system.value == 1.0
+
+
+@pytest.mark.parametrize(
+    ("declared", "cell", "value"),
+    [
+        ("{type: label, values: ['7', '8']}, score: accuracy", 7, "7"),
+        ("{type: text}, score: exact", 12, "12"),
+        ("{type: boolean}, score: accuracy", 1, True),
+    ],
+)
+def test_a_number_in_a_sheet_is_the_text_or_boolean_that_is_declared(
+    tmp_path: Path, declared: str, cell: int, value: str | bool
+):
+    cascade = f"""\
+cascade: cells
+records: {{path: records.jsonl, id: id}}
+stages:
+  only: {{uses: recorded, with: {{path: outputs.xlsx}}, inputs: {{}}, output: {declared}}}
+outcome: {{score: only.{declared.rsplit(maxsplit=1)[-1]}}}
+"""
+    path = project(tmp_path, [], cascade=cascade.replace("%", "%%"))
+    pandas.DataFrame({"record": RECORDS, "value": cell}).to_excel(tmp_path / "outputs.xlsx", index=False)
+    assert {(one.status.value, one.value) for one in ran(tmp_path, path)[1]["only"].values()} == {("ok", value)}
 
 
 def test_a_cell_that_is_not_of_the_type_is_unparsable_and_not_a_crash(tmp_path: Path):

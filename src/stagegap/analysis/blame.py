@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from stagegap.analysis import evidence as ev
-from stagegap.analysis.gains import Gains, ceiling_of, gains, staircase
-from stagegap.analysis.verdict import ENOUGH_RECORDS, Contest, contest, drawn_gains
+from stagegap.analysis.gains import SYSTEM_OUTCOME, Gains, ceiling_of, gains, staircase
+from stagegap.analysis.verdict import ENOUGH_RECORDS, Contest, contest
+from stagegap.attribution.ceiling import drawn_gains
 from stagegap.attribution.faults import error_parts, hazard_column
 from stagegap.attribution.swaps import is_chain, staircase_order
 from stagegap.model.estimate import Estimate, unmeasured
@@ -202,7 +203,7 @@ def _ranks(drawn: Resamples, won: Gains, *, is_measured: bool) -> tuple[tuple[in
         return (1,) * k, (k,) * k
     table = won.table
     values = table[~np.isnan(table).any(axis=1)].mean(axis=0)
-    ranks = rank_sets(values, drawn_gains(drawn, won), rows=table, codes=drawn.clusters.codes)
+    ranks = rank_sets(values, drawn_gains(drawn, won.weights, SYSTEM_OUTCOME), rows=table, codes=drawn.clusters.codes)
     return ranks.best, ranks.worst
 
 

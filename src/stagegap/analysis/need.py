@@ -190,7 +190,7 @@ def _standing(evidence: ev.Evidence, won: Gains, *, rng: np.random.Generator, re
     if not all(gain.is_measured for gain in by_stage):
         return _unknown(cascade, next(gain.method for gain in by_stage if not gain.is_measured))
     match = contest(drawn, stairs, won)
-    ahead_of = outlook(drawn, won, rng=rng)
+    ahead_of = outlook(drawn, won)
     return _Standing(
         n=won.n,
         is_decided=match.is_decided and won.n >= ENOUGH_RECORDS,

@@ -176,7 +176,7 @@ def measured(evidence: ev.Evidence, run: Run, *, labels_seq: int, resamples: int
                 is_recorded=bool(parts.evidence.unknown),
                 rows=sorted(rows, key=lambda row: staircase_order(cascade).index(row.stage)),
                 contest=match,
-                outlook=outlook(drawn, gains, rng=np.random.default_rng(seed)) if is_open else None,
+                outlook=outlook(drawn, gains) if is_open else None,
                 is_chain=is_chain(cascade),
                 troubles=found,
                 unlabelled=ev.unlabelled_stages(evidence),

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from stagegap.analysis.gains import SYSTEM_OUTCOME, Gains
 from stagegap.analysis.troubles import Trouble
 from stagegap.analysis.views import StageRow, Verdict
-from stagegap.attribution.ceiling import Ceiling, weighed
+from stagegap.attribution.ceiling import Ceiling, drawn_gains
 from stagegap.model.estimate import Estimate
 from stagegap.model.wording import counted, listed, plural, sentence
 from stagegap.people.agreement import is_weak, weak_sentence
@@ -103,12 +103,6 @@ def _picked(resamples: Resamples, stairs: Ceiling, gains: Gains, best: int) -> E
     )
 
 
-def drawn_gains(resamples: Resamples, gains: Gains) -> Floats:
-    """The gains in each resample, one column a stage."""
-    sums = [weighed(resamples.means, weights, SYSTEM_OUTCOME) for weights in gains.weights.values()]
-    return np.stack(sums, axis=1)
-
-
 def _lead(resamples: Resamples, gains: Gains, a: int, b: int) -> Estimate:
     """Gain of stage a minus gain of stage b."""
     by_stage = list(gains.weights.values())
@@ -118,19 +112,19 @@ def _lead(resamples: Resamples, gains: Gains, a: int, b: int) -> Estimate:
     return lead if gains.drawn is None else gains.drawn.widened(lead, float(gains.drawn.leads[a, b]))
 
 
-def outlook(resamples: Resamples, gains: Gains, *, rng: np.random.Generator) -> Outlook:
-    """The ranks that stay possible and the budget that would name the worst stage."""
+def outlook(resamples: Resamples, gains: Gains) -> Outlook:
+    """The ranks that stay possible and the budget that would name the worst stage, the same in every view."""
     table = gains.table
     known = ~np.isnan(table).any(axis=1)
     values = table[known].mean(axis=0)
-    drawn = drawn_gains(resamples, gains)
+    drawn = drawn_gains(resamples, gains.weights, SYSTEM_OUTCOME)
     units = worth(np.bincount(resamples.clusters.codes[known]).astype(np.float64)) if known.any() else 0.0
     ranks = rank_sets(values, drawn, rows=table, codes=resamples.clusters.codes)
     pilot = Pilot(gains=values, drawn=drawn, n=int(known.sum()), units=units)
     return Outlook(
         best=ranks.best,
         worst=ranks.worst,
-        budget=records_to_name(pilot, rng=rng, level=NAMING_LEVEL),
+        budget=records_to_name(pilot, rng=np.random.default_rng(0), level=NAMING_LEVEL),
     )
 
 

@@ -101,7 +101,7 @@ def ceiling(
             drawn.widened(gain, half) if weights else gain
             for gain, half, weights in zip(figures, halves, gains.values(), strict=True)
         ]
-    first = share_first(np.stack([weighed(resamples.means, weights, system) for weights in gains.values()], axis=1))
+    first = share_first(drawn_gains(resamples, gains, system))
     headroom = resamples.difference(top, system)
     steps: list[Step] = []
     for (stage, weights), gain, p_first in zip(gains.items(), figures, first, strict=True):
@@ -119,6 +119,12 @@ def ceiling(
             )
         )
     return Ceiling(system=resamples.mean(system), ceiling=resamples.mean(top), headroom=headroom, steps=tuple(steps))
+
+
+def drawn_gains(resamples: Resamples, gains: Mapping[str, Weights], system: str) -> Floats:
+    """The gains in each resample, one column a stage, from draws of their own."""
+    means = resamples.means_of({system}.union(*gains.values()))
+    return np.stack([weighed(means, weights, system) for weights in gains.values()], axis=1)
 
 
 def weighed(columns: Mapping[str, Floats], weights: Weights, like: str) -> Floats:

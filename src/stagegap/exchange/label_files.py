@@ -16,7 +16,7 @@ from stagegap.exchange.rows import Problems, Row, escaped, read_rows, unguarded
 from stagegap.exchange.tables import Column, ending_of, write_csv, write_jsonl, write_parquet
 from stagegap.exchange.typed import seconds
 from stagegap.model.answer import LABEL_FIELDS, REASONS, Answer, Fact, Field, Label, LabelAction, Reference
-from stagegap.model.cascade import POSITION, WRITTEN, Cascade, Kind, Stage
+from stagegap.model.cascade import POSITION, Cascade, Stage
 from stagegap.model.queue import WarmUp
 from stagegap.model.record import Json, refuse_odd_numbers
 from stagegap.model.units import MARK, Levels, owner, unit_id, unit_name
@@ -280,10 +280,8 @@ def _value(values: typed.Values, stage: Stage, known: Known, *, tabular: bool, c
         return None
     if value == "" and values.get("action") not in (None, "", *ANSWERS):
         return None
-    if tabular and isinstance(value, str):
-        value = _from_cell(value, stage.output.kind, canonical=canonical)
-    elif tabular and isinstance(value, int | float) and stage.output.kind in (Kind.LABEL, *WRITTEN):
-        value = identity(value)  # a spreadsheet has no digits that are a text
+    if tabular and value != "":
+        value = typed.value_of_cell(value, stage.output.kind)
     if value is None:
         return None
     accepted = accept_answer(stage.output, value, known.documents.get(stage.output.of or "", ()))
@@ -293,13 +291,6 @@ def _value(values: typed.Values, stage: Stage, known: Known, *, tabular: bool, c
     if isinstance(accepted, Rejected):
         raise ValueError(f"The value does not fit stage {stage.name!r}: {accepted.reason}")
     return accepted.value
-
-
-def _from_cell(value: str, kind: Kind, *, canonical: bool) -> Json:
-    """The value of a cell; what is no JSON where JSON is expected stays a text in a label that was made before."""
-    if not canonical or kind in (Kind.LABEL, *WRITTEN):
-        return typed.value_of_cell(value, kind) if value else value
-    return parse_json(value.lower() if kind is Kind.BOOLEAN else value)
 
 
 def unfit(labels: Iterable[Label], known: Known) -> list[Label]:

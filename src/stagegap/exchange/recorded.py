@@ -11,7 +11,7 @@ from pathlib import Path
 from stagegap.errors import ConfigurationError, near_names
 from stagegap.exchange import typed
 from stagegap.exchange.records import identity
-from stagegap.exchange.rows import Problems, Row, read_rows, unguarded
+from stagegap.exchange.rows import TEXT_TABLES, Problems, Row, read_rows, table_ending, unguarded
 from stagegap.exchange.typed import seconds
 from stagegap.model.answer import FirstFault, Mark, Rating, Status
 from stagegap.model.cascade import Kind
@@ -58,12 +58,11 @@ class RecordedFields:
 def read_recorded(path: Path, fields: RecordedFields, *, stage: str, kind: Kind) -> dict[str, Reply]:
     """What was recorded for each record; where the file has a field `stage`, only the rows of this stage.
 
-    A row whose status says so, or whose value is null, is a skip. Cells of CSV and Parquet files are read by the
-    declared kind: lists, objects, numbers and booleans as JSON. Whether a value fits its type is left to the stage.
+    A row whose status says so, or whose value is null, is a skip. Cells of tables (CSV, TSV, Excel, Parquet)
+    are read by the declared kind. Whether a value fits its type is left to the stage.
     Raises: InputError for missing fields, doubled records, unknown words for a status and odd numbers.
     """
     problems = Problems(path)
-    endings = {ending.lower() for ending in path.suffixes}
     replies: dict[str, Reply] = {}
     for row in read_rows(path):
         missing = [name for name in _needed(row, fields) if name not in row.values]
@@ -74,7 +73,7 @@ def read_recorded(path: Path, fields: RecordedFields, *, stage: str, kind: Kind)
             if record in replies:
                 problems.add(row.line, f"The record {record!r} has an output at stage {stage!r} already.")
             try:
-                replies[record] = _reply(row.values, fields, kind=kind, endings=endings)
+                replies[record] = _reply(row.values, fields, kind=kind, table=table_ending(path))
             except ValueError as error:
                 problems.add(row.line, str(error))
     problems.raise_if_any()
@@ -88,13 +87,13 @@ def _needed(row: Row, fields: RecordedFields) -> tuple[str, ...]:
     return (fields.record, *named) if failed else (fields.record, fields.value, *named)
 
 
-def _reply(values: typed.Values, fields: RecordedFields, *, kind: Kind, endings: set[str]) -> Reply:
-    """What a row says. Raises: ValueError with one sentence."""
-    if ".csv" in endings:
+def _reply(values: typed.Values, fields: RecordedFields, *, kind: Kind, table: str) -> Reply:
+    """What a row of a table, or of JSON where `table` is empty, says. Raises: ValueError with one sentence."""
+    if table in TEXT_TABLES:
         values = {name: unguarded(value) if isinstance(value, str) else value for name, value in values.items()}
     status = _status(values.get(fields.status)) if fields.status else Status.OK
     value: Json = values.get(fields.value)
-    if isinstance(value, str) and endings & {".csv", ".parquet"}:
+    if table:
         value = typed.value_of_cell(value, kind)
     reply = Reply(
         status=status,

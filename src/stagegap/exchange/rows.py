@@ -120,6 +120,15 @@ class Problems:
         return InputError([*self._found, rest] if self._more else self._found)
 
 
+TEXT_TABLES = (".csv", ".tsv")
+TABLES = (*TEXT_TABLES, ".xlsx", ".parquet")
+
+
+def table_ending(path: Path) -> str:
+    """The ending of a file whose cells have no type, or not that of JSON; empty for JSON."""
+    return next((ending.lower() for ending in path.suffixes if ending.lower() in TABLES), "")
+
+
 def read_rows(path: Path) -> list[Row]:
     """All rows of the file; its ending says the format.
 

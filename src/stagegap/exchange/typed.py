@@ -4,10 +4,13 @@ them.
 
 from __future__ import annotations
 
+import ast
+import json
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from stagegap.exchange.records import identity
 from stagegap.exchange.rows import escaped
 from stagegap.model.cascade import WRITTEN, Kind
 from stagegap.model.record import Json, number_problem
@@ -130,15 +133,38 @@ def count(values: Values, name: str) -> int | None:
     return None if number is None else int(number)
 
 
-def value_of_cell(text: str, kind: Kind) -> Json:
-    """The value of a cell of a table: JSON for all kinds but label and text, what is no JSON as the text it is."""
+def value_of_cell(cell: Json, kind: Kind) -> Json:
+    """The value of a cell of a table by the declared kind.
+
+    A number is a text where a label or text is declared; a text is JSON everywhere else, or a list or object as Python
+    writes it (so pandas writes lists into CSV); 0 and 1 are booleans. Nothing is no value, and what is none of these
+    stays as it is.
+
+    >>> value_of_cell("['a', None]", Kind.LIST), value_of_cell("True", Kind.BOOLEAN), value_of_cell(3.0, Kind.LABEL)
+    (['a', None], True, '3')
+    """
     if kind in (Kind.LABEL, *WRITTEN):
-        return text
+        if isinstance(cell, int | float) and not isinstance(cell, bool):
+            return identity(cell)
+        return None if cell == "" and kind is Kind.LABEL else cell
+    if isinstance(cell, str):
+        cell = _value_of_text(cell.strip(), kind)
+    if kind is Kind.BOOLEAN and not isinstance(cell, bool) and cell in (0, 1):
+        return cell == 1
+    return cell
+
+
+def _value_of_text(text: str, kind: Kind) -> Json:
     if not text:
         return None
     try:
         return parse_json(text.lower() if kind is Kind.BOOLEAN else text)
     except ValueError:
+        if not text.startswith(("[", "{", "(")):
+            return text
+    try:
+        return parse_json(json.dumps(ast.literal_eval(text)))
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return text
 
 

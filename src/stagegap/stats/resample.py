@@ -5,7 +5,7 @@ resamples.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -163,6 +163,12 @@ class Resamples:
         Drawn when first asked for.
         """
         return _joint_means(self.columns, self.known, self.clusters, rng=self.rng, resamples=self.resamples)
+
+    def means_of(self, names: Iterable[str]) -> Mapping[str, Floats]:
+        """The means of some columns in common draws of these alone: the same in every view, whatever else it draws."""
+        columns = {name: self.columns[name] for name in sorted(names)}
+        rng = np.random.default_rng(0)
+        return _joint_means(columns, self.known, self.clusters, rng=rng, resamples=self.resamples)
 
     def units(self, name: str) -> int:
         """How many independent units have a value in a column."""
