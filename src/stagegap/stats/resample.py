@@ -158,16 +158,12 @@ class Resamples:
 
     @cached_property
     def means(self) -> Mapping[str, Floats]:
-        """Per column, its mean in each resample, paired; NaN in a resample that has no record of that column.
-
-        Drawn when first asked for.
-        """
+        """Per column, its mean in each resample, paired; NaN in a resample that has no record of that column."""
         return _joint_means(self.columns, self.known, self.clusters, rng=self.rng, resamples=self.resamples)
 
     def means_of(self, names: Iterable[str]) -> Mapping[str, Floats]:
         """The means of some columns in common draws of these alone: the same in every view, whatever else it draws."""
-        columns = {name: self.columns[name] for name in sorted(names)}
-        rng = np.random.default_rng(0)
+        columns, rng = {name: self.columns[name] for name in sorted(names)}, np.random.default_rng(0)
         return _joint_means(columns, self.known, self.clusters, rng=rng, resamples=self.resamples)
 
     def units(self, name: str) -> int:
