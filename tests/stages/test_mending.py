@@ -159,3 +159,14 @@ def test_what_can_not_be_seen_around_a_label_is_taken_off() -> None:
     for text in ("\ufeffspam", "spam\u200b", "\u201cspam\u201d"):
         assert read_answer(LABEL, text, check_for(LABEL, ())).answer == Accepted("spam")
     assert isinstance(read_answer(LABEL, "spam\0", check_for(LABEL, ())).answer, Rejected)
+
+
+def test_no_value_is_checked_twice() -> None:
+    checked: list[object] = []
+
+    def check(value: object) -> Rejected:
+        checked.append(value)
+        return Rejected("never")
+
+    assert read_answer(OBJECT, '{"a": 1}', check).answer == Rejected("never")
+    assert checked == [{"a": 1}]

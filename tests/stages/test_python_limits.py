@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -221,6 +222,21 @@ def draft(text):
     assert ask(quick(code), "a") == [Reply(value="a")]
     (tmp_path / str(os.getpid())).touch()
     assert [path.name for path in tmp_path.iterdir() if path.name.isdecimal()] == [str(os.getpid())]
+
+
+@pytest.mark.parametrize("form", ["def", "async def"])
+def test_a_function_that_lowers_the_limit_of_nested_calls_takes_none_from_the_run(
+    quick: Callable[..., BatchStage], form: str
+) -> None:
+    code = f"import sys\n{form} draft(text):\n    sys.setrecursionlimit(50)\n    return text"
+    limit = sys.getrecursionlimit()
+    stage = quick(code)
+    try:
+        replies = asyncio.run(all_of(stage, "a")) if isinstance(stage, AsyncStage) else ask(stage, "a")
+        assert [reply.value for reply in replies] == ["a"]
+        assert sys.getrecursionlimit() >= 1_000
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 def test_getting_ready_and_answering_happen_in_one_thread(quick: Callable[..., BatchStage]) -> None:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from stagegap.errors import ConfigurationError
-from stagegap.stages.schemas import endless, violation_finder
+from stagegap.stages.schemas import reference_problem, violation_finder
 
 TWICE = {f"a{i}": {"allOf": [{"$ref": f"#/$defs/a{i + 1}"}] * 2} for i in range(40)} | {"a40": {}}
 LIST = {
@@ -16,15 +16,36 @@ LIST = {
 
 def test_a_schema_that_refers_to_itself_on_the_way_down_is_fine() -> None:
     find = violation_finder(json.dumps(LIST))
-    assert not endless(LIST)
+    assert reference_problem(LIST) is None
     assert find({"next": {"next": {}}}) == ""
     assert find({"next": {"other": 1}}).startswith("At $.next: Additional properties are not allowed")
 
 
 def test_a_schema_that_refers_to_itself_on_the_spot_is_named() -> None:
-    assert endless({"$ref": "#"})
     with pytest.raises(ConfigurationError, match="refers to itself without end"):
         violation_finder('{"$ref": "#"}')({})
+
+
+@pytest.mark.parametrize(
+    ("schema", "problem"),
+    [
+        ({"$ref": "#"}, "it refers to itself without end"),
+        ({"anyOf": [{"allOf": [{"$ref": "#"}]}]}, "it refers to itself without end"),
+        ({"not": {"if": {"$ref": "#"}}}, "it refers to itself without end"),
+        ({"$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}, "items": {"$ref": "#/$defs/a"}},
+         "it refers to itself without end"),
+        ({"properties": {"a": {"$anchor": "x", "dependentSchemas": {"b": {"$ref": "#x"}}}}},
+         "it refers to itself without end"),
+        ({"properties": {"a": {"$ref": "#/$defs/zzz"}}}, "it refers to '#/$defs/zzz', which it does not hold"),
+        ({"items": {"$dynamicRef": "#nobody"}}, "it refers to '#nobody', which it does not hold"),
+        ({"items": {"$ref": "file:///etc/passwd"}}, "it refers to 'file:///etc/passwd', outside of itself"),
+        ({"properties": {"$ref": {"type": "string"}, "not": {"type": "string"}}, "enum": [{"$ref": "#"}]}, None),
+        ({"$id": "urn:a", "$defs": {"b": {"$anchor": "b", "properties": {"c": {"$ref": "#b"}}}}, "$ref": "#b"}, None),
+        ({"$defs": {"a": True}, "anyOf": [{"$ref": "#/$defs/a"}, False]}, None),
+    ],
+)  # fmt: skip
+def test_references_of_a_schema_lead_somewhere(schema: dict[str, object], problem: str | None) -> None:
+    assert reference_problem(schema) == problem
 
 
 def test_a_schema_that_explodes_is_given_up() -> None:
@@ -32,7 +53,7 @@ def test_a_schema_that_explodes_is_given_up() -> None:
     assert violation_finder(json.dumps(schema))({}) == (
         "The check against the JSON schema was given up: it follows more than 20,000 references."
     )
-    assert not endless(schema)
+    assert reference_problem(schema) is None
 
 
 SLOW, TEXT = "^(a|a|aa)+$|^(([a-z])+.)+[A-Z]([a-z])+$", "a" * 4_000

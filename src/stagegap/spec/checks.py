@@ -31,7 +31,7 @@ from stagegap.spec.outputs import (
 from stagegap.spec.schema import Outcome, PublishedFigure, Stage, StageBase
 from stagegap.stages.foundation import VARIABLE, named_files
 from stagegap.stages.kinds import Draft, named
-from stagegap.stages.schemas import endless
+from stagegap.stages.schemas import reference_problem
 from stagegap.stages.settings import Block, many, texts
 
 
@@ -285,23 +285,11 @@ def bar_of(good: str) -> float:
 
 
 def _schema_problem(schema: dict[str, object]) -> str | None:
-    """Say what is wrong with a JSON schema; references leave the file nowhere."""
+    """What is wrong with a JSON schema, where something is."""
     from jsonschema import Draft202012Validator, SchemaError
 
     try:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
         return error.message[:200]
-    if endless(schema):
-        return "it refers to itself without end"
-    outside = [reference for reference in _references(cast("Json", schema)) if not reference.startswith("#")]
-    return f"it refers to {outside[0]!r}, outside of itself" if outside else None
-
-
-def _references(value: Json) -> list[str]:
-    if isinstance(value, Mapping):
-        own = [v for k, v in value.items() if k in ("$ref", "$dynamicRef") and isinstance(v, str)]
-        return own + [reference for inner in value.values() for reference in _references(inner)]
-    if isinstance(value, list):
-        return [reference for inner in value for reference in _references(inner)]
-    return []
+    return reference_problem(schema)

@@ -66,6 +66,7 @@ def _module(path: Path, code: Code, start: str) -> ModuleType:
         raise ConfigurationError(f"{start} can't be loaded, because {str(path)!r} is no Python file.")
     module = importlib.util.module_from_spec(without_bytecode(spec))
     forget_changed(code)
+    sys.setrecursionlimit = _limit_recursion
     # Dataclasses and the like look their module up by name while it runs.
     sys.modules[name] = module
     try:
@@ -79,6 +80,16 @@ def _module(path: Path, code: Code, start: str) -> ModuleType:
         raise ConfigurationError(f"{start} can't be loaded: {place} raised {error_text(error)}.") from error
     mark_loaded(code)
     return module
+
+
+_set_recursion_limit = sys.setrecursionlimit
+LOWEST_RECURSION = 1_000
+"""Python's own limit of nested calls."""
+
+
+def _limit_recursion(limit: int, /) -> None:
+    """`sys.setrecursionlimit` for foreign code: the limit is that of the whole program, which a lower one would end."""
+    _set_recursion_limit(max(limit, LOWEST_RECURSION))
 
 
 def error_text(error: BaseException) -> str:

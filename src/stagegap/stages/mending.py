@@ -77,17 +77,21 @@ def read_answer(output: OutputType, text: str, check: Check) -> Read:
     if output.kind in WRITTEN:
         return Read(check(text))
     try:
-        exact = check(text.strip() if output.kind is Kind.LABEL else _parsed(text))
+        written = text.strip() if output.kind is Kind.LABEL else _parsed(text)
+        exact = check(written)
         if isinstance(exact, Accepted):
             return Read(exact)
         candidates = _candidates(output, text.strip(_HIDDEN))
     except ValueError as error:
         return Read(Rejected(str(error)))
+    rejected: Rejected | None = None
     for candidate in candidates:
-        mended = check(candidate)
+        # A check takes as long as the patterns of its schema: none is made twice.
+        mended = exact if candidate == written else check(candidate)
         if isinstance(mended, Accepted):
             return Read(mended, is_mended=True)
-    return Read(exact if output.kind is Kind.LABEL or not candidates else check(candidates[0]))
+        rejected = rejected or mended
+    return Read(exact if output.kind is Kind.LABEL or rejected is None else rejected)
 
 
 def _candidates(output: OutputType, text: str) -> Sequence[object]:

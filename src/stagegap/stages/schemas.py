@@ -54,23 +54,48 @@ def violation_finder(schema: str) -> Callable[[Json], str]:
     return find
 
 
-def endless(schema: Mapping[str, object]) -> bool:
-    """True for a schema that refers to itself without getting anywhere, so that no value can be checked."""
+def reference_problem(schema: Mapping[str, object]) -> str | None:
+    """What is wrong with a JSON schema's references: they leave it, name what it lacks, or lead back without end."""
     import referencing.exceptions
+    from referencing.jsonschema import DRAFT202012
 
-    values: tuple[Json, ...] = ({}, [], "", 0)
-    mark = _steps.set([0])
-    try:
-        for value in values:
-            for _ in islice(cast("Iterator[Any]", _bounded(schema).iter_errors(value)), MOST_ERRORS):
-                pass
-    except RecursionError:
-        return True
-    except (referencing.exceptions.Unresolvable, _TooLong):
-        return False  # said where a value is checked
-    finally:
-        _steps.reset(mark)
-    return False
+    settled: set[int] = set()
+
+    def follow(place: Any, resolver: Any, above: frozenset[int]) -> str | None:
+        """Look at a schema and at those that it applies to the same value."""
+        if not isinstance(place, Mapping) or id(place) in settled:
+            return None
+        if id(place) in above:
+            return "it refers to itself without end"
+        held = cast("Mapping[str, Any]", place)
+        applied = [(inner, resolver) for inner in _applied(held)]
+        for reference in (held[name] for name in ("$ref", "$dynamicRef") if isinstance(held.get(name), str)):
+            if not reference.startswith("#"):
+                return f"it refers to {reference!r}, outside of itself"
+            try:
+                target = resolver.lookup(reference)
+            except (referencing.exceptions.Unresolvable, ValueError):
+                return f"it refers to {reference!r}, which it does not hold"
+            applied.append((target.contents, target.resolver))
+        problems = (follow(inner, within, above | {id(place)}) for inner, within in applied)
+        problem = next(filter(None, problems), None)
+        settled.add(id(place))
+        return problem
+
+    def look(resource: Any, resolver: Any) -> str | None:
+        below = (look(inner, resolver.in_subresource(inner)) for inner in resource.subresources())
+        return follow(resource.contents, resolver, frozenset()) or next(filter(None, below), None)
+
+    root = DRAFT202012.create_resource(cast("Any", schema))
+    return look(root, cast("Any", referencing).Registry().resolver_with_root(root))
+
+
+def _applied(schema: Mapping[str, Any]) -> Iterator[object]:
+    """The schemas inside of one that are about the same value."""
+    for name in ("allOf", "anyOf", "oneOf"):
+        yield from schema.get(name, ())
+    yield from (schema[name] for name in ("not", "if", "then", "else") if name in schema)
+    yield from schema.get("dependentSchemas", {}).values()
 
 
 def _bounded(schema: object) -> Any:
