@@ -81,9 +81,9 @@ def test_labels_are_chosen_by_cascade_stage_and_annotator(store: Store, drained:
 
 
 def test_same_id_is_one_label_and_the_first_one_stands(store: Store) -> None:
-    store.append_labels("mail", [label(), label(note="again")])
+    store.append_labels("mail", [label(), label(active_ms=2)])
     store._drainer.drain_all()
-    store.append_labels("mail", [label(note="and again")])
+    store.append_labels("mail", [label(at=2.0)])
     assert store.labels("mail") == [label()]
 
 

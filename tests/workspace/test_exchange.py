@@ -221,11 +221,37 @@ def test_id_that_has_another_answer_is_refused_with_its_line_from_a_file_and_fro
         workspace.labels.import_file(path, None)
     assert [problem.line for problem in refused.value.problems] == [2, 4]
     queue = workspace.labels.queue("first", "topic")
-    again = {"id": "e1", "record": "q1", "action": "label", "values": {"value": "other"}}
+    again = {"id": "e4", "record": "q1", "action": "label", "values": {"value": "other"}}
     workspace.labels.save_labels(queue, [again], "@cd")
-    with pytest.raises(ConfigurationError, match="The id 'e1' has another answer already, of '@cd'"):
+    before = labels(workspace)
+    workspace.labels.save_labels(queue, [again], "@cd")
+    with pytest.raises(ConfigurationError, match="The id 'e4' has another answer already, of '@cd'"):
         workspace.labels.save_labels(queue, [again | {"values": {"value": "parking"}}], "@cd")
     assert labels(workspace) == before
+
+
+@pytest.mark.parametrize("change", [{"note": "other"}, {"unsure": True}, {"odd": True}])
+def test_id_that_comes_with_another_note_or_flag_is_refused(
+    workspace: Workspace, tmp_path: Path, change: dict[str, object]
+) -> None:
+    workspace.labels.import_file(written(tmp_path, OWN | {"id": "op1", "note": "mine"}), None)
+    with pytest.raises(InputError, match=r"own\.jsonl:1: The id 'op1' has another answer already"):
+        workspace.labels.import_file(written(tmp_path, OWN | {"id": "op1", "note": "mine"} | change), None)
+    queue = workspace.labels.queue("first", "topic")
+    event = {"id": "e9", "record": "q1", "action": "label", "values": {"value": "other"}, "note": "mine"}
+    workspace.labels.save_labels(queue, [event], "@cd")
+    with pytest.raises(ConfigurationError, match="The id 'e9' has another answer already"):
+        workspace.labels.save_labels(queue, [event | change], "@cd")
+
+
+def test_label_whose_text_holds_a_secret_comes_in_twice_as_one(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SERVICE_KEY", "blotted-out-4711")
+    row = OWN | {"id": "op1", "value": "It is blotted-out-4711.", "note": "blotted-out-4711"}
+    assert workspace.labels.import_file(written(tmp_path, row), None).added == 1
+    again = workspace.labels.import_file(written(tmp_path, row), None)
+    assert (again.added, again.known) == (0, 1)
 
 
 def test_reference_file_is_what_holds_from_run_to_run(empty: Workspace) -> None:

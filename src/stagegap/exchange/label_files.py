@@ -9,13 +9,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
+from stagegap import redaction
 from stagegap.errors import near_names
 from stagegap.exchange import typed
 from stagegap.exchange.records import identity
 from stagegap.exchange.rows import Problems, Row, escaped, read_rows, unguarded
 from stagegap.exchange.tables import Column, ending_of, write_csv, write_jsonl, write_parquet
 from stagegap.exchange.typed import seconds
-from stagegap.model.answer import LABEL_FIELDS, REASONS, Answer, Fact, Field, Label, LabelAction, Reference
+from stagegap.model.answer import LABEL_FIELDS, REASONS, SAID, Answer, Fact, Field, Label, LabelAction, Reference
 from stagegap.model.cascade import POSITION, Cascade, Stage
 from stagegap.model.queue import WarmUp
 from stagegap.model.record import Json, refuse_odd_numbers
@@ -107,12 +108,7 @@ def _said(label: Label) -> tuple[object, ...]:
         (answer.value, [fact.wordings for fact in answer.facts]) for answer in (label.answer, *label.also) if answer
     ]
     text = json.dumps(answers, sort_keys=True, ensure_ascii=False)
-    return (
-        *(escaped(part) for part in (label.record, label.stage, label.annotator)),
-        label.action,
-        label.task,
-        escaped(text),
-    )
+    return tuple(escaped(redaction.known(str(part))) for part in (text, *(getattr(label, name) for name in SAID)))
 
 
 def _unguarded(value: Json) -> Json:

@@ -248,6 +248,8 @@ LABEL_FIELDS: Mapping[str, Field] = {
     "id": Field.TEXT,
 }
 """Every field of a label but `answer` and `also`: store, files and data frames take theirs from here."""
+SAID = ("record", "stage", "annotator", "action", "task", "unsure", "odd", "note", "reason", "cites")
+"""Of these, what a label says beside its answers: an id that exists comes with no other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

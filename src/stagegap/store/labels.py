@@ -11,7 +11,7 @@ from typing import Any, Literal, cast
 
 from stagegap import redaction
 from stagegap.errors import ConfigurationError
-from stagegap.model.answer import LABEL_FIELDS, Answer, Fact, Field, Label
+from stagegap.model.answer import LABEL_FIELDS, SAID, Answer, Fact, Field, Label
 from stagegap.model.queue import GuidelineVersion
 from stagegap.model.record import Json, refuse_odd_numbers
 from stagegap.store import events
@@ -81,7 +81,7 @@ def pack(cascade: str, label: Label) -> tuple[str, bytes]:
     return json_text.plain(label.id), json_text.write(fields)
 
 
-_SAID = ("record", "stage", "annotator", "action", "value", "facts", "also", "task")
+_SAID = (*SAID, *_ANSWERS)
 
 
 def refuse_taken(journal: Journal, cascade: str, labels: Sequence[Label]) -> None:
