@@ -305,6 +305,9 @@ def quoted(path: Path) -> str:
     return "'" + str(path).replace("'", "''") + "'"
 
 
+_DAMAGED = ("Corrupt WAL", "WAL file", "Could not read enough bytes", "Serialization Error")
+
+
 def explained(error: duckdb.Error, path: Path) -> StoreError:
     """Turn DuckDB's error into ours: a sentence with the file and what to do."""
     text = str(error)
@@ -314,10 +317,12 @@ def explained(error: duckdb.Error, path: Path) -> StoreError:
         return StoreBusy(f"{path} is held by {who}; close it there, or wait until it is done.")
     if "version number" in text and "can only read" in text:
         return StoreVersion(f"{path} has a newer file format than the installed DuckDB reads: {text.splitlines()[0]}")
-    if "checksum" in text.lower() or "Corrupt WAL" in text or "WAL file" in text:
+    if any(words in text for words in _DAMAGED) or "checksum" in text.lower():
         return StoreDamaged(f"{path} is damaged ({_first(text)}); `stagegap tools doctor --rebuild` makes a new one.")
     if "not a valid DuckDB database file" in text or "too small" in text.lower():
-        return StoreDamaged(f"{path} is no DuckDB file; move it away, or name another folder.")
+        return StoreDamaged(
+            f"{path} is no DuckDB file; `stagegap tools doctor --rebuild` makes a new one and keeps this one beside it."
+        )
     if "does not exist" in text and "read-only" in text:
         return StoreError(f"{path} does not exist.")
     return StoreError(f"{path}: {_first(text)}")
