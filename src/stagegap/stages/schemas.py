@@ -61,13 +61,15 @@ def reference_problem(schema: Mapping[str, object]) -> str | None:
 
     settled: set[int] = set()
 
-    def follow(place: Any, resolver: Any, above: frozenset[int]) -> str | None:
+    def follow(place: object, resolver: Any, above: frozenset[int]) -> str | None:
         """Look at a schema and at those that it applies to the same value."""
-        if not isinstance(place, Mapping) or id(place) in settled:
+        if not isinstance(place, Mapping):
             return None
-        if id(place) in above:
-            return "it refers to itself without end"
         held = cast("Mapping[str, Any]", place)
+        if id(held) in settled:
+            return None
+        if id(held) in above:
+            return "it refers to itself without end"
         applied = [(inner, resolver) for inner in _applied(held)]
         for reference in (held[name] for name in ("$ref", "$dynamicRef") if isinstance(held.get(name), str)):
             if not reference.startswith("#"):
@@ -77,9 +79,9 @@ def reference_problem(schema: Mapping[str, object]) -> str | None:
             except (referencing.exceptions.Unresolvable, ValueError):
                 return f"it refers to {reference!r}, which it does not hold"
             applied.append((target.contents, target.resolver))
-        problems = (follow(inner, within, above | {id(place)}) for inner, within in applied)
+        problems = (follow(inner, within, above | {id(held)}) for inner, within in applied)
         problem = next(filter(None, problems), None)
-        settled.add(id(place))
+        settled.add(id(held))
         return problem
 
     def look(resource: Any, resolver: Any) -> str | None:
