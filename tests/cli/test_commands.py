@@ -64,6 +64,13 @@ def test_version_is_printed(stagegap: Command) -> None:
     assert re.fullmatch(r"stagegap \d+\.\d+\.\d+\n", stagegap("--version").out)
 
 
+def test_skill_for_agents_and_completion_for_shells_are_printed(stagegap: Command) -> None:
+    skill = stagegap("mcp", "--skill").out
+    assert skill.startswith("---\nname: stagegap\ndescription: Find which stage")
+    assert max(len(line) for line in skill.splitlines()) > 200, "not wrapped"
+    assert "--install-completion" in stagegap("--help").out
+
+
 def test_plan_of_twelve_stages_fits_eighty_columns(stagegap: Command, tmp_path: Path) -> None:
     stagegap("init")
     folder = tmp_path / "pipelines" / "first"

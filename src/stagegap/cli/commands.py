@@ -39,7 +39,6 @@ from stagegap.cli.traces import import_traces
 application = typer.Typer(
     cls=Sections,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     help="Which stage of the cascade holds you back, against people?",
@@ -344,12 +343,19 @@ def demo(
 
 
 @application.command()
-def mcp() -> None:
+def mcp(
+    skill: Annotated[
+        bool, typer.Option("--skill", help="Only print SKILL.md, for an agent's folder of skills.")
+    ] = False,
+) -> None:
     """Serve the project to a coding agent (Model Context Protocol, on stdin and stdout)."""
+    from stagegap.cli import printed
     from stagegap.cli.start import folder
-    from stagegap.library import serve_agents
+    from stagegap.library import SKILL, serve_agents
 
-    serve_agents(folder())
+    if skill:
+        return printed.say(SKILL.read_text("utf-8").rstrip())
+    return serve_agents(folder())
 
 
 @tools.command()

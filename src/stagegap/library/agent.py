@@ -2,26 +2,43 @@
 
 An answer carries the sentence that may be said, and every figure with its interval and its n. No text of a record, an
 output or a reference leaves by this way, so that who labels stays blind and nobody learns the references by heart. A
-change is run only after an `expect`, and the ledger scores an agent's predictions as a person's.
+change is run only after an `expect`, what measures may not change with it, and the ledger scores an agent's
+predictions as a person's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
 from stagegap import redaction, registry
-from stagegap.errors import ConfigurationError, NotFound, StagegapError, near_names, require
+from stagegap.errors import (
+    ConfigurationError,
+    InputError,
+    NotFound,
+    RunStopped,
+    StagegapError,
+    near_names,
+    require,
+)
+from stagegap.exchange.spans.survey import strings
 from stagegap.library.project import Project, open_project
 from stagegap.model.record import Json
-from stagegap.model.run import RunStatus
+from stagegap.model.run import SYSTEM, RunStatus
+from stagegap.model.wording import counted
 from stagegap.runner import RunOptions
 from stagegap.tables.figures import Unit, printed
 from stagegap.tables.table import Sheet, Table, figure_rows
 from stagegap.workspace import Hope
 
+SKILL = Path(__file__).with_name("SKILL.md")
+"""How an agent spends a day, as a file for its folder of skills."""
 AGENT = "agent"
 """Who predicted, in the ledger, where the agent gives no name of its own."""
 INSTRUCTIONS = (
@@ -29,6 +46,15 @@ INSTRUCTIONS = (
     "`may_be_said`; a figure goes with its interval and n. Where it says that none stands out, name none. "
     "The day: show gap, look at blame and need, change one stage, expect, run, compare, and tell what came."
 )
+SEALED = "[sealed: words of a record or a reference]"
+"""What stands in place of a sentence or cell that would have said some."""
+_WORD = re.compile(r"\w+")
+LONGEST_RUN = 3
+"""So many words of a text in a row give it away; shorter texts are looked for as a whole."""
+SMALLEST_GROUP = 5
+"""Records that share a slice's value, from which on it may be named."""
+_FOREIGN = re.compile(r", for example .*|(?<= raised )(\w+):.*", re.DOTALL)
+"""Where a sentence goes over to a record, and to what code or data say in words of their own."""
 VIEWS: Mapping[str, str] = {
     "gap": "The verdict: gap to people per stage, and what correcting each would buy.",
     "blame": "The methods of attribution side by side, and why they disagree.",
@@ -79,7 +105,7 @@ class Agent:
     def run(self, budget: str) -> dict[str, Json]:
         """Run the cascade as its files stand, within a budget ("200 calls", "5 min", "$3"), and give the verdict.
 
-        Where anything changed since the newest run, an `expect` has to be written first.
+        Where anything changed since the newest run, an `expect` has to be written first; what measures stays as it was.
         """
         if self._is_unexpected():
             raise ConfigurationError(
@@ -96,11 +122,53 @@ class Agent:
         """Which stages the difference between two runs comes from; no paid call is made."""
         return answer("changed", self._project.changed(before, after).sheet)
 
+    def answered(self, tool: Callable[..., dict[str, Json]]) -> Callable[..., Json]:
+        """A tool as agents have it: an error of ours is a sentence, and no answer says words of a record."""
+
+        @wraps(tool)
+        def answered(*args: Any, **kwargs: Any) -> Json:  # whatever the agent sends; the tool's types check it
+            try:
+                self._refuse_other_measures()
+                answer = tool(*args, **kwargs)
+            except StagegapError as error:
+                answer: dict[str, Json] = {"refused": refusal(error)}
+            return sealed(answer, self._given_away(answer))
+
+        return answered
+
+    def _refuse_other_measures(self) -> None:
+        """Raises: ConfigurationError where stages are held to something else than at the newest run."""
+        if measures := self._project.workspace.runs.changed_measures(self._project.path):
+            raise ConfigurationError(
+                f"What measures is not what it was at the newest run ({', '.join(measures)}). An agent changes stages; "
+                "people change what they are held to, by `stagegap run`."
+            )
+
+    def _given_away(self, answer: Json) -> frozenset[tuple[str, ...]]:
+        """What an answer says of records and references, in the words of neither the cascade file nor its groups."""
+        store, files = self._project.workspace.store, self._project.workspace.files.by_name()
+        secrets: set[tuple[str, ...]] = set()
+        for cascade in self._project.workspace.cascades():
+            records = store.records(cascade)
+            groups = Counter(value for record in records for value in record.slices.values())
+            known = [value for value, count in groups.items() if count >= SMALLEST_GROUP]
+            known += [Path(files[cascade]).read_text("utf-8")] if cascade in files else []
+            texts = [text for record in records for text in strings(dict(record.fields))]
+            for label in store.labels(cascade):
+                if label.answer is not None:
+                    texts += strings([label.answer.value, *(list(fact.wordings) for fact in label.answer.facts)])
+            secrets |= given_away(answer, texts, "\n".join(known))
+        return frozenset(secrets)
+
     def _is_unexpected(self) -> bool:
-        """The next run would make calls, there is one that is done, and nobody expects anything of what comes next."""
+        """The system would answer anew, there is a run that is done, and nobody expects anything of what comes next.
+
+        Calls of swaps alone are those that labels bring which people added.
+        """
         workspace, cascade = self._project.workspace, self._project.cascade
         done = [run for run in workspace.runs.of(cascade) if run.status is RunStatus.DONE]
-        if not done or not workspace.runs.plan(self._project.path, RunOptions()).calls:
+        cells = workspace.runs.plan(self._project.path, RunOptions()).cells if done else ()
+        if not any(stage.calls for planned in cells if planned.cell == SYSTEM for stage in planned.stages):
             return False
         newest = max(run.started_at for run in done)
         return not any(expectation.at > newest for expectation in workspace.past(cascade).expectations())
@@ -129,12 +197,54 @@ def _without_records(table: Table) -> Table:
     )
 
 
-def _without_secrets(value: Json) -> Json:
+def sealed(value: Json, secrets: frozenset[tuple[str, ...]]) -> Json:
+    """The value without each of its texts that says one of the secrets, in words one after another."""
     if isinstance(value, str):
-        return redaction.words(value)
+        return SEALED if _runs_of_words(value) & secrets else redaction.words(_FOREIGN.sub(r"\1", value))
+    if isinstance(value, float) and not math.isfinite(value):
+        return None  # no number in JSON
     if isinstance(value, list):
-        return [_without_secrets(part) for part in value]
-    return {key: _without_secrets(part) for key, part in value.items()} if isinstance(value, dict) else value
+        return [sealed(part, secrets) for part in value]
+    return {key: sealed(part, secrets) for key, part in value.items()} if isinstance(value, dict) else value
+
+
+def given_away(answer: Json, texts: Iterable[str], known: str) -> frozenset[tuple[str, ...]]:
+    """Words of `texts` that an answer says: three in a row, or a shorter text as a whole unless `known` has it.
+
+    A single word counts only where it can't be one of ours: with a capital, or letters and digits.
+
+    >>> given_away({"said": "Failed at: can I park at place 7"}, ["Park at place 7?", "Paris"], "")
+    frozenset({('park', 'at', 'place'), ('at', 'place', '7')})
+    """
+    spoken = frozenset[tuple[str, ...]]().union(*map(_runs_of_words, strings(answer)))
+    ours = _runs_of_words(known)
+    secrets: set[tuple[str, ...]] = set()
+    for text in texts:
+        words = _words(text)
+        if len(words) >= LONGEST_RUN:
+            secrets.update(zip(*(words[at:] for at in range(LONGEST_RUN)), strict=False))
+        elif words and words not in ours and (len(words) > 1 or not (text.islower() or text.strip(" .,%-").isdigit())):
+            secrets.add(words)
+        secrets &= spoken
+    return frozenset(secrets)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(_WORD.findall(text.casefold()))
+
+
+def _runs_of_words(text: str) -> frozenset[tuple[str, ...]]:
+    words = _words(text)
+    return frozenset(words[at : at + n] for n in range(1, LONGEST_RUN + 1) for at in range(len(words) - n + 1))
+
+
+def refusal(error: StagegapError) -> str:
+    """What is wrong, without the words of data or of a stage's own errors."""
+    if isinstance(error, InputError):
+        files = ", ".join(dict.fromkeys(problem.path for problem in error.problems))
+        what = counted(len(error.problems), "problem")
+        return f"{what} in the data of {files}. `stagegap validate` says each to whoever may read them."
+    return str(error).partition(": ")[0] + "." if isinstance(error, RunStopped) else str(error)
 
 
 def server(project: Project) -> Any:  # an MCPServer; its package is an extra
@@ -145,7 +255,7 @@ def server(project: Project) -> Any:  # an MCPServer; its package is an extra
     agent = Agent(project)
     mcp = MCPServer("stagegap", instructions=INSTRUCTIONS, log_level="WARNING")
     for tool in (agent.views, agent.show, agent.plan, agent.expect, agent.run, agent.compare, agent.changed):
-        mcp.add_tool(_in_sentences(tool), structured_output=False)
+        mcp.add_tool(agent.answered(tool), structured_output=False)
     return mcp
 
 
@@ -153,17 +263,3 @@ def serve(folder: Path) -> None:
     """Serve the project in `folder` on stdin and stdout until the agent hangs up; nothing listens on a port."""
     with open_project(folder) as project:
         server(project).run("stdio")
-
-
-def _in_sentences(tool: Callable[..., dict[str, Json]]) -> Callable[..., dict[str, Json]]:
-    """The tool with errors of ours as an answer that says what is wrong, not as a failure of the server."""
-    from functools import wraps
-
-    @wraps(tool)
-    def answered(*args: Any, **kwargs: Any) -> dict[str, Json]:  # whatever the agent sends; the tool's types check it
-        try:
-            return {key: _without_secrets(value) for key, value in tool(*args, **kwargs).items()}
-        except StagegapError as error:
-            return {"refused": redaction.words(str(error))}
-
-    return answered

@@ -56,7 +56,7 @@ from stagegap.stages.protocol import StageCode
 from stagegap.store import Store
 from stagegap.workspace.kept_views import KeptViews
 from stagegap.workspace.live import noted
-from stagegap.workspace.provenance import labels_digest, own_cells, provenance
+from stagegap.workspace.provenance import labels_digest, own_cells, provenance, put_metrics
 from stagegap.workspace.run_facts import BASIS, put_basis, put_options
 from stagegap.workspace.scorecards import score
 
@@ -268,6 +268,7 @@ def begin(store: Store, taken_in: TakenIn, *, folder: Path, now: float, lease: E
     )
     store.origins.keep_records(begun.cascade, taken_in.records_digest, job.materials.records)
     store.origins.put(begun.id, codec.to_json(made_from), texts)
+    put_metrics(store, begun, job.file)
     put_basis(store, begun.id, _basis(job, taken_in.records_digest))
     if job.options != RunOptions():
         put_options(store, begun, job.options)

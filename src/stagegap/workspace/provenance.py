@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import platform
 import re
@@ -15,6 +16,7 @@ from typing import Literal
 
 from stagegap import redaction
 from stagegap.analysis import views
+from stagegap.analysis.runs import config_differences
 from stagegap.analysis.units import lists_of, units_by, with_lists
 from stagegap.model.answer import Label, Output
 from stagegap.model.cascade import Cascade, CascadeFile
@@ -117,6 +119,36 @@ def provenance(
         diff_is_cut=len(diff) > MOST_DIFF,
     )
     return made_from, texts
+
+
+METRICS = "metrics"
+_MEASURES = re.compile(
+    r"(?:records|references|outcome|outcomes|evaluate|targets|human_baseline)\b|"
+    r"stages\.[^.]+\.(?:score|score_rests_on|judge|ask|guideline)\b"
+)
+"""Keys of a cascade file that say what its stages are held to."""
+
+
+def put_metrics(store: Store, run: Run, file: CascadeFile) -> None:
+    """Keep which code the user's own metrics had, where there are any."""
+    if digests := _metrics_code(file):
+        store.put_fact(run.id, METRICS, json.dumps(digests))
+
+
+def changed_measures(store: Store, run: Run, file: CascadeFile) -> tuple[str, ...]:
+    """What a file holds its stages to, where that is not what it was at a run: its keys, and the user's metrics."""
+    changes = config_differences(run.resolved, json.dumps(file.resolved))
+    before: dict[str, str] = json.loads(store.fact(run.id, METRICS) or "{}")
+    metrics = (name for name, digest in _metrics_code(file).items() if before.get(name, digest) != digest)
+    return (*(change.path for change in changes if _MEASURES.match(change.path)), *metrics)
+
+
+def _metrics_code(file: CascadeFile) -> dict[str, str]:
+    """By name, with paths as they are from the cascade's folder: so a clone's are the same."""
+    return {
+        name.replace(f"{file.folder}{os.sep}", ""): function.code.digest
+        for name, function in metric_functions(file).items()
+    }
 
 
 def read(store: Store, run: str) -> Provenance | None:

@@ -45,6 +45,16 @@ class Runs:
         job = execution.read_job(base.store, base.files.load(path), environment=base.environment, options=options)
         return execution.planned(base.store, execution.mended(base.store, job)[1] if job.options.retry else job)
 
+    def changed_measures(self, path: Path | None) -> tuple[str, ...]:
+        """What a cascade file holds its stages to, where that is not what it was at its newest run that is done: keys
+        of the file, and names of the user's own metrics. Raises: SpecError, ConfigurationError.
+        """
+        from stagegap.workspace.provenance import changed_measures
+
+        file = self._base.files.load(path)
+        done = self._base.store.run(file.cascade.name)
+        return changed_measures(self._base.store, done, file) if done is not None else ()
+
     def import_traces(
         self, paths: Sequence[Path], *, name: str | None = None, source: str | None = None
     ) -> ImportedTraces:
