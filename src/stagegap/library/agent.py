@@ -213,8 +213,8 @@ def given_away(answer: Json, texts: Iterable[str], known: str) -> frozenset[tupl
 
     A single word counts only where it can't be one of ours: with a capital, or letters and digits.
 
-    >>> given_away({"said": "Failed at: can I park at place 7"}, ["Park at place 7?", "Paris"], "")
-    frozenset({('park', 'at', 'place'), ('at', 'place', '7')})
+    >>> sorted(given_away({"said": "Failed at: can I park at place 7"}, ["Park at place 7?", "Paris"], ""))
+    [('at', 'place', '7'), ('park', 'at', 'place')]
     """
     spoken = frozenset[tuple[str, ...]]().union(*map(_runs_of_words, strings(answer)))
     ours = _runs_of_words(known)
