@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -14,7 +14,7 @@ from stagegap.analysis.units import record_scores, with_lists
 from stagegap.attribution.ceiling import complete_cases
 from stagegap.attribution.faults import BAR_SLACK, Faults, acceptable, account
 from stagegap.attribution.swaps import alone_cell, closed_cell, prefix_cells, staircase_order
-from stagegap.metrics import Compared, CustomMetric, Metric, answer_as_output, score
+from stagegap.metrics import Compared, CustomMetric, Metric, alike, answer_as_output, score
 from stagegap.model.answer import Label, Output, Reference, Status
 from stagegap.model.cascade import Cascade, Stage
 from stagegap.model.record import Record
@@ -293,10 +293,10 @@ def gather(
 
 def undecided(evidence: Evidence, stage: str) -> frozenset[str]:
     """The records at which people differ by a stage's metric, each of their answers is accepted, and nobody decided."""
-    alike = agreement_scores(evidence, stage)
+    agreed = agreement_scores(evidence, stage)
     return frozenset(
         record.id
-        for record, score in zip(evidence.records, alike.tolist(), strict=True)
+        for record, score in zip(evidence.records, agreed.tolist(), strict=True)
         if not score >= 1
         and (reference := evidence.references.get((record.id, stage))) is not None
         and reference.settled == "undecided"
@@ -449,9 +449,22 @@ def unlabelled_stages(evidence: Evidence) -> tuple[str, ...]:
 
 
 def agreement_scores(evidence: Evidence, stage: str) -> Floats:
-    """The mean agreement of two people on each record that several labelled."""
+    """The mean agreement of two people on each record that several labelled, computed once for equal answers."""
     by = evidence.metrics[stage]
-    return evidence.column(lambda record: agreement(list(evidence.labels.get((record.id, stage), {}).values()), by))
+    place = ("people", stage, by.name)
+    if place not in evidence.columns:
+        known: dict[Hashable, float] = {}
+
+        def agreed(record: Record) -> float:
+            people = list(evidence.labels.get((record.id, stage), {}).values())
+            key = tuple(alike(label.answer) for label in people if label.answer)
+            if key not in known:
+                known[key] = agreement(people, by)
+            return known[key]
+
+        evidence.columns[place] = evidence.column(agreed)
+        evidence.columns[place].flags.writeable = False
+    return evidence.columns[place]
 
 
 def infrastructure_failures(evidence: Evidence) -> int:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from stagegap.analysis import evidence as ev
 from stagegap.attribution.swaps import staircase_order
-from stagegap.metrics import Metric
+from stagegap.metrics import Metric, alike
+from stagegap.model.answer import Answer, Label, Output
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.people.agreement import leave_one_out
 from stagegap.stats.raters import over_people
@@ -107,6 +108,8 @@ class _Place:
     person: Floats
     """Per record, NaN in both unless both exist."""
     system: Floats
+    known: dict[Hashable, tuple[float, float]] = field(default_factory=dict[Hashable, tuple[float, float]])
+    """Scores by answers: those of most records are alike, and nothing else of a record counts."""
 
     @classmethod
     def of(cls, evidence: ev.Evidence, stage: str, by: Metric, *, good: float | None) -> _Place:
@@ -118,19 +121,22 @@ class _Place:
 
     def pair(self, row: int, *, gone: str | None = None) -> tuple[float, float]:
         """Scores of people and of the system on one record, without the labels of who is `gone`."""
-        evidence, record = self.evidence, self.evidence.records[row].id
-        people = evidence.labels.get((record, self.stage), {})
-        pair = leave_one_out(
-            [label for who, label in people.items() if who != gone],
-            evidence.system(self.stage).get(record),
-            kind=evidence.cascade.stage(self.stage).output.kind,
-            metric=self.by,
-            good=self.good,
-            is_strict=(record, self.stage) in evidence.strict,
-        )
-        return (
-            (math.nan, math.nan) if math.isnan(pair.person) or math.isnan(pair.system) else (pair.person, pair.system)
-        )
+        record = self.evidence.records[row].id
+        people = self.evidence.labels.get((record, self.stage), {})
+        labels = [label for who, label in people.items() if who != gone]
+        output = self.evidence.system(self.stage).get(record)
+        is_strict = (record, self.stage) in self.evidence.strict
+        answered = output and (output.status, output.because, alike(Answer(value=output.value)))
+        key = (tuple(alike(label.answer) for label in labels if label.answer), answered, is_strict)
+        if key not in self.known:
+            self.known[key] = self._pair(labels, output, is_strict=is_strict)
+        return self.known[key]
+
+    def _pair(self, labels: list[Label], output: Output | None, *, is_strict: bool) -> tuple[float, float]:
+        kind = self.evidence.cascade.stage(self.stage).output.kind
+        pair = leave_one_out(labels, output, kind=kind, metric=self.by, good=self.good, is_strict=is_strict)
+        is_known = not (math.isnan(pair.person) or math.isnan(pair.system))
+        return (pair.person, pair.system) if is_known else (math.nan, math.nan)
 
     def without(self) -> list[tuple[float, float]]:
         """Means of people and of the system with each person's labels gone altogether, in the order of their names."""

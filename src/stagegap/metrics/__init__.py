@@ -6,6 +6,7 @@ from stagegap.metrics.catalogue import (
     Compared,
     CustomMetric,
     Metric,
+    alike,
     answer_as_output,
     label_as_output,
     metric,
@@ -13,4 +14,14 @@ from stagegap.metrics.catalogue import (
     score,
 )
 
-__all__ = ["Compared", "CustomMetric", "Metric", "answer_as_output", "label_as_output", "metric", "names_for", "score"]
+__all__ = [
+    "Compared",
+    "CustomMetric",
+    "Metric",
+    "alike",
+    "answer_as_output",
+    "label_as_output",
+    "metric",
+    "names_for",
+    "score",
+]

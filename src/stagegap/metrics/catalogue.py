@@ -49,7 +49,7 @@ class Compared:
     ) -> Callable[[Json, Answer], float]:
         def remembered(value: Json, answer: Answer) -> float:
             scores = self._scores.setdefault(by, {})
-            pair = (_key(value), _key(answer.value), tuple(fact.wordings for fact in answer.facts))
+            pair = (_key(value), alike(answer))
             score = scores.get(pair)
             if score is None:
                 if len(scores) >= self._most:
@@ -58,6 +58,11 @@ class Compared:
             return score
 
         return remembered
+
+
+def alike(answer: Answer) -> Hashable:
+    """What tells an answer from all that a metric, or a vote of people, could tell from it."""
+    return _key(answer.value), tuple(fact.wordings for fact in answer.facts)
 
 
 def _key(value: Json) -> Hashable:

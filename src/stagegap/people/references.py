@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
 
+from stagegap.metrics import alike
 from stagegap.metrics.formulas import ids
 from stagegap.model.answer import WITHDRAWN, Answer, Label, Reference, is_graded
 from stagegap.model.cascade import PLACES, WRITTEN, Cascade, Kind, OutputType
@@ -218,9 +219,14 @@ def references(labels: Sequence[Label], kinds: Mapping[str, Kind]) -> dict[Place
 def _settled(
     decided: Mapping[Place, Label], people: Mapping[Place, Mapping[str, Label]], kinds: Mapping[str, Kind]
 ) -> dict[Place, Reference]:
-    by_place = {
-        place: settled(list(own.values()), kinds[place[1]]) for place, own in people.items() if place[1] in kinds
-    }
+    known: dict[Hashable, Reference] = {}
+    by_place: dict[Place, Reference] = {}
+    for place, own in people.items():
+        if place[1] in kinds:
+            key = (place[1], tuple(alike(label.answer) for label in own.values() if label.answer))
+            if key not in known:
+                known[key] = settled(list(own.values()), kinds[place[1]])
+            by_place[place] = replace(known[key], record=place[0], stage=place[1], annotators=tuple(own))
     for place, label in decided.items():
         if place[1] in kinds and label.answer is not None:
             by_place[place] = Reference(

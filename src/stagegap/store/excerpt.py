@@ -96,10 +96,11 @@ def excerpt(
     )
 
 
-def prepare(session: Session, wanted: Wanted) -> None:
-    """Number the records that the run scores, in their order, as the table `evaluated`.
+def prepare(session: Session, wanted: Wanted, *, name: str = "evaluated") -> None:
+    """Number the records that the run scores, in their order, as a table of that name.
 
-    A set is kept once, by its contents: one that another cascade brought first names that one's records.
+    A set is kept once, by its contents: one that another cascade brought first names that one's records. Where the run
+    answered a whole set, its places are the numbers, and nothing is copied: `name` is a view.
     """
     key, cascade = identify(session, wanted.run)
     members = f"(select record, version, place from record_set where digest = '{wanted.records}'::uuid)"
@@ -108,13 +109,18 @@ def prepare(session: Session, wanted: Wanted) -> None:
             from record_version v join record r on r.id = v.record where r.cascade = {cascade} group by v.record"""
     elif session.rows(f"select cascade from record where id = (select min(record) from {members})") == [(cascade,)]:
         source = f"select record, record as content, version, place from {members}"
+        if wanted.split is None and _is_whole(session, members, key, wanted.first):
+            session.run(
+                f"create temp view {name} as select record, content, version, place as position from ({source})"
+            )
+            return
     else:
         source = f"""select own.id as record, n.record as content, n.version, n.place from {members} n
             join record other on other.id = n.record join record own on own.name = other.name
             where own.cascade = {cascade}"""
     of_split = "from record_version v where v.record = content and v.version = n.version and v.split = ?"
     session.run(
-        f"""create or replace temp table evaluated as
+        f"""create temp table {name} as
         select n.record, n.content, n.version, row_number() over (order by n.place) - 1 as position
         from ({source}) n semi join (
             select record from output where run = ? and cell = (select id from cell where name = 'system')
@@ -125,6 +131,20 @@ def prepare(session: Session, wanted: Wanted) -> None:
         cascade,
         *([] if wanted.split is None else [json_text.plain(wanted.split)]),
     )
+
+
+def _is_whole(session: Session, members: str, run: int, stage: str) -> bool:
+    """Whether the places of a set count it through, and the system answered all of it at a stage that is named once."""
+    bits = outputs.RecordBits.of(session).aggregate
+    last, lacking = session.rows(
+        f"""select max(place) + 1 - count(*), bit_count({bits} & ~(
+            select {bits} from output where run = ? and cell = (select id from cell where name = '{SYSTEM}')
+                and stage in (select id from stage where name = ?)))
+        from {members}""",
+        run,
+        json_text.plain(stage),
+    )[0]
+    return last == 0 and lacking == 0
 
 
 def names(session: Session, wanted: Wanted, places: Sequence[int]) -> list[str]:
@@ -239,11 +259,14 @@ def _lost(session: Session, key: int, stage: str, cells: Sequence[str]) -> int:
     where = """run = ? and repeat = 0 and stage in (select id from stage where name = ?)
         and cell in (select id from cell where name in (select unnest(?::varchar[])))"""
     place = (key, json_text.plain(stage), list(cells))
+    lost = "'infrastructure' in (status::varchar, because::varchar)"
+    if not session.rows(f"select exists (from output where {where} and {lost})", *place)[0][0]:
+        return 0
     return session.rows(
         f"""select count(distinct record) from (
             select record, arg_max(status::varchar, seq) as ended, arg_max(coalesce(because::varchar, ''), seq) as why
             from output semi join evaluated using (record) semi join (
-                select record from output where {where} and 'infrastructure' in (status::varchar, because::varchar)
+                select record from output where {where} and {lost}
             ) using (record)
             where {where} group by cell, record)
         where 'infrastructure' in (ended, why)""",
@@ -271,17 +294,17 @@ def pair(session: Session, before: Wanted, after: Wanted) -> PairPopulation:
 
     Objects are compared as they were written: another order of their keys is another value.
     """
-    prepare(session, before)
-    session.run("create or replace temp table evaluated_before as from evaluated")
+    prepare(session, before, name="evaluated_before")
     prepare(session, after)
-    session.run(
-        """create or replace temp table renewed as
-        select a.record from evaluated_before a join evaluated b using (record)
+    renewed = """select a.record from evaluated_before a join evaluated b using (record)
             join record_version v on v.record = a.content and v.version = a.version
             join record_version w on w.record = b.content and w.version = b.version
-        where (a.content, a.version) <> (b.content, b.version) and (v.fields, v.cluster) <> (w.fields, w.cluster);
-        create or replace temp table paired as select a.record, r.record is not null as other
-        from evaluated_before a join evaluated b using (record) left join renewed r using (record)"""
+        where (a.content, a.version) <> (b.content, b.version) and (v.fields, v.cluster) <> (w.fields, w.cluster)"""
+    if before.records is not None and before.records == after.records:
+        renewed = "select record from evaluated where false"
+    session.run(
+        f"""create temp table paired as select a.record, r.record is not null as other
+        from evaluated_before a join evaluated b using (record) left join ({renewed}) r using (record)"""
     )
     both, other = session.rows("select count(*), count(*) filter (other) from paired")[0]
     seen = session.rows("select (select count(*) from evaluated_before), (select count(*) from evaluated)")[0]
@@ -299,21 +322,18 @@ def _side(session: Session, run: str) -> str:
     """A query of what a stage, $1, of a run gave each record: the newest first repeat."""
     key, cascade = identify(session, run)
     newest = "qualify row_number() over (partition by record order by seq desc) = 1"
-    return f"""(select record, status::varchar as status, coalesce(because::varchar, '') as because, short, number,
-            body, if(number is null, form::varchar, 'number') as form from output
+    return f"""(select record, body, 'infrastructure' in (status::varchar, because::varchar) as lost,
+            hash(status, because, short, number, if(number is null, form, 'number')) as said from output
         where run = {key} and repeat = 0 and cell = (select id from cell where name = '{SYSTEM}')
             and stage = (select id from stage where name = $1 and cascade = {cascade})
         {newest if _is_doubled(session, key) else ""})"""
 
 
 def _pair_tally(session: Session, sides: Sequence[str], stage: str) -> PairTally:
-    alike = " and ".join(
-        f"a.{name} is not distinct from b.{name}" for name in ("status", "because", "form", "short", "number")
-    )
     same, lost_before, lost_after = session.rows(
-        f"""select count(*) filter ({alike} and (a.body is not distinct from b.body or v.body = w.body)),
-            count(*) filter ('infrastructure' in (a.status, a.because)),
-            count(*) filter ('infrastructure' in (b.status, b.because))
+        f"""select count(*) filter (
+                a.said is not distinct from b.said and (a.body is not distinct from b.body or v.body = w.body)),
+            count(*) filter (a.lost), count(*) filter (b.lost)
         from (select record from paired where not other) p
             left join {sides[0]} a using (record) left join {sides[1]} b using (record)
             left join blob v on v.id = a.body and a.body <> b.body
