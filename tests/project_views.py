@@ -81,6 +81,7 @@ ELSEWHERE: dict[str, Callable[[Project], Shown[Any]]] = {
     "attempts": _attempts,
     "escalation": lambda project: project.escalation(),
     "judges": lambda project: project.judges(),
+    "verdicts": lambda project: project.verdicts(),
     "watch": _watched,
     "marks": lambda project: project.marks(project.workspace.folder / "pipelines" / "marks.jsonl"),
     "ratings": lambda project: project.ratings(

@@ -233,6 +233,14 @@ VIEWS: tuple[View, ...] = (
         following=("stagegap show agree", "stagegap show"),
     ),
     View(
+        name="verdicts",
+        command="verdicts",
+        says="Say what verdicts on outputs are worth: how far seeing an output draws people, and the rates without it.",
+        look=lambda run: run.verdicts(),
+        builder=f"{_ANALYSIS}.verdicts:verdicts_view_sheet",
+        following=("stagegap label STAGE --verdict --as NAME", "stagegap show need"),
+    ),
+    View(
         name="need",
         command="need",
         says="Say how many more labels name the worst stage, which ones, and how long they take.",

@@ -62,7 +62,7 @@ def test_answers_are_judged_by_keys_only_and_blind(
     assert b"sealed" not in received
     assert b"author" not in received
     with Workspace.open(project) as workspace:
-        made = workspace.store.judgements("first", stage="reply")
+        made = workspace.store.labels("first", stage="reply", task="judge")
         (found,) = workspace.people.judged("first", "reply")
     said: list[dict[str, str]] = [cast("dict", label.answer.value)["ratings"] for label in made if label.answer]
     assert len(said) == 6

@@ -2,8 +2,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from stagegap.stats.judge import (
+    anchoring,
+    cheapest_mix,
     informedness,
     labels_that_would_do,
     leaning,
@@ -13,6 +18,8 @@ from stagegap.stats.judge import (
     rogan_gladen,
     weighted_mean,
 )
+
+Floats = NDArray[np.float64]
 
 
 def test_rogan_gladen_covers_the_true_rate():
@@ -273,3 +280,119 @@ def test_difference_is_that_of_the_formula_written_out():
     assert ppi_difference(labels[:2], found[:2], others).method == "too few: 2 labelled records"
     alone = ppi_difference(labels, found, np.zeros(0))
     assert alone.value == pytest.approx(labels.mean())
+
+
+def half_marked(n: int, more: int, rng: np.random.Generator) -> tuple[Floats, Floats, Floats]:
+    """Labels, marks that 40% of the labelled records lack, marks of the others."""
+    labels, found, others = judged(n, more, 0.85, rng)
+    return labels, np.where(rng.random(n) < 0.6, found, np.nan), others
+
+
+def test_labelled_records_without_a_mark_weigh_in_the_labels_alone():
+    labels, found, others = half_marked(80, 300, np.random.default_rng(3))
+    known = ~np.isnan(found)
+    n, m, more = len(labels), int(known.sum()), len(others)
+    marks = np.concatenate([found[known], others])
+    weight = np.cov(labels[known], found[known])[0, 1] / ((n / m + n / more) * marks.var(ddof=1))
+    value = labels.mean() - weight * found[known].mean() + weight * others.mean()
+    estimate = ppi_mean(labels, found, others)
+    assert estimate.value == pytest.approx(value, abs=1e-12)
+    assert estimate.n == n
+    # Var(mean y) - 2 w Cov(y, f) / n + w^2 Var f (1 / m + 1 / N), each from the sample it is seen in
+    error = ((estimate.high - estimate.low) / 2) / 1.990450
+    covariance = np.cov(labels[known], found[known])[0, 1]
+    spread = found[known].var(ddof=1)
+    wanted = labels.var(ddof=1) / n - 2 * weight * covariance / n + weight**2 * (spread / m + others.var(ddof=1) / more)
+    assert error**2 == pytest.approx(wanted, rel=0.03)
+
+
+def test_few_records_with_both_give_no_weight_to_the_marks():
+    labels, found, others = judged(60, 300, 0.9, np.random.default_rng(4))
+    found[9:] = np.nan
+    assert ppi_mean(labels, found, others).value == pytest.approx(labels.mean())
+    assert "weight 0.00" in ppi_mean(labels, np.full(60, np.nan), others).method
+
+
+def test_anchoring_is_what_the_correction_takes_off_and_pairs_where_all_have_both():
+    rng = np.random.default_rng(6)
+    labels, found, others = half_marked(80, 300, rng)
+    marks = np.concatenate([found[~np.isnan(found)], others])
+    drawn = anchoring(labels, found, others)
+    assert drawn.value == pytest.approx(marks.mean() - ppi_mean(labels, found, others).value, abs=1e-12)
+    paired = rng.random(80).round()
+    alone = anchoring(labels, paired, np.zeros(0))
+    difference = paired - labels
+    assert alone.value == pytest.approx(difference.mean(), abs=1e-12)
+    # Student's 97.5% quantile with 79 degrees of freedom; the variance has one record more on which both differ
+    half = 1.990450 * (difference.var(ddof=1) / 80 + 1 / (80 * 82)) ** 0.5
+    assert alone.high - alone.value == pytest.approx(half, rel=1e-5)
+
+
+def test_anchoring_says_what_it_lacks():
+    assert anchoring(np.ones(2), np.ones(2), np.ones(9)).method == "too few: 2 labelled records"
+    labels = np.array([1.0, 0.0, 1.0, 1.0])
+    assert anchoring(labels, np.full(4, np.nan), np.ones(2)).method == "too few: 2 verdicts"
+
+
+@given(st.integers(0, 10_000), st.floats(0.1, 0.9))
+def test_swapping_good_and_bad_turns_the_anchoring_around(seed: int, care: float):
+    rng = np.random.default_rng(seed)
+    labels, found, others = judged(40, 100, care, rng)
+    found[rng.random(40) < 0.3] = np.nan
+    if np.ptp(labels) == 0:
+        return
+    forth, back = anchoring(labels, found, others), anchoring(1 - labels, 1 - found, 1 - others)
+    assert back.value == pytest.approx(-forth.value, abs=1e-9)
+    assert (back.low, back.high) == pytest.approx((-forth.high, -forth.low), abs=1e-9)
+    assert forth.low <= forth.value <= forth.high
+
+
+def planted_anchoring(
+    rng: np.random.Generator, *, total: int, good: float, drawn: float, of_one: bool
+) -> tuple[Floats, Floats, Floats, float]:
+    """What one or two people say of outputs of which `good` are; who sees a bad one accepts it with chance `drawn`.
+
+    Each answers a random tenth blind. With blind answers, marks of these, marks of the others: the true anchoring.
+    """
+    truth = (rng.random(total) < good).astype(np.float64)
+    seen = np.where(truth == 1, rng.random(total) < 0.97, rng.random(total) < drawn).astype(np.float64)
+    first, second = rng.random(total) < 0.1, rng.random(total) < 0.1
+    blind = first if of_one else first | second
+    has_mark = ~first if of_one else ~(first & second)
+    beside = np.where(has_mark, seen, np.nan)[blind]
+    return truth[blind], beside, seen[has_mark & ~blind], (1 - good) * drawn - good * 0.03
+
+
+@pytest.mark.parametrize(("of_one", "total", "drawn"), [(True, 400, 0.5), (False, 300, 0.2), (False, 400, 0.5)])
+def test_planted_anchoring_is_measured_and_taken_off(of_one: bool, total: int, drawn: float):
+    rng = np.random.default_rng(17)
+    covered: list[tuple[bool, bool]] = []
+    for _ in range(250):
+        *said, true = planted_anchoring(rng, total=total, good=0.7, drawn=drawn, of_one=of_one)
+        rate, effect = ppi_rate(*said), anchoring(*said)
+        covered.append((rate.low <= 0.7 <= rate.high, effect.low <= true <= effect.high))
+    rates, effects = np.mean(covered, axis=0)
+    assert 0.91 <= rates <= 0.99
+    assert 0.91 <= effects <= 0.99
+
+
+def test_cheapest_mix_is_that_of_double_sampling():
+    mix = cheapest_mix(variance=0.25, correlation=0.8, half_width=0.05, seconds_blind=60, seconds_verdict=10)
+    # Cochran (1977), 12.8: V = S^2 (1 - r^2) / n + S^2 r^2 / N, n and N as the roots of variance over cost
+    wanted = (0.05 / 1.959964) ** 2
+    assert 0.25 * 0.36 / mix.blind + 0.25 * 0.64 / mix.verdicts <= wanted
+    root = (0.25 * 0.36 * 60) ** 0.5 + (0.25 * 0.64 * 10) ** 0.5
+    assert mix.minutes == pytest.approx(root**2 / wanted / 60, rel=0.01)
+    assert mix.alone == pytest.approx(385, abs=1)
+    assert mix.minutes < mix.alone
+
+
+@given(st.floats(0.02, 0.25), st.floats(-0.99, 0.99), st.floats(1, 300), st.floats(1, 300))
+def test_mix_never_takes_longer_than_blind_answers_alone(
+    variance: float, correlation: float, blind: float, verdict: float
+):
+    mix = cheapest_mix(
+        variance=variance, correlation=correlation, half_width=0.05, seconds_blind=blind, seconds_verdict=verdict
+    )
+    assert mix.minutes <= mix.alone
+    assert mix.verdicts == 0 or mix.verdicts > mix.blind > 0

@@ -90,7 +90,7 @@ class FakeBench:
         by = metric("exact")
         shown: list[dict[str, Json]] = []
         for record in records:
-            item = self.workspace.queue_item(found.queue, record)
+            item = self.workspace.queue_item(found.queue, record, "")
             differ = disagreements.disagreement(self._labels(found.queue.stage, record), by)
             assert item is not None
             assert differ is not None
@@ -109,7 +109,7 @@ class FakeBench:
         return list(last.values())
 
     def _decision(self, queue: Queue, who: str, event: Mapping[str, Json]) -> Label:
-        item = self.workspace.queue_item(queue, str(event["record"]))
+        item = self.workspace.queue_item(queue, str(event["record"]), "")
         assert item is not None
         people = self._labels(queue.stage, item.record)
         return disagreements.adjudication(event, people, queue, item, annotator=who, at=0.0, verified=False)

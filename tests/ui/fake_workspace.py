@@ -296,7 +296,7 @@ class FakeWorkspace:
     def queue_of(self, cascade: str, key: str) -> Queue | None:
         return self.queue(cascade, key.removeprefix("queue-")) if key in self.queue_ids(cascade) else None
 
-    def queue_item(self, queue: Queue, record: str) -> QueueItem | None:
+    def queue_item(self, queue: Queue, record: str, annotator: str) -> QueueItem | None:
         known = {f"m{i:04d}": i for i in range(SIZE)}
         return _item(STAGES[queue.stage], known[record]) if record in known else None
 

@@ -79,7 +79,7 @@ def test_judgements_are_compared_by_criterion(project: Workspace) -> None:
 def test_judgements_come_back_from_a_file_with_everything(project: Workspace, tmp_path: Path) -> None:
     queue = project.labels.judge("first", "reply", RATE)
     judge(project, queue, records(project, queue, "eve")[0], 2, 5)
-    made = project.store.judgements("first")
+    made = project.store.labels("first", task="judge")
     other = tmp_path / "other"
     write_starter(other)
     for ending in ("jsonl", "csv", "parquet"):
@@ -87,7 +87,7 @@ def test_judgements_come_back_from_a_file_with_everything(project: Workspace, tm
         project.labels.export("first", path)
         with Workspace.open(other) as again:
             again.labels.import_file(path, None)
-            assert again.store.judgements("first") == made
+            assert again.store.labels("first", task="judge") == made
 
 
 def test_without_two_answers_there_is_nothing_to_judge(project: Workspace) -> None:

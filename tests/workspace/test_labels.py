@@ -90,10 +90,10 @@ def test_unknown_queue_is_named(project: Workspace) -> None:
 
 def test_record_of_a_link_comes_with_the_persons_own_label(project: Workspace) -> None:
     queue = project.labels.queue("first", "topic")
-    found = project.labels.queue_item(queue, "q4")
+    found = project.labels.queue_item(queue, "q4", "yz")
     assert found is not None
     assert found.record == "q4"
-    assert project.labels.queue_item(queue, "q99") is None
+    assert project.labels.queue_item(queue, "q99", "yz") is None
     assert project.labels.label_of(queue, "yz", "q4") is None
     answer(project, queue, "q4")
     made = project.labels.label_of(queue, "yz", "q4")

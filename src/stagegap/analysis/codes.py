@@ -429,7 +429,10 @@ def _basis(view: CodesView) -> tuple[str, ...]:
     old = sum(row.before_version for row in view.rows)
     readers, changes = counted(len(view.readers), "reader"), counted(view.version, "change")
     return (
-        f"A fair sample of {view.run}, read by {readers}; the codebook has had {changes}." if view.n else "",
+        f"A fair sample of {view.run}, read by {readers}; the codebook has had {changes}. Whoever reads sees the "
+        "answers: `stagegap show verdicts` measures by blind answers what that does."
+        if view.n
+        else "",
         f"{counted(view.uncoded, 'failure')} without a code: give them one, or the table is too small."
         if view.uncoded
         else "",

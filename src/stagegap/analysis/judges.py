@@ -12,13 +12,11 @@ from numpy.typing import NDArray
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.wording import counted, plural, why_missing
 from stagegap.stats.agreement import alpha_bootstrap
+from stagegap.stats.alternative import agreeing, alternative_test, closeness
 from stagegap.stats.correlation import correlations
 from stagegap.stats.intervals import mean_of
 from stagegap.stats.judge import (
     FEWEST_OF_EACH,
-    agreeing,
-    alternative_test,
-    closeness,
     informedness,
     labels_that_would_do,
     leaning,

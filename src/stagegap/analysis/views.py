@@ -19,6 +19,7 @@ from stagegap.analysis.outcomes import OtherOutcome, others_table
 from stagegap.analysis.repeats import PassesOfK, RepeatNoise, noise_table, passes_table
 from stagegap.analysis.troubles import Trouble
 from stagegap.analysis.undecided import StrictRule, undecided_parts
+from stagegap.analysis.verdicts import VerdictRow, verdict_parts
 from stagegap.model.estimate import Bounds, Estimate, unmeasured
 from stagegap.model.wording import counted, listed
 from stagegap.people.labellers import PEOPLE, Labellers
@@ -324,6 +325,8 @@ class Scorecard:
     seed: int
     judges: tuple[JudgeRow, ...] = ()
     """Judges of its outputs, their errors measured and taken off."""
+    verdicts: tuple[VerdictRow, ...] = ()
+    """What people say of outputs that they saw, their anchoring measured and taken off."""
     passes: tuple[PassesOfK, ...] = ()
     """Of each stage that was asked several times, and of the outcome: how often it is right every time."""
     repeats: tuple[RepeatNoise, ...] = ()
@@ -416,6 +419,7 @@ def gap_sheet(view: Scorecard) -> Sheet:
             noise_table(view.repeats),
             passes_table(view.passes),
             *judged_parts(view.judges, view.noun),
+            *verdict_parts(view.verdicts, view.noun),
             Table(columns=_PICKED, rows=picked),
             verdict.advice,
         ),

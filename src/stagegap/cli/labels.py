@@ -95,6 +95,9 @@ def label(
     judge: Annotated[
         Judge | None, typer.Option("--judge", help="Judge answers: the system's beside a labeller's, names hidden.")
     ] = None,
+    verdict: Annotated[
+        bool, typer.Option("--verdict", help="Accept, correct or reject the newest run's outputs; a tenth is blind.")
+    ] = False,
     criterion: Annotated[str, typer.Option("--criterion", help="What --judge goes by.")] = "quality",
     host: Annotated[
         str, typer.Option("--host", help="Invite --as: this machine's address, or the https:// one of a proxy.")
@@ -104,7 +107,7 @@ def label(
     serve_page: Annotated[bool, typer.Option("--serve/--no-serve", help="Serve the label page.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs, and serve nothing.")] = False,
 ) -> None:
-    """Answer a stage's question yourself, blind: serves the label page and no other."""
+    """Answer a stage's question yourself, blind, or judge its answers: serves the label page and no other."""
     from stagegap.cli import printed
     from stagegap.cli.start import cascade_name, workspace
     from stagegap.people.judgements import Judging
@@ -114,9 +117,9 @@ def label(
     who = who.strip()
     if not who:
         raise ConfigurationError("A label says who made it: give your initials with --as.")
-    asked = [option for option in (overlap or size, swap, following, hunt, unsure, judge) if option]
+    asked = [option for option in (overlap or size, swap, following, hunt, unsure, judge, verdict) if option]
     if len(asked) > 1:
-        raise ConfigurationError("Choose one queue: --overlap, --swap, --next, --hunt, --unsure or --judge.")
+        raise ConfigurationError("Choose one queue: --overlap, --swap, --next, --hunt, --unsure, --judge or --verdict.")
     with workspace() as opened:
         name, desk = cascade_name(opened, cascade), opened.labels
         stages = {each.stage for each in desk.label_stages(name)}
@@ -131,7 +134,7 @@ def label(
         elif size is not None:
             queue = desk.overlap(name, stage, size)
         else:
-            queue = desk.queue(name, stage, _fair(overlap=overlap, swap=swap, following=following))
+            queue = desk.queue(name, stage, _fair(overlap=overlap, swap=swap, following=following, verdict=verdict))
         progress = desk.progress_of(queue, who)
         folder = opened.folder
     asks = {"cascade": name} if cascade else {}
@@ -149,8 +152,9 @@ def label(
         return printed.print_json(
             {"link": link, "queue": queue.id, "purpose": queue.purpose, "done": progress.done, "left": progress.left}
         )
-    doing = "Judging" if queue.purpose == "judge" else "Labelling"
-    printed.say(f"{doing} {stage} as {who}, blind. {left(progress)}")
+    doing = {"judge": "Judging", "verdict": "Giving verdicts on"}.get(queue.purpose, "Labelling")
+    how = "with a tenth of the records blind" if queue.purpose == "verdict" else "blind"
+    printed.say(f"{doing} {stage} as {who}, {how}. {left(progress)}")
     if invitation is not None:
         printed.say(
             f"Invitation {invitation.id}, for {who} alone. "
@@ -191,9 +195,9 @@ def _day(at: float) -> str:
     return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d}"
 
 
-def _fair(*, overlap: bool, swap: bool, following: bool) -> str:
+def _fair(*, overlap: bool, swap: bool, following: bool, verdict: bool) -> str:
     """The name of the queue that an option asks for, the random one without any."""
-    asked = {"overlap": overlap, "swap": swap, "next": following}
+    asked = {"overlap": overlap, "swap": swap, "next": following, "verdict": verdict}
     return next((name for name, is_asked in asked.items() if is_asked), "random")
 
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from stagegap import redaction
 from stagegap.errors import near_names
@@ -16,13 +16,14 @@ from stagegap.exchange.records import identity
 from stagegap.exchange.rows import Problems, Row, escaped, read_rows, unguarded
 from stagegap.exchange.tables import Column, ending_of, write_csv, write_jsonl, write_parquet
 from stagegap.exchange.typed import seconds
-from stagegap.model.answer import LABEL_FIELDS, REASONS, SAID, Answer, Fact, Field, Label, LabelAction, Reference
+from stagegap.model.answer import LABEL_FIELDS, REASONS, SAID, Answer, Fact, Field, Label, LabelAction, Reference, Task
 from stagegap.model.cascade import POSITION, Cascade, Stage
 from stagegap.model.queue import WarmUp
 from stagegap.model.record import Json, refuse_odd_numbers
 from stagegap.model.units import MARK, Levels, owner, unit_id, unit_name
 from stagegap.model.wording import counted
 from stagegap.people.judgements import PERSON, SYSTEM
+from stagegap.people.verdicts import said_of, verdict_on
 from stagegap.stages.acceptance import Rejected, accept_answer
 from stagegap.stages.canonical import parse_json
 
@@ -37,7 +38,7 @@ ACTIONS: Mapping[str, LabelAction] = {
     "adjudicate": "adjudicate",
 }
 ANSWERS = ("label", "adjudicate")
-TASKS: Mapping[str, Literal["produce", "judge"]] = {"": "produce", "produce": "produce", "judge": "judge"}
+TASKS: Mapping[str, Task] = {"": "produce", "produce": "produce", "judge": "judge", "verdict": "verdict"}
 _READ: Mapping[Field, Callable[[typed.Values, str], str | bool | int | float | None]] = {
     Field.TEXT: lambda values, name: "" if name in ("record", "stage", "annotator", "id") else typed.text(values, name),
     Field.FLAG: typed.flag,
@@ -188,9 +189,11 @@ def _label(values: typed.Values, stage: Stage, known: Known, *, tabular: bool) -
     plain = {name: _READ[kind](values, name) for name, kind in LABEL_FIELDS.items() if kind in _READ}
     task = TASKS.get(typed.text(values, "task"))
     if task is None:
-        raise ValueError(f"The task {values['task']!r} is none of produce, judge.")
+        raise ValueError(f"The task {values['task']!r} is none of produce, judge, verdict.")
     if task == "judge":
         answer = _judged(values, tabular=tabular)
+    elif task == "verdict":
+        answer = _verdict(values, stage, known, tabular=tabular, canonical=not own_id)
     else:
         answer = _answer(values, stage, known, tabular=tabular, canonical=not own_id)
     if action not in ANSWERS and (answer.value not in (None, "") or answer.facts):
@@ -210,11 +213,30 @@ def _label(values: typed.Values, stage: Stage, known: Known, *, tabular: bool) -
     return Label(**read, answer=answer if action in ANSWERS else None, also=also)
 
 
+def _verdict(values: typed.Values, stage: Stage, known: Known, *, tabular: bool, canonical: bool) -> Answer:
+    """What a verdict says: an object with the verdict, the output and, where there is one, the correction.
+
+    Raises: ValueError.
+    """
+    value = _object(values, tabular=tabular)
+    if value is None:
+        return Answer(value=None)
+    verdict, output, correction = said_of(value)
+    if verdict != "correct":
+        return verdict_on(output, verdict)
+    row: dict[str, Json] = {"value": correction, "facts": values.get("facts")}
+    return verdict_on(output, verdict, _answer(row, stage, known, tabular=False, canonical=canonical))
+
+
+def _object(values: typed.Values, *, tabular: bool) -> Json:
+    """The value of a label that says something of outputs: JSON, in a table as its text."""
+    value = values.get("value")
+    return (parse_json(value) if value else None) if tabular and isinstance(value, str) else value
+
+
 def _judged(values: typed.Values, *, tabular: bool) -> Answer:
     """What a judgement says: an object of its own, whatever the stage answers. Raises: ValueError."""
-    value = values.get("value")
-    if tabular and isinstance(value, str):
-        value = parse_json(value) if value else None
+    value = _object(values, tabular=tabular)
     if value is None:
         return Answer(value=None)
     ratings = value.get("ratings") if isinstance(value, Mapping) else None
@@ -344,6 +366,7 @@ REFERENCE_COLUMNS: Mapping[str, Column] = {
     "facts": Column.LISTS_OF_TEXTS,
     "annotators": Column.TEXTS,
     "settled": Column.TEXT,
+    "seen": Column.FLAG,
     "cascade": Column.TEXT,
 }
 NO_ANSWER = "no_answer"
@@ -426,6 +449,7 @@ def _reference_rows(reference: Reference, cascade: str) -> Iterator[dict[str, Js
             "facts": _facts_column(answer),
             "annotators": list(reference.annotators),
             "settled": reference.settled,
+            "seen": reference.seen,
             "cascade": cascade,
         }
 

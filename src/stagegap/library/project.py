@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from stagegap.analysis.runs import Blessed, History, RunsView
     from stagegap.analysis.slices import SlicesView
     from stagegap.analysis.unit_view import UnitsView
+    from stagegap.analysis.verdicts import VerdictsView
     from stagegap.analysis.views import Scorecard
     from stagegap.analysis.watch import WatchView
     from stagegap.exchange.spans.files import ImportedTraces
@@ -310,6 +311,10 @@ class Project:
         `against` names the earlier run that is held against it, by default the one before. Raises: NotFound.
         """
         return shown_as("judges", self._look(run).judges(against=against))
+
+    def verdicts(self, run: str | None = None) -> Shown[VerdictsView]:
+        """What people say of outputs that they saw, with what seeing them does taken off."""
+        return shown_as("verdicts", self._look(run).verdicts())
 
     def people(self) -> Shown[Roster]:
         """Say who answers, what is left of whom until when, and who has stopped."""

@@ -157,6 +157,11 @@ SWAP_QUEUE = "swap-"
 """What the id of a swap queue begins with, so that its labels are known by themselves."""
 
 
+Task = Literal["produce", "judge", "verdict"]
+"""What a label is an answer to: the stage's own question; what somebody thinks of answers that others gave
+(`people.judgements`); whether an output that the person saw is right (`people.verdicts`)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Label:
     """What one person answered at a stage; append-only, never edited."""
@@ -197,8 +202,7 @@ class Label:
     """Why people disagreed, as the adjudication says: one of `REASONS`, or empty."""
     cites: str = ""
     """Line of the guideline that the adjudication rests on; empty when none was named."""
-    task: Literal["produce", "judge"] = "produce"
-    """`judge` says what the person thinks of answers that others gave: see `analysis.judging`."""
+    task: Task = "produce"
 
     @property
     def is_withdrawal(self) -> bool:
@@ -265,6 +269,8 @@ class Reference:
     """`undecided`: people differ, each whole answer is accepted, and nobody has decided."""
     votes: tuple[int, ...] = ()
     """How many people gave each accepted answer; empty where one person decided."""
+    seen: bool = False
+    """True where whoever gave it saw the system's output."""
 
     @property
     def first(self) -> Answer:

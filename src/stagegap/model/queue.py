@@ -16,11 +16,12 @@ class Queue:
     id: str
     cascade: str
     stage: str
-    purpose: Literal["random", "overlap", "hunting", "swap", "next", "judge", "read"]
+    purpose: Literal["random", "overlap", "hunting", "swap", "next", "judge", "verdict", "read"]
     """All but `hunting` give fair samples; `hunting` finds examples and enters no rate without weights.
     An overlap is the same records for everybody, each in their own order; a swap asks again about one run's inputs;
     `next` holds the records that decide the ranking of the stages, each person again in their own order; `judge` asks
-    what people think of answers that others gave; `read` shows whole records, each as it flowed through one run."""
+    what people think of answers that others gave; `verdict` shows the run's outputs, but for each person a random tenth
+    without them; `read` shows whole records, each as it flowed through one run."""
     created_at: float
     """Seconds since 1970, UTC."""
     form: str

@@ -16,7 +16,7 @@ from typing import Any, Literal, cast
 import numpy as np
 
 from stagegap.errors import ConfigurationError
-from stagegap.model.answer import Answer, Fact, Label
+from stagegap.model.answer import Answer, Fact, Label, Task
 from stagegap.model.cascade import PLACES, Document, Kind, OutputType, Stage
 from stagegap.model.queue import Queue, QueueItem
 from stagegap.model.record import Json
@@ -200,7 +200,7 @@ def payload(
     Only inputs that the stage declares are taken from `inputs`, whatever else it holds.
     """
     entries: list[Json] = [
-        {"label": name, **_display(name, inputs[name], from_stage=source.origin == "stage")}
+        {"label": name, **display(name, inputs[name], from_stage=source.origin == "stage")}
         for name, source in stage.inputs.items()
         if name in inputs
     ]
@@ -210,7 +210,8 @@ def payload(
     return {"id": record, "inputs": entries, "options": {"value": options} if options else {}}
 
 
-def _display(name: str, value: Json, *, from_stage: bool) -> dict[str, Json]:
+def display(name: str, value: Json, *, from_stage: bool) -> dict[str, Json]:
+    """How the card draws a value: its kind, and what it is made from."""
     if isinstance(value, str):
         if name in ("subject", "title"):
             return {"kind": "title", "value": value}
@@ -245,11 +246,12 @@ def label_from_event(
     annotator: str,
     at: float,
     verified: bool = False,
+    task: Task = "produce",
     read: Callable[[Queue, QueueItem, Json], Answer] | None = None,
 ) -> Label:
     """The label that the card's event says, with what the person saw and by which guideline.
 
-    `read` gives the answer that the values of the form say; by default it is the stage's own form.
+    `read` gives the answer that the values of the form say, where it is not the stage's own form alone.
 
     Raises: ConfigurationError for an event that the queue's form can't have made.
     """
@@ -279,7 +281,7 @@ def label_from_event(
         verified=verified,
         targeted=queue.purpose == "hunting",
         run=queue.run,
-        task="judge" if queue.purpose == "judge" else "produce",
+        task=task,
     )
 
 

@@ -13,6 +13,7 @@ from stagegap.model.cascade import Cascade
 from stagegap.model.notes import Seen
 from stagegap.model.queue import GuidelineVersion
 from stagegap.model.record import Json
+from stagegap.people import verdicts
 from stagegap.people.disagreements import in_words
 from stagegap.people.references import fitting, how_settled, references
 
@@ -36,7 +37,7 @@ def told_since(labels: Iterable[Label], looks: Iterable[Seen], cascade: Cascade)
             note(look.record, stage, look.annotator, look.at)
     shows = {stage.name: stage.shows for stage in cascade.stages}
     for label in labels:
-        if label.action == "adjudicate" or label.task == "judge":
+        if label.action == "adjudicate" or label.task != "produce":
             note(label.record, label.stage, label.annotator, label.at)
         for stage in shows.get(label.stage, ()) if label.run else ():
             note(label.record, stage, label.annotator, label.at)
@@ -49,7 +50,10 @@ def is_told(label: Label, since: Mapping[Told, float]) -> bool:
     return is_answer and label.at > since.get((label.record, label.stage, label.annotator), label.at)
 
 
-Deed = Literal["answered", "corrected", "skipped", "took back", "withdrawn", "settled", "judged", "saw the answers"]
+Deed = Literal[
+    "answered", "corrected", "skipped", "took back", "withdrawn", "settled", "judged", "gave a verdict",
+    "saw the answers",
+]  # fmt: skip
 EARLIEST, LATEST = -62_135_596_800.0, 253_402_300_799.0
 """The first and the last second that a calendar holds: years 1 and 9999."""
 LONGEST = 2_000
@@ -156,8 +160,8 @@ def _deeds(
 
 
 def _deed(label: Label, *, again: bool) -> Deed:
-    if label.task == "judge" and label.action == "label":
-        return "judged"
+    if label.task != "produce" and label.action == "label":
+        return "judged" if label.task == "judge" else "gave a verdict"
     match label.action:
         case "label":
             return "corrected" if again else "answered"
@@ -174,6 +178,8 @@ def _said(label: Label) -> str:
         return ""
     if label.task == "judge":
         return _judgement(label.answer)
+    if label.task == "verdict":
+        return verdicts.in_a_line(label)
     return " or ".join(in_words(answer, {}) for answer in (label.answer, *label.also))
 
 
@@ -308,6 +314,8 @@ def own_labels(labels: Iterable[Label], *, most: int = MOST) -> list[OwnLabel]:
 def _words(label: Label) -> str:
     if label.answer is None:
         return {"skip": "skipped"}.get(label.action, "undone")
+    if label.task == "verdict":
+        return verdicts.in_a_line(label)
     marks = [name for name, is_set in (("unsure", label.unsure), ("odd", label.odd)) if is_set]
     words = in_words(label.answer, {})
     return f"{words} ({', '.join(marks)})" if marks else words

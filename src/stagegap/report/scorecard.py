@@ -14,13 +14,14 @@ from stagegap import charts, redaction
 from stagegap.analysis import views
 from stagegap.analysis.judges import judged_sheet
 from stagegap.analysis.record_view import RecordView
+from stagegap.analysis.verdicts import verdicts_sheet
 from stagegap.analysis.views import Scorecard, StageDetail, gap_sheet
 from stagegap.charts.failures import SHOWN as GROUPS_SHOWN
 from stagegap.model.notes import OddityEvent
 from stagegap.model.wording import counted
 from stagegap.report.page import page, part, rows_csv, section, small
 from stagegap.tables import figures
-from stagegap.tables.table import Row, literal, table_markdown
+from stagegap.tables.table import Row, Sheet, literal, table_markdown
 
 if TYPE_CHECKING:
     from stagegap.oddities.card import Oddity
@@ -101,15 +102,15 @@ def _rest(scorecard: Scorecard, strange: str) -> list[str]:
         section("First fault, stage by stage", charts.first_faults(scorecard)),
         section("Which stages fail together", charts.together(scorecard)),
         section("What each step fixes and breaks", charts.steps(scorecard)),
-        _judges(scorecard),
+        _said(judged_sheet(scorecard.judges, scorecard.noun)),
+        _said(verdicts_sheet(scorecard.verdicts, scorecard.noun)),
         section("What looks strange?", strange) if strange else "",
         section("How these numbers were made", small(*charts.method(scorecard))),
     ]
 
 
-def _judges(scorecard: Scorecard) -> str:
-    sheet = judged_sheet(scorecard.judges, scorecard.noun)
-    return section(sheet.headline, small(*sheet.sentences) + charts.tables_html(sheet)) if scorecard.judges else ""
+def _said(sheet: Sheet) -> str:
+    return section(sheet.headline, small(*sheet.sentences) + charts.tables_html(sheet)) if sheet.parts else ""
 
 
 def markdown(scorecard: Scorecard, *, oddities: Noticing | None = None) -> str:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         next_queue,
         overlap_queue,
         random_queue,
+        verdict_queue,
         was_asked,
     )
     from stagegap.runner.work import (
@@ -114,6 +115,7 @@ __all__ = [
     "stage_codes",
     "table",
     "unchanged",
+    "verdict_queue",
     "was_asked",
 ]
 
@@ -177,6 +179,7 @@ _HOMES = {
         "next_queue",
         "overlap_queue",
         "random_queue",
+        "verdict_queue",
         "was_asked",
     ),
     "stagegap.runner.work": (

@@ -20,6 +20,7 @@ from stagegap.model.record import Json, Record
 from stagegap.model.units import Levels, record_of
 from stagegap.people.card import KEYS, candidate_pool, form, payload, sample, values_of
 from stagegap.people.judgements import Judging, Pair, judging_form, judging_item
+from stagegap.people.verdicts import verdict_form, verdict_item
 from stagegap.runner.cases import Settled
 from stagegap.runner.prepare import Materials, seen_inputs
 from stagegap.runner.units import asked_units
@@ -232,6 +233,21 @@ def judging_queue(
     chances = dict.fromkeys(drawn.records, drawn.probability)
     queue, items = _queue(asking, chances, Queue(**start, purpose="judge", seed=seed, drawn=str(judging)))
     return replace(queue, warmup="[]"), [judging_item(item, pairs[item.record], judging) for item in items]
+
+
+def verdict_queue(asking: Asking, *, id: str, created_at: float, seed: int = 0) -> tuple[Queue, list[QueueItem]]:
+    """A fair sample of the records that the stage gave an output to, in the order of the random queue.
+
+    So verdicts come first where blind answers are. The outputs are sealed: who gets which is `verdicts.as_given`.
+    """
+    outputs = asking.outputs[asking.stage.name]
+    given = [name for name in asking.population() if name in outputs and outputs[name].status.has_value]
+    drawn = sample(given, SAMPLE, seed=seed)
+    start = _start(asking, id, created_at)
+    start["form"] = json.dumps(verdict_form(json.loads(start["form"])), ensure_ascii=False)
+    chances = dict.fromkeys(drawn.records, drawn.probability)
+    queue, items = _queue(asking, chances, Queue(**start, purpose="verdict", seed=seed))
+    return replace(queue, warmup="[]"), [verdict_item(item, outputs[item.record].value) for item in items]
 
 
 class _Start(TypedDict):

@@ -1,11 +1,9 @@
-"""Rates from a judge whose errors are known from people's labels, and whether a judge may stand in for a labeller."""
+"""Rates from a judge, or from people who saw the output, whose errors are known from blind labels."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +11,7 @@ from numpy.typing import NDArray
 from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.stats.distributions import normal_quantile, t_quantile
 from stagegap.stats.intervals import wilson
-from stagegap.stats.significance import benjamini_yekutieli
-from stagegap.stats.spread import Spread, clusters, distinct, spread
+from stagegap.stats.spread import Spread, distinct, spread
 
 Floats = NDArray[np.float64]
 
@@ -82,9 +79,9 @@ def ppi_mean(
 
     `judged` are the judge's scores of the labelled records, `unlabelled` those of the others. The weight of the
     judge is tuned to the variance, so a judge that tells nothing does no harm. Needs a random labelled sample, the
-    same judge on both, and no tuning of the judge on these labels. Student's quantile, for below 200 labels the
-    normal one covers too little. `units` are the codes of the clusters of the labelled records, then of the others:
-    whole clusters, with labels or without, are then what is independent.
+    same judge on both, and no tuning of the judge on these labels. A labelled record that was not judged has NaN.
+    Student's quantile, for below 200 labels the normal one covers too little. `units` are the codes of the clusters of
+    the labelled records, then of the others: whole clusters, with labels or without, are then what is independent.
     """
     sharpened = _sharpened(labels, judged, unlabelled, units)
     if isinstance(sharpened, Estimate):
@@ -187,6 +184,7 @@ class _Sharpened:
     within: Spread
     """Of the labelled records."""
     method: str
+    weight: float
 
 
 def _sharpened(
@@ -201,14 +199,105 @@ def _sharpened(
     if units is not None and distinct(units[:n]) < 2:
         return unmeasured(f"too few: all {n} labelled records belong to one cluster", n=n)
     weight = _weight(labels, judged, unlabelled)
-    value = float((labels - weight * judged).mean()) + (weight * float(unlabelled.mean()) if more else 0.0)
-    codes = np.arange(n + more) if units is None else units
-    within = spread(labels - weight * judged, codes[:n])
-    variance = within.variance + _variance_of_judged(labels - weight * judged, weight * unlabelled, codes)
+    value, variance, within = _contrast(labels, judged, unlabelled, units, weight, weight if more else 0.0)
     if variance <= 1e-18:
         return unmeasured("too few: all values are equal, so their spread is unknown", n=n)
     method = f"PPI++, {more} judged records, weight {weight:.2f}{within.note}"
-    return _Sharpened(value=value, variance=variance, within=within, method=method)
+    return _Sharpened(value=value, variance=variance, within=within, method=method, weight=weight)
+
+
+def _contrast(
+    labels: Floats,
+    judged: Floats,
+    unlabelled: Floats,
+    units: NDArray[np.int64] | None,
+    of_judged: float,
+    of_unlabelled: float,
+) -> tuple[float, float, Spread]:
+    """mean(labels) - `of_judged` x mean(judged) + `of_unlabelled` x mean(unlabelled), its variance, and the spread of
+    the part that rests on the labelled records.
+
+    The mean of `judged` is that of the labelled records which have a mark (NaN: none). Each record stands with its
+    linear part in it, so that a record without a mark weighs in the labels alone.
+    """
+    n, known = len(labels), ~np.isnan(judged)
+    parts = judged
+    if not known.all():
+        centre = float(judged[known].mean()) if known.any() else 0.0
+        parts = centre + np.where(known, judged - centre, 0.0) * (n / max(1, int(known.sum())))
+    corrected, rest = labels - of_judged * parts, of_unlabelled * unlabelled
+    codes = np.arange(n + len(unlabelled)) if units is None else units
+    within = spread(corrected, codes[:n])
+    variance = within.variance + _variance_of_judged(corrected, rest, codes)
+    return float(corrected.mean()) + (float(rest.mean()) if len(rest) else 0.0), variance, within
+
+
+def anchoring(
+    labels: Floats,
+    judged: Floats,
+    unlabelled: Floats,
+    *,
+    units: NDArray[np.int64] | None = None,
+    level: float = 0.95,
+) -> Estimate:
+    """How far the mean of all marks lies above what `ppi_rate` corrects it to: what seeing an output does to people.
+
+    As for `ppi_rate`; `labels` are the blind answers' scores, `judged` what people who saw the output said of the same
+    records (NaN: nothing), `unlabelled` of the others. Records with both are paired. The variance is that of half a
+    record more on which both differ in each direction, for few may.
+    """
+    sharpened = _sharpened(labels, judged, unlabelled, units)
+    if isinstance(sharpened, Estimate):
+        return sharpened
+    n, paired, more = len(labels), int((~np.isnan(judged)).sum()), len(unlabelled)
+    if paired + more < 3:
+        return unmeasured(f"too few: {paired + more} verdicts", n=n)
+    of_judged = sharpened.weight + paired / (paired + more)
+    value, variance, within = _contrast(labels, judged, unlabelled, units, of_judged, of_judged - 1 if more else 0.0)
+    half = within.quantile(level) * math.sqrt(variance + 1 / (n * (n + 2)))
+    return Estimate(
+        value=-value,
+        low=-value - half,
+        high=-value + half,
+        n=n,
+        method=f"verdicts less PPI++, {paired + more} verdicts, {paired} of them beside a blind answer{within.note}",
+        level=level,
+        clusters=None if units is None else within.count,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mix:
+    """How to come to a rate in the least time."""
+
+    blind: int
+    """Blind answers."""
+    verdicts: int
+    """Verdicts, those beside the blind answers included; 0 where they do not pay."""
+    minutes: float
+    alone: float
+    """Minutes for the same by blind answers alone."""
+
+
+def cheapest_mix(
+    *, variance: float, correlation: float, half_width: float, seconds_blind: float, seconds_verdict: float
+) -> Mix:
+    """Blind answers and verdicts that give a mean's 95% interval of so much to either side in the least time.
+
+    Double sampling with regression (Cochran 1977, 12.8): variance x ((1 - r^2) / n + r^2 / N), each of n blind answers
+    taking a verdict beside it, of N verdicts in all; n and N as the roots of variance over cost.
+    """
+    wanted = (half_width / normal_quantile(0.975)) ** 2
+    few = math.ceil(variance / wanted)
+    alone = few * seconds_blind / 60
+    rest, shared = variance * (1 - correlation**2), variance * correlation**2
+    scale = (math.sqrt(rest * seconds_blind) + math.sqrt(shared * seconds_verdict)) / wanted
+    blind = math.ceil(scale * math.sqrt(rest / seconds_blind))
+    verdicts = math.ceil(scale * math.sqrt(shared / seconds_verdict))
+    minutes = (blind * seconds_blind + verdicts * seconds_verdict) / 60
+    if verdicts <= blind or minutes >= alone:
+        return Mix(blind=few, verdicts=0, minutes=alone, alone=alone)
+    return Mix(blind=blind, verdicts=verdicts, minutes=minutes, alone=alone)
 
 
 FEWEST_OF_EACH = 10
@@ -314,12 +403,16 @@ def _variance_of_judged(corrected: Floats, judged: Floats, codes: NDArray[np.int
 
 
 def _weight(labels: Floats, judged: Floats, unlabelled: Floats) -> float:
-    """The judge's weight Cov(y, f) / ((1 + n / N) Var f); 0 without unlabelled records."""
-    n, more = len(labels), len(unlabelled)
-    if more < 2:
+    """The judge's weight Cov(y, f) / ((n / m + n / N) Var f), m of the n labelled records being judged.
+
+    0 where m or N is below 2, and where the few that are judged say nothing sure of the others.
+    """
+    known = ~np.isnan(judged)
+    n, both, more = len(labels), int(known.sum()), len(unlabelled)
+    if more < 2 or both < (2 if both == n else FEWEST_OF_EACH):
         return 0.0
-    spread = float(np.concatenate([judged, unlabelled]).var(ddof=1))
-    return float(np.cov(labels, judged)[0, 1]) / ((1 + n / more) * spread) if spread > 0 else 0.0
+    spread = float(np.concatenate([judged[known], unlabelled]).var(ddof=1))
+    return float(np.cov(labels[known], judged[known])[0, 1]) / ((n / both + n / more) * spread) if spread > 0 else 0.0
 
 
 def weighted_mean(
@@ -347,147 +440,3 @@ def weighted_mean(
         method=f"inverse probability, {total} records",
         level=level,
     )
-
-
-FEWEST_ANNOTATORS = 3
-FEWEST_ITEMS = 30
-
-Item = TypeVar("Item")
-Rating = TypeVar("Rating")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgainstOne:
-    """The judge against one annotator, both measured by the other annotators."""
-
-    annotator: str
-    n: int
-    """Items that this annotator, another one and the judge rated."""
-    judge_wins: float
-    """Share of items on which the judge is at least as close to the others as the annotator."""
-    annotator_wins: float
-    p: float
-    """One-sided, that the annotator's advantage is not below epsilon."""
-    rejected: bool
-    """After Benjamini-Yekutieli over the annotators."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlternativeTest:
-    """Whether the judge may stand in, and how often it does at least as well."""
-
-    winning_rate: float
-    """Share of annotators against whom the judge holds; passes from 0.5."""
-    advantage: float
-    """Mean share of items on which the judge is at least as close to the others as an annotator."""
-    passes: bool
-    annotators: tuple[AgainstOne, ...]
-    left_out: int
-    """Annotators with too few items."""
-    problem: str
-    """Why the answer should not be trusted; empty when nothing speaks against it."""
-
-
-def alternative_test(
-    judge: Mapping[Item, Rating],
-    annotators: Mapping[str, Mapping[Item, Rating]],
-    *,
-    epsilon: float,
-    alignment: Callable[[Rating, Sequence[Rating]], float],
-    q: float = 0.05,
-    fewest_items: int = FEWEST_ITEMS,
-    unit: Callable[[Item], Hashable] | None = None,
-) -> AlternativeTest:
-    """Test whether the judge is as close to the other annotators as each annotator is, up to epsilon.
-
-    `alignment(rating, others)` is larger for closer ratings: `agreeing` for categories. Epsilon is the price of an
-    annotator: 0.2 for experts, 0.15 for skilled people, 0.1 for crowd workers. It measures agreement, not truth.
-    Annotators who share fewer than `fewest_items` items with the judge and somebody else are left out and counted,
-    and so is who shares items of one cluster only. `unit` says which cluster an item belongs to (itself unless given):
-    the published test takes items as independent, and would be too sure of twenty questions of one conversation.
-    """
-    rows = [_against(name, judge, annotators, epsilon, alignment, unit or _itself) for name in annotators]
-    usable = [row for row in rows if row.n >= max(2, fewest_items) and not math.isnan(row.p)]
-    adjusted = benjamini_yekutieli(np.array([row.p for row in usable], dtype=np.float64))
-    decided = tuple(
-        AgainstOne(
-            annotator=row.annotator,
-            n=row.n,
-            judge_wins=row.judge_wins,
-            annotator_wins=row.annotator_wins,
-            p=row.p,
-            rejected=bool(p <= q),
-        )
-        for row, p in zip(usable, adjusted.tolist(), strict=True)
-    )
-    rate = sum(row.rejected for row in decided) / len(decided) if decided else math.nan
-    n = len(decided)
-    advantage = sum(row.judge_wins for row in decided) / len(decided) if decided else math.nan
-    return AlternativeTest(
-        winning_rate=rate,
-        advantage=advantage,
-        passes=bool(decided) and rate >= 0.5,
-        annotators=decided,
-        left_out=len(rows) - len(decided),
-        problem="" if n >= FEWEST_ANNOTATORS else f"too few: {n} of {FEWEST_ANNOTATORS} annotators",
-    )
-
-
-def _against(
-    name: str,
-    judge: Mapping[Item, Rating],
-    annotators: Mapping[str, Mapping[Item, Rating]],
-    epsilon: float,
-    alignment: Callable[[Rating, Sequence[Rating]], float],
-    unit: Callable[[Item], Hashable],
-) -> AgainstOne:
-    judge_wins: list[bool] = []
-    annotator_wins: list[bool] = []
-    units: list[Hashable] = []
-    for item, rating in annotators[name].items():
-        others = [given[item] for other, given in annotators.items() if other != name and item in given]
-        if others and item in judge:
-            machine, person = alignment(judge[item], others), alignment(rating, others)
-            judge_wins.append(machine >= person)
-            annotator_wins.append(person >= machine)
-            units.append(unit(item))
-    n = len(judge_wins)
-    if n < 2:
-        return AgainstOne(annotator=name, n=n, judge_wins=math.nan, annotator_wins=math.nan, p=math.nan, rejected=False)
-    difference = np.array(annotator_wins, dtype=np.float64) - np.array(judge_wins, dtype=np.float64)
-    return AgainstOne(
-        annotator=name,
-        n=n,
-        judge_wins=sum(judge_wins) / n,
-        annotator_wins=sum(annotator_wins) / n,
-        p=_below(difference, clusters(units).codes, epsilon),
-        rejected=False,
-    )
-
-
-def _itself(item: Hashable) -> Hashable:
-    return item
-
-
-def _below(values: NDArray[np.float64], codes: NDArray[np.int64], bound: float) -> float:
-    """The one-sided t-test's p that the mean is not below the bound, whole clusters being the units.
-
-    Without a spread it is that of the sign test, so that few equal units are not taken for proof; NaN for one unit.
-    """
-    units = distinct(codes)
-    if units < 2:
-        return math.nan
-    mean, within = float(values.mean()), spread(values, codes)
-    if within.error <= 1e-12:
-        return 0.5**units if mean < bound else 1.0
-    return within.tail((bound - mean) / within.error)
-
-
-def agreeing(rating: object, others: Sequence[object]) -> float:
-    """The share of the others who gave the same rating."""
-    return sum(rating == other for other in others) / len(others)
-
-
-def closeness(rating: float, others: Sequence[float]) -> float:
-    """Minus the root mean squared distance to the others' ratings."""
-    return -math.sqrt(sum((rating - other) ** 2 for other in others) / len(others))

@@ -7,11 +7,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from stagegap import redaction
 from stagegap.errors import ConfigurationError
-from stagegap.model.answer import LABEL_FIELDS, SAID, Answer, Fact, Field, Label
+from stagegap.model.answer import LABEL_FIELDS, SAID, Answer, Fact, Field, Label, Task
 from stagegap.model.queue import GuidelineVersion
 from stagegap.model.record import Json, refuse_odd_numbers
 from stagegap.store import events
@@ -141,7 +141,7 @@ def find(
     annotator: str | None = None,
     queue: str | None = None,
     record: str | None = None,
-    task: Literal["produce", "judge"] | None = None,
+    task: Task | None = None,
 ) -> list[Label]:
     """Every label ever made there, in order, the undrained ones included; of one task where it is named."""
     filters = {"s.name": stage, "p.name": annotator, "l.queue": queue, "r.name": record}
@@ -184,16 +184,18 @@ def asked_records(
     return {row[0] for row in rows} | {label.record for label in late if label.annotator == person}
 
 
-def count(session: Session, journal: Journal, cascade: str, *, task: Literal["produce", "judge"] = "produce") -> int:
-    """Count every label of one task ever made there, the undrained ones included."""
+def count(session: Session, journal: Journal, cascade: str, *, of_outputs: bool = False) -> int:
+    """Count every answer to a stage's question ever made there, or all that was said of outputs; undrained included."""
     stored = session.rows(
         "select count(*) from label where cascade = (select id from cascade where name = ?)"
-        " and (task is not distinct from 'judge') = ?",
+        " and (coalesce(task, 'produce') <> 'produce') = ?",
         json_text.plain(cascade),
-        task == "judge",
+        of_outputs,
     )[0][0]
     late = tail(session, journal)
-    return stored + sum(owner == json_text.plain(cascade) and label.task == task for _, owner, label in late)
+    return stored + sum(
+        owner == json_text.plain(cascade) and (label.task != "produce") is of_outputs for _, owner, label in late
+    )
 
 
 def copies(session: Session) -> list[tuple[str, bytes]]:

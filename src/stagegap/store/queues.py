@@ -12,6 +12,7 @@ from stagegap.errors import NotFound, StoreError
 from stagegap.model.answer import Answer, Label
 from stagegap.model.queue import Progress, Queue, QueueItem, Sitting
 from stagegap.people.disagreements import digest
+from stagegap.people.verdicts import is_blind
 from stagegap.store import labels, seen
 from stagegap.store import rows as json_text
 from stagegap.store.attach import Session
@@ -156,8 +157,12 @@ def _desk(session: Session, journal: Journal, queue: str, annotator: str, reader
                 latest[label.record] = label
     answered = {record for record, label in latest.items() if label.action == "label"}
     known = seen.records(session, journal, cascade, annotator) | _shown(own_labels, purpose)
+    verdicts = labels.find(session, journal, cascade, annotator=annotator, task="verdict")
+    known |= {label.record for label in verdicts if label.action != "undo"}
     if readers:
         known |= labels.asked_records(session, journal, cascade, stages=readers, annotator=annotator)
+    if purpose == "verdict":
+        known = {record for record in known if is_blind(queue, annotator, record)}
     known -= answered
     rows = session.rows(
         "select i.position, r.name, i.sealed from queue_item i join record r on r.id = i.record"
@@ -207,14 +212,16 @@ def _counts(label: Label, queue: str, purpose: str) -> bool:
     """Say whether a label answers an item of this queue, in whichever queue it was made.
 
     A label of a hunt does not answer a fair sample: the sample would lack the very records that were hunted for. A
-    swap asks about the inputs of one run and a judge queue about the answers it shows, so that only their own labels
-    answer them, and a swap's answer nothing else.
+    swap asks about the inputs of one run, a judge and a verdict queue about the answers they show, so that only their
+    own labels answer them, and a swap's answer nothing else. Whoever answered a record blind gives no verdict on it.
     """
-    if (label.task == "judge") is not (purpose == "judge"):
+    if label.task == "verdict" or purpose == "judge":
+        return label.queue == queue and (label.task == "judge") is (purpose == "judge")
+    if label.task == "judge":
         return False
     if label.queue == queue or purpose == "hunting":
         return True
-    return purpose not in ("swap", "judge") and not label.targeted and not label.is_swap
+    return purpose != "swap" and not label.targeted and not label.is_swap
 
 
 def _payloads(session: Session, queue: str, positions: Sequence[int]) -> list[QueueItem]:

@@ -174,7 +174,7 @@ def floats(at: Column, values: Column, *, n: int) -> Column:
 
 
 AN_HOUR = 3600
-_OWN = f"task is distinct from 'judge' and not starts_with(coalesce(queue, ''), '{SWAP_QUEUE}')"
+_OWN = f"coalesce(task, 'produce') = 'produce' and not starts_with(coalesce(queue, ''), '{SWAP_QUEUE}')"
 """What a person answered to the question as it stands: no judgement of answers, no answer in another's place."""
 
 

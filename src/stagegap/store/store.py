@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 
 import stagegap.store.runs as run_tables
 from stagegap.errors import NotFound, StoreBusy, StoreDamaged, StoreError
-from stagegap.model.answer import Label, Output
+from stagegap.model.answer import Label, Output, Task
 from stagegap.model.notes import PersonEvent
 from stagegap.model.queue import GuidelineVersion, Queue, QueueItem, Sitting
 from stagegap.model.record import Record
@@ -321,12 +321,18 @@ class Store:
             return outputs.at(session, attach)
 
     def labels(
-        self, cascade: str, *, stage: str | None = None, annotator: str | None = None, record: str | None = None
+        self,
+        cascade: str,
+        *,
+        stage: str | None = None,
+        annotator: str | None = None,
+        record: str | None = None,
+        task: Task | None = "produce",
     ) -> list[Label]:
-        """Every label ever made, judgements aside, in order."""
+        """Every label of a task ever made, in order: by default answers to a stage's question, with None all."""
         with self._file.reading() as session:
             return labels.find(
-                session, self._journal, cascade, stage=stage, annotator=annotator, record=record, task="produce"
+                session, self._journal, cascade, stage=stage, annotator=annotator, record=record, task=task
             )
 
     def settled(self, cascade: Cascade) -> Settled:
@@ -342,11 +348,6 @@ class Store:
         self._last_settled = known if len(known.labels) <= MOST_HELD else None
         return known
 
-    def judgements(self, cascade: str, *, stage: str | None = None) -> list[Label]:
-        """Every judgement of answers ever made, in order."""
-        with self._file.reading() as session:
-            return labels.find(session, self._journal, cascade, stage=stage, task="judge")
-
     def append_people(self, cascade: str, event: PersonEvent) -> None:
         """Make durable who has stopped, come back, or was asked to answer a queue."""
         self._journal.append("person", [roster.pack(cascade, event)])
@@ -358,7 +359,7 @@ class Store:
             return roster.find(session, self._journal, cascade)
 
     def label_count(self, cascade: str) -> int:
-        """Count every label ever made, judgements aside."""
+        """Count every answer to a stage's question ever given."""
         with self._file.reading() as session:
             return labels.count(session, self._journal, cascade)
 

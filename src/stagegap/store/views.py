@@ -52,7 +52,7 @@ class Views:
                 runs=_runs(session, cascade),
                 records=_versions(session, cascade),
                 labels=labels.count(session, self._journal, cascade),
-                judgements=labels.count(session, self._journal, cascade, task="judge"),
+                judgements=labels.count(session, self._journal, cascade, of_outputs=True),
             )
 
     def put(self, cascade: str, run: str | None, name: str, view: StoredView) -> None:

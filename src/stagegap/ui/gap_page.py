@@ -10,6 +10,7 @@ import streamlit
 from stagegap import charts, report
 from stagegap.analysis.judges import judged_sheet
 from stagegap.analysis.outcomes import others_table
+from stagegap.analysis.verdicts import verdicts_sheet
 from stagegap.analysis.views import Scorecard
 from stagegap.tables.table import Sheet
 from stagegap.ui import choice, elements, share, state
@@ -104,12 +105,13 @@ def draw(workspace: Workspace) -> None:
             "others", charts.tables_html(Sheet(headline="Other outcomes", parts=(others_table(scorecard.others),)))
         )
         note("Each has a ceiling of its own; the verdict is about the first outcome.")
-    if scorecard.judges:
-        sheet = judged_sheet(scorecard.judges, scorecard.noun)
-        streamlit.header(sheet.headline, anchor=False)
-        elements.chart("judges", charts.tables_html(sheet))
-        for sentence in sheet.sentences:
-            note(sentence)
+    sheets = (judged_sheet(scorecard.judges, scorecard.noun), verdicts_sheet(scorecard.verdicts, scorecard.noun))
+    for sheet in sheets:
+        if sheet.parts:
+            streamlit.header(sheet.headline, anchor=False)
+            elements.chart(sheet.headline, charts.tables_html(sheet))
+            for sentence in sheet.sentences:
+                note(sentence)
     return draw_below_why(scorecard)
 
 

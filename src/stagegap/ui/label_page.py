@@ -22,6 +22,7 @@ from stagegap.model.record import Json
 from stagegap.people.card import guideline_hash, values_from_label
 from stagegap.people.histories import MOST, OwnLabel
 from stagegap.people.judgements import values_of_judgement
+from stagegap.people.verdicts import values_of_verdict
 from stagegap.tables.content import media_in, parsed
 from stagegap.ui import choice as empty
 from stagegap.ui import choice as opening
@@ -136,7 +137,7 @@ def _warmup(queue: Queue, form: Mapping[str, Any], show: charts.Show) -> list[di
 def _opened(
     workspace: Workspace, queue: Queue, who: str, record: str | None, form: Mapping[str, Any], show: charts.Show
 ) -> dict[str, Any] | None:
-    item = workspace.labels.queue_item(queue, record) if record else None
+    item = workspace.labels.queue_item(queue, record, who) if record else None
     if item is None:
         return None
     own = workspace.labels.label_of(queue, who, item.record)
@@ -164,6 +165,8 @@ def drawn_item(payload: dict[str, Any], form: Mapping[str, Any], show: charts.Sh
         name: [_drawn_option(option, manner) for option in entries] for name, entries in payload["options"].items()
     }
     drawn = {**payload, "inputs": inputs, "options": options}
+    if "output" in payload:
+        drawn["output"] = _drawn_input(payload["output"], manner, keeps=keeps)
     if "texts" in payload:
         drawn["texts"] = {name: charts.drawn_value(text, manner) for name, text in payload["texts"].items()}
     return drawn
@@ -194,6 +197,8 @@ def _drawn_option(option: dict[str, Any], manner: charts.Manner) -> dict[str, An
 
 def _values(queue: Queue, item: QueueItem, label: Label) -> dict[str, Json]:
     """The values that the form shows again."""
+    if label.task == "verdict":
+        return values_of_verdict(label)
     return values_of_judgement(label, queue, item) if queue.purpose == "judge" else values_from_label(label)
 
 
@@ -229,6 +234,8 @@ KINDS = {
     "overlap": "Several labellers answer these records, each in their own order.",
     "hunting": "These records were searched for. Answer them as you would any other.",
     "judge": "Two answers to each record, in random order: one is the system's, one a labeller's.",
+    "verdict": "Say whether what the system answered is right. A random tenth comes without its answer: these are "
+    "answered blind, and measure what seeing the answer does.",
     "next": "These records help most at the moment.",
     "swap": "",
 }
@@ -267,7 +274,7 @@ def draw(workspace: Workspace) -> None:
     record = state.asked("record")
     if kind := KINDS.get(queue.purpose):
         elements.note(f"{queue.question} {kind}" if queue.purpose == "judge" else kind)
-    if record and workspace.labels.queue_item(queue, record) is None:
+    if record and workspace.labels.queue_item(queue, record, who) is None:
         elements.note(f"Record {record} in the link is not in this queue.")
     draw_card(workspace, queue, who, verified, record)
     return _own(workspace, cascade, stage, who)

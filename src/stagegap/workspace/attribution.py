@@ -30,6 +30,7 @@ from stagegap.analysis.ratings import RatingsView, ratings_view
 from stagegap.analysis.runs import MOST, SoFar, so_far
 from stagegap.analysis.slices import SlicesView, slices_view
 from stagegap.analysis.unit_view import UnitsView, units_view
+from stagegap.analysis.verdicts import VerdictsView
 from stagegap.attribution.selfcheck import Recovery, recover
 from stagegap.errors import ConfigurationError
 from stagegap.exchange.recorded import read_first_faults, read_marks, read_ratings, read_scale
@@ -50,6 +51,7 @@ from stagegap.workspace.provenance import read as read_provenance
 from stagegap.workspace.reproduced import refuse_to_pay
 from stagegap.workspace.run_facts import options
 from stagegap.workspace.scorecards import labelled_evidence
+from stagegap.workspace.verdicts import verdict_rows
 
 MOST_RECORDS = 200
 RATE = 0.2
@@ -241,7 +243,7 @@ class Attribution:
         """Compare people with each other and with the system; epsilon is the price of a person in the test."""
 
         def make() -> AgreeView:
-            judgements = self._store.judgements(self.cascade.name)
+            judgements = self._store.labels(self.cascade.name, task="judge")
             return replace(agree_view(self.labelled, epsilon=epsilon), judged=self._judged(judgements))
 
         return self._current(AgreeView, f"agree {epsilon!r}", make, reads_judgements=True)
@@ -357,6 +359,15 @@ class Attribution:
         from stagegap.workspace.readings import codes_of_run
 
         return codes_of_run(self._base, self.run, self.cascade)
+
+    def verdicts(self) -> VerdictsView:
+        """What people say of outputs and records that they saw; not kept, a reading would make it old."""
+        return VerdictsView(
+            cascade=self.cascade.name,
+            run=self.run.name,
+            noun=self.cascade.noun,
+            rows=verdict_rows(self._store, self.run, self.labelled, with_readings=True),
+        )
 
     def _current(
         self, kind: type[View], name: str, make: Callable[[], View], *, reads_judgements: bool = False

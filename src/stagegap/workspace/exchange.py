@@ -25,6 +25,7 @@ from stagegap.exchange.tables import Frame, frame, frame_rows
 from stagegap.model.answer import Label
 from stagegap.model.cascade import Cascade, CascadeFile
 from stagegap.model.run import SYSTEM, Run
+from stagegap.people.verdicts import seen_references
 from stagegap.runner import read_materials
 from stagegap.store import Store
 from stagegap.workspace.provenance import run_records
@@ -120,8 +121,10 @@ def import_frame(store: Store, file: CascadeFile, given: Frame) -> ImportReport:
 def export_labels(store: Store, cascade: Cascade, path: Path, *, references: bool, raw: bool) -> int:
     """Write all labels of a cascade, or what is settled from them, to a file. Give the number of rows."""
     if references:
-        return write_references(path, list(store.settled(cascade).references.values()), cascade=cascade.name, raw=raw)
-    return write_labels(path, _all(store, cascade.name), cascade=cascade.name, raw=raw)
+        blind = store.settled(cascade).references
+        seen = seen_references(store.labels(cascade.name, task="verdict"), blind)
+        return write_references(path, [*blind.values(), *seen], cascade=cascade.name, raw=raw)
+    return write_labels(path, store.labels(cascade.name, task=None), cascade=cascade.name, raw=raw)
 
 
 def export_outputs(store: Store, run: Run, cascade: Cascade, path: Path, scores: Scores, *, raw: bool) -> int:
@@ -145,11 +148,11 @@ def export_for(store: Store, run: Run, cascade: Cascade, path: Path, *, program:
 
 def labels_frame(store: Store, cascade: str) -> Frame:
     """All labels of a cascade as a data frame."""
-    return frame(LABEL_COLUMNS, frame_rows_of(_all(store, cascade), cascade=cascade))
+    return frame(LABEL_COLUMNS, frame_rows_of(store.labels(cascade, task=None), cascade=cascade))
 
 
 def _known(store: Store, file: CascadeFile) -> Known:
-    labels = {label.id: label for label in _all(store, file.cascade.name)}
+    labels = {label.id: label for label in store.labels(file.cascade.name, task=None)}
     return replace(read_materials(file).known(file.cascade), labels=labels)
 
 
@@ -182,8 +185,4 @@ def _append(
 
 
 def _ids(store: Store, cascade: Cascade) -> set[str]:
-    return {label.id for label in _all(store, cascade.name)}
-
-
-def _all(store: Store, cascade: str) -> list[Label]:
-    return [*store.labels(cascade), *store.judgements(cascade)]
+    return {label.id for label in store.labels(cascade.name, task=None)}

@@ -188,7 +188,7 @@ def _ratings(store: Store, judge: Judge, run: Run) -> list[tuple[Judging, Sequen
 
     A judgement that does not say of which run it is counts where there is one run alone: of two it would say the same.
     """
-    judgements = store.judgements(run.cascade, stage=judge.of)
+    judgements = store.labels(run.cascade, stage=judge.of, task="judge")
     if not judgements:
         return []
     queues = [queue for queue in store.queues(run.cascade, judge.of) if queue.purpose == "judge"]

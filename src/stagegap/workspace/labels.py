@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,8 +12,9 @@ from stagegap.analysis.need import NeedView, NextLabels, next_labels
 from stagegap.analysis.person_swaps import not_swapped
 from stagegap.errors import ConfigurationError, NotFound
 from stagegap.exchange.tables import Frame
-from stagegap.model.answer import SWAP_QUEUE, Label
+from stagegap.model.answer import SWAP_QUEUE, Answer, Label, Task
 from stagegap.model.cascade import CascadeFile, OutputType, Stage
+from stagegap.model.notes import Seen
 from stagegap.model.queue import GuidelineVersion, Progress, Queue, QueueItem, Sitting
 from stagegap.model.record import Json
 from stagegap.model.run import SYSTEM, Cell
@@ -22,6 +23,7 @@ from stagegap.people.histories import OwnLabel, own_labels
 from stagegap.people.judgements import Judging, judged_answer, pairs
 from stagegap.people.references import latest
 from stagegap.people.roster import assignments
+from stagegap.people.verdicts import as_given, parts, shows_output, verdict_answer
 from stagegap.runner import (
     Asking,
     Hunt,
@@ -33,6 +35,7 @@ from stagegap.runner import (
     overlap_queue,
     random_queue,
     read_materials,
+    verdict_queue,
 )
 from stagegap.stages.acceptance import Rejected, accept
 from stagegap.stages.places import misplaced
@@ -150,8 +153,9 @@ class Labels:
     def queue(self, cascade: str, stage: str, name: str = "random") -> Queue:
         """A queue of a stage with the guideline as it stands: by its id, or the newest of that purpose.
 
-        The random queue, the overlap, the swap of the newest run and what its ranking needs next are drawn on first
-        use, a hunt is not. Raises: NotFound for an unknown one, and without a run when the stage reads earlier stages.
+        The random queue, the overlap, swap and verdicts of the newest run and what its ranking needs next are drawn on
+        first use, a hunt is not. Raises: NotFound for an unknown one, and without a run when the stage reads earlier
+        stages.
         """
         file = self._load(cascade)
         self._readers[cascade, stage] = file.cascade.readers(stage)
@@ -162,6 +166,8 @@ class Labels:
             queue = self._next(file, stage, queue)
         elif name == "swap":
             queue = self._swap(file, stage, queue)
+        elif queue is None and name == "verdict":
+            queue = self._verdict(file, stage)
         elif queue is None and name == "random":
             queue = self._keep(*random_queue(self._asking(file, stage), id=_id(), created_at=self._clock()))
         elif queue is None:
@@ -180,7 +186,8 @@ class Labels:
 
     def own_labels(self, cascade: str, stage: str, annotator: str) -> list[OwnLabel]:
         """What that person said at a stage, newest first, with what it replaced."""
-        return own_labels(self._store.labels(cascade, stage=stage, annotator=annotator))
+        labels = self._store.labels(cascade, stage=stage, annotator=annotator, task=None)
+        return own_labels(label for label in labels if label.task != "judge")
 
     def queue_of(self, cascade: str, key: str) -> Queue | None:
         """The queue of that id; None when there is none."""
@@ -225,15 +232,36 @@ class Labels:
             self._readers[place] = self._load(queue.cascade).cascade.readers(queue.stage)
         sitting = self._store.sitting(queue.id, annotator, limit, self._readers[place])
         self._handed_out.setdefault(queue.id, {}).update({item.record: item for item in sitting.items})
-        return sitting
+        last = (as_given(queue, sitting.last[0], annotator), sitting.last[1]) if sitting.last else None
+        items = [as_given(queue, item, annotator) for item in sitting.items]
+        self._note_seen(queue, [*items, *([last[0]] if last else [])], annotator)
+        return replace(sitting, items=items, last=last)
+
+    def _note_seen(self, queue: Queue, items: Sequence[QueueItem], annotator: str) -> None:
+        """Note that a person sees outputs, before these leave the server: no queue offers the records blind again."""
+        open_to = [item.record for item in items if queue.purpose == "verdict" and shows_output(item)]
+        seen = self._store.failing.seen(queue.cascade, annotator) if open_to else frozenset[str]()
+        at = self._clock()
+        looks = [
+            Seen(id=_id(), record=record, annotator=annotator, at=at, run=queue.run)
+            for record in dict.fromkeys(open_to)
+            if record not in seen
+        ]
+        if looks:
+            self._store.failing.append_seen(queue.cascade, *looks)
 
     def queue_items(self, queue: Queue, annotator: str, limit: int) -> Sequence[QueueItem]:
         """The next records for that person."""
         return self.sitting(queue, annotator, limit).items
 
-    def queue_item(self, queue: Queue, record: str) -> QueueItem | None:
-        """One record of a queue; None when it is not in it."""
-        return next(iter(self._store.queue_items_of(queue.id, [record])), None)
+    def queue_item(self, queue: Queue, record: str, annotator: str) -> QueueItem | None:
+        """One record of a queue as that person gets it; None when it is not in it."""
+        item = next(iter(self._store.queue_items_of(queue.id, [record])), None)
+        if item is None:
+            return None
+        given = as_given(queue, item, annotator)
+        self._note_seen(queue, [given], annotator)
+        return given
 
     def progress_of(self, queue: Queue, annotator: str) -> Progress:
         """Say how far that person is in the queue."""
@@ -241,16 +269,13 @@ class Labels:
 
     def label_of(self, queue: Queue, annotator: str, record: str) -> Label | None:
         """That person's label of a record in force, made in this queue or elsewhere."""
-        if queue.purpose == "judge":
-            judged = self._store.judgements(queue.cascade, stage=queue.stage)
-            labels = [
-                label
-                for label in judged
-                if (label.queue, label.annotator, label.record) == (queue.id, annotator, record)
-            ]
-        else:
-            labels = self._store.labels(queue.cascade, stage=queue.stage, annotator=annotator, record=record)
-        own = [label for label in labels if label.action != "adjudicate"]
+        labels = self._store.labels(queue.cascade, stage=queue.stage, annotator=annotator, record=record, task=None)
+        own = [
+            label
+            for label in labels
+            if label.action != "adjudicate"
+            and (label.queue == queue.id if label.task != "produce" else queue.purpose != "judge")
+        ]
         return own[-1] if own and own[-1].action == "label" else None
 
     def guideline_change(self, queue: Queue, had: str) -> GuidelineChange | None:
@@ -281,22 +306,26 @@ class Labels:
         if unknown:
             raise ConfigurationError(f"The queue of stage {queue.stage!r} has no record {unknown[0]!r}.")
         at = self._clock()
+        given = {record: as_given(queue, items[record], annotator) for record in named}
+        tasks: dict[str, Task] = {record: _task(queue, item) for record, item in given.items()}
         labels = [
             label_from_event(
                 event,
                 queue,
-                items[record],
+                given[record],
                 annotator=annotator,
                 at=at,
                 verified=verified,
-                read=judged_answer if queue.purpose == "judge" else None,
+                task=tasks[record],
+                read=_READERS.get(tasks[record]),
             )
             for event, record in zip(events, named, strict=True)
         ]
         output = output_of(json.loads(queue.form))
         for label in labels:
-            if output is not None and label.answer is not None and queue.purpose != "judge":
-                _check(label, output, items[label.record])
+            answer = parts(label)[2] if label.task == "verdict" and label.answer is not None else label.answer
+            if output is not None and answer is not None and label.task != "judge":
+                _check(label, answer, output, items[label.record])
         self._store.append_labels(queue.cascade, labels)
 
     def import_file(self, path: Path, cascade: Path | None, foreign: Foreign | None = None) -> ImportReport:
@@ -321,7 +350,7 @@ class Labels:
 
     def _stored(self, cascade: str, stage: str, name: str) -> Queue | None:
         queues = [queue for queue in self._store.queues(cascade, stage) if queue.purpose != "read"]
-        if name in ("swap", "next"):
+        if name in ("swap", "next", "verdict"):
             run = self._store.run(cascade)
             queues = [queue for queue in queues if run is not None and queue.run == run.id]
         return next((queue for queue in reversed(queues) if name in (queue.id, queue.purpose)), None)
@@ -377,6 +406,14 @@ class Labels:
         drawn = after_queue(asking, most.records, after=most.after, id=key, created_at=self._clock())
         return self._keep(*drawn) if drawn[1] else queue
 
+    def _verdict(self, file: CascadeFile, stage: str) -> Queue:
+        """Draw what people are asked of the newest run's outputs. Raises: NotFound without any."""
+        asking = self._asking(file, stage)
+        proposed = verdict_queue(asking, id=_id(), created_at=self._clock()) if asking.run else None
+        if proposed is None or not proposed[1]:
+            raise NotFound(f"Nothing waits for a verdict: no run that is done has an output at {stage!r}.")
+        return self._keep(*proposed)
+
     def _nothing(self, stage: str) -> Queue:
         raise NotFound(f"The ranking of the stages needs no further label at {stage!r}.")
 
@@ -410,20 +447,33 @@ def _has_form(stage: Stage) -> bool:
         return False
 
 
-def _check(label: Label, output: OutputType, item: QueueItem) -> None:
+_READERS: Mapping[Task, Callable[[Queue, QueueItem, Json], Answer]] = {
+    "judge": judged_answer,
+    "verdict": verdict_answer,
+}
+"""How the values of a form are read, where they are no plain answer to the stage's question."""
+
+
+def _task(queue: Queue, item: QueueItem) -> Task:
+    """What is asked of an item as it was given to a person."""
+    if queue.purpose == "verdict":
+        return "verdict" if shows_output(item) else "produce"
+    return "judge" if queue.purpose == "judge" else "produce"
+
+
+def _check(label: Label, answer: Answer, output: OutputType, item: QueueItem) -> None:
     """Hold a whole answer to the type. Raises: ConfigurationError."""
-    assert label.answer is not None, "a label has an answer"
     payload = json.loads(item.payload)
     options = payload["options"].get("value", ())
-    accepted = accept(output, label.answer.value, {str(option["value"]) for option in options})
-    if label.answer.value is not None and isinstance(accepted, Rejected):
+    accepted = accept(output, answer.value, {str(option["value"]) for option in options})
+    if answer.value is not None and isinstance(accepted, Rejected):
         raise ConfigurationError(
             f"The answer to {label.record!r} does not fit stage {label.stage!r}: {accepted.reason}"
         )
     files = {entry["label"]: media_in(parsed(entry["value"])) for entry in payload["inputs"]}
     inputs = {entry["label"]: entry["value"] for entry in payload["inputs"]}
     inputs |= {name: file.as_value() for name, file in files.items() if file is not None}
-    if problem := misplaced(output, label.answer.value, inputs):
+    if problem := misplaced(output, answer.value, inputs):
         raise ConfigurationError(f"The answer to {label.record!r} does not fit stage {label.stage!r}: {problem}")
 
 

@@ -147,7 +147,7 @@ class People:
     def judged(self, cascade: str, stage: str) -> tuple[RatedGap, ...]:
         """How the answers of the newest run that is done were judged beside those of people, by criterion."""
         run = self._store.run(cascade)
-        judgements = self._store.judgements(cascade, stage=stage)
+        judgements = self._store.labels(cascade, stage=stage, task="judge")
         if not judgements or run is None:
             return ()
         queues = [q for q in self._store.queues(cascade, stage) if q.purpose == "judge" and q.run == run.id]
@@ -167,7 +167,7 @@ class People:
     def judged_elsewhere(self, cascade: str, stage: str) -> tuple[RatedGap, ...]:
         """The same of judgements that came in a file and from no queue of ours."""
         run = self._store.run(cascade)
-        judgements = self._store.judgements(cascade, stage=stage)
+        judgements = self._store.labels(cascade, stage=stage, task="judge")
         if not judgements or run is None:
             return ()
         records, noun = self._records(cascade, judgements), self._load(cascade).cascade.noun
@@ -207,7 +207,7 @@ class People:
     def roster(self, cascade: str) -> Roster:
         """Who works on a cascade, what is left of whom until when, and who has stopped. Raises: NotFound."""
         labels: dict[str, list[Label]] = {}
-        for label in (*self._store.labels(cascade), *self._store.judgements(cascade)):
+        for label in self._store.labels(cascade, task=None):
             labels.setdefault(label.annotator, []).append(label)
         events = self._store.people(cascade)
         asked, stopped, now = assignments(events), retired(events), self._clock()
@@ -289,7 +289,7 @@ class People:
         )
 
     def _refuse_strangers(self, cascade: str, name: str) -> None:
-        known = {label.annotator for label in (*self._store.labels(cascade), *self._store.judgements(cascade))}
+        known = {label.annotator for label in self._store.labels(cascade, task=None)}
         known |= {event.annotator for event in self._store.people(cascade)}
         if name not in known:
             raise NotFound(
@@ -435,8 +435,9 @@ def history(store: Store, cascade: Cascade, stage: str, record: str) -> LabelHis
     if stage not in cascade.names:
         raise NotFound(f"Cascade {cascade.name!r} has no stage {stage!r}. {near_names(stage, cascade.names)}".strip())
     labels = [
-        *store.labels(cascade.name, record=record),
-        *(label for label in store.judgements(cascade.name, stage=stage) if label.record == record),
+        label
+        for label in store.labels(cascade.name, record=record, task=None)
+        if label.task == "produce" or label.stage == stage
     ]
     if not labels and not store.records(cascade.name, ids=[record]):
         known = {label.record for label in store.labels(cascade.name, stage=stage)}

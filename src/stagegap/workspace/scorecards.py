@@ -122,6 +122,7 @@ def score(store: Store, run: Run, file: CascadeFile, *, views: KeptViews) -> Sco
     from stagegap.analysis.scorecard import measured
     from stagegap.runner import repeats_of
     from stagegap.workspace.judges import JudgedRun, judge_rows
+    from stagegap.workspace.verdicts import verdict_rows
 
     cascade = file.cascade
     now = views.now(cascade.name, [run])
@@ -138,6 +139,7 @@ def score(store: Store, run: Run, file: CascadeFile, *, views: KeptViews) -> Sco
         repeats=tuple(noisy for noisy in noise if noisy is not None),
         passes=passes(evidence, repeated),
         judges=judge_rows(store, JudgedRun(run=run, evidence=evidence)),
+        verdicts=verdict_rows(store, run, evidence),
     )
     for stage in cascade.stages:
         store.put_scores(run.id, SYSTEM, stage.name, stage.metrics[0], measures.scores[stage.name])

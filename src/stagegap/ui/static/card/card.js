@@ -82,8 +82,15 @@ class Card {
       || !(isTextBox(focused) || focused.matches(":focus-visible"))
   }
 
-  // A field with `when` is asked only where another has that value.
-  get fields() { return this.data.form.fields.filter(({ when }) => !when || this.values?.[when.field] === when.is) }
+  // A field with `when` is asked only where another has that value. Where the output is seen, whether it is right comes
+  // first, and what would be right where it is not.
+  get fields() {
+    const { fields, verdict } = this.data.form
+    const asked = () => fields.filter(({ when }) => !when || this.values?.[when.field] === when.is)
+    if (!this.current?.output) return asked()
+    return this.values?.verdict === "correct" ? [verdict, ...asked()] : [verdict]
+  }
+
   get field() { return this.fields[this.at] }
   get isTyping() { return isTextBox(this.root.activeElement) }
   get skippedLeft() { return this.data.items.filter(item => this.skipped.has(item.id)).length }
@@ -246,7 +253,17 @@ class Card {
       if (kept.length === (before ?? []).length) kept.push(value)
       this.set(field, kept.length ? kept : undefined)
     } else this.set(field, value)
+    const isCorrected = field === this.data.form.verdict && value === "correct"
+    if (isCorrected) this.correct()
     this.paint()
+    if (isCorrected) this.focusQuestion()
+  }
+
+  // The output is what a correction starts from, but for what was written before.
+  correct() {
+    this.values = { ...this.current.draft, ...this.values }
+    this.keepDraft()
+    this.at = 1
   }
 
   // "None of these"; or what an optional choice was, taken back. A text that it takes the place of comes back with it.

@@ -86,7 +86,7 @@ class View {
       "aria-valuemin": 0, "aria-valuenow": now, "aria-valuemax": total,
     }
     return make("div", { class: "top" },
-      make("span", { class: "blind" }, this.card.data.words?.badge ?? "◐ Blind: you see what the system saw, not what it answered"),
+      make("span", { class: "blind" }, this.badge()),
       make("span", { class: "left" }, make("b", {}, String(left)), " left"),
       make("span", {}, make("b", {}, String(now)), ` of ${total} ${this.card.data.words?.done ?? "done"}`),
       this.card.data.due && left > 0 && make("span", { class: "due" }, "until ", make("b", {}, this.card.data.due)),
@@ -96,10 +96,16 @@ class View {
       make("span", { class: "saved", "data-state": state }, saved))
   }
 
+  badge() {
+    if (this.card.current?.output) return "◉ Not blind: you see what the system answered"
+    return this.card.data.words?.badge ?? "◐ Blind: you see what the system saw, not what it answered"
+  }
+
   inputs() {
     const { current } = this.card
     return make("section", { class: "inputs", "aria-label": "What the stage saw" },
       current.inputs.map(input => make("div", {}, make("div", { class: "label" }, input.label), this.input(input))),
+      current.output && make("div", { class: "output" }, make("div", { class: "label" }, current.output.label), shown(current.output)),
       make("div", { class: "id" }, current.id))
   }
 
