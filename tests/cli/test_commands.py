@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import cast
 
@@ -12,6 +13,24 @@ import typer
 from cli.conftest import Command
 from stagegap.cli.commands import application
 from stagegap.cli.options import DAY_ONE, tools, views
+from stagegap.workspace import Workspace, write_starter
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a newcomer after `init` and one run; nobody writes to it."""
+    folder = tmp_path_factory.mktemp("ran")
+    write_starter(folder)
+    with Workspace.open(folder) as opened:
+        opened.runs.new(None)
+    return folder
+
+
+@pytest.fixture
+def once(stagegap: Command, ran: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """The commands in that folder."""
+    monkeypatch.chdir(ran)
+    return stagegap
 
 
 def test_newcomer_goes_from_init_to_a_verdict(stagegap: Command) -> None:
@@ -47,12 +66,40 @@ def test_help_begins_with_a_first_day_and_lists_every_command_once(stagegap: Com
         (("tools", "runs"), "There is no command 'tools runs'. It is `stagegap show runs`."),
         (("show", "fault"), "There is no command 'show fault'. Did you mean `stagegap show faults`?"),
         (("vaildate",), "There is no command 'vaildate'. Did you mean `stagegap validate`?"),
-        (("zzzzzz",), "There is no command 'zzzzzz'. See `stagegap --help`."),
+        (("show", "gap"), "There is no command 'show gap'. Known: swaps, escalation, "),
+        (("zzzzzz",), "There is no command 'zzzzzz'. Known: "),
+        (("record",), "It lacks 'id': Id of the record. `stagegap record --help` says what it takes."),
+        (("record", "q1"), "It lacks '--as': "),
+        (("report", "v1"), "Got unexpected extra argument(s) (v1) `stagegap report --help` says what it takes."),
+        (("app", "--port", "x"), "Invalid value for '--port': "),
+        (("label",), "Name the stage to answer for. Known: reply, topic."),
+        (("label", "topic"), "A label says who made it: give your initials, as in `stagegap label topic --as ab`."),
+        (("run", "frist"), "There is no cascade file 'frist'. Known: pipelines/first/cascade.yaml."),
+        (("validate", "pipelines/first"), "There is no cascade file 'pipelines/first'. Did you mean pipelines/first/"),
+        (("show", "--run", "v7"), "Cascade 'first' has no finished run 'v7'. Known: v1."),
+        (("compare",), "Cascade 'first' has only one run that is done, v1. Change something, then `stagegap run` "),
     ],
 )
-def test_wrong_name_gets_the_right_one(stagegap: Command, typed: tuple[str, ...], hint: str) -> None:
-    said = stagegap(*typed)
-    assert (said.code, said.error.splitlines()[-1]) == (2, f"Error: {hint}")
+def test_wrong_name_gets_the_right_one_in_one_sentence(once: Command, typed: tuple[str, ...], hint: str) -> None:
+    said = once(*typed)
+    assert (said.code, said.error.count("\n")) == (2, 1)
+    assert said.error.startswith(hint)
+
+
+def test_run_without_a_file_takes_the_cascade_that_ran_last_and_with_a_name_that_one(
+    stagegap: Command, tmp_path: Path
+) -> None:
+    stagegap("init")
+    folder = tmp_path / "pipelines"
+    shutil.copytree(folder / "first", folder / "second")
+    path = folder / "second" / "cascade.yaml"
+    path.write_text(path.read_text().replace("cascade: first", "cascade: second"))
+    assert stagegap("validate", "--json").json["cascade"] == "first"
+    assert stagegap("run", "second", "--json").json["cascade"] == "second"
+    assert stagegap("run", "--json").json["cascade"] == "second"
+    assert stagegap("validate", "--json").json["cascade"] == "second"
+    assert stagegap("run", "pipelines/first/cascade.yaml", "--json").json["cascade"] == "first"
+    assert stagegap("validate", "--json").json["cascade"] == "first"
 
 
 def test_options_before_a_view_are_not_lost(stagegap: Command) -> None:
@@ -192,9 +239,7 @@ def test_show_gives_the_stored_verdict(stagegap: Command) -> None:
     stagegap("run")
     assert stagegap("show", "--run", "v1").code == 0
     assert stagegap("show", "--json").json["run"] == "v1"
-    assert stagegap("show", "--run", "v7").error == (
-        "Cascade 'first' has no finished run 'v7'. `stagegap run` makes one.\n"
-    )
+    assert stagegap("show", "--run", "v7").error == ("Cascade 'first' has no finished run 'v7'. Known: v1.\n")
 
 
 @pytest.mark.parametrize("form", ["html", "md", "json"])

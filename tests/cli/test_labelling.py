@@ -48,7 +48,7 @@ def test_each_queue_has_its_link(begun: Command, words: list[str], purpose: str,
     ("words", "message"),
     [
         (["topc", "--as", "yz"], "Nobody can be asked about a stage 'topc'. Did you mean topic?"),
-        (["topic", "--as", " "], "A label says who made it: give your initials with --as."),
+        (["topic", "--as", " "], "A label says who made it: give your initials, as in `stagegap label topic --as ab`."),
         (
             ["topic", "--as", "yz", "--overlap", "--swap"],
             "Choose one queue: --overlap, --swap, --next, --hunt, --unsure or --judge.",

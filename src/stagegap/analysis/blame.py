@@ -222,7 +222,7 @@ def _disagreements(rows: Sequence[BlameRow], *, is_chain: bool) -> tuple[str, ..
     if by_fault and not by_fault & by_gain:
         lead = _names(rows, by_fault)
         notes.append(
-            f"Bad records most often first go wrong at {lead}, but references at {gain} gain most: "
+            f"Bad records most often first go wrong at {lead}, but correcting {gain} gains most: "
             f"a later stage recovers from {lead}'s faults, or fails on its own as well."
         )
     by_parts = _top([row.answers_for for row in rows]) if is_chain else frozenset[int]()
@@ -230,7 +230,7 @@ def _disagreements(rows: Sequence[BlameRow], *, is_chain: bool) -> tuple[str, ..
         lead = _names(rows, by_parts)
         notes.append(
             f"References up to {lead} first make most bad records good, but the gain of {gain} is "
-            f"larger: references at {lead} also break records."
+            f"larger: correcting {lead} also breaks records."
         )
     return tuple(notes)
 

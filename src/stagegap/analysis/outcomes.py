@@ -35,7 +35,6 @@ _OTHERS = (
 def others_table(others: Sequence[OtherOutcome]) -> Table:
     """Outcomes beside the headline; without rows where there are none."""
     return Table(
-        title="Other outcomes",
         columns=_OTHERS,
         rows=tuple(
             (other.outcome_name, other.system, other.ceiling, other.most or None, other.gain) for other in others

@@ -207,10 +207,10 @@ def failures(detail: StageDetail, *, noun: str, link: Callable[[str], str]) -> s
 
 
 def _typical_row(failure: FailureRow, link: str) -> str:
-    first = " <b>first fault</b>" if failure.first_fault else ""
+    first = "<b>first fault</b>" if failure.first_fault else ""
     return (
-        f'<tr class="pick"><th scope="row"><a href="{escape(link)}" target="_self">{escape(failure.title)}</a>{first}'
-        f"</th><td>{figures.share(failure.score)}</td><td><code>{escape(failure.record)}</code></td></tr>"
+        f'<tr class="pick"><th scope="row"><div class="cut"><a href="{escape(link)}" target="_self">'
+        f"{escape(failure.title)}</a>{first}</div></th><td>{figures.share(failure.score)}</td><td><code>{escape(failure.record)}</code></td></tr>"
     )
 
 

@@ -11,20 +11,30 @@ from typing import NoReturn
 
 __all__ = ["main"]
 
+INTERRUPTED = 130
+
 
 def main() -> None:
     """Run the command line; errors that are no bugs are printed without a traceback."""
+    from typer.exceptions import TyperException
+
     from stagegap import redaction
     from stagegap.cli.commands import application
+    from stagegap.cli.options import mistyped
     from stagegap.errors import StagegapError
 
     redaction.guard_streams()
     try:
-        application(prog_name="stagegap")
+        code = application(prog_name="stagegap", standalone_mode=False)
+        if code == INTERRUPTED:  # typer made it of Ctrl-C
+            raise KeyboardInterrupt
+        sys.exit(code)
+    except TyperException as error:
+        _end(mistyped(error), error.exit_code)
     except StagegapError as error:
         _end(str(error), error.exit_code)
     except KeyboardInterrupt:
-        _end("Stopped. What was acknowledged is kept; the same command goes on where it stopped.", 130)
+        _end("Stopped. What was acknowledged is kept; the same command goes on where it stopped.", INTERRUPTED)
 
 
 def _end(sentence: str, code: int) -> NoReturn:

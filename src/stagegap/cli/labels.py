@@ -79,8 +79,8 @@ class Judge(StrEnum):
 
 
 def label(
-    stage: Annotated[str, typer.Argument(help="Stage to answer for.")],
-    who: Annotated[str, typer.Option("--as", help="Your initials; every label carries them.")],
+    stage: Annotated[str, typer.Argument(metavar="STAGE", help="Stage to answer for.", show_default=False)] = "",
+    who: Annotated[str, typer.Option("--as", help="Your initials; every label carries them.", show_default=False)] = "",
     cascade: CascadeOption = None,
     overlap: Annotated[bool, typer.Option("--overlap", help="The records that everybody labels.")] = False,
     size: Annotated[
@@ -115,8 +115,6 @@ def label(
     from stagegap.ui import ADDRESS, Access, serve
 
     who = who.strip()
-    if not who:
-        raise ConfigurationError("A label says who made it: give your initials with --as.")
     asked = [option for option in (overlap or size, swap, following, hunt, unsure, judge, verdict) if option]
     if len(asked) > 1:
         raise ConfigurationError("Choose one queue: --overlap, --swap, --next, --hunt, --unsure, --judge or --verdict.")
@@ -124,8 +122,11 @@ def label(
         name, desk = cascade_name(opened, cascade), opened.labels
         stages = {each.stage for each in desk.label_stages(name)}
         if stage not in stages:
+            unknown = f"Nobody can be asked about a stage {stage!r}." if stage else "Name the stage to answer for."
+            raise ConfigurationError(f"{unknown} {near_names(stage, stages)}".strip())
+        if not who:
             raise ConfigurationError(
-                f"Nobody can be asked about a stage {stage!r}. {near_names(stage, stages)}".strip()
+                f"A label says who made it: give your initials, as in `stagegap label {stage} --as ab`."
             )
         if hunt or unsure is not None:
             queue = desk.hunt(name, stage, Hunt(where=hunt, unsure=unsure))

@@ -9,6 +9,9 @@ from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
+from typer.exceptions import TyperException
+
+from stagegap.errors import ConfigurationError
 
 DAY_ONE = ("init", "validate", "run", "label", "show", "compare", "check", "app", "report")
 """What a first day needs; all else stands behind it."""
@@ -58,11 +61,23 @@ def resolved(group: TyperGroup, resolve: Callable[[Any, list[str]], Any], ctx: A
         places = _places(ctx.find_root().command)
         at = places.get(name)
         near = [place for close in get_close_matches(name, places, n=2, cutoff=0.6) for place in places[close]]
-        known = f"Did you mean `{'` or `'.join(near)}`?" if near else "See `stagegap --help`."
+        here = [place for place in near if place.startswith(f"{ctx.command_path} ")]
+        known = f"Did you mean `{'` or `'.join(here)}`?" if here else f"Known: {', '.join(group.list_commands(ctx))}."
         hint = f"It is `{at[0]}`." if at else known
         asked = f"{ctx.command_path.partition(' ')[2]} {name}".strip()
-        ctx.fail(f"There is no command {asked!r}. {hint}")
+        raise ConfigurationError(f"There is no command {asked!r}. {hint}")
     return resolve(ctx, args)
+
+
+def mistyped(error: TyperException) -> str:
+    """A command line that can't be read as one sentence: what is wrong, and where it stands how it should be."""
+    context: Any = getattr(error, "ctx", None)  # Any: the contexts and parameters are those of typer's own click
+    message = error.format_message()
+    if context is None or "\n" in message:  # a whole help text
+        return message
+    lacks: Any = getattr(error, "param", None) if message.startswith("Missing ") else None
+    reason = f"It lacks {lacks.get_error_hint()}: {lacks.help}" if lacks else message
+    return f"{reason} `{context.command_path} --help` says what it takes."
 
 
 def _places(root: TyperGroup) -> dict[str, list[str]]:
@@ -88,7 +103,11 @@ tools = typer.Typer(cls=Group, no_args_is_help=True, help="What is needed now an
 
 FileArgument = Annotated[
     Path | None,
-    typer.Argument(metavar="[FILE]", help="Cascade file; without one, the first under pipelines/.", show_default=False),
+    typer.Argument(
+        metavar="[FILE]",
+        help="Cascade file or name; without one, what ran last, or the first under pipelines/.",
+        show_default=False,
+    ),
 ]
 CascadeOption = Annotated[
     str | None, typer.Option("--cascade", help="Name of the cascade; by default the one that ran last.")

@@ -75,14 +75,17 @@ def draw_table(table: Table) -> None:
         (place for place in table.visible if table.columns[place].spare), key=lambda place: table.columns[place].spare
     )
     left_out: list[int] = []
-    while spare and _width(_grid(table, left_out), out) > out.width:
-        left_out.append(spare.pop(0))
-    lacking = max(_width(_grid(table, left_out), out) - out.width, 0)
-    if _width(_grid(table, left_out, shorter_by=lacking), out) > out.width:  # cutting texts is not enough
-        lacking = max(_width(_grid(table, left_out, is_folded=True), out) - out.width, 0)
-        out.print(_grid(table, left_out, is_folded=True, shorter_by=lacking))
-    else:
-        out.print(_grid(table, left_out, shorter_by=lacking))
+    while spare and _lacking(table, left_out, out, is_folded=True):
+        together = [place for place in spare if table.columns[place].spare == table.columns[spare[0]].spare]
+        left_out += together
+        del spare[: len(together)]
+    lacking = _lacking(table, left_out, out)
+    is_folded = _lacking(table, left_out, out, shorter_by=lacking) > 0  # cutting texts is not enough
+    if is_folded:
+        lacking = _lacking(table, left_out, out, is_folded=True)
+    grid = _grid(table, left_out, is_folded=is_folded, shorter_by=lacking)
+    out.width = max(out.width, _width(grid, out))  # a line that the terminal breaks still has all of its figures
+    out.print(grid)
     if left_out:
         names = [column.name for place, column in enumerate(table.columns) if place in left_out]
         say(f"No room here for {listed(names)}: a wider terminal shows it all, --json has it.")
@@ -91,7 +94,7 @@ def draw_table(table: Table) -> None:
 
 
 def _grid(table: Table, left_out: Sequence[int], *, is_folded: bool = False, shorter_by: int = 0) -> Grid:
-    """The table without some columns; headings fold, and texts are cut, so that no figure ever is."""
+    """The table without some columns; headings fold before one goes, and texts are cut, so that no figure ever is."""
     grid = Grid(box=None, pad_edge=False, header_style="dim")
     places = [place for place in table.visible if place not in left_out]
     bars = {place: _bars(table, place) for place in places if table.columns[place].has_bar and console().width >= WIDE}
@@ -130,6 +133,14 @@ def _bars(table: Table, place: int) -> list[str]:
     values = [0.0 if estimate is None or not estimate.is_measured else estimate.value for estimate in estimates]
     largest = max(values, default=0.0)
     return ["█" * max(round(BAR_WIDTH * value / largest), 0) if largest > 0 else "" for value in values]
+
+
+def _lacking(
+    table: Table, left_out: Sequence[int], out: Console, *, is_folded: bool = False, shorter_by: int = 0
+) -> int:
+    """Columns of the terminal that it lacks for the table, 0 where it has room."""
+    grid = _grid(table, left_out, is_folded=is_folded, shorter_by=shorter_by)
+    return max(_width(grid, out) - out.width, 0)
 
 
 def _width(grid: Grid, out: Console) -> int:

@@ -39,7 +39,9 @@ def scorecard(opened: Workspace, cascade: str | None, run: str | None) -> Scorec
     name = cascade_name(opened, cascade)
     card = opened.runs.scorecard(name, run)
     if card is None:
-        raise NotFound(f"Cascade {name!r} has no finished run{f' {run!r}' if run else ''}. `stagegap run` makes one.")
+        done = [other.name for other in opened.runs.of(name) if other.status is RunStatus.DONE]
+        hint = near_names(run, done) if run and done else "`stagegap run` makes one."
+        raise NotFound(f"Cascade {name!r} has no finished run{f' {run!r}' if run else ''}. {hint}")
     return card
 
 
@@ -68,7 +70,8 @@ def pair(opened: Workspace, cascade: str | None, before: str | None, after: str 
     others = [run for run in done if run != before]
     runs = [before, *others[:1]] if before else others[1::-1]
     if len(runs) < 2:
-        raise NotFound(f"Cascade {name!r} has no two runs that are done. `stagegap run` makes one.")
+        only = f"only one run that is done, {done[0]}" if done else "no run that is done"
+        raise NotFound(f"Cascade {name!r} has {only}. Change something, then `stagegap run` makes another.")
     return runs[0], runs[1]
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from stagegap.model.estimate import Estimate
 from stagegap.tables import figures
@@ -51,7 +51,7 @@ class Column:
     is_carried: bool = False
     """A text or count that stands beside every figure of its row in frames and files."""
     spare: int = 0
-    """Where a terminal is narrow: 0 always stays, of the others the lowest goes first."""
+    """Where a terminal is narrow: 0 always stays, of the others the lowest go first, together."""
     is_cut: bool = False
     """A text that a narrow terminal shortens once nothing is left to leave out."""
     has_bar: bool = False
@@ -78,16 +78,20 @@ class Table:
     """Rows that a screen shows; None for all."""
     strong: frozenset[int] = frozenset()
     """Rows that stand out: the stage that the verdict names."""
+    visible: tuple[int, ...] = field(init=False, repr=False, compare=False)
+    """Places of the columns that a screen shows: not hidden, and with something in one of the rows."""
 
     def __post_init__(self) -> None:
         for row in self.rows:
             if len(row) != len(self.columns):
                 raise ValueError(f"a row has {len(row)} cells for {len(self.columns)} columns: {row!r}")
+        object.__setattr__(self, "visible", tuple(self._places()))
 
-    @property
-    def visible(self) -> tuple[int, ...]:
-        """Places of the columns that a screen has room for."""
-        return tuple(place for place, column in enumerate(self.columns) if not column.is_hidden)
+    def _places(self) -> Iterator[int]:
+        for place, column in enumerate(self.columns):
+            texts = (cell_text(row[place], column.unit) for row in self.rows)
+            if not column.is_hidden and any(text not in ("", MISSING) for text in texts):
+                yield place
 
     @property
     def is_visible(self) -> bool:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import streamlit
 
-from stagegap import charts
 from stagegap.analysis.cheaper import cheaper_sheet
 from stagegap.analysis.watch import watch_sheet
 from stagegap.errors import StagegapError
@@ -66,7 +65,7 @@ def _draw_cheaper(past: Past, cascade: str) -> None:
         "(targets: outcome: lose_at_most), each alone and then all at once; known answers are not asked for again."
     )
     streamlit.button("Work it out", on_click=background.start, args=(key, partial(_worked_out, past)))
-    note("In the terminal: stagegap show cheaper. It says the price first, with --plan.")
+    note("In the terminal: `stagegap show cheaper`. It says the price first, with --plan.")
     return None
 
 
@@ -77,7 +76,7 @@ def _worked_out(past: Past) -> None:
 def _draw_watch(past: Past) -> None:
     watch = past.watch()
     if not watch.is_begun:
-        return note("Nothing came in yet. In the terminal: stagegap tools watch FOLDER.")
+        return note("Nothing came in yet. In the terminal: `stagegap tools watch FOLDER`.")
     with streamlit.spinner("Looking at what came in"):
         view = watch.view()
     return _draw_sheet("watch", watch_sheet(view))
@@ -85,6 +84,4 @@ def _draw_watch(past: Past) -> None:
 
 def _draw_sheet(name: str, sheet: Sheet) -> None:
     streamlit.markdown(elements.plain(f"{sheet.headline}."))
-    elements.chart(name, charts.tables_html(sheet))
-    for sentence in sheet.sentences:
-        note(sentence)
+    elements.sheet(name, sheet)

@@ -39,9 +39,7 @@ def draw(workspace: Workspace, cascade: str, run: str, who: str, verified: bool)
         streamlit.button("Count again")
     if outcome := state.outcome():
         note(outcome)
-    elements.chart("codes", charts.tables_html(sheet))
-    for sentence in sheet.sentences:
-        note(sentence)
+    elements.sheet("codes", sheet)
     _notes(workspace, cascade, run, who, verified, act)
     _book(workspace, cascade, who, verified, act)
 

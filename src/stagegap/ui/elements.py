@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import cache, wraps
 from html import escape
 from importlib.resources import files
-from typing import Any, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 import streamlit
 from streamlit.components.v2 import component
@@ -17,6 +17,9 @@ from stagegap import charts
 from stagegap.errors import StagegapError
 from stagegap.model.run import Run
 from stagegap.ui import state
+
+if TYPE_CHECKING:
+    from stagegap.tables.table import Sheet
 
 
 def dated(run: Run) -> str:
@@ -52,12 +55,13 @@ def _module(*parts: str) -> str:
 
 
 def plain(text: str) -> str:
-    r"""Escape a text so that Markdown shows it as it is.
+    r"""Escape a text so that Markdown shows it as it is; a command between backticks is drawn as code.
 
-    >>> print(plain("![x](http://y)"))
-    \!\[x\]\(http\:\/\/y\)
+    >>> print(plain("![x](http://y), `stagegap run`"))
+    \!\[x\]\(http\:\/\/y\)\, `stagegap run`
     """
-    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)  # ASCII punctuation: a backslash before more would be seen
+    # ASCII punctuation only: a backslash before more would be seen. Code has no bracket, which would end a note.
+    return re.sub(r"`[^`\n\[\]]+`|[!-/:-@\[-`{-~]", lambda m: m[0] if len(m[0]) > 1 else f"\\{m[0]}", text)
 
 
 Drawn = TypeVar("Drawn", bound=Callable[..., None])
@@ -159,6 +163,14 @@ def chart(name: str, html: str, *, picks: str | None = None) -> None:
         render(key=state.chart_key(name), data={"html": html})
     else:
         render(key=state.chart_key(name), data={"html": html}, on_pick_change=state.take_pick(name, picks))
+
+
+def sheet(name: str, view: Sheet) -> None:
+    """Draw the tables of a sheet, where there are any, then its sentences."""
+    if any(table.is_visible for table in view.tables):
+        chart(name, charts.tables_html(view))
+    for sentence in view.sentences:
+        note(sentence)
 
 
 def subheading(text: str) -> None:

@@ -101,17 +101,13 @@ def draw(workspace: Workspace) -> None:
     draw_why(scorecard, stages, why)
     if scorecard.others:
         streamlit.header("Other outcomes", anchor=False)
-        elements.chart(
-            "others", charts.tables_html(Sheet(headline="Other outcomes", parts=(others_table(scorecard.others),)))
-        )
-        note("Each has a ceiling of its own; the verdict is about the first outcome.")
+        each = "Each has a ceiling of its own; the verdict is about the first outcome."
+        elements.sheet("others", Sheet(headline="Other outcomes", parts=(others_table(scorecard.others), each)))
     sheets = (judged_sheet(scorecard.judges, scorecard.noun), verdicts_sheet(scorecard.verdicts, scorecard.noun))
     for sheet in sheets:
         if sheet.parts:
             streamlit.header(sheet.headline, anchor=False)
-            elements.chart(sheet.headline, charts.tables_html(sheet))
-            for sentence in sheet.sentences:
-                note(sentence)
+            elements.sheet(sheet.headline, sheet)
     return draw_below_why(scorecard)
 
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import streamlit
 
-from stagegap import charts
 from stagegap.errors import StagegapError
 from stagegap.people.roster import roster_sheet
 from stagegap.ui import choice, elements, identity, state
@@ -39,9 +38,7 @@ def draw(workspace: Workspace) -> None:
     sheet = roster_sheet(roster)
     with head:
         streamlit.title(elements.plain(sheet.headline), anchor=False)
-    elements.chart("people", charts.tables_html(sheet))
-    for sentence in sheet.sentences:
-        note(sentence)
+    elements.sheet("people", sheet)
     if outcome := state.outcome():
         note(outcome)
     if who is None:

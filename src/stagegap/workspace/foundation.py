@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -56,11 +57,19 @@ class CascadeFiles:
         return spec.load(self.chosen(path), environment=self.environment)
 
     def chosen(self, path: Path | None) -> Path:
-        """The file that is named, or the first there is. Raises: NotFound."""
-        path = path or next(iter(self.by_name().values()), None)
-        if path is None:
-            raise NotFound(f"There is no cascade file under {self.folder / 'pipelines'}. `stagegap init` makes one.")
-        return path
+        """The file of that path or of the cascade of that name; without one, the first there is. Raises: NotFound."""
+        if path is not None and path.is_file():
+            return path
+        files = self.by_name()
+        if path is None and files:
+            return next(iter(files.values()))
+        if not files:
+            nothing = f"There is no cascade file under {self.folder / 'pipelines'}."
+            raise NotFound(f"{nothing} `stagegap init` makes one.")
+        if str(path) not in files:
+            known = [os.path.relpath(file) for file in files.values()]
+            raise NotFound(f"There is no cascade file {str(path)!r}. {near_names(str(path), known)}".strip())
+        return files[str(path)]
 
     def named(self, cascade: str) -> Path:
         """The file that holds a cascade. Raises: NotFound."""
@@ -151,6 +160,17 @@ class Foundation:
     def environment(self) -> Mapping[str, str]:
         """What `${NAME}` and secrets are looked up in."""
         return self.files.environment
+
+    def chosen(self, path: Path | None) -> Path:
+        """The cascade file that is named, or that of the cascade that ran last, or the first. Raises: NotFound."""
+        if path is None:
+            files = self.files.by_name()
+            path = next((files[run.cascade] for run in self.store.runs() if run.cascade in files), None)
+        return self.files.chosen(path)
+
+    def load(self, path: Path | None) -> CascadeFile:
+        """Load that file. Raises: SpecError with all its problems, NotFound."""
+        return self.files.load(self.chosen(path))
 
     def run(self, cascade: str, name: str | None = None) -> Run:
         """Run of that name, by default the newest that is done. Raises: NotFound."""

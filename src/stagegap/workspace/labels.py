@@ -330,7 +330,7 @@ class Labels:
 
     def import_file(self, path: Path, cascade: Path | None, foreign: Foreign | None = None) -> ImportReport:
         """Take the labels of a file in, of ours or another program's; what is there already is not taken twice."""
-        return exchange.import_labels(self._store, self._base.files.load(cascade), path, foreign or exchange.Foreign())
+        return exchange.import_labels(self._store, self._base.load(cascade), path, foreign or exchange.Foreign())
 
     def import_files(self, paths: Sequence[Path], cascade: Path | None, foreign: Foreign) -> ImportReport:
         """Take the labels of several files in, one after another."""
@@ -338,7 +338,7 @@ class Labels:
 
     def import_frame(self, labels: Frame, cascade: Path | None = None) -> ImportReport:
         """Take the labels of a pandas frame in: the columns that `frame` gives, the four of a file at least."""
-        return exchange.import_frame(self._store, self._base.files.load(cascade), labels)
+        return exchange.import_frame(self._store, self._base.load(cascade), labels)
 
     def export(self, cascade: str, path: Path, *, references: bool = False, raw: bool = False) -> int:
         """Write labels, or the references settled from them, as JSONL, CSV or Parquet. Give the number of rows."""

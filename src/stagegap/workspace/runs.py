@@ -42,7 +42,7 @@ class Runs:
         from stagegap.workspace import execution
 
         base = self._base
-        job = execution.read_job(base.store, base.files.load(path), environment=base.environment, options=options)
+        job = execution.read_job(base.store, base.load(path), environment=base.environment, options=options)
         return execution.planned(base.store, execution.mended(base.store, job)[1] if job.options.retry else job)
 
     def changed_measures(self, path: Path | None) -> tuple[str, ...]:
@@ -85,7 +85,7 @@ class Runs:
         from stagegap.workspace import execution
 
         base = self._base
-        taken_in = execution.take_in(base.store, base.files.load(path), environment=base.environment, options=options)
+        taken_in = execution.take_in(base.store, base.load(path), environment=base.environment, options=options)
         return execution.run(
             base.store,
             taken_in,

@@ -31,7 +31,7 @@ def validate(base: Foundation, path: Path | None) -> Valid:
     """Look at a file as a run would, in three steps, each whole: what is written, what stages are made of, what is left
     to call. The user's code is loaded in the second; nothing is called. Raises: SpecError with all problems of a step.
     """
-    survey = spec.survey(base.files.chosen(path), environment=base.environment, fields=_fields)
+    survey = spec.survey(base.chosen(path), environment=base.environment, fields=_fields)
     if survey.file is None:
         raise SpecError(survey.problems)
     problems = _unbuilt(base, survey.file, survey.stages)
