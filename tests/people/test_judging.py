@@ -37,7 +37,7 @@ def judged(
     event: dict[str, Any] = {"id": f"{record}{who}{at}", "record": record, "action": "label" if values else "skip"}
     sealed = j.judging_item(item(record), PAIR, how)
     return label_from_event(
-        {**event, "values": values}, queue(how), sealed, annotator=who, at=at, read=j.judged_answer
+        {**event, "values": values}, queue(how), sealed, annotator=who, at=at, task="judge", read=j.judged_answer
     )  # fmt: skip
 
 

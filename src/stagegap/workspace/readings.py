@@ -134,9 +134,9 @@ class Readings:
         """
         stored = self._base.run(cascade, run)
         _, sample = self.sample(stored)
-        held, book = self.held(stored), self.book(cascade)
-        own = held.of(who)
-        names = next_records(sample, held, who)[:ahead]
+        readings, book = self.held(stored), self.book(cascade)
+        own = readings.of(who)
+        names = next_records(sample, readings, who)[:ahead]
         if record is not None:
             names = [record, *(name for name in names if name != record)]
         last = next(reversed(own), None)
@@ -257,8 +257,8 @@ class Readings:
     ) -> Codebook:
         """Say what a code means; what is not said stays as it is. Raises: ConfigurationError."""
         code = next((code for code in self.book(cascade).codes if code.name == " ".join(tag.split())), Code(name=tag))
-        said: dict[str, Json] = {name: getattr(code, name) for name in ("definition", "example", "severity", "cost")}
-        return self.change(cascade, who, verified=verified, action="define", tag=tag, **{**said, **meaning})
+        meant: dict[str, Json] = {name: getattr(code, name) for name in ("definition", "example", "severity", "cost")}
+        return self.change(cascade, who, verified=verified, action="define", tag=tag, **{**meant, **meaning})
 
     def move(
         self, cascade: str, who: str, tag: str, into: str, *, records: Sequence[str] = (), verified: bool = False
@@ -316,25 +316,25 @@ def codes_of_run(base: Foundation, run: Run, cascade: Cascade) -> CodesView:
     events: dict[str, list[Reading]] = {}
     for event in store.failing.readings(cascade.name):
         events.setdefault(event.run, []).append(event)
-    held = {key: in_force(own) for key, own in events.items()}
-    records = {record for readings in held.values() for record, _ in readings.by_reader}
+    by_run = {key: in_force(own) for key, own in events.items()}
+    records = {record for readings in by_run.values() for record, _ in readings.by_reader}
     units = {record.id: record.unit for record in store.records(cascade.name, ids=sorted(records))}
     samples = {queue.run: queue.id for queue in store.queues(cascade.name) if queue.purpose == "read"}
 
     def read(of: Run) -> ReadRun:
-        readings = held.get(of.id, NOTHING)
+        readings = by_run.get(of.id, NOTHING)
         items = store.queue_items_of(samples[of.id], sorted(records)) if of.id in samples else ()
         places = {item.record: item.position for item in items}
         return read_run(of.name, readings, book, key=of.id, units=units, places=places)
 
     before = sorted(
-        (other for other in store.runs(cascade.name) if other.id in held and other.started_at < run.started_at),
+        (other for other in store.runs(cascade.name) if other.id in by_run and other.started_at < run.started_at),
         key=lambda other: other.started_at,
     )
     return codes_view(
         read(run),
         [read(other) for other in before],
-        held.get(run.id, NOTHING),
+        by_run.get(run.id, NOTHING),
         book,
         key=run.id,
         cascade=cascade.name,

@@ -13,7 +13,7 @@ from stagegap.analysis.verdicts import VerdictColumns, VerdictRow, verdict_row
 from stagegap.metrics import score
 from stagegap.model.answer import Label, Output
 from stagegap.model.run import SYSTEM, Run
-from stagegap.people import readings as reading
+from stagegap.people import readings as people_readings
 from stagegap.people import verdicts
 from stagegap.stats.spread import clusters
 from stagegap.store import Store
@@ -39,13 +39,13 @@ def verdict_rows(store: Store, run: Run, evidence: Evidence, *, with_readings: b
         if stage.each is None and any(label.stage == stage.name for label in fair)
     ]
     if with_readings:
-        held = reading.in_force(store.failing.readings(run.cascade, run.id))
+        readings = people_readings.in_force(store.failing.readings(run.cascade, run.id))
         marks: dict[str, dict[str, float]] = {}
-        for (record, person), own in held.by_reader.items():
+        for (record, person), own in readings.by_reader.items():
             if own.queue:
                 marks.setdefault(record, {})[person] = float(own.verdict == "pass")
         if marks:
-            times = [own.active_ms for own in held.by_reader.values() if own.queue]
+            times = [own.active_ms for own in readings.by_reader.values() if own.queue]
             end = evidence.cascade.outcome.stage
             rows.append(_row(store, evidence, end, "readings", marks, _counts(marks), times, None))
     return tuple(verdict_row(columns) for columns in rows)
