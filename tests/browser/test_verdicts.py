@@ -12,7 +12,7 @@ from browser.conftest import Server
 from browser.test_blind import CASCADE, folder, once
 from browser.test_label_page import all_saved
 from mails import PEOPLE, SECRET
-from stagegap.people.verdicts import is_blind, parts
+from stagegap.people.verdicts import in_force, is_blind, parts
 from stagegap.workspace import Workspace
 
 __all__ = ["folder", "once"]
@@ -85,3 +85,30 @@ def test_verdicts_are_given_by_keys_and_a_blind_turn_never_gets_the_output(
     assert [parts(given[record])[0] for record in records[1:]] == ["accept", "correct", "reject"]
     assert (blind.record, blind.answer.value if blind.answer else None) == (records[0], "my own words")
     assert waiting.isdisjoint(records)
+
+
+def test_reader_corrects_the_stage_that_went_wrong_and_undo_takes_it_back(
+    folder: Path, serve: Callable[..., Server], open_page: Callable[..., Page]
+) -> None:
+    page = open_page(f"{serve(is_real=True).url}/read?cascade={CASCADE}&who=eve")
+    expect(page.locator("#read .panel h2")).to_be_visible()
+    record = page.locator("#read").get_attribute("data-record")
+    page.keyboard.press("f")
+    page.keyboard.press("1")
+    right = page.get_by_label("What route should have answered (optional)")
+    output = page.locator("[data-stage=route] .ans").inner_text()
+    right.select_option("other" if "technical" in output else "technical")
+    page.locator("#read .note").focus()
+    page.keyboard.type("another team")
+    page.keyboard.press("Enter")
+    expect(page.locator("#read .said")).to_have_text("Failed at route. Next mail.")
+    expect(page.locator("#read .saved")).to_have_text("All saved")
+    with Workspace.open(folder) as workspace:
+        (label,) = workspace.store.labels(CASCADE, annotator="eve", task="verdict")
+    assert (label.record, label.stage, label.targeted, parts(label)[0]) == (record, "route", True, "correct")
+    page.keyboard.press("Alt+z")
+    page.keyboard.press("z")
+    expect(page.locator("#read")).to_have_attribute("data-record", str(record))
+    expect(page.locator("#read .saved")).to_have_text("All saved")
+    with Workspace.open(folder) as workspace:
+        assert in_force(workspace.store.labels(CASCADE, annotator="eve", task="verdict")) == []

@@ -12,11 +12,14 @@ import pytest
 from sixty import write_sixty
 from stagegap.analysis.verdicts import VerdictRow, verdicts_view_sheet
 from stagegap.errors import ConfigurationError, InputError, NotFound
+from stagegap.model.cascade import Kind, OutputType
 from stagegap.model.queue import Queue, QueueItem
 from stagegap.model.record import Json
-from stagegap.people.verdicts import is_blind, shows_output
+from stagegap.model.run import SYSTEM
+from stagegap.people.verdicts import in_force, is_blind, parts, shows_output
 from stagegap.workspace import Workspace
 from stagegap.workspace.foundation import write_starter
+from stagegap.workspace.readings import typed_correction
 
 
 @pytest.fixture(scope="module")
@@ -222,3 +225,56 @@ def test_before_a_run_nothing_waits_for_a_verdict(tmp_path: Path) -> None:
     write_starter(tmp_path)
     with Workspace.open(tmp_path) as opened, pytest.raises(NotFound, match="Nothing waits for a verdict"):
         opened.labels.queue("first", "topic", "verdict")
+
+
+def test_reader_says_what_a_stage_should_have_answered_and_takes_it_back_with_the_reading(project: Workspace) -> None:
+    record = project.readings.sitting("first", None, "eve", ahead=1).items[0].record
+    failed = {"what": "reading", "action": "read", "record": record, "verdict": "fail", "stage": "topic"}
+    right = {"what": "verdict", "action": "label", "record": record, "stage": "topic", "value": "other"}
+    wrong = {**right, "value": "parking"}
+    output = project.store.outputs(project.store.runs("first")[0].id, SYSTEM, "topic", records=[record])[0].value
+    correction = right if output != "other" else wrong
+    project.readings.save("first", None, [{"id": "c", **correction}, {"id": "r", **failed}], "eve")
+    (label,) = project.store.labels("first", task="verdict")
+    assert (label.targeted, label.queue, label.stage) == (True, "", "topic")
+    assert parts(label)[:2] == ("correct", output)
+    assert [row.by for row in rows(project)] == ["readings"], "a correction where something went wrong is in no rate"
+    undone = {"what": "verdict", "action": "undo", "record": record, "stage": "topic"}
+    project.readings.save("first", None, [{"id": "u", **undone}, {"id": "again", **undone}], "eve")
+    labels = project.store.labels("first", task="verdict")
+    assert in_force(labels) == []
+    project.readings.save("first", None, [{"id": "more", **undone}], "eve")
+    assert len(project.store.labels("first", task="verdict")) == len(labels), "nothing is there to take back"
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"value": "no such topic"}, "is no answer of the stage"),
+        ({"stage": "nowhere"}, "can't be said in a box"),
+        ({"record": "q99"}, "gave no output for 'q99'"),
+    ],
+)
+def test_correction_that_no_reader_can_make_is_refused(project: Workspace, change: dict[str, str], reason: str) -> None:
+    event = {"id": "c", "what": "verdict", "action": "label", "record": "q01", "stage": "topic", "value": "other"}
+    with pytest.raises(ConfigurationError, match=reason):
+        project.readings.save("first", None, [{**event, **change}], "eve")
+
+
+@pytest.mark.parametrize(
+    ("output", "text", "value"),
+    [
+        (OutputType(kind=Kind.NUMBER, high=9), "2,5", 2.5),
+        (OutputType(kind=Kind.NUMBER, high=9), "12", None),
+        (OutputType(kind=Kind.NUMBER), "many", None),
+        (OutputType(kind=Kind.BOOLEAN), "yes", True),
+        (OutputType(kind=Kind.BOOLEAN), "perhaps", None),
+        (OutputType(kind=Kind.TEXT), "We open at 10.", "We open at 10."),
+    ],
+)
+def test_what_a_reader_types_is_a_value_of_the_stage_or_refused(output: OutputType, text: str, value: Json) -> None:
+    if value is None:
+        with pytest.raises(ConfigurationError, match="is no answer of the stage"):
+            typed_correction(output, text)
+    else:
+        assert typed_correction(output, text) == value

@@ -64,6 +64,7 @@ def given(
         "acknowledged": list(acknowledged),
         "progress": {"done": sitting.done, "passed": sitting.passed, "total": sitting.total},
         "longest": LONGEST,
+        "corrects": {stage: {"values": list(values) if values else None} for stage, values in sitting.corrects.items()},
     }
 
 

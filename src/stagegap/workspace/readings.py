@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from stagegap.analysis.codes import CodesView, ReadRun, codes_view, read_run
 from stagegap.analysis.record_view import RecordView
 from stagegap.errors import ConfigurationError, NotFound, near_names
-from stagegap.model.cascade import Cascade
+from stagegap.model.answer import Answer, Label
+from stagegap.model.cascade import Cascade, Kind, OutputType
 from stagegap.model.notes import CodeEvent, Reading
 from stagegap.model.queue import Queue, QueueItem
 from stagegap.model.record import Json
-from stagegap.model.run import Run
+from stagegap.model.run import SYSTEM, Run
+from stagegap.people import verdicts
 from stagegap.people.codebook import Code, Codebook, code_event, codebook
+from stagegap.people.forms import typed_number
 from stagegap.people.readings import Readings as Held
 from stagegap.people.readings import in_force, next_records, reading_event
+from stagegap.stages.acceptance import Rejected, accept
 from stagegap.workspace.failures import Failures
 from stagegap.workspace.foundation import Foundation
 from stagegap.workspace.scorecards import wanted_of
@@ -67,6 +71,8 @@ class ReadSitting:
     """Of those that are done."""
     total: int
     book: Codebook
+    corrects: Mapping[str, tuple[str, ...]]
+    """Stages whose answer can be put right in a box, with the values of a closed set."""
 
 
 class Readings:
@@ -167,6 +173,7 @@ class Readings:
             passed=sum(reading.verdict == "pass" for reading in fair),
             total=len(sample),
             book=book,
+            corrects=corrigible(self._cascade(stored)),
         )
 
     def _see(self, run: Run, records: Sequence[str], who: str) -> Mapping[str, tuple[str, ...]]:
@@ -209,8 +216,11 @@ class Readings:
         offered = frozenset(sample)
         readings: list[Reading] = []
         codes: list[CodeEvent] = []
+        corrections: list[Label] = []
         for event in events:
-            if event.get("what") == "code":
+            if event.get("what") == "verdict":
+                corrections += self._correction(stored, event, who, at=at, verified=verified)
+            elif event.get("what") == "code":
                 stage = str(event.get("stage") or "")
                 if stage not in stages:
                     raise ConfigurationError(f"There is no stage {stage!r}. {near_names(stage, stages)}".strip())
@@ -228,8 +238,35 @@ class Readings:
                         verified=verified,
                     )
                 )
+        self._store.append_labels(cascade, corrections)
         self._store.failing.append_readings(cascade, readings)
         self._store.failing.append_codes(cascade, codes)
+
+    def _correction(
+        self, run: Run, event: Mapping[str, Json], who: str, *, at: float, verified: bool
+    ) -> Iterator[Label]:
+        """What a reader puts in an output's place, which enters no rate: it was given where something went wrong.
+
+        Taking a reading back takes that back, where there is any. Raises: ConfigurationError.
+        """
+        cascade, record, stage = self._cascade(run), str(event.get("record") or ""), str(event.get("stage") or "")
+        if stage not in corrigible(cascade):
+            raise ConfigurationError(f"What is right at {stage!r} can't be said in a box: the Label page asks for it.")
+        label = Label(
+            id=str(event["id"]), record=record, stage=stage, annotator=who, answer=None, action="undo", at=at,
+            run=run.id, targeted=True, verified=verified, task="verdict",
+        )  # fmt: skip
+        if event.get("action") == "undo":
+            own = self._store.labels(run.cascade, stage=stage, annotator=who, record=record, task="verdict")
+            if any(other.run == run.id and not other.queue for other in verdicts.in_force(own)):
+                yield label
+            return
+        outputs = self._store.outputs(run.id, SYSTEM, stage, records=[record])
+        output = next((output for output in outputs if output.repeat == 0 and output.status.has_value), None)
+        if output is None:
+            raise ConfigurationError(f"Stage {stage!r} gave no output for {record!r} that could be put right.")
+        right = Answer(value=typed_correction(cascade.stage(stage).output, str(event.get("value") or "")))
+        yield replace(label, action="label", answer=verdicts.verdict_on(output.value, "correct", right))
 
     def uncoded(self, cascade: str, run: str | None, who: str) -> list[Reading]:
         """What a person noted of records that fail and gave no code to, newest first."""
@@ -297,6 +334,34 @@ class Readings:
         )
         self._store.failing.append_codes(cascade, [event])
         return self.book(cascade)
+
+
+YES_NO = {"yes": True, "no": False}
+
+
+def corrigible(cascade: Cascade) -> Mapping[str, tuple[str, ...]]:
+    """Stages whose answer a reader can put right in a box, with the values of a closed set."""
+    values = {Kind.LABEL: None, Kind.BOOLEAN: tuple(YES_NO), Kind.TEXT: (), Kind.TRANSCRIPT: (), Kind.NUMBER: ()}
+    return {
+        stage.name: stage.output.values if closed is None else closed
+        for stage in cascade.stages
+        if stage.each is None and stage.output.kind in values
+        for closed in (values[stage.output.kind],)
+    }
+
+
+def typed_correction(output: OutputType, text: str) -> Json:
+    """What was typed or chosen, as a value of the type. Raises: ConfigurationError."""
+    value: Json = YES_NO.get(text) if output.kind is Kind.BOOLEAN else text
+    try:
+        if output.kind is Kind.NUMBER:
+            value = typed_number(text)
+        accepted = accept(output, value, frozenset())
+        if isinstance(accepted, Rejected):
+            raise ValueError(accepted.reason)
+    except ValueError as error:
+        raise ConfigurationError(f"{text!r} is no answer of the stage: {error}") from None
+    return value
 
 
 def _codes_of(book: Codebook, who: str, run: str) -> dict[tuple[str, str], list[str]]:

@@ -1,6 +1,6 @@
 // Reading whole records: pass or fail, the first stage that went wrong, a line of why and codes. Keys first, nothing lost.
 //
-// From Python:  data = {context, who, run, noun, nouns, stages, items, last, codes, acknowledged, progress, longest}
+// From Python:  data = {context, who, run, noun, nouns, stages, items, last, codes, acknowledged, progress, longest, corrects}
 //               an item = {record, html, waits, own, codes, is_offered}; html is null while the person is to label it blind
 // To Python:    state "outbox" = {events, at}, always the whole list of events that are not acknowledged
 //               state "show" = {record, at}: a record that the person decides to see
@@ -81,6 +81,7 @@ class Reader {
     this.verdict = own.verdict ?? ""
     this.stage = own.stage ?? ""
     this.note = own.note ?? ""
+    this.right = own.right ?? ""
     this.chosen = new Set(own.codes ?? [])
     this.low = 0
     this.high = stages.length - 1
@@ -96,7 +97,7 @@ class Reader {
   }
 
   keepDraft() {
-    device.write(this.draftKey, { verdict: this.verdict, stage: this.stage, note: this.note, codes: [...this.chosen] })
+    device.write(this.draftKey, { verdict: this.verdict, stage: this.stage, note: this.note, right: this.right, codes: [...this.chosen] })
   }
 
   // ---- what a person does ----
@@ -164,7 +165,9 @@ class Reader {
     this.clock.tick()
     const stage = verdict === "fail" ? this.stage : ""
     const codes = verdict === "fail" ? [...this.chosen] : []
-    const draft = { verdict, stage, note: this.note, codes }
+    const right = stage && this.data.corrects[stage] ? this.right.trim() : ""
+    const draft = { verdict, stage, note: this.note, right, codes }
+    if (right) this.outbox.events.push({ id: randomId(), queue: this.context, what: "verdict", action: "label", record: current.record, stage, value: right })
     for (const event of this.changesOfCodes(current, stage, codes)) this.outbox.events.push({ id: randomId(), queue: this.context, ...event })
     this.outbox.add({
       what: "reading", action: "read", record: current.record, verdict, stage, note: verdict === "fail" ? this.note : "",
@@ -204,6 +207,8 @@ class Reader {
     const draft = before.draft ?? { ...item.own, codes: item.codes }
     if (this.current) this.waiting.unshift(this.current)
     for (const event of this.changesOfCodes(item, "", [])) this.outbox.events.push({ id: randomId(), queue: this.context, ...event })
+    const stage = draft.stage || item.own?.stage
+    if (stage) this.outbox.events.push({ id: randomId(), queue: this.context, what: "verdict", action: "undo", record: item.record, stage })
     this.outbox.add({ what: "reading", action: "undo", record: item.record, is_offered: item.is_offered })
     this.handled.delete(item.record)
     this.said = `Back to ${item.record}.`
@@ -247,7 +252,8 @@ class Reader {
     if (command) return take(command)
     if (!isPlain) return
     if (event.key === "Escape" && this.current) return take(() => isTextBox(target) ? this.box.querySelector(".panel").focus() : this.back())
-    if (event.key === "Enter" && this.step === "why" && (isTextBox(target) || target?.tagName !== "BUTTON")) return take(() => this.save("fail"))
+    const isNewLine = event.shiftKey && target?.tagName === "TEXTAREA"
+    if (event.key === "Enter" && !isNewLine && this.step === "why" && (isTextBox(target) || target?.tagName !== "BUTTON")) return take(() => this.save("fail"))
     if (isTextBox(target)) return event.stopPropagation()
     const digit = /^(?:Digit|Numpad)([1-9])$/.exec(event.code)?.[1]
     if (digit && this.current?.html) return take(() => this.digit(Number(digit) - 1))
@@ -290,7 +296,7 @@ class Reader {
   paint() {
     const focused = this.root.activeElement
     const kept = focused?.dataset?.f
-    const place = isTextBox(focused) ? [focused.selectionStart, focused.selectionEnd] : null
+    const place = isTextBox(focused) && focused.selectionStart != null ? [focused.selectionStart, focused.selectionEnd] : null
     const wasInside = Boolean(focused) || document.activeElement === document.body
     const panel = this.panel()
     if (this.drawn !== this.current?.record || !this.box.firstChild || this.html !== this.current?.html) {
@@ -398,11 +404,29 @@ class Reader {
         return button
       }))] : []),
       box,
+      ...this.correction(),
       element("div", { class: "row" },
         this.button("go", "⏎", "Save and next", () => this.save("fail")),
         this.button("code", `${CHORD_NAME}C`, "Make the line a code", () => this.makeCode()),
         this.button("back", "Esc", "Back", () => this.back())),
     ]
+  }
+
+  // What the stage should have answered, where that can be said in a box: a reference by somebody who saw the output.
+  correction() {
+    const form = this.data.corrects[this.stage]
+    if (!form) return []
+    const text = `What ${this.stage} should have answered (optional)`
+    const take = event => {
+      this.right = event.target.value
+      this.keepDraft()
+    }
+    const attributes = { class: "right", "data-f": "right", "aria-label": text, oninput: take }
+    const box = form.values
+      ? element("select", attributes, element("option", { value: "" }, text), ...form.values.map(value => element("option", { value }, value)))
+      : element("textarea", { ...attributes, rows: "2", placeholder: text })
+    box.value = this.right
+    return [box]
   }
 
   choice(place, text, mark, act) {
