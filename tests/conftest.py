@@ -22,6 +22,7 @@ from mails import write_mails
 from sixty import spoil, write_sixty
 from stagegap.cli import main
 from stagegap.workspace import Workspace
+from stagegap.workspace.foundation import write_starter
 
 collect_ignore = [
     "code_coverage.py",
@@ -49,6 +50,17 @@ def _copier(project: Path) -> Copied:
         return folder / "pipelines" / "first"
 
     return copied
+
+
+@pytest.fixture(scope="session")
+def starter(tmp_path_factory: pytest.TempPathFactory) -> Copied:
+    """The starter's six questions with the run v1."""
+    folder = tmp_path_factory.mktemp("starter")
+    write_starter(folder)
+    with Workspace.open(folder) as workspace:
+        workspace.runs.new(None)
+        workspace.store.cells(workspace.runs.of("first")[0].id)
+    return _copier(folder)
 
 
 @pytest.fixture(scope="session")

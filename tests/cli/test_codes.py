@@ -7,15 +7,14 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import Command
+from conftest import Copied
 from stagegap.workspace import Workspace
-from stagegap.workspace.foundation import write_starter
 
 
 @pytest.fixture
-def ran(stagegap: Command, tmp_path: Path) -> Command:
+def ran(stagegap: Command, tmp_path: Path, starter: Copied) -> Command:
     """The command line in the starter, run; two of its questions were read, and fail at topic."""
-    write_starter(tmp_path)
-    assert stagegap("run").code == 0
+    starter(tmp_path)
     with Workspace.open(tmp_path) as workspace:
         for item in workspace.readings.sitting("first", "v1", "ab", ahead=2).items:
             own = {"record": item.record, "stage": "topic"}

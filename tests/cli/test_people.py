@@ -7,15 +7,14 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import Command
+from conftest import Copied
 from stagegap.workspace import Workspace
-from stagegap.workspace.foundation import write_starter
 
 
 @pytest.fixture
-def started(tmp_path: Path, stagegap: Command) -> Path:
+def started(tmp_path: Path, starter: Copied) -> Path:
     """The starter, run; `cd` answered one question of six."""
-    write_starter(tmp_path)
-    stagegap("run")
+    starter(tmp_path)
     with Workspace.open(tmp_path) as workspace:
         queue = workspace.labels.queue("first", "topic")
         event = {"id": "e", "record": "q1", "action": "label", "values": {"value": "other"}}

@@ -7,18 +7,14 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import Command
-from sixty import spoil, write_sixty
+from conftest import Copied
 from stagegap.workspace import Workspace
 
 
 @pytest.fixture
-def made(tmp_path: Path, stagegap: Command) -> Path:
+def made(tmp_path: Path, twice: Copied) -> Path:
     """Sixty questions, run, spoiled, and run again."""
-    made = write_sixty(tmp_path)
-    stagegap("run")
-    spoil(made)
-    stagegap("run")
-    return made
+    return twice(tmp_path)
 
 
 def begin_labelling(folder: Path, *, labelled: int) -> list[str]:

@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import Command
+from conftest import Copied
 from stagegap.workspace import Workspace
 
 
 @pytest.fixture
-def begun(stagegap: Command) -> Command:
-    stagegap("init")
-    stagegap("run")
+def begun(stagegap: Command, tmp_path: Path, starter: Copied) -> Command:
+    starter(tmp_path)
     return stagegap
 
 

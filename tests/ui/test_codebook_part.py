@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from conftest import Copied
 from stagegap.people.codebook import Codebook
 from stagegap.workspace import Workspace
-from stagegap.workspace.foundation import write_starter
 from ui import pages
 from ui.pages import data, texts
 
@@ -22,11 +22,10 @@ def read(workspace):  # AppTest runs the source of this function alone: no annot
 
 
 @pytest.fixture
-def started(tmp_path: Path) -> Iterator[Workspace]:
+def started(tmp_path: Path, starter: Copied) -> Iterator[Workspace]:
     """The starter, run; three of its six questions were read by `ab`, two fail at topic with a note."""
-    write_starter(tmp_path)
+    starter(tmp_path)
     with Workspace.open(tmp_path) as workspace:
-        workspace.runs.new(None)
         items = workspace.readings.sitting("first", "v1", "ab", ahead=3).items
         for place, item in enumerate(items):
             said = {"verdict": "fail", "stage": "topic", "note": f"note {place}"} if place else {"verdict": "pass"}

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from conftest import Copied
 from stagegap.workspace import Workspace
-from stagegap.workspace.foundation import write_starter
 from ui import pages
 from ui.pages import data, texts
 
@@ -22,11 +22,10 @@ def people(workspace):  # AppTest runs the source of this function alone: no ann
 
 
 @pytest.fixture
-def started(tmp_path: Path) -> Iterator[Workspace]:
+def started(tmp_path: Path, starter: Copied) -> Iterator[Workspace]:
     """The starter, run; `cd` answered one question of six."""
-    write_starter(tmp_path)
+    starter(tmp_path)
     with Workspace.open(tmp_path) as workspace:
-        workspace.runs.new(None)
         queue = workspace.labels.queue("first", "topic")
         event = {"id": "e", "record": "q1", "action": "label", "values": {"value": "other"}}
         workspace.labels.save_labels(queue, [event], "cd")

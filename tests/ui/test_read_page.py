@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from conftest import Copied
 from stagegap.ui.read_page import given, store
 from stagegap.workspace import Workspace
 from stagegap.workspace.foundation import write_starter
@@ -21,11 +22,10 @@ def read(workspace):  # AppTest runs the source of this function alone: no annot
 
 
 @pytest.fixture
-def started(tmp_path: Path) -> Iterator[Workspace]:
+def started(tmp_path: Path, starter: Copied) -> Iterator[Workspace]:
     """The starter, run once."""
-    write_starter(tmp_path)
+    starter(tmp_path)
     with Workspace.open(tmp_path) as workspace:
-        workspace.runs.new(None)
         yield workspace
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from conftest import Copied
 from stagegap.analysis.failures import confusion
 from stagegap.analysis.views import Scorecard
 from stagegap.errors import ConfigurationError, NotFound
@@ -16,14 +17,12 @@ from stagegap.model.cascade import Kind, OutputType, Stage
 from stagegap.model.notes import Wanted
 from stagegap.model.run import SYSTEM
 from stagegap.workspace import Workspace
-from stagegap.workspace.foundation import write_starter
 
 
 @pytest.fixture
-def workspace(tmp_path: Path) -> Iterator[Workspace]:
-    write_starter(tmp_path)
+def workspace(tmp_path: Path, starter: Copied) -> Iterator[Workspace]:
+    starter(tmp_path)
     with Workspace.open(tmp_path) as opened:
-        opened.runs.new(None)
         yield opened
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from conftest import Copied
 from stagegap.errors import InputError, NotFound
 from stagegap.model.queue import Queue
 from stagegap.people.judgements import Judging
@@ -17,10 +18,9 @@ RATE = Judging(mode="rate", criterion="quality")
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Iterator[Workspace]:
-    write_starter(tmp_path)
+def project(tmp_path: Path, starter: Copied) -> Iterator[Workspace]:
+    starter(tmp_path)
     with Workspace.open(tmp_path) as opened:
-        opened.runs.new(None)
         yield opened
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from conftest import Copied
 from stagegap.errors import ConfigurationError, InputError, NotFound
 from stagegap.model.queue import Queue
 from stagegap.runner.queues import Hunt
@@ -16,10 +17,9 @@ WARMUP = '{"record": "q2", "value": "parking", "explanation": "It is about the c
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Iterator[Workspace]:
-    write_starter(tmp_path)
+def project(tmp_path: Path, starter: Copied) -> Iterator[Workspace]:
+    starter(tmp_path)
     with Workspace.open(tmp_path) as opened:
-        opened.runs.new(None)
         yield opened
 
 

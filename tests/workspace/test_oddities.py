@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import sixty
+from conftest import Copied
 from stagegap.errors import NotFound
 from stagegap.model.answer import Answer, Label
 from stagegap.store.columns import StageTable
@@ -18,10 +19,9 @@ from stagegap.workspace.columns import differing, foreign_texts, run_columns
 
 
 @pytest.fixture
-def workspace(tmp_path: Path) -> Iterator[Workspace]:
-    sixty.write_sixty(tmp_path)
+def workspace(tmp_path: Path, once: Copied) -> Iterator[Workspace]:
+    once(tmp_path)
     with Workspace.open(tmp_path) as opened:
-        opened.runs.new(None)
         yield opened
 
 

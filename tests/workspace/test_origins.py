@@ -7,18 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from conftest import Copied
 from stagegap.errors import NotFound
 from stagegap.model.answer import Answer
 from stagegap.people.disagreements import digest
 from stagegap.workspace import Workspace
-from stagegap.workspace.foundation import write_starter
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Iterator[Workspace]:
-    write_starter(tmp_path)
+def project(tmp_path: Path, starter: Copied) -> Iterator[Workspace]:
+    starter(tmp_path)
     with Workspace.open(tmp_path) as opened:
-        opened.runs.new(None)
         yield opened
 
 

@@ -5,19 +5,18 @@ from pathlib import Path
 
 import pytest
 
+from conftest import Copied
 from stagegap.people.judgements import Judging
 from stagegap.runner.queues import Hunt
 from stagegap.workspace import Workspace
-from stagegap.workspace.foundation import write_starter
 from stagegap.workspace.people import PeopleNotes
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Iterator[Workspace]:
+def project(tmp_path: Path, starter: Copied) -> Iterator[Workspace]:
     """The starter, with a second person who says `other` to every question."""
-    write_starter(tmp_path)
+    starter(tmp_path)
     with Workspace.open(tmp_path) as opened:
-        opened.runs.new(None)
         answer(opened, "random", "yz")
         yield opened
 

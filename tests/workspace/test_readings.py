@@ -7,19 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from conftest import Copied
 from stagegap.errors import ConfigurationError, NotFound
 from stagegap.workspace import Workspace
-from stagegap.workspace.foundation import write_starter
 
 EVENT = {"id": "g1", "what": "reading", "action": "read", "verdict": "fail", "stage": "topic", "note": "two topics"}
 
 
 @pytest.fixture
-def workspace(tmp_path: Path) -> Iterator[Workspace]:
+def workspace(tmp_path: Path, starter: Copied) -> Iterator[Workspace]:
     """The starter, run once; six questions."""
-    write_starter(tmp_path)
+    starter(tmp_path)
     with Workspace.open(tmp_path) as opened:
-        opened.runs.new(None)
         yield opened
 
 

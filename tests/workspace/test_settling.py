@@ -6,6 +6,7 @@ from typing import cast
 
 import pytest
 
+from conftest import Copied
 from stagegap.errors import ConfigurationError
 from stagegap.model.answer import Answer, Label
 from stagegap.model.record import Json
@@ -13,15 +14,13 @@ from stagegap.people.disagreements import digest
 from stagegap.people.references import settle
 from stagegap.runner.queues import Hunt
 from stagegap.workspace import Workspace
-from stagegap.workspace.foundation import write_starter
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Iterator[Workspace]:
+def project(tmp_path: Path, starter: Copied) -> Iterator[Workspace]:
     """The starter, with a second person who says `other` to every question."""
-    write_starter(tmp_path)
+    starter(tmp_path)
     with Workspace.open(tmp_path) as opened:
-        opened.runs.new(None)
         queue = opened.labels.queue("first", "topic")
         for i in range(1, 7):
             event = {"id": f"e{i}", "record": f"q{i}", "action": "label", "values": {"value": "other"}}

@@ -7,6 +7,8 @@ Exit codes: 0 done; 1 an expectation is not met; 2 configuration or input is wro
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from functools import cache
 from typing import NoReturn
 
 __all__ = ["main"]
@@ -19,13 +21,12 @@ def main() -> None:
     from typer.exceptions import TyperException
 
     from stagegap import redaction
-    from stagegap.cli.commands import application
     from stagegap.cli.options import mistyped
     from stagegap.errors import StagegapError
 
     redaction.guard_streams()
     try:
-        code = application(prog_name="stagegap", standalone_mode=False)
+        code = _program()(prog_name="stagegap", standalone_mode=False)
         if code == INTERRUPTED:  # typer made it of Ctrl-C
             raise KeyboardInterrupt
         sys.exit(code)
@@ -35,6 +36,16 @@ def main() -> None:
         _end(str(error), error.exit_code)
     except KeyboardInterrupt:
         _end("Stopped. What was acknowledged is kept; the same command goes on where it stopped.", INTERRUPTED)
+
+
+@cache
+def _program() -> Callable[..., int | None]:
+    """All commands with their options; made once, for reading their signatures takes most of the start of a command."""
+    from typer.main import get_command
+
+    from stagegap.cli.commands import application
+
+    return get_command(application)
 
 
 def _end(sentence: str, code: int) -> NoReturn:
