@@ -176,9 +176,10 @@ def test_rectangles_are_scored_by_what_they_share_and_have_no_chance_agreement(t
 
 def test_stage_that_can_not_take_a_file_is_told_with_file_and_line(tmp_path: Path) -> None:
     folder = project(tmp_path)
-    text = (folder / "cascade.yaml").read_text().replace("uses: python", "uses: http")
-    (folder / "cascade.yaml").write_text(text.replace('{function: "stages.py:size"}', "{url: 'http://127.0.0.1:9/'}"))
+    text = (folder / "cascade.yaml").read_text().replace("uses: python", "uses: sklearn")
+    learns = text.replace('{function: "stages.py:size"}', "{train: train, estimator: ridge}")
+    (folder / "cascade.yaml").write_text(learns)
     with Workspace.open(folder) as workspace, pytest.raises(SpecError) as caught:
         workspace.files.load(folder / "cascade.yaml")
-    told = "a stage that uses 'http' can't be given a file. Stages of the kinds python, command and llm can."
+    told = "a stage that uses 'sklearn' can't be given a file. Stages of the kinds python, command, http and llm can."
     assert told in str(caught.value)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import email
 import gzip
 import json
 from collections.abc import Awaitable, Callable, Mapping
@@ -10,9 +11,12 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from drawn_files import draw_picture
 from stagegap.errors import ConfigurationError, RunStopped
+from stagegap.media import read_media
 from stagegap.model.answer import Status
 from stagegap.model.cascade import Kind, OutputType, Stage
+from stagegap.model.media import FieldKind
 from stagegap.model.record import Json
 from stagegap.stages import AsyncStage, Reply, build
 from stagegap.stages.http import HttpStage
@@ -35,6 +39,7 @@ class Service:
     """One a call; the last stays."""
     requests: list[tuple[str, str, Mapping[str, str], bytes]] = field(default_factory=list)
     clock: Clock = field(default_factory=Clock)
+    media: Path | None = None
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         self.requests.append((request.method, request.path_qs, request.headers, await request.read()))
@@ -72,9 +77,55 @@ class Service:
             corpora={},
             environment=environment,  # type: ignore[arg-type]
             providers=Providers(self.clock),
+            media=self.media,
         )
         assert isinstance(built, HttpStage)
         return built
+
+
+def photo_in(folder: Path) -> dict[str, Json]:
+    """A picture in a folder, as a record holds it."""
+    draw_picture(folder / 'a "b".png')
+    return read_media(folder, 'a "b".png', FieldKind.IMAGE).as_value()
+
+
+def test_file_goes_as_form_data_with_a_part_for_each_key(tmp_path: Path, make_stage: Callable[..., Stage]) -> None:
+    service, photo = Service(make_stage, media=tmp_path), photo_in(tmp_path)
+    service.answers = [says("seen")]
+    headers = {"content-type": "application/json", "X-Way": "form"}
+    (first,) = service.ask({"photo": photo, "text": "Zoë", "low": None, "size": [1, 2]}, headers=headers)
+    (second,) = service.ask({"photo": photo, "text": "b"}, body={"file": "{{ photo }}", "note": "of {{ text }}"})
+    assert (first.value, second.value) == ("seen", "seen")
+    parts = [
+        (part.get_param("name", header="content-disposition"), part.get_content_type(), part.get_payload(decode=True))
+        for _, _, given, body in service.requests
+        for part in email.message_from_bytes(f"Content-Type: {given['Content-Type']}\n\n".encode() + body).walk()
+        if not part.is_multipart()
+    ]
+    assert b'filename="a %22b%22.png"' in service.requests[0][3]
+    content = (tmp_path / 'a "b".png').read_bytes()
+    assert parts == [
+        ("photo", "image/png", content),
+        ("text", "text/plain", "Zoë".encode()),
+        ("size", "application/json", b"[1,2]"),
+        ("file", "image/png", content),
+        ("note", "text/plain", b"of b"),
+    ]
+
+
+def test_file_that_can_not_be_sent_is_the_failure_of_its_record(
+    tmp_path: Path, make_stage: Callable[..., Stage]
+) -> None:
+    service, photo = Service(make_stage, answers=[says("seen")], media=tmp_path), photo_in(tmp_path)
+    (got,) = service.ask({"photo": photo}, method="GET")
+    assert got.error == "GET sends no files. Choose another `method`."
+    (deep,) = service.ask({"photo": [photo]})
+    assert deep.error == "A file stands inside of a list or object. Send it under a key of its own."
+    (large,) = service.ask({"photo": {**photo, "bytes": 20_000_001}})
+    assert large.error == "The files of the question hold more than 20,000,000 bytes together."
+    (plain,) = service.ask({"text": "a"})
+    assert plain.value == "seen"
+    assert [headers["Content-Type"] for _, _, headers, _ in service.requests] == ["application/json"]
 
 
 def says(value: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:

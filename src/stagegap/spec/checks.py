@@ -186,7 +186,7 @@ class _Checks:
         files = {f"record.{field}" for field, of in fields.items() if of in ("image", "audio", "pdf")}
         for given, source in stage.inputs.items() if not (kind.takes_files or kind.is_recorded) else ():
             if source in files:
-                hint = "Stages of the kinds python, command and llm can."
+                hint = "Stages of the kinds python, command, http and llm can."
                 self._add((*here, "inputs", given), f"a stage that uses {stage.uses!r} can't be given a file.", hint)
         if stage.limits and not kind.is_paid(settings):
             self._add((*here, "limits"), "limits are for stages that ask a provider: llm and http.", "Remove it.")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias, cast
@@ -13,6 +14,7 @@ from stagegap.errors import MediaError
 from stagegap.media import file_of, thumbnail
 from stagegap.model.media import FieldKind, Media, media_of
 from stagegap.model.record import Json
+from stagegap.stages.canonical import canonical
 from stagegap.stages.protocol import Inputs
 
 
@@ -109,12 +111,52 @@ def question(fill: Callable[[Inputs], str], inputs: Inputs, root: Path | None) -
         return pieces[0]
     # Between two marks stands the number of a file, so texts and numbers alternate.
     named = [files[int(number)] for number in pieces[1::2]]
-    if sum(media.size for media in named) > MOST_SENT:
-        raise MediaError(f"The files of the question hold more than {MOST_SENT:,} bytes together.")
+    _hold_size(named)
     parts: list[str | Attached] = [pieces[0]]
     for media, text in zip(named, pieces[2::2], strict=True):
         parts += [_attached(media, root), text]
     return tuple(part for part in parts if part)
+
+
+def multipart(body: Mapping[str, Json], root: Path | None) -> tuple[bytes, str] | None:
+    """What a service is sent where files are among it, and its content type: `multipart/form-data`, a part a key.
+
+    Texts go as they are, other values as JSON, what is null not at all; the same body gives the same bytes. None
+    without files. Raises: MediaError for a file inside of another value, and as `question`.
+    """
+    files: list[Media] = []
+    with_files({} if root is None else body, files.append)
+    if root is None or not files:
+        return None
+    if len(files) > sum(media_of(value) is not None for value in body.values()):
+        raise MediaError("A file stands inside of a list or object. Send it under a key of its own.")
+    _hold_size(files)
+    parts = [_part(name, value, root) for name, value in body.items() if value is not None]
+    boundary = hashlib.sha256(b"\n".join(parts)).hexdigest()[:40]
+    line = f"--{boundary}".encode()
+    content = b"".join(line + b"\r\n" + part + b"\r\n" for part in parts) + line + b"--\r\n"
+    return content, f"multipart/form-data; boundary={boundary}"
+
+
+def _part(name: str, value: Json, root: Path) -> bytes:
+    head, media = f'Content-Disposition: form-data; name="{_quoted(name)}"', media_of(value)
+    if media is not None:
+        path = file_of(root, media)
+        head += f'; filename="{_quoted(path.name)}"\r\nContent-Type: {media.type}'
+        return f"{head}\r\n\r\n".encode() + path.read_bytes()
+    if isinstance(value, str):
+        return f"{head}\r\n\r\n{value}".encode()
+    return f"{head}\r\nContent-Type: application/json\r\n\r\n".encode() + canonical(value)
+
+
+def _quoted(name: str) -> str:
+    """A name inside quotes, as browsers write it (HTML, 4.10.21.8)."""
+    return name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _hold_size(files: Sequence[Media]) -> None:
+    if sum(media.size for media in files) > MOST_SENT:
+        raise MediaError(f"The files of the question hold more than {MOST_SENT:,} bytes together.")
 
 
 def _attached(media: Media, root: Path) -> Attached:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pathlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal, cast
@@ -9,11 +10,13 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints
 
-from stagegap.errors import ConfigurationError, near_names
+from stagegap.errors import ConfigurationError, MediaError, near_names
 from stagegap.model.answer import Status
 from stagegap.model.cascade import Stage
+from stagegap.model.media import media_of
 from stagegap.model.record import Json
 from stagegap.stages.acceptance import Check, Rejected, check_for, output_identity
+from stagegap.stages.attachments import multipart
 from stagegap.stages.canonical import canonical, digest, parsed
 from stagegap.stages.endpoint import (
     redacted,
@@ -50,7 +53,7 @@ class HttpWith(Block):
     url: Text
     """Where it answers; a secret in it stands as ${NAME}, is read at the first call and never stored."""
     method: Literal["POST", "GET", "PUT", "PATCH"] = "POST"
-    """GET sends the inputs in the address; the others send JSON."""
+    """GET sends the inputs in the address; the others send JSON, and form data (multipart) where a file is among it."""
     headers: dict[Text, Header] = Field(default_factory=dict[str, Header])
     """Header -> value; ${NAME} is read at the first call and never stored."""
     token: Secret | None = None
@@ -84,6 +87,7 @@ def build_http(stage: Stage, around: Surroundings) -> HttpStage:
         check=check_for(stage.output, corpus.documents if corpus else ()),
         fingerprint=digest(["http", settings, output_identity(stage.output, corpus)]),
         providers=around.providers,
+        media=around.media,
     )
 
 
@@ -130,8 +134,10 @@ class Service:
 class _Asked:
     """What one call sends."""
 
-    json: bytes | None
+    content: bytes | None
     query: Mapping[str, str]
+    form: str = ""
+    """Type of the content where it is no JSON."""
 
 
 class HttpStage:
@@ -148,8 +154,10 @@ class HttpStage:
         check: Check,
         fingerprint: str,
         providers: Providers,
+        media: pathlib.Path | None,
     ) -> None:
         self.fingerprint = fingerprint
+        self._media = media
         self._stage = stage
         self._service = service
         self._patience = Patience.of(stage)
@@ -180,6 +188,8 @@ class HttpStage:
             asked = self._asked(inputs)
         except TemplateError as error:
             return Reply(status=Status.UNPARSABLE, error=f"the body: {error}", is_reusable=False)
+        except MediaError as error:
+            return Reply(status=Status.ERROR, error=str(error), is_reusable=False)
         return await self._attempts.until_answered(lambda: self._ask(asked))
 
     async def close(self) -> None:
@@ -190,8 +200,13 @@ class HttpStage:
 
     def _asked(self, inputs: Inputs) -> _Asked:
         if self._service.method == "GET":
+            if self._media is not None and any(media_of(value) for value in inputs.values()):
+                raise MediaError("GET sends no files. Choose another `method`.")
             return _Asked(None, {name: _as_text(value) for name, value in inputs.items() if value is not None})
         body = dict(inputs) if self._body is None else self._service.with_secrets(self._body.fill(inputs))
+        form = multipart(cast("Mapping[str, Json]", body), self._media)
+        if form is not None:
+            return _Asked(form[0], {}, form[1])
         return _Asked(canonical(body), {})
 
     async def _ask(self, asked: _Asked) -> Reply | Failure:
@@ -200,7 +215,9 @@ class HttpStage:
         if self._wire is None:
             headers = {"Accept": "application/json", **service.headers()}
             self._wire = Wire(self._patience, headers=headers, heed=self._attempts.heed)
-        received = await self._wire.send(service.opened_url(), asked.json, method=service.method, query=asked.query)
+        received = await self._wire.send(
+            service.opened_url(), asked.content, method=service.method, query=asked.query, form=asked.form
+        )
         if isinstance(received, Failure):
             return received
         return self._failed(received) if received.status >= 300 else self._answered(received.body)
@@ -299,5 +316,6 @@ KIND = StageKind(
     check=check_http,
     study=study_http,
     is_paid=_always,
+    takes_files=True,
     draws=True,
 )

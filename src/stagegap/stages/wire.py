@@ -55,16 +55,28 @@ class Wire:
         self._session: ClientSession | None = None
 
     async def send(
-        self, url: str, body: bytes | None, *, method: str = "POST", query: Mapping[str, str] | None = None
+        self,
+        url: str,
+        body: bytes | None,
+        *,
+        method: str = "POST",
+        query: Mapping[str, str] | None = None,
+        form: str = "",
     ) -> Received | Failure:
-        """What came back, or why nothing did that can be read."""
+        """What came back, or why nothing did that can be read; `form` is the type of a body that is no JSON."""
         import aiohttp
 
         if self._session is None:
             self._session = self._opened()
         try:
             async with self._session.request(
-                method, url, data=body, params=query, allow_redirects=False, proxy=_proxy(url)
+                method,
+                url,
+                data=body,
+                params=query,
+                headers=self._given(form),
+                allow_redirects=False,
+                proxy=_proxy(url),
             ) as response:
                 headers = {name.lower(): value for name, value in response.headers.items()}
                 self._heed(headers)
@@ -74,6 +86,12 @@ class Wire:
         if isinstance(content, Failure):
             return content
         return Received(status=response.status, headers=headers, body=content, reason=response.reason or "")
+
+    def _given(self, form: str) -> Mapping[str, str]:
+        if not form:
+            return {"Content-Type": "application/json", **self._headers}
+        others = {name: value for name, value in self._headers.items() if name.lower() != "content-type"}
+        return {**others, "Content-Type": form}  # its boundary is known here only
 
     async def close(self) -> None:
         """Close the connections; the next request opens them again."""
@@ -91,7 +109,7 @@ class Wire:
             # The whole call, with all its attempts, is timed by who asks.
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=patience.connect_s, sock_read=patience.silence_s),
             # What comes compressed can be a thousand times as large as it looks.
-            headers={"Content-Type": "application/json", "Accept-Encoding": "identity", **self._headers},
+            headers={"Accept-Encoding": "identity"},
             auto_decompress=False,
         )
 
