@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import os
 import resource
 import subprocess
@@ -9,10 +10,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from drawn_files import draw_picture, write_bomb, write_pdf, write_tone
 from stagegap.errors import MediaError
-from stagegap.media import file_of, read_media
+from stagegap.media import file_of, read_media, thumbnail
 from stagegap.media.files import MOST_BYTES
 from stagegap.model.media import FieldKind, Media, media_of
 
@@ -140,15 +142,54 @@ def test_svg_is_refused_by_name_whatever_its_ending(tmp_path: Path, content: str
 
 
 def test_picture_of_many_pixels_is_refused_without_decoding_it(tmp_path: Path) -> None:
-    for name, side in (("large.png", 9_000), ("bomb.png", 12_000), ("worse.png", 60_000)):
+    for name, side in (("large.png", 9_000), ("bomb.png", 12_000), ("two.png", 14_143), ("worse.png", 60_000)):
         write_bomb(tmp_path / name, side)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for name, side in (("large.png", "9,000"), ("bomb.png", "12,000")):
         assert refused(tmp_path, name) == (
             f"{name!r} is a picture of {side} x {side} pixels; at most 64,000,000 are read. Make it smaller, or cut it."
         )
+    assert refused(tmp_path, "two.png") == "'two.png' is a picture of more than 64,000,000 pixels."
     assert refused(tmp_path, "worse.png") == "'worse.png' is a picture of more than 64,000,000 pixels."
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # kilobytes
+
+
+def test_file_that_is_two_things_is_refused_or_read_as_its_beginning(tmp_path: Path) -> None:
+    script = b"<html><script>alert(1)</script></html>"
+    picture = draw_picture(tmp_path / "two.png").read_bytes()
+    (tmp_path / "both.png").write_bytes(picture + script)
+    (tmp_path / "zip.png").write_bytes(picture + b"PK\x03\x04" + bytes(400))
+    (tmp_path / "first.png").write_bytes(script + picture)
+    (tmp_path / "page.jpg").write_bytes(script)
+    (tmp_path / "drawn.png").write_bytes(gzip.compress(b"<svg onload='alert(1)'/>"))
+    (tmp_path / "wide.png").write_bytes("<svg onload='alert(1)'/>".encode("utf-16"))
+    (tmp_path / "scripted.png").write_bytes(b"GIF89a/*" + bytes(20) + b"*/=alert(1)")
+    (tmp_path / "sound.wav").write_bytes(b"RIFF" + script + b"WAVE")
+    for name in ("both.png", "zip.png"):
+        value = read_media(tmp_path, name, FieldKind.IMAGE)
+        drawn = thumbnail(file_of(tmp_path, value), value)
+        assert drawn.startswith(b"\x89PNG")
+        assert not any(bad in drawn for bad in (b"script", b"PK\x03\x04"))
+    for name in ("first.png", "page.jpg", "drawn.png", "wide.png"):
+        assert refused(tmp_path, name).startswith(f"{name!r} is no picture that can be read (")
+    assert refused(tmp_path, "scripted.png").startswith("'scripted.png' ")
+    assert refused(tmp_path, "sound.wav", FieldKind.AUDIO).startswith("'sound.wav' is no recording that is known.")
+
+
+def test_large_picture_takes_the_memory_of_one_however_small_its_file_is(tmp_path: Path) -> None:
+    Image.new("P", (7_900, 7_900)).save(tmp_path / "large.png")
+    assert (tmp_path / "large.png").stat().st_size < 100_000
+    program = (
+        "import resource, sys; from concurrent.futures import ThreadPoolExecutor; from pathlib import Path\n"
+        "from stagegap.media import read_media, thumbnail; from stagegap.model.media import FieldKind\n"
+        "folder = Path(sys.argv[1]); value = read_media(folder, 'large.png', FieldKind.IMAGE)\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "with ThreadPoolExecutor(4) as pool:\n"
+        " list(pool.map(lambda _: thumbnail(folder / 'large.png', value), range(4)))\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"
+    )
+    told = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert int(told.stdout) < 200_000  # kilobytes; its pixels take 62 MB, and 250 MB as colours
 
 
 def test_recording_says_its_seconds_where_its_format_does(tmp_path: Path) -> None:

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from urllib.parse import unquote_to_bytes
 
 import pytest
 from PIL import Image
 
 from drawn_files import draw_picture, write_pdf, write_tone
 from stagegap.errors import MediaError
-from stagegap.media import crop, file_of, read_media, thumbnail
+from stagegap.media import crop, damage, file_of, inlined, read_media, thumbnail
 from stagegap.model.media import FieldKind, Media
 
 
@@ -19,7 +20,7 @@ def read(root: Path, path: str, kind: FieldKind = FieldKind.IMAGE) -> tuple[Path
 
 def opened(content: bytes) -> Image.Image:
     picture = Image.open(io.BytesIO(content))
-    assert picture.format == "PNG"
+    assert picture.format in ("PNG", "JPEG")
     return picture.convert("RGB")
 
 
@@ -78,12 +79,66 @@ def test_transparent_picture_stays_so(tmp_path: Path) -> None:
     assert Image.open(io.BytesIO(thumbnail(path, media))).mode == "RGBA"
 
 
+def test_light_picture_is_a_jpeg_on_white_and_holds_itself_in_its_address(tmp_path: Path) -> None:
+    Image.new("RGBA", (20, 10), (255, 0, 0, 0)).save(tmp_path / "clear.png")
+    path, media = read(tmp_path, "clear.png")
+    picture = Image.open(io.BytesIO(thumbnail(path, media, is_light=True)))
+    assert (picture.format, picture.size, picture.getpixel((5, 5))) == ("JPEG", (20, 10), (255, 255, 255))
+    address = inlined(tmp_path, media)
+    assert address.startswith("data:image/jpeg,%FF%D8")
+    assert unquote_to_bytes(address.partition(",")[2]) == thumbnail(path, media, most=160, is_light=True)
+    path.unlink()
+    assert inlined(tmp_path, media) == ""
+
+
 def test_picture_that_breaks_off_is_a_sentence(tmp_path: Path) -> None:
     whole = draw_picture(tmp_path / "one.jpg", size=(600, 600)).read_bytes()
     (tmp_path / "cut.jpg").write_bytes(whole[: len(whole) // 2])
     path, media = read(tmp_path, "cut.jpg")
     with pytest.raises(MediaError, match=r"'cut\.jpg' breaks off or is damaged"):
         thumbnail(path, media)
+
+
+def found_in(folder: Path, name: str) -> tuple[bool | None, bool | None]:
+    """Whether there is nothing in a file, and whether it breaks off."""
+    kind = FieldKind.AUDIO if name.endswith(".wav") else FieldKind.PDF if name.endswith(".pdf") else FieldKind.IMAGE
+    return damage(folder, read_media(folder, name, kind))
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg", "gif", "webp", "bmp"])
+def test_picture_of_one_colour_has_nothing_in_it_and_one_without_its_end_breaks_off(
+    tmp_path: Path, ending: str
+) -> None:
+    whole = draw_picture(tmp_path / f"one.{ending}", size=(600, 600)).read_bytes()
+    Image.new("RGB", (600, 600), "ivory").save(tmp_path / f"plain.{ending}")
+    knows_its_end = ending in ("png", "jpg", "gif")  # a WebP without its end is refused when it is read
+    assert found_in(tmp_path, f"one.{ending}") == (False, False if knows_its_end else None)
+    assert found_in(tmp_path, f"plain.{ending}") == (True, False if knows_its_end else None)
+    if knows_its_end:
+        (tmp_path / f"cut.{ending}").write_bytes(whole[: len(whole) * 2 // 3].replace(b";", b":"))
+        assert found_in(tmp_path, f"cut.{ending}") == (False, True)
+    (tmp_path / f"more.{ending}").write_bytes(whole + b"what a camera writes behind it")
+    assert found_in(tmp_path, f"more.{ending}")[1] is not True
+
+
+def test_recording_is_silent_where_no_sample_is_loud(tmp_path: Path) -> None:
+    tone = write_tone(tmp_path / "tone.wav").read_bytes()
+    (tmp_path / "silent.wav").write_bytes(tone[:44] + b"\x03\0" * 4_000)
+    (tmp_path / "bytes.wav").write_bytes(tone[:34] + b"\x08\0" + tone[36:])
+    (tmp_path / "floats.wav").write_bytes(tone[:20] + b"\x03\0" + tone[22:])
+    assert found_in(tmp_path, "tone.wav") == (False, None)
+    assert found_in(tmp_path, "silent.wav") == (True, None)
+    assert found_in(tmp_path, "bytes.wav") == (None, None)
+    assert found_in(tmp_path, "floats.wav") == (None, None)
+
+
+def test_document_is_not_looked_into_and_what_was_changed_tells_nothing(tmp_path: Path) -> None:
+    write_pdf(tmp_path / "one.pdf")
+    assert found_in(tmp_path, "one.pdf") == (None, None)
+    draw_picture(tmp_path / "one.png")
+    media = read_media(tmp_path, "one.png", FieldKind.IMAGE)
+    (tmp_path / "one.png").unlink()
+    assert damage(tmp_path, media) == (None, None)
 
 
 def test_page_of_a_document_is_drawn_and_cut_in_points(tmp_path: Path) -> None:

@@ -1,16 +1,18 @@
-"""Pictures and pages of documents as small PNG files, for screens and reports."""
+"""Pictures and pages of documents as small files made anew, for screens and reports."""
 
 from __future__ import annotations
 
 import io
 import math
+import threading
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from stagegap.errors import MediaError
 from stagegap.media.contents import BROKEN, opened_document, opened_picture, upright
+from stagegap.media.files import file_of
 from stagegap.model.media import FieldKind, Media
 
 if TYPE_CHECKING:
@@ -20,18 +22,39 @@ MOST_SIDE = 2_400
 """Pixels of the longer side of what is drawn, whatever is asked for."""
 PAGE_SIDE = 2_000
 """Pixels of the longer side of a page from which a rectangle is cut."""
+LARGE = 8_000_000
+"""Pixels from which on a picture is decoded while no other such is: the memory that it takes is that of one."""
+_LARGE = threading.RLock()
 Rectangle: TypeAlias = tuple[float, float, float, float]
 """x, y, width and height."""
 
 
-def thumbnail(path: Path, media: Media, *, most: int = 320, page: int = 1) -> bytes:
-    """PNG of a picture, or of a page of a PDF, whose longer side has at most `most` pixels.
+def thumbnail(path: Path, media: Media, *, most: int = 320, page: int = 1, is_light: bool = False) -> bytes:
+    """A picture, or a page of a PDF, whose longer side has at most `most` pixels.
+
+    PNG, and JPEG for a JPEG or where it is to be `is_light`.
 
     Raises: MediaError for a page that is not there, a file that breaks off, and a recording.
     """
     side = min(max(1, most), MOST_SIDE)
     with _drawn(path, media, side, page) as picture:
-        return _png(picture, side)
+        return _encoded(picture, side, "JPEG" if is_light or media.type == "image/jpeg" else "PNG")
+
+
+INLINED = 160
+"""Pixels of the longer side of a picture that stands inside a report."""
+
+
+def inlined(root: Path, media: Media, *, most: int = INLINED) -> str:
+    """The picture as an address that holds it, for a file that is sent around; empty where it can't be drawn.
+
+    Each byte as `%FF`: of Base64 the gate for secrets would take pieces for keys.
+    """
+    try:
+        drawn = thumbnail(file_of(root, media), media, most=most, is_light=True)
+    except MediaError:
+        return ""
+    return "data:image/jpeg," + "".join(f"%{byte:02X}" for byte in drawn)
 
 
 def crop(path: Path, media: Media, box: Rectangle, *, most: int = 900, page: int = 1) -> bytes:
@@ -46,7 +69,7 @@ def crop(path: Path, media: Media, box: Rectangle, *, most: int = 900, page: int
         right, bottom = min(picture.width, math.ceil(x + w)), min(picture.height, math.ceil(y + h))
         if right <= left or bottom <= top:
             raise MediaError(f"The rectangle {box} lies outside {media.path!r}.")
-        return _png(picture.crop((left, top, right, bottom)), min(max(1, most), MOST_SIDE))
+        return _encoded(picture.crop((left, top, right, bottom)), min(max(1, most), MOST_SIDE), "PNG")
 
 
 @contextmanager
@@ -59,16 +82,26 @@ def _drawn(path: Path, media: Media, side: int, page: int) -> Generator[Image.Im
         return
     from PIL import Image
 
-    with opened_picture(path) as picture:
+    with opened_picture(path) as picture, _LARGE if picture.width * picture.height > LARGE else nullcontext():
         try:
             if side:
                 picture.draft(None, (side, side))  # a JPEG is decoded at a fraction of its size
             picture.load()
-            turned = upright(picture)
+            turned = upright(_reduced(picture, side))
             plain = turned.convert("RGBA" if turned.mode in ("P", "PA", "LA", "RGBA") else "RGB")
         except (*BROKEN, Image.DecompressionBombError) as error:
             raise MediaError(f"{media.path!r} breaks off or is damaged ({error}).") from None
     yield plain
+
+
+def _reduced(picture: Image.Image, side: int) -> Image.Image:
+    """A picture that is much larger than `side`, made smaller before anything copies it."""
+    factor = max(picture.size) // side if side else 1
+    if factor < 2:
+        return picture
+    if picture.mode in ("L", "LA", "RGB", "RGBA"):
+        return picture.reduce(factor)
+    return picture.resize((max(1, picture.width // factor), max(1, picture.height // factor)), 0)  # nearest: any mode
 
 
 def _page(path: Path, media: Media, side: int, page: int) -> Image.Image:
@@ -80,11 +113,16 @@ def _page(path: Path, media: Media, side: int, page: int) -> Image.Image:
         return document[page - 1].render(scale=scale).to_pil().convert("RGB")
 
 
-def _png(picture: Image.Image, side: int) -> bytes:
+def _encoded(picture: Image.Image, side: int, kind: str) -> bytes:
     ratio = side / max(picture.size)
     if ratio < 1:
         size = (max(1, round(picture.width * ratio)), max(1, round(picture.height * ratio)))
         picture = picture.resize(size)
+    if kind == "JPEG" and picture.mode != "RGB":
+        paper = picture.copy()
+        paper.paste("white", (0, 0, *picture.size))
+        paper.alpha_composite(picture)
+        picture = paper.convert("RGB")
     stream = io.BytesIO()
-    picture.save(stream, "PNG")
+    picture.save(stream, kind, quality=90)  # PNG knows no quality; of a photograph it takes 20 times as long
     return stream.getvalue()

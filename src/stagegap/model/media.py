@@ -96,5 +96,11 @@ def media_of(value: Json) -> Media | None:
     )
 
 
+def picture_in(fields: Mapping[str, Json]) -> Media | None:
+    """The first picture or document among the fields of a record; None without one."""
+    files = (media_of(value) for value in fields.values())
+    return next((file for file in files if file is not None and file.kind is not FieldKind.AUDIO), None)
+
+
 def _whole(value: Json) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
