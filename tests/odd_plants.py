@@ -247,7 +247,27 @@ def hurting(run: RunColumns, rng: np.random.Generator) -> RunColumns:
     return replace(run, ablations=(ablation(rng, run.n, better=0.14, worse=0.03),))
 
 
+def pictured(share: float, **values: float) -> Plant:
+    def plant(run: RunColumns, rng: np.random.Generator) -> RunColumns:
+        (file,), where = run.files, some(rng, run.n, share)
+        columns = {name: np.where(where, value, getattr(file, name)) for name, value in values.items()}
+        return replace(run, files=(replace(file, **columns),))
+
+    return plant
+
+
+def same_file(run: RunColumns, rng: np.random.Generator) -> RunColumns:
+    (file,), digest = run.files, run.files[0].digest.copy()
+    digest[rng.integers(1, run.n)] = digest[0]
+    return replace(run, files=(replace(file, digest=digest),))
+
+
 PLANTS: dict[str, Plant] = {
+    "same-file": same_file,
+    "turned": pictured(0.02, width=800, height=600),
+    "tiny": pictured(0.01, width=20, height=20),
+    "blank": pictured(0.01, blank=1),
+    "cut-file": pictured(0.01, cut=1),
     "curve-rises": curved(rise=0.45),
     "train-worse": curved(train=0.2),
     "plateau": curved(level=0.42, sizes=(16, 64, 256, 1024, 4096, 16384)),

@@ -18,6 +18,7 @@ from stagegap.oddities.columns import (
     Ablation,
     Earlier,
     Fields,
+    FileColumns,
     Floats,
     Leaks,
     LearningCurve,
@@ -81,11 +82,21 @@ def clean(rng: np.random.Generator, n: int = N, *, per_cluster: int = 1) -> RunC
         fields=fields(rng, 100, 0),
         fields_before=fields(rng, 100, 100),
         leaks=leaks(rng, n),
+        files=(file_columns(n),),
         curves=(curve(rng, n),),
         ablations=(ablation(rng, n, better=0.03, worse=0.15),),
         rows=tuple(row(stage.name, rng, people=people.get(stage.name)) for stage in made.stages),
         seed=int(rng.integers(1 << 30)),
     )
+
+
+def file_columns(n: int) -> FileColumns:
+    """A picture for each record, upright, of one size."""
+    whole = np.zeros(n)
+    return FileColumns(
+        name="photo", digest=np.arange(1, n + 1, dtype=np.uint64), width=whole + 600, height=whole + 800, blank=whole,
+        cut=whole,
+    )  # fmt: skip
 
 
 def stage_of(stage: Stage, good: Floats, chance: Floats, rng: np.random.Generator) -> StageColumns:

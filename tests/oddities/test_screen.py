@@ -95,6 +95,7 @@ def test_run_without_people_scores_or_an_earlier_run_is_screened() -> None:
         fields=None,
         fields_before=None,
         rows=(),
+        files=(),
         leaks=None,
         curves=(),
         ablations=(),

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import sixty
 from conftest import Copied
+from drawn_files import draw_picture, write_tone
 from stagegap.errors import NotFound
 from stagegap.model.answer import Answer, Label
 from stagegap.store.columns import StageTable
@@ -37,6 +39,55 @@ def test_sound_run_shows_nothing_and_its_screen_is_kept(workspace: Workspace) ->
     kept = workspace.oddities.stored_screen("first")
     assert kept is not None
     assert (kept.view.basis, kept.view.tests) == (view.basis, view.tests)
+
+
+SLIPS = """
+cascade: slips
+noun: slip
+records: {path: slips.jsonl, fields: {photo: image, call: audio}}
+stages:
+  total:
+    uses: python
+    with: {function: "stages.py:total"}
+    inputs: {photo: record.photo}
+    output: {type: label, values: [low, high]}
+outcome: {score: total.accuracy}
+"""
+
+
+def test_files_that_can_not_be_meant_are_found_by_looking_into_them(tmp_path: Path) -> None:
+    home, rows = tmp_path / "pipelines" / "slips", list[dict[str, str]]()
+    for number in range(24):
+        name = f"{number:02d}"
+        size = {1: (600, 300), 2: (20, 30)}.get(number, (300, 600))
+        picture = draw_picture(home / f"{name}.png", name, size=size)
+        if number in (3, 4):
+            Image.new("RGB", size, (255, number, 0)).save(picture)
+        elif number in (5, 6):
+            picture.write_bytes((home / "00.png").read_bytes())
+        elif number == 7:
+            picture.write_bytes(picture.read_bytes()[:-30])
+        sound = write_tone(home / f"{name}.wav", 0.01 * (number + 1))
+        if number == 8:
+            sound.write_bytes(sound.read_bytes()[:44] + bytes(sound.stat().st_size - 44))
+        rows.append({"id": name, "photo": picture.name, "call": sound.name})
+    (home / "slips.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (home / "stages.py").write_text("def total(photo):\n    return 'low'\n")
+    (home / "cascade.yaml").write_text(SLIPS)
+    with Workspace.open(tmp_path) as workspace:
+        workspace.runs.new(None)
+        cards = {card.key: card for card in workspace.oddities.screen("slips").cards}
+    assert {key: card.records for key, card in cards.items()} == {
+        "same-file//photo": ("00", "05", "06"),
+        "turned//photo": ("01",),
+        "tiny//photo": ("02",),
+        "blank//photo": ("03", "04"),
+        "cut-file//photo": ("07",),
+        "blank//call": ("08",),
+    }
+    assert cards["turned//photo"].sentence == (
+        "photo is wide on 1 of 24 slips (4%, interval 1 to 20); elsewhere it is upright."
+    )
 
 
 def test_score_that_moved_without_a_change_is_not_claimed_of_a_stage_that_changed(workspace: Workspace) -> None:

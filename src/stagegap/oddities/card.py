@@ -33,6 +33,7 @@ class Family(StrEnum):
     HURTS = "Something that should help, hurts"
     TOO_GOOD = "Too good to be true"
     FORMAT = "Inconsistent format"
+    FILES = "Pictures, recordings, documents"
     PEOPLE = "Labellers"
     CASCADE = "Between the stages"
 

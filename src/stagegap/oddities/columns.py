@@ -111,6 +111,21 @@ class PeopleColumns:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FileColumns:
+    """What is known of the files in one field of the records; one entry a record, NaN where there is none."""
+
+    name: str
+    digest: Hashes
+    """Of the content; equal contents have equal ones, 0 stands for no file."""
+    width: Floats
+    height: Floats
+    blank: Floats
+    """1 where nothing is in it, 0 otherwise; NaN where nobody looked into it."""
+    cut: Floats
+    """1 where its end is not there, 0 otherwise; NaN where that can't be seen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fields:
     """How the fields of records look: enough to see that they come from elsewhere."""
 
@@ -216,6 +231,8 @@ class RunColumns:
     ablations: tuple[Ablation, ...] = ()
     leaks: Leaks | None = None
     """Where there are records to learn from besides those of the run."""
+    files: tuple[FileColumns, ...] = ()
+    """Of the fields that hold pictures, recordings or documents."""
     rows: tuple[StageRow, ...] = ()
     """Of the scorecard: what people and swaps say of each stage."""
     seed: int = 0

@@ -12,7 +12,7 @@ import numpy as np
 
 from stagegap.model.notes import OddityEvent
 from stagegap.model.wording import counted, listed
-from stagegap.oddities import between, curve, easier, expected, format, leaks, people, too_good
+from stagegap.oddities import between, curve, easier, expected, format, leaks, people, pictures, too_good
 from stagegap.oddities.card import LEVEL, Checked, Detector, Finding, Oddity, Screen
 from stagegap.oddities.columns import RunColumns
 from stagegap.stats.significance import benjamini_hochberg
@@ -30,6 +30,7 @@ DETECTORS: tuple[Detector, ...] = (
     *too_good.TOO_GOOD_DETECTORS,
     *leaks.DETECTORS,
     *format.DETECTORS,
+    *pictures.DETECTORS,
 )
 CERTAIN = 6.0
 """How surprising a rule's finding counts, beside -log10(q) of a test."""

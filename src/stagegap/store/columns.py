@@ -399,6 +399,13 @@ class RunReader:
         """A code for each value of fields whose values come again."""
         return field_codes(self._session, fields, n=self.n)
 
+    def files(self, field: str) -> list[tuple[int, str]]:
+        """Position and value, as JSON, of a field that holds files."""
+        path = path_of(field)
+        return self._session.rows(
+            f"select position, (fields -> {path})::varchar from screened_version where fields ->> {path} is not null"
+        )
+
     def shared(self, run: str) -> int:
         """Count the records that another run has too."""
         return self._session.rows(

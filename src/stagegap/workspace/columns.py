@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+from pathlib import Path
 
 # scikit-learn ships no types.
 from typing import Any
@@ -13,10 +15,21 @@ from numpy.typing import NDArray
 
 from stagegap.analysis.views import Scorecard
 from stagegap.attribution.faults import BAR_SLACK
+from stagegap.media import Damage, damage
 from stagegap.metrics import CustomMetric, metric
 from stagegap.model.cascade import WRITTEN, Cascade, Kind, Stage
+from stagegap.model.media import FILES, media_of
 from stagegap.model.run import Run
-from stagegap.oddities.columns import Earlier, Fields, Leaks, PeopleColumns, RunColumns, StageColumns, ranks
+from stagegap.oddities.columns import (
+    Earlier,
+    Fields,
+    FileColumns,
+    Leaks,
+    PeopleColumns,
+    RunColumns,
+    StageColumns,
+    ranks,
+)
 from stagegap.oddities.format import language
 from stagegap.oddities.leaks import near_copies, telling_hits
 from stagegap.stats.spread import Clusters, clusters
@@ -115,8 +128,9 @@ def run_columns(
     others: Sequence[Run] = (),
     custom: Mapping[str, CustomMetric],
     trials: Trials = NO_TRIALS,
+    media: Path | None = None,
 ) -> RunColumns:
-    """Read a run, the one before it and others on its records."""
+    """Read a run, the one before it and others on its records; `media` is the folder of its files."""
     bars = {stage.name: bar_of(cascade, stage, custom) for stage in cascade.stages}
     settled = store.settled(cascade).fair
     with store.screening(run.id) as reader:
@@ -129,6 +143,8 @@ def run_columns(
         flagged = {stage.name: reader.flagged(stage) for stage in cascade.stages}
         at = np.array(reader.positions(trials.records), dtype=np.int64)
         leaks = leaks_of(reader, cascade, stages, seed=run.seed)
+        held = [name for name, kind in cascade.fields.items() if kind in FILES]
+        files = [file_columns(reader, name, media) for name in held] if media is not None else []
         before = _earlier(reader, cascade, bars, references, stages, earlier) if earlier else None
         fields = _fields(reader, cascade, earlier) if earlier else (None, None)
         systems = [run_ for run_ in others if reader.n * len(cascade.stages) * len(others) <= MOST_ROWS][:MOST_OTHERS]
@@ -152,9 +168,29 @@ def run_columns(
         leaks=leaks,
         curves=tuple(curve.placed(at, reader.n) for curve in trials.curves),
         ablations=tuple(ablation.placed(at, reader.n) for ablation in trials.ablations),
+        files=tuple(files),
         rows=card.stages if card else (),
         seed=run.seed,
     )
+
+
+MOST_FILES = 2_000
+"""Files of a field that are looked into, the first in the order of the records."""
+
+
+def file_columns(reader: RunReader, field: str, root: Path) -> FileColumns:
+    """What is known of the files in a field, and what is seen in the first of them."""
+    numbers = {name: np.full(reader.n, np.nan) for name in ("width", "height", "blank", "cut")}
+    digest = np.zeros(reader.n, dtype=np.uint64)
+    values = ((position, media_of(json.loads(value))) for position, value in sorted(reader.files(field)))
+    files = [(position, media) for position, media in values if media is not None]
+    for place, (position, media) in enumerate(files):
+        digest[position] = int(media.digest[:16], 16) or 1
+        seen = damage(root, media) if place < MOST_FILES else Damage()
+        facts = (media.width, media.height, seen.blank, seen.cut)
+        for column, fact in zip(numbers.values(), facts, strict=True):
+            column[position] = np.nan if fact is None else float(fact)
+    return FileColumns(name=field, digest=digest, **numbers)
 
 
 def bar_of(cascade: Cascade, stage: Stage, custom: Mapping[str, CustomMetric]) -> float:
