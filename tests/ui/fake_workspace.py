@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -279,6 +279,9 @@ class FakeWorkspace:
                 folder=self.folder, shown=self.shown, kept=planted_screen() if self.screened else None
             )
         return self.odd
+
+    def inlined(self, cascade: str, records: Collection[str]) -> dict[str, str]:
+        return {}
 
     @property
     def failures(self) -> FakeReading:

@@ -15,7 +15,16 @@ from stagegap.charts.compare import (
     settings,
     worst_list,
 )
-from stagegap.charts.content import Element, Manner, Show, drawn_value, value_html
+from stagegap.charts.content import (
+    Element,
+    Manner,
+    Pictures,
+    Show,
+    as_path,
+    drawn_value,
+    small_picture,
+    value_html,
+)
 from stagegap.charts.failures import (
     ARROW,
     code_share,
@@ -34,6 +43,8 @@ from stagegap.charts.faults import first_faults, steps, together
 from stagegap.charts.gap import both_gains, ceiling, contributions, contributions_note, gap
 from stagegap.charts.marks import SHEETS, packaged, style, style_of
 from stagegap.charts.oddities import (
+    PICTURED,
+    card_pictures,
     certainty,
     change,
     checks,
@@ -63,15 +74,19 @@ from stagegap.charts.vega import vega
 
 __all__ = [
     "ARROW",
+    "PICTURED",
     "SHEETS",
     "WHICH",
     "Element",
     "Manner",
+    "Pictures",
     "Show",
     "agreement",
     "answers_of_both",
+    "as_path",
     "best_so_far",
     "both_gains",
+    "card_pictures",
     "ceiling",
     "certainty",
     "change",
@@ -122,6 +137,7 @@ __all__ = [
     "scatter",
     "settings",
     "sheet_html",
+    "small_picture",
     "steps",
     "style",
     "style_of",

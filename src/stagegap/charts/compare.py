@@ -9,7 +9,7 @@ from stagegap import redaction
 from stagegap.analysis.changes import ChangeLists, ChangeRow, Comparison, ConfigChange, StageChange
 from stagegap.analysis.ledger import Ledger, LedgerRow
 from stagegap.analysis.record_view import word_difference
-from stagegap.charts.content import Manner, differing_html, value_html
+from stagegap.charts.content import Manner, Pictures, differing_html, small_picture, value_html
 from stagegap.charts.gap import around_zero, change_row
 from stagegap.charts.marks import Chart, Key, Row, Scale, breakable
 from stagegap.tables import figures
@@ -80,11 +80,12 @@ def _counts(stage: StageChange) -> tuple[int, int, int, int]:
     return stage.flips.stayed_right, stage.flips.broken, stage.flips.fixed, stage.flips.stayed_wrong
 
 
-def changed_record(record: ChangeRow, view: Comparison) -> str:
+def changed_record(record: ChangeRow, view: Comparison, pictures: Pictures | None = None) -> str:
     """Draw one record whose output changed: before, after and what is right, to be opened."""
     scores = f"{figures.share(record.score_before)} to {figures.share(record.score_after)}"
     return (
-        f"<details><summary><code>{escape(record.record)}</code> {escape(record.title)} ({scores})</summary><dl>"
+        f"<details><summary><code>{escape(record.record)}</code> {escape(record.title)} ({scores})</summary>"
+        f"{small_picture(pictures, record.record)}<dl>"
         f"<dt>{escape(view.before)}, score {figures.share(record.score_before)}</dt><dd>{_printed(record.before)}</dd>"
         f"<dt>{escape(view.after)}, score {figures.share(record.score_after)}</dt><dd>{_printed(record.after)}</dd>"
         f"<dt>Reference</dt><dd>{_printed(record.reference)}</dd></dl></details>"
@@ -103,11 +104,15 @@ def worst_list(view: Comparison) -> ChangeLists | None:
 _FLIPS = {"broken": "right to wrong", "fixed": "wrong to right", "none": ""}
 
 
-def change_list(rows: Sequence[ChangeRow], *, what: str, noun: str, chosen: str | None) -> str:
+def change_list(
+    rows: Sequence[ChangeRow], *, what: str, noun: str, chosen: str | None, pictures: Pictures | None = None
+) -> str:
     """Draw the records behind a change; nothing in the list says what anybody answered."""
     if not rows:
         return f'<div class="bc"><p class="none">No {escape(noun)}: {escape(what)}.</p></div>'
-    body = "".join(_record_row(row, is_chosen=row.record == chosen) for row in rows)
+    body = "".join(
+        _record_row(row, is_chosen=row.record == chosen, picture=small_picture(pictures, row.record)) for row in rows
+    )
     heads = f'<th scope="col">{escape(noun.capitalize())}</th><th scope="col">Score</th>'
     return (
         f'<div class="bc"><div class="scroll long" tabindex="0" role="region" aria-label="{escape(what)}">'
@@ -116,12 +121,12 @@ def change_list(rows: Sequence[ChangeRow], *, what: str, noun: str, chosen: str 
     )
 
 
-def _record_row(row: ChangeRow, *, is_chosen: bool) -> str:
+def _record_row(row: ChangeRow, *, is_chosen: bool, picture: str) -> str:
     current = ' aria-current="true"' if is_chosen else ""
     flip = f"<b>{_FLIPS[row.flip]}</b>" if row.flip != "none" else ""
     change = figures.points(row.score_after - row.score_before)
     return (
-        f'<tr class="pick{" on" if is_chosen else ""}"><th scope="row"><button type="button" '
+        f'<tr class="pick{" on" if is_chosen else ""}"><th scope="row">{picture}<button type="button" '
         f'data-v="{escape(row.record)}"{current}>{escape(row.title)}</button>'
         f'<div class="notes"><code>{escape(row.record)}</code> {flip}</div></th>'
         f"<td>{figures.share(row.score_before)} → {figures.share(row.score_after)}<br><small>{change}</small></td></tr>"

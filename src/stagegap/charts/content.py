@@ -53,6 +53,16 @@ def as_path(media: Media) -> Element:
     return ["span", {"class": "vv"}, f"{media.kind.value} {media.path}{size}"]
 
 
+Pictures: TypeAlias = Mapping[str, str]
+"""Addresses of small pictures, by record."""
+
+
+def small_picture(pictures: Pictures | None, record: str) -> str:
+    """The small picture of a record in a list, as HTML; empty for one without."""
+    address = (pictures or {}).get(record)
+    return f'<img class="tn" src="{escape(address)}" alt="" loading="lazy">' if address else ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manner:
     """How values are drawn: behind which gate for secrets, what is sought in them, and how files are shown."""

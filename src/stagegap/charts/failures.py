@@ -12,7 +12,15 @@ from stagegap.analysis.failures import Confusion
 from stagegap.analysis.record_view import Mark as Difference
 from stagegap.analysis.record_view import RecordView, Shown, StageBlock
 from stagegap.analysis.views import FailureRow, SliceRow, StageDetail
-from stagegap.charts.content import PLAIN, SIGNS, Manner, differing_html, value_html
+from stagegap.charts.content import (
+    PLAIN,
+    SIGNS,
+    Manner,
+    Pictures,
+    differing_html,
+    small_picture,
+    value_html,
+)
 from stagegap.charts.marks import Chart, Mark, Row, at, between
 from stagegap.model.notes import Failure, FailurePage
 from stagegap.model.wording import counted, plural, sentence
@@ -215,12 +223,26 @@ def _typical_row(failure: FailureRow, link: str) -> str:
 
 
 def failure_list(
-    page: FailurePage, *, stage: str, noun: str, chosen: str | None, tags: Mapping[str, Sequence[str]]
+    page: FailurePage,
+    *,
+    stage: str,
+    noun: str,
+    chosen: str | None,
+    tags: Mapping[str, Sequence[str]],
+    pictures: Pictures | None = None,
 ) -> str:
     """Draw a page of the list; a click anywhere on a row chooses its record."""
     if not page.rows:
         return f'<div class="bc"><p class="none">No {escape(noun)} fits these filters.</p></div>'
-    rows = "".join(_list_row(failure, failure.record == chosen, tags.get(failure.record, ())) for failure in page.rows)
+    rows = "".join(
+        _list_row(
+            failure,
+            failure.record == chosen,
+            tags=tags.get(failure.record, ()),
+            picture=small_picture(pictures, failure.record),
+        )
+        for failure in page.rows
+    )
     return (
         f'<div class="bc"><div class="scroll long" tabindex="0" role="region" aria-label="Failures of {escape(stage)}">'
         f'<table class="fl ls"><caption class="sr">Failures of {escape(stage)}, most typical first</caption>'
@@ -229,7 +251,7 @@ def failure_list(
     )
 
 
-def _list_row(failure: Failure, is_chosen: bool, tags: Sequence[str]) -> str:
+def _list_row(failure: Failure, is_chosen: bool, *, tags: Sequence[str], picture: str) -> str:
     current = ' aria-current="true"' if is_chosen else ""
     notes = [
         *(["<b>first fault</b>"] if failure.first_fault else []),
@@ -237,7 +259,7 @@ def _list_row(failure: Failure, is_chosen: bool, tags: Sequence[str]) -> str:
         *(f'<small class="tag">{escape(tag)}</small>' for tag in tags),
     ]
     return (
-        f'<tr class="pick{" on" if is_chosen else ""}"><th scope="row"><button type="button" '
+        f'<tr class="pick{" on" if is_chosen else ""}"><th scope="row">{picture}<button type="button" '
         f'data-v="{escape(failure.record)}"{current}>{escape(failure.title)}</button>'
         f'<div class="notes"><code>{escape(failure.record)}</code> {" ".join(notes)}</div></th>'
         f"<td>{figures.share(failure.score)}</td></tr>"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
+from stagegap.charts.content import Pictures, small_picture
 from stagegap.charts.marks import Chart, Key, Row, at, between
 from stagegap.charts.plots import LEFT, RIGHT, WIDTH, Dot
 from stagegap.charts.plots import Plot as Curve
@@ -17,6 +18,9 @@ from stagegap.tables import figures
 if TYPE_CHECKING:
     from stagegap.oddities.card import Checked, Mark, Oddity, Plot, Screen, Taught, Tried
     from stagegap.oddities.screen import Noticing
+
+PICTURED = 6
+"""Records of a card whose pictures are seen beside it."""
 
 
 def curve_plot(plot: Plot) -> Curve | None:
@@ -148,14 +152,20 @@ def oddity_records(card: Oddity, *, chosen: str | None) -> str:
     )
 
 
+def card_pictures(card: Oddity, pictures: Pictures) -> str:
+    """Draw the pictures of the first records that show it; empty without any."""
+    drawn = "".join(small_picture(pictures, record) for record in card.records[:PICTURED])
+    return f'<div class="bc">{drawn}</div>' if drawn else ""
+
+
 def oddities_without_words(view: Noticing) -> str:
     """The list of cards, without the texts of records."""
     return oddity_list(view, records=False)
 
 
-def oddity_list(noticing: Noticing, *, records: bool) -> str:
+def oddity_list(noticing: Noticing, *, records: bool, pictures: Pictures | None = None) -> str:
     """Draw the open cards as text, for a file; without `records` no word of a record stands in it."""
-    rows = "".join(_paragraph(row.card, records=records) for row in noticing.open)
+    rows = "".join(_paragraph(row.card, pictures, records=records) for row in noticing.open)
     away = "".join(
         f'<p class="small">Not odd: {escape(row.card.title)}. “{escape(row.dismissed.reason)}”</p>'
         for row in noticing.dismissed
@@ -164,14 +174,13 @@ def oddity_list(noticing: Noticing, *, records: bool) -> str:
     return f'<p>{escape(noticing.headline)}.</p>{rows}{away}<p class="small">{escape(noticing.screen.basis)}</p>'
 
 
-def _paragraph(card: Oddity, *, records: bool) -> str:
+def _paragraph(card: Oddity, pictures: Pictures | None, *, records: bool) -> str:
     place = ", ".join(escape(part) for part in (card.stage, certainty(card)) if part)
     plot = oddity_plot(card.plot) if card.plot is not None else ""
-    example = (
-        f'<p class="small">Such as <code>{escape(card.records[0])}</code>: {escape(card.example)}</p>'
-        if records and card.example
-        else ""
-    )
+    example = ""
+    if records and card.example:
+        such = f"Such as <code>{escape(card.records[0])}</code>: {escape(card.example)}"
+        example = f'<p class="small">{small_picture(pictures, card.records[0])}{such}</p>'
     return (
         f"<p><b>{escape(card.title)}</b> <small>{place}</small><br>{escape(card.sentence)} "
         f"<small>{escape(card.why)}</small></p>{plot}{example}"

@@ -52,9 +52,13 @@ def _short(text: str) -> str:
     return text if len(text) <= WIDEST else f"{text[: WIDEST - 1].rstrip()}…"
 
 
-def _drawn(text: str) -> Markup:
+SENT = Manner(gate=redaction.words)
+"""How values are drawn in a file that is sent around."""
+
+
+def _drawn(text: str, manner: Manner = SENT) -> Markup:
     """A text of a record in a file that is sent around, each character of it escaped."""
-    return Markup(f'<div class="v">{value_html(text, Manner(gate=redaction.words))}</div>')
+    return Markup(f'<div class="v">{value_html(text, manner)}</div>')
 
 
 @cache

@@ -6,18 +6,34 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from stagegap import redaction, report
+from stagegap import charts, redaction, report
 from stagegap.analysis import checks, watch
 from stagegap.analysis import views as codec
 from stagegap.analysis.changes import Comparison
 from stagegap.analysis.views import Scorecard
 from stagegap.analysis.watch import WatchView
 from stagegap.errors import ConfigurationError
+from stagegap.media import inlined
+from stagegap.model.media import Media
 from stagegap.people.roster import NOBODY_WAITS, OpenRecords
 from stagegap.report.scorecard import INDEX, reveals
 from stagegap.workspace import Checked, Workspace
 
 Form = Literal["html", "md", "json"]
+LARGE = 640
+"""Pixels of the longer side of a picture on a page of its own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disclosed:
+    """What of the records stands in a file that is sent around."""
+
+    records: bool = True
+    """Their texts."""
+    media: bool = True
+    """Small pictures of those whose texts stand there."""
+    with_open: bool = False
+    """Also those that somebody active has yet to answer, whose queues leave them out from then on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,23 +52,22 @@ class Written:
 
 
 def write_report(
-    workspace: Workspace, card: Scorecard, output: Path | None, *, form: Form, records: bool, with_open: bool = False
+    workspace: Workspace, card: Scorecard, output: Path | None, *, form: Form, disclosed: Disclosed
 ) -> Written:
     """Write a scorecard as a file, by default named after cascade and run.
 
-    Records that somebody active has yet to answer are left out; `with_open` shows them, and that person's queues leave
-    them out from then on. Raises: ConfigurationError.
+    Records that somebody active has yet to answer are left out, unless `with_open`. Raises: ConfigurationError.
     """
     path = output or Path(f"{card.cascade}-{card.run}.{form}")
     noticing = workspace.oddities.current(card.cascade, card.run)
     if form == "md":
         return _written(path, report.markdown(card, oddities=noticing))
-    if not records:
+    if not disclosed.records:
         bare = report.html(card, records=False, oddities=noticing) if form == "html" else None
         return _written(path, bare or report.numbers_json(card, oddities=noticing))
     examples = report.odd_examples(noticing)
     waiting = workspace.failures.open_records(card.cascade, _listed(card) | examples)
-    hidden = NOBODY_WAITS if with_open else waiting
+    hidden = NOBODY_WAITS if disclosed.with_open else waiting
     safe, strange = report.without(card, hidden.records), report.without_words(noticing, hidden.records)
     if form == "json":
         listed = _listed(safe) | report.odd_examples(strange)
@@ -63,49 +78,52 @@ def write_report(
     visible = waiting.among({*listed, *report.odd_examples(strange)})
     remark = _revealed(workspace, card.cascade, card.run, visible, card.noun)
     remark = remark or hidden.among({*report.failures_at(card), *examples}).left_out(card.noun)
-    text = report.html(safe, records=True, left_out=remark, oddities=strange)
+    pictures = workspace.inlined(card.cascade, {*listed, *report.odd_examples(strange)}) if disclosed.media else None
+    text = report.html(safe, records=True, left_out=remark, oddities=strange, pictures=pictures)
     return _written(path, text, records=len(listed), remark=remark)
 
 
 def write_comparison(
-    workspace: Workspace, view: Comparison, output: Path | None, *, form: Form, records: bool, with_open: bool = False
+    workspace: Workspace, view: Comparison, output: Path | None, *, form: Form, disclosed: Disclosed
 ) -> Written:
-    """Write a comparison as a file, by default named after cascade and runs; `with_open` as in `write_report`.
+    """Write a comparison as a file, by default named after cascade and runs.
 
     Raises: ConfigurationError.
     """
     path = output or Path(f"{view.cascade}-{view.before}-{view.after}.{form}")
     if form == "md":
         return _written(path, report.comparison_markdown(view))
-    if not records:
+    if not disclosed.records:
         bare = report.textless_changes(view)
         return _written(path, report.comparison_html(view, records=False) if form == "html" else codec.to_json(bare))
     waiting = workspace.failures.open_records(view.cascade, report.changed_records(view))
-    hidden = NOBODY_WAITS if with_open else waiting
+    hidden = NOBODY_WAITS if disclosed.with_open else waiting
     safe = report.without_changes(view, hidden.records)
     listed = report.changed_records(safe)
     remark = _revealed(workspace, view.cascade, view.after, waiting.among(listed), view.noun)
     remark = remark or hidden.left_out(view.noun)
     if form == "json":
         return _written(path, codec.to_json(safe), records=len(listed), remark=remark)
-    text = report.comparison_html(safe, records=True, left_out=remark)
+    pictures = workspace.inlined(view.cascade, listed) if disclosed.media else None
+    text = report.comparison_html(safe, records=True, left_out=remark, pictures=pictures)
     return _written(path, text, records=report.shown_changes(safe), remark=remark)
 
 
-def write_bundle(workspace: Workspace, card: Scorecard, folder: Path, *, with_open: bool = False) -> Written:
-    """Write a scorecard as a folder with a page for each failure that it lists; `with_open` as in `write_report`.
+def write_bundle(workspace: Workspace, card: Scorecard, folder: Path, *, disclosed: Disclosed) -> Written:
+    """Write a scorecard as a folder with a page for each failure that it lists.
 
     Raises: ConfigurationError.
     """
     waiting = workspace.failures.open_records(card.cascade, _listed(card))
-    hidden = NOBODY_WAITS if with_open else waiting
+    hidden = NOBODY_WAITS if disclosed.with_open else waiting
     views = [
         workspace.failures.record(card.cascade, card.run, record) for record in sorted(_listed(card) - hidden.records)
     ]
     readable = [view for view in views if view is not None]
     visible = waiting.among(view.record for view in readable)
     remark = _revealed(workspace, card.cascade, card.run, visible, card.noun) or hidden.left_out(card.noun)
-    files = report.bundle(card, readable, left_out=remark)
+    show = _as_picture(Path(workspace.media_folder(card.cascade))) if disclosed.media else charts.as_path
+    files = report.bundle(card, readable, left_out=remark, show=show)
     for name, text in files.items():
         write_file(folder / name, text)
     size = sum(len(text.encode("utf-8")) for text in files.values())
@@ -117,6 +135,16 @@ def write_bundle(workspace: Workspace, card: Scorecard, folder: Path, *, with_op
         records=len(readable),
         sentence=f"{folder}  {size / 1000:,.0f} KB, {len(files):,} files, no scripts, opens offline. {disclosure}",
     )
+
+
+def _as_picture(root: Path) -> charts.Show:
+    """How files are drawn in pages that are sent around: pictures as they are, anything else by its path."""
+
+    def show(media: Media) -> charts.Element:
+        address, path = inlined(root, media, most=LARGE), charts.as_path(media)
+        return ["div", {"class": "vi"}, ["img", {"src": address, "alt": media.path}], path] if address else path
+
+    return show
 
 
 def _listed(card: Scorecard) -> set[str]:

@@ -21,6 +21,7 @@ def report(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write to.")] = None,
     form: Annotated[Literal["html", "md", "json"], typer.Option("--form", help="html, md or json.")] = "html",
     records: Annotated[bool, typer.Option("--records/--no-records", help="Show texts of records.")] = True,
+    media: Annotated[bool, typer.Option("--media/--no-media", help="Small pictures of the records shown.")] = True,
     bundle: Annotated[
         Path | None, typer.Option("--bundle", help="Make this folder: the verdict, and a page for each failure.")
     ] = None,
@@ -36,15 +37,16 @@ def report(
     from stagegap.cli import printed, reports
     from stagegap.cli.start import comparison, newest, scorecard, workspace
 
+    disclosed = reports.Disclosed(records=records, media=media, with_open=with_open)
     with workspace() as opened:
         if compare is not None:
             view = comparison(opened, cascade, compare, newest(opened, cascade, run), shared=shared)
-            written = reports.write_comparison(opened, view, output, form=form, records=records, with_open=with_open)
+            written = reports.write_comparison(opened, view, output, form=form, disclosed=disclosed)
         elif bundle is not None:
-            written = reports.write_bundle(opened, scorecard(opened, cascade, run), bundle, with_open=with_open)
+            written = reports.write_bundle(opened, scorecard(opened, cascade, run), bundle, disclosed=disclosed)
         else:
             card = scorecard(opened, cascade, run)
-            written = reports.write_report(opened, card, output, form=form, records=records, with_open=with_open)
+            written = reports.write_report(opened, card, output, form=form, disclosed=disclosed)
     if as_json:
         return printed.print_json({"path": str(written.path), "bytes": written.size, "records": written.records})
     printed.say(written.sentence)

@@ -20,7 +20,9 @@ SHOWN = 25
 """Changed records whose texts the report shows."""
 
 
-def comparison_html(view: Comparison, *, records: bool, left_out: str = "") -> str:
+def comparison_html(
+    view: Comparison, *, records: bool, left_out: str = "", pictures: charts.Pictures | None = None
+) -> str:
     """The whole report as one HTML document; without `records` it holds no text of a record.
 
     `left_out` says what was taken out by `without_changes`, and for whom. A comparison that is
@@ -36,7 +38,7 @@ def comparison_html(view: Comparison, *, records: bool, left_out: str = "") -> s
         section("What changed, stage by stage", charts.changes(view)),
         section(f"What became of the {plural(view.noun, 2)}", charts.flips(view)),
         section("Settings that differ", charts.settings(view.config, view)),
-        *(_worst(view, left_out) if records else []),
+        *(_worst(view, left_out, pictures) if records else []),
         section("How these numbers were made", small(*_method(view))),
     ]
     return page(view.headline, parts, data=_data(view, records=records))
@@ -89,13 +91,13 @@ def _is_readable(view: Comparison) -> bool:
     return view.refusal is None or view.is_accepted
 
 
-def _worst(view: Comparison, left_out: str) -> list[str]:
+def _worst(view: Comparison, left_out: str, pictures: charts.Pictures | None) -> list[str]:
     lists = charts.worst_list(view)
     if lists is None:
         return [small(left_out)]
     worst = lists.worse[:SHOWN]
     heading = f"Got worse at {lists.stage}: {lists.n_worse:,}, the worst {len(worst)} first"
-    rows = "\n".join(charts.changed_record(row, view) for row in worst)
+    rows = "\n".join(charts.changed_record(row, view, pictures) for row in worst)
     return [section(heading, small(left_out) + rows)]
 
 

@@ -65,16 +65,17 @@ def html(
     left_out: str = "",
     stage: str | None = None,
     oddities: Noticing | None = None,
+    pictures: charts.Pictures | None = None,
 ) -> str:
     """The whole report as one HTML document; without `records` it holds no text of a record.
 
     `stage` is the one whose failures are explained, by default that of `explained`. `left_out` says what was
-    taken out by `without` and `without_words`, and for whom. Same view, same bytes.
+    taken out by `without` and `without_words`, and for whom. `pictures` hold themselves. Same view, same bytes.
     """
-    strange = charts.oddity_list(nameless(oddities), records=records) if oddities else ""
+    strange = charts.oddity_list(nameless(oddities), records=records, pictures=pictures) if oddities else ""
     strange += charts.trials(oddities.screen) if oddities else ""
     chosen = stage or explained(scorecard)
-    why = _why(scorecard, chosen, records=records, left_out=left_out)
+    why = _why(scorecard, chosen, left_out=left_out, pictures=(pictures or {}) if records else None)
     parts = [*head(scorecard, chosen), *why, *_rest(scorecard, strange)]
     return page(scorecard.verdict.headline, parts, data=_data(scorecard, chosen, records=records))
 
@@ -152,23 +153,23 @@ def _day(scorecard: Scorecard) -> str:
     return f"{day.day} {day:%b %Y}"
 
 
-def _why(scorecard: Scorecard, stage: str, *, records: bool, left_out: str) -> list[str]:
+def _why(scorecard: Scorecard, stage: str, *, left_out: str, pictures: charts.Pictures | None) -> list[str]:
+    """Why a stage fails, with its failures and their `pictures`; None where no record is to be seen."""
     detail = next((detail for detail in scorecard.details if detail.stage == stage), None)
     if detail is None:
         return []
     sentence = part("sentence", charts.first_fault_sentence(scorecard, detail))
     body = sentence + charts.groups(detail) + small(charts.groups_note(detail))
-    return [section(f"Why {detail.stage}?", body), *(_failures(detail, left_out) if records else [])]
+    return [section(f"Why {detail.stage}?", body), *([] if pictures is None else _failures(detail, left_out, pictures))]
 
 
-def _failures(detail: StageDetail, left_out: str) -> list[str]:
+def _failures(detail: StageDetail, left_out: str, pictures: charts.Pictures) -> list[str]:
     rows = detail.rows[:SHOWN]
     if not rows:
         return [small(left_out)]
     heading = f"{counted(len(rows), 'failure')} of {detail.failures:,} at {detail.stage}, most typical first"
-    return [
-        section(heading, small(left_out) + "\n".join(part("failure", row, figures.share(row.score)) for row in rows))
-    ]
+    drawn = [part("failure", row, figures.share(row.score), charts.small_picture(pictures, row.record)) for row in rows]
+    return [section(heading, small(left_out) + "\n".join(drawn))]
 
 
 def without(scorecard: Scorecard, records: Collection[str]) -> Scorecard:
@@ -289,11 +290,14 @@ def _line(card: Oddity) -> str:
 INDEX = "index.html"
 
 
-def bundle(scorecard: Scorecard, records: Sequence[RecordView], *, left_out: str) -> dict[str, str]:
+def bundle(
+    scorecard: Scorecard, records: Sequence[RecordView], *, left_out: str, show: charts.Show = charts.as_path
+) -> dict[str, str]:
     """The files of the folder by their path: the first page, and one page a record, without the people's names.
 
-    `left_out` says which failures are not among `records`, and for whom.
+    `left_out` says which failures are not among `records`, and for whom; `show` draws files.
     """
+    manner = charts.Manner(gate=redaction.words, show=show)
     places = {view.record: f"records/{number:04d}.html" for number, view in enumerate(records, start=1)}
     revealed = reveals(scorecard, len(records), left_out=left_out)
     lists = [_list(detail, places) for detail in scorecard.details]
@@ -301,7 +305,7 @@ def bundle(scorecard: Scorecard, records: Sequence[RecordView], *, left_out: str
     first = page(scorecard.verdict.headline, [*head(scorecard, explained(scorecard)), small(revealed), *lists, method])
     names = [places[view.record] for view in records]
     return {INDEX: first} | {
-        places[view.record]: _record(scorecard, view, before=before, after=after)
+        places[view.record]: _record(scorecard, view, manner, before=before, after=after)
         for view, before, after in zip(records, ["", *names], [*names[1:], ""], strict=False)
     }
 
@@ -323,16 +327,15 @@ def _list(detail: StageDetail, places: Mapping[str, str]) -> str:
     return section(heading, part("links", readable, places))
 
 
-def _record(scorecard: Scorecard, view: RecordView, *, before: str, after: str) -> str:
+def _record(scorecard: Scorecard, view: RecordView, manner: charts.Manner, *, before: str, after: str) -> str:
     ways = [("All failures", f"../{INDEX}"), ("Previous", before and f"../{before}"), ("Next", after and f"../{after}")]
     nameless = replace(view, blocks=tuple(replace(block, people="") for block in view.blocks))
-    manner = charts.Manner(gate=redaction.words)
     title = f"{scorecard.noun} {view.record}"
     parts = [
         part("ways", [way for way in ways if way[1]]),
         part("title", title),
         small(f"{scorecard.cascade}, run {scorecard.run}."),
-        part("fields", view.fields),
+        part("fields", view.fields, manner),
         section("Stage by stage", charts.record_blocks(nameless, manner)),
     ]
     return page(title, parts)

@@ -117,7 +117,8 @@ def draw_lists(workspace: Workspace, view: Comparison) -> None:
         _tabs(lists, kind)
         ids = [row.record for row in rows]
         record, unknown = state.chosen("record", ids, ids[0] if ids else None)
-        html = charts.change_list(rows, what=LISTS[kind], noun=view.noun, chosen=record)
+        pictures = media.small(workspace, view.cascade, ids)
+        html = charts.change_list(rows, what=LISTS[kind], noun=view.noun, chosen=record, pictures=pictures)
         elements.chart(f"records {at} {kind}", html, picks="record")
         if len(rows) < total:
             note(f"The first {len(rows):,} of {counted(total, view.noun)}, largest change first.")

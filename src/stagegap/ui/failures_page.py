@@ -253,7 +253,8 @@ def _lists(
     record = asked if asked in ids else (ids[0] if ids else None)
     left, middle, rail = streamlit.columns([3.6, 4.6, 2.2], gap="medium")
     with left:
-        _list(page, detail.stage, scorecard.noun, record, own_tally)
+        pictures = media.small(workspace, scorecard.cascade, ids)
+        _list(page, detail.stage, scorecard.noun, record, own_tally, pictures=pictures)
     with middle:
         if record is not None:
             draw_record(workspace, scorecard, record, ids, who)
@@ -277,8 +278,11 @@ def _of_cell(workspace: Workspace, scorecard: Scorecard, wanted: Wanted) -> Want
     return replace(wanted, among=among)
 
 
-def _list(page: FailurePage, stage: str, noun: str, record: str | None, own_tally: OwnTally) -> None:
-    html = charts.failure_list(page, stage=stage, noun=noun, chosen=None, tags=own_tally.own.by_record)
+def _list(
+    page: FailurePage, stage: str, noun: str, record: str | None, own_tally: OwnTally, *, pictures: charts.Pictures
+) -> None:
+    tags = own_tally.own.by_record
+    html = charts.failure_list(page, stage=stage, noun=noun, chosen=None, tags=tags, pictures=pictures)
     elements.failure_list(stage, html, record=record, before=page.before, next_after=page.next)
     note(charts.list_sentence(page, noun=noun))
     with streamlit.container(horizontal=True):

@@ -1,8 +1,8 @@
 """Pictures, recordings and documents in the browser: served by names that a page gave out, and by nothing else.
 
 A page that may show a file offers it here and draws the address that it gets. The address says nothing of the path, can
-be guessed by nobody, and opens the content that it was given out for: pictures and pages as PNG made anew, recordings
-as they are, with a type of this list. Nothing else of the project can be asked for.
+be guessed by nobody, and opens the content that it was given out for: pictures and pages made anew, recordings as they
+are, with a type of this list. Nothing else of the project can be asked for.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections import OrderedDict
+from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -73,7 +75,7 @@ class Shelf:
         return None if offer is None else (offer.media, file_of(offer.root, offer.media))
 
     def picture(self, name: str, *, side: int, page: int) -> bytes | None:
-        """The picture, or a page, as PNG; None for a name that nobody gave out. Raises: MediaError."""
+        """The picture, or a page, as PNG or JPEG; None for a name that nobody gave out. Raises: MediaError."""
         opened = self.file(name)
         if opened is None:
             return None
@@ -82,7 +84,7 @@ class Shelf:
             drawn = self._drawn.get(key)
         if drawn is None:
             media, path = opened
-            drawn = thumbnail(path, media, most=side, page=page)
+            drawn = thumbnail(path, media, most=side, page=page, is_light=side == SMALL)
             self._keep(key, drawn)
         return drawn
 
@@ -108,8 +110,13 @@ def manner(
     With `is_blind` files go without their paths, which may say what is right (`fraud/01.jpg`).
     """
 
+    @cache
+    def place() -> tuple[Path, str]:  # once a page: the folder is asked of the store
+        return Path(workspace.media_folder(cascade)), Access(workspace.folder).token
+
     def draw(media: Media) -> Element:
-        address = offered(workspace, cascade, media)
+        root, key = place()
+        address = SHELF.offer(root, media, key)
         words = _words(media) if is_blind else f"{media.path}, {_words(media)}"
         caption: Element = ["small", {}, words]
         if media.kind is FieldKind.AUDIO:
@@ -130,9 +137,13 @@ def manner(
     return charts.Manner(seek=seek, room=room, show=draw)
 
 
-def offered(workspace: Workspace, cascade: str, media: Media) -> str:
-    """The address at which a file of the records may be asked for from now on."""
-    return SHELF.offer(Path(workspace.media_folder(cascade)), media, Access(workspace.folder).token)
+def small(workspace: Workspace, cascade: str, records: Collection[str]) -> charts.Pictures:
+    """Addresses of the small pictures of records in a list."""
+    files = workspace.failures.pictures(cascade, records)
+    if not files:
+        return {}
+    root, key = Path(workspace.media_folder(cascade)), Access(workspace.folder).token
+    return {record: f"{SHELF.offer(root, file, key)}/picture?small=1" for record, file in files.items()}
 
 
 def _words(media: Media) -> str:
@@ -166,7 +177,8 @@ def _picture(request: Request) -> Response:
         return _refusal(str(error), 404)
     if drawn is None:
         return _refusal(UNKNOWN, 404)
-    return Response(drawn, media_type="image/png", headers=_HEADERS)
+    kind = "image/jpeg" if drawn.startswith(b"\xff\xd8") else "image/png"
+    return Response(drawn, media_type=kind, headers=_HEADERS)
 
 
 def _sound(request: Request) -> Response:

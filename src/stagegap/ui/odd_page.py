@@ -10,7 +10,7 @@ import streamlit
 from stagegap import charts
 from stagegap.analysis.views import Scorecard
 from stagegap.model.wording import counted, plural
-from stagegap.ui import background, choice, elements, failures_page, identity, share, state
+from stagegap.ui import background, choice, elements, failures_page, identity, media, share, state
 from stagegap.ui.elements import note
 from stagegap.workspace import Workspace
 
@@ -79,9 +79,13 @@ def _all(workspace: Workspace, noticing: Noticing, who: str | None, verified: bo
     note(noticing.screen.basis)
     if who is None and noticing.open:
         note(f"{identity.invitation()} to say that a card is not odd, or to flag it.")
+    records = {record for row in noticing.open for record in row.card.records[: charts.PICTURED]}
+    pictures = media.small(workspace, noticing.screen.cascade, records)
     for row in noticing.open:
         with streamlit.container(border=True, gap="xsmall"):
             _card(row)
+            if html := charts.card_pictures(row.card, pictures):
+                elements.chart(f"pictures {row.card.key}", html)
             _actions(workspace, noticing, row, who, verified, opens=True)
     if noticing.dismissed:
         with streamlit.expander(f"{counted(len(noticing.dismissed), 'card')} said to be not odd"):

@@ -44,7 +44,14 @@ def of_run(workspace: Workspace, scorecard: Scorecard, stage: str | None = None)
         texts=f"{count}: what the system answered, and what is right",
         left_out=left_out,
         lacks="" if odd else NOT_LOOKED,
-        report=lambda records: report.html(safe, records=records, left_out=left_out, stage=stage, oddities=strange),
+        report=lambda records: report.html(
+            safe,
+            records=records,
+            left_out=left_out,
+            stage=stage,
+            oddities=strange,
+            pictures=workspace.inlined(scorecard.cascade, report.shown_records(safe, stage)) if records else None,
+        ),
         unblinding=_unblinding(
             workspace,
             scorecard.run,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from stagegap.faces import handed_out
+from stagegap.media import inlined
 from stagegap.store import Archive, Store, back_up, restore
 from stagegap.workspace.foundation import STORE, WATCHED, CascadeFiles, Foundation
 from stagegap.workspace.runs import Runs
@@ -203,6 +204,12 @@ class Workspace:
         ran = [run.cascade for run in self.store.runs()]
         names = dict.fromkeys([*ran, *self.files.that_could_run()])
         return sorted(names, key=lambda name: name.endswith(WATCHED))
+
+    def inlined(self, cascade: str, records: Collection[str]) -> dict[str, str]:
+        """Small pictures of records for a file that is sent around, each held by its own address."""
+        files = self.failures.pictures(cascade, records)
+        root = Path(self.media_folder(cascade)) if files else Path()
+        return {record: address for record, file in files.items() if (address := inlined(root, file))}
 
     def media_folder(self, cascade: str) -> str:
         """The folder in which paths of pictures, recordings and documents start: by the newest run, or else the file.

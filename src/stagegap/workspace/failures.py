@@ -16,6 +16,7 @@ from stagegap.analysis.views import Scorecard
 from stagegap.errors import ConfigurationError, InputError
 from stagegap.model.answer import Label, Output, Reference, Status
 from stagegap.model.cascade import Cascade, CascadeFile, Kind
+from stagegap.model.media import FieldKind, Media, picture_in
 from stagegap.model.notes import Failure, FailurePage, Seen, Wanted
 from stagegap.model.record import Json, Record
 from stagegap.model.run import SYSTEM, Run
@@ -190,6 +191,14 @@ class Failures:
             labels += [label for label in of_units if record_of(levels, stage, label.record) == record.id]
         settled = {(reference.record, reference.stage): reference for reference in settle(labels, cascade)}
         return with_units(settled, cascade, [record])
+
+    def pictures(self, cascade: str, records: Collection[str]) -> dict[str, Media]:
+        """The first picture or document of each record that holds one; without such fields no record is read."""
+        shape = self._shape(cascade)
+        if shape is None or not {FieldKind.IMAGE, FieldKind.PDF} & set(shape.fields.values()):
+            return {}
+        files = {record.id: picture_in(record.fields) for record in self._store.records(cascade, ids=[*records])}
+        return {record: file for record, file in files.items() if file is not None}
 
     def confusion(self, cascade: str, run: str, stage: str) -> Confusion | None:
         """What a label stage took for what in a run; None for a stage of another type."""
