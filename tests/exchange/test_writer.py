@@ -128,11 +128,11 @@ def test_references_are_one_accepted_answer_a_row_the_first_first(tmp_path: Path
     assert write_references(path, REFERENCES, cascade="mail") == 3
     assert path.read_text() == (
         '{"record": "=m2", "stage": "draft", "place": 1, "value": "=1", "facts": [["a", "b"]], '
-        '"annotators": ["@ab", "cd"], "settled": "consensus", "cascade": "mail"}\n'
+        '"annotators": ["@ab", "cd"], "settled": "consensus", "seen": false, "cascade": "mail"}\n'
         '{"record": "=m2", "stage": "draft", "place": 2, "value": null, "facts": [], '
-        '"annotators": ["@ab", "cd"], "settled": "consensus", "cascade": "mail"}\n'
+        '"annotators": ["@ab", "cd"], "settled": "consensus", "seen": false, "cascade": "mail"}\n'
         '{"record": "m1", "stage": "tags", "place": 1, "value": ["new"], "facts": [], '
-        '"annotators": ["ab"], "settled": "single", "cascade": "mail"}\n'
+        '"annotators": ["ab"], "settled": "single", "seen": false, "cascade": "mail"}\n'
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from sixty import write_sixty
+from stagegap import report
 from stagegap.analysis.verdicts import VerdictRow, verdicts_view_sheet
 from stagegap.errors import ConfigurationError, InputError, NotFound
 from stagegap.model.cascade import Kind, OutputType
@@ -190,6 +191,10 @@ def test_planted_anchoring_is_measured_and_taken_off(project: Workspace) -> None
     assert row.anchoring.low > 0
     sheet = verdicts_view_sheet(project.runs.attribution("first").verdicts())
     assert "anchoring is taken off" in " ".join(sheet.sentences)
+    card = project.runs.scorecard("first")
+    assert card is not None
+    assert card.verdicts == (row,)
+    assert "What verdicts say" in report.html(card, records=False)
 
 
 def test_correction_is_scored_as_the_reference_that_it_is(project: Workspace) -> None:
