@@ -8,6 +8,7 @@ import pytest
 
 from fanned import claims_of, write_answers
 from stagegap.errors import ConfigurationError, InputError, NotFound
+from stagegap.report import html
 from stagegap.runner import RunOptions, Silent
 from stagegap.runner.queues import Hunt
 from stagegap.workspace import Workspace
@@ -150,3 +151,17 @@ def test_versions_are_swapped_at_a_stage_of_units_and_people_in_its_place_are_re
         assert "check" not in {row.stage for row in view.unanswered}
         with pytest.raises(ConfigurationError, match="Nobody can be put in: check is asked about single items"):
             project.labels.queue("answers", "check", "swap")
+
+
+def test_what_items_come_to_stands_beside_the_records_outcome_in_show_page_and_report(project: Workspace) -> None:
+    card = project.runs.scorecard("answers", "v1")
+    assert card is not None
+    beside = card.others[-1]
+    level = project.runs.attribution("answers", "v1").units().levels[0]
+    assert beside.outcome_name == "mean check.accuracy, each item of split"
+    assert (beside.system, beside.ceiling) == (level.scorecard.system, level.scorecard.ceiling)
+    assert beside.system.clusters == 24
+    assert beside.gain == max((row.gain for row in level.scorecard.stages), key=lambda gain: gain.value)
+    page = html(card, records=False)
+    assert "Other outcomes" in page
+    assert "each item of split" in page

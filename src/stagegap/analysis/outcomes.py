@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from stagegap.model.estimate import Estimate
 from stagegap.tables.figures import Unit
-from stagegap.tables.table import Column, Table
+from stagegap.tables.table import Column, Sheet, Table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,3 +40,9 @@ def others_table(others: Sequence[OtherOutcome]) -> Table:
             (other.outcome_name, other.system, other.ceiling, other.most or None, other.gain) for other in others
         ),
     )
+
+
+def others_sheet(others: Sequence[OtherOutcome]) -> Sheet:
+    """The table with what it is not about; without parts where there are no others."""
+    about = "Each has a ceiling of its own; the verdict is about the first outcome."
+    return Sheet(headline="Other outcomes", parts=(others_table(others), about) if others else ())

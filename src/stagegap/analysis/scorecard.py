@@ -137,9 +137,7 @@ def measured(evidence: ev.Evidence, run: Run, *, labels_seq: int, resamples: int
     match = contest(drawn, parts.ceiling, gains) if parts.ceiling is not None else None
     is_open = match is not None and not match.is_decided
     system = drawn.mean(SYSTEM_OUTCOME)
-    top = parts.ceiling.ceiling if parts.ceiling is not None else unmeasured(parts.no_ceiling)
-    if top.is_measured and (drawn.columns[gains.top] >= 1).sum() == top.n:
-        top = Estimate(value=1.0, low=1.0, high=1.0, n=top.n, method="exact: a reference is right by definition")
+    top = _top(drawn, gains, parts.ceiling, otherwise=parts.no_ceiling)
     n_scored = int((~np.isnan(drawn.columns[SYSTEM_OUTCOME])).sum())
     beyond = parts.is_bad & (ev.good(evidence, drawn.columns[gains.top]) == 0) if parts.ceiling else np.zeros(0)
     read = [_detail(parts, stage) for stage in cascade.names]
@@ -194,7 +192,7 @@ def measured(evidence: ev.Evidence, run: Run, *, labels_seq: int, resamples: int
         labellers=labellers_of(cascade),
         troubles=found,
         strict=_strict_rule(evidence, resamples=resamples),
-        others=tuple(_other(judged, seed=seed, resamples=resamples) for judged in evidence.by_other_outcomes),
+        others=tuple(outcome_beside(judged, resamples=resamples) for judged in evidence.by_other_outcomes),
     )
     ids = [record.id for record in evidence.records]
     return Measured(
@@ -206,11 +204,11 @@ def measured(evidence: ev.Evidence, run: Run, *, labels_seq: int, resamples: int
     )
 
 
-def _other(evidence: ev.Evidence, *, seed: int, resamples: int) -> OtherOutcome:
+def outcome_beside(evidence: ev.Evidence, *, resamples: int) -> OtherOutcome:
     """An outcome beside the headline, on the records that have it in every swap cell of its own."""
     won = gains(evidence)
     columns = dict(won.columns) if won.is_measured else {SYSTEM_OUTCOME: ev.outcome_scores(evidence, ev.SYSTEM)}
-    drawn = resample(columns, evidence.units, rng=np.random.default_rng(seed), resamples=resamples)
+    drawn = resample(columns, evidence.units, rng=np.random.default_rng(evidence.seed), resamples=resamples)
     stairs = ceiling_of(drawn, won) if won.is_measured else None
     nothing = unmeasured(won.reason)
     steps = [step for step in stairs.steps if step.stage in evidence.cascade.leading] if stairs is not None else []
@@ -218,10 +216,20 @@ def _other(evidence: ev.Evidence, *, seed: int, resamples: int) -> OtherOutcome:
     return OtherOutcome(
         outcome_name=outcome_name(evidence.cascade),
         system=drawn.mean(SYSTEM_OUTCOME),
-        ceiling=stairs.ceiling if stairs is not None else nothing,
+        ceiling=_top(drawn, won, stairs, otherwise=won.reason),
         most=most.stage if most is not None and most.gain.value > 0 else "",
         gain=most.gain if most is not None and most.gain.value > 0 else nothing,
     )
+
+
+def _top(drawn: Resamples, won: Gains, stairs: Ceiling | None, *, otherwise: str) -> Estimate:
+    """The outcome with references everywhere; exact where all of it is right, as where the end is a reference."""
+    if stairs is None:
+        return unmeasured(otherwise)
+    top = stairs.ceiling
+    if top.is_measured and (drawn.columns[won.top] >= 1).sum() == top.n:
+        return Estimate(value=1.0, low=1.0, high=1.0, n=top.n, method="exact: a reference is right by definition")
+    return top
 
 
 def outcome_name(cascade: Cascade) -> str:

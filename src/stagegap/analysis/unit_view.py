@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 
 from stagegap.analysis import evidence as ev
 from stagegap.analysis.faults import FaultsView, faults_sheet, faults_view
-from stagegap.analysis.scorecard import measured
+from stagegap.analysis.outcomes import OtherOutcome
+from stagegap.analysis.scorecard import measured, outcome_beside
 from stagegap.analysis.units import calls_of, lists_of, no_answer, not_there, units_by, with_lists
 from stagegap.analysis.views import Scorecard, gap_sheet
 from stagegap.metrics import metric
@@ -87,6 +88,15 @@ def units_view(evidence: ev.Evidence, run: Run, *, resamples: int = RESAMPLES) -
         funnel=_funnel(evidence, ()),
         levels=tuple(_level(evidence, path, run, resamples) for path in sorted(levels.align, key=len)),
     )
+
+
+def unit_outcomes(evidence: ev.Evidence, *, resamples: int = RESAMPLES) -> tuple[OtherOutcome, ...]:
+    """What units come to, list by list, beside the records' own outcome: the end of each list, its ceiling and gain."""
+    outcomes: list[OtherOutcome] = []
+    for path in sorted(Levels.of(evidence.cascade).align, key=len):
+        beside = outcome_beside(unit_evidence(evidence, path), resamples=resamples)
+        outcomes.append(replace(beside, outcome_name=f"{beside.outcome_name}, each item of {' > '.join(path)}"))
+    return tuple(outcomes)
 
 
 def _level(evidence: ev.Evidence, path: tuple[str, ...], run: Run, resamples: int) -> UnitLevel:

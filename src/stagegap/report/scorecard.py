@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from stagegap import charts, redaction
 from stagegap.analysis import views
 from stagegap.analysis.judges import judged_sheet
+from stagegap.analysis.outcomes import others_sheet
 from stagegap.analysis.record_view import RecordView
 from stagegap.analysis.verdicts import verdicts_sheet
 from stagegap.analysis.views import Scorecard, StageDetail, gap_sheet
@@ -103,6 +104,7 @@ def _rest(scorecard: Scorecard, strange: str) -> list[str]:
         section("First fault, stage by stage", charts.first_faults(scorecard)),
         section("Which stages fail together", charts.together(scorecard)),
         section("What each step fixes and breaks", charts.steps(scorecard)),
+        _said(others_sheet(scorecard.others)),
         _said(judged_sheet(scorecard.judges, scorecard.noun)),
         _said(verdicts_sheet(scorecard.verdicts, scorecard.noun)),
         section("What looks strange?", strange) if strange else "",

@@ -9,10 +9,9 @@ import streamlit
 
 from stagegap import charts, report
 from stagegap.analysis.judges import judged_sheet
-from stagegap.analysis.outcomes import others_table
+from stagegap.analysis.outcomes import others_sheet
 from stagegap.analysis.verdicts import verdicts_sheet
 from stagegap.analysis.views import Scorecard
-from stagegap.tables.table import Sheet
 from stagegap.ui import choice, elements, share, state
 from stagegap.ui.elements import note
 from stagegap.workspace import Workspace
@@ -99,11 +98,11 @@ def draw(workspace: Workspace) -> None:
     if no_stage:
         note(f"The stage in the link is not in run {scorecard.run}.")
     draw_why(scorecard, stages, why)
-    if scorecard.others:
-        streamlit.header("Other outcomes", anchor=False)
-        each = "Each has a ceiling of its own; the verdict is about the first outcome."
-        elements.sheet("others", Sheet(headline="Other outcomes", parts=(others_table(scorecard.others), each)))
-    sheets = (judged_sheet(scorecard.judges, scorecard.noun), verdicts_sheet(scorecard.verdicts, scorecard.noun))
+    sheets = (
+        others_sheet(scorecard.others),
+        judged_sheet(scorecard.judges, scorecard.noun),
+        verdicts_sheet(scorecard.verdicts, scorecard.noun),
+    )
     for sheet in sheets:
         if sheet.parts:
             streamlit.header(sheet.headline, anchor=False)

@@ -120,6 +120,7 @@ def score(store: Store, run: Run, file: CascadeFile, *, views: KeptViews) -> Sco
     from stagegap.analysis.need import need_view
     from stagegap.analysis.repeats import passes, repeat_noise
     from stagegap.analysis.scorecard import measured
+    from stagegap.analysis.unit_view import unit_outcomes
     from stagegap.runner import repeats_of
     from stagegap.workspace.judges import JudgedRun, judge_rows
     from stagegap.workspace.verdicts import verdict_rows
@@ -136,6 +137,7 @@ def score(store: Store, run: Run, file: CascadeFile, *, views: KeptViews) -> Sco
     noise = [repeat_noise(evidence, name, outputs) for name, outputs in repeated.items()]
     card = replace(
         measures.scorecard,
+        others=(*measures.scorecard.others, *unit_outcomes(evidence)),
         repeats=tuple(noisy for noisy in noise if noisy is not None),
         passes=passes(evidence, repeated),
         judges=judge_rows(store, JudgedRun(run=run, evidence=evidence)),
