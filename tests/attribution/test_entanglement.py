@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from stagegap.analysis.coalitions import pair_sentences
 from stagegap.attribution.shapley import harm, pair_table
 from stagegap.stats.spread import clusters
 
@@ -26,6 +27,17 @@ def test_two_fixes_on_the_same_records():
     assert (found.n, found.only_first, found.only_second, found.either) == (7, 1, 1, 1)
     assert (found.together, found.neither, found.undone) == (1, 1, 1)
     assert (found.right, found.right_first, found.right_second, found.right_both) == (1, 3, 3, 5)
+
+
+def test_two_fixes_that_leave_every_record_as_it_is_have_nothing_to_say():
+    same = np.array([1.0, 0.0, 1.0])
+    table = pair_table(same, same, same, same)
+    assert table.is_idle
+    assert not pair_table(*COLUMNS).is_idle
+    assert pair_sentences("a", "b", table, noun="mail") == ()
+    assert pair_sentences("a", "b", pair_table(*np.zeros((4, 0))), noun="mail") == (
+        "a and b: no mail has an outcome with each alone and with both.",
+    )
 
 
 def test_records_that_a_fix_harms_are_listed_with_their_rate():

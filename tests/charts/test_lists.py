@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from html import escape
 
@@ -23,6 +24,11 @@ def test_groups_show_rate_counts_and_which_stand_out() -> None:
     )
     assert "above the average" not in found.row("channel: mail")
     assert len(found.classed("dot")) == 6  # the seventh is left out
+
+
+def test_groups_stand_in_the_order_of_the_rates_that_are_read() -> None:
+    rates = [int(rate) for rate in re.findall(r"fails (\d+)% \(", charts.groups(retrieve()))]
+    assert rates == [70, 46, 44, 42, 41, 40]
 
 
 def test_groups_lead_to_their_failures_where_there_is_a_page_for_them() -> None:

@@ -41,6 +41,7 @@ def test_each_leaf_of_nested_groups_has_a_field_with_its_place():
         "/address/zip",
         "/topics",
         "/orders",
+        "/insured",
     ]
     assert made["/customer/name"]["label"] == "customer › name"
     needed = [name for name, field in made.items() if field["required"]]

@@ -89,12 +89,20 @@ def test_hunted_records_stay_hunted_when_they_are_settled() -> None:
 def test_payload_holds_inputs_and_two_answers_and_no_name() -> None:
     found = disagreement(TWO, metric("accuracy"))
     assert found is not None
-    shown: Any = settling_payload(found, ITEM)
+    shown: Any = settling_payload(found, ITEM, form=form(STAGE))
     assert set(shown) == {"id", "inputs", "options"}
     verdict = shown["options"]["verdict"]
     shown_as = [f"A:  {found.a.value}", f"B:  {found.b.value}", "Both are fine", "Neither: write it"]
     assert [option["text"] for option in verdict] == shown_as
     assert "ann" not in json.dumps(shown)
+
+
+def test_documents_that_nobody_was_offered_have_their_titles_too() -> None:
+    found = disagreement([label(["K1"], "ann"), label(["K1", "K9"], "bob")], metric("recall@k"))
+    assert found is not None
+    shown: Any = settling_payload(found, ITEM, form={"catalogue": [["K1", "Refunds"], ["K9", "Log in"]]})
+    texts = {option["text"][4:] for option in shown["options"]["verdict"][:2]}
+    assert texts == {"K1 Refunds", "K1 Refunds, K9 Log in"}
 
 
 def test_form_asks_for_an_own_answer_only_where_neither_is_right() -> None:

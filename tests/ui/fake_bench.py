@@ -94,7 +94,7 @@ class FakeBench:
             differ = disagreements.disagreement(self._labels(found.queue.stage, record), by)
             assert item is not None
             assert differ is not None
-            shown.append(disagreements.settling_payload(differ, item))
+            shown.append(disagreements.settling_payload(differ, item, form=found.form))
         return shown
 
     def settle(self, queue: Queue, events: Sequence[Mapping[str, Json]], annotator: str, verified: bool) -> None:

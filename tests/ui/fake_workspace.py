@@ -80,6 +80,7 @@ TICKET: dict[str, Json] = {
         },
         "topics": {"type": "array", "items": {"enum": ["parcel", "money"]}, "maxItems": 1},
         "orders": {"type": "array", "items": {"type": "string"}},
+        "insured": {"type": "boolean"},
     },
 }
 OWN_FORM = """

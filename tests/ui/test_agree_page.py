@@ -36,7 +36,7 @@ def compared(workspace: Workspace, who: str = "", **parameters: str) -> AppTest:
 def test_agreement_stands_in_the_heading_with_its_interval_and_n(workspace: Workspace) -> None:
     test = compared(workspace, "eve")
     heading = test.title[0].value.replace("\\", "")
-    assert heading == "Two people agree on 98% at route (95% interval 93 to 99, n = 120)"
+    assert heading == "Two people agree on 98% at route (95% interval 93 to 99, n\u00a0=\u00a0120)"
 
 
 def test_record_is_traced_to_who_said_what_by_somebody_who_may_see_it(workspace: Workspace) -> None:

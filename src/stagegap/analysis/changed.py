@@ -266,7 +266,11 @@ def changed_sheet(view: WhatChanged) -> Sheet:
             Table(columns=_COLUMNS, rows=tuple(_share_cells(view, row) for row in view.stages)),
             Table(
                 columns=_PAIRS,
-                rows=tuple((pair.later, pair.earlier, claimed(pair.claim), pair.claim.verdict) for pair in view.pairs),
+                rows=tuple(
+                    (pair.later, pair.earlier, claimed(pair.claim), pair.claim.verdict)
+                    for pair in view.pairs
+                    if pair.claim.change.value or pair.table is None or not pair.table.is_idle
+                ),
             ),
             *(
                 line

@@ -403,9 +403,13 @@ _HARMED = 5
 
 
 def pair_sentences(earlier: str, later: str, table: PairTable, *, noun: str) -> tuple[str, ...]:
-    """The four cells of two swaps, and what becomes of the records that are wrong without them."""
+    """The four cells of two swaps, and what becomes of the records that are wrong without them; nothing where neither
+    changes a record.
+    """
     if not table.n:
         return (f"{earlier} and {later}: no {noun} has an outcome with each alone and with both.",)
+    if table.is_idle:
+        return ()
     return (
         f"{earlier} and {later}, {counted(table.n, noun)}: good with neither {table.right:,}, with {earlier} "
         f"{table.right_first:,}, with {later} {table.right_second:,}, with both {table.right_both:,}",

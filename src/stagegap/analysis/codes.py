@@ -411,7 +411,9 @@ _AGREEMENT = (
 def codes_sheet(view: CodesView) -> Sheet:
     """What is worth most first; then the runs, what is still unseen, and how far readers agree."""
     if not view.n and not view.looked_up:
-        return Sheet(headline=f"Nobody has read {view.run} yet", parts=("The page Read of `stagegap app` shows it.",))
+        return Sheet(
+            headline=f"Nobody has read {view.run} yet", parts=("Records are read whole, one by one, on the page Read.",)
+        )
     return Sheet(headline=_headline(view), parts=(*_basis(view), *_tables(view)))
 
 

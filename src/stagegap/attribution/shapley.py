@@ -280,6 +280,12 @@ class PairTable:
     undone: int
     """Wrong; a fix alone makes it right, both do not."""
 
+    @property
+    def is_idle(self) -> bool:
+        """Neither fix changes whether a record is right."""
+        mended = self.only_first + self.only_second + self.either + self.together + self.undone
+        return not mended and self.right == self.right_first == self.right_second == self.right_both
+
 
 def pair_table(system: Floats, first: Floats, second: Floats, both: Floats) -> PairTable:
     """Count records by what two fixes do, from 0/1 outcomes; records that lack one are left out."""

@@ -307,16 +307,17 @@ SHOWN = 6
 
 
 def groups_chart(detail: StageDetail, *, limit: int = SHOWN, link: Callable[[str], str] | None = None) -> Chart:
-    """The failure rate of the first `limit` groups against the stage's average.
+    """The failure rate of the first `limit` groups against the stage's average, the highest rate first.
 
     `link` gives the address of a group's failures; without it the rows lead nowhere.
     """
     average = detail.average
+    rows = sorted(detail.groups[:limit], key=lambda group: (not group.rate.is_measured, -group.rate.value))
     base = (at("rule", average.value, tone="soft", role="average"),) if average.is_measured else ()
     return Chart(
         kind="sl",
         caption=f"Failure rate of {detail.stage} by group",
-        rows=tuple(_group_row(group, base, link(group.group) if link else None) for group in detail.groups[:limit]),
+        rows=tuple(_group_row(group, base, link(group.group) if link else None) for group in rows),
         empty="No groups to compare: no slices are declared for the records.",
     )
 

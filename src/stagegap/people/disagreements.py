@@ -134,12 +134,15 @@ def guideline_lines(guideline: str) -> list[str]:
     return list(dict.fromkeys(line for line in lines if line))
 
 
-def settling_payload(disagreement: Disagreement, item: QueueItem) -> dict[str, Json]:
-    """What the one who settles sees: the inputs as in labelling, and the two answers without names."""
+def settling_payload(disagreement: Disagreement, item: QueueItem, *, form: Mapping[str, Json]) -> dict[str, Json]:
+    """What the one who settles sees: the inputs as in labelling, and the two answers without names, documents by their
+    titles whether they were offered or searched for.
+    """
     content: dict[str, Json] = json.loads(item.payload)
     options = content["options"]
     assert isinstance(options, dict), "a payload has its options by field"
-    titles = {str(o["value"]): str(o.get("title", "")) for o in options.get("value", ()) if isinstance(o, Mapping)}  # type: ignore[union-attr]
+    titles = {str(entry[0]): str(entry[1]) for entry in form.get("catalogue") or ()}  # type: ignore[union-attr, index]  # pairs
+    titles |= {str(o["value"]): str(o.get("title", "")) for o in options.get("value", ()) if isinstance(o, Mapping)}  # type: ignore[union-attr]
     a, b = digest(disagreement.a), digest(disagreement.b)
     verdict: list[Json] = [
         {"value": a, "text": f"A:  {in_words(disagreement.a, titles)}"},

@@ -204,7 +204,7 @@ def _headline(scorecard: Scorecard | None, stage: str) -> str:
     if scorecard is None or row is None or not row.agreement.is_measured:
         return f"Agreement at {stage} is not measured yet"
     alike = row.agreement
-    share = f"{figures.share(alike.value)} at {stage} ({figures.interval(alike)}, n = {alike.n:,})"
+    share = f"{figures.share(alike.value)} at {stage} ({figures.interval(alike)}, n\u00a0=\u00a0{alike.n:,})"
     return f"Two {scorecard.labellers.nouns} agree on {share}"
 
 

@@ -327,7 +327,7 @@ class People:
         )
         items = self._items(queue, records)
         return [
-            settling_payload(disagreements[name], items[name])
+            settling_payload(disagreements[name], items[name], form=settling.form)
             for name in records
             if name in items and name in disagreements
         ]

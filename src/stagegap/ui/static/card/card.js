@@ -332,7 +332,7 @@ class Card {
 
   // The box that takes what is typed beside it: that of the question at hand, the next one below, or any.
   nearestBox() {
-    const boxes = [...this.fields.slice(this.at), ...this.fields].map(field => this.boxOf(field))
+    const boxes = this.fields.slice(this.at).map(field => this.boxOf(field))
     return boxes.find(Boolean) ?? this.box.querySelector(".note")
   }
 

@@ -81,13 +81,17 @@ class Keys {
     }[key]
   }
 
-  // What is typed where no box has the focus goes into the box of the question at hand, or the next one below.
+  // What is typed where no box has the focus goes into the box of the question at hand, or the next one below; where none
+  // is left it writes into no other answer, and Y and N answer a yes-or-no question.
   typed(event, target, take) {
     const { card } = this
     event.stopPropagation() // Streamlit's own keys must not act either
     if (!card.takesText || (event.key === " " && target.tagName === "BUTTON")) return
     if (event.key === "/" && isSearched(card.field)) return take(() => card.boxOf(card.field).focus())
-    card.nearestBox()?.focus()
+    const box = card.nearestBox()
+    const answer = !box && isYesNo(card.field) ? { y: true, n: false }[event.key.toLowerCase()] : undefined
+    if (answer !== undefined) return take(() => this.choose(answer))
+    box?.focus()
   }
 
   inBox(event, box, take) {
