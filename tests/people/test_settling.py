@@ -98,7 +98,7 @@ def test_payload_holds_inputs_and_two_answers_and_no_name() -> None:
 
 
 def test_documents_that_nobody_was_offered_have_their_titles_too() -> None:
-    found = disagreement([label(["K1"], "ann"), label(["K1", "K9"], "bob")], metric("recall@k"))
+    found = disagreement([label(["K1"], "ann"), label(["K1", "K9"], "bob")], metric("recall@3"))
     assert found is not None
     shown: Any = settling_payload(found, ITEM, form={"catalogue": [["K1", "Refunds"], ["K9", "Log in"]]})
     texts = {option["text"][4:] for option in shown["options"]["verdict"][:2]}

@@ -42,16 +42,16 @@ def code(
     from stagegap.people.codebook import codebook_sheet
 
     meaning = {"definition": means, "example": example, "severity": severity, "cost": costs}
-    said = {key: text for key, text in meaning.items() if text is not None}
-    if bool(name) != bool(said or into or retire) or (name and not by) or bool(said) + bool(into) + retire > 1:
+    meanings = {key: text for key, text in meaning.items() if text is not None}
+    if bool(name) != bool(meanings or into or retire) or (name and not by) or bool(meanings) + bool(into) + retire > 1:
         raise ConfigurationError(
             "A CODE is changed by --as and one of: what it means (--means, --example, --severity, --costs), --into, "
             "--retire. Without a CODE the book is printed."
         )
     with workspace() as opened:
         cascade = cascade_name(opened, cascade)
-        if said:
-            opened.readings.define(cascade, by, name, said)
+        if meanings:
+            opened.readings.define(cascade, by, name, meanings)
         elif retire:
             opened.readings.change(cascade, by, action="retire", tag=name)
         elif into:

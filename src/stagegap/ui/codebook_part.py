@@ -127,10 +127,10 @@ def _moves(
         into = streamlit.text_input("Other name", key=f"into {key}", max_chars=LONGEST, width=240).strip()
         picked = streamlit.multiselect("These records only", records, key=f"records {key}", width=320)
         if picked:
-            said, name = f"{counted(len(picked), 'record')} went to {into}.", "Split off"
+            outcome, name = f"{counted(len(picked), 'record')} went to {into}.", "Split off"
         else:
-            said, name = f"{code.name} became {into}.", "Merge" if into in book.names else "Rename"
+            outcome, name = f"{code.name} became {into}.", "Merge" if into in book.names else "Rename"
         move = partial(workspace.readings.move, cascade, who, code.name, into, records=picked, verified=verified)
-        streamlit.button(name, on_click=act, args=(move, said), disabled=not into or into == code.name)
+        streamlit.button(name, on_click=act, args=(move, outcome), disabled=not into or into == code.name)
         retire = partial(workspace.readings.change, cascade, who, verified=verified, action="retire", tag=code.name)
         streamlit.button("Retire", on_click=act, args=(retire, f"{code.name} is out of the book."))
