@@ -69,6 +69,17 @@ def test_every_other_output_type_has_its_form() -> None:
     assert (field(NUMBER)["low"], field(NUMBER)["high"], field(RANKING)["k"]) == (0, 10, 3)
 
 
+def test_form_for_places_says_their_shape_their_labels_and_whether_a_text_is_asked_for() -> None:
+    boxes, spans = OutputType(kind=Kind.BOXES, of="photo"), OutputType(kind=Kind.SPANS, values=("PER", "ORG"))
+    asked = field(boxes, metrics=("box_text_f1@0.5",))
+    assert (asked["kind"], asked["shape"], asked["of"], asked["writes"]) == ("places", "boxes", "photo", True)
+    marked = field(spans, metrics=("span_f1",))
+    assert (marked["shape"], marked["of"], marked["values"], marked["writes"]) == ("spans", None, ["PER", "ORG"], False)
+    assert card.output_of(card.form(stage(boxes))) == boxes
+    with pytest.raises(ConfigurationError, match="gives a list, which the card has no form for"):
+        card.form(stage(OutputType(kind=Kind.LIST)))
+
+
 def test_question_stands_in_the_form_and_has_a_substitute() -> None:
     assert card.form(stage(LABEL))["question"] == "Which team?"
     assert card.form(stage(LABEL, ask=""))["question"] == "What is right at route?"
@@ -174,6 +185,22 @@ def test_payload_of_a_ranking_offers_the_pool_without_scores() -> None:
         ("meta", Source("record", "meta"), {"a": 1}, {"kind": "text", "value": '{\n  "a": 1\n}'}),
         ("ids", Source("stage", "retrieve", "ids"), ["d1", 2], {"kind": "text", "value": "d1\n2"}),
         ("ids", Source("stage", "retrieve", "ids"), [], {"kind": "text", "value": "nothing"}),
+        (
+            "lines",
+            Source("stage", "detect"),
+            [{"x": 1, "y": 2, "w": 3, "h": 4}],
+            {
+                "kind": "text",
+                "value": '[{"x": 1, "y": 2, "w": 3, "h": 4}]',
+                "places": [{"x": 1, "y": 2, "w": 3, "h": 4}],
+            },
+        ),
+        (
+            "passages",
+            Source("stage", "retrieve"),
+            [{"id": "d1", "text": "x", "start": 3, "end": 9}],
+            {"kind": "documents", "value": [{"id": "d1", "title": "", "text": "x"}]},
+        ),
         (
             "found",
             Source("stage", "retrieve"),

@@ -8,7 +8,7 @@ import pytest
 
 from drawn_files import draw_picture
 from stagegap.analysis.agree import agree_sheet
-from stagegap.errors import SpecError
+from stagegap.errors import ConfigurationError, SpecError
 from stagegap.exchange.records import read_records
 from stagegap.workspace import Workspace
 
@@ -183,3 +183,25 @@ def test_stage_that_can_not_take_a_file_is_told_with_file_and_line(tmp_path: Pat
         workspace.files.load(folder / "cascade.yaml")
     told = "a stage that uses 'sklearn' can't be given a file. Stages of the kinds python, command, http and llm can."
     assert told in str(caught.value)
+
+
+def test_rectangle_outside_of_its_picture_is_no_answer_from_a_stage_nor_from_a_person(tmp_path: Path) -> None:
+    folder = project(tmp_path / "pipelines" / "receipts", "lines")
+    text = (folder / "cascade.yaml").read_text().replace("size", "detect").replace("within@0", "box_f1@0.5")
+    (folder / "cascade.yaml").write_text(text.replace("{type: number}", "{type: boxes}"))
+    with (folder / "stages.py").open("a") as file:
+        file.write("\n\ndef lines(photo):\n    x = 240 if photo.stem == 'b' else 239\n")
+        file.write("    return [{'x': x, 'y': 0, 'w': 9, 'h': 9}]\n")
+    told = "The rectangle 1 lies outside of its picture of 240 x 80 pixels."
+    assert outputs(folder, "detect") == {"a": [{"x": 239, "y": 0, "w": 9, "h": 9}], "b": told}
+    with Workspace.open(tmp_path) as workspace:
+        queue = workspace.labels.queue("receipts", "detect")
+        event = {"id": "e1", "record": "a", "action": "label", "values": {"value": [{"x": 1, "y": 80, "w": 9, "h": 9}]}}
+        with pytest.raises(ConfigurationError) as caught:
+            workspace.labels.save_labels(queue, [event], "ab")
+        assert str(caught.value) == f"The answer to 'a' does not fit stage 'detect': {told}"
+        inside = {**event, "values": {"value": [{"x": 1, "y": 79, "w": 9, "h": 9}]}}
+        workspace.labels.save_labels(queue, [inside], "ab")
+        [label] = workspace.store.labels("receipts", stage="detect")
+    assert label.answer is not None
+    assert label.answer.value == [{"x": 1, "y": 79, "w": 9, "h": 9}]

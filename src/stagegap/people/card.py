@@ -223,13 +223,17 @@ def display(name: str, value: Json, *, from_stage: bool) -> dict[str, Json]:
         return {"kind": "tag", "value": {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)}
     if isinstance(value, Mapping):
         return {"kind": "text", "value": json.dumps(value, ensure_ascii=False, indent=2)}
-    if value and all(isinstance(entry, Mapping) and any(name in entry for name in ("w", "end")) for entry in value):
+    if value and all(isinstance(entry, Mapping) and any(keys <= entry.keys() for keys in _PLACE) for entry in value):
         return {"kind": "text", "value": json.dumps(value, ensure_ascii=False), "places": list(value)}
     entries = [_document(entry) for entry in value]
     if entries and all(entries):
         return {"kind": "documents", "value": entries}
     lines = [e if isinstance(e, str) else json.dumps(e, ensure_ascii=False) for e in value]
     return {"kind": "text", "value": "\n".join(lines) or "nothing"}
+
+
+_PLACE = ({"x", "y", "w", "h"}, {"start", "end", "label"})
+"""Keys of what an earlier stage found in a picture, or in a text or recording."""
 
 
 def _document(entry: Json) -> dict[str, Json] | None:
