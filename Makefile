@@ -35,6 +35,7 @@ types: setup
 	$(BIN)/pyright -p tests
 
 docs: setup
+	$(BIN)/python .ci/reference.py
 	$(BIN)/zensical build --strict --clean
 
 tests: setup

@@ -6,6 +6,7 @@ import json
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -80,10 +81,11 @@ def intent(text, domain):
 '''
 
 
-@pytest.mark.slow
-@needs("clinc150")
-def test_requests_of_a_hundred_and_fifty_intents(tmp_path: Path):
-    """A chain of two live stages; a third of the requests, trained on a tenth."""
+Rows = list[dict[str, Any]]  # Any: JSON of the data
+
+
+def write_requests(tmp_path: Path) -> tuple[Rows, Rows, Rows, dict[str, str]]:
+    """A cascade of two live stages on a third of the requests, trained on a tenth; its rows, and domains by intent."""
     rows = lines(DATA / "clinc150" / "data_full.jsonl.gz")
     domains = json.loads((DATA / "clinc150" / "domains.json").read_text())
     of = {intent: domain for domain, intents in domains.items() for intent in intents}
@@ -121,6 +123,13 @@ stages:
 outcome: {{score: intent.accuracy}}
 """
     )
+    return test, records, references, of
+
+
+@pytest.mark.slow
+@needs("clinc150")
+def test_requests_of_a_hundred_and_fifty_intents(tmp_path: Path):
+    test, records, references, of = write_requests(tmp_path)
     with Workspace(tmp_path, environment={}, clock=time.time) as workspace:
         workspace.runs.new(tmp_path / "cascade.yaml")
         case = case_of(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from stagegap.ui.access import Access
-from stagegap.ui.server import NO_TOKEN, PROXY_TOKEN, Guard
+from stagegap.ui.server import NO_TOKEN, PROXY_TOKEN, Guard, Traffic
 
 HOST = "127.0.0.1:8501"
 
@@ -44,7 +44,13 @@ def answered(
 
     names = {"host": HOST, **{name.replace("_", "-"): value for name, value in headers.items()}}
     pairs = [(name.encode(), value.encode("latin-1")) for name, value in names.items()]
-    guard = Guard(app, access, hosts=["localhost", "127.0.0.1", "labels.example.org:8443"], asks_for_token=bool(asks))
+    guard = Guard(
+        app,
+        access,
+        hosts=["localhost", "127.0.0.1", "labels.example.org:8443"],
+        asks_for_token=bool(asks),
+        traffic=Traffic(Path()),
+    )
     scope = {"type": kind, "headers": pairs, "path": path, "query_string": query.encode(), "scheme": "http"}
     asyncio.run(guard(scope, receive, send))
     return sent

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import socket
 import sys
+import time
 import tomllib
 import webbrowser
+from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterator, Mapping, MutableMapping
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from html import escape
 from http.cookies import SimpleCookie
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal, TypedDict, cast
+from typing import Any, Literal, TextIO, TypedDict, cast
 from urllib.parse import urlencode, urlsplit
 
 from stagegap import redaction
 from stagegap.errors import ConfigurationError, require
+from stagegap.model.record import Json
 from stagegap.ui import media
 from stagegap.ui.access import Access, token_in
+from stagegap.workspace import Workspace
+from stagegap.workspace.foundation import STORE
 
 Message = MutableMapping[str, Any]  # Any: as ASGI defines its messages
 Receive = Callable[[], Awaitable[Message]]
@@ -30,6 +37,10 @@ REFUSED = 1008
 """Code of a connection that is against the rules; before it is accepted, it is answered with 403."""
 HEALTH = "/healthz"
 """Address that says whether the app answers, to whoever asks."""
+METRICS = "/metrics"
+"""Address of figures for whoever watches the server, in Prometheus' text form; asks for the project's token."""
+LOG = "STAGEGAP_LOG"
+"""Environment variable: `json` writes a line for each request, and for start and stop, to standard error."""
 DAYS = 30
 """How long a browser keeps the cookie of a token."""
 PROXY_TOKEN = b"x-stagegap-token"
@@ -49,6 +60,70 @@ _HEADERS = (
 )
 
 
+class Traffic:
+    """Requests since the start: counted for whoever watches, and logged without their queries, which hold tokens."""
+
+    def __init__(self, folder: Path, log: TextIO | None = None) -> None:
+        self._folder = folder
+        self._log = log
+        self._began = time.time()
+        self._requests: Counter[str] = Counter()
+        self._sockets = 0
+
+    def note(self, event: str, **more: Json) -> None:
+        """Write one line of the log, where there is one."""
+        if self._log is not None:
+            line = {"at": datetime.now(UTC).isoformat(timespec="milliseconds"), "event": event, **more}
+            self._log.write(json.dumps(line, ensure_ascii=False) + "\n")
+            self._log.flush()
+
+    async def through(self, app: Asgi, scope: Message, receive: Receive, send: Send) -> None:
+        """Hand a request on, count how it ends and log it."""
+        began, status, is_socket = time.perf_counter(), 0, scope["type"] == "websocket"
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            status = message.get("status", 101 if message["type"] == "websocket.accept" else status)
+            await send(message)
+
+        self._sockets += is_socket
+        try:
+            await app(scope, receive, watched)
+        finally:
+            self._sockets -= is_socket
+            self._requests[str(status or "none")] += 1
+            method = scope.get("method", "WEBSOCKET")
+            seconds = round(time.perf_counter() - began, 4)
+            self.note("request", method=method, path=scope["path"], status=status, seconds=seconds)
+
+    def figures(self) -> str:
+        """Figures of the server and of the project's store, in Prometheus' text form; no name of a record or person."""
+        with Workspace.open(self._folder) as workspace:
+            waiting, runs = workspace.store.waiting(), Counter(run.status.value for run in workspace.store.runs())
+            labels = {name: workspace.store.label_count(name) for name in workspace.cascades()}
+        size = sum(path.stat().st_size for path in (self._folder / STORE).rglob("*") if path.is_file())
+        since = waiting.since or time.time()
+        families: dict[str, tuple[str, Mapping[str, float]]] = {
+            "start_time_seconds": ("gauge", {"": self._began}),
+            "requests_total": ("counter", {f'status="{code}"': count for code, count in self._requests.items()}),
+            "open_pages": ("gauge", {"": self._sockets}),
+            "runs": ("gauge", {f'status="{status}"': count for status, count in runs.items()}),
+            "labels": ("gauge", {f"cascade={json.dumps(name)}": count for name, count in labels.items()}),
+            "journal_waiting": ("gauge", {"": waiting.ops}),
+            "journal_oldest_seconds": ("gauge", {"": max(0.0, time.time() - since)}),
+            "store_bytes": ("gauge", {"": size}),
+        }
+        lines = [
+            line
+            for name, (kind, values) in families.items()
+            for line in (
+                f"# TYPE stagegap_{name} {kind}",
+                *(f"stagegap_{name}{f'{{{place}}}' if place else ''} {value}" for place, value in values.items()),
+            )
+        ]
+        return "\n".join(lines) + "\n"
+
+
 class Guard:
     """The outermost layer of the app: own pages only, with a token, in no frame, and no secret goes out.
 
@@ -56,9 +131,12 @@ class Guard:
     is refused here never gets that far.
     """
 
-    def __init__(self, app: Asgi, access: Access, *, hosts: Collection[str], asks_for_token: bool = True) -> None:
+    def __init__(
+        self, app: Asgi, access: Access, *, hosts: Collection[str], asks_for_token: bool = True, traffic: Traffic
+    ) -> None:
         """`hosts` are the names by which browsers reach the app, with a port where a proxy has one of its own."""
         self._app = app
+        self._traffic = traffic
         self._access = access
         self._hosts = frozenset(host.lower() for host in hosts)
         self._asks_for_token = asks_for_token
@@ -69,9 +147,17 @@ class Guard:
             return await self._app(scope, receive, send)
         if scope["type"] == "http" and scope["path"] == HEALTH:
             return await _answer(send, 200, "ok\n", "text/plain")
+        return await self._traffic.through(self._admitted, scope, receive, send)
+
+    async def _admitted(self, scope: Message, receive: Receive, send: Send) -> None:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         host = headers.get(b"host", b"").decode("latin-1").lower()
         guarded = _guarded(send, host)
+        if scope["type"] == "http" and scope["path"] == METRICS:
+            if not self._access.is_proxy(headers.get(b"authorization", b"").decode("latin-1").removeprefix("Bearer ")):
+                return await _refuse(scope, guarded, "Figures are for whoever has the project's token as a bearer.")
+            figures = await asyncio.to_thread(self._traffic.figures)
+            return await _answer(guarded, 200, figures, "text/plain; version=0.0.4")
         origin = headers.get(b"origin")
         is_socket = scope["type"] == "websocket"
         if not self._is_own(host) or not (self._is_own_page(origin, host) if origin or is_socket else True):
@@ -238,12 +324,14 @@ def _parts(
     os.environ[PAGES] = pages
     redaction.guard_streams()
     access = Access(folder.resolve())
+    traffic = Traffic(folder.resolve(), sys.stderr if os.environ.get(LOG) == "json" else None)
     is_sign_in = "secrets.files" in known and _signs_in(folder)
     guard = Middleware(
         cast("Any", Guard),  # Any: Starlette types the layers' arguments by a protocol of its own
         access=access,
         hosts=known["server.allowedHosts"],
         asks_for_token=not is_sign_in,
+        traffic=traffic,
     )
 
     @asynccontextmanager
@@ -258,6 +346,7 @@ def _parts(
 
         async def announce() -> None:
             await _listens(address, port)
+            traffic.note("started", address=address, port=port)
             if not link:
                 sys.stdout.write(f"\n  URL: {place}\n\n")
                 sys.stdout.flush()
@@ -267,6 +356,7 @@ def _parts(
         announcement = asyncio.create_task(announce())
         yield
         announcement.cancel()
+        traffic.note("stopped")
 
     return Parts(routes=media.routes(), middleware=[guard], lifespan=lifespan)
 
