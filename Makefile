@@ -1,9 +1,10 @@
 # `make demo` shows what it is, `make test` runs everything that the gate runs, `make slow` the long simulations,
-# `make lowest` some tests on the oldest versions of the libraries that pyproject.toml allows.
+# `make lowest` some tests on the oldest versions of the libraries that pyproject.toml allows, `make bare` the demo from a
+# folder of wheels on a Python with nothing else.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test setup browser format lint types layers docs tests slow lowest clean
+.PHONY: demo test setup browser format lint types layers docs tests slow bare lowest clean
 
 demo: setup
 	$(BIN)/stagegap demo
@@ -47,6 +48,9 @@ tests: setup
 slow: setup
 	$(BIN)/python benchmarks/coverage.py
 	$(BIN)/python -m pytest -m slow --timeout 3600
+
+bare: setup
+	sh .ci/bare.sh $(PYTHON)
 
 lowest:
 	$(PYTHON) .ci/lowest.py

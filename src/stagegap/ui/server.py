@@ -196,8 +196,8 @@ class Guard:
         """Keep what the token stands for as a cookie, and lead on to the same page without it."""
         place = scope["path"].replace("//", "/") + (f"?{query}" if query else "")
         secure = "; Secure" if scope.get("scheme") == "https" else ""
-        kept = f"{self._access.cookie_name}={cookie}; HttpOnly; SameSite=Lax; Path=/; Max-Age={DAYS * 86400}{secure}"
-        headers = [(b"location", place.encode("latin-1", "ignore")), (b"set-cookie", kept.encode())]
+        lasting = f"{self._access.cookie_name}={cookie}; HttpOnly; SameSite=Lax; Path=/; Max-Age={DAYS * 86400}{secure}"
+        headers = [(b"location", place.encode("latin-1", "ignore")), (b"set-cookie", lasting.encode())]
         await send({"type": "http.response.start", "status": 303, "headers": headers})
         await send({"type": "http.response.body", "body": b""})
 
