@@ -38,7 +38,10 @@ def test_share_says_what_it_rests_on_and_what_is_taken_off() -> None:
     assert row.anchoring.value == pytest.approx(row.uncorrected.value - row.share.value, abs=1e-9)
     assert row.anchoring.low > 0
     text = sentences(row)
-    assert "It rests on 60 blind answers and verdicts (200 outputs seen, 1 accepted, 2 corrected, 3 rejected" in text
+    assert (
+        "It rests on 60 blind answers and 6 verdicts on 200 outputs (1 accepted, 2 corrected, 3 rejected; 60 have both)"
+        in text
+    )
     assert "points above blind answers: that anchoring is taken off" in text
 
 
@@ -70,7 +73,7 @@ def test_time_is_planned_where_both_paces_are_known_and_enough_have_both() -> No
 
 
 def test_whole_records_read_are_counted_as_passed_and_failed() -> None:
-    assert "200 read, 1 passed, 3 failed; 60 have both" in sentences(some(by="readings"))
+    assert "200 mails read (1 passed, 3 failed; 60 have both)" in sentences(some(by="readings"))
 
 
 def test_nothing_is_said_without_a_verdict() -> None:

@@ -192,16 +192,17 @@ _SAID = {"verdicts": "verdicts", "readings": "whole records read"}
 
 def _sentence(row: VerdictRow, noun: str) -> str:
     """What verdicts say of a stage, with what it rests on and its correction."""
+    given = row.accepted + row.corrected + row.rejected
     if row.by == "readings":
-        counts = f"{row.judged:,} read, {row.accepted:,} passed, {row.rejected:,} failed"
+        seen = f"{row.judged:,} {plural(noun, row.judged)} read ({row.accepted:,} passed, {row.rejected:,} failed"
         what = f"of the {plural(noun, 2)} end well at {row.stage}"
     else:
-        counts = (
-            f"{counted(row.judged, 'output')} seen, {row.accepted:,} accepted, {row.corrected:,} corrected, "
-            f"{row.rejected:,} rejected"
+        seen = (
+            f"{counted(given, 'verdict')} on {counted(row.judged, 'output')} ({row.accepted:,} accepted, "
+            f"{row.corrected:,} corrected, {row.rejected:,} rejected"
         )
         what = f"of the outputs of {row.stage} are good"
-    rests = f"It rests on {counted(row.blind, 'blind answer')} and verdicts ({counts}; {row.paired:,} have both)"
+    rests = f"It rests on {counted(row.blind, 'blind answer')} and {seen}; {row.paired:,} have both)"
     if not row.share.is_measured:
         alone = figures.figure(row.uncorrected, Unit.SHARE)
         return (
