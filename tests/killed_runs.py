@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +18,8 @@ from llm_server import LlmServer
 from stagegap.model.run import SYSTEM, Run, RunStatus
 from stagegap.workspace import Workspace
 
+PIDS = "KILLED_RUNS_PIDS"
+"""The variable with the folder in which processes that answer leave their number, so that they can be killed."""
 CASCADE = """
 cascade: killed
 records: {{path: records.jsonl}}
@@ -33,6 +38,15 @@ stages:
     concurrency: {at_once}
 outcome: {{score: draft.token_f1}}
 """
+STAGES = f"""
+import os, pathlib, time
+
+def words(text):
+    if "{PIDS}" in os.environ:
+        (pathlib.Path(os.environ["{PIDS}"]) / str(os.getpid())).touch()
+        time.sleep(0.02)
+    return " ".join(sorted(text.split()))
+"""
 AT_ONCE = 8
 LATENCY_S = 0.03
 
@@ -48,7 +62,7 @@ class Project:
         pipelines = self.folder / "pipelines"
         pipelines.mkdir(parents=True)
         (pipelines / "cascade.yaml").write_text(CASCADE.format(url=self.server.base_url, at_once=AT_ONCE))
-        (pipelines / "stages.py").write_text("def words(text):\n    return ' '.join(sorted(text.split()))\n")
+        (pipelines / "stages.py").write_text(STAGES)
         (pipelines / "prompt.j2").write_text("{{ text }}")
         rows = ({"id": f"r{n}", "text": f"to {n} reply"} for n in range(records))
         (pipelines / "records.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -110,8 +124,63 @@ class Told:
     killed: list[Run]
 
 
-def torment(folder: Path, server: LlmServer, *, records: int, kills: int, seed: int) -> Told:
-    """Kill runs after a random number of further calls, then let one go to its end."""
+@dataclass(frozen=True)
+class Besieged:
+    """What came of one run whose workers were killed while it went on."""
+
+    kills: int
+    code: int
+    answered: int
+    asked: Mapping[str, int]
+    """Paid calls by what was asked."""
+    silence_s: float
+    """The longest time between a kill and the next paid call: the clock of this machine, so no test asks for it."""
+    said: str
+
+
+def besieged(project: Project, *, records: int, kills: int, engine: str, kill: Callable[[], bool]) -> Besieged:
+    """One run during which `kill` is called again and again; it says whether it killed."""
+    server = project.server
+    server.answers(latency_s=LATENCY_S)
+    project.write(records)
+    silences: list[float] = []
+    with project.start("--engine", engine) as process:
+        calls = 0
+        while process.poll() is None and len(silences) < kills:
+            calls = server.counters(calls=min(records, calls + AT_ONCE))["calls"]
+            if calls >= records - AT_ONCE:
+                break
+            if kill():
+                start = time.monotonic()
+                server.counters(calls=calls + 1)
+                silences.append(time.monotonic() - start)
+        out, error = process.communicate()
+    return Besieged(
+        kills=len(silences),
+        code=process.returncode,
+        answered=len(project.acknowledged()),
+        asked=server.counters()["asked"],
+        silence_s=max(silences, default=0.0),
+        said=out + error,
+    )
+
+
+def living(pids: Path) -> list[int]:
+    """The processes that left their number and have not ended."""
+    return sorted(int(path.name) for path in pids.iterdir() if Path("/proc", path.name).exists())
+
+
+def kill_one(pids: Path, draw: random.Random) -> bool:
+    """Kill one of the processes that left their number."""
+    chosen = draw.choice(living(pids))
+    (pids / str(chosen)).unlink()
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(chosen, signal.SIGKILL)
+    return True
+
+
+def torment(folder: Path, server: LlmServer, *, records: int, kills: int, seed: int, words: Sequence[str] = ()) -> Told:
+    """Kill runs after a random number of further calls, then let one go to its end; `words` are told to each."""
     draw = random.Random(seed)
     server.answers(latency_s=LATENCY_S)
     project = Project(folder / "killed", server)
@@ -120,7 +189,7 @@ def torment(folder: Path, server: LlmServer, *, records: int, kills: int, seed: 
     lost: set[str] = set()
     calls = 0
     for _ in range(kills):
-        with project.start() as process:
+        with project.start(*words) as process:
             server.counters(calls=calls + draw.randint(1, AT_ONCE))
             process.kill()
         counters = server.counters()
@@ -128,7 +197,7 @@ def torment(folder: Path, server: LlmServer, *, records: int, kills: int, seed: 
         now = project.acknowledged()
         lost |= durable.keys() - now
         durable |= {prompt: counters["asked"][prompt] for prompt in now - durable.keys()}
-    with project.start() as process:
+    with project.start(*words) as process:
         out, error = process.communicate()
         assert process.returncode == 0, out + error
     asked = server.counters()["asked"]

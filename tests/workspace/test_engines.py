@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,9 +12,10 @@ import pytest
 
 import llm_server
 from killed_runs import AT_ONCE, Project
-from stagegap.errors import ConfigurationError
+from stagegap.errors import ConfigurationError, StagegapError
 from stagegap.model.run import RunStatus
-from stagegap.runner import RunOptions
+from stagegap.runner import RunOptions, WorkerRecipe, read_materials
+from stagegap.spec import load
 from stagegap.workspace import Workspace
 from stagegap.workspace.foundation import write_starter
 
@@ -50,6 +52,52 @@ def test_script_without_a_guard_begins_once_whatever_its_workers(tmp_path: Path)
     )
     done = subprocess.run([sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["begun", "14"]
+
+
+TRAVELLING = """
+cascade: travelling
+records: {path: ../data/records.jsonl}
+stages:
+  words:
+    uses: python
+    with: {function: "stages.py:words"}
+    rests_on: [lists/stop.txt]
+    inputs: {text: record.text}
+    output: {type: text}
+  draft:
+    uses: llm
+    with: {model: m, prompt: prompts/draft.j2, base_url: "http://127.0.0.1:9"}
+    inputs: {text: words}
+    output: {type: text}
+    score: token_f1
+outcome: {score: draft.token_f1}
+"""
+
+
+def test_a_copy_of_the_project_in_another_folder_makes_the_same_code(tmp_path: Path) -> None:
+    here, copy = tmp_path / "here", tmp_path / "copy"
+    files = {
+        ".stagegap/note": "",
+        "pipelines/cascade.yaml": TRAVELLING,
+        "pipelines/stages.py": "import own\n\ndef words(text):\n    return own.sort(text)\n",
+        "pipelines/own.py": "def sort(text):\n    return text\n",
+        "pipelines/lists/stop.txt": "the\n",
+        "pipelines/prompts/draft.j2": "{{ text }}",
+        "data/records.jsonl": '{"id": "a", "text": "b"}\n',
+    }
+    for name, text in files.items():
+        (here / name).parent.mkdir(parents=True, exist_ok=True)
+        (here / name).write_text(text)
+    file = load(here / "pipelines" / "cascade.yaml", environment={})
+    recipe = WorkerRecipe.of(file, read_materials(file), [])
+    fingerprints = {name: code.fingerprint for name, code in recipe().items()}
+    assert recipe.root == str(here)
+    assert recipe.left_out == (str(here / "data" / "records.jsonl"),)
+    travelled = pickle.loads(pickle.dumps(recipe))
+    here.rename(copy)
+    with pytest.raises(StagegapError):
+        travelled()
+    assert {name: code.fingerprint for name, code in travelled.moved(str(copy))().items()} == fingerprints
 
 
 def test_an_engine_that_is_none_is_refused_at_once() -> None:

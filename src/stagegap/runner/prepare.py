@@ -24,6 +24,7 @@ from stagegap.model.run import SYSTEM
 from stagegap.people.references import with_units
 from stagegap.runner.cases import Settled, given_output, input_reader
 from stagegap.runner.work import CellWork
+from stagegap.stages.code import project_folders
 from stagegap.stages.corpus import Corpus
 from stagegap.stages.foundation import build
 from stagegap.stages.function import UserFunction, function_at
@@ -217,6 +218,8 @@ class WorkerRecipe:
     file: CascadeFile
     materials: Materials
     references: tuple[Reference, ...]
+    root: str
+    """Folder of the project where it is run: what the code of stages is made from lies in it."""
 
     @classmethod
     def of(cls, file: CascadeFile, materials: Materials, references: Iterable[Reference]) -> Self:
@@ -228,11 +231,47 @@ class WorkerRecipe:
             file=file,
             materials=replace(materials, records=records, labels=()),
             references=tuple(reference for reference in references if reference.record in known),
+            root=str([*project_folders(Path(file.path))][-2]),
         )
 
     def __call__(self) -> dict[str, StageCode]:
         """The code of every stage. Raises: ConfigurationError, InputError."""
         return stage_codes(self.file, self.materials, self.references, environment=os.environ)
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Files of the project that no worker reads: records, documents and references travel with calls and recipe."""
+        corpora = (path for source in self.file.corpora.values() for path in source.paths)
+        references = self.file.references.paths if self.file.references else ()
+        return (*self.file.records.paths, *corpora, *references)
+
+    def moved(self, root: str) -> Self:
+        """The recipe for a machine that has a copy of the project in another folder."""
+
+        def there(value: Json) -> Json:
+            if isinstance(value, str):
+                return root + value.removeprefix(self.root) if Path(value).is_relative_to(self.root) else value
+            if isinstance(value, Mapping):
+                return {key: there(inner) for key, inner in value.items()}
+            return [there(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+        def stage_there(stage: Stage) -> Stage:
+            parameters = {key: there(value) for key, value in stage.parameters.items()}
+            return replace(stage, parameters=parameters, rests_on=tuple(str(there(name)) for name in stage.rests_on))
+
+        file, cascade = self.file, self.file.cascade
+        moved = replace(
+            file,
+            path=str(there(file.path)),
+            folder=str(there(file.folder)),
+            records=replace(file.records, media=str(there(file.records.media))),
+            cascade=replace(
+                cascade,
+                stages=tuple(map(stage_there, cascade.stages)),
+                judges=tuple(replace(judge, stage=stage_there(judge.stage)) for judge in cascade.judges),
+            ),
+        )
+        return replace(self, file=moved)
 
 
 def cell_works(

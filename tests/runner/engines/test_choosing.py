@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import sys
 from importlib.machinery import ModuleSpec
+from pathlib import Path
 from types import ModuleType
 
 import pytest
+import yaml
 
 from stagegap.errors import ConfigurationError
 from stagegap.runner.engines import Choice
 from stagegap.runner.engines.processes import Processes
+from stagegap.runner.engines.protocol import PORT
 
 
 def test_an_engine_is_named_with_its_workers() -> None:
@@ -59,3 +62,27 @@ def test_ray_that_was_imported_without_a_token_is_refused(monkeypatch: pytest.Mo
     monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
     with pytest.raises(ConfigurationError, match="imported before its token could be set"):
         Choice.parse("ray:2").engine()
+
+
+SCALE = Path(__file__).parents[3] / "docs" / "scale"
+
+
+def test_the_cluster_files_start_what_the_engine_joins() -> None:
+    compose = yaml.safe_load((SCALE / "compose.yaml").read_text())["services"]
+    kinds = {
+        (part["kind"], part["metadata"]["name"]): part
+        for part in yaml.safe_load_all((SCALE / "cluster.yaml").read_text())
+    }
+    pods = [kinds["StatefulSet", "head"], kinds["Deployment", "node"]]
+    containers = [pod["spec"]["template"]["spec"]["containers"][0] for pod in pods]
+    for head, node in ([compose["head"]["command"], compose["node"]["command"]], [c["command"] for c in containers]):
+        assert head[:3] == [*node[:2], "--head"] == ["ray", "start", "--head"]
+        assert {f"--port={PORT}", "--include-dashboard=false", "--block"} <= set(head)
+        assert f"--address={Choice.parse('ray:8@head').address}" in node
+    variables = [set(compose[name]["environment"]) for name in ("head", "node")]
+    variables += [{variable["name"] for variable in container["env"]} for container in containers]
+    assert variables == [{"RAY_AUTH_MODE", "RAY_AUTH_TOKEN"}] * 4
+    assert kinds["Service", "head"]["spec"]["ports"] == [{"name": "ray", "port": PORT}]
+    assert "volumes" not in compose["node"], "only the head has the project: it is copied to the others"
+    for file in ("compose.yaml", "cluster.yaml"):
+        assert "--engine ray:8@head" in (SCALE / file).read_text()

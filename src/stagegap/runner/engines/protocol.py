@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from importlib.metadata import version
-from typing import Literal, Protocol, Self, cast
+from typing import Literal, Protocol, Self, cast, runtime_checkable
 
 from stagegap import redaction
 from stagegap.errors import ConfigurationError, StagegapError, near_names
@@ -53,6 +53,25 @@ class Recipe(Protocol):
 
     def __call__(self) -> Mapping[str, StageCode]:
         """The code of every stage. Raises: ConfigurationError."""
+        ...
+
+
+@runtime_checkable
+class Portable(Recipe, Protocol):
+    """A recipe whose folder can be copied to machines that do not have it."""
+
+    @property
+    def root(self) -> str:
+        """The folder, absolute."""
+        ...
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Files in it that no worker reads."""
+        ...
+
+    def moved(self, root: str) -> Recipe:
+        """The recipe for a copy of the folder."""
         ...
 
 

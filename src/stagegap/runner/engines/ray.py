@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import secrets
 import sys
 from collections.abc import AsyncIterator, Coroutine, Mapping
@@ -13,8 +14,10 @@ from importlib import import_module
 # Ray ships types, but an extra may be missing where they are checked.
 from typing import Any, TypeAlias
 
+import stagegap
 from stagegap.errors import ConfigurationError, StagegapError, require
-from stagegap.runner.engines.protocol import Chunk, ChunkResult, Recipe, Worker, versions
+from stagegap.runner.engines.protocol import Chunk, ChunkResult, Portable, Recipe, Worker, versions
+from stagegap.stages.protocol import StageCode
 
 Untyped: TypeAlias = Any
 """An object of Ray."""
@@ -28,6 +31,10 @@ BEAT_S = 2.0
 """Time between two signs of life that an actor with work is asked for."""
 REST_S = (0.2, 5.0)
 """An actor that failed is left alone for this long, doubled up to the second figure, before it is asked again."""
+UNMADE = "error raised in its creation task"
+"""What Ray says of an actor that will never be: another try would end alike."""
+LEFT_OUT = (".git", ".stagegap", ".venv", "node_modules", "__pycache__", "*.duckdb")
+"""What no worker needs of a project."""
 GIVE_UP_S = 300.0
 """Where no actor is well for this long, the run ends."""
 
@@ -52,6 +59,8 @@ class Ray:
         self._results: asyncio.Queue[ChunkResult] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_any_well = asyncio.Event()
+        self._refusal = ""
+        """Why no worker can be made here, however often it is tried."""
 
     async def open(self, recipe: Recipe, fingerprints: Mapping[str, str]) -> None:
         """Connect, or start a cluster of this machine, and place the actors. Raises: ConfigurationError."""
@@ -60,16 +69,15 @@ class Ray:
         errors = self._ray.exceptions
         try:
             # In this thread: elsewhere Ray can't set its handler of signals, and says so.
-            self._connect()
+            self._connect(recipe)
             # Small ones: what stands in the object store blocks a restart where its owner is gone.
             actor = self._ray.remote(num_cpus=1, max_restarts=-1, max_task_retries=0, max_concurrency=AT_ONCE)(Worker)
-            handles = [actor.remote(recipe, dict(fingerprints), driver=versions()) for _ in range(self.workers)]
+            travelling = _Copied(recipe) if self._address and isinstance(recipe, Portable) else recipe
+            handles = [actor.remote(travelling, dict(fingerprints), driver=versions()) for _ in range(self.workers)]
         except (OSError, RuntimeError, TimeoutError, ValueError, errors.RayError) as error:
             where = f"the cluster at {self._address}" if self._address else "a cluster of this machine"
-            lines = [line for line in str(error).splitlines() if line.strip()]
-            why = lines[0] if lines else type(error).__name__
             raise ConfigurationError(
-                f"Ray can't use {where}: {why}. Is it running, and is its token the same?"
+                f"Ray can't use {where}: {_in_words(error)}. Is it running, and is its token the same?"
             ) from error
         self._actors = [_Actor(handle) for handle in handles]
         for placed in self._actors:
@@ -80,6 +88,8 @@ class Ray:
         try:
             async with asyncio.timeout(GIVE_UP_S):
                 while not (well := [actor for actor in self._actors if actor.is_well]):
+                    if self._refusal:
+                        raise ConfigurationError(self._refusal)
                     self._is_any_well.clear()
                     await self._is_any_well.wait()
         except TimeoutError:
@@ -127,7 +137,7 @@ class Ray:
 
     def _lost(self, actor: _Actor, error: Exception) -> None:
         """Report all that an actor had: it answers one chunk after the other, so the first may have killed it."""
-        actor.is_well, actor.error = False, str(error).splitlines()[0] if str(error) else type(error).__name__
+        actor.is_well, actor.error = False, _in_words(error)
         for place, chunk in enumerate(actor.open):
             self._results.put_nowait(ChunkResult(chunk, is_lost=True, is_cause=actor.was_well and place == 0))
         actor.open.clear()
@@ -146,6 +156,10 @@ class Ray:
                     self._lost(actor, TimeoutError("no sign of life"))
             except self._ray.exceptions.RayError as error:
                 self._lost(actor, error)
+                if isinstance(error, self._ray.exceptions.RuntimeEnvSetupError) or UNMADE in str(error):
+                    self._refusal = f"A worker of the Ray cluster can't be made: {_in_words(error, last=True)}."
+                    self._is_any_well.set()
+                    return
                 rest_s = min(2 * rest_s, REST_S[1])
             else:
                 actor.heard, rest_s = loop.time(), REST_S[0]
@@ -153,13 +167,46 @@ class Ray:
                 self._is_any_well.set()
             await asyncio.sleep(BEAT_S if actor.is_well else rest_s)
 
-    def _connect(self) -> None:
+    def _connect(self, recipe: Recipe) -> None:
         # Workers write what they print into the driver's terminal otherwise, records and all.
         quiet = {"include_dashboard": False, "log_to_driver": False, "configure_logging": False}
         if self._address:
-            self._ray.init(address=self._address, log_to_driver=False, configure_logging=False)
+            os.environ.setdefault("RAY_RUNTIME_ENV_IGNORE_GITIGNORE", "1")  # models are often left out of git
+            copied = _copied(recipe) if isinstance(recipe, Portable) else None
+            self._ray.init(address=self._address, log_to_driver=False, configure_logging=False, runtime_env=copied)
         else:
             self._ray.init(address="local", num_cpus=self.workers, **quiet)
+
+
+@dataclass(frozen=True, slots=True)
+class _Copied:
+    """A recipe on a machine that Ray has copied its folder to, which is where a worker starts."""
+
+    recipe: Portable
+
+    def __call__(self) -> Mapping[str, StageCode]:
+        return self.recipe.moved(os.getcwd())()
+
+
+def _copied(recipe: Portable) -> dict[str, object]:
+    """What Ray copies to every machine, once for the same content: the project and this program."""
+    inside = (os.path.relpath(path, recipe.root) for path in recipe.left_out)
+    # As in .gitignore: a leading slash is the folder itself.
+    data = [f"/{path}" for path in inside if not path.startswith("..")]
+    return {
+        "working_dir": recipe.root,
+        "py_modules": [os.path.dirname(stagegap.__file__)],
+        "excludes": [*LEFT_OUT, *data],
+    }
+
+
+def _in_words(error: Exception, *, last: bool = False) -> str:
+    """The first line of what Ray says, or the last, where the cause stands, without colours and without a stop."""
+    lines = [line.strip() for line in re.sub(r"\x1b\[[0-9;]*m", "", str(error)).splitlines() if line.strip()]
+    if not lines:
+        return type(error).__name__
+    heading = " ".join(lines[:4]) if lines[0].endswith(":") else lines[0]
+    return (lines[-1] if last else heading)[:400].rstrip(".")
 
 
 @dataclass(eq=False, slots=True)
