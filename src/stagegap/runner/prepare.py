@@ -248,27 +248,29 @@ class WorkerRecipe:
     def moved(self, root: str) -> Self:
         """The recipe for a machine that has a copy of the project in another folder."""
 
-        def there(value: Json) -> Json:
+        def relocated(value: Json) -> Json:
             if isinstance(value, str):
                 return root + value.removeprefix(self.root) if Path(value).is_relative_to(self.root) else value
             if isinstance(value, Mapping):
-                return {key: there(inner) for key, inner in value.items()}
-            return [there(inner) for inner in value] if isinstance(value, list | tuple) else value
+                return {key: relocated(inner) for key, inner in value.items()}
+            return [relocated(inner) for inner in value] if isinstance(value, list | tuple) else value
 
-        def stage_there(stage: Stage) -> Stage:
-            parameters = {key: there(value) for key, value in stage.parameters.items()}
-            return replace(stage, parameters=parameters, rests_on=tuple(str(there(name)) for name in stage.rests_on))
+        def relocated_stage(stage: Stage) -> Stage:
+            parameters = {key: relocated(value) for key, value in stage.parameters.items()}
+            return replace(
+                stage, parameters=parameters, rests_on=tuple(str(relocated(name)) for name in stage.rests_on)
+            )
 
         file, cascade = self.file, self.file.cascade
         moved = replace(
             file,
-            path=str(there(file.path)),
-            folder=str(there(file.folder)),
-            records=replace(file.records, media=str(there(file.records.media))),
+            path=str(relocated(file.path)),
+            folder=str(relocated(file.folder)),
+            records=replace(file.records, media=str(relocated(file.records.media))),
             cascade=replace(
                 cascade,
-                stages=tuple(map(stage_there, cascade.stages)),
-                judges=tuple(replace(judge, stage=stage_there(judge.stage)) for judge in cascade.judges),
+                stages=tuple(map(relocated_stage, cascade.stages)),
+                judges=tuple(replace(judge, stage=relocated_stage(judge.stage)) for judge in cascade.judges),
             ),
         )
         return replace(self, file=moved)
