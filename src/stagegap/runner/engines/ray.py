@@ -10,11 +10,11 @@ import sys
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
+from pathlib import Path
 
 # Ray ships types, but an extra may be missing where they are checked.
 from typing import Any, TypeAlias
 
-import stagegap
 from stagegap.errors import ConfigurationError, StagegapError, require
 from stagegap.runner.engines.protocol import Chunk, ChunkResult, Portable, Recipe, Worker, versions
 from stagegap.stages.protocol import StageCode
@@ -195,7 +195,7 @@ def _copied(recipe: Portable) -> dict[str, object]:
     data = [f"/{path}" for path in inside if not path.startswith("..")]
     return {
         "working_dir": recipe.root,
-        "py_modules": [os.path.dirname(stagegap.__file__)],
+        "py_modules": [str(Path(__file__).parents[2])],
         "excludes": [*LEFT_OUT, *data],
     }
 
