@@ -134,8 +134,11 @@ def test_token_in_the_address_becomes_a_cookie_and_leaves_the_address(access: Ac
     kept = headers[b"set-cookie"].decode()
     assert kept.startswith(f"{owner(access)}; HttpOnly; SameSite=Lax; Path=/")
     assert access.token not in kept
-    start, _ = answered(access, query=f"token={access.token}", path="//elsewhere.example/x")
-    assert dict(start["headers"])[b"location"] == b"/elsewhere.example/x", "it leads to no other place"
+    for path in ("//elsewhere.example/x", "///elsewhere.example/x", "/\\elsewhere.example/x", "\\/elsewhere.example/x"):
+        start, _ = answered(access, query=f"token={access.token}", path=path)
+        assert dict(start["headers"])[b"location"] == b"/elsewhere.example/x", "it leads to no other place"
+    start, _ = answered(access, query=f"token={access.token}", path="/label\r\nset-cookie: a=b")
+    assert dict(start["headers"])[b"location"] == b"/label%0D%0Aset-cookie%3A%20a%3Db", "nor brings a header of its own"
 
 
 def test_every_answer_forbids_frames_and_all_that_is_not_its_own(access: Access) -> None:

@@ -34,6 +34,10 @@ def main() -> None:
         _end(mistyped(error), error.exit_code)
     except StagegapError as error:
         _end(str(error), error.exit_code)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        _end(f"{error.filename}: {error.strerror}.", 2)
     except KeyboardInterrupt:
         _end("Stopped. What was acknowledged is kept; the same command goes on where it stopped.", INTERRUPTED)
 

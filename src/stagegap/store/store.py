@@ -97,10 +97,10 @@ class Store:
     @classmethod
     def _found(cls, folder: Path, *, create: bool, patience_s: float) -> Self:
         path = folder / "store.duckdb"
-        if not create and not path.exists() and not (folder / "journal.sqlite").exists():
-            raise NotFound(f"There is no store in {folder}.")
-        attach.refuse_network(folder.resolve(), attach.mounts())
         try:
+            if not create and not path.exists() and not (folder / "journal.sqlite").exists():
+                raise NotFound(f"There is no store in {folder}.")
+            attach.refuse_network(folder.resolve(), attach.mounts())
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             folder.chmod(0o700)
         except OSError as error:
@@ -113,8 +113,10 @@ class Store:
         copies = SecondCopies(folder)
         try:
             journal = Journal(folder / "journal.sqlite", app_version=version, clock=time.time, copy=copies.keep)
-        except BaseException:
+        except BaseException as error:
             file.close()
+            if isinstance(error, OSError):
+                raise StoreError(f"{error.filename} can't be written: {error.strerror}.") from error
             raise
         return cls(journal, file, Drainer(journal, file), schema, copies)
 

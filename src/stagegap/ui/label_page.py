@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 import streamlit
 
 from stagegap import charts
-from stagegap.errors import StagegapError
+from stagegap.errors import StagegapError, StoreBusy
 from stagegap.model.answer import Label
 from stagegap.model.queue import Queue, QueueItem
 from stagegap.model.record import Json
@@ -51,11 +51,33 @@ def draw_card(workspace: Workspace, queue: Queue, who: str, verified: bool, reco
     key = key_of(queue, who)
     if state.is_leaving(key):
         streamlit.rerun()
-    data = given(workspace, queue, who, acknowledged=state.acknowledged(key), record=record)
+    data, trouble = _given_or_before(workspace, queue, who, key, record)
     on_outbox = partial(take_in, workspace, queue, who, verified, key)
     elements.card(key, data, on_outbox=on_outbox, on_go=state.take_step(key))
+    if trouble:
+        elements.note(f"What you answer is saved; new records wait: {trouble}")
     for trouble in state.troubles(key):
         elements.note(f"Not saved yet, and kept on this device: {trouble}")
+
+
+def _given_or_before(
+    workspace: Workspace, queue: Queue, who: str, key: str, record: str | None
+) -> tuple[dict[str, Any], str]:
+    """What the card gets; what it got before, and why, while another program holds the file.
+
+    Labels are safe in the journal then, and the card must hear of it; it skips the records that it has answered.
+    Raises: StoreBusy where it got nothing before.
+    """
+    acknowledged = state.acknowledged(key)
+    try:
+        data, trouble = given(workspace, queue, who, acknowledged=acknowledged, record=record), ""
+    except StoreBusy as busy:
+        before = state.given(key)
+        if before is None:
+            raise
+        data, trouble = {**before, "acknowledged": list(acknowledged)}, str(busy)
+    state.keep_given(key, data)
+    return data, trouble
 
 
 def key_of(queue: Queue, who: str) -> str:

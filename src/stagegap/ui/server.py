@@ -19,7 +19,7 @@ from http.cookies import SimpleCookie
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, TextIO, TypedDict, cast
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from stagegap import redaction
 from stagegap.errors import ConfigurationError, require
@@ -194,7 +194,8 @@ class Guard:
 
     async def _enter(self, scope: Message, send: Send, cookie: str, query: str) -> None:
         """Keep what the token stands for as a cookie, and lead on to the same page without it."""
-        place = scope["path"].replace("//", "/") + (f"?{query}" if query else "")
+        # Browsers take two slashes of either kind at the begin for the name of another server.
+        place = "/" + quote(scope["path"].lstrip("/\\")) + (f"?{query}" if query else "")
         secure = "; Secure" if scope.get("scheme") == "https" else ""
         lasting = f"{self._access.cookie_name}={cookie}; HttpOnly; SameSite=Lax; Path=/; Max-Age={DAYS * 86400}{secure}"
         headers = [(b"location", place.encode("latin-1", "ignore")), (b"set-cookie", lasting.encode())]
@@ -334,6 +335,8 @@ def _parts(
         traffic=traffic,
     )
 
+    token = "" if is_sign_in else f"?{urlencode({'token': access.token})}"
+
     @asynccontextmanager
     async def lifespan(app: object) -> AsyncGenerator[None]:
         """Say where the app is, once it listens."""
@@ -341,7 +344,6 @@ def _parts(
         from streamlit import get_option
 
         address, port = get_option("server.address") or ADDRESS, get_option("server.port")
-        token = "" if is_sign_in else f"?{urlencode({'token': access.token})}"
         place = link or f"http://{address}:{port}/{'label' if pages == 'label' else ''}{token}"
 
         async def announce() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 from urllib.parse import urlencode
 
 import streamlit
@@ -202,6 +203,19 @@ def acknowledged(card: str) -> list[str]:
 def troubles(card: str) -> list[str]:
     """The reasons why events could not be stored."""
     return streamlit.session_state.get(_TROUBLES + card, [])
+
+
+_GIVEN = "given to "
+
+
+def keep_given(card: str, data: dict[str, Any]) -> None:  # Any: JSON for the browser, never read here
+    """Keep what the card was given last."""
+    streamlit.session_state[_GIVEN + card] = data
+
+
+def given(card: str) -> dict[str, Any] | None:  # Any: as above
+    """What the card was given last; None for one that is new."""
+    return streamlit.session_state.get(_GIVEN + card)
 
 
 _OUTCOME = "outcome of a click"
