@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,9 +12,12 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from browser.conftest import Server, run_once
+from browser.test_label_page import all_saved
 from sixty import write_sixty
 from stagegap.workspace import Workspace
 from stagegap.workspace.foundation import write_starter
+
+HOLDER = Path(__file__).parents[1] / "store" / "holder.py"
 
 
 @pytest.fixture
@@ -104,3 +109,22 @@ def test_new_labels_update_the_numbers_on_the_page(
         card = workspace.runs.scorecard("first")
         assert card is not None
         assert workspace.runs.stale_labels(card) == 0
+
+
+def test_answers_are_saved_while_another_program_holds_the_store(
+    project: Path, serve: Callable[..., Server], open_page: Callable[..., Page]
+) -> None:
+    page = open_page(f"{serve(is_real=True).url}/label?stage=topic&who=eve")
+    expect(page.locator(".card[data-record]:not([data-record=''])")).to_be_visible()
+    words = [sys.executable, str(HOLDER), str(project / ".stagegap" / "store.duckdb")]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"holding\n"
+        page.locator(".card").focus()
+        page.keyboard.press("1")
+        page.keyboard.press("Enter")
+        expect(page.get_by_text(f"(process {holder.pid})")).to_be_visible()  # who holds it
+        all_saved(page)
+        holder.kill()
+    with Workspace.open(project) as workspace:
+        assert [label.annotator for label in workspace.store.labels("first", stage="topic") if label.queue] == ["eve"]

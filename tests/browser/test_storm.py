@@ -16,11 +16,11 @@ from playwright.sync_api import Browser, Page, expect
 
 from browser.conftest import Server, run_once
 from browser.test_label_page import all_saved
+from browser.test_real_workspace import HOLDER
 from mails import write_mails
 from stagegap.workspace import Workspace
 
 CASCADE = "support_email"
-HOLDER = Path(__file__).parents[1] / "store" / "holder.py"
 KILLS = 50
 """Of each kind."""
 WAITING_S = 120

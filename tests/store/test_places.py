@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ctypes
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import pytest
 
 from stagegap.errors import StoreError
 from stagegap.store.attach import file_system, mounts, refuse_network
+from stagegap.workspace.foundation import write_starter
 
 TABLE = """/dev/sda1 / ext4 rw 0 0
 srv:/export /home nfs4 rw 0 0
@@ -76,3 +78,44 @@ def test_a_folder_that_can_not_be_written_is_named_before_any_work(tmp_path: Pat
             folder.chmod(0o755)
     assert done.stderr.strip() == f"{store / 'deeper'} cannot hold a store: Permission denied."
     assert os.listdir(store) == []
+
+
+C = ctypes.CDLL(None)
+DROP = 24
+"""PR_CAPBSET_DROP of Linux."""
+
+
+def without_privilege() -> None:
+    """Take root's right to pass over permissions from a process that is about to begin; others never had it."""
+    for capability in range(4):  # change owners, pass over permissions of files and of folders, act as an owner
+        C.prctl(DROP, capability, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "sentence"),
+    [
+        ("init", 2, "pipelines: Permission denied."),
+        ("run", 3, "{folder}/.stagegap cannot hold a store: Permission denied."),
+        ("tools doctor", 3, "{folder}/.stagegap cannot hold a store: Permission denied."),
+        ("show", 3, "{folder}/.stagegap/journal.sqlite can't be written: Permission denied."),
+    ],
+)
+def test_who_may_not_write_hears_it_in_one_sentence(tmp_path: Path, words: str, code: int, sentence: str) -> None:
+    if words != "init":
+        write_starter(tmp_path)
+    store = tmp_path / ".stagegap"
+    if words in ("tools doctor", "show"):
+        store.mkdir()
+        (store / "journal.sqlite").touch(mode=0o400)
+        store.chmod(0o000 if words == "tools doctor" else 0o500)
+    tmp_path.chmod(0o555)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "stagegap", *words.split()],
+            capture_output=True, text=True, check=False, cwd=tmp_path, preexec_fn=without_privilege,
+        )  # fmt: skip
+    finally:
+        tmp_path.chmod(0o755)
+        if store.exists():
+            store.chmod(0o755)
+    assert (done.returncode, done.stderr.strip()) == (code, sentence.format(folder=tmp_path))

@@ -254,6 +254,24 @@ def test_label_whose_text_holds_a_secret_comes_in_twice_as_one(
     assert (again.added, again.known) == (0, 1)
 
 
+def test_clock_that_goes_backwards_changes_no_order(tmp_path: Path) -> None:
+    write_starter(tmp_path)
+    ticks = count(1_900_000_000, -86_400)
+    for name, value in (("v1", "other"), ("v2", "parking"), ("v3", "other")):
+        with Workspace(tmp_path, environment={}, clock=lambda: float(next(ticks))) as opened:
+            assert opened.runs.new(None)[0].name == name
+            run = opened.store.run("first")
+            assert run is not None
+            assert run.name == name, "the newest run is the one that was made last"
+            queue = opened.labels.queue("first", "topic")
+            opened.labels.sitting(queue, "@cd", 1)
+            event = {"id": name, "record": "q1", "action": "label", "values": {"value": value}}
+            opened.labels.save_labels(queue, [event], "@cd")
+            [own] = opened.labels.own_labels("first", "topic", "@cd")
+            assert own.said == value, "what was said last counts"
+    assert own.before == ("parking", "other")
+
+
 def test_reference_file_is_what_holds_from_run_to_run(empty: Workspace) -> None:
     path = empty.folder / "pipelines" / "first" / "references.jsonl"
     rows = path.read_text().splitlines()

@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+from stagegap.model.run import SYSTEM
 from stagegap.workspace import Workspace
 
 CASCADE = """
@@ -68,17 +69,17 @@ def write(tmp_path: Path) -> Path:
     return folder
 
 
-def at_once(tmp_path: Path, *commands: list[str]) -> None:
-    """Run the commands in processes of their own at the same time."""
+def at_once(folder: Path, *commands: list[str], other: Path | None = None) -> None:
+    """Run the commands in processes of their own at once, the second one in another folder where one is named."""
     processes = [
         subprocess.Popen(
             [sys.executable, "-m", "stagegap", *words],
-            cwd=tmp_path,
+            cwd=(folder, other or folder)[number],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
         )
-        for words in commands
+        for number, words in enumerate(commands)
     ]
     errors = [process.communicate(timeout=120)[1] for process in processes]
     assert [process.returncode for process in processes] == [0] * len(commands), errors
@@ -99,6 +100,19 @@ def test_two_runs_at_once_make_no_call_twice_and_both_have_every_answer(tmp_path
         for run in opened.runs.of("both"):
             for cell in opened.store.cells(run.id):
                 assert len(opened.store.outputs(run.id, cell, "awaited")) == RECORDS
+
+
+def test_two_clones_on_one_store_make_no_call_twice(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    folders = [write(first), write(second)]
+    (first / ".stagegap").mkdir()
+    (second / ".stagegap").symlink_to(first / ".stagegap")
+    at_once(first, ["run", "--json"], ["run", "--json"], other=second)
+    calls = [call[:2] for folder in folders for call in calls_of(folder)]
+    assert len(calls) == 400
+    assert len({tuple(call) for call in calls}) == 400
+    with Workspace.open(second) as opened:
+        assert [len(opened.store.outputs(run.id, SYSTEM, "awaited")) for run in opened.runs.of("both")] == [RECORDS] * 2
 
 
 def test_two_who_ask_what_changed_at_once_make_no_call_of_the_mixtures_twice(tmp_path: Path) -> None:

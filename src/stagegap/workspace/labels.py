@@ -91,6 +91,8 @@ class Labels:
         self._load = base.files.load_named
         self._clock = base.clock
         self._handed_out: dict[str, dict[str, QueueItem]] = {}
+        self._newest: dict[tuple[str, str, str], float] = {}
+        """When a person said something at a stage of a cascade last, as far as this process knows."""
         self._guidelines: set[tuple[str, str, str]] = set()
         self._readers: dict[tuple[str, str], tuple[str, ...]] = {}
 
@@ -232,6 +234,9 @@ class Labels:
             self._readers[place] = self._load(queue.cascade).cascade.readers(queue.stage)
         sitting = self._store.sitting(queue.id, annotator, limit, self._readers[place])
         self._handed_out.setdefault(queue.id, {}).update({item.record: item for item in sitting.items})
+        if (*place, annotator) not in self._newest:
+            made = self._store.labels(queue.cascade, stage=queue.stage, annotator=annotator)
+            self._newest[*place, annotator] = max((label.at for label in made), default=0.0)
         last = (as_given(queue, sitting.last[0], annotator), sitting.last[1]) if sitting.last else None
         items = [as_given(queue, item, annotator) for item in sitting.items]
         self._note_seen(queue, [*items, *([last[0]] if last else [])], annotator)
@@ -305,9 +310,11 @@ class Labels:
         unknown = [record for record in missing if record not in items]
         if unknown:
             raise ConfigurationError(f"The queue of stage {queue.stage!r} has no record {unknown[0]!r}.")
-        at = self._clock()
         given = {record: as_given(queue, items[record], annotator) for record in named}
         tasks: dict[str, Task] = {record: _task(queue, item) for record, item in given.items()}
+        place = (queue.cascade, queue.stage, annotator)
+        # A correction is the later one whatever the clock does: settling goes by the time.
+        at = self._newest[place] = max(self._clock(), self._newest.get(place, 0.0))
         labels = [
             label_from_event(
                 event,
