@@ -135,16 +135,16 @@ def names_for(kind: Kind) -> tuple[str, ...]:
 
 
 def metric(name: str, *, custom: CustomMetric | None = None) -> Metric:
-    """The metric of that name; `custom` is the function behind a `python:...` name.
+    """The metric of that name; `custom` is the function behind a `python:...` name, or behind one that a package adds.
 
     Raises: ValueError for an unknown name, a bad number after `@`, or a `python:` name without its function.
 
     >>> metric("recall@3").bar
     1.0
     """
-    if name.startswith("python:"):
-        if custom is None:
-            raise ValueError(f"the metric {name!r} needs its function handed in")
+    if name.startswith("python:") and custom is None:
+        raise ValueError(f"the metric {name!r} needs its function handed in")
+    if custom is not None:
         return Metric(name=name, compare=_checked(name, custom), bar=0.5, why_bar=_HALF)
     base, at, number = name.partition("@")
     if at and base in _AT_K:

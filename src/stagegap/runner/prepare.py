@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 from collections import deque
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Protocol, Self, runtime_checkable
@@ -22,9 +22,10 @@ from stagegap.model.cascade import Cascade, CascadeFile, Stage
 from stagegap.model.record import Json, Record
 from stagegap.model.run import SYSTEM
 from stagegap.people.references import with_units
+from stagegap.plugins import METRICS, Plugin, added, source_of
 from stagegap.runner.cases import Settled, given_output, input_reader
 from stagegap.runner.work import CellWork
-from stagegap.stages.code import project_folders
+from stagegap.stages.code import code_of, project_folders
 from stagegap.stages.corpus import Corpus
 from stagegap.stages.foundation import build
 from stagegap.stages.function import UserFunction, function_at
@@ -303,11 +304,19 @@ def custom_metrics(file: CascadeFile) -> dict[str, CustomMetric]:
 
 
 def metric_functions(file: CascadeFile) -> dict[str, UserFunction]:
-    """The functions behind the user's own metrics, by metric name. Raises: ConfigurationError."""
-    named = dict.fromkeys(name for stage in file.cascade.stages for name in stage.metrics if name.startswith(CUSTOM))
-    return {
-        name: function_at(name.removeprefix(CUSTOM), Path(file.folder), start=f"The metric {name!r}") for name in named
+    """The functions behind metrics of the user's own and of packages, by metric name. Raises: ConfigurationError."""
+    names = dict.fromkeys(name for stage in file.cascade.stages for name in stage.metrics)
+    functions = {
+        name: function_at(name.removeprefix(CUSTOM), Path(file.folder), start=f"The metric {name!r}")
+        for name in names
+        if name.startswith(CUSTOM)
     }
+    for name in names:
+        plugin: Plugin[Callable[..., object]] | None = added(METRICS, name)
+        if plugin is not None:
+            path = Path(source_of(name) or "")
+            functions[name] = UserFunction(path=path, call=plugin.value, code=code_of(path))
+    return functions
 
 
 def given_answers(references: Iterable[Reference]) -> dict[str, dict[str, Answer]]:

@@ -10,6 +10,7 @@ from pydantic import Field
 from stagegap.errors import near_names
 from stagegap.metrics import metric, names_for
 from stagegap.model.cascade import Kind, OutputType
+from stagegap.plugins import METRICS, names_added
 from stagegap.stages.settings import Block, Free, Text, Values
 
 
@@ -174,6 +175,8 @@ def mismatch(name: str, kind: Kind, *, k: int | None) -> tuple[str, str] | None:
     base, at, number = name.partition("@")
     fitting = names_for(kind)
     if base not in [known.partition("@")[0] for known in fitting]:
+        if name in names_added(METRICS):
+            return None
         return f"the metric {name!r} does not fit an output of type {kind}.", near_names(name, fitting)
     try:
         metric(name)

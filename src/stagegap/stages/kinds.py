@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cache
+from dataclasses import dataclass, field, replace
+from functools import cache, partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,6 +14,8 @@ from typing import TypeVar
 from stagegap.errors import ConfigurationError, near_names
 from stagegap.model.cascade import OutputType, Stage
 from stagegap.model.record import Json
+from stagegap.plugins import STAGES, Plugin, added, names_added
+from stagegap.stages.canonical import digest
 from stagegap.stages.corpus import Corpus
 from stagegap.stages.pace import Providers
 from stagegap.stages.protocol import Inputs, Reply, StageCode
@@ -129,14 +131,22 @@ def named(name: str) -> StageKind | None:
     """The kind of that name; None where there is none."""
     home = f"{PACKAGE}.{name}"
     if not name.isidentifier() or find_spec(home) is None:
-        return None
+        plugin = added(STAGES, name, StageKind)
+        return plugin and replace(plugin.value, build=partial(_built, plugin))
     kind: object = getattr(import_module(home), "KIND", None)
     return kind if isinstance(kind, StageKind) else None
 
 
+def _built(plugin: Plugin[StageKind], stage: Stage, around: Surroundings) -> StageCode:
+    """The code of a kind that a package adds; another version of the package is other code."""
+    code = plugin.value.build(stage, around)
+    code.fingerprint = digest([plugin.name, plugin.package, plugin.version, code.fingerprint])
+    return code
+
+
 @cache
 def kinds() -> Mapping[str, StageKind]:
-    """Every kind that a cascade file can name, in alphabetical order."""
+    """Every kind that a cascade file can name, in alphabetical order, then those of other packages."""
     modules = sorted(module.name for module in iter_modules(import_module(PACKAGE).__path__))
-    by_name = {name: named(name) for name in modules}
+    by_name = {name: named(name) for name in (*modules, *names_added(STAGES))}
     return {name: kind for name, kind in by_name.items() if kind is not None and kind.settings is not None}

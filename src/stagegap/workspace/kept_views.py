@@ -24,6 +24,7 @@ from stagegap.model.estimate import Estimate
 from stagegap.model.record import Json
 from stagegap.model.run import Run
 from stagegap.oddities.card import Screen
+from stagegap.plugins import source_of
 from stagegap.stages.canonical import digest
 from stagegap.store import Marks, Store, StoredView
 
@@ -190,7 +191,9 @@ def own_metrics(run: Run) -> tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]
     stages = cast("dict[str, dict[str, Any]]", json.loads(run.resolved).get("stages") or {})  # Any: JSON of any shape
     rests: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
     for stage in stages.values():
-        files = {name.removeprefix(CUSTOM).rpartition(":")[0] for name in _texts(stage, "score") if CUSTOM in name}
+        scores = _texts(stage, "score")
+        files = {name.removeprefix(CUSTOM).rpartition(":")[0] for name in scores if CUSTOM in name}
+        files |= {path for name in scores if (path := source_of(name))}
         if files or stage.get("score_rests_on"):
             rests.append((tuple(sorted(files)), _texts(stage, "score_rests_on")))
     return tuple(rests)

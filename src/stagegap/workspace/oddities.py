@@ -7,14 +7,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+from stagegap import plugins
 from stagegap.analysis.failures import title
 from stagegap.errors import ConfigurationError, NotFound, near_names
 from stagegap.exchange.recorded import read_printed, read_ratings
 from stagegap.model.notes import OddityEvent
 from stagegap.model.run import Run, RunStatus
-from stagegap.oddities.card import Screen
+from stagegap.oddities.card import Detector, Screen
 from stagegap.oddities.screen import DETECTORS, Looked, Noticing, look, noticed, screen
 from stagegap.oddities.tables import ratings_screen, score_table
+from stagegap.plugins import all_added
 from stagegap.runner import custom_metrics
 from stagegap.workspace import run_facts
 from stagegap.workspace.ablations import ablations, curves, trial_of
@@ -61,6 +63,7 @@ class Oddities:
             records=sum(run.records for run in chosen),
             naming=naming,
             labels_seq=now.marks.labels,
+            detectors=detectors(),
         )
         if len(chosen) == 1:
             self._views.keep(question, screened, now=now)
@@ -117,6 +120,7 @@ class Oddities:
 
     def _question(self, run: Run) -> Question[Screen]:
         checks = " ".join(sorted(detector.name for detector in DETECTORS))
+        checks += "".join(f" {plugin.name} {plugin.version}" for plugin in all_added(plugins.DETECTORS, Detector))
         also = f"{run_facts.trials_digest(self._store, run)} {checks}"
         return oddities_of(run, self._runs_beside(run), also=also)
 
@@ -173,7 +177,7 @@ class Oddities:
             trials=run_facts.trials(self._store, run),
             media=Path(file.records.media) if file.cascade.fields else None,
         )
-        return look(columns)
+        return look(columns, detectors())
 
     def _names(self, runs: Sequence[Run], looked: Sequence[Looked]) -> dict[tuple[str, int], str]:
         """Read the ids of the records that findings name."""
@@ -184,6 +188,11 @@ class Oddities:
                 with self._store.screening(run.id, with_contents=False) as reader:
                     names |= {(run.name, p): name for p, name in zip(wanted, reader.names(wanted), strict=True)}
         return names
+
+
+def detectors() -> tuple[Detector, ...]:
+    """Every detector, and those that other packages add. Raises: ConfigurationError for one that can't be had."""
+    return (*DETECTORS, *(plugin.value for plugin in all_added(plugins.DETECTORS, Detector)))
 
 
 def _first_of(looked: Sequence[Looked], names: dict[tuple[str, int], str]) -> list[str]:

@@ -20,15 +20,21 @@ from stagegap.exchange.label_files import FIELDS, Known
 from stagegap.exchange.rows import MAX_LINE, Problems, entries_of, read_json, read_rows, separator_of
 from stagegap.model.answer import Label
 from stagegap.model.record import Json
+from stagegap.plugins import LABELS, all_added
 from stagegap.stages.canonical import parse_json
 
-__all__ = ["FORMATS", "Taken", "Unmapped", "Wanted", "detected", "read_foreign"]
+__all__ = ["FORMATS", "Taken", "Unmapped", "Wanted", "detected", "label_formats", "read_foreign"]
 
 FORMATS: Mapping[str, Format] = {
     form.name: form for form in (LABEL_STUDIO, ARGILLA, LANGFUSE, MLFLOW, PRODIGY, DOCCANO)
 }
 ENOUGH = 20
 """Objects of a file that are looked at to say its format."""
+
+
+def label_formats() -> Mapping[str, Format]:
+    """Every format of labels, and those that other packages add."""
+    return {**FORMATS, **{plugin.value.name: plugin.value for plugin in all_added(LABELS, Format)}}
 
 
 class Taken(NamedTuple):
@@ -44,14 +50,15 @@ def detected(path: Path) -> str | None:
     Raises: InputError for a file that can't be read, ConfigurationError for one that is neither.
     """
     entries = _objects(path) if _is_json(path) else _first_row(path)
-    seen = {form.name: _unwrapped(entries, form)[:ENOUGH] for form in FORMATS.values()}
-    certain = [name for name, first in seen.items() if first and FORMATS[name].is_certain(first)]
+    forms = label_formats()
+    seen = {name: _unwrapped(entries, form)[:ENOUGH] for name, form in forms.items()}
+    certain = [name for name, first in seen.items() if first and forms[name].is_certain(first)]
     if len(certain) == 1:
         return certain[0]
     if not _is_json(path) or (entries and all(name in entries[0] for name in FIELDS[:3])):
         return None
     raise ConfigurationError(
-        f"What {path} holds does not say for certain which program wrote it. Name it with --from: {', '.join(FORMATS)}."
+        f"What {path} holds does not say for certain which program wrote it. Name it with --from: {', '.join(forms)}."
     )
 
 
@@ -60,9 +67,9 @@ def read_foreign(path: Path, source: str, known: Known, wanted: Wanted) -> Taken
 
     Raises: ConfigurationError for an unknown format or stage, InputError for a file that can't be read.
     """
-    form = FORMATS.get(source)
+    form = label_formats().get(source)
     if form is None:
-        raise ConfigurationError(f"There is no format {source!r}. {near_names(source, FORMATS)}")
+        raise ConfigurationError(f"There is no format {source!r}. {near_names(source, label_formats())}")
     for name in wanted.stages:
         if name not in known.cascade.names:
             raise ConfigurationError(f"There is no stage {name!r}. {near_names(name, known.cascade.names)}")
@@ -82,7 +89,7 @@ def read_foreign(path: Path, source: str, known: Known, wanted: Wanted) -> Taken
 def _other_shape(path: Path, form: Format, entries: Sequence[Object]) -> str:
     """What a file holds that is none of the format that was named."""
     first = entries[:ENOUGH]
-    seen = next((other.title for other in FORMATS.values() if first and other.is_certain(first)), "")
+    seen = next((other.title for other in label_formats().values() if first and other.is_certain(first)), "")
     keys = ", ".join(repr(key) for key in list(entries[0])[:8]) if entries else "nothing"
     looks = f" It looks like {seen}." if seen else ""
     return (
@@ -107,7 +114,7 @@ def _objects(path: Path) -> list[Object]:
 
 def _is_columns(value: Json) -> bool:
     """Whether an object holds a list a column, and is no list that a format wraps."""
-    wrappers = {form.wrapper for form in FORMATS.values()}
+    wrappers = {form.wrapper for form in label_formats().values()}
     return (
         isinstance(value, Mapping)
         and not value.keys() & wrappers

@@ -8,7 +8,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 from stagegap.errors import ConfigurationError, near_names
-from stagegap.exchange.foreign import FORMATS as LABEL_FORMATS
+from stagegap.exchange.foreign import label_formats
 from stagegap.exchange.foreign.protocol import Leftovers, Object
 from stagegap.exchange.spans.atif import ATIF
 from stagegap.exchange.spans.batch import BATCH
@@ -23,8 +23,19 @@ from stagegap.exchange.spans.promptfoo import PROMPTFOO
 from stagegap.exchange.spans.span import Item, Opinion, Span, SpanKind, TraceFormat
 from stagegap.exchange.spans.table import TABLE
 from stagegap.exchange.spans.values import first_of, values_of
+from stagegap.plugins import TRACES, all_added
 
-__all__ = ["TRACE_FORMATS", "Item", "Opinion", "Span", "SpanKind", "TraceFormat", "format_of", "items_of"]
+__all__ = [
+    "TRACE_FORMATS",
+    "Item",
+    "Opinion",
+    "Span",
+    "SpanKind",
+    "TraceFormat",
+    "format_of",
+    "items_of",
+    "trace_formats",
+]
 
 TRACE_FORMATS: Mapping[str, TraceFormat] = {
     form.name: form
@@ -36,30 +47,36 @@ TRACE_FORMATS: Mapping[str, TraceFormat] = {
 ENOUGH = 20
 
 
+def trace_formats() -> Mapping[str, TraceFormat]:
+    """Every format of traces; those of other packages come first, as they know their files best."""
+    return {**{plugin.value.name: plugin.value for plugin in all_added(TRACES, TraceFormat)}, **TRACE_FORMATS}
+
+
 def format_of(path: Path, source: str | None = None) -> TraceFormat:
     """The format of a file: the one that is named, which the content must agree with, or the one it is seen to be.
 
     Raises: ConfigurationError where it is none, with what stands in the file instead; InputError.
     """
-    if source in LABEL_FORMATS and source not in TRACE_FORMATS:
+    forms = trace_formats()
+    if source in label_formats() and source not in forms:
         raise ConfigurationError(
             f"{source} holds labels and no traces: `stagegap tools import {path} --from {source}` takes them in."
         )
-    if source is not None and source not in TRACE_FORMATS:
-        raise ConfigurationError(f"There is no format of traces {source!r}. {near_names(source, TRACE_FORMATS)}")
+    if source is not None and source not in forms:
+        raise ConfigurationError(f"There is no format of traces {source!r}. {near_names(source, forms)}")
     leftovers = Leftovers()
     first = first_of(path, ENOUGH, leftovers)
-    fitting = [form for form in TRACE_FORMATS.values() if form.is_certain(first)] or _mostly(first)
+    fitting = [form for form in forms.values() if form.is_certain(first)] or _mostly(first)
     if source is None and fitting:
         return fitting[0]
-    form = TRACE_FORMATS.get(source or "")
+    form = forms.get(source or "")
     if form and form in fitting:
         return form
     why = "".join(f" ({part.reason} {part.examples[0]})" for part in leftovers.all()[:2])
     keys = ", ".join(repr(key) for key in list(first[0])[:8]) if first else f"no JSON object that can be read{why}"
     seen = f" It looks like {fitting[0].title}." if fitting else ""
     wanted = f"traces of {form.title}" if form else "traces of a known format"
-    known = ", ".join(each.title for each in TRACE_FORMATS.values())
+    known = ", ".join(each.title for each in forms.values())
     raise ConfigurationError(
         f"{path} holds no {wanted}: it begins with {keys}.{seen} Known: {known}. "
         "Labels go in by `stagegap tools import`."
@@ -68,7 +85,7 @@ def format_of(path: Path, source: str | None = None) -> TraceFormat:
 
 def _mostly(first: Sequence[Object]) -> list[TraceFormat]:
     """The formats that half of the objects or more are of: a line that is something else makes no file unreadable."""
-    counts = {form: sum(form.is_certain([value]) for value in first) for form in TRACE_FORMATS.values()}
+    counts = {form: sum(form.is_certain([value]) for value in first) for form in trace_formats().values()}
     return sorted((form for form, n in counts.items() if n and 2 * n >= len(first)), key=lambda form: -counts[form])
 
 
