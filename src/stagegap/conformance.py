@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -150,7 +150,7 @@ def _needed(name: str, group: str, kind: type[T] | None) -> Plugin[T]:
 
 
 @contextmanager
-def _project(stage: Mapping[str, Json], inputs: Sequence[Mapping[str, Json]]) -> Iterator[tuple[Workspace, Path]]:
+def _project(stage: Mapping[str, Json], inputs: Sequence[Mapping[str, Json]]) -> Generator[tuple[Workspace, Path]]:
     """A project of one stage, whose records are the inputs."""
     with TemporaryDirectory() as place, Workspace.open(Path(place)) as opened:
         rows = (json.dumps({"id": str(n), **row}) for n, row in enumerate(inputs))

@@ -61,12 +61,21 @@ def build_python(stage: Stage, around: Surroundings) -> PythonStage | AsyncPytho
 
     Raises: ConfigurationError when there is no such function, or its arguments are not the stage's inputs.
     """
-    loaded = _loaded(stage, around.folder)
+    return stage_calling(_loaded(stage, around.folder), stage, around, rests_on="python")
+
+
+def stage_calling(
+    loaded: UserFunction, stage: Stage, around: Surroundings, *, rests_on: Json
+) -> PythonStage | AsyncPythonStage | ThreadedPythonStage:
+    """The stage that calls a function as a `python` stage does; adapters of other frameworks hand in their own.
+
+    `rests_on` is what decides an answer beside the inputs and the function's file. Raises: ConfigurationError.
+    """
     function = loaded.call
     corpus = around.corpora.get(stage.output.of or "")
     check = check_for(stage.output, corpus.documents if corpus else ())
     wrapped = _Function(loaded.path, function, check, media=around.media)
-    parts: Json = ["python", wrapped.name, loaded.code.digest, output_identity(stage.output, corpus)]
+    parts: Json = [rests_on, wrapped.name, loaded.code.digest, output_identity(stage.output, corpus)]
     ready = _Readying(stage, around.folder)
     takes_lists = is_batch(function)
     if takes_lists and _is_a(function, inspect.isgeneratorfunction):
