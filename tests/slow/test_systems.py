@@ -81,12 +81,22 @@ def test_example_of_the_docs_runs_as_it_stands(system: str, tmp_path: Path) -> N
         "PYTHONPATH": os.pathsep.join(paths),
         "SERVICE": f"http://127.0.0.1:{port}",
         "HAYSTACK_TELEMETRY_ENABLED": "False",
+        "LITELLM_MASTER_KEY": "sk-of-this-test",
     }
-    server = None
-    if system == "FastAPI":
-        server = served(
-            [sys.executable, "-m", "uvicorn", "service:app", "--port", str(port)], folder, environment, port
-        )
+    servers = {
+        "FastAPI": ["-m", "uvicorn", "service:app", "--port", str(port)],
+        "LiteLLM proxy": [
+            "-m",
+            "litellm.proxy.proxy_cli",
+            "--config",
+            "config.yaml",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(port),
+        ],
+    }
+    server = served([sys.executable, *servers[system]], folder, environment, port) if system in servers else None
     try:
         command = [sys.executable, "-m", "stagegap"]
         ran = subprocess.run(  # noqa: PLW1510  # what it says is in the message
