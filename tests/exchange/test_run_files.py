@@ -75,7 +75,14 @@ def test_outputs_hold_everything_uncut(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("program", "name"), [("label-studio", "a.json"), ("langfuse", "a.jsonl"), ("mlflow", "a.json")]
+    ("program", "name"),
+    [
+        ("label-studio", "a.json"),
+        ("langfuse", "a.jsonl"),
+        ("mlflow", "a.json"),
+        ("argilla", "a.json"),
+        ("prodigy", "a.jsonl"),
+    ],
 )
 @given(said=st.lists(labels(), max_size=3, unique_by=lambda label: label.id))
 @settings(max_examples=10, deadline=None)
@@ -109,6 +116,13 @@ def test_answers_of_the_system_go_along_only_where_they_are_asked_for(tmp_path: 
     assert first["data"] == {"body": "mail m1", "id": "m1"}
     assert [part["result"][0]["value"] for part in first["predictions"]] == [{"choices": ["orders"]}]
     assert detected(tmp_path / "b.json") == "label-studio"
+    write_for("argilla", tmp_path / "c.json", material(outputs=(output, failed), with_answers=True))
+    first, *_ = json.loads((tmp_path / "c.json").read_text())
+    assert first["suggestions"] == {"route": {"value": "orders", "agent": "v1"}}
+    assert detected(tmp_path / "c.json") == "argilla"
+    said = Label(id="l", record="m1", stage="route", annotator="ab", answer=Answer(value="orders"))
+    write_for("prodigy", tmp_path / "d.jsonl", material(said))
+    assert (rows(tmp_path / "d.jsonl")[0]["text"], detected(tmp_path / "d.jsonl")) == ("mail m1", "prodigy")
 
 
 def test_annotations_of_phoenix_say_who_and_what(tmp_path: Path) -> None:

@@ -217,7 +217,8 @@ def export(
     ] = False,
     outputs: Annotated[bool, typer.Option("--outputs", help="The run's outputs with their scores, uncut.")] = False,
     to: Annotated[
-        str | None, typer.Option("--to", help="For a program: label-studio, langfuse, mlflow, phoenix or otlp.")
+        str | None,
+        typer.Option("--to", help="For a program: label-studio, argilla, prodigy, langfuse, mlflow, phoenix, otlp."),
     ] = None,
     with_answers: Annotated[
         bool, typer.Option("--with-answers", help="Tasks with the system's answers: who labels there sees them.")

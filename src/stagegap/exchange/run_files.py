@@ -33,7 +33,7 @@ def write_outputs(path: Path, outputs: Iterable[Output], scores: Scores, *, raw:
 
     `uses: recorded` reads them back. Raises: ConfigurationError for an ending that is no format.
     """
-    rows = (_output_row(output, scores) for output in outputs)
+    rows = output_rows(outputs, scores)
     match ending_of(path):
         case ".jsonl":
             return write_jsonl(path, rows)
@@ -41,6 +41,11 @@ def write_outputs(path: Path, outputs: Iterable[Output], scores: Scores, *, raw:
             return write_csv(path, list(OUTPUT_COLUMNS), rows, raw=raw)
         case _:
             return write_parquet(path, OUTPUT_COLUMNS, rows)
+
+
+def output_rows(outputs: Iterable[Output], scores: Scores) -> Iterator[dict[str, Json]]:
+    """One row an output, with the columns of `OUTPUT_COLUMNS`."""
+    return (_output_row(output, scores) for output in outputs)
 
 
 def _output_row(output: Output, scores: Scores) -> dict[str, Json]:
@@ -179,6 +184,53 @@ def _result(stage: Stage, value: Json) -> Json:
     return {"from_name": stage.name, "to_name": "record", "type": kind, "value": {key: content}}
 
 
+def _argilla(material: Material, labels: Sequence[Label]) -> Iterator[Row]:
+    """Records with responses, as `dataset.records.from_json()` of version 2 takes them; answers are suggestions."""
+    responses: dict[str, dict[str, list[Json]]] = {}
+    for label in labels:
+        value = _response(material.cascade.stage(label.stage), label.answer.value if label.answer else None)
+        by_question = responses.setdefault(label.record, {})
+        by_question.setdefault(label.stage, []).append({"value": value, "user_id": label.annotator})
+    suggestions: dict[str, dict[str, Json]] = {}
+    for output in material.outputs if material.with_answers else ():
+        if output.status.has_value:
+            value = _response(material.cascade.stage(output.stage), output.value)
+            suggestions.setdefault(output.record, {})[output.stage] = {"value": value, "agent": material.run}
+    for record in material.records:
+        yield {
+            "id": record.id, "fields": {name: _said(value) for name, value in record.fields.items()},
+            "metadata": {"record": record.id}, "suggestions": dict(suggestions.get(record.id, {})),
+            "responses": {name: list(given) for name, given in responses.get(record.id, {}).items()},
+        }  # fmt: skip
+
+
+def _response(stage: Stage, value: Json) -> Json:
+    """An answer as a response to Argilla's question of that type; what none of them holds is a text of JSON."""
+    match stage.output.kind:
+        case Kind.RANKING if isinstance(value, list | tuple):
+            return [{"value": name, "rank": rank} for rank, name in enumerate(value, start=1)]
+        case Kind.BOOLEAN:
+            return "Yes" if value else "No"
+        case Kind.LABEL | Kind.LABELS | Kind.TEXT:
+            return value
+        case _:
+            return json.dumps(value, ensure_ascii=False)
+
+
+def _prodigy(material: Material, labels: Sequence[Label]) -> Iterator[Row]:
+    """A task an answer, as `db-in` takes them: the answer stands under the stage's name, and was accepted."""
+    records = {record.id: record for record in material.records}
+    for label in labels:
+        fields = dict(records[label.record].fields) if label.record in records else {}
+        texts = [value for value in fields.values() if isinstance(value, str)]
+        yield {
+            "text": texts[0] if len(texts) == 1 else json.dumps(fields, ensure_ascii=False),
+            "meta": {"record": label.record}, label.stage: label.answer.value if label.answer else None,
+            "answer": "accept", "_annotator_id": label.annotator, "_timestamp": label.at,
+            "_input_hash": _number(label.record), "_task_hash": _number(label.id),
+        }  # fmt: skip
+
+
 def _langfuse(material: Material, labels: Sequence[Label]) -> Iterator[Row]:
     """Scores on traces whose id is the record's, as `POST /api/public/scores` takes them, with who gave them."""
     for label in labels:
@@ -303,7 +355,8 @@ def _attributes(said: Mapping[str, Json]) -> list[Json]:
 
 
 PROGRAMS: Mapping[str, Callable[[Material, Sequence[Label]], Iterator[Row]]] = {
-    "label-studio": _label_studio, "langfuse": _langfuse, "mlflow": _mlflow, "phoenix": _phoenix, "otlp": _otlp,
+    "label-studio": _label_studio, "argilla": _argilla, "prodigy": _prodigy, "langfuse": _langfuse, "mlflow": _mlflow,
+    "phoenix": _phoenix, "otlp": _otlp,
 }  # fmt: skip
 """Where labels and runs go out to."""
 

@@ -450,6 +450,13 @@ class Project:
         """Check a run against its targets and the blessed run. Raises: NotFound, ConfigurationError."""
         return shown_as("check", self._gate.check(run, against=against))
 
+    def outputs(self, run: str | None = None) -> Frame:
+        """Every output of a run, uncut, with its score, tokens and cost, as a pandas frame.
+
+        Raises: NotFound, ConfigurationError without pandas.
+        """
+        return self._look(run).outputs_frame()
+
     def labels(self) -> Frame:
         """All labels as a pandas frame. Raises: ConfigurationError without pandas."""
         return self.workspace.labels.frame(self.cascade)

@@ -86,16 +86,10 @@ def stage_calling(
         return AsyncPythonStage(wrapped, digest(parts), ready, loaded.code, timeout_s=stage.timeout_s)
     if stage.is_concurrent and stage.concurrency > 1 and not takes_lists:
         return ThreadedPythonStage(wrapped, digest(parts), ready, loaded.code, stage=stage)
+    place = Place(stage=stage, folder=around.folder, corpora=around.corpora, media=around.media)
+    aside = Aside(place) if stage.is_timed else None
     return PythonStage(
-        wrapped,
-        digest(parts),
-        ready,
-        loaded.code,
-        takes_lists=takes_lists,
-        timeout_s=stage.timeout_s,
-        aside=Aside(Place(stage=stage, folder=around.folder, corpora=around.corpora, media=around.media))
-        if stage.is_timed
-        else None,
+        wrapped, digest(parts), ready, loaded.code, takes_lists=takes_lists, timeout_s=stage.timeout_s, aside=aside
     )
 
 

@@ -35,6 +35,7 @@ from stagegap.attribution.selfcheck import Recovery, recover
 from stagegap.errors import ConfigurationError
 from stagegap.exchange.recorded import read_first_faults, read_marks, read_ratings, read_scale
 from stagegap.exchange.run_files import Sent
+from stagegap.exchange.tables import Frame
 from stagegap.model.answer import Answer, Label, Output
 from stagegap.model.cascade import Cascade
 from stagegap.model.run import SYSTEM, Cell, Run, RunStatus
@@ -42,7 +43,7 @@ from stagegap.people.judgements import judging_of, without_queue
 from stagegap.people.references import Settled
 from stagegap.runner import CellWork, Silent, Work, custom_metrics, execute, plan
 from stagegap.store import Store
-from stagegap.workspace.exchange import export_for, export_outputs
+from stagegap.workspace.exchange import export_for, export_outputs, outputs_frame
 from stagegap.workspace.foundation import Foundation
 from stagegap.workspace.judges import JudgedRun, judge_rows
 from stagegap.workspace.kept_views import Now, View, need_of, of_run
@@ -300,11 +301,18 @@ class Attribution:
 
     def export_outputs(self, path: Path, *, raw: bool = False) -> int:
         """Write every output of the run, uncut, with its score. Raises: ConfigurationError."""
+        return export_outputs(self._store, self.run, self.cascade, path, self._scores(), raw=raw)
+
+    def outputs_frame(self) -> Frame:
+        """Every output of the run, uncut, with its score, as a data frame. Raises: ConfigurationError."""
+        return outputs_frame(self._store, self.run, self.cascade, self._scores())
+
+    def _scores(self) -> dict[tuple[str, str], float]:
         evidence, scores = self.evidence, dict[tuple[str, str], float]()
         for stage in self.cascade.names:
             pairs = zip(evidence.records, ev.stage_scores(evidence, stage, SYSTEM).tolist(), strict=True)
             scores |= {(stage, record.id): value for record, value in pairs if not math.isnan(value)}
-        return export_outputs(self._store, self.run, self.cascade, path, scores, raw=raw)
+        return scores
 
     def export_for(self, program: str, path: Path, *, with_answers: bool = False) -> Sent:
         """Write labels, or the run, as another program takes them. Raises: ConfigurationError."""

@@ -20,7 +20,7 @@ from stagegap.exchange.label_files import (
 )
 from stagegap.exchange.label_files import label_frame_rows as frame_rows_of
 from stagegap.exchange.rows import Problems
-from stagegap.exchange.run_files import Material, Scores, Sent, write_for, write_outputs
+from stagegap.exchange.run_files import OUTPUT_COLUMNS, Material, Scores, Sent, output_rows, write_for, write_outputs
 from stagegap.exchange.tables import Frame, frame, frame_rows
 from stagegap.model.answer import Label
 from stagegap.model.cascade import Cascade, CascadeFile
@@ -131,6 +131,12 @@ def export_outputs(store: Store, run: Run, cascade: Cascade, path: Path, scores:
     """Write the system's outputs of a run with all that is known of them. Give the number of rows."""
     outputs = (output for stage in cascade.names for output in store.outputs(run.id, SYSTEM, stage))
     return write_outputs(path, outputs, scores, raw=raw)
+
+
+def outputs_frame(store: Store, run: Run, cascade: Cascade, scores: Scores) -> Frame:
+    """The system's outputs of a run with all that is known of them, as a data frame."""
+    outputs = (output for stage in cascade.names for output in store.outputs(run.id, SYSTEM, stage))
+    return frame(OUTPUT_COLUMNS, output_rows(outputs, scores))
 
 
 def export_for(store: Store, run: Run, cascade: Cascade, path: Path, *, program: str, with_answers: bool) -> Sent:

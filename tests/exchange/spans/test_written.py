@@ -297,3 +297,24 @@ def test_words_are_opposites_only_where_all_words_of_a_score_are() -> None:
     assert criteria_of(Opinion(trace="t", name="v", value="Thumbs-Down"), ["Thumbs-Down"]) == {"v": 0.0}
     assert criteria_of(Opinion(trace="t", name="v", value="0.5"), []) == {"v": 0.5}
     assert criteria_of(Opinion(trace="t", name="v", value=None), []) == {}
+
+
+def test_batches_of_anthropic_come_in_with_their_requests_and_faults(tmp_path: Path) -> None:
+    asked = [
+        {"custom_id": n, "params": {"model": "m", "messages": [{"role": "user", "content": f"q{n}"}]}} for n in "ab"
+    ]
+    message = {"model": "m-1", "role": "assistant", "usage": {"input_tokens": 3, "output_tokens": 1},
+               "content": [{"type": "text", "text": "Yes"}]}  # fmt: skip
+    fault = {"type": "error", "error": {"type": "invalid_request_error", "message": "too long"}}
+    answered = [
+        {"custom_id": "a", "result": {"type": "succeeded", "message": message}},
+        {"custom_id": "b", "result": {"type": "errored", "error": fault}},
+        {"custom_id": "c", "result": {"type": "expired"}},
+    ]
+    paths = [write(tmp_path / "asked.jsonl", *asked), write(tmp_path / "answered.jsonl", *answered)]
+    imported = import_traces(paths, tmp_path, name="x")
+    assert (imported.traces, imported.unmapped) == (3, ())
+    first, *failed = rows(tmp_path / "data/x/reply.jsonl")
+    assert (first["value"], first["tokens_in"], first["model"]) == ("Yes", 3, "m-1")
+    assert [row["error"] for row in failed] == ["too long", "expired"]
+    assert rows(tmp_path / "data/x/records.jsonl")[0]["reply_input"] == "user: qa"

@@ -1,6 +1,7 @@
-"""Files of OpenAI's batches: answers and errors, and the requests beside them, which belong together by `custom_id`.
+"""Files of OpenAI's and Anthropic's batches: answers and errors, and the requests beside them, by `custom_id`.
 
-Source: platform.openai.com/docs/guides/batch; bodies are those of chat completions, responses and completions.
+Sources: platform.openai.com/docs/guides/batch, whose bodies are those of chat completions, responses and completions;
+docs.anthropic.com, "Batch processing", whose results are messages.
 """
 
 from __future__ import annotations
@@ -21,11 +22,17 @@ def _is_certain(first: Sequence[Object]) -> bool:
 
 
 def _is_answer(value: Object) -> bool:
-    return "custom_id" in value and "response" in value and "error" in value
+    return "custom_id" in value and (("response" in value and "error" in value) or bool(_result(value)))
+
+
+def _result(value: Object) -> Object:
+    """The result of a line of Anthropic's; empty for one of OpenAI's."""
+    result = inside(value.get("result"))
+    return result if result.get("type") in ("succeeded", "errored", "canceled", "expired") else {}
 
 
 def _is_request(value: Object) -> bool:
-    return "custom_id" in value and "body" in value and "url" in value
+    return "custom_id" in value and (("body" in value and "url" in value) or "messages" in inside(value.get("params")))
 
 
 def _read(values: Values, leftovers: Leftovers) -> Iterator[Item]:
@@ -40,7 +47,7 @@ def _read(values: Values, leftovers: Leftovers) -> Iterator[Item]:
 
 def _request(value: Object) -> Span:
     """What was asked: the span of the answer without what only the answer says."""
-    body = inside(value.get("body"))
+    body = inside(value.get("body") or value.get("params"))
     asked = next((body[key] for key in ("messages", "input", "prompt") if body.get(key) is not None), None)
     url = text(value.get("url"))
     return Span(
@@ -53,8 +60,8 @@ def _request(value: Object) -> Span:
 
 
 def _answer(value: Object) -> Span:
-    response = inside(value.get("response"))
-    body = inside(response.get("body"))
+    response, result = inside(value.get("response")), _result(value)
+    body = inside(response.get("body") or result.get("message"))
     usage = inside(body.get("usage"))
     return Span(
         trace=text(value.get("custom_id")),
@@ -62,7 +69,7 @@ def _answer(value: Object) -> Span:
         name="reply",
         kind=SpanKind.EMBEDDING if _is_embedding(body) else SpanKind.LLM,
         output=_output(body),
-        error=_error(value, response, body),
+        error=_error(value, response, body) if not result else _fault(result),
         model=text(body.get("model")),
         tokens_in=count_of(usage.get("prompt_tokens", usage.get("input_tokens"))),
         tokens_out=count_of(usage.get("completion_tokens", usage.get("output_tokens"))),
@@ -75,6 +82,8 @@ def _is_embedding(body: Object) -> bool:
 
 def _output(body: Object) -> Json:
     choices = objects(body.get("choices"))
+    if "content" in body:
+        return answer_of({"role": "assistant", "content": body["content"]})
     if choices:
         return answer_of(choices[0]["message"]) if "message" in choices[0] else choices[0].get("text")
     return response_text(dict(body)) if isinstance(body.get("output"), list) else None
@@ -88,4 +97,12 @@ def _error(value: Object, response: Object, body: Object) -> str:
     return f"status {status}" if isinstance(status, int) and status >= _REFUSED else ""
 
 
-BATCH = TraceFormat(name="openai-batch", title="OpenAI batches", is_certain=_is_certain, read=_read)
+def _fault(result: Object) -> str:
+    error = inside(result.get("error"))
+    kind = text(result.get("type"))
+    return (
+        "" if kind == "succeeded" else text(inside(error.get("error")).get("message") or error.get("message")) or kind
+    )
+
+
+BATCH = TraceFormat(name="openai-batch", title="batches of OpenAI and Anthropic", is_certain=_is_certain, read=_read)
