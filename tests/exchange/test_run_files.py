@@ -177,4 +177,4 @@ def test_way_out_that_is_none_says_so(tmp_path: Path) -> None:
         write_for("phenix", tmp_path / "a.json", material())
     with pytest.raises(ConfigurationError, match=r"ends with \.json or \.jsonl, not a\.csv"):
         write_for("mlflow", tmp_path / "a.csv", material())
-    assert set(PROGRAMS) == {"label-studio", "langfuse", "mlflow", "phoenix", "otlp"}
+    assert set(PROGRAMS) == {"label-studio", "argilla", "prodigy", "langfuse", "mlflow", "phoenix", "otlp"}
