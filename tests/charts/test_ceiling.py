@@ -58,6 +58,16 @@ def test_stages_that_gain_nothing_are_one_row_together() -> None:
     assert [a["data-v"] for tag, a in read(html).tags if tag == "button"] == ["retrieve"]
 
 
+def test_stages_that_gain_nothing_alone_and_in_turn_are_one_row_together() -> None:
+    card = views.scorecard()
+    nothing = est(0.0, -0.11, 0.02)
+    flat = [replace(card.stages[0], stage=name, gain=nothing, gain_alone=nothing) for name in ("a", "b")]
+    alone = replace(card.stages[1], gain_alone=est(0.2, 0.16, 0.24))
+    found = read(charts.both_gains(replace(card, stages=(flat[0], alone, flat[1]))))
+    assert "nothing: 0 points, 95% intervals within −11 to 2" in found.row("a and b, alone and in turn")
+    assert "+20 points, 95% interval 16 to 24, 600 records." in found.row("retrieve, alone")
+
+
 def test_orange_is_the_stage_that_holds_back_and_not_the_one_that_was_chosen() -> None:
     card = views.scorecard()
     chosen = read(charts.ceiling(card, chosen="route"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from stagegap.analysis.changes import Claim, StageShare, WhatChanged
 from stagegap.analysis.views import Scorecard, StageRow, StairStep
@@ -173,15 +173,26 @@ def ceiling(scorecard: Scorecard, *, chosen: str | None = None, pickable: bool =
 
 
 def both_gains_chart(scorecard: Scorecard) -> Chart:
-    """What correcting a stage adds to the outcome: this stage alone, and in turn, after all before it."""
+    """What correcting a stage adds to the outcome: this stage alone, and in turn, after all before it.
+
+    Stages that gain nothing either way are one row together.
+    """
     rows: list[Row] = []
+    flat: list[StageRow] = []
     reach = 0.0
     for stage, printed in zip(scorecard.stages, scorecard.printed_gains, strict=True):
         is_worst = stage.stage == scorecard.verdict.stage
+        is_measured = stage.gain.is_measured and stage.gain_alone.is_measured
+        if is_measured and not is_worst and not printed and figures.points(stage.gain_alone.value) == "0":
+            flat.append(stage)
+            continue
         for how, gain, points in (("alone", stage.gain_alone, None), ("in turn", stage.gain, printed)):
             if gain.is_measured:
                 reach = max(reach, abs(gain.low), abs(gain.high))
             rows.append(_gain_row(f"{stage.stage}, {how}", gain, points, is_worst=is_worst and how == "in turn"))
+    if flat:
+        both = [gain for stage in flat for gain in (stage.gain_alone, stage.gain)]
+        rows.append(_nothing(f"{listed([stage.stage for stage in flat])}, alone and in turn", both))
     half = next((step for step in (0.05, 0.1, 0.25, 0.5, 1.0) if reach <= step), 1.0)
     return Chart(
         kind="sl",
@@ -266,20 +277,17 @@ def _steps(scorecard: Scorecard, chosen: str | None, *, pickable: bool, base: Ma
             is_chosen=step.stage == chosen,
         )
     if flat:
-        yield _nothing(flat)
+        yield _nothing(f"+ {listed([step.stage for step in flat])} corrected", [step.gain for step in flat])
 
 
-def _nothing(flat: list[StairStep]) -> Row:
+def _nothing(head: str, gains: Sequence[Estimate]) -> Row:
     """One row for all stages that gain nothing in whole points: how far the widest of their intervals reaches."""
-    names = listed([step.stage for step in flat])
-    low, high = min(step.gain.low for step in flat), max(step.gain.high for step in flat)
-    each = (
-        f"0 points, {figures.share(flat[0].gain.level)} interval{'s' if len(flat) > 1 else ''} within "
-        if len(flat) > 1
-        else ""
-    )
-    says = f"{each}{figures.between(low, high)}" if each else f"0 points, {figures.interval(flat[0].gain)}"
-    return Row(head=f"+ {names} corrected", says=f"{says}.", note=f"nothing: {says}")
+    if len(gains) == 1:
+        says = f"0 points, {figures.interval(gains[0])}"
+    else:
+        widest = figures.between(min(gain.low for gain in gains), max(gain.high for gain in gains))
+        says = f"0 points, {figures.share(gains[0].level)} intervals within {widest}"
+    return Row(head=head, says=f"{says}.", note=f"nothing: {says}")
 
 
 def _climb(scorecard: Scorecard) -> list[tuple[StairStep, int]]:
