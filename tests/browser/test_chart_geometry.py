@@ -71,6 +71,11 @@ MEASURE = """() => {
 }"""
 
 NO_CHART = {
+    "Pictures": "a type",
+    "PICTURED": "a count",
+    "card_pictures": "pictures",
+    "small_picture": "a picture",
+    "as_path": "a name, as data",
     "Element": "a type",
     "Manner": "a type",
     "Show": "a type",

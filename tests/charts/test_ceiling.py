@@ -63,7 +63,8 @@ def test_stages_that_gain_nothing_alone_and_in_turn_are_one_row_together() -> No
     nothing = est(0.0, -0.11, 0.02)
     flat = [replace(card.stages[0], stage=name, gain=nothing, gain_alone=nothing) for name in ("a", "b")]
     alone = replace(card.stages[1], gain_alone=est(0.2, 0.16, 0.24))
-    found = read(charts.both_gains(replace(card, stages=(flat[0], alone, flat[1]))))
+    card = replace(card, stages=(flat[0], alone, flat[1]), ceiling=est(0.756, 0.7, 0.8))
+    found = read(charts.both_gains(card))
     assert "nothing: 0 points, 95% intervals within −11 to 2" in found.row("a and b, alone and in turn")
     assert "+20 points, 95% interval 16 to 24, 600 records." in found.row("retrieve, alone")
 
