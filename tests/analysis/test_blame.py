@@ -89,7 +89,7 @@ def test_a_stage_that_recovers_makes_first_fault_and_gain_disagree():
     made = planted.Planted(shape=planted.CHAIN[2], skill={"A": 0.4, "B": 0.75}, recovery={"B": 0.7})
     view = made_blame(made, 400)
     assert view.disagreements == (
-        "Bad records most often first go wrong at A, but references at B gain most: a later stage recovers from A's "
+        "Bad records most often first go wrong at A, but correcting B gains most: a later stage recovers from A's "
         "faults, or fails on its own as well.",
     )
 
