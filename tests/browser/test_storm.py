@@ -120,7 +120,7 @@ def test_every_acknowledged_label_is_there_once_after_fifty_kills_of_each(
         labels = [label for label in workspace.store.labels(CASCADE, stage="route") if label.annotator == "eve"]
         problems = [finding.message for finding in workspace.store.check() if not finding.is_good]
     made = Counter(label.record for label in labels)
-    assert len(labeller.acknowledged) >= 4 * KILLS
+    assert len(labeller.acknowledged) >= 3 * KILLS
     assert {record: made[record] for record in labeller.acknowledged if made[record] != 1} == {}
     assert len({label.id for label in labels}) == len(labels)
     assert problems == []
