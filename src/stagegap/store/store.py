@@ -108,16 +108,13 @@ class Store:
         from importlib.metadata import version as installed
 
         version = installed("stagegap")
-        schema = Schema(app_version=version)
-        file = Attachment(path, Locks(folder), patience_s=patience_s, admit=schema.admit)
         copies = SecondCopies(folder)
         try:
             journal = Journal(folder / "journal.sqlite", app_version=version, clock=time.time, copy=copies.keep)
-        except BaseException as error:
-            file.close()
-            if isinstance(error, OSError):
-                raise StoreError(f"{error.filename} can't be written: {error.strerror}.") from error
-            raise
+        except OSError as error:
+            raise StoreError(f"{error.filename} can't be written: {error.strerror}.") from error
+        schema = Schema(app_version=version)
+        file = Attachment(path, Locks(folder), patience_s=patience_s, admit=schema.admit)
         return cls(journal, file, Drainer(journal, file), schema, copies)
 
     @property
