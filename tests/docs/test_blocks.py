@@ -1,6 +1,7 @@
 """The documentation as somebody types it: every command is one, every block does or is what it says.
 
-docs/tutorial.md is typed in tests/cli/test_tutorial.py, docs/team.md carried out in tests/cli/test_team.py.
+docs/tutorial.md is typed in tests/cli/test_tutorial.py, docs/team.md carried out in tests/cli/test_team.py,
+docs/systems.md with each framework in tests/slow/test_systems.py.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import re
 import runpy
 import shlex
 import shutil
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +29,8 @@ from stagegap.cli.commands import application
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = typer.main.get_command(application)
-PAGES = (ROOT / "README.md", *sorted(page for page in (ROOT / "docs").glob("*.md") if page.name != "reference.md"))
+ELSEWHERE = ("reference.md", "systems.md")
+PAGES = (ROOT / "README.md", *sorted(page for page in (ROOT / "docs").glob("*.md") if page.name not in ELSEWHERE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,17 +134,19 @@ SCHEMA = Draft202012Validator(json.loads((ROOT / "src/stagegap/spec/cascade.sche
 TOP = frozenset({"stages", "records", "outcome", "targets", "references", "corpora"})
 
 
-@pytest.mark.parametrize("block", of_kind("python", "json"))
+@pytest.mark.parametrize("block", of_kind("python", "json", "toml"))
 def test_python_and_json_of_the_pages_can_be_read(block: Block) -> None:
     if block.kind == "python":
         ast.parse(block.text)
+    elif block.kind == "toml":
+        tomllib.loads(block.text)
     else:
         json.loads(block.text)
 
 
 def test_every_block_is_of_a_kind_that_is_tested() -> None:
     kinds = {block.kind for block in BLOCKS}
-    assert kinds <= {"", "sh", "bash", "text", "yaml", "python", "json", "js", "mermaid"}
+    assert kinds <= {"", "sh", "bash", "text", "yaml", "python", "json", "toml", "js", "mermaid"}
     assert {block.page for block in BLOCKS if block.kind == "text"} == {"tutorial.md"}
 
 
