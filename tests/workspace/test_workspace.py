@@ -314,3 +314,12 @@ def test_stage_that_can_never_answer_stops_the_run(workspace: Workspace) -> None
     change(workspace, "def topic(question: str) -> str:", "def topic(question: str, missing: str) -> str:", "stages.py")
     with pytest.raises((ConfigurationError, RunStopped), match="missing"):
         workspace.runs.new(None)
+
+
+def test_account_without_a_name_goes_by_its_number(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container that runs under the number of whoever owns the project."""
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 4_000_017)
+    run, _ = workspace.runs.new(None)
+    assert run.who == "uid-4000017"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import subprocess
 import uuid
@@ -54,6 +53,7 @@ from stagegap.stages.endpoint import Priced
 from stagegap.stages.foundation import foundation_of
 from stagegap.stages.protocol import StageCode
 from stagegap.store import Store
+from stagegap.workspace.foundation import signed_in
 from stagegap.workspace.kept_views import KeptViews
 from stagegap.workspace.live import noted
 from stagegap.workspace.provenance import labels_digest, own_cells, provenance, put_metrics
@@ -376,7 +376,7 @@ def _new_run(job: Job, folder: Path, now: float) -> Run:
         status=RunStatus.RUNNING,
         started_at=now,
         records=len(job.records),
-        who=getpass.getuser(),
+        who=signed_in(),
         commit=_commit(folder),
         seed=job.options.seed,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -99,6 +100,14 @@ class CascadeFiles:
 
 
 FILES = ("cascade.yaml", "stages.py", "questions.jsonl", "references.jsonl")
+
+
+def signed_in() -> str:
+    """The account that this process runs under; in a container its number may have no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # what Python raises before and from 3.13 on
+        return f"uid-{os.getuid()}"
 
 
 def write_starter(folder: Path) -> list[Path]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import uuid
 from collections.abc import Mapping, Sequence
@@ -21,7 +20,7 @@ from stagegap.store import Store
 from stagegap.workspace import provenance
 from stagegap.workspace.cheaper import Cheaper
 from stagegap.workspace.comparison import Versions, history, on_shared_records, versions
-from stagegap.workspace.foundation import STORE, Foundation
+from stagegap.workspace.foundation import STORE, Foundation, signed_in
 from stagegap.workspace.gate import Gate
 from stagegap.workspace.kept_views import Kept, changed_since
 from stagegap.workspace.live import live_runs
@@ -92,7 +91,7 @@ class Past:
         if not is_on and name not in tags:
             raise NotFound(f"Run {run} does not carry the tag {name!r}. {near_names(name, tags)}".strip())
         at = self._base.clock()
-        self._store.origins.tag(RunTag(run=stored.id, tag=name, who=getpass.getuser(), at=at, is_on=is_on))
+        self._store.origins.tag(RunTag(run=stored.id, tag=name, who=signed_in(), at=at, is_on=is_on))
         return self._store.origins.tags(self._cascade).get(stored.id, ())
 
     def comparison(self, before: str, after: str) -> Comparison:
@@ -195,7 +194,7 @@ class Past:
         for place in hopes:
             if place not in (OUTCOME, *rows):
                 raise NotFound(f"{place!r} is no stage of run {start.name}. {near_names(place, (OUTCOME, *rows))}")
-        who, at = who or getpass.getuser(), self._base.clock()
+        who, at = who or signed_in(), self._base.clock()
 
         def written(place: str, hope: Hope, why: str) -> Expectation:
             try:
