@@ -94,7 +94,8 @@ def overview() -> str:
         pages = [page for entry in content for page in entry.values()] if isinstance(content, list) else [content]
         lines += [f"## {title}", ""]
         for page in pages:
-            heading = ADDRESS.search((ROOT / "docs" / page).read_text("utf-8"))
+            made = page in PAGES  # it is not there yet in a fresh clone
+            heading = ADDRESS.search(PAGES[page]() if made else (ROOT / "docs" / page).read_text("utf-8"))
             lines.append(f"- [{heading[1] if heading else page}]({page})")
         lines.append("")
     return "\n".join(lines)
