@@ -70,7 +70,7 @@ def test_receipts_are_read_by_one_command_after_the_import(tmp_path: Path) -> No
         card = opened.runs.scorecard("receipts", run.name)
         answers = {output.record: output.value for output in opened.store.outputs(run.id, SYSTEM, "extract")}
     assert card is not None
-    assert {row.stage: row.score.value >= 0.9 for row in card.stages} == dict.fromkeys(
+    assert {row.stage: row.in_place.value >= 0.9 for row in card.stages} == dict.fromkeys(
         ("detect", "read", "extract"), True
     )
     assert answers == RECEIPTS

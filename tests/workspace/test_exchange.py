@@ -82,7 +82,7 @@ def test_file_can_not_vouch_that_somebody_was_checked(
     workspace: Workspace, empty: Workspace, tmp_path: Path, name: str
 ) -> None:
     queue = workspace.labels.queue("first", "topic")
-    event = {"id": "e9", "record": "q3", "action": "label", "values": {"value": "other"}}
+    event: dict[str, Json] = {"id": "e9", "record": "q3", "action": "label", "values": {"value": "other"}}
     workspace.labels.save_labels(queue, [event], "ef@example.org", verified=True)
     rows = workspace.labels.export("first", tmp_path / name)
     assert empty.labels.import_file(tmp_path / name, None) == ImportReport(added=rows, known=0, unvouched=1)
@@ -232,13 +232,19 @@ def test_id_that_has_another_answer_is_refused_with_its_line_from_a_file_and_fro
 
 @pytest.mark.parametrize("change", [{"note": "other"}, {"unsure": True}, {"odd": True}])
 def test_id_that_comes_with_another_note_or_flag_is_refused(
-    workspace: Workspace, tmp_path: Path, change: dict[str, object]
+    workspace: Workspace, tmp_path: Path, change: dict[str, Json]
 ) -> None:
     workspace.labels.import_file(written(tmp_path, OWN | {"id": "op1", "note": "mine"}), None)
     with pytest.raises(InputError, match=r"own\.jsonl:1: The id 'op1' has another answer already"):
         workspace.labels.import_file(written(tmp_path, OWN | {"id": "op1", "note": "mine"} | change), None)
     queue = workspace.labels.queue("first", "topic")
-    event = {"id": "e9", "record": "q1", "action": "label", "values": {"value": "other"}, "note": "mine"}
+    event: dict[str, Json] = {
+        "id": "e9",
+        "record": "q1",
+        "action": "label",
+        "values": {"value": "other"},
+        "note": "mine",
+    }
     workspace.labels.save_labels(queue, [event], "@cd")
     with pytest.raises(ConfigurationError, match="The id 'e9' has another answer already"):
         workspace.labels.save_labels(queue, [event | change], "@cd")

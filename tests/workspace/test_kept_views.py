@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 from unittest.mock import ANY
 
 import duckdb
@@ -133,7 +134,7 @@ def test_a_run_reads_its_labels_once(workspace: Workspace, monkeypatch: pytest.M
     reads: list[str] = []
     labels = Store.labels
 
-    def counted(store: Store, cascade: str, **chosen: str) -> list[Label]:
+    def counted(store: Store, cascade: str, **chosen: Any) -> list[Label]:
         reads.append(cascade)
         return labels(store, cascade, **chosen)
 
