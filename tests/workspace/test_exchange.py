@@ -11,6 +11,7 @@ import pytest
 from stagegap.errors import ConfigurationError, InputError, NotFound
 from stagegap.exchange.foreign import Unmapped
 from stagegap.model.answer import Answer, Label
+from stagegap.model.record import Json
 from stagegap.people.references import settle
 from stagegap.workspace import Workspace
 from stagegap.workspace.exchange import Foreign, ImportReport
