@@ -95,7 +95,8 @@ def test_what_is_to_be_labelled_blind_reaches_no_browser_until_it_is_asked_for(
         workspace.labels.save_labels(queue, [skipped], "ef")
     page = open_page(f"{serve(is_real=True).url}/read?who=ef")
     record = at_hand(page)
-    expect(page.locator("#read .panel")).to_contain_text("This question still waits for your answer at topic.")
+    expect(page.locator("#read .flow")).to_contain_text("the question still waits for your own answer at topic")
+    expect(page.locator("#read .panel")).to_contain_text("Looking at what the system answered takes this question out")
     expect(page.locator("#read .flow section")).to_have_count(0)
     page.keyboard.press("p")  # nothing can be said of what nobody sees
     page.keyboard.press("l")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from stagegap import charts
-from stagegap.analysis.changes import ChangeRow, Comparison, StageChange
+from stagegap.analysis.changes import ChangeRow, Comparison, StageChange, no_change
 from stagegap.analysis.variants import VariantRow, VariantsView
 from stagegap.model.estimate import Estimate, unmeasured
 from ui.changes import comparison, est, variants_view
@@ -29,6 +29,14 @@ def test_change_has_its_interval_its_n_and_its_word() -> None:
     assert "retrieve: 60% to 69%, +9 points, 95% interval 5 to 13, 600 records: better." in drawn
     assert "route: 94% to 94%, 0 points, 95% interval −1 to 1, 600 records: no measurable difference." in drawn
     assert "Left of 0: worse. Right: better." in drawn
+
+
+def test_stage_whose_outputs_are_all_the_same_has_not_changed() -> None:
+    view = comparison()
+    same = replace(view.stages[0], claim=no_change(600, "every output is the same"))
+    drawn = row_of(charts.changes(replace(view, stages=(same,))), "route")
+    assert "nothing changed" in drawn
+    assert "no measurable difference" not in drawn
 
 
 def test_axis_is_the_same_to_both_sides_and_never_narrower_than_five_points() -> None:

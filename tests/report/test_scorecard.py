@@ -43,6 +43,16 @@ def test_report_says_verdict_basis_and_how_it_was_made() -> None:
         assert text in html
 
 
+def test_commands_within_sentences_are_drawn_as_code_and_everything_else_is_escaped() -> None:
+    card = views.scorecard()
+    says = "Label 25 more <b>: `stagegap label route --as <NAME>`."
+    html = report.html(replace(card, verdict=replace(card.verdict, summary=says, advice=says)), records=False)
+    read, _, _ = html.partition('<script type="application/json"')
+    drawn = "Label 25 more &lt;b&gt;: <code>stagegap label route --as &lt;NAME&gt;</code>."
+    assert read.count(drawn) == 2
+    assert "`" not in read
+
+
 def test_without_records_no_text_of_a_record_is_anywhere_in_the_file() -> None:
     card = views.scorecard()
     html = report.html(card, records=False)

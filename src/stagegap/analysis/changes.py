@@ -37,6 +37,11 @@ class Claim:
     """Holm's, over the claims of the same view."""
     verdict: Direction
 
+    @property
+    def is_settled(self) -> bool:
+        """True where the two sides can't differ, see `no_change`."""
+        return self.change.method.startswith("exact")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flips:
@@ -319,7 +324,7 @@ def claim_sentence(name: str, claim: Claim, *, noun: str, points: int | None = N
         return f"{name}: {change.method}"
     if claim.verdict == "too few":
         return f"{name}: too few to read, {change.n} of {ENOUGH_RECORDS} {plural(noun, 2)}"
-    if change.method.startswith("exact"):
+    if claim.is_settled:
         return f"{name}: no difference, {change.method.removeprefix('exact: ')}"
     if claim.verdict != "tied":
         better = "better" if claim.verdict == "improved" else "worse"

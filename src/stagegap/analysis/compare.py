@@ -47,7 +47,7 @@ def headline(view: Comparison) -> str:
     if claim.verdict == "too few":
         return f"Too few to read: {change.n} of {ENOUGH_RECORDS} {plural(view.noun, 2)}"
     if claim.verdict == "tied":
-        if change.method.startswith("exact"):
+        if claim.is_settled:
             return f"{view.after} gives the same answers as {view.before}{_moved(view.stages)}"
         return (
             f"No measurable difference between {view.before} and {view.after} (n = {change.n:,}){_moved(view.stages)}"
@@ -73,9 +73,12 @@ def summary(view: Comparison) -> str:
     both = counted(view.n, view.noun)
     start = f"Paired on {both}, judged by {view.outcome_name}."
     moved = [row for row in view.stages if row.claim.verdict in ("improved", "regressed")]
-    tied = [row.stage for row in view.stages if row.is_compared and row.claim.verdict == "tied"]
+    still = [row for row in view.stages if row.is_compared and row.claim.verdict == "tied"]
+    same = [row.stage for row in still if row.claim.is_settled]
+    tied = [row.stage for row in still if not row.claim.is_settled]
     few = [row.stage for row in view.stages if row.is_compared and row.claim.verdict == "too few"]
     parts = [f"{row.sentence}." for row in moved]
+    parts += [f"Nothing changed at {listed(same)}: every output is the same."] if same else []
     parts += [f"No measurable difference at {listed(tied)}."] if tied else []
     parts += [f"Too few to read at {listed(few)}."] if few else []
     return " ".join([start, *parts])

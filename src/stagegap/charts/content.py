@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -103,6 +104,15 @@ def differing_html(
         return html(elements(tree, words=words, show=manner.show))
     runs = [(mark.kind, manner.gate(mark.text)) for mark in marks]
     return html(elements([Node("plain", differing(runs, room=shapes.ROOM))], words=words))
+
+
+def coded(text: str) -> str:
+    """A sentence as HTML, every character of it escaped: what stands between backticks is code.
+
+    >>> coded("<b> then `stagegap run`.")
+    '&lt;b&gt; then <code>stagegap run</code>.'
+    """
+    return re.sub(r"`([^`\n]+)`", r"<code>\1</code>", escape(text))
 
 
 def _gated(value: Json, gate: Gate) -> str:

@@ -7,6 +7,7 @@ from html import escape
 
 from stagegap.analysis.undecided import undecided_sentences
 from stagegap.analysis.views import Scorecard, StageDetail
+from stagegap.charts.content import coded
 from stagegap.charts.failures import SHOWN
 from stagegap.model.answer import Status
 from stagegap.model.wording import counted, listed, plural, sentence
@@ -19,7 +20,7 @@ def emphasised(text: str, *, stage: str | None) -> str:
     >>> emphasised("56% good; 20 come from <a>.", stage="<a>")
     '<b>56%</b> good; <em>20 come from &lt;a&gt;</em>.'
     """
-    html = re.sub(r"(?<![\w.])\d+%(?! interval)", lambda match: f"<b>{match[0]}</b>", escape(text))
+    html = re.sub(r"(?<![\w.])\d+%(?! interval)", lambda match: f"<b>{match[0]}</b>", coded(text))
     if stage is None:
         return html
     return re.sub(rf"(?<![\w.])\d+ comes? from {re.escape(escape(stage))}", r"<em>\g<0></em>", html, count=1)

@@ -10,7 +10,7 @@ from jinja2 import Environment, Template
 from markupsafe import Markup
 
 from stagegap import redaction
-from stagegap.charts.content import Manner, value_html
+from stagegap.charts.content import Manner, coded, value_html
 from stagegap.charts.marks import packaged, style
 from stagegap.tables.table import Sheet, Table
 
@@ -61,8 +61,12 @@ def _drawn(text: str, manner: Manner = SENT) -> Markup:
     return Markup(f'<div class="v">{value_html(text, manner)}</div>')
 
 
+def _coded(text: str) -> Markup:
+    return Markup(coded(text))
+
+
 @cache
 def template(name: str) -> Template:
     """A template that lies beside this module; whatever it is given is escaped, unless it is marked as safe there."""
     environment = Environment(autoescape=True, trim_blocks=False)
-    return environment.from_string(packaged(name), globals={"short": _short, "drawn": _drawn})
+    return environment.from_string(packaged(name), globals={"short": _short, "drawn": _drawn, "coded": _coded})

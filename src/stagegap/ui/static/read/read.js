@@ -306,6 +306,7 @@ class Reader {
       // The app's own drawing, in which every text is escaped.
       // ast-grep-ignore: no-markup-from-strings
       if (this.html) flow.innerHTML = this.html
+      else if (this.current) flow.append(...this.sealed())
       equip(flow)
       this.box.replaceChildren(this.top(), element("div", { class: "columns" }, flow, panel))
     } else {
@@ -354,10 +355,18 @@ class Reader {
     return [element("p", {}, "You have read the whole sample.")]
   }
 
+  sealed() {
+    const { noun } = this.data
+    return [
+      element("h2", {}, "Sealed"),
+      element("p", {}, `What the system answered to this ${noun} is not on this page: the ${noun} still waits for your own answer at ${this.current.waits.join(", ")}, given without having seen the system's.`),
+    ]
+  }
+
   blind() {
     const { noun } = this.data
     return [
-      element("p", {}, `This ${noun} still waits for your answer at ${this.current.waits.join(", ")}. Looking at what the system answered takes it out of your queue, because you would not be blind to it.`),
+      element("p", {}, `Looking at what the system answered takes this ${noun} out of your queue, because you would not be blind to it. Skipped, it comes again at the end.`),
       this.button("go", "L", "Look at it", () => this.show()),
     ]
   }
