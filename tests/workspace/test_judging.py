@@ -141,9 +141,43 @@ def test_judgements_of_another_run_are_not_said_of_this_one(project: Workspace, 
     assert project.people.judged_elsewhere("first", "topic") == ()
 
 
+def test_one_judge_by_two_criteria_on_the_same_records_is_said_of_both(project: Workspace, tmp_path: Path) -> None:
+    for criterion, system in (("tone", 2), ("help", 4)):
+        rated: list[dict[str, object]] = [
+            {"criterion": criterion, "ratings": {"system": system, "person": 5 - i % 2}} for i in range(6)
+        ]
+        assert foreign(project, tmp_path / "a.jsonl", rated) == 6
+    gaps = project.people.judged_elsewhere("first", "reply")
+    assert {gap.criterion: (gap.system.n, gap.gap.value) for gap in gaps} == {"tone": (6, 2.5), "help": (6, 0.5)}
+
+
+def test_a_run_that_judgements_name_may_be_named_as_people_do(project: Workspace, tmp_path: Path) -> None:
+    project.runs.new(None)
+    for run, system in (("v1", 2), ("v2", 4)):
+        rated: list[dict[str, object]] = [
+            {"criterion": "tone", "ratings": {"system": system, "person": 5 - i % 2}} for i in range(6)
+        ]
+        assert foreign(project, tmp_path / "a.jsonl", rated, run=run) == 6
+    (newest,) = project.people.judged_elsewhere("first", "reply")
+    assert (newest.system.n, newest.gap.value) == (6, 0.5), "v2 is the newest"
+
+
 @pytest.mark.parametrize("ratings", [{}, {"person": 2}, {"system": 2, "person": True}, {"system": "2", "person": 3}])
 def test_judgement_without_two_numbers_is_refused(
     project: Workspace, tmp_path: Path, ratings: dict[str, object]
 ) -> None:
     with pytest.raises(InputError, match="two numbers, of 'system' and 'person'"):
         foreign(project, tmp_path / "a.jsonl", [{"criterion": "tone", "ratings": ratings}])
+
+
+@pytest.mark.parametrize("ratings", [{"system": 8, "person": 9}, {"system": 0, "person": 3}, {"system": 0.5}])
+def test_judgement_on_another_scale_is_refused(project: Workspace, tmp_path: Path, ratings: dict[str, object]) -> None:
+    with pytest.raises(InputError, match="rates from 1 to 5, or says 1 for good and 0"):
+        foreign(project, tmp_path / "a.jsonl", [{"criterion": "tone", "ratings": ratings}])
+
+
+def test_judgement_that_says_nothing_is_refused(project: Workspace, tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"record": "q1", "stage": "reply", "annotator": "far", "task": "judge", "value": null}')
+    with pytest.raises(InputError, match="an object with ratings, found no value"):
+        project.labels.import_file(path, None)

@@ -22,7 +22,7 @@ from stagegap.model.queue import WarmUp
 from stagegap.model.record import Json, refuse_odd_numbers
 from stagegap.model.units import MARK, Levels, owner, unit_id, unit_name
 from stagegap.model.wording import counted
-from stagegap.people.judgements import PERSON, SYSTEM
+from stagegap.people.judgements import PERSON, SCALE, SYSTEM
 from stagegap.people.verdicts import said_of, verdict_on
 from stagegap.stages.acceptance import Rejected, accept_answer
 from stagegap.stages.canonical import parse_json
@@ -192,6 +192,8 @@ def _label(values: typed.Values, stage: Stage, known: Known, *, tabular: bool) -
         raise ValueError(f"The task {values['task']!r} is none of produce, judge, verdict.")
     if task == "judge":
         answer = _judged(values, tabular=tabular)
+        if answer.value is None and action in ANSWERS:
+            raise ValueError("A judgement is an object with ratings, found no value.")
     elif task == "verdict":
         answer = _verdict(values, stage, known, tabular=tabular, canonical=not own_id)
     else:
@@ -242,11 +244,18 @@ def _judged(values: typed.Values, *, tabular: bool) -> Answer:
     ratings = value.get("ratings") if isinstance(value, Mapping) else None
     if not isinstance(ratings, Mapping):
         raise ValueError(f"A judgement is an object with ratings, found {values.get('value')!r}.")
-    points = [ratings.get(SYSTEM), ratings.get(PERSON, 0)]
-    if not all(isinstance(point, int | float) and not isinstance(point, bool) for point in points):
+    points = [ratings.get(SYSTEM), *([ratings[PERSON]] if PERSON in ratings else [])]
+    rated = [float(point) for point in points if isinstance(point, int | float) and not isinstance(point, bool)]
+    if len(rated) < len(points):
         raise ValueError(
             "The ratings of a judgement are two numbers, of 'system' and 'person', or one of 'system' alone, found "
             f"{ratings!r}."
+        )
+    low, high = min(SCALE), max(SCALE)
+    if not ({*rated} <= {0, 1} or low <= min(rated) <= max(rated) <= high):
+        raise ValueError(
+            f"A judgement rates from {low} to {high}, or says 1 for good and 0 for not good, found {ratings!r}. "
+            "Ratings on another scale are read by `stagegap show ratings FILE`."
         )
     return Answer(value=value)
 

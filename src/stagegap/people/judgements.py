@@ -19,6 +19,7 @@ from stagegap.model.answer import Answer, Label, Rating
 from stagegap.model.estimate import Bounds, Estimate
 from stagegap.model.queue import Queue, QueueItem
 from stagegap.model.record import Json, Record
+from stagegap.model.run import Run
 from stagegap.model.wording import counted
 from stagegap.people.disagreements import digest, in_words
 from stagegap.people.references import latest
@@ -316,25 +317,30 @@ def ratings_of(label: Label) -> Mapping[str, float]:
 
 
 def judgements_in_force(judgements: Iterable[Label]) -> list[Label]:
-    """Each judge's last word on each record: nothing after a skip or an undo."""
-    last: dict[tuple[str, str, str], Label] = {}
+    """Each judge's last word on each record by each criterion: nothing after a skip or an undo."""
+    last: dict[tuple[str, str, str], dict[str, Label]] = {}
     for label in sorted(judgements, key=lambda label: label.at):
-        last[label.queue, label.record, label.annotator] = label
-    return [label for label in last.values() if label.action == "label" and label.answer is not None]
+        own = last.setdefault((label.queue, label.record, label.annotator), {})
+        if label.action == "label" and label.answer is not None and label.answer.value is not None:
+            own[_criterion(label)] = label
+        else:
+            own.clear()
+    return [label for own in last.values() for label in own.values()]
 
 
 def without_queue(
-    judgements: Iterable[Label], queues: Collection[str], other_runs: Collection[str]
+    judgements: Iterable[Label], queues: Collection[str], others: Iterable[Run]
 ) -> dict[Judging, list[Label]]:
     """The judgements of a file that names no queue of ours, by how they were made.
 
-    Those of `other_runs` are left out; a judgement that names no run, or one that is not here, is taken to be of the
-    run that is looked at. Ratings of 0 and 1 alone are preferences.
+    Those of the `others`, by name or id, are left out; a judgement that names no run, or one that is not here, is
+    taken to be of the run that is looked at. Ratings of 0 and 1 alone are preferences.
     """
+    elsewhere = {name for run in others for name in (run.id, run.name)}
+    foreign = [label for label in judgements if label.queue not in queues and label.run not in elsewhere]
     given: dict[str, list[Label]] = {}
-    for label in judgements_in_force(judgements):
-        if label.queue not in queues and label.run not in other_runs:
-            given.setdefault(_criterion(label), []).append(label)
+    for label in judgements_in_force(foreign):
+        given.setdefault(_criterion(label), []).append(label)
     by_judging: dict[Judging, list[Label]] = {}
     for criterion, labels in given.items():
         are_preferences = all(set(ratings_of(label).values()) <= {0, 1} for label in labels)

@@ -334,7 +334,7 @@ class Attribution:
             if queue.purpose == "judge" and queue.run == self.run.id
         ]
         ids = {queue.id for queue in queues}
-        others = {run.id for run in self._store.runs(self.cascade.name)} - {self.run.id}
+        others = [run for run in self._store.runs(self.cascade.name) if run.id != self.run.id]
         for stage in self.cascade.names:
             at = [label for label in judgements if label.stage == stage]
             foreign = without_queue(at, ids, others)

@@ -171,7 +171,7 @@ class People:
         if not judgements or run is None:
             return ()
         records, noun = self._records(cascade, judgements), self._load(cascade).cascade.noun
-        others = {other.id for other in self._store.runs(cascade)} - {run.id}
+        others = [other for other in self._store.runs(cascade) if other.id != run.id]
         foreign = without_queue(judgements, self._store.queue_ids(cascade), others)
         gaps = [judged_gap(labels, records, judging, noun=noun, seed=run.seed) for judging, labels in foreign.items()]
         return tuple(gap for gap in gaps if gap is not None)
