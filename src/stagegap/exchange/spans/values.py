@@ -29,8 +29,10 @@ _MEMBER = b"PK\x03\x04"
 """How the head of a file inside an archive begins; its name follows after 30 bytes."""
 MAX_VALUE = 1 << 30
 """Bytes of one JSON value: beyond it a file is no list of traces."""
-_IN_TEXT = re.compile(rb'["\\]')
-_OUTSIDE = re.compile(rb'["\[\]{},]')
+_TEXT = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_MARKS = _TEXT + rb'|([\[{])|([\]}])|(")'
+"""What decides outside of texts: 1 opens, 2 closes, 3 begins a text that is not over; a whole text is passed over."""
+_INSIDE, _BESIDE = re.compile(_MARKS, re.DOTALL), re.compile(_MARKS + rb"|(,)", re.DOTALL)
 _ENTRY = re.compile(rb"[^\s,\[\]]")
 _LISTS = re.compile(
     rb'"(resourceSpans|resource_spans|scopeSpans|scope_spans|spans|samples|traces|data|results|observations)"\s*:\s*$'
@@ -273,27 +275,26 @@ class _Scan:
         """The bytes of the next entry; None behind the last. A cut entry comes as far as it goes."""
         if not self._begin():
             return None
-        depth, place, is_text = 0, 0, False
+        depth, place = 0, 0
         while True:
-            mark = _next_mark(self._text, self._from + place, is_text=is_text)
-            if mark < 0:
-                place = max(place, len(self._text) - self._from)  # a backslash may be the last byte
-                if not self._more():
-                    return self._cut(place)
-                continue
-            symbol, place = self._text[mark : mark + 1], mark + 1 - self._from
-            if symbol == b"\\":
-                place += 1
-            elif symbol == b'"':
-                is_text = not is_text
-            elif symbol in b"[{" and (depth or place == 1):
-                depth += 1
-            elif symbol in b"]}" and depth:
-                depth -= 1
-                if not depth:
-                    return self._cut(place)
-            elif not depth and place > 1:  # a bracket or a comma behind what is no object
-                return self._cut(place - 1)
+            for match in (_INSIDE if depth else _BESIDE).finditer(self._text, self._from + place):
+                kind = match.lastindex
+                if kind is None:
+                    continue
+                place = match.end() - self._from
+                if kind == 1 and (depth or place == 1):
+                    depth += 1
+                elif kind == 2 and depth:
+                    depth -= 1
+                    if not depth:
+                        return self._cut(place)
+                elif kind == 3:
+                    place -= 1
+                    break
+                elif not depth and place > 1:  # a bracket or a comma behind what is no object
+                    return self._cut(place - 1)
+            if not self._more():
+                return self._cut(len(self._text) - self._from)
 
     def _begin(self) -> bool:
         """Go to the next entry, past what only holds entries together; False at the end."""
@@ -320,29 +321,21 @@ class _Scan:
         return self._text[start : self._from].strip()
 
 
-def _next_mark(text: bytes, place: int, *, is_text: bool) -> int:
-    """Where the next symbol stands that decides; -1 where there is none."""
-    match = (_IN_TEXT if is_text else _OUTSIDE).search(text, place)
-    return match.start() if match else -1
-
-
 def _before_cut(text: bytes) -> bytes:
     """A cut text without the entry that the cut goes through, its lists and objects closed; empty without a list."""
     ahead: list[tuple[bytes, int | None]] = []  # what closes each open bracket; of a list where its last entry ends
-    place, is_text = 0, False
-    while (mark := _next_mark(text, place, is_text=is_text)) >= 0:
-        symbol, place = text[mark : mark + 1], mark + 1
-        if symbol == b"\\":
-            place += 1
-        elif symbol == b'"':
-            is_text = not is_text
-        elif symbol in b"[{":
+    for match in _INSIDE.finditer(text):
+        mark, place = match.span()
+        if match.lastindex == 1:
+            symbol = text[mark:place]
             is_list = symbol == b"[" and _LISTS.search(text[max(0, mark - 40) : mark])
             ahead.append((b"]" if symbol == b"[" else b"}", 0 if is_list else None))
-        elif symbol in b"]}" and ahead:
+        elif match.lastindex == 2 and ahead:
             ahead.pop()
             if ahead and ahead[-1][1] is not None:
                 ahead[-1] = (ahead[-1][0], place)
+        elif match.lastindex == 3:
+            break
     while ahead and not ahead[-1][1]:
         ahead.pop()
     return text[: ahead[-1][1]] + b"".join(closing for closing, _ in reversed(ahead)) if ahead else b""
