@@ -66,7 +66,7 @@ def test_zero_has_no_sign_in_any_unit():
 
 
 @given(
-    st.sampled_from([Unit.SHARE, Unit.POINTS, Unit.NUMBER, Unit.MONEY]),
+    st.sampled_from([Unit.SHARE, Unit.POINTS, Unit.NUMBER, Unit.MONEY, Unit.SECONDS]),
     st.lists(st.floats(-1, 1), min_size=3, max_size=3),
 )
 def test_no_figure_has_a_hyphen_for_a_minus(unit: Unit, values: list[float]):

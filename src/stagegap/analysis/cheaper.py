@@ -356,11 +356,11 @@ _COLUMNS = (
     Column(name="n", unit=Unit.COUNT),
     Column(name="Says", unit=Unit.TEXT),
     Column(name="Dollars", unit=Unit.MONEY, key="dollars a record"),
-    Column(name="saved", unit=Unit.MONEY, key="dollars saved a record"),
+    Column(name="Dollars saved", unit=Unit.MONEY, key="dollars saved a record"),
     Column(name="Tokens", unit=Unit.NUMBER, key="tokens a record", spare=1),
-    Column(name="saved", unit=Unit.NUMBER, key="tokens saved a record", spare=1),
+    Column(name="Tokens saved", unit=Unit.NUMBER, key="tokens saved a record", spare=1),
     Column(name="Seconds", unit=Unit.SECONDS, key="seconds a record", spare=2),
-    Column(name="saved", unit=Unit.SECONDS, key="seconds saved a record", spare=2),
+    Column(name="Seconds saved", unit=Unit.SECONDS, key="seconds saved a record", spare=2),
 )
 
 

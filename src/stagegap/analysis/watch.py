@@ -310,7 +310,7 @@ _COLUMNS = (
     Column(name="Place", unit=Unit.TEXT, key="stage"),
     Column(name="What", unit=Unit.TEXT, key="what", is_carried=True),
     Column(name="So far", unit=Unit.SHARE, key="score so far"),
-    Column(name="Now less then", unit=Unit.POINTS, key="change on the same input"),
+    Column(name="Change", unit=Unit.POINTS, key="change on the same input"),
     Column(name="n", unit=Unit.COUNT),
     Column(name="Reference", unit=Unit.SHARE, key="reference", spare=1),
     Column(name="Not below", unit=Unit.TEXT),

@@ -156,11 +156,15 @@ def money(dollars: float) -> str:
 def seconds(length: float) -> str:
     """Length of time in the unit that people would use.
 
-    >>> seconds(0.004), seconds(2.44), seconds(150), seconds(9000)
-    ('4 ms', '2.4 s', '2 min', '2.5 h')
+    >>> seconds(0.004), seconds(2.44), seconds(150), seconds(9000), seconds(-3.2), seconds(0.0999), seconds(-1e-8)
+    ('4 ms', '2.4 s', '2 min', '2.5 h', '−3.2 s', '100 ms', '0 ms')
     """
+    if abs(length) < 1e-7:
+        return "0 ms"
+    if length < 0:
+        return f"−{seconds(-length)}"
     if length < 0.1:
-        return f"{length * 1000:.2g} ms"
+        return f"{length * 1000:.0f} ms" if length >= 0.01 else f"{length * 1000:.2g} ms"
     if length < 100:
         return f"{length:.1f} s"
     return f"{length / 60:.0f} min" if length < 6000 else f"{length / 3600:.1f} h"

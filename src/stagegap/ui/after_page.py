@@ -62,10 +62,10 @@ def _draw_cheaper(past: Past, cascade: str) -> None:
         streamlit.markdown(elements.plain(failed))
     note(
         "Runs with another version of a stage are held to what the cascade file lets the end lose "
-        "(targets: outcome: lose_at_most), each alone and then all at once; known answers are not asked for again."
+        "(`targets: outcome: lose_at_most`), each alone and then all at once; known answers are not asked for again."
     )
     streamlit.button("Work it out", on_click=background.start, args=(key, partial(_worked_out, past)))
-    note("In the terminal: `stagegap show cheaper`. It says the price first, with --plan.")
+    note("In the terminal: `stagegap show cheaper`. With `--plan` it says the price first.")
     return None
 
 

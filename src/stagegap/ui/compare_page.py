@@ -47,7 +47,7 @@ def draw_changed(past: Past, view: Comparison) -> None:
     )
     work = partial(past.work_out, view.before, view.after, use_shared=view.is_accepted)
     streamlit.button("Work it out", on_click=background.start, args=(key, work))
-    note(f"In the terminal: `stagegap show changed {view.before} {view.after}`. It says the price first, with --plan.")
+    note(f"In the terminal: `stagegap show changed {view.before} {view.after}`. With `--plan` it says the price first.")
     return None
 
 
