@@ -268,6 +268,10 @@ class Stream:
         for line in lines:
             self.write(line)
 
+    def close(self) -> None:
+        """Write what waits; the stream stays, whatever foreign code does: the program has more to say."""
+        self._stream.flush()
+
     def __getattr__(self, name: str) -> Any:  # Any: whatever the stream has
         return getattr(self._stream, name)
 

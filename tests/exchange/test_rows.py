@@ -175,8 +175,9 @@ def test_an_infinite_number_in_parquet_is_named_with_its_row_and_field(tmp_path:
         read_rows(path)
 
 
-def test_times_with_a_zone_in_parquet_are_texts_in_utc(tmp_path: Path) -> None:
-    at = "timestamptz '2026-01-02 03:04:05+02'"
+@pytest.mark.parametrize("kind", ["timestamptz", "timestamptz_ns"])
+def test_times_with_a_zone_in_parquet_are_texts_in_utc(tmp_path: Path, kind: str) -> None:
+    at = f"'2026-01-02 03:04:05+02'::{kind}"
     [row] = read_rows(parquet(tmp_path / "r.parquet", f"""{at} as "at ""it", {{'t': {at}}} as s, [{at}] as l"""))
     text = "2026-01-02 01:04:05+00"
     assert row.values == {'at "it': text, "s": {"t": text}, "l": [text]}

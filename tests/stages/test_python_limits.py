@@ -16,6 +16,7 @@ from stagegap.errors import ConfigurationError
 from stagegap.model.answer import Status
 from stagegap.model.cascade import Kind, OutputType, Stage
 from stagegap.stages import AsyncStage, BatchStage, Reply, build
+from stagegap.stages.function import search_path_kept
 from stagegap.stages.protocol import warm
 
 TEXT = OutputType(kind=Kind.TEXT)
@@ -237,6 +238,27 @@ def test_a_function_that_lowers_the_limit_of_nested_calls_takes_none_from_the_ru
         assert sys.getrecursionlimit() >= 1_000
     finally:
         sys.setrecursionlimit(limit)
+
+
+def test_the_search_path_is_there_again_after_foreign_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", ["a", "b"])
+    with search_path_kept():
+        sys.path[:] = ["own"]
+    assert sys.path == ["own", "a", "b"]
+
+
+def test_a_function_can_not_close_the_streams_of_the_program(
+    quick: Callable[..., BatchStage], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "close", os.close)
+    read, write = os.pipe()
+    code = f"import os\ndef draft(text):\n    os.close({write})\n    os.close(1)"
+    [reply] = ask(quick(code), "a")
+    assert reply.status is Status.ERROR
+    assert "file 1 is the program's own and can't be closed by a stage (stages.py:4)" in reply.error
+    assert os.read(read, 1) == b""
+    os.close(read)
+    os.fstat(1)
 
 
 def test_getting_ready_and_answering_happen_in_one_thread(quick: Callable[..., BatchStage]) -> None:

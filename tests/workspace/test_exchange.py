@@ -8,11 +8,13 @@ from pathlib import Path
 import pandas
 import pytest
 
+from stagegap.analysis.runs import history_sheet
 from stagegap.errors import ConfigurationError, InputError, NotFound
 from stagegap.exchange.foreign import Unmapped
 from stagegap.model.answer import Answer, Label
 from stagegap.model.record import Json
 from stagegap.people.references import settle
+from stagegap.tables.table import Table
 from stagegap.workspace import Workspace
 from stagegap.workspace.exchange import Foreign, ImportReport
 from stagegap.workspace.foundation import write_starter
@@ -259,6 +261,15 @@ def test_label_whose_text_holds_a_secret_comes_in_twice_as_one(
     assert workspace.labels.import_file(written(tmp_path, row), None).added == 1
     again = workspace.labels.import_file(written(tmp_path, row), None)
     assert (again.added, again.known) == (0, 1)
+
+
+def test_a_run_after_the_last_year_of_the_calendar_is_listed(tmp_path: Path) -> None:
+    write_starter(tmp_path)
+    with Workspace(tmp_path, environment={}, clock=lambda: 1.8e12) as opened:
+        opened.runs.new(None)
+        [table] = history_sheet(opened.past("first").history()).parts[:1]
+    assert isinstance(table, Table)
+    assert table.rows[0][1:3] == ("9999-12-31 23:59", "9999-12-31T23:59:59+00:00")
 
 
 def test_clock_that_goes_backwards_changes_no_order(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import cast
 
 import numpy as np
@@ -20,6 +19,7 @@ from stagegap.model.estimate import Estimate, unmeasured
 from stagegap.model.record import Json
 from stagegap.model.run import SYSTEM, Provenance, Run
 from stagegap.model.wording import counted, listed, plural, sentence
+from stagegap.people.histories import instant
 from stagegap.stats.resample import resample
 from stagegap.stats.sequential import confidence_sequence
 from stagegap.tables import figures
@@ -162,7 +162,7 @@ def history_sheet(view: History) -> Sheet:
 
 
 def _cells(row: RunRow) -> tuple[Entry, ...]:
-    started = datetime.fromtimestamp(row.started_at, UTC)
+    started = instant(row.started_at)
     tags = ", ".join((*(["blessed"] if row.is_blessed else []), *row.tags))
     return (
         row.run,

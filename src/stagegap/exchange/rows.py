@@ -338,7 +338,7 @@ def _zones_as_text(relation: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation
     columns: list[str] = []
     for name, kind in zip(relation.columns, map(str, relation.types), strict=True):
         quoted = '"' + name.replace('"', '""') + '"'
-        plain = kind.replace("TIMESTAMP WITH TIME ZONE", "VARCHAR")
+        plain = kind.replace("TIMESTAMP WITH TIME ZONE", "VARCHAR").replace("TIMESTAMPTZ_NS", "VARCHAR")
         columns.append(quoted if plain == kind else f"CAST({quoted} AS {plain}) AS {quoted}")
     return relation.project(", ".join(columns))
 

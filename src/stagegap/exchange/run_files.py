@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from stagegap.model.answer import Label, Output, Status
 from stagegap.model.cascade import Cascade, Kind, Stage
 from stagegap.model.record import Json, Record
 from stagegap.model.units import Levels
+from stagegap.people.histories import instant
 
 OUTPUT_COLUMNS: Mapping[str, Column] = {
     "record": Column.TEXT, "stage": Column.TEXT, "status": Column.TEXT, "value": Column.TEXT, "score": Column.NUMBER,
@@ -367,4 +367,4 @@ def _number(name: str) -> int:
 
 
 def _when(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).isoformat()
+    return instant(at).isoformat()

@@ -15,9 +15,15 @@ _HIDDEN = 0xF0000
 """Where signs of numbers stand while all other signs are taken out: in a plane for private use."""
 _SIGNED = re.compile(
     r"(?:(?<![^\s(\[:=])(?P<minus>[-\u2212]))?(?P<currency>[$\u00a2-\u00a5\u20a0-\u20cf]\s?)?"
-    r"(?P<digits>(?<![\w.,])\.\d+|\d+(?:[.,]\d+)*)"
+    r"(?P<digits>(?<![\w.,])\.\d+|(?<![\d/])\d+/\d+(?![\d/]|[.,]\d)|\d+(?:[.,^\u2044]\d+)*)"
+    r"(?:\s?(?P<behind>[$\u00a2-\u00a5\u20a0-\u20cf])(?!\d))?"
 )
-"""A number with what belongs to it: a minus that stands alone before it, a currency, points and commas inside."""
+"""A number with what belongs to it: a minus that stands alone before it, a currency, what joins its digits.
+
+Points, commas, a power's sign, the stroke of a fraction that is no date.
+"""
+_POWER = re.compile(r"(?<=\d)(?=[\u00b2\u00b3\u00b9\u2070\u2074-\u2079])")
+"""Before digits that stand high behind others, which Unicode's forms would make one number of."""
 _DIGIT = re.compile(r"\d")
 _GROUPS = re.compile(r"(?<=\d)['\u2019\u00a0\u2009\u202f](?=\d{3}(?!\d))")
 """What stands between thousands where it can stand for nothing else: an apostrophe, a space that does not break."""
@@ -60,29 +66,32 @@ _SHOWN = _Shown()
 def folded(text: str) -> str:
     """Lower-case words with single spaces: NFKC, casefold, punctuation and symbols as spaces.
 
-    A number is one word, with its minus and all digits that points or commas join; a currency before it is a word of
-    its own, and so is an emoji. Letters of scripts that are written without spaces (Han, Kana, Thai, Lao, Khmer,
-    Myanmar, Tibetan, Javanese) are words of their own. What can't be seen (soft hyphens, joiners) is left out.
+    A number is one word, with its minus and all digits that points, commas, `^` or one stroke join; its currency is a
+    word of its own before it, and so is an emoji. Letters of scripts that are written without spaces (Han, Kana, Thai,
+    Lao, Khmer, Myanmar, Tibetan, Javanese) are words of their own. What can't be seen (soft hyphens, joiners) is left
+    out.
 
     >>> folded("Don't  PAY €24,90!"), folded("2,500 at -5°")
     ('don t pay € 24.90', '2.500 at -5')
     """
-    joined = text if text.isascii() and "'" not in text else _GROUPS.sub(",", text)
+    joined = text if text.isascii() and "'" not in text else _POWER.sub("^", _GROUPS.sub(",", text))
     normal = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", joined).casefold()).replace("i\u0307", "i")
     if not _DIGIT.search(normal):
         return " ".join(normal.translate(_KEPT).split())
     return " ".join(_SIGNED.sub(_hidden, normal).translate(_KEPT).split()).translate(_SHOWN)
 
 
+_JOINTS = {ord(sign): _HIDDEN + ord(hidden) for sign, hidden in zip(",.^/\u2044", "..^//", strict=True)}
+
+
 def _hidden(match: re.Match[str]) -> str:
     """A number with its signs where they are not taken for punctuation."""
     digits = match["digits"]
     whole = f"0{digits}" if digits.startswith(".") else digits
-    currency = match["currency"]
+    currency = match["currency"] or match["behind"]
     before = f" {chr(_HIDDEN + ord(currency[0]))} " if currency else ""
     minus = chr(_HIDDEN + ord("-")) if match["minus"] else ""
-    point = chr(_HIDDEN + ord("."))
-    return f"{before}{minus}{whole.replace(',', point).replace('.', point)}"
+    return f"{before}{minus}{whole.translate(_JOINTS)}"
 
 
 def _kept(character: str) -> str:
@@ -337,8 +346,10 @@ def reciprocal_rank(value: Json, answer: Answer) -> float:
     return next((1 / rank for rank, entry in enumerate(given, start=1) if entry in relevant), 0.0)
 
 
-_SIGNS = re.compile(r"(?<=[^\W_])[+#%]+(?![^\W_])")
-"""Signs behind a word that make another one of it."""
+_SIGNS = re.compile(
+    r"(?<=[^\W_])[+#%]+(?![^\W_])|(?<=[^\W_] )[<>=\u2260\u2264\u2265]+(?= [^\W_])|[<>\u2260\u2264\u2265]+(?= ?\d)"
+)
+"""Signs behind a word that make another one of it, and those that compare two."""
 
 
 def fact_recall(value: Json, answer: Answer) -> float:
@@ -366,8 +377,8 @@ def chrf(value: Json, answer: Answer) -> float:
 def token_f1(value: Json, answer: Answer) -> float:
     """F1 of the folded words, repeats counted (SQuAD, Rajpurkar et al. 2016, but articles are kept).
 
-    A sign that belongs to a word (`C++`, `C#`, `5%`) counts as a word. Two texts without a word are alike when they
-    are the same.
+    A sign that belongs to a word (`C++`, `C#`, `5%`) or compares (`a < b`, `>5`) counts as a word. Two texts without
+    a word are alike when they are the same.
     """
     text, reference = _text(value), _text(answer.value)
     words, wanted = _words(text), _words(reference)

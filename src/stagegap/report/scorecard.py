@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from stagegap import charts, redaction
@@ -20,6 +19,7 @@ from stagegap.analysis.views import Scorecard, StageDetail, gap_sheet
 from stagegap.charts.failures import SHOWN as GROUPS_SHOWN
 from stagegap.model.notes import OddityEvent
 from stagegap.model.wording import counted
+from stagegap.people.histories import instant
 from stagegap.report.page import page, part, rows_csv, section, small
 from stagegap.tables import figures
 from stagegap.tables.table import Row, Sheet, literal, table_markdown
@@ -151,7 +151,7 @@ def explained(scorecard: Scorecard) -> str:
 
 
 def _day(scorecard: Scorecard) -> str:
-    day = datetime.fromtimestamp(scorecard.started_at, UTC)
+    day = instant(scorecard.started_at)
     return f"{day.day} {day:%b %Y}"
 
 

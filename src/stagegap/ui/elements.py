@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from functools import cache, wraps
 from html import escape
 from importlib.resources import files
@@ -16,6 +15,7 @@ from streamlit.components.v2 import component
 from stagegap import charts
 from stagegap.errors import StagegapError
 from stagegap.model.run import Run
+from stagegap.people.histories import instant
 from stagegap.ui import state
 
 if TYPE_CHECKING:
@@ -27,13 +27,13 @@ def dated(run: Run) -> str:
 
     The day is that of UTC, so that two people see the same.
     """
-    day = datetime.fromtimestamp(run.started_at, UTC)
+    day = instant(run.started_at)
     return f"{run.name}, {day.day} {day:%b}"
 
 
 def day(at: float) -> str:
     """A day of UTC: `18 Nov 2026`."""
-    moment = datetime.fromtimestamp(at, UTC)
+    moment = instant(at)
     return f"{moment.day} {moment:%b %Y}"
 
 

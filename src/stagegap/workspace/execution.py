@@ -51,6 +51,7 @@ from stagegap.spec.judges import resolved_blocks
 from stagegap.stages.canonical import digest
 from stagegap.stages.endpoint import Priced
 from stagegap.stages.foundation import foundation_of
+from stagegap.stages.function import search_path_kept
 from stagegap.stages.protocol import StageCode
 from stagegap.store import Store
 from stagegap.workspace.foundation import signed_in
@@ -231,7 +232,7 @@ def _carried_out(
     stop: Stop | None,
 ) -> tuple[Run, Summary]:
     try:
-        with noted(progress, store.folder, begun, cells=len(job.cells), clock=clock) as watched:
+        with search_path_kept(), noted(progress, store.folder, begun, cells=len(job.cells), clock=clock) as watched:
             work = replace(job.work(begun.id), carrier=store.carrying)
             summary = execute(work, sink=store, cache=store, progress=watched, stop=stop)
     except BaseException as error:
