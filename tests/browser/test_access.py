@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from playwright.sync_api import Page, WebSocket, expect
 
 from browser.conftest import Server, run_once
-from browser.test_label_page import all_saved
+from browser.label_card import all_saved
 from browser.test_real_workspace import project
 from stagegap.ui.access import Access
 from stagegap.workspace import Workspace

@@ -9,7 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, WebSocket, expect
 
 from browser.conftest import Server
-from browser.test_label_page import all_saved, stored
+from browser.label_card import all_saved, stored
 from stagegap.people.disagreements import digest
 from ui.fake_bench import ANSWERS, PEOPLE
 from ui.fake_workspace import SECRET

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Page, WebSocket, expect
 
 from browser.conftest import Server, run_once
-from browser.test_label_page import all_saved
+from browser.label_card import all_saved
 from mails import PEOPLE, SECRET, write_mails
 from stagegap.people.judgements import Judging
 from stagegap.runner.queues import Hunt

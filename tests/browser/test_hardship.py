@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, WebSocket, expect
 
 from browser.conftest import Server, run_once
-from browser.test_label_page import all_saved, open_card, stored
+from browser.label_card import all_saved, open_card, stored
 from stagegap import charts
 from stagegap.workspace import Workspace
 from stagegap.workspace.foundation import write_starter

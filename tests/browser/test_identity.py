@@ -12,8 +12,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from browser.conftest import Server
+from browser.label_card import all_saved
 from browser.oidc_provider import CLIENT, SECRET
-from browser.test_label_page import all_saved
 from browser.test_real_workspace import project
 from stagegap.ui.access import Access
 from stagegap.workspace import Workspace

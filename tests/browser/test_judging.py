@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, WebSocket, expect
 
 from browser.conftest import Server
-from browser.test_label_page import all_saved
+from browser.label_card import all_saved
 from browser.test_real_workspace import project
 from stagegap.people.judgements import Judging, Mode
 from stagegap.workspace import Workspace

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 from playwright.sync_api import Page, expect
 
 from browser.conftest import Server, run_once
-from browser.test_label_page import all_saved
+from browser.label_card import all_saved
 from drawn_files import write_pdf
 from stagegap.workspace import Workspace
 

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from browser.conftest import Server, run_once
-from browser.test_label_page import all_saved
+from browser.label_card import all_saved
 from sixty import write_sixty
 from stagegap.workspace import Workspace
 from stagegap.workspace.foundation import write_starter

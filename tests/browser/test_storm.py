@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from browser.conftest import Server, run_once
-from browser.test_label_page import all_saved
+from browser.label_card import all_saved
 from browser.test_real_workspace import HOLDER
 from mails import write_mails
 from stagegap.workspace import Workspace

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from playwright.sync_api import Page, expect
 
 from browser.conftest import Server
-from browser.test_label_page import all_saved, open_card, stored
+from browser.label_card import all_saved, open_card, stored
 
 
 def test_link_opens_its_record_with_the_own_answer_and_goes_on_after_it(

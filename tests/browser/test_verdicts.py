@@ -9,8 +9,8 @@ from pathlib import Path
 from playwright.sync_api import Page, WebSocket, expect
 
 from browser.conftest import Server
+from browser.label_card import all_saved
 from browser.test_blind import CASCADE, folder, once
-from browser.test_label_page import all_saved
 from mails import PEOPLE, SECRET
 from stagegap.people.verdicts import in_force, is_blind, parts
 from stagegap.workspace import Workspace
