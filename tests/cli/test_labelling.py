@@ -51,7 +51,7 @@ def test_each_queue_has_its_link(begun: Command, words: list[str], purpose: str,
         (["topic", "--as", " "], "A label says who made it: give your initials, as in `stagegap label topic --as ab`."),
         (
             ["topic", "--as", "yz", "--overlap", "--swap"],
-            "Choose one queue: --overlap, --swap, --next, --hunt, --unsure or --judge.",
+            "Choose one queue: --overlap, --swap, --next, --hunt, --unsure, --judge or --verdict.",
         ),
         (["topic", "--as", "yz", "--unsure", "3"], "gives no confidence to hunt by"),
     ],

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,6 +56,8 @@ def shout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     for known in (kinds, named, stage_model):
         known.cache_clear()
     yield tmp_path
+    sys.modules.pop("stagegap.stages.shout", None)
+    vars(stagegap.stages).pop("shout", None)
     for known in (kinds, named, stage_model):
         known.cache_clear()
 

@@ -27,10 +27,10 @@ MakeStage = Callable[..., Stage]
 def quick(tmp_path: Path, make_stage: MakeStage) -> Callable[..., BatchStage]:
     """A python stage whose calls may take a fifth of a second."""
 
-    def make(code: str, output: OutputType = TEXT, **parameters: str) -> BatchStage:
+    def make(code: str, output: OutputType = TEXT, *, timeout_s: float = 0.2, **parameters: str) -> BatchStage:
         (tmp_path / "stages.py").write_text(code)
         stage = make_stage("python", output, function="stages.py:draft", **parameters)
-        return build(replace(stage, timeout_s=0.2), folder=tmp_path, corpora={}, environment={})  # type: ignore[return-value]
+        return build(replace(stage, timeout_s=timeout_s), folder=tmp_path, corpora={}, environment={})  # type: ignore[return-value]
 
     return make
 
@@ -113,9 +113,10 @@ def test_an_async_function_that_blocks_is_late_and_those_beside_it_are_answered(
         + odd
         + ("\n    await asyncio.sleep(0.01)\n    return text")
     )
-    a, b, c = asyncio.run(all_of(quick(code), "a", "b", "c"))
+    a, b, c = asyncio.run(all_of(quick(code, timeout_s=1.0), "a", "b", "c"))  # what a busy machine stalls is less
     assert (a.value, c.value) == ("a", "c")
-    assert (b.status, b.error) == (Status.INFRASTRUCTURE, LATE)
+    assert b.status is Status.INFRASTRUCTURE
+    assert "1 s" in b.error
 
 
 @pytest.mark.parametrize(

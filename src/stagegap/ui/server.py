@@ -26,8 +26,7 @@ from stagegap.errors import ConfigurationError, require
 from stagegap.model.record import Json
 from stagegap.ui import media
 from stagegap.ui.access import Access, token_in
-from stagegap.workspace import Workspace
-from stagegap.workspace.foundation import STORE
+from stagegap.workspace import STORE, Workspace
 
 Message = MutableMapping[str, Any]  # Any: as ASGI defines its messages
 Receive = Callable[[], Awaitable[Message]]

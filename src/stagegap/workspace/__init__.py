@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from stagegap.workspace.readings import Readings, ReadItem, ReadSitting
 
 __all__ = [
+    "STORE",
     "Attribution",
     "Case",
     "Checked",
