@@ -16,7 +16,7 @@ CHAIN = {"A": (), "B": ("A",), "C": ("A", "B")}
 
 def roots(accepted, children, ancestors, *, outcome, bad) -> dict[str, list[int]]:
     found = root_causes(accepted, children, ancestors, outcome=outcome, bad=bad)
-    return {name: np.flatnonzero(here).tolist() for name, here in found.items()}
+    return {name: np.flatnonzero(here == 1).tolist() for name, here in found.items()}
 
 
 def test_a_hazard_counts_only_records_that_are_still_right():
@@ -41,6 +41,16 @@ def test_root_cause_is_the_first_fault_that_nothing_recovered_from():
     bad = np.array([1, 1, 1, 1, 0], dtype=float)
     # All wrong: A. B recovered: C. Only C: C. Every stage acceptable: none. Not bad: none.
     assert roots(accepted, children, CHAIN, outcome="C", bad=bad) == {"A": [0], "B": [], "C": [1, 2]}
+
+
+def test_root_cause_is_not_known_where_a_stage_without_a_score_decides_it():
+    children = {"A": ["B"], "B": ["C"], "C": []}
+    # B unknown below a wrong A: A or C. B recovered: C. B unknown: B or C. A unknown, but B recovered from it: C.
+    accepted = table(A=[0, 0, 1, NAN], B=[NAN, 1, NAN, 1], C=[0, 0, 0, 0])
+    found = root_causes(accepted, children, CHAIN, outcome="C", bad=np.ones(4))
+    assert np.array_equal(found["A"], [NAN, 0, 0, 0], equal_nan=True)
+    assert np.array_equal(found["B"], [NAN, 0, NAN, 0], equal_nan=True)
+    assert np.array_equal(found["C"], [NAN, 1, NAN, 1], equal_nan=True)
 
 
 def test_root_cause_follows_the_branch_that_failed():

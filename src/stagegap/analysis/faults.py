@@ -57,7 +57,7 @@ class FaultRow:
     masked: int
     """First fault here, and yet the record ended good."""
     root_causes: int
-    """Bad records in which this is a first fault that nothing recovered from."""
+    """Bad records in which this is a first fault that nothing recovered from; of those alone of which that is known."""
     answers_for: int | None
     """Bad records that this stage's reference, with those before it on the staircase, makes good; None without a
     ceiling."""
@@ -112,7 +112,7 @@ class FaultsView:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Causes:
     faults: Faults
-    roots: Mapping[str, NDArray[np.bool_]]
+    roots: Mapping[str, Floats]
     parts: Parts | None
     joint: Mapping[str, Floats]
     """Per stage where it was run: the outcome with references at the stage and at all that it depends on."""
@@ -191,7 +191,7 @@ def _row(causes: _Causes, drawn: Resamples, position: int, stage: str) -> FaultR
         first_faults=counts.first,
         unknown=counts.unknown,
         masked=counts.masked,
-        root_causes=int(causes.roots[stage].sum()),
+        root_causes=int((causes.roots[stage] == 1).sum()),
         answers_for=part.count if part else None,
         joint=part.joint if part and stage in causes.joint else None,
     )
@@ -207,13 +207,14 @@ def _records(evidence: ev.Evidence, causes: _Causes, bad: Floats) -> tuple[Fault
         cause = int(causes.parts.cause[i]) if causes.parts else BEYOND
         stage = order[cause] if cause >= 0 else ""
         alone = causes.joint.get(stage)
-        roots = [name for name in order if causes.roots[name][i]]
+        roots = [name for name in order if causes.roots[name][i] == 1]
+        is_unknown = not roots and any(np.isnan(column[i]) for column in causes.roots.values())
         records.append(
             FaultRecord(
                 record=evidence.records[i].id,
                 title=title(evidence.records[i], evidence.cascade),
                 first_fault="not known" if causes.faults.is_unknown[i] else listed(first[i]) if first[i] else "",
-                root_cause=listed(roots) if roots else "",
+                root_cause="not known" if is_unknown else listed(roots) if roots else "",
                 counterfactual=stage,
                 is_joint=alone is not None and bool(alone[i] == 0),
             )

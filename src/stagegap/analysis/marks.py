@@ -158,7 +158,7 @@ def _by_scores(evidence: ev.Evidence, marked: set[str]) -> tuple[Stages, Stages,
     return (
         listed({name: column == 0 for name, column in accepted.items()}),
         listed(evidence.faults.first),
-        listed(roots),
+        listed({name: column == 1 for name, column in roots.items()}),
     )
 
 

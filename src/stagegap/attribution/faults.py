@@ -175,26 +175,42 @@ def root_causes(
     *,
     outcome: str,
     bad: Floats,
-) -> dict[str, Bools]:
-    """Per stage, the bad records in which it is the first fault from which nothing recovered.
+) -> dict[str, Floats]:
+    """Per stage, 1 for the bad records in which it is the first fault from which nothing recovered.
 
     Walking back from the end, a stage belongs to the failure when it is not acceptable and what reads it belongs to
     it too; the ones above which no other belongs to it are roots. A root lies later than the first fault where a stage
-    recovered in between (in 17 of 44 annotated agent traces people marked it later, AgentRx 2026).
+    recovered in between (in 17 of 44 annotated agent traces people marked it later, AgentRx 2026). NaN where a stage
+    without a score decides whether it is one, 0 elsewhere.
     """
+    surely = _in_failure({name: column == 0 for name, column in accepted.items()}, children, outcome=outcome, bad=bad)
+    perhaps = _in_failure(
+        {name: ~(column > 0) for name, column in accepted.items()}, children, outcome=outcome, bad=bad
+    )
+    roots: dict[str, Floats] = {}
+    for name in accepted:
+        none = np.zeros(len(bad), dtype=np.bool_)
+        below = np.any([none, *(surely[above] for above in ancestors[name])], axis=0)
+        perhaps_below = np.any([none, *(perhaps[above] for above in ancestors[name])], axis=0)
+        is_known = below | ~perhaps[name] | (surely[name] & ~perhaps_below)
+        roots[name] = np.where(is_known, (surely[name] & ~below).astype(np.float64), np.nan)
+    return roots
+
+
+def _in_failure(
+    wrong: Mapping[str, Bools], children: Mapping[str, Sequence[str]], *, outcome: str, bad: Floats
+) -> dict[str, Bools]:
+    """Per stage, the bad records in which it is wrong and so is what reads it, up to the end."""
     leads: dict[str, Bools] = {}
-    wrong: dict[str, Bools] = {}
-    for name in reversed(list(accepted)):
+    belongs: dict[str, Bools] = {}
+    for name in reversed(list(wrong)):
         reaches = bad == 1 if name == outcome else np.zeros(len(bad), dtype=np.bool_)
         for child in children[name]:
             reaches = reaches | leads[child]
         # The end itself counts as failed when the record is bad, also where its own score has another bar.
-        leads[name] = reaches if name == outcome else reaches & (accepted[name] == 0)
-        wrong[name] = reaches & (accepted[name] == 0)
-    return {
-        name: wrong[name] & ~np.any([np.zeros(len(bad), dtype=np.bool_), *(wrong[a] for a in ancestors[name])], axis=0)
-        for name in accepted
-    }
+        leads[name] = reaches if name == outcome else reaches & wrong[name]
+        belongs[name] = reaches & wrong[name]
+    return belongs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
