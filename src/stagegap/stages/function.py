@@ -7,7 +7,7 @@ import inspect
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from errno import EPERM
@@ -96,7 +96,7 @@ def _limit_recursion(limit: int, /) -> None:
 
 
 @contextmanager
-def search_path_kept() -> Iterator[None]:
+def search_path_kept() -> Generator[None]:
     """Python's search path has afterwards what it had, whatever foreign code took away: our own imports need it."""
     places = tuple(sys.path)
     try:
