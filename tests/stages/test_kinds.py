@@ -57,7 +57,7 @@ def shout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         known.cache_clear()
     yield tmp_path
     sys.modules.pop("stagegap.stages.shout", None)
-    vars(stagegap.stages).pop("shout", None)
+    stagegap.stages.__dict__.pop("shout", None)
     for known in (kinds, named, stage_model):
         known.cache_clear()
 
