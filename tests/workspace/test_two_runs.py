@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -32,6 +33,14 @@ outcome: {score: awaited.fact_recall}
 STAGES = """
 import asyncio, os, time
 from pathlib import Path
+
+door = os.environ.pop("DOOR", "")
+if door:  # whoever comes first waits here until the other process is there
+    try:
+        os.close(os.open(door + ".first", os.O_CREAT | os.O_EXCL))
+        os.close(os.open(door, os.O_RDONLY))
+    except FileExistsError:
+        os.close(os.open(door, os.O_WRONLY))
 
 def noted(name, text):
     file = os.open(Path(__file__).with_name("calls.txt"), os.O_CREAT | os.O_APPEND | os.O_WRONLY)
@@ -70,11 +79,17 @@ def write(tmp_path: Path) -> Path:
 
 
 def at_once(folder: Path, *commands: list[str], other: Path | None = None) -> None:
-    """Run the commands in processes of their own at once, the second one in another folder where one is named."""
+    """Run the commands in processes of their own, the second one in another folder where one is named.
+
+    Neither makes a call before the other has loaded the stages: they are at work at the same time.
+    """
+    door = folder / "door"
+    os.mkfifo(door)
     processes = [
         subprocess.Popen(
             [sys.executable, "-m", "stagegap", *words],
             cwd=(folder, other or folder)[number],
+            env={**os.environ, "DOOR": str(door)},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,

@@ -44,7 +44,7 @@ def main() -> None:
 
 @cache
 def _program() -> Callable[..., int | None]:
-    """All commands with their options; made once, for reading their signatures takes most of the start of a command."""
+    """All commands with their options; made once a process, for reading their signatures takes time."""
     from typer.main import get_command
 
     from stagegap.cli.commands import application

@@ -203,10 +203,10 @@ def leaves(value: Json, path: str = "") -> Iterator[tuple[str, Json]]:
 
 def f1_of(given: Iterable[Hashable], wanted: Iterable[Hashable]) -> float:
     """F1 of two bags, in which repeats count; two empty ones are alike."""
-    one, other = Counter(given), Counter(wanted)
-    if not one and not other:
+    counts, wanted_counts = Counter(given), Counter(wanted)
+    if not counts and not wanted_counts:
         return 1.0
-    return 2 * (one & other).total() / (one.total() + other.total())
+    return 2 * (counts & wanted_counts).total() / (counts.total() + wanted_counts.total())
 
 
 def ids(value: Json) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from stagegap.exchange.label_files import label_frame_rows as frame_rows_of
 from stagegap.exchange.rows import Problems
 from stagegap.exchange.run_files import OUTPUT_COLUMNS, Material, Scores, Sent, output_rows, write_for, write_outputs
 from stagegap.exchange.tables import Frame, frame, frame_rows
-from stagegap.model.answer import Label
+from stagegap.model.answer import Label, Output
 from stagegap.model.cascade import Cascade, CascadeFile
 from stagegap.model.run import SYSTEM, Run
 from stagegap.people.verdicts import seen_references
@@ -129,14 +129,17 @@ def export_labels(store: Store, cascade: Cascade, path: Path, *, references: boo
 
 def export_outputs(store: Store, run: Run, cascade: Cascade, path: Path, scores: Scores, *, raw: bool) -> int:
     """Write the system's outputs of a run with all that is known of them. Give the number of rows."""
-    outputs = (output for stage in cascade.names for output in store.outputs(run.id, SYSTEM, stage))
-    return write_outputs(path, outputs, scores, raw=raw)
+    return write_outputs(path, _outputs(store, run, cascade), scores, raw=raw)
 
 
 def outputs_frame(store: Store, run: Run, cascade: Cascade, scores: Scores) -> Frame:
     """The system's outputs of a run with all that is known of them, as a data frame."""
-    outputs = (output for stage in cascade.names for output in store.outputs(run.id, SYSTEM, stage))
-    return frame(OUTPUT_COLUMNS, output_rows(outputs, scores))
+    return frame(OUTPUT_COLUMNS, output_rows(_outputs(store, run, cascade), scores))
+
+
+def _outputs(store: Store, run: Run, cascade: Cascade) -> Iterator[Output]:
+    """The system's outputs of a run, stage by stage."""
+    return (output for stage in cascade.names for output in store.outputs(run.id, SYSTEM, stage))
 
 
 def export_for(store: Store, run: Run, cascade: Cascade, path: Path, *, program: str, with_answers: bool) -> Sent:
@@ -145,7 +148,7 @@ def export_for(store: Store, run: Run, cascade: Cascade, path: Path, *, program:
         cascade=cascade,
         run=run.name,
         records=run_records(store, run, cascade),
-        outputs=[output for stage in cascade.names for output in store.outputs(run.id, SYSTEM, stage)],
+        outputs=list(_outputs(store, run, cascade)),
         labels=store.labels(cascade.name),
         with_answers=with_answers,
     )

@@ -67,9 +67,10 @@ def read_foreign(path: Path, source: str, known: Known, wanted: Wanted) -> Taken
 
     Raises: ConfigurationError for an unknown format or stage, InputError for a file that can't be read.
     """
-    form = label_formats().get(source)
+    forms = label_formats()
+    form = forms.get(source)
     if form is None:
-        raise ConfigurationError(f"There is no format {source!r}. {near_names(source, label_formats())}")
+        raise ConfigurationError(f"There is no format {source!r}. {near_names(source, forms)}")
     for name in wanted.stages:
         if name not in known.cascade.names:
             raise ConfigurationError(f"There is no stage {name!r}. {near_names(name, known.cascade.names)}")
